@@ -1,0 +1,71 @@
+"""Settings as dataclass fields: default, one line of help and the allowed range in one place.
+
+Hydra shows the default, ``--help`` the line of help, and `validate` holds the range::
+
+    dropout: float = setting(0.2, "share of units silenced in training", at_least=0, below=1)
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, Field, field, fields, is_dataclass
+from typing import Any
+
+from seq2seq.errors import ConfigError
+
+
+def setting(
+    default: Any = MISSING,
+    help: str = "",
+    *,
+    factory: Callable[[], Any] | Any = MISSING,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+) -> Any:
+    """A dataclass field with its help and bounds; ``factory`` in place of ``default`` for nested settings."""
+    bounds = {"at_least": at_least, "above": above, "at_most": at_most, "below": below}
+    metadata = {"help": help, "bounds": {name: bound for name, bound in bounds.items() if bound is not None}}
+    if factory is not MISSING:
+        return field(default_factory=factory, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def described_range(bounds: dict[str, float]) -> str:
+    """The bounds in words: ``in [0, 1)``, ``at least 1``, ``above 0``; empty where there are none."""
+    low, high = bounds.get("at_least", bounds.get("above")), bounds.get("at_most", bounds.get("below"))
+    if low is not None and high is not None:
+        return f"in {'[' if 'at_least' in bounds else '('}{low:g}, {high:g}{']' if 'at_most' in bounds else ')'}"
+    words = {"at_least": "at least", "above": "above", "at_most": "at most", "below": "below"}
+    return "".join(f"{words[name]} {bound:g}" for name, bound in bounds.items())
+
+
+def walk(config: Any, path: str = "") -> Iterator[tuple[str, Field[Any], Any]]:
+    """Every leaf setting of a tree of dataclasses as (dotted path, field, value)."""
+    for item in fields(config):
+        value = getattr(config, item.name)
+        name = f"{path}.{item.name}" if path else item.name
+        if is_dataclass(value):
+            yield from walk(value, name)
+        else:
+            yield name, item, value
+
+
+def validate(config: Any) -> None:
+    """Check every number of a tree of dataclasses against the range its `setting` states.
+
+    Raises:
+        ConfigError: names the first setting outside its range, the range and the value.
+    """
+    for path, item, value in walk(config):
+        bounds = item.metadata.get("bounds", {})
+        if not bounds or value is None:
+            continue
+        inside = math.isfinite(value) and (
+            value >= bounds.get("at_least", -math.inf)
+            and value > bounds.get("above", -math.inf)
+            and value <= bounds.get("at_most", math.inf)
+            and value < bounds.get("below", math.inf)
+        )
+        if not inside:
+            raise ConfigError(f"{path} must be {described_range(bounds)}, got {value:g}")
