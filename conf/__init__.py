@@ -1,0 +1,1 @@
+"""Hydra configs: one primary YAML a recipe, then groups."""

@@ -1,0 +1,55 @@
+"""Score a model, or text already translated, with BLEU, chrF and TER.
+
+    python recipes/evaluate.py run=runs/demo
+    python recipes/evaluate.py run=runs/demo data.test.source=FILE data.test.target=FILE
+    python recipes/evaluate.py hypotheses=FILE data.test.source=FILE data.test.target=FILE
+"""
+
+import json
+from pathlib import Path
+
+from seq2seq.config import EvaluateConfig, recipe
+from seq2seq.errors import ConfigError
+from seq2seq.evaluation import evaluate, score_table
+from seq2seq.run import read_section
+from seq2seq.score import score
+from seq2seq.text.corpus import DataConfig, names_corpus, read
+from seq2seq.text.lines import read_lines
+from seq2seq.translate import Translator
+
+
+@recipe
+def main(config: EvaluateConfig) -> None:
+    """Print a table; JSON and hypotheses go to the run folder."""
+    data = config.data
+    if not names_corpus(data, config.split):
+        if config.run is None:
+            raise ConfigError("nothing to evaluate: name a model with run=PATH, or a file with hypotheses=FILE and data")
+        data = read_section(Path(config.run), "data", DataConfig)
+    corpus = read(data, config.split)
+    if corpus is None:
+        raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")
+    pairs = list(corpus)
+    if config.hypotheses is not None:
+        lines = list(read_lines(Path(config.hypotheses)))
+        result = score(lines, [pair.target for pair in pairs], lowercase=config.lowercase, bootstrap=config.bootstrap)
+        print(f"{config.hypotheses} against {corpus.name}\n{result.table()}")
+        print(json.dumps(result.as_dict()))
+        return
+    if config.run is None:
+        raise ConfigError("name a model with run=PATH, or text already translated with hypotheses=FILE")
+    scores = evaluate(
+        Translator.load(config.run, config.device, config.precision),
+        pairs,
+        config.beam_size,
+        folder=Path(config.run),
+        name=str(config.split),
+        corpus=corpus.name,
+        lowercase=config.lowercase,
+        bootstrap=config.bootstrap,
+    )
+    print(f"{corpus.name}, {len(pairs):,} sentences\n{score_table(scores)}\n{Path(config.run) / 'scores.json'}")
+
+
+if __name__ == "__main__":
+    main()

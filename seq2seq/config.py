@@ -1,0 +1,222 @@
+"""The settings of each recipe, their Hydra schemas, and the door between Hydra and the library.
+
+The only library file that imports Hydra: recipes hand plain dataclasses on.
+"""
+
+import difflib
+import functools
+import importlib.resources
+import logging
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from seq2seq.data.order import BatchConfig
+from seq2seq.errors import Seq2SeqError
+from seq2seq.model import ModelConfig
+from seq2seq.search import SearchConfig
+from seq2seq.settings import described_range, setting, validate, walk
+from seq2seq.text.corpus import DataConfig, Split
+from seq2seq.text.tokenizer import TokenizerConfig
+from seq2seq.train import (
+    SGD,
+    Adam,
+    AdamW,
+    Constant,
+    Cosine,
+    Halving,
+    InverseSquareRoot,
+    LossConfig,
+    OptimizerConfig,
+    Plateau,
+    ScheduleConfig,
+    TrainingConfig,
+)
+from seq2seq.train.interrupt import Interrupted
+
+Settings = TypeVar("Settings")
+Result = TypeVar("Result")
+
+
+@dataclass(kw_only=True)
+class TrainConfig:
+    """Settings of recipes/train.py; a run folder keeps them as config.yaml."""
+
+    run: str = setting("runs/default", "run folder: everything the run makes; the same command goes on in it")
+    seed: int = setting(1, "seed of initial weights, order of batches and dropout", at_least=0)
+    data: DataConfig = setting(factory=DataConfig)
+    tokenizer: TokenizerConfig = setting(factory=TokenizerConfig)
+    model: ModelConfig = setting(factory=ModelConfig)
+    batch: BatchConfig = setting(factory=BatchConfig)
+    loss: LossConfig = setting(factory=LossConfig)
+    optimizer: OptimizerConfig = setting(factory=OptimizerConfig)
+    schedule: ScheduleConfig = setting(factory=ScheduleConfig)
+    training: TrainingConfig = setting(factory=TrainingConfig)
+    search: SearchConfig = setting(factory=SearchConfig)
+
+
+@dataclass(kw_only=True)
+class EvaluateConfig:
+    """Settings of recipes/evaluate.py."""
+
+    run: str | None = setting(None, "run folder with the model")
+    split: Split = setting(Split.test, "train, validation or test: of the run's corpus, or of data where that is named")
+    data: DataConfig = setting(factory=DataConfig)
+    hypotheses: str | None = setting(None, "score this file, one translation a line, instead of translating")
+    beam_size: int = setting(5, "beam search with so many hypotheses beside greedy search; 1: greedy alone", at_least=1)
+    lowercase: bool = setting(False, "ignore case in BLEU and chrF")
+    bootstrap: int = setting(1000, "resamples behind the confidence intervals", at_least=1)
+    device: str = setting("auto", "auto, cpu or cuda")
+    precision: str = setting("float32", "float32, bfloat16 or auto")
+
+
+@dataclass(kw_only=True)
+class TranslateConfig:
+    """Settings of recipes/translate.py."""
+
+    run: str = setting("runs/demo", "run folder with the model")
+    input: str = setting("-", "text file, one sentence a line; .gz accepted; - is standard input")
+    output: str = setting("-", "where translations go, one line for each line in; - is standard output")
+    beam_size: int | None = setting(None, "hypotheses kept; 1 is greedy; null: as the run's search.beam_size", at_least=1)
+    n_best: int = setting(1, "translations per sentence", at_least=1)
+    json: bool = setting(False, "write JSON lines with scores and all n-best translations")
+    device: str = setting("auto", "auto, cpu or cuda")
+    precision: str = setting("float32", "float32, bfloat16 or auto")
+
+
+CHOICES: dict[str, dict[str, type]] = {
+    "optimizer": {"adam": Adam, "adamw": AdamW, "sgd": SGD},
+    "schedule": {
+        "constant": Constant,
+        "cosine": Cosine,
+        "halving": Halving,
+        "inverse_square_root": InverseSquareRoot,
+        "plateau": Plateau,
+    },
+}
+RECIPES: dict[str, type] = {"train": TrainConfig, "evaluate": EvaluateConfig, "translate": TranslateConfig}
+
+
+def register() -> None:
+    """Tell Hydra the schema of every recipe, every choice that is a dataclass, and the help texts."""
+    store = ConfigStore.instance()
+    for name, schema in RECIPES.items():
+        store.store(name=f"{name}_schema", node=schema)
+        store.store(group="hydra/help", name=f"{name}_help", node=help_node(name, schema))
+    for group, choices in CHOICES.items():
+        for name, schema in choices.items():
+            store.store(group=group, name=name, node=schema)
+
+
+def help_node(name: str, schema: type) -> dict[str, str]:
+    """What ``--help`` prints: every setting with its default, range and meaning, then the composed config."""
+    lines = [f"  {path} = {described(value)}\n      {text(item)}" for path, item, value in walk(schema())]
+    choices = [f"  {group}: {', '.join(options)}" for group, options in CHOICES.items()] if name == "train" else []
+    template = "\n".join(
+        [
+            "${hydra.help.header}",
+            "",
+            "Settings (set one with NAME=VALUE):",
+            *lines,
+            *(["", "Choices with settings of their own (choose with GROUP=CHOICE):", *choices] if choices else []),
+            "",
+            "Config groups found (GROUP=CHOICE):",
+            "$APP_CONFIG_GROUPS",
+            "As this command composes it:",
+            "$CONFIG",
+        ]
+    )
+    return {"app_name": name, "header": f"recipes/{name}.py", "footer": "", "template": template}
+
+
+def described(value: Any) -> str:
+    """A default as a user would type it."""
+    if value is None:
+        return "null"
+    return value.value if isinstance(value, Enum) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def text(item: Any) -> str:
+    """Meaning and range of a setting."""
+    bounds = described_range(item.metadata.get("bounds", {}))
+    return item.metadata.get("help", "") + (f" ({bounds})" if bounds else "")
+
+
+def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
+    """Turn ``main(config: SomeConfig)`` into a program: Hydra composes, every error is one line and exit code 1.
+
+    The config's name is the schema's: TrainConfig is conf/train.yaml. In a sweep (``-m``) each job gets its own run
+    folder, ``RUN/0``, ``RUN/1``, ….
+    """
+    schema = function.__annotations__["config"]
+    name = next(name for name, registered in RECIPES.items() if registered is schema)
+    register()
+    conf = str(importlib.resources.files("seq2seq.conf"))
+
+    @hydra.main(version_base="1.3", config_path=conf, config_name=name)
+    def composed(config: DictConfig) -> Result:
+        settings = OmegaConf.to_object(config)
+        validate(settings)
+        job = HydraConfig.get()
+        if job.mode is RunMode.MULTIRUN and name == "train":
+            settings.run = str(Path(settings.run) / str(job.job.num))  # type: ignore[union-attr]
+        return function(settings)  # type: ignore[arg-type]
+
+    @functools.wraps(function)
+    def main() -> None:
+        logging.basicConfig(format="%(message)s", level=logging.WARNING)
+        show_everything = os.environ.get("HYDRA_FULL_ERROR") == "1"
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us whole; the user gets one line of them
+        try:
+            composed()
+        except Interrupted as interrupted:
+            print(interrupted, file=sys.stderr)
+            sys.exit(interrupted.exit_code)
+        except (Seq2SeqError, HydraException, OmegaConfBaseException) as error:
+            if show_everything:
+                raise
+            print(f"error: {one_line(error, schema())}", file=sys.stderr)
+            sys.exit(1)
+
+    return main
+
+
+def one_line(error: BaseException, config: Any) -> str:
+    """The error in one line; for a setting that does not exist, the nearest ones that do."""
+    if isinstance(error, Seq2SeqError):
+        return str(error)
+    cause: BaseException = error
+    while cause.__cause__ is not None and not isinstance(cause, OmegaConfBaseException):
+        cause = cause.__cause__
+    key = getattr(cause, "full_key", None)
+    if key and "not in struct" in str(cause) or key and "not in '" in str(cause):
+        return unknown_setting(key, config)
+    first, *rest = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    if key:
+        return f"{key}: {first}"
+    return " ".join([first, *(line for line in rest if not line.startswith(("Set the environment", "full_key")))])
+
+
+def unknown_setting(key: str, config: Any) -> str:
+    """Name the settings that stand where ``key`` was looked for."""
+    *parents, last = key.split(".")
+    place = config
+    for parent in parents:
+        place = getattr(place, parent, None)
+    names = [item.name for item in fields(place)] if is_dataclass(place) else []
+    near = difflib.get_close_matches(last, names, n=1)
+    prefix = ".".join([*parents, ""])
+    hint = f"; did you mean {prefix}{near[0]}?" if near else ""
+    return f"there is no setting {key}{hint} ({'.'.join(parents) or 'top level'} has: {', '.join(names)})"

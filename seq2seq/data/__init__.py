@@ -1,0 +1,1 @@
+"""Numbers: encoded corpora, batches and their order."""

@@ -1,0 +1,60 @@
+"""Where tensors live and in what precision products are taken."""
+
+from contextlib import AbstractContextManager
+from enum import StrEnum
+
+import torch
+
+from seq2seq.errors import ConfigError
+
+
+class Precision(StrEnum):
+    """Precision of matrix products; weights, sums and losses are float32 in every case."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` is the GPU where there is one.
+
+    Raises:
+        ConfigError: an unknown device or one this machine lacks.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ConfigError(f"device must be auto, cpu or cuda, got {name}") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device={name} asks for a GPU, and torch sees none here: use device=cpu")
+    return device
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """True where bfloat16 products are faster than float32 ones: recent GPUs, CPUs with AVX512-BF16 or AMX."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[None]:
+    """Context in which products run in the chosen precision."""
+    wanted = precision is Precision.bfloat16 or (precision is Precision.auto and has_bfloat16(device))
+    context: AbstractContextManager[None] = torch.autocast(device.type, torch.bfloat16, enabled=wanted)
+    return context
+
+
+def choose_precision(name: str) -> Precision:
+    """The precision of that name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    try:
+        return Precision(name)
+    except ValueError:
+        raise ConfigError(f"precision must be one of {', '.join(Precision)}, got {name}") from None

@@ -1,0 +1,103 @@
+"""Judging a model: validation while it learns, scores on a test set afterwards."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from seq2seq.data.batch import make_batch
+from seq2seq.data.order import BatchConfig, Order
+from seq2seq.data.table import Table
+from seq2seq.device import Precision, autocast
+from seq2seq.model import Network
+from seq2seq.score import Score, bleu, score
+from seq2seq.search import SearchConfig
+from seq2seq.text.tokenizer import Tokenizers
+from seq2seq.text.types import Pair
+from seq2seq.train.loss import loss_sums
+from seq2seq.train.progress import Validation
+from seq2seq.translate import Translation, Translator
+
+
+class Validator:
+    """Loss per target piece and BLEU of greedy translations over a validation set."""
+
+    def __init__(
+        self, table: Table, pairs: Sequence[Pair], tokenizers: Tokenizers, batch: BatchConfig, precision: Precision
+    ) -> None:
+        order = Order(table.source_lengths, table.target_lengths, batch, seed=0)
+        self.batches = [make_batch(*table.rows(rows)) for rows in order.epoch(0)]
+        self.pairs = pairs
+        self.tokenizers = tokenizers
+        self.precision = precision
+
+    def __call__(self, network: Network, update: int) -> Validation:
+        """Validate a network in evaluation mode after ``update`` updates."""
+        device = next(network.parameters()).device
+        translator = Translator(network, self.tokenizers, SearchConfig(beam_size=1), device)
+        translations = translator.translate([pair.source for pair in self.pairs])
+        texts = [str(translation) for translation in translations]
+        return Validation(update, self._loss(network, device), bleu(texts, [pair.target for pair in self.pairs]))
+
+    @torch.inference_mode()
+    def _loss(self, network: Network, device: torch.device) -> float:
+        total, tokens = 0.0, 0
+        for batch in self.batches:
+            source_BS, lengths_B, target_BT, positions_P, labels_P = batch.to(device)
+            with autocast(self.precision, device):
+                logits_PV = network(source_BS, lengths_B, target_BT, positions_P)
+            total += float(loss_sums(logits_PV, labels_P, smoothing=0).cross_entropy)
+            tokens += labels_P.numel()
+        return total / tokens
+
+
+def translate_all(translator: Translator, sources: Sequence[str], beam_size: int) -> list[Translation]:
+    """Translate with progress on stderr."""
+    stream = translator.translate(iter(sources), beam_size=beam_size)
+    quiet = not sys.stderr.isatty()
+    return list(tqdm(stream, total=len(sources), unit="sentence", desc=f"beam {beam_size}", disable=quiet, leave=False))
+
+
+def evaluate(
+    translator: Translator,
+    pairs: Sequence[Pair],
+    beam_size: int,
+    *,
+    folder: Path,
+    name: str,
+    corpus: str,
+    lowercase: bool = False,
+    bootstrap: int = 1000,
+) -> dict[str, Score]:
+    """Translate greedily and with a beam, score both, and leave hypotheses and scores in ``folder``.
+
+    Writes ``hypotheses.NAME.greedy.txt``, ``hypotheses.NAME.beam.txt`` and the entry NAME of ``scores.json``.
+    """
+    references = [pair.target for pair in pairs]
+    scores: dict[str, Score] = {}
+    entry: dict[str, Any] = {"corpus": corpus}
+    for label, size in {"greedy": 1, **({"beam": beam_size} if beam_size > 1 else {})}.items():
+        translations = translate_all(translator, [pair.source for pair in pairs], size)
+        hypotheses = [str(translation) for translation in translations]
+        (folder / f"hypotheses.{name}.{label}.txt").write_text("".join(f"{line}\n" for line in hypotheses), "utf-8")
+        scores[label] = score(hypotheses, references, lowercase=lowercase, bootstrap=bootstrap)
+        entry[label] = {**scores[label].as_dict(), "beam_size": size}
+    write_scores(folder / "scores.json", name, entry)
+    return scores
+
+
+def write_scores(path: Path, name: str, entry: dict[str, Any]) -> None:
+    """Set one entry of a scores.json and leave the others."""
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(json.dumps(known | {name: entry}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def score_table(scores: dict[str, Score]) -> str:
+    """One line a metric, under each search's name."""
+    return "\n".join(f"{label}\n  " + score.table().replace("\n", "\n  ") for label, score in scores.items())

@@ -1,0 +1,10 @@
+"""Choosing the translation: greedy and beam search over anything that gives log-probabilities for the next piece."""
+
+from seq2seq.search.beam import beam, search
+from seq2seq.search.config import SearchConfig
+from seq2seq.search.greedy import greedy
+from seq2seq.search.hypothesis import Hypothesis
+from seq2seq.search.penalties import length_normalised
+from seq2seq.search.stepper import Stepper
+
+__all__ = ["Hypothesis", "SearchConfig", "Stepper", "beam", "greedy", "length_normalised", "search"]

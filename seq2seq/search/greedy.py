@@ -1,0 +1,48 @@
+"""Greedy search: the likeliest next piece, again and again.
+
+Shapes: B sentences still searched, V vocabulary, T pieces so far, the beginning of sentence included.
+"""
+
+import torch
+
+from seq2seq.search.config import SearchConfig
+from seq2seq.search.hypothesis import NOTHING, Hypothesis, hypothesis
+from seq2seq.search.stepper import State, Stepper
+
+
+@torch.no_grad()
+def greedy(stepper: Stepper[State], config: SearchConfig) -> list[Hypothesis]:
+    """One hypothesis per sentence, in the order of the batch; what `beam` finds with one hypothesis kept.
+
+    A sentence leaves the batch at its end of sentence or at its own maximum length. One whose stepper rules out
+    every piece gets a hypothesis without tokens, of log-probability ``-inf``.
+    """
+    found = [NOTHING] * stepper.sentences
+    places = list(range(stepper.sentences))  # where in `found` each sentence of the batch belongs
+    limit_B = config.max_lengths(stepper.source_lengths)
+    tokens_BT = torch.full_like(limit_B, stepper.bos)[:, None]
+    total_B = torch.zeros_like(limit_B, dtype=torch.float32)
+    state = stepper.start(1)
+    while places:
+        length = tokens_BT.size(1)
+        log_probability_BV, state = stepper.step(tokens_BT[:, -1], state)
+        best_B, piece_B = log_probability_BV.max(dim=-1)
+        total_B = total_B + best_B
+        tokens_BT = torch.cat([tokens_BT, piece_B[:, None]], dim=1)
+
+        possible_B, ended_B = total_B.isfinite(), piece_B == stepper.eos
+        done_B = ended_B | ~possible_B | (length >= limit_B)
+        # The one wait for the device in a step.
+        done, ended, possible = torch.stack([done_B, ended_B, possible_B]).tolist()
+        if not any(done):
+            continue
+        totals, pieces = total_B.tolist(), tokens_BT[:, 1:].tolist()
+        for row, place in enumerate(places):
+            if done[row] and possible[row]:
+                found[place] = hypothesis(pieces[row], totals[row], config.length_penalty, finished=ended[row])
+        places = [place for row, place in enumerate(places) if not done[row]]
+        if places:
+            stay_B = (~done_B).nonzero().flatten()
+            limit_B, tokens_BT, total_B = limit_B[stay_B], tokens_BT[stay_B], total_B[stay_B]
+            state = stepper.select(state, stay_B, stay_B)
+    return found

@@ -1,0 +1,108 @@
+"""Corpora kept as lines: two aligned text files, or one file of tab-separated values."""
+
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+
+from seq2seq.errors import ConfigError, DataError
+from seq2seq.text.lines import read_lines, unreadable
+from seq2seq.text.types import Pair
+
+
+class TextFiles:
+    """Two text files whose lines with the same number are translations of each other.
+
+    Raises:
+        DataError: a file is missing or is a folder; while reading, what `read_lines` raises, files of
+            different length, or no lines at all.
+    """
+
+    def __init__(self, source: Path, target: Path) -> None:
+        self.source, self.target = source, target
+        self.name = f"{source} and {target}"
+        self.fingerprint = f"text {file_state(source)} {file_state(target)}"
+
+    def __iter__(self) -> Iterator[Pair]:
+        return some(self._pairs(), self.name)
+
+    def _pairs(self) -> Iterator[Pair]:
+        sources, targets = read_lines(self.source), read_lines(self.target)
+        for number, (source, target) in enumerate(zip_longest(sources, targets)):
+            if source is None or target is None:
+                rest = 1 + sum(1 for _ in (sources if target is None else targets))
+                raise self._unequal(number + rest * (target is None), number + rest * (source is None))
+            yield Pair(source, target)
+
+    def _unequal(self, sources: int, targets: int) -> DataError:
+        return DataError(
+            f"{self.target} has {targets:,} lines, {self.source} {sources:,}: they must match; "
+            "find the first line that drifts and make the two files line up"
+        )
+
+
+class TsvFile:
+    """One file of tab-separated values, a pair a row; quotation marks are characters like any other.
+
+    Args:
+        path: the file, plain or ``.gz``.
+        source_column, target_column: column numbers as written by the user, from ``"1"``.
+
+    Raises:
+        ConfigError: a column is not a number from 1.
+        DataError: the file is missing or a folder; while reading, what `read_lines` raises, a row with too
+            few columns, or no rows at all.
+    """
+
+    def __init__(self, path: Path, source_column: str, target_column: str) -> None:
+        self.path, self.name = path, str(path)
+        self.source = _column_number(source_column, "data.source_column")
+        self.target = _column_number(target_column, "data.target_column")
+        self.fingerprint = f"tsv {file_state(path)} {self.source} {self.target}"
+
+    def __iter__(self) -> Iterator[Pair]:
+        return some(self._pairs(), self.name)
+
+    def _pairs(self) -> Iterator[Pair]:
+        needed = max(self.source, self.target)
+        for number, line in enumerate(read_lines(self.path), 1):
+            cells = line.split("\t")
+            if len(cells) < needed:
+                raise DataError(
+                    f"{self.path}, line {number:,}: {len(cells)} tab-separated columns where {needed} are needed; mend "
+                    "the row or set data.source_column=NUMBER data.target_column=NUMBER"
+                )
+            yield Pair(cells[self.source - 1], cells[self.target - 1])
+
+
+def _column_number(text: str, setting: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) >= 1):
+        raise ConfigError(f"{setting} must be a column number from 1 for a TSV file, got {text!r}")
+    return int(text)
+
+
+def file_state(path: Path) -> str:
+    """Absolute path, size in bytes and time of change: differs whenever the content may have changed.
+
+    Raises:
+        DataError: there is no such file, or it is a folder.
+    """
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise unreadable(path, error) from None
+    if path.is_dir():
+        raise unreadable(path, IsADirectoryError())
+    return f"{path.absolute()} {state.st_size} {state.st_mtime_ns}"
+
+
+def some(pairs: Iterator[Pair], name: str) -> Iterator[Pair]:
+    """The same pairs.
+
+    Raises:
+        DataError: there are none.
+    """
+    first = next(pairs, None)
+    if first is None:
+        raise DataError(f"{name}: no lines, so nothing to learn from or to score; check that this is the right file")
+    yield first
+    yield from pairs

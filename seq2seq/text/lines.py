@@ -1,0 +1,60 @@
+"""Lines of a text file, exactly: only a line feed ends a line, so two aligned files stay aligned.
+
+``str.splitlines`` and many text loaders also break at U+2028, U+2029, U+0085, vertical tab, form feed or a
+lone carriage return. One such character inside a sentence then shifts every following pair by one line.
+"""
+
+import codecs
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+from seq2seq.errors import DataError
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    """The lines of a UTF-8 file, one at a time, without their ends; ``.gz`` files are unpacked on the fly.
+
+    A line ends at a line feed and nowhere else; one carriage return before it is taken off (CRLF), as is a
+    byte-order mark at the start of the file. A missing last line feed is fine; blank lines are kept.
+
+    Raises:
+        DataError: the file is missing, unreadable, damaged or not UTF-8 (names the line and the byte).
+    """
+    number = 0
+    try:
+        with open_binary(path) as file:
+            for number, raw in enumerate(file, 1):
+                line = raw.removesuffix(b"\n").removesuffix(b"\r")
+                if number == 1 and raw.startswith(codecs.BOM_UTF8):
+                    if raw == codecs.BOM_UTF8:  # a mark and nothing else: an empty file
+                        return
+                    line = line.removeprefix(codecs.BOM_UTF8)
+                yield line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}, line {number:,}: byte 0x{error.object[error.start]:02x} at position {error.start + 1} is not "
+            f"UTF-8; convert the file first, for example: iconv -f ISO-8859-1 -t UTF-8 OLD > NEW"
+        ) from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(
+            f"{path}: damaged or incomplete gzip data after line {number:,} ({error}); fetch or pack the file again"
+        ) from None
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def open_binary(path: Path) -> IO[bytes]:
+    """The file's bytes, unpacked where its name ends in ``.gz``."""
+    return cast(IO[bytes], gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+
+
+def unreadable(path: Path, error: OSError) -> DataError:
+    """The one-line error for a file that the system will not open or read."""
+    if isinstance(error, FileNotFoundError):
+        return DataError(f"{path}: no such file; check the path")
+    if isinstance(error, IsADirectoryError):
+        return DataError(f"{path} is a folder, not a file; name one file")
+    return DataError(f"{path} cannot be read: {error.strerror or error}")

@@ -1,0 +1,25 @@
+"""Learning: loss, optimiser, schedule, progress, trainer, log. Never imports search; validation arrives as a function."""
+
+from seq2seq.train.loss import LossConfig
+from seq2seq.train.optimizer import SGD, Adam, AdamW, OptimizerConfig
+from seq2seq.train.progress import Progress, Validation
+from seq2seq.train.schedule import Constant, Cosine, Halving, InverseSquareRoot, Plateau, ScheduleConfig
+from seq2seq.train.trainer import Trainer, TrainingConfig
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Constant",
+    "Cosine",
+    "Halving",
+    "InverseSquareRoot",
+    "LossConfig",
+    "OptimizerConfig",
+    "Plateau",
+    "Progress",
+    "ScheduleConfig",
+    "Trainer",
+    "TrainingConfig",
+    "Validation",
+]

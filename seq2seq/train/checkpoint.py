@@ -1,0 +1,65 @@
+"""Checkpoints: the training state to go on from, and weights worth keeping. Each is written whole or not at all."""
+
+import pickle
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from seq2seq.errors import RunError
+from seq2seq.weights import Weights, load_weights, replace_file, save_weights
+
+
+class Checkpoints:
+    """The folder ``checkpoints`` of a run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.last = folder / "last.pt"
+
+    def save_last(self, state: dict[str, Any]) -> None:
+        """Write the training state: weights, optimiser, progress."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = self.last.with_name("last.pt.tmp")
+        torch.save(state, temporary)
+        replace_file(temporary, self.last)
+
+    def load_last(self) -> dict[str, Any] | None:
+        """The training state, or None where nothing has been saved. Nothing in it is executed.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        if not self.last.exists():
+            return None
+        try:
+            state: dict[str, Any] = torch.load(self.last, map_location="cpu", weights_only=True)
+        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise RunError(f"{self.last} is damaged ({reason}): delete the run folder to train anew") from None
+        return state
+
+    def weights_path(self, update: int) -> Path:
+        """Where the weights after ``update`` updates are kept."""
+        return self.folder / f"update-{update:07d}.safetensors"
+
+    def save(self, network: nn.Module, update: int) -> None:
+        """Keep the weights after ``update`` updates."""
+        save_weights(network, self.weights_path(update))
+
+    def keep_only(self, updates: Iterable[int]) -> None:
+        """Delete the weights of all other updates."""
+        kept = {self.weights_path(update) for update in updates}
+        for path in self.folder.glob("update-*.safetensors"):
+            if path not in kept:
+                path.unlink()
+
+    def average(self, updates: list[int]) -> Weights:
+        """Mean of the weights kept after these updates (Junczys-Dowmunt et al. 2016), summed in float64."""
+        total: Weights = {}
+        for update in updates:
+            for name, tensor in load_weights(self.weights_path(update)).items():
+                total[name] = total[name] + tensor.double() if name in total else tensor.double()
+        return {name: (tensor / len(updates)).float() for name, tensor in total.items()}

@@ -1,0 +1,29 @@
+"""The learning curve as a picture."""
+
+from pathlib import Path
+
+from seq2seq.train.log import read_metrics
+
+
+def draw_learning_curve(folder: Path) -> None:
+    """Draw losses and validation BLEU over updates from metrics.jsonl into learning_curve.png."""
+    # Imported here: matplotlib takes a second, and translating must not pay for it.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    records = read_metrics(folder / "metrics.jsonl")
+    training = [record for record in records if record["kind"] == "train"]
+    validation = [record for record in records if record["kind"] == "validation"]
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    losses = figure.add_subplot()
+    losses.plot([r["update"] for r in training], [r["loss"] for r in training], color="tab:gray", label="training loss")
+    updates = [r["update"] for r in validation]
+    losses.plot(updates, [r["loss"] for r in validation], "o-", color="tab:blue", label="validation loss")
+    losses.set(xlabel="updates", ylabel="cross entropy per target piece (nats)")
+    scores = losses.twinx()
+    scores.plot(updates, [r["bleu"] for r in validation], "s--", color="tab:orange", label="validation BLEU (greedy)")
+    scores.set(ylabel="BLEU", ylim=(0, 100))
+    lines = losses.get_lines() + scores.get_lines()
+    losses.legend(lines, [line.get_label() for line in lines], loc="center right")
+    figure.savefig(folder / "learning_curve.png", dpi=120)

@@ -1,0 +1,58 @@
+"""Optimisers: each a small group of settings that builds a `torch.optim.Optimizer`."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from seq2seq.settings import setting
+
+
+@dataclass(kw_only=True)
+class OptimizerConfig:
+    """What every optimiser has. A choice of `conf/optimizer` is one of its subclasses."""
+
+    learning_rate: float = setting(0.001, "learning rate at the schedule's peak", above=0)
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimiser over ``parameters``."""
+        raise NotImplementedError
+
+
+@dataclass(kw_only=True)
+class Adam(OptimizerConfig):
+    """Adam (Kingma & Ba 2015)."""
+
+    beta1: float = setting(0.9, "decay of the mean of gradients", at_least=0, below=1)
+    beta2: float = setting(0.999, "decay of the mean of squared gradients", at_least=0, below=1)
+    epsilon: float = setting(1e-8, "added to the root of the second moment", above=0)
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """`torch.optim.Adam`, fused: one pass over all weights."""
+        betas = (self.beta1, self.beta2)
+        return torch.optim.Adam(parameters, self.learning_rate, betas, self.epsilon, fused=True)
+
+
+@dataclass(kw_only=True)
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
+
+    weight_decay: float = setting(0.01, "share of a weight taken off at each update, times the learning rate", at_least=0)
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """`torch.optim.AdamW`, fused."""
+        betas = (self.beta1, self.beta2)
+        return torch.optim.AdamW(parameters, self.learning_rate, betas, self.epsilon, self.weight_decay, fused=True)
+
+
+@dataclass(kw_only=True)
+class SGD(OptimizerConfig):
+    """Stochastic gradient descent, plain or with momentum."""
+
+    learning_rate: float = setting(1.0, "learning rate at the schedule's peak", above=0)
+    momentum: float = setting(0.0, "share of the last step carried into the next", at_least=0, below=1)
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """`torch.optim.SGD`."""
+        return torch.optim.SGD(parameters, self.learning_rate, self.momentum)

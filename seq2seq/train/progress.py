@@ -1,0 +1,67 @@
+"""How far a run is: everything beside tensors that training needs to go on as if never stopped."""
+
+import math
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from seq2seq.data.order import Place
+
+
+class Criterion(StrEnum):
+    """What tells a better model on the validation set."""
+
+    loss = "loss"
+    bleu = "bleu"
+
+
+class Validation(NamedTuple):
+    """Outcome of one validation."""
+
+    update: int
+    loss: float
+    """Cross entropy per target piece, in nats."""
+    bleu: float
+    """Corpus BLEU of greedy translations, detokenised and cased."""
+
+    def value(self, criterion: Criterion) -> float:
+        """A number that is higher for a better model."""
+        return -self.loss if criterion is Criterion.loss else self.bleu
+
+
+@dataclass
+class Progress:
+    """Place in the training: replaced as a whole in every checkpoint."""
+
+    update: int = 0
+    place: Place = Place(0, 0)
+    validations: list[Validation] = field(default_factory=list)
+
+    def best(self, criterion: Criterion) -> Validation | None:
+        """The best validation so far, the earliest of equals."""
+        ranked = self.ranked(criterion)
+        return ranked[0] if ranked else None
+
+    def ranked(self, criterion: Criterion) -> list[Validation]:
+        """All validations, best first, the earlier first among equals."""
+        return sorted(self.validations, key=lambda validation: (-validation.value(criterion), validation.update))
+
+    def waited(self, criterion: Criterion) -> int:
+        """Validations since the best one."""
+        best = self.best(criterion)
+        return 0 if best is None else sum(validation.update > best.update for validation in self.validations)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Numbers and lists only, so that it can be loaded without running code."""
+        return asdict(self) | {"place": list(self.place), "validations": [list(item) for item in self.validations]}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Progress":
+        """The inverse of `as_dict`."""
+        validations = [Validation(*item) for item in values["validations"]]
+        return cls(update=values["update"], place=Place(*values["place"]), validations=validations)
+
+
+def perplexity(loss: float) -> float:
+    """exp(cross entropy per piece); infinity where that overflows."""
+    return math.exp(loss) if loss < 700 else math.inf

@@ -1,0 +1,253 @@
+"""The trainer: updates, validations, checkpoints. A function of (config, seed): killed and started again, it ends the same.
+
+P target positions of a batch, V vocabulary.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import torch
+
+from seq2seq.data.batch import Batch
+from seq2seq.data.order import Place
+from seq2seq.device import Precision, autocast
+from seq2seq.errors import RunError
+from seq2seq.model import Network
+from seq2seq.settings import setting
+from seq2seq.train.checkpoint import Checkpoints
+from seq2seq.train.interrupt import Interrupted, InterruptFlag
+from seq2seq.train.log import MetricsLog, ProgressBar
+from seq2seq.train.loss import LossConfig, loss_sums
+from seq2seq.train.optimizer import OptimizerConfig
+from seq2seq.train.progress import Criterion, Progress, Validation, perplexity
+from seq2seq.train.schedule import ScheduleConfig
+from seq2seq.weights import save_weights, set_weights
+
+BatchStream = Callable[[Place], Iterator[tuple[Batch, Place]]]
+"""The endless stream of batches from a place on, each with the place after it."""
+
+Validate = Callable[[Network, int], Validation]
+"""Loss and BLEU of a network after so many updates."""
+
+
+class Average(StrEnum):
+    """Whose weights are averaged at the end: nobody's, those of the best or of the last validations."""
+
+    none = "none"
+    best = "best"
+    last = "last"
+
+
+@dataclass(kw_only=True)
+class TrainingConfig:
+    """How long and how carefully."""
+
+    updates: int = setting(3000, "updates of the weights", at_least=1)
+    accumulate: int = setting(1, "batches whose gradients are summed into one update", at_least=1)
+    clip: float | None = setting(1.0, "largest norm of the gradient; null: not clipped", above=0)
+    validate_every: int = setting(500, "updates between validations; each also saves the run", at_least=1)
+    criterion: Criterion = setting(Criterion.bleu, "what makes a model better on the validation set: loss or bleu")
+    patience: int | None = setting(None, "stop after so many validations without a better one; null: never", at_least=1)
+    average: Average = setting(Average.best, "average the weights at the best or last validations, or none")
+    average_count: int = setting(4, "how many validations are averaged", at_least=1)
+    log_every: int = setting(50, "updates between records in metrics.jsonl", at_least=1)
+    precision: Precision = setting(Precision.auto, "matrix products in auto, float32 or bfloat16")
+    device: str = setting("auto", "auto, cpu or cuda")
+
+
+@dataclass
+class Window:
+    """Sums since the last record."""
+
+    cross_entropy: float = 0.0
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+class Trainer:
+    """Trains a network in its run folder and leaves the best weights there as model.safetensors."""
+
+    def __init__(
+        self,
+        network: Network,
+        stream: BatchStream,
+        validate: Validate,
+        folder: Path,
+        *,
+        config: TrainingConfig,
+        loss: LossConfig,
+        optimizer: OptimizerConfig,
+        schedule: ScheduleConfig,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.network = network.to(device)
+        self.stream = stream
+        self.validate = validate
+        self.folder = folder
+        self.model_path = folder / "model.safetensors"
+        self.config = config
+        self.loss = loss
+        self.optimizer_config = optimizer
+        self.optimizer = optimizer.build(network.parameters())
+        self.schedule = schedule
+        self.seed = seed
+        self.device = device
+        self.checkpoints = Checkpoints(folder / "checkpoints")
+        self.progress = self._resume()
+
+    def fit(self) -> Progress:
+        """Train to the end and write model.safetensors: the best weights, or their average where that is better.
+
+        Raises:
+            Interrupted: Ctrl-C or SIGTERM; the state is saved, the same command goes on.
+            RunError: the loss or its gradient is not finite; the weights are untouched, nothing is saved.
+        """
+        log = MetricsLog(self.folder, self.progress.update)
+        window = Window()
+        stream = self.stream(self.progress.place)
+        with InterruptFlag() as interrupt, ProgressBar(self.progress.update, self.config.updates) as bar:
+            while not self.finished():
+                self._update(stream, window, bar, log)
+                if self.progress.update % self.config.validate_every == 0 or self.progress.update == self.config.updates:
+                    self._validate(bar, log)
+                if interrupt.signal_number is not None:
+                    self._save_last()
+                    message = f"stopped at update {self.progress.update:,} and saved; the same command goes on from there"
+                    raise Interrupted(message, interrupt.signal_number)
+            self._finish(bar)
+        log.close()
+        return self.progress
+
+    def finished(self) -> bool:
+        """True when all updates are done or patience has run out."""
+        patience = self.config.patience
+        waited = self.progress.waited(self.config.criterion)
+        return self.progress.update >= self.config.updates or (patience is not None and waited >= patience)
+
+    def _update(self, stream: Iterator[tuple[Batch, Place]], window: Window, bar: ProgressBar, log: MetricsLog) -> None:
+        """One update of the weights from ``accumulate`` batches."""
+        started = time.perf_counter()
+        number = self.progress.update + 1
+        # Randomness of an update depends on its number alone, so it is the same after a restart.
+        torch.manual_seed(self.seed * 1_000_003 + number)
+        batches, place = [], self.progress.place
+        for _ in range(self.config.accumulate):
+            batch, place = next(stream)
+            batches.append(batch.to(self.device))
+        tokens = sum(batch.labels_P.numel() for batch in batches)
+        learning_rate = self._set_learning_rate(number)
+        cross_entropy, norm = self._gradients(batches, tokens)
+        if not (math.isfinite(cross_entropy) and math.isfinite(norm)):
+            raise RunError(
+                f"update {number}: loss {cross_entropy / tokens:g}, gradient norm {norm:g}: training has diverged; "
+                f"try a lower optimizer.learning_rate, a smaller training.clip or training.precision=float32"
+            )
+        self.optimizer.step()
+        self.progress.update, self.progress.place = number, place
+        window.cross_entropy += cross_entropy
+        window.tokens += tokens
+        window.seconds += time.perf_counter() - started
+        bar.step(cross_entropy / tokens, learning_rate, window.tokens / window.seconds)
+        if number % self.config.log_every == 0:
+            values = {
+                "epoch": place.epoch,
+                "loss": window.cross_entropy / window.tokens,
+                "learning_rate": learning_rate,
+                "gradient_norm": norm,
+                "tokens_per_second": window.tokens / window.seconds,
+            }
+            log.write("train", number, values)
+            window.cross_entropy, window.tokens, window.seconds = 0.0, 0, 0.0
+
+    def _gradients(self, batches: list[Batch], tokens: int) -> tuple[float, float]:
+        """Leave clipped gradients of the mean loss over ``tokens`` in the network; summed cross entropy and norm."""
+        self.network.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        cross_entropy = torch.zeros((), device=self.device)
+        for source_BS, lengths_B, target_BT, positions_P, labels_P in batches:
+            with autocast(self.config.precision, self.device):
+                logits_PV = self.network(source_BS, lengths_B, target_BT, positions_P)
+            loss = loss_sums(logits_PV, labels_P, self.loss.label_smoothing)
+            (loss.objective / tokens).backward()
+            cross_entropy += loss.cross_entropy
+        limit = math.inf if self.config.clip is None else self.config.clip
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), limit)
+        return float(cross_entropy), float(norm)
+
+    def _set_learning_rate(self, number: int) -> float:
+        losses = [validation.loss for validation in self.progress.validations]
+        factor = self.schedule.factor(number, self.config.updates, losses)
+        learning_rate = self.optimizer_config.learning_rate * factor
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        return learning_rate
+
+    def _validate(self, bar: ProgressBar, log: MetricsLog) -> None:
+        """Validate, keep the weights if they may be needed again, save the best as model.safetensors."""
+        self.network.eval()
+        outcome = self.validate(self.network, self.progress.update)
+        self.progress.validations.append(outcome)
+        values = {"loss": outcome.loss, "perplexity": perplexity(outcome.loss), "bleu": outcome.bleu}
+        log.write("validation", outcome.update, values)
+        best = self.progress.best(self.config.criterion) == outcome
+        bar.say(
+            f"update {outcome.update:>6,}  validation loss {outcome.loss:.3f}  perplexity "
+            f"{perplexity(outcome.loss):.2f}  BLEU {outcome.bleu:.2f}{'  (best)' if best else ''}"
+        )
+        self.checkpoints.save(self.network, outcome.update)
+        self.checkpoints.keep_only(self._averaged() + [outcome.update for outcome in self._best()])
+        if best:
+            save_weights(self.network, self.model_path)
+        self._save_last()
+
+    def _best(self) -> list[Validation]:
+        return self.progress.ranked(self.config.criterion)[:1]
+
+    def _averaged(self) -> list[int]:
+        """Updates whose weights would be averaged if training ended now."""
+        count = self.config.average_count
+        if self.config.average is Average.none:
+            return []
+        if self.config.average is Average.last:
+            return [validation.update for validation in self.progress.validations[-count:]]
+        return [validation.update for validation in self.progress.ranked(self.config.criterion)[:count]]
+
+    def _finish(self, bar: ProgressBar) -> None:
+        """Put the average in the best weights' place where the validation set likes it better."""
+        updates = self._averaged()
+        if len(updates) < 2:
+            return
+        trained = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+        set_weights(self.network, self.checkpoints.average(updates), self.checkpoints.folder)
+        self.network.eval()
+        outcome = self.validate(self.network, self.progress.update)
+        better = outcome.value(self.config.criterion) > self._best()[0].value(self.config.criterion)
+        bar.say(
+            f"average of {len(updates)} checkpoints: validation loss {outcome.loss:.3f}  BLEU {outcome.bleu:.2f}; "
+            f"model.safetensors is {'this average' if better else 'the best single checkpoint'}"
+        )
+        if better:
+            save_weights(self.network, self.model_path)
+        self.network.load_state_dict(trained)
+
+    def _save_last(self) -> None:
+        state = {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "progress": self.progress.as_dict(),
+        }
+        self.checkpoints.save_last(state)
+
+    def _resume(self) -> Progress:
+        """Load the last training state, if there is one."""
+        state = self.checkpoints.load_last()
+        if state is None:
+            return Progress()
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        return Progress.from_dict(state["progress"])

@@ -1,0 +1,164 @@
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from seq2seq.errors import DataError
+from seq2seq.text.columns import HubData, JsonLinesFile, ParquetFile
+from seq2seq.text.types import Pair
+
+HOSTILE = "a\u2028b\u2029c\u0085d\x0be\x0cf\rg\nh"
+ROWS = [
+    {"en": HOSTILE, "de": '"eins'},
+    {"en": "2020-01-01", "de": "2020-01-02"},
+    {"en": None, "de": ""},
+]
+PAIRS = [Pair(HOSTILE, '"eins'), Pair("2020-01-01", "2020-01-02"), Pair("", "")]
+
+
+def nested(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"id": str(number), "translation": row} for number, row in enumerate(rows)]
+
+
+def write_json(path: Path, rows: list[Any], end: str = "\n") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = "".join(json.dumps(row, ensure_ascii=False) + end for row in rows).encode()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+def write_parquet(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pyarrow.parquet.write_table(pa.Table.from_pylist(rows), path, row_group_size=2)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+
+
+@pytest.mark.parametrize("rows", [ROWS, nested(ROWS)], ids=["flat", "nested"])
+@pytest.mark.parametrize("name", ["pairs.jsonl", "pairs.jsonl.gz"])
+def test_json_lines(tmp_path: Path, name: str, rows: list[Any]) -> None:
+    corpus = JsonLinesFile(write_json(tmp_path / name, rows, "\r\n"), "en", "de")
+    assert list(corpus) == PAIRS
+    assert list(corpus) == PAIRS
+
+
+def test_json_lines_may_hold_lone_surrogates_and_a_mark(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"en": "\\ud800", "de": "\\ud83d\\ude00"}')
+    assert list(JsonLinesFile(path, "en", "de")) == [Pair("\ud800", "\U0001f600")]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"en": "a", "fr": "b"}, r"no column 'de' \(there are: en, fr\); set data\.target_column=NAME"),
+        ({"translation": {"de": "b"}}, r"no column 'en' \(there are: de\); set data\.source_column=NAME"),
+        ({"en": 5, "de": "b"}, "'en' is a int, not text"),
+        (["a", "b"], "a JSON list; each line must be one object"),
+    ],
+)
+def test_json_lines_that_do_not_fit(tmp_path: Path, row: Any, message: str) -> None:
+    path = write_json(tmp_path / "pairs.jsonl", [{"en": "a", "de": "b"}, row])
+    with pytest.raises(DataError, match=rf"pairs\.jsonl, line 2: {message}") as error:
+        list(JsonLinesFile(path, "en", "de"))
+    assert "\n" not in str(error.value)
+
+
+def test_json_lines_broken_or_empty(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text('{"en": "a"\n')
+    with pytest.raises(DataError, match=r"pairs\.jsonl, line 1: not JSON"):
+        list(JsonLinesFile(path, "en", "de"))
+    path.write_text("")
+    with pytest.raises(DataError, match=r"pairs\.jsonl: no lines"):
+        list(JsonLinesFile(path, "en", "de"))
+
+
+@pytest.mark.parametrize("rows", [ROWS, nested(ROWS)], ids=["flat", "nested"])
+def test_parquet(tmp_path: Path, rows: list[Any]) -> None:
+    corpus = ParquetFile(write_parquet(tmp_path / "pairs.parquet", rows), "en", "de")
+    assert list(corpus) == PAIRS
+    assert list(corpus) == PAIRS
+
+
+def test_parquet_that_does_not_fit(tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "pairs.parquet", [{"en": "a", "n": 1}, {"en": "b", "n": 2}])
+    with pytest.raises(DataError, match=r"no column 'de' \(there are: en, n\); set data\.target_column=NAME"):
+        ParquetFile(path, "en", "de")
+    with pytest.raises(DataError, match=r"pairs\.parquet, row 1: 'n' is a int, not text"):
+        list(ParquetFile(path, "en", "n"))
+    with pytest.raises(DataError, match="no such file"):
+        ParquetFile(tmp_path / "none.parquet", "en", "de")
+    with pytest.raises(DataError, match="is a folder"):
+        ParquetFile(tmp_path, "en", "de")
+    for data in (b"", b"not parquet", path.read_bytes()[:-9]):
+        path.write_bytes(data)
+        with pytest.raises(DataError, match=r"pairs\.parquet: not a readable Parquet file") as error:
+            ParquetFile(path, "en", "de")
+        assert "\n" not in str(error.value)
+
+
+def test_parquet_empty(tmp_path: Path) -> None:
+    empty = pa.table({"en": pa.array([], pa.string()), "de": pa.array([], pa.string())})
+    pyarrow.parquet.write_table(empty, tmp_path / "pairs.parquet")
+    with pytest.raises(DataError, match="no lines"):
+        list(ParquetFile(tmp_path / "pairs.parquet", "en", "de"))
+
+
+def hub(folder: Path, split: str = "train", subset: str | None = None, target: str = "de") -> HubData:
+    return HubData(str(folder), subset, None, split, "en", target, f"data.{split}.hub_split")
+
+
+@pytest.mark.parametrize("rows", [ROWS[:1] + ROWS[2:], nested(ROWS[:1] + ROWS[2:])], ids=["flat", "nested"])
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_hub_data(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, rows: list[Any]) -> None:
+    write = write_json if kind == "jsonl" else write_parquet
+    write(tmp_path / "set" / f"train.{kind}", rows * 800)  # more than one batch
+    write(tmp_path / "set" / f"test.{kind}", rows[:1])
+    corpus = hub(tmp_path / "set")
+    assert list(corpus) == [PAIRS[0], PAIRS[2]] * 800
+    assert corpus.fingerprint == hub(tmp_path / "set").fingerprint
+    assert corpus.fingerprint != hub(tmp_path / "set", "test").fingerprint
+    assert len(list(hub(tmp_path / "set", "train[-10:]"))) == 10
+    assert capsys.readouterr() == ("", "")
+
+
+def test_hub_fingerprint_follows_the_content(tmp_path: Path) -> None:
+    first = hub(write_json(tmp_path / "set" / "train.jsonl", ROWS[:1]).parent).fingerprint
+    assert hub(write_json(tmp_path / "set" / "train.jsonl", ROWS[:1] * 2).parent).fingerprint != first
+
+
+def test_hub_errors_say_what_is_there(tmp_path: Path) -> None:
+    write_json(tmp_path / "set" / "x" / "train.jsonl", ROWS[:1])
+    write_json(tmp_path / "set" / "y" / "train.jsonl", ROWS[:1])
+    (tmp_path / "set" / "README.md").write_text(
+        "---\nconfigs:\n- config_name: x\n  data_files: x/*.jsonl\n- config_name: y\n  data_files: y/*.jsonl\n---\n"
+    )
+    with pytest.raises(DataError, match=r"'x', 'y'.*set data\.hub\.subset=NAME") as error:
+        hub(tmp_path / "set")
+    assert "\n" not in str(error.value)
+    with pytest.raises(DataError, match=r"'x', 'y'.*set data\.hub\.subset=NAME"):
+        hub(tmp_path / "set", subset="z")
+    with pytest.raises(DataError, match=r"\['train'\].*set data\.validation\.hub_split=NAME"):
+        hub(tmp_path / "set", "validation", "x")
+    with pytest.raises(DataError, match=r"set \(train\): no column 'fr' \(there are: de, en\)"):
+        hub(tmp_path / "set", "train", "x", "fr")
+    assert list(hub(tmp_path / "set", subset="x")) == PAIRS[:1]
+
+
+def test_hub_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise ConnectionError("Couldn't reach 'no/such' on the Hub (LocalEntryNotFoundError)")
+
+    monkeypatch.setattr(datasets, "load_dataset", unreachable)
+    with pytest.raises(DataError, match=r"data set 'no/such' cannot be used: Couldn't reach.*data\.train\.source=FILE"):
+        HubData("no/such", None, None, "train", "en", "de", "data.train.hub_split")

@@ -1,0 +1,109 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pytest
+from omegaconf import OmegaConf
+
+from seq2seq.errors import ConfigError, DataError
+from seq2seq.text.columns import HubData, JsonLinesFile
+from seq2seq.text.corpus import DataConfig, HubConfig, PairList, Split, SplitConfig, read
+from seq2seq.text.files import TextFiles, TsvFile
+from seq2seq.text.types import Pair
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> SplitConfig:
+    (tmp_path / "text.en").write_text("a\n")
+    (tmp_path / "text.de").write_text("b\n")
+    return SplitConfig(source=str(tmp_path / "text.en"), target=str(tmp_path / "text.de"))
+
+
+def one_file(folder: Path, name: str, data: bytes = b"") -> DataConfig:
+    (folder / name).write_bytes(data)
+    return DataConfig(test=SplitConfig(file=str(folder / name)))
+
+
+def test_the_settings_are_a_structured_config() -> None:
+    config: Any = OmegaConf.merge(OmegaConf.structured(DataConfig), OmegaConf.from_dotlist(["train.source=x"]))
+    loaded = OmegaConf.to_object(config)
+    assert loaded == DataConfig(train=SplitConfig(source="x", hub_split="train"))
+
+
+def test_the_built_in_corpus_is_the_default() -> None:
+    corpus = read(DataConfig(), Split.train)
+    assert isinstance(corpus, PairList)
+    assert all(isinstance(pair, Pair) for pair in corpus)
+    again, other = read(DataConfig(), Split.train), read(DataConfig(), Split.test)
+    assert again is not None
+    assert other is not None
+    assert again.fingerprint == corpus.fingerprint != other.fingerprint
+
+
+def test_files_named_for_a_split_win_over_the_hub(files: SplitConfig) -> None:
+    config = DataConfig(train=files, validation=files, hub=HubConfig(name="no/such"))
+    assert isinstance(read(config, Split.train), TextFiles)
+    assert list(read(config, Split.train) or []) == [Pair("a", "b")]
+    assert read(config, Split.test) is None  # neither the hub's test set nor the built-in one
+
+
+def test_own_test_files_alone_are_enough_to_evaluate(files: SplitConfig) -> None:
+    assert isinstance(read(DataConfig(test=files), Split.test), TextFiles)
+
+
+@pytest.mark.parametrize("split", [Split.train, Split.validation])
+def test_a_split_without_files_names_the_override(files: SplitConfig, split: Split) -> None:
+    override = rf"data\.{split}\.source=FILE data\.{split}\.target=FILE"
+    with pytest.raises(ConfigError, match=override):
+        read(DataConfig(test=files), split)
+
+
+def test_half_named_and_doubly_named_splits(files: SplitConfig) -> None:
+    with pytest.raises(ConfigError, match=r"add data\.train\.target=FILE"):
+        read(DataConfig(train=SplitConfig(source=files.source)), Split.train)
+    with pytest.raises(ConfigError, match=r"add data\.test\.source=FILE"):
+        read(DataConfig(test=SplitConfig(target=files.target)), Split.test)
+    files.file = "pairs.tsv"
+    with pytest.raises(ConfigError, match="both file and source/target"):
+        read(DataConfig(train=files), Split.train)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("a.tsv", TsvFile), ("a.tsv.gz", TsvFile), ("a.jsonl", JsonLinesFile), ("a.jsonl.gz", JsonLinesFile)],
+)
+def test_the_ending_chooses_the_reader(tmp_path: Path, name: str, kind: type) -> None:
+    assert isinstance(read(one_file(tmp_path, name), Split.test), kind)
+
+
+def test_parquet_is_opened_and_other_endings_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"a\.parquet: not a readable Parquet file"):
+        read(one_file(tmp_path, "a.parquet"), Split.test)
+    for name in ("a.csv", "a.parquet.gz", "tsv"):
+        with pytest.raises(ConfigError, match=r"must end in \.tsv"):
+            read(one_file(tmp_path, name), Split.test)
+
+
+def test_columns_follow_the_languages_unless_named(tmp_path: Path) -> None:
+    config = one_file(tmp_path, "a.jsonl", b'{"en": "a", "fr": "b", "x": "c"}\n')
+    config.target_language = "fr"
+    assert list(read(config, Split.test) or []) == [Pair("a", "b")]
+    config.source_column, config.target_column = "fr", "x"
+    assert list(read(config, Split.test) or []) == [Pair("b", "c")]
+    config = one_file(tmp_path, "a.tsv", b"a\tb\tc\n")
+    config.target_column = "3"
+    assert list(read(config, Split.test) or []) == [Pair("a", "c")]
+
+
+def test_hub_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "train.jsonl").write_text("".join(json.dumps({"en": s, "de": "d"}) + "\n" for s in "abc"))
+    config = DataConfig(hub=HubConfig(name=str(tmp_path / "set")), validation=SplitConfig(hub_split="train[-1:]"))
+    assert isinstance(read(config, Split.train), HubData)
+    assert list(read(config, Split.validation) or []) == [Pair("c", "d")]
+    config.test.hub_split = config.validation.hub_split = None
+    assert read(config, Split.test) is None
+    with pytest.raises(ConfigError, match=r"data\.validation\.hub_split=NAME"):
+        read(config, Split.validation)
