@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from seq2seq.text.german import Person
-from seq2seq.text.lexicon import Adjective, Adverb, Case, Gender, Modal, Noun, Tense, Verb
+from seq2seq.text.words import Adjective, Adverb, Case, Gender, Modal, Noun, Tense, Verb
 
 Combination = tuple[str, str]  # English verb with its particle or preposition, English object noun
 

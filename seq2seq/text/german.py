@@ -3,7 +3,7 @@
 from functools import cache
 from typing import NamedTuple
 
-from seq2seq.text.lexicon import Adjective, Case, Gender, Noun, Verb
+from seq2seq.text.words import Adjective, Case, Gender, Noun, Verb
 
 # Rows are cases; columns are masculine, feminine, neuter, plural. A dash is no ending.
 _TABLES = {
@@ -60,7 +60,7 @@ def declined_determiner(stem: str, gender: Gender, plural: bool, case: Case) -> 
 
 
 def declined_adjective(adjective: Adjective, declension: str, gender: Gender, plural: bool, case: Case) -> str:
-    """The attributive form; ``declension`` is weak (after *der, dieser*), mixed (*ein, kein, mein*) or strong (bare)."""
+    """The attributive form; ``declension`` is weak (*der, dieser*), mixed (*ein, kein, mein*) or strong (bare)."""
     return adjective.stem + _cell(declension, gender, plural, case)
 
 

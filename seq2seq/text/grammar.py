@@ -5,9 +5,10 @@ from dataclasses import replace
 from itertools import accumulate
 from random import Random
 
-from seq2seq.text.clause import Asked, Clause, Gap, Pronoun, Question, Sentence, There, stand_in
-from seq2seq.text.lexicon import BE, REPORTS, THERE_IS, VERBS, Case, Gender, Tense
+from seq2seq.text.clause import Asked, Clause, Gap, Nominal, Pronoun, Question, Sentence, There, stand_in
+from seq2seq.text.lexicon import BE, REPORTS, THERE_IS, VERBS
 from seq2seq.text.phrases import Sampler, adjectives_of, nouns_tagged, tags, verbs_for
+from seq2seq.text.words import Case, Gender, Tense, Verb
 
 _POSITIONS = (("on", "auf"), ("under", "unter"), ("behind", "hinter"), ("beside", "neben"))
 _PEOPLE = nouns_tagged(tags("person"))
@@ -17,11 +18,12 @@ _THINGS = nouns_tagged(tags("thing", "animal", "food", "drink", "text", "work", 
 _DESCRIBED = tuple(noun for noun in (*_PEOPLE, *_THINGS, *nouns_tagged(tags("place"))) if len(adjectives_of(noun)) > 1)
 _HANDLED = tuple(noun for noun in _THINGS if len(adjectives_of(noun)) > 1 and len(verbs_for(noun)) > 1)
 _PLACED = tuple(verb for verb in VERBS if "place" in verb.flags)
+_TIMED = tuple(verb for verb in VERBS if "stative" not in verb.flags)
 _PERSONAL = tuple(verb for verb in VERBS if "thing" not in verb.flags)
 _DONE_TO_PEOPLE = tuple(verb for verb in VERBS if "person" in verb.tags and not verb.german_preposition)
 _DONE_TO_THINGS = tuple(verb for verb in VERBS if verb.tags - {"person"} and not verb.german_preposition
                         and verb.case is Case.accusative and "recipient" not in verb.flags)  # fmt: skip
-_LAST_OBJECT = tuple(verb for verb in VERBS if verb.tags and not verb.prefix and not verb.flags & {"recipient", "thing"})
+_LAST_OBJECT = tuple(verb for verb in _PERSONAL if verb.tags and not verb.prefix and "recipient" not in verb.flags)
 
 
 def draw_sentence(random: Random) -> Sentence:
@@ -67,13 +69,14 @@ def _location(sampler: Sampler) -> Sentence:
 
 def _existence(sampler: Sampler) -> Sentence:
     """*There are three chairs in the kitchen.*"""
-    noun = sampler.pick(nouns_tagged(tags("furniture", "animal", "nature", "opening")))
+    where, kinds = sampler.pick((("indoor", tags("furniture", "opening")), ("outdoor", tags("animal", "nature"))))
+    noun = sampler.pick(nouns_tagged(kinds))
     thing = replace(sampler.noun_phrase(noun, plurals=False), determiner="a")
     if sampler.chance(0.5):
         thing = replace(thing, determiner="", plural=True, number=sampler.pick(("two", "three", "four", "five", "six")))
     return Sentence(main=Clause(
         subject=There(), verb=THERE_IS, tense=Tense.past if sampler.chance(0.25) else Tense.present, object=thing,
-        phrase=sampler.place("inside", "in", "in", Case.dative),
+        phrase=sampler.place(where, "in", "in", Case.dative),
         question=Question.polar if sampler.chance(0.3) else None,
     ))  # fmt: skip
 
@@ -83,11 +86,12 @@ def _question(sampler: Sampler) -> Sentence:
     question = sampler.pick((Question.polar, Question.polar, Question.where, Question.when, Question.why))
     if question is Question.where and sampler.chance(0.5):
         noun = sampler.pick(nouns_tagged(tags("portable", "place", "person", "animal")))
+        thing = sampler.noun_phrase(noun, definite=True, plurals="place" not in noun.tags)
         tense = Tense.past if sampler.chance(0.25) else Tense.present
-        return Sentence(main=Clause(subject=sampler.noun_phrase(noun, definite=True), verb=BE, tense=tense,
-                                    question=question))  # fmt: skip
-    verb = sampler.pick(_PLACED if question is Question.where else VERBS)
-    clause = replace(sampler.clause(verb=verb, deniable=question is Question.why), question=question, frequency=None)
+        return Sentence(main=Clause(subject=thing, verb=BE, tense=tense, question=question))
+    verb = sampler.pick({Question.where: _PLACED, Question.when: _TIMED}.get(question, VERBS))
+    clause = sampler.clause(verb=verb, subject=_addressed(sampler, verb), deniable=question is Question.why)
+    clause = replace(clause, question=question, frequency=None)
     if question is Question.where:
         clause = replace(clause, phrase=None)
     if question is Question.when:
@@ -95,15 +99,22 @@ def _question(sampler: Sampler) -> Sentence:
     return Sentence(main=clause)
 
 
+def _addressed(sampler: Sampler, verb: Verb) -> Nominal:
+    """A subject to ask about: known to the hearer, and not *I*, who should know."""
+    subject = sampler.subject(verb, definite=True)
+    return Pronoun("you") if isinstance(subject, Pronoun) and subject.word == "I" else subject
+
+
 def _who_or_what(sampler: Sampler) -> Sentence:
     """*Who bought the house? Whom does she help? What do they sell?*"""
     draw = sampler.random.random()
     if draw < 0.4:
         clause = sampler.clause(verb=sampler.pick(_PERSONAL), subject=Asked("who"), deniable=False)
-    elif draw < 0.7:
-        clause = sampler.clause(verb=sampler.pick(_DONE_TO_PEOPLE), object=Asked("who"), deniable=False)
     else:
-        clause = sampler.clause(verb=sampler.pick(_DONE_TO_THINGS), object=Asked("what"), deniable=False)
+        word, verbs = ("who", _DONE_TO_PEOPLE) if draw < 0.7 else ("what", _DONE_TO_THINGS)
+        verb = sampler.pick(verbs)
+        subject = _addressed(sampler, verb)
+        clause = sampler.clause(verb=verb, subject=subject, object=Asked(word), deniable=False)
     return Sentence(main=replace(clause, frequency=None))
 
 
@@ -124,7 +135,7 @@ def _object_with_relative(sampler: Sampler) -> Sentence:
     verb = sampler.pick(_LAST_OBJECT)
     subject = sampler.subject(verb, definite=True)
     noun = sampler.pick(nouns_tagged(verb.tags))
-    while noun is getattr(subject, "noun", None) or "mass" in noun.tags:
+    while noun is getattr(subject, "noun", None):
         noun = sampler.pick(nouns_tagged(verb.tags))
     head = sampler.noun_phrase(noun, definite=True, adjectives=0.2)
     return Sentence(main=Clause(subject=subject, verb=verb, object=sampler.relative(head)))
@@ -135,11 +146,11 @@ def _relative_and_pronoun(sampler: Sampler) -> Sentence:
     head = sampler.noun_phrase(sampler.pick(_PEOPLE), definite=True)
     noun = sampler.pick(_HANDLED)
     thing = sampler.noun_phrase(noun, definite=True, adjectives=0.15)
-    inner = sampler.clause(verb=sampler.pick(verbs_for(noun)), subject=Gap(head.noun, head.plural), object=thing, deniable=False,
-                           plain=True)  # fmt: skip
+    gap, verb = Gap(head.noun, head.plural), sampler.pick(verbs_for(noun))
+    inner = sampler.clause(verb=verb, subject=gap, object=thing, deniable=False, plain=True)
     others = [verb for verb in verbs_for(noun) if verb is not inner.verb]
     main = sampler.clause(verb=sampler.pick(others), subject=head, object=stand_in(thing), plain=True)
-    return Sentence(main=replace(main, subject=replace(head, relative=inner)))
+    return Sentence(main=replace(main, subject=replace(head, determiner="the", relative=inner)))
 
 
 def _but_pronoun(sampler: Sampler) -> Sentence:

@@ -5,104 +5,7 @@ has one translation. Tags are the classes by which verbs choose subjects and obj
 nobody eats a table.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
-
-
-class Gender(StrEnum):
-    """Grammatical gender of a German noun."""
-
-    masculine = "m"
-    feminine = "f"
-    neuter = "n"
-
-
-class Case(StrEnum):
-    """The German cases in use; the genitive is left out."""
-
-    nominative = "nom"
-    accusative = "acc"
-    dative = "dat"
-
-
-class Tense(StrEnum):
-    """Time of a clause. The English simple past is the German perfect, or the preterite where a verb has one here."""
-
-    present = "present"
-    past = "past"
-    future = "future"
-
-
-@dataclass(frozen=True, eq=False)
-class Noun:
-    """A noun in both languages; ``weak`` marks the n-declension (*der Junge, den Jungen*)."""
-
-    english: str
-    english_plural: str
-    german: str
-    german_plural: str
-    gender: Gender
-    weak: bool
-    tags: frozenset[str]
-
-
-@dataclass(frozen=True, eq=False)
-class Adjective:
-    """An adjective; ``stem`` is what endings are added to (*teuer, teur-*); ``passing`` states go with *yesterday*."""
-
-    english: str
-    german: str
-    stem: str
-    passing: bool
-    tags: frozenset[str]
-
-
-@dataclass(frozen=True, eq=False)
-class Verb:
-    """A verb in both languages.
-
-    English has a particle (*turn it on*) or a preposition (*wait for it*). German has a separable ``prefix``, a
-    ``changed`` stem for *du* and *er* (*sieh-*), a participle without prefix, perhaps a ``preterite`` that stands for
-    the past in place of the perfect, and governs its object by ``case``, perhaps after ``german_preposition``.
-    """
-
-    base: str
-    past: str
-    particle: str
-    preposition: str
-    german: str
-    prefix: str
-    changed: str
-    participle: str
-    preterite: str
-    moves: bool  # perfect with sein
-    case: Case
-    german_preposition: str
-    tags: frozenset[str]  # of its objects
-    flags: frozenset[str]
-
-
-@dataclass(frozen=True, eq=False)
-class Modal:
-    """A modal verb: English ``finite`` + ``rest``, how it is denied, and the key of its German forms."""
-
-    finite: str
-    rest: str
-    denied: str
-    german: str
-    german_denied: str
-
-
-@dataclass(frozen=True, eq=False)
-class Adverb:
-    """An adverb of time with the tenses it goes with; ``modal`` where it goes with modal verbs."""
-
-    english: str
-    german: str
-    tenses: frozenset[str]
-    habitual: bool = False
-
+from seq2seq.text.words import Adverb, Modal, read_adjectives, read_nouns, read_verbs
 
 _NOUNS = """
 man men | Mann Männer m | person adult
@@ -177,25 +80,25 @@ tomato tomatoes | Tomate Tomaten f | food goods washed
 soup soups | Suppe Suppen f | food cooked warm
 sausage sausages | Wurst Würste f | food cooked goods
 bread - | Brot - n | food mass goods
-coffee - | Kaffee - m | drink mass goods warm cooked
-tea - | Tee - m | drink mass goods warm cooked
+coffee - | Kaffee - m | drink mass goods warm
+tea - | Tee - m | drink mass goods warm
 milk - | Milch - f | drink mass goods warm
 water - | Wasser - n | drink mass
 wine - | Wein - m | drink mass goods
-house houses | Haus Häuser n | place building inside owned goods drawn
-school schools | Schule Schulen f | place building inside goal
-kitchen kitchens | Küche Küchen f | place room inside owned
-garden gardens | Garten Gärten m | place inside owned
-park parks | Park Parks m | place inside
+house houses | Haus Häuser n | place building inside indoor owned goods drawn
+school schools | Schule Schulen f | place building inside goal indoor
+kitchen kitchens | Küche Küchen f | place room inside owned indoor
+garden gardens | Garten Gärten m | place inside owned outdoor
+park parks | Park Parks m | place inside outdoor
 station stations | Bahnhof Bahnhöfe m | place building goal
 church churches | Kirche Kirchen f | place building inside goal visited drawn
-hotel hotels | Hotel Hotels n | place building inside goal
-restaurant restaurants | Restaurant Restaurants n | place building inside
-office offices | Büro Büros n | place room inside owned
+hotel hotels | Hotel Hotels n | place building inside goal indoor
+restaurant restaurants | Restaurant Restaurants n | place building inside indoor
+office offices | Büro Büros n | place room inside owned indoor
 city cities | Stadt Städte f | place inside visited
-village villages | Dorf Dörfer n | place inside visited
-room rooms | Zimmer Zimmer n | place room inside owned
-museum museums | Museum Museen n | place building inside goal visited
+village villages | Dorf Dörfer n | place inside outdoor visited
+room rooms | Zimmer Zimmer n | place room inside owned indoor
+museum museums | Museum Museen n | place building inside goal indoor visited
 """
 
 _ADJECTIVES = """
@@ -217,13 +120,13 @@ lazy | faul | person pet
 strong | stark | adult
 expensive | teuer teur | goods
 cheap | billig | goods
-red | rot | coloured
-blue | blau | coloured
-green | grün | coloured
-black | schwarz | coloured pet
-white | weiß | coloured pet
+red | rot | coloured absolute
+blue | blau | coloured absolute
+green | grün | coloured absolute
+black | schwarz | coloured pet absolute
+white | weiß | coloured pet absolute
 heavy | schwer | furniture container
-broken | kaputt | repaired
+broken | kaputt | repaired absolute
 dirty | schmutzig | clothing washed room opening
 fresh | frisch | food drink
 cold | kalt | drink room warm
@@ -235,65 +138,67 @@ long | lang | text asked
 """
 
 # English base and past (~ particle, _ preposition) | German infinitive (prefix+), *changed stem, participle,
-# =preterite, sein | case, German preposition | tags of objects | flags
+# =preterite, sein | case, German preposition | tags of objects | flags:
+# stative (no time, no modal), unwilled (neither modal nor future), once (no habit), makes (what it is done to is not there before),
+# definite (its object), animal or thing (as subject); place, for, with, direction, goal (phrases it goes with)
 _VERBS = """
-buy bought | kaufen gekauft | acc | goods | place for
-sell sold | verkaufen verkauft | acc | goods
+buy bought | kaufen gekauft | acc | goods | place for once
+sell sold | verkaufen verkauft | acc | goods | once
 see saw | sehen *sieh gesehen | acc | person animal vehicle place nature furniture clothing | animal place
 look_for looked | suchen gesucht | acc | person animal portable clothing | place
-find found | finden gefunden | acc | portable clothing pet | place
+find found | finden gefunden | acc | portable clothing pet | place once
 need needed | brauchen gebraucht | acc | goods portable | stative
 have had | haben =hatte | acc | owned | stative
-like liked | mögen =mochte | acc | person animal text work place clothing food drink portable vehicle | stative
-know knew | kennen =kannte | acc | person place work | stative
+like liked | mögen =mochte | acc | person animal text work place clothing food drink portable vehicle | stative definite
+know knew | kennen =kannte | acc | person place work | stative definite
 visit visited | besuchen besucht | acc | person visited
 meet met | treffen *triff getroffen | acc | person | place
 ask asked | fragen gefragt | acc | person
 hear heard | hören gehört | acc | person animal heard | animal place
-understand understood | verstehen verstanden | acc | person text asked
+understand understood | verstehen verstanden | acc | person text asked | stative definite
 eat ate | essen *iss gegessen | acc | food | animal place
 drink drank | trinken getrunken | acc | drink | place
 cook cooked | kochen gekocht | acc | cooked | for
 read read | lesen *lies gelesen | acc | text | place
-write wrote | schreiben geschrieben | acc | written | place for
+write wrote | schreiben geschrieben | acc | written | place for makes once
 repair repaired | reparieren repariert | acc | repaired | for
 clean cleaned | putzen geputzt | acc | room opening vehicle | for
 wash washed | waschen *wäsch gewaschen | acc | washed
 draw drew | zeichnen gezeichnet | acc | drawn | place for
-lose lost | verlieren verloren | acc | portable | place
-forget forgot | vergessen *vergiss vergessen | acc | portable | place
+lose lost | verlieren verloren | acc | portable | place once unwilled
+forget forgot | vergessen *vergiss vergessen | acc | portable | place unwilled
 open opened | auf+machen gemacht | acc | closed
 close closed | zu+machen gemacht | acc | closed
-turn~on turned | an+machen gemacht | acc | switched
-turn~off turned | aus+machen gemacht | acc | switched
-put~on put | an+ziehen gezogen | acc | clothing
-take~off took | aus+ziehen gezogen | acc | clothing
+turn~on turned | an+machen gemacht | acc | switched | definite
+turn~off turned | aus+machen gemacht | acc | switched | definite
+put~on put | an+ziehen gezogen | acc | clothing | definite
+take~off took | aus+ziehen gezogen | acc | clothing | definite
 pick~up picked | ab+holen geholt | acc | person
 call called | an+rufen gerufen | acc | person
 invite invited | ein+laden *läd geladen | acc | person
 bring brought | mit+bringen gebracht | acc | portable food drink given
-throw~away threw | weg+werfen *wirf geworfen | acc | portable clothing
+throw~away threw | weg+werfen *wirf geworfen | acc | portable clothing | once
 help helped | helfen *hilf geholfen | dat | person | place
 thank thanked | danken gedankt | dat | person
 follow followed | folgen gefolgt sein | dat | person pet | animal
 listen_to listened | zu+hören gehört | dat | person
 belong_to belonged | gehören gehört | dat | person | stative thing
 wait_for waited | warten gewartet | acc auf | person mail | place
-think_of thought | denken gedacht | acc an | person place
-dream_of dreamed | träumen geträumt | dat von | person place vehicle
+think_of thought | denken gedacht | acc an | person visited text | unwilled
+dream_of dreamed | träumen geträumt | dat von | person visited vehicle | unwilled
 talk_to talked | sprechen *sprich gesprochen | dat mit | person | place
-give gave | geben *gib gegeben | acc | given food | recipient
+give gave | geben *gib gegeben | acc | given food | recipient once
 show showed | zeigen gezeigt | acc | given building vehicle pet room | recipient
-send sent | schicken geschickt | acc | given | recipient
+send sent | schicken geschickt | acc | given | recipient once
 work worked | arbeiten gearbeitet | acc | | place with
 sleep slept | schlafen *schläf geschlafen | acc | | place animal
 dance danced | tanzen getanzt | acc | | place with
 sing sang | singen gesungen | acc | | place with
-cry cried | weinen geweint | acc | | place
+cry cried | weinen geweint | acc | | place unwilled
 stay stayed | bleiben geblieben sein | acc | | place
 arrive arrived | an+kommen gekommen sein | acc | |
 get~up got | auf+stehen gestanden sein | acc | |
-fall~asleep fell | ein+schlafen *schläf geschlafen sein | acc | |
+fall~asleep fell | ein+schlafen *schläf geschlafen sein | acc | | unwilled
 come~back came | zurück+kommen gekommen sein | acc | |
 go went | gehen gegangen sein | acc | | direction
 run ran | laufen *läuf gelaufen sein | acc | | direction animal
@@ -310,42 +215,12 @@ _BE = "be was | sein =war | acc | |"
 _THERE_IS = "be was | geben *gib =gab | acc | |"
 
 
-def _rows(table: str) -> Iterator[list[list[str]]]:
-    """Lines of a table as columns of words."""
-    for line in table.strip().splitlines():
-        yield [column.split() for column in line.split("|")]
-
-
-def _nouns(table: str) -> Iterator[Noun]:
-    for (english, plural), (german, german_plural, gender, *weak), tags in _rows(table):
-        yield Noun(english, plural, german, german_plural, Gender(gender), bool(weak), frozenset(tags))
-
-
-def _adjectives(table: str) -> Iterator[Adjective]:
-    for english, german, tags in _rows(table):
-        yield Adjective(english[0], german[0], german[-1], "passing" in tags, frozenset(tags) - {"passing"})
-
-
-def _verbs(table: str) -> Iterator[Verb]:
-    for (english, past), (infinitive, *forms), (case, *preposition), tags, *flags in _rows(table):
-        particle = english.partition("~")[2]
-        base, _, english_preposition = english.partition("~")[0].partition("_")
-        prefix, _, german = infinitive.rpartition("+")
-        marked = {form[0]: form[1:] for form in forms if form[0] in "*="}
-        plain = [form for form in forms if form[0] not in "*=" and form != "sein"]
-        yield Verb(
-            base, past, particle, english_preposition, german, prefix, marked.get("*", ""), "".join(plain),
-            marked.get("=", ""), "sein" in forms, Case(case), "".join(preposition), frozenset(tags),
-            frozenset(*flags),
-        )  # fmt: skip
-
-
-NOUNS = tuple(_nouns(_NOUNS))
-ADJECTIVES = tuple(_adjectives(_ADJECTIVES))
-VERBS = tuple(_verbs(_VERBS))
-REPORTS = tuple(_verbs(_REPORTS))
-(BE,) = _verbs(_BE)
-(THERE_IS,) = _verbs(_THERE_IS)
+NOUNS = tuple(read_nouns(_NOUNS))
+ADJECTIVES = tuple(read_adjectives(_ADJECTIVES))
+VERBS = tuple(read_verbs(_VERBS))
+REPORTS = tuple(read_verbs(_REPORTS))
+(BE,) = read_verbs(_BE)
+(THERE_IS,) = read_verbs(_THERE_IS)
 
 MODALS = (
     Modal("want", "to", "want", "wollen", "wollen"),

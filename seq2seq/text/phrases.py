@@ -7,24 +7,8 @@ from random import Random
 from typing import TypeVar
 
 from seq2seq.text.clause import Clause, Gap, Nominal, NounPhrase, Phrase, Pronoun, person
-from seq2seq.text.lexicon import (
-    ADJECTIVES,
-    BE,
-    FREQUENCIES,
-    MODALS,
-    NOUNS,
-    NUMBERS,
-    POSSESSIVES,
-    TIMES,
-    VERBS,
-    Adjective,
-    Adverb,
-    Case,
-    Modal,
-    Noun,
-    Tense,
-    Verb,
-)
+from seq2seq.text.lexicon import ADJECTIVES, BE, FREQUENCIES, MODALS, NOUNS, NUMBERS, POSSESSIVES, TIMES, VERBS
+from seq2seq.text.words import Adjective, Adverb, Case, Modal, Noun, Tense, Verb
 
 T = TypeVar("T")
 _NUMBERS, _OWNERS = tuple(NUMBERS), tuple(POSSESSIVES)
@@ -46,7 +30,7 @@ def adjectives_of(noun: Noun) -> tuple[Adjective, ...]:
 def verbs_for(noun: Noun) -> tuple[Verb, ...]:
     """Verbs with an accusative object, without preposition, that a person can do to this noun."""
     simple = (verb for verb in VERBS if not verb.german_preposition and verb.case is Case.accusative)
-    return tuple(verb for verb in simple if verb.tags & noun.tags and "recipient" not in verb.flags)
+    return tuple(verb for verb in simple if verb.tags & noun.tags and not verb.flags & {"recipient", "makes"})
 
 
 @cache
@@ -113,7 +97,9 @@ class Sampler:
         while noun is getattr(subject, "noun", None):
             noun = self.pick(options)
         phrase = self.noun_phrase(
-            noun, definite=negated and bool(verb.german_preposition), bare=not verb.german_preposition
+            noun,
+            definite="definite" in verb.flags or (negated and bool(verb.german_preposition)),
+            bare=not verb.german_preposition,
         )
         return replace(phrase, number="") if negated and phrase.number and not phrase.definite else phrase
 
@@ -121,9 +107,9 @@ class Sampler:
         """A tense, or a modal verb in the present. *We read it* is kept for the present: the past looks the same."""
         draw = self.random.random()
         past = verb.past != verb.base or person(subject) == (3, False)
-        if verb.flags & {"stative"}:
+        if "stative" in verb.flags:
             return (Tense.past if draw < 0.3 and past else Tense.present), None
-        if draw < 0.36 or (draw < 0.66 and not past):
+        if draw < 0.36 or (draw < 0.66 and not past) or (draw >= 0.66 and "unwilled" in verb.flags):
             return Tense.present, None
         if draw < 0.66:
             return Tense.past, None
@@ -134,8 +120,9 @@ class Sampler:
         if "stative" in clause.verb.flags:
             return clause
         if self.chance(probability):
+            habitual = not clause.negated and "once" not in clause.verb.flags
             tense = "modal" if clause.modal is not None else clause.tense.value
-            return replace(clause, time=self.pick(_times(tense, not clause.negated)))
+            return replace(clause, time=self.pick(_times(tense, habitual)))
         often = clause.modal is None and clause.tense is not Tense.future and not clause.negated
         return replace(clause, frequency=self.pick(FREQUENCIES)) if often and self.chance(0.2) else clause
 
@@ -151,9 +138,9 @@ class Sampler:
             if other is getattr(subject, "noun", None):
                 return None
             nominal = self.noun_phrase(other, definite=True)
-            return Phrase("for", "für", Case.accusative, nominal) if "for" in flags else Phrase(
-                "with", "mit", Case.dative, nominal
-            )
+            if "for" in flags:
+                return Phrase("for", "für", Case.accusative, nominal)
+            return Phrase("with", "mit", Case.dative, nominal)
         if draw < 0.4 and "place" in flags:
             return self.place("inside", "in", "in", Case.dative)
         return None
@@ -204,7 +191,7 @@ class Sampler:
         taken = subject.adjective if isinstance(subject, NounPhrase) else None
         adjective = self.pick([option for option in adjectives_of(noun) if option is not taken])
         tense = Tense.past if self.chance(0.25) else Tense.present
-        degree = self.pick(("very", "too")) if self.chance(0.25) else ""
+        degree = self.pick(("very", "too")) if adjective.gradable and self.chance(0.25) else ""
         clause = Clause(subject=subject, verb=BE, tense=tense, predicate=adjective, degree=degree)
         if self.chance(0.15):
             clause = replace(clause, negated=True)
@@ -213,7 +200,7 @@ class Sampler:
 
     def relative(self, head: NounPhrase) -> NounPhrase:
         """The noun phrase with a relative clause in which it is the subject, or an object of any kind."""
-        gap = Gap(head.noun, head.plural)
+        head, gap = replace(head, determiner="the"), Gap(head.noun, head.plural)
         if "person" in head.noun.tags and self.chance(0.5):
             verb = self.pick([option for option in VERBS if "thing" not in option.flags])
             return replace(head, relative=self.clause(verb=verb, subject=gap, deniable=False, plain=True))

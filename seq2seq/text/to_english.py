@@ -4,7 +4,7 @@ from functools import cache
 
 from seq2seq.text.clause import Asked, Clause, Gap, Nominal, NounPhrase, Pronoun, Question, Sentence, There, person
 from seq2seq.text.german import Person
-from seq2seq.text.lexicon import Tense
+from seq2seq.text.words import Tense
 
 _OBJECTIVE = {"I": "me", "he": "him", "she": "her", "we": "us", "they": "them", "who": "whom"}
 

@@ -21,7 +21,8 @@ from seq2seq.text.german import (
     pronoun,
     relative_pronoun,
 )
-from seq2seq.text.lexicon import CONJUNCTIONS, DEGREES, NUMBERS, POSSESSIVES, Case, Gender, Tense
+from seq2seq.text.lexicon import CONJUNCTIONS, DEGREES, NUMBERS, POSSESSIVES
+from seq2seq.text.words import Case, Gender, Tense
 
 _ASKING = {Question.where: "wo", Question.when: "wann", Question.why: "warum"}
 _LATE = ("für", "zu")  # prepositions of phrases behind an indefinite object; *in* with accusative is too
@@ -94,7 +95,10 @@ def _verb_final(clause: Clause) -> list[str]:
 
 def _middle(clause: Clause, without: str) -> list[str]:
     """Objects, adverbs, *nicht* and phrases, in the order the file's head states."""
-    pronouns, definite, indefinite, governed = [], [], [], []
+    pronouns: list[str] = []
+    definite: list[str] = []
+    indefinite: list[str] = []
+    governed: list[str] = []
     denied, verb = clause.negated, clause.verb
     roles = [(clause.recipient, Case.dative), (clause.object, verb.case)]
     for nominal, case in roles:

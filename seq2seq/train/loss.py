@@ -1,14 +1,18 @@
 """The loss: a sum over target pieces, divided by their count where gradients are taken.
 
-P target positions, V vocabulary.
+P target positions, C of them at a time, V vocabulary.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from seq2seq.settings import setting
+
+CHUNK = 128
+"""Positions whose logits are worked on together: few enough that they stay in the processor's cache."""
 
 
 @dataclass(kw_only=True)
@@ -30,14 +34,40 @@ class Loss(NamedTuple):
 
 
 def loss_sums(logits_PV: Tensor, labels_P: Tensor, smoothing: float) -> Loss:
-    """Cross entropy of ``labels_P`` under softmax(logits), plain and smoothed, in float32.
+    """Cross entropy of ``labels_P`` under softmax(logits), plain and smoothed, in float32 whatever the logits are.
 
     Smoothed: (1 - s) · -log p(label) + s · mean over the vocabulary of -log p.
     """
-    logits_PV = logits_PV.float()
-    normalizer_P = logits_PV.logsumexp(1)
-    cross_entropy = (normalizer_P - logits_PV.gather(1, labels_P.unsqueeze(1)).squeeze(1)).sum()
-    if smoothing == 0:
-        return Loss(cross_entropy, cross_entropy.detach())
-    uniform = (normalizer_P - logits_PV.mean(1)).sum()
-    return Loss((1 - smoothing) * cross_entropy + smoothing * uniform, cross_entropy.detach())
+    objective, cross_entropy = SmoothedCrossEntropy.apply(logits_PV, labels_P, smoothing)  # type: ignore[no-untyped-call]
+    return Loss(objective, cross_entropy)
+
+
+class SmoothedCrossEntropy(torch.autograd.Function):
+    """Both sums, and their gradient while the probabilities are at hand: p - (1 - s) · onehot(label) - s / V.
+
+    PyTorch's own operations would write the (P, V) float32 logits seven times; this reads them once.
+    """
+
+    @staticmethod
+    def forward(context: Any, logits_PV: Tensor, labels_P: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:  # noqa: D102
+        gradient_PV = torch.empty_like(logits_PV) if context.needs_input_grad[0] else None
+        label_sum = torch.zeros((), device=logits_PV.device)
+        uniform_sum = torch.zeros((), device=logits_PV.device)
+        for start in range(0, logits_PV.size(0), CHUNK):
+            labels_C1 = labels_P[start : start + CHUNK].unsqueeze(1)
+            log_probabilities_CV = logits_PV[start : start + CHUNK].log_softmax(1, dtype=torch.float32)
+            label_sum -= log_probabilities_CV.gather(1, labels_C1).sum()
+            if smoothing > 0:
+                uniform_sum -= log_probabilities_CV.mean(1).sum()
+            if gradient_PV is not None:
+                slope_CV = log_probabilities_CV.exp_().sub_(smoothing / logits_PV.size(1))
+                slope_CV.scatter_add_(1, labels_C1, slope_CV.new_full(labels_C1.shape, smoothing - 1))
+                gradient_PV[start : start + CHUNK] = slope_CV
+        context.gradient_PV = gradient_PV
+        objective = (1 - smoothing) * label_sum + smoothing * uniform_sum
+        context.mark_non_differentiable(label_sum)
+        return objective, label_sum
+
+    @staticmethod
+    def backward(context: Any, objective_slope: Tensor, _: Tensor) -> tuple[Tensor, None, None]:  # noqa: D102
+        return context.gradient_PV.mul_(objective_slope.to(context.gradient_PV.dtype)), None, None
