@@ -151,7 +151,7 @@ def described(value: Any) -> str:
 def text(item: Any) -> str:
     """Meaning and range of a setting."""
     bounds = described_range(item.metadata.get("bounds", {}))
-    return item.metadata.get("help", "") + (f" ({bounds})" if bounds else "")
+    return f"{item.metadata.get('help', '')}{f' ({bounds})' if bounds else ''}"
 
 
 def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
@@ -201,7 +201,7 @@ def one_line(error: BaseException, config: Any) -> str:
     while cause.__cause__ is not None and not isinstance(cause, OmegaConfBaseException):
         cause = cause.__cause__
     key = getattr(cause, "full_key", None)
-    if key and "not in struct" in str(cause) or key and "not in '" in str(cause):
+    if (key and "not in struct" in str(cause)) or (key and "not in '" in str(cause)):
         return unknown_setting(key, config)
     first, *rest = [line.strip() for line in str(cause).splitlines() if line.strip()]
     if key:

@@ -1,11 +1,17 @@
 """Where tensors live and in what precision products are taken."""
 
+import os
 from contextlib import AbstractContextManager
 from enum import StrEnum
 
 import torch
 
 from seq2seq.errors import ConfigError
+
+# On a CPU, oneDNN keeps a compiled kernel with its buffers for each of the last 1024 shapes, and every batch has a shape
+# of its own: gigabytes by the second epoch. It reads these at its first use; whoever sets them otherwise is obeyed.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
+os.environ.setdefault("LRU_CACHE_CAPACITY", "32")
 
 
 class Precision(StrEnum):
@@ -36,7 +42,7 @@ def choose_device(name: str) -> torch.device:
 def has_bfloat16(device: torch.device) -> bool:
     """True where bfloat16 products are faster than float32 ones: recent GPUs, CPUs with AVX512-BF16 or AMX."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 

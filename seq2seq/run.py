@@ -3,15 +3,16 @@
 The first three are a model: copy them and they translate elsewhere. Opening one runs no code from it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from seq2seq.errors import RunError
+from seq2seq.errors import ConfigError, RunError
 from seq2seq.model import ModelConfig, Network
 from seq2seq.search import SearchConfig
 from seq2seq.settings import validate, walk
@@ -21,6 +22,8 @@ from seq2seq.weights import load_weights, set_weights
 
 CONFIG = "config.yaml"
 MODEL = "model.safetensors"
+CHOICES = "choices"
+"""The section of config.yaml that names the class of others, such as optimizer: Adam."""
 
 # Settings that may change when a run goes on: how long it trains and what happens after training.
 CHANGEABLE = ("run", "training.updates", "training.patience", "training.device", "search.")
@@ -45,25 +48,47 @@ def open_run(folder: Path, config: Any) -> None:
         RunError: the folder belongs to a run with other settings, or to something else.
     """
     path = folder / CONFIG
-    if path.exists():
-        _hold_same(read_config(folder), config, path)
-        return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunError(f"{folder} is not empty and no run folder: choose another with run=PATH")
-    folder.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(CONFIG + ".tmp")
-    temporary.write_text(OmegaConf.to_yaml(OmegaConf.structured(config)), encoding="utf-8")
-    temporary.replace(path)
+    try:
+        if path.exists():
+            _hold_same(_flat(read_config(folder)), config, folder)
+        elif folder.exists() and (not folder.is_dir() or any(item != temporary for item in folder.iterdir())):
+            raise RunError(f"{folder} is not empty and no run folder: choose another with run=PATH")
+        folder.mkdir(parents=True, exist_ok=True)
+        # Written when going on too: what may change is kept as it is now.
+        settings = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
+        assert isinstance(settings, dict)
+        temporary.write_text(OmegaConf.to_yaml({**settings, CHOICES: _choices(config)}), encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise RunError(f"{folder} cannot be written ({error.strerror}): choose another with run=PATH") from None
 
 
-def _hold_same(saved: dict[str, Any], config: Any, path: Path) -> None:
-    for name, _, value in walk(config):
-        if name.startswith(CHANGEABLE):
-            continue
-        found = OmegaConf.select(OmegaConf.create(saved), name)
+def _choices(config: Any) -> dict[str, str]:
+    """The class of each section that is a choice: fields alone do not tell Constant from InverseSquareRoot."""
+    sections = {item.name: (item.type, type(getattr(config, item.name))) for item in fields(config)}
+    return {
+        name: kind.__name__
+        for name, (declared, kind) in sections.items()
+        if is_dataclass(kind) and kind is not declared
+    }
+
+
+def _flat(settings: Any, path: str = "") -> dict[str, Any]:
+    """Settings by dotted name."""
+    if not isinstance(settings, dict):
+        return {path: settings}
+    parts = [_flat(value, f"{path}.{name}" if path else str(name)) for name, value in settings.items()]
+    return {name: value for part in parts for name, value in part.items()}
+
+
+def _hold_same(saved: dict[str, Any], config: Any, folder: Path) -> None:
+    asked = {name: (saved.get(f"{CHOICES}.{name}"), kind) for name, kind in _choices(config).items()}
+    asked |= {name: (saved.get(name), value) for name, _, value in walk(config) if not name.startswith(CHANGEABLE)}
+    for name, (found, value) in asked.items():
         if found != value:
             raise RunError(
-                f"{path.parent} holds a run with {name}={found}, this command says {name}={value}: "
+                f"{folder} holds a run with {name}={found}, this command says {name}={value}: "
                 f"choose another folder with run=PATH, or delete this one"
             )
 
@@ -79,7 +104,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise RunError(f"{folder} is no run folder ({CONFIG} is missing): name one with run=PATH, or train one first")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
         raise RunError(f"{path} is damaged ({' '.join(str(error).split())}): restore it or train anew") from None
     if not isinstance(values, dict):
         raise RunError(f"{path} is damaged (no settings in it): restore it or train anew")
@@ -92,21 +117,31 @@ def read_section(folder: Path, name: str, schema: type[Section]) -> Section:
     Raises:
         RunError: the section is missing, has unknown fields or impossible values.
     """
+    values = read_config(folder).get(name)
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(schema), read_config(folder)[name])
-        section = OmegaConf.to_object(merged)
+        if not isinstance(values, dict):
+            raise ConfigError("it is missing" if values is None else "it is no mapping")
+        section = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), values))
+        assert isinstance(section, schema)
         validate(section)
-    except (KeyError, OmegaConfBaseException, ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise RunError(f"{folder / CONFIG}: section {name} is not usable ({reason}): restore it or train anew") from None
-    assert isinstance(section, schema)
+    except (ConfigError, OmegaConfBaseException, ValueError, TypeError) as error:
+        raise _unusable(folder, name, error) from None
     return section
+
+
+def _unusable(folder: Path, name: str, error: Exception) -> RunError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return RunError(f"{folder / CONFIG}: section {name} is not usable ({reason}): restore it or train anew")
 
 
 def prepare_tokenizers(folder: Path, config: TokenizerConfig, corpus: Corpus) -> Tokenizers:
     """The run's tokenizers: those already in its folder, else trained on ``corpus`` (or loaded) and kept there."""
-    if not any(folder.glob("tokenizer*.model")):
-        save_tokenizers(build_tokenizers(config, corpus), folder)
+    if not any((folder / f"tokenizer{side}.model").exists() for side in ("", ".source")):
+        with TemporaryDirectory(dir=folder) as made:
+            save_tokenizers(build_tokenizers(config, corpus), Path(made))
+            # The source's last: `load_tokenizers` takes it as the sign that both are there.
+            for path in sorted(Path(made).iterdir(), reverse=True):
+                path.replace(folder / path.name)
     return load_tokenizers(folder)
 
 
@@ -119,6 +154,9 @@ def load_run(folder: Path) -> LoadedRun:
     """
     model = read_section(folder, "model", ModelConfig)
     tokenizers = load_tokenizers(folder)
-    network = Network(model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
+    try:
+        network = Network(model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
+    except (ConfigError, RuntimeError) as error:  # settings at odds with each other, or a size no memory holds
+        raise _unusable(folder, "model", error) from None
     set_weights(network, load_weights(folder / MODEL), folder / MODEL)
     return LoadedRun(folder, network.eval(), tokenizers, read_section(folder, "search", SearchConfig))

@@ -84,13 +84,13 @@ class Translator:
         )
 
     @overload
-    def translate(
+    def translate(  # type: ignore[overload-overlap]  # a str is an Iterable[str] to the checker, not to us
         self, text: str, *, beam_size: int | None = None, n_best: int | None = None, attention: bool = False
     ) -> Translation: ...
 
     @overload
-    def translate(
-        self, text: Sequence[str], *, beam_size: int | None = None, n_best: int | None = None, attention: bool = False
+    def translate(  # type: ignore[overload-overlap]
+        self, text: list[str] | tuple[str, ...], *, beam_size: int | None = None, n_best: int | None = None, attention: bool = False
     ) -> list[Translation]: ...
 
     @overload
@@ -128,7 +128,7 @@ class Translator:
         if isinstance(text, str):
             return next(self._stream([text], search, attention))
         stream = self._stream(text, search, attention)
-        return list(stream) if isinstance(text, Sequence) else stream
+        return list(stream) if isinstance(text, list | tuple) else stream
 
     def _stream(self, texts: Iterable[str], search: SearchConfig, attention: bool) -> Iterator[Translation]:
         """Chunk by chunk; within a chunk, sentences of similar length share a batch."""
@@ -139,8 +139,8 @@ class Translator:
                 row: Translation(text, "", 0.0, 0.0) for row, text in enumerate(chunk) if not sources[row]
             }
             for rows in batches_by_length(sources):
-                translations = self._batch([chunk[row] for row in rows], [sources[row] for row in rows], search, attention)
-                found |= zip(rows, translations, strict=True)
+                texts_of, sources_of = [chunk[row] for row in rows], [sources[row] for row in rows]
+                found |= zip(rows, self._batch(texts_of, sources_of, search, attention), strict=True)
             yield from (found[row] for row in range(len(chunk)))
 
     @torch.inference_mode()

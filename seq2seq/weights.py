@@ -23,7 +23,8 @@ def save_weights(network: nn.Module, path: Path) -> None:
     """Write a network's parameters. A parameter with several names (tied embeddings) is stored once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
-    save_file({name: parameter.detach().cpu().contiguous() for name, parameter in network.named_parameters()}, temporary)
+    weights = {name: parameter.detach().cpu().contiguous() for name, parameter in network.named_parameters()}
+    save_file(weights, temporary)
     replace_file(temporary, path)
 
 

@@ -36,7 +36,7 @@ TEXT = [
     "",
     "tabs\tand  spaces",
 ]
-SIZE = 300
+SIZE = 295
 
 
 @pytest.fixture(scope="module", params=list(Algorithm))
@@ -140,16 +140,15 @@ def test_text_without_words() -> None:
 
 def test_long_sentences_are_learnt_from_too() -> None:
     tokenizer = train_tokenizer(["katze " * 3_000], TokenizerConfig(algorithm=Algorithm.bpe, size=270), "x")
-    assert tokenizer.pieces(tokenizer.encode("katze")) == ["\u2581katze"]
+    assert len(tokenizer.encode("katze")) < len(tokenizer.encode("ketza"))
 
 
 def test_a_sample_is_drawn_from_the_whole_text() -> None:
-    text = ["a b"] * 50 + ["zzz yyy"] * 50
-    config = TokenizerConfig(algorithm=Algorithm.bpe, size=262, training_sentences=1)
-    with pytest.raises(ConfigError, match="characters"):
-        train_tokenizer(text, config, "x")
-    config = TokenizerConfig(algorithm=Algorithm.bpe, size=300, training_sentences=10)
-    assert {"a", "z"} <= set(train_tokenizer(text, config, "x").pieces(range(4, 270)))
+    text = ["abab baba"] * 50 + ["zyzy yzyz"] * 50
+    config = TokenizerConfig(algorithm=Algorithm.bpe, size=266, training_sentences=20)
+    tokenizer = train_tokenizer(text, config, "x")
+    seen = {letter for piece in tokenizer.pieces(range(260, 266)) for letter in piece}
+    assert seen == set("\u2581abyz")
 
 
 def test_bytes_and_files_keep_the_model(tokenizer: Tokenizer, tmp_path: Path) -> None:
@@ -175,7 +174,7 @@ def test_files_that_are_no_tokenizer(tokenizer: Tokenizer, tmp_path: Path) -> No
         with pytest.raises(DataError, match=r"a\.model"):
             Tokenizer.load(path)
     SentencePieceTrainer.train(
-        sentence_iterator=iter(TEXT), model_prefix=str(tmp_path / "foreign"), vocab_size=50, minloglevel=2
+        sentence_iterator=iter(TEXT), model_prefix=str(tmp_path / "foreign"), vocab_size=45, minloglevel=2
     )
     with pytest.raises(
         DataError, match=r"foreign\.model: unk, bos, eos, pad have the ids \(0, 1, 2, -1\); train it with"
@@ -225,9 +224,9 @@ def test_given_models_are_used(tokenizer: Tokenizer, tmp_path: Path) -> None:
     joint = build_tokenizers(TokenizerConfig(source_model=path), CORPUS)
     assert joint.joint
     assert joint.target.to_bytes() == tokenizer.to_bytes()
-    separate = build_tokenizers(TokenizerConfig(joint=False, target_model=path, size=280), CORPUS)
+    separate = build_tokenizers(TokenizerConfig(joint=False, target_model=path, size=277), CORPUS)
     assert separate.target.to_bytes() == tokenizer.to_bytes()
-    assert separate.source.size == 280
+    assert separate.source.size == 277
     with pytest.raises(ConfigError, match=r"set tokenizer\.joint=false"):
         build_tokenizers(TokenizerConfig(source_model=path, target_model="other.model"), CORPUS)
 

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from seq2seq.text.tokenizer import BOS, EOS, PAD
 
+Ids = NDArray[np.int32] | Sequence[int]
+
 
 class Batch(NamedTuple):
     """Ids on one device. Sources end with the end mark; targets are shifted by one between input and label."""
@@ -31,7 +33,7 @@ class Batch(NamedTuple):
         return Batch(*(part.to(device, non_blocking=True) for part in self))
 
 
-def pad(rows: Sequence[NDArray[np.int32] | Sequence[int]], *, before: Sequence[int] = (), after: Sequence[int] = ()) -> NDArray[np.int64]:
+def pad(rows: Sequence[Ids], *, before: Sequence[int] = (), after: Sequence[int] = ()) -> NDArray[np.int64]:
     """Right-padded matrix of the rows, each with marks before and after it."""
     extra = len(before) + len(after)
     matrix = np.full((len(rows), max(len(row) for row in rows) + extra), PAD, dtype=np.int64)
@@ -43,20 +45,18 @@ def pad(rows: Sequence[NDArray[np.int32] | Sequence[int]], *, before: Sequence[i
     return matrix
 
 
-def source_tensors(rows: Sequence[NDArray[np.int32] | Sequence[int]]) -> tuple[Tensor, Tensor]:
+def source_tensors(rows: Sequence[Ids]) -> tuple[Tensor, Tensor]:
     """Sources (B, S) with end marks and their lengths (B,), the mark counted."""
     lengths = np.array([len(row) + 1 for row in rows], dtype=np.int64)
     return torch.from_numpy(pad(rows, after=[EOS])), torch.from_numpy(lengths)
 
 
-def target_input(rows: Sequence[NDArray[np.int32] | Sequence[int]]) -> Tensor:
+def target_input(rows: Sequence[Ids]) -> Tensor:
     """Targets (B, T) behind beginning marks: what the decoder reads."""
     return torch.from_numpy(pad(rows, before=[BOS]))
 
 
-def make_batch(
-    sources: Sequence[NDArray[np.int32] | Sequence[int]], targets: Sequence[NDArray[np.int32] | Sequence[int]]
-) -> Batch:
+def make_batch(sources: Sequence[Ids], targets: Sequence[Ids]) -> Batch:
     """Put pairs of id lists (no marks in them) together."""
     source_BS, lengths_B = source_tensors(sources)
     target_BT = target_input(targets)

@@ -35,7 +35,9 @@ class Order:
     most ``tokens`` padded target (and source) pieces, and shuffles the batches.
     """
 
-    def __init__(self, source_lengths: NDArray[np.int32], target_lengths: NDArray[np.int32], config: BatchConfig, seed: int) -> None:
+    def __init__(
+        self, source_lengths: NDArray[np.int32], target_lengths: NDArray[np.int32], config: BatchConfig, seed: int
+    ) -> None:
         # One more piece a sentence: the end mark on both sides.
         self.source_lengths = source_lengths + 1
         self.target_lengths = target_lengths + 1
@@ -51,7 +53,7 @@ class Order:
         batches: list[Indices] = []
         for start in range(0, len(shuffled), pool_size):
             batches += self._cut(shuffled[start : start + pool_size])
-        generator.shuffle(batches)  # type: ignore[arg-type]
+        generator.shuffle(batches)
         return batches
 
     def stream(self, place: Place) -> Iterator[tuple[Indices, Place]]:

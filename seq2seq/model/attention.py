@@ -23,9 +23,14 @@ class Attention(nn.Module):
 
     def keys(self, states_BSD: Tensor) -> Tensor:
         """The encoder's states as they are compared with queries (B, S, A): computed once a sentence."""
-        return states_BSD if self.key_map is None else self.key_map(states_BSD)
+        if self.key_map is None:
+            return states_BSD
+        keys: Tensor = self.key_map(states_BSD)
+        return keys
 
-    def forward(self, queries_BQH: Tensor, keys_BSA: Tensor, states_BSD: Tensor, padding_BS: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, queries_BQH: Tensor, keys_BSA: Tensor, states_BSD: Tensor, padding_BS: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Contexts (B, Q, D) and the weights (B, Q, S) they were mixed with; padding weighs exactly zero."""
         scores_BQS = self._scores(queries_BQH, keys_BSA).float()
         weights_BQS = scores_BQS.masked_fill(padding_BS.unsqueeze(1), -torch.inf).softmax(2)
@@ -35,4 +40,5 @@ class Attention(nn.Module):
         if self.query_map is None or self.energy is None:
             return queries_BQH @ keys_BSA.transpose(1, 2)
         sums_BQSA = self.query_map(queries_BQH).unsqueeze(2) + keys_BSA.unsqueeze(1)
-        return self.energy(sums_BQSA.tanh()).squeeze(3)
+        scores: Tensor = self.energy(sums_BQSA.tanh()).squeeze(3)
+        return scores

@@ -24,9 +24,23 @@ class Memory(NamedTuple):
 
     context_BD: Tensor
     """The context vector: the summary of the encoder's top layer."""
-    keys_BSA: Tensor | None
-    states_BSD: Tensor | None
-    padding_BS: Tensor | None
+    attended: "Attended | None"
+    """What attention looks at; None where there is none."""
+
+    def select(self, sentences_B: Tensor) -> "Memory":
+        """The memory of these sentences, in this order."""
+        attended = None
+        if self.attended is not None:
+            attended = Attended(*(part.index_select(0, sentences_B) for part in self.attended))
+        return Memory(self.context_BD.index_select(0, sentences_B), attended)
+
+
+class Attended(NamedTuple):
+    """The encoder's states as attention sees them; the keys are computed once a sentence."""
+
+    keys_BSA: Tensor
+    states_BSD: Tensor
+    padding_BS: Tensor
 
 
 class State(NamedTuple):
@@ -84,25 +98,26 @@ class Decoder(nn.Module):
             outputs, (hidden, cell) = layer(inputs, initial)
             states.append((hidden, cell))
             outputs = self.dropout(outputs)
-            if depth == 0 and self.attention is not None:
-                context_NTD, weights_NTS = self._attend(outputs, memory)
-            inputs = outputs if self.attention is None else torch.cat([outputs, context_NTD], dim=2)
+            inputs = outputs
+            if self.attention is not None and memory.attended is not None:
+                if context_NTD is None:
+                    context_NTD, weights_NTS = attend(self.attention, outputs, memory.attended)
+                inputs = torch.cat([outputs, context_NTD], dim=2)
         features = self._features(outputs, context_NTD)
         hidden_LNH, cell_LNH = (torch.cat(parts) for parts in zip(*states, strict=True))
         return Decoded(features, State(hidden_LNH, cell_LNH), weights_NTS)
-
-    def _attend(self, outputs_NTH: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
-        assert self.attention is not None
-        assert memory.keys_BSA is not None
-        assert memory.states_BSD is not None
-        assert memory.padding_BS is not None
-        rows, steps, size = outputs_NTH.shape
-        queries_BQH = outputs_NTH.reshape(memory.keys_BSA.size(0), -1, size)
-        context, weights = self.attention(queries_BQH, memory.keys_BSA, memory.states_BSD, memory.padding_BS)
-        return context.view(rows, steps, -1), weights.view(rows, steps, -1)
 
     def _features(self, outputs_NTH: Tensor, context_NTD: Tensor | None) -> Tensor:
         mixed = outputs_NTH if context_NTD is None else torch.cat([outputs_NTH, context_NTD], dim=2)
         if self.readout is None:
             return mixed
-        return self.dropout(self.readout(mixed).tanh())
+        features: Tensor = self.dropout(self.readout(mixed).tanh())
+        return features
+
+
+def attend(attention: Attention, outputs_NTH: Tensor, attended: Attended) -> tuple[Tensor, Tensor]:
+    """Context (N, T, D) and weights (N, T, S) of every row and position: a sentence's rows share its memory."""
+    rows, steps, size = outputs_NTH.shape
+    queries_BQH = outputs_NTH.reshape(attended.keys_BSA.size(0), -1, size)
+    context, weights = attention(queries_BQH, *attended)
+    return context.view(rows, steps, -1), weights.view(rows, steps, -1)

@@ -26,4 +26,5 @@ def initialize(network: nn.Module, config: ModelConfig) -> None:
     for module in network.modules():
         if isinstance(module, nn.LSTM):
             # Gates are stacked as input, forget, candidate, output; both biases are added, so one of them is enough.
-            module.bias_ih_l0[module.hidden_size : 2 * module.hidden_size].fill_(config.forget_bias)
+            _, _, bias, _ = module.all_weights[0]
+            bias[module.hidden_size : 2 * module.hidden_size].fill_(config.forget_bias)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from seq2seq.errors import ConfigError
 from seq2seq.model.bridge import Bridge
 from seq2seq.model.config import ModelConfig, Tying
-from seq2seq.model.decoder import Decoder, Memory, State
+from seq2seq.model.decoder import Attended, Decoder, Memory, State
 from seq2seq.model.encoder import Encoder
 from seq2seq.model.initialization import initialize
 
@@ -46,9 +46,9 @@ class Network(nn.Module):
         state = State(*self.bridge(encoded.hidden_LBD, encoded.cell_LBD))
         attention = self.decoder.attention
         if attention is None:
-            return Memory(encoded.hidden_LBD[-1], None, None, None), state
-        keys = attention.keys(encoded.states_BSD)
-        return Memory(encoded.hidden_LBD[-1], keys, encoded.states_BSD, encoded.padding_BS), state
+            return Memory(encoded.hidden_LBD[-1], None), state
+        attended = Attended(attention.keys(encoded.states_BSD), encoded.states_BSD, encoded.padding_BS)
+        return Memory(encoded.hidden_LBD[-1], attended), state
 
     def forward(self, source_BS: Tensor, lengths_B: Tensor, target_BT: Tensor, positions_P: Tensor) -> Tensor:
         """Logits (P, V) of the piece after each of the chosen target positions, the target being given.

@@ -29,7 +29,7 @@ def padding_column(lstm: nn.LSTM) -> Tensor:
     With it c' = 1·c + 0·g on padding, exactly, and no gradient flows into the gates there.
     """
     input_gate, forget_gate, rest = SHUT, OPEN, 0.0
-    gates = torch.tensor([input_gate, forget_gate, rest, rest], device=lstm.weight_ih_l0.device)
+    gates = torch.tensor([input_gate, forget_gate, rest, rest])
     return gates.repeat_interleave(lstm.hidden_size).unsqueeze(1)
 
 
@@ -43,8 +43,9 @@ def run_lstm(lstm: nn.LSTM, inputs_BSE: Tensor, padding_BS: Tensor) -> tuple[Ten
         states (B, S, H), zero on padding, and the last cell state (B, H).
     """
     flagged = torch.cat([inputs_BSE, padding_BS.unsqueeze(2).to(inputs_BSE.dtype)], dim=2)
-    weight = torch.cat([lstm.weight_ih_l0, padding_column(lstm).to(lstm.weight_ih_l0.dtype)], dim=1)
+    input_weight, *other_weights = lstm.all_weights[0]
+    input_weight = torch.cat([input_weight, padding_column(lstm).to(input_weight)], dim=1)
     zeros = flagged.new_zeros(1, flagged.size(0), lstm.hidden_size)
-    weights = [weight, lstm.weight_hh_l0, lstm.bias_ih_l0, lstm.bias_hh_l0]
+    weights = [input_weight, *other_weights]
     states, _, cell = torch.lstm(flagged, (zeros, zeros), weights, True, 1, 0.0, lstm.training, False, True)
     return states.masked_fill(padding_BS.unsqueeze(2), 0), cell[0]

@@ -47,5 +47,4 @@ class NetworkStepper:
         kept = State(*(part.index_select(1, rows_N) for part in state.state))
         if sentences_B is None:
             return StepperState(state.memory, kept)
-        memory = Memory(*(None if part is None else part.index_select(0, sentences_B) for part in state.memory))
-        return StepperState(memory, kept)
+        return StepperState(state.memory.select(sentences_B), kept)

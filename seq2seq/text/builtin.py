@@ -8,9 +8,10 @@ What the test set measures is new combinations, not merely new sentences. Every 
 training. A training sentence holds training combinations only. A test sentence holds at least one of test's and none
 of validation's; a validation sentence at least one of validation's and none of test's. The noun counts wherever it
 stands: as the object, before a relative clause (*the radio that he repairs*), or behind a pronoun (*The radio is old,
-but he repairs it*). The sets are disjoint therefore, though each single word of the test set is frequent in training.
+but he repairs it*). The sets are disjoint therefore, though each single word of the test set also occurs in training.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -55,30 +56,28 @@ def split_of(sentence: Sentence, seed: int) -> str | None:
     return splits.pop() if splits else "train"
 
 
-def builtin_sentences(config: BuiltinConfig, split: str) -> list[tuple[Sentence, Pair]]:
+def builtin_sentences(config: BuiltinConfig, split: str) -> Iterator[tuple[Sentence, Pair]]:
     """The sentences of a split as the grammar drew them, each with its text. Arguments and errors: `builtin_corpus`."""
     if split not in SPLITS:
         raise ConfigError(f"the built-in corpus has no split {split!r}: ask for one of {', '.join(SPLITS)}")
     size = {"train": config.train_size, "validation": config.validation_size, "test": config.test_size}[split]
     random = Random(f"{config.seed} {split}")  # a string seeds through SHA-512: the same on every platform
-    found: list[tuple[Sentence, Pair]] = []
     seen: set[str] = set()
-    idle = 0
-    while len(found) < size:
+    count = idle = 0
+    while count < size:
         sentence, idle = draw_sentence(random), idle + 1
         if idle > _PATIENCE:
             raise ConfigError(
                 f"data.builtin.{split}_size is {size:,}, but the built-in grammar runs out of new sentences "
-                f"after {len(found):,}: ask for at most that many"
+                f"after {count:,}: ask for at most that many"
             )
         if split_of(sentence, config.seed) != split:
             continue
         pair = Pair(english(sentence), german(sentence))
         if pair.source not in seen and pair.target not in seen:
             seen.update(pair)
-            found.append((sentence, pair))
-            idle = 0
-    return found
+            count, idle = count + 1, 0
+            yield sentence, pair
 
 
 def builtin_corpus(config: BuiltinConfig, split: str) -> list[Pair]:

@@ -96,8 +96,8 @@ def irregular_present(infinitive: str, who: Person) -> str:
 
 
 def _needs_e(stem: str) -> bool:
-    """Whether *-st* and *-t* need an *e* before them: *arbeitet, findet, zeichnet*, but not *lernt, wohnt*."""
-    return stem[-1] in "td" or (stem[-1] in "nm" and stem[-2] not in "aeiouäöülrhnm")
+    """Whether *-st* and *-t* need an *e* before them: *arbeitet, findet, zeichnet*, but not *weint, lernt, wohnt*."""
+    return stem[-1] in "td" or (stem[-1] in "nm" and (stem[-2] not in "aeiouäöülrhnm" or stem[-3:-1] == "ch"))
 
 
 @cache

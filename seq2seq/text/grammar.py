@@ -14,7 +14,7 @@ _POSITIONS = (("on", "auf"), ("under", "unter"), ("behind", "hinter"), ("beside"
 _PEOPLE = nouns_tagged(tags("person"))
 # *The girl … she* is left out: German has two pronouns for it, es and sie.
 _REFERABLE = tuple(noun for noun in _PEOPLE if noun.gender is not Gender.neuter)
-_THINGS = nouns_tagged(tags("thing", "animal", "food", "drink", "text", "work", "goods"))
+_THINGS = nouns_tagged(tags("thing", "animal", "food", "drink", "text", "work", "goods", "asked"))
 _DESCRIBED = tuple(noun for noun in (*_PEOPLE, *_THINGS, *nouns_tagged(tags("place"))) if len(adjectives_of(noun)) > 1)
 _HANDLED = tuple(noun for noun in _THINGS if len(adjectives_of(noun)) > 1 and len(verbs_for(noun)) > 1)
 _PLACED = tuple(verb for verb in VERBS if "place" in verb.flags)
@@ -127,7 +127,7 @@ def _subject_with_relative(sampler: Sampler) -> Sentence:
     else:
         head = sampler.noun_phrase(sampler.pick(_PEOPLE), definite=True, adjectives=0.2)
         clause = sampler.clause(verb=sampler.pick(_PERSONAL), subject=head, plain=True)
-    return Sentence(main=replace(clause, subject=sampler.relative(head)))
+    return Sentence(main=replace(clause, subject=sampler.relative(head, clause.verb)))
 
 
 def _object_with_relative(sampler: Sampler) -> Sentence:
@@ -138,7 +138,7 @@ def _object_with_relative(sampler: Sampler) -> Sentence:
     while noun is getattr(subject, "noun", None):
         noun = sampler.pick(nouns_tagged(verb.tags))
     head = sampler.noun_phrase(noun, definite=True, adjectives=0.2)
-    return Sentence(main=Clause(subject=subject, verb=verb, object=sampler.relative(head)))
+    return Sentence(main=Clause(subject=subject, verb=verb, object=sampler.relative(head, verb)))
 
 
 def _relative_and_pronoun(sampler: Sampler) -> Sentence:
@@ -146,7 +146,8 @@ def _relative_and_pronoun(sampler: Sampler) -> Sentence:
     head = sampler.noun_phrase(sampler.pick(_PEOPLE), definite=True)
     noun = sampler.pick(_HANDLED)
     thing = sampler.noun_phrase(noun, definite=True, adjectives=0.15)
-    gap, verb = Gap(head.noun, head.plural), sampler.pick(verbs_for(noun))
+    gap = Gap(head.noun, head.plural)
+    verb = sampler.pick([verb for verb in verbs_for(noun) if "consumes" not in verb.flags])
     inner = sampler.clause(verb=verb, subject=gap, object=thing, deniable=False, plain=True)
     others = [verb for verb in verbs_for(noun) if verb is not inner.verb]
     main = sampler.clause(verb=sampler.pick(others), subject=head, object=stand_in(thing), plain=True)
@@ -183,9 +184,9 @@ def _two_clauses(sampler: Sampler) -> Sentence:
     main = sampler.clause(plain=True)
     while conjunction == "if" and main.tense is Tense.past:
         main = sampler.clause(plain=True)
-    second = sampler.clause(plain=True)
+    second = sampler.clause(plain=True, pronouns=0.6)
     while not _fits(conjunction, main, second):
-        second = sampler.clause(plain=True)
+        second = sampler.clause(plain=True, pronouns=0.6)
     return Sentence(main=main, conjunction=conjunction, second=second,
                     first=conjunction != "and" and sampler.chance(0.4))  # fmt: skip
 
@@ -201,15 +202,15 @@ def _report(sampler: Sampler) -> Sentence:
     """*She believes that the boy will not come back.*"""
     subject = sampler.subject(REPORTS[0], definite=True)
     tense = Tense.past if sampler.chance(0.35) else Tense.present
-    second = sampler.clause(plain=True)
+    second = sampler.clause(plain=True, pronouns=0.6)
     while tense is Tense.past and second.tense is not Tense.past:
-        second = sampler.clause(plain=True)
+        second = sampler.clause(plain=True, pronouns=0.6)
     main = Clause(subject=subject, verb=sampler.pick(REPORTS), tense=tense)
     return Sentence(main=main, conjunction="that", second=second)
 
 
 _PATTERNS: tuple[tuple[Callable[[Sampler], Sentence], int], ...] = (
-    (_statement, 34),
+    (_statement, 31),
     (_description, 8),
     (_location, 4),
     (_existence, 3),
@@ -220,7 +221,7 @@ _PATTERNS: tuple[tuple[Callable[[Sampler], Sentence], int], ...] = (
     (_relative_and_pronoun, 4),
     (_but_pronoun, 5),
     (_because_pronoun, 5),
-    (_two_clauses, 4),
-    (_report, 3),
+    (_two_clauses, 6),
+    (_report, 4),
 )
 _EDGES = tuple(accumulate(weight for _, weight in _PATTERNS))

@@ -138,13 +138,14 @@ long | lang | text asked
 """
 
 # English base and past (~ particle, _ preposition) | German infinitive (prefix+), *changed stem, participle,
-# =preterite, sein | case, German preposition | tags of objects | flags:
-# stative (no time, no modal), unwilled (neither modal nor future), once (no habit), makes (what it is done to is not there before),
-# definite (its object), animal or thing (as subject); place, for, with, direction, goal (phrases it goes with)
+# =preterite, sein | case, German preposition | tags of objects | flags: stative (no time, no modal), unwilled (neither
+# modal nor future), once (no habit), makes (its object is not there before), consumes (it is not there afterwards),
+# definite (its object), recipient (has one), animal or thing (as subject); place, for, with, direction, goal (phrases
+# it goes with)
 _VERBS = """
-buy bought | kaufen gekauft | acc | goods | place for once
+buy bought | kaufen gekauft | acc | goods | for once
 sell sold | verkaufen verkauft | acc | goods | once
-see saw | sehen *sieh gesehen | acc | person animal vehicle place nature furniture clothing | animal place
+see saw | sehen *sieh gesehen | acc | person animal vehicle place nature furniture clothing | animal
 look_for looked | suchen gesucht | acc | person animal portable clothing | place
 find found | finden gefunden | acc | portable clothing pet | place once
 need needed | brauchen gebraucht | acc | goods portable | stative
@@ -154,10 +155,10 @@ know knew | kennen =kannte | acc | person place work | stative definite
 visit visited | besuchen besucht | acc | person visited
 meet met | treffen *triff getroffen | acc | person | place
 ask asked | fragen gefragt | acc | person
-hear heard | hören gehört | acc | person animal heard | animal place
+hear heard | hören gehört | acc | person animal heard asked | animal place
 understand understood | verstehen verstanden | acc | person text asked | stative definite
-eat ate | essen *iss gegessen | acc | food | animal place
-drink drank | trinken getrunken | acc | drink | place
+eat ate | essen *iss gegessen | acc | food | animal place consumes
+drink drank | trinken getrunken | acc | drink | place consumes
 cook cooked | kochen gekocht | acc | cooked | for
 read read | lesen *lies gelesen | acc | text | place
 write wrote | schreiben geschrieben | acc | written | place for makes once
@@ -166,7 +167,7 @@ clean cleaned | putzen geputzt | acc | room opening vehicle | for
 wash washed | waschen *wäsch gewaschen | acc | washed
 draw drew | zeichnen gezeichnet | acc | drawn | place for
 lose lost | verlieren verloren | acc | portable | place once unwilled
-forget forgot | vergessen *vergiss vergessen | acc | portable | place unwilled
+forget forgot | vergessen *vergiss vergessen | acc | portable asked | place unwilled
 open opened | auf+machen gemacht | acc | closed
 close closed | zu+machen gemacht | acc | closed
 turn~on turned | an+machen gemacht | acc | switched | definite
@@ -177,7 +178,7 @@ pick~up picked | ab+holen geholt | acc | person
 call called | an+rufen gerufen | acc | person
 invite invited | ein+laden *läd geladen | acc | person
 bring brought | mit+bringen gebracht | acc | portable food drink given
-throw~away threw | weg+werfen *wirf geworfen | acc | portable clothing | once
+throw~away threw | weg+werfen *wirf geworfen | acc | portable clothing | once consumes
 help helped | helfen *hilf geholfen | dat | person | place
 thank thanked | danken gedankt | dat | person
 follow followed | folgen gefolgt sein | dat | person pet | animal

@@ -12,6 +12,8 @@ from seq2seq.text.words import Adjective, Adverb, Case, Modal, Noun, Tense, Verb
 
 T = TypeVar("T")
 _NUMBERS, _OWNERS = tuple(NUMBERS), tuple(POSSESSIVES)
+# Their verb forms are had from no other subject, so *I* and *you* come twice as often.
+_SPEAKERS = ("I", "I", "you", "you", "he", "she", "we", "they")
 
 
 @cache
@@ -78,12 +80,12 @@ class Sampler:
         determiner = "" if bare or number else known
         return NounPhrase(noun, determiner, True, adjective, number)
 
-    def subject(self, verb: Verb, *, definite: bool = False, pronouns: float = 0.25) -> Nominal:
+    def subject(self, verb: Verb, *, definite: bool = False, pronouns: float = 0.33) -> Nominal:
         """Someone, or some thing, that can do what the verb says."""
         if "thing" in verb.flags:
             return self.noun_phrase(self.pick(nouns_tagged(tags("portable", "vehicle"))), definite=True)
         if self.chance(pronouns):
-            return Pronoun(self.pick(("I", "you", "he", "she", "we", "they")))
+            return Pronoun(self.pick(_SPEAKERS))
         kinds = tags("person", "animal") if "animal" in verb.flags and self.chance(0.3) else tags("person")
         return self.noun_phrase(self.pick(nouns_tagged(kinds)), definite=definite)
 
@@ -100,6 +102,7 @@ class Sampler:
             noun,
             definite="definite" in verb.flags or (negated and bool(verb.german_preposition)),
             bare=not verb.german_preposition,
+            plurals=not (verb.german_preposition and "place" in noun.tags),
         )
         return replace(phrase, number="") if negated and phrase.number and not phrase.definite else phrase
 
@@ -158,11 +161,13 @@ class Sampler:
         object: Nominal | None = None,
         deniable: bool = True,
         plain: bool = False,
+        pronouns: float = 0.33,
     ) -> Clause:
-        """A clause with subject first. ``plain`` leaves out phrase and frequency; what is given is kept."""
+        """A clause with subject first. ``plain`` leaves out most phrases; what is given is kept. ``pronouns`` is the
+        share of pronouns among subjects."""
         verb = verb or self.pick(VERBS)
         negated = deniable and self.chance(0.2)
-        subject = subject or self.subject(verb, definite=negated)
+        subject = subject or self.subject(verb, definite=negated, pronouns=pronouns)
         tense, modal = self.mood(verb, subject)
         if negated and modal is not None and not modal.denied:
             negated = False
@@ -198,14 +203,16 @@ class Sampler:
         times = _times(tense.value, habitual=False)
         return replace(clause, time=self.pick(times)) if adjective.passing and self.chance(0.3) else clause
 
-    def relative(self, head: NounPhrase) -> NounPhrase:
-        """The noun phrase with a relative clause in which it is the subject, or an object of any kind."""
+    def relative(self, head: NounPhrase, main: Verb) -> NounPhrase:
+        """The noun phrase with a relative clause in which it is the subject, or an object of any kind; its verb is not
+        the ``main`` one, lest *the man whom she helps helps her*."""
         head, gap = replace(head, determiner="the"), Gap(head.noun, head.plural)
         if "person" in head.noun.tags and self.chance(0.5):
-            verb = self.pick([option for option in VERBS if "thing" not in option.flags])
+            verb = self.pick([option for option in VERBS if "thing" not in option.flags and option is not main])
             return replace(head, relative=self.clause(verb=verb, subject=gap, deniable=False, plain=True))
-        verb = self.pick([verb for verb in VERBS if verb.tags & head.noun.tags and "recipient" not in verb.flags])
-        subject = self.subject(verb, definite=True)
+        fitting = (verb for verb in VERBS if verb.tags & head.noun.tags and "recipient" not in verb.flags)
+        verb = self.pick([verb for verb in fitting if verb is not main])
+        subject = self.subject(verb, definite=True, pronouns=0.5)
         while getattr(subject, "noun", None) is head.noun:
-            subject = self.subject(verb, definite=True)
+            subject = self.subject(verb, definite=True, pronouns=0.5)
         return replace(head, relative=self.clause(verb=verb, subject=subject, object=gap, deniable=False, plain=True))

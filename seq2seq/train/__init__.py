@@ -1,4 +1,4 @@
-"""Learning: loss, optimiser, schedule, progress, trainer, log. Never imports search; validation arrives as a function."""
+"""Learning: loss, optimiser, schedule, progress, trainer, log. It never imports search: validation is passed in."""
 
 from seq2seq.train.loss import LossConfig
 from seq2seq.train.optimizer import SGD, Adam, AdamW, OptimizerConfig

@@ -1,6 +1,5 @@
 """Checkpoints: the training state to go on from, and weights worth keeping. Each is written whole or not at all."""
 
-import pickle
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,11 @@ from torch import nn
 
 from seq2seq.errors import RunError
 from seq2seq.weights import Weights, load_weights, replace_file, save_weights
+
+
+def damaged(path: Path, error: Exception) -> RunError:
+    """The one line for a training state that cannot be used."""
+    return RunError(f"{path} is damaged ({type(error).__name__}): delete the run folder to train anew")
 
 
 class Checkpoints:
@@ -36,9 +40,8 @@ class Checkpoints:
             return None
         try:
             state: dict[str, Any] = torch.load(self.last, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise RunError(f"{self.last} is damaged ({reason}): delete the run folder to train anew") from None
+        except Exception as error:  # random bytes make the unpickler raise nearly anything
+            raise damaged(self.last, error) from None
         return state
 
     def weights_path(self, update: int) -> Path:

@@ -25,5 +25,5 @@ def draw_learning_curve(folder: Path) -> None:
     scores.plot(updates, [r["bleu"] for r in validation], "s--", color="tab:orange", label="validation BLEU (greedy)")
     scores.set(ylabel="BLEU", ylim=(0, 100))
     lines = losses.get_lines() + scores.get_lines()
-    losses.legend(lines, [line.get_label() for line in lines], loc="center right")
+    losses.legend(lines, [str(line.get_label()) for line in lines], loc="center right")
     figure.savefig(folder / "learning_curve.png", dpi=120)

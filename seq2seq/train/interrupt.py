@@ -29,7 +29,9 @@ class InterruptFlag:
                 signal.signal(number, self._handle)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if threading.current_thread() is threading.main_thread():
             for number, handler in self.previous.items():
                 signal.signal(number, handler)

@@ -4,9 +4,13 @@ import json
 import sys
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
+
+from seq2seq.errors import RunError
+from seq2seq.weights import replace_file
 
 
 class MetricsLog:
@@ -15,8 +19,18 @@ class MetricsLog:
     def __init__(self, folder: Path, update: int) -> None:
         self.path = folder / "metrics.jsonl"
         kept = [line for line in read_metrics(self.path) if line["update"] <= update]
-        self.path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        temporary = self.path.with_name(self.path.name + ".tmp")
+        temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        replace_file(temporary, self.path)
         self.tensorboard = SummaryWriter(str(folder / "tensorboard"), purge_step=update + 1)
+
+    def __enter__(self) -> "MetricsLog":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.tensorboard.close()
 
     def write(self, kind: str, update: int, values: dict[str, float]) -> None:
         """Append one record: ``kind`` is train or validation."""
@@ -25,17 +39,26 @@ class MetricsLog:
         for name, value in values.items():
             self.tensorboard.add_scalar(f"{kind}/{name}", value, update)
 
-    def close(self) -> None:
-        """Flush TensorBoard."""
-        self.tensorboard.close()
 
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Records of a metrics.jsonl; none where it does not exist; a last line cut short by a crash is left out.
 
-def read_metrics(path: Path) -> list[dict[str, float]]:
-    """Records of a metrics.jsonl; none where it does not exist; a last line cut short by a crash is left out."""
+    Raises:
+        RunError: another line is no record.
+    """
     if not path.exists():
         return []
     lines = path.read_text(encoding="utf-8").split("\n")
-    return [json.loads(line) for line in lines[:-1]]
+    records = []
+    for number, line in enumerate(lines[:-1], 1):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            record = None
+        if not isinstance(record, dict) or not {"kind", "update"} <= record.keys():
+            raise RunError(f"{path} is damaged (line {number} is no record): delete that line and start again")
+        records.append(record)
+    return records
 
 
 class ProgressBar:
@@ -51,7 +74,9 @@ class ProgressBar:
     def __enter__(self) -> "ProgressBar":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.bar.close()
 
     def step(self, loss: float, learning_rate: float, tokens_per_second: float) -> None:

@@ -38,7 +38,7 @@ class Adam(OptimizerConfig):
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
 
-    weight_decay: float = setting(0.01, "share of a weight taken off at each update, times the learning rate", at_least=0)
+    weight_decay: float = setting(0.01, "share of a weight taken off an update, times the learning rate", at_least=0)
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """`torch.optim.AdamW`, fused."""

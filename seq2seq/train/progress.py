@@ -26,7 +26,17 @@ class Validation(NamedTuple):
 
     def value(self, criterion: Criterion) -> float:
         """A number that is higher for a better model."""
-        return -self.loss if criterion is Criterion.loss else self.bleu
+        value = -self.loss if criterion is Criterion.loss else self.bleu
+        return -math.inf if math.isnan(value) else value
+
+
+@dataclass
+class Window:
+    """Sums since the last record in metrics.jsonl."""
+
+    cross_entropy: float = 0.0
+    tokens: int = 0
+    seconds: float = 0.0
 
 
 @dataclass
@@ -36,6 +46,9 @@ class Progress:
     update: int = 0
     place: Place = Place(0, 0)
     validations: list[Validation] = field(default_factory=list)
+    window: Window = field(default_factory=Window)
+    settled: int = 0
+    """The update after which model.safetensors was last chosen between best and average; 0: not yet."""
 
     def best(self, criterion: Criterion) -> Validation | None:
         """The best validation so far, the earliest of equals."""
@@ -59,7 +72,8 @@ class Progress:
     def from_dict(cls, values: dict[str, Any]) -> "Progress":
         """The inverse of `as_dict`."""
         validations = [Validation(*item) for item in values["validations"]]
-        return cls(update=values["update"], place=Place(*values["place"]), validations=validations)
+        window = Window(**values["window"])
+        return cls(values["update"], Place(*values["place"]), validations, window, values["settled"])
 
 
 def perplexity(loss: float) -> float:

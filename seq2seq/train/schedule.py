@@ -1,4 +1,4 @@
-"""Learning-rate schedules: a factor on the optimiser's learning rate, a function of the update and of validation losses.
+"""Learning-rate schedules: a factor on the learning rate, a function of the update and of validation losses.
 
 Every schedule begins with a linear warm-up over ``warmup`` updates. Schedules hold no state: what a schedule must
 remember of validations is the list of their losses, which the trainer keeps.

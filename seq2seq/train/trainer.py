@@ -1,4 +1,4 @@
-"""The trainer: updates, validations, checkpoints. A function of (config, seed): killed and started again, it ends the same.
+"""The trainer: updates, validations, checkpoints. A function of (config, seed): killed and restarted, it ends the same.
 
 P target positions of a batch, V vocabulary.
 """
@@ -18,12 +18,12 @@ from seq2seq.device import Precision, autocast
 from seq2seq.errors import RunError
 from seq2seq.model import Network
 from seq2seq.settings import setting
-from seq2seq.train.checkpoint import Checkpoints
+from seq2seq.train.checkpoint import Checkpoints, damaged
 from seq2seq.train.interrupt import Interrupted, InterruptFlag
 from seq2seq.train.log import MetricsLog, ProgressBar
 from seq2seq.train.loss import LossConfig, loss_sums
 from seq2seq.train.optimizer import OptimizerConfig
-from seq2seq.train.progress import Criterion, Progress, Validation, perplexity
+from seq2seq.train.progress import Criterion, Progress, Validation, Window, perplexity
 from seq2seq.train.schedule import ScheduleConfig
 from seq2seq.weights import save_weights, set_weights
 
@@ -57,15 +57,6 @@ class TrainingConfig:
     log_every: int = setting(50, "updates between records in metrics.jsonl", at_least=1)
     precision: Precision = setting(Precision.auto, "matrix products in auto, float32 or bfloat16")
     device: str = setting("auto", "auto, cpu or cuda")
-
-
-@dataclass
-class Window:
-    """Sums since the last record."""
-
-    cross_entropy: float = 0.0
-    tokens: int = 0
-    seconds: float = 0.0
 
 
 class Trainer:
@@ -107,20 +98,21 @@ class Trainer:
             Interrupted: Ctrl-C or SIGTERM; the state is saved, the same command goes on.
             RunError: the loss or its gradient is not finite; the weights are untouched, nothing is saved.
         """
-        log = MetricsLog(self.folder, self.progress.update)
-        window = Window()
         stream = self.stream(self.progress.place)
-        with InterruptFlag() as interrupt, ProgressBar(self.progress.update, self.config.updates) as bar:
+        with (
+            MetricsLog(self.folder, self.progress.update) as log,
+            InterruptFlag() as interrupt,
+            ProgressBar(self.progress.update, self.config.updates) as bar,
+        ):
             while not self.finished():
-                self._update(stream, window, bar, log)
-                if self.progress.update % self.config.validate_every == 0 or self.progress.update == self.config.updates:
+                self._update(stream, bar, log)
+                if self.progress.update % self.config.validate_every == 0:
                     self._validate(bar, log)
-                if interrupt.signal_number is not None:
-                    self._save_last()
-                    message = f"stopped at update {self.progress.update:,} and saved; the same command goes on from there"
-                    raise Interrupted(message, interrupt.signal_number)
-            self._finish(bar)
-        log.close()
+                self._stop_if_asked(interrupt)
+            if not self._validated():
+                self._validate(bar, log)
+            self._settle(bar)
+            self._stop_if_asked(interrupt)
         return self.progress
 
     def finished(self) -> bool:
@@ -129,7 +121,18 @@ class Trainer:
         waited = self.progress.waited(self.config.criterion)
         return self.progress.update >= self.config.updates or (patience is not None and waited >= patience)
 
-    def _update(self, stream: Iterator[tuple[Batch, Place]], window: Window, bar: ProgressBar, log: MetricsLog) -> None:
+    def _validated(self) -> bool:
+        """True where the weights as they stand have been validated; the last update need not be a multiple."""
+        validations = self.progress.validations
+        return bool(validations) and validations[-1].update == self.progress.update
+
+    def _stop_if_asked(self, interrupt: InterruptFlag) -> None:
+        if interrupt.signal_number is not None:
+            self._save_last()
+            message = f"stopped at update {self.progress.update:,} and saved; the same command goes on from there"
+            raise Interrupted(message, interrupt.signal_number)
+
+    def _update(self, stream: Iterator[tuple[Batch, Place]], bar: ProgressBar, log: MetricsLog) -> None:
         """One update of the weights from ``accumulate`` batches."""
         started = time.perf_counter()
         number = self.progress.update + 1
@@ -149,6 +152,7 @@ class Trainer:
             )
         self.optimizer.step()
         self.progress.update, self.progress.place = number, place
+        window = self.progress.window
         window.cross_entropy += cross_entropy
         window.tokens += tokens
         window.seconds += time.perf_counter() - started
@@ -162,7 +166,7 @@ class Trainer:
                 "tokens_per_second": window.tokens / window.seconds,
             }
             log.write("train", number, values)
-            window.cross_entropy, window.tokens, window.seconds = 0.0, 0, 0.0
+            self.progress.window = Window()
 
     def _gradients(self, batches: list[Batch], tokens: int) -> tuple[float, float]:
         """Leave clipped gradients of the mean loss over ``tokens`` in the network; summed cross entropy and norm."""
@@ -200,10 +204,11 @@ class Trainer:
             f"{perplexity(outcome.loss):.2f}  BLEU {outcome.bleu:.2f}{'  (best)' if best else ''}"
         )
         self.checkpoints.save(self.network, outcome.update)
-        self.checkpoints.keep_only(self._averaged() + [outcome.update for outcome in self._best()])
         if best:
             save_weights(self.network, self.model_path)
         self._save_last()
+        # Last: until the new state is on the disk, the old one may still be asked for what it kept.
+        self.checkpoints.keep_only([*self._averaged(), *(validation.update for validation in self._best())])
 
     def _best(self) -> list[Validation]:
         return self.progress.ranked(self.config.criterion)[:1]
@@ -217,23 +222,27 @@ class Trainer:
             return [validation.update for validation in self.progress.validations[-count:]]
         return [validation.update for validation in self.progress.ranked(self.config.criterion)[:count]]
 
-    def _finish(self, bar: ProgressBar) -> None:
-        """Put the average in the best weights' place where the validation set likes it better."""
+    def _settle(self, bar: ProgressBar) -> None:
+        """Choose for model.safetensors between best weights and average: whichever the validation set likes better."""
         updates = self._averaged()
-        if len(updates) < 2:
+        if len(updates) < 2 or self.progress.settled == self.progress.update:
             return
+        best = self._best()[0]
         trained = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
         set_weights(self.network, self.checkpoints.average(updates), self.checkpoints.folder)
         self.network.eval()
         outcome = self.validate(self.network, self.progress.update)
-        better = outcome.value(self.config.criterion) > self._best()[0].value(self.config.criterion)
+        better = outcome.value(self.config.criterion) > best.value(self.config.criterion)
         bar.say(
             f"average of {len(updates)} checkpoints: validation loss {outcome.loss:.3f}  BLEU {outcome.bleu:.2f}; "
             f"model.safetensors is {'this average' if better else 'the best single checkpoint'}"
         )
-        if better:
-            save_weights(self.network, self.model_path)
+        if not better:
+            set_weights(self.network, self.checkpoints.average([best.update]), self.checkpoints.folder)
+        save_weights(self.network, self.model_path)
         self.network.load_state_dict(trained)
+        self.progress.settled = self.progress.update
+        self._save_last()
 
     def _save_last(self) -> None:
         state = {
@@ -244,10 +253,17 @@ class Trainer:
         self.checkpoints.save_last(state)
 
     def _resume(self) -> Progress:
-        """Load the last training state, if there is one."""
+        """Load the last training state, if there is one.
+
+        Raises:
+            RunError: it is damaged, or of another network or optimiser.
+        """
         state = self.checkpoints.load_last()
         if state is None:
             return Progress()
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        return Progress.from_dict(state["progress"])
+        try:
+            self.network.load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            return Progress.from_dict(state["progress"])
+        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            raise damaged(self.checkpoints.last, error) from None

@@ -1,0 +1,55 @@
+"""Dropout over sequences."""
+
+import pytest
+import torch
+
+from seq2seq.model.dropout import SequenceDropout
+
+RATE = 0.25
+
+
+def dropped(shared_over_time: bool, rate: float = RATE, units: int = 40) -> torch.Tensor:
+    """Ones (64, 10, units) after dropout."""
+    torch.manual_seed(1)
+    return SequenceDropout(rate, shared_over_time)(torch.ones(64, 10, units))
+
+
+def test_a_shared_mask_is_the_same_at_every_step_and_another_in_every_sentence():
+    found = dropped(shared_over_time=True)
+    assert torch.equal(found, found[:, :1].expand_as(found))
+    assert len({tuple(row) for row in found[:, 0].tolist()}) == 64
+
+
+def test_otherwise_every_step_has_a_mask_of_its_own():
+    found = dropped(shared_over_time=False)
+    assert len({tuple(row) for row in found.flatten(0, 1).tolist()}) == 640
+
+
+@pytest.mark.parametrize("shared_over_time", [True, False])
+@pytest.mark.parametrize("rate", [0.1, 0.5])
+def test_the_share_is_dropped_and_the_mean_stays(shared_over_time, rate):
+    found = dropped(shared_over_time, rate, units=400)
+    kept = 1 / (1 - rate)
+    assert set(found.unique().tolist()) == {0.0, pytest.approx(kept)}
+    assert (found == 0).float().mean().item() == pytest.approx(rate, abs=0.015)  # 5 deviations of 25,600 masks
+    assert found.mean().item() == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize("shared_over_time", [True, False])
+def test_evaluation_and_a_rate_of_zero_leave_the_numbers_alone(shared_over_time):
+    inputs = torch.randn(2, 3, 4)
+    assert torch.equal(SequenceDropout(RATE, shared_over_time).eval()(inputs), inputs)
+    assert torch.equal(SequenceDropout(0.0, shared_over_time)(inputs), inputs)
+
+
+def test_what_is_dropped_has_no_gradient():
+    inputs = torch.randn(4, 5, 6, requires_grad=True)
+    outputs = SequenceDropout(0.5, shared_over_time=False)(inputs)
+    outputs.sum().backward()
+    assert inputs.grad is not None
+    assert torch.equal(inputs.grad == 0, outputs == 0)
+    assert set(inputs.grad.unique().tolist()) == {0.0, 2.0}
+
+
+def test_the_precision_stays():
+    assert SequenceDropout(0.5, shared_over_time=True)(torch.ones(2, 3, 4, dtype=torch.bfloat16)).dtype is torch.bfloat16
