@@ -1,8 +1,8 @@
 """Score a model, or text already translated, with BLEU, chrF and TER.
 
-    python recipes/evaluate.py run=runs/demo
-    python recipes/evaluate.py run=runs/demo data.test.source=FILE data.test.target=FILE
-    python recipes/evaluate.py hypotheses=FILE data.test.source=FILE data.test.target=FILE
+python recipes/evaluate.py run=runs/demo
+python recipes/evaluate.py run=runs/demo data.test.source=FILE data.test.target=FILE
+python recipes/evaluate.py hypotheses=FILE data.test.source=FILE data.test.target=FILE
 """
 
 import json
@@ -24,7 +24,9 @@ def main(config: EvaluateConfig) -> None:
     data = config.data
     if not names_corpus(data, config.split):
         if config.run is None:
-            raise ConfigError("nothing to evaluate: name a model with run=PATH, or a file with hypotheses=FILE and data")
+            raise ConfigError(
+                "nothing to evaluate: name a model with run=PATH, or a file with hypotheses=FILE and data"
+            )
         data = read_section(Path(config.run), "data", DataConfig)
     corpus = read(data, config.split)
     if corpus is None:

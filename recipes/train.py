@@ -20,7 +20,7 @@ from seq2seq.device import choose_device
 from seq2seq.evaluation import Validator, evaluate, score_table
 from seq2seq.model import Network
 from seq2seq.run import open_run, prepare_tokenizers
-from seq2seq.text.corpus import Split, read
+from seq2seq.text.corpus import read_corpora
 from seq2seq.train import Trainer
 from seq2seq.train.curve import draw_learning_curve
 from seq2seq.translate import Translator
@@ -39,14 +39,15 @@ def main(config: TrainConfig) -> float:
     config.model.check()
     config.search.check()
     device = choose_device(config.training.device)
-    corpus, validation = read(config.data, Split.train), read(config.data, Split.validation)
-    test = read(config.data, Split.test)
+    corpus, validation, test = read_corpora(config.data)
     open_run(folder, config)
 
     tokenizers = prepare_tokenizers(folder, config.tokenizer, corpus)
     table = encode_corpus(corpus, tokenizers, folder / "data/train.arrow", config.data.filters)
     validation_table = encode_corpus(validation, tokenizers, folder / "data/validation.arrow", None)
-    print(f"{corpus.name}: {table.report}; {tokenizers.source.size:,} source and {tokenizers.target.size:,} target pieces")
+    print(
+        f"{corpus.name}: {table.report}; {tokenizers.source.size:,} source and {tokenizers.target.size:,} target pieces"
+    )
 
     torch.manual_seed(config.seed)
     network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
@@ -70,12 +71,12 @@ def main(config: TrainConfig) -> float:
     translator = Translator.load(folder, config.training.device)
     if test is not None:
         pairs = list(test)
-        scores = evaluate(
-            translator, pairs, config.search.beam_size, folder=folder, name=str(Split.test), corpus=test.name
-        )
+        scores = evaluate(translator, pairs, config.search.beam_size, folder=folder, name="test", corpus=test.name)
         print(f"\n{test.name}, {len(pairs):,} sentences\n{score_table(scores)}\n")
         for pair in pairs[:: max(1, len(pairs) // 5)][:5]:
-            print(f"source     {pair.source}\nreference  {pair.target}\nmodel      {translator.translate(pair.source)}\n")
+            print(
+                f"source     {pair.source}\nreference  {pair.target}\nmodel      {translator.translate(pair.source)}\n"
+            )
     print(f"run folder: {folder}\nnext:       echo 'Where is my key?' | python recipes/translate.py run={folder}")
     best = progress.best(config.training.criterion)
     return best.value(config.training.criterion) if best else float("nan")

@@ -3,13 +3,14 @@
 The only library file that imports Hydra: recipes hand plain dataclasses on.
 """
 
+import contextlib
 import difflib
 import functools
 import importlib.resources
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
@@ -18,10 +19,11 @@ from typing import Any, TypeVar
 import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from seq2seq.data.order import BatchConfig
 from seq2seq.errors import Seq2SeqError
@@ -45,6 +47,9 @@ from seq2seq.train import (
     TrainingConfig,
 )
 from seq2seq.train.interrupt import Interrupted
+
+SHOW_TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
+"""What the user asked for; `recipe` sets the variable for its own purpose."""
 
 Settings = TypeVar("Settings")
 Result = TypeVar("Result")
@@ -89,7 +94,9 @@ class TranslateConfig:
     run: str = setting("runs/demo", "run folder with the model")
     input: str = setting("-", "text file, one sentence a line; .gz accepted; - is standard input")
     output: str = setting("-", "where translations go, one line for each line in; - is standard output")
-    beam_size: int | None = setting(None, "hypotheses kept; 1 is greedy; null: as the run's search.beam_size", at_least=1)
+    beam_size: int | None = setting(
+        None, "hypotheses kept; 1 is greedy; null: as the run's search.beam_size", at_least=1
+    )
     n_best: int = setting(1, "translations per sentence", at_least=1)
     json: bool = setting(False, "write JSON lines with scores and all n-best translations")
     device: str = setting("auto", "auto, cpu or cuda")
@@ -167,36 +174,48 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
 
     @hydra.main(version_base="1.3", config_path=conf, config_name=name)
     def composed(config: DictConfig) -> Result:
-        settings = OmegaConf.to_object(config)
-        validate(settings)
-        job = HydraConfig.get()
-        if job.mode is RunMode.MULTIRUN and name == "train":
-            settings.run = str(Path(settings.run) / str(job.job.num))  # type: ignore[union-attr]
-        return function(settings)  # type: ignore[arg-type]
+        with one_line_errors(schema()):
+            settings = OmegaConf.to_object(config)
+            validate(settings)
+            job = HydraConfig.get()
+            if job.mode is RunMode.MULTIRUN and name == "train":
+                settings.run = str(Path(settings.run) / str(job.job.num))  # type: ignore[union-attr]
+            return function(settings)  # type: ignore[arg-type]
 
     @functools.wraps(function)
     def main() -> None:
         logging.basicConfig(format="%(message)s", level=logging.WARNING)
-        show_everything = os.environ.get("HYDRA_FULL_ERROR") == "1"
-        os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us whole; the user gets one line of them
-        try:
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors to us instead of printing pages
+        with one_line_errors(schema()):
             composed()
-        except Interrupted as interrupted:
-            print(interrupted, file=sys.stderr)
-            sys.exit(interrupted.exit_code)
-        except (Seq2SeqError, HydraException, OmegaConfBaseException) as error:
-            if show_everything:
-                raise
-            print(f"error: {one_line(error, schema())}", file=sys.stderr)
-            sys.exit(1)
 
     return main
+
+
+@contextlib.contextmanager
+def one_line_errors(config: Any) -> Iterator[None]:
+    """Leave the program with one line on stderr instead of a traceback; HYDRA_FULL_ERROR=1 shows both."""
+    try:
+        yield
+    except BrokenPipeError:  # whoever read our output has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Interrupted as interrupted:
+        print(interrupted, file=sys.stderr)
+        sys.exit(interrupted.exit_code)
+    except (Seq2SeqError, HydraException, OmegaConfBaseException, YAMLError) as error:
+        if SHOW_TRACEBACKS:
+            raise
+        print(f"error: {one_line(error, config)}", file=sys.stderr)
+        sys.exit(1)
 
 
 def one_line(error: BaseException, config: Any) -> str:
     """The error in one line; for a setting that does not exist, the nearest ones that do."""
     if isinstance(error, Seq2SeqError):
         return str(error)
+    if isinstance(error, OverrideParseException):
+        return f"{error.override} cannot be read as NAME=VALUE: {error.message.splitlines()[0]}"
     cause: BaseException = error
     while cause.__cause__ is not None and not isinstance(cause, OmegaConfBaseException):
         cause = cause.__cause__

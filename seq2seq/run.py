@@ -130,7 +130,8 @@ def read_section(folder: Path, name: str, schema: type[Section]) -> Section:
 
 
 def _unusable(folder: Path, name: str, error: Exception) -> RunError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    key = getattr(error, "full_key", None)
+    reason = (f"{key}: " if key else "") + (str(error).splitlines() or [type(error).__name__])[0]
     return RunError(f"{folder / CONFIG}: section {name} is not usable ({reason}): restore it or train anew")
 
 

@@ -79,9 +79,7 @@ class Translator:
             ConfigError: an unknown device or precision.
         """
         loaded = load_run(Path(run).expanduser())
-        return cls(
-            loaded.network, loaded.tokenizers, loaded.search, choose_device(device), choose_precision(precision)
-        )
+        return cls(loaded.network, loaded.tokenizers, loaded.search, choose_device(device), choose_precision(precision))
 
     @overload
     def translate(  # type: ignore[overload-overlap]  # a str is an Iterable[str] to the checker, not to us
@@ -90,7 +88,12 @@ class Translator:
 
     @overload
     def translate(  # type: ignore[overload-overlap]
-        self, text: list[str] | tuple[str, ...], *, beam_size: int | None = None, n_best: int | None = None, attention: bool = False
+        self,
+        text: list[str] | tuple[str, ...],
+        *,
+        beam_size: int | None = None,
+        n_best: int | None = None,
+        attention: bool = False,
     ) -> list[Translation]: ...
 
     @overload
@@ -175,9 +178,7 @@ class Translator:
             attention=attention,
         )
 
-    def _attention(
-        self, sources: list[list[int]], hypotheses: list[list[Hypothesis]]
-    ) -> dict[tuple[int, int], Tensor]:
+    def _attention(self, sources: list[list[int]], hypotheses: list[list[Hypothesis]]) -> dict[tuple[int, int], Tensor]:
         """Weights of every translation, from one pass with the translation given; empty without attention."""
         places = [(sentence, rank) for sentence, ranked in enumerate(hypotheses) for rank in range(len(ranked))]
         targets = [hypotheses[sentence][rank].tokens for sentence, rank in places]

@@ -24,8 +24,8 @@ from seq2seq.model import (
 PAD, BOS, EOS, VOCABULARY = 0, 1, 2, 8
 
 
-def random_network(config: ModelConfig, seed: int, spread: float = 0.8, dtype: torch.dtype = torch.float64) -> Network:
-    """A network in evaluation mode, every weight and bias drawn from [-spread, spread], the output layer thrice as wide.
+def random_network(config: ModelConfig, seed: int, spread: float = 1.5, dtype: torch.dtype = torch.float64) -> Network:
+    """A network in evaluation mode, every number drawn from [-spread, spread], the output layer's thrice as wide.
 
     So the output is peaked and differs from sentence to sentence, which that of a fresh network hardly does.
     """

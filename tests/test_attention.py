@@ -40,7 +40,15 @@ def score(attention: Attention, query: Tensor, state: Tensor) -> float:
     assert attention.query_map is not None
     assert attention.energy is not None
     mapped = attention.query_map.weight @ query + attention.query_map.bias
-    return sum(v * math.tanh(a + b) for v, a, b in zip(attention.energy.weight[0].tolist(), mapped.tolist(), key.tolist(), strict=True))
+    return sum(
+        v * math.tanh(a + b)
+        for v, a, b in zip(attention.energy.weight[0].tolist(), mapped.tolist(), key.tolist(), strict=True)
+    )
+
+
+@torch.no_grad()
+def scores(attention: Attention, query: Tensor, states: Tensor) -> list[float]:
+    return [score(attention, query, state) for state in states]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -49,7 +57,7 @@ def test_weights_and_contexts_are_those_of_the_equation(kind):
     contexts, weights = attention(queries, attention.keys(states), states, padding)
     for row, length in enumerate(LENGTHS):
         for position, query in enumerate(queries[row]):
-            exponentials = [math.exp(score(attention, query, state)) for state in states[row, :length]]
+            exponentials = [math.exp(one) for one in scores(attention, query, states[row, :length])]
             wanted = [one / sum(exponentials) for one in exponentials]
             assert weights[row, position, :length].tolist() == pytest.approx(wanted, abs=1e-6)
             context = sum(weight * state for weight, state in zip(wanted, states[row], strict=False))
@@ -94,7 +102,7 @@ def test_what_is_learnt_is_what_the_equation_names(kind):
     assert shapes == {AttentionKind.dot: {}, AttentionKind.general: general, AttentionKind.additive: additive}[kind]
 
 
-@pytest.mark.parametrize("config", SAMPLES, ids=str)
+@pytest.mark.parametrize("config", SAMPLES)
 def test_the_network_tells_its_weights_sentence_by_sentence(config):
     network = random_network(config, seed=3)
     sources, targets = random_sentences(1, [4, 2, 6]), random_sentences(2, [3, 3, 3])

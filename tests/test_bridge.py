@@ -18,7 +18,9 @@ def bridge(kind: BridgeKind, encoder_layers: int, decoder_layers: int, width: in
 def summaries(layers: int, width: int = 3) -> tuple[Tensor, Tensor]:
     """Hidden states and cells (layers, 2, width) of two sentences, larger than 1 in size so that tanh is seen."""
     generator = torch.Generator().manual_seed(layers)
-    return 2 * torch.randn(layers, 2, width, generator=generator), 2 * torch.randn(layers, 2, width, generator=generator)
+    return 2 * torch.randn(layers, 2, width, generator=generator), 2 * torch.randn(
+        layers, 2, width, generator=generator
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,5 +64,7 @@ def test_a_copy_into_another_width_is_refused():
         decoder=DecoderConfig(size=3),
         bridge=BridgeKind.copy,
     )
-    with pytest.raises(ConfigError, match=r"^model\.bridge=copy .* set model\.decoder\.size=6 or model\.bridge=tanh .*is 3\)$"):
+    with pytest.raises(
+        ConfigError, match=r"^model\.bridge=copy .* set model\.decoder\.size=6 or model\.bridge=tanh .*is 3\)$"
+    ):
         Network(config, 9, 9, joint=False)

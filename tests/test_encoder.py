@@ -82,7 +82,9 @@ def test_both_directions_are_those_of_torch_on_a_packed_sequence(layers):
     torch.testing.assert_close(found.states_BSD, states, **CLOSE)
     # torch stacks layer by layer, the two directions of a layer after each other.
     for ours, theirs in ((found.hidden_LBD, hidden), (found.cell_LBD, cell)):
-        torch.testing.assert_close(ours, torch.stack([torch.cat((one[0], one[1]), 1) for one in theirs.view(layers, 2, 5, 3)]), **CLOSE)
+        torch.testing.assert_close(
+            ours, torch.stack([torch.cat((one[0], one[1]), 1) for one in theirs.view(layers, 2, 5, 3)]), **CLOSE
+        )
 
 
 @pytest.mark.parametrize("direction", [Direction.forward, Direction.reversed])
@@ -118,7 +120,9 @@ def test_every_layer_has_a_summary_of_its_own(direction):
     deep, shallow = random_encoder(direction, Summary.mean, 3), random_encoder(direction, Summary.mean, 1)
     shallow.layers[0].load_state_dict(deep.layers[0].state_dict())
     of_three, of_one = deep(*embedded()), shallow(*embedded())
-    assert of_three.hidden_LBD.shape == of_three.cell_LBD.shape == (3, 5, 6 if direction is Direction.bidirectional else 3)
+    assert (
+        of_three.hidden_LBD.shape == of_three.cell_LBD.shape == (3, 5, 6 if direction is Direction.bidirectional else 3)
+    )
     torch.testing.assert_close(of_three.hidden_LBD[0], of_one.hidden_LBD[0], **CLOSE)
     torch.testing.assert_close(of_three.cell_LBD[0], of_one.cell_LBD[0], **CLOSE)
 
@@ -132,3 +136,8 @@ def test_dropout_is_on_in_training_alone_and_keeps_padding_zero():
     assert not torch.equal(first.states_BSD, second.states_BSD)
     assert not torch.equal(first.hidden_LBD, still.hidden_LBD)
     assert first.states_BSD[first.padding_BS].abs().sum() == 0
+    # What attention sees is dropped by whole units; the summaries are not.
+    silenced_D = (first.states_BSD[2, : LENGTHS[2]] == 0).all(0)
+    assert silenced_D.any()
+    assert not silenced_D.all()
+    assert (first.hidden_LBD != 0).all()

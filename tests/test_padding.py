@@ -71,11 +71,14 @@ def test_the_flag_shuts_the_input_gate_and_opens_the_forget_gate():
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.integers(0, 10_000), LENGTHS, st.integers(0, 3), st.sampled_from([torch.float32, torch.float64]))
-def test_states_and_cells_are_those_of_a_packed_sequence(seed, lengths, more, dtype):
+@given(
+    st.integers(0, 10_000), LENGTHS, st.integers(0, 3), st.sampled_from([torch.float32, torch.float64]), st.booleans()
+)
+def test_states_and_cells_are_those_of_a_packed_sequence(seed, lengths, more, dtype, learning):
     lstm, inputs_BSE, lengths_B, padding_BS = world(seed, lengths, dtype, more)
-    states, cell = run_lstm(lstm, inputs_BSE, padding_BS)
-    wanted_states, wanted_cell = packed_lstm(lstm, inputs_BSE, lengths_B)
+    with torch.set_grad_enabled(learning):  # torch has another kernel where nothing is learnt
+        states, cell = run_lstm(lstm.train(learning), inputs_BSE, padding_BS)
+        wanted_states, wanted_cell = packed_lstm(lstm, inputs_BSE, lengths_B)
     torch.testing.assert_close(states, wanted_states, rtol=0, atol=TOLERANCE[dtype])
     torch.testing.assert_close(cell, wanted_cell, rtol=0, atol=TOLERANCE[dtype] * 10)  # a cell is as large as its steps
     assert states[padding_BS].abs().sum() == 0

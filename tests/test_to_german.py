@@ -29,6 +29,7 @@ def gap(word):
 
 def say(subject, verb, object=None, **more):
     """A clause; subject and object are pronouns where they are single words; time, modal, … are English words."""
+
     def nominal(value):
         if not isinstance(value, str):
             return value

@@ -11,7 +11,7 @@ from seq2seq.model.config import AttentionKind
 
 
 class Attention(nn.Module):
-    """Dot and general scores of Luong et al. (2015, eq. 8), the additive score of Bahdanau et al. (2015, app. A.1.2)."""
+    """Dot and general scores: Luong et al. 2015, eq. 8; the additive score: Bahdanau et al. 2015, app. A.1.2."""
 
     def __init__(self, kind: AttentionKind, query_size: int, state_size: int) -> None:
         super().__init__()

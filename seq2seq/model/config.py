@@ -113,4 +113,6 @@ class ModelConfig:
                 f"{self.encoder.width} or model.attention=general (model.decoder.size is {self.decoder.size})"
             )
         if self.attention is not AttentionKind.none and self.decoder.feed_context:
-            raise ConfigError("model.decoder.feed_context feeds the fixed context vector: it needs model.attention=none")
+            raise ConfigError(
+                "model.decoder.feed_context feeds the fixed context vector: it needs model.attention=none"
+            )

@@ -31,12 +31,8 @@ class EncoderLayer(nn.Module):
 
     def __init__(self, input_size: int, size: int, direction: Direction) -> None:
         super().__init__()
-        self.forward_lstm = (
-            None if direction is Direction.reversed else nn.LSTM(input_size, size, batch_first=True)
-        )
-        self.reversed_lstm = (
-            None if direction is Direction.forward else nn.LSTM(input_size, size, batch_first=True)
-        )
+        self.forward_lstm = None if direction is Direction.reversed else nn.LSTM(input_size, size, batch_first=True)
+        self.reversed_lstm = None if direction is Direction.forward else nn.LSTM(input_size, size, batch_first=True)
 
     def forward(self, inputs_BSE: Tensor, lengths_B: Tensor, padding_BS: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """States (B, S, D) in source order, last hidden and last cell state (B, D)."""

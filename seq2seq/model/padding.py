@@ -44,8 +44,8 @@ def run_lstm(lstm: nn.LSTM, inputs_BSE: Tensor, padding_BS: Tensor) -> tuple[Ten
     """
     flagged = torch.cat([inputs_BSE, padding_BS.unsqueeze(2).to(inputs_BSE.dtype)], dim=2)
     input_weight, *other_weights = lstm.all_weights[0]
-    input_weight = torch.cat([input_weight, padding_column(lstm).to(input_weight)], dim=1)
+    flagged_weight = torch.cat([input_weight, padding_column(lstm).to(input_weight)], dim=1)
     zeros = flagged.new_zeros(1, flagged.size(0), lstm.hidden_size)
-    weights = [input_weight, *other_weights]
+    weights: list[Tensor] = [flagged_weight, *other_weights]
     states, _, cell = torch.lstm(flagged, (zeros, zeros), weights, True, 1, 0.0, lstm.training, False, True)
     return states.masked_fill(padding_BS.unsqueeze(2), 0), cell[0]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from seq2seq.errors import ConfigError
 from seq2seq.settings import setting
@@ -83,6 +83,31 @@ class PairList:
 
     def __iter__(self) -> Iterator[Pair]:
         return iter(self.pairs)
+
+
+class Corpora(NamedTuple):
+    """What a training run reads."""
+
+    train: Corpus
+    validation: Corpus
+    test: Corpus | None
+
+
+def read_corpora(config: DataConfig) -> Corpora:
+    """All three splits, found by the rule of `read`; only test may be missing.
+
+    Raises:
+        ConfigError, DataError: as `read` does.
+    """
+    train, validation, test = (read(config, split) for split in Split)
+    if train is None or validation is None:
+        raise ConfigError("a run needs data.train and data.validation; name both")
+    return Corpora(train, validation, test)
+
+
+def names_corpus(config: DataConfig, split: Split) -> bool:
+    """True where the settings name files or a hub data set for a split, so that the built-in corpus is not meant."""
+    return _names_files(_part(config, split)) or config.hub.name is not None
 
 
 def read(config: DataConfig, split: Split) -> Corpus | None:

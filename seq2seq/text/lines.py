@@ -23,27 +23,38 @@ def read_lines(path: Path) -> Iterator[str]:
     Raises:
         DataError: the file is missing, unreadable, damaged or not UTF-8 (names the line and the byte).
     """
-    number = 0
     try:
         with open_binary(path) as file:
-            for number, raw in enumerate(file, 1):
-                line = raw.removesuffix(b"\n").removesuffix(b"\r")
-                if number == 1 and raw.startswith(codecs.BOM_UTF8):
-                    if raw == codecs.BOM_UTF8:  # a mark and nothing else: an empty file
-                        return
-                    line = line.removeprefix(codecs.BOM_UTF8)
-                yield line.decode("utf-8")
+            yield from decoded_lines(file, str(path))
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def decoded_lines(file: IO[bytes], name: str) -> Iterator[str]:
+    """The lines of an open binary stream, by the rules of `read_lines`; ``name`` is what errors call it.
+
+    Raises:
+        DataError: damaged gzip data or bytes that are not UTF-8 (names the line and the byte).
+        OSError: as the stream raises it.
+    """
+    number = 0
+    try:
+        for number, raw in enumerate(file, 1):
+            line = raw.removesuffix(b"\n").removesuffix(b"\r")
+            if number == 1 and raw.startswith(codecs.BOM_UTF8):
+                if raw == codecs.BOM_UTF8:  # a mark and nothing else: an empty file
+                    return
+                line = line.removeprefix(codecs.BOM_UTF8)
+            yield line.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path}, line {number:,}: byte 0x{error.object[error.start]:02x} at position {error.start + 1} is not "
+            f"{name}, line {number:,}: byte 0x{error.object[error.start]:02x} at position {error.start + 1} is not "
             f"UTF-8; convert the file first, for example: iconv -f ISO-8859-1 -t UTF-8 OLD > NEW"
         ) from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(
-            f"{path}: damaged or incomplete gzip data after line {number:,} ({error}); fetch or pack the file again"
+            f"{name}: damaged or incomplete gzip data after line {number:,} ({error}); fetch or pack the file again"
         ) from None
-    except OSError as error:
-        raise unreadable(path, error) from None
 
 
 def open_binary(path: Path) -> IO[bytes]:

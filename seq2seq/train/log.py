@@ -17,6 +17,7 @@ class MetricsLog:
     """metrics.jsonl and TensorBoard events of one run; on resuming, what came after the checkpoint is taken back."""
 
     def __init__(self, folder: Path, update: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "metrics.jsonl"
         kept = [line for line in read_metrics(self.path) if line["update"] <= update]
         temporary = self.path.with_name(self.path.name + ".tmp")
@@ -67,7 +68,7 @@ class ProgressBar:
     def __init__(self, update: int, updates: int) -> None:
         # Redrawn twice a second for a reader, now and then where stderr is a file.
         interval = 0.5 if sys.stderr.isatty() else 15
-        self.bar: tqdm[None] = tqdm(
+        self.bar = tqdm(
             total=updates, initial=update, unit="update", mininterval=interval, dynamic_ncols=True, desc="training"
         )
 

@@ -177,7 +177,7 @@ class Trainer:
             with autocast(self.config.precision, self.device):
                 logits_PV = self.network(source_BS, lengths_B, target_BT, positions_P)
             loss = loss_sums(logits_PV, labels_P, self.loss.label_smoothing)
-            (loss.objective / tokens).backward()
+            (loss.objective / tokens).backward()  # type: ignore[no-untyped-call]
             cross_entropy += loss.cross_entropy
         limit = math.inf if self.config.clip is None else self.config.clip
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), limit)

@@ -1,0 +1,31 @@
+# Both commands do all their own set-up: an environment in .venv, then the work.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test slow lint clean
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+# The main job: train on the built-in corpus, evaluate on its test set, translate sentences never seen.
+demo: .venv/installed
+	$(BIN)/python recipes/train.py run=runs/demo
+	printf '%s\n' 'Where is my key?' 'The old man who bought the house yesterday does not want to sell it.' \
+		| $(BIN)/python recipes/translate.py run=runs/demo
+
+test: .venv/installed
+	$(BIN)/python -m pytest
+
+# What takes minutes.
+slow: .venv/installed
+	$(BIN)/python -m pytest -m slow
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

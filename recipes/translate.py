@@ -1,0 +1,62 @@
+"""Translate text, a line in, a line out.
+
+python recipes/translate.py run=runs/demo < in.txt > out.txt
+python recipes/translate.py run=runs/demo input=in.txt.gz output=out.txt
+python recipes/translate.py run=runs/demo json=true n_best=5 < in.txt > out.jsonl
+"""
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from tqdm import tqdm
+
+from seq2seq.config import TranslateConfig, recipe
+from seq2seq.text.lines import decoded_lines, read_lines
+from seq2seq.translate import Translation, Translator
+
+
+def as_json(translation: Translation) -> str:
+    """One line of JSON: source, translation, score and, where several were asked for, all of them."""
+    values = {"source": translation.source, "translation": translation.text, "score": translation.score}
+    if translation.n_best:
+        values["n_best"] = [{"translation": other.text, "score": other.score} for other in translation.n_best]
+    return json.dumps(values, ensure_ascii=False)
+
+
+@contextlib.contextmanager
+def opened(output: str) -> Iterator[TextIO]:
+    """Standard output, or a file that takes its name only when it is complete."""
+    if output == "-":
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
+        yield sys.stdout
+        return
+    path = Path(output).expanduser()
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@recipe
+def main(config: TranslateConfig) -> None:
+    """Stream lines through the model; progress goes to stderr alone."""
+    translator = Translator.load(config.run, config.device, config.precision)
+    if config.input == "-":
+        lines = decoded_lines(sys.stdin.buffer, "standard input")
+    else:
+        lines = read_lines(Path(config.input).expanduser())
+    translations = translator.translate(lines, beam_size=config.beam_size, n_best=config.n_best)
+    with opened(config.output) as output:
+        for translation in tqdm(translations, unit="line", file=sys.stderr, disable=not sys.stderr.isatty()):
+            print(as_json(translation) if config.json else translation, file=output, flush=output is sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""What a user types, and the one line that answers a mistake."""
+
+import pytest
+
+from seq2seq.config import EvaluateConfig, TrainConfig, TranslateConfig, help_node
+from seq2seq.settings import walk
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("model.dropot=0.1", ["model.dropot", "did you mean model.dropout?"]),
+        ("modle.dropout=0.1", ["modle", "did you mean model?"]),
+        ("model.dropout=lots", ["model.dropout", "lots"]),
+        ("model.dropout=2.0", ["model.dropout must be in [0, 1), got 2"]),
+        ("model.encoder.layers=0", ["model.encoder.layers must be at least 1, got 0"]),
+        ("model.encoder.layers=1.5", ["model.encoder.layers", "1.5"]),
+        ("model.attention=luong", ["model.attention", "luong", "dot, general, additive"]),
+        ("model=atention", ["model/atention", "attention", "context"]),
+        ("optimizer=adamax", ["optimizer/adamax", "adam", "sgd"]),
+        ("optimizer.momentum=0.9", ["optimizer.momentum", "learning_rate"]),
+        ("experiment=nothing", ["experiment/nothing", "multi30k_attention"]),
+        ("model.bridge=copy", ["model.bridge=copy", "model.decoder.size"]),
+        ("training.device=tpu", ["device", "tpu", "cpu"]),
+        ("search.n_best=9", ["search.n_best", "9"]),
+        ("data.train.source=no.en", ["data.train.target"]),
+        ("seed=null", ["seed"]),
+        ("model.dropout=[0.1", ["model.dropout=[0.1"]),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_the_field_and_what_is_allowed(recipe, tmp_path, override, words):
+    outcome = recipe("train", f"run={tmp_path / 'run'}", "model.decoder.size=100", override)
+    assert outcome.code == 1
+    assert outcome.out == ""
+    assert outcome.err.startswith("error: ")
+    assert outcome.err.count("\n") == 1, outcome.err
+    for word in words:
+        assert word in outcome.err
+    assert not (tmp_path / "run").exists(), "a mistake must be found before any work"
+
+
+def test_a_broken_config_file_is_one_line(recipe, tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "broken.yaml").write_text("model: {dropout: [}\n")
+    outcome = recipe("train", "--config-dir", str(tmp_path), "experiment=broken", f"run={tmp_path / 'run'}")
+    assert outcome.code == 1
+    assert outcome.err.startswith("error: ")
+    assert outcome.err.count("\n") == 1, outcome.err
+
+
+def test_a_folder_of_own_configs_joins_the_others(recipe, tmp_path):
+    (tmp_path / "experiment").mkdir()
+    own = "# @package _global_\ndefaults:\n  - override /model: attention\nmodel: {dropout: 0.7}\n"
+    (tmp_path / "experiment" / "mine.yaml").write_text(own)
+    outcome = recipe("train", "--config-dir", str(tmp_path), "experiment=mine", "--cfg", "job")
+    assert outcome.code == 0
+    assert "dropout: 0.7" in outcome.out
+    assert "attention: general" in outcome.out
+
+
+@pytest.mark.parametrize("schema", [TrainConfig, EvaluateConfig, TranslateConfig])
+def test_every_setting_says_what_it_means(schema):
+    for path, item, _ in walk(schema()):
+        assert item.metadata.get("help"), f"{path} has no help"
+        assert path in help_node("train", schema)["template"]
+
+
+def test_help_shows_settings_ranges_and_the_composed_config(recipe):
+    outcome = recipe("train", "--help", "model=attention")
+    assert outcome.code == 0
+    assert "share of units silenced in training (in [0, 1))" in outcome.out
+    assert "attention: general" in outcome.out
+    assert "multi30k_context" in outcome.out
+
+
+def test_a_sweep_gives_each_job_a_run_folder_of_its_own(recipe, tmp_path):
+    from conftest import TINY
+
+    outcome = recipe("train", "-m", f"run={tmp_path / 'sweep'}", *TINY, "training.updates=1", "model.dropout=0,0.3")
+    assert outcome.code == 0, outcome.err
+    for number, dropout in enumerate(["dropout: 0.0", "dropout: 0.3"]):
+        folder = tmp_path / "sweep" / str(number)
+        assert (folder / "scores.json").exists()
+        assert dropout in (folder / "config.yaml").read_text()

@@ -1,0 +1,70 @@
+"""Device and precision."""
+
+import os
+
+import pytest
+import torch
+
+from seq2seq.device import Precision, autocast, choose_device, choose_precision, has_bfloat16
+from seq2seq.errors import ConfigError
+
+CPU = torch.device("cpu")
+
+
+def product(precision: Precision) -> torch.dtype:
+    """What a product of float32 matrices comes out as."""
+    with autocast(precision, CPU):
+        return (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_auto_is_the_gpu_where_there_is_one(monkeypatch, there):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    assert choose_device("auto").type == ("cuda" if there else "cpu")
+
+
+def test_a_gpu_that_is_not_there(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("cpu") == CPU
+    for name in ("cuda", "cuda:1"):
+        with pytest.raises(ConfigError, match=f"^device={name} asks for a GPU, .* use device=cpu$"):
+            choose_device(name)
+
+
+@pytest.mark.parametrize("name", ["gpu", "", "cpu:x", "CPU "])
+def test_an_unknown_device(name):
+    with pytest.raises(ConfigError, match=f"^device must be auto, cpu or cuda, got {name}$"):
+        choose_device(name)
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "has"),
+    [
+        ({}, False),
+        ({"avx2": True, "avx512_bf16": False, "amx_bf16": False}, False),
+        ({"avx512_bf16": True}, True),
+        ({"amx_bf16": True}, True),
+    ],
+)
+def test_bfloat16_is_automatic_where_the_processor_has_it(monkeypatch, capabilities, has):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert has_bfloat16(CPU) is has
+    assert product(Precision.auto) is (torch.bfloat16 if has else torch.float32)
+    assert product(Precision.float32) is torch.float32
+    assert product(Precision.bfloat16) is torch.bfloat16
+
+
+def test_the_precision_ends_with_its_context():
+    assert product(Precision.bfloat16) is torch.bfloat16
+    assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is torch.float32
+
+
+def test_precision_by_name():
+    assert [choose_precision(name) for name in ("auto", "float32", "bfloat16")] == list(Precision)
+    with pytest.raises(ConfigError, match=r"^precision must be one of auto, float32, bfloat16, got fp16$"):
+        choose_precision("fp16")
+
+
+def test_kernels_kept_for_shapes_gone_by_are_few():
+    for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+        assert int(os.environ[name]) < 1024

@@ -1,0 +1,65 @@
+"""Validation while a model learns, scores afterwards."""
+
+import json
+import math
+
+import pytest
+import torch
+
+from seq2seq import Translator
+from seq2seq.data.order import BatchConfig
+from seq2seq.data.table import encode_corpus
+from seq2seq.device import Precision
+from seq2seq.evaluation import Validator, evaluate, write_scores
+from seq2seq.score import score
+from seq2seq.text.corpus import PairList
+from seq2seq.text.types import Pair
+
+PAIRS = [Pair("We work.", "Wir arbeiten."), Pair("Where is my key?", "Wo ist mein Schlüssel?"), Pair("", "Nichts.")]
+
+
+def test_evaluation_writes_what_it_scores(tiny_run, tmp_path):
+    translator = Translator.load(tiny_run)
+    scores = evaluate(translator, PAIRS, 2, folder=tmp_path, name="test", corpus="three lines", bootstrap=10)
+    written = json.loads((tmp_path / "scores.json").read_text())["test"]
+    for label in ("greedy", "beam"):
+        hypotheses = (tmp_path / f"hypotheses.test.{label}.txt").read_text().split("\n")[:-1]
+        assert len(hypotheses) == 3
+        assert scores[label] == score(hypotheses, [pair.target for pair in PAIRS], bootstrap=10)
+        assert written[label]["bleu"]["score"] == scores[label].bleu.score
+        assert "version" in written[label]["bleu"]["signature"]
+        assert len(written[label]["bleu"]["ci95"]) == 2
+    assert written["corpus"] == "three lines"
+
+
+def test_one_entry_of_the_scores_leaves_the_others(tmp_path):
+    path = tmp_path / "scores.json"
+    write_scores(path, "test", {"a": 1})
+    write_scores(path, "validation", {"b": 2})
+    write_scores(path, "test", {"c": 3})
+    assert json.loads(path.read_text()) == {"test": {"c": 3}, "validation": {"b": 2}}
+
+
+def test_the_validation_loss_is_the_mean_over_pieces(tiny_run, tmp_path):
+    """Against the log-probabilities of a search stepper, piece by piece."""
+    translator = Translator.load(tiny_run, device="cpu")
+    tokenizers = translator.tokenizers
+    pairs = PAIRS[:2]
+    table = encode_corpus(PairList("two", pairs), tokenizers, tmp_path / "two.arrow", None)
+    validator = Validator(table, pairs, tokenizers, BatchConfig(tokens=64), Precision.float32)
+    outcome = validator(translator.network, 7)
+    total, tokens = 0.0, 0
+    for pair in pairs:
+        source = torch.tensor([[*tokenizers.source.encode(pair.source), 2]])
+        target = [*tokenizers.target.encode(pair.target), 2]
+        with torch.no_grad():
+            logits = translator.network(
+                source, torch.tensor([source.size(1)]), torch.tensor([[1, *target[:-1]]]), torch.arange(len(target))
+            )
+        log_probabilities = logits.log_softmax(1)
+        total -= sum(float(log_probabilities[place, piece]) for place, piece in enumerate(target))
+        tokens += len(target)
+    assert outcome.update == 7
+    assert outcome.loss == pytest.approx(total / tokens, rel=1e-5)
+    assert 0 <= outcome.bleu <= 100
+    assert math.isfinite(outcome.bleu)

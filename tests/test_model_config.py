@@ -1,0 +1,99 @@
+"""Settings of the network (seq2seq/model/config.py)."""
+
+from enum import StrEnum
+
+import pytest
+from omegaconf import OmegaConf
+
+from seq2seq.errors import ConfigError
+from seq2seq.model import (
+    AttentionKind,
+    BridgeKind,
+    DecoderConfig,
+    Direction,
+    EncoderConfig,
+    Initialization,
+    ModelConfig,
+    Summary,
+    Tying,
+)
+from seq2seq.settings import validate, walk
+
+
+def config(
+    bridge: BridgeKind, attention: AttentionKind, decoder_size: int, *, feed_context: bool = False
+) -> ModelConfig:
+    """Over an encoder whose states are 6 wide."""
+    return ModelConfig(
+        encoder=EncoderConfig(size=3, direction=Direction.bidirectional),
+        decoder=DecoderConfig(size=decoder_size, feed_context=feed_context),
+        bridge=bridge,
+        attention=attention,
+    )
+
+
+def test_an_encoder_state_is_as_wide_as_its_directions():
+    widths = {direction: EncoderConfig(size=5, direction=direction).width for direction in Direction}
+    assert widths == {Direction.forward: 5, Direction.reversed: 5, Direction.bidirectional: 10}
+
+
+def test_the_defaults_are_possible():
+    validate(ModelConfig())
+    ModelConfig().check()
+
+
+@pytest.mark.parametrize("bridge", BridgeKind)
+@pytest.mark.parametrize("attention", AttentionKind)
+@pytest.mark.parametrize("decoder_size", [3, 6, 12])
+def test_only_a_copy_and_dot_attention_want_equal_widths(bridge, attention, decoder_size):
+    wanted = decoder_size == 6 or (bridge is not BridgeKind.copy and attention is not AttentionKind.dot)
+    if wanted:
+        config(bridge, attention, decoder_size).check()
+        return
+    with pytest.raises(
+        ConfigError, match=rf"set model\.decoder\.size=6 or .* \(model\.decoder\.size is {decoder_size}\)"
+    ):
+        config(bridge, attention, decoder_size).check()
+
+
+@pytest.mark.parametrize("attention", AttentionKind)
+def test_the_context_is_fed_where_there_is_no_attention(attention):
+    fed = config(BridgeKind.tanh, attention, 6, feed_context=True)
+    if attention is AttentionKind.none:
+        fed.check()
+        return
+    with pytest.raises(ConfigError, match=r"^model\.decoder\.feed_context .* needs model\.attention=none$"):
+        fed.check()
+
+
+@pytest.mark.parametrize("words", [Direction, Summary, BridgeKind, AttentionKind, Tying, Initialization])
+def test_words_are_spelt_alike_in_python_and_yaml(words: type[StrEnum]):
+    assert [member.name for member in words] == [member.value for member in words]
+
+
+def test_it_comes_back_from_yaml():
+    before = config(BridgeKind.linear, AttentionKind.additive, 9)
+    text = OmegaConf.to_yaml(OmegaConf.structured(before))
+    after = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ModelConfig), OmegaConf.create(text)))
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"dropout": 1.0}, "dropout must be in [0, 1), got 1"),
+        ({"dropout": -0.1}, "dropout must be in [0, 1), got -0.1"),
+        ({"embedding_size": 0}, "embedding_size must be at least 1, got 0"),
+        ({"initial_range": 0.0}, "initial_range must be above 0, got 0"),
+        ({"encoder": EncoderConfig(layers=0)}, "encoder.layers must be at least 1, got 0"),
+        ({"decoder": DecoderConfig(size=-5)}, "decoder.size must be at least 1, got -5"),
+    ],
+)
+def test_numbers_have_their_ranges(change, message):
+    with pytest.raises(ConfigError) as caught:
+        validate(ModelConfig(**change))
+    assert str(caught.value) == message
+
+
+def test_every_setting_is_explained():
+    assert [path for path, item, _ in walk(ModelConfig()) if not item.metadata["help"]] == []

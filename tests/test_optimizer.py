@@ -1,0 +1,101 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from seq2seq.errors import ConfigError
+from seq2seq.settings import validate
+from seq2seq.train import SGD, Adam, AdamW, OptimizerConfig
+
+START, GRADIENTS = [1.0, -2.0, 0.5], [[0.1, -0.3, 2.0], [-0.2, 0.4, 1.0]]
+
+
+def after_steps(config: OptimizerConfig) -> list[list[float]]:
+    """The weights after each of the two gradients."""
+    parameter = nn.Parameter(torch.tensor(START))
+    optimizer = config.build([parameter])
+    path = []
+    for gradient in GRADIENTS:
+        parameter.grad = torch.tensor(gradient)
+        optimizer.step()
+        path.append(parameter.tolist())
+    return path
+
+
+def adam_by_hand(rate: float, beta1: float, beta2: float, epsilon: float, decay: float = 0.0) -> list[list[float]]:
+    """Kingma & Ba 2015, algorithm 1; the decay is Loshchilov & Hutter's."""
+    path, weights, means, squares = [], START, [0.0] * 3, [0.0] * 3
+    for step, gradient in enumerate(GRADIENTS, 1):
+        means = [beta1 * mean + (1 - beta1) * g for mean, g in zip(means, gradient, strict=True)]
+        squares = [beta2 * square + (1 - beta2) * g * g for square, g in zip(squares, gradient, strict=True)]
+        weights = [
+            weight * (1 - rate * decay)
+            - rate * (mean / (1 - beta1**step)) / (math.sqrt(square / (1 - beta2**step)) + epsilon)
+            for weight, mean, square in zip(weights, means, squares, strict=True)
+        ]
+        path.append(weights)
+    return path
+
+
+def test_sgd_takes_the_gradient_off():
+    first, second = after_steps(SGD(learning_rate=0.5))
+    assert first == pytest.approx([0.95, -1.85, -0.5])
+    assert second == pytest.approx([1.05, -2.05, -1.0])
+
+
+def test_momentum_carries_the_last_step_on():
+    first, second = after_steps(SGD(learning_rate=0.5, momentum=0.9))
+    assert first == pytest.approx([0.95, -1.85, -0.5])
+    # velocity = 0.9 · first gradient + second gradient
+    assert second == pytest.approx([0.95 - 0.5 * (0.09 - 0.2), -1.85 - 0.5 * (-0.27 + 0.4), -0.5 - 0.5 * (1.8 + 1.0)])
+
+
+@pytest.mark.parametrize("epsilon", [1e-8, 0.1])
+def test_adam_is_the_papers(epsilon):
+    path = after_steps(Adam(learning_rate=0.01, beta1=0.8, beta2=0.98, epsilon=epsilon))
+    expected = adam_by_hand(0.01, 0.8, 0.98, epsilon)
+    assert path[0] == pytest.approx(expected[0], abs=1e-6)
+    assert path[1] == pytest.approx(expected[1], abs=1e-6)
+
+
+def test_adamw_decays_the_weights_and_not_the_gradient():
+    path = after_steps(AdamW(learning_rate=0.01, beta1=0.8, beta2=0.98, epsilon=1e-8, weight_decay=0.5))
+    expected = adam_by_hand(0.01, 0.8, 0.98, 1e-8, decay=0.5)
+    assert path[0] == pytest.approx(expected[0], abs=1e-6)
+    assert path[1] == pytest.approx(expected[1], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("config", "kind", "settings"),
+    [
+        (Adam(learning_rate=0.2, beta1=0.7, beta2=0.8, epsilon=1e-4), torch.optim.Adam, {"weight_decay": 0}),
+        (AdamW(learning_rate=0.2, beta1=0.7, beta2=0.8, epsilon=1e-4), torch.optim.AdamW, {"weight_decay": 0.01}),
+    ],
+)
+def test_adams_are_built_with_their_settings(config, kind, settings):
+    optimizer = config.build([nn.Parameter(torch.zeros(2))])
+    assert type(optimizer) is kind
+    expected = {"lr": 0.2, "betas": (0.7, 0.8), "eps": 1e-4, **settings}
+    assert {name: optimizer.defaults[name] for name in expected} == expected
+
+
+def test_sgd_is_built_with_its_settings():
+    optimizer = SGD(learning_rate=0.3, momentum=0.6).build([nn.Parameter(torch.zeros(2))])
+    assert type(optimizer) is torch.optim.SGD
+    assert (optimizer.defaults["lr"], optimizer.defaults["momentum"]) == (0.3, 0.6)
+    assert optimizer.defaults["weight_decay"] == 0
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (SGD(learning_rate=0.0), "learning_rate must be above 0, got 0"),
+        (SGD(momentum=1.0), r"momentum must be in \[0, 1\), got 1"),
+        (Adam(beta2=1.0), r"beta2 must be in \[0, 1\), got 1"),
+        (AdamW(weight_decay=-0.1), "weight_decay must be at least 0, got -0.1"),
+    ],
+)
+def test_impossible_settings_are_named(config, message):
+    with pytest.raises(ConfigError, match=message):
+        validate(config)

@@ -1,0 +1,76 @@
+import io
+import math
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seq2seq.data.order import Place
+from seq2seq.train.progress import Criterion, Progress, Validation, Window, perplexity
+
+RUN = Progress(
+    update=40,
+    place=Place(2, 3),
+    validations=[Validation(*told) for told in [(10, 3.0, 9.0), (20, 2.0, 5.0), (30, 2.0, 9.0), (40, 2.5, 8.0)]],
+)
+
+
+def test_best_and_order_by_loss():
+    assert RUN.best(Criterion.loss) == Validation(20, 2.0, 5.0)
+    assert [validation.update for validation in RUN.ranked(Criterion.loss)] == [20, 30, 40, 10]
+    assert RUN.waited(Criterion.loss) == 2
+
+
+def test_best_and_order_by_bleu():
+    assert RUN.best(Criterion.bleu) == Validation(10, 3.0, 9.0)
+    assert [validation.update for validation in RUN.ranked(Criterion.bleu)] == [10, 30, 40, 20]
+    assert RUN.waited(Criterion.bleu) == 3
+
+
+def test_before_the_first_validation_there_is_no_best_and_nobody_waits():
+    assert Progress().best(Criterion.loss) is None
+    assert Progress().waited(Criterion.loss) == 0
+    assert Progress().ranked(Criterion.bleu) == []
+
+
+def test_a_loss_that_is_no_number_is_worse_than_any():
+    progress = Progress(validations=[Validation(1, math.nan, 0.0), Validation(2, 1e9, 0.0), Validation(3, 5.0, 0.0)])
+    assert [validation.update for validation in progress.ranked(Criterion.loss)] == [3, 2, 1]
+
+
+numbers = st.floats(allow_nan=False)
+
+
+@settings(deadline=None)
+@given(
+    st.builds(
+        Progress,
+        update=st.integers(0, 10**9),
+        place=st.builds(Place, st.integers(0, 10**6), st.integers(0, 10**6)),
+        validations=st.lists(st.builds(Validation, st.integers(0, 10**9), numbers, numbers), max_size=5),
+        window=st.builds(Window, cross_entropy=numbers, tokens=st.integers(0, 10**9), seconds=numbers),
+        settled=st.integers(0, 10**9),
+    )
+)
+def test_progress_survives_a_file_that_is_loaded_without_running_code(progress):
+    file = io.BytesIO()
+    torch.save(progress.as_dict(), file)
+    file.seek(0)
+    loaded = Progress.from_dict(torch.load(file, weights_only=True))
+    assert loaded == progress
+    assert all(isinstance(validation, Validation) for validation in loaded.validations)
+    assert isinstance(loaded.place, Place)
+
+
+def test_what_is_saved_does_not_follow_the_progress():
+    progress = Progress(update=1)
+    saved = progress.as_dict()
+    progress.update, progress.window.tokens = 2, 7
+    progress.validations.append(Validation(2, 1.0, 1.0))
+    assert Progress.from_dict(saved) == Progress(update=1)
+
+
+def test_perplexity():
+    assert perplexity(0.0) == 1.0
+    assert perplexity(math.log(50)) == 50 or abs(perplexity(math.log(50)) - 50) < 1e-9
+    assert perplexity(1e4) == math.inf

@@ -1,0 +1,193 @@
+"""The recipes as a user runs them: the files they leave, what they print, how they go on."""
+
+import gzip
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import TINY
+
+from seq2seq import Translator
+
+ROOT = Path(__file__).parents[1]
+SOURCES = ["We work.", "Where is my key?", "She sleeps.", "The man works."] * 5
+TARGETS = ["Wir arbeiten.", "Wo ist mein Schlüssel?", "Sie schläft.", "Der Mann arbeitet."] * 5
+
+
+@pytest.fixture
+def own_files(tmp_path: Path) -> list[str]:
+    """Overrides that name own text files for all three splits."""
+    for split in ("train", "validation", "test"):
+        (tmp_path / f"{split}.en").write_text("\n".join(SOURCES) + "\n", encoding="utf-8")
+        (tmp_path / f"{split}.de").write_text("\n".join(TARGETS) + "\n", encoding="utf-8")
+    return [
+        f"data.{split}.{side}={tmp_path / split}.{language}"
+        for split in ("train", "validation", "test")
+        for side, language in (("source", "en"), ("target", "de"))
+    ]
+
+
+def test_a_run_leaves_what_others_rely_on(tiny_run):
+    for name in ("config.yaml", "tokenizer.model", "model.safetensors", "metrics.jsonl", "learning_curve.png"):
+        assert (tiny_run / name).stat().st_size > 0
+    scores = json.loads((tiny_run / "scores.json").read_text())["test"]
+    for search in ("greedy", "beam"):
+        for metric in ("bleu", "chrf", "ter"):
+            low, high = scores[search][metric]["ci95"]
+            assert low <= high
+            assert "version:" in scores[search][metric]["signature"]
+    kinds = [json.loads(line)["kind"] for line in (tiny_run / "metrics.jsonl").read_text().splitlines()]
+    assert kinds.count("validation") == 2
+    assert kinds.count("train") == 4
+    assert not list(tiny_run.rglob("*.tmp"))
+
+
+def test_own_files_by_overrides_alone(recipe, tmp_path, own_files):
+    run = f"run={tmp_path / 'run'}"
+    outcome = recipe("train", run, *own_files, *TINY)
+    assert outcome.code == 0, outcome.err
+    assert "kept 20 of 20 pairs" in outcome.out
+    assert "BLEU" in outcome.out
+    assert f"recipes/translate.py {run}" in outcome.out
+    # The same command goes on where nothing is left to do, and changes nothing.
+    before = (tmp_path / "run" / "model.safetensors").read_bytes()
+    assert recipe("train", run, *own_files, *TINY).code == 0
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == before
+    # Other settings are refused in the same folder.
+    outcome = recipe("train", run, *own_files, *TINY, "model.dropout=0.5")
+    assert outcome.code == 1
+    assert "model.dropout=0.2" in outcome.err
+    assert "model.dropout=0.5" in outcome.err
+
+
+@pytest.mark.parametrize("form", ["tsv.gz", "jsonl", "parquet"])
+def test_other_forms_of_corpus(recipe, tmp_path, form):
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    path = tmp_path / f"pairs.{form}"
+    rows = list(zip(SOURCES, TARGETS, strict=True))
+    if form == "tsv.gz":
+        path.write_bytes(gzip.compress("".join(f"{source}\t{target}\n" for source, target in rows).encode()))
+    elif form == "jsonl":
+        lines = (json.dumps({"translation": {"en": source, "de": target}}) for source, target in rows)
+        path.write_text("\n".join(lines))
+    else:
+        pyarrow.parquet.write_table(pa.table({"en": SOURCES, "de": TARGETS}), path)
+    named = [f"data.{split}.file={path}" for split in ("train", "validation")]
+    outcome = recipe("train", f"run={tmp_path / 'run'}", *named, *TINY, "training.updates=1")
+    assert outcome.code == 0, outcome.err
+    assert not (tmp_path / "run" / "scores.json").exists(), "no test set was named"
+
+
+def test_files_of_different_length_are_one_line_and_nothing_is_trained(recipe, tmp_path, own_files):
+    with (tmp_path / "train.de").open("a", encoding="utf-8") as file:
+        file.write("Eine Zeile zu viel.\n")
+    outcome = recipe("train", f"run={tmp_path / 'run'}", *own_files, *TINY)
+    assert outcome.code == 1
+    assert outcome.err.count("error: ") == 1
+    assert "20" in outcome.err
+    assert "21" in outcome.err
+
+
+def test_evaluate_writes_scores_for_own_files(recipe, tiny_run, tmp_path, own_files):
+    run = tmp_path / "copy"
+    run.mkdir()
+    for name in ("config.yaml", "tokenizer.model", "model.safetensors"):
+        (run / name).write_bytes((tiny_run / name).read_bytes())
+    outcome = recipe("evaluate", f"run={run}", "beam_size=2", *own_files[4:])
+    assert outcome.code == 0, outcome.err
+    assert "20 sentences" in outcome.out
+    scores = json.loads((run / "scores.json").read_text())["test"]
+    assert str(tmp_path / "test.en") in scores["corpus"]
+    assert scores["beam"]["beam_size"] == 2
+
+
+def test_evaluate_knows_the_corpus_of_its_run(recipe, tiny_run):
+    before = json.loads((tiny_run / "scores.json").read_text())["test"]
+    assert recipe("evaluate", f"run={tiny_run}", "beam_size=2").code == 0
+    assert json.loads((tiny_run / "scores.json").read_text())["test"] == before
+
+
+def test_evaluate_scores_text_already_translated(recipe, tmp_path, own_files):
+    outcome = recipe("evaluate", f"hypotheses={tmp_path / 'test.de'}", *own_files[4:])
+    assert outcome.code == 0, outcome.err
+    assert "BLEU  100.0" in outcome.out
+    (tmp_path / "short.de").write_text("Wir arbeiten.\n")
+    outcome = recipe("evaluate", f"hypotheses={tmp_path / 'short.de'}", *own_files[4:])
+    assert outcome.code == 1
+    assert outcome.err.count("\n") == 1
+
+
+def test_evaluate_without_model_or_text_says_what_to_name(recipe):
+    outcome = recipe("evaluate")
+    assert outcome.code == 1
+    assert "run=PATH" in outcome.err
+
+
+TEXT = "We work.\n\n  \nWhere is my key?\r\na\u2028b\x0bc\x0cd\re"
+
+
+def test_translate_gives_a_line_for_a_line(recipe, tiny_run, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode())))
+    outcome = recipe("translate", f"run={tiny_run}", "beam_size=1")
+    assert outcome.code == 0, outcome.err
+    lines = outcome.out.split("\n")
+    assert len(lines) == 6
+    assert lines[1] == lines[2] == lines[5] == ""
+    assert lines[0] == str(Translator.load(tiny_run).translate("We work.", beam_size=1))
+
+
+def test_translate_writes_files_whole_or_not_at_all(recipe, tiny_run, tmp_path):
+    source, target = tmp_path / "in.gz", tmp_path / "out.txt"
+    source.write_bytes(gzip.compress(TEXT.encode()))
+    assert recipe("translate", f"run={tiny_run}", f"input={source}", f"output={target}", "beam_size=1").code == 0
+    assert target.read_text(encoding="utf-8").count("\n") == 5
+    before = target.read_bytes()
+    source.write_bytes(gzip.compress(b"We work.\nnot \xff UTF-8\n"))
+    outcome = recipe("translate", f"run={tiny_run}", f"input={source}", f"output={target}", "beam_size=1")
+    assert outcome.code == 1
+    assert "line 2" in outcome.err
+    assert target.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.gz", "out.txt"]
+
+
+def test_translate_as_json_lines(recipe, tiny_run, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode())))
+    outcome = recipe("translate", f"run={tiny_run}", "json=true", "n_best=2", "beam_size=2")
+    records = [json.loads(line) for line in outcome.out.split("\n")[:-1]]
+    assert [record["source"] for record in records] == ["We work.", "", "  ", "Where is my key?", "a\u2028b\x0bc\x0cd\re"]
+    assert len(records[0]["n_best"]) == 2
+    assert records[0]["n_best"][0]["score"] == records[0]["score"] >= records[0]["n_best"][1]["score"]
+
+
+def test_translate_without_a_run_is_one_line(recipe, tmp_path):
+    outcome = recipe("translate", f"run={tmp_path / 'nowhere'}")
+    assert outcome.code == 1
+    assert outcome.err.count("\n") == 1
+    assert "run=PATH" in outcome.err
+
+
+def test_a_terminated_training_saves_leaves_with_one_line_and_goes_on(tmp_path):
+    """A real process, a real signal; the end is bit for bit that of a run that was left alone."""
+    command = [sys.executable, str(ROOT / "recipes/train.py"), *TINY, "training.updates=400", "training.validate_every=200"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    stopped, alone = tmp_path / "stopped", tmp_path / "alone"
+    process = subprocess.Popen([*command, f"run={stopped}"], stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT)
+    metrics = stopped / "metrics.jsonl"
+    while process.poll() is None and not (metrics.exists() and metrics.stat().st_size):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate()
+    assert process.returncode == 128 + signal.SIGTERM, err
+    assert "the same command goes on" in err.strip().splitlines()[-1]
+    assert "Traceback" not in err
+    for run in (stopped, alone):
+        subprocess.run([*command, f"run={run}"], check=True, capture_output=True, env=environment, cwd=ROOT)
+    assert (stopped / "model.safetensors").read_bytes() == (alone / "model.safetensors").read_bytes()

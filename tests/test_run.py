@@ -1,0 +1,337 @@
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from seq2seq.config import TrainConfig
+from seq2seq.errors import DataError, RunError
+from seq2seq.model import ModelConfig, Network
+from seq2seq.run import LoadedRun, load_run, open_run, prepare_tokenizers, read_config, read_section
+from seq2seq.search import SearchConfig
+from seq2seq.text.corpus import PairList
+from seq2seq.text.tokenizer import TokenizerConfig, Tokenizers
+from seq2seq.text.types import Pair
+from seq2seq.train import SGD, Adam, AdamW, Constant, Cosine, InverseSquareRoot
+from seq2seq.weights import save_weights
+
+CORPUS = PairList("pairs", [Pair("the dog sees a cat", "der Hund sieht eine Katze")] * 4)
+
+
+def settings(**changes: object) -> TrainConfig:
+    config = TrainConfig(**{"optimizer": Adam(), "schedule": Cosine(), **changes})
+    config.tokenizer = TokenizerConfig(size=290)
+    config.model = ModelConfig(embedding_size=6)
+    config.model.encoder.size = 4
+    config.model.decoder.size = 5
+    return config
+
+
+def network_of(config: TrainConfig, tokenizers: Tokenizers) -> Network:
+    torch.manual_seed(1)
+    return Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint).eval()
+
+
+def logits(network: Network) -> torch.Tensor:
+    source_BS, target_BT = torch.tensor([[5, 9, 2], [8, 2, 3]]), torch.tensor([[1, 7, 7], [1, 9, 3]])
+    with torch.inference_mode():
+        return network(source_BS, torch.tensor([3, 2]), target_BT, torch.arange(5))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> tuple[Path, Network]:
+    folder, config = tmp_path_factory.mktemp("runs") / "trained", settings()
+    config.search.beam_size = 7
+    open_run(folder, config)
+    network = network_of(config, prepare_tokenizers(folder, config.tokenizer, CORPUS))
+    save_weights(network, folder / "model.safetensors")
+    return folder, network
+
+
+@pytest.fixture
+def folder(trained, tmp_path) -> Path:
+    """A copy to spoil."""
+    return Path(shutil.copytree(trained[0], tmp_path / "copy"))
+
+
+def one_line(call: Callable[[], object], kind: type[Exception] = RunError) -> str:
+    with pytest.raises(kind) as raised:
+        call()
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+def write(folder: Path, text: str) -> None:
+    (folder / "config.yaml").write_text(text, "utf-8")
+
+
+def edit(folder: Path, path: str, value: object) -> None:
+    """Set one setting of config.yaml."""
+    values = yaml.safe_load((folder / "config.yaml").read_text("utf-8"))
+    *parents, last = path.split(".")
+    place = values
+    for parent in parents:
+        place = place[parent]
+    place[last] = value
+    write(folder, yaml.safe_dump(values))
+
+
+# Made, gone on with, refused
+
+
+def test_a_new_folder_holds_the_settings(tmp_path):
+    config = settings(seed=42, run="there")
+    open_run(tmp_path / "a/b", config)
+    assert [path.name for path in (tmp_path / "a/b").iterdir()] == ["config.yaml"]
+    saved = read_config(tmp_path / "a/b")
+    assert (saved["seed"], saved["run"], saved["optimizer"]["beta2"]) == (42, "there", 0.999)
+    assert read_section(tmp_path / "a/b", "model", ModelConfig) == config.model
+
+
+@pytest.mark.parametrize("leftover", [[], ["config.yaml.tmp"]])
+def test_an_empty_folder_will_do_and_so_will_one_that_was_being_made(tmp_path, leftover):
+    for name in leftover:
+        (tmp_path / name).write_text("seed: 4")
+    open_run(tmp_path, settings())
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_the_same_settings_go_on(tmp_path):
+    open_run(tmp_path, settings())
+    before = (tmp_path / "config.yaml").read_bytes()
+    (tmp_path / "anything").touch()
+    open_run(tmp_path, settings())
+    assert (tmp_path / "config.yaml").read_bytes() == before
+
+
+def change(config: TrainConfig, path: str, value: object) -> TrainConfig:
+    *parents, last = path.split(".")
+    place = config
+    for parent in parents:
+        place = getattr(place, parent)
+    setattr(place, last, value)
+    return config
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "found"),
+    [
+        ("seed", 2, "seed=1, this command says seed=2"),
+        ("model.dropout", 0.3, "model.dropout=0.2, this command says model.dropout=0.3"),
+        ("model.encoder.layers", 2, "model.encoder.layers=1, this command says model.encoder.layers=2"),
+        ("data.train.source", "x.de", "data.train.source=None, this command says data.train.source=x.de"),
+        ("training.accumulate", 2, "training.accumulate=1, this command says training.accumulate=2"),
+        ("training.clip", None, "training.clip=1.0, this command says training.clip=None"),
+        ("optimizer", SGD(learning_rate=0.001), "optimizer=Adam, this command says optimizer=SGD"),
+        ("optimizer", AdamW(), "optimizer=Adam, this command says optimizer=AdamW"),
+        ("schedule", Constant(), "schedule=Cosine, this command says schedule=Constant"),
+        ("optimizer.beta1", 0.5, "optimizer.beta1=0.9, this command says optimizer.beta1=0.5"),
+    ],
+)
+def test_other_settings_are_refused_and_leave_the_folder_alone(tmp_path, path, value, found):
+    open_run(tmp_path, settings())
+    before = (tmp_path / "config.yaml").read_bytes()
+    message = one_line(lambda: open_run(tmp_path, change(settings(), path, value)))
+    assert f"{tmp_path} holds a run with {found}: choose another folder with run=PATH" in message
+    assert (tmp_path / "config.yaml").read_bytes() == before
+
+
+def test_the_first_of_several_differences_is_named(tmp_path):
+    open_run(tmp_path, settings())
+    other = change(change(settings(), "training.accumulate", 3), "batch.tokens", 17)
+    assert "batch.tokens=17" in one_line(lambda: open_run(tmp_path, other))
+
+
+def test_schedules_with_the_same_fields_are_told_apart(tmp_path):
+    open_run(tmp_path, settings(schedule=InverseSquareRoot(warmup=10)))
+    open_run(tmp_path, settings(schedule=InverseSquareRoot(warmup=10)))
+    message = one_line(lambda: open_run(tmp_path, settings(schedule=Constant(warmup=10))))
+    assert "schedule=InverseSquareRoot, this command says schedule=Constant" in message
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("run", "elsewhere"),
+        ("training.updates", 9999),
+        ("training.patience", 3),
+        ("training.device", "cpu"),
+        ("search.beam_size", 3),
+    ],
+)
+def test_some_settings_may_change_and_the_folder_keeps_them_as_they_are_now(tmp_path, path, value):
+    open_run(tmp_path, settings())
+    open_run(tmp_path, change(settings(), path, value))
+    saved = read_config(tmp_path)
+    for name in path.split("."):
+        saved = saved[name]
+    assert saved == value
+
+
+def test_text_that_looks_like_something_else_survives(tmp_path):
+    odd = change(change(settings(), "data.train.source", "1e5"), "data.train.target", "${no}: {such}\u2028thing")
+    open_run(tmp_path, odd)
+    open_run(tmp_path, odd)
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    message = one_line(lambda: open_run(tmp_path, settings()))
+    assert message == f"{tmp_path} is not empty and no run folder: choose another with run=PATH"
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("below", ["", "/run"])
+def test_a_file_in_the_folders_place_is_refused(tmp_path, below):
+    (tmp_path / "file").write_text("precious")
+    assert "choose another with run=PATH" in one_line(lambda: open_run(Path(f"{tmp_path}/file{below}"), settings()))
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+# Read
+
+
+@pytest.mark.parametrize("place", ["nowhere", "file", "file/below", "empty"])
+def test_no_run_folder(tmp_path, place):
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    for call in (read_config, load_run):
+        message = one_line(lambda call=call: call(tmp_path / place))
+        assert f"{tmp_path / place} is no run folder (config.yaml is missing)" in message
+
+
+@pytest.mark.parametrize(
+    "text", ["", "- a\n- b\n", "just words", "a: [1, 2", "a: b: c", "day: 2024-99-99", "[" * 2000, "\x00", "a: \ud800"]
+)
+def test_a_config_that_is_no_mapping_is_refused(tmp_path, text):
+    (tmp_path / "config.yaml").write_bytes(text.encode("utf-8", "surrogatepass"))
+    assert f"{tmp_path / 'config.yaml'} is damaged" in one_line(lambda: read_config(tmp_path))
+
+
+@pytest.mark.parametrize("tag", ["python/object/apply:os.mkdir", "python/object/new:os.mkdir", "python/name:os.mkdir"])
+def test_nothing_in_a_config_is_executed(tmp_path, monkeypatch, tag):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, f"model: !!{tag} [executed]\n")
+    assert "is damaged" in one_line(lambda: load_run(tmp_path))
+    write(tmp_path, "model:\n  _target_: os.mkdir\n  path: executed\n")
+    assert "section model is not usable" in one_line(lambda: load_run(tmp_path))
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize(
+    ("section", "reason"),
+    [
+        ("model: {embedding_size: 8, colour: red}", "colour"),
+        ("model: {embedding_size: 0}", "embedding_size must be at least 1, got 0"),
+        ("model: {dropout: 1.5}", "dropout must be in [0, 1), got 1.5"),
+        ("model: {dropout: .nan}", "dropout must be in [0, 1), got nan"),
+        ("model: {embedding_size: many}", "many"),
+        ("model: {embedding_size: null}", "embedding_size"),
+        ("model: {embedding_size: '${secret}'}", "secret"),
+        ("model: {encoder: 3}", "int is not a subclass of EncoderConfig"),
+        ("model: {encoder: [1, 2]}", "list is not a subclass of EncoderConfig"),
+        ("model: {summary: median}", "median"),
+        ("model: {decoder: {feed_context: perhaps}}", "perhaps"),
+        ("model: [1, 2]", "it is no mapping"),
+        ("model: large", "it is no mapping"),
+        ("model: null", "it is missing"),
+        ("search: {beam_size: 3}", "it is missing"),
+    ],
+)
+def test_a_section_that_does_not_fit_is_refused_with_the_reason(tmp_path, section, reason):
+    write(tmp_path, section + "\n")
+    message = one_line(lambda: read_section(tmp_path, "model", ModelConfig))
+    assert message.startswith(f"{tmp_path / 'config.yaml'}: section model is not usable (")
+    assert reason in message
+    assert message.endswith(": restore it or train anew")
+
+
+def test_what_a_section_leaves_out_is_as_by_default(tmp_path):
+    write(tmp_path, "search: {beam_size: 9}\n")
+    assert read_section(tmp_path, "search", SearchConfig) == SearchConfig(beam_size=9)
+
+
+# Loaded
+
+
+def test_a_run_comes_back_as_it_was(trained):
+    folder, network = trained
+    run = load_run(folder)
+    assert isinstance(run, LoadedRun)
+    assert run.folder == folder
+    assert not run.network.training
+    assert torch.equal(logits(run.network), logits(network))
+    assert run.search.beam_size == 7
+    assert run.tokenizers.source.decode(run.tokenizers.source.encode("the dog sees")) == "the dog sees"
+
+
+def test_three_files_are_a_model(trained, tmp_path):
+    folder, network = trained
+    for name in ("config.yaml", "tokenizer.model", "model.safetensors"):
+        shutil.copy(folder / name, tmp_path)
+    assert torch.equal(logits(load_run(tmp_path).network), logits(network))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.model"])
+def test_a_file_cut_short_is_refused(folder, name, share):
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[: int(share * len(whole))])
+    message = one_line(lambda: load_run(folder), RunError if name == "model.safetensors" else DataError)
+    assert str(folder / name) in message
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "model.safetensors", "tokenizer.model"])
+def test_a_file_that_is_missing_is_named(folder, name):
+    (folder / name).unlink()
+    assert name in one_line(lambda: load_run(folder), DataError if name == "tokenizer.model" else RunError)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        ("model.embedding_size", 7, r"does not belong to config\.yaml: \S+ is \[.*\] in the file, \[.*\] in the model"),
+        ("model.encoder.layers", 2, r"does not belong to config\.yaml: the file has no encoder"),
+        ("model.tying", "none", r"does not belong to config\.yaml: the model of config\.yaml has no decoder\.readout"),
+        ("model.bridge", "copy", r"section model is not usable \(model\.bridge=copy needs"),
+        ("model.embedding_size", 10**15, "section model is not usable"),
+        ("model.colour", "red", r"section model is not usable \(.*colour"),
+        ("model.dropout", -1, "section model is not usable"),
+        ("search.beam_size", 0, r"section search is not usable \(beam_size must be at least 1, got 0\)"),
+        ("search", ["beam_size"], r"section search is not usable \(it is no mapping\)"),
+    ],
+)
+def test_a_config_that_does_not_belong_to_the_weights_is_refused(folder, path, value, reason):
+    edit(folder, path, value)
+    assert re.search(reason, one_line(lambda: load_run(folder)))
+
+
+# Tokenizers
+
+
+def test_tokenizers_are_trained_once(tmp_path):
+    first = prepare_tokenizers(tmp_path, TokenizerConfig(size=290), CORPUS)
+    other = PairList("other", [Pair("quite other words", "ganz andere Worte")] * 4)
+    again = prepare_tokenizers(tmp_path, TokenizerConfig(size=290), other)
+    assert again.source.to_bytes() == first.source.to_bytes()
+    assert again.joint
+    assert [path.name for path in tmp_path.iterdir()] == ["tokenizer.model"]
+
+
+def test_separate_tokenizers_of_which_one_was_never_written_are_made_anew(tmp_path):
+    config = TokenizerConfig(size=280, joint=False)
+    first = prepare_tokenizers(tmp_path, config, CORPUS)
+    (tmp_path / "tokenizer.source.model").unlink()
+    again = prepare_tokenizers(tmp_path, config, CORPUS)
+    assert not again.joint
+    assert again.source.to_bytes() == first.source.to_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tokenizer.source.model", "tokenizer.target.model"]
+
+
+def test_a_corpus_that_cannot_be_learnt_from_leaves_no_half_a_tokenizer(tmp_path):
+    with pytest.raises(DataError):
+        prepare_tokenizers(tmp_path, TokenizerConfig(size=290), PairList("blank", [Pair(" ", " ")]))
+    assert list(tmp_path.iterdir()) == []

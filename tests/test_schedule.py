@@ -1,0 +1,77 @@
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seq2seq.train import Constant, Cosine, Halving, InverseSquareRoot, Plateau
+
+ALL = [Constant, Cosine, Halving, InverseSquareRoot, Plateau]
+
+
+@pytest.mark.parametrize("schedule", ALL)
+def test_warm_up_rises_in_a_straight_line_from_zero(schedule):
+    factors = [schedule(warmup=4).factor(update, 100, []) for update in range(1, 5)]
+    assert factors == pytest.approx([0.25, 0.5, 0.75, 1.0])
+
+
+@pytest.mark.parametrize("schedule", [Constant, Cosine, Halving, Plateau])
+def test_without_warm_up_the_first_update_is_at_full_rate(schedule):
+    assert schedule(warmup=0).factor(1, 10**6, []) == pytest.approx(1.0, abs=1e-9)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(ALL), st.integers(1, 50), st.integers(1, 300), st.lists(st.floats(0, 10), max_size=20))
+def test_factors_are_in_zero_to_one_and_continuous_at_the_end_of_warm_up(schedule, warmup, update, losses):
+    assert 0 <= schedule(warmup=warmup).factor(update, 200, losses) <= 1
+    after = schedule(warmup=warmup).factor(warmup + 1, 10**6, [])
+    assert after == pytest.approx(1.0, abs=0.3)
+
+
+def test_constant_stays():
+    assert [Constant(warmup=2).factor(update, 10, [5.0, 6.0]) for update in (3, 10, 99)] == [1.0, 1.0, 1.0]
+
+
+def test_inverse_square_root():
+    factors = [InverseSquareRoot(warmup=100).factor(update, 10**6, []) for update in (50, 100, 400, 10_000)]
+    assert factors == pytest.approx([0.5, 1.0, 0.5, 0.1])
+
+
+def test_cosine_ends_at_its_floor_and_stays_there():
+    schedule = Cosine(warmup=10, floor=0.2)
+    # after warm-up, 100 updates: start, a third, half, two thirds, end; then a run that was made longer
+    factors = [schedule.factor(update, 130, []) for update in (10, 50, 70, 90, 130, 500)]
+    assert factors == pytest.approx([1.0, 0.2 + 0.8 * 0.75, 0.6, 0.2 + 0.8 * 0.25, 0.2, 0.2])
+    assert Cosine().factor(7, 7, []) == pytest.approx(0.0)
+    assert Cosine().factor(1, 4, []) == pytest.approx((1 + math.cos(math.pi / 4)) / 2)
+
+
+def test_cosine_of_a_run_that_is_all_warm_up():
+    assert Cosine(warmup=10).factor(5, 5, []) == 0.5
+    assert Cosine(warmup=5).factor(5, 5, []) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("losses", "factor"),
+    [
+        ([], 1.0),
+        ([3.0], 1.0),
+        ([3.0, 2.0, 1.0], 1.0),
+        ([3.0, 4.0], 1.0),  # waited once
+        ([3.0, 4.0, 5.0], 0.1),  # twice: falls
+        ([3.0, 3.0, 3.0], 0.1),  # as good as the best is not better
+        ([3.0, 4.0, 5.0, 6.0], 0.1),  # the count begins anew after a fall
+        ([3.0, 4.0, 5.0, 6.0, 7.0], 0.05),  # a second fall, held at smallest
+        ([3.0, 4.0, 2.0, 2.5, 1.0], 1.0),  # better in time
+        ([3.0, 4.0, 5.0, 1.0, 2.0, 0.5], 0.1),  # never rises again
+        ([3.0, math.nan, math.nan], 0.1),  # no number is no improvement
+    ],
+)
+def test_plateau_falls_when_patience_runs_out(losses, factor):
+    assert Plateau(decay=0.1, patience=2, smallest=0.05).factor(1, 10, losses) == pytest.approx(factor)
+
+
+def test_halving():
+    schedule = Halving(start=100, interval=10)
+    factors = [schedule.factor(update, 10**6, []) for update in (1, 100, 101, 110, 111, 120, 121)]
+    assert factors == [1.0, 1.0, 0.5, 0.5, 0.25, 0.25, 0.125]

@@ -1,0 +1,158 @@
+"""Settings: default, help and range in one place."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seq2seq.errors import ConfigError
+from seq2seq.settings import described_range, setting, validate, walk
+
+
+@dataclass(kw_only=True)
+class Leaf:
+    """A setting of every kind of range."""
+
+    closed: float = setting(0.5, "both ends allowed", at_least=0, at_most=1)
+    half: float = setting(0.5, "the upper end not", at_least=0, below=1)
+    lower_open: float = setting(0.5, "the lower end not", above=0, at_most=1)
+    opened: float = setting(0.5, "no end allowed", above=0, below=1)
+    least: int = setting(5, "from 1 on", at_least=1)
+    above: float = setting(5, "more than 0", above=0)
+    most: int = setting(-5, "up to 3", at_most=3)
+    below: float = setting(-5, "less than 3", below=3)
+    maybe: float | None = setting(None, "or none", at_least=1)
+    word: str = setting("x", "a word")
+
+
+@dataclass(kw_only=True)
+class Branch:
+    """One level more."""
+
+    leaf: Leaf = setting(factory=Leaf)
+    size: int = setting(2, "how many", at_least=1)
+
+
+@dataclass(kw_only=True)
+class Tree:
+    """Two levels."""
+
+    branch: Branch = setting(factory=Branch)
+    count: int = setting(3, "how often", at_least=0)
+
+
+RANGES = {
+    "closed": "in [0, 1]",
+    "half": "in [0, 1)",
+    "lower_open": "in (0, 1]",
+    "opened": "in (0, 1)",
+    "least": "at least 1",
+    "above": "above 0",
+    "most": "at most 3",
+    "below": "below 3",
+}
+
+
+def message(config: Any) -> str | None:
+    """The error that `validate` raises, if it does."""
+    try:
+        validate(config)
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        ({"at_least": 0, "at_most": 1}, "in [0, 1]"),
+        ({"at_least": 0, "below": 1}, "in [0, 1)"),
+        ({"above": 0, "at_most": 1}, "in (0, 1]"),
+        ({"above": 0, "below": 1}, "in (0, 1)"),
+        ({"at_least": 1}, "at least 1"),
+        ({"above": 0}, "above 0"),
+        ({"at_most": 2.5}, "at most 2.5"),
+        ({"below": 1e-3}, "below 0.001"),
+        ({}, ""),
+    ],
+)
+def test_a_range_in_words(bounds, words):
+    assert described_range(bounds) == words
+
+
+def test_the_defaults_pass():
+    assert message(Tree()) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed", "refused"),
+    [
+        ("closed", [0, 1, 0.3], [-1e-9, 1.001]),
+        ("half", [0, 0.999], [-0.1, 1, 2]),
+        ("lower_open", [1e-9, 1], [0, -1, 1.5]),
+        ("opened", [1e-9, 0.999], [0, 1]),
+        ("least", [1, 10**9], [0, -1]),
+        ("above", [1e-9, 1e9], [0, -1]),
+        ("most", [3, -(10**9)], [4]),
+        ("below", [2.999, -1e9], [3, 4]),
+        ("maybe", [None, 1], [0]),
+    ],
+)
+def test_ranges_hold_their_ends(name, allowed, refused):
+    assert [message(Leaf(**{name: value})) for value in allowed] == [None] * len(allowed)
+    words = RANGES.get(name, "at least 1")
+    assert [message(Leaf(**{name: value})) for value in refused] == [
+        f"{name} must be {words}, got {value:g}" for value in refused
+    ]
+
+
+@pytest.mark.parametrize("name", RANGES)
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_in_no_range(name, value):
+    assert message(Leaf(**{name: value})) == f"{name} must be {RANGES[name]}, got {value:g}"
+
+
+@given(st.floats(), st.sampled_from(["closed", "half", "lower_open", "opened"]))
+def test_words_and_check_agree(value, name):
+    inside = 0 <= value <= 1 and not (value == 0 and "(" in RANGES[name]) and not (value == 1 and ")" in RANGES[name])
+    assert (message(Leaf(**{name: value})) is None) == inside
+
+
+def test_the_error_names_the_whole_path():
+    tree = Tree(branch=Branch(leaf=Leaf(half=2.0)))
+    assert message(tree) == "branch.leaf.half must be in [0, 1), got 2"
+    assert message(Tree(branch=Branch(size=0))) == "branch.size must be at least 1, got 0"
+    assert message(Tree(count=-1)) == "count must be at least 0, got -1"
+
+
+def test_the_first_of_several_is_named():
+    assert (
+        message(Tree(branch=Branch(leaf=Leaf(least=0), size=0), count=-1))
+        == "branch.leaf.least must be at least 1, got 0"
+    )
+
+
+def test_walk_finds_every_leaf_in_order():
+    found = [(path, item.metadata["help"], value) for path, item, value in walk(Tree(count=7))]
+    assert found[0] == ("branch.leaf.closed", "both ends allowed", 0.5)
+    assert found[-2:] == [("branch.size", "how many", 2), ("count", "how often", 7)]
+    assert len(found) == 12
+
+
+def test_nested_settings_are_not_shared():
+    one, other = Tree(), Tree()
+    one.branch.leaf.least = 9
+    assert other.branch.leaf.least == 5
+
+
+def test_without_a_default_a_setting_is_required():
+    @dataclass(kw_only=True)
+    class Required:
+        path: str = setting(help="must be given")
+
+    with pytest.raises(TypeError, match="path"):
+        Required()
+    assert Required(path="x").path == "x"

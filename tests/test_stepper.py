@@ -1,0 +1,103 @@
+"""A network as search sees it: stepping is the teacher-forced pass, row by row."""
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import BOS, EOS, SAMPLES, VOCABULARY, model_configs, padded, random_network, random_sentences
+from torch import Tensor
+
+from seq2seq.model import ModelConfig, Network, NetworkStepper
+from seq2seq.model.stepper import StepperState
+
+CLOSE = {"rtol": 0, "atol": 1e-5}
+STEPS = 5
+
+
+def forced(network: Network, source: list[int], target: list[int]) -> Tensor:
+    """Log-probabilities (len(target), V) after each piece of ``target``, by the pass that training takes."""
+    every = torch.arange(len(target))
+    return network(*padded([source]), torch.tensor([target]), every).float().log_softmax(1)
+
+
+def stepper_of(config: ModelConfig, seed: int, sources: list[list[int]]) -> NetworkStepper:
+    return NetworkStepper(random_network(config, seed), *padded(sources), BOS, EOS)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    model_configs(),
+    st.integers(0, 10_000),
+    st.lists(st.integers(1, 6), min_size=1, max_size=4),
+    st.sampled_from([1, 3]),
+)
+@torch.no_grad()
+def test_stepping_is_the_teacher_forced_pass(config, seed, lengths, beam_size):
+    sources = random_sentences(seed, lengths)
+    targets = [[BOS, *rest] for rest in random_sentences(seed + 1, [STEPS - 1] * len(lengths) * beam_size)]
+    stepper = stepper_of(config, seed, sources)
+    state, steps = stepper.start(beam_size), []
+    for position in range(STEPS):
+        log_probability_NV, state = stepper.step(torch.tensor([target[position] for target in targets]), state)
+        steps.append(log_probability_NV)
+    found_NTV = torch.stack(steps, 1)
+    assert found_NTV.shape == (len(targets), STEPS, VOCABULARY)
+    for row, target in enumerate(targets):
+        torch.testing.assert_close(found_NTV[row], forced(stepper.network, sources[row // beam_size], target), **CLOSE)
+
+
+@settings(deadline=None, max_examples=40)
+@given(model_configs(), st.integers(0, 10_000), st.data())
+@torch.no_grad()
+def test_rows_are_reordered_with_all_they_remember(config, seed, data):
+    beam_size, sources = 3, random_sentences(seed, [2, 5, 3, 4])
+    histories = [[BOS, *rest] for rest in random_sentences(seed + 1, [2] * 12)]
+    stepper = stepper_of(config, seed, sources)
+    state = stepper.start(beam_size)
+    for position in range(3):
+        _, state = stepper.step(torch.tensor([history[position] for history in histories]), state)
+    # Some sentences stay; each of their rows continues any old row of the same sentence.
+    stay = data.draw(st.lists(st.integers(0, 3), min_size=1, unique=True).map(sorted))
+    rows = [sentence * beam_size + data.draw(st.integers(0, 2)) for sentence in stay for _ in range(beam_size)]
+    everyone = len(stay) == 4
+    state = stepper.select(state, torch.tensor(rows), None if everyone else torch.tensor(stay))
+    pieces = torch.randint(3, VOCABULARY, (len(rows),), generator=torch.Generator().manual_seed(seed)).tolist()
+    found_NV, _ = stepper.step(torch.tensor(pieces), state)
+    for place, (row, piece) in enumerate(zip(rows, pieces, strict=True)):
+        wanted = forced(stepper.network, sources[row // beam_size], [*histories[row], piece])[-1]
+        torch.testing.assert_close(found_NV[place], wanted, **CLOSE)
+
+
+@torch.no_grad()
+def test_a_state_can_be_stepped_from_twice():
+    """Nothing is kept in the stepper: what search holds is all there is."""
+    stepper = stepper_of(SAMPLES[4], 3, random_sentences(1, [3, 4]))
+    start = stepper.start(2)
+    before: StepperState = StepperState(start.memory, type(start.state)(*(part.clone() for part in start.state)))
+    first, _ = stepper.step(torch.tensor([BOS, 3, 4, 5]), start)
+    stepper.step(torch.tensor([6, 6, 6, 6]), start)
+    again, _ = stepper.step(torch.tensor([BOS, 3, 4, 5]), start)
+    assert torch.equal(first, again)
+    assert all(torch.equal(one, other) for one, other in zip(start.state, before.state, strict=True))
+
+
+@torch.no_grad()
+def test_it_tells_search_what_search_asks():
+    stepper = stepper_of(SAMPLES[0], 1, random_sentences(1, [3, 1]))
+    assert (stepper.bos, stepper.eos, stepper.sentences, stepper.source_lengths.tolist()) == (BOS, EOS, 2, [3, 1])
+    log_probability_NV, _ = stepper.step(torch.full((6,), BOS), stepper.start(3))
+    assert log_probability_NV.dtype is torch.float32
+    torch.testing.assert_close(log_probability_NV.exp().sum(1), torch.ones(6))
+
+
+@torch.no_grad()
+def test_memory_is_held_once_a_sentence():
+    stepper = stepper_of(SAMPLES[5], 1, random_sentences(1, [3, 1, 2]))
+    state = stepper.start(4)
+    assert state.memory.attended is not None
+    assert [part.size(0) for part in (state.memory.context_BD, *state.memory.attended)] == [3, 3, 3, 3]
+    assert [part.size(1) for part in state.state] == [12, 12]
+    kept = stepper.select(state, torch.arange(4, 12), torch.tensor([1, 2])).memory
+    assert torch.equal(kept.context_BD, state.memory.context_BD[1:])
+    assert kept.attended is not None
+    for one, other in zip(kept.attended, state.memory.attended, strict=True):
+        assert torch.equal(one, other[1:])

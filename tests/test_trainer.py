@@ -1,0 +1,433 @@
+import math
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from reversal import (
+    SEVEN_BATCHES,
+    Scripted,
+    Stream,
+    close,
+    held_out_loss,
+    metrics,
+    reversal_batch,
+    same,
+    sources,
+    tiny_network,
+    trainer,
+    training,
+    weights,
+)
+
+from seq2seq.data.batch import Batch
+from seq2seq.data.order import Place
+from seq2seq.device import Precision
+from seq2seq.errors import RunError
+from seq2seq.train import SGD, Adam, Cosine, Plateau, Validation
+from seq2seq.train.interrupt import Interrupted
+from seq2seq.train.progress import Criterion
+from seq2seq.train.trainer import Average
+from seq2seq.weights import load_weights
+
+NEVER = 10**6
+
+
+def best_weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_weights(folder / "model.safetensors")
+
+
+def kept(folder: Path) -> list[int]:
+    return sorted(int(path.stem.removeprefix("update-")) for path in (folder / "checkpoints").glob("update-*"))
+
+
+# Learning
+
+
+def test_it_learns(tmp_path):
+    config, optimizer = training(updates=60, validate_every=30), Adam(learning_rate=0.02)
+    progress = trainer(tmp_path, config, network=tiny_network(0.0), optimizer=optimizer).fit()
+    first, last = (record["loss"] for record in metrics(tmp_path) if record["kind"] == "validation")
+    assert held_out_loss(tiny_network().eval(), 0).loss > 2.1  # nine pieces: guessing costs 2.2
+    assert last < first < 2.0
+    assert last < 1.4
+    assert progress.update == 60
+
+
+def test_metrics_tell_the_mean_loss_of_their_window(tmp_path):
+    seen = []
+    one = trainer(tmp_path, training(updates=4, log_every=2, clip=None), network=tiny_network(0.0), optimizer=SGD())
+    gradients = one._gradients
+    one._gradients = lambda batches, tokens: seen.append((gradients(batches, tokens), tokens)) or seen[-1][0]
+    one.fit()
+    records = [record for record in metrics(tmp_path) if record["kind"] == "train"]
+    assert [record["update"] for record in records] == [2, 4]
+    for record, window in zip(records, (seen[:2], seen[2:]), strict=True):
+        total, tokens = sum(values[0] for values, _ in window), sum(count for _, count in window)
+        assert record["loss"] == pytest.approx(total / tokens)
+        assert record["gradient_norm"] == window[-1][0][1]
+        assert record["learning_rate"] == 1.0
+        assert record["epoch"] == 0
+
+
+def test_the_schedule_rules_the_learning_rate(tmp_path):
+    config, optimizer = training(updates=4, log_every=1), SGD(learning_rate=0.5)
+    trainer(tmp_path, config, optimizer=optimizer, schedule=Cosine(warmup=2)).fit()
+    rates = [record["learning_rate"] for record in metrics(tmp_path) if record["kind"] == "train"]
+    assert rates == pytest.approx([0.25, 0.5, 0.25, 0.0])
+
+
+def test_validations_reach_the_schedule(tmp_path):
+    config = training(updates=4, log_every=1, validate_every=1, average=Average.none)
+    trainer(tmp_path, config, validate=Scripted([1.0, 2.0, 0.5, 3.0]), schedule=Plateau(decay=0.1)).fit()
+    rates = [record["learning_rate"] for record in metrics(tmp_path) if record["kind"] == "train"]
+    assert rates == pytest.approx([0.01, 0.01, 0.001, 0.001])
+
+
+def test_validation_is_without_dropout_and_training_with_it(tmp_path):
+    network, modes = tiny_network(), []
+    network.output.register_forward_hook(lambda module, inputs, output: modes.append(module.training))
+    trainer(tmp_path, training(updates=2, validate_every=1, average=Average.none), network=network).fit()
+    assert modes == [True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("precision", "kind"), [(Precision.float32, torch.float32), (Precision.bfloat16, torch.bfloat16)]
+)
+def test_products_are_taken_in_the_precision_asked_for(tmp_path, precision, kind):
+    network, kinds = tiny_network(), []
+    network.output.register_forward_hook(lambda module, inputs, output: kinds.append(output.dtype))
+    one = trainer(tmp_path, training(updates=1, precision=precision), network=network, validate=Scripted([1.0]))
+    one.fit()
+    assert kinds == [kind]
+    assert all(parameter.dtype == torch.float32 for parameter in network.parameters())
+
+
+# What a gradient means
+
+
+def one_step(folder: Path, batches: list[Batch], clip: float | None = None) -> dict[str, torch.Tensor]:
+    """Weights after one plain step of all batches together, at learning rate 1."""
+    config = training(updates=1, accumulate=len(batches), clip=clip, log_every=1)
+    network = tiny_network(dropout=0.0)
+    trainer(folder, config, network=network, stream=Stream(batches), optimizer=SGD(learning_rate=1.0)).fit()
+    return weights(network)
+
+
+def padded(batch: Batch, more: int) -> Batch:
+    """The same sentences among longer ones: more padding on the right of both sides."""
+    source_BS, lengths_B, target_BT, positions_P, labels_P = batch
+    width = target_BT.size(1)
+    rows, columns = positions_P // width, positions_P % width
+    grow = torch.nn.functional.pad
+    return Batch(
+        grow(source_BS, (0, more), value=3), lengths_B, grow(target_BT, (0, more), value=3),
+        rows * (width + more) + columns, labels_P,
+    )  # fmt: skip
+
+
+def test_accumulated_batches_are_one_batch(tmp_path):
+    rows = sorted(sources(14, 1), key=len)
+    whole = one_step(tmp_path / "whole", [reversal_batch(rows)])
+    parts = one_step(tmp_path / "parts", [reversal_batch(rows[:9]), reversal_batch(rows[9:])])
+    assert not close(weights(tiny_network()), whole, 1e-3)  # the step does something
+    assert close(whole, parts)
+
+
+def test_padding_changes_no_gradient(tmp_path):
+    batch = reversal_batch(sources(8, 2))
+    assert close(one_step(tmp_path / "bare", [batch]), one_step(tmp_path / "padded", [padded(batch, 5)]))
+
+
+@pytest.mark.parametrize(("clip", "length"), [(0.01, 0.01), (None, None), (1e6, None)])
+def test_clipping_limits_the_step_and_the_log_tells_the_norm_before_it(tmp_path, clip, length):
+    before = weights(tiny_network())
+    after = one_step(tmp_path, SEVEN_BATCHES[:1], clip)
+    step = math.sqrt(sum(float((after[name] - before[name]).double().square().sum()) for name in before))
+    norm = next(record["gradient_norm"] for record in metrics(tmp_path) if record["kind"] == "train")
+    assert norm > 0.1
+    assert step == pytest.approx(norm if length is None else length, rel=1e-3)
+
+
+@pytest.mark.parametrize("spoilt", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_stops_the_run_and_spoils_nothing(tmp_path, spoilt):
+    network, factor = tiny_network(), [1.0]
+    network.output.register_forward_hook(lambda module, inputs, output: output * factor[0])
+    before, files = [], []
+
+    def spoil(place: Place) -> None:
+        if place == Place(0, 5):
+            before.append(weights(network))
+            saved = [*tmp_path.rglob("*.pt"), *tmp_path.rglob("*.safetensors")]
+            files.extend((path, path.read_bytes()) for path in saved)
+            factor[0] = spoilt
+
+    with pytest.raises(RunError, match=r"^update 6: loss (nan|inf).*lower optimizer\.learning_rate") as raised:
+        trainer(tmp_path, training(updates=8), network=network, stream=Stream(SEVEN_BATCHES, spoil)).fit()
+    assert "\n" not in str(raised.value)
+    assert same(weights(network), before[0])
+    assert len(files) == 3
+    assert all(path.read_bytes() == content for path, content in files)
+
+
+def test_a_gradient_that_is_no_number_stops_the_run_too(tmp_path):
+    network = tiny_network()
+    network.output.weight.register_hook(lambda gradient: gradient * math.inf)
+    before = weights(network)
+    with pytest.raises(RunError, match=r"update 1: loss .*gradient norm (nan|inf)"):
+        trainer(tmp_path, training(updates=2), network=network).fit()
+    assert same(weights(network), before)
+    assert not (tmp_path / "checkpoints").exists()
+
+
+# Stopped and started again
+
+
+LONG = training(updates=14, accumulate=2)  # validated at 4, 8, 12 and 14; recorded at 5 and 10
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """A run never stopped: its folder and its weights at the end."""
+    folder, network = tmp_path_factory.mktemp("uninterrupted"), tiny_network()
+    trainer(folder, LONG, network=network).fit()
+    return folder, weights(network)
+
+
+def go_on_and_compare(folder: Path, uninterrupted: tuple[Path, dict[str, torch.Tensor]]) -> None:
+    """A new process would build all of this anew, its random state wherever it may be."""
+    network = tiny_network()
+    again = trainer(folder, LONG, network=network)
+    torch.manual_seed(999)
+    again.fit()
+    whole, expected = uninterrupted
+    assert same(weights(network), expected)
+    assert same(best_weights(folder), best_weights(whole))
+    assert metrics(folder) == metrics(whole)
+    assert kept(folder) == kept(whole)
+    assert not list(folder.rglob("*.tmp"))
+
+
+def at(place: Place, action) -> Stream:
+    def before(now: Place) -> None:
+        if now == place:
+            action()
+
+    return Stream(SEVEN_BATCHES, before)
+
+
+def terminate() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def crash() -> None:
+    raise ConnectionError("the machine went away")
+
+
+@pytest.mark.parametrize(("place", "update"), [(Place(0, 1), 1), (Place(1, 5), 7), (Place(3, 6), 14)])
+def test_a_signal_saves_after_the_update_under_way_and_the_run_goes_on(tmp_path, uninterrupted, place, update):
+    with pytest.raises(Interrupted, match=f"stopped at update {update} and saved") as raised:
+        trainer(tmp_path, LONG, stream=at(place, terminate)).fit()
+    assert raised.value.exit_code == 128 + signal.SIGTERM
+    assert "\n" not in str(raised.value)
+    assert trainer(tmp_path, LONG).progress.update == update
+    go_on_and_compare(tmp_path, uninterrupted)
+
+
+@pytest.mark.parametrize("number", [1, 2, 4, 5])
+def test_a_signal_while_validating_loses_nothing(tmp_path, uninterrupted, number):
+    """The fourth is the validation of the last update, the fifth that of the average."""
+    calls = []
+
+    def validate(network, update):
+        calls.append(update)
+        if len(calls) == number:
+            os.kill(os.getpid(), signal.SIGINT)
+        return held_out_loss(network, update)
+
+    with pytest.raises(Interrupted) as raised:
+        trainer(tmp_path, LONG, validate=validate).fit()
+    assert raised.value.exit_code == 130
+    go_on_and_compare(tmp_path, uninterrupted)
+
+
+@pytest.mark.parametrize("place", [Place(0, 3), Place(1, 6), Place(2, 4)])
+def test_a_crash_while_learning_loses_what_came_after_the_last_save_and_no_more(tmp_path, uninterrupted, place):
+    with pytest.raises(ConnectionError):
+        trainer(tmp_path, LONG, stream=at(place, crash)).fit()
+    go_on_and_compare(tmp_path, uninterrupted)
+
+
+@pytest.mark.parametrize("number", [1, 2, 4, 5])
+def test_a_crash_while_validating_does_no_harm(tmp_path, uninterrupted, number):
+    calls = []
+
+    def validate(network, update):
+        calls.append(update)
+        if len(calls) == number:
+            crash()
+        return held_out_loss(network, update)
+
+    with pytest.raises(ConnectionError):
+        trainer(tmp_path, LONG, validate=validate).fit()
+    go_on_and_compare(tmp_path, uninterrupted)
+
+
+def test_the_same_trainer_may_go_on_after_a_signal(tmp_path, uninterrupted):
+    network = tiny_network()
+    stopped = trainer(tmp_path, LONG, network=network, stream=at(Place(1, 5), terminate))
+    with pytest.raises(Interrupted):
+        stopped.fit()
+    stopped.fit()
+    assert same(weights(network), uninterrupted[1])
+    assert metrics(tmp_path) == metrics(uninterrupted[0])
+
+
+def test_a_seed_makes_the_run(tmp_path, uninterrupted):
+    network = tiny_network()
+    other = trainer(tmp_path, LONG, network=network)
+    other.seed = 4
+    other.fit()
+    assert not close(weights(network), uninterrupted[1], 1e-4)
+
+
+def test_a_run_stopped_before_any_validation_and_then_called_long_enough_is_validated(tmp_path):
+    with pytest.raises(Interrupted):
+        trainer(tmp_path, training(updates=9), stream=at(Place(0, 2), terminate)).fit()
+    assert not (tmp_path / "model.safetensors").exists()
+    network = tiny_network()
+    progress = trainer(tmp_path, training(updates=3), network=network).fit()
+    assert [validation.update for validation in progress.validations] == [3]
+    assert same(best_weights(tmp_path), weights(network))
+
+
+def test_a_state_of_another_network_or_optimizer_is_refused_in_one_line(tmp_path):
+    trainer(tmp_path, training(updates=1)).fit()
+    last = tmp_path / "checkpoints/last.pt"
+    state = torch.load(last, weights_only=True)
+    for spoilt in ([], {}, state | {"network": {}}, state | {"optimizer": {}}, state | {"progress": {"update": 3}}):
+        torch.save(spoilt, last)
+        with pytest.raises(RunError, match=r"last\.pt is damaged \(\w+\): delete the run folder to train anew$"):
+            trainer(tmp_path, training(updates=1))
+
+
+# The end
+
+
+def test_a_finished_run_is_left_as_it_is(tmp_path):
+    validate = Scripted([3.0, 2.0, 1.0])
+    trainer(tmp_path, training(updates=8), validate=validate).fit()
+    watched = [tmp_path / name for name in ("model.safetensors", "checkpoints/last.pt", "metrics.jsonl")]
+    before = [path.read_bytes() for path in watched]
+    stamp = watched[0].stat().st_mtime_ns
+    progress = trainer(tmp_path, training(updates=8), validate=validate, stream=Stream([], lambda place: crash())).fit()
+    assert progress.update == 8
+    assert len(validate.shown) == 3
+    assert [path.read_bytes() for path in watched] == before
+    assert watched[0].stat().st_mtime_ns == stamp
+
+
+def test_a_finished_run_goes_on_when_it_is_made_longer(tmp_path, uninterrupted):
+    trainer(tmp_path, training(updates=8, accumulate=2)).fit()
+    go_on_and_compare(tmp_path, uninterrupted)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "losses", "bleu", "best", "stopped"),
+    [
+        (Criterion.loss, [3.0, 2.0, 2.5, 2.0, 1.0], [1.0, 2.0, 3.0, 4.0, 5.0], 2, 4),
+        (Criterion.bleu, [5.0, 4.0, 3.0, 2.0, 1.0], [1.0, 5.0, 5.0, 4.0, 9.0], 2, 4),
+        (Criterion.bleu, [1.0, 2.0, 3.0, 4.0, 5.0], [1.0, 2.0, 3.0, 2.5, 4.0], 5, 5),
+    ],
+)
+def test_patience_stops_the_run_and_the_best_weights_stay(tmp_path, criterion, losses, bleu, best, stopped):
+    validate = Scripted(losses, bleu)
+    config = training(updates=10, validate_every=2, patience=2, criterion=criterion, average=Average.none)
+    if stopped == 5:
+        config.updates = 10  # patience never runs out: 10 updates, 5 validations
+    progress = trainer(tmp_path, config, validate=validate).fit()
+    assert progress.update == 2 * stopped
+    assert len(validate.shown) == stopped
+    assert same(best_weights(tmp_path), validate.shown[best - 1])
+    assert kept(tmp_path) == [2 * best]
+    # and once more: patience has still run out
+    assert trainer(tmp_path, config, validate=validate).fit().update == 2 * stopped
+    assert len(validate.shown) == stopped
+
+
+def test_a_run_out_of_patience_averages_too(tmp_path):
+    validate = Scripted([3.0, 2.0, 2.5, 2.6, 1.0])
+    trainer(tmp_path, training(updates=99, validate_every=1, patience=2), validate=validate).fit()
+    assert close(best_weights(tmp_path), mean(validate.shown[1], validate.shown[2]))
+
+
+def mean(*shown: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: torch.stack([one[name] for one in shown]).mean(0) for name in shown[0]}
+
+
+LOSSES = [2.0, 5.0, 1.0, 4.0]
+
+
+@pytest.mark.parametrize(("average", "chosen"), [(Average.best, (1, 3)), (Average.last, (3, 4))])
+def test_the_average_is_taken_where_it_is_better(tmp_path, average, chosen):
+    validate, network = Scripted([*LOSSES, 0.9]), tiny_network()
+    config = training(updates=8, validate_every=2, average=average)
+    trainer(tmp_path, config, network=network, validate=validate).fit()
+    expected = mean(*(validate.shown[number - 1] for number in chosen))
+    assert close(validate.shown[4], expected)
+    assert close(best_weights(tmp_path), expected)
+    assert same(weights(network), validate.shown[3])  # the network itself is where training left it
+    assert kept(tmp_path) == sorted({2 * number for number in (*chosen, 3)})
+
+
+@pytest.mark.parametrize("average", [Average.best, Average.last])
+@pytest.mark.parametrize("outcome", [1.0, 1.1, math.nan])
+def test_the_average_is_left_where_it_is_no_better(tmp_path, average, outcome):
+    validate = Scripted([*LOSSES, outcome])
+    trainer(tmp_path, training(updates=8, validate_every=2, average=average), validate=validate).fit()
+    assert len(validate.shown) == 5
+    assert same(best_weights(tmp_path), validate.shown[2])
+
+
+@pytest.mark.parametrize("config", [training(updates=4, average=Average.none), training(updates=4, average_count=1)])
+def test_without_averaging_nothing_more_is_validated(tmp_path, config):
+    validate = Scripted([1.0])
+    trainer(tmp_path, config, validate=validate).fit()
+    assert same(best_weights(tmp_path), validate.shown[0])
+
+
+def test_an_average_that_was_better_once_gives_way_when_the_longer_runs_is_not(tmp_path):
+    validate = Scripted([3.0, 2.0, 1.0, 5.0, 5.0, 9.0])
+    trainer(tmp_path, training(updates=2, validate_every=1), validate=validate).fit()
+    assert close(best_weights(tmp_path), mean(*validate.shown[:2]))
+    trainer(tmp_path, training(updates=4, validate_every=1), validate=validate).fit()
+    assert same(best_weights(tmp_path), validate.shown[1])
+
+
+def test_the_best_weights_are_there_while_training_goes_on(tmp_path):
+    validate = Scripted([2.0, 3.0])
+    with pytest.raises(ConnectionError):
+        trainer(tmp_path, training(updates=NEVER), validate=validate, stream=at(Place(1, 2), crash)).fit()
+    assert same(best_weights(tmp_path), validate.shown[0])
+
+
+def test_the_bar_tells_each_validation_and_which_is_best(tmp_path, capsys):
+    trainer(tmp_path, training(updates=8), validate=Scripted([2.0, 3.0, 4.0], [7.0, 8.0, 9.0])).fit()
+    told = capsys.readouterr().err
+    assert "update      4  validation loss 2.000  perplexity 7.39  BLEU 7.00  (best)\n" in told
+    assert "update      8  validation loss 3.000  perplexity 20.09  BLEU 8.00\n" in told
+    assert "model.safetensors is the best single checkpoint" in told
+
+
+def test_adam_goes_on_with_its_moments(tmp_path):
+    """Without them the first step after a restart would be as long as the learning rate."""
+    trainer(tmp_path, training(updates=4)).fit()
+    again = trainer(tmp_path, training(updates=5), optimizer=Adam(learning_rate=0.01))
+    assert {int(state["step"]) for state in again.optimizer.state.values()} == {4}
+
+
+def test_validation_is_of_the_update_it_names(tmp_path):
+    progress = trainer(tmp_path, training(updates=6)).fit()
+    assert [validation.update for validation in progress.validations] == [4, 6]
+    assert all(isinstance(validation, Validation) for validation in progress.validations)
