@@ -1,6 +1,7 @@
 """Where tensors live and in what precision products are taken."""
 
 import os
+import re
 from contextlib import AbstractContextManager
 from enum import StrEnum
 
@@ -30,13 +31,14 @@ def choose_device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise ConfigError(f"device must be auto, cpu or cuda, got {name}") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"device={name} asks for a GPU, and torch sees none here: use device=cpu")
-    return device
+    match = re.fullmatch(r"cpu|cuda(?::(\d+))?", name)
+    if match is None:
+        raise ConfigError(f"device must be auto, cpu, cuda or cuda:NUMBER, got {name}")
+    if name != "cpu" and int(match[1] or 0) >= torch.cuda.device_count():
+        raise ConfigError(
+            f"device={name} asks for a GPU, and torch sees {torch.cuda.device_count()} here: use device=cpu"
+        )
+    return torch.device(name)
 
 
 def has_bfloat16(device: torch.device) -> bool:

@@ -59,9 +59,11 @@ def validate(config: Any) -> None:
     """
     for path, item, value in walk(config):
         bounds = item.metadata.get("bounds", {})
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{path} must be {described_range(bounds) or 'a finite number'}, got {value:g}")
         if not bounds or value is None:
             continue
-        inside = math.isfinite(value) and (
+        inside = (
             value >= bounds.get("at_least", -math.inf)
             and value > bounds.get("above", -math.inf)
             and value <= bounds.get("at_most", math.inf)

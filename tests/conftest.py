@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
 from seq2seq.recipes import evaluate, train, translate
 
 TINY = [

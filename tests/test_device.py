@@ -33,7 +33,7 @@ def test_a_gpu_that_is_not_there(monkeypatch):
 
 @pytest.mark.parametrize("name", ["gpu", "", "cpu:x", "CPU "])
 def test_an_unknown_device(name):
-    with pytest.raises(ConfigError, match=f"^device must be auto, cpu or cuda, got {name}$"):
+    with pytest.raises(ConfigError, match=f"^device must be auto, cpu, cuda or cuda:NUMBER, got {name}$"):
         choose_device(name)
 
 

@@ -162,7 +162,13 @@ def test_translate_as_json_lines(recipe, tiny_run, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode())))
     outcome = recipe("translate", f"run={tiny_run}", "json=true", "n_best=2", "beam_size=2")
     records = [json.loads(line) for line in outcome.out.split("\n")[:-1]]
-    assert [record["source"] for record in records] == ["We work.", "", "  ", "Where is my key?", "a\u2028b\x0bc\x0cd\re"]
+    assert [record["source"] for record in records] == [
+        "We work.",
+        "",
+        "  ",
+        "Where is my key?",
+        "a\u2028b\x0bc\x0cd\re",
+    ]
     assert len(records[0]["n_best"]) == 2
     assert records[0]["n_best"][0]["score"] == records[0]["score"] >= records[0]["n_best"][1]["score"]
 
@@ -176,10 +182,18 @@ def test_translate_without_a_run_is_one_line(recipe, tmp_path):
 
 def test_a_terminated_training_saves_leaves_with_one_line_and_goes_on(tmp_path):
     """A real process, a real signal; the end is bit for bit that of a run that was left alone."""
-    command = [sys.executable, str(ROOT / "recipes/train.py"), *TINY, "training.updates=400", "training.validate_every=200"]
+    command = [
+        sys.executable,
+        str(ROOT / "recipes/train.py"),
+        *TINY,
+        "training.updates=400",
+        "training.validate_every=200",
+    ]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     stopped, alone = tmp_path / "stopped", tmp_path / "alone"
-    process = subprocess.Popen([*command, f"run={stopped}"], stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT)
+    process = subprocess.Popen(
+        [*command, f"run={stopped}"], stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT
+    )
     metrics = stopped / "metrics.jsonl"
     while process.poll() is None and not (metrics.exists() and metrics.stat().st_size):
         time.sleep(0.02)

@@ -53,12 +53,16 @@ def test_a_room_imports_only_its_neighbours(path):
 
 
 def test_only_the_config_file_knows_hydra():
-    assert [path.name for path in FILES if any(name.split(".")[0] == "hydra" for name in imported(path))] == ["config.py"]
+    assert [path.name for path in FILES if any(name.split(".")[0] == "hydra" for name in imported(path))] == [
+        "config.py"
+    ]
 
 
 def test_nothing_imports_recipes_or_configs():
     for path in FILES:
-        assert not any(name.startswith(("recipes", "conf", "seq2seq.recipes", "seq2seq.conf")) for name in imported(path))
+        assert not any(
+            name.startswith(("recipes", "conf", "seq2seq.recipes", "seq2seq.conf")) for name in imported(path)
+        )
 
 
 @pytest.mark.parametrize("folder", ["model", "search"])
@@ -71,7 +75,8 @@ def test_state_goes_in_and_comes_out(folder):
             for node in ast.walk(function):
                 targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
                 assert not any(
-                    isinstance(target, ast.Attribute) and getattr(target.value, "id", "") == "self" for target in targets
+                    isinstance(target, ast.Attribute) and getattr(target.value, "id", "") == "self"
+                    for target in targets
                 ), f"{path}:{node.lineno} keeps state"
 
 

@@ -156,3 +156,12 @@ def test_without_a_default_a_setting_is_required():
     with pytest.raises(TypeError, match="path"):
         Required()
     assert Required(path="x").path == "x"
+
+
+def test_a_number_without_a_range_must_still_be_one():
+    @dataclass(kw_only=True)
+    class Loose:
+        bias: float = setting(1.0, "any number")
+
+    with pytest.raises(ConfigError, match=r"^bias must be a finite number, got nan$"):
+        validate(Loose(bias=math.nan))

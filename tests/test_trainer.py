@@ -26,9 +26,9 @@ from seq2seq.data.order import Place
 from seq2seq.device import Precision
 from seq2seq.errors import RunError
 from seq2seq.train import SGD, Adam, Cosine, Plateau, Validation
+from seq2seq.train.config import Average
 from seq2seq.train.interrupt import Interrupted
 from seq2seq.train.progress import Criterion
-from seq2seq.train.trainer import Average
 from seq2seq.weights import load_weights
 
 NEVER = 10**6

@@ -77,9 +77,10 @@ class Decoder(nn.Module):
         sizes = [first] + [upper] * (config.decoder.layers - 1)
         self.layers = nn.ModuleList(nn.LSTM(input_size, size, batch_first=True) for input_size in sizes)
         self.attention = Attention(config.attention, size, width) if attends else None
-        mixed = size + (width if attends or self.feed_context else 0)
+        mixes = attends or self.feed_context
         self.feature_size = size if config.tying is Tying.none else config.embedding_size
-        self.readout = None if mixed == self.feature_size else nn.Linear(mixed, self.feature_size)
+        needed = mixes or size != self.feature_size
+        self.readout = nn.Linear(size + (width if mixes else 0), self.feature_size) if needed else None
         self.dropout = SequenceDropout(config.dropout, config.dropout_shared_over_time)
 
     def forward(self, embedded_NTE: Tensor, memory: Memory, state: State) -> Decoded:

@@ -14,7 +14,7 @@ from seq2seq.model.initialization import initialize
 
 
 class Network(nn.Module):
-    """Encoder LSTM -> context vector -> decoder LSTM (Sutskever et al. 2014, Cho et al. 2014), with or without attention.
+    """Encoder LSTM, context vector, decoder LSTM (Sutskever et al. 2014, Cho et al. 2014), with or without attention.
 
     Raises:
         ConfigError: settings that contradict each other, or ``model.tying=all`` without a joint vocabulary.

@@ -6,24 +6,22 @@ P target positions of a batch, V vocabulary.
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 import torch
 
 from seq2seq.data.batch import Batch
 from seq2seq.data.order import Place
-from seq2seq.device import Precision, autocast
+from seq2seq.device import autocast
 from seq2seq.errors import RunError
 from seq2seq.model import Network
-from seq2seq.settings import setting
 from seq2seq.train.checkpoint import Checkpoints, damaged
+from seq2seq.train.config import Average, TrainingConfig
 from seq2seq.train.interrupt import Interrupted, InterruptFlag
 from seq2seq.train.log import MetricsLog, ProgressBar
 from seq2seq.train.loss import LossConfig, loss_sums
 from seq2seq.train.optimizer import OptimizerConfig
-from seq2seq.train.progress import Criterion, Progress, Validation, Window, perplexity
+from seq2seq.train.progress import Progress, Validation, Window, perplexity
 from seq2seq.train.schedule import ScheduleConfig
 from seq2seq.weights import save_weights, set_weights
 
@@ -32,31 +30,6 @@ BatchStream = Callable[[Place], Iterator[tuple[Batch, Place]]]
 
 Validate = Callable[[Network, int], Validation]
 """Loss and BLEU of a network after so many updates."""
-
-
-class Average(StrEnum):
-    """Whose weights are averaged at the end: nobody's, those of the best or of the last validations."""
-
-    none = "none"
-    best = "best"
-    last = "last"
-
-
-@dataclass(kw_only=True)
-class TrainingConfig:
-    """How long and how carefully."""
-
-    updates: int = setting(3000, "updates of the weights", at_least=1)
-    accumulate: int = setting(1, "batches whose gradients are summed into one update", at_least=1)
-    clip: float | None = setting(1.0, "largest norm of the gradient; null: not clipped", above=0)
-    validate_every: int = setting(500, "updates between validations; each also saves the run", at_least=1)
-    criterion: Criterion = setting(Criterion.bleu, "what makes a model better on the validation set: loss or bleu")
-    patience: int | None = setting(None, "stop after so many validations without a better one; null: never", at_least=1)
-    average: Average = setting(Average.best, "average the weights at the best or last validations, or none")
-    average_count: int = setting(4, "how many validations are averaged", at_least=1)
-    log_every: int = setting(50, "updates between records in metrics.jsonl", at_least=1)
-    precision: Precision = setting(Precision.auto, "matrix products in auto, float32 or bfloat16")
-    device: str = setting("auto", "auto, cpu or cuda")
 
 
 class Trainer:

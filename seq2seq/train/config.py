@@ -1,0 +1,33 @@
+"""Settings of training itself."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from seq2seq.device import Precision
+from seq2seq.settings import setting
+from seq2seq.train.progress import Criterion
+
+
+class Average(StrEnum):
+    """Whose weights are averaged at the end: nobody's, those of the best or of the last validations."""
+
+    none = "none"
+    best = "best"
+    last = "last"
+
+
+@dataclass(kw_only=True)
+class TrainingConfig:
+    """How long and how carefully."""
+
+    updates: int = setting(3000, "updates of the weights", at_least=1)
+    accumulate: int = setting(1, "batches whose gradients are summed into one update", at_least=1)
+    clip: float | None = setting(1.0, "largest norm of the gradient; null: not clipped", above=0)
+    validate_every: int = setting(500, "updates between validations; each also saves the run", at_least=1)
+    criterion: Criterion = setting(Criterion.bleu, "what makes a model better on the validation set: loss or bleu")
+    patience: int | None = setting(None, "stop after so many validations without a better one; null: never", at_least=1)
+    average: Average = setting(Average.best, "average the weights at the best or last validations, or none")
+    average_count: int = setting(4, "how many validations are averaged", at_least=1)
+    log_every: int = setting(50, "updates between records in metrics.jsonl", at_least=1)
+    precision: Precision = setting(Precision.auto, "matrix products in auto, float32 or bfloat16")
+    device: str = setting("auto", "auto, cpu or cuda")

@@ -1,0 +1,53 @@
+"""A plain wheel carries recipes and configs and works far from a clone."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from conftest import TINY
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_every_config_and_recipe(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for path in (ROOT / "conf").rglob("*.yaml"):
+        assert f"seq2seq/conf/{path.relative_to(ROOT / 'conf')}" in names
+    for name in ("train", "evaluate", "translate"):
+        assert f"seq2seq/recipes/{name}.py" in names
+    for path in (ROOT / "seq2seq").rglob("*.py"):
+        assert str(path.relative_to(ROOT)) in names
+
+
+@pytest.mark.slow
+def test_the_wheel_trains_and_translates_far_from_a_clone(wheel, tmp_path):
+    site = tmp_path / "site"
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)]
+    subprocess.run(install, check=True, capture_output=True)
+    environment = os.environ | {"PYTHONPATH": str(site)}
+
+    def run(name: str, *arguments: str, text: str = "") -> str:
+        code = (
+            f"import seq2seq; assert {str(site)!r} in seq2seq.__file__; from seq2seq.recipes.{name} import main; main()"
+        )
+        command = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(command, input=text, capture_output=True, text=True, env=environment, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "BLEU" in run("train", "run=here", "model=attention", *TINY)
+    assert run("translate", "run=here", text="We work.\n\n").count("\n") == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "site"]

@@ -1,0 +1,55 @@
+"""Whatever the documents show is run: commands compose, Python works, make knows its targets."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "recipes" / "README.md", ROOT / "conf" / "README.md", *ROOT.glob("recipes/*.py")]
+
+
+def commands() -> list[str]:
+    """Every recipe command shown anywhere, without pipes and redirections."""
+    found = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+        found += re.findall(r"python (recipes/[a-z]+\.py(?: [^\n`|<>\"{]*)?)", text)
+    return sorted({" ".join(command.split()) for command in found})
+
+
+@pytest.mark.parametrize("command", commands())
+def test_a_command_that_is_shown_composes(recipe, command, capsys):
+    program, *arguments = shlex.split(command)
+    if "--config-dir" in arguments or "-m" in arguments:
+        pytest.skip("names a folder of the reader's own, or is a sweep: test_config runs both")
+    name = Path(program).stem
+    if "--help" not in arguments:
+        arguments += [] if "--cfg" in arguments else ["--cfg", "job"]
+    outcome = recipe(name, *arguments)
+    assert outcome.code == 0, outcome.err
+
+
+def test_commands_are_found():
+    assert len(commands()) > 10
+
+
+def test_the_python_in_the_readme_runs(tiny_run, capsys):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
+    exec(compile(code.replace("runs/demo", str(tiny_run)), "README.md", "exec"), {})
+    assert len(capsys.readouterr().out.split("\n")) == 8
+
+
+def test_make_knows_the_targets_that_are_named():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for page in PAGES[:3]:
+        for target in re.findall(r"make (demo|test|slow|lint)\b", page.read_text(encoding="utf-8")):
+            assert f"\n{target}:" in makefile
+
+
+def test_links_lead_somewhere():
+    for page in PAGES[:3]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page}: {target}"
