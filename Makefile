@@ -12,8 +12,6 @@ BIN := .venv/bin
 # The main job: train on the built-in corpus, evaluate on its test set, translate sentences never seen.
 demo: .venv/installed
 	$(BIN)/python recipes/train.py run=runs/demo
-	printf '%s\n' 'Where is my key?' 'The old man who bought the house yesterday does not want to sell it.' \
-		| $(BIN)/python recipes/translate.py run=runs/demo
 
 test: .venv/installed
 	$(BIN)/python -m pytest

@@ -6,6 +6,7 @@
         data.validation.source=val.en data.validation.target=val.de run=runs/mine
 """
 
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -77,7 +78,9 @@ def main(config: TrainConfig) -> float:
             print(
                 f"source     {pair.source}\nreference  {pair.target}\nmodel      {translator.translate(pair.source)}\n"
             )
-    print(f"run folder: {folder}\nnext:       echo 'Where is my key?' | python recipes/translate.py run={folder}")
+    print(
+        f"run folder: {folder}\nnext:       echo 'Where is my key?' | {Path(sys.executable).name} recipes/translate.py run={folder}"
+    )
     best = progress.best(config.training.criterion)
     return best.value(config.training.criterion) if best else float("nan")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from seq2seq.config import EvaluateConfig, TrainConfig, TranslateConfig, help_node
+from seq2seq.config import EvaluateConfig, TrainConfig, TranslateConfig, command, help_node
 from seq2seq.settings import walk
 
 
@@ -82,3 +82,11 @@ def test_a_sweep_gives_each_job_a_run_folder_of_its_own(recipe, tmp_path):
         folder = tmp_path / "sweep" / str(number)
         assert (folder / "scores.json").exists()
         assert dropout in (folder / "config.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("program", "told"), [("recipes/train.py", "recipes/translate.py"), ("/usr/bin/seq2seq-train", "seq2seq-translate")]
+)
+def test_the_next_command_fits_the_way_this_one_was_started(monkeypatch, program, told):
+    monkeypatch.setattr("sys.argv", [program])
+    assert command("translate").endswith(told)

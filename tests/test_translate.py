@@ -104,7 +104,7 @@ def test_attention_has_a_row_a_piece_and_each_row_sums_to_one(translator):
 
 @pytest.mark.parametrize(("beam_size", "n_best"), [(0, 1), (2, 3), (2, 0)])
 def test_impossible_searches_are_refused(translator, beam_size, n_best):
-    with pytest.raises(ConfigError, match="beam_size|n_best"):
+    with pytest.raises(ConfigError, match=r"beam_size|n_best"):
         translator.translate("We work.", beam_size=beam_size, n_best=n_best)
 
 

@@ -106,8 +106,8 @@ def read_corpora(config: DataConfig) -> Corpora:
 
 
 def names_corpus(config: DataConfig, split: Split) -> bool:
-    """True where the settings name files or a hub data set for a split, so that the built-in corpus is not meant."""
-    return _names_files(_part(config, split)) or config.hub.name is not None
+    """True where the settings name text for a split: files, a hub data set, or another built-in corpus than usual."""
+    return _names_files(_part(config, split)) or config.hub.name is not None or config.builtin != BuiltinConfig()
 
 
 def read(config: DataConfig, split: Split) -> Corpus | None:
