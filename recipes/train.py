@@ -6,14 +6,13 @@
         data.validation.source=val.en data.validation.target=val.de run=runs/mine
 """
 
-import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import torch
 
-from seq2seq.config import TrainConfig, recipe
+from seq2seq.config import TrainConfig, command, recipe
 from seq2seq.data.batch import Batch, make_batch
 from seq2seq.data.order import Order, Place
 from seq2seq.data.table import Table, encode_corpus
@@ -78,9 +77,7 @@ def main(config: TrainConfig) -> float:
             print(
                 f"source     {pair.source}\nreference  {pair.target}\nmodel      {translator.translate(pair.source)}\n"
             )
-    print(
-        f"run folder: {folder}\nnext:       echo 'Where is my key?' | {Path(sys.executable).name} recipes/translate.py run={folder}"
-    )
+    print(f"run folder: {folder}\nnext:       echo 'Where is my key?' | {command('translate')} run={folder}")
     best = progress.best(config.training.criterion)
     return best.value(config.training.criterion) if best else float("nan")
 

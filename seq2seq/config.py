@@ -192,6 +192,14 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     return main
 
 
+def command(name: str) -> str:
+    """How to start another recipe from where this one was started: a clone, or an installed wheel."""
+    program = Path(sys.argv[0])
+    if program.suffix != ".py":
+        return f"seq2seq-{name}"
+    return f"{os.path.relpath(sys.executable)} {program.with_name(f'{name}.py')}"
+
+
 @contextlib.contextmanager
 def one_line_errors(config: Any) -> Iterator[None]:
     """Leave the program with one line on stderr instead of a traceback; HYDRA_FULL_ERROR=1 shows both."""
