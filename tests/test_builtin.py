@@ -23,7 +23,7 @@ def held(sentence):
 
 
 def test_sizes_are_as_asked_and_pairs_distinct_on_either_side(drawn):
-    assert {split: len(pairs) for split, pairs in drawn.items()} == {"train": 30_000, "validation": 500, "test": 1_000}
+    assert {split: len(pairs) for split, pairs in drawn.items()} == {"train": 80_000, "validation": 500, "test": 1_000}
     for pairs in drawn.values():
         for side in (0, 1):
             assert len({pair[side] for _, pair in pairs}) == len(pairs)

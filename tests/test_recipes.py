@@ -62,7 +62,7 @@ def test_own_files_by_overrides_alone(recipe, tmp_path, own_files):
     # Other settings are refused in the same folder.
     outcome = recipe("train", run, *own_files, *TINY, "model.dropout=0.5")
     assert outcome.code == 1
-    assert "model.dropout=0.2" in outcome.err
+    assert "model.dropout=0.1" in outcome.err
     assert "model.dropout=0.5" in outcome.err
 
 

@@ -35,7 +35,7 @@ _PATIENCE = 20_000
 class BuiltinConfig:
     """How much of the built-in corpus to write."""
 
-    train_size: int = setting(30_000, "sentence pairs to train on", at_least=1)
+    train_size: int = setting(80_000, "sentence pairs to train on", at_least=1)
     validation_size: int = setting(500, "sentence pairs to validate on", at_least=1)
     test_size: int = setting(1_000, "sentence pairs to test on", at_least=1)
     seed: int = setting(1, "which sentences, and which combinations of words are held out")

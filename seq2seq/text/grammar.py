@@ -218,10 +218,10 @@ _PATTERNS: tuple[tuple[Callable[[Sampler], Sentence], int], ...] = (
     (_who_or_what, 7),
     (_subject_with_relative, 6),
     (_object_with_relative, 5),
-    (_relative_and_pronoun, 4),
-    (_but_pronoun, 5),
-    (_because_pronoun, 5),
-    (_two_clauses, 6),
-    (_report, 4),
+    (_relative_and_pronoun, 3),
+    (_but_pronoun, 4),
+    (_because_pronoun, 4),
+    (_two_clauses, 2),
+    (_report, 3),
 )
 _EDGES = tuple(accumulate(weight for _, weight in _PATTERNS))

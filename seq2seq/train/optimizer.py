@@ -24,6 +24,7 @@ class OptimizerConfig:
 class Adam(OptimizerConfig):
     """Adam (Kingma & Ba 2015)."""
 
+    learning_rate: float = setting(0.002, "learning rate at the schedule's peak", above=0)
     beta1: float = setting(0.9, "decay of the mean of gradients", at_least=0, below=1)
     beta2: float = setting(0.999, "decay of the mean of squared gradients", at_least=0, below=1)
     epsilon: float = setting(1e-8, "added to the root of the second moment", above=0)
