@@ -228,7 +228,7 @@ def one_line(error: BaseException, config: Any) -> str:
     while cause.__cause__ is not None and not isinstance(cause, OmegaConfBaseException):
         cause = cause.__cause__
     key = getattr(cause, "full_key", None)
-    if (key and "not in struct" in str(cause)) or (key and "not in '" in str(cause)):
+    if key and ("not in struct" in str(cause) or "not in '" in str(cause)):
         return unknown_setting(key, config)
     first, *rest = [line.strip() for line in str(cause).splitlines() if line.strip()]
     if key:
