@@ -41,7 +41,7 @@ def main(config: EvaluateConfig) -> None:
     if config.run is None:
         raise ConfigError("name a model with run=PATH, or text already translated with hypotheses=FILE")
     scores = evaluate(
-        Translator.load(config.run, config.device, config.precision),
+        Translator.load(config.run, config.device, config.precision, config.shortlist),
         pairs,
         config.beam_size,
         folder=Path(config.run),

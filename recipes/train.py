@@ -19,7 +19,7 @@ from seq2seq.data.table import Table, encode_corpus
 from seq2seq.device import choose_device
 from seq2seq.evaluation import Validator, evaluate, score_table
 from seq2seq.model import Network
-from seq2seq.run import open_run, prepare_tokenizers
+from seq2seq.run import learn_shortlist, open_run, prepare_tokenizers
 from seq2seq.text.corpus import read_corpora
 from seq2seq.train import Trainer
 from seq2seq.train.curve import draw_learning_curve
@@ -35,9 +35,8 @@ def stream(table: Table, order: Order, place: Place) -> Iterator[tuple[Batch, Pl
 @recipe
 def main(config: TrainConfig) -> float:
     """Train in the run folder; the best validation score is returned to whoever sweeps."""
+    config.check()
     folder = Path(config.run).expanduser()
-    config.model.check()
-    config.search.check()
     device = choose_device(config.training.device)
     corpus, validation, test = read_corpora(config.data)
     open_run(folder, config)
@@ -67,6 +66,7 @@ def main(config: TrainConfig) -> float:
     )
     progress = trainer.fit()
     draw_learning_curve(folder)
+    learn_shortlist(folder, config.shortlist, table, tokenizers, config.seed)
 
     translator = Translator.load(folder, config.training.device)
     if test is not None:

@@ -14,6 +14,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
+from seq2seq.atomic import atomic_write
 from seq2seq.config import TranslateConfig, recipe
 from seq2seq.text.lines import decoded_lines, read_lines
 from seq2seq.translate import Translation, Translator
@@ -35,19 +36,14 @@ def opened(output: str) -> Iterator[TextIO]:
         yield sys.stdout
         return
     path = Path(output).expanduser()
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            yield file
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        yield file
 
 
 @recipe
 def main(config: TranslateConfig) -> None:
     """Stream lines through the model; progress goes to stderr alone."""
-    translator = Translator.load(config.run, config.device, config.precision)
+    translator = Translator.load(config.run, config.device, config.precision, config.shortlist)
     if config.input == "-":
         lines = decoded_lines(sys.stdin.buffer, "standard input")
     else:

@@ -25,11 +25,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from seq2seq.benchmark.config import BenchmarkConfig
 from seq2seq.data.order import BatchConfig
-from seq2seq.errors import Seq2SeqError
-from seq2seq.model import ModelConfig
+from seq2seq.errors import ConfigError, Seq2SeqError
+from seq2seq.model import InferencePrecision, ModelConfig, Tying
 from seq2seq.search import SearchConfig
 from seq2seq.settings import described_range, setting, validate, walk
+from seq2seq.shortlist import ShortlistConfig
 from seq2seq.text.corpus import DataConfig, Split
 from seq2seq.text.tokenizer import TokenizerConfig
 from seq2seq.train import (
@@ -70,6 +72,18 @@ class TrainConfig:
     schedule: ScheduleConfig = setting(factory=ScheduleConfig)
     training: TrainingConfig = setting(factory=TrainingConfig)
     search: SearchConfig = setting(factory=SearchConfig)
+    shortlist: ShortlistConfig = setting(factory=ShortlistConfig)
+
+    def check(self) -> None:
+        """Hold what one setting demands of another, before a corpus is read or a folder made.
+
+        Raises:
+            ConfigError: names the settings that contradict each other.
+        """
+        self.model.check()
+        self.search.check()
+        if self.model.tying is Tying.all and not self.tokenizer.joint:
+            raise ConfigError("model.tying=all shares one vocabulary: set tokenizer.joint=true or model.tying=output")
 
 
 @dataclass(kw_only=True)
@@ -84,7 +98,8 @@ class EvaluateConfig:
     lowercase: bool = setting(False, "ignore case in BLEU and chrF")
     bootstrap: int = setting(1000, "resamples behind the confidence intervals", at_least=1)
     device: str = setting("auto", "auto, cpu or cuda")
-    precision: str = setting("float32", "float32, bfloat16 or auto")
+    precision: InferencePrecision = setting(InferencePrecision.auto, "float32, bfloat16, int8, or auto: as the run's")
+    shortlist: bool = setting(False, "score only pieces that can translate the source, going by the training data")
 
 
 @dataclass(kw_only=True)
@@ -100,7 +115,16 @@ class TranslateConfig:
     n_best: int = setting(1, "translations per sentence", at_least=1)
     json: bool = setting(False, "write JSON lines with scores and all n-best translations")
     device: str = setting("auto", "auto, cpu or cuda")
-    precision: str = setting("float32", "float32, bfloat16 or auto")
+    precision: InferencePrecision = setting(InferencePrecision.auto, "float32, bfloat16, int8, or auto: as the run's")
+    shortlist: bool = setting(False, "score only pieces that can translate the source, going by the training data")
+
+
+@dataclass(kw_only=True)
+class QuantizeConfig:
+    """Settings of recipes/quantize.py."""
+
+    run: str = setting("runs/demo", "run folder with the model")
+    output: str | None = setting(None, "the new model folder; null: the run's name with -int8 behind it")
 
 
 CHOICES: dict[str, dict[str, type]] = {
@@ -113,7 +137,13 @@ CHOICES: dict[str, dict[str, type]] = {
         "plateau": Plateau,
     },
 }
-RECIPES: dict[str, type] = {"train": TrainConfig, "evaluate": EvaluateConfig, "translate": TranslateConfig}
+RECIPES: dict[str, type] = {
+    "train": TrainConfig,
+    "evaluate": EvaluateConfig,
+    "translate": TranslateConfig,
+    "quantize": QuantizeConfig,
+    "benchmark": BenchmarkConfig,
+}
 
 
 def register() -> None:
@@ -152,6 +182,8 @@ def described(value: Any) -> str:
     """A default as a user would type it."""
     if value is None:
         return "null"
+    if isinstance(value, list):
+        return f"[{','.join(map(described, value))}]"
     return value.value if isinstance(value, Enum) else str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -223,7 +255,10 @@ def one_line(error: BaseException, config: Any) -> str:
     if isinstance(error, Seq2SeqError):
         return str(error)
     if isinstance(error, OverrideParseException):
-        return f"{error.override} cannot be read as NAME=VALUE: {error.message.splitlines()[0]}"
+        return (
+            f"{error.override} cannot be read as NAME=VALUE: {error.message.splitlines()[0]}; "
+            f"a value with marks in it needs quotes of its own: \"NAME='VALUE'\""
+        )
     cause: BaseException = error
     while cause.__cause__ is not None and not isinstance(cause, OmegaConfBaseException):
         cause = cause.__cause__

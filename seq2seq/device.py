@@ -1,7 +1,9 @@
 """Where tensors live and in what precision products are taken."""
 
+import ctypes
 import os
 import re
+import sys
 from contextlib import AbstractContextManager
 from enum import StrEnum
 
@@ -13,6 +15,23 @@ from seq2seq.errors import ConfigError
 # shape of its own: gigabytes by the second epoch. It reads these at its first use; who sets them otherwise is obeyed.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
 os.environ.setdefault("LRU_CACHE_CAPACITY", "32")
+
+
+def keep_freed_memory() -> None:
+    """Tell the C library to keep memory that is freed for what is allocated next.
+
+    Large tensors come and go at every step. By default each is mapped anew and zeroed by the system, page by page:
+    a quarter of a training step. The price is that a process holds on to the most memory it ever used.
+    """
+    c_library = ctypes.CDLL(None)
+    if hasattr(c_library, "mallopt"):  # glibc
+        trim_threshold, mmap_max = -1, -4
+        c_library.mallopt(trim_threshold, 2**31 - 1)
+        c_library.mallopt(mmap_max, 0)
+
+
+if sys.platform == "linux":
+    keep_freed_memory()
 
 
 class Precision(StrEnum):

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from seq2seq.atomic import atomic_write
 from seq2seq.data.batch import make_batch
 from seq2seq.data.order import BatchConfig, Order
 from seq2seq.data.table import Table
@@ -45,14 +46,14 @@ class Validator:
 
     @torch.inference_mode()
     def _loss(self, network: Network, device: torch.device) -> float:
-        total, tokens = 0.0, 0
+        total, tokens = torch.zeros((), dtype=torch.float64, device=device), 0
         for batch in self.batches:
             source_BS, lengths_B, target_BT, positions_P, labels_P = batch.to(device)
             with autocast(self.precision, device):
                 logits_PV = network(source_BS, lengths_B, target_BT, positions_P)
-            total += float(loss_sums(logits_PV, labels_P, smoothing=0).cross_entropy)
+            total += loss_sums(logits_PV, labels_P, smoothing=0).cross_entropy
             tokens += labels_P.numel()
-        return total / tokens
+        return float(total) / tokens
 
 
 def translate_all(translator: Translator, sources: Sequence[str], beam_size: int) -> list[Translation]:
@@ -93,9 +94,8 @@ def evaluate(
 def write_scores(path: Path, name: str, entry: dict[str, Any]) -> None:
     """Set one entry of a scores.json and leave the others."""
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(known | {name: entry}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(known | {name: entry}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def score_table(scores: dict[str, Score]) -> str:

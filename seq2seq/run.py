@@ -12,21 +12,33 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from seq2seq.atomic import atomic_write, temporary_path
+from seq2seq.data.table import Table
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.model import ModelConfig, Network
 from seq2seq.search import SearchConfig
 from seq2seq.settings import validate, walk
+from seq2seq.shortlist import Shortlist, ShortlistConfig
 from seq2seq.text.corpus import Corpus
-from seq2seq.text.tokenizer import TokenizerConfig, Tokenizers, build_tokenizers, load_tokenizers, save_tokenizers
-from seq2seq.weights import load_weights, set_weights
+from seq2seq.text.tokenizer import (
+    EOS,
+    UNK,
+    TokenizerConfig,
+    Tokenizers,
+    build_tokenizers,
+    load_tokenizers,
+    save_tokenizers,
+)
+from seq2seq.weights import dequantized, is_quantized, load_weights, set_weights
 
 CONFIG = "config.yaml"
 MODEL = "model.safetensors"
+SHORTLIST = "shortlist.safetensors"
 CHOICES = "choices"
 """The section of config.yaml that names the class of others, such as optimizer: Adam."""
 
 # Settings that may change when a run goes on: how long it trains and what happens after training.
-CHANGEABLE = ("run", "training.updates", "training.patience", "training.device", "search.")
+CHANGEABLE = ("run", "training.updates", "training.patience", "training.device", "search.", "shortlist.")
 
 Section = TypeVar("Section")
 
@@ -35,10 +47,11 @@ Section = TypeVar("Section")
 class LoadedRun:
     """A trained model and what is needed to use it."""
 
-    folder: Path
     network: Network
     tokenizers: Tokenizers
     search: SearchConfig
+    quantized: bool
+    """The folder keeps its matrices in 8 bits."""
 
 
 def open_run(folder: Path, config: Any) -> None:
@@ -48,18 +61,16 @@ def open_run(folder: Path, config: Any) -> None:
         RunError: the folder belongs to a run with other settings, or to something else.
     """
     path = folder / CONFIG
-    temporary = path.with_name(CONFIG + ".tmp")
     try:
         if path.exists():
             _hold_same(_flat(read_config(folder)), config, folder)
-        elif folder.exists() and (not folder.is_dir() or any(item != temporary for item in folder.iterdir())):
+        elif folder.exists() and (not folder.is_dir() or {*folder.iterdir()} - {temporary_path(path)}):
             raise RunError(f"{folder} is not empty and no run folder: choose another with run=PATH")
-        folder.mkdir(parents=True, exist_ok=True)
         # Written when going on too: what may change is kept as it is now.
         settings = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
         assert isinstance(settings, dict)
-        temporary.write_text(OmegaConf.to_yaml({**settings, CHOICES: _choices(config)}), encoding="utf-8")
-        temporary.replace(path)
+        with atomic_write(path) as temporary:
+            temporary.write_text(OmegaConf.to_yaml({**settings, CHOICES: _choices(config)}), encoding="utf-8")
     except OSError as error:
         raise RunError(f"{folder} cannot be written ({error.strerror}): choose another with run=PATH") from None
 
@@ -159,5 +170,23 @@ def load_run(folder: Path) -> LoadedRun:
         network = Network(model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
     except (ConfigError, RuntimeError) as error:  # settings at odds with each other, or a size no memory holds
         raise _unusable(folder, "model", error) from None
-    set_weights(network, load_weights(folder / MODEL), folder / MODEL)
-    return LoadedRun(folder, network.eval(), tokenizers, read_section(folder, "search", SearchConfig))
+    weights = load_weights(folder / MODEL)
+    set_weights(network, dequantized(weights, folder / MODEL), folder / MODEL)
+    search = read_section(folder, "search", SearchConfig)
+    return LoadedRun(network.eval(), tokenizers, search, is_quantized(weights))
+
+
+def learn_shortlist(folder: Path, config: ShortlistConfig, table: Table, tokenizers: Tokenizers, seed: int) -> None:
+    """Learn the run's short-list from its training pairs and keep it in the folder."""
+    source, target = tokenizers
+    shortlist = Shortlist.learn(table, source.size, target.size, config, seed, eos=EOS, unk=UNK)
+    shortlist.save(folder / SHORTLIST)
+
+
+def load_shortlist(folder: Path, tokenizers: Tokenizers) -> Shortlist:
+    """The run's short-list.
+
+    Raises:
+        RunError: it is missing, damaged or of another run.
+    """
+    return Shortlist.load(folder / SHORTLIST, tokenizers.source.size, tokenizers.target.size)

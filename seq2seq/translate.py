@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 
 from seq2seq.data.batch import source_tensors, target_input
-from seq2seq.device import Precision, autocast, choose_device, choose_precision
-from seq2seq.model import Network, NetworkStepper
-from seq2seq.run import load_run
+from seq2seq.device import choose_device
+from seq2seq.errors import ConfigError
+from seq2seq.model import InferencePrecision, Network, NetworkStepper, PreparedDecoder, has_int8
+from seq2seq.run import load_run, load_shortlist
 from seq2seq.search import Hypothesis, SearchConfig, search
 from seq2seq.settings import validate
+from seq2seq.shortlist import Shortlist
 from seq2seq.text.tokenizer import BOS, EOS, Tokenizers
 
 CHUNK = 2048
@@ -57,29 +59,38 @@ class Translator:
         tokenizers: Tokenizers,
         search: SearchConfig,
         device: torch.device | None = None,
-        precision: Precision = Precision.float32,
+        precision: InferencePrecision = InferencePrecision.float32,
+        shortlist: Shortlist | None = None,
     ) -> None:
         self.device = device or choose_device("auto")
         self.network = network.to(self.device)
         self.tokenizers = tokenizers
         self.search = search
-        self.precision = precision
+        self.decoder = PreparedDecoder(self.network, precision)
+        self.shortlist = None if shortlist is None else shortlist.to(self.device)
 
     @classmethod
-    def load(cls, run: str | Path, device: str = "auto", precision: str = "float32") -> "Translator":
+    def load(
+        cls, run: str | Path, device: str = "auto", precision: str = "auto", shortlist: bool = False
+    ) -> "Translator":
         """The best model of a run folder.
 
         Args:
             run: the folder; config.yaml, tokenizer*.model and model.safetensors are read, nothing in them is executed.
             device: auto, cpu, cuda.
-            precision: float32; bfloat16 for products in half the bytes, at some cost in reproducibility; or auto.
+            precision: float32; bfloat16 or int8 for products in fewer bytes, at a small cost in quality; auto: as the
+                folder keeps its weights (int8 after recipes/quantize.py, where the processor has integer products).
+            shortlist: score only the pieces that, going by the training data, can translate this source.
 
         Raises:
             RunError: a file is missing, damaged or foreign.
-            ConfigError: an unknown device or precision.
+            ConfigError: an unknown device or precision, or integer products on a device without them.
         """
         loaded = load_run(Path(run).expanduser())
-        return cls(loaded.network, loaded.tokenizers, loaded.search, choose_device(device), choose_precision(precision))
+        chosen = choose_device(device)
+        lists = load_shortlist(Path(run).expanduser(), loaded.tokenizers) if shortlist else None
+        form = choose_precision(precision, chosen, loaded.quantized)
+        return cls(loaded.network, loaded.tokenizers, loaded.search, chosen, form, lists)
 
     @overload
     def translate(  # type: ignore[overload-overlap]  # a str is an Iterable[str] to the checker, not to us
@@ -151,10 +162,13 @@ class Translator:
         self, texts: list[str], sources: list[list[int]], config: SearchConfig, attention: bool
     ) -> list[Translation]:
         source_BS, lengths_B = (tensor.to(self.device) for tensor in source_tensors(sources))
-        with autocast(self.precision, self.device):
-            stepper = NetworkStepper(self.network, source_BS, lengths_B, BOS, EOS)
-            hypotheses = search(stepper, config)
-            weights = self._attention(sources, hypotheses) if attention else {}
+        chosen = None if self.shortlist is None else self.shortlist.choose(source_BS, lengths_B)
+        stepper = NetworkStepper(self.network, self.decoder, source_BS, lengths_B, BOS, EOS, chosen)
+        hypotheses = [
+            [hypothesis._replace(tokens=stepper.ids(hypothesis.tokens)) for hypothesis in ranked]
+            for ranked in search(stepper, config)
+        ]
+        weights = self._attention(sources, hypotheses) if attention else {}
         translations = []
         for sentence, ranked in enumerate(hypotheses):
             n_best = tuple(
@@ -201,3 +215,18 @@ def batches_by_length(sources: Sequence[Sequence[int]]) -> Iterator[list[int]]:
         size = max(1, BATCH_PIECES // (len(sources[order[0]]) + 1))
         yield order[:size]
         order = order[size:]
+
+
+def choose_precision(name: str, device: torch.device, quantized: bool) -> InferencePrecision:
+    """The form of that name; for ``auto``, int8 where the weights are kept so and the device has integer products.
+
+    Raises:
+        ConfigError: there is none of that name, or none on this device.
+    """
+    if name not in InferencePrecision.__members__:
+        raise ConfigError(f"precision must be one of {', '.join(InferencePrecision)}, got {name}")
+    if name == InferencePrecision.auto:
+        return InferencePrecision.int8 if quantized and has_int8(device) else InferencePrecision.float32
+    if name == InferencePrecision.int8 and not has_int8(device):
+        raise ConfigError(f"precision=int8 needs an x86 processor with VNNI, not {device}: use precision=float32")
+    return InferencePrecision(name)

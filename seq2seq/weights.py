@@ -1,31 +1,59 @@
 """Weights on disk: safetensors, written whole or not at all, read without running anything."""
 
-import os
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from seq2seq.atomic import atomic_write
 from seq2seq.errors import RunError
+from seq2seq.model.product import Quantized, quantize
 
 Weights = dict[str, Tensor]
 
-
-def replace_file(temporary: Path, path: Path) -> None:
-    """Put a finished temporary file in ``path``'s place, on the disk and not only in its cache."""
-    with temporary.open("rb") as handle:
-        os.fsync(handle.fileno())
-    temporary.replace(path)
+SCALES = ".scales"
+"""What a matrix kept in 8 bits adds to its name for the scales of its rows."""
 
 
 def save_weights(network: nn.Module, path: Path) -> None:
     """Write a network's parameters. A parameter with several names (tied embeddings) is stored once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
     weights = {name: parameter.detach().cpu().contiguous() for name, parameter in network.named_parameters()}
-    save_file(weights, temporary)
-    replace_file(temporary, path)
+    with atomic_write(path) as temporary:
+        save_file(weights, temporary)
+
+
+def save_quantized(network: nn.Module, path: Path) -> None:
+    """Write a network with its matrices in 8 bits, one scale a row; vectors stay float32."""
+    weights: Weights = {}
+    for name, parameter in network.named_parameters():
+        if parameter.dim() == 2:
+            weights[name], weights[name + SCALES] = quantize(parameter.detach().cpu())
+        else:
+            weights[name] = parameter.detach().cpu()
+    with atomic_write(path) as temporary:
+        save_file(weights, temporary)
+
+
+def is_quantized(weights: Weights) -> bool:
+    """True where some matrix is kept in 8 bits."""
+    return any(name.endswith(SCALES) for name in weights)
+
+
+def dequantized(weights: Weights, origin: Path) -> Weights:
+    """The same weights, every one float32.
+
+    Raises:
+        RunError: scales that fit no matrix.
+    """
+    plain = {name: tensor for name, tensor in weights.items() if not name.endswith(SCALES)}
+    for name in weights.keys() - plain.keys():
+        codes, scales = plain.get(name.removesuffix(SCALES)), weights[name]
+        if codes is None or codes.dim() != 2 or codes.dtype != torch.int8 or scales.shape != codes.shape[:1]:
+            raise RunError(f"{origin} is damaged ({name} fits no matrix): copy it again or quantise anew")
+        plain[name.removesuffix(SCALES)] = Quantized(codes, scales.float()).dequantize()
+    return plain
 
 
 def load_weights(path: Path) -> Weights:

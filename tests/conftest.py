@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from seq2seq.recipes import evaluate, train, translate
+from seq2seq.recipes import benchmark, evaluate, quantize, train, translate
 
 TINY = [
     "data.builtin.train_size=300",
@@ -25,6 +25,15 @@ TINY = [
 ]
 
 
+PROGRAMS = {
+    "train": train,
+    "evaluate": evaluate,
+    "translate": translate,
+    "quantize": quantize,
+    "benchmark": benchmark,
+}
+
+
 @dataclass(frozen=True)
 class Outcome:
     code: int
@@ -41,7 +50,7 @@ def recipe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
         capsys.readouterr()
         code = 0
         try:
-            {"train": train, "evaluate": evaluate, "translate": translate}[name].main()
+            PROGRAMS[name].main()
         except SystemExit as exit_:
             code = int(exit_.code or 0)
         captured = capsys.readouterr()

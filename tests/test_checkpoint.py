@@ -60,6 +60,7 @@ def test_a_save_that_fails_leaves_the_state_before_it(checkpoints, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         checkpoints.save_last({"progress": {"update": 4}})
     assert checkpoints.load_last()["progress"] == STATE["progress"]
+    assert files(checkpoints) == {"last.pt"}
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.99])

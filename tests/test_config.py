@@ -3,7 +3,10 @@
 import pytest
 
 from seq2seq.config import EvaluateConfig, TrainConfig, TranslateConfig, command, help_node
+from seq2seq.errors import ConfigError
+from seq2seq.model import ModelConfig, Network, Tying
 from seq2seq.settings import walk
+from seq2seq.text.tokenizer import TokenizerConfig
 
 
 @pytest.mark.parametrize(
@@ -90,3 +93,27 @@ def test_a_sweep_gives_each_job_a_run_folder_of_its_own(recipe, tmp_path):
 def test_the_next_command_fits_the_way_this_one_was_started(monkeypatch, program, told):
     monkeypatch.setattr("sys.argv", [program])
     assert command("translate").endswith(told)
+
+
+def test_settings_at_odds_are_found_before_a_corpus_is_read(recipe, tmp_path):
+    nowhere = [f"data.train.{side}={tmp_path / 'nowhere'}" for side in ("source", "target")]
+    for overrides, words in {
+        ("model.tying=all", "tokenizer.joint=false"): "model.tying=all shares one vocabulary",
+        ("model.bridge=copy", "model.decoder.size=3"): "model.bridge=copy needs a decoder as wide",
+        ("search.n_best=9",): "search.n_best must be at most search.beam_size",
+    }.items():
+        outcome = recipe("train", f"run={tmp_path / 'run'}", *nowhere, *overrides)
+        assert outcome.code == 1
+        assert words in outcome.err
+        assert outcome.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_config_and_network_say_the_same_of_a_vocabulary_that_is_not_shared():
+    config = TrainConfig(tokenizer=TokenizerConfig(joint=False), model=ModelConfig(tying=Tying.all))
+    messages = []
+    for call in (config.check, lambda: Network(config.model, 9, 9, joint=False)):
+        with pytest.raises(ConfigError) as raised:
+            call()
+        messages.append(str(raised.value))
+    assert messages[0] == messages[1]

@@ -40,6 +40,15 @@ def test_one_entry_of_the_scores_leaves_the_others(tmp_path):
     assert json.loads(path.read_text()) == {"test": {"c": 3}, "validation": {"b": 2}}
 
 
+def test_scores_that_cannot_be_written_leave_those_before_them(tmp_path):
+    path = tmp_path / "scores.json"
+    write_scores(path, "test", {"a": 1})
+    with pytest.raises(TypeError):
+        write_scores(path, "validation", {"b": object()})
+    assert json.loads(path.read_text()) == {"test": {"a": 1}}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["scores.json"]
+
+
 def test_the_validation_loss_is_the_mean_over_pieces(tiny_run, tmp_path):
     """Against the log-probabilities of a search stepper, piece by piece."""
     translator = Translator.load(tiny_run, device="cpu")

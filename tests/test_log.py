@@ -113,7 +113,8 @@ def test_tensorboard_is_closed_on_errors_too(tmp_path, monkeypatch):
 
 def test_the_bar_shows_place_loss_rate_speed_and_time_left(capsys):
     with ProgressBar(3, 10) as bar:
-        bar.step(2.34567, 0.001, 12345.6)
+        bar.step()
+        bar.show(2.34567, 0.001, 12345.6)
         bar.say("a line above")
         bar.bar.refresh()
     shown = capsys.readouterr()

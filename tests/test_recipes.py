@@ -205,3 +205,79 @@ def test_a_terminated_training_saves_leaves_with_one_line_and_goes_on(tmp_path):
     for run in (stopped, alone):
         subprocess.run([*command, f"run={run}"], check=True, capture_output=True, env=environment, cwd=ROOT)
     assert (stopped / "model.safetensors").read_bytes() == (alone / "model.safetensors").read_bytes()
+
+
+SMALL = [
+    "measure.warmup=0",
+    "measure.repetitions=2",
+    "measure.updates=1",
+    "measure.passes=1",
+    "measure.batched=5",
+    "measure.sentences=3",
+    "measure.product=32",
+    "measure.copy=1",
+]
+MINIATURE = [
+    "data.builtin.train_size=200",
+    "tokenizer.size=400",
+    "model.embedding_size=8",
+    "model.encoder.size=6",
+    "model.decoder.size=12",
+    "batch.tokens=200",
+    "search.beam_size=2",
+]
+
+
+def test_benchmark_measures_training_and_translation_without_a_run(recipe, tmp_path):
+    outcome = recipe("benchmark", f"output={tmp_path}", *SMALL, *MINIATURE)
+    assert outcome.code == 0, outcome.err
+    for words in ("GFLOP/s", "share of the floor", "optimiser", "beam 2", "cold start", "barred"):
+        assert words in outcome.out
+    found = json.loads((tmp_path / "benchmark.json").read_text())
+    assert found["settings"]["model"]["attention"] == "general"
+    assert found["training"]["pieces_per_second"]["median"] > 0
+    assert found["translation"]["fresh"]["memory_bytes"] > 0
+
+
+def test_benchmark_of_a_run_with_own_text(recipe, tiny_run, tmp_path, own_files):
+    before = sorted(path.name for path in tiny_run.rglob("*"))
+    outcome = recipe(
+        "benchmark", f"run={tiny_run}", f"output={tmp_path}", "parts=[translation]", *SMALL, *own_files[4:]
+    )
+    assert outcome.code == 0, outcome.err
+    assert str(tmp_path / "test.en") in outcome.out
+    assert "barred" not in outcome.out
+    assert sorted(path.name for path in tiny_run.rglob("*")) == before
+
+
+def test_benchmark_of_scale_and_ceiling(recipe, tmp_path):
+    points = ["vocabulary=[300]", "width=[8]", "layers=[1,2]", "tokens=[50]", "beam=[1]", "batch=[1]", "length=[]"]
+    outcome = recipe(
+        "benchmark",
+        f"output={tmp_path}",
+        "parts=[scale,ceiling]",
+        *SMALL,
+        *MINIATURE,
+        *(f"scale.{point}" for point in points),
+        "ceiling.sizes=[matched]",
+        "ceiling.tokens=50",
+    )
+    assert outcome.code == 0, outcome.err
+    assert "growth" in outcome.out
+    assert "bare loop" in outcome.out
+    assert (tmp_path / "benchmark.png").stat().st_size > 1000
+
+
+def test_benchmark_against_another_program(recipe, tmp_path):
+    command = "against.command='echo speed 500'"
+    figure = r"against.figure='speed (\d+)'"
+    asked = [f"output={tmp_path}", *SMALL, "against.rounds=2", command, figure]
+    own = ["against.own='echo speed 1000'", r"against.own_figure='speed (\d+)'"]
+    outcome = recipe("benchmark", *asked, *own)
+    assert outcome.code == 0, outcome.err
+    assert "2.00" in outcome.out
+    assert json.loads((tmp_path / "benchmark.json").read_text())["against"]["ratio_of_medians"] == 2
+    outcome = recipe("benchmark", *asked, "against.own='echo sorry; exit 2'")
+    assert outcome.code == 1
+    assert outcome.err.count("\n") == 1
+    assert "sorry" in outcome.err

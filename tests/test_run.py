@@ -261,7 +261,6 @@ def test_a_run_comes_back_as_it_was(trained):
     folder, network = trained
     run = load_run(folder)
     assert isinstance(run, LoadedRun)
-    assert run.folder == folder
     assert not run.network.training
     assert torch.equal(logits(run.network), logits(network))
     assert run.search.beam_size == 7

@@ -1,7 +1,12 @@
+import json
 import math
 import os
 import signal
+import threading
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -20,12 +25,15 @@ from reversal import (
     training,
     weights,
 )
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from seq2seq.data.ahead import ahead
 from seq2seq.data.batch import Batch
 from seq2seq.data.order import Place
 from seq2seq.device import Precision
 from seq2seq.errors import RunError
-from seq2seq.train import SGD, Adam, Cosine, Plateau, Validation
+from seq2seq.train import SGD, Adam, Cosine, Plateau, Trainer, Validation
+from seq2seq.train import trainer as trainer_module
 from seq2seq.train.config import Average
 from seq2seq.train.interrupt import Interrupted
 from seq2seq.train.progress import Criterion
@@ -64,9 +72,9 @@ def test_metrics_tell_the_mean_loss_of_their_window(tmp_path):
     records = [record for record in metrics(tmp_path) if record["kind"] == "train"]
     assert [record["update"] for record in records] == [2, 4]
     for record, window in zip(records, (seen[:2], seen[2:]), strict=True):
-        total, tokens = sum(values[0] for values, _ in window), sum(count for _, count in window)
-        assert record["loss"] == pytest.approx(total / tokens)
-        assert record["gradient_norm"] == window[-1][0][1]
+        total, tokens = sum(float(values[0]) for values, _ in window), sum(count for _, count in window)
+        assert record["loss"] == total / tokens
+        assert record["gradient_norm"] == float(window[-1][0][1])
         assert record["learning_rate"] == 1.0
         assert record["epoch"] == 0
 
@@ -150,35 +158,145 @@ def test_clipping_limits_the_step_and_the_log_tells_the_norm_before_it(tmp_path,
     assert step == pytest.approx(norm if length is None else length, rel=1e-3)
 
 
+def spoilt_at(place: Place, factor: float, before=lambda: None) -> dict[str, object]:
+    """A network whose logits are multiplied by ``factor`` from a place of the stream on, and that stream."""
+    network, factors = tiny_network(), [1.0]
+    network.output.register_forward_hook(lambda module, inputs, output: output * factors[0])
+
+    def spoil() -> None:
+        before()
+        factors[0] = factor
+
+    return {"network": network, "stream": at(place, spoil)}
+
+
 @pytest.mark.parametrize("spoilt", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_stops_the_run_and_spoils_nothing(tmp_path, spoilt):
-    network, factor = tiny_network(), [1.0]
-    network.output.register_forward_hook(lambda module, inputs, output: output * factor[0])
-    before, files = [], []
+def test_a_loss_that_is_no_number_stops_the_run_and_spoils_nothing_on_the_disk(tmp_path, spoilt):
+    files = []
 
-    def spoil(place: Place) -> None:
-        if place == Place(0, 5):
-            before.append(weights(network))
-            saved = [*tmp_path.rglob("*.pt"), *tmp_path.rglob("*.safetensors")]
-            files.extend((path, path.read_bytes()) for path in saved)
-            factor[0] = spoilt
+    def remember() -> None:
+        files.extend((path, path.read_bytes()) for path in tmp_path.rglob("*") if path.suffix in WRITTEN)
 
-    with pytest.raises(RunError, match=r"^update 6: loss (nan|inf).*lower optimizer\.learning_rate") as raised:
-        trainer(tmp_path, training(updates=8), network=network, stream=Stream(SEVEN_BATCHES, spoil)).fit()
+    one = trainer(tmp_path, training(updates=20, log_every=6), **spoilt_at(Place(0, 4), spoilt, remember))
+    with pytest.raises(RunError, match=r"^updates 5 to 6: loss (nan|inf).*lower optimizer\.learning_rate") as raised:
+        one.fit()
     assert "\n" not in str(raised.value)
-    assert same(weights(network), before[0])
-    assert len(files) == 3
+    assert sorted(path.name for path, _ in files) == [
+        "last.pt", "metrics.jsonl", "model.safetensors", "update-0000004.safetensors"
+    ]  # fmt: skip
     assert all(path.read_bytes() == content for path, content in files)
 
 
-def test_a_gradient_that_is_no_number_stops_the_run_too(tmp_path):
-    network = tiny_network()
-    network.output.weight.register_hook(lambda gradient: gradient * math.inf)
-    before = weights(network)
-    with pytest.raises(RunError, match=r"update 1: loss .*gradient norm (nan|inf)"):
-        trainer(tmp_path, training(updates=2), network=network).fit()
-    assert same(weights(network), before)
+WRITTEN = {".pt", ".safetensors", ".jsonl"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "place", "window"),
+    [
+        ({"log_every": 3}, Place(0, 1), "updates 1 to 3"),
+        ({"log_every": 3}, Place(0, 2), "updates 1 to 3"),
+        ({"log_every": 3}, Place(0, 3), "update 4"),  # update 4 is validated
+        ({"log_every": 100}, Place(0, 4), "updates 5 to 8"),
+        ({"log_every": 100, "validate_every": 100, "updates": 7}, Place(0, 6), "updates 1 to 7"),
+    ],
+)
+def test_divergence_is_noticed_before_anything_is_recorded_validated_or_ended(tmp_path, changes, place, window):
+    with pytest.raises(RunError, match=f"^{window}: loss nan"):
+        trainer(tmp_path, training(**{"updates": 20, **changes}), **spoilt_at(place, math.nan)).fit()
+    assert all(math.isfinite(record["loss"]) for record in metrics(tmp_path))
+
+
+def test_divergence_is_noticed_before_a_signal_saves(tmp_path):
+    one = trainer(tmp_path, training(updates=9, log_every=9), **spoilt_at(Place(0, 2), math.nan, terminate))
+    with pytest.raises(RunError, match=r"^updates 1 to 3: loss nan"):
+        one.fit()
     assert not (tmp_path / "checkpoints").exists()
+
+
+def test_a_gradient_that_is_no_number_stops_the_run_too_even_if_clipping_hides_it(tmp_path):
+    """Clipping makes zeros of finite gradients whose norm is infinite: nothing later would tell."""
+    network, scale = tiny_network(), iter([1e30, 1e30, 1.0, 1.0, 1.0])
+    network.output.weight.register_hook(lambda gradient: gradient * next(scale))
+    with pytest.raises(RunError, match=r"updates 1 to 4: loss [\d.]+, gradient norm inf"):
+        trainer(tmp_path, training(updates=9), network=network).fit()
+    assert not (tmp_path / "checkpoints").exists()
+
+
+# Waiting for the device
+
+
+class Looks(TorchDispatchMode):
+    """Counts how often a number is fetched from a tensor: each time the host would wait for a GPU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        self.count += operation is torch.ops.aten._local_scalar_dense.default
+        return operation(*args, **(kwargs or {}))
+
+
+def looks(folder: Path, updates: int) -> int:
+    config = training(updates=updates, log_every=NEVER, validate_every=NEVER, accumulate=2)
+    one = trainer(folder, config, validate=Scripted([1.0]))
+    with Looks() as counted:
+        one.fit()
+    return counted.count
+
+
+def test_an_update_fetches_no_number_from_the_device(tmp_path):
+    with Looks() as counted:
+        float(torch.ones(()))
+    assert counted.count == 1
+    assert looks(tmp_path / "many", 12) == looks(tmp_path / "few", 2)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_no_update_waits_for_a_gpu(tmp_path):
+    device, waits = torch.device("cuda"), []
+    one = trainer(tmp_path, training(updates=12, log_every=6, validate_every=NEVER, precision=Precision.auto))
+    cuda = Trainer(
+        tiny_network(), one.stream, Scripted([1.0]), tmp_path, config=one.config, loss=one.loss,
+        optimizer=one.optimizer_config, schedule=one.schedule, seed=3, device=device,
+    )  # fmt: skip
+    update = cuda._update
+
+    def strictly(batches, tally):
+        warm = cuda.progress.update >= 6
+        torch.cuda.set_sync_debug_mode("error" if warm else "default")
+        try:
+            waits.append(warm)
+            return update(batches, tally)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+    cuda._update = strictly
+    cuda.fit()
+    assert waits.count(True) == 6
+
+
+def test_the_speed_is_of_the_updates_without_the_validations(tmp_path, monkeypatch):
+    """By a clock that an update puts forward by a second and a validation by an hour."""
+    clock = [0.0]
+    monkeypatch.setattr(trainer_module, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    one = trainer(tmp_path, training(updates=8, log_every=8, validate_every=4))
+    validate, update = one.validate, one._update
+
+    def slow_validate(network, number):
+        clock[0] += 3600
+        return validate(network, number)
+
+    def slow_update(batches, tally):
+        clock[0] += 1
+        return update(batches, tally)
+
+    one.validate, one._update = slow_validate, slow_update
+    one.fit()
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    [record] = [json.loads(line) for line in lines if '"train"' in line]
+    tokens = sum(batch.labels_P.numel() for batch in [*SEVEN_BATCHES, SEVEN_BATCHES[0]])
+    assert record["tokens_per_second"] == tokens / 8
 
 
 # Stopped and started again
@@ -272,6 +390,19 @@ def test_a_crash_while_validating_does_no_harm(tmp_path, uninterrupted, number):
     with pytest.raises(ConnectionError):
         trainer(tmp_path, LONG, validate=validate).fit()
     go_on_and_compare(tmp_path, uninterrupted)
+
+
+def test_batches_prepared_ahead_change_nothing_and_leave_no_thread(tmp_path, uninterrupted):
+    """As on a GPU: crashed, gone on with, and stopped by the end of the training."""
+    for stream, error in ((at(Place(1, 6), crash), ConnectionError), (Stream(SEVEN_BATCHES), None)):
+        network = tiny_network()
+        one = trainer(tmp_path, LONG, network=network, stream=stream)
+        one._batches = partial(ahead, one._batches())
+        with pytest.raises(error) if error else nullcontext():
+            one.fit()
+        assert "batches ahead" not in [thread.name for thread in threading.enumerate()]
+    assert same(weights(network), uninterrupted[1])
+    assert metrics(tmp_path) == metrics(uninterrupted[0])
 
 
 def test_the_same_trainer_may_go_on_after_a_signal(tmp_path, uninterrupted):

@@ -11,7 +11,7 @@ from torch import nn
 from seq2seq import weights as weights_module
 from seq2seq.errors import RunError
 from seq2seq.model import DecoderConfig, EncoderConfig, ModelConfig, Network, Tying
-from seq2seq.weights import load_weights, replace_file, save_weights, set_weights
+from seq2seq.weights import load_weights, save_weights, set_weights
 
 
 def network(tying: Tying = Tying.all, size: int = 5, seed: int = 0) -> Network:
@@ -72,13 +72,7 @@ def test_the_old_weights_stand_until_the_new_are_whole(saved, monkeypatch):
     with pytest.raises(OSError, match="no space"):
         save_weights(network(seed=9), saved)
     assert saved.read_bytes() == before
-
-
-def test_a_file_is_replaced_by_the_finished_one(tmp_path):
-    (tmp_path / "new").write_bytes(b"new")
-    (tmp_path / "old").write_bytes(b"old")
-    replace_file(tmp_path / "new", tmp_path / "old")
-    assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [("old", b"new")]
+    assert [entry.name for entry in saved.parent.iterdir()] == ["model.safetensors"]
 
 
 def test_a_missing_file(tmp_path):

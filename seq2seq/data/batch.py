@@ -29,8 +29,10 @@ class Batch(NamedTuple):
     """The piece to predict at each of them: the target's pieces, then the end mark."""
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on ``device``."""
-        return Batch(*(part.to(device, non_blocking=True) for part in self))
+        """The same batch on ``device``; a GPU fetches it from pinned memory, so that the host need not wait."""
+        if device.type == "cuda":
+            return Batch(*(part.pin_memory().to(device, non_blocking=True) for part in self))
+        return Batch(*(part.to(device) for part in self))
 
 
 def pad(rows: Sequence[Ids], *, before: Sequence[int] = (), after: Sequence[int] = ()) -> NDArray[np.int64]:

@@ -6,7 +6,6 @@ end, travel on a last batch without rows.
 """
 
 import hashlib
-import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import islice
@@ -18,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from tqdm import tqdm
 
+from seq2seq.atomic import atomic_write
 from seq2seq.errors import DataError
 from seq2seq.text.clean import FilterConfig, Filters
 from seq2seq.text.corpus import Corpus
@@ -127,13 +127,8 @@ def encode_corpus(corpus: Corpus, tokenizers: Tokenizers, path: Path, filters: F
         else:
             if table.key == key:
                 return table
-    half = path.with_name(f"{path.name}.{os.getpid()}.half")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        _write(corpus, tokenizers, half, Filters(filters), key)
-        os.replace(half, path)
-    finally:
-        half.unlink(missing_ok=True)
+    with atomic_write(path) as temporary:
+        _write(corpus, tokenizers, temporary, Filters(filters), key)
     return Table(path)
 
 

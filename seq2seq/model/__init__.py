@@ -12,6 +12,8 @@ from seq2seq.model.config import (
     Tying,
 )
 from seq2seq.model.network import Network
+from seq2seq.model.prepared import PreparedDecoder
+from seq2seq.model.product import InferencePrecision, has_int8
 from seq2seq.model.stepper import NetworkStepper
 
 __all__ = [
@@ -20,10 +22,13 @@ __all__ = [
     "DecoderConfig",
     "Direction",
     "EncoderConfig",
+    "InferencePrecision",
     "Initialization",
     "ModelConfig",
     "Network",
     "NetworkStepper",
+    "PreparedDecoder",
     "Summary",
     "Tying",
+    "has_int8",
 ]

@@ -27,13 +27,6 @@ class Memory(NamedTuple):
     attended: "Attended | None"
     """What attention looks at; None where there is none."""
 
-    def select(self, sentences_B: Tensor) -> "Memory":
-        """The memory of these sentences, in this order."""
-        attended = None
-        if self.attended is not None:
-            attended = Attended(*(part.index_select(0, sentences_B) for part in self.attended))
-        return Memory(self.context_BD.index_select(0, sentences_B), attended)
-
 
 class Attended(NamedTuple):
     """The encoder's states as attention sees them; the keys are computed once a sentence."""
@@ -41,6 +34,10 @@ class Attended(NamedTuple):
     keys_BSA: Tensor
     states_BSD: Tensor
     padding_BS: Tensor
+
+    def select(self, sentences_B: Tensor) -> "Attended":
+        """The same for these sentences, in this order."""
+        return Attended(*(part.index_select(0, sentences_B) for part in self))
 
 
 class State(NamedTuple):

@@ -1,50 +1,83 @@
 """One search step of a network, in the form that search asks for (seq2seq/search/stepper.py).
 
-B sentences, K beam rows of a sentence, N = B·K rows, V vocabulary.
+B sentences, K beam rows of a sentence, N = B·K rows, V vocabulary, U pieces of a short-list.
 """
 
 from typing import NamedTuple
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-from seq2seq.model.decoder import Memory, State
 from seq2seq.model.network import Network
+from seq2seq.model.prepared import PreparedDecoder, PreparedMemory
 
 
 class StepperState(NamedTuple):
-    """What a step needs: the memory of every sentence and the recurrent state of every row."""
+    """What a step needs: the memory of every sentence and the recurrent states of every row."""
 
-    memory: Memory
-    state: State
+    memory: PreparedMemory
+    states_ZNH: Tensor
+    """Hidden states of all layers, then their cell states."""
+    barred_BV: Tensor | None
+    """True where a sentence must not use a piece; None: all may use all."""
 
 
 class NetworkStepper:
     """A network reading one batch of sources (B, S), asked for the next pieces row by row."""
 
-    def __init__(self, network: Network, source_BS: Tensor, lengths_B: Tensor, bos: int, eos: int) -> None:
+    def __init__(
+        self,
+        network: Network,
+        decoder: PreparedDecoder,
+        source_BS: Tensor,
+        lengths_B: Tensor,
+        bos: int,
+        eos: int,
+        shortlist: tuple[Tensor, Tensor] | None = None,
+    ) -> None:
+        """Bind a network and its prepared decoder to a batch.
+
+        ``shortlist`` is a rising list of pieces (U), the end mark among them and the beginning not, and for every
+        sentence which of these it must not use (B, U): then the pieces are numbered anew, ``V = U + 1``.
+        """
         self.network = network
-        self.bos = bos
-        self.eos = eos
+        self.decoder = decoder
         self.sentences = source_BS.size(0)
         self.source_BS = source_BS
         self.source_lengths = lengths_B
+        if shortlist is None:
+            self.pieces: list[int] | None = None
+            self.vocabulary, self.barred_BV, self.bos, self.eos = decoder.vocabulary, None, bos, eos
+            return
+        listed_U, barred_BU = shortlist
+        pieces_V = nn.functional.pad(listed_U, (1, 0), value=bos)
+        self.pieces = pieces_V.tolist()
+        self.vocabulary = decoder.vocabulary.only(pieces_V)
+        self.barred_BV = nn.functional.pad(barred_BU, (1, 0), value=True)
+        self.bos, self.eos = 0, self.pieces.index(eos)
+
+    def ids(self, tokens: list[int]) -> list[int]:
+        """Ids of pieces that search knows by their number in the short-list."""
+        return tokens if self.pieces is None else [self.pieces[token] for token in tokens]
 
     def start(self, beam_size: int) -> StepperState:
         """Encode the sources; every sentence's state stands in ``beam_size`` rows."""
         memory, state = self.network.encode(self.source_BS, self.source_lengths)
-        rows = [part.repeat_interleave(beam_size, dim=1) for part in state]
-        return StepperState(memory, State(*rows))
+        states_ZNH = torch.cat(state).repeat_interleave(beam_size, dim=1)
+        return StepperState(self.decoder.memory(memory), states_ZNH, self.barred_BV)
 
     def step(self, tokens_N: Tensor, state: StepperState) -> tuple[Tensor, StepperState]:
         """Log-probabilities (N, V) of the piece after ``tokens_N``, and the state after them."""
-        embedded = self.network.target_embedding(tokens_N.unsqueeze(1))
-        decoded = self.network.decoder(embedded, state.memory, state.state)
-        log_probabilities = self.network.output(decoded.features_NTF.squeeze(1)).float().log_softmax(1)
-        return log_probabilities, StepperState(state.memory, decoded.state)
+        logits_NV, states = self.decoder.step(tokens_N, self.vocabulary, state.memory, state.states_ZNH)
+        if state.barred_BV is not None:
+            rows_BKV = logits_NV.view(len(state.barred_BV), -1, logits_NV.size(1))
+            logits_NV = rows_BKV.masked_fill(state.barred_BV.unsqueeze(1), -torch.inf).flatten(0, 1)
+        return logits_NV.log_softmax(1), state._replace(states_ZNH=states)
 
     def select(self, state: StepperState, rows_N: Tensor, sentences_B: Tensor | None) -> StepperState:
         """Keep these rows in this order, and the memory of ``sentences_B`` alone (None: of all)."""
-        kept = State(*(part.index_select(1, rows_N) for part in state.state))
+        states = state.states_ZNH.index_select(1, rows_N)
         if sentences_B is None:
-            return StepperState(state.memory, kept)
-        return StepperState(state.memory.select(sentences_B), kept)
+            return state._replace(states_ZNH=states)
+        barred = None if state.barred_BV is None else state.barred_BV.index_select(0, sentences_B)
+        return StepperState(state.memory.select(sentences_B), states, barred)

@@ -1,32 +1,53 @@
 """Beam search: all hypotheses of all sentences at a time.
 
+Tensors choose among candidates; which sentence is done is counted on the host, where a step is waited for once.
+
 Shapes: B sentences still searched, K beam, N = B * K rows (row n belongs to sentence n // K), C = 2 * K candidates,
 V vocabulary, T pieces so far, the beginning of sentence included.
 """
 
 import math
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from seq2seq.search.candidates import candidates
 from seq2seq.search.config import SearchConfig
 from seq2seq.search.greedy import greedy
 from seq2seq.search.hypothesis import NOTHING, Hypothesis, hypothesis
 from seq2seq.search.stepper import State, Stepper
 
 
-class Rows(NamedTuple):
+class Live(NamedTuple):
     """K hypotheses per sentence, best first. One of log-probability ``-inf`` is none: it only fills its row."""
 
-    total: Tensor  # (B, K), log-probability so far
-    tokens: Tensor  # (B, K, T)
+    total_BK: Tensor
+    """Log-probability so far."""
+    tokens_NT: Tensor
 
-    @property
-    def real(self) -> Tensor:
-        """Which rows (B, K) hold a hypothesis."""
-        return self.total.isfinite()
+
+class Ended(NamedTuple):
+    """Candidates among the first K that end their sentence; ``-inf`` where one does not."""
+
+    total_BK: Tensor
+    row_BK: Tensor
+    """The row n each continues."""
+
+
+@dataclass
+class Searched:
+    """A sentence while it is searched."""
+
+    limit: int
+    """Most pieces of a hypothesis, end of sentence included."""
+    found: list[Hypothesis] = field(default_factory=list)
+
+    def best(self, count: int) -> list[Hypothesis]:
+        """Finished before cut, then by score."""
+        ranked = sorted(self.found, key=lambda one: (one.finished, one.score), reverse=True)
+        return ranked[:count] or [NOTHING]
 
 
 def search(stepper: Stepper[State], config: SearchConfig) -> list[list[Hypothesis]]:
@@ -53,78 +74,82 @@ def beam(stepper: Stepper[State], config: SearchConfig) -> list[list[Hypothesis]
     """
     config.check()
     beam_size = config.beam_size
-    found: list[list[Hypothesis]] = [[] for _ in range(stepper.sentences)]
-    places = list(range(stepper.sentences))  # where in `found` each sentence of the batch belongs
-    limit_B = config.max_lengths(stepper.source_lengths)
-    finished_B = torch.zeros_like(limit_B)
-    state, live = stepper.start(beam_size), _first(limit_B, beam_size, stepper.bos)
-    while places:
-        length = live.tokens.size(2)
-        log_probability_NV, state = stepper.step(live.tokens[:, :, -1].flatten(), state)
-        ended, live, parent_BK = _advance(live, log_probability_NV, stepper.eos)
-        finished_B = finished_B + ended.real.sum(1)
-        done_B = (finished_B >= beam_size) | (length >= limit_B) | ~live.real.any(1)
+    everyone = [Searched(limit) for limit in config.max_lengths(stepper.source_lengths).tolist()]
+    searched = everyone
+    state, live = stepper.start(beam_size), _first(stepper, beam_size)
+    while searched:
+        log_probability_NV, state = stepper.step(live.tokens_NT[:, -1], state)
+        ended, total_BK, row_BK, piece_BK = _advance(live.total_BK, log_probability_NV, stepper.eos)
         # The one wait for the device in a step where nothing ends.
-        any_ended, any_done = torch.stack([ended.real.any(), done_B.any()]).tolist()
-        if any_ended:
-            for row, total, pieces in _hypotheses(ended, ended.real):
-                found[places[row]].append(hypothesis(pieces, total, config.length_penalty, finished=True))
-        row_BK = parent_BK + beam_size * torch.arange(len(places), device=parent_BK.device)[:, None]
-        if not any_done:
+        *ended_KB, live_B = torch.cat([ended.total_BK, total_BK[:, :1]], dim=1).T.tolist()
+        if any(total != -math.inf for total_B in ended_KB for total in total_B):
+            _collect_ended(searched, ended, live.tokens_NT, config, stepper.eos)
+        length = live.tokens_NT.size(1)
+        live = Live(total_BK, _continued(live.tokens_NT, row_BK, piece_BK))
+        stay = [
+            place
+            for place, (sentence, total) in enumerate(zip(searched, live_B, strict=True))
+            if len(sentence.found) < beam_size and length < sentence.limit and total != -math.inf
+        ]
+        if len(stay) == len(searched):
             state = stepper.select(state, row_BK.flatten(), None)
             continue
-        for row, total, pieces in _hypotheses(live, live.real & done_B[:, None]):
-            if len(found[places[row]]) < config.n_best:
-                found[places[row]].append(hypothesis(pieces, total, config.length_penalty, finished=False))
-        stay_B = (~done_B).nonzero().flatten()
-        places = [places[row] for row in stay_B.tolist()]
-        if places:
-            live = Rows(live.total[stay_B], live.tokens[stay_B])
-            limit_B, finished_B = limit_B[stay_B], finished_B[stay_B]
+        _collect_cut(searched, sorted({*range(len(searched))} - {*stay}), live, config)
+        searched = [searched[place] for place in stay]
+        if searched:
+            stay_B = torch.tensor(stay, device=row_BK.device)
+            live = Live(total_BK[stay_B], live.tokens_NT.view(*row_BK.shape, -1)[stay_B].flatten(0, 1))
             state = stepper.select(state, row_BK[stay_B].flatten(), stay_B)
-    return [_best_first(hypotheses)[: config.n_best] or [NOTHING] for hypotheses in found]
+    return [sentence.best(config.n_best) for sentence in everyone]
 
 
-def _first(limit_B: Tensor, beam_size: int, bos: int) -> Rows:
+def _first(stepper: Stepper[State], beam_size: int) -> Live:
     """The beginning of sentence, real in one row only lest the same hypothesis fill the beam."""
-    total_BK = torch.full((len(limit_B), beam_size), -math.inf, device=limit_B.device)
+    device = stepper.source_lengths.device
+    total_BK = torch.full((stepper.sentences, beam_size), -math.inf, device=device)
     total_BK[:, 0] = 0.0
-    return Rows(total_BK, torch.full_like(total_BK, bos, dtype=torch.int64)[:, :, None])
+    return Live(total_BK, torch.full((total_BK.numel(), 1), stepper.bos, device=device))
 
 
-def _advance(live: Rows, log_probability_NV: Tensor, eos: int) -> tuple[Rows, Rows, Tensor]:
-    """One step: the hypotheses that end, those that go on, and which old row (B, K), 0..K-1, each of these continues.
+def _advance(total_BK: Tensor, log_probability_NV: Tensor, eos: int) -> tuple[Ended, Tensor, Tensor, Tensor]:
+    """One step: the hypotheses that end; of those that go on the log-probability, the row continued and the piece.
 
     Of the 2K best candidates of a sentence, those that end and rank among the first K have ended, and the first K
     of the others go on. A row has one way to end, so at least K of the 2K do not.
     """
-    sentences, beam_size = live.total.shape
-    total_BKV = live.total[:, :, None] + log_probability_NV.reshape(sentences, beam_size, -1)
-    total_BC, flat_BC = total_BKV.flatten(1).topk(2 * beam_size)
-    parent_BC, piece_BC = flat_BC // total_BKV.size(2), flat_BC % total_BKV.size(2)
-    tokens_BCT = live.tokens.gather(1, _along(parent_BC, live.tokens))
-    tokens_BCT = torch.cat([tokens_BCT, piece_BC[:, :, None]], dim=2)
-
+    sentences, beam_size = total_BK.shape
+    total_BC, parent_BC, piece_BC = candidates(
+        total_BK, log_probability_NV.view(sentences, beam_size, -1), 2 * beam_size
+    )
+    row_BC = parent_BC + torch.arange(0, sentences * beam_size, beam_size, device=parent_BC.device).unsqueeze(1)
     is_end_BC = piece_BC == eos
-    ended_total_BK = total_BC[:, :beam_size].masked_fill(~is_end_BC[:, :beam_size], -math.inf)
-    # A stable sort moves the ends behind the others and leaves these best first.
-    kept_BK = is_end_BC.to(torch.uint8).argsort(dim=1, stable=True)[:, :beam_size]
-    ended = Rows(ended_total_BK, tokens_BCT[:, :beam_size])
-    kept = Rows(total_BC.gather(1, kept_BK), tokens_BCT.gather(1, _along(kept_BK, tokens_BCT)))
-    return ended, kept, parent_BC.gather(1, kept_BK)
+    ended = Ended(total_BC.where(is_end_BC, -math.inf)[:, :beam_size], row_BC[:, :beam_size])
+    kept_total_BK, kept_BK = total_BC.masked_fill(is_end_BC, -math.inf).topk(beam_size)
+    return ended, kept_total_BK, row_BC.gather(1, kept_BK), piece_BC.gather(1, kept_BK)
 
 
-def _along(index_BK: Tensor, tokens_BKT: Tensor) -> Tensor:
-    """The index repeated over all pieces, as `gather` wants it."""
-    return index_BK[:, :, None].expand(-1, -1, tokens_BKT.size(2))
+def _continued(tokens_NT: Tensor, row_BK: Tensor, piece_BK: Tensor) -> Tensor:
+    """The chosen rows, each with its new piece."""
+    return torch.cat([tokens_NT.index_select(0, row_BK.flatten()), piece_BK.view(-1, 1)], dim=1)
 
 
-def _hypotheses(rows: Rows, chosen_BK: Tensor) -> Iterator[tuple[int, float, list[int]]]:
-    """(sentence, log-probability, pieces after the beginning of sentence) of the chosen rows, best first."""
-    sentences = chosen_BK.nonzero()[:, 0].tolist()
-    return zip(sentences, rows.total[chosen_BK].tolist(), rows.tokens[chosen_BK][:, 1:].tolist(), strict=True)
+def _collect_ended(
+    searched: list[Searched], ended: Ended, tokens_NT: Tensor, config: SearchConfig, eos: int
+) -> None:
+    """Put what ends in this step among the hypotheses found."""
+    is_real_BK = ended.total_BK.isfinite()
+    sentences = is_real_BK.nonzero()[:, 0].tolist()
+    totals, histories = ended.total_BK[is_real_BK].tolist(), tokens_NT[ended.row_BK[is_real_BK], 1:].tolist()
+    for sentence, total, history in zip(sentences, totals, histories, strict=True):
+        searched[sentence].found.append(hypothesis([*history, eos], total, config.length_penalty, finished=True))
 
 
-def _best_first(hypotheses: list[Hypothesis]) -> list[Hypothesis]:
-    """Finished before cut, then by score."""
-    return sorted(hypotheses, key=lambda one: (one.finished, one.score), reverse=True)
+def _collect_cut(searched: list[Searched], done: list[int], live: Live, config: SearchConfig) -> None:
+    """Make up ``n_best`` with what a finished search leaves unfinished."""
+    tokens_BKT = live.tokens_NT.view(*live.total_BK.shape, -1)
+    for place in done:
+        missing = max(0, config.n_best - len(searched[place].found))
+        for rank, total in enumerate(live.total_BK[place, :missing].tolist()):
+            if total != -math.inf:
+                pieces = tokens_BKT[place, rank, 1:].tolist()
+                searched[place].found.append(hypothesis(pieces, total, config.length_penalty, finished=False))

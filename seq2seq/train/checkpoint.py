@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from seq2seq.atomic import atomic_write
 from seq2seq.errors import RunError
-from seq2seq.weights import Weights, load_weights, replace_file, save_weights
+from seq2seq.weights import Weights, load_weights, save_weights
 
 
 def damaged(path: Path, error: Exception) -> RunError:
@@ -25,10 +26,8 @@ class Checkpoints:
 
     def save_last(self, state: dict[str, Any]) -> None:
         """Write the training state: weights, optimiser, progress."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.last.with_name("last.pt.tmp")
-        torch.save(state, temporary)
-        replace_file(temporary, self.last)
+        with atomic_write(self.last) as temporary:
+            torch.save(state, temporary)
 
     def load_last(self) -> dict[str, Any] | None:
         """The training state, or None where nothing has been saved. Nothing in it is executed.

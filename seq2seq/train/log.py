@@ -9,20 +9,18 @@ from typing import Any
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from seq2seq.atomic import atomic_write
 from seq2seq.errors import RunError
-from seq2seq.weights import replace_file
 
 
 class MetricsLog:
     """metrics.jsonl and TensorBoard events of one run; on resuming, what came after the checkpoint is taken back."""
 
     def __init__(self, folder: Path, update: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "metrics.jsonl"
         kept = [line for line in read_metrics(self.path) if line["update"] <= update]
-        temporary = self.path.with_name(self.path.name + ".tmp")
-        temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-        replace_file(temporary, self.path)
+        with atomic_write(self.path) as temporary:
+            temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
         self.tensorboard = SummaryWriter(str(folder / "tensorboard"), purge_step=update + 1)
 
     def __enter__(self) -> "MetricsLog":
@@ -80,11 +78,14 @@ class ProgressBar:
     ) -> None:
         self.bar.close()
 
-    def step(self, loss: float, learning_rate: float, tokens_per_second: float) -> None:
+    def step(self) -> None:
         """One update more."""
+        self.bar.update()
+
+    def show(self, loss: float, learning_rate: float, tokens_per_second: float) -> None:
+        """What was found at the last look."""
         values = {"loss": f"{loss:.3f}", "lr": f"{learning_rate:.2e}", "tokens/s": f"{tokens_per_second:,.0f}"}
         self.bar.set_postfix(values, refresh=False)
-        self.bar.update()
 
     def say(self, line: str) -> None:
         """A line above the bar."""

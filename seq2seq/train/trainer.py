@@ -5,15 +5,17 @@ P target positions of a batch, V vocabulary.
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from seq2seq.data.ahead import ahead
 from seq2seq.data.batch import Batch
 from seq2seq.data.order import Place
 from seq2seq.device import autocast
-from seq2seq.errors import RunError
 from seq2seq.model import Network
 from seq2seq.train.checkpoint import Checkpoints, damaged
 from seq2seq.train.config import Average, TrainingConfig
@@ -23,10 +25,14 @@ from seq2seq.train.loss import LossConfig, loss_sums
 from seq2seq.train.optimizer import OptimizerConfig
 from seq2seq.train.progress import Progress, Validation, Window, perplexity
 from seq2seq.train.schedule import ScheduleConfig
+from seq2seq.train.tally import Tally
 from seq2seq.weights import save_weights, set_weights
 
-BatchStream = Callable[[Place], Iterator[tuple[Batch, Place]]]
-"""The endless stream of batches from a place on, each with the place after it."""
+Batches = Iterator[tuple[Batch, Place]]
+"""Batches without end, each with the place after it."""
+
+BatchStream = Callable[[Place], Batches]
+"""The batches from a place on."""
 
 Validate = Callable[[Network, int], Validation]
 """Loss and BLEU of a network after so many updates."""
@@ -69,16 +75,16 @@ class Trainer:
 
         Raises:
             Interrupted: Ctrl-C or SIGTERM; the state is saved, the same command goes on.
-            RunError: the loss or its gradient is not finite; the weights are untouched, nothing is saved.
+            RunError: the loss or its gradient is not finite; noticed before anything that came of it is saved.
         """
-        stream = self.stream(self.progress.place)
         with (
             MetricsLog(self.folder, self.progress.update) as log,
             InterruptFlag() as interrupt,
             ProgressBar(self.progress.update, self.config.updates) as bar,
+            closing(self._batches()) as batches,
         ):
             while not self.finished():
-                self._update(stream, bar, log)
+                self._stretch(batches, interrupt, bar, log)
                 if self.progress.update % self.config.validate_every == 0:
                     self._validate(bar, log)
                 self._stop_if_asked(interrupt)
@@ -96,8 +102,7 @@ class Trainer:
 
     def _validated(self) -> bool:
         """True where the weights as they stand have been validated; the last update need not be a multiple."""
-        validations = self.progress.validations
-        return bool(validations) and validations[-1].update == self.progress.update
+        return self.progress.update in (validation.update for validation in self.progress.validations[-1:])
 
     def _stop_if_asked(self, interrupt: InterruptFlag) -> None:
         if interrupt.signal_number is not None:
@@ -105,43 +110,46 @@ class Trainer:
             message = f"stopped at update {self.progress.update:,} and saved; the same command goes on from there"
             raise Interrupted(message, interrupt.signal_number)
 
-    def _update(self, stream: Iterator[tuple[Batch, Place]], bar: ProgressBar, log: MetricsLog) -> None:
-        """One update of the weights from ``accumulate`` batches."""
-        started = time.perf_counter()
+    def _batches(self) -> Generator[tuple[Batch, Place]]:
+        """The stream from where the run stands, on the device, and prepared ahead where that is not the CPU."""
+        moved = ((batch.to(self.device), place) for batch, place in self.stream(self.progress.place))
+        # Making a batch takes a CPU 0.2 % of an update; a thread for it takes turns with the update on the same cores.
+        return moved if self.device.type == "cpu" else ahead(moved)
+
+    def _stretch(self, batches: Batches, interrupt: InterruptFlag, bar: ProgressBar, log: MetricsLog) -> None:
+        """Updates up to the next record or validation, the end or a signal; the host waits for no device on the way."""
+        progress, window, started = self.progress, self.progress.window, time.perf_counter()
+        first, tally = progress.update + 1, Tally(window.cross_entropy, self.device)
+        stops = (self.config.updates, self.config.log_every, self.config.validate_every)
+        while True:
+            learning_rate = self._update(batches, tally)
+            bar.step()
+            if interrupt.signal_number is not None or any(progress.update % every == 0 for every in stops):
+                break
+        window.cross_entropy, norm = tally.look(range(first, progress.update + 1), window.tokens)
+        window.seconds += time.perf_counter() - started
+        loss, speed = window.cross_entropy / window.tokens, window.tokens / window.seconds
+        bar.show(loss, learning_rate, speed)
+        if progress.update % self.config.log_every == 0:
+            rates = {"learning_rate": learning_rate, "gradient_norm": norm, "tokens_per_second": speed}
+            log.write("train", progress.update, {"epoch": progress.place.epoch, "loss": loss, **rates})
+            progress.window = Window()
+
+    def _update(self, batches: Batches, tally: Tally) -> float:
+        """One update of the weights from ``accumulate`` batches; its learning rate."""
         number = self.progress.update + 1
         # Randomness of an update depends on its number alone, so it is the same after a restart.
         torch.manual_seed(self.seed * 1_000_003 + number)
-        batches, place = [], self.progress.place
-        for _ in range(self.config.accumulate):
-            batch, place = next(stream)
-            batches.append(batch.to(self.device))
-        tokens = sum(batch.labels_P.numel() for batch in batches)
+        taken = [next(batches) for _ in range(self.config.accumulate)]
+        tokens = sum(batch.labels_P.numel() for batch, _ in taken)
         learning_rate = self._set_learning_rate(number)
-        cross_entropy, norm = self._gradients(batches, tokens)
-        if not (math.isfinite(cross_entropy) and math.isfinite(norm)):
-            raise RunError(
-                f"update {number}: loss {cross_entropy / tokens:g}, gradient norm {norm:g}: training has diverged; "
-                f"try a lower optimizer.learning_rate, a smaller training.clip or training.precision=float32"
-            )
+        tally.add(*self._gradients([batch for batch, _ in taken], tokens))
         self.optimizer.step()
-        self.progress.update, self.progress.place = number, place
-        window = self.progress.window
-        window.cross_entropy += cross_entropy
-        window.tokens += tokens
-        window.seconds += time.perf_counter() - started
-        bar.step(cross_entropy / tokens, learning_rate, window.tokens / window.seconds)
-        if number % self.config.log_every == 0:
-            values = {
-                "epoch": place.epoch,
-                "loss": window.cross_entropy / window.tokens,
-                "learning_rate": learning_rate,
-                "gradient_norm": norm,
-                "tokens_per_second": window.tokens / window.seconds,
-            }
-            log.write("train", number, values)
-            self.progress.window = Window()
+        self.progress.update, self.progress.place = number, taken[-1][1]
+        self.progress.window.tokens += tokens
+        return learning_rate
 
-    def _gradients(self, batches: list[Batch], tokens: int) -> tuple[float, float]:
+    def _gradients(self, batches: list[Batch], tokens: int) -> tuple[Tensor, Tensor]:
         """Leave clipped gradients of the mean loss over ``tokens`` in the network; summed cross entropy and norm."""
         self.network.train()
         self.optimizer.zero_grad(set_to_none=True)
@@ -153,8 +161,7 @@ class Trainer:
             (loss.objective / tokens).backward()  # type: ignore[no-untyped-call]
             cross_entropy += loss.cross_entropy
         limit = math.inf if self.config.clip is None else self.config.clip
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), limit)
-        return float(cross_entropy), float(norm)
+        return cross_entropy, torch.nn.utils.clip_grad_norm_(self.network.parameters(), limit)
 
     def _set_learning_rate(self, number: int) -> float:
         losses = [validation.loss for validation in self.progress.validations]
@@ -200,7 +207,7 @@ class Trainer:
         updates = self._averaged()
         if len(updates) < 2 or self.progress.settled == self.progress.update:
             return
-        best = self._best()[0]
+        [best] = self._best()
         trained = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
         set_weights(self.network, self.checkpoints.average(updates), self.checkpoints.folder)
         self.network.eval()

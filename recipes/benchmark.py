@@ -1,0 +1,62 @@
+"""Measure training and translation here, beside the floor that this machine's arithmetic and memory set.
+
+python recipes/benchmark.py
+python recipes/benchmark.py run=runs/demo
+python recipes/benchmark.py data.train.source=train.en data.train.target=train.de
+python recipes/benchmark.py parts=[scale]
+python recipes/benchmark.py parts=[ceiling] device=cuda
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from seq2seq import __version__
+from seq2seq.benchmark import report
+from seq2seq.benchmark.against import own_command, ratio_of_medians, run_against
+from seq2seq.benchmark.ceiling import measure_ceiling
+from seq2seq.benchmark.config import BenchmarkConfig, Part
+from seq2seq.benchmark.machine import measure_machine
+from seq2seq.benchmark.picture import draw_scale
+from seq2seq.benchmark.scale import measure_scale
+from seq2seq.benchmark.training import measure_training
+from seq2seq.benchmark.translation import measure_translation
+from seq2seq.benchmark.workload import prepare
+from seq2seq.config import recipe
+from seq2seq.device import choose_device
+
+
+@recipe
+def main(config: BenchmarkConfig) -> None:
+    """Print tables; the same figures go to benchmark.json."""
+    config.check()
+    output = Path(config.output).expanduser()
+    machine = measure_machine(choose_device(config.device), config.measure)
+    found: dict[str, Any] = {"seq2seq": __version__, "settings": config, "machine": machine}
+    print(report.machine_table(machine))
+    if config.against.command is not None:
+        rounds = list(run_against(config.against, config.against.own or own_command(sys.argv, output)))
+        medians = ratio_of_medians(rounds, config.against.lower_is_better)
+        found["against"] = {"rounds": report.plain(rounds), "ratio_of_medians": medians}
+        print(f"\n{report.against_table(rounds, medians)}")
+    elif {Part.training, Part.translation} & set(config.parts):
+        workload = prepare(config)
+        if Part.training in config.parts:
+            found["training"] = measure_training(config, workload, machine)
+            print(f"\n{report.training_table(found['training'])}", flush=True)
+        if Part.translation in config.parts:
+            found["translation"] = measure_translation(config, workload, machine)
+            print(f"\n{report.translation_table(found['translation'])}", flush=True)
+    if config.against.command is None and Part.scale in config.parts:
+        found["scale"] = list(measure_scale(config, machine))
+        draw_scale(found["scale"], output / "benchmark.png")
+        print(f"\n{report.scale_table(found['scale'])}", flush=True)
+    if config.against.command is None and Part.ceiling in config.parts:
+        found["ceiling"] = list(measure_ceiling(config, machine))
+        print(f"\n{report.ceiling_table(found['ceiling'])}")
+    report.write_report(output / "benchmark.json", found)
+    print(f"\n{output / 'benchmark.json'}")
+
+
+if __name__ == "__main__":
+    main()

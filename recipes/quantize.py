@@ -1,0 +1,34 @@
+"""Make a model folder a quarter of the size: matrices in 8 bits, products of integers where the processor has them.
+
+python recipes/quantize.py run=runs/demo
+python recipes/translate.py run=runs/demo-int8 < in.txt > out.txt
+"""
+
+import shutil
+from pathlib import Path
+
+from seq2seq.config import QuantizeConfig, command, recipe
+from seq2seq.errors import RunError
+from seq2seq.run import CONFIG, MODEL, SHORTLIST, load_run
+from seq2seq.weights import save_quantized
+
+
+@recipe
+def main(config: QuantizeConfig) -> None:
+    """Copy what makes a model, its weights rounded; the run itself is left as it is."""
+    run = Path(config.run).expanduser()
+    output = Path(config.output or f"{config.run.rstrip('/')}-int8").expanduser()
+    loaded = load_run(run)
+    if output.exists():
+        raise RunError(f"{output} exists already: choose another folder with output=PATH, or delete it")
+    output.mkdir(parents=True)
+    for path in [run / CONFIG, *run.glob("tokenizer*.model"), *run.glob(SHORTLIST)]:
+        shutil.copy(path, output)
+    save_quantized(loaded.network, output / MODEL)  # the weights last: without them the folder is no model
+    before, after = ((folder / MODEL).stat().st_size / 1e6 for folder in (run, output))
+    print(f"{output / MODEL}: {after:,.1f} MB instead of {before:,.1f} MB")
+    print(f"next: {command('evaluate')} run={output}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""What the machine can do at best: the rate of matrix products and the bandwidth of its memory, measured here and now.
+
+A floor is the time that these two allow for counted work: nothing can be done faster than its arithmetic at the rate of
+a large square product, nor than its bytes at the bandwidth of a large copy.
+"""
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from seq2seq.benchmark.arithmetic import Work
+from seq2seq.benchmark.clock import seconds
+from seq2seq.benchmark.config import MeasureConfig
+from seq2seq.device import Precision, has_bfloat16
+from seq2seq.model import InferencePrecision, has_int8
+from seq2seq.model.product import make_product
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A device and its measured limits."""
+
+    device: str
+    name: str
+    cores: int
+    threads: int
+    torch: str
+    python: str
+    operations: dict[str, float]
+    """Floating (for int8: integer) operations per second of a large square product, by precision."""
+    bandwidth: float
+    """Bytes per second of a large copy, reading and writing both counted."""
+
+    def rate(self, precision: str) -> float:
+        """Operations per second in a precision; the fastest known where that one was not measured."""
+        return self.operations.get(precision, max(self.operations.values()))
+
+    def floor(self, work: Work, precision: str, bandwidth: float = 0) -> float:
+        """Seconds that ``work`` takes at least: the longer of its arithmetic's and its bytes' time.
+
+        ``bandwidth`` counts where it is higher than main memory's: the bytes may come from a cache (`reread_rate`).
+        """
+        return max(work.operations / self.rate(precision), work.bytes / max(bandwidth, self.bandwidth))
+
+
+def resolved(precision: str, device: torch.device) -> str:
+    """The precision that products are really taken in: what ``auto`` means here."""
+    if precision != Precision.auto:
+        return precision
+    return "bfloat16" if has_bfloat16(device) else "float32"
+
+
+def measure_machine(device: torch.device, config: MeasureConfig) -> Machine:
+    """Measure a device; some seconds on a CPU."""
+    precisions = [InferencePrecision.float32, InferencePrecision.bfloat16]
+    precisions += [InferencePrecision.int8] if has_int8(device) else []
+    rates = {str(precision): _product_rate(device, precision, config) for precision in precisions}
+    return Machine(
+        device=str(device),
+        name=_name(device),
+        cores=os.cpu_count() or 1,
+        threads=torch.get_num_threads(),
+        torch=torch.__version__,
+        python=platform.python_version(),
+        operations=rates,
+        bandwidth=_copy_rate(device, config),
+    )
+
+
+def reread_rate(device: torch.device, size: int, config: MeasureConfig) -> float:
+    """Bytes per second at which the same ``size`` bytes are read again and again: a cache's, where they fit in one."""
+    block = torch.ones(max(1024, size // 4), device=device)
+    took = seconds(block.sum, device, config.warmup, config.repetitions)
+    return block.numel() * 4 / min(took)
+
+
+def _product_rate(device: torch.device, precision: InferencePrecision, config: MeasureConfig) -> float:
+    """The best of all repetitions of two ways, PyTorch's own and with weights laid out beforehand, as search does it.
+
+    A floor wants what the machine can do, and neither library is the faster on every processor.
+    """
+    left, right = (torch.rand(config.product, config.product, device=device) for _ in range(2))
+    prepared = make_product(left, None, precision)
+    took = seconds(lambda: prepared(right), device, max(1, config.warmup), config.repetitions)
+    if precision is not InferencePrecision.int8:
+        dtype = torch.bfloat16 if precision is InferencePrecision.bfloat16 else torch.float32
+        left, right = left.to(dtype), right.to(dtype)
+        took += seconds(lambda: left @ right, device, max(1, config.warmup), config.repetitions)
+    return 2 * config.product**3 / min(took)
+
+
+def _copy_rate(device: torch.device, config: MeasureConfig) -> float:
+    source = torch.ones(config.copy * 250_000, device=device)
+    target = torch.empty_like(source)
+    took = seconds(lambda: target.copy_(source), device, max(1, config.warmup), config.repetitions)
+    return 2 * source.numel() * 4 / min(took)
+
+
+def _name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    cpu = Path("/proc/cpuinfo")
+    lines = cpu.read_text(encoding="utf-8").splitlines() if cpu.exists() else []
+    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()

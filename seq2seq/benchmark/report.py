@@ -1,0 +1,201 @@
+"""The figures as aligned text, and as JSON beside it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from seq2seq.atomic import atomic_write
+from seq2seq.benchmark.against import Round
+from seq2seq.benchmark.ceiling import CeilingRow
+from seq2seq.benchmark.clock import Spread
+from seq2seq.benchmark.machine import Machine
+from seq2seq.benchmark.scale import ScaleRow
+from seq2seq.benchmark.training import Training
+from seq2seq.benchmark.translation import TranslationResult
+
+Rows = Sequence[Sequence[str]]
+
+
+def aligned(rows: Rows) -> str:
+    """Columns side by side, the first to the left, the others to the right."""
+    widths = [max(len(row[place]) for row in rows if place < len(row)) for place in range(max(map(len, rows)))]
+    lines = (
+        "   ".join(
+            cell.ljust(width) if place == 0 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=False))
+        )
+        for row in rows
+    )
+    return "\n".join(f"  {line.rstrip()}" for line in lines)
+
+
+def listed(rows: Rows) -> str:
+    """Names and what they stand for, both to the left."""
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"  {name.ljust(width)}   {value}" for name, value in rows)
+
+
+def rate(spread: Spread) -> str:
+    """Median and range of something per second."""
+    digits = 0 if spread.median >= 100 else 1
+    return f"{spread.median:,.{digits}f} ({spread.least:,.{digits}f}–{spread.most:,.{digits}f})"
+
+
+def machine_table(machine: Machine) -> str:
+    """The machine and its limits."""
+    rates = ", ".join(f"{name} {value / 1e9:,.0f}" for name, value in machine.operations.items())
+    rows = [
+        ("device", f"{machine.device}, {machine.name}"),
+        ("cores, threads", f"{machine.cores}, {machine.threads}"),
+        ("torch, Python", f"{machine.torch}, {machine.python}"),
+        ("matrix product", f"{rates} GFLOP/s"),
+        ("memory", f"{machine.bandwidth / 1e9:,.1f} GB/s, read and written"),
+    ]
+    return f"machine\n{listed(rows)}"
+
+
+def training_table(found: Training) -> str:
+    """Speed, floor and profile of an update."""
+    took = found.seconds_per_update
+    rows = [
+        ("target pieces/s", rate(found.pieces_per_second)),
+        ("update", f"{took.median * 1e3:,.1f} ms for {found.pieces_per_update:,.0f} target pieces"),
+        (
+            "floor",
+            f"{found.arithmetic_seconds * 1e3:,.1f} ms of products ({found.operations / 1e9:,.1f} GFLOP), "
+            f"{found.memory_seconds * 1e3:,.1f} ms of memory",
+        ),
+        ("share of the floor", f"{found.share_of_floor:.1%}"),
+        ("peak memory", f"{found.peak_bytes / 1e6:,.0f} MB"),
+    ]
+    profile = [("part", "ms", "share", "floor ms", "floor / measured")]
+    profile += [
+        (
+            row.part,
+            f"{row.seconds * 1e3:,.1f}",
+            f"{row.share:.1%}",
+            f"{row.floor * 1e3:,.1f}" if row.floor else "",
+            f"{row.floor / row.seconds:.0%}" if row.floor and row.seconds > 0 else "",
+        )
+        for row in found.profile
+    ]
+    total = sum(row.seconds for row in found.profile)
+    profile.append(("profiled update", f"{total * 1e3:,.1f}", "100.0%", "", ""))
+    return (
+        f"training: {found.workload}; {found.parameters:,} parameters, {found.precision}\n"
+        f"{listed(rows)}\n\n{aligned(profile)}"
+    )
+
+
+def translation_table(found: TranslationResult) -> str:
+    """Speed, latency, loading and memory."""
+    how = f"{found.precision}{', short-list' if found.shortlist else ''}"
+    title = f"translation: {found.workload}; sentences of {found.translated}; {how}"
+    if found.barred:
+        title += "; end of sentence barred, as many pieces out as in"
+    many = [(f"{found.batched_sentences} in batches", "sentences/s", "target pieces/s", "floor s", "floor / measured")]
+    many += [
+        (
+            search_name(row.beam),
+            rate(row.sentences_per_second),
+            rate(row.pieces_per_second),
+            f"{row.floor:,.2f}",
+            f"{row.share:.1%}",
+        )
+        for row in found.batched
+    ]
+    single = [
+        (f"{found.single_sentences} one by one", "median ms", "95th percentile ms", "floor ms", "floor / measured")
+    ]
+    single += [
+        (
+            search_name(row.beam),
+            f"{row.median * 1e3:,.2f}",
+            f"{row.percentile95 * 1e3:,.2f}",
+            f"{row.floor * 1e3:,.2f}",
+            f"{row.share:.1%}",
+        )
+        for row in found.single
+    ]
+    fresh = found.fresh
+    rows = [
+        ("loading", f"{found.load_seconds:,.3f} s; its floor, the file at memory bandwidth, {found.load_floor:,.3f} s"),
+        (
+            "cold start",
+            f"{fresh.cold_start_seconds:,.2f} s to the first translation; its floor, importing torch, "
+            f"{fresh.import_seconds:,.2f} s",
+        ),
+        ("weights of a step", f"{found.step_bytes / 1e6:,.1f} MB, read again at {found.reread / 1e9:,.1f} GB/s"),
+        (
+            "peak memory",
+            f"{fresh.memory_bytes / 1e6:,.0f} MB beyond importing torch; its floor, the weights, "
+            f"{found.memory_floor / 1e6:,.0f} MB",
+        ),
+    ]
+    return f"{title}\n{aligned(many)}\n\n{aligned(single)}\n\n{listed(rows)}"
+
+
+def search_name(beam: int) -> str:
+    """What a beam of this size is called."""
+    return "greedy" if beam == 1 else f"beam {beam}"
+
+
+def scale_table(found: Sequence[ScaleRow]) -> str:
+    """A line for each point."""
+    rows = [("task", "factor", "value", "pieces/s", "seconds", "floor s", "floor / measured", "growth", "÷ floor's")]
+    rows += [
+        (
+            row.task,
+            row.factor,
+            f"{row.value:,}",
+            f"{row.pieces_per_second:,.0f}",
+            f"{row.seconds:,.4f}",
+            f"{row.floor:,.4f}",
+            f"{row.floor / row.seconds:.1%}",
+            f"{row.growth:,.2f}",
+            f"{row.excess:,.2f}",
+        )
+        for row in found
+    ]
+    return f"scale: random ids and weights, end of sentence barred\n{aligned(rows)}"
+
+
+def ceiling_table(found: Sequence[CeilingRow]) -> str:
+    """A line for each size."""
+    rows = [("size", "parameters", "target pieces/s", "bare loop's", "of the bare loop", "of the product rate")]
+    rows += [
+        (
+            row.size,
+            f"{row.parameters:,}",
+            f"{row.pieces_per_second:,.0f}",
+            f"{row.bare_pieces_per_second:,.0f}",
+            f"{row.share_of_bare:.0%}",
+            f"{row.share_of_products:.1%}",
+        )
+        for row in found
+    ]
+    return f"ceiling: updates against a bare loop of fused LSTMs, output layer and cross entropy\n{aligned(rows)}"
+
+
+def against_table(found: Sequence[Round], medians: float) -> str:
+    """A line for each pair."""
+    rows = [("pair", "ours", "theirs", "times better")]
+    rows += [(f"{n}", f"{one.ours:,.6g}", f"{one.theirs:,.6g}", f"{one.ratio:,.2f}") for n, one in enumerate(found, 1)]
+    rows.append(("medians", "", "", f"{medians:,.2f}"))
+    return f"against\n{aligned(rows)}"
+
+
+def write_report(path: Path, sections: dict[str, Any]) -> None:
+    """All figures and settings as JSON, whole or not at all."""
+    with atomic_write(path) as temporary:
+        text = json.dumps({name: plain(section) for name, section in sections.items()}, indent=2, ensure_ascii=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def plain(section: Any) -> Any:
+    """Dataclasses as mappings, wherever they stand in lists."""
+    if isinstance(section, list):
+        return [plain(one) for one in section]
+    return asdict(section) if is_dataclass(section) and not isinstance(section, type) else section

@@ -1,0 +1,62 @@
+"""One training update, as the trainer makes it, with a name on each part for the profile.
+
+P target positions of a batch, V vocabulary.
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch.profiler import record_function
+
+from seq2seq.data.batch import Batch
+from seq2seq.device import Precision, autocast
+from seq2seq.model import Network
+from seq2seq.train import OptimizerConfig
+from seq2seq.train.loss import loss_sums
+
+SCOPE = "part: "
+"""What names of profiled parts begin with."""
+
+
+class Updater:
+    """Updates a network from an endless iterator of batches; nothing in it waits for the device."""
+
+    def __init__(
+        self,
+        network: Network,
+        batches: Iterator[Batch],
+        optimizer: OptimizerConfig,
+        *,
+        clip: float | None,
+        smoothing: float,
+        precision: Precision,
+        device: torch.device,
+    ) -> None:
+        self.network = network.to(device).train()
+        self.batches = batches
+        self.optimizer = optimizer.build(network.parameters())
+        self.clip = math.inf if clip is None else clip
+        self.smoothing = smoothing
+        self.precision = precision
+        self.device = device
+
+    def __call__(self) -> Batch:
+        """Take the next batch and update the weights; the batch comes back, to be counted."""
+        with record_function(f"{SCOPE}data"):
+            batch = next(self.batches)
+        self.optimizer.zero_grad(set_to_none=True)
+        source_BS, lengths_B, target_BT, positions_P, labels_P = batch
+        with autocast(self.precision, self.device):
+            logits_PV = self.network(source_BS, lengths_B, target_BT, positions_P)
+        with record_function(f"{SCOPE}loss"):
+            loss = loss_sums(logits_PV, labels_P, self.smoothing).objective / labels_P.numel()
+        loss.backward()  # type: ignore[no-untyped-call]
+        with record_function(f"{SCOPE}optimiser"):
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip)
+            self.optimizer.step()
+        return batch
+
+    def several(self, count: int) -> list[Batch]:
+        """``count`` updates; their batches."""
+        return [self() for _ in range(count)]

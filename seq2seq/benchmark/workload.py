@@ -1,0 +1,141 @@
+"""What is measured: a run's model and corpus, or the configured model with random weights on the configured corpus."""
+
+import contextlib
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from seq2seq.benchmark.config import BenchmarkConfig
+from seq2seq.data.batch import Batch, make_batch
+from seq2seq.data.order import BatchConfig, Order, Place
+from seq2seq.data.table import Table, encode_corpus
+from seq2seq.model import ModelConfig, Network
+from seq2seq.run import MODEL, load_run, open_run, read_section
+from seq2seq.text.corpus import Corpus, DataConfig, PairList, Split, names_corpus, read
+from seq2seq.text.tokenizer import EOS, Tokenizers, build_tokenizers, save_tokenizers
+from seq2seq.text.types import Pair
+from seq2seq.train import LossConfig
+from seq2seq.weights import save_weights
+
+BARRED = -1e4
+"""Bias of the end mark that no search chooses."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A model, its text, and how it is trained."""
+
+    name: str
+    folder: Path | None
+    """The run, where there is one."""
+    model: ModelConfig
+    network: Network
+    tokenizers: Tokenizers
+    table: Table
+    order: Order
+    smoothing: float
+    translated: str
+    """Where the sentences are from."""
+    sentences: list[str]
+    """What is translated."""
+
+    def batches(self, device: torch.device) -> Iterator[Batch]:
+        """The training batches without end, on the device."""
+        for rows, _ in self.order.stream(Place(0, 0)):
+            yield make_batch(*self.table.rows(rows)).to(device)
+
+
+def prepare(config: BenchmarkConfig) -> Workload:
+    """Read, encode and build what the settings name; the encoded corpus goes to ``output``/data.
+
+    Raises:
+        ConfigError, DataError, RunError: the run or the corpus cannot be used.
+    """
+    folder = None if config.run is None else Path(config.run).expanduser()
+    data, batch, smoothing = config.data, config.batch, config.loss.label_smoothing
+    if folder is not None:
+        loaded = load_run(folder)
+        data, batch = read_section(folder, "data", DataConfig), read_section(folder, "batch", BatchConfig)
+        smoothing = read_section(folder, "loss", LossConfig).label_smoothing
+        network, tokenizers = loaded.network, loaded.tokenizers
+    corpus = read(data, Split.train)
+    assert corpus is not None, "only a test split may be missing"
+    if folder is None:
+        tokenizers = build_tokenizers(config.tokenizer, widened(corpus, config.tokenizer.size))
+        torch.manual_seed(config.seed)
+        network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
+    table = encode_corpus(corpus, tokenizers, Path(config.output).expanduser() / "data/train.arrow", data.filters)
+    test = translated_corpus(config.data, data) or corpus
+    return Workload(
+        name=f"{folder or 'random weights'}, {corpus.name}",
+        folder=folder,
+        model=network.config,
+        network=network,
+        tokenizers=tokenizers,
+        table=table,
+        order=Order(table.source_lengths, table.target_lengths, batch, config.seed),
+        smoothing=smoothing,
+        translated=test.name,
+        sentences=sentences(test, max(config.measure.batched, config.measure.sentences)),
+    )
+
+
+def widened(corpus: Corpus, size: int) -> Corpus:
+    """The text that a vocabulary of ``size`` is learnt from.
+
+    The built-in corpus knows too few words for a vocabulary of real size, so as many are made up beside it: its own
+    text is cut as before, and the output layer has the size that was asked for.
+    """
+    if not isinstance(corpus, PairList):
+        return corpus
+    chance = random.Random(size)
+    words = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=8)) for _ in range(size)]
+    return PairList(f"{corpus.name} and {size:,} made-up words", [*corpus, *(Pair(word, word) for word in words)])
+
+
+def translated_corpus(asked: DataConfig, data: DataConfig) -> Corpus | None:
+    """The test set that is asked for, else the run's, else the validation set; None where there is neither."""
+    test = read(asked if names_corpus(asked, Split.test) else data, Split.test)
+    if test is None and names_corpus(data, Split.validation):
+        return read(data, Split.validation)
+    return test
+
+
+def sentences(corpus: Corpus, count: int) -> list[str]:
+    """The first ``count`` source sentences that are not blank."""
+    return list(islice((pair.source for pair in corpus if pair.source.strip()), count))
+
+
+def barred(network: Network) -> dict[str, torch.Tensor]:
+    """Weights with which no translation ends before its maximum length."""
+    weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    weights["output.bias"][EOS] = BARRED
+    return weights
+
+
+@contextlib.contextmanager
+def model_folder(workload: Workload, config: BenchmarkConfig) -> Iterator[Path]:
+    """A folder to load the model from: the run's own, else a temporary one in which the end of sentence is barred.
+
+    With random weights a translation ends anywhere; barred, each has exactly as many pieces as its source with its
+    end mark, and the arithmetic is known.
+    """
+    if workload.folder is not None:
+        yield workload.folder
+        return
+    with TemporaryDirectory() as name:
+        folder = Path(name) / "model"
+        same_length = replace(config.search, max_length_ratio=1, max_length_offset=0)
+        open_run(folder, replace(config, search=same_length))
+        save_tokenizers(workload.tokenizers, folder)
+        network = Network(
+            workload.model, workload.tokenizers.source.size, workload.tokenizers.target.size, workload.tokenizers.joint
+        )
+        network.load_state_dict(barred(workload.network))
+        save_weights(network, folder / MODEL)
+        yield folder

@@ -1,0 +1,83 @@
+"""A benchmark small enough for tests: tiny model, tiny corpus, few repetitions."""
+
+import itertools
+from pathlib import Path
+
+import torch
+
+from seq2seq.benchmark.config import BenchmarkConfig, CeilingConfig, MeasureConfig, ScaleConfig, Size
+from seq2seq.benchmark.machine import Machine
+from seq2seq.benchmark.update import Updater
+from seq2seq.data.batch import make_batch
+from seq2seq.data.order import BatchConfig
+from seq2seq.device import Precision
+from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, ModelConfig, Network, Tying
+from seq2seq.search import SearchConfig
+from seq2seq.text.builtin import BuiltinConfig
+from seq2seq.text.corpus import DataConfig
+from seq2seq.text.tokenizer import Algorithm, TokenizerConfig
+from seq2seq.train import Adam
+
+SLOW_MACHINE = Machine("cpu", "made up", 1, 1, "2", "3", {"float32": 1e9, "bfloat16": 2e9}, 1e9)
+"""Limits that a test can count with."""
+
+
+def small_benchmark(output: Path) -> BenchmarkConfig:
+    return BenchmarkConfig(
+        output=str(output),
+        device="cpu",
+        precision="float32",
+        data=DataConfig(builtin=BuiltinConfig(train_size=200, validation_size=5, test_size=10)),
+        tokenizer=TokenizerConfig(algorithm=Algorithm.bpe, size=400),
+        model=ModelConfig(
+            embedding_size=8,
+            encoder=EncoderConfig(size=6),
+            decoder=DecoderConfig(size=12),
+            attention=AttentionKind.general,
+            tying=Tying.none,
+        ),
+        batch=BatchConfig(tokens=200),
+        optimizer=Adam(),
+        search=SearchConfig(beam_size=2),
+        measure=MeasureConfig(
+            warmup=1, repetitions=2, updates=2, passes=1, batched=10, sentences=3, product=32, copy=1
+        ),
+        scale=ScaleConfig(
+            vocabulary=[300, 600],
+            width=[8, 16],
+            layers=[1, 2],
+            tokens=[50, 100],
+            beam=[1, 2],
+            batch=[1, 3],
+            length=[4, 8],
+            pieces=6,
+            sentences=2,
+            warmup=0,
+            repetitions=1,
+        ),
+        ceiling=CeilingConfig(sizes=[Size.matched], tokens=60, pieces=6),
+    )
+
+
+TINY = ModelConfig(
+    embedding_size=6,
+    encoder=EncoderConfig(size=4),
+    decoder=DecoderConfig(size=8),
+    attention=AttentionKind.general,
+    dropout=0.0,
+)
+BATCH = make_batch([[4, 5, 6], [7]], [[8, 9], [4, 5, 6]])
+
+
+def tiny_updater(clip: float | None = 5.0) -> Updater:
+    torch.manual_seed(1)
+    network = Network(TINY, 12, 12, joint=True)
+    return Updater(
+        network,
+        itertools.repeat(BATCH),
+        Adam(learning_rate=0.01),
+        clip=clip,
+        smoothing=0.0,
+        precision=Precision.float32,
+        device=torch.device("cpu"),
+    )

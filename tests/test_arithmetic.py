@@ -1,0 +1,138 @@
+"""Counted arithmetic against PyTorch's own counter of products, and counted weights against the network's."""
+
+import pytest
+import torch
+from networks import SAMPLES, VOCABULARY, random_network
+from torch.utils.flop_counter import FlopCounterMode
+
+from seq2seq.benchmark.arithmetic import (
+    Counts,
+    Work,
+    counted,
+    forward_operations,
+    lstm,
+    step_weights,
+    training_work,
+    translation_work,
+    weights,
+)
+from seq2seq.data.batch import make_batch
+from seq2seq.model import (
+    AttentionKind,
+    DecoderConfig,
+    Direction,
+    EncoderConfig,
+    ModelConfig,
+    Network,
+    Tying,
+)
+
+S, T, B = 5, 4, 3
+"""Pieces with end marks; all sentences alike, so that nothing is padded."""
+
+MATCHED = ModelConfig(attention=AttentionKind.general, tying=Tying.none)
+
+
+def batch_of(sentences: int = B, source: int = S, target: int = T):
+    return make_batch([[4] * (source - 1)] * sentences, [[5] * (target - 1)] * sentences)
+
+
+def measured(network: Network, *, backward: bool) -> int:
+    """Operations that PyTorch counts; in float64 its LSTM is made of products that it counts."""
+    batch = batch_of()
+    with FlopCounterMode(display=False) as counter:
+        logits = network(batch.source_BS, batch.source_lengths_B, batch.target_BT, batch.positions_P)
+        if backward:
+            logits.sum().backward()
+    return counter.get_total_flops()
+
+
+def flag_operations(config: ModelConfig) -> int:
+    """The flag of padding, one more input of every encoder LSTM, is not the model's arithmetic."""
+    directions = 2 if config.encoder.direction is Direction.bidirectional else 1
+    return B * S * directions * config.encoder.layers * 8 * config.encoder.size
+
+
+@pytest.mark.parametrize("config", SAMPLES)
+def test_forward_operations_are_those_that_pytorch_counts(config):
+    counts = counted(batch_of())
+    one = forward_operations(config, VOCABULARY)
+    ours = one.encoder * counts.source + one.bridge * B + one.decoder * counts.target
+    ours += one.keys * counts.source + one.queries * counts.target + one.scores * counts.pairs
+    ours += one.output * counts.target
+    found = measured(random_network(config, 1), backward=False)
+    assert found - flag_operations(config) <= ours <= found
+
+
+@pytest.mark.parametrize("config", SAMPLES)
+def test_an_update_is_three_forward_passes_but_for_what_needs_no_gradient(config):
+    work = training_work(config, VOCABULARY, VOCABULARY, counted(batch_of()), 4)
+    ours = sum(part.operations for part in work.values())
+    found = measured(random_network(config, 1), backward=True)
+    # PyTorch leaves out the gradient of the encoder's zero state, and adds the flag's.
+    assert found - 3 * flag_operations(config) <= ours <= 1.25 * found
+
+
+@pytest.mark.parametrize("config", SAMPLES)
+def test_weights_are_all_the_networks_matrices(config):
+    network = random_network(config, 1)
+    matrices = sum(parameter.numel() for parameter in network.parameters() if parameter.dim() == 2)
+    assert sum(weights(config, VOCABULARY, VOCABULARY).values()) == matrices
+
+
+def test_a_step_of_an_lstm_by_hand():
+    # Four gates of 3 units from 2 inputs and 3 states: 4 · 3 · 5 multiply-adds.
+    assert lstm(2, 3) == 120
+
+
+def test_the_matched_model_by_hand():
+    one = forward_operations(MATCHED, 8000)
+    assert one.encoder == 2 * 8 * 256 * (256 + 256)
+    assert one.decoder == 8 * 512 * (256 + 512)
+    assert one.keys == 2 * 512 * 512
+    assert one.output == 2 * 1024 * 512 + 2 * 512 * 8000
+
+
+def test_padding_counts_nothing():
+    batch = make_batch([[4] * 9, [4]], [[5], [5] * 6])
+    assert counted(batch) == Counts(sentences=2, source=10 + 2, target=2 + 7, pairs=10 * 2 + 2 * 7)
+
+
+def test_bytes_of_an_update():
+    counts = Counts(sentences=2, source=10, target=8, pairs=40)
+    work = training_work(MATCHED, 100, 100, counts, 2)
+    assert work["loss"] == Work(0, 2 * 2 * 8 * 100)
+    assert work["embedding"].bytes == 2 * 4 * 18 * 256
+    assert work["optimiser"].bytes == 8 * 4 * sum(weights(MATCHED, 100, 100).values())
+    assert work["decoder"].bytes == 3 * 4 * 4 * 512 * (256 + 512)
+
+
+def test_a_search_step_counts_rows_and_reads_weights_once_for_all():
+    alone = translation_work(MATCHED, 8000, [(10, 10)], beam=1, weight_bytes=4)
+    twice = translation_work(MATCHED, 8000, [(10, 10), (10, 10)], beam=1, weight_bytes=4)
+    assert twice.operations == 2 * alone.operations
+    assert twice.bytes == alone.bytes
+    half = translation_work(MATCHED, 8000, [(10, 10)], beam=1, weight_bytes=2)
+    assert half.bytes == alone.bytes / 2
+
+
+def test_a_beam_has_one_row_in_the_first_step():
+    one = forward_operations(MATCHED, 8000)
+    single = translation_work(MATCHED, 8000, [(10, 1)], beam=5, weight_bytes=4)
+    assert single == translation_work(MATCHED, 8000, [(10, 1)], beam=1, weight_bytes=4)
+    longer = translation_work(MATCHED, 8000, [(10, 2)], beam=5, weight_bytes=4)
+    row = one.decoder + one.queries + 10 * one.scores + one.output
+    assert longer.operations - single.operations == 5 * row
+    assert longer.bytes - single.bytes == 4 * step_weights(MATCHED, 8000)
+
+
+def test_work_adds_up():
+    assert Work(1, 2) + Work(3, 4) == Work(4, 6)
+
+
+def test_deeper_and_wider_is_more():
+    small = forward_operations(ModelConfig(), 100)
+    deep = forward_operations(ModelConfig(encoder=EncoderConfig(layers=2), decoder=DecoderConfig(layers=2)), 100)
+    assert deep.encoder > small.encoder
+    assert deep.decoder > small.decoder
+    assert torch.tensor(deep).isfinite().all()

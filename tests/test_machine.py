@@ -1,0 +1,46 @@
+"""The machine's limits, and the floors made of them."""
+
+import pytest
+import torch
+
+from seq2seq.benchmark.arithmetic import Work
+from seq2seq.benchmark.config import MeasureConfig
+from seq2seq.benchmark.machine import Machine, measure_machine, reread_rate, resolved
+
+CPU = torch.device("cpu")
+SMALL = MeasureConfig(product=64, copy=1, repetitions=2, warmup=1)
+MACHINE = Machine("cpu", "test", 1, 1, "2", "3", {"float32": 100.0, "bfloat16": 400.0}, 10.0)
+
+
+def test_a_floor_is_the_longer_of_arithmetic_and_memory():
+    assert MACHINE.floor(Work(operations=1000, bytes=10), "float32") == 10
+    assert MACHINE.floor(Work(operations=1000, bytes=10), "bfloat16") == 2.5
+    assert MACHINE.floor(Work(operations=0, bytes=500), "float32") == 50
+
+
+def test_a_cache_lowers_the_floor_of_bytes_and_never_raises_it():
+    assert MACHINE.floor(Work(bytes=500), "float32", 50.0) == 10
+    assert MACHINE.floor(Work(bytes=500), "float32", 1.0) == 50
+
+
+def test_an_unmeasured_precision_has_the_fastest_known_rate():
+    assert MACHINE.rate("int8") == 400
+
+
+def test_a_real_machine_has_positive_limits():
+    machine = measure_machine(CPU, SMALL)
+    assert {"float32", "bfloat16"} <= set(machine.operations)
+    assert all(rate > 0 for rate in machine.operations.values())
+    assert machine.bandwidth > 0
+    assert machine.threads == torch.get_num_threads()
+    assert machine.name
+    assert reread_rate(CPU, 100_000, SMALL) > 0
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+def test_a_named_precision_is_what_it_is(precision):
+    assert resolved(precision, CPU) == precision
+
+
+def test_auto_is_one_that_this_machine_has():
+    assert resolved("auto", CPU) in ("float32", "bfloat16")

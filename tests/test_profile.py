@@ -1,0 +1,79 @@
+"""The profile: every operation in the right part, forward and backward, and all of them adding up."""
+
+import pytest
+import torch
+from benchmarks import tiny_updater
+from torch import nn
+from torch.autograd.profiler_util import FunctionEvent, Kernel
+
+from seq2seq.benchmark.profile import BACKWARD, MODULES, PARTS, attributed, profiled, scopes
+from seq2seq.benchmark.update import SCOPE
+
+
+def event(name: str, start: float, end: float, parent: FunctionEvent | None = None, number: int = -1) -> FunctionEvent:
+    made = FunctionEvent(0, name, 1, start, end, sequence_nr=number)
+    if parent is not None:
+        made.cpu_parent = parent
+        parent.append_cpu_child(made)
+    return made
+
+
+def test_backward_work_belongs_to_the_scope_of_its_forward_operation():
+    encoder = event(f"{SCOPE}encoder", 0, 100)
+    look = event("aten::empty", 5, 10, encoder, number=7)  # makes no node: the next operation sees the same number
+    output = event(f"{SCOPE}output layer", 100, 200)
+    product = event("aten::addmm", 100, 150, output, number=7)
+    node = event(f"{BACKWARD}: AddmmBackward0", 300, 400, number=7)
+    inner = event("aten::mm", 310, 390, node, number=7)
+    nobody = event(f"{BACKWARD}: AccumulateGrad", 400, 410, number=99)
+    found = attributed([encoder, look, output, product, node, inner, nobody], cuda=False)
+    assert found == {
+        "encoder": pytest.approx(100e-6),
+        "output layer": pytest.approx(200e-6),
+        "other": pytest.approx(10e-6),
+    }
+
+
+def test_the_innermost_scope_counts():
+    decoder = event(f"{SCOPE}decoder", 0, 100)
+    attention = event(f"{SCOPE}attention", 20, 50, decoder)
+    event("aten::bmm", 25, 45, attention)
+    found = attributed([decoder, attention, *attention.cpu_children], cuda=False)
+    assert found == {"decoder": pytest.approx(70e-6), "attention": pytest.approx(30e-6)}
+
+
+def test_on_a_gpu_the_kernels_count_and_the_range_of_a_scope_does_not():
+    scope = event(f"{SCOPE}encoder", 0, 100)
+    scope.kernels.append(Kernel(f"{SCOPE}encoder", 0, 500))
+    product = event("aten::mm", 10, 20, scope)
+    product.kernels.append(Kernel("gemm", 0, 40))
+    assert attributed([scope, product], cuda=True) == {"encoder": pytest.approx(40e-6)}
+
+
+def test_a_real_update_adds_up_and_every_part_is_met():
+    update = tiny_updater()
+    before = {name: len(module._forward_hooks) for name, module in update.network.named_modules()}
+    found = profiled(update, update.network, torch.device("cpu"), 2)
+    assert list(found) == list(PARTS)
+    assert all(found[part] > 0 for part in PARTS)
+    # Little is left over, in the backward pass too: it has found its scopes.
+    assert found["other"] < 0.5 * sum(found.values())
+    assert before == {name: len(module._forward_hooks) for name, module in update.network.named_modules()}
+
+
+def test_every_named_module_exists():
+    assert set(MODULES) <= dict(tiny_updater().network.named_modules(remove_duplicate=False)).keys()
+
+
+def test_a_shared_embedding_is_hooked_once():
+    class Shared(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.target_embedding = nn.Embedding(3, 2)
+            self.source_embedding = self.target_embedding
+
+    network = Shared()
+    with scopes(network):
+        assert len(network.target_embedding._forward_hooks) == 1
+    assert not network.target_embedding._forward_hooks
+    assert not network.target_embedding._forward_pre_hooks

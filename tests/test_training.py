@@ -1,0 +1,47 @@
+"""Training is measured over real pieces, and its floor follows from the machine."""
+
+import pytest
+from benchmarks import SLOW_MACHINE, small_benchmark
+
+from seq2seq.benchmark.arithmetic import Counts, Work, training_work
+from seq2seq.benchmark.training import mean_work, measure_training, profile_rows, training_precision
+from seq2seq.benchmark.workload import prepare
+from seq2seq.device import Precision
+
+
+@pytest.fixture
+def workload(tmp_path):
+    return prepare(small_benchmark(tmp_path))
+
+
+def test_an_update_is_measured(tmp_path, workload):
+    found = measure_training(small_benchmark(tmp_path), workload, SLOW_MACHINE)
+    assert found.precision == "float32"
+    assert found.parameters == sum(parameter.numel() for parameter in workload.network.parameters())
+    assert 0 < found.pieces_per_update <= 200
+    assert found.pieces_per_second.least <= found.pieces_per_second.median <= found.pieces_per_second.most
+    assert found.arithmetic_seconds == found.operations / 1e9
+    assert found.peak_bytes > 1e6
+    assert found.share_of_floor > 0
+    assert sum(row.share for row in found.profile) == pytest.approx(1)
+
+
+def test_a_mean_update_is_the_mean_of_updates(workload):
+    batches = [Counts(2, 10, 8, 40), Counts(4, 20, 16, 80)]
+    found = mean_work(workload, batches, "bfloat16")
+    each = [training_work(workload.model, 400, 400, batch, 2) for batch in batches]
+    for part, work in found.items():
+        assert work.operations == pytest.approx(sum(one[part].operations for one in each) / 2)
+        assert work.bytes == pytest.approx(sum(one[part].bytes for one in each) / 2)
+
+
+def test_each_part_has_its_own_floor():
+    rows = profile_rows({"encoder": 3.0, "other": 1.0}, {"encoder": Work(1e9, 0)}, SLOW_MACHINE, "float32")
+    assert [(row.part, row.share, row.floor) for row in rows] == [("encoder", 0.75, 1.0), ("other", 0.25, 0.0)]
+
+
+@pytest.mark.parametrize(("asked", "used"), [("float32", "float32"), ("bfloat16", "bfloat16"), ("int8", "auto")])
+def test_a_precision_that_only_translates_leaves_training_alone(tmp_path, asked, used):
+    config = small_benchmark(tmp_path)
+    config.precision = asked
+    assert training_precision(config) == Precision(used)
