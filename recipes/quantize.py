@@ -19,9 +19,10 @@ def main(config: QuantizeConfig) -> None:
     run = Path(config.run).expanduser()
     output = Path(config.output or f"{config.run.rstrip('/')}-int8").expanduser()
     loaded = load_run(run)
-    if output.exists():
-        raise RunError(f"{output} exists already: choose another folder with output=PATH, or delete it")
-    output.mkdir(parents=True)
+    try:
+        output.mkdir(parents=True)
+    except OSError as error:
+        raise RunError(f"{output} cannot be made ({error.strerror}): choose another folder with output=PATH") from None
     for path in [run / CONFIG, *run.glob("tokenizer*.model"), *run.glob(SHORTLIST)]:
         shutil.copy(path, output)
     save_quantized(loaded.network, output / MODEL)  # the weights last: without them the folder is no model

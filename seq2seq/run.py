@@ -6,20 +6,18 @@ The first three are a model: copy them and they translate elsewhere. Opening one
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seq2seq.atomic import atomic_write, temporary_path
-from seq2seq.data.table import Table
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.model import ModelConfig, Network
 from seq2seq.search import SearchConfig
 from seq2seq.settings import validate, walk
 from seq2seq.shortlist import Shortlist, ShortlistConfig
-from seq2seq.text.corpus import Corpus
 from seq2seq.text.tokenizer import (
     EOS,
     UNK,
@@ -30,6 +28,10 @@ from seq2seq.text.tokenizer import (
     save_tokenizers,
 )
 from seq2seq.weights import dequantized, is_quantized, load_weights, set_weights
+
+if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
+    from seq2seq.data.table import Table
+    from seq2seq.text.corpus import Corpus
 
 CONFIG = "config.yaml"
 MODEL = "model.safetensors"
@@ -146,7 +148,7 @@ def _unusable(folder: Path, name: str, error: Exception) -> RunError:
     return RunError(f"{folder / CONFIG}: section {name} is not usable ({reason}): restore it or train anew")
 
 
-def prepare_tokenizers(folder: Path, config: TokenizerConfig, corpus: Corpus) -> Tokenizers:
+def prepare_tokenizers(folder: Path, config: TokenizerConfig, corpus: "Corpus") -> Tokenizers:
     """The run's tokenizers: those already in its folder, else trained on ``corpus`` (or loaded) and kept there."""
     if not any((folder / f"tokenizer{side}.model").exists() for side in ("", ".source")):
         with TemporaryDirectory(dir=folder) as made:
@@ -176,7 +178,7 @@ def load_run(folder: Path) -> LoadedRun:
     return LoadedRun(network.eval(), tokenizers, search, is_quantized(weights))
 
 
-def learn_shortlist(folder: Path, config: ShortlistConfig, table: Table, tokenizers: Tokenizers, seed: int) -> None:
+def learn_shortlist(folder: Path, config: ShortlistConfig, table: "Table", tokenizers: Tokenizers, seed: int) -> None:
     """Learn the run's short-list from its training pairs and keep it in the folder."""
     source, target = tokenizers
     shortlist = Shortlist.learn(table, source.size, target.size, config, seed, eos=EOS, unk=UNK)

@@ -10,7 +10,7 @@ C couples of a source and a target piece that occur together.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -19,10 +19,12 @@ from torch import Tensor
 
 from seq2seq.alignment import Lexicon, Numbers, make_bitext, model1
 from seq2seq.atomic import atomic_write
-from seq2seq.data.table import Table
 from seq2seq.errors import RunError
 from seq2seq.settings import setting
 from seq2seq.weights import load_weights
+
+if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
+    from seq2seq.data.table import Table
 
 ITERATIONS = 5  # on Multi30k three cover unseen translations as well, two do worse
 
@@ -61,7 +63,15 @@ class Shortlist:
 
     @classmethod
     def learn(
-        cls, table: Table, source_size: int, target_size: int, config: ShortlistConfig, seed: int, *, eos: int, unk: int
+        cls,
+        table: "Table",
+        source_size: int,
+        target_size: int,
+        config: ShortlistConfig,
+        seed: int,
+        *,
+        eos: int,
+        unk: int,
     ) -> "Shortlist":
         """Learn the lists from a corpus; the same ones for the same table, config and seed.
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from seq2seq.data.batch import source_tensors, target_input
-from seq2seq.device import choose_device
+from seq2seq.device import choose_device, has_bfloat16
 from seq2seq.errors import ConfigError
 from seq2seq.model import InferencePrecision, Network, NetworkStepper, PreparedDecoder, has_int8
 from seq2seq.run import load_run, load_shortlist
@@ -22,7 +22,7 @@ from seq2seq.text.tokenizer import BOS, EOS, Tokenizers
 CHUNK = 2048
 """Sentences of a stream that are sorted by length together."""
 
-BATCH_PIECES = 2048
+BATCH_PIECES = 1536
 """Most source pieces of a batch, padding included, and so a bound on memory."""
 
 
@@ -66,7 +66,8 @@ class Translator:
         self.network = network.to(self.device)
         self.tokenizers = tokenizers
         self.search = search
-        self.decoder = PreparedDecoder(self.network, precision)
+        reduced = precision is not InferencePrecision.float32 and has_bfloat16(self.device)
+        self.decoder = PreparedDecoder(self.network, precision, torch.bfloat16 if reduced else torch.float32)
         self.shortlist = None if shortlist is None else shortlist.to(self.device)
 
     @classmethod

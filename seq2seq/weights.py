@@ -53,6 +53,9 @@ def dequantized(weights: Weights, origin: Path) -> Weights:
         if codes is None or codes.dim() != 2 or codes.dtype != torch.int8 or scales.shape != codes.shape[:1]:
             raise RunError(f"{origin} is damaged ({name} fits no matrix): copy it again or quantise anew")
         plain[name.removesuffix(SCALES)] = Quantized(codes, scales.float()).dequantize()
+    for name, tensor in plain.items():
+        if not tensor.is_floating_point():
+            raise RunError(f"{origin} is damaged ({name} has no scales): copy it again or quantise anew")
     return plain
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from seq2seq.config import EvaluateConfig, TrainConfig, TranslateConfig, command, help_node
+from seq2seq.config import EvaluateConfig, QuantizeConfig, TrainConfig, TranslateConfig, command, help_node
 from seq2seq.errors import ConfigError
 from seq2seq.model import ModelConfig, Network, Tying
 from seq2seq.settings import walk
@@ -61,7 +61,7 @@ def test_a_folder_of_own_configs_joins_the_others(recipe, tmp_path):
     assert "attention: general" in outcome.out
 
 
-@pytest.mark.parametrize("schema", [TrainConfig, EvaluateConfig, TranslateConfig])
+@pytest.mark.parametrize("schema", [TrainConfig, EvaluateConfig, TranslateConfig, QuantizeConfig])
 def test_every_setting_says_what_it_means(schema):
     for path, item, _ in walk(schema()):
         assert item.metadata.get("help"), f"{path} has no help"
@@ -117,3 +117,22 @@ def test_config_and_network_say_the_same_of_a_vocabulary_that_is_not_shared():
             call()
         messages.append(str(raised.value))
     assert messages[0] == messages[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "override", "words"),
+    [
+        ("translate", "precision=int4", ["precision", "int4", "float32, bfloat16, int8"]),
+        ("evaluate", "precision=half", ["precision", "half", "float32, bfloat16, int8"]),
+        ("translate", "shortlist=some", ["shortlist", "some"]),
+        ("quantize", "outptu=x", ["outptu", "did you mean output?"]),
+        ("train", "shortlist.translations=0", ["shortlist.translations must be at least 1, got 0"]),
+    ],
+)
+def test_a_mistake_in_how_to_translate_is_one_line(recipe, name, override, words):
+    outcome = recipe(name, override)
+    assert outcome.code == 1
+    assert outcome.err.startswith("error: ")
+    assert outcome.err.count("\n") == 1, outcome.err
+    for word in words:
+        assert word in outcome.err

@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from seq2seq.device import Precision, autocast, choose_device, choose_precision, has_bfloat16
+from seq2seq.device import Precision, autocast, choose_device, choose_precision, has_bfloat16, keep_freed_memory
 from seq2seq.errors import ConfigError
 
 CPU = torch.device("cpu")
@@ -68,3 +68,11 @@ def test_precision_by_name():
 def test_kernels_kept_for_shapes_gone_by_are_few():
     for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
         assert int(os.environ[name]) < 1024
+
+
+def test_keeping_freed_memory_may_be_asked_for_again_and_on_any_system(monkeypatch):
+    keep_freed_memory()
+    keep_freed_memory()
+    assert torch.ones(3_000_000).sum() == 3_000_000
+    monkeypatch.setattr("seq2seq.device.ctypes.CDLL", lambda name: object())  # a C library without mallopt
+    keep_freed_memory()

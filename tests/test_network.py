@@ -13,9 +13,11 @@ from seq2seq.model import (
     DecoderConfig,
     Direction,
     EncoderConfig,
+    InferencePrecision,
     ModelConfig,
     Network,
     NetworkStepper,
+    PreparedDecoder,
     Tying,
 )
 from seq2seq.search import Hypothesis, SearchConfig, search
@@ -55,7 +57,8 @@ def test_logits_do_not_depend_on_the_batch(config, seed, lengths, padding, more,
 def translations(
     network: Network, sources: list[list[int]], config: SearchConfig, more: int = 0
 ) -> list[list[Hypothesis]]:
-    return search(NetworkStepper(network, *padded(sources, more=more), BOS, EOS), config)
+    decoder = PreparedDecoder(network, InferencePrecision.float32)
+    return search(NetworkStepper(network, decoder, *padded(sources, more=more), BOS, EOS), config)
 
 
 def assert_same(found: list[Hypothesis], wanted: list[Hypothesis]) -> None:

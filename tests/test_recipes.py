@@ -11,11 +11,14 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import TINY
 
 from seq2seq import Translator
+from seq2seq.model import has_int8
 
 ROOT = Path(__file__).parents[1]
+INT8 = "int8" if has_int8(torch.device("cpu")) else "auto"
 SOURCES = ["We work.", "Where is my key?", "She sleeps.", "The man works."] * 5
 TARGETS = ["Wir arbeiten.", "Wo ist mein Schlüssel?", "Sie schläft.", "Der Mann arbeitet."] * 5
 
@@ -34,7 +37,14 @@ def own_files(tmp_path: Path) -> list[str]:
 
 
 def test_a_run_leaves_what_others_rely_on(tiny_run):
-    for name in ("config.yaml", "tokenizer.model", "model.safetensors", "metrics.jsonl", "learning_curve.png"):
+    for name in (
+        "config.yaml",
+        "tokenizer.model",
+        "model.safetensors",
+        "metrics.jsonl",
+        "learning_curve.png",
+        "shortlist.safetensors",
+    ):
         assert (tiny_run / name).stat().st_size > 0
     scores = json.loads((tiny_run / "scores.json").read_text())["test"]
     for search in ("greedy", "beam"):
@@ -205,6 +215,76 @@ def test_a_terminated_training_saves_leaves_with_one_line_and_goes_on(tmp_path):
     for run in (stopped, alone):
         subprocess.run([*command, f"run={run}"], check=True, capture_output=True, env=environment, cwd=ROOT)
     assert (stopped / "model.safetensors").read_bytes() == (alone / "model.safetensors").read_bytes()
+
+
+def test_quantize_makes_a_model_a_quarter_of_the_size(recipe, tiny_run, tmp_path, monkeypatch):
+    output = tmp_path / "new" / "int8"
+    before = {path: path.stat().st_mtime_ns for path in tiny_run.iterdir()}
+    outcome = recipe("quantize", f"run={tiny_run}", f"output={output}")
+    assert outcome.code == 0, outcome.err
+    assert f"evaluate.py run={output}" in outcome.out
+    names = ["config.yaml", "model.safetensors", "shortlist.safetensors", "tokenizer.model"]
+    assert sorted(path.name for path in output.iterdir()) == names
+    assert {path: path.stat().st_mtime_ns for path in tiny_run.iterdir()} == before
+    weights = "model.safetensors"
+    assert (output / weights).stat().st_size < 0.4 * (
+        tiny_run / weights
+    ).stat().st_size  # headers count in one so small
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode())))
+    outcome = recipe("translate", f"run={output}", "beam_size=1", "shortlist=true")
+    assert outcome.code == 0, outcome.err
+    translator = Translator.load(output, shortlist=True)
+    assert outcome.out.split("\n")[0] == str(translator.translate("We work.", beam_size=1))
+    assert recipe("evaluate", f"run={output}", "beam_size=1").code == 0
+    assert (output / "scores.json").exists()
+
+
+def test_quantize_by_default_writes_beside_the_run_and_never_over_anything(recipe, tiny_run, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in ("config.yaml", "tokenizer.model", "model.safetensors"):
+        (run / name).write_bytes((tiny_run / name).read_bytes())
+    assert recipe("quantize", f"run={run}/").code == 0
+    made = tmp_path / "run-int8"
+    assert sorted(path.name for path in made.iterdir()) == ["config.yaml", "model.safetensors", "tokenizer.model"]
+    before = (made / "model.safetensors").read_bytes()
+    for output in (made, run, run / "config.yaml" / "below"):
+        outcome = recipe("quantize", f"run={run}", f"output={output}")
+        assert outcome.code == 1
+        assert outcome.err.count("\n") == 1
+        assert f"{output} cannot be made" in outcome.err
+        assert "output=PATH" in outcome.err
+    assert (made / "model.safetensors").read_bytes() == before
+    # What is quantised already may be quantised again: nothing changes.
+    assert recipe("quantize", f"run={made}", f"output={tmp_path / 'again'}").code == 0
+    assert (tmp_path / "again" / "model.safetensors").read_bytes() == before
+
+
+def test_quantize_without_a_run_is_one_line_and_leaves_nothing(recipe, tmp_path):
+    outcome = recipe("quantize", f"run={tmp_path / 'nowhere'}")
+    assert outcome.code == 1
+    assert outcome.err.count("\n") == 1
+    assert "run=PATH" in outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_translate_and_evaluate_in_8_bits_with_a_shortlist(recipe, tiny_run, tmp_path, own_files):
+    run = tmp_path / "copy"
+    run.mkdir()
+    for name in ("config.yaml", "tokenizer.model", "model.safetensors", "shortlist.safetensors"):
+        (run / name).write_bytes((tiny_run / name).read_bytes())
+    asked = [f"run={run}", f"precision={INT8}", "shortlist=true", "device=cpu"]
+    outcome = recipe("evaluate", *asked, "beam_size=2", *own_files[4:])
+    assert outcome.code == 0, outcome.err
+    translated = tmp_path / "out.de"
+    outcome = recipe("translate", *asked, "beam_size=2", f"input={tmp_path / 'test.en'}", f"output={translated}")
+    assert outcome.code == 0, outcome.err
+    assert translated.read_text(encoding="utf-8") == (run / "hypotheses.test.beam.txt").read_text(encoding="utf-8")
+    (run / "shortlist.safetensors").unlink()
+    outcome = recipe("translate", *asked, f"input={tmp_path / 'test.en'}")
+    assert outcome.code == 1
+    assert "shortlist.safetensors is missing" in outcome.err
+    assert outcome.err.count("\n") == 1
 
 
 SMALL = [

@@ -8,15 +8,26 @@ import torch
 import yaml
 
 from seq2seq.config import TrainConfig
+from seq2seq.data.table import encode_corpus
 from seq2seq.errors import DataError, RunError
 from seq2seq.model import ModelConfig, Network
-from seq2seq.run import LoadedRun, load_run, open_run, prepare_tokenizers, read_config, read_section
+from seq2seq.run import (
+    LoadedRun,
+    learn_shortlist,
+    load_run,
+    load_shortlist,
+    open_run,
+    prepare_tokenizers,
+    read_config,
+    read_section,
+)
 from seq2seq.search import SearchConfig
+from seq2seq.shortlist import ShortlistConfig
 from seq2seq.text.corpus import PairList
 from seq2seq.text.tokenizer import TokenizerConfig, Tokenizers
 from seq2seq.text.types import Pair
 from seq2seq.train import SGD, Adam, AdamW, Constant, Cosine, InverseSquareRoot
-from seq2seq.weights import save_weights
+from seq2seq.weights import save_quantized, save_weights
 
 CORPUS = PairList("pairs", [Pair("the dog sees a cat", "der Hund sieht eine Katze")] * 4)
 
@@ -160,6 +171,7 @@ def test_schedules_with_the_same_fields_are_told_apart(tmp_path):
         ("training.patience", 3),
         ("training.device", "cpu"),
         ("search.beam_size", 3),
+        ("shortlist.frequent", 3),
     ],
 )
 def test_some_settings_may_change_and_the_folder_keeps_them_as_they_are_now(tmp_path, path, value):
@@ -264,6 +276,7 @@ def test_a_run_comes_back_as_it_was(trained):
     assert not run.network.training
     assert torch.equal(logits(run.network), logits(network))
     assert run.search.beam_size == 7
+    assert not run.quantized
     assert run.tokenizers.source.decode(run.tokenizers.source.encode("the dog sees")) == "the dog sees"
 
 
@@ -334,3 +347,42 @@ def test_a_corpus_that_cannot_be_learnt_from_leaves_no_half_a_tokenizer(tmp_path
     with pytest.raises(DataError):
         prepare_tokenizers(tmp_path, TokenizerConfig(size=290), PairList("blank", [Pair(" ", " ")]))
     assert list(tmp_path.iterdir()) == []
+
+
+# In 8 bits, and the short-list
+
+
+def test_a_run_in_8_bits_comes_back_nearly_as_it_was(trained, folder):
+    save_quantized(trained[1], folder / "model.safetensors")
+    run = load_run(folder)
+    assert run.quantized
+    assert {parameter.dtype for parameter in run.network.parameters()} == {torch.float32}
+    found, wanted = logits(run.network), logits(trained[1])
+    assert not torch.equal(found, wanted)
+    assert (found - wanted).abs().max() < 0.02 * (wanted.max() - wanted.min())
+
+
+def test_a_run_in_8_bits_cut_short_is_refused(trained, folder):
+    save_quantized(trained[1], folder / "model.safetensors")
+    whole = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    assert str(folder / "model.safetensors") in one_line(lambda: load_run(folder))
+
+
+def test_a_shortlist_is_learnt_and_kept(folder):
+    tokenizers = load_run(folder).tokenizers
+    table = encode_corpus(CORPUS, tokenizers, folder / "train.arrow", None)
+    learn_shortlist(folder, ShortlistConfig(), table, tokenizers, seed=1)
+    shortlist = load_shortlist(folder, tokenizers)
+    assert shortlist.target_size == tokenizers.target.size
+    source = torch.tensor([tokenizers.source.encode("the dog sees a cat")])
+    listed = set(shortlist.choose(source, torch.tensor([source.size(1)])).pieces_U.tolist())
+    assert {*tokenizers.target.encode("der Hund sieht eine Katze")} <= listed
+    assert len(listed) < tokenizers.target.size / 2
+
+
+def test_a_shortlist_that_is_missing_or_damaged_is_refused(folder):
+    tokenizers, path = load_run(folder).tokenizers, folder / "shortlist.safetensors"
+    assert f"{path} is missing" in one_line(lambda: load_shortlist(folder, tokenizers))
+    path.write_bytes(b"damaged")
+    assert str(path) in one_line(lambda: load_shortlist(folder, tokenizers))

@@ -1,5 +1,6 @@
 """A network as search sees it: stepping is the teacher-forced pass, row by row."""
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -100,3 +101,44 @@ def test_memory_is_held_once_a_sentence():
     assert kept.attended is not None
     for one, other in zip(kept.attended, state.memory.attended, strict=True):
         assert torch.equal(one, other[1:])
+
+
+PIECES = st.sets(st.sampled_from([0, 3, 4, 5, 6, 7])).map(lambda pieces: sorted({EOS, *pieces}))
+
+
+@settings(deadline=None, max_examples=40)
+@given(model_configs(), st.integers(0, 10_000), PIECES, st.data())
+@torch.no_grad()
+def test_a_shortlist_shares_the_probability_among_what_it_allows(config, seed, listed, data):
+    """At every step, for every sentence by its own list, and after rows and sentences have been selected too."""
+    beam_size, sources = 2, random_sentences(seed, [2, 4, 3])
+    barred_BU = torch.tensor([[data.draw(st.booleans()) and piece != EOS for piece in listed] for _ in sources])
+    full = stepper_of(config, seed, sources)
+    short = NetworkStepper(full.network, full.decoder, *padded(sources), BOS, EOS, (torch.tensor(listed), barred_BU))
+    pieces = [BOS, *listed]
+    assert short.ids([*range(len(pieces))]) == pieces
+    assert (pieces[short.bos], pieces[short.eos]) == (BOS, EOS)
+    stay = data.draw(st.lists(st.integers(0, 2), min_size=1, unique=True).map(sorted))
+    state, short_state = full.start(beam_size), short.start(beam_size)
+    places = torch.full((6,), short.bos)
+    for position in range(4):
+        wanted_NV, state = full.step(torch.tensor(short.ids(places.tolist())), state)
+        found_NV, short_state = short.step(places, short_state)
+        allowed_NV = torch.nn.functional.pad(~barred_BU, (1, 0)).repeat_interleave(beam_size, 0)
+        wanted_NV = wanted_NV[:, pieces].masked_fill(~allowed_NV, -torch.inf).log_softmax(1)
+        torch.testing.assert_close(found_NV, wanted_NV, **CLOSE)
+        assert torch.equal(found_NV == -torch.inf, ~allowed_NV)
+        if position == 1 and len(stay) < 3:
+            rows = torch.tensor([sentence * beam_size + row for sentence in stay for row in (1, 0)])
+            state = full.select(state, rows, torch.tensor(stay))
+            short_state = short.select(short_state, rows, torch.tensor(stay))
+            barred_BU = barred_BU[stay]
+        elif position == 1:
+            rows = torch.tensor([1, 1, 2, 3, 5, 4])
+            state, short_state = full.select(state, rows, None), short.select(short_state, rows, None)
+        places = torch.randint(1, len(pieces), (len(rows) if position else 6,), generator=torch.manual_seed(seed))
+
+
+@pytest.mark.parametrize("tokens", [[], [3, 7, 4]])
+def test_without_a_shortlist_pieces_keep_their_ids(tokens):
+    assert stepper_of(SAMPLES[0], 1, random_sentences(1, [2])).ids(tokens) == tokens

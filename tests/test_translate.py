@@ -1,7 +1,9 @@
 """Text in, text out."""
 
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,8 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seq2seq import Translation, Translator
+from seq2seq import translate as translate_module
 from seq2seq.errors import ConfigError, RunError
-from seq2seq.translate import BATCH_PIECES, CHUNK, batches_by_length
+from seq2seq.model import InferencePrecision, has_int8
+from seq2seq.model.product import FloatProduct, IntegerProduct, Product
+from seq2seq.run import load_run
+from seq2seq.shortlist import Shortlist
+from seq2seq.text.tokenizer import BOS, EOS
+from seq2seq.translate import BATCH_PIECES, CHUNK, batches_by_length, choose_precision
+from seq2seq.weights import save_quantized
 
 SENTENCES = [
     "Where is my key?",
@@ -22,6 +31,10 @@ SENTENCES = [
     "\ud800 lone",
     "We work.",
 ]
+
+
+CPU = torch.device("cpu")
+needs_int8 = pytest.mark.skipif(not has_int8(CPU), reason="this processor has no integer products")
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +136,8 @@ def test_threads_may_share_a_translator(translator):
 def test_loading_says_what_is_wrong(tiny_run, tmp_path):
     with pytest.raises(RunError, match="no run folder"):
         Translator.load(tmp_path / "nowhere")
-    with pytest.raises(ConfigError, match=r"precision must be one of auto, float32, bfloat16"):
-        Translator.load(tiny_run, precision="int8")
+    with pytest.raises(ConfigError, match=r"^precision must be one of auto, float32, bfloat16, int8, got int4$"):
+        Translator.load(tiny_run, precision="int4")
     with pytest.raises(ConfigError, match="device"):
         Translator.load(tiny_run, device="tpu")
 
@@ -142,3 +155,111 @@ def test_batches_hold_every_row_once_within_the_budget():
     assert sorted(row for rows in batches for row in rows) == [0, 2, 3, 4, 5, 6]
     for rows in batches:
         assert len(rows) == 1 or len(rows) * (max(len(sources[row]) for row in rows) + 1) <= BATCH_PIECES
+
+
+# In lower precision, and with a short-list
+
+
+@pytest.fixture(scope="module")
+def quantized_run(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny run with its matrices in 8 bits, and no short-list."""
+    folder = tmp_path_factory.mktemp("quantized")
+    for name in ("config.yaml", "tokenizer.model"):
+        shutil.copy(tiny_run / name, folder)
+    save_quantized(load_run(tiny_run).network, folder / "model.safetensors")
+    return folder
+
+
+def output_layer(translator: Translator) -> Product:
+    return translator.decoder.vocabulary.output
+
+
+@needs_int8
+def test_a_folder_in_8_bits_translates_by_integers_unless_told_otherwise(tiny_run, quantized_run):
+    assert isinstance(output_layer(Translator.load(quantized_run, "cpu")), IntegerProduct)
+    assert isinstance(output_layer(Translator.load(quantized_run, "cpu", "float32")), FloatProduct)
+    assert isinstance(output_layer(Translator.load(tiny_run, "cpu")), FloatProduct)
+    assert isinstance(output_layer(Translator.load(tiny_run, "cpu", "int8")), IntegerProduct)
+
+
+def test_without_integer_products_a_folder_in_8_bits_translates_all_the_same(tiny_run, quantized_run, monkeypatch):
+    monkeypatch.setattr(translate_module, "has_int8", lambda device: False)
+    translator = Translator.load(quantized_run, "cpu")
+    product = output_layer(translator)
+    assert isinstance(product, FloatProduct)
+    assert product.weight_OI.dtype is torch.float32
+    assert translator.translate("We work.").text
+    for run in (quantized_run, tiny_run):
+        with pytest.raises(ConfigError, match=r"^precision=int8 needs an x86 .* use precision=float32$"):
+            Translator.load(run, "cpu", "int8")
+
+
+def test_bfloat16_is_told_to_the_decoder(tiny_run):
+    product = output_layer(Translator.load(tiny_run, "cpu", "bfloat16"))
+    assert isinstance(product, FloatProduct)
+    assert product.weight_OI.dtype is torch.bfloat16
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_auto_means(monkeypatch, there):
+    monkeypatch.setattr(translate_module, "has_int8", lambda device: there)
+    assert choose_precision("auto", CPU, quantized=False) is InferencePrecision.float32
+    expected = InferencePrecision.int8 if there else InferencePrecision.float32
+    assert choose_precision("auto", CPU, quantized=True) is expected
+    assert choose_precision("bfloat16", CPU, quantized=True) is InferencePrecision.bfloat16
+
+
+@pytest.mark.parametrize("shortlist", [False, True])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", pytest.param("int8", marks=needs_int8)])
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_in_no_form_does_a_translation_depend_on_its_batch(tiny_run, precision, shortlist, beam_size):
+    translator = Translator.load(tiny_run, "cpu", precision, shortlist)
+    together = translator.translate(SENTENCES, beam_size=beam_size)
+    turned = translator.translate(SENTENCES[::-1], beam_size=beam_size)[::-1]
+    for text, one, other in zip(SENTENCES, together, turned, strict=True):
+        alone = translator.translate(text, beam_size=beam_size)
+        assert one.pieces == other.pieces == alone.pieces
+        assert one.score == pytest.approx(other.score, abs=1e-2)
+        assert one.score == pytest.approx(alone.score, abs=1e-2)
+
+
+@pytest.mark.parametrize("beam_size", [1, 4])
+def test_a_shortlist_of_everything_changes_nothing(tiny_run, beam_size):
+    loaded = load_run(tiny_run)
+    with torch.no_grad():  # no list has the mark of the beginning, so none of the probability may be its
+        loaded.network.output.bias[BOS] = -1e4
+    source_size, size = loaded.tokenizers.source.size, loaded.tokenizers.target.size
+    everything = torch.tensor([piece for piece in range(size) if piece != BOS], dtype=torch.int32)
+    listing = Shortlist(torch.full((source_size, 1), -1, dtype=torch.int32), everything, size)
+    found, wanted = (
+        Translator(loaded.network, loaded.tokenizers, loaded.search, CPU, shortlist=shortlist).translate(
+            SENTENCES, beam_size=beam_size
+        )
+        for shortlist in (listing, None)
+    )
+    for one, other in zip(found, wanted, strict=True):
+        assert one.log_probability == pytest.approx(other.log_probability, rel=1e-4)
+        if beam_size == 1:  # a beam meets orders of words that are as likely as each other to the last bit
+            assert (one.text, one.pieces) == (other.text, other.pieces)
+
+
+def test_a_shortlist_keeps_translations_to_what_it_lists(tiny_run):
+    loaded = load_run(tiny_run)
+    size, source = loaded.tokenizers.target.size, loaded.tokenizers.source
+    translations_VK = torch.full((source.size, 2), -1, dtype=torch.int32)
+    words = ["We work.", "Where is my key?"]
+    allowed = [[20, 21], [30, 31]]
+    for text, pieces in zip(words, allowed, strict=True):
+        translations_VK[source.encode(text)[0]] = torch.tensor(pieces, dtype=torch.int32)
+    shortlist = Shortlist(translations_VK, torch.tensor([EOS], dtype=torch.int32), size)
+    translator = Translator(loaded.network, loaded.tokenizers, loaded.search, CPU, shortlist=shortlist)
+    for translation, pieces in zip(translator.translate(words, beam_size=4, n_best=4), allowed, strict=True):
+        assert {*translation.pieces} <= {*loaded.tokenizers.target.pieces(pieces)}
+        assert any(other.pieces for other in translation.n_best)
+
+
+def test_a_shortlist_that_was_never_learnt_is_one_line(quantized_run):
+    with pytest.raises(RunError) as caught:
+        Translator.load(quantized_run, "cpu", shortlist=True)
+    assert str(quantized_run / "shortlist.safetensors") in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -5,13 +5,21 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from seq2seq import weights as weights_module
 from seq2seq.errors import RunError
 from seq2seq.model import DecoderConfig, EncoderConfig, ModelConfig, Network, Tying
-from seq2seq.weights import load_weights, save_weights, set_weights
+from seq2seq.weights import (
+    SCALES,
+    dequantized,
+    is_quantized,
+    load_weights,
+    save_quantized,
+    save_weights,
+    set_weights,
+)
 
 
 def network(tying: Tying = Tying.all, size: int = 5, seed: int = 0) -> Network:
@@ -123,3 +131,73 @@ def test_another_shape(saved):
     kept = {name: parameter.clone() for name, parameter in before.state_dict().items()}
     assert "bridge.cell_maps.0.bias is [5] in the file, [6] in the model; restore" in message(saved, before)
     assert all(torch.equal(parameter, kept[name]) for name, parameter in before.state_dict().items())
+
+
+# In 8 bits
+
+
+@pytest.fixture
+def quantized(tmp_path: Path) -> Path:
+    save_quantized(network(), tmp_path / "int8.safetensors")
+    return tmp_path / "int8.safetensors"
+
+
+@pytest.mark.parametrize("tying", Tying)
+def test_matrices_in_8_bits_come_back_within_half_a_step(tmp_path, tying):
+    before, after, path = network(tying, seed=1), network(tying, seed=2), tmp_path / "new" / "model.safetensors"
+    save_quantized(before, path)
+    weights = load_weights(path)
+    assert is_quantized(weights)
+    assert {tensor.dtype for tensor in weights.values()} == {torch.int8, torch.float32}
+    set_weights(after, dequantized(weights, path), path)
+    for name, parameter in before.named_parameters():
+        found = after.state_dict()[name]
+        assert found.dtype is torch.float32
+        if parameter.dim() == 2:
+            assert not torch.equal(found, parameter), name
+            step = parameter.abs().amax(1, keepdim=True) / 127
+            assert ((found - parameter).abs() <= 0.501 * step).all(), name
+        else:
+            assert torch.equal(found, parameter), name
+    again = tmp_path / "again.safetensors"
+    save_quantized(after, again)
+    assert again.read_bytes() == path.read_bytes(), "what has been rounded once is not rounded again"
+
+
+def test_plain_weights_are_not_quantized_and_stay_as_they_are(saved):
+    weights = load_weights(saved)
+    assert not is_quantized(weights)
+    plain = dequantized(weights, saved)
+    assert plain.keys() == weights.keys()
+    assert all(plain[name] is weights[name] for name in weights)
+
+
+def test_8_bits_take_a_quarter_of_the_space(tmp_path):
+    config = ModelConfig(embedding_size=64, encoder=EncoderConfig(size=64), decoder=DecoderConfig(size=128))
+    large = Network(config, 500, 500, joint=True)
+    save_weights(large, tmp_path / "plain")
+    save_quantized(large, tmp_path / "int8")
+    assert (tmp_path / "int8").stat().st_size < 0.29 * (tmp_path / "plain").stat().st_size
+
+
+MATRIX = "target_embedding.weight"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({MATRIX + SCALES: torch.ones(6)}, f"{MATRIX}{SCALES} fits no matrix"),
+        ({MATRIX + SCALES: torch.ones(7, 1)}, f"{MATRIX}{SCALES} fits no matrix"),
+        ({MATRIX: torch.ones(7, 4)}, f"{MATRIX}{SCALES} fits no matrix"),
+        ({MATRIX: torch.ones(7, dtype=torch.int8)}, f"{MATRIX}{SCALES} fits no matrix"),
+        ({MATRIX: None}, f"{MATRIX}{SCALES} fits no matrix"),
+        ({MATRIX + SCALES: None}, f"{MATRIX} has no scales"),
+        ({"output.bias": torch.ones(7, dtype=torch.int64)}, "output.bias has no scales"),
+    ],
+)
+def test_codes_and_scales_that_do_not_fit(quantized, changes, words):
+    changed = {name: tensor for name, tensor in (load_weights(quantized) | changes).items() if tensor is not None}
+    save_file(changed, quantized)
+    with pytest.raises(RunError) as caught:
+        dequantized(load_weights(quantized), quantized)
+    assert str(caught.value) == f"{quantized} is damaged ({words}): copy it again or quantise anew"

@@ -29,11 +29,16 @@ class Attention(nn.Module):
         return keys
 
     def forward(
-        self, queries_BQH: Tensor, keys_BSA: Tensor, states_BSD: Tensor, padding_BS: Tensor
+        self, queries_BQH: Tensor, keys_BSA: Tensor, states_BSD: Tensor, padding_BS: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Contexts (B, Q, D) and the weights (B, Q, S) they were mixed with; padding weighs exactly zero."""
+        """Contexts (B, Q, D) and the weights (B, Q, S) they were mixed with; padding weighs exactly zero.
+
+        ``padding_BS`` may be None where there is none.
+        """
         scores_BQS = self._scores(queries_BQH, keys_BSA).float()
-        weights_BQS = scores_BQS.masked_fill(padding_BS.unsqueeze(1), -torch.inf).softmax(2)
+        if padding_BS is not None:
+            scores_BQS = scores_BQS.masked_fill(padding_BS.unsqueeze(1), -torch.inf)
+        weights_BQS = scores_BQS.softmax(2)
         return weights_BQS.to(states_BSD.dtype) @ states_BSD, weights_BQS
 
     def _scores(self, queries_BQH: Tensor, keys_BSA: Tensor) -> Tensor:

@@ -33,11 +33,14 @@ class Attended(NamedTuple):
 
     keys_BSA: Tensor
     states_BSD: Tensor
-    padding_BS: Tensor
+    padding_BS: Tensor | None
+    """None: no sentence is padded."""
 
     def select(self, sentences_B: Tensor) -> "Attended":
         """The same for these sentences, in this order."""
-        return Attended(*(part.index_select(0, sentences_B) for part in self))
+        keys, states = (part.index_select(0, sentences_B) for part in (self.keys_BSA, self.states_BSD))
+        padding = None if self.padding_BS is None else self.padding_BS.index_select(0, sentences_B)
+        return Attended(keys, states, padding)
 
 
 class State(NamedTuple):

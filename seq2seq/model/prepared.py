@@ -7,12 +7,14 @@ B sentences, K beam rows of a sentence, N = B·K rows, V vocabulary, E embedding
 L layers, F width of the features, G = 4H gates.
 """
 
+from copy import deepcopy
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from seq2seq.model.decoder import Attended, Memory, State, attend
+from seq2seq.model.config import BridgeKind
+from seq2seq.model.decoder import Attended, Memory, State
 from seq2seq.model.network import Network
 from seq2seq.model.product import InferencePrecision, Product, make_product
 
@@ -50,19 +52,18 @@ class PreparedLayer:
     """
 
     def __init__(self, lstm: nn.LSTM, input_weight_GI: Tensor, precision: InferencePrecision) -> None:
-        _, hidden_weight_GH, *biases = lstm.all_weights[0]
+        _, hidden_weight_GH, input_bias_G, hidden_bias_G = lstm.all_weights[0]
         weight_GX = torch.cat([input_weight_GI, hidden_weight_GH], dim=1)
-        self.product = make_product(sigmoids_first(weight_GX), sigmoids_first(sum(biases)), precision)
+        bias_G = input_bias_G + hidden_bias_G
+        self.product = make_product(laid_out(weight_GX), laid_out(bias_G), precision)
 
     def __call__(self, inputs_NI: Tensor, hidden_NH: Tensor, cell_NH: Tensor, more_NG: Tensor | None) -> State:
         """The next hidden and cell state (N, H); ``more_NG`` is added to the gates before they close."""
         gates_NG = self.product(torch.cat([inputs_NI, hidden_NH], dim=1))
         if more_NG is not None:
             gates_NG += more_NG
-        size = cell_NH.size(1)
-        input_gate, forget_gate, output_gate = gates_NG[:, : 3 * size].sigmoid_().split(size, dim=1)
-        candidate = tanh(gates_NG[:, 3 * size :])
-        cell = torch.addcmul(forget_gate * cell_NH, input_gate, candidate)
+        input_gate, forget_gate, candidate, output_gate = gates_NG.sigmoid_().chunk(4, dim=1)
+        cell = torch.addcmul(forget_gate * cell_NH, input_gate, candidate.mul_(2).sub_(1))
         return State(output_gate * tanh(cell), cell)
 
 
@@ -71,45 +72,59 @@ def tanh(inputs: Tensor) -> Tensor:
     return inputs.tanh() if inputs.is_cuda else inputs.mul(2).sigmoid_().mul_(2).sub_(1)
 
 
-def sigmoids_first(stacked_GX: Tensor) -> Tensor:
-    """Gates in the order input, forget, output, candidate; PyTorch stacks the candidate before the output gate."""
-    return torch.cat([stacked_GX.chunk(4)[place] for place in (0, 1, 3, 2)])
+def laid_out(stacked_GX: Tensor) -> Tensor:
+    """Weights of the stacked gates with the candidate's doubled, so that one sigmoid serves all four (see `tanh`)."""
+    input_gate, forget_gate, candidate, output_gate = stacked_GX.chunk(4)
+    return torch.cat([input_gate, forget_gate, 2 * candidate, output_gate])
 
 
 class PreparedDecoder:
     """A trained decoder, ready to step. A copy: later changes of the network do not reach it."""
 
     @torch.no_grad()
-    def __init__(self, network: Network, precision: InferencePrecision) -> None:
+    def __init__(
+        self, network: Network, precision: InferencePrecision, encoder_dtype: torch.dtype = torch.float32
+    ) -> None:
+        """Lay the decoder's weights out in ``precision``; the network encodes under autocast to ``encoder_dtype``."""
         decoder = network.decoder
+        self.encoder_dtype = encoder_dtype
         embedding_VE = network.target_embedding.weight.detach()
         # Integer products take inputs in [-1, 1]: the embeddings' range moves into the weights they are met by.
         bound = embedding_VE.abs().amax() if precision is InferencePrecision.int8 else 1.0
         self.vocabulary = Vocabulary(
             embedding_VE / bound, make_product(network.output.weight, network.output.bias, precision)
         )
-        inputs = [layer.all_weights[0][0] for layer in decoder.layers]
+        lstms = [layer for layer in decoder.layers if isinstance(layer, nn.LSTM)]
+        inputs: list[Tensor] = [lstm.all_weights[0][0] for lstm in lstms]
         width = embedding_VE.size(1)
         fed_GD = inputs[0][:, width:]
         inputs[0] = inputs[0][:, :width] * bound
-        self.layers = [PreparedLayer(*pair, precision) for pair in zip(decoder.layers, inputs, strict=True)]
-        self.attention = decoder.attention
+        # What a linear bridge begins with knows no bound, so it meets no integers.
+        within = precision is not InferencePrecision.int8 or network.bridge.kind is not BridgeKind.linear
+        recurrent = precision if within else InferencePrecision.float32
+        self.layers = [PreparedLayer(*pair, recurrent) for pair in zip(lstms, inputs, strict=True)]
+        self.attention = deepcopy(decoder.attention)
         self.readout: Product | None = None
         self.fed: tuple[Product, Product] | None = None
         if decoder.readout is not None:
             weight, bias = decoder.readout.weight, decoder.readout.bias
-            size = decoder.layers[-1].hidden_size
+            size = lstms[-1].hidden_size
             if decoder.feed_context:
                 to_readout = make_product(weight[:, size:], None, precision)
-                self.fed = make_product(sigmoids_first(fed_GD), None, precision), to_readout
+                self.fed = make_product(laid_out(fed_GD), None, precision), to_readout
                 weight = weight[:, :size]
             self.readout = make_product(weight, bias, precision)
 
     def memory(self, memory: Memory) -> PreparedMemory:
         """What the steps need of an encoded batch."""
-        if self.fed is None:
-            return PreparedMemory(memory.attended, None, None)
-        return PreparedMemory(None, *(product(memory.context_BD) for product in self.fed))
+        dtype = self.vocabulary.embedding_VE.dtype
+        if self.fed is not None:
+            return PreparedMemory(None, *(product(memory.context_BD.to(dtype)) for product in self.fed))
+        if memory.attended is None:
+            return PreparedMemory(None, None, None)
+        keys, states, padding = memory.attended
+        is_padded = padding is not None and bool(padding.any())
+        return PreparedMemory(Attended(keys.to(dtype), states.to(dtype), padding if is_padded else None), None, None)
 
     def step(
         self, tokens_N: Tensor, vocabulary: Vocabulary, memory: PreparedMemory, states_ZNH: Tensor
@@ -126,16 +141,18 @@ class PreparedDecoder:
             Logits (N, V) of the next piece, and the next states.
         """
         inputs = vocabulary.embedding_VE.index_select(0, tokens_N)
-        more, context, states = _by_row(memory.gates_BG, len(tokens_N)), None, []
+        rows = tokens_N.size(0)
+        more, context, states = _by_row(memory.gates_BG, rows), None, []
         for depth, layer in enumerate(self.layers):
             states.append(layer(inputs, states_ZNH[depth], states_ZNH[len(self.layers) + depth], more))
             inputs = outputs = states[-1].hidden_LNH
             more = None
             if self.attention is not None and memory.attended is not None:
                 if context is None:
-                    context = attend(self.attention, outputs.unsqueeze(1), memory.attended)[0].squeeze(1)
+                    queries_BKH = outputs.view(memory.attended.keys_BSA.size(0), -1, outputs.size(1))
+                    context = self.attention(queries_BKH, *memory.attended)[0].view(rows, -1)
                 inputs = torch.cat([outputs, context], dim=1)
-        logits_NV = vocabulary.output(self._features(inputs, _by_row(memory.readout_BF, len(tokens_N))))
+        logits_NV = vocabulary.output(self._features(inputs, _by_row(memory.readout_BF, rows)))
         hidden, cell = zip(*states, strict=True)
         return logits_NV, torch.stack([*hidden, *cell])
 
@@ -147,4 +164,4 @@ class PreparedDecoder:
 
 
 def _by_row(part_BX: Tensor | None, rows: int) -> Tensor | None:
-    return None if part_BX is None else part_BX.repeat_interleave(rows // len(part_BX), dim=0)
+    return None if part_BX is None else part_BX.repeat_interleave(rows // part_BX.size(0), dim=0)

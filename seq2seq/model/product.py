@@ -39,12 +39,12 @@ class Product(Protocol):
 
 
 def make_product(weight_OI: Tensor, bias_O: Tensor | None, precision: InferencePrecision) -> Product:
-    """Lay a product out in ``precision``. In int8, inputs must lie in [-1, 1]."""
-    bias_O = weight_OI.new_zeros(len(weight_OI)) if bias_O is None else bias_O
+    """Lay a copy of these weights out in ``precision``. In int8, inputs must lie in [-1, 1]."""
+    bias_O = weight_OI.new_zeros(len(weight_OI)) if bias_O is None else bias_O.clone()
     if precision is InferencePrecision.int8:
         return IntegerProduct(quantize(weight_OI), bias_O)
     dtype = torch.bfloat16 if precision is InferencePrecision.bfloat16 else weight_OI.dtype
-    return FloatProduct(weight_OI.to(dtype), bias_O.to(dtype))
+    return FloatProduct(weight_OI.to(dtype, copy=True), bias_O.to(dtype))
 
 
 class FloatProduct:
@@ -60,9 +60,9 @@ class FloatProduct:
         inputs = inputs_NI.to(self.weight_OI.dtype)
         if self.packed is None:
             outputs: Tensor = nn.functional.linear(inputs, self.weight_OI, self.bias_O)
-        else:
-            outputs = torch.ops.mkldnn._linear_pointwise(inputs, self.packed, self.bias_O, "none", [], "")
-        return outputs.to(inputs_NI.dtype)
+            return outputs.to(inputs_NI.dtype)
+        outputs = torch.ops.mkldnn._linear_pointwise(round_up(inputs), self.packed, self.bias_O, "none", [], "")
+        return outputs[: inputs_NI.size(0)].to(inputs_NI.dtype)
 
     def only(self, outputs_U: Tensor) -> "FloatProduct":
         """The same for these outputs alone, in this order."""
@@ -70,12 +70,20 @@ class FloatProduct:
 
 
 def _pack(weight_OI: Tensor) -> Tensor | None:
-    """The weights in oneDNN's own layout, in which a product of few rows is up to eight times faster; None elsewhere."""
+    """The weights in oneDNN's own layout, up to eight times faster where rows are few; None where it has none."""
     usable = weight_OI.device.type == "cpu" and weight_OI.dtype in (torch.float32, torch.bfloat16)
-    if not (usable and torch.backends.mkldnn.is_available()):
+    if not (usable and torch.backends.mkldnn.is_available()):  # type: ignore[no-untyped-call]
         return None
     packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight_OI.contiguous())
     return packed
+
+
+def round_up(inputs_NI: Tensor) -> Tensor:
+    """More rows, up to one of few numbers: oneDNN compiles a kernel for each, and rows leave a search one by one."""
+    rows = inputs_NI.size(0)
+    step = 64 if rows > 64 else 16 if rows > 16 else 1
+    missing = -rows % step
+    return nn.functional.pad(inputs_NI, (0, 0, 0, missing)) if missing else inputs_NI
 
 
 class Quantized(NamedTuple):
@@ -117,9 +125,9 @@ class IntegerProduct:
         codes_NI = torch.add(self.middle, inputs_NI, alpha=LEVELS).to(torch.uint8)
         scale, zero, output = (1 / LEVELS, LEVELS + 1), self.zeros_O, (1.0, 0, torch.float32)
         outputs: Tensor = torch.ops.onednn.qlinear_pointwise(
-            codes_NI, *scale, self.packed, self.weight.scales_O, zero, self.bias_O, *output, "none", [], ""
+            round_up(codes_NI), *scale, self.packed, self.weight.scales_O, zero, self.bias_O, *output, "none", [], ""
         )
-        return outputs
+        return outputs[: inputs_NI.size(0)]
 
     def only(self, outputs_U: Tensor) -> "IntegerProduct":
         """The same for these outputs alone, in this order."""

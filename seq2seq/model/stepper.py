@@ -62,8 +62,10 @@ class NetworkStepper:
 
     def start(self, beam_size: int) -> StepperState:
         """Encode the sources; every sentence's state stands in ``beam_size`` rows."""
-        memory, state = self.network.encode(self.source_BS, self.source_lengths)
-        states_ZNH = torch.cat(state).repeat_interleave(beam_size, dim=1)
+        dtype, device = self.decoder.encoder_dtype, self.source_BS.device
+        with torch.autocast(device.type, dtype, enabled=dtype is not torch.float32):
+            memory, state = self.network.encode(self.source_BS, self.source_lengths)
+        states_ZNH = torch.cat(state).to(self.vocabulary.embedding_VE.dtype).repeat_interleave(beam_size, dim=1)
         return StepperState(self.decoder.memory(memory), states_ZNH, self.barred_BV)
 
     def step(self, tokens_N: Tensor, state: StepperState) -> tuple[Tensor, StepperState]:

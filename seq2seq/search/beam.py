@@ -80,6 +80,7 @@ def beam(stepper: Stepper[State], config: SearchConfig) -> list[list[Hypothesis]
     while searched:
         log_probability_NV, state = stepper.step(live.tokens_NT[:, -1], state)
         ended, total_BK, row_BK, piece_BK = _advance(live.total_BK, log_probability_NV, stepper.eos)
+        del log_probability_NV  # the largest tensor of a search: make room for the next
         # The one wait for the device in a step where nothing ends.
         *ended_KB, live_B = torch.cat([ended.total_BK, total_BK[:, :1]], dim=1).T.tolist()
         if any(total != -math.inf for total_B in ended_KB for total in total_B):
@@ -133,9 +134,7 @@ def _continued(tokens_NT: Tensor, row_BK: Tensor, piece_BK: Tensor) -> Tensor:
     return torch.cat([tokens_NT.index_select(0, row_BK.flatten()), piece_BK.view(-1, 1)], dim=1)
 
 
-def _collect_ended(
-    searched: list[Searched], ended: Ended, tokens_NT: Tensor, config: SearchConfig, eos: int
-) -> None:
+def _collect_ended(searched: list[Searched], ended: Ended, tokens_NT: Tensor, config: SearchConfig, eos: int) -> None:
     """Put what ends in this step among the hypotheses found."""
     is_real_BK = ended.total_BK.isfinite()
     sentences = is_real_BK.nonzero()[:, 0].tolist()

@@ -13,13 +13,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.settings import setting
-from seq2seq.text.corpus import Corpus
+
+if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
+    from seq2seq.text.corpus import Corpus
 
 UNK, BOS, EOS, PAD = 0, 1, 2, 3
 SMALLEST = 4 + 256  # the special pieces and one piece for each byte
@@ -113,7 +115,9 @@ class Tokenizer:
         return self.encode_all([text])[0]
 
     def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
-        """Piece ids of many sentences, on all cores."""
+        """Piece ids of many sentences, on all cores; a single one without waiting for threads to start."""
+        if len(texts) == 1:
+            return [self._processor.encode(normalize(texts[0]))]
         ids: list[list[int]] = self._processor.encode([normalize(text) for text in texts])
         return ids
 
@@ -218,7 +222,7 @@ class Tokenizers(NamedTuple):
         return self.source is self.target
 
 
-def build_tokenizers(config: TokenizerConfig, corpus: Corpus) -> Tokenizers:
+def build_tokenizers(config: TokenizerConfig, corpus: "Corpus") -> Tokenizers:
     """Load the model files that are named, and train what is not named on the corpus (the training split).
 
     Raises:

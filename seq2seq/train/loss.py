@@ -53,16 +53,19 @@ class SmoothedCrossEntropy(torch.autograd.Function):
         gradient_PV = torch.empty_like(logits_PV) if context.needs_input_grad[0] else None
         label_sum = torch.zeros((), device=logits_PV.device)
         uniform_sum = torch.zeros((), device=logits_PV.device)
-        for start in range(0, logits_PV.size(0), CHUNK):
-            labels_C1 = labels_P[start : start + CHUNK].unsqueeze(1)
-            log_probabilities_CV = logits_PV[start : start + CHUNK].log_softmax(1, dtype=torch.float32)
-            label_sum -= log_probabilities_CV.gather(1, labels_C1).sum()
+        chunk = CHUNK if logits_PV.device.type == "cpu" else max(1, len(logits_PV))
+        for start in range(0, len(logits_PV), chunk):
+            logits_CV, labels_C1 = logits_PV[start : start + chunk], labels_P[start : start + chunk].unsqueeze(1)
+            probabilities_CV = logits_CV.softmax(1, dtype=torch.float32)
+            # The highest probability is at least 1 / V: its logarithm gives the log of the sum without a second pass.
+            log_sum_C = logits_CV.amax(1).float() - probabilities_CV.amax(1).log()
+            label_sum += (log_sum_C - logits_CV.gather(1, labels_C1).squeeze(1)).sum()
             if smoothing > 0:
-                uniform_sum -= log_probabilities_CV.mean(1).sum()
+                uniform_sum += (log_sum_C - logits_CV.mean(1, dtype=torch.float32)).sum()
             if gradient_PV is not None:
-                slope_CV = log_probabilities_CV.exp_().sub_(smoothing / logits_PV.size(1))
+                slope_CV = probabilities_CV.sub_(smoothing / logits_PV.size(1))
                 slope_CV.scatter_add_(1, labels_C1, slope_CV.new_full(labels_C1.shape, smoothing - 1))
-                gradient_PV[start : start + CHUNK] = slope_CV
+                gradient_PV[start : start + chunk] = slope_CV
         context.gradient_PV = gradient_PV
         objective = (1 - smoothing) * label_sum + smoothing * uniform_sum
         context.mark_non_differentiable(label_sum)
