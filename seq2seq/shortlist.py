@@ -135,7 +135,7 @@ class Shortlist:
             RunError: the file is missing, damaged, foreign, or made for vocabularies of other sizes.
         """
         if not path.is_file():
-            raise RunError(f"{path} is missing: learn a short-list for this run, or translate without one")
+            raise RunError(f"{path} is missing: give the run's training command again, which learns it, or set shortlist=false")
         found = load_weights(path)
         fault = _fault(found, source_size, target_size)
         if fault:

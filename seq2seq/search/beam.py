@@ -90,7 +90,7 @@ def beam(stepper: Stepper[State], config: SearchConfig) -> list[list[Hypothesis]
         stay = [
             place
             for place, (sentence, total) in enumerate(zip(searched, live_B, strict=True))
-            if len(sentence.found) < beam_size and length < sentence.limit and total != -math.inf
+            if len(sentence.found) < beam_size and length < sentence.limit and math.isfinite(total)
         ]
         if len(stay) == len(searched):
             state = stepper.select(state, row_BK.flatten(), None)
