@@ -135,7 +135,9 @@ class Shortlist:
             RunError: the file is missing, damaged, foreign, or made for vocabularies of other sizes.
         """
         if not path.is_file():
-            raise RunError(f"{path} is missing: give the run's training command again, which learns it, or set shortlist=false")
+            raise RunError(
+                f"{path} is missing: give the run's training command again, which learns it, or set shortlist=false"
+            )
         found = load_weights(path)
         fault = _fault(found, source_size, target_size)
         if fault:

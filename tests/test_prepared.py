@@ -6,7 +6,7 @@ from networks import BOS, SAMPLES, VOCABULARY, padded, random_network, random_se
 from torch import Tensor
 
 from seq2seq.model import InferencePrecision, Network, PreparedDecoder, has_int8
-from seq2seq.model.prepared import tanh
+from seq2seq.model.prepared import CHUNK, PreparedMemory, Vocabulary, tanh
 
 needs_int8 = pytest.mark.skipif(not has_int8(torch.device("cpu")), reason="this processor has no integer products")
 LOW = ["bfloat16", pytest.param("int8", marks=needs_int8)]
@@ -20,9 +20,27 @@ def followed(decoder: PreparedDecoder, network: Network) -> Tensor:
     memory, state = network.encode(*padded(SOURCES))
     prepared, states, steps = decoder.memory(memory), torch.cat(state), []
     for tokens_N in TARGETS.T:
-        logits_NV, states = decoder.step(tokens_N, decoder.vocabulary, prepared, states)
-        steps.append(logits_NV.log_softmax(1))
+        features_NF, states = decoder.step(tokens_N, decoder.vocabulary.embedding_VE, prepared, states)
+        steps.append(decoder.vocabulary.log_probabilities(features_NF))
     return torch.stack(steps, 1)
+
+
+def read(
+    decoder: PreparedDecoder, vocabulary: Vocabulary, memory: PreparedMemory, states: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Log-probabilities and states after one piece."""
+    features, after = decoder.step(TARGETS[:, 1], vocabulary.embedding_VE, memory, states)
+    return vocabulary.log_probabilities(features), after
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("rows", [1, CHUNK, 2 * CHUNK + 3])
+def test_logits_in_parts_are_those_of_the_whole(rows):
+    """Each part's softmax writes into the result it is a part of."""
+    network = random_network(SAMPLES[0], 3, dtype=torch.float32)
+    vocabulary = PreparedDecoder(network, InferencePrecision.float32).vocabulary
+    features = torch.rand(rows, network.output.in_features) * 2 - 1
+    torch.testing.assert_close(vocabulary.log_probabilities(features), network.output(features).log_softmax(1))
 
 
 @pytest.mark.parametrize("precision", LOW)
@@ -67,13 +85,13 @@ def test_what_happens_to_the_network_later_changes_nothing(sample, dtype, precis
     memory, state = network.encode(*padded(SOURCES))
     prepared, states = decoder.memory(memory), torch.cat(state)
     parts = decoder.vocabulary, decoder.vocabulary.only(torch.arange(VOCABULARY))
-    before = [decoder.step(TARGETS[:, 1], vocabulary, prepared, states) for vocabulary in parts]
+    before = [read(decoder, vocabulary, prepared, states) for vocabulary in parts]
     for parameter in network.parameters():
         parameter.fill_(0.123)
     parts = decoder.vocabulary, decoder.vocabulary.only(torch.arange(VOCABULARY))
-    for vocabulary, (logits, after) in zip(parts, before, strict=True):
-        found_logits, found_after = decoder.step(TARGETS[:, 1], vocabulary, prepared, states)
-        assert torch.equal(found_logits, logits)
+    for vocabulary, (wanted, after) in zip(parts, before, strict=True):
+        found, found_after = read(decoder, vocabulary, prepared, states)
+        assert torch.equal(found, wanted)
         assert torch.equal(found_after, after)
     again = decoder.memory(memory)
     for one, other in zip(again[1:], prepared[1:], strict=True):

@@ -19,11 +19,26 @@ from seq2seq.model.network import Network
 from seq2seq.model.product import InferencePrecision, Product, make_product
 
 
+CHUNK = 128
+"""Rows whose logits are worked on together: few enough that they stay in the processor's cache."""
+
+
 class Vocabulary(NamedTuple):
     """The target pieces a search may use."""
 
     embedding_VE: Tensor
     output: Product
+
+    def log_probabilities(self, features_NF: Tensor) -> Tensor:
+        """Of the next piece, (N, V). The logits exist for a few rows at a time only."""
+        if features_NF.is_cuda:
+            return self.output(features_NF).log_softmax(1)
+        rows, pieces = features_NF.size(0), self.embedding_VE.size(0)
+        log_probability_NV = features_NF.new_empty(rows, pieces)
+        for first in range(0, rows, CHUNK):
+            logits_CV = self.output(features_NF[first : first + CHUNK])
+            torch.log_softmax(logits_CV, 1, out=log_probability_NV[first : first + CHUNK])
+        return log_probability_NV
 
     def only(self, pieces_U: Tensor) -> "Vocabulary":
         """These pieces alone, numbered 0 … U-1."""
@@ -127,20 +142,20 @@ class PreparedDecoder:
         return PreparedMemory(Attended(keys.to(dtype), states.to(dtype), padding if is_padded else None), None, None)
 
     def step(
-        self, tokens_N: Tensor, vocabulary: Vocabulary, memory: PreparedMemory, states_ZNH: Tensor
+        self, tokens_N: Tensor, embedding_VE: Tensor, memory: PreparedMemory, states_ZNH: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Read one piece a row; rows n·K … n·K + K-1 belong to sentence n.
 
         Args:
-            tokens_N: numbers of pieces in ``vocabulary``.
-            vocabulary: all pieces or a part of them.
+            tokens_N: pieces, by their rows in ``embedding_VE``.
+            embedding_VE: of all pieces or a part of them.
             memory: of the rows' sentences.
             states_ZNH: hidden states of the L layers, then their cell states.
 
         Returns:
-            Logits (N, V) of the next piece, and the next states.
+            Features (N, F), the input of the output layer, and the next states.
         """
-        inputs = vocabulary.embedding_VE.index_select(0, tokens_N)
+        inputs = embedding_VE.index_select(0, tokens_N)
         rows = tokens_N.size(0)
         more, context, states = _by_row(memory.gates_BG, rows), None, []
         for depth, layer in enumerate(self.layers):
@@ -152,9 +167,9 @@ class PreparedDecoder:
                     queries_BKH = outputs.view(memory.attended.keys_BSA.size(0), -1, outputs.size(1))
                     context = self.attention(queries_BKH, *memory.attended)[0].view(rows, -1)
                 inputs = torch.cat([outputs, context], dim=1)
-        logits_NV = vocabulary.output(self._features(inputs, _by_row(memory.readout_BF, rows)))
+        features_NF = self._features(inputs, _by_row(memory.readout_BF, rows))
         hidden, cell = zip(*states, strict=True)
-        return logits_NV, torch.stack([*hidden, *cell])
+        return features_NF, torch.stack([*hidden, *cell])
 
     def _features(self, mixed_NX: Tensor, more_NF: Tensor | None) -> Tensor:
         if self.readout is None:

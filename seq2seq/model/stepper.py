@@ -70,11 +70,13 @@ class NetworkStepper:
 
     def step(self, tokens_N: Tensor, state: StepperState) -> tuple[Tensor, StepperState]:
         """Log-probabilities (N, V) of the piece after ``tokens_N``, and the state after them."""
-        logits_NV, states = self.decoder.step(tokens_N, self.vocabulary, state.memory, state.states_ZNH)
-        if state.barred_BV is not None:
-            rows_BKV = logits_NV.view(len(state.barred_BV), -1, logits_NV.size(1))
-            logits_NV = rows_BKV.masked_fill(state.barred_BV.unsqueeze(1), -torch.inf).flatten(0, 1)
-        return logits_NV.log_softmax(1), state._replace(states_ZNH=states)
+        embedding_VE = self.vocabulary.embedding_VE
+        features_NF, states = self.decoder.step(tokens_N, embedding_VE, state.memory, state.states_ZNH)
+        after = state._replace(states_ZNH=states)
+        if state.barred_BV is None:
+            return self.vocabulary.log_probabilities(features_NF), after
+        logits_BKV = self.vocabulary.output(features_NF).view(state.barred_BV.size(0), -1, state.barred_BV.size(1))
+        return logits_BKV.masked_fill(state.barred_BV.unsqueeze(1), -torch.inf).flatten(0, 1).log_softmax(1), after
 
     def select(self, state: StepperState, rows_N: Tensor, sentences_B: Tensor | None) -> StepperState:
         """Keep these rows in this order, and the memory of ``sentences_B`` alone (None: of all)."""

@@ -63,7 +63,7 @@ class SmoothedCrossEntropy(torch.autograd.Function):
             if smoothing > 0:
                 uniform_sum += (log_sum_C - logits_CV.mean(1, dtype=torch.float32)).sum()
             if gradient_PV is not None:
-                slope_CV = probabilities_CV.sub_(smoothing / logits_PV.size(1))
+                slope_CV = probabilities_CV.sub_(smoothing / logits_PV.size(1)) if smoothing > 0 else probabilities_CV
                 slope_CV.scatter_add_(1, labels_C1, slope_CV.new_full(labels_C1.shape, smoothing - 1))
                 gradient_PV[start : start + chunk] = slope_CV
         context.gradient_PV = gradient_PV
