@@ -22,7 +22,7 @@ from seq2seq.text.tokenizer import BOS, EOS, Tokenizers
 CHUNK = 2048
 """Sentences of a stream that are sorted by length together."""
 
-BATCH_PIECES = 2560
+BATCH_PIECES = 3072
 """Most source pieces of a batch, padding included, and so a bound on memory."""
 
 

@@ -2,8 +2,8 @@
 
 Tensors choose among candidates; which sentence is done is counted on the host, where a step is waited for once.
 
-Shapes: B sentences still searched, K beam, N = B * K rows (row n belongs to sentence n // K), C = 2 * K candidates,
-V vocabulary, T pieces so far, the beginning of sentence included.
+Shapes: B sentences still searched, K beam, N = B * K rows (row n belongs to sentence n // K; in the first step there is
+one row a sentence), C = 2 * K candidates, V vocabulary, T pieces so far, the beginning of sentence included.
 """
 
 import math
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seq2seq.search.candidates import candidates
 from seq2seq.search.config import SearchConfig
@@ -76,10 +76,10 @@ def beam(stepper: Stepper[State], config: SearchConfig) -> list[list[Hypothesis]
     beam_size = config.beam_size
     everyone = [Searched(limit) for limit in config.max_lengths(stepper.source_lengths).tolist()]
     searched = everyone
-    state, live = stepper.start(beam_size), _first(stepper, beam_size)
+    state, live = stepper.start(1), _first(stepper)
     while searched:
         log_probability_NV, state = stepper.step(live.tokens_NT[:, -1], state)
-        ended, total_BK, row_BK, piece_BK = _advance(live.total_BK, log_probability_NV, stepper.eos)
+        ended, total_BK, row_BK, piece_BK = _advance(live.total_BK, log_probability_NV, beam_size, stepper.eos)
         del log_probability_NV  # the largest tensor of a search: make room for the next
         # The one wait for the device in a step where nothing ends.
         *ended_KB, live_B = torch.cat([ended.total_BK, total_BK[:, :1]], dim=1).T.tolist()
@@ -104,25 +104,33 @@ def beam(stepper: Stepper[State], config: SearchConfig) -> list[list[Hypothesis]
     return [sentence.best(config.n_best) for sentence in everyone]
 
 
-def _first(stepper: Stepper[State], beam_size: int) -> Live:
-    """The beginning of sentence, real in one row only lest the same hypothesis fill the beam."""
+def _first(stepper: Stepper[State]) -> Live:
+    """The beginning of sentence: one row a sentence, from which the first step makes K."""
     device = stepper.source_lengths.device
-    total_BK = torch.full((stepper.sentences, beam_size), -math.inf, device=device)
-    total_BK[:, 0] = 0.0
-    return Live(total_BK, torch.full((total_BK.numel(), 1), stepper.bos, device=device))
+    return Live(
+        torch.zeros(stepper.sentences, 1, device=device),
+        torch.full((stepper.sentences, 1), stepper.bos, device=device),
+    )
 
 
-def _advance(total_BK: Tensor, log_probability_NV: Tensor, eos: int) -> tuple[Ended, Tensor, Tensor, Tensor]:
+def _advance(
+    total_BK: Tensor, log_probability_NV: Tensor, beam_size: int, eos: int
+) -> tuple[Ended, Tensor, Tensor, Tensor]:
     """One step: the hypotheses that end; of those that go on the log-probability, the row continued and the piece.
 
     Of the 2K best candidates of a sentence, those that end and rank among the first K have ended, and the first K
-    of the others go on. A row has one way to end, so at least K of the 2K do not.
+    of the others go on. A row has one way to end, so at least K of the 2K do not. There are fewer than 2K candidates
+    only where the first row of all meets a vocabulary of fewer pieces; hypotheses that are none then make up K.
     """
-    sentences, beam_size = total_BK.shape
-    total_BC, parent_BC, piece_BC = candidates(
-        total_BK, log_probability_NV.view(sentences, beam_size, -1), 2 * beam_size
-    )
-    row_BC = parent_BC + torch.arange(0, sentences * beam_size, beam_size, device=parent_BC.device).unsqueeze(1)
+    sentences, rows = total_BK.shape
+    log_probability_BKV = log_probability_NV.view(sentences, rows, -1)
+    count = min(2 * beam_size, rows * log_probability_BKV.size(2))
+    total_BC, parent_BC, piece_BC = candidates(total_BK, log_probability_BKV, count)
+    if count < 2 * beam_size:
+        missing = (0, 2 * beam_size - count)
+        total_BC = nn.functional.pad(total_BC, missing, value=-math.inf)
+        parent_BC, piece_BC = nn.functional.pad(parent_BC, missing), nn.functional.pad(piece_BC, missing, value=eos)
+    row_BC = parent_BC + torch.arange(0, sentences * rows, rows, device=parent_BC.device).unsqueeze(1)
     is_end_BC = piece_BC == eos
     ended = Ended(total_BC.where(is_end_BC, -math.inf)[:, :beam_size], row_BC[:, :beam_size])
     kept_total_BK, kept_BK = total_BC.masked_fill(is_end_BC, -math.inf).topk(beam_size)
