@@ -35,12 +35,16 @@ def test_the_first_signal_is_a_flag_and_the_second_goes_where_it_went_before(hea
 
 
 def test_after_ctrl_c_a_second_one_is_a_keyboard_interrupt():
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    with InterruptFlag() as flag:
-        send(signal.SIGINT)
-        with pytest.raises(KeyboardInterrupt):
+    # As Python starts in a terminal; a shell that starts it in the background has it ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with InterruptFlag() as flag:
             send(signal.SIGINT)
-    assert flag.signal_number == signal.SIGINT
+            with pytest.raises(KeyboardInterrupt):
+                send(signal.SIGINT)
+        assert flag.signal_number == signal.SIGINT
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_after_one_signal_the_other_is_no_longer_held_back(heard):

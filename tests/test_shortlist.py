@@ -174,7 +174,7 @@ def message(path: Path, source_size: int = SOURCES, target_size: int = TARGETS) 
 
 def test_files_of_other_models_missing_ones_and_damaged_ones(small, tmp_path):
     path = tmp_path / "shortlist"
-    assert "translate without" in message(path)
+    assert "training command again" in message(path)
     small.save(path)
     assert "34 source pieces, the model 35" in message(path, source_size=35)
     assert "the model has 20 target pieces" in message(path, target_size=20)
