@@ -13,8 +13,8 @@ from seq2seq.errors import ConfigError
 
 # On a CPU, oneDNN keeps a compiled kernel with its buffers for each of the last 1024 shapes, and every batch has a
 # shape of its own: gigabytes by the second epoch. It reads these at its first use; who sets them otherwise is obeyed.
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
-os.environ.setdefault("LRU_CACHE_CAPACITY", "64")
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "40")
+os.environ.setdefault("LRU_CACHE_CAPACITY", "40")
 
 
 def keep_freed_memory() -> None:
