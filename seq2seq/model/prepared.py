@@ -18,7 +18,6 @@ from seq2seq.model.decoder import Attended, Memory, State
 from seq2seq.model.network import Network
 from seq2seq.model.product import InferencePrecision, Product, make_product
 
-
 CHUNK = 128
 """Rows whose logits are worked on together: few enough that they stay in the processor's cache."""
 
