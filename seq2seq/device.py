@@ -73,15 +73,3 @@ def autocast(precision: Precision, device: torch.device) -> AbstractContextManag
     wanted = precision is Precision.bfloat16 or (precision is Precision.auto and has_bfloat16(device))
     context: AbstractContextManager[None] = torch.autocast(device.type, torch.bfloat16, enabled=wanted)
     return context
-
-
-def choose_precision(name: str) -> Precision:
-    """The precision of that name.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    try:
-        return Precision(name)
-    except ValueError:
-        raise ConfigError(f"precision must be one of {', '.join(Precision)}, got {name}") from None

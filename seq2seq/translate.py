@@ -66,6 +66,7 @@ class Translator:
         self.network = network.to(self.device)
         self.tokenizers = tokenizers
         self.search = search
+        self.precision = precision
         reduced = precision is not InferencePrecision.float32 and has_bfloat16(self.device)
         self.decoder = PreparedDecoder(self.network, precision, torch.bfloat16 if reduced else torch.float32)
         self.shortlist = None if shortlist is None else shortlist.to(self.device)

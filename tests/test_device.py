@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from seq2seq.device import Precision, autocast, choose_device, choose_precision, has_bfloat16, keep_freed_memory
+from seq2seq.device import Precision, autocast, choose_device, has_bfloat16, keep_freed_memory
 from seq2seq.errors import ConfigError
 
 CPU = torch.device("cpu")
@@ -57,12 +57,6 @@ def test_bfloat16_is_automatic_where_the_processor_has_it(monkeypatch, capabilit
 def test_the_precision_ends_with_its_context():
     assert product(Precision.bfloat16) is torch.bfloat16
     assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is torch.float32
-
-
-def test_precision_by_name():
-    assert [choose_precision(name) for name in ("auto", "float32", "bfloat16")] == list(Precision)
-    with pytest.raises(ConfigError, match=r"^precision must be one of auto, float32, bfloat16, got fp16$"):
-        choose_precision("fp16")
 
 
 def test_kernels_kept_for_shapes_gone_by_are_few():

@@ -14,8 +14,7 @@ from seq2seq.benchmark.workload import Workload, model_folder
 from seq2seq.device import choose_device
 from seq2seq.model import ModelConfig
 from seq2seq.run import MODEL
-from seq2seq.translate import Translation, Translator, choose_precision
-from seq2seq.weights import is_quantized, load_weights
+from seq2seq.translate import Translation, Translator
 
 BYTES = {"float32": 4, "bfloat16": 2, "int8": 1}
 """Of a weight, by precision."""
@@ -113,7 +112,7 @@ def measure_translation(config: BenchmarkConfig, workload: Workload, machine: Ma
         how = (folder, config.device, config.precision, config.shortlist)
         loading = seconds(lambda: Translator.load(*how), device, 1, measure.passes)
         translator = Translator.load(*how)
-        precision = choose_precision(config.precision, device, is_quantized(load_weights(folder / MODEL)))
+        precision = translator.precision
         vocabulary = 0 if config.shortlist else workload.tokenizers.target.size
         size = step_bytes(workload.model, vocabulary, precision)
         reread = reread_rate(device, size, measure)
