@@ -7,12 +7,33 @@ from seq2seq.errors import ConfigError
 from seq2seq.settings import setting
 
 
+class CellKind(StrEnum):
+    """The recurrent cell; `seq2seq.model.cell` has each one's equations."""
+
+    lstm = "lstm"
+    gru = "gru"
+    rnn_tanh = "rnn_tanh"
+    rnn_relu = "rnn_relu"
+    layer_norm_lstm = "layer_norm_lstm"
+
+    @property
+    def has_cell_state(self) -> bool:
+        """Whether it carries a cell state beside its hidden state."""
+        return self in (CellKind.lstm, CellKind.layer_norm_lstm)
+
+
 class Direction(StrEnum):
-    """How the encoder reads: left to right, right to left (Sutskever et al. 2014), or both ways."""
+    """How the encoder's layers read.
+
+    All of them left to right, right to left (Sutskever et al. 2014) or both ways (Bahdanau et al. 2015); in turn, the
+    lowest left to right (Zhou et al. 2016); or the lowest both ways and the others left to right (GNMT, Wu et al. 2016).
+    """
 
     forward = "forward"
     reversed = "reversed"
     bidirectional = "bidirectional"
+    alternating = "alternating"
+    gnmt = "gnmt"
 
 
 class Summary(StrEnum):
@@ -29,15 +50,40 @@ class BridgeKind(StrEnum):
     copy = "copy"
     linear = "linear"
     tanh = "tanh"
+    zero = "zero"
 
 
 class AttentionKind(StrEnum):
-    """Score of a decoder state against an encoder state: Luong et al. 2015 (dot, general), Bahdanau et al. 2015."""
+    """Score of a decoder state against an encoder state.
+
+    Luong et al. 2015 (dot, general), Bahdanau et al. 2015 (additive), Vaswani et al. 2017 (scaled_dot).
+    """
 
     none = "none"
     dot = "dot"
     general = "general"
+    scaled_dot = "scaled_dot"
     additive = "additive"
+
+
+class AttentionOrder(StrEnum):
+    """Which decoder state asks, and who hears the answer.
+
+    gnmt: the first layer's; the layers above and the readout hear (Wu et al. 2016). luong: the last layer's; the readout
+    hears (Luong et al. 2015). bahdanau: the last layer's of the step before; the first layer and the readout hear
+    (Bahdanau et al. 2015).
+    """
+
+    gnmt = "gnmt"
+    luong = "luong"
+    bahdanau = "bahdanau"
+
+
+class Readout(StrEnum):
+    """What mixes state and context before the output layer: tanh (Luong et al. 2015) or maxout (Cho et al. 2014)."""
+
+    tanh = "tanh"
+    maxout = "maxout"
 
 
 class Tying(StrEnum):
@@ -58,25 +104,48 @@ class Initialization(StrEnum):
 
 @dataclass(kw_only=True)
 class EncoderConfig:
-    """The encoder LSTM."""
+    """The encoder. Without layers there is none: the network is then a language model of the target."""
 
-    layers: int = setting(1, "stacked LSTM layers", at_least=1)
+    cell: CellKind = setting(CellKind.lstm, "lstm, gru, rnn_tanh, rnn_relu or layer_norm_lstm")
+    layers: int = setting(1, "stacked layers; 0: no encoder, a language model of the target", at_least=0, at_most=8)
     size: int = setting(256, "units of each direction", at_least=1)
-    direction: Direction = setting(Direction.bidirectional, "reads forward, reversed or bidirectional")
+    direction: Direction = setting(
+        Direction.bidirectional, "reads forward, reversed, bidirectional, alternating or gnmt (lowest both ways)"
+    )
+    residual_from: int | None = setting(
+        None, "from this layer on (the lowest is 1) a layer's input is added to its output; null: never", at_least=2
+    )
+
+    def both_ways(self, layer: int) -> bool:
+        """Whether this layer (the lowest is 0) reads both ways."""
+        return self.direction is Direction.bidirectional or (self.direction is Direction.gnmt and layer == 0)
+
+    def layer_width(self, layer: int) -> int:
+        """Width of the states of this layer (the lowest is 0), both directions side by side."""
+        return self.size * (2 if self.both_ways(layer) else 1)
 
     @property
     def width(self) -> int:
-        """Width D of an encoder state, both directions side by side."""
-        return self.size * (2 if self.direction is Direction.bidirectional else 1)
+        """Width D of the top layer's states; of any vector the decoder is told of the source."""
+        return self.layer_width(max(0, self.layers - 1))
 
 
 @dataclass(kw_only=True)
 class DecoderConfig:
-    """The decoder LSTM."""
+    """The decoder."""
 
-    layers: int = setting(1, "stacked LSTM layers", at_least=1)
+    cell: CellKind = setting(CellKind.lstm, "lstm, gru, rnn_tanh, rnn_relu or layer_norm_lstm")
+    layers: int = setting(1, "stacked layers", at_least=1, at_most=8)
     size: int = setting(512, "units", at_least=1)
+    residual_from: int | None = setting(
+        None, "from this layer on (the lowest is 1) a layer's input is added to its output; null: never", at_least=2
+    )
     feed_context: bool = setting(False, "give the context vector to every step too (Cho et al. 2014)")
+    readout: Readout = setting(Readout.tanh, "what mixes state and context before the output layer: tanh or maxout")
+    readout_sees_input: bool = setting(False, "the readout mixes in the embedding of the piece just read too")
+    input_feeding: bool = setting(
+        False, "what attention led to feeds the next step (Luong et al. 2015): one position at a time, so slower"
+    )
 
 
 @dataclass(kw_only=True)
@@ -86,12 +155,34 @@ class ModelConfig:
     embedding_size: int = setting(256, "width of source and target embeddings", at_least=1)
     encoder: EncoderConfig = setting(factory=EncoderConfig)
     summary: Summary = setting(Summary.last, "the context vector: last, mean or max of the encoder's states")
-    bridge: BridgeKind = setting(BridgeKind.tanh, "from context to the decoder's initial state: copy, linear or tanh")
+    bridge: BridgeKind = setting(
+        BridgeKind.tanh, "from context to the decoder's initial state: copy, linear, tanh or zero"
+    )
+    bridge_shared: bool = setting(False, "one bridge, from the encoder's top layer, to every decoder layer")
     decoder: DecoderConfig = setting(factory=DecoderConfig)
-    attention: AttentionKind = setting(AttentionKind.none, "none, dot, general or additive")
+    attention: AttentionKind = setting(AttentionKind.none, "none, dot, general, scaled_dot or additive")
+    attention_order: AttentionOrder = setting(
+        AttentionOrder.gnmt, "which state asks, which layers hear: gnmt, luong, bahdanau"
+    )
+    attention_heads: int = setting(1, "heads side by side, each over a share of the width (RNMT+)", at_least=1)
+    attention_size: int | None = setting(None, "width of its keys, all heads; null: the decoder's size", at_least=1)
+    attention_window: int | None = setting(
+        None,
+        "local-p attention: source pieces either side of a predicted place (Luong et al. 2015); null: all",
+        at_least=1,
+    )
+    coverage: bool = setting(
+        False, "the score sees how much attention a source piece has had (Tu et al. 2016, See et al. 2017)"
+    )
     tying: Tying = setting(Tying.output, "shared embeddings: none, output (target and output layer) or all three")
     dropout: float = setting(0.2, "share of units silenced in training", at_least=0, below=1)
     dropout_shared_over_time: bool = setting(True, "one mask per sentence (Gal & Ghahramani 2016), not one per step")
+    recurrent_dropout: float = setting(
+        0.0, "share of recurrent weights silenced in training (Merity et al. 2018)", at_least=0, below=1
+    )
+    word_dropout: float = setting(
+        0.0, "share of source and target-input words whose embedding is silenced in training", at_least=0, below=1
+    )
     initialization: Initialization = setting(Initialization.uniform, "uniform, xavier or orthogonal")
     initial_range: float = setting(0.1, "uniform initialisation draws from [-x, x]", above=0)
     forget_bias: float = setting(1.0, "initial bias of the forget gates (Jozefowicz et al. 2015)")
