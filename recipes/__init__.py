@@ -1,1 +1,1 @@
-"""Programs to run and to copy: train, evaluate, translate, quantize, benchmark."""
+"""Programs to run and to copy: train, evaluate, translate, quantize, distill, backtranslate, benchmark."""

@@ -1,7 +1,9 @@
-"""Score a model, or text already translated, with BLEU, chrF and TER.
+"""Score a model, or text already translated, with BLEU, chrF and TER; a language model by its perplexity.
 
 python recipes/evaluate.py run=runs/demo
 python recipes/evaluate.py run=runs/demo data.test.source=FILE data.test.target=FILE
+python recipes/evaluate.py run=runs/a ensemble=[runs/b,runs/c]
+python recipes/evaluate.py run=runs/lm data.test.target=FILE
 python recipes/evaluate.py hypotheses=FILE data.test.source=FILE data.test.target=FILE
 """
 
@@ -10,11 +12,13 @@ from pathlib import Path
 
 from seq2seq.config import EvaluateConfig, recipe
 from seq2seq.errors import ConfigError
-from seq2seq.evaluation import evaluate, score_table
-from seq2seq.run import read_section
+from seq2seq.evaluation import evaluate, evaluate_language_model, score_table
+from seq2seq.language_model import LanguageModel
+from seq2seq.run import is_language_model, read_section
 from seq2seq.score import score
 from seq2seq.text.corpus import DataConfig, names_corpus, read
 from seq2seq.text.lines import read_lines
+from seq2seq.text.monolingual import read_target
 from seq2seq.translate import Translator
 
 
@@ -28,7 +32,8 @@ def main(config: EvaluateConfig) -> None:
                 "nothing to evaluate: name a model with run=PATH, or a file with hypotheses=FILE and data"
             )
         data = read_section(Path(config.run), "data", DataConfig)
-    corpus = read(data, config.split)
+    predicts = config.run is not None and is_language_model(Path(config.run))
+    corpus = (read_target if predicts else read)(data, config.split)
     if corpus is None:
         raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")
     pairs = list(corpus)
@@ -40,17 +45,33 @@ def main(config: EvaluateConfig) -> None:
         return
     if config.run is None:
         raise ConfigError("name a model with run=PATH, or text already translated with hypotheses=FILE")
+    folder = Path(config.run)
+    if predicts:
+        model, texts = LanguageModel.load(folder, config.device), [pair.target for pair in pairs]
+        found = evaluate_language_model(model, texts, folder=folder, name=str(config.split), corpus=corpus.name)
+        print(f"{corpus.name}, {found.sentences:,} sentences\n{found.table()}\n{folder / 'scores.json'}")
+        return
+    translator = Translator.load(
+        [config.run, *config.ensemble],
+        config.device,
+        config.precision,
+        config.shortlist,
+        language_model=config.language_model,
+        language_model_weight=config.language_model_weight,
+    )
+    # An entry of its own, beside that of the run by itself.
+    parts = [config.split, *(["ensemble"] if config.ensemble else []), *(["fusion"] if config.language_model else [])]
     scores = evaluate(
-        Translator.load(config.run, config.device, config.precision, config.shortlist),
+        translator,
         pairs,
         config.beam_size,
-        folder=Path(config.run),
-        name=str(config.split),
+        folder=folder,
+        name=".".join(parts),
         corpus=corpus.name,
         lowercase=config.lowercase,
         bootstrap=config.bootstrap,
     )
-    print(f"{corpus.name}, {len(pairs):,} sentences\n{score_table(scores)}\n{Path(config.run) / 'scores.json'}")
+    print(f"{corpus.name}, {len(pairs):,} sentences\n{score_table(scores)}\n{folder / 'scores.json'}")
 
 
 if __name__ == "__main__":

@@ -4,12 +4,10 @@ python recipes/quantize.py run=runs/demo
 python recipes/translate.py run=runs/demo-int8 < in.txt > out.txt
 """
 
-import shutil
 from pathlib import Path
 
 from seq2seq.config import QuantizeConfig, command, recipe
-from seq2seq.errors import RunError
-from seq2seq.run import CONFIG, MODEL, SHORTLIST, load_run
+from seq2seq.run import MODEL, copy_model, load_run
 from seq2seq.weights import save_quantized
 
 
@@ -19,12 +17,7 @@ def main(config: QuantizeConfig) -> None:
     run = Path(config.run).expanduser()
     output = Path(config.output or f"{config.run.rstrip('/')}-int8").expanduser()
     loaded = load_run(run)
-    try:
-        output.mkdir(parents=True)
-    except OSError as error:
-        raise RunError(f"{output} cannot be made ({error.strerror}): choose another folder with output=PATH") from None
-    for path in [run / CONFIG, *run.glob("tokenizer*.model"), *run.glob(SHORTLIST)]:
-        shutil.copy(path, output)
+    copy_model(run, output)
     save_quantized(loaded.network, output / MODEL)  # the weights last: without them the folder is no model
     before, after = ((folder / MODEL).stat().st_size / 1e6 for folder in (run, output))
     print(f"{output / MODEL}: {after:,.1f} MB instead of {before:,.1f} MB")

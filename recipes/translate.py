@@ -2,6 +2,7 @@
 
 python recipes/translate.py run=runs/demo < in.txt > out.txt
 python recipes/translate.py run=runs/demo input=in.txt.gz output=out.txt
+python recipes/translate.py run=runs/a ensemble=[runs/b,runs/c] < in.txt > out.txt
 python recipes/translate.py run=runs/demo json=true n_best=5 < in.txt > out.jsonl
 """
 
@@ -17,6 +18,7 @@ from tqdm import tqdm
 from seq2seq.atomic import atomic_write
 from seq2seq.config import TranslateConfig, recipe
 from seq2seq.text.lines import decoded_lines, read_lines
+from seq2seq.text.mix import tagged
 from seq2seq.translate import Translation, Translator
 
 
@@ -43,11 +45,19 @@ def opened(output: str) -> Iterator[TextIO]:
 @recipe
 def main(config: TranslateConfig) -> None:
     """Stream lines through the model; progress goes to stderr alone."""
-    translator = Translator.load(config.run, config.device, config.precision, config.shortlist)
+    translator = Translator.load(
+        [config.run, *config.ensemble],
+        config.device,
+        config.precision,
+        config.shortlist,
+        language_model=config.language_model,
+        language_model_weight=config.language_model_weight,
+    )
     if config.input == "-":
         lines = decoded_lines(sys.stdin.buffer, "standard input")
     else:
         lines = read_lines(Path(config.input).expanduser())
+    lines = (tagged(line, config.tag) for line in lines)
     translations = translator.translate(lines, beam_size=config.beam_size, n_best=config.n_best)
     with opened(config.output) as output:
         for translation in tqdm(translations, unit="line", file=sys.stderr, disable=not sys.stderr.isatty()):

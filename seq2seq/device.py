@@ -68,8 +68,13 @@ def has_bfloat16(device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
+def is_reduced(precision: Precision, device: torch.device) -> bool:
+    """True where the chosen precision is bfloat16 on this device."""
+    return precision is Precision.bfloat16 or (precision is Precision.auto and has_bfloat16(device))
+
+
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[None]:
     """Context in which products run in the chosen precision."""
-    wanted = precision is Precision.bfloat16 or (precision is Precision.auto and has_bfloat16(device))
+    wanted = is_reduced(precision, device)
     context: AbstractContextManager[None] = torch.autocast(device.type, torch.bfloat16, enabled=wanted)
     return context

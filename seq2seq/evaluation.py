@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from seq2seq.data.batch import make_batch
 from seq2seq.data.order import BatchConfig, Order
 from seq2seq.data.table import Table
 from seq2seq.device import Precision, autocast
+from seq2seq.language_model import LanguageModel, Perplexity
+from seq2seq.member import Member
 from seq2seq.model import Network
 from seq2seq.score import Score, bleu, score
 from seq2seq.search import SearchConfig
@@ -25,7 +27,7 @@ from seq2seq.translate import Translation, Translator
 
 
 class Validator:
-    """Loss per target piece and BLEU of greedy translations over a validation set."""
+    """Loss per target piece over a validation set and, but for a language model, BLEU of greedy translations."""
 
     def __init__(
         self, table: Table, pairs: Sequence[Pair], tokenizers: Tokenizers, batch: BatchConfig, precision: Precision
@@ -39,7 +41,9 @@ class Validator:
     def __call__(self, network: Network, update: int) -> Validation:
         """Validate a network in evaluation mode after ``update`` updates."""
         device = next(network.parameters()).device
-        translator = Translator(network, self.tokenizers, SearchConfig(beam_size=1), device)
+        if network.config.encoder.layers == 0:
+            return Validation(update, self._loss(network, device), None)
+        translator = Translator([Member.prepare(network, self.tokenizers, device)], SearchConfig(beam_size=1))
         translations = translator.translate([pair.source for pair in self.pairs])
         texts = [str(translation) for translation in translations]
         return Validation(update, self._loss(network, device), bleu(texts, [pair.target for pair in self.pairs]))
@@ -76,11 +80,17 @@ def evaluate(
 ) -> dict[str, Score]:
     """Translate greedily and with a beam, score both, and leave hypotheses and scores in ``folder``.
 
-    Writes ``hypotheses.NAME.greedy.txt``, ``hypotheses.NAME.beam.txt`` and the entry NAME of ``scores.json``.
+    Writes ``hypotheses.NAME.greedy.txt``, ``hypotheses.NAME.beam.txt`` and the entry NAME of ``scores.json``, which
+    says what translated where that was more than one run.
     """
     references = [pair.target for pair in pairs]
     scores: dict[str, Score] = {}
     entry: dict[str, Any] = {"corpus": corpus}
+    if len(translator.members) > 1:
+        entry["ensemble"] = [member.name for member in translator.members]
+    if translator.language_model is not None:
+        entry["language_model"] = translator.language_model.name
+        entry["language_model_weight"] = translator.language_model_weight
     for label, size in {"greedy": 1, **({"beam": beam_size} if beam_size > 1 else {})}.items():
         translations = translate_all(translator, [pair.source for pair in pairs], size)
         hypotheses = [str(translation) for translation in translations]
@@ -89,6 +99,15 @@ def evaluate(
         entry[label] = {**scores[label].as_dict(), "beam_size": size}
     write_scores(folder / "scores.json", name, entry)
     return scores
+
+
+def evaluate_language_model(
+    model: LanguageModel, texts: Iterable[str], *, folder: Path, name: str, corpus: str
+) -> Perplexity:
+    """How well the model predicts text, a sentence each: the entry NAME of ``scores.json`` in ``folder``."""
+    found = model.perplexity(texts)
+    write_scores(folder / "scores.json", name, {"corpus": corpus, "perplexity": found.as_dict()})
+    return found
 
 
 def write_scores(path: Path, name: str, entry: dict[str, Any]) -> None:

@@ -3,7 +3,9 @@
 The first three are a model: copy them and they translate elsewhere. Opening one runs no code from it.
 """
 
-from dataclasses import dataclass, fields, is_dataclass
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,19 +20,12 @@ from seq2seq.model import ModelConfig, Network
 from seq2seq.search import SearchConfig
 from seq2seq.settings import validate, walk
 from seq2seq.shortlist import Shortlist, ShortlistConfig
-from seq2seq.text.tokenizer import (
-    EOS,
-    UNK,
-    TokenizerConfig,
-    Tokenizers,
-    build_tokenizers,
-    load_tokenizers,
-    save_tokenizers,
-)
+from seq2seq.text.tokenizer import EOS, UNK, Tokenizers, load_tokenizers, save_tokenizers
+from seq2seq.text.vocabulary import TokenizerConfig, build_tokenizers
 from seq2seq.weights import dequantized, is_quantized, load_weights, set_weights
 
 if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
-    from seq2seq.data.table import Table
+    from seq2seq.data.table import Encoded
     from seq2seq.text.corpus import Corpus
 
 CONFIG = "config.yaml"
@@ -95,9 +90,18 @@ def _flat(settings: Any, path: str = "") -> dict[str, Any]:
     return {name: value for part in parts for name, value in part.items()}
 
 
+def _plain(value: Any) -> Any:
+    """A setting as it is saved: in a list, dataclasses are mappings."""
+    return [asdict(part) if is_dataclass(part) else part for part in value] if isinstance(value, list) else value
+
+
 def _hold_same(saved: dict[str, Any], config: Any, folder: Path) -> None:
     asked = {name: (saved.get(f"{CHOICES}.{name}"), kind) for name, kind in _choices(config).items()}
-    asked |= {name: (saved.get(name), value) for name, _, value in walk(config) if not name.startswith(CHANGEABLE)}
+    asked |= {
+        name: (saved.get(name), _plain(value))
+        for name, _, value in walk(config)
+        if not name.startswith(CHANGEABLE)
+    }
     for name, (found, value) in asked.items():
         if found != value:
             raise RunError(
@@ -148,15 +152,35 @@ def _unusable(folder: Path, name: str, error: Exception) -> RunError:
     return RunError(f"{folder / CONFIG}: section {name} is not usable ({reason}): restore it or train anew")
 
 
-def prepare_tokenizers(folder: Path, config: TokenizerConfig, corpus: "Corpus") -> Tokenizers:
-    """The run's tokenizers: those already in its folder, else trained on ``corpus`` (or loaded) and kept there."""
+def prepare_tokenizers(
+    folder: Path,
+    config: TokenizerConfig,
+    corpus: "Corpus",
+    source_tags: Sequence[str] = (),
+    start: Path | None = None,
+) -> Tokenizers:
+    """The run's tokenizers: those already in its folder, else those of the run ``start``, else trained or loaded.
+
+    What is trained is trained on ``corpus``, whose sources have ``source_tags``; what is not in the folder yet is kept
+    there.
+    """
     if not any((folder / f"tokenizer{side}.model").exists() for side in ("", ".source")):
         with TemporaryDirectory(dir=folder) as made:
-            save_tokenizers(build_tokenizers(config, corpus), Path(made))
+            tokenizers = build_tokenizers(config, corpus, source_tags) if start is None else load_tokenizers(start)
+            save_tokenizers(tokenizers, Path(made))
             # The source's last: `load_tokenizers` takes it as the sign that both are there.
             for path in sorted(Path(made).iterdir(), reverse=True):
                 path.replace(folder / path.name)
     return load_tokenizers(folder)
+
+
+def is_language_model(folder: Path) -> bool:
+    """Whether a run's model has no encoder.
+
+    Raises:
+        RunError: there is no run in the folder, or its settings are not usable.
+    """
+    return read_section(folder, "model", ModelConfig).encoder.layers == 0
 
 
 def load_run(folder: Path) -> LoadedRun:
@@ -178,7 +202,23 @@ def load_run(folder: Path) -> LoadedRun:
     return LoadedRun(network.eval(), tokenizers, search, is_quantized(weights))
 
 
-def learn_shortlist(folder: Path, config: ShortlistConfig, table: "Table", tokenizers: Tokenizers, seed: int) -> None:
+def copy_model(run: Path, output: Path) -> None:
+    """Make a model folder of all that makes a run's model but the weights, which are for the caller to write last.
+
+    Raises:
+        RunError: there is such a folder already, or none can be made.
+    """
+    try:
+        output.mkdir(parents=True)
+    except OSError as error:
+        raise RunError(f"{output} cannot be made ({error.strerror}): choose another folder with output=PATH") from None
+    for path in [run / CONFIG, *run.glob("tokenizer*.model"), *run.glob(SHORTLIST)]:
+        shutil.copy(path, output)
+
+
+def learn_shortlist(
+    folder: Path, config: ShortlistConfig, table: "Encoded", tokenizers: Tokenizers, seed: int
+) -> None:
     """Learn the run's short-list from its training pairs and keep it in the folder."""
     source, target = tokenizers
     shortlist = Shortlist.learn(table, source.size, target.size, config, seed, eos=EOS, unk=UNK)

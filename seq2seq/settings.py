@@ -51,13 +51,18 @@ def walk(config: Any, path: str = "") -> Iterator[tuple[str, Field[Any], Any]]:
             yield name, item, value
 
 
-def validate(config: Any) -> None:
-    """Check every number of a tree of dataclasses against the range its `setting` states.
+def validate(config: Any, place: str = "") -> None:
+    """Check every number of a tree of dataclasses, lists of them included, against the range its `setting` states.
 
     Raises:
         ConfigError: names the first setting outside its range, the range and the value.
     """
-    for path, item, value in walk(config):
+    for path, item, value in walk(config, place):
+        if isinstance(value, list):
+            for number, part in enumerate(value):
+                if is_dataclass(part):
+                    validate(part, f"{path}[{number}]")
+            continue
         bounds = item.metadata.get("bounds", {})
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{path} must be {described_range(bounds) or 'a finite number'}, got {value:g}")

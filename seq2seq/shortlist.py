@@ -24,7 +24,7 @@ from seq2seq.settings import setting
 from seq2seq.weights import load_weights
 
 if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
-    from seq2seq.data.table import Table
+    from seq2seq.data.table import Encoded
 
 ITERATIONS = 5  # on Multi30k three cover unseen translations as well, two do worse
 
@@ -64,7 +64,7 @@ class Shortlist:
     @classmethod
     def learn(
         cls,
-        table: "Table",
+        table: "Encoded",
         source_size: int,
         target_size: int,
         config: ShortlistConfig,

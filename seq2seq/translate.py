@@ -9,15 +9,17 @@ from typing import overload
 import torch
 from torch import Tensor
 
-from seq2seq.data.batch import source_tensors, target_input
-from seq2seq.device import choose_device, has_bfloat16
+from seq2seq.data.batch import batches_by_length, target_input
+from seq2seq.device import choose_device
 from seq2seq.errors import ConfigError
-from seq2seq.model import InferencePrecision, Network, NetworkStepper, PreparedDecoder, has_int8
+from seq2seq.member import Member, attention_weights, hold_together
 from seq2seq.run import load_run, load_shortlist
-from seq2seq.search import Hypothesis, SearchConfig, search
+from seq2seq.search import Hypothesis, SearchConfig, ensemble, fusion, search
 from seq2seq.settings import validate
 from seq2seq.shortlist import Shortlist
-from seq2seq.text.tokenizer import BOS, EOS, Tokenizers
+
+LANGUAGE_MODEL_WEIGHT = 0.2
+"""What a language model's log-probabilities count beside the translator's."""
 
 CHUNK = 2048
 """Sentences of a stream that are sorted by length together."""
@@ -35,11 +37,13 @@ class Translation:
     score: float
     """Length-normalised log-probability: comparable among translations of one source."""
     log_probability: float
-    """Sum over the pieces, in nats, end mark included."""
+    """Sum over the pieces, in nats, end mark included; a language model's share with it."""
     pieces: tuple[str, ...] = ()
     source_pieces: tuple[str, ...] = ()
     attention: Tensor | None = None
-    """Weights (target pieces + 1, source pieces + 1), the end marks last; None where not asked for or not there."""
+    """Weights (target pieces + 1, source pieces + 1), the end marks last; None where not asked for or not there.
+
+    Of an ensemble the mean over the members that attend and read the same source pieces as the first."""
     n_best: tuple["Translation", ...] = ()
     """All translations asked for, best first; the first is this one. Empty unless ``n_best`` > 1."""
 
@@ -48,51 +52,81 @@ class Translation:
 
 
 class Translator:
-    """Translates with a trained network. Threads may share one: nothing in it changes after loading.
+    """Translates with trained networks. Threads may share one: nothing in it changes after loading.
 
     A translation never depends on what else is translated with it.
     """
 
     def __init__(
         self,
-        network: Network,
-        tokenizers: Tokenizers,
+        members: Sequence[Member],
         search: SearchConfig,
-        device: torch.device | None = None,
-        precision: InferencePrecision = InferencePrecision.float32,
         shortlist: Shortlist | None = None,
+        language_model: Member | None = None,
+        language_model_weight: float = LANGUAGE_MODEL_WEIGHT,
     ) -> None:
-        self.device = device or choose_device("auto")
-        self.network = network.to(self.device)
-        self.tokenizers = tokenizers
+        """Put together what translates.
+
+        Args:
+            members: one network, or an ensemble that chooses each piece together; each encodes sources by itself.
+            search: how to search.
+            shortlist: the first member's, applied to all.
+            language_model: a network without encoder whose weighted log-probabilities are added (shallow fusion).
+            language_model_weight: the weight, at least 0.
+
+        Raises:
+            ConfigError: there is no member, or the weight is negative.
+            RunError: target vocabularies differ; a member is a language model, or the language model is none.
+        """
+        if not members:
+            raise ConfigError("nothing can translate: name a run folder")
+        hold_together(members, language_model)
+        self.members = tuple(members)
+        self.device = members[0].device
         self.search = search
-        self.precision = precision
-        reduced = precision is not InferencePrecision.float32 and has_bfloat16(self.device)
-        self.decoder = PreparedDecoder(self.network, precision, torch.bfloat16 if reduced else torch.float32)
         self.shortlist = None if shortlist is None else shortlist.to(self.device)
+        self.language_model = language_model
+        self.language_model_weight = language_model_weight
 
     @classmethod
     def load(
-        cls, run: str | Path, device: str = "auto", precision: str = "auto", shortlist: bool = False
+        cls,
+        run: str | Path | Sequence[str | Path],
+        device: str = "auto",
+        precision: str = "auto",
+        shortlist: bool = False,
+        *,
+        language_model: str | Path | None = None,
+        language_model_weight: float = LANGUAGE_MODEL_WEIGHT,
     ) -> "Translator":
-        """The best model of a run folder.
+        """The best model of a run folder, or an ensemble of several.
 
         Args:
             run: the folder; config.yaml, tokenizer*.model and model.safetensors are read, nothing in them is executed.
+                Several translate together; their target vocabularies must be the same, and the first one's
+                search settings hold.
             device: auto, cpu, cuda.
-            precision: float32; bfloat16 or int8 for products in fewer bytes, at a small cost in quality; auto: as the
+            precision: float32; bfloat16 or int8 for products in fewer bytes, at a small cost in quality; auto: as each
                 folder keeps its weights (int8 after recipes/quantize.py, where the processor has integer products).
-            shortlist: score only the pieces that, going by the training data, can translate this source.
+            shortlist: score only the pieces that, going by the first run's training data, can translate this source.
+            language_model: run folder of a language model of the same target vocabulary, for shallow fusion.
+            language_model_weight: what its log-probabilities count, at least 0.
 
         Raises:
-            RunError: a file is missing, damaged or foreign.
+            RunError: a file is missing, damaged or foreign, or the runs do not fit each other.
             ConfigError: an unknown device or precision, or integer products on a device without them.
         """
-        loaded = load_run(Path(run).expanduser())
+        folders = [Path(one).expanduser() for one in ([run] if isinstance(run, str | Path) else run)]
         chosen = choose_device(device)
-        lists = load_shortlist(Path(run).expanduser(), loaded.tokenizers) if shortlist else None
-        form = choose_precision(precision, chosen, loaded.quantized)
-        return cls(loaded.network, loaded.tokenizers, loaded.search, chosen, form, lists)
+        loaded = [load_run(folder) for folder in folders]
+        members = [Member.of_run(folder, one, chosen, precision) for folder, one in zip(folders, loaded, strict=True)]
+        search = loaded[0].search if loaded else SearchConfig()
+        lists = load_shortlist(folders[0], loaded[0].tokenizers) if shortlist and loaded else None
+        beside = None
+        if language_model is not None:
+            folder = Path(language_model).expanduser()
+            beside = Member.of_run(folder, load_run(folder), chosen, precision)
+        return cls(members, search, lists, beside, language_model_weight)
 
     @overload
     def translate(  # type: ignore[overload-overlap]  # a str is an Iterable[str] to the checker, not to us
@@ -150,26 +184,23 @@ class Translator:
         """Chunk by chunk; within a chunk, sentences of similar length share a batch."""
         iterator = iter(texts)
         while chunk := list(islice(iterator, CHUNK)):
-            sources = self.tokenizers.source.encode_all(chunk)
+            encoded = [member.tokenizers.source.encode_all(chunk) for member in self.members]
+            longest = [max(sources, key=len) for sources in zip(*encoded, strict=True)]
             found: dict[int, Translation] = {
-                row: Translation(text, "", 0.0, 0.0) for row, text in enumerate(chunk) if not sources[row]
+                row: Translation(text, "", 0.0, 0.0) for row, text in enumerate(chunk) if not longest[row]
             }
-            for rows in batches_by_length(sources):
-                texts_of, sources_of = [chunk[row] for row in rows], [sources[row] for row in rows]
-                found |= zip(rows, self._batch(texts_of, sources_of, search, attention), strict=True)
+            for rows in batches_by_length(longest, BATCH_PIECES):
+                texts_of, encoded_of = [chunk[row] for row in rows], [[ids[row] for row in rows] for ids in encoded]
+                found |= zip(rows, self._batch(texts_of, encoded_of, search, attention), strict=True)
             yield from (found[row] for row in range(len(chunk)))
 
     @torch.inference_mode()
     def _batch(
-        self, texts: list[str], sources: list[list[int]], config: SearchConfig, attention: bool
+        self, texts: list[str], encoded: list[list[list[int]]], config: SearchConfig, attention: bool
     ) -> list[Translation]:
-        source_BS, lengths_B = (tensor.to(self.device) for tensor in source_tensors(sources))
-        chosen = None if self.shortlist is None else self.shortlist.choose(source_BS, lengths_B)
-        stepper = NetworkStepper(self.network, self.decoder, source_BS, lengths_B, BOS, EOS, chosen)
-        hypotheses = [
-            [hypothesis._replace(tokens=stepper.ids(hypothesis.tokens)) for hypothesis in ranked]
-            for ranked in search(stepper, config)
-        ]
+        """Translate sentences together, given as text and as pieces of every member."""
+        hypotheses = self._search(encoded, config)
+        sources = encoded[0]
         weights = self._attention(sources, hypotheses) if attention else {}
         translations = []
         for sentence, ranked in enumerate(hypotheses):
@@ -180,10 +211,22 @@ class Translator:
             translations.append(replace(n_best[0], n_best=n_best) if config.n_best > 1 else n_best[0])
         return translations
 
+    def _search(self, encoded: list[list[list[int]]], config: SearchConfig) -> list[list[Hypothesis]]:
+        """Ranked hypotheses of every sentence, by the members and the language model together."""
+        batches = [member.sources(sources) for member, sources in zip(self.members, encoded, strict=True)]
+        chosen = None if self.shortlist is None else self.shortlist.choose(*batches[0])
+        steppers = [member.stepper(batch, chosen) for member, batch in zip(self.members, batches, strict=True)]
+        together = ensemble(steppers)
+        if self.language_model is not None:  # which looks at no source, only at how many there are
+            beside = self.language_model.stepper(batches[0], chosen)
+            together = fusion(together, beside, self.language_model_weight)
+        ids = steppers[0].ids
+        return [[one._replace(tokens=ids(one.tokens)) for one in ranked] for ranked in search(together, config)]
+
     def _translation(
         self, text: str, source: list[int], hypothesis: Hypothesis, attention: Tensor | None
     ) -> Translation:
-        source_tokenizer, target_tokenizer = self.tokenizers
+        source_tokenizer, target_tokenizer = self.members[0].tokenizers
         return Translation(
             source=text,
             text=target_tokenizer.decode(hypothesis.tokens),
@@ -198,37 +241,11 @@ class Translator:
         """Weights of every translation, from one pass with the translation given; empty without attention."""
         places = [(sentence, rank) for sentence, ranked in enumerate(hypotheses) for rank in range(len(ranked))]
         targets = [hypotheses[sentence][rank].tokens for sentence, rank in places]
-        source_BS, lengths_B = source_tensors([sources[sentence] for sentence, _ in places])
-        weights_BTS = self.network.attention_weights(
-            source_BS.to(self.device), lengths_B.to(self.device), target_input(targets).to(self.device)
-        )
+        batch = self.members[0].sources([sources[sentence] for sentence, _ in places])
+        weights_BTS = attention_weights(self.members, batch, target_input(targets).to(self.device))
         if weights_BTS is None:
             return {}
         return {
-            place: weights_BTS[row, : len(targets[row]) + 1, : int(lengths_B[row])].cpu()
-            for row, place in enumerate(places)
+            (sentence, rank): weights_BTS[row, : len(targets[row]) + 1, : len(sources[sentence]) + 1].cpu()
+            for row, (sentence, rank) in enumerate(places)
         }
-
-
-def batches_by_length(sources: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-    """Row numbers of the sources that are not empty, longest first, at most `BATCH_PIECES` pieces a batch."""
-    order = sorted((row for row, source in enumerate(sources) if source), key=lambda row: -len(sources[row]))
-    while order:
-        size = max(1, BATCH_PIECES // (len(sources[order[0]]) + 1))
-        yield order[:size]
-        order = order[size:]
-
-
-def choose_precision(name: str, device: torch.device, quantized: bool) -> InferencePrecision:
-    """The form of that name; for ``auto``, int8 where the weights are kept so and the device has integer products.
-
-    Raises:
-        ConfigError: there is none of that name, or none on this device.
-    """
-    if name not in InferencePrecision.__members__:
-        raise ConfigError(f"precision must be one of {', '.join(InferencePrecision)}, got {name}")
-    if name == InferencePrecision.auto:
-        return InferencePrecision.int8 if quantized and has_int8(device) else InferencePrecision.float32
-    if name == InferencePrecision.int8 and not has_int8(device):
-        raise ConfigError(f"precision=int8 needs an x86 processor with VNNI, not {device}: use precision=float32")
-    return InferencePrecision(name)

@@ -1,5 +1,6 @@
 """Weights on disk: safetensors, written whole or not at all, read without running anything."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -57,6 +58,20 @@ def dequantized(weights: Weights, origin: Path) -> Weights:
         if not tensor.is_floating_point():
             raise RunError(f"{origin} is damaged ({name} has no scales): copy it again or quantise anew")
     return plain
+
+
+def mean_weights(several: Iterable[Weights]) -> Weights:
+    """Mean of the weights of one network at several times (Junczys-Dowmunt et al. 2016), summed in float64.
+
+    At least one, all of the same names and shapes.
+    """
+    total: Weights = {}
+    count = 0
+    for weights in several:
+        count += 1
+        for name, tensor in weights.items():
+            total[name] = total[name] + tensor.double() if name in total else tensor.double()
+    return {name: (tensor / count).float() for name, tensor in total.items()}
 
 
 def load_weights(path: Path) -> Weights:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from seq2seq.recipes import benchmark, evaluate, quantize, train, translate
+from seq2seq.recipes import average, backtranslate, benchmark, distill, evaluate, quantize, suggest, train, translate
 
 TINY = [
     "data.builtin.train_size=300",
@@ -29,7 +29,11 @@ PROGRAMS = {
     "train": train,
     "evaluate": evaluate,
     "translate": translate,
+    "suggest": suggest,
     "quantize": quantize,
+    "average": average,
+    "distill": distill,
+    "backtranslate": backtranslate,
     "benchmark": benchmark,
 }
 

@@ -3,6 +3,7 @@
 Piece 0 pads, 1 begins a sentence, 2 ends it; 3 .. VOCABULARY - 1 stand for the rest.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -11,15 +12,19 @@ from torch import Tensor
 
 from seq2seq.model import (
     AttentionKind,
+    AttentionOrder,
     BridgeKind,
     DecoderConfig,
     Direction,
     EncoderConfig,
     ModelConfig,
     Network,
+    Readout,
     Summary,
     Tying,
 )
+from seq2seq.model.cell import RNN
+from seq2seq.model.config import CellKind
 
 PAD, BOS, EOS, VOCABULARY = 0, 1, 2, 8
 
@@ -34,6 +39,9 @@ def random_network(config: ModelConfig, seed: int, spread: float = 1.5, dtype: t
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.uniform_(-spread, spread, generator=generator)
+        for module in network.modules():
+            if isinstance(module, RNN) and module.relu:  # Its states know no bound: they shall not grow.
+                module.weight_hh_l0.mul_(0.2 / spread)
         network.output.weight.mul_(3)
     return network
 
@@ -54,28 +62,56 @@ def padded(sentences: Sequence[Sequence[int]], padding: int = PAD, more: int = 0
 @st.composite
 def model_configs(draw: st.DrawFn) -> ModelConfig:
     """Every choice of the model that is allowed, tiny, without dropout."""
-    direction = draw(st.sampled_from(Direction))
-    encoder = EncoderConfig(layers=draw(st.integers(1, 3)), size=draw(st.integers(2, 4)), direction=direction)
+    direction, cells = draw(st.sampled_from(Direction)), st.sampled_from(CellKind)
+    encoder = EncoderConfig(
+        cell=draw(cells),
+        layers=draw(st.integers(0, 3)),
+        size=draw(st.integers(2, 4)),
+        direction=direction,
+        residual_from=draw(st.sampled_from([None, 3] if direction is Direction.gnmt else [None, 2, 3])),
+    )
     bridge, attention = draw(st.sampled_from(BridgeKind)), draw(st.sampled_from(AttentionKind))
+    if encoder.layers == 0:
+        attention = AttentionKind.none
+    attends = attention is not AttentionKind.none
+    feeds = encoder.layers > 0 and not attends
+    uneven = bridge is BridgeKind.copy and direction is Direction.gnmt
     same = bridge is BridgeKind.copy or attention is AttentionKind.dot
+    decoder_cell, input_feeding = draw(cells), attends and draw(st.booleans())
+    # What knows no bound and feeds itself would grow beyond all numbers.
+    grows = decoder_cell is CellKind.rnn_relu and input_feeding
     decoder = DecoderConfig(
+        cell=decoder_cell,
         layers=draw(st.integers(1, 3)),
         size=encoder.width if same else draw(st.integers(3, 6)),
-        feed_context=attention is AttentionKind.none and draw(st.booleans()),
+        residual_from=draw(st.sampled_from([None, 2, 3])),
+        feed_context=feeds and (bridge is BridgeKind.zero or draw(st.booleans())),
+        readout=Readout.tanh if grows else draw(st.sampled_from(Readout)),
+        readout_sees_input=draw(st.booleans()),
+        input_feeding=input_feeding,
     )
+    maps_queries = attention in (AttentionKind.additive, AttentionKind.scaled_dot)
+    attention_size = draw(st.sampled_from([None, 2, 4, 6])) if maps_queries else None
+    both = math.gcd(encoder.width, attention_size or decoder.size)
     return ModelConfig(
         embedding_size=draw(st.integers(3, 8)),
         encoder=encoder,
         summary=draw(st.sampled_from(Summary)),
         bridge=bridge,
+        bridge_shared=uneven or draw(st.booleans()),
         decoder=decoder,
         attention=attention,
+        attention_order=draw(st.sampled_from(AttentionOrder)),
+        attention_heads=draw(st.sampled_from([heads for heads in (1, 2, 3) if both % heads == 0])) if attends else 1,
+        attention_size=attention_size,
+        attention_window=draw(st.sampled_from([None, 1, 2])) if attends else None,
+        coverage=attention is AttentionKind.additive and draw(st.booleans()),
         tying=draw(st.sampled_from(Tying)),
         dropout=0.0,
     )
 
 
-# Enough to meet every kind of attention, feeding, tying, bridge and unequal depth and width once.
+# Enough to meet every cell, direction, kind of attention, feeding, tying, bridge and unequal depth and width once.
 SAMPLES = [
     ModelConfig(
         embedding_size=5,
@@ -120,4 +156,98 @@ SAMPLES = [
         attention=AttentionKind.additive,
         tying=Tying.all,
     ),
+    ModelConfig(
+        embedding_size=4,
+        encoder=EncoderConfig(cell=CellKind.gru, layers=3, size=3, direction=Direction.gnmt, residual_from=3),
+        bridge_shared=True,
+        decoder=DecoderConfig(cell=CellKind.layer_norm_lstm, layers=2, size=4),
+        attention=AttentionKind.scaled_dot,
+    ),
+    ModelConfig(
+        embedding_size=5,
+        encoder=EncoderConfig(
+            cell=CellKind.layer_norm_lstm, layers=3, size=4, direction=Direction.alternating, residual_from=2
+        ),
+        bridge=BridgeKind.zero,
+        decoder=DecoderConfig(cell=CellKind.gru, layers=2, size=3, feed_context=True),
+        tying=Tying.none,
+    ),
+    ModelConfig(
+        embedding_size=3,
+        encoder=EncoderConfig(cell=CellKind.rnn_tanh, layers=2, size=3, direction=Direction.alternating),
+        decoder=DecoderConfig(cell=CellKind.rnn_relu, layers=2, size=4),
+    ),
+    ModelConfig(
+        embedding_size=3,
+        encoder=EncoderConfig(cell=CellKind.rnn_relu, layers=2, size=3, direction=Direction.gnmt),
+        bridge=BridgeKind.linear,
+        decoder=DecoderConfig(cell=CellKind.rnn_tanh, layers=3, size=4),
+    ),
 ]
+
+# And every order, several heads, local attention, coverage, input feeding, residual decoders and other readouts.
+ARRANGEMENTS = [
+    ModelConfig(
+        embedding_size=5,
+        encoder=EncoderConfig(layers=2, size=3, direction=Direction.forward),
+        decoder=DecoderConfig(layers=2, size=4, input_feeding=True),
+        attention=AttentionKind.general,
+        attention_order=AttentionOrder.luong,
+        attention_window=2,
+        tying=Tying.none,
+    ),
+    ModelConfig(
+        embedding_size=4,
+        encoder=EncoderConfig(layers=1, size=3),
+        decoder=DecoderConfig(layers=3, size=5, residual_from=2, readout_sees_input=True),
+        attention=AttentionKind.scaled_dot,
+        attention_order=AttentionOrder.luong,
+        attention_heads=3,
+        attention_size=6,
+    ),
+    ModelConfig(
+        embedding_size=3,
+        encoder=EncoderConfig(cell=CellKind.gru, layers=1, size=3),
+        decoder=DecoderConfig(cell=CellKind.gru, size=4, readout=Readout.maxout, readout_sees_input=True),
+        attention=AttentionKind.additive,
+        attention_order=AttentionOrder.bahdanau,
+        tying=Tying.none,
+    ),
+    ModelConfig(
+        embedding_size=4,
+        encoder=EncoderConfig(layers=1, size=4),
+        decoder=DecoderConfig(layers=2, size=4, input_feeding=True),
+        attention=AttentionKind.additive,
+        attention_order=AttentionOrder.bahdanau,
+        attention_heads=2,
+        coverage=True,
+        attention_window=1,
+    ),
+    ModelConfig(
+        embedding_size=5,
+        encoder=EncoderConfig(layers=1, size=2),
+        decoder=DecoderConfig(layers=3, size=4, input_feeding=True, residual_from=3),
+        attention=AttentionKind.additive,
+        attention_heads=2,
+        tying=Tying.all,
+    ),
+    ModelConfig(
+        embedding_size=5,
+        encoder=EncoderConfig(layers=1, size=3),
+        decoder=DecoderConfig(layers=2, size=4),
+        attention=AttentionKind.additive,
+        attention_size=3,
+        coverage=True,
+    ),
+    ModelConfig(
+        embedding_size=4,
+        encoder=EncoderConfig(layers=1, size=2),
+        decoder=DecoderConfig(layers=2, size=4, readout=Readout.maxout),
+        attention=AttentionKind.dot,
+        attention_order=AttentionOrder.luong,
+        attention_heads=2,
+        tying=Tying.none,
+    ),
+]
+
+EVERY = [*SAMPLES, *ARRANGEMENTS]

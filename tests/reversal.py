@@ -17,14 +17,14 @@ from seq2seq.model.config import DecoderConfig, EncoderConfig
 from seq2seq.train import (
     Adam,
     Constant,
-    LossConfig,
     OptimizerConfig,
     ScheduleConfig,
     Trainer,
     TrainingConfig,
     Validation,
 )
-from seq2seq.train.loss import loss_sums
+from seq2seq.train.loss import Objective, loss_sums
+from seq2seq.train.objective import TeacherForcing
 from seq2seq.train.progress import Criterion
 
 VOCABULARY = 9  # four specials and five letters
@@ -104,7 +104,8 @@ def trainer(
     validate: Callable[[Network, int], Validation] = held_out_loss,
     optimizer: OptimizerConfig | None = None,
     schedule: ScheduleConfig | None = None,
-    smoothing: float = 0.1,
+    objective: Objective | None = None,
+    start: Callable[[Network], None] | None = None,
 ) -> Trainer:
     return Trainer(
         network or tiny_network(),
@@ -112,11 +113,12 @@ def trainer(
         validate,
         folder,
         config=config,
-        loss=LossConfig(label_smoothing=smoothing),
+        objective=objective or TeacherForcing(0.1, config.precision),
         optimizer=optimizer or Adam(learning_rate=0.01),
         schedule=schedule or Constant(),
         seed=3,
         device=torch.device("cpu"),
+        start=start,
     )
 
 

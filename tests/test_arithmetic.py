@@ -2,30 +2,23 @@
 
 import pytest
 import torch
-from networks import SAMPLES, VOCABULARY, random_network
+from networks import EVERY, VOCABULARY, random_network
 from torch.utils.flop_counter import FlopCounterMode
 
 from seq2seq.benchmark.arithmetic import (
     Counts,
     Work,
+    cell,
     counted,
     forward_operations,
-    lstm,
     step_weights,
     training_work,
     translation_work,
     weights,
 )
 from seq2seq.data.batch import make_batch
-from seq2seq.model import (
-    AttentionKind,
-    DecoderConfig,
-    Direction,
-    EncoderConfig,
-    ModelConfig,
-    Network,
-    Tying,
-)
+from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, ModelConfig, Network, Tying
+from seq2seq.model.config import CellKind
 
 S, T, B = 5, 4, 3
 """Pieces with end marks; all sentences alike, so that nothing is padded."""
@@ -49,11 +42,12 @@ def measured(network: Network, *, backward: bool) -> int:
 
 def flag_operations(config: ModelConfig) -> int:
     """The flag of padding, one more input of every encoder LSTM, is not the model's arithmetic."""
-    directions = 2 if config.encoder.direction is Direction.bidirectional else 1
-    return B * S * directions * config.encoder.layers * 8 * config.encoder.size
+    encoder = config.encoder
+    lstms = sum(encoder.layer_width(layer) // encoder.size for layer in range(encoder.layers))
+    return B * S * lstms * 8 * encoder.size if encoder.cell is CellKind.lstm else 0
 
 
-@pytest.mark.parametrize("config", SAMPLES)
+@pytest.mark.parametrize("config", EVERY)
 def test_forward_operations_are_those_that_pytorch_counts(config):
     counts = counted(batch_of())
     one = forward_operations(config, VOCABULARY)
@@ -64,7 +58,7 @@ def test_forward_operations_are_those_that_pytorch_counts(config):
     assert found - flag_operations(config) <= ours <= found
 
 
-@pytest.mark.parametrize("config", SAMPLES)
+@pytest.mark.parametrize("config", EVERY)
 def test_an_update_is_three_forward_passes_but_for_what_needs_no_gradient(config):
     work = training_work(config, VOCABULARY, VOCABULARY, counted(batch_of()), 4)
     ours = sum(part.operations for part in work.values())
@@ -73,16 +67,24 @@ def test_an_update_is_three_forward_passes_but_for_what_needs_no_gradient(config
     assert found - 3 * flag_operations(config) <= ours <= 1.25 * found
 
 
-@pytest.mark.parametrize("config", SAMPLES)
+@pytest.mark.parametrize("config", EVERY)
 def test_weights_are_all_the_networks_matrices(config):
     network = random_network(config, 1)
     matrices = sum(parameter.numel() for parameter in network.parameters() if parameter.dim() == 2)
     assert sum(weights(config, VOCABULARY, VOCABULARY).values()) == matrices
 
 
-def test_a_step_of_an_lstm_by_hand():
-    # Four gates of 3 units from 2 inputs and 3 states: 4 · 3 · 5 multiply-adds.
-    assert lstm(2, 3) == 120
+@pytest.mark.parametrize(("kind", "blocks"), [("lstm", 4), ("gru", 3), ("rnn_tanh", 1), ("layer_norm_lstm", 4)])
+def test_a_step_of_a_cell_by_hand(kind, blocks):
+    # Every block 3 units from 2 inputs and 3 states: 3 · 5 multiply-adds.
+    assert cell(CellKind(kind), 2, 3) == blocks * 30
+
+
+def test_a_language_model_has_no_encoder():
+    config = ModelConfig(encoder=EncoderConfig(layers=0), tying=Tying.none)
+    one = forward_operations(config, 100)
+    assert one.encoder == one.bridge == one.keys == one.scores == 0
+    assert weights(config, 77, 100)["embedding"] == 100 * config.embedding_size
 
 
 def test_the_matched_model_by_hand():

@@ -1,108 +1,185 @@
 """Attention, against the equations written out number by number."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
-from networks import BOS, SAMPLES, padded, random_network, random_sentences
+from networks import BOS, EVERY, padded, random_network, random_sentences
 from torch import Tensor
 
-from seq2seq.model import AttentionKind
+from seq2seq.model import AttentionKind, DecoderConfig, Direction, EncoderConfig, ModelConfig
 from seq2seq.model.attention import Attention
 
 LENGTHS = [3, 1, 5]
 KINDS = [kind for kind in AttentionKind if kind is not AttentionKind.none]
+HEADS = [1, 2, 3]
 CLOSE = {"rtol": 0, "atol": 1e-6}  # weights are float32 in every precision
 
 
-def world(kind: AttentionKind) -> tuple[Attention, Tensor, Tensor, Tensor]:
+def config(kind: AttentionKind, heads: int = 1, width: int = 6) -> ModelConfig:
+    """Queries are 6 wide; keys too, or 12."""
+    return ModelConfig(
+        encoder=EncoderConfig(size=width, direction=Direction.forward),
+        decoder=DecoderConfig(size=6),
+        attention=kind,
+        attention_heads=heads,
+        attention_size=12 if kind in (AttentionKind.scaled_dot, AttentionKind.additive) else None,
+    )
+
+
+def world(model: ModelConfig) -> tuple[Attention, Tensor, Tensor, Tensor]:
     """Attention, queries (3, 4, 6), states (3, 5, D) with noise on padding, and the mask of padding."""
-    width = 6 if kind is AttentionKind.dot else 2
+    model.check()
     generator = torch.Generator().manual_seed(11)
-    attention = Attention(kind, 6, width).double()
+    attention = Attention(model).double()
     with torch.no_grad():
         for parameter in attention.parameters():
             parameter.uniform_(-1, 1, generator=generator)
     queries = torch.randn(3, 4, 6, generator=generator, dtype=torch.float64)
-    states = torch.randn(3, 5, width, generator=generator, dtype=torch.float64)
+    states = torch.randn(3, 5, model.encoder.width, generator=generator, dtype=torch.float64)
     padding = torch.arange(5) >= torch.tensor(LENGTHS).unsqueeze(1)
     return attention, queries, states, padding
 
 
-def score(attention: Attention, query: Tensor, state: Tensor) -> float:
-    """The equation for one query and one state."""
-    if attention.kind is AttentionKind.dot:
-        return sum(q * s for q, s in zip(query.tolist(), state.tolist(), strict=True))
-    assert attention.key_map is not None
-    key = attention.key_map.weight @ state
-    if attention.kind is AttentionKind.general:
-        return float(query @ key)
-    assert attention.query_map is not None
-    assert attention.energy is not None
-    mapped = attention.query_map.weight @ query + attention.query_map.bias
-    return sum(
-        v * math.tanh(a + b)
-        for v, a, b in zip(attention.energy.weight[0].tolist(), mapped.tolist(), key.tolist(), strict=True)
-    )
+def ask(
+    attention: Attention, queries: Tensor, states: Tensor, padding: Tensor | None, coverage: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    return attention(queries, attention.keys(states), attention.values(states), padding, coverage)
 
 
+def score(model: ModelConfig, attention: Attention, query: Tensor, state: Tensor, head: int, covered: float) -> float:
+    """The equation for one head, one query and one state."""
+    key = state if attention.key_map is None else attention.key_map.weight @ state
+    if attention.query_map is not None:
+        query = attention.query_map.weight @ query + attention.query_map.bias
+    if attention.coverage_map is not None:
+        key = key + attention.coverage_map.weight[:, 0] * covered
+    share = slice(head * len(key) // model.attention_heads, (head + 1) * len(key) // model.attention_heads)
+    q, k = query[share].tolist(), key[share].tolist()
+    if attention.energy is not None:
+        v = attention.energy.weight[0, share].tolist()
+        return sum(c * math.tanh(a + b) for a, b, c in zip(q, k, v, strict=True))
+    product = sum(a * b for a, b in zip(q, k, strict=True))
+    return product / math.sqrt(len(q)) if model.attention is AttentionKind.scaled_dot else product
+
+
+def equation(
+    model: ModelConfig, attention: Attention, query: Tensor, states: Tensor, coverage: list[float]
+) -> tuple[Tensor, list[float]]:
+    """Context and mean weights of one query over the real states of its sentence."""
+    values = states if attention.value_map is None else states @ attention.value_map.weight.T
+    parts, mean = [], [0.0] * len(states)
+    for head, value in enumerate(values.chunk(model.attention_heads, 1)):
+        exponentials = [
+            math.exp(score(model, attention, query, state, head, covered))
+            for state, covered in zip(states, coverage, strict=True)
+        ]
+        weights = [one / sum(exponentials) for one in exponentials]
+        parts.append(sum(weight * one for weight, one in zip(weights, value, strict=True)))
+        mean = [so_far + weight / model.attention_heads for so_far, weight in zip(mean, weights, strict=True)]
+    return torch.cat(parts), mean
+
+
+@pytest.mark.parametrize("heads", HEADS)
+@pytest.mark.parametrize("kind", [*KINDS, "coverage"])
 @torch.no_grad()
-def scores(attention: Attention, query: Tensor, states: Tensor) -> list[float]:
-    return [score(attention, query, state) for state in states]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_weights_and_contexts_are_those_of_the_equation(kind):
-    attention, queries, states, padding = world(kind)
-    contexts, weights = attention(queries, attention.keys(states), states, padding)
+def test_weights_and_contexts_are_those_of_the_equation(kind, heads):
+    covers = kind == "coverage"
+    model = replace(config(AttentionKind.additive if covers else kind, heads), coverage=covers)
+    attention, queries, states, padding = world(model)
+    coverage = torch.rand(3, 4, 5, generator=torch.manual_seed(2)) if covers else torch.zeros(3, 4, 5)
+    contexts, weights = ask(attention, queries, states, padding, coverage if covers else None)
+    assert contexts.shape == (3, 4, 6)
     for row, length in enumerate(LENGTHS):
         for position, query in enumerate(queries[row]):
-            exponentials = [math.exp(one) for one in scores(attention, query, states[row, :length])]
-            wanted = [one / sum(exponentials) for one in exponentials]
+            seen = coverage[row, position, :length].tolist()
+            context, wanted = equation(model, attention, query, states[row, :length], seen)
             assert weights[row, position, :length].tolist() == pytest.approx(wanted, abs=1e-6)
-            context = sum(weight * state for weight, state in zip(wanted, states[row], strict=False))
             torch.testing.assert_close(contexts[row, position], context, **CLOSE)
 
 
 def test_dot_by_hand():
-    attention = Attention(AttentionKind.dot, 2, 2)
+    attention = Attention(
+        ModelConfig(
+            encoder=EncoderConfig(size=2, direction=Direction.forward),
+            decoder=DecoderConfig(size=2),
+            attention=AttentionKind.dot,
+        )
+    )
     states = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [9.0, 9.0]]])
     query = torch.tensor([[[math.log(3), 0.0]]])
-    contexts, weights = attention(query, attention.keys(states), states, torch.tensor([[False, False, True]]))
+    contexts, weights = ask(attention, query, states, torch.tensor([[False, False, True]]))
     assert weights.flatten().tolist() == pytest.approx([0.75, 0.25, 0.0])
     assert contexts.flatten().tolist() == pytest.approx([0.75, 0.25])
 
 
+@pytest.mark.parametrize("window", [None, 1])
+@pytest.mark.parametrize("heads", HEADS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_padding_weighs_exactly_nothing_and_the_rest_sums_to_one(kind):
-    attention, queries, states, padding = world(kind)
-    contexts, weights = attention(queries, attention.keys(states), states, padding)
+def test_padding_weighs_exactly_nothing_and_the_rest_sums_to_one(kind, heads, window):
+    attention, queries, states, padding = world(replace(config(kind, heads), attention_window=window))
+    contexts, weights = ask(attention, queries, states, padding)
     assert weights.masked_select(padding.unsqueeze(1)).abs().sum() == 0
-    torch.testing.assert_close(weights.sum(2), torch.ones(3, 4), **CLOSE)
+    if window is None:
+        torch.testing.assert_close(weights.sum(2), torch.ones(3, 4), **CLOSE)
     other = states.masked_fill(padding.unsqueeze(2), 40.0)
-    other_contexts, other_weights = attention(queries, attention.keys(other), other, padding)
+    other_contexts, other_weights = ask(attention, queries, other, padding)
     assert torch.equal(weights, other_weights)
     assert torch.equal(contexts, other_contexts)
 
 
 def test_large_scores_do_not_overflow():
-    attention = Attention(AttentionKind.dot, 1, 1)
+    attention = Attention(
+        ModelConfig(
+            encoder=EncoderConfig(size=1, direction=Direction.forward),
+            decoder=DecoderConfig(size=1),
+            attention=AttentionKind.dot,
+        )
+    )
     states = torch.tensor([[[1e4], [-1e4], [0.0]]])
-    contexts, weights = attention(torch.tensor([[[1e4]]]), states, states, torch.zeros(1, 3, dtype=torch.bool))
+    contexts, weights = ask(attention, torch.tensor([[[1e4]]]), states, torch.zeros(1, 3, dtype=torch.bool))
     assert weights.flatten().tolist() == [1, 0, 0]
     assert contexts.item() == 1e4
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_learnt_is_what_the_equation_names(kind):
-    attention, *_ = world(kind)
-    shapes = {name: tuple(parameter.shape) for name, parameter in attention.named_parameters()}
-    general = {"key_map.weight": (6, 2)}
-    additive = general | {"query_map.weight": (6, 6), "query_map.bias": (6,), "energy.weight": (1, 6)}
-    assert shapes == {AttentionKind.dot: {}, AttentionKind.general: general, AttentionKind.additive: additive}[kind]
+    key = {"key_map.weight": (6, 2)}
+    query = {"key_map.weight": (12, 2), "query_map.weight": (12, 6), "query_map.bias": (12,)}
+    energy = query | {"energy.weight": (1, 12)}
+    wanted = dict(zip(KINDS, [{}, key, query, energy], strict=True))[kind]
+    attention = Attention(config(kind, width=6 if kind is AttentionKind.dot else 2))
+    assert {name: tuple(parameter.shape) for name, parameter in attention.named_parameters()} == wanted
 
 
-@pytest.mark.parametrize("config", SAMPLES)
+def test_heads_coverage_and_a_window_learn_more():
+    plain = replace(config(AttentionKind.additive), attention_size=None)
+    whole = replace(plain, attention_heads=2, coverage=True, attention_window=3)
+    before, after = ({name for name, _ in Attention(one).named_parameters()} for one in (plain, whole))
+    assert after - before == {
+        "value_map.weight",
+        "coverage_map.weight",
+        "window.query_map.weight",
+        "window.place.weight",
+    }
+
+
+def test_a_piece_that_has_had_attention_can_lose_it():
+    """With w against v, and both positive elsewhere, coverage pulls the score down."""
+    attention = Attention(replace(config(AttentionKind.additive), coverage=True))
+    with torch.no_grad():
+        for parameter in attention.parameters():
+            parameter.zero_()
+        attention.energy.weight.fill_(1.0)
+        attention.coverage_map.weight.fill_(-2.0)
+    queries, states = torch.zeros(1, 1, 6), torch.zeros(1, 3, 6)
+    _, weights = ask(attention, queries, states, None, torch.tensor([[[0.0, 1.0, 0.5]]]))
+    first, second, third = weights.flatten().tolist()
+    assert first > third > second
+
+
+@pytest.mark.parametrize("config", EVERY)
 def test_the_network_tells_its_weights_sentence_by_sentence(config):
     network = random_network(config, seed=3)
     sources, targets = random_sentences(1, [4, 2, 6]), random_sentences(2, [3, 3, 3])
@@ -118,4 +195,9 @@ def test_the_network_tells_its_weights_sentence_by_sentence(config):
         assert weights[row, :, len(source) :].abs().sum() == 0
         alone = network.attention_weights(*padded([source]), target_BT[row : row + 1])
         torch.testing.assert_close(weights[row, :, : len(source)], alone[0], **CLOSE)
-        torch.testing.assert_close(alone.sum(2), torch.ones(1, 4), **CLOSE)
+        total = alone.sum(2)
+        if config.attention_window is None:
+            torch.testing.assert_close(total, torch.ones(1, 4), **CLOSE)
+        else:
+            assert (total > 0).all()
+            assert (total <= 1 + 1e-6).all()

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq.data.batch import make_batch, pad, source_tensors, target_input
+from seq2seq.data.batch import batches_by_length, make_batch, pad, source_tensors, target_input
 from seq2seq.text.tokenizer import BOS, EOS, PAD
 
 IDS = st.lists(st.lists(st.integers(4, 99), max_size=7), min_size=1, max_size=5)
@@ -74,3 +74,11 @@ def test_it_moves_as_a_whole():
     assert type(moved) is type(batch)
     assert [part.device.type for part in moved] == ["meta"] * 5
     assert [part.shape for part in moved] == [part.shape for part in batch]
+
+
+def test_batches_hold_every_row_once_within_the_budget():
+    sources = [[5] * length for length in (3, 0, 900, 2, 3000, 1, 40)]
+    batches = list(batches_by_length(sources, 1000))
+    assert sorted(row for rows in batches for row in rows) == [0, 2, 3, 4, 5, 6]
+    for rows in batches:
+        assert len(rows) == 1 or len(rows) * (max(len(sources[row]) for row in rows) + 1) <= 1000

@@ -5,14 +5,25 @@ import torch
 from torch import Tensor
 
 from seq2seq.errors import ConfigError
-from seq2seq.model import BridgeKind, DecoderConfig, Direction, EncoderConfig, ModelConfig, Network
+from seq2seq.model import AttentionKind, BridgeKind, DecoderConfig, Direction, EncoderConfig, ModelConfig, Network
 from seq2seq.model.bridge import Bridge
+from seq2seq.model.config import CellKind
+
+MAPS = [BridgeKind.linear, BridgeKind.tanh]
 
 
-def bridge(kind: BridgeKind, encoder_layers: int, decoder_layers: int, width: int = 3, size: int = 3) -> Bridge:
+def bridge(
+    kind: BridgeKind,
+    encoder_layers: int,
+    decoder_layers: int,
+    width: int = 3,
+    size: int = 3,
+    cell: CellKind = CellKind.lstm,
+    shared: bool = False,
+) -> Bridge:
     encoder = EncoderConfig(layers=encoder_layers, size=width, direction=Direction.forward)
-    decoder = DecoderConfig(layers=decoder_layers, size=size)
-    return Bridge(ModelConfig(encoder=encoder, decoder=decoder, bridge=kind))
+    decoder = DecoderConfig(cell=cell, layers=decoder_layers, size=size)
+    return Bridge(ModelConfig(encoder=encoder, decoder=decoder, bridge=kind, bridge_shared=shared))
 
 
 def summaries(layers: int, width: int = 3) -> tuple[Tensor, Tensor]:
@@ -41,7 +52,7 @@ def test_stacks_are_aligned_at_the_top(encoder_layers, decoder_layers, heard):
     assert torch.equal(found_cell, cell[heard])
 
 
-@pytest.mark.parametrize("kind", [BridgeKind.linear, BridgeKind.tanh])
+@pytest.mark.parametrize("kind", MAPS)
 def test_maps_are_one_for_each_layer_and_for_hidden_and_cell(kind):
     built = bridge(kind, 3, 2, width=3, size=5)
     hidden, cell = summaries(3)
@@ -54,8 +65,56 @@ def test_maps_are_one_for_each_layer_and_for_hidden_and_cell(kind):
     assert len({id(parameter) for parameter in built.parameters()}) == 8
 
 
-def test_a_copy_has_nothing_to_learn():
-    assert list(bridge(BridgeKind.copy, 2, 2).parameters()) == []
+@pytest.mark.parametrize("kind", MAPS)
+def test_shared_all_layers_hear_one_map_of_the_top(kind):
+    built = bridge(kind, 2, 3, width=3, size=5, shared=True)
+    hidden, cell = summaries(2)
+    assert len(list(built.parameters())) == 4
+    for found, (mapped,), summary in zip(
+        built(hidden, cell), (built.hidden_maps, built.cell_maps), (hidden, cell), strict=True
+    ):
+        wanted = summary[-1] @ mapped.weight.T + mapped.bias
+        torch.testing.assert_close(found, (wanted.tanh() if kind is BridgeKind.tanh else wanted).expand(3, -1, -1))
+
+
+def test_a_shared_copy_is_the_top_for_all():
+    hidden, cell = summaries(2)
+    found_hidden, found_cell = bridge(BridgeKind.copy, 2, 3, shared=True)(hidden, cell)
+    assert torch.equal(found_hidden, hidden[[1, 1, 1]])
+    assert torch.equal(found_cell, cell[[1, 1, 1]])
+
+
+@pytest.mark.parametrize("kind", BridgeKind)
+@pytest.mark.parametrize("cell", CellKind)
+def test_every_map_is_of_use_to_the_decoders_cell(kind, cell):
+    built = bridge(kind, 2, 2, cell=cell)
+    found_hidden, found_cell = built(*summaries(2))
+    assert found_hidden.shape == (2, 2, 3)
+    assert (found_cell is not None) == cell.has_cell_state
+    loss = found_hidden.sum() + (found_cell.sum() if found_cell is not None else 0)
+    parameters = list(built.parameters())
+    assert len(parameters) == ((8 if cell.has_cell_state else 4) if kind in MAPS else 0)
+    if parameters:
+        assert all(gradient.any() for gradient in torch.autograd.grad(loss, parameters))
+
+
+def test_zero_is_zero_and_of_the_decoders_width():
+    hidden, cell = bridge(BridgeKind.zero, 2, 3, width=3, size=5)(*summaries(2))
+    assert hidden.shape == cell.shape == (3, 2, 5)
+    assert not hidden.any()
+    assert not cell.any()
+
+
+def test_layers_of_different_width_are_each_mapped_from_their_own():
+    config = ModelConfig(
+        encoder=EncoderConfig(layers=2, size=3, direction=Direction.gnmt), decoder=DecoderConfig(layers=3, size=4)
+    )
+    built = Bridge(config)
+    assert [mapped.in_features for mapped in built.hidden_maps] == [6, 6, 3]
+    wide, narrow = torch.randn(2, 6), torch.randn(2, 3)
+    hidden, _ = built((wide, narrow), (wide, narrow))
+    torch.testing.assert_close(hidden[1], built.hidden_maps[1](wide).tanh())
+    torch.testing.assert_close(hidden[2], built.hidden_maps[2](narrow).tanh())
 
 
 def test_a_copy_into_another_width_is_refused():
@@ -68,3 +127,26 @@ def test_a_copy_into_another_width_is_refused():
         ConfigError, match=r"^model\.bridge=copy .* set model\.decoder\.size=6 or model\.bridge=tanh .*is 3\)$"
     ):
         Network(config, 9, 9, joint=False)
+
+
+def test_a_copy_needs_one_width_of_the_layers_it_copies_alone():
+    def config(decoder_layers: int, shared: bool = False) -> ModelConfig:
+        return ModelConfig(
+            encoder=EncoderConfig(layers=3, size=3, direction=Direction.gnmt),
+            decoder=DecoderConfig(layers=decoder_layers, size=3),
+            bridge=BridgeKind.copy,
+            bridge_shared=shared,
+        )
+
+    config(2).check()
+    config(3, shared=True).check()
+    with pytest.raises(ConfigError, match=r"^model\.bridge=copy .*bridge_shared=true or .* layers of 6, 3, 3\)$"):
+        config(3).check()
+
+
+def test_without_a_bridge_the_source_must_be_heard_otherwise():
+    zero = {"bridge": BridgeKind.zero, "encoder": EncoderConfig(size=3)}
+    ModelConfig(**zero, attention=AttentionKind.additive).check()
+    ModelConfig(**zero, decoder=DecoderConfig(feed_context=True)).check()
+    with pytest.raises(ConfigError, match=r"^model\.bridge=zero tells the decoder nothing of the source: set "):
+        ModelConfig(**zero).check()

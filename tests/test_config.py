@@ -2,11 +2,11 @@
 
 import pytest
 
-from seq2seq.config import EvaluateConfig, QuantizeConfig, TrainConfig, TranslateConfig, command, help_node
+from seq2seq.config import AverageConfig, EvaluateConfig, QuantizeConfig, TrainConfig, TranslateConfig, command, help_node
 from seq2seq.errors import ConfigError
 from seq2seq.model import ModelConfig, Network, Tying
 from seq2seq.settings import walk
-from seq2seq.text.tokenizer import TokenizerConfig
+from seq2seq.text.vocabulary import TokenizerConfig
 
 
 @pytest.mark.parametrize(
@@ -16,9 +16,9 @@ from seq2seq.text.tokenizer import TokenizerConfig
         ("modle.dropout=0.1", ["modle", "did you mean model?"]),
         ("model.dropout=lots", ["model.dropout", "lots"]),
         ("model.dropout=2.0", ["model.dropout must be in [0, 1), got 2"]),
-        ("model.encoder.layers=0", ["model.encoder.layers must be at least 1, got 0"]),
+        ("model.encoder.layers=-1", ["model.encoder.layers must be in [0, 8], got -1"]),
         ("model.encoder.layers=1.5", ["model.encoder.layers", "1.5"]),
-        ("model.attention=luong", ["model.attention", "luong", "dot, general, additive"]),
+        ("model.attention=luong", ["model.attention", "luong", "dot, general, scaled_dot, additive"]),
         ("model=atention", ["model/atention", "attention", "context"]),
         ("optimizer=adamax", ["optimizer/adamax", "adam", "sgd"]),
         ("optimizer.momentum=0.9", ["optimizer.momentum", "learning_rate"]),
@@ -61,7 +61,7 @@ def test_a_folder_of_own_configs_joins_the_others(recipe, tmp_path):
     assert "attention: general" in outcome.out
 
 
-@pytest.mark.parametrize("schema", [TrainConfig, EvaluateConfig, TranslateConfig, QuantizeConfig])
+@pytest.mark.parametrize("schema", [TrainConfig, EvaluateConfig, TranslateConfig, QuantizeConfig, AverageConfig])
 def test_every_setting_says_what_it_means(schema):
     for path, item, _ in walk(schema()):
         assert item.metadata.get("help"), f"{path} has no help"
@@ -101,6 +101,10 @@ def test_settings_at_odds_are_found_before_a_corpus_is_read(recipe, tmp_path):
         ("model.tying=all", "tokenizer.joint=false"): "model.tying=all shares one vocabulary",
         ("model.bridge=copy", "model.decoder.size=3"): "model.bridge=copy needs a decoder as wide",
         ("search.n_best=9",): "search.n_best must be at most search.beam_size",
+        ("tokenizer=word", "tokenizer.sampling=0.1"): "a vocabulary of words has one: set tokenizer.sampling=0",
+        ("tokenizer.tags=[a b]",): "'a b' can be no tag",
+        (f"embeddings.source={tmp_path / 'nowhere'}",): "embeddings.source needs a vocabulary of words",
+        ("tokenizer=word", f"embeddings.source={tmp_path / 'nowhere'}"): "no such file",
     }.items():
         outcome = recipe("train", f"run={tmp_path / 'run'}", *nowhere, *overrides)
         assert outcome.code == 1
@@ -136,3 +140,17 @@ def test_a_mistake_in_how_to_translate_is_one_line(recipe, name, override, words
     assert outcome.err.count("\n") == 1, outcome.err
     for word in words:
         assert word in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["training.criterion=bleu"], "set training.criterion=loss"),
+        (["training.criterion=loss", "risk.weight=0.5"], "set risk.weight=0"),
+    ],
+)
+def test_a_language_model_is_not_asked_for_translations(recipe, tmp_path, overrides, words):
+    outcome = recipe("train", f"run={tmp_path / 'run'}", "model.encoder.layers=0", *overrides)
+    assert outcome.code == 1
+    assert words in outcome.err
+    assert outcome.err.count("\n") == 1, outcome.err

@@ -48,3 +48,14 @@ def test_a_run_without_records_has_an_empty_picture(tmp_path, drawn):
     draw_learning_curve(tmp_path)
     assert imread(tmp_path / "learning_curve.png").shape[:2] == (540, 960)
     assert all(line.get_xydata().size == 0 for axes in drawn[0].axes for line in axes.get_lines())
+
+
+def test_a_language_models_curve_has_no_bleu(tmp_path, drawn):
+    record(
+        tmp_path,
+        {"kind": "train", "update": 1, "loss": 4.0},
+        {"kind": "validation", "update": 2, "loss": 3.5, "perplexity": 33.0},
+    )
+    draw_learning_curve(tmp_path)
+    [axes] = drawn[0].axes
+    assert [line.get_label() for line in axes.get_lines()] == ["training loss", "validation loss"]

@@ -1,52 +1,92 @@
 """The decoder, against its equations written out step by step."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import SAMPLES, model_configs, padded, random_network, random_sentences
-from torch import Tensor, nn
+from networks import ARRANGEMENTS, EVERY, SAMPLES, model_configs, padded, random_network, random_sentences
+from torch import Tensor
 
 from seq2seq.model import (
     AttentionKind,
+    AttentionOrder,
     DecoderConfig,
     Direction,
     EncoderConfig,
     ModelConfig,
     Network,
+    Readout,
     Tying,
 )
-from seq2seq.model.decoder import Decoder, Memory, State
+from seq2seq.model.decoder import Decoder
+from seq2seq.model.recurrence import CellState
+from seq2seq.model.state import Memory, State
 
 CLOSE = {"rtol": 0, "atol": 1e-6}  # attention weights are float32 in every precision
 STEPS, BEAM = 5, 3
 
 
-def lstm_cell(lstm: nn.LSTM, inputs: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-    """Hochreiter & Schmidhuber (1997) with forget gates, gates in torch's order."""
-    gates = lstm.weight_ih_l0 @ inputs + lstm.bias_ih_l0 + lstm.weight_hh_l0 @ hidden + lstm.bias_hh_l0
-    admit, forget, candidate, show = gates.chunk(4)
-    cell = forget.sigmoid() * cell + admit.sigmoid() * candidate.tanh()
-    return show.sigmoid() * cell.tanh(), cell
+class OneRow:
+    """One row of a decoder, read piece by piece; `test_cell` holds the cells to their equations."""
 
+    def __init__(self, network: Network, memory: Memory, state: State, row: int, sentence: int) -> None:
+        self.config, self.decoder = network.config, network.decoder
+        self.context = memory.context_BD[sentence]
+        self.attended = memory.attended and memory.attended.select(torch.tensor([sentence]))
+        self.hidden = list(state.hidden_LNH[:, row])
+        self.cells = [None] * len(self.hidden) if state.cell_LNH is None else list(state.cell_LNH[:, row])
+        self.fed = None if state.fed_NX is None else state.fed_NX[row]
+        self.coverage = None if state.coverage_NS is None else state.coverage_NS[row]
 
-def decode_one(decoder: Decoder, embedded_TE: Tensor, memory: Memory, state: State, row: int, sentence: int) -> Tensor:
-    """Features (T, F) of one row, a step and a layer at a time."""
-    states = [(state.hidden_LNH[depth, row], state.cell_LNH[depth, row]) for depth in range(len(decoder.layers))]
-    features = []
-    for piece in embedded_TE:
-        context = memory.context_BD[sentence]
-        inputs = torch.cat([piece, context]) if decoder.feed_context else piece
-        for depth, layer in enumerate(decoder.layers):
-            states[depth] = lstm_cell(layer, inputs, *states[depth])
-            output = states[depth][0]
-            if decoder.attention is not None and depth == 0:
-                one = (part[sentence : sentence + 1] for part in memory.attended)
-                context = decoder.attention(output.view(1, 1, -1), *one)[0][0, 0]
-            inputs = output if decoder.attention is None else torch.cat([output, context])
-        mixed = torch.cat([output, context]) if decoder.attention is not None or decoder.feed_context else output
-        features.append(mixed if decoder.readout is None else decoder.readout(mixed).tanh())
-    return torch.stack(features)
+    def ask(self, query: Tensor) -> Tensor:
+        coverage = None if self.coverage is None else self.coverage.view(1, 1, -1)
+        context, weights = self.decoder.attention(query.view(1, 1, -1), *self.attended, coverage)
+        if self.coverage is not None:
+            self.coverage = self.coverage + weights[0, 0]
+        return context[0, 0]
+
+    def layer(self, depth: int, inputs: Tensor) -> Tensor:
+        cell = self.cells[depth]
+        before = CellState(self.hidden[depth].unsqueeze(0), None if cell is None else cell.unsqueeze(0))
+        after, _ = self.decoder.layers[depth].step(inputs.unsqueeze(0), before)
+        self.hidden[depth] = after.hidden_NH[0]
+        self.cells[depth] = None if after.cell_NH is None else after.cell_NH[0]
+        return self.hidden[depth]
+
+    def read(self, piece: Tensor) -> Tensor:
+        """Features after one more piece."""
+        config, decoder = self.config, self.config.decoder
+        attends = config.attention is not AttentionKind.none
+        order = config.attention_order if attends else None
+        context = self.context if decoder.feed_context else None
+        if order is AttentionOrder.bahdanau:
+            context = self.ask(self.hidden[-1])
+        first = [piece, *([] if context is None else [context]), *([] if self.fed is None else [self.fed])]
+        output = self.layer(0, torch.cat(first))
+        if order is AttentionOrder.gnmt:
+            context = self.ask(output)
+        for depth in range(1, decoder.layers):
+            above = self.layer(depth, torch.cat([output, context]) if order is AttentionOrder.gnmt else output)
+            is_residual = decoder.residual_from is not None and depth + 1 >= decoder.residual_from
+            output = output + above if is_residual else above
+        if order is AttentionOrder.luong:
+            context = self.ask(output)
+        parts = [output, *([] if context is None else [context]), *([piece] if decoder.readout_sees_input else [])]
+        features = self.mixed(torch.cat(parts))
+        if decoder.input_feeding:
+            self.fed = context if order is AttentionOrder.gnmt else features
+        return features
+
+    def mixed(self, inputs: Tensor) -> Tensor:
+        readout = self.decoder.readout
+        if readout is None:
+            return inputs
+        sums = readout.weight @ inputs + readout.bias
+        if self.config.decoder.readout is Readout.tanh:
+            return sums.tanh()
+        return torch.stack([max(pair) for pair in zip(sums[::2], sums[1::2], strict=True)])
 
 
 def world(network: Network, beam: int = 1) -> tuple[Tensor, Memory, State]:
@@ -55,11 +95,19 @@ def world(network: Network, beam: int = 1) -> tuple[Tensor, Memory, State]:
     generator = torch.Generator().manual_seed(9)
     rows = 3 * beam
     shape = (rows, STEPS, network.config.embedding_size)
-    parts = [torch.randn(part.size(0), rows, part.size(2), generator=generator, dtype=part.dtype) for part in state]
+
+    def noise(part: Tensor | None, dimension: int) -> Tensor | None:
+        return None if part is None else torch.rand(
+            [rows if axis == dimension else size for axis, size in enumerate(part.shape)],
+            generator=generator,
+            dtype=part.dtype,
+        )
+
+    parts = [noise(part, dimension) for part, dimension in zip(state, (1, 1, 0, 0), strict=True)]
     return torch.randn(shape, generator=generator, dtype=torch.float64), memory, State(*parts)
 
 
-@pytest.mark.parametrize("config", SAMPLES)
+@pytest.mark.parametrize("config", EVERY)
 @pytest.mark.parametrize("beam", [1, BEAM])
 @torch.no_grad()
 def test_features_are_those_of_the_equations(config, beam):
@@ -68,11 +116,11 @@ def test_features_are_those_of_the_equations(config, beam):
     found = network.decoder(embedded, memory, state).features_NTF
     assert found.shape == (3 * beam, STEPS, network.decoder.feature_size)
     for row in range(3 * beam):
-        wanted = decode_one(network.decoder, embedded[row], memory, state, row, sentence=row // beam)
-        torch.testing.assert_close(found[row], wanted, **CLOSE)
+        one = OneRow(network, memory, state, row, sentence=row // beam)
+        torch.testing.assert_close(found[row], torch.stack([one.read(piece) for piece in embedded[row]]), **CLOSE)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=40)
 @given(model_configs(), st.integers(0, 10_000), st.sampled_from([1, BEAM]), st.integers(1, STEPS - 1))
 @torch.no_grad()
 def test_all_at_once_is_the_same_as_in_parts(config, seed, beam, cut):
@@ -83,28 +131,64 @@ def test_all_at_once_is_the_same_as_in_parts(config, seed, beam, cut):
     second = network.decoder(embedded[:, cut:], memory, first.state)
     torch.testing.assert_close(torch.cat([first.features_NTF, second.features_NTF], 1), whole.features_NTF, **CLOSE)
     for one, other in zip(second.state, whole.state, strict=True):
-        torch.testing.assert_close(one, other, **CLOSE)
+        assert (one is None) == (other is None)
+        if one is not None:
+            torch.testing.assert_close(one, other, **CLOSE)
     assert (whole.weights_NTS is None) == (config.attention is AttentionKind.none)
     if whole.weights_NTS is not None:
         torch.testing.assert_close(torch.cat([first.weights_NTS, second.weights_NTS], 1), whole.weights_NTS, **CLOSE)
 
 
+@pytest.mark.parametrize("config", EVERY)
+def test_only_what_feeds_on_the_step_before_is_taken_step_by_step(config, monkeypatch):
+    network = random_network(config, seed=1)
+    embedded, memory, state = world(network)
+    lengths: list[int] = []
+    for cell in network.decoder.layers:
+        run, step = cell.run, cell.step
+        monkeypatch.setattr(cell, "run", lambda *all, run=run: (lengths.append(all[0].size(1)), run(*all))[1])
+        monkeypatch.setattr(cell, "step", lambda *all, step=step: (lengths.append(1), step(*all))[1])
+    network.decoder(embedded, memory, state)
+    waits = config.attention is not AttentionKind.none and (
+        config.attention_order is AttentionOrder.bahdanau or config.decoder.input_feeding
+    )
+    assert lengths == ([1] * STEPS if waits else [STEPS]) * config.decoder.layers
+
+
+@pytest.mark.parametrize("config", ARRANGEMENTS)
+def test_what_each_position_carries_is_told_in_the_state(config):
+    network = random_network(config, seed=1)
+    _, state = network.encode(*padded(random_sentences(4, [2, 5, 3])))
+    gnmt = config.attention_order is AttentionOrder.gnmt
+    fed = config.encoder.width if gnmt else network.decoder.feature_size
+    assert (None if state.fed_NX is None else tuple(state.fed_NX.shape)) == (
+        (3, fed) if config.decoder.input_feeding else None
+    )
+    assert (None if state.coverage_NS is None else tuple(state.coverage_NS.shape)) == (
+        (3, 5) if config.coverage else None
+    )
+    assert all(part is None or not part.any() for part in state[2:])
+
+
 @pytest.mark.parametrize(
-    ("tying", "attention", "feed_context", "embedding_size", "readout"),
+    ("tying", "attention", "decoder", "embedding_size", "readout"),
     [
-        (Tying.none, AttentionKind.none, False, 5, None),
-        (Tying.output, AttentionKind.none, False, 4, None),
-        (Tying.output, AttentionKind.none, False, 5, (5, 4)),
-        (Tying.none, AttentionKind.none, True, 5, (4, 10)),
-        (Tying.none, AttentionKind.general, False, 5, (4, 10)),
-        (Tying.all, AttentionKind.general, False, 5, (5, 10)),
+        (Tying.none, AttentionKind.none, {}, 5, None),
+        (Tying.output, AttentionKind.none, {}, 4, None),
+        (Tying.output, AttentionKind.none, {}, 5, (5, 4)),
+        (Tying.none, AttentionKind.none, {"feed_context": True}, 5, (4, 10)),
+        (Tying.none, AttentionKind.general, {}, 5, (4, 10)),
+        (Tying.all, AttentionKind.general, {}, 5, (5, 10)),
+        (Tying.none, AttentionKind.none, {"readout": Readout.maxout}, 5, (8, 4)),
+        (Tying.none, AttentionKind.none, {"readout_sees_input": True}, 5, (4, 9)),
+        (Tying.all, AttentionKind.general, {"readout": Readout.maxout, "readout_sees_input": True}, 5, (10, 15)),
     ],
 )
-def test_a_readout_is_there_to_mix_or_to_change_the_width(tying, attention, feed_context, embedding_size, readout):
+def test_a_readout_is_there_to_mix_or_to_change_the_width(tying, attention, decoder, embedding_size, readout):
     config = ModelConfig(
         embedding_size=embedding_size,
         encoder=EncoderConfig(size=3, direction=Direction.bidirectional),
-        decoder=DecoderConfig(size=4, feed_context=feed_context),
+        decoder=DecoderConfig(size=4, **decoder),
         attention=attention,
         tying=tying,
     )
@@ -142,3 +226,50 @@ def test_what_the_readout_mixes_is_dropped_too():
     torch.manual_seed(1)
     network.decoder.train()(embedded, memory, state)
     assert (mixed[0] == 0).all(1).any()
+
+
+@pytest.mark.parametrize("order", AttentionOrder)
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_mask_is_drawn_once_for_all_positions_or_for_each(order, shared):
+    """Also where positions are taken one by one."""
+    config = ModelConfig(
+        embedding_size=20,
+        encoder=EncoderConfig(size=3),
+        decoder=DecoderConfig(size=30, input_feeding=True),
+        attention=AttentionKind.general,
+        attention_order=order,
+        dropout=0.5,
+        dropout_shared_over_time=shared,
+    )
+    network = random_network(config, seed=1)
+    embedded, memory, state = world(network)
+    torch.manual_seed(1)
+    silent_NTF = network.decoder.train()(embedded, memory, state).features_NTF == 0
+    same = [torch.equal(silent_NTF[:, 0], silent_NTF[:, step]) for step in range(1, STEPS)]
+    assert silent_NTF.double().mean().item() == pytest.approx(0.5, abs=0.1)
+    assert same == [shared] * (STEPS - 1)
+
+
+def test_recurrent_weights_are_silenced_once_for_all_positions(monkeypatch):
+    config = replace(ARRANGEMENTS[0], recurrent_dropout=0.5)
+    network = random_network(config, seed=1)
+    embedded, memory, state = world(network)
+    seen: list[Tensor] = []
+    for cell in network.decoder.layers:
+        step = cell.step
+        monkeypatch.setattr(cell, "step", lambda *all, step=step: (seen.append(all[2][1]), step(*all))[1])
+    network.decoder.train()(embedded, memory, state)
+    assert len(seen) == STEPS * 2
+    assert all(one is seen[layer] for layer in range(2) for one in seen[layer::2])
+    assert (seen[0] == 0).any()
+    assert not torch.equal(seen[0] == 0, seen[1] == 0)
+
+
+@pytest.mark.parametrize("config", [SAMPLES[4], ARRANGEMENTS[3], ARRANGEMENTS[5]])
+def test_gradients_reach_what_came_before(config):
+    """Through coverage and input feeding, a later position teaches an earlier input."""
+    network = random_network(config, seed=1)
+    embedded, memory, state = world(network)
+    embedded.requires_grad_()
+    network.decoder(embedded, memory, state).features_NTF[:, -1].sum().backward()
+    assert embedded.grad[:, 0].abs().max() > 1e-9

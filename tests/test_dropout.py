@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from seq2seq.model.dropout import SequenceDropout
+from seq2seq.model.dropout import SequenceDropout, WordDropout
 
 RATE = 0.25
 
@@ -54,3 +54,28 @@ def test_the_precision_stays():
     assert (
         SequenceDropout(0.5, shared_over_time=True)(torch.ones(2, 3, 4, dtype=torch.bfloat16)).dtype is torch.bfloat16
     )
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5])
+def test_whole_words_fall(rate):
+    torch.manual_seed(1)
+    found = WordDropout(rate)(torch.ones(64, 100, 7))
+    assert torch.equal(found, found[..., :1].expand_as(found))
+    assert found.unique().tolist() == pytest.approx([0, 1 / (1 - rate)])
+    assert (found[..., 0] == 0).float().mean().item() == pytest.approx(rate, abs=0.03)  # 5 deviations of 6,400 words
+    assert len({tuple(row) for row in found[..., 0].tolist()}) == 64
+
+
+def test_words_stay_in_evaluation_and_at_a_rate_of_zero():
+    embedded = torch.randn(2, 3, 4)
+    assert torch.equal(WordDropout(0.9).eval()(embedded), embedded)
+    assert torch.equal(WordDropout(0.0)(embedded), embedded)
+
+
+@pytest.mark.parametrize("shared_over_time", [True, False])
+def test_a_mask_has_as_many_units_as_are_asked_for(shared_over_time):
+    dropout = SequenceDropout(RATE, shared_over_time)
+    mask = dropout.mask(torch.ones(4, 10, 3), 50)
+    assert mask is not None
+    assert mask.shape == (4, 1 if shared_over_time else 10, 50)
+    assert dropout.eval().mask(torch.ones(4, 10, 3), 50) is None

@@ -5,27 +5,30 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from seq2seq.model import Direction, EncoderConfig, ModelConfig, Summary
-from seq2seq.model.encoder import Encoded, Encoder
+from seq2seq.errors import ConfigError
+from seq2seq.model import DecoderConfig, Direction, EncoderConfig, ModelConfig, Summary
+from seq2seq.model.config import CellKind
+from seq2seq.model.encoder import Encoded, Encoder, directions
 
 LENGTHS = [4, 1, 7, 2, 7]
 CLOSE = {"rtol": 0, "atol": 1e-12}
 
 
-def random_encoder(direction: Direction, summary: Summary = Summary.last, layers: int = 1) -> Encoder:
+def random_encoder(
+    direction: Direction,
+    summary: Summary = Summary.last,
+    layers: int = 1,
+    cell: CellKind = CellKind.lstm,
+    residual_from: int | None = None,
+) -> Encoder:
     """An encoder of 3 units a direction over embeddings of width 4, in evaluation mode, weights in [-1, 1]."""
-    config = ModelConfig(
-        embedding_size=4,
-        encoder=EncoderConfig(layers=layers, size=3, direction=direction),
-        summary=summary,
-        dropout=0.5,
-    )
-    encoder = Encoder(config).double().eval()
+    encoder = EncoderConfig(cell=cell, layers=layers, size=3, direction=direction, residual_from=residual_from)
+    built = Encoder(ModelConfig(embedding_size=4, encoder=encoder, summary=summary, dropout=0.5)).double().eval()
     generator = torch.Generator().manual_seed(7)
     with torch.no_grad():
-        for parameter in encoder.parameters():
+        for parameter in built.parameters():
             parameter.uniform_(-1, 1, generator=generator)
-    return encoder
+    return built
 
 
 def embedded() -> tuple[Tensor, Tensor]:
@@ -40,11 +43,8 @@ def alone(encoder: Encoder, row: int) -> Encoded:
     return encoder(inputs_BSE[row : row + 1, : LENGTHS[row]], lengths_B[row : row + 1])
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3])
-@pytest.mark.parametrize("summary", Summary)
-@pytest.mark.parametrize("direction", Direction)
-def test_a_sentence_does_not_depend_on_its_batch(direction, summary, layers):
-    encoder = random_encoder(direction, summary, layers)
+def assert_every_sentence_is_its_own(encoder: Encoder) -> None:
+    """Whatever stands beside and behind it, in whatever order."""
     inputs_BSE, lengths_B = embedded()
     together = encoder(inputs_BSE, lengths_B)
     order = torch.tensor([3, 0, 4, 1, 2])
@@ -53,10 +53,24 @@ def test_a_sentence_does_not_depend_on_its_batch(direction, summary, layers):
         one = alone(encoder, row)
         for batch, place in ((together, row), (reordered, order.tolist().index(row))):
             torch.testing.assert_close(batch.states_BSD[place, :length], one.states_BSD[0], **CLOSE)
-            torch.testing.assert_close(batch.hidden_LBD[:, place], one.hidden_LBD[:, 0], **CLOSE)
-            torch.testing.assert_close(batch.cell_LBD[:, place], one.cell_LBD[:, 0], **CLOSE)
+            for ours, theirs in ((batch.hidden, one.hidden), (batch.cell, one.cell)):
+                for layer, wanted in zip(ours, theirs, strict=True):
+                    torch.testing.assert_close(layer[place], wanted[0], **CLOSE)
             assert batch.states_BSD[place, length:].abs().sum() == 0
             assert batch.padding_BS[place].tolist() == [False] * length + [True] * (10 - length)
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("summary", Summary)
+@pytest.mark.parametrize("direction", Direction)
+def test_a_sentence_does_not_depend_on_its_batch(direction, summary, layers):
+    assert_every_sentence_is_its_own(random_encoder(direction, summary, layers))
+
+
+@pytest.mark.parametrize("cell", CellKind)
+@pytest.mark.parametrize("direction", Direction)
+def test_nor_does_it_with_any_cell_and_residual_connections(direction, cell):
+    assert_every_sentence_is_its_own(random_encoder(direction, Summary.last, 4, cell, residual_from=3))
 
 
 def torch_lstm(encoder: Encoder, layers: int) -> nn.LSTM:
@@ -64,9 +78,9 @@ def torch_lstm(encoder: Encoder, layers: int) -> nn.LSTM:
     lstm = nn.LSTM(4, 3, layers, batch_first=True, bidirectional=True).double()
     with torch.no_grad():
         for depth, layer in enumerate(encoder.layers):
-            for name, parameter in layer.forward_lstm.named_parameters():
+            for name, parameter in layer.forward_cell.named_parameters():
                 getattr(lstm, name.replace("_l0", f"_l{depth}")).copy_(parameter)
-            for name, parameter in layer.reversed_lstm.named_parameters():
+            for name, parameter in layer.reversed_cell.named_parameters():
                 getattr(lstm, name.replace("_l0", f"_l{depth}_reverse")).copy_(parameter)
     return lstm
 
@@ -81,26 +95,94 @@ def test_both_directions_are_those_of_torch_on_a_packed_sequence(layers):
     states = pad_packed_sequence(outputs, batch_first=True, total_length=10)[0]
     torch.testing.assert_close(found.states_BSD, states, **CLOSE)
     # torch stacks layer by layer, the two directions of a layer after each other.
-    for ours, theirs in ((found.hidden_LBD, hidden), (found.cell_LBD, cell)):
-        torch.testing.assert_close(
-            ours, torch.stack([torch.cat((one[0], one[1]), 1) for one in theirs.view(layers, 2, 5, 3)]), **CLOSE
-        )
+    for ours, theirs in ((found.hidden, hidden), (found.cell, cell)):
+        wanted = [torch.cat((one[0], one[1]), 1) for one in theirs.view(layers, 2, 5, 3)]
+        torch.testing.assert_close(list(ours), wanted, **CLOSE)
 
 
+@pytest.mark.parametrize("cell", CellKind)
 @pytest.mark.parametrize("direction", [Direction.forward, Direction.reversed])
-def test_one_direction_is_a_plain_lstm_over_the_sentence_as_it_is_read(direction):
-    encoder = random_encoder(direction)
+def test_one_direction_is_a_plain_run_over_the_sentence_as_it_is_read(direction, cell):
+    encoder = random_encoder(direction, cell=cell)
     layer = encoder.layers[0]
-    lstm = layer.forward_lstm if direction is Direction.forward else layer.reversed_lstm
+    runner = layer.forward_cell if direction is Direction.forward else layer.reversed_cell
     inputs_BSE, _ = embedded()
     for row, length in enumerate(LENGTHS):
         sentence = inputs_BSE[row : row + 1, :length]
         backwards = direction is Direction.reversed
-        states, (hidden, cell) = lstm(sentence.flip(1) if backwards else sentence)
+        states, last = runner.run(sentence.flip(1) if backwards else sentence)
         one = alone(encoder, row)
         torch.testing.assert_close(one.states_BSD, states.flip(1) if backwards else states, **CLOSE)
-        torch.testing.assert_close(one.hidden_LBD, hidden, **CLOSE)
-        torch.testing.assert_close(one.cell_LBD, cell, **CLOSE)
+        torch.testing.assert_close(one.hidden[0], last.hidden_NH, **CLOSE)
+        # Of a cell without a cell state the decoder hears the hidden state twice.
+        wanted = last.cell_NH if cell.has_cell_state else last.hidden_NH
+        torch.testing.assert_close(one.cell[0], wanted, **CLOSE)
+
+
+def test_who_reads_how():
+    left, right, both = (True, False), (False, True), (True, True)
+    assert {direction: [directions(direction, depth) for depth in range(4)] for direction in Direction} == {
+        Direction.forward: [left] * 4,
+        Direction.reversed: [right] * 4,
+        Direction.bidirectional: [both] * 4,
+        Direction.alternating: [left, right, left, right],
+        Direction.gnmt: [both, left, left, left],
+    }
+
+
+@pytest.mark.parametrize("direction", Direction)
+def test_layers_are_as_wide_as_the_config_says(direction):
+    config = EncoderConfig(layers=4, size=3, direction=direction)
+    found = random_encoder(direction, layers=4)(*embedded())
+    widths = [config.layer_width(layer) for layer in range(4)]
+    assert [tuple(state.shape) for state in found.hidden] == [(5, width) for width in widths]
+    assert [tuple(state.shape) for state in found.cell] == [(5, width) for width in widths]
+    assert found.states_BSD.shape == (5, 10, config.width)
+
+
+@pytest.mark.parametrize("direction", [Direction.alternating, Direction.gnmt])
+def test_a_layer_reads_what_the_one_below_wrote(direction):
+    """The stack by hand, one sentence."""
+    encoder = random_encoder(direction, layers=3)
+    states = embedded()[0][2:3, :7]
+    for depth, layer in enumerate(encoder.layers):
+        reads = []
+        if layer.forward_cell is not None:
+            reads.append(layer.forward_cell.run(states)[0])
+        if layer.reversed_cell is not None:
+            reads.append(layer.reversed_cell.run(states.flip(1))[0].flip(1))
+        assert len(reads) == sum(directions(direction, depth))
+        states = torch.cat(reads, dim=2)
+    torch.testing.assert_close(alone(encoder, 2).states_BSD, states, **CLOSE)
+
+
+@pytest.mark.parametrize("summary", Summary)
+def test_a_residual_layer_adds_what_it_read(summary):
+    plain = random_encoder(Direction.forward, summary, 2)
+    residual = random_encoder(Direction.forward, summary, 3, residual_from=3)
+    for depth in range(2):
+        residual.layers[depth].load_state_dict(plain.layers[depth].state_dict())
+    below, found = plain(*embedded()), residual(*embedded())
+    written, last, _ = residual.layers[2](below.states_BSD, embedded()[1], below.padding_BS)
+    torch.testing.assert_close(found.states_BSD, below.states_BSD + written, **CLOSE)
+    torch.testing.assert_close(found.hidden[:2], below.hidden, **CLOSE)
+    if summary is Summary.last:
+        torch.testing.assert_close(found.hidden[2], last, **CLOSE)
+
+
+@pytest.mark.parametrize(("direction", "first"), [(Direction.gnmt, 3), (Direction.alternating, 2)])
+def test_a_residual_connection_joins_equal_widths(direction, first):
+    def config(residual_from: int, layers: int) -> ModelConfig:
+        encoder = EncoderConfig(layers=layers, size=3, direction=direction, residual_from=residual_from)
+        return ModelConfig(encoder=encoder, decoder=DecoderConfig(size=5))
+
+    config(first, 4).check()
+    config(2, 1).check()
+    if first == 3:
+        with pytest.raises(
+            ConfigError, match=r"^model\.encoder\.residual_from=2 adds layer 1, which is 6 .* is 3: set"
+        ):
+            config(2, 4).check()
 
 
 @pytest.mark.parametrize("direction", Direction)
@@ -111,8 +193,8 @@ def test_mean_and_maximum_are_over_the_sentence_alone(direction):
     torch.testing.assert_close(mean.states_BSD, maximum.states_BSD, rtol=0, atol=0)
     for row, length in enumerate(LENGTHS):
         states = mean.states_BSD[row, :length]
-        torch.testing.assert_close(mean.hidden_LBD[0, row], sum(states) / length, **CLOSE)
-        torch.testing.assert_close(maximum.hidden_LBD[0, row], torch.stack([unit.max() for unit in states.T]), **CLOSE)
+        torch.testing.assert_close(mean.hidden[0][row], sum(states) / length, **CLOSE)
+        torch.testing.assert_close(maximum.hidden[0][row], torch.stack([unit.max() for unit in states.T]), **CLOSE)
 
 
 @pytest.mark.parametrize("direction", Direction)
@@ -120,11 +202,8 @@ def test_every_layer_has_a_summary_of_its_own(direction):
     deep, shallow = random_encoder(direction, Summary.mean, 3), random_encoder(direction, Summary.mean, 1)
     shallow.layers[0].load_state_dict(deep.layers[0].state_dict())
     of_three, of_one = deep(*embedded()), shallow(*embedded())
-    assert (
-        of_three.hidden_LBD.shape == of_three.cell_LBD.shape == (3, 5, 6 if direction is Direction.bidirectional else 3)
-    )
-    torch.testing.assert_close(of_three.hidden_LBD[0], of_one.hidden_LBD[0], **CLOSE)
-    torch.testing.assert_close(of_three.cell_LBD[0], of_one.cell_LBD[0], **CLOSE)
+    torch.testing.assert_close(of_three.hidden[0], of_one.hidden[0], **CLOSE)
+    torch.testing.assert_close(of_three.cell[0], of_one.cell[0], **CLOSE)
 
 
 def test_dropout_is_on_in_training_alone_and_keeps_padding_zero():
@@ -134,10 +213,20 @@ def test_dropout_is_on_in_training_alone_and_keeps_padding_zero():
     torch.manual_seed(1)
     first, second = encoder.train()(inputs_BSE, lengths_B), encoder(inputs_BSE, lengths_B)
     assert not torch.equal(first.states_BSD, second.states_BSD)
-    assert not torch.equal(first.hidden_LBD, still.hidden_LBD)
+    assert not torch.equal(first.hidden[0], still.hidden[0])
     assert first.states_BSD[first.padding_BS].abs().sum() == 0
     # What attention sees is dropped by whole units; the summaries are not.
     silenced_D = (first.states_BSD[2, : LENGTHS[2]] == 0).all(0)
     assert silenced_D.any()
     assert not silenced_D.all()
-    assert (first.hidden_LBD != 0).all()
+    assert all((hidden != 0).all() for hidden in first.hidden)
+
+
+def test_recurrent_dropout_reaches_both_directions():
+    config = ModelConfig(encoder=EncoderConfig(size=3), embedding_size=4, dropout=0.0, recurrent_dropout=0.5)
+    encoder, (inputs_BSE, lengths_B) = Encoder(config).double(), embedded()
+    still, noisy = encoder.eval()(inputs_BSE, lengths_B), encoder.train()(inputs_BSE, lengths_B)
+    for half in (slice(0, 3), slice(3, 6)):
+        assert not torch.allclose(still.states_BSD[..., half], noisy.states_BSD[..., half])
+    # A first position has nothing behind it that could fall.
+    torch.testing.assert_close(still.states_BSD[:, 0, :3], noisy.states_BSD[:, 0, :3], **CLOSE)

@@ -52,17 +52,17 @@ def test_scores_that_cannot_be_written_leave_those_before_them(tmp_path):
 def test_the_validation_loss_is_the_mean_over_pieces(tiny_run, tmp_path):
     """Against the log-probabilities of a search stepper, piece by piece."""
     translator = Translator.load(tiny_run, device="cpu")
-    tokenizers = translator.tokenizers
+    network, tokenizers = translator.members[0].network, translator.members[0].tokenizers
     pairs = PAIRS[:2]
     table = encode_corpus(PairList("two", pairs), tokenizers, tmp_path / "two.arrow", None)
     validator = Validator(table, pairs, tokenizers, BatchConfig(tokens=64), Precision.float32)
-    outcome = validator(translator.network, 7)
+    outcome = validator(network, 7)
     total, tokens = 0.0, 0
     for pair in pairs:
         source = torch.tensor([[*tokenizers.source.encode(pair.source), 2]])
         target = [*tokenizers.target.encode(pair.target), 2]
         with torch.no_grad():
-            logits = translator.network(
+            logits = network(
                 source, torch.tensor([source.size(1)]), torch.tensor([[1, *target[:-1]]]), torch.arange(len(target))
             )
         log_probabilities = logits.log_softmax(1)

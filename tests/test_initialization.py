@@ -4,20 +4,26 @@ import math
 
 import pytest
 import torch
-from torch import nn
 
 from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, Initialization, ModelConfig, Network, Tying
+from seq2seq.model.cell import LSTM, Cell, LayerNormLSTM
+from seq2seq.model.config import CellKind
 
 RANGE = 0.3
 
 
-def fresh(initialization: Initialization, forget_bias: float = 1.0, tying: Tying = Tying.output) -> Network:
+def fresh(
+    initialization: Initialization,
+    forget_bias: float = 1.0,
+    tying: Tying = Tying.output,
+    cell: CellKind = CellKind.lstm,
+) -> Network:
     """A network with every kind of matrix there is."""
     torch.manual_seed(1)
     config = ModelConfig(
         embedding_size=12,
-        encoder=EncoderConfig(layers=2, size=10),
-        decoder=DecoderConfig(layers=2, size=16),
+        encoder=EncoderConfig(cell=cell, layers=2, size=10),
+        decoder=DecoderConfig(cell=cell, layers=2, size=16),
         attention=AttentionKind.additive,
         tying=tying,
         initialization=initialization,
@@ -27,16 +33,25 @@ def fresh(initialization: Initialization, forget_bias: float = 1.0, tying: Tying
     return Network(config, 50, 60, joint=False)
 
 
+BLOCKS = {
+    CellKind.lstm: 4,
+    CellKind.gru: 3,
+    CellKind.rnn_tanh: 1,
+    CellKind.rnn_relu: 1,
+    CellKind.layer_norm_lstm: 4,
+}
+
+
 def matrices(network: Network) -> dict[str, list[torch.Tensor]]:
-    """All matrices but the embeddings by name, those of an LSTM cut into its four gates."""
-    lstms = {
-        f"{name}.{part}"
+    """All matrices but the embeddings by name, those of a cell cut into its gates."""
+    blocks = {
+        f"{name}.{part}": BLOCKS[network.config.encoder.cell]
         for name, module in network.named_modules()
-        if isinstance(module, nn.LSTM)
+        if isinstance(module, Cell)
         for part, _ in module.named_parameters()
     }
     return {
-        name: list(parameter.detach().chunk(4)) if name in lstms else [parameter.detach()]
+        name: list(parameter.detach().chunk(blocks.get(name, 1)))
         for name, parameter in network.named_parameters()
         if parameter.dim() == 2 and "embedding" not in name
     }
@@ -62,21 +77,23 @@ def test_uniform_fills_its_range():
             assert fills(parameter.detach(), RANGE), name
 
 
-def test_xavier_fills_the_bounds_of_every_gate():
-    found = matrices(fresh(Initialization.xavier))
+@pytest.mark.parametrize("cell", CellKind)
+def test_xavier_fills_the_bounds_of_every_gate(cell):
+    found = matrices(fresh(Initialization.xavier, cell=cell))
     assert len(found) > 12
     for name, parts in found.items():
         for part in parts:
             assert fills(part, math.sqrt(6 / sum(part.shape))), name
 
 
-def test_orthogonal_makes_every_gate_orthogonal():
-    for name, parts in matrices(fresh(Initialization.orthogonal)).items():
+@pytest.mark.parametrize("cell", CellKind)
+def test_orthogonal_makes_every_gate_orthogonal(cell):
+    for name, parts in matrices(fresh(Initialization.orthogonal, cell=cell)).items():
         for part in parts:
             rows, columns = part.shape
             product = part @ part.T if rows <= columns else part.T @ part
             torch.testing.assert_close(product, torch.eye(min(rows, columns)), atol=1e-5, rtol=0, msg=name)
-        if len(parts) == 4:
+        if len(parts) > 1:
             assert not torch.allclose(parts[0], parts[1], atol=0.01)
 
 
@@ -92,7 +109,7 @@ def test_embeddings_are_uniform_in_every_case(initialization, tying):
 @pytest.mark.parametrize("forget_bias", [1.0, -0.5])
 def test_forget_gates_alone_have_a_bias_and_once(initialization, forget_bias):
     network = fresh(initialization, forget_bias)
-    lstms = {name: module for name, module in network.named_modules() if isinstance(module, nn.LSTM)}
+    lstms = {name: module for name, module in network.named_modules() if isinstance(module, LSTM)}
     assert len(lstms) == 6
     for lstm in lstms.values():
         admit, forget, candidate, show = (lstm.bias_ih_l0 + lstm.bias_hh_l0).chunk(4)
@@ -110,3 +127,21 @@ def test_forget_gates_alone_have_a_bias_and_once(initialization, forget_bias):
 def test_the_same_seed_draws_the_same_weights():
     first, second = fresh(Initialization.xavier).state_dict(), fresh(Initialization.xavier).state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("initialization", Initialization)
+def test_a_layer_normalised_lstm_begins_normalised_with_its_forget_gates_open(initialization):
+    network = fresh(initialization, 0.7, cell=CellKind.layer_norm_lstm)
+    lstms = [module for module in network.modules() if isinstance(module, LayerNormLSTM)]
+    assert len(lstms) == 6
+    for lstm in lstms:
+        admit, forget, candidate, show = lstm.gate_norm.bias.chunk(4)
+        assert forget.tolist() == pytest.approx([0.7] * lstm.hidden_size)
+        assert not torch.cat([admit, candidate, show, lstm.cell_norm.bias]).any()
+        assert (torch.cat([lstm.gate_norm.weight, lstm.cell_norm.weight]) == 1).all()
+
+
+@pytest.mark.parametrize("cell", [CellKind.gru, CellKind.rnn_tanh, CellKind.rnn_relu])
+def test_cells_without_a_forget_gate_have_no_bias(cell):
+    network = fresh(Initialization.uniform, 0.7, cell=cell)
+    assert all(not parameter.any() for parameter in network.parameters() if parameter.dim() == 1)

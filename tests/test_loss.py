@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 
-from seq2seq.train.loss import CHUNK, loss_sums
+from seq2seq.train.loss import CHUNK, evaluating, label_log_probabilities, loss_sums
 
 positions = st.sampled_from([1, 2, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 3])
 
@@ -123,3 +123,25 @@ def test_a_label_ruled_out_costs_infinity_and_so_does_any_piece_where_all_share_
     assert loss_sums(ruled_out_PV, torch.tensor([1]), 0.0).cross_entropy.item() == math.inf
     assert loss_sums(ruled_out_PV, torch.tensor([1]), 0.0).objective.item() == math.inf
     assert loss_sums(ruled_out_PV, torch.tensor([0]), 0.1).objective.item() == math.inf
+
+
+@pytest.mark.parametrize("positions", [1, 7, 2 * CHUNK + 3])
+def test_log_probabilities_of_labels_and_their_gradients_are_those_of_the_softmax(positions):
+    generator = torch.Generator().manual_seed(positions)
+    ours, theirs = (torch.randn(positions, 9, generator=generator.manual_seed(1)).requires_grad_() for _ in range(2))
+    labels_P = torch.randint(0, 9, (positions,), generator=generator)
+    slopes_P = torch.randn(positions, generator=generator)
+    found, expected = label_log_probabilities(ours, labels_P), theirs.log_softmax(1)[range(positions), labels_P]
+    assert torch.allclose(found, expected, atol=1e-6)
+    (found @ slopes_P).backward()
+    (expected @ slopes_P).backward()
+    assert torch.allclose(ours.grad, theirs.grad, atol=1e-6)
+
+
+def test_a_look_in_evaluation_mode_leaves_the_mode_as_it_was():
+    network = torch.nn.Dropout()
+    for training in (True, False):
+        network.train(training)
+        with evaluating(network):
+            assert not network.training
+        assert network.training is training

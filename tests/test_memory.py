@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from seq2seq.text.tokenizer import TokenizerConfig, save_tokenizers, train_tokenizer
 from seq2seq.text.tokenizer import Tokenizers as Both
+from seq2seq.text.tokenizer import save_tokenizers
+from seq2seq.text.vocabulary import TokenizerConfig, train_tokenizer
 
 PROGRAM = """
 import resource, sys

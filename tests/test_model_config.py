@@ -17,6 +17,7 @@ from seq2seq.model import (
     Summary,
     Tying,
 )
+from seq2seq.model.config import AttentionOrder, CellKind, Readout
 from seq2seq.settings import validate, walk
 
 
@@ -33,8 +34,11 @@ def config(
 
 
 def test_an_encoder_state_is_as_wide_as_its_directions():
-    widths = {direction: EncoderConfig(size=5, direction=direction).width for direction in Direction}
-    assert widths == {Direction.forward: 5, Direction.reversed: 5, Direction.bidirectional: 10}
+    one = {direction: EncoderConfig(size=5, direction=direction).width for direction in Direction}
+    narrow = dict.fromkeys([Direction.forward, Direction.reversed, Direction.alternating], 5)
+    assert one == {**narrow, Direction.bidirectional: 10, Direction.gnmt: 10}
+    two = {direction: EncoderConfig(size=5, direction=direction, layers=2).width for direction in Direction}
+    assert two == {**narrow, Direction.bidirectional: 10, Direction.gnmt: 5}
 
 
 def test_the_defaults_are_possible():
@@ -46,6 +50,8 @@ def test_the_defaults_are_possible():
 @pytest.mark.parametrize("attention", AttentionKind)
 @pytest.mark.parametrize("decoder_size", [3, 6, 12])
 def test_only_a_copy_and_dot_attention_want_equal_widths(bridge, attention, decoder_size):
+    if bridge is BridgeKind.zero and attention is AttentionKind.none:
+        return  # nothing would be heard of the source: tests/test_bridge.py
     wanted = decoder_size == 6 or (bridge is not BridgeKind.copy and attention is not AttentionKind.dot)
     if wanted:
         config(bridge, attention, decoder_size).check()
@@ -66,7 +72,37 @@ def test_the_context_is_fed_where_there_is_no_attention(attention):
         fed.check()
 
 
-@pytest.mark.parametrize("words", [Direction, Summary, BridgeKind, AttentionKind, Tying, Initialization])
+@pytest.mark.parametrize("part", ["encoder", "decoder"])
+def test_one_unit_has_nothing_to_normalise(part):
+    model = ModelConfig()
+    chosen = getattr(model, part)
+    chosen.cell = CellKind.layer_norm_lstm
+    model.check()
+    chosen.size = 1
+    with pytest.raises(ConfigError, match=rf"^model\.{part}\.cell=layer_norm_lstm .* set model\.{part}\.size to 2"):
+        model.check()
+
+
+def test_a_language_model_asks_nothing_of_its_encoder_and_bridge():
+    for bridge in BridgeKind:
+        encoder = EncoderConfig(layers=0, size=3, direction=Direction.gnmt, residual_from=2)
+        ModelConfig(encoder=encoder, bridge=bridge).check()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        AttentionKind,
+        AttentionOrder,
+        BridgeKind,
+        CellKind,
+        Direction,
+        Initialization,
+        Readout,
+        Summary,
+        Tying,
+    ],
+)
 def test_words_are_spelt_alike_in_python_and_yaml(words: type[StrEnum]):
     assert [member.name for member in words] == [member.value for member in words]
 
@@ -85,7 +121,9 @@ def test_it_comes_back_from_yaml():
         ({"dropout": -0.1}, "dropout must be in [0, 1), got -0.1"),
         ({"embedding_size": 0}, "embedding_size must be at least 1, got 0"),
         ({"initial_range": 0.0}, "initial_range must be above 0, got 0"),
-        ({"encoder": EncoderConfig(layers=0)}, "encoder.layers must be at least 1, got 0"),
+        ({"encoder": EncoderConfig(layers=-1)}, "encoder.layers must be in [0, 8], got -1"),
+        ({"encoder": EncoderConfig(layers=9)}, "encoder.layers must be in [0, 8], got 9"),
+        ({"decoder": DecoderConfig(residual_from=1)}, "decoder.residual_from must be at least 2, got 1"),
         ({"decoder": DecoderConfig(size=-5)}, "decoder.size must be at least 1, got -5"),
     ],
 )

@@ -6,7 +6,7 @@ from torch import nn
 
 from seq2seq.errors import ConfigError
 from seq2seq.settings import validate
-from seq2seq.train import SGD, Adam, AdamW, OptimizerConfig
+from seq2seq.train import SGD, Adadelta, Adagrad, Adam, AdamW, OptimizerConfig
 
 START, GRADIENTS = [1.0, -2.0, 0.5], [[0.1, -0.3, 2.0], [-0.2, 0.4, 1.0]]
 
@@ -87,12 +87,35 @@ def test_sgd_is_built_with_its_settings():
     assert optimizer.defaults["weight_decay"] == 0
 
 
+def test_adadelta_is_the_papers():
+    """Zeiler 2012, algorithm 1."""
+    rho, epsilon = 0.9, 1e-3
+    squares, steps, weights = [0.0] * 3, [0.0] * 3, START
+    for taken, gradient in zip(after_steps(Adadelta(rho=rho, epsilon=epsilon)), GRADIENTS, strict=True):
+        squares = [rho * square + (1 - rho) * g * g for square, g in zip(squares, gradient, strict=True)]
+        moves = [
+            -math.sqrt(step + epsilon) / math.sqrt(square + epsilon) * g
+            for step, square, g in zip(steps, squares, gradient, strict=True)
+        ]
+        steps = [rho * step + (1 - rho) * move * move for step, move in zip(steps, moves, strict=True)]
+        weights = [weight + move for weight, move in zip(weights, moves, strict=True)]
+        assert taken == pytest.approx(weights, abs=1e-6)
+
+
+def test_adagrad_divides_by_the_root_of_all_squares_so_far():
+    first, second = after_steps(Adagrad(learning_rate=0.1))
+    assert first == pytest.approx([0.9, -1.9, 0.4])  # every first step is the learning rate, whatever the gradient
+    moves = [0.1 * b / math.hypot(a, b) for a, b in zip(*GRADIENTS, strict=True)]
+    assert second == pytest.approx([weight - move for weight, move in zip(first, moves, strict=True)], abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
         (SGD(learning_rate=0.0), "learning_rate must be above 0, got 0"),
         (SGD(momentum=1.0), r"momentum must be in \[0, 1\), got 1"),
         (Adam(beta2=1.0), r"beta2 must be in \[0, 1\), got 1"),
+        (Adadelta(rho=1.0), r"rho must be in \[0, 1\), got 1"),
         (AdamW(weight_decay=-0.1), "weight_decay must be at least 0, got -0.1"),
     ],
 )

@@ -15,6 +15,9 @@ from seq2seq.settings import validate
 PAIRS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=60)
 BUDGETS = st.tuples(st.integers(1, 120), st.integers(1, 4))
 
+# What the order gave before it knew of weights, for the lengths in the test below.
+OLD = [[11, 2, 9], [6, 3, 0], [4], [10, 7], [1, 8, 5]]
+
 
 def order(pairs: list[tuple[int, int]], tokens: int = 40, pool: int = 2, seed: int = 0) -> Order:
     """Over (source, target) lengths."""
@@ -124,6 +127,83 @@ def test_sentences_of_like_length_share_batches():
     assert padding_share(pairs, pool=100) < 0.03
     assert padding_share(pairs, pool=100) < padding_share(pairs, pool=10) < padding_share(pairs, pool=1)
     assert padding_share(pairs, pool=1) > 0.2  # or the lengths would be no test
+
+
+def weighted(weights: list[float], tokens: int = 40, pool: int = 2, seed: int = 0) -> Order:
+    """Over pairs of 3 to 9 pieces."""
+    lengths = (3 + np.arange(len(weights)) % 7).astype(np.int32)
+    return Order(lengths, lengths, BatchConfig(tokens=tokens, pool=pool), seed, np.array(weights))
+
+
+def counts(found: Order, epoch: int, pairs: int) -> NDArray[np.int64]:
+    """How often an epoch holds each pair."""
+    return np.bincount(np.concatenate(found.epoch(epoch)), minlength=pairs)
+
+
+def test_batches_without_weights_are_those_of_old():
+    """Runs that were begun before weights were there go on with the same batches."""
+    lengths = (np.arange(12, dtype=np.int32) * 7) % 10 + 1
+    batches = Order(lengths, lengths[::-1].copy(), BatchConfig(tokens=30, pool=2), seed=3).epoch(4)
+    assert plain(batches) == OLD
+
+
+@given(PAIRS, BUDGETS, st.integers(0, 1000), st.integers(0, 5))
+@settings(deadline=None)
+def test_weights_of_one_change_nothing(pairs, budget, seed, epoch):
+    lengths, config = np.array(pairs, dtype=np.int32), BatchConfig(tokens=budget[0], pool=budget[1])
+    same = Order(lengths[:, 0], lengths[:, 1], config, seed, np.ones(len(pairs)))
+    assert plain(same.epoch(epoch)) == plain(order(pairs, *budget, seed).epoch(epoch))
+
+
+@given(st.lists(st.floats(0, 4), min_size=1, max_size=40), st.integers(0, 1000), st.integers(0, 5))
+@settings(deadline=None)
+def test_an_epoch_holds_each_pair_as_often_as_its_weight_says(weights, seed, epoch):
+    if sum(weights) < 1:
+        weights = [*weights, 1.5]
+    found = counts(weighted(weights, seed=seed), epoch, len(weights))
+    assert (found >= np.floor(weights)).all()
+    assert (found <= np.ceil(weights)).all()
+    assert abs(found.sum() - sum(weights)) < 1 + 1e-6
+    assert plain(weighted(weights, seed=seed).epoch(epoch)) == plain(weighted(weights, seed=seed).epoch(epoch))
+
+
+def test_a_fraction_draws_another_share_each_epoch_and_all_alike_in_the_end():
+    found = weighted([0.3] * 50 + [1.5] * 50, tokens=100)
+    epochs = [counts(found, number, 100) for number in range(200)]
+    assert len({tuple(epoch[:50]) for epoch in epochs}) > 190
+    means = np.mean(epochs, axis=0)
+    # 200 draws: standard deviations 0.032 and 0.035; five of them for the worst of a hundred.
+    assert np.abs(means - ([0.3] * 50 + [1.5] * 50)).max() < 0.17
+    # The share is drawn pair by pair: neighbours know nothing of each other.
+    together = np.mean([epoch[:49] * epoch[1:50] for epoch in epochs])
+    assert 0.06 < together < 0.12
+
+
+def test_copies_of_a_pair_are_spread_over_the_epoch():
+    lengths = np.full(400, 9, dtype=np.int32)
+    found = Order(lengths, lengths, BatchConfig(tokens=100, pool=4), seed=1, weights=np.full(400, 2.0))
+    batches = found.epoch(0)
+    assert counts(found, 0, 400).tolist() == [2] * 400
+    # Pools of 40 in 800: by chance alone 1 pair in 20 would have both copies in one pool, 1 in 80 in one batch.
+    assert sum(len(batch) - len(set(batch.tolist())) for batch in batches) <= 2
+
+
+def test_corpora_of_different_weight_stay_mixed():
+    found = weighted([1.0] * 600 + [3.0] * 200, tokens=100, pool=1)
+    rows = found._shuffled(np.random.default_rng(0))
+    shares = [(part >= 600).mean() for part in np.array_split(rows, 6)]
+    assert 0.4 < min(shares) <= max(shares) < 0.6
+
+
+def test_the_stream_of_weighted_pairs_goes_on_from_any_place():
+    whole = list(islice(weighted([0.4] * 30).stream(Place(0, 0)), 30))
+    rest = list(islice(weighted([0.4] * 30).stream(whole[9][1]), 20))
+    assert [(batch.tolist(), place) for batch, place in rest] == [(b.tolist(), place) for b, place in whole[10:]]
+
+
+def test_weights_that_leave_nothing_are_refused():
+    with pytest.raises(ConfigError, match=r"leave 0\.3 of 3 pairs in an epoch: raise data\.weight"):
+        weighted([0.1] * 3)
 
 
 def test_the_lengths_of_the_table_are_left_as_they_are():

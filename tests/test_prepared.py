@@ -2,11 +2,14 @@
 
 import pytest
 import torch
-from networks import BOS, SAMPLES, VOCABULARY, padded, random_network, random_sentences
+from networks import BOS, EVERY, SAMPLES, VOCABULARY, padded, random_network, random_sentences
 from torch import Tensor
 
 from seq2seq.model import InferencePrecision, Network, PreparedDecoder, has_int8
-from seq2seq.model.prepared import CHUNK, PreparedMemory, Vocabulary, tanh
+from seq2seq.model.bounds import features_bounded
+from seq2seq.model.packed import PackedDecoder, can_pack
+from seq2seq.model.stepping import PreparedMemory, PreparedState
+from seq2seq.model.vocabulary import Vocabulary
 
 needs_int8 = pytest.mark.skipif(not has_int8(torch.device("cpu")), reason="this processor has no integer products")
 LOW = ["bfloat16", pytest.param("int8", marks=needs_int8)]
@@ -18,47 +21,49 @@ TARGETS = torch.tensor([[BOS, 5, 3], [BOS, 4, 7], [BOS, 6, 6]])
 def followed(decoder: PreparedDecoder, network: Network) -> Tensor:
     """Log-probabilities (B, T, V) along the targets; the network encodes the sources."""
     memory, state = network.encode(*padded(SOURCES))
-    prepared, states, steps = decoder.memory(memory), torch.cat(state), []
+    prepared, rows, steps = decoder.memory(memory), decoder.start(state, 1), []
     for tokens_N in TARGETS.T:
-        features_NF, states = decoder.step(tokens_N, decoder.vocabulary.embedding_VE, prepared, states)
+        features_NF, rows = decoder.step(tokens_N, decoder.vocabulary.embedding_VE, prepared, rows)
         steps.append(decoder.vocabulary.log_probabilities(features_NF))
     return torch.stack(steps, 1)
 
 
 def read(
-    decoder: PreparedDecoder, vocabulary: Vocabulary, memory: PreparedMemory, states: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Log-probabilities and states after one piece."""
-    features, after = decoder.step(TARGETS[:, 1], vocabulary.embedding_VE, memory, states)
+    decoder: PreparedDecoder, vocabulary: Vocabulary, memory: PreparedMemory, rows: PreparedState
+) -> tuple[Tensor, PreparedState]:
+    """Log-probabilities and state after one piece."""
+    features, after = decoder.step(TARGETS[:, 1], vocabulary.embedding_VE, memory, rows)
     return vocabulary.log_probabilities(features), after
 
 
-@torch.no_grad()
-@pytest.mark.parametrize("rows", [1, CHUNK, 2 * CHUNK + 3])
-def test_logits_in_parts_are_those_of_the_whole(rows):
-    """Each part's softmax writes into the result it is a part of."""
-    network = random_network(SAMPLES[0], 3, dtype=torch.float32)
-    vocabulary = PreparedDecoder(network, InferencePrecision.float32).vocabulary
-    features = torch.rand(rows, network.output.in_features) * 2 - 1
-    torch.testing.assert_close(vocabulary.log_probabilities(features), network.output(features).log_softmax(1))
+@pytest.mark.parametrize("config", EVERY)
+def test_lstm_layers_that_do_not_wait_for_attention_are_packed(config):
+    decoder = PreparedDecoder(random_network(config, 1), InferencePrecision.float32)
+    assert isinstance(decoder.steps, PackedDecoder) == can_pack(config)
 
 
 @pytest.mark.parametrize("precision", LOW)
 @pytest.mark.parametrize("far", [1, 80])
-@pytest.mark.parametrize("sample", range(len(SAMPLES)))
+@pytest.mark.parametrize("sample", range(len(EVERY)))
 def test_lower_precision_stays_near(sample, far, precision):
     """However far embeddings reach: at ±40 as at ±1/2, where the weights that meet them are as much smaller."""
-    network = random_network(SAMPLES[sample], seed=5, spread=0.5, dtype=torch.float32)
+    config = EVERY[sample]
+    network = random_network(config, seed=5, spread=0.5, dtype=torch.float32)
     embedding = network.target_embedding.weight
     if far > 1 and network.output.weight is embedding:
         pytest.skip("the output layer grows with embeddings that it shares, and so does what rounding does to it")
+    if far > 1 and not (can_pack(config) and not config.decoder.readout_sees_input):
+        pytest.skip("embeddings meet no weights in lower precision, or some that are not made smaller")
     with torch.no_grad():
         embedding.mul_(far)
         network.decoder.layers[0].weight_ih_l0[:, : embedding.size(1)].div_(far)
     wanted = followed(PreparedDecoder(network, InferencePrecision.float32), network)
     found = followed(PreparedDecoder(network, InferencePrecision(precision)), network)
     assert wanted.max() - wanted.min() > 0.9
-    assert 1e-5 < (found - wanted).abs().max() < (0.03 if precision == "int8" else 0.015)
+    rounds = can_pack(config) or features_bounded(config) or precision == "bfloat16"
+    difference = (found - wanted).abs().max()
+    assert (1e-6 if rounds else -1) < difference < (0.03 if precision == "int8" else 0.015)
+    assert rounds or difference == 0
 
 
 @pytest.mark.parametrize("precision", LOW)
@@ -75,33 +80,38 @@ def test_first_states_of_a_linear_bridge_know_no_bound(precision):
 
 @pytest.mark.parametrize("precision", ["float32", *LOW])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("sample", range(len(SAMPLES)))
+@pytest.mark.parametrize("sample", range(len(EVERY)))
 @torch.no_grad()
 def test_what_happens_to_the_network_later_changes_nothing(sample, dtype, precision):
     if precision == "int8" and dtype is torch.float64:
         pytest.skip("integer products give float32")
-    network = random_network(SAMPLES[sample], 3, dtype=dtype)
+    network = random_network(EVERY[sample], 3, dtype=dtype)
     decoder = PreparedDecoder(network, InferencePrecision(precision))
     memory, state = network.encode(*padded(SOURCES))
-    prepared, states = decoder.memory(memory), torch.cat(state)
+    prepared, rows = decoder.memory(memory), decoder.start(state, 1)
     parts = decoder.vocabulary, decoder.vocabulary.only(torch.arange(VOCABULARY))
-    before = [read(decoder, vocabulary, prepared, states) for vocabulary in parts]
+    before = [read(decoder, vocabulary, prepared, rows) for vocabulary in parts]
     for parameter in network.parameters():
         parameter.fill_(0.123)
     parts = decoder.vocabulary, decoder.vocabulary.only(torch.arange(VOCABULARY))
     for vocabulary, (wanted, after) in zip(parts, before, strict=True):
-        found, found_after = read(decoder, vocabulary, prepared, states)
+        found, found_after = read(decoder, vocabulary, prepared, rows)
         assert torch.equal(found, wanted)
-        assert torch.equal(found_after, after)
+        for one, other in zip(found_after, after, strict=True):
+            assert (one is None and other is None) or torch.equal(one, other)
     again = decoder.memory(memory)
     for one, other in zip(again[1:], prepared[1:], strict=True):
         assert one is None or torch.equal(one, other)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_tanh_by_way_of_the_sigmoid(dtype):
-    inputs = torch.cat([torch.linspace(-12, 12, 4001), torch.tensor([-1e4, -1e-6, 0.0, 1e-6, 1e4, 3e38])]).to(dtype)
-    before = inputs.clone()
-    torch.testing.assert_close(tanh(inputs), inputs.tanh(), rtol=0, atol=1e-6)
-    assert (tanh(inputs).abs() <= 1).all(), "integer products rely on it"
-    assert torch.equal(inputs, before)
+@pytest.mark.parametrize("beam_size", [1, 3])
+@pytest.mark.parametrize("config", EVERY)
+@torch.no_grad()
+def test_a_search_starts_from_the_states_of_its_sentences(config, beam_size):
+    network = random_network(config, 3)
+    decoder = PreparedDecoder(network, InferencePrecision.float32)
+    _, state = network.encode(*padded(SOURCES))
+    found = decoder.start(state, beam_size).unpacked(config.decoder.layers)
+    for one, other, dimension in zip(found, state, (1, 1, 0, 0), strict=True):
+        assert (one is None) == (other is None)
+        assert one is None or torch.equal(one, other.repeat_interleave(beam_size, dimension))

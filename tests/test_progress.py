@@ -74,3 +74,14 @@ def test_perplexity():
     assert perplexity(0.0) == 1.0
     assert perplexity(math.log(50)) == 50 or abs(perplexity(math.log(50)) - 50) < 1e-9
     assert perplexity(1e4) == math.inf
+
+
+def test_a_validation_without_bleu_is_judged_by_its_loss_and_comes_back_from_a_checkpoint():
+    """A language model translates nothing."""
+    progress = Progress(validations=[Validation(1, 3.0, None), Validation(2, 2.0, None), Validation(3, 2.5, None)])
+    assert progress.best(Criterion.loss) == Validation(2, 2.0, None)
+    assert progress.best(Criterion.bleu) == Validation(1, 3.0, None)  # none is better than another
+    assert Progress.from_dict(progress.as_dict()) == progress
+    assert Validation(2, 2.0, None).as_metrics().keys() == {"loss", "perplexity"}
+    assert Validation(2, 2.0, 7.5).as_metrics()["bleu"] == 7.5
+    assert "BLEU" not in Validation(2, 2.0, None).in_words()

@@ -24,8 +24,9 @@ from seq2seq.run import (
 from seq2seq.search import SearchConfig
 from seq2seq.shortlist import ShortlistConfig
 from seq2seq.text.corpus import PairList
-from seq2seq.text.tokenizer import TokenizerConfig, Tokenizers
+from seq2seq.text.tokenizer import Tokenizers
 from seq2seq.text.types import Pair
+from seq2seq.text.vocabulary import TokenizerConfig
 from seq2seq.train import SGD, Adam, AdamW, Constant, Cosine, InverseSquareRoot
 from seq2seq.weights import save_quantized, save_weights
 

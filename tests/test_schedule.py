@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq.train import Constant, Cosine, Halving, InverseSquareRoot, Plateau
+from seq2seq.train import Constant, Cosine, Exponential, Halving, InverseSquareRoot, Plateau
 
-ALL = [Constant, Cosine, Halving, InverseSquareRoot, Plateau]
+ALL = [Constant, Cosine, Exponential, Halving, InverseSquareRoot, Plateau]
 
 
 @pytest.mark.parametrize("schedule", ALL)
@@ -15,7 +15,7 @@ def test_warm_up_rises_in_a_straight_line_from_zero(schedule):
     assert factors == pytest.approx([0.25, 0.5, 0.75, 1.0])
 
 
-@pytest.mark.parametrize("schedule", [Constant, Cosine, Halving, Plateau])
+@pytest.mark.parametrize("schedule", [Constant, Cosine, Exponential, Halving, Plateau])
 def test_without_warm_up_the_first_update_is_at_full_rate(schedule):
     assert schedule(warmup=0).factor(1, 10**6, []) == pytest.approx(1.0, abs=1e-9)
 
@@ -75,3 +75,21 @@ def test_halving():
     schedule = Halving(start=100, interval=10)
     factors = [schedule.factor(update, 10**6, []) for update in (1, 100, 101, 110, 111, 120, 121)]
     assert factors == [1.0, 1.0, 0.5, 0.5, 0.25, 0.25, 0.125]
+
+
+def test_exponential_stays_falls_by_equal_shares_and_stays_again():
+    schedule = Exponential(start=100, end=140, floor=1 / 16)
+    factors = [schedule.factor(update, 10**6, []) for update in (1, 100, 110, 120, 130, 140, 10**5)]
+    assert factors == pytest.approx([1.0, 1.0, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 16])
+
+
+def test_exponential_is_the_schedule_of_rnmt_plus():
+    """Chen et al. 2018: 1e-4 · min(1 + t(n-1)/(np), n, n(2n)^((s - nt)/(e - s))), not below half; here n = 32 replicas."""
+    replicas, warmup, start, end = 32, 500, 600_000, 1_200_000
+    schedule = Exponential(
+        warmup=replicas * warmup, start=start // replicas, end=end // replicas, floor=1 / (2 * replicas)
+    )
+    for update in (16_000, 17_000, 18_750, 20_000, 25_000, 30_000, 37_500):
+        published = min(replicas, replicas * (2 * replicas) ** ((start - replicas * update) / (end - start)))
+        assert replicas * schedule.factor(update, 10**6, []) == pytest.approx(published)
+    assert replicas * schedule.factor(100_000, 10**6, []) == pytest.approx(0.5)

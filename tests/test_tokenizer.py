@@ -1,4 +1,3 @@
-import logging
 import threading
 import unicodedata
 from pathlib import Path
@@ -6,27 +5,11 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from omegaconf import OmegaConf
 from sentencepiece import SentencePieceTrainer
 
-from seq2seq.errors import ConfigError, DataError
-from seq2seq.text.corpus import PairList
-from seq2seq.text.tokenizer import (
-    BOS,
-    EOS,
-    PAD,
-    UNK,
-    Algorithm,
-    Tokenizer,
-    TokenizerConfig,
-    Tokenizers,
-    build_tokenizers,
-    load_tokenizers,
-    normalize,
-    save_tokenizers,
-    train_tokenizer,
-)
-from seq2seq.text.types import Pair
+from seq2seq.errors import DataError
+from seq2seq.text.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, load_tokenizers, normalize
+from seq2seq.text.vocabulary import Algorithm, TokenizerConfig, train_tokenizer
 
 TEXT = [
     "the small dog sees a cat and the cat sees the small dog",
@@ -36,10 +19,10 @@ TEXT = [
     "",
     "tabs\tand  spaces",
 ]
-SIZE = 295
+SIZE = 285
 
 
-@pytest.fixture(scope="module", params=list(Algorithm))
+@pytest.fixture(scope="module", params=[Algorithm.unigram, Algorithm.bpe, Algorithm.char])
 def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
     return train_tokenizer(TEXT, TokenizerConfig(algorithm=request.param, size=SIZE), "the test text")
 
@@ -104,53 +87,6 @@ def test_decoded_text_is_one_line_whatever_the_ids(tokenizer: Tokenizer) -> None
     assert tokenizer.decode([*tokenizer.encode("the"), newline, *tokenizer.encode("cat")]) == "the cat"
 
 
-@pytest.mark.parametrize("algorithm", list(Algorithm))
-def test_training_is_deterministic(algorithm: Algorithm) -> None:
-    config = TokenizerConfig(algorithm=algorithm, size=SIZE)
-    assert train_tokenizer(TEXT, config, "x").to_bytes() == train_tokenizer(iter(TEXT), config, "x").to_bytes()
-
-
-@pytest.mark.parametrize("algorithm", list(Algorithm))
-def test_too_large_a_size_becomes_the_largest_that_works(
-    algorithm: Algorithm, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
-    with caplog.at_level(logging.WARNING, "seq2seq"):
-        tokenizer = train_tokenizer(TEXT, TokenizerConfig(algorithm=algorithm), "pairs.tsv")
-    assert 260 < tokenizer.size < 8000
-    assert [record.getMessage() for record in caplog.records] == [
-        f"tokenizer.size=8000 is more than pairs.tsv supports; using {tokenizer.size:,} pieces"
-    ]
-    assert capfd.readouterr() == ("", "")  # SentencePiece itself says nothing
-    assert tokenizer.decode(tokenizer.encode("日本 the")) == "日本 the"
-
-
-def test_too_small_a_size() -> None:
-    with pytest.raises(ConfigError, match=r"tokenizer\.size must be at least 260"):
-        train_tokenizer(TEXT, TokenizerConfig(size=100), "x")
-    with pytest.raises(ConfigError, match=r"tokenizer\.size=261 .* set tokenizer\.size to at least \d+, or") as error:
-        train_tokenizer(TEXT, TokenizerConfig(size=261), "x")
-    assert "\n" not in str(error.value)
-
-
-def test_text_without_words() -> None:
-    for text in ([], ["", " \t "]):
-        with pytest.raises(DataError, match="pairs has no text to learn a vocabulary from"):
-            train_tokenizer(text, TokenizerConfig(), "pairs")
-
-
-def test_long_sentences_are_learnt_from_too() -> None:
-    tokenizer = train_tokenizer(["katze " * 3_000], TokenizerConfig(algorithm=Algorithm.bpe, size=270), "x")
-    assert len(tokenizer.encode("katze")) < len(tokenizer.encode("ketza"))
-
-
-def test_a_sample_is_drawn_from_the_whole_text() -> None:
-    text = ["abab baba"] * 50 + ["zyzy yzyz"] * 50
-    config = TokenizerConfig(algorithm=Algorithm.bpe, size=266, training_sentences=20)
-    tokenizer = train_tokenizer(text, config, "x")
-    seen = {letter for piece in tokenizer.pieces(range(260, 266)) for letter in piece}
-    assert seen == set("\u2581abyz")
-
-
 def test_bytes_and_files_keep_the_model(tokenizer: Tokenizer, tmp_path: Path) -> None:
     (tmp_path / "a.model").write_bytes(tokenizer.to_bytes())
     for same in (Tokenizer.from_bytes(tokenizer.to_bytes()), Tokenizer.load(tmp_path / "a.model")):
@@ -196,41 +132,100 @@ def test_threads_share_a_tokenizer(tokenizer: Tokenizer) -> None:
     assert results == [expected] * 4
 
 
-CORPUS = PairList("pairs", [Pair(TEXT[0], TEXT[2]), Pair(TEXT[1], TEXT[3])] * 3)
-
-
-@pytest.mark.parametrize("joint", [True, False])
-def test_building_saving_and_loading(joint: bool, tmp_path: Path) -> None:
-    tokenizers = build_tokenizers(TokenizerConfig(size=290, joint=joint), CORPUS)
-    assert tokenizers.joint is joint
-    known = {piece for piece in tokenizers.source.pieces(range(tokenizers.source.size)) if "K" in piece}
-    assert bool(known) is joint  # the English side alone has never seen a K
-    save_tokenizers(tokenizers, tmp_path)
-    names = {"tokenizer.model"} if joint else {"tokenizer.source.model", "tokenizer.target.model"}
-    assert {path.name for path in tmp_path.iterdir()} == names
-    loaded = load_tokenizers(tmp_path)
-    assert loaded.joint is joint
-    assert [side.to_bytes() for side in loaded] == [side.to_bytes() for side in tokenizers]
-
-
 def test_loading_from_an_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"tokenizer\.model cannot be read"):
         load_tokenizers(tmp_path)
 
 
-def test_given_models_are_used(tokenizer: Tokenizer, tmp_path: Path) -> None:
-    save_tokenizers(Tokenizers(tokenizer, tokenizer), tmp_path)
-    path = str(tmp_path / "tokenizer.model")
-    joint = build_tokenizers(TokenizerConfig(source_model=path), CORPUS)
-    assert joint.joint
-    assert joint.target.to_bytes() == tokenizer.to_bytes()
-    separate = build_tokenizers(TokenizerConfig(joint=False, target_model=path, size=277), CORPUS)
-    assert separate.target.to_bytes() == tokenizer.to_bytes()
-    assert separate.source.size == 277
-    with pytest.raises(ConfigError, match=r"set tokenizer\.joint=false"):
-        build_tokenizers(TokenizerConfig(source_model=path, target_model="other.model"), CORPUS)
+@pytest.fixture(scope="module")
+def words() -> Tokenizer:
+    return train_tokenizer(TEXT, TokenizerConfig(algorithm=Algorithm.word, size=19, tags=["<2de>"]), "the test text")
 
 
-def test_the_settings_are_a_structured_config() -> None:
-    config = OmegaConf.merge(OmegaConf.structured(TokenizerConfig), OmegaConf.from_dotlist(["algorithm=bpe"]))
-    assert OmegaConf.to_object(config) == TokenizerConfig(algorithm=Algorithm.bpe)
+some_words = st.sampled_from(["the", "cat", "dog", "a", "small", "unseen", "<2de>"])
+
+
+@given(st.lists(st.one_of(marks, some_words, any_text)).map(" ".join))
+@example("<unk> <s> </s> <pad> unseen unseen \u2585 the")
+@settings(deadline=None)
+def test_words_come_back_as_they_are_and_others_as_unknown_one_by_one(words: Tokenizer, text: str) -> None:
+    ids = words.encode(text)
+    known = words.words()
+    split = normalize(text).split()
+    assert ids == [known.get(word, UNK) for word in split]
+    assert words.decode(ids) == " ".join(word if word in known else "<unk>" for word in split)
+    assert words.encode_all([text, "the cat"]) == [ids, words.encode("the cat")]
+
+
+def test_only_a_vocabulary_of_words_is_at_word_level(words: Tokenizer, tokenizer: Tokenizer) -> None:
+    assert words.word_level
+    assert {"the", "cat", "dog", "kleine", "Katze", "<2de>"} <= words.words().keys()
+    assert not tokenizer.word_level
+    assert tokenizer.words() == {}
+    assert Tokenizer.from_bytes(words.to_bytes()).word_level
+    assert words.decode([BOS, UNK, UNK, EOS, PAD]) == "<unk> <unk>"
+
+
+@pytest.mark.parametrize("algorithm", list(Algorithm))
+def test_a_tag_is_one_piece_wherever_it_stands(algorithm: Algorithm) -> None:
+    size = 20 if algorithm is Algorithm.word else SIZE + 10
+    config = TokenizerConfig(algorithm=algorithm, size=size, tags=["<2de>", "<bt>"])
+    tokenizer = train_tokenizer(TEXT, config, "the test text")
+    [tag], [other] = tokenizer.ids_of_tags(["<2de>"]), tokenizer.ids_of_tags(["<bt>"])
+    ids = tokenizer.encode("<2de> the cat <bt> <2de>")
+    assert [i for i in ids if i in (tag, other)] == [tag, other, tag]
+    assert tokenizer.decode(ids) == "<2de> the cat <bt> <2de>"
+    assert tokenizer.size <= size
+
+
+def test_a_missing_tag_is_one_line(tokenizer: Tokenizer, words: Tokenizer) -> None:
+    assert tokenizer.ids_of_tags([]) == frozenset()
+    for vocabulary in (tokenizer, words):
+        with pytest.raises(DataError, match="has no piece <bt>: train it with --user_defined_symbols=<bt>") as error:
+            vocabulary.ids_of_tags(["<bt>"])
+        assert "\n" not in str(error.value)
+
+
+@pytest.fixture(scope="module", params=[Algorithm.unigram, Algorithm.bpe])
+def varied(request: pytest.FixtureRequest) -> Tokenizer:
+    return train_tokenizer(TEXT * 5, TokenizerConfig(algorithm=request.param, size=330), "the test text")
+
+
+LINES = ["the small dog sees the cat", "", "die kleine Katze 日本"] * 10
+
+
+def test_sampling_is_a_function_of_the_seed(varied: Tokenizer) -> None:
+    drawn = varied.sample(LINES, 0.5, seed=7)
+    results: list[list[list[int]]] = []
+    threads = [threading.Thread(target=lambda: results.append(varied.sample(LINES, 0.5, seed=7))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    varied.sample(LINES, 0.5, seed=8)
+    for thread in threads:
+        thread.join()
+    assert results == [drawn] * 4
+    assert varied.sample(LINES, 0.5, seed=8) != drawn
+    assert varied.sample(LINES, 0.5, seed=2**32 - 1) == varied.sample(LINES, 0.5, seed=0)
+
+
+@given(st.lists(any_text, max_size=4), st.sampled_from([0.1, 0.5, 1.0]), st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=50)
+def test_what_is_drawn_spells_the_same_text(varied: Tokenizer, texts: list[str], rate: float, seed: int) -> None:
+    assert [varied.decode(ids) for ids in varied.sample(texts, rate, seed)] == [normalize(text) for text in texts]
+
+
+@pytest.mark.parametrize(("algorithm", "rates"), [(Algorithm.bpe, (0.01, 0.3, 1)), (Algorithm.unigram, (1, 0.3, 0.01))])
+def test_the_rate_says_how_freely(algorithm: Algorithm, rates: tuple[float, ...]) -> None:
+    """Merges left out make more pieces; so does an exponent near 0, where all ways to cut a text are alike."""
+    tokenizer = train_tokenizer(TEXT * 5, TokenizerConfig(algorithm=algorithm, size=330), "the test text")
+    lengths = [sum(map(len, tokenizer.sample(LINES, rate, seed=1))) for rate in rates]
+    assert lengths == sorted(set(lengths))
+    assert lengths[0] < 1.3 * sum(map(len, tokenizer.encode_all(LINES)))
+    assert lengths[-1] > 1.2 * lengths[0]
+
+
+def test_words_and_characters_cannot_be_sampled(words: Tokenizer) -> None:
+    characters = train_tokenizer(TEXT, TokenizerConfig(algorithm=Algorithm.char, size=SIZE), "the test text")
+    for vocabulary in (words, characters):
+        with pytest.raises(DataError, match=r"only one way to cut a text; set tokenizer\.sampling=0"):
+            vocabulary.sample(["the cat"], 0.1, seed=1)

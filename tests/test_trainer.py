@@ -36,6 +36,7 @@ from seq2seq.train import SGD, Adam, Cosine, Plateau, Trainer, Validation
 from seq2seq.train import trainer as trainer_module
 from seq2seq.train.config import Average
 from seq2seq.train.interrupt import Interrupted
+from seq2seq.train.objective import TeacherForcing
 from seq2seq.train.progress import Criterion
 from seq2seq.weights import load_weights
 
@@ -257,7 +258,7 @@ def test_no_update_waits_for_a_gpu(tmp_path):
     device, waits = torch.device("cuda"), []
     one = trainer(tmp_path, training(updates=12, log_every=6, validate_every=NEVER, precision=Precision.auto))
     cuda = Trainer(
-        tiny_network(), one.stream, Scripted([1.0]), tmp_path, config=one.config, loss=one.loss,
+        tiny_network(), one.stream, Scripted([1.0]), tmp_path, config=one.config, objective=one.objective,
         optimizer=one.optimizer_config, schedule=one.schedule, seed=3, device=device,
     )  # fmt: skip
     update = cuda._update
@@ -562,3 +563,42 @@ def test_validation_is_of_the_update_it_names(tmp_path):
     progress = trainer(tmp_path, training(updates=6)).fit()
     assert [validation.update for validation in progress.validations] == [4, 6]
     assert all(isinstance(validation, Validation) for validation in progress.validations)
+
+
+def test_a_run_without_bleu_is_trained_validated_averaged_and_resumed(tmp_path, capsys):
+    def validate(network, update):
+        return held_out_loss(network, update)._replace(bleu=None)
+
+    trainer(tmp_path, training(updates=4), validate=validate).fit()
+    progress = trainer(tmp_path, training(updates=12), validate=validate).fit()
+    assert [validation.bleu for validation in progress.validations] == [None] * 3
+    assert all("bleu" not in record for record in metrics(tmp_path))
+    assert "BLEU" not in capsys.readouterr().err
+
+
+def test_a_new_run_begins_with_other_weights_where_they_are_given_and_a_resumed_one_does_not_ask(tmp_path):
+    begun = []
+
+    def start(network):
+        begun.append(network)
+        with torch.no_grad():
+            network.output.bias.fill_(7)
+
+    network = tiny_network()
+    one = trainer(tmp_path, training(updates=1, ema=0.9), network=network, start=start)
+    assert begun == [network]
+    assert any(torch.equal(tensor, network.output.bias) for tensor in one.average.weights)
+    one.fit()
+    trainer(tmp_path, training(updates=2), start=start).fit()
+    assert begun == [network]
+
+
+def test_an_objective_is_told_the_update_and_every_accumulated_batch(tmp_path):
+    told, plain = [], TeacherForcing(0.1, Precision.float32)
+
+    def objective(network, batch, update):
+        told.append((update, SEVEN_BATCHES.index(batch)))
+        return plain(network, batch, update)
+
+    trainer(tmp_path, training(updates=2, accumulate=2), objective=objective).fit()
+    assert told == [(1, 0), (1, 1), (2, 2), (2, 3)]

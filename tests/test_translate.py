@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seq2seq import Translation, Translator
-from seq2seq import translate as translate_module
 from seq2seq.errors import ConfigError, RunError
-from seq2seq.model import InferencePrecision, has_int8
+from seq2seq.member import Member
+from seq2seq.model import has_int8
 from seq2seq.model.product import FloatProduct, IntegerProduct, Product
 from seq2seq.run import load_run
 from seq2seq.shortlist import Shortlist
 from seq2seq.text.tokenizer import BOS, EOS
-from seq2seq.translate import BATCH_PIECES, CHUNK, batches_by_length, choose_precision
+from seq2seq.translate import CHUNK
 from seq2seq.weights import save_quantized
 
 SENTENCES = [
@@ -149,14 +149,6 @@ def test_a_model_is_three_files(tiny_run, tmp_path):
     assert str(there.translate("We work.")) == str(here.translate("We work."))
 
 
-def test_batches_hold_every_row_once_within_the_budget():
-    sources = [[5] * length for length in (3, 0, 900, 2, 3000, 1, 40)]
-    batches = list(batches_by_length(sources))
-    assert sorted(row for rows in batches for row in rows) == [0, 2, 3, 4, 5, 6]
-    for rows in batches:
-        assert len(rows) == 1 or len(rows) * (max(len(sources[row]) for row in rows) + 1) <= BATCH_PIECES
-
-
 # In lower precision, and with a short-list
 
 
@@ -171,7 +163,7 @@ def quantized_run(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 def output_layer(translator: Translator) -> Product:
-    return translator.decoder.vocabulary.output
+    return translator.members[0].decoder.vocabulary.output
 
 
 @needs_int8
@@ -183,7 +175,7 @@ def test_a_folder_in_8_bits_translates_by_integers_unless_told_otherwise(tiny_ru
 
 
 def test_without_integer_products_a_folder_in_8_bits_translates_all_the_same(tiny_run, quantized_run, monkeypatch):
-    monkeypatch.setattr(translate_module, "has_int8", lambda device: False)
+    monkeypatch.setattr("seq2seq.member.has_int8", lambda device: False)
     translator = Translator.load(quantized_run, "cpu")
     product = output_layer(translator)
     assert isinstance(product, FloatProduct)
@@ -198,15 +190,6 @@ def test_bfloat16_is_told_to_the_decoder(tiny_run):
     product = output_layer(Translator.load(tiny_run, "cpu", "bfloat16"))
     assert isinstance(product, FloatProduct)
     assert product.weight_OI.dtype is torch.bfloat16
-
-
-@pytest.mark.parametrize("there", [True, False])
-def test_what_auto_means(monkeypatch, there):
-    monkeypatch.setattr(translate_module, "has_int8", lambda device: there)
-    assert choose_precision("auto", CPU, quantized=False) is InferencePrecision.float32
-    expected = InferencePrecision.int8 if there else InferencePrecision.float32
-    assert choose_precision("auto", CPU, quantized=True) is expected
-    assert choose_precision("bfloat16", CPU, quantized=True) is InferencePrecision.bfloat16
 
 
 @pytest.mark.parametrize("shortlist", [False, True])
@@ -228,13 +211,12 @@ def test_a_shortlist_of_everything_changes_nothing(tiny_run, beam_size):
     loaded = load_run(tiny_run)
     with torch.no_grad():  # no list has the mark of the beginning, so none of the probability may be its
         loaded.network.output.bias[BOS] = -1e4
+    member = Member.prepare(loaded.network, loaded.tokenizers, CPU)
     source_size, size = loaded.tokenizers.source.size, loaded.tokenizers.target.size
     everything = torch.tensor([piece for piece in range(size) if piece != BOS], dtype=torch.int32)
     listing = Shortlist(torch.full((source_size, 1), -1, dtype=torch.int32), everything, size)
     found, wanted = (
-        Translator(loaded.network, loaded.tokenizers, loaded.search, CPU, shortlist=shortlist).translate(
-            SENTENCES, beam_size=beam_size
-        )
+        Translator([member], loaded.search, shortlist).translate(SENTENCES, beam_size=beam_size)
         for shortlist in (listing, None)
     )
     for one, other in zip(found, wanted, strict=True):
@@ -252,7 +234,7 @@ def test_a_shortlist_keeps_translations_to_what_it_lists(tiny_run):
     for text, pieces in zip(words, allowed, strict=True):
         translations_VK[source.encode(text)[0]] = torch.tensor(pieces, dtype=torch.int32)
     shortlist = Shortlist(translations_VK, torch.tensor([EOS], dtype=torch.int32), size)
-    translator = Translator(loaded.network, loaded.tokenizers, loaded.search, CPU, shortlist=shortlist)
+    translator = Translator([Member.prepare(loaded.network, loaded.tokenizers, CPU)], loaded.search, shortlist)
     for translation, pieces in zip(translator.translate(words, beam_size=4, n_best=4), allowed, strict=True):
         assert {*translation.pieces} <= {*loaded.tokenizers.target.pieces(pieces)}
         assert any(other.pieces for other in translation.n_best)

@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from seq2seq.data.batch import Batch
-from seq2seq.model import AttentionKind, BridgeKind, Direction, ModelConfig, Tying
+from seq2seq.model.config import AttentionKind, AttentionOrder, BridgeKind, CellKind, ModelConfig, Tying
+from seq2seq.model.readout import feature_size, readout_sizes
 
 FLOAT = 4
 """Bytes of a float32: what weights, gradients and moments are kept in."""
+
+BLOCKS = {CellKind.lstm: 4, CellKind.layer_norm_lstm: 4, CellKind.gru: 3, CellKind.rnn_tanh: 1, CellKind.rnn_relu: 1}
+"""Gates and candidates of a cell."""
 
 
 @dataclass(frozen=True)
@@ -68,41 +72,86 @@ def counted(batch: Batch) -> Counts:
 
 def forward_operations(config: ModelConfig, vocabulary: int) -> Operations:
     """Forward operations of each part, ``vocabulary`` being the target's."""
-    encoder, size, width = config.encoder, config.decoder.size, config.encoder.width
-    attends = config.attention is not AttentionKind.none
-    mixes = attends or config.decoder.feed_context
-    directions = 2 if encoder.direction is Direction.bidirectional else 1
-    encoder_inputs = [config.embedding_size] + [width] * (encoder.layers - 1)
-    first = config.embedding_size + (width if config.decoder.feed_context else 0)
-    decoder_inputs = [first] + [size + (width if attends else 0)] * (config.decoder.layers - 1)
-    features = size if config.tying is Tying.none else config.embedding_size
-    readout = 2 * (size + (width if mixes else 0)) * features if mixes or features != size else 0
+    keys, queries, scores = attention_operations(config)
+    readout = readout_sizes(config)
+    mixing = 0 if readout is None else 2 * readout[0] * readout[1]
     return Operations(
-        encoder=directions * sum(lstm(inputs, encoder.size) for inputs in encoder_inputs),
-        bridge=0 if config.bridge is BridgeKind.copy else 2 * config.decoder.layers * 2 * width * size,
-        decoder=sum(lstm(inputs, size) for inputs in decoder_inputs),
-        keys=2 * width * size if config.attention in (AttentionKind.general, AttentionKind.additive) else 0,
-        queries=2 * size * size if config.attention is AttentionKind.additive else 0,
-        scores=2 * size + 2 * width if attends else 0,
-        output=readout + 2 * features * vocabulary,
+        encoder=encoder_operations(config),
+        bridge=bridge_operations(config),
+        decoder=decoder_operations(config),
+        keys=keys,
+        queries=queries,
+        scores=scores,
+        output=mixing + 2 * feature_size(config) * vocabulary,
     )
 
 
-def lstm(inputs: int, size: int) -> int:
-    """One LSTM step of one row: four gates, each from input and state."""
-    return 2 * 4 * size * (inputs + size)
+def cell(kind: CellKind, inputs: int, size: int) -> int:
+    """One step of one row: every gate and candidate from input and state."""
+    return 2 * BLOCKS[kind] * size * (inputs + size)
+
+
+def encoder_operations(config: ModelConfig) -> int:
+    """Its layers, per source piece."""
+    encoder, operations, inputs = config.encoder, 0, config.embedding_size
+    for layer in range(encoder.layers):
+        directions = 2 if encoder.both_ways(layer) else 1
+        operations += directions * cell(encoder.cell, inputs, encoder.size)
+        inputs = encoder.layer_width(layer)
+    return operations
+
+
+def bridge_operations(config: ModelConfig) -> int:
+    """Its maps, per sentence."""
+    if config.encoder.layers == 0 or config.bridge in (BridgeKind.copy, BridgeKind.zero):
+        return 0
+    states = 2 if config.decoder.cell.has_cell_state else 1
+    heard = config.bridged_layers[:1] if config.bridge_shared else config.bridged_layers
+    return states * sum(2 * config.encoder.layer_width(layer) * config.decoder.size for layer in heard)
+
+
+def decoder_operations(config: ModelConfig) -> int:
+    """Its layers, per target piece."""
+    decoder, width = config.decoder, config.encoder.width
+    order = config.attention_order if config.attention is not AttentionKind.none else None
+    first, upper = config.embedding_size, decoder.size
+    if decoder.feed_context or order is AttentionOrder.bahdanau:
+        first += width
+    if decoder.input_feeding:
+        first += width if order is AttentionOrder.gnmt else feature_size(config)
+    if order is AttentionOrder.gnmt:
+        upper += width
+    return sum(cell(decoder.cell, inputs, decoder.size) for inputs in [first] + [upper] * (decoder.layers - 1))
+
+
+def attention_operations(config: ModelConfig) -> tuple[int, int, int]:
+    """Per source piece, per target piece, and per source piece and target piece."""
+    kind, heads = config.attention, config.attention_heads
+    if kind is AttentionKind.none:
+        return 0, 0, 0
+    size, width, keys, queries = config.decoder.size, config.encoder.width, config.key_size, 0
+    additive = kind is AttentionKind.additive
+    if additive or kind is AttentionKind.scaled_dot:
+        queries += 2 * size * keys
+    if config.attention_window is not None:
+        queries += 2 * size * size + 2 * size
+    # Additive heads share one product, in which each sees zeros for the others' share.
+    compared = 2 * keys * ((heads if additive else 1) + (1 if config.coverage else 0))
+    mapped = (0 if kind is AttentionKind.dot else 2 * width * keys) + (2 * width * width if heads > 1 else 0)
+    return mapped, queries, compared + 2 * width
 
 
 def weights(config: ModelConfig, source_vocabulary: int, target_vocabulary: int) -> dict[str, float]:
     """Weights of each part, biases left out. A tied matrix counts once, in the output layer."""
     one = forward_operations(config, target_vocabulary)
-    tables = {Tying.none: source_vocabulary + target_vocabulary, Tying.output: source_vocabulary, Tying.all: 0}
-    energy = config.decoder.size if config.attention is AttentionKind.additive else 0
+    source = source_vocabulary if config.encoder.layers > 0 else 0
+    tables = {Tying.none: source + target_vocabulary, Tying.output: source, Tying.all: 0}
+    vectors = (config.attention is AttentionKind.additive) + config.coverage  # of what is compared
     return {
         "embedding": tables[config.tying] * config.embedding_size,
         "encoder": (one.encoder + one.bridge) / 2,  # each weight is one multiply-add
         "decoder": one.decoder / 2,
-        "attention": (one.keys + one.queries) / 2 + energy,
+        "attention": (one.keys + one.queries) / 2 + vectors * config.key_size,
         "output layer": one.output / 2,
     }
 

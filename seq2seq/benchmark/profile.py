@@ -28,7 +28,8 @@ MODULES = {
     "bridge": "encoder",
     "decoder": "decoder",
     "decoder.attention": "attention",
-    "decoder.attention.key_map": "attention",  # called from outside of attention, once a sentence
+    "decoder.attention.key_map": "attention",  # both called from outside of attention, once a sentence
+    "decoder.attention.value_map": "attention",
     "decoder.readout": "output layer",
     "output": "output layer",
 }

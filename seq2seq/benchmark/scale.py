@@ -20,9 +20,10 @@ from seq2seq.benchmark.translation import TranslationFloor, step_bytes
 from seq2seq.benchmark.update import Updater
 from seq2seq.benchmark.workload import barred
 from seq2seq.device import choose_device
+from seq2seq.member import Member
 from seq2seq.model import Direction, ModelConfig, Network
 from seq2seq.search import SearchConfig
-from seq2seq.translate import Translator, choose_precision
+from seq2seq.translate import Translator
 
 TRAINING = ("vocabulary", "width", "layers", "tokens")
 TRANSLATION = ("beam", "batch", "length")
@@ -126,14 +127,14 @@ def measure_update(case: Case, config: BenchmarkConfig, machine: Machine) -> tup
 def measure_search(case: Case, config: BenchmarkConfig, machine: Machine) -> tuple[float, float, float]:
     """Seconds of translating the case's sentences, their floor and target pieces, end marks included."""
     device, scale = choose_device(config.device), config.scale
-    precision = choose_precision(config.precision, device, quantized=False)
     network = build(case, config)
     network.load_state_dict(barred(network))
     search = SearchConfig(beam_size=case.beam, max_length_ratio=1, max_length_offset=0)
-    translator = Translator(network.eval(), numerals(case.vocabulary), search, device, precision)
+    member = Member.prepare(network.eval(), numerals(case.vocabulary), device, config.precision)
+    translator = Translator([member], search)
     ids = random_ids(case.batch, max(1, case.length - 1), case.vocabulary, config.seed)
     texts = [" ".join(map(str, sentence)) for sentence in ids]
     found = timed(lambda: translator.translate(texts), device, scale.warmup, scale.repetitions)
-    reread = reread_rate(device, step_bytes(case.model, case.vocabulary, precision), config.measure)
-    floor = TranslationFloor(case.model, case.vocabulary, precision, machine, reread=reread, barred=True)
+    reread = reread_rate(device, step_bytes(case.model, case.vocabulary, member.precision), config.measure)
+    floor = TranslationFloor(case.model, case.vocabulary, member.precision, machine, reread=reread, barred=True)
     return median(took for took, _ in found), floor(found[0][1], case.beam), case.batch * case.length

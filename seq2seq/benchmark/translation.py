@@ -112,7 +112,7 @@ def measure_translation(config: BenchmarkConfig, workload: Workload, machine: Ma
         how = (folder, config.device, config.precision, config.shortlist)
         loading = seconds(lambda: Translator.load(*how), device, 1, measure.passes)
         translator = Translator.load(*how)
-        precision = translator.precision
+        precision = translator.members[0].precision
         vocabulary = 0 if config.shortlist else workload.tokenizers.target.size
         size = step_bytes(workload.model, vocabulary, precision)
         reread = reread_rate(device, size, measure)

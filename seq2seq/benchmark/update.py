@@ -35,7 +35,7 @@ class Updater:
     ) -> None:
         self.network = network.to(device).train()
         self.batches = batches
-        self.optimizer = optimizer.build(network.parameters())
+        self.optimizer = optimizer.build(parameter for parameter in network.parameters() if parameter.requires_grad)
         self.clip = math.inf if clip is None else clip
         self.smoothing = smoothing
         self.precision = precision

@@ -17,8 +17,9 @@ from seq2seq.data.table import Table, encode_corpus
 from seq2seq.model import ModelConfig, Network
 from seq2seq.run import MODEL, load_run, open_run, read_section
 from seq2seq.text.corpus import Corpus, DataConfig, PairList, Split, names_corpus, read
-from seq2seq.text.tokenizer import EOS, Tokenizers, build_tokenizers, save_tokenizers
+from seq2seq.text.tokenizer import EOS, Tokenizers, save_tokenizers
 from seq2seq.text.types import Pair
+from seq2seq.text.vocabulary import build_tokenizers
 from seq2seq.train import LossConfig
 from seq2seq.weights import save_weights
 

@@ -3,7 +3,7 @@
 B sentences, S source positions, T target positions, P real target positions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -67,3 +67,12 @@ def make_batch(sources: Sequence[Ids], targets: Sequence[Ids]) -> Batch:
     real_BT = torch.arange(target_BT.size(1)) < ends_B.unsqueeze(1)
     positions_P = real_BT.flatten().nonzero().squeeze(1)
     return Batch(source_BS, lengths_B, target_BT, positions_P, labels_BT.flatten()[positions_P])
+
+
+def batches_by_length(sources: Sequence[Ids], pieces: int) -> Iterator[list[int]]:
+    """Row numbers of the sources that are not empty, longest first, in batches of at most so many padded pieces."""
+    order = sorted((row for row, source in enumerate(sources) if len(source)), key=lambda row: -len(sources[row]))
+    while order:
+        size = max(1, pieces // (len(sources[order[0]]) + 1))
+        yield order[:size]
+        order = order[size:]

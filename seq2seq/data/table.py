@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from seq2seq.atomic import atomic_write
 from seq2seq.errors import DataError
 from seq2seq.text.clean import FilterConfig, Filters
 from seq2seq.text.corpus import Corpus
+from seq2seq.text.monolingual import TargetSide
 from seq2seq.text.tokenizer import Tokenizers
 from seq2seq.text.types import Pair
 
@@ -30,6 +31,23 @@ FIELDS = [("source", pa.list_(pa.int32())), ("target", pa.list_(pa.int32()))]
 KEY, REPORT = b"seq2seq.key", b"seq2seq.report"
 
 Ids = npt.NDArray[np.int32]
+
+
+class Encoded(Protocol):
+    """Encoded pairs by number: a `Table`, or several of them in a `Mixture`."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def source_lengths(self) -> Ids: ...  # noqa: D102
+
+    @property
+    def target_lengths(self) -> Ids: ...  # noqa: D102
+
+    @property
+    def report(self) -> str: ...  # noqa: D102
+
+    def rows(self, indices: npt.NDArray[np.integer[Any]]) -> tuple[list[Ids], list[Ids]]: ...  # noqa: D102
 
 
 class Table:
@@ -128,7 +146,7 @@ def encode_corpus(corpus: Corpus, tokenizers: Tokenizers, path: Path, filters: F
             if table.key == key:
                 return table
     with atomic_write(path) as temporary:
-        _write(corpus, tokenizers, temporary, Filters(filters), key)
+        _write(corpus, tokenizers, temporary, Filters(filters, isinstance(corpus, TargetSide)), key)
     return Table(path)
 
 

@@ -2,23 +2,29 @@
 
 from seq2seq.model.config import (
     AttentionKind,
+    AttentionOrder,
     BridgeKind,
+    CellKind,
     DecoderConfig,
     Direction,
     EncoderConfig,
     Initialization,
     ModelConfig,
+    Readout,
     Summary,
     Tying,
 )
 from seq2seq.model.network import Network
+from seq2seq.model.notes import slow_parts
 from seq2seq.model.prepared import PreparedDecoder
 from seq2seq.model.product import InferencePrecision, has_int8
 from seq2seq.model.stepper import NetworkStepper
 
 __all__ = [
     "AttentionKind",
+    "AttentionOrder",
     "BridgeKind",
+    "CellKind",
     "DecoderConfig",
     "Direction",
     "EncoderConfig",
@@ -28,7 +34,9 @@ __all__ = [
     "Network",
     "NetworkStepper",
     "PreparedDecoder",
+    "Readout",
     "Summary",
     "Tying",
     "has_int8",
+    "slow_parts",
 ]

@@ -1,7 +1,9 @@
-"""The bridge: from the encoder's summary to the decoder's initial state.
+"""The bridge: from the encoder's summaries to the decoder's initial state.
 
 L encoder layers of width D, M decoder layers of H units, B sentences.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -10,28 +12,42 @@ from seq2seq.model.config import BridgeKind, ModelConfig
 
 
 class Bridge(nn.Module):
-    """Hidden and cell state of every decoder layer, each from the encoder layer at its height.
+    """Hidden and cell state of every decoder layer, each from the encoder layer at its height (`bridged_layers`).
 
-    Stacks of different depth are aligned at the top: the decoder's top layer hears the encoder's top layer. A deeper
-    decoder repeats the encoder's lowest layer below that.
+    Shared, there is one map, from the encoder's top layer, and all decoder layers begin alike. A decoder without cell
+    states hears hidden summaries alone. What kind maps: linear, W s + b (Britz et al. 2017); tanh, tanh(W s + b)
+    (Cho et al. 2014); copy and zero have nothing to learn.
     """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         encoder, decoder = config.encoder, config.decoder
         self.kind = config.bridge
-        self.encoder_layers = [max(0, encoder.layers - decoder.layers + layer) for layer in range(decoder.layers)]
-        maps = 0 if config.bridge is BridgeKind.copy else decoder.layers
-        self.hidden_maps = nn.ModuleList(nn.Linear(encoder.width, decoder.size) for _ in range(maps))
-        self.cell_maps = nn.ModuleList(nn.Linear(encoder.width, decoder.size) for _ in range(maps))
+        self.heard = config.bridged_layers
+        self.size = decoder.size
+        self.has_cell = decoder.cell.has_cell_state
+        widths = [encoder.layer_width(layer) for layer in self.heard]
+        if config.bridge in (BridgeKind.copy, BridgeKind.zero):
+            widths = []
+        elif config.bridge_shared:
+            widths = widths[:1]
+        self.hidden_maps = nn.ModuleList(nn.Linear(width, decoder.size) for width in widths)
+        self.cell_maps = nn.ModuleList(nn.Linear(width, decoder.size) for width in widths if self.has_cell)
 
-    def forward(self, hidden_LBD: Tensor, cell_LBD: Tensor) -> tuple[Tensor, Tensor]:
-        """Initial hidden and cell states (M, B, H) of the decoder."""
-        hidden = [hidden_LBD[layer] for layer in self.encoder_layers]
-        cell = [cell_LBD[layer] for layer in self.encoder_layers]
-        if self.kind is not BridgeKind.copy:
-            hidden = [mapped(state) for mapped, state in zip(self.hidden_maps, hidden, strict=True)]
-            cell = [mapped(state) for mapped, state in zip(self.cell_maps, cell, strict=True)]
-        if self.kind is BridgeKind.tanh:
-            hidden, cell = [state.tanh() for state in hidden], [state.tanh() for state in cell]
-        return torch.stack(hidden), torch.stack(cell)
+    def forward(self, hidden: Sequence[Tensor], cell: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
+        """Initial hidden and cell states (M, B, H) of the decoder, from L summaries (B, D) of each kind.
+
+        The cell states are None for a decoder that has none.
+        """
+        return self._states(self.hidden_maps, hidden), self._states(self.cell_maps, cell) if self.has_cell else None
+
+    def _states(self, maps: nn.ModuleList, summaries: Sequence[Tensor]) -> Tensor:
+        if self.kind is BridgeKind.zero:
+            return summaries[-1].new_zeros(len(self.heard), summaries[-1].size(0), self.size)
+        states = [summaries[layer] for layer in self.heard]
+        if len(maps) == 1:  # Shared, or a decoder of one layer: what all of them begin with is computed once.
+            states = [maps[0](states[0])] * len(states)
+        elif len(maps) > 1:
+            states = [mapped(state) for mapped, state in zip(maps, states, strict=True)]
+        stacked_MBH = torch.stack(states)
+        return stacked_MBH.tanh() if self.kind is BridgeKind.tanh else stacked_MBH

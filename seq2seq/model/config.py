@@ -26,7 +26,7 @@ class Direction(StrEnum):
     """How the encoder's layers read.
 
     All of them left to right, right to left (Sutskever et al. 2014) or both ways (Bahdanau et al. 2015); in turn, the
-    lowest left to right (Zhou et al. 2016); or the lowest both ways and the others left to right (GNMT, Wu et al. 2016).
+    lowest left to right (Zhou et al. 2016); or the lowest both ways, the others left to right (GNMT, Wu et al. 2016).
     """
 
     forward = "forward"
@@ -69,9 +69,9 @@ class AttentionKind(StrEnum):
 class AttentionOrder(StrEnum):
     """Which decoder state asks, and who hears the answer.
 
-    gnmt: the first layer's; the layers above and the readout hear (Wu et al. 2016). luong: the last layer's; the readout
-    hears (Luong et al. 2015). bahdanau: the last layer's of the step before; the first layer and the readout hear
-    (Bahdanau et al. 2015).
+    gnmt: the first layer's; the layers above and the readout hear (Wu et al. 2016). luong: the last layer's; the
+    readout hears (Luong et al. 2015). bahdanau: the last layer's of the step before; the first layer and the readout
+    hear (Bahdanau et al. 2015).
     """
 
     gnmt = "gnmt"
@@ -187,23 +187,117 @@ class ModelConfig:
     initial_range: float = setting(0.1, "uniform initialisation draws from [-x, x]", above=0)
     forget_bias: float = setting(1.0, "initial bias of the forget gates (Jozefowicz et al. 2015)")
 
+    @property
+    def key_size(self) -> int:
+        """Width A of attention's keys, all heads."""
+        return self.attention_size or self.decoder.size
+
+    @property
+    def bridged_layers(self) -> list[int]:
+        """The encoder layer (the lowest is 0) from which each decoder layer's initial state comes.
+
+        Stacks of different depth are aligned at the top: the decoder's top layer hears the encoder's top layer, and a
+        deeper decoder repeats the encoder's lowest layer below that. A shared bridge knows the top layer alone.
+        """
+        encoder, decoder = self.encoder.layers, self.decoder.layers
+        if self.bridge_shared:
+            return [encoder - 1] * decoder
+        return [max(0, encoder - decoder + layer) for layer in range(decoder)]
+
     def check(self) -> None:
         """Hold what one setting demands of another.
 
         Raises:
             ConfigError: names the settings that contradict each other.
         """
-        if self.bridge is BridgeKind.copy and self.encoder.width != self.decoder.size:
+        self._check_cells()
+        if self.encoder.layers > 0:
+            self._check_residuals()
+            self._check_bridge()
+        if self.attention is AttentionKind.none:
+            self._check_without_attention()
+        else:
+            self._check_attention()
+
+    def _check_cells(self) -> None:
+        for name, part in (("encoder", self.encoder), ("decoder", self.decoder)):
+            if part.cell is CellKind.layer_norm_lstm and part.size == 1:
+                raise ConfigError(
+                    f"model.{name}.cell=layer_norm_lstm has nothing to normalise in one unit: set model.{name}.size to "
+                    f"2 or more, or model.{name}.cell=lstm"
+                )
+
+    def _check_residuals(self) -> None:
+        encoder = self.encoder
+        for layer in range((encoder.residual_from or encoder.layers + 1) - 1, encoder.layers):
+            below, width = encoder.layer_width(layer - 1), encoder.layer_width(layer)
+            if below != width:
+                raise ConfigError(
+                    f"model.encoder.residual_from={encoder.residual_from} adds layer {layer}, which is {below} wide, "
+                    f"to layer {layer + 1}, which is {width}: set model.encoder.residual_from={layer + 2}"
+                )
+
+    def _check_bridge(self) -> None:
+        widths = [self.encoder.layer_width(layer) for layer in self.bridged_layers]
+        if self.bridge is BridgeKind.copy and len(set(widths)) > 1:
+            raise ConfigError(
+                f"model.bridge=copy needs encoder layers of one width: set model.bridge_shared=true or "
+                f"model.bridge=tanh (the decoder's layers would start from layers of {', '.join(map(str, widths))})"
+            )
+        if self.bridge is BridgeKind.copy and widths[0] != self.decoder.size:
             raise ConfigError(
                 f"model.bridge=copy needs a decoder as wide as an encoder state: set model.decoder.size="
-                f"{self.encoder.width} or model.bridge=tanh (model.decoder.size is {self.decoder.size})"
+                f"{widths[0]} or model.bridge=tanh (model.decoder.size is {self.decoder.size})"
             )
-        if self.attention is AttentionKind.dot and self.encoder.width != self.decoder.size:
+        hears = self.attention is not AttentionKind.none or self.decoder.feed_context
+        if self.bridge is BridgeKind.zero and not hears:
+            raise ConfigError(
+                "model.bridge=zero tells the decoder nothing of the source: set model.bridge=tanh, "
+                "model.decoder.feed_context=true or model.attention=additive"
+            )
+
+    def _check_without_attention(self) -> None:
+        asked = {
+            f"model.attention_heads={self.attention_heads}": self.attention_heads > 1,
+            f"model.attention_window={self.attention_window}": self.attention_window is not None,
+            "model.coverage=true": self.coverage,
+            "model.decoder.input_feeding=true": self.decoder.input_feeding,
+        }
+        for name, is_asked in asked.items():
+            if is_asked:
+                raise ConfigError(f"{name} says how attention works: set model.attention=additive, or leave it out")
+        if self.encoder.layers == 0 and self.decoder.feed_context:
+            raise ConfigError(
+                "model.encoder.layers=0 is a language model, which has no context to feed: "
+                "set model.decoder.feed_context=false"
+            )
+
+    def _check_attention(self) -> None:
+        width, heads = self.encoder.width, self.attention_heads
+        if self.encoder.layers == 0:
+            raise ConfigError(
+                "model.encoder.layers=0 is a language model, which has no source to attend to: set model.attention=none"
+            )
+        if self.attention is AttentionKind.dot and width != self.decoder.size:
             raise ConfigError(
                 f"model.attention=dot needs a decoder as wide as an encoder state: set model.decoder.size="
-                f"{self.encoder.width} or model.attention=general (model.decoder.size is {self.decoder.size})"
+                f"{width} or model.attention=general (model.decoder.size is {self.decoder.size})"
             )
-        if self.attention is not AttentionKind.none and self.decoder.feed_context:
+        if self.decoder.feed_context:
             raise ConfigError(
                 "model.decoder.feed_context feeds the fixed context vector: it needs model.attention=none"
+            )
+        if self.attention_size is not None and self.attention in (AttentionKind.dot, AttentionKind.general):
+            raise ConfigError(
+                f"model.attention={self.attention} compares keys with the decoder's states as they are: "
+                f"leave model.attention_size out, or set model.attention=scaled_dot or additive"
+            )
+        if self.key_size % heads or width % heads:
+            raise ConfigError(
+                f"model.attention_heads={heads} must divide the width of keys and of encoder states, which are "
+                f"{self.key_size} and {width}: set model.attention_size and model.encoder.size to multiples of it"
+            )
+        if self.coverage and self.attention is not AttentionKind.additive:
+            raise ConfigError(
+                f"model.coverage is a term of the additive score: set model.attention=additive, not {self.attention}"
             )

@@ -1,6 +1,7 @@
 """The encoder: embedded source sentence in, one state per position and a summary per layer out.
 
-B sentences, S source positions, E embedding width, H units of a direction, D width of a state (H or 2H), L layers.
+B sentences, S source positions, E embedding width, H units of a direction, D width of a layer's states (H or 2H),
+L layers.
 """
 
 from typing import NamedTuple
@@ -8,67 +9,76 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from seq2seq.model.cell import Cell, make_cell
 from seq2seq.model.config import Direction, ModelConfig, Summary
 from seq2seq.model.dropout import SequenceDropout
-from seq2seq.model.padding import padding_mask, reverse_sentences, run_lstm
+from seq2seq.model.padding import padding_mask, reverse_sentences
 
 
 class Encoded(NamedTuple):
-    """What the encoder hands on."""
+    """What the encoder hands on. Summaries are one for each layer, (B, D): layers may differ in width."""
 
     states_BSD: Tensor
-    """The top layer's hidden states, zero on padding."""
+    """The top layer's outputs, zero on padding."""
     padding_BS: Tensor
     """True where there is no source piece."""
-    hidden_LBD: Tensor
-    """Summary of each layer's hidden states: the last one, their mean or their maximum."""
-    cell_LBD: Tensor
-    """Each layer's last cell state."""
+    hidden: tuple[Tensor, ...]
+    """Summary of each layer's hidden states, residual connections aside: the last one, their mean or maximum."""
+    cell: tuple[Tensor, ...]
+    """Each layer's last cell state; the same summary again of a layer without one."""
 
 
 class EncoderLayer(nn.Module):
-    """One LSTM, or one for each direction with their states side by side."""
+    """One cell, or one for each direction with their states side by side."""
 
-    def __init__(self, input_size: int, size: int, direction: Direction) -> None:
+    def __init__(self, config: ModelConfig, depth: int) -> None:
         super().__init__()
-        self.forward_lstm = None if direction is Direction.reversed else nn.LSTM(input_size, size, batch_first=True)
-        self.reversed_lstm = None if direction is Direction.forward else nn.LSTM(input_size, size, batch_first=True)
+        encoder = config.encoder
+        input_size = encoder.layer_width(depth - 1) if depth else config.embedding_size
+        sizes = encoder.cell, input_size, encoder.size, config.recurrent_dropout
+        forwards, backwards = directions(encoder.direction, depth)
+        self.forward_cell: Cell | None = make_cell(*sizes) if forwards else None
+        self.reversed_cell: Cell | None = make_cell(*sizes) if backwards else None
 
-    def forward(self, inputs_BSE: Tensor, lengths_B: Tensor, padding_BS: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, inputs_BSE: Tensor, lengths_B: Tensor, padding_BS: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         """States (B, S, D) in source order, last hidden and last cell state (B, D)."""
-        outcomes = []
-        if self.forward_lstm is not None:
-            states, cell = run_lstm(self.forward_lstm, inputs_BSE, padding_BS)
-            last = states.gather(1, (lengths_B - 1).view(-1, 1, 1).expand(-1, 1, states.size(2))).squeeze(1)
-            outcomes.append((states, last, cell))
-        if self.reversed_lstm is not None:
-            states, cell = run_lstm(self.reversed_lstm, reverse_sentences(inputs_BSE, lengths_B), padding_BS)
-            states = reverse_sentences(states, lengths_B)
-            outcomes.append((states, states[:, 0], cell))
-        states, last, cell = (torch.cat(parts, dim=-1) for parts in zip(*outcomes, strict=True))
-        return states, last, cell
+        runs = []
+        if self.forward_cell is not None:
+            runs.append(self.forward_cell.run(inputs_BSE, None, padding_BS))
+        if self.reversed_cell is not None:
+            states, last = self.reversed_cell.run(reverse_sentences(inputs_BSE, lengths_B), None, padding_BS)
+            runs.append((reverse_sentences(states, lengths_B), last))
+        cells = [last.cell_NH for _, last in runs if last.cell_NH is not None]
+        return (
+            torch.cat([states for states, _ in runs], dim=-1),
+            torch.cat([last.hidden_NH for _, last in runs], dim=-1),
+            torch.cat(cells, dim=-1) if cells else None,
+        )
 
 
 class Encoder(nn.Module):
-    """Stacked LSTM layers over the embedded source (Sutskever et al. 2014; both directions: Bahdanau et al. 2015)."""
+    """Stacked recurrent layers over the embedded source, each reading as `Direction` says."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         encoder = config.encoder
-        sizes = [config.embedding_size] + [encoder.width] * (encoder.layers - 1)
         self.summary = config.summary
-        self.layers = nn.ModuleList(EncoderLayer(size, encoder.size, encoder.direction) for size in sizes)
+        self.residual_from = (encoder.residual_from or encoder.layers + 1) - 1
+        self.layers = nn.ModuleList(EncoderLayer(config, depth) for depth in range(encoder.layers))
         self.dropout = SequenceDropout(config.dropout, config.dropout_shared_over_time)
 
     def forward(self, embedded_BSE: Tensor, lengths_B: Tensor) -> Encoded:
         """Encode right-padded sentences of ``lengths_B`` >= 1 pieces; padding never reaches a result."""
         padding_BS = padding_mask(lengths_B, embedded_BSE.size(1))
-        states, hiddens, cells = embedded_BSE, [], []
-        for layer in self.layers:
-            states, last, cell = layer(self.dropout(states), lengths_B, padding_BS)
-            hiddens.append(self._summarize(states, last, lengths_B, padding_BS))
-            cells.append(cell)
-        return Encoded(self.dropout(states), padding_BS, torch.stack(hiddens), torch.stack(cells))
+        outputs, hidden, cells = embedded_BSE, [], []
+        for depth, layer in enumerate(self.layers):
+            states, last, cell = layer(self.dropout(outputs), lengths_B, padding_BS)
+            hidden.append(self._summarize(states, last, lengths_B, padding_BS))
+            cells.append(hidden[-1] if cell is None else cell)
+            outputs = outputs + states if depth >= self.residual_from else states
+        return Encoded(self.dropout(outputs), padding_BS, tuple(hidden), tuple(cells))
 
     def _summarize(self, states_BSD: Tensor, last_BD: Tensor, lengths_B: Tensor, padding_BS: Tensor) -> Tensor:
         if self.summary is Summary.mean:
@@ -76,3 +86,18 @@ class Encoder(nn.Module):
         if self.summary is Summary.max:
             return states_BSD.masked_fill(padding_BS.unsqueeze(2), -torch.inf).amax(1)
         return last_BD
+
+
+def directions(direction: Direction, depth: int) -> tuple[bool, bool]:
+    """Whether the layer at this depth (the lowest is 0) reads left to right, and whether right to left."""
+    match direction:
+        case Direction.forward:
+            return True, False
+        case Direction.reversed:
+            return False, True
+        case Direction.bidirectional:
+            return True, True
+        case Direction.alternating:
+            return depth % 2 == 0, depth % 2 == 1
+        case Direction.gnmt:
+            return True, depth == 0

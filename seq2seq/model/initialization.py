@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from seq2seq.model.cell import LSTM, Cell, LayerNormLSTM
 from seq2seq.model.config import Initialization, ModelConfig
 
 
@@ -11,20 +12,34 @@ def initialize(network: nn.Module, config: ModelConfig) -> None:
     """Draw every matrix as ``config.initialization`` says, zero the biases, open the forget gates.
 
     Embeddings are drawn uniformly in every case: rows of a table have no fan-in. Orthogonal matrices: Saxe et al. 2014.
+    Layer normalisations begin as they would be without weights.
     """
     embeddings = {id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding)}
-    for name, parameter in network.named_parameters():
+    cells = [module for module in network.modules() if isinstance(module, Cell)]
+    # The gates of a cell are stacked in one matrix; each is a map of its own.
+    blocks = {id(matrix): cell.blocks for cell in cells for matrix in cell.weights()}
+    for parameter in network.parameters():
         if parameter.dim() == 1:
             parameter.zero_()
         elif config.initialization is Initialization.uniform or id(parameter) in embeddings:
             parameter.uniform_(-config.initial_range, config.initial_range)
         else:
             draw = nn.init.xavier_uniform_ if config.initialization is Initialization.xavier else nn.init.orthogonal_
-            # The four gates of an LSTM are stacked in one matrix; each is a map of its own.
-            for matrix in parameter.chunk(4) if "lstm" in name or "layers" in name else [parameter]:
+            for matrix in parameter.chunk(blocks.get(id(parameter), 1)):
                 draw(matrix)
     for module in network.modules():
-        if isinstance(module, nn.LSTM):
-            # Gates are stacked as input, forget, candidate, output; both biases are added, so one of them is enough.
-            _, _, bias, _ = module.all_weights[0]
-            bias[module.hidden_size : 2 * module.hidden_size].fill_(config.forget_bias)
+        if isinstance(module, nn.GroupNorm | nn.LayerNorm):
+            module.weight.fill_(1)
+    for cell in cells:
+        open_forget_gate(cell, config.forget_bias)
+
+
+def open_forget_gate(cell: Cell, bias: float) -> None:
+    """Set the forget gate's bias; a cell without that gate is left as it is."""
+    # Gates are stacked as input, forget, candidate, output; an LSTM's two biases are added, so one of them is enough.
+    forget = slice(cell.hidden_size, 2 * cell.hidden_size)
+    if isinstance(cell, LSTM):
+        _, _, input_bias, _ = cell.weights()
+        input_bias[forget].fill_(bias)
+    elif isinstance(cell, LayerNormLSTM):
+        cell.gate_norm.bias[forget].fill_(bias)

@@ -1,10 +1,10 @@
-"""What padding must never change: masks, reversal, and an LSTM whose cell walks through padding untouched.
+"""What padding must never change: masks, reversal, last states, and an LSTM cell that walks through it untouched.
 
 B sentences, S positions, E input width, H units.
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 SHUT = -1e4
 OPEN = 1e4
@@ -23,29 +23,29 @@ def reverse_sentences(inputs_BSE: Tensor, lengths_B: Tensor) -> Tensor:
     return inputs_BSE.gather(1, index.unsqueeze(2).expand_as(inputs_BSE))
 
 
-def padding_column(lstm: nn.LSTM) -> Tensor:
-    """Input weights (4H, 1) of a padding flag: input gate shut, forget gate open, the rest left alone.
+def last_states(states_BSH: Tensor, padding_BS: Tensor) -> Tensor:
+    """The state (B, H) at every sentence's last position; each has one."""
+    last_B = padding_BS.logical_not().sum(1) - 1
+    return states_BSH.gather(1, last_B.view(-1, 1, 1).expand(-1, 1, states_BSH.size(2))).squeeze(1)
 
-    With it c' = 1·c + 0·g on padding, exactly, and no gradient flows into the gates there.
+
+def padding_column(size: int) -> Tensor:
+    """Input weights (4H, 1) of a padding flag for an LSTM of H = ``size`` units.
+
+    The input gate is shut, the forget gate open, the rest left alone: c' = 1·c + 0·g on padding, exactly, and no
+    gradient flows into the gates there.
     """
     input_gate, forget_gate, rest = SHUT, OPEN, 0.0
     gates = torch.tensor([input_gate, forget_gate, rest, rest])
-    return gates.repeat_interleave(lstm.hidden_size).unsqueeze(1)
+    return gates.repeat_interleave(size).unsqueeze(1)
 
 
-def run_lstm(lstm: nn.LSTM, inputs_BSE: Tensor, padding_BS: Tensor) -> tuple[Tensor, Tensor]:
-    """Run one fused layer from a zero state over right-padded sentences.
+def flag_padding(inputs_BSE: Tensor, padding_BS: Tensor, input_weight_GE: Tensor) -> tuple[Tensor, Tensor]:
+    """Inputs (B, S, E + 1) with the flag of padding as one more, and the weights (4H, E + 1) that obey it.
 
-    The fused kernels know nothing of lengths, so the flag of padding travels as one more input (`padding_column`):
-    the last cell state is then each sentence's own, as a packed sequence would give it, without packing.
-
-    Returns:
-        states (B, S, H), zero on padding, and the last cell state (B, H).
+    The fused kernels know nothing of lengths. With the flag an LSTM's last cell state is each sentence's own, as a
+    packed sequence would give it, without packing.
     """
     flagged = torch.cat([inputs_BSE, padding_BS.unsqueeze(2).to(inputs_BSE.dtype)], dim=2)
-    input_weight, *other_weights = lstm.all_weights[0]
-    flagged_weight = torch.cat([input_weight, padding_column(lstm).to(input_weight)], dim=1)
-    zeros = flagged.new_zeros(1, flagged.size(0), lstm.hidden_size)
-    weights: list[Tensor] = [flagged_weight, *other_weights]
-    states, _, cell = torch.lstm(flagged, (zeros, zeros), weights, True, 1, 0.0, lstm.training, False, True)
-    return states.masked_fill(padding_BS.unsqueeze(2), 0), cell[0]
+    column_G1 = padding_column(input_weight_GE.size(0) // 4).to(input_weight_GE)
+    return flagged, torch.cat([input_weight_GE, column_G1], dim=1)

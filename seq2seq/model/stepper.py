@@ -9,15 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from seq2seq.model.network import Network
-from seq2seq.model.prepared import PreparedDecoder, PreparedMemory
+from seq2seq.model.prepared import PreparedDecoder
+from seq2seq.model.stepping import PreparedMemory, PreparedState
 
 
 class StepperState(NamedTuple):
-    """What a step needs: the memory of every sentence and the recurrent states of every row."""
+    """What a step needs: the memory of every sentence and the state of every row."""
 
     memory: PreparedMemory
-    states_ZNH: Tensor
-    """Hidden states of all layers, then their cell states."""
+    rows: PreparedState
     barred_BV: Tensor | None
     """True where a sentence must not use a piece; None: all may use all."""
 
@@ -65,14 +65,13 @@ class NetworkStepper:
         dtype, device = self.decoder.encoder_dtype, self.source_BS.device
         with torch.autocast(device.type, dtype, enabled=dtype is not torch.float32):
             memory, state = self.network.encode(self.source_BS, self.source_lengths)
-        states_ZNH = torch.cat(state).to(self.vocabulary.embedding_VE.dtype).repeat_interleave(beam_size, dim=1)
-        return StepperState(self.decoder.memory(memory), states_ZNH, self.barred_BV)
+        return StepperState(self.decoder.memory(memory), self.decoder.start(state, beam_size), self.barred_BV)
 
     def step(self, tokens_N: Tensor, state: StepperState) -> tuple[Tensor, StepperState]:
         """Log-probabilities (N, V) of the piece after ``tokens_N``, and the state after them."""
         embedding_VE = self.vocabulary.embedding_VE
-        features_NF, states = self.decoder.step(tokens_N, embedding_VE, state.memory, state.states_ZNH)
-        after = state._replace(states_ZNH=states)
+        features_NF, rows = self.decoder.step(tokens_N, embedding_VE, state.memory, state.rows)
+        after = state._replace(rows=rows)
         if state.barred_BV is None:
             return self.vocabulary.log_probabilities(features_NF), after
         logits_BKV = self.vocabulary.output(features_NF).view(state.barred_BV.size(0), -1, state.barred_BV.size(1))
@@ -80,8 +79,8 @@ class NetworkStepper:
 
     def select(self, state: StepperState, rows_N: Tensor, sentences_B: Tensor | None) -> StepperState:
         """Keep these rows in this order, and the memory of ``sentences_B`` alone (None: of all)."""
-        states = state.states_ZNH.index_select(1, rows_N)
+        rows = state.rows.select(rows_N)
         if sentences_B is None:
-            return state._replace(states_ZNH=states)
+            return state._replace(rows=rows)
         barred = None if state.barred_BV is None else state.barred_BV.index_select(0, sentences_B)
-        return StepperState(state.memory.select(sentences_B), states, barred)
+        return StepperState(state.memory.select(sentences_B), rows, barred)

@@ -2,9 +2,23 @@
 
 from seq2seq.search.beam import beam, search
 from seq2seq.search.config import SearchConfig
+from seq2seq.search.ensemble import ensemble, fusion
 from seq2seq.search.greedy import greedy
 from seq2seq.search.hypothesis import Hypothesis
+from seq2seq.search.next_word import NextWord, next_words
 from seq2seq.search.penalties import length_normalised
 from seq2seq.search.stepper import Stepper
 
-__all__ = ["Hypothesis", "SearchConfig", "Stepper", "beam", "greedy", "length_normalised", "search"]
+__all__ = [
+    "Hypothesis",
+    "NextWord",
+    "SearchConfig",
+    "Stepper",
+    "beam",
+    "ensemble",
+    "fusion",
+    "greedy",
+    "length_normalised",
+    "next_words",
+    "search",
+]

@@ -20,10 +20,16 @@ class FilterConfig:
 
 
 class Filters:
-    """Decides pair by pair and keeps count; without settings only blank pairs are dropped."""
+    """Decides pair by pair and keeps count; without settings only blank pairs are dropped.
 
-    def __init__(self, config: FilterConfig | None) -> None:
+    Args:
+        config: the limits.
+        monolingual: the source is empty by design; only the target is looked at.
+    """
+
+    def __init__(self, config: FilterConfig | None, monolingual: bool = False) -> None:
         self.config = config
+        self.monolingual = monolingual
         self.kept = 0
         self.dropped: Counter[str] = Counter()
 
@@ -32,7 +38,7 @@ class Filters:
 
         The ratio is (longer + 5) / (shorter + 5): 1 piece against 20 counts as 4.2, 10 against 85 as 6.
         """
-        short, long = sorted((source_length, target_length))
+        short, long = sorted((target_length if self.monolingual else source_length, target_length))
         if short == 0:
             return "blank"
         if self.config is None:

@@ -13,6 +13,7 @@ from seq2seq.text.builtin import BuiltinConfig, builtin_corpus
 from seq2seq.text.clean import FilterConfig
 from seq2seq.text.columns import HubData, JsonLinesFile, ParquetFile
 from seq2seq.text.files import TextFiles, TsvFile
+from seq2seq.text.mix import Mix, Part, Tagged
 from seq2seq.text.types import Pair
 
 
@@ -25,13 +26,27 @@ class Split(StrEnum):
 
 
 @dataclass(kw_only=True)
-class SplitConfig:
-    """Where one split is read from, where it is not the built-in corpus."""
+class FilesConfig:
+    """Parallel text in files: two aligned ones, or one with both sides."""
 
     source: str | None = setting(None, "text file of source sentences, one a line; .gz accepted")
     target: str | None = setting(None, "text file of target sentences, one a line; .gz accepted")
     file: str | None = setting(None, "one file with both sides: .tsv, .jsonl, .parquet; .gz accepted for the first two")
+
+
+@dataclass(kw_only=True)
+class SplitConfig(FilesConfig):
+    """Where one split is read from, where it is not the built-in corpus."""
+
     hub_split: str | None = setting(None, "name of the split in the hub data set; a slice such as train[:95%] works")
+
+
+@dataclass(kw_only=True)
+class MoreConfig(FilesConfig):
+    """One more corpus to train on."""
+
+    weight: float = setting(1.0, "how often an epoch holds each of its pairs, on average", at_least=0)
+    source_tag: str | None = setting(None, "first word of each of its sources, such as <2fr> or <bt>")
 
 
 @dataclass(kw_only=True)
@@ -54,6 +69,11 @@ class DataConfig:
     train: SplitConfig = setting(factory=lambda: SplitConfig(hub_split="train"))
     validation: SplitConfig = setting(factory=lambda: SplitConfig(hub_split="validation"))
     test: SplitConfig = setting(factory=lambda: SplitConfig(hub_split="test"))
+    source_tag: str | None = setting(None, "first word of each source in all three splits, such as <2de>")
+    weight: float = setting(1.0, "how often an epoch holds each training pair, on average; 0: only more's", at_least=0)
+    more: list[MoreConfig] = setting(
+        factory=list, help="further corpora to train on: [{source: FILE, target: FILE, weight: 1, source_tag: TAG}, …]"
+    )
     hub: HubConfig = setting(factory=HubConfig)
     builtin: BuiltinConfig = setting(factory=BuiltinConfig)
     filters: FilterConfig = setting(factory=FilterConfig)
@@ -94,15 +114,29 @@ class Corpora(NamedTuple):
 
 
 def read_corpora(config: DataConfig) -> Corpora:
-    """All three splits, found by the rule of `read`; only test may be missing.
+    """All three splits, found by the rule of `read`; only test may be missing. ``data.more`` joins the training split.
 
     Raises:
-        ConfigError, DataError: as `read` does.
+        ConfigError: nothing is left to train on; or as `read` does.
+        DataError: as `read` does.
     """
-    train, validation, test = (read(config, split) for split in Split)
-    if train is None or validation is None:
+    train = read(config, Split.train) if config.weight else None
+    validation, test = read(config, Split.validation), read(config, Split.test)
+    if validation is None or (train is None and config.weight):
         raise ConfigError("a run needs data.train and data.validation; name both")
-    return Corpora(train, validation, test)
+    parts = [] if train is None else [Part(train, config.weight)]
+    for number, more in enumerate(config.more):
+        if more.weight:
+            parts.append(Part(_more(config, more, f"data.more[{number}]"), more.weight))
+    if not parts:
+        raise ConfigError("every corpus has weight 0, so there is nothing to train on: raise data.weight")
+    return Corpora(Mix(parts), validation, test)
+
+
+def source_tags(config: DataConfig) -> list[str]:
+    """Every word of every tag, as first named: what a tokenizer must keep in one piece."""
+    named = (config.source_tag, *(more.source_tag for more in config.more))
+    return list(dict.fromkeys(word for tag in named for word in (tag or "").split()))
 
 
 def names_corpus(config: DataConfig, split: Split) -> bool:
@@ -111,7 +145,7 @@ def names_corpus(config: DataConfig, split: Split) -> bool:
 
 
 def read(config: DataConfig, split: Split) -> Corpus | None:
-    """The pairs of a split, from where the settings say; None for a test split that is not there.
+    """The pairs of a split, from where the settings say; None for a test split that is not there. Not ``data.more``.
 
     Files named for the split win. If another split names files, the hub and the built-in corpus are out of
     play: nobody wants to train on own files and be judged on other text. Otherwise the hub data set, where one
@@ -122,9 +156,14 @@ def read(config: DataConfig, split: Split) -> Corpus | None:
             file, or both ways of naming files are used for one split.
         DataError: a file, the data set or a column is not there.
     """
+    corpus = _untagged(config, split)
+    return Tagged(corpus, config.source_tag) if corpus is not None and config.source_tag else corpus
+
+
+def _untagged(config: DataConfig, split: Split) -> Corpus | None:
     part = _part(config, split)
     if _names_files(part):
-        return _files(config, part, split)
+        return _files(config, part, f"data.{split}")
     if others := [other for other in Split if _names_files(_part(config, other))]:
         if split is Split.test:
             return None
@@ -141,22 +180,30 @@ def _part(config: DataConfig, split: Split) -> SplitConfig:
     return {Split.train: config.train, Split.validation: config.validation, Split.test: config.test}[split]
 
 
-def _names_files(part: SplitConfig) -> bool:
+def _more(config: DataConfig, more: MoreConfig, name: str) -> Corpus:
+    if not _names_files(more):
+        raise ConfigError(f"{name} names no text: give it source and target, or file")
+    corpus = _files(config, more, name)
+    return Tagged(corpus, more.source_tag) if more.source_tag else corpus
+
+
+def _names_files(part: FilesConfig) -> bool:
     return any(name is not None for name in (part.source, part.target, part.file))
 
 
-def _files(config: DataConfig, part: SplitConfig, split: Split) -> Corpus:
+def _files(config: DataConfig, part: FilesConfig, name: str) -> Corpus:
+    """The corpus in the files of a setting called ``name``."""
     if part.file is not None:
         if part.source is not None or part.target is not None:
-            raise ConfigError(f"data.{split} names both file and source/target; keep one of the two ways")
-        return _one_file(config, Path(part.file).expanduser(), split)
+            raise ConfigError(f"{name} names both file and source/target; keep one of the two ways")
+        return _one_file(config, Path(part.file).expanduser(), name)
     if part.source is None or part.target is None:
         missing = "target" if part.target is None else "source"
-        raise ConfigError(f"data.{split} names only one side; add data.{split}.{missing}=FILE")
+        raise ConfigError(f"{name} names only one side; add {name}.{missing}=FILE")
     return TextFiles(Path(part.source).expanduser(), Path(part.target).expanduser())
 
 
-def _one_file(config: DataConfig, path: Path, split: Split) -> Corpus:
+def _one_file(config: DataConfig, path: Path, name: str) -> Corpus:
     plain = path.name.removesuffix(".gz")
     if plain.endswith(".tsv"):
         return TsvFile(path, config.source_column or "1", config.target_column or "2")
@@ -164,7 +211,7 @@ def _one_file(config: DataConfig, path: Path, split: Split) -> Corpus:
         return JsonLinesFile(path, *_column_names(config))
     if path.name.endswith(".parquet"):
         return ParquetFile(path, *_column_names(config))
-    raise ConfigError(f"data.{split}.file must end in .tsv, .tsv.gz, .jsonl, .jsonl.gz or .parquet, got {path.name!r}")
+    raise ConfigError(f"{name}.file must end in .tsv, .tsv.gz, .jsonl, .jsonl.gz or .parquet, got {path.name!r}")
 
 
 def _hub(config: DataConfig, name: str, part: SplitConfig, split: Split) -> Corpus | None:

@@ -19,7 +19,7 @@ class TextFiles:
 
     def __init__(self, source: Path, target: Path) -> None:
         self.source, self.target = source, target
-        self.name = f"{source} and {target}"
+        self.name = str(target) if source == target else f"{source} and {target}"
         self.fingerprint = f"text {file_state(source)} {file_state(target)}"
 
     def __iter__(self) -> Iterator[Pair]:

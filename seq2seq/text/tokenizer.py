@@ -1,55 +1,25 @@
 """Text to piece ids and back, with SentencePiece (Kudo & Richardson 2018).
 
-``decode(encode(text)) == normalize(text)`` for every string: what is no piece is spelt in bytes.
+``decode(encode(text)) == normalize(text)`` for every string: what is no piece is spelt in bytes. Word-level
+vocabularies alone are closed: a word they do not have comes back as ``<unk>``.
 """
 
-import io
-import itertools
-import logging
-import random
 import re
+import threading
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
+from sentencepiece import SentencePieceProcessor, set_random_generator_seed
 
-from seq2seq.errors import ConfigError, DataError
-from seq2seq.settings import setting
-
-if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
-    from seq2seq.text.corpus import Corpus
+from seq2seq.errors import DataError
 
 UNK, BOS, EOS, PAD = 0, 1, 2, 3
-SMALLEST = 4 + 256  # the special pieces and one piece for each byte
-LONGEST = 1_000  # characters: SentencePiece learns nothing from a sentence over 4,192 bytes, so they are cut
+SPACE = "\u2581"  # what SentencePiece writes for a space
 
-log = logging.getLogger("seq2seq")
-
-
-class Algorithm(StrEnum):
-    """How pieces are chosen: a unigram language model (Kudo 2018) or byte-pair merges (Sennrich et al. 2016)."""
-
-    unigram = "unigram"
-    bpe = "bpe"
-
-
-@dataclass(kw_only=True)
-class TokenizerConfig:
-    """How text is cut into pieces; learnt from the training split unless a trained model is named."""
-
-    algorithm: Algorithm = setting(Algorithm.unigram, "how pieces are chosen: unigram or bpe")
-    size: int = setting(8000, f"pieces in each vocabulary, at least {SMALLEST}", at_least=SMALLEST)
-    joint: bool = setting(True, "one vocabulary for both languages")
-    source_model: str | None = setting(None, "a trained SentencePiece file to use instead of training one")
-    target_model: str | None = setting(None, "the same for the target side, where joint=false")
-    character_coverage: float = setting(
-        1.0, "share of the text's characters that become pieces; the rest is spelt in bytes", above=0, at_most=1
-    )
-    training_sentences: int = setting(1_000_000, "at most so many sentences are sampled for training", at_least=1)
+_SAMPLING = threading.Lock()  # the seed of SentencePiece's generators is one for the whole process
 
 
 def normalize(text: str) -> str:
@@ -58,7 +28,7 @@ def normalize(text: str) -> str:
     Unicode NFC; a lone surrogate becomes U+FFFD; any run of white space (as `str.split` has it, and U+2581,
     which SentencePiece writes for a space) becomes one space, and none is left at the ends.
     """
-    text = re.sub("[\ud800-\udfff]", "\ufffd", text).replace("\u2581", " ")
+    text = re.sub("[\ud800-\udfff]", "\ufffd", text).replace(SPACE, " ")
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
@@ -71,6 +41,10 @@ class Tokenizer:
 
     Raises:
         DataError: the bytes are no SentencePiece model, or its special pieces lie elsewhere than ours.
+
+    Attributes:
+        size: pieces, specials included.
+        word_level: the pieces are whole words, as white space parts them, and there is no other way to spell one.
     """
 
     def __init__(self, model: bytes, name: str = "tokenizer") -> None:
@@ -87,6 +61,7 @@ class Tokenizer:
                 f"--unk_id={UNK} --bos_id={BOS} --eos_id={EOS} --pad_id={PAD}, or let this program train one"
             )
         self.size: int = self._processor.get_piece_size()
+        self.word_level = _word_level(self._processor)
 
     @classmethod
     def load(cls, path: Path) -> "Tokenizer":
@@ -116,98 +91,86 @@ class Tokenizer:
 
     def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
         """Piece ids of many sentences, on all cores; a single one without waiting for threads to start."""
-        if len(texts) == 1:
-            return [self._processor.encode(normalize(texts[0]))]
-        ids: list[list[int]] = self._processor.encode([normalize(text) for text in texts])
+        normal = [normalize(text) for text in texts]
+        if self.word_level:  # SentencePiece itself makes one piece of several unknown words in a row
+            return [self._processor.piece_to_id([SPACE + word for word in text.split()]) for text in normal]
+        if len(normal) == 1:
+            return [self._processor.encode(normal[0])]
+        ids: list[list[int]] = self._processor.encode(normal)
         return ids
 
+    def sample(self, texts: Sequence[str], rate: float, seed: int) -> list[list[int]]:
+        """Piece ids of many sentences, each cut at random: a function of the texts, the rate and the seed.
+
+        Args:
+            texts: the sentences.
+            rate: byte-pair merges: the chance that a merge is left out (BPE-dropout, Provilkov et al. 2020). Unigram
+                model: the exponent on the probabilities of all ways to cut a sentence, one of which is drawn (Kudo
+                2018); the smaller, the freer.
+            seed: in [0, 2³²); its last value counts as 0, because SentencePiece takes it for "any".
+
+        Raises:
+            DataError: the vocabulary has only one way to cut a text: it is one of words or characters.
+        """
+
+        def draw() -> list[list[int]]:
+            set_random_generator_seed(seed % (2**32 - 1))
+            normal = [normalize(text) for text in texts]
+            # One thread: several would share the sentences out by chance.
+            ids: list[list[int]] = self._processor.encode(
+                normal, enable_sampling=True, alpha=rate, nbest_size=-1, num_threads=1
+            )
+            return ids
+
+        # A generator belongs to a thread and takes the seed of the moment it is first used: so, a new thread.
+        with _SAMPLING, ThreadPoolExecutor(1) as thread:
+            try:
+                return thread.submit(draw).result()
+            except RuntimeError:
+                raise DataError(
+                    "this tokenizer model has only one way to cut a text; set tokenizer.sampling=0, or use a model of "
+                    "byte-pair merges or a unigram model"
+                ) from None
+
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of piece ids: specials are dropped, the result is one normalised line.
+        """The text of piece ids: specials are dropped, but a word-level vocabulary's ``<unk>``; one normalised line.
 
         Raises:
             IndexError: an id is outside the vocabulary.
         """
-        return normalize(self._processor.decode([int(i) for i in ids if i > PAD]))
+        return normalize(self._processor.decode([int(i) for i in ids if i > PAD or (i == UNK and self.word_level)]))
+
+    def words(self) -> dict[str, int]:
+        """Every word of a word-level vocabulary with its id, specials left out; of other vocabularies, nothing."""
+        pieces = enumerate(self.pieces(range(self.size))) if self.word_level else ()
+        return {piece.removeprefix(SPACE): number for number, piece in pieces if piece.startswith(SPACE)}
+
+    def ids_of_tags(self, tags: Iterable[str]) -> frozenset[int]:
+        """The ids of pieces that are never split.
+
+        Raises:
+            DataError: names the first that the vocabulary has no piece for, or splits.
+        """
+        ids = {tag: self._processor.piece_to_id(SPACE + tag if self.word_level else tag) for tag in tags}
+        for tag, number in ids.items():
+            if number == UNK or number not in self.encode(tag):
+                raise DataError(
+                    f"the tokenizer model has no piece {tag}: train it with --user_defined_symbols={tag}, or let this "
+                    "program train one"
+                )
+        return frozenset(ids.values())
 
     def pieces(self, ids: Iterable[int]) -> list[str]:
         """The pieces as written in the vocabulary, specials included; U+2581 marks the start of a word."""
         return [self._processor.id_to_piece(int(i)) for i in ids]
 
 
-def train_tokenizer(sentences: Iterable[str], config: TokenizerConfig, label: str) -> Tokenizer:
-    """Learn a vocabulary. The same sentences and settings give the same model, byte for byte.
-
-    If the text supports fewer pieces than asked for, the model has as many as it does, and a warning says so.
-
-    Args:
-        sentences: the text; a sample drawn from all of it where there is more than ``training_sentences``.
-        config: the settings; ``joint`` and the model files are not looked at.
-        label: what to call the text in messages.
-
-    Raises:
-        ConfigError: the size is too small for the bytes, or for the characters the text contains.
-        DataError: there is nothing to learn from.
-    """
-    if config.size < SMALLEST:
-        raise ConfigError(f"tokenizer.size must be at least {SMALLEST} (4 specials and 256 bytes), got {config.size}")
-    model = io.BytesIO()
-    try:
-        SentencePieceTrainer.train(
-            sentence_iterator=_cut(_sample(sentences, config.training_sentences)),
-            model_writer=model,
-            model_type=config.algorithm.value,
-            vocab_size=config.size,
-            hard_vocab_limit=False,  # a size that is too large then gives the largest that works
-            character_coverage=config.character_coverage,
-            byte_fallback=True,
-            normalization_rule_name="identity",  # `normalize` has done it
-            remove_extra_whitespaces=False,
-            unk_id=UNK,
-            bos_id=BOS,
-            eos_id=EOS,
-            pad_id=PAD,
-            num_threads=4,  # fixed: unigram sums in as many parts, so the result depends on it
-            minloglevel=2,
-        )
-    except RuntimeError as error:
-        raise _training_error(str(error), config, label) from None
-    tokenizer = Tokenizer.from_bytes(model.getvalue())
-    if tokenizer.size < config.size:
-        pieces = f"{tokenizer.size:,}"
-        log.warning("tokenizer.size=%d is more than %s supports; using %s pieces", config.size, label, pieces)
-    return tokenizer
-
-
-def _training_error(message: str, config: TokenizerConfig, label: str) -> ConfigError | DataError:
-    """SentencePiece's error in our words."""
-    if needed := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
-        return ConfigError(
-            f"tokenizer.size={config.size} is less than the characters of {label} need; set tokenizer.size to at least "
-            f"{needed[1]}, or tokenizer.character_coverage below {config.character_coverage:g}"
-        )
-    if "sentences_.empty()" in message:
-        return DataError(f"{label} has no text to learn a vocabulary from; every sentence is blank")
-    return DataError(f"no vocabulary can be learnt from {label}: {' '.join(message.split())}")
-
-
-def _sample(sentences: Iterable[str], count: int) -> list[str]:
-    """At most ``count`` sentences, each with the same chance (reservoir sampling, Vitter 1985, algorithm R)."""
-    iterator = iter(sentences)
-    sample = list(itertools.islice(iterator, count))
-    chance = random.Random(0)
-    for seen, sentence in enumerate(iterator, count + 1):
-        place = chance.randrange(seen)
-        if place < count:
-            sample[place] = sentence
-    return sample
-
-
-def _cut(sentences: Iterable[str]) -> Iterator[str]:
-    """The sentences, normalised, in stretches short enough for SentencePiece to learn from."""
-    for sentence in sentences:
-        text = normalize(sentence)
-        for start in range(0, len(text), LONGEST):
-            yield text[start : start + LONGEST]
+def _word_level(processor: SentencePieceProcessor) -> bool:
+    """Whether all pieces are whole words: none is a byte, and all but specials and tags (score 0) start one."""
+    numbers = range(PAD + 1, processor.get_piece_size())
+    return not any(map(processor.is_byte, numbers)) and all(
+        processor.id_to_piece(number).startswith(SPACE) for number in numbers if processor.get_score(number) < 0
+    )
 
 
 class Tokenizers(NamedTuple):
@@ -220,30 +183,6 @@ class Tokenizers(NamedTuple):
     def joint(self) -> bool:
         """Whether both sides share one vocabulary."""
         return self.source is self.target
-
-
-def build_tokenizers(config: TokenizerConfig, corpus: "Corpus") -> Tokenizers:
-    """Load the model files that are named, and train what is not named on the corpus (the training split).
-
-    Raises:
-        ConfigError: two different model files are named for one joint vocabulary; the size is too small.
-        DataError: a model file or the corpus cannot be used.
-    """
-    if not config.joint:
-        sources, targets = (pair.source for pair in corpus), (pair.target for pair in corpus)
-        return Tokenizers(
-            _load_or_train(config.source_model, sources, config, f"{corpus.name}, source side"),
-            _load_or_train(config.target_model, targets, config, f"{corpus.name}, target side"),
-        )
-    named = {name for name in (config.source_model, config.target_model) if name is not None}
-    if len(named) > 1:
-        raise ConfigError("tokenizer.source_model and tokenizer.target_model differ; set tokenizer.joint=false")
-    both = _load_or_train(named.pop() if named else None, itertools.chain.from_iterable(corpus), config, corpus.name)
-    return Tokenizers(both, both)
-
-
-def _load_or_train(path: str | None, sentences: Iterable[str], config: TokenizerConfig, label: str) -> Tokenizer:
-    return train_tokenizer(sentences, config, label) if path is None else Tokenizer.load(Path(path).expanduser())
 
 
 def save_tokenizers(tokenizers: Tokenizers, folder: Path) -> None:

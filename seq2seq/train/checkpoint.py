@@ -9,7 +9,7 @@ from torch import nn
 
 from seq2seq.atomic import atomic_write
 from seq2seq.errors import RunError
-from seq2seq.weights import Weights, load_weights, save_weights
+from seq2seq.weights import Weights, load_weights, mean_weights, save_weights
 
 
 def damaged(path: Path, error: Exception) -> RunError:
@@ -59,9 +59,5 @@ class Checkpoints:
                 path.unlink()
 
     def average(self, updates: list[int]) -> Weights:
-        """Mean of the weights kept after these updates (Junczys-Dowmunt et al. 2016), summed in float64."""
-        total: Weights = {}
-        for update in updates:
-            for name, tensor in load_weights(self.weights_path(update)).items():
-                total[name] = total[name] + tensor.double() if name in total else tensor.double()
-        return {name: (tensor / len(updates)).float() for name, tensor in total.items()}
+        """Mean of the weights kept after these updates."""
+        return mean_weights(load_weights(self.weights_path(update)) for update in updates)

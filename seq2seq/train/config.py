@@ -28,6 +28,10 @@ class TrainingConfig:
     patience: int | None = setting(None, "stop after so many validations without a better one; null: never", at_least=1)
     average: Average = setting(Average.best, "average the weights at the best or last validations, or none")
     average_count: int = setting(4, "how many validations are averaged", at_least=1)
+    ema: float | None = setting(
+        None, "decay of a moving average of the weights, which is validated and saved; null: none", above=0, below=1
+    )
+    start: str | None = setting(None, "a run folder whose tokenizers and weights this run begins with; null: anew")
     log_every: int = setting(50, "updates between records in metrics.jsonl", at_least=1)
     precision: Precision = setting(Precision.auto, "matrix products in auto, float32 or bfloat16")
     device: str = setting("auto", "auto, cpu or cuda")

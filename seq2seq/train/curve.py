@@ -21,9 +21,13 @@ def draw_learning_curve(folder: Path) -> None:
     updates = [r["update"] for r in validation]
     losses.plot(updates, [r["loss"] for r in validation], "o-", color="tab:blue", label="validation loss")
     losses.set(xlabel="updates", ylabel="cross entropy per target piece (nats)")
-    scores = losses.twinx()
-    scores.plot(updates, [r["bleu"] for r in validation], "s--", color="tab:orange", label="validation BLEU (greedy)")
-    scores.set(ylabel="BLEU", ylim=(0, 100))
-    lines = losses.get_lines() + scores.get_lines()
+    lines = losses.get_lines()
+    scored = [r for r in validation if "bleu" in r]
+    if scored or not validation:  # a language model has no BLEU
+        scores = losses.twinx()
+        values = [r["bleu"] for r in scored]
+        scores.plot([r["update"] for r in scored], values, "s--", color="tab:orange", label="validation BLEU (greedy)")
+        scores.set(ylabel="BLEU", ylim=(0, 100))
+        lines += scores.get_lines()
     losses.legend(lines, [str(line.get_label()) for line in lines], loc="center right")
     figure.savefig(folder / "learning_curve.png", dpi=120)

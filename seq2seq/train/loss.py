@@ -3,16 +3,25 @@
 P target positions, C of them at a time, V vocabulary.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from seq2seq.data.batch import Batch
+from seq2seq.model import Network
 from seq2seq.settings import setting
 
 CHUNK = 128
 """Positions whose logits are worked on together: few enough that they stay in the processor's cache."""
+
+
+def chunk_size(logits_PV: Tensor) -> int:
+    """How many positions are worked on together: `CHUNK` on a CPU, all of them elsewhere."""
+    return CHUNK if logits_PV.device.type == "cpu" else max(1, len(logits_PV))
 
 
 @dataclass(kw_only=True)
@@ -21,6 +30,9 @@ class LossConfig:
 
     label_smoothing: float = setting(
         0.1, "share of the target probability spread over the vocabulary (Szegedy et al. 2016)", at_least=0, below=1
+    )
+    consistency: float = setting(
+        0.0, "weight of the divergence between two passes with different dropout (R-Drop); 0: one pass", at_least=0
     )
 
 
@@ -31,6 +43,24 @@ class Loss(NamedTuple):
     """Label-smoothed cross entropy: what is minimised."""
     cross_entropy: Tensor
     """Plain cross entropy: what is reported; its mean's exponential is the perplexity per piece."""
+
+
+class Objective(Protocol):
+    """What an update minimises. Its randomness is torch's alone, which the trainer sets for every update."""
+
+    def __call__(self, network: Network, batch: Batch, update: int) -> Loss:
+        """Sums over the batch's target pieces, for update number ``update`` (from 1), with gradients."""
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """The network is in evaluation mode while this is open: an objective looks at what it would say in search."""
+    training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(training)
 
 
 def loss_sums(logits_PV: Tensor, labels_P: Tensor, smoothing: float) -> Loss:
@@ -53,7 +83,7 @@ class SmoothedCrossEntropy(torch.autograd.Function):
         gradient_PV = torch.empty_like(logits_PV) if context.needs_input_grad[0] else None
         label_sum = torch.zeros((), device=logits_PV.device)
         uniform_sum = torch.zeros((), device=logits_PV.device)
-        chunk = CHUNK if logits_PV.device.type == "cpu" else max(1, len(logits_PV))
+        chunk = chunk_size(logits_PV)
         for start in range(0, len(logits_PV), chunk):
             logits_CV, labels_C1 = logits_PV[start : start + chunk], labels_P[start : start + chunk].unsqueeze(1)
             probabilities_CV = logits_CV.softmax(1, dtype=torch.float32)
@@ -74,3 +104,38 @@ class SmoothedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, objective_slope: Tensor, _: Tensor) -> tuple[Tensor, None, None]:  # noqa: D102
         return context.gradient_PV.mul_(objective_slope.to(context.gradient_PV.dtype)), None, None
+
+
+def label_log_probabilities(logits_PV: Tensor, labels_P: Tensor) -> Tensor:
+    """Log-probability (P,) of each label under softmax(logits), float32 whatever the logits are."""
+    log_probability_P: Tensor = LabelLogProbability.apply(logits_PV, labels_P)  # type: ignore[no-untyped-call]
+    return log_probability_P
+
+
+class LabelLogProbability(torch.autograd.Function):
+    """Beside the logits themselves nothing of their size is kept: the probabilities are computed again for the slope.
+
+    The slope of one position: onehot(label) - p.
+    """
+
+    @staticmethod
+    def forward(context: Any, logits_PV: Tensor, labels_P: Tensor) -> Tensor:  # noqa: D102
+        label_P = logits_PV.gather(1, labels_P.unsqueeze(1)).squeeze(1).float()
+        log_sum_P = label_P.new_empty(len(labels_P))
+        chunk = chunk_size(logits_PV)
+        for start in range(0, len(logits_PV), chunk):
+            log_sum_P[start : start + chunk] = logits_PV[start : start + chunk].float().logsumexp(1)
+        context.save_for_backward(logits_PV, labels_P, log_sum_P)
+        return label_P - log_sum_P
+
+    @staticmethod
+    def backward(context: Any, slope_P: Tensor) -> tuple[Tensor, None]:  # noqa: D102
+        logits_PV, labels_P, log_sum_P = context.saved_tensors
+        gradient_PV = torch.empty_like(logits_PV)
+        chunk = chunk_size(logits_PV)
+        for start in range(0, len(logits_PV), chunk):
+            part = slice(start, start + chunk)
+            slope_C1, labels_C1 = slope_P[part].unsqueeze(1), labels_P[part].unsqueeze(1)
+            slope_CV = (logits_PV[part].float() - log_sum_P[part].unsqueeze(1)).exp_().mul_(-slope_C1)
+            gradient_PV[part] = slope_CV.scatter_add_(1, labels_C1, slope_C1)
+        return gradient_PV, None

@@ -48,6 +48,31 @@ class AdamW(Adam):
 
 
 @dataclass(kw_only=True)
+class Adadelta(OptimizerConfig):
+    """Adadelta (Zeiler 2012): steps as large as those of late; at learning rate 1 as published."""
+
+    learning_rate: float = setting(1.0, "learning rate at the schedule's peak", above=0)
+    rho: float = setting(0.95, "decay of the means of squared gradients and of squared steps", at_least=0, below=1)
+    epsilon: float = setting(1e-6, "added to both means under their roots", above=0)
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """`torch.optim.Adadelta`."""
+        return torch.optim.Adadelta(parameters, self.learning_rate, self.rho, self.epsilon)
+
+
+@dataclass(kw_only=True)
+class Adagrad(OptimizerConfig):
+    """Adagrad (Duchi et al. 2011): each weight's rate falls with the root of its summed squared gradients."""
+
+    learning_rate: float = setting(0.02, "learning rate at the schedule's peak", above=0)
+    epsilon: float = setting(1e-10, "added to the root of the sum", above=0)
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """`torch.optim.Adagrad`."""
+        return torch.optim.Adagrad(parameters, self.learning_rate, eps=self.epsilon)
+
+
+@dataclass(kw_only=True)
 class SGD(OptimizerConfig):
     """Stochastic gradient descent, plain or with momentum."""
 

@@ -21,13 +21,23 @@ class Validation(NamedTuple):
     update: int
     loss: float
     """Cross entropy per target piece, in nats."""
-    bleu: float
-    """Corpus BLEU of greedy translations, detokenised and cased."""
+    bleu: float | None
+    """Corpus BLEU of greedy translations, detokenised and cased; None for what does not translate."""
 
     def value(self, criterion: Criterion) -> float:
-        """A number that is higher for a better model."""
+        """A number that is higher for a better model; the lowest of all where nothing was measured."""
         value = -self.loss if criterion is Criterion.loss else self.bleu
-        return -math.inf if math.isnan(value) else value
+        return -math.inf if value is None or math.isnan(value) else value
+
+    def as_metrics(self) -> dict[str, float]:
+        """What a record in metrics.jsonl holds of it."""
+        bleu = {} if self.bleu is None else {"bleu": self.bleu}
+        return {"loss": self.loss, "perplexity": perplexity(self.loss), **bleu}
+
+    def in_words(self) -> str:
+        """The losses, and the score where there is one."""
+        score = "" if self.bleu is None else f"  BLEU {self.bleu:.2f}"
+        return f"validation loss {self.loss:.3f}  perplexity {perplexity(self.loss):.2f}{score}"
 
 
 @dataclass

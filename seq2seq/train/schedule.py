@@ -61,6 +61,20 @@ class Cosine(ScheduleConfig):
 
 
 @dataclass(kw_only=True)
+class Exponential(ScheduleConfig):
+    """Stays until update ``start``, then falls by the same share an update to ``floor`` at ``end`` (RNMT+, eq. 1)."""
+
+    start: int = setting(1000, "update after which the fall begins", at_least=0)
+    end: int = setting(3000, "update at which the floor is reached; later than start", at_least=1)
+    floor: float = setting(0.01, "factor from the end on", above=0, at_most=1)
+
+    def after_warmup(self, update: int, updates: int, losses: Sequence[float]) -> float:
+        """floor ** (share of the way from start to end)."""
+        share = (update - self.start) / max(1, self.end - self.start)
+        return float(self.floor ** min(1.0, max(0.0, share)))
+
+
+@dataclass(kw_only=True)
 class Plateau(ScheduleConfig):
     """Multiplied by ``decay`` whenever ``patience`` validations in a row have not lowered the best loss."""
 

@@ -1,13 +1,11 @@
-"""The trainer: updates, validations, checkpoints. A function of (config, seed): killed and restarted, it ends the same.
-
-P target positions of a batch, V vocabulary.
-"""
+"""The trainer: updates, validations, checkpoints. A function of (config, seed): killed and restarted, it ends alike."""
 
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,15 +13,15 @@ from torch import Tensor
 from seq2seq.data.ahead import ahead
 from seq2seq.data.batch import Batch
 from seq2seq.data.order import Place
-from seq2seq.device import autocast
 from seq2seq.model import Network
 from seq2seq.train.checkpoint import Checkpoints, damaged
 from seq2seq.train.config import Average, TrainingConfig
 from seq2seq.train.interrupt import Interrupted, InterruptFlag
 from seq2seq.train.log import MetricsLog, ProgressBar
-from seq2seq.train.loss import LossConfig, loss_sums
+from seq2seq.train.loss import Objective
+from seq2seq.train.moving_average import MovingAverage
 from seq2seq.train.optimizer import OptimizerConfig
-from seq2seq.train.progress import Progress, Validation, Window, perplexity
+from seq2seq.train.progress import Progress, Validation, Window
 from seq2seq.train.schedule import ScheduleConfig
 from seq2seq.train.tally import Tally
 from seq2seq.weights import save_weights, set_weights
@@ -49,26 +47,32 @@ class Trainer:
         folder: Path,
         *,
         config: TrainingConfig,
-        loss: LossConfig,
+        objective: Objective,
         optimizer: OptimizerConfig,
         schedule: ScheduleConfig,
         seed: int,
         device: torch.device,
+        start: Callable[[Network], None] | None = None,
     ) -> None:
+        """``start`` sets the weights that a new run begins with; one that goes on has its own and does not call it."""
         self.network = network.to(device)
         self.stream = stream
         self.validate = validate
         self.folder = folder
         self.model_path = folder / "model.safetensors"
         self.config = config
-        self.loss = loss
+        self.objective = objective
         self.optimizer_config = optimizer
-        self.optimizer = optimizer.build(network.parameters())
+        self.optimizer = optimizer.build(parameter for parameter in network.parameters() if parameter.requires_grad)
         self.schedule = schedule
         self.seed = seed
         self.device = device
         self.checkpoints = Checkpoints(folder / "checkpoints")
-        self.progress = self._resume()
+        state = self.checkpoints.load_last()
+        if state is None and start is not None:
+            start(self.network)
+        self.average = None if config.ema is None else MovingAverage(self.network, config.ema)
+        self.progress = Progress() if state is None else self._resume(state)
 
     def fit(self) -> Progress:
         """Train to the end and write model.safetensors: the best weights, or their average where that is better.
@@ -145,6 +149,8 @@ class Trainer:
         learning_rate = self._set_learning_rate(number)
         tally.add(*self._gradients([batch for batch, _ in taken], tokens))
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update(number)
         self.progress.update, self.progress.place = number, taken[-1][1]
         self.progress.window.tokens += tokens
         return learning_rate
@@ -154,10 +160,8 @@ class Trainer:
         self.network.train()
         self.optimizer.zero_grad(set_to_none=True)
         cross_entropy = torch.zeros((), device=self.device)
-        for source_BS, lengths_B, target_BT, positions_P, labels_P in batches:
-            with autocast(self.config.precision, self.device):
-                logits_PV = self.network(source_BS, lengths_B, target_BT, positions_P)
-            loss = loss_sums(logits_PV, labels_P, self.loss.label_smoothing)
+        for batch in batches:
+            loss = self.objective(self.network, batch, self.progress.update + 1)
             (loss.objective / tokens).backward()  # type: ignore[no-untyped-call]
             cross_entropy += loss.cross_entropy
         limit = math.inf if self.config.clip is None else self.config.clip
@@ -174,18 +178,15 @@ class Trainer:
     def _validate(self, bar: ProgressBar, log: MetricsLog) -> None:
         """Validate, keep the weights if they may be needed again, save the best as model.safetensors."""
         self.network.eval()
-        outcome = self.validate(self.network, self.progress.update)
-        self.progress.validations.append(outcome)
-        values = {"loss": outcome.loss, "perplexity": perplexity(outcome.loss), "bleu": outcome.bleu}
-        log.write("validation", outcome.update, values)
-        best = self.progress.best(self.config.criterion) == outcome
-        bar.say(
-            f"update {outcome.update:>6,}  validation loss {outcome.loss:.3f}  perplexity "
-            f"{perplexity(outcome.loss):.2f}  BLEU {outcome.bleu:.2f}{'  (best)' if best else ''}"
-        )
-        self.checkpoints.save(self.network, outcome.update)
-        if best:
-            save_weights(self.network, self.model_path)
+        with nullcontext() if self.average is None else self.average.applied():
+            outcome = self.validate(self.network, self.progress.update)
+            self.progress.validations.append(outcome)
+            log.write("validation", outcome.update, outcome.as_metrics())
+            best = self.progress.best(self.config.criterion) == outcome
+            bar.say(f"update {outcome.update:>6,}  {outcome.in_words()}{'  (best)' if best else ''}")
+            self.checkpoints.save(self.network, outcome.update)
+            if best:
+                save_weights(self.network, self.model_path)
         self._save_last()
         # Last: until the new state is on the disk, the old one may still be asked for what it kept.
         self.checkpoints.keep_only([*self._averaged(), *(validation.update for validation in self._best())])
@@ -214,7 +215,7 @@ class Trainer:
         outcome = self.validate(self.network, self.progress.update)
         better = outcome.value(self.config.criterion) > best.value(self.config.criterion)
         bar.say(
-            f"average of {len(updates)} checkpoints: validation loss {outcome.loss:.3f}  BLEU {outcome.bleu:.2f}; "
+            f"average of {len(updates)} checkpoints: {outcome.in_words()}; "
             f"model.safetensors is {'this average' if better else 'the best single checkpoint'}"
         )
         if not better:
@@ -225,25 +226,26 @@ class Trainer:
         self._save_last()
 
     def _save_last(self) -> None:
-        state = {
+        state: dict[str, Any] = {
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "progress": self.progress.as_dict(),
         }
+        if self.average is not None:
+            state["average"] = self.average.weights
         self.checkpoints.save_last(state)
 
-    def _resume(self) -> Progress:
-        """Load the last training state, if there is one.
+    def _resume(self, state: dict[str, Any]) -> Progress:
+        """Go on from the last training state.
 
         Raises:
             RunError: it is damaged, or of another network or optimiser.
         """
-        state = self.checkpoints.load_last()
-        if state is None:
-            return Progress()
         try:
             self.network.load_state_dict(state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
+            if self.average is not None:
+                self.average.load(state["average"])
             return Progress.from_dict(state["progress"])
         except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             raise damaged(self.checkpoints.last, error) from None

@@ -1,0 +1,35 @@
+"""Make one model of several by the mean of their weights: a run's kept checkpoints, or runs that began alike.
+
+python recipes/average.py run=runs/demo
+python recipes/average.py run=runs/a runs=[runs/b,runs/c] output=runs/mean
+"""
+
+from pathlib import Path
+
+from seq2seq.averaging import average_checkpoints, average_runs, kept_checkpoints
+from seq2seq.config import AverageConfig, command, recipe
+from seq2seq.run import MODEL, copy_model, load_run
+from seq2seq.weights import save_weights, set_weights
+
+
+@recipe
+def main(config: AverageConfig) -> None:
+    """Copy what makes a model, its weights the mean; the runs themselves are left as they are."""
+    run = Path(config.run).expanduser()
+    output = Path(config.output or f"{config.run.rstrip('/')}-average").expanduser()
+    loaded = load_run(run)
+    if config.runs:
+        others = [Path(folder).expanduser() for folder in config.runs]
+        averaged, weights = [run, *others], average_runs(run, loaded, others)
+    else:
+        averaged = kept_checkpoints(run)
+        weights = average_checkpoints(loaded.network, averaged)
+    set_weights(loaded.network, weights, run)
+    copy_model(run, output)
+    save_weights(loaded.network, output / MODEL)  # the weights last: without them the folder is no model
+    print(f"{output / MODEL}: the mean of {', '.join(map(str, averaged))}")
+    print(f"next: {command('evaluate')} run={output}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""Translate text of the target language back: synthetic sources for authentic targets, more text to train on.
+
+python recipes/backtranslate.py run=runs/de-en input=mono.de output=back
+python recipes/backtranslate.py run=runs/de-en input=mono.de.gz output=back beam_size=5
+"""
+
+import sys
+from pathlib import Path
+
+from seq2seq.config import BacktranslateConfig, command, overrides, recipe
+from seq2seq.synthesis import SOURCE, TARGET, back_translate, write_pairs
+from seq2seq.text.corpus import DataConfig, MoreConfig
+from seq2seq.text.lines import decoded_lines, read_lines
+from seq2seq.translate import Translator
+
+
+@recipe
+def main(config: BacktranslateConfig) -> None:
+    """Write source.txt and target.txt into a new folder; the next command is printed."""
+    output = Path(config.output or f"{config.run.rstrip('/')}-synthetic").expanduser()
+    reverse = Translator.load(config.run, config.device, config.precision)
+    if config.input == "-":
+        lines = decoded_lines(sys.stdin.buffer, "standard input")
+    else:
+        lines = read_lines(Path(config.input).expanduser())
+    pairs = back_translate(reverse, lines, beam_size=config.beam_size, tag=config.tag)
+    print(f"{config.input}: {write_pairs(pairs, output)} in {output}")
+    made = MoreConfig(source=str(output / SOURCE), target=str(output / TARGET), source_tag="<bt>")
+    (more,) = overrides(DataConfig(more=[made]), "data")
+    print(f"next, beside the settings of the forward run: {command('train')} {more}")
+
+
+if __name__ == "__main__":
+    main()

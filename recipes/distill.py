@@ -1,0 +1,47 @@
+"""Translate a training set with a teacher, or an ensemble of teachers: text from which a smaller student learns.
+
+python recipes/distill.py run=runs/teacher
+python recipes/distill.py run=runs/first ensemble=[runs/second,runs/third] output=distilled
+python recipes/distill.py run=runs/teacher beam_size=10 closest=true
+python recipes/distill.py run=runs/teacher data.train.source=train.en data.train.target=train.de
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from seq2seq.config import DistillConfig, command, overrides, recipe
+from seq2seq.errors import ConfigError
+from seq2seq.run import read_section
+from seq2seq.synthesis import SOURCE, TARGET, distill, write_pairs
+from seq2seq.text.corpus import DataConfig, MoreConfig, names_corpus, read
+from seq2seq.translate import Translator
+
+
+@recipe
+def main(config: DistillConfig) -> None:
+    """Write source.txt and target.txt into a new folder; the next command is printed."""
+    run = config.run.rstrip("/")
+    output = Path(config.output or f"{run}-distilled").expanduser()
+    data = config.data
+    if not names_corpus(data, config.split):
+        data = read_section(Path(run).expanduser(), "data", DataConfig)
+    corpus = read(replace(data, source_tag=None), config.split)  # the teacher reads the tag, the files are without
+    if corpus is None:
+        raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")
+    teacher = Translator.load([run, *config.ensemble], config.device, config.precision)
+    pairs = distill(
+        teacher,
+        corpus,
+        beam_size=config.beam_size,
+        n_best=config.n_best,
+        closest=config.closest,
+        tag=data.source_tag,
+    )
+    print(f"{corpus.name}: {write_pairs(pairs, output)} in {output}")
+    made = MoreConfig(source=str(output / SOURCE), target=str(output / TARGET), source_tag=data.source_tag)
+    student = replace(data, weight=0.0, more=[*data.more, made])
+    print(f"next: {command('train')} {' '.join(overrides(student, 'data'))} run={run}-student")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""One model of several: the mean of the weights of runs that began alike, or of one run's kept checkpoints."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from seq2seq.errors import RunError
+from seq2seq.model import ModelConfig, Network
+from seq2seq.run import LoadedRun, load_run
+from seq2seq.settings import walk
+from seq2seq.weights import Weights, load_weights, mean_weights, set_weights
+
+TRAINING_ONLY = {
+    "dropout",
+    "dropout_shared_over_time",
+    "recurrent_dropout",
+    "word_dropout",
+    "initialization",
+    "initial_range",
+    "forget_bias",
+}
+"""Settings of the model that say how it learns: runs that differ in them alone compute the same function of weights."""
+
+
+def average_runs(run: Path, loaded: LoadedRun, others: Sequence[Path]) -> Weights:
+    """Mean of the weights of a run and others (model soups, Wortsman et al. 2022).
+
+    It only makes sense for runs that began from the same weights (training.start, or one seed) and stayed near each
+    other: the units of other runs have nothing to do with each other.
+
+    Raises:
+        RunError: another run has another architecture or other vocabularies; or a folder is no run.
+    """
+
+    def weights() -> Iterator[Weights]:
+        yield _parameters(loaded.network)
+        for folder in others:
+            other = load_run(folder)
+            _hold_same_model(loaded, run, other, folder)
+            yield _parameters(other.network)
+
+    return mean_weights(weights())
+
+
+def kept_checkpoints(run: Path) -> list[Path]:
+    """The weights that a run keeps beside its best ones: those of its best or last validations, oldest first.
+
+    Raises:
+        RunError: there are fewer than two.
+    """
+    paths = sorted((run / "checkpoints").glob("update-*.safetensors"))
+    if len(paths) < 2:
+        raise RunError(
+            f"{run / 'checkpoints'} has {len(paths)} of the two or more checkpoints that a mean takes: "
+            f"name other runs with runs=[PATH,…], or train one with training.average=best"
+        )
+    return paths
+
+
+def average_checkpoints(network: Network, paths: Sequence[Path]) -> Weights:
+    """Mean of the weights in these files (Junczys-Dowmunt et al. 2016), all of them a network's like this one.
+
+    Raises:
+        RunError: a file is damaged or holds the weights of another network.
+    """
+
+    def weights() -> Iterator[Weights]:
+        for path in paths:
+            kept = load_weights(path)
+            set_weights(network, kept, path)  # which holds names and shapes
+            yield kept
+
+    return mean_weights(weights())
+
+
+def _parameters(network: Network) -> Weights:
+    return {name: parameter.detach() for name, parameter in network.named_parameters()}
+
+
+def _hold_same_model(first: LoadedRun, run: Path, other: LoadedRun, folder: Path) -> None:
+    """Refuse to average what does not compute the same function of its weights."""
+    settings, others = _architecture(first.network.config), _architecture(other.network.config)
+    for name, value in settings.items():
+        if others[name] != value:
+            raise RunError(
+                f"{folder} has model.{name}={others[name]}, {run} has model.{name}={value}: only runs of one "
+                f"architecture have a mean; as they are, they translate together with ensemble=[PATH,…]"
+            )
+    if [side.to_bytes() for side in first.tokenizers] != [side.to_bytes() for side in other.tokenizers]:
+        raise RunError(f"{folder} has another vocabulary than {run}: average runs that were made with one tokenizer")
+
+
+def _architecture(config: ModelConfig) -> dict[str, object]:
+    return {name: value for name, _, value in walk(config) if name not in TRAINING_ONLY}

@@ -1,0 +1,162 @@
+"""The recurrent cells: one step as the textbook writes it, and a whole sequence through a fused kernel.
+
+N rows (sentences or hypotheses), T positions, I input width, H units.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from seq2seq.model.config import CellKind
+from seq2seq.model.layer_norm_lstm import LayerNormLSTM
+from seq2seq.model.padding import flag_padding, last_states
+from seq2seq.model.recurrence import Cell, CellState, Gates, cell_of, thinned
+
+__all__ = ["GRU", "LSTM", "RNN", "Cell", "CellState", "Gates", "LayerNormLSTM", "cell_of", "make_cell", "thinned"]
+
+
+class LSTM(Cell, nn.LSTM):
+    """Long short-term memory (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000). Blocks: i, f, g, o."""
+
+    blocks = 4
+
+    def __init__(self, input_size: int, size: int, recurrent_dropout: float = 0.0) -> None:
+        super().__init__(input_size, size, batch_first=True)
+        self.recurrent_dropout = recurrent_dropout
+
+    def step(self, inputs_NI: Tensor, state: CellState, weights: list[Tensor] | None = None) -> tuple[CellState, Gates]:
+        """One position: c' = f · c + i · g, h' = o · tanh(c')."""
+        W_ih, W_hh, b_ih, b_hh = weights or self.weights()
+        i, f, g, o = (linear(inputs_NI, W_ih, b_ih) + linear(state.hidden_NH, W_hh, b_hh)).chunk(4, dim=1)
+        i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+        cell_NH = f * cell_of(state) + i * g
+        return CellState(o * cell_NH.tanh(), cell_NH), {"input": i, "forget": f, "candidate": g, "output": o}
+
+    def run(
+        self,
+        inputs_NTI: Tensor,
+        state: CellState | None = None,
+        padding_NT: Tensor | None = None,
+        weights: list[Tensor] | None = None,
+    ) -> tuple[Tensor, CellState]:
+        """T positions in one fused call; a flag of padding keeps the cell state of a row that has ended."""
+        if state is None:
+            zeros = _zeros(self, inputs_NTI)
+            state = CellState(zeros, zeros)
+        initial = _stacked(state.hidden_NH), _stacked(cell_of(state))
+        W_ih, *others = weights or thinned(self)
+        if padding_NT is not None:
+            inputs_NTI, W_ih = flag_padding(inputs_NTI, padding_NT, W_ih)
+        states, hidden, cell = torch.lstm(
+            inputs_NTI, initial, [W_ih, *others], True, 1, 0.0, self.training, False, True
+        )
+        if padding_NT is None:
+            return states, CellState(hidden[0], cell[0])
+        return states.masked_fill(padding_NT.unsqueeze(2), 0), CellState(last_states(states, padding_NT), cell[0])
+
+    def weights(self) -> list[Tensor]:
+        """W_ih (4H, I), W_hh (4H, H), b_ih and b_hh (4H,)."""
+        return list(self.all_weights[0])
+
+
+class GRU(Cell, nn.GRU):
+    """Gated recurrent unit (Cho et al. 2014), its reset gate behind the product as in cuDNN. Blocks: r, z, n."""
+
+    blocks = 3
+
+    def __init__(self, input_size: int, size: int, recurrent_dropout: float = 0.0) -> None:
+        super().__init__(input_size, size, batch_first=True)
+        self.recurrent_dropout = recurrent_dropout
+
+    def step(self, inputs_NI: Tensor, state: CellState, weights: list[Tensor] | None = None) -> tuple[CellState, Gates]:
+        """One position: h' = (1 - z) · n + z · h, where n = tanh(W x + b + r · (W h + b))."""
+        W_ih, W_hh, b_ih, b_hh = weights or self.weights()
+        r_x, z_x, n_x = linear(inputs_NI, W_ih, b_ih).chunk(3, dim=1)
+        r_h, z_h, n_h = linear(state.hidden_NH, W_hh, b_hh).chunk(3, dim=1)
+        r, z = (r_x + r_h).sigmoid(), (z_x + z_h).sigmoid()
+        n = (n_x + r * n_h).tanh()
+        return CellState((1 - z) * n + z * state.hidden_NH, None), {"reset": r, "update": z, "candidate": n}
+
+    def run(
+        self,
+        inputs_NTI: Tensor,
+        state: CellState | None = None,
+        padding_NT: Tensor | None = None,
+        weights: list[Tensor] | None = None,
+    ) -> tuple[Tensor, CellState]:
+        """T positions in one fused call."""
+        initial = _stacked(_zeros(self, inputs_NTI) if state is None else state.hidden_NH)
+        states, last = torch.gru(
+            inputs_NTI, initial, weights or thinned(self), True, 1, 0.0, self.training, False, True
+        )
+        return _without_cell(states, last[0], padding_NT)
+
+    def weights(self) -> list[Tensor]:
+        """W_ih (3H, I), W_hh (3H, H), b_ih and b_hh (3H,)."""
+        return list(self.all_weights[0])
+
+
+class RNN(Cell, nn.RNN):
+    """The simple recurrent network (Elman 1990); with ``relu``, that of Le et al. 2015."""
+
+    blocks = 1
+
+    def __init__(self, input_size: int, size: int, recurrent_dropout: float = 0.0, relu: bool = False) -> None:
+        super().__init__(input_size, size, nonlinearity="relu" if relu else "tanh", batch_first=True)
+        self.recurrent_dropout = recurrent_dropout
+        self.relu = relu
+
+    def step(self, inputs_NI: Tensor, state: CellState, weights: list[Tensor] | None = None) -> tuple[CellState, Gates]:
+        """One position: h' = tanh(W x + W h + b), or ReLU in place of tanh. There are no gates."""
+        W_ih, W_hh, b_ih, b_hh = weights or self.weights()
+        sum_NH = linear(inputs_NI, W_ih, b_ih) + linear(state.hidden_NH, W_hh, b_hh)
+        return CellState(sum_NH.relu() if self.relu else sum_NH.tanh(), None), {}
+
+    def run(
+        self,
+        inputs_NTI: Tensor,
+        state: CellState | None = None,
+        padding_NT: Tensor | None = None,
+        weights: list[Tensor] | None = None,
+    ) -> tuple[Tensor, CellState]:
+        """T positions in one fused call."""
+        initial = _stacked(_zeros(self, inputs_NTI) if state is None else state.hidden_NH)
+        kernel = torch.rnn_relu if self.relu else torch.rnn_tanh
+        states, last = kernel(inputs_NTI, initial, weights or thinned(self), True, 1, 0.0, self.training, False, True)
+        return _without_cell(states, last[0], padding_NT)
+
+    def weights(self) -> list[Tensor]:
+        """W_ih (H, I), W_hh (H, H), b_ih and b_hh (H,)."""
+        return list(self.all_weights[0])
+
+
+def make_cell(kind: CellKind, input_size: int, size: int, recurrent_dropout: float = 0.0) -> Cell:
+    """A cell of ``size`` units over inputs of ``input_size``, with weights as torch draws them."""
+    sizes = input_size, size, recurrent_dropout
+    match kind:
+        case CellKind.lstm:
+            return LSTM(*sizes)
+        case CellKind.gru:
+            return GRU(*sizes)
+        case CellKind.rnn_tanh:
+            return RNN(*sizes)
+        case CellKind.rnn_relu:
+            return RNN(*sizes, relu=True)
+        case CellKind.layer_norm_lstm:
+            return LayerNormLSTM(*sizes)
+
+
+def _zeros(cell: Cell, inputs_NTI: Tensor) -> Tensor:
+    return inputs_NTI.new_zeros(inputs_NTI.size(0), cell.hidden_size)
+
+
+def _stacked(state_NH: Tensor) -> Tensor:
+    """As the fused kernels take it: one layer (1, N, H) in one piece of memory."""
+    return state_NH.unsqueeze(0).contiguous()
+
+
+def _without_cell(states_NTH: Tensor, last_NH: Tensor, padding_NT: Tensor | None) -> tuple[Tensor, CellState]:
+    """Padding on the right has changed nothing before it: mask it, and look where each row ended."""
+    if padding_NT is None:
+        return states_NTH, CellState(last_NH, None)
+    return states_NTH.masked_fill(padding_NT.unsqueeze(2), 0), CellState(last_states(states_NTH, padding_NT), None)

@@ -1,0 +1,33 @@
+"""What stands between the decoder's layers and its output layer.
+
+N rows, F width of the features.
+"""
+
+from torch import Tensor
+
+from seq2seq.model.config import AttentionKind, ModelConfig, Readout, Tying
+
+
+def feature_size(config: ModelConfig) -> int:
+    """Width F of the output layer's input: a shared embedding matrix settles it."""
+    return config.decoder.size if config.tying is Tying.none else config.embedding_size
+
+
+def readout_sizes(config: ModelConfig) -> tuple[int, int] | None:
+    """Inputs and outputs of the readout's matrix, which sees state, context and the piece just read, in this order.
+
+    None: there is no readout, for there is nothing to mix and the output layer wants no other width. Maxout takes the
+    larger of two, so its matrix has twice the outputs.
+    """
+    decoder = config.decoder
+    context = config.encoder.width if config.attention is not AttentionKind.none or decoder.feed_context else 0
+    piece = config.embedding_size if decoder.readout_sees_input else 0
+    maxout = decoder.readout is Readout.maxout
+    if not (context or piece or maxout or decoder.size != feature_size(config)):
+        return None
+    return decoder.size + context + piece, feature_size(config) * (2 if maxout else 1)
+
+
+def maxout(mixed: Tensor) -> Tensor:
+    """The larger of every two neighbours (..., 2F) -> (..., F) (Goodfellow et al. 2013; Cho et al. 2014, app. A)."""
+    return mixed.view(*mixed.shape[:-1], -1, 2).amax(-1)

@@ -1,0 +1,76 @@
+"""What a model's own translations are worth while it learns: samples drawn from it, each scored as a sentence.
+
+The room where training on risk (`seq2seq.train.risk`) meets search, text and sacrebleu.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
+
+from seq2seq.data.batch import Batch
+from seq2seq.device import Precision, is_reduced
+from seq2seq.model import InferencePrecision, Network, NetworkStepper, PreparedDecoder
+from seq2seq.search import Hypothesis, SearchConfig
+from seq2seq.search.sample import sample
+from seq2seq.text.tokenizer import BOS, EOS, Tokenizers
+from seq2seq.train.loss import evaluating
+from seq2seq.train.risk import Candidate, RewardMetric, RiskConfig, reference_pieces
+
+
+class SentenceReward:
+    """sacreBLEU's score of single sentences, as a share: 0 to 1.
+
+    BLEU as `sacrebleu.sentence_bleu` has it: exponential smoothing and effective order (Chen & Cherry 2014).
+    """
+
+    def __init__(self, metric: RewardMetric) -> None:
+        self.metric = BLEU(effective_order=True) if metric is RewardMetric.bleu else CHRF()
+
+    def __call__(self, hypotheses: Sequence[str], reference: str) -> list[float]:
+        """One score a hypothesis; those that read alike are scored once.
+
+        `sentence_score` would count the reference's n-grams anew for each: half of the time.
+        """
+        metric = self.metric
+        counted = metric._extract_reference_info([metric._preprocess_segment(reference)])
+        scores = {}
+        for text in set(hypotheses):
+            counts = metric._compute_segment_statistics(metric._preprocess_segment(text), counted)
+            scores[text] = float(metric._compute_score_from_stats(counts).score) / 100
+        return [scores[text] for text in hypotheses]
+
+
+class Sampler:
+    """Samples translations of a batch with the network as it is in search, and scores each against its reference."""
+
+    def __init__(self, tokenizers: Tokenizers, risk: RiskConfig, precision: Precision) -> None:
+        self.tokenizers = tokenizers
+        self.risk = risk
+        self.search = SearchConfig(max_length_ratio=risk.max_length_ratio, max_length_offset=risk.max_length_offset)
+        self.precision = precision
+        self.reward = SentenceReward(risk.metric)
+
+    def __call__(self, network: Network, batch: Batch) -> list[list[Candidate]]:
+        """``risk.samples`` candidates of every sentence of the batch, in its order; scored as detokenised text."""
+        decode = self.tokenizers.target.decode
+        found = []
+        for drawn, reference in zip(self._drawn(network, batch), reference_pieces(batch), strict=True):
+            rewards = self.reward([decode(one.tokens) for one in drawn], decode(reference))
+            found.append([Candidate(pieces(one), reward) for one, reward in zip(drawn, rewards, strict=True)])
+        return found
+
+    @torch.no_grad()
+    def _drawn(self, network: Network, batch: Batch) -> list[list[Hypothesis]]:
+        reduced = is_reduced(self.precision, batch.source_BS.device)
+        form = InferencePrecision.bfloat16 if reduced else InferencePrecision.float32
+        with evaluating(network):
+            decoder = PreparedDecoder(network, form, torch.bfloat16 if reduced else torch.float32)
+            stepper = NetworkStepper(network, decoder, batch.source_BS, batch.source_lengths_B, BOS, EOS)
+            return sample(stepper, self.search, self.risk.samples, self.risk.temperature)
+
+
+def pieces(hypothesis: Hypothesis) -> tuple[int, ...]:
+    """Ids of a sample, the end mark included where it was reached."""
+    return (*hypothesis.tokens, EOS) if hypothesis.finished else tuple(hypothesis.tokens)

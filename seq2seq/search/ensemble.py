@@ -1,0 +1,90 @@
+"""Several models that choose each piece together: an ensemble, and a language model beside a translator.
+
+Shapes: B sentences still searched, K beam, N = B * K rows, V vocabulary, M members.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial, reduce
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seq2seq.errors import ConfigError
+from seq2seq.search.stepper import Stepper
+
+States = tuple[Any, ...]
+"""The state of every member."""
+
+
+class JointStepper:
+    """A `Stepper` whose log-probabilities are made of those of several, all of them told the same pieces."""
+
+    def __init__(self, members: Sequence[Stepper[Any]], combine: Callable[[Sequence[Tensor]], Tensor]) -> None:
+        """Bind members of the same sentences and target pieces.
+
+        Args:
+            members: how long a translation may be goes by the source lengths of the first.
+            combine: log-probabilities (N, V) of the M members to those of all of them.
+
+        Raises:
+            ConfigError: the members differ in their sentences or in the marks of beginning and end.
+        """
+        first = members[0]
+        shared = (first.sentences, first.bos, first.eos)
+        if any((member.sentences, member.bos, member.eos) != shared for member in members):
+            raise ConfigError("steppers are asked together for the same sentences and pieces only: bind each to them")
+        self.members = tuple(members)
+        self.combine = combine
+        self.sentences, self.bos, self.eos = shared
+        self.source_lengths = first.source_lengths
+
+    def start(self, beam_size: int) -> States:
+        """The state of every member before the first piece."""
+        return tuple(member.start(beam_size) for member in self.members)
+
+    def step(self, tokens_N: Tensor, state: States) -> tuple[Tensor, States]:
+        """Log-probabilities (N, V) of the piece after ``tokens_N``, and the state of every member after them."""
+        stepped = [member.step(tokens_N, own) for member, own in zip(self.members, state, strict=True)]
+        return self.combine([log_probability_NV for log_probability_NV, _ in stepped]), tuple(own for _, own in stepped)
+
+    def select(self, state: States, rows_N: Tensor, sentences_B: Tensor | None) -> States:
+        """Every member keeps these rows and sentences."""
+        return tuple(member.select(own, rows_N, sentences_B) for member, own in zip(self.members, state, strict=True))
+
+
+def ensemble(members: Sequence[Stepper[Any]]) -> Stepper[Any]:
+    """Translators that vote on every piece (Sutskever et al. 2014, Luong et al. 2015): p = mean of their p.
+
+    The arithmetic mean is a distribution, and one member alone cannot rule a piece out; that of the log-probabilities
+    is neither. A single member is the ensemble itself.
+    """
+    return members[0] if len(members) == 1 else JointStepper(members, mean_probability)
+
+
+def fusion(translator: Stepper[Any], language_model: Stepper[Any], weight: float) -> Stepper[Any]:
+    """Shallow fusion (Gulcehre et al. 2015, section 4.1): log p(translator) + ``weight`` · log p(language model).
+
+    The sum is no distribution and is not made one. Where either rules a piece out, it is ruled out; at weight 0 the
+    language model is not asked at all.
+
+    Raises:
+        ConfigError: the weight is negative (what the language model rules out would be certain) or not finite.
+    """
+    if not (math.isfinite(weight) and weight >= 0):
+        raise ConfigError(f"language_model_weight must be at least 0, got {weight:g}")
+    if weight == 0:
+        return translator
+    return JointStepper((translator, language_model), partial(weighted_sum, weight=weight))
+
+
+def mean_probability(log_probabilities: Sequence[Tensor]) -> Tensor:
+    """Log of the mean of probabilities (N, V), from the logs of each; ``-inf`` only where all of them are."""
+    return reduce(torch.logaddexp, log_probabilities) - math.log(len(log_probabilities))
+
+
+def weighted_sum(log_probabilities: Sequence[Tensor], weight: float) -> Tensor:
+    """The first (N, V) plus ``weight`` > 0 times the second; ``-inf`` where either is."""
+    first_NV, second_NV = log_probabilities
+    return first_NV.add(second_NV, alpha=weight)

@@ -1,0 +1,124 @@
+"""Ancestral sampling: every next piece is drawn, not chosen.
+
+Shapes: B sentences still sampled, K samples of each, N = B * K rows (row n belongs to sentence n // K), V vocabulary,
+T pieces so far, the beginning of sentence included.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from seq2seq.search.config import SearchConfig
+from seq2seq.search.hypothesis import NOTHING, Hypothesis, hypothesis
+from seq2seq.search.stepper import State, Stepper
+
+
+class Rows(NamedTuple):
+    """Samples under way. One that is done only fills its row until its sentence has no use for so many rows."""
+
+    tokens_NT: Tensor
+    total_N: Tensor
+    """Log-probability so far."""
+    limit_N: Tensor
+    """Most pieces, end of sentence included."""
+
+    def select(self, rows_N: Tensor) -> "Rows":
+        """These rows, in this order."""
+        return Rows(*(part.index_select(0, rows_N) for part in self))
+
+
+@torch.no_grad()
+def sample(
+    stepper: Stepper[State], config: SearchConfig, count: int, temperature: float = 1.0
+) -> list[list[Hypothesis]]:
+    """``count`` translations of every sentence, drawn one by one from p ** (1 / temperature), renormalised each step.
+
+    Draws come from torch's own generator: the same seed gives the same samples. A sample ends at its end of sentence
+    or its sentence's maximum length; its log-probability is the stepper's own, whatever the temperature. One that the
+    stepper leaves no piece has no tokens and log-probability ``-inf``.
+    """
+    found = [[NOTHING] * count for _ in range(stepper.sentences)]
+    # For each sentence of the batch: where it belongs in `found`, and for each of its rows the sample it holds.
+    places = [(sentence, list[int | None](range(count))) for sentence in range(stepper.sentences)]
+    limit_N = config.max_lengths(stepper.source_lengths).repeat_interleave(count)
+    rows = Rows(torch.full_like(limit_N, stepper.bos)[:, None], torch.zeros_like(limit_N, dtype=torch.float32), limit_N)
+    state = stepper.start(count)
+    while places:
+        log_probability_NV, state = stepper.step(rows.tokens_NT[:, -1], state)
+        piece_N = drawn(log_probability_NV, temperature)
+        total_N = rows.total_N + log_probability_NV.gather(1, piece_N[:, None]).squeeze(1)
+        del log_probability_NV  # the largest tensor of a step: make room for the next
+        length = rows.tokens_NT.size(1)
+        rows = Rows(torch.cat([rows.tokens_NT, piece_N[:, None]], dim=1), total_N, rows.limit_N)
+        ended_N, possible_N = piece_N == stepper.eos, total_N.isfinite()
+        done_N = ended_N | ~possible_N | (length >= rows.limit_N)
+        # The one wait for the device in a step.
+        done, ended, possible = torch.stack([done_N, ended_N, possible_N]).tolist()
+        if not _collect(found, places, rows, done, ended, possible, config.length_penalty):
+            continue
+        chosen, stay = _needed(places)
+        if len(chosen) < len(done):
+            rows_N = torch.tensor(chosen, dtype=torch.int64, device=piece_N.device)
+            rows = rows.select(rows_N)
+            if stay:
+                left = None if len(stay) == len(places) else torch.tensor(stay, device=piece_N.device)
+                state = stepper.select(state, rows_N, left)
+            places = _renumbered(places, chosen, stay)
+    return found
+
+
+def drawn(log_probability_NV: Tensor, temperature: float) -> Tensor:
+    """A piece of every row (N,): of exponential clocks that run at the pieces' rates, the first to ring."""
+    rate_NV = (log_probability_NV if temperature == 1 else log_probability_NV / temperature).exp()
+    return (rate_NV / torch.empty_like(rate_NV).exponential_()).argmax(1)
+
+
+Places = list[tuple[int, list[int | None]]]
+
+
+def _collect(
+    found: list[list[Hypothesis]],
+    places: Places,
+    rows: Rows,
+    done: list[bool],
+    ended: list[bool],
+    possible: list[bool],
+    length_penalty: float,
+) -> bool:
+    """Put what is done in this step among the samples found; whether anything was."""
+    row, finished = -1, []
+    for sentence, samples in places:
+        for slot, number in enumerate(samples):
+            row += 1
+            if number is not None and done[row]:
+                samples[slot] = None
+                finished.append((row, sentence, number))
+    if finished:
+        index = torch.tensor([row for row, _, _ in finished], device=rows.total_N.device)
+        totals, pieces = rows.total_N[index].tolist(), rows.tokens_NT[index, 1:].tolist()
+        for (row, sentence, number), total, tokens in zip(finished, totals, pieces, strict=True):
+            if possible[row]:
+                found[sentence][number] = hypothesis(tokens, total, length_penalty, finished=ended[row])
+    return bool(finished)
+
+
+def _needed(places: Places) -> tuple[list[int], list[int]]:
+    """Rows to go on with, as many of every sentence as the one with most samples under way needs; and sentences."""
+    width = len(places[0][1])
+    under_way = [[slot for slot, number in enumerate(samples) if number is not None] for _, samples in places]
+    most = max(map(len, under_way))
+    stay = [place for place, slots in enumerate(under_way) if slots]
+    chosen = []
+    for place in stay:
+        others = [slot for slot in range(width) if slot not in under_way[place]]
+        chosen += [place * width + slot for slot in (under_way[place] + others)[:most]]
+    return chosen, stay
+
+
+def _renumbered(places: Places, chosen: list[int], stay: list[int]) -> Places:
+    """The places of the rows that were chosen, equally many of each sentence that stays."""
+    numbers = [number for _, samples in places for number in samples]
+    most = len(chosen) // max(1, len(stay))
+    kept = [numbers[row] for row in chosen]
+    return [(places[place][0], kept[index * most : (index + 1) * most]) for index, place in enumerate(stay)]

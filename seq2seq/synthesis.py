@@ -1,0 +1,134 @@
+"""Parallel text that a model wrote: a teacher's translations to train a student on, or back-translations.
+
+Sequence-level knowledge distillation and interpolation: Kim & Rush (2016, §3.2 and §3.3). Back-translation: Sennrich
+et al. (2016), "Improving neural machine translation models with monolingual data", §3.2.
+"""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from itertools import tee
+from pathlib import Path
+
+from sacrebleu.metrics.bleu import BLEU
+from tqdm import tqdm
+
+from seq2seq.atomic import atomic_write, temporary_path
+from seq2seq.errors import ConfigError, DataError, RunError
+from seq2seq.text.mix import tagged
+from seq2seq.text.tokenizer import normalize
+from seq2seq.text.types import Pair
+from seq2seq.translate import Translator
+
+SOURCE, TARGET = "source.txt", "target.txt"
+"""The two files of a folder of synthetic text, aligned line by line."""
+
+
+def distill(
+    teacher: Translator,
+    pairs: Iterable[Pair],
+    *,
+    beam_size: int,
+    n_best: int = 1,
+    closest: bool = False,
+    tag: str | None = None,
+) -> Iterator[list[Pair]]:
+    """For each pair, its source with the teacher's translations in place of the target; none where there are none.
+
+    Args:
+        teacher: a model, or an ensemble.
+        pairs: read some thousand ahead, never all at once.
+        beam_size: hypotheses of the beam search.
+        n_best: at most so many different translations of each source, best first.
+        closest: of all in the beam take those most similar to the target, by sentence BLEU, instead of the likeliest.
+        tag: what the teacher reads in front of each source; it is not in the pairs that come out.
+
+    Raises:
+        ConfigError: ``n_best`` above ``beam_size``.
+    """
+    if n_best > beam_size:
+        raise ConfigError(f"n_best must be at most beam_size, {beam_size}, got {n_best}")
+    ahead, behind = tee(pairs)
+    sources = (tagged(pair.source, tag) for pair in ahead)
+    found = _translations(teacher, sources, beam_size, beam_size if closest else n_best)
+    for pair, texts in zip(behind, found, strict=True):
+        ranked = closest_first(texts, pair.target) if closest else texts
+        yield [Pair(pair.source, text) for text in ranked[:n_best]]
+
+
+def back_translate(
+    reverse: Translator, targets: Iterable[str], *, beam_size: int, tag: str | None = None
+) -> Iterator[list[Pair]]:
+    """For each target sentence, a pair of its translation back into the source language and itself; or none.
+
+    Args:
+        reverse: translates from the target language into the source language.
+        targets: authentic text; read some thousand ahead, never all at once.
+        beam_size: hypotheses of the beam search; 1 is greedy.
+        tag: what the model reads in front of each sentence; it is not in the pairs that come out.
+    """
+    ahead, behind = tee(targets)
+    found = _translations(reverse, (tagged(target, tag) for target in ahead), beam_size, 1)
+    for target, sources in zip(behind, found, strict=True):
+        yield [Pair(source, target) for source in sources]
+
+
+def _translations(translator: Translator, texts: Iterator[str], beam_size: int, n_best: int) -> Iterator[list[str]]:
+    """The different translations of each text, likeliest first; none of blank text, nor empty ones."""
+    for translation in translator.translate(texts, beam_size=beam_size, n_best=n_best):
+        yield list(dict.fromkeys(one.text for one in translation.n_best or (translation,) if one.text))
+
+
+def closest_first(texts: Iterable[str], reference: str) -> list[str]:
+    """The texts by falling sentence BLEU (smoothed, of as many orders as there are) against a reference."""
+    bleu = BLEU(effective_order=True)
+    return sorted(texts, key=lambda text: -bleu.sentence_score(text, [reference]).score)
+
+
+def write_pairs(groups: Iterable[list[Pair]], folder: Path) -> str:
+    """Write pairs into a new folder, `SOURCE` and `TARGET`, which is there when both are complete and not before.
+
+    White space within a sentence becomes single spaces, as a model sees it: no line end can shift the two files.
+
+    Args:
+        groups: the pairs of each sentence that was read; drawn one by one, with progress on stderr.
+        folder: must not exist, or be empty.
+
+    Returns:
+        one line with the counts of pairs, sentences and sentences without a pair.
+
+    Raises:
+        RunError: the folder holds something, or cannot be written.
+        DataError: there was no pair.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunError(f"{folder} is there already: delete it, or choose another folder with output=PATH")
+    made = temporary_path(folder)
+    shutil.rmtree(made, ignore_errors=True)  # of a run that was killed
+    try:
+        with atomic_write(made / SOURCE) as sources, atomic_write(made / TARGET) as targets:
+            pairs, sentences, without = _write_lines(groups, sources, targets)
+        if not pairs:
+            raise DataError(f"none of {sentences:,} sentences has a translation: check the text and the model")
+        made.replace(folder)
+    except OSError as error:
+        raise RunError(f"{folder} cannot be written ({error.strerror}): choose another with output=PATH") from None
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    dropped = f"; dropped {without:,} that are blank or have no translation" if without else ""
+    return f"{pairs:,} pairs from {sentences:,} sentences{dropped}"
+
+
+def _write_lines(groups: Iterable[list[Pair]], sources: Path, targets: Path) -> tuple[int, int, int]:
+    """Counts of pairs written, of groups, and of groups without a pair."""
+    pairs = sentences = without = 0
+    with (
+        sources.open("w", encoding="utf-8", newline="\n") as source_file,
+        targets.open("w", encoding="utf-8", newline="\n") as target_file,
+    ):
+        for group in tqdm(groups, unit=" sentences", unit_scale=True, disable=None):
+            kept = [(normalize(source), normalize(target)) for source, target in group]
+            kept = [(source, target) for source, target in kept if source and target]
+            source_file.writelines(f"{source}\n" for source, _ in kept)
+            target_file.writelines(f"{target}\n" for _, target in kept)
+            pairs, sentences, without = pairs + len(kept), sentences + 1, without + (not kept)
+    return pairs, sentences, without

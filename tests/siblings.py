@@ -1,0 +1,49 @@
+"""A world for the tests of what several runs do together: run folders like another one, of random weights."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+import yaml
+
+from seq2seq.model import ModelConfig, Network
+from seq2seq.run import CONFIG, MODEL, read_section
+from seq2seq.text.tokenizer import EOS, Tokenizers, load_tokenizers, save_tokenizers
+from seq2seq.weights import save_weights
+
+
+def sibling(
+    run: Path,
+    folder: Path,
+    seed: int,
+    model: Mapping[str, object] | None = None,
+    tokenizers: Tokenizers | None = None,
+) -> Path:
+    """A run folder like ``run`` but for these settings of the model, by dotted name, and these tokenizers.
+
+    Its weights are random and wide, so that what it says is peaked; every sentence ends soon.
+    """
+    folder.mkdir(parents=True)
+    values = yaml.safe_load((run / CONFIG).read_text("utf-8"))
+    for name, value in (model or {}).items():
+        *parents, last = name.split(".")
+        place = values["model"]
+        for parent in parents:
+            place = place[parent]
+        place[last] = value
+    (folder / CONFIG).write_text(yaml.safe_dump(values), "utf-8")
+    if tokenizers is None:
+        for path in run.glob("tokenizer*.model"):
+            shutil.copy(path, folder)
+    else:
+        save_tokenizers(tokenizers, folder)
+    read = load_tokenizers(folder)
+    network = Network(read_section(folder, "model", ModelConfig), read.source.size, read.target.size, read.joint)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.uniform_(-0.8, 0.8, generator=generator)
+        network.output.bias[EOS] += 3
+    save_weights(network, folder / MODEL)
+    return folder

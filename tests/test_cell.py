@@ -1,0 +1,262 @@
+"""Recurrent cells: a step is the textbook's, a run is its steps, and padding changes nothing."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from seq2seq.model.cell import GRU, LSTM, RNN, Cell, CellState, make_cell, thinned
+from seq2seq.model.config import CellKind
+from seq2seq.model.padding import padding_mask
+
+INPUTS, UNITS = 3, 4
+LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=6)
+CLOSE = {"rtol": 0, "atol": 1e-12}
+FUSED = [kind for kind in CellKind if kind is not CellKind.layer_norm_lstm]
+GATES = {
+    CellKind.lstm: {"input", "forget", "candidate", "output"},
+    CellKind.gru: {"reset", "update", "candidate"},
+    CellKind.rnn_tanh: set(),
+    CellKind.rnn_relu: set(),
+    CellKind.layer_norm_lstm: {"input", "forget", "candidate", "output"},
+}
+
+
+def random_cell(kind: CellKind, seed: int, dtype: torch.dtype = torch.float64, rate: float = 0.0) -> Cell:
+    """A cell with weights in [-1, 1], wide enough to saturate some gates."""
+    generator = torch.Generator().manual_seed(seed)
+    cell = make_cell(kind, INPUTS, UNITS, rate).to(dtype)
+    with torch.no_grad():
+        for parameter in cell.parameters():
+            parameter.uniform_(-1, 1, generator=generator)
+        if kind is CellKind.rnn_relu:  # Its states know no bound: they shall not grow.
+            cell.weights()[1].mul_(0.3)
+    return cell
+
+
+def random_inputs(seed: int, lengths: list[int], dtype: torch.dtype = torch.float64, more: int = 0) -> tuple:
+    """Inputs with noise on padding, lengths and mask."""
+    positions, lengths_B = max(lengths) + more, torch.tensor(lengths)
+    generator = torch.Generator().manual_seed(seed)
+    inputs_NTI = torch.randn(len(lengths), positions, INPUTS, generator=generator, dtype=torch.float64).to(dtype)
+    return inputs_NTI, lengths_B, padding_mask(lengths_B, positions)
+
+
+def random_state(kind: CellKind, rows: int) -> CellState:
+    hidden, cell = torch.randn(2, rows, UNITS, generator=torch.Generator().manual_seed(rows), dtype=torch.float64)
+    return CellState(hidden.tanh(), cell if kind.has_cell_state else None)
+
+
+def stepped(cell: Cell, inputs_NTI: Tensor, lengths: list[int], state: CellState, weights=None) -> tuple:
+    """What `Cell.run` promises, by `Cell.step` on one row after the other."""
+    states, ends = torch.zeros(*inputs_NTI.shape[:2], UNITS, dtype=inputs_NTI.dtype), []
+    for row, length in enumerate(lengths):
+        after = CellState(*(part if part is None else part[row : row + 1] for part in state))
+        for position in range(length):
+            after, _ = cell.step(inputs_NTI[row : row + 1, position], after, weights)
+            states[row, position] = after.hidden_NH[0]
+        ends.append(after)
+    hidden, cells = zip(*ends, strict=True)
+    return states, CellState(torch.cat(hidden), None if cells[0] is None else torch.cat(cells))
+
+
+def tensors(outcome: tuple[Tensor, CellState]) -> list[Tensor]:
+    states, (hidden, cell) = outcome
+    return [part for part in (states, hidden, cell) if part is not None]
+
+
+def gradients(cell: Cell, inputs: list[Tensor], outcome: list[Tensor]) -> list[Tensor]:
+    """Of the inputs and all weights, for a loss that asks something else of every number."""
+    loss = sum((part * torch.linspace(-1, 1, part.numel(), dtype=part.dtype).view_as(part)).sum() for part in outcome)
+    return list(torch.autograd.grad(loss, [*inputs, *cell.parameters()]))
+
+
+def assert_close(found: list[Tensor], wanted: list[Tensor], tolerance: float = 1e-12) -> None:
+    for one, other in zip(found, wanted, strict=True):
+        scale = 1 + other.abs().max().item()  # gradients of weights are sums over all positions
+        torch.testing.assert_close(one, other, rtol=0, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize("padded", [True, False])
+@pytest.mark.parametrize("begun", [True, False])
+@pytest.mark.parametrize("kind", CellKind)
+def test_a_run_is_its_steps_in_value_and_gradient(kind, begun, padded):
+    cell, lengths = random_cell(kind, 1), [5, 1, 7, 3] if padded else [6, 6]
+    inputs_NTI, _, padding_NT = random_inputs(2, lengths, more=2 if padded else 0)
+    zero = torch.zeros(len(lengths), UNITS, dtype=torch.float64)
+    state = random_state(kind, len(lengths)) if begun else CellState(zero, zero if kind.has_cell_state else None)
+    leaves = [inputs_NTI, *(part for part in state if part is not None)] if begun else [inputs_NTI]
+    for leaf in leaves:
+        leaf.requires_grad_()
+    found = tensors(cell.run(inputs_NTI, state if begun else None, padding_NT if padded else None))
+    wanted = tensors(stepped(cell, inputs_NTI, lengths, state))
+    assert len(found) == (3 if kind.has_cell_state else 2)
+    assert_close(found, wanted)
+    assert found[0][padding_NT].abs().sum() == 0
+    assert_close(gradients(cell, leaves, found), gradients(cell, leaves, wanted))
+
+
+@pytest.mark.parametrize("kind", CellKind)
+def test_recurrent_dropout_is_one_draw_for_all_positions(kind):
+    cell, lengths = random_cell(kind, 3, rate=0.5).train(), [4, 6]
+    inputs_NTI, _, padding_NT = random_inputs(4, lengths)
+    zero = torch.zeros(2, UNITS, dtype=torch.float64)
+    start = CellState(zero, zero if kind.has_cell_state else None)
+    torch.manual_seed(5)
+    found = tensors(cell.run(inputs_NTI, None, padding_NT))
+    torch.manual_seed(5)
+    weights = thinned(cell)
+    assert_close(found, tensors(stepped(cell, inputs_NTI, lengths, start, weights)))
+    # Many calls with these weights are one call with them; another draw is another cell; in evaluation all is there.
+    first, state = cell.run(inputs_NTI[:, :3], None, None, weights)
+    second, _ = cell.run(inputs_NTI[:, 3:4], state, None, weights)
+    torch.testing.assert_close(torch.cat([first, second], 1), found[0][:, :4], **CLOSE)
+    assert not torch.allclose(cell.run(inputs_NTI, None, padding_NT)[0], found[0])
+    assert_close(
+        tensors(cell.eval().run(inputs_NTI, None, padding_NT)), tensors(stepped(cell, inputs_NTI, lengths, start))
+    )
+
+
+def sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+def one_unit(cell: Cell, input_weights: list[float], recurrent_weights: list[float], biases: list[float]) -> Cell:
+    """A cell of one unit over one input, its second bias half the first."""
+    with torch.no_grad():
+        for weight, numbers in zip(cell.weights(), (input_weights, recurrent_weights, biases), strict=False):
+            weight.copy_(torch.tensor(numbers, dtype=torch.float64).view_as(weight))
+        cell.weights()[3].copy_(cell.weights()[2] / 2)
+    return cell
+
+
+def test_an_lstm_step_by_hand():
+    cell = one_unit(LSTM(1, 1).double(), [1.0, -2.0, 0.5, 3.0], [0.5, 1.0, -1.0, 2.0], [0.2, 0.4, 0.0, -1.0])
+    state = CellState(torch.tensor([[0.3]]).double(), torch.tensor([[-0.8]]).double())
+    (hidden, memory), gates = cell.step(torch.tensor([[0.7]]).double(), state)
+    i, f = sigmoid(0.7 + 0.15 + 0.3), sigmoid(-1.4 + 0.3 + 0.6)
+    g, o = math.tanh(0.35 - 0.3), sigmoid(2.1 + 0.6 - 1.5)
+    c = f * -0.8 + i * g
+    numbers = [gates["input"], gates["forget"], gates["candidate"], gates["output"], memory, hidden]
+    assert [number.item() for number in numbers] == pytest.approx([i, f, g, o, c, o * math.tanh(c)], abs=1e-7)
+
+
+def test_a_gru_step_by_hand():
+    cell = one_unit(GRU(1, 1).double(), [1.0, -2.0, 0.5], [0.5, 1.0, -1.0], [0.2, 0.4, -0.6])
+    (hidden, memory), gates = cell.step(torch.tensor([[0.7]]).double(), CellState(torch.tensor([[0.3]]).double(), None))
+    r, z = sigmoid(0.7 + 0.15 + 0.3), sigmoid(-1.4 + 0.3 + 0.6)
+    n = math.tanh(0.35 - 0.6 + r * (-0.3 - 0.3))
+    found = [gates["reset"], gates["update"], gates["candidate"], hidden]
+    assert [number.item() for number in found] == pytest.approx([r, z, n, (1 - z) * n + z * 0.3], abs=1e-7)
+    assert memory is None
+
+
+@pytest.mark.parametrize(("relu", "wanted"), [(False, math.tanh(-0.55)), (True, 0.0)])
+def test_a_simple_step_by_hand(relu, wanted):
+    cell = one_unit(RNN(1, 1, relu=relu).double(), [-1.0], [0.5], [0.0])
+    state, gates = cell.step(torch.tensor([[0.7]]).double(), CellState(torch.tensor([[0.3]]).double(), None))
+    assert state.hidden_NH.item() == pytest.approx(wanted, abs=1e-7)
+    assert (state.cell_NH, gates) == (None, {})
+    upwards, _ = cell.step(torch.tensor([[-0.7]]).double(), state)
+    assert upwards.hidden_NH.item() == pytest.approx(0.7 if relu else math.tanh(0.7 + wanted / 2), abs=1e-7)
+
+
+@pytest.mark.parametrize("kind", CellKind)
+def test_a_cell_is_what_its_kind_says(kind):
+    cell = make_cell(kind, INPUTS, UNITS)
+    assert (cell.input_size, cell.hidden_size) == (INPUTS, UNITS)
+    W_ih, W_hh, *biases = cell.weights()
+    assert W_ih.shape == (cell.blocks * UNITS, INPUTS)
+    assert W_hh.shape == (cell.blocks * UNITS, UNITS)
+    assert [bias.shape for bias in biases] == ([(cell.blocks * UNITS,)] * 2 if kind in FUSED else [])
+    inputs_NTI, _, _ = random_inputs(1, [1, 1], torch.float32)
+    state = CellState(*(part if part is None else part.float() for part in random_state(kind, 2)))
+    after, gates = cell.step(inputs_NTI[:, 0], state)
+    assert set(gates) == GATES[kind]
+    assert all(gate.shape == (2, UNITS) for gate in gates.values())
+    assert all((gate >= 0).all() and (gate <= 1).all() for name, gate in gates.items() if name != "candidate")
+    assert (after.cell_NH is not None) == kind.has_cell_state
+
+
+def test_an_lstm_with_a_cell_state_missing_is_a_mistake():
+    with pytest.raises(AssertionError, match="needs a cell state"):
+        LSTM(1, 1).step(torch.ones(1, 1), CellState(torch.ones(1, 1), None))
+
+
+def packed(cell: nn.RNNBase, inputs_NTI: Tensor, lengths_B: Tensor) -> list[Tensor]:
+    """States and last states as torch gives them for a packed sequence."""
+    sequence = pack_padded_sequence(inputs_NTI, lengths_B, batch_first=True, enforce_sorted=False)
+    outputs, last = cell(sequence)
+    states = pad_packed_sequence(outputs, batch_first=True, total_length=inputs_NTI.size(1))[0]
+    return [states, *(part[0] for part in (last if isinstance(last, tuple) else (last,)))]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.sampled_from(FUSED),
+    st.integers(0, 10_000),
+    LENGTHS,
+    st.integers(0, 3),
+    st.sampled_from([torch.float32, torch.float64]),
+    st.booleans(),
+)
+def test_a_run_is_that_of_a_packed_sequence(kind, seed, lengths, more, dtype, learning):
+    cell = random_cell(kind, seed, dtype).train(learning)
+    inputs_NTI, lengths_B, padding_NT = random_inputs(seed, lengths, dtype, more)
+    tolerance = 5e-6 if dtype is torch.float32 else 1e-12
+    with torch.set_grad_enabled(learning):  # torch has another kernel where nothing is learnt
+        found = tensors(cell.run(inputs_NTI.requires_grad_(learning), None, padding_NT))
+        wanted = packed(cell, inputs_NTI, lengths_B)
+        assert_close(found, wanted, tolerance)
+        if learning:
+            of_inputs, *of_weights = gradients(cell, [inputs_NTI], found)
+            assert_close([of_inputs, *of_weights], gradients(cell, [inputs_NTI], wanted), tolerance)
+            assert of_inputs[padding_NT].abs().sum() == 0
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.sampled_from(CellKind), st.integers(0, 10_000), LENGTHS, st.sampled_from([0.0, -1.0, 30.0]))
+def test_what_stands_on_padding_never_matters(kind, seed, lengths, padding):
+    cell = random_cell(kind, seed, torch.float32)
+    inputs_NTI, _, padding_NT = random_inputs(seed, lengths, torch.float32, more=2)
+    other = inputs_NTI.masked_fill(padding_NT.unsqueeze(2), padding)
+    for one, another in zip(
+        tensors(cell.run(inputs_NTI, None, padding_NT)), tensors(cell.run(other, None, padding_NT)), strict=True
+    ):
+        assert torch.equal(one, another)
+
+
+def test_a_cell_survives_ten_thousand_steps_of_padding():
+    cell = random_cell(CellKind.lstm, 5, torch.float32)
+    inputs_NTI, _, padding_NT = random_inputs(5, [3], torch.float32, more=10_000)
+    with torch.no_grad():
+        _, end = cell.run(inputs_NTI, None, padding_NT)
+        _, alone = cell.run(inputs_NTI[:, :3])
+    assert torch.equal(end.cell_NH, alone.cell_NH)
+    torch.testing.assert_close(end.hidden_NH, alone.hidden_NH, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", CellKind)
+def test_in_bfloat16_a_cell_learns_much_the_same(kind):
+    cell = random_cell(kind, 6, torch.float32)
+    inputs_NTI, _, padding_NT = random_inputs(6, [5, 2, 8], torch.float32)
+    wanted = tensors(cell.run(inputs_NTI, None, padding_NT))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = [part.float() for part in tensors(cell.run(inputs_NTI, None, padding_NT))]
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other, rtol=0.1, atol=0.1)
+    assert all(gradient.isfinite().all() for gradient in gradients(cell, [], found))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("kind", CellKind)
+def test_a_gpu_gives_the_same(kind):
+    cell = random_cell(kind, 3)
+    inputs_NTI, _, padding_NT = random_inputs(3, [5, 1, 9], more=2)
+    on_cpu = tensors(cell.run(inputs_NTI, None, padding_NT))
+    on_gpu = tensors(cell.cuda().run(inputs_NTI.cuda(), None, padding_NT.cuda()))
+    assert_close([part.cpu() for part in on_gpu], on_cpu, 1e-10)

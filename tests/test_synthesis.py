@@ -1,0 +1,147 @@
+"""Text that a model wrote: which pairs, in which order, and files that are there whole or not at all."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seq2seq import Translator
+from seq2seq.errors import ConfigError, DataError, RunError
+from seq2seq.synthesis import back_translate, closest_first, distill, write_pairs
+from seq2seq.text.types import Pair
+
+PAIRS = [Pair("We work.", "Wir arbeiten."), Pair("", ""), Pair("Where is my key?", "Wo ist mein Schlüssel?")]
+
+
+@pytest.fixture(scope="module")
+def translator(tiny_run: Path) -> Translator:
+    return Translator.load(tiny_run, "cpu")
+
+
+def test_the_targets_are_the_teachers_translations(translator):
+    groups = list(distill(translator, iter(PAIRS), beam_size=2))
+    assert groups[1] == []
+    for pair, group in zip(PAIRS[::2], groups[::2], strict=True):
+        assert group == [Pair(pair.source, str(translator.translate(pair.source, beam_size=2)))]
+
+
+def test_n_best_translations_are_different_and_come_likeliest_first(translator):
+    for pair, group in zip(PAIRS, distill(translator, PAIRS, beam_size=4, n_best=3), strict=True):
+        best = [one.text for one in translator.translate(pair.source, beam_size=4, n_best=3).n_best]
+        assert [target for _, target in group] == list(dict.fromkeys(text for text in best if text))
+
+
+def test_the_closest_of_the_whole_beam_is_taken(translator):
+    """The reference is the fourth translation of the beam itself, so nothing can be closer."""
+    beam = [one.text for one in translator.translate("We work.", beam_size=4, n_best=4).n_best]
+    assert len({text for text in beam if text}) > 1, "or this would be no test"
+    wanted = [text for text in beam if text][-1]
+    (group,) = distill(translator, [Pair("We work.", wanted)], beam_size=4, closest=True)
+    assert group == [Pair("We work.", wanted)]
+
+
+def test_the_teacher_reads_the_tag_and_the_text_is_without(translator):
+    (group,) = distill(translator, [PAIRS[2]], beam_size=2, tag="<2de>")
+    assert group[0].source == "Where is my key?"
+    assert group[0].target == str(translator.translate("<2de> Where is my key?", beam_size=2))
+
+
+def test_more_translations_than_hypotheses_are_refused(translator):
+    with pytest.raises(ConfigError, match="n_best must be at most beam_size, 2, got 3"):
+        list(distill(translator, PAIRS, beam_size=2, n_best=3))
+
+
+def test_back_translation_puts_the_authentic_text_on_the_target_side(translator):
+    groups = list(back_translate(translator, iter(["We work.", " ", "She sleeps."]), beam_size=1, tag="<2en>"))
+    assert groups[1] == []
+    assert groups[2] == [Pair(str(translator.translate("<2en> She sleeps.", beam_size=1)), "She sleeps.")]
+
+
+def test_a_long_text_is_read_as_it_is_needed(translator, monkeypatch):
+    monkeypatch.setattr("seq2seq.translate.CHUNK", 4)
+    read = 0
+
+    def endless() -> Iterator[str]:
+        nonlocal read
+        while True:
+            read += 1
+            yield "We work."
+
+    groups = back_translate(translator, endless(), beam_size=1)
+    assert len([next(groups) for _ in range(6)]) == 6
+    assert read == 8
+
+
+def test_closeness_is_sentence_bleu():
+    reference = "a dog runs over the green grass"
+    texts = ["nothing alike here", "a dog runs over the brown grass", reference, "the grass a dog runs"]
+    assert closest_first(texts, reference) == [reference, texts[1], texts[3], texts[0]]
+
+
+def test_files_are_aligned_and_pairs_without_text_are_dropped_together(tmp_path):
+    groups = [[Pair("a", "b"), Pair("a", "c")], [], [Pair("d", " ")], [Pair("e\u2028f\r", "g\nh")]]
+    assert write_pairs(iter(groups), tmp_path / "made" / "here") == (
+        "3 pairs from 4 sentences; dropped 2 that are blank or have no translation"
+    )
+    folder = tmp_path / "made" / "here"
+    assert (folder / "source.txt").read_text() == "a\na\ne f\n"
+    assert (folder / "target.txt").read_text() == "b\nc\ng h\n"
+    assert sorted(path.name for path in folder.iterdir()) == ["source.txt", "target.txt"]
+    assert [path.name for path in folder.parent.iterdir()] == ["here"]
+
+
+@given(groups=st.lists(st.lists(st.builds(Pair, st.text(), st.text()), max_size=2), max_size=5))
+def test_whatever_the_text_both_files_have_the_same_number_of_lines(tmp_path_factory, groups):
+    folder = tmp_path_factory.mktemp("made") / "out"
+    try:
+        report = write_pairs(groups, folder)
+    except DataError:
+        return
+    counts = [(folder / name).read_bytes().count(b"\n") for name in ("source.txt", "target.txt")]
+    assert counts[0] == counts[1] == int(report.split()[0])
+
+
+def test_text_that_breaks_off_leaves_nothing(tmp_path):
+    def broken() -> Iterator[list[Pair]]:
+        yield [Pair("a", "b")]
+        assert [path.name for path in tmp_path.iterdir()] == ["out.tmp"], "not there before it is complete"
+        raise DataError("line 2 is not UTF-8")
+
+    with pytest.raises(DataError, match="line 2"):
+        write_pairs(broken(), tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_program_left_is_no_hindrance(tmp_path):
+    (tmp_path / "out.tmp").mkdir()
+    (tmp_path / "out.tmp" / "source.txt.tmp").write_text("half a li")
+    write_pairs([[Pair("a", "b")]], tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out" / "source.txt").read_text() == "a\n"
+
+
+def test_no_pair_is_an_error_and_leaves_nothing(tmp_path):
+    with pytest.raises(DataError, match=r"none of 2 sentences has a translation"):
+        write_pairs([[], []], tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_written_over_and_nothing_is_translated_in_vain(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "source.txt").write_text("precious\n")
+
+    def never() -> Iterator[list[Pair]]:
+        raise AssertionError
+        yield []
+
+    for folder in (tmp_path / "out", tmp_path / "out" / "source.txt"):
+        with pytest.raises(RunError, match=r"is there already: delete it, or choose another folder with output=PATH"):
+            write_pairs(never(), folder)
+    with pytest.raises(RunError, match="cannot be written"):
+        write_pairs(never(), tmp_path / "out" / "source.txt" / "below")
+    assert (tmp_path / "out" / "source.txt").read_text() == "precious\n"
+    (tmp_path / "empty").mkdir()
+    write_pairs([[Pair("a", "b")]], tmp_path / "empty")
+    assert (tmp_path / "empty" / "target.txt").read_text() == "b\n"
