@@ -23,7 +23,7 @@ from seq2seq.device import choose_device
 from seq2seq.embeddings import set_embeddings
 from seq2seq.evaluation import Validator, evaluate, evaluate_language_model, score_table
 from seq2seq.language_model import LanguageModel
-from seq2seq.model import Network
+from seq2seq.model import Network, slow_parts
 from seq2seq.reward import Sampler
 from seq2seq.run import learn_shortlist, open_run, prepare_tokenizers
 from seq2seq.start import hold_start, take_weights
@@ -86,7 +86,7 @@ def main(config: TrainConfig) -> float:
 
     torch.manual_seed(config.seed)
     network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
-    for line in set_embeddings(network, tokenizers, config.embeddings):
+    for line in [*set_embeddings(network, tokenizers, config.embeddings), *slow_parts(config.model)]:
         print(line)
     print(f"{sum(parameter.numel() for parameter in network.parameters()):,} parameters, on {device}")
     order = Order(table.source_lengths, table.target_lengths, config.batch, config.seed, table.weights)

@@ -32,7 +32,7 @@ from seq2seq.data.order import BatchConfig
 from seq2seq.embeddings import EmbeddingsConfig
 from seq2seq.errors import ConfigError, Seq2SeqError
 from seq2seq.model import InferencePrecision, ModelConfig, Tying
-from seq2seq.search import SearchConfig
+from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchConfig
 from seq2seq.settings import described_range, setting, validate, walk
 from seq2seq.shortlist import ShortlistConfig
 from seq2seq.text.corpus import DataConfig, Split, source_tags
@@ -136,7 +136,7 @@ class EvaluateConfig:
     language_model: str | None = setting(
         None, "run folder of a language model of the same target vocabulary that has a say (shallow fusion)"
     )
-    language_model_weight: float = setting(0.2, "what its log-probabilities count", at_least=0)
+    language_model_weight: float = setting(LANGUAGE_MODEL_WEIGHT, "what its log-probabilities count", at_least=0)
     split: Split = setting(Split.test, "train, validation or test: of the run's corpus, or of data where that is named")
     data: DataConfig = setting(factory=DataConfig)
     hypotheses: str | None = setting(None, "score this file, one translation a line, instead of translating")
@@ -159,7 +159,7 @@ class TranslateConfig:
     language_model: str | None = setting(
         None, "run folder of a language model of the same target vocabulary that has a say (shallow fusion)"
     )
-    language_model_weight: float = setting(0.2, "what its log-probabilities count", at_least=0)
+    language_model_weight: float = setting(LANGUAGE_MODEL_WEIGHT, "what its log-probabilities count", at_least=0)
     input: str = setting("-", "text file, one sentence a line; .gz accepted; - is standard input")
     output: str = setting("-", "where translations go, one line for each line in; - is standard output")
     tag: str | None = setting(None, "first word of each line, for a model that was trained with tags, such as <2de>")

@@ -14,12 +14,9 @@ from seq2seq.device import choose_device
 from seq2seq.errors import ConfigError
 from seq2seq.member import Member, attention_weights, hold_together
 from seq2seq.run import load_run, load_shortlist
-from seq2seq.search import Hypothesis, SearchConfig, ensemble, fusion, search
+from seq2seq.search import LANGUAGE_MODEL_WEIGHT, Hypothesis, SearchConfig, ensemble, fusion, search
 from seq2seq.settings import validate
 from seq2seq.shortlist import Shortlist
-
-LANGUAGE_MODEL_WEIGHT = 0.2
-"""What a language model's log-probabilities count beside the translator's."""
 
 CHUNK = 2048
 """Sentences of a stream that are sorted by length together."""

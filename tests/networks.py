@@ -169,7 +169,7 @@ SAMPLES = [
             cell=CellKind.layer_norm_lstm, layers=3, size=4, direction=Direction.alternating, residual_from=2
         ),
         bridge=BridgeKind.zero,
-        decoder=DecoderConfig(cell=CellKind.gru, layers=2, size=3, feed_context=True),
+        decoder=DecoderConfig(cell=CellKind.gru, layers=2, size=6, feed_context=True),
         tying=Tying.none,
     ),
     ModelConfig(

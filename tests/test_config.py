@@ -2,10 +2,19 @@
 
 import pytest
 
-from seq2seq.config import AverageConfig, EvaluateConfig, QuantizeConfig, TrainConfig, TranslateConfig, command, help_node
+from seq2seq.config import (
+    AverageConfig,
+    EvaluateConfig,
+    QuantizeConfig,
+    TrainConfig,
+    TranslateConfig,
+    command,
+    help_node,
+)
 from seq2seq.errors import ConfigError
 from seq2seq.model import ModelConfig, Network, Tying
 from seq2seq.settings import walk
+from seq2seq.text.corpus import DataConfig, MoreConfig
 from seq2seq.text.vocabulary import TokenizerConfig
 
 
@@ -150,7 +159,8 @@ def test_a_mistake_in_how_to_translate_is_one_line(recipe, name, override, words
     ],
 )
 def test_a_language_model_is_not_asked_for_translations(recipe, tmp_path, overrides, words):
-    outcome = recipe("train", f"run={tmp_path / 'run'}", "model.encoder.layers=0", *overrides)
+    model = ["model.encoder.layers=0", "model.decoder.feed_context=false"]
+    outcome = recipe("train", f"run={tmp_path / 'run'}", *model, *overrides)
     assert outcome.code == 1
     assert words in outcome.err
     assert outcome.err.count("\n") == 1, outcome.err

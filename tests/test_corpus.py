@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,21 @@ import pytest
 from omegaconf import OmegaConf
 
 from seq2seq.errors import ConfigError, DataError
+from seq2seq.text.builtin import BuiltinConfig
 from seq2seq.text.columns import HubData, JsonLinesFile
-from seq2seq.text.corpus import DataConfig, HubConfig, PairList, Split, SplitConfig, read
+from seq2seq.text.corpus import (
+    DataConfig,
+    HubConfig,
+    MoreConfig,
+    PairList,
+    Split,
+    SplitConfig,
+    read,
+    read_corpora,
+    source_tags,
+)
 from seq2seq.text.files import TextFiles, TsvFile
+from seq2seq.text.mix import Mix
 from seq2seq.text.types import Pair
 
 
@@ -107,3 +120,53 @@ def test_hub_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert read(config, Split.test) is None
     with pytest.raises(ConfigError, match=r"data\.validation\.hub_split=NAME"):
         read(config, Split.validation)
+
+
+def test_more_corpora_join_the_training_split_with_their_weights(files: SplitConfig, tmp_path: Path) -> None:
+    (tmp_path / "more.tsv").write_text("c\td\n")
+    more = [
+        MoreConfig(file=str(tmp_path / "more.tsv"), weight=0.5, source_tag="<2fr>"),
+        MoreConfig(source=files.source, target=files.target, weight=0),
+    ]
+    config = DataConfig(train=files, validation=files, source_tag="<2de>", weight=3, more=more)
+    train, validation, test = read_corpora(config)
+    assert isinstance(train, Mix)
+    assert [part.weight for part in train.parts] == [3, 0.5]
+    assert list(train) == [Pair("<2de> a", "b"), Pair("<2fr> c", "d")]
+    assert list(validation) == [Pair("<2de> a", "b")]
+    assert test is None
+    assert list(read(config, Split.train) or []) == [Pair("<2de> a", "b")]
+    assert source_tags(config) == ["<2de>", "<2fr>"]
+
+
+def test_more_corpora_beside_the_built_in_one(files: SplitConfig) -> None:
+    more = [MoreConfig(source=files.source, target=files.target)]
+    train, _, test = read_corpora(DataConfig(builtin=BuiltinConfig(train_size=9), more=more))
+    assert [type(part.corpus) for part in train.parts] == [PairList, TextFiles]  # type: ignore[attr-defined]
+    assert isinstance(test, PairList), "files in more do not put the built-in test set out of play"
+
+
+def test_a_main_corpus_of_weight_0_need_not_be_there(files: SplitConfig) -> None:
+    more = [MoreConfig(source=files.source, target=files.target)]
+    config = DataConfig(validation=files, weight=0, more=more)
+    assert list(read_corpora(config).train) == [Pair("a", "b")]
+    with pytest.raises(ConfigError, match=r"every corpus has weight 0.*raise data\.weight"):
+        read_corpora(DataConfig(train=files, validation=files, weight=0, more=[replace(more[0], weight=0)]))
+
+
+def test_mistakes_in_more_name_their_entry(files: SplitConfig) -> None:
+    for words, wrong in {
+        r"data\.more\[1\] names no text": MoreConfig(),
+        r"add data\.more\[1\]\.target=FILE": MoreConfig(source="x"),
+        r"data\.more\[1\] names both file and source/target": MoreConfig(source="x", target="y", file="z"),
+        r"data\.more\[1\]\.file must end in \.tsv": MoreConfig(file="x.csv"),
+    }.items():
+        good = MoreConfig(source=files.source, target=files.target)
+        with pytest.raises(ConfigError, match=words):
+            read_corpora(DataConfig(train=files, validation=files, more=[good, wrong]))
+
+
+def test_the_words_of_all_tags_are_named_once() -> None:
+    more = [MoreConfig(source_tag="<2de> <bt>"), MoreConfig(), MoreConfig(source_tag="<2fr>")]
+    assert source_tags(DataConfig(source_tag="<2de>", more=more)) == ["<2de>", "<bt>", "<2fr>"]
+    assert source_tags(DataConfig()) == []

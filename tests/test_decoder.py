@@ -97,10 +97,14 @@ def world(network: Network, beam: int = 1) -> tuple[Tensor, Memory, State]:
     shape = (rows, STEPS, network.config.embedding_size)
 
     def noise(part: Tensor | None, dimension: int) -> Tensor | None:
-        return None if part is None else torch.rand(
-            [rows if axis == dimension else size for axis, size in enumerate(part.shape)],
-            generator=generator,
-            dtype=part.dtype,
+        return (
+            None
+            if part is None
+            else torch.rand(
+                [rows if axis == dimension else size for axis, size in enumerate(part.shape)],
+                generator=generator,
+                dtype=part.dtype,
+            )
         )
 
     parts = [noise(part, dimension) for part, dimension in zip(state, (1, 1, 0, 0), strict=True)]

@@ -135,3 +135,56 @@ def test_numbers_have_their_ranges(change, message):
 
 def test_every_setting_is_explained():
     assert [path for path, item, _ in walk(ModelConfig()) if not item.metadata["help"]] == []
+
+
+SIDE = {"encoder": EncoderConfig(size=3), "decoder": DecoderConfig(size=8)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"attention_heads": 2}, r"^model\.attention_heads=2 says how attention works: set model\.attention=additive"),
+        ({"attention_window": 5}, r"^model\.attention_window=5 says how"),
+        ({"coverage": True}, r"^model\.coverage=true says how"),
+        ({"decoder": DecoderConfig(size=8, input_feeding=True)}, r"^model\.decoder\.input_feeding=true says how"),
+        (
+            {"attention": AttentionKind.general, "attention_size": 4},
+            r"model\.attention=general .* leave model\.attention_size out",
+        ),
+        ({"attention": AttentionKind.additive, "attention_heads": 4}, r"attention_heads=4 must divide .* 8 and 6: set"),
+        (
+            {"attention": AttentionKind.additive, "attention_heads": 3, "attention_size": 8},
+            r"attention_heads=3 must divide .* 8 and 6: set",
+        ),
+        ({"attention": AttentionKind.scaled_dot, "coverage": True}, r"set model\.attention=additive, not scaled_dot$"),
+        (
+            {"encoder": EncoderConfig(layers=0), "attention": AttentionKind.general},
+            r"layers=0 is a language model.* set model\.attention=none$",
+        ),
+        (
+            {"encoder": EncoderConfig(layers=0), "decoder": DecoderConfig(feed_context=True)},
+            r"layers=0 is a language model.* set model\.decoder\.feed_context=false$",
+        ),
+    ],
+)
+def test_attention_that_cannot_be(settings, words):
+    with pytest.raises(ConfigError, match=words):
+        ModelConfig(**(SIDE | settings)).check()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"attention": AttentionKind.additive, "attention_heads": 2, "coverage": True, "attention_window": 3},
+        {"attention": AttentionKind.general, "attention_heads": 2},
+        {"attention": AttentionKind.scaled_dot, "attention_heads": 3, "attention_size": 12},
+        {"encoder": EncoderConfig(layers=0), "bridge": BridgeKind.copy},
+    ],
+)
+def test_attention_that_can_be(settings):
+    ModelConfig(**(SIDE | settings)).check()
+
+
+def test_keys_are_as_wide_as_the_decoder_unless_told():
+    assert ModelConfig(decoder=DecoderConfig(size=7)).key_size == 7
+    assert ModelConfig(attention_size=5).key_size == 5

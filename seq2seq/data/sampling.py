@@ -61,22 +61,22 @@ class Resampler:
         return cut[0], cut[1]
 
 
-def resampled(tokenizer: Tokenizer, rows: Rows, rate: float, seed: int, tags: Collection[int] = ()) -> list[Ids]:
+def resampled(tokenizer: Tokenizer, rows: Rows, rate: float, seed: int, tags: Collection[int] = ()) -> list[list[int]]:
     """Rows of the same text, each cut at random.
 
     A row stays as it is where its pieces do not spell out its text (an unknown piece), and where the new one would
     split a tag or be longer than `GROWTH` times the longest row. ``rate`` and ``seed`` are those of `Tokenizer.sample`.
     """
-    texts = [tokenizer.decode(row) for row in rows]
+    usual = [row.tolist() if isinstance(row, np.ndarray) else list(row) for row in rows]
+    sampled = tokenizer.sample([tokenizer.decode(row) for row in usual], rate, seed)
     longest = GROWTH * max(map(len, rows), default=0)
 
-    def same(row: Ids, text: str, new: list[int]) -> bool:
-        whole = all(piece > PAD for piece in row) and tokenizer.decode(new) == text
-        return whole and len(new) <= longest and _only(row, tags) == _only(new, tags)
+    def fits(row: list[int], new: list[int]) -> bool:
+        known = min(row, default=PAD) > PAD and min(new, default=PAD) > PAD
+        return known and len(new) <= longest and _only(row, tags) == _only(new, tags)
 
-    sampled = tokenizer.sample(texts, rate, seed)
-    return [new if same(row, text, new) else row for row, text, new in zip(rows, texts, sampled, strict=True)]
+    return [new if fits(row, new) else row for row, new in zip(usual, sampled, strict=True)]
 
 
-def _only(row: Ids, pieces: Collection[int]) -> list[int]:
-    return [int(piece) for piece in row if piece in pieces] if pieces else []
+def _only(row: list[int], pieces: Collection[int]) -> list[int]:
+    return [piece for piece in row if piece in pieces] if pieces else []

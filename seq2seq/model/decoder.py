@@ -72,9 +72,7 @@ class Decoder(nn.Module):
         first = config.embedding_size + (width if self.feed_context or self.asks_first else 0) + self.fed_size
         upper = size + (width if self.feeds_context_on else 0)
         sizes = [first] + [upper] * (decoder.layers - 1)
-        self.layers = nn.ModuleList(
-            make_cell(decoder.cell, inputs, size, config.recurrent_dropout) for inputs in sizes
-        )
+        self.layers = nn.ModuleList(make_cell(decoder.cell, inputs, size, config.recurrent_dropout) for inputs in sizes)
         self.attention = Attention(config) if attends else None
         readout = readout_sizes(config)
         self.readout = None if readout is None else nn.Linear(*readout)

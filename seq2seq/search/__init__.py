@@ -2,7 +2,7 @@
 
 from seq2seq.search.beam import beam, search
 from seq2seq.search.config import SearchConfig
-from seq2seq.search.ensemble import ensemble, fusion
+from seq2seq.search.ensemble import LANGUAGE_MODEL_WEIGHT, ensemble, fusion
 from seq2seq.search.greedy import greedy
 from seq2seq.search.hypothesis import Hypothesis
 from seq2seq.search.next_word import NextWord, next_words
@@ -10,6 +10,7 @@ from seq2seq.search.penalties import length_normalised
 from seq2seq.search.stepper import Stepper
 
 __all__ = [
+    "LANGUAGE_MODEL_WEIGHT",
     "Hypothesis",
     "NextWord",
     "SearchConfig",

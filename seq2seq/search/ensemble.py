@@ -14,6 +14,9 @@ from torch import Tensor
 from seq2seq.errors import ConfigError
 from seq2seq.search.stepper import Stepper
 
+LANGUAGE_MODEL_WEIGHT = 0.2
+"""What a language model's log-probabilities count beside a translator's, where nothing else is said."""
+
 States = tuple[Any, ...]
 """The state of every member."""
 

@@ -69,9 +69,15 @@ def sample(
 
 
 def drawn(log_probability_NV: Tensor, temperature: float) -> Tensor:
-    """A piece of every row (N,): of exponential clocks that run at the pieces' rates, the first to ring."""
-    rate_NV = (log_probability_NV if temperature == 1 else log_probability_NV / temperature).exp()
-    return (rate_NV / torch.empty_like(rate_NV).exponential_()).argmax(1)
+    """A piece of every row (N,): where in the running sum of p ** (1 / temperature) a uniform number falls.
+
+    One random number a row: a CPU takes ten times as long to make one for every piece (Gumbel's way) as to add up.
+    """
+    share_NV = (log_probability_NV if temperature == 1 else log_probability_NV / temperature).exp()
+    sum_NV = share_NV.cumsum(1)
+    place_N1 = torch.rand_like(sum_NV[:, :1]) * sum_NV[:, -1:]
+    # To the right of all equal sums, so that no piece of share zero is found; past the end where all are zero.
+    return torch.searchsorted(sum_NV, place_N1, right=True).squeeze(1).clamp_(max=sum_NV.size(1) - 1)
 
 
 Places = list[tuple[int, list[int | None]]]

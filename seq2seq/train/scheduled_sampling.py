@@ -156,6 +156,7 @@ class ScheduledSampling:
     def _predict(self, logits_RV: Tensor) -> Tensor:
         if self.config.prediction is Prediction.argmax:
             return logits_RV.argmax(1)
-        # A race of exponential clocks is won by a piece with its probability.
-        probability_RV = logits_RV.softmax(1, dtype=torch.float32)
-        return (probability_RV / torch.empty_like(probability_RV).exponential_()).argmax(1)
+        # Where in the running sum of probabilities a uniform number falls: one random number a row.
+        sum_RV = logits_RV.softmax(1, dtype=torch.float32).cumsum(1)
+        place_R1 = torch.rand_like(sum_RV[:, :1]) * sum_RV[:, -1:]
+        return torch.searchsorted(sum_RV, place_R1, right=True).squeeze(1).clamp_(max=sum_RV.size(1) - 1)
