@@ -298,7 +298,7 @@ def described(value: Any) -> str:
         return "null"
     if isinstance(value, list):
         return f"[{','.join(map(described, value))}]"
-    if is_dataclass(value):
+    if is_dataclass(value) and not isinstance(value, type):
         usual = type(value)()
         told = {item.name: getattr(value, item.name) for item in fields(value)}
         told = {name: part for name, part in told.items() if part != getattr(usual, name)}

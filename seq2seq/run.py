@@ -92,7 +92,9 @@ def _flat(settings: Any, path: str = "") -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """A setting as it is saved: in a list, dataclasses are mappings."""
-    return [asdict(part) if is_dataclass(part) else part for part in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
 def _hold_same(saved: dict[str, Any], config: Any, folder: Path) -> None:

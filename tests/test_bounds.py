@@ -16,7 +16,7 @@ def within(part: torch.Tensor) -> bool:
     return part.numel() == 0 or bool(part.abs().max() <= LIMIT)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(model_configs() | st.sampled_from(EVERY), st.integers(0, 10_000))
 @torch.no_grad()
 def test_what_is_bounded_is(config, seed):

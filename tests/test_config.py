@@ -1,15 +1,18 @@
 """What a user types, and the one line that answers a mistake."""
 
+import shlex
+
 import pytest
+from hydra import compose, initialize_config_module
+from omegaconf import OmegaConf
 
 from seq2seq.config import (
-    AverageConfig,
-    EvaluateConfig,
-    QuantizeConfig,
+    RECIPES,
     TrainConfig,
-    TranslateConfig,
     command,
     help_node,
+    overrides,
+    register,
 )
 from seq2seq.errors import ConfigError
 from seq2seq.model import ModelConfig, Network, Tying
@@ -70,7 +73,7 @@ def test_a_folder_of_own_configs_joins_the_others(recipe, tmp_path):
     assert "attention: general" in outcome.out
 
 
-@pytest.mark.parametrize("schema", [TrainConfig, EvaluateConfig, TranslateConfig, QuantizeConfig, AverageConfig])
+@pytest.mark.parametrize("schema", sorted(RECIPES.values(), key=str))
 def test_every_setting_says_what_it_means(schema):
     for path, item, _ in walk(schema()):
         assert item.metadata.get("help"), f"{path} has no help"
@@ -106,7 +109,7 @@ def test_the_next_command_fits_the_way_this_one_was_started(monkeypatch, program
 
 def test_settings_at_odds_are_found_before_a_corpus_is_read(recipe, tmp_path):
     nowhere = [f"data.train.{side}={tmp_path / 'nowhere'}" for side in ("source", "target")]
-    for overrides, words in {
+    for asked, words in {
         ("model.tying=all", "tokenizer.joint=false"): "model.tying=all shares one vocabulary",
         ("model.bridge=copy", "model.decoder.size=3"): "model.bridge=copy needs a decoder as wide",
         ("search.n_best=9",): "search.n_best must be at most search.beam_size",
@@ -115,7 +118,7 @@ def test_settings_at_odds_are_found_before_a_corpus_is_read(recipe, tmp_path):
         (f"embeddings.source={tmp_path / 'nowhere'}",): "embeddings.source needs a vocabulary of words",
         ("tokenizer=word", f"embeddings.source={tmp_path / 'nowhere'}"): "no such file",
     }.items():
-        outcome = recipe("train", f"run={tmp_path / 'run'}", *nowhere, *overrides)
+        outcome = recipe("train", f"run={tmp_path / 'run'}", *nowhere, *asked)
         assert outcome.code == 1
         assert words in outcome.err
         assert outcome.err.count("\n") == 1
@@ -164,3 +167,15 @@ def test_a_language_model_is_not_asked_for_translations(recipe, tmp_path, overri
     assert outcome.code == 1
     assert words in outcome.err
     assert outcome.err.count("\n") == 1, outcome.err
+
+
+def test_settings_told_as_overrides_give_the_same_settings_again():
+    data = DataConfig(source_language="fr", source_tag='<2de> "x"', weight=0.5, source_column="1")
+    data.train.source = "a b/c-d_e.en"
+    data.more = [MoreConfig(file="true", weight=2), MoreConfig(source="x", target="y,z", source_tag="'<bt>'")]
+    told = overrides(data, "data")
+    assert len(told) == 6, "settings that are as usual are left out"
+    register()
+    with initialize_config_module("seq2seq.conf", version_base="1.3"):
+        composed = OmegaConf.to_object(compose("evaluate", overrides=shlex.split(" ".join(told))))
+    assert composed.data == data

@@ -35,7 +35,7 @@ def logits(
     return list(network(source_BS, lengths_B, target_BT, positions).split(target_lengths_B.tolist()))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(
     model_configs(), st.integers(0, 10_000), LENGTHS, st.integers(0, VOCABULARY - 1), st.integers(0, 3), st.randoms()
 )
@@ -67,7 +67,7 @@ def assert_same(found: list[Hypothesis], wanted: list[Hypothesis]) -> None:
     assert [one.score for one in found] == pytest.approx([one.score for one in wanted], abs=1e-5)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(model_configs(), st.integers(0, 10_000), LENGTHS, st.sampled_from([1, 2, 4]), st.integers(0, 3), st.randoms())
 def test_translations_and_scores_do_not_depend_on_the_batch(config, seed, lengths, beam_size, more, random):
     network, sources = random_network(config, seed), random_sentences(seed, lengths)
@@ -252,3 +252,36 @@ def test_words_fall_in_training_alone():
         assert silent_BT.any()
         assert not silent_BT.all()
         assert torch.equal(silent_BT, (embedded_BTE == 0).any(2)), "a word falls as a whole"
+
+
+@pytest.mark.parametrize("config", EVERY)
+def test_every_arrangement_learns_in_bfloat16(config):
+    """Gradients are those of float32 but for the rounding, and none is lost on the way."""
+    network = random_network(config, seed=1, spread=0.5, dtype=torch.float32).train()
+    source_BS, lengths_B = padded(random_sentences(1, [5, 3]))
+    target_BT, positions_P = torch.tensor([[BOS, 3, 4], [BOS, 5, 6]]), torch.arange(6)
+    labels_P = torch.tensor([3, 4, EOS, 5, 6, EOS])
+    gradients = []
+    for dtype in (torch.float32, torch.bfloat16):
+        network.zero_grad()
+        with torch.autocast("cpu", dtype, enabled=dtype is torch.bfloat16):
+            logits_PV = network(source_BS, lengths_B, target_BT, positions_P)
+        torch.nn.functional.cross_entropy(logits_PV.float(), labels_P).backward()
+        gradients.append(torch.cat([parameter.grad.flatten() for parameter in network.parameters()]))
+    full, half = gradients
+    assert full.norm() > 0.05
+    assert torch.nn.functional.cosine_similarity(full, half, dim=0) > 0.99
+
+
+@pytest.mark.parametrize("config", EVERY)
+@torch.no_grad()
+def test_search_after_an_encoder_in_bfloat16(config):
+    network = random_network(config, seed=1, spread=0.5, dtype=torch.float32)
+    source_BS, lengths_B = padded(random_sentences(1, [5, 3]))
+    scores = []
+    for dtype in (torch.float32, torch.bfloat16):
+        decoder = PreparedDecoder(network, InferencePrecision.bfloat16, dtype)
+        stepper = NetworkStepper(network, decoder, source_BS, lengths_B, BOS, EOS)
+        _, state = stepper.step(torch.tensor([BOS, BOS]), stepper.start(1))
+        scores.append(stepper.step(torch.tensor([3, 4]), state)[0])
+    torch.testing.assert_close(*scores, rtol=0, atol=0.1)

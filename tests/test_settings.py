@@ -165,3 +165,17 @@ def test_a_number_without_a_range_must_still_be_one():
 
     with pytest.raises(ConfigError, match=r"^bias must be a finite number, got nan$"):
         validate(Loose(bias=math.nan))
+
+
+@dataclass(kw_only=True)
+class Grove:
+    """A list of trees."""
+
+    trees: list[Branch] = setting(factory=list, help="which")
+    sizes: list[int] = setting(factory=lambda: [1, 2], help="plain numbers have no range")
+
+
+def test_ranges_hold_within_lists_too():
+    assert message(Grove(trees=[Branch(), Branch()])) is None
+    wrong = Branch(leaf=Leaf(least=0))
+    assert message(Grove(trees=[Branch(), wrong])) == "trees[1].leaf.least must be at least 1, got 0"

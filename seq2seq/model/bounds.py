@@ -10,7 +10,10 @@ from seq2seq.model.readout import readout_sizes
 
 def outputs_bounded(config: ModelConfig) -> bool:
     """Of the decoder's layers."""
-    return config.decoder.cell is not CellKind.rnn_relu and config.decoder.residual_from is None
+    cell = config.decoder.cell
+    if cell is CellKind.gru and not start_bounded(config):
+        return False  # Its update gate may keep the first state for ever.
+    return cell is not CellKind.rnn_relu and config.decoder.residual_from is None
 
 
 def context_bounded(config: ModelConfig) -> bool:
