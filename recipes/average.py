@@ -7,8 +7,10 @@ python recipes/average.py run=runs/a runs=[runs/b,runs/c] output=runs/mean
 from pathlib import Path
 
 from seq2seq.averaging import average_checkpoints, average_runs, kept_checkpoints
-from seq2seq.config import AverageConfig, command, recipe
+from seq2seq.config import recipe
+from seq2seq.recipe_config import AverageConfig
 from seq2seq.run import MODEL, copy_model, load_run
+from seq2seq.usage import command
 from seq2seq.weights import save_weights, set_weights
 
 

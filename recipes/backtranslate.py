@@ -7,11 +7,13 @@ python recipes/backtranslate.py run=runs/de-en input=mono.de.gz output=back beam
 import sys
 from pathlib import Path
 
-from seq2seq.config import BacktranslateConfig, command, overrides, recipe
+from seq2seq.config import recipe
+from seq2seq.recipe_config import BacktranslateConfig
 from seq2seq.synthesis import SOURCE, TARGET, back_translate, write_pairs
 from seq2seq.text.corpus import DataConfig, MoreConfig
 from seq2seq.text.lines import decoded_lines, read_lines
 from seq2seq.translate import Translator
+from seq2seq.usage import command, overrides
 
 
 @recipe

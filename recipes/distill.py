@@ -9,12 +9,14 @@ python recipes/distill.py run=runs/teacher data.train.source=train.en data.train
 from dataclasses import replace
 from pathlib import Path
 
-from seq2seq.config import DistillConfig, command, overrides, recipe
+from seq2seq.config import recipe
 from seq2seq.errors import ConfigError
+from seq2seq.recipe_config import DistillConfig
 from seq2seq.run import read_section
 from seq2seq.synthesis import SOURCE, TARGET, distill, write_pairs
 from seq2seq.text.corpus import DataConfig, MoreConfig, names_corpus, read
 from seq2seq.translate import Translator
+from seq2seq.usage import command, overrides
 
 
 @recipe

@@ -10,10 +10,11 @@ python recipes/evaluate.py hypotheses=FILE data.test.source=FILE data.test.targe
 import json
 from pathlib import Path
 
-from seq2seq.config import EvaluateConfig, recipe
+from seq2seq.config import recipe
 from seq2seq.errors import ConfigError
 from seq2seq.evaluation import evaluate, evaluate_language_model, score_table
 from seq2seq.language_model import LanguageModel
+from seq2seq.recipe_config import EvaluateConfig
 from seq2seq.run import is_language_model, read_section
 from seq2seq.score import score
 from seq2seq.text.corpus import DataConfig, names_corpus, read
@@ -31,21 +32,22 @@ def main(config: EvaluateConfig) -> None:
             raise ConfigError(
                 "nothing to evaluate: name a model with run=PATH, or a file with hypotheses=FILE and data"
             )
-        data = read_section(Path(config.run), "data", DataConfig)
-    predicts = config.run is not None and is_language_model(Path(config.run))
+        data = read_section(Path(config.run).expanduser(), "data", DataConfig)
+    predicts = config.run is not None and is_language_model(Path(config.run).expanduser())
+    config.check(predicts)
     corpus = (read_target if predicts else read)(data, config.split)
     if corpus is None:
         raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")
     pairs = list(corpus)
     if config.hypotheses is not None:
-        lines = list(read_lines(Path(config.hypotheses)))
+        lines = list(read_lines(Path(config.hypotheses).expanduser()))
         result = score(lines, [pair.target for pair in pairs], lowercase=config.lowercase, bootstrap=config.bootstrap)
         print(f"{config.hypotheses} against {corpus.name}\n{result.table()}")
         print(json.dumps(result.as_dict()))
         return
     if config.run is None:
         raise ConfigError("name a model with run=PATH, or text already translated with hypotheses=FILE")
-    folder = Path(config.run)
+    folder = Path(config.run).expanduser()
     if predicts:
         model, texts = LanguageModel.load(folder, config.device), [pair.target for pair in pairs]
         found = evaluate_language_model(model, texts, folder=folder, name=str(config.split), corpus=corpus.name)

@@ -6,8 +6,10 @@ python recipes/translate.py run=runs/demo-int8 < in.txt > out.txt
 
 from pathlib import Path
 
-from seq2seq.config import QuantizeConfig, command, recipe
+from seq2seq.config import recipe
+from seq2seq.recipe_config import QuantizeConfig
 from seq2seq.run import MODEL, copy_model, load_run
+from seq2seq.usage import command
 from seq2seq.weights import save_quantized
 
 

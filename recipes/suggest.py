@@ -11,8 +11,9 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from seq2seq.config import SuggestConfig, recipe
+from seq2seq.config import recipe
 from seq2seq.language_model import LanguageModel
+from seq2seq.recipe_config import SuggestConfig
 from seq2seq.search import NextWord
 from seq2seq.text.lines import decoded_lines, read_lines
 

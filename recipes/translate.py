@@ -16,7 +16,8 @@ from typing import TextIO
 from tqdm import tqdm
 
 from seq2seq.atomic import atomic_write
-from seq2seq.config import TranslateConfig, recipe
+from seq2seq.config import recipe
+from seq2seq.recipe_config import TranslateConfig
 from seq2seq.text.lines import decoded_lines, read_lines
 from seq2seq.text.mix import tagged
 from seq2seq.translate import Translation, Translator

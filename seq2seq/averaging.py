@@ -5,20 +5,9 @@ from pathlib import Path
 
 from seq2seq.errors import RunError
 from seq2seq.model import ModelConfig, Network
-from seq2seq.run import LoadedRun, load_run
+from seq2seq.run import TRAINING_ONLY, LoadedRun, load_run
 from seq2seq.settings import walk
 from seq2seq.weights import Weights, load_weights, mean_weights, set_weights
-
-TRAINING_ONLY = {
-    "dropout",
-    "dropout_shared_over_time",
-    "recurrent_dropout",
-    "word_dropout",
-    "initialization",
-    "initial_range",
-    "forget_bias",
-}
-"""Settings of the model that say how it learns: runs that differ in them alone compute the same function of weights."""
 
 
 def average_runs(run: Path, loaded: LoadedRun, others: Sequence[Path]) -> Weights:

@@ -10,8 +10,8 @@ from seq2seq.errors import ConfigError, DataError
 from seq2seq.model import ModelConfig, Network, Tying
 from seq2seq.settings import setting
 from seq2seq.text.tokenizer import Tokenizer, Tokenizers
+from seq2seq.text.tokenizer_config import Algorithm, TokenizerConfig
 from seq2seq.text.vectors import read_vectors, vector_width
-from seq2seq.text.vocabulary import Algorithm, TokenizerConfig
 
 
 @dataclass(kw_only=True)

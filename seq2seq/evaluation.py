@@ -14,11 +14,14 @@ from seq2seq.data.batch import make_batch
 from seq2seq.data.order import BatchConfig, Order
 from seq2seq.data.table import Table
 from seq2seq.device import Precision, autocast
+from seq2seq.errors import RunError
 from seq2seq.language_model import LanguageModel, Perplexity
 from seq2seq.member import Member
 from seq2seq.model import Network
+from seq2seq.run import is_language_model
 from seq2seq.score import Score, bleu, score
 from seq2seq.search import SearchConfig
+from seq2seq.text.corpus import Corpus
 from seq2seq.text.tokenizer import Tokenizers
 from seq2seq.text.types import Pair
 from seq2seq.train.loss import loss_sums
@@ -58,6 +61,25 @@ class Validator:
             total += loss_sums(logits_PV, labels_P, smoothing=0).cross_entropy
             tokens += labels_P.numel()
         return float(total) / tokens
+
+
+def judge(folder: Path, test: Corpus, beam_size: int, device: str) -> str:
+    """Score a run's best model on a test set, of a translator or a language model, as the entry ``test``.
+
+    Returns:
+        What there is to read: a table of the scores; of a translator also five examples.
+    """
+    if is_language_model(folder):
+        model, texts = LanguageModel.load(folder, device), (pair.target for pair in test)
+        found = evaluate_language_model(model, texts, folder=folder, name="test", corpus=test.name)
+        return f"{test.name}, {found.sentences:,} sentences\n{found.table()}\n"
+    translator, pairs = Translator.load(folder, device), list(test)
+    scores = evaluate(translator, pairs, beam_size, folder=folder, name="test", corpus=test.name)
+    examples = [
+        f"source     {source}\nreference  {target}\nmodel      {translator.translate(source)}\n"
+        for source, target in pairs[:: max(1, len(pairs) // 5)][:5]
+    ]
+    return "\n".join([f"{test.name}, {len(pairs):,} sentences", score_table(scores), "", *examples])
 
 
 def translate_all(translator: Translator, sources: Sequence[str], beam_size: int) -> list[Translation]:
@@ -111,8 +133,17 @@ def evaluate_language_model(
 
 
 def write_scores(path: Path, name: str, entry: dict[str, Any]) -> None:
-    """Set one entry of a scores.json and leave the others."""
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    """Set one entry of a scores.json and leave the others.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    try:
+        known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        if not isinstance(known, dict):
+            raise ValueError("no object")
+    except ValueError as error:
+        raise RunError(f"{path} is damaged ({error}): delete it, and evaluate again") from None
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(known | {name: entry}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -21,7 +21,8 @@ from seq2seq.search import SearchConfig
 from seq2seq.settings import validate, walk
 from seq2seq.shortlist import Shortlist, ShortlistConfig
 from seq2seq.text.tokenizer import EOS, UNK, Tokenizers, load_tokenizers, save_tokenizers
-from seq2seq.text.vocabulary import TokenizerConfig, build_tokenizers
+from seq2seq.text.tokenizer_config import TokenizerConfig
+from seq2seq.text.vocabulary import build_tokenizers
 from seq2seq.weights import dequantized, is_quantized, load_weights, set_weights
 
 if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
@@ -36,6 +37,17 @@ CHOICES = "choices"
 
 # Settings that may change when a run goes on: how long it trains and what happens after training.
 CHANGEABLE = ("run", "training.updates", "training.patience", "training.device", "search.", "shortlist.")
+
+TRAINING_ONLY = {
+    "dropout",
+    "dropout_shared_over_time",
+    "recurrent_dropout",
+    "word_dropout",
+    "initialization",
+    "initial_range",
+    "forget_bias",
+}
+"""Settings of the model that say how it learns: runs that differ in them alone compute the same function of weights."""
 
 Section = TypeVar("Section")
 
@@ -100,9 +112,7 @@ def _plain(value: Any) -> Any:
 def _hold_same(saved: dict[str, Any], config: Any, folder: Path) -> None:
     asked = {name: (saved.get(f"{CHOICES}.{name}"), kind) for name, kind in _choices(config).items()}
     asked |= {
-        name: (saved.get(name), _plain(value))
-        for name, _, value in walk(config)
-        if not name.startswith(CHANGEABLE)
+        name: (saved.get(name), _plain(value)) for name, _, value in walk(config) if not name.startswith(CHANGEABLE)
     }
     for name, (found, value) in asked.items():
         if found != value:
@@ -218,9 +228,7 @@ def copy_model(run: Path, output: Path) -> None:
         shutil.copy(path, output)
 
 
-def learn_shortlist(
-    folder: Path, config: ShortlistConfig, table: "Encoded", tokenizers: Tokenizers, seed: int
-) -> None:
+def learn_shortlist(folder: Path, config: ShortlistConfig, table: "Encoded", tokenizers: Tokenizers, seed: int) -> None:
     """Learn the run's short-list from its training pairs and keep it in the folder."""
     source, target = tokenizers
     shortlist = Shortlist.learn(table, source.size, target.size, config, seed, eos=EOS, unk=UNK)

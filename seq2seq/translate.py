@@ -14,7 +14,15 @@ from seq2seq.device import choose_device
 from seq2seq.errors import ConfigError
 from seq2seq.member import Member, attention_weights, hold_together
 from seq2seq.run import load_run, load_shortlist
-from seq2seq.search import LANGUAGE_MODEL_WEIGHT, Hypothesis, SearchConfig, ensemble, fusion, search
+from seq2seq.search import (
+    LANGUAGE_MODEL_WEIGHT,
+    Hypothesis,
+    SearchConfig,
+    check_language_model_weight,
+    ensemble,
+    fusion,
+    search,
+)
 from seq2seq.settings import validate
 from seq2seq.shortlist import Shortlist
 
@@ -72,11 +80,12 @@ class Translator:
             language_model_weight: the weight, at least 0.
 
         Raises:
-            ConfigError: there is no member, or the weight is negative.
+            ConfigError: there is no member, or the weight is negative or not finite.
             RunError: target vocabularies differ; a member is a language model, or the language model is none.
         """
         if not members:
             raise ConfigError("nothing can translate: name a run folder")
+        check_language_model_weight(language_model_weight)
         hold_together(members, language_model)
         self.members = tuple(members)
         self.device = members[0].device
@@ -111,7 +120,8 @@ class Translator:
 
         Raises:
             RunError: a file is missing, damaged or foreign, or the runs do not fit each other.
-            ConfigError: an unknown device or precision, or integer products on a device without them.
+            ConfigError: no run, an unknown device or precision, integer products on a device without them, or a weight
+                that is negative or not finite.
         """
         folders = [Path(one).expanduser() for one in ([run] if isinstance(run, str | Path) else run)]
         chosen = choose_device(device)

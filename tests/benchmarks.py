@@ -15,7 +15,7 @@ from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, ModelConf
 from seq2seq.search import SearchConfig
 from seq2seq.text.builtin import BuiltinConfig
 from seq2seq.text.corpus import DataConfig
-from seq2seq.text.vocabulary import Algorithm, TokenizerConfig
+from seq2seq.text.tokenizer_config import Algorithm, TokenizerConfig
 from seq2seq.train import Adam
 
 SLOW_MACHINE = Machine("cpu", "made up", 1, 1, "2", "3", {"float32": 1e9, "bfloat16": 2e9}, 1e9)

@@ -24,7 +24,7 @@ from seq2seq.model import (
     Tying,
 )
 from seq2seq.model.cell import RNN
-from seq2seq.model.config import CellKind
+from seq2seq.model.choices import CellKind
 
 PAD, BOS, EOS, VOCABULARY = 0, 1, 2, 8
 

@@ -18,7 +18,7 @@ from seq2seq.benchmark.arithmetic import (
 )
 from seq2seq.data.batch import make_batch
 from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, ModelConfig, Network, Tying
-from seq2seq.model.config import CellKind
+from seq2seq.model.choices import CellKind
 
 S, T, B = 5, 4, 3
 """Pieces with end marks; all sentences alike, so that nothing is padded."""

@@ -64,29 +64,45 @@ def score(model: ModelConfig, attention: Attention, query: Tensor, state: Tensor
     return product / math.sqrt(len(q)) if model.attention is AttentionKind.scaled_dot else product
 
 
+def nearness(attention: Attention, query: Tensor, length: int) -> list[float]:
+    """Of every position to the place predicted for it (Luong et al. 2015, eq. 9, 10); 0: not looked at."""
+    if attention.window is None:
+        return [1.0] * length
+    hidden = (attention.window.query_map.weight @ query).tanh()
+    place = length / (1 + math.exp(-(attention.window.place.weight[0] @ hidden).item()))
+    reach = attention.window.reach
+    return [
+        math.exp(-((s - place) ** 2) / (2 * (reach / 2) ** 2)) if abs(s - place) <= reach else 0.0
+        for s in range(1, length + 1)
+    ]
+
+
 def equation(
     model: ModelConfig, attention: Attention, query: Tensor, states: Tensor, coverage: list[float]
 ) -> tuple[Tensor, list[float]]:
-    """Context and mean weights of one query over the real states of its sentence."""
+    """Context and mean weights of one query over the real states of its sentence: a softmax over those looked at."""
+    near = nearness(attention, query, len(states))
     values = states if attention.value_map is None else states @ attention.value_map.weight.T
     parts, mean = [], [0.0] * len(states)
     for head, value in enumerate(values.chunk(model.attention_heads, 1)):
         exponentials = [
-            math.exp(score(model, attention, query, state, head, covered))
-            for state, covered in zip(states, coverage, strict=True)
+            math.exp(score(model, attention, query, state, head, covered)) if share else 0.0
+            for state, covered, share in zip(states, coverage, near, strict=True)
         ]
-        weights = [one / sum(exponentials) for one in exponentials]
+        weights = [one / sum(exponentials) * share for one, share in zip(exponentials, near, strict=True)]
         parts.append(sum(weight * one for weight, one in zip(weights, value, strict=True)))
         mean = [so_far + weight / model.attention_heads for so_far, weight in zip(mean, weights, strict=True)]
     return torch.cat(parts), mean
 
 
+@pytest.mark.parametrize("window", [None, 1, 2])
 @pytest.mark.parametrize("heads", HEADS)
 @pytest.mark.parametrize("kind", [*KINDS, "coverage"])
 @torch.no_grad()
-def test_weights_and_contexts_are_those_of_the_equation(kind, heads):
+def test_weights_and_contexts_are_those_of_the_equation(kind, heads, window):
     covers = kind == "coverage"
-    model = replace(config(AttentionKind.additive if covers else kind, heads), coverage=covers)
+    model = replace(config(AttentionKind.additive if covers else kind, heads), coverage=covers, attention_window=window)
+    tolerance = 1e-6 if window is None else 1e-5  # the place is float32
     attention, queries, states, padding = world(model)
     coverage = torch.rand(3, 4, 5, generator=torch.manual_seed(2)) if covers else torch.zeros(3, 4, 5)
     contexts, weights = ask(attention, queries, states, padding, coverage if covers else None)
@@ -95,8 +111,8 @@ def test_weights_and_contexts_are_those_of_the_equation(kind, heads):
         for position, query in enumerate(queries[row]):
             seen = coverage[row, position, :length].tolist()
             context, wanted = equation(model, attention, query, states[row, :length], seen)
-            assert weights[row, position, :length].tolist() == pytest.approx(wanted, abs=1e-6)
-            torch.testing.assert_close(contexts[row, position], context, **CLOSE)
+            assert weights[row, position, :length].tolist() == pytest.approx(wanted, abs=tolerance)
+            torch.testing.assert_close(contexts[row, position], context, rtol=0, atol=tolerance)
 
 
 def test_dot_by_hand():

@@ -7,12 +7,13 @@ import pytest
 import torch
 from siblings import sibling
 
-from seq2seq.averaging import TRAINING_ONLY, average_checkpoints, average_runs, kept_checkpoints
+from seq2seq.averaging import average_checkpoints, average_runs, kept_checkpoints
 from seq2seq.errors import RunError
 from seq2seq.model import ModelConfig
-from seq2seq.run import load_run
+from seq2seq.run import TRAINING_ONLY, load_run
 from seq2seq.text.tokenizer import Tokenizers
-from seq2seq.text.vocabulary import TokenizerConfig, train_tokenizer
+from seq2seq.text.tokenizer_config import TokenizerConfig
+from seq2seq.text.vocabulary import train_tokenizer
 from seq2seq.weights import Weights, load_weights, mean_weights, save_quantized, save_weights
 
 

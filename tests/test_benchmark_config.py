@@ -3,9 +3,9 @@
 import pytest
 
 from seq2seq.benchmark.config import BenchmarkConfig, Part
-from seq2seq.config import described, help_node
 from seq2seq.errors import ConfigError
 from seq2seq.settings import validate, walk
+from seq2seq.usage import described, help_node
 
 
 def test_the_defaults_are_valid():
@@ -22,7 +22,7 @@ def test_every_setting_says_what_it_means():
 
 def test_help_shows_lists_as_they_are_typed():
     assert described([Part.training, Part.scale]) == "[training,scale]"
-    assert "scale.layers = [1,2,4,8]" in help_node("benchmark", BenchmarkConfig)["template"]
+    assert "scale.layers = [1,2,4,8]" in help_node("benchmark", BenchmarkConfig, {})["template"]
 
 
 def test_another_program_needs_an_expression_for_its_figure():

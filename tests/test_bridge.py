@@ -7,7 +7,7 @@ from torch import Tensor
 from seq2seq.errors import ConfigError
 from seq2seq.model import AttentionKind, BridgeKind, DecoderConfig, Direction, EncoderConfig, ModelConfig, Network
 from seq2seq.model.bridge import Bridge
-from seq2seq.model.config import CellKind
+from seq2seq.model.choices import CellKind
 
 MAPS = [BridgeKind.linear, BridgeKind.tanh]
 

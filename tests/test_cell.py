@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seq2seq.model.cell import GRU, LSTM, RNN, Cell, CellState, make_cell, thinned
-from seq2seq.model.config import CellKind
+from seq2seq.model.choices import CellKind
 from seq2seq.model.padding import padding_mask
 
 INPUTS, UNITS = 3, 4

@@ -1,6 +1,7 @@
 """The decoder, against its equations written out step by step."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 import torch
@@ -21,6 +22,7 @@ from seq2seq.model import (
     Tying,
 )
 from seq2seq.model.decoder import Decoder
+from seq2seq.model.dropout import masked
 from seq2seq.model.recurrence import CellState
 from seq2seq.model.state import Memory, State
 
@@ -252,6 +254,37 @@ def test_a_mask_is_drawn_once_for_all_positions_or_for_each(order, shared):
     same = [torch.equal(silent_NTF[:, 0], silent_NTF[:, step]) for step in range(1, STEPS)]
     assert silent_NTF.double().mean().item() == pytest.approx(0.5, abs=0.1)
     assert same == [shared] * (STEPS - 1)
+
+
+@pytest.mark.parametrize("order", AttentionOrder)
+def test_every_layer_has_a_mask_of_its_own(order, monkeypatch):
+    config = ModelConfig(
+        embedding_size=30,
+        encoder=EncoderConfig(size=3),
+        decoder=DecoderConfig(layers=3, size=30),
+        attention=AttentionKind.general,
+        attention_order=order,
+        dropout=0.5,
+        tying=Tying.none,
+    )
+    network = random_network(config, seed=1).train()
+    embedded, memory, state = world(network)
+    masks: list[Tensor] = []
+    monkeypatch.setattr(
+        "seq2seq.model.decoder.masked", lambda part, mask: (masks.append(mask[:, 0]), masked(part, mask))[1]
+    )
+    read: list[Tensor] = []
+    for cell in network.decoder.layers:
+        name = "step" if network.decoder.sequential else "run"
+        call = getattr(cell, name)
+        monkeypatch.setattr(cell, name, lambda *all, call=call: (read.append(all[0]), call(*all))[1])
+    network.decoder(embedded, memory, state)
+    assert masks[0].shape == (3, 30)
+    first = [masks[place] == 0 for place in range(4)]  # three layers and the features, at the first position
+    assert not any(torch.equal(one, other) for one, other in combinations(first, 2))
+    for layer, silent in enumerate(first[:2]):  # what the layer above reads is what was masked
+        heard = read[layer + 1].reshape(3, -1, read[layer + 1].size(-1))[:, 0, :30]
+        assert torch.equal(heard == 0, silent)
 
 
 def test_recurrent_weights_are_silenced_once_for_all_positions(monkeypatch):

@@ -13,8 +13,9 @@ from seq2seq.model import ModelConfig, Network, Tying
 from seq2seq.run import load_run
 from seq2seq.text.corpus import PairList
 from seq2seq.text.tokenizer import Tokenizers
+from seq2seq.text.tokenizer_config import Algorithm, TokenizerConfig
 from seq2seq.text.types import Pair
-from seq2seq.text.vocabulary import Algorithm, TokenizerConfig, build_tokenizers
+from seq2seq.text.vocabulary import build_tokenizers
 
 CORPUS = PairList("pairs", [Pair("the dog sees a cat", "der Hund sieht eine Katze")] * 3)
 WORDS = TokenizerConfig(algorithm=Algorithm.word, joint=False, size=9)

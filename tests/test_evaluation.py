@@ -2,15 +2,18 @@
 
 import json
 import math
+import shutil
 
 import pytest
 import torch
+from siblings import sibling
 
 from seq2seq import Translator
 from seq2seq.data.order import BatchConfig
 from seq2seq.data.table import encode_corpus
 from seq2seq.device import Precision
-from seq2seq.evaluation import Validator, evaluate, write_scores
+from seq2seq.errors import RunError
+from seq2seq.evaluation import Validator, evaluate, judge, write_scores
 from seq2seq.score import score
 from seq2seq.text.corpus import PairList
 from seq2seq.text.types import Pair
@@ -30,6 +33,26 @@ def test_evaluation_writes_what_it_scores(tiny_run, tmp_path):
         assert "version" in written[label]["bleu"]["signature"]
         assert len(written[label]["bleu"]["ci95"]) == 2
     assert written["corpus"] == "three lines"
+
+
+def test_a_judged_translator_shows_scores_and_examples(tiny_run, tmp_path):
+    for name in ("config.yaml", "tokenizer.model", "model.safetensors"):
+        shutil.copy(tiny_run / name, tmp_path)
+    lines = judge(tmp_path, PairList("nine lines", PAIRS * 3), 2, "cpu").splitlines()
+    assert lines[0] == "nine lines, 9 sentences"
+    assert {"greedy", "beam"} <= set(lines)
+    assert [line for line in lines if line.startswith("source ")].count("source     We work.") >= 1
+    assert sum(line.startswith("model ") for line in lines) == 5
+    assert f"model      {Translator.load(tmp_path, 'cpu').translate('We work.')}" in lines
+    assert json.loads((tmp_path / "scores.json").read_text())["test"]["corpus"] == "nine lines"
+
+
+def test_a_judged_language_model_shows_perplexity(tiny_run, tmp_path):
+    folder = sibling(tiny_run, tmp_path / "lm", 1, {"encoder.layers": 0, "attention": "none", "bridge": "zero"})
+    lines = judge(folder, PairList("two lines", PAIRS[:2]), 2, "cpu").splitlines()
+    assert lines[0] == "two lines, 2 sentences"
+    assert lines[1].startswith("perplexity per piece")
+    assert json.loads((folder / "scores.json").read_text())["test"]["perplexity"]["sentences"] == 2
 
 
 def test_one_entry_of_the_scores_leaves_the_others(tmp_path):
@@ -72,3 +95,13 @@ def test_the_validation_loss_is_the_mean_over_pieces(tiny_run, tmp_path):
     assert outcome.loss == pytest.approx(total / tokens, rel=1e-5)
     assert 0 <= outcome.bleu <= 100
     assert math.isfinite(outcome.bleu)
+
+
+@pytest.mark.parametrize("damaged", [b"{half", b"[]", b"\xff"])
+def test_damaged_scores_are_one_line_and_stay(tmp_path, damaged):
+    path = tmp_path / "scores.json"
+    path.write_bytes(damaged)
+    with pytest.raises(RunError, match=r"scores\.json is damaged .*: delete it") as raised:
+        write_scores(path, "test", {"a": 1})
+    assert "\n" not in str(raised.value)
+    assert path.read_bytes() == damaged

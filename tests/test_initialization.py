@@ -7,7 +7,7 @@ import torch
 
 from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, Initialization, ModelConfig, Network, Tying
 from seq2seq.model.cell import LSTM, Cell, LayerNormLSTM
-from seq2seq.model.config import CellKind
+from seq2seq.model.choices import CellKind
 
 RANGE = 0.3
 

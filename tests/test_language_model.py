@@ -17,8 +17,9 @@ from seq2seq.model import BridgeKind, DecoderConfig, EncoderConfig, ModelConfig,
 from seq2seq.text.corpus import PairList
 from seq2seq.text.monolingual import TargetSide
 from seq2seq.text.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, Tokenizers
+from seq2seq.text.tokenizer_config import Algorithm, TokenizerConfig
 from seq2seq.text.types import Pair
-from seq2seq.text.vocabulary import Algorithm, TokenizerConfig, train_tokenizer
+from seq2seq.text.vocabulary import train_tokenizer
 
 TEXTS = ["Wo ist mein Schlüssel?", "Wir arbeiten.", "Der Mann arbeitet.", "Wo ist der Mann?", "Das Haus ist alt."] * 4
 CPU = torch.device("cpu")

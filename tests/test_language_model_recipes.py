@@ -9,9 +9,8 @@ import pytest
 from conftest import TINY
 from seq2seq.recipes import train
 
-from seq2seq import Translator
+from seq2seq import LanguageModel, Translator
 from seq2seq.errors import RunError
-from seq2seq.language_model import LanguageModel
 from seq2seq.run import load_run
 from seq2seq.text.tokenizer import load_tokenizers
 

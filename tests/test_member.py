@@ -17,7 +17,8 @@ from seq2seq.model import InferencePrecision, has_int8
 from seq2seq.run import load_run
 from seq2seq.shortlist import Shortlist
 from seq2seq.text.tokenizer import EOS, Tokenizers
-from seq2seq.text.vocabulary import TokenizerConfig, train_tokenizer
+from seq2seq.text.tokenizer_config import TokenizerConfig
+from seq2seq.text.vocabulary import train_tokenizer
 
 CPU = torch.device("cpu")
 needs_int8 = pytest.mark.skipif(not has_int8(CPU), reason="this processor has no integer products")
@@ -182,6 +183,12 @@ def test_at_weight_nought_a_language_model_changes_nothing(runs, language_model)
     alone = Translator.load(runs["twin"], "cpu")
     fused = Translator.load(runs["twin"], "cpu", language_model=language_model, language_model_weight=0.0)
     assert fused.translate(SENTENCES) == alone.translate(SENTENCES)
+
+
+@pytest.mark.parametrize("weight", [-0.1, math.nan])
+def test_a_weight_that_makes_no_sense_is_refused_at_once(runs, language_model, weight):
+    with pytest.raises(ConfigError, match=r"^language_model_weight must be at least 0, got"):
+        Translator.load(runs["twin"], "cpu", language_model=language_model, language_model_weight=weight)
 
 
 @pytest.mark.parametrize("shortlist", [False, True])

@@ -8,7 +8,8 @@ import pytest
 
 from seq2seq.text.tokenizer import Tokenizers as Both
 from seq2seq.text.tokenizer import save_tokenizers
-from seq2seq.text.vocabulary import TokenizerConfig, train_tokenizer
+from seq2seq.text.tokenizer_config import TokenizerConfig
+from seq2seq.text.vocabulary import train_tokenizer
 
 PROGRAM = """
 import resource, sys

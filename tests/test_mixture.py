@@ -15,8 +15,9 @@ from seq2seq.text.clean import FilterConfig
 from seq2seq.text.corpus import PairList
 from seq2seq.text.mix import Mix, Part
 from seq2seq.text.tokenizer import Tokenizers
+from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.text.types import Pair
-from seq2seq.text.vocabulary import TokenizerConfig, build_tokenizers
+from seq2seq.text.vocabulary import build_tokenizers
 
 ONE = PairList("one", [Pair(f"a {n}", f"b {n} {n}") for n in range(30)])
 TWO = PairList("two", [Pair(f"c {n} c", f"d {n}") for n in range(20)])

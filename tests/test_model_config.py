@@ -1,7 +1,5 @@
 """Settings of the network (seq2seq/model/config.py)."""
 
-from enum import StrEnum
-
 import pytest
 from omegaconf import OmegaConf
 
@@ -12,12 +10,9 @@ from seq2seq.model import (
     DecoderConfig,
     Direction,
     EncoderConfig,
-    Initialization,
     ModelConfig,
-    Summary,
-    Tying,
 )
-from seq2seq.model.config import AttentionOrder, CellKind, Readout
+from seq2seq.model.choices import CellKind
 from seq2seq.settings import validate, walk
 
 
@@ -87,24 +82,6 @@ def test_a_language_model_asks_nothing_of_its_encoder_and_bridge():
     for bridge in BridgeKind:
         encoder = EncoderConfig(layers=0, size=3, direction=Direction.gnmt, residual_from=2)
         ModelConfig(encoder=encoder, bridge=bridge).check()
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        AttentionKind,
-        AttentionOrder,
-        BridgeKind,
-        CellKind,
-        Direction,
-        Initialization,
-        Readout,
-        Summary,
-        Tying,
-    ],
-)
-def test_words_are_spelt_alike_in_python_and_yaml(words: type[StrEnum]):
-    assert [member.name for member in words] == [member.value for member in words]
 
 
 def test_it_comes_back_from_yaml():

@@ -14,8 +14,9 @@ from seq2seq.text.corpus import DataConfig, FilesConfig, MoreConfig, PairList, S
 from seq2seq.text.mix import Mix
 from seq2seq.text.monolingual import TargetSide, read_target, read_targets, target_tokenizer
 from seq2seq.text.tokenizer import Tokenizers, save_tokenizers
+from seq2seq.text.tokenizer_config import Algorithm, TokenizerConfig
 from seq2seq.text.types import Pair
-from seq2seq.text.vocabulary import Algorithm, TokenizerConfig, build_tokenizers, train_tokenizer
+from seq2seq.text.vocabulary import build_tokenizers, train_tokenizer
 
 LINES = ["Wo ist mein Schlüssel?", "", "Wir arbeiten.", "a\u2028b"]
 

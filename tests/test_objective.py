@@ -22,9 +22,8 @@ def built(loss=None, scheduled_sampling=None, risk=None, draw=never):
         loss or LossConfig(),
         scheduled_sampling or ScheduledSamplingConfig(),
         risk or RiskConfig(),
-        updates=10,
-        precision=Precision.float32,
-        draw=draw,
+        training(updates=10),
+        draw,
     )
 
 

@@ -5,7 +5,17 @@ import torch
 from networks import BOS, EVERY, SAMPLES, VOCABULARY, padded, random_network, random_sentences
 from torch import Tensor
 
-from seq2seq.model import InferencePrecision, Network, PreparedDecoder, has_int8
+from seq2seq.model import (
+    AttentionKind,
+    AttentionOrder,
+    DecoderConfig,
+    EncoderConfig,
+    InferencePrecision,
+    ModelConfig,
+    Network,
+    PreparedDecoder,
+    has_int8,
+)
 from seq2seq.model.bounds import features_bounded
 from seq2seq.model.packed import PackedDecoder, can_pack
 from seq2seq.model.stepping import PreparedMemory, PreparedState
@@ -76,6 +86,31 @@ def test_first_states_of_a_linear_bridge_know_no_bound(precision):
     wanted = followed(PreparedDecoder(network, InferencePrecision.float32), network)
     found = followed(PreparedDecoder(network, InferencePrecision(precision)), network)
     assert (found - wanted).abs().max() < 0.1
+
+
+@pytest.mark.parametrize("order", [AttentionOrder.gnmt, AttentionOrder.luong])
+@pytest.mark.parametrize("precision", LOW)
+def test_contexts_that_several_heads_mix_know_no_bound(precision, order):
+    """Whoever hears them: the layers above (gnmt) or the readout alone (luong)."""
+    config = ModelConfig(
+        embedding_size=4,
+        encoder=EncoderConfig(size=3),
+        decoder=DecoderConfig(layers=2, size=4),
+        attention=AttentionKind.general,
+        attention_order=order,
+        attention_heads=2,
+    )
+    network = random_network(config, seed=5, spread=0.5, dtype=torch.float32)
+    decoder = network.decoder
+    with torch.no_grad():
+        decoder.attention.value_map.weight.mul_(40)
+        for weight in (decoder.readout.weight, *(cell.weights()[0] for cell in decoder.layers[1:])):
+            weight[:, 4:].div_(40)  # of the context, whether it is heard here or not
+        assert network.encode(*padded(SOURCES))[0].attended.values_BMSD.abs().max() > 2
+    wanted = followed(PreparedDecoder(network, InferencePrecision.float32), network)
+    found = followed(PreparedDecoder(network, InferencePrecision(precision)), network)
+    assert wanted.max() - wanted.min() > 0.5
+    assert (found - wanted).abs().max() < 0.02
 
 
 @pytest.mark.parametrize("precision", ["float32", *LOW])

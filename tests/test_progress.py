@@ -85,3 +85,10 @@ def test_a_validation_without_bleu_is_judged_by_its_loss_and_comes_back_from_a_c
     assert Validation(2, 2.0, None).as_metrics().keys() == {"loss", "perplexity"}
     assert Validation(2, 2.0, 7.5).as_metrics()["bleu"] == 7.5
     assert "BLEU" not in Validation(2, 2.0, None).in_words()
+
+
+def test_what_a_sweep_maximises_is_higher_for_a_better_run():
+    progress = Progress(validations=[Validation(1, 3.0, 20.0), Validation(2, 2.0, 10.0)])
+    assert progress.best_value(Criterion.bleu) == 20.0
+    assert progress.best_value(Criterion.loss) == -2.0
+    assert math.isnan(Progress().best_value(Criterion.loss))

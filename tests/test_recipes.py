@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -117,6 +118,15 @@ def test_evaluate_writes_scores_for_own_files(recipe, tiny_run, tmp_path, own_fi
     scores = json.loads((run / "scores.json").read_text())["test"]
     assert str(tmp_path / "test.en") in scores["corpus"]
     assert scores["beam"]["beam_size"] == 2
+
+
+def test_evaluate_finds_the_home_folder(recipe, tiny_run, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    shutil.copytree(tiny_run, tmp_path / "copy")
+    outcome = recipe("evaluate", "run='~/copy'", "beam_size=1")
+    assert outcome.code == 0, outcome.err
+    written = tmp_path / "copy" / "hypotheses.test.greedy.txt"
+    assert recipe("evaluate", f"hypotheses='~/{written.relative_to(tmp_path)}'", "run='~/copy'").code == 0
 
 
 def test_evaluate_knows_the_corpus_of_its_run(recipe, tiny_run):

@@ -80,6 +80,20 @@ def test_runs_that_do_not_fit_are_one_line(recipe, copied, tmp_path, text):
             assert outcome.err.count("\n") == 1
 
 
+def test_evaluate_refuses_an_ensemble_that_would_have_no_say(recipe, copied, tmp_path, text):
+    language_model = {"encoder.layers": 0, "attention": "none", "bridge": "zero"}
+    language_model = sibling(copied, tmp_path / "language", 3, language_model)
+    for asked, words in {
+        f"run={language_model}": f"run={language_model} is a language model and translates nothing: leave ensemble out",
+        f"hypotheses={tmp_path / 'test.target'}": "test.target is translated already: leave ensemble out",
+    }.items():
+        outcome = recipe("evaluate", asked, f"ensemble=[{copied}]", *text)
+        assert outcome.code == 1
+        assert words in outcome.err
+        assert outcome.err.count("\n") == 1
+    assert not (language_model / "scores.json").exists()
+
+
 def test_average_of_a_runs_checkpoints_is_a_model(recipe, copied):
     before = {path: path.stat().st_mtime_ns for path in copied.rglob("*")}
     outcome = recipe("average", f"run={copied}/")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from seq2seq.model.cell import make_cell
-from seq2seq.model.config import CellKind
+from seq2seq.model.choices import CellKind
 from seq2seq.model.recurrence import thinned
 
 RATE = 0.3

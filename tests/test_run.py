@@ -7,10 +7,10 @@ import pytest
 import torch
 import yaml
 
-from seq2seq.config import TrainConfig
 from seq2seq.data.table import encode_corpus
 from seq2seq.errors import DataError, RunError
 from seq2seq.model import ModelConfig, Network
+from seq2seq.recipe_config import TrainConfig
 from seq2seq.run import (
     LoadedRun,
     learn_shortlist,
@@ -25,8 +25,8 @@ from seq2seq.search import SearchConfig
 from seq2seq.shortlist import ShortlistConfig
 from seq2seq.text.corpus import PairList
 from seq2seq.text.tokenizer import Tokenizers
+from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.text.types import Pair
-from seq2seq.text.vocabulary import TokenizerConfig
 from seq2seq.train import SGD, Adam, AdamW, Constant, Cosine, InverseSquareRoot
 from seq2seq.weights import save_quantized, save_weights
 

@@ -28,6 +28,15 @@ def test_pieces_are_drawn_with_their_probabilities():
         assert shares[2] == 0
 
 
+def test_however_low_the_temperature_only_the_likeliest_is_drawn():
+    """Also where every share by itself would be too small a number."""
+    log_probability_NV = torch.tensor([[0.3, 0.25, 0.25, 0.2]]).log().expand(100, -1)
+    for temperature in (0.01, 1e-4):
+        assert set(drawn(log_probability_NV, temperature).tolist()) == {0}
+    nothing = drawn(torch.full((2, 4), -math.inf), 0.5)
+    assert ((nothing >= 0) & (nothing < 4)).all()
+
+
 def test_whole_translations_come_as_often_as_they_are_likely():
     stepper = random_stepper(3, [1, 2])
     torch.manual_seed(1)

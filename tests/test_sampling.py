@@ -10,9 +10,11 @@ from seq2seq.data.order import BatchConfig, Order, Place
 from seq2seq.data.sampling import GROWTH, Resampler, resampled
 from seq2seq.errors import DataError
 from seq2seq.text.corpus import PairList
+from seq2seq.text.subwords import SubwordSampler
 from seq2seq.text.tokenizer import UNK, Tokenizers
+from seq2seq.text.tokenizer_config import Algorithm, TokenizerConfig
 from seq2seq.text.types import Pair
-from seq2seq.text.vocabulary import Algorithm, TokenizerConfig, build_tokenizers
+from seq2seq.text.vocabulary import build_tokenizers
 
 SOURCES = ["the small dog sees a cat", "a cat sees the small dogs", "the dogs see cats <2de>", "日本 the"]
 TARGETS = ["der kleine Hund sieht eine Katze", "eine Katze sieht die kleinen Hunde", "die Hunde sehen Katzen", "x"]
@@ -74,11 +76,12 @@ def test_a_stream_that_goes_on_draws_what_it_would_have_drawn(tokenizers: Tokeni
 def test_rows_that_do_not_spell_their_text_stay(tokenizers: Tokenizers) -> None:
     row = tokenizers.source.encode("the small dog sees a cat")
     odd = [[*row, UNK, *row], [], row]
+    sampler = SubwordSampler(tokenizers.source, 0.3)
     for seed in range(20):
-        unknown, empty, usual = resampled(tokenizers.source, odd, 0.3, seed)
+        unknown, empty, usual = resampled(sampler, odd, seed)
         assert (unknown, empty) == (odd[0], [])
         assert tokenizers.source.decode(usual) == "the small dog sees a cat"
-    assert resampled(tokenizers.source, [], 0.3, seed=1) == []
+    assert resampled(sampler, [], seed=1) == []
 
 
 def test_tags_stay_whole_and_lengths_within_bounds(tokenizers: Tokenizers) -> None:
@@ -87,7 +90,7 @@ def test_tags_stay_whole_and_lengths_within_bounds(tokenizers: Tokenizers) -> No
     for texts in (long, short):
         rows = tokenizers.source.encode_all(texts)
         for rate in (0.001, 0.9):  # the one is wild for a unigram model, the other for merges
-            cut = resampled(tokenizers.source, rows, rate, seed=1, tags=tags)
+            cut = resampled(SubwordSampler(tokenizers.source, rate, tags), rows, seed=1)
             assert [list(row).count(tag) for row in cut] == [row.count(tag) for row in rows]
             assert max(map(len, cut)) <= GROWTH * max(map(len, rows))
 
@@ -95,7 +98,8 @@ def test_tags_stay_whole_and_lengths_within_bounds(tokenizers: Tokenizers) -> No
 def test_arrays_of_a_table_are_taken_too(tokenizers: Tokenizers) -> None:
     rows = tokenizers.source.encode_all(SOURCES)
     arrays = [np.array(row, dtype=np.int32) for row in rows]
-    cut, again = (resampled(tokenizers.source, form, 0.3, seed=5) for form in (rows, arrays))
+    sampler = SubwordSampler(tokenizers.source, 0.3)
+    cut, again = (resampled(sampler, form, seed=5) for form in (rows, arrays))
     assert [list(row) for row in cut] == [list(row) for row in again]
 
 

@@ -84,7 +84,7 @@ def test_exponential_stays_falls_by_equal_shares_and_stays_again():
 
 
 def test_exponential_is_the_schedule_of_rnmt_plus():
-    """Chen et al. 2018: 1e-4 · min(1 + t(n-1)/(np), n, n(2n)^((s - nt)/(e - s))), not below half; here n = 32 replicas."""
+    """Chen et al. 2018: 1e-4 · min(1 + t(n-1)/(np), n, n(2n)^((s - nt)/(e - s))), not below half; n = 32 replicas."""
     replicas, warmup, start, end = 32, 500, 600_000, 1_200_000
     schedule = Exponential(
         warmup=replicas * warmup, start=start // replicas, end=end // replicas, floor=1 / (2 * replicas)

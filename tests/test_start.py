@@ -8,8 +8,13 @@ from reversal import same
 
 from seq2seq.errors import RunError
 from seq2seq.model import ModelConfig, Network
-from seq2seq.run import load_tokenizers, read_section
-from seq2seq.start import hold_start, take_weights
+from seq2seq.run import read_section
+from seq2seq.start import checked_start, take_weights
+from seq2seq.text.corpus import PairList
+from seq2seq.text.tokenizer import load_tokenizers, save_tokenizers
+from seq2seq.text.tokenizer_config import TokenizerConfig
+from seq2seq.text.types import Pair
+from seq2seq.text.vocabulary import build_tokenizers
 from seq2seq.weights import load_weights
 
 
@@ -19,29 +24,62 @@ def model(tiny_run):
 
 
 def test_another_architecture_is_refused_in_one_line_that_says_what_to_set(tiny_run, tmp_path, model):
-    hold_start(tmp_path, tiny_run, model)
+    checked_start(tmp_path, str(tiny_run), model, TokenizerConfig())
     model.dropout, model.initial_range, model.forget_bias = 0.7, 0.3, 0.0  # say nothing of the weights
-    hold_start(tmp_path, tiny_run, model)
+    checked_start(tmp_path, str(tiny_run), model, TokenizerConfig())
     model.decoder.size, model.bridge_shared = 99, True
     wanted = r"set model\.bridge_shared=false model\.decoder\.size=20, or begin with another run"
     with pytest.raises(RunError, match=wanted) as raised:
-        hold_start(tmp_path, tiny_run, model)
+        checked_start(tmp_path, str(tiny_run), model, TokenizerConfig())
     assert "\n" not in str(raised.value)
     assert str(tiny_run) in str(raised.value)
 
 
 def test_a_folder_without_a_model_is_refused(tiny_run, tmp_path, model):
     with pytest.raises(RunError, match="no run folder"):
-        hold_start(tmp_path, tmp_path / "nothing", model)
+        checked_start(tmp_path, str(tmp_path / "nothing"), model, TokenizerConfig())
     (tmp_path / "young").mkdir()
     shutil.copy(tiny_run / "config.yaml", tmp_path / "young")
     with pytest.raises(RunError, match=r"has no model\.safetensors: train it") as raised:
-        hold_start(tmp_path, tmp_path / "young", model)
+        checked_start(tmp_path, str(tmp_path / "young"), model, TokenizerConfig())
     assert "\n" not in str(raised.value)
 
 
 def test_a_run_that_has_begun_does_not_look_at_its_start_again(tiny_run, tmp_path, model):
-    hold_start(tiny_run, tmp_path / "gone", model)
+    gone = tmp_path / "gone"
+    assert checked_start(tiny_run, str(gone), model, TokenizerConfig(tags=["<2de>"])) == gone
+
+
+def test_without_a_start_there_is_nothing_to_check(tmp_path, model):
+    assert checked_start(tmp_path, None, model, TokenizerConfig(tags=["<2de>"]), ["<bt>"]) is None
+
+
+@pytest.mark.parametrize(
+    ("tags", "source_tags", "missing"), [([], ["<bt>", "<2de>"], "<bt>"), (["<2fr>"], [], "<2fr>")]
+)
+def test_a_vocabulary_without_a_tag_is_refused(tiny_run, tmp_path, model, tags, source_tags, missing):
+    with pytest.raises(RunError, match=rf"has no piece for the tag {missing}, .* or leave the tag out") as raised:
+        checked_start(tmp_path, str(tiny_run), model, TokenizerConfig(tags=tags), source_tags)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_vocabulary_with_the_tags_is_enough(tiny_run, tmp_path, model):
+    start = tmp_path / "start"
+    shutil.copytree(tiny_run, start)
+    config = TokenizerConfig(size=300, joint=False, tags=["<2fr>"])
+    save_tokenizers(build_tokenizers(config, PairList("one", [Pair("We work.", "Nous travaillons.")]), ["<bt>"]), start)
+    assert checked_start(tmp_path / "run", str(start), model, config, ["<bt>"]) == start
+    with pytest.raises(RunError, match="no piece for the tag <bt>"):  # the source alone has it
+        checked_start(tmp_path / "run", str(start), model, TokenizerConfig(tags=["<bt>"]))
+
+
+def test_a_tag_of_the_data_is_missed_before_a_folder_is_made(recipe, tiny_run, tmp_path):
+    asked = [f"run={tmp_path / 'run'}", f"training.start={tiny_run}", "model=attention", *TINY]
+    outcome = recipe("train", *asked, "data.source_tag='<2de>'")
+    assert outcome.code == 1
+    assert "no piece for the tag <2de>" in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_weights_are_those_of_the_other_run(tiny_run, model):

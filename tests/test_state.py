@@ -38,3 +38,13 @@ def test_a_row_asks_its_own_sentence():
         alone = attend(network.decoder.attention, queries[row : row + 1], own, None)
         torch.testing.assert_close(found.context_NTD[row], alone.context_NTD[0])
         torch.testing.assert_close(found.weights_NTS[row], alone.weights_NTS[0])
+
+
+def test_a_later_query_teaches_an_earlier_one_through_coverage():
+    network = random_network(COVERING, 1)
+    memory, state = network.encode(*padded(random_sentences(1, [4, 2, 6])))
+    queries = torch.randn(3, 4, COVERING.decoder.size, dtype=torch.float64, requires_grad=True)
+    found = attend(network.decoder.attention, queries, memory.attended, state.coverage_NS)
+    first, *_ = found.weights_NTS[:, 3].unbind(1)
+    [gradient] = torch.autograd.grad(first.sum(), queries)
+    assert (gradient.abs().amax(2) > 0).all()

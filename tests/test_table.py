@@ -13,8 +13,9 @@ from seq2seq.text.clean import FilterConfig
 from seq2seq.text.corpus import PairList
 from seq2seq.text.files import TextFiles
 from seq2seq.text.tokenizer import Tokenizers
+from seq2seq.text.tokenizer_config import Algorithm, TokenizerConfig
 from seq2seq.text.types import Pair
-from seq2seq.text.vocabulary import Algorithm, TokenizerConfig, build_tokenizers
+from seq2seq.text.vocabulary import build_tokenizers
 
 PAIRS = [Pair("the dog sees the cat" + " x" * (n % 7), "der Hund sieht die Katze" * (1 + n % 3)) for n in range(50)]
 

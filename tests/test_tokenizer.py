@@ -9,7 +9,8 @@ from sentencepiece import SentencePieceTrainer
 
 from seq2seq.errors import DataError
 from seq2seq.text.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, load_tokenizers, normalize
-from seq2seq.text.vocabulary import Algorithm, TokenizerConfig, train_tokenizer
+from seq2seq.text.tokenizer_config import Algorithm, TokenizerConfig
+from seq2seq.text.vocabulary import train_tokenizer
 
 TEXT = [
     "the small dog sees a cat and the cat sees the small dog",
@@ -184,48 +185,3 @@ def test_a_missing_tag_is_one_line(tokenizer: Tokenizer, words: Tokenizer) -> No
         with pytest.raises(DataError, match="has no piece <bt>: train it with --user_defined_symbols=<bt>") as error:
             vocabulary.ids_of_tags(["<bt>"])
         assert "\n" not in str(error.value)
-
-
-@pytest.fixture(scope="module", params=[Algorithm.unigram, Algorithm.bpe])
-def varied(request: pytest.FixtureRequest) -> Tokenizer:
-    return train_tokenizer(TEXT * 5, TokenizerConfig(algorithm=request.param, size=330), "the test text")
-
-
-LINES = ["the small dog sees the cat", "", "die kleine Katze 日本"] * 10
-
-
-def test_sampling_is_a_function_of_the_seed(varied: Tokenizer) -> None:
-    drawn = varied.sample(LINES, 0.5, seed=7)
-    results: list[list[list[int]]] = []
-    threads = [threading.Thread(target=lambda: results.append(varied.sample(LINES, 0.5, seed=7))) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    varied.sample(LINES, 0.5, seed=8)
-    for thread in threads:
-        thread.join()
-    assert results == [drawn] * 4
-    assert varied.sample(LINES, 0.5, seed=8) != drawn
-    assert varied.sample(LINES, 0.5, seed=2**32 - 1) == varied.sample(LINES, 0.5, seed=0)
-
-
-@given(st.lists(any_text, max_size=4), st.sampled_from([0.1, 0.5, 1.0]), st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=50)
-def test_what_is_drawn_spells_the_same_text(varied: Tokenizer, texts: list[str], rate: float, seed: int) -> None:
-    assert [varied.decode(ids) for ids in varied.sample(texts, rate, seed)] == [normalize(text) for text in texts]
-
-
-@pytest.mark.parametrize(("algorithm", "rates"), [(Algorithm.bpe, (0.01, 0.3, 1)), (Algorithm.unigram, (1, 0.3, 0.01))])
-def test_the_rate_says_how_freely(algorithm: Algorithm, rates: tuple[float, ...]) -> None:
-    """Merges left out make more pieces; so does an exponent near 0, where all ways to cut a text are alike."""
-    tokenizer = train_tokenizer(TEXT * 5, TokenizerConfig(algorithm=algorithm, size=330), "the test text")
-    lengths = [sum(map(len, tokenizer.sample(LINES, rate, seed=1))) for rate in rates]
-    assert lengths == sorted(set(lengths))
-    assert lengths[0] < 1.3 * sum(map(len, tokenizer.encode_all(LINES)))
-    assert lengths[-1] > 1.2 * lengths[0]
-
-
-def test_words_and_characters_cannot_be_sampled(words: Tokenizer) -> None:
-    characters = train_tokenizer(TEXT, TokenizerConfig(algorithm=Algorithm.char, size=SIZE), "the test text")
-    for vocabulary in (words, characters):
-        with pytest.raises(DataError, match=r"only one way to cut a text; set tokenizer\.sampling=0"):
-            vocabulary.sample(["the cat"], 0.1, seed=1)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from seq2seq.data.batch import Batch
-from seq2seq.model.config import AttentionKind, AttentionOrder, BridgeKind, CellKind, ModelConfig, Tying
+from seq2seq.model.choices import AttentionKind, AttentionOrder, BridgeKind, CellKind, Tying
+from seq2seq.model.config import ModelConfig
 from seq2seq.model.readout import feature_size, readout_sizes
 
 FLOAT = 4

@@ -9,7 +9,7 @@ from seq2seq.model import InferencePrecision, ModelConfig
 from seq2seq.search import SearchConfig
 from seq2seq.settings import setting
 from seq2seq.text.corpus import DataConfig
-from seq2seq.text.vocabulary import TokenizerConfig
+from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.train import LossConfig, OptimizerConfig
 
 

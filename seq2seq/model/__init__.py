@@ -1,19 +1,17 @@
 """Tensors: encoder, context, attention, decoder and the network made of them. Imports no other room."""
 
-from seq2seq.model.config import (
+from seq2seq.model.choices import (
     AttentionKind,
     AttentionOrder,
     BridgeKind,
     CellKind,
-    DecoderConfig,
     Direction,
-    EncoderConfig,
     Initialization,
-    ModelConfig,
     Readout,
     Summary,
     Tying,
 )
+from seq2seq.model.config import DecoderConfig, EncoderConfig, ModelConfig
 from seq2seq.model.network import Network
 from seq2seq.model.notes import slow_parts
 from seq2seq.model.prepared import PreparedDecoder

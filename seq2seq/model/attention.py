@@ -9,7 +9,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from seq2seq.model.config import AttentionKind, ModelConfig
+from seq2seq.model.choices import AttentionKind
+from seq2seq.model.config import ModelConfig
 from seq2seq.model.window import Window
 
 

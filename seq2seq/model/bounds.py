@@ -4,7 +4,8 @@ States o · tanh(c), tanh, their means and maxima do. Sums along residual connec
 the larger of two sums know no bound.
 """
 
-from seq2seq.model.config import AttentionKind, BridgeKind, CellKind, ModelConfig, Readout
+from seq2seq.model.choices import AttentionKind, BridgeKind, CellKind, Readout
+from seq2seq.model.config import ModelConfig
 from seq2seq.model.readout import readout_sizes
 
 

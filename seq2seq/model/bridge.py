@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from seq2seq.model.config import BridgeKind, ModelConfig
+from seq2seq.model.choices import BridgeKind
+from seq2seq.model.config import ModelConfig
 
 
 class Bridge(nn.Module):

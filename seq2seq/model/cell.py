@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from seq2seq.model.config import CellKind
+from seq2seq.model.choices import CellKind
 from seq2seq.model.layer_norm_lstm import LayerNormLSTM
 from seq2seq.model.padding import flag_padding, last_states
 from seq2seq.model.recurrence import Cell, CellState, Gates, cell_of, thinned

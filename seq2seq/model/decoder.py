@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from seq2seq.model.attention import Attention
 from seq2seq.model.cell import make_cell
-from seq2seq.model.config import AttentionKind, AttentionOrder, ModelConfig, Readout
+from seq2seq.model.choices import AttentionKind, AttentionOrder, Readout
+from seq2seq.model.config import ModelConfig
 from seq2seq.model.dropout import SequenceDropout, masked
 from seq2seq.model.readout import feature_size, maxout, readout_sizes
 from seq2seq.model.recurrence import Cell, CellState, cell_of, thinned

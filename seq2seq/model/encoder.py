@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from seq2seq.model.cell import Cell, make_cell
-from seq2seq.model.config import Direction, ModelConfig, Summary
+from seq2seq.model.choices import Direction, Summary
+from seq2seq.model.config import ModelConfig
 from seq2seq.model.dropout import SequenceDropout
 from seq2seq.model.padding import padding_mask, reverse_sentences
 

@@ -4,7 +4,8 @@ import torch
 from torch import nn
 
 from seq2seq.model.cell import LSTM, Cell, LayerNormLSTM
-from seq2seq.model.config import Initialization, ModelConfig
+from seq2seq.model.choices import Initialization
+from seq2seq.model.config import ModelConfig
 
 
 @torch.no_grad()

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from seq2seq.errors import ConfigError
 from seq2seq.model.bridge import Bridge
-from seq2seq.model.config import ModelConfig, Tying
+from seq2seq.model.choices import Tying
+from seq2seq.model.config import ModelConfig
 from seq2seq.model.decoder import Decoder
 from seq2seq.model.dropout import WordDropout
 from seq2seq.model.encoder import Encoder

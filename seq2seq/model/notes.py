@@ -1,6 +1,7 @@
 """What of a network leaves the fused path, and why: for the first lines of a training run."""
 
-from seq2seq.model.config import AttentionKind, AttentionOrder, CellKind, ModelConfig
+from seq2seq.model.choices import AttentionKind, AttentionOrder, CellKind
+from seq2seq.model.config import ModelConfig
 
 
 def slow_parts(config: ModelConfig) -> list[str]:

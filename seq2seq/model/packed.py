@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from seq2seq.model.bounds import context_bounded, outputs_bounded, start_bounded
-from seq2seq.model.config import AttentionKind, AttentionOrder, CellKind, ModelConfig
+from seq2seq.model.choices import AttentionKind, AttentionOrder, CellKind
+from seq2seq.model.config import ModelConfig
 from seq2seq.model.network import Network
 from seq2seq.model.product import InferencePrecision, Product, make_product
 from seq2seq.model.readout import maxout

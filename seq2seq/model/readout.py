@@ -5,7 +5,8 @@ N rows, F width of the features.
 
 from torch import Tensor
 
-from seq2seq.model.config import AttentionKind, ModelConfig, Readout, Tying
+from seq2seq.model.choices import AttentionKind, Readout, Tying
+from seq2seq.model.config import ModelConfig
 
 
 def feature_size(config: ModelConfig) -> int:

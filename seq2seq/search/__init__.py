@@ -2,7 +2,7 @@
 
 from seq2seq.search.beam import beam, search
 from seq2seq.search.config import SearchConfig
-from seq2seq.search.ensemble import LANGUAGE_MODEL_WEIGHT, ensemble, fusion
+from seq2seq.search.ensemble import LANGUAGE_MODEL_WEIGHT, check_language_model_weight, ensemble, fusion
 from seq2seq.search.greedy import greedy
 from seq2seq.search.hypothesis import Hypothesis
 from seq2seq.search.next_word import NextWord, next_words
@@ -16,6 +16,7 @@ __all__ = [
     "SearchConfig",
     "Stepper",
     "beam",
+    "check_language_model_weight",
     "ensemble",
     "fusion",
     "greedy",

@@ -73,13 +73,22 @@ def fusion(translator: Stepper[Any], language_model: Stepper[Any], weight: float
     language model is not asked at all.
 
     Raises:
+        ConfigError: the weight is negative or not finite.
+    """
+    check_language_model_weight(weight)
+    if weight == 0:
+        return translator
+    return JointStepper((translator, language_model), partial(weighted_sum, weight=weight))
+
+
+def check_language_model_weight(weight: float) -> None:
+    """Check what a language model's log-probabilities are to count.
+
+    Raises:
         ConfigError: the weight is negative (what the language model rules out would be certain) or not finite.
     """
     if not (math.isfinite(weight) and weight >= 0):
         raise ConfigError(f"language_model_weight must be at least 0, got {weight:g}")
-    if weight == 0:
-        return translator
-    return JointStepper((translator, language_model), partial(weighted_sum, weight=weight))
 
 
 def mean_probability(log_probabilities: Sequence[Tensor]) -> Tensor:

@@ -73,8 +73,12 @@ def drawn(log_probability_NV: Tensor, temperature: float) -> Tensor:
 
     One random number a row: a CPU takes ten times as long to make one for every piece (Gumbel's way) as to add up.
     """
-    share_NV = (log_probability_NV if temperature == 1 else log_probability_NV / temperature).exp()
-    sum_NV = share_NV.cumsum(1)
+    share_NV = log_probability_NV
+    if temperature != 1:
+        # The likeliest piece's share becomes 1: a low temperature would else round all of them to zero.
+        best_N1 = share_NV.amax(1, keepdim=True).clamp(min=torch.finfo(share_NV.dtype).min)
+        share_NV = (share_NV - best_N1) / temperature
+    sum_NV = share_NV.exp().cumsum(1)
     place_N1 = torch.rand_like(sum_NV[:, :1]) * sum_NV[:, -1:]
     # To the right of all equal sums, so that no piece of share zero is found; past the end where all are zero.
     return torch.searchsorted(sum_NV, place_N1, right=True).squeeze(1).clamp_(max=sum_NV.size(1) - 1)

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from seq2seq.text.corpus import Corpora, Corpus, DataConfig, FilesConfig, Split, read, read_corpora
 from seq2seq.text.mix import Mix, Part
+from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.text.types import Pair
-from seq2seq.text.vocabulary import TokenizerConfig
 
 Files = TypeVar("Files", bound=FilesConfig)
 

@@ -5,21 +5,17 @@ vocabularies alone are closed: a word they do not have comes back as ``<unk>``.
 """
 
 import re
-import threading
 import unicodedata
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from sentencepiece import SentencePieceProcessor, set_random_generator_seed
+from sentencepiece import SentencePieceProcessor
 
 from seq2seq.errors import DataError
 
 UNK, BOS, EOS, PAD = 0, 1, 2, 3
 SPACE = "\u2581"  # what SentencePiece writes for a space
-
-_SAMPLING = threading.Lock()  # the seed of SentencePiece's generators is one for the whole process
 
 
 def normalize(text: str) -> str:
@@ -98,39 +94,6 @@ class Tokenizer:
             return [self._processor.encode(normal[0])]
         ids: list[list[int]] = self._processor.encode(normal)
         return ids
-
-    def sample(self, texts: Sequence[str], rate: float, seed: int) -> list[list[int]]:
-        """Piece ids of many sentences, each cut at random: a function of the texts, the rate and the seed.
-
-        Args:
-            texts: the sentences.
-            rate: byte-pair merges: the chance that a merge is left out (BPE-dropout, Provilkov et al. 2020). Unigram
-                model: the exponent on the probabilities of all ways to cut a sentence, one of which is drawn (Kudo
-                2018); the smaller, the freer.
-            seed: in [0, 2³²); its last value counts as 0, because SentencePiece takes it for "any".
-
-        Raises:
-            DataError: the vocabulary has only one way to cut a text: it is one of words or characters.
-        """
-
-        def draw() -> list[list[int]]:
-            set_random_generator_seed(seed % (2**32 - 1))
-            normal = [normalize(text) for text in texts]
-            # One thread: several would share the sentences out by chance.
-            ids: list[list[int]] = self._processor.encode(
-                normal, enable_sampling=True, alpha=rate, nbest_size=-1, num_threads=1
-            )
-            return ids
-
-        # A generator belongs to a thread and takes the seed of the moment it is first used: so, a new thread.
-        with _SAMPLING, ThreadPoolExecutor(1) as thread:
-            try:
-                return thread.submit(draw).result()
-            except RuntimeError:
-                raise DataError(
-                    "this tokenizer model has only one way to cut a text; set tokenizer.sampling=0, or use a model of "
-                    "byte-pair merges or a unigram model"
-                ) from None
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of piece ids: specials are dropped, but a word-level vocabulary's ``<unk>``; one normalised line.

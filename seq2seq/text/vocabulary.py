@@ -9,126 +9,22 @@ import logging
 import random
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentencepiece import SentencePieceTrainer
 
 from seq2seq.errors import ConfigError, DataError
-from seq2seq.settings import setting
 from seq2seq.text.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, Tokenizers, load_tokenizers, normalize
+from seq2seq.text.tokenizer_config import Algorithm, TokenizerConfig, check_size, check_tag
 
 if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
     from seq2seq.text.corpus import Corpus
 
-SMALLEST = 4 + 256  # the special pieces and one piece for each byte
-SMALLEST_OF_WORDS = 4 + 1
 LONGEST = 1_000  # characters: SentencePiece learns nothing from a sentence over 4,192 bytes, so they are cut
 
 log = logging.getLogger("seq2seq")
-
-
-class Algorithm(StrEnum):
-    """How pieces are chosen.
-
-    A unigram language model (Kudo 2018); byte-pair merges (Sennrich et al. 2016); the most frequent words, as white
-    space parts them; or all characters. The words alone are a closed vocabulary: another word is ``<unk>``.
-    """
-
-    unigram = "unigram"
-    bpe = "bpe"
-    word = "word"
-    char = "char"
-
-    @property
-    def samples(self) -> bool:
-        """Whether there is more than one way to cut a text, so that one may be drawn."""
-        return self in (Algorithm.unigram, Algorithm.bpe)
-
-
-@dataclass(kw_only=True)
-class TokenizerConfig:
-    """How text is cut into pieces; learnt from the training split unless a trained model is named."""
-
-    algorithm: Algorithm = setting(Algorithm.unigram, "how pieces are chosen: unigram, bpe, word or char")
-    size: int = setting(
-        8000, f"pieces in each vocabulary, tags included; {SMALLEST} or more, but for words", at_least=SMALLEST_OF_WORDS
-    )
-    joint: bool = setting(True, "one vocabulary for both languages")
-    target_algorithm: Algorithm | None = setting(None, "another algorithm for the target side, where joint=false")
-    target_size: int | None = setting(
-        None, "another size for the target side, where joint=false", at_least=SMALLEST_OF_WORDS
-    )
-    source_model: str | None = setting(
-        None, "a trained SentencePiece file, or the run folder that holds one, to use instead of training one"
-    )
-    target_model: str | None = setting(None, "the same for the target side, where joint=false")
-    tags: list[str] = setting(factory=list, help="pieces that are never split, such as <2de>; each a word of its own")
-    sampling: float = setting(
-        0.0,
-        "cut training text at random, anew in each epoch; 0: never; bpe: the chance that a merge is left out, such as "
-        "0.1; unigram: the exponent on the probabilities, such as 0.2, smaller is freer",
-        at_least=0,
-        at_most=1,
-    )
-    sample_target: bool = setting(True, "where sampling is above 0, cut the target side at random too")
-    character_coverage: float = setting(
-        1.0, "share of the text's characters that become pieces; the rest is spelt in bytes", above=0, at_most=1
-    )
-    training_sentences: int = setting(1_000_000, "at most so many sentences are sampled for training", at_least=1)
-
-    def check(self) -> None:
-        """Hold what one setting demands of another.
-
-        Raises:
-            ConfigError: names the settings that contradict each other.
-        """
-        if self.joint and (self.target_algorithm is not None or self.target_size is not None):
-            raise ConfigError(
-                "tokenizer.target_algorithm and tokenizer.target_size are for a target side with a vocabulary of its "
-                "own: set tokenizer.joint=false"
-            )
-        _check_size(self.source_side())
-        _check_size(self.target_side())
-        for tag in self.tags:
-            check_tag(tag)
-        sampled = [self.algorithm, *([self.target_side().algorithm] if self.sample_target else [])]
-        fixed = [algorithm for algorithm in sampled if not algorithm.samples]
-        if self.sampling and fixed:
-            raise ConfigError(
-                f"tokenizer.sampling={self.sampling:g} needs more than one way to cut a text, and a vocabulary of "
-                f"{fixed[0]}s has one: set tokenizer.sampling=0, or the algorithm to bpe or unigram"
-            )
-
-    def source_side(self) -> "TokenizerConfig":
-        """The settings of the source's vocabulary, or of the one of both."""
-        return replace(self, target_algorithm=None, target_size=None)
-
-    def target_side(self) -> "TokenizerConfig":
-        """The settings of the target's vocabulary."""
-        algorithm, size = self.target_algorithm or self.algorithm, self.target_size or self.size
-        return replace(self.source_side(), algorithm=algorithm, size=size)
-
-
-def check_tag(tag: str) -> None:
-    """Check that a piece that is never split can be one.
-
-    Raises:
-        ConfigError: it is blank, has white space or a comma in it, is not in normal form, or is spelt like a special.
-    """
-    special = tag in ("<unk>", "<s>", "</s>", "<pad>") or re.fullmatch("<0x[0-9A-F]{2}>", tag)
-    if special or not tag or "," in tag or normalize(tag) != tag or len(tag.split()) != 1:
-        raise ConfigError(
-            f"{tag!r} can be no tag (tokenizer.tags, data.source_tag): choose one word without commas, in Unicode NFC, "
-            "such as <2de>, and none of <unk>, <s>, </s>, <pad> or <0x00> to <0xFF>"
-        )
-
-
-def _check_size(config: TokenizerConfig) -> None:
-    if config.algorithm is not Algorithm.word and config.size < SMALLEST:
-        raise ConfigError(f"tokenizer.size must be at least {SMALLEST} (4 specials and 256 bytes), got {config.size}")
 
 
 def train_tokenizer(sentences: Iterable[str], config: TokenizerConfig, label: str) -> Tokenizer:
@@ -145,7 +41,7 @@ def train_tokenizer(sentences: Iterable[str], config: TokenizerConfig, label: st
         ConfigError: the size is too small for the bytes, or for the characters the text contains.
         DataError: there is nothing to learn from.
     """
-    _check_size(config)
+    check_size(config)
     model = io.BytesIO()
     try:
         SentencePieceTrainer.train(
@@ -229,9 +125,7 @@ def build_tokenizers(config: TokenizerConfig, corpus: "Corpus", source_tags: Seq
         sources, targets = (pair.source for pair in corpus), (pair.target for pair in corpus)
         return Tokenizers(
             _load_or_train(config.source_model, sources, source, f"{corpus.name}, source side", "source"),
-            _load_or_train(
-                config.target_model, targets, config.target_side(), f"{corpus.name}, target side", "target"
-            ),
+            _load_or_train(config.target_model, targets, config.target_side(), f"{corpus.name}, target side", "target"),
         )
     named = {name for name in (config.source_model, config.target_model) if name is not None}
     if len(named) > 1:

@@ -17,8 +17,9 @@ from seq2seq.train.loss import Loss, chunk_size, loss_sums
 class Consistency:
     """Mean cross entropy of two passes plus ``alpha`` times the mean of both divergences between them.
 
-    Liang et al. 2021, section 2: L = ½ (CE₁ + CE₂) + α · ½ (KL(P₁ ‖ P₂) + KL(P₂ ‖ P₁)), with cross entropy averaged
-    over the passes as in the authors' code, so that it weighs what it weighs without this.
+    L = ½ (CE₁ + CE₂) + α · ½ (KL(P₁ ‖ P₂) + KL(P₂ ‖ P₁)). Liang et al. 2021, eq. 4, and the authors' code for
+    translation add the cross entropies up; here they are averaged, so that cross entropy weighs what it weighs without
+    this. So α here is half of theirs: 2.5 has the balance of their 5.
     """
 
     def __init__(self, alpha: float, smoothing: float, precision: Precision) -> None:

@@ -3,6 +3,7 @@
 from seq2seq.data.batch import Batch
 from seq2seq.device import Precision, autocast
 from seq2seq.model import Network
+from seq2seq.train.config import TrainingConfig
 from seq2seq.train.consistency import Consistency
 from seq2seq.train.loss import Loss, LossConfig, Objective, loss_sums
 from seq2seq.train.risk import Draw, RiskConfig, RiskTraining
@@ -28,9 +29,7 @@ def build_objective(
     loss: LossConfig,
     scheduled_sampling: ScheduledSamplingConfig,
     risk: RiskConfig,
-    *,
-    updates: int,
-    precision: Precision,
+    training: TrainingConfig,
     draw: Draw,
 ) -> Objective:
     """Teacher forcing, or what the settings make of it.
@@ -42,15 +41,15 @@ def build_objective(
         loss: smoothing, and the weight of agreement.
         scheduled_sampling: how many inputs are the network's own.
         risk: the weight of risk, and how it is estimated.
-        updates: how many the run will make, which a schedule may go by.
-        precision: of matrix products.
+        training: how many updates there will be, which a schedule may go by, and the precision of products.
         draw: samples translations and rewards them; called only where risk has a weight.
     """
+    precision = training.precision
     objective: Objective = TeacherForcing(loss.label_smoothing, precision)
     if loss.consistency > 0:
         objective = Consistency(loss.consistency, loss.label_smoothing, precision)
     if scheduled_sampling.rate > 0:
-        objective = ScheduledSampling(objective, scheduled_sampling, updates, precision)
+        objective = ScheduledSampling(objective, scheduled_sampling, training.updates, precision)
     if risk.weight > 0:
         objective = RiskTraining(objective, risk, draw, precision)
     return objective

@@ -65,6 +65,11 @@ class Progress:
         ranked = self.ranked(criterion)
         return ranked[0] if ranked else None
 
+    def best_value(self, criterion: Criterion) -> float:
+        """What the best validation is worth: higher is better, whatever the criterion; not a number without any."""
+        best = self.best(criterion)
+        return math.nan if best is None else best.value(criterion)
+
     def ranked(self, criterion: Criterion) -> list[Validation]:
         """All validations, best first, the earlier first among equals."""
         return sorted(self.validations, key=lambda validation: (-validation.value(criterion), validation.update))

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from torch import Tensor
 from seq2seq.data.ahead import ahead
 from seq2seq.data.batch import Batch
 from seq2seq.data.order import Place
+from seq2seq.data.stream import Batches, BatchStream
 from seq2seq.model import Network
 from seq2seq.train.checkpoint import Checkpoints, damaged
 from seq2seq.train.config import Average, TrainingConfig
@@ -25,12 +26,6 @@ from seq2seq.train.progress import Progress, Validation, Window
 from seq2seq.train.schedule import ScheduleConfig
 from seq2seq.train.tally import Tally
 from seq2seq.weights import save_weights, set_weights
-
-Batches = Iterator[tuple[Batch, Place]]
-"""Batches without end, each with the place after it."""
-
-BatchStream = Callable[[Place], Batches]
-"""The batches from a place on."""
 
 Validate = Callable[[Network, int], Validation]
 """Loss and BLEU of a network after so many updates."""

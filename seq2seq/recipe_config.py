@@ -1,0 +1,222 @@
+"""The settings of each recipe: what the rooms define, put together, and what one demands of another."""
+
+from dataclasses import dataclass
+
+from seq2seq.data.order import BatchConfig
+from seq2seq.embeddings import EmbeddingsConfig
+from seq2seq.errors import ConfigError
+from seq2seq.model import InferencePrecision, ModelConfig, Tying
+from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchConfig
+from seq2seq.settings import setting
+from seq2seq.shortlist import ShortlistConfig
+from seq2seq.text.corpus import DataConfig, Split, source_tags
+from seq2seq.text.monolingual import target_tokenizer, without_source
+from seq2seq.text.tokenizer_config import TokenizerConfig, check_tag
+from seq2seq.train import (
+    LossConfig,
+    OptimizerConfig,
+    RiskConfig,
+    ScheduleConfig,
+    ScheduledSamplingConfig,
+    TrainingConfig,
+)
+from seq2seq.train.progress import Criterion
+
+
+@dataclass(kw_only=True)
+class TrainConfig:
+    """Settings of recipes/train.py; a run folder keeps them as config.yaml."""
+
+    run: str = setting("runs/demo", "run folder: everything the run makes; the same command goes on in it")
+    seed: int = setting(1, "seed of initial weights, order of batches and dropout", at_least=0)
+    data: DataConfig = setting(factory=DataConfig)
+    tokenizer: TokenizerConfig = setting(factory=TokenizerConfig)
+    embeddings: EmbeddingsConfig = setting(factory=EmbeddingsConfig)
+    model: ModelConfig = setting(factory=ModelConfig)
+    batch: BatchConfig = setting(factory=BatchConfig)
+    loss: LossConfig = setting(factory=LossConfig)
+    scheduled_sampling: ScheduledSamplingConfig = setting(factory=ScheduledSamplingConfig)
+    risk: RiskConfig = setting(factory=RiskConfig)
+    optimizer: OptimizerConfig = setting(factory=OptimizerConfig)
+    schedule: ScheduleConfig = setting(factory=ScheduleConfig)
+    training: TrainingConfig = setting(factory=TrainingConfig)
+    search: SearchConfig = setting(factory=SearchConfig)
+    shortlist: ShortlistConfig = setting(factory=ShortlistConfig)
+
+    @property
+    def translates(self) -> bool:
+        """Whether the run is a translator; without an encoder it is a language model."""
+        return self.model.encoder.layers > 0
+
+    def text(self) -> tuple[DataConfig, TokenizerConfig]:
+        """Where text is found and how it is cut: for a language model, the target side alone."""
+        if self.translates:
+            return self.data, self.tokenizer
+        return without_source(self.data), target_tokenizer(self.tokenizer)
+
+    def check(self) -> None:
+        """Hold what one setting demands of another, before a corpus is read or a folder made.
+
+        Raises:
+            ConfigError: names the settings that contradict each other.
+        """
+        self.model.check()
+        self.search.check()
+        for tag in source_tags(self.data):
+            check_tag(tag)
+        self.tokenizer.check()
+        self.embeddings.check(self.model, self.tokenizer)
+        if self.training.start is not None and self.embeddings.files():
+            raise ConfigError("training.start brings embeddings: leave embeddings.source and embeddings.target out")
+        self.scheduled_sampling.check()
+        if not self.translates:
+            self._check_language_model()
+        if self.model.tying is Tying.all and not self.tokenizer.joint:
+            raise ConfigError("model.tying=all shares one vocabulary: set tokenizer.joint=true or model.tying=output")
+
+    def _check_language_model(self) -> None:
+        """A language model (model.encoder.layers=0) translates nothing that could be scored."""
+        if self.data.more:
+            raise ConfigError(
+                "data.more mixes sentence pairs, and a language model (model.encoder.layers=0) reads data.train alone: "
+                "join the texts in one file"
+            )
+        if self.training.criterion is Criterion.bleu:
+            raise ConfigError(
+                "training.criterion=bleu scores translations, and a language model (model.encoder.layers=0) makes "
+                "none: set training.criterion=loss"
+            )
+        if self.risk.weight > 0:
+            raise ConfigError(
+                "risk.weight rewards translations, and a language model (model.encoder.layers=0) makes none: set "
+                "risk.weight=0"
+            )
+
+
+@dataclass(kw_only=True)
+class EvaluateConfig:
+    """Settings of recipes/evaluate.py."""
+
+    run: str | None = setting(None, "run folder with the model")
+    ensemble: list[str] = setting(
+        help="further run folders of the same target vocabulary: all choose each piece together", factory=list
+    )
+    language_model: str | None = setting(
+        None, "run folder of a language model of the same target vocabulary that has a say (shallow fusion)"
+    )
+    language_model_weight: float = setting(LANGUAGE_MODEL_WEIGHT, "what its log-probabilities count", at_least=0)
+    split: Split = setting(Split.test, "train, validation or test: of the run's corpus, or of data where that is named")
+    data: DataConfig = setting(factory=DataConfig)
+    hypotheses: str | None = setting(None, "score this file, one translation a line, instead of translating")
+    beam_size: int = setting(5, "beam search with so many hypotheses beside greedy search; 1: greedy alone", at_least=1)
+    lowercase: bool = setting(False, "ignore case in BLEU and chrF")
+    bootstrap: int = setting(1000, "resamples behind the confidence intervals", at_least=1)
+    device: str = setting("auto", "auto, cpu or cuda")
+    precision: InferencePrecision = setting(InferencePrecision.auto, "float32, bfloat16, int8, or auto: as the run's")
+    shortlist: bool = setting(False, "score only pieces that can translate the source, going by the training data")
+
+    def check(self, predicts: bool) -> None:
+        """Hold that other runs are named only where they have a say.
+
+        Args:
+            predicts: the run is a language model, which is scored on text as it is.
+
+        Raises:
+            ConfigError: nothing is translated, so an ensemble or a language model beside the run would do nothing.
+        """
+        named = [name for name in ("ensemble", "language_model") if getattr(self, name)]
+        if named and self.hypotheses is not None:
+            raise ConfigError(f"hypotheses={self.hypotheses} is translated already: leave {named[0]} out")
+        if named and predicts:
+            raise ConfigError(
+                f"run={self.run} is a language model and translates nothing: leave {named[0]} out, or name a "
+                f"translator with run=PATH"
+            )
+
+
+@dataclass(kw_only=True)
+class TranslateConfig:
+    """Settings of recipes/translate.py."""
+
+    run: str = setting("runs/demo", "run folder with the model")
+    ensemble: list[str] = setting(
+        help="further run folders of the same target vocabulary: all choose each piece together", factory=list
+    )
+    language_model: str | None = setting(
+        None, "run folder of a language model of the same target vocabulary that has a say (shallow fusion)"
+    )
+    language_model_weight: float = setting(LANGUAGE_MODEL_WEIGHT, "what its log-probabilities count", at_least=0)
+    input: str = setting("-", "text file, one sentence a line; .gz accepted; - is standard input")
+    output: str = setting("-", "where translations go, one line for each line in; - is standard output")
+    tag: str | None = setting(None, "first word of each line, for a model that was trained with tags, such as <2de>")
+    beam_size: int | None = setting(
+        None, "hypotheses kept; 1 is greedy; null: as the run's search.beam_size", at_least=1
+    )
+    n_best: int = setting(1, "translations per sentence", at_least=1)
+    json: bool = setting(False, "write JSON lines with scores and all n-best translations")
+    device: str = setting("auto", "auto, cpu or cuda")
+    precision: InferencePrecision = setting(InferencePrecision.auto, "float32, bfloat16, int8, or auto: as the run's")
+    shortlist: bool = setting(False, "score only pieces that can translate the source, going by the training data")
+
+
+@dataclass(kw_only=True)
+class SuggestConfig:
+    """Settings of recipes/suggest.py."""
+
+    run: str = setting("runs/lm", "run folder of a language model")
+    prefix: str | None = setting(None, "beginning of a sentence; white space at its end asks for a new word")
+    input: str = setting("-", "without prefix: text file, a beginning a line; .gz accepted; - is standard input")
+    count: int = setting(5, "words for each", at_least=1)
+    json: bool = setting(False, "write JSON lines")
+    device: str = setting("auto", "auto, cpu or cuda")
+
+
+@dataclass(kw_only=True)
+class QuantizeConfig:
+    """Settings of recipes/quantize.py."""
+
+    run: str = setting("runs/demo", "run folder with the model")
+    output: str | None = setting(None, "the new model folder; null: the run's name with -int8 behind it")
+
+
+@dataclass(kw_only=True)
+class AverageConfig:
+    """Settings of recipes/average.py."""
+
+    run: str = setting("runs/demo", "run folder with the model")
+    runs: list[str] = setting(
+        help="further run folders, of the same architecture and first weights; none: the run's kept checkpoints",
+        factory=list,
+    )
+    output: str | None = setting(None, "the new model folder; null: the run's name with -average behind it")
+
+
+@dataclass(kw_only=True)
+class DistillConfig:
+    """Settings of recipes/distill.py."""
+
+    run: str = setting("runs/demo", "run folder of the teacher")
+    ensemble: list[str] = setting(
+        help="further run folders of the same target vocabulary: all teach together", factory=list
+    )
+    split: Split = setting(Split.train, "train, validation, test: of the run's corpus, or of data where that is named")
+    data: DataConfig = setting(factory=DataConfig)
+    output: str | None = setting(None, "the new folder; null: the run's name with -distilled behind it")
+    beam_size: int = setting(5, "hypotheses of the teacher's beam search", at_least=1)
+    n_best: int = setting(1, "different translations written of each sentence, at most beam_size", at_least=1)
+    closest: bool = setting(False, "of the whole beam write what is most similar to the reference, by sentence BLEU")
+    device: str = setting("auto", "auto, cpu or cuda")
+    precision: InferencePrecision = setting(InferencePrecision.auto, "float32, bfloat16, int8, or auto: as the run's")
+
+
+@dataclass(kw_only=True)
+class BacktranslateConfig:
+    """Settings of recipes/backtranslate.py."""
+
+    run: str = setting("runs/demo", "run folder of a model from the target language to the source language")
+    input: str = setting("-", "text of the target language, one sentence a line; .gz accepted; - is standard input")
+    output: str | None = setting(None, "the new folder; null: the run's name with -synthetic behind it")
+    beam_size: int = setting(1, "hypotheses kept; 1 is greedy", at_least=1)
+    tag: str | None = setting(None, "first word of each sentence for the model of run, where it was trained with tags")
+    device: str = setting("auto", "auto, cpu or cuda")
+    precision: InferencePrecision = setting(InferencePrecision.auto, "float32, bfloat16, int8, or auto: as the run's")
