@@ -130,6 +130,10 @@ SIDE = {"encoder": EncoderConfig(size=3), "decoder": DecoderConfig(size=8)}
         ),
         ({"attention": AttentionKind.additive, "attention_heads": 4}, r"attention_heads=4 must divide .* 8 and 6: set"),
         (
+            {"attention": AttentionKind.general, "attention_heads": 4},
+            r"attention_heads=4 must divide .* set model\.decoder\.size and model\.encoder\.size",
+        ),
+        (
             {"attention": AttentionKind.additive, "attention_heads": 3, "attention_size": 8},
             r"attention_heads=3 must divide .* 8 and 6: set",
         ),

@@ -208,9 +208,11 @@ class ModelConfig:
                 f"leave model.attention_size out, or set model.attention=scaled_dot or additive"
             )
         if self.key_size % heads or width % heads:
+            own_keys = self.attention in (AttentionKind.scaled_dot, AttentionKind.additive)
             raise ConfigError(
                 f"model.attention_heads={heads} must divide the width of keys and of encoder states, which are "
-                f"{self.key_size} and {width}: set model.attention_size and model.encoder.size to multiples of it"
+                f"{self.key_size} and {width}: set model.{'attention_size' if own_keys else 'decoder.size'} "
+                f"and model.encoder.size to multiples of it"
             )
         if self.coverage and self.attention is not AttentionKind.additive:
             raise ConfigError(
