@@ -15,7 +15,15 @@ from seq2seq.model.recurrence import Cell, CellState, Gates, cell_of, thinned
 __all__ = ["GRU", "LSTM", "RNN", "Cell", "CellState", "Gates", "LayerNormLSTM", "cell_of", "make_cell", "thinned"]
 
 
-class LSTM(Cell, nn.LSTM):
+class FusedCell(Cell, nn.RNNBase):
+    """A cell whose weights a torch module of one layer holds, for a kernel of torch to run."""
+
+    def weights(self) -> list[Tensor]:
+        """W_ih (G, I), W_hh (G, H), b_ih and b_hh (G,)."""
+        return list(self.all_weights[0])
+
+
+class LSTM(FusedCell, nn.LSTM):
     """Long short-term memory (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000). Blocks: i, f, g, o."""
 
     blocks = 4
@@ -54,12 +62,8 @@ class LSTM(Cell, nn.LSTM):
             return states, CellState(hidden[0], cell[0])
         return states.masked_fill(padding_NT.unsqueeze(2), 0), CellState(last_states(states, padding_NT), cell[0])
 
-    def weights(self) -> list[Tensor]:
-        """W_ih (4H, I), W_hh (4H, H), b_ih and b_hh (4H,)."""
-        return list(self.all_weights[0])
 
-
-class GRU(Cell, nn.GRU):
+class GRU(FusedCell, nn.GRU):
     """Gated recurrent unit (Cho et al. 2014), its reset gate behind the product as in cuDNN. Blocks: r, z, n."""
 
     blocks = 3
@@ -91,12 +95,8 @@ class GRU(Cell, nn.GRU):
         )
         return _without_cell(states, last[0], padding_NT)
 
-    def weights(self) -> list[Tensor]:
-        """W_ih (3H, I), W_hh (3H, H), b_ih and b_hh (3H,)."""
-        return list(self.all_weights[0])
 
-
-class RNN(Cell, nn.RNN):
+class RNN(FusedCell, nn.RNN):
     """The simple recurrent network (Elman 1990); with ``relu``, that of Le et al. 2015."""
 
     blocks = 1
@@ -124,10 +124,6 @@ class RNN(Cell, nn.RNN):
         kernel = torch.rnn_relu if self.relu else torch.rnn_tanh
         states, last = kernel(inputs_NTI, initial, weights or thinned(self), True, 1, 0.0, self.training, False, True)
         return _without_cell(states, last[0], padding_NT)
-
-    def weights(self) -> list[Tensor]:
-        """W_ih (H, I), W_hh (H, H), b_ih and b_hh (H,)."""
-        return list(self.all_weights[0])
 
 
 def make_cell(kind: CellKind, input_size: int, size: int, recurrent_dropout: float = 0.0) -> Cell:
