@@ -1,6 +1,6 @@
 """The recurrent cells: one step as the textbook writes it, and a whole sequence through a fused kernel.
 
-N rows (sentences or hypotheses), T positions, I input width, H units.
+N rows (sentences or hypotheses), T positions, I input width, H units, G rows of the stacked weights.
 """
 
 import torch
