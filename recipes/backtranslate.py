@@ -4,14 +4,13 @@ python recipes/backtranslate.py run=runs/de-en input=mono.de output=back
 python recipes/backtranslate.py run=runs/de-en input=mono.de.gz output=back beam_size=5
 """
 
-import sys
 from pathlib import Path
 
 from seq2seq.config import recipe
 from seq2seq.recipe_config import BacktranslateConfig
 from seq2seq.synthesis import SOURCE, TARGET, back_translate, write_pairs
 from seq2seq.text.corpus import DataConfig, MoreConfig
-from seq2seq.text.lines import decoded_lines, read_lines
+from seq2seq.text.lines import read_input
 from seq2seq.translate import Translator
 from seq2seq.usage import command, overrides
 
@@ -21,12 +20,9 @@ def main(config: BacktranslateConfig) -> None:
     """Write source.txt and target.txt into a new folder; the next command is printed."""
     output = Path(config.output or f"{config.run.rstrip('/')}-synthetic").expanduser()
     reverse = Translator.load(config.run, config.device, config.precision)
-    if config.input == "-":
-        lines = decoded_lines(sys.stdin.buffer, "standard input")
-    else:
-        lines = read_lines(Path(config.input).expanduser())
+    lines, count = read_input(config.input)
     pairs = back_translate(reverse, lines, beam_size=config.beam_size, tag=config.tag)
-    print(f"{config.input}: {write_pairs(pairs, output)} in {output}")
+    print(f"{config.input}: {write_pairs(pairs, output, count)} in {output}")
     made = MoreConfig(source=str(output / SOURCE), target=str(output / TARGET), source_tag="<bt>")
     (more,) = overrides(DataConfig(more=[made]), "data")
     print(f"next, beside the settings of the forward run: {command('train')} {more}")

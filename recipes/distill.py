@@ -14,7 +14,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.recipe_config import DistillConfig
 from seq2seq.run import read_section
 from seq2seq.synthesis import SOURCE, TARGET, distill, write_pairs
-from seq2seq.text.corpus import DataConfig, MoreConfig, names_corpus, read
+from seq2seq.text.corpus import DataConfig, MoreConfig, read, text_for_run
 from seq2seq.translate import Translator
 from seq2seq.usage import command, overrides
 
@@ -24,9 +24,7 @@ def main(config: DistillConfig) -> None:
     """Write source.txt and target.txt into a new folder; the next command is printed."""
     run = config.run.rstrip("/")
     output = Path(config.output or f"{run}-distilled").expanduser()
-    data = config.data
-    if not names_corpus(data, config.split):
-        data = read_section(Path(run).expanduser(), "data", DataConfig)
+    data = text_for_run(config.data, read_section(Path(run).expanduser(), "data", DataConfig), config.split)
     corpus = read(replace(data, source_tag=None), config.split)  # the teacher reads the tag, the files are without
     if corpus is None:
         raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")
@@ -39,7 +37,7 @@ def main(config: DistillConfig) -> None:
         closest=config.closest,
         tag=data.source_tag,
     )
-    print(f"{corpus.name}: {write_pairs(pairs, output)} in {output}")
+    print(f"{corpus.name}: {write_pairs(pairs, output, sum(1 for _ in corpus))} in {output}")
     made = MoreConfig(source=str(output / SOURCE), target=str(output / TARGET), source_tag=data.source_tag)
     student = replace(data, weight=0.0, more=[*data.more, made])
     print(f"next: {command('train')} {' '.join(overrides(student, 'data'))} run={run}-student")

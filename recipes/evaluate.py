@@ -17,7 +17,7 @@ from seq2seq.language_model import LanguageModel
 from seq2seq.recipe_config import EvaluateConfig
 from seq2seq.run import is_language_model, read_section
 from seq2seq.score import score
-from seq2seq.text.corpus import DataConfig, names_corpus, read
+from seq2seq.text.corpus import DataConfig, names_corpus, read, text_for_run
 from seq2seq.text.lines import read_lines
 from seq2seq.text.monolingual import read_target
 from seq2seq.translate import Translator
@@ -27,12 +27,10 @@ from seq2seq.translate import Translator
 def main(config: EvaluateConfig) -> None:
     """Print a table; JSON and hypotheses go to the run folder."""
     data = config.data
-    if not names_corpus(data, config.split):
-        if config.run is None:
-            raise ConfigError(
-                "nothing to evaluate: name a model with run=PATH, or a file with hypotheses=FILE and data"
-            )
-        data = read_section(Path(config.run).expanduser(), "data", DataConfig)
+    if config.run is not None:
+        data = text_for_run(data, read_section(Path(config.run).expanduser(), "data", DataConfig), config.split)
+    elif not names_corpus(data, config.split):
+        raise ConfigError("nothing to evaluate: name a model with run=PATH, or a file with hypotheses=FILE and data")
     predicts = config.run is not None and is_language_model(Path(config.run).expanduser())
     config.check(predicts)
     corpus = (read_target if predicts else read)(data, config.split)

@@ -22,9 +22,10 @@ from seq2seq.device import choose_device
 from seq2seq.embeddings import set_embeddings
 from seq2seq.evaluation import Validator, judge
 from seq2seq.model import Network, slow_parts
+from seq2seq.opening import opened_run
 from seq2seq.recipe_config import TrainConfig
 from seq2seq.reward import Sampler
-from seq2seq.run import learn_shortlist, open_run, prepare_tokenizers
+from seq2seq.run import learn_shortlist, prepare_tokenizers
 from seq2seq.start import checked_start, take_weights
 from seq2seq.text.corpus import read_corpora, source_tags
 from seq2seq.text.monolingual import read_targets
@@ -43,16 +44,15 @@ def main(config: TrainConfig) -> float:
     tags = source_tags(data)
     corpus, validation, test = read_corpora(data) if config.translates else read_targets(data)
     start = checked_start(folder, config.training.start, config.model, tokenizer, tags)
-    open_run(folder, config)
+    with opened_run(folder, config):
+        tokenizers = prepare_tokenizers(folder, tokenizer, corpus, tags, start)
+        torch.manual_seed(config.seed)
+        network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
+        notes = [*set_embeddings(network, tokenizers, config.embeddings), *slow_parts(config.model)]
 
-    tokenizers = prepare_tokenizers(folder, tokenizer, corpus, tags, start)
     table = encode_mix(corpus, tokenizers, folder / "data/train.arrow", data.filters)
     validation_table = encode_corpus(validation, tokenizers, folder / "data/validation.arrow", None)
     print(f"{table.report}; {tokenizers.source.size:,} source and {tokenizers.target.size:,} target pieces")
-
-    torch.manual_seed(config.seed)
-    network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
-    notes = [*set_embeddings(network, tokenizers, config.embeddings), *slow_parts(config.model)]
     print(*notes, f"{sum(map(torch.numel, network.parameters())):,} parameters, on {device}", sep="\n")
 
     order = Order(table.source_lengths, table.target_lengths, config.batch, config.seed, table.weights)

@@ -13,12 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from tqdm import tqdm
-
 from seq2seq.atomic import atomic_write
+from seq2seq.bar import with_bar
 from seq2seq.config import recipe
 from seq2seq.recipe_config import TranslateConfig
-from seq2seq.text.lines import decoded_lines, read_lines
+from seq2seq.text.lines import read_input
 from seq2seq.text.mix import tagged
 from seq2seq.translate import Translation, Translator
 
@@ -54,14 +53,12 @@ def main(config: TranslateConfig) -> None:
         language_model=config.language_model,
         language_model_weight=config.language_model_weight,
     )
-    if config.input == "-":
-        lines = decoded_lines(sys.stdin.buffer, "standard input")
-    else:
-        lines = read_lines(Path(config.input).expanduser())
+    lines, count = read_input(config.input)
     lines = (tagged(line, config.tag) for line in lines)
     translations = translator.translate(lines, beam_size=config.beam_size, n_best=config.n_best)
     with opened(config.output) as output:
-        for translation in tqdm(translations, unit="line", file=sys.stderr, disable=not sys.stderr.isatty()):
+        shown = sys.stderr.isatty() and not output.isatty()  # for a reader who does not see the lines come
+        for translation in with_bar(translations, count, "translating", shown=shown):
             print(as_json(translation) if config.json else translation, file=output, flush=output is sys.stdout)
 
 

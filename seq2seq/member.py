@@ -132,6 +132,11 @@ def same(one: Tokenizer, other: Tokenizer) -> bool:
     return one is other or one.to_bytes() == other.to_bytes()
 
 
+def shared(tokenizers: Sequence[Tokenizer]) -> list[Tokenizer]:
+    """For each one the first that is equal to it, so that equal ones are one and need encode a text but once."""
+    return [next(first for first in tokenizers if same(first, one)) for one in tokenizers]
+
+
 def choose_precision(name: str, device: torch.device, quantized: bool) -> InferencePrecision:
     """The form of that name; for ``auto``, int8 where the weights are kept so and the device has integer products.
 

@@ -76,11 +76,6 @@ class TrainConfig:
 
     def _check_language_model(self) -> None:
         """A language model (model.encoder.layers=0) translates nothing that could be scored."""
-        if self.data.more:
-            raise ConfigError(
-                "data.more mixes sentence pairs, and a language model (model.encoder.layers=0) reads data.train alone: "
-                "join the texts in one file"
-            )
         if self.training.criterion is Criterion.bleu:
             raise ConfigError(
                 "training.criterion=bleu scores translations, and a language model (model.encoder.layers=0) makes "

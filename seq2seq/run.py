@@ -5,7 +5,7 @@ The first three are a model: copy them and they translate elsewhere. Opening one
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,11 +14,10 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from seq2seq.atomic import atomic_write, temporary_path
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.model import ModelConfig, Network
 from seq2seq.search import SearchConfig
-from seq2seq.settings import validate, walk
+from seq2seq.settings import validate
 from seq2seq.shortlist import Shortlist, ShortlistConfig
 from seq2seq.text.tokenizer import EOS, UNK, Tokenizers, load_tokenizers, save_tokenizers
 from seq2seq.text.tokenizer_config import TokenizerConfig
@@ -32,11 +31,6 @@ if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
 CONFIG = "config.yaml"
 MODEL = "model.safetensors"
 SHORTLIST = "shortlist.safetensors"
-CHOICES = "choices"
-"""The section of config.yaml that names the class of others, such as optimizer: Adam."""
-
-# Settings that may change when a run goes on: how long it trains and what happens after training.
-CHANGEABLE = ("run", "training.updates", "training.patience", "training.device", "search.", "shortlist.")
 
 TRAINING_ONLY = {
     "dropout",
@@ -61,65 +55,6 @@ class LoadedRun:
     search: SearchConfig
     quantized: bool
     """The folder keeps its matrices in 8 bits."""
-
-
-def open_run(folder: Path, config: Any) -> None:
-    """Make a run folder for these settings, or go on in one that was made for the same.
-
-    Raises:
-        RunError: the folder belongs to a run with other settings, or to something else.
-    """
-    path = folder / CONFIG
-    try:
-        if path.exists():
-            _hold_same(_flat(read_config(folder)), config, folder)
-        elif folder.exists() and (not folder.is_dir() or {*folder.iterdir()} - {temporary_path(path)}):
-            raise RunError(f"{folder} is not empty and no run folder: choose another with run=PATH")
-        # Written when going on too: what may change is kept as it is now.
-        settings = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
-        assert isinstance(settings, dict)
-        with atomic_write(path) as temporary:
-            temporary.write_text(OmegaConf.to_yaml({**settings, CHOICES: _choices(config)}), encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"{folder} cannot be written ({error.strerror}): choose another with run=PATH") from None
-
-
-def _choices(config: Any) -> dict[str, str]:
-    """The class of each section that is a choice: fields alone do not tell Constant from InverseSquareRoot."""
-    sections = {item.name: (item.type, type(getattr(config, item.name))) for item in fields(config)}
-    return {
-        name: kind.__name__
-        for name, (declared, kind) in sections.items()
-        if is_dataclass(kind) and kind is not declared
-    }
-
-
-def _flat(settings: Any, path: str = "") -> dict[str, Any]:
-    """Settings by dotted name."""
-    if not isinstance(settings, dict):
-        return {path: settings}
-    parts = [_flat(value, f"{path}.{name}" if path else str(name)) for name, value in settings.items()]
-    return {name: value for part in parts for name, value in part.items()}
-
-
-def _plain(value: Any) -> Any:
-    """A setting as it is saved: in a list, dataclasses are mappings."""
-    if isinstance(value, list):
-        return [_plain(part) for part in value]
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-
-
-def _hold_same(saved: dict[str, Any], config: Any, folder: Path) -> None:
-    asked = {name: (saved.get(f"{CHOICES}.{name}"), kind) for name, kind in _choices(config).items()}
-    asked |= {
-        name: (saved.get(name), _plain(value)) for name, _, value in walk(config) if not name.startswith(CHANGEABLE)
-    }
-    for name, (found, value) in asked.items():
-        if found != value:
-            raise RunError(
-                f"{folder} holds a run with {name}={found}, this command says {name}={value}: "
-                f"choose another folder with run=PATH, or delete this one"
-            )
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from itertools import tee
 from pathlib import Path
 
 from sacrebleu.metrics.bleu import BLEU
-from tqdm import tqdm
 
 from seq2seq.atomic import atomic_write, temporary_path
+from seq2seq.bar import with_bar
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.text.mix import tagged
 from seq2seq.text.tokenizer import normalize
@@ -84,14 +84,15 @@ def closest_first(texts: Iterable[str], reference: str) -> list[str]:
     return sorted(texts, key=lambda text: -bleu.sentence_score(text, [reference]).score)
 
 
-def write_pairs(groups: Iterable[list[Pair]], folder: Path) -> str:
+def write_pairs(groups: Iterable[list[Pair]], folder: Path, sentences: int | None = None) -> str:
     """Write pairs into a new folder, `SOURCE` and `TARGET`, which is there when both are complete and not before.
 
     White space within a sentence becomes single spaces, as a model sees it: no line end can shift the two files.
 
     Args:
-        groups: the pairs of each sentence that was read; drawn one by one, with progress on stderr.
+        groups: the pairs of each sentence that was read; drawn some thousand at a time, with progress on stderr.
         folder: must not exist, or be empty.
+        sentences: how many there are, where that is known, for the time left.
 
     Returns:
         one line with the counts of pairs, sentences and sentences without a pair.
@@ -106,16 +107,16 @@ def write_pairs(groups: Iterable[list[Pair]], folder: Path) -> str:
     shutil.rmtree(made, ignore_errors=True)  # of a run that was killed
     try:
         with atomic_write(made / SOURCE) as sources, atomic_write(made / TARGET) as targets:
-            pairs, sentences, without = _write_lines(groups, sources, targets)
+            pairs, read, without = _write_lines(with_bar(groups, sentences, "translating"), sources, targets)
         if not pairs:
-            raise DataError(f"none of {sentences:,} sentences has a translation: check the text and the model")
+            raise DataError(f"none of {read:,} sentences has a translation: check the text and the model")
         made.replace(folder)
     except OSError as error:
         raise RunError(f"{folder} cannot be written ({error.strerror}): choose another with output=PATH") from None
     finally:
         shutil.rmtree(made, ignore_errors=True)
     dropped = f"; dropped {without:,} that are blank or have no translation" if without else ""
-    return f"{pairs:,} pairs from {sentences:,} sentences{dropped}"
+    return f"{pairs:,} pairs from {read:,} sentences{dropped}"
 
 
 def _write_lines(groups: Iterable[list[Pair]], sources: Path, targets: Path) -> tuple[int, int, int]:
@@ -125,7 +126,7 @@ def _write_lines(groups: Iterable[list[Pair]], sources: Path, targets: Path) -> 
         sources.open("w", encoding="utf-8", newline="\n") as source_file,
         targets.open("w", encoding="utf-8", newline="\n") as target_file,
     ):
-        for group in tqdm(groups, unit=" sentences", unit_scale=True, disable=None):
+        for group in groups:
             kept = [(normalize(source), normalize(target)) for source, target in group]
             kept = [(source, target) for source, target in kept if source and target]
             source_file.writelines(f"{source}\n" for source, _ in kept)

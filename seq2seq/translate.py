@@ -12,7 +12,7 @@ from torch import Tensor
 from seq2seq.data.batch import batches_by_length, target_input
 from seq2seq.device import choose_device
 from seq2seq.errors import ConfigError
-from seq2seq.member import Member, attention_weights, hold_together
+from seq2seq.member import Member, attention_weights, hold_together, shared
 from seq2seq.run import load_run, load_shortlist
 from seq2seq.search import (
     LANGUAGE_MODEL_WEIGHT,
@@ -88,6 +88,7 @@ class Translator:
         check_language_model_weight(language_model_weight)
         hold_together(members, language_model)
         self.members = tuple(members)
+        self.source_tokenizers = shared([member.tokenizers.source for member in members])
         self.device = members[0].device
         self.search = search
         self.shortlist = None if shortlist is None else shortlist.to(self.device)
@@ -191,7 +192,8 @@ class Translator:
         """Chunk by chunk; within a chunk, sentences of similar length share a batch."""
         iterator = iter(texts)
         while chunk := list(islice(iterator, CHUNK)):
-            encoded = [member.tokenizers.source.encode_all(chunk) for member in self.members]
+            pieces = {tokenizer: tokenizer.encode_all(chunk) for tokenizer in set(self.source_tokenizers)}
+            encoded = [pieces[tokenizer] for tokenizer in self.source_tokenizers]
             longest = [max(sources, key=len) for sources in zip(*encoded, strict=True)]
             found: dict[int, Translation] = {
                 row: Translation(text, "", 0.0, 0.0) for row, text in enumerate(chunk) if not longest[row]

@@ -63,12 +63,13 @@ def padded(sentences: Sequence[Sequence[int]], padding: int = PAD, more: int = 0
 def model_configs(draw: st.DrawFn) -> ModelConfig:
     """Every choice of the model that is allowed, tiny, without dropout."""
     direction, cells = draw(st.sampled_from(Direction)), st.sampled_from(CellKind)
+    layers, decoder_layers = draw(st.integers(0, 3)), draw(st.integers(1, 3))
     encoder = EncoderConfig(
         cell=draw(cells),
-        layers=draw(st.integers(0, 3)),
+        layers=layers,
         size=draw(st.integers(2, 4)),
         direction=direction,
-        residual_from=draw(st.sampled_from([None, 3] if direction is Direction.gnmt else [None, 2, 3])),
+        residual_from=draw(st.sampled_from([None, *range(3 if direction is Direction.gnmt else 2, layers + 1)])),
     )
     bridge, attention = draw(st.sampled_from(BridgeKind)), draw(st.sampled_from(AttentionKind))
     if encoder.layers == 0:
@@ -82,14 +83,16 @@ def model_configs(draw: st.DrawFn) -> ModelConfig:
     grows = decoder_cell is CellKind.rnn_relu and input_feeding
     decoder = DecoderConfig(
         cell=decoder_cell,
-        layers=draw(st.integers(1, 3)),
+        layers=decoder_layers,
         size=encoder.width if same else draw(st.integers(3, 6)),
-        residual_from=draw(st.sampled_from([None, 2, 3])),
+        residual_from=draw(st.sampled_from([None, *range(2, decoder_layers + 1)])),
         feed_context=feeds and (bridge is BridgeKind.zero or draw(st.booleans())),
         readout=Readout.tanh if grows else draw(st.sampled_from(Readout)),
         readout_sees_input=draw(st.booleans()),
         input_feeding=input_feeding,
     )
+    tying = draw(st.sampled_from(Tying))
+    decoder.readout_size = draw(st.sampled_from([None, 2, 7])) if tying is Tying.none else None
     maps_queries = attention in (AttentionKind.additive, AttentionKind.scaled_dot)
     attention_size = draw(st.sampled_from([None, 2, 4, 6])) if maps_queries else None
     both = math.gcd(encoder.width, attention_size or decoder.size)
@@ -106,7 +109,7 @@ def model_configs(draw: st.DrawFn) -> ModelConfig:
         attention_size=attention_size,
         attention_window=draw(st.sampled_from([None, 1, 2])) if attends else None,
         coverage=attention is AttentionKind.additive and draw(st.booleans()),
-        tying=draw(st.sampled_from(Tying)),
+        tying=tying,
         dropout=0.0,
     )
 
@@ -190,7 +193,7 @@ ARRANGEMENTS = [
     ModelConfig(
         embedding_size=5,
         encoder=EncoderConfig(layers=2, size=3, direction=Direction.forward),
-        decoder=DecoderConfig(layers=2, size=4, input_feeding=True),
+        decoder=DecoderConfig(layers=2, size=4, readout_size=6, input_feeding=True),
         attention=AttentionKind.general,
         attention_order=AttentionOrder.luong,
         attention_window=2,
@@ -242,7 +245,7 @@ ARRANGEMENTS = [
     ModelConfig(
         embedding_size=4,
         encoder=EncoderConfig(layers=1, size=2),
-        decoder=DecoderConfig(layers=2, size=4, readout=Readout.maxout),
+        decoder=DecoderConfig(layers=2, size=4, readout=Readout.maxout, readout_size=3),
         attention=AttentionKind.dot,
         attention_order=AttentionOrder.luong,
         attention_heads=2,

@@ -20,6 +20,7 @@ from seq2seq.text.corpus import (
     read,
     read_corpora,
     source_tags,
+    text_for_run,
 )
 from seq2seq.text.files import TextFiles, TsvFile
 from seq2seq.text.mix import Mix
@@ -170,3 +171,14 @@ def test_the_words_of_all_tags_are_named_once() -> None:
     more = [MoreConfig(source_tag="<2de> <bt>"), MoreConfig(), MoreConfig(source_tag="<2fr>")]
     assert source_tags(DataConfig(source_tag="<2de>", more=more)) == ["<2de>", "<bt>", "<2fr>"]
     assert source_tags(DataConfig()) == []
+
+
+def test_own_text_is_read_with_the_tag_of_the_run(files: SplitConfig) -> None:
+    own, run = DataConfig(test=files), DataConfig(source_tag="<2de>", target_language="fr")
+    assert text_for_run(own, run, Split.test) == replace(own, source_tag="<2de>")
+    for asked, tag in {"<2fr>": "<2fr>", "": None}.items():
+        assert text_for_run(replace(own, source_tag=asked), run, Split.test) == replace(own, source_tag=tag)
+        assert text_for_run(DataConfig(source_tag=asked), run, Split.test) == replace(run, source_tag=tag)
+    assert text_for_run(DataConfig(), run, Split.test) == run
+    assert text_for_run(own, DataConfig(), Split.test) == own
+    assert list(read(text_for_run(replace(own, source_tag=""), run, Split.test), Split.test) or []) == [Pair("a", "b")]

@@ -180,12 +180,13 @@ def test_a_residual_connection_joins_equal_widths(direction, first):
         return ModelConfig(encoder=encoder, decoder=DecoderConfig(size=5))
 
     config(first, 4).check()
-    config(2, 1).check()
     if first == 3:
         with pytest.raises(
             ConfigError, match=r"^model\.encoder\.residual_from=2 adds layer 1, which is 6 .* is 3: set"
         ):
             config(2, 4).check()
+        with pytest.raises(ConfigError, match=r"set model\.encoder\.residual_from=null$"):
+            config(2, 2).check()  # there is no third layer to begin at
 
 
 @pytest.mark.parametrize("direction", Direction)

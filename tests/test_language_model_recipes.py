@@ -11,7 +11,7 @@ from seq2seq.recipes import train
 
 from seq2seq import LanguageModel, Translator
 from seq2seq.errors import RunError
-from seq2seq.run import load_run
+from seq2seq.run import load_run, read_config
 from seq2seq.text.tokenizer import load_tokenizers
 
 TINY_LM = ["model=language_model", *(setting for setting in TINY if "encoder" not in setting)]
@@ -70,6 +70,24 @@ def test_one_file_is_enough_and_evaluate_scores_another(recipe, tmp_path):
     assert "20 sentences" in outcome.out
     scores = json.loads((tmp_path / "lm" / "scores.json").read_text())["test"]["perplexity"]
     assert scores["per_piece"] == LanguageModel.load(tmp_path / "lm").perplexity(LINES).per_piece
+
+
+def test_several_texts_are_mixed_by_weight(recipe, tmp_path):
+    """Targets alone again: a text file, and one with columns whose first is not looked at."""
+    (tmp_path / "mono.de").write_text("".join(f"{line}\n" for line in LINES), encoding="utf-8")
+    (tmp_path / "more.tsv").write_text("We run.\tWir laufen.\n" * 7)
+    named = [f"data.{split}.target={tmp_path / 'mono.de'}" for split in ("train", "validation")]
+    more = [f"{{target: {tmp_path}/mono.de, weight: 0.5}}", f"{{file: {tmp_path}/more.tsv, weight: 3}}"]
+    asked = [f"run={tmp_path / 'lm'}", *named, *TINY_LM, f"data.more=[{', '.join(more)}]", "training.updates=2"]
+    asked += ["tokenizer=word", "tokenizer.size=30"]
+    outcome = recipe("train", *asked)
+    assert outcome.code == 0, outcome.err
+    report = outcome.out.splitlines()[0]
+    assert f"{tmp_path}/mono.de (target side), weight 0.5: kept 20 of 20 pairs" in report
+    assert f"{tmp_path}/more.tsv (target side), weight 3: kept 7 of 7 pairs" in report
+    assert read_config(tmp_path / "lm")["data"]["more"][1]["weight"] == 3
+    assert {"laufen.", "run."} & load_tokenizers(tmp_path / "lm").target.words().keys() == {"laufen."}
+    assert recipe("train", *asked).code == 0, "the same command goes on"
 
 
 def test_evaluate_knows_the_corpus_of_its_run(recipe, run):

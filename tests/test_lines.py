@@ -1,4 +1,7 @@
 import gzip
+import io
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -6,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.errors import DataError
-from seq2seq.text.lines import read_lines
+from seq2seq.text.lines import read_input, read_lines
 
 SEPARATORS = "\u2028\u2029\u0085\x0b\x0c\r\x1c\x1d\x1e"
 
@@ -80,3 +83,26 @@ def test_damaged_gzip(tmp_path: Path) -> None:
 def test_lines_come_one_at_a_time(tmp_path: Path) -> None:
     path = written(tmp_path, b"first\n\xff\n")
     assert next(read_lines(path)) == "first"
+
+
+def test_the_input_of_a_recipe_is_counted_where_it_can_be_read_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines, count = read_input(str(written(tmp_path, b"a\n\nb", "text.gz")))
+    assert (list(lines), count) == (["a", "", "b"], 3)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a\nb\n")))
+    lines, count = read_input("-")
+    assert (list(lines), count) == (["a", "b"], None)
+    reader, writer = os.pipe()
+    os.write(writer, b"a\n")
+    os.close(writer)
+    lines, count = read_input(f"/dev/fd/{reader}")
+    assert (list(lines), count) == (["a"], None)
+    os.close(reader)
+
+
+def test_what_is_wrong_with_a_file_is_said_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="line 2: byte 0xff"):
+        read_input(str(written(tmp_path, b"a\n\xff\n")))
+    with pytest.raises(DataError, match="no such file"):
+        read_input(str(tmp_path / "nowhere"))

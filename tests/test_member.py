@@ -16,7 +16,7 @@ from seq2seq.member import Member, choose_precision, hold_together
 from seq2seq.model import InferencePrecision, has_int8
 from seq2seq.run import load_run
 from seq2seq.shortlist import Shortlist
-from seq2seq.text.tokenizer import EOS, Tokenizers
+from seq2seq.text.tokenizer import EOS, Tokenizer, Tokenizers
 from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.text.vocabulary import train_tokenizer
 
@@ -151,6 +151,22 @@ def test_attention_is_the_mean_over_those_that_attend_to_the_same_pieces(runs):
     torch.testing.assert_close(weights("twin", "tiny"), (twin + tiny) / 2)
     torch.testing.assert_close(weights("context", "twin", "reader"), twin)
     assert weights("context") is None
+
+
+def test_a_text_is_encoded_once_for_all_that_read_the_same_pieces(runs, monkeypatch):
+    names = ["twin", "reader", "tiny", "context", "reader"]
+    translator = short(Translator.load([runs[name] for name in names], "cpu"))
+    encoded: list[Tokenizer] = []
+    encode_all = Tokenizer.encode_all
+    monkeypatch.setattr(Tokenizer, "encode_all", lambda *all: (encoded.append(all[0]), encode_all(*all))[1])
+    searched: list[list[list[list[int]]]] = []
+    search = translator._search
+    monkeypatch.setattr(translator, "_search", lambda *all: (searched.append(all[0]), search(*all))[1])
+    translator.translate(["We work."])
+    assert len(encoded) == 2
+    wanted = [[member.tokenizers.source.encode("We work.")] for member in translator.members]
+    assert searched == [wanted], "each member still gets the pieces that it reads"
+    assert wanted[0] != wanted[1]
 
 
 def test_runs_that_write_other_pieces_are_refused_by_name(runs):

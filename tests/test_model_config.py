@@ -11,6 +11,7 @@ from seq2seq.model import (
     Direction,
     EncoderConfig,
     ModelConfig,
+    Tying,
 )
 from seq2seq.model.choices import CellKind
 from seq2seq.settings import validate, walk
@@ -78,6 +79,32 @@ def test_one_unit_has_nothing_to_normalise(part):
         model.check()
 
 
+@pytest.mark.parametrize("part", ["encoder", "decoder"])
+def test_residual_connections_begin_within_the_stack(part):
+    model = ModelConfig()
+    chosen = getattr(model, part)
+    chosen.layers, chosen.residual_from = 3, 3
+    model.check()
+    chosen.residual_from = 4
+    with pytest.raises(ConfigError) as caught:
+        model.check()
+    assert str(caught.value) == (
+        f"model.{part}.residual_from=4 begins above the top layer: set model.{part}.residual_from=null, or "
+        f"model.{part}.layers to 4 or more (it is 3)"
+    )
+
+
+@pytest.mark.parametrize("tying", [Tying.output, Tying.all])
+def test_a_shared_matrix_leaves_the_readout_no_width_of_its_own(tying):
+    model = ModelConfig(embedding_size=5, decoder=DecoderConfig(readout_size=4), tying=tying)
+    with pytest.raises(
+        ConfigError, match=rf"^model\.tying={tying} .* 5: set model\.tying=none, or .*readout_size=null \(it is 4\)$"
+    ):
+        model.check()
+    model.tying = Tying.none
+    model.check()
+
+
 def test_a_language_model_asks_nothing_of_its_encoder_and_bridge():
     for bridge in BridgeKind:
         encoder = EncoderConfig(layers=0, size=3, direction=Direction.gnmt, residual_from=2)
@@ -123,6 +150,7 @@ SIDE = {"encoder": EncoderConfig(size=3), "decoder": DecoderConfig(size=8)}
         ({"attention_heads": 2}, r"^model\.attention_heads=2 says how attention works: set model\.attention=additive"),
         ({"attention_window": 5}, r"^model\.attention_window=5 says how"),
         ({"coverage": True}, r"^model\.coverage=true says how"),
+        ({"attention_size": 4}, r"^model\.attention_size=4 says how"),
         ({"decoder": DecoderConfig(size=8, input_feeding=True)}, r"^model\.decoder\.input_feeding=true says how"),
         (
             {"attention": AttentionKind.general, "attention_size": 4},

@@ -1,6 +1,6 @@
 """Every file of conf/experiment: its full-size network is as large as published, and a tiny one trains end to end.
 
-V vocabulary (S source, T target), E embedding width, H units, D width of an encoder state.
+V vocabulary (S source, T target), E embedding width, H units, D width of an encoder state, M maxout units.
 """
 
 import json
@@ -39,14 +39,14 @@ def additive(query: int, state: int, keys: int) -> int:
     return linear(query, keys) + state * keys + keys
 
 
-def cho2014(v: int = 15_000, e: int = 100, h: int = 1000) -> int:
+def cho2014(v: int = 15_000, e: int = 100, h: int = 1000, m: int = 500) -> int:
     encoder, decoder = gru(e, h), linear(h, h) + gru(e + h, h)
-    return 2 * v * e + encoder + decoder + linear(h + h + e, 2 * h) + linear(h, v)
+    return 2 * v * e + encoder + decoder + linear(h + h + e, 2 * m) + linear(m, v)
 
 
-def bahdanau2015(v: int = 30_000, e: int = 620, h: int = 1000) -> int:
+def bahdanau2015(v: int = 30_000, e: int = 620, h: int = 1000, m: int = 500) -> int:
     encoder, decoder = 2 * gru(e, h), linear(2 * h, h) + gru(e + 2 * h, h) + additive(h, 2 * h, h)
-    return 2 * v * e + encoder + decoder + linear(h + 2 * h + e, 2 * h) + linear(h, v)
+    return 2 * v * e + encoder + decoder + linear(h + 2 * h + e, 2 * m) + linear(m, v)
 
 
 def luong2015(v: int = 50_000, h: int = 1000) -> int:
@@ -155,6 +155,12 @@ def test_a_paper_states_score_unit_and_command(name):
         assert words in head, words
 
 
+@pytest.mark.parametrize(("name", "count"), [("cho2014", 23_229_000), ("bahdanau2015", 81_452_000)])
+def test_a_head_counts_the_parameters_by_hand(name, count):
+    assert parameters(full_size(settings(name))) == count
+    assert f"# Parameters: {count:,}: " in (EXPERIMENT / f"{name}.yaml").read_text(encoding="utf-8")
+
+
 TINY = [
     "data=builtin",
     "data.builtin.train_size=200",
@@ -165,6 +171,7 @@ TINY = [
     "model.embedding_size=16",
     "model.encoder.size=16",
     "model.decoder.size=16",
+    "model.decoder.readout_size=null",
     "model.attention_size=null",
     "batch.tokens=150",
     "schedule.warmup=0",

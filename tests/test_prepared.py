@@ -77,6 +77,21 @@ def test_lower_precision_stays_near(sample, far, precision):
 
 
 @pytest.mark.parametrize("precision", LOW)
+@pytest.mark.parametrize("config", EVERY)
+def test_weights_of_zero_are_met_like_any_other(config, precision):
+    """An embedding, an output or a row of gates that is all zeros: of a piece never seen, or of a pruned unit."""
+    for zeroed in ("target_embedding.weight", "output.weight", "decoder.layers.0"):
+        network = random_network(config, seed=5, spread=0.5, dtype=torch.float32)
+        with torch.no_grad():
+            for name, parameter in network.named_parameters(remove_duplicate=False):
+                if name.startswith(zeroed):
+                    parameter.zero_()
+        wanted = followed(PreparedDecoder(network, InferencePrecision.float32), network)
+        found = followed(PreparedDecoder(network, InferencePrecision(precision)), network)
+        torch.testing.assert_close(found, wanted, rtol=0, atol=0.03)
+
+
+@pytest.mark.parametrize("precision", LOW)
 def test_first_states_of_a_linear_bridge_know_no_bound(precision):
     network = random_network(SAMPLES[2], seed=5, spread=0.5, dtype=torch.float32)
     with torch.no_grad():

@@ -25,6 +25,23 @@ def test_a_shared_matrix_settles_the_width(tying, width):
     assert feature_size(config) == width
 
 
+@pytest.mark.parametrize("readout", Readout)
+def test_a_readout_has_the_units_it_is_told(readout):
+    decoder = DecoderConfig(size=7, readout=readout, readout_size=3)
+    config = ModelConfig(embedding_size=5, decoder=decoder, tying=Tying.none)
+    config.check()
+    assert feature_size(config) == 3
+    assert readout_sizes(config) == (7, 6 if readout is Readout.maxout else 3)
+
+
+def test_a_readout_as_wide_as_it_would_be_is_no_other():
+    config = ModelConfig(decoder=DecoderConfig(size=7, readout_size=7), tying=Tying.none)
+    assert readout_sizes(config) is None
+    tied = ModelConfig(embedding_size=5, decoder=DecoderConfig(size=7, readout_size=5))
+    tied.check()
+    assert readout_sizes(tied) == (7, 5)
+
+
 def test_a_readout_sees_state_context_and_piece():
     config = ModelConfig(
         embedding_size=5,

@@ -3,9 +3,11 @@
 import json
 import random
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import TINY
 
 from seq2seq import Translator
@@ -98,6 +100,8 @@ def test_distill_translates_the_runs_own_training_set_and_names_the_next_command
     outcome = recipe("distill", f"run={tiny_run}", f"output={output}", "beam_size=2", "device=cpu")
     assert outcome.code == 0, outcome.err
     assert "300 sentences" in outcome.out
+    assert "translating: 100%" in outcome.err
+    assert "300/300" in outcome.err
     sources, targets = ((output / name).read_text().splitlines() for name in ("source.txt", "target.txt"))
     assert len(sources) == len(targets) > 200
     translator = Translator.load(tiny_run, "cpu")
@@ -133,6 +137,49 @@ def test_distill_keeps_the_tag_for_the_command_that_reads_the_files(recipe, tiny
     assert word.endswith('source_tag: "<2 de>"}]')
 
 
+@pytest.fixture
+def tagged_run(tiny_run: Path, tmp_path: Path) -> Path:
+    """A run whose sources all begin with a tag."""
+    folder = tmp_path / "tagged"
+    shutil.copytree(tiny_run, folder)
+    values = yaml.safe_load((folder / "config.yaml").read_text())
+    values["data"]["source_tag"] = "<2de>"
+    (folder / "config.yaml").write_text(yaml.safe_dump(values))
+    return folder
+
+
+TAGS = [([], "<2de>"), (["data.source_tag='<2fr>'"], "<2fr>"), (["data.source_tag=''"], "")]
+
+
+@pytest.mark.parametrize(("asked", "tag"), TAGS)
+def test_own_files_are_evaluated_with_the_tag_of_the_run_unless_one_is_asked_for(
+    recipe, tagged_run, tmp_path, more, asked, tag
+):
+    own = [f"data.test.source={tmp_path}/more.en", f"data.test.target={tmp_path}/more.fr"]
+    outcome = recipe("evaluate", f"run={tagged_run}", "beam_size=1", *own, *asked)
+    assert outcome.code == 0, outcome.err
+    translator = Translator.load(tagged_run)
+    found = (tagged_run / "hypotheses.test.greedy.txt").read_text().splitlines()
+    assert found[:2] == [
+        str(translator.translate(f"{tag} {source}", beam_size=1)) for source in ("We work.", "She sleeps.")
+    ]
+
+
+@pytest.mark.parametrize(("asked", "tag"), TAGS)
+def test_own_files_are_distilled_with_the_tag_of_the_run_unless_one_is_asked_for(
+    recipe, tagged_run, tmp_path, more, asked, tag
+):
+    own = [f"data.train.source={tmp_path}/more.en", f"data.train.target={tmp_path}/more.fr"]
+    outcome = recipe("distill", f"run={tagged_run}", f"output={tmp_path}/out", "beam_size=1", *own, *asked)
+    assert outcome.code == 0, outcome.err
+    assert (tmp_path / "out" / "source.txt").read_text().splitlines()[0] == "We work."
+    found = (tmp_path / "out" / "target.txt").read_text().splitlines()[0]
+    assert found == str(Translator.load(tagged_run).translate(f"{tag} We work.", beam_size=1))
+    named = [word for word in next_command(outcome.out) if "source_tag" in word]
+    assert [word.split("=")[0] for word in named] == ["data.source_tag", "data.more"] * bool(tag)
+    assert all(f'"{tag}"' in word for word in named)
+
+
 def test_a_folder_that_is_there_is_left_alone(recipe, tiny_run, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
@@ -150,6 +197,7 @@ def test_backtranslate_drops_blank_lines_and_names_the_next_command(recipe, tiny
     outcome = recipe("backtranslate", f"run={tiny_run}", f"input={tmp_path}/mono.de", f"output={output}", "device=cpu")
     assert outcome.code == 0, outcome.err
     assert "3 pairs from 5 sentences; dropped 2" in outcome.out
+    assert "5/5" in outcome.err
     assert (output / "target.txt").read_text() == "We work.\nShe sleeps.\nThe man works.\n"
     sources = (output / "source.txt").read_text().splitlines()
     assert sources[2] == str(Translator.load(tiny_run, "cpu").translate("The man works.", beam_size=1))

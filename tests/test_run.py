@@ -10,13 +10,13 @@ import yaml
 from seq2seq.data.table import encode_corpus
 from seq2seq.errors import DataError, RunError
 from seq2seq.model import ModelConfig, Network
+from seq2seq.opening import open_run
 from seq2seq.recipe_config import TrainConfig
 from seq2seq.run import (
     LoadedRun,
     learn_shortlist,
     load_run,
     load_shortlist,
-    open_run,
     prepare_tokenizers,
     read_config,
     read_section,
@@ -27,14 +27,14 @@ from seq2seq.text.corpus import PairList
 from seq2seq.text.tokenizer import Tokenizers
 from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.text.types import Pair
-from seq2seq.train import SGD, Adam, AdamW, Constant, Cosine, InverseSquareRoot
+from seq2seq.train import Adam, Cosine
 from seq2seq.weights import save_quantized, save_weights
 
 CORPUS = PairList("pairs", [Pair("the dog sees a cat", "der Hund sieht eine Katze")] * 4)
 
 
-def settings(**changes: object) -> TrainConfig:
-    config = TrainConfig(**{"optimizer": Adam(), "schedule": Cosine(), **changes})
+def settings() -> TrainConfig:
+    config = TrainConfig(optimizer=Adam(), schedule=Cosine())
     config.tokenizer = TokenizerConfig(size=290)
     config.model = ModelConfig(embedding_size=6)
     config.model.encoder.size = 4
@@ -89,119 +89,6 @@ def edit(folder: Path, path: str, value: object) -> None:
         place = place[parent]
     place[last] = value
     write(folder, yaml.safe_dump(values))
-
-
-# Made, gone on with, refused
-
-
-def test_a_new_folder_holds_the_settings(tmp_path):
-    config = settings(seed=42, run="there")
-    open_run(tmp_path / "a/b", config)
-    assert [path.name for path in (tmp_path / "a/b").iterdir()] == ["config.yaml"]
-    saved = read_config(tmp_path / "a/b")
-    assert (saved["seed"], saved["run"], saved["optimizer"]["beta2"]) == (42, "there", 0.999)
-    assert read_section(tmp_path / "a/b", "model", ModelConfig) == config.model
-
-
-@pytest.mark.parametrize("leftover", [[], ["config.yaml.tmp"]])
-def test_an_empty_folder_will_do_and_so_will_one_that_was_being_made(tmp_path, leftover):
-    for name in leftover:
-        (tmp_path / name).write_text("seed: 4")
-    open_run(tmp_path, settings())
-    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
-
-
-def test_the_same_settings_go_on(tmp_path):
-    open_run(tmp_path, settings())
-    before = (tmp_path / "config.yaml").read_bytes()
-    (tmp_path / "anything").touch()
-    open_run(tmp_path, settings())
-    assert (tmp_path / "config.yaml").read_bytes() == before
-
-
-def change(config: TrainConfig, path: str, value: object) -> TrainConfig:
-    *parents, last = path.split(".")
-    place = config
-    for parent in parents:
-        place = getattr(place, parent)
-    setattr(place, last, value)
-    return config
-
-
-@pytest.mark.parametrize(
-    ("path", "value", "found"),
-    [
-        ("seed", 2, "seed=1, this command says seed=2"),
-        ("model.dropout", 0.3, "model.dropout=0.2, this command says model.dropout=0.3"),
-        ("model.encoder.layers", 2, "model.encoder.layers=1, this command says model.encoder.layers=2"),
-        ("data.train.source", "x.de", "data.train.source=None, this command says data.train.source=x.de"),
-        ("training.accumulate", 2, "training.accumulate=1, this command says training.accumulate=2"),
-        ("training.clip", None, "training.clip=1.0, this command says training.clip=None"),
-        ("optimizer", SGD(learning_rate=0.001), "optimizer=Adam, this command says optimizer=SGD"),
-        ("optimizer", AdamW(), "optimizer=Adam, this command says optimizer=AdamW"),
-        ("schedule", Constant(), "schedule=Cosine, this command says schedule=Constant"),
-        ("optimizer.beta1", 0.5, "optimizer.beta1=0.9, this command says optimizer.beta1=0.5"),
-    ],
-)
-def test_other_settings_are_refused_and_leave_the_folder_alone(tmp_path, path, value, found):
-    open_run(tmp_path, settings())
-    before = (tmp_path / "config.yaml").read_bytes()
-    message = one_line(lambda: open_run(tmp_path, change(settings(), path, value)))
-    assert f"{tmp_path} holds a run with {found}: choose another folder with run=PATH" in message
-    assert (tmp_path / "config.yaml").read_bytes() == before
-
-
-def test_the_first_of_several_differences_is_named(tmp_path):
-    open_run(tmp_path, settings())
-    other = change(change(settings(), "training.accumulate", 3), "batch.tokens", 17)
-    assert "batch.tokens=17" in one_line(lambda: open_run(tmp_path, other))
-
-
-def test_schedules_with_the_same_fields_are_told_apart(tmp_path):
-    open_run(tmp_path, settings(schedule=InverseSquareRoot(warmup=10)))
-    open_run(tmp_path, settings(schedule=InverseSquareRoot(warmup=10)))
-    message = one_line(lambda: open_run(tmp_path, settings(schedule=Constant(warmup=10))))
-    assert "schedule=InverseSquareRoot, this command says schedule=Constant" in message
-
-
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        ("run", "elsewhere"),
-        ("training.updates", 9999),
-        ("training.patience", 3),
-        ("training.device", "cpu"),
-        ("search.beam_size", 3),
-        ("shortlist.frequent", 3),
-    ],
-)
-def test_some_settings_may_change_and_the_folder_keeps_them_as_they_are_now(tmp_path, path, value):
-    open_run(tmp_path, settings())
-    open_run(tmp_path, change(settings(), path, value))
-    saved = read_config(tmp_path)
-    for name in path.split("."):
-        saved = saved[name]
-    assert saved == value
-
-
-def test_text_that_looks_like_something_else_survives(tmp_path):
-    odd = change(change(settings(), "data.train.source", "1e5"), "data.train.target", "${no}: {such}\u2028thing")
-    open_run(tmp_path, odd)
-    open_run(tmp_path, odd)
-
-
-def test_a_folder_of_something_else_is_refused(tmp_path):
-    (tmp_path / "thesis.tex").write_text("precious")
-    message = one_line(lambda: open_run(tmp_path, settings()))
-    assert message == f"{tmp_path} is not empty and no run folder: choose another with run=PATH"
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
-
-
-@pytest.mark.parametrize("below", ["", "/run"])
-def test_a_file_in_the_folders_place_is_refused(tmp_path, below):
-    (tmp_path / "file").write_text("precious")
-    assert "choose another with run=PATH" in one_line(lambda: open_run(Path(f"{tmp_path}/file{below}"), settings()))
-    assert (tmp_path / "file").read_text() == "precious"
 
 
 # Read

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from conftest import TINY
 
+from seq2seq.data.batch import make_batch
 from seq2seq.data.order import BatchConfig, Order, Place
 from seq2seq.data.sampling import GROWTH, Resampler, resampled
 from seq2seq.errors import DataError
+from seq2seq.settings import walk
 from seq2seq.text.corpus import PairList
 from seq2seq.text.subwords import SubwordSampler
 from seq2seq.text.tokenizer import UNK, Tokenizers
@@ -142,3 +144,17 @@ def test_a_stopped_run_ends_with_the_same_bits(recipe, tmp_path: Path, monkeypat
     assert recipe("train", f"run={plain}", *options, "tokenizer.sampling=0").code == 0
     weights = [(run / "model.safetensors").read_bytes() for run in (whole, parts, plain)]
     assert weights[0] == weights[1] != weights[2]
+
+
+def test_a_batch_cut_anew_holds_no_more_than_its_setting_says(tokenizers: Tokenizers) -> None:
+    sources, targets = (rows * 10 for rows in rows_of(tokenizers))
+    lengths = [np.array([len(row) for row in rows], dtype=np.int32) for rows in (sources, targets)]
+    config = BatchConfig(tokens=1 + max(len(row) for row in sources + targets))  # the longest pair alone fills it
+    resample = Resampler(tokenizers, settings(sampling=0.5, tags=[]), 1)
+    filled = []
+    for rows, after in islice(Order(*lengths, config, seed=1).stream(Place(0, 0)), 60):
+        batch = make_batch(*resample(([sources[row] for row in rows], [targets[row] for row in rows]), after))
+        filled.append(max(batch.source_BS.numel(), batch.target_BT.numel()) / config.tokens)
+    assert 1 < max(filled) <= GROWTH
+    [told] = [item.metadata["help"] for path, item, _ in walk(config) if path == "tokens"]
+    assert f"tokenizer.sampling: up to {GROWTH} times as many" in told

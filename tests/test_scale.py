@@ -43,6 +43,16 @@ def test_width_and_layers_are_the_models(tmp_path):
     assert case.model.decoder.layers == 1, "the case that was varied is as it was"
 
 
+def test_a_stack_too_shallow_for_residual_connections_has_none(tmp_path):
+    config = small_benchmark(tmp_path)
+    for part in (config.model.encoder, config.model.decoder):
+        part.layers, part.residual_from = 4, 3
+    for layers, wanted in {1: None, 2: None, 3: 3, 8: 3}.items():
+        model = varied(base(config), "layers", layers).model
+        model.check()
+        assert (model.encoder.residual_from, model.decoder.residual_from) == (wanted, wanted)
+
+
 def test_pieces_are_those_that_are_trained_and_translated(tmp_path):
     config = small_benchmark(tmp_path)
     case = base(config)

@@ -92,6 +92,13 @@ def test_files_are_aligned_and_pairs_without_text_are_dropped_together(tmp_path)
     assert [path.name for path in folder.parent.iterdir()] == ["here"]
 
 
+def test_progress_is_shown_with_the_time_left_where_the_number_of_sentences_is_known(tmp_path, capsys):
+    write_pairs([[Pair("a", "b")], []], tmp_path / "one", 2)
+    assert "translating: 100%" in capsys.readouterr().err
+    write_pairs([[Pair("a", "b")], []], tmp_path / "two")
+    assert "translating: 2sentence" in capsys.readouterr().err
+
+
 @given(groups=st.lists(st.lists(st.builds(Pair, st.text(), st.text()), max_size=2), max_size=5))
 def test_whatever_the_text_both_files_have_the_same_number_of_lines(tmp_path_factory, groups):
     folder = tmp_path_factory.mktemp("made") / "out"

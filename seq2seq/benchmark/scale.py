@@ -93,10 +93,17 @@ def varied(case: Case, factor: str, value: int) -> Case:
         encoder, decoder = replace(encoder, size=max(1, value // share)), replace(decoder, size=value)
         return replace(case, model=replace(case.model, encoder=encoder, decoder=decoder))
     if factor == "layers":
-        encoder, decoder = replace(encoder, layers=value), replace(decoder, layers=value)
+        # A stack with fewer layers than residual connections begin at has none.
+        encoder = replace(encoder, layers=value, residual_from=reached(encoder.residual_from, value))
+        decoder = replace(decoder, layers=value, residual_from=reached(decoder.residual_from, value))
         return replace(case, model=replace(case.model, encoder=encoder, decoder=decoder))
     changes: dict[str, int] = {factor: value}
     return replace(case, **changes)  # type: ignore[arg-type]
+
+
+def reached(layer: int | None, layers: int) -> int | None:
+    """The layer (the lowest is 1) where a stack of these is that high, else None."""
+    return layer if layer is not None and layer <= layers else None
 
 
 def build(case: Case, config: BenchmarkConfig) -> Network:

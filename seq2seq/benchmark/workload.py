@@ -15,7 +15,8 @@ from seq2seq.data.batch import Batch, make_batch
 from seq2seq.data.order import BatchConfig, Order, Place
 from seq2seq.data.table import Table, encode_corpus
 from seq2seq.model import ModelConfig, Network
-from seq2seq.run import MODEL, load_run, open_run, read_section
+from seq2seq.opening import open_run
+from seq2seq.run import MODEL, load_run, read_section
 from seq2seq.text.corpus import Corpus, DataConfig, PairList, Split, names_corpus, read
 from seq2seq.text.tokenizer import EOS, Tokenizers, save_tokenizers
 from seq2seq.text.types import Pair

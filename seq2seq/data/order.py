@@ -17,7 +17,11 @@ Indices = NDArray[np.int64]
 class BatchConfig:
     """How sentences are put together."""
 
-    tokens: int = setting(4096, "target pieces of a batch, padding included", at_least=1)
+    tokens: int = setting(
+        4096,
+        "pieces of a batch on either side, padding included; tokenizer.sampling: up to 3 times as many",
+        at_least=1,
+    )
     pool: int = setting(100, "batches whose sentences are sorted by length together; more: less padding", at_least=1)
 
 
@@ -33,7 +37,8 @@ class Order:
     """The endless stream of batches over a table of sentence lengths.
 
     Every epoch shuffles all pairs, cuts them into pools, sorts each pool by length, cuts the pools into batches of at
-    most ``tokens`` padded target (and source) pieces, and shuffles the batches.
+    most ``tokens`` padded target (and source) pieces, a longer pair alone, and shuffles the batches. Pieces are those
+    of the lengths given: text that is then cut anew has more (`seq2seq.data.sampling.GROWTH`).
 
     Args:
         source_lengths: pieces of each pair's source, [pairs], end mark not counted.

@@ -18,7 +18,11 @@ from seq2seq.text.tokenizer import Tokenizers
 from seq2seq.text.tokenizer_config import TokenizerConfig
 
 GROWTH = 3
-"""A sentence gets no longer than so many times the longest of its batch: a bound on memory, seldom met."""
+"""A sentence gets no longer than so many times the longest of its batch: a bound on memory, seldom met.
+
+Batches are put together by the usual pieces, so this is also how much more than `BatchConfig.tokens` one may hold. They
+are not put together by the pieces drawn, for these would have to be drawn for a whole epoch before its first batch.
+"""
 
 Rows = Sequence[Ids]
 

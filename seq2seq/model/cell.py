@@ -3,6 +3,8 @@
 N rows (sentences or hypotheses), T positions, I input width, H units, G rows of the stacked weights.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
@@ -63,7 +65,30 @@ class LSTM(FusedCell, nn.LSTM):
         return states.masked_fill(padding_NT.unsqueeze(2), 0), CellState(last_states(states, padding_NT), cell[0])
 
 
-class GRU(FusedCell, nn.GRU):
+class HiddenStateCell(FusedCell):
+    """A fused cell without a cell state: what it hands on is its hidden state."""
+
+    kernel: Callable[..., tuple[Tensor, Tensor]]
+    """Torch's function for whole sequences: all states (N, T, H) and the last (1, N, H)."""
+
+    def run(
+        self,
+        inputs_NTI: Tensor,
+        state: CellState | None = None,
+        padding_NT: Tensor | None = None,
+        weights: list[Tensor] | None = None,
+    ) -> tuple[Tensor, CellState]:
+        """T positions in one fused call; padding on the right has changed nothing before it, and is masked."""
+        initial = _stacked(_zeros(self, inputs_NTI) if state is None else state.hidden_NH)
+        states, last = self.kernel(
+            inputs_NTI, initial, weights or thinned(self), True, 1, 0.0, self.training, False, True
+        )
+        if padding_NT is None:
+            return states, CellState(last[0], None)
+        return states.masked_fill(padding_NT.unsqueeze(2), 0), CellState(last_states(states, padding_NT), None)
+
+
+class GRU(HiddenStateCell, nn.GRU):
     """Gated recurrent unit (Cho et al. 2014), its reset gate behind the product as in cuDNN. Blocks: r, z, n."""
 
     blocks = 3
@@ -71,6 +96,7 @@ class GRU(FusedCell, nn.GRU):
     def __init__(self, input_size: int, size: int, recurrent_dropout: float = 0.0) -> None:
         super().__init__(input_size, size, batch_first=True)
         self.recurrent_dropout = recurrent_dropout
+        self.kernel = torch.gru
 
     def step(self, inputs_NI: Tensor, state: CellState, weights: list[Tensor] | None = None) -> tuple[CellState, Gates]:
         """One position: h' = (1 - z) · n + z · h, where n = tanh(W x + b + r · (W h + b))."""
@@ -81,22 +107,8 @@ class GRU(FusedCell, nn.GRU):
         n = (n_x + r * n_h).tanh()
         return CellState((1 - z) * n + z * state.hidden_NH, None), {"reset": r, "update": z, "candidate": n}
 
-    def run(
-        self,
-        inputs_NTI: Tensor,
-        state: CellState | None = None,
-        padding_NT: Tensor | None = None,
-        weights: list[Tensor] | None = None,
-    ) -> tuple[Tensor, CellState]:
-        """T positions in one fused call."""
-        initial = _stacked(_zeros(self, inputs_NTI) if state is None else state.hidden_NH)
-        states, last = torch.gru(
-            inputs_NTI, initial, weights or thinned(self), True, 1, 0.0, self.training, False, True
-        )
-        return _without_cell(states, last[0], padding_NT)
 
-
-class RNN(FusedCell, nn.RNN):
+class RNN(HiddenStateCell, nn.RNN):
     """The simple recurrent network (Elman 1990); with ``relu``, that of Le et al. 2015."""
 
     blocks = 1
@@ -105,25 +117,13 @@ class RNN(FusedCell, nn.RNN):
         super().__init__(input_size, size, nonlinearity="relu" if relu else "tanh", batch_first=True)
         self.recurrent_dropout = recurrent_dropout
         self.relu = relu
+        self.kernel = torch.rnn_relu if relu else torch.rnn_tanh
 
     def step(self, inputs_NI: Tensor, state: CellState, weights: list[Tensor] | None = None) -> tuple[CellState, Gates]:
         """One position: h' = tanh(W x + W h + b), or ReLU in place of tanh. There are no gates."""
         W_ih, W_hh, b_ih, b_hh = weights or self.weights()
         sum_NH = linear(inputs_NI, W_ih, b_ih) + linear(state.hidden_NH, W_hh, b_hh)
         return CellState(sum_NH.relu() if self.relu else sum_NH.tanh(), None), {}
-
-    def run(
-        self,
-        inputs_NTI: Tensor,
-        state: CellState | None = None,
-        padding_NT: Tensor | None = None,
-        weights: list[Tensor] | None = None,
-    ) -> tuple[Tensor, CellState]:
-        """T positions in one fused call."""
-        initial = _stacked(_zeros(self, inputs_NTI) if state is None else state.hidden_NH)
-        kernel = torch.rnn_relu if self.relu else torch.rnn_tanh
-        states, last = kernel(inputs_NTI, initial, weights or thinned(self), True, 1, 0.0, self.training, False, True)
-        return _without_cell(states, last[0], padding_NT)
 
 
 def make_cell(kind: CellKind, input_size: int, size: int, recurrent_dropout: float = 0.0) -> Cell:
@@ -149,10 +149,3 @@ def _zeros(cell: Cell, inputs_NTI: Tensor) -> Tensor:
 def _stacked(state_NH: Tensor) -> Tensor:
     """As the fused kernels take it: one layer (1, N, H) in one piece of memory."""
     return state_NH.unsqueeze(0).contiguous()
-
-
-def _without_cell(states_NTH: Tensor, last_NH: Tensor, padding_NT: Tensor | None) -> tuple[Tensor, CellState]:
-    """Padding on the right has changed nothing before it: mask it, and look where each row ended."""
-    if padding_NT is None:
-        return states_NTH, CellState(last_NH, None)
-    return states_NTH.masked_fill(padding_NT.unsqueeze(2), 0), CellState(last_states(states_NTH, padding_NT), None)

@@ -57,6 +57,9 @@ class DecoderConfig:
     )
     feed_context: bool = setting(False, "give the context vector to every step too (Cho et al. 2014)")
     readout: Readout = setting(Readout.tanh, "what mixes state and context before the output layer: tanh or maxout")
+    readout_size: int | None = setting(
+        None, "width of the readout, if no shared embedding settles it; null: the decoder's size", at_least=1
+    )
     readout_sees_input: bool = setting(False, "the readout mixes in the embedding of the piece just read too")
     input_feeding: bool = setting(
         False, "what attention led to feeds the next step (Luong et al. 2015): one position at a time, so slower"
@@ -126,6 +129,8 @@ class ModelConfig:
             ConfigError: names the settings that contradict each other.
         """
         self._check_cells()
+        self._check_depths()
+        self._check_readout()
         if self.encoder.layers > 0:
             self._check_residuals()
             self._check_bridge()
@@ -142,14 +147,32 @@ class ModelConfig:
                     f"2 or more, or model.{name}.cell=lstm"
                 )
 
+    def _check_depths(self) -> None:
+        for name, part in (("encoder", self.encoder), ("decoder", self.decoder)):
+            if part.residual_from is not None and 0 < part.layers < part.residual_from:
+                raise ConfigError(
+                    f"model.{name}.residual_from={part.residual_from} begins above the top layer: set "
+                    f"model.{name}.residual_from=null, or model.{name}.layers to {part.residual_from} or more "
+                    f"(it is {part.layers})"
+                )
+
+    def _check_readout(self) -> None:
+        size = self.decoder.readout_size
+        if size not in (None, self.embedding_size) and self.tying is not Tying.none:
+            raise ConfigError(
+                f"model.tying={self.tying} has a readout as wide as the embeddings, {self.embedding_size}: set "
+                f"model.tying=none, or model.decoder.readout_size=null (it is {size})"
+            )
+
     def _check_residuals(self) -> None:
         encoder = self.encoder
         for layer in range((encoder.residual_from or encoder.layers + 1) - 1, encoder.layers):
             below, width = encoder.layer_width(layer - 1), encoder.layer_width(layer)
             if below != width:
+                instead = layer + 2 if layer + 2 <= encoder.layers else "null"
                 raise ConfigError(
                     f"model.encoder.residual_from={encoder.residual_from} adds layer {layer}, which is {below} wide, "
-                    f"to layer {layer + 1}, which is {width}: set model.encoder.residual_from={layer + 2}"
+                    f"to layer {layer + 1}, which is {width}: set model.encoder.residual_from={instead}"
                 )
 
     def _check_bridge(self) -> None:
@@ -174,6 +197,7 @@ class ModelConfig:
     def _check_without_attention(self) -> None:
         asked = {
             f"model.attention_heads={self.attention_heads}": self.attention_heads > 1,
+            f"model.attention_size={self.attention_size}": self.attention_size is not None,
             f"model.attention_window={self.attention_window}": self.attention_window is not None,
             "model.coverage=true": self.coverage,
             "model.decoder.input_feeding=true": self.decoder.input_feeding,

@@ -21,6 +21,7 @@ from seq2seq.model.dropout import SequenceDropout, masked
 from seq2seq.model.readout import feature_size, maxout, readout_sizes
 from seq2seq.model.recurrence import Cell, CellState, cell_of, thinned
 from seq2seq.model.state import Attended, Decoded, Found, Memory, State, attend
+from seq2seq.model.waiting import decoder_waits
 
 
 class Drawn(NamedTuple):
@@ -66,7 +67,7 @@ class Decoder(nn.Module):
         asking_layers = {AttentionOrder.gnmt: 0, AttentionOrder.luong: decoder.layers - 1}
         self.asking_layer = None if order is None else asking_layers.get(order)
         self.feeds_context_on = order is AttentionOrder.gnmt
-        self.sequential = self.asks_first or decoder.input_feeding
+        self.sequential = bool(decoder_waits(config))
         self.covers = config.coverage
         self.residual_from = (decoder.residual_from or decoder.layers + 1) - 1
         self.fed_size = (width if self.feeds_context_on else self.feature_size) if decoder.input_feeding else 0

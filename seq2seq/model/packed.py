@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from seq2seq.model.bounds import context_bounded, outputs_bounded, start_bounded
-from seq2seq.model.choices import AttentionKind, AttentionOrder, CellKind
+from seq2seq.model.choices import CellKind
 from seq2seq.model.config import ModelConfig
 from seq2seq.model.network import Network
 from seq2seq.model.product import InferencePrecision, Product, make_product
@@ -21,6 +21,7 @@ from seq2seq.model.readout import maxout
 from seq2seq.model.recurrence import Cell
 from seq2seq.model.state import Memory
 from seq2seq.model.stepping import PreparedMemory, PreparedState
+from seq2seq.model.waiting import attention_waits, decoder_waits
 
 
 class PackedLayer:
@@ -60,16 +61,14 @@ def laid_out(stacked_GX: Tensor) -> Tensor:
 
 def can_pack(config: ModelConfig) -> bool:
     """Whether a decoder is one of LSTM layers in which no position waits for attention."""
-    waits = config.attention is not AttentionKind.none and (
-        config.attention_order is AttentionOrder.bahdanau or config.decoder.input_feeding or config.coverage
-    )
+    waits = decoder_waits(config) or attention_waits(config)
     return config.decoder.cell is CellKind.lstm and not waits
 
 
 class PackedDecoder:
     """`Steps` of a decoder that `can_pack` allows."""
 
-    def __init__(self, network: Network, precision: InferencePrecision, bound: Tensor | float) -> None:
+    def __init__(self, network: Network, precision: InferencePrecision, bound: float) -> None:
         """Lay the weights out in ``precision``; the embeddings will come divided by ``bound``.
 
         Integer products take inputs in [-1, 1], so where inputs know no bound they meet no integers.

@@ -35,7 +35,9 @@ class PreparedDecoder:
         packs = can_pack(network.config)
         embedding_VE = network.target_embedding.weight.detach()
         # Integer products take inputs in [-1, 1]: the embeddings' range moves into the weights they are met by.
-        bound = embedding_VE.abs().amax() if packs and precision is InferencePrecision.int8 else 1.0
+        # (Any range will do for an embedding of zeros, but 0, by which nothing can be divided.)
+        moves = packs and precision is InferencePrecision.int8
+        bound = (float(embedding_VE.abs().amax()) if moves else 1.0) or 1.0
         scoring = reduced(precision, features_bounded(network.config))
         self.vocabulary = Vocabulary(
             embedding_VE / bound, make_product(network.output.weight, network.output.bias, scoring)

@@ -10,8 +10,10 @@ from seq2seq.model.config import ModelConfig
 
 
 def feature_size(config: ModelConfig) -> int:
-    """Width F of the output layer's input: a shared embedding matrix settles it."""
-    return config.decoder.size if config.tying is Tying.none else config.embedding_size
+    """Width F of the output layer's input: a shared embedding matrix settles it; else it is free."""
+    if config.tying is not Tying.none:
+        return config.embedding_size
+    return config.decoder.readout_size or config.decoder.size
 
 
 def readout_sizes(config: ModelConfig) -> tuple[int, int] | None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -142,6 +142,16 @@ def source_tags(config: DataConfig) -> list[str]:
 def names_corpus(config: DataConfig, split: Split) -> bool:
     """True where the settings name text for a split: files, a hub data set, or another built-in corpus than usual."""
     return _names_files(_part(config, split)) or config.hub.name is not None or config.builtin != BuiltinConfig()
+
+
+def text_for_run(asked: DataConfig, run: DataConfig, split: Split) -> DataConfig:
+    """Where text for a run's model is found: as asked, if that names text for the split, else the run's own.
+
+    The model has learnt to read its ``source_tag`` before each sentence of either, so it is the run's unless one is
+    asked for; an empty one asks for none.
+    """
+    tag = run.source_tag if asked.source_tag is None else asked.source_tag
+    return replace(asked if names_corpus(asked, split) else run, source_tag=tag or None)
 
 
 def read(config: DataConfig, split: Split) -> Corpus | None:

@@ -6,6 +6,7 @@ lone carriage return. One such character inside a sentence then shifts every fol
 
 import codecs
 import gzip
+import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,21 @@ def read_lines(path: Path) -> Iterator[str]:
             yield from decoded_lines(file, str(path))
     except OSError as error:
         raise unreadable(path, error) from None
+
+
+def read_input(name: str) -> tuple[Iterator[str], int | None]:
+    """The lines of a file, or of standard input for ``-``, and how many they are; None for what can be read only once.
+
+    Counting them reads a file through, so that what is wrong with a line is said before any work.
+
+    Raises:
+        DataError: as `read_lines` does, at once for a file and from the lines otherwise.
+    """
+    if name == "-":
+        return decoded_lines(sys.stdin.buffer, "standard input"), None
+    path = Path(name).expanduser()
+    once = path.exists() and not path.is_file()  # a pipe
+    return read_lines(path), None if once else sum(1 for _ in read_lines(path))
 
 
 def decoded_lines(file: IO[bytes], name: str) -> Iterator[str]:
