@@ -17,12 +17,14 @@ from seq2seq.data.mixture import encode_mix
 from seq2seq.data.order import Order
 from seq2seq.data.sampling import Resampler
 from seq2seq.data.stream import batch_stream
-from seq2seq.data.table import encode_corpus
+from seq2seq.data.preparation import encode_corpus
 from seq2seq.device import choose_device
 from seq2seq.embeddings import set_embeddings
 from seq2seq.evaluation import Validator, judge
+from seq2seq.lock import locked
 from seq2seq.model import Network, slow_parts
 from seq2seq.opening import opened_run
+from seq2seq.processes import count, first_before_others, is_first, rank
 from seq2seq.recipe_config import TrainConfig
 from seq2seq.reward import Sampler
 from seq2seq.run import learn_shortlist, prepare_tokenizers
@@ -39,27 +41,35 @@ def main(config: TrainConfig) -> float:
     """Train in the run folder; the best validation score is returned to whoever sweeps."""
     config.check()
     folder = Path(config.run).expanduser()
+    with locked(folder):
+        return train(config, folder)
+
+
+def train(config: TrainConfig, folder: Path) -> float:
+    """From the corpus to the test set's scores, each step begun where a run that was stopped has left it."""
     device, precision = choose_device(config.training.device), config.training.precision
     data, tokenizer = config.text()
-    tags = source_tags(data)
+    tags, cache = source_tags(data), data.cache_folder()
     corpus, validation, test = read_corpora(data) if config.translates else read_targets(data)
     start = checked_start(folder, config.training.start, config.model, tokenizer, tags)
-    with opened_run(folder, config):
-        tokenizers = prepare_tokenizers(folder, tokenizer, corpus, tags, start)
+    with first_before_others(), opened_run(folder, config):
+        tokenizers = prepare_tokenizers(folder, tokenizer, corpus, tags, start, cache)
         torch.manual_seed(config.seed)
         network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
         notes = [*set_embeddings(network, tokenizers, config.embeddings), *slow_parts(config.model)]
 
-    table = encode_mix(corpus, tokenizers, folder / "data/train.arrow", data.filters)
-    validation_table = encode_corpus(validation, tokenizers, folder / "data/validation.arrow", None)
+    with first_before_others():
+        table = encode_mix(corpus, tokenizers, folder / "data/train", data.filters, cache, data.workers)
+        validation_table = encode_corpus(validation, tokenizers, folder / "data/validation", None, cache, data.workers)
     print(f"{table.report}; {tokenizers.source.size:,} source and {tokenizers.target.size:,} target pieces")
-    print(*notes, f"{sum(map(torch.numel, network.parameters())):,} parameters, on {device}", sep="\n")
+    place = f"on {device}{'' if count() == 1 else f', {count()} processes'}"
+    print(*notes, f"{sum(map(torch.numel, network.parameters())):,} parameters, {place}", sep="\n")
 
     order = Order(table.source_lengths, table.target_lengths, config.batch, config.seed, table.weights)
     draw = Sampler(tokenizers, config.risk, precision)
     progress = Trainer(
         network,
-        batch_stream(table, order, Resampler(tokenizers, tokenizer, config.seed, tags)),
+        batch_stream(table, order, Resampler(tokenizers, tokenizer, config.seed, tags), rank(), count()),
         Validator(validation_table, list(validation), tokenizers, config.batch, precision),
         folder,
         config=config.training,
@@ -70,10 +80,12 @@ def main(config: TrainConfig) -> float:
         device=device,
         start=None if start is None else partial(take_weights, start),
     ).fit()
-    draw_learning_curve(folder)
+    if is_first():
+        draw_learning_curve(folder)
     following = f"{command('suggest')} run={folder} prefix='Wo ist'"
     if config.translates:
-        learn_shortlist(folder, config.shortlist, table, tokenizers, config.seed)
+        if is_first():
+            learn_shortlist(folder, config.shortlist, table, tokenizers, config.seed)
         following = f"echo 'Where is my key?' | {command('translate')} run={folder}"
     if test is not None:
         print(f"\n{judge(folder, test, config.search.beam_size, config.training.device)}")

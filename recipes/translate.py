@@ -16,7 +16,9 @@ from typing import TextIO
 from seq2seq.atomic import atomic_write
 from seq2seq.bar import with_bar
 from seq2seq.config import recipe
+from seq2seq.processes import is_first
 from seq2seq.recipe_config import TranslateConfig
+from seq2seq.sharing import translate_together
 from seq2seq.text.lines import read_input
 from seq2seq.text.mix import tagged
 from seq2seq.translate import Translation, Translator
@@ -55,8 +57,8 @@ def main(config: TranslateConfig) -> None:
     )
     lines, count = read_input(config.input)
     lines = (tagged(line, config.tag) for line in lines)
-    translations = translator.translate(lines, beam_size=config.beam_size, n_best=config.n_best)
-    with opened(config.output) as output:
+    translations = translate_together(translator, lines, beam_size=config.beam_size, n_best=config.n_best)
+    with opened(config.output if is_first() else "-") as output:  # of several processes one has them to write
         shown = sys.stderr.isatty() and not output.isatty()  # for a reader who does not see the lines come
         for translation in with_bar(translations, count, "translating", shown=shown):
             print(as_json(translation) if config.json else translation, file=output, flush=output is sys.stdout)

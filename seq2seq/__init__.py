@@ -9,10 +9,23 @@
     print(LanguageModel.load("runs/lm").suggest("Wo ist "))
 """
 
-from seq2seq.language_model import LanguageModel
-from seq2seq.score import Score
-from seq2seq.translate import Translation, Translator
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seq2seq.language_model import LanguageModel
+    from seq2seq.score import Score
+    from seq2seq.translate import Translation, Translator
 
 __version__ = "0.1.0"
 
 __all__ = ["LanguageModel", "Score", "Translation", "Translator", "__version__"]
+
+_HOMES = {"LanguageModel": "language_model", "Score": "score", "Translation": "translate", "Translator": "translate"}
+
+
+def __getattr__(name: str) -> Any:
+    """The public classes, imported when they are first asked for: processes that only encode text need no PyTorch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,9 +1,15 @@
 """Files written whole or not at all: whoever reads finds the old content or the new one, never half of it."""
 
+import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from seq2seq.errors import RunError
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What a system says where there is no more room: on the disk, in a user's share of it, or for so large a file."""
 
 
 def temporary_path(path: Path) -> Path:
@@ -12,21 +18,81 @@ def temporary_path(path: Path) -> Path:
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path, before: Path | None = None) -> Iterator[Path]:
     """A temporary path beside ``path``, whose folder is made where it is missing, to write (and close) a file at.
 
-    At the end of the context the file is forced to the disk and takes the name ``path`` in one step. An error within
-    the context removes it and leaves ``path`` as it was; what a killed process left behind is overwritten next time.
+    At the end of the context the file is forced to the disk and takes the name ``path`` in one step; so power may fail
+    at any time. An error within the context removes it and leaves ``path`` as it was; what a killed process left behind
+    is overwritten next time.
+
+    Args:
+        path: the file.
+        before: the name that what was at ``path`` takes; None: it is replaced.
 
     Raises:
-        OSError: the file cannot be written, or nothing was written.
+        RunError: the disk is full, or the file cannot be written.
+        OSError: the body has met with an error of another file.
     """
     temporary = temporary_path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        yield temporary
-        with temporary.open("rb+") as file:  # for writing, though nothing is: some systems sync no other
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with writing(path):
+            make_folder(path.parent)
+        try:
+            yield temporary
+        except OSError as error:
+            if error.errno in FULL or error.filename == str(temporary):
+                raise unwritable(path, error) from None
+            raise
+        with writing(path):
+            with temporary.open("rb+") as file:  # for writing, though nothing is: some systems sync no other
+                os.fsync(file.fileno())
+            if before is not None and path.exists():
+                path.replace(before)
+            temporary.replace(path)
+        _sync_folder(path.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written there may be nothing to remove
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What is within writes ``path``.
+
+    Raises:
+        RunError: in place of any OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
+def unwritable(path: Path, error: OSError) -> RunError:
+    """The one line for a file that cannot be written."""
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    if error.errno in FULL:
+        return RunError(f"{path} cannot be written ({reason}): make room for it, and give the same command again")
+    return RunError(f"{path} cannot be written ({reason}): choose another place, or see that this one can be written to")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, so that they are still there after a power failure.
+
+    Raises:
+        OSError: there is something else in its place, or it cannot be made.
+    """
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for place in missing:
+        _sync_folder(place.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Force the names in a folder to the disk, where the system can."""
+    with suppress(OSError):  # some can open no folder, and some can sync none
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

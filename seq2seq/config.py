@@ -25,12 +25,15 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from seq2seq.atomic import FULL, unwritable
 from seq2seq.benchmark.config import BenchmarkConfig
-from seq2seq.errors import Seq2SeqError
+from seq2seq.errors import ConfigError, Seq2SeqError
+from seq2seq.processes import is_first, join, launched, leave, let_first_speak, taking_part
 from seq2seq.recipe_config import (
     AverageConfig,
     BacktranslateConfig,
     DistillConfig,
+    DoctorConfig,
     EvaluateConfig,
     QuantizeConfig,
     SuggestConfig,
@@ -81,8 +84,12 @@ RECIPES: dict[str, type] = {
     "average": AverageConfig,
     "distill": DistillConfig,
     "backtranslate": BacktranslateConfig,
+    "doctor": DoctorConfig,
     "benchmark": BenchmarkConfig,
 }
+
+TOGETHER = ("train", "evaluate", "translate")
+"""Recipes that several processes may work at."""
 
 
 def register() -> None:
@@ -101,7 +108,7 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     """Turn ``main(config: SomeConfig)`` into a program: Hydra composes, every error is one line and exit code 1.
 
     The config's name is the schema's: TrainConfig is conf/train.yaml. In a sweep (``-m``) each job gets its own run
-    folder, ``RUN/0``, ``RUN/1``, ….
+    folder, ``RUN/0``, ``RUN/1``, …. Processes that torchrun started work together, and the first alone prints.
     """
     schema = function.__annotations__["config"]
     name = next(name for name, registered in RECIPES.items() if registered is schema)
@@ -110,11 +117,12 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
 
     @hydra.main(version_base="1.3", config_path=conf, config_name=name)
     def composed(config: DictConfig) -> Result:
-        with one_line_errors(schema()):
+        job = HydraConfig.get()
+        sweeps = job.mode is RunMode.MULTIRUN  # then an error is for the sweeper to see, which may count it and go on
+        with contextlib.nullcontext() if sweeps else one_line_errors(schema()), taking_part():
             settings = OmegaConf.to_object(config)
             validate(settings)
-            job = HydraConfig.get()
-            if job.mode is RunMode.MULTIRUN and name == "train":
+            if sweeps and name == "train":
                 settings.run = str(Path(settings.run) / str(job.job.num))  # type: ignore[union-attr]
             return function(settings)  # type: ignore[arg-type]
 
@@ -123,7 +131,12 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
         logging.basicConfig(format="%(message)s", level=logging.WARNING)
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors to us instead of printing pages
         with one_line_errors(schema()):
+            if launched():
+                if name not in TOGETHER:
+                    raise ConfigError(f"recipes/{name}.py is for one process: start it with python, not with torchrun")
+                join()
             composed()
+            leave()
 
     return main
 
@@ -137,11 +150,19 @@ def one_line_errors(config: Any) -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Interrupted as interrupted:
-        print(interrupted, file=sys.stderr)
+        let_first_speak()
+        if is_first():
+            print(interrupted, file=sys.stderr)
         sys.exit(interrupted.exit_code)
+    except OSError as error:  # what is written elsewhere than in a file of ours, such as standard output
+        if SHOW_TRACEBACKS or error.errno not in FULL:
+            raise
+        print(f"error: {unwritable(Path(error.filename or 'the output'), error)}", file=sys.stderr)
+        sys.exit(1)
     except (Seq2SeqError, HydraException, OmegaConfBaseException, YAMLError) as error:
         if SHOW_TRACEBACKS:
             raise
+        let_first_speak()
         print(f"error: {one_line(error, config)}", file=sys.stderr)
         sys.exit(1)
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 import torch
 
 from seq2seq.errors import ConfigError
+from seq2seq.processes import own_gpu
 
 # On a CPU, oneDNN keeps a compiled kernel with its buffers for each of the last 1024 shapes, and every batch has a
 # shape of its own: gigabytes by the second epoch. It reads these at its first use; who sets them otherwise is obeyed.
@@ -43,13 +44,13 @@ class Precision(StrEnum):
 
 
 def choose_device(name: str) -> torch.device:
-    """``auto`` is the GPU where there is one.
+    """``auto`` is the GPU where there is one; of several processes each has its own.
 
     Raises:
         ConfigError: an unknown device or one this machine lacks.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return _own(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     match = re.fullmatch(r"cpu|cuda(?::(\d+))?", name)
     if match is None:
         raise ConfigError(f"device must be auto, cpu, cuda or cuda:NUMBER, got {name}")
@@ -57,7 +58,18 @@ def choose_device(name: str) -> torch.device:
         raise ConfigError(
             f"device={name} asks for a GPU, and torch sees {torch.cuda.device_count()} here: use device=cpu"
         )
-    return torch.device(name)
+    return _own(torch.device(name))
+
+
+def _own(device: torch.device) -> torch.device:
+    """This process's GPU, if several work together on GPUs; else the device itself."""
+    number = own_gpu(torch.cuda.device_count()) if device.type == "cuda" else None
+    if number is None:
+        return device
+    if device.index is not None:
+        raise ConfigError(f"device={device} is one GPU for several processes: use device=cuda, and each has its own")
+    torch.cuda.set_device(number)
+    return torch.device("cuda", number)
 
 
 def has_bfloat16(device: torch.device) -> bool:

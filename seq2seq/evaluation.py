@@ -18,9 +18,11 @@ from seq2seq.errors import RunError
 from seq2seq.language_model import LanguageModel, Perplexity
 from seq2seq.member import Member
 from seq2seq.model import Network
+from seq2seq.processes import add_up, count, from_first, is_first, rank
 from seq2seq.run import is_language_model
 from seq2seq.score import Score, bleu, score
 from seq2seq.search import SearchConfig
+from seq2seq.sharing import translate_together
 from seq2seq.text.corpus import Corpus
 from seq2seq.text.tokenizer import Tokenizers
 from seq2seq.text.types import Pair
@@ -30,7 +32,10 @@ from seq2seq.translate import Translation, Translator
 
 
 class Validator:
-    """Loss per target piece over a validation set and, but for a language model, BLEU of greedy translations."""
+    """Loss per target piece over a validation set and, but for a language model, BLEU of greedy translations.
+
+    Several processes share its batches, and all learn the same outcome, which does not depend on how many they are.
+    """
 
     def __init__(
         self, table: Table, pairs: Sequence[Pair], tokenizers: Tokenizers, batch: BatchConfig, precision: Precision
@@ -47,20 +52,21 @@ class Validator:
         if network.config.encoder.layers == 0:
             return Validation(update, self._loss(network, device), None)
         translator = Translator([Member.prepare(network, self.tokenizers, device)], SearchConfig(beam_size=1))
-        translations = translator.translate([pair.source for pair in self.pairs])
+        translations = translate_together(translator, (pair.source for pair in self.pairs))
         texts = [str(translation) for translation in translations]
-        return Validation(update, self._loss(network, device), bleu(texts, [pair.target for pair in self.pairs]))
+        score = bleu(texts, [pair.target for pair in self.pairs]) if is_first() else 0.0
+        return Validation(update, self._loss(network, device), from_first(score))
 
     @torch.inference_mode()
     def _loss(self, network: Network, device: torch.device) -> float:
-        total, tokens = torch.zeros((), dtype=torch.float64, device=device), 0
-        for batch in self.batches:
-            source_BS, lengths_B, target_BT, positions_P, labels_P = batch.to(device)
+        sums = torch.zeros(len(self.batches), dtype=torch.float64, device=device)
+        for number in range(rank(), len(self.batches), count()):
+            source_BS, lengths_B, target_BT, positions_P, labels_P = self.batches[number].to(device)
             with autocast(self.precision, device):
                 logits_PV = network(source_BS, lengths_B, target_BT, positions_P)
-            total += loss_sums(logits_PV, labels_P, smoothing=0).cross_entropy
-            tokens += labels_P.numel()
-        return float(total) / tokens
+            sums[number] = loss_sums(logits_PV, labels_P, smoothing=0).cross_entropy
+        total = sum(map(float, add_up(sums).tolist()))
+        return total / sum(batch.labels_P.numel() for batch in self.batches)
 
 
 def judge(folder: Path, test: Corpus, beam_size: int, device: str) -> str:
@@ -83,8 +89,8 @@ def judge(folder: Path, test: Corpus, beam_size: int, device: str) -> str:
 
 
 def translate_all(translator: Translator, sources: Sequence[str], beam_size: int) -> list[Translation]:
-    """Translate with progress on stderr."""
-    stream = translator.translate(iter(sources), beam_size=beam_size)
+    """Translate with progress on stderr; of several processes the first gets the translations."""
+    stream = translate_together(translator, sources, beam_size=beam_size)
     quiet = not sys.stderr.isatty()
     return list(tqdm(stream, total=len(sources), unit="sentence", desc=f"beam {beam_size}", disable=quiet, leave=False))
 
@@ -103,7 +109,8 @@ def evaluate(
     """Translate greedily and with a beam, score both, and leave hypotheses and scores in ``folder``.
 
     Writes ``hypotheses.NAME.greedy.txt``, ``hypotheses.NAME.beam.txt`` and the entry NAME of ``scores.json``, which
-    says what translated where that was more than one run.
+    says what translated where that was more than one run. Of several processes, which share the translating, the first
+    does so; the others have no scores.
     """
     references = [pair.target for pair in pairs]
     scores: dict[str, Score] = {}
@@ -115,8 +122,11 @@ def evaluate(
         entry["language_model_weight"] = translator.language_model_weight
     for label, size in {"greedy": 1, **({"beam": beam_size} if beam_size > 1 else {})}.items():
         translations = translate_all(translator, [pair.source for pair in pairs], size)
+        if not is_first():
+            continue
         hypotheses = [str(translation) for translation in translations]
-        (folder / f"hypotheses.{name}.{label}.txt").write_text("".join(f"{line}\n" for line in hypotheses), "utf-8")
+        with atomic_write(folder / f"hypotheses.{name}.{label}.txt") as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in hypotheses), "utf-8")
         scores[label] = score(hypotheses, references, lowercase=lowercase, bootstrap=bootstrap)
         entry[label] = {**scores[label].as_dict(), "beam_size": size}
     write_scores(folder / "scores.json", name, entry)
@@ -133,11 +143,13 @@ def evaluate_language_model(
 
 
 def write_scores(path: Path, name: str, entry: dict[str, Any]) -> None:
-    """Set one entry of a scores.json and leave the others.
+    """Set one entry of a scores.json and leave the others; of several processes the first does.
 
     Raises:
         RunError: the file is damaged.
     """
+    if not is_first():
+        return
     try:
         known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         if not isinstance(known, dict):

@@ -8,8 +8,10 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from seq2seq.atomic import atomic_write, temporary_path
+from seq2seq.atomic import atomic_write, make_folder, temporary_path
 from seq2seq.errors import RunError, Seq2SeqError
+from seq2seq.lock import LOCK
+from seq2seq.processes import is_first, rank
 from seq2seq.run import CONFIG, read_config
 from seq2seq.settings import walk
 
@@ -17,7 +19,18 @@ CHOICES = "choices"
 """The section of config.yaml that names the class of others, such as optimizer: Adam."""
 
 # Settings that may change when a run goes on: how long it trains and what happens after training.
-CHANGEABLE = ("run", "training.updates", "training.patience", "training.device", "search.", "shortlist.")
+CHANGEABLE = (
+    "run",
+    "training.updates",
+    "training.accumulate",  # other processes may do the same update
+    "training.patience",
+    "training.device",
+    "training.save_minutes",
+    "data.cache",
+    "data.workers",
+    "search.",
+    "shortlist.",
+)
 
 
 @contextmanager
@@ -25,11 +38,19 @@ def opened_run(folder: Path, config: Any) -> Iterator[None]:
     """A run folder, as `open_run` opens it, to put into what a run cannot begin without, such as its tokenizers.
 
     A user's error within the context leaves no folder where there was none: other settings may then have it. A folder
-    to go on in stays as it is, and so does what a stopped program has made.
+    to go on in stays as it is, and so does what a stopped program has made. Of several processes the first opens it;
+    the others come after (`first_before_others`) and find it there.
 
     Raises:
-        RunError: as `open_run` does.
+        RunError: as `open_run` does; the folder is not there for a process on another machine.
     """
+    if not is_first():
+        if not (folder / CONFIG).exists():
+            raise RunError(
+                f"process {rank() + 1} finds no {folder / CONFIG}: name a folder that all machines share with run=PATH"
+            )
+        yield
+        return
     there, begun = folder.exists(), (folder / CONFIG).exists()
     open_run(folder, config)
     try:
@@ -59,11 +80,12 @@ def open_run(folder: Path, config: Any) -> None:
     try:
         if path.exists():
             _hold_same(_flat(read_config(folder)), config, folder)
-        elif folder.exists() and (not folder.is_dir() or {*folder.iterdir()} - {temporary_path(path)}):
+        elif folder.exists() and (not folder.is_dir() or {*folder.iterdir()} - {temporary_path(path), folder / LOCK}):
             raise RunError(f"{folder} is not empty and no run folder: choose another with run=PATH")
         # Written when going on too: what may change is kept as it is now.
         settings = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
         assert isinstance(settings, dict)
+        make_folder(folder)
         with atomic_write(path) as temporary:
             temporary.write_text(OmegaConf.to_yaml({**settings, CHOICES: _choices(config)}), encoding="utf-8")
     except OSError as error:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from seq2seq.data.order import BatchConfig
+from seq2seq.doctor.types import Reason
 from seq2seq.embeddings import EmbeddingsConfig
 from seq2seq.errors import ConfigError
 from seq2seq.model import InferencePrecision, ModelConfig, Tying
@@ -215,3 +216,16 @@ class BacktranslateConfig:
     tag: str | None = setting(None, "first word of each sentence for the model of run, where it was trained with tags")
     device: str = setting("auto", "auto, cpu or cuda")
     precision: InferencePrecision = setting(InferencePrecision.auto, "float32, bfloat16, int8, or auto: as the run's")
+
+
+@dataclass(kw_only=True)
+class DoctorConfig:
+    """Settings of recipes/doctor.py."""
+
+    data: DataConfig = setting(factory=DataConfig)
+    fix: bool = setting(False, "write cleaned copies beside the training files, such as train.clean.en for train.en")
+    keep: list[Reason] = setting(help="findings that fix leaves as they are, such as [duplicate,ratio]", factory=list)
+    max_length: int = setting(1000, "more characters in a sentence than this are too many", at_least=1)
+    max_ratio: float = setting(3.0, "how many times the corpus's usual ratio of lengths a pair may have", above=1)
+    examples: int = setting(3, "pairs shown for each finding", at_least=0)
+    json: bool = setting(False, "print all of it as JSON, every line number included")

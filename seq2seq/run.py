@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
@@ -21,7 +20,7 @@ from seq2seq.settings import validate
 from seq2seq.shortlist import Shortlist, ShortlistConfig
 from seq2seq.text.tokenizer import EOS, UNK, Tokenizers, load_tokenizers, save_tokenizers
 from seq2seq.text.tokenizer_config import TokenizerConfig
-from seq2seq.text.vocabulary import build_tokenizers
+from seq2seq.text.vocabulary_cache import cached_tokenizers
 from seq2seq.weights import dequantized, is_quantized, load_weights, set_weights
 
 if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
@@ -105,19 +104,17 @@ def prepare_tokenizers(
     corpus: "Corpus",
     source_tags: Sequence[str] = (),
     start: Path | None = None,
+    cache: Path | None = None,
 ) -> Tokenizers:
     """The run's tokenizers: those already in its folder, else those of the run ``start``, else trained or loaded.
 
-    What is trained is trained on ``corpus``, whose sources have ``source_tags``; what is not in the folder yet is kept
-    there.
+    What is trained is trained on ``corpus``, whose sources have ``source_tags``, or found in the ``cache`` that runs
+    share; what is not in the folder yet is kept there.
     """
     if not any((folder / f"tokenizer{side}.model").exists() for side in ("", ".source")):
-        with TemporaryDirectory(dir=folder) as made:
-            tokenizers = build_tokenizers(config, corpus, source_tags) if start is None else load_tokenizers(start)
-            save_tokenizers(tokenizers, Path(made))
-            # The source's last: `load_tokenizers` takes it as the sign that both are there.
-            for path in sorted(Path(made).iterdir(), reverse=True):
-                path.replace(folder / path.name)
+        save_tokenizers(
+            cached_tokenizers(config, corpus, source_tags, cache) if start is None else load_tokenizers(start), folder
+        )
     return load_tokenizers(folder)
 
 

@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from seq2seq.alignment import Lexicon, Numbers, make_bitext, model1
-from seq2seq.atomic import atomic_write
 from seq2seq.errors import RunError
 from seq2seq.settings import setting
-from seq2seq.weights import load_weights
+from seq2seq.weights import load_weights, save_tensors
 
 if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
     from seq2seq.data.table import Encoded
@@ -124,8 +122,7 @@ class Shortlist:
 
     def save(self, path: Path) -> None:
         """Write the lists (safetensors), whole or not at all."""
-        with atomic_write(path) as temporary:
-            save_file({"translations": self.translations_VK.cpu(), "frequent": self.frequent_F.cpu()}, temporary)
+        save_tensors({"translations": self.translations_VK.cpu(), "frequent": self.frequent_F.cpu()}, path)
 
     @classmethod
     def load(cls, path: Path, source_size: int, target_size: int) -> "Shortlist":

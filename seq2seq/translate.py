@@ -192,9 +192,7 @@ class Translator:
         """Chunk by chunk; within a chunk, sentences of similar length share a batch."""
         iterator = iter(texts)
         while chunk := list(islice(iterator, CHUNK)):
-            pieces = {tokenizer: tokenizer.encode_all(chunk) for tokenizer in set(self.source_tokenizers)}
-            encoded = [pieces[tokenizer] for tokenizer in self.source_tokenizers]
-            longest = [max(sources, key=len) for sources in zip(*encoded, strict=True)]
+            encoded, longest = self._encoded(chunk)
             found: dict[int, Translation] = {
                 row: Translation(text, "", 0.0, 0.0) for row, text in enumerate(chunk) if not longest[row]
             }
@@ -202,6 +200,24 @@ class Translator:
                 texts_of, encoded_of = [chunk[row] for row in rows], [[ids[row] for row in rows] for ids in encoded]
                 found |= zip(rows, self._batch(texts_of, encoded_of, search, attention), strict=True)
             yield from (found[row] for row in range(len(chunk)))
+
+    def batches(self, texts: Sequence[str]) -> list[list[int]]:
+        """The numbers of the texts in each batch that `translate` makes of them; blank texts are in none.
+
+        The texts of a batch, translated by themselves, are a batch again: so processes may share them (`sharing`).
+        """
+        chunks = ((start, texts[start : start + CHUNK]) for start in range(0, len(texts), CHUNK))
+        return [
+            [start + row for row in rows]
+            for start, chunk in chunks
+            for rows in batches_by_length(self._encoded(chunk)[1], BATCH_PIECES)
+        ]
+
+    def _encoded(self, chunk: Sequence[str]) -> tuple[list[list[list[int]]], list[list[int]]]:
+        """The pieces of every text, for each member, and its longest encoding among them."""
+        pieces = {tokenizer: tokenizer.encode_all(chunk) for tokenizer in set(self.source_tokenizers)}
+        encoded = [pieces[tokenizer] for tokenizer in self.source_tokenizers]
+        return encoded, [max(sources, key=len) for sources in zip(*encoded, strict=True)]
 
     @torch.inference_mode()
     def _batch(

@@ -1,11 +1,13 @@
 """Weights on disk: safetensors, written whole or not at all, read without running anything."""
 
+import re
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from seq2seq.atomic import atomic_write
@@ -17,12 +19,39 @@ Weights = dict[str, Tensor]
 SCALES = ".scales"
 """What a matrix kept in 8 bits adds to its name for the scales of its rows."""
 
+CHECKSUM = "crc32"
+"""Where a file's metadata say what `checksum` its tensors had when it was written."""
+
+
+def save_tensors(weights: Weights, path: Path) -> None:
+    """Write tensors with their checksum, whole or not at all.
+
+    Raises:
+        RunError: the disk is full, or the file cannot be written.
+    """
+    with atomic_write(path) as temporary:
+        try:
+            save_file(weights, temporary, {CHECKSUM: checksum(weights)})
+        except SafetensorError as error:
+            system = re.search(r"os error (\d+)", str(error))
+            if system is None:
+                raise
+            raise OSError(int(system[1]), "", str(temporary)) from None
+
+
+def checksum(weights: Weights) -> str:
+    """CRC-32 of the names, types, shapes and bytes of tensors on the CPU, in eight hexadecimal digits."""
+    crc = 0
+    for name in sorted(weights):
+        tensor = weights[name]
+        crc = zlib.crc32(f"{name} {tensor.dtype} {list(tensor.shape)}".encode(), crc)
+        crc = zlib.crc32(tensor.contiguous().flatten().view(torch.uint8).numpy(), crc)
+    return f"{crc:08x}"
+
 
 def save_weights(network: nn.Module, path: Path) -> None:
     """Write a network's parameters. A parameter with several names (tied embeddings) is stored once."""
-    weights = {name: parameter.detach().cpu().contiguous() for name, parameter in network.named_parameters()}
-    with atomic_write(path) as temporary:
-        save_file(weights, temporary)
+    save_tensors({name: parameter.detach().cpu().contiguous() for name, parameter in network.named_parameters()}, path)
 
 
 def save_quantized(network: nn.Module, path: Path) -> None:
@@ -33,8 +62,7 @@ def save_quantized(network: nn.Module, path: Path) -> None:
             weights[name], weights[name + SCALES] = quantize(parameter.detach().cpu())
         else:
             weights[name] = parameter.detach().cpu()
-    with atomic_write(path) as temporary:
-        save_file(weights, temporary)
+    save_tensors(weights, path)
 
 
 def is_quantized(weights: Weights) -> bool:
@@ -78,14 +106,19 @@ def load_weights(path: Path) -> Weights:
     """Read weights.
 
     Raises:
-        RunError: the file is missing, cut short or not safetensors.
+        RunError: the file is missing, cut short, not safetensors, or not as it was written.
     """
     if not path.is_file():
         raise RunError(f"{path} is missing: is this a run folder whose training has validated at least once?")
     try:
-        return load_file(path)
+        with safe_open(path, "pt") as file:
+            told = (file.metadata() or {}).get(CHECKSUM)
+            weights = {name: file.get_tensor(name) for name in file.keys()}
+        if told not in (None, checksum(weights)):  # other programs write none
+            raise ValueError("the checksum is another")
     except (SafetensorError, OSError, ValueError) as error:
         raise RunError(f"{path} is damaged ({str(error).splitlines()[0]}): copy it again or train anew") from None
+    return weights
 
 
 def set_weights(network: nn.Module, weights: Weights, origin: Path) -> None:

@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from seq2seq.recipes import average, backtranslate, benchmark, distill, evaluate, quantize, suggest, train, translate
+from seq2seq.recipes import (
+    average,
+    backtranslate,
+    benchmark,
+    distill,
+    doctor,
+    evaluate,
+    quantize,
+    suggest,
+    train,
+    translate,
+)
 
 TINY = [
     "data.builtin.train_size=300",
@@ -35,6 +46,7 @@ PROGRAMS = {
     "distill": distill,
     "backtranslate": backtranslate,
     "benchmark": benchmark,
+    "doctor": doctor,
 }
 
 

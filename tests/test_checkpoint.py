@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from disk import little_room
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -32,43 +33,122 @@ def files(checkpoints: Checkpoints) -> set[str]:
 
 
 def refused(checkpoints: Checkpoints) -> str:
+    """The one line that a new process ends with, which finds this folder."""
     with pytest.raises(RunError) as raised:
-        checkpoints.load_last()
+        Checkpoints(checkpoints.folder).load_state()
     message = str(raised.value)
     assert "\n" not in message
     assert str(checkpoints.last) in message
+    assert f"delete {checkpoints.folder} to train from the beginning" in message
     return message
 
 
-def test_the_state_comes_back_and_replaces_the_one_before(checkpoints):
-    assert checkpoints.load_last() is None
-    checkpoints.save_last({"progress": {"update": 1}})
-    checkpoints.save_last(STATE)
-    loaded = checkpoints.load_last()
+def found(checkpoints: Checkpoints) -> dict[str, object]:
+    """What a new process finds."""
+    state = Checkpoints(checkpoints.folder).load_state()
+    assert state is not None
+    return state
+
+
+def test_the_state_comes_back_and_the_one_before_it_stays(checkpoints):
+    assert checkpoints.load_state() is None
+    for update in (1, 2):
+        checkpoints.save_state({"progress": {"update": update}}, [])
+    checkpoints.save_state(STATE, [])
+    loaded = found(checkpoints)
     assert torch.equal(loaded["network"]["weight"], STATE["network"]["weight"])
     assert loaded["progress"] == STATE["progress"]
-    assert files(checkpoints) == {"last.pt"}
+    assert torch.load(checkpoints.previous, weights_only=True)["progress"] == {"update": 2}
+    assert files(checkpoints) == {"last.pt", "previous.pt"}
 
 
-def test_a_save_that_fails_leaves_the_state_before_it(checkpoints, monkeypatch):
-    def torn(state: object, path: Path) -> None:
-        path.write_bytes(b"half")
-        raise OSError("disk full")
-
-    checkpoints.save_last(STATE)
-    monkeypatch.setattr(torch, "save", torn)
-    with pytest.raises(OSError, match="disk full"):
-        checkpoints.save_last({"progress": {"update": 4}})
-    assert checkpoints.load_last()["progress"] == STATE["progress"]
-    assert files(checkpoints) == {"last.pt"}
+def test_a_save_for_which_there_is_no_room_leaves_both_states(checkpoints):
+    checkpoints.save_state({"progress": {"update": 1}}, [])
+    checkpoints.save_state(STATE, [])
+    before = {path: path.read_bytes() for path in checkpoints.folder.iterdir()}
+    with little_room(1000), pytest.raises(RunError, match=r"last\.pt cannot be written .*make room"):
+        checkpoints.save_state({"weights": torch.zeros(1000)}, [])
+    assert {path: path.read_bytes() for path in checkpoints.folder.iterdir()} == before
 
 
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.99])
-def test_a_state_cut_short_is_refused_in_one_line(checkpoints, share):
-    checkpoints.save_last(STATE)
-    whole = checkpoints.last.read_bytes()
-    checkpoints.last.write_bytes(whole[: int(share * len(whole))])
+def spoil(path: Path, how: str) -> None:
+    whole = path.read_bytes()
+    if how == "missing":
+        path.unlink()
+    elif how == "bit":
+        place = whole.index(torch.arange(6.0).numpy().tobytes()) + 9
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+    else:
+        path.write_bytes(whole[: int(float(how) * len(whole))])
+
+
+HOW = ["missing", "bit", "0", "0.1", "0.5", "0.9", "0.99"]
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_damaged_state_falls_back_to_the_one_before_with_a_line_that_says_so(checkpoints, how, caplog):
+    checkpoints.save_state({"progress": {"update": 1}}, [])
+    checkpoints.save_state(STATE, [])
+    assert found(checkpoints)["progress"] == STATE["progress"]
+    assert caplog.messages == []
+    spoil(checkpoints.last, how)
+    assert found(checkpoints)["progress"] == {"update": 1}
+    [line] = caplog.messages
+    assert line.startswith(f"{checkpoints.last} cannot be used (")
+    assert line.endswith(f"): going on from the state before it, {checkpoints.previous}")
+    assert "\n" not in line
+
+
+def test_a_damaged_state_never_takes_the_place_of_the_whole_one(checkpoints):
+    checkpoints.save_state({"progress": {"update": 1}}, [])
+    checkpoints.save_state(STATE, [])
+    spoil(checkpoints.last, "0.5")
+    again = Checkpoints(checkpoints.folder)
+    again.load_state()
+    again.save_state({"progress": {"update": 2}}, [])
+    assert torch.load(checkpoints.previous, weights_only=True)["progress"] == {"update": 1}
+    again.save_state({"progress": {"update": 3}}, [])
+    assert torch.load(checkpoints.previous, weights_only=True)["progress"] == {"update": 2}
+    assert found(checkpoints)["progress"] == {"update": 3}
+
+
+@pytest.mark.parametrize("how", HOW[1:])
+@pytest.mark.parametrize("before", ["none", "damaged too"])
+def test_where_no_state_is_whole_the_last_is_refused_in_one_line(checkpoints, how, before):
+    checkpoints.save_state(STATE, [])
+    if before == "damaged too":
+        checkpoints.save_state(STATE, [])
+        spoil(checkpoints.previous, "0.5")
+    spoil(checkpoints.last, how)
     assert "damaged" in refused(checkpoints)
+
+
+def test_every_bit_of_a_state_is_as_it_was_or_the_state_is_not_used(checkpoints):
+    checkpoints.save_state(STATE, [])
+    whole = checkpoints.last.read_bytes()
+    for place in range(0, 8 * len(whole), 61):
+        spoilt = bytearray(whole)
+        spoilt[place // 8] ^= 1 << place % 8
+        checkpoints.last.write_bytes(spoilt)
+        try:
+            state = found(checkpoints)
+        except RunError:
+            continue
+        assert state["progress"] == STATE["progress"]
+        assert torch.equal(state["network"]["weight"], STATE["network"]["weight"])
+
+
+@pytest.mark.parametrize("how", ["missing", "0.5"])
+def test_a_state_whose_weights_are_damaged_is_not_used(checkpoints, how, caplog):
+    checkpoints.save(filled(1.0), 10)
+    checkpoints.save_state({"progress": {"update": 10}}, [10])
+    checkpoints.save(filled(2.0), 20)
+    checkpoints.save_state({"progress": {"update": 20}}, [10, 20])
+    spoil(checkpoints.weights_path(20), how)
+    assert found(checkpoints)["progress"] == {"update": 10}
+    assert "update-0000020.safetensors is" in caplog.messages[0]
+    spoil(checkpoints.weights_path(10), how)
+    assert "update-0000010.safetensors is" in refused(checkpoints)
 
 
 @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -101,6 +181,13 @@ def test_nothing_in_a_state_is_executed(checkpoints, tmp_path, form):
     assert not proof.exists()
 
 
+def test_a_state_of_an_older_version_is_gone_on_from(checkpoints):
+    """It did not say what it had kept, and there was one."""
+    checkpoints.folder.mkdir()
+    torch.save(STATE, checkpoints.last)
+    assert found(checkpoints)["progress"] == STATE["progress"]
+
+
 def test_average_is_the_mean_of_the_weights_named(checkpoints):
     for update, value in {10: 1.0, 20: 2.0, 30: 100.0, 40: 6.0}.items():
         checkpoints.save(filled(value), update)
@@ -128,10 +215,41 @@ def test_average_of_weights_that_are_gone_says_so(checkpoints):
         checkpoints.average([1, 2])
 
 
-def test_keep_only_keeps_the_updates_named_and_the_state(checkpoints):
-    checkpoints.save_last(STATE)
-    for update in (10, 20, 30):
+def test_weights_are_kept_until_neither_state_asks_for_them(checkpoints):
+    def kept() -> list[int]:
+        return sorted(int(name[7:14]) for name in files(checkpoints) if name.startswith("update-"))
+
+    for update, asked_for, left in [
+        (10, [10], [10]),
+        (20, [10, 20], [10, 20]),
+        (30, [20, 30], [10, 20, 30]),
+        (40, [30, 40], [20, 30, 40]),
+        (50, [50], [30, 40, 50]),
+    ]:
+        if update == 40:  # a new process
+            checkpoints = Checkpoints(checkpoints.folder)
+            checkpoints.load_state()
         checkpoints.save(filled(update), update)
-    checkpoints.keep_only([20, 99])
-    assert files(checkpoints) == {"last.pt", "update-0000020.safetensors"}
-    assert load_weights(checkpoints.weights_path(20))["weight"][0, 0] == 20
+        (checkpoints.folder / "update-0000099.safetensors.tmp").touch()  # of a process that was killed
+        checkpoints.save_state({"progress": {"update": update}}, asked_for)
+        assert kept() == left
+    assert load_weights(checkpoints.weights_path(30))["weight"][0, 0] == 30
+
+
+@pytest.mark.parametrize("how", ["whole", *HOW[2:], "of another update", "bits"])
+def test_a_model_is_put_back_as_it_was_and_only_then(checkpoints, tmp_path, how):
+    path = tmp_path / "model.safetensors"
+    for update, value in {1: 1.0, 2: 3.0}.items():
+        checkpoints.save(filled(value), update)
+    checkpoints.put([1, 2], path)
+    before, stamp = path.read_bytes(), path.stat().st_mtime_ns
+    if how == "of another update":
+        checkpoints.put([2], path)
+    elif how == "bits":
+        path.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    elif how != "whole":
+        spoil(path, how)
+    checkpoints.put([1, 2], path)
+    assert path.read_bytes() == before
+    assert torch.equal(load_weights(path)["weight"], torch.full((2, 3), 2.0))
+    assert (path.stat().st_mtime_ns == stamp) == (how == "whole")

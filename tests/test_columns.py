@@ -3,13 +3,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import datasets
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
 from seq2seq.errors import DataError
-from seq2seq.text.columns import HubData, JsonLinesFile, ParquetFile
+from seq2seq.text.columns import JsonLinesFile, ParquetFile
 from seq2seq.text.types import Pair
 
 HOSTILE = "a\u2028b\u2029c\u0085d\x0be\x0cf\rg\nh"
@@ -36,11 +35,6 @@ def write_parquet(path: Path, rows: list[dict[str, Any]]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     pyarrow.parquet.write_table(pa.Table.from_pylist(rows), path, row_group_size=2)
     return path
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
 
 
 @pytest.mark.parametrize("rows", [ROWS, nested(ROWS)], ids=["flat", "nested"])
@@ -112,53 +106,3 @@ def test_parquet_empty(tmp_path: Path) -> None:
     pyarrow.parquet.write_table(empty, tmp_path / "pairs.parquet")
     with pytest.raises(DataError, match="no lines"):
         list(ParquetFile(tmp_path / "pairs.parquet", "en", "de"))
-
-
-def hub(folder: Path, split: str = "train", subset: str | None = None, target: str = "de") -> HubData:
-    return HubData(str(folder), subset, None, split, "en", target, f"data.{split}.hub_split")
-
-
-@pytest.mark.parametrize("rows", [ROWS[:1] + ROWS[2:], nested(ROWS[:1] + ROWS[2:])], ids=["flat", "nested"])
-@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
-def test_hub_data(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, rows: list[Any]) -> None:
-    write = write_json if kind == "jsonl" else write_parquet
-    write(tmp_path / "set" / f"train.{kind}", rows * 800)  # more than one batch
-    write(tmp_path / "set" / f"test.{kind}", rows[:1])
-    corpus = hub(tmp_path / "set")
-    assert list(corpus) == [PAIRS[0], PAIRS[2]] * 800
-    assert corpus.fingerprint == hub(tmp_path / "set").fingerprint
-    assert corpus.fingerprint != hub(tmp_path / "set", "test").fingerprint
-    assert len(list(hub(tmp_path / "set", "train[-10:]"))) == 10
-    assert capsys.readouterr() == ("", "")
-
-
-def test_hub_fingerprint_follows_the_content(tmp_path: Path) -> None:
-    first = hub(write_json(tmp_path / "set" / "train.jsonl", ROWS[:1]).parent).fingerprint
-    assert hub(write_json(tmp_path / "set" / "train.jsonl", ROWS[:1] * 2).parent).fingerprint != first
-
-
-def test_hub_errors_say_what_is_there(tmp_path: Path) -> None:
-    write_json(tmp_path / "set" / "x" / "train.jsonl", ROWS[:1])
-    write_json(tmp_path / "set" / "y" / "train.jsonl", ROWS[:1])
-    (tmp_path / "set" / "README.md").write_text(
-        "---\nconfigs:\n- config_name: x\n  data_files: x/*.jsonl\n- config_name: y\n  data_files: y/*.jsonl\n---\n"
-    )
-    with pytest.raises(DataError, match=r"'x', 'y'.*set data\.hub\.subset=NAME") as error:
-        hub(tmp_path / "set")
-    assert "\n" not in str(error.value)
-    with pytest.raises(DataError, match=r"'x', 'y'.*set data\.hub\.subset=NAME"):
-        hub(tmp_path / "set", subset="z")
-    with pytest.raises(DataError, match=r"\['train'\].*set data\.validation\.hub_split=NAME"):
-        hub(tmp_path / "set", "validation", "x")
-    with pytest.raises(DataError, match=r"set \(train\): no column 'fr' \(there are: de, en\)"):
-        hub(tmp_path / "set", "train", "x", "fr")
-    assert list(hub(tmp_path / "set", subset="x")) == PAIRS[:1]
-
-
-def test_hub_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreachable(*_: object, **__: object) -> None:
-        raise ConnectionError("Couldn't reach 'no/such' on the Hub (LocalEntryNotFoundError)")
-
-    monkeypatch.setattr(datasets, "load_dataset", unreachable)
-    with pytest.raises(DataError, match=r"data set 'no/such' cannot be used: Couldn't reach.*data\.train\.source=FILE"):
-        HubData("no/such", None, None, "train", "en", "de", "data.train.hub_split")

@@ -9,20 +9,22 @@ from omegaconf import OmegaConf
 
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.text.builtin import BuiltinConfig
-from seq2seq.text.columns import HubData, JsonLinesFile
+from seq2seq.text.columns import JsonLinesFile
 from seq2seq.text.corpus import (
     DataConfig,
     HubConfig,
     MoreConfig,
-    PairList,
     Split,
     SplitConfig,
+    named_corpora,
     read,
     read_corpora,
     source_tags,
     text_for_run,
 )
 from seq2seq.text.files import TextFiles, TsvFile
+from seq2seq.text.generated import BuiltinCorpus
+from seq2seq.text.hub import HubData, HubStream
 from seq2seq.text.mix import Mix
 from seq2seq.text.types import Pair
 
@@ -47,7 +49,7 @@ def test_the_settings_are_a_structured_config() -> None:
 
 def test_the_built_in_corpus_is_the_default() -> None:
     corpus = read(DataConfig(), Split.train)
-    assert isinstance(corpus, PairList)
+    assert isinstance(corpus, BuiltinCorpus)
     assert all(isinstance(pair, Pair) for pair in corpus)
     again, other = read(DataConfig(), Split.train), read(DataConfig(), Split.test)
     assert again is not None
@@ -117,6 +119,9 @@ def test_hub_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = DataConfig(hub=HubConfig(name=str(tmp_path / "set")), validation=SplitConfig(hub_split="train[-1:]"))
     assert isinstance(read(config, Split.train), HubData)
     assert list(read(config, Split.validation) or []) == [Pair("c", "d")]
+    config.hub.streaming = True
+    assert isinstance(read(config, Split.train), HubStream)
+    config.hub.streaming = False
     config.test.hub_split = config.validation.hub_split = None
     assert read(config, Split.test) is None
     with pytest.raises(ConfigError, match=r"data\.validation\.hub_split=NAME"):
@@ -143,8 +148,8 @@ def test_more_corpora_join_the_training_split_with_their_weights(files: SplitCon
 def test_more_corpora_beside_the_built_in_one(files: SplitConfig) -> None:
     more = [MoreConfig(source=files.source, target=files.target)]
     train, _, test = read_corpora(DataConfig(builtin=BuiltinConfig(train_size=9), more=more))
-    assert [type(part.corpus) for part in train.parts] == [PairList, TextFiles]  # type: ignore[attr-defined]
-    assert isinstance(test, PairList), "files in more do not put the built-in test set out of play"
+    assert [type(part.corpus) for part in train.parts] == [BuiltinCorpus, TextFiles]  # type: ignore[attr-defined]
+    assert isinstance(test, BuiltinCorpus), "files in more do not put the built-in test set out of play"
 
 
 def test_a_main_corpus_of_weight_0_need_not_be_there(files: SplitConfig) -> None:
@@ -182,3 +187,14 @@ def test_own_text_is_read_with_the_tag_of_the_run(files: SplitConfig) -> None:
     assert text_for_run(DataConfig(), run, Split.test) == run
     assert text_for_run(own, DataConfig(), Split.test) == own
     assert list(read(text_for_run(replace(own, source_tag=""), run, Split.test), Split.test) or []) == [Pair("a", "b")]
+
+
+def test_every_corpus_that_is_named_is_there_by_itself(files: SplitConfig) -> None:
+    more = [MoreConfig(source=files.source, target=files.target, source_tag="<bt>", weight=0)]
+    config = DataConfig(train=files, test=files, more=more, source_tag="<2de>")
+    found = named_corpora(config)
+    assert list(found) == ["train", "test", "more[0]"]
+    assert [list(corpus) for corpus in found.values()] == [[Pair("a", "b")]] * 3
+    assert list(named_corpora(DataConfig(builtin=BuiltinConfig(train_size=50)))) == ["train", "validation", "test"]
+    with pytest.raises(ConfigError, match=r"data\.more\[0\] names no text"):
+        named_corpora(DataConfig(more=[MoreConfig()]))

@@ -13,9 +13,9 @@ def drawn(monkeypatch):
     """The figures that are saved."""
     figures, save = [], Figure.savefig
 
-    def spy(figure: Figure, path: object, *, dpi: int) -> None:
+    def spy(figure: Figure, path: object, *, dpi: int, format: str) -> None:
         figures.append(figure)
-        save(figure, path, dpi=dpi)
+        save(figure, path, dpi=dpi, format=format)
 
     monkeypatch.setattr(Figure, "savefig", spy)
     return figures

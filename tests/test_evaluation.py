@@ -10,7 +10,7 @@ from siblings import sibling
 
 from seq2seq import Translator
 from seq2seq.data.order import BatchConfig
-from seq2seq.data.table import encode_corpus
+from seq2seq.data.preparation import encode_corpus
 from seq2seq.device import Precision
 from seq2seq.errors import RunError
 from seq2seq.evaluation import Validator, evaluate, judge, write_scores

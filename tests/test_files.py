@@ -40,11 +40,29 @@ def test_empty_and_missing_files(tmp_path: Path) -> None:
         TextFiles(tmp_path / "text.en", tmp_path)
 
 
-def test_fingerprint_follows_the_files(tmp_path: Path) -> None:
+def test_fingerprint_follows_what_is_in_the_files(tmp_path: Path) -> None:
     first = text_files(tmp_path, "a\n", "b\n").fingerprint
-    assert TextFiles(tmp_path / "text.en", tmp_path / "text.de").fingerprint == first
+    state = (tmp_path / "text.en").stat()
     os.utime(tmp_path / "text.en", ns=(1, 1))
+    assert TextFiles(tmp_path / "text.en", tmp_path / "text.de").fingerprint == first
+    (tmp_path / "copy").mkdir()
+    assert text_files(tmp_path / "copy", "a\n", "b\n").fingerprint == first
+    (tmp_path / "text.en").write_bytes(b"c\n")  # of the same size, and below of the same age
+    os.utime(tmp_path / "text.en", ns=(state.st_atime_ns, state.st_mtime_ns))
     assert TextFiles(tmp_path / "text.en", tmp_path / "text.de").fingerprint != first
+    swapped = TextFiles(tmp_path / "text.de", tmp_path / "text.en")
+    assert len({swapped.fingerprint, first, TextFiles(tmp_path / "text.en", tmp_path / "text.de").fingerprint}) == 3
+
+
+@pytest.mark.parametrize("name", ["pairs.tsv", "pairs.tsv.gz"])
+def test_the_pairs_to_expect_are_estimated_from_the_beginning(tmp_path: Path, name: str) -> None:
+    data = "".join(f"{number} a sentence\tund noch einer {number * 7}\n" for number in range(80_000)).encode()
+    (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    expected = TsvFile(tmp_path / name, "1", "2").expected()
+    assert expected is not None
+    assert 76_000 < expected < 84_000
+    (tmp_path / name).write_bytes(b"")
+    assert TsvFile(tmp_path / name, "1", "2").expected() is None
 
 
 @pytest.mark.parametrize("name", ["pairs.tsv", "pairs.tsv.gz"])

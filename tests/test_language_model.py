@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from seq2seq.data.order import BatchConfig
-from seq2seq.data.table import encode_corpus
+from seq2seq.data.preparation import encode_corpus
 from seq2seq.device import Precision
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.evaluation import Validator

@@ -2,10 +2,11 @@ import json
 import math
 
 import pytest
+from disk import little_room
 
 from seq2seq.errors import RunError
-from seq2seq.train import log as log_module
 from seq2seq.train.log import MetricsLog, ProgressBar, read_metrics
+from seq2seq.train.progress import Progress
 
 
 def lines(folder):
@@ -13,13 +14,30 @@ def lines(folder):
 
 
 def write(folder, *updates):
-    with MetricsLog(folder, 0) as log:
+    """The progress of a run that has recorded these updates."""
+    progress = Progress()
+    with MetricsLog(folder, progress) as log:
         for update in updates:
             log.write("train", update, {"loss": update / 10})
+    return progress
+
+
+def cut(progress, update):
+    """As a training state after so many updates has it."""
+    return Progress(update, records=[record for record in progress.records if record["update"] <= update])
+
+
+def scalars(folder):
+    """What TensorBoard reads: the loss by update."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+    return [(event.step, round(event.value, 3)) for event in events.Scalars("train/loss")]
 
 
 def test_a_record_is_a_line(tmp_path):
-    with MetricsLog(tmp_path, 0) as log:
+    with MetricsLog(tmp_path, Progress()) as log:
         log.write("train", 50, {"loss": 2.5, "learning_rate": 1e-3})
         log.write("validation", 100, {"loss": math.inf, "bleu": 12.0})
         assert json.loads(lines(tmp_path)[0]) == {"kind": "train", "update": 50, "loss": 2.5, "learning_rate": 1e-3}
@@ -29,8 +47,7 @@ def test_a_record_is_a_line(tmp_path):
 
 
 def test_going_on_takes_back_what_came_after_the_checkpoint(tmp_path):
-    write(tmp_path, 10, 20, 30, 40)
-    with MetricsLog(tmp_path, 20) as log:
+    with MetricsLog(tmp_path, cut(write(tmp_path, 10, 20, 30, 40), 20)) as log:
         assert [record["update"] for record in read_metrics(log.path)] == [10, 20]
         log.write("train", 30, {"loss": 9.0})
     losses = {record["update"]: record["loss"] for record in read_metrics(log.path)}
@@ -44,14 +61,42 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(tmp_path):
     assert len(lines(tmp_path)) == 1
 
 
-def test_a_last_line_cut_short_is_left_out_and_the_next_begins_a_line(tmp_path):
+@pytest.mark.parametrize("spoilt", [None, "", '{"kind": "tr', "\0\0\0\n{}\n", '{"kind": "train", "update": 10}\n' * 2])
+def test_going_on_makes_the_file_anew_whatever_has_become_of_it(tmp_path, spoilt):
+    progress = write(tmp_path, 10, 20)
+    path = tmp_path / "metrics.jsonl"
+    whole = path.read_bytes()
+    path.unlink() if spoilt is None else path.write_text(spoilt, "utf-8")
+    with MetricsLog(tmp_path, cut(progress, 20)) as log:
+        assert path.read_bytes() == whole
+        log.write("train", 30, {"loss": 3.0})
+    assert [record["update"] for record in read_metrics(path)] == [10, 20, 30]
+
+
+def test_a_last_line_cut_short_is_left_out(tmp_path):
     write(tmp_path, 10, 20)
     path = tmp_path / "metrics.jsonl"
     path.write_text(path.read_text("utf-8")[:-7], "utf-8")
     assert [record["update"] for record in read_metrics(path)] == [10]
-    with MetricsLog(tmp_path, 20) as log:
-        log.write("train", 30, {"loss": 3.0})
-    assert [record["update"] for record in read_metrics(path)] == [10, 30]
+
+
+def test_a_run_of_an_older_version_whose_state_has_no_records_finds_them_in_the_file(tmp_path):
+    write(tmp_path, 10, 20, 30)
+    progress = Progress(20)
+    with MetricsLog(tmp_path, progress) as log:
+        log.write("train", 30, {"loss": 9.0})
+    assert [record["update"] for record in progress.records] == [10, 20, 30]
+    assert read_metrics(tmp_path / "metrics.jsonl") == progress.records
+
+
+def test_a_full_disk_is_one_line(tmp_path):
+    with MetricsLog(tmp_path, Progress()) as log:
+        log.write("train", 1, {"loss": 1.0})
+        with little_room((tmp_path / "metrics.jsonl").stat().st_size), pytest.raises(RunError) as error:
+            log.write("train", 2, {"loss": 1.0})
+    assert "metrics.jsonl cannot be written (File too large): make room" in str(error.value)
+    with little_room(100), pytest.raises(RunError, match="make room"):
+        MetricsLog(tmp_path, cut(write(tmp_path, *range(50)), 50))
 
 
 @pytest.mark.parametrize("line", ["{not json", "5", '{"kind": "train"}'])
@@ -68,47 +113,21 @@ def test_no_file_has_no_records(tmp_path):
 
 
 def test_tensorboard_reads_the_values(tmp_path):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    with MetricsLog(tmp_path, 0) as log:
-        log.write("train", 50, {"loss": 2.5})
-        log.write("train", 100, {"loss": 1.5})
-    events = EventAccumulator(str(tmp_path / "tensorboard"))
-    events.Reload()
-    assert [(event.step, event.value) for event in events.Scalars("train/loss")] == [(50, 2.5), (100, 1.5)]
+    write(tmp_path, 50, 100)
+    assert scalars(tmp_path) == [(50, 5.0), (100, 10.0)]
 
 
 def test_tensorboard_forgets_what_is_taken_back(tmp_path):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    write(tmp_path, 10, 20, 30)
-    with MetricsLog(tmp_path, 20) as log:
+    with MetricsLog(tmp_path, cut(write(tmp_path, 10, 20, 30), 20)) as log:
         log.write("train", 30, {"loss": 9.0})
-    events = EventAccumulator(str(tmp_path / "tensorboard"))
-    events.Reload()
-    assert [event.step for event in events.Scalars("train/loss")] == [10, 20, 30]
-    assert events.Scalars("train/loss")[-1].value == 9.0
+    assert scalars(tmp_path) == [(10, 1.0), (20, 2.0), (30, 9.0)]
 
 
-def test_tensorboard_is_closed_on_errors_too(tmp_path, monkeypatch):
-    closed = []
-
-    class Writer:
-        def __init__(self, folder: str, purge_step: int) -> None:
-            pass
-
-        def close(self) -> None:
-            closed.append(True)
-
-    monkeypatch.setattr(log_module, "SummaryWriter", Writer)
-
-    def fail() -> None:
-        with MetricsLog(tmp_path, 0):
-            raise ValueError("anything")
-
-    with pytest.raises(ValueError, match="anything"):
-        fail()
-    assert closed == [True]
+def test_tensorboard_has_a_record_as_soon_as_it_is_written(tmp_path):
+    """A killed process closes nothing."""
+    with MetricsLog(tmp_path, Progress()) as log:
+        log.write("train", 10, {"loss": 1.0})
+        assert scalars(tmp_path) == [(10, 1.0)]
 
 
 def test_the_bar_shows_place_loss_rate_speed_and_time_left(capsys):

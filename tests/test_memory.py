@@ -14,7 +14,7 @@ from seq2seq.text.vocabulary import train_tokenizer
 PROGRAM = """
 import resource, sys
 from pathlib import Path
-from seq2seq.data.table import encode_corpus
+from seq2seq.data.preparation import encode_corpus
 from seq2seq.text.clean import FilterConfig
 from seq2seq.text.files import TextFiles
 from seq2seq.text.tokenizer import load_tokenizers

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from seq2seq.data.mixture import Ingredient, Mixture, encode_mix
 from seq2seq.data.order import BatchConfig, Order
-from seq2seq.data.table import encode_corpus
+from seq2seq.data.preparation import encode_corpus
+from seq2seq.data.shards import shard_path
 from seq2seq.errors import DataError
 from seq2seq.text.clean import FilterConfig
 from seq2seq.text.corpus import PairList
@@ -31,15 +32,15 @@ def tokenizers() -> Tokenizers:
 @pytest.fixture(scope="module")
 def mixture(tokenizers: Tokenizers, tmp_path_factory: pytest.TempPathFactory) -> Mixture:
     mix = Mix([Part(ONE), Part(TWO, 2.5)])
-    return encode_mix(mix, tokenizers, tmp_path_factory.mktemp("data") / "train.arrow", FilterConfig())
+    return encode_mix(mix, tokenizers, tmp_path_factory.mktemp("data") / "train", FilterConfig())
 
 
 def test_each_corpus_has_a_table_of_its_own(tokenizers, tmp_path):
     mix = Mix([Part(ONE), Part(TWO), Part(ONE)])
-    encode_mix(mix, tokenizers, tmp_path / "train.arrow", None)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["train.1.arrow", "train.2.arrow", "train.arrow"]
-    alone = encode_corpus(TWO, tokenizers, tmp_path / "two.arrow", None)
-    assert (tmp_path / "two.arrow").read_bytes() == (tmp_path / "train.1.arrow").read_bytes()
+    encode_mix(mix, tokenizers, tmp_path / "train", None)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["train", "train.1", "train.2"]
+    alone = encode_corpus(TWO, tokenizers, tmp_path / "two", None)
+    assert shard_path(tmp_path / "two", 0).read_bytes() == shard_path(tmp_path / "train.1", 0).read_bytes()
     assert len(alone) == 20
 
 
@@ -78,19 +79,19 @@ def test_an_epoch_draws_each_corpus_by_its_weight(mixture):
 
 def test_the_report_names_every_part(mixture, tokenizers, tmp_path):
     assert mixture.report == "one: kept 30 of 30 pairs; two, weight 2.5: kept 20 of 20 pairs"
-    table = encode_corpus(ONE, tokenizers, tmp_path / "one.arrow", FilterConfig())
+    table = encode_corpus(ONE, tokenizers, tmp_path / "one", FilterConfig())
     assert Mixture([Ingredient("one", table, 1)]).report == f"one: {table.report}"
 
 
 def test_a_corpus_that_is_no_mix_is_one_part(tokenizers, tmp_path):
-    mixture = encode_mix(ONE, tokenizers, tmp_path / "train.arrow", None)
+    mixture = encode_mix(ONE, tokenizers, tmp_path / "train", None)
     assert len(mixture) == 30
     assert mixture.weights is None
-    assert [path.name for path in tmp_path.iterdir()] == ["train.arrow"]
+    assert [path.name for path in tmp_path.iterdir()] == ["train"]
     assert mixture.rows(np.array([7]))[1][0].tolist() == tokenizers.target.encode(ONE.pairs[7].target)
 
 
 def test_a_part_of_which_nothing_is_left_is_named(tokenizers, tmp_path: Path):
     blank = PairList("blank.tsv", [Pair("", "x")])
     with pytest.raises(DataError, match=r"^blank\.tsv: no pair is left"):
-        encode_mix(Mix([Part(ONE), Part(blank)]), tokenizers, tmp_path / "train.arrow", FilterConfig())
+        encode_mix(Mix([Part(ONE), Part(blank)]), tokenizers, tmp_path / "train", FilterConfig())

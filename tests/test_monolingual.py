@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seq2seq.data.mixture import encode_mix
-from seq2seq.data.table import encode_corpus
+from seq2seq.data.preparation import encode_corpus
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.text.builtin import BuiltinConfig, builtin_corpus
 from seq2seq.text.clean import FilterConfig, Filters

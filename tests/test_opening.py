@@ -67,7 +67,7 @@ def change(config: TrainConfig, path: str, value: object) -> TrainConfig:
         ("model.dropout", 0.3, "model.dropout=0.2, this command says model.dropout=0.3"),
         ("model.encoder.layers", 2, "model.encoder.layers=1, this command says model.encoder.layers=2"),
         ("data.train.source", "x.de", "data.train.source=None, this command says data.train.source=x.de"),
-        ("training.accumulate", 2, "training.accumulate=1, this command says training.accumulate=2"),
+        ("training.validate_every", 2, "training.validate_every=500, this command says training.validate_every=2"),
         ("training.clip", None, "training.clip=1.0, this command says training.clip=None"),
         ("optimizer", SGD(learning_rate=0.001), "optimizer=Adam, this command says optimizer=SGD"),
         ("optimizer", AdamW(), "optimizer=Adam, this command says optimizer=AdamW"),
@@ -85,7 +85,7 @@ def test_other_settings_are_refused_and_leave_the_folder_alone(tmp_path, path, v
 
 def test_the_first_of_several_differences_is_named(tmp_path):
     open_run(tmp_path, settings())
-    other = change(change(settings(), "training.accumulate", 3), "batch.tokens", 17)
+    other = change(change(settings(), "training.validate_every", 3), "batch.tokens", 17)
     assert "batch.tokens=17" in one_line(lambda: open_run(tmp_path, other))
 
 
@@ -101,6 +101,7 @@ def test_schedules_with_the_same_fields_are_told_apart(tmp_path):
     [
         ("run", "elsewhere"),
         ("training.updates", 9999),
+        ("training.accumulate", 2),
         ("training.patience", 3),
         ("training.device", "cpu"),
         ("search.beam_size", 3),

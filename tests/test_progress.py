@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.data.order import Place
-from seq2seq.train.progress import Criterion, Progress, Validation, Window, perplexity
+from seq2seq.train.progress import Average, Criterion, Progress, Validation, Window, perplexity
 
 RUN = Progress(
     update=40,
@@ -50,6 +50,8 @@ numbers = st.floats(allow_nan=False)
         validations=st.lists(st.builds(Validation, st.integers(0, 10**9), numbers, numbers), max_size=5),
         window=st.builds(Window, cross_entropy=numbers, tokens=st.integers(0, 10**9), seconds=numbers),
         settled=st.integers(0, 10**9),
+        model=st.lists(st.integers(0, 10**9), max_size=4),
+        records=st.lists(st.dictionaries(st.text(max_size=9), st.text(max_size=9) | numbers, max_size=4), max_size=3),
     )
 )
 def test_progress_survives_a_file_that_is_loaded_without_running_code(progress):
@@ -67,7 +69,23 @@ def test_what_is_saved_does_not_follow_the_progress():
     saved = progress.as_dict()
     progress.update, progress.window.tokens = 2, 7
     progress.validations.append(Validation(2, 1.0, 1.0))
+    progress.records.append({"update": 2})
+    progress.model.append(2)
     assert Progress.from_dict(saved) == Progress(update=1)
+
+
+def test_what_an_older_version_did_not_save_is_empty():
+    saved = RUN.as_dict()
+    del saved["model"], saved["records"]
+    assert Progress.from_dict(saved) == RUN
+
+
+def test_whose_weights_would_be_averaged():
+    assert RUN.averaged(Average.best, 3, Criterion.loss) == [20, 30, 40]
+    assert RUN.averaged(Average.best, 2, Criterion.bleu) == [10, 30]
+    assert RUN.averaged(Average.last, 2, Criterion.bleu) == [30, 40]
+    assert RUN.averaged(Average.last, 9, Criterion.bleu) == [10, 20, 30, 40]
+    assert RUN.averaged(Average.none, 3, Criterion.loss) == []
 
 
 def test_perplexity():

@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 
-from seq2seq.data.table import encode_corpus
+from seq2seq.data.preparation import encode_corpus
 from seq2seq.errors import DataError, RunError
 from seq2seq.model import ModelConfig, Network
 from seq2seq.opening import open_run

@@ -10,7 +10,8 @@ from seq2seq.data.batch import make_batch
 from seq2seq.data.order import BatchConfig, Order, Place
 from seq2seq.data.sampling import Resampler
 from seq2seq.data.stream import batch_stream
-from seq2seq.data.table import Table, encode_corpus
+from seq2seq.data.preparation import encode_corpus
+from seq2seq.data.table import Table
 from seq2seq.text.corpus import PairList
 from seq2seq.text.tokenizer import Tokenizers
 from seq2seq.text.tokenizer_config import Algorithm, TokenizerConfig
@@ -38,6 +39,20 @@ def test_a_stream_from_any_place_is_the_rest_of_the_stream(world, rate):
         batch, after = next(stream(place))
         assert after == whole[number][1]
         assert all(torch.equal(one, other) for one, other in zip(batch, whole[number][0], strict=True))
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_processes_share_a_stream_and_its_places_count_all_of_it(world, count):
+    table, order, tokenizers = world
+    resample = Resampler(tokenizers, TokenizerConfig(algorithm=Algorithm.bpe, sampling=0.5), seed=1)
+    whole = list(islice(batch_stream(table, order, resample)(Place(0, 1)), 3 * len(order.epoch(0)) * count))
+    assert whole[-1][1].epoch >= 2
+    for rank in range(count):
+        own = batch_stream(table, order, resample, rank, count)(Place(0, 1))
+        for turn in range(0, len(whole), count):
+            batch, after = next(own)
+            assert after == whole[turn + count - 1][1]
+            assert all(torch.equal(one, other) for one, other in zip(batch, whole[turn + rank][0], strict=True))
 
 
 def test_a_batch_holds_the_rows_of_its_place_cut_as_asked(world):

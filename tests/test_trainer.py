@@ -48,7 +48,10 @@ def best_weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def kept(folder: Path) -> list[int]:
-    return sorted(int(path.stem.removeprefix("update-")) for path in (folder / "checkpoints").glob("update-*"))
+    """The updates whose weights the last state asks for; all of them are there."""
+    asked_for = torch.load(folder / "checkpoints/last.pt", weights_only=True)["kept"]
+    assert {int(path.stem[-7:]) for path in (folder / "checkpoints").glob("update-*")} >= set(asked_for)
+    return asked_for
 
 
 # Learning
@@ -258,7 +261,7 @@ def test_no_update_waits_for_a_gpu(tmp_path):
     device, waits = torch.device("cuda"), []
     one = trainer(tmp_path, training(updates=12, log_every=6, validate_every=NEVER, precision=Precision.auto))
     cuda = Trainer(
-        tiny_network(), one.stream, Scripted([1.0]), tmp_path, config=one.config, objective=one.objective,
+        tiny_network(), one.stream, Scripted([1.0]), tmp_path, config=one.config, objective=one.learner.loss.objective,
         optimizer=one.optimizer_config, schedule=one.schedule, seed=3, device=device,
     )  # fmt: skip
     update = cuda._update
@@ -419,7 +422,7 @@ def test_the_same_trainer_may_go_on_after_a_signal(tmp_path, uninterrupted):
 def test_a_seed_makes_the_run(tmp_path, uninterrupted):
     network = tiny_network()
     other = trainer(tmp_path, LONG, network=network)
-    other.seed = 4
+    other.learner.seed = 4
     other.fit()
     assert not close(weights(network), uninterrupted[1], 1e-4)
 
@@ -440,7 +443,7 @@ def test_a_state_of_another_network_or_optimizer_is_refused_in_one_line(tmp_path
     state = torch.load(last, weights_only=True)
     for spoilt in ([], {}, state | {"network": {}}, state | {"optimizer": {}}, state | {"progress": {"update": 3}}):
         torch.save(spoilt, last)
-        with pytest.raises(RunError, match=r"last\.pt is damaged \(\w+\): delete the run folder to train anew$"):
+        with pytest.raises(RunError, match=r"last\.pt is damaged \(\w+\): delete .*checkpoints to train from the beginning$"):
             trainer(tmp_path, training(updates=1))
 
 

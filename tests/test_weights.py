@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from disk import little_room
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from seq2seq import weights as weights_module
 from seq2seq.errors import RunError
 from seq2seq.model import DecoderConfig, EncoderConfig, ModelConfig, Network, Tying
 from seq2seq.weights import (
     SCALES,
+    checksum,
     dequantized,
     is_quantized,
     load_weights,
@@ -70,17 +71,48 @@ def test_weights_that_are_saved_again_replace_the_old(saved):
     assert [entry.name for entry in saved.parent.iterdir()] == ["model.safetensors"]
 
 
-def test_the_old_weights_stand_until_the_new_are_whole(saved, monkeypatch):
-    def full_disk(weights: dict[str, torch.Tensor], path: Path) -> None:
-        path.write_bytes(b"half")
-        raise OSError("no space left on device")
-
+@pytest.mark.parametrize("save", [save_weights, save_quantized])
+def test_the_old_weights_stand_where_there_is_no_room_for_new_ones(saved, save):
     before = saved.read_bytes()
-    monkeypatch.setattr(weights_module, "save_file", full_disk)
-    with pytest.raises(OSError, match="no space"):
-        save_weights(network(seed=9), saved)
+    with little_room(len(before) // 2), pytest.raises(RunError, match=r"model\.safetensors cannot be written .*room"):
+        save(network(seed=9), saved)
     assert saved.read_bytes() == before
     assert [entry.name for entry in saved.parent.iterdir()] == ["model.safetensors"]
+
+
+def test_a_bit_that_has_changed_is_noticed_wherever_it_is(saved):
+    """But for the padding of the header, and the name of the checksum itself."""
+    whole, weights = saved.read_bytes(), load_weights(saved)
+    for place in range(0, 8 * len(whole), 23):
+        spoilt = bytearray(whole)
+        spoilt[place // 8] ^= 1 << place % 8
+        saved.write_bytes(spoilt)
+        try:
+            found = load_weights(saved)
+        except RunError as error:
+            assert f"{saved} is damaged" in str(error)  # noqa: PT017
+        else:
+            assert found.keys() == weights.keys()
+            assert all(torch.equal(found[name], weights[name]) for name in weights)
+
+
+def test_weights_of_other_programs_have_no_checksum(saved):
+    save_file(load_weights(saved), saved)
+    assert load_weights(saved)["output.bias"].shape == (7,)
+
+
+def test_a_checksum_is_of_names_shapes_types_and_bytes():
+    one = {"a": torch.arange(6.0), "b": torch.zeros(2, 3, dtype=torch.int8)}
+    others = [
+        one | {"a": torch.arange(6.0).view(2, 3)},
+        one | {"a": torch.arange(6.0).view(torch.int32)},
+        one | {"a": -torch.arange(6.0)},  # but for zero: only signs differ
+        {"a": one["a"], "c": one["b"]},
+        {"a": one["a"]},
+    ]
+    assert len({checksum(weights) for weights in [one, *others]}) == 6
+    assert checksum(dict(reversed(one.items()))) == checksum(one)
+    assert checksum({"a": torch.arange(6.0).view(2, 3).t()}) != checksum({"a": torch.arange(6.0).view(3, 2)})
 
 
 def test_a_missing_file(tmp_path):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from seq2seq.atomic import atomic_write
 from seq2seq.benchmark.scale import ScaleRow
 
 
@@ -28,5 +29,5 @@ def draw_scale(rows: Sequence[ScaleRow], path: Path) -> None:
         axes.set_xticks(values, [f"{value:,}" for value in values], minor=False)
         axes.set_xticks([], minor=True)
     figure.axes[0].legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, dpi=120, format="png")

@@ -13,7 +13,8 @@ import torch
 from seq2seq.benchmark.config import BenchmarkConfig
 from seq2seq.data.batch import Batch, make_batch
 from seq2seq.data.order import BatchConfig, Order, Place
-from seq2seq.data.table import Table, encode_corpus
+from seq2seq.data.preparation import encode_corpus
+from seq2seq.data.table import Table
 from seq2seq.model import ModelConfig, Network
 from seq2seq.opening import open_run
 from seq2seq.run import MODEL, load_run, read_section
@@ -71,7 +72,7 @@ def prepare(config: BenchmarkConfig) -> Workload:
         tokenizers = build_tokenizers(config.tokenizer, widened(corpus, config.tokenizer.size))
         torch.manual_seed(config.seed)
         network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
-    table = encode_corpus(corpus, tokenizers, Path(config.output).expanduser() / "data/train.arrow", data.filters)
+    table = encode_corpus(corpus, tokenizers, Path(config.output).expanduser() / "data/train", data.filters)
     test = translated_corpus(config.data, data) or corpus
     return Workload(
         name=f"{folder or 'random weights'}, {corpus.name}",

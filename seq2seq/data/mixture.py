@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from seq2seq.data.table import Encoded, Ids, encode_corpus
+from seq2seq.data.encoding import Ids
+from seq2seq.data.preparation import encode_corpus
+from seq2seq.data.table import Encoded
 from seq2seq.text.clean import FilterConfig
 from seq2seq.text.corpus import Corpus
 from seq2seq.text.mix import Mix, Part
@@ -87,23 +89,30 @@ class Mixture:
         return sources, targets
 
 
-def encode_mix(corpus: Corpus, tokenizers: Tokenizers, path: Path, filters: FilterConfig | None) -> Mixture:
+def encode_mix(
+    corpus: Corpus,
+    tokenizers: Tokenizers,
+    folder: Path,
+    filters: FilterConfig | None,
+    cache: Path | None = None,
+    processes: int | None = None,
+) -> Mixture:
     """Encode every corpus of a mix into a table of its own, or open those that are there already.
 
     Args:
         corpus: the `Mix`, which knows their weights; any other corpus is a mix of one.
         tokenizers: of both sides.
-        path: the first corpus's file, such as ``data/train.arrow``; the next are ``data/train.1.arrow`` and so on.
+        folder: the first corpus's table, such as ``data/train``; the next are ``data/train.1`` and so on.
         filters: which pairs to drop, from each.
+        cache, processes: as `encode_corpus` has them.
 
     Raises:
-        DataError: a corpus cannot be read, or no pair of it is left.
+        DataError, RunError: as `encode_corpus` raises them.
     """
     parts = corpus.parts if isinstance(corpus, Mix) else [Part(corpus)]
-    paths = [path, *(path.with_suffix(f".{number}{path.suffix}") for number in range(1, len(parts)))]
-    return Mixture(
-        [
-            Ingredient(part.corpus.name, encode_corpus(part.corpus, tokenizers, place, filters), part.weight)
-            for part, place in zip(parts, paths, strict=True)
-        ]
-    )
+    folders = [folder, *(folder.with_name(f"{folder.name}.{number}") for number in range(1, len(parts)))]
+    tables = [
+        encode_corpus(part.corpus, tokenizers, place, filters, cache, processes)
+        for part, place in zip(parts, folders, strict=True)
+    ]
+    return Mixture([Ingredient(part.corpus.name, table, part.weight) for part, table in zip(parts, tables, strict=True)])

@@ -1,8 +1,8 @@
 """Which sentences share a batch, and in what order batches come: a function of (lengths, weights, seed, epoch)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from seq2seq.errors import ConfigError
 from seq2seq.settings import setting
 
-Indices = NDArray[np.int64]
+Indices = NDArray[np.integer[Any]]
+"""Row numbers of pairs: 32 bits each, but where there are more pairs than that."""
 
 
 @dataclass(kw_only=True)
@@ -33,12 +34,44 @@ class Place(NamedTuple):
     """Batches of this epoch already taken."""
 
 
+class Batches(Sequence[Indices]):
+    """The batches of an epoch, each the row numbers of its pairs: views of one array, made when they are asked for.
+
+    Args:
+        rows: all rows of the epoch, those of a batch side by side.
+        starts: where each batch begins in them, [batches].
+        order: which of these batches comes first, second, …, [batches].
+    """
+
+    def __init__(self, rows: Indices, starts: Indices, order: Indices) -> None:
+        self._rows, self._order = rows, order
+        self._bounds = np.append(starts, len(rows))
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @overload
+    def __getitem__(self, place: int) -> Indices: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Indices]: ...
+
+    def __getitem__(self, place: int | slice) -> Indices | list[Indices]:
+        if isinstance(place, slice):
+            return [self[number] for number in range(*place.indices(len(self)))]
+        batch = self._order[place]
+        return self._rows[self._bounds[batch] : self._bounds[batch + 1]]
+
+
 class Order:
     """The endless stream of batches over a table of sentence lengths.
 
     Every epoch shuffles all pairs, cuts them into pools, sorts each pool by length, cuts the pools into batches of at
     most ``tokens`` padded target (and source) pieces, a longer pair alone, and shuffles the batches. Pieces are those
     of the lengths given: text that is then cut anew has more (`seq2seq.data.sampling.GROWTH`).
+
+    An epoch costs 4 bytes a pair while it lasts, and its lengths, kept throughout, 2 to 4 for each side; with weights
+    some 60 while it is shuffled.
 
     Args:
         source_lengths: pieces of each pair's source, [pairs], end mark not counted.
@@ -61,8 +94,8 @@ class Order:
         weights: NDArray[np.float64] | None = None,
     ) -> None:
         # One more piece a sentence: the end mark on both sides.
-        self.source_lengths = source_lengths + 1
-        self.target_lengths = target_lengths + 1
+        self.source_lengths = _narrow(source_lengths + 1)
+        self.target_lengths = _narrow(target_lengths + 1)
         self.config = config
         self.seed = seed
         self.weights = None if weights is None or (weights == 1).all() else weights
@@ -72,17 +105,20 @@ class Order:
                 "the weight of a corpus in data.more"
             )
 
-    def epoch(self, number: int) -> list[Indices]:
-        """All batches of an epoch, each the row numbers of its pairs."""
+    def epoch(self, number: int) -> Batches:
+        """All batches of an epoch, each the row numbers of its pairs; some seconds for ten million pairs."""
         generator = np.random.default_rng([self.seed, number])
-        shuffled = self._shuffled(generator)
-        mean_length = float(self.target_lengths[shuffled].mean())
+        rows = self._shuffled(generator)
+        mean_length = float(self.target_lengths[rows].mean())
         pool_size = max(1, int(self.config.pool * self.config.tokens / mean_length))
-        batches: list[Indices] = []
-        for start in range(0, len(shuffled), pool_size):
-            batches += self._cut(shuffled[start : start + pool_size])
-        generator.shuffle(batches)
-        return batches
+        starts: list[int] = []
+        for start in range(0, len(rows), pool_size):
+            pool = rows[start : start + pool_size]
+            pool[:] = pool[np.lexsort((self.source_lengths[pool], self.target_lengths[pool]))]
+            starts += [start + cut for cut in self._cuts(pool)]
+        order = np.arange(len(starts))
+        generator.shuffle(order)
+        return Batches(rows, np.array(starts), order)
 
     def stream(self, place: Place) -> Iterator[tuple[Indices, Place]]:
         """Batches from ``place`` on, each with the place after it."""
@@ -100,26 +136,34 @@ class Order:
         Systematic sampling in random order (Madow 1949) gives a fraction its exact chance and the epoch its size to one
         pair. The copies of a pair are spread: the k-th of n lies in the k-th n-th of the epoch, seldom in one batch.
         """
-        shuffled = generator.permutation(len(self.target_lengths))
+        count = len(self.target_lengths)
+        shuffled: Indices = np.arange(count, dtype=np.int32 if count < 2**31 else np.int64)
+        generator.shuffle(shuffled)
         if self.weights is None:
             return shuffled
         whole = np.floor(self.weights[shuffled])
         reached = np.floor(np.cumsum(self.weights[shuffled] - whole) + generator.random())
         copies = (whole + np.diff(reached, prepend=0)).astype(np.int64)
+        del whole, reached
         number = np.arange(copies.sum()) - np.repeat(np.cumsum(copies) - copies, copies)
         place = (number + generator.random(len(number))) / np.repeat(copies, copies)
+        del number
         return np.repeat(shuffled, copies)[np.argsort(place)]
 
-    def _cut(self, rows: Indices) -> list[Indices]:
-        """Sort by target then source length and cut where one more pair would overflow the budget."""
-        rows = rows[np.lexsort((self.source_lengths[rows], self.target_lengths[rows]))]
-        longest = np.maximum(self.target_lengths[rows], self.source_lengths[rows])
-        batches, start, width = [], 0, 0
-        for end, length in enumerate(longest.tolist()):
-            wider = max(width, length)
-            if end > start and wider * (end + 1 - start) > self.config.tokens:
-                batches.append(rows[start:end])
-                start, wider = end, length
-            width = wider
-        batches.append(rows[start:])
-        return batches
+    def _cuts(self, pool: Indices) -> Iterator[int]:
+        """Where in rows sorted by length batches begin: wherever one more pair would overflow the budget."""
+        longest = np.maximum(self.target_lengths[pool], self.source_lengths[pool]).astype(np.int64)
+        counts = np.arange(1, len(pool) + 1)
+        start = 0
+        while start < len(pool):
+            yield start
+            # The first pair's width alone bounds how many there is room for.
+            room = max(1, self.config.tokens // int(longest[start]))
+            widths = np.maximum.accumulate(longest[start : start + room])
+            fits = widths * counts[: len(widths)] <= self.config.tokens
+            start += max(1, len(fits) if fits.all() else int(fits.argmin()))
+
+
+def _narrow(lengths: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
+    """The same numbers in 16 bits, where they all fit."""
+    return lengths.astype(np.uint16) if lengths.max(initial=0) < 2**16 else lengths

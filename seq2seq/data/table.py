@@ -1,36 +1,23 @@
-"""An encoded corpus on disk: an Arrow file of piece ids, memory-mapped, so that its text costs no memory.
+"""An encoded corpus on disk: a folder of shards, whose ids are read when a batch needs them.
 
-The file is an Arrow IPC stream such as `datasets` writes; ``datasets.Dataset.from_file(path)`` opens it too.
-Its schema carries a key of all that went into it; the counts of kept and dropped pairs, known only at the
-end, travel on a last batch without rows.
+Files are read and not mapped: a map of them all would take address space for every id, these take 8 bytes a pair.
 """
 
-import hashlib
-from collections.abc import Iterator
-from dataclasses import asdict
-from itertools import islice
+import os
+import weakref
+from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-from tqdm import tqdm
 
-from seq2seq.atomic import atomic_write
+from seq2seq.data.encoding import Ids
+from seq2seq.data.shards import Column, Shard, read_shard, shard_path
 from seq2seq.errors import DataError
-from seq2seq.text.clean import FilterConfig, Filters
-from seq2seq.text.corpus import Corpus
-from seq2seq.text.monolingual import TargetSide
-from seq2seq.text.tokenizer import Tokenizers
-from seq2seq.text.types import Pair
 
-CHUNK = 10_000  # pairs encoded and written at a time
-LAYOUT = 1  # raise it when files written before must not be used again
-FIELDS = [("source", pa.list_(pa.int32())), ("target", pa.list_(pa.int32()))]
-KEY, REPORT = b"seq2seq.key", b"seq2seq.report"
-
-Ids = npt.NDArray[np.int32]
+Indices = npt.NDArray[np.integer[Any]]
 
 
 class Encoded(Protocol):
@@ -47,141 +34,121 @@ class Encoded(Protocol):
     @property
     def report(self) -> str: ...  # noqa: D102
 
-    def rows(self, indices: npt.NDArray[np.integer[Any]]) -> tuple[list[Ids], list[Ids]]: ...  # noqa: D102
+    def rows(self, indices: Indices) -> tuple[list[Ids], list[Ids]]: ...  # noqa: D102
 
 
 class Table:
-    """The encoded pairs of a corpus, by number.
+    """The encoded pairs of a corpus, by number. Threads may share it.
 
     Args:
-        path: a file that `encode_corpus` wrote.
+        folder: what `seq2seq.data.preparation.encode_corpus` wrote.
 
     Raises:
-        DataError: the file is missing, damaged or foreign.
+        DataError: a file is missing, damaged or foreign, or the last shard has not been written yet.
 
     Attributes:
         report: one line with the counts of kept and dropped pairs.
         key: differs whenever the corpus, the tokenizers or the filters do.
     """
 
-    def __init__(self, path: Path) -> None:
-        try:
-            reader = pa.ipc.open_stream(pa.memory_map(str(path)))
-            self.key = _note(reader.schema.metadata, KEY)
-            batches = list(reader.iter_batches_with_custom_metadata())
-            self.report = _note(batches[-1][1], REPORT)
-        except (pa.ArrowException, OSError, LookupError) as error:
-            reason = " ".join(str(error).split())
-            raise DataError(f"{path} is no encoded corpus ({reason}); delete it and start again") from None
-        filled = [batch for batch, _ in batches if batch.num_rows]
-        # number of the first pair in each chunk, and of the pair after the last
-        self._starts = np.cumsum([0, *(batch.num_rows for batch in filled)])
-        self._sources = [_views(batch.column("source")) for batch in filled]
-        self._targets = [_views(batch.column("target")) for batch in filled]
+    def __init__(self, folder: Path) -> None:
+        shards = list(read_shards(folder))
+        if not shards or shards[-1].report is None:
+            raise DataError(f"{folder} is no encoded corpus, or not all of one; start the run that makes it again")
+        self.key, self.report = shards[0].key, shards[-1].report
+        if not any(map(len, shards)):
+            raise DataError(f"{folder} has no pairs; delete it and start again")
+        files = [os.open(shard.path, os.O_RDONLY) for shard in shards]
+        weakref.finalize(self, _close, files)
+        # number of the first pair in each batch of a file, and of the pair after the last
+        sizes = [len(source.offsets) - 1 for shard in shards for source, _ in shard.columns]
+        self._starts = np.cumsum([0, *sizes])
+        self._files = np.repeat(files, [len(shard.columns) for shard in shards])
+        sides = zip(*(columns for shard in shards for columns in shard.columns), strict=True)
+        self._source, self._target = map(Side, sides)
 
     def __len__(self) -> int:
         return int(self._starts[-1])
 
     @property
     def source_lengths(self) -> Ids:
-        """Pieces in each source sentence, [pairs]; read from the file at each call."""
-        return np.concatenate([np.diff(offsets) for offsets, _ in self._sources])
+        """Pieces in each source sentence, [pairs]; made at each call."""
+        return self._source.lengths(self._starts)
 
     @property
     def target_lengths(self) -> Ids:
-        """Pieces in each target sentence, [pairs]; read from the file at each call."""
-        return np.concatenate([np.diff(offsets) for offsets, _ in self._targets])
+        """Pieces in each target sentence, [pairs]; made at each call."""
+        return self._target.lengths(self._starts)
 
-    def rows(self, indices: npt.NDArray[np.integer[Any]]) -> tuple[list[Ids], list[Ids]]:
+    def rows(self, indices: Indices) -> tuple[list[Ids], list[Ids]]:
         """The source and target ids of some pairs, in the order asked for, without begin or end marks.
-
-        The arrays are read-only views of the file: copy them into a batch.
 
         Raises:
             IndexError: an index is outside [0, pairs).
+            DataError: a file has become shorter.
         """
         if indices.size and not (indices.min() >= 0 and indices.max() < len(self)):
             raise IndexError(f"pair numbers must be in [0, {len(self)}), got {indices.min()} to {indices.max()}")
-        chunks = np.searchsorted(self._starts, indices, side="right") - 1
-        places = list(zip(chunks.tolist(), (indices - self._starts[chunks]).tolist(), strict=True))
-        return _taken(self._sources, places), _taken(self._targets, places)
+        batches = np.searchsorted(self._starts, indices, side="right") - 1
+        files = self._files[batches].tolist()
+        return self._source.rows(files, batches, indices), self._target.rows(files, batches, indices)
 
 
-def _note(notes: Any, name: bytes) -> str:
-    """A line of metadata; LookupError where it is missing, as in a foreign or half-written file."""
-    if not notes or name not in notes:
-        raise LookupError(f"it has no {name.decode()}")
-    return str(notes[name].decode())
-
-
-def _views(column: Any) -> tuple[Ids, Ids]:
-    """Offsets [rows + 1] and values of a list column, without copying."""
-    return column.offsets.to_numpy(), column.values.to_numpy()
-
-
-def _taken(chunks: list[tuple[Ids, Ids]], places: list[tuple[int, int]]) -> list[Ids]:
-    """The lists at (chunk, row) places."""
-    return [chunks[chunk][1][chunks[chunk][0][row] : chunks[chunk][0][row + 1]] for chunk, row in places]
-
-
-def encode_corpus(corpus: Corpus, tokenizers: Tokenizers, path: Path, filters: FilterConfig | None) -> Table:
-    """Filter and encode a corpus into a file in one pass, or open the file where that was done before.
+class Side:
+    """Where in the files the ids of one side lie.
 
     Args:
-        corpus: the pairs; read ten thousand at a time.
-        tokenizers: of both sides.
-        path: the file; replaced in one step when complete, so that a stopped run leaves no half a table.
-        filters: which pairs to drop; None drops only pairs that are blank on a side.
+        columns: of every batch in every file, in order.
+    """
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._offsets = np.concatenate([column.offsets for column in columns])
+        self._positions = np.array([column.position for column in columns], dtype=np.int64)
+        self._dtype = columns[0].dtype
+
+    def lengths(self, starts: Indices) -> Ids:
+        """Ids of each pair, [pairs], given the number of each batch's first pair and of the pair after the last."""
+        # A batch has one offset more than pairs, so between two batches there is a difference that means nothing.
+        between = starts[1:-1] + np.arange(len(starts) - 2)
+        return np.delete(np.diff(self._offsets), between)
+
+    def rows(self, files: Sequence[int], batches: Indices, indices: Indices) -> list[Ids]:
+        """Ids of some pairs, given each one's file and batch."""
+        places = indices.astype(np.int64) + batches
+        begins, ends = self._offsets[places], self._offsets[places + 1]
+        positions = self._positions[batches] + begins.astype(np.int64) * self._dtype.itemsize
+        sizes = (ends - begins) * self._dtype.itemsize
+        parts = list(map(os.pread, files, sizes.tolist(), positions.tolist()))
+        if sum(map(len, parts)) != sizes.sum():
+            raise DataError("an encoded corpus has become shorter while it was read: start the same command again")
+        ids = np.frombuffer(b"".join(parts), self._dtype).astype(np.int32)
+        bounds = [0, *np.cumsum(ends - begins).tolist()]
+        return [ids[begin:end] for begin, end in zip(bounds, bounds[1:], strict=False)]
+
+
+def read_shards(folder: Path, key: str | None = None) -> Iterator[Shard]:
+    """The shards of a table, up to the last one or the first that is not there.
+
+    Args:
+        folder: where they lie.
+        key: that of the first, where it is known: shards with another end the table.
 
     Raises:
-        DataError: the corpus cannot be read, or no pair is left.
+        DataError: a file is damaged or foreign.
     """
-    key = _key(corpus, tokenizers, filters)
-    if path.exists():
-        try:
-            table = Table(path)
-        except DataError:  # damaged or foreign: written anew below
-            pass
-        else:
-            if table.key == key:
-                return table
-    with atomic_write(path) as temporary:
-        _write(corpus, tokenizers, temporary, Filters(filters, isinstance(corpus, TargetSide)), key)
-    return Table(path)
+    for number in count():
+        path = shard_path(folder, number)
+        if not path.exists():
+            return
+        shard = read_shard(path)
+        if key not in (None, shard.key):
+            return
+        key = shard.key
+        yield shard
+        if shard.report is not None:
+            return
 
 
-def _key(corpus: Corpus, tokenizers: Tokenizers, filters: FilterConfig | None) -> str:
-    """A hash of everything the encoded ids depend on."""
-    key = hashlib.sha256(f"{LAYOUT} {corpus.fingerprint} {asdict(filters) if filters else None}".encode())
-    for tokenizer in tokenizers:
-        key.update(hashlib.sha256(tokenizer.to_bytes()).digest())
-    return key.hexdigest()
-
-
-def _write(corpus: Corpus, tokenizers: Tokenizers, path: Path, filters: Filters, key: str) -> None:
-    """Encode chunk by chunk into an Arrow stream."""
-    schema = pa.schema(FIELDS, metadata={KEY: key.encode()})
-    with (
-        pa.OSFile(str(path), "wb") as sink,
-        pa.ipc.new_stream(sink, schema) as writer,
-        tqdm(desc=f"encoding {corpus.name}", unit=" pairs", unit_scale=True, disable=None, leave=False) as progress,
-    ):
-        for pairs in _chunks(corpus):
-            sources = tokenizers.source.encode_all([pair.source for pair in pairs])
-            targets = tokenizers.target.encode_all([pair.target for pair in pairs])
-            kept = [(s, t) for s, t in zip(sources, targets, strict=True) if filters.keep(len(s), len(t))]
-            writer.write_batch(_batch([s for s, _ in kept], [t for _, t in kept], schema))
-            progress.update(len(pairs))
-        filters.require_some(corpus.name)
-        writer.write_batch(_batch([], [], schema), custom_metadata={REPORT: filters.report().encode()})
-
-
-def _batch(sources: list[list[int]], targets: list[list[int]], schema: Any) -> Any:
-    arrays = [pa.array(side, field.type) for side, field in zip((sources, targets), schema, strict=True)]
-    return pa.record_batch(arrays, schema=schema)
-
-
-def _chunks(corpus: Corpus) -> Iterator[list[Pair]]:
-    pairs = iter(corpus)
-    while chunk := list(islice(pairs, CHUNK)):
-        yield chunk
+def _close(files: Sequence[int]) -> None:
+    for file in files:
+        os.close(file)

@@ -56,6 +56,11 @@ class Filters:
             self.dropped[reason] += 1
         return reason is None
 
+    def count(self, kept: int, dropped: Counter[str]) -> None:
+        """Count pairs that others of these settings have judged."""
+        self.kept += kept
+        self.dropped.update(dropped)
+
     def report(self) -> str:
         """One line: ``kept 28,990 of 29,000 pairs; dropped 3 blank, 5 too long (over 200 pieces), 2 …``."""
         limits = {}

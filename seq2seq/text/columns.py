@@ -1,4 +1,4 @@
-"""Corpora whose sides are columns with names: JSON lines, Parquet, and data sets of the Hugging Face hub.
+"""Corpora whose sides are columns with names: JSON lines and Parquet; for the Hugging Face hub see `seq2seq.text.hub`.
 
 A column is found at the top of a row, as in bentrevett/multi30k, or inside a nested ``translation``, as in
 wmt/wmt14. JSON lines are parsed here: the loader of `datasets` reads dates out of strings, takes a missing key
@@ -7,8 +7,8 @@ for a null and refuses a lone surrogate (5.2), none of which may happen to a sen
 
 import contextlib
 import json
-import logging
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from seq2seq.errors import DataError
-from seq2seq.text.files import file_state, some
-from seq2seq.text.lines import read_lines, unreadable
+from seq2seq.text.files import check_file, content, some
+from seq2seq.text.lines import estimated_lines, read_lines, unreadable
 from seq2seq.text.types import Pair
 
 NESTED = "translation"
@@ -34,28 +34,43 @@ class JsonLinesFile:
     """
 
     def __init__(self, path: Path, source_column: str, target_column: str) -> None:
-        self.path, self.name = path, str(path)
+        self.path, self.name = check_file(path), str(path)
         self.columns = source_column, target_column
-        self.fingerprint = f"json {file_state(path)} {self.columns}"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What is in the file, and which columns are read."""
+        return f"json {content(self.path)} {self.columns}"
+
+    def expected(self) -> int | None:
+        """About how many pairs there are."""
+        return estimated_lines(self.path)
 
     def __iter__(self) -> Iterator[Pair]:
         return some(self._pairs(), self.name)
 
     def _pairs(self) -> Iterator[Pair]:
-        for number, line in enumerate(read_lines(self.path), 1):
-            where = f"{self.path}, line {number:,}"
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise DataError(f"{where}: not JSON ({error}); each line must be one object") from None
-            if not isinstance(row, dict):
-                raise DataError(f"{where}: a JSON {type(row).__name__}; each line must be one object")
-            nested = row.get(NESTED)
-            home = row if not isinstance(nested, dict) or set(self.columns) <= row.keys() else nested
-            for column, side in zip(self.columns, ("source", "target"), strict=True):
-                if column not in home:
-                    raise no_column(where, column, side, home)
-            yield Pair(*(sentence(home[column], column, where) for column in self.columns))
+        return (self.pair(line, number) for number, line in enumerate(read_lines(self.path), 1))
+
+    def pair(self, line: str, number: int) -> Pair:
+        """The pair in a line, whose number is for messages.
+
+        Raises:
+            DataError: the line is no JSON object, lacks a column, or a value is no text.
+        """
+        where = f"{self.path}, line {number:,}"
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{where}: not JSON ({error}); each line must be one object") from None
+        if not isinstance(row, dict):
+            raise DataError(f"{where}: a JSON {type(row).__name__}; each line must be one object")
+        nested = row.get(NESTED)
+        home = row if not isinstance(nested, dict) or set(self.columns) <= row.keys() else nested
+        for column, side in zip(self.columns, ("source", "target"), strict=True):
+            if column not in home:
+                raise no_column(where, column, side, home)
+        return Pair(*(sentence(home[column], column, where) for column in self.columns))
 
 
 class ParquetFile:
@@ -67,50 +82,27 @@ class ParquetFile:
     """
 
     def __init__(self, path: Path, source_column: str, target_column: str) -> None:
-        self.path, self.name = path, str(path)
-        self.fingerprint = f"parquet {file_state(path)} {source_column} {target_column}"
+        self.path, self.name = check_file(path), str(path)
         with _parquet_errors(path), pyarrow.parquet.ParquetFile(path) as file:
             self.columns = find_columns(file.schema_arrow, source_column, target_column, self.name)
+            self._rows: int = file.metadata.num_rows
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What is in the file, and which columns are read."""
+        return f"parquet {content(self.path)} {self.columns}"
+
+    def expected(self) -> int | None:
+        """How many pairs there are."""
+        return self._rows
 
     def __iter__(self) -> Iterator[Pair]:
-        return some(column_pairs(self._batches(), self.columns, self.name), self.name)
+        return some(column_pairs(self.batches(), self.columns, self.name), self.name)
 
-    def _batches(self) -> Iterator[Any]:
+    def batches(self) -> Iterator[Any]:
+        """The rows as Arrow record batches with the columns that `columns` lie in."""
         with _parquet_errors(self.path), pyarrow.parquet.ParquetFile(self.path) as file:
             yield from file.iter_batches(ROWS, columns=sorted({path[0] for path in self.columns}))
-
-
-class HubData:
-    """One split of a data set of the Hugging Face hub, or of a local folder `datasets` can load; memory-mapped.
-
-    Args:
-        name, subset, revision: as `datasets.load_dataset` takes them.
-        split: the split's name there; a slice such as ``train[:95%]`` is allowed.
-        setting: the name of the setting that holds ``split``, for messages.
-
-    Raises:
-        DataError: the data set, subset, split or a column is not there, or the hub cannot be reached; while
-            reading, a value that is no text (with its row, from 1), or no rows at all.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        subset: str | None,
-        revision: str | None,
-        split: str,
-        source_column: str,
-        target_column: str,
-        setting: str,
-    ) -> None:
-        self.name = f"{name} ({split})"
-        self._data = _load(name, subset, revision, split, setting)
-        self.columns = find_columns(self._data.features.arrow_schema, source_column, target_column, self.name)
-        self.fingerprint = f"hub {self._data._fingerprint} {self.columns}"
-
-    def __iter__(self) -> Iterator[Pair]:
-        wanted = self._data.select_columns(sorted({path[0] for path in self.columns})).with_format("arrow")
-        return some(column_pairs(wanted.iter(batch_size=ROWS), self.columns, self.name), self.name)
 
 
 def find_columns(schema: Any, source: str, target: str, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -178,48 +170,6 @@ def _parquet_errors(path: Path) -> Iterator[None]:
         raise unreadable(path, error) from None
 
 
-def _load(name: str, subset: str | None, revision: str | None, split: str, setting: str) -> Any:
-    """`datasets.load_dataset`, quietly, with its many errors turned into one kind that fits a line."""
-    import datasets  # takes a second, and only this corpus needs it
-
-    local = Path(name).expanduser()
-    try:
-        with _quiet():
-            return datasets.load_dataset(str(local) if local.is_dir() else name, subset, revision=revision, split=split)
-    except (datasets.exceptions.DatasetNotFoundError, FileNotFoundError, ConnectionError) as error:
-        advice = "check data.hub.name and the connection, or name files: data.train.source=FILE data.train.target=FILE"
-        message = one_line(error)
-    except Exception as error:  # load_dataset raises whatever its readers and the network raise
-        message = one_line(error)
-        lower = message.lower()
-        advice = "check data.hub.name, data.hub.subset and data.hub.revision"
-        if "split" in lower:
-            advice = f"set {setting}=NAME, or a slice of another split such as '{setting}=\"train[-1000:]\"'"
-        elif "config" in lower:
-            advice = "set data.hub.subset=NAME"
-    raise DataError(f"data set {name!r} cannot be used: {message}; {advice}")
-
-
 def one_line(error: Exception) -> str:
     """The error's first two lines on one line; later lines are examples and traces."""
     return " ".join(" ".join(str(error).splitlines()[:2]).split()).rstrip(".") or type(error).__name__
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps the progress bars and notes of `datasets` and the hub client off the screen, and puts them back."""
-    import datasets
-
-    loggers = [logging.getLogger(name) for name in ("datasets", "huggingface_hub")]
-    levels = [logger.level for logger in loggers]
-    bars = datasets.utils.are_progress_bars_disabled()
-    datasets.disable_progress_bars()
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-        if not bars:
-            datasets.enable_progress_bars()

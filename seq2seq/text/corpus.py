@@ -9,10 +9,12 @@ from typing import NamedTuple, Protocol
 
 from seq2seq.errors import ConfigError
 from seq2seq.settings import setting
-from seq2seq.text.builtin import BuiltinConfig, builtin_corpus
+from seq2seq.text.builtin import BuiltinConfig
 from seq2seq.text.clean import FilterConfig
-from seq2seq.text.columns import HubData, JsonLinesFile, ParquetFile
+from seq2seq.text.columns import JsonLinesFile, ParquetFile
 from seq2seq.text.files import TextFiles, TsvFile
+from seq2seq.text.generated import BuiltinCorpus
+from seq2seq.text.hub import HubData, HubSplit, HubStream
 from seq2seq.text.mix import Mix, Part, Tagged
 from seq2seq.text.types import Pair
 
@@ -56,6 +58,9 @@ class HubConfig:
     name: str | None = setting(None, "hub data set, such as bentrevett/multi30k, or a local folder")
     subset: str | None = setting(None, "the data set's subset (configuration), such as de-en for wmt/wmt14")
     revision: str | None = setting(None, "branch, tag or commit of the data set")
+    streaming: bool = setting(
+        False, "read it once while encoding and keep no copy, where it does not fit the disk; splits have no slices then"
+    )
 
 
 @dataclass(kw_only=True)
@@ -77,6 +82,14 @@ class DataConfig:
     hub: HubConfig = setting(factory=HubConfig)
     builtin: BuiltinConfig = setting(factory=BuiltinConfig)
     filters: FilterConfig = setting(factory=FilterConfig)
+    cache: str | None = setting(
+        None, "folder in which runs share encoded corpora and vocabularies; null: each run's own folder"
+    )
+    workers: int | None = setting(None, "processes that encode text; null: as many as there are cores", at_least=1)
+
+    def cache_folder(self) -> Path | None:
+        """The folder that ``cache`` names."""
+        return None if self.cache is None else Path(self.cache).expanduser()
 
 
 class Corpus(Protocol):
@@ -95,7 +108,7 @@ class Corpus(Protocol):
 
 
 class PairList:
-    """Pairs held in memory, for the built-in corpus and for tests."""
+    """Pairs held in memory."""
 
     def __init__(self, name: str, pairs: list[Pair]) -> None:
         self.name, self.pairs = name, pairs
@@ -131,6 +144,21 @@ def read_corpora(config: DataConfig) -> Corpora:
     if not parts:
         raise ConfigError("every corpus has weight 0, so there is nothing to train on: raise data.weight")
     return Corpora(Mix(parts), validation, test)
+
+
+def named_corpora(config: DataConfig) -> dict[str, Corpus]:
+    """Every corpus that the settings name, each by itself, without tags: to look at the text, not to learn from it.
+
+    Its name is its split's, or ``more[0]``, ``more[1]``, …; where some splits name files, only those are there.
+
+    Raises:
+        ConfigError, DataError: as `read` does.
+    """
+    splits = [split for split in Split if _names_files(_part(config, split))] or list(Split)
+    corpora = {str(split): _untagged(config, split) for split in splits}
+    for number, more in enumerate(config.more):
+        corpora[f"more[{number}]"] = _more(config, replace(more, source_tag=None), f"data.more[{number}]")
+    return {name: corpus for name, corpus in corpora.items() if corpus is not None}
 
 
 def source_tags(config: DataConfig) -> list[str]:
@@ -183,7 +211,7 @@ def _untagged(config: DataConfig, split: Split) -> Corpus | None:
         )
     if config.hub.name is not None:
         return _hub(config, config.hub.name, part, split)
-    return PairList(f"built-in corpus ({split})", builtin_corpus(config.builtin, split))
+    return BuiltinCorpus(config.builtin, split, config.workers)
 
 
 def _part(config: DataConfig, split: Split) -> SplitConfig:
@@ -229,8 +257,8 @@ def _hub(config: DataConfig, name: str, part: SplitConfig, split: Split) -> Corp
         if split is Split.test:
             return None
         raise ConfigError(f"data.{split}.hub_split is not set; add data.{split}.hub_split=NAME")
-    hub, setting_name = config.hub, f"data.{split}.hub_split"
-    return HubData(name, hub.subset, hub.revision, part.hub_split, *_column_names(config), setting_name)
+    place = HubSplit(name, config.hub.subset, config.hub.revision, part.hub_split, f"data.{split}.hub_split")
+    return (HubStream if config.hub.streaming else HubData)(place, *_column_names(config))
 
 
 def _column_names(config: DataConfig) -> tuple[str, str]:

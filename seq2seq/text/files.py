@@ -1,11 +1,13 @@
 """Corpora kept as lines: two aligned text files, or one file of tab-separated values."""
 
+import hashlib
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 
 from seq2seq.errors import ConfigError, DataError
-from seq2seq.text.lines import read_lines, unreadable
+from seq2seq.text.lines import estimated_lines, read_lines, unreadable
 from seq2seq.text.types import Pair
 
 
@@ -18,9 +20,17 @@ class TextFiles:
     """
 
     def __init__(self, source: Path, target: Path) -> None:
-        self.source, self.target = source, target
+        self.source, self.target = check_file(source), check_file(target)
         self.name = str(target) if source == target else f"{source} and {target}"
-        self.fingerprint = f"text {file_state(source)} {file_state(target)}"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What is in both files."""
+        return f"text {content(self.source)} {content(self.target)}"
+
+    def expected(self) -> int | None:
+        """About how many pairs there are."""
+        return estimated_lines(self.target)
 
     def __iter__(self) -> Iterator[Pair]:
         return some(self._pairs(), self.name)
@@ -36,7 +46,8 @@ class TextFiles:
     def _unequal(self, sources: int, targets: int) -> DataError:
         return DataError(
             f"{self.target} has {targets:,} lines, {self.source} {sources:,}: they must match; "
-            "find the first line that drifts and make the two files line up"
+            f"run recipes/doctor.py data.train.source={self.source} data.train.target={self.target} to find the first "
+            "line that drifts"
         )
 
 
@@ -54,24 +65,38 @@ class TsvFile:
     """
 
     def __init__(self, path: Path, source_column: str, target_column: str) -> None:
-        self.path, self.name = path, str(path)
+        self.path, self.name = check_file(path), str(path)
         self.source = _column_number(source_column, "data.source_column")
         self.target = _column_number(target_column, "data.target_column")
-        self.fingerprint = f"tsv {file_state(path)} {self.source} {self.target}"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What is in the file, and which columns are read."""
+        return f"tsv {content(self.path)} {self.source} {self.target}"
+
+    def expected(self) -> int | None:
+        """About how many pairs there are."""
+        return estimated_lines(self.path)
 
     def __iter__(self) -> Iterator[Pair]:
         return some(self._pairs(), self.name)
 
     def _pairs(self) -> Iterator[Pair]:
-        needed = max(self.source, self.target)
-        for number, line in enumerate(read_lines(self.path), 1):
-            cells = line.split("\t")
-            if len(cells) < needed:
-                raise DataError(
-                    f"{self.path}, line {number:,}: {len(cells)} tab-separated columns where {needed} are needed; mend "
-                    "the row or set data.source_column=NUMBER data.target_column=NUMBER"
-                )
-            yield Pair(cells[self.source - 1], cells[self.target - 1])
+        return (self.pair(line, number) for number, line in enumerate(read_lines(self.path), 1))
+
+    def pair(self, line: str, number: int) -> Pair:
+        """The pair in a line, whose number is for messages.
+
+        Raises:
+            DataError: there are too few columns.
+        """
+        cells, needed = line.split("\t"), max(self.source, self.target)
+        if len(cells) < needed:
+            raise DataError(
+                f"{self.path}, line {number:,}: {len(cells)} tab-separated columns where {needed} are needed; mend "
+                "the row or set data.source_column=NUMBER data.target_column=NUMBER"
+            )
+        return Pair(cells[self.source - 1], cells[self.target - 1])
 
 
 def _column_number(text: str, setting: str) -> int:
@@ -80,19 +105,32 @@ def _column_number(text: str, setting: str) -> int:
     return int(text)
 
 
-def file_state(path: Path) -> str:
-    """Absolute path, size in bytes and time of change: differs whenever the content may have changed.
+def check_file(path: Path) -> Path:
+    """The same path.
 
     Raises:
         DataError: there is no such file, or it is a folder.
     """
     try:
-        state = path.stat()
+        path.stat()
     except OSError as error:
         raise unreadable(path, error) from None
     if path.is_dir():
         raise unreadable(path, IsADirectoryError())
-    return f"{path.absolute()} {state.st_size} {state.st_mtime_ns}"
+    return path
+
+
+def content(path: Path) -> str:
+    """A hash of a file's bytes, a second or two for each gigabyte: whatever its name and age, the same text is known.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise unreadable(path, error) from None
 
 
 def some(pairs: Iterator[Pair], name: str) -> Iterator[Pair]:

@@ -6,6 +6,7 @@ lone carriage return. One such character inside a sentence then shifts every fol
 
 import codecs
 import gzip
+import os
 import sys
 import zlib
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import IO, cast
 
 from seq2seq.errors import DataError
+
+SAMPLE = 1_000_000
+"""Bytes by which the lines of a file are estimated."""
 
 
 def read_lines(path: Path) -> Iterator[str]:
@@ -44,6 +48,25 @@ def read_input(name: str) -> tuple[Iterator[str], int | None]:
     path = Path(name).expanduser()
     once = path.exists() and not path.is_file()  # a pipe
     return read_lines(path), None if once else sum(1 for _ in read_lines(path))
+
+
+def estimated_lines(path: Path) -> int | None:
+    """About how many lines a file has, going by its size and its first million bytes; None where these cannot be read.
+
+    Of a packed file these are bytes before unpacking.
+    """
+    try:
+        with path.open("rb") as file:
+            start, size = file.read(SAMPLE), os.fstat(file.fileno()).st_size
+        if path.suffix == ".gz":
+            unpacker = zlib.decompressobj(wbits=31)
+            text = unpacker.decompress(start)
+            read = len(start) - len(unpacker.unused_data)
+        else:
+            text, read = start, len(start)
+    except (OSError, zlib.error):
+        return None
+    return round(text.count(b"\n") * size / read) if read else None
 
 
 def decoded_lines(file: IO[bytes], name: str) -> Iterator[str]:

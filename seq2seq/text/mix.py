@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from seq2seq.text.reading import Beginning, Changed, pairs_to_learn_from
 from seq2seq.text.types import Pair
 
 if TYPE_CHECKING:
@@ -19,16 +20,22 @@ def tagged(text: str, tag: str | None) -> str:
     return f"{tag} {text}" if tag and text.strip() else text
 
 
-class Tagged:
+class Tagged(Changed):
     """A corpus whose every source begins with a tag."""
 
     def __init__(self, corpus: "Corpus", tag: str) -> None:
-        self.corpus, self.tag = corpus, tag
+        super().__init__(corpus)
+        self.tag = tag
         self.name = f"{corpus.name} ({tag})"
-        self.fingerprint = f"tag {tag!r} {corpus.fingerprint}"
 
-    def __iter__(self) -> Iterator[Pair]:
-        return (Pair(tagged(source, self.tag), target) for source, target in self.corpus)
+    @property
+    def fingerprint(self) -> str:
+        """That of the corpus, and the tag."""
+        return f"tag {self.tag!r} {self.corpus.fingerprint}"
+
+    def change(self, pair: Pair) -> Pair:
+        """The pair with the tag before its source."""
+        return Pair(tagged(pair.source, self.tag), pair.target)
 
 
 class Part(NamedTuple):
@@ -49,7 +56,19 @@ class Mix:
     def __init__(self, parts: Sequence[Part]) -> None:
         self.parts = list(parts)
         self.name = " + ".join(part.corpus.name for part in self.parts)
-        self.fingerprint = " + ".join(part.corpus.fingerprint for part in self.parts)
+
+    @property
+    def fingerprint(self) -> str:
+        """Those of all parts."""
+        return " + ".join(part.corpus.fingerprint for part in self.parts)
 
     def __iter__(self) -> Iterator[Pair]:
         return chain.from_iterable(part.corpus for part in self.parts)
+
+    def beginning(self, pairs: int) -> Beginning:
+        """All pairs; of each part that is costly to read, only about so many."""
+        starts = [pairs_to_learn_from(part.corpus, pairs) for part in self.parts]
+        known = [start.expected for start in starts if start.expected is not None]
+        return Beginning(
+            chain.from_iterable(start.pairs for start in starts), sum(known) if len(known) == len(starts) else None
+        )

@@ -6,22 +6,32 @@ from typing import TypeVar
 
 from seq2seq.text.corpus import Corpora, Corpus, DataConfig, FilesConfig, Split, read, read_corpora
 from seq2seq.text.mix import Mix, Part
+from seq2seq.text.reading import Beginning, Changed
 from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.text.types import Pair
 
 Files = TypeVar("Files", bound=FilesConfig)
 
 
-class TargetSide:
+class TargetSide(Changed):
     """The target sentences of a corpus; one that stands there twice is read twice."""
 
     def __init__(self, corpus: Corpus) -> None:
-        self.corpus = corpus
+        super().__init__(corpus)
         self.name = f"{corpus.name} (target side)"
-        self.fingerprint = f"target side {corpus.fingerprint}"
 
-    def __iter__(self) -> Iterator[Pair]:
-        return (Pair("", pair.target) for pair in self.corpus)
+    @property
+    def fingerprint(self) -> str:
+        """That of the corpus, and which side it is."""
+        return f"target side {self.corpus.fingerprint}"
+
+    def change(self, pair: Pair) -> Pair:
+        """The pair without its source."""
+        return Pair("", pair.target)
+
+    def beginning(self, pairs: int) -> Beginning:
+        """As many sentences as there would be in so many pairs."""
+        return super().beginning(2 * pairs)
 
 
 def read_target(config: DataConfig, split: Split) -> Corpus | None:

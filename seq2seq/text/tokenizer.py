@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from sentencepiece import SentencePieceProcessor
 
+from seq2seq.atomic import atomic_write
 from seq2seq.errors import DataError
 
 UNK, BOS, EOS, PAD = 0, 1, 2, 3
@@ -81,18 +82,22 @@ class Tokenizer:
         model: bytes = self._processor.serialized_model_proto()
         return model
 
+    def __reduce__(self) -> tuple[type["Tokenizer"], tuple[bytes]]:
+        """How a tokenizer goes to another process."""
+        return Tokenizer, (self.to_bytes(),)
+
     def encode(self, text: str) -> list[int]:
         """Piece ids of one sentence, without begin or end marks; blank text has none."""
         return self.encode_all([text])[0]
 
-    def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
-        """Piece ids of many sentences, on all cores; a single one without waiting for threads to start."""
+    def encode_all(self, texts: Sequence[str], threads: int | None = None) -> list[list[int]]:
+        """Piece ids of many sentences, on all cores unless ``threads`` says on how many; a single one on this one."""
         normal = [normalize(text) for text in texts]
         if self.word_level:  # SentencePiece itself makes one piece of several unknown words in a row
             return [self._processor.piece_to_id([SPACE + word for word in text.split()]) for text in normal]
         if len(normal) == 1:
             return [self._processor.encode(normal[0])]
-        ids: list[list[int]] = self._processor.encode(normal)
+        ids: list[list[int]] = self._processor.encode(normal, num_threads=threads or -1)
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -149,12 +154,18 @@ class Tokenizers(NamedTuple):
 
 
 def save_tokenizers(tokenizers: Tokenizers, folder: Path) -> None:
-    """Write ``tokenizer.model``, or ``tokenizer.source.model`` and ``tokenizer.target.model``, into a folder."""
-    if tokenizers.joint:
-        (folder / "tokenizer.model").write_bytes(tokenizers.source.to_bytes())
-    else:
-        (folder / "tokenizer.source.model").write_bytes(tokenizers.source.to_bytes())
-        (folder / "tokenizer.target.model").write_bytes(tokenizers.target.to_bytes())
+    """Write ``tokenizer.model``, or ``tokenizer.source.model`` and ``tokenizer.target.model``, into a folder.
+
+    The source's comes last: `load_tokenizers` takes it as the sign that both are there.
+
+    Raises:
+        RunError: a file cannot be written.
+    """
+    source, target = tokenizers
+    files = {"": source} if tokenizers.joint else {".target": target, ".source": source}
+    for side, tokenizer in files.items():
+        with atomic_write(folder / f"tokenizer{side}.model") as temporary:
+            temporary.write_bytes(tokenizer.to_bytes())
 
 
 def load_tokenizers(folder: Path) -> Tokenizers:

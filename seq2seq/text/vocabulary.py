@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 from sentencepiece import SentencePieceTrainer
 
 from seq2seq.errors import ConfigError, DataError
+from seq2seq.text.reading import pairs_to_learn_from, with_progress
 from seq2seq.text.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, Tokenizers, load_tokenizers, normalize
 from seq2seq.text.tokenizer_config import Algorithm, TokenizerConfig, check_size, check_tag
+from seq2seq.text.types import Pair
 
 if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
     from seq2seq.text.corpus import Corpus
@@ -122,7 +124,8 @@ def build_tokenizers(config: TokenizerConfig, corpus: "Corpus", source_tags: Seq
         check_tag(tag)
     source = replace(config.source_side(), tags=list(dict.fromkeys([*config.tags, *source_tags])))
     if not config.joint:
-        sources, targets = (pair.source for pair in corpus), (pair.target for pair in corpus)
+        sources = (pair.source for pair in _pairs(corpus, config.training_sentences))
+        targets = (pair.target for pair in _pairs(corpus, config.training_sentences))
         return Tokenizers(
             _load_or_train(config.source_model, sources, source, f"{corpus.name}, source side", "source"),
             _load_or_train(config.target_model, targets, config.target_side(), f"{corpus.name}, target side", "target"),
@@ -131,9 +134,16 @@ def build_tokenizers(config: TokenizerConfig, corpus: "Corpus", source_tags: Seq
     if len(named) > 1:
         raise ConfigError("tokenizer.source_model and tokenizer.target_model differ; set tokenizer.joint=false")
     path, side = named.pop() if named else None, "source" if config.target_model is None else "target"
-    texts = (text for pair in corpus for text in pair if text)  # in text of one language, sources are empty
+    pairs = _pairs(corpus, -(-config.training_sentences // 2))
+    texts = (text for pair in pairs for text in pair if text)  # in text of one language, sources are empty
     both = _load_or_train(path, texts, source, corpus.name, side)
     return Tokenizers(both, both)
+
+
+def _pairs(corpus: "Corpus", enough: int) -> Iterator[Pair]:
+    """The pairs to sample from: all, or ``enough`` of what is costly to read; nothing is read before it is needed."""
+    start = pairs_to_learn_from(corpus, enough)
+    return with_progress(start.pairs, f"reading {corpus.name}", start.expected)
 
 
 def _load_or_train(

@@ -1,5 +1,11 @@
-"""Checkpoints: the training state to go on from, and weights worth keeping. Each is written whole or not at all."""
+"""Checkpoints: training states to go on from, and weights worth keeping. Each is written whole or not at all.
 
+Two states are kept, the last and the one before it, with the weights that either of them asks for: should the disk
+spoil the last, training goes on from the other, and ends alike.
+"""
+
+import logging
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,12 +15,21 @@ from torch import nn
 
 from seq2seq.atomic import atomic_write
 from seq2seq.errors import RunError
-from seq2seq.weights import Weights, load_weights, mean_weights, save_weights
+from seq2seq.weights import Weights, load_weights, mean_weights, save_tensors, save_weights
+
+log = logging.getLogger("seq2seq")
+
+State = dict[str, Any]
+"""Tensors, numbers and texts in dictionaries and lists, so that it can be loaded without running code."""
 
 
-def damaged(path: Path, error: Exception) -> RunError:
+class UnusableError(Exception):
+    """Why a training state cannot be gone on from."""
+
+
+def damaged(path: Path, reason: object) -> RunError:
     """The one line for a training state that cannot be used."""
-    return RunError(f"{path} is damaged ({type(error).__name__}): delete the run folder to train anew")
+    return RunError(f"{path} is damaged ({reason}): delete {path.parent} to train from the beginning")
 
 
 class Checkpoints:
@@ -23,24 +38,70 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.last = folder / "last.pt"
+        self.previous = folder / "previous.pt"
+        self._last_is_whole = False  # then it may take the place of the one before
+        self._asked_for: set[int] = set()  # the updates whose weights the last state needs
 
-    def save_last(self, state: dict[str, Any]) -> None:
-        """Write the training state: weights, optimiser, progress."""
-        with atomic_write(self.last) as temporary:
-            torch.save(state, temporary)
+    def save_state(self, state: State, updates: Iterable[int]) -> None:
+        """Write a training state, and delete the weights that neither it nor the one before asks for.
 
-    def load_last(self) -> dict[str, Any] | None:
-        """The training state, or None where nothing has been saved. Nothing in it is executed.
+        Args:
+            state: the state.
+            updates: those whose weights, kept with `save`, it needs to go on.
 
         Raises:
-            RunError: the file is damaged.
+            RunError: it cannot be written.
         """
-        if not self.last.exists():
+        asked_for = set(updates)
+        with atomic_write(self.last, before=self.previous if self._last_is_whole else None) as temporary:
+            _write({"kept": sorted(asked_for), **state}, temporary)
+        # Last: until the new state is on the disk, the old ones may still be asked for what they kept.
+        self._keep_only(asked_for | self._asked_for)
+        self._last_is_whole, self._asked_for = True, asked_for
+
+    def load_state(self) -> State | None:
+        """The last training state, or the one before where that is damaged; None where nothing has been saved.
+
+        Nothing in it is executed. A line in the log says so where it is not the last.
+
+        Raises:
+            RunError: neither can be used.
+        """
+        if not self.last.exists() and not self.previous.exists():
             return None
         try:
-            state: dict[str, Any] = torch.load(self.last, map_location="cpu", weights_only=True)
+            state, self._last_is_whole = self._read(self.last), True
+        except UnusableError as fault:
+            try:
+                state = self._read(self.previous)
+            except UnusableError:
+                raise damaged(self.last, fault) from None
+            log.warning("%s cannot be used (%s): going on from the state before it, %s", self.last, fault, self.previous)
+        self._asked_for = set(state.get("kept", []))  # of an older version: it did not say
+        return state
+
+    def _read(self, path: Path) -> State:
+        """A state whose every byte is as it was written, and for which all weights are there.
+
+        Raises:
+            UnusableError: with the reason.
+        """
+        if not path.exists():
+            raise UnusableError("it is missing")
+        try:
+            with zipfile.ZipFile(path) as archive:
+                spoilt = archive.testzip()  # torch writes checksums and does not look at them
+            if spoilt is not None:
+                raise UnusableError(f"the checksum of {spoilt} is another")
+            state: State = torch.load(path, map_location="cpu", weights_only=True)
+            for update in state.get("kept", []):
+                load_weights(self.weights_path(update))
+        except (UnusableError, MemoryError):
+            raise
+        except RunError as error:
+            raise UnusableError(str(error).rpartition(": ")[0]) from None
         except Exception as error:  # random bytes make the unpickler raise nearly anything
-            raise damaged(self.last, error) from None
+            raise UnusableError(type(error).__name__) from None
         return state
 
     def weights_path(self, update: int) -> Path:
@@ -48,16 +109,45 @@ class Checkpoints:
         return self.folder / f"update-{update:07d}.safetensors"
 
     def save(self, network: nn.Module, update: int) -> None:
-        """Keep the weights after ``update`` updates."""
+        """Keep the weights after ``update`` updates, until a state is saved that does not ask for them."""
         save_weights(network, self.weights_path(update))
 
-    def keep_only(self, updates: Iterable[int]) -> None:
-        """Delete the weights of all other updates."""
+    def _keep_only(self, updates: Iterable[int]) -> None:
+        """Delete the weights of all other updates, and what a killed process left half-written."""
         kept = {self.weights_path(update) for update in updates}
-        for path in self.folder.glob("update-*.safetensors"):
+        for path in self.folder.glob("update-*.safetensors*"):
             if path not in kept:
-                path.unlink()
+                path.unlink(missing_ok=True)
 
-    def average(self, updates: list[int]) -> Weights:
-        """Mean of the weights kept after these updates."""
+    def average(self, updates: Iterable[int]) -> Weights:
+        """Mean of the weights kept after these updates; of one, the same to the last bit."""
         return mean_weights(load_weights(self.weights_path(update)) for update in updates)
+
+    def put(self, updates: list[int], path: Path) -> None:
+        """Write the mean of the weights kept after these updates, unless it is what is there.
+
+        Raises:
+            RunError: they are missing or damaged, or the file cannot be written.
+        """
+        wanted = self.average(updates)
+        try:
+            found = load_weights(path)
+        except RunError:
+            found = {}
+        if found.keys() != wanted.keys() or not all(torch.equal(found[name], wanted[name]) for name in found):
+            save_tensors(wanted, path)
+
+
+def _write(state: State, path: Path) -> None:
+    """torch.save, whose errors say nothing of a full disk.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    try:
+        with path.open("wb") as file:
+            torch.save(state, file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise

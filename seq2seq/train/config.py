@@ -1,19 +1,10 @@
 """Settings of training itself."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from seq2seq.device import Precision
 from seq2seq.settings import setting
-from seq2seq.train.progress import Criterion
-
-
-class Average(StrEnum):
-    """Whose weights are averaged at the end: nobody's, those of the best or of the last validations."""
-
-    none = "none"
-    best = "best"
-    last = "last"
+from seq2seq.train.progress import Average, Criterion
 
 
 @dataclass(kw_only=True)
@@ -32,6 +23,11 @@ class TrainingConfig:
         None, "decay of a moving average of the weights, which is validated and saved; null: none", above=0, below=1
     )
     start: str | None = setting(None, "a run folder whose tokenizers and weights this run begins with; null: anew")
+    save_minutes: float | None = setting(
+        5.0,
+        "minutes until the run is saved again, with the next record in metrics.jsonl; null: at validations alone",
+        at_least=0,
+    )
     log_every: int = setting(50, "updates between records in metrics.jsonl", at_least=1)
     precision: Precision = setting(Precision.auto, "matrix products in auto, float32 or bfloat16")
     device: str = setting("auto", "auto, cpu or cuda")

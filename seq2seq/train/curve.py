@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from seq2seq.atomic import atomic_write
 from seq2seq.train.log import read_metrics
 
 
@@ -30,4 +31,5 @@ def draw_learning_curve(folder: Path) -> None:
         scores.set(ylabel="BLEU", ylim=(0, 100))
         lines += scores.get_lines()
     losses.legend(lines, [str(line.get_label()) for line in lines], loc="center right")
-    figure.savefig(folder / "learning_curve.png", dpi=120)
+    with atomic_write(folder / "learning_curve.png") as temporary:
+        figure.savefig(temporary, dpi=120, format="png")

@@ -4,6 +4,8 @@ import signal
 import threading
 from types import FrameType, TracebackType
 
+from seq2seq.processes import largest
+
 HANDLED = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -35,6 +37,10 @@ class InterruptFlag:
         if threading.current_thread() is threading.main_thread():
             for number, handler in self.previous.items():
                 signal.signal(number, handler)
+
+    def asked(self) -> int | None:
+        """The signal that this process got or, in training with several, any of them; to be asked by all at once."""
+        return largest(self.signal_number or 0) or None
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.signal_number = number

@@ -6,22 +6,36 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from seq2seq.atomic import atomic_write
+from seq2seq.atomic import atomic_write, writing
 from seq2seq.errors import RunError
+from seq2seq.processes import is_first
+from seq2seq.train.events import EventFile
+from seq2seq.train.progress import Progress
 
 
 class MetricsLog:
-    """metrics.jsonl and TensorBoard events of one run; on resuming, what came after the checkpoint is taken back."""
+    """metrics.jsonl and TensorBoard events of one run; of several processes the first alone writes.
 
-    def __init__(self, folder: Path, update: int) -> None:
+    The records are part of the run's progress, and so of every training state: a run that goes on makes the file anew
+    of them, whatever has become of it.
+
+    Raises:
+        RunError: a file cannot be written.
+    """
+
+    def __init__(self, folder: Path, progress: Progress) -> None:
         self.path = folder / "metrics.jsonl"
-        kept = [line for line in read_metrics(self.path) if line["update"] <= update]
-        with atomic_write(self.path) as temporary:
-            temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-        self.tensorboard = SummaryWriter(str(folder / "tensorboard"), purge_step=update + 1)
+        self.records = progress.records
+        if progress.update and not self.records:  # a training state of an older version has none
+            self.records += [record for record in read_metrics(self.path) if record["update"] <= progress.update]
+        self.events: EventFile | None = None
+        if is_first():
+            with atomic_write(self.path) as temporary:
+                temporary.write_text("".join(map(_as_line, self.records)), encoding="utf-8")
+            with writing(folder / "tensorboard"):
+                self.events = EventFile(folder / "tensorboard", progress.update + 1)
 
     def __enter__(self) -> "MetricsLog":
         return self
@@ -29,14 +43,29 @@ class MetricsLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.tensorboard.close()
+        if self.events is not None:
+            self.events.close()
 
     def write(self, kind: str, update: int, values: dict[str, float]) -> None:
-        """Append one record: ``kind`` is train or validation."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"kind": kind, "update": update, **values}) + "\n")
-        for name, value in values.items():
-            self.tensorboard.add_scalar(f"{kind}/{name}", value, update)
+        """Append one record: ``kind`` is train or validation.
+
+        Raises:
+            RunError: a file cannot be written.
+        """
+        record = {"kind": kind, "update": update, **values}
+        self.records.append(record)
+        if self.events is None:
+            return
+        with writing(self.path), self.path.open("a", encoding="utf-8") as file:
+            file.write(_as_line(record))
+        with writing(self.path.parent / "tensorboard"):
+            self.events.add(update, {f"{kind}/{name}": value for name, value in values.items()})
+            if kind == "validation":  # a training state comes next, and power may fail after it
+                self.events.sync()
+
+
+def _as_line(record: dict[str, Any]) -> str:
+    return json.dumps(record) + "\n"
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -15,6 +15,14 @@ class Criterion(StrEnum):
     bleu = "bleu"
 
 
+class Average(StrEnum):
+    """Whose weights are averaged at the end: nobody's, those of the best or of the last validations."""
+
+    none = "none"
+    best = "best"
+    last = "last"
+
+
 class Validation(NamedTuple):
     """Outcome of one validation."""
 
@@ -59,6 +67,10 @@ class Progress:
     window: Window = field(default_factory=Window)
     settled: int = 0
     """The update after which model.safetensors was last chosen between best and average; 0: not yet."""
+    model: list[int] = field(default_factory=list)
+    """The validated updates of whose weights model.safetensors is the mean; mostly one."""
+    records: list[dict[str, Any]] = field(default_factory=list)
+    """Those of metrics.jsonl so far."""
 
     def best(self, criterion: Criterion) -> Validation | None:
         """The best validation so far, the earliest of equals."""
@@ -74,6 +86,13 @@ class Progress:
         """All validations, best first, the earlier first among equals."""
         return sorted(self.validations, key=lambda validation: (-validation.value(criterion), validation.update))
 
+    def averaged(self, average: Average, count: int, criterion: Criterion) -> list[int]:
+        """Validated updates whose weights would be averaged if training ended now."""
+        if average is Average.none:
+            return []
+        chosen = self.validations[-count:] if average is Average.last else self.ranked(criterion)[:count]
+        return [validation.update for validation in chosen]
+
     def waited(self, criterion: Criterion) -> int:
         """Validations since the best one."""
         best = self.best(criterion)
@@ -88,7 +107,8 @@ class Progress:
         """The inverse of `as_dict`."""
         validations = [Validation(*item) for item in values["validations"]]
         window = Window(**values["window"])
-        return cls(values["update"], Place(*values["place"]), validations, window, values["settled"])
+        later = values.get("model", []), values.get("records", [])  # which older versions did not save
+        return cls(values["update"], Place(*values["place"]), validations, window, values["settled"], *later)
 
 
 def perplexity(loss: float) -> float:

@@ -15,9 +15,11 @@ from seq2seq.data.batch import Batch
 from seq2seq.data.order import Place
 from seq2seq.data.stream import Batches, BatchStream
 from seq2seq.model import Network
+from seq2seq.processes import is_first, largest, total, wait
 from seq2seq.train.checkpoint import Checkpoints, damaged
-from seq2seq.train.config import Average, TrainingConfig
+from seq2seq.train.config import TrainingConfig
 from seq2seq.train.interrupt import Interrupted, InterruptFlag
+from seq2seq.train.learner import Learner
 from seq2seq.train.log import MetricsLog, ProgressBar
 from seq2seq.train.loss import Objective
 from seq2seq.train.moving_average import MovingAverage
@@ -56,14 +58,14 @@ class Trainer:
         self.folder = folder
         self.model_path = folder / "model.safetensors"
         self.config = config
-        self.objective = objective
+        self.learner = Learner(self.network, objective, seed)
         self.optimizer_config = optimizer
         self.optimizer = optimizer.build(parameter for parameter in network.parameters() if parameter.requires_grad)
         self.schedule = schedule
-        self.seed = seed
         self.device = device
         self.checkpoints = Checkpoints(folder / "checkpoints")
-        state = self.checkpoints.load_last()
+        self.saved_at = time.perf_counter()
+        state = self.checkpoints.load_state()
         if state is None and start is not None:
             start(self.network)
         self.average = None if config.ema is None else MovingAverage(self.network, config.ema)
@@ -77,7 +79,7 @@ class Trainer:
             RunError: the loss or its gradient is not finite; noticed before anything that came of it is saved.
         """
         with (
-            MetricsLog(self.folder, self.progress.update) as log,
+            MetricsLog(self.folder, self.progress) as log,
             InterruptFlag() as interrupt,
             ProgressBar(self.progress.update, self.config.updates) as bar,
             closing(self._batches()) as batches,
@@ -86,6 +88,8 @@ class Trainer:
                 self._stretch(batches, interrupt, bar, log)
                 if self.progress.update % self.config.validate_every == 0:
                     self._validate(bar, log)
+                elif self._save_due():
+                    self._save_last()
                 self._stop_if_asked(interrupt)
             if not self._validated():
                 self._validate(bar, log)
@@ -103,11 +107,17 @@ class Trainer:
         """True where the weights as they stand have been validated; the last update need not be a multiple."""
         return self.progress.update in (validation.update for validation in self.progress.validations[-1:])
 
+    def _save_due(self) -> bool:
+        """True where so long has passed since the last state was saved, for one of the processes at least."""
+        minutes = self.config.save_minutes
+        return minutes is not None and bool(largest(time.perf_counter() - self.saved_at >= 60 * minutes))
+
     def _stop_if_asked(self, interrupt: InterruptFlag) -> None:
-        if interrupt.signal_number is not None:
+        number = interrupt.asked()
+        if number is not None:
             self._save_last()
             message = f"stopped at update {self.progress.update:,} and saved; the same command goes on from there"
-            raise Interrupted(message, interrupt.signal_number)
+            raise Interrupted(message, number)
 
     def _batches(self) -> Generator[tuple[Batch, Place]]:
         """The stream from where the run stands, on the device, and prepared ahead where that is not the CPU."""
@@ -123,7 +133,7 @@ class Trainer:
         while True:
             learning_rate = self._update(batches, tally)
             bar.step()
-            if interrupt.signal_number is not None or any(progress.update % every == 0 for every in stops):
+            if interrupt.asked() is not None or any(progress.update % every == 0 for every in stops):
                 break
         window.cross_entropy, norm = tally.look(range(first, progress.update + 1), window.tokens)
         window.seconds += time.perf_counter() - started
@@ -135,12 +145,10 @@ class Trainer:
             progress.window = Window()
 
     def _update(self, batches: Batches, tally: Tally) -> float:
-        """One update of the weights from ``accumulate`` batches; its learning rate."""
+        """One update of the weights from ``accumulate`` batches of each process; its learning rate."""
         number = self.progress.update + 1
-        # Randomness of an update depends on its number alone, so it is the same after a restart.
-        torch.manual_seed(self.seed * 1_000_003 + number)
         taken = [next(batches) for _ in range(self.config.accumulate)]
-        tokens = sum(batch.labels_P.numel() for batch, _ in taken)
+        tokens = total(sum(batch.labels_P.numel() for batch, _ in taken))
         learning_rate = self._set_learning_rate(number)
         tally.add(*self._gradients([batch for batch, _ in taken], tokens))
         self.optimizer.step()
@@ -154,11 +162,7 @@ class Trainer:
         """Leave clipped gradients of the mean loss over ``tokens`` in the network; summed cross entropy and norm."""
         self.network.train()
         self.optimizer.zero_grad(set_to_none=True)
-        cross_entropy = torch.zeros((), device=self.device)
-        for batch in batches:
-            loss = self.objective(self.network, batch, self.progress.update + 1)
-            (loss.objective / tokens).backward()  # type: ignore[no-untyped-call]
-            cross_entropy += loss.cross_entropy
+        cross_entropy = self.learner(batches, tokens, self.progress.update + 1)
         limit = math.inf if self.config.clip is None else self.config.clip
         return cross_entropy, torch.nn.utils.clip_grad_norm_(self.network.parameters(), limit)
 
@@ -179,48 +183,41 @@ class Trainer:
             log.write("validation", outcome.update, outcome.as_metrics())
             best = self.progress.best(self.config.criterion) == outcome
             bar.say(f"update {outcome.update:>6,}  {outcome.in_words()}{'  (best)' if best else ''}")
-            self.checkpoints.save(self.network, outcome.update)
-            if best:
-                save_weights(self.network, self.model_path)
+            if is_first():
+                self.checkpoints.save(self.network, outcome.update)
+                if best:
+                    save_weights(self.network, self.model_path)
+        if best:
+            self.progress.model = [outcome.update]
         self._save_last()
-        # Last: until the new state is on the disk, the old one may still be asked for what it kept.
-        self.checkpoints.keep_only([*self._averaged(), *(validation.update for validation in self._best())])
-
-    def _best(self) -> list[Validation]:
-        return self.progress.ranked(self.config.criterion)[:1]
 
     def _averaged(self) -> list[int]:
         """Updates whose weights would be averaged if training ended now."""
-        count = self.config.average_count
-        if self.config.average is Average.none:
-            return []
-        if self.config.average is Average.last:
-            return [validation.update for validation in self.progress.validations[-count:]]
-        return [validation.update for validation in self.progress.ranked(self.config.criterion)[:count]]
+        return self.progress.averaged(self.config.average, self.config.average_count, self.config.criterion)
 
     def _settle(self, bar: ProgressBar) -> None:
         """Choose for model.safetensors between best weights and average: whichever the validation set likes better."""
         updates = self._averaged()
         if len(updates) < 2 or self.progress.settled == self.progress.update:
             return
-        [best] = self._best()
+        [best, *_] = self.progress.ranked(self.config.criterion)
         trained = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
         set_weights(self.network, self.checkpoints.average(updates), self.checkpoints.folder)
         self.network.eval()
         outcome = self.validate(self.network, self.progress.update)
+        self.network.load_state_dict(trained)
         better = outcome.value(self.config.criterion) > best.value(self.config.criterion)
         bar.say(
             f"average of {len(updates)} checkpoints: {outcome.in_words()}; "
             f"model.safetensors is {'this average' if better else 'the best single checkpoint'}"
         )
-        if not better:
-            set_weights(self.network, self.checkpoints.average([best.update]), self.checkpoints.folder)
-        save_weights(self.network, self.model_path)
-        self.network.load_state_dict(trained)
-        self.progress.settled = self.progress.update
+        self.progress.settled, self.progress.model = self.progress.update, updates if better else [best.update]
+        if is_first():
+            self.checkpoints.put(self.progress.model, self.model_path)
         self._save_last()
 
     def _save_last(self) -> None:
+        """Keep the training state; once any process goes on from here, the first has written all that it had to."""
         state: dict[str, Any] = {
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -228,7 +225,13 @@ class Trainer:
         }
         if self.average is not None:
             state["average"] = self.average.weights
-        self.checkpoints.save_last(state)
+        if is_first():
+            best = self.progress.best(self.config.criterion)
+            self.checkpoints.save_state(
+                state, [*self._averaged(), *self.progress.model, *([] if best is None else [best.update])]
+            )
+        wait()
+        self.saved_at = time.perf_counter()
 
     def _resume(self, state: dict[str, Any]) -> Progress:
         """Go on from the last training state.
@@ -241,6 +244,9 @@ class Trainer:
             self.optimizer.load_state_dict(state["optimizer"])
             if self.average is not None:
                 self.average.load(state["average"])
-            return Progress.from_dict(state["progress"])
+            progress = Progress.from_dict(state["progress"])
         except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-            raise damaged(self.checkpoints.last, error) from None
+            raise damaged(self.checkpoints.last, type(error).__name__) from None
+        if progress.model and is_first():  # the file may be damaged, or of updates that are lost
+            self.checkpoints.put(progress.model, self.model_path)
+        return progress

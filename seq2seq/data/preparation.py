@@ -1,0 +1,137 @@
+"""Encoding a corpus once: in parallel, shard by shard, so that what was stopped goes on, and found again by content."""
+
+import hashlib
+import shutil
+from contextlib import closing
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+
+from seq2seq.data.encoding import CHUNK, encoded_chunks
+from seq2seq.data.shards import Shard, read_shard, shard_path, write_shard
+from seq2seq.data.table import Table, read_shards
+from seq2seq.errors import DataError, RunError
+from seq2seq.lock import locked
+from seq2seq.text.clean import FilterConfig, Filters
+from seq2seq.text.corpus import Corpus
+from seq2seq.text.monolingual import TargetSide
+from seq2seq.text.reading import expected_pairs, pairs_after, with_progress
+from seq2seq.text.tokenizer import Tokenizers
+from seq2seq.workers import available
+
+SHARD = 20
+"""Chunks of text in a shard: 200,000 pairs, what is encoded again at most where a preparation was stopped."""
+
+LAYOUT = 2
+"""To be raised when files that were written before must not be used again."""
+
+
+def encode_corpus(
+    corpus: Corpus,
+    tokenizers: Tokenizers,
+    folder: Path,
+    filters: FilterConfig | None,
+    cache: Path | None = None,
+    processes: int | None = None,
+) -> Table:
+    """Filter and encode a corpus into a folder in one pass, or open what was encoded before.
+
+    What a stopped program has left there is gone on with: shards that are finished are not encoded again.
+
+    Args:
+        corpus: the pairs; some thousand are in memory at a time.
+        tokenizers: of both sides.
+        folder: the table; one of another corpus, or of other settings, is replaced.
+        filters: which pairs to drop; None drops only pairs that are blank on a side.
+        cache: a folder of many tables to keep this one in, under its key, in place of ``folder``.
+        processes: how many encode; None: as many as there are cores.
+
+    Raises:
+        DataError: the corpus cannot be read, or no pair is left.
+        RunError: the disk is full, another program is at work in the folder, or a process was killed.
+    """
+    key = corpus_key(corpus, tokenizers, filters)
+    folder = folder if cache is None else cache / key[:32]
+    table = _found(folder, key)
+    if table is not None:
+        return table
+    with locked(folder):
+        table = _found(folder, key)  # another program may just have made it
+        if table is not None:
+            return table
+        try:
+            _prepare(corpus, tokenizers, folder, filters, key, processes or available())
+        except DataError:  # text that has been mended has another key
+            _clear(folder, 0)
+            raise
+    return Table(folder)
+
+
+def corpus_key(corpus: Corpus, tokenizers: Tokenizers, filters: FilterConfig | None) -> str:
+    """A hash of everything that encoded ids depend on."""
+    key = hashlib.sha256(f"{LAYOUT} {corpus.fingerprint} {asdict(filters) if filters else None}".encode())
+    for tokenizer in tokenizers:
+        key.update(hashlib.sha256(tokenizer.to_bytes()).digest())
+    return key.hexdigest()
+
+
+def _found(folder: Path, key: str) -> Table | None:
+    """The table of a folder, if it is whole and of this key."""
+    if not shard_path(folder, 0).exists():
+        return None
+    try:
+        if read_shard(shard_path(folder, 0)).key != key:
+            return None
+        return Table(folder)
+    except DataError:  # damaged, foreign or not finished
+        return None
+
+
+def _prepare(
+    corpus: Corpus, tokenizers: Tokenizers, folder: Path, filters: FilterConfig | None, key: str, processes: int
+) -> None:
+    """Encode what is missing."""
+    notes = folder / "notes"
+    done = _usable(folder, key)
+    _clear(folder, len(done), notes=not done)
+    total = Filters(filters, isinstance(corpus, TargetSide))
+    for shard in done:
+        total.count(len(shard), shard.dropped)
+    read = sum(shard.read for shard in done)
+    pairs = with_progress(
+        pairs_after(corpus, read, notes), f"encoding {corpus.name}", expected_pairs(corpus), done=read
+    )
+    with closing(encoded_chunks(pairs, tokenizers, filters, total.monolingual, processes)) as chunks:
+        number, chunk = len(done), next(chunks, None)
+        while True:
+            some = [] if chunk is None else [chunk, *islice(chunks, SHARD - 1)]
+            for one in some:
+                total.count(len(one.source.offsets) - 1, one.dropped)
+            chunk = next(chunks, None)
+            if chunk is None:
+                total.require_some(corpus.name)
+            write_shard(shard_path(folder, number), key, some, total.report() if chunk is None else None)
+            number += 1
+            if chunk is None:
+                break
+    shutil.rmtree(notes, ignore_errors=True)
+
+
+def _usable(folder: Path, key: str) -> list[Shard]:
+    """The shards of an unfinished table of this key, from the first on."""
+    done = []
+    try:
+        for shard in read_shards(folder, key):
+            done.append(shard)
+    except DataError:
+        pass  # all before it are good
+    return done if not done or done[-1].report is None else []
+
+
+def _clear(folder: Path, keep: int, notes: bool = True) -> None:
+    """Take out all shards but the first ``keep``, and the notes of what reads the text."""
+    for path in folder.glob("[0-9][0-9][0-9][0-9][0-9].arrow*"):  # those a killed program has begun, too
+        if int(path.name[:5]) >= keep:
+            path.unlink()
+    if notes:
+        shutil.rmtree(folder / "notes", ignore_errors=True)

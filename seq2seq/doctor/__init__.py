@@ -1,0 +1,1 @@
+"""A parallel corpus looked over: what is wrong with it, where, and a cleaned copy."""

@@ -1,0 +1,163 @@
+"""Data sets of the Hugging Face hub: downloaded and memory-mapped, or read as a stream where no disk holds them."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from seq2seq.errors import DataError
+from seq2seq.text.columns import ROWS, column_pairs, find_columns, one_line
+from seq2seq.text.files import some
+from seq2seq.text.reading import Beginning
+from seq2seq.text.types import Pair
+
+log = logging.getLogger("seq2seq")
+
+
+class HubSplit(NamedTuple):
+    """Which text of which data set."""
+
+    name: str
+    """Of a data set, or of a local folder that `datasets` can load; this and the next two as `load_dataset` has them."""
+    subset: str | None
+    revision: str | None
+    split: str
+    """A slice such as ``train[:95%]`` is allowed where the data set is no stream."""
+    setting: str
+    """The name of the setting that holds ``split``, for messages."""
+
+
+class HubData:
+    """One split of a data set, downloaded once and memory-mapped.
+
+    Raises:
+        DataError: the data set, subset, split or a column is not there, or the hub cannot be reached; while
+            reading, a value that is no text (with its row, from 1), or no rows at all.
+    """
+
+    def __init__(self, place: HubSplit, source_column: str, target_column: str) -> None:
+        self.name = f"{place.name} ({place.split})"
+        with loading(place) as (datasets, path):
+            self._data = datasets.load_dataset(path, place.subset, revision=place.revision, split=place.split)
+        self.columns = find_columns(self._data.features.arrow_schema, source_column, target_column, self.name)
+        self.fingerprint = f"hub {self._data._fingerprint} {self.columns}"
+
+    def __iter__(self) -> Iterator[Pair]:
+        return some(column_pairs(self.batches(), self.columns, self.name), self.name)
+
+    def batches(self) -> Iterator[Any]:
+        """The rows as Arrow tables with the columns that `columns` lie in."""
+        wanted = self._data.select_columns(sorted({path[0] for path in self.columns})).with_format("arrow")
+        yield from wanted.iter(batch_size=ROWS)
+
+    def expected(self) -> int | None:
+        """How many pairs there are."""
+        return len(self._data)
+
+
+class HubStream:
+    """One whole split of a data set, read from the hub as it is needed; nothing of it is kept.
+
+    A run encodes it once, and then has all that it has of other corpora: exact global shuffles, an exact place to go on
+    at. What is given up: whoever prepares it anew downloads it anew, a preparation that was stopped reads again up to
+    where it was, and the vocabulary is learnt from the split's beginning, not from all of it.
+
+    Raises:
+        DataError: as `HubData` does.
+    """
+
+    def __init__(self, place: HubSplit, source_column: str, target_column: str) -> None:
+        self.name = f"{place.name} ({place.split}, a stream)"
+        self.wanted = source_column, target_column
+        self._place = place
+        with loading(place) as (datasets, path):
+            self._builder = datasets.load_dataset_builder(path, place.subset, revision=place.revision)
+            self._data = self._builder.as_streaming_dataset(split=place.split)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Which files of which commit (local ones: of which age) are read: what is in them is not looked at."""
+        files = (self._builder.config.data_files or {}).get(self._place.split)
+        return f"stream {self._builder.hash} {files} {getattr(files, 'origin_metadata', None)} {self.wanted}"
+
+    def __iter__(self) -> Iterator[Pair]:
+        return some(self._pairs(), self.name)
+
+    def _pairs(self) -> Iterator[Pair]:
+        with loading(self._place):
+            batches = self._data.with_format("arrow").iter(batch_size=ROWS)
+            first = next(batches, None)
+            if first is not None:
+                columns = find_columns(first.schema, *self.wanted, self.name)
+                yield from column_pairs(chain([first], batches), columns, self.name)
+
+    def expected(self) -> int | None:
+        """How many pairs the data set's card promises, if it does."""
+        promised = (self._builder.info.splits or {}).get(self._place.split)
+        return promised.num_examples if promised else None
+
+    def beginning(self, pairs: int) -> Beginning:
+        """The first pairs, which a vocabulary is learnt from."""
+        return Beginning(self._first(pairs), pairs)
+
+    def _first(self, pairs: int) -> Iterator[Pair]:
+        log.warning("%s: the vocabulary is learnt from its first %s pairs, not from all of it", self.name, f"{pairs:,}")
+        yield from islice(self, pairs)
+
+    def after(self, done: int, notes: Path) -> Iterator[Pair]:
+        """All pairs but the first ``done``, which are read all the same."""
+        log.warning("%s: no copy is kept, so whoever encodes it anew reads it from the hub anew", self.name)
+        return islice(self, done, None)
+
+
+@contextlib.contextmanager
+def loading(place: HubSplit) -> Iterator[tuple[Any, str]]:
+    """The module `datasets`, kept quiet, and the data set's name or path for it.
+
+    Raises:
+        DataError: in place of the many errors that it raises, in a line that says what to try.
+    """
+    import datasets  # takes a second, and only these corpora need it
+
+    local = Path(place.name).expanduser()
+    try:
+        with _quiet(datasets):
+            yield datasets, str(local) if local.is_dir() else place.name
+        return
+    except DataError:
+        raise
+    except (datasets.exceptions.DatasetNotFoundError, FileNotFoundError, ConnectionError) as error:
+        advice = "check data.hub.name and the connection, or name files: data.train.source=FILE data.train.target=FILE"
+        message = one_line(error)
+    except Exception as error:  # it raises whatever its readers and the network raise
+        message = one_line(error)
+        lower = message.lower()
+        advice = "check data.hub.name, data.hub.subset and data.hub.revision"
+        if "bad split" in lower and "[" in place.split:
+            advice = f"a stream has no slices: set {place.setting}=NAME, or data.hub.streaming=false"
+        elif "split" in lower:
+            advice = f"set {place.setting}=NAME, or a slice of another split such as '{place.setting}=\"train[-1000:]\"'"
+        elif "config" in lower:
+            advice = "set data.hub.subset=NAME"
+    raise DataError(f"data set {place.name!r} cannot be used: {message}; {advice}")
+
+
+@contextlib.contextmanager
+def _quiet(datasets: Any) -> Iterator[None]:
+    """Keeps the progress bars and notes of `datasets` and the hub client off the screen, and puts them back."""
+    loggers = [logging.getLogger(name) for name in ("datasets", "huggingface_hub")]
+    levels = [logger.level for logger in loggers]
+    bars = datasets.utils.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        if not bars:
+            datasets.enable_progress_bars()

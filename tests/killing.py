@@ -1,0 +1,273 @@
+"""A world for the tests of exact resume: a training process of its own, killed whenever the test likes.
+
+    python tests/killing.py
+
+imports what training needs, once, and then makes a process (a fork of its own) for each training that it is asked for
+on standard input. SIGKILL cannot be caught: it is what a process sees of a power failure and of the out-of-memory killer.
+"""
+
+import json
+import math
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+
+ROOT = Path(__file__).parents[1]
+
+SETTINGS = [
+    "data.builtin.train_size=100",
+    "data.builtin.validation_size=4",
+    "data.builtin.test_size=4",
+    "tokenizer=bpe",
+    "tokenizer.size=340",
+    "tokenizer.sampling=0.2",
+    "model=attention",
+    "model.embedding_size=8",
+    "model.encoder.size=6",
+    "model.decoder.size=10",
+    "model.dropout=0.3",
+    "model.word_dropout=0.1",
+    "training.updates=10",
+    "training.validate_every=4",
+    "training.patience=3",
+    "training.log_every=3",
+    "training.accumulate=2",
+    "training.average=best",
+    "training.average_count=2",
+    "training.ema=0.8",
+    "training.criterion=loss",
+    "optimizer.learning_rate=0.02",
+    "schedule=plateau",
+    "schedule.warmup=2",
+    "batch.tokens=150",
+    "search.beam_size=1",
+    "shortlist.frequent=50",
+]
+"""All that has a state or draws at random: dropout, subword sampling, accumulation, averages, patience, a schedule that
+waits for validations."""
+
+
+class Trainings:
+    """Training processes on request."""
+
+    def __init__(self) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+        self.server = subprocess.Popen(
+            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+
+    def run(
+        self,
+        folder: Path,
+        *overrides: str,
+        seconds: float | None = None,
+        events: int | None = None,
+        room: int | None = None,
+    ) -> int:
+        """Begin or go on with a training; its exit code, which is negative where it was killed.
+
+        Args:
+            folder: the run's.
+            overrides: of `SETTINGS`.
+            seconds: it is killed after so long.
+            events: it kills itself before the so manieth time that it opens a file in the folder to write to, renames or
+                removes one there; 0: it only counts them, see `events_of`.
+            room: bytes that a file may have.
+        """
+        argv = [f"run={folder}", *SETTINGS, *overrides]
+        order = {"argv": argv, "folder": str(folder), "seconds": seconds, "events": events, "room": room}
+        print(json.dumps(order), file=self.server.stdin, flush=True)
+        return int(self.server.stdout.readline())
+
+    def close(self) -> None:
+        """End the server."""
+        self.server.stdin.close()
+        self.server.wait()
+        self.server.stdout.close()
+
+
+def errors_of(folder: Path) -> str:
+    """What the last process of a folder wrote to stderr."""
+    return folder.with_suffix(".err").read_text("utf-8")
+
+
+def events_of(folder: Path) -> list[str]:
+    """The events that were counted: what happened to which file."""
+    return folder.with_suffix(".events").read_text("utf-8").splitlines()
+
+
+def left(folder: Path) -> dict[str, Any]:
+    """All that a run leaves but what it measures by the clock: what must not differ."""
+    from safetensors.torch import load_file
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    state = torch.load(folder / "checkpoints/last.pt", weights_only=True)
+    state["progress"]["window"].pop("seconds")
+    without_speed(state["progress"]["records"])
+    events = EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+    records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
+    names = ("tokenizer.model", "scores.json", "hypotheses.test.greedy.txt")
+    return {
+        "state": state,
+        "model": load_file(folder / "model.safetensors"),
+        "kept": {update: load_file(folder / f"checkpoints/update-{update:07d}.safetensors") for update in state["kept"]},
+        "shortlist": load_file(folder / "shortlist.safetensors"),
+        "metrics": without_speed(records),
+        "tensorboard": {
+            tag: [(event.step, event.value) for event in events.Scalars(tag)]
+            for tag in events.Tags()["scalars"]
+            if tag != "train/tokens_per_second"
+        },
+        "files": {name: (folder / name).read_bytes() for name in names},
+        "tables": {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.arrow")},
+        "names": sorted(
+            path.relative_to(folder).as_posix() for path in folder.rglob("*") if "tfevents" not in path.name
+        ),
+    }
+
+
+def without_speed(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The records of metrics.jsonl without the one column that is measured by the clock."""
+    for record in records:
+        record.pop("tokens_per_second", None)
+    return records
+
+
+def differences(one: Any, other: Any, place: str = "") -> list[str]:
+    """Where two structures differ, tensors by torch.equal."""
+    if isinstance(one, torch.Tensor):
+        return [] if isinstance(other, torch.Tensor) and torch.equal(one, other) else [place]
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        return [found for key in one for found in differences(one[key], other[key], f"{place}/{key}")]
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        pairs = enumerate(zip(one, other, strict=True))
+        return [found for key, (mine, yours) in pairs for found in differences(mine, yours, f"{place}/{key}")]
+    return [] if type(one) is type(other) and one == other else [place]
+
+
+def kill_at_random(trainings: Trainings, folder: Path, *overrides: str, kills: int, seed: int, whole: "Whole") -> list[str]:
+    """Start a training, kill it so many times, and let it end; how it was killed each time.
+
+    Every other time after a random part of the seconds that a whole training takes, and every other time at a random one
+    of the times that it changes a file, so that many kills fall between writing a file and giving it its name.
+    """
+    chance, killed = random.Random(seed), list[str]()
+    while len(killed) < kills:
+        seconds, number = chance.uniform(0, 0.7 * whole.seconds), chance.randint(1, len(whole.events) // 2)
+        timed = len(killed) % 2 == 0
+        code = trainings.run(folder, *overrides, **({"seconds": seconds} if timed else {"events": number}))
+        if code == -signal.SIGKILL:
+            killed.append(f"after {seconds:.3f} s" if timed else f"at event {number}")
+        assert code in (0, -signal.SIGKILL), errors_of(folder)
+    assert trainings.run(folder, *overrides) == 0, errors_of(folder)
+    return killed
+
+
+class Whole:
+    """A training that nobody has disturbed."""
+
+    def __init__(self, trainings: Trainings, folder: Path) -> None:
+        started = time.perf_counter()
+        assert trainings.run(folder, events=0) == 0, errors_of(folder)
+        self.seconds = time.perf_counter() - started
+        self.events = events_of(folder)
+        self.left = left(folder)
+
+    def differences(self, folder: Path) -> list[str]:
+        """What another has left otherwise."""
+        return differences(self.left, left(folder))
+
+
+# The server
+
+
+def serve() -> None:
+    """Fork a training for each line of JSON and answer with its exit code."""
+    import matplotlib.backends.backend_agg
+    import matplotlib.figure  # noqa: F401
+    from seq2seq.recipes import train
+
+    torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # the first imports a third of torch
+    for line in sys.stdin:
+        order = json.loads(line)
+        # A pipe: where files may have no more bytes, stderr still has room.
+        told, errors = os.pipe()
+        process = os.fork()
+        if process == 0:
+            os.dup2(errors, 2)
+            work(train.main, order)
+        os.close(errors)
+        code = exit_code(process, order["seconds"])
+        with os.fdopen(told, "rb") as pipe:
+            Path(order["folder"]).with_suffix(".err").write_bytes(pipe.read())
+        print(code, flush=True)
+
+
+def exit_code(process: int, seconds: float | None) -> int:
+    """Wait for a process, and kill it when it takes longer than so long."""
+    end = math.inf if seconds is None else time.perf_counter() + seconds
+    while True:
+        ended, status = os.waitpid(process, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        if time.perf_counter() >= end:
+            os.kill(process, signal.SIGKILL)
+            end = math.inf
+        time.sleep(0.0005)
+
+
+def work(main: Callable[[], None], order: dict[str, Any]) -> NoReturn:
+    """The training process: as if ``python recipes/train.py`` had been started with these arguments."""
+    code, folder = 1, Path(order["folder"])
+    os.setsid()
+    for descriptor in (0, 1):
+        os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
+    sys.argv = ["train.py", *order["argv"]]
+    counted: list[str] = []
+    if order["events"] is not None:
+        sys.addaudithook(partial(heard, f"{folder}/", order["events"], counted))
+    if order["room"] is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (order["room"], order["room"]))
+    try:
+        main()
+        code = 0
+    except SystemExit as exit_:
+        code = int(exit_.code or 0)
+    except BaseException:
+        traceback.print_exc()
+    if order["events"] == 0:
+        folder.with_suffix(".events").write_text("\n".join(counted), "utf-8")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def heard(folder: str, last: int, counted: list[str], event: str, args: tuple[Any, ...]) -> None:
+    """Told by Python of everything that it does, just before: count what changes files of the folder."""
+    if event == "open":
+        flags = args[2] if isinstance(args[2], int) else 0
+        if not flags & (os.O_WRONLY | os.O_RDWR):
+            return
+    elif event not in ("os.rename", "os.remove"):
+        return
+    path = str(args[0])
+    if path.startswith(folder):
+        counted.append(f"{event} {path.removeprefix(folder)}")
+        if len(counted) == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,160 @@
+"""Data sets of the hub, here local folders of the same forms: downloaded ones and streams."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from seq2seq.data.preparation import encode_corpus
+from seq2seq.errors import DataError
+from seq2seq.text.corpus import PairList
+from seq2seq.text.hub import HubData, HubSplit, HubStream
+from seq2seq.text.reading import pairs_after, pairs_to_learn_from
+from seq2seq.text.tokenizer_config import TokenizerConfig
+from seq2seq.text.types import Pair
+from seq2seq.text.vocabulary import build_tokenizers
+
+HOSTILE = "a\u2028b\u2029c\u0085d\x0be\x0cf\rg\nh"
+ROWS = [
+    {"en": HOSTILE, "de": '"eins'},
+    {"en": "2020-01-01", "de": "2020-01-02"},
+    {"en": None, "de": ""},
+]
+PAIRS = [Pair(HOSTILE, '"eins'), Pair("2020-01-01", "2020-01-02"), Pair("", "")]
+
+
+def nested(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"id": str(number), "translation": row} for number, row in enumerate(rows)]
+
+
+def write_json(path: Path, rows: list[Any]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    return path
+
+
+def write_parquet(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pyarrow.parquet.write_table(pa.Table.from_pylist(rows), path, row_group_size=2)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+
+
+def place(folder: Path, split: str = "train", subset: str | None = None) -> HubSplit:
+    return HubSplit(str(folder), subset, None, split, f"data.{split}.hub_split")
+
+
+def hub(folder: Path, split: str = "train", subset: str | None = None, target: str = "de") -> HubData:
+    return HubData(place(folder, split, subset), "en", target)
+
+
+def stream(folder: Path, split: str = "train", target: str = "de") -> HubStream:
+    return HubStream(place(folder, split), "en", target)
+
+
+@pytest.mark.parametrize("rows", [ROWS[:1] + ROWS[2:], nested(ROWS[:1] + ROWS[2:])], ids=["flat", "nested"])
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_hub_data(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, rows: list[Any]) -> None:
+    write = write_json if kind == "jsonl" else write_parquet
+    write(tmp_path / "set" / f"train.{kind}", rows * 800)  # more than one batch
+    write(tmp_path / "set" / f"test.{kind}", rows[:1])
+    corpus = hub(tmp_path / "set")
+    assert list(corpus) == [PAIRS[0], PAIRS[2]] * 800
+    assert corpus.fingerprint == hub(tmp_path / "set").fingerprint
+    assert corpus.fingerprint != hub(tmp_path / "set", "test").fingerprint
+    assert len(list(hub(tmp_path / "set", "train[-10:]"))) == 10
+    assert capsys.readouterr() == ("", "")
+
+
+def test_hub_fingerprint_follows_the_content(tmp_path: Path) -> None:
+    first = hub(write_json(tmp_path / "set" / "train.jsonl", ROWS[:1]).parent).fingerprint
+    assert hub(write_json(tmp_path / "set" / "train.jsonl", ROWS[:1] * 2).parent).fingerprint != first
+
+
+def test_hub_errors_say_what_is_there(tmp_path: Path) -> None:
+    write_json(tmp_path / "set" / "x" / "train.jsonl", ROWS[:1])
+    write_json(tmp_path / "set" / "y" / "train.jsonl", ROWS[:1])
+    (tmp_path / "set" / "README.md").write_text(
+        "---\nconfigs:\n- config_name: x\n  data_files: x/*.jsonl\n- config_name: y\n  data_files: y/*.jsonl\n---\n"
+    )
+    with pytest.raises(DataError, match=r"'x', 'y'.*set data\.hub\.subset=NAME") as error:
+        hub(tmp_path / "set")
+    assert "\n" not in str(error.value)
+    with pytest.raises(DataError, match=r"'x', 'y'.*set data\.hub\.subset=NAME"):
+        hub(tmp_path / "set", subset="z")
+    with pytest.raises(DataError, match=r"\['train'\].*set data\.validation\.hub_split=NAME"):
+        hub(tmp_path / "set", "validation", "x")
+    with pytest.raises(DataError, match=r"set \(train\): no column 'fr' \(there are: de, en\)"):
+        hub(tmp_path / "set", "train", "x", "fr")
+    assert list(hub(tmp_path / "set", subset="x")) == PAIRS[:1]
+
+
+def test_hub_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise ConnectionError("Couldn't reach 'no/such' on the Hub (LocalEntryNotFoundError)")
+
+    monkeypatch.setattr(datasets, "load_dataset", unreachable)
+    with pytest.raises(DataError, match=r"data set 'no/such' cannot be used: Couldn't reach.*data\.train\.source=FILE"):
+        HubData(HubSplit("no/such", None, None, "train", "data.train.hub_split"), "en", "de")
+
+
+@pytest.mark.parametrize("form", [lambda rows: rows, nested], ids=["flat", "nested"])
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_a_stream_has_the_pairs_of_what_is_downloaded(tmp_path: Path, kind: str, form: Any) -> None:
+    rows = form([{"en": f"{HOSTILE} {number}", "de": f"{number}"} for number in range(1500)])
+    write = write_json if kind == "jsonl" else write_parquet
+    write(tmp_path / "set" / f"train.{kind}", rows)
+    corpus = stream(tmp_path / "set")
+    assert list(corpus) == list(corpus), "it can be read again"
+    left = (tmp_path / "cache").rglob("*.*")
+    assert all(path.suffix == ".lock" for path in left), "it has left no copy"
+    assert list(corpus) == list(hub(tmp_path / "set"))
+    assert list(pairs_after(corpus, 1400, tmp_path)) == list(corpus)[1400:]
+
+
+def test_a_stream_is_known_by_its_files(tmp_path: Path) -> None:
+    folder = write_parquet(tmp_path / "set" / "train.parquet", ROWS[:1]).parent
+    write_parquet(tmp_path / "set" / "test.parquet", ROWS[:1])
+    first = stream(folder).fingerprint
+    assert stream(folder).fingerprint == first
+    assert len({first, stream(folder, "test").fingerprint, stream(folder, target="en").fingerprint}) == 3
+    write_parquet(tmp_path / "set" / "train.parquet", ROWS)
+    assert stream(folder).fingerprint != first
+
+
+def test_what_a_stream_gives_up_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [{"en": f"a {number}", "de": f"b {number}"} for number in range(30)]
+    corpus = stream(write_parquet(tmp_path / "set" / "train.parquet", rows).parent)
+    with caplog.at_level(logging.WARNING, "seq2seq"):
+        start = pairs_to_learn_from(corpus, 9)
+        assert not caplog.messages, "nothing has been read yet"
+        assert [pair.source for pair in start.pairs] == [f"a {number}" for number in range(9)]
+        tokenizers = build_tokenizers(TokenizerConfig(size=280), PairList("pairs", list(corpus)))
+        assert len(encode_corpus(corpus, tokenizers, tmp_path / "train", None)) == 30
+    said = [line.split("stream): ", 1)[1] for line in caplog.messages if "stream): " in line]
+    assert said == [
+        "the vocabulary is learnt from its first 9 pairs, not from all of it",
+        "no copy is kept, so whoever encodes it anew reads it from the hub anew",
+    ]
+
+
+def test_mistakes_in_a_stream_are_one_line(tmp_path: Path) -> None:
+    folder = write_parquet(tmp_path / "set" / "train.parquet", ROWS).parent
+    with pytest.raises(DataError, match=r"a stream has no slices: set .*=NAME, or data\.hub\.streaming=false"):
+        stream(folder, "train[:9]")
+    with pytest.raises(DataError, match=r"set data\.dev\.hub_split=NAME"):
+        stream(folder, "dev")
+    with pytest.raises(DataError, match=r"no column 'fr' \(there are: de, en\); set data\.target_column=NAME"):
+        list(stream(folder, target="fr"))
+    write_parquet(folder / "train.parquet", [{"en": "a", "de": 1}])
+    with pytest.raises(DataError, match=r"row 1: 'de' is a int, not text"):
+        list(stream(folder))

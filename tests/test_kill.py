@@ -1,0 +1,108 @@
+"""A training process is killed, its disk is full, its files are damaged: the same command ends with the same bits."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from killing import Trainings, Whole, errors_of, kill_at_random
+
+from seq2seq.lock import locked
+
+
+@pytest.fixture(scope="module")
+def trainings() -> Iterator[Trainings]:
+    one = Trainings()
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def whole(trainings: Trainings, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    return Whole(trainings, tmp_path_factory.mktemp("whole") / "run")
+
+
+def test_killed_at_random_and_started_again_it_ends_alike(trainings, whole, tmp_path):
+    killed = kill_at_random(trainings, tmp_path / "run", "training.save_minutes=0", kills=5, seed=1, whole=whole)
+    assert whole.differences(tmp_path / "run") == [], killed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("minutes", ["0", "null"])
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_killed_at_random_many_times(trainings, whole, tmp_path, seed, minutes):
+    """Forty-two kills in all."""
+    saves = f"training.save_minutes={minutes}"
+    killed = kill_at_random(trainings, tmp_path / "run", saves, kills=7, seed=seed, whole=whole)
+    assert whole.differences(tmp_path / "run") == [], killed
+
+
+@pytest.mark.slow
+def test_killed_before_each_change_of_a_file(trainings, whole, tmp_path):
+    """Once a run: before each time that it opens a file to write to, renames one or removes one."""
+    numbers = range(1, len(whole.events) + 1)
+    assert len(numbers) > 60
+    for number in numbers:
+        folder = tmp_path / str(number)
+        assert trainings.run(folder, events=number) < 0
+        assert trainings.run(folder) == 0, errors_of(folder)
+        assert whole.differences(folder) == [], (number, whole.events[number - 1])
+
+
+def one_line(folder: Path) -> str:
+    """What the last process of a folder said on leaving, after its progress."""
+    told = errors_of(folder)
+    assert "Traceback" not in told
+    [line] = [line for line in told.splitlines() if line.startswith("error: ")]
+    assert told.endswith(line + "\n")
+    return line
+
+
+ROOM = [1, 300, 9_000, 30_000, 70_000]
+"""Bytes that a file may have: enough for nothing, for the settings, for the tokenizer, and so on up to the picture."""
+
+
+def test_where_the_disk_is_full_it_leaves_with_one_line_and_goes_on_when_there_is_room(trainings, whole, tmp_path):
+    folder, stopped = tmp_path / "run", set()
+    for room in ROOM:
+        if trainings.run(folder, room=room) == 0:
+            continue
+        line = one_line(folder)
+        assert line.endswith("cannot be written (File too large): make room for it, and give the same command again")
+        stopped.add(line.split()[1].rpartition("/")[2])
+        assert [path for path in folder.rglob("*") if path.name.endswith(".tmp")] == []
+    assert len(stopped) >= 4, stopped
+    assert trainings.run(folder) == 0, errors_of(folder)
+    assert whole.differences(folder) == []
+
+
+@pytest.mark.slow
+def test_on_a_small_disk_of_its_own(trainings, whole, tmp_path):
+    """A file system of 100 kB, made larger step by step."""
+    disk, stopped = tmp_path / "disk", 0
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "none", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("this user may mount nothing")
+    try:
+        for size in range(100, 1000, 60):
+            subprocess.run(["mount", "-o", f"remount,size={size}k", str(disk)], check=True)
+            if trainings.run(disk / "run") != 0:
+                stopped += 1
+                assert "No space left on device" in one_line(disk / "run")
+                assert not list(disk.rglob("*.tmp"))
+        assert stopped > 2
+        assert trainings.run(disk / "run") == 0, errors_of(disk / "run")
+        assert whole.differences(disk / "run") == []
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_second_process_in_the_folder_is_refused_in_one_line(trainings, tmp_path):
+    folder = tmp_path / "run"
+    with locked(folder):
+        before = [path.name for path in folder.iterdir()]
+        assert trainings.run(folder) == 1
+        assert one_line(folder).startswith(f"error: {folder} is in use by process {os.getpid()} on ")
+        assert [path.name for path in folder.iterdir()] == before

@@ -1,0 +1,172 @@
+"""One process at a time in a run folder."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from seq2seq import lock as lock_module
+from seq2seq.errors import RunError
+from seq2seq.lock import LOCK, locked
+
+ROOT = Path(__file__).parents[1]
+OTHER = """
+import os, sys, types
+from contextlib import ExitStack
+sys.modules["seq2seq.processes"] = types.SimpleNamespace(is_first=lambda: True)  # the real one takes seconds to import
+from pathlib import Path
+from seq2seq.errors import RunError
+from seq2seq.lock import locked
+
+stack = ExitStack()
+for line in sys.stdin:
+    order, _, path = line.strip().partition(" ")
+    try:
+        if order == "lock":
+            stack.enter_context(locked(Path(path)))
+        elif order == "fork":  # a child that stays when its parent is killed
+            child = os.fork()
+            if child == 0:
+                os.close(0), os.close(1), os.close(2)
+                os.execvp("sleep", ["sleep", "60"]) if path == "exec" else __import__("time").sleep(60)
+            print(child, flush=True)
+            continue
+        else:
+            stack.close()
+        print("done", flush=True)
+    except RunError as error:
+        print(error, flush=True)
+"""
+
+
+class Other:
+    """Another process, which does as it is told."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", OTHER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+
+    def __call__(self, order: str) -> str:
+        print(order, file=self.process.stdin, flush=True)
+        return self.process.stdout.readline().strip()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def other() -> Iterator[Other]:
+    one = Other()
+    yield one
+    one.kill()
+
+
+def test_a_second_process_is_refused_in_one_line_until_the_first_has_ended(tmp_path, other):
+    folder = tmp_path / "runs/one"
+    with locked(folder):
+        told = other(f"lock {folder}")
+        assert told.startswith(f"{folder} is in use by process {os.getpid()} on ")
+        assert told.endswith(": wait until it has ended, or choose another folder with run=PATH")
+        assert other(f"lock {tmp_path / 'runs/two'}") == "done"
+    assert other(f"lock {folder}") == "done"
+    with pytest.raises(RunError, match=f"in use by process {other.process.pid} on ") as error, locked(folder):
+        pass
+    assert "\n" not in str(error.value)
+    assert other("release") == "done"
+    with locked(folder):
+        pass
+
+
+@pytest.mark.parametrize("child", ["none", "fork", "fork exec"])
+def test_a_killed_process_locks_nothing_even_where_it_has_left_children(tmp_path, other, child):
+    assert other(f"lock {tmp_path}") == "done"
+    left = None if child == "none" else int(other(child))
+    try:
+        other.kill()
+        assert (tmp_path / LOCK).exists()
+        with locked(tmp_path):
+            assert (tmp_path / LOCK).read_text().startswith(f"process {os.getpid()} on ")
+    finally:
+        if left is not None:
+            os.kill(left, signal.SIGKILL)
+
+
+def test_what_a_run_has_put_there_stays_and_an_empty_folder_goes(tmp_path):
+    for name in ("empty", "filled"):
+        with locked(tmp_path / name):
+            assert (tmp_path / name / LOCK).exists()
+            if name == "filled":
+                (tmp_path / name / "config.yaml").touch()
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == [
+        "filled",
+        "filled/config.yaml",
+    ]
+    (tmp_path / "there").mkdir()
+    with locked(tmp_path / "there"):
+        pass
+    assert (tmp_path / "there").is_dir(), "it was not made here"
+
+
+def test_errors_give_it_back(tmp_path, other):
+    def fail() -> None:
+        with locked(tmp_path / "run"):
+            raise ValueError("anything")
+
+    with pytest.raises(ValueError, match="anything"):
+        fail()
+    assert not (tmp_path / "run").exists()
+    assert other(f"lock {tmp_path / 'run'}") == "done"
+
+
+@pytest.mark.parametrize("below", ["", "/run"])
+def test_a_file_in_the_folders_place_is_one_line(tmp_path, below):
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(RunError) as error, locked(Path(f"{tmp_path}/file{below}")):
+        pass
+    assert "\n" not in str(error.value)
+    assert "choose another" in str(error.value)
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_a_file_that_is_taken_away_by_the_one_who_had_it_is_not_the_lock(tmp_path, monkeypatch):
+    """Between opening it and locking it: the lock is then on a file that nobody else can find."""
+    opened, open_file = [], os.open
+
+    def taken_away(path: object, *flags: int) -> int:
+        descriptor = open_file(path, *flags)
+        if len(opened) < 2:
+            Path(path).unlink()
+        opened.append(path)
+        return descriptor
+
+    (tmp_path / "run").mkdir()
+    monkeypatch.setattr(os, "open", taken_away)
+    with locked(tmp_path / "run"):
+        assert opened == [tmp_path / "run" / LOCK] * 3
+        assert (tmp_path / "run" / LOCK).exists()
+
+
+def test_where_there_are_no_locks_a_warning_says_so(tmp_path, monkeypatch, caplog):
+    def unsupported(descriptor: int, operation: int) -> None:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(lock_module.fcntl, "lockf", unsupported)
+    with caplog.at_level(logging.WARNING), locked(tmp_path):
+        pass
+    assert caplog.messages == [
+        f"{tmp_path} cannot be locked (Function not implemented): start no second run there"
+    ]
+
+
+def test_of_several_processes_of_a_run_the_first_alone_has_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock_module, "is_first", lambda: False)
+    with locked(tmp_path / "run"):
+        assert not (tmp_path / "run").exists()

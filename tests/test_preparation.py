@@ -1,0 +1,238 @@
+"""Encoding once: nothing twice, changes noticed, what was stopped gone on with, several processes with one result."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seq2seq.data import encoding, preparation
+from seq2seq.data.preparation import encode_corpus
+from seq2seq.data.shards import read_shard
+from seq2seq.data.table import Table
+from seq2seq.errors import DataError, RunError
+from seq2seq.lock import locked
+from seq2seq.text.clean import FilterConfig
+from seq2seq.text.corpus import PairList
+from seq2seq.text.files import TextFiles
+from seq2seq.text.tokenizer import Tokenizers, save_tokenizers
+from seq2seq.text.tokenizer_config import Algorithm, TokenizerConfig
+from seq2seq.text.types import Pair
+from seq2seq.text.vocabulary import build_tokenizers
+
+PAIRS = [Pair("the dog sees the cat" + " x" * (n % 7), "der Hund sieht die Katze" * (1 + n % 3)) for n in range(50)]
+
+
+class Counted:
+    """A corpus that counts how often it is read."""
+
+    def __init__(self, pairs: list[Pair], fingerprint: str = "1") -> None:
+        self.name, self.fingerprint, self.pairs, self.reads = "pairs", fingerprint, pairs, 0
+
+    def __iter__(self) -> Iterator[Pair]:
+        self.reads += 1
+        return iter(self.pairs)
+
+
+@pytest.fixture(scope="module")
+def tokenizers() -> Tokenizers:
+    return build_tokenizers(TokenizerConfig(algorithm=Algorithm.bpe, size=290), PairList("pairs", PAIRS))
+
+
+def test_filters_drop_and_report(tokenizers: Tokenizers, tmp_path: Path) -> None:
+    pairs = [*PAIRS, Pair("", "x"), Pair(" \u2028 ", "x"), Pair("a", "b " * 500), Pair("a", "x " * 90)]
+    table = encode_corpus(PairList("pairs", pairs), tokenizers, tmp_path / "t", FilterConfig(max_ratio=9))
+    assert len(table) == 50
+    assert table.report == (
+        "kept 50 of 54 pairs; dropped 2 blank, 1 too long (over 200 pieces), 1 length ratio (over 9)"
+    )
+    assert Table(tmp_path / "t").report == table.report
+
+
+def test_nothing_is_prepared_twice(tokenizers: Tokenizers, tmp_path: Path) -> None:
+    path, corpus = tmp_path / "train", Counted(PAIRS)
+    first = encode_corpus(corpus, tokenizers, path, FilterConfig())
+    again = encode_corpus(corpus, tokenizers, path, FilterConfig())
+    assert corpus.reads == 1
+    assert again.report == first.report
+    assert len(again) == len(first)
+
+
+def test_a_change_of_corpus_filters_or_tokenizers_prepares_anew(tokenizers: Tokenizers, tmp_path: Path) -> None:
+    path, corpus = tmp_path / "train", Counted(PAIRS)
+    old = encode_corpus(corpus, tokenizers, path, FilterConfig())
+    encode_corpus(corpus, tokenizers, path, FilterConfig(max_length=90))
+    encode_corpus(corpus, tokenizers, path, None)
+    other = build_tokenizers(TokenizerConfig(size=290), PairList("pairs", PAIRS))
+    encode_corpus(corpus, Tokenizers(tokenizers.source, other.target), path, None)
+    assert corpus.reads == 4
+    changed = Counted(PAIRS[:9], fingerprint="2")
+    assert len(encode_corpus(changed, tokenizers, path, None)) == 9
+    assert len(old) == 50  # a table that is open stays what it was
+    assert old.rows(np.array([49]))[0][0].tolist() == tokenizers.source.encode(PAIRS[49].source)
+
+
+def test_damaged_and_foreign_files(tokenizers: Tokenizers, tmp_path: Path) -> None:
+    folder, corpus = tmp_path / "train", Counted(PAIRS)
+    encode_corpus(corpus, tokenizers, folder, None)
+    path = folder / "00000.arrow"
+    whole = path.read_bytes()
+    for data in (b"", b"something else", whole[: len(whole) // 2], whole[:-200]):
+        path.write_bytes(data)
+        with pytest.raises(DataError, match=r"00000\.arrow is no encoded corpus") as error:
+            Table(folder)
+        assert "\n" not in str(error.value)
+        assert len(encode_corpus(corpus, tokenizers, folder, None)) == 50
+    with pytest.raises(DataError, match="none is no encoded corpus"):
+        Table(tmp_path / "none")
+
+
+def test_a_corpus_that_fails_leaves_no_file(tokenizers: Tokenizers, tmp_path: Path) -> None:
+    (tmp_path / "text.en").write_bytes(b"a\n\xff\n")
+    (tmp_path / "text.de").write_bytes(b"b\nc\n")
+    files = TextFiles(tmp_path / "text.en", tmp_path / "text.de")
+    with pytest.raises(DataError, match="line 2"):
+        encode_corpus(files, tokenizers, tmp_path / "data" / "train", None)
+    with pytest.raises(DataError, match=r"no pair is left: kept 0 of 1 pairs; dropped 1 blank"):
+        encode_corpus(PairList("pairs", [Pair("", "b")]), tokenizers, tmp_path / "data" / "train", None)
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+
+class Stopped(Counted):
+    """A corpus whose reading is stopped by something that is no error of the user's."""
+
+    def __init__(self, pairs: list[Pair], stop: int) -> None:
+        super().__init__(pairs)
+        self.stop = stop
+
+    def __iter__(self) -> Iterator[Pair]:
+        self.reads += 1
+        for number, pair in enumerate(self.pairs):
+            if number == self.stop:
+                raise KeyboardInterrupt
+            yield pair
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shards of six pairs, in chunks of three."""
+    monkeypatch.setattr(encoding, "CHUNK", 3)
+    monkeypatch.setattr(preparation, "SHARD", 2)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("stop", [0, 5, 13, 49])
+def test_what_was_stopped_goes_on_with_the_shards_that_are_finished(
+    tokenizers: Tokenizers, tmp_path: Path, stop: int, processes: int
+) -> None:
+    pairs = [*PAIRS[:20], Pair("", "x"), *PAIRS[20:], Pair("a", "b " * 300)]
+    encode_corpus(Counted(pairs), tokenizers, tmp_path / "whole", FilterConfig(), processes=1)
+    with pytest.raises(KeyboardInterrupt):
+        encode_corpus(Stopped(pairs, stop), tokenizers, tmp_path / "train", FilterConfig(), processes=processes)
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "train").glob("*.arrow")}
+    assert max(0, stop // 6 - 2) <= len(kept) <= stop // 6
+    with pytest.raises(DataError, match="is no encoded corpus, or not all of one"):
+        Table(tmp_path / "train")
+    table = encode_corpus(Counted(pairs), tokenizers, tmp_path / "train", FilterConfig(), processes=processes)
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept, "a finished shard is not written again"
+    assert contents(tmp_path / "train") == contents(tmp_path / "whole")
+    assert table.report == "kept 50 of 52 pairs; dropped 1 blank, 1 too long (over 200 pieces)"
+
+
+@pytest.mark.usefixtures("small")
+def test_shards_of_other_text_and_damaged_ones_are_not_gone_on_with(tokenizers: Tokenizers, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        encode_corpus(Stopped(PAIRS, 30), tokenizers, tmp_path / "train", None, processes=1)
+    changed = Counted(PAIRS[::-1], fingerprint="2")
+    encode_corpus(changed, tokenizers, tmp_path / "whole", None, processes=1)
+    encode_corpus(changed, tokenizers, tmp_path / "train", None, processes=1)
+    assert contents(tmp_path / "train") == contents(tmp_path / "whole")
+    for number in range(3, 9):
+        (tmp_path / "train" / f"{number:05}.arrow").unlink()
+    (tmp_path / "train" / "00001.arrow").write_bytes(b"half")
+    (tmp_path / "train" / "00007.arrow.tmp").write_bytes(b"half")
+    encode_corpus(changed, tokenizers, tmp_path / "train", None, processes=1)
+    assert contents(tmp_path / "train") == contents(tmp_path / "whole")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from seq2seq.data import encoding, preparation
+from seq2seq.data.shards import write_shard
+from seq2seq.text.files import TextFiles
+from seq2seq.text.tokenizer import load_tokenizers
+encoding.CHUNK, preparation.SHARD = 3, 2
+def write(path, *rest):
+    if path.name == "00003.arrow":
+        os.kill(os.getpid(), signal.SIGKILL)
+    write_shard(path, *rest)
+preparation.write_shard = write
+folder = Path(sys.argv[1])
+corpus = TextFiles(folder / "text.en", folder / "text.de")
+preparation.encode_corpus(corpus, load_tokenizers(folder), folder / "train", None, processes=2)
+"""
+
+
+@pytest.mark.usefixtures("small")
+def test_a_program_that_is_killed_leaves_what_the_next_goes_on_with(tokenizers: Tokenizers, tmp_path: Path) -> None:
+    save_tokenizers(tokenizers, tmp_path)
+    for side, name in enumerate(("text.en", "text.de")):
+        (tmp_path / name).write_text("".join(f"{pair[side]}\n" for pair in PAIRS))
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert sorted(path.name for path in (tmp_path / "train").glob("*.arrow")) == [f"0000{n}.arrow" for n in range(3)]
+    corpus = TextFiles(tmp_path / "text.en", tmp_path / "text.de")
+    encode_corpus(corpus, tokenizers, tmp_path / "train", None, processes=1)
+    encode_corpus(corpus, tokenizers, tmp_path / "whole", None, processes=1)
+    left = contents(tmp_path / "train")
+    assert left == contents(tmp_path / "whole")
+
+
+def test_runs_share_what_lies_in_a_cache(tokenizers: Tokenizers, tmp_path: Path) -> None:
+    corpus, cache = Counted(PAIRS), tmp_path / "cache"
+    one = encode_corpus(corpus, tokenizers, tmp_path / "one", FilterConfig(), cache)
+    two = encode_corpus(corpus, tokenizers, tmp_path / "two", FilterConfig(), cache)
+    assert corpus.reads == 1
+    assert not (tmp_path / "one").exists()
+    assert two.rows(np.arange(50))[1][7].tolist() == one.rows(np.arange(50))[1][7].tolist()
+    encode_corpus(Counted(PAIRS[:9], "2"), tokenizers, tmp_path / "one", FilterConfig(), cache)
+    encode_corpus(corpus, tokenizers, tmp_path / "one", FilterConfig(), cache)
+    assert corpus.reads == 1, "other text takes another place"
+
+
+def test_a_cache_that_another_program_fills_is_left_alone(tokenizers: Tokenizers, tmp_path: Path) -> None:
+    corpus, program = Counted(PAIRS), "import sys; from pathlib import Path; from seq2seq.lock import locked\n"
+    key = preparation.corpus_key(corpus, tokenizers, None)
+    program += f"with locked(Path({str(tmp_path / key[:32])!r})):\n    print(flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(RunError, match="in use by process"):
+            encode_corpus(corpus, tokenizers, tmp_path / "one", None, tmp_path)
+        other.communicate()
+    assert len(encode_corpus(corpus, tokenizers, tmp_path / "one", None, tmp_path)) == 50
+
+
+def test_ids_take_two_bytes_where_they_can(tokenizers: Tokenizers, tmp_path: Path) -> None:
+    encode_corpus(Counted(PAIRS), tokenizers, tmp_path / "train", None)
+    (source, _), *_ = read_shard(tmp_path / "train" / "00000.arrow").columns
+    assert source.dtype == np.uint16
+    assert encoding.id_type(1 << 16) == np.uint16
+    assert encoding.id_type((1 << 16) + 1) == np.int32
+
+
+def test_locked_is_given_back(tokenizers: Tokenizers, tmp_path: Path) -> None:
+    encode_corpus(Counted(PAIRS), tokenizers, tmp_path / "train", None)
+    with locked(tmp_path / "train"):
+        pass
+    assert [path.name for path in (tmp_path / "train").iterdir()] == ["00000.arrow"]
