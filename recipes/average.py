@@ -9,7 +9,7 @@ from pathlib import Path
 from seq2seq.averaging import average_checkpoints, average_runs, kept_checkpoints
 from seq2seq.config import recipe
 from seq2seq.recipe_config import AverageConfig
-from seq2seq.run import MODEL, copy_model, load_run
+from seq2seq.run import MODEL, load_run, new_model
 from seq2seq.usage import command
 from seq2seq.weights import save_weights, set_weights
 
@@ -27,8 +27,8 @@ def main(config: AverageConfig) -> None:
         averaged = kept_checkpoints(run)
         weights = average_checkpoints(loaded.network, averaged)
     set_weights(loaded.network, weights, run)
-    copy_model(run, output)
-    save_weights(loaded.network, output / MODEL)  # the weights last: without them the folder is no model
+    with new_model(run, output) as made:
+        save_weights(loaded.network, made / MODEL)
     print(f"{output / MODEL}: the mean of {', '.join(map(str, averaged))}")
     print(f"next: {command('evaluate')} run={output}")
 

@@ -5,6 +5,7 @@ python recipes/benchmark.py run=runs/demo
 python recipes/benchmark.py data.train.source=train.en data.train.target=train.de
 python recipes/benchmark.py parts=[scale]
 python recipes/benchmark.py parts=[ceiling] device=cuda
+python recipes/benchmark.py parts=[preparation] preparation.pairs=[100000,1000000,10000000]
 """
 
 import sys
@@ -18,6 +19,7 @@ from seq2seq.benchmark.ceiling import measure_ceiling
 from seq2seq.benchmark.config import BenchmarkConfig, Part
 from seq2seq.benchmark.machine import measure_machine
 from seq2seq.benchmark.picture import draw_scale
+from seq2seq.benchmark.preparation import measure_preparation
 from seq2seq.benchmark.scale import measure_scale
 from seq2seq.benchmark.training import measure_training
 from seq2seq.benchmark.translation import measure_translation
@@ -54,6 +56,9 @@ def main(config: BenchmarkConfig) -> None:
     if config.against.command is None and Part.ceiling in config.parts:
         found["ceiling"] = list(measure_ceiling(config, machine))
         print(f"\n{report.ceiling_table(found['ceiling'])}")
+    if config.against.command is None and Part.preparation in config.parts:
+        found["preparation"] = list(measure_preparation(config))
+        print(f"\n{report.preparation_table(found['preparation'])}")
     report.write_report(output / "benchmark.json", found)
     print(f"\n{output / 'benchmark.json'}")
 

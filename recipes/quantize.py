@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seq2seq.config import recipe
 from seq2seq.recipe_config import QuantizeConfig
-from seq2seq.run import MODEL, copy_model, load_run
+from seq2seq.run import MODEL, load_run, new_model
 from seq2seq.usage import command
 from seq2seq.weights import save_quantized
 
@@ -19,8 +19,8 @@ def main(config: QuantizeConfig) -> None:
     run = Path(config.run).expanduser()
     output = Path(config.output or f"{config.run.rstrip('/')}-int8").expanduser()
     loaded = load_run(run)
-    copy_model(run, output)
-    save_quantized(loaded.network, output / MODEL)  # the weights last: without them the folder is no model
+    with new_model(run, output) as made:
+        save_quantized(loaded.network, made / MODEL)
     before, after = ((folder / MODEL).stat().st_size / 1e6 for folder in (run, output))
     print(f"{output / MODEL}: {after:,.1f} MB instead of {before:,.1f} MB")
     print(f"next: {command('evaluate')} run={output}")

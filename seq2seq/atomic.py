@@ -2,9 +2,12 @@
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from safetensors import SafetensorError
 
 from seq2seq.errors import RunError
 
@@ -39,9 +42,10 @@ def atomic_write(path: Path, before: Path | None = None) -> Iterator[Path]:
             make_folder(path.parent)
         try:
             yield temporary
-        except OSError as error:
-            if error.errno in FULL or error.filename == str(temporary):
-                raise unwritable(path, error) from None
+        except (OSError, SafetensorError) as error:
+            told = error if isinstance(error, OSError) else _told_by_rust(error)
+            if told.errno in FULL or told.filename == str(temporary):
+                raise unwritable(path, told) from None
             raise
         with writing(path):
             with temporary.open("rb+") as file:  # for writing, though nothing is: some systems sync no other
@@ -73,7 +77,15 @@ def unwritable(path: Path, error: OSError) -> RunError:
     reason = os.strerror(error.errno) if error.errno else str(error)
     if error.errno in FULL:
         return RunError(f"{path} cannot be written ({reason}): make room for it, and give the same command again")
-    return RunError(f"{path} cannot be written ({reason}): choose another place, or see that this one can be written to")
+    return RunError(
+        f"{path} cannot be written ({reason}): choose another place, or see that this one can be written to"
+    )
+
+
+def _told_by_rust(error: SafetensorError) -> OSError:
+    """What the system told safetensors, which keeps its number in the text alone."""
+    number = re.search(r"os error (\d+)", str(error))
+    return OSError(int(number[1]) if number else None, str(error))
 
 
 def make_folder(folder: Path) -> None:

@@ -7,6 +7,7 @@ from seq2seq.errors import RunError
 from seq2seq.model import ModelConfig, Network
 from seq2seq.run import TRAINING_ONLY, LoadedRun, load_run
 from seq2seq.settings import walk
+from seq2seq.train.checkpoint import Checkpoints
 from seq2seq.weights import Weights, load_weights, mean_weights, set_weights
 
 
@@ -36,7 +37,7 @@ def kept_checkpoints(run: Path) -> list[Path]:
     Raises:
         RunError: there are fewer than two.
     """
-    paths = sorted((run / "checkpoints").glob("update-*.safetensors"))
+    paths = Checkpoints(run / "checkpoints").kept()
     if len(paths) < 2:
         raise RunError(
             f"{run / 'checkpoints'} has {len(paths)} of the two or more checkpoints that a mean takes: "

@@ -28,7 +28,7 @@ from yaml import YAMLError
 from seq2seq.atomic import FULL, unwritable
 from seq2seq.benchmark.config import BenchmarkConfig
 from seq2seq.errors import ConfigError, Seq2SeqError
-from seq2seq.processes import is_first, join, launched, leave, let_first_speak, taking_part
+from seq2seq.processes import join, launched, leave, taking_part, tells
 from seq2seq.recipe_config import (
     AverageConfig,
     BacktranslateConfig,
@@ -150,20 +150,19 @@ def one_line_errors(config: Any) -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Interrupted as interrupted:
-        let_first_speak()
-        if is_first():
+        if tells(interrupted):
             print(interrupted, file=sys.stderr)
         sys.exit(interrupted.exit_code)
+    except (Seq2SeqError, HydraException, OmegaConfBaseException, YAMLError) as error:
+        if SHOW_TRACEBACKS:
+            raise
+        if tells(error):
+            print(f"error: {one_line(error, config)}", file=sys.stderr)
+        sys.exit(1)
     except OSError as error:  # what is written elsewhere than in a file of ours, such as standard output
         if SHOW_TRACEBACKS or error.errno not in FULL:
             raise
         print(f"error: {unwritable(Path(error.filename or 'the output'), error)}", file=sys.stderr)
-        sys.exit(1)
-    except (Seq2SeqError, HydraException, OmegaConfBaseException, YAMLError) as error:
-        if SHOW_TRACEBACKS:
-            raise
-        let_first_speak()
-        print(f"error: {one_line(error, config)}", file=sys.stderr)
         sys.exit(1)
 
 

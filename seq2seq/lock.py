@@ -30,11 +30,12 @@ log = logging.getLogger("seq2seq")
 def locked(folder: Path) -> Iterator[None]:
     """A run folder, made where it is missing, in which no other process can be while this is open.
 
-    The system gives the lock back when the process ends, however it ends. It is a record lock (POSIX `fcntl`): other
-    than with `flock`, processes that this one has forked do not hold it after it was killed, and it also holds between
-    machines on a network file system that has locks. Where there are none, a warning says so.
+    The system gives the lock back when the process ends, however it ends. It is a record lock (POSIX `fcntl`): unlike
+    those of `flock`, it is not held on by processes that this one has forked after it was killed, and it also holds
+    between machines on a network file system that has locks. Where there are none, a warning says so.
 
-    Of several processes of one run the first alone has it. A folder that was made here and in which nothing has been put is taken away again.
+    Of several processes of one run the first alone has it. A folder that was made here and in which nothing has been
+    put is taken away again.
 
     Raises:
         RunError: another process has it, or there can be no such folder.

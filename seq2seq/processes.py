@@ -33,6 +33,10 @@ LAUNCHED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 Value = TypeVar("Value")
 
 
+class LostProcessError(RunError):
+    """Another process has ended, and what was to be done together cannot be."""
+
+
 def launched() -> bool:
     """Whether a launcher started this process, which may have others beside it."""
     return all(name in os.environ for name in LAUNCHED)
@@ -47,6 +51,7 @@ def join() -> None:
     with_gpus = torch.cuda.is_available() and dist.is_nccl_available()
     try:
         dist.init_process_group("cpu:gloo,cuda:nccl" if with_gpus else "gloo", timeout=PATIENCE)
+        wait()  # who leaves at once, for an error in the settings, has been found by all
     except (ValueError, RuntimeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise RunError(f"the processes do not find each other ({reason}): start them with torchrun") from None
@@ -158,7 +163,7 @@ def taking_part() -> Iterator[None]:
     """What runs within prints on the first process alone, and ends with one line where another process has ended.
 
     Raises:
-        RunError: the connection to another process was lost.
+        LostProcessError: the connection to another process was lost.
     """
     if alone():
         yield
@@ -172,7 +177,7 @@ def taking_part() -> Iterator[None]:
         except RuntimeError as error:  # torch gives the failures of gloo no class of their own
             if not (isinstance(error, dist.DistError) or "gloo" in str(error)):
                 raise
-            raise RunError(
+            raise LostProcessError(
                 f"process {rank() + 1} of {count()}: another process has ended before its work was done, see what it "
                 f"said; the same command goes on from what was saved last, with any number of processes"
             ) from None
@@ -180,7 +185,14 @@ def taking_part() -> Iterator[None]:
             logging.disable(logging.NOTSET)
 
 
-def let_first_speak() -> None:
-    """To be called before an error is told: where all meet the same, the launcher ends the others while they wait."""
+def tells(error: BaseException) -> bool:
+    """Whether this process is to print what it leaves for; to be asked just before.
+
+    Where all meet the same, the launcher ends the others while they wait for the first to say so. That another process
+    has ended the first two say, and at once: one of them is still there.
+    """
+    if isinstance(error, LostProcessError):
+        return rank() < 2
     if not is_first():
         time.sleep(GRACE)
+    return is_first() or isinstance(error, Exception)

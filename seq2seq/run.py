@@ -3,8 +3,11 @@
 The first three are a model: copy them and they translate elsewhere. Opening one runs no code from it.
 """
 
+import errno
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +16,7 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from seq2seq.atomic import atomic_write, temporary_path, writing
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.model import ModelConfig, Network
 from seq2seq.search import SearchConfig
@@ -146,18 +150,32 @@ def load_run(folder: Path) -> LoadedRun:
     return LoadedRun(network.eval(), tokenizers, search, is_quantized(weights))
 
 
-def copy_model(run: Path, output: Path) -> None:
-    """Make a model folder of all that makes a run's model but the weights, which are for the caller to write last.
+@contextmanager
+def new_model(run: Path, output: Path) -> Iterator[Path]:
+    """A folder with all that makes a run's model but the weights, to write them into.
+
+    It takes the name ``output`` at the end of the context; an error leaves nothing.
 
     Raises:
         RunError: there is such a folder already, or none can be made.
     """
+    made = temporary_path(output)
     try:
-        output.mkdir(parents=True)
+        if output.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        shutil.rmtree(made, ignore_errors=True)  # of a process that was killed
+        made.mkdir(parents=True)
     except OSError as error:
         raise RunError(f"{output} cannot be made ({error.strerror}): choose another folder with output=PATH") from None
-    for path in [run / CONFIG, *run.glob("tokenizer*.model"), *run.glob(SHORTLIST)]:
-        shutil.copy(path, output)
+    try:
+        for path in [run / CONFIG, *run.glob("tokenizer*.model"), *run.glob(SHORTLIST)]:
+            with atomic_write(made / path.name) as temporary:
+                shutil.copyfile(path, temporary)
+        yield made
+        with writing(output):
+            made.rename(output)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def learn_shortlist(folder: Path, config: ShortlistConfig, table: "Encoded", tokenizers: Tokenizers, seed: int) -> None:

@@ -1,8 +1,8 @@
 """Work spread over processes, its results in order: text is cut and encoded by Python code, which runs on one core.
 
 A worker is a new interpreter that is sent a function once and then items, through pipes. It is no fork, which may
-deadlock where the parent has threads (PyTorch's, Arrow's), and it imports nothing of the program that starts it. It ends
-when its pipe does, whatever has become of the parent.
+deadlock where the parent has threads (PyTorch's, Arrow's), and it imports nothing of the program that starts it. It
+ends when its pipe does, whatever has become of the parent.
 """
 
 import os
@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from itertools import chain, islice
 from typing import IO, Any, TypeVar
@@ -21,9 +21,7 @@ from seq2seq.errors import RunError, Seq2SeqError
 ALONE = 5
 """Items that are worked on before any process is started: of fewer, none is worth its start."""
 
-START = (
-    "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from seq2seq.workers import serve; serve()"
-)
+START = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from seq2seq.workers import serve; serve()"
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -36,7 +34,7 @@ def available() -> int:
 
 def ordered_map(
     work: Callable[[Item], Result], items: Iterable[Item], processes: int, alone: int = ALONE
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """What ``work`` makes of each item, in the items' order, by several processes at once.
 
     At most one item a process is under way, so that memory is bounded. Items are read in this process, between results;

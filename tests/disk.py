@@ -3,6 +3,7 @@
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 @contextmanager
@@ -14,3 +15,18 @@ def little_room(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def spoil(path: Path, how: str) -> None:
+    """Damage a file: ``missing``, ``bit`` (one, in the middle) or a number, the part of it that is left."""
+    whole = path.read_bytes()
+    path.unlink()  # a new file: the old one may be mapped into memory
+    if how == "bit":
+        place = len(whole) // 2
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :])
+    elif how != "missing":
+        path.write_bytes(whole[: int(float(how) * len(whole))])
+
+
+HOW = ["missing", "bit", "0", "0.5", "0.99"]
+"""The ways to `spoil` a file."""

@@ -3,7 +3,7 @@
     python tests/killing.py
 
 imports what training needs, once, and then makes a process (a fork of its own) for each training that it is asked for
-on standard input. SIGKILL cannot be caught: it is what a process sees of a power failure and of the out-of-memory killer.
+on standard input. SIGKILL cannot be caught: a process sees no more of a power failure, or of the out-of-memory killer.
 """
 
 import json
@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
+
+from seq2seq.lock import LOCK
 
 ROOT = Path(__file__).parents[1]
 
@@ -81,8 +83,8 @@ class Trainings:
             folder: the run's.
             overrides: of `SETTINGS`.
             seconds: it is killed after so long.
-            events: it kills itself before the so manieth time that it opens a file in the folder to write to, renames or
-                removes one there; 0: it only counts them, see `events_of`.
+            events: it kills itself before the so manieth time that it opens a file in the folder to write to, renames
+                one or removes one there; 0: it only counts them, see `events_of`.
             room: bytes that a file may have.
         """
         argv = [f"run={folder}", *SETTINGS, *overrides]
@@ -122,7 +124,9 @@ def left(folder: Path) -> dict[str, Any]:
     return {
         "state": state,
         "model": load_file(folder / "model.safetensors"),
-        "kept": {update: load_file(folder / f"checkpoints/update-{update:07d}.safetensors") for update in state["kept"]},
+        "kept": {
+            update: load_file(folder / f"checkpoints/update-{update:07d}.safetensors") for update in state["kept"]
+        },
         "shortlist": load_file(folder / "shortlist.safetensors"),
         "metrics": without_speed(records),
         "tensorboard": {
@@ -131,9 +135,11 @@ def left(folder: Path) -> dict[str, Any]:
             if tag != "train/tokens_per_second"
         },
         "files": {name: (folder / name).read_bytes() for name in names},
-        "tables": {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.arrow")},
+        "tables": {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.glob("data/*/[0-9]*")},
         "names": sorted(
-            path.relative_to(folder).as_posix() for path in folder.rglob("*") if "tfevents" not in path.name
+            path.relative_to(folder).as_posix()
+            for path in folder.rglob("*")
+            if "tfevents" not in path.name and path.name != LOCK  # as many as starts; left behind it locks nothing
         ),
     }
 
@@ -157,11 +163,13 @@ def differences(one: Any, other: Any, place: str = "") -> list[str]:
     return [] if type(one) is type(other) and one == other else [place]
 
 
-def kill_at_random(trainings: Trainings, folder: Path, *overrides: str, kills: int, seed: int, whole: "Whole") -> list[str]:
+def kill_at_random(
+    trainings: Trainings, folder: Path, *overrides: str, kills: int, seed: int, whole: "Whole"
+) -> list[str]:
     """Start a training, kill it so many times, and let it end; how it was killed each time.
 
-    Every other time after a random part of the seconds that a whole training takes, and every other time at a random one
-    of the times that it changes a file, so that many kills fall between writing a file and giving it its name.
+    Every other time after a random part of the seconds that a whole training takes, and every other time at a random
+    one of the times that it changes a file: many kills fall between writing a file and giving it its name.
     """
     chance, killed = random.Random(seed), list[str]()
     while len(killed) < kills:
@@ -197,6 +205,7 @@ def serve() -> None:
     """Fork a training for each line of JSON and answer with its exit code."""
     import matplotlib.backends.backend_agg
     import matplotlib.figure  # noqa: F401
+
     from seq2seq.recipes import train
 
     torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # the first imports a third of torch

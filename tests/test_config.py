@@ -1,6 +1,10 @@
 """What a user types, and the one line that answers a mistake."""
 
+import errno
+
 import pytest
+
+from seq2seq.config import one_line_errors
 
 
 @pytest.mark.parametrize(
@@ -66,6 +70,14 @@ def test_a_sweep_gives_each_job_a_run_folder_of_its_own(recipe, tmp_path):
         assert dropout in (folder / "config.yaml").read_text()
 
 
+def test_a_job_of_a_sweep_that_fails_is_named_and_its_error_is_for_the_sweeper(recipe, tmp_path):
+    outcome = recipe("train", "-m", f"run={tmp_path / 'sweep'}", "seed=7", "model.dropout=2,3")
+    assert outcome.code == 1
+    job, error = outcome.err.splitlines()
+    assert "'seed=7', 'model.dropout=2'" in job
+    assert error == "error: model.dropout must be in [0, 1), got 2"
+
+
 @pytest.mark.parametrize(
     ("name", "override", "words"),
     [
@@ -83,3 +95,15 @@ def test_a_mistake_in_how_to_translate_is_one_line(recipe, name, override, words
     assert outcome.err.count("\n") == 1, outcome.err
     for word in words:
         assert word in outcome.err
+
+
+def test_a_full_disk_is_one_line_whatever_was_written(capsys):
+    with pytest.raises(SystemExit) as left, one_line_errors(None):
+        raise OSError(errno.ENOSPC, "No space left on device", "anything.txt")
+    assert left.value.code == 1
+    assert capsys.readouterr().err == (
+        "error: anything.txt cannot be written (No space left on device): "
+        "make room for it, and give the same command again\n"
+    )
+    with pytest.raises(FileNotFoundError), one_line_errors(None):  # a fault of ours is not hidden
+        raise FileNotFoundError(errno.ENOENT, "No such file")

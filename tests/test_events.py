@@ -66,5 +66,7 @@ def test_a_full_disk_is_an_error_of_the_caller_and_closing_is_none(tmp_path):
         with pytest.raises(OSError, match="File too large"):
             file.add(2, {"loss": 1.0})
         file.close()
+    with little_room(10), pytest.raises(OSError, match="File too large"):
+        EventFile(tmp_path / "other", 1)
     assert threading.active_count() == threads
     assert read(tmp_path) == {"loss": [(1, 1.0)]}

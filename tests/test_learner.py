@@ -154,7 +154,7 @@ def test_a_process_that_dies_ends_the_run_which_goes_on_with_fewer(tmp_path):
     expected = run(tmp_path / "whole", 10, 2)
     first, second = together(tmp_path / "out", vanish, tmp_path / "run", Place(1, 6))
     assert (first.code, second.code) == (70, -signal.SIGKILL)
-    assert "RunError: process 1 of 2: another process has ended" in first.err
+    assert "LostProcessError: process 1 of 2: another process has ended" in first.err
     found = run(tmp_path / "run", 10, 2)
     assert found["validated"].tolist() == [8, 10, 10], "two processes up to update 4, then one; the last of an average"
     assert close(weights_at_the_end(found), expected, 1e-6)

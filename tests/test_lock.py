@@ -161,9 +161,7 @@ def test_where_there_are_no_locks_a_warning_says_so(tmp_path, monkeypatch, caplo
     monkeypatch.setattr(lock_module.fcntl, "lockf", unsupported)
     with caplog.at_level(logging.WARNING), locked(tmp_path):
         pass
-    assert caplog.messages == [
-        f"{tmp_path} cannot be locked (Function not implemented): start no second run there"
-    ]
+    assert caplog.messages == [f"{tmp_path} cannot be locked (Function not implemented): start no second run there"]
 
 
 def test_of_several_processes_of_a_run_the_first_alone_has_it(tmp_path, monkeypatch):

@@ -78,11 +78,11 @@ def test_a_change_of_corpus_filters_or_tokenizers_prepares_anew(tokenizers: Toke
 def test_damaged_and_foreign_files(tokenizers: Tokenizers, tmp_path: Path) -> None:
     folder, corpus = tmp_path / "train", Counted(PAIRS)
     encode_corpus(corpus, tokenizers, folder, None)
-    path = folder / "00000.arrow"
+    path = folder / "00000.safetensors"
     whole = path.read_bytes()
     for data in (b"", b"something else", whole[: len(whole) // 2], whole[:-200]):
         path.write_bytes(data)
-        with pytest.raises(DataError, match=r"00000\.arrow is no encoded corpus") as error:
+        with pytest.raises(DataError, match=r"00000\.safetensors is no encoded corpus") as error:
             Table(folder)
         assert "\n" not in str(error.value)
         assert len(encode_corpus(corpus, tokenizers, folder, None)) == 50
@@ -138,7 +138,7 @@ def test_what_was_stopped_goes_on_with_the_shards_that_are_finished(
     encode_corpus(Counted(pairs), tokenizers, tmp_path / "whole", FilterConfig(), processes=1)
     with pytest.raises(KeyboardInterrupt):
         encode_corpus(Stopped(pairs, stop), tokenizers, tmp_path / "train", FilterConfig(), processes=processes)
-    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "train").glob("*.arrow")}
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "train").glob("*.safetensors")}
     assert max(0, stop // 6 - 2) <= len(kept) <= stop // 6
     with pytest.raises(DataError, match="is no encoded corpus, or not all of one"):
         Table(tmp_path / "train")
@@ -157,9 +157,9 @@ def test_shards_of_other_text_and_damaged_ones_are_not_gone_on_with(tokenizers: 
     encode_corpus(changed, tokenizers, tmp_path / "train", None, processes=1)
     assert contents(tmp_path / "train") == contents(tmp_path / "whole")
     for number in range(3, 9):
-        (tmp_path / "train" / f"{number:05}.arrow").unlink()
-    (tmp_path / "train" / "00001.arrow").write_bytes(b"half")
-    (tmp_path / "train" / "00007.arrow.tmp").write_bytes(b"half")
+        (tmp_path / "train" / f"{number:05}.safetensors").unlink()
+    (tmp_path / "train" / "00001.safetensors").write_bytes(b"half")
+    (tmp_path / "train" / "00007.safetensors.tmp").write_bytes(b"half")
     encode_corpus(changed, tokenizers, tmp_path / "train", None, processes=1)
     assert contents(tmp_path / "train") == contents(tmp_path / "whole")
 
@@ -173,7 +173,7 @@ from seq2seq.text.files import TextFiles
 from seq2seq.text.tokenizer import load_tokenizers
 encoding.CHUNK, preparation.SHARD = 3, 2
 def write(path, *rest):
-    if path.name == "00003.arrow":
+    if path.name == "00003.safetensors":
         os.kill(os.getpid(), signal.SIGKILL)
     write_shard(path, *rest)
 preparation.write_shard = write
@@ -190,7 +190,7 @@ def test_a_program_that_is_killed_leaves_what_the_next_goes_on_with(tokenizers: 
         (tmp_path / name).write_text("".join(f"{pair[side]}\n" for pair in PAIRS))
     killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert sorted(path.name for path in (tmp_path / "train").glob("*.arrow")) == [f"0000{n}.arrow" for n in range(3)]
+    assert sorted(path.name for path in (tmp_path / "train").glob("*.safetensors")) == [f"0000{n}.safetensors" for n in range(3)]
     corpus = TextFiles(tmp_path / "text.en", tmp_path / "text.de")
     encode_corpus(corpus, tokenizers, tmp_path / "train", None, processes=1)
     encode_corpus(corpus, tokenizers, tmp_path / "whole", None, processes=1)
@@ -225,8 +225,8 @@ def test_a_cache_that_another_program_fills_is_left_alone(tokenizers: Tokenizers
 
 def test_ids_take_two_bytes_where_they_can(tokenizers: Tokenizers, tmp_path: Path) -> None:
     encode_corpus(Counted(PAIRS), tokenizers, tmp_path / "train", None)
-    (source, _), *_ = read_shard(tmp_path / "train" / "00000.arrow").columns
-    assert source.dtype == np.uint16
+    shard = read_shard(tmp_path / "train" / "00000.safetensors")
+    assert shard.source.dtype == shard.target.dtype == np.uint16
     assert encoding.id_type(1 << 16) == np.uint16
     assert encoding.id_type((1 << 16) + 1) == np.int32
 
@@ -235,4 +235,4 @@ def test_locked_is_given_back(tokenizers: Tokenizers, tmp_path: Path) -> None:
     encode_corpus(Counted(PAIRS), tokenizers, tmp_path / "train", None)
     with locked(tmp_path / "train"):
         pass
-    assert [path.name for path in (tmp_path / "train").iterdir()] == ["00000.arrow"]
+    assert [path.name for path in (tmp_path / "train").iterdir()] == ["00000.safetensors"]

@@ -14,6 +14,7 @@ from seq2seq import processes
 from seq2seq.device import choose_device
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.processes import (
+    LostProcessError,
     add_up,
     alone,
     count,
@@ -25,6 +26,7 @@ from seq2seq.processes import (
     own_gpu,
     rank,
     taking_part,
+    tells,
     to_first,
     total,
     wait,
@@ -85,8 +87,9 @@ def die(killed: int) -> str:
     wait()
     if rank() == killed:
         os.kill(os.getpid(), signal.SIGKILL)
-    with pytest.raises(RunError) as raised, taking_part():
+    with pytest.raises(LostProcessError) as raised, taking_part():
         wait()
+    assert tells(raised.value)
     return str(raised.value)
 
 
@@ -111,6 +114,15 @@ def test_an_error_of_its_own_is_no_loss_of_another(tmp_path):
     for one in together(tmp_path, fail):
         assert one.code == 70
         assert "RuntimeError: an error of this process's own" in one.err
+
+
+def test_the_first_tells_what_all_meet_and_the_first_two_what_they_lost(monkeypatch):
+    own, lost, stopped, waited = ConfigError("x"), LostProcessError("y"), KeyboardInterrupt(), []
+    monkeypatch.setattr("time.sleep", waited.append)
+    for number, told in enumerate([(True, True, True), (True, True, False), (True, False, False)]):
+        monkeypatch.setattr(processes, "rank", lambda number=number: number)
+        assert tuple(map(tells, (own, lost, stopped))) == told
+    assert waited == [processes.GRACE] * 4, "but for the first, and but for what was lost"
 
 
 def test_what_a_launcher_says_is_complete_or_there_is_none(monkeypatch):

@@ -15,7 +15,7 @@ def commands() -> list[str]:
     found = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8").replace("\\\n", " ")
-        found += re.findall(r"python (recipes/[a-z]+\.py(?: [^\n`|<>\"{]*)?)", text)
+        found += re.findall(r"(?:python|torchrun(?: --[^ ]+)+) (recipes/[a-z]+\.py(?: [^\n`|<>\"{]*)?)", text)
     return sorted({" ".join(command.split()) for command in found})
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import TINY
+from disk import little_room
 
 from seq2seq import Translator
 from seq2seq.model import has_int8
@@ -279,6 +280,12 @@ def test_quantize_by_default_writes_beside_the_run_and_never_over_anything(recip
         assert f"{output} cannot be made" in outcome.err
         assert "output=PATH" in outcome.err
     assert (made / "model.safetensors").read_bytes() == before
+    with little_room(len(before) // 2):
+        outcome = recipe("quantize", f"run={run}", f"output={tmp_path / 'full'}")
+    assert outcome.code == 1
+    assert outcome.err.count("\n") == 1
+    assert "make room" in outcome.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "run-int8"]
     # What is quantised already may be quantised again: nothing changes.
     assert recipe("quantize", f"run={made}", f"output={tmp_path / 'again'}").code == 0
     assert (tmp_path / "again" / "model.safetensors").read_bytes() == before

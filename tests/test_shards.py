@@ -3,9 +3,9 @@
 from collections import Counter
 from pathlib import Path
 
-import datasets
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from seq2seq.data.encoding import Chunk, Rows
 from seq2seq.data.shards import read_shard, shard_path, write_shard
@@ -19,42 +19,45 @@ CHUNKS = [Chunk(ONE, TWO, 5, Counter({"blank": 2})), Chunk(ONE, TWO, 4, Counter(
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     write_shard(shard_path(tmp_path, 3), "the key", CHUNKS, None)
-    return tmp_path / "00003.arrow"
+    return tmp_path / "00003.safetensors"
 
 
 def test_what_a_shard_says_of_itself(path):
     shard = read_shard(path)
-    assert (shard.key, shard.read, shard.report, len(shard)) == ("the key", 9, None, 6)
+    assert (shard.key, shard.read, shard.report, shard.pairs) == ("the key", 9, None, 6)
     assert shard.dropped == Counter({"blank": 3})
     write_shard(path, "the key", CHUNKS, "kept all")
     assert read_shard(path).report == "kept all"
 
 
 def test_ids_lie_where_it_says(path):
-    data = path.read_bytes()
-    for columns in read_shard(path).columns:
-        for column, rows in zip(columns, (ONE, TWO), strict=True):
-            assert column.offsets.tolist() == rows.offsets.tolist()
-            ids = np.frombuffer(data, column.dtype, count=len(rows.ids), offset=column.position)
-            assert ids.tolist() == rows.ids.tolist()
+    data, shard = path.read_bytes(), read_shard(path)
+    sides = (shard.source, [0, 2, 2, 5, 7, 7, 10], ONE), (shard.target, [0, 0, 1, 2, 2, 3, 4], TWO)
+    for column, offsets, rows in sides:
+        assert column.offsets.tolist() == offsets
+        ids = np.frombuffer(data, column.dtype, count=offsets[-1], offset=column.position)
+        assert ids.tolist() == [*rows.ids, *rows.ids]
 
 
-def test_the_file_is_a_datasets_file(path):
-    opened = datasets.Dataset.from_file(str(path))
-    assert opened[2] == opened[5] == {"source": [9, 10, 11], "target": [5]}
-    assert len(opened) == 6
+def test_the_file_is_one_of_safetensors(path):
+    arrays = load_file(path)
+    assert arrays["target.ids"].tolist() == [70_000, 5, 70_000, 5]
+    assert sorted(arrays) == ["source.ids", "source.offsets", "target.ids", "target.offsets"]
 
 
 def test_a_shard_of_nothing(tmp_path):
     write_shard(tmp_path / "empty", "key", [], "none")
-    assert len(read_shard(tmp_path / "empty")) == 0
+    assert read_shard(tmp_path / "empty").pairs == 0
 
 
 def test_damaged_and_foreign_files(path):
     whole = path.read_bytes()
-    for data in (b"", b"something else", whole[: len(whole) // 2], whole[:-200]):
+    size = int.from_bytes(whole[:8], "little")
+    damaged = [whole[:8] + head + whole[8 + size :] for head in (b"[" * size, b"3".ljust(size), b"{}".ljust(size))]
+    damaged += [whole.replace(b"U16", b"F16"), whole.replace(b"key", b"kez"), b"\xff" * 99]
+    for data in (b"", b"something else", whole[: len(whole) // 2], whole[:-1], *damaged):
         path.write_bytes(data)
-        with pytest.raises(DataError, match=r"00003\.arrow is no encoded corpus \(.*delete its folder") as error:
+        with pytest.raises(DataError, match=r"00003\.safetensors is no encoded corpus \(.*delete its folder") as error:
             read_shard(path)
         assert "\n" not in str(error.value)
     with pytest.raises(DataError, match="is no encoded corpus"):

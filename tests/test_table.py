@@ -64,7 +64,9 @@ def rows(lists: list[list[int]], dtype: type) -> Rows:
 
 
 @settings(deadline=None, max_examples=40)
-@given(shards=st.lists(st.lists(LISTS, max_size=3), min_size=1, max_size=3), dtype=st.sampled_from([np.uint16, np.int32]))
+@given(
+    shards=st.lists(st.lists(LISTS, max_size=3), min_size=1, max_size=3), dtype=st.sampled_from([np.uint16, np.int32])
+)
 def test_any_lists_come_back_from_any_number_of_files(tmp_path_factory, shards, dtype):
     """Batches without pairs and files without batches among them."""
     folder, lists = tmp_path_factory.mktemp("table"), [ids for shard in shards for batch in shard for ids in batch]
@@ -94,7 +96,7 @@ def test_files_are_not_mapped_and_are_closed_with_the_table(tokenizers: Tokenize
 
 def test_a_file_that_shrinks_under_a_table_is_noticed(tokenizers: Tokenizers, tmp_path: Path) -> None:
     table = encode_corpus(PairList("pairs", PAIRS), tokenizers, tmp_path / "train", None)
-    os.truncate(tmp_path / "train" / "00000.arrow", 900)
+    os.truncate(tmp_path / "train" / "00000.safetensors", 900)
     with pytest.raises(DataError, match="has become shorter"):
         table.rows(np.arange(50))
 

@@ -83,7 +83,7 @@ def test_the_old_weights_stand_where_there_is_no_room_for_new_ones(saved, save):
 def test_a_bit_that_has_changed_is_noticed_wherever_it_is(saved):
     """But for the padding of the header, and the name of the checksum itself."""
     whole, weights = saved.read_bytes(), load_weights(saved)
-    for place in range(0, 8 * len(whole), 23):
+    for place in range(0, 8 * len(whole), 101):
         spoilt = bytearray(whole)
         spoilt[place // 8] ^= 1 << place % 8
         saved.write_bytes(spoilt)

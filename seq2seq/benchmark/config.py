@@ -20,6 +20,7 @@ class Part(StrEnum):
     translation = "translation"
     scale = "scale"
     ceiling = "ceiling"
+    preparation = "preparation"
 
 
 class Size(StrEnum):
@@ -81,6 +82,15 @@ class CeilingConfig:
 
 
 @dataclass(kw_only=True)
+class PreparationConfig:
+    """Preparing corpora of many sizes, and training on them, within little memory."""
+
+    pairs: list[int] = setting(help="pairs of the built-in corpus", factory=lambda: [100_000, 1_000_000])
+    gibibytes: float = setting(2.0, "address space that each process may take beyond its imports", above=0)
+    updates: int = setting(10, "training updates under that limit", at_least=1)
+
+
+@dataclass(kw_only=True)
 class AgainstConfig:
     """Another program, run in turn with this one."""
 
@@ -100,7 +110,7 @@ class BenchmarkConfig:
     run: str | None = setting(None, "run folder whose model is measured; null: the model below with random weights")
     output: str = setting("runs/benchmark", "folder for benchmark.json and benchmark.png")
     parts: list[Part] = setting(
-        help="what is measured: training, translation, scale, ceiling",
+        help="what is measured: training, translation, scale, ceiling, preparation",
         factory=lambda: [Part.training, Part.translation],
     )
     seed: int = setting(1, "seed of initial weights, order of batches and random sentences", at_least=0)
@@ -118,6 +128,7 @@ class BenchmarkConfig:
     measure: MeasureConfig = setting(factory=MeasureConfig)
     scale: ScaleConfig = setting(factory=ScaleConfig)
     ceiling: CeilingConfig = setting(factory=CeilingConfig)
+    preparation: PreparationConfig = setting(factory=PreparationConfig)
     against: AgainstConfig = setting(factory=AgainstConfig)
 
     def check(self) -> None:
@@ -138,3 +149,5 @@ class BenchmarkConfig:
             values = getattr(self.scale, name)
             if any(value < 1 for value in values):
                 raise ConfigError(f"scale.{name} must hold numbers of at least 1, got {min(values)}")
+        if any(pairs < 1 for pairs in self.preparation.pairs):
+            raise ConfigError(f"preparation.pairs must hold numbers of at least 1, got {min(self.preparation.pairs)}")

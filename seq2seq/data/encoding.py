@@ -1,10 +1,10 @@
 """Text to ids, some thousand pairs at a time, by as many processes as are asked for."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ CHUNK = 10_000
 """Pairs encoded at a time."""
 
 Ids = npt.NDArray[np.int32]
-Narrow = npt.NDArray[np.uint16] | Ids
+Narrow = npt.NDArray[np.integer[Any]]
 """16 bits an id where the vocabulary has no more than 65,536 pieces."""
 
 
@@ -40,14 +40,14 @@ class Chunk(NamedTuple):
     """Pairs that the filters took out, by reason."""
 
 
-def id_type(size: int) -> type[np.uint16] | type[np.int32]:
+def id_type(size: int) -> np.dtype[np.integer[Any]]:
     """The narrowest type for the ids of a vocabulary."""
-    return np.uint16 if size <= 1 << 16 else np.int32
+    return np.dtype(np.uint16 if size <= 1 << 16 else np.int32)
 
 
 def encoded_chunks(
     pairs: Iterable[Pair], tokenizers: Tokenizers, filters: FilterConfig | None, monolingual: bool, processes: int
-) -> Iterator[Chunk]:
+) -> Generator[Chunk]:
     """Encode and filter all pairs, `CHUNK` at a time.
 
     Args:
@@ -93,6 +93,6 @@ def _rows(lists: Sequence[Sequence[int]], size: int) -> Rows:
 
 def _chunks(pairs: Iterable[Pair], size: int) -> Iterator[list[tuple[str, str]]]:
     """Plain tuples: they travel to another process in half the time."""
-    texts = map(tuple, pairs)
+    texts = ((pair.source, pair.target) for pair in pairs)
     while chunk := list(islice(texts, size)):
         yield chunk

@@ -115,4 +115,5 @@ def encode_mix(
         encode_corpus(part.corpus, tokenizers, place, filters, cache, processes)
         for part, place in zip(parts, folders, strict=True)
     ]
-    return Mixture([Ingredient(part.corpus.name, table, part.weight) for part, table in zip(parts, tables, strict=True)])
+    ingredients = zip((part.corpus.name for part in parts), tables, (part.weight for part in parts), strict=True)
+    return Mixture([Ingredient(*ingredient) for ingredient in ingredients])

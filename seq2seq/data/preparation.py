@@ -2,15 +2,15 @@
 
 import hashlib
 import shutil
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
-from seq2seq.data.encoding import CHUNK, encoded_chunks
+from seq2seq.data.encoding import encoded_chunks
 from seq2seq.data.shards import Shard, read_shard, shard_path, write_shard
 from seq2seq.data.table import Table, read_shards
-from seq2seq.errors import DataError, RunError
+from seq2seq.errors import DataError
 from seq2seq.lock import locked
 from seq2seq.text.clean import FilterConfig, Filters
 from seq2seq.text.corpus import Corpus
@@ -96,7 +96,7 @@ def _prepare(
     _clear(folder, len(done), notes=not done)
     total = Filters(filters, isinstance(corpus, TargetSide))
     for shard in done:
-        total.count(len(shard), shard.dropped)
+        total.count(shard.pairs, shard.dropped)
     read = sum(shard.read for shard in done)
     pairs = with_progress(
         pairs_after(corpus, read, notes), f"encoding {corpus.name}", expected_pairs(corpus), done=read
@@ -119,18 +119,15 @@ def _prepare(
 
 def _usable(folder: Path, key: str) -> list[Shard]:
     """The shards of an unfinished table of this key, from the first on."""
-    done = []
-    try:
-        for shard in read_shards(folder, key):
-            done.append(shard)
-    except DataError:
-        pass  # all before it are good
+    done: list[Shard] = []
+    with suppress(DataError):  # of a file; all before it are good
+        done.extend(read_shards(folder, key))
     return done if not done or done[-1].report is None else []
 
 
 def _clear(folder: Path, keep: int, notes: bool = True) -> None:
     """Take out all shards but the first ``keep``, and the notes of what reads the text."""
-    for path in folder.glob("[0-9][0-9][0-9][0-9][0-9].arrow*"):  # those a killed program has begun, too
+    for path in folder.glob("[0-9][0-9][0-9][0-9][0-9].safetensors*"):  # those a killed program has begun, too
         if int(path.name[:5]) >= keep:
             path.unlink()
     if notes:

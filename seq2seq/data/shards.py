@@ -1,31 +1,33 @@
 """A shard: some hundred thousand encoded pairs in a file of their own, which is whole or not there.
 
-The file is an Arrow IPC stream such as `datasets` writes; ``datasets.Dataset.from_file(path)`` opens it too. Its schema
-carries a key of all that went into it. What became of the text, known only at the end, travels on a last batch without
-rows.
+The file is in the safetensors format: a head in JSON says where each array lies, so ids can be read from it a sentence
+at a time; ``safetensors.numpy.load_file(path)`` reads it as a whole. The head also carries a key of all that went into
+the shard, and what became of the text.
 """
 
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
+import numpy.typing as npt
+from safetensors.numpy import save_file
 
 from seq2seq.atomic import atomic_write
 from seq2seq.data.encoding import Chunk, Ids, Rows
 from seq2seq.errors import DataError
 
-KEY, NOTE = b"seq2seq.key", b"seq2seq.note"
-SIDES = "source", "target"
-EMPTY = np.zeros(1, np.int32)
-"""The offsets of no lists."""
+NOTE, SIDES = "corpus", ("source", "target")
+TYPES: dict[str, np.dtype[Any]] = {"U16": np.dtype("<u2"), "I32": np.dtype("<i4")}
+LARGEST_HEAD = 1_000_000
+"""Bytes: a head that claims more is none."""
 
 
 class Column(NamedTuple):
-    """Where in a file the ids of one side of a batch lie."""
+    """Where in a file the ids of one side lie."""
 
     offsets: Ids
     """Where in the ids each pair's begin, and where the last's end, [pairs + 1]."""
@@ -44,16 +46,18 @@ class Shard(NamedTuple):
     dropped: Counter[str]
     report: str | None
     """In the last of a table alone: what was kept and dropped of the whole corpus."""
-    columns: list[tuple[Column, Column]]
-    """Source and target of each batch that has pairs."""
+    source: Column
+    target: Column
 
-    def __len__(self) -> int:
-        return sum(len(source.offsets) - 1 for source, _ in self.columns)
+    @property
+    def pairs(self) -> int:
+        """How many it holds."""
+        return len(self.source.offsets) - 1
 
 
 def shard_path(folder: Path, number: int) -> Path:
     """The file of a table's shard, counted from 0."""
-    return folder / f"{number:05}.arrow"
+    return folder / f"{number:05}.safetensors"
 
 
 def write_shard(path: Path, key: str, chunks: Sequence[Chunk], report: str | None) -> None:
@@ -62,19 +66,22 @@ def write_shard(path: Path, key: str, chunks: Sequence[Chunk], report: str | Non
     Raises:
         RunError: the disk is full, or the file cannot be written.
     """
-    nothing = [Rows(EMPTY, side.ids[:0]) for side in _sides(chunks[0])] if chunks else [Rows(EMPTY, EMPTY[:0])] * 2
-    fields = [(name, pa.list_(pa.from_numpy_dtype(side.ids.dtype))) for name, side in zip(SIDES, nothing, strict=True)]
-    schema = pa.schema(fields, metadata={KEY: key.encode()})
     dropped: Counter[str] = sum((chunk.dropped for chunk in chunks), Counter())
-    note = {"read": sum(chunk.read for chunk in chunks), "dropped": dropped, "report": report}
-    with (
-        atomic_write(path) as temporary,
-        pa.OSFile(str(temporary), "wb") as sink,
-        pa.ipc.new_stream(sink, schema) as writer,
-    ):
-        for chunk in chunks:
-            writer.write_batch(_batch(_sides(chunk), schema))
-        writer.write_batch(_batch(nothing, schema), custom_metadata={NOTE: json.dumps(note).encode()})
+    note = {"key": key, "read": sum(chunk.read for chunk in chunks), "dropped": dropped, "report": report}
+    sides = joined([chunk.source for chunk in chunks]), joined([chunk.target for chunk in chunks])
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for side, rows in zip(SIDES, sides, strict=True):
+        arrays |= {f"{side}.offsets": rows.offsets, f"{side}.ids": rows.ids}
+    with atomic_write(path) as temporary:
+        save_file(arrays, temporary, metadata={NOTE: json.dumps(note)})
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """Lists of ids behind one another."""
+    ends = np.cumsum([0, *(len(part.ids) for part in parts)])
+    offsets = [part.offsets[1:] + end for part, end in zip(parts, ends, strict=False)]
+    ids = [part.ids for part in parts] or [np.empty(0, np.uint16)]
+    return Rows(np.concatenate([[0], *offsets]).astype(np.int32), np.concatenate(ids))
 
 
 def read_shard(path: Path) -> Shard:
@@ -84,41 +91,28 @@ def read_shard(path: Path) -> Shard:
         DataError: the file is missing, damaged or foreign.
     """
     try:
-        with pa.memory_map(str(path)) as mapped:
-            whole = mapped.read_buffer(mapped.size())
-            reader = pa.ipc.open_stream(whole)
-            key = _entry(reader.schema.metadata, KEY)
-            batches = list(reader.iter_batches_with_custom_metadata())
-            note = json.loads(_entry(batches[-1][1], NOTE))
-            columns = [
-                (_column(batch.column(SIDES[0]), whole), _column(batch.column(SIDES[1]), whole))
-                for batch, _ in batches
-                if batch.num_rows
-            ]
-        return Shard(path, key, note["read"], Counter(note["dropped"]), note["report"], columns)
-    except (pa.ArrowException, OSError, LookupError, ValueError, TypeError) as error:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            if not 0 < size < LARGEST_HEAD:
+                raise ValueError("it has no head")
+            head = json.loads(file.read(size))
+            source, target = (_column(head, side, file.fileno(), 8 + size) for side in SIDES)
+        note = json.loads(head["__metadata__"][NOTE])
+        if len(source.offsets) != len(target.offsets):
+            raise ValueError("its sides are not of one length")
+        return Shard(path, note["key"], note["read"], Counter(note["dropped"]), note["report"], source, target)
+    except (OSError, LookupError, ValueError, TypeError, AttributeError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path} is no encoded corpus ({reason}); delete its folder and start again") from None
 
 
-def _sides(chunk: Chunk) -> tuple[Rows, Rows]:
-    return chunk.source, chunk.target
-
-
-def _batch(sides: Sequence[Rows], schema: Any) -> Any:
-    arrays = [pa.ListArray.from_arrays(pa.array(side.offsets), pa.array(side.ids)) for side in sides]
-    return pa.record_batch(arrays, schema=schema)
-
-
-def _entry(notes: Any, name: bytes) -> str:
-    """A line of metadata; LookupError where it is missing, as in a foreign or half-written file."""
-    if not notes or name not in notes:
-        raise LookupError(f"it has no {name.decode()}")
-    return str(notes[name].decode())
-
-
-def _column(array: Any, whole: Any) -> Column:
-    """Offsets are copied, ids only found: the map of the file is given back."""
-    ids = array.values
-    position = ids.buffers()[1].address - whole.address if len(ids) else 0
-    return Column(array.offsets.to_numpy().copy(), position, np.dtype(ids.type.to_pandas_dtype()))
+def _column(head: Any, side: str, file: int, start: int) -> Column:
+    """One side's offsets, and the place of its ids, which must all be there."""
+    begin, end = head[f"{side}.offsets"]["data_offsets"]
+    offsets = np.frombuffer(os.pread(file, end - begin, start + begin), np.dtype("<i4"))
+    begin, end = head[f"{side}.ids"]["data_offsets"]
+    dtype = TYPES[head[f"{side}.ids"]["dtype"]]
+    whole = len(offsets) and offsets[0] == 0 and offsets[-1] * dtype.itemsize == end - begin
+    if not whole or (np.diff(offsets) < 0).any() or os.fstat(file).st_size < start + end:
+        raise ValueError(f"its {side} side is not whole")
+    return Column(offsets, start + begin, dtype)

@@ -6,7 +6,7 @@ Files are read and not mapped: a map of them all would take address space for ev
 import os
 import weakref
 from collections.abc import Iterator, Sequence
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -56,16 +56,14 @@ class Table:
         if not shards or shards[-1].report is None:
             raise DataError(f"{folder} is no encoded corpus, or not all of one; start the run that makes it again")
         self.key, self.report = shards[0].key, shards[-1].report
-        if not any(map(len, shards)):
+        if not any(shard.pairs for shard in shards):
             raise DataError(f"{folder} has no pairs; delete it and start again")
-        files = [os.open(shard.path, os.O_RDONLY) for shard in shards]
-        weakref.finalize(self, _close, files)
-        # number of the first pair in each batch of a file, and of the pair after the last
-        sizes = [len(source.offsets) - 1 for shard in shards for source, _ in shard.columns]
-        self._starts = np.cumsum([0, *sizes])
-        self._files = np.repeat(files, [len(shard.columns) for shard in shards])
-        sides = zip(*(columns for shard in shards for columns in shard.columns), strict=True)
-        self._source, self._target = map(Side, sides)
+        self._files = np.array([os.open(shard.path, os.O_RDONLY) for shard in shards])
+        weakref.finalize(self, _close, self._files.tolist())
+        # number of the first pair in each shard, and of the pair after the last
+        self._starts = np.cumsum([0, *(shard.pairs for shard in shards)])
+        self._source = Side([shard.source for shard in shards])
+        self._target = Side([shard.target for shard in shards])
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -89,41 +87,41 @@ class Table:
         """
         if indices.size and not (indices.min() >= 0 and indices.max() < len(self)):
             raise IndexError(f"pair numbers must be in [0, {len(self)}), got {indices.min()} to {indices.max()}")
-        batches = np.searchsorted(self._starts, indices, side="right") - 1
-        files = self._files[batches].tolist()
-        return self._source.rows(files, batches, indices), self._target.rows(files, batches, indices)
+        shards = np.searchsorted(self._starts, indices, side="right") - 1
+        files = self._files[shards].tolist()
+        return self._source.rows(files, shards, indices), self._target.rows(files, shards, indices)
 
 
 class Side:
     """Where in the files the ids of one side lie.
 
     Args:
-        columns: of every batch in every file, in order.
+        columns: of every shard, in order.
     """
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self._offsets = np.concatenate([column.offsets for column in columns])
         self._positions = np.array([column.position for column in columns], dtype=np.int64)
-        self._dtype = columns[0].dtype
+        self._dtype = next((column.dtype for column in columns if column.offsets[-1]), columns[0].dtype)
 
     def lengths(self, starts: Indices) -> Ids:
-        """Ids of each pair, [pairs], given the number of each batch's first pair and of the pair after the last."""
-        # A batch has one offset more than pairs, so between two batches there is a difference that means nothing.
+        """Ids of each pair, [pairs], given the number of each shard's first pair and of the pair after the last."""
+        # A shard has one offset more than pairs, so between two shards there is a difference that means nothing.
         between = starts[1:-1] + np.arange(len(starts) - 2)
         return np.delete(np.diff(self._offsets), between)
 
-    def rows(self, files: Sequence[int], batches: Indices, indices: Indices) -> list[Ids]:
-        """Ids of some pairs, given each one's file and batch."""
-        places = indices.astype(np.int64) + batches
+    def rows(self, files: Sequence[int], shards: Indices, indices: Indices) -> list[Ids]:
+        """Ids of some pairs, given each one's file and its shard's number."""
+        places = indices.astype(np.int64) + shards
         begins, ends = self._offsets[places], self._offsets[places + 1]
-        positions = self._positions[batches] + begins.astype(np.int64) * self._dtype.itemsize
+        positions = self._positions[shards] + begins.astype(np.int64) * self._dtype.itemsize
         sizes = (ends - begins) * self._dtype.itemsize
         parts = list(map(os.pread, files, sizes.tolist(), positions.tolist()))
         if sum(map(len, parts)) != sizes.sum():
             raise DataError("an encoded corpus has become shorter while it was read: start the same command again")
         ids = np.frombuffer(b"".join(parts), self._dtype).astype(np.int32)
         bounds = [0, *np.cumsum(ends - begins).tolist()]
-        return [ids[begin:end] for begin, end in zip(bounds, bounds[1:], strict=False)]
+        return [ids[begin:end] for begin, end in pairwise(bounds)]
 
 
 def read_shards(folder: Path, key: str | None = None) -> Iterator[Shard]:

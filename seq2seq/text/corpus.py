@@ -59,7 +59,7 @@ class HubConfig:
     subset: str | None = setting(None, "the data set's subset (configuration), such as de-en for wmt/wmt14")
     revision: str | None = setting(None, "branch, tag or commit of the data set")
     streaming: bool = setting(
-        False, "read it once while encoding and keep no copy, where it does not fit the disk; splits have no slices then"
+        False, "read it while encoding and keep no copy, where it does not fit the disk; splits have no slices then"
     )
 
 

@@ -1,4 +1,4 @@
-"""The built-in corpus as one that is read: a small one from memory, a large one drawn by several processes as it is read.
+"""The built-in corpus as one that is read: a small one from memory, a large one drawn by several processes meanwhile.
 
 Any size is read in bounded memory, but for 24 bytes a pair that tell which sentences have been.
 """
@@ -44,8 +44,9 @@ class Block(NamedTuple):
 
 def draw_block(seed: int, split: str, draws: int, number: int) -> Block:
     """All pairs of a block, those that are there twice among them."""
-    pairs = [tuple(drawn[1]) for drawn in drawn_block(seed, split, number, draws) if drawn is not None]
-    return Block(pairs, array("Q", [hashed(text) for pair in pairs for text in pair]))
+    drawn = [found[1] for found in drawn_block(seed, split, number, draws) if found is not None]
+    hashes = array("Q", [hashed(text) for pair in drawn for text in pair])
+    return Block([(pair.source, pair.target) for pair in drawn], hashes)
 
 
 class BuiltinCorpus:
@@ -98,10 +99,10 @@ class BuiltinCorpus:
 
     def _drawn(self, done: int, notes: Path | None) -> Iterator[Pair]:
         seen = Seen(2 * self.size)
-        number, found = (0, 0) if notes is None else _recalled(notes, done, seen)
+        first, found = (0, 0) if notes is None else _recalled(notes, done, seen)
         draw = partial(draw_block, self._config.seed, self._split, builtin.DRAWS)
-        with closing(ordered_map(draw, count(number), self.processes or available(), alone=0)) as blocks:
-            for number, block in enumerate(blocks, number):
+        with closing(ordered_map(draw, count(first), self.processes or available(), alone=0)) as blocks:
+            for number, block in enumerate(blocks, first):
                 new = array("Q")
                 for pair, *both in zip(block.pairs, block.hashes[::2], block.hashes[1::2], strict=True):
                     if seen.add(*both):

@@ -21,7 +21,7 @@ class HubSplit(NamedTuple):
     """Which text of which data set."""
 
     name: str
-    """Of a data set, or of a local folder that `datasets` can load; this and the next two as `load_dataset` has them."""
+    """Of a data set, or of a local folder that `datasets` can load; this and the next two as `load_dataset` does."""
     subset: str | None
     revision: str | None
     split: str
@@ -139,7 +139,8 @@ def loading(place: HubSplit) -> Iterator[tuple[Any, str]]:
         if "bad split" in lower and "[" in place.split:
             advice = f"a stream has no slices: set {place.setting}=NAME, or data.hub.streaming=false"
         elif "split" in lower:
-            advice = f"set {place.setting}=NAME, or a slice of another split such as '{place.setting}=\"train[-1000:]\"'"
+            slice_ = f"'{place.setting}=\"train[-1000:]\"'"
+            advice = f"set {place.setting}=NAME, or a slice of another split such as {slice_}"
         elif "config" in lower:
             advice = "set data.hub.subset=NAME"
     raise DataError(f"data set {place.name!r} cannot be used: {message}; {advice}")

@@ -1,6 +1,5 @@
 """Text in one language, for a language model: the target side alone, in pairs whose source is empty."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import TypeVar
 

@@ -54,7 +54,7 @@ class Checkpoints:
         """
         asked_for = set(updates)
         with atomic_write(self.last, before=self.previous if self._last_is_whole else None) as temporary:
-            _write({"kept": sorted(asked_for), **state}, temporary)
+            _write({"kept": sorted(asked_for), "kept_before": sorted(self._asked_for), **state}, temporary)
         # Last: until the new state is on the disk, the old ones may still be asked for what they kept.
         self._keep_only(asked_for | self._asked_for)
         self._last_is_whole, self._asked_for = True, asked_for
@@ -71,12 +71,16 @@ class Checkpoints:
             return None
         try:
             state, self._last_is_whole = self._read(self.last), True
+            if "kept" in state:  # a process may have been killed before it deleted what nobody asks for
+                self._keep_only([*state["kept"], *state["kept_before"]])
         except UnusableError as fault:
             try:
                 state = self._read(self.previous)
             except UnusableError:
                 raise damaged(self.last, fault) from None
-            log.warning("%s cannot be used (%s): going on from the state before it, %s", self.last, fault, self.previous)
+            log.warning(
+                "%s cannot be used (%s): going on from the state before it, %s", self.last, fault, self.previous
+            )
         self._asked_for = set(state.get("kept", []))  # of an older version: it did not say
         return state
 
@@ -118,6 +122,14 @@ class Checkpoints:
         for path in self.folder.glob("update-*.safetensors*"):
             if path not in kept:
                 path.unlink(missing_ok=True)
+
+    def kept(self) -> list[Path]:
+        """The weights that the last state asks for, oldest first; where it cannot say, all that are there."""
+        try:
+            state = torch.load(self.last, map_location="cpu", weights_only=True, mmap=True)
+            return [self.weights_path(update) for update in state["kept"]]
+        except Exception:  # missing, damaged, or of an older version
+            return sorted(self.folder.glob("update-*.safetensors"))
 
     def average(self, updates: Iterable[int]) -> Weights:
         """Mean of the weights kept after these updates; of one, the same to the last bit."""

@@ -31,8 +31,12 @@ class EventFile:
         number = sum(1 for _ in folder.glob("events.out.tfevents.*"))
         self.file = (folder / f"events.out.tfevents.{int(time.time()):010d}.{number:06d}").open("xb")
         self.records = RecordWriter(self.file)
-        self._write(Event(file_version="brain.Event:2"))
-        self._write(Event(step=update, session_log=SessionLog(status=SessionLog.START)))
+        try:
+            self._write(Event(file_version="brain.Event:2"))
+            self._write(Event(step=update, session_log=SessionLog(status=SessionLog.START)))
+        except OSError:
+            self.close()
+            raise
 
     def add(self, update: int, values: dict[str, float]) -> None:
         """The scalars of an update, by tag."""

@@ -203,14 +203,11 @@ class Trainer:
         [best, *_] = self.progress.ranked(self.config.criterion)
         trained = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
         set_weights(self.network, self.checkpoints.average(updates), self.checkpoints.folder)
-        self.network.eval()
-        outcome = self.validate(self.network, self.progress.update)
+        outcome = self.validate(self.network.eval(), self.progress.update)
         self.network.load_state_dict(trained)
         better = outcome.value(self.config.criterion) > best.value(self.config.criterion)
-        bar.say(
-            f"average of {len(updates)} checkpoints: {outcome.in_words()}; "
-            f"model.safetensors is {'this average' if better else 'the best single checkpoint'}"
-        )
+        chosen = "this average" if better else "the best single checkpoint"
+        bar.say(f"average of {len(updates)} checkpoints: {outcome.in_words()}; model.safetensors is {chosen}")
         self.progress.settled, self.progress.model = self.progress.update, updates if better else [best.update]
         if is_first():
             self.checkpoints.put(self.progress.model, self.model_path)
@@ -226,10 +223,9 @@ class Trainer:
         if self.average is not None:
             state["average"] = self.average.weights
         if is_first():
-            best = self.progress.best(self.config.criterion)
-            self.checkpoints.save_state(
-                state, [*self._averaged(), *self.progress.model, *([] if best is None else [best.update])]
-            )
+            best = self.progress.ranked(self.config.criterion)[:1]
+            needed = {*self._averaged(), *self.progress.model, *(validation.update for validation in best)}
+            self.checkpoints.save_state(state, needed)
         wait()
         self.saved_at = time.perf_counter()
 

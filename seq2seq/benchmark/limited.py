@@ -1,0 +1,132 @@
+"""What a process under a limit of address space does: prepare a corpus, or train on one that has been prepared."""
+
+import json
+import os
+import pickle
+import resource
+import sys
+import time
+from contextlib import closing
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from seq2seq.benchmark.config import BenchmarkConfig
+from seq2seq.benchmark.memory import resident
+from seq2seq.benchmark.training import training_precision
+from seq2seq.benchmark.update import Updater
+from seq2seq.data.ahead import ahead
+from seq2seq.data.order import Order, Place
+from seq2seq.data.preparation import encode_corpus
+from seq2seq.data.sampling import Resampler
+from seq2seq.data.stream import batch_stream
+from seq2seq.data.table import Table
+from seq2seq.device import choose_device
+from seq2seq.model import Network
+from seq2seq.text.corpus import Corpus, Split, read
+from seq2seq.text.tokenizer import Tokenizers, load_tokenizers
+from seq2seq.text.vocabulary_cache import cached_tokenizers
+
+
+class Task(NamedTuple):
+    """What such a process is sent."""
+
+    config: BenchmarkConfig
+    pairs: int
+    """Of the built-in corpus."""
+    folder: Path
+    """Where vocabulary and table go, or are."""
+
+
+def main() -> None:
+    """Do one step of a task and print its figures as JSON: ``prepare`` or ``train``, the first argument."""
+    task: Task = pickle.load(sys.stdin.buffer)  # from the benchmark itself
+    base = resident("VmSize")
+    limit = base + int(task.config.preparation.gibibytes * 2**30)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    found = prepare(task) if sys.argv[1] == "prepare" else train(task)
+    found["address_space"] = resident("VmPeak") - base
+    found["memory"] = resident("VmHWM")
+    print(json.dumps(found))
+
+
+def prepare(task: Task) -> dict[str, float]:
+    """Learn a vocabulary and encode the corpus."""
+    found: dict[str, float] = {}
+    with Clock("vocabulary", found):
+        tokenizers = cached_tokenizers(task.config.tokenizer, text(task), [], task.folder / "vocabulary")
+    with Clock("encoding", found):  # of text that has not been drawn yet
+        table = encoded(task, tokenizers)
+    found["kept"] = len(table)
+    found["bytes"] = sum(path.stat().st_size for path in (task.folder / "train").iterdir())
+    return found
+
+
+def train(task: Task) -> dict[str, float]:
+    """Open the table, order an epoch, and train from its middle on."""
+    found: dict[str, float] = {}
+    config, device = task.config, choose_device(task.config.device)
+    (vocabulary,) = (task.folder / "vocabulary").iterdir()
+    with Clock("first_batch", found):
+        tokenizers = load_tokenizers(vocabulary)
+        table = encoded(task, tokenizers)
+        order = Order(table.source_lengths, table.target_lengths, config.batch, config.seed)
+        stream = batch_stream(table, order, Resampler(tokenizers, config.tokenizer, config.seed))
+        next(stream(Place(0, 0)))
+    with Clock("epoch", found):
+        batches = len(order.epoch(1))
+    with Clock("resumed", found):
+        next(stream(Place(1, batches // 2)))
+    torch.manual_seed(config.seed)
+    network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
+    with Clock("training", found), closing(ahead(stream(Place(1, batches // 2)))) as made:
+        update = Updater(
+            network,
+            (batch.to(device) for batch, _ in made),
+            config.optimizer,
+            clip=config.clip,
+            smoothing=config.loss.label_smoothing,
+            precision=training_precision(config),
+            device=device,
+        )
+        update.several(config.preparation.updates)
+    with Clock("batches", found):
+        count = sum(1 for _ in islice(stream(Place(1, batches // 2)), min(200, batches)))
+    found["batches_seconds"] /= count
+    return found
+
+
+def text(task: Task) -> Corpus:
+    """The task's corpus."""
+    config = task.config.data
+    corpus = read(replace(config, builtin=replace(config.builtin, train_size=task.pairs)), Split.train)
+    assert corpus is not None, "only a test split may be missing"
+    return corpus
+
+
+def encoded(task: Task, tokenizers: Tokenizers) -> Table:
+    """The task's table, made or found."""
+    data = task.config.data
+    return encode_corpus(text(task), tokenizers, task.folder / "train", data.filters, None, data.workers)
+
+
+class Clock:
+    """Seconds and processor seconds of a block, those of processes that it has waited for too, under a name."""
+
+    def __init__(self, name: str, found: dict[str, float]) -> None:
+        self.name, self.found = name, found
+
+    def __enter__(self) -> None:
+        self._started, self._worked = time.perf_counter(), _worked()
+
+    def __exit__(self, *error: object) -> None:
+        self.found[f"{self.name}_seconds"] = time.perf_counter() - self._started
+        self.found[f"{self.name}_cpu"] = _worked() - self._worked
+
+
+def _worked() -> float:
+    """Processor seconds of this process and of those that have ended."""
+    return sum(os.times()[:4])
