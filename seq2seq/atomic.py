@@ -50,6 +50,7 @@ def atomic_write(path: Path, before: Path | None = None) -> Iterator[Path]:
         with writing(path):
             with temporary.open("rb+") as file:  # for writing, though nothing is: some systems sync no other
                 os.fsync(file.fileno())
+            temporary.chmod(0o666 & ~_umask())  # safetensors lets nobody else read what it writes
             if before is not None and path.exists():
                 path.replace(before)
             temporary.replace(path)
@@ -70,6 +71,13 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+def _umask() -> int:
+    """What this user lets others not do with new files; it can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def unwritable(path: Path, error: OSError) -> RunError:

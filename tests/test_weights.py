@@ -1,5 +1,6 @@
 """Weights on disk."""
 
+import os
 import pickle
 from pathlib import Path
 
@@ -69,6 +70,16 @@ def test_weights_that_are_saved_again_replace_the_old(saved):
     assert torch.equal(load_weights(saved)["output.bias"], network(seed=9).output.bias)
     assert torch.equal(load_weights(saved)["target_embedding.weight"], network(seed=9).target_embedding.weight)
     assert [entry.name for entry in saved.parent.iterdir()] == ["model.safetensors"]
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_others_may_read_weights_as_any_new_file_of_this_user(tmp_path, mask, mode):
+    before = os.umask(mask)
+    try:
+        save_weights(network(), tmp_path / "model.safetensors")
+    finally:
+        assert os.umask(before) == mask
+    assert (tmp_path / "model.safetensors").stat().st_mode & 0o777 == mode
 
 
 @pytest.mark.parametrize("save", [save_weights, save_quantized])

@@ -1,4 +1,4 @@
-"""What a process under a limit of address space does: prepare a corpus, or train on one that has been prepared."""
+"""What a process under a limit of address space does: draw text, prepare it, or train on what has been prepared."""
 
 import json
 import os
@@ -26,7 +26,8 @@ from seq2seq.data.stream import batch_stream
 from seq2seq.data.table import Table
 from seq2seq.device import choose_device
 from seq2seq.model import Network
-from seq2seq.text.corpus import Corpus, Split, read
+from seq2seq.text.files import TextFiles
+from seq2seq.text.generated import BuiltinCorpus
 from seq2seq.text.tokenizer import Tokenizers, load_tokenizers
 from seq2seq.text.vocabulary_cache import cached_tokenizers
 
@@ -38,28 +39,53 @@ class Task(NamedTuple):
     pairs: int
     """Of the built-in corpus."""
     folder: Path
-    """Where vocabulary and table go, or are."""
+    """Where text, vocabulary and table go, or are."""
+
+    @property
+    def text(self) -> TextFiles:
+        """The corpus that has been drawn."""
+        return TextFiles(self.folder / "train.en", self.folder / "train.de")
+
+    def table(self, tokenizers: Tokenizers) -> Table:
+        """The encoded corpus, made or found."""
+        data = self.config.data
+        return encode_corpus(self.text, tokenizers, self.folder / "train", data.filters, None, data.workers)
 
 
 def main() -> None:
-    """Do one step of a task and print its figures as JSON: ``prepare`` or ``train``, the first argument."""
+    """Do the step of a task that the first argument names, and print its figures as JSON."""
     task: Task = pickle.load(sys.stdin.buffer)  # from the benchmark itself
     base = resident("VmSize")
     limit = base + int(task.config.preparation.gibibytes * 2**30)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    found = prepare(task) if sys.argv[1] == "prepare" else train(task)
+    found = STEPS[sys.argv[1]](task)
     found["address_space"] = resident("VmPeak") - base
     found["memory"] = resident("VmHWM")
     print(json.dumps(found))
+
+
+def draw(task: Task) -> dict[str, float]:
+    """Write the built-in corpus to two text files."""
+    found: dict[str, float] = {}
+    data = task.config.data
+    with (
+        Clock("drawing", found),
+        (task.folder / "train.en").open("w", encoding="utf-8") as sources,
+        (task.folder / "train.de").open("w", encoding="utf-8") as targets,
+    ):
+        for source, target in BuiltinCorpus(replace(data.builtin, train_size=task.pairs), "train", data.workers):
+            sources.write(f"{source}\n")
+            targets.write(f"{target}\n")
+    return found
 
 
 def prepare(task: Task) -> dict[str, float]:
     """Learn a vocabulary and encode the corpus."""
     found: dict[str, float] = {}
     with Clock("vocabulary", found):
-        tokenizers = cached_tokenizers(task.config.tokenizer, text(task), [], task.folder / "vocabulary")
-    with Clock("encoding", found):  # of text that has not been drawn yet
-        table = encoded(task, tokenizers)
+        tokenizers = cached_tokenizers(task.config.tokenizer, task.text, [], task.folder / "vocabulary")
+    with Clock("encoding", found):
+        table = task.table(tokenizers)
     found["kept"] = len(table)
     found["bytes"] = sum(path.stat().st_size for path in (task.folder / "train").iterdir())
     return found
@@ -72,7 +98,7 @@ def train(task: Task) -> dict[str, float]:
     (vocabulary,) = (task.folder / "vocabulary").iterdir()
     with Clock("first_batch", found):
         tokenizers = load_tokenizers(vocabulary)
-        table = encoded(task, tokenizers)
+        table = task.table(tokenizers)
         order = Order(table.source_lengths, table.target_lengths, config.batch, config.seed)
         stream = batch_stream(table, order, Resampler(tokenizers, config.tokenizer, config.seed))
         next(stream(Place(0, 0)))
@@ -99,18 +125,7 @@ def train(task: Task) -> dict[str, float]:
     return found
 
 
-def text(task: Task) -> Corpus:
-    """The task's corpus."""
-    config = task.config.data
-    corpus = read(replace(config, builtin=replace(config.builtin, train_size=task.pairs)), Split.train)
-    assert corpus is not None, "only a test split may be missing"
-    return corpus
-
-
-def encoded(task: Task, tokenizers: Tokenizers) -> Table:
-    """The task's table, made or found."""
-    data = task.config.data
-    return encode_corpus(text(task), tokenizers, task.folder / "train", data.filters, None, data.workers)
+STEPS = {"draw": draw, "prepare": prepare, "train": train}
 
 
 class Clock:

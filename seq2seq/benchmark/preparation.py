@@ -1,7 +1,8 @@
 """Corpora larger than memory: preparation and training under a limit of address space, as the corpus grows.
 
-Each size is prepared in one process and trained on in another, so that the memory of neither is the other's, and the
-second finds what the first has made. The text is the built-in corpus, drawn as it is read.
+Each size is drawn from the built-in grammar in one process, prepared in another and trained on in a third, so that the
+memory of none is another's, and each finds what the one before has made. Drawing is no part of preparing other text: the
+larger the corpus, the more sentences are drawn that have been before.
 """
 
 import json
@@ -14,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from seq2seq.benchmark.config import BenchmarkConfig
-from seq2seq.benchmark.limited import Task
+from seq2seq.benchmark.limited import STEPS, Task
 from seq2seq.errors import RunError
 
 PROGRAM = "from seq2seq.benchmark.limited import main; main()"
@@ -25,11 +26,13 @@ class PreparationRow:
     """What one size cost."""
 
     pairs: int
+    drawing_seconds: float
+    drawing_microseconds: float
+    """Processor time for each pair, of all processes."""
     vocabulary_seconds: float
     encoding_seconds: float
-    """Drawing the text included."""
-    microseconds: float
-    """Processor time of drawing and encoding for each pair, of all processes."""
+    encoding_microseconds: float
+    """Processor time for each pair, of all processes."""
     disk_bytes: int
     first_batch_seconds: float
     """From a corpus that is prepared, opening it and ordering the epoch included."""
@@ -39,13 +42,10 @@ class PreparationRow:
     """Until the first batch from the middle of an epoch."""
     batch_seconds: float
     """Reading and padding a batch."""
-    preparing_bytes: int
-    """Address space beyond imports, at most, of the process that prepares."""
-    training_bytes: int
-    """Of the one that trains."""
-    preparing_memory: int
-    """Resident at most, imports included."""
-    training_memory: int
+    address_space: dict[str, int]
+    """Bytes beyond imports, at most, of each step's process."""
+    memory: dict[str, int]
+    """Bytes resident at most, imports included."""
 
 
 def measure_preparation(config: BenchmarkConfig) -> Iterator[PreparationRow]:
@@ -59,21 +59,22 @@ def measure_preparation(config: BenchmarkConfig) -> Iterator[PreparationRow]:
     for pairs in config.preparation.pairs:
         with TemporaryDirectory(dir=output) as folder:
             task = Task(config, pairs, Path(folder))
-            prepared, trained = (run_limited(step, task) for step in ("prepare", "train"))
+            found = {step: run_limited(step, task) for step in STEPS}
+        drawn, prepared, trained = found.values()
         yield PreparationRow(
             pairs=pairs,
+            drawing_seconds=drawn["drawing_seconds"],
+            drawing_microseconds=drawn["drawing_cpu"] / pairs * 1e6,
             vocabulary_seconds=prepared["vocabulary_seconds"],
             encoding_seconds=prepared["encoding_seconds"],
-            microseconds=prepared["encoding_cpu"] / pairs * 1e6,
+            encoding_microseconds=prepared["encoding_cpu"] / pairs * 1e6,
             disk_bytes=int(prepared["bytes"]),
             first_batch_seconds=trained["first_batch_seconds"],
             epoch_seconds=trained["epoch_seconds"],
             resumed_seconds=trained["resumed_seconds"],
             batch_seconds=trained["batches_seconds"],
-            preparing_bytes=int(prepared["address_space"]),
-            training_bytes=int(trained["address_space"]),
-            preparing_memory=int(prepared["memory"]),
-            training_memory=int(trained["memory"]),
+            address_space={step: int(figures["address_space"]) for step, figures in found.items()},
+            memory={step: int(figures["memory"]) for step, figures in found.items()},
         )
 
 

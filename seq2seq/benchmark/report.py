@@ -10,6 +10,7 @@ from seq2seq.atomic import atomic_write
 from seq2seq.benchmark.against import Round
 from seq2seq.benchmark.ceiling import CeilingRow
 from seq2seq.benchmark.clock import Spread
+from seq2seq.benchmark.limited import STEPS
 from seq2seq.benchmark.machine import Machine
 from seq2seq.benchmark.preparation import PreparationRow
 from seq2seq.benchmark.scale import ScaleRow
@@ -184,19 +185,22 @@ def preparation_table(found: Sequence[PreparationRow]) -> str:
     """A column for each size."""
     rows = [
         ("pairs", [f"{row.pairs:,}" for row in found]),
+        ("drawing the text, s", [f"{row.drawing_seconds:,.1f}" for row in found]),
+        ("  processor time a pair, µs", [f"{row.drawing_microseconds:,.1f}" for row in found]),
         ("learning the vocabulary, s", [f"{row.vocabulary_seconds:,.1f}" for row in found]),
-        ("drawing and encoding, s", [f"{row.encoding_seconds:,.1f}" for row in found]),
-        ("  processor time a pair, µs", [f"{row.microseconds:,.1f}" for row in found]),
+        ("encoding, s", [f"{row.encoding_seconds:,.1f}" for row in found]),
+        ("  processor time a pair, µs", [f"{row.encoding_microseconds:,.1f}" for row in found]),
         ("on disk, MB", [f"{row.disk_bytes / 1e6:,.1f}" for row in found]),
         ("first batch once prepared, s", [f"{row.first_batch_seconds:,.2f}" for row in found]),
         ("ordering an epoch, s", [f"{row.epoch_seconds:,.2f}" for row in found]),
         ("first batch from its middle, s", [f"{row.resumed_seconds:,.2f}" for row in found]),
         ("a batch, ms", [f"{row.batch_seconds * 1e3:,.2f}" for row in found]),
-        ("address space preparing, MiB", [f"{row.preparing_bytes / 2**20:,.0f}" for row in found]),
-        ("address space training, MiB", [f"{row.training_bytes / 2**20:,.0f}" for row in found]),
-        ("resident preparing, MiB", [f"{row.preparing_memory / 2**20:,.0f}" for row in found]),
-        ("resident training, MiB", [f"{row.training_memory / 2**20:,.0f}" for row in found]),
     ]
+    for name in ("address_space", "memory"):
+        rows += [
+            (f"{name.replace('_', ' ')}, MiB: {step}", [f"{getattr(row, name)[step] / 2**20:,.0f}" for row in found])
+            for step in STEPS
+        ]
     title = "preparation: the built-in corpus; address space beyond imports, resident memory with them"
     return f"{title}\n{aligned([(name, *cells) for name, cells in rows])}"
 

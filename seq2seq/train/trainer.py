@@ -86,12 +86,12 @@ class Trainer:
         ):
             while not self.finished():
                 self._stretch(batches, interrupt, bar, log)
-                if self.progress.update % self.config.validate_every == 0:
+                if self.progress.update % self.config.validate_every == 0 or self.finished():
                     self._validate(bar, log)
                 elif self._save_due():
                     self._save_last()
                 self._stop_if_asked(interrupt)
-            if not self._validated():
+            if not self._validated():  # it was stopped, and is now to be no longer than it is
                 self._validate(bar, log)
             self._settle(bar)
             self._stop_if_asked(interrupt)
