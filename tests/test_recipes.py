@@ -379,6 +379,18 @@ def test_benchmark_of_scale_and_ceiling(recipe, tmp_path):
     assert (tmp_path / "benchmark.png").stat().st_size > 1000
 
 
+@pytest.mark.slow
+def test_benchmark_of_preparation(recipe, tmp_path):
+    asked = ["parts=[preparation]", "preparation.pairs=[300,600]", "preparation.updates=2"]
+    outcome = recipe("benchmark", f"output={tmp_path}", *asked, *SMALL, *MINIATURE)
+    assert outcome.code == 0, outcome.err
+    assert "address space, MiB: prepare" in outcome.out
+    found = json.loads((tmp_path / "benchmark.json").read_text())["preparation"]
+    assert [row["pairs"] for row in found] == [300, 600]
+    assert found[1]["disk_bytes"] > found[0]["disk_bytes"] > 300
+    assert [path.name for path in tmp_path.iterdir()] == ["benchmark.json"], "what was prepared is taken away again"
+
+
 def test_benchmark_against_another_program(recipe, tmp_path):
     command = "against.command='echo speed 500'"
     figure = r"against.figure='speed (\d+)'"

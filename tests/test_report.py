@@ -11,6 +11,7 @@ from seq2seq.benchmark.ceiling import CeilingRow
 from seq2seq.benchmark.clock import Spread
 from seq2seq.benchmark.config import AgainstConfig
 from seq2seq.benchmark.fresh import Fresh
+from seq2seq.benchmark.preparation import PreparationRow
 from seq2seq.benchmark.scale import ScaleRow
 from seq2seq.benchmark.training import PartRow, Training
 from seq2seq.benchmark.translation import Batched, Single, TranslationResult
@@ -69,6 +70,11 @@ def test_the_other_tables():
     assert "50.0%" in scale
     assert "1.50" in scale
     assert "85%" in report.ceiling_table([CeilingRow("gnmt", 10, 20, 85.0, 100.0, 0.85, 0.4)])
+    sizes = {"draw": 2**20, "prepare": 3 * 2**20, "train": 4 * 2**20}
+    row = PreparationRow(1_000_000, 1.0, 2.0, 3.0, 4.0, 5.5, 10**7, 0.5, 0.25, 0.125, 0.001, sizes, sizes)
+    preparation = report.preparation_table([row, row])
+    for words in ("1,000,000", "5.5", "10.0", "address space, MiB: prepare"):
+        assert words in preparation
     against = report.against_table([Round(30.0, 10.0, 3.0)], 3.0)
     assert "3.00" in against
     assert "medians" in against

@@ -1,8 +1,8 @@
 """Corpora larger than memory: preparation and training under a limit of address space, as the corpus grows.
 
 Each size is drawn from the built-in grammar in one process, prepared in another and trained on in a third, so that the
-memory of none is another's, and each finds what the one before has made. Drawing is no part of preparing other text: the
-larger the corpus, the more sentences are drawn that have been before.
+memory of none is another's, and each finds what the one before has made. Drawing is no part of preparing other text:
+the larger the corpus, the more sentences are drawn that have been before.
 """
 
 import json
@@ -72,7 +72,7 @@ def measure_preparation(config: BenchmarkConfig) -> Iterator[PreparationRow]:
             first_batch_seconds=trained["first_batch_seconds"],
             epoch_seconds=trained["epoch_seconds"],
             resumed_seconds=trained["resumed_seconds"],
-            batch_seconds=trained["batches_seconds"],
+            batch_seconds=trained["batch_seconds"],
             address_space={step: int(figures["address_space"]) for step, figures in found.items()},
             memory={step: int(figures["memory"]) for step, figures in found.items()},
         )

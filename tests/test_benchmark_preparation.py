@@ -1,0 +1,26 @@
+"""Preparation and training in processes with little memory."""
+
+import sys
+from dataclasses import replace
+
+import pytest
+from benchmarks import small_benchmark
+
+from seq2seq.benchmark.config import PreparationConfig
+from seq2seq.benchmark.preparation import measure_preparation
+from seq2seq.errors import ConfigError, RunError
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere address space has no limit that holds")
+def test_a_limit_that_is_too_low_is_told_in_one_line(tmp_path):
+    config = replace(small_benchmark(tmp_path), preparation=PreparationConfig(pairs=[300], gibibytes=0.01))
+    with pytest.raises(RunError, match=r"^300 pairs could not be handled within 0\.01 GiB \(.*raise preparation\.") as error:
+        list(measure_preparation(config))
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sizes_are_at_least_one_pair(tmp_path):
+    config = replace(small_benchmark(tmp_path), preparation=PreparationConfig(pairs=[9, 0]))
+    with pytest.raises(ConfigError, match=r"preparation\.pairs .* got 0"):
+        config.check()
