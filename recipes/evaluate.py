@@ -10,10 +10,12 @@ python recipes/evaluate.py hypotheses=FILE data.test.source=FILE data.test.targe
 import json
 from pathlib import Path
 
+from seq2seq import __version__
 from seq2seq.config import recipe
 from seq2seq.errors import ConfigError
 from seq2seq.evaluation import evaluate, evaluate_language_model, score_table
 from seq2seq.language_model import LanguageModel
+from seq2seq.provenance import text_hash
 from seq2seq.recipe_config import EvaluateConfig
 from seq2seq.run import is_language_model, read_section
 from seq2seq.score import score
@@ -41,7 +43,8 @@ def main(config: EvaluateConfig) -> None:
         lines = list(read_lines(Path(config.hypotheses).expanduser()))
         result = score(lines, [pair.target for pair in pairs], lowercase=config.lowercase, bootstrap=config.bootstrap)
         print(f"{config.hypotheses} against {corpus.name}\n{result.table()}")
-        print(json.dumps(result.as_dict()))
+        hashes = {"references": text_hash(pair.target for pair in pairs), "hypotheses": text_hash(lines)}
+        print(json.dumps({"version": __version__, **hashes, **result.as_dict()}))
         return
     if config.run is None:
         raise ConfigError("name a model with run=PATH, or text already translated with hypotheses=FILE")

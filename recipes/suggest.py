@@ -1,21 +1,24 @@
-"""Suggest the next words of a prefix with a language model, a prefix in, a line out.
+"""Suggest the next words of a prefix: with a language model, or of a translation with a translator.
 
 python recipes/train.py model=language_model run=runs/lm
 python recipes/suggest.py run=runs/lm prefix='Wo ist mei'
 python recipes/suggest.py run=runs/lm count=3 < prefixes.txt
 python recipes/suggest.py run=runs/lm json=true < prefixes.txt > words.jsonl
+python recipes/suggest.py run=runs/demo source='Where is my key?' prefix='Wo ist mei'
 """
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from seq2seq.config import recipe
 from seq2seq.language_model import LanguageModel
-from seq2seq.recipe_config import SuggestConfig
 from seq2seq.search import NextWord
 from seq2seq.text.lines import decoded_lines, read_lines
+from seq2seq.translate import Translator
+from seq2seq.translate_config import SuggestConfig
 
 END = "</s>"
 """How the end of the sentence is shown."""
@@ -40,13 +43,20 @@ def prefixes(config: SuggestConfig) -> Iterable[str]:
     return read_lines(Path(config.input).expanduser())
 
 
+def suggester(config: SuggestConfig) -> Callable[[str, int], list[NextWord]]:
+    """What answers a prefix: a language model, or a translator that has the source before it."""
+    if config.source is None:
+        return LanguageModel.load(config.run, config.device).suggest
+    return partial(Translator.load(config.run, config.device).suggest, config.source)
+
+
 @recipe
 def main(config: SuggestConfig) -> None:
     """Answer each prefix as it comes: white space at its end asks for a new word, else its last is gone on with."""
-    model = LanguageModel.load(config.run, config.device)
+    suggest = suggester(config)
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
     for prefix in prefixes(config):
-        words = model.suggest(prefix, config.count)
+        words = suggest(prefix, config.count)
         print(as_json(prefix, words) if config.json else as_text(words), flush=True)
 
 

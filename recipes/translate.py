@@ -4,61 +4,69 @@ python recipes/translate.py run=runs/demo < in.txt > out.txt
 python recipes/translate.py run=runs/demo input=in.txt.gz output=out.txt
 python recipes/translate.py run=runs/a ensemble=[runs/b,runs/c] < in.txt > out.txt
 python recipes/translate.py run=runs/demo json=true n_best=5 < in.txt > out.jsonl
+python recipes/translate.py run=runs/demo search=sampling search.top_p=0.9 n_best=5 json=true < in.txt > out.jsonl
+python recipes/translate.py run=runs/demo search=minimum_bayes_risk search.samples=64 < in.txt > out.txt
+python recipes/translate.py run=runs/demo glossary=terms.tsv prefixes=begun.txt input=in.txt > out.txt
+python recipes/translate.py run=runs/demo stream=true beam_size=1 < in.txt
 """
 
-import contextlib
 import json
+import math
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TextIO
 
-from seq2seq.atomic import atomic_write
+from seq2seq.asking import load_translator, opened, requests
 from seq2seq.bar import with_bar
 from seq2seq.config import recipe
-from seq2seq.processes import is_first
-from seq2seq.recipe_config import TranslateConfig
+from seq2seq.errors import ConfigError
+from seq2seq.processes import alone, is_first
 from seq2seq.sharing import translate_together
 from seq2seq.text.lines import read_input
-from seq2seq.text.mix import tagged
-from seq2seq.translate import Translation, Translator
+from seq2seq.translate_config import TranslateConfig
+from seq2seq.translation import Translation
 
 
 def as_json(translation: Translation) -> str:
-    """One line of JSON: source, translation, score and, where several were asked for, all of them."""
-    values = {"source": translation.source, "translation": translation.text, "score": translation.score}
+    """One line of JSON: source, translation, scores and, where several were asked for, all of them."""
+    values = {"source": translation.source, **judged(translation)}
     if translation.n_best:
-        values["n_best"] = [{"translation": other.text, "score": other.score} for other in translation.n_best]
+        values["n_best"] = [judged(other) for other in translation.n_best]
     return json.dumps(values, ensure_ascii=False)
 
 
-@contextlib.contextmanager
-def opened(output: str) -> Iterator[TextIO]:
-    """Standard output, or a file that takes its name only when it is complete."""
-    if output == "-":
-        sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
-        yield sys.stdout
-        return
-    path = Path(output).expanduser()
-    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
-        yield file
+def judged(translation: Translation) -> dict[str, object]:
+    """A translation with its score and, where it was chosen by minimum Bayes risk, its expected similarity."""
+    utility = {} if translation.utility is None else {"utility": translation.utility}
+    return {"translation": translation.text, "score": translation.score, **utility}
+
+
+def show_growing(translations: Iterator[Translation], output: TextIO) -> None:
+    """Write a translation as it grows; its last letter waits, for an accent may join it."""
+    written = 0
+    for grown in translations:
+        ready = grown.text[:-1] if math.isnan(grown.score) else grown.text
+        print(ready[written:], end="", file=output, flush=True)
+        written = max(written, len(ready))
+    print(file=output, flush=True)
 
 
 @recipe
 def main(config: TranslateConfig) -> None:
     """Stream lines through the model; progress goes to stderr alone."""
-    translator = Translator.load(
-        [config.run, *config.ensemble],
-        config.device,
-        config.precision,
-        config.shortlist,
-        language_model=config.language_model,
-        language_model_weight=config.language_model_weight,
-    )
+    config.check()
+    translator = load_translator(config)
+    search = config.searching(translator.search)
     lines, count = read_input(config.input)
-    lines = (tagged(line, config.tag) for line in lines)
-    translations = translate_together(translator, lines, beam_size=config.beam_size, n_best=config.n_best)
+    asked = requests(config, lines)
     with opened(config.output if is_first() else "-") as output:  # of several processes one has them to write
+        if config.stream:
+            if not alone():
+                raise ConfigError("stream=true is for one process: start it with python, not with torchrun")
+            for one in asked:
+                show_growing(translator.stream(one.text, search=search, prefix=one.prefix), output)
+            return
+        translations = translate_together(translator, asked, search=search, copy=config.copy)
         shown = sys.stderr.isatty() and not output.isatty()  # for a reader who does not see the lines come
         for translation in with_bar(translations, count, "translating", shown=shown):
             print(as_json(translation) if config.json else translation, file=output, flush=output is sys.stdout)

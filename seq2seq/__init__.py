@@ -15,13 +15,32 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seq2seq.language_model import LanguageModel
     from seq2seq.score import Score
-    from seq2seq.translate import Translation, Translator
+    from seq2seq.search import SearchConfig
+    from seq2seq.translate import Translator
+    from seq2seq.translation import Copy, Request, Translation
 
 __version__ = "0.1.0"
 
-__all__ = ["LanguageModel", "Score", "Translation", "Translator", "__version__"]
+__all__ = [
+    "Copy",
+    "LanguageModel",
+    "Request",
+    "Score",
+    "SearchConfig",
+    "Translation",
+    "Translator",
+    "__version__",
+]
 
-_HOMES = {"LanguageModel": "language_model", "Score": "score", "Translation": "translate", "Translator": "translate"}
+_HOMES = {
+    "Copy": "translation",
+    "LanguageModel": "language_model",
+    "Request": "translation",
+    "Score": "score",
+    "SearchConfig": "search",
+    "Translation": "translation",
+    "Translator": "translate",
+}
 
 
 def __getattr__(name: str) -> Any:

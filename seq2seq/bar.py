@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from seq2seq.translate import CHUNK
+from seq2seq.batching import CHUNK
 
 Item = TypeVar("Item")
 

@@ -27,7 +27,11 @@ from yaml import YAMLError
 
 from seq2seq.atomic import FULL, unwritable
 from seq2seq.benchmark.config import BenchmarkConfig
+from seq2seq.claims import VerifyConfig
+from seq2seq.comparison.config import CompareConfig
 from seq2seq.errors import ConfigError, Seq2SeqError
+from seq2seq.inspect.config import MicroscopeConfig
+from seq2seq.laboratory.config import LaboratoryConfig
 from seq2seq.processes import join, launched, leave, taking_part, tells
 from seq2seq.recipe_config import (
     AverageConfig,
@@ -36,9 +40,7 @@ from seq2seq.recipe_config import (
     DoctorConfig,
     EvaluateConfig,
     QuantizeConfig,
-    SuggestConfig,
     TrainConfig,
-    TranslateConfig,
 )
 from seq2seq.settings import validate
 from seq2seq.train import (
@@ -55,6 +57,7 @@ from seq2seq.train import (
     Plateau,
 )
 from seq2seq.train.interrupt import Interrupted
+from seq2seq.translate_config import DocumentConfig, ScoreConfig, SuggestConfig, TranslateConfig
 from seq2seq.usage import help_node
 
 SHOW_TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
@@ -79,6 +82,8 @@ RECIPES: dict[str, type] = {
     "train": TrainConfig,
     "evaluate": EvaluateConfig,
     "translate": TranslateConfig,
+    "document": DocumentConfig,
+    "score": ScoreConfig,
     "suggest": SuggestConfig,
     "quantize": QuantizeConfig,
     "average": AverageConfig,
@@ -86,6 +91,10 @@ RECIPES: dict[str, type] = {
     "backtranslate": BacktranslateConfig,
     "doctor": DoctorConfig,
     "benchmark": BenchmarkConfig,
+    "laboratory": LaboratoryConfig,
+    "microscope": MicroscopeConfig,
+    "compare": CompareConfig,
+    "verify": VerifyConfig,
 }
 
 TOGETHER = ("train", "evaluate", "translate")

@@ -3,12 +3,14 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
+from seq2seq import __version__
 from seq2seq.atomic import atomic_write
 from seq2seq.data.batch import make_batch
 from seq2seq.data.order import BatchConfig, Order
@@ -19,7 +21,8 @@ from seq2seq.language_model import LanguageModel, Perplexity
 from seq2seq.member import Member
 from seq2seq.model import Network
 from seq2seq.processes import add_up, count, from_first, is_first, rank
-from seq2seq.run import is_language_model
+from seq2seq.provenance import file_hash, hash_if_run, text_hash
+from seq2seq.run import SHORTLIST, is_language_model
 from seq2seq.score import Score, bleu, score
 from seq2seq.search import SearchConfig
 from seq2seq.sharing import translate_together
@@ -28,7 +31,8 @@ from seq2seq.text.tokenizer import Tokenizers
 from seq2seq.text.types import Pair
 from seq2seq.train.loss import loss_sums
 from seq2seq.train.progress import Validation
-from seq2seq.translate import Translation, Translator
+from seq2seq.translate import Translator
+from seq2seq.translation import Translation
 
 
 class Validator:
@@ -90,7 +94,7 @@ def judge(folder: Path, test: Corpus, beam_size: int, device: str) -> str:
 
 def translate_all(translator: Translator, sources: Sequence[str], beam_size: int) -> list[Translation]:
     """Translate with progress on stderr; of several processes the first gets the translations."""
-    stream = translate_together(translator, sources, beam_size=beam_size)
+    stream = translate_together(translator, sources, search=translator.search.beam(beam_size))
     quiet = not sys.stderr.isatty()
     return list(tqdm(stream, total=len(sources), unit="sentence", desc=f"beam {beam_size}", disable=quiet, leave=False))
 
@@ -109,17 +113,12 @@ def evaluate(
     """Translate greedily and with a beam, score both, and leave hypotheses and scores in ``folder``.
 
     Writes ``hypotheses.NAME.greedy.txt``, ``hypotheses.NAME.beam.txt`` and the entry NAME of ``scores.json``, which
-    says what translated where that was more than one run. Of several processes, which share the translating, the first
-    does so; the others have no scores.
+    says what translated and how, and what was scored against what (`provenance`). Of several processes, which share the
+    translating, the first does so; the others have no scores.
     """
     references = [pair.target for pair in pairs]
     scores: dict[str, Score] = {}
-    entry: dict[str, Any] = {"corpus": corpus}
-    if len(translator.members) > 1:
-        entry["ensemble"] = [member.name for member in translator.members]
-    if translator.language_model is not None:
-        entry["language_model"] = translator.language_model.name
-        entry["language_model_weight"] = translator.language_model_weight
+    entry = {"corpus": corpus, **(provenance(translator, references) if is_first() else {})}
     for label, size in {"greedy": 1, **({"beam": beam_size} if beam_size > 1 else {})}.items():
         translations = translate_all(translator, [pair.source for pair in pairs], size)
         if not is_first():
@@ -128,17 +127,44 @@ def evaluate(
         with atomic_write(folder / f"hypotheses.{name}.{label}.txt") as temporary:
             temporary.write_text("".join(f"{line}\n" for line in hypotheses), "utf-8")
         scores[label] = score(hypotheses, references, lowercase=lowercase, bootstrap=bootstrap)
-        entry[label] = {**scores[label].as_dict(), "beam_size": size}
+        settings = asdict(translator.search.beam(size))
+        origin = {"beam_size": size, "search": settings, "hypotheses": text_hash(hypotheses)}
+        entry[label] = {**scores[label].as_dict(), **origin}
     write_scores(folder / "scores.json", name, entry)
     return scores
+
+
+def provenance(translator: Translator, references: Sequence[str]) -> dict[str, Any]:
+    """What every score of these translations comes from: hashes, version, and how the models were run.
+
+    ``models`` has a hash for each member, None for a network that is in no run folder.
+    """
+    members, language_model = translator.members, translator.language_model
+    entry: dict[str, Any] = {
+        "version": __version__,
+        "references": text_hash(references),
+        "models": [hash_if_run(member.name) for member in members],
+        "precision": str(members[0].precision),
+        "device": translator.device.type,
+        "shortlist": None if translator.shortlist is None else file_hash(Path(members[0].name) / SHORTLIST),
+    }
+    if len(members) > 1:
+        entry["ensemble"] = [member.name for member in members]
+    if language_model is not None:
+        entry["language_model"] = language_model.name
+        entry["language_model_hash"] = hash_if_run(language_model.name)
+        entry["language_model_weight"] = translator.language_model_weight
+    return entry
 
 
 def evaluate_language_model(
     model: LanguageModel, texts: Iterable[str], *, folder: Path, name: str, corpus: str
 ) -> Perplexity:
     """How well the model predicts text, a sentence each: the entry NAME of ``scores.json`` in ``folder``."""
-    found = model.perplexity(texts)
-    write_scores(folder / "scores.json", name, {"corpus": corpus, "perplexity": found.as_dict()})
+    lines = list(texts)
+    found = model.perplexity(lines)
+    origin = {"version": __version__, "references": text_hash(lines), "models": [hash_if_run(model.member.name)]}
+    write_scores(folder / "scores.json", name, {"corpus": corpus, **origin, "perplexity": found.as_dict()})
     return found
 
 

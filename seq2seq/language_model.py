@@ -3,7 +3,6 @@
 P target pieces of a batch, V vocabulary.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -16,16 +15,16 @@ from seq2seq.data.batch import make_batch
 from seq2seq.data.order import BatchConfig, Order
 from seq2seq.device import choose_device
 from seq2seq.errors import ConfigError, DataError, RunError
+from seq2seq.inspect.trace import Trace
+from seq2seq.inspect.tracing import RUNNERS_UP, trace_text
 from seq2seq.member import Member
 from seq2seq.run import load_run
 from seq2seq.search import NextWord, next_words
-from seq2seq.text.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, normalize
+from seq2seq.text.spelling import spelled, split_prefix
+from seq2seq.text.tokenizer import normalize
 
 CHUNK = 2048
 """Sentences of a stream that are sorted by length together."""
-
-NO_TEXT = b" \xff"
-"""What the unknown piece writes: a word of its own that is no UTF-8, so that it counts and is never suggested."""
 
 
 class Perplexity(NamedTuple):
@@ -138,6 +137,15 @@ class LanguageModel:
         stepper = self.member.stepper(self.member.sources([[]]))
         return next_words(stepper, self.tokenizer.encode(given), begun, self.spelled, count)
 
+    def trace(self, text: str, *, runners_up: int = RUNNERS_UP) -> Trace:
+        """All that the network computes while it reads a sentence: gates, states and probabilities.
+
+        Raises:
+            ConfigError: ``runners_up`` below 0.
+            DataError: the sentence is blank.
+        """
+        return trace_text(self.member, text, runners_up)
+
     @torch.inference_mode()
     def _scores(self, targets: Sequence[Sequence[int]]) -> list[float]:
         """Log-probability of every sentence of pieces, end mark included."""
@@ -159,23 +167,3 @@ def _batches(targets: Sequence[Sequence[int]]) -> Iterator[list[int]]:
     lengths = np.array([len(target) for target in targets], dtype=np.int32)
     for rows in Order(np.zeros_like(lengths), lengths, BatchConfig(), seed=0).epoch(0):
         yield rows.tolist()
-
-
-def split_prefix(prefix: str) -> tuple[str, str]:
-    """The complete words of a prefix, and what is begun of the next: nothing after white space."""
-    text = normalize(prefix)
-    if normalize(prefix[-1:]) == "":
-        return text, ""
-    given, _, begun = text.rpartition(" ")
-    return given, begun
-
-
-def spelled(tokenizer: Tokenizer) -> list[bytes | None]:
-    """The bytes every piece writes, those of a new word behind a space; None for the marks, which write nothing."""
-    written: list[bytes | None] = []
-    for piece in tokenizer.pieces(range(tokenizer.size)):
-        byte = re.fullmatch(r"<0x([0-9A-F]{2})>", piece)
-        written.append(bytes.fromhex(byte[1]) if byte else piece.replace("\u2581", " ").encode())
-    written[BOS] = written[EOS] = written[PAD] = None
-    written[UNK] = NO_TEXT
-    return written

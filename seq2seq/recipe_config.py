@@ -131,43 +131,6 @@ class EvaluateConfig:
 
 
 @dataclass(kw_only=True)
-class TranslateConfig:
-    """Settings of recipes/translate.py."""
-
-    run: str = setting("runs/demo", "run folder with the model")
-    ensemble: list[str] = setting(
-        help="further run folders of the same target vocabulary: all choose each piece together", factory=list
-    )
-    language_model: str | None = setting(
-        None, "run folder of a language model of the same target vocabulary that has a say (shallow fusion)"
-    )
-    language_model_weight: float = setting(LANGUAGE_MODEL_WEIGHT, "what its log-probabilities count", at_least=0)
-    input: str = setting("-", "text file, one sentence a line; .gz accepted; - is standard input")
-    output: str = setting("-", "where translations go, one line for each line in; - is standard output")
-    tag: str | None = setting(None, "first word of each line, for a model that was trained with tags, such as <2de>")
-    beam_size: int | None = setting(
-        None, "hypotheses kept; 1 is greedy; null: as the run's search.beam_size", at_least=1
-    )
-    n_best: int = setting(1, "translations per sentence", at_least=1)
-    json: bool = setting(False, "write JSON lines with scores and all n-best translations")
-    device: str = setting("auto", "auto, cpu or cuda")
-    precision: InferencePrecision = setting(InferencePrecision.auto, "float32, bfloat16, int8, or auto: as the run's")
-    shortlist: bool = setting(False, "score only pieces that can translate the source, going by the training data")
-
-
-@dataclass(kw_only=True)
-class SuggestConfig:
-    """Settings of recipes/suggest.py."""
-
-    run: str = setting("runs/lm", "run folder of a language model")
-    prefix: str | None = setting(None, "beginning of a sentence; white space at its end asks for a new word")
-    input: str = setting("-", "without prefix: text file, a beginning a line; .gz accepted; - is standard input")
-    count: int = setting(5, "words for each", at_least=1)
-    json: bool = setting(False, "write JSON lines")
-    device: str = setting("auto", "auto, cpu or cuda")
-
-
-@dataclass(kw_only=True)
 class QuantizeConfig:
     """Settings of recipes/quantize.py."""
 

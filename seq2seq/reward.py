@@ -1,45 +1,18 @@
 """What a model's own translations are worth while it learns: samples drawn from it, each scored as a sentence.
 
-The room where training on risk (`seq2seq.train.risk`) meets search, text and sacrebleu.
+The room where training on risk (`seq2seq.train.risk`) meets search and text.
 """
 
-from collections.abc import Sequence
-
 import torch
-from sacrebleu.metrics.bleu import BLEU
-from sacrebleu.metrics.chrf import CHRF
 
 from seq2seq.data.batch import Batch
 from seq2seq.device import Precision, is_reduced
 from seq2seq.model import InferencePrecision, Network, NetworkStepper, PreparedDecoder
-from seq2seq.search import Hypothesis, SearchConfig
-from seq2seq.search.sample import sample
+from seq2seq.search import Hypothesis, SearchConfig, sample
+from seq2seq.similarity import Similarity
 from seq2seq.text.tokenizer import BOS, EOS, Tokenizers
 from seq2seq.train.loss import evaluating
-from seq2seq.train.risk import Candidate, RewardMetric, RiskConfig, reference_pieces
-
-
-class SentenceReward:
-    """sacreBLEU's score of single sentences, as a share: 0 to 1.
-
-    BLEU as `sacrebleu.sentence_bleu` has it: exponential smoothing and effective order (Chen & Cherry 2014).
-    """
-
-    def __init__(self, metric: RewardMetric) -> None:
-        self.metric = BLEU(effective_order=True) if metric is RewardMetric.bleu else CHRF()
-
-    def __call__(self, hypotheses: Sequence[str], reference: str) -> list[float]:
-        """One score a hypothesis; those that read alike are scored once.
-
-        `sentence_score` would count the reference's n-grams anew for each: half of the time.
-        """
-        metric = self.metric
-        counted = metric._extract_reference_info([metric._preprocess_segment(reference)])
-        scores = {}
-        for text in set(hypotheses):
-            counts = metric._compute_segment_statistics(metric._preprocess_segment(text), counted)
-            scores[text] = float(metric._compute_score_from_stats(counts).score) / 100
-        return [scores[text] for text in hypotheses]
+from seq2seq.train.risk import Candidate, RiskConfig, reference_pieces
 
 
 class Sampler:
@@ -50,7 +23,7 @@ class Sampler:
         self.risk = risk
         self.search = SearchConfig(max_length_ratio=risk.max_length_ratio, max_length_offset=risk.max_length_offset)
         self.precision = precision
-        self.reward = SentenceReward(risk.metric)
+        self.reward = Similarity(risk.metric)
 
     def __call__(self, network: Network, batch: Batch) -> list[list[Candidate]]:
         """``risk.samples`` candidates of every sentence of the batch, in its order; scored as detokenised text."""

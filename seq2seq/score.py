@@ -85,12 +85,16 @@ def score(
         DataError: no lines, or not as many hypotheses as references.
     """
     _check(hypotheses, references)
-    return Score(
-        bleu=_measure(BLEU(lowercase=lowercase), hypotheses, references, bootstrap, seed),
-        chrf=_measure(CHRF(lowercase=lowercase), hypotheses, references, bootstrap, seed),
-        ter=_measure(TER(), hypotheses, references, bootstrap, seed),
-        sentences=len(hypotheses),
-    )
+    measured = {
+        name: measure(metric, hypotheses, references, bootstrap, seed)
+        for name, metric in fresh_metrics(lowercase).items()
+    }
+    return Score(**measured, sentences=len(hypotheses))
+
+
+def fresh_metrics(lowercase: bool = False) -> dict[str, SacrebleuMetric]:
+    """The metrics of a `Score`, by its names for them; sacrebleu keeps the state of a measurement in them."""
+    return {"bleu": BLEU(lowercase=lowercase), "chrf": CHRF(lowercase=lowercase), "ter": TER()}
 
 
 def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> float:
@@ -113,10 +117,10 @@ def _check(hypotheses: Sequence[str], references: Sequence[str]) -> None:
         raise DataError("nothing to score: no hypotheses and no references; check that the test set is not empty")
 
 
-def _measure(
-    metric: SacrebleuMetric, hypotheses: Sequence[str], references: Sequence[str], bootstrap: int, seed: int
+def measure(
+    metric: SacrebleuMetric, hypotheses: Sequence[str], references: Sequence[str], bootstrap: int, seed: int = 12345
 ) -> Metric:
-    """One metric on the whole text and on resamples of its sentences.
+    """One metric on the whole text and on resamples of its sentences; at least one, as many as references.
 
     sacrebleu's own resampling is not used: it holds all resamples in memory at once, takes its seed from the
     environment, keeps only the interval's width, and in 2.6 fails on text so poor that a resample scores 0

@@ -74,7 +74,7 @@ def back_translate(
 
 def _translations(translator: Translator, texts: Iterator[str], beam_size: int, n_best: int) -> Iterator[list[str]]:
     """The different translations of each text, likeliest first; none of blank text, nor empty ones."""
-    for translation in translator.translate(texts, beam_size=beam_size, n_best=n_best):
+    for translation in translator.translate(texts, search=translator.search.beam(beam_size, n_best)):
         yield list(dict.fromkeys(one.text for one in translation.n_best or (translation,) if one.text))
 
 

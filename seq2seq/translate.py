@@ -1,63 +1,27 @@
-"""Text in, text out: a trained model behind one method."""
+"""Text in, text out: a trained model behind a few methods."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import overload
 
-import torch
-from torch import Tensor
-
-from seq2seq.data.batch import batches_by_length, target_input
+from seq2seq.answer import Asked, answers, asked_of
+from seq2seq.batching import numbered, translated
 from seq2seq.device import choose_device
 from seq2seq.errors import ConfigError
-from seq2seq.member import Member, attention_weights, hold_together, shared
+from seq2seq.inspect.trace import Trace
+from seq2seq.inspect.tracing import RUNNERS_UP, trace_sentence
+from seq2seq.interactive import growing_translation, suggestions
+from seq2seq.member import Member, hold_together
+from seq2seq.members import Encoded, Members
 from seq2seq.run import load_run, load_shortlist
-from seq2seq.search import (
-    LANGUAGE_MODEL_WEIGHT,
-    Hypothesis,
-    SearchConfig,
-    check_language_model_weight,
-    ensemble,
-    fusion,
-    search,
-)
-from seq2seq.settings import validate
+from seq2seq.scoring import scored
+from seq2seq.search import LANGUAGE_MODEL_WEIGHT, Method, NextWord, SearchConfig, check_language_model_weight
 from seq2seq.shortlist import Shortlist
-
-CHUNK = 2048
-"""Sentences of a stream that are sorted by length together."""
-
-BATCH_PIECES = 3072
-"""Most source pieces of a batch, padding included, and so a bound on memory."""
-
-
-@dataclass(frozen=True)
-class Translation:
-    """One translation of one sentence."""
-
-    source: str
-    text: str
-    score: float
-    """Length-normalised log-probability: comparable among translations of one source."""
-    log_probability: float
-    """Sum over the pieces, in nats, end mark included; a language model's share with it."""
-    pieces: tuple[str, ...] = ()
-    source_pieces: tuple[str, ...] = ()
-    attention: Tensor | None = None
-    """Weights (target pieces + 1, source pieces + 1), the end marks last; None where not asked for or not there.
-
-    Of an ensemble the mean over the members that attend and read the same source pieces as the first."""
-    n_best: tuple["Translation", ...] = ()
-    """All translations asked for, best first; the first is this one. Empty unless ``n_best`` > 1."""
-
-    def __str__(self) -> str:
-        return self.text
+from seq2seq.translation import Copy, Request, Translation
 
 
 class Translator:
-    """Translates with trained networks. Threads may share one: nothing in it changes after loading.
+    """Translates with trained networks. Threads may share one: nothing that counts in it changes after loading.
 
     A translation never depends on what else is translated with it.
     """
@@ -88,12 +52,12 @@ class Translator:
         check_language_model_weight(language_model_weight)
         hold_together(members, language_model)
         self.members = tuple(members)
-        self.source_tokenizers = shared([member.tokenizers.source for member in members])
         self.device = members[0].device
         self.search = search
         self.shortlist = None if shortlist is None else shortlist.to(self.device)
         self.language_model = language_model
         self.language_model_weight = language_model_weight
+        self.together = Members(self.members, self.shortlist, language_model, language_model_weight)
 
     @classmethod
     def load(
@@ -138,139 +102,149 @@ class Translator:
 
     @overload
     def translate(  # type: ignore[overload-overlap]  # a str is an Iterable[str] to the checker, not to us
-        self, text: str, *, beam_size: int | None = None, n_best: int | None = None, attention: bool = False
+        self,
+        text: str | Request,
+        *,
+        beam_size: int | None = None,
+        n_best: int | None = None,
+        attention: bool = False,
+        search: SearchConfig | None = None,
+        copy: Copy = Copy.none,
+        prefix: str = "",
+        phrases: Sequence[str] = (),
     ) -> Translation: ...
 
     @overload
     def translate(  # type: ignore[overload-overlap]
         self,
-        text: list[str] | tuple[str, ...],
+        text: list[str] | list[Request] | tuple[str | Request, ...],
         *,
         beam_size: int | None = None,
         n_best: int | None = None,
         attention: bool = False,
+        search: SearchConfig | None = None,
+        copy: Copy = Copy.none,
+        prefix: str = "",
+        phrases: Sequence[str] = (),
     ) -> list[Translation]: ...
 
     @overload
     def translate(
-        self, text: Iterable[str], *, beam_size: int | None = None, n_best: int | None = None, attention: bool = False
-    ) -> Iterator[Translation]: ...
-
-    def translate(
         self,
-        text: str | Iterable[str],
+        text: Iterable[str | Request],
         *,
         beam_size: int | None = None,
         n_best: int | None = None,
         attention: bool = False,
+        search: SearchConfig | None = None,
+        copy: Copy = Copy.none,
+        prefix: str = "",
+        phrases: Sequence[str] = (),
+    ) -> Iterator[Translation]: ...
+
+    def translate(
+        self,
+        text: str | Request | Iterable[str | Request],
+        *,
+        beam_size: int | None = None,
+        n_best: int | None = None,
+        attention: bool = False,
+        search: SearchConfig | None = None,
+        copy: Copy = Copy.none,
+        prefix: str = "",
+        phrases: Sequence[str] = (),
     ) -> Translation | list[Translation] | Iterator[Translation]:
         """Translate a sentence, a list of sentences, or a stream of them.
 
         Args:
             text: a string gives a `Translation`, a list or tuple a list; any other iterable gives an iterator in the
-                same order, which reads some thousand sentences ahead and never holds more.
-            beam_size: hypotheses kept; 1 is greedy search; None: as the run's ``search.beam_size``.
+                same order, which reads some thousand sentences ahead and never holds more. `Request` in place of a
+                string has conditions of its own.
+            beam_size: hypotheses kept; 1 is greedy search; None: as the search settings say.
             n_best: translations per sentence, in `Translation.n_best`; at most ``beam_size``.
             attention: attach attention weights, where the model has attention.
+            search: how to search, sample or choose; None: as the run's search settings.
+            copy: what is taken from the source by attention.
+            prefix: how translations begin; it may end within a word (`Request`).
+            phrases: words or phrases that translations contain.
 
         Blank text is translated by empty text.
 
         Raises:
-            ConfigError: ``n_best`` above ``beam_size``, or one of them below 1.
+            ConfigError: settings are out of range or contradict each other, or the model cannot do what is asked.
+            DataError: no pieces of the vocabulary write a prefix or a phrase.
         """
-        search = self.search
-        search = replace(search, beam_size=search.beam_size if beam_size is None else beam_size)
-        search = replace(search, n_best=search.n_best if n_best is None else n_best)
-        validate(search)
-        search.check()
-        if isinstance(text, str):
-            return next(self._stream([text], search, attention))
-        stream = self._stream(text, search, attention)
+        asked = asked_of(self.together, search or self.search, beam_size, n_best, attention=attention, copy=copy)
+        if isinstance(text, str | Request):
+            return next(self._stream([_request(text, prefix, phrases)], asked))
+        stream = self._stream((_request(one, prefix, phrases) for one in text), asked)
         return list(stream) if isinstance(text, list | tuple) else stream
 
-    def _stream(self, texts: Iterable[str], search: SearchConfig, attention: bool) -> Iterator[Translation]:
-        """Chunk by chunk; within a chunk, sentences of similar length share a batch."""
-        iterator = iter(texts)
-        while chunk := list(islice(iterator, CHUNK)):
-            encoded, longest = self._encoded(chunk)
-            found: dict[int, Translation] = {
-                row: Translation(text, "", 0.0, 0.0) for row, text in enumerate(chunk) if not longest[row]
-            }
-            for rows in batches_by_length(longest, BATCH_PIECES):
-                texts_of, encoded_of = [chunk[row] for row in rows], [[ids[row] for row in rows] for ids in encoded]
-                found |= zip(rows, self._batch(texts_of, encoded_of, search, attention), strict=True)
-            yield from (found[row] for row in range(len(chunk)))
+    def _stream(self, requests: Iterable[Request], asked: Asked) -> Iterator[Translation]:
+        return translated(self.together, requests, asked.search, lambda own, encoded: self._batch(own, encoded, asked))
 
-    def batches(self, texts: Sequence[str]) -> list[list[int]]:
-        """The numbers of the texts in each batch that `translate` makes of them; blank texts are in none.
+    def _batch(self, requests: list[Request], encoded: Encoded, asked: Asked) -> list[Translation]:
+        return answers(self.together, requests, encoded, asked)
 
-        The texts of a batch, translated by themselves, are a batch again: so processes may share them (`sharing`).
+    def batches(self, texts: Sequence[str | Request], search: SearchConfig | None = None) -> list[list[int]]:
+        """The numbers of the texts in each batch that `translate` makes of them; blank texts are in none."""
+        return numbered(self.together, [_request(one) for one in texts], search or self.search)
+
+    def stream(
+        self, text: str, *, beam_size: int | None = None, search: SearchConfig | None = None, prefix: str = ""
+    ) -> Iterator[Translation]:
+        """Translate one sentence and show it growing: what is certain of it, whenever that has become more.
+
+        The last is what `translate` gives, the ones before it have a beginning of its pieces and NaN for scores. Greedy
+        search settles a piece at each step, a beam only what all its hypotheses share. Each text begins with the one
+        before it, unless a mark of its own joins the last letter. Errors are those of `translate`.
         """
-        chunks = ((start, texts[start : start + CHUNK]) for start in range(0, len(texts), CHUNK))
-        return [
-            [start + row for row in rows]
-            for start, chunk in chunks
-            for rows in batches_by_length(self._encoded(chunk)[1], BATCH_PIECES)
-        ]
+        asked = asked_of(self.together, search or self.search, beam_size, 1)
+        if asked.search.method is not Method.beam:
+            raise ConfigError(f"search.method={asked.search.method} cannot be shown growing: set search.method=beam")
+        return growing_translation(self.together, Request(text, prefix), asked)
 
-    def _encoded(self, chunk: Sequence[str]) -> tuple[list[list[list[int]]], list[list[int]]]:
-        """The pieces of every text, for each member, and its longest encoding among them."""
-        pieces = {tokenizer: tokenizer.encode_all(chunk) for tokenizer in set(self.source_tokenizers)}
-        encoded = [pieces[tokenizer] for tokenizer in self.source_tokenizers]
-        return encoded, [max(sources, key=len) for sources in zip(*encoded, strict=True)]
+    def suggest(self, text: str, prefix: str = "", count: int = 5) -> list[NextWord]:
+        """The likeliest next words of a translation that begins so, likeliest first, each with its probability.
 
-    @torch.inference_mode()
-    def _batch(
-        self, texts: list[str], encoded: list[list[list[int]]], config: SearchConfig, attention: bool
-    ) -> list[Translation]:
-        """Translate sentences together, given as text and as pieces of every member."""
-        hypotheses = self._search(encoded, config)
-        sources = encoded[0]
-        weights = self._attention(sources, hypotheses) if attention else {}
-        translations = []
-        for sentence, ranked in enumerate(hypotheses):
-            n_best = tuple(
-                self._translation(texts[sentence], sources[sentence], hypothesis, weights.get((sentence, rank)))
-                for rank, hypothesis in enumerate(ranked)
-            )
-            translations.append(replace(n_best[0], n_best=n_best) if config.n_best > 1 else n_best[0])
-        return translations
+        White space at the end of the prefix asks for a new word, else the last one was begun (`LanguageModel.suggest`).
 
-    def _search(self, encoded: list[list[list[int]]], config: SearchConfig) -> list[list[Hypothesis]]:
-        """Ranked hypotheses of every sentence, by the members and the language model together."""
-        batches = [member.sources(sources) for member, sources in zip(self.members, encoded, strict=True)]
-        chosen = None if self.shortlist is None else self.shortlist.choose(*batches[0])
-        steppers = [member.stepper(batch, chosen) for member, batch in zip(self.members, batches, strict=True)]
-        together = ensemble(steppers)
-        if self.language_model is not None:  # which looks at no source, only at how many there are
-            beside = self.language_model.stepper(batches[0], chosen)
-            together = fusion(together, beside, self.language_model_weight)
-        ids = steppers[0].ids
-        return [[one._replace(tokens=ids(one.tokens)) for one in ranked] for ranked in search(together, config)]
+        Raises:
+            ConfigError: ``count`` below 1, or there is a short-list.
+        """
+        return suggestions(self.together, text, prefix, count)
 
-    def _translation(
-        self, text: str, source: list[int], hypothesis: Hypothesis, attention: Tensor | None
-    ) -> Translation:
-        source_tokenizer, target_tokenizer = self.members[0].tokenizers
-        return Translation(
-            source=text,
-            text=target_tokenizer.decode(hypothesis.tokens),
-            score=hypothesis.score,
-            log_probability=hypothesis.log_probability,
-            pieces=tuple(target_tokenizer.pieces(hypothesis.tokens)),
-            source_pieces=tuple(source_tokenizer.pieces(source)),
-            attention=attention,
-        )
+    def trace(
+        self,
+        text: str,
+        *,
+        target: str | None = None,
+        beam_size: int | None = None,
+        runners_up: int = RUNNERS_UP,
+        member: int = 0,
+    ) -> Trace:
+        """All that one network computes for a sentence: gates, states, attention, probabilities; and the beam's tree.
 
-    def _attention(self, sources: list[list[int]], hypotheses: list[list[Hypothesis]]) -> dict[tuple[int, int], Tensor]:
-        """Weights of every translation, from one pass with the translation given; empty without attention."""
-        places = [(sentence, rank) for sentence, ranked in enumerate(hypotheses) for rank in range(len(ranked))]
-        targets = [hypotheses[sentence][rank].tokens for sentence, rank in places]
-        batch = self.members[0].sources([sources[sentence] for sentence, _ in places])
-        weights_BTS = attention_weights(self.members, batch, target_input(targets).to(self.device))
-        if weights_BTS is None:
-            return {}
-        return {
-            (sentence, rank): weights_BTS[row, : len(targets[row]) + 1, : len(sources[sentence]) + 1].cpu()
-            for row, (sentence, rank) in enumerate(places)
-        }
+        The translation is that of `translate`, or ``target``; of an ensemble ``member`` (0 is the first) is looked into.
+
+        Raises:
+            ConfigError: a number is out of range, or the method is not beam.
+            DataError: the sentence is blank, or no translation of it is possible.
+        """
+        search = self.search if beam_size is None else self.search.beam(beam_size)
+        return trace_sentence(self.together, search, text, target=target, runners_up=runners_up, member=member)
+
+    def score(self, source: str, target: str) -> Translation:
+        """What the model makes of a translation that is given (forced decoding): `score_all` for one pair."""
+        return next(self.score_all([(source, target)]))
+
+    def score_all(self, pairs: Iterable[tuple[str, str]]) -> Iterator[Translation]:
+        """The log-probability of every source's target as the tokenizer cuts it, and that of every piece.
+
+        In their order, some thousand read ahead. Ensembles and language models count as in search, a short-list does not.
+        """
+        return scored(self.together, pairs, self.search.length_penalty)
+
+
+def _request(one: str | Request, prefix: str = "", phrases: Sequence[str] = ()) -> Request:
+    return one if isinstance(one, Request) else Request(one, prefix, tuple(phrases))

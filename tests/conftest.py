@@ -10,13 +10,19 @@ from seq2seq.recipes import (
     average,
     backtranslate,
     benchmark,
+    compare,
     distill,
     doctor,
+    document,
     evaluate,
+    laboratory,
+    microscope,
     quantize,
+    score,
     suggest,
     train,
     translate,
+    verify,
 )
 
 TINY = [
@@ -40,13 +46,19 @@ PROGRAMS = {
     "train": train,
     "evaluate": evaluate,
     "translate": translate,
+    "document": document,
+    "score": score,
     "suggest": suggest,
     "quantize": quantize,
     "average": average,
     "distill": distill,
     "backtranslate": backtranslate,
     "benchmark": benchmark,
+    "laboratory": laboratory,
+    "microscope": microscope,
     "doctor": doctor,
+    "compare": compare,
+    "verify": verify,
 }
 
 

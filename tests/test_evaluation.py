@@ -8,12 +8,13 @@ import pytest
 import torch
 from siblings import sibling
 
-from seq2seq import Translator
+from seq2seq import Translator, __version__
 from seq2seq.data.order import BatchConfig
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.device import Precision
 from seq2seq.errors import RunError
-from seq2seq.evaluation import Validator, evaluate, judge, write_scores
+from seq2seq.evaluation import Validator, evaluate, judge, provenance, write_scores
+from seq2seq.provenance import file_hash, model_hash, text_hash
 from seq2seq.score import score
 from seq2seq.text.corpus import PairList
 from seq2seq.text.types import Pair
@@ -32,7 +33,25 @@ def test_evaluation_writes_what_it_scores(tiny_run, tmp_path):
         assert written[label]["bleu"]["score"] == scores[label].bleu.score
         assert "version" in written[label]["bleu"]["signature"]
         assert len(written[label]["bleu"]["ci95"]) == 2
+        assert written[label]["hypotheses"] == text_hash(hypotheses)
+        assert written[label]["search"]["beam_size"] == written[label]["beam_size"] == (2 if label == "beam" else 1)
+        assert written[label]["search"]["length_penalty"] == translator.search.length_penalty
     assert written["corpus"] == "three lines"
+    assert written["version"] == __version__
+    assert written["references"] == text_hash([pair.target for pair in PAIRS])
+    assert written["models"] == [model_hash(tiny_run)]
+    assert (written["precision"], written["device"], written["shortlist"]) == ("float32", translator.device.type, None)
+
+
+def test_what_translates_together_is_told(tiny_run, tmp_path):
+    language_model = sibling(tiny_run, tmp_path / "lm", 1, {"encoder.layers": 0, "attention": "none", "bridge": "zero"})
+    other = sibling(tiny_run, tmp_path / "b", 2)
+    translator = Translator.load([tiny_run, other], shortlist=True, language_model=language_model)
+    told = provenance(translator, ["eins"])
+    assert told["models"] == [model_hash(tiny_run), model_hash(other)]
+    assert told["ensemble"] == [str(tiny_run), str(other)]
+    assert told["language_model_hash"] == model_hash(language_model)
+    assert told["shortlist"] == file_hash(tiny_run / "shortlist.safetensors")
 
 
 def test_a_judged_translator_shows_scores_and_examples(tiny_run, tmp_path):
@@ -52,7 +71,10 @@ def test_a_judged_language_model_shows_perplexity(tiny_run, tmp_path):
     lines = judge(folder, PairList("two lines", PAIRS[:2]), 2, "cpu").splitlines()
     assert lines[0] == "two lines, 2 sentences"
     assert lines[1].startswith("perplexity per piece")
-    assert json.loads((folder / "scores.json").read_text())["test"]["perplexity"]["sentences"] == 2
+    written = json.loads((folder / "scores.json").read_text())["test"]
+    assert written["perplexity"]["sentences"] == 2
+    assert written["references"] == text_hash([pair.target for pair in PAIRS[:2]])
+    assert written["models"] == [model_hash(folder)]
 
 
 def test_one_entry_of_the_scores_leaves_the_others(tmp_path):

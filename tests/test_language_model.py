@@ -11,11 +11,12 @@ from seq2seq.data.preparation import encode_corpus
 from seq2seq.device import Precision
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.evaluation import Validator
-from seq2seq.language_model import LanguageModel, spelled, split_prefix
+from seq2seq.language_model import LanguageModel
 from seq2seq.member import Member
 from seq2seq.model import BridgeKind, DecoderConfig, EncoderConfig, ModelConfig, Network, Tying
 from seq2seq.text.corpus import PairList
 from seq2seq.text.monolingual import TargetSide
+from seq2seq.text.spelling import spelled, split_prefix
 from seq2seq.text.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, Tokenizers
 from seq2seq.text.tokenizer_config import Algorithm, TokenizerConfig
 from seq2seq.text.types import Pair

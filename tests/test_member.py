@@ -13,6 +13,7 @@ from seq2seq import Translation, Translator
 from seq2seq.data.batch import source_tensors, target_input
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.member import Member, choose_precision, hold_together
+from seq2seq.members import Members
 from seq2seq.model import InferencePrecision, has_int8
 from seq2seq.run import load_run
 from seq2seq.shortlist import Shortlist
@@ -160,8 +161,8 @@ def test_a_text_is_encoded_once_for_all_that_read_the_same_pieces(runs, monkeypa
     encode_all = Tokenizer.encode_all
     monkeypatch.setattr(Tokenizer, "encode_all", lambda *all: (encoded.append(all[0]), encode_all(*all))[1])
     searched: list[list[list[list[int]]]] = []
-    search = translator._search
-    monkeypatch.setattr(translator, "_search", lambda *all: (searched.append(all[0]), search(*all))[1])
+    bind = Members.bind
+    monkeypatch.setattr(Members, "bind", lambda own, pieces, **others: (searched.append(pieces), bind(own, pieces))[1])
     translator.translate(["We work."])
     assert len(encoded) == 2
     wanted = [[member.tokenizers.source.encode("We work.")] for member in translator.members]

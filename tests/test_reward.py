@@ -9,7 +9,8 @@ from seq2seq.device import Precision
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.choices import AttentionKind
 from seq2seq.model.config import DecoderConfig, EncoderConfig
-from seq2seq.reward import Sampler, SentenceReward
+from seq2seq.reward import Sampler
+from seq2seq.similarity import Similarity
 from seq2seq.text.tokenizer import EOS, Tokenizers
 from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.text.vocabulary import train_tokenizer
@@ -23,14 +24,14 @@ words = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
 @given(hypotheses=st.lists(words, min_size=1, max_size=4), reference=words)
 @settings(deadline=None, max_examples=60)
 def test_rewards_are_sacrebleus_sentence_scores(hypotheses, reference):
-    bleu, chrf = (SentenceReward(metric)(hypotheses, reference) for metric in RewardMetric)
+    bleu, chrf = (Similarity(metric)(hypotheses, reference) for metric in RewardMetric)
     assert bleu == pytest.approx([sacrebleu.sentence_bleu(text, [reference]).score / 100 for text in hypotheses])
     assert chrf == pytest.approx([sacrebleu.sentence_chrf(text, [reference]).score / 100 for text in hypotheses])
 
 
 def test_a_reward_is_a_share_and_the_reference_has_all_of_it():
     for metric in RewardMetric:
-        found = SentenceReward(metric)([TEXTS[0], "the cat sat on a mat.", "zebra", ""], TEXTS[0])
+        found = Similarity(metric)([TEXTS[0], "the cat sat on a mat.", "zebra", ""], TEXTS[0])
         assert found[0] == pytest.approx(1.0)
         assert 0.2 < found[1] < 1
         assert found[3] == 0.0

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from together import results, together
 
-from seq2seq import Translator, sharing, translate
+from seq2seq import Translator, batching, sharing
 from seq2seq.errors import ConfigError
 from seq2seq.processes import rank
 from seq2seq.sharing import portions, translate_together
@@ -19,8 +19,8 @@ def lines(number: int) -> list[str]:
 
 def shared(run: Path, chunk: int, number: int) -> tuple[list[str], list[float], int]:
     """What the process gets of so many lines, and how many sentences it has translated itself."""
-    translate.CHUNK = sharing.CHUNK = chunk
-    translate.BATCH_PIECES = 40
+    batching.CHUNK = sharing.CHUNK = chunk
+    batching.BATCH_PIECES = 40
     translator, own = Translator.load(run), [0]
     batch = translator._batch
 
@@ -37,9 +37,9 @@ def shared(run: Path, chunk: int, number: int) -> tuple[list[str], list[float], 
 @pytest.mark.parametrize("chunk", [8, 100])
 def test_the_first_of_two_gets_what_one_process_finds(tiny_run, tmp_path, monkeypatch, chunk):
     """Two rounds of whole chunks and the rest by batches; or all of it by batches."""
-    for module in (translate, sharing):
+    for module in (batching, sharing):
         monkeypatch.setattr(module, "CHUNK", chunk)
-    monkeypatch.setattr(translate, "BATCH_PIECES", 40)
+    monkeypatch.setattr(batching, "BATCH_PIECES", 40)
     texts, scores, all_of_them = shared(tiny_run, chunk, 37)
     assert len(texts) == 37
     first, second = results(together(tmp_path, shared, tiny_run, chunk, 37))
@@ -60,9 +60,9 @@ def test_alone_it_is_translate(tiny_run):
 def test_portions_hold_every_line_once_and_batches_are_those_of_translate(tiny_run, monkeypatch):
     translator, seen = Translator.load(tiny_run), []
     batch = translator._batch
-    translator._batch = lambda texts, *rest: seen.append(texts) or batch(texts, *rest)
-    monkeypatch.setattr(translate, "CHUNK", 8)
-    monkeypatch.setattr(translate, "BATCH_PIECES", 40)
+    translator._batch = lambda asked, *rest: seen.append([one.text for one in asked]) or batch(asked, *rest)
+    monkeypatch.setattr(batching, "CHUNK", 8)
+    monkeypatch.setattr(batching, "BATCH_PIECES", 40)
     texts = lines(20)
     translator.translate(texts, beam_size=1)
     *batches, blank = portions(translator, texts)

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seq2seq import Translation, Translator
+from seq2seq.batching import CHUNK
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.member import Member
 from seq2seq.model import has_int8
@@ -18,7 +19,6 @@ from seq2seq.model.product import FloatProduct, IntegerProduct, Product
 from seq2seq.run import load_run
 from seq2seq.shortlist import Shortlist
 from seq2seq.text.tokenizer import BOS, EOS
-from seq2seq.translate import CHUNK
 from seq2seq.weights import save_quantized
 
 SENTENCES = [

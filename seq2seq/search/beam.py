@@ -7,6 +7,7 @@ one row a sentence), C = 2 * K candidates, V vocabulary, T pieces so far, the be
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,7 +16,6 @@ from torch import Tensor, nn
 
 from seq2seq.search.candidates import candidates
 from seq2seq.search.config import SearchConfig
-from seq2seq.search.greedy import greedy
 from seq2seq.search.hypothesis import NOTHING, Hypothesis, hypothesis
 from seq2seq.search.stepper import State, Stepper
 
@@ -50,16 +50,6 @@ class Searched:
         return ranked[:count] or [NOTHING]
 
 
-def search(stepper: Stepper[State], config: SearchConfig) -> list[list[Hypothesis]]:
-    """Translations of every sentence, best first: `greedy` for a beam of one, else `beam`.
-
-    Raises:
-        ConfigError: ``n_best`` exceeds ``beam_size``.
-    """
-    config.check()
-    return [[best] for best in greedy(stepper, config)] if config.beam_size == 1 else beam(stepper, config)
-
-
 @torch.no_grad()
 def beam(stepper: Stepper[State], config: SearchConfig) -> list[list[Hypothesis]]:
     """Up to ``n_best`` hypotheses per sentence, best first, in the order of the batch.
@@ -73,20 +63,36 @@ def beam(stepper: Stepper[State], config: SearchConfig) -> list[list[Hypothesis]
         ConfigError: ``n_best`` exceeds ``beam_size``.
     """
     config.check()
+    everyone = begun(stepper, config)
+    for _ in steps(stepper, config, everyone):
+        pass
+    return [sentence.best(config.n_best) for sentence in everyone]
+
+
+def begun(stepper: Stepper[State], config: SearchConfig) -> list[Searched]:
+    """Every sentence before its first piece."""
+    return [Searched(limit) for limit in config.max_lengths(stepper.source_lengths).tolist()]
+
+
+def steps(stepper: Stepper[State], config: SearchConfig, searched: list[Searched]) -> Iterator[Live]:
+    """The search piece by piece, for `beam` or whoever wants to watch: what is live after each step.
+
+    What is found stands in ``searched``, a sentence each; the sentences whose hypotheses are live are those that were
+    not done a step before.
+    """
     beam_size = config.beam_size
-    everyone = [Searched(limit) for limit in config.max_lengths(stepper.source_lengths).tolist()]
-    searched = everyone
-    state, live = stepper.start(1), _first(stepper)
+    state, live = stepper.start(1), first(stepper)
     while searched:
         log_probability_NV, state = stepper.step(live.tokens_NT[:, -1], state)
-        ended, total_BK, row_BK, piece_BK = _advance(live.total_BK, log_probability_NV, beam_size, stepper.eos)
+        ended, total_BK, row_BK, piece_BK = advance(live.total_BK, log_probability_NV, beam_size, stepper.eos)
         del log_probability_NV  # the largest tensor of a search: make room for the next
         # The one wait for the device in a step where nothing ends.
         *ended_KB, live_B = torch.cat([ended.total_BK, total_BK[:, :1]], dim=1).T.tolist()
         if any(total != -math.inf for total_B in ended_KB for total in total_B):
-            _collect_ended(searched, ended, live.tokens_NT, config, stepper.eos)
+            collect_ended(searched, ended, live.tokens_NT, config, stepper.eos)
         length = live.tokens_NT.size(1)
-        live = Live(total_BK, _continued(live.tokens_NT, row_BK, piece_BK))
+        live = Live(total_BK, continued(live.tokens_NT, row_BK, piece_BK))
+        yield live
         stay = [
             place
             for place, (sentence, total) in enumerate(zip(searched, live_B, strict=True))
@@ -95,16 +101,15 @@ def beam(stepper: Stepper[State], config: SearchConfig) -> list[list[Hypothesis]
         if len(stay) == len(searched):
             state = stepper.select(state, row_BK.flatten(), None)
             continue
-        _collect_cut(searched, sorted({*range(len(searched))} - {*stay}), live, config)
+        collect_cut(searched, sorted({*range(len(searched))} - {*stay}), live, config)
         searched = [searched[place] for place in stay]
         if searched:
             stay_B = torch.tensor(stay, device=row_BK.device)
             live = Live(total_BK[stay_B], live.tokens_NT.view(*row_BK.shape, -1)[stay_B].flatten(0, 1))
             state = stepper.select(state, row_BK[stay_B].flatten(), stay_B)
-    return [sentence.best(config.n_best) for sentence in everyone]
 
 
-def _first(stepper: Stepper[State]) -> Live:
+def first(stepper: Stepper[State]) -> Live:
     """The beginning of sentence: one row a sentence, from which the first step makes K."""
     device = stepper.source_lengths.device
     return Live(
@@ -113,7 +118,7 @@ def _first(stepper: Stepper[State]) -> Live:
     )
 
 
-def _advance(
+def advance(
     total_BK: Tensor, log_probability_NV: Tensor, beam_size: int, eos: int
 ) -> tuple[Ended, Tensor, Tensor, Tensor]:
     """One step: the hypotheses that end; of those that go on the log-probability, the row continued and the piece.
@@ -137,12 +142,12 @@ def _advance(
     return ended, kept_total_BK, row_BC.gather(1, kept_BK), piece_BC.gather(1, kept_BK)
 
 
-def _continued(tokens_NT: Tensor, row_BK: Tensor, piece_BK: Tensor) -> Tensor:
+def continued(tokens_NT: Tensor, row_BK: Tensor, piece_BK: Tensor) -> Tensor:
     """The chosen rows, each with its new piece."""
     return torch.cat([tokens_NT.index_select(0, row_BK.flatten()), piece_BK.view(-1, 1)], dim=1)
 
 
-def _collect_ended(searched: list[Searched], ended: Ended, tokens_NT: Tensor, config: SearchConfig, eos: int) -> None:
+def collect_ended(searched: list[Searched], ended: Ended, tokens_NT: Tensor, config: SearchConfig, eos: int) -> None:
     """Put what ends in this step among the hypotheses found."""
     is_real_BK = ended.total_BK.isfinite()
     sentences = is_real_BK.nonzero()[:, 0].tolist()
@@ -151,7 +156,7 @@ def _collect_ended(searched: list[Searched], ended: Ended, tokens_NT: Tensor, co
         searched[sentence].found.append(hypothesis([*history, eos], total, config.length_penalty, finished=True))
 
 
-def _collect_cut(searched: list[Searched], done: list[int], live: Live, config: SearchConfig) -> None:
+def collect_cut(searched: list[Searched], done: list[int], live: Live, config: SearchConfig) -> None:
     """Make up ``n_best`` with what a finished search leaves unfinished."""
     tokens_BKT = live.tokens_NT.view(*live.total_BK.shape, -1)
     for place in done:

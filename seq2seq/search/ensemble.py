@@ -81,6 +81,11 @@ def fusion(translator: Stepper[Any], language_model: Stepper[Any], weight: float
     return JointStepper((translator, language_model), partial(weighted_sum, weight=weight))
 
 
+def normalized(stepper: Stepper[Any]) -> Stepper[Any]:
+    """The same stepper, its numbers made a distribution over the pieces: what `fusion` leaves open."""
+    return JointStepper((stepper,), renormalized)
+
+
 def check_language_model_weight(weight: float) -> None:
     """Check what a language model's log-probabilities are to count.
 
@@ -100,3 +105,9 @@ def weighted_sum(log_probabilities: Sequence[Tensor], weight: float) -> Tensor:
     """The first (N, V) plus ``weight`` > 0 times the second; ``-inf`` where either is."""
     first_NV, second_NV = log_probabilities
     return first_NV.add(second_NV, alpha=weight)
+
+
+def renormalized(log_probabilities: Sequence[Tensor]) -> Tensor:
+    """The only one (N, V), less the logarithm of its sum of probabilities."""
+    (only_NV,) = log_probabilities
+    return only_NV.log_softmax(1)

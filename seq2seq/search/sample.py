@@ -4,6 +4,7 @@ Shapes: B sentences still sampled, K samples of each, N = B * K rows (row n belo
 T pieces so far, the beginning of sentence included.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from seq2seq.search.config import SearchConfig
 from seq2seq.search.hypothesis import NOTHING, Hypothesis, hypothesis
 from seq2seq.search.stepper import State, Stepper
+from seq2seq.search.truncation import truncated
 
 
 class Rows(NamedTuple):
@@ -22,35 +24,59 @@ class Rows(NamedTuple):
     """Log-probability so far."""
     limit_N: Tensor
     """Most pieces, end of sentence included."""
+    chance_NL: Tensor | None
+    """The random numbers of every draw to come, within [0, 1); None: torch's own generator makes them."""
 
     def select(self, rows_N: Tensor) -> "Rows":
         """These rows, in this order."""
-        return Rows(*(part.index_select(0, rows_N) for part in self))
+        return Rows(*(None if part is None else part.index_select(0, rows_N) for part in self))  # type: ignore[arg-type]
+
+    def chance(self, length: int) -> Tensor | None:
+        """The random numbers (N, 1) of the draw of piece ``length``, the first being 1."""
+        return None if self.chance_NL is None else self.chance_NL[:, length - 1 : length]
 
 
 @torch.no_grad()
 def sample(
-    stepper: Stepper[State], config: SearchConfig, count: int, temperature: float = 1.0
+    stepper: Stepper[State],
+    config: SearchConfig,
+    count: int,
+    temperature: float = 1.0,
+    *,
+    top_k: int | None = None,
+    top_p: float = 1.0,
+    seeds: Sequence[int] | None = None,
 ) -> list[list[Hypothesis]]:
     """``count`` translations of every sentence, drawn one by one from p ** (1 / temperature), renormalised each step.
 
-    Draws come from torch's own generator: the same seed gives the same samples. A sample ends at its end of sentence
-    or its sentence's maximum length; its log-probability is the stepper's own, whatever the temperature. One that the
-    stepper leaves no piece has no tokens and log-probability ``-inf``.
+    A sample ends at its end of sentence or its sentence's maximum length; its log-probability is the stepper's own,
+    whatever the temperature. One that the stepper leaves no piece has no tokens and log-probability ``-inf``.
+
+    Args:
+        stepper: the model, bound to the sentences.
+        config: the length limits and the length penalty.
+        count: samples of each sentence.
+        temperature: above 0.
+        top_k: draw from the likeliest so many pieces only.
+        top_p: draw from the nucleus of this probability only (`truncated`).
+        seeds: one of each sentence, on which alone its draws depend, the first samples of more being those of fewer;
+            None: they come from torch's own generator.
     """
     found = [[NOTHING] * count for _ in range(stepper.sentences)]
     # For each sentence of the batch: where it belongs in `found`, and for each of its rows the sample it holds.
     places = [(sentence, list[int | None](range(count))) for sentence in range(stepper.sentences)]
     limit_N = config.max_lengths(stepper.source_lengths).repeat_interleave(count)
-    rows = Rows(torch.full_like(limit_N, stepper.bos)[:, None], torch.zeros_like(limit_N, dtype=torch.float32), limit_N)
+    chance_NL = None if seeds is None else chances(seeds, limit_N[::count].tolist(), count).to(limit_N.device)
+    tokens_N1, total_N = torch.full_like(limit_N, stepper.bos)[:, None], torch.zeros_like(limit_N, dtype=torch.float32)
+    rows = Rows(tokens_N1, total_N, limit_N, chance_NL)
     state = stepper.start(count)
     while places:
         log_probability_NV, state = stepper.step(rows.tokens_NT[:, -1], state)
-        piece_N = drawn(log_probability_NV, temperature)
+        length = rows.tokens_NT.size(1)
+        piece_N = drawn(log_probability_NV, temperature, top_k, top_p, rows.chance(length))
         total_N = rows.total_N + log_probability_NV.gather(1, piece_N[:, None]).squeeze(1)
         del log_probability_NV  # the largest tensor of a step: make room for the next
-        length = rows.tokens_NT.size(1)
-        rows = Rows(torch.cat([rows.tokens_NT, piece_N[:, None]], dim=1), total_N, rows.limit_N)
+        rows = rows._replace(tokens_NT=torch.cat([rows.tokens_NT, piece_N[:, None]], dim=1), total_N=total_N)
         ended_N, possible_N = piece_N == stepper.eos, total_N.isfinite()
         done_N = ended_N | ~possible_N | (length >= rows.limit_N)
         # The one wait for the device in a step.
@@ -68,18 +94,33 @@ def sample(
     return found
 
 
-def drawn(log_probability_NV: Tensor, temperature: float) -> Tensor:
+def chances(seeds: Sequence[int], limits: Sequence[int], count: int) -> Tensor:
+    """Uniform numbers (N, L) for ``count`` samples of every sentence, in [0, 1), each sentence's by its own seed."""
+    table = torch.zeros(len(seeds), count, max(limits, default=0))
+    for row, (seed, limit) in enumerate(zip(seeds, limits, strict=True)):
+        table[row, :, :limit] = torch.rand(count, limit, generator=torch.Generator().manual_seed(seed))
+    return table.flatten(0, 1)
+
+
+def drawn(
+    log_probability_NV: Tensor,
+    temperature: float,
+    top_k: int | None = None,
+    top_p: float = 1.0,
+    chance_N1: Tensor | None = None,
+) -> Tensor:
     """A piece of every row (N,): where in the running sum of p ** (1 / temperature) a uniform number falls.
 
     One random number a row: a CPU takes ten times as long to make one for every piece (Gumbel's way) as to add up.
+    ``chance_N1`` holds these numbers; without it torch's own generator makes them. The other two are `truncated`'s.
     """
     share_NV = log_probability_NV
     if temperature != 1:
         # The likeliest piece's share becomes 1: a low temperature would else round all of them to zero.
         best_N1 = share_NV.amax(1, keepdim=True).clamp(min=torch.finfo(share_NV.dtype).min)
         share_NV = (share_NV - best_N1) / temperature
-    sum_NV = share_NV.exp().cumsum(1)
-    place_N1 = torch.rand_like(sum_NV[:, :1]) * sum_NV[:, -1:]
+    sum_NV = truncated(share_NV, top_k, top_p).exp().cumsum(1)
+    place_N1 = (torch.rand_like(sum_NV[:, :1]) if chance_N1 is None else chance_N1) * sum_NV[:, -1:]
     # To the right of all equal sums, so that no piece of share zero is found; past the end where all are zero.
     return torch.searchsorted(sum_NV, place_N1, right=True).squeeze(1).clamp_(max=sum_NV.size(1) - 1)
 

@@ -1,0 +1,62 @@
+"""Compare systems on one test set: scores with intervals, significance, wins by length and rare words, sentences.
+
+python recipes/compare.py systems=[runs/a,runs/b]
+python recipes/compare.py systems=[a.de,b.de] data.test.source=test.en data.test.target=test.de
+python recipes/compare.py 'systems=[runs/base-seed*,runs/new-seed*]' output=[report.json,report.md,report.html]
+python recipes/compare.py systems=[runs/a,runs/b] comet=Unbabel/wmt22-comet-da
+"""
+
+import sys
+from pathlib import Path
+
+from seq2seq.comparison.comet import Comet, CometMetric
+from seq2seq.comparison.comparison import compare
+from seq2seq.comparison.config import CompareConfig
+from seq2seq.comparison.corpora import first_run, frequencies, read_test_set
+from seq2seq.comparison.pages import as_text
+from seq2seq.comparison.report import sections, write
+from seq2seq.comparison.systems import Common, read_systems
+from seq2seq.config import recipe
+from seq2seq.device import choose_device
+from seq2seq.provenance import comparable, text_hash
+from seq2seq.score import fresh_metrics, score
+
+
+@recipe
+def main(config: CompareConfig) -> None:
+    """Print tables, then sentences; the same goes to the files of output."""
+    config.check()
+    run = first_run(config.systems)
+    corpus = read_test_set(config, run)
+    pairs = list(corpus)
+    references = [pair.target for pair in pairs]
+    signatures = score(["text"], ["text"], lowercase=config.lowercase, bootstrap=0)
+    common = Common(
+        text_hash(references),
+        len(pairs),
+        {name: comparable(getattr(signatures, name).signature) for name in fresh_metrics()},
+        config.entry or str(config.split),
+        str(config.translations),
+    )
+    systems = read_systems(config.systems, common)
+    comet = None
+    if config.comet is not None:
+        on_gpu = choose_device(config.device).type == "cuda"
+        comet = Comet(config.comet, [pair.source for pair in pairs], references, on_gpu)
+    found = compare(
+        systems,
+        (corpus.name, common.references),
+        pairs,
+        lambda: fresh_metrics(config.lowercase) | ({} if comet is None else {"comet": CometMetric(comet)}),
+        frequencies(config, run, references),
+        config,
+    )
+    tables = sections(found)
+    sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
+    print(as_text(tables))
+    for path in config.output:
+        write(found, tables, Path(path).expanduser())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""Translate a document: sentence by sentence, with paragraphs, blank lines, lists and indentation where they were.
+
+python recipes/document.py run=runs/demo input=letter.txt output=brief.txt
+python recipes/document.py run=runs/demo input=book.txt wrapped=true glossary=terms.tsv > buch.txt
+python recipes/document.py run=runs/demo search.beam_size=1 < letter.txt
+"""
+
+from seq2seq.asking import load_glossary, load_translator, opened, read_text
+from seq2seq.config import recipe
+from seq2seq.documents import translate_document
+from seq2seq.translate_config import DocumentConfig
+
+
+@recipe
+def main(config: DocumentConfig) -> None:
+    """Read all of it, translate its sentences in batches, and write all of it."""
+    translator = load_translator(config)
+    translated = translate_document(
+        translator,
+        read_text(config.input),
+        wrapped=config.wrapped,
+        search=config.search.applied(translator.search),
+        copy=config.copy,
+        tag=config.tag,
+        glossary=load_glossary(config.glossary),
+    )
+    with opened(config.output) as output:
+        output.write(translated)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Look inside a trained model: a sentence gate by gate, or what its units do over a corpus.
+
+python recipes/microscope.py run=runs/demo text='Where is my key?'
+python recipes/microscope.py run=runs/demo text='Where is my key?' target='Wo ist mein Schloss?' output=wrong
+python recipes/microscope.py run=runs/demo
+python recipes/microscope.py run=runs/demo split=validation corpus.sentences=500 corpus.silenced=100
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from seq2seq.atomic import atomic_write
+from seq2seq.config import recipe
+from seq2seq.device import choose_device
+from seq2seq.errors import ConfigError
+from seq2seq.inspect.config import MicroscopeConfig
+from seq2seq.inspect.page import write_page
+from seq2seq.inspect.study import Study, study
+from seq2seq.inspect.study_page import study_page, study_pictures, study_text
+from seq2seq.inspect.trace import Trace
+from seq2seq.inspect.trace_page import trace_lines, trace_page, trace_pictures
+from seq2seq.language_model import LanguageModel
+from seq2seq.member import Member
+from seq2seq.run import is_language_model, load_run, read_section
+from seq2seq.text.corpus import DataConfig, read, text_for_run
+from seq2seq.text.mix import tagged
+from seq2seq.text.monolingual import read_target
+from seq2seq.translate import Translator
+
+
+def traced(config: MicroscopeConfig, text: str, predicts: bool) -> Trace:
+    """Translate the sentence, or have a language model read it, and keep everything."""
+    if predicts:
+        return LanguageModel.load(config.run, config.device).trace(text, runners_up=config.runners_up)
+    translator = Translator.load([config.run, *config.ensemble], config.device, "float32")
+    return translator.trace(
+        tagged(text, config.tag),
+        target=config.target,
+        beam_size=config.beam_size,
+        runners_up=config.runners_up,
+        member=config.member,
+    )
+
+
+def studied(config: MicroscopeConfig, predicts: bool) -> Study:
+    """Look at the corpus."""
+    folder = Path(config.run).expanduser()
+    data = text_for_run(config.data, read_section(folder, "data", DataConfig), config.split)
+    corpus = (read_target if predicts else read)(data, config.split)
+    if corpus is None:
+        raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")
+    member = Member.of_run(folder, load_run(folder), choose_device(config.device), "float32")
+    return study(member, corpus, corpus.name, config.corpus)
+
+
+@recipe
+def main(config: MicroscopeConfig) -> None:
+    """Print what is read first; the report, its pictures and its data go to the folder ``output``."""
+    predicts = is_language_model(Path(config.run).expanduser())
+    config.check(predicts)
+    output = Path(config.output or f"{config.run.rstrip('/')}-microscope").expanduser()
+    sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
+    if config.text is not None:
+        trace = traced(config, config.text, predicts)
+        page, name, shown = output / "sentence.html", "sentence", trace_lines(trace)
+        trace.save(output / "sentence.safetensors")
+        pictures = trace_pictures(trace)
+        write_page(page, trace_page(trace, pictures))
+    else:
+        found = studied(config, predicts)
+        page, name, shown = output / "corpus.html", "corpus", study_text(found)
+        with atomic_write(output / "corpus.json") as temporary:
+            temporary.write_text(json.dumps(found.as_dict(), ensure_ascii=False) + "\n", encoding="utf-8")
+        pictures = study_pictures(found)
+        write_page(page, study_page(found, pictures))
+    for picture, png in pictures.items():
+        with atomic_write(output / f"{name}.{picture}.png") as temporary:
+            temporary.write_bytes(png)
+    print(f"{shown}\n\n{page}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""A batch of requests in, translations out: conditions on the way into a search, text on the way out of it."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from seq2seq.copying import copied
+from seq2seq.errors import ConfigError
+from seq2seq.members import Bound, Encoded, Members
+from seq2seq.search import DRAWING, Hypothesis, Method, Phrase, PrefixStepper, SearchConfig, search
+from seq2seq.settings import validate
+from seq2seq.similarity import Similarity, expected_utilities
+from seq2seq.text.spelling import phrase_pieces, typed
+from seq2seq.text.tokenizer import normalize
+from seq2seq.translation import Copy, Request, Translation
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is wanted of all sentences alike."""
+
+    search: SearchConfig
+    attention: bool = False
+    copy: Copy = Copy.none
+
+    def check(self, members: Members) -> None:
+        """Hold that it makes sense, and that these members can do it.
+
+        Raises:
+            ConfigError: names what is out of range, contradicts another setting or is beyond the members.
+        """
+        validate(self.search, "search")
+        self.search.check()
+        if self.copy is not Copy.none and not members.attends:
+            raise ConfigError(
+                f"copy={self.copy} goes by attention, and the model has none: train one with model=attention"
+            )
+        if self.copy is Copy.unknown and not members.target.word_level:
+            raise ConfigError(
+                "copy=unknown replaces <unk>, and only vocabularies of words (tokenizer=word) write it: leave it out"
+            )
+
+
+def asked_of(
+    members: Members,
+    search: SearchConfig,
+    beam_size: int | None,
+    n_best: int | None,
+    *,
+    attention: bool = False,
+    copy: Copy = Copy.none,
+) -> Asked:
+    """What a call wants, checked; ``beam_size`` and ``n_best`` take the place of those of ``search``.
+
+    Raises:
+        ConfigError: names what is out of range, contradicts another setting or is beyond the members.
+    """
+    if beam_size is not None and search.method in DRAWING:
+        raise ConfigError(f"beam_size={beam_size} does nothing with search.method={search.method}: leave it out")
+    search = replace(search, beam_size=search.beam_size if beam_size is None else beam_size)
+    search = replace(search, n_best=search.n_best if n_best is None else n_best)
+    if copy not in list(Copy):
+        raise ConfigError(f"copy must be one of {', '.join(Copy)}, got {copy}")
+    asked = Asked(search, attention, Copy(copy))
+    asked.check(members)
+    return asked
+
+
+class Choice(NamedTuple):
+    """A hypothesis that was chosen."""
+
+    hypothesis: Hypothesis
+    utility: float | None = None
+
+
+def bind(members: Members, requests: Sequence[Request], encoded: Encoded) -> Bound:
+    """The members reading a batch, each sentence held to its prefix.
+
+    Raises:
+        ConfigError: a prefix or phrases are asked for beside a short-list.
+        DataError: no pieces write a prefix.
+    """
+    prefixes = [typed(request.prefix) for request in requests]
+    for what, asked in (("a prefix", any(prefixes)), ("a phrase", any(request.phrases for request in requests))):
+        if asked:
+            members.demand_every_piece(what)
+    bound = members.bind(encoded)
+    return bound._replace(stepper=PrefixStepper(bound.stepper, prefixes, *members.indexes)) if any(prefixes) else bound
+
+
+@torch.inference_mode()
+def answers(members: Members, requests: Sequence[Request], encoded: Encoded, asked: Asked) -> list[Translation]:
+    """Translate sentences together.
+
+    Args:
+        members: what translates.
+        requests: the sentences.
+        encoded: their pieces, for every member.
+        asked: how, and what to tell.
+    """
+    bound = bind(members, requests, encoded)
+    seeds = [own_seed(asked.search.seed, request.text) for request in requests]
+    phrases = [
+        [Phrase(phrase_pieces(members.target, phrase), members.inner) for phrase in dict.fromkeys(request.phrases)]
+        for request in requests
+    ]
+    found = search(bound.stepper, asked.search, seeds, phrases)
+    ranked = [
+        _chosen(members, [one._replace(tokens=bound.ids(one.tokens)) for one in all], asked.search) for all in found
+    ]
+    weights = _attention(members, encoded[0], ranked) if asked.attention or asked.copy is not Copy.none else None
+    translations, number = [], 0
+    for request, source, choices in zip(requests, encoded[0], ranked, strict=True):
+        own = [None] * len(choices) if weights is None else weights[number : number + len(choices)]
+        number += len(choices)
+        n_best = tuple(
+            _finished(translation(members, request.text, source, choice, weight), asked)
+            for choice, weight in zip(choices, own, strict=True)
+        )
+        translations.append(replace(n_best[0], n_best=n_best) if asked.search.n_best > 1 else n_best[0])
+    return translations
+
+
+def own_seed(seed: int, text: str) -> int:
+    """The seed of a sentence's draws: of the seed and the sentence alone, wherever it stands."""
+    return int.from_bytes(hashlib.blake2b(f"{seed} {normalize(text)}".encode(), digest_size=8).digest()) >> 1
+
+
+def translation(
+    members: Members, text: str, source: Sequence[int], choice: Choice, attention: Tensor | None = None
+) -> Translation:
+    """A translation from its pieces."""
+    hypothesis, first = choice.hypothesis, members.translators[0]
+    return Translation(
+        source=text,
+        text=members.target.decode(hypothesis.tokens),
+        score=hypothesis.score,
+        log_probability=hypothesis.log_probability,
+        pieces=tuple(members.target.pieces(hypothesis.tokens)),
+        source_pieces=tuple(first.tokenizers.source.pieces(source)),
+        attention=attention,
+        utility=choice.utility,
+    )
+
+
+def _chosen(members: Members, found: list[Hypothesis], config: SearchConfig) -> list[Choice]:
+    """What was found, or, of many drawn, those of the least Bayes risk; of equal texts the likeliest."""
+    if config.method is not Method.minimum_bayes_risk:
+        return [Choice(one) for one in found]
+    likeliest: dict[str, Hypothesis] = {}
+    texts = [members.target.decode(one.tokens) for one in found]
+    for text, one in zip(texts, found, strict=True):
+        if text not in likeliest or one.score > likeliest[text].score:
+            likeliest[text] = one
+    utilities = expected_utilities(texts, _similarity(str(config.utility)))
+    best = sorted(utilities, key=lambda text: (-utilities[text], -likeliest[text].score))
+    return [Choice(likeliest[text], utilities[text]) for text in best[: config.n_best]]
+
+
+@lru_cache
+def _similarity(metric: str) -> Similarity:
+    return Similarity(metric)
+
+
+def _attention(members: Members, sources: list[list[int]], ranked: list[list[Choice]]) -> list[Tensor] | None:
+    """Weights of every translation of every sentence in turn; None without attention."""
+    pairs = [
+        (source, choice.hypothesis.tokens)
+        for source, choices in zip(sources, ranked, strict=True)
+        for choice in choices
+    ]
+    return members.attention([source for source, _ in pairs], [target for _, target in pairs])
+
+
+def _finished(found: Translation, asked: Asked) -> Translation:
+    """With what it takes from its source; without attention weights that nobody asked for."""
+    text = found.text if asked.copy is Copy.none else copied(found, asked.copy)
+    return replace(found, text=text, attention=found.attention if asked.attention else None)

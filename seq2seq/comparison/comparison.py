@@ -1,0 +1,142 @@
+"""Systems held against the first of them: everything that is measured, as data."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+from typing import NamedTuple
+
+from sacrebleu.metrics.base import Metric as SacrebleuMetric
+
+from seq2seq.comparison.config import CompareConfig
+from seq2seq.comparison.rare_words import Frequencies, RareWords, wins_by_rare_words
+from seq2seq.comparison.sentences import Difference, Wins, most_different, sentence_scores, wins_by_length
+from seq2seq.comparison.significance import PValue, Significance, joined, paired_test, pairs_of_seeds
+from seq2seq.comparison.types import System
+from seq2seq.score import Metric, measure
+from seq2seq.text.types import Pair
+
+Metrics = Callable[[], Mapping[str, SacrebleuMetric]]
+"""Makes fresh metrics: sacrebleu keeps the state of a measurement in them."""
+
+
+class Deviation(NamedTuple):
+    """A figure over seeds."""
+
+    mean: float
+    deviation: float | None
+    """Standard deviation of the sample; None where there is one seed."""
+    seeds: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A system with the scores of its outputs."""
+
+    system: System
+    scores: list[dict[str, Metric]]
+    """Of each output, by the name of the metric."""
+
+    def over_seeds(self, metric: str) -> Deviation:
+        """Mean and deviation of one metric over the outputs."""
+        values = [scores[metric].score for scores in self.scores]
+        return Deviation(mean(values), stdev(values) if len(values) > 1 else None, len(values))
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A system beside the baseline."""
+
+    name: str
+    tests: dict[Significance, dict[str, PValue]]
+    """By the name of the metric."""
+    wins: list[Wins]
+    rare_words: list[RareWords]
+    differences: list[Difference]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that was found out about systems on one test set."""
+
+    corpus: str
+    references: str
+    """Their hash."""
+    sentences: int
+    frequencies: str
+    """Where words were counted."""
+    sentence_metric: str
+    systems: list[Measured]
+    """The first is the baseline."""
+    contrasts: list[Contrast]
+    """Of the others."""
+
+
+def compare(
+    systems: Sequence[System],
+    corpus: tuple[str, str],
+    pairs: Sequence[Pair],
+    metrics: Metrics,
+    frequencies: Frequencies,
+    config: CompareConfig,
+) -> Comparison:
+    """Score every output, and hold each system against the first.
+
+    Args:
+        systems: at least two, with translations of all pairs.
+        corpus: name of the test set and hash of its references.
+        pairs: the test set.
+        metrics: fresh ones at each call, all of the same signatures.
+        frequencies: of words, to tell rare ones.
+        config: what is measured how.
+    """
+    references = [pair.target for pair in pairs]
+    measured = [_measured(system, references, metrics, config.bootstrap) for system in systems]
+    contrasts = [_contrast(systems[0], other, pairs, metrics, frequencies, config) for other in systems[1:]]
+    return Comparison(*corpus, len(pairs), frequencies.text, str(config.sentence_metric), measured, contrasts)
+
+
+def _measured(system: System, references: Sequence[str], metrics: Metrics, bootstrap: int) -> Measured:
+    scores = [
+        {name: measure(metric, output.lines, references, bootstrap) for name, metric in metrics().items()}
+        for output in system.outputs
+    ]
+    return Measured(system, scores)
+
+
+def _contrast(
+    baseline: System,
+    other: System,
+    pairs: Sequence[Pair],
+    metrics: Metrics,
+    frequencies: Frequencies,
+    config: CompareConfig,
+) -> Contrast:
+    references = [pair.target for pair in pairs]
+    lines = (baseline.first.lines, other.first.lines)
+    first, second = (sentence_scores(one, references, config.sentence_metric, config.lowercase) for one in lines)
+    return Contrast(
+        other.name,
+        _tests(baseline, other, references, metrics, config),
+        wins_by_length(references, first, second, config.lengths),
+        wins_by_rare_words(references, *lines, frequencies.counts, config.rare, config.lowercase),
+        most_different(pairs, lines, (first, second), config.examples),
+    )
+
+
+def _tests(
+    baseline: System, other: System, references: Sequence[str], metrics: Metrics, config: CompareConfig
+) -> dict[Significance, dict[str, PValue]]:
+    samples = {Significance.bootstrap: config.bootstrap, Significance.randomization: config.randomization}
+    pairs = pairs_of_seeds(len(baseline.outputs), len(other.outputs))
+    return {
+        kind: joined(
+            [
+                paired_test(
+                    kind, baseline.outputs[one].lines, other.outputs[two].lines, references, metrics(), samples[kind]
+                )
+                for one, two in pairs
+            ]
+        )
+        for kind in Significance
+        if samples[kind]
+    }

@@ -1,0 +1,62 @@
+"""The text behind a comparison: the test set, and where words are counted."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+from seq2seq.comparison.config import CompareConfig
+from seq2seq.comparison.rare_words import Frequencies, count_words
+from seq2seq.comparison.systems import outputs_of
+from seq2seq.errors import ConfigError, DataError
+from seq2seq.run import read_section
+from seq2seq.text.corpus import Corpus, DataConfig, Split, names_corpus, read, text_for_run
+
+
+def first_run(names: Sequence[str]) -> Path | None:
+    """The first run folder among the systems, whose corpus is the test set where none is named.
+
+    Raises:
+        DataError: a name stands for nothing.
+    """
+    return next((path for name in names for path in outputs_of(name) if path.is_dir()), None)
+
+
+def read_test_set(config: CompareConfig, run: Path | None) -> Corpus:
+    """The test set: as named, else the run's; without tags.
+
+    Raises:
+        ConfigError: neither names one.
+        DataError, RunError: it cannot be read.
+    """
+    if run is None and not names_corpus(config.data, config.split):
+        raise ConfigError(
+            f"text files alone do not say what they translate: name the test set with data.{config.split}.source=FILE "
+            f"data.{config.split}.target=FILE"
+        )
+    corpus = read(_data(config, run, config.split), config.split)
+    if corpus is None:
+        raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")
+    return corpus
+
+
+def frequencies(config: CompareConfig, run: Path | None, references: Sequence[str]) -> Frequencies:
+    """Occurrences of words in the training text where that is known and can be read, else in the references."""
+    reason = "as training_lines=0 asks"
+    if config.training_lines:
+        try:
+            if run is None and not names_corpus(config.data, Split.train):
+                raise ConfigError("the training text is not known: name it with data.train")
+            corpus = read(_data(config, run, Split.train), Split.train)
+            assert corpus is not None  # of a training split there is one, or an error
+            lines = [pair.target for pair in islice(corpus, config.training_lines)]
+            told = f"the training text, target side, {len(lines):,} lines of {corpus.name}"
+            return Frequencies(count_words(lines, config.lowercase), told)
+        except (ConfigError, DataError) as error:
+            reason = f"for {error}"
+    return Frequencies(count_words(references, config.lowercase), f"the references themselves, {reason}")
+
+
+def _data(config: CompareConfig, run: Path | None, split: Split) -> DataConfig:
+    data = config.data if run is None else text_for_run(config.data, read_section(run, "data", DataConfig), split)
+    return replace(data, source_tag=None)

@@ -1,0 +1,79 @@
+"""Pages of HTML that need nothing beside them: every picture is in the file, every text is escaped, nothing is loaded.
+
+And the same tables as text.
+"""
+
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+
+from seq2seq.atomic import atomic_write
+
+STYLE = (
+    "body{font:15px/1.5 sans-serif;margin:2em auto;max-width:90em;padding:0 1em;color:#222}"
+    "table{border-collapse:collapse}td,th{padding:.15em .7em;text-align:left;border-bottom:1px solid #ddd;"
+    "vertical-align:top}td.n{text-align:right;font-variant-numeric:tabular-nums}.scroll{overflow-x:auto}"
+    "img{max-width:none}h2{margin-top:1.6em}.piece{background:#eef2f7;border-radius:3px;padding:0 .25em}"
+)
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+"""What a browser may do: show the pictures in the file."""
+
+
+def page(title: str, parts: Iterable[str]) -> str:
+    """A whole document. ``parts`` are HTML, made by the functions below; the title is text."""
+    return "\n".join(
+        [
+            "<!DOCTYPE html>",
+            '<html lang="en"><head><meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">',
+            '<meta name="viewport" content="width=device-width">',
+            f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
+            f"<h1>{escape(title)}</h1>",
+            *parts,
+            "</body></html>\n",
+        ]
+    )
+
+
+def heading(title: str, text: str = "") -> str:
+    """A section's heading and, below it, what is to be seen."""
+    return f"<h2>{escape(title)}</h2>" + (f"\n<p>{escape(text)}</p>" if text else "")
+
+
+def table(names: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int] = ()) -> str:
+    """A table of texts; columns that are ``numbers`` stand to the right."""
+    head = f"<tr>{''.join(f'<th>{escape(name)}</th>' for name in names)}</tr>" if any(names) else ""
+    body = (
+        "<tr>"
+        + "".join(
+            f"<td{' class=n' if column in numbers else ''}>{escape(cell)}</td>" for column, cell in enumerate(row)
+        )
+        + "</tr>"
+        for row in rows
+    )
+    return f'<div class="scroll"><table>{head}{"".join(body)}</table></div>'
+
+
+def picture(png: bytes, told: str) -> str:
+    """A PNG in the page, and what is said of it to those who do not see it."""
+    return f'<div class="scroll"><img alt="{escape(told)}" src="data:image/png;base64,{b64encode(png).decode()}"></div>'
+
+
+def plain_table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table for a terminal, two spaces between columns."""
+    lines = [*([names] if any(names) else []), *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def write_page(path: Path, text: str) -> None:
+    """Write a page, whole or not at all.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

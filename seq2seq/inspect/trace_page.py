@@ -1,0 +1,67 @@
+"""A trace as pictures (PNG), as a page of HTML, and as lines to print."""
+
+import math
+
+from seq2seq.inspect.page import heading, page, picture, plain_table, table
+from seq2seq.inspect.pictures import attention_picture, layer_picture, states_picture
+from seq2seq.inspect.trace import Trace
+from seq2seq.inspect.tree_picture import tree_picture
+
+NAMES = ["step", "read", "predicted", "probability", "runners-up"]
+
+
+def trace_pictures(trace: Trace) -> dict[str, bytes]:
+    """Every picture that there is something to show in, by name: ``tree``, ``attention``, ``encoder.1.forward``, …"""
+    pictures = {}
+    if trace.tree:
+        pictures["tree"] = tree_picture(trace)
+    if trace.attention is not None:
+        pictures["attention"] = attention_picture(trace)
+    for layer in trace.layers:
+        pictures[f"{layer.place}.states"] = states_picture(trace, layer)
+        pictures[str(layer.place)] = layer_picture(trace, layer)
+    return pictures
+
+
+def trace_page(trace: Trace, pictures: dict[str, bytes]) -> str:
+    """One sentence: probabilities and runners-up at each step, the tree, attention, and every cell."""
+    steps = "What was predicted at each step, how probable it was, and the likeliest other pieces."
+    parts = [table(["", ""], facts(trace)), heading("Step by step", steps), table(NAMES, rows(trace), numbers=(0, 3))]
+    if "tree" in pictures:
+        told = "Every hypothesis that was weighed, below the ones that were likelier at the same step."
+        parts += [heading("The beam", told), picture(pictures["tree"], "tree of the beam search")]
+    if "attention" in pictures:
+        told = "How much each source piece weighs in what the decoder is told: the mean of all heads."
+        parts += [heading("Attention", told), picture(pictures["attention"], "attention weights")]
+    for layer in trace.layers:
+        name = f"{layer.place.side}, layer {layer.place.layer}, {layer.place.reading}"
+        parts += [heading(name.capitalize()), picture(pictures[f"{layer.place}.states"], f"states over time, {name}")]
+        parts.append(picture(pictures[str(layer.place)], f"gates and states, {name}"))
+    return page(trace.source or trace.text, parts)
+
+
+def trace_lines(trace: Trace) -> str:
+    """What is read first: the translation, and a line a step."""
+    return f"{plain_table(['', ''], facts(trace))}\n\n{plain_table(NAMES, rows(trace))}"
+
+
+def facts(trace: Trace) -> list[list[str]]:
+    """What it is about: name and value."""
+    return [
+        *([["source", trace.source]] if trace.source_pieces else []),
+        ["translation" if trace.source_pieces else "text", trace.text],
+        ["log-probability", f"{float(trace.log_probabilities.sum()):.3f} nats"],
+        ["network", trace.model],
+    ]
+
+
+def rows(trace: Trace) -> list[list[str]]:
+    """A row a step: number, piece read, piece predicted, its probability, the runners-up with theirs."""
+    found = []
+    others = trace.runner_up_log_probabilities.exp().tolist()
+    for step, chosen in enumerate(trace.target_pieces):
+        ranked = zip(trace.runner_up_pieces[step], others[step], strict=True)
+        probability = f"{math.exp(float(trace.log_probabilities[step])):.1%}"
+        told = "  ".join(f"{piece} {share:.1%}" for piece, share in ranked)
+        found.append([str(step + 1), trace.read_pieces[step], chosen, probability, told])
+    return found

@@ -1,0 +1,48 @@
+"""A translation while it is made: shown growing, and the words that may come next."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+
+from seq2seq.answer import Asked, Choice, bind, translation
+from seq2seq.batching import nothing
+from seq2seq.errors import ConfigError
+from seq2seq.members import Members
+from seq2seq.search import Hypothesis, NextWord, growing, next_words, normalized
+from seq2seq.text.spelling import split_prefix
+from seq2seq.translation import Request, Translation
+
+
+@torch.inference_mode()
+def growing_translation(members: Members, request: Request, asked: Asked) -> Iterator[Translation]:
+    """`Translator.stream`, of a request and settings that were checked."""
+    encoded, longest = members.encoded([request.text])
+    if not longest[0]:
+        yield nothing(request.text)
+        return
+    bound, shown = bind(members, [request], encoded), ""
+    for tokens, result in growing(bound.stepper, asked.search):
+        one = result or Hypothesis(tokens, math.nan, math.nan, finished=False)
+        one = one._replace(tokens=bound.ids(one.tokens))
+        found = translation(members, request.text, encoded[0][0], Choice(one))
+        text = found.text.rstrip("\ufffd")  # a character of which only the first bytes are there
+        if result is not None:
+            yield found
+        elif len(text) > len(shown):
+            shown = text
+            yield replace(found, text=text)
+
+
+@torch.inference_mode()
+def suggestions(members: Members, text: str, prefix: str, count: int) -> list[NextWord]:
+    """`Translator.suggest`."""
+    if count < 1:
+        raise ConfigError(f"count must be at least 1, got {count}")
+    members.demand_every_piece("a suggestion")
+    given, begun = split_prefix(prefix)
+    stepper = members.bind(members.encoded([text])[0]).stepper
+    if members.language_model is not None:
+        stepper = normalized(stepper)
+    return next_words(stepper, members.target.encode(given), begun, members.spelling, count)

@@ -1,0 +1,1 @@
+"""The context-vector laboratory: the figures that made the field, drawn anew from any run."""

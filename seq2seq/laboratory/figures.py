@@ -1,0 +1,87 @@
+"""One figure from beginning to end: measured, drawn, told."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from seq2seq.laboratory import contexts, exposure, interpolation, lengths, picture, report, width
+from seq2seq.laboratory.config import Figure, LaboratoryConfig
+from seq2seq.laboratory.sentences import ends, panels
+from seq2seq.laboratory.systems import System
+from seq2seq.text.corpus import Corpus
+from seq2seq.text.types import Pair
+
+TITLES = {
+    Figure.lengths: "BLEU by source length",
+    Figure.attention: "BLEU by source length, with attention and without",
+    Figure.reversal: "BLEU by source length, by the direction in which the encoder reads",
+}
+
+
+class Drawn(NamedTuple):
+    """What came of a figure."""
+
+    found: Any
+    """Its data, for `report.write`."""
+    table: str
+
+
+def draw(
+    figure: Figure,
+    families: Mapping[str, Sequence[System]],
+    corpus: Corpus | None,
+    pairs: Sequence[Pair],
+    config: LaboratoryConfig,
+    path: Path,
+) -> Drawn:
+    """Measure what a figure shows and draw it.
+
+    Args:
+        figure: which one.
+        families: for each run that is named, by what to call it, the runs that stand for it in this figure.
+        corpus: what sentences are taken from where none are named.
+        pairs: to translate and to score; figures that do neither need none.
+        config: what each figure may vary.
+        path: of the picture.
+
+    Raises:
+        ConfigError, DataError, RunError: as what is measured raises them; the picture cannot be written.
+    """
+    systems = [system for members in families.values() for system in members]
+    if figure is Figure.contexts:
+        return _contexts(systems, panels(config.contexts, corpus), path)
+    if figure is Figure.interpolation:
+        return _interpolation(systems[0], ends(config.interpolation, corpus), config, path)
+    if figure is Figure.exposure:
+        exposures = [exposure.measure(system, pairs, config.exposure) for system in systems]
+        picture.draw_exposure(exposures, path)
+        return Drawn(exposures, report.exposure_table(exposures))
+    if figure is Figure.width:
+        return _width(families, pairs, config, path)
+    curves = [lengths.measure(system, pairs, config.lengths, config.beam_size, config.bootstrap) for system in systems]
+    picture.draw_lengths(TITLES[figure], curves, path)
+    return Drawn(curves, report.lengths_table(curves))
+
+
+def _contexts(systems: Sequence[System], chosen: Sequence[Sequence[str]], path: Path) -> Drawn:
+    rows = [(system.name, [contexts.project(system, panel) for panel in chosen]) for system in systems]
+    picture.draw_contexts(rows, path)
+    return Drawn(dict(rows), report.contexts_table(rows))
+
+
+def _interpolation(system: System, between: Sequence[tuple[str, str]], config: LaboratoryConfig, path: Path) -> Drawn:
+    steps, beam_size = config.interpolation.steps, config.beam_size
+    walks = [interpolation.interpolate(system, first, second, steps, beam_size) for first, second in between]
+    picture.draw_interpolation(system.name, walks, path)
+    return Drawn(walks, report.interpolation_table(walks))
+
+
+def _width(
+    families: Mapping[str, Sequence[System]], pairs: Sequence[Pair], config: LaboratoryConfig, path: Path
+) -> Drawn:
+    found = [
+        width.Family(name, [width.measure(system, pairs, config.beam_size, config.bootstrap) for system in members])
+        for name, members in families.items()
+    ]
+    picture.draw_width(found, path)
+    return Drawn(found, report.width_table(found))

@@ -1,0 +1,124 @@
+"""All that choose the pieces of a translation together: an ensemble, a language model beside it, a short-list.
+
+B sentences, S source positions, T target positions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from seq2seq.data.batch import target_input
+from seq2seq.errors import ConfigError
+from seq2seq.member import Member, attention_weights, shared
+from seq2seq.model import AttentionKind, NetworkStepper
+from seq2seq.search import PieceIndex, Stepper, ensemble, fusion, indexes
+from seq2seq.shortlist import Shortlist
+from seq2seq.text.spelling import inner_pieces, spelled
+from seq2seq.text.tokenizer import Tokenizer
+
+Encoded = list[list[list[int]]]
+"""Of every member, the pieces of every sentence."""
+
+
+class Bound(NamedTuple):
+    """The members reading a batch."""
+
+    stepper: Stepper[Any]
+    first: NetworkStepper
+    """That of the first member."""
+
+    def ids(self, tokens: list[int]) -> list[int]:
+        """Ids of pieces that search knows by their number in the short-list."""
+        return self.first.ids(tokens)
+
+
+@dataclass(frozen=True)
+class Members:
+    """What translates; nothing in it changes but what is worked out when it is first asked for."""
+
+    translators: tuple[Member, ...]
+    """At least one; the first one's source pieces, limits on the length and short-list hold."""
+    shortlist: Shortlist | None
+    language_model: Member | None
+    language_model_weight: float
+
+    @property
+    def target(self) -> Tokenizer:
+        """Of what all of them write."""
+        return self.translators[0].tokenizers.target
+
+    @property
+    def attends(self) -> bool:
+        """Whether there is attention to the pieces that the first member reads."""
+        first = self.source_tokenizers[0]
+        pairs = zip(self.translators, self.source_tokenizers, strict=True)
+        return any(member.network.config.attention is not AttentionKind.none for member, own in pairs if own is first)
+
+    @cached_property
+    def source_tokenizers(self) -> list[Tokenizer]:
+        """Each member's; equal ones are one."""
+        return shared([member.tokenizers.source for member in self.translators])
+
+    @cached_property
+    def spelling(self) -> list[bytes | None]:
+        """The bytes that every target piece writes."""
+        return spelled(self.target)
+
+    @cached_property
+    def indexes(self) -> tuple[PieceIndex, PieceIndex]:
+        """By which prefixes find their pieces: those at the beginning of a sentence, and others."""
+        return indexes(self.spelling)
+
+    @cached_property
+    def inner(self) -> frozenset[int]:
+        """The target pieces that go on in a word."""
+        return inner_pieces(self.spelling)
+
+    def encoded(self, texts: Sequence[str]) -> tuple[Encoded, list[list[int]]]:
+        """The pieces of every text, for each member, and its longest encoding among them."""
+        pieces = {tokenizer: tokenizer.encode_all(texts) for tokenizer in set(self.source_tokenizers)}
+        encoded = [pieces[tokenizer] for tokenizer in self.source_tokenizers]
+        return encoded, [max(sources, key=len) for sources in zip(*encoded, strict=True)]
+
+    def bind(self, encoded: Encoded, *, shortlist: bool = True) -> Bound:
+        """All of them reading a batch; without ``shortlist``, asked for every piece."""
+        batches = [member.sources(sources) for member, sources in zip(self.translators, encoded, strict=True)]
+        chosen = self.shortlist.choose(*batches[0]) if shortlist and self.shortlist is not None else None
+        steppers = [member.stepper(batch, chosen) for member, batch in zip(self.translators, batches, strict=True)]
+        together = ensemble(steppers)
+        if self.language_model is not None:  # which looks at no source, only at how many there are
+            beside = self.language_model.stepper(batches[0], chosen)
+            together = fusion(together, beside, self.language_model_weight)
+        return Bound(together, steppers[0])
+
+    def demand_every_piece(self, what: str) -> None:
+        """Hold that no short-list keeps from a translation what is asked of it.
+
+        Raises:
+            ConfigError: there is one.
+        """
+        if self.shortlist is not None:
+            raise ConfigError(f"{what} may need any piece, and a short-list leaves most out: set shortlist=false")
+
+    def attention(self, sources: list[list[int]], targets: list[list[int]]) -> list[Tensor] | None:
+        """Weights (target pieces + 1, source pieces + 1) of every pair, from one pass with the target given.
+
+        Args:
+            sources: pieces of the first member.
+            targets: pieces of as many translations.
+
+        Returns:
+            None where no member has attention.
+        """
+        first = self.translators[0]
+        batch, given = first.sources(sources), target_input(targets).to(first.device)
+        weights_BTS = attention_weights(self.translators, batch, given)
+        if weights_BTS is None:
+            return None
+        return [
+            weights_BTS[row, : len(target) + 1, : len(source) + 1].cpu()
+            for row, (source, target) in enumerate(zip(sources, targets, strict=True))
+        ]

@@ -1,0 +1,46 @@
+"""What a command changes in the search settings of a run."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from seq2seq.search.config import BELONGS, Method, SearchConfig, Utility
+from seq2seq.settings import setting
+
+
+def kept(name: str) -> Any:
+    """A setting of `SearchConfig` that may be left as the run has it: null, or within the same range."""
+    (item,) = (item for item in fields(SearchConfig) if item.name == name)
+    return setting(None, f"{item.metadata['help']}; null: as the run's", **item.metadata["bounds"])
+
+
+@dataclass(kw_only=True)
+class SearchChanges:
+    """The fields of `SearchConfig`, each of which may be null: as the run's."""
+
+    method: Method | None = kept("method")
+    beam_size: int | None = kept("beam_size")
+    n_best: int | None = kept("n_best")
+    length_penalty: float | None = kept("length_penalty")
+    max_length_ratio: float | None = kept("max_length_ratio")
+    max_length_offset: int | None = kept("max_length_offset")
+    groups: int | None = kept("groups")
+    diversity_strength: float | None = kept("diversity_strength")
+    temperature: float | None = kept("temperature")
+    top_k: int | None = kept("top_k")
+    top_p: float | None = kept("top_p")
+    seed: int | None = kept("seed")
+    samples: int | None = kept("samples")
+    utility: Utility | None = kept("utility")
+
+    def applied(self, search: SearchConfig) -> SearchConfig:
+        """The run's settings with the changes.
+
+        Another method than the run's takes its own settings from the changes and their defaults alone: what the run
+        says of its method means nothing to another.
+        """
+        changes = {item.name: getattr(self, item.name) for item in fields(self)}
+        changes = {name: value for name, value in changes.items() if value is not None}
+        if self.method not in (None, search.method):
+            usual = SearchConfig()
+            changes = {name: getattr(usual, name) for name in BELONGS} | changes
+        return replace(search, **changes)

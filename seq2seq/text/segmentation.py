@@ -1,0 +1,100 @@
+"""A document cut into sentences and what lies between them, nothing lost: joined again the parts are the document.
+
+A small rule of our own, for the libraries made for this are either large models or have not been kept up. A sentence
+ends at ``.``, ``!``, ``?`` or ``…``, with the quotation marks and brackets that close behind it, where white space and
+what may begin a sentence follow: no small letter. A period does not end one behind a single letter (``J. Smith``,
+``z. B.``), behind digits (``3. Mai``) or behind one of the abbreviations below; behind ``。``, ``！`` and ``？`` no
+white space is needed.
+
+What that gives up: other abbreviations before a capital end a sentence; so does nothing before a small letter
+(``iPhone``), nor a number at the end of a sentence, nor the initial of a name there: two sentences then stay together,
+which costs little, for a model reads them as one. Thai, Khmer and others without such marks are cut at line ends alone.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_WORDS = """
+mr mrs ms dr prof st sr jr vs vol fig pp ed eds al inc ltd co gen col capt lt sgt rev hon approx dept
+hr fr frl str nr bzw ca vgl evtl usw bd abb aufl hrsg geb gest jh mio mrd tel abs ziff inkl zzgl
+mme mlle mm av bd env etc cf jan feb febr aug sept okt oct nov dez dec
+"""
+ABBREVIATIONS = frozenset(_WORDS.split())
+"""Words behind which a period ends no sentence, in small letters: English, German, French."""
+
+END = re.compile(r"""[.!?…]+["'”’»«“)\]]*(?=\s)|[。！？]+[」』”’）]*""")
+MARKER = re.compile(r"\s*(?:(?:[-*•+–—]|#{1,6}|>+|\d{1,3}[.)]|[a-zA-Z]\))\s+)*")
+"""What stands at the beginning of a line and is no text: indentation, bullets, numbers of lists, marks of headings."""
+
+
+class Segment(NamedTuple):
+    """A part of a document."""
+
+    text: str
+    is_sentence: bool
+    """Whether it is to be translated; if not, it is white space or a mark at the beginning of a line."""
+
+
+def segments(document: str, *, wrapped: bool = False) -> Iterator[Segment]:
+    """The parts of a document in order; their texts, joined, are the document.
+
+    Args:
+        document: text with its line ends, of any kind.
+        wrapped: lines were broken to a width, so that a sentence may go on in the next; only blank lines, and lines
+            that begin with a mark of a list, end one. Otherwise every line end does.
+    """
+    for block in _blocks(document, wrapped):
+        marker = MARKER.match(block)
+        start = marker.end() if marker else 0
+        body = block[start:].rstrip()
+        if start:
+            yield Segment(block[:start], False)
+        yield from _sentences(body)
+        if end := block[start + len(body) :]:
+            yield Segment(end, False)
+
+
+def _blocks(document: str, wrapped: bool) -> Iterator[str]:
+    """Lines with their ends; where they are wrapped, paragraphs."""
+    lines = re.findall(r"[^\n]*\n|[^\n]+", document)
+    if not wrapped:
+        yield from lines
+        return
+    block = ""
+    for line in lines:
+        marker = MARKER.match(line)
+        begins = not line.strip() or (marker is not None and marker[0].strip() != "")
+        if block and (begins or not block.strip()):
+            yield block
+            block = ""
+        block += line
+    if block:
+        yield block
+
+
+def _sentences(text: str) -> Iterator[Segment]:
+    """The sentences of a text without white space at its ends, and what is between them."""
+    start = 0
+    for mark in END.finditer(text):
+        rest = text[mark.end() :]
+        gap = len(rest) - len(rest.lstrip())
+        if rest and _ends(text[start : mark.end()], mark[0], rest.lstrip()[:1]):
+            yield Segment(text[start : mark.end()], True)
+            if gap:
+                yield Segment(rest[:gap], False)
+            start = mark.end() + gap
+    if start < len(text):
+        yield Segment(text[start:], True)
+
+
+def _ends(sentence: str, mark: str, following: str) -> bool:
+    """Whether a mark at the end of what has been read ends a sentence."""
+    if following.islower():
+        return False
+    if mark != ".":
+        return True
+    last = sentence[:-1].split()[-1:]
+    word = last[0].lstrip("\"'“„‚‘«»([").lower() if last else ""
+    single = len(word.split(".")[-1]) == 1 and word[-1:].isalpha()
+    return not (single or word.isdigit() or word in ABBREVIATIONS)

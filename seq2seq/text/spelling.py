@@ -1,0 +1,69 @@
+"""What the pieces of a vocabulary write, and how a text that is partly typed is told to a search."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from seq2seq.errors import ConfigError, DataError
+from seq2seq.text.tokenizer import BOS, EOS, PAD, SPACE, UNK, Tokenizer, normalize
+
+NO_TEXT = b" \xff"
+"""What the unknown piece writes: a word of its own that is no UTF-8, so that it counts and is never suggested."""
+
+
+def spelled(tokenizer: Tokenizer) -> list[bytes | None]:
+    """The bytes every piece writes, those of a new word behind a space; None for the marks, which write nothing."""
+    written: list[bytes | None] = []
+    for piece in tokenizer.pieces(range(tokenizer.size)):
+        byte = re.fullmatch(r"<0x([0-9A-F]{2})>", piece)
+        written.append(bytes.fromhex(byte[1]) if byte else piece.replace(SPACE, " ").encode())
+    written[BOS] = written[EOS] = written[PAD] = None
+    written[UNK] = NO_TEXT
+    return written
+
+
+def split_prefix(prefix: str) -> tuple[str, str]:
+    """The complete words of a prefix, and what is begun of the next: nothing after white space."""
+    text = normalize(prefix)
+    if normalize(prefix[-1:]) == "":
+        return text, ""
+    given, _, begun = text.rpartition(" ")
+    return given, begun
+
+
+def typed(prefix: str) -> bytes:
+    """The bytes that a translation with this prefix writes first, behind a space; none where it is blank.
+
+    A space at the end stays: the last word is complete, and another one follows.
+    """
+    text = normalize(prefix)
+    ends = normalize(prefix[-1:]) == ""
+    return f" {text}{' ' if ends else ''}".encode() if text else b""
+
+
+def inner_pieces(pieces: Sequence[bytes | None]) -> frozenset[int]:
+    """The pieces that go on in a word: their first character is a letter, a mark or a digit.
+
+    Bytes beyond ASCII count as such, for what character they belong to is not known yet.
+    """
+    return frozenset(number for number, piece in enumerate(pieces) if piece and _goes_on(piece))
+
+
+def _goes_on(piece: bytes) -> bool:
+    first = piece.decode("utf-8", errors="ignore")[:1]
+    return not first or unicodedata.category(first)[0] in "LMN"
+
+
+def phrase_pieces(tokenizer: Tokenizer, phrase: str) -> tuple[int, ...]:
+    """The pieces into which a phrase is cut.
+
+    Raises:
+        ConfigError: it is blank.
+        DataError: the vocabulary has no pieces for one of its words.
+    """
+    pieces = tuple(tokenizer.encode(phrase))
+    if not pieces:
+        raise ConfigError("a phrase is blank: leave it out")
+    if UNK in pieces:
+        raise DataError(f"no pieces of the vocabulary write the phrase {phrase!r}: choose other words for it")
+    return pieces

@@ -1,0 +1,55 @@
+"""What is asked of a translator, and what it answers."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from torch import Tensor
+
+
+class Copy(StrEnum):
+    """What is taken from the source, going by attention, where a translation has nothing good to say."""
+
+    none = "none"
+    unknown = "unknown"
+    """``<unk>`` becomes the source word attended most (Luong et al. 2015, "Addressing the rare word problem", §3)."""
+    numbers = "numbers"
+    """A number that the source does not have becomes the one attended most of those that are missing."""
+    all = "all"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A sentence with what its translation must have."""
+
+    text: str
+    prefix: str = ""
+    """How the translation begins; it may end within a word, and one that ends in white space asks for another word."""
+    phrases: tuple[str, ...] = ()
+    """Words or phrases that the translation contains, each as whole words."""
+
+
+@dataclass(frozen=True)
+class Translation:
+    """One translation of one sentence."""
+
+    source: str
+    text: str
+    score: float
+    """Length-normalised log-probability: comparable among translations of one source."""
+    log_probability: float
+    """Sum over the pieces, in nats, end mark included; a language model's share with it."""
+    pieces: tuple[str, ...] = ()
+    source_pieces: tuple[str, ...] = ()
+    attention: Tensor | None = None
+    """Weights (target pieces + 1, source pieces + 1), the end marks last; None where not asked for or not there.
+
+    Of an ensemble the mean over the members that attend and read the same source pieces as the first."""
+    n_best: tuple["Translation", ...] = ()
+    """All translations asked for, best first; the first is this one. Empty unless ``n_best`` > 1."""
+    utility: float | None = None
+    """Of minimum Bayes risk: the mean similarity, 0 to 1, to all that was drawn."""
+    piece_log_probabilities: tuple[float, ...] = ()
+    """Of a pair that was scored: that of every piece in nats, of the end mark last."""
+
+    def __str__(self) -> str:
+        return self.text

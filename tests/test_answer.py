@@ -1,0 +1,171 @@
+"""Conditions and methods through the translator: they hold, and no translation depends on its batch."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from translators import LIMITS, SENTENCES, TEXTS, member, tokenizer, translator
+
+from seq2seq import Request, SearchConfig, Translator
+from seq2seq.answer import own_seed
+from seq2seq.errors import ConfigError, DataError
+from seq2seq.model import AttentionKind
+from seq2seq.search import Method
+from seq2seq.shortlist import Shortlist
+from seq2seq.similarity import Similarity
+from seq2seq.text.tokenizer_config import Algorithm
+from seq2seq.translation import Copy
+
+METHODS = {
+    Method.beam: LIMITS,
+    Method.sampling: replace(LIMITS, method=Method.sampling, n_best=3, top_k=20),
+    Method.diverse_beam: replace(LIMITS, method=Method.diverse_beam, beam_size=4, groups=2, n_best=3),
+    Method.minimum_bayes_risk: replace(LIMITS, method=Method.minimum_bayes_risk, samples=8, n_best=2),
+}
+PREFIXES = ["Ein Ma", "Die ", "x中y", "Wo ist", "Wir arbeiten. Da", "?"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_translation_depends_on_its_batch_by_any_method(method):
+    own = translator(1, 2)
+    requests = [
+        Request(text, prefix, ("Haus",) if method is Method.beam and "Haus" in text else ())
+        for text in SENTENCES
+        for prefix in ("", "Die F")
+    ]
+    together = own.translate(requests, search=METHODS[method])
+    turned = own.translate(requests[::-1], search=METHODS[method])[::-1]
+    for request, one, other in zip(requests, together, turned, strict=True):
+        alone = own.translate(request, search=METHODS[method])
+        assert one.pieces == other.pieces == alone.pieces
+        assert one.score == pytest.approx(alone.score, abs=1e-4)
+        assert [each.text for each in one.n_best] == [each.text for each in alone.n_best]
+        assert one.text.startswith(request.prefix)
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_a_translation_begins_as_was_typed_and_has_the_score_it_would_have_anyhow(prefix, beam_size):
+    own = translator()
+    found = own.translate("Wo ist der Mann?", prefix=prefix, beam_size=beam_size)
+    assert found.text.startswith(prefix)
+    forced = own.translate(found.source, prefix=found.text, search=LIMITS.beam(1))
+    assert forced.text.startswith(found.text)
+
+
+def test_a_prefix_within_a_word_may_end_in_any_of_its_pieces():
+    """The likeliest piece that goes on is taken, though the prefix by itself would be cut elsewhere."""
+    own, pieces = translator(), tokenizer()
+    whole = own.translate("Wir.", beam_size=1, search=replace(LIMITS, max_length_offset=8))
+    text = whole.text
+    for end in range(1, len(text)):
+        if not text[:end].endswith(" "):
+            assert (
+                own.translate("Wir.", prefix=text[:end], search=replace(LIMITS, beam_size=30)).text[:end] == text[:end]
+            )
+    assert pieces.encode("Schlüss")[-1:] != pieces.encode("Schlüssel")[-1:]
+
+
+@pytest.mark.parametrize("phrases", [("Haus",), ("mein Schlüssel", "Frau"), ("Tage.",)])
+def test_phrases_stand_in_the_translation_as_words(phrases):
+    for text in SENTENCES:
+        found = translator().translate(text, phrases=phrases)
+        for phrase in phrases:
+            assert f" {phrase} " in f" {found.text.replace('?', ' ').replace(',', ' ')} " or phrase in found.text
+            place = found.text.index(phrase) + len(phrase)
+            assert not found.text[place : place + 1].isalnum()
+
+
+def test_samples_are_drawn_by_seed_and_sentence():
+    own, sampling = translator(), METHODS[Method.sampling]
+    first, again = own.translate(["Wir.", "Wir.", "Das Haus."], search=sampling)[:2]
+    assert [one.text for one in first.n_best] == [one.text for one in again.n_best]
+    other = own.translate("Wir.", search=replace(sampling, seed=2))
+    assert [one.text for one in first.n_best] != [one.text for one in other.n_best]
+    assert own_seed(1, " Wir. ") == own_seed(1, "Wir.") != own_seed(2, "Wir.")
+    assert 0 <= own_seed(1, "\ud800") < 2**63
+
+
+def test_minimum_bayes_risk_takes_what_is_most_like_all_that_was_drawn():
+    own, count = translator(), 12
+    drawn = own.translate("Wir.", search=replace(METHODS[Method.sampling], n_best=count, top_k=5))
+    risk = replace(LIMITS, method=Method.minimum_bayes_risk, samples=count, n_best=3, top_k=5)
+    texts = [one.text for one in drawn.n_best]
+    similarity = Similarity("chrf")
+    worth = {text: sum(similarity([text], other)[0] for other in texts) / count for text in texts}
+    found = own.translate("Wir.", search=risk)
+    assert [one.utility for one in found.n_best] == pytest.approx(sorted(worth.values(), reverse=True)[:3])
+    for one in found.n_best:
+        assert one.utility == pytest.approx(worth[one.text])
+        assert one.score == max(other.score for other in drawn.n_best if other.text == one.text)
+
+
+def test_unknown_words_are_copied_by_attention():
+    own = translator(algorithm=Algorithm.word)
+    network = own.members[0].network
+    found = own.translate(SENTENCES, attention=True, n_best=3)
+    copied = own.translate(SENTENCES, copy=Copy.unknown, n_best=3)
+    unknown = 0
+    for one, other in zip(found, copied, strict=True):
+        for plain, taken in zip(one.n_best, other.n_best, strict=True):
+            words, source = plain.text.split(), plain.source.split()
+            unknown += words.count("<unk>")
+            wanted = [
+                source[int(plain.attention[place, :-1].argmax())] if word == "<unk>" else word
+                for place, word in enumerate(words)
+            ]
+            assert taken.text.split() == wanted
+            assert taken.attention is None
+    assert unknown, "or nothing was tested"
+    assert network.config.attention is AttentionKind.general
+
+
+def test_what_cannot_be_is_one_line():
+    own = translator()
+    everything = torch.arange(4, own.members[0].tokenizers.target.size, dtype=torch.int32)
+    lists = Shortlist(
+        torch.full((everything.numel() + 4, 1), -1, dtype=torch.int32), everything, everything.numel() + 4
+    )
+    short = Translator(own.members, LIMITS, lists)
+    cases = [
+        (
+            lambda: short.translate("Wir.", prefix="D"),
+            ConfigError,
+            r"^a prefix may need any piece, .* shortlist=false$",
+        ),
+        (lambda: short.translate("Wir.", phrases=["D"]), ConfigError, r"^a phrase may need any piece"),
+        (lambda: short.suggest("Wir."), ConfigError, r"^a suggestion may need any piece"),
+        (lambda: own.translate("Wir.", copy=Copy.unknown), ConfigError, r"^copy=unknown replaces <unk>, and only"),
+        (lambda: own.translate("Wir.", copy="some"), ConfigError, r"^copy must be one of none, unknown, numbers, all,"),
+        (
+            lambda: translator(attention=AttentionKind.none).translate("Wir.", copy=Copy.numbers),
+            ConfigError,
+            r"^copy=numbers goes by attention, and the model has none: train one with model=attention$",
+        ),
+        (
+            lambda: own.translate("Wir.", beam_size=2, search=METHODS[Method.sampling]),
+            ConfigError,
+            r"^beam_size=2 does nothing with search.method=sampling: leave it out$",
+        ),
+        (
+            lambda: own.translate("Wir.", phrases=["Haus"], search=METHODS[Method.sampling]),
+            ConfigError,
+            r"^search.method=sampling cannot force phrases: set search.method=beam$",
+        ),
+        (lambda: own.translate("Wir.", search=SearchConfig(top_k=2)), ConfigError, "search.top_k=2 does nothing"),
+        (lambda: own.stream("Wir.", search=METHODS[Method.sampling]), ConfigError, "cannot be shown growing"),
+        (
+            lambda: translator(algorithm=Algorithm.word).translate("Wir.", prefix="Katze"),
+            DataError,
+            "no pieces of the vocabulary write the prefix 'Katze'",
+        ),
+    ]
+    for ask, kind, message in cases:
+        with pytest.raises(kind, match=message) as caught:
+            ask()
+        assert "\n" not in str(caught.value)
+
+
+def test_a_member_without_attention_needs_one_beside_it_to_copy():
+    both = Translator([member(attention=AttentionKind.none), member(seed=2)], LIMITS)
+    assert both.translate(TEXTS, copy=Copy.numbers)

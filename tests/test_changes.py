@@ -1,0 +1,56 @@
+"""What a command changes in a run's search settings, and which settings go together."""
+
+from dataclasses import fields
+
+import pytest
+
+from seq2seq.errors import ConfigError
+from seq2seq.search import Method, SearchChanges, SearchConfig
+from seq2seq.search.config import BELONGS
+from seq2seq.settings import validate
+
+
+def test_every_setting_may_be_changed_within_its_range():
+    assert [item.name for item in fields(SearchChanges)] == [item.name for item in fields(SearchConfig)]
+    for own, changed in zip(fields(SearchConfig), fields(SearchChanges), strict=True):
+        assert changed.metadata["bounds"] == own.metadata["bounds"]
+        assert changed.metadata["help"].startswith(own.metadata["help"])
+        assert changed.default is None
+    with pytest.raises(ConfigError, match=r"^search.top_p must be in \(0, 1\], got 2$"):
+        validate(SearchChanges(top_p=2.0), "search")
+
+
+def test_nothing_changed_is_the_runs():
+    run = SearchConfig(beam_size=3, length_penalty=0.5, max_length_offset=7)
+    assert SearchChanges().applied(run) == run
+    assert SearchChanges(beam_size=4).applied(run) == SearchConfig(beam_size=4, length_penalty=0.5, max_length_offset=7)
+
+
+def test_another_method_forgets_what_belonged_to_the_runs():
+    run = SearchConfig(method=Method.sampling, top_k=5, seed=3, length_penalty=0.5)
+    assert SearchChanges(method=Method.beam).applied(run) == SearchConfig(length_penalty=0.5)
+    assert SearchChanges(temperature=0.5).applied(run).top_k == 5
+    assert run.beam(2) == SearchConfig(beam_size=2, length_penalty=0.5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"top_k": 3}, r"search.top_k=3 does nothing with search.method=beam: .* search.method=sampling$"),
+        ({"groups": 2}, r"search.groups=2 does nothing .* search.method=diverse_beam$"),
+        ({"method": Method.sampling, "samples": 3}, r"search.samples=3 does nothing .*=minimum_bayes_risk$"),
+        ({"method": Method.diverse_beam, "groups": 3}, r"search.groups=3 does not divide search.beam_size=5: "),
+        ({"method": Method.minimum_bayes_risk, "samples": 3, "n_best": 4}, "search.n_best must be at most search.samp"),
+        ({"method": Method.diverse_beam, "n_best": 6}, "search.n_best must be at most search.beam_size = 5, got 6"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_named(settings, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        SearchConfig(**settings).check()
+    assert "\n" not in str(caught.value)
+
+
+def test_every_setting_that_belongs_to_a_method_exists():
+    assert set(BELONGS) <= {item.name for item in fields(SearchConfig)}
+    for method in Method:
+        SearchConfig(method=method, n_best=5).check()

@@ -1,0 +1,71 @@
+"""recipes/compare.py as a user runs it."""
+
+import json
+import shutil
+import sys
+
+import pytest
+from comparing import FIRST, REFERENCES, SECOND, write_lines
+from siblings import sibling
+
+QUICK = ["bootstrap=20", "randomization=20"]
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Overrides that name a test set and two files of translations."""
+    write_lines(tmp_path / "test.en", [f"<b>line {number}</b>" for number in range(5)])
+    write_lines(tmp_path / "test.de", REFERENCES)
+    first, second = write_lines(tmp_path / "first.de", FIRST), write_lines(tmp_path / "second.de", SECOND)
+    return [
+        f"systems=[{first},{second}]",
+        f"data.test.source={tmp_path}/test.en",
+        f"data.test.target={tmp_path}/test.de",
+        *QUICK,
+    ]
+
+
+def test_files_of_translations(recipe, files, tmp_path):
+    outputs = [tmp_path / f"report.{ending}" for ending in ("json", "md", "html")]
+    outcome = recipe("compare", *files, f"output=[{','.join(map(str, outputs))}]")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert f"{tmp_path}/second.de beside {tmp_path}/first.de: wins by rare words" in outcome.out
+    assert json.loads(outputs[0].read_text())["sentences"] == 5
+    assert "<b>" not in outputs[1].read_text()
+    assert "&lt;b&gt;line 1&lt;/b&gt;" in outputs[2].read_text()
+
+
+def test_runs_that_were_evaluated_and_a_file(recipe, tiny_run, tmp_path):
+    a, b = tmp_path / "a", sibling(tiny_run, tmp_path / "b", 1)
+    shutil.copytree(tiny_run, a, ignore=shutil.ignore_patterns("data", "checkpoints", "tensorboard"))
+    outcome = recipe("compare", f"systems=[{a},{b}]", *QUICK)
+    assert outcome.code == 1
+    assert outcome.err.startswith(f"error: {b} has no beam translations of test in scores.json: evaluate it")
+    assert recipe("evaluate", f"run={b}", "beam_size=2", "bootstrap=20").code == 0
+    path = write_lines(tmp_path / "lines.de", ["Wir arbeiten."] * 20)
+    outcome = recipe("compare", f"systems=[{a},{b},{path}]", *QUICK, "training_lines=100")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.count("beam 2, float32") == 2
+    assert "training text, target side, 100 lines of built-in corpus (train)" in outcome.out
+    entry = json.loads((a / "scores.json").read_text())["test"]
+    assert entry["models"][0][:12] in outcome.out
+    assert entry["references"][:12] in outcome.out
+    outcome = recipe("compare", f"systems=[{a},{b}]", *QUICK, "lowercase=true")
+    assert outcome.code == 1
+    assert "this comparison has nrefs:1|case:lc" in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+def test_a_mistake_is_one_line(recipe, files, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "comet", None)
+    for asked, words in (
+        ("comet=some/model", 'pip install "seq2seq[comet]"'),
+        (f"systems=[{tmp_path}/first.de]", "needs two"),
+        (f"output=[{tmp_path}/report.pdf]", "output must end in"),
+        ("translations=widest", "beam, greedy"),
+    ):
+        outcome = recipe("compare", *files, asked)
+        assert outcome.code == 1
+        assert outcome.err.startswith("error: ")
+        assert outcome.err.count("\n") == 1
+        assert words in outcome.err

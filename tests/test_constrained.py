@@ -1,0 +1,93 @@
+"""Phrases that a translation must contain, against all translations there are."""
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markov import EOS, A, B, chain, every_path, log_probability, random_stepper, sentence_of
+
+from seq2seq.search import Phrase, SearchConfig, beam, constrained_beam
+
+LETTERS = st.lists(st.sampled_from([A, B]), min_size=1, max_size=2).map(tuple)
+
+
+def config(beam_size: int, n_best: int = 1, longest: int = 4) -> SearchConfig:
+    return SearchConfig(beam_size=beam_size, n_best=n_best, max_length_ratio=0.0, max_length_offset=longest)
+
+
+def path(one) -> tuple[int, ...]:
+    return (*one.tokens, EOS) if one.finished else tuple(one.tokens)
+
+
+def has(tokens: tuple[int, ...], phrase: tuple[int, ...], inner: set[int]) -> bool:
+    """Whether a complete translation has a phrase, its last word ending there."""
+    places = [place for place in range(len(tokens)) if tokens[place : place + len(phrase)] == phrase]
+    return any(not {*tokens[place + len(phrase) :][:1]} & inner for place in places)
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    st.integers(0, 10_000),
+    st.lists(LETTERS, min_size=1, max_size=2),
+    st.sampled_from([set(), {B}]),
+    st.sampled_from([0.0, 0.3]),
+)
+def test_a_beam_as_wide_as_the_tree_finds_the_best_that_has_them(seed, phrases, inner, impossible):
+    stepper, limit = random_stepper(seed, [1], impossible), 1
+    [found] = constrained_beam(stepper, config(400, 400, limit), [[Phrase(one, inner) for one in phrases]])
+    raised = limit + sum(map(len, phrases))
+    wanted = {
+        whole: total / len(whole)
+        for whole, total in every_path(stepper, 0, raised).items()
+        if whole[-1] == EOS and all(has(whole[:-1], phrase, inner) for phrase in phrases)
+    }
+    ended = [one for one in found if one.finished]
+    assert {path(one) for one in ended} == set(wanted)
+    assert [one.score for one in ended] == pytest.approx(sorted(wanted.values(), reverse=True), abs=1e-4)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10_000), st.integers(1, 6), st.lists(LETTERS, min_size=1, max_size=3))
+def test_however_narrow_the_beam_every_phrase_is_there(seed, beam_size, phrases):
+    stepper = random_stepper(seed, [1, 1])
+    inner = {B} if all(phrase[-1] == A for phrase in phrases) else set()
+    asked = [[Phrase(one, inner) for one in phrases], []]
+    found = constrained_beam(stepper, config(beam_size, longest=3), asked)
+    for sentence, [best] in enumerate(found):
+        if sentence == 0:
+            assert all(has(tuple(best.tokens), phrase, inner) for phrase in phrases)
+        assert best.log_probability == pytest.approx(log_probability(stepper, sentence, path(best)), abs=1e-4)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 10_000), st.integers(1, 5), st.lists(st.integers(1, 4), min_size=1, max_size=4), st.randoms())
+def test_without_phrases_it_is_the_beam_and_with_them_no_sentence_depends_on_others(seed, beam_size, lengths, random):
+    stepper = random_stepper(seed, lengths, impossible=0.2)
+    settings_ = SearchConfig(beam_size=beam_size, n_best=beam_size, max_length_ratio=1.5, max_length_offset=1)
+    plain = constrained_beam(stepper, settings_, [[] for _ in lengths])
+    for one, other in zip(plain, beam(stepper, settings_), strict=True):
+        assert [path(each) for each in one] == [path(each) for each in other]
+        assert [each.score for each in one] == pytest.approx([each.score for each in other], abs=1e-5)
+    phrases = [[Phrase((A, B), set())] if length % 2 else [Phrase((B,), {A})] for length in lengths]
+    order = random.sample(range(len(lengths)), len(lengths))
+    together = constrained_beam(stepper, settings_, phrases)
+    turned = constrained_beam(sentence_of(stepper, order), settings_, [phrases[place] for place in order])
+    assert turned == [together[place] for place in order]
+
+
+def test_a_wide_beam_waits_until_the_phrase_fits():
+    table = {0: {A: 0.9, B: 0.1}, A: {B: 0.9, EOS: 0.1}, B: {EOS: 1.0}}
+    [[wide]] = constrained_beam(chain(table), config(8), [[Phrase((B,), ())]])
+    assert path(wide) == (A, B, EOS)
+    [[narrow]] = constrained_beam(chain(table), config(1), [[Phrase((B,), ())]])
+    assert path(narrow) == (B, EOS), "one place is for what is farthest on"
+
+
+def test_a_phrase_that_cannot_be_comes_back_without():
+    table = {0: {A: 1.0}, A: {A: 0.5, EOS: 0.5}}
+    [found] = constrained_beam(chain(table), config(3), [[Phrase((B,), ())]])
+    assert [one.finished for one in found] == [False]
+    assert B not in found[0].tokens
+    [nothing] = constrained_beam(chain({}), config(3), [[Phrase((B,), ())]])
+    assert [one.log_probability for one in nothing] == [-math.inf]

@@ -1,0 +1,34 @@
+"""Documents keep their layout."""
+
+import pytest
+from translators import translator
+
+from seq2seq.documents import translate_document
+from seq2seq.errors import ConfigError
+from seq2seq.search import Method, SearchConfig
+from seq2seq.text.glossary import Glossary
+from seq2seq.text.segmentation import segments
+
+DOCUMENT = "# Haus\r\n\r\n  Wo ist der Mann?  Wir arbeiten.\n\n\n- Das Haus.\n\tWir.\n"
+
+
+def test_every_sentence_is_translated_and_all_else_stays():
+    own = translator()
+    found = translate_document(own, DOCUMENT)
+    wanted = [own.translate(part.text).text if part.is_sentence else part.text for part in segments(DOCUMENT)]
+    assert found == "".join(wanted)
+    for kept in ("# ", "\r\n\r\n  ", "\n\n\n- ", "\n\t"):
+        assert kept in found
+    assert translate_document(own, "") == ""
+    assert translate_document(own, " \n\n") == " \n\n"
+
+
+def test_terms_and_settings_reach_each_sentence():
+    own, terms = translator(), Glossary([("Mann", "Frau"), ("wir", "Haus")])
+    found = translate_document(own, "Der Mann. Wir.\nDas.", glossary=terms)
+    first, second = found.split("\n")[0], found.split("\n")[1]
+    assert "Frau" in first
+    assert "Haus" in first
+    assert second == own.translate("Das.").text
+    with pytest.raises(ConfigError, match="cannot force phrases"):
+        translate_document(own, "Der Mann.", glossary=terms, search=SearchConfig(method=Method.sampling))

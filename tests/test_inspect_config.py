@@ -1,0 +1,30 @@
+"""Settings of the microscope that belong to a sentence, to a corpus, or to a translator."""
+
+import pytest
+
+from seq2seq.errors import ConfigError
+from seq2seq.inspect.config import CorpusConfig, MicroscopeConfig
+from seq2seq.settings import validate
+
+
+@pytest.mark.parametrize(
+    "changes", [{"target": "x"}, {"tag": "<2de>"}, {"ensemble": ["b"]}, {"member": 1}, {"beam_size": 2}], ids=str
+)
+def test_what_belongs_to_a_sentence_needs_one(changes):
+    with pytest.raises(ConfigError, match=f"{next(iter(changes))}=.*text="):
+        MicroscopeConfig(**changes).check(predicts=False)
+    MicroscopeConfig(text="a", **changes).check(predicts=False)
+
+
+def test_a_language_model_translates_nothing():
+    with pytest.raises(ConfigError, match="leave target out"):
+        MicroscopeConfig(text="a", target="b").check(predicts=True)
+    MicroscopeConfig(text="a").check(predicts=True)
+    MicroscopeConfig().check(predicts=True)
+
+
+def test_a_blank_sentence_and_no_pairs():
+    with pytest.raises(ConfigError, match="blank"):
+        MicroscopeConfig(text="  ").check(predicts=False)
+    with pytest.raises(ConfigError, match="sentences"):
+        validate(CorpusConfig(sentences=0))

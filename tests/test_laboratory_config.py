@@ -1,0 +1,52 @@
+"""What the laboratory's settings demand of one another."""
+
+import pytest
+
+from seq2seq.errors import ConfigError
+from seq2seq.laboratory.config import Figure, LaboratoryConfig
+from seq2seq.settings import validate, walk
+
+
+def test_the_defaults_are_valid_and_every_setting_says_what_it_means():
+    config = LaboratoryConfig()
+    validate(config)
+    config.check()
+    for path, item, _ in walk(config):
+        assert item.metadata.get("help"), f"{path} has no help"
+
+
+def test_without_a_choice_all_is_drawn_that_trains_nothing_and_fits_the_run():
+    config = LaboratoryConfig()
+    assert config.chosen(attends=False) == ["contexts", "interpolation", "lengths", "exposure"]
+    assert config.chosen(attends=True) == ["contexts", "lengths", "exposure"]
+    assert not any(figure.trains for figure in config.chosen(attends=False))
+    asked = [Figure.interpolation, Figure.width, Figure.interpolation]
+    assert LaboratoryConfig(figures=asked).chosen(attends=True) == ["interpolation", "width"]
+
+
+def test_what_contradicts_itself_is_refused_in_a_line():
+    config = LaboratoryConfig()
+    config.contexts.sentences, config.contexts.input = ["a b c"], "file.txt"
+    with pytest.raises(ConfigError, match=r"keep one of the two$"):
+        config.check()
+    config = LaboratoryConfig()
+    config.interpolation.sentences = ["We work."]
+    with pytest.raises(ConfigError, match="one sentence"):
+        config.check()
+
+
+@pytest.mark.parametrize("numbers", [[10, 10], [20, 10], [0, 5], [-1]])
+def test_lists_of_numbers_rise(numbers):
+    for name in ("lengths.edges", "sweep.widths"):
+        config = LaboratoryConfig()
+        section, last = name.split(".")
+        setattr(getattr(config, section), last, numbers)
+        with pytest.raises(ConfigError, match=f"{name}.*must rise"):
+            config.check()
+
+
+def test_a_width_figure_has_a_point():
+    config = LaboratoryConfig(figures=[Figure.width])
+    config.sweep.widths = []
+    with pytest.raises(ConfigError, match=r"sweep\.widths"):
+        config.check()

@@ -1,0 +1,93 @@
+"""More ways to translate, by the recipes, as a user runs them."""
+
+import io
+import json
+import sys
+
+import pytest
+
+TEXT = "We work.\n\nWhere is my key?\n"
+
+
+@pytest.fixture
+def stdin(monkeypatch):
+    """``stdin(text)``: what the next recipe reads."""
+    return lambda text: monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+
+def test_every_method_by_its_group(recipe, stdin, tiny_run):
+    for options in (
+        ["search=sampling", "search.top_p=0.9", "n_best=3"],
+        ["search=diverse_beam", "n_best=3"],
+        ["search=minimum_bayes_risk", "search.samples=6", "n_best=3"],
+        ["search=greedy", "prefix=Das Ha"],
+        ["search.beam_size=3", "phrases=[Haus,Mann]"],
+    ):
+        stdin(TEXT)
+        outcome = recipe("translate", f"run={tiny_run}", "json=true", *options)
+        assert outcome.code == 0, outcome.err
+        first, blank, _ = map(json.loads, outcome.out.splitlines())
+        assert (first["source"], blank["translation"]) == ("We work.", "")
+        assert 1 <= len(first.get("n_best", [first])) <= 3
+        assert ("utility" in first) == ("search=minimum_bayes_risk" in options)
+        assert first["translation"].startswith("Das Ha") or "prefix=Das Ha" not in options
+        assert "Haus" in first["translation"] or "phrases=[Haus,Mann]" not in options
+
+
+def test_a_stream_prints_what_is_printed_without_it(recipe, stdin, tiny_run):
+    found = []
+    for stream in ("true", "false"):
+        stdin(TEXT)
+        found.append(recipe("translate", f"run={tiny_run}", f"stream={stream}", "beam_size=1").out)
+    assert found[0] == found[1]
+    assert found[0].count("\n") == 3
+
+
+def test_what_contradicts_is_one_line(recipe, stdin, tiny_run):
+    for options, message in (
+        (["search=sampling", "phrases=[Haus]"], "error: search.method=sampling cannot force phrases"),
+        (["stream=true", "json=true"], "error: stream=true shows one translation"),
+        (["search.top_k=3"], "error: search.top_k=3 does nothing with search.method=beam"),
+        (["search.temperature=0"], "error: search.temperature must be above 0, got 0"),
+        (["copy=unknown"], "error: copy=unknown replaces <unk>"),
+    ):
+        stdin(TEXT)
+        outcome = recipe("translate", f"run={tiny_run}", *options)
+        assert outcome.code == 1
+        assert outcome.err.startswith(message)
+        assert outcome.err.count("\n") == 1
+
+
+def test_a_document_keeps_its_layout(recipe, tiny_run, tmp_path):
+    (tmp_path / "in.txt").write_text("  We work. Where is my key?\n\n- We work.\n")
+    (tmp_path / "terms.tsv").write_text("key\tSchlüssel\n", encoding="utf-8")
+    outcome = recipe(
+        "document",
+        f"run={tiny_run}",
+        f"input={tmp_path / 'in.txt'}",
+        f"output={tmp_path / 'out.txt'}",
+        f"glossary={tmp_path / 'terms.tsv'}",
+        "copy=numbers",
+    )
+    assert outcome.code == 0, outcome.err
+    first, blank, last, end = (tmp_path / "out.txt").read_text(encoding="utf-8").split("\n")
+    assert first.startswith("  ")
+    assert "Schlüssel" in first
+    assert (blank, last[:2], end) == ("", "- ", "")
+
+
+def test_pairs_are_scored_and_words_suggested(recipe, tiny_run, tmp_path):
+    (tmp_path / "en").write_text("We work.\n\n")
+    (tmp_path / "de").write_text("Wir arbeiten.\nDas Haus.\n")
+    pairs = [f"run={tiny_run}", f"source={tmp_path / 'en'}", f"target={tmp_path / 'de'}"]
+    plain, told = recipe("score", *pairs), recipe("score", *pairs, "json=true")
+    assert plain.code == told.code == 0, plain.err
+    values = [json.loads(line) for line in told.out.splitlines()]
+    assert plain.out.splitlines() == [f"{one['log_probability']:.4f}" for one in values]
+    assert values[0]["pieces"][-1][0] == "</s>"
+    assert sum(value for _, value in values[0]["pieces"]) == pytest.approx(values[0]["log_probability"])
+    assert "2 pairs, " in plain.err
+    assert "perplexity" in plain.err
+    words = recipe("suggest", f"run={tiny_run}", "source=We work.", "prefix=D", "json=true")
+    assert words.code == 0, words.err
+    assert all(one["word"].startswith("D") for one in json.loads(words.out)["words"])

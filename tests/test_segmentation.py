@@ -1,0 +1,79 @@
+"""A document cut into sentences and what lies between them."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seq2seq.text.segmentation import segments
+
+LETTER = """# A letter
+
+  Dear Mr. Smith,
+
+We came on the 3. May at 5.30 p.m. in the U.S. army bus. Did you see us?  "Yes!" he said. (So what.)
+- one
+  2) two\tand more
+> He met J. Smith etc. there… and slept.
+"""
+
+
+def sentences(text: str, **options: bool) -> list[str]:
+    return [part.text for part in segments(text, **options) if part.is_sentence]
+
+
+def test_a_letter():
+    assert sentences(LETTER) == [
+        "A letter",
+        "Dear Mr. Smith,",
+        "We came on the 3. May at 5.30 p.m. in the U.S. army bus.",
+        "Did you see us?",
+        '"Yes!" he said.',
+        "(So what.)",
+        "one",
+        "two\tand more",
+        "He met J. Smith etc. there… and slept.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("He left. She stayed.", ["He left.", "She stayed."]),
+        ("He left.She stayed.", ["He left.She stayed."]),
+        ("Is it 5? 7 is more! Good.", ["Is it 5?", "7 is more!", "Good."]),
+        ("„Nein.“ Er ging.", ["„Nein.“", "Er ging."]),
+        ("Das gilt z. B. Hunden. Ja.", ["Das gilt z. B. Hunden.", "Ja."]),
+        ("Er kam am 3. Mai. Sie nicht.", ["Er kam am 3. Mai.", "Sie nicht."]),
+        ("Apples, pears etc. and more.", ["Apples, pears etc. and more."]),
+        ("今日は晴れ。明日は雨？はい。", ["今日は晴れ。", "明日は雨？", "はい。"]),
+        ("Wait... Now go.", ["Wait...", "Now go."]),
+        ("No end", ["No end"]),
+        ("  ", []),
+    ],
+)
+def test_where_sentences_end(text, wanted):
+    assert sentences(text) == wanted
+
+
+def test_wrapped_lines_are_read_as_one_and_lists_and_blank_lines_end_them():
+    text = "The man\nsleeps. The\ndog too.\n\nA new\nparagraph\n- a point\n  of two lines\n- another"
+    assert sentences(text, wrapped=True) == [
+        "The man\nsleeps.",
+        "The\ndog too.",
+        "A new\nparagraph",
+        "a point\n  of two lines",
+        "another",
+    ]
+    assert sentences(text)[:3] == ["The man", "sleeps.", "The"]
+
+
+@given(st.text(st.sampled_from('aB .!?\n\r\t-#1)\u2028\u00a0"日。') | st.characters(), max_size=60), st.booleans())
+@settings(deadline=None, max_examples=300)
+def test_joined_again_the_parts_are_the_document(text, wrapped):
+    parts = list(segments(text, wrapped=wrapped))
+    assert "".join(part.text for part in parts) == text
+    for part in parts:
+        assert part.text
+        if part.is_sentence:
+            assert part.text == part.text.strip()
+            assert wrapped or "\n" not in part.text

@@ -1,0 +1,47 @@
+"""A search watched while it goes on."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markov import EOS, A, B, chain, random_stepper
+
+from seq2seq.errors import ConfigError
+from seq2seq.search import Method, SearchConfig, growing, search
+from seq2seq.search.streaming import common
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 10_000), st.integers(1, 5), st.sampled_from([0.0, 0.3]))
+def test_what_is_settled_grows_and_ends_as_the_search_ends(seed, beam_size, impossible):
+    stepper = random_stepper(seed, [1], impossible)
+    config = SearchConfig(beam_size=beam_size, max_length_ratio=0.0, max_length_offset=6)
+    *partial, last = list(growing(stepper, config))
+    [[wanted]] = search(stepper, config)
+    assert last.result is not None
+    assert last.result.score == pytest.approx(wanted.score, abs=1e-5)
+    lengths = [len(one.tokens) for one in partial]
+    assert lengths == sorted(set(lengths))
+    for one in partial:
+        assert one.result is None
+        assert last.tokens[: len(one.tokens)] == one.tokens
+    if beam_size == 1 and not impossible:
+        assert lengths == list(range(1, len(last.tokens) + 1)), "greedy search settles each piece at once"
+
+
+def test_a_beam_settles_what_all_of_it_shares():
+    table = {0: {A: 1.0}, A: {A: 0.6, B: 0.4}, B: {EOS: 1.0}}
+    found = list(growing(chain(table), SearchConfig(beam_size=2, max_length_ratio=0.0, max_length_offset=3)))
+    assert [one.tokens for one in found[:1]] == [[A]]
+    assert found[-1].result is not None
+
+
+def test_what_cannot_be_followed_is_refused():
+    with pytest.raises(ConfigError, match=r"search.method=sampling cannot be followed"):
+        next(growing(random_stepper(1, [1]), SearchConfig(method=Method.sampling)))
+    with pytest.raises(ConfigError, match="one sentence can be followed while it is translated, not 2"):
+        next(growing(random_stepper(1, [1, 1]), SearchConfig()))
+
+
+def test_the_common_beginning():
+    assert common([[1, 2, 3], [1, 2], [1, 2, 4]]) == [1, 2]
+    assert common([]) == common([[1], [2]]) == []

@@ -1,0 +1,47 @@
+"""How far a hypothesis has come with a phrase."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seq2seq.search.tracking import Phrase, all_met, progress
+
+INNER = 9
+pieces = st.lists(st.sampled_from([2, 3, INNER]), max_size=10)
+
+
+def contains(text: list[int], phrase: list[int], *, at_end: bool) -> bool:
+    """Whether the phrase stands in the text, its last word ending there."""
+    places = range(len(text) - len(phrase) + 1)
+    return any(
+        text[place : place + len(phrase)] == phrase
+        and (text[place + len(phrase)] != INNER if place + len(phrase) < len(text) else at_end)
+        for place in places
+    )
+
+
+@given(pieces, pieces.filter(bool))
+@settings(deadline=None, max_examples=150)
+def test_a_phrase_is_met_where_it_stands_and_nowhere_else(text, wanted):
+    phrase, written = Phrase(tuple(wanted), frozenset({INNER})), 0
+    for number, piece in enumerate(text, 1):
+        written = phrase.after(written, piece)
+        read = text[:number]
+        assert all_met([phrase], [written], at_end=True) == contains(read, wanted, at_end=True)
+        assert all_met([phrase], [written], at_end=False) == contains(read, wanted, at_end=False)
+        if written < phrase.met:  # the longest end of the text that is a beginning of the phrase
+            fits = [length for length in range(len(wanted) + 1) if read[len(read) - length :] == wanted[:length]]
+            assert written == max(length for length in fits if length <= number)
+
+
+def test_a_word_that_goes_on_is_another_word():
+    phrase = Phrase((2, 3), frozenset({INNER}))
+    assert phrase.after(2, 4) == phrase.met
+    assert phrase.after(2, INNER) == 0
+    assert phrase.after(phrase.met, INNER) == phrase.met
+
+
+def test_progress_counts_the_pieces_of_all_phrases():
+    phrases = [Phrase((2, 3), ()), Phrase((4,), ())]
+    assert [progress(phrases, written) for written in ((0, 0), (1, 0), (2, 1), (3, 2))] == [0, 1, 3, 3]
+    assert not all_met(phrases, (2, 2), at_end=False)
+    assert all_met(phrases, (2, 2), at_end=True)
