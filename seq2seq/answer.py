@@ -150,7 +150,7 @@ def translation(
 
 def _chosen(members: Members, found: list[Hypothesis], config: SearchConfig) -> list[Choice]:
     """What was found, or, of many drawn, those of the least Bayes risk; of equal texts the likeliest."""
-    if config.method is not Method.minimum_bayes_risk:
+    if config.method != Method.minimum_bayes_risk:
         return [Choice(one) for one in found]
     likeliest: dict[str, Hypothesis] = {}
     texts = [members.target.decode(one.tokens) for one in found]

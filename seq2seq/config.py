@@ -42,6 +42,7 @@ from seq2seq.recipe_config import (
     QuantizeConfig,
     TrainConfig,
 )
+from seq2seq.serving.config import ServeConfig
 from seq2seq.settings import validate
 from seq2seq.train import (
     SGD,
@@ -95,6 +96,7 @@ RECIPES: dict[str, type] = {
     "microscope": MicroscopeConfig,
     "compare": CompareConfig,
     "verify": VerifyConfig,
+    "serve": ServeConfig,
 }
 
 TOGETHER = ("train", "evaluate", "translate")

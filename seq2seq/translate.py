@@ -200,14 +200,14 @@ class Translator:
         before it, unless a mark of its own joins the last letter. Errors are those of `translate`.
         """
         asked = asked_of(self.together, search or self.search, beam_size, 1)
-        if asked.search.method is not Method.beam:
+        if asked.search.method != Method.beam:
             raise ConfigError(f"search.method={asked.search.method} cannot be shown growing: set search.method=beam")
         return growing_translation(self.together, Request(text, prefix), asked)
 
     def suggest(self, text: str, prefix: str = "", count: int = 5) -> list[NextWord]:
         """The likeliest next words of a translation that begins so, likeliest first, each with its probability.
 
-        White space at the end of the prefix asks for a new word, else the last one was begun (`LanguageModel.suggest`).
+        White space at the prefix's end asks for a new word, else the last one was begun (`LanguageModel.suggest`).
 
         Raises:
             ConfigError: ``count`` below 1, or there is a short-list.
@@ -241,7 +241,7 @@ class Translator:
     def score_all(self, pairs: Iterable[tuple[str, str]]) -> Iterator[Translation]:
         """The log-probability of every source's target as the tokenizer cuts it, and that of every piece.
 
-        In their order, some thousand read ahead. Ensembles and language models count as in search, a short-list does not.
+        In their order, some thousand read ahead. Ensembles and language models count as in search, short-lists do not.
         """
         return scored(self.together, pairs, self.search.length_penalty)
 

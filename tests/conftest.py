@@ -19,6 +19,7 @@ from seq2seq.recipes import (
     microscope,
     quantize,
     score,
+    serve,
     suggest,
     train,
     translate,
@@ -59,6 +60,7 @@ PROGRAMS = {
     "doctor": doctor,
     "compare": compare,
     "verify": verify,
+    "serve": serve,
 }
 
 

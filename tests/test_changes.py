@@ -50,6 +50,13 @@ def test_settings_that_do_not_go_together_are_named(settings, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_method_may_be_named_by_its_word():
+    assert SearchConfig(method="sampling", n_best=7).rows == 7  # type: ignore[arg-type]
+    SearchConfig(method="minimum_bayes_risk", samples=4, utility="bleu").check()  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"^search.method must be one of beam, diverse_beam, .*, got greedy$"):
+        SearchConfig(method="greedy").check()  # type: ignore[arg-type]
+
+
 def test_every_setting_that_belongs_to_a_method_exists():
     assert set(BELONGS) <= {item.name for item in fields(SearchConfig)}
     for method in Method:

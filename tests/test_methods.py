@@ -106,6 +106,8 @@ def test_each_method_is_the_one_that_is_named():
     assert search(stepper, diverse) == diverse_beam(stepper, diverse)
     phrases = [[Phrase((A, B), ())], []]
     assert search(stepper, wide, (), phrases) == constrained_beam(stepper, wide, phrases)
+    named = SearchConfig(method="diverse_beam", beam_size=4, n_best=4, groups=2, **LIMITS)
+    assert search(stepper, named) == diverse_beam(stepper, diverse)
     risk = SearchConfig(method=Method.minimum_bayes_risk, samples=6, **LIMITS)
     assert [len(found) for found in search(stepper, risk)] == [6, 6], "candidates for whoever reads text"
 

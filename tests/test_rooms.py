@@ -117,9 +117,10 @@ ALLOWED = {
     "provenance": {"run"},
     "comparison": {"text", "score", "run", "provenance", "atomic", "usage"},
     "claims": {"usage"},
+    "serving": {"model", "inspect", "translate", "translation"},
     "recipe_config": {"doctor", "embeddings", "shortlist", "text", "data", "model", "search", "train"},
     "usage": set(),
-    "config": {"atomic", "benchmark", "recipe_config", "train", "usage", "processes", "claims", "comparison", "inspect", "laboratory", "translate_config"},
+    "config": {"atomic", "benchmark", "recipe_config", "train", "usage", "processes", "claims", "comparison", "inspect", "laboratory", "serving", "translate_config"},
     "__init__": {"score", "search", "translate", "translation", "language_model"},
 }
 

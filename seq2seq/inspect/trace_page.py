@@ -1,6 +1,8 @@
 """A trace as pictures (PNG), as a page of HTML, and as lines to print."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 from seq2seq.inspect.page import heading, page, picture, plain_table, table
 from seq2seq.inspect.pictures import attention_picture, layer_picture, states_picture
@@ -12,15 +14,20 @@ NAMES = ["step", "read", "predicted", "probability", "runners-up"]
 
 def trace_pictures(trace: Trace) -> dict[str, bytes]:
     """Every picture that there is something to show in, by name: ``tree``, ``attention``, ``encoder.1.forward``, …"""
-    pictures = {}
+    return {name: draw() for name, draw in drawings(trace).items()}
+
+
+def drawings(trace: Trace) -> dict[str, Callable[[], bytes]]:
+    """What draws each of these pictures."""
+    found: dict[str, Callable[[], bytes]] = {}
     if trace.tree:
-        pictures["tree"] = tree_picture(trace)
+        found["tree"] = partial(tree_picture, trace)
     if trace.attention is not None:
-        pictures["attention"] = attention_picture(trace)
+        found["attention"] = partial(attention_picture, trace)
     for layer in trace.layers:
-        pictures[f"{layer.place}.states"] = states_picture(trace, layer)
-        pictures[str(layer.place)] = layer_picture(trace, layer)
-    return pictures
+        found[f"{layer.place}.states"] = partial(states_picture, trace, layer)
+        found[str(layer.place)] = partial(layer_picture, trace, layer)
+    return found
 
 
 def trace_page(trace: Trace, pictures: dict[str, bytes]) -> str:

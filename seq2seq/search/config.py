@@ -70,9 +70,12 @@ class SearchConfig:
         """Hold what ties two settings together.
 
         Raises:
-            ConfigError: more translations are asked for than there will be, groups do not divide the beam, or a setting
-                is not its default although the method does not heed it.
+            ConfigError: a word is unknown, more translations are asked for than there will be, groups do not divide the
+                beam, or a setting is not its default although the method does not heed it.
         """
+        for name, words in (("method", list(Method)), ("utility", list(Utility))):
+            if getattr(self, name) not in words:
+                raise ConfigError(f"search.{name} must be one of {', '.join(words)}, got {getattr(self, name)}")
         for item in fields(self):
             value, methods = getattr(self, item.name), BELONGS.get(item.name, tuple(Method))
             if self.method not in methods and value != item.default:
@@ -86,7 +89,7 @@ class SearchConfig:
                 f"search.n_best must be at most search.{width} = {getattr(self, width)}, got {self.n_best}; "
                 f"set search.{width}={self.n_best} or more"
             )
-        if self.method is Method.diverse_beam and self.beam_size % (self.groups or self.beam_size):
+        if self.method == Method.diverse_beam and self.beam_size % (self.groups or self.beam_size):
             raise ConfigError(
                 f"search.groups={self.groups} does not divide search.beam_size={self.beam_size}: "
                 f"set search.beam_size to a multiple of search.groups"

@@ -36,12 +36,12 @@ def search(
     """
     config.check()
     if any(phrases):
-        if config.method is not Method.beam:
+        if config.method != Method.beam:
             raise ConfigError(f"search.method={config.method} cannot force phrases: set search.method=beam")
         return constrained_beam(stepper, config, phrases)
-    if config.method is Method.diverse_beam:
+    if config.method == Method.diverse_beam:
         return diverse_beam(stepper, config)
-    if config.method is Method.beam:
+    if config.method == Method.beam:
         return [[best] for best in greedy(stepper, config)] if config.beam_size == 1 else beam(stepper, config)
     return sample(
         stepper,

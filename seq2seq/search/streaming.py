@@ -26,13 +26,14 @@ def growing(stepper: Stepper[State], config: SearchConfig) -> Iterator[Growth]:
     """The pieces that are settled, whenever they have become more, then the result, which is that of `search`.
 
     Greedy search settles a piece at each step, a beam those with which all its hypotheses begin, the finished ones
-    among them. So each begins with the one before.
+    among them. So each begins with the one before; only where the stepper rules out all that could follow, nothing is
+    left.
 
     Raises:
         ConfigError: the method is not beam (which holds greedy search), or there is not one sentence.
     """
     config.check()
-    if config.method is not Method.beam:
+    if config.method != Method.beam:
         raise ConfigError(f"search.method={config.method} cannot be followed piece by piece: set search.method=beam")
     if stepper.sentences != 1:
         raise ConfigError(f"one sentence can be followed while it is translated, not {stepper.sentences}")
