@@ -6,6 +6,7 @@ python recipes/benchmark.py data.train.source=train.en data.train.target=train.d
 python recipes/benchmark.py parts=[scale]
 python recipes/benchmark.py parts=[ceiling] device=cuda
 python recipes/benchmark.py parts=[preparation] preparation.pairs=[100000,1000000,10000000]
+python recipes/benchmark.py run=runs/demo parts=[serving] serving.clients=32
 """
 
 import sys
@@ -21,6 +22,7 @@ from seq2seq.benchmark.machine import measure_machine
 from seq2seq.benchmark.picture import draw_scale
 from seq2seq.benchmark.preparation import measure_preparation
 from seq2seq.benchmark.scale import measure_scale
+from seq2seq.benchmark.serving import measure_serving
 from seq2seq.benchmark.training import measure_training
 from seq2seq.benchmark.translation import measure_translation
 from seq2seq.benchmark.workload import prepare
@@ -41,7 +43,7 @@ def main(config: BenchmarkConfig) -> None:
         medians = ratio_of_medians(rounds, config.against.lower_is_better)
         found["against"] = {"rounds": report.plain(rounds), "ratio_of_medians": medians}
         print(f"\n{report.against_table(rounds, medians)}")
-    elif {Part.training, Part.translation} & set(config.parts):
+    elif {Part.training, Part.translation, Part.serving} & set(config.parts):
         workload = prepare(config)
         if Part.training in config.parts:
             found["training"] = measure_training(config, workload, machine)
@@ -49,6 +51,9 @@ def main(config: BenchmarkConfig) -> None:
         if Part.translation in config.parts:
             found["translation"] = measure_translation(config, workload, machine)
             print(f"\n{report.translation_table(found['translation'])}", flush=True)
+        if Part.serving in config.parts:
+            found["serving"] = measure_serving(config, workload)
+            print(f"\n{report.serving_table(found['serving'])}", flush=True)
     if config.against.command is None and Part.scale in config.parts:
         found["scale"] = list(measure_scale(config, machine))
         draw_scale(found["scale"], output / "benchmark.png")

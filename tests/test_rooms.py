@@ -95,6 +95,7 @@ ALLOWED = {
         "translate",
         "translation",
         "member",
+        "serving",
     },
     "doctor": {"text", "atomic"},
     "inspect": {"text", "data", "model", "search", "score", "member", "members", "atomic"},

@@ -21,6 +21,7 @@ class Part(StrEnum):
     scale = "scale"
     ceiling = "ceiling"
     preparation = "preparation"
+    serving = "serving"
 
 
 class Size(StrEnum):
@@ -91,6 +92,14 @@ class PreparationConfig:
 
 
 @dataclass(kw_only=True)
+class ServingConfig:
+    """Clients that ask a server at the same time, each its next question with the answer to the last."""
+
+    clients: int = setting(32, "connections at a time", at_least=1)
+    questions: int = setting(20, "sentences that each of them asks for, one by one", at_least=1)
+
+
+@dataclass(kw_only=True)
 class AgainstConfig:
     """Another program, run in turn with this one."""
 
@@ -110,7 +119,7 @@ class BenchmarkConfig:
     run: str | None = setting(None, "run folder whose model is measured; null: the model below with random weights")
     output: str = setting("runs/benchmark", "folder for benchmark.json and benchmark.png")
     parts: list[Part] = setting(
-        help="what is measured: training, translation, scale, ceiling, preparation",
+        help="what is measured: training, translation, scale, ceiling, preparation, serving",
         factory=lambda: [Part.training, Part.translation],
     )
     seed: int = setting(1, "seed of initial weights, order of batches and random sentences", at_least=0)
@@ -129,6 +138,7 @@ class BenchmarkConfig:
     scale: ScaleConfig = setting(factory=ScaleConfig)
     ceiling: CeilingConfig = setting(factory=CeilingConfig)
     preparation: PreparationConfig = setting(factory=PreparationConfig)
+    serving: ServingConfig = setting(factory=ServingConfig)
     against: AgainstConfig = setting(factory=AgainstConfig)
 
     def check(self) -> None:

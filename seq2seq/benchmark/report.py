@@ -14,6 +14,7 @@ from seq2seq.benchmark.limited import STEPS
 from seq2seq.benchmark.machine import Machine
 from seq2seq.benchmark.preparation import PreparationRow
 from seq2seq.benchmark.scale import ScaleRow
+from seq2seq.benchmark.serving import Serving
 from seq2seq.benchmark.training import Training
 from seq2seq.benchmark.translation import TranslationResult
 
@@ -203,6 +204,21 @@ def preparation_table(found: Sequence[PreparationRow]) -> str:
         ]
     title = "preparation: the built-in corpus; address space beyond imports, resident memory with them"
     return f"{title}\n{aligned([(name, *cells) for name, cells in rows])}"
+
+
+def serving_table(found: Serving) -> str:
+    """What the clients got."""
+    rows = [
+        ("sentences/s", f"{found.sentences_per_second:,.1f}"),
+        ("answer, median ms", f"{found.median * 1e3:,.0f}"),
+        ("answer, 95th percentile, ms", f"{found.percentile95 * 1e3:,.0f}"),
+        ("answer, 99th percentile, ms", f"{found.percentile99 * 1e3:,.0f}"),
+        ("lost", f"{found.lost}{f' ({found.reason})' if found.lost else ''}"),
+        ("crossed", f"{found.crossed}"),
+        ("other than one by one", f"{found.different}"),
+    ]
+    title = f"serving: {found.clients} clients at once, {found.questions:,} questions of a sentence each"
+    return f"{title}\n{listed(rows)}"
 
 
 def against_table(found: Sequence[Round], medians: float) -> str:

@@ -31,13 +31,14 @@ async def alternatives(
     beginnings = [before + one.word for one in found]
     plain = await _translations(worker, limits, how, question.text, beginnings)
     # A beginning may end within a word, so the model may have gone on in it: then another word is asked for behind it.
-    longer = [text if one is None or keeps(one.text, text) else f"{text} " for one, text in zip(plain, beginnings)]
+    pairs = zip(plain, beginnings, strict=True)
+    longer = [text if one is None or keeps(one.text, text) else f"{text} " for one, text in pairs]
     again = [text for text, beginning in zip(longer, beginnings, strict=True) if text != beginning]
     anew = dict(zip(again, await _translations(worker, limits, how, question.text, again), strict=True))
-    pairs = [(word, anew.get(text, one)) for word, text, one in zip(found, longer, plain, strict=True)]
+    chosen = [(word, anew.get(text, one)) for word, text, one in zip(found, longer, plain, strict=True)]
     return [
         Alternative(word=word.word, probability=word.probability, translation=answer(one))
-        for word, one in pairs
+        for word, one in chosen
         if one is not None
     ]
 

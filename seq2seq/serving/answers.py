@@ -50,7 +50,11 @@ async def events(worker: Worker, how: How, request: Request) -> AsyncIterator[st
     """
     loop = asyncio.get_running_loop()
     delivered: asyncio.Queue[Translation | Exception | None] = asyncio.Queue()
-    stop = worker.follow(how, request, lambda item: loop.call_soon_threadsafe(delivered.put_nowait, item) and None)
+
+    def deliver(item: Translation | Exception | None) -> None:
+        loop.call_soon_threadsafe(delivered.put_nowait, item)
+
+    stop = worker.follow(how, request, deliver)
 
     async def told() -> AsyncIterator[str]:
         before: Translation | None = None

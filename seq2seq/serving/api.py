@@ -1,7 +1,7 @@
 """The JSON API: a method a path; their docstrings and types are the OpenAPI description."""
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Response
 from fastapi.responses import StreamingResponse
@@ -66,8 +66,10 @@ class Api:
 
     def router(self) -> APIRouter:
         """Every path."""
-        told = {status: {"model": Problem, "description": text} for status, text in PROBLEMS.items()}
-        router = APIRouter(prefix="/api", responses={**told})
+        told: dict[int | str, dict[str, Any]] = {
+            status: {"model": Problem, "description": text} for status, text in PROBLEMS.items()
+        }
+        router = APIRouter(prefix="/api", responses=told)
         router.add_api_route("/runs", self.runs, methods=["GET"])
         router.add_api_route("/translate", self.translate, methods=["POST"])
         router.add_api_route("/stream", self.stream, methods=["POST"], response_class=EventStream)
@@ -86,7 +88,9 @@ class Api:
         """Translate sentences; questions that come together share a batch, which changes no answer."""
         how = self._how(question, question.n_best, question.attention)
         check_count("the number of sentences", len(question.sentences), self.limits.sentences)
-        given = [Sentence(text=one) if isinstance(one, str) else one for one in question.sentences]
+        given = [
+            Sentence(text=one, prefix="", phrases=[]) if isinstance(one, str) else one for one in question.sentences
+        ]
         check_count("the number of phrases", max(len(one.phrases) for one in given), self.limits.sentences)
         self._check(text for one in given for text in (one.text, one.prefix, *one.phrases))
         requests = [Request(one.text, one.prefix, tuple(one.phrases)) for one in given]

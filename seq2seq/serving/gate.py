@@ -90,7 +90,8 @@ class Gate:
             message = await receive()
             if message["type"] != "http.request":  # the client is gone
                 raise RefusedError(400, "the request broke off")
-            body += message.get("body", b"")
+            part: bytes = message.get("body", b"")
+            body += part
             if len(body) > self.limits.body:
                 raise RefusedError(413, self._too_large())
             if not message.get("more_body", False):

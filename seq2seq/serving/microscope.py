@@ -1,4 +1,4 @@
-"""Sentences looked into: the last few traces are kept, and a picture is drawn when it is asked for."""
+"""Sentences looked into: a picture is drawn when it is asked for, and the last ones are kept."""
 
 import math
 from collections.abc import Mapping
@@ -14,6 +14,9 @@ from seq2seq.translate import Translator
 KEPT = 8
 """Traces; one of a long sentence takes some megabytes."""
 
+DRAWN = 64
+"""Pictures; one takes some ten kilobytes and up to seconds to draw."""
+
 
 class Microscope:
     """Traces and pictures of these translators; for one thread.
@@ -25,6 +28,7 @@ class Microscope:
     def __init__(self, translators: Mapping[str, Translator]) -> None:
         self.translators = translators
         self._traced = lru_cache(KEPT)(self._trace)
+        self.picture = lru_cache(DRAWN)(self._picture)
 
     def trace(self, run: str, text: str, target: str | None, beam_size: int | None) -> TraceAnswer:
         """What is read first: step by step, and attention.
@@ -42,7 +46,7 @@ class Microscope:
             pictures=list(drawings(found)),
         )
 
-    def picture(self, run: str, text: str, target: str | None, beam_size: int | None, name: str) -> bytes:
+    def _picture(self, run: str, text: str, target: str | None, beam_size: int | None, name: str) -> bytes:
         """A picture, as PNG.
 
         Raises:

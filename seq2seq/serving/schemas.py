@@ -3,7 +3,25 @@
 How long a text and how many of them may be is a setting (`LimitsConfig`) and checked by `limits`.
 """
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def encodable(text: str) -> str:
+    """Text that UTF-8 can write: JSON may name half a character (a lone surrogate), which is none.
+
+    Raises:
+        ValueError: it does.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("half a character (a lone surrogate) is no text") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(encodable)]
 
 
 class Message(BaseModel):
@@ -52,22 +70,22 @@ class Served(Message):
 class Sentence(Message):
     """A sentence with what its translation must have."""
 
-    text: str
-    prefix: str = Field("", description="how the translation begins; it may end within a word")
-    phrases: list[str] = Field([], description="words or phrases that the translation contains")
+    text: Text
+    prefix: Text = Field("", description="how the translation begins; it may end within a word")
+    phrases: list[Text] = Field([], description="words or phrases that the translation contains")
 
 
 class Question(Message):
     """What every question may say."""
 
-    run: str | None = Field(None, description="name of the run; null: the first")
+    run: Text | None = Field(None, description="name of the run; null: the first")
     beam_size: int | None = Field(None, ge=1, description="hypotheses kept; 1 is greedy; null: as the run's search")
 
 
 class TranslateQuestion(Question):
     """Sentences to translate."""
 
-    sentences: list[str | Sentence] = Field(min_length=1)
+    sentences: list[Text | Sentence] = Field(min_length=1)
     n_best: int | None = Field(None, ge=1, description="translations of each sentence, at most beam_size")
     attention: bool = Field(False, description="give attention weights, where the model has attention")
 
@@ -75,23 +93,23 @@ class TranslateQuestion(Question):
 class StreamQuestion(Question):
     """A sentence whose translation is followed while it grows."""
 
-    text: str
-    prefix: str = Field("", description="how the translation begins; it may end within a word")
+    text: Text
+    prefix: Text = Field("", description="how the translation begins; it may end within a word")
 
 
 class AlternativesQuestion(Question):
     """A place in a translation: what else could come there, and how the sentence would go on."""
 
-    text: str
-    before: str = Field("", description="the words of the translation before that place")
+    text: Text
+    before: Text = Field("", description="the words of the translation before that place")
     count: int = Field(5, ge=1)
 
 
 class TraceQuestion(Question):
     """A sentence to look into."""
 
-    text: str
-    target: str | None = Field(None, description="the translation to look at; null: that of the search")
+    text: Text
+    target: Text | None = Field(None, description="the translation to look at; null: that of the search")
 
 
 class Answer(Message):

@@ -120,9 +120,7 @@ class Worker:
     def _grown(self, stream: Stream) -> Iterator[Translation]:
         """Begun in the worker's thread, with its first step."""
         translator = self.translators[stream.how.run]
-        yield from translator.stream(
-            stream.request.text, beam_size=stream.how.beam_size, prefix=stream.request.prefix
-        )
+        yield from translator.stream(stream.request.text, beam_size=stream.how.beam_size, prefix=stream.request.prefix)
 
     def _work(self) -> None:
         while self._open:

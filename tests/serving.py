@@ -1,0 +1,87 @@
+"""A server of tiny translators in a thread of the test, and questions to it."""
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from http.client import HTTPConnection, HTTPResponse
+from typing import Any
+from urllib.parse import urlsplit
+
+from translators import translator
+
+from seq2seq import Translator
+from seq2seq.model import AttentionKind
+from seq2seq.serving.app import create_app
+from seq2seq.serving.config import LimitsConfig, ServeConfig
+from seq2seq.serving.server import address, bound, server_of
+
+SMALL = LimitsConfig(characters=60, inspected=40, sentences=8, beam_size=6, body=4000)
+
+
+def translators() -> dict[str, Translator]:
+    return {"attends": translator(1), "context": translator(2, attention=AttentionKind.none)}
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def detail(self) -> str:
+        return str(self.json["detail"])
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that runs."""
+
+    url: str
+
+    def send(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] = {}) -> Reply:
+        connection = HTTPConnection(urlsplit(self.url).netloc, timeout=60)
+        connection.request(method, path, body, dict(headers))
+        response: HTTPResponse = connection.getresponse()
+        reply = Reply(response.status, dict(response.getheaders()), response.read())
+        connection.close()
+        return reply
+
+    def get(self, path: str, **headers: str) -> Reply:
+        return self.send("GET", path, headers=headers)
+
+    def ask(self, path: str, **question: Any) -> Reply:
+        return self.send("POST", path, json.dumps(question).encode(), {"Content-Type": "application/json"})
+
+    def events(self, **question: Any) -> list[tuple[str, Any]]:
+        """Name and data of every event of /api/stream."""
+        reply = self.ask("/api/stream", **question)
+        assert reply.status == 200, reply.body
+        parts = [part.split("\n") for part in reply.body.decode().split("\n\n") if part]
+        return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in parts]
+
+
+@contextlib.contextmanager
+def serving(served: Mapping[str, Translator] | None = None, config: ServeConfig | None = None) -> Iterator[Served]:
+    """A server on a free port; its settings are small ones, where none are given."""
+    config = config or ServeConfig(port=0, limits=replace(SMALL))
+    listening = bound(config)
+    app = create_app(translators() if served is None else served, config.limits, config.hosts)
+    server = server_of(app, config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    try:
+        yield Served(address(config, listening))
+    finally:
+        while not server.started and thread.is_alive():
+            time.sleep(0.01)
+        server.should_exit = True
+        thread.join()
+        listening.close()

@@ -1,0 +1,46 @@
+"""What many clients at once get of a server."""
+
+from dataclasses import replace
+
+import pytest
+from benchmarks import small_benchmark
+
+from seq2seq.benchmark.config import ServingConfig
+from seq2seq.benchmark.report import serving_table
+from seq2seq.benchmark.serving import measure_serving, started, summary
+from seq2seq.benchmark.workload import prepare
+from seq2seq.errors import RunError
+from seq2seq.serving.load import Load, Reply
+
+
+def test_what_is_lost_crossed_and_different_is_counted():
+    replies = [
+        Reply("a", "a", "A", 0.1),
+        Reply("b", "a", "A", 0.2),
+        Reply("c", "c", "X", 0.3),
+        Reply("d", None, None, 9.0, "503: busy"),
+    ]
+    found = summary(Load(replies, 2.0), 4, {"a": "A", "b": "B", "c": "C", "d": "D"})
+    assert (found.questions, found.lost, found.crossed, found.different) == (4, 1, 1, 2)
+    assert (found.sentences_per_second, found.median, found.percentile99) == (1.5, 0.2, 0.3)
+    assert "lost                          1 (503: busy)" in serving_table(found)
+    nothing = summary(Load(replies[3:], 1.0), 1, {"d": "D"})
+    assert (nothing.sentences_per_second, nothing.lost) == (0, 1)
+
+
+@pytest.mark.slow
+def test_a_server_of_its_own_process_answers_32_clients(tmp_path):
+    config = replace(small_benchmark(tmp_path), serving=ServingConfig(clients=32, questions=3))
+    found = measure_serving(config, prepare(config))
+    assert (found.clients, found.questions) == (32, 96)
+    assert (found.lost, found.crossed, found.different) == (0, 0, 0)
+    assert 0 < found.median <= found.percentile95 <= found.percentile99
+
+
+@pytest.mark.slow
+def test_a_server_that_does_not_start_is_one_line(tmp_path, capfd):
+    with (
+        pytest.raises(RunError, match=r"^no server started for .*recipes/serve\.py"),
+        started(tmp_path / "nowhere", small_benchmark(tmp_path)),
+    ):
+        pass

@@ -1,0 +1,173 @@
+"""One thread that translates for all."""
+
+import threading
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import replace
+from queue import SimpleQueue
+
+import pytest
+from serving import translators
+from translators import SENTENCES
+
+from seq2seq.errors import ConfigError, DataError
+from seq2seq.serving.config import LimitsConfig
+from seq2seq.serving.worker import BusyError, How, Worker
+from seq2seq.translation import Request, Translation
+
+LIMITS = LimitsConfig()
+QUESTIONS = [f"{text} {number}" for number in range(8) for text in SENTENCES]
+
+
+class Recorded:
+    """A translator of which every call is written down, and that waits where it is told to."""
+
+    def __init__(self):
+        self.calls, self.free = [], threading.Event()
+        self.begun = threading.Event()
+        self.free.set()
+
+    def translate(self, requests, *, beam_size, n_best, attention):
+        self.begun.set()
+        assert self.free.wait(30)
+        self.calls.append([request.text for request in requests])
+        for request in requests:
+            if "wrong" in request.text:
+                raise DataError(f"{request.text} is wrong")
+            if "broken" in request.text:
+                raise ZeroDivisionError
+        return [Translation(one.text, one.text.upper(), 0.0, 0.0) for one in requests]
+
+    def stream(self, text, *, beam_size, prefix):
+        for length in range(1, len(text) + 1):
+            assert self.free.wait(30)
+            yield Translation(text, text[:length], 0.0, 0.0)
+
+
+def held(worker, recorded):
+    """The worker busy with a question of its own, so that others gather."""
+    recorded.free.clear()
+    worker.translate(How("one"), [Request("first")])
+    assert recorded.begun.wait(30)
+
+
+def test_answers_under_32_clients_are_those_of_one_by_one():
+    own = translators()
+    alone = {(run, text): one.translate(text, beam_size=2) for run, one in own.items() for text in QUESTIONS}
+
+    def client(number):
+        run = ["attends", "context"][number % 2]
+        texts = QUESTIONS[number:] + QUESTIONS[:number]
+        return [(run, text, worker.translate(How(run, 2), [Request(text)]).result(60)[0]) for text in texts[:6]]
+
+    with Worker(own, LIMITS) as worker, ThreadPoolExecutor(32) as clients:
+        found = [one for answers in clients.map(client, range(32)) for one in answers]
+    assert len(found) == 32 * 6
+    for run, text, answer in found:
+        wanted = alone[run, text]
+        assert (answer.source, answer.text, answer.pieces) == (text, wanted.text, wanted.pieces)
+        assert answer.score == pytest.approx(wanted.score, abs=1e-5)
+
+
+def test_what_waits_together_is_translated_together_and_no_more_than_a_batch():
+    recorded = Recorded()
+    with Worker({"one": recorded}, replace(LIMITS, sentences=4, batch=4)) as worker:
+        held(worker, recorded)
+        asked = [worker.translate(How("one"), [Request(name)]) for name in "abc"]
+        asked += [worker.translate(How("one"), [Request("d"), Request("e")])]
+        asked += [worker.translate(How("one", beam_size=3), [Request("f")])]
+        recorded.free.set()
+        assert [[one.text for one in future.result(30)] for future in asked] == [["A"], ["B"], ["C"], ["D", "E"], ["F"]]
+    assert recorded.calls == [["first"], ["a", "b", "c"], ["d", "e"], ["f"]]
+
+
+def test_a_question_that_cannot_be_answered_spoils_no_other():
+    recorded = Recorded()
+    with Worker({"one": recorded}, LIMITS) as worker:
+        held(worker, recorded)
+        asked = {name: worker.translate(How("one"), [Request(name)]) for name in ("a", "wrong", "b")}
+        recorded.free.set()
+        assert [asked[name].result(30)[0].text for name in "ab"] == ["A", "B"]
+        with pytest.raises(DataError, match="wrong is wrong"):
+            asked["wrong"].result(30)
+        with pytest.raises(ZeroDivisionError):
+            worker.translate(How("one"), [Request("broken")]).result(30)
+        assert worker.translate(How("one"), [Request("c")]).result(30)[0].text == "C", "the thread goes on"
+
+
+def test_too_much_is_refused_and_what_is_cancelled_is_not_done():
+    recorded = Recorded()
+    with Worker({"one": recorded}, replace(LIMITS, waiting=2)) as worker:
+        held(worker, recorded)
+        kept, dropped = (worker.translate(How("one"), [Request(name)]) for name in "ab")
+        with pytest.raises(BusyError, match="2 sentences are waiting"):
+            worker.translate(How("one"), [Request("c")])
+        assert dropped.cancel()
+        recorded.free.set()
+        assert kept.result(30)[0].text == "A"
+        assert worker.translate(How("one"), [Request("d")]).result(30)[0].text == "D"
+    assert recorded.calls == [["first"], ["a"], ["d"]]
+    with pytest.raises(BusyError):
+        worker.translate(How("one"), [Request("late")])
+
+
+def test_what_still_waits_at_the_end_is_cancelled():
+    recorded = Recorded()
+    with Worker({"one": recorded}, LIMITS) as worker:
+        held(worker, recorded)
+        waiting = worker.translate(How("one"), [Request("a")])
+        ending = threading.Timer(0.05, recorded.free.set)
+        ending.start()
+    ending.join()
+    if not waiting.done() or waiting.cancelled():
+        with pytest.raises(CancelledError):
+            waiting.result(30)
+
+
+def followed(worker, how, text, items=None):
+    items = SimpleQueue() if items is None else items
+    return items, worker.follow(how, Request(text), items.put)
+
+
+def drained(items):
+    found = []
+    while isinstance(item := items.get(timeout=30), Translation):
+        found.append(item)
+    return found, item
+
+
+def test_streams_take_turns_and_end_as_translations():
+    own = translators()
+    with Worker(own, LIMITS) as worker:
+        watched = {text: followed(worker, How("attends", 1), text)[0] for text in SENTENCES}
+        beside = worker.translate(How("attends", 1), [Request(SENTENCES[0])])
+        for text, items in watched.items():
+            found, end = drained(items)
+            assert end is None
+            assert found[-1].text == own["attends"].translate(text, beam_size=1).text
+            assert found[-1].source == text
+        assert beside.result(30)[0].text == own["attends"].translate(SENTENCES[0], beam_size=1).text
+
+
+def test_a_stream_ends_when_nobody_listens_when_it_takes_too_long_and_when_it_fails():
+    recorded = Recorded()
+    with Worker({"one": recorded, **translators()}, replace(LIMITS, streams=1)) as worker:
+        recorded.free.clear()
+        items, stop = followed(worker, How("one"), "abcdef")
+        with pytest.raises(BusyError, match="1 translations are shown"):
+            followed(worker, How("one"), "other")
+        stop()
+        recorded.free.set()
+        while True:  # until its place is free
+            try:
+                again, _ = followed(worker, How("attends", beam_size=0), "text")
+                break
+            except BusyError:
+                continue
+        found, end = drained(again)
+        assert found == []
+        assert isinstance(end, ConfigError)
+        assert items.qsize() <= 2
+    with Worker({"one": recorded}, replace(LIMITS, seconds=1e-9)) as worker:
+        found, end = drained(followed(worker, How("one"), "abcdef")[0])
+        assert isinstance(end, TimeoutError)
+        assert len(found) <= 1
