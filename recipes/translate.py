@@ -21,7 +21,8 @@ from seq2seq.recipe_config import TranslateConfig
 from seq2seq.sharing import translate_together
 from seq2seq.text.lines import read_input
 from seq2seq.text.mix import tagged
-from seq2seq.translate import Translation, Translator
+from seq2seq.translate import Translator
+from seq2seq.translation import Translation
 
 
 def as_json(translation: Translation) -> str:

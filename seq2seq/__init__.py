@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seq2seq.language_model import LanguageModel
     from seq2seq.score import Score
-    from seq2seq.translate import Translation, Translator
+    from seq2seq.translate import Translator
+    from seq2seq.translation import Translation
 
 __version__ = "0.1.0"
 
 __all__ = ["LanguageModel", "Score", "Translation", "Translator", "__version__"]
 
-_HOMES = {"LanguageModel": "language_model", "Score": "score", "Translation": "translate", "Translator": "translate"}
+_HOMES = {"LanguageModel": "language_model", "Score": "score", "Translation": "translation", "Translator": "translate"}
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from seq2seq.processes import alone, count, from_first, is_first, rank, to_first
-from seq2seq.translate import CHUNK, Translation, Translator
+from seq2seq.translate import CHUNK, Translator
+from seq2seq.translation import Translation
 
 
 def translate_together(

@@ -1,8 +1,8 @@
 """Text in, text out: a trained model behind one method."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import overload
 
@@ -13,6 +13,7 @@ from seq2seq.data.batch import batches_by_length, target_input
 from seq2seq.device import choose_device
 from seq2seq.errors import ConfigError
 from seq2seq.member import Member, attention_weights, hold_together, shared
+from seq2seq.out_of_memory import whole_or_halves
 from seq2seq.run import load_run, load_shortlist
 from seq2seq.search import (
     LANGUAGE_MODEL_WEIGHT,
@@ -25,35 +26,14 @@ from seq2seq.search import (
 )
 from seq2seq.settings import validate
 from seq2seq.shortlist import Shortlist
+from seq2seq.text.stretches import LONGEST, stretches
+from seq2seq.translation import Translation, joined
 
 CHUNK = 2048
 """Sentences of a stream that are sorted by length together."""
 
 BATCH_PIECES = 3072
 """Most source pieces of a batch, padding included, and so a bound on memory."""
-
-
-@dataclass(frozen=True)
-class Translation:
-    """One translation of one sentence."""
-
-    source: str
-    text: str
-    score: float
-    """Length-normalised log-probability: comparable among translations of one source."""
-    log_probability: float
-    """Sum over the pieces, in nats, end mark included; a language model's share with it."""
-    pieces: tuple[str, ...] = ()
-    source_pieces: tuple[str, ...] = ()
-    attention: Tensor | None = None
-    """Weights (target pieces + 1, source pieces + 1), the end marks last; None where not asked for or not there.
-
-    Of an ensemble the mean over the members that attend and read the same source pieces as the first."""
-    n_best: tuple["Translation", ...] = ()
-    """All translations asked for, best first; the first is this one. Empty unless ``n_best`` > 1."""
-
-    def __str__(self) -> str:
-        return self.text
 
 
 class Translator:
@@ -173,10 +153,12 @@ class Translator:
             n_best: translations per sentence, in `Translation.n_best`; at most ``beam_size``.
             attention: attach attention weights, where the model has attention.
 
-        Blank text is translated by empty text.
+        Blank text is translated by empty text; text of more than `LONGEST` characters in stretches, each by itself.
+        Where there is no memory for a batch, it is translated in two halves, with a warning.
 
         Raises:
             ConfigError: ``n_best`` above ``beam_size``, or one of them below 1.
+            RunError: there is no memory for half a batch.
         """
         search = self.search
         search = replace(search, beam_size=search.beam_size if beam_size is None else beam_size)
@@ -193,31 +175,52 @@ class Translator:
         iterator = iter(texts)
         while chunk := list(islice(iterator, CHUNK)):
             encoded, longest = self._encoded(chunk)
-            found: dict[int, Translation] = {
-                row: Translation(text, "", 0.0, 0.0) for row, text in enumerate(chunk) if not longest[row]
-            }
+            found: dict[int, Translation] = {}
+            for row in (row for row, pieces in enumerate(longest) if not pieces):
+                found[row] = self._alone(chunk[row], search, attention)
             for rows in batches_by_length(longest, BATCH_PIECES):
                 texts_of, encoded_of = [chunk[row] for row in rows], [[ids[row] for row in rows] for ids in encoded]
-                found |= zip(rows, self._batch(texts_of, encoded_of, search, attention), strict=True)
+                found |= zip(rows, self._whole_or_halves(texts_of, encoded_of, search, attention), strict=True)
             yield from (found[row] for row in range(len(chunk)))
+
+    def _alone(self, text: str, search: SearchConfig, attention: bool) -> Translation:
+        """The translation of what shares no batch with others: blank text, or text in stretches."""
+        parts = stretches(text, self.source_tokenizers[0].tags) if len(text) > LONGEST else []
+        return joined(text, list(self._stream(parts, search, attention)), search.length_penalty)
 
     def batches(self, texts: Sequence[str]) -> list[list[int]]:
         """The numbers of the texts in each batch that `translate` makes of them; blank texts are in none.
 
-        The texts of a batch, translated by themselves, are a batch again: so processes may share them (`sharing`).
+        The texts of a batch, translated by themselves, are a batch again: so processes may share them (`sharing`). A
+        text that is translated in stretches counts as one.
         """
         chunks = ((start, texts[start : start + CHUNK]) for start in range(0, len(texts), CHUNK))
-        return [
+        return [[row] for row, text in enumerate(texts) if len(text) > LONGEST] + [
             [start + row for row in rows]
             for start, chunk in chunks
             for rows in batches_by_length(self._encoded(chunk)[1], BATCH_PIECES)
         ]
 
     def _encoded(self, chunk: Sequence[str]) -> tuple[list[list[list[int]]], list[list[int]]]:
-        """The pieces of every text, for each member, and its longest encoding among them."""
-        pieces = {tokenizer: tokenizer.encode_all(chunk) for tokenizer in set(self.source_tokenizers)}
+        """The pieces of every text, for each member, and its longest encoding among them; none where it is too long."""
+        short = [text if len(text) <= LONGEST else "" for text in chunk]
+        pieces = {tokenizer: tokenizer.encode_all(short) for tokenizer in set(self.source_tokenizers)}
         encoded = [pieces[tokenizer] for tokenizer in self.source_tokenizers]
         return encoded, [max(sources, key=len) for sources in zip(*encoded, strict=True)]
+
+    def _whole_or_halves(
+        self, texts: list[str], encoded: list[list[list[int]]], config: SearchConfig, attention: bool
+    ) -> list[Translation]:
+        """As `_batch`, in two halves where memory is short."""
+        middle = -(-len(texts) // 2)
+
+        def halves() -> list[Translation]:
+            parts = [part for part in (slice(0, middle), slice(middle, None)) if texts[part]]
+            found = (self._batch(texts[part], [ids[part] for ids in encoded], config, attention) for part in parts)
+            return list(chain.from_iterable(found))
+
+        what = f"a batch of {len(texts):,} sentences"
+        return whole_or_halves(lambda: self._batch(texts, encoded, config, attention), halves, what, "beam_size")
 
     @torch.inference_mode()
     def _batch(

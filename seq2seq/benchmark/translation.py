@@ -14,7 +14,8 @@ from seq2seq.benchmark.workload import Workload, model_folder
 from seq2seq.device import choose_device
 from seq2seq.model import ModelConfig
 from seq2seq.run import MODEL
-from seq2seq.translate import Translation, Translator
+from seq2seq.translate import Translator
+from seq2seq.translation import Translation
 
 BYTES = {"float32": 4, "bfloat16": 2, "int8": 1}
 """Of a weight, by precision."""

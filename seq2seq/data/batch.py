@@ -34,6 +34,21 @@ class Batch(NamedTuple):
             return Batch(*(part.pin_memory().to(device, non_blocking=True) for part in self))
         return Batch(*(part.to(device) for part in self))
 
+    def halves(self) -> list["Batch"]:
+        """The first half of the sentences and the second, padded as before; a single sentence stays as it is."""
+        middle, width = len(self.source_BS) // 2, self.target_BT.size(1)
+        if not middle:
+            return [self]
+        first_P = self.positions_P < middle * width
+        return [
+            Batch(*(part[:middle] for part in self[:3]), self.positions_P[first_P], self.labels_P[first_P]),
+            Batch(
+                *(part[middle:] for part in self[:3]),
+                self.positions_P[~first_P] - middle * width,
+                self.labels_P[~first_P],
+            ),
+        ]
+
 
 def pad(rows: Sequence[Ids], *, before: Sequence[int] = (), after: Sequence[int] = ()) -> NDArray[np.int64]:
     """Right-padded matrix of the rows, each with marks before and after it."""

@@ -14,9 +14,15 @@ class SearchConfig:
 
     beam_size: int = setting(5, "hypotheses kept per sentence; 1 is greedy search", at_least=1)
     n_best: int = setting(1, "translations returned per sentence, best first; at most beam_size", at_least=1)
-    length_penalty: float = setting(1.0, "score = log-probability / length ** this; 0 favours short", at_least=0)
-    max_length_ratio: float = setting(2.0, "a translation has at most this * source pieces + offset", at_least=0)
-    max_length_offset: int = setting(10, "pieces allowed on top of max_length_ratio * source pieces", at_least=0)
+    length_penalty: float = setting(
+        1.0, "score = log-probability / length ** this; 0 favours short", at_least=0, at_most=10
+    )
+    max_length_ratio: float = setting(
+        2.0, "a translation has at most this * source pieces + offset", at_least=0, at_most=100
+    )
+    max_length_offset: int = setting(
+        10, "pieces allowed on top of max_length_ratio * source pieces", at_least=0, at_most=10_000
+    )
 
     def check(self) -> None:
         """Hold what ties two settings together.
