@@ -42,7 +42,7 @@ def whole_or_halves(whole: Callable[[], Result], halves: Callable[[], Result], w
             raise
     # Not within the clause above: as long as there is an error, its traceback holds the tensors of the attempt.
     log.warning("no memory for %s: it is done in two halves; lower %s to be rid of this", what, setting)
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.empty_cache()
     try:
         return halves()

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
 import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -20,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from seq2seq.atomic import atomic_write, temporary_path, writing
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.model import ModelConfig, Network
+from seq2seq.model.outline import outline
 from seq2seq.search import SearchConfig
 from seq2seq.settings import validate
 from seq2seq.shortlist import Shortlist, ShortlistConfig
@@ -164,8 +164,7 @@ def load_run(folder: Path) -> LoadedRun:
     plain = dequantized(weights, folder / MODEL)
     sizes = tokenizers.source.size, tokenizers.target.size, tokenizers.joint
     try:
-        with torch.device("meta"):  # which takes no memory, however large config.yaml says it is
-            hold_shapes(Network(model, *sizes), plain, folder / MODEL)
+        hold_shapes(outline(model, *sizes), plain, folder / MODEL)  # before any memory is taken for what it says
     except (ConfigError, RuntimeError) as error:  # settings at odds with each other, or sizes beyond all numbers
         raise _unusable(folder, "model", error) from None
     network = Network(model, *sizes)

@@ -32,12 +32,22 @@ ROUNDS = [
 ]
 
 
-def fuzz(cases: st.SearchStrategy[Case], holds: Callable[[Case], None], round_: int, quick: int = QUICK) -> None:
-    """Try a property in one round: each case ends in time, and all of them together in bounded memory."""
+def fuzz(
+    cases: st.SearchStrategy[Case], holds: Callable[[Case], None], round_: int, quick: int = QUICK, share: int = 1
+) -> None:
+    """Try a property in one round: each case ends in time, and all of them together in bounded memory.
+
+    Args:
+        cases: what is tried.
+        holds: the property.
+        round_: 0 is the quick one; of any other it is the seed.
+        quick: cases of the quick round.
+        share: where a case takes long, one of so many is tried in the others.
+    """
 
     @seed(round_)
     @settings(
-        max_examples=-(-CASES // PARTS) if round_ else quick,
+        max_examples=-(-CASES // PARTS // share) if round_ else quick,
         deadline=None,
         database=None,
         phases=(Phase.generate, Phase.shrink),

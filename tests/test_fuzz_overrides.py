@@ -8,7 +8,9 @@ import copy
 import io
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
+from enum import Enum
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ from omegaconf import DictConfig, OmegaConf
 from seq2seq.config import RECIPES, USERS_ERRORS, one_line_errors, register, uncomposable
 from seq2seq.device import choose_device
 from seq2seq.model import Network
+from seq2seq.model.outline import outline
 from seq2seq.recipe_config import EvaluateConfig, TrainConfig
 from seq2seq.settings import validate, walk
 from seq2seq.text.corpus import source_tags
@@ -35,7 +38,7 @@ BASES = [
     *((name, []) for name in RECIPES if name != "train"),
 ]
 CONF = str(Path(__file__).parents[1] / "conf")
-SMALL = 40_000_000
+SMALL = 400_000
 """Parameters of the largest network that is built."""
 
 
@@ -57,6 +60,18 @@ def names(name: str, chosen: list[str]) -> list[str]:
 
 NAMES = {" ".join([name, *chosen]): names(name, chosen) for name, chosen in BASES}
 
+
+def fitting() -> dict[str, list[str]]:
+    """For settings of training, values of their kind."""
+    kinds = {bool: ["true", "false"], int: ["1", "2", "3", "8", "64", "1000"], float: ["0", "0.1", "0.5", "1", "7e-5"]}
+    found = {}
+    for name, _, value in walk(TrainConfig()):
+        words = [str(one) for one in type(value)] if isinstance(value, Enum) else kinds.get(type(value))
+        found[name] = words or ["null", "word", "3"]
+    return found
+
+
+FITTING = fitting()
 NUMBERS = ["0", "1", "2", "3", "7", "8", "64", "-1", "1e3", "0.5", "0.1", "1e-300", "1e308", "1e999", "-.inf", "nan"]
 NUMBERS += ["inf", "1_000", "0x10", "007", "2147483648", str(2**32), str(2**63), "9" * 400, "9" * 5_000, "0.0", "-0"]
 WORDS = ["null", "true", "false", "", "none", "lstm", "gru", "additive", "gnmt", "dot", "all", "copy", "bpe", "word"]
@@ -105,6 +120,9 @@ def cases(draw: st.DrawFn) -> tuple[str, list[str]]:
     overrides = []
     for _ in range(draw(st.integers(1, 4))):
         name = draw(st.sampled_from(NAMES[base]))
+        if name in FITTING and draw(st.booleans()):
+            overrides.append(f"{name}={draw(st.sampled_from(FITTING[name]))}")
+            continue
         if not draw(st.integers(0, 9)):
             place = draw(st.integers(0, len(name)))
             name = name[:place] + draw(texts) + name[place + draw(st.integers(0, 2)) :]
@@ -112,24 +130,32 @@ def cases(draw: st.DrawFn) -> tuple[str, list[str]]:
     return base, overrides
 
 
-def merged(config: DictConfig, overrides: list[str]) -> DictConfig:
-    """The config with these overrides, as `compose` does it; the config itself stays as it is."""
-    parsed = OverridesParser.create().parse_overrides(overrides)
-    mine = copy.copy(config)
-    for name in {one.key_or_group.partition(".")[0] for one in parsed} & {*mine.keys()}:
-        mine._set_item_impl(name, copy.deepcopy(config._get_node(name)))
-    ConfigLoaderImpl._apply_overrides_to_config(parsed, mine)
-    return mine
-
-
-def whole(name: str, overrides: list[str]) -> DictConfig:
-    """The config as `recipe` has it from Hydra."""
+@contextmanager
+def composing() -> Iterator[None]:
+    """What is within is Hydra's: its errors are answered as `recipe` does."""
     try:
-        return compose(name, overrides)
+        yield
     except Exception as error:
         if isinstance(error, USERS_ERRORS):
             raise
         raise uncomposable(error) from error
+
+
+def merged(config: DictConfig, overrides: list[str]) -> DictConfig:
+    """The config with these overrides, as `compose` does it; the config itself stays as it is."""
+    with composing():
+        parsed = OverridesParser.create().parse_overrides(overrides)
+        mine = copy.copy(config)
+        for name in {one.key_or_group.partition(".")[0] for one in parsed} & {*mine.keys()}:
+            mine._set_item_impl(name, copy.deepcopy(config._get_node(name)))
+        ConfigLoaderImpl._apply_overrides_to_config(parsed, mine)
+        return mine
+
+
+def whole(name: str, overrides: list[str]) -> DictConfig:
+    """The config as Hydra makes it from the beginning."""
+    with composing():
+        return compose(name, overrides)
 
 
 def begin(name: str, config: DictConfig) -> None:
@@ -145,11 +171,10 @@ def begin(name: str, config: DictConfig) -> None:
     settings.text()
     source_tags(settings.data)
     choose_device(settings.training.device)
-    assert settings.schedule.build().factor(1, settings.training.updates, [2.0, 3.0]) >= 0
+    assert settings.schedule.factor(1, settings.training.updates, [2.0, 3.0]) >= 0
     torch.manual_seed(settings.seed)
-    with torch.device("meta"):
-        network = Network(settings.model, 300, 300, settings.tokenizer.joint)
-    if sum(parameter.numel() for parameter in network.parameters()) < SMALL / 100:
+    network = outline(settings.model, 300, 300, settings.tokenizer.joint)
+    if sum(parameter.numel() for parameter in network.parameters()) < SMALL:
         network = Network(settings.model, 300, 300, settings.tokenizer.joint)
     settings.optimizer.build(network.parameters())
 
@@ -195,3 +220,18 @@ def test_composing_takes_any_override_or_refuses_it_in_one_line(composed, monkey
         answered(name, lambda: begin(name, whole(name, [*before, *overrides, *chosen])), monkeypatch)
 
     fuzz(st.tuples(cases(), choices), holds, 0, quick=tried)
+
+
+# Found by the above
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["data=0", "model=1.5", "~model=3", "seed=" + "9" * 5_000, "tokenizer.tags=[" + "[" * 2_000 + "]" * 2_001],
+)
+def test_what_hydra_stumbles_over_is_one_line(recipe, tmp_path, override):
+    outcome = recipe("train", f"run={tmp_path / 'run'}", override)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.startswith("error: ")
+    assert outcome.err.count("\n") == 1
+    assert not (tmp_path / "run").exists()

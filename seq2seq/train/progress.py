@@ -121,7 +121,8 @@ class Progress:
         counts = [self.update, *self.place, self.window.tokens, self.settled, *self.model]
         counts += [one.update for one in self.validations] + [record["update"] for record in self.records]
         measures = [self.window.cross_entropy, self.window.seconds]
-        measures += [value for one in self.validations for value in (one.loss, one.bleu) if value is not None]
+        measures += [one.loss for one in self.validations]
+        measures += [one.bleu for one in self.validations if one.bleu is not None]
         measures += [value for one in self.records for name, value in one.items() if name not in ("kind", "update")]
         if not all(type(count) is int and 0 <= count < 2**53 for count in counts):
             raise ValueError("a count is none")
