@@ -15,9 +15,9 @@ import torch
 from seq2seq.config import recipe
 from seq2seq.data.mixture import encode_mix
 from seq2seq.data.order import Order
+from seq2seq.data.preparation import encode_corpus
 from seq2seq.data.sampling import Resampler
 from seq2seq.data.stream import batch_stream
-from seq2seq.data.preparation import encode_corpus
 from seq2seq.device import choose_device
 from seq2seq.embeddings import set_embeddings
 from seq2seq.evaluation import Validator, judge

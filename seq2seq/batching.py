@@ -1,12 +1,15 @@
 """A stream of requests cut into chunks, and these into batches of similar length: what bounds memory."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from seq2seq.data.batch import batches_by_length
 from seq2seq.members import Encoded, Members
+from seq2seq.out_of_memory import whole_or_halves
 from seq2seq.search import DRAWING, SearchConfig
-from seq2seq.translation import Request, Translation
+from seq2seq.text.stretches import LONGEST, stretches
+from seq2seq.translation import Request, Translation, joined
 
 CHUNK = 2048
 """Sentences of a stream that are sorted by length together."""
@@ -27,12 +30,45 @@ def translated(
     """Every request's translation, in order; `CHUNK` of them are read at a time."""
     iterator = iter(requests)
     while chunk := list(islice(iterator, CHUNK)):
-        encoded, longest = members.encoded([request.text for request in chunk])
-        found = {row: nothing(chunk[row].text) for row, pieces in enumerate(longest) if not pieces}
+        encoded, longest = _encoded(members, chunk)
+        found: dict[int, Translation] = {}
+        for row in (row for row, pieces in enumerate(longest) if not pieces):
+            parts = list(translated(members, in_stretches(members, chunk[row]), search, translate))
+            found[row] = joined(chunk[row].text, parts, search.length_penalty)
         for rows in batches(chunk, longest, search):
             own = [[ids[row] for row in rows] for ids in encoded]
-            found |= zip(rows, translate([chunk[row] for row in rows], own), strict=True)
+            found |= zip(rows, _whole_or_halves([chunk[row] for row in rows], own, search, translate), strict=True)
         yield from (found[row] for row in range(len(chunk)))
+
+
+def in_stretches(members: Members, request: Request) -> list[Request]:
+    """The stretches of a text that is too long to be one sentence, none of blank text.
+
+    The first has to keep what is asked of the whole: its prefix and its phrases.
+    """
+    parts = stretches(request.text, members.source_tokenizers[0].tags) if len(request.text) > LONGEST else []
+    return [replace(request, text=part) if not number else Request(part) for number, part in enumerate(parts)]
+
+
+def _encoded(members: Members, requests: Sequence[Request]) -> tuple[Encoded, list[list[int]]]:
+    """As `Members.encoded`; of a text that is translated in stretches there are no pieces."""
+    return members.encoded([one.text if len(one.text) <= LONGEST else "" for one in requests])
+
+
+def _whole_or_halves(
+    requests: list[Request], encoded: Encoded, search: SearchConfig, translate: Translate
+) -> list[Translation]:
+    """The translations of a batch, in two halves where memory is short."""
+    middle = -(-len(requests) // 2)
+
+    def halves() -> list[Translation]:
+        parts = [part for part in (slice(0, middle), slice(middle, None)) if requests[part]]
+        return [one for part in parts for one in translate(requests[part], [ids[part] for ids in encoded])]
+
+    setting = "search.samples or n_best" if search.method in DRAWING else "beam_size"
+    return whole_or_halves(
+        lambda: translate(requests, encoded), halves, f"a batch of {len(requests):,} sentences", setting
+    )
 
 
 def batches(requests: Sequence[Request], longest: Sequence[Sequence[int]], search: SearchConfig) -> Iterator[list[int]]:
@@ -50,16 +86,12 @@ def batches(requests: Sequence[Request], longest: Sequence[Sequence[int]], searc
 def numbered(members: Members, requests: Sequence[Request], search: SearchConfig) -> list[list[int]]:
     """The numbers of the requests in each batch that `translated` makes of them.
 
-    Those of a batch, translated by themselves, are a batch again: so processes may share them (`sharing`).
+    Those of a batch, translated by themselves, are a batch again: so processes may share them (`sharing`). A text that
+    is translated in stretches counts as one.
     """
     chunks = ((start, requests[start : start + CHUNK]) for start in range(0, len(requests), CHUNK))
-    return [
+    return [[row] for row, one in enumerate(requests) if len(one.text) > LONGEST] + [
         [start + row for row in rows]
         for start, chunk in chunks
-        for rows in batches(chunk, members.encoded([one.text for one in chunk])[1], search)
+        for rows in batches(chunk, _encoded(members, chunk)[1], search)
     ]
-
-
-def nothing(text: str) -> Translation:
-    """What blank text is translated by."""
-    return Translation(text, "", 0.0, 0.0)

@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -29,9 +30,10 @@ from seq2seq.atomic import FULL, unwritable
 from seq2seq.benchmark.config import BenchmarkConfig
 from seq2seq.claims import VerifyConfig
 from seq2seq.comparison.config import CompareConfig
-from seq2seq.errors import ConfigError, Seq2SeqError
+from seq2seq.errors import ConfigError, Seq2SeqError, shown
 from seq2seq.inspect.config import MicroscopeConfig
 from seq2seq.laboratory.config import LaboratoryConfig
+from seq2seq.out_of_memory import is_out_of_memory
 from seq2seq.processes import join, launched, leave, taking_part, tells
 from seq2seq.recipe_config import (
     AverageConfig,
@@ -146,10 +148,31 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
                 if name not in TOGETHER:
                     raise ConfigError(f"recipes/{name}.py is for one process: start it with python, not with torchrun")
                 join()
-            composed()
+            try:
+                composed()
+            except Exception as error:
+                if begun(function, error) or isinstance(error, (*USERS_ERRORS, OSError)):
+                    raise
+                raise uncomposable(error) from error
             leave()
 
     return main
+
+
+USERS_ERRORS = Seq2SeqError, HydraException, OmegaConfBaseException, YAMLError, Interrupted
+"""What `one_line_errors` puts in one line, whoever raises it."""
+
+
+def begun(function: Callable[..., Any], error: Exception) -> bool:
+    """Whether an error comes from within a function, and not from what was to call it."""
+    return any(frame.f_code is function.__code__ for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
+def uncomposable(error: Exception) -> ConfigError:
+    """The one line where Hydra stumbles over what was typed, for which it raises nearly anything."""
+    reason = str(error).split("\n")[0] or type(error).__name__
+    advice = "write NAME=VALUE for a setting, GROUP=NAME for a choice"
+    return ConfigError(f"no config can be made of this ({reason}): {advice}")
 
 
 @contextlib.contextmanager
@@ -168,7 +191,14 @@ def one_line_errors(config: Any) -> Iterator[None]:
         if SHOW_TRACEBACKS:
             raise
         if tells(error):
-            print(f"error: {one_line(error, config)}", file=sys.stderr)
+            print(f"error: {shown(one_line(error, config))}", file=sys.stderr)
+        sys.exit(1)
+    except (MemoryError, RuntimeError) as error:
+        if SHOW_TRACEBACKS or not is_out_of_memory(error):
+            raise
+        if tells(error):
+            advice = "lower batch.tokens or the sizes of the model, or beam_size where it translates"
+            print(f"error: there is no memory left ({shown(str(error))}): {advice}", file=sys.stderr)
         sys.exit(1)
     except OSError as error:  # what is written elsewhere than in a file of ours, such as standard output
         if SHOW_TRACEBACKS or error.errno not in FULL:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from seq2seq import __version__
 from seq2seq.atomic import atomic_write
-from seq2seq.data.batch import make_batch
+from seq2seq.data.batch import Batch, make_batch
 from seq2seq.data.order import BatchConfig, Order
 from seq2seq.data.table import Table
 from seq2seq.device import Precision, autocast
@@ -20,6 +21,7 @@ from seq2seq.errors import RunError
 from seq2seq.language_model import LanguageModel, Perplexity
 from seq2seq.member import Member
 from seq2seq.model import Network
+from seq2seq.out_of_memory import whole_or_halves
 from seq2seq.processes import add_up, count, from_first, is_first, rank
 from seq2seq.provenance import file_hash, hash_if_run, text_hash
 from seq2seq.run import SHORTLIST, is_language_model
@@ -65,12 +67,23 @@ class Validator:
     def _loss(self, network: Network, device: torch.device) -> float:
         sums = torch.zeros(len(self.batches), dtype=torch.float64, device=device)
         for number in range(rank(), len(self.batches), count()):
-            source_BS, lengths_B, target_BT, positions_P, labels_P = self.batches[number].to(device)
-            with autocast(self.precision, device):
-                logits_PV = network(source_BS, lengths_B, target_BT, positions_P)
-            sums[number] = loss_sums(logits_PV, labels_P, smoothing=0).cross_entropy
+            sums[number] = self._batch_loss(network, device, self.batches[number])
         total = sum(map(float, add_up(sums).tolist()))
         return total / sum(batch.labels_P.numel() for batch in self.batches)
+
+    def _batch_loss(self, network: Network, device: torch.device, batch: Batch) -> Tensor:
+        """Cross entropy, summed; in two halves where memory is short."""
+
+        def loss(parts: Sequence[Batch]) -> Tensor:
+            sums = []
+            for source_BS, lengths_B, target_BT, positions_P, labels_P in (part.to(device) for part in parts):
+                with autocast(self.precision, device):
+                    logits_PV = network(source_BS, lengths_B, target_BT, positions_P)
+                sums.append(loss_sums(logits_PV, labels_P, smoothing=0).cross_entropy)
+            return torch.stack(sums).sum()
+
+        what = f"a validation batch of {len(batch.source_BS):,} pairs"
+        return whole_or_halves(lambda: loss([batch]), lambda: loss(batch.halves()), what, "batch.tokens")
 
 
 def judge(folder: Path, test: Corpus, beam_size: int, device: str) -> str:

@@ -7,20 +7,36 @@ from dataclasses import replace
 import torch
 
 from seq2seq.answer import Asked, Choice, bind, translation
-from seq2seq.batching import nothing
+from seq2seq.batching import in_stretches
 from seq2seq.errors import ConfigError
 from seq2seq.members import Members
 from seq2seq.search import Hypothesis, NextWord, growing, next_words, normalized
 from seq2seq.text.spelling import split_prefix
-from seq2seq.translation import Request, Translation
+from seq2seq.text.stretches import LONGEST
+from seq2seq.translation import Request, Translation, joined
+
+
+def growing_translation(members: Members, request: Request, asked: Asked) -> Iterator[Translation]:
+    """`Translator.stream`, of a request and settings that were checked."""
+    if len(request.text) <= LONGEST:
+        yield from _growing(members, request, asked)
+        return
+    done: list[Translation] = []
+    for part in in_stretches(members, request):
+        shown = list[Translation]()
+        for one in _growing(members, part, asked):
+            shown = [one]
+            yield joined(request.text, [*done, one], asked.search.length_penalty)
+        done += shown
+    if not done:
+        yield joined(request.text, [], asked.search.length_penalty)
 
 
 @torch.inference_mode()
-def growing_translation(members: Members, request: Request, asked: Asked) -> Iterator[Translation]:
-    """`Translator.stream`, of a request and settings that were checked."""
+def _growing(members: Members, request: Request, asked: Asked) -> Iterator[Translation]:
     encoded, longest = members.encoded([request.text])
     if not longest[0]:
-        yield nothing(request.text)
+        yield joined(request.text, [], asked.search.length_penalty)
         return
     bound, shown = bind(members, [request], encoded), ""
     for tokens, result in growing(bound.stepper, asked.search):

@@ -27,7 +27,7 @@ log = logging.getLogger("seq2seq")
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, wait: bool = False) -> Iterator[None]:
     """A run folder, made where it is missing, in which no other process can be while this is open.
 
     The system gives the lock back when the process ends, however it ends. It is a record lock (POSIX `fcntl`): unlike
@@ -36,6 +36,10 @@ def locked(folder: Path) -> Iterator[None]:
 
     Of several processes of one run the first alone has it. A folder that was made here and in which nothing has been
     put is taken away again.
+
+    Args:
+        folder: the folder.
+        wait: where another process has it, a warning says so, and this one waits until that one has ended.
 
     Raises:
         RunError: another process has it, or there can be no such folder.
@@ -46,7 +50,7 @@ def locked(folder: Path) -> Iterator[None]:
     path, there = folder / LOCK, folder.exists()
     try:
         make_folder(folder)
-        descriptor = _acquire(path)
+        descriptor = _acquire(path, wait)
     except FileExistsError:
         raise RunError(f"{folder} is no folder: choose another with run=PATH") from None
     except OSError as error:
@@ -62,12 +66,12 @@ def locked(folder: Path) -> Iterator[None]:
                 folder.rmdir()
 
 
-def _acquire(path: Path) -> int:
+def _acquire(path: Path, wait: bool) -> int:
     """Lock a file that is at ``path`` and stays there; its descriptor."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            if not _lock(descriptor, path) or _is_at(descriptor, path):
+            if not _lock(descriptor, path, wait) or _is_at(descriptor, path):
                 _sign(descriptor)
                 return descriptor
         except BaseException:
@@ -76,7 +80,7 @@ def _acquire(path: Path) -> int:
         os.close(descriptor)  # whoever had it has taken it away meanwhile
 
 
-def _lock(descriptor: int, path: Path) -> bool:
+def _lock(descriptor: int, path: Path, wait: bool) -> bool:
     """Whether the file is now locked; False where the system has no locks.
 
     Raises:
@@ -87,14 +91,16 @@ def _lock(descriptor: int, path: Path) -> bool:
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        if error.errno in HELD:
-            holder = os.read(descriptor, 200).decode(errors="replace").split("\n")[0]
+        if error.errno not in HELD:
+            log.warning("%s cannot be locked (%s): start no second run there", path.parent, error.strerror)
+            return False
+        holder = os.read(descriptor, 200).decode(errors="replace").split("\n")[0] or "another process"
+        if not wait:
             raise RunError(
-                f"{path.parent} is in use by {holder or 'another process'}: wait until it has ended, or choose another "
-                f"folder with run=PATH"
+                f"{path.parent} is in use by {holder}: wait until it has ended, or choose another folder with run=PATH"
             ) from None
-        log.warning("%s cannot be locked (%s): start no second run there", path.parent, error.strerror)
-        return False
+        log.warning("%s is in use by %s: waiting until it has ended", path.parent, holder)
+        fcntl.lockf(descriptor, fcntl.LOCK_EX)
     return True
 
 

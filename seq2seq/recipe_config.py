@@ -29,7 +29,7 @@ class TrainConfig:
     """Settings of recipes/train.py; a run folder keeps them as config.yaml."""
 
     run: str = setting("runs/demo", "run folder: everything the run makes; the same command goes on in it")
-    seed: int = setting(1, "seed of initial weights, order of batches and dropout", at_least=0)
+    seed: int = setting(1, "seed of initial weights, order of batches and dropout", at_least=0, at_most=2e9)
     data: DataConfig = setting(factory=DataConfig)
     tokenizer: TokenizerConfig = setting(factory=TokenizerConfig)
     embeddings: EmbeddingsConfig = setting(factory=EmbeddingsConfig)

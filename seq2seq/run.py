@@ -19,13 +19,14 @@ from omegaconf.errors import OmegaConfBaseException
 from seq2seq.atomic import atomic_write, temporary_path, writing
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.model import ModelConfig, Network
+from seq2seq.model.outline import outline
 from seq2seq.search import SearchConfig
 from seq2seq.settings import validate
 from seq2seq.shortlist import Shortlist, ShortlistConfig
 from seq2seq.text.tokenizer import EOS, UNK, Tokenizers, load_tokenizers, save_tokenizers
 from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.text.vocabulary_cache import cached_tokenizers
-from seq2seq.weights import dequantized, is_quantized, load_weights, set_weights
+from seq2seq.weights import dequantized, hold_shapes, is_quantized, load_weights, set_weights
 
 if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
     from seq2seq.data.table import Encoded
@@ -46,7 +47,23 @@ TRAINING_ONLY = {
 }
 """Settings of the model that say how it learns: runs that differ in them alone compute the same function of weights."""
 
+LONGEST_CONFIG = 1_000_000
+"""Bytes; a run with every setting changed has some five thousand."""
+
 Section = TypeVar("Section")
+
+
+class PlainLoader(yaml.SafeLoader):
+    """Reads YAML that stands for no more than is written there: a run's config.yaml has no aliases.
+
+    They make a few lines an object of any size ("a billion laughs") or one that holds itself.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """As any loader does, but for aliases."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("it has aliases")
+        return super().compose_node(parent, index)
 
 
 @dataclass(frozen=True)
@@ -67,10 +84,12 @@ def read_config(folder: Path) -> dict[str, Any]:
         RunError: there is no run in the folder, or its config.yaml is no YAML mapping.
     """
     path = folder / CONFIG
-    if not path.is_file():
+    if not os.path.isfile(path):  # where `Path.is_file` would raise for a name that no system takes
         raise RunError(f"{folder} is no run folder ({CONFIG} is missing): name one with run=PATH, or train one first")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if path.stat().st_size > LONGEST_CONFIG:
+            raise ValueError(f"it has more than {LONGEST_CONFIG:,} bytes")
+        values = yaml.load(path.read_text(encoding="utf-8"), PlainLoader)
     except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
         raise RunError(f"{path} is damaged ({' '.join(str(error).split())}): restore it or train anew") from None
     if not isinstance(values, dict):
@@ -140,13 +159,16 @@ def load_run(folder: Path) -> LoadedRun:
     """
     model = read_section(folder, "model", ModelConfig)
     tokenizers = load_tokenizers(folder)
-    try:
-        network = Network(model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
-    except (ConfigError, RuntimeError) as error:  # settings at odds with each other, or a size no memory holds
-        raise _unusable(folder, "model", error) from None
-    weights = load_weights(folder / MODEL)
-    set_weights(network, dequantized(weights, folder / MODEL), folder / MODEL)
     search = read_section(folder, "search", SearchConfig)
+    weights = load_weights(folder / MODEL)
+    plain = dequantized(weights, folder / MODEL)
+    sizes = tokenizers.source.size, tokenizers.target.size, tokenizers.joint
+    try:
+        hold_shapes(outline(model, *sizes), plain, folder / MODEL)  # before any memory is taken for what it says
+    except (ConfigError, RuntimeError) as error:  # settings at odds with each other, or sizes beyond all numbers
+        raise _unusable(folder, "model", error) from None
+    network = Network(model, *sizes)
+    set_weights(network, plain, folder / MODEL)
     return LoadedRun(network.eval(), tokenizers, search, is_quantized(weights))
 
 

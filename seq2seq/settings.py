@@ -6,6 +6,7 @@ Hydra shows the default, ``--help`` the line of help, and `validate` holds the r
 """
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, Field, field, fields, is_dataclass
 from typing import Any
@@ -54,6 +55,8 @@ def walk(config: Any, path: str = "") -> Iterator[tuple[str, Field[Any], Any]]:
 def validate(config: Any, place: str = "") -> None:
     """Check every number of a tree of dataclasses, lists of them included, against the range its `setting` states.
 
+    Besides, a whole number must fit 64 bits, and a text be one line of Unicode: file names are nothing else, either.
+
     Raises:
         ConfigError: names the first setting outside its range, the range and the value.
     """
@@ -62,8 +65,11 @@ def validate(config: Any, place: str = "") -> None:
             for number, part in enumerate(value):
                 if is_dataclass(part):
                     validate(part, f"{path}[{number}]")
+                else:
+                    _hold_plain(f"{path}[{number}]", part)
             continue
         bounds = item.metadata.get("bounds", {})
+        _hold_plain(path, value)
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{path} must be {described_range(bounds) or 'a finite number'}, got {value:g}")
         if not bounds or value is None:
@@ -76,3 +82,11 @@ def validate(config: Any, place: str = "") -> None:
         )
         if not inside:
             raise ConfigError(f"{path} must be {described_range(bounds)}, got {value:g}")
+
+
+def _hold_plain(path: str, value: object) -> None:
+    """Refuse what files and tensors have no place for."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ConfigError(f"{path} must be a number of at most 64 bits, got one of {value.bit_length():,}")
+    if isinstance(value, str) and re.search("[\0\n\r\ud800-\udfff]", value):
+        raise ConfigError(f"{path} must be one line of text in UTF-8, got {value!r}")

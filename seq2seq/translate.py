@@ -168,11 +168,14 @@ class Translator:
             prefix: how translations begin; it may end within a word (`Request`).
             phrases: words or phrases that translations contain.
 
-        Blank text is translated by empty text.
+        Blank text is translated by empty text; text of more than 1,000 characters in stretches, each by itself; the
+        first has the prefix and the phrases. Where there is no memory for a batch, it is translated in two halves, with
+        a warning.
 
         Raises:
             ConfigError: settings are out of range or contradict each other, or the model cannot do what is asked.
             DataError: no pieces of the vocabulary write a prefix or a phrase.
+            RunError: there is no memory for half a batch.
         """
         asked = asked_of(self.together, search or self.search, beam_size, n_best, attention=attention, copy=copy)
         if isinstance(text, str | Request):
@@ -225,7 +228,7 @@ class Translator:
     ) -> Trace:
         """All that one network computes for a sentence: gates, states, attention, probabilities; and the beam's tree.
 
-        The translation is that of `translate`, or ``target``; of an ensemble ``member`` (0 is the first) is looked into.
+        The translation is that of `translate`, or ``target``; of an ensemble, ``member`` (0 the first) is looked into.
 
         Raises:
             ConfigError: a number is out of range, or the method is not beam.

@@ -1,9 +1,13 @@
 """What is asked of a translator, and what it answers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 
 from torch import Tensor
+
+from seq2seq.search import length_normalised
 
 
 class Copy(StrEnum):
@@ -53,3 +57,25 @@ class Translation:
 
     def __str__(self) -> str:
         return self.text
+
+
+def joined(source: str, parts: Sequence[Translation], length_penalty: float) -> Translation:
+    """The translation of a text whose stretches were translated one by one; of none, empty text.
+
+    Log-probabilities add up, and the score is that of all pieces together. The n-th best is made of the n-th best of
+    each stretch. There is no attention, which no stretch pays to another.
+    """
+    if not parts:
+        return Translation(source, "", 0.0, 0.0)
+    log_probability = sum(part.log_probability for part in parts)
+    pieces = sum(len(part.pieces) + 1 for part in parts)
+    best = (part.n_best for part in parts)
+    return Translation(
+        source=source,
+        text=" ".join(part.text for part in parts if part.text),
+        score=length_normalised(log_probability, pieces, length_penalty),
+        log_probability=log_probability,
+        pieces=tuple(chain.from_iterable(part.pieces for part in parts)),
+        source_pieces=tuple(chain.from_iterable(part.source_pieces for part in parts)),
+        n_best=tuple(joined(source, ranked, length_penalty) for ranked in zip(*best, strict=False)),
+    )

@@ -1,5 +1,6 @@
 """Weights on disk: safetensors, written whole or not at all, read without running anything."""
 
+import os
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -101,7 +102,7 @@ def load_weights(path: Path) -> Weights:
     Raises:
         RunError: the file is missing, cut short, not safetensors, or not as it was written.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise RunError(f"{path} is missing: is this a run folder whose training has validated at least once?")
     try:
         with safe_open(path, "pt") as file:
@@ -118,6 +119,16 @@ def set_weights(network: nn.Module, weights: Weights, origin: Path) -> None:
     """Put ``weights`` into a network of the same shape.
 
     Raises:
+        RunError: as `hold_shapes` does.
+    """
+    hold_shapes(network, weights, origin)
+    network.load_state_dict(weights, strict=False)
+
+
+def hold_shapes(network: nn.Module, weights: Weights, origin: Path) -> None:
+    """Demand that ``weights`` are a network's like this one.
+
+    Raises:
         RunError: a name or a shape differs; names the first and where the weights came from.
     """
     parameters = dict(network.named_parameters())
@@ -131,4 +142,3 @@ def set_weights(network: nn.Module, weights: Weights, origin: Path) -> None:
                 f"{origin} does not belong to config.yaml: {name} is {found} in the file, {wanted} in the model; "
                 f"restore the two together"
             )
-    network.load_state_dict(weights, strict=False)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from seq2seq.recipes import (
     average,
     backtranslate,

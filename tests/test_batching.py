@@ -3,7 +3,7 @@
 from translators import translator
 
 from seq2seq import batching
-from seq2seq.batching import BATCH_PIECES, batches
+from seq2seq.batching import BATCH_PIECES, batches, in_stretches
 from seq2seq.search import Method, SearchConfig
 from seq2seq.translation import Request
 
@@ -24,3 +24,23 @@ def test_a_stream_comes_in_order_whatever_its_chunks(monkeypatch):
     monkeypatch.setattr(batching, "CHUNK", 3)
     assert [one.text for one in translator().translate(texts)] == [one.text for one in wanted]
     assert [one.source for one in wanted] == texts
+
+
+LONG = "Wir sehen das Haus. " * 60
+
+
+def test_the_first_stretch_of_a_long_text_has_its_prefix_and_its_phrases():
+    own = translator()
+    parts = in_stretches(own.together, Request(LONG, "Das", ("Haus",)))
+    assert len(parts) > 1
+    assert parts[0] == Request(parts[0].text, "Das", ("Haus",))
+    assert all(part == Request(part.text) for part in parts[1:])
+    whole = own.translate(LONG, prefix="Das", phrases=["Haus"])
+    assert whole.text == " ".join(one.text for one in own.translate(parts))
+    assert whole.text.startswith("Das")
+
+
+def test_a_long_text_is_a_batch_of_its_own():
+    own = translator()
+    assert own.batches(["Wir.", LONG, "", "Haus."]) == [[1], [0, 3]]
+    assert in_stretches(own.together, Request(" " * 5000)) == []

@@ -14,7 +14,8 @@ from seq2seq.errors import ConfigError, RunError
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere address space has no limit that holds")
 def test_a_limit_that_is_too_low_is_told_in_one_line(tmp_path):
     config = replace(small_benchmark(tmp_path), preparation=PreparationConfig(pairs=[300], gibibytes=0.01))
-    with pytest.raises(RunError, match=r"^300 pairs could not be handled within 0\.01 GiB \(.*raise preparation\.") as error:
+    told = r"^300 pairs could not be handled within 0\.01 GiB \(.*raise preparation\."
+    with pytest.raises(RunError, match=told) as error:
         list(measure_preparation(config))
     assert "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == []

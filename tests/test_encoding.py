@@ -49,6 +49,16 @@ def test_chunks_by_several_processes_are_those_of_one(tokenizers, monkeypatch, s
         assert first.source.offsets.tolist() == second.source.offsets.tolist()
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_long_lines_make_chunks_of_fewer_pairs(tokenizers, monkeypatch, processes):
+    """Or ten thousand of them would be in memory at a time, whatever they hold."""
+    monkeypatch.setattr(encoding, "CHARACTERS", 100)
+    pairs = [Pair("a" * 60, "b" * 60), *[Pair("a b", "c")] * 30, Pair("a" * 99, "b")]
+    chunks = list(encoded_chunks(pairs, tokenizers, None, False, processes))
+    assert [chunk.read for chunk in chunks] == [1, 25, 6]
+    assert sum(len(chunk.target.offsets) - 1 for chunk in chunks) == 32
+
+
 def test_a_tokenizer_goes_to_another_process_and_stays_one_for_both_sides(tokenizers):
     there = pickle.loads(pickle.dumps(tokenizers))
     assert there.joint

@@ -2,6 +2,9 @@
 
 import json
 import logging
+import os
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from seq2seq.data import encoding, preparation
 from seq2seq.data.preparation import encode_corpus
-from seq2seq.errors import DataError
-from seq2seq.text.corpus import PairList
+from seq2seq.errors import DataError, RunError
+from seq2seq.text.corpus import DataConfig, HubConfig, PairList, read_corpora
 from seq2seq.text.hub import HubData, HubSplit, HubStream
 from seq2seq.text.reading import pairs_after, pairs_to_learn_from
 from seq2seq.text.tokenizer_config import TokenizerConfig
@@ -121,30 +125,78 @@ def test_a_stream_has_the_pairs_of_what_is_downloaded(tmp_path: Path, kind: str,
     assert list(pairs_after(corpus, 1400, tmp_path)) == list(corpus)[1400:]
 
 
-def test_a_stream_is_known_by_its_files(tmp_path: Path) -> None:
+def test_a_stream_of_local_files_is_known_by_what_is_in_them(tmp_path: Path) -> None:
     folder = write_parquet(tmp_path / "set" / "train.parquet", ROWS[:1]).parent
     write_parquet(tmp_path / "set" / "test.parquet", ROWS[:1])
     first = stream(folder).fingerprint
-    assert stream(folder).fingerprint == first
+    os.utime(folder / "train.parquet", ns=(1, 1))
+    assert stream(folder).fingerprint == first, "its age is nothing to go by"
     assert len({first, stream(folder, "test").fingerprint, stream(folder, target="en").fingerprint}) == 3
     write_parquet(tmp_path / "set" / "train.parquet", ROWS)
     assert stream(folder).fingerprint != first
 
 
-def test_what_a_stream_gives_up_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_a_change_of_a_stream_is_noticed_though_size_and_age_are_the_same(tmp_path: Path, kind: str) -> None:
+    write, path = write_json if kind == "jsonl" else write_parquet, tmp_path / "set" / f"train.{kind}"
+    write(path, [{"en": "a", "de": "b"}])
+    before = path.stat()
+    first = stream(path.parent).fingerprint
+    write(path, [{"en": "a", "de": "c"}])
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert stream(path.parent).fingerprint != first
+
+
+def test_what_a_stream_gives_up_is_said_once_and_first(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows = [{"en": f"a {number}", "de": f"b {number}"} for number in range(30)]
-    corpus = stream(write_parquet(tmp_path / "set" / "train.parquet", rows).parent)
+    for split in ("train", "validation", "test"):
+        write_parquet(tmp_path / "set" / f"{split}.parquet", rows)
+    config = DataConfig(hub=HubConfig(name=str(tmp_path / "set"), streaming=True))
     with caplog.at_level(logging.WARNING, "seq2seq"):
+        corpus = read_corpora(config).train
+        assert [line.partition(":")[0] for line in caplog.messages] == [
+            f"{tmp_path / 'set'} is read as a stream and no copy is kept"
+        ]
         start = pairs_to_learn_from(corpus, 9)
-        assert not caplog.messages, "nothing has been read yet"
         assert [pair.source for pair in start.pairs] == [f"a {number}" for number in range(9)]
-        tokenizers = build_tokenizers(TokenizerConfig(size=280), PairList("pairs", list(corpus)))
-        assert len(encode_corpus(corpus, tokenizers, tmp_path / "train", None)) == 30
-    said = [line.split("stream): ", 1)[1] for line in caplog.messages if "stream): " in line]
-    assert said == [
-        "the vocabulary is learnt from its first 9 pairs, not from all of it",
-        "no copy is kept, so whoever encodes it anew reads it from the hub anew",
-    ]
+        assert list(corpus) == [Pair(row["en"], row["de"]) for row in rows]
+        config.hub.streaming = False
+        read_corpora(config)
+    assert len(caplog.messages) == 1
+
+
+class Lost:
+    """A stream whose connection is lost after some batches; it is there again at the second reading."""
+
+    def __init__(self, data: Any, batches: int) -> None:
+        self.data, self.batches = data, batches
+
+    def with_format(self, name: str) -> "Lost":
+        return Lost(self.data.with_format(name), self.batches)
+
+    def iter(self, batch_size: int) -> Iterator[Any]:
+        yield from islice(self.data.iter(batch_size), self.batches)
+        raise ConnectionError("Connection reset by peer")
+
+
+def test_what_was_encoded_of_a_stream_is_kept_when_the_connection_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoding, "CHUNK", 100)
+    monkeypatch.setattr(preparation, "SHARD", 2)
+    rows = [{"en": f"a {number}", "de": f"b {number}"} for number in range(2500)]
+    corpus = stream(write_parquet(tmp_path / "set" / "train.parquet", rows).parent)
+    tokenizers = build_tokenizers(TokenizerConfig(size=280), PairList("pairs", list(corpus)[:50]))
+    whole = corpus._data
+    corpus._data = Lost(whole, 2)
+    with pytest.raises(RunError, match=r"beyond row 2,000: Connection reset by peer; .*what was encoded is kept$"):
+        encode_corpus(corpus, tokenizers, tmp_path / "train", None, processes=1)
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "train").glob("*.safetensors")}
+    assert len(kept) == 9
+    corpus._data = whole
+    assert len(encode_corpus(corpus, tokenizers, tmp_path / "train", None, processes=1)) == 2500
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
 
 def test_mistakes_in_a_stream_are_one_line(tmp_path: Path) -> None:

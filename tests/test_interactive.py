@@ -24,7 +24,17 @@ def test_a_stream_grows_into_the_translation(beam_size, prefix):
             assert math.isnan(one.score)
             assert longer.text.startswith(one.text)
             assert last.pieces[: len(one.pieces)] == one.pieces
-    assert [one.text for one in own.stream(" ")] == [""]
+    for blank in (" ", " " * 5000):
+        assert [one.text for one in own.stream(blank)] == [""]
+
+
+def test_a_long_text_grows_stretch_by_stretch():
+    own, text = translator(), "Wir sehen das Haus. " * 60
+    *growing, last = own.stream(text, beam_size=1, prefix="Das")
+    wanted = own.translate(text, beam_size=1, prefix="Das")
+    assert (last.text, last.pieces) == (wanted.text, wanted.pieces)
+    assert last.score == pytest.approx(wanted.score, abs=1e-5)
+    assert all(last.text.startswith(one.text) and one.source == text for one in growing)
 
 
 def test_a_character_is_shown_when_all_its_bytes_are_there():

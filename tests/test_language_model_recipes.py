@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY
-from seq2seq.recipes import train
 
 from seq2seq import LanguageModel, Translator
 from seq2seq.errors import RunError
+from seq2seq.recipes import train
 from seq2seq.run import load_run, read_config
 from seq2seq.text.tokenizer import load_tokenizers
 

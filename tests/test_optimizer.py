@@ -7,6 +7,7 @@ from torch import nn
 from seq2seq.errors import ConfigError
 from seq2seq.settings import validate
 from seq2seq.train import SGD, Adadelta, Adagrad, Adam, AdamW, OptimizerConfig
+from seq2seq.train.optimizer import load_state
 
 START, GRADIENTS = [1.0, -2.0, 0.5], [[0.1, -0.3, 2.0], [-0.2, 0.4, 1.0]]
 
@@ -122,3 +123,40 @@ def test_adagrad_divides_by_the_root_of_all_squares_so_far():
 def test_impossible_settings_are_named(config, message):
     with pytest.raises(ConfigError, match=message):
         validate(config)
+
+
+EVERY = [Adam(), AdamW(), SGD(), SGD(momentum=0.9), Adadelta(), Adagrad()]
+
+
+def stepped(config: OptimizerConfig, steps: int) -> tuple[nn.Parameter, torch.optim.Optimizer]:
+    parameter = nn.Parameter(torch.tensor([START, START]))
+    optimizer = config.build([parameter])
+    for _ in range(steps):
+        parameter.grad = torch.tensor(GRADIENTS)
+        optimizer.step()
+    return parameter, optimizer
+
+
+@pytest.mark.parametrize("config", EVERY)
+@pytest.mark.parametrize("steps", [0, 2])
+def test_a_state_is_gone_on_from_with_the_settings_of_now(config, steps):
+    _, first = stepped(config, steps)
+    _, second = stepped(config, 0)
+    saved = first.state_dict()
+    saved["param_groups"][0]["lr"] = 99.0
+    load_state(second, config, saved)
+    assert second.param_groups[0]["lr"] == config.learning_rate
+    found, wanted = second.state_dict()["state"], first.state_dict()["state"]
+    assert {name: str(value) for name, value in found.items()} == {name: str(value) for name, value in wanted.items()}
+
+
+@pytest.mark.parametrize("config", [one for one in EVERY if stepped(one, 1)[1].state_dict()["state"]])
+def test_a_state_of_other_shapes_is_refused_before_a_fused_kernel_sees_it(config):
+    state = stepped(config, 1)[1].state_dict()["state"][0]
+    wrongs = [{**state, "more": torch.zeros(2, 3)}, dict.fromkeys(state), None, "state"]
+    wrongs += [{**state, name: wrong} for name in state for wrong in (torch.zeros(1), torch.zeros(9, 9), None, 1, "x")]
+    for wrong in wrongs:
+        with pytest.raises((ValueError, LookupError, TypeError, AttributeError)):
+            load_state(stepped(config, 0)[1], config, {"state": {0: wrong}})
+    with pytest.raises(ValueError, match="more parameters"):
+        load_state(stepped(config, 0)[1], config, {"state": {7: state}})

@@ -1,8 +1,14 @@
 """Encoding once: nothing twice, changes noticed, what was stopped gone on with, several processes with one result."""
 
+import gzip
+import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,7 +107,6 @@ def test_a_corpus_that_fails_leaves_no_file(tokenizers: Tokenizers, tmp_path: Pa
     assert list((tmp_path / "data").iterdir()) == []
 
 
-
 class Stopped(Counted):
     """A corpus whose reading is stopped by something that is no error of the user's."""
 
@@ -190,7 +195,8 @@ def test_a_program_that_is_killed_leaves_what_the_next_goes_on_with(tokenizers: 
         (tmp_path / name).write_text("".join(f"{pair[side]}\n" for pair in PAIRS))
     killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert sorted(path.name for path in (tmp_path / "train").glob("*.safetensors")) == [f"0000{n}.safetensors" for n in range(3)]
+    shards = sorted(path.name for path in (tmp_path / "train").glob("*.safetensors"))
+    assert shards == [f"0000{number}.safetensors" for number in range(3)]
     corpus = TextFiles(tmp_path / "text.en", tmp_path / "text.de")
     encode_corpus(corpus, tokenizers, tmp_path / "train", None, processes=1)
     encode_corpus(corpus, tokenizers, tmp_path / "whole", None, processes=1)
@@ -210,17 +216,71 @@ def test_runs_share_what_lies_in_a_cache(tokenizers: Tokenizers, tmp_path: Path)
     assert corpus.reads == 1, "other text takes another place"
 
 
-def test_a_cache_that_another_program_fills_is_left_alone(tokenizers: Tokenizers, tmp_path: Path) -> None:
-    corpus, program = Counted(PAIRS), "import sys; from pathlib import Path; from seq2seq.lock import locked\n"
-    key = preparation.corpus_key(corpus, tokenizers, None)
-    program += f"with locked(Path({str(tmp_path / key[:32])!r})):\n    print(flush=True); sys.stdin.read()"
+def test_what_another_program_is_making_is_waited_for_and_taken(
+    tokenizers: Tokenizers, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Runs that are started together encode their corpus once."""
+    corpus, found = Counted(PAIRS), list[Table]()
+    folder = tmp_path / "cache" / preparation.corpus_key(corpus, tokenizers, None)[:32]
+    encode_corpus(corpus, tokenizers, tmp_path / "one", None)
+    program = "import sys; from pathlib import Path; from seq2seq.lock import locked\n"
+    program += f"with locked(Path({str(folder)!r})):\n    print(flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         other.stdout.readline()
-        with pytest.raises(RunError, match="in use by process"):
-            encode_corpus(corpus, tokenizers, tmp_path / "one", None, tmp_path)
+        arguments = corpus, tokenizers, tmp_path / "two", None, tmp_path / "cache"
+        waiting = threading.Thread(target=lambda: found.append(encode_corpus(*arguments)))
+        waiting.start()
+        while waiting.is_alive() and not caplog.messages:
+            time.sleep(0.01)
+        shutil.copy(tmp_path / "one" / "00000.safetensors", folder)
         other.communicate()
-    assert len(encode_corpus(corpus, tokenizers, tmp_path / "one", None, tmp_path)) == 50
+    waiting.join()
+    assert corpus.reads == 1, "it was there when the other had ended"
+    assert len(found[0]) == 50
+    assert caplog.messages == [
+        f"{folder} is in use by process {other.pid} on {socket.gethostname()}: waiting until it has ended"
+    ]
+
+
+def test_a_process_that_does_not_see_what_the_first_has_written_says_so(
+    tokenizers: Tokenizers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing would hold its writing and that of its neighbours apart."""
+    corpus = Counted(PAIRS)
+    monkeypatch.setattr(preparation, "is_first", lambda: False)
+    monkeypatch.setattr(preparation, "rank", lambda: 3)
+    with pytest.raises(RunError, match=r"^process 4 finds no encoded corpus in .*run=PATH and data\.cache=PATH$"):
+        encode_corpus(corpus, tokenizers, tmp_path / "train", None)
+    assert (corpus.reads, list(tmp_path.iterdir())) == (0, [])
+    monkeypatch.undo()
+    encode_corpus(corpus, tokenizers, tmp_path / "train", None)
+    monkeypatch.setattr(preparation, "is_first", lambda: False)
+    assert len(encode_corpus(corpus, tokenizers, tmp_path / "train", None)) == 50
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_changed_file_is_noticed_though_its_size_and_age_are_the_same(
+    tokenizers: Tokenizers, tmp_path: Path, suffix: str
+) -> None:
+    source, target = tmp_path / f"text.en{suffix}", tmp_path / f"text.de{suffix}"
+
+    def write(word: str) -> None:
+        for path in (source, target):
+            text = f"a dog\n{word}\n".encode()
+            path.write_bytes(gzip.compress(text, 0, mtime=0) if suffix else text)
+            os.utime(path, ns=(1, 1))
+
+    def prepared() -> str:
+        table = encode_corpus(TextFiles(source, target), tokenizers, tmp_path / "train", None)
+        return tokenizers.target.decode(table.rows(np.array([1]))[1][0])
+
+    write("cat")
+    size = source.stat().st_size
+    assert prepared() == "cat"
+    write("cow")
+    assert (source.stat().st_size, source.stat().st_mtime_ns) == (size, 1)
+    assert prepared() == "cow"
 
 
 def test_ids_take_two_bytes_where_they_can(tokenizers: Tokenizers, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 import io
 import math
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,7 +52,13 @@ numbers = st.floats(allow_nan=False)
         window=st.builds(Window, cross_entropy=numbers, tokens=st.integers(0, 10**9), seconds=numbers),
         settled=st.integers(0, 10**9),
         model=st.lists(st.integers(0, 10**9), max_size=4),
-        records=st.lists(st.dictionaries(st.text(max_size=9), st.text(max_size=9) | numbers, max_size=4), max_size=3),
+        records=st.lists(
+            st.fixed_dictionaries(
+                {"kind": st.text(max_size=9), "update": st.integers(0, 10**9)},
+                optional={"epoch": st.integers(0, 10**9), "loss": numbers},
+            ),
+            max_size=3,
+        ),
     )
 )
 def test_progress_survives_a_file_that_is_loaded_without_running_code(progress):
@@ -62,6 +69,32 @@ def test_progress_survives_a_file_that_is_loaded_without_running_code(progress):
     assert loaded == progress
     assert all(isinstance(validation, Validation) for validation in loaded.validations)
     assert isinstance(loaded.place, Place)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"update": -1},
+        {"update": 1.0},
+        {"update": 2**60},
+        {"place": [0, "1"]},
+        {"place": [0]},
+        {"validations": [[1, "2", 3.0]]},
+        {"validations": [[None, 2.0, 3.0]]},
+        {"validations": [[1, None, 3.0]]},
+        {"window": {"cross_entropy": None, "tokens": 0, "seconds": 0.0}},
+        {"window": {"words": 1}},
+        {"settled": True},
+        {"model": ["10"]},
+        {"records": [{"kind": "train"}]},
+        {"records": [{"kind": "train", "update": 1, "loss": [2.0]}]},
+        {"records": [3]},
+    ],
+)
+def test_what_is_no_progress_is_refused(wrong):
+    assert Progress.from_dict(RUN.as_dict()) == RUN
+    with pytest.raises((ValueError, LookupError, TypeError, AttributeError)):
+        Progress.from_dict(RUN.as_dict() | wrong)
 
 
 def test_what_is_saved_does_not_follow_the_progress():

@@ -179,3 +179,27 @@ def test_ranges_hold_within_lists_too():
     assert message(Grove(trees=[Branch(), Branch()])) is None
     wrong = Branch(leaf=Leaf(least=0))
     assert message(Grove(trees=[Branch(), wrong])) == "trees[1].leaf.least must be at least 1, got 0"
+
+
+@dataclass(kw_only=True)
+class Loose:
+    """No ranges."""
+
+    count: int = setting(1, "any number")
+    name: str | None = setting(None, "any name")
+    names: list[str] = setting(factory=list, help="more of them")
+
+
+@pytest.mark.parametrize("count", [2**63, -(2**63) - 1, 10**400])
+def test_a_whole_number_fits_64_bits(count):
+    assert validate(Loose(count=2**63 - 1)) is None
+    with pytest.raises(ConfigError, match=r"^count must be a number of at most 64 bits"):
+        validate(Loose(count=count))
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\r", "\0", "\ud800"])
+def test_text_is_one_line_of_unicode(name):
+    assert validate(Loose(name="ä b\t😀", names=[""])) is None
+    for wrong, where in ((Loose(name=name), "name"), (Loose(names=["a", name]), r"names\[1\]")):
+        with pytest.raises(ConfigError, match=f"^{where} must be one line of text in UTF-8, got"):
+            validate(wrong)

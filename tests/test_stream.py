@@ -8,9 +8,9 @@ import torch
 
 from seq2seq.data.batch import make_batch
 from seq2seq.data.order import BatchConfig, Order, Place
+from seq2seq.data.preparation import encode_corpus
 from seq2seq.data.sampling import Resampler
 from seq2seq.data.stream import batch_stream
-from seq2seq.data.preparation import encode_corpus
 from seq2seq.data.table import Table
 from seq2seq.text.corpus import PairList
 from seq2seq.text.tokenizer import Tokenizers

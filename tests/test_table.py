@@ -1,3 +1,4 @@
+import errno
 import gzip
 import os
 from pathlib import Path
@@ -8,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.data import encoding
+from seq2seq.data import table as table_module
 from seq2seq.data.encoding import Chunk, Rows
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.data.shards import shard_path, write_shard
 from seq2seq.data.table import Table
-from seq2seq.errors import DataError
+from seq2seq.errors import DataError, RunError
 from seq2seq.text.corpus import PairList
 from seq2seq.text.files import TextFiles
 from seq2seq.text.tokenizer import Tokenizers
@@ -54,7 +56,6 @@ def test_rows_outside_the_table(tokenizers: Tokenizers, tmp_path: Path, index: i
         table.rows(np.array([0, index]))
 
 
-
 LISTS = st.lists(st.lists(st.integers(0, 400), max_size=9), min_size=1, max_size=6)
 
 
@@ -92,6 +93,22 @@ def test_files_are_not_mapped_and_are_closed_with_the_table(tokenizers: Tokenize
     before = len(os.listdir("/dev/fd"))
     del table
     assert len(os.listdir("/dev/fd")) == before - 1
+
+
+def test_more_files_than_may_be_open_are_told_in_one_line_and_encoded_no_second_time(
+    tokenizers: Tokenizers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = PairList("pairs", PAIRS)
+    encode_corpus(corpus, tokenizers, tmp_path / "train", None)
+    before = (tmp_path / "train" / "00000.safetensors").stat().st_mtime_ns
+
+    def too_many(path: object, flags: int) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(table_module.os, "open", too_many)
+    with pytest.raises(RunError, match=r"cannot be opened \(Too many open files\).*ulimit -n"):
+        encode_corpus(corpus, tokenizers, tmp_path / "train", None)
+    assert (tmp_path / "train" / "00000.safetensors").stat().st_mtime_ns == before
 
 
 def test_a_file_that_shrinks_under_a_table_is_noticed(tokenizers: Tokenizers, tmp_path: Path) -> None:

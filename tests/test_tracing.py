@@ -109,6 +109,8 @@ def test_what_cannot_be_traced_is_said():
     one = members(member(SAMPLES[4]))
     with pytest.raises(DataError, match="nothing to trace"):
         trace_sentence(one, SEARCH, "")
+    with pytest.raises(DataError, match="5,000 characters"):
+        trace_sentence(one, SEARCH, "a" * 5000)
     with pytest.raises(ConfigError, match="runners_up"):
         trace_sentence(one, SEARCH, "a", runners_up=-1)
     with pytest.raises(ConfigError, match=r"search\.method=sampling"):

@@ -1,8 +1,16 @@
-"""What is asked of a translator and what it answers."""
+"""What is asked of a translator and what it answers; translations of stretches as one."""
 
+import math
+
+import pytest
 from translators import translator
 
 from seq2seq import Copy, Request, Translation
+from seq2seq.translation import joined
+
+ONE = Translation("The dog.", "Der Hund.", -1.0, -3.0, ("▁Der", "▁Hund."), ("▁The", "▁dog."))
+TWO = Translation("A cat.", "Eine Katze.", -2.0, -4.0, ("▁Eine", "▁Katze", "."), ("▁A", "▁cat."))
+NONE = Translation("?", "", -5.0, -5.0)
 
 
 def test_a_request_may_stand_wherever_a_string_may():
@@ -19,3 +27,28 @@ def test_a_request_may_stand_wherever_a_string_may():
 def test_a_translation_reads_as_its_text_and_copies_are_named_by_words():
     assert str(Translation("a", "b", 0.0, 0.0)) == "b"
     assert [Copy(name) for name in ("none", "unknown", "numbers", "all")] == list(Copy)
+
+
+def test_texts_are_joined_and_log_probabilities_add_up():
+    found = joined("The dog. A cat. ?", [ONE, TWO, NONE], 1.0)
+    assert (found.source, found.text) == ("The dog. A cat. ?", "Der Hund. Eine Katze.")
+    assert found.log_probability == -12
+    assert found.score == pytest.approx(-12 / (2 + 3 + 0 + 3))  # pieces and end marks
+    assert found.pieces == ONE.pieces + TWO.pieces
+    assert found.source_pieces == ONE.source_pieces + TWO.source_pieces
+    assert (found.attention, found.n_best) == (None, ())
+
+
+def test_the_n_th_best_is_made_of_the_n_th_best():
+    other = Translation("A cat.", "Katze.", -math.inf, -math.inf, ("▁Katze.",))
+    parts = [
+        Translation("The dog.", "Der Hund.", -1.0, -3.0, n_best=(ONE, NONE)),
+        Translation("A cat.", "Eine Katze.", -2.0, -4.0, n_best=(TWO, other)),
+    ]
+    found = joined("The dog. A cat.", parts, 1.0)
+    assert [str(one) for one in found.n_best] == ["Der Hund. Eine Katze.", "Katze."]
+    assert found.n_best[1].log_probability == -math.inf
+
+
+def test_nothing_is_translated_by_nothing():
+    assert joined(" ", [], 1.0) == Translation(" ", "", 0.0, 0.0)

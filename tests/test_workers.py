@@ -70,6 +70,24 @@ def test_leaving_early_ends_the_processes():
     assert time.monotonic() - started < 30
 
 
+def test_no_process_outlives_a_parent_that_is_killed():
+    program = "import operator, os\nfrom itertools import repeat\nfrom seq2seq.workers import ordered_map\n"
+    program += "for process in ordered_map(operator.call, repeat(os.getpid), 2, alone=0): print(process, flush=True)"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as parent:
+        workers = {int(parent.stdout.readline()) for _ in range(2)}
+        parent.kill()
+    assert len(workers) == 2
+    for worker in workers:
+        while running(worker):
+            time.sleep(0.01)
+
+
+def running(process: int) -> bool:
+    """Whether there is such a process, and it has not ended."""
+    done = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True, check=False)
+    return done.stdout.strip()[:1] not in ("", "Z")
+
+
 def test_a_worker_imports_no_pytorch():
     code = "import sys, seq2seq.workers, seq2seq.data.encoding, seq2seq.text.builtin; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout == b"False\n"

@@ -34,6 +34,19 @@ class Batch(NamedTuple):
             return Batch(*(part.pin_memory().to(device, non_blocking=True) for part in self))
         return Batch(*(part.to(device) for part in self))
 
+    def halves(self) -> list["Batch"]:
+        """The first half of the sentences and the second, padded as before; a single sentence stays as it is."""
+        middle, width = len(self.source_BS) // 2, self.target_BT.size(1)
+        if not middle:
+            return [self]
+        halves = []
+        for rows, start in ((slice(0, middle), 0), (slice(middle, None), middle * width)):
+            source_BS, lengths_B, target_BT = (part[rows] for part in self[:3])
+            positions_P = self.positions_P - start
+            own_P = (positions_P >= 0) & (positions_P < target_BT.numel())
+            halves.append(Batch(source_BS, lengths_B, target_BT, positions_P[own_P], self.labels_P[own_P]))
+        return halves
+
 
 def pad(rows: Sequence[Ids], *, before: Sequence[int] = (), after: Sequence[int] = ()) -> NDArray[np.int64]:
     """Right-padded matrix of the rows, each with marks before and after it."""

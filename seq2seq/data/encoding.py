@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,9 @@ from seq2seq.workers import ordered_map
 
 CHUNK = 10_000
 """Pairs encoded at a time."""
+
+CHARACTERS = 4_000_000
+"""Characters after which a chunk ends early, so that memory is bounded whatever stands on a line."""
 
 Ids = npt.NDArray[np.int32]
 Narrow = npt.NDArray[np.integer[Any]]
@@ -48,7 +51,7 @@ def id_type(size: int) -> np.dtype[np.integer[Any]]:
 def encoded_chunks(
     pairs: Iterable[Pair], tokenizers: Tokenizers, filters: FilterConfig | None, monolingual: bool, processes: int
 ) -> Generator[Chunk]:
-    """Encode and filter all pairs, `CHUNK` at a time.
+    """Encode and filter all pairs, `CHUNK` at a time, or fewer that are long.
 
     Args:
         pairs: read as they are needed, in this process.
@@ -93,6 +96,13 @@ def _rows(lists: Sequence[Sequence[int]], size: int) -> Rows:
 
 def _chunks(pairs: Iterable[Pair], size: int) -> Iterator[list[tuple[str, str]]]:
     """Plain tuples: they travel to another process in half the time."""
-    texts = ((pair.source, pair.target) for pair in pairs)
-    while chunk := list(islice(texts, size)):
+    chunk: list[tuple[str, str]] = []
+    characters = 0
+    for source, target in pairs:
+        chunk.append((source, target))
+        characters += len(source) + len(target)
+        if len(chunk) == size or characters >= CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
         yield chunk

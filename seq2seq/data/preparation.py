@@ -10,8 +10,9 @@ from pathlib import Path
 from seq2seq.data.encoding import encoded_chunks
 from seq2seq.data.shards import Shard, read_shard, shard_path, write_shard
 from seq2seq.data.table import Table, read_shards
-from seq2seq.errors import DataError
+from seq2seq.errors import DataError, RunError
 from seq2seq.lock import locked
+from seq2seq.processes import is_first, rank
 from seq2seq.text.clean import FilterConfig, Filters
 from seq2seq.text.corpus import Corpus
 from seq2seq.text.monolingual import TargetSide
@@ -36,7 +37,8 @@ def encode_corpus(
 ) -> Table:
     """Filter and encode a corpus into a folder in one pass, or open what was encoded before.
 
-    What a stopped program has left there is gone on with: shards that are finished are not encoded again.
+    What a stopped program has left there is gone on with: shards that are finished are not encoded again. Where another
+    program is encoding the same, this one waits and takes that; so do the other processes of one run.
 
     Args:
         corpus: the pairs; some thousand are in memory at a time.
@@ -48,14 +50,20 @@ def encode_corpus(
 
     Raises:
         DataError: the corpus cannot be read, or no pair is left.
-        RunError: the disk is full, another program is at work in the folder, or a process was killed.
+        RunError: the disk is full, a process was killed, or the first process of the run wrote where this one, on
+            another machine, does not see it.
     """
     key = corpus_key(corpus, tokenizers, filters)
     folder = folder if cache is None else cache / key[:32]
     table = _found(folder, key)
     if table is not None:
         return table
-    with locked(folder):
+    if not is_first():
+        raise RunError(
+            f"process {rank() + 1} finds no encoded corpus in {folder}: name folders that all machines share with "
+            "run=PATH and data.cache=PATH"
+        )
+    with locked(folder, wait=True):
         table = _found(folder, key)  # another program may just have made it
         if table is not None:
             return table

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from seq2seq.data.encoding import Ids
 from seq2seq.data.shards import Column, Shard, read_shard, shard_path
-from seq2seq.errors import DataError
+from seq2seq.errors import DataError, RunError
 
 Indices = npt.NDArray[np.integer[Any]]
 
@@ -45,6 +45,7 @@ class Table:
 
     Raises:
         DataError: a file is missing, damaged or foreign, or the last shard has not been written yet.
+        RunError: there are more files than this process may have open.
 
     Attributes:
         report: one line with the counts of kept and dropped pairs.
@@ -58,7 +59,7 @@ class Table:
         self.key, self.report = shards[0].key, shards[-1].report
         if not any(shard.pairs for shard in shards):
             raise DataError(f"{folder} has no pairs; delete it and start again")
-        self._files = np.array([os.open(shard.path, os.O_RDONLY) for shard in shards])
+        self._files = np.array(_opened(shards))
         weakref.finalize(self, _close, self._files.tolist())
         # number of the first pair in each shard, and of the pair after the last
         self._starts = np.cumsum([0, *(shard.pairs for shard in shards)])
@@ -145,6 +146,21 @@ def read_shards(folder: Path, key: str | None = None) -> Iterator[Shard]:
         yield shard
         if shard.report is not None:
             return
+
+
+def _opened(shards: Sequence[Shard]) -> list[int]:
+    """A descriptor for each shard's file."""
+    files: list[int] = []
+    try:
+        for shard in shards:
+            files.append(os.open(shard.path, os.O_RDONLY))
+    except OSError as error:
+        _close(files)
+        raise RunError(
+            f"{shard.path} cannot be opened ({error.strerror}), one of {len(shards):,} that must be at once: allow a "
+            "process more open files (ulimit -n), and give the same command again"
+        ) from None
+    return files
 
 
 def _close(files: Sequence[int]) -> None:

@@ -15,7 +15,7 @@ from seq2seq.errors import DataError
 from seq2seq.text.columns import JsonLinesFile, ParquetFile, sentence
 from seq2seq.text.corpus import Corpus
 from seq2seq.text.files import TextFiles, TsvFile
-from seq2seq.text.lines import open_binary, unreadable
+from seq2seq.text.lines import LONGEST, open_binary, raw_lines, too_long, unreadable
 from seq2seq.text.types import Pair
 
 CHUNK = 4_000  # pairs in memory at a time
@@ -68,14 +68,21 @@ class LineFile:
             raise unreadable(path, error) from None
         # A GzipFile gives lines slowly by itself.
         self._file = io.BufferedReader(cast(Any, file)) if isinstance(file, gzip.GzipFile) else file
+        self._raw = raw_lines(self._file)
         self.path, self.number, self.damage = path, 0, ""
 
     def take(self, count: int) -> list[str]:
-        """The next lines, at most ``count``; none at the end."""
+        """The next lines, at most ``count``; none at the end.
+
+        Raises:
+            DataError: the file cannot be read, or a line is no line of text.
+        """
         raws = []
         try:
-            for raw in islice(self._file, count):
-                raws.append(raw)  # noqa: PERF402 (what came before the damage is kept)
+            for raw in islice(self._raw, count):
+                raws.append(raw)
+                if len(raw) > LONGEST:
+                    raise too_long(str(self.path), self.number + len(raws))
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             after = self.number + len(raws)
             self.damage = f"{self.path}: damaged or incomplete gzip data after line {after:,} ({error})"

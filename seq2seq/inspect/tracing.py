@@ -17,6 +17,7 @@ from seq2seq.member import Member, Sources
 from seq2seq.members import Members
 from seq2seq.search import Method, SearchConfig, search
 from seq2seq.settings import validate
+from seq2seq.text.stretches import LONGEST
 from seq2seq.text.tokenizer import BOS, EOS
 
 RUNNERS_UP = 5
@@ -55,11 +56,13 @@ def trace_sentence(
 
     Raises:
         ConfigError: a number is out of range, or the search is no greedy or beam search.
-        DataError: the sentence is blank, or no translation of it is possible.
+        DataError: the sentence is blank or no sentence for its length, or no translation of it is possible.
     """
     if not 0 <= member < len(members.translators):
         raise ConfigError(f"member must be in [0, {len(members.translators) - 1}], got {member}")
     validate(config)
+    if len(text) > LONGEST:
+        raise DataError(f"a text of {len(text):,} characters is no sentence to trace: give at most {LONGEST:,}")
     encoded, (longest,) = members.encoded([text])
     if not longest:
         raise DataError(f"there is nothing to trace in {text!r}: give a sentence")

@@ -52,9 +52,15 @@ class SearchConfig:
     method: Method = setting(Method.beam, "beam (greedy for a beam of 1), diverse_beam, sampling, minimum_bayes_risk")
     beam_size: int = setting(5, "hypotheses kept per sentence; 1 is greedy search", at_least=1)
     n_best: int = setting(1, "translations returned per sentence, best first; at most beam_size", at_least=1)
-    length_penalty: float = setting(1.0, "score = log-probability / length ** this; 0 favours short", at_least=0)
-    max_length_ratio: float = setting(2.0, "a translation has at most this * source pieces + offset", at_least=0)
-    max_length_offset: int = setting(10, "pieces allowed on top of max_length_ratio * source pieces", at_least=0)
+    length_penalty: float = setting(
+        1.0, "score = log-probability / length ** this; 0 favours short", at_least=0, at_most=10
+    )
+    max_length_ratio: float = setting(
+        2.0, "a translation has at most this * source pieces + offset", at_least=0, at_most=100
+    )
+    max_length_offset: int = setting(
+        10, "pieces allowed on top of max_length_ratio * source pieces", at_least=0, at_most=10_000
+    )
     groups: int | None = setting(None, "diverse beam: groups the beam is cut into; null: of one each", at_least=1)
     diversity_strength: float = setting(
         0.5, "diverse beam: nats a piece loses for each time an earlier group has just taken it", at_least=0

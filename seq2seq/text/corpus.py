@@ -1,6 +1,7 @@
 """Where sentence pairs come from: the settings, and the one rule that chooses between files, hub and built-in."""
 
 import hashlib
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -14,9 +15,11 @@ from seq2seq.text.clean import FilterConfig
 from seq2seq.text.columns import JsonLinesFile, ParquetFile
 from seq2seq.text.files import TextFiles, TsvFile
 from seq2seq.text.generated import BuiltinCorpus
-from seq2seq.text.hub import HubData, HubSplit, HubStream
+from seq2seq.text.hub import GIVEN_UP, HubData, HubSplit, HubStream
 from seq2seq.text.mix import Mix, Part, Tagged
 from seq2seq.text.types import Pair
+
+log = logging.getLogger("seq2seq")
 
 
 class Split(StrEnum):
@@ -129,6 +132,8 @@ class Corpora(NamedTuple):
 def read_corpora(config: DataConfig) -> Corpora:
     """All three splits, found by the rule of `read`; only test may be missing. ``data.more`` joins the training split.
 
+    Where they are streams a warning says what that gives up.
+
     Raises:
         ConfigError: nothing is left to train on; or as `read` does.
         DataError: as `read` does.
@@ -141,6 +146,8 @@ def read_corpora(config: DataConfig) -> Corpora:
     for number, more in enumerate(config.more):
         if more.weight:
             parts.append(Part(_more(config, more, f"data.more[{number}]"), more.weight))
+    if config.hub.streaming and config.hub.name is not None and not _splits_with_files(config):
+        log.warning(GIVEN_UP, config.hub.name)
     if not parts:
         raise ConfigError("every corpus has weight 0, so there is nothing to train on: raise data.weight")
     return Corpora(Mix(parts), validation, test)
@@ -154,7 +161,7 @@ def named_corpora(config: DataConfig) -> dict[str, Corpus]:
     Raises:
         ConfigError, DataError: as `read` does.
     """
-    splits = [split for split in Split if _names_files(_part(config, split))] or list(Split)
+    splits = _splits_with_files(config) or list(Split)
     corpora = {str(split): _untagged(config, split) for split in splits}
     for number, more in enumerate(config.more):
         corpora[f"more[{number}]"] = _more(config, replace(more, source_tag=None), f"data.more[{number}]")
@@ -202,7 +209,7 @@ def _untagged(config: DataConfig, split: Split) -> Corpus | None:
     part = _part(config, split)
     if _names_files(part):
         return _files(config, part, f"data.{split}")
-    if others := [other for other in Split if _names_files(_part(config, other))]:
+    if others := _splits_with_files(config):
         if split is Split.test:
             return None
         raise ConfigError(
@@ -216,6 +223,10 @@ def _untagged(config: DataConfig, split: Split) -> Corpus | None:
 
 def _part(config: DataConfig, split: Split) -> SplitConfig:
     return {Split.train: config.train, Split.validation: config.validation, Split.test: config.test}[split]
+
+
+def _splits_with_files(config: DataConfig) -> list[Split]:
+    return [split for split in Split if _names_files(_part(config, split))]
 
 
 def _more(config: DataConfig, more: MoreConfig, name: str) -> Corpus:

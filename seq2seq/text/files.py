@@ -1,6 +1,7 @@
 """Corpora kept as lines: two aligned text files, or one file of tab-separated values."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import zip_longest
@@ -100,7 +101,7 @@ class TsvFile:
 
 
 def _column_number(text: str, setting: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) >= 1):
+    if not re.fullmatch("[1-9][0-9]{,5}", text):
         raise ConfigError(f"{setting} must be a column number from 1 for a TSV file, got {text!r}")
     return int(text)
 

@@ -4,15 +4,21 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from functools import cached_property
-from itertools import chain, islice
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seq2seq.errors import DataError
+from seq2seq.errors import DataError, RunError
 from seq2seq.text.columns import ROWS, column_pairs, find_columns, one_line
-from seq2seq.text.files import some
+from seq2seq.text.files import content, some
 from seq2seq.text.reading import Beginning
 from seq2seq.text.types import Pair
+
+GIVEN_UP = (
+    "%s is read as a stream and no copy is kept: its vocabulary is learnt from the beginning, not from all of it; "
+    "whoever encodes it anew, or goes on with that, reads it anew; a change is noticed by its commit, not by its text"
+)
+"""What a run says first."""
 
 log = logging.getLogger("seq2seq")
 
@@ -32,6 +38,8 @@ class HubSplit(NamedTuple):
 
 class HubData:
     """One split of a data set, downloaded once and memory-mapped.
+
+    That a local folder has changed is for `datasets` to notice: it goes by the age of the files.
 
     Raises:
         DataError: the data set, subset, split or a column is not there, or the hub cannot be reached; while
@@ -62,11 +70,11 @@ class HubStream:
     """One whole split of a data set, read from the hub as it is needed; nothing of it is kept.
 
     A run encodes it once, and then has all that it has of other corpora: exact global shuffles, an exact place to go on
-    at. What is given up: whoever prepares it anew downloads it anew, a preparation that was stopped reads again up to
-    where it was, and the vocabulary is learnt from the split's beginning, not from all of it.
+    at. What is given up is in `GIVEN_UP`.
 
     Raises:
         DataError: as `HubData` does.
+        RunError: while reading, once it has begun: the connection is lost, or a file is damaged.
     """
 
     def __init__(self, place: HubSplit, source_column: str, target_column: str) -> None:
@@ -79,20 +87,39 @@ class HubStream:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Which files of which commit (local ones: of which age) are read: what is in them is not looked at."""
-        files = (self._builder.config.data_files or {}).get(self._place.split)
-        return f"stream {self._builder.hash} {files} {getattr(files, 'origin_metadata', None)} {self.wanted}"
+        """Which files of which commit are read; of local ones, what is in them."""
+        files = (self._builder.config.data_files or {}).get(self._place.split) or []
+        if files and all(Path(name).is_file() for name in files):
+            facts: object = type(self._builder).__name__, [content(Path(name)) for name in files]
+        else:
+            facts = self._builder.hash, files, getattr(files, "origin_metadata", None)
+        return f"stream {self._place.subset} {self._place.split} {facts} {self.wanted}"
 
     def __iter__(self) -> Iterator[Pair]:
         return some(self._pairs(), self.name)
 
     def _pairs(self) -> Iterator[Pair]:
+        batches = self._data.with_format("arrow").iter(batch_size=ROWS)
         with loading(self._place):
-            batches = self._data.with_format("arrow").iter(batch_size=ROWS)
             first = next(batches, None)
-            if first is not None:
-                columns = find_columns(first.schema, *self.wanted, self.name)
-                yield from column_pairs(chain([first], batches), columns, self.name)
+        if first is not None:
+            columns = find_columns(first.schema, *self.wanted, self.name)
+            yield from column_pairs(chain([first], self._following(batches)), columns, self.name)
+
+    def _following(self, batches: Iterator[Any]) -> Iterator[Any]:
+        """All batches after the first: what has been encoded of it is kept, whatever becomes of the connection."""
+        for number in count(1):
+            try:
+                with _quiet():
+                    batch = next(batches, None)
+            except Exception as error:  # as in `loading`
+                raise RunError(
+                    f"{self.name} cannot be read beyond row {number * ROWS:,}: {one_line(error)}; check the "
+                    "connection, and give the same command again: what was encoded is kept"
+                ) from None
+            if batch is None:
+                return
+            yield batch
 
     def expected(self) -> int | None:
         """How many pairs the data set's card promises, if it does."""
@@ -101,16 +128,7 @@ class HubStream:
 
     def beginning(self, pairs: int) -> Beginning:
         """The first pairs, which a vocabulary is learnt from."""
-        return Beginning(self._first(pairs), pairs)
-
-    def _first(self, pairs: int) -> Iterator[Pair]:
-        log.warning("%s: the vocabulary is learnt from its first %s pairs, not from all of it", self.name, f"{pairs:,}")
-        yield from islice(self, pairs)
-
-    def after(self, done: int, notes: Path) -> Iterator[Pair]:
-        """All pairs but the first ``done``, which are read all the same."""
-        log.warning("%s: no copy is kept, so whoever encodes it anew reads it from the hub anew", self.name)
-        return islice(self, done, None)
+        return Beginning(islice(self, pairs), pairs)
 
 
 @contextlib.contextmanager
@@ -124,7 +142,7 @@ def loading(place: HubSplit) -> Iterator[tuple[Any, str]]:
 
     local = Path(place.name).expanduser()
     try:
-        with _quiet(datasets):
+        with _quiet():
             yield datasets, str(local) if local.is_dir() else place.name
         return
     except DataError:
@@ -147,8 +165,10 @@ def loading(place: HubSplit) -> Iterator[tuple[Any, str]]:
 
 
 @contextlib.contextmanager
-def _quiet(datasets: Any) -> Iterator[None]:
+def _quiet() -> Iterator[None]:
     """Keeps the progress bars and notes of `datasets` and the hub client off the screen, and puts them back."""
+    import datasets
+
     loggers = [logging.getLogger(name) for name in ("datasets", "huggingface_hub")]
     levels = [logger.level for logger in loggers]
     bars = datasets.utils.are_progress_bars_disabled()

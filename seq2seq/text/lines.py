@@ -10,6 +10,7 @@ import os
 import sys
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, cast
 
@@ -19,6 +20,10 @@ SAMPLE = 1_000_000
 """Bytes by which the lines of a file are estimated."""
 
 
+LONGEST = 1_000_000
+"""Bytes of a line, its end included. What has a longer one is no text, such as zeros that were packed to nothing."""
+
+
 def read_lines(path: Path) -> Iterator[str]:
     """The lines of a UTF-8 file, one at a time, without their ends; ``.gz`` files are unpacked on the fly.
 
@@ -26,7 +31,8 @@ def read_lines(path: Path) -> Iterator[str]:
     byte-order mark at the start of the file. A missing last line feed is fine; blank lines are kept.
 
     Raises:
-        DataError: the file is missing, unreadable, damaged or not UTF-8 (names the line and the byte).
+        DataError: the file is missing, unreadable, damaged, not UTF-8 (names the line and the byte), or has a line of
+            more than `LONGEST` bytes.
     """
     try:
         with open_binary(path) as file:
@@ -60,8 +66,8 @@ def estimated_lines(path: Path) -> int | None:
             start, size = file.read(SAMPLE), os.fstat(file.fileno()).st_size
         if path.suffix == ".gz":
             unpacker = zlib.decompressobj(wbits=31)
-            text = unpacker.decompress(start)
-            read = len(start) - len(unpacker.unused_data)
+            text = unpacker.decompress(start, 100 * SAMPLE)  # and no more, of what was packed to next to nothing
+            read = len(start) - len(unpacker.unused_data) - len(unpacker.unconsumed_tail)
         else:
             text, read = start, len(start)
     except (OSError, zlib.error):
@@ -73,12 +79,14 @@ def decoded_lines(file: IO[bytes], name: str) -> Iterator[str]:
     """The lines of an open binary stream, by the rules of `read_lines`; ``name`` is what errors call it.
 
     Raises:
-        DataError: damaged gzip data or bytes that are not UTF-8 (names the line and the byte).
+        DataError: damaged gzip data, bytes that are not UTF-8 (names the line and the byte), or a line too long.
         OSError: as the stream raises it.
     """
     number = 0
     try:
-        for number, raw in enumerate(file, 1):
+        for number, raw in enumerate(raw_lines(file), 1):
+            if len(raw) > LONGEST:
+                raise too_long(name, number)
             line = raw.removesuffix(b"\n").removesuffix(b"\r")
             if number == 1 and raw.startswith(codecs.BOM_UTF8):
                 if raw == codecs.BOM_UTF8:  # a mark and nothing else: an empty file
@@ -96,6 +104,16 @@ def decoded_lines(file: IO[bytes], name: str) -> Iterator[str]:
         ) from None
 
 
+def raw_lines(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines of an open binary stream; of one of more than `LONGEST` bytes, one byte more than that."""
+    return iter(partial(file.readline, LONGEST + 1), b"")
+
+
+def too_long(name: str, number: int) -> DataError:
+    """The one-line error for a line that is none."""
+    return DataError(f"{name}, line {number:,} has more than {LONGEST:,} bytes: this is no text with a sentence a line")
+
+
 def open_binary(path: Path) -> IO[bytes]:
     """The file's bytes, unpacked where its name ends in ``.gz``."""
     return cast(IO[bytes], gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
@@ -103,7 +121,7 @@ def open_binary(path: Path) -> IO[bytes]:
 
 def unreadable(path: Path, error: OSError) -> DataError:
     """The one-line error for a file that the system will not open or read."""
-    if isinstance(error, FileNotFoundError):
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
         return DataError(f"{path}: no such file; check the path")
     if isinstance(error, IsADirectoryError):
         return DataError(f"{path} is a folder, not a file; name one file")

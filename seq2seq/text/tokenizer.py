@@ -7,6 +7,7 @@ vocabularies alone are closed: a word they do not have comes back as ``<unk>``.
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from sentencepiece import SentencePieceProcessor
 
 from seq2seq.atomic import atomic_write
 from seq2seq.errors import DataError
+from seq2seq.text.pieces import PieceType, read_pieces
 
 UNK, BOS, EOS, PAD = 0, 1, 2, 3
 SPACE = "\u2581"  # what SentencePiece writes for a space
@@ -49,7 +51,8 @@ class Tokenizer:
             if not model:  # SentencePiece itself takes no bytes for a model
                 raise RuntimeError
             self._processor = SentencePieceProcessor(model_proto=model)
-        except RuntimeError:
+            self._processor.id_to_piece(list(range(self._processor.get_piece_size())))  # all of them are text
+        except (RuntimeError, UnicodeDecodeError):
             raise DataError(f"{name} is damaged or is no SentencePiece model; train or fetch it again") from None
         found = tuple(getattr(self._processor, f"{special}_id")() for special in ("unk", "bos", "eos", "pad"))
         if found != (UNK, BOS, EOS, PAD):
@@ -68,9 +71,12 @@ class Tokenizer:
             DataError: the file is missing, unreadable, damaged, or its special pieces lie elsewhere than ours.
         """
         try:
+            if path.exists() and not path.is_file():  # a pipe, say, that would be waited for
+                raise OSError(None, "it is no file")
             return cls(path.read_bytes(), str(path))
-        except OSError as error:
-            raise DataError(f"{path} cannot be read: {error.strerror}; check the path") from None
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise DataError(f"{path} cannot be read: {reason}; check the path") from None
 
     @classmethod
     def from_bytes(cls, model: bytes) -> "Tokenizer":
@@ -112,6 +118,12 @@ class Tokenizer:
         """Every word of a word-level vocabulary with its id, specials left out; of other vocabularies, nothing."""
         pieces = enumerate(self.pieces(range(self.size))) if self.word_level else ()
         return {piece.removeprefix(SPACE): number for number, piece in pieces if piece.startswith(SPACE)}
+
+    @cached_property
+    def tags(self) -> frozenset[str]:
+        """The pieces that are never split."""
+        _, pieces = read_pieces(self.to_bytes())
+        return frozenset(one.text.removeprefix(SPACE) for one in pieces if one.type is PieceType.user_defined)
 
     def ids_of_tags(self, tags: Iterable[str]) -> frozenset[int]:
         """The ids of pieces that are never split.

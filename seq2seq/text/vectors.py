@@ -4,6 +4,7 @@ A line is a word and its values, parted by spaces; word2vec and fastText put a l
 width before them. Files are read once, line by line, and only the words asked for are kept.
 """
 
+import re
 from collections.abc import Collection
 from itertools import chain
 from pathlib import Path
@@ -70,7 +71,7 @@ def read_vectors(path: Path, words: Collection[str]) -> dict[str, Vector]:
 
 def _header(path: Path, first: str) -> _Header:
     fields = first.rstrip(" ").split(" ")
-    if len(fields) == 2 and all(field.isascii() and field.isdigit() for field in fields):
+    if len(fields) == 2 and all(re.fullmatch("[0-9]{1,12}", field) for field in fields):
         count, width = map(int, fields)
         if width:
             return _Header(count, width)

@@ -22,13 +22,15 @@ def cached_tokenizers(
 ) -> Tokenizers:
     """What `build_tokenizers` gives for the same arguments, learnt no more than once for each text and settings.
 
+    Where another program is learning it just now, this one waits.
+
     Args:
         config, corpus, source_tags: as `build_tokenizers` has them. Where a model file is named nothing is cached.
         cache: a folder of many vocabularies; None: learnt anew.
 
     Raises:
         ConfigError, DataError: as `build_tokenizers` raises them.
-        RunError: the cache cannot be written, or another program is learning the same vocabulary.
+        RunError: the cache cannot be written.
     """
     if cache is None or config.source_model is not None or config.target_model is not None:
         return build_tokenizers(config, corpus, source_tags)
@@ -36,7 +38,7 @@ def cached_tokenizers(
     facts = f"{sentencepiece.__version__} {corpus.fingerprint} {learnt} {list(source_tags)}"
     folder = cache / f"vocabulary-{hashlib.sha256(facts.encode()).hexdigest()[:32]}"
     if not _there(folder):
-        with locked(folder):
+        with locked(folder, wait=True):
             if not _there(folder):  # another program may just have learnt it
                 save_tokenizers(build_tokenizers(config, corpus, source_tags), folder)
     return load_tokenizers(folder)

@@ -72,7 +72,7 @@ class Checkpoints:
         try:
             state, self._last_is_whole = self._read(self.last), True
             if "kept" in state:  # a process may have been killed before it deleted what nobody asks for
-                self._keep_only([*state["kept"], *state["kept_before"]])
+                self._keep_only([*state["kept"], *state.get("kept_before", [])])
         except UnusableError as fault:
             try:
                 state = self._read(self.previous)
@@ -100,6 +100,8 @@ class Checkpoints:
             state: State = torch.load(path, map_location="cpu", weights_only=True)
             for update in state.get("kept", []):
                 load_weights(self.weights_path(update))
+            if not all(type(update) is int for update in state.get("kept_before", [])):
+                raise ValueError
         except (UnusableError, MemoryError):
             raise
         except RunError as error:

@@ -8,6 +8,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from seq2seq.data.batch import Batch
 from seq2seq.model import Network
+from seq2seq.out_of_memory import whole_or_halves
 from seq2seq.processes import add_up, alone, count, rank
 from seq2seq.train.loss import Loss, Objective
 
@@ -46,11 +47,30 @@ class Learner:
     def __call__(self, batches: list[Batch], tokens: int, update: int) -> Tensor:
         """The cross entropy, summed over all batches of update number ``update`` (from 1), with its gradients.
 
+        Where one process by itself has no memory for them, it does the update over, with every batch in two halves and
+        a warning. The sum of the halves' gradients is the batch's, but for rounding and for what is drawn: a run that
+        this has happened to ends well, and not to the bit as one with more memory. Several processes cannot: the others
+        are in the middle of adding up.
+
         Args:
             batches: this process's, at least one and as many as every other's.
             tokens: target pieces in the batches of all processes: what the sum is divided by for the gradients.
             update: the number of the update.
+
+        Raises:
+            RunError: there is no memory for half a batch.
         """
+        if self.parallel is not None:
+            return self._gradients(batches, tokens, update)
+
+        def halves() -> Tensor:
+            self.loss.zero_grad(set_to_none=True)  # some of a batch that was not finished
+            return self._gradients([half for batch in batches for half in batch.halves()], tokens, update)
+
+        what = f"the batches of update {update:,}"
+        return whole_or_halves(lambda: self._gradients(batches, tokens, update), halves, what, "batch.tokens")
+
+    def _gradients(self, batches: list[Batch], tokens: int, update: int) -> Tensor:
         cross_entropy = torch.zeros((), device=batches[0].source_BS.device)
         for number, batch in enumerate(batches):
             torch.manual_seed(seed_of(self.seed, update, number * count() + rank()))

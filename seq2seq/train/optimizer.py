@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from seq2seq.settings import setting
 
@@ -82,3 +83,32 @@ class SGD(OptimizerConfig):
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """`torch.optim.SGD`."""
         return torch.optim.SGD(parameters, self.learning_rate, self.momentum)
+
+
+def load_state(optimizer: torch.optim.Optimizer, config: OptimizerConfig, state: dict[str, Any]) -> None:
+    """Go on from a state of an optimiser that ``config`` built, whose settings are taken from ``config``, not from it.
+
+    Shapes are looked at here because fused kernels look at none, and write where a tensor of the right size would be.
+
+    Raises:
+        ValueError: it is no such state.
+        LookupError, TypeError, AttributeError: likewise.
+    """
+    model = nn.Parameter(torch.zeros(2, 3))
+    model.grad = torch.zeros(2, 3)
+    rehearsal = config.build([model])
+    rehearsal.step()
+    expected = rehearsal.state[model]
+    own = optimizer.state_dict()["param_groups"]
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for number, parameter in enumerate(parameters):
+        saved = state["state"].get(number, {})
+        if saved.keys() not in (expected.keys(), set()):
+            raise ValueError(f"parameter {number} has {sorted(saved)}")
+        for name, value in saved.items():
+            shape = parameter.shape if expected[name].shape == model.shape else torch.Size()
+            if not isinstance(value, Tensor) or value.shape != shape or not value.is_floating_point():
+                raise ValueError(f"{name} of parameter {number}")
+    if not {*state["state"]} <= {*range(len(parameters))}:
+        raise ValueError("it has more parameters")
+    optimizer.load_state_dict({"state": state["state"], "param_groups": own})

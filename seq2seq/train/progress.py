@@ -104,11 +104,30 @@ class Progress:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Progress":
-        """The inverse of `as_dict`."""
+        """The inverse of `as_dict`.
+
+        Raises:
+            ValueError, LookupError, TypeError, AttributeError: it is none.
+        """
         validations = [Validation(*item) for item in values["validations"]]
         window = Window(**values["window"])
         later = values.get("model", []), values.get("records", [])  # which older versions did not save
-        return cls(values["update"], Place(*values["place"]), validations, window, values["settled"], *later)
+        found = cls(values["update"], Place(*values["place"]), validations, window, values["settled"], *later)
+        found._hold_kinds()
+        return found
+
+    def _hold_kinds(self) -> None:
+        """Refuse what is no number where one must be."""
+        counts = [self.update, *self.place, self.window.tokens, self.settled, *self.model]
+        counts += [one.update for one in self.validations] + [record["update"] for record in self.records]
+        measures = [self.window.cross_entropy, self.window.seconds]
+        measures += [one.loss for one in self.validations]
+        measures += [one.bleu for one in self.validations if one.bleu is not None]
+        measures += [value for one in self.records for name, value in one.items() if name not in ("kind", "update")]
+        if not all(type(count) is int and 0 <= count < 2**53 for count in counts):
+            raise ValueError("a count is none")
+        if not all(type(value) is float or (type(value) is int and abs(value) < 2**53) for value in measures):
+            raise ValueError("a measure is none")
 
 
 def perplexity(loss: float) -> float:

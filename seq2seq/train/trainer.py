@@ -23,7 +23,7 @@ from seq2seq.train.learner import Learner
 from seq2seq.train.log import MetricsLog, ProgressBar
 from seq2seq.train.loss import Objective
 from seq2seq.train.moving_average import MovingAverage
-from seq2seq.train.optimizer import OptimizerConfig
+from seq2seq.train.optimizer import OptimizerConfig, load_state
 from seq2seq.train.progress import Progress, Validation, Window
 from seq2seq.train.schedule import ScheduleConfig
 from seq2seq.train.tally import Tally
@@ -237,7 +237,7 @@ class Trainer:
         """
         try:
             self.network.load_state_dict(state["network"])
-            self.optimizer.load_state_dict(state["optimizer"])
+            load_state(self.optimizer, self.optimizer_config, state["optimizer"])
             if self.average is not None:
                 self.average.load(state["average"])
             progress = Progress.from_dict(state["progress"])

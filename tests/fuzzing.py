@@ -1,0 +1,156 @@
+"""Hostile input: how many cases are tried, what guards each, and bytes that were tampered with.
+
+Every kind of input is one property with `ROUNDS`: a quick one that is the same every time, and in the slow suite
+`CASES` others, in rounds whose number is their seed. `FUZZ_CASES` and `FUZZ_SEED` in the environment ask for more, or
+for others.
+"""
+
+import os
+import resource
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+Case = TypeVar("Case")
+
+QUICK, CASES, PARTS = 250, int(os.environ.get("FUZZ_CASES", 100_000)), 20
+FIRST = int(os.environ.get("FUZZ_SEED", 0)) * PARTS
+PATIENCE = 120  # seconds: a case takes some thousandths, and the machine may be busy
+ROOM = 2 << 30  # bytes of address space that a round may take beyond what there was before
+
+ROUNDS = [
+    pytest.param(0, id="quick"),
+    *(pytest.param(FIRST + part, marks=pytest.mark.slow, id=f"seed{FIRST + part}") for part in range(1, PARTS + 1)),
+]
+
+
+def fuzz(
+    cases: st.SearchStrategy[Case], holds: Callable[[Case], None], round_: int, quick: int = QUICK, share: int = 1
+) -> None:
+    """Try a property in one round: each case ends in time, and all of them together in bounded memory.
+
+    Args:
+        cases: what is tried.
+        holds: the property.
+        round_: 0 is the quick one; of any other it is the seed.
+        quick: cases of the quick round.
+        share: where a case takes long, one of so many is tried in the others.
+    """
+
+    @seed(round_)
+    @settings(
+        max_examples=-(-CASES // PARTS // share) if round_ else quick,
+        deadline=None,
+        database=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(cases)
+    def attempt(case: Case) -> None:
+        with in_time():
+            holds(case)
+
+    with little_memory():
+        attempt()
+
+
+@contextmanager
+def in_time() -> Iterator[None]:
+    """What is within ends in time, or is interrupted."""
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _too_long(number: int, frame: object) -> None:
+    raise TimeoutError(f"a case took more than {PATIENCE} seconds")
+
+
+signal.signal(signal.SIGALRM, _too_long)
+
+
+@contextmanager
+def little_memory(room: int = ROOM) -> Iterator[None]:
+    """What is within gets no more than so much address space: who asks for more meets a MemoryError."""
+    usual = resource.getrlimit(resource.RLIMIT_AS)
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + room, usual[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, usual)
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A folder in memory, where there is such a thing."""
+    memory = Path("/dev/shm")
+    made = Path(tempfile.mkdtemp(prefix="fuzz-", dir=memory if os.access(memory, os.W_OK) else None))
+    yield made
+    shutil.rmtree(made)
+
+
+def one_line(error: BaseException, *words: str) -> None:
+    """Hold that a message is one line that can be printed, and says one of some words if there are any."""
+    assert not words or any(word in str(error) for word in words)
+    assert str(error)
+    assert str(error).isprintable()
+    assert len(str(error)) < 2_100
+
+
+ODD = [
+    *("\u2028", "\u2029", "\u0085", "\u200b", "\ufeff", "\u0301", "\u202e", "\U0001f468\u200d\U0001f469", "\U0010ffff"),
+    *("\0", "\t", "\r", "\v", "\f", "\x1b[31m", "\x1c", "\x7f", "\n", "\r\n", " ", "\u00a0", "\u3000", "\u2581"),
+    *('"', "'", "{", "}", "[", "]", ":", ",", "\\", "<unk>", "</s>", "<0x41>", "&a", "*a", "!!python/name:os.system"),
+]
+"""Pieces of text that mean something to one reader or another."""
+
+BYTES = [
+    *(one.encode() for one in ODD),
+    *(b"\xff", b"\xfe\xff", b"\xed\xa0\x80", b"\xc0\x80", b"\xf4\x90\x80\x80", b"\xc3", b"\x80", b"\xef\xbb\xbf"),
+    *(value.to_bytes(8, "little") for value in (0, 1, 2**31 - 1, 2**32, 2**62, 2**63 - 1, 2**63, 2**64 - 1)),
+    *(b"\x80\x04\x95", b"PK\x03\x04", b"\x1f\x8b\x08", b"PAR1", b"ARROW1\0\0"),
+]
+
+blobs = st.sampled_from(BYTES) | st.binary(max_size=9)
+
+
+@st.composite
+def tampered(draw: st.DrawFn, originals: Sequence[bytes]) -> bytes:
+    """One of these, cut short, with bits flipped, or with some bytes replaced, put in, taken out or repeated."""
+    data = bytearray(draw(st.sampled_from(originals)))
+    for _ in range(draw(st.integers(1, 3))):
+        place = draw(st.integers(0, len(data)))
+        how = draw(st.sampled_from(["flip", "flip", "replace", "replace", "insert", "cut", "drop", "repeat", "splice"]))
+        if how == "flip" and place < len(data):
+            data[place] ^= 1 << draw(st.integers(0, 7))
+        elif how in ("replace", "insert"):
+            blob = draw(blobs)
+            data[place : place + len(blob) * (how == "replace")] = blob
+        elif how == "cut":
+            del data[place:]
+        elif how == "drop":
+            del data[place : place + draw(st.integers(1, 64))]
+        elif how == "repeat":
+            data[place:place] = data[place : place + draw(st.integers(1, 64))] * draw(st.sampled_from([1, 2, 500]))
+        elif how == "splice":
+            other = draw(st.sampled_from(originals))
+            data[place:] = other[draw(st.integers(0, len(other))) :]
+    return bytes(data)
+
+
+texts = st.one_of(
+    st.text(max_size=20),
+    st.lists(st.sampled_from([*ODD, "a", "the dog", "Hund.", "中文", "\ud800", "\udcff"]), max_size=12).map("".join),
+)
+"""Any text, lone surrogates among it."""
