@@ -27,7 +27,7 @@ from seq2seq.benchmark.training import measure_training
 from seq2seq.benchmark.translation import measure_translation
 from seq2seq.benchmark.workload import prepare
 from seq2seq.config import recipe
-from seq2seq.device import choose_device
+from seq2seq.system.device import choose_device
 
 
 @recipe

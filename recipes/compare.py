@@ -17,9 +17,9 @@ from seq2seq.comparison.pages import as_text
 from seq2seq.comparison.report import sections, write
 from seq2seq.comparison.systems import Common, read_systems
 from seq2seq.config import recipe
-from seq2seq.device import choose_device
 from seq2seq.provenance import comparable, text_hash
 from seq2seq.score import fresh_metrics, score
+from seq2seq.system.device import choose_device
 
 
 @recipe

@@ -10,9 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from seq2seq.atomic import atomic_write
 from seq2seq.config import recipe
-from seq2seq.device import choose_device
 from seq2seq.errors import ConfigError
 from seq2seq.inspect.config import MicroscopeConfig
 from seq2seq.inspect.page import write_page
@@ -21,12 +19,14 @@ from seq2seq.inspect.study_page import study_page, study_pictures, study_text
 from seq2seq.inspect.trace import Trace
 from seq2seq.inspect.trace_page import trace_lines, trace_page, trace_pictures
 from seq2seq.language_model import LanguageModel
-from seq2seq.member import Member
 from seq2seq.run import is_language_model, load_run, read_section
+from seq2seq.system.atomic import atomic_write
+from seq2seq.system.device import choose_device
 from seq2seq.text.corpus import DataConfig, read, text_for_run
 from seq2seq.text.mix import tagged
 from seq2seq.text.monolingual import read_target
 from seq2seq.translate import Translator
+from seq2seq.translation.member import Member
 
 
 def traced(config: MicroscopeConfig, text: str, predicts: bool) -> Trace:

@@ -12,7 +12,7 @@ import sys
 from seq2seq.asking import load_translator, opened, scored_pairs
 from seq2seq.config import recipe
 from seq2seq.translate_config import ScoreConfig
-from seq2seq.translation import Translation
+from seq2seq.translation.types import Translation
 
 END = "</s>"
 """How the end of the sentence is shown."""

@@ -18,17 +18,17 @@ from seq2seq.data.order import Order
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.data.sampling import Resampler
 from seq2seq.data.stream import batch_stream
-from seq2seq.device import choose_device
 from seq2seq.embeddings import set_embeddings
 from seq2seq.evaluation import Validator, judge
-from seq2seq.lock import locked
 from seq2seq.model import Network, slow_parts
 from seq2seq.opening import opened_run
-from seq2seq.processes import count, first_before_others, is_first, rank
 from seq2seq.recipe_config import TrainConfig
 from seq2seq.reward import Sampler
 from seq2seq.run import learn_shortlist, prepare_tokenizers
 from seq2seq.start import checked_start, take_weights
+from seq2seq.system.device import choose_device
+from seq2seq.system.lock import locked
+from seq2seq.system.processes import count, first_before_others, is_first, rank
 from seq2seq.text.corpus import read_corpora, source_tags
 from seq2seq.text.monolingual import read_targets
 from seq2seq.train import Trainer, build_objective

@@ -11,10 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from seq2seq import __version__
-from seq2seq.atomic import atomic_write
 from seq2seq.claims import VerifyConfig, find_claim, verify
 from seq2seq.config import recipe
 from seq2seq.errors import RunError
+from seq2seq.system.atomic import atomic_write
 
 
 @recipe

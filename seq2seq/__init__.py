@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seq2seq.score import Score
     from seq2seq.search import SearchConfig
     from seq2seq.translate import Translator
-    from seq2seq.translation import Copy, Request, Translation
+    from seq2seq.translation.types import Copy, Request, Translation
 
 __version__ = "0.1.0"
 
@@ -33,12 +33,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Copy": "translation",
+    "Copy": "translation.types",
     "LanguageModel": "language_model",
-    "Request": "translation",
+    "Request": "translation.types",
     "Score": "score",
     "SearchConfig": "search",
-    "Translation": "translation",
+    "Translation": "translation.types",
     "Translator": "translate",
 }
 

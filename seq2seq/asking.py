@@ -9,14 +9,14 @@ from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
-from seq2seq.atomic import atomic_write
 from seq2seq.errors import ConfigError, DataError
+from seq2seq.system.atomic import atomic_write
 from seq2seq.text.glossary import Glossary
 from seq2seq.text.lines import decoded_lines, open_binary, read_lines, unreadable
 from seq2seq.text.mix import tagged
 from seq2seq.translate import Translator
 from seq2seq.translate_config import ScoreConfig, TranslateConfig, TranslatorConfig
-from seq2seq.translation import Request
+from seq2seq.translation.types import Request
 
 
 def load_translator(config: TranslatorConfig) -> Translator:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from seq2seq.batching import CHUNK
+from seq2seq.translation.batching import CHUNK
 
 Item = TypeVar("Item")
 

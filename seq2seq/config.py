@@ -26,15 +26,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from seq2seq.atomic import FULL, unwritable
 from seq2seq.benchmark.config import BenchmarkConfig
 from seq2seq.claims import VerifyConfig
 from seq2seq.comparison.config import CompareConfig
 from seq2seq.errors import ConfigError, Seq2SeqError, shown
 from seq2seq.inspect.config import MicroscopeConfig
 from seq2seq.laboratory.config import LaboratoryConfig
-from seq2seq.out_of_memory import is_out_of_memory
-from seq2seq.processes import join, launched, leave, taking_part, tells
 from seq2seq.recipe_config import (
     AverageConfig,
     BacktranslateConfig,
@@ -46,6 +43,9 @@ from seq2seq.recipe_config import (
 )
 from seq2seq.serving.config import ServeConfig
 from seq2seq.settings import validate
+from seq2seq.system.atomic import FULL, unwritable
+from seq2seq.system.out_of_memory import is_out_of_memory
+from seq2seq.system.processes import join, launched, leave, taking_part, tells
 from seq2seq.train import (
     SGD,
     Adadelta,

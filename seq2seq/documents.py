@@ -5,7 +5,7 @@ from seq2seq.text.glossary import Glossary
 from seq2seq.text.mix import tagged
 from seq2seq.text.segmentation import segments
 from seq2seq.translate import Translator
-from seq2seq.translation import Copy, Request
+from seq2seq.translation.types import Copy, Request
 
 
 def translate_document(

@@ -12,29 +12,29 @@ from torch import Tensor
 from tqdm import tqdm
 
 from seq2seq import __version__
-from seq2seq.atomic import atomic_write
 from seq2seq.data.batch import Batch, make_batch
 from seq2seq.data.order import BatchConfig, Order
 from seq2seq.data.table import Table
-from seq2seq.device import Precision, autocast
 from seq2seq.errors import RunError
 from seq2seq.language_model import LanguageModel, Perplexity
-from seq2seq.member import Member
 from seq2seq.model import Network
-from seq2seq.out_of_memory import whole_or_halves
-from seq2seq.processes import add_up, count, from_first, is_first, rank
 from seq2seq.provenance import file_hash, hash_if_run, text_hash
 from seq2seq.run import SHORTLIST, is_language_model
 from seq2seq.score import Score, bleu, score
 from seq2seq.search import SearchConfig
 from seq2seq.sharing import translate_together
+from seq2seq.system.atomic import atomic_write
+from seq2seq.system.device import Precision, autocast
+from seq2seq.system.out_of_memory import whole_or_halves
+from seq2seq.system.processes import add_up, count, from_first, is_first, rank
 from seq2seq.text.corpus import Corpus
 from seq2seq.text.tokenizer import Tokenizers
 from seq2seq.text.types import Pair
 from seq2seq.train.loss import loss_sums
 from seq2seq.train.progress import Validation
 from seq2seq.translate import Translator
-from seq2seq.translation import Translation
+from seq2seq.translation.member import Member
+from seq2seq.translation.types import Translation
 
 
 class Validator:

@@ -13,15 +13,15 @@ import torch
 
 from seq2seq.data.batch import make_batch
 from seq2seq.data.order import BatchConfig, Order
-from seq2seq.device import choose_device
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.inspect.trace import Trace
 from seq2seq.inspect.tracing import RUNNERS_UP, trace_text
-from seq2seq.member import Member
 from seq2seq.run import load_run
 from seq2seq.search import NextWord, next_words
+from seq2seq.system.device import choose_device
 from seq2seq.text.spelling import spelled, split_prefix
 from seq2seq.text.tokenizer import normalize
+from seq2seq.translation.member import Member
 
 CHUNK = 2048
 """Sentences of a stream that are sorted by length together."""

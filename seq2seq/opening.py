@@ -8,12 +8,12 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from seq2seq.atomic import atomic_write, make_folder, temporary_path
 from seq2seq.errors import RunError, Seq2SeqError
-from seq2seq.lock import LOCK
-from seq2seq.processes import is_first, rank
 from seq2seq.run import CONFIG, read_config
 from seq2seq.settings import walk
+from seq2seq.system.atomic import atomic_write, make_folder, temporary_path
+from seq2seq.system.lock import LOCK
+from seq2seq.system.processes import is_first, rank
 
 CHOICES = "choices"
 """The section of config.yaml that names the class of others, such as optimizer: Adam."""

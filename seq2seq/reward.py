@@ -6,13 +6,13 @@ The room where training on risk (`seq2seq.train.risk`) meets search and text.
 import torch
 
 from seq2seq.data.batch import Batch
-from seq2seq.device import Precision, is_reduced
 from seq2seq.model import InferencePrecision, Network, NetworkStepper, PreparedDecoder
 from seq2seq.search import Hypothesis, SearchConfig, sample
-from seq2seq.similarity import Similarity
+from seq2seq.system.device import Precision, is_reduced
 from seq2seq.text.tokenizer import BOS, EOS, Tokenizers
 from seq2seq.train.loss import evaluating
 from seq2seq.train.risk import Candidate, RiskConfig, reference_pieces
+from seq2seq.translation.similarity import Similarity
 
 
 class Sampler:

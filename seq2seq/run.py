@@ -16,13 +16,13 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from seq2seq.atomic import atomic_write, temporary_path, writing
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.outline import outline
 from seq2seq.search import SearchConfig
 from seq2seq.settings import validate
 from seq2seq.shortlist import Shortlist, ShortlistConfig
+from seq2seq.system.atomic import atomic_write, temporary_path, writing
 from seq2seq.text.tokenizer import EOS, UNK, Tokenizers, load_tokenizers, save_tokenizers
 from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.text.vocabulary_cache import cached_tokenizers

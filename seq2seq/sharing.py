@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
-from seq2seq.batching import CHUNK
-from seq2seq.processes import alone, count, from_first, is_first, rank, to_first
 from seq2seq.search import SearchConfig
+from seq2seq.system.processes import alone, count, from_first, is_first, rank, to_first
 from seq2seq.translate import Translator
-from seq2seq.translation import Copy, Request, Translation
+from seq2seq.translation.batching import CHUNK
+from seq2seq.translation.types import Copy, Request, Translation
 
 
 def translate_together(

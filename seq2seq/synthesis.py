@@ -11,9 +11,9 @@ from pathlib import Path
 
 from sacrebleu.metrics.bleu import BLEU
 
-from seq2seq.atomic import atomic_write, temporary_path
 from seq2seq.bar import with_bar
 from seq2seq.errors import ConfigError, DataError, RunError
+from seq2seq.system.atomic import atomic_write, temporary_path
 from seq2seq.text.mix import tagged
 from seq2seq.text.tokenizer import normalize
 from seq2seq.text.types import Pair

@@ -4,20 +4,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import overload
 
-from seq2seq.answer import Asked, answers, asked_of
-from seq2seq.batching import numbered, translated
-from seq2seq.device import choose_device
 from seq2seq.errors import ConfigError
 from seq2seq.inspect.trace import Trace
 from seq2seq.inspect.tracing import RUNNERS_UP, trace_sentence
-from seq2seq.interactive import growing_translation, suggestions
-from seq2seq.member import Member, hold_together
-from seq2seq.members import Encoded, Members
 from seq2seq.run import load_run, load_shortlist
-from seq2seq.scoring import scored
 from seq2seq.search import LANGUAGE_MODEL_WEIGHT, Method, NextWord, SearchConfig, check_language_model_weight
 from seq2seq.shortlist import Shortlist
-from seq2seq.translation import Copy, Request, Translation
+from seq2seq.system.device import choose_device
+from seq2seq.translation.answer import Asked, answers, asked_of
+from seq2seq.translation.batching import numbered, translated
+from seq2seq.translation.interactive import growing_translation, suggestions
+from seq2seq.translation.member import Member, hold_together
+from seq2seq.translation.members import Encoded, Members
+from seq2seq.translation.scoring import scored
+from seq2seq.translation.types import Copy, Request, Translation
 
 
 class Translator:

@@ -6,7 +6,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.model import InferencePrecision
 from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchChanges, SearchConfig
 from seq2seq.settings import setting
-from seq2seq.translation import Copy
+from seq2seq.translation.types import Copy
 
 
 @dataclass(kw_only=True)

@@ -10,9 +10,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from seq2seq.atomic import atomic_write
 from seq2seq.errors import RunError
 from seq2seq.model.product import Quantized, quantize
+from seq2seq.system.atomic import atomic_write
 
 Weights = dict[str, Tensor]
 

@@ -10,9 +10,9 @@ from seq2seq.benchmark.machine import Machine
 from seq2seq.benchmark.update import Updater
 from seq2seq.data.batch import make_batch
 from seq2seq.data.order import BatchConfig
-from seq2seq.device import Precision
 from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, ModelConfig, Network, Tying
 from seq2seq.search import SearchConfig
+from seq2seq.system.device import Precision
 from seq2seq.text.builtin import BuiltinConfig
 from seq2seq.text.corpus import DataConfig
 from seq2seq.text.tokenizer_config import Algorithm, TokenizerConfig

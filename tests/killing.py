@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from seq2seq.lock import LOCK
+from seq2seq.system.lock import LOCK
 
 ROOT = Path(__file__).parents[1]
 

@@ -11,9 +11,9 @@ import torch
 
 from seq2seq.data.batch import Batch, make_batch
 from seq2seq.data.order import Place
-from seq2seq.device import Precision
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.config import DecoderConfig, EncoderConfig
+from seq2seq.system.device import Precision
 from seq2seq.train import (
     Adam,
     Constant,

@@ -7,14 +7,14 @@ import torch
 from translators import LIMITS, SENTENCES, TEXTS, member, tokenizer, translator
 
 from seq2seq import Request, SearchConfig, Translator
-from seq2seq.answer import own_seed
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.model import AttentionKind
 from seq2seq.search import Method
 from seq2seq.shortlist import Shortlist
-from seq2seq.similarity import Similarity
 from seq2seq.text.tokenizer_config import Algorithm
-from seq2seq.translation import Copy
+from seq2seq.translation.answer import own_seed
+from seq2seq.translation.similarity import Similarity
+from seq2seq.translation.types import Copy
 
 METHODS = {
     Method.beam: LIMITS,

@@ -9,7 +9,7 @@ import pytest
 from seq2seq.asking import load_glossary, opened, pairs_of, read_text, requests, scored_pairs
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.translate_config import ScoreConfig, TranslateConfig
-from seq2seq.translation import Request
+from seq2seq.translation.types import Request
 
 
 def test_lines_get_their_tag_prefix_and_phrases(tmp_path):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from disk import little_room
 
-from seq2seq.atomic import atomic_write, make_folder, temporary_path, writing
 from seq2seq.errors import RunError
+from seq2seq.system.atomic import atomic_write, make_folder, temporary_path, writing
 
 ROOT = Path(__file__).parents[1]
 
@@ -164,7 +164,7 @@ EXCUSED = {
     ("seq2seq/train/log.py", "write"): "appends to metrics.jsonl, which is made anew of the training state",
     ("seq2seq/train/events.py", "__init__"): "appends, and readers stop at a record that was cut short",
     ("seq2seq/benchmark/memory.py", "reset_peak"): "a switch of the kernel",
-    ("seq2seq/processes.py", "taking_part"): "the null device",
+    ("seq2seq/system/processes.py", "taking_part"): "the null device",
 }
 
 

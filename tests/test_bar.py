@@ -3,7 +3,7 @@ from itertools import count, islice
 import pytest
 
 from seq2seq.bar import with_bar
-from seq2seq.batching import CHUNK
+from seq2seq.translation.batching import CHUNK
 
 
 def test_the_bar_says_what_is_done_how_fast_and_how_long_on_stderr_alone(capsys):

@@ -2,10 +2,10 @@
 
 from translators import translator
 
-from seq2seq import batching
-from seq2seq.batching import BATCH_PIECES, batches, in_stretches
 from seq2seq.search import Method, SearchConfig
-from seq2seq.translation import Request
+from seq2seq.translation import batching
+from seq2seq.translation.batching import BATCH_PIECES, batches, in_stretches
+from seq2seq.translation.types import Request
 
 
 def test_phrases_go_apart_blank_text_nowhere_and_samples_in_smaller_batches():

@@ -7,7 +7,7 @@ from seq2seq.benchmark.arithmetic import translation_work
 from seq2seq.benchmark.fresh import Fresh
 from seq2seq.benchmark.translation import TranslationFloor, measure_translation, step_bytes
 from seq2seq.benchmark.workload import prepare
-from seq2seq.translation import Translation
+from seq2seq.translation.types import Translation
 
 TRANSLATION = Translation("a b", "c d e", -1.0, -3.0, pieces=("c", "d", "e"), source_pieces=("a", "b"))
 

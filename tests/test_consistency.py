@@ -3,7 +3,7 @@ import torch
 from reversal import HELD_OUT, SEVEN_BATCHES, Scripted, tiny_network, trainer, training, weights
 from torch.nn.functional import kl_div
 
-from seq2seq.device import Precision
+from seq2seq.system.device import Precision
 from seq2seq.train.consistency import Consistency, doubled, symmetric_divergence
 from seq2seq.train.objective import TeacherForcing
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from seq2seq.copying import by_word, copied, with_own_numbers, word_numbers
-from seq2seq.translation import Copy, Translation
+from seq2seq.translation.copying import by_word, copied, with_own_numbers, word_numbers
+from seq2seq.translation.types import Copy, Translation
 
 
 def translation(source: str, text: str, rows: list[list[float]], pieces=None, source_pieces=None) -> Translation:

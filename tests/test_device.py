@@ -5,8 +5,8 @@ import os
 import pytest
 import torch
 
-from seq2seq.device import Precision, autocast, choose_device, has_bfloat16, keep_freed_memory
 from seq2seq.errors import ConfigError
+from seq2seq.system.device import Precision, autocast, choose_device, has_bfloat16, keep_freed_memory
 
 CPU = torch.device("cpu")
 
@@ -68,5 +68,5 @@ def test_keeping_freed_memory_may_be_asked_for_again_and_on_any_system(monkeypat
     keep_freed_memory()
     keep_freed_memory()
     assert torch.ones(3_000_000).sum() == 3_000_000
-    monkeypatch.setattr("seq2seq.device.ctypes.CDLL", lambda name: object())  # a C library without mallopt
+    monkeypatch.setattr("seq2seq.system.device.ctypes.CDLL", lambda name: object())  # a C library without mallopt
     keep_freed_memory()

@@ -11,11 +11,11 @@ from siblings import sibling
 from seq2seq import Translator, __version__
 from seq2seq.data.order import BatchConfig
 from seq2seq.data.preparation import encode_corpus
-from seq2seq.device import Precision
 from seq2seq.errors import RunError
 from seq2seq.evaluation import Validator, evaluate, judge, provenance, write_scores
 from seq2seq.provenance import file_hash, model_hash, text_hash
 from seq2seq.score import score
+from seq2seq.system.device import Precision
 from seq2seq.text.corpus import PairList
 from seq2seq.text.types import Pair
 

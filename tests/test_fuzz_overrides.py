@@ -23,11 +23,11 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 
 from seq2seq.config import RECIPES, USERS_ERRORS, one_line_errors, register, uncomposable
-from seq2seq.device import choose_device
 from seq2seq.model import Network
 from seq2seq.model.outline import outline
 from seq2seq.recipe_config import EvaluateConfig, TrainConfig
 from seq2seq.settings import validate, walk
+from seq2seq.system.device import choose_device
 from seq2seq.text.corpus import source_tags
 
 BASES = [

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from seq2seq import Translation, Translator
 from seq2seq.errors import DataError
-from seq2seq.member import Member
 from seq2seq.model import AttentionKind, ModelConfig, Network
 from seq2seq.model.config import DecoderConfig, EncoderConfig
 from seq2seq.recipes.translate import as_json
@@ -22,6 +21,7 @@ from seq2seq.text.stretches import LONGEST
 from seq2seq.text.tokenizer_config import Algorithm, TokenizerConfig
 from seq2seq.text.types import Pair
 from seq2seq.text.vocabulary import build_tokenizers
+from seq2seq.translation.member import Member
 
 CORPUS = PairList("pairs", [Pair("the dog sees a cat.", "der Hund sieht eine Katze.")] * 4)
 SHORT = SearchConfig(beam_size=2, max_length_ratio=0.01, max_length_offset=3)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from killing import Trainings, Whole, errors_of, kill_at_random
 
-from seq2seq.lock import locked
+from seq2seq.system.lock import locked
 
 
 @pytest.fixture(scope="module")

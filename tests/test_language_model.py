@@ -8,12 +8,11 @@ import torch
 
 from seq2seq.data.order import BatchConfig
 from seq2seq.data.preparation import encode_corpus
-from seq2seq.device import Precision
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.evaluation import Validator
 from seq2seq.language_model import LanguageModel
-from seq2seq.member import Member
 from seq2seq.model import BridgeKind, DecoderConfig, EncoderConfig, ModelConfig, Network, Tying
+from seq2seq.system.device import Precision
 from seq2seq.text.corpus import PairList
 from seq2seq.text.monolingual import TargetSide
 from seq2seq.text.spelling import spelled, split_prefix
@@ -21,6 +20,7 @@ from seq2seq.text.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, Tokenizers
 from seq2seq.text.tokenizer_config import Algorithm, TokenizerConfig
 from seq2seq.text.types import Pair
 from seq2seq.text.vocabulary import train_tokenizer
+from seq2seq.translation.member import Member
 
 TEXTS = ["Wo ist mein Schlüssel?", "Wir arbeiten.", "Der Mann arbeitet.", "Wo ist der Mann?", "Das Haus ist alt."] * 4
 CPU = torch.device("cpu")

@@ -25,9 +25,9 @@ from together import results, together
 
 from seq2seq.data.batch import Batch
 from seq2seq.data.order import Place
-from seq2seq.device import Precision
 from seq2seq.model import Network
-from seq2seq.processes import count, is_first, rank, taking_part
+from seq2seq.system.device import Precision
+from seq2seq.system.processes import count, is_first, rank, taking_part
 from seq2seq.train import Validation
 from seq2seq.train.consistency import Consistency
 from seq2seq.train.interrupt import Interrupted

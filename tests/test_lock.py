@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from seq2seq import lock as lock_module
 from seq2seq.errors import RunError
-from seq2seq.lock import LOCK, locked
+from seq2seq.system import lock as lock_module
+from seq2seq.system.lock import LOCK, locked
 
 ROOT = Path(__file__).parents[1]
 OTHER = """
 import os, sys, types
 from contextlib import ExitStack
-sys.modules["seq2seq.processes"] = types.SimpleNamespace(is_first=lambda: True)  # the real one takes seconds to import
+sys.modules["seq2seq.system.processes"] = types.SimpleNamespace(is_first=lambda: True)  # the real one takes seconds to import
 from pathlib import Path
 from seq2seq.errors import RunError
-from seq2seq.lock import locked
+from seq2seq.system.lock import locked
 
 stack = ExitStack()
 for line in sys.stdin:

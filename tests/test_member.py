@@ -12,14 +12,14 @@ from torch import Tensor
 from seq2seq import Translation, Translator
 from seq2seq.data.batch import source_tensors, target_input
 from seq2seq.errors import ConfigError, RunError
-from seq2seq.member import Member, choose_precision, hold_together
-from seq2seq.members import Members
 from seq2seq.model import InferencePrecision, has_int8
 from seq2seq.run import load_run
 from seq2seq.shortlist import Shortlist
 from seq2seq.text.tokenizer import EOS, Tokenizer, Tokenizers
 from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.text.vocabulary import train_tokenizer
+from seq2seq.translation.member import Member, choose_precision, hold_together
+from seq2seq.translation.members import Members
 
 CPU = torch.device("cpu")
 needs_int8 = pytest.mark.skipif(not has_int8(CPU), reason="this processor has no integer products")
@@ -234,7 +234,7 @@ def test_a_translator_is_no_language_model_nor_the_other_way_round(runs, languag
 
 @pytest.mark.parametrize("there", [True, False])
 def test_what_auto_means(monkeypatch, there):
-    monkeypatch.setattr("seq2seq.member.has_int8", lambda device: there)
+    monkeypatch.setattr("seq2seq.translation.member.has_int8", lambda device: there)
     assert choose_precision("auto", CPU, quantized=False) is InferencePrecision.float32
     expected = InferencePrecision.int8 if there else InferencePrecision.float32
     assert choose_precision("auto", CPU, quantized=True) is expected
@@ -246,6 +246,6 @@ def test_a_network_prepared_by_hand_has_a_form_like_any_other(tiny_run, monkeypa
     member = Member.prepare(loaded.network, loaded.tokenizers, CPU, InferencePrecision.auto)
     assert member.precision is InferencePrecision.float32
     hold_together([member], None)
-    monkeypatch.setattr("seq2seq.member.has_int8", lambda device: False)
+    monkeypatch.setattr("seq2seq.translation.member.has_int8", lambda device: False)
     with pytest.raises(ConfigError, match=r"^precision=int8 needs an x86"):
         Member.prepare(loaded.network, loaded.tokenizers, CPU, "int8")

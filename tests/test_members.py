@@ -4,8 +4,8 @@ import pytest
 from translators import member, translator
 
 from seq2seq.errors import ConfigError
-from seq2seq.members import Members
 from seq2seq.model import AttentionKind
+from seq2seq.translation.members import Members
 
 
 def test_who_attends_and_what_is_worked_out_once():

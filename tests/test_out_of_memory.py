@@ -12,12 +12,12 @@ from seq2seq import Translator
 from seq2seq.data.batch import Batch
 from seq2seq.data.order import BatchConfig
 from seq2seq.data.preparation import encode_corpus
-from seq2seq.device import Precision
 from seq2seq.errors import RunError
 from seq2seq.evaluation import Validator
 from seq2seq.model import Network
-from seq2seq.out_of_memory import is_out_of_memory, whole_or_halves
 from seq2seq.run import load_run
+from seq2seq.system.device import Precision
+from seq2seq.system.out_of_memory import is_out_of_memory, whole_or_halves
 from seq2seq.text.corpus import PairList
 from seq2seq.text.types import Pair
 from seq2seq.train.learner import Learner
@@ -192,7 +192,7 @@ def test_halves_are_a_batch():
 STARVED = """
 import resource, torch
 from pathlib import Path
-from seq2seq.out_of_memory import whole_or_halves
+from seq2seq.system.out_of_memory import whole_or_halves
 torch.ones(9) @ torch.ones(9)
 taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (taken + (300 << 20), -1))

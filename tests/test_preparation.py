@@ -20,7 +20,7 @@ from seq2seq.data.preparation import encode_corpus
 from seq2seq.data.shards import read_shard
 from seq2seq.data.table import Table
 from seq2seq.errors import DataError, RunError
-from seq2seq.lock import locked
+from seq2seq.system.lock import locked
 from seq2seq.text.clean import FilterConfig
 from seq2seq.text.corpus import PairList
 from seq2seq.text.files import TextFiles
@@ -223,7 +223,7 @@ def test_what_another_program_is_making_is_waited_for_and_taken(
     corpus, found = Counted(PAIRS), list[Table]()
     folder = tmp_path / "cache" / preparation.corpus_key(corpus, tokenizers, None)[:32]
     encode_corpus(corpus, tokenizers, tmp_path / "one", None)
-    program = "import sys; from pathlib import Path; from seq2seq.lock import locked\n"
+    program = "import sys; from pathlib import Path; from seq2seq.system.lock import locked\n"
     program += f"with locked(Path({str(folder)!r})):\n    print(flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None

@@ -10,10 +10,10 @@ import pytest
 import torch
 from together import results, together
 
-from seq2seq import processes
-from seq2seq.device import choose_device
 from seq2seq.errors import ConfigError, RunError
-from seq2seq.processes import (
+from seq2seq.system import processes
+from seq2seq.system.device import choose_device
+from seq2seq.system.processes import (
     LostProcessError,
     add_up,
     alone,

@@ -11,8 +11,8 @@ import pytest
 from conftest import TINY
 
 from seq2seq.data import encoding, preparation
+from seq2seq.system.workers import ordered_map
 from seq2seq.text.builtin import BuiltinConfig, builtin_corpus
-from seq2seq.workers import ordered_map
 
 ROOT = Path(__file__).parents[1]
 SHORT = [word for word in TINY if not word.startswith("data.")] + ["training.updates=4", "training.validate_every=4"]

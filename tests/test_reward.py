@@ -5,16 +5,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.data.batch import make_batch
-from seq2seq.device import Precision
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.choices import AttentionKind
 from seq2seq.model.config import DecoderConfig, EncoderConfig
 from seq2seq.reward import Sampler
-from seq2seq.similarity import Similarity
+from seq2seq.system.device import Precision
 from seq2seq.text.tokenizer import EOS, Tokenizers
 from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.text.vocabulary import train_tokenizer
 from seq2seq.train.risk import RewardMetric, RiskConfig
+from seq2seq.translation.similarity import Similarity
 
 TEXTS = ["the cat sat on the mat.", "a dog ran", "the dog sat on the cat, and the cat ran.", "mat"]
 WORDS = ["the", "cat", "sat", "on", "mat", ".", ",", "dog's", "3,000", "a"]

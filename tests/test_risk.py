@@ -6,7 +6,7 @@ import torch
 from reversal import SEVEN_BATCHES, Scripted, reversal_batch, tiny_network, trainer, training
 
 from seq2seq.data.batch import make_batch
-from seq2seq.device import Precision
+from seq2seq.system.device import Precision
 from seq2seq.train.objective import TeacherForcing
 from seq2seq.train.risk import (
     Candidate,

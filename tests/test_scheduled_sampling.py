@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from reversal import Scripted, Stream, reversal_batch, sources, tiny_network, trainer, training
 
 from seq2seq.data.batch import make_batch
-from seq2seq.device import Precision
 from seq2seq.errors import ConfigError
+from seq2seq.system.device import Precision
 from seq2seq.train import Adam
 from seq2seq.train.objective import TeacherForcing
 from seq2seq.train.scheduled_sampling import (

@@ -6,10 +6,11 @@ import pytest
 import torch
 from translators import LIMITS, SENTENCES, TEXTS, member, translator
 
-from seq2seq import Translator, scoring
+from seq2seq import Translator
 from seq2seq.data.batch import source_tensors, target_input
 from seq2seq.text.tokenizer import EOS
 from seq2seq.text.tokenizer_config import Algorithm
+from seq2seq.translation import scoring
 
 
 def by_training(source: str, target: str) -> list[float]:

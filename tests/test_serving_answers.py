@@ -8,7 +8,7 @@ import torch
 from seq2seq.errors import DataError
 from seq2seq.serving.answers import answer, detail, event, translated, weights
 from seq2seq.serving.schemas import Growing
-from seq2seq.translation import Translation
+from seq2seq.translation.types import Translation
 
 
 def test_what_json_has_no_number_for_is_null():

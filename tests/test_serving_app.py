@@ -6,7 +6,7 @@ from dataclasses import replace
 from serving import SMALL, serving
 
 from seq2seq.serving.config import ServeConfig
-from seq2seq.translation import Translation
+from seq2seq.translation.types import Translation
 
 
 class Broken:

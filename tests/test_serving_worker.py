@@ -12,7 +12,7 @@ from translators import SENTENCES
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.serving.config import LimitsConfig
 from seq2seq.serving.worker import BusyError, How, Worker
-from seq2seq.translation import Request, Translation
+from seq2seq.translation.types import Request, Translation
 
 LIMITS = LimitsConfig()
 QUESTIONS = [f"{text} {number}" for number in range(8) for text in SENTENCES]

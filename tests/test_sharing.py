@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from together import results, together
 
-from seq2seq import Translator, batching, sharing
+from seq2seq import Translator, sharing
 from seq2seq.errors import ConfigError
-from seq2seq.processes import rank
 from seq2seq.sharing import portions, translate_together
+from seq2seq.system.processes import rank
+from seq2seq.translation import batching
 
 SENTENCES = ["We work.", "", "Where is my key?", "She sleeps.", "  ", "The man works in the house."]
 

@@ -5,7 +5,7 @@ import sacrebleu
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq.similarity import Similarity, expected_utilities
+from seq2seq.translation.similarity import Similarity, expected_utilities
 
 WORDS = ["the", "cat", "sat", "on", "mat", "."]
 texts = st.lists(st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join), min_size=1, max_size=8)

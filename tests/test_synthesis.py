@@ -60,7 +60,7 @@ def test_back_translation_puts_the_authentic_text_on_the_target_side(translator)
 
 
 def test_a_long_text_is_read_as_it_is_needed(translator, monkeypatch):
-    monkeypatch.setattr("seq2seq.batching.CHUNK", 4)
+    monkeypatch.setattr("seq2seq.translation.batching.CHUNK", 4)
     read = 0
 
     def endless() -> Iterator[str]:

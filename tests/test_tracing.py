@@ -13,11 +13,11 @@ from seq2seq.inspect.recording import Side
 from seq2seq.inspect.tracing import trace_sentence, trace_text
 from seq2seq.inspect.tree import Fate
 from seq2seq.language_model import LanguageModel
-from seq2seq.members import Members
 from seq2seq.model import DecoderConfig, EncoderConfig, ModelConfig
 from seq2seq.search import Method, SearchConfig, search
 from seq2seq.text.tokenizer import EOS
 from seq2seq.translate import Translator
+from seq2seq.translation.members import Members
 
 SEARCH = SearchConfig(beam_size=3, max_length_ratio=1, max_length_offset=3)
 

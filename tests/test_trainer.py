@@ -30,8 +30,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from seq2seq.data.ahead import ahead
 from seq2seq.data.batch import Batch
 from seq2seq.data.order import Place
-from seq2seq.device import Precision
 from seq2seq.errors import RunError
+from seq2seq.system.device import Precision
 from seq2seq.train import SGD, Adam, Cosine, Plateau, Trainer, Validation
 from seq2seq.train import trainer as trainer_module
 from seq2seq.train.config import Average

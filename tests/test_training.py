@@ -6,7 +6,7 @@ from benchmarks import SLOW_MACHINE, small_benchmark
 from seq2seq.benchmark.arithmetic import Counts, Work, training_work
 from seq2seq.benchmark.training import mean_work, measure_training, profile_rows, training_precision
 from seq2seq.benchmark.workload import prepare
-from seq2seq.device import Precision
+from seq2seq.system.device import Precision
 
 
 @pytest.fixture

@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seq2seq import Translation, Translator
-from seq2seq.batching import CHUNK
 from seq2seq.errors import ConfigError, RunError
-from seq2seq.member import Member
 from seq2seq.model import has_int8
 from seq2seq.model.product import FloatProduct, IntegerProduct, Product
 from seq2seq.run import load_run
 from seq2seq.shortlist import Shortlist
 from seq2seq.text.tokenizer import BOS, EOS
+from seq2seq.translation.batching import CHUNK
+from seq2seq.translation.member import Member
 from seq2seq.weights import save_quantized
 
 SENTENCES = [
@@ -175,7 +175,7 @@ def test_a_folder_in_8_bits_translates_by_integers_unless_told_otherwise(tiny_ru
 
 
 def test_without_integer_products_a_folder_in_8_bits_translates_all_the_same(tiny_run, quantized_run, monkeypatch):
-    monkeypatch.setattr("seq2seq.member.has_int8", lambda device: False)
+    monkeypatch.setattr("seq2seq.translation.member.has_int8", lambda device: False)
     translator = Translator.load(quantized_run, "cpu")
     product = output_layer(translator)
     assert isinstance(product, FloatProduct)

@@ -5,7 +5,7 @@ import pytest
 from seq2seq.errors import ConfigError
 from seq2seq.search import Method, SearchChanges, SearchConfig
 from seq2seq.translate_config import TranslateConfig
-from seq2seq.translation import Copy
+from seq2seq.translation.types import Copy
 
 RUN = SearchConfig(beam_size=4, length_penalty=0.5)
 

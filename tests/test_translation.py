@@ -6,7 +6,7 @@ import pytest
 from translators import translator
 
 from seq2seq import Copy, Request, Translation
-from seq2seq.translation import joined
+from seq2seq.translation.types import joined
 
 ONE = Translation("The dog.", "Der Hund.", -1.0, -3.0, ("▁Der", "▁Hund."), ("▁The", "▁dog."))
 TWO = Translation("A cat.", "Eine Katze.", -2.0, -4.0, ("▁Eine", "▁Katze", "."), ("▁A", "▁cat."))

@@ -14,8 +14,8 @@ from itertools import count, islice
 import pytest
 
 from seq2seq.errors import DataError, RunError
+from seq2seq.system.workers import available, ordered_map
 from seq2seq.text.files import TsvFile
-from seq2seq.workers import available, ordered_map
 
 
 @pytest.mark.parametrize("processes", [1, 3])
@@ -25,7 +25,7 @@ def test_results_come_in_the_order_of_their_items(processes, items):
 
 
 def test_few_items_start_no_process(monkeypatch):
-    monkeypatch.setattr("seq2seq.workers.Worker", None)
+    monkeypatch.setattr("seq2seq.system.workers.Worker", None)
     assert list(ordered_map(abs, [-1, -2, -3], 8, alone=3)) == [1, 2, 3]
 
 
@@ -71,7 +71,7 @@ def test_leaving_early_ends_the_processes():
 
 
 def test_no_process_outlives_a_parent_that_is_killed():
-    program = "import operator, os\nfrom itertools import repeat\nfrom seq2seq.workers import ordered_map\n"
+    program = "import operator, os\nfrom itertools import repeat\nfrom seq2seq.system.workers import ordered_map\n"
     program += "for process in ordered_map(operator.call, repeat(os.getpid), 2, alone=0): print(process, flush=True)"
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as parent:
         workers = {int(parent.stdout.readline()) for _ in range(2)}
@@ -89,7 +89,9 @@ def running(process: int) -> bool:
 
 
 def test_a_worker_imports_no_pytorch():
-    code = "import sys, seq2seq.workers, seq2seq.data.encoding, seq2seq.text.builtin; print('torch' in sys.modules)"
+    code = (
+        "import sys, seq2seq.system.workers, seq2seq.data.encoding, seq2seq.text.builtin; print('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout == b"False\n"
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from seq2seq.processes import join, leave
+from seq2seq.system.processes import join, leave
 
 context = multiprocessing.get_context("forkserver")
 # The last is what DistributedDataParallel imports when one is made.

@@ -21,7 +21,6 @@ from seq2seq.benchmark.numerals import random_batches
 from seq2seq.benchmark.training import training_precision
 from seq2seq.benchmark.update import Updater
 from seq2seq.data.batch import Batch
-from seq2seq.device import autocast, choose_device
 from seq2seq.model import (
     AttentionKind,
     BridgeKind,
@@ -32,6 +31,7 @@ from seq2seq.model import (
     Network,
     Tying,
 )
+from seq2seq.system.device import autocast, choose_device
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from seq2seq.data.preparation import encode_corpus
 from seq2seq.data.sampling import Resampler
 from seq2seq.data.stream import batch_stream
 from seq2seq.data.table import Table
-from seq2seq.device import choose_device
 from seq2seq.model import Network
+from seq2seq.system.device import choose_device
 from seq2seq.text.files import TextFiles
 from seq2seq.text.generated import BuiltinCorpus
 from seq2seq.text.tokenizer import Tokenizers, load_tokenizers

@@ -14,9 +14,9 @@ import torch
 from seq2seq.benchmark.arithmetic import Work
 from seq2seq.benchmark.clock import seconds
 from seq2seq.benchmark.config import MeasureConfig
-from seq2seq.device import Precision, has_bfloat16
 from seq2seq.model import InferencePrecision, has_int8
 from seq2seq.model.product import make_product
+from seq2seq.system.device import Precision, has_bfloat16
 
 
 @dataclass(frozen=True)

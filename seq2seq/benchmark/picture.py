@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from seq2seq.atomic import atomic_write
 from seq2seq.benchmark.scale import ScaleRow
+from seq2seq.system.atomic import atomic_write
 
 
 def draw_scale(rows: Sequence[ScaleRow], path: Path) -> None:

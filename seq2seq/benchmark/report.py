@@ -6,7 +6,6 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from seq2seq.atomic import atomic_write
 from seq2seq.benchmark.against import Round
 from seq2seq.benchmark.ceiling import CeilingRow
 from seq2seq.benchmark.clock import Spread
@@ -17,6 +16,7 @@ from seq2seq.benchmark.scale import ScaleRow
 from seq2seq.benchmark.serving import Serving
 from seq2seq.benchmark.training import Training
 from seq2seq.benchmark.translation import TranslationResult
+from seq2seq.system.atomic import atomic_write
 
 Rows = Sequence[Sequence[str]]
 

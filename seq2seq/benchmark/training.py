@@ -15,7 +15,7 @@ from seq2seq.benchmark.profile import profiled
 from seq2seq.benchmark.update import Updater
 from seq2seq.benchmark.workload import Workload
 from seq2seq.data.ahead import ahead
-from seq2seq.device import Precision, choose_device
+from seq2seq.system.device import Precision, choose_device
 
 
 @dataclass(frozen=True)

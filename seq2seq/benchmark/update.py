@@ -10,8 +10,8 @@ import torch
 from torch.profiler import record_function
 
 from seq2seq.data.batch import Batch
-from seq2seq.device import Precision, autocast
 from seq2seq.model import Network
+from seq2seq.system.device import Precision, autocast
 from seq2seq.train import OptimizerConfig
 from seq2seq.train.loss import loss_sums
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq import __version__
-from seq2seq.atomic import atomic_write
 from seq2seq.comparison.comparison import Comparison, Contrast, Measured
 from seq2seq.comparison.pages import Section, as_html, as_markdown
 from seq2seq.comparison.significance import Significance
 from seq2seq.provenance import SAMPLING
 from seq2seq.score import Metric
+from seq2seq.system.atomic import atomic_write
 
 METRICS = {"bleu": "BLEU", "chrf": "chrF", "ter": "TER", "comet": "COMET"}
 """How metrics are written."""

@@ -11,14 +11,14 @@ from seq2seq.data.encoding import encoded_chunks
 from seq2seq.data.shards import Shard, read_shard, shard_path, write_shard
 from seq2seq.data.table import Table, read_shards
 from seq2seq.errors import DataError, RunError
-from seq2seq.lock import locked
-from seq2seq.processes import is_first, rank
+from seq2seq.system.lock import locked
+from seq2seq.system.processes import is_first, rank
+from seq2seq.system.workers import available
 from seq2seq.text.clean import FilterConfig, Filters
 from seq2seq.text.corpus import Corpus
 from seq2seq.text.monolingual import TargetSide
 from seq2seq.text.reading import expected_pairs, pairs_after, with_progress
 from seq2seq.text.tokenizer import Tokenizers
-from seq2seq.workers import available
 
 SHARD = 20
 """Chunks of text in a shard: 200,000 pairs, what is encoded again at most where a preparation was stopped."""

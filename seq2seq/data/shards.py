@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save_file
 
-from seq2seq.atomic import atomic_write
 from seq2seq.data.encoding import Chunk, Ids, Rows
 from seq2seq.errors import DataError
+from seq2seq.system.atomic import atomic_write
 
 NOTE, SIDES = "corpus", ("source", "target")
 TYPES: dict[str, np.dtype[Any]] = {"U16": np.dtype("<u2"), "I32": np.dtype("<i4")}

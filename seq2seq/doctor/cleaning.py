@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from seq2seq.atomic import atomic_write
 from seq2seq.doctor.characters import fold
 from seq2seq.doctor.chunk import Mask
 from seq2seq.doctor.examination import Examination
 from seq2seq.doctor.rows import Rows, open_output, read_rows
 from seq2seq.doctor.types import Reason, Remedy
 from seq2seq.errors import ConfigError
+from seq2seq.system.atomic import atomic_write
 from seq2seq.text.columns import JsonLinesFile, ParquetFile
 from seq2seq.text.corpus import Corpus
 from seq2seq.text.files import TextFiles, TsvFile

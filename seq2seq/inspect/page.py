@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
-from seq2seq.atomic import atomic_write
+from seq2seq.system.atomic import atomic_write
 
 STYLE = (
     "body{font:15px/1.5 sans-serif;margin:2em auto;max-width:90em;padding:0 1em;color:#222}"

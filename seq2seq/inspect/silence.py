@@ -19,13 +19,13 @@ from torch.nn.functional import cross_entropy
 from seq2seq.data.batch import batches_by_length
 from seq2seq.inspect.recording import Place, Reading, Side, recorded
 from seq2seq.inspect.teacher import PIECES, Taught
-from seq2seq.member import Member
 from seq2seq.model import Network
 from seq2seq.model.cell import GRU, LSTM, LayerNormLSTM
 from seq2seq.model.recurrence import Cell
 from seq2seq.score import bleu
 from seq2seq.search import SearchConfig, search
 from seq2seq.text.types import Pair
+from seq2seq.translation.member import Member
 
 SHUT = -1e4
 """Before a sigmoid, exactly 0."""

@@ -14,9 +14,9 @@ from seq2seq.inspect.recording import Side, replay
 from seq2seq.inspect.silence import Silenced, Silencer
 from seq2seq.inspect.teacher import Taught, taught
 from seq2seq.inspect.tracking import PROPERTIES, Tracker, Tracking
-from seq2seq.member import Member
 from seq2seq.model.padding import padding_mask
 from seq2seq.text.types import Pair
+from seq2seq.translation.member import Member
 
 
 @dataclass(frozen=True)

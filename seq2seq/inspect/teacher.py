@@ -6,9 +6,9 @@ from typing import NamedTuple
 from seq2seq.data.batch import Batch, batches_by_length, make_batch
 from seq2seq.errors import DataError
 from seq2seq.inspect.recording import Side
-from seq2seq.member import Member
 from seq2seq.text.tokenizer import BOS, EOS
 from seq2seq.text.types import Pair
+from seq2seq.translation.member import Member
 
 PIECES = 1536
 """Most pieces of a batch on either side, padding included, and so a bound on memory."""

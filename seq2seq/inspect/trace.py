@@ -16,10 +16,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from seq2seq.atomic import atomic_write
 from seq2seq.errors import RunError
 from seq2seq.inspect.recording import Place, Reading, Side
 from seq2seq.inspect.tree import Fate, Node
+from seq2seq.system.atomic import atomic_write
 
 FORMAT = "seq2seq trace 1"
 

@@ -13,12 +13,12 @@ from seq2seq.errors import ConfigError, DataError
 from seq2seq.inspect.recording import LayerRecord, replay
 from seq2seq.inspect.trace import LayerTrace, Trace
 from seq2seq.inspect.tree import Node, grown
-from seq2seq.member import Member, Sources
-from seq2seq.members import Members
 from seq2seq.search import Method, SearchConfig, search
 from seq2seq.settings import validate
 from seq2seq.text.stretches import LONGEST
 from seq2seq.text.tokenizer import BOS, EOS
+from seq2seq.translation.member import Member, Sources
+from seq2seq.translation.members import Members
 
 RUNNERS_UP = 5
 

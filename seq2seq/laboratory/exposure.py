@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seq2seq.data.batch import Batch, batches_by_length, make_batch
-from seq2seq.device import Precision
 from seq2seq.laboratory.config import ExposureConfig
 from seq2seq.laboratory.systems import System
 from seq2seq.model import Network
+from seq2seq.system.device import Precision
 from seq2seq.text.tokenizer import EOS
 from seq2seq.text.types import Pair
 from seq2seq.train.loss import label_log_probabilities

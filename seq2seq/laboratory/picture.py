@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seq2seq.atomic import atomic_write
 from seq2seq.laboratory.contexts import Projection
 from seq2seq.laboratory.exposure import Exposure
 from seq2seq.laboratory.interpolation import Walk
@@ -13,6 +12,7 @@ from seq2seq.laboratory.labels import label
 from seq2seq.laboratory.lengths import Curve
 from seq2seq.laboratory.width import Family
 from seq2seq.score import Metric
+from seq2seq.system.atomic import atomic_write
 
 COLOURS = ["tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink", "tab:olive"]
 MARKERS = "os^Dv<>P"

@@ -7,13 +7,13 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from seq2seq.atomic import atomic_write
 from seq2seq.laboratory.contexts import Projection
 from seq2seq.laboratory.exposure import Exposure
 from seq2seq.laboratory.interpolation import Walk
 from seq2seq.laboratory.lengths import Curve
 from seq2seq.laboratory.width import Family
 from seq2seq.score import Metric, Score
+from seq2seq.system.atomic import atomic_write
 
 
 def contexts_table(runs: Sequence[tuple[str, Sequence[Projection]]]) -> str:

@@ -8,15 +8,15 @@ from typing import TypeVar
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from seq2seq.atomic import atomic_write
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.laboratory.config import Figure, SweepConfig
-from seq2seq.lock import locked
 from seq2seq.model import AttentionKind, BridgeKind, Direction, ModelConfig
 from seq2seq.opening import CHOICES
 from seq2seq.recipe_config import TrainConfig
 from seq2seq.run import CONFIG, MODEL, read_config
 from seq2seq.settings import validate
+from seq2seq.system.atomic import atomic_write
+from seq2seq.system.lock import locked
 from seq2seq.train import OptimizerConfig, ScheduleConfig
 
 FINISHED = "finished.yaml"

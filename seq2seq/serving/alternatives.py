@@ -11,7 +11,7 @@ from seq2seq.serving.config import LimitsConfig
 from seq2seq.serving.limits import within
 from seq2seq.serving.schemas import Alternative, AlternativesQuestion
 from seq2seq.serving.worker import How, Worker
-from seq2seq.translation import Request, Translation
+from seq2seq.translation.types import Request, Translation
 
 
 async def alternatives(

@@ -9,7 +9,7 @@ from torch import Tensor
 from seq2seq.errors import Seq2SeqError
 from seq2seq.serving.schemas import Answer, Growing, Message, Problem, Translated
 from seq2seq.serving.worker import How, Worker
-from seq2seq.translation import Request, Translation
+from seq2seq.translation.types import Request, Translation
 
 logger = logging.getLogger(__name__)
 

@@ -29,7 +29,7 @@ from seq2seq.serving.schemas import (
 )
 from seq2seq.serving.systems import described
 from seq2seq.serving.worker import How, Worker
-from seq2seq.translation import Request
+from seq2seq.translation.types import Request
 
 PROBLEMS = {
     404: "there is no such run",

@@ -14,7 +14,7 @@ from types import TracebackType
 from seq2seq.errors import Seq2SeqError
 from seq2seq.serving.config import LimitsConfig
 from seq2seq.translate import Translator
-from seq2seq.translation import Request, Translation
+from seq2seq.translation.types import Request, Translation
 
 
 class BusyError(Exception):

@@ -13,7 +13,8 @@ from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple
 
-from seq2seq.atomic import atomic_write
+from seq2seq.system.atomic import atomic_write
+from seq2seq.system.workers import available, ordered_map
 from seq2seq.text import builtin
 from seq2seq.text.builtin import (
     BuiltinConfig,
@@ -26,7 +27,6 @@ from seq2seq.text.builtin import (
 )
 from seq2seq.text.reading import Beginning
 from seq2seq.text.types import Pair
-from seq2seq.workers import available, ordered_map
 
 HELD = 100_000
 """A corpus of so many pairs is kept in memory once it has been read; a larger one is drawn at each reading."""

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from sentencepiece import SentencePieceProcessor
 
-from seq2seq.atomic import atomic_write
 from seq2seq.errors import DataError
+from seq2seq.system.atomic import atomic_write
 from seq2seq.text.pieces import PieceType, read_pieces
 
 UNK, BOS, EOS, PAD = 0, 1, 2, 3

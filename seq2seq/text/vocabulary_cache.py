@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import sentencepiece
 
-from seq2seq.lock import locked
+from seq2seq.system.lock import locked
 from seq2seq.text.tokenizer import Tokenizers, load_tokenizers, save_tokenizers
 from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.text.vocabulary import build_tokenizers

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from seq2seq.atomic import atomic_write
 from seq2seq.errors import RunError
+from seq2seq.system.atomic import atomic_write
 from seq2seq.weights import Weights, load_weights, mean_weights, save_tensors, save_weights
 
 log = logging.getLogger("seq2seq")

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from seq2seq.device import Precision
 from seq2seq.settings import setting
+from seq2seq.system.device import Precision
 from seq2seq.train.progress import Average, Criterion
 
 

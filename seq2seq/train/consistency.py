@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from seq2seq.data.batch import Batch
-from seq2seq.device import Precision, autocast
 from seq2seq.model import Network
+from seq2seq.system.device import Precision, autocast
 from seq2seq.train.loss import Loss, chunk_size, loss_sums
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from seq2seq.atomic import atomic_write
+from seq2seq.system.atomic import atomic_write
 from seq2seq.train.log import read_metrics
 
 

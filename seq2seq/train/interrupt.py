@@ -4,7 +4,7 @@ import signal
 import threading
 from types import FrameType, TracebackType
 
-from seq2seq.processes import largest
+from seq2seq.system.processes import largest
 
 HANDLED = (signal.SIGINT, signal.SIGTERM)
 

@@ -8,8 +8,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from seq2seq.data.batch import Batch
 from seq2seq.model import Network
-from seq2seq.out_of_memory import whole_or_halves
-from seq2seq.processes import add_up, alone, count, rank
+from seq2seq.system.out_of_memory import whole_or_halves
+from seq2seq.system.processes import add_up, alone, count, rank
 from seq2seq.train.loss import Loss, Objective
 
 

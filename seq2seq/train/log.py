@@ -8,9 +8,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from seq2seq.atomic import atomic_write, writing
 from seq2seq.errors import RunError
-from seq2seq.processes import is_first
+from seq2seq.system.atomic import atomic_write, writing
+from seq2seq.system.processes import is_first
 from seq2seq.train.events import EventFile
 from seq2seq.train.progress import Progress
 

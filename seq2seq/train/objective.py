@@ -1,8 +1,8 @@
 """What an update minimises: teacher forcing, and the variations that settings put around it."""
 
 from seq2seq.data.batch import Batch
-from seq2seq.device import Precision, autocast
 from seq2seq.model import Network
+from seq2seq.system.device import Precision, autocast
 from seq2seq.train.config import TrainingConfig
 from seq2seq.train.consistency import Consistency
 from seq2seq.train.loss import Loss, LossConfig, Objective, loss_sums

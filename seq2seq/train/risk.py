@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from seq2seq.data.batch import Batch, pad, target_input
-from seq2seq.device import Precision, autocast
 from seq2seq.model import Network
 from seq2seq.settings import setting
+from seq2seq.system.device import Precision, autocast
 from seq2seq.train.loss import Loss, Objective, label_log_probabilities
 
 

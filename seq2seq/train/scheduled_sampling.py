@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from seq2seq.data.batch import Batch
-from seq2seq.device import Precision, autocast
 from seq2seq.errors import ConfigError
 from seq2seq.model import Network
 from seq2seq.settings import setting
+from seq2seq.system.device import Precision, autocast
 from seq2seq.train.loss import Loss, Objective, evaluating
 
 

@@ -15,7 +15,7 @@ from seq2seq.data.batch import Batch
 from seq2seq.data.order import Place
 from seq2seq.data.stream import Batches, BatchStream
 from seq2seq.model import Network
-from seq2seq.processes import is_first, largest, total, wait
+from seq2seq.system.processes import is_first, largest, total, wait
 from seq2seq.train.checkpoint import Checkpoints, damaged
 from seq2seq.train.config import TrainingConfig
 from seq2seq.train.interrupt import Interrupted, InterruptFlag

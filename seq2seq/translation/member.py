@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from seq2seq.data.batch import source_tensors
-from seq2seq.device import has_bfloat16
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.model import InferencePrecision, Network, NetworkStepper, PreparedDecoder, has_int8
 from seq2seq.run import LoadedRun
 from seq2seq.shortlist import Chosen
+from seq2seq.system.device import has_bfloat16
 from seq2seq.text.tokenizer import BOS, EOS, Tokenizer, Tokenizers
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from seq2seq.atomic import make_folder, unwritable
 from seq2seq.errors import RunError
-from seq2seq.processes import is_first
+from seq2seq.system.atomic import make_folder, unwritable
+from seq2seq.system.processes import is_first
 
 try:
     import fcntl

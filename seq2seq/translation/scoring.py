@@ -7,13 +7,13 @@ from itertools import islice
 
 import torch
 
-from seq2seq.answer import Choice, translation
-from seq2seq.batching import BATCH_PIECES, CHUNK
 from seq2seq.data.batch import batches_by_length
-from seq2seq.members import Encoded, Members
 from seq2seq.search import forced, hypothesis
 from seq2seq.text.tokenizer import EOS
-from seq2seq.translation import Translation
+from seq2seq.translation.answer import Choice, translation
+from seq2seq.translation.batching import BATCH_PIECES, CHUNK
+from seq2seq.translation.members import Encoded, Members
+from seq2seq.translation.types import Translation
 
 
 def scored(members: Members, pairs: Iterable[tuple[str, str]], length_penalty: float) -> Iterator[Translation]:

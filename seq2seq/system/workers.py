@@ -21,7 +21,9 @@ from seq2seq.errors import RunError, Seq2SeqError
 ALONE = 5
 """Items that are worked on before any process is started: of fewer, none is worth its start."""
 
-START = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from seq2seq.workers import serve; serve()"
+START = (
+    "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from seq2seq.system.workers import serve; serve()"
+)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

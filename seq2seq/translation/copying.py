@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from seq2seq.text.tokenizer import SPACE
-from seq2seq.translation import Copy, Translation
+from seq2seq.translation.types import Copy, Translation
 
 UNKNOWN = "<unk>"
 """How an unknown word reads (`text.vocabulary`)."""

@@ -5,11 +5,11 @@ from dataclasses import replace
 from itertools import islice
 
 from seq2seq.data.batch import batches_by_length
-from seq2seq.members import Encoded, Members
-from seq2seq.out_of_memory import whole_or_halves
 from seq2seq.search import DRAWING, SearchConfig
+from seq2seq.system.out_of_memory import whole_or_halves
 from seq2seq.text.stretches import LONGEST, stretches
-from seq2seq.translation import Request, Translation, joined
+from seq2seq.translation.members import Encoded, Members
+from seq2seq.translation.types import Request, Translation, joined
 
 CHUNK = 2048
 """Sentences of a stream that are sorted by length together."""

@@ -10,7 +10,7 @@ from enum import StrEnum
 import torch
 
 from seq2seq.errors import ConfigError
-from seq2seq.processes import own_gpu
+from seq2seq.system.processes import own_gpu
 
 # On a CPU, oneDNN keeps a compiled kernel with its buffers for each of the last 1024 shapes, and every batch has a
 # shape of its own: gigabytes by the second epoch. It reads these at its first use; who sets them otherwise is obeyed.

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from seq2seq.data.batch import target_input
 from seq2seq.errors import ConfigError
-from seq2seq.member import Member, attention_weights, shared
 from seq2seq.model import AttentionKind, NetworkStepper
 from seq2seq.search import PieceIndex, Stepper, ensemble, fusion, indexes
 from seq2seq.shortlist import Shortlist
 from seq2seq.text.spelling import inner_pieces, spelled
 from seq2seq.text.tokenizer import Tokenizer
+from seq2seq.translation.member import Member, attention_weights, shared
 
 Encoded = list[list[list[int]]]
 """Of every member, the pieces of every sentence."""

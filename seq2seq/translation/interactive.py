@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import torch
 
-from seq2seq.answer import Asked, Choice, bind, translation
-from seq2seq.batching import in_stretches
 from seq2seq.errors import ConfigError
-from seq2seq.members import Members
 from seq2seq.search import Hypothesis, NextWord, growing, next_words, normalized
 from seq2seq.text.spelling import split_prefix
 from seq2seq.text.stretches import LONGEST
-from seq2seq.translation import Request, Translation, joined
+from seq2seq.translation.answer import Asked, Choice, bind, translation
+from seq2seq.translation.batching import in_stretches
+from seq2seq.translation.members import Members
+from seq2seq.translation.types import Request, Translation, joined
 
 
 def growing_translation(members: Members, request: Request, asked: Asked) -> Iterator[Translation]:

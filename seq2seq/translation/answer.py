@@ -9,15 +9,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from seq2seq.copying import copied
 from seq2seq.errors import ConfigError
-from seq2seq.members import Bound, Encoded, Members
 from seq2seq.search import DRAWING, Hypothesis, Method, Phrase, PrefixStepper, SearchConfig, search
 from seq2seq.settings import validate
-from seq2seq.similarity import Similarity, expected_utilities
 from seq2seq.text.spelling import phrase_pieces, typed
 from seq2seq.text.tokenizer import normalize
-from seq2seq.translation import Copy, Request, Translation
+from seq2seq.translation.copying import copied
+from seq2seq.translation.members import Bound, Encoded, Members
+from seq2seq.translation.similarity import Similarity, expected_utilities
+from seq2seq.translation.types import Copy, Request, Translation
 
 
 @dataclass(frozen=True)
