@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[1]
 OTHER = """
 import os, sys, types
 from contextlib import ExitStack
-sys.modules["seq2seq.system.processes"] = types.SimpleNamespace(is_first=lambda: True)  # the real one takes seconds to import
+stub = types.SimpleNamespace(is_first=lambda: True)  # the real one takes seconds to import
+sys.modules["seq2seq.system.processes"] = stub
 from pathlib import Path
 from seq2seq.errors import RunError
 from seq2seq.system.lock import locked
