@@ -347,11 +347,11 @@ for name, one in (("one vector", translator), ("with attention", with_attention)
 # %% [markdown]
 # ## Where to go from here
 #
-# - The same at full size, to the test score: `python recipes/train.py run=runs/demo`, and with
-#   `model=attention` for attention.
+# - The same at full size, to the test score: `python recipes/train.py run=runs/demo`, and with `model=attention` for
+#   attention.
 # - Every gate of every layer for a sentence of yours: `python recipes/microscope.py run=runs/demo`.
-# - BLEU by sentence length, the width of the bottleneck, the source reversed: `python recipes/laboratory.py run=runs/demo`.
+# - BLEU by sentence length, the bottleneck's width, the source reversed: `python recipes/laboratory.py run=runs/demo`.
 # - A page to play with in a browser: `python recipes/serve.py run=runs/demo`.
-# - Questions to try: what if the encoder reads the source backwards (`model.encoder.direction=reversed`)? What does a GRU
-#   lose without a cell state (`model.encoder.cell=gru model.decoder.cell=gru`)? How narrow may the context get before it
-#   breaks (`model.encoder.size=16`)?
+# - Questions to try: what if the encoder reads the source backwards (`model.encoder.direction=reversed`)? What does a
+#   GRU lose without a cell state (`model.encoder.cell=gru model.decoder.cell=gru`)? How narrow may the context get
+#   before it breaks (`model.encoder.size=16`)?
