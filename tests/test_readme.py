@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "recipes" / "README.md", ROOT / "conf" / "README.md", *ROOT.glob("recipes/*.py")]
+PAGES = [ROOT / "README.md", ROOT / "recipes" / "README.md", ROOT / "conf" / "README.md", *ROOT.glob("recipes/**/*.py")]
 
 
 def commands() -> list[str]:
