@@ -49,7 +49,7 @@ class Task(NamedTuple):
     def table(self, tokenizers: Tokenizers) -> Table:
         """The encoded corpus, made or found."""
         data = self.config.data
-        return encode_corpus(self.text, tokenizers, self.folder / "train", data.filters, None, data.workers)
+        return encode_corpus(self.text, tokenizers, self.folder / "train", data.filters, data.workers)
 
 
 def main() -> None:
