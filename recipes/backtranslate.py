@@ -9,7 +9,7 @@ from pathlib import Path
 from seq2seq.config import recipe
 from seq2seq.recipe_config import BacktranslateConfig
 from seq2seq.synthesis import SOURCE, TARGET, back_translate, write_pairs
-from seq2seq.text.corpus import DataConfig, MoreConfig
+from seq2seq.text.corpus_config import DataConfig, MoreConfig
 from seq2seq.text.lines import read_input
 from seq2seq.translate import Translator
 from seq2seq.usage import command, overrides

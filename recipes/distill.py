@@ -14,7 +14,8 @@ from seq2seq.errors import ConfigError
 from seq2seq.recipe_config import DistillConfig
 from seq2seq.run import read_section
 from seq2seq.synthesis import SOURCE, TARGET, distill, write_pairs
-from seq2seq.text.corpus import DataConfig, MoreConfig, read, text_for_run
+from seq2seq.text.corpus import read, text_for_run
+from seq2seq.text.corpus_config import DataConfig, MoreConfig
 from seq2seq.translate import Translator
 from seq2seq.usage import command, overrides
 

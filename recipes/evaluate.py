@@ -19,7 +19,8 @@ from seq2seq.provenance import text_hash
 from seq2seq.recipe_config import EvaluateConfig
 from seq2seq.run import is_language_model, read_section
 from seq2seq.score import score
-from seq2seq.text.corpus import DataConfig, names_corpus, read, text_for_run
+from seq2seq.text.corpus import names_corpus, read, text_for_run
+from seq2seq.text.corpus_config import DataConfig
 from seq2seq.text.lines import read_lines
 from seq2seq.text.monolingual import read_target
 from seq2seq.translate import Translator

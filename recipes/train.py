@@ -15,7 +15,7 @@ import torch
 from seq2seq.config import recipe
 from seq2seq.data.mixture import encode_mix
 from seq2seq.data.order import Order
-from seq2seq.data.preparation import encode_corpus
+from seq2seq.data.preparation import prepared_corpus
 from seq2seq.data.sampling import Resampler
 from seq2seq.data.stream import batch_stream
 from seq2seq.embeddings import set_embeddings
@@ -49,7 +49,7 @@ def train(config: TrainConfig, folder: Path) -> float:
     """From the corpus to the test set's scores, each step begun where a run that was stopped has left it."""
     device, precision = choose_device(config.training.device), config.training.precision
     data, tokenizer = config.text()
-    tags, cache = source_tags(data), data.cache_folder()
+    tags, cache = source_tags(data), data.cache_folder(folder)
     corpus, validation, test = read_corpora(data) if config.translates else read_targets(data)
     start = checked_start(folder, config.training.start, config.model, tokenizer, tags)
     with first_before_others(), opened_run(folder, config):
@@ -59,8 +59,8 @@ def train(config: TrainConfig, folder: Path) -> float:
         notes = [*set_embeddings(network, tokenizers, config.embeddings), *slow_parts(config.model)]
 
     with first_before_others():
-        table = encode_mix(corpus, tokenizers, folder / "data/train", data.filters, cache, data.workers)
-        validation_table = encode_corpus(validation, tokenizers, folder / "data/validation", None, cache, data.workers)
+        table = encode_mix(corpus, tokenizers, cache, data.filters, data.workers)
+        validation_table = prepared_corpus(validation, tokenizers, cache, None, data.workers)
     print(f"{table.report}; {tokenizers.source.size:,} source and {tokenizers.target.size:,} target pieces")
     place = f"on {device}{'' if count() == 1 else f', {count()} processes'}"
     print(*notes, f"{sum(map(torch.numel, network.parameters())):,} parameters, {place}", sep="\n")

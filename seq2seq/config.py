@@ -63,8 +63,10 @@ from seq2seq.train.interrupt import Interrupted
 from seq2seq.translate_config import DocumentConfig, ScoreConfig, SuggestConfig, TranslateConfig
 from seq2seq.usage import help_node
 
-SHOW_TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
-"""What the user asked for; `recipe` sets the variable for its own purpose."""
+FULL_ERROR = "HYDRA_FULL_ERROR"
+
+SHOW_TRACEBACKS = os.environ.get(FULL_ERROR) == "1"
+"""What the user asked for; `recipe` sets the variable for its own purpose, while Hydra is at work."""
 
 Settings = TypeVar("Settings")
 Result = TypeVar("Result")
@@ -132,7 +134,8 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     def composed(config: DictConfig) -> Result:
         job = HydraConfig.get()
         sweeps = job.mode is RunMode.MULTIRUN  # then an error is for the sweeper to see, which may count it and go on
-        with contextlib.nullcontext() if sweeps else one_line_errors(schema()), taking_part():
+        told = contextlib.nullcontext() if sweeps else one_line_errors(schema())
+        with full_errors(SHOW_TRACEBACKS), told, taking_part():
             settings = OmegaConf.to_object(config)
             validate(settings)
             if sweeps and name == "train":
@@ -142,8 +145,7 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     @functools.wraps(function)
     def main() -> None:
         logging.basicConfig(format="%(message)s", level=logging.WARNING)
-        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors to us instead of printing pages
-        with one_line_errors(schema()):
+        with one_line_errors(schema()), full_errors(True):  # Hydra raises them to us instead of printing pages
             if launched():
                 if name not in TOGETHER:
                     raise ConfigError(f"recipes/{name}.py is for one process: start it with python, not with torchrun")
@@ -157,6 +159,20 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
             leave()
 
     return main
+
+
+@contextlib.contextmanager
+def full_errors(wanted: bool) -> Iterator[None]:
+    """Hydra's variable set or not, for this program and those that it starts; afterwards as it was."""
+    before = os.environ.pop(FULL_ERROR, None)
+    if wanted:
+        os.environ[FULL_ERROR] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(FULL_ERROR, None)
+        if before is not None:
+            os.environ[FULL_ERROR] = before
 
 
 USERS_ERRORS = Seq2SeqError, HydraException, OmegaConfBaseException, YAMLError, Interrupted

@@ -10,7 +10,8 @@ from seq2seq.model import InferencePrecision, ModelConfig, Tying
 from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchConfig
 from seq2seq.settings import setting
 from seq2seq.shortlist import ShortlistConfig
-from seq2seq.text.corpus import DataConfig, Split, source_tags
+from seq2seq.text.corpus import source_tags
+from seq2seq.text.corpus_config import DataConfig, Split
 from seq2seq.text.monolingual import target_tokenizer, without_source
 from seq2seq.text.tokenizer_config import TokenizerConfig, check_tag
 from seq2seq.train import (

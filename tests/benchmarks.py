@@ -14,7 +14,7 @@ from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, ModelConf
 from seq2seq.search import SearchConfig
 from seq2seq.system.device import Precision
 from seq2seq.text.builtin import BuiltinConfig
-from seq2seq.text.corpus import DataConfig
+from seq2seq.text.corpus_config import DataConfig
 from seq2seq.text.tokenizer_config import Algorithm, TokenizerConfig
 from seq2seq.train import Adam
 

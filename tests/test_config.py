@@ -1,6 +1,7 @@
 """What a user types, and the one line that answers a mistake."""
 
 import errno
+import os
 
 import pytest
 
@@ -95,6 +96,16 @@ def test_a_mistake_in_how_to_translate_is_one_line(recipe, name, override, words
     assert outcome.err.count("\n") == 1, outcome.err
     for word in words:
         assert word in outcome.err
+
+
+def test_what_a_recipe_starts_does_not_inherit_how_it_wants_errors_from_hydra(recipe, tmp_path, monkeypatch):
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    seen = []
+    monkeypatch.setattr("seq2seq.config.validate", lambda settings: seen.append(os.environ.get("HYDRA_FULL_ERROR")))
+    assert recipe("evaluate", f"run={tmp_path}").code == 1
+    assert recipe("evaluate", "nonsense=1").code == 1
+    assert seen == [None]
+    assert "HYDRA_FULL_ERROR" not in os.environ
 
 
 def test_a_full_disk_is_one_line_whatever_was_written(capsys):

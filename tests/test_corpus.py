@@ -10,18 +10,8 @@ from omegaconf import OmegaConf
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.text.builtin import BuiltinConfig
 from seq2seq.text.columns import JsonLinesFile
-from seq2seq.text.corpus import (
-    DataConfig,
-    HubConfig,
-    MoreConfig,
-    Split,
-    SplitConfig,
-    named_corpora,
-    read,
-    read_corpora,
-    source_tags,
-    text_for_run,
-)
+from seq2seq.text.corpus import named_corpora, read, read_corpora, source_tags, text_for_run
+from seq2seq.text.corpus_config import DataConfig, HubConfig, MoreConfig, Split, SplitConfig
 from seq2seq.text.files import TextFiles, TsvFile
 from seq2seq.text.generated import BuiltinCorpus
 from seq2seq.text.hub import HubData, HubStream

@@ -6,7 +6,7 @@ import pytest
 
 from seq2seq.doctor.types import Reason
 from seq2seq.text.builtin import BuiltinConfig, builtin_corpus
-from seq2seq.text.corpus import Split
+from seq2seq.text.corpus_config import Split
 from seq2seq.text.files import TextFiles
 
 SIDES = ("source", "target")

@@ -10,7 +10,8 @@ from seq2seq.doctor import examination, rows
 from seq2seq.doctor.examination import examine, learn, merged
 from seq2seq.doctor.types import Found, Reason, Remedy
 from seq2seq.text.builtin import BuiltinConfig, builtin_corpus
-from seq2seq.text.corpus import PairList, Split
+from seq2seq.text.corpus import PairList
+from seq2seq.text.corpus_config import Split
 from seq2seq.text.types import Pair
 
 

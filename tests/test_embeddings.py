@@ -179,7 +179,7 @@ def test_bad_vectors_leave_no_folder_and_a_run_that_has_begun_as_it_was(
     assert outcome.code == 1
     assert words in outcome.err
     assert outcome.err.count("\n") == 1, outcome.err
-    assert [path.name for path in tmp_path.iterdir()] == ["en.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["en.txt", "prepared"]
     vectors.write_text("the 1 2 3\nmy 4 5 6\n")
     assert recipe("train", *options).code == 0, "the folder is free"
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}

@@ -16,7 +16,8 @@ import pytest
 from seq2seq.data import encoding, preparation
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.errors import DataError, RunError
-from seq2seq.text.corpus import DataConfig, HubConfig, PairList, read_corpora
+from seq2seq.text.corpus import PairList, read_corpora
+from seq2seq.text.corpus_config import DataConfig, HubConfig
 from seq2seq.text.hub import HubData, HubSplit, HubStream
 from seq2seq.text.reading import pairs_after, pairs_to_learn_from
 from seq2seq.text.tokenizer_config import TokenizerConfig

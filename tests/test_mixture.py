@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from seq2seq.data.mixture import Ingredient, Mixture, encode_mix
 from seq2seq.data.order import BatchConfig, Order
-from seq2seq.data.preparation import encode_corpus
+from seq2seq.data.preparation import corpus_key, encode_corpus
 from seq2seq.data.shards import shard_path
 from seq2seq.errors import DataError
 from seq2seq.text.clean import FilterConfig
@@ -36,11 +36,11 @@ def mixture(tokenizers: Tokenizers, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_each_corpus_has_a_table_of_its_own(tokenizers, tmp_path):
-    mix = Mix([Part(ONE), Part(TWO), Part(ONE)])
-    encode_mix(mix, tokenizers, tmp_path / "train", None)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["train", "train.1", "train.2"]
+    encode_mix(Mix([Part(ONE), Part(TWO), Part(ONE)]), tokenizers, tmp_path / "cache", None)
+    one, two = (tmp_path / "cache" / corpus_key(corpus, tokenizers, None)[:32] for corpus in (ONE, TWO))
+    assert set((tmp_path / "cache").iterdir()) == {one, two}
     alone = encode_corpus(TWO, tokenizers, tmp_path / "two", None)
-    assert shard_path(tmp_path / "two", 0).read_bytes() == shard_path(tmp_path / "train.1", 0).read_bytes()
+    assert shard_path(tmp_path / "two", 0).read_bytes() == shard_path(two, 0).read_bytes()
     assert len(alone) == 20
 
 

@@ -10,7 +10,8 @@ from seq2seq.data.preparation import encode_corpus
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.text.builtin import BuiltinConfig, builtin_corpus
 from seq2seq.text.clean import FilterConfig, Filters
-from seq2seq.text.corpus import DataConfig, FilesConfig, MoreConfig, PairList, Split, SplitConfig, read
+from seq2seq.text.corpus import PairList, read
+from seq2seq.text.corpus_config import DataConfig, FilesConfig, MoreConfig, Split, SplitConfig
 from seq2seq.text.mix import Mix
 from seq2seq.text.monolingual import TargetSide, read_target, read_targets, target_tokenizer
 from seq2seq.text.tokenizer import Tokenizers, save_tokenizers

@@ -11,7 +11,7 @@ from seq2seq.model import ModelConfig
 from seq2seq.opening import open_run, opened_run
 from seq2seq.recipe_config import TrainConfig
 from seq2seq.run import read_config, read_section
-from seq2seq.text.corpus import MoreConfig
+from seq2seq.text.corpus_config import MoreConfig
 from seq2seq.train import SGD, Adam, AdamW, Constant, Cosine, InverseSquareRoot
 
 

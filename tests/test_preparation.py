@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from seq2seq.data import encoding, preparation
-from seq2seq.data.preparation import encode_corpus
+from seq2seq.data.preparation import encode_corpus, prepared_corpus
 from seq2seq.data.shards import read_shard
 from seq2seq.data.table import Table
 from seq2seq.errors import DataError, RunError
@@ -206,13 +206,12 @@ def test_a_program_that_is_killed_leaves_what_the_next_goes_on_with(tokenizers: 
 
 def test_runs_share_what_lies_in_a_cache(tokenizers: Tokenizers, tmp_path: Path) -> None:
     corpus, cache = Counted(PAIRS), tmp_path / "cache"
-    one = encode_corpus(corpus, tokenizers, tmp_path / "one", FilterConfig(), cache)
-    two = encode_corpus(corpus, tokenizers, tmp_path / "two", FilterConfig(), cache)
+    one = prepared_corpus(corpus, tokenizers, cache, FilterConfig())
+    two = prepared_corpus(corpus, tokenizers, cache, FilterConfig())
     assert corpus.reads == 1
-    assert not (tmp_path / "one").exists()
     assert two.rows(np.arange(50))[1][7].tolist() == one.rows(np.arange(50))[1][7].tolist()
-    encode_corpus(Counted(PAIRS[:9], "2"), tokenizers, tmp_path / "one", FilterConfig(), cache)
-    encode_corpus(corpus, tokenizers, tmp_path / "one", FilterConfig(), cache)
+    prepared_corpus(Counted(PAIRS[:9], "2"), tokenizers, cache, FilterConfig())
+    prepared_corpus(corpus, tokenizers, cache, FilterConfig())
     assert corpus.reads == 1, "other text takes another place"
 
 
@@ -228,8 +227,8 @@ def test_what_another_program_is_making_is_waited_for_and_taken(
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         other.stdout.readline()
-        arguments = corpus, tokenizers, tmp_path / "two", None, tmp_path / "cache"
-        waiting = threading.Thread(target=lambda: found.append(encode_corpus(*arguments)))
+        arguments = corpus, tokenizers, tmp_path / "cache", None
+        waiting = threading.Thread(target=lambda: found.append(prepared_corpus(*arguments)))
         waiting.start()
         while waiting.is_alive() and not caplog.messages:
             time.sleep(0.01)

@@ -54,6 +54,7 @@ def test_however_a_corpus_is_read_and_prepared_the_run_is_the_same(recipe, tmp_p
     monkeypatch.setattr("seq2seq.text.vocabulary_cache.build_tokenizers", None)
     assert recipe("train", f"run={tmp_path / 'three'}", *SHORT, *mixed, *large).code == 0
     assert (tmp_path / "three" / "model.safetensors").read_bytes() == one
+    assert recipe("train", f"run={tmp_path / 'four'}", *SHORT, *mixed, *hub).code == 0, "beside the run folder"
 
 
 LIMITED = """
@@ -80,4 +81,4 @@ def test_a_whole_run_needs_little_address_space(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "kept 3,000 of 3,000 pairs" in done.stdout
-    assert len(list((tmp_path / "run/data/train").glob("*.safetensors"))) == 6
+    assert len(list((tmp_path / "prepared").glob("*/0000[1-9].safetensors"))) == 5

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from seq2seq.errors import DataError
 from seq2seq.text.builtin import BuiltinConfig, builtin_corpus
-from seq2seq.text.corpus import Split
+from seq2seq.text.corpus_config import Split
 from seq2seq.text.pieces import read_pieces
 from seq2seq.text.subwords import LeaveOut, SubwordSampler
 from seq2seq.text.tokenizer import EOS, UNK, Tokenizer, normalize

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from seq2seq.config import RECIPES, register
 from seq2seq.recipe_config import TrainConfig
 from seq2seq.settings import walk
-from seq2seq.text.corpus import DataConfig, MoreConfig
+from seq2seq.text.corpus_config import DataConfig, MoreConfig
 from seq2seq.usage import command, help_node, overrides
 
 

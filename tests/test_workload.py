@@ -7,7 +7,8 @@ from benchmarks import small_benchmark
 from seq2seq import Translator
 from seq2seq.benchmark.workload import model_folder, prepare, widened
 from seq2seq.errors import ConfigError
-from seq2seq.text.corpus import PairList, SplitConfig
+from seq2seq.text.corpus import PairList
+from seq2seq.text.corpus_config import SplitConfig
 from seq2seq.text.types import Pair
 
 

@@ -61,7 +61,6 @@ def _work(rank: int, count: int, port: int, folder: Path, joins: bool, function:
 def together(folder: Path, function: Callable[..., Any], *args: Any, count: int = 2, joins: bool = True) -> list[Ended]:
     """Call a function of a test file in each of ``count`` processes; it may return what `torch.save` keeps."""
     folder.mkdir(parents=True, exist_ok=True)
-    os.environ.pop("HYDRA_FULL_ERROR", None)  # a recipe has set it for itself: these are to begin without
     port = free_port()
     workers = [
         context.Process(target=_work, args=(rank, count, port, folder, joins, function, args)) for rank in range(count)

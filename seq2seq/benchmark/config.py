@@ -8,7 +8,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.model import InferencePrecision, ModelConfig
 from seq2seq.search import SearchConfig
 from seq2seq.settings import setting
-from seq2seq.text.corpus import DataConfig
+from seq2seq.text.corpus_config import DataConfig
 from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.train import LossConfig, OptimizerConfig
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import torch
 
+from seq2seq.atomic import atomic_write
 from seq2seq.benchmark.config import BenchmarkConfig
 from seq2seq.benchmark.memory import resident
 from seq2seq.benchmark.training import training_precision
@@ -49,7 +50,7 @@ class Task(NamedTuple):
     def table(self, tokenizers: Tokenizers) -> Table:
         """The encoded corpus, made or found."""
         data = self.config.data
-        return encode_corpus(self.text, tokenizers, self.folder / "train", data.filters, None, data.workers)
+        return encode_corpus(self.text, tokenizers, self.folder / "train", data.filters, data.workers)
 
 
 def main() -> None:
@@ -70,8 +71,10 @@ def draw(task: Task) -> dict[str, float]:
     data = task.config.data
     with (
         Clock("drawing", found),
-        (task.folder / "train.en").open("w", encoding="utf-8") as sources,
-        (task.folder / "train.de").open("w", encoding="utf-8") as targets,
+        atomic_write(task.folder / "train.en") as english,
+        atomic_write(task.folder / "train.de") as german,
+        english.open("w", encoding="utf-8") as sources,
+        german.open("w", encoding="utf-8") as targets,
     ):
         for source, target in BuiltinCorpus(replace(data.builtin, train_size=task.pairs), "train", data.workers):
             sources.write(f"{source}\n")

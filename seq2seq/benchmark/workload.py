@@ -18,7 +18,8 @@ from seq2seq.data.table import Table
 from seq2seq.model import ModelConfig, Network
 from seq2seq.opening import open_run
 from seq2seq.run import MODEL, load_run, read_section
-from seq2seq.text.corpus import Corpus, DataConfig, PairList, Split, names_corpus, read
+from seq2seq.text.corpus import Corpus, PairList, names_corpus, read
+from seq2seq.text.corpus_config import DataConfig, Split
 from seq2seq.text.tokenizer import EOS, Tokenizers, save_tokenizers
 from seq2seq.text.types import Pair
 from seq2seq.text.vocabulary import build_tokenizers

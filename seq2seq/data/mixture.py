@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seq2seq.data.encoding import Ids
-from seq2seq.data.preparation import encode_corpus
+from seq2seq.data.preparation import prepared_corpus
 from seq2seq.data.table import Encoded
 from seq2seq.text.clean import FilterConfig
 from seq2seq.text.corpus import Corpus
@@ -92,9 +92,8 @@ class Mixture:
 def encode_mix(
     corpus: Corpus,
     tokenizers: Tokenizers,
-    folder: Path,
+    cache: Path,
     filters: FilterConfig | None,
-    cache: Path | None = None,
     processes: int | None = None,
 ) -> Mixture:
     """Encode every corpus of a mix into a table of its own, or open those that are there already.
@@ -102,18 +101,14 @@ def encode_mix(
     Args:
         corpus: the `Mix`, which knows their weights; any other corpus is a mix of one.
         tokenizers: of both sides.
-        folder: the first corpus's table, such as ``data/train``; the next are ``data/train.1`` and so on.
+        cache: the folder of all tables.
         filters: which pairs to drop, from each.
-        cache, processes: as `encode_corpus` has them.
+        processes: as `prepared_corpus` has them.
 
     Raises:
-        DataError, RunError: as `encode_corpus` raises them.
+        DataError, RunError: as `prepared_corpus` raises them.
     """
     parts = corpus.parts if isinstance(corpus, Mix) else [Part(corpus)]
-    folders = [folder, *(folder.with_name(f"{folder.name}.{number}") for number in range(1, len(parts)))]
-    tables = [
-        encode_corpus(part.corpus, tokenizers, place, filters, cache, processes)
-        for part, place in zip(parts, folders, strict=True)
-    ]
+    tables = [prepared_corpus(part.corpus, tokenizers, cache, filters, processes) for part in parts]
     ingredients = zip((part.corpus.name for part in parts), tables, (part.weight for part in parts), strict=True)
     return Mixture([Ingredient(*ingredient) for ingredient in ingredients])

@@ -27,12 +27,27 @@ LAYOUT = 2
 """To be raised when files that were written before must not be used again."""
 
 
+def prepared_corpus(
+    corpus: Corpus,
+    tokenizers: Tokenizers,
+    cache: Path,
+    filters: FilterConfig | None,
+    processes: int | None = None,
+) -> Table:
+    """The corpus in a folder of many, where it lies under its key; encoded as `encode_corpus` does if it is not there.
+
+    Raises:
+        DataError, RunError: as `encode_corpus`.
+    """
+    key = corpus_key(corpus, tokenizers, filters)
+    return _opened(corpus, tokenizers, cache / key[:32], filters, key, processes)
+
+
 def encode_corpus(
     corpus: Corpus,
     tokenizers: Tokenizers,
     folder: Path,
     filters: FilterConfig | None,
-    cache: Path | None = None,
     processes: int | None = None,
 ) -> Table:
     """Filter and encode a corpus into a folder in one pass, or open what was encoded before.
@@ -45,7 +60,6 @@ def encode_corpus(
         tokenizers: of both sides.
         folder: the table; one of another corpus, or of other settings, is replaced.
         filters: which pairs to drop; None drops only pairs that are blank on a side.
-        cache: a folder of many tables to keep this one in, under its key, in place of ``folder``.
         processes: how many encode; None: as many as there are cores.
 
     Raises:
@@ -53,8 +67,18 @@ def encode_corpus(
         RunError: the disk is full, a process was killed, or the first process of the run wrote where this one, on
             another machine, does not see it.
     """
-    key = corpus_key(corpus, tokenizers, filters)
-    folder = folder if cache is None else cache / key[:32]
+    return _opened(corpus, tokenizers, folder, filters, corpus_key(corpus, tokenizers, filters), processes)
+
+
+def _opened(
+    corpus: Corpus,
+    tokenizers: Tokenizers,
+    folder: Path,
+    filters: FilterConfig | None,
+    key: str,
+    processes: int | None,
+) -> Table:
+    """The table of this key in a folder, encoded if it is not there."""
     table = _found(folder, key)
     if table is not None:
         return table

@@ -15,7 +15,8 @@ from seq2seq.doctor.lengths import Blank, Ratio, TooLong, Unreadable
 from seq2seq.doctor.rows import CHUNK, read_rows
 from seq2seq.doctor.scripts import SCRIPTS, Scripts, UsualScripts, count_letters
 from seq2seq.doctor.types import Check, Found, Reason
-from seq2seq.text.corpus import Corpus, Split
+from seq2seq.text.corpus import Corpus
+from seq2seq.text.corpus_config import Split
 
 SAMPLE = 100_000
 """Pairs of each corpus that languages and scripts are learnt from, the first."""

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import TypeVar
 
-from seq2seq.text.corpus import Corpora, Corpus, DataConfig, FilesConfig, Split, read, read_corpora
+from seq2seq.text.corpus import Corpora, Corpus, read, read_corpora
+from seq2seq.text.corpus_config import DataConfig, FilesConfig, Split
 from seq2seq.text.mix import Mix, Part
 from seq2seq.text.reading import Beginning, Changed
 from seq2seq.text.tokenizer_config import TokenizerConfig
