@@ -22,7 +22,8 @@ from seq2seq.language_model import LanguageModel
 from seq2seq.run import is_language_model, load_run, read_section
 from seq2seq.system.atomic import atomic_write
 from seq2seq.system.device import choose_device
-from seq2seq.text.corpus import DataConfig, read, text_for_run
+from seq2seq.text.corpus import read, text_for_run
+from seq2seq.text.corpus_config import DataConfig
 from seq2seq.text.mix import tagged
 from seq2seq.text.monolingual import read_target
 from seq2seq.translate import Translator

@@ -8,7 +8,7 @@ from siblings import sibling
 from seq2seq.laboratory.lengths import Bin, Curve, Range
 from seq2seq.laboratory.systems import System
 from seq2seq.score import Metric, Score
-from seq2seq.text.corpus import DataConfig
+from seq2seq.text.corpus_config import DataConfig
 
 CONTEXT = {"attention": "none", "summary": "max", "decoder.feed_context": True}
 

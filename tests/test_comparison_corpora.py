@@ -8,7 +8,7 @@ from comparing import FIRST, REFERENCES, SECOND, scored_run, write_lines
 from seq2seq.comparison.config import CompareConfig
 from seq2seq.comparison.corpora import first_run, frequencies, read_test_set
 from seq2seq.errors import ConfigError
-from seq2seq.text.corpus import DataConfig, SplitConfig
+from seq2seq.text.corpus_config import DataConfig, SplitConfig
 
 
 def data(tmp_path, **splits) -> DataConfig:

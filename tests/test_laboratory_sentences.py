@@ -6,7 +6,8 @@ from seq2seq.errors import ConfigError, DataError
 from seq2seq.laboratory.config import ContextsConfig, InterpolationConfig
 from seq2seq.laboratory.sentences import ENDS, ORDERS, ROLES, ends, panels, parted
 from seq2seq.text.builtin import BuiltinConfig, builtin_corpus
-from seq2seq.text.corpus import PairList, Split
+from seq2seq.text.corpus import PairList
+from seq2seq.text.corpus_config import Split
 from seq2seq.text.generated import BuiltinCorpus
 from seq2seq.text.types import Pair
 

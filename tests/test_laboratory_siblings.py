@@ -15,7 +15,7 @@ from seq2seq.opening import open_run
 from seq2seq.recipe_config import TrainConfig
 from seq2seq.run import CONFIG, MODEL
 from seq2seq.settings import walk
-from seq2seq.text.corpus import MoreConfig
+from seq2seq.text.corpus_config import MoreConfig
 from seq2seq.train import SGD, AdamW, Halving
 
 

@@ -10,7 +10,8 @@ from siblings import sibling
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.laboratory.systems import System, corpus_for, names, pairs_of, translated
 from seq2seq.run import CONFIG
-from seq2seq.text.corpus import DataConfig, PairList, Split
+from seq2seq.text.corpus import PairList
+from seq2seq.text.corpus_config import DataConfig, Split
 from seq2seq.text.types import Pair
 
 

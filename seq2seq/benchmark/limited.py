@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import torch
 
-from seq2seq.atomic import atomic_write
 from seq2seq.benchmark.config import BenchmarkConfig
 from seq2seq.benchmark.memory import resident
 from seq2seq.benchmark.training import training_precision
@@ -26,6 +25,7 @@ from seq2seq.data.sampling import Resampler
 from seq2seq.data.stream import batch_stream
 from seq2seq.data.table import Table
 from seq2seq.model import Network
+from seq2seq.system.atomic import atomic_write
 from seq2seq.system.device import choose_device
 from seq2seq.text.files import TextFiles
 from seq2seq.text.generated import BuiltinCorpus

@@ -7,7 +7,7 @@ from pathlib import Path
 from seq2seq.comparison.pages import ENDINGS
 from seq2seq.errors import ConfigError
 from seq2seq.settings import setting
-from seq2seq.text.corpus import DataConfig, Split
+from seq2seq.text.corpus_config import DataConfig, Split
 
 
 class Searched(StrEnum):

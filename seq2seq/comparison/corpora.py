@@ -10,7 +10,8 @@ from seq2seq.comparison.rare_words import Frequencies, count_words
 from seq2seq.comparison.systems import outputs_of
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.run import read_section
-from seq2seq.text.corpus import Corpus, DataConfig, Split, names_corpus, read, text_for_run
+from seq2seq.text.corpus import Corpus, names_corpus, read, text_for_run
+from seq2seq.text.corpus_config import DataConfig, Split
 
 
 def first_run(names: Sequence[str]) -> Path | None:

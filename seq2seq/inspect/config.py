@@ -6,7 +6,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.inspect.gradients import POSITIONS
 from seq2seq.inspect.tracing import RUNNERS_UP
 from seq2seq.settings import setting
-from seq2seq.text.corpus import DataConfig, Split
+from seq2seq.text.corpus_config import DataConfig, Split
 
 
 @dataclass(kw_only=True)

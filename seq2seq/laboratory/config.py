@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from seq2seq.errors import ConfigError
 from seq2seq.settings import setting
-from seq2seq.text.corpus import DataConfig, Split
+from seq2seq.text.corpus_config import DataConfig, Split
 from seq2seq.train.scheduled_sampling import Prediction
 
 

@@ -9,7 +9,8 @@ from seq2seq.errors import ConfigError, DataError
 from seq2seq.evaluation import provenance, translate_all
 from seq2seq.model import Network
 from seq2seq.run import is_language_model, read_section
-from seq2seq.text.corpus import Corpus, DataConfig, Split, read, text_for_run
+from seq2seq.text.corpus import Corpus, read, text_for_run
+from seq2seq.text.corpus_config import DataConfig, Split
 from seq2seq.text.mix import tagged
 from seq2seq.text.types import Pair
 from seq2seq.translate import Translator
