@@ -42,5 +42,5 @@ def test_the_first_stretch_of_a_long_text_has_its_prefix_and_its_phrases():
 
 def test_a_long_text_is_a_batch_of_its_own():
     own = translator()
-    assert own.batches(["Wir.", LONG, "", "Haus."]) == [[1], [0, 3]]
+    assert own.batches(["Wir.", LONG, "", "Haus."]) == [[1], [3, 0]]
     assert in_stretches(own.together, Request(" " * 5000)) == []
