@@ -1,7 +1,8 @@
 """Translate text of the target language back: synthetic sources for authentic targets, more text to train on.
 
 python recipes/backtranslate.py run=runs/de-en input=mono.de output=back
-python recipes/backtranslate.py run=runs/de-en input=mono.de.gz output=back beam_size=5
+python recipes/backtranslate.py run=runs/de-en input=mono.de.gz output=back beam_size=5 n_best=5
+python recipes/backtranslate.py run=runs/de-en input=mono.de output=back search=sampling n_best=4
 """
 
 from pathlib import Path
@@ -12,6 +13,7 @@ from seq2seq.synthesis import SOURCE, TARGET, back_translate, write_pairs
 from seq2seq.text.corpus_config import DataConfig, MoreConfig
 from seq2seq.text.lines import read_input
 from seq2seq.translate import Translator
+from seq2seq.translation.answer import asked_of
 from seq2seq.usage import command, overrides
 
 
@@ -21,7 +23,9 @@ def main(config: BacktranslateConfig) -> None:
     output = Path(config.output or f"{config.run.rstrip('/')}-synthetic").expanduser()
     reverse = Translator.load(config.run, config.device, config.precision)
     lines, count = read_input(config.input)
-    pairs = back_translate(reverse, lines, beam_size=config.beam_size, tag=config.tag)
+    search = config.search.applied(reverse.search.beam(1))
+    search = asked_of(reverse.together, search, config.beam_size, config.n_best).search
+    pairs = back_translate(reverse, lines, search, tag=config.tag)
     print(f"{config.input}: {write_pairs(pairs, output, count)} in {output}")
     made = MoreConfig(source=str(output / SOURCE), target=str(output / TARGET), source_tag="<bt>")
     (more,) = overrides(DataConfig(more=[made]), "data")

@@ -7,7 +7,7 @@ from seq2seq.doctor.types import Reason
 from seq2seq.embeddings import EmbeddingsConfig
 from seq2seq.errors import ConfigError
 from seq2seq.model import InferencePrecision, ModelConfig, Tying
-from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchConfig
+from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchChanges, SearchConfig
 from seq2seq.settings import setting
 from seq2seq.shortlist import ShortlistConfig
 from seq2seq.text.corpus import source_tags
@@ -176,7 +176,9 @@ class BacktranslateConfig:
     run: str = setting("runs/demo", "run folder of a model from the target language to the source language")
     input: str = setting("-", "text of the target language, one sentence a line; .gz accepted; - is standard input")
     output: str | None = setting(None, "the new folder; null: the run's name with -synthetic behind it")
-    beam_size: int = setting(1, "hypotheses kept; 1 is greedy", at_least=1)
+    beam_size: int | None = setting(None, "hypotheses kept; null: 1, greedy search", at_least=1)
+    n_best: int | None = setting(None, "at most so many different sources for each sentence; null: 1", at_least=1)
+    search: SearchChanges = setting(factory=SearchChanges)
     tag: str | None = setting(None, "first word of each sentence for the model of run, where it was trained with tags")
     device: str = setting("auto", "auto, cpu or cuda")
     precision: InferencePrecision = setting(InferencePrecision.auto, "float32, bfloat16, int8, or auto: as the run's")

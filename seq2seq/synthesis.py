@@ -13,6 +13,7 @@ from sacrebleu.metrics.bleu import BLEU
 
 from seq2seq.bar import with_bar
 from seq2seq.errors import ConfigError, DataError, RunError
+from seq2seq.search import SearchConfig
 from seq2seq.system.atomic import atomic_write, temporary_path
 from seq2seq.text.mix import tagged
 from seq2seq.text.tokenizer import normalize
@@ -49,32 +50,37 @@ def distill(
         raise ConfigError(f"n_best must be at most beam_size, {beam_size}, got {n_best}")
     ahead, behind = tee(pairs)
     sources = (tagged(pair.source, tag) for pair in ahead)
-    found = _translations(teacher, sources, beam_size, beam_size if closest else n_best)
+    search = teacher.search.beam(beam_size, beam_size if closest else n_best)
+    found = _translations(teacher, sources, search)
     for pair, texts in zip(behind, found, strict=True):
         ranked = closest_first(texts, pair.target) if closest else texts
         yield [Pair(pair.source, text) for text in ranked[:n_best]]
 
 
 def back_translate(
-    reverse: Translator, targets: Iterable[str], *, beam_size: int, tag: str | None = None
+    reverse: Translator, targets: Iterable[str], search: SearchConfig, *, tag: str | None = None
 ) -> Iterator[list[Pair]]:
-    """For each target sentence, a pair of its translation back into the source language and itself; or none.
+    """For each target sentence, pairs of its translations back into the source language and itself; or none.
 
     Args:
         reverse: translates from the target language into the source language.
         targets: authentic text; read some thousand ahead, never all at once.
-        beam_size: hypotheses of the beam search; 1 is greedy.
+        search: how. Sources that were drawn at random teach more than the likeliest, where there is text enough (Edunov
+            et al. 2018).
         tag: what the model reads in front of each sentence; it is not in the pairs that come out.
+
+    Raises:
+        ConfigError: settings contradict each other.
     """
     ahead, behind = tee(targets)
-    found = _translations(reverse, (tagged(target, tag) for target in ahead), beam_size, 1)
+    found = _translations(reverse, (tagged(target, tag) for target in ahead), search)
     for target, sources in zip(behind, found, strict=True):
         yield [Pair(source, target) for source in sources]
 
 
-def _translations(translator: Translator, texts: Iterator[str], beam_size: int, n_best: int) -> Iterator[list[str]]:
+def _translations(translator: Translator, texts: Iterator[str], search: SearchConfig) -> Iterator[list[str]]:
     """The different translations of each text, likeliest first; none of blank text, nor empty ones."""
-    for translation in translator.translate(texts, search=translator.search.beam(beam_size, n_best)):
+    for translation in translator.translate(texts, search=search):
         yield list(dict.fromkeys(one.text for one in translation.n_best or (translation,) if one.text))
 
 

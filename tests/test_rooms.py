@@ -37,7 +37,7 @@ ALLOWED = {
     "language_model": {"system", "text", "data", "search", "translation", "run", "inspect"},
     "sharing": {"system", "search", "translation", "translate"},
     "bar": {"translation"},
-    "synthesis": {"system", "text", "translate", "bar"},
+    "synthesis": {"system", "text", "search", "translate", "bar"},
     "evaluation": {
         "system",
         "text",

@@ -54,7 +54,9 @@ def test_more_translations_than_hypotheses_are_refused(translator):
 
 
 def test_back_translation_puts_the_authentic_text_on_the_target_side(translator):
-    groups = list(back_translate(translator, iter(["We work.", " ", "She sleeps."]), beam_size=1, tag="<2en>"))
+    groups = list(
+        back_translate(translator, iter(["We work.", " ", "She sleeps."]), translator.search.beam(1), tag="<2en>")
+    )
     assert groups[1] == []
     assert groups[2] == [Pair(str(translator.translate("<2en> She sleeps.", beam_size=1)), "She sleeps.")]
 
@@ -69,7 +71,7 @@ def test_a_long_text_is_read_as_it_is_needed(translator, monkeypatch):
             read += 1
             yield "We work."
 
-    groups = back_translate(translator, endless(), beam_size=1)
+    groups = back_translate(translator, endless(), translator.search.beam(1))
     assert len([next(groups) for _ in range(6)]) == 6
     assert read == 8
 
