@@ -209,6 +209,17 @@ def test_backtranslate_drops_blank_lines_and_names_the_next_command(recipe, tiny
     assert "<bt>" in tokenizer.pieces(tokenizer.encode("<bt> We work."))
 
 
+@pytest.mark.parametrize("options", [["search=sampling", "n_best=3"], ["beam_size=3", "n_best=3"]])
+def test_backtranslate_writes_several_sources_for_a_sentence(recipe, tiny_run, tmp_path, options):
+    (tmp_path / "mono.de").write_text("We work.\nShe sleeps.\n")
+    output = tmp_path / "back"
+    outcome = recipe("backtranslate", f"run={tiny_run}", f"input={tmp_path}/mono.de", f"output={output}", *options)
+    assert outcome.code == 0, outcome.err
+    sources, targets = ((output / name).read_text().splitlines() for name in ("source.txt", "target.txt"))
+    assert len(set(zip(sources, targets, strict=True))) == len(sources) > 2
+    assert list(dict.fromkeys(targets)) == ["We work.", "She sleeps."]
+
+
 @pytest.mark.parametrize("name", ["distill", "backtranslate"])
 def test_without_a_run_nothing_is_made(recipe, tmp_path, name):
     outcome = recipe(name, f"run={tmp_path / 'nowhere'}", f"output={tmp_path / 'out'}")
