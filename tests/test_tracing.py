@@ -101,6 +101,8 @@ def test_a_language_model_is_traced_while_it_reads():
     model = LanguageModel(member(config))
     assert model.trace("abc").target_pieces == trace.target_pieces
     assert float(trace.log_probabilities.sum()) == pytest.approx(model.log_probability("abc"), abs=1e-4)
+    with pytest.raises(DataError, match="no sentence"):
+        trace_text(member(config), "long " * 300)
     with pytest.raises(DataError, match="nothing to trace"):
         trace_text(member(config), "")
 
@@ -111,6 +113,8 @@ def test_what_cannot_be_traced_is_said():
         trace_sentence(one, SEARCH, "")
     with pytest.raises(DataError, match="5,000 characters"):
         trace_sentence(one, SEARCH, "a" * 5000)
+    with pytest.raises(DataError, match="5,000 characters"):
+        trace_sentence(one, SEARCH, "a", target="a" * 5000)
     with pytest.raises(ConfigError, match="runners_up"):
         trace_sentence(one, SEARCH, "a", runners_up=-1)
     with pytest.raises(ConfigError, match=r"search\.method=sampling"):

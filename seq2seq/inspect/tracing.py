@@ -56,13 +56,14 @@ def trace_sentence(
 
     Raises:
         ConfigError: a number is out of range, or the search is no greedy or beam search.
-        DataError: the sentence is blank or no sentence for its length, or no translation of it is possible.
+        DataError: the sentence is blank, it or ``target`` is no sentence for its length, or no translation of it is
+            possible.
     """
     if not 0 <= member < len(members.translators):
         raise ConfigError(f"member must be in [0, {len(members.translators) - 1}], got {member}")
     validate(config)
-    if len(text) > LONGEST:
-        raise DataError(f"a text of {len(text):,} characters is no sentence to trace: give at most {LONGEST:,}")
+    for one in (text, target or ""):
+        _hold_length(one)
     encoded, (longest,) = members.encoded([text])
     if not longest:
         raise DataError(f"there is nothing to trace in {text!r}: give a sentence")
@@ -85,12 +86,18 @@ def trace_text(model: Member, text: str, runners_up: int = RUNNERS_UP) -> Trace:
 
     Raises:
         ConfigError: ``runners_up`` is below 0.
-        DataError: the sentence is blank.
+        DataError: the sentence is blank, or no sentence for its length.
     """
+    _hold_length(text)
     pieces = model.tokenizers.target.encode(text)
     if not pieces:
         raise DataError(f"there is nothing to trace in {text!r}: give a sentence")
     return trace_given(model, "", Given([*pieces, EOS]), runners_up)
+
+
+def _hold_length(text: str) -> None:
+    if len(text) > LONGEST:
+        raise DataError(f"a text of {len(text):,} characters is no sentence to trace: give at most {LONGEST:,}")
 
 
 def found(stepper: Any, config: SearchConfig) -> Given:
