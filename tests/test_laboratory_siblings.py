@@ -21,7 +21,7 @@ from seq2seq.train import SGD, AdamW, Halving
 
 def changed(one: TrainConfig, other: TrainConfig) -> dict[str, object]:
     """The settings of the second that are not the first's, but for places."""
-    places = ("run", "data.cache", "tokenizer.source_model", "tokenizer.target_model", "training.device")
+    places = ("run", "tokenizer.source_model", "tokenizer.target_model", "training.device")
     before = {name: value for name, _, value in walk(one)}
     return {name: value for name, _, value in walk(other) if before[name] != value and name not in places}
 
@@ -106,11 +106,11 @@ def test_other_updates_make_even_the_runs_own_settings_a_sibling(context_run, tm
     assert changed(settings_of(context_run), found[2].config) == {"training.updates": 7}
 
 
-def test_siblings_share_the_runs_vocabulary_and_one_cache(context_run, tmp_path):
+def test_siblings_share_the_runs_vocabulary_and_what_is_prepared(context_run, tmp_path):
     configs = [one.config for one in siblings(Figure.reversal, context_run, tmp_path, SweepConfig(), "cpu")[:2]]
     for config in configs:
         assert config.tokenizer.source_model == str(context_run.resolve())
-        assert config.data.cache == str(tmp_path / "cache")
+        assert config.data.cache_folder(Path(config.run)) == tmp_path / "prepared"
         assert config.run == str(tmp_path / config.model.encoder.direction)
 
 

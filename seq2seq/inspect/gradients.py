@@ -7,7 +7,6 @@ B sentences, S source positions, T target positions, E embedding width, V vocabu
 """
 
 import math
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from seq2seq.inspect.recording import shared_copy
 from seq2seq.inspect.teacher import Taught
 from seq2seq.model import Direction, Network
 
@@ -133,12 +133,11 @@ def spread(length: int, count: int) -> list[int]:
 
 
 def leafing(network: Network, leaves: list[Tensor]) -> Network:
-    """A copy in evaluation mode, with the same weights, whose embedded pieces are leaves to differentiate by.
+    """A copy as of `shared_copy` whose embedded pieces are leaves to differentiate by.
 
     They are added to ``leaves`` when a batch is read: the source's, then the target's.
     """
-    weights = {id(tensor): tensor for tensor in [*network.parameters(), *network.buffers()]}
-    copy: Network = deepcopy(network, weights).eval()
+    copy = shared_copy(network)
 
     def leaf(_module: object, _inputs: object, embedded: Tensor) -> Tensor:
         leaves.append(embedded.detach().requires_grad_())

@@ -144,9 +144,8 @@ def replay(network: Network, source_BS: Tensor, lengths_B: Tensor, target_BT: Te
 
 
 def recorded(network: Network) -> tuple[Network, dict[Place, list[Step]]]:
-    """A copy in evaluation mode, with the same weights, whose cells write down their steps; and where they do."""
-    weights = {id(tensor): tensor for tensor in [*network.parameters(), *network.buffers()]}
-    copy: Network = deepcopy(network, weights)  # what the memo knows is not copied
+    """A copy as of `shared_copy` whose cells write down their steps; and where they do."""
+    copy = shared_copy(network)
     notes: dict[Place, list[Step]] = {}
     if copy.encoder is not None:
         has_cell_state = network.config.encoder.cell.has_cell_state
@@ -158,7 +157,14 @@ def recorded(network: Network) -> tuple[Network, dict[Place, list[Step]]]:
     for depth, cell in enumerate(copy.decoder.cells, 1):
         steps = notes.setdefault(Place(Side.decoder, depth, Reading.forward), [])
         copy.decoder.layers[depth - 1] = RecordedCell(cell, network.config.decoder.cell.has_cell_state, steps)
-    return copy.eval(), notes
+    return copy, notes
+
+
+def shared_copy(network: Network) -> Network:
+    """A copy in evaluation mode, to be changed at will, with the very same weights."""
+    weights = {id(tensor): tensor for tensor in [*network.parameters(), *network.buffers()]}
+    copy: Network = deepcopy(network, weights)  # what the memo knows is not copied
+    return copy.eval()
 
 
 def _collected(place: Place, steps: list[Step], lengths_B: Tensor) -> LayerRecord:

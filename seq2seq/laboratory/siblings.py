@@ -86,7 +86,6 @@ def siblings(figure: Figure, run: Path, folder: Path, sweep: SweepConfig, device
             continue
         place = folder / name.replace(" ", "-")
         changed = replace(config, run=str(place), model=model, training=replace(training, device=device))
-        changed.data = replace(config.data, cache=config.data.cache or str(folder / "cache"))
         changed.tokenizer = replace(
             config.tokenizer,
             source_model=str(run.resolve()),
