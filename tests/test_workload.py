@@ -1,11 +1,13 @@
 """What is measured: random weights on the built-in corpus, own files, or a run."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from benchmarks import small_benchmark
 
 from seq2seq import Translator
-from seq2seq.benchmark.workload import model_folder, prepare, widened
+from seq2seq.benchmark.workload import model_folder, prepare, translated_corpus, widened
 from seq2seq.errors import ConfigError
 from seq2seq.text.corpus import PairList
 from seq2seq.text.corpus_config import SplitConfig
@@ -77,6 +79,16 @@ def test_what_is_translated_is_the_best_split_that_is_named(tmp_path, splits):
     workload = prepare(config)
     assert workload.sentences[0] == f"We work in {splits[-1]}."
     assert "" not in workload.sentences
+
+
+def test_a_test_set_is_read_with_the_tag_that_the_run_has_learnt(tmp_path):
+    for name in ("source", "target"):
+        (tmp_path / name).write_text("We work.\n")
+    run = small_benchmark(tmp_path).data
+    run.source_tag = "<2de>"
+    test = SplitConfig(source=str(tmp_path / "source"), target=str(tmp_path / "target"))
+    translated = translated_corpus(replace(run, test=test, source_tag=None), run)
+    assert list(translated) == [Pair("<2de> We work.", "We work.")]
 
 
 def test_a_mistake_in_the_model_is_found(tmp_path):

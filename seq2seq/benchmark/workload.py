@@ -18,7 +18,7 @@ from seq2seq.data.table import Table
 from seq2seq.model import ModelConfig, Network
 from seq2seq.opening import open_run
 from seq2seq.run import MODEL, load_run, read_section
-from seq2seq.text.corpus import Corpus, PairList, names_corpus, read
+from seq2seq.text.corpus import Corpus, PairList, names_corpus, read, text_for_run
 from seq2seq.text.corpus_config import DataConfig, Split
 from seq2seq.text.tokenizer import EOS, Tokenizers, save_tokenizers
 from seq2seq.text.types import Pair
@@ -104,7 +104,7 @@ def widened(corpus: Corpus, size: int) -> Corpus:
 
 def translated_corpus(asked: DataConfig, data: DataConfig) -> Corpus | None:
     """The test set that is asked for, else the run's, else the validation set; None where there is neither."""
-    test = read(asked if names_corpus(asked, Split.test) else data, Split.test)
+    test = read(text_for_run(asked, data, Split.test), Split.test)
     if test is None and names_corpus(data, Split.validation):
         return read(data, Split.validation)
     return test
