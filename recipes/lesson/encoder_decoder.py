@@ -24,7 +24,7 @@ from seq2seq.data.batch import make_batch
 from seq2seq.inspect.pictures import attention_picture, layer_picture
 from seq2seq.inspect.tree_picture import tree_picture
 from seq2seq.laboratory.contexts import principal_components
-from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, ModelConfig, Network
+from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, ModelConfig, Network, Summary
 from seq2seq.model.cell import LSTM, RNN
 from seq2seq.model.recurrence import CellState, cell_of
 from seq2seq.text.builtin import BuiltinConfig, builtin_corpus
@@ -147,10 +147,16 @@ print("gates:", {name: tuple(gate.shape) for name, gate in gates.items()}, "cell
 #
 # An encoder reads all pieces of the source and hands on one summary of its states: the *context vector*. It has the
 # same size for two words and for twenty. Sutskever et al. (2014) and Cho et al. (2014) found that this is enough to
-# translate from.
+# translate from. Here it is, number by number, the largest value among all states.
 
 # %%
-model = ModelConfig(embedding_size=96, encoder=EncoderConfig(size=128), decoder=DecoderConfig(size=256), dropout=0.1)
+model = ModelConfig(
+    embedding_size=128,
+    encoder=EncoderConfig(size=128),
+    summary=Summary.max,
+    decoder=DecoderConfig(size=256, feed_context=True),
+    dropout=0.1,
+)
 network = Network(model, tokenizers.source.size, tokenizers.target.size, joint=True)
 print(f"{sum(parameter.numel() for parameter in network.parameters()):,} parameters")
 
@@ -166,7 +172,8 @@ print("what the decoder begins with:", tuple(state.hidden_LNH.shape))
 # ## 4. The decoder, and its teacher
 #
 # The decoder is a second LSTM. It begins with a state made from the context vector, reads a beginning mark and says
-# how likely each piece is to come first; then it reads the first piece, and so on to the end mark.
+# how likely each piece is to come first; then it reads the first piece, and so on to the end mark. The context vector
+# is given to each step again, so that it need not be remembered (Cho et al. 2014).
 #
 # In training it does not read its own guesses but the right translation, shifted by one: *teacher forcing*. All
 # predictions of a sentence come out of one pass, and one wrong guess does not spoil the rest of the lesson.
@@ -326,7 +333,7 @@ plt.show()
 # %%
 attending = Network(
     ModelConfig(
-        embedding_size=96,
+        embedding_size=128,
         encoder=EncoderConfig(size=128),
         decoder=DecoderConfig(size=256),
         attention=AttentionKind.general,
