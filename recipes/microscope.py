@@ -13,12 +13,12 @@ from pathlib import Path
 from seq2seq.config import recipe
 from seq2seq.errors import ConfigError
 from seq2seq.inspect.config import MicroscopeConfig
-from seq2seq.inspect.page import write_page
 from seq2seq.inspect.study import Study, study
 from seq2seq.inspect.study_page import study_page, study_pictures, study_text
 from seq2seq.inspect.trace import Trace
 from seq2seq.inspect.trace_page import trace_lines, trace_page, trace_pictures
 from seq2seq.language_model import LanguageModel
+from seq2seq.report.page import write_page
 from seq2seq.run import is_language_model, load_run, read_section
 from seq2seq.system.atomic import atomic_write
 from seq2seq.system.device import choose_device

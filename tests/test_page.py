@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.inspect.page import heading, page, picture, plain_table, table, write_page
+from seq2seq.report.page import heading, page, picture, table, write_page
 
 
 class Reader(HTMLParser):
@@ -54,11 +54,6 @@ def test_pictures_are_in_the_page_and_nothing_is_loaded():
     assert "<script" not in text
     assert "http:" not in text
     assert "https:" not in text
-
-
-def test_tables_for_a_terminal():
-    assert plain_table(["a", "long"], [["x", "y"], ["zz", ""]]) == "a   long\nx   y\nzz"
-    assert plain_table(["", ""], [["x", "y"]]) == "x  y"
 
 
 def test_a_page_is_written_whole(tmp_path):

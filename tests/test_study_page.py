@@ -30,10 +30,10 @@ def test_what_is_found_is_told():
     text = study_text(STUDY)
     for told in (
         "loss 1.250",
-        "target         0.500",
+        "0.500",
         "decoder.1.forward.3 -0.75",
         "never changes here",
-        "+0.1250  -1.50",
+        "+0.1250   -1.50",
     ):
         assert told in text
     assert "1.0" in text, "the half-life of a gate of one half"

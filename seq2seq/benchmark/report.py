@@ -16,28 +16,8 @@ from seq2seq.benchmark.scale import ScaleRow
 from seq2seq.benchmark.serving import Serving
 from seq2seq.benchmark.training import Training
 from seq2seq.benchmark.translation import TranslationResult
+from seq2seq.report.aligned import aligned
 from seq2seq.system.atomic import atomic_write
-
-Rows = Sequence[Sequence[str]]
-
-
-def aligned(rows: Rows) -> str:
-    """Columns side by side, the first to the left, the others to the right."""
-    widths = [max(len(row[place]) for row in rows if place < len(row)) for place in range(max(map(len, rows)))]
-    lines = (
-        "   ".join(
-            cell.ljust(width) if place == 0 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=False))
-        )
-        for row in rows
-    )
-    return "\n".join(f"  {line.rstrip()}" for line in lines)
-
-
-def listed(rows: Rows) -> str:
-    """Names and what they stand for, both to the left."""
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"  {name.ljust(width)}   {value}" for name, value in rows)
 
 
 def rate(spread: Spread) -> str:
@@ -56,7 +36,7 @@ def machine_table(machine: Machine) -> str:
         ("matrix product", f"{rates} GFLOP/s"),
         ("memory", f"{machine.bandwidth / 1e9:,.1f} GB/s, read and written"),
     ]
-    return f"machine\n{listed(rows)}"
+    return f"machine\n{aligned(rows, texts=(0, 1))}"
 
 
 def training_table(found: Training) -> str:
@@ -88,7 +68,7 @@ def training_table(found: Training) -> str:
     profile.append(("profiled update", f"{total * 1e3:,.1f}", "100.0%", "", ""))
     return (
         f"training: {found.workload}; {found.parameters:,} parameters, {found.precision}\n"
-        f"{listed(rows)}\n\n{aligned(profile)}"
+        f"{aligned(rows, texts=(0, 1))}\n\n{aligned(profile)}"
     )
 
 
@@ -137,7 +117,7 @@ def translation_table(found: TranslationResult) -> str:
             f"{found.memory_floor / 1e6:,.0f} MB",
         ),
     ]
-    return f"{title}\n{aligned(many)}\n\n{aligned(single)}\n\n{listed(rows)}"
+    return f"{title}\n{aligned(many)}\n\n{aligned(single)}\n\n{aligned(rows, texts=(0, 1))}"
 
 
 def search_name(beam: int) -> str:
@@ -218,7 +198,7 @@ def serving_table(found: Serving) -> str:
         ("other than one by one", f"{found.different}"),
     ]
     title = f"serving: {found.clients} clients at once, {found.questions:,} questions of a sentence each"
-    return f"{title}\n{listed(rows)}"
+    return f"{title}\n{aligned(rows, texts=(0, 1))}"
 
 
 def against_table(found: Sequence[Round], medians: float) -> str:

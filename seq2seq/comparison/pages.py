@@ -5,17 +5,12 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from seq2seq.errors import shown
+from seq2seq.report.aligned import aligned
+from seq2seq.report.page import heading, page, table
+
 ENDINGS = (".json", ".md", ".html")
 """What a report can be written as."""
-
-STYLE = """
-body { font-family: sans-serif; max-width: 80rem; margin: 2rem auto; padding: 0 1rem; line-height: 1.4 }
-table { border-collapse: collapse; margin: 0.5rem 0 }
-th, td { border: 1px solid #ccc; padding: 0.25rem 0.6rem; vertical-align: top; text-align: left }
-th { background: #f2f2f2 }
-td.figure { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
-p { margin: 0.25rem 0; overflow-wrap: anywhere }
-"""
 
 
 class Section(NamedTuple):
@@ -37,16 +32,9 @@ def as_text(sections: Sequence[Section]) -> str:
         if section.sentences:
             lines += _stacked(section.rows)
         elif section.rows:
-            lines += _aligned(section.rows)
+            lines.append(aligned(section.rows))
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns side by side, the first to the left, the others to the right."""
-    rows = [[_line(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  " + "   ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]
 
 
 def _stacked(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -54,7 +42,7 @@ def _stacked(rows: Sequence[Sequence[str]]) -> list[str]:
     header, *rest = rows
     width = max(map(len, header))
     blocks = (
-        ["", *(f"  {name.ljust(width)}  {_line(cell)}" for name, cell in zip(header, row, strict=True))] for row in rest
+        ["", *(f"  {name.ljust(width)}  {shown(cell)}" for name, cell in zip(header, row, strict=True))] for row in rest
     )
     return [line for block in blocks for line in block]
 
@@ -74,39 +62,16 @@ def as_markdown(sections: Sequence[Section]) -> str:
 
 def as_html(title: str, sections: Sequence[Section]) -> str:
     """A page that needs nothing else and runs nothing."""
-    body = [f"<h1>{html.escape(title)}</h1>"]
+    parts = []
     for section in sections:
-        body.append(f"<h2>{html.escape(section.title)}</h2>")
-        body += [f"<p>{html.escape(note)}</p>" for note in section.notes]
+        parts.append(heading(section.title, *section.notes))
         if section.rows:
             header, *rest = section.rows
-            body.append("<table>")
-            body.append(_html_row("th", header))
-            body += [_html_row("td", row, figures=not section.sentences) for row in rest]
-            body.append("</table>")
-    head = f'<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n<style>{STYLE}</style>'
-    return f"<!DOCTYPE html>\n<html>\n<head>\n{head}\n</head>\n<body>\n" + "\n".join(body) + "\n</body>\n</html>\n"
-
-
-def _html_row(tag: str, cells: Sequence[str], figures: bool = False) -> str:
-    """A row of names or sentences, in any direction; the cells after the first may be figures."""
-    shown = (
-        f'<{tag} class="figure">{html.escape(cell)}</{tag}>'
-        if figures and place
-        else f'<{tag} dir="auto">{html.escape(cell)}</{tag}>'
-        for place, cell in enumerate(cells)
-    )
-    return f"<tr>{''.join(shown)}</tr>"
+            parts.append(table(header, rest, () if section.sentences else range(1, len(header))))
+    return page(title, parts)
 
 
 def _marked_down(text: str) -> str:
     """Text that Markdown shows as it is: marks escaped, on one line."""
-    escaped = html.escape(_line(text), quote=False)
+    escaped = html.escape(shown(text), quote=False)
     return re.sub(r"([\\`*_\[\]#|~$])", r"\\\1", escaped)
-
-
-def _line(text: str) -> str:
-    """Text on one line, with what a terminal would obey spelt out."""
-    return "".join(
-        char if char.isprintable() else f"\\u{ord(char):04x}" if char not in "\n\t" else " " for char in text
-    )

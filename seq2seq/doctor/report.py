@@ -10,6 +10,7 @@ from seq2seq.doctor.cleaning import Cleaned
 from seq2seq.doctor.examination import Examination
 from seq2seq.doctor.rows import read_rows
 from seq2seq.doctor.types import Found, Numbers, Reason, Remedy
+from seq2seq.report.aligned import aligned
 from seq2seq.text.corpus import Corpus
 from seq2seq.text.types import Pair
 
@@ -29,12 +30,9 @@ def summary(examinations: Sequence[Examination]) -> str:
     for reason in met:
         numbers = (count.get(reason, 0) for count in counts.values())
         table.append([reason, *(f"{number:,}" for number in numbers), REMEDIES[reason.remedy]])
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = [f"{one.name}: {one.corpus.name}" for one in examinations]
     lines += [f"  {note}" for note in dict.fromkeys(note for one in examinations for note in _notes(one))]
-    for first, *rest in table:
-        cells = [cell.rjust(width) for cell, width in zip(rest[:-1], widths[1:], strict=False)]
-        lines.append("  ".join([first.ljust(widths[0]), *cells, rest[-1]]).rstrip())
+    lines.append(aligned(table, texts=(0, len(counts) + 1), indent=""))
     absent = [reason for reason in Reason if reason not in met]  # or not judged: the notes say so
     return "\n".join([*lines, textwrap.fill(f"not found: {', '.join(absent)}", WIDTH)] if absent else lines)
 

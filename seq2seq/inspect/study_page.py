@@ -1,9 +1,10 @@
 """A study as pictures (PNG), as a page of HTML, and as lines to print."""
 
 from seq2seq.inspect.gates import LEFT, RIGHT
-from seq2seq.inspect.page import heading, page, picture, plain_table, table
 from seq2seq.inspect.pictures import new_figure, png
 from seq2seq.inspect.study import Study
+from seq2seq.report.aligned import aligned
+from seq2seq.report.page import heading, page, picture, table
 
 COLOURS = {
     "input": "tab:blue",
@@ -12,6 +13,8 @@ COLOURS = {
     "reset": "tab:blue",
     "update": "tab:orange",
 }
+TEXTS = {"cell", "gate", "pieces of the", "what", "meaning", "unit", "units"}
+"""Columns that are no figures."""
 
 
 def saturation_picture(study: Study) -> bytes:
@@ -96,8 +99,8 @@ def study_page(study: Study, pictures: dict[str, bytes]) -> str:
     below = [["saturation", "half_life"], ["gradients"], [], ["silence"]]
     for (title, names, rows), drawn in zip(study.tables(), below, strict=True):
         if rows:
-            numbers = [column for column, name in enumerate(names) if name not in ("cell", "gate", "unit", "units")]
-            parts += [heading(title), table(names, rows, numbers if names[0] != "what" else ())]
+            figures = [column for column, name in enumerate(names) if name not in TEXTS]
+            parts += [heading(title), table(names, rows, figures)]
         parts += [picture(pictures[name], name.replace("_", " ")) for name in drawn if name in pictures]
     return page(f"{study.model} over {study.corpus}", parts)
 
@@ -107,7 +110,8 @@ def study_text(study: Study) -> str:
     parts = [_summary(study)]
     for title, names, rows in study.tables():
         if rows:
-            parts.append(f"{title}\n{plain_table(names, rows)}")
+            texts = [column for column, name in enumerate(names) if name in TEXTS]
+            parts.append(f"{title}\n{aligned([names, *rows], texts, indent='')}")
     return "\n\n".join(parts)
 
 

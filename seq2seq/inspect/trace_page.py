@@ -4,12 +4,15 @@ import math
 from collections.abc import Callable
 from functools import partial
 
-from seq2seq.inspect.page import heading, page, picture, plain_table, table
 from seq2seq.inspect.pictures import attention_picture, layer_picture, states_picture
 from seq2seq.inspect.trace import Trace
 from seq2seq.inspect.tree_picture import tree_picture
+from seq2seq.report.aligned import aligned
+from seq2seq.report.page import heading, page, picture, table
 
 NAMES = ["step", "read", "predicted", "probability", "runners-up"]
+FIGURES = (0, 3)
+"""Columns that are numbers."""
 
 
 def trace_pictures(trace: Trace) -> dict[str, bytes]:
@@ -33,7 +36,7 @@ def drawings(trace: Trace) -> dict[str, Callable[[], bytes]]:
 def trace_page(trace: Trace, pictures: dict[str, bytes]) -> str:
     """One sentence: probabilities and runners-up at each step, the tree, attention, and every cell."""
     steps = "What was predicted at each step, how probable it was, and the likeliest other pieces."
-    parts = [table(["", ""], facts(trace)), heading("Step by step", steps), table(NAMES, rows(trace), numbers=(0, 3))]
+    parts = [table(["", ""], facts(trace)), heading("Step by step", steps), table(NAMES, rows(trace), FIGURES)]
     if "tree" in pictures:
         told = "Every hypothesis that was weighed, below the ones that were likelier at the same step."
         parts += [heading("The beam", told), picture(pictures["tree"], "tree of the beam search")]
@@ -49,7 +52,8 @@ def trace_page(trace: Trace, pictures: dict[str, bytes]) -> str:
 
 def trace_lines(trace: Trace) -> str:
     """What is read first: the translation, and a line a step."""
-    return f"{plain_table(['', ''], facts(trace))}\n\n{plain_table(NAMES, rows(trace))}"
+    texts = [column for column in range(len(NAMES)) if column not in FIGURES]
+    return f"{aligned(facts(trace), texts=(0, 1), indent='')}\n\n{aligned([NAMES, *rows(trace)], texts, indent='')}"
 
 
 def facts(trace: Trace) -> list[list[str]]:

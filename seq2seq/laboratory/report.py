@@ -12,6 +12,7 @@ from seq2seq.laboratory.exposure import Exposure
 from seq2seq.laboratory.interpolation import Walk
 from seq2seq.laboratory.lengths import Curve
 from seq2seq.laboratory.width import Family
+from seq2seq.report.aligned import aligned
 from seq2seq.score import Metric, Score
 from seq2seq.system.atomic import atomic_write
 
@@ -45,7 +46,7 @@ def lengths_table(curves: Sequence[Curve]) -> str:
         for bins in zip(*(curve.bins for curve in curves), strict=True)
     ]
     whole = ["all", f"{curves[0].whole.sentences:,}", *(_bleu(curve.whole.bleu) for curve in curves)]
-    return f"BLEU by source length, {curves[0].whole.bleu.signature}\n{_table([head, *rows, whole])}"
+    return f"BLEU by source length, {curves[0].whole.bleu.signature}\n{aligned([head, *rows, whole])}"
 
 
 def exposure_table(exposures: Sequence[Exposure]) -> str:
@@ -58,7 +59,7 @@ def exposure_table(exposures: Sequence[Exposure]) -> str:
             losses = f"{at.teacher_forced:.3f}", f"{at.free_running:.3f}"
             rows.append([f"{at.position}", f"{at.sentences:,}", *losses, f"[{low:.3f}, {high:.3f}]", f"{at.same:.1%}"])
         rows.append(["all", f"{one.counted:,} pieces", f"{one.teacher_forced:.3f}", f"{one.free_running:.3f}", "", ""])
-        lines.append(f"{one.name}: loss of the reference in nats per piece\n{_table(rows)}")
+        lines.append(f"{one.name}: loss of the reference in nats per piece\n{aligned(rows)}")
     return "\n".join(lines)
 
 
@@ -71,7 +72,7 @@ def width_table(families: Sequence[Family]) -> str:
             [f"{one.width:,}", f"{one.decoder:,}", f"{one.parameters:,}", _bleu(one.score.bleu)]
             for one in family.points
         ]
-        lines.append(f"{family.name}, {family.points[0].score.bleu.signature}\n{_table(rows)}")
+        lines.append(f"{family.name}, {family.points[0].score.bleu.signature}\n{aligned(rows)}")
     return "\n".join(lines)
 
 
@@ -104,10 +105,3 @@ def plain(found: Any) -> Any:
 
 def _bleu(metric: Metric) -> str:
     return f"{metric.score:.1f}" + (f" [{metric.ci95[0]:.1f}, {metric.ci95[1]:.1f}]" if metric.ci95 else "")
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  " + "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )

@@ -1,10 +1,7 @@
-"""Pages of HTML that need nothing beside them: every picture is in the file, every text is escaped, nothing is loaded.
-
-And the same tables as text.
-"""
+"""Pages of HTML that need nothing beside them: pictures are in the file, texts are escaped, nothing is loaded."""
 
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from html import escape
 from pathlib import Path
 
@@ -13,11 +10,13 @@ from seq2seq.system.atomic import atomic_write
 STYLE = (
     "body{font:15px/1.5 sans-serif;margin:2em auto;max-width:90em;padding:0 1em;color:#222}"
     "table{border-collapse:collapse}td,th{padding:.15em .7em;text-align:left;border-bottom:1px solid #ddd;"
-    "vertical-align:top}td.n{text-align:right;font-variant-numeric:tabular-nums}.scroll{overflow-x:auto}"
-    "img{max-width:none}h2{margin-top:1.6em}.piece{background:#eef2f7;border-radius:3px;padding:0 .25em}"
+    "vertical-align:top}td.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}"
+    "p,td{overflow-wrap:anywhere}.scroll{overflow-x:auto}img{max-width:none}h2{margin-top:1.6em}"
 )
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """What a browser may do: show the pictures in the file."""
+AUTO = ' dir="auto"'
+"""Of a cell: text may run either way."""
 
 
 def page(title: str, parts: Iterable[str]) -> str:
@@ -36,18 +35,18 @@ def page(title: str, parts: Iterable[str]) -> str:
     )
 
 
-def heading(title: str, text: str = "") -> str:
-    """A section's heading and, below it, what is to be seen."""
-    return f"<h2>{escape(title)}</h2>" + (f"\n<p>{escape(text)}</p>" if text else "")
+def heading(title: str, *texts: str) -> str:
+    """A section's heading and, below it, what is to be seen, a paragraph each."""
+    return "\n".join([f"<h2>{escape(title)}</h2>", *(f"<p>{escape(text)}</p>" for text in texts)])
 
 
-def table(names: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int] = ()) -> str:
+def table(names: Sequence[str], rows: Iterable[Sequence[str]], numbers: Collection[int] = ()) -> str:
     """A table of texts; columns that are ``numbers`` stand to the right."""
     head = f"<tr>{''.join(f'<th>{escape(name)}</th>' for name in names)}</tr>" if any(names) else ""
     body = (
         "<tr>"
         + "".join(
-            f"<td{' class=n' if column in numbers else ''}>{escape(cell)}</td>" for column, cell in enumerate(row)
+            f"<td{' class=n' if column in numbers else AUTO}>{escape(cell)}</td>" for column, cell in enumerate(row)
         )
         + "</tr>"
         for row in rows
@@ -58,15 +57,6 @@ def table(names: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence
 def picture(png: bytes, told: str) -> str:
     """A PNG in the page, and what is said of it to those who do not see it."""
     return f'<div class="scroll"><img alt="{escape(told)}" src="data:image/png;base64,{b64encode(png).decode()}"></div>'
-
-
-def plain_table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table for a terminal, two spaces between columns."""
-    lines = [*([names] if any(names) else []), *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
 
 
 def write_page(path: Path, text: str) -> None:

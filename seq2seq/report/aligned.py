@@ -1,0 +1,25 @@
+"""Tables for a terminal."""
+
+from collections.abc import Collection, Sequence
+from itertools import zip_longest
+
+from seq2seq.errors import shown
+
+GAP = "   "
+
+
+def aligned(rows: Sequence[Sequence[str]], texts: Collection[int] = (0,), indent: str = "  ") -> str:
+    """Columns side by side, one line a row; what a terminal would obey is escaped.
+
+    Args:
+        rows: their cells; a row may end early.
+        texts: columns that begin at the left; the others, being figures, end at the right.
+        indent: before each line.
+    """
+    columns = list(zip_longest(*([shown(cell) for cell in row] for row in rows), fillvalue=""))
+    even = [
+        [cell.ljust(width) if number in texts else cell.rjust(width) for cell in column]
+        for number, column in enumerate(columns)
+        for width in [max(map(len, column))]
+    ]
+    return "\n".join(f"{indent}{GAP.join(row)}".rstrip() for row in zip(*even, strict=True))
