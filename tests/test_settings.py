@@ -1,6 +1,7 @@
 """Settings: default, help and range in one place."""
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -203,3 +204,26 @@ def test_text_is_one_line_of_unicode(name):
     for wrong, where in ((Loose(name=name), "name"), (Loose(names=["a", name]), r"names\[1\]")):
         with pytest.raises(ConfigError, match=f"^{where} must be one line of text in UTF-8, got"):
             validate(wrong)
+
+
+@dataclass
+class Grouped:
+    group: Leaf = setting(factory=Leaf)
+    groups: list[Leaf] = setting(factory=list)
+    names: list[str] | None = setting(None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("group", 3, "group must be a group of settings, got 3: set one of them by group.NAME=…"),
+        ("group", Grouped(), "group must be a group of settings, got Grouped"),
+        ("groups", "a", "groups must be a list, got 'a': write it as groups=[…]"),
+        ("groups", [Leaf(), 1], "groups[1] must be a group of settings, got 1"),
+        ("names", "a", "names must be a list, got 'a'"),
+    ],
+)
+def test_lists_and_groups_are_where_they_belong(name, value, told):
+    validate(Grouped())
+    with pytest.raises(ConfigError, match=f"^{re.escape(told)}"):
+        validate(Grouped(**{name: value}))
