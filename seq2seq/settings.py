@@ -57,7 +57,7 @@ def validate(config: Any, place: str = "") -> None:
     """Check every number of a tree of dataclasses, lists of them included, against the range its `setting` states.
 
     Besides, a whole number must fit 64 bits, and a text be one line of Unicode: file names are nothing else, either.
-    Where a list or a group of settings belongs there must be one: nobody else looks at what an interpolation brings.
+    And every value must be of its setting's kind: nobody else looks at what an interpolation brings, or ``~x +x=…``.
 
     Raises:
         ConfigError: names the first setting outside its range, the range and the value.
@@ -87,8 +87,11 @@ def validate(config: Any, place: str = "") -> None:
             raise ConfigError(f"{path} must be {described_range(bounds)}, got {value:g}")
 
 
+KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+
+
 def _hold_kind(kind: Any, value: Any, path: str) -> None:
-    """Refuse anything else where a list or a group of settings belongs."""
+    """Refuse a value of another kind than the setting's."""
     if isinstance(kind, UnionType):  # with None
         if value is None:
             return
@@ -104,6 +107,8 @@ def _hold_kind(kind: Any, value: Any, path: str) -> None:
             raise ConfigError(f"{path} must be a group of settings, got {value!r}: set one of them by {path}.NAME=…")
         for item in fields(value):
             _hold_kind(item.type, getattr(value, item.name), f"{path}.{item.name}".removeprefix("."))
+    elif isinstance(kind, type) and not (isinstance(value, kind) or (kind is float and isinstance(value, int))):
+        raise ConfigError(f"{path} must be {KINDS.get(kind, kind.__name__)}, got {value!r}")
 
 
 def _hold_plain(path: str, value: object) -> None:
