@@ -9,7 +9,8 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, Field, field, fields, is_dataclass
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin
 
 from seq2seq.errors import ConfigError
 
@@ -56,10 +57,12 @@ def validate(config: Any, place: str = "") -> None:
     """Check every number of a tree of dataclasses, lists of them included, against the range its `setting` states.
 
     Besides, a whole number must fit 64 bits, and a text be one line of Unicode: file names are nothing else, either.
+    And every value must be of its setting's kind: nobody else looks at what an interpolation brings, or ``~x +x=…``.
 
     Raises:
         ConfigError: names the first setting outside its range, the range and the value.
     """
+    _hold_kind(type(config), config, place)
     for path, item, value in walk(config, place):
         if isinstance(value, list):
             for number, part in enumerate(value):
@@ -82,6 +85,30 @@ def validate(config: Any, place: str = "") -> None:
         )
         if not inside:
             raise ConfigError(f"{path} must be {described_range(bounds)}, got {value:g}")
+
+
+KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+
+
+def _hold_kind(kind: Any, value: Any, path: str) -> None:
+    """Refuse a value of another kind than the setting's."""
+    if isinstance(kind, UnionType):  # with None
+        if value is None:
+            return
+        [kind] = (one for one in get_args(kind) if one is not NoneType)
+    if get_origin(kind) is list:
+        if not isinstance(value, list):
+            raise ConfigError(f"{path} must be a list, got {value!r}: write it as {path}=[…]")
+        [inner] = get_args(kind)
+        for number, part in enumerate(value):
+            _hold_kind(inner, part, f"{path}[{number}]")
+    elif isinstance(kind, type) and is_dataclass(kind):
+        if not isinstance(value, kind):
+            raise ConfigError(f"{path} must be a group of settings, got {value!r}: set one of them by {path}.NAME=…")
+        for item in fields(value):
+            _hold_kind(item.type, getattr(value, item.name), f"{path}.{item.name}".removeprefix("."))
+    elif isinstance(kind, type) and not (isinstance(value, kind) or (kind is float and isinstance(value, int))):
+        raise ConfigError(f"{path} must be {KINDS.get(kind, kind.__name__)}, got {value!r}")
 
 
 def _hold_plain(path: str, value: object) -> None:

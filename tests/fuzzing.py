@@ -10,6 +10,7 @@ import resource
 import shutil
 import signal
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import TypeVar
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from hypothesis.errors import HypothesisWarning
 
 Case = TypeVar("Case")
 
@@ -58,7 +60,8 @@ def fuzz(
         with in_time():
             holds(case)
 
-    with little_memory():
+    with little_memory(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", HypothesisWarning)  # a case that fails may be long: it is shown all the same
         attempt()
 
 

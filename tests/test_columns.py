@@ -101,6 +101,20 @@ def test_parquet_that_does_not_fit(tmp_path: Path) -> None:
         assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("there", "instead"),
+    [(b"\x18\x03odd", b"\x18\x03\xe9dd"), (b"\x16\x04\x19", b"\x16\x0b\x19")],
+    ids=["a name that is no UTF-8", "-6 rows"],
+)
+def test_parquet_with_a_footer_that_was_tampered_with(tmp_path: Path, there: bytes, instead: bytes) -> None:
+    path = write_parquet(tmp_path / "pairs.parquet", [{"en": "a", "de": "b", "odd": "c"}] * 2)
+    data = path.read_bytes()
+    assert there in data
+    path.write_bytes(data.replace(there, instead))
+    with pytest.raises(DataError, match=r"pairs\.parquet: not a readable Parquet file"):
+        ParquetFile(path, "en", "de")
+
+
 def test_parquet_empty(tmp_path: Path) -> None:
     empty = pa.table({"en": pa.array([], pa.string()), "de": pa.array([], pa.string())})
     pyarrow.parquet.write_table(empty, tmp_path / "pairs.parquet")

@@ -227,10 +227,14 @@ def test_composing_takes_any_override_or_refuses_it_in_one_line(composed, monkey
 
 @pytest.mark.parametrize(
     "override",
-    ["data=0", "model=1.5", "~model=3", "seed=" + "9" * 5_000, "tokenizer.tags=[" + "[" * 2_000 + "]" * 2_001],
+    [
+        *("data=0", "model=1.5", "~model=3", "seed=" + "9" * 5_000, "tokenizer.tags=[" + "[" * 2_000 + "]" * 2_001),
+        *("data.more=${seed}", "data.more=[${seed}]", "data=${run}", "model.encoder=${model.decoder}"),
+        *("~seed +seed=", "~batch +batch=1"),
+    ],
 )
 def test_what_hydra_stumbles_over_is_one_line(recipe, tmp_path, override):
-    outcome = recipe("train", f"run={tmp_path / 'run'}", override)
+    outcome = recipe("train", f"run={tmp_path / 'run'}", *(override.split() if "~" in override else [override]))
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err.startswith("error: ")
     assert outcome.err.count("\n") == 1

@@ -2,6 +2,7 @@
 
 import pytest
 
+from seq2seq.errors import DataError
 from seq2seq.text.pieces import ModelType, PieceType, read_pieces
 from seq2seq.text.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
 from seq2seq.text.tokenizer_config import Algorithm, TokenizerConfig
@@ -40,7 +41,20 @@ def test_the_kind_of_a_model(algorithm: Algorithm) -> None:
     assert read_pieces(model)[0] == ModelType[algorithm.value]
 
 
-@pytest.mark.parametrize("damaged", [b"\x0b\x01", b"\x0a", b"\x80"])
+@pytest.mark.parametrize("damaged", [b"\x0b\x01", b"\x0a", b"\x80", b"\x0a\x02\x0a"])
 def test_other_bytes_are_refused(damaged: bytes) -> None:
-    with pytest.raises(ValueError, match=r"wire type|middle of a number"):
+    with pytest.raises(ValueError, match=r"wire type|middle of a (number|value)"):
         read_pieces(damaged)
+
+
+def test_fields_that_are_not_known_are_passed_over(tokenizer: Tokenizer) -> None:
+    model = tokenizer.to_bytes()
+    odd = b"".join((b"\x08\x05", b"\x15\x00\x00\x90\xc1", b"\x7a\x01x"))  # known numbers of other kinds, another number
+    assert Tokenizer(model + odd).tags == tokenizer.tags
+    assert read_pieces(model + odd) == read_pieces(model)
+
+
+def test_a_model_that_only_sentencepiece_can_read_is_refused_in_one_line(tokenizer: Tokenizer) -> None:
+    damaged = Tokenizer(tokenizer.to_bytes() + b"\x7b\x7c")  # an empty group: no such model has one
+    with pytest.raises(DataError, match=r"^the tokenizer model is damaged \(wire type 3 at byte \d+\); train or fetch"):
+        damaged.vocabulary()

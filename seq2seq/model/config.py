@@ -102,7 +102,7 @@ class ModelConfig:
         0.0, "share of source and target-input words whose embedding is silenced in training", at_least=0, below=1
     )
     initialization: Initialization = setting(Initialization.uniform, "uniform, xavier or orthogonal")
-    initial_range: float = setting(0.1, "uniform initialisation draws from [-x, x]", above=0)
+    initial_range: float = setting(0.1, "uniform initialisation draws from [-x, x]", above=0, at_most=1000)
     forget_bias: float = setting(1.0, "initial bias of the forget gates (Jozefowicz et al. 2015)")
 
     @property

@@ -10,8 +10,15 @@ from seq2seq.errors import RunError
 
 Result = TypeVar("Result")
 
-SIGNS = ("DefaultCPUAllocator", "out of memory", "_ALLOC_FAILED", "bad allocation")
-"""What a RuntimeError says that is one of memory: of torch on a processor, of CUDA, and of libraries above it."""
+SIGNS = (
+    "DefaultCPUAllocator",
+    "out of memory",
+    "_ALLOC_FAILED",
+    "bad allocation",
+    "Storage size calculation overflowed",
+)
+"""What a RuntimeError says that is one of memory: of torch on a processor, of CUDA, of libraries above it, and of torch
+where a size is beyond all numbers."""
 
 log = logging.getLogger("seq2seq")
 

@@ -86,6 +86,10 @@ class ParquetFile:
         with _parquet_errors(path), pyarrow.parquet.ParquetFile(path) as file:
             self.columns = find_columns(file.schema_arrow, source_column, target_column, self.name)
             self._rows: int = file.metadata.num_rows
+        if self._rows < 0:
+            raise DataError(
+                f"{path}: not a readable Parquet file (it has {self._rows:,} rows); write or fetch it again"
+            )
 
     @cached_property
     def fingerprint(self) -> str:
@@ -164,7 +168,7 @@ def _parquet_errors(path: Path) -> Iterator[None]:
     """Turns what pyarrow raises for a missing, unreadable or damaged file into a `DataError`."""
     try:
         yield
-    except pa.ArrowException as error:
+    except (pa.ArrowException, UnicodeDecodeError) as error:  # the latter: names of columns
         raise DataError(f"{path}: not a readable Parquet file ({one_line(error)}); write or fetch it again") from None
     except OSError as error:
         raise unreadable(path, error) from None

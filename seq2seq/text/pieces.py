@@ -30,6 +30,11 @@ class PieceType(IntEnum):
     byte = 6
 
 
+# Number and kind of the fields that are read. A field of the same number and another kind is one that is not known.
+PIECE, TRAINING, MODEL_TYPE = 1 << 3 | 2, 2 << 3 | 2, 3 << 3
+TEXT, SCORE, TYPE = 1 << 3 | 2, 2 << 3 | 5, 3 << 3
+
+
 class Piece(NamedTuple):
     """An entry of a vocabulary; its id is its place."""
 
@@ -46,34 +51,36 @@ def read_pieces(model: bytes) -> tuple[ModelType, list[Piece]]:
         ValueError: the bytes are something else.
     """
     kind, pieces = ModelType.unigram, []
-    for number, value in _fields(model):
-        if number == 1:
+    for key, value in _fields(model):
+        if key == PIECE:
             pieces.append(_piece(value))
-        elif number == 2:
-            kind = ModelType(dict(_fields(value)).get(3, kind))
+        elif key == TRAINING:
+            kind = ModelType(dict(_fields(value)).get(MODEL_TYPE, kind))
     return kind, pieces
 
 
 def _piece(message: bytes) -> Piece:
     values = dict(_fields(message))
-    [score] = struct.unpack("<f", values.get(2, bytes(4)))
-    return Piece(values.get(1, b"").decode(), score, PieceType(values.get(3, PieceType.normal)))
+    [score] = struct.unpack("<f", values.get(SCORE, bytes(4)))
+    return Piece(values.get(TEXT, b"").decode(), score, PieceType(values.get(TYPE, PieceType.normal)))
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
-    """Number and value of each field: an integer, or bytes for all that is none."""
+    """Number and kind of each field, as they are written, and its value: an integer, or bytes for all that is none."""
     at = 0
     while at < len(message):
         key, at = _integer(message, at)
         kind = key & 7
         if kind == 0:
             value, at = _integer(message, at)
-            yield key >> 3, value
+            yield key, value
             continue
         if kind not in (1, 2, 5):
             raise ValueError(f"wire type {kind} at byte {at}")
         length, at = _integer(message, at) if kind == 2 else (8 if kind == 1 else 4, at)
-        yield key >> 3, message[at : at + length]
+        if at + length > len(message):
+            raise ValueError("it ends in the middle of a value")
+        yield key, message[at : at + length]
         at += length
 
 

@@ -16,7 +16,7 @@ from itertools import accumulate, chain
 from typing import NamedTuple
 
 from seq2seq.errors import DataError
-from seq2seq.text.pieces import ModelType, PieceType, read_pieces
+from seq2seq.text.pieces import ModelType, PieceType
 from seq2seq.text.tokenizer import SPACE, Tokenizer
 
 KEPT = 1 << 13
@@ -49,11 +49,11 @@ class SubwordSampler:
         whole: pieces that are never cut, besides those that the model itself never cuts.
 
     Raises:
-        DataError: the vocabulary has only one way to cut a text: it is one of words or characters.
+        DataError: the vocabulary has only one way to cut a text: it is one of words or characters; or it is damaged.
     """
 
     def __init__(self, tokenizer: Tokenizer, rate: float, whole: Collection[int] = ()) -> None:
-        kind, pieces = read_pieces(tokenizer.to_bytes())
+        kind, pieces = tokenizer.vocabulary()
         if kind not in (ModelType.unigram, ModelType.bpe):
             raise DataError(
                 "this tokenizer model has only one way to cut a text; set tokenizer.sampling=0, or use a model of "

@@ -15,7 +15,7 @@ from sentencepiece import SentencePieceProcessor
 
 from seq2seq.errors import DataError
 from seq2seq.system.atomic import atomic_write
-from seq2seq.text.pieces import PieceType, read_pieces
+from seq2seq.text.pieces import ModelType, Piece, PieceType, read_pieces
 
 UNK, BOS, EOS, PAD = 0, 1, 2, 3
 SPACE = "\u2581"  # what SentencePiece writes for a space
@@ -119,10 +119,21 @@ class Tokenizer:
         pieces = enumerate(self.pieces(range(self.size))) if self.word_level else ()
         return {piece.removeprefix(SPACE): number for number, piece in pieces if piece.startswith(SPACE)}
 
+    def vocabulary(self) -> tuple[ModelType, list[Piece]]:
+        """The kind of the model, and what it says of its pieces.
+
+        Raises:
+            DataError: it says what no SentencePiece model does: it was tampered with.
+        """
+        try:
+            return read_pieces(self.to_bytes())
+        except ValueError as error:
+            raise DataError(f"the tokenizer model is damaged ({error}); train or fetch it again") from None
+
     @cached_property
     def tags(self) -> frozenset[str]:
         """The pieces that are never split."""
-        _, pieces = read_pieces(self.to_bytes())
+        _, pieces = self.vocabulary()
         return frozenset(one.text.removeprefix(SPACE) for one in pieces if one.type is PieceType.user_defined)
 
     def ids_of_tags(self, tags: Iterable[str]) -> frozenset[int]:
