@@ -110,7 +110,7 @@ def read_section(folder: Path, name: str, schema: type[Section]) -> Section:
         section = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), values))
         assert isinstance(section, schema)
         validate(section)
-    except (ConfigError, OmegaConfBaseException, ValueError, TypeError) as error:
+    except (ConfigError, OmegaConfBaseException, ValueError, TypeError, OverflowError) as error:
         raise _unusable(folder, name, error) from None
     return section
 

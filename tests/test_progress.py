@@ -88,6 +88,8 @@ def test_progress_survives_a_file_that_is_loaded_without_running_code(progress):
         {"model": ["10"]},
         {"records": [{"kind": "train"}]},
         {"records": [{"kind": "train", "update": 1, "loss": [2.0]}]},
+        {"records": [{"kind": [], "update": 1}]},
+        {"records": [{"kind": "train", "update": 1, 2: 2.0}]},
         {"records": [3]},
     ],
 )

@@ -117,13 +117,16 @@ class Progress:
         return found
 
     def _hold_kinds(self) -> None:
-        """Refuse what is no number where one must be."""
+        """Refuse what is no number or no name where one must be."""
         counts = [self.update, *self.place, self.window.tokens, self.settled, *self.model]
         counts += [one.update for one in self.validations] + [record["update"] for record in self.records]
         measures = [self.window.cross_entropy, self.window.seconds]
         measures += [one.loss for one in self.validations]
         measures += [one.bleu for one in self.validations if one.bleu is not None]
         measures += [value for one in self.records for name, value in one.items() if name not in ("kind", "update")]
+        names = [name for one in self.records for name in (*one, one["kind"])]
+        if not all(type(name) is str for name in names):
+            raise ValueError("a name is none")
         if not all(type(count) is int and 0 <= count < 2**53 for count in counts):
             raise ValueError("a count is none")
         if not all(type(value) is float or (type(value) is int and abs(value) < 2**53) for value in measures):
