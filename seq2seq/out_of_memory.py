@@ -14,7 +14,7 @@ SIGNS = (
     *("DefaultCPUAllocator", "out of memory", "_ALLOC_FAILED", "bad_alloc", "bad allocation"),
     "Storage size calculation overflowed",  # a size beyond all numbers
 )
-"""What a RuntimeError says that is one of memory: of torch on a processor, of CUDA, and of libraries above and below."""
+"""What a RuntimeError says that is one of memory: of torch on a processor, of CUDA, of libraries above and below."""
 
 log = logging.getLogger("seq2seq")
 
