@@ -147,9 +147,7 @@ def test_any_file_is_read_or_refused_in_one_line(folder, number):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # datasets leaves files open
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # datasets leaves files open
 def test_any_folder_of_the_hubs_forms_is_read_or_refused_in_one_line(folder, monkeypatch):
     """A tenth of a second each, and so a five-hundredth of the cases."""
     datasets = pytest.importorskip("datasets")

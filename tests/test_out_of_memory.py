@@ -29,6 +29,7 @@ ERRORS = [
     RuntimeError(CPU),
     MemoryError(),
     RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("std::bad_alloc"),
     RuntimeError("Storage size calculation overflowed with sizes=[3037000500, 759250125]"),
 ]
 

@@ -50,4 +50,4 @@ def test_the_wheel_trains_and_translates_far_from_a_clone(wheel, tmp_path):
 
     assert "BLEU" in run("train", "run=here", "model=attention", *TINY)
     assert run("translate", "run=here", text="We work.\n\n").count("\n") == 2
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "site"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "prepared", "site"]

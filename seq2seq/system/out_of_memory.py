@@ -11,14 +11,10 @@ from seq2seq.errors import RunError
 Result = TypeVar("Result")
 
 SIGNS = (
-    "DefaultCPUAllocator",
-    "out of memory",
-    "_ALLOC_FAILED",
-    "bad allocation",
-    "Storage size calculation overflowed",
+    *("DefaultCPUAllocator", "out of memory", "_ALLOC_FAILED", "bad_alloc", "bad allocation"),
+    "Storage size calculation overflowed",  # a size beyond all numbers
 )
-"""What a RuntimeError says that is one of memory: of torch on a processor, of CUDA, of libraries above it, and of torch
-where a size is beyond all numbers."""
+"""What a RuntimeError says that is one of memory: of torch on a processor, of CUDA, of libraries above and below."""
 
 log = logging.getLogger("seq2seq")
 
