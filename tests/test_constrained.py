@@ -66,9 +66,13 @@ def test_without_phrases_it_is_the_beam_and_with_them_no_sentence_depends_on_oth
     stepper = random_stepper(seed, lengths, impossible=0.2)
     settings_ = SearchConfig(beam_size=beam_size, n_best=beam_size, max_length_ratio=1.5, max_length_offset=1)
     plain = constrained_beam(stepper, settings_, [[] for _ in lengths])
-    for one, other in zip(plain, beam(stepper, settings_), strict=True):
-        assert [path(each) for each in one] == [path(each) for each in other]
+    for sentence, (one, other) in enumerate(zip(plain, beam(stepper, settings_), strict=True)):
+        # By score, since of two that are equally likely either may come first.
         assert [each.score for each in one] == pytest.approx([each.score for each in other], abs=1e-5)
+        assert len({path(each) for each in one}) == len(one)
+        for each in one:
+            if each.log_probability > -math.inf:  # otherwise nothing is possible
+                assert each.log_probability == pytest.approx(log_probability(stepper, sentence, path(each)), abs=1e-4)
     phrases = [[Phrase((A, B), set())] if length % 2 else [Phrase((B,), {A})] for length in lengths]
     order = random.sample(range(len(lengths)), len(lengths))
     together = constrained_beam(stepper, settings_, phrases)
