@@ -22,7 +22,7 @@ def test_the_notebook_shows_what_it_computes_and_nothing_failed():
     notebook = jupytext.read(LESSON.with_suffix(".ipynb"))
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == 9
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 8
 
 
 @pytest.mark.slow
