@@ -69,10 +69,10 @@ def test_what_is_missing_is_trained_once(recipe, tiny_run, tmp_path):
     trained = sorted(path.name for path in (out / "siblings" / "tiny").iterdir())
     assert trained == [
         "bidirectional",
-        "cache",
         "forward",
         "general-attention",
         "one-context-vector",
+        "prepared",
         "reversed",
         "width-24",
         "width-8",

@@ -29,6 +29,13 @@ def test_no_other_machine_is_let_in_unless_asked():
         bound(ServeConfig(host="192.0.2.1", port=0))
 
 
+def test_an_answer_does_not_wait_for_the_client_to_acknowledge_its_head():
+    with bound(ServeConfig(port=0)) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_mistake_is_one_line(recipe, tiny_run, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         outcome = recipe("serve", f"run={tiny_run}", f"port={taken.getsockname()[1]}")

@@ -27,12 +27,16 @@ def bound(config: ServeConfig) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
-        return socket.create_server((config.host, config.port), family=family)
+        listening = socket.create_server((config.host, config.port), family=family)
     except OSError as error:
         raise ConfigError(
             f"host={config.host} port={config.port} cannot be listened at ({error.strerror or error}): choose "
             f"another port, or port=0 for any that is free"
         ) from None
+    # Connections inherit it. asyncio sets it on sockets of its own alone, and without it answers in two parts (head, body)
+    # wait 40 ms for the client to acknowledge the first.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def address(config: ServeConfig, listening: socket.socket) -> str:
