@@ -33,8 +33,8 @@ def bound(config: ServeConfig) -> socket.socket:
             f"host={config.host} port={config.port} cannot be listened at ({error.strerror or error}): choose "
             f"another port, or port=0 for any that is free"
         ) from None
-    # Connections inherit it. asyncio sets it on sockets of its own alone, and without it answers in two parts (head, body)
-    # wait 40 ms for the client to acknowledge the first.
+    # Connections inherit it. asyncio sets it on its own sockets alone; without it an answer, being head and body, would
+    # wait 40 ms for the client to acknowledge the head.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 
