@@ -1,6 +1,5 @@
 """Data sets of the hub, here local folders of the same forms: downloaded ones and streams."""
 
-import json
 import logging
 import os
 from collections.abc import Iterator
@@ -9,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-import pyarrow as pa
-import pyarrow.parquet
 import pytest
+from rows import HOSTILE, PAIRS, ROWS, nested, write_json, write_parquet
 
 from seq2seq.data import encoding, preparation
 from seq2seq.data.preparation import encode_corpus
@@ -23,30 +21,6 @@ from seq2seq.text.reading import pairs_after, pairs_to_learn_from
 from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.text.types import Pair
 from seq2seq.text.vocabulary import build_tokenizers
-
-HOSTILE = "a\u2028b\u2029c\u0085d\x0be\x0cf\rg\nh"
-ROWS = [
-    {"en": HOSTILE, "de": '"eins'},
-    {"en": "2020-01-01", "de": "2020-01-02"},
-    {"en": None, "de": ""},
-]
-PAIRS = [Pair(HOSTILE, '"eins'), Pair("2020-01-01", "2020-01-02"), Pair("", "")]
-
-
-def nested(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{"id": str(number), "translation": row} for number, row in enumerate(rows)]
-
-
-def write_json(path: Path, rows: list[Any]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    return path
-
-
-def write_parquet(path: Path, rows: list[dict[str, Any]]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pyarrow.parquet.write_table(pa.Table.from_pylist(rows), path, row_group_size=2)
-    return path
 
 
 @pytest.fixture(autouse=True)
