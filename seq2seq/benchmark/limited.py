@@ -118,7 +118,7 @@ def train(task: Task) -> dict[str, float]:
             config.optimizer,
             clip=config.clip,
             smoothing=config.loss.label_smoothing,
-            precision=training_precision(config),
+            precision=training_precision(config, choose_device(config.device)),
             device=device,
         )
         update.several(config.preparation.updates)

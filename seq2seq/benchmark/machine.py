@@ -14,9 +14,9 @@ import torch
 from seq2seq.benchmark.arithmetic import Work
 from seq2seq.benchmark.clock import seconds
 from seq2seq.benchmark.config import MeasureConfig
-from seq2seq.model import InferencePrecision, has_int8
+from seq2seq.model import InferencePrecision
 from seq2seq.model.product import make_product
-from seq2seq.system.device import Precision, has_bfloat16
+from seq2seq.system.capability import runs_bfloat16, runs_int8
 
 
 @dataclass(frozen=True)
@@ -46,17 +46,11 @@ class Machine:
         return max(work.operations / self.rate(precision), work.bytes / max(bandwidth, self.bandwidth))
 
 
-def resolved(precision: str, device: torch.device) -> str:
-    """The precision that products are really taken in: what ``auto`` means here."""
-    if precision != Precision.auto:
-        return precision
-    return "bfloat16" if has_bfloat16(device) else "float32"
-
-
 def measure_machine(device: torch.device, config: MeasureConfig) -> Machine:
     """Measure a device; some seconds on a CPU."""
-    precisions = [InferencePrecision.float32, InferencePrecision.bfloat16]
-    precisions += [InferencePrecision.int8] if has_int8(device) else []
+    precisions = [InferencePrecision.float32]
+    precisions += [InferencePrecision.bfloat16] if runs_bfloat16(device) else []
+    precisions += [InferencePrecision.int8] if runs_int8(device) else []
     rates = {str(precision): _product_rate(device, precision, config) for precision in precisions}
     return Machine(
         device=str(device),

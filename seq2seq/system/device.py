@@ -10,6 +10,7 @@ from enum import StrEnum
 import torch
 
 from seq2seq.errors import ConfigError
+from seq2seq.system.capability import prefers_bfloat16, runs_bfloat16
 from seq2seq.system.processes import own_gpu
 
 # On a CPU, oneDNN keeps a compiled kernel with its buffers for each of the last 1024 shapes, and every batch has a
@@ -72,17 +73,23 @@ def _own(device: torch.device) -> torch.device:
     return torch.device("cuda", number)
 
 
-def has_bfloat16(device: torch.device) -> bool:
-    """True where bfloat16 products are faster than float32 ones: recent GPUs, CPUs with AVX512-BF16 or AMX."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+def resolve_precision(precision: Precision, device: torch.device) -> Precision:
+    """The precision that products are taken in: for ``auto``, bfloat16 where it is clearly faster than float32.
+
+    Raises:
+        ConfigError: bfloat16 was asked for and does not run on this device.
+    """
+    if precision is Precision.auto:
+        return Precision.bfloat16 if prefers_bfloat16(device) else Precision.float32
+    if precision is Precision.bfloat16 and not runs_bfloat16(device):
+        where = "processor" if device.type == "cpu" else "GPU"
+        raise ConfigError(f"bfloat16 does not run on this {where}: set the precision to float32, or to auto")
+    return precision
 
 
 def is_reduced(precision: Precision, device: torch.device) -> bool:
     """True where the chosen precision is bfloat16 on this device."""
-    return precision is Precision.bfloat16 or (precision is Precision.auto and has_bfloat16(device))
+    return resolve_precision(precision, device) is Precision.bfloat16
 
 
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[None]:
