@@ -154,7 +154,7 @@ def choose_precision(name: str, device: torch.device, quantized: bool) -> Infere
     if name == InferencePrecision.auto:
         return InferencePrecision.int8 if quantized and prefers_int8(device) else InferencePrecision.float32
     if name == InferencePrecision.int8 and not runs_int8(device):
-        raise ConfigError(f"precision=int8 does not run on device ({device}): use precision=float32")
+        raise ConfigError(f"precision=int8 does not run on this device ({device}): use precision=float32")
     if name == InferencePrecision.bfloat16:
         resolve_precision(Precision.bfloat16, device)
     return InferencePrecision(name)
