@@ -248,7 +248,7 @@ def test_a_named_precision_is_taken_or_refused(monkeypatch):
     monkeypatch.setattr("seq2seq.translation.member.runs_int8", lambda device: False)
     monkeypatch.setattr("seq2seq.system.device.runs_bfloat16", lambda device: False)
     for name in ("bfloat16", "int8"):
-        with pytest.raises(ConfigError, match=f"{name} does not run on this .* float32"):
+        with pytest.raises(ConfigError, match=f"{name} does not run on this .*float32"):
             choose_precision(name, CPU, quantized=True)
 
 
