@@ -36,4 +36,6 @@ def test_a_real_machine_has_positive_limits():
     assert machine.bandwidth > 0
     assert machine.threads == torch.get_num_threads()
     assert machine.name
+    assert ("no bfloat16" in machine.kernels) is not runs_bfloat16(CPU)
+    assert ("no int8" in machine.kernels) is not runs_int8(CPU)
     assert reread_rate(CPU, 100_000, SMALL) > 0
