@@ -8,6 +8,7 @@ import contextlib
 import difflib
 import functools
 import importlib.resources
+import io
 import logging
 import os
 import re
@@ -147,6 +148,8 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     @functools.wraps(function)
     def main() -> None:
         logging.basicConfig(format="%(message)s", level=logging.WARNING)
+        if isinstance(sys.stdout, io.TextIOWrapper):  # which a notebook's is not
+            sys.stdout.reconfigure(errors="backslashreplace")  # a file on Windows has an encoding with few letters
         with one_line_errors(schema()), full_errors(True):  # Hydra raises them to us instead of printing pages
             if launched():
                 if name not in TOGETHER:
