@@ -3,7 +3,6 @@
 import ctypes
 import os
 import re
-import sys
 from contextlib import AbstractContextManager
 from enum import StrEnum
 
@@ -25,15 +24,17 @@ def keep_freed_memory() -> None:
     Large tensors come and go at every step. By default each is mapped anew and zeroed by the system, page by page:
     a quarter of a training step. The price is that a process holds on to the most memory it ever used.
     """
-    c_library = ctypes.CDLL(None)
+    try:
+        c_library = ctypes.CDLL(None)
+    except (OSError, TypeError):  # no library has all that the program has: Windows, static builds
+        return
     if hasattr(c_library, "mallopt"):  # glibc
         trim_threshold, mmap_max = -1, -4
         c_library.mallopt(trim_threshold, 2**31 - 1)
         c_library.mallopt(mmap_max, 0)
 
 
-if sys.platform == "linux":
-    keep_freed_memory()
+keep_freed_memory()
 
 
 class Precision(StrEnum):
