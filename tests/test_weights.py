@@ -9,6 +9,7 @@ import torch
 from disk import little_room
 from safetensors.torch import load_file, save_file
 from torch import nn
+from windows import held
 
 from seq2seq.errors import RunError
 from seq2seq.model import DecoderConfig, EncoderConfig, ModelConfig, Network, Tying
@@ -244,3 +245,16 @@ def test_codes_and_scales_that_do_not_fit(quantized, changes, words):
     with pytest.raises(RunError) as caught:
         dequantized(load_weights(quantized), quantized)
     assert str(caught.value) == f"{quantized} is damaged ({words}): copy it again or quantise anew"
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="open files are looked up in /proc")
+def test_weights_that_were_read_hold_no_file(tmp_path):
+    """Windows replaces no file that is open or mapped."""
+    path = tmp_path.resolve() / "model.safetensors"
+    save_weights(network(), path)
+    mapped = load_file(path)
+    assert str(path) in held(), "as the library reads them"
+    del mapped
+    weights = load_weights(path)
+    assert str(path) not in held()
+    assert weights
