@@ -15,7 +15,7 @@ from torch import Tensor
 
 from seq2seq.model import Network
 from seq2seq.model.padding import reverse_sentences
-from seq2seq.model.recurrence import Cell, CellState, Gates
+from seq2seq.model.recurrence import Cell, CellState, Gates, with_constant
 from seq2seq.model.state import Decoded, Memory, State
 
 
@@ -102,8 +102,10 @@ class RecordedCell(Cell):
         state: CellState | None = None,
         padding_NT: Tensor | None = None,
         weights: list[Tensor] | None = None,
+        constant_NX: Tensor | None = None,
     ) -> tuple[Tensor, CellState]:
         """T positions, one after another. A row that has ended keeps its state."""
+        inputs_NTI = with_constant(inputs_NTI, constant_NX)
         if state is None:
             zeros = inputs_NTI.new_zeros(inputs_NTI.size(0), self.hidden_size)
             state = CellState(zeros, zeros if self.has_cell_state else None)

@@ -11,8 +11,9 @@ from torch.nn.functional import linear
 
 from seq2seq.model.choices import CellKind
 from seq2seq.model.layer_norm_lstm import LayerNormLSTM
+from seq2seq.model.lstm_training import faster, run_lstm
 from seq2seq.model.padding import flag_padding, last_states
-from seq2seq.model.recurrence import Cell, CellState, Gates, cell_of, thinned
+from seq2seq.model.recurrence import Cell, CellState, Gates, cell_of, thinned, with_constant
 
 __all__ = ["GRU", "LSTM", "RNN", "Cell", "CellState", "Gates", "LayerNormLSTM", "cell_of", "make_cell", "thinned"]
 
@@ -48,21 +49,52 @@ class LSTM(FusedCell, nn.LSTM):
         state: CellState | None = None,
         padding_NT: Tensor | None = None,
         weights: list[Tensor] | None = None,
+        constant_NX: Tensor | None = None,
     ) -> tuple[Tensor, CellState]:
-        """T positions in one fused call; a flag of padding keeps the cell state of a row that has ended."""
+        """T positions in one call; on padding the cell state of a row that has ended is kept."""
         if state is None:
             zeros = _zeros(self, inputs_NTI)
             state = CellState(zeros, zeros)
-        initial = _stacked(state.hidden_NH), _stacked(cell_of(state))
-        W_ih, *others = weights or thinned(self)
+        run = self._by_steps if faster(inputs_NTI, constant_NX is not None) else self._fused
+        states, last = run(inputs_NTI, state, padding_NT, weights or thinned(self), constant_NX)
+        if padding_NT is None:
+            return states, last
+        return states.masked_fill(padding_NT.unsqueeze(2), 0), last._replace(hidden_NH=last_states(states, padding_NT))
+
+    def _by_steps(
+        self,
+        inputs_NTI: Tensor,
+        state: CellState,
+        padding_NT: Tensor | None,
+        weights: list[Tensor],
+        constant_NX: Tensor | None,
+    ) -> tuple[Tensor, CellState]:
+        """By `run_lstm`."""
+        W_ih, W_hh, b_ih, b_hh = weights
+        constant_NG = (b_ih + b_hh).expand(inputs_NTI.size(0), -1)
+        if constant_NX is not None:
+            W_ih, W_constant = torch.split_with_sizes(W_ih, [inputs_NTI.size(2), constant_NX.size(1)], dim=1)
+            constant_NG = linear(constant_NX, W_constant, b_ih + b_hh)
+        states, *last = run_lstm(inputs_NTI, constant_NG, state.hidden_NH, cell_of(state), W_ih, W_hh, padding_NT)
+        return states, CellState(*last)
+
+    def _fused(
+        self,
+        inputs_NTI: Tensor,
+        state: CellState,
+        padding_NT: Tensor | None,
+        weights: list[Tensor],
+        constant_NX: Tensor | None,
+    ) -> tuple[Tensor, CellState]:
+        """By torch's kernel, which knows nothing of padding or constant inputs."""
+        inputs_NTI, (W_ih, *others) = with_constant(inputs_NTI, constant_NX), weights
         if padding_NT is not None:
             inputs_NTI, W_ih = flag_padding(inputs_NTI, padding_NT, W_ih)
+        initial = _stacked(state.hidden_NH), _stacked(cell_of(state))
         states, hidden, cell = torch.lstm(
             inputs_NTI, initial, [W_ih, *others], True, 1, 0.0, self.training, False, True
         )
-        if padding_NT is None:
-            return states, CellState(hidden[0], cell[0])
-        return states.masked_fill(padding_NT.unsqueeze(2), 0), CellState(last_states(states, padding_NT), cell[0])
+        return states, CellState(hidden[0], cell[0])
 
 
 class HiddenStateCell(FusedCell):
@@ -77,8 +109,10 @@ class HiddenStateCell(FusedCell):
         state: CellState | None = None,
         padding_NT: Tensor | None = None,
         weights: list[Tensor] | None = None,
+        constant_NX: Tensor | None = None,
     ) -> tuple[Tensor, CellState]:
         """T positions in one fused call; padding on the right has changed nothing before it, and is masked."""
+        inputs_NTI = with_constant(inputs_NTI, constant_NX)
         initial = _stacked(_zeros(self, inputs_NTI) if state is None else state.hidden_NH)
         states, last = self.kernel(
             inputs_NTI, initial, weights or thinned(self), True, 1, 0.0, self.training, False, True

@@ -18,7 +18,7 @@ from seq2seq.model.cell import make_cell
 from seq2seq.model.choices import AttentionKind, AttentionOrder, Readout
 from seq2seq.model.config import ModelConfig
 from seq2seq.model.dropout import SequenceDropout, masked
-from seq2seq.model.readout import feature_size, maxout, readout_sizes
+from seq2seq.model.readout import ReadoutMap, feature_size, maxout, readout_sizes
 from seq2seq.model.recurrence import Cell, CellState, cell_of, thinned
 from seq2seq.model.state import Attended, Decoded, Found, Memory, State, attend
 from seq2seq.model.waiting import decoder_waits
@@ -77,7 +77,7 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList(make_cell(decoder.cell, inputs, size, config.recurrent_dropout) for inputs in sizes)
         self.attention = Attention(config) if attends else None
         readout = readout_sizes(config)
-        self.readout = None if readout is None else nn.Linear(*readout)
+        self.readout = None if readout is None else ReadoutMap(*readout)
         self.dropout = SequenceDropout(config.dropout, config.dropout_shared_over_time)
 
     def start(self, hidden_LBH: Tensor, cell_LBH: Tensor | None, attended: Attended | None) -> State:
@@ -116,14 +116,15 @@ class Decoder(nn.Module):
 
     def _read(self, inputs_NTE: Tensor, memory: Memory, state: State, drawn: Drawn) -> Decoded:
         """Positions of which only the recurrence and the coverage know one another."""
-        found = self._found_before(inputs_NTE, memory, state)
+        found = self._found_before(memory, state)
         fed_N1X = None if state.fed_NX is None else state.fed_NX.unsqueeze(1)
         outputs, hears = joined(inputs_NTE, found and found.context_NTD, fed_N1X), None
+        constant_ND = self._constant(memory, len(inputs_NTE))
         states = []
         for depth, cell in enumerate(self.cells):
             before = CellState(state.hidden_LNH[depth], None if state.cell_LNH is None else state.cell_LNH[depth])
             weights = drawn.weights[depth] if drawn.weights else None
-            layer_NTH, after = advance(cell, joined(outputs, hears), before, weights)
+            layer_NTH, after = advance(cell, joined(outputs, hears), before, weights, None if depth else constant_ND)
             states.append(after)
             layer_NTH = masked(layer_NTH, drawn.outputs[depth])
             outputs = outputs + layer_NTH if depth >= self.residual_from else layer_NTH
@@ -131,7 +132,7 @@ class Decoder(nn.Module):
                 found = attend(self.attention, outputs, memory.attended, state.coverage_NS)
                 hears = found.context_NTD
         context_NTD = None if found is None else found.context_NTD
-        features_NTF = self._features(outputs, context_NTD, inputs_NTE, drawn.features)
+        features_NTF = self._features(outputs, context_NTD, inputs_NTE, constant_ND, drawn.features)
         fed_NTX = context_NTD if self.feeds_context_on else features_NTF
         state = State(
             torch.stack([after.hidden_NH for after in states]),
@@ -141,32 +142,39 @@ class Decoder(nn.Module):
         )
         return Decoded(features_NTF, state, None if found is None else found.weights_NTS)
 
-    def _found_before(self, inputs_NTE: Tensor, memory: Memory, state: State) -> Found | None:
-        """The context that the first layer hears."""
-        if self.feed_context:
-            rows, steps, _ = inputs_NTE.shape
-            context_ND = memory.context_BD.repeat_interleave(rows // memory.context_BD.size(0), 0)
-            return Found(context_ND.unsqueeze(1).expand(-1, steps, -1), None, None)
+    def _found_before(self, memory: Memory, state: State) -> Found | None:
+        """What the last layer's state before finds, for the first layer to hear."""
         if self.asks_first and self.attention is not None and memory.attended is not None:
             return attend(self.attention, state.hidden_LNH[-1].unsqueeze(1), memory.attended, state.coverage_NS)
         return None
 
+    def _constant(self, memory: Memory, rows: int) -> Tensor | None:
+        """Every row's context vector, where it is an input of each position: it is multiplied once."""
+        if not self.feed_context:
+            return None
+        return memory.context_BD.repeat_interleave(rows // memory.context_BD.size(0), 0)
+
     def _features(
-        self, outputs_NTH: Tensor, context_NTD: Tensor | None, inputs_NTE: Tensor, mask: Tensor | None
+        self,
+        outputs_NTH: Tensor,
+        context_NTD: Tensor | None,
+        inputs_NTE: Tensor,
+        constant_ND: Tensor | None,
+        mask: Tensor | None,
     ) -> Tensor:
         mixed = joined(outputs_NTH, context_NTD, inputs_NTE if self.readout_sees_input else None)
         if self.readout is None:
             return mixed
-        mixed = self.readout(mixed)
+        mixed = self.readout(mixed, constant_ND, outputs_NTH.size(2))
         return masked(maxout(mixed) if self.takes_maximum else mixed.tanh(), mask)
 
 
 def advance(
-    cell: Cell, inputs_NTI: Tensor, before: CellState, weights: list[Tensor] | None
+    cell: Cell, inputs_NTI: Tensor, before: CellState, weights: list[Tensor] | None, constant_NX: Tensor | None
 ) -> tuple[Tensor, CellState]:
-    """States (N, T, H) of all positions from one fused call; or, with these weights, of a single one."""
+    """States (N, T, H) of all positions from one call; or, with these weights, of a single one."""
     if weights is None:
-        return cell.run(inputs_NTI, before)
+        return cell.run(inputs_NTI, before, None, None, constant_NX)
     after, _ = cell.step(inputs_NTI.squeeze(1), before, weights)
     return after.hidden_NH.unsqueeze(1), after
 

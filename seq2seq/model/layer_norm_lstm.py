@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from seq2seq.model.recurrence import Cell, CellState, Gates, cell_of, thinned
+from seq2seq.model.recurrence import Cell, CellState, Gates, cell_of, thinned, with_constant
 
 
 class LayerNormLSTM(Cell):
@@ -52,6 +52,7 @@ class LayerNormLSTM(Cell):
         state: CellState | None = None,
         padding_NT: Tensor | None = None,
         weights: list[Tensor] | None = None,
+        constant_NX: Tensor | None = None,
     ) -> tuple[Tensor, CellState]:
         """T steps; only the products of the inputs are taken at once. A row that has ended keeps its state."""
         W_ih, W_hh = weights or thinned(self)
@@ -60,7 +61,8 @@ class LayerNormLSTM(Cell):
             state = CellState(zeros, zeros)
         ended = None if padding_NT is None else padding_NT.unsqueeze(2).unbind(1)
         hidden = []
-        for position, products_NG in enumerate(linear(inputs_NTI, W_ih).unbind(1)):
+        products_NTG = linear(with_constant(inputs_NTI, constant_NX), W_ih)
+        for position, products_NG in enumerate(products_NTG.unbind(1)):
             after, _ = self._step(products_NG, state, W_hh)
             state = after if ended is None else _where(ended[position], state, after)
             hidden.append(state.hidden_NH)

@@ -1,9 +1,11 @@
 """What stands between the decoder's layers and its output layer.
 
-N rows, F width of the features.
+N rows, T positions, H units, D encoder width, E embedding width, F width of the features.
 """
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from seq2seq.model.choices import AttentionKind, Readout, Tying
 from seq2seq.model.config import ModelConfig
@@ -29,6 +31,25 @@ def readout_sizes(config: ModelConfig) -> tuple[int, int] | None:
     if not (context or piece or maxout or decoder.size != feature_size(config)):
         return None
     return decoder.size + context + piece, feature_size(config) * (2 if maxout else 1)
+
+
+class ReadoutMap(nn.Linear):
+    """The readout's matrix: W [state; context; piece] + b."""
+
+    def forward(self, inputs_NTX: Tensor, context_ND: Tensor | None = None, units: int = 0) -> Tensor:
+        """Mix the vectors of every position, side by side as `readout_sizes` orders them.
+
+        Args:
+            inputs_NTX: the vectors.
+            context_ND: a context that is the same at every position, multiplied once, and not part of the inputs.
+            units: width H of the state before it.
+        """
+        if context_ND is None:
+            return linear(inputs_NTX, self.weight, self.bias)
+        sizes = [units, context_ND.size(1), inputs_NTX.size(2) - units]
+        W_state, W_context, W_piece = torch.split_with_sizes(self.weight, sizes, dim=1)
+        weight = torch.cat([W_state, W_piece], dim=1)
+        return linear(inputs_NTX, weight) + linear(context_ND, W_context, self.bias).unsqueeze(1)
 
 
 def maxout(mixed: Tensor) -> Tensor:

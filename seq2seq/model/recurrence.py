@@ -5,6 +5,7 @@ N rows (sentences or hypotheses), T positions, I input width, H units, G = block
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
@@ -45,14 +46,16 @@ class Cell(nn.Module):
         state: CellState | None = None,
         padding_NT: Tensor | None = None,
         weights: list[Tensor] | None = None,
+        constant_NX: Tensor | None = None,
     ) -> tuple[Tensor, CellState]:
         """T positions from ``state`` on, from zero where it is None.
 
         Args:
-            inputs_NTI: right-padded sequences.
+            inputs_NTI: right-padded sequences; with ``constant_NX``, without the last X inputs.
             state: before the first position.
             padding_NT: True on padding; every row has at least one position without. None: there is no padding.
             weights: as `thinned` drew them, where one sequence takes several calls; None: drawn anew.
+            constant_NX: the last X inputs, where they are the same at every position.
 
         Returns:
             hidden states (N, T, H), zero on padding, and the state after each row's own last position.
@@ -62,6 +65,13 @@ class Cell(nn.Module):
     def weights(self) -> list[Tensor]:
         """W_ih (G, I) and W_hh (G, H); then the biases b_ih and b_hh (G,) of a cell that has a fused kernel."""
         raise NotImplementedError
+
+
+def with_constant(inputs_NTI: Tensor, constant_NX: Tensor | None) -> Tensor:
+    """The inputs, each followed by what is the same at every position."""
+    if constant_NX is None:
+        return inputs_NTI
+    return torch.cat([inputs_NTI, constant_NX.unsqueeze(1).expand(-1, inputs_NTI.size(1), -1)], dim=2)
 
 
 def thinned(cell: Cell) -> list[Tensor]:

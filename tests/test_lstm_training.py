@@ -1,0 +1,97 @@
+"""An LSTM layer with a backward pass of its own, against `LSTM.step` and torch's kernel."""
+
+import pytest
+import torch
+from test_cell import INPUTS, UNITS, assert_close, gradients, random_cell, random_inputs, random_state, stepped, tensors
+from torch import Tensor
+
+from seq2seq.model import cell as cells
+from seq2seq.model.cell import CellState
+from seq2seq.model.choices import CellKind
+from seq2seq.model.lstm_training import faster, run_lstm
+
+LENGTHS = [3, 1, 4]
+CONSTANT = 2
+
+
+def world(seed: int = 1) -> tuple[Tensor, ...]:
+    """Inputs, constant part of the gates, both initial states and both weights, float64, all with gradients."""
+    generator = torch.Generator().manual_seed(seed)
+    rows, gates = len(LENGTHS), 4 * UNITS
+    shapes = [(rows, 4, INPUTS), (rows, gates), (rows, UNITS), (rows, UNITS), (gates, INPUTS), (gates, UNITS)]
+    return tuple(torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_() for shape in shapes)
+
+
+@pytest.mark.parametrize("padded", [True, False])
+def test_its_gradients_are_those_of_differences(padded):
+    _, _, padding_NT = random_inputs(1, LENGTHS)
+
+    def run(*parts: Tensor) -> tuple[Tensor, ...]:
+        states, hidden, cell = run_lstm(*parts, padding_NT if padded else None)
+        if padded:  # hidden states on padding mean nothing
+            return states.masked_fill(padding_NT.unsqueeze(2), 0), cell
+        return states, hidden, cell
+
+    assert torch.autograd.gradcheck(run, world())
+
+
+@pytest.mark.parametrize("kind", CellKind)
+@pytest.mark.parametrize("own", [True, False])
+def test_inputs_that_do_not_change_are_inputs_at_every_position(kind, own, monkeypatch):
+    monkeypatch.setattr(cells, "faster", lambda *_: own)
+    cell = random_cell(kind, 1)
+    inputs_NTI, _, _ = random_inputs(2, [5, 5])
+    varying_NTX, constant_NX = inputs_NTI[..., :-CONSTANT], inputs_NTI[:, 0, -CONSTANT:].clone()
+    repeated_NTI = torch.cat([varying_NTX, constant_NX.unsqueeze(1).expand(-1, 5, -1)], 2)
+    state = random_state(kind, 2)
+    leaves = [varying_NTX.requires_grad_(), constant_NX.requires_grad_()]
+    repeated_NTI = torch.cat([varying_NTX, constant_NX.unsqueeze(1).expand(-1, 5, -1)], 2)
+    found = tensors(cell.run(varying_NTX, state, None, None, constant_NX))
+    wanted = tensors(stepped(cell, repeated_NTI, [5, 5], state))
+    assert_close(found, wanted)
+    assert_close(gradients(cell, leaves, found), gradients(cell, leaves, wanted))
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_torch_s_kernel_gives_the_same(begun, monkeypatch):
+    """Padding, recurrent dropout and a state to begin with among it."""
+    cell = random_cell(CellKind.lstm, 3, rate=0.5).train()
+    inputs_NTI, _, padding_NT = random_inputs(4, [5, 1, 7], more=2)
+    inputs_NTI.requires_grad_()
+    state = random_state(CellKind.lstm, 3) if begun else None
+    found = []
+    for own in (True, False):
+        monkeypatch.setattr(cells, "faster", lambda *_, own=own: own)
+        torch.manual_seed(5)
+        outcome = tensors(cell.run(inputs_NTI, state, padding_NT))
+        found.append([*outcome, *gradients(cell, [inputs_NTI], outcome)])
+    assert_close(*found)
+
+
+def test_in_bfloat16_products_alone_are_rounded():
+    """As near to float32 as torch's kernel comes; gradients too."""
+    cell = random_cell(CellKind.lstm, 6, torch.float32)
+    inputs_NTI, _, _ = random_inputs(6, [8, 8, 8], torch.float32)
+    constant_NX = inputs_NTI[:, 0, -CONSTANT:]
+    state = CellState(*(part.float() for part in random_state(CellKind.lstm, 3)))
+    run = (inputs_NTI[..., :-CONSTANT], state, None, None, constant_NX)
+    wanted = tensors(cell.run(*run))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = tensors(cell.run(*run))
+    assert [part.dtype for part in found] == [torch.bfloat16, torch.bfloat16, torch.float32]
+    slopes = gradients(cell, [], [part.float() for part in found])
+    for one, other in zip([*found, *slopes], [*wanted, *gradients(cell, [], wanted)], strict=True):
+        scale = 1 + other.abs().max().item()
+        torch.testing.assert_close(one.float(), other, rtol=0, atol=0.02 * scale)
+
+
+def test_it_is_used_where_it_was_measured_to_be_faster():
+    inputs_NTI = torch.zeros(1, 1, 1)
+    assert faster(inputs_NTI, has_constant=False)
+    with torch.no_grad():
+        assert not faster(inputs_NTI, has_constant=False)
+        assert faster(inputs_NTI, has_constant=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not faster(inputs_NTI, has_constant=False)
+        assert faster(inputs_NTI, has_constant=True)
+    assert not faster(inputs_NTI.to("meta"), has_constant=True)
