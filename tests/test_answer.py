@@ -66,6 +66,30 @@ def test_a_prefix_within_a_word_may_end_in_any_of_its_pieces():
     assert pieces.encode("Schlüss")[-1:] != pieces.encode("Schlüssel")[-1:]
 
 
+FOREIGN = ["Žižek", "Пушкин", "東京で", "Xylophonspieler", "Übermüdung"]
+
+
+@pytest.mark.parametrize("method", ["greedy", *METHODS])
+def test_a_prefix_is_cut_as_in_training_and_never_broken(method):
+    """Of words that the vocabulary lacks: what is complete has the tokenizer's own pieces, whatever the method."""
+    own, pieces = translator(), tokenizer()
+    tight = replace(METHODS.get(method, LIMITS.beam(1)), max_length_ratio=0.0, max_length_offset=1)
+    for word in FOREIGN:
+        for given, begun in ((f"{word} {word} {word}", "Ha"), (f"Der {word}", ""), ("", word)):
+            prefix = f"{given} {begun}" if given else begun
+            for one in (found := own.translate("Wir.", prefix=prefix, search=tight)).n_best or (found,):
+                assert one.text.startswith(prefix.rstrip()), (method, prefix)
+                cut = tuple(pieces.pieces(pieces.encode(given)))
+                assert one.pieces[: len(cut)] == cut
+
+
+def test_long_text_without_spaces_is_cut_as_in_training_but_for_its_end():
+    own, pieces = translator(), tokenizer()
+    prefix = "東京" * 40
+    cut = pieces.pieces(pieces.encode(prefix[:-16]))
+    assert list(own.translate("Wir.", prefix=prefix).pieces[: len(cut)]) == cut
+
+
 @pytest.mark.parametrize("phrases", [("Haus",), ("mein Schlüssel", "Frau"), ("Tage.",)])
 def test_phrases_stand_in_the_translation_as_words(phrases):
     for text in SENTENCES:

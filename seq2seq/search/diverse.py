@@ -18,6 +18,7 @@ from torch import Tensor
 from seq2seq.search.beam import Ended, Live, Searched, advance, collect_cut, collect_ended, continued, first
 from seq2seq.search.config import SearchConfig
 from seq2seq.search.hypothesis import NOTHING, Hypothesis
+from seq2seq.search.prefix import length_limits
 from seq2seq.search.stepper import State, Stepper
 
 
@@ -45,7 +46,7 @@ def diverse_beam(stepper: Stepper[State], config: SearchConfig) -> list[list[Hyp
     groups = config.groups or config.beam_size
     width = config.beam_size // groups
     own = replace(config, beam_size=width, n_best=width, groups=None)
-    limits = config.max_lengths(stepper.source_lengths).tolist()
+    limits = length_limits(stepper, config).tolist()
     everyone = [[Searched(limit) for _ in range(groups)] for limit in limits]
     searched = everyone
     state, live = stepper.start(1), first(stepper)

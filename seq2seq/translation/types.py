@@ -54,6 +54,8 @@ class Translation:
     """Of minimum Bayes risk: the mean similarity, 0 to 1, to all that was drawn."""
     piece_log_probabilities: tuple[float, ...] = ()
     """Of a pair that was scored: that of every piece in nats, of the end mark last."""
+    finished: bool = True
+    """False where the search was cut at the maximum length, before the end of the sentence."""
 
     def __str__(self) -> str:
         return self.text
@@ -78,4 +80,5 @@ def joined(source: str, parts: Sequence[Translation], length_penalty: float) -> 
         pieces=tuple(chain.from_iterable(part.pieces for part in parts)),
         source_pieces=tuple(chain.from_iterable(part.source_pieces for part in parts)),
         n_best=tuple(joined(source, ranked, length_penalty) for ranked in zip(*best, strict=False)),
+        finished=all(part.finished for part in parts),
     )
