@@ -92,7 +92,7 @@ def bind(members: Members, requests: Sequence[Request], encoded: Encoded, method
         if asked:
             members.demand_every_piece(what)
     bound = members.bind(encoded)
-    if method is not Method.beam:
+    if method != Method.beam:
         bound = bound.text_only(members)
     if not any(prefixes):
         return bound
@@ -116,7 +116,11 @@ def answers(members: Members, requests: Sequence[Request], encoded: Encoded, ask
         [Phrase(phrase_pieces(members.target, phrase), members.inner) for phrase in dict.fromkeys(request.phrases)]
         for request in requests
     ]
-    found = search(bound.stepper, asked.search, seeds, phrases)
+
+    def text(one: Hypothesis) -> str:
+        return read(members, one._replace(tokens=bound.ids(one.tokens)))
+
+    found = search(bound.stepper, asked.search, seeds, phrases, text)
     ranked = [
         _chosen(members, [one._replace(tokens=bound.ids(one.tokens)) for one in all], asked.search) for all in found
     ]
@@ -125,11 +129,13 @@ def answers(members: Members, requests: Sequence[Request], encoded: Encoded, ask
     for request, source, choices in zip(requests, encoded[0], ranked, strict=True):
         own = [None] * len(choices) if weights is None else weights[number : number + len(choices)]
         number += len(choices)
-        n_best = tuple(
+        n_best = [
             _finished(translation(members, request.text, source, choice, weight), asked)
             for choice, weight in zip(choices, own, strict=True)
-        )
-        translations.append(replace(n_best[0], n_best=n_best) if asked.search.n_best > 1 else n_best[0])
+        ]
+        if asked.search.method != Method.sampling:  # copying may have made some alike
+            n_best = [one for place, one in enumerate(n_best) if one.text not in {two.text for two in n_best[:place]}]
+        translations.append(replace(n_best[0], n_best=tuple(n_best)) if asked.search.n_best > 1 else n_best[0])
     return translations
 
 
