@@ -26,7 +26,7 @@ from seq2seq.recipe_config import TrainConfig
 from seq2seq.reward import Sampler
 from seq2seq.run import learn_shortlist, prepare_tokenizers
 from seq2seq.start import checked_start, take_weights
-from seq2seq.system.device import choose_device
+from seq2seq.system.device import choose_device, resolve_precision
 from seq2seq.system.lock import locked
 from seq2seq.system.processes import count, first_before_others, is_first, rank
 from seq2seq.text.corpus import read_corpora, source_tags
@@ -47,7 +47,8 @@ def main(config: TrainConfig) -> float:
 
 def train(config: TrainConfig, folder: Path) -> float:
     """From the corpus to the test set's scores, each step begun where a run that was stopped has left it."""
-    device, precision = choose_device(config.training.device), config.training.precision
+    device = choose_device(config.training.device)
+    precision = resolve_precision(config.training.precision, device)
     data, tokenizer = config.text()
     tags, cache = source_tags(data), data.cache_folder(folder)
     corpus, validation, test = read_corpora(data) if config.translates else read_targets(data)
@@ -62,7 +63,7 @@ def train(config: TrainConfig, folder: Path) -> float:
         table = encode_mix(corpus, tokenizers, cache, data.filters, data.workers)
         validation_table = prepared_corpus(validation, tokenizers, cache, None, data.workers)
     print(f"{table.report}; {tokenizers.source.size:,} source and {tokenizers.target.size:,} target pieces")
-    place = f"on {device}{'' if count() == 1 else f', {count()} processes'}"
+    place = f"on {device} in {precision}{'' if count() == 1 else f', {count()} processes'}"
     print(*notes, f"{sum(map(torch.numel, network.parameters())):,} parameters, {place}", sep="\n")
 
     order = Order(table.source_lengths, table.target_lengths, config.batch, config.seed, table.weights)

@@ -3,10 +3,12 @@
 The only library file that imports Hydra: recipes hand plain dataclasses on.
 """
 
+import argparse
 import contextlib
 import difflib
 import functools
 import importlib.resources
+import io
 import logging
 import os
 import re
@@ -44,6 +46,7 @@ from seq2seq.recipe_config import (
 from seq2seq.serving.config import ServeConfig
 from seq2seq.settings import validate
 from seq2seq.system.atomic import FULL, unwritable
+from seq2seq.system.descriptors import BINARY
 from seq2seq.system.out_of_memory import is_out_of_memory
 from seq2seq.system.processes import join, launched, leave, taking_part, tells
 from seq2seq.train import (
@@ -145,13 +148,16 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     @functools.wraps(function)
     def main() -> None:
         logging.basicConfig(format="%(message)s", level=logging.WARNING)
+        if isinstance(sys.stdout, io.TextIOWrapper):  # which a notebook's is not
+            sys.stdout.reconfigure(errors="backslashreplace")  # a file on Windows has an encoding with few letters
         with one_line_errors(schema()), full_errors(True):  # Hydra raises them to us instead of printing pages
             if launched():
                 if name not in TOGETHER:
                     raise ConfigError(f"recipes/{name}.py is for one process: start it with python, not with torchrun")
                 join()
             try:
-                composed()
+                with texts_alone_checked():
+                    composed()
             except Exception as error:
                 if begun(function, error) or isinstance(error, (*USERS_ERRORS, OSError)):
                     raise
@@ -159,6 +165,30 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
             leave()
 
     return main
+
+
+CHECK = "_check_help"
+"""What argparse does with the help of each argument that is added to a parser, since Python 3.14."""
+
+
+@contextlib.contextmanager
+def texts_alone_checked() -> Iterator[None]:
+    """Keep argparse from trying help that is no text: Hydra 1.3 has an object there, which Python 3.14 refuses."""
+    owner = next((kind for kind in argparse.ArgumentParser.__mro__ if CHECK in vars(kind)), None)
+    if owner is None:
+        yield
+        return
+    check = getattr(owner, CHECK)
+
+    def check_text(parser: argparse.ArgumentParser, action: argparse.Action) -> None:
+        if isinstance(action.help, str):
+            check(parser, action)
+
+    setattr(owner, CHECK, check_text)
+    try:
+        yield
+    finally:
+        setattr(owner, CHECK, check)
 
 
 @contextlib.contextmanager
@@ -197,7 +227,7 @@ def one_line_errors(config: Any) -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:  # whoever read our output has enough of it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY | BINARY), sys.stdout.fileno())
         sys.exit(1)
     except Interrupted as interrupted:
         if tells(interrupted):

@@ -107,7 +107,8 @@ def load_weights(path: Path) -> Weights:
     try:
         with safe_open(path, "pt") as file:
             told = (file.metadata() or {}).get(CHECKSUM)
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Copies: a tensor of safetensors holds the file mapped, and Windows replaces no file that is.
+            weights = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         if told not in (None, checksum(weights)):  # other programs write none
             raise ValueError("the checksum is another")
     except (SafetensorError, OSError, ValueError) as error:

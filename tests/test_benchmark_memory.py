@@ -31,3 +31,5 @@ def test_without_proc_the_systems_own_figure_is_taken(monkeypatch, tmp_path):
     monkeypatch.setattr(memory, "CLEAR", tmp_path / "no" / "file")
     reset_peak(CPU)
     assert resident("VmRSS") > 10 * MEGABYTE
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert resident("VmRSS") == 0

@@ -21,6 +21,12 @@ def test_a_limit_that_is_too_low_is_told_in_one_line(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_system_without_limits_is_told_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("seq2seq.benchmark.preparation.find_spec", lambda name: None)
+    with pytest.raises(RunError, match=r"^this system limits no address space: leave preparation out of parts$"):
+        list(measure_preparation(small_benchmark(tmp_path)))
+
+
 def test_sizes_are_at_least_one_pair(tmp_path):
     config = replace(small_benchmark(tmp_path), preparation=PreparationConfig(pairs=[9, 0]))
     with pytest.raises(ConfigError, match=r"preparation\.pairs .* got 0"):

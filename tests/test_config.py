@@ -1,11 +1,16 @@
 """What a user types, and the one line that answers a mistake."""
 
+import argparse
 import errno
+import io
 import os
+import sys
 
 import pytest
+from hydra._internal.utils import get_args_parser
 
-from seq2seq.config import one_line_errors
+from seq2seq.config import one_line_errors, texts_alone_checked
+from seq2seq.recipes import train
 
 
 @pytest.mark.parametrize(
@@ -118,3 +123,43 @@ def test_a_full_disk_is_one_line_whatever_was_written(capsys):
     )
     with pytest.raises(FileNotFoundError), one_line_errors(None):  # a fault of ours is not hidden
         raise FileNotFoundError(errno.ENOENT, "No such file")
+
+
+def test_a_recipe_composes_where_argparse_tries_every_help_text(recipe, monkeypatch):
+    """As Python 3.14 does, in `_check_help`; one of Hydra's is an object that is no text."""
+
+    def check_help(self, action):
+        if action.help and hasattr(self, "_get_formatter"):
+            try:
+                self._get_formatter()._expand_help(action)
+            except (ValueError, TypeError, KeyError) as error:
+                raise ValueError("badly formed help string") from error
+
+    add_argument = argparse._ActionsContainer.add_argument
+
+    def add_checked(self, *names, **more):
+        action = add_argument(self, *names, **more)
+        self._check_help(action)
+        return action
+
+    monkeypatch.setattr(argparse._ActionsContainer, "_check_help", check_help, raising=False)
+    monkeypatch.setattr(argparse._ActionsContainer, "add_argument", add_checked)
+    with pytest.raises(ValueError, match="badly formed"):
+        get_args_parser()
+    found = recipe("train", "--cfg", "job", "seed=4321", "model=attention")
+    assert found.code == 0, found.err
+    assert "seed: 4321\n" in found.out
+    assert "badly formed" not in found.err
+    with texts_alone_checked(), pytest.raises(ValueError, match="badly formed"):
+        argparse.ArgumentParser().add_argument("--size", help="%(none)s")
+    assert argparse._ActionsContainer._check_help is check_help, "as it was"
+
+
+def test_letters_that_the_outputs_encoding_lacks_are_escaped(monkeypatch):
+    """Standard output that goes to a file has such an encoding on Windows."""
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="cp1252"))
+    monkeypatch.setattr(sys, "argv", ["train.py", "--cfg", "job", "run='\u5f15ä'"])
+    train.main()
+    sys.stdout.flush()
+    assert "run: \\u5f15ä\n" in written.getvalue().decode("cp1252")

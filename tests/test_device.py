@@ -4,9 +4,10 @@ import os
 
 import pytest
 import torch
+from abilities import needs_bfloat16
 
 from seq2seq.errors import ConfigError
-from seq2seq.system.device import Precision, autocast, choose_device, has_bfloat16, keep_freed_memory
+from seq2seq.system.device import Precision, autocast, choose_device, keep_freed_memory, resolve_precision
 
 CPU = torch.device("cpu")
 
@@ -37,26 +38,28 @@ def test_an_unknown_device(name):
         choose_device(name)
 
 
-@pytest.mark.parametrize(
-    ("capabilities", "has"),
-    [
-        ({}, False),
-        ({"avx2": True, "avx512_bf16": False, "amx_bf16": False}, False),
-        ({"avx512_bf16": True}, True),
-        ({"amx_bf16": True}, True),
-    ],
-)
-def test_bfloat16_is_automatic_where_the_processor_has_it(monkeypatch, capabilities, has):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    assert has_bfloat16(CPU) is has
-    assert product(Precision.auto) is (torch.bfloat16 if has else torch.float32)
+@pytest.mark.parametrize("faster", [True, False])
+def test_auto_is_bfloat16_where_it_is_faster(monkeypatch, faster):
+    monkeypatch.setattr("seq2seq.system.device.prefers_bfloat16", lambda device: faster)
+    wanted = Precision.bfloat16 if faster else Precision.float32
+    assert resolve_precision(Precision.auto, CPU) is wanted
+    assert product(Precision.auto) is (torch.bfloat16 if faster else torch.float32)
     assert product(Precision.float32) is torch.float32
-    assert product(Precision.bfloat16) is torch.bfloat16
 
 
+@needs_bfloat16
 def test_the_precision_ends_with_its_context():
     assert product(Precision.bfloat16) is torch.bfloat16
     assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is torch.float32
+
+
+def test_bfloat16_by_name_where_it_does_not_run(monkeypatch):
+    monkeypatch.setattr("seq2seq.system.device.runs_bfloat16", lambda device: False)
+    for device, where in ((CPU, "processor"), (torch.device("cuda"), "GPU")):
+        with pytest.raises(ConfigError) as caught:
+            resolve_precision(Precision.bfloat16, device)
+        assert str(caught.value) == (f"bfloat16 does not run on this {where}: set the precision to float32, or to auto")
+    assert resolve_precision(Precision.float32, CPU) is Precision.float32
 
 
 def test_kernels_kept_for_shapes_gone_by_are_few():
@@ -69,4 +72,6 @@ def test_keeping_freed_memory_may_be_asked_for_again_and_on_any_system(monkeypat
     keep_freed_memory()
     assert torch.ones(3_000_000).sum() == 3_000_000
     monkeypatch.setattr("seq2seq.system.device.ctypes.CDLL", lambda name: object())  # a C library without mallopt
+    keep_freed_memory()
+    monkeypatch.setattr("seq2seq.system.device.ctypes.CDLL", lambda name: "" + name)  # Windows takes no None
     keep_freed_memory()

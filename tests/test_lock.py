@@ -45,6 +45,22 @@ for line in sys.stdin:
 """
 
 
+FORKED = """
+import os, sys, types
+sys.modules["seq2seq.system.processes"] = types.SimpleNamespace(is_first=lambda: True)
+from pathlib import Path
+from seq2seq.system.lock import LOCK, locked
+
+folder = Path(sys.argv[1])
+with locked(folder):
+    child = os.fork()
+    if child == 0:
+        sys.exit()
+    os.waitpid(child, 0)
+    assert (folder / LOCK).exists()
+"""
+
+
 class Other:
     """Another process, which does as it is told."""
 
@@ -94,7 +110,7 @@ def test_a_killed_process_locks_nothing_even_where_it_has_left_children(tmp_path
         other.kill()
         assert (tmp_path / LOCK).exists()
         with locked(tmp_path):
-            assert (tmp_path / LOCK).read_text().startswith(f"process {os.getpid()} on ")
+            assert (tmp_path / LOCK).read_text().strip().startswith(f"process {os.getpid()} on ")
     finally:
         if left is not None:
             os.kill(left, signal.SIGKILL)
@@ -114,6 +130,35 @@ def test_what_a_run_has_put_there_stays_and_an_empty_folder_goes(tmp_path):
     with locked(tmp_path / "there"):
         pass
     assert (tmp_path / "there").is_dir(), "it was not made here"
+
+
+def test_the_holder_keeps_it_when_a_folder_is_locked_again_in_the_same_process(tmp_path, other):
+    with locked(tmp_path):
+        with pytest.raises(RunError, match=f"in use by process {os.getpid()} on "), locked(tmp_path):
+            pass
+        assert "in use by" in other(f"lock {tmp_path}")
+    assert other(f"lock {tmp_path}") == "done"
+
+
+def test_a_forked_child_that_leaves_takes_nothing_away(tmp_path):
+    command = [sys.executable, "-c", FORKED, str(tmp_path / "run")]
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+
+def test_where_no_open_file_can_be_taken_away_it_goes_after_it_is_closed(tmp_path, monkeypatch):
+    refused, unlink = [], Path.unlink
+
+    def as_on_windows(path: Path, missing_ok: bool = False) -> None:
+        if path.resolve() in {Path(link).resolve() for link in Path("/proc/self/fd").iterdir()}:
+            refused.append(path)
+            raise PermissionError(13, "used by another process")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", as_on_windows)
+    with locked(tmp_path / "run"):
+        pass
+    assert refused == [tmp_path / "run" / LOCK]
+    assert not (tmp_path / "run").exists()
 
 
 def test_errors_give_it_back(tmp_path, other):
@@ -156,10 +201,10 @@ def test_a_file_that_is_taken_away_by_the_one_who_had_it_is_not_the_lock(tmp_pat
 
 
 def test_where_there_are_no_locks_a_warning_says_so(tmp_path, monkeypatch, caplog):
-    def unsupported(descriptor: int, operation: int) -> None:
+    def unsupported(descriptor: int, blocking: bool = True) -> bool:
         raise OSError(38, "Function not implemented")
 
-    monkeypatch.setattr(lock_module.fcntl, "lockf", unsupported)
+    monkeypatch.setattr(lock_module, "lock_descriptor", unsupported)
     with caplog.at_level(logging.WARNING), locked(tmp_path):
         pass
     assert caplog.messages == [f"{tmp_path} cannot be locked (Function not implemented): start no second run there"]

@@ -1,11 +1,11 @@
 """The machine's limits, and the floors made of them."""
 
-import pytest
 import torch
 
 from seq2seq.benchmark.arithmetic import Work
 from seq2seq.benchmark.config import MeasureConfig
-from seq2seq.benchmark.machine import Machine, measure_machine, reread_rate, resolved
+from seq2seq.benchmark.machine import Machine, measure_machine, reread_rate
+from seq2seq.system.capability import runs_bfloat16, runs_int8
 
 CPU = torch.device("cpu")
 SMALL = MeasureConfig(product=64, copy=1, repetitions=2, warmup=1)
@@ -29,18 +29,13 @@ def test_an_unmeasured_precision_has_the_fastest_known_rate():
 
 def test_a_real_machine_has_positive_limits():
     machine = measure_machine(CPU, SMALL)
-    assert {"float32", "bfloat16"} <= set(machine.operations)
+    assert ("bfloat16" in machine.operations) is runs_bfloat16(CPU)
+    assert ("int8" in machine.operations) is runs_int8(CPU)
+    assert "float32" in machine.operations
     assert all(rate > 0 for rate in machine.operations.values())
     assert machine.bandwidth > 0
     assert machine.threads == torch.get_num_threads()
     assert machine.name
+    assert ("no bfloat16" in machine.kernels) is not runs_bfloat16(CPU)
+    assert ("no int8" in machine.kernels) is not runs_int8(CPU)
     assert reread_rate(CPU, 100_000, SMALL) > 0
-
-
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
-def test_a_named_precision_is_what_it_is(precision):
-    assert resolved(precision, CPU) == precision
-
-
-def test_auto_is_one_that_this_machine_has():
-    assert resolved("auto", CPU) in ("float32", "bfloat16")

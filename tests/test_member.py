@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from abilities import PRECISIONS
 from siblings import sibling
 from torch import Tensor
 
@@ -13,7 +14,7 @@ from seq2seq import Translation, Translator
 from seq2seq import search as searching
 from seq2seq.data.batch import source_tensors, target_input
 from seq2seq.errors import ConfigError, RunError
-from seq2seq.model import InferencePrecision, has_int8
+from seq2seq.model import InferencePrecision
 from seq2seq.run import load_run
 from seq2seq.shortlist import Shortlist
 from seq2seq.text.tokenizer import EOS, Tokenizer, Tokenizers
@@ -23,7 +24,6 @@ from seq2seq.translation.member import Member, choose_precision, hold_together
 from seq2seq.translation.members import Members
 
 CPU = torch.device("cpu")
-needs_int8 = pytest.mark.skipif(not has_int8(CPU), reason="this processor has no integer products")
 SENTENCES = ["Where is my key?", "", "The old man who bought the house does not want to sell it.", "We work.", "Ä 中"]
 CONTEXT = {"attention": "none", "encoder.direction": "forward", "decoder.layers": 2, "tying": "output"}
 LANGUAGE_MODEL = {"encoder.layers": 0, "attention": "none", "bridge": "zero"}
@@ -109,7 +109,7 @@ def test_an_ensemble_is_not_its_first_member(runs):
 
 
 @pytest.mark.parametrize("shortlist", [False, True])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", pytest.param("int8", marks=needs_int8)])
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_an_ensembles_translation_does_not_depend_on_its_batch(runs, precision, shortlist):
     members = [runs["tiny"], runs["context"], runs["reader"]]
     translator = short(Translator.load(members, "cpu", precision, shortlist))
@@ -258,13 +258,24 @@ def test_a_translator_is_no_language_model_nor_the_other_way_round(runs, languag
 # One by itself
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_what_auto_means(monkeypatch, there):
-    monkeypatch.setattr("seq2seq.translation.member.has_int8", lambda device: there)
+@pytest.mark.parametrize("faster", [True, False])
+def test_what_auto_means(monkeypatch, faster):
+    monkeypatch.setattr("seq2seq.translation.member.prefers_int8", lambda device: faster)
     assert choose_precision("auto", CPU, quantized=False) is InferencePrecision.float32
-    expected = InferencePrecision.int8 if there else InferencePrecision.float32
+    expected = InferencePrecision.int8 if faster else InferencePrecision.float32
     assert choose_precision("auto", CPU, quantized=True) is expected
-    assert choose_precision("bfloat16", CPU, quantized=True) is InferencePrecision.bfloat16
+
+
+def test_a_named_precision_is_taken_or_refused(monkeypatch):
+    monkeypatch.setattr("seq2seq.translation.member.runs_int8", lambda device: True)
+    monkeypatch.setattr("seq2seq.system.device.runs_bfloat16", lambda device: True)
+    for name in ("float32", "bfloat16", "int8"):
+        assert choose_precision(name, CPU, quantized=True) == name
+    monkeypatch.setattr("seq2seq.translation.member.runs_int8", lambda device: False)
+    monkeypatch.setattr("seq2seq.system.device.runs_bfloat16", lambda device: False)
+    for name in ("bfloat16", "int8"):
+        with pytest.raises(ConfigError, match=f"{name} does not run on this .*float32"):
+            choose_precision(name, CPU, quantized=True)
 
 
 def test_a_network_prepared_by_hand_has_a_form_like_any_other(tiny_run, monkeypatch):
@@ -272,6 +283,6 @@ def test_a_network_prepared_by_hand_has_a_form_like_any_other(tiny_run, monkeypa
     member = Member.prepare(loaded.network, loaded.tokenizers, CPU, InferencePrecision.auto)
     assert member.precision is InferencePrecision.float32
     hold_together([member], None)
-    monkeypatch.setattr("seq2seq.translation.member.has_int8", lambda device: False)
-    with pytest.raises(ConfigError, match=r"^precision=int8 needs an x86"):
+    monkeypatch.setattr("seq2seq.translation.member.runs_int8", lambda device: False)
+    with pytest.raises(ConfigError, match=r"^precision=int8 does not run on this device \(cpu\): use"):
         Member.prepare(loaded.network, loaded.tokenizers, CPU, "int8")

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from abilities import needs_bfloat16
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import BOS, EOS, EVERY, VOCABULARY, model_configs, padded, random_network, random_sentences
@@ -254,6 +255,7 @@ def test_words_fall_in_training_alone():
         assert torch.equal(silent_BT, (embedded_BTE == 0).any(2)), "a word falls as a whole"
 
 
+@needs_bfloat16
 @pytest.mark.parametrize("config", EVERY)
 def test_every_arrangement_learns_in_bfloat16(config):
     """Gradients are those of float32 but for the rounding, and none is lost on the way."""
@@ -274,6 +276,7 @@ def test_every_arrangement_learns_in_bfloat16(config):
     assert torch.nn.functional.cosine_similarity(full, half, dim=0) > 0.95  # rounding may turn a maximum
 
 
+@needs_bfloat16
 @pytest.mark.parametrize("config", EVERY)
 @torch.no_grad()
 def test_search_after_an_encoder_in_bfloat16(config):

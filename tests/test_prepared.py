@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from abilities import LOW, PRECISIONS
 from networks import BOS, EVERY, SAMPLES, VOCABULARY, padded, random_network, random_sentences
 from torch import Tensor
 
@@ -14,15 +15,12 @@ from seq2seq.model import (
     ModelConfig,
     Network,
     PreparedDecoder,
-    has_int8,
 )
 from seq2seq.model.bounds import features_bounded
 from seq2seq.model.packed import PackedDecoder, can_pack
 from seq2seq.model.stepping import PreparedMemory, PreparedState
 from seq2seq.model.vocabulary import Vocabulary
 
-needs_int8 = pytest.mark.skipif(not has_int8(torch.device("cpu")), reason="this processor has no integer products")
-LOW = ["bfloat16", pytest.param("int8", marks=needs_int8)]
 SOURCES = random_sentences(1, [4, 2, 6])
 TARGETS = torch.tensor([[BOS, 5, 3], [BOS, 4, 7], [BOS, 6, 6]])
 
@@ -128,7 +126,7 @@ def test_contexts_that_several_heads_mix_know_no_bound(precision, order):
     assert (found - wanted).abs().max() < 0.02
 
 
-@pytest.mark.parametrize("precision", ["float32", *LOW])
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("sample", range(len(EVERY)))
 @torch.no_grad()

@@ -2,24 +2,27 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from abilities import PRECISIONS, needs_bfloat16, needs_int8
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from seq2seq.errors import ConfigError
 from seq2seq.model.product import (
     LEVELS,
     FloatProduct,
     InferencePrecision,
     IntegerProduct,
     Quantized,
-    has_int8,
     make_product,
     make_scores,
     quantize,
 )
+from seq2seq.system import capability, integer
+from seq2seq.system.capability import packs
+from seq2seq.system.integer import KERNELS, FbgemmKernel, OneDnnKernel, QnnpackKernel, two_digits
 
 CPU = torch.device("cpu")
-needs_int8 = pytest.mark.skipif(not has_int8(CPU), reason="this processor has no integer products")
 sizes = st.tuples(st.integers(1, 40), st.integers(1, 70), st.integers(1, 50))
 seeds = st.integers(0, 10_000)
 
@@ -48,7 +51,7 @@ def size(inputs_NI: Tensor, weight_OI: Tensor, bias_O: Tensor) -> Tensor:
 def packed(request, monkeypatch) -> bool:
     """With oneDNN's layout, where there is one, and without."""
     if request.param == "plain":
-        monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+        monkeypatch.setattr("seq2seq.model.product.packs", lambda dtype: False)
     return request.param == "packed"
 
 
@@ -58,12 +61,13 @@ def test_a_product_of_floats(packed, shape, dtype, unit):
     parts = world(1, *shape, dtype)
     product = make_product(*parts[1:], InferencePrecision.float32)
     assert isinstance(product, FloatProduct)
-    assert (product.packed is not None) == (packed and dtype is torch.float32 and torch.backends.mkldnn.is_available())
+    assert (product.packed is not None) == (packed and packs(dtype))
     found_NO = product(parts[0])
     assert found_NO.dtype is dtype
     assert ((found_NO - exact(*parts)).abs() <= unit * size(*parts)).all()
 
 
+@needs_bfloat16
 @pytest.mark.parametrize("shape", [(1, 64, 33), (7, 5, 300), (130, 48, 64)])
 def test_in_bfloat16_each_number_is_rounded_once(packed, shape):
     parts = world(2, *shape)
@@ -104,19 +108,6 @@ def test_a_product_of_integers_errs_by_the_rounding_of_inputs_and_weights_alone(
 
 
 @needs_int8
-@settings(deadline=None, max_examples=40)
-@given(seeds, sizes, st.data())
-def test_a_row_is_the_same_to_the_bit_in_any_batch(seed, shape, data):
-    inputs_NI, weight_OI, bias_O = world(seed, *shape)
-    product = make_product(weight_OI, bias_O, InferencePrecision.int8)
-    together_NO = product(inputs_NI)
-    rows = data.draw(st.lists(st.integers(0, shape[0] - 1), min_size=1, max_size=5))
-    assert torch.equal(product(inputs_NI[rows]), together_NO[rows])
-    for row in rows:
-        assert torch.equal(product(inputs_NI[row : row + 1])[0], together_NO[row])
-
-
-@needs_int8
 def test_the_ends_of_the_range_and_zero_are_met_exactly():
     weight = quantize(torch.randn(20, 37, generator=torch.Generator().manual_seed(3)))
     inputs_NI = torch.tensor([-1.0, 0.0, 1.0])[torch.arange(37 * 9).view(9, 37) % 7 % 3]
@@ -128,7 +119,7 @@ def test_the_ends_of_the_range_and_zero_are_met_exactly():
     assert torch.equal(found_NO[1], bias_O)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", pytest.param("int8", marks=needs_int8)])
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_some_of_the_outputs_in_another_order(precision):
     inputs_NI, weight_OI, bias_O = world(4, 6, 30, 50)
     product = make_product(weight_OI, bias_O, InferencePrecision(precision))
@@ -143,7 +134,7 @@ def test_some_of_the_outputs_in_another_order(precision):
     )
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", pytest.param("int8", marks=needs_int8)])
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_without_a_bias(precision):
     inputs_NI, weight_OI, bias_O = world(5, 3, 8, 4)
     found_NO = make_product(weight_OI, None, InferencePrecision(precision))(inputs_NI)
@@ -152,7 +143,7 @@ def test_without_a_bias(precision):
     assert torch.equal(make_product(weight_OI, None, InferencePrecision(precision))(0 * inputs_NI), torch.zeros(3, 4))
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", pytest.param("int8", marks=needs_int8)])
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_product_keeps_weights_of_its_own(precision, dtype):
     if precision == "int8" and dtype is torch.float64:
@@ -199,11 +190,71 @@ def test_an_output_without_weights_is_its_bias():
     torch.testing.assert_close(found_NO, torch.tensor([[0.3, 2.4]]))
 
 
-@pytest.mark.parametrize(
-    ("capabilities", "has"),
-    [({}, False), ({"avx2": True}, False), ({"avx512_vnni": True}, True), ({"avx_vnni": 1}, True)],
-)
-def test_integer_products_where_the_processor_has_them(monkeypatch, capabilities, has):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    assert has_int8(CPU) is has
-    assert not has_int8(torch.device("cuda"))
+def test_without_a_kernel_of_integers_the_error_says_what_runs(monkeypatch):
+    monkeypatch.setattr("seq2seq.model.product.integer_kernel", lambda: None)
+    with pytest.raises(ConfigError, match=r"^int8 does not run on this processor: use precision=float32$"):
+        make_product(torch.ones(2, 2), None, InferencePrecision.int8)
+
+
+# The kernels of integers, each by itself
+
+
+@pytest.fixture(params=KERNELS, ids=lambda kernel: kernel.__name__)
+def kernel(request):
+    if not capability._works(lambda: capability._integer_product(request.param)):
+        pytest.skip("this processor lacks it")
+    return request.param
+
+
+INPUT_STEP = {OneDnnKernel: 1 / 127, FbgemmKernel: 1 / 8127, QnnpackKernel: 1 / 8127}
+"""What an input is rounded to a multiple of."""
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=seeds, shape=sizes)
+def test_a_kernel_errs_by_the_rounding_of_its_inputs_alone(kernel, seed, shape):
+    inputs_NI, weight_OI, bias_O = world(seed, *shape)
+    weight = quantize(weight_OI)
+    plain_OI = weight.dequantize()
+    found_NO = kernel(weight.codes_OI, weight.scales_O, bias_O)(inputs_NI)
+    bound_NO = 0.5001 * INPUT_STEP[kernel] * plain_OI.double().abs().sum(1) + 1e-6 * size(inputs_NI, plain_OI, bias_O)
+    assert found_NO.dtype is torch.float32
+    assert ((found_NO - exact(inputs_NI, plain_OI, bias_O)).abs() <= bound_NO).all()
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=seeds, shape=sizes, data=st.data())
+def test_a_row_gives_the_same_in_any_batch(kernel, seed, shape, data):
+    """Sums of integers are exact; oneDNN scales them by other instructions where rows are few, the others never."""
+    inputs_NI, weight_OI, bias_O = world(seed, *shape)
+    weight = quantize(weight_OI)
+    multiply = kernel(weight.codes_OI, weight.scales_O, bias_O)
+    together_NO = multiply(inputs_NI)
+    rows = data.draw(st.lists(st.integers(0, shape[0] - 1), min_size=1, max_size=5))
+    unit = 2**-22 if kernel is OneDnnKernel else 0
+    allowed_NO = unit * size(inputs_NI, weight.dequantize(), bias_O)
+    for some in (rows, rows[:1]):
+        assert ((multiply(inputs_NI[some]) - together_NO[some]).abs() <= allowed_NO[some]).all()
+
+
+@pytest.mark.parametrize("inputs", [1, 64, 4096])
+def test_the_largest_codes_do_not_overflow(kernel, inputs):
+    codes_OI = torch.full((3, inputs), 127, dtype=torch.int8)
+    codes_OI[1] = -127
+    found_NO = kernel(codes_OI, torch.ones(3), torch.zeros(3))(torch.ones(2, inputs))
+    torch.testing.assert_close(found_NO, 127.0 * inputs * torch.tensor([[1.0, -1.0, 1.0]] * 2), rtol=1e-6, atol=0)
+
+
+def test_two_digits_are_all_codes_and_stay_within_seven_bits():
+    codes = torch.arange(-integer.LEVELS, integer.LEVELS + 1)
+    high, low = two_digits((codes / integer.LEVELS).unsqueeze(1)).chunk(2)
+    assert torch.equal((128 * high + low).squeeze(1).long(), codes)
+    for digit in (high, low):
+        assert digit.min() >= -64
+        assert digit.max() <= 63
+
+
+def test_packing_leaves_the_engine_as_it_was():
+    before = torch.backends.quantized.engine
+    QnnpackKernel(torch.ones(2, 2, dtype=torch.int8), torch.ones(2), torch.zeros(2))
+    assert torch.backends.quantized.engine == before

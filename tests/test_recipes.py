@@ -17,10 +17,10 @@ from conftest import TINY
 from disk import little_room
 
 from seq2seq import Translator
-from seq2seq.model import has_int8
+from seq2seq.system.capability import runs_int8
 
 ROOT = Path(__file__).parents[1]
-INT8 = "int8" if has_int8(torch.device("cpu")) else "auto"
+INT8 = "int8" if runs_int8(torch.device("cpu")) else "auto"
 SOURCES = ["We work.", "Where is my key?", "She sleeps.", "The man works."] * 5
 TARGETS = ["Wir arbeiten.", "Wo ist mein Schlüssel?", "Sie schläft.", "Der Mann arbeitet."] * 5
 

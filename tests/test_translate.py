@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from abilities import PRECISIONS, needs_bfloat16, needs_int8
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seq2seq import Translation, Translator
 from seq2seq.errors import ConfigError, RunError
-from seq2seq.model import has_int8
 from seq2seq.model.product import FloatProduct, IntegerProduct, Product
 from seq2seq.run import load_run
 from seq2seq.shortlist import Shortlist
@@ -37,7 +37,6 @@ SENTENCES = [
 
 
 CPU = torch.device("cpu")
-needs_int8 = pytest.mark.skipif(not has_int8(CPU), reason="this processor has no integer products")
 
 
 @pytest.fixture(scope="module")
@@ -170,25 +169,30 @@ def output_layer(translator: Translator) -> Product:
 
 
 @needs_int8
-def test_a_folder_in_8_bits_translates_by_integers_unless_told_otherwise(tiny_run, quantized_run):
+def test_a_folder_in_8_bits_translates_by_integers_unless_told_otherwise(tiny_run, quantized_run, monkeypatch):
+    monkeypatch.setattr("seq2seq.translation.member.prefers_int8", lambda device: True)
     assert isinstance(output_layer(Translator.load(quantized_run, "cpu")), IntegerProduct)
     assert isinstance(output_layer(Translator.load(quantized_run, "cpu", "float32")), FloatProduct)
     assert isinstance(output_layer(Translator.load(tiny_run, "cpu")), FloatProduct)
     assert isinstance(output_layer(Translator.load(tiny_run, "cpu", "int8")), IntegerProduct)
 
 
-def test_without_integer_products_a_folder_in_8_bits_translates_all_the_same(tiny_run, quantized_run, monkeypatch):
-    monkeypatch.setattr("seq2seq.translation.member.has_int8", lambda device: False)
+def test_without_integer_products_a_folder_in_8_bits_still_translates(tiny_run, quantized_run, monkeypatch, caplog):
+    for question in ("runs_int8", "prefers_int8"):
+        monkeypatch.setattr(f"seq2seq.translation.member.{question}", lambda device: False)
     translator = Translator.load(quantized_run, "cpu")
+    [line] = caplog.messages
+    assert line == f"{quantized_run} has 8-bit weights, and int8 does not run on this device (cpu): using float32"
     product = output_layer(translator)
     assert isinstance(product, FloatProduct)
     assert product.weight_OI.dtype is torch.float32
     assert translator.translate("We work.").text
     for run in (quantized_run, tiny_run):
-        with pytest.raises(ConfigError, match=r"^precision=int8 needs an x86 .* use precision=float32$"):
+        with pytest.raises(ConfigError, match=r"^precision=int8 does not run on this device .* precision=float32$"):
             Translator.load(run, "cpu", "int8")
 
 
+@needs_bfloat16
 def test_bfloat16_is_told_to_the_decoder(tiny_run):
     product = output_layer(Translator.load(tiny_run, "cpu", "bfloat16"))
     assert isinstance(product, FloatProduct)
@@ -196,7 +200,7 @@ def test_bfloat16_is_told_to_the_decoder(tiny_run):
 
 
 @pytest.mark.parametrize("shortlist", [False, True])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", pytest.param("int8", marks=needs_int8)])
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("beam_size", [1, 3])
 def test_in_no_form_does_a_translation_depend_on_its_batch(tiny_run, precision, shortlist, beam_size):
     translator = Translator.load(tiny_run, "cpu", precision, shortlist)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from seq2seq.benchmark.arithmetic import Work, counted, training_work
 from seq2seq.benchmark.clock import timed
 from seq2seq.benchmark.config import BenchmarkConfig, Size
-from seq2seq.benchmark.machine import Machine, resolved
+from seq2seq.benchmark.machine import Machine
 from seq2seq.benchmark.numerals import random_batches
 from seq2seq.benchmark.training import training_precision
 from seq2seq.benchmark.update import Updater
@@ -94,8 +94,8 @@ def sized(size: Size, config: BenchmarkConfig) -> tuple[ModelConfig, int]:
 
 def measure_ceiling(config: BenchmarkConfig, machine: Machine) -> Iterator[CeilingRow]:
     """Every size of ``ceiling.sizes``, as it is measured."""
-    device, precision, ceiling = choose_device(config.device), training_precision(config), config.ceiling
-    name = resolved(precision, device)
+    device, ceiling = choose_device(config.device), config.ceiling
+    rate = machine.rate(training_precision(config, device))
     for size in ceiling.sizes:
         model, vocabulary = sized(size, config)
         batches = random_batches(ceiling.tokens, ceiling.pieces, vocabulary, config.seed, device)
@@ -111,7 +111,7 @@ def measure_ceiling(config: BenchmarkConfig, machine: Machine) -> Iterator[Ceili
             pieces_per_second=counts.target / seconds,
             bare_pieces_per_second=counts.target / bare_seconds,
             share_of_bare=bare_seconds / seconds,
-            share_of_products=work.operations / seconds / machine.rate(name),
+            share_of_products=work.operations / seconds / rate,
         )
 
 
@@ -128,7 +128,7 @@ def measure_ours(
         config.optimizer,
         clip=config.clip,
         smoothing=0.0,
-        precision=training_precision(config),
+        precision=training_precision(config, device),
         device=device,
     )
     return sum(parameter.numel() for parameter in network.parameters()), repeated(update, config, device)
@@ -136,7 +136,8 @@ def measure_ours(
 
 def bare_update(network: BareLoop, batch: Batch, config: BenchmarkConfig) -> Callable[[], None]:
     """One update of the bare loop."""
-    device, precision = choose_device(config.device), training_precision(config)
+    device = choose_device(config.device)
+    precision = training_precision(config, device)
     optimizer = torch.optim.Adam(network.parameters(), config.optimizer.learning_rate, fused=True)
 
     def update() -> None:

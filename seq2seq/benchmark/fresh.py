@@ -11,13 +11,17 @@ from pathlib import Path
 from seq2seq.errors import RunError
 
 PROGRAM = """
-import json, resource, sys, time
+import json, sys, time
 import torch
 def resident(entry):
     try:
         lines = open("/proc/self/status").read().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(entry))
     except OSError:  # no Linux: the highest so far stands in for both
+        try:
+            import resource
+        except ImportError:  # Windows
+            return 0
         unit = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 imported, base = time.time(), resident("VmRSS:")

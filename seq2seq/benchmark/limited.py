@@ -3,7 +3,6 @@
 import json
 import os
 import pickle
-import resource
 import sys
 import time
 from contextlib import closing
@@ -55,6 +54,8 @@ class Task(NamedTuple):
 
 def main() -> None:
     """Do the step of a task that the first argument names, and print its figures as JSON."""
+    import resource  # which Windows lacks
+
     task: Task = pickle.load(sys.stdin.buffer)  # from the benchmark itself
     base = resident("VmSize")
     limit = base + int(task.config.preparation.gibibytes * 2**30)
@@ -118,7 +119,7 @@ def train(task: Task) -> dict[str, float]:
             config.optimizer,
             clip=config.clip,
             smoothing=config.loss.label_smoothing,
-            precision=training_precision(config),
+            precision=training_precision(config, choose_device(config.device)),
             device=device,
         )
         update.several(config.preparation.updates)

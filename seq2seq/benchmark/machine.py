@@ -14,9 +14,9 @@ import torch
 from seq2seq.benchmark.arithmetic import Work
 from seq2seq.benchmark.clock import seconds
 from seq2seq.benchmark.config import MeasureConfig
-from seq2seq.model import InferencePrecision, has_int8
+from seq2seq.model import InferencePrecision
 from seq2seq.model.product import make_product
-from seq2seq.system.device import Precision, has_bfloat16
+from seq2seq.system.capability import integer_kernel, prefers_bfloat16, runs_bfloat16, runs_int8
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Machine:
     """Floating (for int8: integer) operations per second of a large square product, by precision."""
     bandwidth: float
     """Bytes per second of a large copy, reading and writing both counted."""
+    kernels: str = ""
+    """What was found to run here: PyTorch's instruction set, bfloat16, the kernel of integers."""
 
     def rate(self, precision: str) -> float:
         """Operations per second in a precision; the fastest known where that one was not measured."""
@@ -46,17 +48,11 @@ class Machine:
         return max(work.operations / self.rate(precision), work.bytes / max(bandwidth, self.bandwidth))
 
 
-def resolved(precision: str, device: torch.device) -> str:
-    """The precision that products are really taken in: what ``auto`` means here."""
-    if precision != Precision.auto:
-        return precision
-    return "bfloat16" if has_bfloat16(device) else "float32"
-
-
 def measure_machine(device: torch.device, config: MeasureConfig) -> Machine:
     """Measure a device; some seconds on a CPU."""
-    precisions = [InferencePrecision.float32, InferencePrecision.bfloat16]
-    precisions += [InferencePrecision.int8] if has_int8(device) else []
+    precisions = [InferencePrecision.float32]
+    precisions += [InferencePrecision.bfloat16] if runs_bfloat16(device) else []
+    precisions += [InferencePrecision.int8] if runs_int8(device) else []
     rates = {str(precision): _product_rate(device, precision, config) for precision in precisions}
     return Machine(
         device=str(device),
@@ -67,6 +63,7 @@ def measure_machine(device: torch.device, config: MeasureConfig) -> Machine:
         python=platform.python_version(),
         operations=rates,
         bandwidth=_copy_rate(device, config),
+        kernels=_kernels(device),
     )
 
 
@@ -97,6 +94,16 @@ def _copy_rate(device: torch.device, config: MeasureConfig) -> float:
     target = torch.empty_like(source)
     took = seconds(lambda: target.copy_(source), device, max(1, config.warmup), config.repetitions)
     return 2 * source.numel() * 4 / min(took)
+
+
+def _kernels(device: torch.device) -> str:
+    if device.type == "cuda":
+        return "bfloat16" if runs_bfloat16(device) else "no bfloat16"
+    kernel = integer_kernel()
+    bfloat16 = "no bfloat16" if not runs_bfloat16(device) else "bfloat16"
+    faster = "" if not prefers_bfloat16(device) else ", faster than float32"
+    integers = "no int8" if kernel is None else f"int8 by {kernel.__name__.removesuffix('Kernel')}"
+    return f"{torch.backends.cpu.get_cpu_capability()}; {bfloat16}{faster}; {integers}"
 
 
 def _name(device: torch.device) -> str:

@@ -4,7 +4,6 @@ Linux's own high-water mark is used where it is to be had, for two reasons: it c
 its own. `resource`'s ru_maxrss can do neither: after fork and exec it still holds the parent's.
 """
 
-import resource
 import sys
 from pathlib import Path
 
@@ -32,10 +31,14 @@ def peak(device: torch.device) -> int:
 
 
 def resident(entry: str) -> int:
-    """Bytes resident: VmRSS now, VmHWM at most."""
+    """Bytes resident: VmRSS now, VmHWM at most; 0 where the system says neither (Windows)."""
     if STATUS.exists():
         for line in STATUS.read_text(encoding="utf-8").splitlines():
             if line.startswith(f"{entry}:"):
                 return int(line.split()[1]) * 1024
+    try:
+        import resource
+    except ImportError:
+        return 0
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -52,8 +53,10 @@ def measure_preparation(config: BenchmarkConfig) -> Iterator[PreparationRow]:
     """Every size, as it is measured; what is prepared goes to ``output`` and is taken away again.
 
     Raises:
-        RunError: the limit was too low, or a process failed otherwise.
+        RunError: the system has no such limits, the limit was too low, or a process failed otherwise.
     """
+    if find_spec("resource") is None:  # Windows
+        raise RunError("this system limits no address space: leave preparation out of parts")
     output = Path(config.output).expanduser()
     output.mkdir(parents=True, exist_ok=True)
     for pairs in config.preparation.pairs:

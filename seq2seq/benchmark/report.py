@@ -33,6 +33,7 @@ def machine_table(machine: Machine) -> str:
         ("device", f"{machine.device}, {machine.name}"),
         ("cores, threads", f"{machine.cores}, {machine.threads}"),
         ("torch, Python", f"{machine.torch}, {machine.python}"),
+        ("kernels", machine.kernels),
         ("matrix product", f"{rates} GFLOP/s"),
         ("memory", f"{machine.bandwidth / 1e9:,.1f} GB/s, read and written"),
     ]

@@ -13,7 +13,7 @@ import torch
 from seq2seq.benchmark.arithmetic import Work, counted, training_work
 from seq2seq.benchmark.clock import timed
 from seq2seq.benchmark.config import BenchmarkConfig
-from seq2seq.benchmark.machine import Machine, reread_rate, resolved
+from seq2seq.benchmark.machine import Machine, reread_rate
 from seq2seq.benchmark.numerals import numerals, random_batches, random_ids
 from seq2seq.benchmark.training import training_precision
 from seq2seq.benchmark.translation import TranslationFloor, step_bytes
@@ -21,7 +21,7 @@ from seq2seq.benchmark.update import Updater
 from seq2seq.benchmark.workload import barred
 from seq2seq.model import Direction, ModelConfig, Network
 from seq2seq.search import SearchConfig
-from seq2seq.system.device import choose_device
+from seq2seq.system.device import Precision, choose_device
 from seq2seq.translate import Translator
 from seq2seq.translation.member import Member
 
@@ -114,7 +114,8 @@ def build(case: Case, config: BenchmarkConfig) -> Network:
 
 def measure_update(case: Case, config: BenchmarkConfig, machine: Machine) -> tuple[float, float, float]:
     """Seconds of an update, its floor and its target pieces."""
-    device, scale, precision = choose_device(config.device), config.scale, training_precision(config)
+    device, scale = choose_device(config.device), config.scale
+    precision = training_precision(config, device)
     update = Updater(
         build(case, config),
         random_batches(case.tokens, scale.pieces, case.vocabulary, config.seed, device),
@@ -125,10 +126,10 @@ def measure_update(case: Case, config: BenchmarkConfig, machine: Machine) -> tup
         device=device,
     )
     found = timed(update, device, scale.warmup, scale.repetitions)
-    counts, name = counted(found[0][1]), resolved(precision, device)
-    logit_bytes = 2 if name == "bfloat16" else 4
+    counts = counted(found[0][1])
+    logit_bytes = 2 if precision is Precision.bfloat16 else 4
     work = training_work(case.model, case.vocabulary, case.vocabulary, counts, logit_bytes)
-    return median(took for took, _ in found), machine.floor(sum(work.values(), Work()), name), counts.target
+    return median(took for took, _ in found), machine.floor(sum(work.values(), Work()), precision), counts.target
 
 
 def measure_search(case: Case, config: BenchmarkConfig, machine: Machine) -> tuple[float, float, float]:

@@ -9,13 +9,13 @@ import torch
 from seq2seq.benchmark.arithmetic import Counts, Work, counted, training_work
 from seq2seq.benchmark.clock import Spread, timed
 from seq2seq.benchmark.config import BenchmarkConfig
-from seq2seq.benchmark.machine import Machine, resolved
+from seq2seq.benchmark.machine import Machine
 from seq2seq.benchmark.memory import peak, reset_peak
 from seq2seq.benchmark.profile import profiled
 from seq2seq.benchmark.update import Updater
 from seq2seq.benchmark.workload import Workload
 from seq2seq.data.ahead import ahead
-from seq2seq.system.device import Precision, choose_device
+from seq2seq.system.device import Precision, choose_device, resolve_precision
 
 
 @dataclass(frozen=True)
@@ -56,15 +56,16 @@ class Training:
         return max(self.arithmetic_seconds, self.memory_seconds) / self.seconds_per_update.median
 
 
-def training_precision(config: BenchmarkConfig) -> Precision:
-    """The precision of training: as asked for, or auto where that only translates (int8)."""
-    return Precision(config.precision) if config.precision in ("float32", "bfloat16") else Precision.auto
+def training_precision(config: BenchmarkConfig, device: torch.device) -> Precision:
+    """The precision of training: as asked for, or what auto means here where that only translates (int8)."""
+    named = config.precision in Precision.__members__
+    return resolve_precision(Precision(config.precision) if named else Precision.auto, device)
 
 
 def measure_training(config: BenchmarkConfig, workload: Workload, machine: Machine) -> Training:
     """Train for some updates and say how long they took; the workload's network learns on the way."""
     device, measure = choose_device(config.device), config.measure
-    precision = training_precision(config)
+    precision = training_precision(config, device)
     torch.manual_seed(config.seed)
     reset_peak(device)
     with closing(ahead(workload.batches(device))) as batches:
@@ -82,21 +83,20 @@ def measure_training(config: BenchmarkConfig, workload: Workload, machine: Machi
         profile = profiled(update, workload.network, device, measure.repetitions)
     groups = [[counted(batch) for batch in group] for _, group in found]
     pieces = [sum(counts.target for counts in group) for group in groups]
-    name = resolved(precision, device)
-    work = mean_work(workload, [counts for group in groups for counts in group], name)
+    work = mean_work(workload, [counts for group in groups for counts in group], precision)
     total = sum(work.values(), Work())
     return Training(
         workload=workload.name,
-        precision=name,
+        precision=precision,
         parameters=sum(parameter.numel() for parameter in workload.network.parameters()),
         pieces_per_update=mean(pieces) / measure.updates,
         pieces_per_second=Spread.of([count / took for count, (took, _) in zip(pieces, found, strict=True)]),
         seconds_per_update=Spread.of([took / measure.updates for took, _ in found]),
         peak_bytes=at_most,
         operations=total.operations,
-        arithmetic_seconds=total.operations / machine.rate(name),
+        arithmetic_seconds=total.operations / machine.rate(precision),
         memory_seconds=total.bytes / machine.bandwidth,
-        profile=profile_rows(profile, work, machine, name),
+        profile=profile_rows(profile, work, machine, precision),
     )
 
 

@@ -19,6 +19,7 @@ from safetensors.numpy import save_file
 from seq2seq.data.encoding import Chunk, Ids, Rows
 from seq2seq.errors import DataError
 from seq2seq.system.atomic import atomic_write
+from seq2seq.system.descriptors import read_at
 
 NOTE, SIDES = "corpus", ("source", "target")
 TYPES: dict[str, np.dtype[Any]] = {"U16": np.dtype("<u2"), "I32": np.dtype("<i4")}
@@ -109,7 +110,7 @@ def read_shard(path: Path) -> Shard:
 def _column(head: Any, side: str, file: int, start: int) -> Column:
     """One side's offsets, and the place of its ids, which must all be there."""
     begin, end = head[f"{side}.offsets"]["data_offsets"]
-    offsets = np.frombuffer(os.pread(file, end - begin, start + begin), np.dtype("<i4"))
+    offsets = np.frombuffer(read_at(file, end - begin, start + begin), np.dtype("<i4"))
     begin, end = head[f"{side}.ids"]["data_offsets"]
     dtype = TYPES[head[f"{side}.ids"]["dtype"]]
     whole = len(offsets) and offsets[0] == 0 and offsets[-1] * dtype.itemsize == end - begin

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from seq2seq.data.encoding import Ids
 from seq2seq.data.shards import Column, Shard, read_shard, shard_path
 from seq2seq.errors import DataError, RunError
+from seq2seq.system.descriptors import open_to_read, read_at
 
 Indices = npt.NDArray[np.integer[Any]]
 
@@ -117,7 +118,7 @@ class Side:
         begins, ends = self._offsets[places], self._offsets[places + 1]
         positions = self._positions[shards] + begins.astype(np.int64) * self._dtype.itemsize
         sizes = (ends - begins) * self._dtype.itemsize
-        parts = list(map(os.pread, files, sizes.tolist(), positions.tolist()))
+        parts = list(map(read_at, files, sizes.tolist(), positions.tolist()))
         if sum(map(len, parts)) != sizes.sum():
             raise DataError("an encoded corpus has become shorter while it was read: start the same command again")
         ids = np.frombuffer(b"".join(parts), self._dtype).astype(np.int32)
@@ -153,7 +154,7 @@ def _opened(shards: Sequence[Shard]) -> list[int]:
     files: list[int] = []
     try:
         for shard in shards:
-            files.append(os.open(shard.path, os.O_RDONLY))
+            files.append(open_to_read(shard.path))
     except OSError as error:
         _close(files)
         raise RunError(

@@ -136,7 +136,8 @@ class Trace:
         try:
             with safe_open(place, "pt") as file:
                 metadata = file.metadata() or {}
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                # Copies: Windows replaces no file that is mapped, and this may be saved again.
+                arrays = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
             if metadata.get("format") != FORMAT:
                 raise ValueError(f"it is no {FORMAT}")
             told = json.loads(metadata["trace"])

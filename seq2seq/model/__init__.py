@@ -15,7 +15,7 @@ from seq2seq.model.config import DecoderConfig, EncoderConfig, ModelConfig
 from seq2seq.model.network import Network
 from seq2seq.model.notes import slow_parts
 from seq2seq.model.prepared import PreparedDecoder
-from seq2seq.model.product import InferencePrecision, has_int8
+from seq2seq.model.product import InferencePrecision
 from seq2seq.model.stepper import NetworkStepper
 
 __all__ = [
@@ -35,6 +35,5 @@ __all__ = [
     "Readout",
     "Summary",
     "Tying",
-    "has_int8",
     "slow_parts",
 ]

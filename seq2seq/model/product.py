@@ -9,8 +9,12 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from seq2seq.errors import ConfigError
+from seq2seq.system.capability import integer_kernel, packs
+from seq2seq.system.integer import round_up
+
 LEVELS = 127
-"""Largest code of an 8-bit integer weight, and half the codes of an 8-bit input."""
+"""Largest code of an 8-bit integer weight."""
 
 
 class InferencePrecision(StrEnum):
@@ -20,12 +24,6 @@ class InferencePrecision(StrEnum):
     float32 = "float32"
     bfloat16 = "bfloat16"
     int8 = "int8"
-
-
-def has_int8(device: torch.device) -> bool:
-    """True where integer products are exact and fast: x86 processors with VNNI instructions."""
-    capabilities = torch.cpu.get_capabilities()
-    return device.type == "cpu" and bool(capabilities.get("avx512_vnni") or capabilities.get("avx_vnni"))
 
 
 class Product(Protocol):
@@ -100,19 +98,10 @@ class FloatProduct:
 
 def _pack(weight_OI: Tensor) -> Tensor | None:
     """The weights in oneDNN's own layout, up to eight times faster where rows are few; None where it has none."""
-    usable = weight_OI.device.type == "cpu" and weight_OI.dtype in (torch.float32, torch.bfloat16)
-    if not (usable and torch.backends.mkldnn.is_available()):  # type: ignore[no-untyped-call]
+    if weight_OI.device.type != "cpu" or not packs(weight_OI.dtype):
         return None
     packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight_OI.contiguous())
     return packed
-
-
-def round_up(inputs_NI: Tensor) -> Tensor:
-    """More rows, up to one of few numbers: oneDNN compiles a kernel for each, and rows leave a search one by one."""
-    rows = inputs_NI.size(0)
-    step = 64 if rows > 64 else 16 if rows > 16 else 1
-    missing = -rows % step
-    return nn.functional.pad(inputs_NI, (0, 0, 0, missing)) if missing else inputs_NI
 
 
 class Quantized(NamedTuple):
@@ -135,28 +124,26 @@ def quantize(weight_OI: Tensor) -> Quantized:
 
 
 class IntegerProduct:
-    """A product of 8-bit integers, summed exactly; only its inputs and weights are rounded.
+    """A product of 8-bit integer weights, summed exactly; only its inputs and weights are rounded.
 
     What a decoder multiplies lies in (-1, 1): states o · tanh(c), means of states, tanh readouts. So one fixed scale
     serves every input, nothing is calibrated, and rounding never depends on what else is in the batch.
+
+    Raises:
+        ConfigError: this processor has no such products.
     """
 
     def __init__(self, weight: Quantized, bias_O: Tensor) -> None:
+        kernel = integer_kernel()
+        if kernel is None:
+            raise ConfigError("int8 does not run on this processor: use precision=float32")
         self.weight = weight
         self.bias_O = bias_O
-        self.packed = torch.ops.onednn.qlinear_prepack(weight.codes_OI, None)
-        self.zeros_O = torch.zeros(len(bias_O), dtype=torch.int64)
-        # The kernel takes unsigned inputs: code = floor(127 x + 128 + 1/2).
-        self.middle = torch.tensor(LEVELS + 1.5)
+        self.multiply = kernel(weight.codes_OI, weight.scales_O, bias_O)
 
     def __call__(self, inputs_NI: Tensor) -> Tensor:
         """Outputs (N, O), float32, of inputs in [-1, 1]."""
-        codes_NI = torch.add(self.middle, inputs_NI, alpha=LEVELS).to(torch.uint8)
-        scale, zero, output = (1 / LEVELS, LEVELS + 1), self.zeros_O, (1.0, 0, torch.float32)
-        outputs: Tensor = torch.ops.onednn.qlinear_pointwise(
-            round_up(codes_NI), *scale, self.packed, self.weight.scales_O, zero, self.bias_O, *output, "none", [], ""
-        )
-        return outputs[: inputs_NI.size(0)]
+        return self.multiply(inputs_NI)
 
     def only(self, outputs_U: Tensor) -> "IntegerProduct":
         """The same for these outputs alone, in this order."""

@@ -3,13 +3,13 @@
 import ctypes
 import os
 import re
-import sys
 from contextlib import AbstractContextManager
 from enum import StrEnum
 
 import torch
 
 from seq2seq.errors import ConfigError
+from seq2seq.system.capability import prefers_bfloat16, runs_bfloat16
 from seq2seq.system.processes import own_gpu
 
 # On a CPU, oneDNN keeps a compiled kernel with its buffers for each of the last 1024 shapes, and every batch has a
@@ -24,15 +24,17 @@ def keep_freed_memory() -> None:
     Large tensors come and go at every step. By default each is mapped anew and zeroed by the system, page by page:
     a quarter of a training step. The price is that a process holds on to the most memory it ever used.
     """
-    c_library = ctypes.CDLL(None)
+    try:
+        c_library = ctypes.CDLL(None)
+    except (OSError, TypeError):  # no library has all that the program has: Windows, static builds
+        return
     if hasattr(c_library, "mallopt"):  # glibc
         trim_threshold, mmap_max = -1, -4
         c_library.mallopt(trim_threshold, 2**31 - 1)
         c_library.mallopt(mmap_max, 0)
 
 
-if sys.platform == "linux":
-    keep_freed_memory()
+keep_freed_memory()
 
 
 class Precision(StrEnum):
@@ -72,17 +74,23 @@ def _own(device: torch.device) -> torch.device:
     return torch.device("cuda", number)
 
 
-def has_bfloat16(device: torch.device) -> bool:
-    """True where bfloat16 products are faster than float32 ones: recent GPUs, CPUs with AVX512-BF16 or AMX."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+def resolve_precision(precision: Precision, device: torch.device) -> Precision:
+    """The precision that products are taken in: for ``auto``, bfloat16 where it is clearly faster than float32.
+
+    Raises:
+        ConfigError: bfloat16 was asked for and does not run on this device.
+    """
+    if precision is Precision.auto:
+        return Precision.bfloat16 if prefers_bfloat16(device) else Precision.float32
+    if precision is Precision.bfloat16 and not runs_bfloat16(device):
+        where = "processor" if device.type == "cpu" else "GPU"
+        raise ConfigError(f"bfloat16 does not run on this {where}: set the precision to float32, or to auto")
+    return precision
 
 
 def is_reduced(precision: Precision, device: torch.device) -> bool:
     """True where the chosen precision is bfloat16 on this device."""
-    return precision is Precision.bfloat16 or (precision is Precision.auto and has_bfloat16(device))
+    return resolve_precision(precision, device) is Precision.bfloat16
 
 
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[None]:

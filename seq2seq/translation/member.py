@@ -3,6 +3,7 @@
 B sentences, S source positions, T target positions.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,14 @@ from torch import Tensor
 
 from seq2seq.data.batch import source_tensors
 from seq2seq.errors import ConfigError, RunError
-from seq2seq.model import InferencePrecision, Network, NetworkStepper, PreparedDecoder, has_int8
+from seq2seq.model import InferencePrecision, Network, NetworkStepper, PreparedDecoder
 from seq2seq.run import LoadedRun
 from seq2seq.shortlist import Chosen
-from seq2seq.system.device import has_bfloat16
+from seq2seq.system.capability import prefers_bfloat16, prefers_int8, runs_int8
+from seq2seq.system.device import Precision, resolve_precision
 from seq2seq.text.tokenizer import BOS, EOS, Tokenizer, Tokenizers
+
+log = logging.getLogger("seq2seq")
 
 
 class Sources(NamedTuple):
@@ -59,15 +63,17 @@ class Member:
             network: in evaluation mode.
             tokenizers: those it was trained with.
             device: where it translates.
-            precision: float32, bfloat16, int8, or auto: int8 where the weights are ``quantized``, if the device can.
+            precision: float32, bfloat16, int8, or auto: see `choose_precision`.
             quantized: the weights come from a folder that keeps them in 8 bits.
             name: what to call it in messages.
 
         Raises:
-            ConfigError: an unknown precision, or integer products on a device without them.
+            ConfigError: an unknown precision, or one that does not run on this device.
         """
         form = choose_precision(precision, device, quantized)
-        reduced = form is not InferencePrecision.float32 and has_bfloat16(device)
+        if quantized and precision == InferencePrecision.auto and not runs_int8(device):
+            log.warning("%s has 8-bit weights, and int8 does not run on this device (%s): using float32", name, device)
+        reduced = form is not InferencePrecision.float32 and prefers_bfloat16(device)
         network = network.to(device)
         decoder = PreparedDecoder(network, form, torch.bfloat16 if reduced else torch.float32)
         return cls(name, network, decoder, tokenizers, device, form)
@@ -138,15 +144,17 @@ def shared(tokenizers: Sequence[Tokenizer]) -> list[Tokenizer]:
 
 
 def choose_precision(name: str, device: torch.device, quantized: bool) -> InferencePrecision:
-    """The form of that name; for ``auto``, int8 where the weights are kept so and the device has integer products.
+    """The form of that name; for ``auto``, int8 where the weights are kept so and it is clearly faster than float32.
 
     Raises:
-        ConfigError: there is none of that name, or none on this device.
+        ConfigError: there is none of that name, or it does not run on this device.
     """
     if name not in InferencePrecision.__members__:
         raise ConfigError(f"precision must be one of {', '.join(InferencePrecision)}, got {name}")
     if name == InferencePrecision.auto:
-        return InferencePrecision.int8 if quantized and has_int8(device) else InferencePrecision.float32
-    if name == InferencePrecision.int8 and not has_int8(device):
-        raise ConfigError(f"precision=int8 needs an x86 processor with VNNI, not {device}: use precision=float32")
+        return InferencePrecision.int8 if quantized and prefers_int8(device) else InferencePrecision.float32
+    if name == InferencePrecision.int8 and not runs_int8(device):
+        raise ConfigError(f"precision=int8 does not run on this device ({device}): use precision=float32")
+    if name == InferencePrecision.bfloat16:
+        resolve_precision(Precision.bfloat16, device)
     return InferencePrecision(name)

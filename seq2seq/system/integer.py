@@ -1,0 +1,135 @@
+"""Products of 8-bit integer weights, by the kernels that PyTorch brings for different processors.
+
+Each kernel takes inputs in [-1, 1] and sums integers exactly. The scale of the inputs is fixed, so that what a row
+gives never depends on the rows beside it.
+
+N rows, I inputs, O outputs.
+"""
+
+import warnings
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+
+class IntegerKernel(Protocol):
+    """Packed weights that multiply: x (codes · scales)^T + b."""
+
+    def __init__(self, codes_OI: Tensor, scales_O: Tensor, bias_O: Tensor) -> None:
+        """Pack int8 codes, -127 … 127, with one float32 scale per output.
+
+        Raises:
+            RuntimeError: this processor or this build of PyTorch lacks the kernel.
+        """
+
+    def __call__(self, inputs_NI: Tensor) -> Tensor:
+        """Outputs (N, O), float32, of inputs in [-1, 1]."""
+
+
+class OneDnnKernel:
+    """oneDNN with inputs as one 8-bit digit: exact where 8-bit products do not saturate (x86 with VNNI or AMX)."""
+
+    LEVELS = 127
+
+    def __init__(self, codes_OI: Tensor, scales_O: Tensor, bias_O: Tensor) -> None:
+        self.packed = torch.ops.onednn.qlinear_prepack(codes_OI, None)
+        self.scales_O, self.bias_O = scales_O, bias_O
+        self.zeros_O = torch.zeros(len(bias_O), dtype=torch.int64)
+        # The kernel takes unsigned inputs: code = floor(127 x + 128 + 1/2).
+        self.middle = torch.tensor(self.LEVELS + 1.5)
+
+    def __call__(self, inputs_NI: Tensor) -> Tensor:
+        """Outputs (N, O), float32, of inputs in [-1, 1]."""
+        codes_NI = torch.add(self.middle, inputs_NI, alpha=self.LEVELS).to(torch.uint8)
+        scale, zero, output = (1 / self.LEVELS, self.LEVELS + 1), self.zeros_O, (1.0, 0, torch.float32)
+        outputs: Tensor = torch.ops.onednn.qlinear_pointwise(
+            round_up(codes_NI), *scale, self.packed, self.scales_O, zero, self.bias_O, *output, "none", [], ""
+        )
+        return outputs[: inputs_NI.size(0)]
+
+
+class FbgemmKernel:
+    """FBGEMM (x86 with AVX2) with inputs as two 7-bit digits.
+
+    AVX2 adds two products of bytes in 16 bits. Digits of 7 bits never overflow there (2 · 127 · 127 < 2^15), as 8 bits
+    would, and two of them carry an input as exactly as 14 bits can.
+    """
+
+    ZERO = 64
+    """Code of the digit 0; digits are -64 … 63."""
+
+    def __init__(self, codes_OI: Tensor, scales_O: Tensor, bias_O: Tensor) -> None:
+        self.packed = _prepack("fbgemm", codes_OI, scales_O / LEVELS)
+        self.bias_O = bias_O
+
+    def __call__(self, inputs_NI: Tensor) -> Tensor:
+        """Outputs (N, O), float32, of inputs in [-1, 1]."""
+        sums_XO = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
+            two_digits(inputs_NI), 1.0, self.ZERO, self.packed
+        )
+        return _combined(sums_XO, inputs_NI.size(0), self.bias_O)
+
+
+class QnnpackKernel:
+    """QNNPACK (Arm, and any x86) with inputs as the same two digits.
+
+    It derives the input's scale from the smallest and the largest input. Two more rows, of -128 and of 127, always make
+    that scale 1.
+    """
+
+    def __init__(self, codes_OI: Tensor, scales_O: Tensor, bias_O: Tensor) -> None:
+        self.packed = _prepack("qnnpack", codes_OI, scales_O / LEVELS)
+        self.bias_O = bias_O
+        self.ends_2I = torch.tensor([[-128.0], [127.0]]).expand(2, codes_OI.size(1))
+
+    def __call__(self, inputs_NI: Tensor) -> Tensor:
+        """Outputs (N, O), float32, of inputs in [-1, 1]."""
+        sums_XO = torch.ops.quantized.linear_dynamic(torch.cat([two_digits(inputs_NI), self.ends_2I]), self.packed)
+        return _combined(sums_XO, inputs_NI.size(0), self.bias_O)
+
+
+KERNELS: tuple[type[IntegerKernel], ...] = (OneDnnKernel, FbgemmKernel, QnnpackKernel)
+"""In the order of their speed where they work."""
+
+LEVELS = 63 * 128 + 63
+"""Largest code that two digits of -64 … 63 hold; inputs of ±1 become ± this."""
+
+
+def two_digits(inputs_NI: Tensor) -> Tensor:
+    """High digits above low digits (2N, I), float32: 128 · high + low = round(x · `LEVELS`)."""
+    rows = inputs_NI.size(0)
+    codes_NI = (inputs_NI * LEVELS).round_()
+    digits_XI = codes_NI.new_empty(2 * rows, inputs_NI.size(1))
+    high_NI = digits_XI[:rows]
+    torch.add(codes_NI, 64, out=high_NI).mul_(1 / 128).floor_()
+    torch.sub(codes_NI, high_NI, alpha=128, out=digits_XI[rows:])
+    return digits_XI
+
+
+def round_up(inputs_NI: Tensor) -> Tensor:
+    """More rows, up to one of few numbers: oneDNN compiles a kernel for each, and rows leave a search one by one."""
+    rows = inputs_NI.size(0)
+    step = 64 if rows > 64 else 16 if rows > 16 else 1
+    missing = -rows % step
+    return nn.functional.pad(inputs_NI, (0, 0, 0, missing)) if missing else inputs_NI
+
+
+def _combined(sums_XO: Tensor, rows: int, bias_O: Tensor) -> Tensor:
+    return torch.add(sums_XO[rows : 2 * rows], sums_XO[:rows], alpha=128).add_(bias_O)
+
+
+def _prepack(engine: str, codes_OI: Tensor, scales_O: Tensor) -> object:
+    """Weights in the layout of an engine of PyTorch's quantized products."""
+    if engine not in torch.backends.quantized.supported_engines:
+        raise RuntimeError(f"this build of PyTorch lacks {engine}")
+    before = torch.backends.quantized.engine
+    torch.backends.quantized.engine = engine
+    try:
+        with warnings.catch_warnings():  # PyTorch announces that these tensors will move to another package
+            warnings.simplefilter("ignore")
+            zeros_O = torch.zeros(len(scales_O), dtype=torch.int64)
+            weight = torch._make_per_channel_quantized_tensor(codes_OI, scales_O.double(), zeros_O, 0)
+            return torch.ops.quantized.linear_prepack(weight, None)
+    finally:
+        torch.backends.quantized.engine = before

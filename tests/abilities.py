@@ -1,0 +1,15 @@
+"""Marks for tests of what some processors lack, and settings under which a large processor lacks it too."""
+
+import pytest
+import torch
+
+from seq2seq.system.capability import runs_bfloat16, runs_int8
+
+CPU = torch.device("cpu")
+needs_int8 = pytest.mark.skipif(not runs_int8(CPU), reason="int8 does not run on this processor")
+needs_bfloat16 = pytest.mark.skipif(not runs_bfloat16(CPU), reason="bfloat16 does not run on this processor")
+LOW = [pytest.param("bfloat16", marks=needs_bfloat16), pytest.param("int8", marks=needs_int8)]
+PRECISIONS = ["float32", *LOW]
+
+SMALL = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
+"""Environment in which a large x86 processor has the kernels of one with AVX2 alone."""

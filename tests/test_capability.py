@@ -1,0 +1,151 @@
+"""What a machine can do is tried: kernels that are missing, wrong or slow are found out, whatever flags say."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from abilities import SMALL
+
+from seq2seq.system import capability
+from seq2seq.system.integer import FbgemmKernel, OneDnnKernel, QnnpackKernel
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def fresh(monkeypatch):
+    """Questions whose answers are not remembered, from before or for later."""
+    asked = (
+        capability.runs_bfloat16,
+        capability.prefers_bfloat16,
+        capability.packs,
+        capability.integer_kernel,
+        capability.prefers_int8,
+    )
+    for question in asked:
+        question.cache_clear()
+    yield monkeypatch
+    for question in asked:
+        question.cache_clear()
+
+
+def missing(*_: object, **__: object) -> None:
+    raise RuntimeError("could not create a primitive descriptor")
+
+
+def test_a_recurrent_layer_without_a_kernel_means_no_bfloat16(fresh):
+    fresh.setattr(torch.nn.LSTM, "forward", missing)
+    assert not capability.runs_bfloat16(CPU)
+    assert not capability.prefers_bfloat16(CPU)
+
+
+def test_bfloat16_is_chosen_where_it_is_clearly_faster_alone(fresh):
+    fresh.setattr(capability, "_bfloat16_update", lambda: None)
+    for faster in (True, False):
+        capability.prefers_bfloat16.cache_clear()
+        fresh.setattr(capability, "_is_faster", lambda *_, faster=faster: faster)
+        assert capability.prefers_bfloat16(CPU) is faster
+
+
+@pytest.mark.parametrize(("capabilities", "has"), [((7, 5), False), ((8, 0), True), ((9, 0), True)])
+def test_a_gpu_has_bfloat16_from_compute_capability_8(fresh, capabilities, has):
+    fresh.setattr(torch.cuda, "get_device_capability", lambda device: capabilities)
+    assert capability.runs_bfloat16(torch.device("cuda")) is has
+    assert capability.prefers_bfloat16(torch.device("cuda")) is has
+
+
+@pytest.mark.parametrize("fault", ["absent", "failing", "wrong"])
+def test_weights_are_packed_where_the_packed_product_is_right(fresh, fault):
+    if fault == "absent":
+        fresh.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    elif fault == "failing":
+        fresh.setattr(capability, "_packed_product", missing)
+    else:
+        fresh.setattr(capability, "_packed_product", lambda dtype: capability._demand(torch.ones(1), torch.zeros(1)))
+    assert not capability.packs(torch.float32)
+
+
+def test_no_weights_of_other_types_are_packed(fresh):
+    assert not capability.packs(torch.float64)
+
+
+class Saturating(OneDnnKernel):
+    """Adds pairs of products in 16 bits, as AVX2 does with bytes."""
+
+    def __call__(self, inputs_NI: torch.Tensor) -> torch.Tensor:
+        codes_NI = torch.floor(127 * inputs_NI + 128.5)
+        pairs_NOP = (codes_NI.unsqueeze(1) * self.codes_OI).unflatten(2, (-1, 2)).sum(3).clamp(-(2**15), 2**15 - 1)
+        return (pairs_NOP.sum(2) - 128 * self.codes_OI.sum(1)) * self.scales_O / 127 + self.bias_O
+
+    def __init__(self, codes_OI: torch.Tensor, scales_O: torch.Tensor, bias_O: torch.Tensor) -> None:
+        self.codes_OI, self.scales_O, self.bias_O = codes_OI.float(), scales_O, bias_O
+
+
+class Missing(OneDnnKernel):
+    """Has no instructions for it."""
+
+    def __init__(self, *_: torch.Tensor) -> None:
+        missing()
+
+
+def test_a_kernel_that_is_missing_or_saturates_is_passed_over(fresh):
+    fresh.setattr(capability, "KERNELS", (Missing, Saturating, QnnpackKernel))
+    assert capability.integer_kernel() is QnnpackKernel
+    assert capability.runs_int8(CPU)
+
+
+def test_without_any_kernel_there_is_no_int8(fresh):
+    fresh.setattr(capability, "KERNELS", (Missing, Saturating))
+    assert capability.integer_kernel() is None
+    assert not capability.runs_int8(CPU)
+    assert not capability.prefers_int8(CPU)
+
+
+def test_int8_is_preferred_where_it_is_clearly_faster(fresh):
+    for faster in (True, False):
+        capability.prefers_int8.cache_clear()
+        fresh.setattr(capability, "_is_faster", lambda *_, faster=faster: faster)
+        assert capability.prefers_int8(CPU) is (faster and capability.runs_int8(CPU))
+    assert not capability.prefers_int8(torch.device("cuda"))
+
+
+def test_faster_means_clearly_faster(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(capability.time, "perf_counter", lambda: clock[0])
+
+    def taking(seconds: float):
+        def product() -> None:
+            clock[0] += seconds
+
+        return product
+
+    assert capability._is_faster(taking(1.0), taking(2.0))
+    assert not capability._is_faster(taking(1.0), taking(1.1))
+    assert not capability._is_faster(taking(2.0), taking(1.0))
+
+
+def answers(settings: dict[str, str], before: str = "") -> str:
+    """What a process of its own finds out under these settings."""
+    program = (
+        f"import torch; {before}\n"
+        "from seq2seq.system.capability import *\n"
+        "from seq2seq.system.device import Precision, resolve_precision\n"
+        "cpu = torch.device('cpu')\n"
+        "print(runs_bfloat16(cpu), packs(torch.bfloat16), integer_kernel().__name__)\n"
+        "print(resolve_precision(Precision.auto, cpu))"
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **settings}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    return " ".join(done.stdout.split())
+
+
+def test_a_small_processor_trains_in_float32_and_has_integers_of_two_digits():
+    assert answers(SMALL) == f"False False {FbgemmKernel.__name__} float32"
+
+
+def test_without_onednn_there_are_integers_too():
+    """As on other architectures: neither oneDNN nor FBGEMM."""
+    found = answers(SMALL, "torch.backends.mkldnn.is_available = lambda: False; torch.backends.mkldnn.set_flags(False)")
+    assert found.split()[1:3] == ["False", "FbgemmKernel"]

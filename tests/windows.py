@@ -1,0 +1,86 @@
+"""A process as Windows would have it, for as much of that as Linux can imitate.
+
+    import windows; windows.imitate()
+
+goes before every other import. What is missing there is missing; what is open cannot be renamed, replaced or removed.
+"""
+
+import ctypes
+import multiprocessing.context
+import os
+import shutil
+import signal
+import sys
+import warnings
+from pathlib import Path
+
+MODULES = ("fcntl", "grp", "pwd", "resource", "termios")
+CALLS = (
+    "fchmod", "fdatasync", "fork", "forkpty", "getloadavg", "getpgid", "geteuid", "getuid", "killpg", "lockf",
+    "mkfifo", "nice", "posix_fadvise", "posix_fallocate", "pread", "preadv", "pwrite", "pwritev",
+    "sched_getaffinity", "sched_setaffinity", "setsid", "statvfs", "sysconf",
+)  # fmt: skip
+SIGNALS = ("SIGALRM", "SIGHUP", "SIGPIPE", "SIGUSR1", "SIGUSR2", "alarm", "pthread_sigmask", "setitimer", "sigwait")
+
+REFUSED: list[str] = []
+"""What was to be renamed, replaced or removed while this process had it open: the files' names."""
+
+
+def imitate() -> None:
+    """Take away what Windows lacks, and refuse what it refuses."""
+    import portalocker  # noqa: F401  # sacrebleu's; it takes locks by the name of the system
+
+    sys.modules |= dict.fromkeys(MODULES)
+    for module, names in ((os, CALLS), (signal, SIGNALS)):
+        for name in names:
+            if hasattr(module, name):
+                delattr(module, name)
+    for method in ("fork", "forkserver"):
+        multiprocessing.context._concrete_contexts.pop(method)
+    multiprocessing.context._default_context._default_context = multiprocessing.get_context("spawn")
+    shutil._use_fd_functions = False  # files of a tree are then removed by their paths
+    for name in ("remove", "rename", "replace", "rmdir", "unlink"):
+        setattr(os, name, refusing(getattr(os, name)))
+    open_file = os.open
+
+    def open_no_folder(path, flags, *rest, **more):
+        if os.path.isdir(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return open_file(path, flags, *rest, **more)
+
+    class Library(ctypes.CDLL):
+        def __init__(self, name, *rest, **more):
+            if name is None:
+                raise TypeError("bad argument type for built-in operation")
+            super().__init__(name, *rest, **more)
+
+    os.open, ctypes.CDLL = open_no_folder, Library
+    # Text that says no encoding is of another on Windows.
+    warnings.filterwarnings("error", category=EncodingWarning, module=r"seq2seq|recipes")
+
+
+def held() -> set[str]:
+    """The files that this process has open or mapped."""
+    found = set()
+    for link in os.listdir("/proc/self/fd"):
+        try:
+            found.add(os.readlink(f"/proc/self/fd/{link}"))
+        except FileNotFoundError:  # that of the listing itself
+            continue
+    lines = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
+    return found | {"/" + line.partition("/")[2] for line in lines if "/" in line}
+
+
+def refusing(call):
+    """The call, which fails where a path that it is given, or a file below it, is open."""
+
+    def refuse(*paths, **more):
+        files = held()
+        for path in paths:
+            place = os.path.realpath(path)
+            if place in files or any(file.startswith(place + os.sep) for file in files):
+                REFUSED.append(os.path.basename(path))
+                raise PermissionError(13, f"{call.__name__}: used by this process", str(path))
+        return call(*paths, **more)
+
+    return refuse
