@@ -9,6 +9,7 @@ from pathlib import Path
 
 from seq2seq.config import recipe
 from seq2seq.recipe_config import BacktranslateConfig
+from seq2seq.run import read_section
 from seq2seq.synthesis import SOURCE, TARGET, back_translate, write_pairs
 from seq2seq.text.corpus_config import DataConfig, MoreConfig
 from seq2seq.text.lines import read_input
@@ -25,7 +26,8 @@ def main(config: BacktranslateConfig) -> None:
     lines, count = read_input(config.input)
     search = config.search.applied(reverse.search.beam(1))
     search = asked_of(reverse.together, search, config.beam_size, config.n_best).search
-    pairs = back_translate(reverse, lines, search, tag=config.tag)
+    own_tag = read_section(Path(config.run).expanduser(), "data", DataConfig).source_tag
+    pairs = back_translate(reverse, lines, search, tag=own_tag if config.tag is None else config.tag)
     print(f"{config.input}: {write_pairs(pairs, output, count)} in {output}")
     made = MoreConfig(source=str(output / SOURCE), target=str(output / TARGET), source_tag="<bt>")
     (more,) = overrides(DataConfig(more=[made]), "data")

@@ -46,15 +46,14 @@ def load_glossary(name: str | None) -> Glossary | None:
 
 
 def requests(config: TranslateConfig, lines: Iterable[str]) -> Iterator[Request]:
-    """The lines with their tag, prefix and phrases, as they are read.
+    """The lines with their tag, prefix, phrases and glossary, as they are read.
 
     Raises:
         DataError: a file cannot be read, or there are not as many prefixes as lines.
     """
     glossary = load_glossary(config.glossary)
     for line, prefix in with_prefixes(lines, config):
-        terms = () if glossary is None else glossary.phrases(line)
-        yield Request(tagged(line, config.tag), prefix, tuple(dict.fromkeys([*config.phrases, *terms])))
+        yield Request(tagged(line, config.tag), prefix, tuple(dict.fromkeys(config.phrases)), glossary)
 
 
 def with_prefixes(lines: Iterable[str], config: TranslateConfig) -> Iterator[tuple[str, str]]:

@@ -34,10 +34,6 @@ def translate_document(
         DataError: likewise.
     """
     parts = list(segments(document, wrapped=wrapped))
-    requests = [
-        Request(tagged(part.text, tag), phrases=glossary.phrases(part.text) if glossary is not None else ())
-        for part in parts
-        if part.is_sentence
-    ]
+    requests = [Request(tagged(part.text, tag), glossary=glossary) for part in parts if part.is_sentence]
     translations = iter(translator.translate(requests, search=search, copy=copy))
     return "".join(next(translations).text if part.is_sentence else part.text for part in parts)

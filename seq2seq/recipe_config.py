@@ -75,6 +75,7 @@ class TrainConfig:
             self._check_language_model()
         if self.model.tying is Tying.all and not self.tokenizer.joint:
             raise ConfigError("model.tying=all shares one vocabulary: set tokenizer.joint=true or model.tying=output")
+        self.risk.check()
 
     def _check_language_model(self) -> None:
         """A language model (model.encoder.layers=0) translates nothing that could be scored."""
@@ -87,6 +88,11 @@ class TrainConfig:
             raise ConfigError(
                 "risk.weight rewards translations, and a language model (model.encoder.layers=0) makes none: set "
                 "risk.weight=0"
+            )
+        if self.tokenizer.sampling > 0 and not self.tokenizer.sample_target:
+            raise ConfigError(
+                "tokenizer.sample_target=false leaves a language model (model.encoder.layers=0) no text to sample: set "
+                "tokenizer.sample_target=true or tokenizer.sampling=0"
             )
 
 
@@ -179,7 +185,7 @@ class BacktranslateConfig:
     beam_size: int | None = setting(None, "hypotheses kept; null: 1, greedy search", at_least=1)
     n_best: int | None = setting(None, "at most so many different sources for each sentence; null: 1", at_least=1)
     search: SearchChanges = setting(factory=SearchChanges)
-    tag: str | None = setting(None, "first word of each sentence for the model of run, where it was trained with tags")
+    tag: str | None = setting(None, "first word of each sentence; null: the data.source_tag of run; '': none")
     device: str = setting("auto", "auto, cpu or cuda")
     precision: InferencePrecision = setting(InferencePrecision.auto, "float32, bfloat16, int8, or auto: as the run's")
 

@@ -1,8 +1,9 @@
 """The vocabulary short-list: the target pieces that can translate a source, so that a search step scores only these.
 
-For every source piece its likeliest translations, and for every sentence the pieces most frequent overall: the
-candidate lists of Jean et al. (2015, §3.3) and L'Hostis et al. (2016). "Likeliest" is IBM Model 1 (Brown et al.
-1993, §4.1), learnt by expectation maximisation from the encoded training corpus, so it needs no outside aligner.
+For every source piece its likeliest translations and, where the target has it too, the piece itself, so that names and
+numbers can be copied; and for every sentence the pieces most frequent overall: the candidate lists of Jean et al.
+(2015, §3.3) and L'Hostis et al. (2016). "Likeliest" is IBM Model 1 (Brown et al. 1993, §4.1), learnt by expectation
+maximisation from the encoded training corpus, so it needs no outside aligner.
 
 B sentences, S source positions, V source pieces, K translations of each, F frequent pieces, U pieces of a batch.
 C couples of a source and a target piece that occur together.
@@ -99,12 +100,14 @@ class Shortlist:
         translations = _likeliest(lexicon, source_size, config.translations, frequent)
         return cls(torch.from_numpy(translations), torch.from_numpy(frequent.astype(np.int32)), target_size)
 
-    def choose(self, source_BS: Tensor, lengths_B: Tensor) -> Chosen:
+    def choose(self, source_BS: Tensor, lengths_B: Tensor, copies_V: Tensor | None = None) -> Chosen:
         """The lists of a batch of sources, right-padded; a sentence's own list is the same in any batch.
 
         Args:
             source_BS: source ids, int64, on the device of the lists.
             lengths_B: how many of them are the sentence's.
+            copies_V: the target piece that is the same as each source piece, int64; -1 where there is none. None: no
+                piece is copied.
         """
         sentences, width = source_BS.shape
         padding_BS = torch.arange(width, device=source_BS.device) >= lengths_B.unsqueeze(1)
@@ -112,6 +115,8 @@ class Shortlist:
         candidates_BSK.masked_fill_(padding_BS.unsqueeze(2), 0)
         listed = torch.zeros(sentences, self.target_size + 1, dtype=torch.bool, device=source_BS.device)
         listed.index_fill_(1, self.frequent_F.long() + 1, True).scatter_(1, candidates_BSK.flatten(1), True)
+        if copies_V is not None:
+            listed.scatter_(1, (copies_V[source_BS] + 1).masked_fill_(padding_BS, 0), True)
         listed_BT = listed[:, 1:]
         pieces_U = listed_BT.any(0).nonzero().squeeze(1)
         return Chosen(pieces_U, ~listed_BT.index_select(1, pieces_U))

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from itertools import tee
 from pathlib import Path
+from typing import NamedTuple
 
 from sacrebleu.metrics.bleu import BLEU
 
@@ -24,6 +25,14 @@ SOURCE, TARGET = "source.txt", "target.txt"
 """The two files of a folder of synthetic text, aligned line by line."""
 
 
+class Synthetic(NamedTuple):
+    """What comes of one sentence."""
+
+    pairs: list[Pair]
+    unfinished: int = 0
+    """Translations that were left out: the search was cut at the maximum length before they ended."""
+
+
 def distill(
     teacher: Translator,
     pairs: Iterable[Pair],
@@ -32,7 +41,7 @@ def distill(
     n_best: int = 1,
     closest: bool = False,
     tag: str | None = None,
-) -> Iterator[list[Pair]]:
+) -> Iterator[Synthetic]:
     """For each pair, its source with the teacher's translations in place of the target; none where there are none.
 
     Args:
@@ -52,14 +61,14 @@ def distill(
     sources = (tagged(pair.source, tag) for pair in ahead)
     search = teacher.search.beam(beam_size, beam_size if closest else n_best)
     found = _translations(teacher, sources, search)
-    for pair, texts in zip(behind, found, strict=True):
+    for pair, (texts, unfinished) in zip(behind, found, strict=True):
         ranked = closest_first(texts, pair.target) if closest else texts
-        yield [Pair(pair.source, text) for text in ranked[:n_best]]
+        yield Synthetic([Pair(pair.source, text) for text in ranked[:n_best]], unfinished)
 
 
 def back_translate(
     reverse: Translator, targets: Iterable[str], search: SearchConfig, *, tag: str | None = None
-) -> Iterator[list[Pair]]:
+) -> Iterator[Synthetic]:
     """For each target sentence, pairs of its translations back into the source language and itself; or none.
 
     Args:
@@ -74,14 +83,21 @@ def back_translate(
     """
     ahead, behind = tee(targets)
     found = _translations(reverse, (tagged(target, tag) for target in ahead), search)
-    for target, sources in zip(behind, found, strict=True):
-        yield [Pair(source, target) for source in sources]
+    for target, (sources, unfinished) in zip(behind, found, strict=True):
+        yield Synthetic([Pair(source, target) for source in sources], unfinished)
 
 
-def _translations(translator: Translator, texts: Iterator[str], search: SearchConfig) -> Iterator[list[str]]:
-    """The different translations of each text, likeliest first; none of blank text, nor empty ones."""
+def _translations(
+    translator: Translator, texts: Iterator[str], search: SearchConfig
+) -> Iterator[tuple[list[str], int]]:
+    """The different translations of each text, likeliest first, and how many were cut off, which are left out.
+
+    There are none of blank text, and no empty ones.
+    """
     for translation in translator.translate(texts, search=search):
-        yield list(dict.fromkeys(one.text for one in translation.n_best or (translation,) if one.text))
+        found = translation.n_best or (translation,)
+        texts_found = dict.fromkeys(one.text for one in found if one.text and one.finished)
+        yield list(texts_found), sum(not one.finished for one in found)
 
 
 def closest_first(texts: Iterable[str], reference: str) -> list[str]:
@@ -90,7 +106,7 @@ def closest_first(texts: Iterable[str], reference: str) -> list[str]:
     return sorted(texts, key=lambda text: -bleu.sentence_score(text, [reference]).score)
 
 
-def write_pairs(groups: Iterable[list[Pair]], folder: Path, sentences: int | None = None) -> str:
+def write_pairs(groups: Iterable[Synthetic], folder: Path, sentences: int | None = None) -> str:
     """Write pairs into a new folder, `SOURCE` and `TARGET`, which is there when both are complete and not before.
 
     White space within a sentence becomes single spaces, as a model sees it: no line end can shift the two files.
@@ -101,7 +117,7 @@ def write_pairs(groups: Iterable[list[Pair]], folder: Path, sentences: int | Non
         sentences: how many there are, where that is known, for the time left.
 
     Returns:
-        one line with the counts of pairs, sentences and sentences without a pair.
+        one line with the counts of pairs, sentences, sentences without a pair and translations that did not end.
 
     Raises:
         RunError: the folder holds something, or cannot be written.
@@ -113,29 +129,34 @@ def write_pairs(groups: Iterable[list[Pair]], folder: Path, sentences: int | Non
     shutil.rmtree(made, ignore_errors=True)  # of a run that was killed
     try:
         with atomic_write(made / SOURCE) as sources, atomic_write(made / TARGET) as targets:
-            pairs, read, without = _write_lines(with_bar(groups, sentences, "translating"), sources, targets)
+            pairs, read, without, unfinished = _write_lines(
+                with_bar(groups, sentences, "translating"), sources, targets
+            )
         if not pairs:
-            raise DataError(f"none of {read:,} sentences has a translation: check the text and the model")
+            cut = f" that ends within the maximum length ({unfinished:,} do not)" if unfinished else ""
+            raise DataError(f"none of {read:,} sentences has a translation{cut}: check the text and the model")
         made.replace(folder)
     except OSError as error:
         raise RunError(f"{folder} cannot be written ({error.strerror}): choose another with output=PATH") from None
     finally:
         shutil.rmtree(made, ignore_errors=True)
     dropped = f"; dropped {without:,} that are blank or have no translation" if without else ""
-    return f"{pairs:,} pairs from {read:,} sentences{dropped}"
+    cut = f"; left out {unfinished:,} translations that did not end within the maximum length" if unfinished else ""
+    return f"{pairs:,} pairs from {read:,} sentences{dropped}{cut}"
 
 
-def _write_lines(groups: Iterable[list[Pair]], sources: Path, targets: Path) -> tuple[int, int, int]:
-    """Counts of pairs written, of groups, and of groups without a pair."""
-    pairs = sentences = without = 0
+def _write_lines(groups: Iterable[Synthetic], sources: Path, targets: Path) -> tuple[int, int, int, int]:
+    """Counts of pairs written, of groups, of groups without a pair, and of translations that did not end."""
+    pairs = sentences = without = unfinished = 0
     with (
         sources.open("w", encoding="utf-8", newline="\n") as source_file,
         targets.open("w", encoding="utf-8", newline="\n") as target_file,
     ):
         for group in groups:
-            kept = [(normalize(source), normalize(target)) for source, target in group]
+            kept = [(normalize(source), normalize(target)) for source, target in group.pairs]
             kept = [(source, target) for source, target in kept if source and target]
             source_file.writelines(f"{source}\n" for source, _ in kept)
             target_file.writelines(f"{target}\n" for _, target in kept)
             pairs, sentences, without = pairs + len(kept), sentences + 1, without + (not kept)
-    return pairs, sentences, without
+            unfinished += group.unfinished
+    return pairs, sentences, without, unfinished

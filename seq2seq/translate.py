@@ -11,6 +11,7 @@ from seq2seq.run import load_run, load_shortlist
 from seq2seq.search import LANGUAGE_MODEL_WEIGHT, Method, NextWord, SearchConfig, check_language_model_weight
 from seq2seq.shortlist import Shortlist
 from seq2seq.system.device import choose_device
+from seq2seq.text.stretches import LONGEST
 from seq2seq.translation.answer import Asked, answers, asked_of
 from seq2seq.translation.batching import numbered, translated
 from seq2seq.translation.interactive import growing_translation, suggestions
@@ -168,8 +169,8 @@ class Translator:
             prefix: how translations begin; it may end within a word (`Request`).
             phrases: words or phrases that translations contain.
 
-        Blank text is translated by empty text; text of more than 1,000 characters in stretches, each by itself; the
-        first has the prefix and the phrases. Where there is no memory for a batch, it is translated in two halves, with
+        Blank text is translated by empty text; text of more than 1,000 characters sentence by sentence; the first has
+        the prefix and the phrases. Where there is no memory for a batch, it is translated in two halves, with
         a warning.
 
         Raises:
@@ -244,10 +245,14 @@ class Translator:
     def score_all(self, pairs: Iterable[tuple[str, str]]) -> Iterator[Translation]:
         """The log-probability of every source's target as the tokenizer cuts it, and that of every piece.
 
-        In their order, some thousand read ahead. Ensembles and language models count as in search, short-lists do not.
+        In their order, some thousand read ahead. A source of more than 1,000 characters is cut as `translate` cuts it,
+        and its target with it. Ensembles and language models count as in search, short-lists do not.
         """
         return scored(self.together, pairs, self.search.length_penalty)
 
 
 def _request(one: str | Request, prefix: str = "", phrases: Sequence[str] = ()) -> Request:
-    return one if isinstance(one, Request) else Request(one, prefix, tuple(phrases))
+    """A request whose phrases are known; those of a text in stretches are each stretch's own."""
+    if not isinstance(one, Request):
+        return Request(one, prefix, tuple(phrases))
+    return one.with_terms() if len(one.text) <= LONGEST else one

@@ -9,10 +9,10 @@ from translators import LIMITS, SENTENCES, TEXTS, member, tokenizer, translator
 from seq2seq import Request, SearchConfig, Translator
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.model import AttentionKind
-from seq2seq.search import Method
+from seq2seq.search import Method, beam
 from seq2seq.shortlist import Shortlist
 from seq2seq.text.tokenizer_config import Algorithm
-from seq2seq.translation.answer import own_seed
+from seq2seq.translation.answer import own_seed, read
 from seq2seq.translation.similarity import Similarity
 from seq2seq.translation.types import Copy
 
@@ -64,6 +64,54 @@ def test_a_prefix_within_a_word_may_end_in_any_of_its_pieces():
                 own.translate("Wir.", prefix=text[:end], search=replace(LIMITS, beam_size=30)).text[:end] == text[:end]
             )
     assert pieces.encode("Schlüss")[-1:] != pieces.encode("Schlüssel")[-1:]
+
+
+@pytest.mark.parametrize("method", [Method.beam, Method.diverse_beam, Method.minimum_bayes_risk])
+def test_no_text_is_twice_among_the_best(method):
+    """Its pieces may be others each time; the best of them stays, and others make up the number."""
+    own = translator(algorithm=Algorithm.char)
+    settings = replace(METHODS[method], n_best=4) if method is not Method.beam else replace(LIMITS, beam_size=12)
+    for found in own.translate(SENTENCES, search=replace(settings, n_best=8 if method is Method.beam else 4)):
+        texts = [one.text for one in found.n_best]
+        assert len(set(texts)) == len(texts) > 1
+
+
+def test_of_pieces_that_spell_the_same_text_the_likeliest_are_kept():
+    own = translator()
+    search = replace(LIMITS, beam_size=30, n_best=30, max_length_ratio=0.0, max_length_offset=4)
+    bound = own.together.bind(own.together.encoded(SENTENCES)[0])
+    repeated = 0
+    for all_, found in zip(beam(bound.stepper, search), own.translate(SENTENCES, search=search), strict=True):
+        best: dict[str, float] = {}
+        for one in all_:
+            best.setdefault(read(own.together, one), one.score)
+        assert [(one.text, pytest.approx(one.score, abs=1e-5)) for one in found.n_best] == list(best.items())
+        repeated += len(all_) - len(best)
+    assert repeated, "or this would be no test"
+
+
+FOREIGN = ["Žižek", "Пушкин", "東京で", "Xylophonspieler", "Übermüdung"]
+
+
+@pytest.mark.parametrize("method", ["greedy", *METHODS])
+def test_a_prefix_is_cut_as_in_training_and_never_broken(method):
+    """Of words that the vocabulary lacks: what is complete has the tokenizer's own pieces, whatever the method."""
+    own, pieces = translator(), tokenizer()
+    tight = replace(METHODS.get(method, LIMITS.beam(1)), max_length_ratio=0.0, max_length_offset=1)
+    for word in FOREIGN:
+        for given, begun in ((f"{word} {word} {word}", "Ha"), (f"Der {word}", ""), ("", word)):
+            prefix = f"{given} {begun}" if given else begun
+            for one in (found := own.translate("Wir.", prefix=prefix, search=tight)).n_best or (found,):
+                assert one.text.startswith(prefix.rstrip()), (method, prefix)
+                cut = tuple(pieces.pieces(pieces.encode(given)))
+                assert one.pieces[: len(cut)] == cut
+
+
+def test_long_text_without_spaces_is_cut_as_in_training_but_for_its_end():
+    own, pieces = translator(), tokenizer()
+    prefix = "東京" * 40
+    cut = pieces.pieces(pieces.encode(prefix[:-16]))
+    assert list(own.translate("Wir.", prefix=prefix).pieces[: len(cut)]) == cut
 
 
 @pytest.mark.parametrize("phrases", [("Haus",), ("mein Schlüssel", "Frau"), ("Tage.",)])

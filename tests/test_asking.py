@@ -18,7 +18,7 @@ def test_lines_get_their_tag_prefix_and_phrases(tmp_path):
     config = TranslateConfig(
         tag="<de>", prefixes=str(tmp_path / "begun.txt"), phrases=["Haus"], glossary=str(tmp_path / "terms.tsv")
     )
-    assert list(requests(config, ["A key?", ""])) == [
+    assert [one.with_terms() for one in requests(config, ["A key?", ""])] == [
         Request("<de> A key?", "Wo ", ("Haus", "Schlüssel")),
         Request("", "", ("Haus",)),
     ]

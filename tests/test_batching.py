@@ -1,8 +1,10 @@
 """A stream in chunks and batches."""
 
+import pytest
 from translators import translator
 
 from seq2seq.search import Method, SearchConfig
+from seq2seq.text.glossary import Glossary
 from seq2seq.translation import batching
 from seq2seq.translation.batching import BATCH_PIECES, batches, in_stretches
 from seq2seq.translation.types import Request
@@ -38,6 +40,34 @@ def test_the_first_stretch_of_a_long_text_has_its_prefix_and_its_phrases():
     whole = own.translate(LONG, prefix="Das", phrases=["Haus"])
     assert whole.text == " ".join(one.text for one in own.translate(parts))
     assert whole.text.startswith("Das")
+
+
+def test_each_sentence_of_a_long_text_has_the_terms_that_it_contains():
+    own, glossary = translator(), Glossary([("Haus", "Schlüssel"), ("Mann", "Frau")])
+    text = LONG + "Der Mann arbeitet. " * 30
+    parts = in_stretches(own.together, Request(text, phrases=("Tage.",), glossary=glossary))
+    assert len(parts) == 90
+    assert parts[0].phrases == ("Tage.", "Schlüssel")
+    assert {part.phrases for part in parts[1:60]} == {("Schlüssel",)}
+    assert {part.phrases for part in parts[60:]} == {("Frau",)}
+    whole = own.translate([Request(text, glossary=glossary), Request("Der Mann.", glossary=glossary)])
+    assert whole[0].text.count("Frau") >= 30
+    assert whole[0].text.count("Schlüssel") >= 60
+    assert "Frau" in whole[1].text
+
+
+def test_a_prefix_of_several_sentences_has_as_many_of_a_long_text():
+    own = translator()
+    parts = in_stretches(own.together, Request(LONG, "Das Haus. Wir sehen. Da"))
+    assert parts[0].text == ("Wir sehen das Haus. " * 3).strip()
+    assert own.translate(LONG, prefix="Das Haus. Wir sehen. Da").text.startswith("Das Haus. Wir sehen. Da")
+
+
+@pytest.mark.parametrize("n_best", [1, 2])
+def test_blank_text_has_as_many_fields_as_any(n_best):
+    blank, other = translator().translate([" ", "Wir."], n_best=n_best)
+    assert [one.text for one in blank.n_best] == [""] * (n_best > 1)
+    assert bool(blank.n_best) == bool(other.n_best)
 
 
 def test_a_long_text_is_a_batch_of_its_own():

@@ -79,3 +79,17 @@ def test_lower_precision_is_added_up_in_float32():
     hold(total_BK, log_probability_BKV.bfloat16(), 6)
     found_BC, _, _ = candidates(total_BK, log_probability_BKV.bfloat16(), 6)
     assert not torch.equal(found_BC, found_BC.bfloat16().float())
+
+
+def test_of_equal_pieces_of_one_hypothesis_the_lowest_come_first():
+    """As greedy search has it, however large the total is by which sums are rounded."""
+    for pieces in (8, 500):
+        log_probability_BV = torch.full((3, pieces), -9.0)
+        log_probability_BV[0, [5, 3, 7]] = log_probability_BV[1, [7, 6]] = -1.0
+        log_probability_BV[2, [4, 1]] = torch.tensor([-1.0, -1.0000001])
+        total_B1 = torch.tensor([[-1.0], [-2.0], [-1000.0]])
+        found_BC, parent_BC, piece_BC = candidates(total_B1, log_probability_BV.unsqueeze(1), 2)
+        assert piece_BC.tolist() == [[3, 5], [6, 7], [4, 1]]
+        assert piece_BC[:, 0].tolist() == log_probability_BV.max(1).indices.tolist()
+        assert found_BC[:2].tolist() == [[-2.0, -2.0], [-3.0, -3.0]]
+        assert not parent_BC.any()

@@ -1,8 +1,13 @@
+from dataclasses import replace
+
 import pytest
 import torch
+from networks import SAMPLES, padded, random_network, random_sentences
 from reversal import HELD_OUT, SEVEN_BATCHES, Scripted, tiny_network, trainer, training, weights
 from torch.nn.functional import kl_div
 
+from seq2seq.data.batch import Batch
+from seq2seq.model.choices import CellKind
 from seq2seq.system.device import Precision
 from seq2seq.train.consistency import Consistency, doubled, symmetric_divergence
 from seq2seq.train.objective import TeacherForcing
@@ -68,6 +73,24 @@ def test_with_dropout_the_objective_is_the_mean_loss_of_two_passes_and_half_the_
     assert divergence > 0.01
     assert found.objective.item() == pytest.approx(both.objective.item() / 2 + 3 * divergence / 2, rel=1e-4)
     assert float(found.cross_entropy) == pytest.approx(float(both.cross_entropy) / 2, rel=1e-5)
+
+
+@pytest.mark.parametrize("cell", [CellKind.lstm, CellKind.gru])
+def test_recurrent_dropout_draws_a_mask_for_each_pass(cell):
+    """Against two passes that are made one after the other; one mask for both would leave no divergence at all."""
+    config = replace(SAMPLES[0], recurrent_dropout=0.5, dropout=0.0)
+    config = replace(config, encoder=replace(config.encoder, cell=cell), decoder=replace(config.decoder, cell=cell))
+    network = random_network(config, 1, dtype=torch.float32).train()
+    sources = padded(random_sentences(1, [3, 5]))
+    batch = Batch(*sources, torch.tensor([[1, 4, 5], [1, 6, 3]]), torch.arange(6), torch.tensor([4, 5, 2, 6, 3, 2]))
+    torch.manual_seed(1)
+    divergence = reference(torch.cat([network(*batch[:4]), network(*batch[:4])])).item()
+    torch.manual_seed(1)
+    found = Consistency(2.0, 0.1, Precision.float32)(network, batch, 1).objective.item()
+    torch.manual_seed(1)
+    plain = [TeacherForcing(0.1, Precision.float32)(network, batch, 1).objective.item() for _ in range(2)]
+    assert divergence > 0.1
+    assert found == pytest.approx(sum(plain) / 2 + divergence, rel=1e-4)
 
 
 def disagreement(network) -> float:

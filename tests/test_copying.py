@@ -45,6 +45,9 @@ def test_a_number_the_source_lacks_becomes_the_one_that_is_missing():
         (["five"], ["5"], ["5"]),  # no number is missing
         (["7", "7"], ["7", "8"], ["7", "7"]),
         (["(42)."], ["(24)."], ["(42)."]),
+        (["11-5"], ["11-1"], ["11-5"]),  # the second number, not the 1 within the first
+        (["5-11"], ["1-11"], ["5-11"]),
+        (["7-8"], ["1-2"], ["7-8"]),
     ],
 )
 def test_numbers_are_compared_by_their_digits(source, text, wanted):

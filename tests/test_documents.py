@@ -23,6 +23,14 @@ def test_every_sentence_is_translated_and_all_else_stays():
     assert translate_document(own, " \n\n") == " \n\n"
 
 
+def test_what_is_no_text_stays_as_it_is():
+    for document in ("---\n***\n|---|---|\n", "12:30\t1990\r7", "```python\nx = 'Haus'\n```\n", "\t \r\n"):
+        assert translate_document(translator(), document) == document
+    found = translate_document(translator(), "Wir.\tDas Haus.\rWir.\u2028---")
+    first, second, third = (translator().translate(text).text for text in ("Wir.", "Das Haus.", "Wir."))
+    assert found == f"{first}\t{second}\r{third}\u2028---"
+
+
 def test_terms_and_settings_reach_each_sentence():
     own, terms = translator(), Glossary([("Mann", "Frau"), ("wir", "Haus")])
     found = translate_document(own, "Der Mann. Wir.\nDas.", glossary=terms)

@@ -3,12 +3,13 @@
 import math
 
 import pytest
-from translators import LIMITS, SENTENCES, member, translator
+from translators import LIMITS, SENTENCES, TEXTS, member, translator
 
 from seq2seq import Translator
 from seq2seq.errors import ConfigError
 from seq2seq.text.tokenizer import EOS
 from seq2seq.text.tokenizer_config import Algorithm
+from seq2seq.translation.member import Member
 
 
 @pytest.mark.parametrize("beam_size", [1, 3])
@@ -26,6 +27,15 @@ def test_a_stream_grows_into_the_translation(beam_size, prefix):
             assert last.pieces[: len(one.pieces)] == one.pieces
     for blank in (" ", " " * 5000):
         assert [one.text for one in own.stream(blank)] == [""]
+
+
+def test_in_bfloat16_a_greedy_stream_is_the_translation_too():
+    """Logits that were rounded to bfloat16 would tie, and the choice among them be another one."""
+    first = member()
+    own = Translator([Member.prepare(first.network, first.tokenizers, first.device, "bfloat16")], LIMITS)
+    for text in (*SENTENCES, *TEXTS):
+        *_, last = own.stream(text, beam_size=1)
+        assert last.pieces == own.translate(text, beam_size=1).pieces
 
 
 def test_a_long_text_grows_stretch_by_stretch():

@@ -11,6 +11,7 @@ from siblings import sibling
 from torch import Tensor
 
 from seq2seq import Translation, Translator
+from seq2seq import search as searching
 from seq2seq.data.batch import source_tensors, target_input
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.model import InferencePrecision
@@ -132,7 +133,7 @@ def test_the_first_runs_shortlist_binds_all(runs):
     translation = Translator(members, loaded[0].search, shortlist).translate("We work.", beam_size=4, n_best=4)
     written = {piece for one in translation.n_best for piece in one.pieces}
     assert written
-    assert written <= {*target.pieces([20, 21])}
+    assert written <= {*target.pieces([20, 21, *source.encode("We work.")])}
 
 
 def test_attention_is_the_mean_over_those_that_attend_to_the_same_pieces(runs):
@@ -218,6 +219,31 @@ def test_a_fused_translation_does_not_depend_on_its_batch(runs, language_model, 
         assert one.pieces == alone.pieces
         assert one.score == pytest.approx(alone.score, abs=1e-4)
         assert math.isfinite(one.score)
+
+
+def test_a_language_models_probability_is_its_own_where_a_shortlist_rules_tokens_out(runs, language_model):
+    """Renormalised over the list it would be nats a sentence higher."""
+    loaded, other = load_run(runs["twin"]), load_run(language_model)
+    target, own = loaded.tokenizers.target, Member.prepare(loaded.network, loaded.tokenizers, CPU)
+    beside = Member.prepare(other.network, other.tokenizers, CPU)
+    lists = Shortlist(
+        torch.full((loaded.tokenizers.source.size, 1), -1, dtype=torch.int32),
+        torch.tensor([EOS, *range(20, 40)], dtype=torch.int32),
+        target.size,
+    )
+    search = replace(loaded.search, max_length_ratio=0.0, max_length_offset=6)
+    alone = Members((own,), lists, None, 0.0)
+    for text in ("We work.", "Where is my key?"):
+        found = Translator([own], search, lists, beside, 0.3).translate(text, beam_size=3, n_best=3)
+        for one in found.n_best:
+            ids = [target.pieces(range(target.size)).index(piece) for piece in one.pieces]
+            bound = alone.bind(alone.encoded([text])[0])
+            [parts] = searching.forced(bound.stepper, [[bound.first.pieces.index(number) for number in ids]])
+            logits = other.network(*beside.sources([[]]), target_input([ids]), torch.arange(len(ids) + 1))
+            theirs = logits.log_softmax(1)[range(len(ids) + 1), [*ids, EOS]].tolist()
+            count = len(ids) + one.finished
+            wanted = sum(parts[:count]) + 0.3 * sum(theirs[:count])
+            assert one.log_probability == pytest.approx(wanted, abs=1e-3)
 
 
 def test_a_translator_is_no_language_model_nor_the_other_way_round(runs, language_model):

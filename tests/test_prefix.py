@@ -1,14 +1,18 @@
 """Translations that begin as was typed, against all translations there are."""
 
 import math
+from dataclasses import replace
+from itertools import product
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from markov import BOS, EOS, A, B, every_path, random_stepper, sentence_of
+from markov import BOS, EOS, A, B, MarkovStepper, every_path, random_stepper, sentence_of
 
 from seq2seq.errors import DataError
 from seq2seq.search import Method, PieceIndex, PrefixStepper, SearchConfig, beam, greedy, indexes, search
+from seq2seq.search.prefix import ways
 
 # Letters that overlap in many ways: one text is written by several paths.
 SPELLED = [None, None, b" ab", b"b"]
@@ -26,6 +30,18 @@ def path(one) -> tuple[int, ...]:
 def text(tokens, pieces) -> bytes:
     written = b"".join(pieces[piece] or b"" for piece in tokens)
     return written if not written or written.startswith(b" ") else b" " + written
+
+
+def most(pieces, prefix: bytes, *given_: int) -> int:
+    """The most pieces, beginning with those given, that write a prefix and without their last do not."""
+    numbers = range(A, len(pieces))
+    bodies = [(*given_, *more) for count in range(4) for more in product(numbers, repeat=count) if given_ or count]
+    writes = [
+        len(body)
+        for body in bodies
+        if text(body, pieces).startswith(prefix) and not text(body[:-1], pieces).startswith(prefix)
+    ]
+    return max(writes, default=0)
 
 
 @given(st.text("abc d", min_size=1, max_size=4))
@@ -46,10 +62,11 @@ def test_the_index_finds_what_looking_at_every_piece_finds(wanted):
 def test_a_beam_as_wide_as_the_tree_finds_exactly_what_begins_so(seed, prefix):
     stepper = random_stepper(seed, [1], impossible=0.2)
     bound = PrefixStepper(stepper, [prefix], *indexes(SPELLED))
-    [found] = beam(bound, config(200))
+    [found] = beam(bound, config(400, 3))
+    limit = 3 + most(SPELLED, prefix)
     begins = {
         whole: total / len(whole)
-        for whole, total in every_path(stepper, 0, 4).items()
+        for whole, total in every_path(stepper, 0, limit).items()
         if BOS not in whole and text(whole, SPELLED).startswith(prefix)
     }
     got = [path(one) for one in found if one.score > -math.inf and BOS not in one.tokens]
@@ -87,12 +104,46 @@ def test_no_way_is_taken_that_leads_nowhere():
     assert first[0].isfinite().tolist() == [False, False, False, True]
 
 
-def test_the_limit_leaves_room_for_the_prefix():
-    stepper = random_stepper(1, [1])
-    bound = PrefixStepper(stepper, [b" ab" + b"b" * 8], *indexes(SPELLED))
-    assert bound.source_lengths.tolist() == [9]
-    [one] = greedy(bound, SearchConfig(beam_size=1, max_length_ratio=1.0, max_length_offset=0))
-    assert one.tokens == [A, *[B] * 8]
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 10_000), st.sampled_from([b" ab ab", b" ab a", b" ab", b" abb ", b" bb a"]), st.integers(1, 2))
+def test_given_pieces_are_kept_and_the_limit_counts_from_the_end_of_the_prefix(seed, prefix, longest):
+    """Against every path there is: those that begin with the piece of the first word, as long as they may be."""
+    pieces = [None, None, b" ab", b"b", b" a"]
+    first = B if prefix.startswith(b" b") else A
+    table = (2 * torch.randn(1, 5, 5, 5, generator=torch.Generator().manual_seed(seed))).log_softmax(-1)
+    stepper = MarkovStepper(table, [1])
+    bound = PrefixStepper(stepper, [prefix], *indexes(pieces), [[first]])
+    limit = most(pieces, prefix, first) + longest
+    begins = {
+        whole: total
+        for whole, total in every_path(stepper, 0, limit).items()
+        if BOS not in whole and whole[0] == first and text(whole, pieces).startswith(prefix)
+    }
+    [found] = beam(bound, replace(config(800, longest), length_penalty=0.0))
+    got = {path(one): one.log_probability for one in found if one.score > -math.inf and BOS not in one.tokens}
+    assert got == pytest.approx(begins, abs=1e-4)
+    for method in (greedy(bound, config(1, longest)), *search(bound, SearchConfig(method=Method.sampling), [seed])):
+        assert all(text(one.tokens, pieces).startswith(prefix) for one in method[:1])
+
+
+def test_a_character_that_is_a_piece_is_not_spelt_in_bytes():
+    """ "b" and "ab" are pieces and so is the byte of "b"; "c" has its byte alone."""
+    pieces, single_bytes = [None, None, b" a", b"b", b"b", b"c", b" ab"], {4, 5}
+    inside = indexes(pieces, single_bytes)
+    assert ways(b" ab", *inside).after == {0: {2: 2, 6: 3}, 2: {3: 3}}
+    assert ways(b" abc", *inside).after == {0: {2: 2, 6: 3}, 2: {3: 3}, 3: {5: 4}}
+
+
+def test_no_mark_changes_the_last_letter_of_a_prefix():
+    mark = "\u0308".encode()
+    pieces = [None, None, b" u", mark, mark[:1], b"x"]
+    stepper = MarkovStepper(torch.zeros(1, 6, 6, 6), [1])
+    bound = PrefixStepper(stepper, [b" u"], *indexes(pieces, {4}))
+    _, state = bound.step(torch.tensor([BOS]), bound.start(1))
+    second, state = bound.step(torch.tensor([2]), state)
+    assert second[0].isfinite().tolist() == [True, True, True, False, False, True]
+    third, _ = bound.step(torch.tensor([5]), state)
+    assert third.isfinite().all()
 
 
 def test_what_no_pieces_write_is_refused():

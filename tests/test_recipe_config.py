@@ -16,6 +16,7 @@ def test_settings_at_odds_are_found_before_a_corpus_is_read(recipe, tmp_path):
         ("search.n_best=9",): "search.n_best must be at most search.beam_size",
         ("tokenizer=word", "tokenizer.sampling=0.1"): "a vocabulary of words has one: set tokenizer.sampling=0",
         ("tokenizer.tags=[a b]",): "'a b' can be no tag",
+        ("risk.weight=0.5", "risk.kind=reinforce", "risk.temperature=0.5"): "set risk.temperature=1 or risk.kind=",
         (f"embeddings.source={tmp_path / 'nowhere'}",): "embeddings.source needs a vocabulary of words",
         ("tokenizer=word", f"embeddings.source={tmp_path / 'nowhere'}"): "no such file",
     }.items():
@@ -41,6 +42,10 @@ def test_config_and_network_say_the_same_of_a_vocabulary_that_is_not_shared():
     [
         (["training.criterion=bleu"], "set training.criterion=loss"),
         (["training.criterion=loss", "risk.weight=0.5"], "set risk.weight=0"),
+        (
+            ["training.criterion=loss", "tokenizer.sampling=0.1", "tokenizer.sample_target=false"],
+            "no text to sample: set tokenizer.sample_target=true or tokenizer.sampling=0",
+        ),
     ],
 )
 def test_a_language_model_is_not_asked_for_translations(recipe, tmp_path, overrides, words):

@@ -9,14 +9,28 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import TINY
+from translators import randomize
 
 from seq2seq import Translator
+from seq2seq.run import load_run
 from seq2seq.text.tokenizer import load_tokenizers
+from seq2seq.weights import save_weights
 
 SHORT = [word for word in TINY if not word.startswith("data.")] + ["training.updates=2", "training.validate_every=2"]
 SMALL = ["data.builtin.train_size=60", "data.builtin.validation_size=5", "data.builtin.test_size=5"]
 
 SIDES = ("source", "target")
+
+
+@pytest.fixture(scope="module")
+def tiny_run(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny run with numbers by which its translations end: those that do not are no text to learn from."""
+    folder = tmp_path_factory.mktemp("ending") / "tiny"
+    shutil.copytree(tiny_run, folder)
+    network = load_run(folder).network
+    randomize(network)
+    save_weights(network, folder / "model.safetensors")
+    return folder
 
 
 @pytest.fixture
@@ -218,6 +232,18 @@ def test_backtranslate_writes_several_sources_for_a_sentence(recipe, tiny_run, t
     sources, targets = ((output / name).read_text().splitlines() for name in ("source.txt", "target.txt"))
     assert len(set(zip(sources, targets, strict=True))) == len(sources) > 2
     assert list(dict.fromkeys(targets)) == ["We work.", "She sleeps."]
+
+
+@pytest.mark.parametrize(("asked", "tag"), [([], "<2de>"), (["tag='<2fr>'"], "<2fr>"), (["tag=''"], "")])
+def test_the_reverse_run_reads_its_own_tag_unless_one_is_asked_for(recipe, tagged_run, tmp_path, asked, tag):
+    (tmp_path / "mono.de").write_text("We work.\n")
+    outcome = recipe(
+        "backtranslate", f"run={tagged_run}", f"input={tmp_path}/mono.de", f"output={tmp_path}/out", *asked
+    )
+    assert outcome.code == 0, outcome.err
+    assert (tmp_path / "out" / "target.txt").read_text() == "We work.\n"
+    wanted = Translator.load(tagged_run).translate(f"{tag} We work.", beam_size=1)
+    assert (tmp_path / "out" / "source.txt").read_text() == f"{wanted}\n"
 
 
 @pytest.mark.parametrize("name", ["distill", "backtranslate"])

@@ -6,6 +6,7 @@ import torch
 from reversal import SEVEN_BATCHES, Scripted, reversal_batch, tiny_network, trainer, training
 
 from seq2seq.data.batch import make_batch
+from seq2seq.errors import ConfigError
 from seq2seq.system.device import Precision
 from seq2seq.train.objective import TeacherForcing
 from seq2seq.train.risk import (
@@ -171,6 +172,31 @@ def sampler(count: int):
         return [scored[start : start + count] for start in range(0, len(scored), count)]
 
     return draw
+
+
+def test_reinforce_follows_the_expected_reward_of_the_distribution_it_samples():
+    """Against the gradient of the sum over all outcomes; of samples drawn at temperature 0.5 the estimate is half."""
+    logits, reward = torch.tensor([0.3, -0.4, 0.1], requires_grad=True), torch.tensor([1.0, 0.0, 0.3])
+    (wanted,) = torch.autograd.grad(-(logits.softmax(0) * reward).sum(), logits)
+    log_p = logits.log_softmax(0)
+    means = {}
+    for temperature in (1.0, 0.5):
+        q = (log_p / temperature).softmax(0).tolist()
+        total = torch.zeros(3)
+        for first, second in ((one, other) for one in range(3) for other in range(3)):
+            counts = torch.zeros(1, 3)
+            for drawn in (first, second):
+                counts[0, drawn] += 1
+            [gradient] = torch.autograd.grad(
+                policy_gradient(log_p[None], reward[None], counts).sum(), logits, retain_graph=True
+            )
+            total += q[first] * q[second] * gradient
+        means[temperature] = total
+    assert torch.allclose(means[1.0], wanted, atol=1e-6)
+    assert not torch.allclose(means[0.5], wanted, atol=0.02)
+    with pytest.raises(ConfigError, match=r"^risk\.temperature=0\.5 .* biased: set risk\.temperature=1 or risk\.kind="):
+        risk_training(None, kind=RiskKind.reinforce, temperature=0.5)
+    risk_training(None, kind=RiskKind.minimum_risk, temperature=0.5)
 
 
 def ended(row: list[int]) -> tuple[int, ...]:

@@ -51,6 +51,23 @@ def test_a_translation_has_the_score_that_its_search_gave_it():
     assert checked
 
 
+def test_a_long_source_is_cut_as_it_is_translated():
+    """The translation that a search cut into sentences has the score of those, not that of one endless sentence."""
+    own = translator(algorithm=Algorithm.word)
+    source, targets = "Der Mann arbeitet. " * 60, ["Das Haus ist alt.", "Wir arbeiten."] * 30
+    found = own.score(source, " ".join(targets))
+    parts = [own.score("Der Mann arbeitet.", target) for target in targets]
+    assert found.log_probability == pytest.approx(sum(part.log_probability for part in parts), rel=1e-4)
+    assert found.score == pytest.approx(found.log_probability / sum(len(part.pieces) + 1 for part in parts))
+    assert found.piece_log_probabilities == pytest.approx(
+        [value for part in parts for value in part.piece_log_probabilities], abs=1e-3
+    )
+    assert len(found.pieces) + 1 == len(found.piece_log_probabilities)
+    assert (found.source, found.text) == (source, " ".join(targets))
+    for target in ("", "Wir arbeiten.", "Wir. " * 100):
+        assert math.isfinite(own.score(source, target).log_probability)
+
+
 def test_a_shortlist_has_no_say(monkeypatch):
     own = Translator([member()], LIMITS)
     wanted = own.score("Wir.", "Das Haus.").log_probability

@@ -30,7 +30,8 @@ def test_a_letter():
         '"Yes!" he said.',
         "(So what.)",
         "one",
-        "two\tand more",
+        "two",
+        "and more",
         "He met J. Smith etc. there… and slept.",
     ]
 
@@ -49,6 +50,15 @@ def test_a_letter():
         ("Wait... Now go.", ["Wait...", "Now go."]),
         ("No end", ["No end"]),
         ("  ", []),
+        ("---\n***\n|---|:-:|\n12:30\n1990\n- 7.\n", []),
+        ("Ja. 12:30. Nein.", ["Ja.", "Nein."]),
+        ("one\t two\x1fthree \t", ["one", "two", "three"]),
+        ("one\rtwo\r\nthree\u2028four\x0cfive", ["one", "two", "three", "four", "five"]),
+        ("one\r- two", ["one", "two"]),
+        ("See:\n```python\nprint('No.')\n\nx = 1\n````\nDone.", ["See:", "Done."]),
+        ("> ~~~\n> code\n> ~~~ \nDone.", ["Done."]),
+        ("```\nNever closed.", ["Never closed."]),
+        ("Use ```x``` here.", ["Use ```x``` here."]),
     ],
 )
 def test_where_sentences_end(text, wanted):
@@ -65,9 +75,16 @@ def test_wrapped_lines_are_read_as_one_and_lists_and_blank_lines_end_them():
         "another",
     ]
     assert sentences(text)[:3] == ["The man", "sleeps.", "The"]
+    assert sentences("The man\r\n\tsleeps.\tThe\rdog.\n```\nno text\n```\ntoo", wrapped=True) == [
+        "The man\r\n\tsleeps.",
+        "The\rdog.",
+        "too",
+    ]
 
 
-@given(st.text(st.sampled_from('aB .!?\n\r\t-#1)\u2028\u00a0"日。') | st.characters(), max_size=60), st.booleans())
+@given(
+    st.text(st.sampled_from('aB .!?\n\r\t-#1)\u2028\u00a0"日。`~\x1f') | st.characters(), max_size=60), st.booleans()
+)
 @settings(deadline=None, max_examples=300)
 def test_joined_again_the_parts_are_the_document(text, wrapped):
     parts = list(segments(text, wrapped=wrapped))
@@ -76,4 +93,6 @@ def test_joined_again_the_parts_are_the_document(text, wrapped):
         assert part.text
         if part.is_sentence:
             assert part.text == part.text.strip()
-            assert wrapped or "\n" not in part.text
+            assert any(map(str.isalpha, part.text))
+            assert wrapped or len(part.text.splitlines()) == 1
+            assert wrapped or "\t" not in part.text

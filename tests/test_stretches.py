@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq.text.stretches import LONGEST, stretches
+from seq2seq.text.stretches import LONGEST, aligned, stretches
 
 LONG = "The dog sees a cat, and the cat sees it. " * 100
 
@@ -23,14 +23,43 @@ def test_most_texts_are_one_and_blank_ones_none():
     assert stretches("") == stretches(" \n" * LONGEST) == []
 
 
-def test_they_are_cut_behind_sentences_else_between_words_else_anywhere():
-    assert all(one.endswith("it.") for one in stretches(LONG))
-    assert " ".join(stretches(LONG)) == LONG.strip()
+def test_they_are_sentences_else_cut_between_words_else_anywhere():
+    assert stretches(LONG) == ["The dog sees a cat, and the cat sees it."] * 100
     words = stretches(LONG.replace(".", ""))
     assert len(words) > 3
     assert " ".join(words) == LONG.replace(".", "").strip()
     assert [len(one) for one in stretches("x" * 2 * LONGEST)] == [LONGEST, LONGEST]
-    assert stretches("狗。" * LONGEST)[0].endswith("。")
+    assert stretches("狗。" * LONGEST) == ["狗。"] * LONGEST
+    assert stretches(f"1. {LONG} --- {LONG} 12:30")[99:101] == [
+        "The dog sees a cat, and the cat sees it.",
+        "--- The dog sees a cat, and the cat sees it.",
+    ]
+
+
+def test_the_first_may_be_several_sentences_as_far_as_they_fit():
+    assert stretches(LONG, together=3) == [" ".join(stretches(LONG)[:3]), *stretches(LONG)[3:]]
+    assert len(stretches(LONG, together=1000)[0]) <= LONGEST
+    assert stretches(LONG, together=0) == stretches(LONG)
+
+
+@given(st.lists(st.integers(1, 30), max_size=12), st.lists(st.integers(1, 30), max_size=12))
+def test_aligned_stretches_hold_all_in_order_and_one_of_the_shorter_side_each(first, second):
+    sources = ["s" * length for length in first]
+    targets = [f"t{number}" + "t" * length for number, length in enumerate(second)]
+    found = aligned(sources, targets)
+    assert len(found) == min(len(first), len(second))
+    if found:
+        assert " ".join(source for source, _ in found) == " ".join(sources)
+        assert " ".join(target for _, target in found) == " ".join(targets)
+    if len(first) == len(second):
+        assert found == list(zip(sources, targets, strict=True))
+
+
+def test_aligned_stretches_have_similar_shares():
+    assert aligned(["a" * 10, "b" * 20], ["c" * 5, "d" * 5, "e" * 20]) == [
+        ("a" * 10, "ccccc ddddd"),
+        ("b" * 20, "e" * 20),
+    ]
 
 
 def test_a_tag_begins_each_of_them():

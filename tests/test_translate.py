@@ -3,6 +3,7 @@
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ from seq2seq.errors import ConfigError, RunError
 from seq2seq.model.product import FloatProduct, IntegerProduct, Product
 from seq2seq.run import load_run
 from seq2seq.shortlist import Shortlist
-from seq2seq.text.tokenizer import BOS, EOS
+from seq2seq.text.tokenizer import BOS, EOS, PAD, Tokenizers
+from seq2seq.text.tokenizer_config import TokenizerConfig
+from seq2seq.text.vocabulary import train_tokenizer
 from seq2seq.translation.batching import CHUNK
 from seq2seq.translation.member import Member
 from seq2seq.weights import save_quantized
@@ -239,9 +242,36 @@ def test_a_shortlist_keeps_translations_to_what_it_lists(tiny_run):
         translations_VK[source.encode(text)[0]] = torch.tensor(pieces, dtype=torch.int32)
     shortlist = Shortlist(translations_VK, torch.tensor([EOS], dtype=torch.int32), size)
     translator = Translator([Member.prepare(loaded.network, loaded.tokenizers, CPU)], loaded.search, shortlist)
-    for translation, pieces in zip(translator.translate(words, beam_size=4, n_best=4), allowed, strict=True):
-        assert {*translation.pieces} <= {*loaded.tokenizers.target.pieces(pieces)}
+    translations = translator.translate(words, beam_size=4, n_best=4)
+    for text, translation, pieces in zip(words, translations, allowed, strict=True):
+        assert {*translation.pieces} <= {*loaded.tokenizers.target.pieces([*pieces, *source.encode(text)])}
         assert any(other.pieces for other in translation.n_best)
+
+
+def test_a_shortlist_lets_unseen_names_and_numbers_be_copied(tiny_run):
+    """No training pair has them, so nothing was learnt of them: each sentence may still write its own, and only it."""
+    loaded = load_run(tiny_run)
+    source, target = loaded.tokenizers
+    lists = Shortlist(
+        torch.full((source.size, 1), -1, dtype=torch.int32), torch.tensor([EOS], dtype=torch.int32), target.size
+    )
+    members = Translator([Member.prepare(loaded.network, loaded.tokenizers, CPU)], loaded.search, lists).together
+    texts = ["1990", "Žižek", "東京"]
+    encoded, _ = members.encoded(texts)
+    assert any(byte is not None for byte in [members.single_bytes[number] for number in encoded[0][2]])
+    for row, own in enumerate(encoded[0]):
+        stepper = members.bind([[own]]).first
+        assert set(stepper.pieces) == {BOS, EOS, *own}
+        together = members.bind(encoded)
+        log_probability, _ = together.stepper.step(torch.zeros(3, dtype=torch.int64), together.stepper.start(1))
+        possible = log_probability[row].isfinite().nonzero().flatten().tolist()
+        assert set(together.ids(possible)) == {EOS, *own}
+    other = train_tokenizer(["1990 Žižek 東京"] * 3, TokenizerConfig(size=300), "lines")
+    apart = replace(members, translators=(replace(members.translators[0], tokenizers=Tokenizers(other, target)),))
+    copies = apart.copies.tolist()
+    for number, piece in enumerate(other.pieces(range(other.size))):
+        shared = piece in target.pieces(range(target.size)) and number > PAD
+        assert target.pieces([copies[number]]) == [piece] if shared else copies[number] == -1
 
 
 def test_a_shortlist_that_was_never_learnt_is_one_line(quantized_run):

@@ -7,7 +7,7 @@ import torch
 from seq2seq import Translator
 from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, ModelConfig, Network
 from seq2seq.search import SearchConfig
-from seq2seq.text.tokenizer import EOS, PAD, UNK, Tokenizer, Tokenizers
+from seq2seq.text.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, Tokenizers
 from seq2seq.text.tokenizer_config import Algorithm, TokenizerConfig
 from seq2seq.text.vocabulary import train_tokenizer
 from seq2seq.translation.member import Member
@@ -50,6 +50,19 @@ def member(
         network.output.bias[[PAD, *([] if algorithm is Algorithm.word else [UNK])]] -= 50
         network.output.bias[EOS] += 1
     return Member.prepare(network, Tokenizers(pieces, pieces), CPU)
+
+
+@torch.no_grad()
+def randomize(network: Network, ending: float = 4.0) -> None:
+    """Draw the numbers of a trained run anew, so that its translations differ and, as trained ones do, come to an end.
+
+    ``ending`` is what the end of a sentence gains, in nats.
+    """
+    generator = torch.Generator().manual_seed(1)
+    for parameter in network.parameters():
+        parameter.uniform_(-1, 1, generator=generator)
+    network.output.bias[[UNK, BOS, PAD]] -= 50
+    network.output.bias[EOS] += ending
 
 
 def translator(*seeds: int, **kind: object) -> Translator:

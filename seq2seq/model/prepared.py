@@ -13,7 +13,7 @@ from seq2seq.model.bounds import features_bounded
 from seq2seq.model.network import Network
 from seq2seq.model.packed import PackedDecoder, can_pack, reduced
 from seq2seq.model.plain import PlainDecoder
-from seq2seq.model.product import InferencePrecision, make_product
+from seq2seq.model.product import InferencePrecision, make_scores
 from seq2seq.model.state import Attended, Memory, State
 from seq2seq.model.stepping import PreparedMemory, PreparedState, Steps
 from seq2seq.model.vocabulary import Vocabulary
@@ -40,7 +40,7 @@ class PreparedDecoder:
         bound = (float(embedding_VE.abs().amax()) if moves else 1.0) or 1.0
         scoring = reduced(precision, features_bounded(network.config))
         self.vocabulary = Vocabulary(
-            embedding_VE / bound, make_product(network.output.weight, network.output.bias, scoring)
+            embedding_VE / bound, make_scores(network.output.weight, network.output.bias, scoring)
         )
         self.steps: Steps = PackedDecoder(network, precision, bound) if packs else PlainDecoder(network)
 

@@ -45,6 +45,35 @@ def make_product(weight_OI: Tensor, bias_O: Tensor | None, precision: InferenceP
     return FloatProduct(weight_OI.to(dtype, copy=True), bias_O.to(dtype))
 
 
+def make_scores(weight_OI: Tensor, bias_O: Tensor | None, precision: InferencePrecision) -> Product:
+    """The output layer's product, as `make_product`; its results are float32 in bfloat16 too.
+
+    Rounded to bfloat16, logits around 10 are multiples of 1/16: many pieces tie, and the choice among them is chance.
+    """
+    if precision is not InferencePrecision.bfloat16:
+        return make_product(weight_OI, bias_O, precision)
+    bias_O = weight_OI.new_zeros(len(weight_OI)) if bias_O is None else bias_O.clone()
+    return RoundedProduct(FloatProduct(weight_OI.bfloat16().to(weight_OI.dtype), bias_O))
+
+
+class RoundedProduct:
+    """A product whose inputs and weights are rounded to bfloat16 and whose sums are not.
+
+    The numbers are multiplied as float32, for the products of bfloat16 numbers that CPUs have round their results.
+    """
+
+    def __init__(self, product: "FloatProduct") -> None:
+        self.product = product
+
+    def __call__(self, inputs_NI: Tensor) -> Tensor:
+        """Outputs (N, O) in the inputs' type."""
+        return self.product(inputs_NI.bfloat16().to(inputs_NI.dtype))
+
+    def only(self, outputs_U: Tensor) -> "RoundedProduct":
+        """The same for these outputs alone, in this order."""
+        return RoundedProduct(self.product.only(outputs_U))
+
+
 class FloatProduct:
     """A product of floating-point numbers."""
 

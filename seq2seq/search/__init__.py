@@ -2,6 +2,7 @@
 
 from seq2seq.search.beam import beam
 from seq2seq.search.changes import SearchChanges
+from seq2seq.search.characters import CharacterStepper
 from seq2seq.search.config import DRAWING, Method, SearchConfig, Utility
 from seq2seq.search.constrained import constrained_beam
 from seq2seq.search.diverse import diverse_beam
@@ -10,6 +11,7 @@ from seq2seq.search.ensemble import (
     check_language_model_weight,
     ensemble,
     fusion,
+    listed,
     normalized,
 )
 from seq2seq.search.forced import forced
@@ -27,6 +29,7 @@ from seq2seq.search.tracking import Phrase
 __all__ = [
     "DRAWING",
     "LANGUAGE_MODEL_WEIGHT",
+    "CharacterStepper",
     "Growth",
     "Hypothesis",
     "Method",
@@ -50,6 +53,7 @@ __all__ = [
     "hypothesis",
     "indexes",
     "length_normalised",
+    "listed",
     "next_words",
     "normalized",
     "sample",

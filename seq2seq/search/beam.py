@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from seq2seq.search.candidates import candidates
 from seq2seq.search.config import SearchConfig
 from seq2seq.search.hypothesis import NOTHING, Hypothesis, hypothesis
+from seq2seq.search.prefix import length_limits
 from seq2seq.search.stepper import State, Stepper
 
 
@@ -71,7 +72,7 @@ def beam(stepper: Stepper[State], config: SearchConfig) -> list[list[Hypothesis]
 
 def begun(stepper: Stepper[State], config: SearchConfig) -> list[Searched]:
     """Every sentence before its first piece."""
-    return [Searched(limit) for limit in config.max_lengths(stepper.source_lengths).tolist()]
+    return [Searched(limit) for limit in length_limits(stepper, config).tolist()]
 
 
 def steps(stepper: Stepper[State], config: SearchConfig, searched: list[Searched]) -> Iterator[Live]:

@@ -23,6 +23,7 @@ from torch import Tensor
 from seq2seq.search.candidates import candidates
 from seq2seq.search.config import SearchConfig
 from seq2seq.search.hypothesis import NOTHING, Hypothesis, hypothesis
+from seq2seq.search.prefix import length_limits
 from seq2seq.search.stepper import State, Stepper
 from seq2seq.search.tracking import Phrase, all_met, progress
 
@@ -77,7 +78,7 @@ def constrained_beam(
     """
     config.check()
     device = stepper.source_lengths.device
-    limits = config.max_lengths(stepper.source_lengths).tolist()
+    limits = length_limits(stepper, config).tolist()
     everyone = [
         Sentence(wanted, limit + sum(len(one.pieces) for one in wanted), [Path(0.0, [], (0,) * len(wanted), row)])
         for row, (wanted, limit) in enumerate(zip(phrases, limits, strict=True))

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from seq2seq.search.beam import Ended, Live, Searched, advance, collect_cut, collect_ended, continued, first
 from seq2seq.search.config import SearchConfig
-from seq2seq.search.hypothesis import NOTHING, Hypothesis
+from seq2seq.search.hypothesis import NOTHING, Hypothesis, Identity, by_tokens, distinct
+from seq2seq.search.prefix import length_limits
 from seq2seq.search.stepper import State, Stepper
 
 
@@ -32,8 +33,10 @@ class Step(NamedTuple):
 
 
 @torch.no_grad()
-def diverse_beam(stepper: Stepper[State], config: SearchConfig) -> list[list[Hypothesis]]:
-    """Up to ``n_best`` different hypotheses per sentence, in the order of the batch.
+def diverse_beam(
+    stepper: Stepper[State], config: SearchConfig, identity: Identity = by_tokens
+) -> list[list[Hypothesis]]:
+    """Up to ``n_best`` different hypotheses per sentence, in the order of the batch; what is ``identity`` tells.
 
     Each group searches as `beam` does with W hypotheses. What comes back is the best of every group before the second
     best of any, then sorted by score; finished before cut.
@@ -45,7 +48,7 @@ def diverse_beam(stepper: Stepper[State], config: SearchConfig) -> list[list[Hyp
     groups = config.groups or config.beam_size
     width = config.beam_size // groups
     own = replace(config, beam_size=width, n_best=width, groups=None)
-    limits = config.max_lengths(stepper.source_lengths).tolist()
+    limits = length_limits(stepper, config).tolist()
     everyone = [[Searched(limit) for _ in range(groups)] for limit in limits]
     searched = everyone
     state, live = stepper.start(1), first(stepper)
@@ -75,7 +78,7 @@ def diverse_beam(stepper: Stepper[State], config: SearchConfig) -> list[list[Hyp
             stay_B = torch.tensor(stay, device=row_BK.device)
             live = Live(live.total_BK[stay_B], live.tokens_NT.view(*row_BK.shape, -1)[stay_B].flatten(0, 1))
             state = stepper.select(state, row_BK[stay_B].flatten(), stay_B)
-    return [_spread(sentence, config.n_best) for sentence in everyone]
+    return [_spread(sentence, config.n_best, identity) for sentence in everyone]
 
 
 def _steps(live: Live, log_probability_BRV: Tensor, config: SearchConfig, eos: int) -> list[Step]:
@@ -123,16 +126,13 @@ def _done(searched: list[list[Searched]], live: Live, width: int, length: int) -
     ]
 
 
-def _spread(groups: list[Searched], count: int) -> list[Hypothesis]:
-    """The best of every group, then their second best and so on, each text once; those chosen by score."""
+def _spread(groups: list[Searched], count: int, identity: Identity) -> list[Hypothesis]:
+    """The best of every group, then their second best and so on, each once; those chosen by score."""
     ranked = [
         (not one.finished, rank, -one.score, number, one)
         for number, group in enumerate(groups)
         for rank, one in enumerate(group.best(len(group.found)))
         if one is not NOTHING
     ]
-    different: dict[tuple[tuple[int, ...], bool], Hypothesis] = {}
-    for *_, one in sorted(ranked, key=lambda entry: entry[:4]):
-        different.setdefault((tuple(one.tokens), one.finished), one)
-    chosen = list(different.values())[:count]
+    chosen = distinct([one for *_, one in sorted(ranked, key=lambda entry: entry[:4])], identity)[:count]
     return sorted(chosen, key=lambda one: (one.finished, one.score), reverse=True) or [NOTHING]

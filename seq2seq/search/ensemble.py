@@ -81,6 +81,37 @@ def fusion(translator: Stepper[Any], language_model: Stepper[Any], weight: float
     return JointStepper((translator, language_model), partial(weighted_sum, weight=weight))
 
 
+def listed(stepper: Stepper[Any], tokens: Sequence[int]) -> Stepper[Any]:
+    """The same stepper for these tokens alone, numbered in this order, with the probabilities they have among all.
+
+    What a short-list leaves out keeps its share: a language model that stood for the list alone would count for more.
+    """
+    return ListedStepper(stepper, tokens)
+
+
+class ListedStepper:
+    """A `Stepper` of some of the tokens of another."""
+
+    def __init__(self, stepper: Stepper[Any], tokens: Sequence[int]) -> None:
+        self.stepper = stepper
+        self.sentences, self.source_lengths = stepper.sentences, stepper.source_lengths
+        self.tokens_U = torch.tensor(tokens, device=stepper.source_lengths.device)
+        self.bos, self.eos = tokens.index(stepper.bos), tokens.index(stepper.eos)
+
+    def start(self, beam_size: int) -> Any:
+        """As the other."""
+        return self.stepper.start(beam_size)
+
+    def step(self, tokens_N: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Log-probabilities (N, U) of the listed tokens."""
+        log_probability_NV, state = self.stepper.step(self.tokens_U[tokens_N], state)
+        return log_probability_NV.index_select(1, self.tokens_U), state
+
+    def select(self, state: Any, rows_N: Tensor, sentences_B: Tensor | None) -> Any:
+        """As the other."""
+        return self.stepper.select(state, rows_N, sentences_B)
+
+
 def normalized(stepper: Stepper[Any]) -> Stepper[Any]:
     """The same stepper, its numbers made a distribution over the pieces: what `fusion` leaves open."""
     return JointStepper((stepper,), renormalized)

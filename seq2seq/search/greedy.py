@@ -7,6 +7,7 @@ import torch
 
 from seq2seq.search.config import SearchConfig
 from seq2seq.search.hypothesis import NOTHING, Hypothesis, hypothesis
+from seq2seq.search.prefix import length_limits
 from seq2seq.search.stepper import State, Stepper
 
 
@@ -19,7 +20,7 @@ def greedy(stepper: Stepper[State], config: SearchConfig) -> list[Hypothesis]:
     """
     found = [NOTHING] * stepper.sentences
     places = list(range(stepper.sentences))  # where in `found` each sentence of the batch belongs
-    limit_B = config.max_lengths(stepper.source_lengths)
+    limit_B = length_limits(stepper, config)
     tokens_BT = torch.full_like(limit_B, stepper.bos)[:, None]
     total_B = torch.zeros_like(limit_B, dtype=torch.float32)
     state = stepper.start(1)

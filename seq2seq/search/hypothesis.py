@@ -1,6 +1,7 @@
 """What a search returns."""
 
 import math
+from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple
 
 from seq2seq.search.penalties import length_normalised
@@ -24,6 +25,23 @@ class Hypothesis(NamedTuple):
 
 # The answer for a sentence whose stepper rules out every piece.
 NOTHING = Hypothesis(tokens=[], log_probability=-math.inf, score=-math.inf, finished=False)
+
+
+Identity = Callable[[Hypothesis], Hashable]
+"""Hypotheses for which it is the same are one and the same translation."""
+
+
+def by_tokens(one: Hypothesis) -> Hashable:
+    """By this, hypotheses differ whose pieces do, even if these spell the same text."""
+    return tuple(one.tokens), one.finished
+
+
+def distinct(hypotheses: Iterable[Hypothesis], identity: Identity) -> list[Hypothesis]:
+    """The first of all that are one and the same, in their order."""
+    first: dict[Hashable, Hypothesis] = {}
+    for one in hypotheses:
+        first.setdefault(identity(one), one)
+    return list(first.values())
 
 
 def hypothesis(pieces: list[int], log_probability: float, alpha: float, *, finished: bool) -> Hypothesis:

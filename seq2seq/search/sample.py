@@ -12,6 +12,7 @@ from torch import Tensor
 
 from seq2seq.search.config import SearchConfig
 from seq2seq.search.hypothesis import NOTHING, Hypothesis, hypothesis
+from seq2seq.search.prefix import length_limits
 from seq2seq.search.stepper import State, Stepper
 from seq2seq.search.truncation import truncated
 
@@ -65,7 +66,7 @@ def sample(
     found = [[NOTHING] * count for _ in range(stepper.sentences)]
     # For each sentence of the batch: where it belongs in `found`, and for each of its rows the sample it holds.
     places = [(sentence, list[int | None](range(count))) for sentence in range(stepper.sentences)]
-    limit_N = config.max_lengths(stepper.source_lengths).repeat_interleave(count)
+    limit_N = length_limits(stepper, config).repeat_interleave(count)
     chance_NL = None if seeds is None else chances(seeds, limit_N[::count].tolist(), count).to(limit_N.device)
     tokens_N1, total_N = torch.full_like(limit_N, stepper.bos)[:, None], torch.zeros_like(limit_N, dtype=torch.float32)
     rows = Rows(tokens_N1, total_N, limit_N, chance_NL)

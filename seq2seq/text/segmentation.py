@@ -4,7 +4,8 @@ A small rule of our own, for the libraries made for this are either large models
 ends at ``.``, ``!``, ``?`` or ``…``, with the quotation marks and brackets that close behind it, where white space and
 what may begin a sentence follow: no small letter. A period does not end one behind a single letter (``J. Smith``,
 ``z. B.``), behind digits (``3. Mai``) or behind one of the abbreviations below; behind ``。``, ``！`` and ``？`` no
-white space is needed.
+white space is needed. What has no letter (``---``, ``|---|``, ``12:30``) is no sentence, nor is a block of code between
+fences. Line ends and tabs part sentences, so that none of them is lost.
 
 What that gives up: other abbreviations before a capital end a sentence; so does nothing before a small letter
 (``iPhone``), nor a number at the end of a sentence, nor the initial of a name there: two sentences then stay together,
@@ -27,13 +28,21 @@ END = re.compile(r"""[.!?…]+["'”’»«“)\]]*(?=\s)|[。！？]+[」』”
 MARKER = re.compile(r"\s*(?:(?:[-*•+–—]|#{1,6}|>+|\d{1,3}[.)]|[a-zA-Z]\))\s+)*")
 """What stands at the beginning of a line and is no text: indentation, bullets, numbers of lists, marks of headings."""
 
+LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+LINE = re.compile(rf"[^{LINE_ENDS}]*(?:\r\n|[{LINE_ENDS}])|[^{LINE_ENDS}]+")
+TAB = re.compile(rf"(?<=\S)([^\S{LINE_ENDS}]*[\t\x1f][^\S{LINE_ENDS}]*)(?=\S)")
+"""White space within a line with a tab in it: what parts columns."""
+
+FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})([^`]*)")
+"""A line that begins a block of code, or without the rest ends it (CommonMark, section 4.5)."""
+
 
 class Segment(NamedTuple):
     """A part of a document."""
 
     text: str
     is_sentence: bool
-    """Whether it is to be translated; if not, it is white space or a mark at the beginning of a line."""
+    """Whether it is to be translated; if not, it is white space, a mark at the beginning of a line, or no text."""
 
 
 def segments(document: str, *, wrapped: bool = False) -> Iterator[Segment]:
@@ -44,20 +53,41 @@ def segments(document: str, *, wrapped: bool = False) -> Iterator[Segment]:
         wrapped: lines were broken to a width, so that a sentence may go on in the next; only blank lines, and lines
             that begin with a mark of a list, end one. Otherwise every line end does.
     """
-    for block in _blocks(document, wrapped):
-        marker = MARKER.match(block)
-        start = marker.end() if marker else 0
-        body = block[start:].rstrip()
-        if start:
-            yield Segment(block[:start], False)
-        yield from _sentences(body)
-        if end := block[start + len(body) :]:
-            yield Segment(end, False)
+    for lines, is_code in _code(LINE.findall(document)):
+        if is_code:
+            yield Segment("".join(lines), False)
+            continue
+        for block in _blocks(lines, wrapped):
+            marker = MARKER.match(block)
+            start = marker.end() if marker else 0
+            body = block[start:].rstrip()
+            if start:
+                yield Segment(block[:start], False)
+            for number, part in enumerate(TAB.split(body)):
+                yield from [Segment(part, False)] if number % 2 else _sentences(part)
+            if end := block[start + len(body) :]:
+                yield Segment(end, False)
 
 
-def _blocks(document: str, wrapped: bool) -> Iterator[str]:
+def _code(lines: list[str]) -> Iterator[tuple[list[str], bool]]:
+    """The lines in turn, those of a block of code together; a fence that nothing closes is a block by itself."""
+    start = place = 0
+    while place < len(lines):
+        opening = FENCE.fullmatch(lines[place].rstrip())
+        if opening is None:
+            place += 1
+            continue
+        closing = re.compile(rf"[ \t>]*{re.escape(opening[1])}{re.escape(opening[1][0])}*\s*")
+        after = (number for number in range(place + 1, len(lines)) if closing.fullmatch(lines[number]))
+        end = next(after, place) + 1
+        yield lines[start:place], False
+        yield lines[place:end], True
+        start = place = end
+    yield lines[start:], False
+
+
+def _blocks(lines: list[str], wrapped: bool) -> Iterator[str]:
     """Lines with their ends; where they are wrapped, paragraphs."""
-    lines = re.findall(r"[^\n]*\n|[^\n]+", document)
     if not wrapped:
         yield from lines
         return
@@ -80,12 +110,17 @@ def _sentences(text: str) -> Iterator[Segment]:
         rest = text[mark.end() :]
         gap = len(rest) - len(rest.lstrip())
         if rest and _ends(text[start : mark.end()], mark[0], rest.lstrip()[:1]):
-            yield Segment(text[start : mark.end()], True)
+            yield _segment(text[start : mark.end()])
             if gap:
                 yield Segment(rest[:gap], False)
             start = mark.end() + gap
     if start < len(text):
-        yield Segment(text[start:], True)
+        yield _segment(text[start:])
+
+
+def _segment(text: str) -> Segment:
+    """A sentence; what has no letter stays as it is."""
+    return Segment(text, any(map(str.isalpha, text)))
 
 
 def _ends(sentence: str, mark: str, following: str) -> bool:

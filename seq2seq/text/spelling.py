@@ -7,6 +7,11 @@ from collections.abc import Sequence
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.text.tokenizer import BOS, EOS, PAD, SPACE, UNK, Tokenizer, normalize
 
+BYTE = re.compile(r"<0x([0-9A-F]{2})>")
+
+HEALED = 16
+"""Characters at the end of a text without spaces whose pieces may still change: as many as SentencePiece joins."""
+
 NO_TEXT = b" \xff"
 """What the unknown piece writes: a word of its own that is no UTF-8, so that it counts and is never suggested."""
 
@@ -15,11 +20,62 @@ def spelled(tokenizer: Tokenizer) -> list[bytes | None]:
     """The bytes every piece writes, those of a new word behind a space; None for the marks, which write nothing."""
     written: list[bytes | None] = []
     for piece in tokenizer.pieces(range(tokenizer.size)):
-        byte = re.fullmatch(r"<0x([0-9A-F]{2})>", piece)
+        byte = BYTE.fullmatch(piece)
         written.append(bytes.fromhex(byte[1]) if byte else piece.replace(SPACE, " ").encode())
     written[BOS] = written[EOS] = written[PAD] = None
     written[UNK] = NO_TEXT
     return written
+
+
+def single_bytes(tokenizer: Tokenizer) -> list[int | None]:
+    """The byte that each piece stands for, in which a text is spelt where the vocabulary has no piece for it."""
+    found = map(BYTE.fullmatch, tokenizer.pieces(range(tokenizer.size)))
+    return [None if byte is None else int(byte[1], 16) for byte in found]
+
+
+def no_text(tokenizer: Tokenizer) -> frozenset[int]:
+    """The pieces that write nothing: the marks, but for the end; ``<unk>`` is a word in vocabularies of words alone."""
+    return frozenset({BOS, PAD} if tokenizer.word_level else {BOS, PAD, UNK})
+
+
+def whole_characters(tokens: Sequence[int], written: Sequence[int | None]) -> Sequence[int]:
+    """The tokens without the bytes at their end that only begin a character.
+
+    Args:
+        tokens: of a text that was cut off.
+        written: the byte that each token stands for (`single_bytes`).
+    """
+    for back in range(1, min(4, len(tokens) + 1)):
+        byte = written[tokens[-back]]
+        if byte is None or byte < 0x80:
+            break
+        if byte >= 0xC0:
+            wanted = 2 + (byte >= 0xE0) + (byte >= 0xF0)
+            return tokens[:-back] if back < wanted else tokens
+    return tokens
+
+
+def given_pieces(tokenizer: Tokenizer, prefix: str, spelling: Sequence[bytes | None]) -> list[int]:
+    """The pieces at the beginning of a prefix that what follows cannot change: those of its complete words.
+
+    In text without spaces, those that end `HEALED` characters or more before the end.
+
+    Args:
+        tokenizer: cuts as in training.
+        prefix: as it was typed.
+        spelling: the bytes that every piece writes (`spelled`).
+    """
+    complete, _ = split_prefix(prefix)
+    text = typed(prefix).decode()
+    certain = max(len(f" {complete}".encode()) if complete else 0, len(text[:-HEALED].encode()))
+    found, written = [], 0
+    for piece in tokenizer.encode(prefix):
+        spelt = spelling[piece] or b""
+        written += len(spelt if found else b" " + spelt.removeprefix(b" "))
+        if written > certain:
+            break
+        found.append(piece)
+    return found
 
 
 def split_prefix(prefix: str) -> tuple[str, str]:

@@ -1,7 +1,10 @@
 """Text that is longer than any sentence, cut into stretches that are translated one by one."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from itertools import accumulate
+
+from seq2seq.text.segmentation import segments
 
 LONGEST = 1_000
 """Characters of a stretch: what the corpus doctor, too, takes for the length of a sentence at most.
@@ -14,18 +17,61 @@ ENDS = (re.compile(r"[.!?…]['\"”’»)\]]*\s|[。！？]"), re.compile(r"\s"
 """Where to cut, best first: behind a sentence, between words."""
 
 
-def stretches(text: str, tags: Collection[str] = ()) -> list[str]:
+def stretches(text: str, tags: Collection[str] = (), together: int = 1) -> list[str]:
     """The text in stretches of at most `LONGEST` characters; most texts are one. Of blank text, none.
 
-    Cut behind a sentence, else between words, else anywhere. If the first word is one of the ``tags``, each stretch
-    begins with it.
+    A longer text is cut into its sentences (`segmentation`), for which models are trained; a sentence that is too long
+    between words, else anywhere. If the first word is one of the ``tags``, each stretch begins with it.
+
+    Args:
+        text: of any length.
+        tags: words that a model reads before each sentence.
+        together: so many sentences are the first stretch, as far as they fit.
     """
     if len(text) <= LONGEST:
         return [text] if text.strip() else []
     first, _, rest = text.partition(" ")
-    if first in tags and len(first) < LONGEST // 2:
-        return [f"{first} {stretch}" for stretch in _cut(rest, LONGEST - len(first) - 1)]
-    return list(_cut(text, LONGEST))
+    tag, body = (f"{first} ", rest) if first in tags and len(first) < LONGEST // 2 else ("", text)
+    longest = LONGEST - len(tag)
+    parts = [part for sentence in sentences(body) for part in _cut(sentence, longest)]
+    while together > 1 and len(parts) > 1 and len(parts[0]) + 1 + len(parts[1]) <= longest:
+        parts[:2] = [f"{parts[0]} {parts[1]}"]
+        together -= 1
+    return [f"{tag}{part}" for part in parts]
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, with what stands before each; what has no letter goes with its neighbour."""
+    found, before = list[str](), ""
+    for part, is_sentence in segments(text, wrapped=True):
+        if is_sentence:
+            found.append((before + part).strip())
+        before = "" if is_sentence else before + part
+    rest = before.strip()
+    if rest and found:
+        found[-1] = f"{found[-1]} {rest}"
+    elif rest:
+        found.append(rest)
+    return found
+
+
+def aligned(sources: Sequence[str], targets: Sequence[str]) -> list[tuple[str, str]]:
+    """The stretches of a text and those of its translation, put together in order: pairs of similar shares of both.
+
+    As many pairs as the side with fewer stretches has; each has one of that side and one or more of the other.
+    """
+    if len(sources) > len(targets):
+        return [(source, target) for target, source in aligned(targets, sources)]
+    if not sources:
+        return []
+    shares = list(accumulate(len(target) / sum(map(len, targets)) for target in targets))
+    ends, wanted = [0], 0.0
+    for number, source in enumerate(sources, 1):
+        wanted += len(source) / sum(map(len, sources))
+        lowest, highest = ends[-1] + 1, len(targets) - (len(sources) - number)
+        best = min(range(lowest, highest + 1), key=lambda end: abs(shares[end - 1] - wanted))
+        ends.append(highest if number == len(sources) else best)
+    return [(source, " ".join(targets[start:end])) for source, start, end in zip(sources, ends, ends[1:], strict=False)]
 
 
 def _cut(text: str, longest: int) -> Iterator[str]:

@@ -28,10 +28,17 @@ class Consistency:
         self.precision = precision
 
     def __call__(self, network: Network, batch: Batch, update: int) -> Loss:
-        """Sums over the batch's target pieces; both passes are one, over each sentence twice."""
-        source_BS, lengths_B, target_BT, positions_P, labels_P = doubled(batch)
-        with autocast(self.precision, source_BS.device):
-            logits_PV = network(source_BS, lengths_B, target_BT, positions_P)
+        """Sums over the batch's target pieces.
+
+        Both passes are one, over each sentence twice. Recurrent dropout has one mask for all sentences of a pass, so
+        with it the passes are two.
+        """
+        *inputs, labels_P = doubled(batch)
+        with autocast(self.precision, batch.source_BS.device):
+            if network.config.recurrent_dropout > 0:
+                logits_PV = torch.cat([network(*batch[:-1]), network(*batch[:-1])])
+            else:
+                logits_PV = network(*inputs)
         loss = loss_sums(logits_PV, labels_P, self.smoothing)
         divergence = symmetric_divergence(logits_PV)
         return Loss((loss.objective + self.alpha * divergence) / 2, loss.cross_entropy / 2)

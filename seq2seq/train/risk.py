@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from seq2seq.data.batch import Batch, pad, target_input
+from seq2seq.errors import ConfigError
 from seq2seq.model import Network
 from seq2seq.settings import setting
 from seq2seq.system.device import Precision, autocast
@@ -55,6 +56,18 @@ class RiskConfig:
     sharpness: float = setting(0.005, "minimum_risk: candidates weigh p ** sharpness, renormalised", above=0)
     reference: bool = setting(True, "minimum_risk: the reference is a candidate too (Shen et al. 2016)")
 
+    def check(self) -> None:
+        """Hold that REINFORCE gets samples of the distribution whose expected reward it follows.
+
+        Raises:
+            ConfigError: they are drawn from another.
+        """
+        if self.weight > 0 and self.kind == RiskKind.reinforce and self.temperature != 1:
+            raise ConfigError(
+                f"risk.temperature={self.temperature:g} draws from another distribution than the model's, by which "
+                f"risk.kind=reinforce is biased: set risk.temperature=1 or risk.kind=minimum_risk"
+            )
+
 
 class Candidate(NamedTuple):
     """A translation the network may give."""
@@ -78,6 +91,12 @@ class RiskTraining:
     """
 
     def __init__(self, objective: Objective, config: RiskConfig, draw: Draw, precision: Precision) -> None:
+        """Put risk beside another objective.
+
+        Raises:
+            ConfigError: as `RiskConfig.check`.
+        """
+        config.check()
         self.objective = objective
         self.config = config
         self.draw = draw

@@ -12,7 +12,7 @@ from torch import Tensor
 from seq2seq.errors import ConfigError
 from seq2seq.search import DRAWING, Hypothesis, Method, Phrase, PrefixStepper, SearchConfig, search
 from seq2seq.settings import validate
-from seq2seq.text.spelling import phrase_pieces, typed
+from seq2seq.text.spelling import given_pieces, phrase_pieces, typed, whole_characters
 from seq2seq.text.tokenizer import normalize
 from seq2seq.translation.copying import copied
 from seq2seq.translation.members import Bound, Encoded, Members
@@ -78,8 +78,10 @@ class Choice(NamedTuple):
     utility: float | None = None
 
 
-def bind(members: Members, requests: Sequence[Request], encoded: Encoded) -> Bound:
+def bind(members: Members, requests: Sequence[Request], encoded: Encoded, method: Method = Method.beam) -> Bound:
     """The members reading a batch, each sentence held to its prefix.
+
+    Methods that do not look for the likeliest are held to text (`CharacterStepper`).
 
     Raises:
         ConfigError: a prefix or phrases are asked for beside a short-list.
@@ -90,7 +92,12 @@ def bind(members: Members, requests: Sequence[Request], encoded: Encoded) -> Bou
         if asked:
             members.demand_every_piece(what)
     bound = members.bind(encoded)
-    return bound._replace(stepper=PrefixStepper(bound.stepper, prefixes, *members.indexes)) if any(prefixes) else bound
+    if method != Method.beam:
+        bound = bound.text_only(members)
+    if not any(prefixes):
+        return bound
+    given = [given_pieces(members.target, request.prefix, members.spelling) for request in requests]
+    return bound._replace(stepper=PrefixStepper(bound.stepper, prefixes, *members.indexes, given))
 
 
 @torch.inference_mode()
@@ -103,13 +110,17 @@ def answers(members: Members, requests: Sequence[Request], encoded: Encoded, ask
         encoded: their pieces, for every member.
         asked: how, and what to tell.
     """
-    bound = bind(members, requests, encoded)
+    bound = bind(members, requests, encoded, asked.search.method)
     seeds = [own_seed(asked.search.seed, request.text) for request in requests]
     phrases = [
         [Phrase(phrase_pieces(members.target, phrase), members.inner) for phrase in dict.fromkeys(request.phrases)]
         for request in requests
     ]
-    found = search(bound.stepper, asked.search, seeds, phrases)
+
+    def text(one: Hypothesis) -> str:
+        return read(members, one._replace(tokens=bound.ids(one.tokens)))
+
+    found = search(bound.stepper, asked.search, seeds, phrases, text)
     ranked = [
         _chosen(members, [one._replace(tokens=bound.ids(one.tokens)) for one in all], asked.search) for all in found
     ]
@@ -118,11 +129,13 @@ def answers(members: Members, requests: Sequence[Request], encoded: Encoded, ask
     for request, source, choices in zip(requests, encoded[0], ranked, strict=True):
         own = [None] * len(choices) if weights is None else weights[number : number + len(choices)]
         number += len(choices)
-        n_best = tuple(
+        n_best = [
             _finished(translation(members, request.text, source, choice, weight), asked)
             for choice, weight in zip(choices, own, strict=True)
-        )
-        translations.append(replace(n_best[0], n_best=n_best) if asked.search.n_best > 1 else n_best[0])
+        ]
+        if asked.search.method != Method.sampling:  # copying may have made some alike
+            n_best = [one for place, one in enumerate(n_best) if one.text not in {two.text for two in n_best[:place]}]
+        translations.append(replace(n_best[0], n_best=tuple(n_best)) if asked.search.n_best > 1 else n_best[0])
     return translations
 
 
@@ -138,14 +151,21 @@ def translation(
     hypothesis, first = choice.hypothesis, members.translators[0]
     return Translation(
         source=text,
-        text=members.target.decode(hypothesis.tokens),
+        text=read(members, hypothesis),
         score=hypothesis.score,
         log_probability=hypothesis.log_probability,
         pieces=tuple(members.target.pieces(hypothesis.tokens)),
         source_pieces=tuple(first.tokenizers.source.pieces(source)),
         attention=attention,
         utility=choice.utility,
+        finished=hypothesis.finished,
     )
+
+
+def read(members: Members, hypothesis: Hypothesis) -> str:
+    """The text of a hypothesis; of one that was cut off within a character, without its first bytes."""
+    tokens = hypothesis.tokens
+    return members.target.decode(tokens if hypothesis.finished else whole_characters(tokens, members.single_bytes))
 
 
 def _chosen(members: Members, found: list[Hypothesis], config: SearchConfig) -> list[Choice]:
@@ -153,7 +173,7 @@ def _chosen(members: Members, found: list[Hypothesis], config: SearchConfig) -> 
     if config.method != Method.minimum_bayes_risk:
         return [Choice(one) for one in found]
     likeliest: dict[str, Hypothesis] = {}
-    texts = [members.target.decode(one.tokens) for one in found]
+    texts = [read(members, one) for one in found]
     for text, one in zip(texts, found, strict=True):
         if text not in likeliest or one.score > likeliest[text].score:
             likeliest[text] = one

@@ -7,7 +7,7 @@ from itertools import islice
 from seq2seq.data.batch import batches_by_length
 from seq2seq.search import DRAWING, SearchConfig
 from seq2seq.system.out_of_memory import whole_or_halves
-from seq2seq.text.stretches import LONGEST, stretches
+from seq2seq.text.stretches import LONGEST, sentences, stretches
 from seq2seq.translation.members import Encoded, Members
 from seq2seq.translation.types import Request, Translation, joined
 
@@ -34,7 +34,8 @@ def translated(
         found: dict[int, Translation] = {}
         for row in (row for row, pieces in enumerate(longest) if not pieces):
             parts = list(translated(members, in_stretches(members, chunk[row]), search, translate))
-            found[row] = joined(chunk[row].text, parts, search.length_penalty)
+            one = joined(chunk[row].text, parts, search.length_penalty)
+            found[row] = replace(one, n_best=(one,)) if search.n_best > 1 and not parts else one
         for rows in batches(chunk, longest, search):
             own = [[ids[row] for row in rows] for ids in encoded]
             found |= zip(rows, _whole_or_halves([chunk[row] for row in rows], own, search, translate), strict=True)
@@ -44,10 +45,15 @@ def translated(
 def in_stretches(members: Members, request: Request) -> list[Request]:
     """The stretches of a text that is too long to be one sentence, none of blank text.
 
-    The first has to keep what is asked of the whole: its prefix and its phrases.
+    The first has to keep what is asked of the whole: its prefix, for which it has as many sentences, and its phrases.
+    Each has the terms of its own text.
     """
-    parts = stretches(request.text, members.source_tokenizers[0].tags) if len(request.text) > LONGEST else []
-    return [replace(request, text=part) if not number else Request(part) for number, part in enumerate(parts)]
+    if len(request.text) <= LONGEST:
+        return []
+    together = len(sentences(request.prefix))
+    parts = stretches(request.text, members.source_tokenizers[0].tags, together)
+    asked = [request, *[Request("", glossary=request.glossary)] * (len(parts) - 1)]
+    return [replace(one, text=part).with_terms() for one, part in zip(asked, parts, strict=False)]
 
 
 def _encoded(members: Members, requests: Sequence[Request]) -> tuple[Encoded, list[list[int]]]:

@@ -83,12 +83,14 @@ def with_own_numbers(words: Sequence[str], source_words: Sequence[str], table: S
             missing = _without_first(missing, digits(number))
     changed = []
     for word, weights in zip(words, table, strict=True):
-        for number in numbers(word):
-            if digits(number) not in known and missing:
+        parts, end = [], 0
+        for found in NUMBER.finditer(word):
+            if digits(found[0]) not in known and missing:
                 best = max(missing, key=lambda one: weights[one[2]])
                 missing.remove(best)
-                word = word.replace(number, best[1], 1)
-        changed.append(word)
+                parts += [word[end : found.start()], best[1]]
+                end = found.end()
+        changed.append("".join([*parts, word[end:]]))
     return changed
 
 

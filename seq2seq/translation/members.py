@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from seq2seq.data.batch import target_input
 from seq2seq.errors import ConfigError
 from seq2seq.model import AttentionKind, NetworkStepper
-from seq2seq.search import PieceIndex, Stepper, ensemble, fusion, indexes
+from seq2seq.search import CharacterStepper, PieceIndex, Stepper, ensemble, fusion, indexes, listed
 from seq2seq.shortlist import Shortlist
-from seq2seq.text.spelling import inner_pieces, spelled
-from seq2seq.text.tokenizer import Tokenizer
+from seq2seq.text.spelling import inner_pieces, no_text, single_bytes, spelled
+from seq2seq.text.tokenizer import PAD, UNK, Tokenizer
 from seq2seq.translation.member import Member, attention_weights, shared
 
 Encoded = list[list[list[int]]]
@@ -29,6 +30,14 @@ class Bound(NamedTuple):
     stepper: Stepper[Any]
     first: NetworkStepper
     """That of the first member."""
+
+    def text_only(self, members: "Members") -> "Bound":
+        """The same, where nothing but text is possible: no marks, and no bytes that are no character."""
+        excluded, single_bytes, numbers = no_text(members.target), members.single_bytes, self.first.pieces
+        if numbers is not None:
+            excluded = frozenset(place for place, number in enumerate(numbers) if number in excluded)
+            single_bytes = [single_bytes[number] for number in numbers]
+        return self._replace(stepper=CharacterStepper(self.stepper, single_bytes, excluded))
 
     def ids(self, tokens: list[int]) -> list[int]:
         """Ids of pieces that search knows by their number in the short-list."""
@@ -68,9 +77,25 @@ class Members:
         return spelled(self.target)
 
     @cached_property
+    def single_bytes(self) -> list[int | None]:
+        """The byte that each target piece stands for, where it does."""
+        return single_bytes(self.target)
+
+    @cached_property
+    def copies(self) -> Tensor:
+        """The target piece that is the same as each of the first member's source pieces; -1 for none, and for marks."""
+        source = self.translators[0].tokenizers.source
+        numbers = {piece: number for number, piece in enumerate(self.target.pieces(range(self.target.size)))}
+        copies = [numbers.get(piece, -1) for piece in source.pieces(range(source.size))]
+        copies[: PAD + 1] = [-1] * (PAD + 1)
+        return torch.tensor(copies, device=self.translators[0].device)
+
+    @cached_property
     def indexes(self) -> tuple[PieceIndex, PieceIndex]:
         """By which prefixes find their pieces: those at the beginning of a sentence, and others."""
-        return indexes(self.spelling)
+        without = {} if self.target.word_level else {UNK: None}  # which writes nothing there
+        pieces = [without.get(number, piece) for number, piece in enumerate(self.spelling)]
+        return indexes(pieces, [number for number, byte in enumerate(self.single_bytes) if byte is not None])
 
     @cached_property
     def inner(self) -> frozenset[int]:
@@ -86,11 +111,14 @@ class Members:
     def bind(self, encoded: Encoded, *, shortlist: bool = True) -> Bound:
         """All of them reading a batch; without ``shortlist``, asked for every piece."""
         batches = [member.sources(sources) for member, sources in zip(self.translators, encoded, strict=True)]
-        chosen = self.shortlist.choose(*batches[0]) if shortlist and self.shortlist is not None else None
+        lists = self.shortlist if shortlist else None
+        chosen = None if lists is None else lists.choose(*batches[0], self.copies)
         steppers = [member.stepper(batch, chosen) for member, batch in zip(self.translators, batches, strict=True)]
         together = ensemble(steppers)
         if self.language_model is not None:  # which looks at no source, only at how many there are
-            beside = self.language_model.stepper(batches[0], chosen)
+            beside: Stepper[Any] = self.language_model.stepper(batches[0])
+            if chosen is not None:
+                beside = listed(beside, steppers[0].pieces or [])
             together = fusion(together, beside, self.language_model_weight)
         return Bound(together, steppers[0])
 

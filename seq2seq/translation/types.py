@@ -1,13 +1,14 @@
 """What is asked of a translator, and what it answers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain
 
 from torch import Tensor
 
 from seq2seq.search import length_normalised
+from seq2seq.text.glossary import Glossary
 
 
 class Copy(StrEnum):
@@ -30,6 +31,15 @@ class Request:
     """How the translation begins; it may end within a word, and one that ends in white space asks for another word."""
     phrases: tuple[str, ...] = ()
     """Words or phrases that the translation contains, each as whole words."""
+    glossary: Glossary | None = None
+    """Whose terms, where the text has them, become further phrases; of a text in stretches, each stretch's own."""
+
+    def with_terms(self) -> "Request":
+        """The same request, its glossary looked up."""
+        if self.glossary is None:
+            return self
+        phrases = tuple(dict.fromkeys([*self.phrases, *self.glossary.phrases(self.text)]))
+        return replace(self, phrases=phrases, glossary=None)
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,8 @@ class Translation:
     """Of minimum Bayes risk: the mean similarity, 0 to 1, to all that was drawn."""
     piece_log_probabilities: tuple[float, ...] = ()
     """Of a pair that was scored: that of every piece in nats, of the end mark last."""
+    finished: bool = True
+    """False where the search was cut at the maximum length, before the end of the sentence."""
 
     def __str__(self) -> str:
         return self.text
@@ -78,4 +90,5 @@ def joined(source: str, parts: Sequence[Translation], length_penalty: float) -> 
         pieces=tuple(chain.from_iterable(part.pieces for part in parts)),
         source_pieces=tuple(chain.from_iterable(part.source_pieces for part in parts)),
         n_best=tuple(joined(source, ranked, length_penalty) for ranked in zip(*best, strict=False)),
+        finished=all(part.finished for part in parts),
     )
