@@ -8,7 +8,7 @@ from seq2seq.embeddings import EmbeddingsConfig
 from seq2seq.errors import ConfigError
 from seq2seq.model import InferencePrecision, ModelConfig, Tying
 from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchChanges, SearchConfig
-from seq2seq.settings import setting
+from seq2seq.settings import Settings, setting
 from seq2seq.shortlist import ShortlistConfig
 from seq2seq.text.corpus import source_tags
 from seq2seq.text.corpus_config import DataConfig, Split
@@ -91,7 +91,7 @@ class TrainConfig:
 
 
 @dataclass(kw_only=True)
-class EvaluateConfig:
+class EvaluateConfig(Settings):
     """Settings of recipes/evaluate.py."""
 
     run: str | None = setting(None, "run folder with the model")
@@ -152,7 +152,7 @@ class AverageConfig:
 
 
 @dataclass(kw_only=True)
-class DistillConfig:
+class DistillConfig(Settings):
     """Settings of recipes/distill.py."""
 
     run: str = setting("runs/demo", "run folder of the teacher")
@@ -170,7 +170,7 @@ class DistillConfig:
 
 
 @dataclass(kw_only=True)
-class BacktranslateConfig:
+class BacktranslateConfig(Settings):
     """Settings of recipes/backtranslate.py."""
 
     run: str = setting("runs/demo", "run folder of a model from the target language to the source language")
@@ -185,7 +185,7 @@ class BacktranslateConfig:
 
 
 @dataclass(kw_only=True)
-class DoctorConfig:
+class DoctorConfig(Settings):
     """Settings of recipes/doctor.py."""
 
     data: DataConfig = setting(factory=DataConfig)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from seq2seq.errors import ConfigError
-from seq2seq.settings import setting
+from seq2seq.settings import Settings, setting
 from seq2seq.text.tokenizer import normalize
 
 SMALLEST = 4 + 256  # the special pieces and one piece for each byte
@@ -31,7 +31,7 @@ class Algorithm(StrEnum):
 
 
 @dataclass(kw_only=True)
-class TokenizerConfig:
+class TokenizerConfig(Settings):
     """How text is cut into pieces; learnt from the training split unless a trained model is named."""
 
     algorithm: Algorithm = setting(Algorithm.unigram, "how pieces are chosen: unigram, bpe, word or char")

@@ -13,7 +13,7 @@ from torch import Tensor
 from seq2seq.data.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.model import Network
-from seq2seq.settings import setting
+from seq2seq.settings import Settings, setting
 from seq2seq.system.device import Precision, autocast
 from seq2seq.train.loss import Loss, Objective, evaluating
 
@@ -45,7 +45,7 @@ class Passes(StrEnum):
 
 
 @dataclass(kw_only=True)
-class ScheduledSamplingConfig:
+class ScheduledSamplingConfig(Settings):
     """How often the decoder reads its own prediction in training."""
 
     rate: float = setting(
