@@ -70,7 +70,8 @@ class TrainConfig:
         self.embeddings.check(self.model, self.tokenizer)
         if self.training.start is not None and self.embeddings.files():
             raise ConfigError("training.start brings embeddings: leave embeddings.source and embeddings.target out")
-        self.scheduled_sampling.check()
+        self.scheduled_sampling.check(self.training.updates)
+        self.schedule.check(self.training.updates)
         if not self.translates:
             self._check_language_model()
         if self.model.tying is Tying.all and not self.tokenizer.joint:

@@ -57,7 +57,7 @@ class TokenizerConfig(Settings):
     )
     sample_target: bool = setting(True, "where sampling is above 0, cut the target side at random too")
     character_coverage: float = setting(
-        1.0, "share of the text's characters that become pieces; the rest is spelt in bytes", above=0, at_most=1
+        1.0, "share of the text's characters that become pieces; the rest is spelt in bytes", at_least=0.98, at_most=1
     )
     training_sentences: int = setting(1_000_000, "at most so many sentences are sampled for training", at_least=1)
 

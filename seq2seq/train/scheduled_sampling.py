@@ -60,12 +60,18 @@ class ScheduledSamplingConfig(Settings):
         Passes.sequential, "predictions made sequential (each sees those before) or parallel (one pass, cheaper)"
     )
 
-    def check(self) -> None:
-        """Hold what the schedule demands of the rate.
+    def check(self, updates: int | None = None) -> None:
+        """Hold what the schedule demands of the rate and, where it is known, of the number of updates.
 
         Raises:
             ConfigError: a schedule that never reaches the rate.
         """
+        if self.rate > 0 and self.updates is not None and updates is not None and self.updates > updates:
+            raise ConfigError(
+                f"scheduled_sampling.updates={self.updates} is longer than the run, which would never reach "
+                f"scheduled_sampling.rate={self.rate:g}: set scheduled_sampling.updates=null, or training.updates="
+                f"{self.updates} or more (it is {updates})"
+            )
         if self.rate == 1 and self.schedule is not SamplingSchedule.linear:
             raise ConfigError(
                 f"scheduled_sampling.schedule={self.schedule} approaches a rate of 1 and never reaches it: set "
