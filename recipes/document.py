@@ -14,6 +14,7 @@ from seq2seq.translate_config import DocumentConfig
 @recipe
 def main(config: DocumentConfig) -> None:
     """Read all of it, translate its sentences in batches, and write all of it."""
+    config.check()
     translator = load_translator(config)
     translated = translate_document(
         translator,

@@ -18,14 +18,15 @@ from seq2seq.data.order import Order
 from seq2seq.data.preparation import prepared_corpus
 from seq2seq.data.sampling import Resampler
 from seq2seq.data.stream import batch_stream
-from seq2seq.embeddings import set_embeddings
+from seq2seq.embeddings import freeze_embeddings, set_embeddings
 from seq2seq.evaluation import Validator, judge
+from seq2seq.ignored_settings import refuse_ignored
 from seq2seq.model import Network, slow_parts
 from seq2seq.opening import opened_run
 from seq2seq.recipe_config import TrainConfig
 from seq2seq.reward import Sampler
-from seq2seq.run import learn_shortlist, prepare_tokenizers
-from seq2seq.start import checked_start, take_weights
+from seq2seq.run import CONFIG, learn_shortlist, prepare_tokenizers
+from seq2seq.start import checked_start, inherited_frozen, take_weights
 from seq2seq.system.device import choose_device, resolve_precision
 from seq2seq.system.lock import locked
 from seq2seq.system.processes import count, first_before_others, is_first, rank
@@ -41,6 +42,8 @@ def main(config: TrainConfig) -> float:
     """Train in the run folder; the best validation score is returned to whoever sweeps."""
     config.check()
     folder = Path(config.run).expanduser()
+    if not (folder / CONFIG).exists():
+        refuse_ignored(config)
     with locked(folder):
         return train(config, folder)
 
@@ -53,11 +56,14 @@ def train(config: TrainConfig, folder: Path) -> float:
     tags, cache = source_tags(data), data.cache_folder(folder)
     corpus, validation, test = read_corpora(data) if config.translates else read_targets(data)
     start = checked_start(folder, config.training.start, config.model, tokenizer, tags)
-    with first_before_others(), opened_run(folder, config):
+    frozen = inherited_frozen(folder, start, config.embeddings)
+    with first_before_others(), opened_run(folder, config, frozen):
         tokenizers = prepare_tokenizers(folder, tokenizer, corpus, tags, start, cache)
         torch.manual_seed(config.seed)
         network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
         notes = [*set_embeddings(network, tokenizers, config.embeddings), *slow_parts(config.model)]
+        freeze_embeddings(network, frozen)
+        notes += [f"embeddings: the {side} table is frozen" for side in frozen]
 
     with first_before_others():
         table = encode_mix(corpus, tokenizers, cache, data.filters, data.workers)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.errors import ConfigError, RunError
-from seq2seq.settings import setting
+from seq2seq.settings import Settings, setting
 from seq2seq.usage import command
 
 
@@ -26,7 +26,7 @@ class Bound(StrEnum):
 
 
 @dataclass(kw_only=True)
-class FigureConfig:
+class FigureConfig(Settings):
     """One number of a claim: found by a regular expression in what is printed, or by a key in a JSON file."""
 
     name: str = setting("", "what it is, such as: BLEU, beam 5")

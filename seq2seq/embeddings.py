@@ -1,5 +1,6 @@
 """Embeddings that begin as word vectors learnt elsewhere: word2vec, GloVe or fastText, for word-level vocabularies."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,10 @@ class EmbeddingsConfig:
 
     source: str | None = setting(None, "text file of vectors of source words: word2vec, GloVe, fastText; .gz accepted")
     target: str | None = setting(None, "the same for target words")
-    freeze: bool = setting(False, "train no row of an embedding table that was read from a file")
+    freeze: bool = setting(
+        False, "train no row of an embedding table that was read from a file; a run that begins with it does not either"
+    )
+    unfreeze: bool = setting(False, "with training.start: train the embedding tables that its run had frozen")
 
     def files(self) -> dict[str, Path]:
         """The files that are named, by side."""
@@ -89,6 +93,15 @@ def set_embeddings(network: Network, tokenizers: Tokenizers, config: EmbeddingsC
         lines.append(f"embeddings: {found:,} of {words:,} {side} words ({100 * found / words:.1f} %) from {path}")
         table.weight.requires_grad_(not config.freeze)
     return lines
+
+
+def freeze_embeddings(network: Network, sides: Sequence[str]) -> None:
+    """Train no row of the embedding tables of these sides, source or target."""
+    tables = {"source": network.source_embedding, "target": network.target_embedding}
+    for side in sides:
+        table = tables[side]
+        assert isinstance(table, nn.Embedding), "no source to embed: a start has the same architecture"
+        table.weight.requires_grad_(False)
 
 
 @torch.no_grad()

@@ -1,6 +1,6 @@
 """Opening a run folder: made for the settings of a command, or gone on in by a command with the same."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
@@ -18,6 +18,9 @@ from seq2seq.system.processes import is_first, rank
 CHOICES = "choices"
 """The section of config.yaml that names the class of others, such as optimizer: Adam."""
 
+FROZEN = "frozen"
+"""The section of config.yaml that lists the frozen embedding tables, if there are any: source, target."""
+
 # Settings that may change when a run goes on: how long it trains and what happens after training.
 CHANGEABLE = (
     "run",
@@ -34,7 +37,7 @@ CHANGEABLE = (
 
 
 @contextmanager
-def opened_run(folder: Path, config: Any) -> Iterator[None]:
+def opened_run(folder: Path, config: Any, frozen: Sequence[str] = ()) -> Iterator[None]:
     """A run folder, as `open_run` opens it, to put into what a run cannot begin without, such as its tokenizers.
 
     A user's error within the context leaves no folder where there was none: other settings may then have it. A folder
@@ -52,7 +55,7 @@ def opened_run(folder: Path, config: Any) -> Iterator[None]:
         yield
         return
     there, begun = folder.exists(), (folder / CONFIG).exists()
-    open_run(folder, config)
+    open_run(folder, config, frozen)
     try:
         yield
     except Seq2SeqError:
@@ -64,14 +67,38 @@ def opened_run(folder: Path, config: Any) -> Iterator[None]:
         raise
 
 
+def frozen_tables(folder: Path) -> list[str]:
+    """The embedding tables that a run does not train: source, target, both or none.
+
+    Raises:
+        RunError: there is no run in the folder, or its config.yaml is not usable.
+    """
+    values = read_config(folder)
+    embeddings = values.get("embeddings")
+    sides = ("source", "target")
+    if FROZEN in values:
+        named = values[FROZEN]
+        if not isinstance(named, list) or not {*map(str, named)} <= {*sides}:
+            raise RunError(f"{folder / CONFIG}: section {FROZEN} is not usable ({named}): restore it or train anew")
+        return named
+    if not isinstance(embeddings, dict) or not embeddings.get("freeze"):
+        return []
+    return [side for side in sides if embeddings.get(side) is not None]  # an older version wrote no list
+
+
 def _empty(folder: Path) -> None:
     """Take out what a run has before it begins, and nothing else."""
     for path in (folder / CONFIG, *folder.glob("tokenizer*.model")):
         path.unlink(missing_ok=True)
 
 
-def open_run(folder: Path, config: Any) -> None:
+def open_run(folder: Path, config: Any, frozen: Sequence[str] = ()) -> None:
     """Make a run folder for these settings, or go on in one that was made for the same.
+
+    Args:
+        folder: the run folder.
+        config: all settings of the command.
+        frozen: the embedding tables that are not trained, which a run that begins with this one takes over.
 
     Raises:
         RunError: the folder belongs to a run with other settings, or to something else.
@@ -85,9 +112,10 @@ def open_run(folder: Path, config: Any) -> None:
         # Written when going on too: what may change is kept as it is now.
         settings = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
         assert isinstance(settings, dict)
+        kept = {CHOICES: _choices(config), **({FROZEN: list(frozen)} if frozen else {})}
         make_folder(folder)
         with atomic_write(path) as temporary:
-            temporary.write_text(OmegaConf.to_yaml({**settings, CHOICES: _choices(config)}), encoding="utf-8")
+            temporary.write_text(OmegaConf.to_yaml({**settings, **kept}), encoding="utf-8")
     except OSError as error:
         raise RunError(f"{folder} cannot be written ({error.strerror}): choose another with run=PATH") from None
 

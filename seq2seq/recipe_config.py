@@ -8,7 +8,7 @@ from seq2seq.embeddings import EmbeddingsConfig
 from seq2seq.errors import ConfigError
 from seq2seq.model import InferencePrecision, ModelConfig, Tying
 from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchChanges, SearchConfig
-from seq2seq.settings import setting
+from seq2seq.settings import Settings, setting
 from seq2seq.shortlist import ShortlistConfig
 from seq2seq.text.corpus import source_tags
 from seq2seq.text.corpus_config import DataConfig, Split
@@ -70,7 +70,8 @@ class TrainConfig:
         self.embeddings.check(self.model, self.tokenizer)
         if self.training.start is not None and self.embeddings.files():
             raise ConfigError("training.start brings embeddings: leave embeddings.source and embeddings.target out")
-        self.scheduled_sampling.check()
+        self.scheduled_sampling.check(self.training.updates)
+        self.schedule.check(self.training.updates)
         if not self.translates:
             self._check_language_model()
         if self.model.tying is Tying.all and not self.tokenizer.joint:
@@ -97,7 +98,7 @@ class TrainConfig:
 
 
 @dataclass(kw_only=True)
-class EvaluateConfig:
+class EvaluateConfig(Settings):
     """Settings of recipes/evaluate.py."""
 
     run: str | None = setting(None, "run folder with the model")
@@ -158,7 +159,7 @@ class AverageConfig:
 
 
 @dataclass(kw_only=True)
-class DistillConfig:
+class DistillConfig(Settings):
     """Settings of recipes/distill.py."""
 
     run: str = setting("runs/demo", "run folder of the teacher")
@@ -176,7 +177,7 @@ class DistillConfig:
 
 
 @dataclass(kw_only=True)
-class BacktranslateConfig:
+class BacktranslateConfig(Settings):
     """Settings of recipes/backtranslate.py."""
 
     run: str = setting("runs/demo", "run folder of a model from the target language to the source language")
@@ -191,7 +192,7 @@ class BacktranslateConfig:
 
 
 @dataclass(kw_only=True)
-class DoctorConfig:
+class DoctorConfig(Settings):
     """Settings of recipes/doctor.py."""
 
     data: DataConfig = setting(factory=DataConfig)

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, Field, field, fields, is_dataclass
+from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
 
@@ -31,6 +32,30 @@ def setting(
     if factory is not MISSING:
         return field(default_factory=factory, metadata=metadata)
     return field(default=default, metadata=metadata)
+
+
+class Settings:
+    """Base of a dataclass of settings with enums: a word becomes the member that it names.
+
+    So ``SearchConfig(method="sampling")`` is ``SearchConfig(method=Method.sampling)``. `validate` refuses a word that
+    names none.
+    """
+
+    def __post_init__(self) -> None:
+        for item in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
+            setattr(self, item.name, _member(item.type, getattr(self, item.name)))
+
+
+def _member(kind: Any, value: Any) -> Any:
+    """The member of the enum ``kind`` that a word names, and of a list of words theirs; any other value as it is."""
+    if isinstance(kind, UnionType):
+        [kind] = (one for one in get_args(kind) if one is not NoneType)
+    if get_origin(kind) is list and isinstance(value, list):
+        [inner] = get_args(kind)
+        return [_member(inner, part) for part in value]
+    if isinstance(kind, type) and issubclass(kind, Enum) and type(value) is str and value in {*kind}:
+        return kind(value)
+    return value
 
 
 def described_range(bounds: dict[str, float]) -> str:
@@ -107,6 +132,9 @@ def _hold_kind(kind: Any, value: Any, path: str) -> None:
             raise ConfigError(f"{path} must be a group of settings, got {value!r}: set one of them by {path}.NAME=…")
         for item in fields(value):
             _hold_kind(item.type, getattr(value, item.name), f"{path}.{item.name}".removeprefix("."))
+    elif isinstance(kind, type) and issubclass(kind, Enum):
+        if not isinstance(value, kind):
+            raise ConfigError(f"{path} must be one of {', '.join(map(str, kind))}, got {value}")
     elif isinstance(kind, type) and not (isinstance(value, kind) or (kind is float and isinstance(value, int))):
         raise ConfigError(f"{path} must be {KINDS.get(kind, kind.__name__)}, got {value!r}")
 

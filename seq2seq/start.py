@@ -1,15 +1,25 @@
 """Beginning where another run ended: fine-tuning, or another objective after cross entropy."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
-from seq2seq.errors import DataError, RunError
+from seq2seq.embeddings import EmbeddingsConfig
+from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.model import ModelConfig, Network
+from seq2seq.opening import frozen_tables
 from seq2seq.run import CONFIG, MODEL, TRAINING_ONLY, read_section
 from seq2seq.settings import walk
+from seq2seq.text.monolingual import target_tokenizer
 from seq2seq.text.tokenizer import load_tokenizers
 from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.weights import dequantized, load_weights, set_weights
+
+HEEDED = {"tags", "sampling", "sample_target"}
+"""Settings of tokenizers that count where a run begins with another's vocabulary."""
+
+INITIAL = {"initialization", "initial_range", "forget_bias"}
+"""Settings of the weights that a run begins with, where it does not begin with another's."""
 
 
 def checked_start(
@@ -29,6 +39,7 @@ def checked_start(
     Raises:
         RunError: ``start`` is no run folder with a trained model, its model has another architecture, or its
             vocabulary lacks a tag.
+        ConfigError: a setting of the vocabulary or of initial weights is neither the start's nor its default.
         DataError: its tokenizers are missing or damaged.
     """
     if start is None:
@@ -39,7 +50,25 @@ def checked_start(
         if not (other / MODEL).is_file():
             raise RunError(f"training.start={start} has no {MODEL}: train it until it has validated at least once")
         _hold_tags(other, tokenizer, source_tags)
+        _refuse_ignored(other, model, tokenizer)
     return other
+
+
+def inherited_frozen(folder: Path, start: Path | None, embeddings: EmbeddingsConfig) -> list[str]:
+    """The embedding tables that a run does not train: those it freezes itself, or those its start had frozen.
+
+    Raises:
+        ConfigError: the start's are to be trained (``embeddings.unfreeze``), and it has none.
+        RunError: the start is no run folder.
+    """
+    if (folder / CONFIG).exists():
+        return frozen_tables(folder)
+    if start is None:
+        return list(embeddings.files()) if embeddings.freeze else []
+    frozen = frozen_tables(start)
+    if embeddings.unfreeze and not frozen:
+        raise ConfigError(f"embeddings.unfreeze=true, but training.start={start} froze no embeddings: leave it out")
+    return [] if embeddings.unfreeze else frozen
 
 
 def _hold_architecture(start: Path, model: ModelConfig) -> None:
@@ -49,6 +78,28 @@ def _hold_architecture(start: Path, model: ModelConfig) -> None:
         raise RunError(
             f"training.start={start} is a model of another architecture than this command's: set "
             f"{' '.join(f'model.{name}={_written(found[name])}' for name in others)}, or begin with another run"
+        )
+
+
+def _refuse_ignored(start: Path, model: ModelConfig, tokenizer: TokenizerConfig) -> None:
+    """Refuse settings of the vocabulary and of the initial weights that are named and not those of the start."""
+    vocabulary = read_section(start, "tokenizer", TokenizerConfig)
+    vocabulary = vocabulary if model.encoder.layers else target_tokenizer(vocabulary)
+    sections = {
+        "tokenizer": (tokenizer, vocabulary, {item.name for item in fields(TokenizerConfig)} - HEEDED),
+        "model": (model, read_section(start, "model", ModelConfig), INITIAL),
+    }
+    others = [
+        (f"{section}.{name}", getattr(asked, name), getattr(found, name))
+        for section, (asked, found, names) in sections.items()
+        for name in sorted(names)
+        if getattr(asked, name) not in (getattr(found, name), getattr(type(asked)(), name))
+    ]
+    if others:
+        name, value, _ = others[0]
+        raise ConfigError(
+            f"{name}={_written(value)} does nothing, because training.start={start} brings vocabulary and weights: set "
+            f"{' '.join(f'{name}={_written(value)}' for name, _, value in others)}, as it has, or leave it out"
         )
 
 

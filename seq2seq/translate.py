@@ -86,9 +86,14 @@ class Translator:
 
         Raises:
             RunError: a file is missing, damaged or foreign, or the runs do not fit each other.
-            ConfigError: no run, an unknown device or precision, integer products on a device without them, or a weight
-                that is negative or not finite.
+            ConfigError: no run, an unknown device or precision, integer products on a device without them, a weight
+                that is negative or not finite, or one without a language model.
         """
+        if language_model is None and language_model_weight != LANGUAGE_MODEL_WEIGHT:
+            raise ConfigError(
+                f"language_model_weight={language_model_weight:g} has no language model to weigh: name one with "
+                f"language_model=RUN, or leave the weight out"
+            )
         folders = [Path(one).expanduser() for one in ([run] if isinstance(run, str | Path) else run)]
         chosen = choose_device(device)
         loaded = [load_run(folder) for folder in folders]

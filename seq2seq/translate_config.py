@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from seq2seq.errors import ConfigError
 from seq2seq.model import InferencePrecision
 from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchChanges, SearchConfig
-from seq2seq.settings import setting
+from seq2seq.settings import Settings, setting
 from seq2seq.translation.types import Copy
 
 
 @dataclass(kw_only=True)
-class TranslatorConfig:
+class TranslatorConfig(Settings):
     """What translates."""
 
     run: str = setting("runs/demo", "run folder with the model")
@@ -83,6 +83,8 @@ class TranslateConfig(TranslatorConfig):
         for name, asked in others.items():
             if self.stream and asked:
                 raise ConfigError(f"stream=true shows one translation while it grows: leave {name} out")
+        if others["n_best"] and not self.json:
+            raise ConfigError("n_best translations are written as JSON alone: set json=true, or leave n_best out")
 
 
 @dataclass(kw_only=True)
@@ -98,6 +100,15 @@ class DocumentConfig(TranslatorConfig):
         None, "file of terms, tabs and their translations: where a term is in a sentence, its translation is forced"
     )
     copy: Copy = setting(Copy.none, "by attention: unknown (<unk> becomes a source word), numbers, all, or none")
+
+    def check(self) -> None:
+        """Hold that a document has one translation.
+
+        Raises:
+            ConfigError: more are asked for.
+        """
+        if (self.search.n_best or 1) > 1:
+            raise ConfigError("a document has one translation: leave search.n_best out, or use recipes/translate.py")
 
 
 @dataclass(kw_only=True)

@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,6 +151,34 @@ def test_a_run_with_words_and_frozen_vectors(recipe, tmp_path: Path) -> None:
     updates = [json.loads(line)["update"] for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert updates == sorted(updates)
     assert updates[-1] == 20
+
+
+def test_frozen_embeddings_stay_frozen_in_the_runs_that_begin_with_them(recipe, tmp_path: Path) -> None:
+    """Also in the second such run, whose start froze nothing itself; and when it goes on without its start."""
+    vectors = tmp_path / "en.txt"
+    vectors.write_text("the " + " ".join(["0.25"] * 16) + "\n")
+    options = [*TINY, "tokenizer=word", "tokenizer.joint=false", "model.tying=none"]
+
+    def run(name: str, *more: str) -> torch.Tensor:
+        outcome = recipe("train", f"run={tmp_path / name}", *options, *more)
+        assert outcome.code == 0, outcome.err
+        frozen = "embeddings: the source table is frozen" in outcome.out.splitlines()
+        assert frozen == (name != "thawed")
+        table = load_run(tmp_path / name).network.source_embedding
+        assert table is not None
+        return table.weight
+
+    first = run("first", f"embeddings.source={vectors}", "embeddings.freeze=true")
+    assert torch.equal(run("second", f"training.start={tmp_path / 'first'}"), first)
+    assert torch.equal(run("third", f"training.start={tmp_path / 'second'}", "training.updates=10"), first)
+    thaw = f"training.start={tmp_path / 'second'}", "embeddings.unfreeze=true"
+    assert not torch.equal(run("thawed", *thaw), first)
+    shutil.rmtree(tmp_path / "second")
+    assert torch.equal(run("third", f"training.start={tmp_path / 'second'}"), first)
+    outcome = recipe("train", f"run={tmp_path / 'x'}", *options, f"training.start={tmp_path / 'thawed'}", thaw[1])
+    assert outcome.code == 1
+    assert "thawed froze no embeddings: leave it out" in outcome.err
+    assert not (tmp_path / "x").exists()
 
 
 def test_a_wrong_width_is_found_before_a_folder_is_made(recipe, english: str, tmp_path: Path) -> None:

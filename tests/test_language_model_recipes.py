@@ -14,7 +14,10 @@ from seq2seq.recipes import train
 from seq2seq.run import load_run, read_config
 from seq2seq.text.tokenizer import load_tokenizers
 
-TINY_LM = ["model=language_model", *(setting for setting in TINY if "encoder" not in setting)]
+TINY_LM = [
+    "model=language_model",
+    *(setting for setting in TINY if "encoder" not in setting and "search" not in setting),
+]
 LINES = ["Wir arbeiten.", "Wo ist mein Schlüssel?", "Sie schläft.", "Der Mann arbeitet."] * 5
 
 

@@ -13,6 +13,7 @@ from test_conf import composed
 
 from seq2seq import Translator
 from seq2seq.config import TrainConfig
+from seq2seq.ignored_settings import refuse_ignored
 from seq2seq.model import Network
 
 EXPERIMENT = Path(__file__).parents[1] / "conf" / "experiment"
@@ -102,6 +103,7 @@ def settings(name: str) -> TrainConfig:
     config = composed("train", [f"experiment={name}"])
     assert isinstance(config, TrainConfig)
     config.check()
+    refuse_ignored(config)
     return config
 
 

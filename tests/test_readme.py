@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from seq2seq import Request, SearchConfig, Translator
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "recipes" / "README.md", ROOT / "conf" / "README.md", *ROOT.glob("recipes/**/*.py")]
 
@@ -40,6 +42,15 @@ def test_the_python_in_the_readme_runs(tiny_run, capsys):
     (code,) = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
     exec(compile(code.replace("runs/demo", str(tiny_run)), "README.md", "exec"), {})
     assert len(capsys.readouterr().out.split("\n")) == 8
+
+
+def test_the_python_in_the_readme_of_the_recipes_runs(tiny_run):
+    readme = (ROOT / "recipes" / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^    (translator\..*)$", readme, flags=re.MULTILINE)
+    assert any("SearchConfig(method=" in line for line in lines)
+    names = {"translator": Translator.load(tiny_run), "Request": Request, "SearchConfig": SearchConfig}
+    for line in lines:
+        exec(compile(line, "recipes/README.md", "exec"), names)
 
 
 def test_make_knows_the_targets_that_are_named():

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import sys
 
 import pytest
@@ -34,6 +35,25 @@ def test_every_method_by_its_group(recipe, stdin, tiny_run):
         assert "Haus" in first["translation"] or "phrases=[Haus,Mann]" not in options
 
 
+@pytest.mark.parametrize("group", ["greedy", "beam"])
+def test_a_search_that_is_named_wins_over_the_method_of_the_run(recipe, stdin, tiny_run, tmp_path, group):
+    own = tmp_path / "own"
+    shutil.copytree(tiny_run, own)
+    config = (own / "config.yaml").read_text("utf-8")
+    assert "  method: beam\n" in config
+    changed = config.replace("  method: beam\n", "  method: sampling\n").replace("  n_best: 1\n", "  n_best: 9\n")
+    (own / "config.yaml").write_text(changed, "utf-8")
+    found = []
+    for run in (tiny_run, own):
+        stdin(TEXT)
+        outcome = recipe("translate", f"run={run}", f"search={group}", "search.n_best=1", "json=true")
+        assert outcome.code == 0, outcome.err
+        found.append(outcome.out)
+    assert found[0] == found[1]
+    stdin(TEXT)
+    assert recipe("translate", f"run={own}", f"search={group}").code == 0, "nor does the run's n_best stand in the way"
+
+
 def test_a_stream_prints_what_is_printed_without_it(recipe, stdin, tiny_run):
     found = []
     for stream in ("true", "false"):
@@ -48,7 +68,14 @@ def test_what_contradicts_is_one_line(recipe, stdin, tiny_run):
         (["search=sampling", "phrases=[Haus]"], "error: search.method=sampling cannot force phrases"),
         (["stream=true", "json=true"], "error: stream=true shows one translation"),
         (["search.top_k=3"], "error: search.top_k=3 does nothing with search.method=beam"),
-        (["search.temperature=0"], "error: search.temperature must be above 0, got 0"),
+        (["search.temperature=0"], "error: search.temperature must be in [1e-30, 1e+30], got 0"),
+        (["search.temperature=1e-46"], "error: search.temperature must be in [1e-30, 1e+30], got 1e-46"),
+        (["language_model_weight=0.5"], "error: language_model_weight=0.5 has no language model to weigh"),
+        (
+            ["search=sampling", "search.beam_size=3"],
+            "error: search.beam_size=3 does nothing with search.method=sampling",
+        ),
+        (["n_best=2"], "error: n_best translations are written as JSON alone"),
         (["copy=unknown"], "error: copy=unknown replaces <unk>"),
     ):
         stdin(TEXT)

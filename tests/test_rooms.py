@@ -26,7 +26,7 @@ ALLOWED = {
     "train": {"system", "weights", "data", "model"},
     "translation": {"system", "text", "data", "model", "search", "shortlist", "run"},
     "reward": {"system", "text", "data", "model", "search", "train", "translation"},
-    "start": {"weights", "text", "model", "run"},
+    "start": {"weights", "text", "model", "run", "opening", "embeddings"},
     "embeddings": {"text", "model"},
     "run": {"system", "weights", "text", "data", "model", "search", "shortlist"},
     "opening": {"system", "run"},
@@ -91,6 +91,7 @@ ALLOWED = {
     "claims": {"usage"},
     "serving": {"model", "translation", "translate", "inspect"},
     "recipe_config": {"text", "data", "model", "search", "shortlist", "train", "embeddings", "doctor"},
+    "ignored_settings": {"text", "model", "train", "recipe_config", "usage"},
     "usage": set(),
     "config": {
         "system",

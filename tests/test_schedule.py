@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seq2seq.errors import ConfigError
 from seq2seq.train import Constant, Cosine, Exponential, Halving, InverseSquareRoot, Plateau
 
 ALL = [Constant, Cosine, Exponential, Halving, InverseSquareRoot, Plateau]
@@ -93,3 +94,42 @@ def test_exponential_is_the_schedule_of_rnmt_plus():
         published = min(replicas, replicas * (2 * replicas) ** ((start - replicas * update) / (end - start)))
         assert replicas * schedule.factor(update, 10**6, []) == pytest.approx(published)
     assert replicas * schedule.factor(100_000, 10**6, []) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("schedule", ALL)
+def test_a_run_is_no_shorter_than_its_warm_up(schedule):
+    schedule(warmup=100).check(100)
+    with pytest.raises(
+        ConfigError, match=r"^schedule.warmup=101 is longer .* set schedule.warmup=10, or training.upda"
+    ):
+        schedule(warmup=101).check(100)
+
+
+def test_inverse_square_root_with_its_own_warm_up_reaches_its_peak_or_is_refused():
+    InverseSquareRoot().check(4000)
+    assert InverseSquareRoot().factor(3000, 3000, []) == 0.75
+    with pytest.raises(ConfigError, match=r"set schedule.warmup=300, or training.updates=4000 or more \(it is 3000\)$"):
+        InverseSquareRoot().check(3000)
+
+
+def test_a_cosine_of_one_update_learns_something():
+    for schedule in (Cosine(warmup=1), Cosine(floor=0.1)):
+        schedule.check(1)
+        assert schedule.factor(1, 1, []) > 0
+    Cosine().check(2)
+    with pytest.raises(ConfigError, match=r"training.updates=1 has no other: set training.updates=2 or more"):
+        Cosine().check(1)
+
+
+@pytest.mark.parametrize("end", [5, 10])
+def test_an_exponential_falls_from_its_start_to_its_end(end):
+    with pytest.raises(ConfigError, match=rf"^schedule.end={end} must be later than schedule.start=10: set schedule.e"):
+        Exponential(start=10, end=end).check(100)
+    Exponential(start=10, end=11).check(100)
+
+
+@pytest.mark.parametrize("schedule", [Exponential, Halving])
+def test_a_fall_does_not_begin_within_the_warm_up(schedule):
+    schedule(start=10, warmup=10).check(100)
+    with pytest.raises(ConfigError, match=r"^schedule.start=10 lies within .* set schedule.start=11 or more, or sch"):
+        schedule(start=10, warmup=11).check(100)

@@ -70,6 +70,12 @@ def test_a_rate_that_a_schedule_never_reaches_is_refused_in_one_line():
     ScheduledSamplingConfig(rate=1.0).check()
 
 
+def test_the_rate_is_reached_within_the_run():
+    ScheduledSamplingConfig(rate=0.5, updates=10).check(10)
+    with pytest.raises(ConfigError, match=r"^scheduled_sampling.updates=11 is longer than the run, .*[.]rate=0.5: set"):
+        ScheduledSamplingConfig(rate=0.5, updates=11).check(10)
+
+
 # The inputs
 
 

@@ -2,7 +2,8 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.errors import ConfigError
-from seq2seq.settings import described_range, setting, validate, walk
+from seq2seq.settings import Settings, described_range, setting, validate, walk
 
 
 @dataclass(kw_only=True)
@@ -235,3 +236,40 @@ def test_a_value_is_of_its_settings_kind(name, value, told):
     validate(Grouped())
     with pytest.raises(ConfigError, match=f"^{re.escape(told)}"):
         validate(Grouped(**{name: value}))
+
+
+class Colour(StrEnum):
+    red = "red"
+    green = "green"
+
+
+@dataclass(kw_only=True)
+class Painted(Settings):
+    colour: Colour = setting(Colour.red)
+    other: Colour | None = setting(None)
+    more: list[Colour] = setting(factory=list)
+    name: str = setting("red")
+
+
+def test_a_word_is_the_member_that_it_names():
+    painted = Painted(colour="green", other="red", more=["red", Colour.green])
+    assert painted.colour is Colour.green
+    assert painted.other is Colour.red
+    assert painted.more == [Colour.red, Colour.green]
+    assert type(painted.more[0]) is Colour
+    assert type(painted.name) is str
+    assert replace(painted, other="green").other is Colour.green
+    assert validate(painted) is None
+
+
+@pytest.mark.parametrize(
+    ("settings_", "told"),
+    [
+        ({"colour": "blue"}, "colour must be one of red, green, got blue"),
+        ({"other": "blue"}, "other must be one of red, green, got blue"),
+        ({"more": ["red", "blue"]}, "more[1] must be one of red, green, got blue"),
+        ({"colour": 3}, "colour must be one of red, green, got 3"),
+    ],
+)
+def test_a_word_that_names_none_is_refused_with_those_that_do(settings_, told):
+    assert message(Painted(**settings_)) == told

@@ -1,12 +1,13 @@
 """Beginning where another run ended."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 from conftest import TINY
 from reversal import same
 
-from seq2seq.errors import RunError
+from seq2seq.errors import ConfigError, RunError
 from seq2seq.model import ModelConfig, Network
 from seq2seq.run import read_section
 from seq2seq.start import checked_start, take_weights
@@ -25,7 +26,7 @@ def model(tiny_run):
 
 def test_another_architecture_is_refused_in_one_line_that_says_what_to_set(tiny_run, tmp_path, model):
     checked_start(tmp_path, str(tiny_run), model, TokenizerConfig())
-    model.dropout, model.initial_range, model.forget_bias = 0.7, 0.3, 0.0  # say nothing of the weights
+    model.dropout, model.word_dropout = 0.7, 0.1  # say nothing of the weights
     checked_start(tmp_path, str(tiny_run), model, TokenizerConfig())
     model.decoder.size, model.bridge_shared = 99, True
     wanted = r"set model\.bridge_shared=false model\.decoder\.size=20, or begin with another run"
@@ -33,6 +34,38 @@ def test_another_architecture_is_refused_in_one_line_that_says_what_to_set(tiny_
         checked_start(tmp_path, str(tiny_run), model, TokenizerConfig())
     assert "\n" not in str(raised.value)
     assert str(tiny_run) in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "changes", "named"),
+    [
+        ({"size": 300}, {}, "tokenizer.size=300 .* set tokenizer.size=400, as it has"),
+        ({"algorithm": "bpe"}, {}, "tokenizer.algorithm=bpe .* set tokenizer.algorithm=unigram, as it has"),
+        (
+            {"source_model": "a", "size": 500},
+            {},
+            "tokenizer.size=500 .* set tokenizer.size=400 tokenizer.source_model=n",
+        ),
+        (
+            {},
+            {"initialization": "xavier"},
+            "model.initialization=xavier .* set model.initialization=uniform, as it has",
+        ),
+        ({}, {"forget_bias": 0.5}, "model.forget_bias=0.5 .* set model.forget_bias=1.0, as it has"),
+    ],
+)
+def test_what_the_start_brings_cannot_be_set(tiny_run, tmp_path, model, tokenizer, changes, named):
+    changed = replace(model, **changes)
+    with pytest.raises(ConfigError, match=rf"^{named}") as raised:
+        checked_start(tmp_path, str(tiny_run), changed, TokenizerConfig(**tokenizer))
+    assert "\n" not in str(raised.value)
+    assert checked_start(tiny_run, str(tiny_run), changed, TokenizerConfig(**tokenizer)), "it has begun already"
+
+
+@pytest.mark.parametrize("size", [400, 8000])
+def test_the_starts_own_settings_and_defaults_are_taken(tiny_run, tmp_path, model, size):
+    config = TokenizerConfig(size=size, sampling=0.1, sample_target=False)
+    assert checked_start(tmp_path, str(tiny_run), model, config) == tiny_run
 
 
 def test_a_folder_without_a_model_is_refused(tiny_run, tmp_path, model):
@@ -66,8 +99,11 @@ def test_a_vocabulary_without_a_tag_is_refused(tiny_run, tmp_path, model, tags, 
 def test_a_vocabulary_with_the_tags_is_enough(tiny_run, tmp_path, model):
     start = tmp_path / "start"
     shutil.copytree(tiny_run, start)
-    config = TokenizerConfig(size=300, joint=False, tags=["<2fr>"])
-    save_tokenizers(build_tokenizers(config, PairList("one", [Pair("We work.", "Nous travaillons.")]), ["<bt>"]), start)
+    config = TokenizerConfig(tags=["<2fr>"])
+    trained = replace(config, size=300, joint=False)
+    save_tokenizers(
+        build_tokenizers(trained, PairList("one", [Pair("We work.", "Nous travaillons.")]), ["<bt>"]), start
+    )
     assert checked_start(tmp_path / "run", str(start), model, config, ["<bt>"]) == start
     with pytest.raises(RunError, match="no piece for the tag <bt>"):  # the source alone has it
         checked_start(tmp_path / "run", str(start), model, TokenizerConfig(tags=["<bt>"]))
@@ -94,7 +130,7 @@ def test_the_weights_are_those_of_the_other_run(tiny_run, model):
 def test_a_run_takes_over_tokenizers_and_weights_and_then_needs_its_start_no_more(recipe, tiny_run, tmp_path):
     start, run = tmp_path / "start", tmp_path / "run"
     shutil.copytree(tiny_run, start)
-    settings = [f"run={run}", f"training.start={start}", "model=attention", *TINY, "tokenizer.size=300"]
+    settings = [f"run={run}", f"training.start={start}", "model=attention", *TINY, "training.average_count=4"]
     settings += ["optimizer.learning_rate=1e-30", "training.average=none"]
     outcome = recipe("train", *settings, "training.updates=1")
     assert outcome.code == 0, outcome.err

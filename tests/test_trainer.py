@@ -83,6 +83,43 @@ def test_metrics_tell_the_mean_loss_of_their_window(tmp_path):
         assert record["epoch"] == 0
 
 
+@pytest.mark.parametrize(
+    ("changes", "losses", "updates"),
+    [
+        ({"updates": 12}, None, [5, 10, 12]),
+        ({"updates": 10}, None, [5, 10]),
+        ({"updates": 3}, None, [3]),
+        ({"updates": 30, "patience": 1}, [1.0, 2.0, 3.0], [5, 8]),
+    ],
+)
+def test_the_last_window_is_recorded_though_it_is_not_full(tmp_path, changes, losses, updates):
+    seen = []
+    config = training(**changes, average=Average.none, clip=None)
+    one = trainer(tmp_path, config, validate=Scripted(losses) if losses else held_out_loss)
+    gradients = one._gradients
+    one._gradients = lambda batches, tokens: seen.append((gradients(batches, tokens), tokens)) or seen[-1][0]
+    one.fit()
+    records = [record for record in metrics(tmp_path) if record["kind"] == "train"]
+    assert [record["update"] for record in records] == updates
+    window = seen[updates[-2] if len(updates) > 1 else 0 :]
+    assert len(window) == updates[-1] - (updates[-2] if len(updates) > 1 else 0)
+    assert records[-1]["loss"] == sum(float(values[0]) for values, _ in window) / sum(count for _, count in window)
+    before = metrics(tmp_path)
+    trainer(tmp_path, config, validate=Scripted([9.0])).fit()
+    assert metrics(tmp_path) == before, "a finished run has nothing to add"
+
+
+def test_a_run_that_is_made_longer_takes_the_record_of_the_partial_window_back(tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    trainer(whole, training(updates=14, validate_every=2, average=Average.none)).fit()
+    for updates in (6, 8, 14):
+        trainer(parts, training(updates=updates, validate_every=2, average=Average.none)).fit()
+        assert metrics(parts)[-1]["update"] == updates
+        assert metrics(parts)[-1]["kind"] == "train"
+    assert metrics(parts) == metrics(whole)
+    assert [record["update"] for record in metrics(parts) if record["kind"] == "train"] == [5, 10, 14]
+
+
 def test_the_schedule_rules_the_learning_rate(tmp_path):
     config, optimizer = training(updates=4, log_every=1), SGD(learning_rate=0.5)
     trainer(tmp_path, config, optimizer=optimizer, schedule=Cosine(warmup=2)).fit()

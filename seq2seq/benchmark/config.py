@@ -7,7 +7,7 @@ from seq2seq.data.order import BatchConfig
 from seq2seq.errors import ConfigError
 from seq2seq.model import InferencePrecision, ModelConfig
 from seq2seq.search import SearchConfig
-from seq2seq.settings import setting
+from seq2seq.settings import Settings, setting
 from seq2seq.text.corpus_config import DataConfig
 from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.train import LossConfig, OptimizerConfig
@@ -74,7 +74,7 @@ class ScaleConfig:
 
 
 @dataclass(kw_only=True)
-class CeilingConfig:
+class CeilingConfig(Settings):
     """Our update against a bare loop of fused LSTMs, output layer and cross entropy of the same sizes."""
 
     sizes: list[Size] = setting(help="models: matched, luong2015, gnmt", factory=lambda: list(Size))
@@ -100,7 +100,7 @@ class ServingConfig:
 
 
 @dataclass(kw_only=True)
-class AgainstConfig:
+class AgainstConfig(Settings):
     """Another program, run in turn with this one."""
 
     command: str | None = setting(None, "another program's command, run by the shell in turn with ours")
@@ -113,7 +113,7 @@ class AgainstConfig:
 
 
 @dataclass(kw_only=True)
-class BenchmarkConfig:
+class BenchmarkConfig(Settings):
     """Settings of recipes/benchmark.py."""
 
     run: str | None = setting(None, "run folder whose model is measured; null: the model below with random weights")

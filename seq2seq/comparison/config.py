@@ -6,7 +6,7 @@ from pathlib import Path
 
 from seq2seq.comparison.pages import ENDINGS
 from seq2seq.errors import ConfigError
-from seq2seq.settings import setting
+from seq2seq.settings import Settings, setting
 from seq2seq.text.corpus_config import DataConfig, Split
 
 
@@ -25,7 +25,7 @@ class SentenceMetric(StrEnum):
 
 
 @dataclass(kw_only=True)
-class CompareConfig:
+class CompareConfig(Settings):
     """Settings of recipes/compare.py."""
 
     systems: list[str] = setting(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from seq2seq.errors import ConfigError
 from seq2seq.inspect.gradients import POSITIONS
 from seq2seq.inspect.tracing import RUNNERS_UP
-from seq2seq.settings import setting
+from seq2seq.settings import Settings, setting
 from seq2seq.text.corpus_config import DataConfig, Split
 
 
@@ -23,7 +23,7 @@ class CorpusConfig:
 
 
 @dataclass(kw_only=True)
-class MicroscopeConfig:
+class MicroscopeConfig(Settings):
     """Settings of recipes/microscope.py."""
 
     run: str = setting("runs/demo", "run folder with the model")

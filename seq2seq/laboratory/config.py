@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from seq2seq.errors import ConfigError
-from seq2seq.settings import setting
+from seq2seq.settings import Settings, setting
 from seq2seq.text.corpus_config import DataConfig, Split
 from seq2seq.train.scheduled_sampling import Prediction
 
@@ -58,7 +58,7 @@ class LengthsConfig:
 
 
 @dataclass(kw_only=True)
-class ExposureConfig:
+class ExposureConfig(Settings):
     """Figure exposure: the loss by position."""
 
     prediction: Prediction = setting(
@@ -80,7 +80,7 @@ class SweepConfig:
 
 
 @dataclass(kw_only=True)
-class LaboratoryConfig:
+class LaboratoryConfig(Settings):
     """Settings of recipes/laboratory.py."""
 
     run: str = setting("runs/demo", "run folder with the model")

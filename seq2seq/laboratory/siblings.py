@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.laboratory.config import Figure, SweepConfig
 from seq2seq.model import AttentionKind, BridgeKind, Direction, ModelConfig
-from seq2seq.opening import CHOICES
+from seq2seq.opening import CHOICES, FROZEN
 from seq2seq.recipe_config import TrainConfig
 from seq2seq.run import CONFIG, MODEL, read_config
 from seq2seq.settings import validate
@@ -47,6 +47,7 @@ def settings_of(run: Path) -> TrainConfig:
     """
     values = read_config(run)
     chosen = values.pop(CHOICES, None) or {}
+    values.pop(FROZEN, None)
     try:
         schema = TrainConfig(
             optimizer=_named(OptimizerConfig, chosen.get("optimizer"))(),
@@ -86,6 +87,7 @@ def siblings(figure: Figure, run: Path, folder: Path, sweep: SweepConfig, device
             continue
         place = folder / name.replace(" ", "-")
         changed = replace(config, run=str(place), model=model, training=replace(training, device=device))
+        changed.schedule = replace(config.schedule, warmup=min(config.schedule.warmup, training.updates))
         changed.tokenizer = replace(
             config.tokenizer,
             source_model=str(run.resolve()),

@@ -14,11 +14,11 @@ from seq2seq.model.choices import (
     Summary,
     Tying,
 )
-from seq2seq.settings import setting
+from seq2seq.settings import Settings, setting
 
 
 @dataclass(kw_only=True)
-class EncoderConfig:
+class EncoderConfig(Settings):
     """The encoder. Without layers there is none: the network is then a language model of the target."""
 
     cell: CellKind = setting(CellKind.lstm, "lstm, gru, rnn_tanh, rnn_relu or layer_norm_lstm")
@@ -46,7 +46,7 @@ class EncoderConfig:
 
 
 @dataclass(kw_only=True)
-class DecoderConfig:
+class DecoderConfig(Settings):
     """The decoder."""
 
     cell: CellKind = setting(CellKind.lstm, "lstm, gru, rnn_tanh, rnn_relu or layer_norm_lstm")
@@ -67,7 +67,7 @@ class DecoderConfig:
 
 
 @dataclass(kw_only=True)
-class ModelConfig:
+class ModelConfig(Settings):
     """Encoder, context, decoder."""
 
     embedding_size: int = setting(256, "width of source and target embeddings", at_least=1)

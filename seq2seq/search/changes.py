@@ -3,8 +3,12 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from seq2seq.errors import ConfigError
 from seq2seq.search.config import BELONGS, Method, SearchConfig, Utility
-from seq2seq.settings import setting
+from seq2seq.settings import Settings, setting
+
+HEEDED = {**BELONGS, "beam_size": (Method.beam, Method.diverse_beam)}
+"""The methods that heed a setting of a command, where not all of them do."""
 
 
 def kept(name: str) -> Any:
@@ -14,7 +18,7 @@ def kept(name: str) -> Any:
 
 
 @dataclass(kw_only=True)
-class SearchChanges:
+class SearchChanges(Settings):
     """The fields of `SearchConfig`, each of which may be null: as the run's."""
 
     method: Method | None = kept("method")
@@ -33,14 +37,26 @@ class SearchChanges:
     utility: Utility | None = kept("utility")
 
     def applied(self, search: SearchConfig) -> SearchConfig:
-        """The run's settings with the changes.
+        """The run's settings with the changes, which win.
 
-        Another method than the run's takes its own settings from the changes and their defaults alone: what the run
-        says of its method means nothing to another.
+        If the method is not the run's, the settings of the run's method do not count. The run's ``n_best`` is lowered
+        to what the search has at most.
+
+        Raises:
+            ConfigError: a change is named that the method does not heed.
         """
         changes = {item.name: getattr(self, item.name) for item in fields(self)}
         changes = {name: value for name, value in changes.items() if value is not None}
-        if self.method not in (None, search.method):
+        method = search.method if self.method is None else self.method
+        for name, value in changes.items():
+            methods = HEEDED.get(name, tuple(Method))
+            if method not in methods:
+                raise ConfigError(
+                    f"search.{name}={value} does nothing with search.method={method}: leave it out, or set "
+                    f"search.method={methods[0]}"
+                )
+        if method != search.method:
             usual = SearchConfig()
             changes = {name: getattr(usual, name) for name in BELONGS} | changes
-        return replace(search, **changes)
+        changed = replace(search, **changes)
+        return changed if "n_best" in changes else changed.with_fitting_n_best()

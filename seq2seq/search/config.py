@@ -1,12 +1,12 @@
 """The settings of a search."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
 from torch import Tensor
 
 from seq2seq.errors import ConfigError
-from seq2seq.settings import setting
+from seq2seq.settings import Settings, setting
 
 
 class Method(StrEnum):
@@ -29,6 +29,9 @@ class Utility(StrEnum):
     bleu = "bleu"
 
 
+TEMPERATURES: dict[str, float] = {"at_least": 1e-30, "at_most": 1e30}
+"""Beyond these a temperature or its inverse is 0 or infinite in float32, and nothing can be drawn."""
+
 DRAWING = (Method.sampling, Method.minimum_bayes_risk)
 """The methods that draw."""
 
@@ -42,11 +45,14 @@ BELONGS = {
     "samples": (Method.minimum_bayes_risk,),
     "utility": (Method.minimum_bayes_risk,),
 }
-"""The methods that heed a setting, where not all of them do."""
+"""The methods that heed a setting, where not all of them do.
+
+``beam_size`` is not here: whatever a run's method, its scores are of beam search (`SearchConfig.beam`).
+"""
 
 
 @dataclass(kw_only=True)
-class SearchConfig:
+class SearchConfig(Settings):
     """How to search, how widely, how far, and what to return."""
 
     method: Method = setting(Method.beam, "beam (greedy for a beam of 1), diverse_beam, sampling, minimum_bayes_risk")
@@ -65,7 +71,7 @@ class SearchConfig:
     diversity_strength: float = setting(
         0.5, "diverse beam: nats a piece loses for each time an earlier group has just taken it", at_least=0
     )
-    temperature: float = setting(1.0, "drawing: from p ** (1 / this); below 1 likelier pieces gain", above=0)
+    temperature: float = setting(1.0, "drawing: from p ** (1 / this); below 1 likelier pieces gain", **TEMPERATURES)
     top_k: int | None = setting(None, "drawing: from the likeliest so many pieces; null: from all", at_least=1)
     top_p: float = setting(1.0, "drawing: from the fewest likeliest pieces of this probability", above=0, at_most=1)
     seed: int = setting(1, "drawing: the same seed draws the same translations of a sentence", at_least=0)
@@ -89,7 +95,7 @@ class SearchConfig:
                     f"search.{item.name}={value} does nothing with search.method={self.method}: leave it out, or set "
                     f"search.method={methods[0]}"
                 )
-        width = {Method.sampling: None, Method.minimum_bayes_risk: "samples"}.get(self.method, "beam_size")
+        width = self._limit_of_n_best
         if width is not None and self.n_best > getattr(self, width):
             raise ConfigError(
                 f"search.n_best must be at most search.{width} = {getattr(self, width)}, got {self.n_best}; "
@@ -100,6 +106,16 @@ class SearchConfig:
                 f"search.groups={self.groups} does not divide search.beam_size={self.beam_size}: "
                 f"set search.beam_size to a multiple of search.groups"
             )
+
+    @property
+    def _limit_of_n_best(self) -> str | None:
+        """The setting that ``n_best`` may not exceed; None: there is none."""
+        return {Method.sampling: None, Method.minimum_bayes_risk: "samples"}.get(self.method, "beam_size")
+
+    def with_fitting_n_best(self) -> "SearchConfig":
+        """The same, with as many translations a sentence as this search has at most."""
+        width = self._limit_of_n_best
+        return self if width is None else replace(self, n_best=min(self.n_best, getattr(self, width)))
 
     @property
     def rows(self) -> int:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from seq2seq.errors import ConfigError
 from seq2seq.model import InferencePrecision
-from seq2seq.settings import setting
+from seq2seq.settings import Settings, setting
 
 LOCAL = ("127.0.0.1", "::1", "localhost")
 """Addresses of this machine that no other machine reaches."""
@@ -28,7 +28,7 @@ class LimitsConfig:
 
 
 @dataclass(kw_only=True)
-class ServeConfig:
+class ServeConfig(Settings):
     """Settings of recipes/serve.py."""
 
     run: str = setting("runs/demo", "run folder with the model")

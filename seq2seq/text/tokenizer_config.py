@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from seq2seq.errors import ConfigError
-from seq2seq.settings import setting
+from seq2seq.settings import Settings, setting
 from seq2seq.text.tokenizer import normalize
 
 SMALLEST = 4 + 256  # the special pieces and one piece for each byte
@@ -31,7 +31,7 @@ class Algorithm(StrEnum):
 
 
 @dataclass(kw_only=True)
-class TokenizerConfig:
+class TokenizerConfig(Settings):
     """How text is cut into pieces; learnt from the training split unless a trained model is named."""
 
     algorithm: Algorithm = setting(Algorithm.unigram, "how pieces are chosen: unigram, bpe, word or char")
@@ -57,7 +57,7 @@ class TokenizerConfig:
     )
     sample_target: bool = setting(True, "where sampling is above 0, cut the target side at random too")
     character_coverage: float = setting(
-        1.0, "share of the text's characters that become pieces; the rest is spelt in bytes", above=0, at_most=1
+        1.0, "share of the text's characters that become pieces; the rest is spelt in bytes", at_least=0.98, at_most=1
     )
     training_sentences: int = setting(1_000_000, "at most so many sentences are sampled for training", at_least=1)
 

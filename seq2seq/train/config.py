@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from seq2seq.settings import setting
+from seq2seq.settings import Settings, setting
 from seq2seq.system.device import Precision
 from seq2seq.train.progress import Average, Criterion
 
 
 @dataclass(kw_only=True)
-class TrainingConfig:
+class TrainingConfig(Settings):
     """How long and how carefully."""
 
     updates: int = setting(3000, "updates of the weights", at_least=1)

@@ -50,11 +50,28 @@ class Validation(NamedTuple):
 
 @dataclass
 class Window:
-    """Sums since the last record in metrics.jsonl."""
+    """Sums since the last record in metrics.jsonl, and what the last update had."""
 
     cross_entropy: float = 0.0
     tokens: int = 0
     seconds: float = 0.0
+    learning_rate: float = 0.0
+    gradient_norm: float = 0.0
+
+    @property
+    def loss(self) -> float:
+        """Cross entropy per target token, in nats."""
+        return self.cross_entropy / self.tokens
+
+    @property
+    def speed(self) -> float:
+        """Target tokens per second."""
+        return self.tokens / self.seconds
+
+    def as_metrics(self) -> dict[str, float]:
+        """What a record in metrics.jsonl holds of it."""
+        rates = {"learning_rate": self.learning_rate, "gradient_norm": self.gradient_norm}
+        return {"loss": self.loss, **rates, "tokens_per_second": self.speed}
 
 
 @dataclass
@@ -98,6 +115,12 @@ class Progress:
         best = self.best(criterion)
         return 0 if best is None else sum(validation.update > best.update for validation in self.validations)
 
+    def drop_partial(self, log_every: int) -> None:
+        """Forget the record of a partial window, which a run has written at its end and which now goes on."""
+        self.records[:] = [
+            record for record in self.records if record["kind"] != "train" or record["update"] % log_every == 0
+        ]
+
     def as_dict(self) -> dict[str, Any]:
         """Numbers and lists only, so that it can be loaded without running code."""
         return asdict(self) | {"place": list(self.place), "validations": [list(item) for item in self.validations]}
@@ -121,6 +144,7 @@ class Progress:
         counts = [self.update, *self.place, self.window.tokens, self.settled, *self.model]
         counts += [one.update for one in self.validations] + [record["update"] for record in self.records]
         measures = [self.window.cross_entropy, self.window.seconds]
+        measures += [self.window.learning_rate, self.window.gradient_norm]
         measures += [one.loss for one in self.validations]
         measures += [one.bleu for one in self.validations if one.bleu is not None]
         measures += [value for one in self.records for name, value in one.items() if name not in ("kind", "update")]

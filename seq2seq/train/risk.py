@@ -19,7 +19,7 @@ from torch import Tensor
 from seq2seq.data.batch import Batch, pad, target_input
 from seq2seq.errors import ConfigError
 from seq2seq.model import Network
-from seq2seq.settings import setting
+from seq2seq.settings import Settings, setting
 from seq2seq.system.device import Precision, autocast
 from seq2seq.train.loss import Loss, Objective, label_log_probabilities
 
@@ -39,7 +39,7 @@ class RewardMetric(StrEnum):
 
 
 @dataclass(kw_only=True)
-class RiskConfig:
+class RiskConfig(Settings):
     """Training on sentence scores of sampled translations."""
 
     weight: float = setting(
@@ -50,7 +50,7 @@ class RiskConfig:
     )
     metric: RewardMetric = setting(RewardMetric.bleu, "sentence score that rewards a translation: bleu or chrf")
     samples: int = setting(8, "translations sampled of each sentence", at_least=2)
-    temperature: float = setting(1.0, "samples are drawn from p ** (1 / temperature)", above=0)
+    temperature: float = setting(1.0, "samples are drawn from p ** (1 / temperature)", at_least=1e-30, at_most=1e30)
     max_length_ratio: float = setting(1.5, "a sample has at most this * source pieces + offset", at_least=0)
     max_length_offset: int = setting(10, "pieces allowed on top of max_length_ratio * source pieces", at_least=0)
     sharpness: float = setting(0.005, "minimum_risk: candidates weigh p ** sharpness, renormalised", above=0)

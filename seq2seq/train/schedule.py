@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from seq2seq.errors import ConfigError
 from seq2seq.settings import setting
 
 
@@ -16,6 +17,18 @@ class ScheduleConfig:
     """What every schedule has. A choice of `conf/schedule` is one of its subclasses."""
 
     warmup: int = setting(0, "updates over which the learning rate rises from zero", at_least=0)
+
+    def check(self, updates: int) -> None:
+        """Hold that a run of ``updates`` updates reaches the learning rate and learns.
+
+        Raises:
+            ConfigError: warm-up is longer than the run, or settings of the schedule contradict each other.
+        """
+        if self.warmup > updates:
+            raise ConfigError(
+                f"schedule.warmup={self.warmup} is longer than the run: the learning rate would never reach its peak; "
+                f"set schedule.warmup={updates // 10}, or training.updates={self.warmup} or more (it is {updates})"
+            )
 
     def factor(self, update: int, updates: int, losses: Sequence[float]) -> float:
         """Factor in [0, 1] for update number ``update`` (from 1) of ``updates``, after validations with ``losses``."""
@@ -54,6 +67,15 @@ class Cosine(ScheduleConfig):
 
     floor: float = setting(0.0, "factor at the last update", at_least=0, at_most=1)
 
+    def check(self, updates: int) -> None:
+        """Hold what every schedule demands, and that not all factors are 0."""
+        super().check(updates)
+        if updates == 1 and self.factor(1, 1, []) == 0:
+            raise ConfigError(
+                "schedule=cosine is at 0 in its last update, and training.updates=1 has no other: set "
+                "training.updates=2 or more, or schedule=constant"
+            )
+
     def after_warmup(self, update: int, updates: int, losses: Sequence[float]) -> float:
         """floor + (1 - floor) · (1 + cos(π · share of the way)) / 2."""
         share = min(1.0, (update - self.warmup) / max(1, updates - self.warmup))
@@ -67,6 +89,16 @@ class Exponential(ScheduleConfig):
     start: int = setting(1000, "update after which the fall begins", at_least=0)
     end: int = setting(3000, "update at which the floor is reached; later than start", at_least=1)
     floor: float = setting(0.01, "factor from the end on", above=0, at_most=1)
+
+    def check(self, updates: int) -> None:
+        """Hold what every schedule demands, and that the fall begins after warm-up and takes some updates."""
+        super().check(updates)
+        if self.end <= self.start:
+            raise ConfigError(
+                f"schedule.end={self.end} must be later than schedule.start={self.start}: set schedule.end="
+                f"{2 * self.start + 1}, say"
+            )
+        check_start(self.start, self.warmup)
 
     def after_warmup(self, update: int, updates: int, losses: Sequence[float]) -> float:
         """floor ** (share of the way from start to end)."""
@@ -102,8 +134,22 @@ class Halving(ScheduleConfig):
     start: int = setting(1000, "update after which the first halving happens", at_least=0)
     interval: int = setting(500, "updates between halvings", at_least=1)
 
+    def check(self, updates: int) -> None:
+        """Hold what every schedule demands, and that halving begins after warm-up."""
+        super().check(updates)
+        check_start(self.start, self.warmup)
+
     def after_warmup(self, update: int, updates: int, losses: Sequence[float]) -> float:
         """2 ** -(number of halvings so far)."""
         if update <= self.start:
             return 1.0
         return float(0.5 ** (1 + (update - self.start - 1) // self.interval))
+
+
+def check_start(start: int, warmup: int) -> None:
+    """Refuse a fall that begins within warm-up: the learning rate would jump where warm-up ends."""
+    if start < warmup:
+        raise ConfigError(
+            f"schedule.start={start} lies within the warm-up: set schedule.start={warmup} or more, or schedule.warmup="
+            f"{start} or less (it is {warmup})"
+        )

@@ -13,7 +13,7 @@ from torch import Tensor
 from seq2seq.data.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.model import Network
-from seq2seq.settings import setting
+from seq2seq.settings import Settings, setting
 from seq2seq.system.device import Precision, autocast
 from seq2seq.train.loss import Loss, Objective, evaluating
 
@@ -45,7 +45,7 @@ class Passes(StrEnum):
 
 
 @dataclass(kw_only=True)
-class ScheduledSamplingConfig:
+class ScheduledSamplingConfig(Settings):
     """How often the decoder reads its own prediction in training."""
 
     rate: float = setting(
@@ -60,12 +60,18 @@ class ScheduledSamplingConfig:
         Passes.sequential, "predictions made sequential (each sees those before) or parallel (one pass, cheaper)"
     )
 
-    def check(self) -> None:
-        """Hold what the schedule demands of the rate.
+    def check(self, updates: int | None = None) -> None:
+        """Hold what the schedule demands of the rate and, where it is known, of the number of updates.
 
         Raises:
             ConfigError: a schedule that never reaches the rate.
         """
+        if self.rate > 0 and self.updates is not None and updates is not None and self.updates > updates:
+            raise ConfigError(
+                f"scheduled_sampling.updates={self.updates} is longer than the run, which would never reach "
+                f"scheduled_sampling.rate={self.rate:g}: set scheduled_sampling.updates=null, or training.updates="
+                f"{self.updates} or more (it is {updates})"
+            )
         if self.rate == 1 and self.schedule is not SamplingSchedule.linear:
             raise ConfigError(
                 f"scheduled_sampling.schedule={self.schedule} approaches a rate of 1 and never reaches it: set "

@@ -78,6 +78,8 @@ class Trainer:
             Interrupted: Ctrl-C or SIGTERM; the state is saved, the same command goes on.
             RunError: the loss or its gradient is not finite; noticed before anything that came of it is saved.
         """
+        if not self.finished():
+            self.progress.drop_partial(self.config.log_every)
         with (
             MetricsLog(self.folder, self.progress) as log,
             InterruptFlag() as interrupt,
@@ -135,14 +137,16 @@ class Trainer:
             bar.step()
             if interrupt.asked() is not None or any(progress.update % every == 0 for every in stops):
                 break
-        window.cross_entropy, norm = tally.look(range(first, progress.update + 1), window.tokens)
-        window.seconds += time.perf_counter() - started
-        loss, speed = window.cross_entropy / window.tokens, window.tokens / window.seconds
-        bar.show(loss, learning_rate, speed)
+        window.cross_entropy, window.gradient_norm = tally.look(range(first, progress.update + 1), window.tokens)
+        window.seconds, window.learning_rate = window.seconds + time.perf_counter() - started, learning_rate
+        bar.show(window.loss, learning_rate, window.speed)
         if progress.update % self.config.log_every == 0:
-            rates = {"learning_rate": learning_rate, "gradient_norm": norm, "tokens_per_second": speed}
-            log.write("train", progress.update, {"epoch": progress.place.epoch, "loss": loss, **rates})
+            self._record(log)
             progress.window = Window()
+
+    def _record(self, log: MetricsLog) -> None:
+        progress = self.progress
+        log.write("train", progress.update, {"epoch": progress.place.epoch, **progress.window.as_metrics()})
 
     def _update(self, batches: Batches, tally: Tally) -> float:
         """One update of the weights from ``accumulate`` batches of each process; its learning rate."""
@@ -189,6 +193,8 @@ class Trainer:
                     save_weights(self.network, self.model_path)
         if best:
             self.progress.model = [outcome.update]
+        if self.finished() and self.progress.window.tokens:
+            self._record(log)  # the window stays as it is: a run that is made longer goes on in it
         self._save_last()
 
     def _averaged(self) -> list[int]:
