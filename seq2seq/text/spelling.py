@@ -68,7 +68,7 @@ def given_pieces(tokenizer: Tokenizer, prefix: str, spelling: Sequence[bytes | N
     complete, _ = split_prefix(prefix)
     text = typed(prefix).decode()
     certain = max(len(f" {complete}".encode()) if complete else 0, len(text[:-HEALED].encode()))
-    found, written = [], 0
+    found, written = list[int](), 0
     for piece in tokenizer.encode(prefix):
         spelt = spelling[piece] or b""
         written += len(spelt if found else b" " + spelt.removeprefix(b" "))
