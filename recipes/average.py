@@ -1,4 +1,4 @@
-"""Make one model of several by the mean of their weights: a run's kept checkpoints, or runs that began alike.
+"""Make one model of several by the mean of their weights: checkpoints that training.average chose, or similar runs.
 
 python recipes/average.py run=runs/demo
 python recipes/average.py run=runs/a runs=[runs/b,runs/c] output=runs/mean
@@ -6,7 +6,7 @@ python recipes/average.py run=runs/a runs=[runs/b,runs/c] output=runs/mean
 
 from pathlib import Path
 
-from seq2seq.averaging import average_checkpoints, average_runs, kept_checkpoints
+from seq2seq.averaging import average_checkpoints, average_runs, chosen_checkpoints
 from seq2seq.config import recipe
 from seq2seq.recipe_config import AverageConfig
 from seq2seq.run import MODEL, load_run, new_model
@@ -24,7 +24,7 @@ def main(config: AverageConfig) -> None:
         others = [Path(folder).expanduser() for folder in config.runs]
         averaged, weights = [run, *others], average_runs(run, loaded, others)
     else:
-        averaged = kept_checkpoints(run)
+        averaged = chosen_checkpoints(run)
         weights = average_checkpoints(loaded.network, averaged)
     set_weights(loaded.network, weights, run)
     with new_model(run, output) as made:

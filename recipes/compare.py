@@ -12,13 +12,13 @@ from pathlib import Path
 from seq2seq.comparison.comet import Comet, CometMetric
 from seq2seq.comparison.comparison import compare
 from seq2seq.comparison.config import CompareConfig
-from seq2seq.comparison.corpora import first_run, frequencies, read_test_set
+from seq2seq.comparison.corpora import first_run, frequencies, read_test_set, target_language
 from seq2seq.comparison.pages import as_text
 from seq2seq.comparison.report import sections, write
 from seq2seq.comparison.systems import Common, read_systems
 from seq2seq.config import recipe
 from seq2seq.provenance import comparable, text_hash
-from seq2seq.score import fresh_metrics, score
+from seq2seq.score import fresh_metrics, score, warn_of_misfit
 from seq2seq.system.device import choose_device
 
 
@@ -30,7 +30,9 @@ def main(config: CompareConfig) -> None:
     corpus = read_test_set(config, run)
     pairs = list(corpus)
     references = [pair.target for pair in pairs]
-    signatures = score(["text"], ["text"], lowercase=config.lowercase, bootstrap=0)
+    language = target_language(config, run)
+    warn_of_misfit(language, references)
+    signatures = score(["text"], ["text"], language=language, lowercase=config.lowercase, bootstrap=0)
     common = Common(
         text_hash(references),
         len(pairs),
@@ -47,9 +49,10 @@ def main(config: CompareConfig) -> None:
         systems,
         (corpus.name, common.references),
         pairs,
-        lambda: fresh_metrics(config.lowercase) | ({} if comet is None else {"comet": CometMetric(comet)}),
+        lambda: fresh_metrics(config.lowercase, language) | ({} if comet is None else {"comet": CometMetric(comet)}),
         frequencies(config, run, references),
         config,
+        language,
     )
     tables = sections(found)
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]

@@ -24,7 +24,8 @@ def main(config: DoctorConfig) -> None:
     training = {name: corpus for name, corpus in corpora.items() if name not in HELD_OUT}
     if config.fix:
         check_fix(training, config.keep)
-    examinations = examine(corpora, max_length=config.max_length, max_ratio=config.max_ratio)
+    codes = {"source": config.data.source_language, "target": config.data.target_language}
+    examinations = examine(corpora, max_length=config.max_length, max_ratio=config.max_ratio, codes=codes)
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
     if not config.json:
         print(summary(examinations), flush=True)

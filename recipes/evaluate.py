@@ -19,7 +19,7 @@ from seq2seq.provenance import text_hash
 from seq2seq.recipe_config import EvaluateConfig
 from seq2seq.run import is_language_model, read_section
 from seq2seq.score import score
-from seq2seq.text.corpus import names_corpus, read, text_for_run
+from seq2seq.text.corpus import language_of_text, names_corpus, read, text_for_run
 from seq2seq.text.corpus_config import DataConfig
 from seq2seq.text.lines import read_lines
 from seq2seq.text.monolingual import read_target
@@ -29,9 +29,10 @@ from seq2seq.translate import Translator
 @recipe
 def main(config: EvaluateConfig) -> None:
     """Print a table; JSON and hypotheses go to the run folder."""
-    data = config.data
+    data, language = config.data, config.data.target_language
     if config.run is not None:
-        data = text_for_run(data, read_section(Path(config.run).expanduser(), "data", DataConfig), config.split)
+        own = read_section(Path(config.run).expanduser(), "data", DataConfig)
+        data, language = text_for_run(data, own, config.split), language_of_text(data, own)
     elif not names_corpus(data, config.split):
         raise ConfigError("nothing to evaluate: name a model with run=PATH, or a file with hypotheses=FILE and data")
     predicts = config.run is not None and is_language_model(Path(config.run).expanduser())
@@ -42,7 +43,13 @@ def main(config: EvaluateConfig) -> None:
     pairs = list(corpus)
     if config.hypotheses is not None:
         lines = list(read_lines(Path(config.hypotheses).expanduser()))
-        result = score(lines, [pair.target for pair in pairs], lowercase=config.lowercase, bootstrap=config.bootstrap)
+        result = score(
+            lines,
+            [pair.target for pair in pairs],
+            language=language,
+            lowercase=config.lowercase,
+            bootstrap=config.bootstrap,
+        )
         print(f"{config.hypotheses} against {corpus.name}\n{result.table()}")
         hashes = {"references": text_hash(pair.target for pair in pairs), "hypotheses": text_hash(lines)}
         print(json.dumps({"version": __version__, **hashes, **result.as_dict()}))
@@ -68,10 +75,11 @@ def main(config: EvaluateConfig) -> None:
     scores = evaluate(
         translator,
         pairs,
-        config.beam_size,
+        config.searching(translator.search),
         folder=folder,
         name=".".join(parts),
         corpus=corpus.name,
+        target_language=language,
         lowercase=config.lowercase,
         bootstrap=config.bootstrap,
     )

@@ -51,8 +51,9 @@ def studied(config: MicroscopeConfig, predicts: bool) -> Study:
     corpus = (read_target if predicts else read)(data, config.split)
     if corpus is None:
         raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")
-    member = Member.of_run(folder, load_run(folder), choose_device(config.device), "float32")
-    return study(member, corpus, corpus.name, config.corpus)
+    loaded = load_run(folder)
+    member = Member.of_run(folder, loaded, choose_device(config.device), "float32")
+    return study(member, corpus, corpus.name, config.corpus, loaded.search)
 
 
 @recipe

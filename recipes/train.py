@@ -73,11 +73,20 @@ def train(config: TrainConfig, folder: Path) -> float:
     print(*notes, f"{sum(map(torch.numel, network.parameters())):,} parameters, {place}", sep="\n")
 
     order = Order(table.source_lengths, table.target_lengths, config.batch, config.seed, table.weights)
-    draw = Sampler(tokenizers, config.risk, precision)
+    draw = Sampler(tokenizers, config.risk, precision, data.target_language)
     progress = Trainer(
         network,
         batch_stream(table, order, Resampler(tokenizers, tokenizer, config.seed, tags), rank(), count()),
-        Validator(validation_table, list(validation), tokenizers, config.batch, precision),
+        Validator(
+            validation_table,
+            list(validation),
+            tokenizers,
+            config.batch,
+            precision,
+            search=config.search,
+            target_language=data.target_language,
+            criterion=config.training.criterion,
+        ),
         folder,
         config=config.training,
         objective=build_objective(config.loss, config.scheduled_sampling, config.risk, config.training, draw),
@@ -95,7 +104,7 @@ def train(config: TrainConfig, folder: Path) -> float:
             learn_shortlist(folder, config.shortlist, table, tokenizers, config.seed)
         following = f"echo 'Where is my key?' | {command('translate')} run={folder}"
     if test is not None:
-        print(f"\n{judge(folder, test, config.search.beam_size, config.training.device)}")
+        print(f"\n{judge(folder, test, config.training.device)}")
     print(f"run folder: {folder}\nnext:       {following}")
     return progress.best_value(config.training.criterion)
 

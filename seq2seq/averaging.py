@@ -1,13 +1,15 @@
-"""One model of several: the mean of the weights of runs that began alike, or of one run's kept checkpoints."""
+"""One model of several: the mean of the weights of runs that began alike, or of the checkpoints that one run chose."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from seq2seq.errors import RunError
 from seq2seq.model import ModelConfig, Network
-from seq2seq.run import TRAINING_ONLY, LoadedRun, load_run
+from seq2seq.run import TRAINING_ONLY, LoadedRun, load_run, read_section
 from seq2seq.settings import walk
 from seq2seq.train.checkpoint import Checkpoints
+from seq2seq.train.config import TrainingConfig
+from seq2seq.train.progress import Progress
 from seq2seq.weights import Weights, load_weights, mean_weights, set_weights
 
 
@@ -31,17 +33,26 @@ def average_runs(run: Path, loaded: LoadedRun, others: Sequence[Path]) -> Weight
     return mean_weights(weights())
 
 
-def kept_checkpoints(run: Path) -> list[Path]:
-    """The weights that a run keeps beside its best ones: those of its best or last validations, oldest first.
+def chosen_checkpoints(run: Path) -> list[Path]:
+    """The checkpoints that ``training.average`` chooses, oldest first: those of the run's best or last validations.
+
+    Where no training state can be read, all checkpoints that are there.
 
     Raises:
-        RunError: there are fewer than two.
+        RunError: there are fewer than two; or the folder is no run.
     """
-    paths = Checkpoints(run / "checkpoints").kept()
+    training, checkpoints = read_section(run, "training", TrainingConfig), Checkpoints(run / "checkpoints")
+    try:
+        progress = Progress.from_dict(checkpoints.progress() or {})
+        updates = progress.averaged(training.average, training.average_count, training.criterion)
+        paths = [checkpoints.weights_path(update) for update in sorted(updates)]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        paths = checkpoints.kept()
     if len(paths) < 2:
         raise RunError(
-            f"{run / 'checkpoints'} has {len(paths)} of the two or more checkpoints that a mean takes: "
-            f"name other runs with runs=[PATH,…], or train one with training.average=best"
+            f"{run}: training.average={training.average} with training.average_count={training.average_count} chose "
+            f"{len(paths)} of the two or more checkpoints that a mean takes: name other runs with runs=[PATH,…], or "
+            f"train one with training.average=best"
         )
     return paths
 

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from seq2seq.language_model import LanguageModel, Perplexity
 from seq2seq.model import Network
 from seq2seq.provenance import file_hash, hash_if_run, text_hash
 from seq2seq.run import SHORTLIST, is_language_model
-from seq2seq.score import Score, bleu, score
-from seq2seq.search import SearchConfig
+from seq2seq.score import Score, bleu, chrf, score, warn_of_misfit
+from seq2seq.search import Method, SearchConfig
 from seq2seq.sharing import translate_together
 from seq2seq.system.atomic import atomic_write
 from seq2seq.system.device import Precision, autocast
@@ -31,7 +31,7 @@ from seq2seq.text.corpus import Corpus
 from seq2seq.text.tokenizer import Tokenizers
 from seq2seq.text.types import Pair
 from seq2seq.train.loss import loss_sums
-from seq2seq.train.progress import Validation
+from seq2seq.train.progress import Criterion, Validation
 from seq2seq.translate import Translator
 from seq2seq.translation.member import Member
 from seq2seq.translation.types import Translation
@@ -41,27 +41,57 @@ class Validator:
     """Loss per target piece over a validation set and, but for a language model, BLEU of greedy translations.
 
     Several processes share its batches, and all learn the same outcome, which does not depend on how many they are.
+
+    Args:
+        table: the encoded pairs.
+        pairs: their text.
+        tokenizers: those of the run.
+        batch: how pairs are put together for the loss.
+        precision: of the products behind the loss.
+        search: the run's search settings, whose limits on the length hold; the search is greedy.
+        target_language: code of the language, by which BLEU cuts words.
+        criterion: chrF is measured only where it decides.
     """
 
     def __init__(
-        self, table: Table, pairs: Sequence[Pair], tokenizers: Tokenizers, batch: BatchConfig, precision: Precision
+        self,
+        table: Table,
+        pairs: Sequence[Pair],
+        tokenizers: Tokenizers,
+        batch: BatchConfig,
+        precision: Precision,
+        *,
+        search: SearchConfig | None = None,
+        target_language: str = "",
+        criterion: Criterion = Criterion.bleu,
     ) -> None:
         order = Order(table.source_lengths, table.target_lengths, batch, seed=0)
         self.batches = [make_batch(*table.rows(rows)) for rows in order.epoch(0)]
         self.pairs = pairs
         self.tokenizers = tokenizers
         self.precision = precision
+        self.search = (search or SearchConfig()).beam(1)
+        self.target_language = target_language
+        self.criterion = criterion
+        if is_first():
+            warn_of_misfit(target_language, [pair.target for pair in pairs])
 
     def __call__(self, network: Network, update: int) -> Validation:
         """Validate a network in evaluation mode after ``update`` updates."""
         device = next(network.parameters()).device
         if network.config.encoder.layers == 0:
             return Validation(update, self._loss(network, device), None)
-        translator = Translator([Member.prepare(network, self.tokenizers, device)], SearchConfig(beam_size=1))
+        translator = Translator([Member.prepare(network, self.tokenizers, device)], self.search)
         translations = translate_together(translator, (pair.source for pair in self.pairs))
         texts = [str(translation) for translation in translations]
-        score = bleu(texts, [pair.target for pair in self.pairs]) if is_first() else 0.0
-        return Validation(update, self._loss(network, device), from_first(score))
+        scores = from_first(self._scores(texts) if is_first() else (0.0, None))
+        return Validation(update, self._loss(network, device), *scores)
+
+    def _scores(self, texts: Sequence[str]) -> tuple[float, float | None]:
+        """BLEU, and chrF where it decides."""
+        references = [pair.target for pair in self.pairs]
+        other = chrf(texts, references) if self.criterion is Criterion.chrf else None
+        return bleu(texts, references, self.target_language), other
 
     @torch.inference_mode()
     def _loss(self, network: Network, device: torch.device) -> float:
@@ -86,8 +116,10 @@ class Validator:
         return whole_or_halves(lambda: loss([batch]), lambda: loss(batch.halves()), what, "batch.tokens")
 
 
-def judge(folder: Path, test: Corpus, beam_size: int, device: str) -> str:
+def judge(folder: Path, test: Corpus, device: str) -> str:
     """Score a run's best model on a test set, of a translator or a language model, as the entry ``test``.
+
+    A translator searches as the run's settings say.
 
     Returns:
         What there is to read: a table of the scores; of a translator also five examples.
@@ -97,7 +129,7 @@ def judge(folder: Path, test: Corpus, beam_size: int, device: str) -> str:
         found = evaluate_language_model(model, texts, folder=folder, name="test", corpus=test.name)
         return f"{test.name}, {found.sentences:,} sentences\n{found.table()}\n"
     translator, pairs = Translator.load(folder, device), list(test)
-    scores = evaluate(translator, pairs, beam_size, folder=folder, name="test", corpus=test.name)
+    scores = evaluate(translator, pairs, translator.search, folder=folder, name="test", corpus=test.name)
     examples = [
         f"source     {source}\nreference  {target}\nmodel      {translator.translate(source)}\n"
         for source, target in pairs[:: max(1, len(pairs) // 5)][:5]
@@ -105,43 +137,52 @@ def judge(folder: Path, test: Corpus, beam_size: int, device: str) -> str:
     return "\n".join([f"{test.name}, {len(pairs):,} sentences", score_table(scores), "", *examples])
 
 
-def translate_all(translator: Translator, sources: Sequence[str], beam_size: int) -> list[Translation]:
+def translate_all(translator: Translator, sources: Sequence[str], search: SearchConfig) -> list[Translation]:
     """Translate with progress on stderr; of several processes the first gets the translations."""
-    stream = translate_together(translator, sources, search=translator.search.beam(beam_size))
-    quiet = not sys.stderr.isatty()
-    return list(tqdm(stream, total=len(sources), unit="sentence", desc=f"beam {beam_size}", disable=quiet, leave=False))
+    stream = translate_together(translator, sources, search=search)
+    quiet, what = not sys.stderr.isatty(), f"beam {search.beam_size}" if search.method == Method.beam else search.method
+    return list(tqdm(stream, total=len(sources), unit="sentence", desc=what, disable=quiet, leave=False))
+
+
+def searches(search: SearchConfig) -> dict[str, SearchConfig]:
+    """The searches whose translations are scored: greedy, and that of the settings under its method's name."""
+    usual = replace(search, n_best=1)
+    return {"greedy": search.beam(1), **({} if usual == search.beam(1) else {str(search.method): usual})}
 
 
 def evaluate(
     translator: Translator,
     pairs: Sequence[Pair],
-    beam_size: int,
+    search: SearchConfig,
     *,
     folder: Path,
     name: str,
     corpus: str,
+    target_language: str | None = None,
     lowercase: bool = False,
     bootstrap: int = 1000,
 ) -> dict[str, Score]:
-    """Translate greedily and with a beam, score both, and leave hypotheses and scores in ``folder``.
+    """Translate greedily and as ``search`` says, score both, and leave hypotheses and scores in ``folder``.
 
-    Writes ``hypotheses.NAME.greedy.txt``, ``hypotheses.NAME.beam.txt`` and the entry NAME of ``scores.json``, which
-    says what translated and how, and what was scored against what (`provenance`). Of several processes, which share the
-    translating, the first does so; the others have no scores.
+    Writes ``hypotheses.NAME.greedy.txt``, ``hypotheses.NAME.METHOD.txt`` (beam for beam search) and the entry NAME of
+    ``scores.json``, which says what translated and how, and what was scored against what (`provenance`). Of several
+    processes, which share the translating, the first does so; the others have no scores.
+
+    ``target_language`` is the code of the language, by which BLEU cuts words; None: as the run says.
     """
+    language = translator.members[0].target_language if target_language is None else target_language
     references = [pair.target for pair in pairs]
     scores: dict[str, Score] = {}
     entry = {"corpus": corpus, **(provenance(translator, references) if is_first() else {})}
-    for label, size in {"greedy": 1, **({"beam": beam_size} if beam_size > 1 else {})}.items():
-        translations = translate_all(translator, [pair.source for pair in pairs], size)
+    for label, how in searches(search).items():
+        translations = translate_all(translator, [pair.source for pair in pairs], how)
         if not is_first():
             continue
         hypotheses = [str(translation) for translation in translations]
         with atomic_write(folder / f"hypotheses.{name}.{label}.txt") as temporary:
             temporary.write_text("".join(f"{line}\n" for line in hypotheses), "utf-8")
-        scores[label] = score(hypotheses, references, lowercase=lowercase, bootstrap=bootstrap)
-        settings = asdict(translator.search.beam(size))
-        origin = {"beam_size": size, "search": settings, "hypotheses": text_hash(hypotheses)}
+        scores[label] = score(hypotheses, references, language=language, lowercase=lowercase, bootstrap=bootstrap)
+        origin = {"beam_size": how.beam_size, "search": asdict(how), "hypotheses": text_hash(hypotheses)}
         entry[label] = {**scores[label].as_dict(), **origin}
     write_scores(folder / "scores.json", name, entry)
     return scores

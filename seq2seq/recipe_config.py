@@ -80,10 +80,10 @@ class TrainConfig:
 
     def _check_language_model(self) -> None:
         """A language model (model.encoder.layers=0) translates nothing that could be scored."""
-        if self.training.criterion is Criterion.bleu:
+        if self.training.criterion is not Criterion.loss:
             raise ConfigError(
-                "training.criterion=bleu scores translations, and a language model (model.encoder.layers=0) makes "
-                "none: set training.criterion=loss"
+                f"training.criterion={self.training.criterion} scores translations, and a language model "
+                "(model.encoder.layers=0) makes none: set training.criterion=loss"
             )
         if self.risk.weight > 0:
             raise ConfigError(
@@ -112,12 +112,23 @@ class EvaluateConfig(Settings):
     split: Split = setting(Split.test, "train, validation or test: of the run's corpus, or of data where that is named")
     data: DataConfig = setting(factory=DataConfig)
     hypotheses: str | None = setting(None, "score this file, one translation a line, instead of translating")
-    beam_size: int = setting(5, "beam search with so many hypotheses beside greedy search; 1: greedy alone", at_least=1)
+    beam_size: int | None = setting(
+        None, "hypotheses kept, beside greedy search; 1: greedy alone; null: as the run's search.beam_size", at_least=1
+    )
+    search: SearchChanges = setting(factory=SearchChanges)
     lowercase: bool = setting(False, "ignore case in BLEU and chrF")
     bootstrap: int = setting(1000, "resamples behind the confidence intervals", at_least=1)
     device: str = setting("auto", "auto, cpu or cuda")
     precision: InferencePrecision = setting(InferencePrecision.auto, "float32, bfloat16, int8, or auto: as the run's")
     shortlist: bool = setting(False, "score only pieces that can translate the source, going by the training data")
+
+    def searching(self, search: SearchConfig) -> SearchConfig:
+        """The run's search settings with what the command changes.
+
+        Raises:
+            ConfigError: the two names of a setting contradict each other.
+        """
+        return self.search.with_short_names(self.beam_size).applied(search)
 
     def check(self, predicts: bool) -> None:
         """Hold that other runs are named only where they have a say.
@@ -152,7 +163,7 @@ class AverageConfig:
 
     run: str = setting("runs/demo", "run folder with the model")
     runs: list[str] = setting(
-        help="further run folders, of the same architecture and first weights; none: the run's kept checkpoints",
+        help="further run folders, of the same architecture and first weights; none: the run's chosen checkpoints",
         factory=list,
     )
     output: str | None = setting(None, "the new model folder; null: the run's name with -average behind it")
@@ -169,11 +180,22 @@ class DistillConfig(Settings):
     split: Split = setting(Split.train, "train, validation, test: of the run's corpus, or of data where that is named")
     data: DataConfig = setting(factory=DataConfig)
     output: str | None = setting(None, "the new folder; null: the run's name with -distilled behind it")
-    beam_size: int = setting(5, "hypotheses of the teacher's beam search", at_least=1)
+    beam_size: int | None = setting(
+        None, "hypotheses of the teacher's search; null: as the run's search.beam_size", at_least=1
+    )
+    search: SearchChanges = setting(factory=SearchChanges)
     n_best: int = setting(1, "different translations written of each sentence, at most beam_size", at_least=1)
     closest: bool = setting(False, "of the whole beam write what is most similar to the reference, by sentence BLEU")
     device: str = setting("auto", "auto, cpu or cuda")
     precision: InferencePrecision = setting(InferencePrecision.auto, "float32, bfloat16, int8, or auto: as the run's")
+
+    def searching(self, search: SearchConfig) -> SearchConfig:
+        """The run's search settings with what the command changes; ``n_best`` is how many translations are written.
+
+        Raises:
+            ConfigError: the two names of a setting contradict each other.
+        """
+        return self.search.with_short_names(self.beam_size).applied(search)
 
 
 @dataclass(kw_only=True)

@@ -18,12 +18,15 @@ from seq2seq.translation.similarity import Similarity
 class Sampler:
     """Samples translations of a batch with the network as it is in search, and scores each against its reference."""
 
-    def __init__(self, tokenizers: Tokenizers, risk: RiskConfig, precision: Precision) -> None:
+    def __init__(
+        self, tokenizers: Tokenizers, risk: RiskConfig, precision: Precision, target_language: str = ""
+    ) -> None:
+        """``target_language`` is the code of what is written, by which BLEU cuts words."""
         self.tokenizers = tokenizers
         self.risk = risk
         self.search = SearchConfig(max_length_ratio=risk.max_length_ratio, max_length_offset=risk.max_length_offset)
         self.precision = precision
-        self.reward = Similarity(risk.metric)
+        self.reward = Similarity(risk.metric, target_language)
 
     def __call__(self, network: Network, batch: Batch) -> list[list[Candidate]]:
         """``risk.samples`` candidates of every sentence of the batch, in its order; scored as detokenised text."""

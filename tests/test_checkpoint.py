@@ -238,13 +238,16 @@ def test_what_a_killed_process_had_no_time_to_delete_goes_with_the_next_start(ch
     assert checkpoints.weights_path(10).exists(), "what the state before asks for beside its own is not known"
 
 
-def test_the_weights_that_the_last_state_asks_for_are_named(checkpoints):
+def test_what_is_there_is_named_and_how_far_the_run_was(checkpoints):
     for update in (10, 20, 30):
         checkpoints.save(filled(update), update)
         checkpoints.save_state({"progress": {"update": update}}, [update - 10, update])
-    assert [path.name for path in checkpoints.kept()] == ["update-0000020.safetensors", "update-0000030.safetensors"]
-    checkpoints.last.unlink()
     assert [path.name[12:14] for path in checkpoints.kept()] == ["10", "20", "30"]
+    assert checkpoints.progress() == {"update": 30}
+    spoil(checkpoints.last, "0.5")
+    assert checkpoints.progress() is None
+    checkpoints.last.unlink()
+    assert checkpoints.progress() is None
 
 
 @pytest.mark.parametrize("how", ["whole", *HOW, "of another update"])

@@ -7,7 +7,7 @@ from comparing import FIRST, PAIRS, REFERENCES, SECOND
 
 from seq2seq.comparison.comparison import compare
 from seq2seq.comparison.config import CompareConfig
-from seq2seq.comparison.rare_words import Frequencies, count_words
+from seq2seq.comparison.rare_words import Frequencies, Words, count_words
 from seq2seq.comparison.significance import Significance, paired_test
 from seq2seq.comparison.types import Output, System
 from seq2seq.score import fresh_metrics, score
@@ -20,7 +20,7 @@ def compared(*systems, **settings):
         System(f"system {number}", [Output(f"{number}.{seed}", lines, {}) for seed, lines in enumerate(outputs)])
         for number, outputs in enumerate(systems)
     ]
-    counts = Frequencies(count_words(REFERENCES, False), "the references")
+    counts = Frequencies(count_words(REFERENCES, Words(False)), "the references")
     return compare(named, ("five lines", "hash"), PAIRS, fresh_metrics, counts, config)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seq2seq.doctor import examination, rows
-from seq2seq.doctor.examination import examine, learn, merged
+from seq2seq.doctor.examination import examine, learn, merged, wrong_codes
 from seq2seq.doctor.types import Found, Reason, Remedy
 from seq2seq.text.builtin import BuiltinConfig, builtin_corpus
 from seq2seq.text.corpus import PairList
@@ -97,6 +97,19 @@ def test_sides_of_one_language_are_said_to_be(pairs):
     same = PairList("same", [Pair(one.source, other.source) for one, other in pairwise(pairs)])
     (one,) = examine({"train": same}, max_length=400, max_ratio=3.0)
     assert "too much alike" in one.notes[0]
+
+
+def test_a_side_that_is_not_written_as_its_language_is_noted(pairs):
+    chinese = PairList("chinese", [Pair(pair.source, "我们在厨房里工作。") for pair in pairs[:50]])
+    for target, words in (("de", "the target side looks like Chinese, zh, but data.target_language=de"), ("zho", "")):
+        (one,) = examine({"train": chinese}, max_length=400, max_ratio=3.0, codes={"source": "en", "target": target})
+        notes = [note for note in one.notes if "language" in note]
+        assert len(notes) == bool(words)
+        assert all(words in note for note in notes)
+    assert wrong_codes({"source": [], "target": []}, {"source": "english", "target": "de"}) == [
+        "data.source_language=english is no language code: set one of ISO 639 or BCP 47, such as de, deu or zh-Hant "
+        "(data.source_column names a column)"
+    ]
 
 
 def test_what_is_learnt_is_learnt_from_a_sample(pairs, monkeypatch):

@@ -3,8 +3,10 @@
 import json
 import math
 import shutil
+from dataclasses import asdict, replace
 
 import pytest
+import sacrebleu
 import torch
 from siblings import sibling
 
@@ -12,19 +14,23 @@ from seq2seq import Translator, __version__
 from seq2seq.data.order import BatchConfig
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.errors import RunError
-from seq2seq.evaluation import Validator, evaluate, judge, provenance, write_scores
+from seq2seq.evaluation import Validator, evaluate, judge, provenance, searches, write_scores
 from seq2seq.provenance import file_hash, model_hash, text_hash
 from seq2seq.score import score
+from seq2seq.search import Method, SearchConfig
 from seq2seq.system.device import Precision
 from seq2seq.text.corpus import PairList
 from seq2seq.text.types import Pair
+from seq2seq.train.progress import Criterion
 
 PAIRS = [Pair("We work.", "Wir arbeiten."), Pair("Where is my key?", "Wo ist mein Schlüssel?"), Pair("", "Nichts.")]
 
 
 def test_evaluation_writes_what_it_scores(tiny_run, tmp_path):
     translator = Translator.load(tiny_run)
-    scores = evaluate(translator, PAIRS, 2, folder=tmp_path, name="test", corpus="three lines", bootstrap=10)
+    scores = evaluate(
+        translator, PAIRS, translator.search.beam(2), folder=tmp_path, name="test", corpus="three lines", bootstrap=10
+    )
     written = json.loads((tmp_path / "scores.json").read_text())["test"]
     for label in ("greedy", "beam"):
         hypotheses = (tmp_path / f"hypotheses.test.{label}.txt").read_text().split("\n")[:-1]
@@ -57,7 +63,7 @@ def test_what_translates_together_is_told(tiny_run, tmp_path):
 def test_a_judged_translator_shows_scores_and_examples(tiny_run, tmp_path):
     for name in ("config.yaml", "tokenizer.model", "model.safetensors"):
         shutil.copy(tiny_run / name, tmp_path)
-    lines = judge(tmp_path, PairList("nine lines", PAIRS * 3), 2, "cpu").splitlines()
+    lines = judge(tmp_path, PairList("nine lines", PAIRS * 3), "cpu").splitlines()
     assert lines[0] == "nine lines, 9 sentences"
     assert {"greedy", "beam"} <= set(lines)
     assert [line for line in lines if line.startswith("source ")].count("source     We work.") >= 1
@@ -68,7 +74,7 @@ def test_a_judged_translator_shows_scores_and_examples(tiny_run, tmp_path):
 
 def test_a_judged_language_model_shows_perplexity(tiny_run, tmp_path):
     folder = sibling(tiny_run, tmp_path / "lm", 1, {"encoder.layers": 0, "attention": "none", "bridge": "zero"})
-    lines = judge(folder, PairList("two lines", PAIRS[:2]), 2, "cpu").splitlines()
+    lines = judge(folder, PairList("two lines", PAIRS[:2]), "cpu").splitlines()
     assert lines[0] == "two lines, 2 sentences"
     assert lines[1].startswith("perplexity per piece")
     written = json.loads((folder / "scores.json").read_text())["test"]
@@ -117,6 +123,49 @@ def test_the_validation_loss_is_the_mean_over_pieces(tiny_run, tmp_path):
     assert outcome.loss == pytest.approx(total / tokens, rel=1e-5)
     assert 0 <= outcome.bleu <= 100
     assert math.isfinite(outcome.bleu)
+
+
+def validator(run, folder, pairs=PAIRS[:2], **settings):
+    tokenizers = Translator.load(run, device="cpu").members[0].tokenizers
+    table = encode_corpus(PairList("two", pairs), tokenizers, folder / "two.arrow", None)
+    return Validator(table, pairs, tokenizers, BatchConfig(tokens=64), Precision.float32, **settings)
+
+
+def test_validation_searches_greedily_within_the_limits_of_the_run(tiny_run, tmp_path):
+    """As `Translator.translate` does with the run's settings; chrF is there where it decides."""
+    translator, references = Translator.load(tiny_run, device="cpu"), [pair.target for pair in PAIRS[:2]]
+    found = {}
+    for offset in (1, 3, 40):
+        search = SearchConfig(beam_size=3, max_length_ratio=0.0, max_length_offset=offset)
+        validate = validator(tiny_run, tmp_path, search=search, criterion=Criterion.chrf)
+        texts = [translator.translate(pair.source, search=search.beam(1)).text for pair in PAIRS[:2]]
+        found[offset] = validate(translator.members[0].network, 1).chrf
+        assert found[offset] == pytest.approx(sacrebleu.corpus_chrf(texts, [references]).score)
+    assert len(set(found.values())) == 3
+    assert validator(tiny_run, tmp_path)(translator.members[0].network, 1).chrf is None
+
+
+@pytest.mark.parametrize(("language", "expected"), [("de", 0.0), ("zh", 100.0), ("cmn", 100.0)])
+def test_validation_cuts_words_as_the_language_does(tiny_run, tmp_path, monkeypatch, language, expected):
+    pairs = [Pair("We work.", "我们在厨房里工作。"), Pair("Where is my key?", "我的钥匙在哪里？")]
+    texts = [pair.target for pair in pairs]  # a perfect translator
+    monkeypatch.setattr("seq2seq.evaluation.translate_together", lambda translator, sources: iter(texts))
+    network = Translator.load(tiny_run, device="cpu").members[0].network
+    found = validator(tiny_run, tmp_path, pairs, target_language=language)(network, 1)
+    assert found.bleu == pytest.approx(expected)
+
+
+def test_another_method_of_the_run_is_what_is_scored_beside_greedy(tiny_run, tmp_path):
+    translator = Translator.load(tiny_run)
+    search = SearchConfig(method=Method.minimum_bayes_risk, samples=4, n_best=2)
+    scores = evaluate(translator, PAIRS, search, folder=tmp_path, name="test", corpus="three lines", bootstrap=10)
+    assert list(scores) == ["greedy", "minimum_bayes_risk"]
+    lines = (tmp_path / "hypotheses.test.minimum_bayes_risk.txt").read_text().split("\n")[:-1]
+    wanted = replace(search, n_best=1)
+    assert lines == [str(one) for one in translator.translate([pair.source for pair in PAIRS], search=wanted)]
+    written = json.loads((tmp_path / "scores.json").read_text())["test"]["minimum_bayes_risk"]
+    assert written["search"] == asdict(wanted)
+    assert list(searches(SearchConfig(beam_size=1))) == ["greedy"]
 
 
 @pytest.mark.parametrize("damaged", [b"{half", b"[]", b"\xff"])

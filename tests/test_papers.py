@@ -5,6 +5,7 @@ V vocabulary (S source, T target), E embedding width, H units, D width of an enc
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,15 @@ def test_a_network_is_as_large_as_published(name):
 @pytest.mark.parametrize("name", LARGEST)
 def test_our_own_are_no_larger_than_they_may_be(name):
     assert parameters(full_size(settings(name))) <= LARGEST[name]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_papers_search_is_that_of_evaluation_and_distillation(name):
+    """Beams of 10, 12 and 16 hold where the command says nothing of its own."""
+    search = settings(name).search
+    for recipe in ("evaluate", "distill", "translate"):
+        assert composed(recipe, []).searching(search) == search
+        assert composed(recipe, ["beam_size=3"]).searching(search) == replace(search, beam_size=3)
 
 
 def test_sutskevers_recurrent_connections_are_half_the_encoders_half_the_decoders():

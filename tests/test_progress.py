@@ -22,10 +22,46 @@ def test_best_and_order_by_loss():
     assert RUN.waited(Criterion.loss) == 2
 
 
-def test_best_and_order_by_bleu():
-    assert RUN.best(Criterion.bleu) == Validation(10, 3.0, 9.0)
-    assert [validation.update for validation in RUN.ranked(Criterion.bleu)] == [10, 30, 40, 20]
-    assert RUN.waited(Criterion.bleu) == 3
+def test_best_and_order_by_bleu_and_by_loss_where_it_is_equal():
+    assert RUN.best(Criterion.bleu) == Validation(30, 2.0, 9.0)
+    assert [validation.update for validation in RUN.ranked(Criterion.bleu)] == [30, 10, 40, 20]
+    assert RUN.waited(Criterion.bleu) == 1
+
+
+def test_a_score_that_stays_the_same_leaves_the_choice_to_the_loss_and_says_so():
+    """As of Chinese by 13a, or of lines of one word: BLEU is 0 while the loss falls from 1.211 to 0.017."""
+    losses = [1.211, 0.4, 0.1, 0.017]
+    falling = Progress(validations=[Validation(number, loss, 0.0, 7.0) for number, loss in enumerate(losses, 1)])
+    for criterion in (Criterion.bleu, Criterion.chrf):
+        assert falling.best(criterion).update == 4
+        assert falling.waited(criterion) == 0, "patience goes on"
+        assert falling.averaged(Average.best, 2, criterion) == [4, 3]
+    assert falling.undecided(Criterion.bleu).startswith("BLEU was 0.00 at all 4 validations and cannot tell")
+    assert falling.undecided(Criterion.chrf).startswith("chrF was 7.00 at all 4")
+    assert falling.undecided(Criterion.loss) is None
+    assert RUN.undecided(Criterion.bleu) is None
+    assert Progress(validations=falling.validations[:1]).undecided(Criterion.bleu) is None
+
+
+def test_chrf_decides_where_it_is_asked_to():
+    progress = Progress(validations=[Validation(1, 1.0, 9.0, 30.0), Validation(2, 2.0, 8.0, 40.0)])
+    assert progress.best(Criterion.chrf).update == 2
+    assert progress.best_value(Criterion.chrf) == 40.0
+    assert progress.best(Criterion.bleu).update == 1
+    assert Progress.from_dict(progress.as_dict()) == progress
+    assert progress.validations[1].as_metrics()["chrf"] == 40.0
+    assert progress.validations[1].in_words().endswith("BLEU 8.00  chrF 40.00")
+    assert "chrf" not in Validation(1, 1.0, 9.0).as_metrics()
+
+
+def test_an_average_stays_until_something_is_better():
+    assert Progress().improves(Validation(1, 9.0, 0.0), Criterion.loss)
+    progress = Progress(average=Validation(4, 0.5, 10.0))
+    assert not progress.improves(Validation(5, 0.5, 10.0), Criterion.bleu)
+    assert not progress.improves(Validation(5, 0.6, 10.0), Criterion.bleu)
+    assert progress.improves(Validation(5, 0.4, 10.0), Criterion.bleu)
+    assert progress.improves(Validation(5, 0.4, 1.0), Criterion.loss)
+    assert Progress.from_dict(progress.as_dict()) == progress
 
 
 def test_before_the_first_validation_there_is_no_best_and_nobody_waits():
@@ -52,6 +88,7 @@ numbers = st.floats(allow_nan=False)
         window=st.builds(Window, cross_entropy=numbers, tokens=st.integers(0, 10**9), seconds=numbers),
         settled=st.integers(0, 10**9),
         model=st.lists(st.integers(0, 10**9), max_size=4),
+        average=st.none() | st.builds(Validation, st.integers(0, 10**9), numbers, numbers, st.none() | numbers),
         records=st.lists(
             st.fixed_dictionaries(
                 {"kind": st.text(max_size=9), "update": st.integers(0, 10**9)},
@@ -86,6 +123,9 @@ def test_progress_survives_a_file_that_is_loaded_without_running_code(progress):
         {"window": {"words": 1}},
         {"settled": True},
         {"model": ["10"]},
+        {"average": [1, "2", 3.0]},
+        {"average": 3},
+        {"validations": [[1, 2.0, 3.0, "4"]]},
         {"records": [{"kind": "train"}]},
         {"records": [{"kind": "train", "update": 1, "loss": [2.0]}]},
         {"records": [{"kind": [], "update": 1}]},
@@ -111,13 +151,13 @@ def test_what_is_saved_does_not_follow_the_progress():
 
 def test_what_an_older_version_did_not_save_is_empty():
     saved = RUN.as_dict()
-    del saved["model"], saved["records"]
+    del saved["model"], saved["average"], saved["records"]
     assert Progress.from_dict(saved) == RUN
 
 
 def test_whose_weights_would_be_averaged():
     assert RUN.averaged(Average.best, 3, Criterion.loss) == [20, 30, 40]
-    assert RUN.averaged(Average.best, 2, Criterion.bleu) == [10, 30]
+    assert RUN.averaged(Average.best, 2, Criterion.bleu) == [30, 10]
     assert RUN.averaged(Average.last, 2, Criterion.bleu) == [30, 40]
     assert RUN.averaged(Average.last, 9, Criterion.bleu) == [10, 20, 30, 40]
     assert RUN.averaged(Average.none, 3, Criterion.loss) == []
@@ -133,7 +173,7 @@ def test_a_validation_without_bleu_is_judged_by_its_loss_and_comes_back_from_a_c
     """A language model translates nothing."""
     progress = Progress(validations=[Validation(1, 3.0, None), Validation(2, 2.0, None), Validation(3, 2.5, None)])
     assert progress.best(Criterion.loss) == Validation(2, 2.0, None)
-    assert progress.best(Criterion.bleu) == Validation(1, 3.0, None)  # none is better than another
+    assert progress.best(Criterion.bleu) == Validation(2, 2.0, None)
     assert Progress.from_dict(progress.as_dict()) == progress
     assert Validation(2, 2.0, None).as_metrics().keys() == {"loss", "perplexity"}
     assert Validation(2, 2.0, 7.5).as_metrics()["bleu"] == 7.5

@@ -132,7 +132,7 @@ def test_evaluate_finds_the_home_folder(recipe, tiny_run, tmp_path, monkeypatch)
 
 def test_evaluate_knows_the_corpus_of_its_run(recipe, tiny_run):
     before = json.loads((tiny_run / "scores.json").read_text())["test"]
-    assert recipe("evaluate", f"run={tiny_run}", "beam_size=2").code == 0
+    assert recipe("evaluate", f"run={tiny_run}").code == 0  # the run's own beam, 2
     assert json.loads((tiny_run / "scores.json").read_text())["test"] == before
 
 

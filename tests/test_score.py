@@ -9,7 +9,7 @@ from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
 from seq2seq.errors import DataError
-from seq2seq.score import bleu, score
+from seq2seq.score import bleu, bleu_tokenizer, chrf, score
 
 REFERENCES = [
     "Der Hund schläft unter dem großen Tisch in der Küche.",
@@ -45,6 +45,65 @@ def test_signature_and_interval_are_sacrebleus(monkeypatch):
         low, high = ours.ci95
         assert low < ours.score < high
         assert (high - low) / 2 == pytest.approx(expected._ci, rel=1e-4)
+
+
+PERFECT = {
+    "zh": "我们在厨房里工作，孩子们吃苹果。",
+    "zho": "他在写信给他的母亲。",
+    "th": "เราทำงานในครัว",
+    "my": "ကျွန်တော်တို့",
+}
+
+
+@pytest.mark.parametrize("language", PERFECT)
+def test_perfect_output_of_a_language_without_spaces_scores_100(language):
+    """By 13a it is 0: a line is one word, and there are no four in a row."""
+    lines = [PERFECT[language]] * 3
+    assert bleu(lines, lines) == pytest.approx(0)
+    assert bleu(lines, lines, language) == pytest.approx(100)
+    assert score(lines, lines, language=language, bootstrap=0).bleu.score == pytest.approx(100)
+
+
+def test_the_tokenizer_follows_the_language_and_the_signature_says_so(monkeypatch):
+    monkeypatch.setattr("seq2seq.score.find_spec", lambda module: object())
+    bleu_tokenizer.cache_clear()
+    found = {code: bleu_tokenizer(code) for code in ("de", "", "yor", "cmn", "jpn", "ko-KR", "lao")}
+    assert list(found.values()) == ["13a", "13a", "13a", "zh", "ja-mecab", "ko-mecab", "char"]
+    assert all(name in BLEU.TOKENIZERS for name in found.values())
+    bleu_tokenizer.cache_clear()
+    chinese = score(["他 们工作。"], ["他们工作。"], language="zh-Hant", bootstrap=0)
+    assert "|tok:zh|" in chinese.bleu.signature
+    assert "|norm:yes|" in chinese.ter.signature
+    assert "|asian:yes|" in chinese.ter.signature
+    assert chinese.ter.score == 0
+    for code in ("de", "fra", "english", ""):
+        assert score(HYPOTHESES, REFERENCES, language=code, bootstrap=0) == score(HYPOTHESES, REFERENCES, bootstrap=0)
+    assert "|tok:char|" in score(["ก"], ["ข"], language="th", bootstrap=0).bleu.signature
+
+
+def test_without_mecab_one_line_says_how_to_get_it(monkeypatch, caplog):
+    monkeypatch.setattr("seq2seq.score.find_spec", lambda module: None)
+    bleu_tokenizer.cache_clear()
+    assert [bleu_tokenizer("ja"), bleu_tokenizer("ja"), bleu_tokenizer("ko")] == ["char"] * 3
+    bleu_tokenizer.cache_clear()
+    assert [record.getMessage().partition("pip install")[2] for record in caplog.records] == [
+        ' "seq2seq[ja]" for words, by MeCab', ' "seq2seq[ko]" for words, by MeCab'
+    ]  # fmt: skip
+
+
+def test_references_that_plainly_are_of_another_language_are_one_line_and_once(caplog):
+    lines = ["我们在厨房里工作，孩子们吃苹果。"] * 3
+    for _ in range(2):
+        score(lines, lines, language="de", bootstrap=0)
+    (record,) = caplog.records
+    assert "by 13a, as data.target_language=de asks, but the references look like Chinese, zh" in record.getMessage()
+    score(lines, lines, language="zh", bootstrap=0)
+    score(HYPOTHESES, REFERENCES, language="de", bootstrap=0)
+    assert len(caplog.records) == 1
+
+
+def test_chrf_alone_is_sacrebleus():
+    assert chrf(HYPOTHESES, REFERENCES) == pytest.approx(sacrebleu.corpus_chrf(HYPOTHESES, [REFERENCES]).score)
 
 
 def test_seed_draws_other_resamples():
@@ -102,7 +161,7 @@ def test_as_json_and_as_lines():
     assert "[" not in unresampled.table()
 
 
-@pytest.mark.parametrize("measure", [score, bleu])
+@pytest.mark.parametrize("measure", [score, bleu, chrf])
 def test_lines_that_do_not_match(measure):
     with pytest.raises(DataError, match=r"^2 hypotheses but 1 references: .*$"):
         measure(["a", "b"], ["a"])

@@ -21,6 +21,14 @@ def test_expected_utility_is_the_mean_over_all_that_was_drawn(drawn):
         assert utility == pytest.approx(sum(by_hand) / len(drawn))
 
 
+def test_sentence_bleu_cuts_words_as_the_language_does():
+    hypotheses, reference = ["我们工作。", "我们在工作。"], "我们在工作。"
+    found = Similarity("bleu", "zh")(hypotheses, reference)
+    by_hand = [sacrebleu.sentence_bleu(text, [reference], tokenize="zh").score / 100 for text in hypotheses]
+    assert found == pytest.approx(by_hand)
+    assert 0.4 < found[0] < found[1] == pytest.approx(1)
+
+
 def test_the_one_in_the_middle_wins_though_another_came_more_often():
     drawn = ["a b c d e", "a b c d f", "a b c d g", "a b c d h", "x y z", "x y z"]
     for metric in ("chrf", "bleu"):

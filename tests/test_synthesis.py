@@ -1,6 +1,7 @@
 """Text that a model wrote: which pairs, in which order, and files that are there whole or not at all."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from translators import randomize
 from seq2seq import Translator
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.run import load_run
-from seq2seq.search import SearchConfig
+from seq2seq.search import Method, SearchConfig
 from seq2seq.synthesis import Synthetic, back_translate, closest_first, distill, write_pairs
 from seq2seq.text.types import Pair
 from seq2seq.translation.member import Member
@@ -37,7 +38,7 @@ def made(*groups: list[Pair]) -> list[Synthetic]:
 
 
 def test_the_targets_are_the_teachers_translations(translator):
-    groups = [group.pairs for group in distill(translator, iter(PAIRS), beam_size=2)]
+    groups = [group.pairs for group in distill(translator, iter(PAIRS), search=translator.search.beam(2))]
     assert groups[1] == []
     assert groups[0]
     for pair, group in zip(PAIRS[::2], groups[::2], strict=True):
@@ -45,16 +46,17 @@ def test_the_targets_are_the_teachers_translations(translator):
 
 
 def test_n_best_translations_are_different_and_come_likeliest_first(translator):
-    for pair, group in zip(PAIRS, distill(translator, PAIRS, beam_size=4, n_best=3), strict=True):
+    groups = distill(translator, PAIRS, search=translator.search.beam(4), n_best=3)
+    for pair, group in zip(PAIRS, groups, strict=True):
         best = [one.text for one in translator.translate(pair.source, beam_size=4, n_best=3).n_best if one.finished]
         assert [target for _, target in group.pairs] == list(dict.fromkeys(text for text in best if text))
-        assert 0 < len(best) + group.unfinished <= 3
+        assert len(best) + group.unfinished == 3 * bool(pair.source)
 
 
 def test_translations_that_do_not_end_are_left_out_and_counted(tiny_run):
     endless = drawn(tiny_run, -1000.0)
     for groups in (
-        distill(endless, PAIRS, beam_size=3, n_best=2),
+        distill(endless, PAIRS, search=SearchConfig(beam_size=3), n_best=2),
         back_translate(endless, [pair.target for pair in PAIRS], SearchConfig(beam_size=3, n_best=2)),
     ):
         assert list(groups) == [Synthetic([], 2), Synthetic([], 0), Synthetic([], 2)]
@@ -65,19 +67,19 @@ def test_the_closest_of_the_whole_beam_is_taken(translator):
     beam = [one.text for one in translator.translate("We work.", beam_size=4, n_best=4).n_best if one.finished]
     assert len({text for text in beam if text}) > 1, "or this would be no test"
     wanted = [text for text in beam if text][-1]
-    (group,) = distill(translator, [Pair("We work.", wanted)], beam_size=4, closest=True)
+    (group,) = distill(translator, [Pair("We work.", wanted)], search=translator.search.beam(4), closest=True)
     assert group.pairs == [Pair("We work.", wanted)]
 
 
 def test_the_teacher_reads_the_tag_and_the_text_is_without(translator):
-    (group,) = distill(translator, [PAIRS[2]], beam_size=2, tag="<2de>")
+    (group,) = distill(translator, [PAIRS[2]], search=translator.search.beam(2), tag="<2de>")
     assert group.pairs[0].source == "Where is my key?"
     assert group.pairs[0].target == str(translator.translate("<2de> Where is my key?", beam_size=2))
 
 
 def test_more_translations_than_hypotheses_are_refused(translator):
     with pytest.raises(ConfigError, match="n_best must be at most beam_size, 2, got 3"):
-        list(distill(translator, PAIRS, beam_size=2, n_best=3))
+        list(distill(translator, PAIRS, search=translator.search.beam(2), n_best=3))
 
 
 def test_back_translation_puts_the_authentic_text_on_the_target_side(translator):
@@ -106,6 +108,27 @@ def test_closeness_is_sentence_bleu():
     reference = "a dog runs over the green grass"
     texts = ["nothing alike here", "a dog runs over the brown grass", reference, "the grass a dog runs"]
     assert closest_first(texts, reference) == [reference, texts[1], texts[3], texts[0]]
+
+
+def test_closeness_is_by_the_words_of_the_language():
+    reference, texts = "我们在厨房里工作。", ["他们不在。", "我们在厨房里睡觉。", "我们在厨房里工作。"]
+    assert closest_first(texts, reference, "zh") == texts[::-1]
+
+
+def test_the_teacher_searches_as_it_is_told(translator):
+    """By samples too; of them the closest is among all that were drawn."""
+    search = SearchConfig(method=Method.minimum_bayes_risk, samples=6, seed=3)
+    (group,) = distill(translator, [PAIRS[0]], search=search)
+    assert group.pairs == [Pair("We work.", str(translator.translate("We work.", search=search)))]
+    drawn = translator.translate("We work.", search=replace(search, n_best=6)).n_best
+    wanted = [one.text for one in drawn if one.text and one.finished][-1]
+    (group,) = distill(translator, [Pair("We work.", wanted)], search=search, closest=True)
+    assert group.pairs == [Pair("We work.", wanted)]
+    with pytest.raises(ConfigError, match=r"n_best must be at most search\.samples, 6, got 7: set search\.samples=7"):
+        list(distill(translator, PAIRS, search=search, n_best=7))
+    sampling = SearchConfig(method=Method.sampling)
+    (group,) = distill(translator, [PAIRS[0]], search=sampling, n_best=3)
+    assert 1 <= len(group.pairs) + group.unfinished <= 3
 
 
 def test_files_are_aligned_and_pairs_without_text_are_dropped_together(tmp_path):

@@ -509,7 +509,8 @@ def test_a_finished_run_goes_on_when_it_is_made_longer(tmp_path, uninterrupted):
     ("criterion", "losses", "bleu", "best", "stopped"),
     [
         (Criterion.loss, [3.0, 2.0, 2.5, 2.0, 1.0], [1.0, 2.0, 3.0, 4.0, 5.0], 2, 4),
-        (Criterion.bleu, [5.0, 4.0, 3.0, 2.0, 1.0], [1.0, 5.0, 5.0, 4.0, 9.0], 2, 4),
+        (Criterion.bleu, [5.0, 3.0, 4.0, 2.0, 1.0], [1.0, 5.0, 5.0, 4.0, 9.0], 2, 4),
+        (Criterion.bleu, [5.0, 4.0, 3.0, 2.0, 1.0], [1.0, 5.0, 5.0, 4.0, 4.5], 3, 5),
         (Criterion.bleu, [1.0, 2.0, 3.0, 4.0, 5.0], [1.0, 2.0, 3.0, 2.5, 4.0], 5, 5),
     ],
 )
@@ -569,12 +570,52 @@ def test_without_averaging_nothing_more_is_validated(tmp_path, config):
     assert same(best_weights(tmp_path), validate.shown[0])
 
 
-def test_an_average_that_was_better_once_gives_way_when_the_longer_runs_is_not(tmp_path):
-    validate = Scripted([3.0, 2.0, 1.0, 5.0, 5.0, 9.0])
-    trainer(tmp_path, training(updates=2, validate_every=1), validate=validate).fit()
-    assert close(best_weights(tmp_path), mean(*validate.shown[:2]))
-    trainer(tmp_path, training(updates=4, validate_every=1), validate=validate).fit()
+@pytest.mark.parametrize("average", [Average.best, Average.last])
+def test_an_average_stays_when_the_run_is_made_longer_without_gain(tmp_path, average, capsys):
+    """Neither a single checkpoint that is the best of its kind (1.9) takes its place, nor a worse average (0.6)."""
+    validate = Scripted([3.0, 2.0, 0.5, 1.9, 5.0, 0.6])
+    trainer(tmp_path, training(updates=2, validate_every=1, average=average), validate=validate).fit()
+    accepted = mean(*validate.shown[:2])
+    assert close(best_weights(tmp_path), accepted)
+    longer = training(updates=4, validate_every=1, average=average)
+    trainer(tmp_path, longer, validate=validate).fit()
+    assert close(best_weights(tmp_path), accepted)
+    assert "validation loss 0.600  perplexity 1.82  BLEU 0.00; model.safetensors is the average before" in (
+        capsys.readouterr().err
+    )
+    assert set(kept(tmp_path)) >= {1, 2}
+    (tmp_path / "model.safetensors").write_bytes(b"damaged")
+    trainer(tmp_path, longer, validate=validate).fit()
+    assert close(best_weights(tmp_path), accepted)
+
+
+@pytest.mark.parametrize(("later", "chosen"), [([0.4, 5.0, 0.6], "single"), ([1.9, 5.0, 0.4], "average")])
+def test_an_average_gives_way_to_what_is_better(tmp_path, later, chosen):
+    validate = Scripted([3.0, 2.0, 0.5, *later])
+    for updates in (2, 4):
+        trainer(tmp_path, training(updates=updates, validate_every=1), validate=validate).fit()
+    assert len(validate.shown) == 6
+    if chosen == "single":
+        assert same(best_weights(tmp_path), validate.shown[3])
+    else:
+        assert close(best_weights(tmp_path), validate.shown[5])
+
+
+def test_the_last_checkpoint_alone_is_held_against_the_best(tmp_path, capsys):
+    validate = Scripted([2.0, 1.0, 1.5])
+    config = training(updates=3, validate_every=1, average=Average.last, average_count=1)
+    trainer(tmp_path, config, validate=validate).fit()
+    assert len(validate.shown) == 3, "its outcome is known"
     assert same(best_weights(tmp_path), validate.shown[1])
+    assert "last checkpoint: validation loss 1.500" in capsys.readouterr().err
+
+
+def test_where_scores_are_all_equal_the_loss_decides_and_one_line_says_so(tmp_path, capsys):
+    validate = Scripted([1.211, 0.4, 0.017])
+    config = training(updates=3, validate_every=1, criterion=Criterion.bleu, patience=1, average=Average.none)
+    assert trainer(tmp_path, config, validate=validate).fit().update == 3
+    assert same(best_weights(tmp_path), validate.shown[2])
+    assert capsys.readouterr().err.count("BLEU was 0.00 at all 3 validations and cannot tell checkpoints apart") == 1
 
 
 def test_the_best_weights_are_there_while_training_goes_on(tmp_path):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sacrebleu.metrics.base import Metric as SacrebleuMetric
 
 from seq2seq.comparison.config import CompareConfig
-from seq2seq.comparison.rare_words import Frequencies, RareWords, wins_by_rare_words
+from seq2seq.comparison.rare_words import Frequencies, RareWords, Words, wins_by_rare_words
 from seq2seq.comparison.sentences import Difference, Wins, most_different, sentence_scores, wins_by_length
 from seq2seq.comparison.significance import PValue, Significance, joined, paired_test, pairs_of_seeds
 from seq2seq.comparison.types import System
@@ -78,6 +78,7 @@ def compare(
     metrics: Metrics,
     frequencies: Frequencies,
     config: CompareConfig,
+    language: str = "",
 ) -> Comparison:
     """Score every output, and hold each system against the first.
 
@@ -88,10 +89,11 @@ def compare(
         metrics: fresh ones at each call, all of the same signatures.
         frequencies: of words, to tell rare ones.
         config: what is measured how.
+        language: code of the language of the references.
     """
     references = [pair.target for pair in pairs]
     measured = [_measured(system, references, metrics, config.bootstrap) for system in systems]
-    contrasts = [_contrast(systems[0], other, pairs, metrics, frequencies, config) for other in systems[1:]]
+    contrasts = [_contrast(systems[0], other, pairs, metrics, frequencies, config, language) for other in systems[1:]]
     return Comparison(*corpus, len(pairs), frequencies.text, str(config.sentence_metric), measured, contrasts)
 
 
@@ -110,15 +112,18 @@ def _contrast(
     metrics: Metrics,
     frequencies: Frequencies,
     config: CompareConfig,
+    language: str,
 ) -> Contrast:
     references = [pair.target for pair in pairs]
     lines = (baseline.first.lines, other.first.lines)
-    first, second = (sentence_scores(one, references, config.sentence_metric, config.lowercase) for one in lines)
+    first, second = (
+        sentence_scores(one, references, config.sentence_metric, config.lowercase, language) for one in lines
+    )
     return Contrast(
         other.name,
         _tests(baseline, other, references, metrics, config),
-        wins_by_length(references, first, second, config.lengths),
-        wins_by_rare_words(references, *lines, frequencies.counts, config.rare, config.lowercase),
+        wins_by_length(references, first, second, config.lengths, language),
+        wins_by_rare_words(references, *lines, frequencies.counts, config.rare, Words(config.lowercase, language)),
         most_different(pairs, lines, (first, second), config.examples),
     )
 

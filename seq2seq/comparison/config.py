@@ -11,10 +11,13 @@ from seq2seq.text.corpus_config import DataConfig, Split
 
 
 class Searched(StrEnum):
-    """Which of a run's saved translations count."""
+    """Which of a run's saved translations count: greedy ones, or those of the run's method."""
 
     beam = "beam"
     greedy = "greedy"
+    diverse_beam = "diverse_beam"
+    sampling = "sampling"
+    minimum_bayes_risk = "minimum_bayes_risk"
 
 
 class SentenceMetric(StrEnum):
@@ -38,13 +41,16 @@ class CompareConfig(Settings):
     )
     data: DataConfig = setting(factory=DataConfig)
     entry: str | None = setting(None, "entry of each run's scores.json, such as test.ensemble; null: the split's")
-    translations: Searched = setting(Searched.beam, "which saved translations of a run: beam or greedy")
+    translations: Searched = setting(
+        Searched.beam, "which saved translations of a run: greedy, or those of its search.method, such as beam"
+    )
     lowercase: bool = setting(False, "ignore case in BLEU and chrF")
     bootstrap: int = setting(1000, "resamples behind intervals and the paired bootstrap test", at_least=1)
     randomization: int = setting(10000, "trials of the approximate randomisation test; 0: leave it out", at_least=0)
     sentence_metric: SentenceMetric = setting(SentenceMetric.chrf, "what a sentence is won by: chrf or bleu")
     lengths: list[int] = setting(
-        help="words of the reference at which the next group of sentences begins", factory=lambda: [10, 20, 30, 50]
+        help="words of the reference (characters where there are no spaces) at which the next group begins",
+        factory=lambda: [10, 20, 30, 50],
     )
     rare: list[int] = setting(
         help="occurrences at which the next group of words begins", factory=lambda: [1, 10, 100, 1000]

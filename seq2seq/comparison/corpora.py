@@ -6,11 +6,11 @@ from itertools import islice
 from pathlib import Path
 
 from seq2seq.comparison.config import CompareConfig
-from seq2seq.comparison.rare_words import Frequencies, count_words
+from seq2seq.comparison.rare_words import Frequencies, Words, count_words
 from seq2seq.comparison.systems import outputs_of
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.run import read_section
-from seq2seq.text.corpus import Corpus, names_corpus, read, text_for_run
+from seq2seq.text.corpus import Corpus, language_of_text, names_corpus, read, text_for_run
 from seq2seq.text.corpus_config import DataConfig, Split
 
 
@@ -43,7 +43,7 @@ def read_test_set(config: CompareConfig, run: Path | None) -> Corpus:
 
 def frequencies(config: CompareConfig, run: Path | None, references: Sequence[str]) -> Frequencies:
     """Occurrences of words in the training text where that is known and can be read, else in the references."""
-    reason = "as training_lines=0 asks"
+    reason, words = "as training_lines=0 asks", Words(config.lowercase, target_language(config, run))
     if config.training_lines:
         try:
             if run is None and not names_corpus(config.data, Split.train):
@@ -52,10 +52,16 @@ def frequencies(config: CompareConfig, run: Path | None, references: Sequence[st
             assert corpus is not None  # of a training split there is one, or an error
             lines = [pair.target for pair in islice(corpus, config.training_lines)]
             told = f"the training text, target side, {len(lines):,} lines of {corpus.name}"
-            return Frequencies(count_words(lines, config.lowercase), told)
+            return Frequencies(count_words(lines, words), told)
         except (ConfigError, DataError) as error:
             reason = f"for {error}"
-    return Frequencies(count_words(references, config.lowercase), f"the references themselves, {reason}")
+    return Frequencies(count_words(references, words), f"the references themselves, {reason}")
+
+
+def target_language(config: CompareConfig, run: Path | None) -> str:
+    """Code of the language of the references: the run's, unless another than the default is asked for."""
+    data = config.data
+    return data.target_language if run is None else language_of_text(data, read_section(run, "data", DataConfig))
 
 
 def _data(config: CompareConfig, run: Path | None, split: Split) -> DataConfig:

@@ -4,11 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
-
 from seq2seq.comparison.groups import label, place
-
-_PARTED = Tokenizer13a()  # type: ignore[no-untyped-call]
+from seq2seq.score import sentence_bleu
 
 
 class RareWords(NamedTuple):
@@ -34,17 +31,28 @@ class Frequencies(NamedTuple):
     """For people: which text it was."""
 
 
-def words(sentence: str, lowercase: bool) -> list[str]:
-    """The words of a sentence as BLEU parts them (13a)."""
-    parted: str = _PARTED(sentence.lower() if lowercase else sentence)
-    return parted.split()
+class Words:
+    """Cuts sentences into words as BLEU does for their language (13a for most).
+
+    Args:
+        lowercase: ignore case.
+        language: code of the language.
+    """
+
+    def __init__(self, lowercase: bool, language: str = "") -> None:
+        self.lowercase, self.tokenizer = lowercase, sentence_bleu(language).tokenizer
+
+    def __call__(self, sentence: str) -> list[str]:
+        """The words of a sentence."""
+        cut: str = self.tokenizer(sentence.lower() if self.lowercase else sentence)
+        return cut.split()
 
 
-def count_words(lines: Iterable[str], lowercase: bool) -> Counter[str]:
+def count_words(lines: Iterable[str], words: Words) -> Counter[str]:
     """How often each word occurs."""
     counts: Counter[str] = Counter()
     for line in lines:
-        counts.update(words(line, lowercase))
+        counts.update(words(line))
     return counts
 
 
@@ -54,7 +62,7 @@ def wins_by_rare_words(
     other: Sequence[str],
     counts: Mapping[str, int],
     rare: Sequence[int],
-    lowercase: bool = False,
+    words: Words,
 ) -> list[RareWords]:
     """For each group of frequencies with words in the references, who finds more of them.
 
@@ -67,12 +75,12 @@ def wins_by_rare_words(
         other: of another.
         counts: how often words occur; 0 for those not there.
         rare: occurrences at which the next group begins.
-        lowercase: ignore case, in ``counts`` too.
+        words: cuts sentences, those behind ``counts`` too.
     """
     starts = [0, *rare]
     groups: dict[int, list[tuple[int, int, int]]] = {}  # of each sentence: words, found by one, by the other
     for lines in zip(references, baseline, other, strict=True):
-        reference, one, two = (Counter(words(line, lowercase)) for line in lines)
+        reference, one, two = (Counter(words(line)) for line in lines)
         rows: dict[int, list[int]] = {}
         for word, number in reference.items():
             row = rows.setdefault(place(starts, counts.get(word, 0)), [0, 0, 0])

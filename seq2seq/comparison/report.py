@@ -62,7 +62,9 @@ def _origin(record: dict[str, Any]) -> list[str]:
     """How and by what an output was made, if that is known."""
     if "search" not in record:
         return ["", ""]
-    search = f"beam {record['search']['beam_size']}, {record['precision']}"
+    method = record["search"].get("method", "beam")  # which older versions did not say
+    search = f"beam {record['search']['beam_size']}" if method == "beam" else str(method).replace("_", " ")
+    search += f", {record['precision']}"
     search += ", short-list" if record["shortlist"] else ""
     models = ["memory" if model is None else model[:12] for model in record["models"]]
     return [search, "+".join(models)]

@@ -8,6 +8,8 @@ from sacrebleu.metrics.chrf import CHRF
 
 from seq2seq.comparison.config import SentenceMetric
 from seq2seq.comparison.groups import label, place
+from seq2seq.score import sentence_bleu
+from seq2seq.text.languages import word_count
 from seq2seq.text.types import Pair
 
 TIE = 1e-9
@@ -40,12 +42,16 @@ class Difference(NamedTuple):
 
 
 def sentence_scores(
-    lines: Sequence[str], references: Sequence[str], metric: SentenceMetric, lowercase: bool = False
+    lines: Sequence[str],
+    references: Sequence[str],
+    metric: SentenceMetric,
+    lowercase: bool = False,
+    language: str = "",
 ) -> list[float]:
     """chrF or BLEU (of effective order) of each sentence by itself, 0 to 100."""
     scorer: BLEU | CHRF = CHRF(lowercase=lowercase)
     if metric is SentenceMetric.bleu:
-        scorer = BLEU(lowercase=lowercase, effective_order=True)
+        scorer = sentence_bleu(language, lowercase)
     return [
         float(scorer.sentence_score(line, [reference]).score) for line, reference in zip(lines, references, strict=True)
     ]
@@ -61,20 +67,25 @@ def counted(group: str, baseline: Sequence[float], other: Sequence[float]) -> Wi
 
 
 def wins_by_length(
-    references: Sequence[str], baseline: Sequence[float], other: Sequence[float], lengths: Sequence[int]
+    references: Sequence[str],
+    baseline: Sequence[float],
+    other: Sequence[float],
+    lengths: Sequence[int],
+    language: str = "",
 ) -> list[Wins]:
     """Wins in each group of sentences that has any, then in all.
 
     Args:
-        references: their words, as white space parts them, are a sentence's length.
+        references: a sentence's length is theirs in words (`word_count`).
         baseline: a score for each sentence.
         other: likewise.
         lengths: words at which the next group begins.
+        language: code of the language of the references.
     """
     starts = [0, *lengths]
     groups: dict[int, list[int]] = {}
     for row, reference in enumerate(references):
-        groups.setdefault(place(starts, len(reference.split())), []).append(row)
+        groups.setdefault(place(starts, word_count(reference, language)), []).append(row)
     wins = [
         counted(label(starts, number), [baseline[row] for row in rows], [other[row] for row in rows])
         for number, rows in sorted(groups.items())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seq2seq.comparison.config import Searched
 from seq2seq.comparison.types import Output, System
 from seq2seq.errors import DataError, RunError
 from seq2seq.provenance import comparable, model_hash, text_hash
@@ -39,7 +40,7 @@ class Common:
     entry: str
     """Which entry of scores.json, such as ``test``."""
     search: str
-    """Which translations of the entry, ``beam`` or ``greedy``."""
+    """Which translations of the entry (`Searched`)."""
 
 
 def read_systems(names: Sequence[str], common: Common) -> list[System]:
@@ -128,7 +129,7 @@ def _record(folder: Path, common: Common, again: str) -> dict[str, Any]:
     needed = {"references", "models", "hypotheses", "search", *common.signatures}
     if missing := sorted(needed - {*entry, *searched}):
         raise RunError(f"{path} was written by an older version and does not say {missing[0]}: {again}")
-    shared: dict[str, Any] = {name: value for name, value in entry.items() if name not in ("greedy", "beam")}
+    shared: dict[str, Any] = {name: value for name, value in entry.items() if name not in list(Searched)}
     return {**shared, **searched}
 
 

@@ -17,6 +17,7 @@ from seq2seq.doctor.scripts import SCRIPTS, Scripts, UsualScripts, count_letters
 from seq2seq.doctor.types import Check, Found, Reason
 from seq2seq.text.corpus import Corpus
 from seq2seq.text.corpus_config import Split
+from seq2seq.text.languages import EXAMPLES, misfit, script
 
 SAMPLE = 100_000
 """Pairs of each corpus that languages and scripts are learnt from, the first."""
@@ -44,13 +45,16 @@ class Examination:
     found: list[Found]
 
 
-def examine(corpora: Mapping[str, Corpus], *, max_length: int, max_ratio: float) -> list[Examination]:
+def examine(
+    corpora: Mapping[str, Corpus], *, max_length: int, max_ratio: float, codes: Mapping[str, str] | None = None
+) -> list[Examination]:
     """Run every check on some corpora of one pair of languages.
 
     Args:
         corpora: by name; those called validation and test are held against the others and each other.
         max_length: characters a sentence may have.
         max_ratio: how many times the usual ratio of lengths a pair may have.
+        codes: those of the languages of ``source`` and ``target``; None: not known, and not checked.
 
     Raises:
         DataError: a file cannot be read, or only once.
@@ -61,7 +65,7 @@ def examine(corpora: Mapping[str, Corpus], *, max_length: int, max_ratio: float)
     held_out: dict[str, Measures] = {}
     done: dict[str, Examination] = {}
     for name in sorted(corpora, key=lambda name: HELD_OUT.index(name) if name in HELD_OUT else len(HELD_OUT)):
-        seen, notes, found = look(corpora[name], lines)
+        seen, notes, found = look(corpora[name], lines, codes or {})
         for check in (*wholes, Overlap(held_out)):
             found += check.find(seen)
         if not languages.apart:
@@ -85,13 +89,17 @@ def learn(corpora: Iterable[Corpus]) -> tuple[Languages, UsualScripts]:
     return Languages(trigrams["source"], trigrams["target"]), UsualScripts(letters)
 
 
-def look(corpus: Corpus, checks: list[Check[Chunk]]) -> tuple[Measures, list[str], list[Found]]:
+def look(
+    corpus: Corpus, checks: list[Check[Chunk]], codes: Mapping[str, str]
+) -> tuple[Measures, list[str], list[Found]]:
     """Show all pairs to the checks; their measures, what is wrong with the files, and findings."""
     parts, unpaired, start = [measure(Chunk(Side([]), Side([]), {}))], (0, 0), 0
     notes: list[str] = []
     found: list[Found] = []
     for rows in read_rows(corpus):
         notes += rows.notes
+        if not start:
+            notes += wrong_codes({"source": rows.source, "target": rows.target}, codes)
         if any(rows.unpaired):
             unpaired = rows.unpaired
         if rows.source:
@@ -102,6 +110,22 @@ def look(corpus: Corpus, checks: list[Check[Chunk]]) -> tuple[Measures, list[str
     if not start:
         notes.append(f"{corpus.name}: no lines; check that this is the right file")
     return measures(parts, unpaired), notes, found
+
+
+def wrong_codes(sides: Mapping[str, list[str]], codes: Mapping[str, str]) -> list[str]:
+    """One line for each side whose code names no language, or one that is plainly written in another way."""
+    notes = []
+    for side, code in codes.items():
+        if script(code) is None:
+            notes.append(
+                f"data.{side}_language={code} is no language code: set one of ISO 639 or BCP 47, such as de, deu or "
+                f"zh-Hant (data.{side}_column names a column)"
+            )
+        elif (found := misfit(code, sides[side])) is not None:
+            notes.append(
+                f"the {side} side looks like {EXAMPLES[found]}, but data.{side}_language={code}: set that code"
+            )
+    return notes
 
 
 def merged(found: Iterable[Found]) -> list[Found]:

@@ -58,10 +58,12 @@ class Silencer:
     Args:
         member: the network; it is copied and stays as it is.
         batches: what the loss is measured on.
+        search: the run's search settings, whose limits on the length hold for greedy translations.
     """
 
-    def __init__(self, member: Member, batches: Sequence[Taught]) -> None:
+    def __init__(self, member: Member, batches: Sequence[Taught], search: SearchConfig | None = None) -> None:
         self.member = member
+        self.search = (search or SearchConfig()).beam(1)
         self.network = deepcopy(member.network).eval()
         self.batches = batches
         self.loss = self.measure()
@@ -144,9 +146,9 @@ class Silencer:
         texts = [""] * len(pairs)
         for rows in batches_by_length(sources, PIECES):
             stepper = member.stepper(member.sources([sources[row] for row in rows]))
-            for row, ranked in zip(rows, search(stepper, SearchConfig(beam_size=1)), strict=True):
+            for row, ranked in zip(rows, search(stepper, self.search), strict=True):
                 texts[row] = tokenizers.target.decode(ranked[0].tokens)
-        return bleu(texts, [pair.target for pair in pairs])
+        return bleu(texts, [pair.target for pair in pairs], self.member.target_language)
 
 
 def cell_at(network: Network, place: Place) -> Cell:

@@ -15,6 +15,7 @@ from seq2seq.inspect.silence import Silenced, Silencer
 from seq2seq.inspect.teacher import Taught, taught
 from seq2seq.inspect.tracking import PROPERTIES, Tracker, Tracking
 from seq2seq.model.padding import padding_mask
+from seq2seq.search import SearchConfig
 from seq2seq.text.types import Pair
 from seq2seq.translation.member import Member
 
@@ -107,8 +108,12 @@ class Study:
         ]
 
 
-def study(member: Member, pairs: Iterable[Pair], corpus: str, config: CorpusConfig) -> Study:
+def study(
+    member: Member, pairs: Iterable[Pair], corpus: str, config: CorpusConfig, search: SearchConfig | None = None
+) -> Study:
     """Look at pairs, batch by batch: memory grows with the network and a batch, not with the corpus.
+
+    Translations are greedy, within the limits of ``search``, the run's settings.
 
     Raises:
         DataError: all pairs are blank or too long.
@@ -120,7 +125,7 @@ def study(member: Member, pairs: Iterable[Pair], corpus: str, config: CorpusConf
         look(member, one, counts, tracking)
         if config.positions:
             gradients.add(one, config.positions)
-    silencer = Silencer(member, batches)
+    silencer = Silencer(member, batches, search)
     units = [unit for unit, _ in silencer.guess()[: config.silenced]] if config.silenced else []
     return Study(
         model=member.name,

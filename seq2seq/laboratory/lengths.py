@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from seq2seq.laboratory.config import LengthsConfig
 from seq2seq.laboratory.systems import System, translated
 from seq2seq.score import Score, score
+from seq2seq.text.languages import word_count
 from seq2seq.text.types import Pair
 
 
@@ -65,8 +66,8 @@ def measure(
 ) -> Curve:
     """Translate a test set and score it, as a whole and range by range.
 
-    A length is the number of words of the source as white space parts them, the tag of a tagged run left out: so
-    systems with different vocabularies share the ranges. A range's interval is of its own sentences, resampled.
+    A length is the number of words of the source (`word_count`), the tag of a tagged run left out: so systems with
+    different vocabularies share the ranges. A range's interval is of its own sentences, resampled.
 
     Args:
         system: what translates.
@@ -76,7 +77,8 @@ def measure(
         bootstrap: resamples behind each confidence interval.
     """
     texts, beam_size, origin = translated(system, pairs, beam_size)
-    references, lengths = [pair.target for pair in pairs], [len(pair.source.split()) for pair in pairs]
+    language = system.source_language
+    references, lengths = [pair.target for pair in pairs], [word_count(pair.source, language) for pair in pairs]
     found = ranges(lengths, config)
     rows: list[list[int]] = [[] for _ in found]
     for row, length in enumerate(lengths):
@@ -85,9 +87,14 @@ def measure(
         Bin(
             one,
             sum(lengths[row] for row in members) / len(members),
-            score([texts[row] for row in members], [references[row] for row in members], bootstrap=bootstrap),
+            score(
+                [texts[row] for row in members],
+                [references[row] for row in members],
+                language=system.target_language,
+                bootstrap=bootstrap,
+            ),
         )
         for one, members in zip(found, rows, strict=True)
     ]
-    whole = score(texts, references, bootstrap=bootstrap)
+    whole = score(texts, references, language=system.target_language, bootstrap=bootstrap)
     return Curve(system.name, str(system.folder), beam_size, whole, bins, origin)

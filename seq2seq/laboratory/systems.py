@@ -26,6 +26,8 @@ class System:
     translator: Translator
     tag: str | None
     """First word of every source it reads."""
+    source_language: str = ""
+    """Code of the language that it reads."""
 
     @classmethod
     def load(cls, folder: Path, name: str, device: str, asked: DataConfig) -> "System":
@@ -39,9 +41,14 @@ class System:
             raise ConfigError(
                 f"{folder} is a language model, which has no encoder and so no context: name a translator with run=PATH"
             )
-        own = read_section(folder, "data", DataConfig).source_tag
-        tag = own if asked.source_tag is None else asked.source_tag
-        return cls(name, folder, Translator.load(folder, device, "float32"), tag or None)
+        own = read_section(folder, "data", DataConfig)
+        tag = own.source_tag if asked.source_tag is None else asked.source_tag
+        return cls(name, folder, Translator.load(folder, device, "float32"), tag or None, own.source_language)
+
+    @property
+    def target_language(self) -> str:
+        """Code of the language that it writes."""
+        return self.translator.members[0].target_language
 
     @property
     def network(self) -> Network:
@@ -75,9 +82,9 @@ class Translated(NamedTuple):
 def translated(system: System, pairs: Sequence[Pair], beam_size: int | None) -> Translated:
     """Translate the sources of pairs that have no tags; ``beam_size`` None: as the run's ``search.beam_size``."""
     search = system.translator.search
-    search = search if beam_size is None else replace(search, beam_size=beam_size)
+    search = search.beam(search.beam_size if beam_size is None else beam_size)
     sources = system.tagged([pair.source for pair in pairs])
-    texts = [str(translation) for translation in translate_all(system.translator, sources, search.beam_size)]
+    texts = [str(translation) for translation in translate_all(system.translator, sources, search)]
     origin = provenance(system.translator, [pair.target for pair in pairs])
     return Translated(texts, search.beam_size, {**origin, "search": asdict(search)})
 

@@ -36,6 +36,20 @@ class SearchChanges(Settings):
     samples: int | None = kept("samples")
     utility: Utility | None = kept("utility")
 
+    def with_short_names(self, beam_size: int | None, n_best: int | None = None) -> "SearchChanges":
+        """These changes with what a command's short names for two of them say.
+
+        Raises:
+            ConfigError: both names of a setting are used, and they contradict each other.
+        """
+        found: dict[str, Any] = {}
+        for name, short in (("beam_size", beam_size), ("n_best", n_best)):
+            long = getattr(self, name)
+            if None not in (short, long) and short != long:
+                raise ConfigError(f"{name}={short} and search.{name}={long} are the same setting: leave one out")
+            found[name] = long if short is None else short
+        return replace(self, **found)
+
     def applied(self, search: SearchConfig) -> SearchConfig:
         """The run's settings with the changes, which win.
 

@@ -114,6 +114,11 @@ def text_for_run(asked: DataConfig, run: DataConfig, split: Split) -> DataConfig
     return replace(asked if names_corpus(asked, split) else run, source_tag=tag or None)
 
 
+def language_of_text(asked: DataConfig, run: DataConfig) -> str:
+    """Code of the language that a run's model writes: the run's, unless another than the default is asked for."""
+    return run.target_language if asked.target_language == DataConfig().target_language else asked.target_language
+
+
 def read(config: DataConfig, split: Split) -> Corpus | None:
     """The pairs of a split, from where the settings say; None for a test split that is not there. Not ``data.more``.
 

@@ -126,12 +126,16 @@ class Checkpoints:
                 path.unlink(missing_ok=True)
 
     def kept(self) -> list[Path]:
-        """The weights that the last state asks for, oldest first; where it cannot say, all that are there."""
+        """All weights that are there, oldest first."""
+        return sorted(self.folder.glob("update-*.safetensors"))
+
+    def progress(self) -> dict[str, Any] | None:
+        """The entry ``progress`` of the last state; None where it cannot be read."""
         try:
-            state = torch.load(self.last, map_location="cpu", weights_only=True, mmap=True)
-            return [self.weights_path(update) for update in state["kept"]]
-        except Exception:  # missing, damaged, or of an older version
-            return sorted(self.folder.glob("update-*.safetensors"))
+            progress = torch.load(self.last, map_location="cpu", weights_only=True, mmap=True)["progress"]
+        except Exception:  # missing, or damaged: random bytes make the unpickler raise nearly anything
+            return None
+        return progress if isinstance(progress, dict) else None
 
     def average(self, updates: Iterable[int]) -> Weights:
         """Mean of the weights kept after these updates; of one, the same to the last bit."""

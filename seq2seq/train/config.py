@@ -15,7 +15,9 @@ class TrainingConfig(Settings):
     accumulate: int = setting(1, "batches whose gradients are summed into one update", at_least=1)
     clip: float | None = setting(1.0, "largest norm of the gradient; null: not clipped", above=0)
     validate_every: int = setting(500, "updates between validations; each also saves the run", at_least=1)
-    criterion: Criterion = setting(Criterion.bleu, "what makes a model better on the validation set: loss or bleu")
+    criterion: Criterion = setting(
+        Criterion.bleu, "what makes a model better on the validation set: loss, bleu or chrf; the loss decides ties"
+    )
     patience: int | None = setting(None, "stop after so many validations without a better one; null: never", at_least=1)
     average: Average = setting(Average.best, "average the weights at the best or last validations, or none")
     average_count: int = setting(4, "how many validations are averaged", at_least=1)

@@ -9,10 +9,11 @@ from seq2seq.data.order import Place
 
 
 class Criterion(StrEnum):
-    """What tells a better model on the validation set."""
+    """What tells a better model on the validation set; equal scores are decided by the loss."""
 
     loss = "loss"
     bleu = "bleu"
+    chrf = "chrf"
 
 
 class Average(StrEnum):
@@ -31,21 +32,29 @@ class Validation(NamedTuple):
     """Cross entropy per target piece, in nats."""
     bleu: float | None
     """Corpus BLEU of greedy translations, detokenised and cased; None for what does not translate."""
+    chrf: float | None = None
+    """Corpus chrF of them; None where it does not decide."""
 
     def value(self, criterion: Criterion) -> float:
         """A number that is higher for a better model; the lowest of all where nothing was measured."""
-        value = -self.loss if criterion is Criterion.loss else self.bleu
+        value = {Criterion.loss: -self.loss, Criterion.bleu: self.bleu, Criterion.chrf: self.chrf}[criterion]
         return -math.inf if value is None or math.isnan(value) else value
+
+    def merit(self, criterion: Criterion) -> tuple[float, float]:
+        """What is compared: the value, and where values are equal the loss; higher is better."""
+        return self.value(criterion), self.value(Criterion.loss)
 
     def as_metrics(self) -> dict[str, float]:
         """What a record in metrics.jsonl holds of it."""
-        bleu = {} if self.bleu is None else {"bleu": self.bleu}
-        return {"loss": self.loss, "perplexity": perplexity(self.loss), **bleu}
+        scores = {name: score for name, score in (("bleu", self.bleu), ("chrf", self.chrf)) if score is not None}
+        return {"loss": self.loss, "perplexity": perplexity(self.loss), **scores}
 
     def in_words(self) -> str:
-        """The losses, and the score where there is one."""
-        score = "" if self.bleu is None else f"  BLEU {self.bleu:.2f}"
-        return f"validation loss {self.loss:.3f}  perplexity {perplexity(self.loss):.2f}{score}"
+        """The losses, and the scores where there are any."""
+        scores = "".join(
+            f"  {name} {score:.2f}" for name, score in (("BLEU", self.bleu), ("chrF", self.chrf)) if score is not None
+        )
+        return f"validation loss {self.loss:.3f}  perplexity {perplexity(self.loss):.2f}{scores}"
 
 
 @dataclass
@@ -86,11 +95,13 @@ class Progress:
     """The update after which model.safetensors was last chosen between best and average; 0: not yet."""
     model: list[int] = field(default_factory=list)
     """The validated updates of whose weights model.safetensors is the mean; mostly one."""
+    average: Validation | None = None
+    """Outcome of model.safetensors where it is such a mean; None where it is one checkpoint."""
     records: list[dict[str, Any]] = field(default_factory=list)
     """Those of metrics.jsonl so far."""
 
     def best(self, criterion: Criterion) -> Validation | None:
-        """The best validation so far, the earliest of equals."""
+        """The best validation so far; of equal scores that of the lowest loss, of equals the earliest."""
         ranked = self.ranked(criterion)
         return ranked[0] if ranked else None
 
@@ -100,8 +111,29 @@ class Progress:
         return math.nan if best is None else best.value(criterion)
 
     def ranked(self, criterion: Criterion) -> list[Validation]:
-        """All validations, best first, the earlier first among equals."""
-        return sorted(self.validations, key=lambda validation: (-validation.value(criterion), validation.update))
+        """All validations, best first; of equal scores the lower loss first, of equals the earlier."""
+
+        def place(validation: Validation) -> tuple[float, float, int]:
+            value, loss = validation.merit(criterion)
+            return -value, -loss, validation.update
+
+        return sorted(self.validations, key=place)
+
+    def improves(self, outcome: Validation, criterion: Criterion) -> bool:
+        """Whether a validation is better than the average that is model.safetensors; where it is none, it is."""
+        return self.average is None or outcome.merit(criterion) > self.average.merit(criterion)
+
+    def undecided(self, criterion: Criterion) -> str | None:
+        """One line where all validations have one score, so that the loss alone chose between them; else None."""
+        values = {validation.value(criterion) for validation in self.validations}
+        if criterion is Criterion.loss or len(self.validations) < 2 or len(values) > 1:
+            return None
+        name = {Criterion.bleu: "BLEU", Criterion.chrf: "chrF"}[criterion]
+        others = "training.criterion=loss" + (" or chrf" if criterion is Criterion.bleu else "")
+        return (
+            f"{name} was {values.pop():.2f} at all {len(self.validations)} validations and cannot tell checkpoints "
+            f"apart: the loss decided; set {others}, or data.target_language if BLEU cuts words wrongly"
+        )
 
     def averaged(self, average: Average, count: int, criterion: Criterion) -> list[int]:
         """Validated updates whose weights would be averaged if training ended now."""
@@ -123,7 +155,11 @@ class Progress:
 
     def as_dict(self) -> dict[str, Any]:
         """Numbers and lists only, so that it can be loaded without running code."""
-        return asdict(self) | {"place": list(self.place), "validations": [list(item) for item in self.validations]}
+        return asdict(self) | {
+            "place": list(self.place),
+            "validations": [list(item) for item in self.validations],
+            "average": None if self.average is None else list(self.average),
+        }
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Progress":
@@ -134,7 +170,8 @@ class Progress:
         """
         validations = [Validation(*item) for item in values["validations"]]
         window = Window(**values["window"])
-        later = values.get("model", []), values.get("records", [])  # which older versions did not save
+        average = None if values.get("average") is None else Validation(*values["average"])
+        later = values.get("model", []), average, values.get("records", [])  # which older versions did not save
         found = cls(values["update"], Place(*values["place"]), validations, window, values["settled"], *later)
         found._hold_kinds()
         return found
@@ -142,11 +179,12 @@ class Progress:
     def _hold_kinds(self) -> None:
         """Refuse what is no number or no name where one must be."""
         counts = [self.update, *self.place, self.window.tokens, self.settled, *self.model]
-        counts += [one.update for one in self.validations] + [record["update"] for record in self.records]
+        outcomes = [*self.validations, *([] if self.average is None else [self.average])]
+        counts += [one.update for one in outcomes] + [record["update"] for record in self.records]
         measures = [self.window.cross_entropy, self.window.seconds]
         measures += [self.window.learning_rate, self.window.gradient_norm]
-        measures += [one.loss for one in self.validations]
-        measures += [one.bleu for one in self.validations if one.bleu is not None]
+        measures += [one.loss for one in outcomes]
+        measures += [score for one in outcomes for score in (one.bleu, one.chrf) if score is not None]
         measures += [value for one in self.records for name, value in one.items() if name not in ("kind", "update")]
         names = [name for one in self.records for name in (*one, one["kind"])]
         if not all(type(name) is str for name in names):

@@ -186,13 +186,14 @@ class Trainer:
             self.progress.validations.append(outcome)
             log.write("validation", outcome.update, outcome.as_metrics())
             best = self.progress.best(self.config.criterion) == outcome
+            chosen = best and self.progress.improves(outcome, self.config.criterion)
             bar.say(f"update {outcome.update:>6,}  {outcome.in_words()}{'  (best)' if best else ''}")
             if is_first():
                 self.checkpoints.save(self.network, outcome.update)
-                if best:
+                if chosen:
                     save_weights(self.network, self.model_path)
-        if best:
-            self.progress.model = [outcome.update]
+        if chosen:
+            self.progress.model, self.progress.average = [outcome.update], None
         if self.finished() and self.progress.window.tokens:
             self._record(log)  # the window stays as it is: a run that is made longer goes on in it
         self._save_last()
@@ -202,22 +203,40 @@ class Trainer:
         return self.progress.averaged(self.config.average, self.config.average_count, self.config.criterion)
 
     def _settle(self, bar: ProgressBar) -> None:
-        """Choose for model.safetensors between best weights and average: whichever the validation set likes better."""
-        updates = self._averaged()
-        if len(updates) < 2 or self.progress.settled == self.progress.update:
+        """Choose for model.safetensors between best weights and average: whichever the validation set likes better.
+
+        An average that was chosen before the run was extended stays until something is better.
+        """
+        if line := self.progress.undecided(self.config.criterion):
+            bar.say(line)
+        updates, criterion = self._averaged(), self.config.criterion
+        [best, *_] = self.progress.ranked(criterion)
+        if updates in ([], [best.update]) or self.progress.settled == self.progress.update:
             return
-        [best, *_] = self.progress.ranked(self.config.criterion)
+        outcome, before = self._outcome(updates), self.progress.average
+        better = outcome.merit(criterion) > best.merit(criterion) and self.progress.improves(outcome, criterion)
+        if better:
+            self.progress.model, self.progress.average = updates, outcome
+        elif before is None:
+            self.progress.model = [best.update]
+        chosen = "this average" if better else "the best single checkpoint" if before is None else "the average before"
+        count = f"average of {len(updates)} checkpoints" if len(updates) > 1 else "last checkpoint"
+        bar.say(f"{count}: {outcome.in_words()}; model.safetensors is {chosen}")
+        self.progress.settled = self.progress.update
+        if is_first():
+            self.checkpoints.put(self.progress.model, self.model_path)
+        self._save_last()
+
+    def _outcome(self, updates: list[int]) -> Validation:
+        """Validation of the mean of the weights kept after these updates; of one it is known."""
+        known = {validation.update: validation for validation in self.progress.validations}
+        if len(updates) == 1:
+            return known[updates[0]]
         trained = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
         set_weights(self.network, self.checkpoints.average(updates), self.checkpoints.folder)
         outcome = self.validate(self.network.eval(), self.progress.update)
         self.network.load_state_dict(trained)
-        better = outcome.value(self.config.criterion) > best.value(self.config.criterion)
-        chosen = "this average" if better else "the best single checkpoint"
-        bar.say(f"average of {len(updates)} checkpoints: {outcome.in_words()}; model.safetensors is {chosen}")
-        self.progress.settled, self.progress.model = self.progress.update, updates if better else [best.update]
-        if is_first():
-            self.checkpoints.put(self.progress.model, self.model_path)
-        self._save_last()
+        return outcome
 
     def _save_last(self) -> None:
         """Keep the training state; once any process goes on from here, the first has written all that it had to."""

@@ -177,14 +177,14 @@ def _chosen(members: Members, found: list[Hypothesis], config: SearchConfig) -> 
     for text, one in zip(texts, found, strict=True):
         if text not in likeliest or one.score > likeliest[text].score:
             likeliest[text] = one
-    utilities = expected_utilities(texts, _similarity(str(config.utility)))
+    utilities = expected_utilities(texts, _similarity(str(config.utility), members.target_language))
     best = sorted(utilities, key=lambda text: (-utilities[text], -likeliest[text].score))
     return [Choice(likeliest[text], utilities[text]) for text in best[: config.n_best]]
 
 
 @lru_cache
-def _similarity(metric: str) -> Similarity:
-    return Similarity(metric)
+def _similarity(metric: str, language: str) -> Similarity:
+    return Similarity(metric, language)
 
 
 def _attention(members: Members, sources: list[list[int]], ranked: list[list[Choice]]) -> list[Tensor] | None:

@@ -45,6 +45,8 @@ class Member:
     device: torch.device
     precision: InferencePrecision
     """Of the decoder's weights; never ``auto``."""
+    target_language: str = ""
+    """Code of the language that it writes, by which BLEU cuts words; empty where it is not known."""
 
     @classmethod
     def prepare(
@@ -56,6 +58,7 @@ class Member:
         *,
         quantized: bool = False,
         name: str = "the model",
+        target_language: str = "",
     ) -> "Member":
         """Move a network to a device and lay its decoder out for search.
 
@@ -66,6 +69,7 @@ class Member:
             precision: float32, bfloat16, int8, or auto: see `choose_precision`.
             quantized: the weights come from a folder that keeps them in 8 bits.
             name: what to call it in messages.
+            target_language: code of the language that it writes.
 
         Raises:
             ConfigError: an unknown precision, or one that does not run on this device.
@@ -76,13 +80,20 @@ class Member:
         reduced = form is not InferencePrecision.float32 and prefers_bfloat16(device)
         network = network.to(device)
         decoder = PreparedDecoder(network, form, torch.bfloat16 if reduced else torch.float32)
-        return cls(name, network, decoder, tokenizers, device, form)
+        return cls(name, network, decoder, tokenizers, device, form, target_language)
 
     @classmethod
     def of_run(cls, run: Path, loaded: LoadedRun, device: torch.device, precision: str) -> "Member":
         """The model of a run folder, as `prepare`."""
-        network, tokenizers = loaded.network, loaded.tokenizers
-        return cls.prepare(network, tokenizers, device, precision, quantized=loaded.quantized, name=str(run))
+        return cls.prepare(
+            loaded.network,
+            loaded.tokenizers,
+            device,
+            precision,
+            quantized=loaded.quantized,
+            name=str(run),
+            target_language=loaded.target_language,
+        )
 
     @property
     def is_language_model(self) -> bool:

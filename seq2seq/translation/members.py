@@ -60,6 +60,11 @@ class Members:
         return self.translators[0].tokenizers.target
 
     @property
+    def target_language(self) -> str:
+        """Code of the language that all of them write; empty where it is not known."""
+        return self.translators[0].target_language
+
+    @property
     def attends(self) -> bool:
         """Whether there is attention to the pieces that the first member reads."""
         first = self.source_tokenizers[0]

@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
+
+from seq2seq.score import sentence_bleu
 
 
 class Similarity:
@@ -14,10 +15,11 @@ class Similarity:
 
     Args:
         metric: bleu or chrf.
+        language: code of the language, by which BLEU cuts words.
     """
 
-    def __init__(self, metric: str) -> None:
-        self.metric = BLEU(effective_order=True) if metric == "bleu" else CHRF()
+    def __init__(self, metric: str, language: str = "") -> None:
+        self.metric = sentence_bleu(language) if metric == "bleu" else CHRF()
 
     def __call__(self, hypotheses: Sequence[str], reference: str) -> list[float]:
         """One score a hypothesis; those that read alike are scored once.
