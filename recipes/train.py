@@ -10,8 +10,6 @@
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from seq2seq.config import recipe
 from seq2seq.data.mixture import encode_mix
 from seq2seq.data.order import Order
@@ -26,9 +24,10 @@ from seq2seq.recipe_config import TrainConfig
 from seq2seq.reward import Sampler
 from seq2seq.run import learn_shortlist, prepare_tokenizers
 from seq2seq.start import checked_start, take_weights
-from seq2seq.system.device import choose_device
+from seq2seq.system.device import choose_device, set_seed
 from seq2seq.system.lock import locked
 from seq2seq.system.processes import count, first_before_others, is_first, rank
+from seq2seq.system.threads import use_threads
 from seq2seq.text.corpus import read_corpora, source_tags
 from seq2seq.text.monolingual import read_targets
 from seq2seq.train import Trainer, build_objective
@@ -48,13 +47,14 @@ def main(config: TrainConfig) -> float:
 def train(config: TrainConfig, folder: Path) -> float:
     """From the corpus to the test set's scores, each step begun where a run that was stopped has left it."""
     device, precision = choose_device(config.training.device), config.training.precision
+    threads = use_threads(config.training.threads)
     data, tokenizer = config.text()
     tags, cache = source_tags(data), data.cache_folder(folder)
     corpus, validation, test = read_corpora(data) if config.translates else read_targets(data)
     start = checked_start(folder, config.training.start, config.model, tokenizer, tags)
     with first_before_others(), opened_run(folder, config):
         tokenizers = prepare_tokenizers(folder, tokenizer, corpus, tags, start, cache)
-        torch.manual_seed(config.seed)
+        set_seed(config.seed)
         network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
         notes = [*set_embeddings(network, tokenizers, config.embeddings), *slow_parts(config.model)]
 
@@ -62,8 +62,8 @@ def train(config: TrainConfig, folder: Path) -> float:
         table = encode_mix(corpus, tokenizers, cache, data.filters, data.workers)
         validation_table = prepared_corpus(validation, tokenizers, cache, None, data.workers)
     print(f"{table.report}; {tokenizers.source.size:,} source and {tokenizers.target.size:,} target pieces")
-    place = f"on {device}{'' if count() == 1 else f', {count()} processes'}"
-    print(*notes, f"{sum(map(torch.numel, network.parameters())):,} parameters, {place}", sep="\n")
+    place = f"on {device}{'' if count() == 1 else f', {count()} processes'}, {threads} thread{'s' * (threads > 1)}"
+    print(*notes, f"{sum(parameter.numel() for parameter in network.parameters()):,} parameters, {place}", sep="\n")
 
     order = Order(table.source_lengths, table.target_lengths, config.batch, config.seed, table.weights)
     draw = Sampler(tokenizers, config.risk, precision)

@@ -72,6 +72,11 @@ def _own(device: torch.device) -> torch.device:
     return torch.device("cuda", number)
 
 
+def set_seed(seed: int) -> None:
+    """Seed all that is drawn from here on."""
+    torch.manual_seed(seed)
+
+
 def has_bfloat16(device: torch.device) -> bool:
     """True where bfloat16 products are faster than float32 ones: recent GPUs, CPUs with AVX512-BF16 or AMX."""
     if device.type == "cuda":
