@@ -4,6 +4,7 @@ python recipes/benchmark.py
 python recipes/benchmark.py run=runs/demo
 python recipes/benchmark.py data.train.source=train.en data.train.target=train.de
 python recipes/benchmark.py parts=[scale]
+python recipes/benchmark.py parts=[threads]
 python recipes/benchmark.py parts=[ceiling] device=cuda
 python recipes/benchmark.py parts=[preparation] preparation.pairs=[100000,1000000,10000000]
 python recipes/benchmark.py run=runs/demo parts=[serving] serving.clients=32
@@ -23,6 +24,7 @@ from seq2seq.benchmark.picture import draw_scale
 from seq2seq.benchmark.preparation import measure_preparation
 from seq2seq.benchmark.scale import measure_scale
 from seq2seq.benchmark.serving import measure_serving
+from seq2seq.benchmark.threads import measure_threads
 from seq2seq.benchmark.training import measure_training
 from seq2seq.benchmark.translation import measure_translation
 from seq2seq.benchmark.workload import prepare
@@ -64,6 +66,9 @@ def main(config: BenchmarkConfig) -> None:
     if config.against.command is None and Part.preparation in config.parts:
         found["preparation"] = list(measure_preparation(config))
         print(f"\n{report.preparation_table(found['preparation'])}")
+    if config.against.command is None and Part.threads in config.parts:
+        found["threads"] = list(measure_threads(sys.argv, output))
+        print(f"\n{report.threads_table(found['threads'])}")
     report.write_report(output / "benchmark.json", found)
     print(f"\n{output / 'benchmark.json'}")
 

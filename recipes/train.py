@@ -10,8 +10,6 @@
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from seq2seq.config import recipe
 from seq2seq.data.mixture import encode_mix
 from seq2seq.data.order import Order
@@ -27,9 +25,10 @@ from seq2seq.recipe_config import TrainConfig
 from seq2seq.reward import Sampler
 from seq2seq.run import CONFIG, learn_shortlist, prepare_tokenizers
 from seq2seq.start import checked_start, inherited_frozen, take_weights
-from seq2seq.system.device import choose_device, resolve_precision
+from seq2seq.system.device import choose_device, resolve_precision, set_seed
 from seq2seq.system.lock import locked
 from seq2seq.system.processes import count, first_before_others, is_first, rank
+from seq2seq.system.threads import use_threads
 from seq2seq.text.corpus import read_corpora, source_tags
 from seq2seq.text.monolingual import read_targets
 from seq2seq.train import Trainer, build_objective
@@ -52,6 +51,7 @@ def train(config: TrainConfig, folder: Path) -> float:
     """From the corpus to the test set's scores, each step begun where a run that was stopped has left it."""
     device = choose_device(config.training.device)
     precision = resolve_precision(config.training.precision, device)
+    threads = use_threads(config.training.threads)
     data, tokenizer = config.text()
     tags, cache = source_tags(data), data.cache_folder(folder)
     corpus, validation, test = read_corpora(data) if config.translates else read_targets(data)
@@ -59,7 +59,7 @@ def train(config: TrainConfig, folder: Path) -> float:
     frozen = inherited_frozen(folder, start, config.embeddings)
     with first_before_others(), opened_run(folder, config, frozen):
         tokenizers = prepare_tokenizers(folder, tokenizer, corpus, tags, start, cache)
-        torch.manual_seed(config.seed)
+        set_seed(config.seed)
         network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
         notes = [*set_embeddings(network, tokenizers, config.embeddings), *slow_parts(config.model)]
         freeze_embeddings(network, frozen)
@@ -70,7 +70,8 @@ def train(config: TrainConfig, folder: Path) -> float:
         validation_table = prepared_corpus(validation, tokenizers, cache, None, data.workers)
     print(f"{table.report}; {tokenizers.source.size:,} source and {tokenizers.target.size:,} target pieces")
     place = f"on {device} in {precision}{'' if count() == 1 else f', {count()} processes'}"
-    print(*notes, f"{sum(map(torch.numel, network.parameters())):,} parameters, {place}", sep="\n")
+    place += f", {threads} thread{'s' * (threads > 1)}"
+    print(*notes, f"{sum(parameter.numel() for parameter in network.parameters()):,} parameters, {place}", sep="\n")
 
     order = Order(table.source_lengths, table.target_lengths, config.batch, config.seed, table.weights)
     draw = Sampler(tokenizers, config.risk, precision, data.target_language)

@@ -12,6 +12,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from seq2seq.system.threads import wait_passively
+
 if TYPE_CHECKING:
     from seq2seq.language_model import LanguageModel
     from seq2seq.score import Score
@@ -31,6 +33,8 @@ __all__ = [
     "Translator",
     "__version__",
 ]
+
+wait_passively()  # before anything imports PyTorch
 
 _HOMES = {
     "Copy": "translation.types",

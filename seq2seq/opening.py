@@ -28,6 +28,8 @@ CHANGEABLE = (
     "training.accumulate",  # other processes may do the same update
     "training.patience",
     "training.device",
+    "training.threads",
+    "training.smaller",
     "training.save_minutes",
     "data.cache",
     "data.workers",

@@ -5,6 +5,7 @@ import pytest
 from disk import little_room
 
 from seq2seq.errors import RunError
+from seq2seq.train import log
 from seq2seq.train.log import MetricsLog, ProgressBar, read_metrics
 from seq2seq.train.progress import Progress
 
@@ -141,3 +142,24 @@ def test_the_bar_shows_place_loss_rate_speed_and_time_left(capsys):
     assert "a line above\n" in shown.err
     for part in ("4/10", "loss=2.346", "lr=1.00e-03", "tokens/s=12,346", "<"):
         assert part in shown.err
+
+
+@pytest.mark.parametrize(
+    ("seconds", "smaller", "line"),
+    [
+        (0.2, "experiment=small", ""),
+        (0.3, None, "training will take about 17 minutes here\n"),
+        (0.3, "experiment=small", "training will take about 17 minutes here; experiment=small takes less\n"),
+    ],
+)
+def test_a_long_training_is_announced_after_ten_updates(capsys, monkeypatch, seconds, smaller, line):
+    clock = [0.0]
+    monkeypatch.setattr(log.time, "perf_counter", lambda: clock[0])
+    with ProgressBar(100, 3500, smaller) as bar:
+        for update in range(1, 30):
+            clock[0] += seconds if update > 3 else 60  # the first ones do not count
+            bar.step()
+            if update == 9:
+                assert "minutes" not in capsys.readouterr().err
+    said = [one for one in capsys.readouterr().err.replace("\r", "\n").splitlines() if "minutes" in one]
+    assert said == line.splitlines()

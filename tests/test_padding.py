@@ -1,5 +1,6 @@
 """Padding: masks, reversal, last states and the flag; tests/test_cell.py holds that padding changes nothing."""
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,13 +48,18 @@ def test_the_flag_shuts_the_input_gate_and_opens_the_forget_gate():
     assert rest.abs().sum() == 0
 
 
-def test_the_flag_is_one_more_input_and_its_weights_one_more_column():
-    inputs_BSE, lengths_B = noise(1, [2, 3], 0)
-    weight = torch.randn(8, 3)
+@pytest.mark.parametrize("inputs", [3, 4])
+def test_the_flag_is_one_more_input_and_its_weights_one_more_column(inputs):
+    """And a zero, where their number would be odd."""
+    _, lengths_B = noise(1, [2, 3], 0)
+    inputs_BSE, weight = torch.randn(2, 3, inputs), torch.randn(8, inputs)
     flagged, flagged_weight = flag_padding(inputs_BSE, padding_mask(lengths_B, 3), weight)
-    assert torch.equal(flagged[..., :3], inputs_BSE)
-    assert flagged[..., 3].tolist() == [[0, 0, 1], [0, 0, 0]]
-    assert torch.equal(flagged_weight, torch.cat([weight, padding_column(2)], dim=1))
+    assert flagged.size(2) == flagged_weight.size(1) == 4 + 2 * (inputs % 2 == 0)
+    assert torch.equal(flagged[..., :inputs], inputs_BSE)
+    assert flagged[..., inputs].tolist() == [[0, 0, 1], [0, 0, 0]]
+    assert torch.equal(flagged_weight[:, : inputs + 1], torch.cat([weight, padding_column(2)], dim=1))
+    assert not flagged[..., inputs + 1 :].any()
+    assert not flagged_weight[:, inputs + 1 :].any()
 
 
 @settings(deadline=None, max_examples=30)

@@ -106,7 +106,7 @@ ALLOWED = {
         "recipe_config",
         "usage",
     },
-    "__init__": {"search", "score", "translation", "translate", "language_model"},
+    "__init__": {"system", "search", "score", "translation", "translate", "language_model"},
 }
 
 

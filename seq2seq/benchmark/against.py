@@ -69,13 +69,15 @@ def expression(text: str, setting: str) -> re.Pattern[str]:
     return pattern
 
 
-def printed(command: str) -> str:
-    """All that a shell command prints, on both channels.
+def printed(command: str, environment: dict[str, str] | None = None) -> str:
+    """All that a shell command prints, on both channels; None: it runs in the environment of this process.
 
     Raises:
         RunError: its exit code is not 0; with the last line it printed.
     """
-    done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    done = subprocess.run(
+        command, shell=True, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
     text = done.stdout.decode("utf-8", "replace")
     if done.returncode:
         last = (text.strip().splitlines() or ["it printed nothing"])[-1]

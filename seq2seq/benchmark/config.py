@@ -22,6 +22,7 @@ class Part(StrEnum):
     ceiling = "ceiling"
     preparation = "preparation"
     serving = "serving"
+    threads = "threads"
 
 
 class Size(StrEnum):
@@ -119,7 +120,7 @@ class BenchmarkConfig(Settings):
     run: str | None = setting(None, "run folder whose model is measured; null: the model below with random weights")
     output: str = setting("runs/benchmark", "folder for benchmark.json and benchmark.png")
     parts: list[Part] = setting(
-        help="what is measured: training, translation, scale, ceiling, preparation, serving",
+        help="what is measured: training, translation, scale, ceiling, preparation, serving, threads",
         factory=lambda: [Part.training, Part.translation],
     )
     seed: int = setting(1, "seed of initial weights, order of batches and random sentences", at_least=0)

@@ -14,6 +14,7 @@ from seq2seq.benchmark.machine import Machine
 from seq2seq.benchmark.preparation import PreparationRow
 from seq2seq.benchmark.scale import ScaleRow
 from seq2seq.benchmark.serving import Serving
+from seq2seq.benchmark.threads import ThreadsRow
 from seq2seq.benchmark.training import Training
 from seq2seq.benchmark.translation import TranslationResult
 from seq2seq.report.aligned import aligned
@@ -38,6 +39,14 @@ def machine_table(machine: Machine) -> str:
         ("memory", f"{machine.bandwidth / 1e9:,.1f} GB/s, read and written"),
     ]
     return f"machine\n{aligned(rows, texts=(0, 1))}"
+
+
+def threads_table(rows: Sequence[ThreadsRow]) -> str:
+    """Training speed by number of threads, and by what they do while they wait."""
+    waits = {"PASSIVE": "sleep", "ACTIVE": "spin"}
+    lines = [("threads", "while waiting", "target pieces/s")]
+    lines += [(str(row.threads), waits[row.policy], f"{row.pieces_per_second:,.0f}") for row in rows]
+    return f"training by threads\n{aligned(lines, texts=(1,))}"
 
 
 def training_table(found: Training) -> str:

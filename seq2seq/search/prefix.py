@@ -144,7 +144,7 @@ def _joining(prefix: bytes, index: PieceIndex) -> frozenset[int]:
     last = prefix.decode(errors="ignore")[-1:]
     marks = [mark.encode() for mark in MARKS if last and unicodedata.normalize("NFC", last + mark)[0] != last]
     begun = {number for lead in {mark[:1] for mark in marks} for number in index.covering(lead)}
-    return (begun & index.single_bytes) | {number for mark in marks for number in index.covering(mark)}
+    return frozenset(begun & index.single_bytes) | {number for mark in marks for number in index.covering(mark)}
 
 
 def _first_character(text: bytes) -> bytes:

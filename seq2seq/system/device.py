@@ -74,6 +74,11 @@ def _own(device: torch.device) -> torch.device:
     return torch.device("cuda", number)
 
 
+def set_seed(seed: int) -> None:
+    """Seed all that is drawn from here on."""
+    torch.manual_seed(seed)
+
+
 def resolve_precision(precision: Precision, device: torch.device) -> Precision:
     """The precision that products are taken in: for ``auto``, bfloat16 where it is clearly faster than float32.
 

@@ -33,3 +33,9 @@ class TrainingConfig(Settings):
     log_every: int = setting(50, "updates between records in metrics.jsonl", at_least=1)
     precision: Precision = setting(Precision.auto, "matrix products in auto, float32 or bfloat16")
     device: str = setting("auto", "auto, cpu or cuda")
+    threads: int | None = setting(
+        None, "threads on a CPU; null: OMP_NUM_THREADS, or one for each core; resume with the same", at_least=1
+    )
+    smaller: str | None = setting(
+        None, "experiment=NAME of a smaller model, named where training would take over 15 minutes; null: none"
+    )

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -89,10 +90,25 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     return records
 
 
-class ProgressBar:
-    """One line on stderr: update, loss, learning rate, target pieces a second, time left."""
+LONG = 15 * 60
+"""Seconds of training beyond which the run says at once how long it will take."""
 
-    def __init__(self, update: int, updates: int) -> None:
+FIRST, LAST = 3, 10
+"""Updates between which the time is taken for that: the very first ones take longer."""
+
+
+class ProgressBar:
+    """One line on stderr: update, loss, learning rate, target pieces a second, time left.
+
+    Args:
+        update: where training stands.
+        updates: where it ends.
+        smaller: a setting with which training takes less time, named where it would take long.
+    """
+
+    def __init__(self, update: int, updates: int, smaller: str | None = None) -> None:
+        self.first, self.updates, self.smaller = update, updates, smaller
+        self.started = time.perf_counter()
         # Redrawn twice a second for a reader, now and then where stderr is a file.
         interval = 0.5 if sys.stderr.isatty() else 15
         self.bar = tqdm(
@@ -110,6 +126,18 @@ class ProgressBar:
     def step(self) -> None:
         """One update more."""
         self.bar.update()
+        done = self.bar.n - self.first
+        if done == FIRST:
+            self.started = time.perf_counter()
+        elif done == LAST:
+            self._estimate((time.perf_counter() - self.started) / (LAST - FIRST))
+
+    def _estimate(self, seconds_per_update: float) -> None:
+        """Say how long training will take, if that is long."""
+        seconds = seconds_per_update * (self.updates - self.bar.n)
+        if seconds > LONG:
+            hint = "" if self.smaller is None else f"; {self.smaller} takes less"
+            self.say(f"training will take about {seconds / 60:,.0f} minutes here{hint}")
 
     def show(self, loss: float, learning_rate: float, tokens_per_second: float) -> None:
         """What was found at the last look."""

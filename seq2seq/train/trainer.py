@@ -83,7 +83,7 @@ class Trainer:
         with (
             MetricsLog(self.folder, self.progress) as log,
             InterruptFlag() as interrupt,
-            ProgressBar(self.progress.update, self.config.updates) as bar,
+            ProgressBar(self.progress.update, self.config.updates, self.config.smaller) as bar,
             closing(self._batches()) as batches,
         ):
             while not self.finished():

@@ -1,0 +1,45 @@
+"""Training with one thread, two and so on, which sleep or spin while they wait: each in a process of its own."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seq2seq.benchmark.against import expression, own_command, printed, taken
+from seq2seq.benchmark.config import Take
+from seq2seq.system.threads import COUNTING, WAITING
+from seq2seq.system.workers import available
+
+FIGURE = r"target pieces/s +([\d.,]+)"
+POLICIES = ("PASSIVE", "ACTIVE")
+"""Of OMP_WAIT_POLICY: sleep, spin."""
+
+
+@dataclass(frozen=True)
+class ThreadsRow:
+    """Training with so many threads."""
+
+    threads: int
+    policy: str
+    pieces_per_second: float
+    """Target pieces."""
+
+
+def measure_threads(arguments: Sequence[str], output: Path) -> Iterator[ThreadsRow]:
+    """Run the training part of this command again, ``arguments`` being sys.argv, for each number and policy.
+
+    Raises:
+        RunError: such a process failed.
+    """
+    command = own_command(arguments, output)
+    for threads in numbers(available()):
+        for policy in POLICIES if threads > 1 else POLICIES[:1]:
+            environment = {name: value for name, value in os.environ.items() if name not in (*WAITING, *COUNTING)}
+            environment |= {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": policy}
+            figure = taken(printed(command, environment), expression(FIGURE, "figure"), Take.median, "figure")
+            yield ThreadsRow(threads, policy, figure)
+
+
+def numbers(processors: int) -> list[int]:
+    """1, 2, 4, … and all of them."""
+    return sorted({processors, *(2**power for power in range(processors.bit_length()))})
