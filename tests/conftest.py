@@ -1,31 +1,18 @@
-"""A tiny trained run that several tests look at, and a way to call recipes as a user does."""
+"""What is run when, a tiny trained run that several tests look at, and a way to call recipes as a user does.
 
+Modules that take long to import are imported where they are needed: the process that only hands tests to others, with
+`-n`, needs none of them.
+"""
+
+import gc
 import sys
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import pytest
-
-from seq2seq.recipes import (
-    average,
-    backtranslate,
-    benchmark,
-    compare,
-    distill,
-    doctor,
-    document,
-    evaluate,
-    laboratory,
-    microscope,
-    quantize,
-    score,
-    serve,
-    suggest,
-    train,
-    translate,
-    verify,
-)
 
 TINY = [
     "data.builtin.train_size=300",
@@ -41,28 +28,63 @@ TINY = [
     "training.average_count=2",
     "batch.tokens=500",
     "search.beam_size=2",
+    # A network that learnt next to nothing finishes no sentence: its translations end here.
+    "search.max_length_ratio=0.5",
+    "search.max_length_offset=5",
 ]
 
 
-PROGRAMS = {
-    "train": train,
-    "evaluate": evaluate,
-    "translate": translate,
-    "document": document,
-    "score": score,
-    "suggest": suggest,
-    "quantize": quantize,
-    "average": average,
-    "distill": distill,
-    "backtranslate": backtranslate,
-    "benchmark": benchmark,
-    "laboratory": laboratory,
-    "microscope": microscope,
-    "doctor": doctor,
-    "compare": compare,
-    "verify": verify,
-    "serve": serve,
-}
+def runs_slow(config: pytest.Config) -> bool:
+    """Whether this is `make slow`."""
+    return config.option.markexpr == "slow"
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Few examples for the fast suite and many for the slow one; and no garbage collection while modules are imported.
+
+    With `-n` this is called in those processes alone that run tests.
+    """
+    from hypothesis import settings
+
+    settings.register_profile("fast", deadline=None, max_examples=10)
+    settings.register_profile("slow", deadline=None, max_examples=100)
+    settings.load_profile("slow" if runs_slow(session.config) else "fast")
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """From here on garbage collection leaves alone what was imported, which would cost a third of the time."""
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Function]) -> None:
+    """Give the slow suite what the fast one has a sample of: more examples of hypothesis, and the rest of each grid."""
+    grids = defaultdict(list)
+    for item in items:
+        if runs_slow(config) and getattr(item.function, "is_hypothesis_test", False):
+            item.add_marker("slow")
+        if item.get_closest_marker("grid"):
+            grids[item.nodeid.split("[")[0]].append(item)
+    for grid in grids.values():
+        for item in set(grid) - set(covering(grid)):
+            item.add_marker("slow")
+
+
+def covering(grid: list[pytest.Function]) -> list[pytest.Function]:
+    """Some of a test's cases, in which every value of every parameter occurs that occurs in any that is not skipped."""
+    values = {item: set(item.callspec.indices.items()) for item in grid if not skipped(item)}
+    missing, chosen = set().union(*values.values()), []
+    while missing:
+        chosen.append(max(values, key=lambda item: len(values[item] & missing)))
+        missing -= values[chosen[-1]]
+    return chosen
+
+
+def skipped(item: pytest.Function) -> bool:
+    """Whether a case is left out on this processor."""
+    return any(mark.args[0] for mark in item.iter_markers("skipif"))
 
 
 @dataclass(frozen=True)
@@ -81,7 +103,7 @@ def recipe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
         capsys.readouterr()
         code = 0
         try:
-            PROGRAMS[name].main()
+            import_module(f"seq2seq.recipes.{name}").main()
         except SystemExit as exit_:
             code = int(exit_.code or 0)
         captured = capsys.readouterr()
@@ -96,5 +118,5 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["train.py", f"run={folder}", "model=attention", *TINY])
-        train.main()
+        import_module("seq2seq.recipes.train").main()
     return folder

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from abilities import needs_bfloat16
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from networks import BOS, EOS, EVERY, VOCABULARY, model_configs, padded, random_network, random_sentences
 from torch import Tensor
@@ -36,7 +36,6 @@ def logits(
     return list(network(source_BS, lengths_B, target_BT, positions).split(target_lengths_B.tolist()))
 
 
-@settings(deadline=None, max_examples=25)
 @given(
     model_configs(), st.integers(0, 10_000), LENGTHS, st.integers(0, VOCABULARY - 1), st.integers(0, 3), st.randoms()
 )
@@ -68,7 +67,6 @@ def assert_same(found: list[Hypothesis], wanted: list[Hypothesis]) -> None:
     assert [one.score for one in found] == pytest.approx([one.score for one in wanted], abs=1e-5)
 
 
-@settings(deadline=None, max_examples=25)
 @given(model_configs(), st.integers(0, 10_000), LENGTHS, st.sampled_from([1, 2, 4]), st.integers(0, 3), st.randoms())
 def test_translations_and_scores_do_not_depend_on_the_batch(config, seed, lengths, beam_size, more, random):
     network, sources = random_network(config, seed), random_sentences(seed, lengths)
