@@ -112,7 +112,7 @@ TOGETHER = ("train", "evaluate", "translate")
 
 @functools.cache
 def register() -> None:
-    """Tell Hydra, once per process, the schema of every recipe, every choice that is a dataclass, and the help texts."""
+    """Tell Hydra once the schema of every recipe, every choice that is a dataclass, and the help texts."""
     store = ConfigStore.instance()
     for name, schema in RECIPES.items():
         store.store(name=f"{name}_schema", node=schema)

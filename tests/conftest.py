@@ -6,10 +6,11 @@ Modules that take long to import are imported where they are needed: the process
 
 import gc
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -73,12 +74,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Func
 
 
 def covering(grid: list[pytest.Function]) -> list[pytest.Function]:
-    """Some of a test's cases, in which every value of every parameter occurs that occurs in any that is not skipped."""
-    values = {item: set(item.callspec.indices.items()) for item in grid if not skipped(item)}
+    """Some of a test's cases, in which every value of every parameter occurs that occurs in any that is not skipped.
+
+    With `grid(2)` every two values of two parameters occur together. Chosen is whatever has most that is missing yet,
+    and of those alike in this what has been chosen least.
+    """
+    [size] = grid[0].get_closest_marker("grid").args or [1]
+    values = {item: set(combinations(item.callspec.indices.items(), size)) for item in grid if not skipped(item)}
     missing, chosen = set().union(*values.values()), []
+    times: Counter[tuple[tuple[str, int], ...]] = Counter()
     while missing:
-        chosen.append(max(values, key=lambda item: len(values[item] & missing)))
-        missing -= values[chosen[-1]]
+        best = max(values, key=lambda item: (len(values[item] & missing), -sum(times[value] for value in values[item])))
+        chosen.append(best)
+        times.update(values[best])
+        missing -= values[best]
     return chosen
 
 

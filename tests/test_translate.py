@@ -196,6 +196,7 @@ def test_bfloat16_is_told_to_the_decoder(tiny_run):
     assert product.weight_OI.dtype is torch.bfloat16
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("shortlist", [False, True])
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("beam_size", [1, 3])
