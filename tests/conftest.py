@@ -5,6 +5,7 @@ Modules that take long to import are imported where they are needed: the process
 """
 
 import gc
+import os
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -35,6 +36,10 @@ TINY = [
 ]
 
 
+WITHOUT_ONEDNN = "TESTS_WITHOUT_ONEDNN"
+"""A variable in the environment: with it, tests run as if PyTorch had no oneDNN."""
+
+
 def runs_slow(config: pytest.Config) -> bool:
     """Whether this is `make slow`."""
     return config.option.markexpr == "slow"
@@ -50,7 +55,20 @@ def pytest_collection(session: pytest.Session) -> None:
     settings.register_profile("fast", deadline=None, max_examples=10)
     settings.register_profile("slow", deadline=None, max_examples=100)
     settings.load_profile("slow" if runs_slow(session.config) else "fast")
+    if os.environ.get(WITHOUT_ONEDNN):
+        leave_onednn_out()
     gc.disable()
+
+
+def leave_onednn_out() -> None:
+    """Make this process one of a PyTorch that was built without oneDNN and FBGEMM, as on other architectures."""
+    import torch
+
+    from seq2seq.system import capability, integer
+
+    torch.backends.mkldnn.is_available = lambda: False
+    torch.backends.mkldnn.set_flags(False)
+    capability.KERNELS = (integer.QnnpackKernel,)
 
 
 def pytest_collection_finish() -> None:
