@@ -110,8 +110,9 @@ TOGETHER = ("train", "evaluate", "translate")
 """Recipes that several processes may work at."""
 
 
+@functools.cache
 def register() -> None:
-    """Tell Hydra the schema of every recipe, every choice that is a dataclass, and the help texts."""
+    """Tell Hydra once the schema of every recipe, every choice that is a dataclass, and the help texts."""
     store = ConfigStore.instance()
     for name, schema in RECIPES.items():
         store.store(name=f"{name}_schema", node=schema)

@@ -1,31 +1,20 @@
-"""A tiny trained run that several tests look at, and a way to call recipes as a user does."""
+"""What is run when, a tiny trained run that several tests look at, and a way to call recipes as a user does.
 
+Modules that take long to import are imported where they are needed: the process that only hands tests to others, with
+`-n`, needs none of them.
+"""
+
+import gc
+import os
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
+from itertools import combinations
 from pathlib import Path
 
 import pytest
-
-from seq2seq.recipes import (
-    average,
-    backtranslate,
-    benchmark,
-    compare,
-    distill,
-    doctor,
-    document,
-    evaluate,
-    laboratory,
-    microscope,
-    quantize,
-    score,
-    serve,
-    suggest,
-    train,
-    translate,
-    verify,
-)
 
 TINY = [
     "data.builtin.train_size=300",
@@ -42,28 +31,88 @@ TINY = [
     "training.average_count=2",
     "batch.tokens=500",
     "search.beam_size=2",
+    # A network that learnt next to nothing finishes no sentence: its translations end here.
+    "search.max_length_ratio=0.5",
+    "search.max_length_offset=5",
 ]
 
 
-PROGRAMS = {
-    "train": train,
-    "evaluate": evaluate,
-    "translate": translate,
-    "document": document,
-    "score": score,
-    "suggest": suggest,
-    "quantize": quantize,
-    "average": average,
-    "distill": distill,
-    "backtranslate": backtranslate,
-    "benchmark": benchmark,
-    "laboratory": laboratory,
-    "microscope": microscope,
-    "doctor": doctor,
-    "compare": compare,
-    "verify": verify,
-    "serve": serve,
-}
+WITHOUT_ONEDNN = "TESTS_WITHOUT_ONEDNN"
+"""A variable in the environment: with it, tests run as if PyTorch had no oneDNN."""
+
+
+def runs_slow(config: pytest.Config) -> bool:
+    """Whether this is `make slow`."""
+    return config.option.markexpr == "slow"
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Few examples for the fast suite and many for the slow one; and no garbage collection while modules are imported.
+
+    With `-n` this is called in those processes alone that run tests.
+    """
+    from hypothesis import settings
+
+    settings.register_profile("fast", deadline=None, max_examples=10)
+    settings.register_profile("slow", deadline=None, max_examples=100)
+    settings.load_profile("slow" if runs_slow(session.config) else "fast")
+    if os.environ.get(WITHOUT_ONEDNN):
+        leave_onednn_out()
+    gc.disable()
+
+
+def leave_onednn_out() -> None:
+    """Make this process one of a PyTorch that was built without oneDNN and FBGEMM, as on other architectures."""
+    import torch
+
+    from seq2seq.system import capability, integer
+
+    torch.backends.mkldnn.is_available = lambda: False
+    torch.backends.mkldnn.set_flags(False)
+    capability.KERNELS = (integer.QnnpackKernel,)
+
+
+def pytest_collection_finish() -> None:
+    """From here on garbage collection leaves alone what was imported, which would cost a third of the time."""
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Function]) -> None:
+    """Give the slow suite what the fast one has a sample of: more examples of hypothesis, and the rest of each grid."""
+    grids = defaultdict(list)
+    for item in items:
+        if runs_slow(config) and getattr(item.function, "is_hypothesis_test", False):
+            item.add_marker("slow")
+        if item.get_closest_marker("grid"):
+            grids[item.nodeid.split("[")[0]].append(item)
+    for grid in grids.values():
+        for item in set(grid) - set(covering(grid)):
+            item.add_marker("slow")
+
+
+def covering(grid: list[pytest.Function]) -> list[pytest.Function]:
+    """Some of a test's cases, in which every value of every parameter occurs that occurs in any that is not skipped.
+
+    With `grid(2)` every two values of two parameters occur together. Chosen is whatever has most that is missing yet,
+    and of those alike in this what has been chosen least.
+    """
+    [size] = grid[0].get_closest_marker("grid").args or [1]
+    values = {item: set(combinations(item.callspec.indices.items(), size)) for item in grid if not skipped(item)}
+    missing, chosen = set().union(*values.values()), []
+    times: Counter[tuple[tuple[str, int], ...]] = Counter()
+    while missing:
+        best = max(values, key=lambda item: (len(values[item] & missing), -sum(times[value] for value in values[item])))
+        chosen.append(best)
+        times.update(values[best])
+        missing -= values[best]
+    return chosen
+
+
+def skipped(item: pytest.Function) -> bool:
+    """Whether a case is left out on this processor."""
+    return any(mark.args[0] for mark in item.iter_markers("skipif"))
 
 
 @dataclass(frozen=True)
@@ -82,7 +131,7 @@ def recipe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
         capsys.readouterr()
         code = 0
         try:
-            PROGRAMS[name].main()
+            import_module(f"seq2seq.recipes.{name}").main()
         except SystemExit as exit_:
             code = int(exit_.code or 0)
         captured = capsys.readouterr()
@@ -97,5 +146,5 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["train.py", f"run={folder}", "model=attention", *TINY])
-        train.main()
+        import_module("seq2seq.recipes.train").main()
     return folder

@@ -23,7 +23,7 @@ from hypothesis.errors import HypothesisWarning
 
 Case = TypeVar("Case")
 
-QUICK, CASES, PARTS = 250, int(os.environ.get("FUZZ_CASES", 100_000)), 20
+QUICK, CASES, PARTS = 100, int(os.environ.get("FUZZ_CASES", 100_000)), 20
 FIRST = int(os.environ.get("FUZZ_SEED", 0)) * PARTS
 PATIENCE = 120  # seconds: a case takes some thousandths, and the machine may be busy
 ROOM = 2 << 30  # bytes of address space that a round may take beyond what there was before

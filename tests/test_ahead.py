@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.data.ahead import ahead
@@ -16,7 +16,6 @@ def alone() -> bool:
     return not any(thread.name == "batches ahead" for thread in threading.enumerate())
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers()), st.integers(1, 4))
 def test_the_same_items_in_the_same_order(items, depth):
     assert list(ahead(iter(items), depth)) == items

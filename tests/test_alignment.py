@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq import alignment
@@ -56,7 +56,6 @@ def test_the_textbook_example():
     assert t[a, ein] > 0.9
 
 
-@settings(deadline=None)
 @given(corpora, st.integers(1, 4), st.sampled_from([1, 10, 40, 4_000_000]))
 def test_blocks_of_any_size_give_what_plain_loops_give(pairs, iterations, chunk):
     with pytest.MonkeyPatch.context() as patch:
@@ -67,7 +66,6 @@ def test_blocks_of_any_size_give_what_plain_loops_give(pairs, iterations, chunk)
     assert found == pytest.approx(wanted, rel=1e-4)
 
 
-@settings(deadline=None)
 @given(corpora)
 def test_the_likelihood_does_not_fall_and_chances_of_a_source_piece_add_up_to_one(pairs):
     lexicon, likelihoods = model1(bitext(pairs), 6)

@@ -95,6 +95,7 @@ def equation(
     return torch.cat(parts), mean
 
 
+@pytest.mark.grid(2)
 @pytest.mark.parametrize("window", [None, 1, 2])
 @pytest.mark.parametrize("heads", HEADS)
 @pytest.mark.parametrize("kind", [*KINDS, "coverage"])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.data.batch import batches_by_length, make_batch, pad, source_tensors, target_input
@@ -38,7 +38,6 @@ def test_empty_rows_are_their_marks():
     assert (alone.source_BS.tolist(), alone.target_BT.tolist(), alone.labels_P.tolist()) == ([[EOS]], [[BOS]], [EOS])
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(*[st.lists(st.integers(4, 99), max_size=7)] * 2), min_size=1, max_size=5))
 def test_labels_are_the_targets_one_piece_later(pairs):
     sources, targets = [source for source, _ in pairs], [target for _, target in pairs]
@@ -51,7 +50,6 @@ def test_labels_are_the_targets_one_piece_later(pairs):
         assert set(row[length:]) <= {PAD}
 
 
-@settings(deadline=None)
 @given(IDS, st.lists(st.integers(0, 3), max_size=2), st.lists(st.integers(0, 3), max_size=2))
 def test_padding_is_on_the_right_alone(rows, before, after):
     matrix = pad(rows, before=before, after=after)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markov import (
     BOS,
@@ -120,7 +120,6 @@ def plain_beam(stepper: MarkovStepper, sentence: int, beam_size: int, limit: int
     return finished
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.integers(0, 10_000), st.integers(1, 5), st.sampled_from([0.0, 0.3, 0.6]))
 def test_a_narrow_beam_finishes_what_the_plain_rule_finishes(seed, beam_size, impossible):
     stepper = random_stepper(seed, [1, 1, 1], impossible)
@@ -131,7 +130,6 @@ def test_a_narrow_beam_finishes_what_the_plain_rule_finishes(seed, beam_size, im
         assert [one.score for one in found if one.finished] == pytest.approx(best[:beam_size], abs=1e-4)
 
 
-@settings(deadline=None, max_examples=25)
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.4, 0.8]), st.sampled_from([0.0, 0.6, 1.0]))
 def test_a_beam_wide_enough_finds_the_exact_list(seed, impossible, alpha):
     stepper, limit = random_stepper(seed, [1, 1], impossible), 4
@@ -147,7 +145,6 @@ def test_a_beam_wide_enough_finds_the_exact_list(seed, impossible, alpha):
         assert [one.score for one in found] == pytest.approx([scores[path] for path in ideal], abs=1e-4)
 
 
-@settings(deadline=None, max_examples=50)
 @given(
     st.integers(0, 10_000),
     st.lists(st.integers(1, 5), min_size=1, max_size=6),
@@ -165,7 +162,6 @@ def test_a_sentence_does_not_depend_on_its_batch(seed, source_lengths, beam_size
         assert beam(sentence_of(stepper, [sentence]), settings) == [found]
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.integers(0, 10_000), st.integers(1, 6), st.sampled_from([0.0, 0.3]), st.sampled_from([0.0, 1.0]))
 def test_scores_are_the_steppers_and_fewer_asked_for_are_the_first_of_more(seed, beam_size, impossible, alpha):
     stepper = random_stepper(seed, [1, 1, 1], impossible)
@@ -184,7 +180,6 @@ def test_scores_are_the_steppers_and_fewer_asked_for_are_the_first_of_more(seed,
     assert fewer == [several[:1] for several in found]
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.integers(0, 10_000), st.lists(st.integers(1, 5), min_size=1, max_size=5), st.sampled_from([0.0, 0.5]))
 def test_a_beam_of_one_is_greedy(seed, source_lengths, impossible):
     stepper = random_stepper(seed, source_lengths, impossible)

@@ -11,6 +11,7 @@ from seq2seq.benchmark.preparation import measure_preparation
 from seq2seq.errors import ConfigError, RunError
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere address space has no limit that holds")
 def test_a_limit_that_is_too_low_is_told_in_one_line(tmp_path):
     config = replace(small_benchmark(tmp_path), preparation=PreparationConfig(pairs=[300], gibibytes=0.01))

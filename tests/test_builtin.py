@@ -11,19 +11,33 @@ from seq2seq.text.builtin import SPLITS, BuiltinConfig, builtin_corpus, builtin_
 from seq2seq.text.clause import combinations
 
 CONFIG = BuiltinConfig()
+SMALLER = BuiltinConfig(train_size=8_000, validation_size=100, test_size=200)
+
+
+@pytest.fixture(
+    scope="module", params=[SMALLER, pytest.param(CONFIG, marks=pytest.mark.slow)], ids=["smaller", "default"]
+)
+def config(request):
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def drawn():
-    return {split: list(builtin_sentences(CONFIG, split)) for split in SPLITS}
+def drawn(config):
+    return {split: list(builtin_sentences(config, split)) for split in SPLITS}
+
+
+def test_the_sizes_that_documents_name_are_the_defaults():
+    assert (CONFIG.train_size, CONFIG.validation_size, CONFIG.test_size) == (80_000, 500, 1_000)
 
 
 def held(sentence):
     return {reserved_for(combination, CONFIG.seed) for combination in combinations(sentence)}
 
 
-def test_sizes_are_as_asked_and_pairs_distinct_on_either_side(drawn):
-    assert {split: len(pairs) for split, pairs in drawn.items()} == {"train": 80_000, "validation": 500, "test": 1_000}
+def test_sizes_are_as_asked_and_pairs_distinct_on_either_side(config, drawn):
+    assert {split: len(pairs) for split, pairs in drawn.items()} == {
+        split: getattr(config, f"{split}_size") for split in SPLITS
+    }
     for pairs in drawn.values():
         for side in (0, 1):
             assert len({pair[side] for _, pair in pairs}) == len(pairs)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -33,7 +33,6 @@ def hold(total_BK: Tensor, log_probability_BKV: Tensor, count: int) -> None:
         assert [sum_BKV[sentence, parent, piece].item() for parent, piece in places] == found_BC[sentence].tolist()
 
 
-@settings(deadline=None, max_examples=150)
 @given(st.integers(0, 10_000), st.integers(1, 4), st.integers(1, 6), st.sampled_from(VOCABULARIES), st.data())
 def test_they_are_the_best_of_all(seed, sentences, beam_size, pieces, data):
     total_BK, log_probability_BKV = drawn(seed, sentences, beam_size, pieces)
@@ -41,7 +40,6 @@ def test_they_are_the_best_of_all(seed, sentences, beam_size, pieces, data):
     hold(total_BK, log_probability_BKV, count)
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.integers(0, 10_000), st.integers(2, 5), st.sampled_from(VOCABULARIES))
 def test_rows_and_pieces_ruled_out(seed, beam_size, pieces):
     """As at the first step, where one row is real, and under a short-list, where few pieces are allowed."""

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -195,7 +195,6 @@ def packed(cell: nn.RNNBase, inputs_NTI: Tensor, lengths_B: Tensor) -> list[Tens
     return [states, *(part[0] for part in (last if isinstance(last, tuple) else (last,)))]
 
 
-@settings(deadline=None, max_examples=40)
 @given(
     st.sampled_from(FUSED),
     st.integers(0, 10_000),
@@ -218,7 +217,6 @@ def test_a_run_is_that_of_a_packed_sequence(kind, seed, lengths, more, dtype, le
             assert of_inputs[padding_NT].abs().sum() == 0
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.sampled_from(CellKind), st.integers(0, 10_000), LENGTHS, st.sampled_from([0.0, -1.0, 30.0]))
 def test_what_stands_on_padding_never_matters(kind, seed, lengths, padding):
     cell = random_cell(kind, seed, torch.float32)

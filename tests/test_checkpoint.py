@@ -137,7 +137,7 @@ def test_a_state_whose_weights_are_damaged_is_not_used(checkpoints, how, caplog)
     assert "update-0000010.safetensors is" in refused(checkpoints)
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=60), st.sampled_from([b"", b"\x80\x02", b"\x80\x02}q\x00", b"PK\x03\x04"]))
 def test_random_bytes_are_refused_in_one_line(checkpoints, noise, beginning):
     checkpoints.folder.mkdir(exist_ok=True)

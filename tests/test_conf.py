@@ -1,5 +1,7 @@
 """Every YAML under conf/ composes: found by looking, never from a list."""
 
+from collections import defaultdict
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,15 @@ SCHEMAS = {f"{name}_schema" for name in RECIPES}
 PRIMARY = sorted(path.stem for path in CONF.glob("*.yaml") if path.stem in RECIPES)
 OPTIONS = sorted(path.relative_to(CONF).with_suffix("") for path in CONF.rglob("*/*.yaml"))
 BUILT = sorted((group, choice) for group, choices in CHOICES.items() for choice in choices)
+
+
+def choices_at_once() -> list[list[tuple[str, str]]]:
+    """Of every group its first option, of every group its second, …; experiments compose in test_papers."""
+    groups = defaultdict(list)
+    for group, choice in [*((str(option.parent), option.name) for option in OPTIONS), *BUILT]:
+        groups[group].append((group, choice))
+    del groups["experiment"]
+    return [[choice for choice in row if choice] for row in zip_longest(*groups.values())]
 
 
 def composed(name: str, overrides: list[str]) -> object:
@@ -34,12 +45,23 @@ def test_a_primary_config_composes_to_its_schema(name):
     assert type(composed(name, [])) is RECIPES[name]
 
 
+@pytest.mark.parametrize("choices", choices_at_once(), ids=lambda choices: ",".join(name for _, name in choices))
+def test_options_of_all_groups_compose_together(choices):
+    config = composed("train", [f"{group}={choice}" for group, choice in choices])
+    built = {group: choice for group, choice in choices if group in CHOICES}
+    assert {group: type(getattr(config, group)) for group in built} == {
+        group: CHOICES[group][choice] for group, choice in built.items()
+    }
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("option", OPTIONS, ids=str)
 def test_an_option_composes(option):
     override = f"{option.parent}={option.name}"
     assert composed("train", [override])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("group", "choice"), BUILT)
 def test_a_choice_builds_its_own_class(group, choice):
     assert type(getattr(composed("train", [f"{group}={choice}"]), group)) is CHOICES[group][choice]

@@ -68,7 +68,8 @@ def test_a_folder_of_own_configs_joins_the_others(recipe, tmp_path):
 def test_a_sweep_gives_each_job_a_run_folder_of_its_own(recipe, tmp_path):
     from conftest import TINY
 
-    outcome = recipe("train", "-m", f"run={tmp_path / 'sweep'}", *TINY, "training.updates=1", "model.dropout=0,0.3")
+    small = ["training.updates=1", "data.builtin.validation_size=2", "data.builtin.test_size=2"]
+    outcome = recipe("train", "-m", f"run={tmp_path / 'sweep'}", *TINY, *small, "model.dropout=0,0.3")
     assert outcome.code == 0, outcome.err
     for number, dropout in enumerate(["dropout: 0.0", "dropout: 0.3"]):
         folder = tmp_path / "sweep" / str(number)

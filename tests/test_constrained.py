@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markov import EOS, A, B, chain, every_path, log_probability, random_stepper, sentence_of
 
@@ -26,7 +26,6 @@ def has(tokens: tuple[int, ...], phrase: tuple[int, ...], inner: set[int]) -> bo
     return any(not {*tokens[place + len(phrase) :][:1]} & inner for place in places)
 
 
-@settings(deadline=None, max_examples=20)
 @given(
     st.integers(0, 10_000),
     st.lists(LETTERS, min_size=1, max_size=2),
@@ -47,7 +46,6 @@ def test_a_beam_as_wide_as_the_tree_finds_the_best_that_has_them(seed, phrases, 
     assert [one.score for one in ended] == pytest.approx(sorted(wanted.values(), reverse=True), abs=1e-4)
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000), st.integers(1, 6), st.lists(LETTERS, min_size=1, max_size=3))
 def test_however_narrow_the_beam_every_phrase_is_there(seed, beam_size, phrases):
     stepper = random_stepper(seed, [1, 1])
@@ -60,7 +58,6 @@ def test_however_narrow_the_beam_every_phrase_is_there(seed, beam_size, phrases)
         assert best.log_probability == pytest.approx(log_probability(stepper, sentence, path(best)), abs=1e-4)
 
 
-@settings(deadline=None, max_examples=25)
 @given(st.integers(0, 10_000), st.integers(1, 5), st.lists(st.integers(1, 4), min_size=1, max_size=4), st.randoms())
 def test_without_phrases_it_is_the_beam_and_with_them_no_sentence_depends_on_others(seed, beam_size, lengths, random):
     stepper = random_stepper(seed, lengths, impossible=0.2)

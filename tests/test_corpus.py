@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def test_the_settings_are_a_structured_config() -> None:
 def test_the_built_in_corpus_is_the_default() -> None:
     corpus = read(DataConfig(), Split.train)
     assert isinstance(corpus, BuiltinCorpus)
-    assert all(isinstance(pair, Pair) for pair in corpus)
+    assert all(isinstance(pair, Pair) for pair in islice(corpus, 100))
     again, other = read(DataConfig(), Split.train), read(DataConfig(), Split.test)
     assert again is not None
     assert other is not None

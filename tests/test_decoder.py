@@ -5,7 +5,7 @@ from itertools import combinations
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from networks import ARRANGEMENTS, EVERY, SAMPLES, model_configs, padded, random_network, random_sentences
 from torch import Tensor
@@ -126,7 +126,6 @@ def test_features_are_those_of_the_equations(config, beam):
         torch.testing.assert_close(found[row], torch.stack([one.read(piece) for piece in embedded[row]]), **CLOSE)
 
 
-@settings(deadline=None, max_examples=40)
 @given(model_configs(), st.integers(0, 10_000), st.sampled_from([1, BEAM]), st.integers(1, STEPS - 1))
 @torch.no_grad()
 def test_all_at_once_is_the_same_as_in_parts(config, seed, beam, cut):

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markov import EOS, A, B, MarkovStepper, chain, log_probability, random_stepper, sentence_of
 
@@ -51,7 +51,6 @@ def plain(stepper: MarkovStepper, sentence: int, settings_: SearchConfig) -> set
     return {one for group in finished for one in group}
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000), st.sampled_from([(2, 2), (4, 2), (3, 3), (6, 3)]), st.sampled_from([0.3, 1.0, 100.0]))
 def test_the_groups_finish_what_the_plain_rule_finishes(seed, shape, strength):
     stepper, settings_ = random_stepper(seed, [1, 1], impossible=0.2), config(*shape, strength)
@@ -65,7 +64,6 @@ def test_the_groups_finish_what_the_plain_rule_finishes(seed, shape, strength):
                 assert one.log_probability == pytest.approx(log_probability(stepper, sentence, path(one)), abs=1e-4)
 
 
-@settings(deadline=None, max_examples=20)
 @given(st.integers(0, 10_000), st.integers(1, 4))
 def test_one_group_is_a_beam_and_without_strength_all_groups_are_the_same(seed, width):
     stepper = random_stepper(seed, [1, 2])
@@ -86,7 +84,6 @@ def test_groups_begin_apart_where_it_counts_enough():
     assert found[0].log_probability == pytest.approx(math.log(0.9)), "diversity is not in the score"
 
 
-@settings(deadline=None, max_examples=20)
 @given(st.integers(0, 1000), st.lists(st.integers(1, 4), min_size=2, max_size=5), st.randoms())
 def test_a_sentence_does_not_depend_on_its_batch(seed, lengths, random):
     stepper = random_stepper(seed, lengths, impossible=0.3)

@@ -1,7 +1,7 @@
 """Pairs as arrays say the same as the strings they were made of."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.doctor.chunk import Chunk, Side, measure, measures
@@ -10,7 +10,6 @@ TEXTS = st.lists(st.text(st.characters(), max_size=12), min_size=1, max_size=8)
 
 
 @given(TEXTS)
-@settings(deadline=None)
 def test_arrays_agree_with_strings(lines):
     side = Side(lines)
     assert side.lengths.tolist() == [len(line) for line in lines]

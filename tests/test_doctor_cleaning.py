@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.doctor.cleaning import check_fix, clean, clean_paths
@@ -113,7 +113,6 @@ def test_an_error_while_writing_leaves_nothing(tmp_path, monkeypatch):
 
 
 @given(st.binary(max_size=200), st.binary(max_size=200))
-@settings(deadline=None, max_examples=60)
 def test_any_two_files_are_looked_at_and_cleaned(tmp_path_factory, source, target):
     folder = tmp_path_factory.mktemp("any")
     (folder / "a.en").write_bytes(source)

@@ -1,7 +1,7 @@
 """Pairs that are there twice, at odds, or elsewhere too, against plain Python over strings."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.doctor.chunk import Chunk, Measures, Side, measure
@@ -17,7 +17,6 @@ def measured(pairs: Pairs) -> Measures:
 
 
 @given(st.lists(st.integers(0, 5)))
-@settings(deadline=None)
 def test_items_that_are_there_again(values):
     later, first = repeated(np.array(values, np.int64))
     expected = [place for place, value in enumerate(values) if values.index(value) < place]
@@ -26,7 +25,6 @@ def test_items_that_are_there_again(values):
 
 
 @given(PAIRS)
-@settings(deadline=None)
 def test_duplicates_and_pairs_at_odds(pairs):
     found = {one.reason: one for one in Duplicates().find(measured(pairs))}
     filled = [row for row, pair in enumerate(pairs) if all(map(str.strip, pair))]
@@ -48,7 +46,6 @@ def test_duplicates_and_pairs_at_odds(pairs):
 
 
 @given(PAIRS, PAIRS)
-@settings(deadline=None)
 def test_overlap(pairs, others):
     found = {one.reason: one for one in Overlap({"test": measured(others)}).find(measured(pairs))}
     held = {pair: row for row, pair in reversed([*enumerate(others)]) if all(map(str.strip, pair))}

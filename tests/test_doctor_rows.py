@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.doctor import rows
@@ -57,7 +57,6 @@ def test_bytes_that_are_not_utf8_are_kept_as_they_are(tmp_path):
 
 
 @given(st.binary(max_size=60).map(lambda data: data.replace(b"\x80", b"\n")), st.booleans())
-@settings(deadline=None)
 def test_lines_are_those_of_the_usual_reader(tmp_path_factory, data, packed):
     path = tmp_path_factory.getbasetemp() / ("any.txt.gz" if packed else "any.txt")
     path.write_bytes(gzip.compress(data) if packed else data)

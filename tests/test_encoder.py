@@ -60,6 +60,7 @@ def assert_every_sentence_is_its_own(encoder: Encoder) -> None:
             assert batch.padding_BS[place].tolist() == [False] * length + [True] * (10 - length)
 
 
+@pytest.mark.grid(2)
 @pytest.mark.parametrize("layers", [1, 3])
 @pytest.mark.parametrize("summary", Summary)
 @pytest.mark.parametrize("direction", Direction)

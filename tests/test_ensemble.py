@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markov import BOS, EOS, A, B, MarkovStepper, chain, every_path, log_probability, random_stepper, sentence_of
 
@@ -50,7 +50,6 @@ def hold_ranking(found: list[Hypothesis], scores: dict[tuple[int, ...], float]) 
     assert [one.score for one in found] == pytest.approx([possible[path] for path in ideal], abs=1e-4)
 
 
-@settings(deadline=None, max_examples=15)
 @given(st.integers(0, 10_000), st.integers(1, 4), st.sampled_from([0.0, 0.4, 0.8]), st.sampled_from([0.0, 0.6, 1.0]))
 def test_an_ensemble_finds_the_best_by_the_mean_of_probabilities(seed, members, impossible, alpha):
     steppers = [random_stepper(seed + place, [1, 1], impossible) for place in range(members)]
@@ -58,7 +57,6 @@ def test_an_ensemble_finds_the_best_by_the_mean_of_probabilities(seed, members, 
         hold_ranking(found, {path: by_hand(steppers, path, sentence) / len(path) ** alpha for path in every_ending(4)})
 
 
-@settings(deadline=None, max_examples=15)
 @given(
     st.integers(0, 10_000),
     st.sampled_from([0.0, 0.2, 3.0]),
@@ -125,7 +123,6 @@ def test_an_ensemble_of_one_is_the_one():
     assert ensemble([stepper]) is stepper
 
 
-@settings(deadline=None, max_examples=25)
 @given(
     st.integers(0, 10_000),
     st.lists(st.integers(1, 5), min_size=1, max_size=5),

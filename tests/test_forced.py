@@ -1,7 +1,7 @@
 """Forced decoding, against the table."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markov import EOS, A, B, log_probability, random_stepper
 
@@ -10,7 +10,6 @@ from seq2seq.search import SearchConfig, beam, forced
 targets = st.lists(st.lists(st.sampled_from([A, B]), max_size=5), min_size=1, max_size=5)
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 1000), targets)
 def test_every_piece_gets_what_the_table_says(seed, wanted):
     stepper = random_stepper(seed, [1] * len(wanted), impossible=0.2)

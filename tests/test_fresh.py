@@ -6,6 +6,7 @@ from seq2seq.benchmark.fresh import measure_fresh
 from seq2seq.errors import RunError
 
 
+@pytest.mark.slow
 def test_a_new_process_translates(tiny_run):
     found = measure_fresh((tiny_run, "cpu", "float32", False), ["We work.", "She sleeps."], 1)
     assert 0 < found.import_seconds < found.cold_start_seconds

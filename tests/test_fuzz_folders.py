@@ -202,7 +202,7 @@ def test_any_model_folder_translates_or_is_refused_in_one_line(folder, world, mo
             if name in names:
                 (folder / name).write_bytes(world[name][0])
 
-    fuzz(damages(world), holds, number, quick=120)
+    fuzz(damages(world), holds, number, quick=50)
 
 
 # A training state
@@ -260,7 +260,7 @@ def test_any_training_state_is_gone_on_from_or_refused_in_one_line(folder, world
                 path.parent.mkdir(exist_ok=True)
                 path.write_bytes(data)
 
-    fuzz(cases, holds, number, quick=40, share=10)
+    fuzz(cases, holds, number, quick=20, share=10)
     shutil.rmtree(run)
 
 

@@ -67,7 +67,7 @@ def test_any_text_is_translated(translators, number):
         for line, translation in zip(lines, translations, strict=True):
             hold(line, translation)
 
-    fuzz(cases, holds, number, quick=150)
+    fuzz(cases, holds, number, quick=60)
 
 
 @pytest.mark.parametrize("number", ROUNDS)
@@ -92,7 +92,7 @@ def test_any_bytes_give_a_line_for_a_line_or_one_line_that_says_where_they_are_n
         unended = not data.endswith(b"\n") and data not in (b"", b"\xef\xbb\xbf")
         assert out.getvalue().count("\n") == data.count(b"\n") + unended
 
-    fuzz(cases, holds, number, quick=150)
+    fuzz(cases, holds, number, quick=60)
 
 
 # Long lines, and many
@@ -100,7 +100,7 @@ def test_any_bytes_give_a_line_for_a_line_or_one_line_that_says_where_they_are_n
 
 SCRIPTS = {"words": "the dog sees a cat. ", "one word": "dog", "emoji": "\U0001f600", "unknown": "中文ༀ", "nul": "\0"}
 SCRIPTS |= {"surrogates": "\ud800", "accents": "\u0301", "separators": "\u2028\x85\v"}
-QUICK = {"words", "emoji"}
+QUICK = {"emoji"}
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markov import BOS, EOS, A, B, chain, log_probability, random_stepper, sentence_of
 
@@ -53,7 +53,6 @@ def test_where_nothing_is_possible_nothing_comes_back():
     assert stepper.rows_stepped == [2, 2]
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.integers(0, 10_000), st.lists(st.integers(1, 4), min_size=1, max_size=6), st.randoms())
 def test_a_sentence_does_not_depend_on_its_batch(seed, source_lengths, random):
     stepper = random_stepper(seed, source_lengths, impossible=0.3)

@@ -2,7 +2,7 @@
 
 from itertools import combinations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.laboratory.labels import Box, place
@@ -17,7 +17,6 @@ def test_boxes_overlap_by_area():
 
 
 @given(st.lists(st.tuples(st.integers(200, 800), st.integers(200, 800)), max_size=6, unique=True))
-@settings(deadline=None, max_examples=40)
 def test_a_few_labels_find_room(points):
     boxes = place(points, [(60.0, 12.0)] * len(points), FRAME, 1.0)
     assert all(one.overlap(other) == 0 for one, other in combinations(boxes, 2))

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from laboratories import system
 
@@ -13,7 +13,6 @@ from seq2seq.text.types import Pair
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=80), st.integers(1, 9))
-@settings(deadline=None, max_examples=60)
 def test_ranges_hold_every_sentence_once_and_are_filled_alike(lengths, bins):
     found = ranges(lengths, LengthsConfig(bins=bins))
     counts = [sum(one.shortest <= length <= one.longest for length in lengths) for one in found]
@@ -25,7 +24,6 @@ def test_ranges_hold_every_sentence_once_and_are_filled_alike(lengths, bins):
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=80), st.lists(st.integers(1, 40), min_size=1, unique=True))
-@settings(deadline=None, max_examples=60)
 def test_ends_are_as_asked(lengths, edges):
     edges = sorted(edges)
     found = ranges(lengths, LengthsConfig(edges=edges))

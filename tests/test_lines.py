@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.errors import DataError
@@ -50,7 +50,6 @@ def test_ends_marks_and_blank_lines(tmp_path: Path, data: bytes, lines: list[str
 @given(
     st.lists(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"])).map(lambda s: s.rstrip("\r")))
 )
-@settings(deadline=None)
 def test_lines_written_are_lines_read(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
     path = written(tmp_path_factory.getbasetemp(), b"\xef\xbb\xbf" + "".join(f"{line}\n" for line in lines).encode())
     assert list(read_lines(path)) == lines

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 
@@ -26,7 +26,6 @@ def reference(logits_PV: torch.Tensor, labels_P: torch.Tensor, smoothing: float)
     return objective.item(), cross_entropy(exact_PV, labels_P, reduction="sum").item(), exact_PV.grad
 
 
-@settings(deadline=None, max_examples=60)
 @given(positions, st.integers(2, 40), st.integers(0, 10**6), st.floats(0, 0.9), st.floats(0.01, 20))
 def test_value_and_gradient_are_pytorchs(count, vocabulary, seed, smoothing, scale):
     logits_PV, labels_P = world(count, vocabulary, seed, scale)
@@ -39,7 +38,6 @@ def test_value_and_gradient_are_pytorchs(count, vocabulary, seed, smoothing, sca
     assert torch.allclose(logits_PV.grad.double(), gradient_PV, rtol=0, atol=1e-6)
 
 
-@settings(deadline=None, max_examples=30)
 @given(positions, st.integers(2, 40), st.integers(0, 10**6), st.floats(0, 0.9))
 def test_bfloat16_logits_are_summed_in_float32_and_only_their_gradient_is_rounded(count, vocabulary, seed, smoothing):
     logits_PV, labels_P = world(count, vocabulary, seed, 3.0)

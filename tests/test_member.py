@@ -85,6 +85,7 @@ def by_hand(translator: Translator, translation: Translation, longest: int) -> f
 # Ensembles
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("beam_size", [1, 3])
 @pytest.mark.parametrize("names", [["twin", "context"], ["context", "twin", "reader"], ["reader", "tiny"]])
 def test_what_an_ensemble_says_is_the_mean_of_the_members_probabilities(runs, names, beam_size):
@@ -108,6 +109,7 @@ def test_an_ensemble_is_not_its_first_member(runs):
     assert [one.score for one in alone] != pytest.approx([one.score for one in together], abs=1e-2)
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("shortlist", [False, True])
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_an_ensembles_translation_does_not_depend_on_its_batch(runs, precision, shortlist):

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markov import EOS, A, B, MarkovStepper, every_path, log_probability, random_stepper, sentence_of
 
@@ -71,7 +71,6 @@ def test_translations_are_drawn_as_often_as_they_should_be(settings_):
     assert chi_square < degrees + 5 * math.sqrt(2 * degrees), "mean and spread of the distribution"
 
 
-@settings(deadline=None, max_examples=15)
 @given(st.integers(0, 1000), st.lists(st.integers(1, 4), min_size=2, max_size=5), st.randoms())
 def test_draws_do_not_depend_on_the_batch(seed, lengths, random):
     stepper, seeds = random_stepper(seed, lengths, impossible=0.2), [7 * place for place in range(len(lengths))]

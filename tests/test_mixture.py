@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.data.mixture import Ingredient, Mixture, encode_mix
@@ -44,7 +44,6 @@ def test_each_corpus_has_a_table_of_its_own(tokenizers, tmp_path):
     assert len(alone) == 20
 
 
-@settings(deadline=None, max_examples=30)
 @given(indices=st.lists(st.integers(0, 49), max_size=30))
 def test_rows_are_those_of_the_tables_in_the_order_asked_for(mixture, tokenizers, indices):
     pairs = [*ONE, *TWO]

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markov import BOS, EOS, MarkovStepper
 
@@ -78,7 +78,6 @@ def test_the_probability_of_a_word_is_that_of_all_its_spellings(seed, before, be
     assert len(found) == 6 or sum(likeliest[len(found) : 6]) < 2e-3
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000), st.text("ab", max_size=3), st.lists(st.integers(2, 7), max_size=3), st.integers(1, 9))
 def test_words_begin_as_typed_and_share_at_most_all_there_is(seed, begun, before, beam_size):
     found = next_words(random_table(seed, len(LETTERS)), before, begun, LETTERS, count=100, beam_size=beam_size)

@@ -4,7 +4,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -34,7 +34,6 @@ def normal_lengths(count: int) -> NDArray[np.int32]:
     return np.random.default_rng(5).lognormal(2.5, 0.5, count).astype(np.int32) + 1
 
 
-@settings(deadline=None)
 @given(PAIRS, BUDGETS, st.integers(0, 1000), st.integers(0, 5))
 def test_an_epoch_holds_every_pair_once(pairs, budget, seed, epoch):
     batches = plain(order(pairs, *budget, seed).epoch(epoch))
@@ -42,7 +41,6 @@ def test_an_epoch_holds_every_pair_once(pairs, budget, seed, epoch):
     assert all(batches)
 
 
-@settings(deadline=None)
 @given(PAIRS, BUDGETS, st.integers(0, 1000))
 def test_a_batch_holds_its_budget_on_both_sides_with_end_marks(pairs, budget, seed):
     tokens = budget[0]
@@ -68,7 +66,6 @@ def test_a_long_sentence_does_not_widen_the_batches_after_it():
     assert sorted(sorted(batch) for batch in plain(order(pairs, tokens=40, pool=100).epoch(0))) == [[0], [1, 2, 3]]
 
 
-@settings(deadline=None)
 @given(PAIRS, BUDGETS, st.integers(0, 1000), st.integers(0, 5))
 def test_the_same_seed_and_epoch_give_the_same_batches(pairs, budget, seed, epoch):
     first, again = order(pairs, *budget, seed), order(pairs, *budget, seed)
@@ -94,7 +91,6 @@ def test_batches_do_not_come_by_length():
     assert neighbours > 0.5 * np.abs(np.subtract.outer(means, means)).mean()
 
 
-@settings(deadline=None, max_examples=50)
 @given(PAIRS, BUDGETS, st.integers(0, 1000), st.integers(0, 30))
 def test_the_stream_goes_on_from_any_place(pairs, budget, seed, taken):
     one, other = order(pairs, *budget, seed), order(pairs, *budget, seed)
@@ -148,7 +144,6 @@ def test_batches_without_weights_are_those_of_old():
 
 
 @given(PAIRS, BUDGETS, st.integers(0, 1000), st.integers(0, 5))
-@settings(deadline=None)
 def test_weights_of_one_change_nothing(pairs, budget, seed, epoch):
     lengths, config = np.array(pairs, dtype=np.int32), BatchConfig(tokens=budget[0], pool=budget[1])
     same = Order(lengths[:, 0], lengths[:, 1], config, seed, np.ones(len(pairs)))
@@ -156,7 +151,6 @@ def test_weights_of_one_change_nothing(pairs, budget, seed, epoch):
 
 
 @given(st.lists(st.floats(0, 4), min_size=1, max_size=40), st.integers(0, 1000), st.integers(0, 5))
-@settings(deadline=None)
 def test_an_epoch_holds_each_pair_as_often_as_its_weight_says(weights, seed, epoch):
     if sum(weights) < 1:
         weights = [*weights, 1.5]

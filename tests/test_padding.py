@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -28,7 +28,6 @@ def test_reversal_leaves_padding_at_the_end():
     assert found.tolist() == [[3, 2, 1, 0], [4, 0, 0, 0], [8, 7, 6, 5]]
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000), LENGTHS, st.integers(0, 3))
 def test_reversal_is_that_of_a_list_and_its_own_inverse(seed, lengths, more):
     inputs_BSE, lengths_B = noise(seed, lengths, more)
@@ -62,7 +61,6 @@ def test_the_flag_is_one_more_input_and_its_weights_one_more_column(inputs):
     assert not flagged_weight[:, inputs + 1 :].any()
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000), LENGTHS, st.integers(0, 3))
 def test_the_last_state_is_that_before_the_padding(seed, lengths, more):
     inputs_BSE, lengths_B = noise(seed, lengths, more)

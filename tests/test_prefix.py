@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markov import BOS, EOS, A, B, MarkovStepper, every_path, random_stepper, sentence_of
 
@@ -57,7 +57,6 @@ def test_the_index_finds_what_looking_at_every_piece_finds(wanted):
     ]
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000), st.sampled_from([b" ab", b" abb", b" a", b" b", b" ", b" ab ", b""]))
 def test_a_beam_as_wide_as_the_tree_finds_exactly_what_begins_so(seed, prefix):
     stepper = random_stepper(seed, [1], impossible=0.2)
@@ -76,7 +75,6 @@ def test_a_beam_as_wide_as_the_tree_finds_exactly_what_begins_so(seed, prefix):
     assert scores == pytest.approx([begins[whole] for whole in ranked], abs=1e-4)
 
 
-@settings(deadline=None, max_examples=20)
 @given(st.integers(0, 10_000), st.randoms())
 def test_a_prefix_goes_with_every_search_and_no_sentence_sees_anothers(seed, random):
     prefixes = [b" ab", b"", b" abb", b" b"]

@@ -93,7 +93,6 @@ def test_scores_in_bfloat16_have_rounded_inputs_and_weights_and_float32_sums(pac
 
 
 @needs_int8
-@settings(deadline=None, max_examples=60)
 @given(seeds, sizes)
 def test_a_product_of_integers_errs_by_the_rounding_of_inputs_and_weights_alone(seed, shape):
     parts = inputs_NI, weight_OI, bias_O = world(seed, *shape)
@@ -158,7 +157,6 @@ def test_a_product_keeps_weights_of_its_own(precision, dtype):
     assert torch.equal(product.only(part)(inputs_NI), part_before)
 
 
-@settings(deadline=None, max_examples=60)
 @given(seeds, st.integers(1, 20), st.integers(1, 40), st.floats(-30, 30))
 def test_codes_are_the_nearest_and_codes_of_codes_are_the_same(seed, outputs, inputs, magnitude):
     _, weight_OI, _ = world(seed, 1, inputs, outputs)
@@ -210,7 +208,7 @@ INPUT_STEP = {OneDnnKernel: 1 / 127, FbgemmKernel: 1 / 8127, QnnpackKernel: 1 / 
 """What an input is rounded to a multiple of."""
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=seeds, shape=sizes)
 def test_a_kernel_errs_by_the_rounding_of_its_inputs_alone(kernel, seed, shape):
     inputs_NI, weight_OI, bias_O = world(seed, *shape)
@@ -222,7 +220,7 @@ def test_a_kernel_errs_by_the_rounding_of_its_inputs_alone(kernel, seed, shape):
     assert ((found_NO - exact(inputs_NI, plain_OI, bias_O)).abs() <= bound_NO).all()
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=seeds, shape=sizes, data=st.data())
 def test_a_row_gives_the_same_in_any_batch(kernel, seed, shape, data):
     """Sums of integers are exact; oneDNN scales them by other instructions where rows are few, the others never."""

@@ -3,7 +3,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.data.order import Place
@@ -78,7 +78,6 @@ def test_a_loss_that_is_no_number_is_worse_than_any():
 numbers = st.floats(allow_nan=False)
 
 
-@settings(deadline=None)
 @given(
     st.builds(
         Progress,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from seq2seq import Request, SearchConfig, Translator
+from seq2seq.config import CHOICES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "recipes" / "README.md", ROOT / "conf" / "README.md", *ROOT.glob("recipes/**/*.py")]
@@ -21,6 +22,48 @@ def commands() -> list[str]:
     return sorted({" ".join(command.split()) for command in found})
 
 
+NAMES = {
+    "run", "runs", "ensemble", "language_model", "systems", "source", "target", "file", "input", "output", "prefixes",
+    "glossary", "hypotheses", "text", "prefix", "phrases", "start", "claim",
+}  # fmt: skip
+"""Last words of settings that take any name or text: whatever one command says there, another may say as well."""
+
+
+GROUPS = {*CHOICES, *(path.name for path in (ROOT / "conf").iterdir() if path.is_dir())}
+"""Words that choose a config group's option, which says what settings there are."""
+
+
+def chosen(settings: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in settings.items() if name in GROUPS}
+
+
+def together() -> list[tuple[str, dict[str, str]]]:
+    """Recipes, each with the overrides of several commands: they choose alike and set no setting to two values."""
+    merged: list[tuple[str, dict[str, str]]] = []
+    for command in commands():
+        program, *arguments = shlex.split(command)
+        if any(word.startswith("-") for word in arguments):
+            continue
+        own = dict(word.split("=", 1) for word in arguments)
+        fixed = {name: value for name, value in own.items() if name.split(".")[-1] not in NAMES}
+        for other, settings in merged:
+            alike = other == program and chosen(settings) == chosen(own)
+            if alike and all(settings.get(name, value) == value for name, value in fixed.items()):
+                settings.update(own)
+                break
+        else:
+            merged.append((program, own))
+    return merged
+
+
+@pytest.mark.parametrize(("program", "settings"), together())
+def test_commands_that_are_shown_compose_together(recipe, program, settings):
+    overrides = [f"{name}={value}" for name, value in settings.items()]
+    outcome = recipe(Path(program).stem, *overrides, "--cfg", "job")
+    assert outcome.code == 0, outcome.err
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("command", commands())
 def test_a_command_that_is_shown_composes(recipe, command, capsys):
     program, *arguments = shlex.split(command)

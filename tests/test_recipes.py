@@ -221,8 +221,8 @@ def test_a_terminated_training_saves_leaves_with_one_line_and_goes_on(tmp_path):
         sys.executable,
         str(ROOT / "recipes/train.py"),
         *TINY,
-        "training.updates=400",
-        "training.validate_every=200",
+        "training.updates=200",
+        "training.validate_every=100",
     ]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     stopped, alone = tmp_path / "stopped", tmp_path / "alone"
@@ -336,6 +336,8 @@ MINIATURE = [
     "model.decoder.size=12",
     "batch.tokens=200",
     "search.beam_size=2",
+    "search.max_length_ratio=0.5",
+    "search.max_length_offset=5",
 ]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from networks import ARRANGEMENTS, BOS, EVERY, SAMPLES, model_configs, padded, random_network, random_sentences
 
@@ -52,7 +52,6 @@ def test_a_replay_is_the_fused_pass(config):
         assert all(gate.shape == layer.hidden_BTH.shape for gate in layer.gates.values())
 
 
-@settings(deadline=None, max_examples=15)
 @given(model_configs(), st.integers(0, 99))
 def test_any_arrangement_is_replayed(config, seed):
     agrees(random_network(config, seed), seed)

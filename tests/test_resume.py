@@ -66,6 +66,7 @@ def stopped(folder: Path, place: Place = AFTER_NINE, config=CONFIG) -> None:
         trainer(folder, config, stream=Stream(SEVEN_BATCHES, crash)).fit()
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize(("file", "goes_on_from"), [(LAST, 4), (weights_after(8), 4), (PREVIOUS, 8), (MODEL, 8)])
 def test_a_damaged_file_costs_time_and_nothing_else(tmp_path, whole, how, file, goes_on_from, caplog):
@@ -119,6 +120,7 @@ def judged(average_is_better: bool):
     return validate, shown
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("how", [*HOW, "another"])
 @pytest.mark.parametrize("average_is_better", [True, False])
 def test_the_model_of_a_finished_run_is_put_back_without_judging_again(tmp_path, how, average_is_better):

@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.errors import ConfigError
@@ -21,7 +21,6 @@ def test_without_warm_up_the_first_update_is_at_full_rate(schedule):
     assert schedule(warmup=0).factor(1, 10**6, []) == pytest.approx(1.0, abs=1e-9)
 
 
-@settings(deadline=None)
 @given(st.sampled_from(ALL), st.integers(1, 50), st.integers(1, 300), st.lists(st.floats(0, 10), max_size=20))
 def test_factors_are_in_zero_to_one_and_continuous_at_the_end_of_warm_up(schedule, warmup, update, losses):
     assert 0 <= schedule(warmup=warmup).factor(update, 200, losses) <= 1

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from reversal import Scripted, Stream, reversal_batch, sources, tiny_network, trainer, training
 
@@ -39,7 +39,6 @@ def sampling(**changes) -> ScheduledSampling:
     updates=st.integers(1, 100_000),
     shares=st.tuples(st.floats(0, 1), st.floats(0, 1)),
 )
-@settings(deadline=None)
 def test_the_share_rises_to_its_rate_and_stays(schedule, rate, updates, shares):
     config = ScheduledSamplingConfig(rate=rate, schedule=schedule)
     assert rate_at(config, updates, updates) == pytest.approx(rate, rel=1e-6)

@@ -1,7 +1,7 @@
 """A document cut into sentences and what lies between them."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.text.segmentation import segments
@@ -85,7 +85,6 @@ def test_wrapped_lines_are_read_as_one_and_lists_and_blank_lines_end_them():
 @given(
     st.text(st.sampled_from('aB .!?\n\r\t-#1)\u2028\u00a0"日。`~\x1f') | st.characters(), max_size=60), st.booleans()
 )
-@settings(deadline=None, max_examples=300)
 def test_joined_again_the_parts_are_the_document(text, wrapped):
     parts = list(segments(text, wrapped=wrapped))
     assert "".join(part.text for part in parts) == text

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from disk import little_room
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
@@ -110,7 +110,6 @@ def test_a_sentence_has_no_piece_but_its_own(small):
     assert listed == sorted(set(listed))
 
 
-@settings(deadline=None, max_examples=50)
 @given(
     rows=st.lists(st.lists(st.integers(0, SOURCES - 1), max_size=6), min_size=1, max_size=6),
     padding=st.sampled_from([PAD, 10]),

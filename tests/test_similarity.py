@@ -2,7 +2,7 @@
 
 import pytest
 import sacrebleu
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.translation.similarity import Similarity, expected_utilities
@@ -12,7 +12,6 @@ texts = st.lists(st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join), min
 
 
 @given(texts)
-@settings(deadline=None, max_examples=30)
 def test_expected_utility_is_the_mean_over_all_that_was_drawn(drawn):
     found = expected_utilities(drawn, Similarity("chrf"))
     assert list(found) == list(dict.fromkeys(drawn))

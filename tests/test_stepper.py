@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from networks import BOS, EOS, EVERY, SAMPLES, VOCABULARY, model_configs, padded, random_network, random_sentences
 from torch import Tensor
@@ -24,7 +24,6 @@ def stepper_of(config: ModelConfig, seed: int, sources: list[list[int]]) -> Netw
     return NetworkStepper(network, PreparedDecoder(network, InferencePrecision.float32), *padded(sources), BOS, EOS)
 
 
-@settings(deadline=None, max_examples=30)
 @given(
     model_configs() | st.sampled_from(EVERY),
     st.integers(0, 10_000),
@@ -46,7 +45,6 @@ def test_stepping_is_the_teacher_forced_pass(config, seed, lengths, beam_size):
         torch.testing.assert_close(found_NTV[row], forced(stepper.network, sources[row // beam_size], target), **CLOSE)
 
 
-@settings(deadline=None, max_examples=30)
 @given(model_configs(), st.integers(0, 10_000), st.data())
 @torch.no_grad()
 def test_rows_are_reordered_with_all_they_remember(config, seed, data):
@@ -107,7 +105,6 @@ def test_memory_is_held_once_a_sentence():
 PIECES = st.sets(st.sampled_from([0, 3, 4, 5, 6, 7])).map(lambda pieces: sorted({EOS, *pieces}))
 
 
-@settings(deadline=None, max_examples=30)
 @given(model_configs(), st.integers(0, 10_000), PIECES, st.data())
 @torch.no_grad()
 def test_a_shortlist_shares_the_probability_among_what_it_allows(config, seed, listed, data):

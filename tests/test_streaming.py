@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markov import EOS, A, B, chain, random_stepper
 
@@ -12,7 +12,6 @@ from seq2seq.search import Method, SearchConfig, growing, search
 from seq2seq.search.streaming import common
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.integers(0, 10_000), st.integers(1, 5), st.sampled_from([0.0, 0.3]))
 def test_what_is_settled_grows_and_ends_as_the_search_ends(seed, beam_size, impossible):
     stepper = random_stepper(seed, [1], impossible)

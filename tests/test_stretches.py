@@ -1,7 +1,7 @@
 """Long text in stretches: nothing is lost, nothing is long."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.text.stretches import LONGEST, aligned, stretches
@@ -9,7 +9,6 @@ from seq2seq.text.stretches import LONGEST, aligned, stretches
 LONG = "The dog sees a cat, and the cat sees it. " * 100
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.lists(st.sampled_from(["a", " ", "dog. ", "x" * 600, "。", "中" * 400, "\u2028", "\n"]), max_size=12))
 def test_stretches_hold_all_of_a_text_but_white_space(parts):
     text = "".join(parts)

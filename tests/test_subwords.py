@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.errors import DataError
@@ -58,7 +58,6 @@ def test_cuts_are_a_function_of_rate_and_seed_in_every_process(tokenizer: Tokeni
 
 
 @given(st.lists(any_text, max_size=4), st.sampled_from([0.1, 0.5, 1.0]), st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=50)
 def test_what_is_drawn_spells_the_same_text(tokenizer: Tokenizer, texts: list[str], rate: float, seed: int) -> None:
     found = SubwordSampler(tokenizer, rate)(tokenizer.encode_all(texts), seed)
     assert [tokenizer.decode(ids) for ids in found] == [normalize(text) for text in texts]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.data import encoding
@@ -64,7 +64,6 @@ def rows(lists: list[list[int]], dtype: type) -> Rows:
     return Rows(offsets, np.array([piece for ids in lists for piece in ids], dtype=dtype))
 
 
-@settings(deadline=None, max_examples=40)
 @given(
     shards=st.lists(st.lists(LISTS, max_size=3), min_size=1, max_size=3), dtype=st.sampled_from([np.uint16, np.int32])
 )

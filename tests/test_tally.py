@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.errors import RunError
@@ -24,7 +24,6 @@ def tally_of(*updates: tuple[float, float], before: float = 0.0) -> Tally:
     return tally
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 1e6, width=32), min_size=1, max_size=20), st.data())
 def test_the_sum_is_that_of_floats_in_order_wherever_looks_fall_in_it(values, data):
     expected = 0.0

@@ -3,7 +3,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sentencepiece import SentencePieceTrainer
 
@@ -43,7 +43,6 @@ marks = st.sampled_from(
 @example("\u2028a\u0085b\u2029")
 @example("\ufeffa\ufffe")
 @example("")
-@settings(deadline=None, max_examples=300)
 def test_decoding_gives_back_any_text(tokenizer: Tokenizer, text: str) -> None:
     ids = tokenizer.encode(text)
     assert tokenizer.decode(ids) == normalize(text)
@@ -51,7 +50,6 @@ def test_decoding_gives_back_any_text(tokenizer: Tokenizer, text: str) -> None:
 
 
 @given(any_text)
-@settings(deadline=None)
 def test_normalising_twice_changes_nothing(text: str) -> None:
     once = normalize(text)
     assert normalize(once) == once
@@ -148,7 +146,6 @@ some_words = st.sampled_from(["the", "cat", "dog", "a", "small", "unseen", "<2de
 
 @given(st.lists(st.one_of(marks, some_words, any_text)).map(" ".join))
 @example("<unk> <s> </s> <pad> unseen unseen \u2585 the")
-@settings(deadline=None)
 def test_words_come_back_as_they_are_and_others_as_unknown_one_by_one(words: Tokenizer, text: str) -> None:
     ids = words.encode(text)
     known = words.words()

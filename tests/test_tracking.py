@@ -1,6 +1,6 @@
 """How far a hypothesis has come with a phrase."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.search.tracking import Phrase, all_met, progress
@@ -20,7 +20,6 @@ def contains(text: list[int], phrase: list[int], *, at_end: bool) -> bool:
 
 
 @given(pieces, pieces.filter(bool))
-@settings(deadline=None, max_examples=150)
 def test_a_phrase_is_met_where_it_stands_and_nowhere_else(text, wanted):
     phrase, written = Phrase(tuple(wanted), frozenset({INNER})), 0
     for number, piece in enumerate(text, 1):

@@ -1,12 +1,13 @@
 """Training is measured over real pieces, and its floor follows from the machine."""
 
 import pytest
+from abilities import CPU, needs_bfloat16
 from benchmarks import SLOW_MACHINE, small_benchmark
 
 from seq2seq.benchmark.arithmetic import Counts, Work, training_work
 from seq2seq.benchmark.training import mean_work, measure_training, profile_rows, training_precision
 from seq2seq.benchmark.workload import prepare
-from seq2seq.system.device import Precision
+from seq2seq.system.device import Precision, resolve_precision
 
 
 @pytest.fixture
@@ -40,8 +41,11 @@ def test_each_part_has_its_own_floor():
     assert [(row.part, row.share, row.floor) for row in rows] == [("encoder", 0.75, 1.0), ("other", 0.25, 0.0)]
 
 
-@pytest.mark.parametrize(("asked", "used"), [("float32", "float32"), ("bfloat16", "bfloat16"), ("int8", "auto")])
+@pytest.mark.parametrize(
+    ("asked", "used"),
+    [("float32", "float32"), pytest.param("bfloat16", "bfloat16", marks=needs_bfloat16), ("int8", "auto")],
+)
 def test_a_precision_that_only_translates_leaves_training_alone(tmp_path, asked, used):
     config = small_benchmark(tmp_path)
     config.precision = asked
-    assert training_precision(config) == Precision(used)
+    assert training_precision(config, CPU) == resolve_precision(Precision(used), CPU)

@@ -82,7 +82,7 @@ def test_a_translation_does_not_depend_on_its_batch(translator, beam_size):
         assert one.score == pytest.approx(third.score, abs=1e-4)
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(max_size=30), max_size=6))
 def test_any_text_in_as_many_texts_out(translator, texts):
     translations = translator.translate(texts, beam_size=1)
@@ -199,6 +199,7 @@ def test_bfloat16_is_told_to_the_decoder(tiny_run):
     assert product.weight_OI.dtype is torch.bfloat16
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("shortlist", [False, True])
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("beam_size", [1, 3])

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markov import BOS, EOS, A, B, chain, log_probability, random_stepper
 
@@ -39,7 +39,6 @@ def test_a_tree_one_can_draw():
     assert [node.step for node in nodes] == [len(path(nodes, number)) for number in range(len(nodes))]
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 999), st.integers(1, 4), st.integers(1, 5), st.sampled_from([0.0, 0.4]))
 def test_watching_changes_nothing_and_misses_nothing(seed, beam_size, limit, impossible):
     config = SearchConfig(

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from networks import model_configs
 
 from seq2seq.model import (
@@ -45,7 +45,6 @@ def test_every_setting_that_waits_is_named(config, decoder, attention):
     assert attention_waits(config) == attention
 
 
-@settings(deadline=None, max_examples=60)
 @given(model_configs())
 def test_decoder_search_and_notes_agree(config):
     decoder = replace(config.decoder, cell=CellKind.lstm)
