@@ -102,7 +102,6 @@ def test_no_way_is_taken_that_leads_nowhere():
     assert first[0].isfinite().tolist() == [False, False, False, True]
 
 
-@settings(deadline=None, max_examples=20)
 @given(st.integers(0, 10_000), st.sampled_from([b" ab ab", b" ab a", b" ab", b" abb ", b" bb a"]), st.integers(1, 2))
 def test_given_pieces_are_kept_and_the_limit_counts_from_the_end_of_the_prefix(seed, prefix, longest):
     """Against every path there is: those that begin with the piece of the first word, as long as they may be."""
