@@ -249,6 +249,7 @@ def test_a_shortlist_keeps_translations_to_what_it_lists(tiny_run):
         assert any(other.pieces for other in translation.n_best)
 
 
+@torch.no_grad()
 def test_a_shortlist_lets_unseen_names_and_numbers_be_copied(tiny_run):
     """No training pair has them, so nothing was learnt of them: each sentence may still write its own, and only it."""
     loaded = load_run(tiny_run)
