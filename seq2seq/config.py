@@ -60,6 +60,7 @@ from seq2seq.train import (
     Exponential,
     Halving,
     InverseSquareRoot,
+    Muon,
     Plateau,
 )
 from seq2seq.train.interrupt import Interrupted
@@ -76,7 +77,7 @@ Result = TypeVar("Result")
 
 
 CHOICES: dict[str, dict[str, type]] = {
-    "optimizer": {"adadelta": Adadelta, "adagrad": Adagrad, "adam": Adam, "adamw": AdamW, "sgd": SGD},
+    "optimizer": {"adadelta": Adadelta, "adagrad": Adagrad, "adam": Adam, "adamw": AdamW, "muon": Muon, "sgd": SGD},
     "schedule": {
         "constant": Constant,
         "cosine": Cosine,

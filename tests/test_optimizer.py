@@ -6,7 +6,7 @@ from torch import nn
 
 from seq2seq.errors import ConfigError
 from seq2seq.settings import validate
-from seq2seq.train import SGD, Adadelta, Adagrad, Adam, AdamW, OptimizerConfig
+from seq2seq.train import SGD, Adadelta, Adagrad, Adam, AdamW, Muon, OptimizerConfig
 from seq2seq.train.optimizer import load_state
 
 START, GRADIENTS = [1.0, -2.0, 0.5], [[0.1, -0.3, 2.0], [-0.2, 0.4, 1.0]]
@@ -125,7 +125,7 @@ def test_impossible_settings_are_named(config, message):
         validate(config)
 
 
-EVERY = [Adam(), AdamW(), SGD(), SGD(momentum=0.9), Adadelta(), Adagrad()]
+EVERY = [Adam(), AdamW(), SGD(), SGD(momentum=0.9), Adadelta(), Adagrad(), Muon()]
 
 
 def stepped(config: OptimizerConfig, steps: int) -> tuple[nn.Parameter, torch.optim.Optimizer]:

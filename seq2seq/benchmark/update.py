@@ -14,6 +14,7 @@ from seq2seq.model import Network
 from seq2seq.system.device import Precision, autocast
 from seq2seq.train import OptimizerConfig
 from seq2seq.train.loss import loss_sums
+from seq2seq.train.optimizer import optimizer_of
 
 SCOPE = "part: "
 """What names of profiled parts begin with."""
@@ -35,7 +36,7 @@ class Updater:
     ) -> None:
         self.network = network.to(device).train()
         self.batches = batches
-        self.optimizer = optimizer.build(parameter for parameter in network.parameters() if parameter.requires_grad)
+        self.optimizer = optimizer_of(network, optimizer)
         self.clip = math.inf if clip is None else clip
         self.smoothing = smoothing
         self.precision = precision

@@ -3,7 +3,7 @@
 from seq2seq.train.config import TrainingConfig
 from seq2seq.train.loss import LossConfig
 from seq2seq.train.objective import build_objective
-from seq2seq.train.optimizer import SGD, Adadelta, Adagrad, Adam, AdamW, OptimizerConfig
+from seq2seq.train.optimizer import SGD, Adadelta, Adagrad, Adam, AdamW, Muon, OptimizerConfig
 from seq2seq.train.progress import Average, Progress, Validation
 from seq2seq.train.risk import RiskConfig
 from seq2seq.train.schedule import Constant, Cosine, Exponential, Halving, InverseSquareRoot, Plateau, ScheduleConfig
@@ -23,6 +23,7 @@ __all__ = [
     "Halving",
     "InverseSquareRoot",
     "LossConfig",
+    "Muon",
     "OptimizerConfig",
     "Plateau",
     "Progress",

@@ -23,7 +23,7 @@ from seq2seq.train.learner import Learner
 from seq2seq.train.log import MetricsLog, ProgressBar
 from seq2seq.train.loss import Objective
 from seq2seq.train.moving_average import MovingAverage
-from seq2seq.train.optimizer import OptimizerConfig, load_state
+from seq2seq.train.optimizer import OptimizerConfig, load_state, optimizer_of, tables_of
 from seq2seq.train.progress import Progress, Validation, Window
 from seq2seq.train.schedule import ScheduleConfig
 from seq2seq.train.tally import Tally
@@ -60,7 +60,7 @@ class Trainer:
         self.config = config
         self.learner = Learner(self.network, objective, seed)
         self.optimizer_config = optimizer
-        self.optimizer = optimizer.build(parameter for parameter in network.parameters() if parameter.requires_grad)
+        self.optimizer = optimizer_of(network, optimizer)
         self.schedule = schedule
         self.device = device
         self.checkpoints = Checkpoints(folder / "checkpoints")
@@ -262,7 +262,7 @@ class Trainer:
         """
         try:
             self.network.load_state_dict(state["network"])
-            load_state(self.optimizer, self.optimizer_config, state["optimizer"])
+            load_state(self.optimizer, self.optimizer_config, state["optimizer"], tables_of(self.network))
             if self.average is not None:
                 self.average.load(state["average"])
             progress = Progress.from_dict(state["progress"])
