@@ -24,6 +24,7 @@ TINY = [
     "model.embedding_size=16",
     "model.encoder.size=12",
     "model.decoder.size=20",
+    "optimizer.learning_rate=0.0002",
     "schedule.warmup=1",
     "training.updates=20",
     "training.validate_every=10",
