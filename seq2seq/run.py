@@ -43,6 +43,7 @@ TRAINING_ONLY = {
     "word_dropout",
     "initialization",
     "initial_range",
+    "embedding_range",
     "forget_bias",
 }
 """Settings of the model that say how it learns: runs that differ in them alone compute the same function of weights."""

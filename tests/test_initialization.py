@@ -17,6 +17,7 @@ def fresh(
     forget_bias: float = 1.0,
     tying: Tying = Tying.output,
     cell: CellKind = CellKind.lstm,
+    embedding_range: float | None = None,
 ) -> Network:
     """A network with every kind of matrix there is."""
     torch.manual_seed(1)
@@ -29,6 +30,7 @@ def fresh(
         initialization=initialization,
         initial_range=RANGE,
         forget_bias=forget_bias,
+        embedding_range=embedding_range,
     )
     return Network(config, 50, 60, joint=False)
 
@@ -103,6 +105,16 @@ def test_embeddings_are_uniform_in_every_case(initialization, tying):
     network = fresh(initialization, tying=tying)
     assert fills(network.source_embedding.weight.detach(), RANGE)
     assert fills(network.target_embedding.weight.detach(), RANGE)
+
+
+@pytest.mark.parametrize("initialization", Initialization)
+@pytest.mark.parametrize("tying", [Tying.none, Tying.output])
+def test_embeddings_may_have_a_range_of_their_own(initialization, tying):
+    plain, wide = fresh(initialization, tying=tying), fresh(initialization, tying=tying, embedding_range=1.5)
+    assert fills(wide.source_embedding.weight.detach(), 1.5)
+    assert fills(wide.target_embedding.weight.detach(), 1.5)
+    for name, before in plain.named_parameters():  # which names the weight that embedding and output layer share once
+        assert "embedding" in name or torch.equal(before, wide.get_parameter(name)), name
 
 
 @pytest.mark.parametrize("initialization", Initialization)

@@ -125,6 +125,7 @@ def test_it_comes_back_from_yaml():
         ({"dropout": -0.1}, "dropout must be in [0, 1), got -0.1"),
         ({"embedding_size": 0}, "embedding_size must be at least 1, got 0"),
         ({"initial_range": 0.0}, "initial_range must be in (0, 1000], got 0"),
+        ({"embedding_range": 0.0}, "embedding_range must be in (0, 1000], got 0"),
         ({"encoder": EncoderConfig(layers=-1)}, "encoder.layers must be in [0, 8], got -1"),
         ({"encoder": EncoderConfig(layers=9)}, "encoder.layers must be in [0, 8], got 9"),
         ({"decoder": DecoderConfig(residual_from=1)}, "decoder.residual_from must be at least 2, got 1"),

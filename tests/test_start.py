@@ -25,7 +25,7 @@ def model(tiny_run):
 
 def test_another_architecture_is_refused_in_one_line_that_says_what_to_set(tiny_run, tmp_path, model):
     checked_start(tmp_path, str(tiny_run), model, TokenizerConfig())
-    model.dropout, model.initial_range, model.forget_bias = 0.7, 0.3, 0.0  # say nothing of the weights
+    model.dropout, model.initial_range, model.embedding_range, model.forget_bias = 0.7, 0.3, 0.4, 0.0  # training alone
     checked_start(tmp_path, str(tiny_run), model, TokenizerConfig())
     model.decoder.size, model.bridge_shared = 99, True
     wanted = r"set model\.bridge_shared=false model\.decoder\.size=20, or begin with another run"

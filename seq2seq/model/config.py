@@ -103,6 +103,9 @@ class ModelConfig:
     )
     initialization: Initialization = setting(Initialization.uniform, "uniform, xavier or orthogonal")
     initial_range: float = setting(0.1, "uniform initialisation draws from [-x, x]", above=0, at_most=1000)
+    embedding_range: float | None = setting(
+        None, "the same for embeddings, whatever initialization says; null: initial_range", above=0, at_most=1000
+    )
     forget_bias: float = setting(1.0, "initial bias of the forget gates (Jozefowicz et al. 2015)")
 
     @property

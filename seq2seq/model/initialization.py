@@ -12,17 +12,20 @@ from seq2seq.model.config import ModelConfig
 def initialize(network: nn.Module, config: ModelConfig) -> None:
     """Draw every matrix as ``config.initialization`` says, zero the biases, open the forget gates.
 
-    Embeddings are drawn uniformly in every case: rows of a table have no fan-in. Orthogonal matrices: Saxe et al. 2014.
-    Layer normalisations begin as they would be without weights.
+    Embeddings are drawn uniformly in every case, within ``config.embedding_range``: rows of a table have no fan-in.
+    Orthogonal matrices: Saxe et al. 2014. Layer normalisations begin as they would be without weights.
     """
     embeddings = {id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding)}
     cells = [module for module in network.modules() if isinstance(module, Cell)]
     # The gates of a cell are stacked in one matrix; each is a map of its own.
     blocks = {id(matrix): cell.blocks for cell in cells for matrix in cell.weights()}
+    embedding_range = config.initial_range if config.embedding_range is None else config.embedding_range
     for parameter in network.parameters():
         if parameter.dim() == 1:
             parameter.zero_()
-        elif config.initialization is Initialization.uniform or id(parameter) in embeddings:
+        elif id(parameter) in embeddings:
+            parameter.uniform_(-embedding_range, embedding_range)
+        elif config.initialization is Initialization.uniform:
             parameter.uniform_(-config.initial_range, config.initial_range)
         else:
             draw = nn.init.xavier_uniform_ if config.initialization is Initialization.xavier else nn.init.orthogonal_
