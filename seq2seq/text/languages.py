@@ -86,7 +86,7 @@ def word_count(text: str, language: str) -> int:
 
 
 def look(lines: Iterable[str]) -> Segmentation | None:
-    """How a text sets its words apart, by two thirds of its letters; None where there are few, or of many kinds."""
+    """How a text sets its words apart, going by two thirds of its letters; None for few letters, or of many kinds."""
     text = "".join(islice(lines, SAMPLE))
     counts = {pattern: len(pattern.findall(text)) for pattern in (KANA, HAN, HANGUL, UNSEGMENTED)}
     for pattern in counts:
