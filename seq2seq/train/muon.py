@@ -99,7 +99,7 @@ def orthogonal(block_KRC: Tensor, iterations: int) -> Tensor:
     if block_KRC.size(1) > block_KRC.size(2):
         return orthogonal(block_KRC.mT, iterations).mT
     a, b, c = COEFFICIENTS
-    X = block_KRC / block_KRC.norm(dim=(1, 2), keepdim=True).clamp_min(1e-20)
+    X: Tensor = block_KRC / block_KRC.norm(dim=(1, 2), keepdim=True).clamp_min(1e-20)
     for _ in range(iterations):
         gram_KRR = X @ X.mT
         X = torch.baddbmm(X, torch.baddbmm(gram_KRR, gram_KRR, gram_KRR, beta=b, alpha=c), X, beta=a)
@@ -110,7 +110,7 @@ def row_blocks(matrix: Tensor, rows: int) -> Iterator[Tensor]:
     """Views of a matrix: its whole blocks (K, rows, columns), then what is left over, (1, rest, columns)."""
     whole = matrix.size(0) // rows * rows
     if whole:
-        yield matrix[:whole].unflatten(0, (-1, rows))
+        yield matrix[:whole].view(-1, rows, matrix.size(1))
     if whole < matrix.size(0):
         yield matrix[whole:].unsqueeze(0)
 

@@ -18,7 +18,7 @@ class OptimizerConfig:
 
     learning_rate: float = setting(0.001, "learning rate at the schedule's peak", above=0)
 
-    def build(self, parameters: Iterable[nn.Parameter], tables: Collection[nn.Parameter] = ()) -> torch.optim.Optimizer:
+    def build(self, parameters: Iterable[nn.Parameter], tables: Collection[Tensor] = ()) -> torch.optim.Optimizer:
         """The optimiser over ``parameters``; ``tables`` are those of them with one row for each token."""
         raise NotImplementedError
 
@@ -32,7 +32,7 @@ class Adam(OptimizerConfig):
     beta2: float = setting(0.999, "decay of the mean of squared gradients", at_least=0, below=1)
     epsilon: float = setting(1e-8, "added to the root of the second moment", above=0)
 
-    def build(self, parameters: Iterable[nn.Parameter], tables: Collection[nn.Parameter] = ()) -> torch.optim.Optimizer:
+    def build(self, parameters: Iterable[nn.Parameter], tables: Collection[Tensor] = ()) -> torch.optim.Optimizer:
         """`torch.optim.Adam`, fused: one pass over all weights."""
         betas = (self.beta1, self.beta2)
         return torch.optim.Adam(parameters, self.learning_rate, betas, self.epsilon, fused=True)
@@ -44,7 +44,7 @@ class AdamW(Adam):
 
     weight_decay: float = setting(0.01, "share of a weight taken off an update, times the learning rate", at_least=0)
 
-    def build(self, parameters: Iterable[nn.Parameter], tables: Collection[nn.Parameter] = ()) -> torch.optim.Optimizer:
+    def build(self, parameters: Iterable[nn.Parameter], tables: Collection[Tensor] = ()) -> torch.optim.Optimizer:
         """`torch.optim.AdamW`, fused."""
         betas = (self.beta1, self.beta2)
         return torch.optim.AdamW(parameters, self.learning_rate, betas, self.epsilon, self.weight_decay, fused=True)
@@ -58,7 +58,7 @@ class Adadelta(OptimizerConfig):
     rho: float = setting(0.95, "decay of the means of squared gradients and of squared steps", at_least=0, below=1)
     epsilon: float = setting(1e-6, "added to both means under their roots", above=0)
 
-    def build(self, parameters: Iterable[nn.Parameter], tables: Collection[nn.Parameter] = ()) -> torch.optim.Optimizer:
+    def build(self, parameters: Iterable[nn.Parameter], tables: Collection[Tensor] = ()) -> torch.optim.Optimizer:
         """`torch.optim.Adadelta`."""
         return torch.optim.Adadelta(parameters, self.learning_rate, self.rho, self.epsilon)
 
@@ -70,7 +70,7 @@ class Adagrad(OptimizerConfig):
     learning_rate: float = setting(0.02, "learning rate at the schedule's peak", above=0)
     epsilon: float = setting(1e-10, "added to the root of the sum", above=0)
 
-    def build(self, parameters: Iterable[nn.Parameter], tables: Collection[nn.Parameter] = ()) -> torch.optim.Optimizer:
+    def build(self, parameters: Iterable[nn.Parameter], tables: Collection[Tensor] = ()) -> torch.optim.Optimizer:
         """`torch.optim.Adagrad`."""
         return torch.optim.Adagrad(parameters, self.learning_rate, eps=self.epsilon)
 
@@ -82,7 +82,7 @@ class SGD(OptimizerConfig):
     learning_rate: float = setting(1.0, "learning rate at the schedule's peak", above=0)
     momentum: float = setting(0.0, "share of the last step carried into the next", at_least=0, below=1)
 
-    def build(self, parameters: Iterable[nn.Parameter], tables: Collection[nn.Parameter] = ()) -> torch.optim.Optimizer:
+    def build(self, parameters: Iterable[nn.Parameter], tables: Collection[Tensor] = ()) -> torch.optim.Optimizer:
         """`torch.optim.SGD`."""
         return torch.optim.SGD(parameters, self.learning_rate, self.momentum)
 
@@ -100,7 +100,7 @@ class Muon(OptimizerConfig):
     beta2: float = setting(0.98, "Adam's decay of the mean of squared gradients", at_least=0, below=1)
     epsilon: float = setting(1e-8, "added to the root of Adam's second moment", above=0)
 
-    def build(self, parameters: Iterable[nn.Parameter], tables: Collection[nn.Parameter] = ()) -> torch.optim.Optimizer:
+    def build(self, parameters: Iterable[nn.Parameter], tables: Collection[Tensor] = ()) -> torch.optim.Optimizer:
         """`MuonOptimizer`: matrices but ``tables`` take its orthogonal steps."""
         numbers = {id(table) for table in tables}
         matrices: list[nn.Parameter] = []
@@ -127,7 +127,7 @@ def optimizer_of(network: Network, config: OptimizerConfig) -> torch.optim.Optim
     return config.build(learning, tables_of(network))
 
 
-def tables_of(network: Network) -> list[nn.Parameter]:
+def tables_of(network: Network) -> list[Tensor]:
     """The matrices with one row for each token: the embeddings and the output layer."""
     embeddings = [module.weight for module in network.modules() if isinstance(module, nn.Embedding)]
     return [*embeddings, network.output.weight]
@@ -137,7 +137,7 @@ def load_state(
     optimizer: torch.optim.Optimizer,
     config: OptimizerConfig,
     state: dict[str, Any],
-    tables: Collection[nn.Parameter] = (),
+    tables: Collection[Tensor] = (),
 ) -> None:
     """Go on from a state of an optimiser that ``config`` built, whose settings are taken from ``config``, not from it.
 
