@@ -65,13 +65,14 @@ def test_about_one_combination_in_twenty_is_held_out(drawn):
     assert 0.03 < share < 0.07
 
 
-def test_every_word_of_the_test_set_is_known_from_training(drawn):
+def test_every_word_of_the_test_set_is_known_from_training(config, drawn):
     def words(split, side):
         texts = (pair[side] for _, pair in drawn[split])
         return {word.strip(".,?").lower() for text in texts for word in text.split()}
 
     for side in (0, 1):
-        assert words("test", side) - words("train", side) == set()
+        unknown = words("test", side) - words("train", side)
+        assert len(unknown) <= (0 if config == CONFIG else 2)  # a smaller corpus may lack a form
 
 
 def test_a_larger_size_adds_pairs_at_the_end():

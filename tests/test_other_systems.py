@@ -56,6 +56,7 @@ SETTINGS = [
     "model.embedding_size=8",
     "model.encoder.size=6",
     "model.decoder.size=10",
+    "schedule.warmup=1",
     "training.updates=8",
     "training.validate_every=4",
     "training.log_every=1",

@@ -76,14 +76,18 @@ def forward_operations(config: ModelConfig, vocabulary: int) -> Operations:
     keys, queries, scores = attention_operations(config)
     readout = readout_sizes(config)
     mixing = 0 if readout is None else 2 * readout[0] * readout[1]
+    # A fixed context is multiplied once a sentence.
+    width = config.encoder.width if config.decoder.feed_context else 0
+    shared = 0 if readout is None else 2 * width * readout[1]
+    fed = 2 * BLOCKS[config.decoder.cell] * config.decoder.size * width if config.decoder.cell is CellKind.lstm else 0
     return Operations(
         encoder=encoder_operations(config),
-        bridge=bridge_operations(config),
-        decoder=decoder_operations(config),
+        bridge=bridge_operations(config) + shared + fed,
+        decoder=decoder_operations(config) - fed,
         keys=keys,
         queries=queries,
         scores=scores,
-        output=mixing + 2 * feature_size(config) * vocabulary,
+        output=mixing - shared + 2 * feature_size(config) * vocabulary,
     )
 
 

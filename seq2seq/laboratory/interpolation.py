@@ -20,6 +20,7 @@ from seq2seq.model.state import Memory, State
 from seq2seq.model.stepper import StepperState
 from seq2seq.search import SearchConfig, beam
 from seq2seq.text.tokenizer import BOS, EOS
+from seq2seq.translation.answer import read
 
 
 class Mixture(NamedTuple):
@@ -113,7 +114,7 @@ def interpolate(system: System, first: str, second: str, steps: int, beam_size: 
         max_length_offset=usual.max_length_offset,
     )
     found = [ranked[0] for ranked in beam(MixtureStepper(reader, memory, state), config)]
-    texts = [member.tokenizers.target.decode(one.tokens) for one in found]
+    texts = [read(translator.together, one) for one in found]
     to_first, to_second = (_likeness(texts, end) for end in (texts[0], texts[-1]))
     mixtures = zip(share_B.tolist(), texts, (one.log_probability for one in found), to_first, to_second, strict=True)
     return Walk(first, second, [Mixture(*mixture) for mixture in mixtures])
