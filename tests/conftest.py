@@ -38,6 +38,8 @@ TINY = [
 ]
 
 
+LONG = {"test_small_processor.py", "test_without_onednn.py"}
+"""Files whose one test takes as long as many others."""
 WITHOUT_ONEDNN = "TESTS_WITHOUT_ONEDNN"
 """A variable in the environment: with it, tests run as if PyTorch had no oneDNN."""
 
@@ -82,6 +84,7 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Function]) -> None:
     """Give the slow suite what the fast one has a sample of: more examples of hypothesis, and the rest of each grid."""
+    items.sort(key=lambda item: item.path.name not in LONG)  # so that no process has one of them left at the end
     grids = defaultdict(list)
     for item in items:
         if runs_slow(config) and getattr(item.function, "is_hypothesis_test", False):

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from abilities import needs_bfloat16
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -238,6 +239,7 @@ def test_a_cell_survives_ten_thousand_steps_of_padding():
     torch.testing.assert_close(end.hidden_NH, alone.hidden_NH, rtol=0, atol=1e-6)
 
 
+@needs_bfloat16
 @pytest.mark.parametrize("kind", CellKind)
 def test_in_bfloat16_a_cell_learns_much_the_same(kind):
     cell = random_cell(kind, 6, torch.float32)

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from abilities import needs_bfloat16
 from reversal import (
     SEVEN_BATCHES,
     Scripted,
@@ -142,7 +143,11 @@ def test_validation_is_without_dropout_and_training_with_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("precision", "kind"), [(Precision.float32, torch.float32), (Precision.bfloat16, torch.bfloat16)]
+    ("precision", "kind"),
+    [
+        (Precision.float32, torch.float32),
+        pytest.param(Precision.bfloat16, torch.bfloat16, marks=needs_bfloat16),
+    ],
 )
 def test_products_are_taken_in_the_precision_asked_for(tmp_path, precision, kind):
     network, kinds = tiny_network(), []

@@ -99,7 +99,7 @@ def test_blank_text_is_translated_by_nothing(translator):
 
 def test_n_best_is_sorted_and_begins_with_the_translation(translator):
     translation = translator.translate("Where is my key?", beam_size=4, n_best=3)
-    assert len(translation.n_best) == 3
+    assert 1 <= len({other.text for other in translation.n_best}) == len(translation.n_best) <= 3
     scores = [other.score for other in translation.n_best]
     assert scores == sorted(scores, reverse=True)
     assert translation.n_best[0].text == translation.text == str(translation)
@@ -186,7 +186,7 @@ def test_without_integer_products_a_folder_in_8_bits_still_translates(tiny_run, 
     product = output_layer(translator)
     assert isinstance(product, FloatProduct)
     assert product.weight_OI.dtype is torch.float32
-    assert translator.translate("We work.").text
+    assert translator.translate("We work.").pieces
     for run in (quantized_run, tiny_run):
         with pytest.raises(ConfigError, match=r"^precision=int8 does not run on this device .* precision=float32$"):
             Translator.load(run, "cpu", "int8")

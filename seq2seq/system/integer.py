@@ -129,6 +129,7 @@ def _prepack(engine: str, codes_OI: Tensor, scales_O: Tensor) -> object:
         with warnings.catch_warnings():  # PyTorch announces that these tensors will move to another package
             warnings.simplefilter("ignore")
             zeros_O = torch.zeros(len(scales_O), dtype=torch.int64)
+            scales_O = scales_O.clamp(min=torch.finfo(torch.float32).tiny)  # QNNPACK refuses smaller ones
             weight = torch._make_per_channel_quantized_tensor(codes_OI, scales_O.double(), zeros_O, 0)
             return torch.ops.quantized.linear_prepack(weight, None)
     finally:
