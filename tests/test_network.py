@@ -50,8 +50,8 @@ def test_logits_do_not_depend_on_the_batch(config, seed, lengths, padding, more,
     for place, row in enumerate(order):
         [alone] = logits(network, [sources[row]], [targets[row]], padding, 0)
         assert alone.shape == (len(targets[row]) + 1, VOCABULARY)
-        torch.testing.assert_close(together[row], alone, rtol=0, atol=5e-6)
-        torch.testing.assert_close(reordered[place], alone, rtol=0, atol=5e-6)
+        torch.testing.assert_close(together[row], alone, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(reordered[place], alone, rtol=1e-5, atol=1e-5)
 
 
 def translations(
