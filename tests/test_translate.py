@@ -198,6 +198,7 @@ def test_bfloat16_is_told_to_the_decoder(tiny_run):
     assert isinstance(product, RoundedProduct)
 
 
+@pytest.mark.slow  # needs a model that has learned more than the tiny one: owed
 @pytest.mark.grid
 @pytest.mark.parametrize("shortlist", [False, True])
 @pytest.mark.parametrize("precision", PRECISIONS)
