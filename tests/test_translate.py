@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from abilities import PRECISIONS, needs_bfloat16, needs_int8
+from abilities import needs_bfloat16, needs_int8
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -198,10 +198,17 @@ def test_bfloat16_is_told_to_the_decoder(tiny_run):
     assert isinstance(product, RoundedProduct)
 
 
-@pytest.mark.slow  # needs a model that has learned more than the tiny one: owed
 @pytest.mark.grid
 @pytest.mark.parametrize("shortlist", [False, True])
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize(
+    "precision",
+    [
+        "float32",
+        pytest.param("bfloat16", marks=needs_bfloat16),
+        # It failed once with oneDNN on a processor with AMX (beam 3, shortlist): owed.
+        pytest.param("int8", marks=[needs_int8, pytest.mark.slow]),
+    ],
+)
 @pytest.mark.parametrize("beam_size", [1, 3])
 def test_in_no_form_does_a_translation_depend_on_its_batch(tiny_run, precision, shortlist, beam_size):
     translator = Translator.load(tiny_run, "cpu", precision, shortlist)
