@@ -12,7 +12,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from seq2seq.system.threads import wait_passively
+from seq2seq.system.threads import wait_briefly
 
 if TYPE_CHECKING:
     from seq2seq.language_model import LanguageModel
@@ -34,7 +34,7 @@ __all__ = [
     "__version__",
 ]
 
-wait_passively()  # before anything imports PyTorch
+wait_briefly()  # before anything imports PyTorch
 
 _HOMES = {
     "Copy": "translation.types",

@@ -4,7 +4,7 @@ import pytest
 
 from seq2seq.benchmark import threads
 from seq2seq.benchmark.report import threads_table
-from seq2seq.benchmark.threads import ThreadsRow, measure_threads, numbers
+from seq2seq.benchmark.threads import measure_threads, numbers
 
 
 @pytest.mark.parametrize(("processors", "found"), [(1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6]), (8, [1, 2, 4, 8])])
@@ -17,14 +17,19 @@ def test_every_number_has_a_process_of_its_own(tmp_path, monkeypatch):
     program = tmp_path / "program.py"
     program.write_text(
         "import os, sys\n"
-        "assert 'GOMP_SPINCOUNT' not in os.environ and 'parts=[training]' in sys.argv\n"
-        "spins = os.environ['OMP_WAIT_POLICY'] == 'ACTIVE'\n"
-        "print('target pieces/s   1,' + os.environ['OMP_NUM_THREADS'] + ('5' if spins else '0') + '0')\n"
+        "assert 'parts=[training]' in sys.argv\n"
+        "waits = os.environ['OMP_WAIT_POLICY'], os.environ.get('GOMP_SPINCOUNT')\n"
+        "figure = {('PASSIVE', '3000'): 5, ('PASSIVE', None): 0, ('ACTIVE', None): 9}[waits]\n"
+        "print(f'target pieces/s   1,{os.environ[\"OMP_NUM_THREADS\"]}{figure}0')\n"
     )
     monkeypatch.setenv("GOMP_SPINCOUNT", "7")
     monkeypatch.setenv("OMP_NUM_THREADS", "9")
     monkeypatch.setattr(threads, "available", lambda: 2)
     rows = list(measure_threads([str(program), "parts=[threads]"], tmp_path))
-    assert rows == [ThreadsRow(1, "PASSIVE", 1100), ThreadsRow(2, "PASSIVE", 1200), ThreadsRow(2, "ACTIVE", 1250)]
-    assert threads_table(rows).split("\n")[2].split() == ["1", "sleep", "1,100"]
-    assert threads_table(rows).split("\n")[-1].split() == ["2", "spin", "1,250"]
+    assert [(row.threads, row.policy, row.pieces_per_second) for row in rows] == [
+        (1, "spin briefly", 1150),
+        (2, "spin briefly", 1250),
+        (2, "sleep", 1200),
+        (2, "spin", 1290),
+    ]
+    assert threads_table(rows).split("\n")[2].split() == ["1", "spin", "briefly", "1,150"]

@@ -1,4 +1,4 @@
-"""Threads: one a core, told otherwise by a setting or the environment; they sleep while they wait."""
+"""Threads: one a core, told otherwise by a setting or the environment; they wait with a short spin, then sleep."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from seq2seq.system import threads
-from seq2seq.system.threads import COUNTING, WAITING, cores, use_threads, wait_passively
+from seq2seq.system.threads import COUNTING, SHORT_WAIT, WAITING, cores, use_threads, wait_briefly
 
 SIBLINGS = {0: "0,4", 1: "1,5", 4: "0,4", 5: "1,5"}
 """Two cores of two processors each."""
@@ -77,14 +77,14 @@ def test_a_setting_comes_before_the_environment_and_that_before_the_cores(machin
 
 
 @pytest.mark.parametrize("name", [None, *WAITING])
-def test_threads_sleep_while_they_wait_unless_told_otherwise(monkeypatch, name):
+def test_threads_spin_briefly_and_then_sleep_unless_told_otherwise(monkeypatch, name):
     for variable in WAITING:
         monkeypatch.delenv(variable, raising=False)
     if name is not None:
         monkeypatch.setenv(name, "7")
-    wait_passively()
-    assert os.environ.get("OMP_WAIT_POLICY") == {None: "PASSIVE", "OMP_WAIT_POLICY": "7"}.get(name)
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    wait_briefly()
+    found = {variable: os.environ.pop(variable) for variable in WAITING if variable in os.environ}
+    assert found == (SHORT_WAIT if name is None else {name: "7"})
 
 
 def test_training_says_how_threads_wait_before_torch_is_there():
@@ -93,11 +93,11 @@ def test_training_says_how_threads_wait_before_torch_is_there():
         "import sys, os, runpy; from importlib.abc import MetaPathFinder\n"
         "class Watch(MetaPathFinder):\n"
         "    def find_spec(self, name, path, target=None):\n"
-        "        if name == 'torch': print(os.environ.get('OMP_WAIT_POLICY')); os._exit(0)\n"
+        "        if name == 'torch': print(os.environ.get('GOMP_SPINCOUNT')); os._exit(0)\n"
         "sys.meta_path.insert(0, Watch())\n"
         "runpy.run_path(sys.argv[1])"
     )
     recipe = Path(__file__).parent.parent / "recipes" / "train.py"
     environment = {name: value for name, value in os.environ.items() if name not in WAITING}
     done = subprocess.run([sys.executable, "-c", program, str(recipe)], env=environment, capture_output=True, text=True)
-    assert done.stdout.split() == ["PASSIVE"]
+    assert done.stdout.split() == [SHORT_WAIT["GOMP_SPINCOUNT"]]

@@ -43,9 +43,8 @@ def machine_table(machine: Machine) -> str:
 
 def threads_table(rows: Sequence[ThreadsRow]) -> str:
     """Training speed by number of threads, and by what they do while they wait."""
-    waits = {"PASSIVE": "sleep", "ACTIVE": "spin"}
     lines = [("threads", "while waiting", "target pieces/s")]
-    lines += [(str(row.threads), waits[row.policy], f"{row.pieces_per_second:,.0f}") for row in rows]
+    lines += [(str(row.threads), row.policy, f"{row.pieces_per_second:,.0f}") for row in rows]
     return f"training by threads\n{aligned(lines, texts=(1,))}"
 
 

@@ -1,4 +1,4 @@
-"""Training with one thread, two and so on, which sleep or spin while they wait: each in a process of its own."""
+"""Training with one thread, two and so on, which wait in several ways: each in a process of its own."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -7,12 +7,12 @@ from pathlib import Path
 
 from seq2seq.benchmark.against import expression, own_command, printed, taken
 from seq2seq.benchmark.config import Take
-from seq2seq.system.threads import COUNTING, WAITING
+from seq2seq.system.threads import COUNTING, SHORT_WAIT, WAITING
 from seq2seq.system.workers import available
 
 FIGURE = r"target pieces/s +([\d.,]+)"
-POLICIES = ("PASSIVE", "ACTIVE")
-"""Of OMP_WAIT_POLICY: sleep, spin."""
+POLICIES = {"spin briefly": SHORT_WAIT, "sleep": {"OMP_WAIT_POLICY": "PASSIVE"}, "spin": {"OMP_WAIT_POLICY": "ACTIVE"}}
+"""How threads wait, and the environment that makes them."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ def measure_threads(arguments: Sequence[str], output: Path) -> Iterator[ThreadsR
     """
     command = own_command(arguments, output)
     for threads in numbers(available()):
-        for policy in POLICIES if threads > 1 else POLICIES[:1]:
+        for policy in POLICIES if threads > 1 else list(POLICIES)[:1]:
             environment = {name: value for name, value in os.environ.items() if name not in (*WAITING, *COUNTING)}
-            environment |= {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": policy}
+            environment |= {"OMP_NUM_THREADS": str(threads), **POLICIES[policy]}
             figure = taken(printed(command, environment), expression(FIGURE, "figure"), Take.median, "figure")
             yield ThreadsRow(threads, policy, figure)
 
