@@ -125,6 +125,21 @@ def test_sentences_of_like_length_share_batches():
     assert padding_share(pairs, pool=1) > 0.2  # or the lengths would be no test
 
 
+def test_batches_that_span_two_target_lengths_hold_sources_alike_in_length(monkeypatch):
+    """Reference: source lengths ascending within every target length, so that such batches hold long and short ones."""
+    generator = np.random.default_rng(1)
+    targets = normal_lengths(5000)
+    sources = np.maximum(1, targets + generator.normal(0, 3, len(targets)).round().astype(np.int32))
+
+    def padded() -> int:
+        batches = Order(sources, targets, BatchConfig(tokens=512), seed=0).epoch(0)
+        return sum(len(batch) * (sources[batch].max() + 1) for batch in batches)
+
+    found = padded()
+    monkeypatch.setattr(Order, "_by_length", lambda _, pool: np.lexsort((sources[pool], targets[pool])))
+    assert found < 0.985 * padded()
+
+
 def weighted(weights: list[float], tokens: int = 40, pool: int = 2, seed: int = 0) -> Order:
     """Over pairs of 3 to 9 pieces."""
     lengths = (3 + np.arange(len(weights)) % 7).astype(np.int32)

@@ -114,7 +114,7 @@ class Order:
         starts: list[int] = []
         for start in range(0, len(rows), pool_size):
             pool = rows[start : start + pool_size]
-            pool[:] = pool[np.lexsort((self.source_lengths[pool], self.target_lengths[pool]))]
+            pool[:] = pool[self._by_length(pool)]
             starts += [start + cut for cut in self._cuts(pool)]
         order = np.arange(len(starts))
         generator.shuffle(order)
@@ -149,6 +149,14 @@ class Order:
         place = (number + generator.random(len(number))) / np.repeat(copies, copies)
         del number
         return np.repeat(shuffled, copies)[np.argsort(place)]
+
+    def _by_length(self, pool: Indices) -> NDArray[np.intp]:
+        """The order of the pool's pairs by target length, and by source length up and down in turn.
+
+        So a batch that has the last pairs of one target length and the first of the next has sources alike in length.
+        """
+        source, target = self.source_lengths[pool].astype(np.int64), self.target_lengths[pool]
+        return np.lexsort((np.where(target % 2, -source, source), target))
 
     def _cuts(self, pool: Indices) -> Iterator[int]:
         """Where in rows sorted by length batches begin: wherever one more pair would overflow the budget."""
