@@ -14,6 +14,9 @@ from torch.autograd.function import once_differentiable
 
 from seq2seq.model.padding import padding_column
 
+BLOCK = 2**20
+"""Gates whose backward pass is prepared together: many small operations in one, few enough to stay in the cache."""
+
 
 def faster(inputs_NTI: Tensor, has_constant: bool) -> bool:
     """True where `run_lstm` is faster than torch.lstm on these inputs.
@@ -83,21 +86,23 @@ class LSTMFunction(torch.autograd.Function):
         padding_NT: Tensor | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         steps, rows, _ = inputs_TNI.shape
-        gates_TNG = (inputs_TNI @ W_ih.t()).to(constant_NG.dtype)
+        gates_TNG = (inputs_TNI @ W_ih.t()).to(constant_NG.dtype).add_(constant_NG)
         if padding_NT is not None:
             _hold_cells(gates_TNG, padding_NT)
         hidden_TNH = W_hh.new_empty(steps + 1, rows, W_hh.size(1))
         cells_TNH = cell_NH.new_empty(hidden_TNH.shape)
         squashed_TNH = cells_TNH.new_empty(steps, *cell_NH.shape)
         hidden_TNH[0], cells_TNH[0] = hidden_NH, cell_NH
-        for step in range(steps):
-            gates_NG, after_NH = gates_TNG[step].add_(constant_NG), cells_TNH[step + 1]
-            _add_product(gates_NG, hidden_TNH[step], W_hh.t())
-            i, f, g, o, i_and_f = _parts(gates_NG)
-            i_and_f.sigmoid_(), g.tanh_(), o.sigmoid_()
-            torch.mul(f, cells_TNH[step], out=after_NH).addcmul_(i, g)
-            torch.tanh(after_NH, out=squashed_TNH[step])
-            torch.mul(o, squashed_TNH[step], out=hidden_TNH[step + 1])
+        hidden, cells, weight_HG = hidden_TNH.unbind(), cells_TNH.unbind(), W_hh.t()
+        for step, (gates_NG, squashed_NH) in enumerate(zip(gates_TNG.unbind(), squashed_TNH.unbind(), strict=True)):
+            i, f, g, o = gates_NG.chunk(4, dim=1)
+            _add_product(gates_NG, hidden[step], weight_HG)
+            g.mul_(2)  # tanh(x) = 2 · sigmoid(2 x) - 1: one pass over all gates, and three times as fast as tanh
+            gates_NG.sigmoid_()
+            g.mul_(2).sub_(1)
+            torch.mul(f, cells[step], out=cells[step + 1]).addcmul_(i, g)
+            torch.mul(cells[step + 1], 2, out=squashed_NH).sigmoid_().mul_(2).sub_(1)
+            torch.mul(o, squashed_NH, out=hidden[step + 1])
         context.save_for_backward(inputs_TNI, W_ih, W_hh, gates_TNG, hidden_TNH, cells_TNH, squashed_TNH)
         return hidden_TNH[1:], hidden_TNH[-1].clone(), cells_TNH[-1].clone()
 
@@ -108,42 +113,54 @@ class LSTMFunction(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         inputs_TNI, W_ih, W_hh, gates_TNG, hidden_TNH, cells_TNH, squashed_TNH = context.saved_tensors
         slopes_TNG = W_hh.new_empty(gates_TNG.shape)
-        slopes_NG = gates_TNG.new_empty(gates_TNG.shape[1:])
-        constant_slope_NG = torch.zeros_like(slopes_NG)
-        to_hidden_NH, to_cell_NH = hidden_slope_NH, cell_slope_NH
-        for step in reversed(range(len(gates_TNG))):
-            i, f, g, o, i_and_f = _parts(gates_TNG[step])
-            to_i, to_f, to_g, to_o, to_i_and_f = _parts(slopes_NG)
-            to_hidden_NH = (to_hidden_NH + states_slope_TNH[step]).to(slopes_NG.dtype)
-            squashed_NH = squashed_TNH[step]
-            torch.mul(to_hidden_NH, squashed_NH, out=to_o)
-            to_cell_NH = to_cell_NH + torch.ops.aten.tanh_backward(to_hidden_NH.mul_(o), squashed_NH)
-            torch.mul(to_cell_NH, g, out=to_i)
-            torch.mul(to_cell_NH, cells_TNH[step], out=to_f)
-            torch.mul(to_cell_NH, i, out=to_g)
-            torch.ops.aten.sigmoid_backward(to_i_and_f, i_and_f, grad_input=to_i_and_f)
-            torch.ops.aten.tanh_backward(to_g, g, grad_input=to_g)
-            torch.ops.aten.sigmoid_backward(to_o, o, grad_input=to_o)
-            to_cell_NH.mul_(f)
-            constant_slope_NG.add_(slopes_NG)
-            slopes_TNG[step] = slopes_NG
-            to_hidden_NH = slopes_TNG[step] @ W_hh
+        constant_slope_NG = torch.zeros_like(gates_TNG[0])
+        same_type, cell_slope_NH = slopes_TNG.dtype is gates_TNG.dtype, cell_slope_NH.clone()
+        block = max(1, BLOCK // constant_slope_NG.numel())
+        for end in range(len(gates_TNG), 0, -block):
+            part = slice(max(0, end - block), end)
+            wide_TNG = slopes_TNG[part] if same_type else torch.empty_like(gates_TNG[part])
+            to_cell_TNH = _factors(gates_TNG[part], cells_TNH[part], squashed_TNH[part], wide_TNG)
+            forget_TNH = gates_TNG[part].chunk(4, dim=2)[1]
+            steps = zip(wide_TNG, slopes_TNG[part], to_cell_TNH, forget_TNH, states_slope_TNH[part], strict=True)
+            for wide_NG, slopes_NG, to_cell_NH, f_NH, states_slope_NH in reversed(list(steps)):
+                hidden_slope_NH = (hidden_slope_NH + states_slope_NH).to(wide_NG.dtype)
+                cell_slope_NH.addcmul_(hidden_slope_NH, to_cell_NH)
+                wide_N4H = wide_NG.unflatten(1, (4, -1))
+                wide_N4H[:, :3].mul_(cell_slope_NH.unsqueeze(1))
+                wide_N4H[:, 3].mul_(hidden_slope_NH)
+                constant_slope_NG.add_(wide_NG)
+                cell_slope_NH.mul_(f_NH)
+                if not same_type:
+                    slopes_NG.copy_(wide_NG)
+                hidden_slope_NH = slopes_NG @ W_hh
         slopes_XG = slopes_TNG.flatten(0, 1)
         inputs_slope = slopes_XG @ W_ih if context.needs_input_grad[0] else None
         return (
             None if inputs_slope is None else inputs_slope.view_as(inputs_TNI),
             constant_slope_NG,
-            to_hidden_NH,
-            to_cell_NH,
+            hidden_slope_NH,
+            cell_slope_NH,
             slopes_XG.t() @ inputs_TNI.flatten(0, 1),
             slopes_XG.t() @ hidden_TNH[:-1].flatten(0, 1),
             None,
         )
 
 
-def _parts(gates_NG: Tensor) -> tuple[Tensor, ...]:
-    """Views of input gate, forget gate, candidate and output gate (N, H), and of the first two side by side (N, 2H)."""
-    return *gates_NG.chunk(4, dim=1), gates_NG[:, : gates_NG.size(1) // 2]
+def _factors(gates_TNG: Tensor, before_TNH: Tensor, squashed_TNH: Tensor, factors_TNG: Tensor) -> Tensor:
+    """What slopes are multiplied by on their way back through a step, for T steps at once.
+
+    ``factors_TNG`` is filled with those from the cell state after the step to input gate, forget gate and candidate
+    before they are squashed, and from the hidden state to the output gate. Returns those from the hidden state to the
+    cell state, (T, N, H).
+    """
+    i, f, g, o = gates_TNG.chunk(4, dim=2)
+    to_i, to_f, to_g, to_o = factors_TNG.chunk(4, dim=2)
+    torch.ops.aten.sigmoid_backward(g, i, grad_input=to_i)
+    torch.ops.aten.sigmoid_backward(before_TNH, f, grad_input=to_f)
+    torch.ops.aten.tanh_backward(i, g, grad_input=to_g)
+    torch.ops.aten.sigmoid_backward(squashed_TNH, o, grad_input=to_o)
+    to_cell_TNH: Tensor = torch.ops.aten.tanh_backward(o, squashed_TNH)
+    return to_cell_TNH
 
 
 def _add_product(gates_NG: Tensor, hidden_NH: Tensor, weight_HG: Tensor) -> None:
