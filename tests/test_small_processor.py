@@ -9,6 +9,6 @@ LARGE = "AVX512" in torch.backends.cpu.get_cpu_capability()
 
 
 @pytest.mark.skipif(not LARGE, reason="this processor is a small one, or none of x86")
-@pytest.mark.slow
-def test_with_kernels_of_avx2_alone():
-    run_tests_of_processors(SMALL)
+@pytest.mark.parametrize("extent", ["few", pytest.param("all", marks=pytest.mark.slow)])
+def test_with_kernels_of_avx2_alone(extent):
+    run_tests_of_processors(SMALL, extent)

@@ -7,6 +7,6 @@ from processors import run_tests_of_processors
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="there is no oneDNN here")
-@pytest.mark.slow
-def test_without_onednn():
-    run_tests_of_processors({WITHOUT_ONEDNN: "1"})
+@pytest.mark.parametrize("extent", ["few", pytest.param("all", marks=pytest.mark.slow)])
+def test_without_onednn(extent):
+    run_tests_of_processors({WITHOUT_ONEDNN: "1"}, extent)
