@@ -1,5 +1,7 @@
 """The bridge from context to initial state."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -7,7 +9,7 @@ from torch import Tensor
 from seq2seq.errors import ConfigError
 from seq2seq.model import AttentionKind, BridgeKind, DecoderConfig, Direction, EncoderConfig, ModelConfig, Network
 from seq2seq.model.bridge import Bridge
-from seq2seq.model.choices import CellKind
+from seq2seq.model.choices import CellKind, Summary
 
 MAPS = [BridgeKind.linear, BridgeKind.tanh]
 
@@ -142,6 +144,21 @@ def test_a_copy_needs_one_width_of_the_layers_it_copies_alone():
     config(3, shared=True).check()
     with pytest.raises(ConfigError, match=r"^model\.bridge=copy .*bridge_shared=true or .* layers of 6, 3, 3\)$"):
         config(3).check()
+
+
+@pytest.mark.parametrize("encoder_cell", [CellKind.lstm, CellKind.gru])
+def test_two_summaries_side_by_side_are_mapped_and_cannot_be_copied(encoder_cell):
+    """An encoder without cell states hands the same summary, twice as wide as a state, on in their place."""
+    config = ModelConfig(
+        encoder=EncoderConfig(cell=encoder_cell, size=3), decoder=DecoderConfig(size=6), summary=Summary.max_mean
+    )
+    built, cell_width = Bridge(config), 6 if encoder_cell is CellKind.lstm else 12
+    hidden, cell = built((torch.randn(2, 12),), (torch.randn(2, cell_width),))
+    assert hidden.shape == cell.shape == (1, 2, 6)
+    with pytest.raises(
+        ConfigError, match=r"^model\.summary=max_mean .* set model\.bridge=tanh, or model\.summary=max$"
+    ):
+        replace(config, bridge=BridgeKind.copy).check()
 
 
 def test_without_a_bridge_the_source_must_be_heard_otherwise():

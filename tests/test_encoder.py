@@ -170,7 +170,8 @@ def test_a_residual_layer_adds_what_it_read(summary):
     # The summary is of what the layer wrote, without what it read.
     for row, length in enumerate(LENGTHS):
         own = written[row, :length]
-        wanted = {Summary.last: last[row], Summary.mean: own.mean(0), Summary.max: own.amax(0)}[summary]
+        pooled = {Summary.last: last[row], Summary.mean: own.mean(0), Summary.max: own.amax(0)}
+        wanted = {**pooled, Summary.max_mean: torch.cat([pooled[Summary.max], pooled[Summary.mean]])}[summary]
         torch.testing.assert_close(found.hidden[2][row], wanted, **CLOSE)
 
 

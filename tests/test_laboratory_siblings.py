@@ -96,7 +96,7 @@ def test_widths_are_those_of_the_context_and_the_decoder_follows_where_it_must(t
     bound = sibling(tiny_run, tmp_path / "copy", 1, {**CONTEXT, "bridge": "copy", "decoder.size": 24})
     narrow, _ = siblings(Figure.width, bound, tmp_path, sweep, "cpu")
     assert narrow.config.model.decoder.size == 4
-    with pytest.raises(ConfigError, match=r"even width: name 6$"):
+    with pytest.raises(ConfigError, match=r"that 2 divides: name 6$"):
         siblings(Figure.width, context_run, tmp_path, SweepConfig(widths=[5]), "cpu")
 
 

@@ -48,7 +48,7 @@ def test_several_runs_share_a_picture_and_attention_has_no_interpolation(recipe,
     [
         (["figures=[nonsense]"], "figures"),
         (["lengths.edges=[5,5]"], "must rise"),
-        (["figures=[width]", "sweep.widths=[7]"], "even width"),
+        (["figures=[width]", "sweep.widths=[7]"], "that 2 divides: name 8"),
         (["run=nowhere"], "run=PATH"),
     ],
 )

@@ -77,7 +77,7 @@ def forward_operations(config: ModelConfig, vocabulary: int) -> Operations:
     readout = readout_sizes(config)
     mixing = 0 if readout is None else 2 * readout[0] * readout[1]
     # A fixed context is multiplied once a sentence.
-    width = config.encoder.width if config.decoder.feed_context else 0
+    width = config.context_width if config.decoder.feed_context else 0
     shared = 0 if readout is None else 2 * width * readout[1]
     fed = 2 * BLOCKS[config.decoder.cell] * config.decoder.size * width if config.decoder.cell is CellKind.lstm else 0
     return Operations(
@@ -110,9 +110,13 @@ def bridge_operations(config: ModelConfig) -> int:
     """Its maps, per sentence."""
     if config.encoder.layers == 0 or config.bridge in (BridgeKind.copy, BridgeKind.zero):
         return 0
-    states = 2 if config.decoder.cell.has_cell_state else 1
     heard = config.bridged_layers[:1] if config.bridge_shared else config.bridged_layers
-    return states * sum(2 * config.encoder.layer_width(layer) * config.decoder.size for layer in heard)
+    summaries = [config.summary_width(layer) for layer in heard]
+    cells = summaries
+    if config.encoder.cell.has_cell_state:
+        cells = [config.encoder.layer_width(layer) for layer in heard]
+    inputs = sum(summaries) + (sum(cells) if config.decoder.cell.has_cell_state else 0)
+    return 2 * inputs * config.decoder.size
 
 
 def decoder_operations(config: ModelConfig) -> int:
@@ -120,7 +124,9 @@ def decoder_operations(config: ModelConfig) -> int:
     decoder, width = config.decoder, config.encoder.width
     order = config.attention_order if config.attention is not AttentionKind.none else None
     first, upper = config.embedding_size, decoder.size
-    if decoder.feed_context or order is AttentionOrder.bahdanau:
+    if decoder.feed_context:
+        first += config.context_width
+    if order is AttentionOrder.bahdanau:
         first += width
     if decoder.input_feeding:
         first += width if order is AttentionOrder.gnmt else feature_size(config)

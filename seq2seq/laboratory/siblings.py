@@ -170,11 +170,12 @@ def _directions(model: ModelConfig) -> dict[str, ModelConfig]:
 def _of_width(model: ModelConfig, width: int, run: Path, decoder: bool) -> ModelConfig:
     """The model with a context vector of so many numbers; the decoder's size follows where it must, or is asked to."""
     encoder = model.encoder
-    ways = 2 if encoder.both_ways(encoder.layers - 1) else 1
+    ways = model.context_width // encoder.size
     if width % ways:
         raise ConfigError(
-            f"sweep.widths has {width}, and the context of {run}, read both ways, has an even width: name {width + 1}"
+            f"sweep.widths has {width}, and the context of {run} has a width that {ways} divides: "
+            f"name {width + ways - width % ways}"
         )
     follows = decoder or model.bridge is BridgeKind.copy or model.attention is AttentionKind.dot
-    size = max(1, round(model.decoder.size * width / encoder.width)) if follows else model.decoder.size
+    size = max(1, round(model.decoder.size * width / model.context_width)) if follows else model.decoder.size
     return replace(model, encoder=replace(encoder, size=width // ways), decoder=replace(model.decoder, size=size))

@@ -35,4 +35,4 @@ def measure(system: System, pairs: Sequence[Pair], beam_size: int | None, bootst
     config = system.network.config
     parameters = sum(parameter.numel() for parameter in system.network.parameters())
     found = score(texts, [pair.target for pair in pairs], language=system.target_language, bootstrap=bootstrap)
-    return Point(config.encoder.width, config.decoder.size, parameters, str(system.folder), found, origin)
+    return Point(config.context_width, config.decoder.size, parameters, str(system.folder), found, origin)

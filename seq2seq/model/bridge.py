@@ -1,6 +1,7 @@
 """The bridge: from the encoder's summaries to the decoder's initial state.
 
-L encoder layers of width D, M decoder layers of H units, B sentences.
+L encoder layers, whose summaries and cell states are D wide (with summary=max_mean a summary is 2 D), M decoder layers
+of H units, B sentences.
 """
 
 from collections.abc import Sequence
@@ -27,13 +28,13 @@ class Bridge(nn.Module):
         self.heard = config.bridged_layers
         self.size = decoder.size
         self.has_cell = decoder.cell.has_cell_state
-        widths = [encoder.layer_width(layer) for layer in self.heard]
-        if config.bridge in (BridgeKind.copy, BridgeKind.zero):
-            widths = []
-        elif config.bridge_shared:
-            widths = widths[:1]
-        self.hidden_maps = nn.ModuleList(nn.Linear(width, decoder.size) for width in widths)
-        self.cell_maps = nn.ModuleList(nn.Linear(width, decoder.size) for width in widths if self.has_cell)
+        mapped = [] if config.bridge in (BridgeKind.copy, BridgeKind.zero) else self.heard
+        if config.bridge_shared:
+            mapped = mapped[:1]
+        # An encoder without cell states hands its summary on in their place.
+        cell_width = encoder.layer_width if encoder.cell.has_cell_state else config.summary_width
+        self.hidden_maps = nn.ModuleList(nn.Linear(config.summary_width(layer), decoder.size) for layer in mapped)
+        self.cell_maps = nn.ModuleList(nn.Linear(cell_width(layer), decoder.size) for layer in mapped if self.has_cell)
 
     def forward(self, hidden: Sequence[Tensor], cell: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
         """Initial hidden and cell states (M, B, H) of the decoder, from L summaries (B, D) of each kind.

@@ -33,11 +33,15 @@ class Direction(StrEnum):
 
 
 class Summary(StrEnum):
-    """What becomes of the encoder's states: the last one, their mean or their maximum over time."""
+    """What becomes of the encoder's states: the last one, their mean or their maximum over time.
+
+    max_mean: the maximum and the mean side by side, twice as wide (concat pooling, Howard & Ruder 2018).
+    """
 
     last = "last"
     mean = "mean"
     max = "max"
+    max_mean = "max_mean"
 
 
 class BridgeKind(StrEnum):

@@ -41,7 +41,7 @@ class EncoderConfig(Settings):
 
     @property
     def width(self) -> int:
-        """Width D of the top layer's states; of any vector the decoder is told of the source."""
+        """Width D of the top layer's states, and of what attention gives the decoder."""
         return self.layer_width(max(0, self.layers - 1))
 
 
@@ -72,7 +72,7 @@ class ModelConfig(Settings):
 
     embedding_size: int = setting(256, "width of source and target embeddings", at_least=1)
     encoder: EncoderConfig = setting(factory=EncoderConfig)
-    summary: Summary = setting(Summary.last, "the context vector: last, mean or max of the encoder's states")
+    summary: Summary = setting(Summary.last, "the context vector: last, mean, max or max_mean of the encoder's states")
     bridge: BridgeKind = setting(
         BridgeKind.tanh, "from context to the decoder's initial state: copy, linear, tanh or zero"
     )
@@ -107,6 +107,15 @@ class ModelConfig(Settings):
         None, "the same for embeddings, whatever initialization says; null: initial_range", above=0, at_most=1000
     )
     forget_bias: float = setting(1.0, "initial bias of the forget gates (Jozefowicz et al. 2015)")
+
+    def summary_width(self, layer: int) -> int:
+        """Width of the summary of an encoder layer's hidden states (the lowest is 0)."""
+        return self.encoder.layer_width(layer) * (2 if self.summary is Summary.max_mean else 1)
+
+    @property
+    def context_width(self) -> int:
+        """Width of the context vector, the summary of the encoder's top layer."""
+        return self.summary_width(max(0, self.encoder.layers - 1))
 
     @property
     def key_size(self) -> int:
@@ -180,6 +189,11 @@ class ModelConfig(Settings):
 
     def _check_bridge(self) -> None:
         widths = [self.encoder.layer_width(layer) for layer in self.bridged_layers]
+        if self.bridge is BridgeKind.copy and self.summary is Summary.max_mean:
+            raise ConfigError(
+                "model.summary=max_mean is twice as wide as an encoder state, so model.bridge=copy cannot hand it on: "
+                "set model.bridge=tanh, or model.summary=max"
+            )
         if self.bridge is BridgeKind.copy and len(set(widths)) > 1:
             raise ConfigError(
                 f"model.bridge=copy needs encoder layers of one width: set model.bridge_shared=true or "

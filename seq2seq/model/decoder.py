@@ -71,7 +71,8 @@ class Decoder(nn.Module):
         self.covers = config.coverage
         self.residual_from = (decoder.residual_from or decoder.layers + 1) - 1
         self.fed_size = (width if self.feeds_context_on else self.feature_size) if decoder.input_feeding else 0
-        first = config.embedding_size + (width if self.feed_context or self.asks_first else 0) + self.fed_size
+        first = config.embedding_size + self.fed_size
+        first += config.context_width if self.feed_context else width if self.asks_first else 0
         upper = size + (width if self.feeds_context_on else 0)
         sizes = [first] + [upper] * (decoder.layers - 1)
         self.layers = nn.ModuleList(make_cell(decoder.cell, inputs, size, config.recurrent_dropout) for inputs in sizes)

@@ -17,14 +17,14 @@ from seq2seq.model.padding import padding_mask, reverse_sentences
 
 
 class Encoded(NamedTuple):
-    """What the encoder hands on. Summaries are one for each layer, (B, D): layers may differ in width."""
+    """What the encoder hands on. Summaries are one for each layer, (B, D), or (B, 2D): layers may differ in width."""
 
     states_BSD: Tensor
     """The top layer's outputs, zero on padding."""
     padding_BS: Tensor
     """True where there is no source piece."""
     hidden: tuple[Tensor, ...]
-    """Summary of each layer's hidden states, residual connections aside: the last one, their mean or maximum."""
+    """Summary of each layer's hidden states, residual connections aside: the last one, their mean or maximum, or both."""
     cell: tuple[Tensor, ...]
     """Each layer's last cell state; the same summary again of a layer without one."""
 
@@ -82,11 +82,17 @@ class Encoder(nn.Module):
         return Encoded(self.dropout(outputs), padding_BS, tuple(hidden), tuple(cells))
 
     def _summarize(self, states_BSD: Tensor, last_BD: Tensor, lengths_B: Tensor, padding_BS: Tensor) -> Tensor:
-        if self.summary is Summary.mean:
-            return states_BSD.sum(1) / lengths_B.unsqueeze(1)
-        if self.summary is Summary.max:
-            return states_BSD.masked_fill(padding_BS.unsqueeze(2), -torch.inf).amax(1)
-        return last_BD
+        if self.summary is Summary.last:
+            return last_BD
+        kinds = [Summary.max, Summary.mean] if self.summary is Summary.max_mean else [self.summary]
+        return torch.cat([_pooled(kind, states_BSD, lengths_B, padding_BS) for kind in kinds], dim=1)
+
+
+def _pooled(kind: Summary, states_BSD: Tensor, lengths_B: Tensor, padding_BS: Tensor) -> Tensor:
+    """Maximum or mean (B, D) over the positions that are no padding, where states are zero."""
+    if kind is Summary.max:
+        return states_BSD.masked_fill(padding_BS.unsqueeze(2), -torch.inf).amax(1)
+    return states_BSD.sum(1) / lengths_B.unsqueeze(1)
 
 
 def directions(direction: Direction, depth: int) -> tuple[bool, bool]:

@@ -1,6 +1,6 @@
 """What stands between the decoder's layers and its output layer.
 
-N rows, T positions, H units, D encoder width, E embedding width, F width of the features.
+N rows, T positions, H units, D width of the context, E embedding width, F width of the features.
 """
 
 import torch
@@ -25,7 +25,9 @@ def readout_sizes(config: ModelConfig) -> tuple[int, int] | None:
     larger of two, so its matrix has twice the outputs.
     """
     decoder = config.decoder
-    context = config.encoder.width if config.attention is not AttentionKind.none or decoder.feed_context else 0
+    context = config.context_width if decoder.feed_context else 0
+    if config.attention is not AttentionKind.none:
+        context = config.encoder.width
     piece = config.embedding_size if decoder.readout_sees_input else 0
     maxout = decoder.readout is Readout.maxout
     if not (context or piece or maxout or decoder.size != feature_size(config)):
