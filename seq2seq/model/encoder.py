@@ -24,7 +24,7 @@ class Encoded(NamedTuple):
     padding_BS: Tensor
     """True where there is no source piece."""
     hidden: tuple[Tensor, ...]
-    """Summary of each layer's hidden states, residual connections aside: the last one, their mean or maximum, or both."""
+    """Summary of each layer's hidden states, residual connections aside: last, mean, maximum or both."""
     cell: tuple[Tensor, ...]
     """Each layer's last cell state; the same summary again of a layer without one."""
 
