@@ -189,11 +189,6 @@ class ModelConfig(Settings):
 
     def _check_bridge(self) -> None:
         widths = [self.encoder.layer_width(layer) for layer in self.bridged_layers]
-        if self.bridge is BridgeKind.copy and self.summary is Summary.max_mean:
-            raise ConfigError(
-                "model.summary=max_mean is twice as wide as an encoder state, so model.bridge=copy cannot hand it on: "
-                "set model.bridge=tanh, or model.summary=max"
-            )
         if self.bridge is BridgeKind.copy and len(set(widths)) > 1:
             raise ConfigError(
                 f"model.bridge=copy needs encoder layers of one width: set model.bridge_shared=true or "
@@ -203,6 +198,11 @@ class ModelConfig(Settings):
             raise ConfigError(
                 f"model.bridge=copy needs a decoder as wide as an encoder state: set model.decoder.size="
                 f"{widths[0]} or model.bridge=tanh (model.decoder.size is {self.decoder.size})"
+            )
+        if self.bridge is BridgeKind.copy and self.summary is Summary.max_mean:
+            raise ConfigError(
+                "model.summary=max_mean is twice as wide as an encoder state, so model.bridge=copy cannot hand it on: "
+                "set model.bridge=tanh, or model.summary=max"
             )
         hears = self.attention is not AttentionKind.none or self.decoder.feed_context
         if self.bridge is BridgeKind.zero and not hears:
