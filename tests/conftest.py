@@ -38,6 +38,39 @@ TINY = [
 ]
 
 
+KNOWN = {
+    "We work.": "Wir arbeiten.",
+    "She works.": "Sie arbeitet.",
+    "Where is my key?": "Wo ist mein Schlüssel?",
+    "Where is the house?": "Wo ist das Haus?",
+    "The house is old.": "Das Haus ist alt.",
+    "The old man sleeps.": "Der alte Mann schläft.",
+    "I see the old house.": "Ich sehe das alte Haus.",
+    "I do not see the man.": "Ich sehe den Mann nicht.",
+    "The woman sells her car today.": "Die Frau verkauft heute ihr Auto.",
+    "The man who bought the house works.": "Der Mann, der das Haus kaufte, arbeitet.",
+    "My friend does not want to sell it.": "Mein Freund will es nicht verkaufen.",
+    "We were in the city yesterday.": "Wir waren gestern in der Stadt.",
+}
+LEARNED = [
+    "tokenizer.size=300",
+    "model.embedding_size=32",
+    "model.encoder.size=32",
+    "model.decoder.size=64",
+    "model.dropout=0",
+    "loss.label_smoothing=0",
+    "model.embedding_range=2",
+    "model.initial_range=0.2",
+    "optimizer.learning_rate=0.01",
+    "schedule.warmup=1",
+    "training.updates=80",
+    "training.validate_every=80",
+    "batch.tokens=1000",
+    "search.beam_size=2",
+]
+"""By wide embeddings a small network learns from the first update on; else it needs hundreds to tell pieces apart."""
+
+
 LONG = {"test_small_processor.py", "test_without_onednn.py"}
 """Files whose one test takes as long as many others."""
 WITHOUT_ONEDNN = "TESTS_WITHOUT_ONEDNN"
@@ -152,3 +185,20 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(sys, "argv", ["train.py", f"run={folder}", "model=attention", *TINY])
         import_module("seq2seq.recipes.train").main()
     return folder
+
+
+@pytest.fixture(scope="session")
+def learned_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that knows a dozen sentences by heart; tests must not change it."""
+    folder = tmp_path_factory.mktemp("learned")
+    for language, lines in (("en", KNOWN.keys()), ("de", KNOWN.values())):
+        (folder / f"known.{language}").write_text("\n".join(lines) + "\n", "utf-8")
+    files = [
+        f"data.{split}.{side}={folder / 'known'}.{language}"
+        for split in ("train", "validation", "test")
+        for side, language in (("source", "en"), ("target", "de"))
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["train.py", f"run={folder / 'run'}", "model=attention", *files, *LEARNED])
+        import_module("seq2seq.recipes.train").main()
+    return folder / "run"

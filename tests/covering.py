@@ -41,7 +41,7 @@ LANGUAGE_MODEL = {"model.encoder.layers": 0, "model.bridge": "zero", "training.c
 LANGUAGE_MODEL |= {"model.encoder.size": 256, "search.beam_size": 5}
 VALUES: dict[str, list[Any]] = {
     "seed": [0, 7], "data.source_tag": ["<2de>"], "data.weight": [0.5, 3.0], "data.builtin.seed": [2],
-    "data.filters.max_length": [30, 1000], "data.filters.max_ratio": [1.3, 100.0], "data.workers": [1],
+    "data.filters.max_length": [30, 1000], "data.workers": [1],
     "tokenizer.size": [310, 600], "tokenizer.target_size": [310, 400], "tokenizer.tags": [["<x>"]],
     "tokenizer.target_algorithm": ["bpe", "word", "char"], "tokenizer.sampling": [0.1, 0.5],
     "tokenizer.character_coverage": [0.98], "tokenizer.training_sentences": [20],
@@ -85,6 +85,10 @@ CHOSEN: dict[str, list[Level]] = {
         {"schedule": "plateau", "schedule.decay": 0.1, "schedule.patience": 9, "schedule.smallest": 0.5},
     ],
     "language model": [LANGUAGE_MODEL],
+    "data.filters.max_ratio": [  # of numbers of tokens: between words and letters a low one leaves no pair
+        {"data.filters.max_ratio": 1.1, "tokenizer.algorithm": "unigram", "tokenizer.target_algorithm": None},
+        {"data.filters.max_ratio": 100.0},
+    ],
 }
 LEFT_OUT = {
     "run": "where it is kept",
@@ -105,7 +109,7 @@ def factors() -> dict[str, list[Level]]:
     """The levels of every setting, by its name; every word of an enum and both truth values are among them."""
     found = dict(CHOSEN)
     for name, _, value in walk(TrainConfig()):
-        if name in LEFT_OUT:
+        if name in LEFT_OUT or name in found:
             continue
         values = VALUES.get(name)
         if values is None:

@@ -5,10 +5,12 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from markov import EOS, A, B, chain, every_path, log_probability, random_stepper, sentence_of
+from markov import BOS, EOS, A, B, chain, every_path, log_probability, random_stepper, sentence_of
 
 from seq2seq.search import Phrase, SearchConfig, beam, constrained_beam
 
+C = BOS  # no piece of a text, but one more that the table has
+THREE_LETTERS = st.lists(st.sampled_from([A, B, C]), min_size=1, max_size=3).map(tuple)
 LETTERS = st.lists(st.sampled_from([A, B]), min_size=1, max_size=2).map(tuple)
 
 
@@ -46,7 +48,7 @@ def test_a_beam_as_wide_as_the_tree_finds_the_best_that_has_them(seed, phrases, 
     assert [one.score for one in ended] == pytest.approx(sorted(wanted.values(), reverse=True), abs=1e-4)
 
 
-@given(st.integers(0, 10_000), st.integers(1, 6), st.lists(LETTERS, min_size=1, max_size=3))
+@given(st.integers(0, 10_000), st.integers(1, 6), st.lists(THREE_LETTERS, min_size=1, max_size=3))
 def test_however_narrow_the_beam_every_phrase_is_there(seed, beam_size, phrases):
     stepper = random_stepper(seed, [1, 1])
     inner = {B} if all(phrase[-1] == A for phrase in phrases) else set()
@@ -75,6 +77,15 @@ def test_without_phrases_it_is_the_beam_and_with_them_no_sentence_depends_on_oth
     together = constrained_beam(stepper, settings_, phrases)
     turned = constrained_beam(sentence_of(stepper, order), settings_, [phrases[place] for place in order])
     assert turned == [together[place] for place in order]
+
+
+def test_two_phrases_that_are_begun_do_not_push_out_one_that_is_met():
+    """`A B` is no less than `A A`, though the A at its end begins both phrases."""
+    table = {0: {A: 0.9, EOS: 0.1}, A: {A: 0.98, B: 0.01, C: 0.01}, B: {A: 0.9, EOS: 0.1}}
+    for beam_size in (1, 2, 3, 5):
+        [[best]] = constrained_beam(chain(table), config(beam_size), [[Phrase((A, B), ()), Phrase((A, C), ())]])
+        assert has(tuple(best.tokens), (A, B), set()), beam_size
+        assert has(tuple(best.tokens), (A, C), set()), beam_size
 
 
 def test_a_wide_beam_waits_until_the_phrase_fits():

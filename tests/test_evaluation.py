@@ -131,19 +131,18 @@ def validator(run, folder, pairs=PAIRS[:2], **settings):
     return Validator(table, pairs, tokenizers, BatchConfig(tokens=64), Precision.float32, **settings)
 
 
-@pytest.mark.slow  # needs a model that has learned more than the tiny one: owed
-def test_validation_searches_greedily_within_the_limits_of_the_run(tiny_run, tmp_path):
+def test_validation_searches_greedily_within_the_limits_of_the_run(learned_run, tmp_path):
     """As `Translator.translate` does with the run's settings; chrF is there where it decides."""
-    translator, references = Translator.load(tiny_run, device="cpu"), [pair.target for pair in PAIRS[:2]]
+    translator, references = Translator.load(learned_run, device="cpu"), [pair.target for pair in PAIRS[:2]]
     found = {}
     for offset in (1, 3, 40):
         search = SearchConfig(beam_size=3, max_length_ratio=0.0, max_length_offset=offset)
-        validate = validator(tiny_run, tmp_path, search=search, criterion=Criterion.chrf)
+        validate = validator(learned_run, tmp_path, search=search, criterion=Criterion.chrf)
         texts = [translator.translate(pair.source, search=search.beam(1)).text for pair in PAIRS[:2]]
         found[offset] = validate(translator.members[0].network, 1).chrf
         assert found[offset] == pytest.approx(sacrebleu.corpus_chrf(texts, [references]).score)
     assert len(set(found.values())) == 3
-    assert validator(tiny_run, tmp_path)(translator.members[0].network, 1).chrf is None
+    assert validator(learned_run, tmp_path)(translator.members[0].network, 1).chrf is None
 
 
 @pytest.mark.parametrize(("language", "expected"), [("de", 0.0), ("zh", 100.0), ("cmn", 100.0)])

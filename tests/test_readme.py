@@ -80,11 +80,10 @@ def test_commands_are_found():
     assert len(commands()) > 10
 
 
-@pytest.mark.slow  # needs a model that has learned more than the tiny one: owed
-def test_the_python_in_the_readme_runs(tiny_run, capsys):
+def test_the_python_in_the_readme_runs(learned_run, capsys):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
-    exec(compile(code.replace("runs/demo", str(tiny_run)), "README.md", "exec"), {})
+    exec(compile(code.replace("runs/demo", str(learned_run)), "README.md", "exec"), {})
     assert len(capsys.readouterr().out.split("\n")) == 8
 
 

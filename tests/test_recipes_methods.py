@@ -16,8 +16,7 @@ def stdin(monkeypatch):
     return lambda text: monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
 
 
-@pytest.mark.slow  # needs a model that has learned more than the tiny one: owed
-def test_every_method_by_its_group(recipe, stdin, tiny_run):
+def test_every_method_by_its_group(recipe, stdin, learned_run):
     for options in (
         ["search=sampling", "search.top_p=0.9", "n_best=3"],
         ["search=diverse_beam", "n_best=3"],
@@ -26,7 +25,7 @@ def test_every_method_by_its_group(recipe, stdin, tiny_run):
         ["search.beam_size=3", "phrases=[Haus,Mann]"],
     ):
         stdin(TEXT)
-        outcome = recipe("translate", f"run={tiny_run}", "json=true", *options)
+        outcome = recipe("translate", f"run={learned_run}", "json=true", *options)
         assert outcome.code == 0, outcome.err
         first, blank, _ = map(json.loads, outcome.out.splitlines())
         assert (first["source"], blank["translation"]) == ("We work.", "")

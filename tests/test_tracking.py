@@ -39,8 +39,23 @@ def test_a_word_that_goes_on_is_another_word():
     assert phrase.after(phrase.met, INNER) == phrase.met
 
 
-def test_progress_counts_the_pieces_of_all_phrases():
+def test_progress_counts_what_is_met_and_the_longest_phrase_begun():
     phrases = [Phrase((2, 3), ()), Phrase((4,), ())]
-    assert [progress(phrases, written) for written in ((0, 0), (1, 0), (2, 1), (3, 2))] == [0, 1, 3, 3]
+    far = [progress(phrases, written) for written in ((0, 0), (1, 0), (1, 1), (2, 1), (3, 0), (3, 1), (3, 2))]
+    assert far == [0, 1, 1, 2, 3, 4, 5]
     assert not all_met(phrases, (2, 2), at_end=False)
     assert all_met(phrases, (2, 2), at_end=True)
+
+
+@given(st.lists(st.lists(st.integers(2, 4), min_size=1, max_size=3), min_size=1, max_size=3), st.lists(st.integers(2, 5)))
+def test_some_piece_always_takes_a_hypothesis_farther(wanted, text):
+    phrases = [Phrase(tuple(pieces), frozenset({INNER})) for pieces in wanted]
+    written = [0] * len(phrases)
+    for piece in text:
+        written = [phrase.after(far, piece) for phrase, far in zip(phrases, written, strict=True)]
+    now = progress(phrases, written)
+    later = [
+        progress(phrases, [phrase.after(far, piece) for phrase, far in zip(phrases, written, strict=True)])
+        for piece in range(2, 7)
+    ]
+    assert max(later) > now or all_met(phrases, written, at_end=False)

@@ -202,19 +202,18 @@ def test_bfloat16_is_told_to_the_decoder(tiny_run):
 @pytest.mark.parametrize("shortlist", [False, True])
 @pytest.mark.parametrize(
     "precision",
-    [
-        "float32",
-        pytest.param("bfloat16", marks=needs_bfloat16),
-        # It failed once with oneDNN on a processor with AMX (beam 3, shortlist): owed.
-        pytest.param("int8", marks=[needs_int8, pytest.mark.slow]),
-    ],
+    ["float32", pytest.param("bfloat16", marks=needs_bfloat16), pytest.param("int8", marks=needs_int8)],
 )
 @pytest.mark.parametrize("beam_size", [1, 3])
-def test_in_no_form_does_a_translation_depend_on_its_batch(tiny_run, precision, shortlist, beam_size):
-    translator = Translator.load(tiny_run, "cpu", precision, shortlist)
-    together = translator.translate(SENTENCES, beam_size=beam_size)
-    turned = translator.translate(SENTENCES[::-1], beam_size=beam_size)[::-1]
-    for text, one, other in zip(SENTENCES, together, turned, strict=True):
+def test_in_no_form_does_a_translation_depend_on_its_batch(learned_run, precision, shortlist, beam_size):
+    """By a network that has learned: another may find all orders of some words as likely as each other."""
+    translator = Translator.load(learned_run, "cpu", precision, shortlist)
+    sentences = [*SENTENCES, *KNOWN]
+    together = translator.translate(sentences, beam_size=beam_size)
+    turned = translator.translate(sentences[::-1], beam_size=beam_size)[::-1]
+    if beam_size == 1:  # a beam stops with as many hypotheses as it is wide, though a better one may go on
+        assert [one.text for one in together[-len(KNOWN) :]] == [*KNOWN.values()]
+    for text, one, other in zip(sentences, together, turned, strict=True):
         alone = translator.translate(text, beam_size=beam_size)
         assert one.pieces == other.pieces == alone.pieces
         assert one.score == pytest.approx(other.score, abs=1e-2)

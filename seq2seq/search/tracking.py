@@ -50,8 +50,18 @@ class Phrase:
 
 
 def progress(phrases: Sequence[Phrase], written: Sequence[int]) -> int:
-    """Pieces of all phrases that are written: the number of the bank that a hypothesis is in."""
-    return sum(min(far, len(phrase.pieces)) for phrase, far in zip(phrases, written, strict=True))
+    """How far a hypothesis is in all phrases: the number of its bank.
+
+    Phrases that are met count for good. Of those begun the longest counts alone, since what takes it on may break the
+    others off. So there is always a next piece after which a hypothesis is farther, until all phrases are met.
+    """
+    begun = met = 0
+    for phrase, far in zip(phrases, written, strict=True):
+        if far == phrase.met:
+            met += far
+        else:
+            begun = max(begun, far)
+    return met + begun
 
 
 def all_met(phrases: Sequence[Phrase], written: Sequence[int], *, at_end: bool) -> bool:

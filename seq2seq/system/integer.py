@@ -28,25 +28,31 @@ class IntegerKernel(Protocol):
 
 
 class OneDnnKernel:
-    """oneDNN with inputs as one 8-bit digit: exact where 8-bit products do not saturate (x86 with VNNI or AMX)."""
+    """oneDNN with inputs as one 8-bit digit: exact where 8-bit products do not saturate (x86 with VNNI or AMX).
+
+    It gives the sums of integers, and they are scaled here: oneDNN has other kernels for other numbers of rows, whose
+    scaling rounds differently.
+    """
 
     LEVELS = 127
+    MIDDLE = 128
+    """The kernel takes unsigned inputs: this is the code of 0."""
 
     def __init__(self, codes_OI: Tensor, scales_O: Tensor, bias_O: Tensor) -> None:
         self.packed = torch.ops.onednn.qlinear_prepack(codes_OI, None)
-        self.scales_O, self.bias_O = scales_O, bias_O
-        self.zeros_O = torch.zeros(len(bias_O), dtype=torch.int64)
-        # The kernel takes unsigned inputs: code = floor(127 x + 128 + 1/2).
-        self.middle = torch.tensor(self.LEVELS + 1.5)
+        self.scales_O, self.bias_O = scales_O / self.LEVELS, bias_O
+        self.ones_O, self.zeros_O = torch.ones_like(scales_O), torch.zeros(len(bias_O), dtype=torch.int64)
+        self.middle = torch.tensor(self.MIDDLE + 0.5)  # code = floor(127 x + 128 + 1/2)
 
     def __call__(self, inputs_NI: Tensor) -> Tensor:
         """Outputs (N, O), float32, of inputs in [-1, 1]."""
-        codes_NI = torch.add(self.middle, inputs_NI, alpha=self.LEVELS).to(torch.uint8)
-        scale, zero, output = (1 / self.LEVELS, self.LEVELS + 1), self.zeros_O, (1.0, 0, torch.float32)
-        outputs: Tensor = torch.ops.onednn.qlinear_pointwise(
-            round_up(codes_NI), *scale, self.packed, self.scales_O, zero, self.bias_O, *output, "none", [], ""
+        codes_NI = round_up(torch.add(self.middle, inputs_NI, alpha=self.LEVELS).to(torch.uint8))
+        weights, output = (self.packed, self.ones_O, self.zeros_O), (1.0, 0, torch.float32)
+        sums_NO: Tensor = torch.ops.onednn.qlinear_pointwise(
+            codes_NI, 1.0, self.MIDDLE, *weights, None, *output, "none", [], ""
         )
-        return outputs[: inputs_NI.size(0)]
+        # Two operations: where one does both, its vector and its scalar code may round differently.
+        return sums_NO[: inputs_NI.size(0)].mul_(self.scales_O).add_(self.bias_O)
 
 
 class FbgemmKernel:
