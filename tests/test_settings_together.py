@@ -47,7 +47,7 @@ def test_a_level_is_judged_as_it_is_composed(base, covering):
 
 
 def trains(recipe, folder, row) -> bool:
-    """Whether a row runs, to its end or until one line says what only its data show; else one line refuses it before."""
+    """Whether a row runs, to its end or until one line says what only data show; else one line refuses it before."""
     asked = overrides(merged(row))
     outcome = recipe("train", f"run={folder}", *asked)
     if outcome.code:

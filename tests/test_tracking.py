@@ -47,7 +47,10 @@ def test_progress_counts_what_is_met_and_the_longest_phrase_begun():
     assert all_met(phrases, (2, 2), at_end=True)
 
 
-@given(st.lists(st.lists(st.integers(2, 4), min_size=1, max_size=3), min_size=1, max_size=3), st.lists(st.integers(2, 5)))
+some_phrases = st.lists(st.lists(st.integers(2, 4), min_size=1, max_size=3), min_size=1, max_size=3)
+
+
+@given(some_phrases, st.lists(st.integers(2, 5)))
 def test_some_piece_always_takes_a_hypothesis_farther(wanted, text):
     phrases = [Phrase(tuple(pieces), frozenset({INNER})) for pieces in wanted]
     written = [0] * len(phrases)

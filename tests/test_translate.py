@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from abilities import needs_bfloat16, needs_int8
+from conftest import KNOWN
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -6,8 +6,8 @@ leaves its places to the others. With one place the search takes the phrases as 
 they fit. Without phrases there is one bank, and what is found is what `beam` finds.
 
 The best hypothesis of the farthest bank always stays, and one of its continuations is in a bank farther on. So all
-phrases are met however narrow the beam is, unless the stepper rules a piece of them out. With a beam as wide as the tree
-of all hypotheses, what is found is the best that have them.
+phrases are met however narrow the beam is, unless the stepper rules a piece of them out. With a beam as wide as the
+tree of all hypotheses, what is found is the best that have them.
 
 Candidates are, as there (§3), the best of all, the best of each hypothesis, and what takes a hypothesis on in a phrase.
 Here a phrase is met only where its last word ends (`tracking`), so what ends the word is among the last.
