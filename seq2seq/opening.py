@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from seq2seq.errors import RunError, Seq2SeqError
 from seq2seq.run import CONFIG, read_config
 from seq2seq.settings import walk
-from seq2seq.system.atomic import atomic_write, make_folder, temporary_path
+from seq2seq.system.atomic import atomic_write, is_temporary, make_folder
 from seq2seq.system.lock import LOCK
 from seq2seq.system.processes import is_first, rank
 
@@ -109,7 +109,7 @@ def open_run(folder: Path, config: Any, frozen: Sequence[str] = ()) -> None:
     try:
         if path.exists():
             _hold_same(_flat(read_config(folder)), config, folder)
-        elif folder.exists() and (not folder.is_dir() or {*folder.iterdir()} - {temporary_path(path), folder / LOCK}):
+        elif folder.exists() and not (folder.is_dir() and all(_is_ours(place) for place in folder.iterdir())):
             raise RunError(f"{folder} is not empty and no run folder: choose another with run=PATH")
         # Written when going on too: what may change is kept as it is now.
         settings = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
@@ -120,6 +120,11 @@ def open_run(folder: Path, config: Any, frozen: Sequence[str] = ()) -> None:
             temporary.write_text(OmegaConf.to_yaml({**settings, **kept}), encoding="utf-8")
     except OSError as error:
         raise RunError(f"{folder} cannot be written ({error.strerror}): choose another with run=PATH") from None
+
+
+def _is_ours(place: Path) -> bool:
+    """Whether this may lie in a run folder that has no settings yet."""
+    return place.name == LOCK or is_temporary(place)
 
 
 def _choices(config: Any) -> dict[str, str]:

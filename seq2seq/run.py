@@ -3,7 +3,6 @@
 The first three are a model: copy them and they translate elsewhere. Opening one runs no code from it.
 """
 
-import errno
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -22,7 +21,7 @@ from seq2seq.model.outline import outline
 from seq2seq.search import SearchConfig
 from seq2seq.settings import validate
 from seq2seq.shortlist import Shortlist, ShortlistConfig
-from seq2seq.system.atomic import atomic_write, temporary_path, writing
+from seq2seq.system.atomic import atomic_folder, atomic_write
 from seq2seq.text.tokenizer import EOS, UNK, Tokenizers, load_tokenizers, save_tokenizers
 from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.text.vocabulary_cache import cached_tokenizers
@@ -195,23 +194,13 @@ def new_model(run: Path, output: Path) -> Iterator[Path]:
     Raises:
         RunError: there is such a folder already, or none can be made.
     """
-    made = temporary_path(output)
-    try:
-        if output.exists():
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-        shutil.rmtree(made, ignore_errors=True)  # of a process that was killed
-        made.mkdir(parents=True)
-    except OSError as error:
-        raise RunError(f"{output} cannot be made ({error.strerror}): choose another folder with output=PATH") from None
-    try:
+    if os.path.lexists(output):
+        raise RunError(f"{output} cannot be made (File exists): choose another folder with output=PATH")
+    with atomic_folder(output) as made:
         for path in [run / CONFIG, *run.glob("tokenizer*.model"), *run.glob(SHORTLIST)]:
             with atomic_write(made / path.name) as temporary:
                 shutil.copyfile(path, temporary)
         yield made
-        with writing(output):
-            made.rename(output)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 def learn_shortlist(folder: Path, config: ShortlistConfig, table: "Encoded", tokenizers: Tokenizers, seed: int) -> None:

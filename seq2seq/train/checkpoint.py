@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from seq2seq.errors import RunError
-from seq2seq.system.atomic import atomic_write
+from seq2seq.system.atomic import atomic_write, remove_leftovers
 from seq2seq.weights import Weights, load_weights, mean_weights, save_tensors, save_weights
 
 log = logging.getLogger("seq2seq")
@@ -121,13 +121,14 @@ class Checkpoints:
     def _keep_only(self, updates: Iterable[int]) -> None:
         """Delete the weights of all other updates, and what a killed process left half-written."""
         kept = {self.weights_path(update) for update in updates}
-        for path in self.folder.glob("update-*.safetensors*"):
+        for path in self.kept():
             if path not in kept:
                 path.unlink(missing_ok=True)
+        remove_leftovers(self.folder)
 
     def kept(self) -> list[Path]:
         """All weights that are there, oldest first."""
-        return sorted(self.folder.glob("update-*.safetensors"))
+        return sorted(self.folder.glob(f"update-{'[0-9]' * 7}*.safetensors"))
 
     def progress(self) -> dict[str, Any] | None:
         """The entry ``progress`` of the last state; None where it cannot be read."""
