@@ -7,6 +7,7 @@ from pathlib import Path
 
 from seq2seq.errors import RunError
 from seq2seq.run import CONFIG, MODEL, read_config
+from seq2seq.text.tokenizer import tokenizer_paths
 
 SAMPLING = ("bs:", "ar:", "seed:")
 """Parts of a sacrebleu signature that say how an interval or a test was drawn: they leave the score as it is."""
@@ -43,7 +44,7 @@ def model_hash(folder: Path) -> str:
         RunError: there is no model in the folder.
     """
     digest = hashlib.sha256(json.dumps(read_config(folder).get("model"), sort_keys=True).encode())
-    for path in [*sorted(folder.glob("tokenizer*.model")), folder / MODEL]:
+    for path in [*tokenizer_paths(folder), folder / MODEL]:
         digest.update(f"{path.name} {file_hash(path)}".encode())
     return digest.hexdigest()
 

@@ -4,7 +4,6 @@ The first three are a model: copy them and they translate elsewhere. Opening one
 """
 
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,20 +49,37 @@ TRAINING_ONLY = {
 LONGEST_CONFIG = 1_000_000
 """Bytes; a run with every setting changed has some five thousand."""
 
+DEEPEST_CONFIG = 20
+"""Levels of lists and mappings in one another; a run has five."""
+
+INTERPOLATION = "${"
+"""How OmegaConf recognises a value to be looked up elsewhere, such as in the environment."""
+
 Section = TypeVar("Section")
 
 
 class PlainLoader(yaml.SafeLoader):
-    """Reads YAML that stands for no more than is written there: a run's config.yaml has no aliases.
+    """Reads YAML that stands for no more than is written there: a run's config.yaml has no aliases, no interpolations.
 
-    They make a few lines an object of any size ("a billion laughs") or one that holds itself.
+    Aliases make a few lines an object of any size ("a billion laughs") or one that holds itself. Interpolations do the
+    same, and besides name what is not the run's, such as a password in the environment. What is nested deeply
+    exhausts the stack of whoever walks over it.
     """
 
+    depth = 0
+
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """As any loader does, but for aliases."""
+        """As any loader does, but for aliases, interpolations and what is nested too deeply."""
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("it has aliases")
-        return super().compose_node(parent, index)
+        if self.depth > DEEPEST_CONFIG:
+            raise yaml.YAMLError(f"it is nested more than {DEEPEST_CONFIG} levels deep")
+        self.depth += 1
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        if isinstance(node, yaml.ScalarNode) and INTERPOLATION in node.value:
+            raise yaml.YAMLError(f"it has interpolations ({INTERPOLATION}…)")
+        return node
 
 
 @dataclass(frozen=True)
@@ -85,18 +101,24 @@ def read_config(folder: Path) -> dict[str, Any]:
     Raises:
         RunError: there is no run in the folder, or its config.yaml is no YAML mapping.
     """
+    return _read_config(folder)[0]
+
+
+def _read_config(folder: Path) -> tuple[dict[str, Any], str]:
+    """The settings of `read_config`, and the text that holds them."""
     path = folder / CONFIG
     if not os.path.isfile(path):  # where `Path.is_file` would raise for a name that no system takes
         raise RunError(f"{folder} is no run folder ({CONFIG} is missing): name one with run=PATH, or train one first")
     try:
         if path.stat().st_size > LONGEST_CONFIG:
             raise ValueError(f"it has more than {LONGEST_CONFIG:,} bytes")
-        values = yaml.load(path.read_text(encoding="utf-8"), PlainLoader)
+        text = path.read_text(encoding="utf-8")
+        values = yaml.load(text, PlainLoader)
     except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
         raise RunError(f"{path} is damaged ({' '.join(str(error).split())}): restore it or train anew") from None
     if not isinstance(values, dict):
         raise RunError(f"{path} is damaged (no settings in it): restore it or train anew")
-    return values
+    return values, text
 
 
 def read_section(folder: Path, name: str, schema: type[Section]) -> Section:
@@ -186,20 +208,28 @@ def target_language(folder: Path) -> str:
 
 
 @contextmanager
-def new_model(run: Path, output: Path) -> Iterator[Path]:
+def new_model(run: Path, loaded: LoadedRun, output: Path) -> Iterator[Path]:
     """A folder with all that makes a run's model but the weights, to write them into.
 
-    It takes the name ``output`` at the end of the context; an error leaves nothing.
+    It takes the name ``output`` at the end of the context; an error leaves nothing. It is meant to be handed on: only
+    what was read as a model goes into it, and no file that a link in the run's folder names.
+
+    Args:
+        run: the run folder.
+        loaded: what `load_run` read of it.
+        output: where the folder is to be.
 
     Raises:
-        RunError: there is such a folder already, or none can be made.
+        RunError: there is such a folder already, none can be made, or the run's short-list is damaged.
     """
     if os.path.lexists(output):
         raise RunError(f"{output} cannot be made (File exists): choose another folder with output=PATH")
     with atomic_folder(output) as made:
-        for path in [run / CONFIG, *run.glob("tokenizer*.model"), *run.glob(SHORTLIST)]:
-            with atomic_write(made / path.name) as temporary:
-                shutil.copyfile(path, temporary)
+        with atomic_write(made / CONFIG) as temporary:
+            temporary.write_text(_read_config(run)[1], encoding="utf-8", newline="\n")
+        save_tokenizers(loaded.tokenizers, made)
+        if os.path.lexists(run / SHORTLIST):
+            load_shortlist(run, loaded.tokenizers).save(made / SHORTLIST)
         yield made
 
 

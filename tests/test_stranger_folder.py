@@ -1,0 +1,221 @@
+"""A run folder from a stranger: it leads no command to files outside, to the environment or to the terminal."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from seq2seq.errors import ConfigError, RunError
+from seq2seq.model import DecoderConfig, EncoderConfig, ModelConfig, Network
+from seq2seq.opening import open_run
+from seq2seq.provenance import model_hash
+from seq2seq.recipe_config import TrainConfig
+from seq2seq.run import load_run, read_config, read_section
+from seq2seq.shortlist import Shortlist
+from seq2seq.system.lock import LOCK, locked
+from seq2seq.text.corpus import PairList
+from seq2seq.text.corpus_config import DataConfig
+from seq2seq.text.tokenizer import EOS, UNK, save_tokenizers
+from seq2seq.text.tokenizer_config import TokenizerConfig
+from seq2seq.text.types import Pair
+from seq2seq.text.vocabulary import build_tokenizers
+from seq2seq.train import Adam, Cosine
+from seq2seq.weights import save_weights
+
+CONFIG = {
+    "model": {"embedding_size": 4, "encoder": {"size": 2}, "decoder": {"size": 3}, "attention": "general"},
+    "search": {"max_length_ratio": 0.1, "max_length_offset": 2, "beam_size": 2},
+    "data": {"target_language": "de"},
+}
+PAIRS = [Pair("the dog sees a cat", "der Hund sieht eine Katze")] * 4
+SECRET = "the user's own\n"
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory) -> Path:
+    """A tiny untrained model."""
+    folder = tmp_path_factory.mktemp("runs") / "original"
+    folder.mkdir()
+    tokenizers = build_tokenizers(TokenizerConfig(size=281), PairList("pairs", PAIRS))
+    save_tokenizers(tokenizers, folder)
+    torch.manual_seed(1)
+    config = ModelConfig(
+        embedding_size=4, encoder=EncoderConfig(size=2), decoder=DecoderConfig(size=3), attention="general"
+    )
+    size = tokenizers.target.size
+    save_weights(Network(config, size, size, joint=True), folder / "model.safetensors")
+    pieces = torch.arange(size, dtype=torch.int32)
+    Shortlist(pieces[:, None], torch.tensor([EOS, UNK], dtype=torch.int32), size).save(folder / "shortlist.safetensors")
+    (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
+    return folder
+
+
+@pytest.fixture
+def run(original, tmp_path) -> Path:
+    """A copy of it, which a test may change."""
+    shutil.copytree(original, tmp_path / "run")
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def secret(tmp_path) -> Path:
+    """A file of the user's outside the folder."""
+    path = tmp_path / "secret"
+    path.write_text(SECRET)
+    return path
+
+
+@pytest.fixture
+def texts(tmp_path) -> list[str]:
+    """Overrides that name a test set."""
+    for side, lines in zip(("source", "target"), zip(*PAIRS, strict=True), strict=True):
+        (tmp_path / side).write_text("".join(f"{line}\n" for line in lines))
+    return [f"data.test.{side}={tmp_path / side}" for side in ("source", "target")]
+
+
+# Links
+
+
+def test_no_link_in_a_folder_is_written_through(recipe, run, secret, texts):
+    names = ["hypotheses.test.greedy.txt", "hypotheses.test.beam.txt", "scores.json"]
+    for name in names:
+        (run / f"{name}.tmp").symlink_to(secret)
+        if name != "scores.json":
+            (run / name).symlink_to(secret)
+    outcome = recipe("evaluate", f"run={run}", *texts, "bootstrap=10")
+    assert outcome.code == 0, outcome.err
+    assert secret.read_text() == SECRET
+    assert not any((run / name).is_symlink() for name in names)
+    assert len((run / names[0]).read_text().splitlines()) == len(PAIRS)
+
+
+@pytest.mark.parametrize("name", ["tokenizer.other.model", "shortlist.safetensors"])
+@pytest.mark.parametrize("program", ["quantize", "average"])
+def test_a_model_that_is_handed_on_holds_no_file_from_outside(recipe, run, secret, tmp_path, program, name):
+    (run / name).unlink(missing_ok=True)
+    (run / name).symlink_to(secret)
+    (tmp_path / "again").symlink_to(run)
+    more = [f"runs=[{tmp_path / 'again'}]"] if program == "average" else []
+    outcome = recipe(program, f"run={run}", f"output={tmp_path / 'made'}", *more)
+    if name == "shortlist.safetensors":
+        assert (outcome.code, outcome.err.count("\n")) == (1, 1)
+        assert "shortlist.safetensors is damaged" in outcome.err
+        assert not (tmp_path / "made").exists()
+        return
+    assert outcome.code == 0, outcome.err
+    files = {path.name: path.read_bytes() for path in (tmp_path / "made").iterdir()}
+    assert set(files) == {"config.yaml", "model.safetensors", "shortlist.safetensors", "tokenizer.model"}
+    for name in set(files) - {"model.safetensors"}:
+        assert files[name] == (run / name).read_bytes()
+
+
+def test_a_model_is_known_by_the_files_that_are_loaded_alone(run, tmp_path):
+    before = model_hash(run)
+    os.mkfifo(run / "tokenizer.other.model")  # which nobody writes to: reading it never ends
+    assert model_hash(run) == before
+
+
+@pytest.mark.parametrize("what", ["link", "link to nowhere", "pipe", "folder", "file"])
+def test_what_is_no_lock_file_is_not_opened_as_one(tmp_path, secret, what):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    lock, nowhere = folder / LOCK, tmp_path / "nowhere"
+    {
+        "link": lambda: lock.symlink_to(secret),
+        "link to nowhere": lambda: lock.symlink_to(nowhere),
+        "pipe": lambda: os.mkfifo(lock),
+        "folder": lock.mkdir,
+        "file": lambda: lock.write_text(SECRET),
+    }[what]()
+    with pytest.raises(RunError, match=r"\.lock is not a lock file: remove it") as error, locked(folder):
+        pass
+    assert "\n" not in str(error.value)
+    assert secret.read_text() == SECRET
+    assert os.path.lexists(lock)
+    assert not nowhere.exists()
+    if what == "file":
+        assert lock.read_text() == SECRET
+
+
+def training() -> TrainConfig:
+    return TrainConfig(optimizer=Adam(), schedule=Cosine())
+
+
+def test_training_does_not_write_into_a_linked_folder(tmp_path):
+    open_run(tmp_path / "run", training())
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "update-0000001.safetensors").touch()
+    (tmp_path / "run" / "checkpoints").symlink_to(tmp_path / "mine")
+    with pytest.raises(RunError, match="checkpoints is a link to a folder, where training would write and delete"):
+        open_run(tmp_path / "run", training())
+    (tmp_path / "again").symlink_to(tmp_path / "run")
+    (tmp_path / "run" / "checkpoints").unlink()
+    open_run(tmp_path / "again", training())  # the whole run may be a link
+
+
+# Interpolation
+
+FAN_OUT = "\n".join(f"  a{n}: ${{.a{n + 1}}}${{.a{n + 1}}}" for n in range(40)) + "\n  a40: x\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model: {embedding_size: 4}\ndata: {target_language: '${oc.env:SECRET}'}\n",
+        'data: {target_language: "$\\x7Boc.env:SECRET}"}\n',
+        "data: {target_language: de, '${oc.env:SECRET}': de}\n",
+        f"data:\n  target_language: ${{.a0}}\n{FAN_OUT}",
+    ],
+)
+def test_a_saved_config_is_taken_as_it_stands(run, monkeypatch, text):
+    monkeypatch.setenv("SECRET", "hunter2")
+    (run / "config.yaml").write_text(text)
+    for read in (read_config, load_run, lambda folder: read_section(folder, "data", DataConfig)):
+        with pytest.raises(RunError, match=r"config\.yaml is damaged \(it has interpolations") as error:
+            read(run)
+        assert "hunter2" not in str(error.value)
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("depth", [25, 200, 400, 5_000])
+def test_a_config_that_is_nested_deeply_is_one_line(run, depth):
+    (run / "config.yaml").write_text("data: " + "{a: " * depth + "1" + "}" * depth)
+    with pytest.raises(RunError, match=r"config\.yaml is damaged \((it is nested|maximum recursion)") as error:
+        read_section(run, "data", DataConfig)
+    assert "\n" not in str(error.value)
+
+
+def test_no_run_is_made_that_could_not_be_read(tmp_path):
+    config = training()
+    config.data.source_tag = "${tag}"
+    with pytest.raises(ConfigError, match=r"a setting has \$\{ in its value"):
+        open_run(tmp_path / "run", config)
+    assert not (tmp_path / "run").exists()
+
+
+# Worker processes
+
+PROGRAM = """
+import os, sys
+from pathlib import Path
+from seq2seq.system.workers import ordered_map
+os.chdir(sys.argv[1])
+print(list(ordered_map(abs, [-1, -2, -3], 2, alone=0)))
+"""
+
+
+def test_a_worker_imports_nothing_from_the_current_folder_or_the_environment(tmp_path):
+    for folder in ("here", "environment"):
+        (tmp_path / folder).mkdir()
+        for name in ("pickle", "signal", "sitecustomize"):
+            (tmp_path / folder / f"{name}.py").write_text(f"open({str(tmp_path / 'executed')!r}, 'w')\n")
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM.replace("print", f"os.environ['PYTHONPATH'] = {str(tmp_path / 'environment')!r}\nprint"))
+    done = subprocess.run([sys.executable, program, tmp_path / "here"], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[1, 2, 3]\n", "")
+    assert not (tmp_path / "executed").exists()
