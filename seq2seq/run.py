@@ -19,12 +19,12 @@ from seq2seq.model import ModelConfig, Network
 from seq2seq.model.outline import outline
 from seq2seq.search import SearchConfig
 from seq2seq.settings import validate
-from seq2seq.shortlist import Shortlist, ShortlistConfig
+from seq2seq.shortlist import LONGEST, Shortlist, ShortlistConfig
 from seq2seq.system.atomic import atomic_folder, atomic_write
 from seq2seq.text.tokenizer import EOS, UNK, Tokenizers, load_tokenizers, save_tokenizers
 from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.text.vocabulary_cache import cached_tokenizers
-from seq2seq.weights import dequantized, hold_shapes, is_quantized, load_weights, set_weights
+from seq2seq.weights import dequantized, is_quantized, load_weights_of, set_weights
 
 if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
     from seq2seq.data.table import Encoded
@@ -184,15 +184,14 @@ def load_run(folder: Path) -> LoadedRun:
     model = read_section(folder, "model", ModelConfig)
     tokenizers = load_tokenizers(folder)
     search = read_section(folder, "search", SearchConfig)
-    weights = load_weights(folder / MODEL)
-    plain = dequantized(weights, folder / MODEL)
     sizes = tokenizers.source.size, tokenizers.target.size, tokenizers.joint
     try:
-        hold_shapes(outline(model, *sizes), plain, folder / MODEL)  # before any memory is taken for what it says
+        shapes = outline(model, *sizes)  # which take no memory, whatever config.yaml says
     except (ConfigError, RuntimeError) as error:  # settings at odds with each other, or sizes beyond all numbers
         raise _unusable(folder, "model", error) from None
+    weights = load_weights_of(shapes, folder / MODEL)
     network = Network(model, *sizes)
-    set_weights(network, plain, folder / MODEL)
+    set_weights(network, dequantized(weights, folder / MODEL), folder / MODEL)
     return LoadedRun(network.eval(), tokenizers, search, is_quantized(weights), target_language(folder))
 
 
@@ -246,4 +245,6 @@ def load_shortlist(folder: Path, tokenizers: Tokenizers) -> Shortlist:
     Raises:
         RunError: it is missing, damaged or of another run.
     """
-    return Shortlist.load(folder / SHORTLIST, tokenizers.source.size, tokenizers.target.size)
+    asked = read_section(folder, "shortlist", ShortlistConfig) if "shortlist" in read_config(folder) else None
+    longest = LONGEST if asked is None else max(LONGEST, asked.translations)
+    return Shortlist.load(folder / SHORTLIST, tokenizers.source.size, tokenizers.target.size, longest)

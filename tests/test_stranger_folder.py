@@ -1,22 +1,31 @@
 """A run folder from a stranger: it leads no command to files outside, to the environment or to the terminal."""
 
+import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 
-from seq2seq.errors import ConfigError, RunError
+from seq2seq.averaging import average_checkpoints
+from seq2seq.comparison.systems import Common, read_systems
+from seq2seq.errors import ConfigError, RunError, Seq2SeqError
+from seq2seq.evaluation import write_scores
 from seq2seq.model import DecoderConfig, EncoderConfig, ModelConfig, Network
 from seq2seq.opening import open_run
-from seq2seq.provenance import model_hash
+from seq2seq.provenance import model_hash, read_scores
 from seq2seq.recipe_config import TrainConfig
-from seq2seq.run import load_run, read_config, read_section
+from seq2seq.run import load_run, load_shortlist, read_config, read_section
 from seq2seq.shortlist import Shortlist
+from seq2seq.start import take_weights
 from seq2seq.system.lock import LOCK, locked
 from seq2seq.text.corpus import PairList
 from seq2seq.text.corpus_config import DataConfig
@@ -25,6 +34,7 @@ from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.text.types import Pair
 from seq2seq.text.vocabulary import build_tokenizers
 from seq2seq.train import Adam, Cosine
+from seq2seq.train.checkpoint import Checkpoints
 from seq2seq.weights import save_weights
 
 CONFIG = {
@@ -94,8 +104,14 @@ def test_no_link_in_a_folder_is_written_through(recipe, run, secret, texts):
     assert len((run / names[0]).read_text().splitlines()) == len(PAIRS)
 
 
-@pytest.mark.parametrize("name", ["tokenizer.other.model", "shortlist.safetensors"])
-@pytest.mark.parametrize("program", ["quantize", "average"])
+@pytest.mark.parametrize(
+    ("program", "name"),
+    [
+        ("quantize", "tokenizer.other.model"),
+        ("average", "tokenizer.other.model"),
+        ("quantize", "shortlist.safetensors"),
+    ],
+)
 def test_a_model_that_is_handed_on_holds_no_file_from_outside(recipe, run, secret, tmp_path, program, name):
     (run / name).unlink(missing_ok=True)
     (run / name).symlink_to(secret)
@@ -196,6 +212,158 @@ def test_no_run_is_made_that_could_not_be_read(tmp_path):
     with pytest.raises(ConfigError, match=r"a setting has \$\{ in its value"):
         open_run(tmp_path / "run", config)
     assert not (tmp_path / "run").exists()
+
+
+# Files that say more than they hold
+
+GIBIBYTES = 4
+HUGE = GIBIBYTES * 2**30
+
+
+def sparse(path: Path, tensors: dict[str, tuple[str, list[int], int]]) -> None:
+    """A safetensors file whose head promises tensors (type, shape, bytes), and whose numbers are a hole."""
+    head, end = {}, 0
+    for name, (kind, shape, size) in tensors.items():
+        head[name] = {"dtype": kind, "shape": shape, "data_offsets": [end, end + size]}
+        end += size
+    text = json.dumps(head).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text)
+    os.truncate(path, 8 + len(text) + end)
+    assert path.stat().st_blocks * 512 < 100_000
+
+
+@contextmanager
+def little_memory() -> Iterator[None]:
+    """This process gets no more than a quarter of what the files ask for, not even addresses."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + HUGE // 4, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+ONE_TENSOR = [
+    ("a.more", "F32", "does not belong to config.yaml: the model of config.yaml has no a.more"),
+    ("source_embedding.weight", "F32", "does not belong to config.yaml: "),
+    ("source_embedding.weight", "I8", "is damaged (source_embedding.weight has no scales)"),
+    ("source_embedding.weight", "F8_E4M3", "is damaged (it has tensors of type F8_E4M3)"),
+    ("source_embedding.weight.scales", "F32", "is damaged (source_embedding.weight.scales fits no matrix)"),
+]
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+@pytest.mark.parametrize(("name", "kind", "words"), ONE_TENSOR)
+def test_shapes_are_held_against_the_config_before_memory_is_taken(run, name, kind, words):
+    size, network = {"F32": 4, "I8": 1, "F8_E4M3": 1}[kind], load_run(run).network
+    sparse(run / "model.safetensors", {name: (kind, [HUGE // size], HUGE)})
+    for load in (load_run, lambda folder: take_weights(folder, network)):
+        with little_memory(), pytest.raises(RunError) as error:
+            load(run)
+        assert words in str(error.value)
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+def test_so_are_those_of_the_short_list_and_of_checkpoints(run):
+    loaded = load_run(run)
+    rows = loaded.tokenizers.source.size
+    columns = HUGE // 4 // rows
+    shapes = {"translations": ("I32", [rows, columns], rows * columns * 4), "frequent": ("I32", [1], 4)}
+    sparse(run / "shortlist.safetensors", shapes)
+    with little_memory(), pytest.raises(RunError, match=f"translations are {columns:,}, more than 1,000"):
+        load_shortlist(run, loaded.tokenizers)
+    checkpoints = Checkpoints(run / "checkpoints", loaded.network)
+    checkpoints.folder.mkdir()
+    sparse(checkpoints.weights_path(7), {"output.bias": ("F32", [HUGE // 4], HUGE)})
+    with little_memory(), pytest.raises(RunError, match=r"update-0000007\.safetensors does not belong"):
+        checkpoints.average([7])
+    with little_memory(), pytest.raises(RunError, match=r"update-0000007\.safetensors does not belong"):
+        average_checkpoints(loaded.network, [checkpoints.weights_path(7)])
+    with zipfile.ZipFile(checkpoints.last, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("a", "w") as file:
+        for _ in range(512):
+            file.write(bytes(2**20))
+    with pytest.raises(RunError, match=r"last\.pt is damaged \(it has 536,870,912 bytes, too many for this network\)"):
+        checkpoints.load_state()
+
+
+def test_a_head_that_is_absurd_is_one_line(run):
+    (run / "model.safetensors").write_bytes((99_000_000).to_bytes(8, "little") + b"{")
+    os.truncate(run / "model.safetensors", 99_000_008)
+    with pytest.raises(RunError, match="its head has more than 10,000,000 bytes"):
+        load_run(run)
+    sparse(run / "model.safetensors", {"output.bias": ("F32", [2**40, 2**40, 0], 0)})
+    with pytest.raises(RunError, match=r"damaged \(its head names no tensors\)"):
+        load_run(run)
+
+
+SCORES = {
+    "a list": "[]",
+    "a list as entry": '{"test": []}',
+    "a number as entry": '{"other": 3}',
+    "nested": '{"other": ' + "[" * 100_000 + "]" * 100_000 + "}",
+    "nested less": '{"other": {"a": ' + "[" * 980 + "]" * 980 + "}}",
+    "half a character": '{"other": {"a": "\\ud800"}}',
+    "digits": '{"other": {"a": ' + "9" * 5_000 + "}}",
+    "bytes": b"\xff",
+    "a folder": None,
+}
+
+
+@pytest.mark.parametrize("what", SCORES)
+def test_damaged_scores_are_one_line(tmp_path, what):
+    path = tmp_path / "scores.json"
+    if SCORES[what] is None:
+        path.mkdir()
+    else:
+        path.write_bytes(SCORES[what] if isinstance(SCORES[what], bytes) else SCORES[what].encode())
+    for write in (lambda: write_scores(path, "test", {}), lambda: read_scores(path)):
+        with pytest.raises(RunError, match=r"scores\.json is damaged \(.*\): delete it, and evaluate again") as error:
+            write()
+        assert "\n" not in str(error.value)
+
+
+def test_they_are_looked_at_before_anything_is_translated(recipe, run, texts, monkeypatch):
+    (run / "scores.json").write_text(SCORES["nested"])
+    monkeypatch.setattr("seq2seq.evaluation.translate_together", None)
+    outcome = recipe("evaluate", f"run={run}", *texts)
+    assert (outcome.code, outcome.err.count("\n")) == (1, 1)
+    assert "scores.json is damaged (" in outcome.err
+
+
+RECORD = {
+    "references": "r",
+    "models": [None],
+    "beam": {"hypotheses": "h", "search": {"beam_size": 2}, "bleu": {"score": 1.0, "signature": "s"}},
+}
+WRONG = [
+    ("search", 3),
+    ("search", {"beam_size": {}}),
+    ("models", []),
+    ("models", "abc"),
+    ("models", [3]),
+    ("references", 3),
+    ("references", None),
+    ("hypotheses", {}),
+    ("bleu", 3),
+    ("bleu", {"signature": 3}),
+    ("bleu", {}),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_scores_of_the_wrong_kinds_are_one_line(run, name, value):
+    def compared(entry: dict[str, object]) -> str:
+        (run / "scores.json").write_text(json.dumps({"test": entry}))
+        with pytest.raises(Seq2SeqError) as error:
+            read_systems([str(run)], Common("r", 1, {"bleu": "s"}, "test", "beam"))
+        assert "\n" not in str(error.value)
+        return str(error.value)
+
+    assert "hypotheses.test.beam.txt: no such file" in compared(RECORD), "as it is, its text is looked for"
+    changed = RECORD | {name: value} if name in RECORD else RECORD | {"beam": RECORD["beam"] | {name: value}}
+    assert "scores.json is damaged (" in compared(changed)
 
 
 # Worker processes
