@@ -15,6 +15,7 @@ from seq2seq import __version__
 from seq2seq.data.batch import Batch, make_batch
 from seq2seq.data.order import BatchConfig, Order
 from seq2seq.data.table import Table
+from seq2seq.errors import shown
 from seq2seq.language_model import LanguageModel, Perplexity
 from seq2seq.model import Network
 from seq2seq.provenance import file_hash, hash_if_run, read_scores, text_hash
@@ -129,10 +130,10 @@ def judge(folder: Path, test: Corpus, device: str) -> str:
         return f"{test.name}, {found.sentences:,} sentences\n{found.table()}\n"
     translator, pairs = Translator.load(folder, device), list(test)
     scores = evaluate(translator, pairs, translator.search, folder=folder, name="test", corpus=test.name)
-    examples = [
-        f"source     {source}\nreference  {target}\nmodel      {translator.translate(source)}\n"
-        for source, target in pairs[:: max(1, len(pairs) // 5)][:5]
-    ]
+    examples = []
+    for source, target in pairs[:: max(1, len(pairs) // 5)][:5]:
+        translation = shown(str(translator.translate(source)))
+        examples.append(f"source     {shown(source)}\nreference  {shown(target)}\nmodel      {translation}\n")
     return "\n".join([f"{test.name}, {len(pairs):,} sentences", score_table(scores), "", *examples])
 
 

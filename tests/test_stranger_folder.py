@@ -1,6 +1,7 @@
 """A run folder from a stranger: it leads no command to files outside, to the environment or to the terminal."""
 
 import json
+import logging
 import os
 import resource
 import shutil
@@ -17,8 +18,9 @@ import yaml
 
 from seq2seq.averaging import average_checkpoints
 from seq2seq.comparison.systems import Common, read_systems
+from seq2seq.config import in_one_line, safe_terminal
 from seq2seq.errors import ConfigError, RunError, Seq2SeqError
-from seq2seq.evaluation import write_scores
+from seq2seq.evaluation import judge, write_scores
 from seq2seq.model import DecoderConfig, EncoderConfig, ModelConfig, Network
 from seq2seq.opening import open_run
 from seq2seq.provenance import model_hash, read_scores
@@ -35,6 +37,7 @@ from seq2seq.text.types import Pair
 from seq2seq.text.vocabulary import build_tokenizers
 from seq2seq.train import Adam, Cosine
 from seq2seq.train.checkpoint import Checkpoints
+from seq2seq.usage import overrides
 from seq2seq.weights import save_weights
 
 CONFIG = {
@@ -387,3 +390,60 @@ def test_a_worker_imports_nothing_from_the_current_folder_or_the_environment(tmp
     done = subprocess.run([sys.executable, program, tmp_path / "here"], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("[1, 2, 3]\n", "")
     assert not (tmp_path / "executed").exists()
+
+
+# The terminal
+
+OBEYED = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp.exe"
+SHOWN = r"\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp.exe"
+
+
+def obeyed(text: str) -> bool:
+    """Whether a terminal would do something else than write the text."""
+    return any(not one.isprintable() for one in text.replace("\n", "").replace("\t", ""))
+
+
+def test_examples_of_a_test_set_are_escaped(run):
+    shown = judge(run, PairList("pairs", [Pair(f"the dog {OBEYED}", f"der Hund {OBEYED}")] * 2), "cpu")
+    assert not obeyed(shown)
+    assert shown.count(SHOWN) >= 4
+
+
+@pytest.mark.parametrize("name", ["source_tag", "target_language", "cache"])
+def test_settings_of_a_run_have_no_control_characters(run, name):
+    values = CONFIG | {"data": {name: f"a{OBEYED}"}}
+    (run / "config.yaml").write_text(yaml.safe_dump(values))
+    with pytest.raises(RunError, match="must be one line of text in UTF-8") as error:
+        read_section(run, "data", DataConfig)
+    assert not obeyed(str(error.value))
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize("tag", ["\u202egnp.exe", "it's \u200b\\x41", "$(touch x)", "ä\u2028b"])
+def test_a_command_to_be_pasted_shows_what_it_is_and_means_the_same(tag):
+    (word,) = overrides(DataConfig(source_tag=tag), "data")
+    assert not obeyed(word)
+    environment = os.environ | {"LC_ALL": "C.UTF-8"}
+    done = subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, check=True, env=environment)
+    assert done.stdout.decode() == f'data.source_tag="{tag}"'
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal")
+def test_what_is_printed_on_a_terminal_is_escaped_and_in_a_file_as_it_is(tmp_path, monkeypatch):
+    text = f"a\tb\nc {OBEYED} \u0627\u200c\u0628 \U0001f469\u200d\U0001f4bb\n"
+    leader, follower = os.openpty()
+    with open(follower, "w", encoding="utf-8") as terminal, open(tmp_path / "file", "w", encoding="utf-8") as file:
+        for stream in (terminal, file):
+            monkeypatch.setattr(sys, "stdout", stream)
+            with safe_terminal():
+                print(text, end="", flush=True)
+        found = os.read(leader, 1000).decode().replace("\r\n", "\n")
+    os.close(leader)
+    assert found == text.replace(OBEYED, SHOWN)
+    assert (tmp_path / "file").read_text(encoding="utf-8") == text
+
+
+def test_a_warning_is_one_line_that_no_terminal_obeys():
+    record = logging.makeLogRecord({"msg": "the text %s is odd", "args": (f"a\n{OBEYED}",)})
+    assert in_one_line(record)
+    assert record.getMessage() == rf"the text a\n{SHOWN} is odd"
