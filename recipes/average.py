@@ -27,7 +27,7 @@ def main(config: AverageConfig) -> None:
         averaged = chosen_checkpoints(run)
         weights = average_checkpoints(loaded.network, averaged)
     set_weights(loaded.network, weights, run)
-    with new_model(run, output) as made:
+    with new_model(run, loaded, output) as made:
         save_weights(loaded.network, made / MODEL)
     print(f"{output / MODEL}: the mean of {', '.join(map(str, averaged))}")
     print(f"next: {command('evaluate')} run={output}")

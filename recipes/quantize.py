@@ -19,7 +19,7 @@ def main(config: QuantizeConfig) -> None:
     run = Path(config.run).expanduser()
     output = Path(config.output or f"{config.run.rstrip('/')}-int8").expanduser()
     loaded = load_run(run)
-    with new_model(run, output) as made:
+    with new_model(run, loaded, output) as made:
         save_quantized(loaded.network, made / MODEL)
     before, after = ((folder / MODEL).stat().st_size / 1e6 for folder in (run, output))
     print(f"{output / MODEL}: {after:,.1f} MB instead of {before:,.1f} MB")

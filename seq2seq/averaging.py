@@ -10,7 +10,7 @@ from seq2seq.settings import walk
 from seq2seq.train.checkpoint import Checkpoints
 from seq2seq.train.config import TrainingConfig
 from seq2seq.train.progress import Progress
-from seq2seq.weights import Weights, load_weights, mean_weights, set_weights
+from seq2seq.weights import Weights, load_weights_of, mean_weights
 
 
 def average_runs(run: Path, loaded: LoadedRun, others: Sequence[Path]) -> Weights:
@@ -66,9 +66,7 @@ def average_checkpoints(network: Network, paths: Sequence[Path]) -> Weights:
 
     def weights() -> Iterator[Weights]:
         for path in paths:
-            kept = load_weights(path)
-            set_weights(network, kept, path)  # which holds names and shapes
-            yield kept
+            yield load_weights_of(network, path)
 
     return mean_weights(weights())
 

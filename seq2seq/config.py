@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TextIO, TypeVar, get_args, get_type_hints
 
 import hydra
 from hydra.core.config_store import ConfigStore
@@ -31,7 +31,7 @@ from yaml import YAMLError
 from seq2seq.benchmark.config import BenchmarkConfig
 from seq2seq.claims import VerifyConfig
 from seq2seq.comparison.config import CompareConfig
-from seq2seq.errors import ConfigError, Seq2SeqError, shown
+from seq2seq.errors import HARMLESS, ConfigError, Seq2SeqError, escaped, shown
 from seq2seq.inspect.config import MicroscopeConfig
 from seq2seq.laboratory.config import LaboratoryConfig
 from seq2seq.recipe_config import (
@@ -150,9 +150,11 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     @functools.wraps(function)
     def main() -> None:
         logging.basicConfig(format="%(message)s", level=logging.WARNING)
+        logging.getLogger("seq2seq").addFilter(in_one_line)
         if isinstance(sys.stdout, io.TextIOWrapper):  # which a notebook's is not
             sys.stdout.reconfigure(errors="backslashreplace")  # a file on Windows has an encoding with few letters
-        with one_line_errors(schema()), full_errors(True):  # Hydra raises them to us instead of printing pages
+        # With full errors Hydra raises them to us instead of printing pages.
+        with safe_terminal(), one_line_errors(schema()), full_errors(True):
             if launched():
                 if name not in TOGETHER:
                     raise ConfigError(f"recipes/{name}.py is for one process: start it with python, not with torchrun")
@@ -167,6 +169,38 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
             leave()
 
     return main
+
+
+def in_one_line(record: logging.LogRecord) -> bool:
+    """A filter that shows messages as errors are shown: there may be text of files in them."""
+    record.msg, record.args = shown(record.getMessage()), ()
+    return True
+
+
+class Terminal:
+    """Standard output that is a terminal: what it would obey is escaped, whatever prints it.
+
+    Files and pipes receive text as it is.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write text, its lines as they are."""
+        self.stream.write(escaped(text, HARMLESS))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        """All else is the stream's."""
+        return getattr(self.stream, name)
+
+
+@contextlib.contextmanager
+def safe_terminal() -> Iterator[None]:
+    """What is printed meanwhile goes through `Terminal`, if standard output is one."""
+    with contextlib.redirect_stdout(Terminal(sys.stdout)) if sys.stdout.isatty() else contextlib.nullcontext():  # type: ignore[type-var]
+        yield
 
 
 CHECK = "_check_help"

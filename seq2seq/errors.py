@@ -4,13 +4,34 @@ LONGEST = 2_000
 """Characters of a message: a hostile file may have a thousand columns to be named."""
 
 
-def shown(text: str) -> str:
-    """Text of any origin as one line that can be printed: line breaks, control and other odd characters escaped."""
-    if len(text) > LONGEST:
-        text = f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
+HARMLESS = "\n\t\u00a0\u00ad\u200b\u200c\u200d\u202f\u3000\ufeff"
+"""What is not printable and stays in text of several lines on a terminal: line ends, spaces, joiners of letters."""
+
+
+def escaped(text: str, keep: str = "") -> str:
+    """Text of any origin so that it can be printed: what a terminal would obey, and other odd characters, escaped.
+
+    Whatever comes from a file is shown through this function. Without ``keep`` it becomes one line.
+
+    Args:
+        text: the text; bytes that are not UTF-8 may be in it as ``surrogateescape`` has them.
+        keep: characters that stay though they are not printable.
+    """
     if text.isprintable():
         return text
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    return "".join(one if one.isprintable() or one in keep else _code(one) for one in text)
+
+
+def _code(character: str) -> str:
+    number = ord(character)
+    return f"\\x{number - 0xDC00:02x}" if 0xDC80 <= number <= 0xDCFF else character.encode("unicode_escape").decode()
+
+
+def shown(text: str) -> str:
+    """Text of any origin as one line that can be printed, its middle left out where it is long."""
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
+    return escaped(text)
 
 
 class Seq2SeqError(Exception):

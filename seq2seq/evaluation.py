@@ -15,10 +15,10 @@ from seq2seq import __version__
 from seq2seq.data.batch import Batch, make_batch
 from seq2seq.data.order import BatchConfig, Order
 from seq2seq.data.table import Table
-from seq2seq.errors import RunError
+from seq2seq.errors import shown
 from seq2seq.language_model import LanguageModel, Perplexity
 from seq2seq.model import Network
-from seq2seq.provenance import file_hash, hash_if_run, text_hash
+from seq2seq.provenance import file_hash, hash_if_run, read_scores, text_hash
 from seq2seq.run import SHORTLIST, is_language_model
 from seq2seq.score import Score, bleu, chrf, score, warn_of_misfit
 from seq2seq.search import Method, SearchConfig
@@ -130,10 +130,10 @@ def judge(folder: Path, test: Corpus, device: str) -> str:
         return f"{test.name}, {found.sentences:,} sentences\n{found.table()}\n"
     translator, pairs = Translator.load(folder, device), list(test)
     scores = evaluate(translator, pairs, translator.search, folder=folder, name="test", corpus=test.name)
-    examples = [
-        f"source     {source}\nreference  {target}\nmodel      {translator.translate(source)}\n"
-        for source, target in pairs[:: max(1, len(pairs) // 5)][:5]
-    ]
+    examples = []
+    for source, target in pairs[:: max(1, len(pairs) // 5)][:5]:
+        translation = shown(str(translator.translate(source)))
+        examples.append(f"source     {shown(source)}\nreference  {shown(target)}\nmodel      {translation}\n")
     return "\n".join([f"{test.name}, {len(pairs):,} sentences", score_table(scores), "", *examples])
 
 
@@ -170,6 +170,8 @@ def evaluate(
 
     ``target_language`` is the code of the language, by which BLEU cuts words; None: as the run says.
     """
+    if is_first():
+        read_scores(folder / "scores.json")  # what is wrong with it is said before any work
     language = translator.members[0].target_language if target_language is None else target_language
     references = [pair.target for pair in pairs]
     scores: dict[str, Score] = {}
@@ -215,6 +217,8 @@ def evaluate_language_model(
     model: LanguageModel, texts: Iterable[str], *, folder: Path, name: str, corpus: str
 ) -> Perplexity:
     """How well the model predicts text, a sentence each: the entry NAME of ``scores.json`` in ``folder``."""
+    if is_first():
+        read_scores(folder / "scores.json")  # what is wrong with it is said before any work
     lines = list(texts)
     found = model.perplexity(lines)
     origin = {"version": __version__, "references": text_hash(lines), "models": [hash_if_run(model.member.name)]}
@@ -230,12 +234,7 @@ def write_scores(path: Path, name: str, entry: dict[str, Any]) -> None:
     """
     if not is_first():
         return
-    try:
-        known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        if not isinstance(known, dict):
-            raise ValueError("no object")
-    except ValueError as error:
-        raise RunError(f"{path} is damaged ({error}): delete it, and evaluate again") from None
+    known = read_scores(path)
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(known | {name: entry}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from seq2seq.errors import RunError, Seq2SeqError
-from seq2seq.run import CONFIG, read_config
+from seq2seq.errors import ConfigError, RunError, Seq2SeqError
+from seq2seq.run import CONFIG, INTERPOLATION, read_config
 from seq2seq.settings import walk
-from seq2seq.system.atomic import atomic_write, make_folder, temporary_path
+from seq2seq.system.atomic import atomic_write, is_temporary, make_folder
 from seq2seq.system.lock import LOCK
 from seq2seq.system.processes import is_first, rank
 
@@ -103,23 +103,43 @@ def open_run(folder: Path, config: Any, frozen: Sequence[str] = ()) -> None:
         frozen: the embedding tables that are not trained, which a run that begins with this one takes over.
 
     Raises:
-        RunError: the folder belongs to a run with other settings, or to something else.
+        ConfigError: a value looks like an interpolation.
+        RunError: the folder belongs to a run with other settings, or to something else, or a folder in it is a link.
     """
     path = folder / CONFIG
     try:
         if path.exists():
             _hold_same(_flat(read_config(folder)), config, folder)
-        elif folder.exists() and (not folder.is_dir() or {*folder.iterdir()} - {temporary_path(path), folder / LOCK}):
+        elif folder.exists() and not (folder.is_dir() and all(_is_ours(place) for place in folder.iterdir())):
             raise RunError(f"{folder} is not empty and no run folder: choose another with run=PATH")
+        _hold_no_linked_folder(folder)
         # Written when going on too: what may change is kept as it is now.
         settings = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
         assert isinstance(settings, dict)
         kept = {CHOICES: _choices(config), **({FROZEN: list(frozen)} if frozen else {})}
+        text = OmegaConf.to_yaml({**settings, **kept})
+        if INTERPOLATION in text:
+            raise ConfigError(f"a setting has {INTERPOLATION} in its value, which no saved run may have: leave it out")
         make_folder(folder)
         with atomic_write(path) as temporary:
-            temporary.write_text(OmegaConf.to_yaml({**settings, **kept}), encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RunError(f"{folder} cannot be written ({error.strerror}): choose another with run=PATH") from None
+
+
+def _hold_no_linked_folder(folder: Path) -> None:
+    """Refuse links to other folders: training writes and deletes files in those of its run."""
+    for place in folder.iterdir() if folder.exists() else ():
+        if place.is_symlink() and place.is_dir():
+            raise RunError(
+                f"{place} is a link to a folder, where training would write and delete files: put a folder in its "
+                "place, or make the whole run folder a link"
+            )
+
+
+def _is_ours(place: Path) -> bool:
+    """Whether this may lie in a run folder that has no settings yet."""
+    return place.name == LOCK or is_temporary(place)
 
 
 def _choices(config: Any) -> dict[str, str]:

@@ -2,14 +2,43 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from seq2seq.errors import RunError
 from seq2seq.run import CONFIG, MODEL, read_config
+from seq2seq.text.tokenizer import tokenizer_paths
 
 SAMPLING = ("bs:", "ar:", "seed:")
 """Parts of a sacrebleu signature that say how an interval or a test was drawn: they leave the score as it is."""
+
+
+LARGEST_SCORES = 100_000_000
+"""Bytes of a scores.json; an entry has some five thousand."""
+
+
+def read_scores(path: Path) -> dict[str, dict[str, Any]]:
+    """All entries of a scores.json; none where the file is missing.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    if not os.path.lexists(path):
+        return {}
+    try:
+        if not path.is_file():  # a pipe, say, that would be waited for
+            raise ValueError("it is not a file")
+        if path.stat().st_size > LARGEST_SCORES:
+            raise ValueError(f"it has more than {LARGEST_SCORES:,} bytes")
+        scores = json.loads(path.read_text(encoding="utf-8"))
+        if not (isinstance(scores, dict) and all(isinstance(entry, dict) for entry in scores.values())):
+            raise ValueError("it is not an object of objects")
+        json.dumps(scores, ensure_ascii=False).encode("utf-8")  # else it could not be written again
+    except (ValueError, RecursionError, OSError) as error:
+        raise RunError(f"{path} is damaged ({error}): delete it, and evaluate again") from None
+    return scores
 
 
 def text_hash(lines: Iterable[str]) -> str:
@@ -43,7 +72,7 @@ def model_hash(folder: Path) -> str:
         RunError: there is no model in the folder.
     """
     digest = hashlib.sha256(json.dumps(read_config(folder).get("model"), sort_keys=True).encode())
-    for path in [*sorted(folder.glob("tokenizer*.model")), folder / MODEL]:
+    for path in [*tokenizer_paths(folder), folder / MODEL]:
         digest.update(f"{path.name} {file_hash(path)}".encode())
     return digest.hexdigest()
 

@@ -3,9 +3,7 @@
 The first three are a model: copy them and they translate elsewhere. Opening one runs no code from it.
 """
 
-import errno
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,12 +19,12 @@ from seq2seq.model import ModelConfig, Network
 from seq2seq.model.outline import outline
 from seq2seq.search import SearchConfig
 from seq2seq.settings import validate
-from seq2seq.shortlist import Shortlist, ShortlistConfig
-from seq2seq.system.atomic import atomic_write, temporary_path, writing
+from seq2seq.shortlist import LONGEST, Shortlist, ShortlistConfig
+from seq2seq.system.atomic import atomic_folder, atomic_write
 from seq2seq.text.tokenizer import EOS, UNK, Tokenizers, load_tokenizers, save_tokenizers
 from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.text.vocabulary_cache import cached_tokenizers
-from seq2seq.weights import dequantized, hold_shapes, is_quantized, load_weights, set_weights
+from seq2seq.weights import dequantized, is_quantized, load_weights_of, set_weights
 
 if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
     from seq2seq.data.table import Encoded
@@ -51,20 +49,37 @@ TRAINING_ONLY = {
 LONGEST_CONFIG = 1_000_000
 """Bytes; a run with every setting changed has some five thousand."""
 
+DEEPEST_CONFIG = 20
+"""Levels of lists and mappings in one another; a run has five."""
+
+INTERPOLATION = "${"
+"""How OmegaConf recognises a value to be looked up elsewhere, such as in the environment."""
+
 Section = TypeVar("Section")
 
 
 class PlainLoader(yaml.SafeLoader):
-    """Reads YAML that stands for no more than is written there: a run's config.yaml has no aliases.
+    """Reads YAML that stands for no more than is written there: a run's config.yaml has no aliases, no interpolations.
 
-    They make a few lines an object of any size ("a billion laughs") or one that holds itself.
+    Aliases make a few lines an object of any size ("a billion laughs") or one that holds itself. Interpolations do the
+    same, and besides name what is not the run's, such as a password in the environment. What is nested deeply
+    exhausts the stack of whoever walks over it.
     """
 
+    depth = 0
+
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """As any loader does, but for aliases."""
+        """As any loader does, but for aliases, interpolations and what is nested too deeply."""
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("it has aliases")
-        return super().compose_node(parent, index)
+        if self.depth > DEEPEST_CONFIG:
+            raise yaml.YAMLError(f"it is nested more than {DEEPEST_CONFIG} levels deep")
+        self.depth += 1
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        if isinstance(node, yaml.ScalarNode) and INTERPOLATION in node.value:
+            raise yaml.YAMLError(f"it has interpolations ({INTERPOLATION}…)")
+        return node
 
 
 @dataclass(frozen=True)
@@ -86,18 +101,24 @@ def read_config(folder: Path) -> dict[str, Any]:
     Raises:
         RunError: there is no run in the folder, or its config.yaml is no YAML mapping.
     """
+    return _read_config(folder)[0]
+
+
+def _read_config(folder: Path) -> tuple[dict[str, Any], str]:
+    """The settings of `read_config`, and the text that holds them."""
     path = folder / CONFIG
     if not os.path.isfile(path):  # where `Path.is_file` would raise for a name that no system takes
         raise RunError(f"{folder} is no run folder ({CONFIG} is missing): name one with run=PATH, or train one first")
     try:
         if path.stat().st_size > LONGEST_CONFIG:
             raise ValueError(f"it has more than {LONGEST_CONFIG:,} bytes")
-        values = yaml.load(path.read_text(encoding="utf-8"), PlainLoader)
+        text = path.read_text(encoding="utf-8")
+        values = yaml.load(text, PlainLoader)
     except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
         raise RunError(f"{path} is damaged ({' '.join(str(error).split())}): restore it or train anew") from None
     if not isinstance(values, dict):
         raise RunError(f"{path} is damaged (no settings in it): restore it or train anew")
-    return values
+    return values, text
 
 
 def read_section(folder: Path, name: str, schema: type[Section]) -> Section:
@@ -163,15 +184,14 @@ def load_run(folder: Path) -> LoadedRun:
     model = read_section(folder, "model", ModelConfig)
     tokenizers = load_tokenizers(folder)
     search = read_section(folder, "search", SearchConfig)
-    weights = load_weights(folder / MODEL)
-    plain = dequantized(weights, folder / MODEL)
     sizes = tokenizers.source.size, tokenizers.target.size, tokenizers.joint
     try:
-        hold_shapes(outline(model, *sizes), plain, folder / MODEL)  # before any memory is taken for what it says
+        shapes = outline(model, *sizes)  # which take no memory, whatever config.yaml says
     except (ConfigError, RuntimeError) as error:  # settings at odds with each other, or sizes beyond all numbers
         raise _unusable(folder, "model", error) from None
+    weights = load_weights_of(shapes, folder / MODEL)
     network = Network(model, *sizes)
-    set_weights(network, plain, folder / MODEL)
+    set_weights(network, dequantized(weights, folder / MODEL), folder / MODEL)
     return LoadedRun(network.eval(), tokenizers, search, is_quantized(weights), target_language(folder))
 
 
@@ -187,31 +207,29 @@ def target_language(folder: Path) -> str:
 
 
 @contextmanager
-def new_model(run: Path, output: Path) -> Iterator[Path]:
+def new_model(run: Path, loaded: LoadedRun, output: Path) -> Iterator[Path]:
     """A folder with all that makes a run's model but the weights, to write them into.
 
-    It takes the name ``output`` at the end of the context; an error leaves nothing.
+    It takes the name ``output`` at the end of the context; an error leaves nothing. It is meant to be handed on: only
+    what was read as a model goes into it, and no file that a link in the run's folder names.
+
+    Args:
+        run: the run folder.
+        loaded: what `load_run` read of it.
+        output: where the folder is to be.
 
     Raises:
-        RunError: there is such a folder already, or none can be made.
+        RunError: there is such a folder already, none can be made, or the run's short-list is damaged.
     """
-    made = temporary_path(output)
-    try:
-        if output.exists():
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-        shutil.rmtree(made, ignore_errors=True)  # of a process that was killed
-        made.mkdir(parents=True)
-    except OSError as error:
-        raise RunError(f"{output} cannot be made ({error.strerror}): choose another folder with output=PATH") from None
-    try:
-        for path in [run / CONFIG, *run.glob("tokenizer*.model"), *run.glob(SHORTLIST)]:
-            with atomic_write(made / path.name) as temporary:
-                shutil.copyfile(path, temporary)
+    if os.path.lexists(output):
+        raise RunError(f"{output} cannot be made (File exists): choose another folder with output=PATH")
+    with atomic_folder(output) as made:
+        with atomic_write(made / CONFIG) as temporary:
+            temporary.write_text(_read_config(run)[1], encoding="utf-8", newline="\n")
+        save_tokenizers(loaded.tokenizers, made)
+        if os.path.lexists(run / SHORTLIST):
+            load_shortlist(run, loaded.tokenizers).save(made / SHORTLIST)
         yield made
-        with writing(output):
-            made.rename(output)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 def learn_shortlist(folder: Path, config: ShortlistConfig, table: "Encoded", tokenizers: Tokenizers, seed: int) -> None:
@@ -227,4 +245,6 @@ def load_shortlist(folder: Path, tokenizers: Tokenizers) -> Shortlist:
     Raises:
         RunError: it is missing, damaged or of another run.
     """
-    return Shortlist.load(folder / SHORTLIST, tokenizers.source.size, tokenizers.target.size)
+    asked = read_section(folder, "shortlist", ShortlistConfig) if "shortlist" in read_config(folder) else None
+    longest = LONGEST if asked is None else max(LONGEST, asked.translations)
+    return Shortlist.load(folder / SHORTLIST, tokenizers.source.size, tokenizers.target.size, longest)

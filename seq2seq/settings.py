@@ -81,7 +81,8 @@ def walk(config: Any, path: str = "") -> Iterator[tuple[str, Field[Any], Any]]:
 def validate(config: Any, place: str = "") -> None:
     """Check every number of a tree of dataclasses, lists of them included, against the range its `setting` states.
 
-    Besides, a whole number must fit 64 bits, and a text be one line of Unicode: file names are nothing else, either.
+    Besides, a whole number must fit 64 bits, and a text be one line of Unicode without control
+    characters: file names are nothing else, either, and a terminal would obey them.
     And every value must be of its setting's kind: nobody else looks at what an interpolation brings, or ``~x +x=…``.
 
     Raises:
@@ -143,5 +144,5 @@ def _hold_plain(path: str, value: object) -> None:
     """Refuse what files and tensors have no place for."""
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ConfigError(f"{path} must be a number of at most 64 bits, got one of {value.bit_length():,}")
-    if isinstance(value, str) and re.search("[\0\n\r\ud800-\udfff]", value):
+    if isinstance(value, str) and re.search("[\0-\x08\n-\x1f\x7f-\x9f\ud800-\udfff]", value):  # a tab may be meant
         raise ConfigError(f"{path} must be one line of text in UTF-8, got {value!r}")

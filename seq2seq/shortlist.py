@@ -27,6 +27,9 @@ if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
 
 ITERATIONS = 5  # on Multi30k three cover unseen translations as well, two do worse
 
+LONGEST = 1_000
+"""Pieces in a source piece's list at most, unless the run's settings say more: a file may say that it has billions."""
+
 
 @dataclass(kw_only=True)
 class ShortlistConfig:
@@ -130,26 +133,37 @@ class Shortlist:
         save_tensors({"translations": self.translations_VK.cpu(), "frequent": self.frequent_F.cpu()}, path)
 
     @classmethod
-    def load(cls, path: Path, source_size: int, target_size: int) -> "Shortlist":
+    def load(cls, path: Path, source_size: int, target_size: int, longest: int = LONGEST) -> "Shortlist":
         """Read what `save` wrote.
 
+        Args:
+            path: the file.
+            source_size: pieces in the source vocabulary.
+            target_size: pieces in the target vocabulary.
+            longest: pieces in a list at most.
+
         Raises:
-            RunError: the file is missing, damaged, foreign, or made for vocabularies of other sizes.
+            RunError: the file is missing, damaged, foreign, made for vocabularies of other sizes, or has longer lists.
         """
         if not path.is_file():
             raise RunError(
                 f"{path} is missing: give the run's training command again, which learns it, or set shortlist=false"
             )
-        found = load_weights(path)
-        fault = _fault(found, source_size, target_size)
-        if fault:
-            raise RunError(f"{path} is no short-list of this run ({fault}): learn it again, or translate without it")
+
+        def hold(fault: str) -> None:
+            if fault:
+                raise RunError(
+                    f"{path} is no short-list of this run ({fault}): learn it again, or translate without it"
+                )
+
+        found = load_weights(path, lambda header: hold(_misshapen(header, source_size, target_size, longest)))
+        hold(_out_of_range(found, target_size))
         return cls(found["translations"], found["frequent"], target_size)
 
 
-def _fault(found: dict[str, Tensor], source_size: int, target_size: int) -> str:
-    """What is wrong with a file's tensors, in a few words; empty where nothing is."""
-    for name, shape, lowest in (("translations", [source_size, -1], -1), ("frequent", [-1], 0)):
+def _misshapen(found: dict[str, Tensor], source_size: int, target_size: int, longest: int) -> str:
+    """What is wrong with the shapes and types of a file's tensors, in a few words; empty where nothing is."""
+    for name, shape, most in (("translations", [source_size, -1], longest), ("frequent", [-1], target_size)):
         if name not in found:
             return f"it has no {name}"
         tensor = found[name]
@@ -159,11 +173,19 @@ def _fault(found: dict[str, Tensor], source_size: int, target_size: int) -> str:
             return f"{name} have shape {list(tensor.shape)}"
         if shape[0] not in (-1, tensor.size(0)):
             return f"it has {tensor.size(0)} source pieces, the model {source_size}"
-        low, high = int(tensor.min()), int(tensor.max())
-        if low < lowest or high >= target_size:
-            return f"{name} go from {low} to {high}, the model has {target_size} target pieces"
+        if tensor.size(-1) > most:
+            return f"{name} are {tensor.size(-1):,}, more than {most:,}"
     extra = sorted(found.keys() - {"translations", "frequent"})
     return f"it also has {extra[0]}" if extra else ""
+
+
+def _out_of_range(found: dict[str, Tensor], target_size: int) -> str:
+    """Which ids are none, in a few words; empty where all are."""
+    for name, lowest in (("translations", -1), ("frequent", 0)):
+        low, high = int(found[name].min()), int(found[name].max())
+        if low < lowest or high >= target_size:
+            return f"{name} go from {low} to {high}, the model has {target_size} target pieces"
+    return ""
 
 
 def _likeliest(lexicon: Lexicon, source_size: int, count: int, without: Numbers) -> Numbers:

@@ -13,7 +13,7 @@ from seq2seq.settings import walk
 from seq2seq.text.monolingual import target_tokenizer
 from seq2seq.text.tokenizer import load_tokenizers
 from seq2seq.text.tokenizer_config import TokenizerConfig
-from seq2seq.weights import dequantized, load_weights, set_weights
+from seq2seq.weights import dequantized, load_weights_of, set_weights
 
 HEEDED = {"tags", "sampling", "sample_target"}
 """Settings of tokenizers that count where a run begins with another's vocabulary."""
@@ -128,4 +128,4 @@ def take_weights(start: Path, network: Network) -> None:
         RunError: they are missing, damaged or of another shape.
     """
     path = start / MODEL
-    set_weights(network, dequantized(load_weights(path), path), path)
+    set_weights(network, dequantized(load_weights_of(network, path), path), path)

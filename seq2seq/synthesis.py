@@ -4,7 +4,6 @@ Sequence-level knowledge distillation and interpolation: Kim & Rush (2016, §3.2
 et al. (2016), "Improving neural machine translation models with monolingual data", §3.2.
 """
 
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import tee
@@ -15,7 +14,7 @@ from seq2seq.bar import with_bar
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.score import sentence_bleu
 from seq2seq.search import Method, SearchConfig
-from seq2seq.system.atomic import atomic_write, temporary_path
+from seq2seq.system.atomic import atomic_folder, atomic_write
 from seq2seq.text.mix import tagged
 from seq2seq.text.tokenizer import normalize
 from seq2seq.text.types import Pair
@@ -128,9 +127,7 @@ def write_pairs(groups: Iterable[Synthetic], folder: Path, sentences: int | None
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RunError(f"{folder} is there already: delete it, or choose another folder with output=PATH")
-    made = temporary_path(folder)
-    shutil.rmtree(made, ignore_errors=True)  # of a run that was killed
-    try:
+    with atomic_folder(folder) as made:
         with atomic_write(made / SOURCE) as sources, atomic_write(made / TARGET) as targets:
             pairs, read, without, unfinished = _write_lines(
                 with_bar(groups, sentences, "translating"), sources, targets
@@ -138,11 +135,6 @@ def write_pairs(groups: Iterable[Synthetic], folder: Path, sentences: int | None
         if not pairs:
             cut = f" that ends within the maximum length ({unfinished:,} do not)" if unfinished else ""
             raise DataError(f"none of {read:,} sentences has a translation{cut}: check the text and the model")
-        made.replace(folder)
-    except OSError as error:
-        raise RunError(f"{folder} cannot be written ({error.strerror}): choose another with output=PATH") from None
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
     dropped = f"; dropped {without:,} that are blank or have no translation" if without else ""
     cut = f"; left out {unfinished:,} translations that did not end within the maximum length" if unfinished else ""
     return f"{pairs:,} pairs from {read:,} sentences{dropped}{cut}"

@@ -68,7 +68,15 @@ def overrides(config: Any, path: str) -> list[str]:
     """What a user would type in a shell to get this section: ``PATH.NAME=VALUE`` where it is not the default."""
     usual = {name: value for name, _, value in walk(type(config)(), path)}
     changed = ((name, value) for name, _, value in walk(config, path) if value != usual[name])
-    return [shlex.quote(f"{name}={described(value)}") for name, value in changed]
+    return [_quoted(f"{name}={described(value)}") for name, value in changed]
+
+
+def _quoted(word: str) -> str:
+    """The word for a shell; what cannot be printed is escaped, which bash and zsh undo."""
+    if word.isprintable():
+        return shlex.quote(word)
+    plain = word.replace("\\", r"\\").replace("'", r"\'")
+    return "$'" + "".join(one if one.isprintable() else rf"\U{ord(one):08x}" for one in plain) + "'"
 
 
 def command(name: str) -> str:

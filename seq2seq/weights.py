@@ -1,8 +1,9 @@
 """Weights on disk: safetensors, written whole or not at all, read without running anything."""
 
+import json
 import os
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
@@ -21,6 +22,23 @@ SCALES = ".scales"
 
 CHECKSUM = "crc32"
 """Where a file's metadata say what `checksum` its tensors had when it was written."""
+
+LARGEST_HEAD = 10_000_000
+"""Bytes of the head of a file, which names its tensors; that of a model with a thousand of them has 100,000."""
+
+TYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+"""The types of tensors that are read, by their names in a file's head."""
 
 
 def save_tensors(weights: Weights, path: Path) -> None:
@@ -96,8 +114,13 @@ def mean_weights(several: Iterable[Weights]) -> Weights:
     return {name: (tensor / count).float() for name, tensor in total.items()}
 
 
-def load_weights(path: Path) -> Weights:
+def load_weights(path: Path, check: Callable[[Weights], object] | None = None) -> Weights:
     """Read weights.
+
+    Args:
+        path: the file.
+        check: receives the weights without their numbers, on the device ``meta``, before any memory is taken for the
+            numbers: a file of a few kilobytes on the disk may say that it has gigabytes. What it raises goes on.
 
     Raises:
         RunError: the file is missing, cut short, not safetensors, or not as it was written.
@@ -105,6 +128,9 @@ def load_weights(path: Path) -> Weights:
     if not os.path.isfile(path):
         raise RunError(f"{path} is missing: is this a run folder whose training has validated at least once?")
     try:
+        header = _read_header(path)
+        if check is not None:
+            check(header)
         with safe_open(path, "pt") as file:
             told = (file.metadata() or {}).get(CHECKSUM)
             # Copies: a tensor of safetensors holds the file mapped, and Windows replaces no file that is.
@@ -114,6 +140,43 @@ def load_weights(path: Path) -> Weights:
     except (SafetensorError, OSError, ValueError) as error:
         raise RunError(f"{path} is damaged ({str(error).splitlines()[0]}): copy it again or train anew") from None
     return weights
+
+
+def _read_header(path: Path) -> Weights:
+    """The tensors that the head of a safetensors file names, on the device ``meta``.
+
+    Not by `safe_open`, which maps the whole file first: some systems count that as memory.
+
+    Raises:
+        ValueError: there is no such head.
+    """
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        if size > LARGEST_HEAD:
+            raise ValueError(f"its head has more than {LARGEST_HEAD:,} bytes")
+        text = file.read(size)
+    try:
+        entries = {name: entry for name, entry in json.loads(text).items() if name != "__metadata__"}
+        kinds = {entry["dtype"] for entry in entries.values()} - TYPES.keys()
+        if not kinds:
+            return {
+                name: torch.empty(entry["shape"], dtype=TYPES[entry["dtype"]], device="meta")
+                for name, entry in entries.items()
+            }
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, RuntimeError, OverflowError):
+        raise ValueError("its head names no tensors") from None
+    raise ValueError(f"it has tensors of type {min(map(str, kinds))}")
+
+
+def load_weights_of(network: nn.Module, path: Path) -> Weights:
+    """Read the weights of a network like this one, their 8-bit matrices as they are.
+
+    Names, shapes and types are checked before any memory is taken for the numbers.
+
+    Raises:
+        RunError: as `load_weights`, `dequantized` and `hold_shapes` do.
+    """
+    return load_weights(path, lambda header: hold_shapes(network, dequantized(header, path), path))
 
 
 def set_weights(network: nn.Module, weights: Weights, origin: Path) -> None:

@@ -10,7 +10,16 @@ import pytest
 from disk import little_room
 
 from seq2seq.errors import RunError
-from seq2seq.system.atomic import atomic_write, make_folder, temporary_path, writing
+from seq2seq.system.atomic import (
+    MARK,
+    atomic_folder,
+    atomic_write,
+    is_temporary,
+    make_folder,
+    remove_leftovers,
+    temporary_path,
+    writing,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,9 +31,9 @@ def found(folder: Path) -> dict[str, str]:
 def test_a_file_takes_its_name_when_it_is_complete(tmp_path):
     (tmp_path / "a.txt").write_text("old")
     with atomic_write(tmp_path / "a.txt") as temporary:
-        assert temporary == temporary_path(tmp_path / "a.txt")
+        assert is_temporary(temporary, tmp_path / "a.txt")
         temporary.write_text("new")
-        assert found(tmp_path) == {"a.txt": "old", "a.txt.tmp": "new"}
+        assert found(tmp_path) == {"a.txt": "old", temporary.name: "new"}
     assert found(tmp_path) == {"a.txt": "new"}
 
 
@@ -68,7 +77,7 @@ def test_a_file_that_cannot_be_forced_to_the_disk_replaces_nothing(tmp_path, mon
     assert found(tmp_path) == {"a.txt": "old"}
 
 
-def test_what_a_killed_process_left_is_overwritten_and_a_missing_folder_made(tmp_path):
+def test_what_a_killed_process_left_is_removed_and_a_missing_folder_made(tmp_path):
     path = tmp_path / "new/folder/a.txt"
     path.parent.mkdir(parents=True)
     temporary_path(path).write_text("half a file of a process that was killed")
@@ -135,7 +144,7 @@ def test_file_and_folders_are_forced_to_the_disk_before_and_after_the_name_is_ta
     with atomic_write(tmp_path / "new/deep/a.txt") as temporary:
         assert happened == ["new", tmp_path.name]  # the folders made, in the folders that hold them
         temporary.write_text("new")
-    assert happened[2:] == ["a.txt.tmp", tmp_path / "new/deep/a.txt", "deep"]
+    assert happened[2:] == [temporary.name, tmp_path / "new/deep/a.txt", "deep"]
 
 
 def test_a_folder_may_be_there_already_but_nothing_else(tmp_path):
@@ -151,6 +160,89 @@ def test_an_error_while_appending_is_one_line_too(tmp_path):
     with little_room(10), pytest.raises(RunError) as error, writing(tmp_path / "log"):
         (tmp_path / "log").write_text("x" * 20)
     assert "make room" in one_line(error)
+
+
+# Temporary names
+
+
+def test_a_temporary_name_is_another_each_time_and_is_known_again(tmp_path):
+    path = tmp_path / ("\U0001f600" * 63)  # of 252 bytes
+    names = {temporary_path(path) for _ in range(100)}
+    assert len(names) == 100
+    assert all(is_temporary(name, path) and is_temporary(name) for name in names)
+    assert not is_temporary(names.pop(), tmp_path / "other")
+    with atomic_write(path) as temporary:
+        temporary.write_text("new")
+    assert found(tmp_path) == {path.name: "new"}
+
+
+def test_only_what_carries_the_mark_is_removed(tmp_path):
+    users = ["a.txt.tmp", f"a.txt{MARK}", f"a.txt.backup{MARK}", f"b.txt.{'0' * 16}{MARK}"]
+    for name in users:
+        (tmp_path / name).write_text("mine")
+    temporary_path(tmp_path / "a.txt").write_text("half")
+    with atomic_write(tmp_path / "a.txt") as temporary:
+        temporary.write_text("new")
+    assert found(tmp_path) == {"a.txt": "new"} | dict.fromkeys(users, "mine")
+    remove_leftovers(tmp_path)
+    assert set(found(tmp_path)) == {"a.txt", *users[:3]}, "in a folder that is locked, those of every file go"
+
+
+def test_two_that_write_one_file_at_once_do_not_disturb_each_other(tmp_path):
+    with atomic_write(tmp_path / "a.txt") as first, atomic_write(tmp_path / "a.txt") as second:
+        assert first != second
+        remove_leftovers(tmp_path)
+        first.write_text("first")
+        second.write_text("second")
+    assert found(tmp_path) == {"a.txt": "first"}, "that which ends last"
+
+
+def test_a_temporary_file_is_made_where_nothing_is_and_for_its_user_alone(tmp_path):
+    with atomic_write(tmp_path / "a.txt") as temporary:
+        assert temporary.lstat().st_mode & 0o077 == 0
+        temporary.write_text("new")
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o666 & ~umask()
+
+
+def umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def test_a_link_is_replaced_and_one_with_our_mark_is_left_alone(tmp_path):
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "a.txt").symlink_to("precious")
+    marked = temporary_path(tmp_path / "a.txt")
+    marked.symlink_to("precious")
+    with atomic_write(tmp_path / "a.txt") as temporary:
+        temporary.write_text("new")
+    assert not (tmp_path / "a.txt").is_symlink()
+    assert found(tmp_path) == {"precious": "precious", "a.txt": "new", marked.name: "precious"}
+
+
+def test_a_folder_is_there_whole_or_not_at_all(tmp_path):
+    left = temporary_path(tmp_path / "new/a")
+    left.mkdir(parents=True)
+    (left / "half").touch()
+
+    def fail() -> None:
+        with atomic_folder(tmp_path / "new/a") as made, atomic_folder(tmp_path / "new/a") as other:
+            assert made != other
+            assert not left.exists()
+            (made / "file").touch()
+            raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        fail()
+    assert list((tmp_path / "new").iterdir()) == []
+    with atomic_folder(tmp_path / "new/a") as made:
+        (made / "file").write_text("whole")
+    assert found(tmp_path / "new/a") == {"file": "whole"}
+    with pytest.raises(RunError, match="cannot be written"), atomic_folder(tmp_path / "new/a") as made:
+        (made / "file").write_text("another")
+    assert found(tmp_path / "new/a") == {"file": "whole"}
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a"]
 
 
 # Every writer of the code base

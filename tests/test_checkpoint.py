@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from seq2seq.errors import RunError
+from seq2seq.system.atomic import temporary_path
 from seq2seq.train.checkpoint import Checkpoints
 from seq2seq.weights import load_weights
 
@@ -216,7 +217,7 @@ def test_weights_are_kept_until_neither_state_asks_for_them(checkpoints):
             checkpoints = Checkpoints(checkpoints.folder)
             checkpoints.load_state()
         checkpoints.save(filled(update), update)
-        (checkpoints.folder / "update-0000099.safetensors.tmp").touch()  # of a process that was killed
+        temporary_path(checkpoints.folder / "update-0000099.safetensors").touch()  # of a process that was killed
         checkpoints.save_state({"progress": {"update": update}}, asked_for)
         assert kept() == left
     assert load_weights(checkpoints.weights_path(30))["weight"][0, 0] == 30

@@ -11,6 +11,7 @@ from seq2seq.model import ModelConfig
 from seq2seq.opening import open_run, opened_run
 from seq2seq.recipe_config import TrainConfig
 from seq2seq.run import read_config, read_section
+from seq2seq.system.atomic import temporary_path
 from seq2seq.text.corpus_config import MoreConfig
 from seq2seq.train import SGD, Adam, AdamW, Constant, Cosine, InverseSquareRoot
 
@@ -35,7 +36,7 @@ def test_a_new_folder_holds_the_settings(tmp_path):
     assert read_section(tmp_path / "a/b", "model", ModelConfig) == config.model
 
 
-@pytest.mark.parametrize("leftover", [[], ["config.yaml.tmp"]])
+@pytest.mark.parametrize("leftover", [[], [temporary_path(Path("config.yaml")).name]])
 def test_an_empty_folder_will_do_and_so_will_one_that_was_being_made(tmp_path, leftover):
     for name in leftover:
         (tmp_path / name).write_text("seed: 4")

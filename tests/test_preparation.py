@@ -20,6 +20,7 @@ from seq2seq.data.preparation import encode_corpus, prepared_corpus
 from seq2seq.data.shards import read_shard
 from seq2seq.data.table import Table
 from seq2seq.errors import DataError, RunError
+from seq2seq.system.atomic import temporary_path
 from seq2seq.system.lock import locked
 from seq2seq.text.clean import FilterConfig
 from seq2seq.text.corpus import PairList
@@ -164,7 +165,7 @@ def test_shards_of_other_text_and_damaged_ones_are_not_gone_on_with(tokenizers: 
     for number in range(3, 9):
         (tmp_path / "train" / f"{number:05}.safetensors").unlink()
     (tmp_path / "train" / "00001.safetensors").write_bytes(b"half")
-    (tmp_path / "train" / "00007.safetensors.tmp").write_bytes(b"half")
+    temporary_path(tmp_path / "train" / "00007.safetensors").write_bytes(b"half")
     encode_corpus(changed, tokenizers, tmp_path / "train", None, processes=1)
     assert contents(tmp_path / "train") == contents(tmp_path / "whole")
 

@@ -13,6 +13,7 @@ from reversal import SEVEN_BATCHES, Stream, held_out_loss, metrics, same, tiny_n
 
 from seq2seq.data.order import Place
 from seq2seq.errors import RunError
+from seq2seq.system.atomic import temporary_path
 from seq2seq.train import trainer as trainer_module
 from seq2seq.train.config import Average
 from seq2seq.weights import load_weights
@@ -89,7 +90,7 @@ def test_damage_twice_on_the_way_is_no_worse(tmp_path, whole):
 def test_what_a_killed_process_left_half_written_does_no_harm(tmp_path, whole):
     stopped(tmp_path)
     for name in (LAST, MODEL, weights_after(8), weights_after(12), weights_after(99), "metrics.jsonl"):
-        (tmp_path / f"{name}.tmp").write_bytes(b"half a file")
+        temporary_path(tmp_path / name).write_bytes(b"half a file")
     (tmp_path / weights_after(12)).write_bytes(b"of an update that is still to come")
     with (tmp_path / "metrics.jsonl").open("ab") as file:
         file.write(b'{"kind": "validation", "update": 8}\n\0\0\0\n{"kind": ')

@@ -15,6 +15,7 @@ from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.run import load_run
 from seq2seq.search import Method, SearchConfig
 from seq2seq.synthesis import Synthetic, back_translate, closest_first, distill, write_pairs
+from seq2seq.system.atomic import temporary_path
 from seq2seq.text.types import Pair
 from seq2seq.translation.member import Member
 
@@ -165,7 +166,7 @@ def test_whatever_the_text_both_files_have_the_same_number_of_lines(tmp_path_fac
 def test_text_that_breaks_off_leaves_nothing(tmp_path):
     def broken() -> Iterator[Synthetic]:
         yield Synthetic([Pair("a", "b")])
-        assert [path.name for path in tmp_path.iterdir()] == ["out.tmp"], "not there before it is complete"
+        assert not (tmp_path / "out").exists(), "not there before it is complete"
         raise DataError("line 2 is not UTF-8")
 
     with pytest.raises(DataError, match="line 2"):
@@ -174,10 +175,12 @@ def test_text_that_breaks_off_leaves_nothing(tmp_path):
 
 
 def test_what_a_killed_program_left_is_no_hindrance(tmp_path):
-    (tmp_path / "out.tmp").mkdir()
-    (tmp_path / "out.tmp" / "source.txt.tmp").write_text("half a li")
+    left = temporary_path(tmp_path / "out")
+    left.mkdir()
+    temporary_path(left / "source.txt").write_text("half a li")
+    (tmp_path / "out.tmp").mkdir()  # not one of ours
     write_pairs(made([Pair("a", "b")]), tmp_path / "out")
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert {path.name for path in tmp_path.iterdir()} == {"out", "out.tmp"}
     assert (tmp_path / "out" / "source.txt").read_text() == "a\n"
 
 

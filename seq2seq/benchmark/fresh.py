@@ -2,13 +2,13 @@
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from seq2seq.errors import RunError
+from seq2seq.system.workers import python
 
 PROGRAM = """
 import json, sys, time
@@ -57,7 +57,7 @@ def measure_fresh(load: tuple[Path, str, str, bool], sentences: Sequence[str], b
     run, *how = load
     asked = json.dumps({"load": [str(run), *how], "sentences": list(sentences), "beam": beam})
     started = time.time()
-    done = subprocess.run([sys.executable, "-c", PROGRAM], input=asked, capture_output=True, text=True)
+    done = subprocess.run(python(PROGRAM), input=asked, capture_output=True, text=True)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
         raise RunError(f"a new process could not translate with {run}: {last}; try recipes/translate.py run={run}")

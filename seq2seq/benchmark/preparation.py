@@ -8,7 +8,6 @@ the larger the corpus, the more sentences are drawn that have been before.
 import json
 import pickle
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -18,6 +17,7 @@ from tempfile import TemporaryDirectory
 from seq2seq.benchmark.config import BenchmarkConfig
 from seq2seq.benchmark.limited import STEPS, Task
 from seq2seq.errors import RunError
+from seq2seq.system.workers import python
 
 PROGRAM = "from seq2seq.benchmark.limited import main; main()"
 
@@ -87,7 +87,7 @@ def run_limited(step: str, task: Task) -> dict[str, float]:
     Raises:
         RunError: it failed; with the last line it printed.
     """
-    done = subprocess.run([sys.executable, "-c", PROGRAM, step], input=pickle.dumps(task), capture_output=True)
+    done = subprocess.run(python(PROGRAM, step), input=pickle.dumps(task), capture_output=True)
     if done.returncode:
         last = (done.stderr.decode(errors="replace").strip().splitlines() or ["it printed nothing"])[-1]
         raise RunError(

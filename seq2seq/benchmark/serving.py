@@ -3,7 +3,6 @@
 import contextlib
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from seq2seq.errors import RunError
 from seq2seq.serving.config import LimitsConfig
 from seq2seq.serving.installed import demand_installed
 from seq2seq.serving.load import Load, load
+from seq2seq.system.workers import python
 from seq2seq.translate import Translator
 
 PROGRAM = """
@@ -101,8 +101,7 @@ def started(folder: Path, config: BenchmarkConfig) -> Iterator[str]:
     clients = config.serving.clients
     limits = LimitsConfig(connections=max(128, 2 * clients), waiting=max(256, 2 * clients), seconds=120)
     asked = {"run": str(folder), "port": 0, "device": config.device, "precision": config.precision}
-    command = [sys.executable, "-c", PROGRAM]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(python(PROGRAM), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(json.dumps(asked | {"limits": asdict(limits)}))

@@ -63,9 +63,9 @@ def _origin(record: dict[str, Any]) -> list[str]:
     if "search" not in record:
         return ["", ""]
     method = record["search"].get("method", "beam")  # which older versions did not say
-    search = f"beam {record['search']['beam_size']}" if method == "beam" else str(method).replace("_", " ")
-    search += f", {record['precision']}"
-    search += ", short-list" if record["shortlist"] else ""
+    search = f"beam {record['search'].get('beam_size', '?')}" if method == "beam" else str(method).replace("_", " ")
+    search += f", {record.get('precision', '?')}"
+    search += ", short-list" if record.get("shortlist") else ""
     models = ["memory" if model is None else model[:12] for model in record["models"]]
     return [search, "+".join(models)]
 

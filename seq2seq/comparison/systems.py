@@ -1,8 +1,7 @@
 """Finding the translations that are compared, and refusing those that do not compare."""
 
 import glob
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from seq2seq.comparison.config import Searched
 from seq2seq.comparison.types import Output, System
 from seq2seq.errors import DataError, RunError
-from seq2seq.provenance import comparable, model_hash, text_hash
+from seq2seq.provenance import comparable, model_hash, read_scores, text_hash
 from seq2seq.run import CONFIG, read_config
 from seq2seq.text.lines import read_lines
 from seq2seq.usage import command
@@ -118,19 +117,33 @@ def _run_output(folder: Path, common: Common) -> Output:
 def _record(folder: Path, common: Common, again: str) -> dict[str, Any]:
     """What scores.json says of an entry and one of its searches, together."""
     path = folder / "scores.json"
-    try:
-        scores = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        entry = scores.get(common.entry, {})
-        searched = entry.get(common.search)
-    except (ValueError, AttributeError) as error:
-        raise RunError(f"{path} is damaged ({error}): delete it, and {again}") from None
-    if searched is None:
+    entry = read_scores(path).get(common.entry, {})
+    searched = entry.get(common.search)
+    if not isinstance(searched, dict):
         raise RunError(f"{folder} has no {common.search} translations of {common.entry} in scores.json: {again}")
     needed = {"references", "models", "hypotheses", "search", *common.signatures}
     if missing := sorted(needed - {*entry, *searched}):
         raise RunError(f"{path} was written by an older version and does not say {missing[0]}: {again}")
     shared: dict[str, Any] = {name: value for name, value in entry.items() if name not in list(Searched)}
-    return {**shared, **searched}
+    record = {**shared, **searched}
+    if wrong := next(_of_wrong_kind(record, common.signatures), None):
+        raise RunError(f"{path} is damaged ({wrong}): delete it, and {again}")
+    return record
+
+
+def _of_wrong_kind(record: dict[str, Any], metrics: Iterable[str]) -> Iterator[str]:
+    """What `evaluate` would not have written."""
+    for name in ("references", "hypotheses"):
+        if not isinstance(record[name], str):
+            yield f"{name} is not text"
+    if not (isinstance(record["search"], dict) and isinstance(record["search"].get("beam_size", 1), int)):
+        yield "search has no settings"
+    models = record["models"]
+    if not (isinstance(models, list) and models and all(one is None or isinstance(one, str) for one in models)):
+        yield "models is not a list of hashes"
+    for name in metrics:
+        if not (isinstance(record[name], dict) and isinstance(record[name].get("signature"), str)):
+            yield f"{name} has no signature"
 
 
 def _hold_seeds(paths: Sequence[Path], outputs: Sequence[Output]) -> None:

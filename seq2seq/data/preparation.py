@@ -11,6 +11,7 @@ from seq2seq.data.encoding import encoded_chunks
 from seq2seq.data.shards import Shard, read_shard, shard_path, write_shard
 from seq2seq.data.table import Table, read_shards
 from seq2seq.errors import DataError, RunError
+from seq2seq.system.atomic import remove_leftovers
 from seq2seq.system.lock import locked
 from seq2seq.system.processes import is_first, rank
 from seq2seq.system.workers import available
@@ -159,8 +160,9 @@ def _usable(folder: Path, key: str) -> list[Shard]:
 
 def _clear(folder: Path, keep: int, notes: bool = True) -> None:
     """Take out all shards but the first ``keep``, and the notes of what reads the text."""
-    for path in folder.glob("[0-9][0-9][0-9][0-9][0-9].safetensors*"):  # those a killed program has begun, too
-        if int(path.name[:5]) >= keep:
+    for path in folder.glob("[0-9][0-9][0-9][0-9][0-9].safetensors"):
+        if int(path.stem) >= keep:
             path.unlink()
+    remove_leftovers(folder)
     if notes:
         shutil.rmtree(folder / "notes", ignore_errors=True)

@@ -10,6 +10,7 @@ from seq2seq.doctor.cleaning import Cleaned
 from seq2seq.doctor.examination import Examination
 from seq2seq.doctor.rows import read_rows
 from seq2seq.doctor.types import Found, Numbers, Reason, Remedy
+from seq2seq.errors import escaped
 from seq2seq.report.aligned import aligned
 from seq2seq.text.corpus import Corpus
 from seq2seq.text.types import Pair
@@ -91,15 +92,11 @@ def fetch(examinations: Sequence[Examination], examples: int) -> dict[tuple[str,
 
 def shown(text: str) -> str:
     """The text in a line of at most `WIDTH` characters, from shortly before the first that is not printable."""
-    marks = [f"\\x{ord(char) - 0xDC00:02x}" if 0xDC80 <= ord(char) <= 0xDCFF else _escaped(char) for char in text]
+    marks = [*map(escaped, text)]
     odd = next((place for place, char in enumerate(text) if not char.isprintable()), 0)
     start = max(0, odd - WIDTH // 3) if odd > WIDTH - 20 else 0
     line = "".join(marks[start : start + WIDTH])
     return f"{'…' if start else ''}{line}{'…' if start + WIDTH < len(text) else ''}"
-
-
-def _escaped(char: str) -> str:
-    return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
 
 
 def _notes(examination: Examination) -> list[str]:

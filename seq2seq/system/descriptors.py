@@ -7,6 +7,12 @@ from pathlib import Path
 BINARY: int = getattr(os, "O_BINARY", 0)
 """For every `os.open`: without it Windows changes line ends and stops at the first Ctrl-Z."""
 
+NO_LINK: int = getattr(os, "O_NOFOLLOW", 0)
+"""For `os.open`: fails where the path itself is a symbolic link. Windows lacks it; there few may make links."""
+
+NO_WAIT: int = getattr(os, "O_NONBLOCK", 0)
+"""For `os.open`: a named pipe that nobody writes to opens at once. Of a file it changes nothing."""
+
 
 def open_to_read(path: Path) -> int:
     """The descriptor of a file that is only read.

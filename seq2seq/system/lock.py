@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,12 +11,15 @@ from pathlib import Path
 from filelock import lock_descriptor
 
 from seq2seq.errors import RunError
-from seq2seq.system.atomic import make_folder, unwritable
-from seq2seq.system.descriptors import BINARY, read_at
+from seq2seq.system.atomic import is_at, make_folder, unwritable
+from seq2seq.system.descriptors import BINARY, NO_LINK, NO_WAIT, read_at
 from seq2seq.system.processes import is_first
 
 LOCK = ".lock"
 """The file that is locked. It names the process and goes when the run ends; one that was left behind locks nothing."""
+
+SIGNATURE = b"\nprocess "
+"""How a lock file begins. The first byte is not read: Windows lets nobody read what is locked."""
 
 log = logging.getLogger("seq2seq")
 
@@ -49,7 +53,7 @@ def locked(folder: Path, wait: bool = False) -> Iterator[None]:
         wait: where another process has it, a warning says so, and this one waits until that one has ended.
 
     Raises:
-        RunError: another process has it, or there can be no such folder.
+        RunError: another process has it, there can be no such folder, or ``.lock`` is something else than a lock file.
     """
     if not is_first():
         yield
@@ -76,15 +80,40 @@ def locked(folder: Path, wait: bool = False) -> Iterator[None]:
 def _acquire(path: Path, wait: bool) -> int:
     """Lock a file that is at ``path`` and stays there; its descriptor."""
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | BINARY, 0o666)
+        descriptor = _open(path)
         try:
-            if not _lock(descriptor, path, wait) or _is_at(descriptor, path):
+            if not _lock(descriptor, path, wait) or is_at(descriptor, path):
                 _sign(descriptor)
                 return descriptor
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)  # whoever had it has taken it away meanwhile
+
+
+def _open(path: Path) -> int:
+    """The descriptor of a lock file, made where there is none.
+
+    What else may have that name is not ours: a link would let the holder empty a file elsewhere.
+
+    Raises:
+        RunError: the path names a link, a pipe or another file.
+    """
+    foreign = RunError(f"{path} is not a lock file: remove it, or choose another folder with run=PATH")
+    if path.is_symlink():  # before it is opened: not every system has NO_LINK
+        raise foreign
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | NO_LINK | NO_WAIT | BINARY, 0o666)
+    except OSError:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise foreign from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode) or not SIGNATURE[1:].startswith(
+        read_at(descriptor, len(SIGNATURE) - 1, 1)
+    ):
+        os.close(descriptor)
+        raise foreign
+    return descriptor
 
 
 def _release(descriptor: int, path: Path) -> None:
@@ -121,15 +150,7 @@ def _lock(descriptor: int, path: Path, wait: bool) -> bool:
     return lock_descriptor(descriptor)
 
 
-def _is_at(descriptor: int, path: Path) -> bool:
-    """Whether the open file is the one that the path names."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
-
-
 def _sign(descriptor: int) -> None:
     """Say who has the lock, for the message that others get; not in the first byte, which Windows lets none read."""
     os.ftruncate(descriptor, 0)
-    os.write(descriptor, f"\nprocess {os.getpid()} on {socket.gethostname()}\n".encode())
+    os.write(descriptor, SIGNATURE + f"{os.getpid()} on {socket.gethostname()}\n".encode())

@@ -21,12 +21,20 @@ from seq2seq.errors import RunError, Seq2SeqError
 ALONE = 5
 """Items that are worked on before any process is started: of fewer, none is worth its start."""
 
-START = (
-    "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from seq2seq.system.workers import serve; serve()"
-)
+START = "from seq2seq.system.workers import serve; serve()"
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def python(program: str, *arguments: str) -> list[str]:
+    """The command that runs a program of ours in a new interpreter, which imports from where this one does.
+
+    Python by itself looks first into the current folder, which may hold a stranger's text, and with it a ``pickle.py``;
+    and into what the environment names. ``-I`` keeps it from both; with ``-u`` nothing that is printed is lost when the
+    process is killed.
+    """
+    return [sys.executable, "-I", "-u", "-c", f"import sys; sys.path[:] = {sys.path!a}\n{program}", *arguments]
 
 
 def available() -> int:
@@ -79,9 +87,7 @@ class Worker:
     """A process that applies one function. It takes an item only when the result before has been received."""
 
     def __init__(self, work: Callable[[Any], Any]) -> None:
-        command = [sys.executable, "-c", START]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.send(sys.path)
+        self._process = subprocess.Popen(python(START), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.send(work)
 
     def send(self, item: object) -> None:

@@ -197,7 +197,15 @@ def load_tokenizers(folder: Path) -> Tokenizers:
     Raises:
         DataError: a file is missing or damaged.
     """
+    paths = tokenizer_paths(folder)
+    if len(paths) == 1:
+        both = Tokenizer.load(paths[0])
+        return Tokenizers(both, both)
+    return Tokenizers(*map(Tokenizer.load, paths))
+
+
+def tokenizer_paths(folder: Path) -> list[Path]:
+    """The files that `load_tokenizers` reads: the source's and the target's, or the one of both sides."""
     if (folder / "tokenizer.source.model").exists():
-        return Tokenizers(*(Tokenizer.load(folder / f"tokenizer.{side}.model") for side in ("source", "target")))
-    both = Tokenizer.load(folder / "tokenizer.model")
-    return Tokenizers(both, both)
+        return [folder / "tokenizer.source.model", folder / "tokenizer.target.model"]
+    return [folder / "tokenizer.model"]

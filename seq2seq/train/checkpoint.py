@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from seq2seq.errors import RunError
-from seq2seq.system.atomic import atomic_write
-from seq2seq.weights import Weights, load_weights, mean_weights, save_tensors, save_weights
+from seq2seq.system.atomic import atomic_write, remove_leftovers
+from seq2seq.weights import Weights, load_weights, load_weights_of, mean_weights, save_tensors, save_weights
 
 log = logging.getLogger("seq2seq")
 
@@ -33,10 +33,16 @@ def damaged(path: Path, reason: object) -> RunError:
 
 
 class Checkpoints:
-    """The folder ``checkpoints`` of a run."""
+    """The folder ``checkpoints`` of a run.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: the folder.
+        network: what is trained. Where it is stated, no memory is taken for what a file has of another shape.
+    """
+
+    def __init__(self, folder: Path, network: nn.Module | None = None) -> None:
         self.folder = folder
+        self.network = network
         self.last = folder / "last.pt"
         self.previous = folder / "previous.pt"
         self._last_is_whole = False  # then it may take the place of the one before
@@ -94,12 +100,15 @@ class Checkpoints:
             raise UnusableError("it is missing")
         try:
             with zipfile.ZipFile(path) as archive:
+                size = sum(entry.file_size for entry in archive.infolist())
+                if self.network is not None and size > _most_bytes(self.network):
+                    raise UnusableError(f"it has {size:,} bytes, too many for this network")
                 spoilt = archive.testzip()  # torch writes checksums and does not look at them
             if spoilt is not None:
                 raise UnusableError(f"the checksum of {spoilt} is another")
             state: State = torch.load(path, map_location="cpu", weights_only=True)
             for update in state.get("kept", []):
-                load_weights(self.weights_path(update))
+                self.load(update)
             if not all(type(update) is int for update in state.get("kept_before", [])):
                 raise ValueError
         except (UnusableError, MemoryError):
@@ -118,16 +127,26 @@ class Checkpoints:
         """Keep the weights after ``update`` updates, until a state is saved that does not ask for them."""
         save_weights(network, self.weights_path(update))
 
+    def load(self, update: int) -> Weights:
+        """The weights after ``update`` updates.
+
+        Raises:
+            RunError: they are missing or damaged, or those of another network.
+        """
+        path = self.weights_path(update)
+        return load_weights(path) if self.network is None else load_weights_of(self.network, path)
+
     def _keep_only(self, updates: Iterable[int]) -> None:
         """Delete the weights of all other updates, and what a killed process left half-written."""
         kept = {self.weights_path(update) for update in updates}
-        for path in self.folder.glob("update-*.safetensors*"):
+        for path in self.kept():
             if path not in kept:
                 path.unlink(missing_ok=True)
+        remove_leftovers(self.folder)
 
     def kept(self) -> list[Path]:
         """All weights that are there, oldest first."""
-        return sorted(self.folder.glob("update-*.safetensors"))
+        return sorted(self.folder.glob(f"update-{'[0-9]' * 7}*.safetensors"))
 
     def progress(self) -> dict[str, Any] | None:
         """The entry ``progress`` of the last state; None where it cannot be read."""
@@ -139,7 +158,7 @@ class Checkpoints:
 
     def average(self, updates: Iterable[int]) -> Weights:
         """Mean of the weights kept after these updates; of one, the same to the last bit."""
-        return mean_weights(load_weights(self.weights_path(update)) for update in updates)
+        return mean_weights(map(self.load, updates))
 
     def put(self, updates: list[int], path: Path) -> None:
         """Write the mean of the weights kept after these updates, unless it is what is there.
@@ -154,6 +173,11 @@ class Checkpoints:
             found = {}
         if found.keys() != wanted.keys() or not all(torch.equal(found[name], wanted[name]) for name in found):
             save_tensors(wanted, path)
+
+
+def _most_bytes(network: nn.Module) -> int:
+    """Bytes that a training state has at most: a dozen tensors of eight bytes for each parameter, and the log."""
+    return 100 * sum(parameter.numel() for parameter in network.parameters()) + 2**28
 
 
 def _write(state: State, path: Path) -> None:

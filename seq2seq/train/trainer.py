@@ -63,7 +63,7 @@ class Trainer:
         self.optimizer = optimizer_of(network, optimizer)
         self.schedule = schedule
         self.device = device
-        self.checkpoints = Checkpoints(folder / "checkpoints")
+        self.checkpoints = Checkpoints(folder / "checkpoints", network)
         self.saved_at = time.perf_counter()
         state = self.checkpoints.load_state()
         if state is None and start is not None:
