@@ -199,7 +199,7 @@ class Terminal:
 @contextlib.contextmanager
 def safe_terminal() -> Iterator[None]:
     """What is printed meanwhile goes through `Terminal`, if standard output is one."""
-    with contextlib.redirect_stdout(Terminal(sys.stdout)) if sys.stdout.isatty() else contextlib.nullcontext():  # type: ignore[type-var]
+    with contextlib.redirect_stdout(Terminal(sys.stdout)) if sys.stdout.isatty() else contextlib.nullcontext():
         yield
 
 
