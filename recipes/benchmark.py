@@ -30,6 +30,7 @@ from seq2seq.benchmark.translation import measure_translation
 from seq2seq.benchmark.workload import prepare
 from seq2seq.config import recipe
 from seq2seq.system.device import choose_device
+from seq2seq.system.lock import locked_output
 
 
 @recipe
@@ -37,6 +38,12 @@ def main(config: BenchmarkConfig) -> None:
     """Print tables; the same figures go to benchmark.json."""
     config.check()
     output = Path(config.output).expanduser()
+    with locked_output(output):
+        measure(config, output)
+
+
+def measure(config: BenchmarkConfig, output: Path) -> None:
+    """Measure each part in turn."""
     machine = measure_machine(choose_device(config.device), config.measure)
     found: dict[str, Any] = {"seq2seq": __version__, "settings": config, "machine": machine}
     print(report.machine_table(machine))

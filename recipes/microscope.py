@@ -22,6 +22,7 @@ from seq2seq.report.page import write_page
 from seq2seq.run import is_language_model, load_run, read_section
 from seq2seq.system.atomic import atomic_write
 from seq2seq.system.device import choose_device
+from seq2seq.system.lock import locked_output
 from seq2seq.text.corpus import read, text_for_run
 from seq2seq.text.corpus_config import DataConfig
 from seq2seq.text.mix import tagged
@@ -63,6 +64,12 @@ def main(config: MicroscopeConfig) -> None:
     config.check(predicts)
     output = Path(config.output or f"{config.run.rstrip('/')}-microscope").expanduser()
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
+    with locked_output(output / ("corpus" if config.text is None else "sentence")):
+        report(config, output, predicts)
+
+
+def report(config: MicroscopeConfig, output: Path, predicts: bool) -> None:
+    """Write all files, and print what is read first."""
     if config.text is not None:
         trace = traced(config, config.text, predicts)
         page, name, shown = output / "sentence.html", "sentence", trace_lines(trace)

@@ -55,6 +55,8 @@ def train(config: TrainConfig, folder: Path) -> float:
     data, tokenizer = config.text()
     tags, cache = source_tags(data), data.cache_folder(folder)
     corpus, validation, test = read_corpora(data) if config.translates else read_targets(data)
+    for text in (corpus, validation):  # read several times: from here on a file that changes is refused
+        _ = text.fingerprint
     start = checked_start(folder, config.training.start, config.model, tokenizer, tags)
     frozen = inherited_frozen(folder, start, config.embeddings)
     with first_before_others(), opened_run(folder, config, frozen):

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TextIO
 
 from seq2seq.errors import ConfigError, DataError
-from seq2seq.system.atomic import atomic_write
+from seq2seq.system.output import output_file
 from seq2seq.text.glossary import Glossary
-from seq2seq.text.lines import decoded_lines, open_binary, read_lines, unreadable
+from seq2seq.text.lines import decoded_lines, open_binary, open_output, read_lines, unreadable
 from seq2seq.text.mix import tagged
 from seq2seq.translate import Translator
 from seq2seq.translate_config import ScoreConfig, TranslateConfig, TranslatorConfig
@@ -120,11 +120,19 @@ def read_text(name: str) -> str:
 
 @contextlib.contextmanager
 def opened(output: str) -> Iterator[TextIO]:
-    """Standard output, or a file that takes its name only when it is complete."""
+    """Standard output, or a file that takes its name only when it is complete; packed where that ends in ``.gz``.
+
+    Raises:
+        RunError: as `output_file`.
+    """
     if output == "-":
         sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
         yield sys.stdout
         return
     path = Path(output).expanduser()
-    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+    with (
+        output_file(path) as temporary,
+        open_output(temporary, like=path) as binary,
+        io.TextIOWrapper(binary, encoding="utf-8", newline="\n") as file,
+    ):
         yield file

@@ -25,6 +25,7 @@ from seq2seq.search import Method, SearchConfig
 from seq2seq.sharing import translate_together
 from seq2seq.system.atomic import atomic_write
 from seq2seq.system.device import Precision, autocast
+from seq2seq.system.lock import locked_output
 from seq2seq.system.out_of_memory import whole_or_halves
 from seq2seq.system.processes import add_up, count, from_first, is_first, rank
 from seq2seq.text.corpus import Corpus
@@ -35,6 +36,9 @@ from seq2seq.train.progress import Criterion, Validation
 from seq2seq.translate import Translator
 from seq2seq.translation.member import Member
 from seq2seq.translation.types import Translation
+
+SCORES = "scores.json"
+"""The file of a run folder with all scores, an entry for each test set; read and written again under a lock."""
 
 
 class Validator:
@@ -175,18 +179,22 @@ def evaluate(
     language = translator.members[0].target_language if target_language is None else target_language
     references = [pair.target for pair in pairs]
     scores: dict[str, Score] = {}
+    texts: dict[str, list[str]] = {}
     entry = {"corpus": corpus, **(provenance(translator, references) if is_first() else {})}
     for label, how in searches(search).items():
         translations = translate_all(translator, [pair.source for pair in pairs], how)
         if not is_first():
             continue
-        hypotheses = [str(translation) for translation in translations]
-        with atomic_write(folder / f"hypotheses.{name}.{label}.txt") as temporary:
-            temporary.write_text("".join(f"{line}\n" for line in hypotheses), "utf-8")
+        hypotheses = texts[label] = [str(translation) for translation in translations]
         scores[label] = score(hypotheses, references, language=language, lowercase=lowercase, bootstrap=bootstrap)
         origin = {"beam_size": how.beam_size, "search": asdict(how), "hypotheses": text_hash(hypotheses)}
         entry[label] = {**scores[label].as_dict(), **origin}
-    write_scores(folder / "scores.json", name, entry)
+    if is_first():
+        with locked_output(folder / SCORES, wait=True):  # the texts and their scores are of one command
+            for label, hypotheses in texts.items():
+                with atomic_write(folder / f"hypotheses.{name}.{label}.txt") as temporary:
+                    temporary.write_text("".join(f"{line}\n" for line in hypotheses), "utf-8")
+            _set_entry(folder / SCORES, name, entry)
     return scores
 
 
@@ -222,7 +230,7 @@ def evaluate_language_model(
     lines = list(texts)
     found = model.perplexity(lines)
     origin = {"version": __version__, "references": text_hash(lines), "models": [hash_if_run(model.member.name)]}
-    write_scores(folder / "scores.json", name, {"corpus": corpus, **origin, "perplexity": found.as_dict()})
+    write_scores(folder / SCORES, name, {"corpus": corpus, **origin, "perplexity": found.as_dict()})
     return found
 
 
@@ -232,8 +240,13 @@ def write_scores(path: Path, name: str, entry: dict[str, Any]) -> None:
     Raises:
         RunError: the file is damaged.
     """
-    if not is_first():
-        return
+    with locked_output(path, wait=True):
+        if is_first():
+            _set_entry(path, name, entry)
+
+
+def _set_entry(path: Path, name: str, entry: dict[str, Any]) -> None:
+    """As `write_scores`, for who holds the lock."""
     known = read_scores(path)
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(known | {name: entry}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -4,7 +4,9 @@ Sequence-level knowledge distillation and interpolation: Kim & Rush (2016, §3.2
 et al. (2016), "Improving neural machine translation models with monolingual data", §3.2.
 """
 
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import tee
 from pathlib import Path
@@ -15,6 +17,7 @@ from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.score import sentence_bleu
 from seq2seq.search import Method, SearchConfig
 from seq2seq.system.atomic import atomic_folder, atomic_write
+from seq2seq.system.lock import locked_output
 from seq2seq.text.mix import tagged
 from seq2seq.text.tokenizer import normalize
 from seq2seq.text.types import Pair
@@ -122,12 +125,11 @@ def write_pairs(groups: Iterable[Synthetic], folder: Path, sentences: int | None
         one line with the counts of pairs, sentences, sentences without a pair and translations that did not end.
 
     Raises:
-        RunError: the folder holds something, or cannot be written.
+        RunError: the folder holds something, cannot be written, or another process is writing it.
         DataError: there was no pair.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunError(f"{folder} is there already: delete it, or choose another folder with output=PATH")
-    with atomic_folder(folder) as made:
+    folder = Path(os.path.realpath(folder)) if folder.is_symlink() else folder  # the link stays
+    with locked_output(folder), _new_folder(folder) as made:
         with atomic_write(made / SOURCE) as sources, atomic_write(made / TARGET) as targets:
             pairs, read, without, unfinished = _write_lines(
                 with_bar(groups, sentences, "translating"), sources, targets
@@ -138,6 +140,15 @@ def write_pairs(groups: Iterable[Synthetic], folder: Path, sentences: int | None
     dropped = f"; dropped {without:,} that are blank or have no translation" if without else ""
     cut = f"; left out {unfinished:,} translations that did not end within the maximum length" if unfinished else ""
     return f"{pairs:,} pairs from {read:,} sentences{dropped}{cut}"
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """As `atomic_folder`; what is in the folder stays, and is an error at once."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunError(f"{folder} is there already: delete it, or choose another folder with output=PATH")
+    with atomic_folder(folder) as made:
+        yield made
 
 
 def _write_lines(groups: Iterable[Synthetic], sources: Path, targets: Path) -> tuple[int, int, int, int]:

@@ -53,6 +53,11 @@ def test_a_text_is_read_and_written_as_it_is(tmp_path, monkeypatch):
     with opened(str(tmp_path / "out.txt")) as output:
         output.write(text)
     assert (tmp_path / "out.txt").read_bytes() == text.encode()
+    for name in ("one.gz", "two.gz"):
+        with opened(str(tmp_path / name)) as output:
+            output.write(text)
+    assert read_text(str(tmp_path / "one.gz")) == text, "what is written is read again by its name"
+    assert (tmp_path / "one.gz").read_bytes() == (tmp_path / "two.gz").read_bytes()
     (tmp_path / "bad.txt").write_bytes(b"a\n\xff\n")
     with pytest.raises(DataError, match=r"bad.txt, line 2: byte 0xff"):
         read_text(str(tmp_path / "bad.txt"))

@@ -251,7 +251,7 @@ DIRECT = {"write_text", "write_bytes", "savefig", "save_file", "torch.save", "op
 
 EXCUSED = {
     ("seq2seq/synthesis.py", "_write_lines"): "its caller's atomic_write gives the paths",
-    ("seq2seq/doctor/rows.py", "open_output"): "its caller's atomic_write gives the path",
+    ("seq2seq/text/lines.py", "open_output"): "its caller's atomic_write gives the path",
     ("seq2seq/train/checkpoint.py", "_write"): "its caller's atomic_write gives the path",
     ("seq2seq/train/log.py", "write"): "appends to metrics.jsonl, which is made anew of the training state",
     ("seq2seq/train/events.py", "__init__"): "appends, and readers stop at a record that was cut short",
@@ -271,11 +271,12 @@ def writes(call: ast.Call) -> bool:
 
 
 def unguarded(node: ast.AST, function: str = "", guarded: bool = False) -> Iterator[tuple[str, int, str]]:
-    """Writing calls that lie within no ``with atomic_write(…)``: the function, the line, the call."""
+    """Writing calls that lie within no ``with atomic_write(…)`` or ``output_file``: function, line and call."""
     if isinstance(node, ast.FunctionDef):
         function = node.name
     if isinstance(node, ast.With):
-        guarded = guarded or any("atomic_write(" in ast.unparse(item.context_expr) for item in node.items)
+        within = " ".join(ast.unparse(item.context_expr) for item in node.items)
+        guarded = guarded or "atomic_write(" in within or "output_file(" in within
     if isinstance(node, ast.Call) and writes(node) and not guarded:
         yield function, node.lineno, ast.unparse(node.func)
     for child in ast.iter_child_nodes(node):

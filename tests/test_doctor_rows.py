@@ -15,6 +15,7 @@ from seq2seq.doctor.rows import Rows, read_rows
 from seq2seq.errors import DataError
 from seq2seq.text.columns import JsonLinesFile, ParquetFile
 from seq2seq.text.corpus import Corpus, PairList
+from seq2seq.text.corpus_file import CorpusFile
 from seq2seq.text.files import TextFiles, TsvFile
 from seq2seq.text.lines import read_lines
 from seq2seq.text.types import Pair
@@ -126,4 +127,4 @@ def test_a_file_that_is_gone_or_can_be_read_once_only_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"a\.en: no such file"):
         list(read_rows(corpus))
     with pytest.raises(DataError, match="can be read only once"):
-        rows.LineFile(Path("/dev/null"))
+        rows.LineFile(CorpusFile(Path("/dev/null")))

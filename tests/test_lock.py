@@ -3,8 +3,11 @@
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import pytest
 
 from seq2seq.errors import RunError
 from seq2seq.system import lock as lock_module
-from seq2seq.system.lock import LOCK, locked
+from seq2seq.system.lock import LOCK, locked, locked_output
 
 ROOT = Path(__file__).parents[1]
 OTHER = """
@@ -22,7 +25,7 @@ stub = types.SimpleNamespace(is_first=lambda: True)  # the real one takes second
 sys.modules["seq2seq.system.processes"] = stub
 from pathlib import Path
 from seq2seq.errors import RunError
-from seq2seq.system.lock import locked
+from seq2seq.system.lock import locked, locked_output
 
 stack = ExitStack()
 for line in sys.stdin:
@@ -30,6 +33,8 @@ for line in sys.stdin:
     try:
         if order == "lock":
             stack.enter_context(locked(Path(path)))
+        elif order == "output":
+            stack.enter_context(locked_output(Path(path)))
         elif order == "fork":  # a child that stays when its parent is killed
             child = os.fork()
             if child == 0:
@@ -214,3 +219,46 @@ def test_of_several_processes_of_a_run_the_first_alone_has_it(tmp_path, monkeypa
     monkeypatch.setattr(lock_module, "is_first", lambda: False)
     with locked(tmp_path / "run"):
         assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("end", ["release", "kill"])
+def test_who_waits_takes_over_though_the_folder_is_taken_away(tmp_path, other, caplog, end):
+    """A preparation that is interrupted before its first shard takes away the lock file, and the folder it made."""
+    folder = tmp_path / "cache/key"
+    assert other(f"lock {folder}") == "done"
+    entered = []
+
+    def take() -> None:
+        with locked(folder, wait=True):
+            entered.append((folder / LOCK).read_text().strip())
+
+    waiting = threading.Thread(target=take)
+    waiting.start()
+    while not caplog.messages:
+        time.sleep(0.01)
+    other.kill() if end == "kill" else other("release")
+    waiting.join()
+    assert entered == [f"process {os.getpid()} on {socket.gethostname()}"]
+
+
+def test_an_output_is_one_commands_and_what_lies_beside_it_is_free(tmp_path, other):
+    path = tmp_path / "new/out.txt"
+    assert other(f"output {path}") == "done"
+    message = (
+        rf"^{path} is in use by process {other.process.pid} on .*: wait until it has ended, or choose another with o"
+    )
+    with pytest.raises(RunError, match=message), locked_output(path):
+        pass
+    with locked_output(tmp_path / "new/other.txt"):
+        assert other("release") == "done"
+        with locked_output(path):
+            path.touch()
+    assert [one.name for one in (tmp_path / "new").iterdir()] == ["out.txt"]
+
+
+def test_a_file_of_the_users_is_no_lock_file(tmp_path):
+    (tmp_path / ".out.txt.lock").write_text("mine")
+    message = "is not a lock file: remove it, or choose another with output=PATH"
+    with pytest.raises(RunError, match=message), locked_output(tmp_path / "out.txt"):
+        pass
+    assert (tmp_path / ".out.txt.lock").read_text() == "mine"

@@ -1,6 +1,7 @@
 """Encoding once: nothing twice, changes noticed, what was stopped gone on with, several processes with one result."""
 
 import gzip
+import json
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from seq2seq.data import encoding, preparation
 from seq2seq.data.preparation import encode_corpus, prepared_corpus
@@ -296,3 +298,16 @@ def test_locked_is_given_back(tokenizers: Tokenizers, tmp_path: Path) -> None:
     with locked(tmp_path / "train"):
         pass
     assert [path.name for path in (tmp_path / "train").iterdir()] == ["00000.safetensors"]
+
+
+def test_what_an_older_version_wrote_without_checksums_is_encoded_again(tokenizers: Tokenizers, tmp_path: Path) -> None:
+    corpus, folder = Counted(PAIRS), tmp_path / "train"
+    encode_corpus(corpus, tokenizers, folder, None)
+    path = folder / "00000.safetensors"
+    whole, shard = path.read_bytes(), read_shard(path)
+    note = {"key": shard.key, "read": shard.read, "dropped": shard.dropped, "report": shard.report}
+    save_file(load_file(path), path, {"corpus": json.dumps(note)})
+    with pytest.raises(DataError, match=r"no encoded corpus \(checksum mismatch\)"):
+        Table(folder)
+    assert len(encode_corpus(corpus, tokenizers, folder, None)) == 50
+    assert path.read_bytes() == whole

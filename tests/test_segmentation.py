@@ -1,5 +1,8 @@
 """A document cut into sentences and what lies between them."""
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,3 +98,35 @@ def test_joined_again_the_parts_are_the_document(text, wrapped):
             assert any(map(str.isalpha, part.text))
             assert wrapped or len(part.text.splitlines()) == 1
             assert wrapped or "\t" not in part.text
+
+
+LONG = {
+    "periods": "." * 300_000 + "x",
+    "abbreviations": "Das gilt z. B. " * 20_000,
+    "marks without spaces": "。a" * 150_000,
+    "fences that nothing closes": "```x\n" * 60_000,
+    "fences of falling length": "\n".join("~" * length for length in range(500, 3, -1)) + "x\n~~~" * 40_000,
+    "tildes": "~" * 300_000 + "`",
+    "tabs": "a" + "\t" * 300_000 + "\nb",
+    "indentation": " " * 100_000 + "a\n" + "b\n" * 100_000,
+    "numbers": "7.\n" * 100_000,
+}
+"""Texts that took minutes to hours where all that has been read is looked at again at every mark."""
+
+LINEAR = """
+import sys
+from seq2seq.text.segmentation import segments
+from seq2seq.text.stretches import aligned, stretches
+text = sys.stdin.read()
+for wrapped in (False, True):
+    assert "".join(part.text for part in segments(text, wrapped=wrapped)) == text
+parts = stretches(text)
+assert "".join("".join(parts).split()) == "".join(text.split())
+assert "".join("".join(source for source, _ in aligned(parts, ["x"] * 2 * len(parts))).split()) == "".join(text.split())
+"""
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_long_text_is_read_once(name):
+    """No time is asserted: what is quadratic takes so long that it is given up."""
+    subprocess.run([sys.executable, "-X", "utf8", "-c", LINEAR], input=LONG[name].encode(), check=True, timeout=60)

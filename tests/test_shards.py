@@ -1,5 +1,6 @@
 """Files of encoded pairs: what is written comes back, what is none is refused."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -55,7 +56,12 @@ def test_damaged_and_foreign_files(path):
     size = int.from_bytes(whole[:8], "little")
     damaged = [whole[:8] + head + whole[8 + size :] for head in (b"[" * size, b"3".ljust(size), b"{}".ljust(size))]
     damaged += [whole.replace(b"U16", b"F16"), whole.replace(b"key", b"kez"), b"\xff" * 99]
+    damaged += [whole.replace(b'read\\": 9', b'read\\": 8'), whole.replace(b"checksums", b"checksumz")]
+    for end in (b"10", b"-1", b"9" * 40, b"9" * 15):  # of a side's ids: before any memory is taken for them
+        head = re.sub(rb'("source.ids":.*?"data_offsets":.\d+,)\d+', rb"\g<1>" + end, whole[8 : 8 + size])
+        damaged.append(len(head).to_bytes(8, "little") + head + whole[8 + size :])
     for data in (b"", b"something else", whole[: len(whole) // 2], whole[:-1], *damaged):
+        assert data != whole
         path.write_bytes(data)
         with pytest.raises(DataError, match=r"00003\.safetensors is no encoded corpus \(.*delete its folder") as error:
             read_shard(path)

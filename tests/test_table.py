@@ -113,8 +113,46 @@ def test_more_files_than_may_be_open_are_told_in_one_line_and_encoded_no_second_
 def test_a_file_that_shrinks_under_a_table_is_noticed(tokenizers: Tokenizers, tmp_path: Path) -> None:
     table = encode_corpus(PairList("pairs", PAIRS), tokenizers, tmp_path / "train", None)
     os.truncate(tmp_path / "train" / "00000.safetensors", 900)
-    with pytest.raises(DataError, match="has become shorter"):
+    with pytest.raises(DataError, match=r"00000\.safetensors is damaged \(checksum mismatch\)"):
         table.rows(np.arange(50))
+
+
+def flipped(path: Path, place: int, bit: int = 0) -> None:
+    """Change one bit of a file."""
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1 << bit
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("place", range(0, 300, 7))
+def test_no_bit_can_change_unnoticed(tokenizers: Tokenizers, tmp_path: Path, place: int) -> None:
+    """Wherever it is: in the head, the offsets or the ids; and the next run encodes again what is damaged."""
+    corpus, folder = PairList("pairs", PAIRS), tmp_path / "train"
+    encode_corpus(corpus, tokenizers, folder, None)
+    path = folder / "00000.safetensors"
+    whole = path.read_bytes()
+    flipped(path, len(whole) * place // 300, place % 8)
+    with pytest.raises(DataError, match=r"00000\.safetensors is (damaged|no encoded corpus)") as error:
+        Table(folder).rows(np.arange(50))
+    assert "\n" not in str(error.value)
+    assert len(encode_corpus(corpus, tokenizers, folder, None).rows(np.arange(50))[0]) == 50
+    assert path.read_bytes() == whole
+
+
+def test_a_block_is_checked_when_it_is_first_read(tmp_path: Path) -> None:
+    """Damage does not stop a run that does not come to it; what is damaged goes, and what lies before it stays."""
+    lists = [[number % 400] * 100 for number in range(2_000)]
+    chunk = Chunk(rows(lists, np.uint16), rows(lists, np.uint16), 2_000, encoding.Counter())
+    write_shard(shard_path(tmp_path, 0), "key", [chunk], None)
+    write_shard(shard_path(tmp_path, 1), "key", [chunk], "all")
+    path = shard_path(tmp_path, 1)
+    flipped(path, path.stat().st_size - 1)
+    table = Table(tmp_path)
+    for pair in (0, 1_999, 2_000, 3_000):
+        assert table.rows(np.array([pair]))[1][0].tolist() == lists[pair % 2_000]
+    with pytest.raises(DataError, match=r"00001.* is damaged \(checksum mismatch\): start the same command again"):
+        table.rows(np.array([3_999, 5]))
+    assert [one.name for one in tmp_path.iterdir()] == ["00000.safetensors"]
 
 
 def test_hostile_text_stays_aligned(tokenizers: Tokenizers, tmp_path: Path) -> None:

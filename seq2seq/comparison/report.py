@@ -11,7 +11,7 @@ from seq2seq.comparison.pages import Section, as_html, as_markdown
 from seq2seq.comparison.significance import Significance
 from seq2seq.provenance import SAMPLING
 from seq2seq.score import Metric
-from seq2seq.system.atomic import atomic_write
+from seq2seq.system.output import output_file
 
 METRICS = {"bleu": "BLEU", "chrf": "chrF", "ter": "TER", "comet": "COMET"}
 """How metrics are written."""
@@ -210,5 +210,5 @@ def write(found: Comparison, tables: Sequence[Section], path: Path) -> None:
         ".md": lambda: as_markdown(tables),
         ".html": lambda: as_html(f"Systems compared on {found.corpus}", tables),
     }[path.suffix]()
-    with atomic_write(path) as temporary:
+    with output_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="replace")

@@ -24,7 +24,7 @@ from seq2seq.text.tokenizer import Tokenizers
 SHARD = 20
 """Chunks of text in a shard: 200,000 pairs, what is encoded again at most where a preparation was stopped."""
 
-LAYOUT = 2
+LAYOUT = 3
 """To be raised when files that were written before must not be used again."""
 
 

@@ -2,7 +2,7 @@
 
 The file is in the safetensors format: a head in JSON says where each array lies, so ids can be read from it a sentence
 at a time; ``safetensors.numpy.load_file(path)`` reads it as a whole. The head also carries a key of all that went into
-the shard, and what became of the text.
+the shard, what became of the text, and checksums: of the ids one for each `BLOCK`, as they are not read at once.
 """
 
 import json
@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,9 @@ TYPES: dict[str, np.dtype[Any]] = {"U16": np.dtype("<u2"), "I32": np.dtype("<i4"
 LARGEST_HEAD = 1_000_000
 """Bytes: a head that claims more is none."""
 
+BLOCK = 1 << 16
+"""Bytes of ids that have a checksum (CRC-32): what is read to check the first sentence in it."""
+
 
 class Column(NamedTuple):
     """Where in a file the ids of one side lie."""
@@ -35,6 +39,8 @@ class Column(NamedTuple):
     position: int
     """Bytes before the first id."""
     dtype: np.dtype[Any]
+    checksums: list[int]
+    """Of each `BLOCK` of the ids."""
 
 
 class Shard(NamedTuple):
@@ -68,13 +74,21 @@ def write_shard(path: Path, key: str, chunks: Sequence[Chunk], report: str | Non
         RunError: the disk is full, or the file cannot be written.
     """
     dropped: Counter[str] = sum((chunk.dropped for chunk in chunks), Counter())
-    note = {"key": key, "read": sum(chunk.read for chunk in chunks), "dropped": dropped, "report": report}
     sides = joined([chunk.source for chunk in chunks]), joined([chunk.target for chunk in chunks])
     arrays: dict[str, npt.NDArray[Any]] = {}
     for side, rows in zip(SIDES, sides, strict=True):
         arrays |= {f"{side}.offsets": rows.offsets, f"{side}.ids": rows.ids}
+    checksums = {name: _checksums(array.tobytes()) for name, array in arrays.items()}
+    facts = {"key": key, "read": sum(chunk.read for chunk in chunks), "dropped": dropped, "report": report}
+    note = json.dumps({**facts, "checksums": checksums})
     with atomic_write(path) as temporary:
-        save_file(arrays, temporary, metadata={NOTE: json.dumps(note)})
+        save_file(arrays, temporary, metadata={NOTE: f"{crc32(note.encode())} {note}"})  # one: their order is random
+
+
+def _checksums(data: bytes) -> list[int]:
+    """That of each block."""
+    view = memoryview(data)
+    return [crc32(view[start : start + BLOCK]) for start in range(0, len(view), BLOCK)]
 
 
 def joined(parts: Sequence[Rows]) -> Rows:
@@ -86,10 +100,10 @@ def joined(parts: Sequence[Rows]) -> Rows:
 
 
 def read_shard(path: Path) -> Shard:
-    """Read all of a shard but its ids.
+    """Read all of a shard but its ids, which `block_is_whole` checks.
 
     Raises:
-        DataError: the file is missing, damaged or foreign.
+        DataError: the file is missing, damaged, foreign, or of an older version that wrote no checksums.
     """
     try:
         with path.open("rb") as file:
@@ -97,23 +111,48 @@ def read_shard(path: Path) -> Shard:
             if not 0 < size < LARGEST_HEAD:
                 raise ValueError("it has no head")
             head = json.loads(file.read(size))
-            source, target = (_column(head, side, file.fileno(), 8 + size) for side in SIDES)
-        note = json.loads(head["__metadata__"][NOTE])
+            checksum, _, text = head["__metadata__"][NOTE].partition(" ")
+            if checksum != str(crc32(text.encode())):
+                raise ValueError("checksum mismatch")
+            note = json.loads(text)
+            source, target = (_column(head, note["checksums"], side, file.fileno(), 8 + size) for side in SIDES)
         if len(source.offsets) != len(target.offsets):
             raise ValueError("its sides are not of one length")
         return Shard(path, note["key"], note["read"], Counter(note["dropped"]), note["report"], source, target)
-    except (OSError, LookupError, ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, LookupError, ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path} is no encoded corpus ({reason}); delete its folder and start again") from None
 
 
-def _column(head: Any, side: str, file: int, start: int) -> Column:
+def _column(head: Any, checksums: Any, side: str, file: int, start: int) -> Column:
     """One side's offsets, and the place of its ids, which must all be there."""
-    begin, end = head[f"{side}.offsets"]["data_offsets"]
-    offsets = np.frombuffer(read_at(file, end - begin, start + begin), np.dtype("<i4"))
-    begin, end = head[f"{side}.ids"]["data_offsets"]
-    dtype = TYPES[head[f"{side}.ids"]["dtype"]]
-    whole = len(offsets) and offsets[0] == 0 and offsets[-1] * dtype.itemsize == end - begin
-    if not whole or (np.diff(offsets) < 0).any() or os.fstat(file).st_size < start + end:
+    offsets_at, ids_at = (head[f"{side}.{part}"]["data_offsets"] for part in ("offsets", "ids"))
+    (begin, end), (first, last) = offsets_at, ids_at
+    length = os.fstat(file).st_size - start
+    if not (0 <= begin <= end <= length and 0 <= first <= last <= length):  # before any memory is taken for it
         raise ValueError(f"its {side} side is not whole")
-    return Column(offsets, start + begin, dtype)
+    data = read_at(file, end - begin, start + begin)
+    offsets, dtype = np.frombuffer(data, np.dtype("<i4")), TYPES[head[f"{side}.ids"]["dtype"]]
+    shapes = [head[f"{side}.{part}"]["shape"] for part in ("offsets", "ids")]
+    count = int(offsets[-1]) if len(offsets) else -1
+    whole = count * dtype.itemsize == last - first and offsets[0] == 0
+    whole = whole and shapes == [[len(offsets)], [count]] and head[f"{side}.offsets"]["dtype"] == "I32"
+    if not whole or (np.diff(offsets) < 0).any():
+        raise ValueError(f"its {side} side is not whole")
+    known = checksums[f"{side}.ids"]
+    if checksums[f"{side}.offsets"] != _checksums(data) or len(known) != -(-(last - first) // BLOCK):
+        raise ValueError("checksum mismatch")
+    return Column(offsets, start + first, dtype, known)
+
+
+def block_is_whole(file: int, column: Column, number: int) -> bool:
+    """Whether a block of a side's ids, counted from 0, is what was written.
+
+    Args:
+        file: the shard's descriptor.
+        column: its side.
+        number: the block's.
+    """
+    start, size = number * BLOCK, int(column.offsets[-1]) * column.dtype.itemsize
+    data = read_at(file, min(BLOCK, size - start), column.position + start)
+    return crc32(data) == column.checksums[number]

@@ -6,6 +6,7 @@ Files are read and not mapped: a map of them all would take address space for ev
 import os
 import weakref
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import count, pairwise
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seq2seq.data.encoding import Ids
-from seq2seq.data.shards import Column, Shard, read_shard, shard_path
+from seq2seq.data.shards import BLOCK, Column, Shard, block_is_whole, read_shard, shard_path
 from seq2seq.errors import DataError, RunError
 from seq2seq.system.descriptors import open_to_read, read_at
 
@@ -60,8 +61,9 @@ class Table:
         self.key, self.report = shards[0].key, shards[-1].report
         if not any(shard.pairs for shard in shards):
             raise DataError(f"{folder} has no pairs; delete it and start again")
-        self._files = np.array(_opened(shards))
-        weakref.finalize(self, _close, self._files.tolist())
+        self._paths = [shard.path for shard in shards]
+        self._files = _opened(shards)
+        weakref.finalize(self, _close, self._files)
         # number of the first pair in each shard, and of the pair after the last
         self._starts = np.cumsum([0, *(shard.pairs for shard in shards)])
         self._source = Side([shard.source for shard in shards])
@@ -85,23 +87,38 @@ class Table:
 
         Raises:
             IndexError: an index is outside [0, pairs).
-            DataError: a file has become shorter.
+            DataError: a file has become shorter, or is damaged: it is removed, and encoded again by the next run.
         """
         if indices.size and not (indices.min() >= 0 and indices.max() < len(self)):
             raise IndexError(f"pair numbers must be in [0, {len(self)}), got {indices.min()} to {indices.max()}")
         shards = np.searchsorted(self._starts, indices, side="right") - 1
-        files = self._files[shards].tolist()
-        return self._source.rows(files, shards, indices), self._target.rows(files, shards, indices)
+        for side in (self._source, self._target):
+            damaged = side.damaged(self._files, shards, indices)
+            if damaged is not None:
+                raise _removed(self._paths[damaged])
+        return self._source.rows(self._files, shards, indices), self._target.rows(self._files, shards, indices)
+
+
+def _removed(path: Path) -> DataError:
+    """The error for a damaged shard, which is taken away: the next run encodes again from there."""
+    with suppress(OSError):
+        path.unlink()
+    first = f"delete {path}, and " if path.exists() else ""
+    return DataError(
+        f"{path} is damaged (checksum mismatch): {first}start the same command again, which encodes that text again"
+    )
 
 
 class Side:
-    """Where in the files the ids of one side lie.
+    """Where in the files the ids of one side lie, and which of their blocks have been checked.
 
     Args:
         columns: of every shard, in order.
     """
 
     def __init__(self, columns: Sequence[Column]) -> None:
+        self._columns = columns
+        self._unchecked = [set(range(len(column.checksums))) for column in columns]
         self._offsets = np.concatenate([column.offsets for column in columns])
         self._positions = np.array([column.position for column in columns], dtype=np.int64)
         self._dtype = next((column.dtype for column in columns if column.offsets[-1]), columns[0].dtype)
@@ -112,18 +129,46 @@ class Side:
         between = starts[1:-1] + np.arange(len(starts) - 2)
         return np.delete(np.diff(self._offsets), between)
 
+    def damaged(self, files: Sequence[int], shards: Indices, indices: Indices) -> int | None:
+        """Check the blocks with the ids of some pairs, each once, when it is first needed.
+
+        Args:
+            files: of every shard.
+            shards: the number of each pair's.
+            indices: the pairs' numbers.
+
+        Returns:
+            the number of a shard that is damaged; None where there is none.
+        """
+        if not any(self._unchecked):
+            return None
+        begins, ends = self._places(shards, indices)
+        blocks = zip(shards.tolist(), (begins // BLOCK).tolist(), (-(-ends // BLOCK)).tolist(), strict=True)
+        for shard, first, end in blocks:
+            for number in range(first, end):
+                if number in self._unchecked[shard]:
+                    if not block_is_whole(files[shard], self._columns[shard], number):
+                        return int(shard)
+                    self._unchecked[shard].discard(number)
+        return None
+
     def rows(self, files: Sequence[int], shards: Indices, indices: Indices) -> list[Ids]:
-        """Ids of some pairs, given each one's file and its shard's number."""
-        places = indices.astype(np.int64) + shards
-        begins, ends = self._offsets[places], self._offsets[places + 1]
-        positions = self._positions[shards] + begins.astype(np.int64) * self._dtype.itemsize
-        sizes = (ends - begins) * self._dtype.itemsize
-        parts = list(map(read_at, files, sizes.tolist(), positions.tolist()))
+        """Ids of some pairs, given all files and the number of each pair's."""
+        begins, ends = self._places(shards, indices)
+        positions, sizes = self._positions[shards] + begins, ends - begins
+        owners = [files[shard] for shard in shards.tolist()]
+        parts = list(map(read_at, owners, sizes.tolist(), positions.tolist()))
         if sum(map(len, parts)) != sizes.sum():
             raise DataError("an encoded corpus has become shorter while it was read: start the same command again")
         ids = np.frombuffer(b"".join(parts), self._dtype).astype(np.int32)
-        bounds = [0, *np.cumsum(ends - begins).tolist()]
+        bounds = [0, *np.cumsum(sizes // self._dtype.itemsize).tolist()]
         return [ids[begin:end] for begin, end in pairwise(bounds)]
+
+    def _places(self, shards: Indices, indices: Indices) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Where each pair's ids begin and end, in bytes behind its shard's first."""
+        places = indices.astype(np.int64) + shards
+        size = self._dtype.itemsize
+        return self._offsets[places].astype(np.int64) * size, self._offsets[places + 1].astype(np.int64) * size
 
 
 def read_shards(folder: Path, key: str | None = None) -> Iterator[Shard]:

@@ -11,13 +11,15 @@ import numpy as np
 from seq2seq.doctor.characters import fold
 from seq2seq.doctor.chunk import Mask
 from seq2seq.doctor.examination import Examination
-from seq2seq.doctor.rows import Rows, open_output, read_rows
+from seq2seq.doctor.rows import Rows, read_rows
 from seq2seq.doctor.types import Reason, Remedy
 from seq2seq.errors import ConfigError
 from seq2seq.system.atomic import atomic_write
+from seq2seq.system.lock import locked_output
 from seq2seq.text.columns import JsonLinesFile, ParquetFile
 from seq2seq.text.corpus import Corpus
 from seq2seq.text.files import TextFiles, TsvFile
+from seq2seq.text.lines import open_output
 
 ALWAYS = frozenset({Reason.unreadable, Reason.invalid_utf8, Reason.separators})
 """What lines of text cannot hold, and so cannot be kept."""
@@ -145,11 +147,15 @@ def clean(examination: Examination, keep: Collection[Reason]) -> Cleaned:
 
     Raises:
         ConfigError: as `clean_paths` does.
-        RunError: it cannot be written.
+        DataError: the corpus has changed since it was examined.
+        RunError: it cannot be written, or another process is writing it.
     """
     paths = clean_paths(examination.corpus, examination.name)
     remedies, kept = Remedies(examination, keep), 0
     with ExitStack() as stack:
+        for path in paths:
+            stack.enter_context(locked_output(path))
+        clean_paths(examination.corpus, examination.name)  # another process may just have written them
         files = [stack.enter_context(open_output(stack.enter_context(atomic_write(path)), like=path)) for path in paths]
         for rows in read_rows(examination.corpus):
             sides = remedies.treat(rows)

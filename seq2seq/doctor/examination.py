@@ -57,8 +57,10 @@ def examine(
         codes: those of the languages of ``source`` and ``target``; None: not known, and not checked.
 
     Raises:
-        DataError: a file cannot be read, or only once.
+        DataError: a file cannot be read, or only once, or changes meanwhile.
     """
+    for corpus in corpora.values():  # read several times: from here on a file that changes is refused
+        _ = corpus.fingerprint
     languages, usual = learn(corpora.values())
     lines: list[Check[Chunk]] = [Unreadable(), Blank(), OddCharacters(), Scripts(usual), Language(languages)]
     wholes: list[Check[Measures]] = [TooLong(max_length), Ratio(max_ratio), Drift(), Duplicates()]

@@ -4,9 +4,9 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import islice
-from pathlib import Path
-from typing import IO, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import pyarrow as pa
 import pyarrow.compute
@@ -14,8 +14,9 @@ import pyarrow.compute
 from seq2seq.errors import DataError
 from seq2seq.text.columns import JsonLinesFile, ParquetFile, sentence
 from seq2seq.text.corpus import Corpus
+from seq2seq.text.corpus_file import CorpusFile
 from seq2seq.text.files import TextFiles, TsvFile
-from seq2seq.text.lines import LONGEST, open_binary, raw_lines, too_long, unreadable
+from seq2seq.text.lines import LONGEST, raw_lines, too_long, unreadable
 from seq2seq.text.types import Pair
 
 CHUNK = 4_000  # pairs in memory at a time
@@ -44,7 +45,7 @@ def read_rows(corpus: Corpus) -> Iterator[Rows]:
         DataError: a file is gone, cannot be read at all, or can only be read once (a pipe).
     """
     if isinstance(corpus, TextFiles):
-        return _text(corpus.source, corpus.target)
+        return _text(corpus)
     if isinstance(corpus, TsvFile | JsonLinesFile):
         return _records(corpus)
     if isinstance(corpus, ParquetFile):
@@ -59,17 +60,17 @@ class LineFile:
         damage: why reading ended early, if it did.
     """
 
-    def __init__(self, path: Path) -> None:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            raise DataError(f"{path} can be read only once: write it to a file first")
+    def __init__(self, file: CorpusFile) -> None:
+        file.require_regular()
+        self.path, self.number, self.damage = file.path, 0, ""
+        self._open = ExitStack()
         try:
-            file = open_binary(path)
+            unpacked = self._open.enter_context(file.unpacked())
         except OSError as error:
-            raise unreadable(path, error) from None
+            raise unreadable(self.path, error) from None
         # A GzipFile gives lines slowly by itself.
-        self._file = io.BufferedReader(cast(Any, file)) if isinstance(file, gzip.GzipFile) else file
-        self._raw = raw_lines(self._file)
-        self.path, self.number, self.damage = path, 0, ""
+        packed = isinstance(unpacked, gzip.GzipFile)
+        self._raw = raw_lines(io.BufferedReader(cast(Any, unpacked)) if packed else unpacked)
 
     def take(self, count: int) -> list[str]:
         """The next lines, at most ``count``; none at the end.
@@ -102,11 +103,11 @@ class LineFile:
 
     def close(self) -> None:
         """Give the file back."""
-        self._file.close()
+        self._open.close()
 
 
-def _text(source: Path, target: Path) -> Iterator[Rows]:
-    files = LineFile(source), LineFile(target)
+def _text(corpus: TextFiles) -> Iterator[Rows]:
+    files = [LineFile(file) for file in corpus.files]
     try:
         left = [file.take(CHUNK) for file in files]
         while all(left):
@@ -123,7 +124,9 @@ def _text(source: Path, target: Path) -> Iterator[Rows]:
         rest = files[0].number - pairs, files[1].number - pairs
         notes = [file.damage for file in files if file.damage]
         if any(rest):
-            notes.append(f"{target} has {files[1].number:,} lines, {source} {files[0].number:,}: they must match")
+            notes.append(
+                f"{corpus.target} has {files[1].number:,} lines, {corpus.source} {files[0].number:,}: they must match"
+            )
         yield Rows([], [], {}, rest, tuple(notes))
     finally:
         for file in files:
@@ -131,7 +134,7 @@ def _text(source: Path, target: Path) -> Iterator[Rows]:
 
 
 def _records(corpus: TsvFile | JsonLinesFile) -> Iterator[Rows]:
-    file = LineFile(corpus.path)
+    file = LineFile(corpus.file)
     try:
         while lines := file.take(CHUNK):
             rows = Rows([], [], {})
@@ -188,8 +191,3 @@ def _pairs(corpus: Corpus) -> Iterator[Rows]:
     except DataError as error:
         rows = rows._replace(notes=(str(error),))
     yield rows
-
-
-def open_output(path: Path, like: Path) -> IO[bytes]:
-    """A file to write to, packed where ``like`` ends in ``.gz``."""
-    return cast(IO[bytes], gzip.open(path, "wb")) if like.suffix == ".gz" else path.open("wb")

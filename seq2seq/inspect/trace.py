@@ -19,7 +19,7 @@ from torch import Tensor
 from seq2seq.errors import RunError
 from seq2seq.inspect.recording import Place, Reading, Side
 from seq2seq.inspect.tree import Fate, Node
-from seq2seq.system.atomic import atomic_write
+from seq2seq.system.output import output_file
 
 FORMAT = "seq2seq trace 1"
 
@@ -122,7 +122,7 @@ class Trace:
         told["layers"] = [[*layer.place, [*layer.gates]] for layer in self.layers]
         metadata = {"format": FORMAT, "fates": ",".join(FATES), "trace": json.dumps(told, ensure_ascii=False)}
         arrays = {name: array.contiguous() for name, array in self.arrays().items()}
-        with atomic_write(Path(path).expanduser()) as temporary:
+        with output_file(Path(path).expanduser()) as temporary:
             save_file(arrays, temporary, metadata)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""One process at a time in a run folder: a second one would write over what the first has saved."""
+"""One process at a time in a run folder, or at an output: a second one would write over what the first has saved."""
 
 import logging
 import os
@@ -7,11 +7,12 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from filelock import lock_descriptor
 
 from seq2seq.errors import RunError
-from seq2seq.system.atomic import is_at, make_folder, unwritable
+from seq2seq.system.atomic import NAME_KEPT, is_at, make_folder, unwritable
 from seq2seq.system.descriptors import BINARY, NO_LINK, NO_WAIT, read_at
 from seq2seq.system.processes import is_first
 
@@ -55,15 +56,49 @@ def locked(folder: Path, wait: bool = False) -> Iterator[None]:
     Raises:
         RunError: another process has it, there can be no such folder, or ``.lock`` is something else than a lock file.
     """
+    with _held(_Place(folder / LOCK, folder, "folder with run=PATH"), wait):
+        yield
+
+
+@contextmanager
+def locked_output(path: Path, wait: bool = False) -> Iterator[None]:
+    """A file or folder that a command writes, and that no other process writes while this is open.
+
+    The file that is locked lies beside it and goes at the end.
+
+    Args:
+        path: the output, whose folder is made where it is missing.
+        wait: as `locked` has it.
+
+    Raises:
+        RunError: another process writes it, or it cannot be written.
+    """
+    lock = path.with_name(f".{path.name[:NAME_KEPT]}{LOCK}")
+    with _held(_Place(lock, path, "with output=PATH"), wait):
+        yield
+
+
+class _Place(NamedTuple):
+    """What is locked, and how errors call it."""
+
+    lock: Path
+    """The file that is locked, in the folder to be made where it is missing."""
+    path: Path
+    another: str
+    """How to name another: ``folder with run=PATH``."""
+
+
+@contextmanager
+def _held(place: _Place, wait: bool) -> Iterator[None]:
+    """Hold a lock; a folder that was made for it and in which nothing has been put is taken away at the end."""
     if not is_first():
         yield
         return
-    path, there = folder / LOCK, folder.exists()
+    path, folder = place.lock, place.lock.parent
     try:
-        make_folder(folder)
-        descriptor = _acquire(path, wait)
+        descriptor, made = _acquire(place, wait)
     except FileExistsError:
-        raise RunError(f"{folder} is no folder: choose another with run=PATH") from None
+        raise RunError(f"{folder} is no folder: choose another {place.another}") from None
     except OSError as error:
         raise unwritable(path, error) from None
     _descriptors.add(descriptor)
@@ -72,26 +107,31 @@ def locked(folder: Path, wait: bool = False) -> Iterator[None]:
     finally:
         if descriptor in _descriptors:
             _release(descriptor, path)
-            if not there:
+            if made:
                 with suppress(OSError):  # there is something in it
                     folder.rmdir()
 
 
-def _acquire(path: Path, wait: bool) -> int:
-    """Lock a file that is at ``path`` and stays there; its descriptor."""
+def _acquire(place: _Place, wait: bool) -> tuple[int, bool]:
+    """Lock a file that is there and stays there: its descriptor, and whether its folder was made for it."""
     while True:
-        descriptor = _open(path)
+        made = not place.lock.parent.exists()
+        make_folder(place.lock.parent)  # at each try: whoever had the lock may have taken it away with the folder
         try:
-            if not _lock(descriptor, path, wait) or is_at(descriptor, path):
+            descriptor = _open(place)
+        except FileNotFoundError:
+            continue
+        try:
+            if not _lock(descriptor, place, wait) or is_at(descriptor, place.lock):
                 _sign(descriptor)
-                return descriptor
+                return descriptor, made
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)  # whoever had it has taken it away meanwhile
 
 
-def _open(path: Path) -> int:
+def _open(place: _Place) -> int:
     """The descriptor of a lock file, made where there is none.
 
     What else may have that name is not ours: a link would let the holder empty a file elsewhere.
@@ -99,7 +139,8 @@ def _open(path: Path) -> int:
     Raises:
         RunError: the path names a link, a pipe or another file.
     """
-    foreign = RunError(f"{path} is not a lock file: remove it, or choose another folder with run=PATH")
+    path = place.lock
+    foreign = RunError(f"{path} is not a lock file: remove it, or choose another {place.another}")
     if path.is_symlink():  # before it is opened: not every system has NO_LINK
         raise foreign
     try:
@@ -129,7 +170,7 @@ def _release(descriptor: int, path: Path) -> None:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, path: Path, wait: bool) -> bool:
+def _lock(descriptor: int, place: _Place, wait: bool) -> bool:
     """Whether the file is now locked; False where the system has no locks.
 
     Raises:
@@ -139,14 +180,14 @@ def _lock(descriptor: int, path: Path, wait: bool) -> bool:
         if lock_descriptor(descriptor, blocking=False):
             return True
     except OSError as error:
-        log.warning("%s cannot be locked (%s): start no second run there", path.parent, error.strerror)
+        log.warning("%s cannot be locked (%s): start no second run there", place.path, error.strerror)
         return False
     holder = read_at(descriptor, 200, 1).decode(errors="replace").split("\n")[0] or "another process"
     if not wait:
         raise RunError(
-            f"{path.parent} is in use by {holder}: wait until it has ended, or choose another folder with run=PATH"
+            f"{place.path} is in use by {holder}: wait until it has ended, or choose another {place.another}"
         )
-    log.warning("%s is in use by %s: waiting until it has ended", path.parent, holder)
+    log.warning("%s is in use by %s: waiting until it has ended", place.path, holder)
     return lock_descriptor(descriptor)
 
 

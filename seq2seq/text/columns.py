@@ -17,8 +17,9 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from seq2seq.errors import DataError
-from seq2seq.text.files import check_file, content, some
-from seq2seq.text.lines import estimated_lines, read_lines, unreadable
+from seq2seq.text.corpus_file import CorpusFile
+from seq2seq.text.files import some
+from seq2seq.text.lines import unreadable
 from seq2seq.text.types import Pair
 
 NESTED = "translation"
@@ -34,23 +35,23 @@ class JsonLinesFile:
     """
 
     def __init__(self, path: Path, source_column: str, target_column: str) -> None:
-        self.path, self.name = check_file(path), str(path)
+        self.path, self.name, self.file = path, str(path), CorpusFile(path)
         self.columns = source_column, target_column
 
     @cached_property
     def fingerprint(self) -> str:
         """What is in the file, and which columns are read."""
-        return f"json {content(self.path)} {self.columns}"
+        return f"json {self.file.content} {self.columns}"
 
     def expected(self) -> int | None:
         """About how many pairs there are."""
-        return estimated_lines(self.path)
+        return self.file.expected()
 
     def __iter__(self) -> Iterator[Pair]:
         return some(self._pairs(), self.name)
 
     def _pairs(self) -> Iterator[Pair]:
-        return (self.pair(line, number) for number, line in enumerate(read_lines(self.path), 1))
+        return (self.pair(line, number) for number, line in enumerate(self.file.lines(), 1))
 
     def pair(self, line: str, number: int) -> Pair:
         """The pair in a line, whose number is for messages.
@@ -82,7 +83,8 @@ class ParquetFile:
     """
 
     def __init__(self, path: Path, source_column: str, target_column: str) -> None:
-        self.path, self.name = check_file(path), str(path)
+        self.path, self.name, self.file = path, str(path), CorpusFile(path)
+        self.file.require_regular()  # it is read from its end
         with _parquet_errors(path), pyarrow.parquet.ParquetFile(path) as file:
             self.columns = find_columns(file.schema_arrow, source_column, target_column, self.name)
             self._rows: int = file.metadata.num_rows
@@ -94,7 +96,7 @@ class ParquetFile:
     @cached_property
     def fingerprint(self) -> str:
         """What is in the file, and which columns are read."""
-        return f"parquet {content(self.path)} {self.columns}"
+        return f"parquet {self.file.content} {self.columns}"
 
     def expected(self) -> int | None:
         """How many pairs there are."""
@@ -105,7 +107,7 @@ class ParquetFile:
 
     def batches(self) -> Iterator[Any]:
         """The rows as Arrow record batches with the columns that `columns` lie in."""
-        with _parquet_errors(self.path), pyarrow.parquet.ParquetFile(self.path) as file:
+        with _parquet_errors(self.path), self.file.raw() as raw, pyarrow.parquet.ParquetFile(raw) as file:
             yield from file.iter_batches(ROWS, columns=sorted({path[0] for path in self.columns}))
 
 

@@ -1,6 +1,5 @@
 """Corpora kept as lines: two aligned text files, or one file of tab-separated values."""
 
-import hashlib
 import re
 from collections.abc import Iterator
 from functools import cached_property
@@ -8,7 +7,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from seq2seq.errors import ConfigError, DataError
-from seq2seq.text.lines import estimated_lines, read_lines, unreadable
+from seq2seq.text.corpus_file import CorpusFile
 from seq2seq.text.types import Pair
 
 
@@ -21,23 +20,25 @@ class TextFiles:
     """
 
     def __init__(self, source: Path, target: Path) -> None:
-        self.source, self.target = check_file(source), check_file(target)
+        self.source, self.target = source, target
+        first = CorpusFile(source)
+        self.files = first, first if source == target else CorpusFile(target)
         self.name = str(target) if source == target else f"{source} and {target}"
 
     @cached_property
     def fingerprint(self) -> str:
         """What is in both files."""
-        return f"text {content(self.source)} {content(self.target)}"
+        return f"text {self.files[0].content} {self.files[1].content}"
 
     def expected(self) -> int | None:
         """About how many pairs there are."""
-        return estimated_lines(self.target)
+        return self.files[1].expected()
 
     def __iter__(self) -> Iterator[Pair]:
         return some(self._pairs(), self.name)
 
     def _pairs(self) -> Iterator[Pair]:
-        sources, targets = read_lines(self.source), read_lines(self.target)
+        sources, targets = (file.lines() for file in self.files)
         for number, (source, target) in enumerate(zip_longest(sources, targets)):
             if source is None or target is None:
                 rest = 1 + sum(1 for _ in (sources if target is None else targets))
@@ -66,24 +67,24 @@ class TsvFile:
     """
 
     def __init__(self, path: Path, source_column: str, target_column: str) -> None:
-        self.path, self.name = check_file(path), str(path)
+        self.path, self.name, self.file = path, str(path), CorpusFile(path)
         self.source = _column_number(source_column, "data.source_column")
         self.target = _column_number(target_column, "data.target_column")
 
     @cached_property
     def fingerprint(self) -> str:
         """What is in the file, and which columns are read."""
-        return f"tsv {content(self.path)} {self.source} {self.target}"
+        return f"tsv {self.file.content} {self.source} {self.target}"
 
     def expected(self) -> int | None:
         """About how many pairs there are."""
-        return estimated_lines(self.path)
+        return self.file.expected()
 
     def __iter__(self) -> Iterator[Pair]:
         return some(self._pairs(), self.name)
 
     def _pairs(self) -> Iterator[Pair]:
-        return (self.pair(line, number) for number, line in enumerate(read_lines(self.path), 1))
+        return (self.pair(line, number) for number, line in enumerate(self.file.lines(), 1))
 
     def pair(self, line: str, number: int) -> Pair:
         """The pair in a line, whose number is for messages.
@@ -104,34 +105,6 @@ def _column_number(text: str, setting: str) -> int:
     if not re.fullmatch("[1-9][0-9]{,5}", text):
         raise ConfigError(f"{setting} must be a column number from 1 for a TSV file, got {text!r}")
     return int(text)
-
-
-def check_file(path: Path) -> Path:
-    """The same path.
-
-    Raises:
-        DataError: there is no such file, or it is a folder.
-    """
-    try:
-        path.stat()
-    except OSError as error:
-        raise unreadable(path, error) from None
-    if path.is_dir():
-        raise unreadable(path, IsADirectoryError())
-    return path
-
-
-def content(path: Path) -> str:
-    """A hash of a file's bytes, a second or two for each gigabyte: whatever its name and age, the same text is known.
-
-    Raises:
-        DataError: the file cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise unreadable(path, error) from None
 
 
 def some(pairs: Iterator[Pair], name: str) -> Iterator[Pair]:

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from seq2seq.errors import DataError, RunError
 from seq2seq.text.columns import ROWS, column_pairs, find_columns, one_line
-from seq2seq.text.files import content, some
+from seq2seq.text.corpus_file import CorpusFile
+from seq2seq.text.files import some
 from seq2seq.text.reading import Beginning
 from seq2seq.text.types import Pair
 
@@ -88,9 +89,12 @@ class HubStream:
     @cached_property
     def fingerprint(self) -> str:
         """Which files of which commit are read; of local ones, what is in them."""
+        return self._facts()
+
+    def _facts(self) -> str:
         files = (self._builder.config.data_files or {}).get(self._place.split) or []
         if files and all(Path(name).is_file() for name in files):
-            facts: object = type(self._builder).__name__, [content(Path(name)) for name in files]
+            facts: object = type(self._builder).__name__, [CorpusFile(Path(name)).content for name in files]
         else:
             facts = self._builder.hash, files, getattr(files, "origin_metadata", None)
         return f"stream {self._place.subset} {self._place.split} {facts} {self.wanted}"
@@ -105,6 +109,8 @@ class HubStream:
         if first is not None:
             columns = find_columns(first.schema, *self.wanted, self.name)
             yield from column_pairs(chain([first], self._following(batches)), columns, self.name)
+        if "fingerprint" in self.__dict__ and self.fingerprint != self._facts():
+            raise DataError(f"{self.name} has changed while it was in use: start the same command again")
 
     def _following(self, batches: Iterator[Any]) -> Iterator[Any]:
         """All batches after the first: what has been encoded of it is kept, whatever becomes of the connection."""

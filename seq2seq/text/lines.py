@@ -10,6 +10,7 @@ import os
 import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO, cast
@@ -59,8 +60,10 @@ def read_input(name: str) -> tuple[Iterator[str], int | None]:
 def estimated_lines(path: Path) -> int | None:
     """About how many lines a file has, going by its size and its first million bytes; None where these cannot be read.
 
-    Of a packed file these are bytes before unpacking.
+    Of a packed file these are bytes before unpacking. A pipe is left alone: what is taken out of it is gone.
     """
+    if not path.is_file():
+        return None
     try:
         with path.open("rb") as file:
             start, size = file.read(SAMPLE), os.fstat(file.fileno()).st_size
@@ -117,6 +120,17 @@ def too_long(name: str, number: int) -> DataError:
 def open_binary(path: Path) -> IO[bytes]:
     """The file's bytes, unpacked where its name ends in ``.gz``."""
     return cast(IO[bytes], gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+
+
+@contextmanager
+def open_output(path: Path, like: Path) -> Iterator[IO[bytes]]:
+    """A file to write bytes to, packed where ``like``, the name that it is to have, ends in ``.gz``."""
+    with path.open("wb") as file:
+        if like.suffix != ".gz":
+            yield file
+            return
+        with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:  # neither a name nor a time: the same each time
+            yield cast(IO[bytes], packed)
 
 
 def unreadable(path: Path, error: OSError) -> DataError:

@@ -1,6 +1,7 @@
 """Text that is longer than any sentence, cut into stretches that are translated one by one."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate
 
@@ -42,12 +43,13 @@ def stretches(text: str, tags: Collection[str] = (), together: int = 1) -> list[
 
 def sentences(text: str) -> list[str]:
     """The sentences of a text, with what stands before each; what has no letter goes with its neighbour."""
-    found, before = list[str](), ""
+    found, parts = list[str](), list[str]()
     for part, is_sentence in segments(text, wrapped=True):
+        parts.append(part)
         if is_sentence:
-            found.append((before + part).strip())
-        before = "" if is_sentence else before + part
-    rest = before.strip()
+            found.append("".join(parts).strip())
+            parts = []
+    rest = "".join(parts).strip()
     if rest and found:
         found[-1] = f"{found[-1]} {rest}"
     elif rest:
@@ -64,14 +66,21 @@ def aligned(sources: Sequence[str], targets: Sequence[str]) -> list[tuple[str, s
         return [(source, target) for target, source in aligned(targets, sources)]
     if not sources:
         return []
-    shares = list(accumulate(len(target) / sum(map(len, targets)) for target in targets))
+    length, shares = sum(map(len, sources)), list(_shares(targets))
     ends, wanted = [0], 0.0
     for number, source in enumerate(sources, 1):
-        wanted += len(source) / sum(map(len, sources))
+        wanted += len(source) / length
         lowest, highest = ends[-1] + 1, len(targets) - (len(sources) - number)
-        best = min(range(lowest, highest + 1), key=lambda end: abs(shares[end - 1] - wanted))
+        above = min(bisect_left(shares, wanted, lowest - 1) + 1, highest)  # shares rise: the nearest is beside it
+        best = min(range(max(lowest, above - 1), above + 1), key=lambda end: abs(shares[end - 1] - wanted))
         ends.append(highest if number == len(sources) else best)
     return [(source, " ".join(targets[start:end])) for source, start, end in zip(sources, ends, ends[1:], strict=False)]
+
+
+def _shares(texts: Sequence[str]) -> Iterator[float]:
+    """The part of all characters that are in the first text, in the first two, and so on."""
+    length = sum(map(len, texts))
+    return accumulate(len(text) / length for text in texts)
 
 
 def _cut(text: str, longest: int) -> Iterator[str]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seq.errors import DataError
+from seq2seq.text.corpus_file import CorpusFile
 from seq2seq.text.lines import read_lines
 
 Vector = NDArray[np.float32]
@@ -31,8 +32,9 @@ def vector_width(path: Path) -> int:
     """How many values each vector of a file has.
 
     Raises:
-        DataError: the file is missing, unreadable or empty, or its first line holds no vector.
+        DataError: the file is missing, unreadable or empty, can be read only once, or its first line holds no vector.
     """
+    CorpusFile(path).require_regular()
     return _header(path, next(read_lines(path), "")).width
 
 

@@ -1,0 +1,131 @@
+"""A world for the tests of commands started at once: a process that imports everything and forks a recipe on request.
+
+    python tests/starting.py
+
+As in `killing`, whose processes are started one after the other, SIGKILL ends them whenever the test likes.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from importlib import import_module
+from pathlib import Path
+from typing import IO, NamedTuple, NoReturn
+
+ROOT = Path(__file__).parents[1]
+
+
+class Command(NamedTuple):
+    """A recipe with its overrides."""
+
+    recipe: str
+    overrides: list[str]
+    after: float = 0.0
+    """Seconds until it is started."""
+    kill: float | None = None
+    """Seconds until it is killed, if it is."""
+
+
+class Ended(NamedTuple):
+    """What became of a command."""
+
+    code: int
+    """Negative where it was killed."""
+    err: str
+    seconds: float
+
+
+class Starter:
+    """Starts commands at once."""
+
+    def __init__(self) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+        self.server = subprocess.Popen(
+            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+
+    def __call__(self, *commands: Command) -> list[Ended]:
+        """What becomes of them, in their order."""
+        print(json.dumps(commands), file=self.server.stdin, flush=True)
+        return [Ended(*one) for one in json.loads(self.server.stdout.readline())]
+
+    def close(self) -> None:
+        """End the server."""
+        self.server.stdin.close()
+        self.server.wait()
+        self.server.stdout.close()
+
+
+# The server
+
+
+def serve() -> None:
+    """For each line of JSON, fork its commands, and answer with what became of them."""
+    import torch
+
+    for name in ("translate", "score", "document", "evaluate", "distill", "backtranslate", "quantize", "doctor"):
+        import_module(f"seq2seq.recipes.{name}")
+    torch.set_num_threads(1)
+    for line in sys.stdin:
+        print(json.dumps(run([Command(*one) for one in json.loads(line)])), flush=True)
+
+
+def run(commands: list[Command]) -> list[Ended]:
+    """Start each at its time, kill it at its time, and wait for all."""
+    start = time.perf_counter()
+    begun: dict[int, tuple[int, IO[bytes]]] = {}  # its process, and the file that its errors go to
+    ended: dict[int, Ended] = {}
+    while len(ended) < len(commands):
+        for number, command in enumerate(commands):
+            passed = time.perf_counter() - start - command.after
+            if number not in begun and passed >= 0:
+                begun[number] = fork(command)
+            elif number in begun and number not in ended:
+                process, errors = begun[number]
+                if command.kill is not None and passed >= command.kill:
+                    os.kill(process, signal.SIGKILL)
+                found, status = os.waitpid(process, os.WNOHANG)
+                if found:
+                    errors.seek(0)
+                    ended[number] = Ended(os.waitstatus_to_exitcode(status), errors.read().decode(), passed)
+                    errors.close()
+        time.sleep(0.0005)
+    return [ended[number] for number in range(len(commands))]
+
+
+def fork(command: Command) -> tuple[int, IO[bytes]]:
+    """Start a command; its process, and the file that its errors go to."""
+    errors = tempfile.TemporaryFile()  # noqa: SIM115
+    process = os.fork()
+    if process == 0:
+        work(command, errors.fileno())
+    return process, errors
+
+
+def work(command: Command, errors: int) -> NoReturn:
+    """The process of a command: as if ``python recipes/NAME.py`` had been started with these arguments."""
+    code = 1
+    os.setsid()
+    for descriptor in (0, 1):
+        os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
+    os.dup2(errors, 2)
+    sys.argv = [f"{command.recipe}.py", *command.overrides]
+    try:
+        import_module(f"seq2seq.recipes.{command.recipe}").main()
+        code = 0
+    except SystemExit as exit_:
+        code = int(exit_.code or 0)
+    except BaseException:
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    serve()
