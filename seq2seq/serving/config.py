@@ -22,7 +22,7 @@ class LimitsConfig:
         1000, "tokens of a sentence, and of its prefix and phrases; more is answered by 413", at_least=1
     )
     inspected: int = setting(300, "characters, and tokens, of a sentence that is looked into", at_least=1)
-    drawn: int = setting(100, "tokens of the longest side of a sentence of which there are pictures", at_least=1)
+    drawn: int = setting(60, "tokens of the longest side of a sentence of which there are pictures", at_least=1)
     sentences: int = setting(64, "sentences of a request; more is answered by 413", at_least=1)
     beam_size: int = setting(16, "hypotheses, and translations or words asked for", at_least=1)
     numbers: int = setting(131072, "tokens and attention weights of an answer; more is answered by 413", at_least=1)

@@ -18,7 +18,7 @@ from seq2seq.translate import Translator
 KEPT = 32_000_000
 """Bytes of the traces that are kept; one of a long sentence may have as many alone."""
 
-NODES = 1000
+NODES = 400
 """Hypotheses of a tree that is drawn, at most."""
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 import sys
 from collections.abc import Mapping
@@ -138,6 +139,8 @@ class Server(uvicorn.Server):
                 one.end()
         for one in connections:
             one.loop.call_later(CLOSING / 2, one.transport.abort)
+        # What uvicorn says of clients that take no answer is no news: they are not waited for.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         await super().shutdown(sockets)
 
 
