@@ -95,9 +95,11 @@ def attacked(run: Path, seconds: float) -> Noticed:
         while time.monotonic() < until:
             started, spent = time.monotonic(), processor(process.pid)
             try:
-                refused += served.ask("/api/translate", sentences=["Where is my key?"]).status != 200
-            except OSError:
-                refused += 1
+                told = f"ordinary {served.ask('/api/translate', sentences=['Where is my key?']).status}"
+            except OSError as error:
+                told = f"ordinary {type(error).__name__}"
+            refused += told != "ordinary 200"
+            replies[told] = replies.get(told, 0) + 1
             took.append(time.monotonic() - started)
             computed.append(processor(process.pid) - spent)
             time.sleep(0.2)
