@@ -6,7 +6,7 @@ python recipes/serve.py run=runs/demo precision=int8 limits.waiting=1024 limits.
 """
 
 from seq2seq.config import recipe
-from seq2seq.serving.config import LOCAL, ServeConfig
+from seq2seq.serving.config import ServeConfig
 from seq2seq.serving.installed import demand_installed
 
 
@@ -22,7 +22,7 @@ def main(config: ServeConfig) -> None:
     translators = load_systems(config)
     with bound(config) as listening:
         print(f"{address(config, listening)}  ({', '.join(translators)}; Ctrl-C stops)", flush=True)
-        if config.host not in LOCAL:
+        if not config.local:
             print(f"host={config.host}: whoever reaches this machine over the network can ask here", flush=True)
         serve(translators, config, listening)
 

@@ -1,6 +1,8 @@
 """Text in, text out: a trained model behind a few methods."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy as shallow_copy
+from dataclasses import replace
 from pathlib import Path
 from typing import overload
 
@@ -105,6 +107,15 @@ class Translator:
             folder = Path(language_model).expanduser()
             beside = Member.of_run(folder, load_run(folder), chosen, precision)
         return cls(members, search, lists, beside, language_model_weight)
+
+    def watched(self, on_step: Callable[[], None]) -> "Translator":
+        """The same translator with the same weights, which calls ``on_step`` before each step of a search.
+
+        What ``on_step`` raises ends the translation: so a server stops one that nobody waits for any more.
+        """
+        watched = shallow_copy(self)
+        watched.together = replace(self.together, on_step=on_step)
+        return watched
 
     @overload
     def translate(  # type: ignore[overload-overlap]  # a str is an Iterable[str] to the checker, not to us

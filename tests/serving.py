@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPResponse
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,11 +15,28 @@ from translators import translator
 
 from seq2seq import Translator
 from seq2seq.model import AttentionKind
+from seq2seq.search import SearchConfig
 from seq2seq.serving.app import create_app
 from seq2seq.serving.config import LimitsConfig, ServeConfig
 from seq2seq.serving.server import address, bound, server_of
 
 SMALL = LimitsConfig(characters=60, inspected=40, sentences=8, beam_size=6, body=4000)
+
+
+class Fake:
+    """In place of a translator: a token is a character, and nothing is searched."""
+
+    search = SearchConfig(beam_size=3)
+    together = SimpleNamespace(
+        attends=True,
+        target=SimpleNamespace(size=100, encode_all=lambda texts: list(map(list, texts))),
+        encoded=lambda texts: ([], list(map(list, texts))),
+    )
+    on_step = None
+
+    def watched(self, on_step):
+        self.on_step = on_step
+        return self
 
 
 def translators() -> dict[str, Translator]:

@@ -6,7 +6,16 @@ import pytest
 import torch
 from test_trace import small_trace
 
-from seq2seq.inspect.pictures import attention_picture, layer_picture, liveliest, readable, states_picture
+from seq2seq.inspect.pictures import (
+    PIXELS,
+    attention_picture,
+    layer_picture,
+    liveliest,
+    new_figure,
+    png,
+    readable,
+    states_picture,
+)
 from seq2seq.inspect.trace import LayerTrace
 
 
@@ -21,6 +30,13 @@ def test_the_units_that_vary_most_are_shown():
     assert liveliest(values, 2) == [0, 3]
     assert liveliest(torch.tensor([[0.0, 0.0, 0.0], [1.0, 9.0, 3.0]]), 2, ordered=True) == [1, 2]
     assert liveliest(values, 9) == [0, 1, 2, 3]
+
+
+def test_a_large_picture_has_fewer_pixels_to_the_inch():
+    width, height = size(png(new_figure(500, 30)))
+    assert PIXELS * 0.99 < width * height < PIXELS * 1.01
+    assert width == pytest.approx(4 * height, rel=0.01)
+    assert size(png(new_figure(10, 5))) == (1100, 550)
 
 
 def test_strange_letters_are_boxes_and_dollars_no_mathematics():

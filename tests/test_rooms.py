@@ -90,7 +90,7 @@ ALLOWED = {
     "provenance": {"run"},
     "comparison": {"system", "report", "text", "score", "run", "provenance", "usage"},
     "claims": {"usage"},
-    "serving": {"model", "translation", "translate", "inspect"},
+    "serving": {"model", "translation", "translate", "inspect", "system"},
     "recipe_config": {"text", "data", "model", "search", "shortlist", "train", "embeddings", "doctor"},
     "ignored_settings": {"text", "model", "train", "recipe_config", "usage"},
     "usage": set(),

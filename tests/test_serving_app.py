@@ -3,13 +3,13 @@
 import threading
 from dataclasses import replace
 
-from serving import SMALL, serving
+from serving import SMALL, Fake, serving
 
 from seq2seq.serving.config import ServeConfig
 from seq2seq.translation.types import Translation
 
 
-class Broken:
+class Broken(Fake):
     """A translator that fails, and tells where it lives."""
 
     def translate(self, *_, **__):
@@ -42,7 +42,7 @@ def test_threads_end_with_the_server():
 def test_a_slow_answer_is_503():
     release = threading.Event()
 
-    class Slow:
+    class Slow(Fake):
         def translate(self, *_, **__):
             release.wait(30)
             return [Translation("a", "b", 0.0, 0.0)]

@@ -48,6 +48,12 @@ def test_names_of_this_machine_are_answered(served, host):
 def test_other_sites_may_lead_here_but_not_ask(served):
     assert served.get("/api/runs", **{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}).status == 403
     assert served.get("/", **{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}).status == 200
+    for site in ("cross-site", "same-site"):  # in a hidden frame, or from another port of this machine
+        for mode in ("navigate", "no-cors", "cors"):
+            headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode}
+            assert served.get("/api/picture?text=Wir.&name=tree", **headers).status == 403
+    for site in ("same-origin", "none"):
+        assert served.get("/api/runs", **{"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate"}).status == 200
     body = b'{"sentences": ["Wir."]}'
     for kind in ("text/plain", "application/x-www-form-urlencoded"):  # what a form of another site may send
         assert served.send("POST", "/api/translate", body, {"Content-Type": kind}).status == 422
@@ -72,7 +78,7 @@ def test_a_large_body_without_a_length_is_refused_too(served):
 
 
 def test_a_body_that_does_not_arrive_is_not_waited_for():
-    config = ServeConfig(port=0, limits=replace(SMALL, seconds=0.2))
+    config = ServeConfig(port=0, limits=replace(SMALL, arriving=0.2))
     with (
         serving(config=config) as slow,
         socket.create_connection(urlsplit(slow.url).netloc.split(":"), timeout=30) as raw,

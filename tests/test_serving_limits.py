@@ -6,7 +6,7 @@ from concurrent.futures import Future
 import pytest
 
 from seq2seq.serving.config import LimitsConfig
-from seq2seq.serving.limits import SlowError, TooLargeError, check_count, check_texts, within
+from seq2seq.serving.limits import GoneError, Pending, SlowError, TooLargeError, check_count, check_texts, within
 
 
 def test_the_limit_itself_is_taken():
@@ -19,11 +19,26 @@ def test_the_limit_itself_is_taken():
         check_count("n", 4, 3)
 
 
-def test_what_comes_too_late_is_never_begun():
-    late: Future[int] = Future()
+def test_what_comes_too_late_is_stopped():
+    late, stopped = Future[int](), []
     with pytest.raises(SlowError, match=r"0\.01 seconds"):
-        asyncio.run(within(late, LimitsConfig(seconds=0.01)))
-    assert late.cancelled()
-    made: Future[int] = Future()
+        asyncio.run(waited(late, LimitsConfig(seconds=0.01), stopped))
+    assert stopped == [True]
+    made = Future[int]()
     made.set_result(7)
-    assert asyncio.run(within(made, LimitsConfig())) == 7
+    assert asyncio.run(waited(made, LimitsConfig(), stopped)) == 7
+
+
+def test_what_nobody_waits_for_is_stopped():
+    class Left:
+        async def receive(self):
+            return {"type": "http.disconnect"}
+
+    stopped = []
+    with pytest.raises(GoneError):
+        asyncio.run(waited(Future[int](), LimitsConfig(), stopped, Left()))
+    assert stopped == [True]
+
+
+async def waited(answer, limits, stopped, request=None):
+    return await within(Pending(answer, lambda: stopped.append(True)), limits, request)

@@ -4,14 +4,16 @@ import pytest
 from serving import translators
 
 from seq2seq.errors import DataError
+from seq2seq.serving.config import LimitsConfig
+from seq2seq.serving.limits import TooLargeError
 from seq2seq.serving.microscope import Microscope
 
 OWN = translators()
 
 
 def test_steps_tell_what_was_likely():
-    microscope = Microscope(OWN)
-    found = microscope.trace("attends", "Wir.", None, 2)
+    microscope = Microscope(OWN, LimitsConfig())
+    found = microscope.answer(microscope.traced("attends", "Wir.", None, 2), "attends")
     trace = OWN["attends"].trace("Wir.", beam_size=2)
     assert [step.read for step in found.steps] == list(trace.read_pieces)
     for step, wanted in zip(found.steps, trace.log_probabilities.exp().tolist(), strict=True):
@@ -20,17 +22,33 @@ def test_steps_tell_what_was_likely():
         assert others == sorted(others, reverse=True)
         assert step.probability + sum(others) <= 1 + 1e-5
     assert "tree" in found.pictures
-    assert "tree" not in microscope.trace("attends", "Wir.", "Das", None).pictures
+    assert "tree" not in microscope.answer(microscope.traced("attends", "Wir.", "Das", None), "attends").pictures
 
 
-def test_a_picture_is_drawn_once(monkeypatch):
-    microscope = Microscope(OWN)
-    drawn = []
-    usual = microscope._trace
-    monkeypatch.setattr(microscope, "_trace", lambda *asked: drawn.append(asked) or usual(*asked))
-    name = "decoder.1.forward.states"
-    first = microscope.picture("attends", "Wir.", "Das", None, name)
+def test_a_picture_is_drawn_once():
+    microscope, name = Microscope(OWN, LimitsConfig()), "decoder.1.forward.states"
+    seen = microscope.traced("attends", "Wir.", "Das", None)
+    first = microscope.picture(seen, name)
     assert first.startswith(b"\x89PNG")
-    assert microscope.picture("attends", "Wir.", "Das", None, name) is first
+    again = microscope.traced("attends", "Wir.", "Das", None)
+    assert again is seen
+    assert microscope.picture(again, name) is first
     with pytest.raises(DataError, match=r"ask for one of .*encoder\.1\.forward"):
-        microscope.picture("attends", "Wir.", "Das", None, "nothing")
+        microscope.picture(seen, "nothing")
+
+
+def test_no_picture_is_drawn_of_a_sentence_of_many_tokens():
+    microscope = Microscope(OWN, LimitsConfig(drawn=30))
+    seen = microscope.traced("attends", "\N{GRINNING FACE}" * 10, "Das", None)
+    assert len(seen.trace.source_pieces) > 30, "ten characters, and many tokens"
+    assert microscope.answer(seen, "attends").pictures == []
+    with pytest.raises(TooLargeError, match=r"at most 30 tokens .* has 4\d and 0"):
+        microscope.picture(seen, "encoder.1.forward")
+
+
+def test_of_traces_so_many_are_kept_as_memory_is_set_aside_for(monkeypatch):
+    monkeypatch.setattr("seq2seq.serving.microscope.KEPT", 1)
+    microscope = Microscope(OWN, LimitsConfig())
+    first, second = (microscope.traced("attends", text, "Das", None) for text in ("Wir.", "Das."))
+    assert microscope.traced("attends", "Das.", "Das", None) is second
+    assert microscope.traced("attends", "Wir.", "Das", None) is not first

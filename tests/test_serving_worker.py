@@ -1,24 +1,26 @@
 """One thread that translates for all."""
 
 import threading
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from queue import SimpleQueue
 
 import pytest
-from serving import translators
+from serving import Fake, translators
 from translators import SENTENCES
 
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.serving.config import LimitsConfig
-from seq2seq.serving.worker import BusyError, How, Worker
+from seq2seq.serving.size import How
+from seq2seq.serving.turns import BusyError, ClosedError, StoppedError
+from seq2seq.serving.worker import Worker
 from seq2seq.translation.types import Request, Translation
 
 LIMITS = LimitsConfig()
 QUESTIONS = [f"{text} {number}" for number in range(8) for text in SENTENCES]
 
 
-class Recorded:
+class Recorded(Fake):
     """A translator of which every call is written down, and that waits where it is told to."""
 
     def __init__(self):
@@ -29,6 +31,7 @@ class Recorded:
     def translate(self, requests, *, beam_size, n_best, attention):
         self.begun.set()
         assert self.free.wait(30)
+        self.on_step()
         self.calls.append([request.text for request in requests])
         for request in requests:
             if "wrong" in request.text:
@@ -40,6 +43,7 @@ class Recorded:
     def stream(self, text, *, beam_size, prefix):
         for length in range(1, len(text) + 1):
             assert self.free.wait(30)
+            self.on_step()
             yield Translation(text, text[:length], 0.0, 0.0)
 
 
@@ -57,7 +61,7 @@ def test_answers_under_32_clients_are_those_of_one_by_one():
     def client(number):
         run = ["attends", "context"][number % 2]
         texts = QUESTIONS[number:] + QUESTIONS[:number]
-        return [(run, text, worker.translate(How(run, 2), [Request(text)]).result(60)[0]) for text in texts[:6]]
+        return [(run, text, worker.translate(How(run, 2), [Request(text)]).answer.result(60)[0]) for text in texts[:6]]
 
     with Worker(own, LIMITS) as worker, ThreadPoolExecutor(32) as clients:
         found = [one for answers in clients.map(client, range(32)) for one in answers]
@@ -76,8 +80,14 @@ def test_what_waits_together_is_translated_together_and_no_more_than_a_batch():
         asked += [worker.translate(How("one"), [Request("d"), Request("e")])]
         asked += [worker.translate(How("one", beam_size=3), [Request("f")])]
         recorded.free.set()
-        assert [[one.text for one in future.result(30)] for future in asked] == [["A"], ["B"], ["C"], ["D", "E"], ["F"]]
-    assert recorded.calls == [["first"], ["a", "b", "c"], ["d", "e"], ["f"]]
+        assert [[one.text for one in one_asked.answer.result(30)] for one_asked in asked] == [
+            ["A"],
+            ["B"],
+            ["C"],
+            ["D", "E"],
+            ["F"],
+        ]
+    assert recorded.calls == [["first"], ["a", "b", "c"], ["f"], ["d", "e"]], "the smaller first"
 
 
 def test_a_question_that_cannot_be_answered_spoils_no_other():
@@ -86,12 +96,12 @@ def test_a_question_that_cannot_be_answered_spoils_no_other():
         held(worker, recorded)
         asked = {name: worker.translate(How("one"), [Request(name)]) for name in ("a", "wrong", "b")}
         recorded.free.set()
-        assert [asked[name].result(30)[0].text for name in "ab"] == ["A", "B"]
+        assert [asked[name].answer.result(30)[0].text for name in "ab"] == ["A", "B"]
         with pytest.raises(DataError, match="wrong is wrong"):
-            asked["wrong"].result(30)
+            asked["wrong"].answer.result(30)
         with pytest.raises(ZeroDivisionError):
-            worker.translate(How("one"), [Request("broken")]).result(30)
-        assert worker.translate(How("one"), [Request("c")]).result(30)[0].text == "C", "the thread goes on"
+            worker.translate(How("one"), [Request("broken")]).answer.result(30)
+        assert worker.translate(How("one"), [Request("c")]).answer.result(30)[0].text == "C", "the thread goes on"
 
 
 def test_too_much_is_refused_and_what_is_cancelled_is_not_done():
@@ -101,38 +111,40 @@ def test_too_much_is_refused_and_what_is_cancelled_is_not_done():
         kept, dropped = (worker.translate(How("one"), [Request(name)]) for name in "ab")
         with pytest.raises(BusyError, match="2 sentences are waiting"):
             worker.translate(How("one"), [Request("c")])
-        assert dropped.cancel()
+        dropped.stop()
+        with pytest.raises(StoppedError):
+            dropped.answer.result(30)
         recorded.free.set()
-        assert kept.result(30)[0].text == "A"
-        assert worker.translate(How("one"), [Request("d")]).result(30)[0].text == "D"
+        assert kept.answer.result(30)[0].text == "A"
+        assert worker.translate(How("one"), [Request("d")]).answer.result(30)[0].text == "D"
     assert recorded.calls == [["first"], ["a"], ["d"]]
     with pytest.raises(BusyError):
         worker.translate(How("one"), [Request("late")])
 
 
-def test_what_still_waits_at_the_end_is_cancelled():
+def test_what_still_waits_at_the_end_is_told_so():
     recorded = Recorded()
     with Worker({"one": recorded}, LIMITS) as worker:
         held(worker, recorded)
         waiting = worker.translate(How("one"), [Request("a")])
-        ending = threading.Timer(0.05, recorded.free.set)
-        ending.start()
-    ending.join()
-    if not waiting.done() or waiting.cancelled():
-        with pytest.raises(CancelledError):
-            waiting.result(30)
+        worker.close()
+        with pytest.raises(ClosedError):
+            waiting.answer.result(30)
+        recorded.free.set()
 
 
-def followed(worker, how, text, items=None):
-    items = SimpleQueue() if items is None else items
-    return items, worker.follow(how, Request(text), items.put)
+def followed(worker, how, text):
+    items = SimpleQueue()
+    return items, worker.follow(how, Request(text), lambda item, last: items.put((item, last)))
 
 
 def drained(items):
-    found = []
-    while isinstance(item := items.get(timeout=30), Translation):
+    """What grew, and how it ended."""
+    found, last = [], False
+    while not last:
+        item, last = items.get(timeout=30)
         found.append(item)
-    return found, item
+    return found[:-1], found[-1]
 
 
 def test_streams_take_turns_and_end_as_translations():
@@ -142,13 +154,13 @@ def test_streams_take_turns_and_end_as_translations():
         beside = worker.translate(How("attends", 1), [Request(SENTENCES[0])])
         for text, items in watched.items():
             found, end = drained(items)
-            assert end is None
-            assert found[-1].text == own["attends"].translate(text, beam_size=1).text
-            assert found[-1].source == text
-        assert beside.result(30)[0].text == own["attends"].translate(SENTENCES[0], beam_size=1).text
+            assert end.text == own["attends"].translate(text, beam_size=1).text
+            assert end.source == text
+            assert all(end.pieces[: len(one.pieces)] == one.pieces for one in found)
+        assert beside.answer.result(30)[0].text == own["attends"].translate(SENTENCES[0], beam_size=1).text
 
 
-def test_a_stream_ends_when_nobody_listens_when_it_takes_too_long_and_when_it_fails():
+def test_a_stream_ends_when_nobody_listens_and_when_it_fails():
     recorded = Recorded()
     with Worker({"one": recorded, **translators()}, replace(LIMITS, streams=1)) as worker:
         recorded.free.clear()
@@ -167,7 +179,3 @@ def test_a_stream_ends_when_nobody_listens_when_it_takes_too_long_and_when_it_fa
         assert found == []
         assert isinstance(end, ConfigError)
         assert items.qsize() <= 2
-    with Worker({"one": recorded}, replace(LIMITS, seconds=1e-9)) as worker:
-        found, end = drained(followed(worker, How("one"), "abcdef")[0])
-        assert isinstance(end, TimeoutError)
-        assert len(found) <= 1

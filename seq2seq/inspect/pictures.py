@@ -3,6 +3,7 @@
 Units that vary most are shown where there are more than fit; the trace itself has all of them.
 """
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from io import BytesIO
@@ -14,6 +15,12 @@ from seq2seq.inspect.trace import LayerTrace, Trace
 
 UNITS = 48
 """Most rows of a heat map."""
+
+PIXELS = 16_000_000
+"""Most pixels of a picture: a larger one has fewer to the inch. Each takes 4 bytes while it is drawn."""
+
+DOTS = 110
+"""Pixels to the inch."""
 
 CURVES = 8
 """Most lines in a diagram of cell states."""
@@ -110,7 +117,8 @@ def new_figure(width: float, height: float) -> Any:
 def png(figure: Any) -> bytes:
     """The figure as a PNG."""
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
+    width, height = figure.get_size_inches()
+    figure.savefig(buffer, format="png", dpi=min(DOTS, math.sqrt(PIXELS / (width * height))))
     return buffer.getvalue()
 
 

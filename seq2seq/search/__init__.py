@@ -25,6 +25,7 @@ from seq2seq.search.sample import sample
 from seq2seq.search.stepper import Stepper
 from seq2seq.search.streaming import Growth, growing
 from seq2seq.search.tracking import Phrase
+from seq2seq.search.watched import WatchedStepper
 
 __all__ = [
     "DRAWING",
@@ -41,6 +42,7 @@ __all__ = [
     "SearchConfig",
     "Stepper",
     "Utility",
+    "WatchedStepper",
     "beam",
     "check_language_model_weight",
     "constrained_beam",

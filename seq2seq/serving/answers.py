@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator
 from torch import Tensor
 
 from seq2seq.errors import Seq2SeqError
+from seq2seq.serving.config import LimitsConfig
 from seq2seq.serving.schemas import Answer, Growing, Message, Problem, Translated
-from seq2seq.serving.worker import How, Worker
+from seq2seq.serving.size import How
+from seq2seq.serving.turns import ClosedError
+from seq2seq.serving.worker import Worker
 from seq2seq.translation.types import Request, Translation
 
 logger = logging.getLogger(__name__)
@@ -40,37 +43,55 @@ def translated(found: Translation) -> Translated:
     )
 
 
-async def events(worker: Worker, how: How, request: Request) -> AsyncIterator[str]:
+class Events:
     """Server-sent events of a growing translation: ``growing`` any number of times, then ``done`` or ``error``.
 
-    It begins at once and not with the first event, so that what is refused is refused before an answer is begun.
+    It begins at once and not with the first event, so that what is refused is refused before an answer is begun. A
+    client that reads slowly is told less often: nothing waits for it but the newest state.
 
     Raises:
+        TooLargeError: the sentence is too long.
         BusyError: too many are followed.
     """
-    loop = asyncio.get_running_loop()
-    delivered: asyncio.Queue[Translation | Exception | None] = asyncio.Queue()
 
-    def deliver(item: Translation | Exception | None) -> None:
-        loop.call_soon_threadsafe(delivered.put_nowait, item)
+    def __init__(self, worker: Worker, limits: LimitsConfig, how: How, request: Request, client: str) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._until = self._loop.time() + limits.seconds
+        self._changed = asyncio.Event()
+        self._newest: Translation | Exception | None = None
+        self._ended = False
+        self.stop = worker.follow(how, request, self._deliver, client)
 
-    stop = worker.follow(how, request, deliver)
+    def _deliver(self, item: Translation | Exception, last: bool) -> None:
+        """Called in another thread."""
+        self._loop.call_soon_threadsafe(self._keep, item, last)
 
-    async def told() -> AsyncIterator[str]:
-        before: Translation | None = None
-        try:
-            while isinstance(item := await delivered.get(), Translation):
-                if before is not None:
-                    yield event("growing", Growing(text=before.text, pieces=list(before.pieces)))
-                before = item
-            if item is None and before is not None:
-                yield event("done", translated(before))
-            else:
-                yield event("error", Problem(detail=detail(item)))
-        finally:
-            stop()
+    def _keep(self, item: Translation | Exception, last: bool) -> None:
+        self._newest, self._ended = item, last
+        self._changed.set()
 
-    return told()
+    async def told(self) -> AsyncIterator[str]:
+        """The events, written."""
+        while not self._ended:
+            try:
+                async with asyncio.timeout_at(self._until):
+                    await self._changed.wait()
+                self._changed.clear()
+            except TimeoutError as error:
+                yield event("error", Problem(detail=detail(error)))
+                return
+            if isinstance(self._newest, Translation) and not self._ended:
+                yield event("growing", Growing(text=self._newest.text, pieces=list(self._newest.pieces)))
+        if isinstance(self._newest, Translation):
+            yield event("done", await asyncio.to_thread(translated, self._newest))
+        else:
+            assert self._newest is not None
+            yield event("error", Problem(detail=detail(self._newest)))
+
+
+def written(message: Message) -> bytes:
+    """A message as JSON."""
+    return message.model_dump_json().encode()
 
 
 def event(name: str, message: Message) -> str:
@@ -78,13 +99,13 @@ def event(name: str, message: Message) -> str:
     return f"event: {name}\ndata: {message.model_dump_json()}\n\n"
 
 
-def detail(error: Exception | None) -> str:
+def detail(error: Exception) -> str:
     """What went wrong, in a line that tells nothing of this machine."""
     if isinstance(error, Seq2SeqError):
         return str(error)
     if isinstance(error, TimeoutError):
         return "the translation took too long: ask for less"
-    if error is None:
-        return "the page is being closed"
+    if isinstance(error, ClosedError):
+        return str(error)
     logger.error("a translation failed", exc_info=error)
     return "something went wrong here: see where the page was started"

@@ -1,22 +1,26 @@
 """The JSON API: a method a path; their docstrings and types are the OpenAPI description."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Response
+from fastapi import Request as Asking
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from seq2seq import __version__
 from seq2seq.serving.alternatives import alternatives
-from seq2seq.serving.answers import events, translated
-from seq2seq.serving.aside import Aside
+from seq2seq.serving.answers import Events, translated, written
 from seq2seq.serving.config import LimitsConfig
-from seq2seq.serving.limits import check_count, check_texts, within
-from seq2seq.serving.microscope import Microscope
+from seq2seq.serving.limits import check_count, check_texts, client_of, within
+from seq2seq.serving.microscope import Microscope, Seen
 from seq2seq.serving.schemas import (
     Alternatives,
     AlternativesQuestion,
     Limits,
+    Message,
     Problem,
     Question,
     Sentence,
@@ -27,8 +31,9 @@ from seq2seq.serving.schemas import (
     TranslateQuestion,
     Translations,
 )
+from seq2seq.serving.size import How
 from seq2seq.serving.systems import described
-from seq2seq.serving.worker import How, Worker
+from seq2seq.serving.worker import Worker
 from seq2seq.translation.types import Request
 
 PROBLEMS = {
@@ -44,6 +49,17 @@ class EventStream(StreamingResponse):
 
     media_type = "text/event-stream"
 
+    def __init__(self, events: Events) -> None:
+        super().__init__(events.told())
+        self.events = events
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send them until the end or until the client leaves, which may be before the first."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.events.stop()
+
 
 class Picture(Response):
     """A picture."""
@@ -55,14 +71,14 @@ class Api:
     """What can be asked.
 
     Args:
-        worker: translates.
-        aside: looks into sentences.
+        worker: translates, looks into sentences, draws.
         limits: what is refused.
     """
 
-    def __init__(self, worker: Worker, aside: Aside, limits: LimitsConfig) -> None:
-        self.worker, self.aside, self.limits = worker, aside, limits
-        self.microscope = Microscope(worker.translators)
+    def __init__(self, worker: Worker, limits: LimitsConfig) -> None:
+        self.worker, self.limits = worker, limits
+        self._writing = asyncio.Lock()
+        self.microscope = Microscope(worker.translators, limits)
 
     def router(self) -> APIRouter:
         """Every path."""
@@ -71,10 +87,11 @@ class Api:
         }
         router = APIRouter(prefix="/api", responses=told)
         router.add_api_route("/runs", self.runs, methods=["GET"])
-        router.add_api_route("/translate", self.translate, methods=["POST"])
-        router.add_api_route("/stream", self.stream, methods=["POST"], response_class=EventStream)
-        router.add_api_route("/alternatives", self.alternatives, methods=["POST"])
-        router.add_api_route("/trace", self.trace, methods=["POST"])
+        # The models describe what is answered; it is written by `_written`, for FastAPI would do it in the event loop.
+        router.add_api_route("/translate", self.translate, methods=["POST"], response_model=Translations)
+        router.add_api_route("/stream", self.stream, methods=["POST"], response_class=EventStream, status_code=200)
+        router.add_api_route("/alternatives", self.alternatives, methods=["POST"], response_model=Alternatives)
+        router.add_api_route("/trace", self.trace, methods=["POST"], response_model=TraceAnswer)
         router.add_api_route("/picture", self.picture, methods=["GET"], response_class=Picture)
         return router
 
@@ -84,7 +101,7 @@ class Api:
         runs = [described(name, translator) for name, translator in self.worker.translators.items()]
         return Served(version=__version__, runs=runs, limits=Limits(**limits))
 
-    async def translate(self, question: TranslateQuestion) -> Translations:
+    async def translate(self, question: TranslateQuestion, asking: Asking) -> Response:
         """Translate sentences; questions that come together share a batch, which changes no answer."""
         how = self._how(question, question.n_best, question.attention)
         check_count("the number of sentences", len(question.sentences), self.limits.sentences)
@@ -94,10 +111,10 @@ class Api:
         check_count("the number of phrases", max(len(one.phrases) for one in given), self.limits.sentences)
         self._check(text for one in given for text in (one.text, one.prefix, *one.phrases))
         requests = [Request(one.text, one.prefix, tuple(one.phrases)) for one in given]
-        found = await within(self.worker.translate(how, requests), self.limits)
-        return Translations(run=how.run, translations=list(map(translated, found)))
+        found = await within(self.worker.translate(how, requests, client_of(asking)), self.limits, asking)
+        return await self._written(lambda: Translations(run=how.run, translations=list(map(translated, found))))
 
-    async def stream(self, question: StreamQuestion) -> EventStream:
+    async def stream(self, question: StreamQuestion, asking: Asking) -> EventStream:
         """Translate one sentence and show it growing.
 
         Server-sent events: `growing` (text and pieces that will not change any more), each beginning with the one
@@ -105,25 +122,26 @@ class Api:
         """
         how = self._how(question)
         self._check([question.text, question.prefix])
-        return EventStream(await events(self.worker, how, Request(question.text, question.prefix)))
+        request = Request(question.text, question.prefix)
+        return EventStream(Events(self.worker, self.limits, how, request, client_of(asking)))
 
-    async def alternatives(self, question: AlternativesQuestion) -> Alternatives:
+    async def alternatives(self, question: AlternativesQuestion, asking: Asking) -> Response:
         """The likeliest words at a place of a translation, and the rest translated anew behind each of them."""
         how = self._how(question)
         check_count("count", question.count, self.limits.beam_size)
         self._check([question.text, question.before])
-        found = await alternatives(self.worker, self.aside, self.limits, how, question)
-        return Alternatives(run=how.run, alternatives=found)
+        found = await alternatives(self.worker, self.limits, how, question, asking)
+        return await self._written(lambda: Alternatives(run=how.run, alternatives=found))
 
-    async def trace(self, question: TraceQuestion) -> TraceAnswer:
+    async def trace(self, question: TraceQuestion, asking: Asking) -> Response:
         """Look into a sentence: probabilities and runners-up step by step, attention, and which pictures there are."""
-        run = self._how(question).run
-        self._check([question.text, question.target or ""], self.limits.inspected)
-        asked = (run, question.text, question.target, question.beam_size)
-        return await within(self.aside.submit(self.microscope.trace, *asked), self.limits)
+        how = self._how(question)
+        found = await self._traced(how, question.text, question.target, asking)
+        return await self._written(lambda: self.microscope.answer(found, how.run))
 
     async def picture(
         self,
+        asking: Asking,
         text: str,
         name: Annotated[str, Query(description="one of the `pictures` of /api/trace")],
         run: str | None = None,
@@ -131,10 +149,22 @@ class Api:
         beam_size: Annotated[int | None, Query(ge=1)] = None,
     ) -> Picture:
         """A picture of a sentence: gates and states of a cell, states over time, attention, the beam's tree; PNG."""
-        chosen = self._how(Question(run=run, beam_size=beam_size)).run
+        how = self._how(Question(run=run, beam_size=beam_size))
+        seen = await self._traced(how, text, target, asking)
+        drawn = self.worker.draw(partial(self.microscope.picture, seen, name), client_of(asking))
+        return Picture(await within(drawn, self.limits, asking))
+
+    async def _traced(self, how: How, text: str, target: str | None, asking: Asking) -> Seen:
+        """A sentence seen from inside."""
         self._check([text, target or ""], self.limits.inspected)
-        asked = (chosen, text, target, beam_size, name)
-        return Picture(await within(self.aside.submit(self.microscope.picture, *asked), self.limits))
+        trace = partial(self.microscope.traced, how.run, text, target, how.beam_size)
+        called = self.worker.call(how, [text, target or ""], trace, client_of(asking), self.limits.inspected)
+        return await within(called, self.limits, asking)
+
+    async def _written(self, make: Callable[[], Message]) -> Response:
+        """An answer as JSON, made and written beside the event loop; one at a time, for it takes memory."""
+        async with self._writing:
+            return Response(await asyncio.to_thread(lambda: written(make())), media_type="application/json")
 
     def _how(self, question: Question, n_best: int | None = None, attention: bool = False) -> How:
         """The run that is asked, and its settings.

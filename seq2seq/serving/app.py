@@ -10,15 +10,21 @@ from fastapi.responses import JSONResponse
 from seq2seq import __version__
 from seq2seq.errors import Seq2SeqError
 from seq2seq.serving.api import Api
-from seq2seq.serving.aside import Aside
 from seq2seq.serving.config import LimitsConfig
 from seq2seq.serving.gate import Gate
-from seq2seq.serving.limits import SlowError, TooLargeError
+from seq2seq.serving.limits import GoneError, SlowError, TooLargeError
 from seq2seq.serving.page import page
-from seq2seq.serving.worker import BusyError, Worker
+from seq2seq.serving.turns import BusyError
+from seq2seq.serving.worker import Worker
 from seq2seq.translate import Translator
 
-STATUS: dict[type[Exception], int] = {Seq2SeqError: 422, TooLargeError: 413, BusyError: 503, SlowError: 503}
+STATUS: dict[type[Exception], int] = {
+    Seq2SeqError: 422,
+    TooLargeError: 413,
+    BusyError: 503,
+    SlowError: 503,
+    GoneError: 499,
+}
 """Of errors whose message is the answer."""
 
 TOLD = "Translate with LSTM encoder-decoders: at once, growing, with alternatives, and seen from inside."
@@ -32,11 +38,11 @@ def create_app(translators: Mapping[str, Translator], limits: LimitsConfig, host
         limits: what is refused.
         hosts: host names that a request may ask for; None: any.
     """
-    worker, aside = Worker(translators, limits), Aside()
+    worker = Worker(translators, limits)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        with worker, aside:
+        with worker:
             yield
 
     # The usual pages of documentation load scripts from elsewhere; /openapi.json is what they show.
@@ -46,9 +52,10 @@ def create_app(translators: Mapping[str, Translator], limits: LimitsConfig, host
     for kind in STATUS:
         app.add_exception_handler(kind, _told)
     app.add_exception_handler(RequestValidationError, _malformed)
-    app.include_router(Api(worker, aside, limits).router())
+    app.include_router(Api(worker, limits).router())
     app.include_router(page())
     app.add_middleware(Gate, limits=limits, hosts=hosts)
+    app.state.close = worker.close
     return app
 
 

@@ -1,5 +1,7 @@
 """Settings of recipes/serve.py: which runs, where the page is found, and how much it takes."""
 
+import ipaddress
+import socket
 from dataclasses import dataclass
 
 from seq2seq.errors import ConfigError
@@ -16,15 +18,23 @@ class LimitsConfig:
 
     body: int = setting(65536, "bytes of a request; more is answered by 413", at_least=1)
     characters: int = setting(1000, "characters of a sentence; more is answered by 413", at_least=1)
-    inspected: int = setting(300, "characters of a sentence that is looked into; more is answered by 413", at_least=1)
+    pieces: int = setting(
+        1000, "tokens of a sentence, and of its prefix and phrases; more is answered by 413", at_least=1
+    )
+    inspected: int = setting(300, "characters, and tokens, of a sentence that is looked into", at_least=1)
+    drawn: int = setting(60, "tokens of the longest side of a sentence of which there are pictures", at_least=1)
     sentences: int = setting(64, "sentences of a request; more is answered by 413", at_least=1)
     beam_size: int = setting(16, "hypotheses, and translations or words asked for", at_least=1)
+    numbers: int = setting(131072, "tokens and attention weights of an answer; more is answered by 413", at_least=1)
     batch: int = setting(64, "sentences translated together, at most", at_least=1)
     collect: float = setting(0.005, "seconds that a request waits for others to share its batch", at_least=0)
     waiting: int = setting(256, "sentences in the queue; beyond them the answer is 503", at_least=1)
     streams: int = setting(32, "translations shown growing at a time; beyond them the answer is 503", at_least=1)
-    connections: int = setting(128, "open connections; beyond them the answer is 503", at_least=2)
+    connections: int = setting(
+        128, "open connections; beyond them idle ones are closed, then the answer is 503", at_least=2
+    )
     seconds: float = setting(30.0, "of an answer; after them it is 503", above=0)
+    arriving: float = setting(10.0, "seconds in which a request must arrive, its head and then its body", above=0)
 
 
 @dataclass(kw_only=True)
@@ -58,11 +68,21 @@ class ServeConfig(Settings):
                 )
 
     @property
+    def local(self) -> bool:
+        """Whether no other machine reaches the address, however it is written: 127.0.0.2, 127.1, LOCALHOST."""
+        try:
+            found = socket.getaddrinfo(self.host, None, type=socket.SOCK_STREAM)
+            addresses = [ipaddress.ip_address(str(place[0]).partition("%")[0]) for *_, place in found]
+        except (OSError, UnicodeError, ValueError):
+            return False
+        return all((getattr(one, "ipv4_mapped", None) or one).is_loopback for one in addresses)
+
+    @property
     def hosts(self) -> frozenset[str] | None:
         """Names in the ``Host`` of a request that are answered; None: any.
 
         A page of another site that has its own name lead to this machine (DNS rebinding) is so kept out.
         """
-        if self.host in LOCAL:
-            return frozenset([*LOCAL, *(name.lower() for name in self.names)])
-        return frozenset([self.host, *LOCAL, *(name.lower() for name in self.names)]) if self.names else None
+        if not (self.local or self.names):
+            return None
+        return frozenset(name.lower() for name in (self.host, *LOCAL, *self.names))

@@ -40,7 +40,7 @@ class Gate:
 
     Args:
         app: what is behind it.
-        limits: ``body`` and ``seconds`` hold here.
+        limits: ``body`` and ``arriving`` hold here.
         hosts: names that a request may ask for; None: any.
     """
 
@@ -59,10 +59,10 @@ class Gate:
             await send(message)
 
         try:
-            self._check(Headers(scope=scope))
-            body = await asyncio.wait_for(self._body(receive), self.limits.seconds)
+            self._check(scope["path"], Headers(scope=scope))
+            body = await asyncio.wait_for(self._body(receive), self.limits.arriving)
         except TimeoutError:
-            await _refuse(answer, 408, f"the request did not arrive within {self.limits.seconds:g} seconds")
+            await _refuse(answer, 408, f"the request did not arrive within {self.limits.arriving:g} seconds")
             return
         except RefusedError as refused:
             await _refuse(answer, refused.status, refused.detail)
@@ -74,11 +74,14 @@ class Gate:
 
         await self.app(scope, replay, answer)
 
-    def _check(self, headers: Headers) -> None:
+    def _check(self, path: str, headers: Headers) -> None:
         """Hold what can be seen before the body."""
         if self.hosts is not None and _hostname(headers.get("host", "")) not in self.hosts:
             raise RefusedError(403, "this page does not go by that host name: start it with names=[NAME] to allow it")
-        if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
+        # A link of another site may lead to the page. What computes is for the page alone: a frame of another site
+        # navigates too, and other ports of this machine are the "same site".
+        led_here = headers.get("sec-fetch-mode") == "navigate" and not path.startswith("/api/")
+        if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not led_here:
             raise RefusedError(403, "other sites may not ask here")
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self.limits.body:

@@ -1,9 +1,12 @@
 """Holding questions to the limits: how long a text, how many, how long an answer may take."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from fastapi import Request
 
 from seq2seq.serving.config import LimitsConfig
 
@@ -16,6 +19,19 @@ class TooLargeError(Exception):
 
 class SlowError(Exception):
     """An answer took too long: the message says how long it may take."""
+
+
+class GoneError(Exception):
+    """The client left before it had its answer."""
+
+
+@dataclass(frozen=True)
+class Pending(Generic[Result]):
+    """What somebody waits for."""
+
+    answer: "Future[Result]"
+    stop: Callable[[], None]
+    """To be called once nobody waits any more; after the answer it does nothing."""
 
 
 def check_texts(texts: Iterable[str], most: int) -> None:
@@ -39,13 +55,36 @@ def check_count(what: str, count: int | None, most: int) -> None:
         raise TooLargeError(f"{what} is {count:,}, and at most {most:,} is taken")
 
 
-async def within(future: Future[Result], limits: LimitsConfig) -> Result:
-    """What another thread makes, if it is made in time; what has not been begun by then never is.
+def client_of(request: Request) -> str:
+    """For whom something is computed: the other end of the connection."""
+    return request.client.host if request.client else ""
+
+
+async def within(pending: Pending[Result], limits: LimitsConfig, request: Request | None = None) -> Result:
+    """What another thread makes, if it is made in time and the client is still there; else that work ends.
 
     Raises:
         SlowError: it takes too long.
+        GoneError: the client of ``request`` has left.
     """
+    answer = asyncio.wrap_future(pending.answer)
+    waited: list[asyncio.Future[Result] | asyncio.Task[None]] = [answer]
+    if request is not None:
+        waited.append(asyncio.create_task(_left(request)))
     try:
-        return await asyncio.wait_for(asyncio.wrap_future(future), limits.seconds)
-    except TimeoutError:
-        raise SlowError(f"there was no answer within {limits.seconds:g} seconds: ask for less") from None
+        await asyncio.wait(waited, timeout=limits.seconds, return_when=asyncio.FIRST_COMPLETED)
+        if answer.done():
+            return answer.result()
+        if any(one.done() for one in waited):
+            raise GoneError
+        raise SlowError(f"there was no answer within {limits.seconds:g} seconds: ask for less")
+    finally:
+        pending.stop()
+        for one in waited:
+            one.cancel()
+
+
+async def _left(request: Request) -> None:
+    """Wait until the client has left; its request has been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

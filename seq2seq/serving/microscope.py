@@ -1,65 +1,108 @@
 """Sentences looked into: a picture is drawn when it is asked for, and the last ones are kept."""
 
+import gc
 import math
 from collections.abc import Mapping
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from seq2seq.errors import DataError
 from seq2seq.inspect.trace import Trace
 from seq2seq.inspect.trace_page import drawings
 from seq2seq.serving.answers import weights
+from seq2seq.serving.config import LimitsConfig
+from seq2seq.serving.limits import TooLargeError
 from seq2seq.serving.schemas import RunnerUp, Step, TraceAnswer
 from seq2seq.translate import Translator
 
-KEPT = 8
-"""Traces; one of a long sentence takes some megabytes."""
+KEPT = 32_000_000
+"""Bytes of the traces that are kept; one of a long sentence may have as many alone."""
 
-DRAWN = 64
-"""Pictures; one takes some ten kilobytes and up to seconds to draw."""
+NODES = 400
+"""Hypotheses of a tree that is drawn, at most."""
+
+
+@dataclass(eq=False)
+class Seen:
+    """A sentence, and the pictures that have been drawn of it."""
+
+    trace: Trace
+    pictures: dict[str, bytes] = field(default_factory=dict)
+
+    @cached_property
+    def bytes(self) -> int:
+        """What its arrays take."""
+        return sum(array.nbytes for array in self.trace.arrays().values())
 
 
 class Microscope:
-    """Traces and pictures of these translators; for one thread.
+    """Traces and pictures of these translators.
 
     Args:
         translators: by name.
+        limits: how long a sentence is at most of which pictures are drawn.
     """
 
-    def __init__(self, translators: Mapping[str, Translator]) -> None:
-        self.translators = translators
-        self._traced = lru_cache(KEPT)(self._trace)
-        self.picture = lru_cache(DRAWN)(self._picture)
+    def __init__(self, translators: Mapping[str, Translator], limits: LimitsConfig) -> None:
+        self.translators, self.limits = translators, limits
+        self._kept: dict[tuple[str, str, str | None, int | None], Seen] = {}
 
-    def trace(self, run: str, text: str, target: str | None, beam_size: int | None) -> TraceAnswer:
-        """What is read first: step by step, and attention.
+    def answer(self, seen: Seen, run: str) -> TraceAnswer:
+        """What is read first: step by step, and attention."""
+        trace = seen.trace
+        return TraceAnswer(
+            run=run,
+            text=trace.text,
+            source_pieces=list(trace.source_pieces),
+            steps=steps(trace),
+            attention=weights(trace.attention),
+            pictures=self._pictures(trace),
+        )
+
+    def traced(self, run: str, text: str, target: str | None, beam_size: int | None) -> Seen:
+        """A sentence seen from inside, or what is kept of it.
 
         Raises:
             Seq2SeqError: as `Translator.trace`.
         """
-        found = self._traced(run, text, target, beam_size)
-        return TraceAnswer(
-            run=run,
-            text=found.text,
-            source_pieces=list(found.source_pieces),
-            steps=steps(found),
-            attention=weights(found.attention),
-            pictures=list(drawings(found)),
-        )
+        asked = (run, text, target, beam_size)
+        seen = self._kept.pop(asked, None)
+        seen = seen or Seen(self.translators[run].trace(text, target=target, beam_size=beam_size))
+        self._kept[asked] = seen  # the newest last
+        while len(self._kept) > 1 and sum(one.bytes for one in self._kept.values()) > KEPT:
+            del self._kept[next(iter(self._kept))]
+        return seen
 
-    def _picture(self, run: str, text: str, target: str | None, beam_size: int | None, name: str) -> bytes:
+    def picture(self, seen: Seen, name: str) -> bytes:
         """A picture, as PNG.
 
         Raises:
             DataError: there is none of that name.
-            Seq2SeqError: as `Translator.trace`.
+            TooLargeError: the sentence is too long to be drawn.
         """
-        draws = drawings(self._traced(run, text, target, beam_size))
+        draws, trace = drawings(seen.trace), seen.trace
         if name not in draws:
             raise DataError(f"there is no picture of that name: ask for one of {', '.join(draws)}")
-        return draws[name]()
+        if name not in self._pictures(trace):
+            raise TooLargeError(
+                f"pictures are drawn of at most {self.limits.drawn:,} tokens and {NODES:,} hypotheses, and this "
+                f"sentence has {positions(trace):,} and {len(trace.tree):,}: give a shorter one"
+            )
+        if name not in seen.pictures:
+            seen.pictures[name] = draws[name]()
+            gc.collect()  # a figure refers to itself, with all its pixels
+        return seen.pictures[name]
 
-    def _trace(self, run: str, text: str, target: str | None, beam_size: int | None) -> Trace:
-        return self.translators[run].trace(text, target=target, beam_size=beam_size)
+    def _pictures(self, trace: Trace) -> list[str]:
+        """What is drawn of it: nothing that takes long or much memory."""
+        if positions(trace) > self.limits.drawn:
+            return []
+        return [name for name in drawings(trace) if name != "tree" or len(trace.tree) <= NODES]
+
+
+def positions(trace: Trace) -> int:
+    """Tokens of the longer side."""
+    return max(len(trace.source_pieces), len(trace.read_pieces))
 
 
 def steps(trace: Trace) -> list[Step]:

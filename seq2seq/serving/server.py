@@ -1,15 +1,22 @@
 """The server: a port of this machine, and uvicorn behind it."""
 
+import asyncio
 import contextlib
+import logging
 import socket
+import sys
 from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from seq2seq.errors import ConfigError
 from seq2seq.serving.app import create_app
-from seq2seq.serving.config import LOCAL, ServeConfig
+from seq2seq.serving.config import LimitsConfig, ServeConfig
+from seq2seq.system.device import share_freed_memory
 from seq2seq.translate import Translator
 
 KEEP_ALIVE = 5
@@ -17,6 +24,12 @@ KEEP_ALIVE = 5
 
 CLOSING = 3
 """Seconds that answers under way have when the server is stopped."""
+
+UNTAKEN = 32_000_000
+"""Bytes of answers that clients have not taken, at most; beyond them the oldest are thrown away."""
+
+SWITCHING = 0.0005
+"""Seconds after which a thread of Python lets another go on."""
 
 
 def bound(config: ServeConfig) -> socket.socket:
@@ -41,19 +54,105 @@ def bound(config: ServeConfig) -> socket.socket:
 
 def address(config: ServeConfig, listening: socket.socket) -> str:
     """Where a browser on this machine finds the page."""
-    host = config.host if config.host in LOCAL else socket.gethostname() if config.names else config.host
+    host = config.host if config.local else socket.gethostname() if config.names else config.host
     return f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
 
 
-def server_of(app: FastAPI, config: ServeConfig) -> uvicorn.Server:
+class Connection(H11Protocol):
+    """A connection that neither waits for its client for ever nor keeps a place that another needs.
+
+    uvicorn itself has a time limit between two requests only.
+    """
+
+    def __init__(self, *args: Any, limits: LimitsConfig, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.limits = limits
+        self._asked: object = None
+        self._late: asyncio.TimerHandle | None = None
+
+    @property
+    def waits_for_client(self) -> bool:
+        """Whether nothing is computed for it: it sends no request, or has not sent all of it, or takes no answer."""
+        return self.cycle is None or self.cycle.response_complete or self.cycle.more_body
+
+    @property
+    def untaken(self) -> int:
+        """Bytes of answers that the client has not taken."""
+        return self.transport.get_write_buffer_size()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Make room for it, if that costs only connections that wait for their clients."""
+        super().connection_made(transport)
+        self._end_after(self.limits.arriving)
+        others = [one for one in self._all() if one.waits_for_client]
+        # uvicorn refuses requests once there are so many connections.
+        surplus = len(self.connections) - self.config.limit_concurrency + 1 if self.config.limit_concurrency else 0
+        for one in sorted(others, key=lambda one: one.began)[: max(0, surplus)]:
+            one.end()
+
+    def data_received(self, data: bytes) -> None:
+        """Once there is a whole head, the answer has its time."""
+        super().data_received(data)
+        if self.cycle is not self._asked:
+            self._asked = self.cycle
+            self._end_after(self.limits.arriving + 2 * self.limits.seconds)
+
+    def on_response_complete(self) -> None:
+        """The next head has its time, and the client to take what it has not taken."""
+        super().on_response_complete()
+        if self.untaken or not self.transport.is_closing():
+            self._end_after(self.limits.seconds if self.untaken else self.limits.arriving)
+        slow = sorted((one for one in self._all() if one.untaken), key=lambda one: one.began)
+        while sum(one.untaken for one in slow) > UNTAKEN:
+            slow.pop(0).end()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is left to wait for."""
+        super().connection_lost(exc)
+        if self._late is not None:
+            self._late.cancel()
+
+    def end(self) -> None:
+        """Close it, whatever has not been sent."""
+        self.connections.discard(self)  # it takes no place from now on
+        self.transport.abort()
+
+    def _all(self) -> list["Connection"]:
+        return [one for one in self.connections if isinstance(one, Connection)]
+
+    def _end_after(self, seconds: float) -> None:
+        if self._late is not None:
+            self._late.cancel()
+        self.began = self.loop.time()
+        self._late = self.loop.call_later(seconds, self.end)
+
+
+class Server(uvicorn.Server):
+    """uvicorn's, which does not wait for work or clients when it is stopped."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End all work, so that whoever waits has an answer; then every connection."""
+        self.config.app.state.close()  # type: ignore[union-attr]
+        connections = [one for one in self.server_state.connections if isinstance(one, Connection)]
+        for one in connections:
+            if one.waits_for_client and not one.untaken:
+                one.end()
+        for one in connections:
+            one.loop.call_later(CLOSING / 2, one.transport.abort)
+        # What uvicorn says of clients that take no answer is no news: they are not waited for.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        await super().shutdown(sockets)
+
+
+def server_of(app: FastAPI, config: ServeConfig) -> Server:
     """What answers; ``run(sockets=[…])`` blocks until it is stopped."""
-    return uvicorn.Server(
+    return Server(
         uvicorn.Config(
             app,
-            http="h11",
+            http=partial(Connection, limits=config.limits),  # type: ignore[arg-type]
             ws="none",
             access_log=False,
-            log_level="warning",
+            log_level="error",  # not a line for each request that is none
             server_header=False,
             proxy_headers=False,
             limit_concurrency=config.limits.connections,
@@ -66,6 +165,10 @@ def server_of(app: FastAPI, config: ServeConfig) -> uvicorn.Server:
 
 def serve(translators: Mapping[str, Translator], config: ServeConfig, listening: socket.socket) -> None:
     """Answer until Ctrl-C."""
+    share_freed_memory()
     app = create_app(translators, config.limits, config.hosts)
+    # A picture is drawn in Python, beside translations that hand over to it many times in a step: by default each of
+    # these would wait 5 ms to go on.
+    sys.setswitchinterval(SWITCHING)
     with listening, contextlib.suppress(KeyboardInterrupt):
         server_of(app, config).run(sockets=[listening])

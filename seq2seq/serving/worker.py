@@ -1,199 +1,306 @@
-"""One thread that translates: questions that come within a few milliseconds share a batch, growing ones take turns.
+"""What translates for all: questions that come within a few milliseconds share a batch, long ones take turns.
 
 A translation does not depend on its batch (`Translator`), so every answer is what it would be alone.
 """
 
-import threading
-import time
-from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from dataclasses import replace
+from itertools import accumulate
 from types import TracebackType
+from typing import Generic, TypeVar
 
 from seq2seq.errors import Seq2SeqError
 from seq2seq.serving.config import LimitsConfig
+from seq2seq.serving.limits import Pending
+from seq2seq.serving.size import How, Size, measured
+from seq2seq.serving.turns import BusyError, Turns, Work
 from seq2seq.translate import Translator
 from seq2seq.translation.types import Request, Translation
 
+Result = TypeVar("Result")
 
-class BusyError(Exception):
-    """There is no room: the message says of what there is too much."""
+MOST_NUMBERS = 4_000_000
+"""Log-probabilities of a step, at most: those of every hypothesis and target token. What they take bounds memory."""
 
+MOST_ROWS = 512
+"""Hypotheses of a batch, at most, each once and once for each of its phrases: what they take bounds a step's time."""
 
-@dataclass(frozen=True)
-class How:
-    """What sentences must have in common to share a batch."""
+DRAWINGS = 32
+"""Pictures that wait, at most."""
 
-    run: str
-    beam_size: int | None = None
-    n_best: int | None = None
-    attention: bool = False
-
-
-@dataclass(frozen=True)
-class Job:
-    """Sentences of one question, and where their translations go."""
-
-    how: How
-    requests: tuple[Request, ...]
-    answer: Future[list[Translation]] = field(default_factory=Future)
+SHORT = 6
+"""Sentences of fewer than 2 ** this tokens are of like length."""
 
 
-@dataclass(frozen=True)
-class Stream:
-    """A translation that is followed: whatever becomes certain is delivered, at the end None, or what went wrong."""
+class Answered(Work, Generic[Result]):
+    """A work whose result somebody waits for."""
 
-    how: How
-    request: Request
-    deliver: Callable[[Translation | Exception | None], None]
-    until: float
-    """On the clock of `time.monotonic`."""
-    stopped: threading.Event = field(default_factory=threading.Event)
-    """Set by whoever listens no more."""
+    def __init__(self, client: str, size: int) -> None:
+        super().__init__(client, size)
+        self.answer: Future[Result] = Future()
+
+    def settle(self, result: Result) -> None:
+        """Deliver the result, unless whoever waited has left."""
+        with suppress(InvalidStateError):
+            self.answer.set_result(result)
+
+    def refuse(self, error: Exception) -> None:
+        """Deliver an error, likewise."""
+        with suppress(InvalidStateError):
+            self.answer.set_exception(error)
+
+
+class Call(Answered[Result]):
+    """A function that is called."""
+
+    def __init__(self, client: str, size: int, function: Callable[[], Result]) -> None:
+        super().__init__(client, size)
+        self.function = function
+
+    def run(self) -> None:
+        """Call it."""
+        try:
+            self.settle(self.function())
+        except Exception as error:  # whatever it is, the thread goes on and whoever asked hears of it
+            self.refuse(error)
+
+
+class Job(Answered[list[Translation]]):
+    """Sentences of one question."""
+
+    gathers = True
+
+    def __init__(
+        self,
+        client: str,
+        size: Size,
+        how: How,
+        requests: Sequence[Request],
+        together: Callable[[Sequence["Job"]], None],
+    ) -> None:
+        super().__init__(client, size.tokens)
+        self.how, self.requests, self.together = how, tuple(requests), together
+        # The longest of a batch decides when all have their answers, and phrases are searched for in another way.
+        self.alike = (how, max(SHORT, size.longest.bit_length()), any(one.phrases for one in requests))
+
+    def run(self) -> None:
+        """Translate them without others."""
+        self.together([self])
+
+
+class Batch(Work):
+    """Jobs that are translated together."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        super().__init__(jobs[0].client, jobs[0].size)
+        self.jobs = jobs
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody waits for any of them."""
+        return all(job.stopped for job in self.jobs)
+
+    def run(self) -> None:
+        """Translate them."""
+        self.jobs[0].together(self.jobs)
+
+    def refuse(self, error: Exception) -> None:
+        """Deliver an error to each."""
+        for job in self.jobs:
+            job.refuse(error)
+
+
+Deliver = Callable[[Translation | Exception, bool], None]
+"""Takes what of a translation is certain, or what went wrong; and whether it is the end."""
+
+
+class Stream(Work):
+    """A translation that is followed while it grows."""
+
+    def __init__(self, client: str, size: int, grown: Callable[[], Iterator[Translation]], deliver: Deliver) -> None:
+        super().__init__(client, size)
+        self.grown, self.deliver = grown, deliver
+
+    def run(self) -> None:
+        """Deliver whatever becomes certain, the whole translation last."""
+        try:
+            before: Translation | None = None
+            for found in self.grown():
+                if before is not None:
+                    self._tell(before, False)
+                before = found
+            assert before is not None
+            self._tell(before, True)
+        except Exception as error:  # as above
+            self.refuse(error)
+
+    def refuse(self, error: Exception) -> None:
+        """Deliver an error."""
+        self._tell(error, True)
+
+    def _tell(self, item: Translation | Exception, last: bool) -> None:
+        try:
+            self.deliver(item, last)
+        except RuntimeError:  # the loop that listened is closed
+            self.stopped = True
 
 
 class Worker:
-    """The thread; it runs inside ``with``.
+    """Translators and the threads in which they work, inside ``with``.
 
     Args:
         translators: by name.
-        limits: how many sentences wait, share a batch and are followed, and how long a stream may take.
+        limits: how many sentences wait, share a batch and are followed, and how long each may be.
     """
 
     def __init__(self, translators: Mapping[str, Translator], limits: LimitsConfig) -> None:
-        self.translators, self.limits = translators, limits
-        self._changed = threading.Condition()
-        self._jobs: deque[Job] = deque()
-        self._streams: list[tuple[Stream, Iterator[Translation]]] = []
-        self._waiting = 0
-        self._open = False
-        self._thread = threading.Thread(target=self._work, name="translations", daemon=True)
+        self.limits = limits
+        self._turns = Turns("translations", collect=limits.collect, merge=self._merged)
+        self._drawing = Turns("pictures", lanes=1, kept_free=0)
+        self.translators = {name: one.watched(self._turns.step) for name, one in translators.items()}
 
     def __enter__(self) -> "Worker":
-        self._open = True
-        self._thread.start()
+        self._turns.open()
+        self._drawing.open()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        with self._changed:
-            self._open = False
-            self._changed.notify()
-        self._thread.join()
+        self.close()
+        self._turns.join()
+        self._drawing.join(0.0)  # a picture knows no steps
 
-    def translate(self, how: How, requests: Sequence[Request]) -> Future[list[Translation]]:
-        """Ask for translations; the future may be cancelled while they wait.
+    def close(self) -> None:
+        """End all work before its next step; whoever waits hears `ClosedError`."""
+        self._turns.close()
+        self._drawing.close()
+
+    def translate(self, how: How, requests: Sequence[Request], client: str = "") -> Pending[list[Translation]]:
+        """Ask for translations.
 
         Raises:
+            TooLargeError: a sentence, or what could be answered, is too large.
             BusyError: too many sentences wait.
         """
-        job = Job(how, tuple(requests))
-        with self._changed:
-            if not self._open or self._waiting + len(job.requests) > self.limits.waiting:
-                raise BusyError(f"{self._waiting} sentences are waiting: ask again in a moment")
-            self._jobs.append(job)
-            self._waiting += len(job.requests)
-            self._changed.notify()
-        return job.answer
+        job = Job(client, self._size(how, requests), how, requests, self._together)
 
-    def follow(
-        self, how: How, request: Request, deliver: Callable[[Translation | Exception | None], None]
-    ) -> Callable[[], None]:
+        def room(queue: Sequence[Work], _: Sequence[Work]) -> None:
+            waiting = sum(len(one.requests) for one in queue if isinstance(one, Job))
+            if waiting + len(requests) > self.limits.waiting:
+                raise BusyError(f"{waiting} sentences are waiting: ask again in a moment")
+
+        self._turns.submit(job, room)
+        return Pending(job.answer, lambda: self._turns.stop(job))
+
+    def follow(self, how: How, request: Request, deliver: Deliver, client: str = "") -> Callable[[], None]:
         """Have a translation delivered while it grows; what is returned ends that.
 
         Args:
             how: ``n_best`` and ``attention`` do nothing here.
             request: the sentence and its prefix.
-            deliver: called in the worker's thread.
+            deliver: called in a thread of the worker's.
+            client: for whom.
 
         Raises:
+            TooLargeError: the sentence is too long.
             BusyError: too many are followed.
         """
-        stream = Stream(how, request, deliver, time.monotonic() + self.limits.seconds)
-        with self._changed:
-            if not self._open or len(self._streams) >= self.limits.streams:
-                raise BusyError(f"{len(self._streams)} translations are shown growing: ask again in a moment")
-            self._streams.append((stream, self._grown(stream)))
-            self._changed.notify()
-        return stream.stopped.set
+        translator, text, prefix = self.translators[how.run], request.text, request.prefix
+        size = self._size(how, [request]).tokens
+        stream = Stream(client, size, lambda: translator.stream(text, beam_size=how.beam_size, prefix=prefix), deliver)
 
-    def _grown(self, stream: Stream) -> Iterator[Translation]:
-        """Begun in the worker's thread, with its first step."""
-        translator = self.translators[stream.how.run]
-        yield from translator.stream(stream.request.text, beam_size=stream.how.beam_size, prefix=stream.request.prefix)
+        def room(queue: Sequence[Work], under_way: Sequence[Work]) -> None:
+            followed = sum(isinstance(one, Stream) for one in (*queue, *under_way))
+            if followed >= self.limits.streams:
+                raise BusyError(f"{followed} translations are shown growing: ask again in a moment")
 
-    def _work(self) -> None:
-        while self._open:
-            jobs, streams = self._take()
-            groups: defaultdict[How, list[Job]] = defaultdict(list)
-            for job in jobs:
-                if job.answer.set_running_or_notify_cancel():
-                    groups[job.how].append(job)
-            for how, group in groups.items():
-                self._answer(how, group)
-            ended = [stream for stream in streams if not self._advance(*stream)]
-            with self._changed:
-                self._streams = [stream for stream in self._streams if stream not in ended]
-        for job in self._jobs:
-            job.answer.cancel()
-        for stream, _ in self._streams:
-            _deliver(stream, None)
+        self._turns.submit(stream, room)
+        return lambda: self._turns.stop(stream)
 
-    def _take(self) -> tuple[list[Job], list[tuple[Stream, Iterator[Translation]]]]:
-        """Wait for something to do; take what fills a batch, and every stream."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._jobs or self._streams or not self._open)
-            if self._jobs and not self._streams:  # others may be on their way
-                full = self.limits.batch
-                self._changed.wait_for(lambda: self._waiting >= full or not self._open, self.limits.collect)
-            jobs: list[Job] = []
-            count = 0
-            while self._jobs and count + len(self._jobs[0].requests) <= self.limits.batch:
-                jobs.append(self._jobs.popleft())
-                count += len(jobs[-1].requests)
-            self._waiting -= count
-            return jobs, list(self._streams)
+    def call(
+        self, how: How, texts: Sequence[str], function: Callable[[], Result], client: str = "", most: int | None = None
+    ) -> Pending[Result]:
+        """Have a function called that searches with the translators of this worker.
 
-    def _answer(self, how: How, jobs: list[Job]) -> None:
+        Args:
+            how: with which of them, and how wide.
+            texts: what it looks at: a source, and what else there is in the target language.
+            function: what to call.
+            client: for whom.
+            most: tokens of a text, at most; None: as of a translation.
+
+        Raises:
+            TooLargeError: a text is too long.
+            BusyError: too many wait.
+        """
+        limits = self.limits if most is None else replace(self.limits, pieces=min(most, self.limits.pieces))
+        request = Request(texts[0], " ".join(texts[1:]))
+        size = measured(self.translators[how.run], how, [request], limits).tokens
+        return self._called(self._turns, Call(client, size, function), self.limits.waiting)
+
+    def draw(self, function: Callable[[], Result], client: str = "") -> Pending[Result]:
+        """Have a picture drawn, one at a time, beside the translations.
+
+        Raises:
+            BusyError: too many wait.
+        """
+        return self._called(self._drawing, Call(client, 0, function), DRAWINGS)
+
+    def _size(self, how: How, requests: Sequence[Request]) -> Size:
+        return measured(self.translators[how.run], how, requests, self.limits)
+
+    def _called(self, turns: Turns, call: Call[Result], most: int) -> Pending[Result]:
+        def room(queue: Sequence[Work], _: Sequence[Work]) -> None:
+            if len(queue) >= most:
+                raise BusyError(f"{len(queue)} questions are waiting: ask again in a moment")
+
+        turns.submit(call, room)
+        return Pending(call.answer, lambda: turns.stop(call))
+
+    def _merged(self, first: Work, queue: list[Work]) -> Work:
+        """A job with all others that may share its batch, taken from the queue."""
+        if not isinstance(first, Job):
+            return first
+        jobs, count = [first], len(first.requests)
+        for other in list(queue):
+            if isinstance(other, Job) and other.alike == first.alike:
+                if count + len(other.requests) > self.limits.batch:
+                    break
+                queue.remove(other)
+                jobs.append(other)
+                count += len(other.requests)
+        return Batch(jobs)
+
+    def _together(self, jobs: Sequence[Job]) -> None:
         """Translate jobs together; where one of them cannot be, each by itself, so that only that one fails."""
+        jobs = [job for job in jobs if not job.stopped]
+        if not jobs:
+            return
         try:
-            found = self.translators[how.run].translate(
-                [request for job in jobs for request in job.requests],
-                beam_size=how.beam_size,
-                n_best=how.n_best,
-                attention=how.attention,
-            )
-        except Exception as error:  # whatever it is, the thread goes on and whoever asked hears of it
+            found = iter(self._translated(jobs[0].how, [request for job in jobs for request in job.requests]))
+        except Exception as error:  # as above
             if len(jobs) > 1 and isinstance(error, Seq2SeqError):
                 for job in jobs:
-                    self._answer(how, [job])
+                    self._together([job])
                 return
             for job in jobs:
-                job.answer.set_exception(error)
+                job.refuse(error)
             return
-        translations = iter(found)
         for job in jobs:
-            job.answer.set_result([next(translations) for _ in job.requests])
+            job.settle([next(found) for _ in job.requests])
 
-    def _advance(self, stream: Stream, grown: Iterator[Translation]) -> bool:
-        """Deliver what has become more of a stream; whether it goes on."""
-        if stream.stopped.is_set():
-            return False
-        try:
-            if time.monotonic() > stream.until:
-                raise TimeoutError
-            return _deliver(stream, next(grown))
-        except StopIteration:
-            _deliver(stream, None)
-        except Exception as error:  # as above
-            _deliver(stream, error)
-        return False
-
-
-def _deliver(stream: Stream, item: Translation | Exception | None) -> bool:
-    """Hand it over; whether anybody is there still."""
-    try:
-        stream.deliver(item)
-    except RuntimeError:  # the loop that listened is closed
-        return False
-    return True
+    def _translated(self, how: How, requests: Sequence[Request]) -> list[Translation]:
+        """Translate so many at a time as there is memory for, whatever the vocabulary."""
+        translator = self.translators[how.run]
+        most = min(MOST_ROWS, MOST_NUMBERS // translator.together.target.size)
+        rows = how.rows(translator)
+        found: list[Translation] = []
+        while len(found) < len(requests):
+            left = requests[len(found) :]
+            weights = accumulate(rows * (1 + len(request.phrases)) for request in left)
+            count = max(1, sum(weight <= most for weight in weights))
+            found += translator.translate(
+                list(left[:count]), beam_size=how.beam_size, n_best=how.n_best, attention=how.attention
+            )
+        return found

@@ -18,20 +18,36 @@ os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "40")
 os.environ.setdefault("LRU_CACHE_CAPACITY", "40")
 
 
+TRIM_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -4, -8
+"""Settings of glibc's allocation."""
+
+
+def set_allocation(setting: int, value: int) -> None:
+    """Set how the C library allocates, where it is glibc."""
+    try:
+        c_library = ctypes.CDLL(None)
+    except (OSError, TypeError):  # no library has all that the program has: Windows, static builds
+        return
+    if hasattr(c_library, "mallopt"):
+        c_library.mallopt(setting, value)
+
+
 def keep_freed_memory() -> None:
     """Tell the C library to keep memory that is freed for what is allocated next.
 
     Large tensors come and go at every step. By default each is mapped anew and zeroed by the system, page by page:
     a quarter of a training step. The price is that a process holds on to the most memory it ever used.
     """
-    try:
-        c_library = ctypes.CDLL(None)
-    except (OSError, TypeError):  # no library has all that the program has: Windows, static builds
-        return
-    if hasattr(c_library, "mallopt"):  # glibc
-        trim_threshold, mmap_max = -1, -4
-        c_library.mallopt(trim_threshold, 2**31 - 1)
-        c_library.mallopt(mmap_max, 0)
+    set_allocation(TRIM_THRESHOLD, 2**31 - 1)
+    set_allocation(MMAP_MAX, 0)
+
+
+def share_freed_memory() -> None:
+    """Tell the C library that threads use the memory that others have freed, for threads that compute in turn.
+
+    Each would else hold on to the most memory it ever used itself.
+    """
+    set_allocation(ARENA_MAX, 1)
 
 
 keep_freed_memory()

@@ -172,6 +172,8 @@ def _chosen(members: Members, found: list[Hypothesis], config: SearchConfig) -> 
     """What was found, or, of many drawn, those of the least Bayes risk; of equal texts the likeliest."""
     if config.method != Method.minimum_bayes_risk:
         return [Choice(one) for one in found]
+    if members.on_step is not None:  # comparing many drawn translations takes as long as steps do
+        members.on_step()
     likeliest: dict[str, Hypothesis] = {}
     texts = [read(members, one) for one in found]
     for text, one in zip(texts, found, strict=True):

@@ -3,7 +3,7 @@
 B sentences, S source positions, T target positions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from torch import Tensor
 from seq2seq.data.batch import target_input
 from seq2seq.errors import ConfigError
 from seq2seq.model import AttentionKind, NetworkStepper
-from seq2seq.search import CharacterStepper, PieceIndex, Stepper, ensemble, fusion, indexes, listed
+from seq2seq.search import CharacterStepper, PieceIndex, Stepper, WatchedStepper, ensemble, fusion, indexes, listed
 from seq2seq.shortlist import Shortlist
 from seq2seq.text.spelling import inner_pieces, no_text, single_bytes, spelled
 from seq2seq.text.tokenizer import PAD, UNK, Tokenizer
@@ -53,6 +53,8 @@ class Members:
     shortlist: Shortlist | None
     language_model: Member | None
     language_model_weight: float
+    on_step: Callable[[], None] | None = None
+    """Called before each step of a search; what it raises ends the search."""
 
     @property
     def target(self) -> Tokenizer:
@@ -125,6 +127,8 @@ class Members:
             if chosen is not None:
                 beside = listed(beside, steppers[0].pieces or [])
             together = fusion(together, beside, self.language_model_weight)
+        if self.on_step is not None:
+            together = WatchedStepper(together, self.on_step)
         return Bound(together, steppers[0])
 
     def demand_every_piece(self, what: str) -> None:

@@ -81,6 +81,7 @@ export async function inside(sentence, signal) {
   const targets = found.steps.map((step) => step.predicted);
   const parts = [make("h3", {}, "Step by step"), steps(found.steps)];
   if (found.attention) parts.push(make("h3", {}, "Attention: what each piece looks at"), attention(found.attention, found.source_pieces, targets));
-  parts.push(make("h3", {}, "Gates and states"), ...pictures(question, found.pictures));
+  const drawn = found.pictures.length ? pictures(question, found.pictures) : [make("p", {}, "The sentence is too long to be drawn.")];
+  parts.push(make("h3", {}, "Gates and states"), ...drawn);
   return parts;
 }

@@ -1,0 +1,71 @@
+"""How large a question is, counted after tokenizing: what is too large is refused before anything is computed.
+
+Characters bound neither work nor memory: one may become many tokens.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+
+from seq2seq.serving.config import LimitsConfig
+from seq2seq.serving.limits import TooLargeError
+from seq2seq.translate import Translator
+from seq2seq.translation.types import Request
+
+
+@dataclass(frozen=True)
+class How:
+    """What sentences must have in common to share a batch."""
+
+    run: str
+    beam_size: int | None = None
+    n_best: int | None = None
+    attention: bool = False
+
+    def rows(self, translator: Translator) -> int:
+        """Hypotheses of a sentence."""
+        return self.beam_size or translator.search.rows
+
+
+class Size(NamedTuple):
+    """Of a question."""
+
+    tokens: int
+    """Of all its texts and all their hypotheses: about how much work it is."""
+    longest: int
+    """Of its longest text."""
+
+
+def measured(translator: Translator, how: How, requests: Sequence[Request], limits: LimitsConfig) -> Size:
+    """Tokenize the texts of a question, and hold them and what could be answered to the limits.
+
+    Raises:
+        TooLargeError: a text, a prefix with its phrases, or the answer may have too many tokens.
+    """
+    members = translator.together
+    _, longest = members.encoded([request.text for request in requests])
+    sources = [len(pieces) for pieces in longest]
+    held = [
+        sum(map(len, members.target.encode_all([request.prefix, *request.phrases])))
+        if request.prefix or request.phrases
+        else 0
+        for request in requests
+    ]
+    for what, most in (("a text", max(sources)), ("a prefix with its phrases", max(held))):
+        if most > limits.pieces:
+            raise TooLargeError(f"{what} has {most:,} tokens, and at most {limits.pieces:,} are taken: shorten it")
+    limit = translator.search.max_lengths(torch.tensor(sources) + 1).tolist()
+    # A model may spell a prefix otherwise than its tokenizer does, in bytes at worst.
+    targets = [
+        1 + most + own + len(request.prefix.encode()) for most, own, request in zip(limit, held, requests, strict=True)
+    ]
+    widths = [source + 1 if how.attention and members.attends else 1 for source in sources]
+    numbers = (how.n_best or translator.search.n_best) * sum(map(int.__mul__, targets, widths))
+    if numbers > limits.numbers:
+        raise TooLargeError(
+            f"the answer may have {numbers:,} tokens and attention weights, and at most {limits.numbers:,} are given: "
+            f"ask for fewer sentences or translations, or without attention"
+        )
+    return Size(how.rows(translator) * (sum(sources) + sum(held)), max(sources) + max(held))
