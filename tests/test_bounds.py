@@ -21,17 +21,19 @@ def within(part: torch.Tensor) -> bool:
 def test_what_is_bounded_is(config, seed):
     network = random_network(config, seed, spread=4.0)
     memory, state = network.encode(*padded(random_sentences(seed, [3, 5])))
-    mixed: list[torch.Tensor] = []
+    mixed: list[tuple[torch.Tensor, ...]] = []
     if network.decoder.readout is not None:
-        network.decoder.readout.register_forward_pre_hook(lambda _, inputs: mixed.append(inputs[0]))
+        network.decoder.readout.register_forward_pre_hook(lambda _, inputs: mixed.append(inputs))
     features = network.decoder(network.target_embedding(TARGETS), memory, state).features_NTF
     assert within(state.hidden_LNH) or not start_bounded(config)
     assert within(features) or not features_bounded(config)
     size, width = config.decoder.size, config.encoder.width
-    for inputs in mixed:
+    for inputs, *constant in mixed:
         assert within(inputs[..., :size]) or not outputs_bounded(config)
-        if config.attention is not AttentionKind.none or config.decoder.feed_context:
+        if config.attention is not AttentionKind.none:
             assert within(inputs[..., size : size + width]) or not context_bounded(config)
+        if config.decoder.feed_context:
+            assert within(constant[0]) or not context_bounded(config)
 
 
 def test_the_samples_meet_both():

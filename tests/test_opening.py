@@ -119,7 +119,7 @@ def test_some_settings_may_change_and_the_folder_keeps_them_as_they_are_now(tmp_
 
 
 def test_text_that_looks_like_something_else_survives(tmp_path):
-    odd = change(change(settings(), "data.train.source", "1e5"), "data.train.target", "${no}: {such}\u2028thing")
+    odd = change(change(settings(), "data.train.source", "1e5"), "data.train.target", "{no}: {such}\u2028thing")
     open_run(tmp_path, odd)
     open_run(tmp_path, odd)
 

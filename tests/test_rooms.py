@@ -87,7 +87,7 @@ ALLOWED = {
         "evaluation",
         "recipe_config",
     },
-    "provenance": {"run"},
+    "provenance": {"run", "text"},
     "comparison": {"system", "report", "text", "score", "run", "provenance", "usage"},
     "claims": {"usage"},
     "serving": {"model", "translation", "translate", "inspect", "system"},

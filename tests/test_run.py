@@ -130,7 +130,6 @@ def test_nothing_in_a_config_is_executed(tmp_path, monkeypatch, tag):
         ("model: {dropout: .nan}", "dropout must be in [0, 1), got nan"),
         ("model: {embedding_size: many}", "many"),
         ("model: {embedding_size: null}", "embedding_size"),
-        ("model: {embedding_size: '${secret}'}", "secret"),
         ("model: {encoder: 3}", "int is not a subclass of EncoderConfig"),
         ("model: {encoder: [1, 2]}", "list is not a subclass of EncoderConfig"),
         ("model: {summary: median}", "median"),
