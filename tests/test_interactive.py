@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from abilities import needs_bfloat16
 from translators import LIMITS, SENTENCES, TEXTS, member, translator
 
 from seq2seq import Translator
@@ -29,6 +30,7 @@ def test_a_stream_grows_into_the_translation(beam_size, prefix):
         assert [one.text for one in own.stream(blank)] == [""]
 
 
+@needs_bfloat16
 def test_in_bfloat16_a_greedy_stream_is_the_translation_too():
     """Logits that were rounded to bfloat16 would tie, and the choice among them be another one."""
     first = member()

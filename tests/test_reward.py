@@ -1,6 +1,7 @@
 import pytest
 import sacrebleu
 import torch
+from abilities import needs_bfloat16
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,6 +77,7 @@ def test_every_sentence_gets_its_samples_scored_as_text_against_its_own_referenc
     assert max(rewards) > 0
 
 
+@needs_bfloat16
 def test_samples_depend_on_the_seed_alone_and_on_no_dropout(tokenizers, network):
     ids = [tokenizers.source.encode(text) for text in TEXTS]
     sampler, batch = Sampler(tokenizers, RiskConfig(samples=3), Precision.bfloat16), make_batch(ids, ids)
