@@ -89,6 +89,7 @@ COMPANY: dict[str, Level] = {
     "search.diversity_strength": DIVERSE,
     "training.average": UNSTEADY,
     "training.average_count": UNSTEADY,
+    "training.patience": UNSTEADY,
 }
 """What is set beside these, for without it they change nothing: a run that gets better to its end averages nothing."""
 
