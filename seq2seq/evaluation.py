@@ -175,7 +175,7 @@ def evaluate(
     ``target_language`` is the code of the language, by which BLEU cuts words; None: as the run says.
     """
     if is_first():
-        read_scores(folder / "scores.json")  # what is wrong with it is said before any work
+        read_scores(folder / SCORES)  # what is wrong with it is said before any work
     language = translator.members[0].target_language if target_language is None else target_language
     references = [pair.target for pair in pairs]
     scores: dict[str, Score] = {}
@@ -226,7 +226,7 @@ def evaluate_language_model(
 ) -> Perplexity:
     """How well the model predicts text, a sentence each: the entry NAME of ``scores.json`` in ``folder``."""
     if is_first():
-        read_scores(folder / "scores.json")  # what is wrong with it is said before any work
+        read_scores(folder / SCORES)  # what is wrong with it is said before any work
     lines = list(texts)
     found = model.perplexity(lines)
     origin = {"version": __version__, "references": text_hash(lines), "models": [hash_if_run(model.member.name)]}
