@@ -86,10 +86,7 @@ class SmoothedCrossEntropy(torch.autograd.Function):
         chunk = chunk_size(logits_PV)
         for start in range(0, len(logits_PV), chunk):
             logits_CV, labels_C1 = logits_PV[start : start + chunk], labels_P[start : start + chunk].unsqueeze(1)
-            if gradient_PV is not None and gradient_PV.dtype is torch.float32:  # the gradient is made in its place
-                probabilities_CV = torch.softmax(logits_CV, 1, out=gradient_PV[start : start + chunk])
-            else:
-                probabilities_CV = logits_CV.softmax(1, dtype=torch.float32)
+            probabilities_CV = logits_CV.softmax(1, dtype=torch.float32)
             # The highest probability is at least 1 / V: its logarithm gives the log of the sum without a second pass.
             log_sum_C = logits_CV.amax(1).float() - probabilities_CV.amax(1).log()
             label_sum += (log_sum_C - logits_CV.gather(1, labels_C1).squeeze(1)).sum()
@@ -98,8 +95,7 @@ class SmoothedCrossEntropy(torch.autograd.Function):
             if gradient_PV is not None:
                 slope_CV = probabilities_CV.sub_(smoothing / logits_PV.size(1)) if smoothing > 0 else probabilities_CV
                 slope_CV.scatter_add_(1, labels_C1, slope_CV.new_full(labels_C1.shape, smoothing - 1))
-                if slope_CV.dtype is not gradient_PV.dtype:
-                    gradient_PV[start : start + chunk] = slope_CV
+                gradient_PV[start : start + chunk] = slope_CV
         context.gradient_PV = gradient_PV
         objective = (1 - smoothing) * label_sum + smoothing * uniform_sum
         context.mark_non_differentiable(label_sum)
