@@ -168,3 +168,23 @@ def test_training_refuses_a_pipe_before_any_work(recipe, tmp_path: Path, split: 
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err == f"error: {tmp_path}/pipe can be read only once: write it to a file first, and name that\n"
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("kind", ["text", "tsv", "jsonl"])
+def test_files_are_closed_where_a_line_is_refused(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, and not when the error that holds the readers is collected."""
+    bad = {"text": b"a\n\xff\nb\n", "tsv": b"a\tb\nc\nd\te\n", "jsonl": b'{"en": "a", "de": "b"}\n[]\n{}\n'}[kind]
+    (tmp_path / "bad").write_bytes(bad)
+    (tmp_path / "good").write_text("a\nb\nc\n")
+    corpora = {
+        "text": lambda: TextFiles(tmp_path / "good", tmp_path / "bad"),
+        "tsv": lambda: TsvFile(tmp_path / "bad", "1", "2"),
+        "jsonl": lambda: JsonLinesFile(tmp_path / "bad", "en", "de"),
+    }
+    opened, real = [], Path.open
+    monkeypatch.setattr(Path, "open", lambda *asked: opened.append(real(*asked)) or opened[-1])
+    with pytest.raises(DataError) as error:
+        list(corpora[kind]())
+    assert error.value.__traceback__ is not None
+    assert opened
+    assert all(file.closed for file in opened)

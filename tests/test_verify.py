@@ -25,7 +25,7 @@ def test_without_a_name_claims_are_listed_and_none_is_run(recipe, monkeypatch):
     outcome = recipe("verify")
     assert (outcome.code, outcome.err) == (0, "")
     assert "demo: the main job" in outcome.out
-    assert "  make demo\n  about 7 min\n  BLEU, greedy: BLEU " in outcome.out
+    assert "  make demo\n  about 8 min\n  BLEU, greedy: BLEU " in outcome.out
     assert "about 28 min; needs Multi30k" in outcome.out
 
 

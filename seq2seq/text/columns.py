@@ -48,10 +48,7 @@ class JsonLinesFile:
         return self.file.expected()
 
     def __iter__(self) -> Iterator[Pair]:
-        return some(self._pairs(), self.name)
-
-    def _pairs(self) -> Iterator[Pair]:
-        return (self.pair(line, number) for number, line in enumerate(self.file.lines(), 1))
+        return some(self.file.parsed(self.pair), self.name)
 
     def pair(self, line: str, number: int) -> Pair:
         """The pair in a line, whose number is for messages.

@@ -8,14 +8,16 @@ import gzip
 import hashlib
 import io
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, TypeVar, cast
 
 from seq2seq.errors import DataError
 from seq2seq.text.lines import decoded_lines, estimated_lines, unreadable
+
+Result = TypeVar("Result")
 
 BLOCK = 1 << 20
 """Bytes that are hashed together."""
@@ -97,7 +99,7 @@ class CorpusFile:
                 file = cast(IO[bytes], stack.enter_context(gzip.GzipFile(fileobj=file)))
             yield file
 
-    def lines(self) -> Iterator[str]:
+    def lines(self) -> Generator[str, None, None]:
         """As `seq2seq.text.lines.read_lines` gives them.
 
         Raises:
@@ -108,6 +110,16 @@ class CorpusFile:
                 yield from decoded_lines(file, str(self.path))
         except OSError as error:
             raise unreadable(self.path, error) from None
+
+    def parsed(self, parse: Callable[[str, int], Result]) -> Iterator[Result]:
+        """What a function makes of each line and its number, from 1; the file is closed where it raises.
+
+        Raises:
+            DataError: as `lines`.
+        """
+        with closing(self.lines()) as lines:
+            for number, line in enumerate(lines, 1):
+                yield parse(line, number)
 
     def expected(self) -> int | None:
         """About how many lines there are; None where nobody knows."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
@@ -38,12 +39,13 @@ class TextFiles:
         return some(self._pairs(), self.name)
 
     def _pairs(self) -> Iterator[Pair]:
-        sources, targets = (file.lines() for file in self.files)
-        for number, (source, target) in enumerate(zip_longest(sources, targets)):
-            if source is None or target is None:
-                rest = 1 + sum(1 for _ in (sources if target is None else targets))
-                raise self._unequal(number + rest * (target is None), number + rest * (source is None))
-            yield Pair(source, target)
+        first, second = self.files
+        with closing(first.lines()) as sources, closing(second.lines()) as targets:
+            for number, (source, target) in enumerate(zip_longest(sources, targets)):
+                if source is None or target is None:
+                    rest = 1 + sum(1 for _ in (sources if target is None else targets))
+                    raise self._unequal(number + rest * (target is None), number + rest * (source is None))
+                yield Pair(source, target)
 
     def _unequal(self, sources: int, targets: int) -> DataError:
         return DataError(
@@ -81,10 +83,7 @@ class TsvFile:
         return self.file.expected()
 
     def __iter__(self) -> Iterator[Pair]:
-        return some(self._pairs(), self.name)
-
-    def _pairs(self) -> Iterator[Pair]:
-        return (self.pair(line, number) for number, line in enumerate(self.file.lines(), 1))
+        return some(self.file.parsed(self.pair), self.name)
 
     def pair(self, line: str, number: int) -> Pair:
         """The pair in a line, whose number is for messages.
