@@ -41,6 +41,19 @@ def test_a_recurrent_layer_without_a_kernel_means_no_bfloat16(fresh):
     assert not capability.prefers_bfloat16(CPU)
 
 
+@pytest.mark.parametrize("place", [torch.inference_mode, torch.no_grad, lambda: torch.autocast("cpu", torch.bfloat16)])
+def test_the_answers_do_not_depend_on_where_they_are_asked_first(fresh, place):
+    def answers():
+        runs = capability.runs_bfloat16(CPU), capability.runs_int8(CPU)
+        return *runs, capability.packs(torch.float32), capability.packs(torch.bfloat16)
+
+    plainly = answers()
+    for question in (capability.runs_bfloat16, capability.packs, capability.integer_kernel):
+        question.cache_clear()
+    with place():
+        assert answers() == plainly
+
+
 def test_bfloat16_is_chosen_where_it_is_clearly_faster_alone(fresh):
     fresh.setattr(capability, "_bfloat16_update", lambda: None)
     for faster in (True, False):

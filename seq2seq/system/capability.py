@@ -6,7 +6,8 @@ product: does it run, is it right, is it faster than float32?
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache, partial
 
 import torch
@@ -72,9 +73,17 @@ ROWS, INPUTS, OUTPUTS = 32, 512, 2048
 """Of the products that are timed: a layer of a decoder of 512 units, over a few sentences."""
 
 
+@contextmanager
+def _plain() -> Iterator[None]:
+    """Gradients on and nothing cast: an answer is remembered, so it must not depend on who asks first, and where."""
+    with torch.inference_mode(False), torch.enable_grad(), torch.autocast("cpu", enabled=False):
+        yield
+
+
 def _works(trial: Callable[[], None]) -> bool:
     try:
-        trial()
+        with _plain():
+            trial()
     except (RuntimeError, NotImplementedError, AttributeError):  # what torch raises for a kernel that is not there
         return False
     return True
@@ -120,7 +129,7 @@ def _linear(dtype: torch.dtype) -> Callable[[], object]:
 def _is_faster(product: Callable[[], object], other: Callable[[], object], rounds: int = 9) -> bool:
     """Whether the best time of a product is clearly below that of another; both in turn, for the machine may drift."""
     best = [float("inf"), float("inf")]
-    with torch.inference_mode():
+    with _plain():
         for _ in range(rounds):
             for number, each in enumerate((product, other)):
                 started = time.perf_counter()
