@@ -31,6 +31,7 @@ from seq2seq.system.processes import count, first_before_others, is_first, rank
 from seq2seq.system.threads import use_threads
 from seq2seq.text.corpus import read_corpora, source_tags
 from seq2seq.text.monolingual import read_targets
+from seq2seq.text.spelling import no_text
 from seq2seq.train import Trainer, build_objective
 from seq2seq.train.curve import draw_learning_curve
 from seq2seq.usage import command
@@ -92,7 +93,9 @@ def train(config: TrainConfig, folder: Path) -> float:
         ),
         folder,
         config=config.training,
-        objective=build_objective(config.loss, config.scheduled_sampling, config.risk, config.training, draw),
+        objective=build_objective(
+            config.loss, config.scheduled_sampling, config.risk, config.training, draw, no_text(tokenizers.target)
+        ),
         optimizer=config.optimizer,
         schedule=config.schedule,
         seed=config.seed,

@@ -36,9 +36,10 @@ def as_json(translation: Translation) -> str:
 
 
 def judged(translation: Translation) -> dict[str, object]:
-    """A translation with its score and, where it was chosen by minimum Bayes risk, its expected similarity."""
+    """A translation with its score, whether it was cut at the maximum length, and its utility for minimum Bayes risk."""
     utility = {} if translation.utility is None else {"utility": translation.utility}
-    return {"translation": translation.text, "score": translation.score, **utility}
+    cut = {} if translation.finished else {"finished": False}
+    return {"translation": translation.text, "score": translation.score, **utility, **cut}
 
 
 def show_growing(translations: Iterator[Translation], output: TextIO) -> None:

@@ -8,7 +8,7 @@ from seq2seq.embeddings import EmbeddingsConfig
 from seq2seq.errors import ConfigError
 from seq2seq.model import InferencePrecision, ModelConfig, Tying
 from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchChanges, SearchConfig
-from seq2seq.settings import Settings, setting
+from seq2seq.settings import Settings, setting, walk
 from seq2seq.shortlist import ShortlistConfig
 from seq2seq.text.corpus import source_tags
 from seq2seq.text.corpus_config import DataConfig, Split
@@ -131,15 +131,18 @@ class EvaluateConfig(Settings):
         return self.search.with_short_names(self.beam_size).applied(search)
 
     def check(self, predicts: bool) -> None:
-        """Hold that other runs are named only where they have a say.
+        """Hold that what belongs to translating is named only where something is translated, and one translation of each.
 
         Args:
             predicts: the run is a language model, which is scored on text as it is.
 
         Raises:
-            ConfigError: nothing is translated, so an ensemble or a language model beside the run would do nothing.
+            ConfigError: a setting would do nothing.
         """
-        named = [name for name in ("ensemble", "language_model") if getattr(self, name)]
+        if (self.search.n_best or 1) > 1:
+            raise ConfigError("one translation of each sentence is scored: leave search.n_best out")
+        named = [name for name in ("ensemble", "language_model", "beam_size", "shortlist") if getattr(self, name)]
+        named += [f"search.{name}" for name, *_ in walk(self.search) if getattr(self.search, name) is not None]
         if named and self.hypotheses is not None:
             raise ConfigError(f"hypotheses={self.hypotheses} is translated already: leave {named[0]} out")
         if named and predicts:
@@ -193,8 +196,13 @@ class DistillConfig(Settings):
         """The run's search settings with what the command changes; ``n_best`` is how many translations are written.
 
         Raises:
-            ConfigError: the two names of a setting contradict each other.
+            ConfigError: the two names of a setting contradict each other, or n_best has the wrong one.
         """
+        if self.search.n_best not in (None, self.n_best):
+            raise ConfigError(
+                f"search.n_best={self.search.n_best} does nothing here: say n_best={self.search.n_best}, how many "
+                f"translations of each sentence are written"
+            )
         return self.search.with_short_names(self.beam_size).applied(search)
 
 

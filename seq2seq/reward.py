@@ -1,17 +1,23 @@
 """What a model's own translations are worth while it learns: samples drawn from it, each scored as a sentence.
 
+For minimum risk the samples are text, as they are where a model translates: no marks, no bytes that are no character.
+REINFORCE would be biased by that: it needs samples of the very distribution whose expected reward it follows.
+
 The room where training on risk (`seq2seq.train.risk`) meets search and text.
 """
+
+from typing import Any
 
 import torch
 
 from seq2seq.data.batch import Batch
 from seq2seq.model import InferencePrecision, Network, NetworkStepper, PreparedDecoder
-from seq2seq.search import Hypothesis, SearchConfig, sample
+from seq2seq.search import CharacterStepper, Hypothesis, SearchConfig, Stepper, sample
 from seq2seq.system.device import Precision, is_reduced
+from seq2seq.text.spelling import no_text, single_bytes
 from seq2seq.text.tokenizer import BOS, EOS, Tokenizers
 from seq2seq.train.loss import evaluating
-from seq2seq.train.risk import Candidate, RiskConfig, reference_pieces
+from seq2seq.train.risk import Candidate, RiskConfig, RiskKind, reference_pieces
 from seq2seq.translation.similarity import Similarity
 
 
@@ -27,6 +33,7 @@ class Sampler:
         self.search = SearchConfig(max_length_ratio=risk.max_length_ratio, max_length_offset=risk.max_length_offset)
         self.precision = precision
         self.reward = Similarity(risk.metric, target_language)
+        self.single_bytes, self.no_text = single_bytes(tokenizers.target), no_text(tokenizers.target)
 
     def __call__(self, network: Network, batch: Batch) -> list[list[Candidate]]:
         """``risk.samples`` candidates of every sentence of the batch, in its order; scored as detokenised text."""
@@ -43,7 +50,9 @@ class Sampler:
         form = InferencePrecision.bfloat16 if reduced else InferencePrecision.float32
         with evaluating(network):
             decoder = PreparedDecoder(network, form, torch.bfloat16 if reduced else torch.float32)
-            stepper = NetworkStepper(network, decoder, batch.source_BS, batch.source_lengths_B, BOS, EOS)
+            stepper: Stepper[Any] = NetworkStepper(network, decoder, batch.source_BS, batch.source_lengths_B, BOS, EOS)
+            if self.risk.kind is RiskKind.minimum_risk:
+                stepper = CharacterStepper(stepper, self.single_bytes, self.no_text)
             return sample(stepper, self.search, self.risk.samples, self.risk.temperature)
 
 

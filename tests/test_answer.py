@@ -9,10 +9,10 @@ from translators import LIMITS, SENTENCES, TEXTS, member, tokenizer, translator
 from seq2seq import Request, SearchConfig, Translator
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.model import AttentionKind
-from seq2seq.search import Method, beam
+from seq2seq.search import Hypothesis, Method, beam
 from seq2seq.shortlist import Shortlist
 from seq2seq.text.tokenizer_config import Algorithm
-from seq2seq.translation.answer import own_seed, read
+from seq2seq.translation.answer import chosen, own_seed, read
 from seq2seq.translation.similarity import Similarity
 from seq2seq.translation.types import Copy
 
@@ -64,6 +64,26 @@ def test_a_prefix_within_a_word_may_end_in_any_of_its_pieces():
                 own.translate("Wir.", prefix=text[:end], search=replace(LIMITS, beam_size=30)).text[:end] == text[:end]
             )
     assert pieces.encode("Schlüss")[-1:] != pieces.encode("Schlüssel")[-1:]
+
+
+def test_of_many_drawn_what_was_cut_comes_after_what_ended():
+    """As in a beam. A text that was drawn both ways has ended, though without its end it is likelier."""
+    own = translator()
+
+    def one(text: str, score: float, finished: bool) -> Hypothesis:
+        return Hypothesis(tokenizer().encode(text), score, score, finished)
+
+    drawn = [
+        *[one("Das Haus ist alt.", -1.0, False)] * 4,
+        one("Wir arbeiten.", -1.0, False),
+        one("Wir arbeiten.", -2.0, True),
+        one("Die Frau", -3.0, True),
+    ]
+    config = SearchConfig(method=Method.minimum_bayes_risk, samples=7, n_best=3)
+    found = [choice.hypothesis for choice in chosen(own.together, drawn, config)]
+    assert [each.finished for each in found] == [True, True, False]
+    assert found[2] == drawn[0], "it is most like all others, and would be the first"
+    assert drawn[5] in found
 
 
 @pytest.mark.parametrize("method", [Method.beam, Method.diverse_beam, Method.minimum_bayes_risk])

@@ -16,6 +16,15 @@ def test_what_belongs_to_a_sentence_needs_one(changes):
     MicroscopeConfig(text="a", **changes).check(predicts=False)
 
 
+def test_what_belongs_to_a_corpus_or_to_a_search_is_refused_beside_a_sentence():
+    with pytest.raises(ConfigError, match=r"^corpus\.\* says how a corpus is looked at: leave it out, or text$"):
+        MicroscopeConfig(text="a", corpus=CorpusConfig(sentences=3)).check(predicts=False)
+    with pytest.raises(ConfigError, match=r"^beam_size=3 searches nothing where target is given: leave one out$"):
+        MicroscopeConfig(text="a", target="b", beam_size=3).check(predicts=False)
+    MicroscopeConfig(text="a", beam_size=3).check(predicts=False)
+    MicroscopeConfig(corpus=CorpusConfig(sentences=3)).check(predicts=False)
+
+
 def test_a_language_model_translates_nothing():
     with pytest.raises(ConfigError, match="leave target out"):
         MicroscopeConfig(text="a", target="b").check(predicts=True)

@@ -4,7 +4,8 @@ import pytest
 
 from seq2seq.errors import ConfigError
 from seq2seq.model import ModelConfig, Network, Tying
-from seq2seq.recipe_config import EvaluateConfig, TrainConfig
+from seq2seq.recipe_config import DistillConfig, EvaluateConfig, TrainConfig
+from seq2seq.search import SearchChanges, SearchConfig
 from seq2seq.text.tokenizer_config import TokenizerConfig
 
 
@@ -81,9 +82,13 @@ def test_a_language_model_reads_the_target_side_and_has_its_vocabulary(joint):
             "run=lm is a language model and translates nothing: leave ensemb",
         ),
         ({"run": "lm", "language_model": "lm"}, True, "translates nothing: leave language_model out"),
+        ({"hypotheses": "out.de", "beam_size": 3}, False, "hypotheses=out.de is translated already: leave beam_size"),
+        ({"run": "lm", "shortlist": True}, True, "translates nothing: leave shortlist out"),
+        ({"run": "lm", "search": SearchChanges(length_penalty=0.5)}, True, "leave search.length_penalty out"),
+        ({"run": "a", "search": SearchChanges(n_best=2)}, False, "is scored: leave search.n_best out"),
     ],
 )
-def test_other_runs_are_refused_where_they_have_no_say(asked, predicts, words):
+def test_what_belongs_to_translating_is_refused_where_it_has_no_say(asked, predicts, words):
     with pytest.raises(ConfigError) as raised:
         EvaluateConfig(**asked).check(predicts)
     assert words in str(raised.value)
@@ -94,3 +99,10 @@ def test_other_runs_join_a_translator():
     EvaluateConfig(run="a", ensemble=["b"], language_model="lm").check(predicts=False)
     EvaluateConfig(run="lm").check(predicts=True)
     EvaluateConfig(hypotheses="out.de").check(predicts=False)
+
+
+def test_how_many_translations_a_teacher_writes_has_one_name():
+    usual = SearchConfig()
+    assert DistillConfig(n_best=3, search=SearchChanges(n_best=3)).searching(usual).n_best == 3
+    with pytest.raises(ConfigError, match=r"^search.n_best=3 does nothing here: say n_best=3, "):
+        DistillConfig(search=SearchChanges(n_best=3)).searching(usual)

@@ -208,6 +208,14 @@ def test_translate_as_json_lines(recipe, tiny_run, monkeypatch):
     assert records[0]["n_best"][0]["score"] == records[0]["score"] >= records[0]["n_best"][1]["score"]
 
 
+@pytest.mark.parametrize(("limit", "expected"), [(1, {"finished": False}), (40, {})])
+def test_json_says_what_did_not_end(recipe, learned_run, monkeypatch, limit, expected):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"We work.\n")))
+    within = ["search.max_length_ratio=0", f"search.max_length_offset={limit}", "beam_size=1"]
+    found = json.loads(recipe("translate", f"run={learned_run}", "json=true", *within).out)
+    assert {name: found[name] for name in found if name == "finished"} == expected
+
+
 def test_translate_without_a_run_is_one_line(recipe, tmp_path):
     outcome = recipe("translate", f"run={tmp_path / 'nowhere'}")
     assert outcome.code == 1

@@ -11,10 +11,10 @@ from seq2seq.model.choices import AttentionKind
 from seq2seq.model.config import DecoderConfig, EncoderConfig
 from seq2seq.reward import Sampler
 from seq2seq.system.device import Precision
-from seq2seq.text.tokenizer import EOS, Tokenizers
+from seq2seq.text.tokenizer import BOS, EOS, PAD, UNK, Tokenizers
 from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.text.vocabulary import train_tokenizer
-from seq2seq.train.risk import RewardMetric, RiskConfig
+from seq2seq.train.risk import RewardMetric, RiskConfig, RiskKind
 from seq2seq.translation.similarity import Similarity
 
 TEXTS = ["the cat sat on the mat.", "a dog ran", "the dog sat on the cat, and the cat ran.", "mat"]
@@ -86,3 +86,20 @@ def test_samples_depend_on_the_seed_alone_and_on_no_dropout(tokenizers, network)
         torch.manual_seed(seed)
         found.append(sampler(network, batch))
     assert found[0] == found[1] != found[2]
+
+
+def test_samples_for_minimum_risk_are_text_and_those_of_reinforce_the_networks_own(tokenizers, network):
+    """Of REINFORCE the gradient would be biased by samples of another distribution than its own."""
+    ids = [tokenizers.source.encode(text) for text in TEXTS]
+    batch, marks = make_batch(ids, ids), {UNK, BOS, PAD}
+    drawn = {}
+    for kind in RiskKind:
+        torch.manual_seed(1)
+        risk = RiskConfig(weight=0.5, kind=kind, samples=50)
+        found = Sampler(tokenizers, risk, Precision.float32)(network, batch)
+        drawn[kind] = [one for candidates in found for one in candidates]
+    said = [one for one in drawn[RiskKind.minimum_risk] if one.pieces[-1] == EOS]
+    assert said
+    assert not any(marks & {*one.pieces} for one in drawn[RiskKind.minimum_risk])
+    assert not any("\ufffd" in tokenizers.target.decode(one.pieces) for one in said)
+    assert any(marks & {*one.pieces} for one in drawn[RiskKind.reinforce])

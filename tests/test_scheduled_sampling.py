@@ -128,6 +128,21 @@ def test_draws_follow_the_networks_distribution(passes):
     assert torch.allclose(found, logits[0].softmax(0), atol=0.03)
 
 
+@pytest.mark.parametrize("passes", Passes)
+@pytest.mark.parametrize("prediction", Prediction)
+def test_what_is_excluded_is_never_read(passes, prediction):
+    """Marks, which no target holds within."""
+    network = tiny_network().eval()
+    with torch.no_grad():
+        network.output.bias[[0, 3]] += 5.0
+    for excluded in ((), (0, 3)):
+        torch.manual_seed(4)
+        config = ScheduledSamplingConfig(rate=1.0, passes=passes, prediction=prediction)
+        objective = ScheduledSampling(PLAIN, config, 10, Precision.float32, excluded)
+        read = objective.mixed(network, BATCH, 1.0)[:, 1:][REAL_BT[:, 1:]]
+        assert bool(torch.isin(read, torch.tensor([0, 3])).any()) == (not excluded)
+
+
 def test_the_network_stays_in_training_and_learns_from_the_mixed_inputs():
     network = tiny_network(0.0).train()
     torch.manual_seed(6)

@@ -55,7 +55,8 @@ class MicroscopeConfig(Settings):
             predicts: the run is a language model, which translates nothing.
 
         Raises:
-            ConfigError: a setting belongs to a sentence or to a translator, and there is none; the sentence is blank.
+            ConfigError: a setting belongs to a sentence, a corpus, a search or a translator, and there is none; the
+                sentence is blank.
         """
         if self.text is None:
             for name in ("target", "tag", "ensemble", "member", "beam_size"):
@@ -63,6 +64,10 @@ class MicroscopeConfig(Settings):
                     raise ConfigError(f"{name}={getattr(self, name)} belongs to a sentence: give one with text=…")
         elif not self.text.strip():
             raise ConfigError("text is blank: give a sentence, or leave text out to look at a corpus")
+        elif self.target is not None and self.beam_size is not None:
+            raise ConfigError(f"beam_size={self.beam_size} searches nothing where target is given: leave one out")
+        elif self.corpus != CorpusConfig():
+            raise ConfigError("corpus.* says how a corpus is looked at: leave it out, or text")
         named = [name for name in ("target", "tag", "ensemble", "beam_size") if getattr(self, name)]
         if named and predicts:
             raise ConfigError(f"run={self.run} is a language model and translates nothing: leave {named[0]} out")

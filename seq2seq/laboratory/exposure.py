@@ -15,7 +15,7 @@ included: it bounds what exposure costs from above.
 B sentences, T target positions, P real ones of a batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +28,7 @@ from seq2seq.laboratory.config import ExposureConfig
 from seq2seq.laboratory.systems import System
 from seq2seq.model import Network
 from seq2seq.system.device import Precision
+from seq2seq.text.spelling import no_text
 from seq2seq.text.tokenizer import EOS
 from seq2seq.text.types import Pair
 from seq2seq.train.loss import label_log_probabilities
@@ -83,12 +84,13 @@ def measure(system: System, pairs: Sequence[Pair], config: ExposureConfig) -> Ex
     member = system.translator.members[0]
     sources = system.encoded([pair.source for pair in pairs])
     targets = member.tokenizers.target.encode_all([pair.target for pair in pairs])
+    excluded = no_text(member.tokenizers.target)
     found = []
     with torch.random.fork_rng():
         torch.manual_seed(SEED)
         for rows in batches_by_length(sources, BATCH_PIECES):
             batch = make_batch([sources[row] for row in rows], [targets[row] for row in rows]).to(member.device)
-            found.append(losses(system.network, batch, config.prediction))
+            found.append(losses(system.network, batch, config.prediction, excluded))
     every = Losses(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
     positions = [_position(every, position) for position in range(1, config.positions + 1)]
     return Exposure(
@@ -101,11 +103,11 @@ def measure(system: System, pairs: Sequence[Pair], config: ExposureConfig) -> Ex
 
 
 @torch.no_grad()
-def losses(network: Network, batch: Batch, prediction: Prediction) -> Losses:
-    """Both losses at every real target position up to where the free run has ended."""
+def losses(network: Network, batch: Batch, prediction: Prediction, excluded: Collection[int] = ()) -> Losses:
+    """Both losses at every real target position up to where the free run has ended; it never says what is excluded."""
     sampling = ScheduledSamplingConfig(rate=1, prediction=prediction)
     objective = TeacherForcing(0, Precision.float32)
-    own_BT = ScheduledSampling(objective, sampling, 1, Precision.float32).mixed(network, batch, 1.0)
+    own_BT = ScheduledSampling(objective, sampling, 1, Precision.float32, excluded).mixed(network, batch, 1.0)
     teacher_P, free_P = (_label_losses(network, batch._replace(target_BT=read)) for read in (batch.target_BT, own_BT))
     running_BT = (own_BT == EOS).cumsum(1) == 0
     same_BT = (own_BT != batch.target_BT).cumsum(1) == 0

@@ -54,7 +54,10 @@ keep_freed_memory()
 
 
 class Precision(StrEnum):
-    """Precision of matrix products; weights, sums and losses are float32 in every case."""
+    """Precision of matrix products and of their results, in training the logits among them.
+
+    Weights, the softmax, sums and losses are float32 in every case.
+    """
 
     auto = "auto"
     float32 = "float32"

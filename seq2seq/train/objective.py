@@ -1,5 +1,7 @@
 """What an update minimises: teacher forcing, and the variations that settings put around it."""
 
+from collections.abc import Collection
+
 from seq2seq.data.batch import Batch
 from seq2seq.model import Network
 from seq2seq.system.device import Precision, autocast
@@ -31,6 +33,7 @@ def build_objective(
     risk: RiskConfig,
     training: TrainingConfig,
     draw: Draw,
+    excluded: Collection[int] = (),
 ) -> Objective:
     """Teacher forcing, or what the settings make of it.
 
@@ -43,13 +46,14 @@ def build_objective(
         risk: the weight of risk, and how it is estimated.
         training: how many updates there will be, which a schedule may go by, and the precision of products.
         draw: samples translations and rewards them; called only where risk has a weight.
+        excluded: tokens that write nothing, which scheduled sampling never predicts.
     """
     precision = training.precision
     objective: Objective = TeacherForcing(loss.label_smoothing, precision)
     if loss.consistency > 0:
         objective = Consistency(loss.consistency, loss.label_smoothing, precision)
     if scheduled_sampling.rate > 0:
-        objective = ScheduledSampling(objective, scheduled_sampling, training.updates, precision)
+        objective = ScheduledSampling(objective, scheduled_sampling, training.updates, precision, excluded)
     if risk.weight > 0:
         objective = RiskTraining(objective, risk, draw, precision)
     return objective

@@ -4,6 +4,7 @@ B sentences, T target positions, R rows that need a prediction, V vocabulary.
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -114,13 +115,31 @@ class ScheduledSampling:
     """
 
     def __init__(
-        self, objective: Objective, config: ScheduledSamplingConfig, updates: int, precision: Precision
+        self,
+        objective: Objective,
+        config: ScheduledSamplingConfig,
+        updates: int,
+        precision: Precision,
+        excluded: Collection[int] = (),
     ) -> None:
+        """Put it around another objective.
+
+        Args:
+            objective: what reads the mixed inputs.
+            config: how often, and what is read.
+            updates: how many there will be, by which the rate rises unless ``config`` says otherwise.
+            precision: of products.
+            excluded: tokens that write nothing, such as padding, which are never predicted.
+
+        Raises:
+            ConfigError: as `ScheduledSamplingConfig.check`.
+        """
         config.check()
         self.objective = objective
         self.config = config
         self.updates = config.updates or updates
         self.precision = precision
+        self.excluded = sorted(excluded)
 
     def __call__(self, network: Network, batch: Batch, update: int) -> Loss:
         """The objective over the batch with its inputs mixed at this update's rate."""
@@ -160,6 +179,7 @@ class ScheduledSampling:
         return inputs_BT
 
     def _predict(self, logits_RV: Tensor) -> Tensor:
+        logits_RV[:, self.excluded] = -torch.inf
         if self.config.prediction is Prediction.argmax:
             return logits_RV.argmax(1)
         # Where in the running sum of probabilities a uniform number falls: one random number a row.

@@ -122,7 +122,7 @@ def answers(members: Members, requests: Sequence[Request], encoded: Encoded, ask
 
     found = search(bound.stepper, asked.search, seeds, phrases, text)
     ranked = [
-        _chosen(members, [one._replace(tokens=bound.ids(one.tokens)) for one in all], asked.search) for all in found
+        chosen(members, [one._replace(tokens=bound.ids(one.tokens)) for one in all], asked.search) for all in found
     ]
     weights = _attention(members, encoded[0], ranked) if asked.attention or asked.copy is not Copy.none else None
     translations, number = [], 0
@@ -168,8 +168,11 @@ def read(members: Members, hypothesis: Hypothesis) -> str:
     return members.target.decode(tokens if hypothesis.finished else whole_characters(tokens, members.single_bytes))
 
 
-def _chosen(members: Members, found: list[Hypothesis], config: SearchConfig) -> list[Choice]:
-    """What was found, or, of many drawn, those of the least Bayes risk; of equal texts the likeliest."""
+def chosen(members: Members, found: list[Hypothesis], config: SearchConfig) -> list[Choice]:
+    """What was found, or, of many drawn, those of the least Bayes risk, finished before cut.
+
+    Of equal texts the likeliest stands for all, one that is finished before one that is cut.
+    """
     if config.method != Method.minimum_bayes_risk:
         return [Choice(one) for one in found]
     if members.on_step is not None:  # comparing many drawn translations takes as long as steps do
@@ -177,10 +180,11 @@ def _chosen(members: Members, found: list[Hypothesis], config: SearchConfig) -> 
     likeliest: dict[str, Hypothesis] = {}
     texts = [read(members, one) for one in found]
     for text, one in zip(texts, found, strict=True):
-        if text not in likeliest or one.score > likeliest[text].score:
+        known = likeliest.setdefault(text, one)
+        if (one.finished, one.score) > (known.finished, known.score):
             likeliest[text] = one
     utilities = expected_utilities(texts, _similarity(str(config.utility), members.target_language))
-    best = sorted(utilities, key=lambda text: (-utilities[text], -likeliest[text].score))
+    best = sorted(utilities, key=lambda text: (not likeliest[text].finished, -utilities[text], -likeliest[text].score))
     return [Choice(likeliest[text], utilities[text]) for text in best[: config.n_best]]
 
 
