@@ -36,7 +36,7 @@ def as_json(translation: Translation) -> str:
 
 
 def judged(translation: Translation) -> dict[str, object]:
-    """A translation with its score, whether it was cut at the maximum length, and its utility for minimum Bayes risk."""
+    """A translation: its score, its utility for minimum Bayes risk, and whether it was cut at the maximum length."""
     utility = {} if translation.utility is None else {"utility": translation.utility}
     cut = {} if translation.finished else {"finished": False}
     return {"translation": translation.text, "score": translation.score, **utility, **cut}

@@ -131,7 +131,7 @@ class EvaluateConfig(Settings):
         return self.search.with_short_names(self.beam_size).applied(search)
 
     def check(self, predicts: bool) -> None:
-        """Hold that what belongs to translating is named only where something is translated, and one translation of each.
+        """Hold that what belongs to translating is named only where something is translated, and once a sentence.
 
         Args:
             predicts: the run is a language model, which is scored on text as it is.

@@ -50,3 +50,21 @@ def test_a_width_figure_has_a_point():
     config.sweep.widths = []
     with pytest.raises(ConfigError, match=r"sweep\.widths"):
         config.check()
+
+
+@pytest.mark.parametrize(
+    ("figures", "section", "name", "value", "add"),
+    [
+        (["contexts"], "exposure", "positions", 9, "exposure"),
+        (["exposure", "width"], "lengths", "bins", 3, "lengths"),
+        ([], "sweep", "updates", 9, "width"),
+        ([], "interpolation", "steps", 5, "interpolation"),  # the run attends
+    ],
+)
+def test_settings_of_figures_that_are_not_drawn_are_refused(figures, section, name, value, add):
+    config = LaboratoryConfig(figures=[Figure(figure) for figure in figures])
+    setattr(getattr(config, section), name, value)
+    with pytest.raises(ConfigError, match=rf"^{section}\.\* does nothing in figures=\[.*: .* add figure {add}$"):
+        config.chosen(attends=True)
+    config.figures.append(Figure(add))
+    config.chosen(attends=True)

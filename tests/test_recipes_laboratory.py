@@ -6,13 +6,13 @@ import pytest
 from laboratories import CONTEXT
 from siblings import sibling
 
-QUICK = ["bootstrap=20", "device=cpu", "exposure.sentences=1"]
+QUICK = ["bootstrap=20", "device=cpu"]
 
 
 def test_one_command_draws_all_that_trains_nothing(recipe, tiny_run, tmp_path):
     run = sibling(tiny_run, tmp_path / "run", 1, CONTEXT)
     before = sorted(path.name for path in run.iterdir())
-    outcome = recipe("laboratory", f"run={run}/", *QUICK)
+    outcome = recipe("laboratory", f"run={run}/", *QUICK, "exposure.sentences=1")
     assert outcome.code == 0, outcome.err
     made = tmp_path / "run-laboratory"
     figures = ["contexts", "exposure", "interpolation", "lengths"]
@@ -32,7 +32,7 @@ def test_one_command_draws_all_that_trains_nothing(recipe, tiny_run, tmp_path):
 def test_several_runs_share_a_picture_and_attention_has_no_interpolation(recipe, tiny_run, tmp_path):
     other = sibling(tiny_run, tmp_path / "other", 1, CONTEXT)
     asked = [f"run={tiny_run}", f"runs=[{other}]", f"output={tmp_path / 'out'}", *QUICK]
-    outcome = recipe("laboratory", *asked)
+    outcome = recipe("laboratory", *asked, "exposure.sentences=1")
     assert outcome.code == 0, outcome.err
     assert not (tmp_path / "out" / "interpolation.json").exists()
     curves = json.loads((tmp_path / "out" / "lengths.json").read_text("utf-8"))["found"]

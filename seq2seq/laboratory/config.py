@@ -79,6 +79,16 @@ class SweepConfig:
     decoder: bool = setting(False, "the decoder's size changes with the width, and not the encoder's alone")
 
 
+DRAWN = {
+    "contexts": (Figure.contexts,),
+    "interpolation": (Figure.interpolation,),
+    "lengths": (Figure.lengths, Figure.attention, Figure.reversal),
+    "exposure": (Figure.exposure,),
+    "sweep": (Figure.width, Figure.attention, Figure.reversal),
+}
+"""The figures that a section of the settings is for."""
+
+
 @dataclass(kw_only=True)
 class LaboratoryConfig(Settings):
     """Settings of recipes/laboratory.py."""
@@ -123,7 +133,18 @@ class LaboratoryConfig(Settings):
             raise ConfigError("sweep.widths=[] leaves figure width without a point: name some, such as [32,128,512]")
 
     def chosen(self, attends: bool) -> list[Figure]:
-        """What is drawn, each once: what is asked for, else all that train nothing and fit a run that ``attends``."""
+        """What is drawn, each once: what is asked for, else all that train nothing and fit a run that ``attends``.
+
+        Raises:
+            ConfigError: a setting is named of figures that are not drawn.
+        """
         usual = [Figure.contexts, Figure.interpolation, Figure.lengths, Figure.exposure]
         fitting = [figure for figure in usual if figure is not Figure.interpolation or not attends]
-        return list(dict.fromkeys(self.figures or fitting))
+        figures = list(dict.fromkeys(self.figures or fitting))
+        for name, drawn in DRAWN.items():
+            section = getattr(self, name)
+            if section != type(section)() and not {*figures} & {*drawn}:
+                raise ConfigError(
+                    f"{name}.* does nothing in figures=[{','.join(figures)}]: leave it out, or add figure {drawn[0]}"
+                )
+        return figures
