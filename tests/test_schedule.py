@@ -1,10 +1,12 @@
 import math
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.errors import ConfigError
+from seq2seq.settings import validate
 from seq2seq.train import Constant, Cosine, Exponential, Halving, InverseSquareRoot, Plateau
 
 ALL = [Constant, Cosine, Exponential, Halving, InverseSquareRoot, Plateau]
@@ -102,6 +104,16 @@ def test_a_run_is_no_shorter_than_its_warm_up(schedule):
         ConfigError, match=r"^schedule.warmup=101 is longer .* set schedule.warmup=10, or training.upda"
     ):
         schedule(warmup=101).check(100)
+
+
+@pytest.mark.parametrize("schedule", ALL)
+def test_the_warm_up_that_is_advised_is_taken_however_short_the_run(schedule):
+    for updates in (2, 9, 10, 3999):
+        with pytest.raises(ConfigError, match=r"set schedule\.warmup=\d+, or") as raised:
+            schedule(warmup=updates + 1).check(updates)
+        advised = schedule(warmup=int(re.findall(r"set schedule\.warmup=(\d+)", str(raised.value))[0]))
+        validate(advised)
+        advised.check(updates)
 
 
 def test_inverse_square_root_with_its_own_warm_up_reaches_its_peak_or_is_refused():

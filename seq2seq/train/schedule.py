@@ -25,9 +25,10 @@ class ScheduleConfig:
             ConfigError: warm-up is longer than the run, or settings of the schedule contradict each other.
         """
         if self.warmup > updates:
+            shorter = max(1, updates // 10)
             raise ConfigError(
                 f"schedule.warmup={self.warmup} is longer than the run: the learning rate would never reach its peak; "
-                f"set schedule.warmup={updates // 10}, or training.updates={self.warmup} or more (it is {updates})"
+                f"set schedule.warmup={shorter}, or training.updates={self.warmup} or more (it is {updates})"
             )
 
     def factor(self, update: int, updates: int, losses: Sequence[float]) -> float:
