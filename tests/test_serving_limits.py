@@ -6,7 +6,7 @@ from concurrent.futures import Future
 import pytest
 
 from seq2seq.serving.config import LimitsConfig
-from seq2seq.serving.limits import GoneError, Pending, SlowError, TooLargeError, check_count, check_texts, within
+from seq2seq.serving.limits import GoneError, Pending, SlowError, TooLargeError, check_count, check_texts, received, within
 
 
 def test_the_limit_itself_is_taken():
@@ -41,4 +41,5 @@ def test_what_nobody_waits_for_is_stopped():
 
 
 async def waited(answer, limits, stopped, request=None):
-    return await within(Pending(answer, lambda: stopped.append(True)), limits, request)
+    async with within(limits):
+        return await received(Pending(answer, lambda: stopped.append(True)), request)
