@@ -6,7 +6,16 @@ from concurrent.futures import Future
 import pytest
 
 from seq2seq.serving.config import LimitsConfig
-from seq2seq.serving.limits import GoneError, Pending, SlowError, TooLargeError, check_count, check_texts, received, within
+from seq2seq.serving.limits import (
+    GoneError,
+    Pending,
+    SlowError,
+    TooLargeError,
+    check_count,
+    check_texts,
+    received,
+    within,
+)
 
 
 def test_the_limit_itself_is_taken():

@@ -29,6 +29,7 @@ from starting import Command, Ended, Starter
 
 LINES = [f"{subject} {verb}." for subject in ("The dog", "My key", "She", "A house") for verb in ("sleeps", "works")]
 LONGER = ["search.max_length_ratio=3", "search.max_length_offset=50"]
+KILLS = int(os.environ.get("KILLS", "25"))
 REFUSED = (
     r"in use by (another )?process|is there already|is there without|cannot be made|cannot be written|holds a run with"
 )
@@ -161,7 +162,12 @@ RECIPES: dict[str, Recipe] = {
 """The recipe, the name of its output, and what else one of two commands is started with."""
 
 SAMPLE = ["translate", "translate, packed", "backtranslate", "quantize", "doctor"]
-QUICK = ["measure.seconds=0", "measure.rounds=1"]
+QUICK = [
+    "measure.warmup=0",
+    "measure.repetitions=2",
+    "measure.product=32",
+    "measure.copy=1",
+]
 
 
 def run(world: World, one: int) -> str:
@@ -290,7 +296,7 @@ def test_two_commands_with_the_same_output(starter, world, tmp_path, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_two_commands_with_the_same_output_many_times(starter, world, tmp_path, name):
-    rounds(starter, world, name, tmp_path, kills=25, seed=2)
+    rounds(starter, world, name, tmp_path, kills=KILLS, seed=2)
 
 
 def evaluations(starter: Starter, world: World, folder: Path, kill: float | None = None) -> list[Ended]:

@@ -109,7 +109,8 @@ def _removed(path: Path) -> DataError:
         path.unlink()
     first = f"delete {path}, and " if path.exists() else ""
     return DataError(
-        f"{path} is damaged (checksum mismatch, or ids of no token): {first}start the same command again, which encodes that text again"
+        f"{path} is damaged (checksum mismatch, or ids of no token): {first}start the same command again, "
+        "which encodes that text again"
     )
 
 

@@ -6,7 +6,6 @@ ones that take `Cell.step` position by position and keep what came of it. So a r
 B sentences, S source positions, T positions of a side, N rows, I input width, H units.
 """
 
-from copy import deepcopy
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from seq2seq.model import Network
 from seq2seq.model.padding import reverse_sentences
 from seq2seq.model.recurrence import Cell, CellState, Gates, with_constant
 from seq2seq.model.state import Decoded, Memory, State
+from seq2seq.model.watched import shared_copy
 
 
 class Side(StrEnum):
@@ -160,13 +160,6 @@ def recorded(network: Network) -> tuple[Network, dict[Place, list[Step]]]:
         steps = notes.setdefault(Place(Side.decoder, depth, Reading.forward), [])
         copy.decoder.layers[depth - 1] = RecordedCell(cell, network.config.decoder.cell.has_cell_state, steps)
     return copy, notes
-
-
-def shared_copy(network: Network) -> Network:
-    """A copy in evaluation mode, to be changed at will, with the very same weights."""
-    weights = {id(tensor): tensor for tensor in [*network.parameters(), *network.buffers()]}
-    copy: Network = deepcopy(network, weights)  # what the memo knows is not copied
-    return copy.eval()
 
 
 def _collected(place: Place, steps: list[Step], lengths_B: Tensor) -> LayerRecord:

@@ -16,9 +16,7 @@ from seq2seq.serving.worker import Worker
 from seq2seq.translation.types import Request, Translation
 
 
-async def alternatives(
-    worker: Worker, how: How, question: AlternativesQuestion, asking: Asking
-) -> list[Alternative]:
+async def alternatives(worker: Worker, how: How, question: AlternativesQuestion, asking: Asking) -> list[Alternative]:
     """The likeliest words behind ``question.before``, and the rest translated anew behind each.
 
     Raises:
