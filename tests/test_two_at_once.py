@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from conftest import TINY
+from conftest import KNOWN, TINY
 from siblings import sibling
 
 from seq2seq.evaluation import SCORES, write_scores
@@ -29,7 +29,6 @@ from starting import Command, Ended, Starter
 
 LINES = [f"{subject} {verb}." for subject in ("The dog", "My key", "She", "A house") for verb in ("sleeps", "works")]
 LONGER = ["search.max_length_ratio=3", "search.max_length_offset=50"]
-KILLS = int(os.environ.get("KILLS", "25"))
 REFUSED = (
     r"in use by (another )?process|is there already|is there without|cannot be made|cannot be written|holds a run with"
 )
@@ -88,6 +87,8 @@ class Recipe(NamedTuple):
     """Whether a killed one may leave some of its files, each whole, but for the last that it writes."""
     setting: str = "output"
     """That names the output; empty where none does."""
+    kills: int = 25
+    """Of the slow test: fewer where a command takes seconds."""
 
 
 RECIPES: dict[str, Recipe] = {
@@ -110,15 +111,16 @@ RECIPES: dict[str, Recipe] = {
     "quantize": Recipe("quantize", "made", lambda world, one, out: [run(world, one)]),
     "average": Recipe("average", "made", lambda world, one, out: [run(world, one), f"runs=[{world.runs[2]}]"]),
     "microscope": Recipe(
-        "microscope", "made", lambda world, one, out: [run(world, one), "text='The dog sleeps.'"], parts=True
+        "microscope", "made", lambda world, one, out: [run(world, one), "text='The dog sleeps.'"], parts=True, kills=4
     ),
     "microscope, corpus": Recipe(
         "microscope",
         "made",
         lambda world, one, out: [run(world, one), "corpus.sentences=4", "corpus.silenced=2"],
         parts=True,
+        kills=4,
     ),
-    "train": Recipe("train", "out", lambda world, one, out: [*TINY, f"seed={one}"], trained, setting="run"),
+    "train": Recipe("train", "out", lambda world, one, out: [*TINY, f"seed={one}"], trained, setting="run", kills=8),
     "verify": Recipe("verify", "out", lambda world, one, out: ["claim=out", f"claims=[{claim(one)}]"], settled),
     "laboratory": Recipe(
         "laboratory",
@@ -126,6 +128,7 @@ RECIPES: dict[str, Recipe] = {
         lambda world, one, out: [run(world, one), "figures=[exposure,lengths]", "bootstrap=10", "exposure.sentences=4"],
         settled,
         parts=True,
+        kills=8,
     ),
     "benchmark": Recipe(
         "benchmark",
@@ -143,7 +146,7 @@ RECIPES: dict[str, Recipe] = {
     "doctor": Recipe(
         "doctor",
         "text.clean.de",
-        lambda world, one, out: [*texts(world, out), "fix=true", f"keep=[{'duplicate' if one else ''}]"],
+        lambda world, one, out: [*texts(out), "fix=true", f"keep=[{'duplicate' if one else ''}]"],
         parts=True,
         setting="",
     ),
@@ -181,11 +184,10 @@ def claim(one: int) -> str:
     return f"{{name: out, text: nothing, command: none, run: {commands}, figures: [{figure}]}}"
 
 
-def texts(world: World, out: Path) -> list[str]:
+def texts(out: Path) -> list[str]:
     """A corpus with a pair that is there twice, in the folder beside which its cleaned copy is written."""
-    lines = world.text.read_text()
-    for name in ("text.en", "text.de"):
-        (out / name).write_text(lines + lines.splitlines(keepends=True)[0])
+    for name, lines in (("text.en", [*KNOWN]), ("text.de", [*KNOWN.values()])):
+        (out / name).write_text("".join(f"{line}\n" for line in [*lines, lines[0]]), "utf-8")
     return [f"data.train.source={out / 'text.en'}", f"data.train.target={out / 'text.de'}"]
 
 
@@ -296,7 +298,7 @@ def test_two_commands_with_the_same_output(starter, world, tmp_path, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_two_commands_with_the_same_output_many_times(starter, world, tmp_path, name):
-    rounds(starter, world, name, tmp_path, kills=KILLS, seed=2)
+    rounds(starter, world, name, tmp_path, kills=RECIPES[name].kills, seed=2)
 
 
 def evaluations(starter: Starter, world: World, folder: Path, kill: float | None = None) -> list[Ended]:
