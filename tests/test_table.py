@@ -175,7 +175,10 @@ def test_a_forged_shard_with_right_checksums_is_refused_and_encoded_again(
     path = shard_path(folder, 0)
     whole, key = path.read_bytes(), read_shard(path).key
     offsets, ids = (np.array(numbers, np.int32) for numbers in FORGED[kind])
-    forged, others = Rows(offsets, ids), Rows(np.arange(len(offsets), dtype=np.int32), np.full(len(offsets) - 1, 5))
+    forged, others = (
+        Rows(offsets, ids),
+        Rows(np.arange(len(offsets), dtype=np.int32), np.full(len(offsets) - 1, 5, np.uint16)),
+    )
     both = (forged, others) if side == "source" else (others, forged)
     write_shard(path, key, [Chunk(*both, 50, encoding.Counter())], "all")
     with contextlib.suppress(DataError):  # unless it was encoded again at once
