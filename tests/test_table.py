@@ -161,7 +161,7 @@ def test_a_block_is_checked_when_it_is_first_read(tmp_path: Path) -> None:
 FORGED = {
     "ids of no token": ([0, 2, 4], [5, 6, 7, 290]),
     "negative ids": ([0, 2, 4], [5, 6, 7, -1]),
-    "offsets that fall by more than a number holds": ([0, 2**31 - 1, -(2**31), 4], [5, 6, 7, 8]),
+    "offsets that fall by more than a number holds": ([0, 2**31 - 1, -(2**31), -1, 4], [5, 6, 7, 8]),
 }
 
 
