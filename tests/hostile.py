@@ -70,6 +70,7 @@ def questions():
     yield "many", "POST", "/api/translate", {"sentences": many, "beam_size": 16}
     yield "stream", "POST", "/api/stream", {"text": FACE * 240, "beam_size": 16}
     yield "trace", "POST", "/api/trace", {"text": FACE * 70, "beam_size": 16}
+    yield "short trace", "POST", "/api/trace", {"text": FACE * 5, "beam_size": 16}
     yield "alternatives", "POST", "/api/alternatives", {"text": LONG[:900], "before": "haus " * 100, "count": 16}
 
 

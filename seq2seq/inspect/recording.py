@@ -163,16 +163,21 @@ def recorded(network: Network) -> tuple[Network, dict[Place, list[Step]]]:
 
 
 def _collected(place: Place, steps: list[Step], lengths_B: Tensor) -> LayerRecord:
-    """The steps of a cell side by side; those of one that reads backwards put in the order of the sentence."""
+    """The steps of a cell side by side; those of one that reads backwards put in the order of the sentence.
+
+    They are taken out of ``steps``: kept both ways, those of all cells would need twice the memory.
+    """
 
     def ordered(parts: list[Tensor]) -> Tensor:
         stacked_BTH = torch.stack(parts, 1)
         return reverse_sentences(stacked_BTH, lengths_B) if place.reading is Reading.reversed else stacked_BTH
 
     cells = [step.after.cell_NH for step in steps if step.after.cell_NH is not None]
-    return LayerRecord(
+    record = LayerRecord(
         place,
         {name: ordered([step.gates[name] for step in steps]) for name in steps[0].gates},
         ordered([step.after.hidden_NH for step in steps]),
         ordered(cells) if cells else None,
     )
+    steps.clear()
+    return record
