@@ -333,3 +333,21 @@ def test_two_evaluations_one_killed_many_times(starter, world, tmp_path):
     for number in range(25):
         kill = chance.uniform(0.5, 1.1) * alone.seconds
         evaluations(starter, world, tmp_path / str(number), kill=kill)
+
+
+def test_entries_written_at_once_are_all_kept(tmp_path):
+    """One read-modify-write at a time, whoever does it."""
+    processes = []
+    for number in range(4):
+        process = os.fork()
+        if process == 0:
+            code = 1
+            try:
+                for entry in range(25):
+                    write_scores(tmp_path / SCORES, f"{number}.{entry}", {"corpus": "one of many"})
+                code = 0
+            finally:
+                os._exit(code)
+        processes.append(process)
+    assert [os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) for process in processes] == [0] * 4
+    assert len(json.loads((tmp_path / SCORES).read_text("utf-8"))) == 100

@@ -159,8 +159,9 @@ def _arrays(
     network, device = member.network, member.device
     seen = replay(network, *sources, torch.tensor([read], device=device))
     labels_T1 = torch.tensor(labels, device=device).unsqueeze(1)
-    pairs = zip(*(torch.split(both, POSITIONS) for both in (seen.decoded.features_NTF[0], labels_T1)), strict=True)
-    chosen, ids, values = zip(*(_predicted(network, *pair, runners_up) for pair in pairs), strict=True)
+    features_TF = seen.decoded.features_NTF[0]
+    parts = zip(torch.split(features_TF, POSITIONS), torch.split(labels_T1, POSITIONS), strict=True)
+    chosen, ids, values = zip(*(_predicted(network, some, own, runners_up) for some, own in parts), strict=True)
     weights, cells = seen.decoded.weights_NTS, seen.initial.cell_LNH
     arrays = {
         "context": _kept(seen.memory.context_BD[0]),

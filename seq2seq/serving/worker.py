@@ -22,8 +22,11 @@ from seq2seq.translation.types import Request, Translation
 Result = TypeVar("Result")
 
 MOST_NUMBERS = 4_000_000
-"""Log-probabilities of a step, at most: those of every hypothesis and target token. Likewise the numbers of the states
-of all source tokens. What they take bounds memory."""
+"""Log-probabilities of a step, at most: those of every hypothesis and target token. What they take bounds memory."""
+
+MOST_STATES = 2_000_000
+"""Numbers of the states of all source tokens that are read together, at most. A layer needs them several times, and
+works that have been begun keep theirs while others have their turns."""
 
 DRAWINGS = 32
 """Pictures that wait, at most."""
@@ -293,7 +296,7 @@ class Worker:
         translator = self.translators[how.run]
         members = translator.together
         most_rows = min(steppable(members), MOST_NUMBERS // members.target.size)
-        most_tokens = MOST_NUMBERS // members.width
+        most_tokens = MOST_STATES // members.width
         found: list[Translation] = []
         while len(found) < len(requests):
             left = requests[len(found) :]
