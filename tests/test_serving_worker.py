@@ -196,10 +196,12 @@ def test_a_large_model_takes_fewer_at_a_time_and_fewer_phrases():
 
 def test_long_sentences_of_wide_models_are_read_a_few_at_a_time():
     wide = replace_products(Recorded(), 1000)
-    wide.together.width = 100_000
+    wide.together.width = 50_000
     with Worker({"one": wide}, LIMITS) as worker:
         asked = worker.translate(How("one"), [Request("a" * 12), Request("b" * 8), Request("c")])
         assert len(asked.answer.result(30)) == 3
+        with pytest.raises(TooLargeError, match="21 tokens, and at most 20"):
+            worker.translate(How("one"), [Request("a" * 21)])
     assert wide.calls == [["a" * 12, "b" * 8], ["c"]]
 
 

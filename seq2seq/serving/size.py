@@ -21,6 +21,10 @@ MOST_ROWS = 512
 MOST_PRODUCTS = 2_000_000_000
 """Multiplications of a step, at most, about: 0.1 s of a core. Nobody else has a turn within a step."""
 
+MOST_STATES = 1_000_000
+"""Numbers of the states of all source tokens that are read together, at most. A layer needs them several times, and
+works that have been begun keep theirs while others have their turns."""
+
 ALONE = 4
 """How many times as many a single sentence may need, which cannot be taken apart."""
 
@@ -53,6 +57,11 @@ def steppable(members: Members) -> int:
     return min(MOST_ROWS, MOST_PRODUCTS // members.products)
 
 
+def readable(members: Members) -> int:
+    """Source tokens that are read together, at most."""
+    return MOST_STATES // members.width
+
+
 def measured(translator: Translator, how: How, requests: Sequence[Request], limits: LimitsConfig) -> Size:
     """Tokenize the texts of a question, and hold them and what could be answered to the limits.
 
@@ -69,9 +78,10 @@ def measured(translator: Translator, how: How, requests: Sequence[Request], limi
         else 0
         for request in requests
     ]
-    for what, most in (("a text", max(sources)), ("a prefix with its phrases", max(held))):
-        if most > limits.pieces:
-            raise TooLargeError(f"{what} has {most:,} tokens, and at most {limits.pieces:,} are taken: shorten it")
+    most = min(limits.pieces, readable(members))
+    for what, tokens in (("a text", max(sources)), ("a prefix with its phrases", max(held))):
+        if tokens > most:
+            raise TooLargeError(f"{what} has {tokens:,} tokens, and at most {most:,} are taken: shorten it")
     rows = max(how.rows(translator, request) for request in requests)
     if rows > max(ALONE * steppable(members), limits.beam_size):
         raise TooLargeError(

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from seq2seq.errors import Seq2SeqError
 from seq2seq.serving.config import LimitsConfig
 from seq2seq.serving.limits import Pending
-from seq2seq.serving.size import How, Size, measured, steppable
+from seq2seq.serving.size import How, Size, measured, readable, steppable
 from seq2seq.serving.turns import BusyError, Turns, Work
 from seq2seq.translate import Translator
 from seq2seq.translation.types import Request, Translation
@@ -23,10 +23,6 @@ Result = TypeVar("Result")
 
 MOST_NUMBERS = 4_000_000
 """Log-probabilities of a step, at most: those of every hypothesis and target token. What they take bounds memory."""
-
-MOST_STATES = 2_000_000
-"""Numbers of the states of all source tokens that are read together, at most. A layer needs them several times, and
-works that have been begun keep theirs while others have their turns."""
 
 DRAWINGS = 32
 """Pictures that wait, at most."""
@@ -296,7 +292,7 @@ class Worker:
         translator = self.translators[how.run]
         members = translator.together
         most_rows = min(steppable(members), MOST_NUMBERS // members.target.size)
-        most_tokens = MOST_STATES // members.width
+        most_tokens = readable(members)
         found: list[Translation] = []
         while len(found) < len(requests):
             left = requests[len(found) :]
