@@ -67,7 +67,7 @@ def clean_paths(corpus: Corpus, name: str) -> tuple[Path, Path]:
         raise ConfigError(f"{name} has {corpus.name} on both sides: name a source and a target")
     source, target = paths
     if target.exists() and not source.exists():
-        raise ConfigError(f"{target} is there without {source}, as a command leaves it that was killed: remove it")
+        raise ConfigError(f"{target} is there already and {source} is not, as a killed command leaves them: remove it")
     for path in paths:
         if path.exists():
             raise ConfigError(f"{path} is there already: remove it, or look it over by naming it as data.train")
