@@ -29,6 +29,7 @@ from seq2seq.benchmark.training import measure_training
 from seq2seq.benchmark.translation import measure_translation
 from seq2seq.benchmark.workload import prepare
 from seq2seq.config import recipe
+from seq2seq.system.atomic import remove_outdated
 from seq2seq.system.device import choose_device
 from seq2seq.system.lock import locked_output
 
@@ -65,7 +66,6 @@ def measure(config: BenchmarkConfig, output: Path) -> None:
             print(f"\n{report.serving_table(found['serving'])}", flush=True)
     if config.against.command is None and Part.scale in config.parts:
         found["scale"] = list(measure_scale(config, machine))
-        draw_scale(found["scale"], output / "benchmark.png")
         print(f"\n{report.scale_table(found['scale'])}", flush=True)
     if config.against.command is None and Part.ceiling in config.parts:
         found["ceiling"] = list(measure_ceiling(config, machine))
@@ -76,6 +76,9 @@ def measure(config: BenchmarkConfig, output: Path) -> None:
     if config.against.command is None and Part.threads in config.parts:
         found["threads"] = list(measure_threads(sys.argv, output))
         print(f"\n{report.threads_table(found['threads'])}")
+    if "scale" in found:
+        remove_outdated(output / "benchmark.json")
+        draw_scale(found["scale"], output / "benchmark.png")
     report.write_report(output / "benchmark.json", found)
     print(f"\n{output / 'benchmark.json'}")
 

@@ -21,6 +21,7 @@ from seq2seq.laboratory.siblings import siblings, train_sibling
 from seq2seq.laboratory.systems import System, corpus_for, names, pairs_of
 from seq2seq.model import AttentionKind
 from seq2seq.recipes.train import train
+from seq2seq.system.atomic import remove_outdated
 from seq2seq.system.lock import locked_output
 
 
@@ -41,10 +42,12 @@ def main(config: LaboratoryConfig) -> None:
         families = {one.name: family(figure, one, config, output) if figure.trains else [one] for one in systems}
         picture, data = output / f"{figure}.png", output / f"{figure}.json"
         with locked_output(data):
-            found, table = draw(figure, families, corpus, pairs, config, picture)
+            drawn = draw(figure, families, corpus, pairs, config)
             facts = {"seq2seq": __version__, "figure": figure, "corpus": corpus and corpus.name, "settings": config}
-            write(data, {**facts, "found": found})
-        print(f"\n{table}\n{picture}\n{data}", flush=True)
+            remove_outdated(data)
+            drawn.save(picture)
+            write(data, {**facts, "found": drawn.found})
+        print(f"\n{drawn.table}\n{picture}\n{data}", flush=True)
 
 
 def family(figure: Figure, system: System, config: LaboratoryConfig, output: Path) -> list[System]:

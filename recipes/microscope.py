@@ -20,7 +20,7 @@ from seq2seq.inspect.trace_page import trace_lines, trace_page, trace_pictures
 from seq2seq.language_model import LanguageModel
 from seq2seq.report.page import write_page
 from seq2seq.run import is_language_model, load_run, read_section
-from seq2seq.system.atomic import atomic_write
+from seq2seq.system.atomic import atomic_write, remove_outdated
 from seq2seq.system.device import choose_device
 from seq2seq.system.lock import locked_output
 from seq2seq.text.corpus import read, text_for_run
@@ -69,23 +69,24 @@ def main(config: MicroscopeConfig) -> None:
 
 
 def report(config: MicroscopeConfig, output: Path, predicts: bool) -> None:
-    """Write all files, and print what is read first."""
+    """Write all files, the page last, and print what is read first."""
     if config.text is not None:
         trace = traced(config, config.text, predicts)
-        page, name, shown = output / "sentence.html", "sentence", trace_lines(trace)
+        name, shown, pictures = "sentence", trace_lines(trace), trace_pictures(trace)
+        page, text = output / "sentence.html", trace_page(trace, pictures)
+        remove_outdated(page)
         trace.save(output / "sentence.safetensors")
-        pictures = trace_pictures(trace)
-        write_page(page, trace_page(trace, pictures))
     else:
         found = studied(config, predicts)
-        page, name, shown = output / "corpus.html", "corpus", study_text(found)
+        name, shown, pictures = "corpus", study_text(found), study_pictures(found)
+        page, text = output / "corpus.html", study_page(found, pictures)
+        remove_outdated(page)
         with atomic_write(output / "corpus.json") as temporary:
             temporary.write_text(json.dumps(found.as_dict(), ensure_ascii=False) + "\n", encoding="utf-8")
-        pictures = study_pictures(found)
-        write_page(page, study_page(found, pictures))
     for picture, png in pictures.items():
         with atomic_write(output / f"{name}.{picture}.png") as temporary:
             temporary.write_bytes(png)
+    write_page(page, text)
     print(f"{shown}\n\n{page}")
 
 

@@ -51,9 +51,11 @@ def main(config: VerifyConfig) -> None:
         return
     claim = find_claim(config.claims, config.claim)
     folder = Path(config.output).expanduser() / claim.name
-    if folder.exists() and not config.resume:
-        raise RunError(f"{folder} is there already: delete it, choose another place with output=PATH, or resume=true")
     with locked_output(folder.with_suffix(".json")):
+        if folder.exists() and not config.resume:
+            raise RunError(
+                f"{folder} is there already: delete it, choose another place with output=PATH, or resume=true"
+            )
         findings = judged(claim, folder, config)
     if fallen := [str(one["name"]) for one in findings if not one["holds"]]:
         raise RunError(f"claim {claim.name} does not hold: {'; '.join(fallen)} (see {folder.with_suffix('.json')})")

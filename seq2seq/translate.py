@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy as shallow_copy
-from dataclasses import replace
 from pathlib import Path
 from typing import overload
 
@@ -109,12 +108,12 @@ class Translator:
         return cls(members, search, lists, beside, language_model_weight)
 
     def watched(self, on_step: Callable[[], None]) -> "Translator":
-        """The same translator with the same weights, which calls ``on_step`` before each step of a search.
+        """The same translator with the same weights, which calls ``on_step`` before each step of reading or search.
 
         What ``on_step`` raises ends the translation: so a server stops one that nobody waits for any more.
         """
         watched = shallow_copy(self)
-        watched.together = replace(self.together, on_step=on_step)
+        watched.together = self.together.watched(on_step)
         return watched
 
     @overload

@@ -68,8 +68,10 @@ def questions():
         {"sentences": [{"text": LONG[:900], "phrases": [f"a{number}" for number in range(60)]}], "beam_size": 16},
     )
     yield "many", "POST", "/api/translate", {"sentences": many, "beam_size": 16}
+    yield "wide", "POST", "/api/translate", {"sentences": [FACE * 100] * 8, "beam_size": 16}
     yield "stream", "POST", "/api/stream", {"text": FACE * 240, "beam_size": 16}
     yield "trace", "POST", "/api/trace", {"text": FACE * 70, "beam_size": 16}
+    yield "short trace", "POST", "/api/trace", {"text": FACE * 5, "beam_size": 16}
     yield "alternatives", "POST", "/api/alternatives", {"text": LONG[:900], "before": "haus " * 100, "count": 16}
 
 

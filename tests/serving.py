@@ -29,6 +29,8 @@ class Fake:
     search = SearchConfig(beam_size=3)
     together = SimpleNamespace(
         attends=True,
+        products=1000,
+        width=10,
         target=SimpleNamespace(size=100, encode_all=lambda texts: list(map(list, texts))),
         encoded=lambda texts: ([], list(map(list, texts))),
     )

@@ -68,8 +68,8 @@ def serve() -> None:
     """For each line of JSON, fork its commands, and answer with what became of them."""
     import torch
 
-    for name in ("translate", "score", "document", "evaluate", "distill", "backtranslate", "quantize", "doctor"):
-        import_module(f"seq2seq.recipes.{name}")
+    for path in (ROOT / "recipes").glob("[a-z]*.py"):
+        import_module(f"seq2seq.recipes.{path.stem}")
     torch.set_num_threads(1)
     for line in sys.stdin:
         print(json.dumps(run([Command(*one) for one in json.loads(line)])), flush=True)

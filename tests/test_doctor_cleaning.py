@@ -95,12 +95,30 @@ def test_a_sentence_of_several_lines_becomes_one(tmp_path):
 def test_nothing_is_written_over(tmp_path):
     corpus = written(tmp_path)
     (tmp_path / "a.b.clean.de").write_text("mine")
-    with pytest.raises(ConfigError, match=r"a\.b\.clean\.de is there already"):
+    with pytest.raises(ConfigError, match=r"a\.b\.clean\.de is there already and .*en is not, as a killed command"):
         clean_paths(corpus, "train")
     with pytest.raises(ConfigError, match="is there already"):
         clean(looked_at(corpus), [])
     assert (tmp_path / "a.b.clean.de").read_text() == "mine"
     assert not (tmp_path / "a.b.clean.en").exists()
+
+
+def test_a_process_killed_between_the_two_names_leaves_no_pair(tmp_path, monkeypatch):
+    """The target's file alone, which the next command refuses to complete."""
+    report, replace = looked_at(written(tmp_path)), Path.replace
+
+    def killed(place, path):
+        if path.exists() or path.name == "a.b.clean.en":
+            raise KeyboardInterrupt
+        return replace(place, path)
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        clean(report, [])
+    assert (tmp_path / "a.b.clean.de").exists()
+    assert not (tmp_path / "a.b.clean.en").exists()
+    with pytest.raises(ConfigError, match="as a killed command leaves them: remove it"):
+        clean(report, [])
 
 
 def test_an_error_while_writing_leaves_nothing(tmp_path, monkeypatch):

@@ -32,6 +32,7 @@ from seq2seq.text.tokenizer_config import Algorithm, TokenizerConfig
 from seq2seq.text.types import Pair
 from seq2seq.text.vocabulary import build_tokenizers
 
+SIZES = (1 << 16, 1 << 16)
 PAIRS = [Pair("the dog sees the cat" + " x" * (n % 7), "der Hund sieht die Katze" * (1 + n % 3)) for n in range(50)]
 
 
@@ -58,7 +59,7 @@ def test_filters_drop_and_report(tokenizers: Tokenizers, tmp_path: Path) -> None
     assert table.report == (
         "kept 50 of 54 pairs; dropped 2 blank, 1 too long (over 200 pieces), 1 length ratio (over 9)"
     )
-    assert Table(tmp_path / "t").report == table.report
+    assert Table(tmp_path / "t", SIZES).report == table.report
 
 
 def test_nothing_is_prepared_twice(tokenizers: Tokenizers, tmp_path: Path) -> None:
@@ -92,11 +93,11 @@ def test_damaged_and_foreign_files(tokenizers: Tokenizers, tmp_path: Path) -> No
     for data in (b"", b"something else", whole[: len(whole) // 2], whole[:-200]):
         path.write_bytes(data)
         with pytest.raises(DataError, match=r"00000\.safetensors is no encoded corpus") as error:
-            Table(folder)
+            Table(folder, SIZES)
         assert "\n" not in str(error.value)
         assert len(encode_corpus(corpus, tokenizers, folder, None)) == 50
     with pytest.raises(DataError, match="none is no encoded corpus"):
-        Table(tmp_path / "none")
+        Table(tmp_path / "none", SIZES)
 
 
 def test_a_corpus_that_fails_leaves_no_file(tokenizers: Tokenizers, tmp_path: Path) -> None:
@@ -149,7 +150,7 @@ def test_what_was_stopped_goes_on_with_the_shards_that_are_finished(
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "train").glob("*.safetensors")}
     assert max(0, stop // 6 - 2) <= len(kept) <= stop // 6
     with pytest.raises(DataError, match="is no encoded corpus, or not all of one"):
-        Table(tmp_path / "train")
+        Table(tmp_path / "train", SIZES)
     table = encode_corpus(Counted(pairs), tokenizers, tmp_path / "train", FilterConfig(), processes=processes)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept, "a finished shard is not written again"
     assert contents(tmp_path / "train") == contents(tmp_path / "whole")
@@ -308,6 +309,6 @@ def test_what_an_older_version_wrote_without_checksums_is_encoded_again(tokenize
     note = {"key": shard.key, "read": shard.read, "dropped": shard.dropped, "report": shard.report}
     save_file(load_file(path), path, {"corpus": json.dumps(note)})
     with pytest.raises(DataError, match=r"no encoded corpus \(checksum mismatch\)"):
-        Table(folder)
+        Table(folder, SIZES)
     assert len(encode_corpus(corpus, tokenizers, folder, None)) == 50
     assert path.read_bytes() == whole

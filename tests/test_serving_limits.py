@@ -6,7 +6,16 @@ from concurrent.futures import Future
 import pytest
 
 from seq2seq.serving.config import LimitsConfig
-from seq2seq.serving.limits import GoneError, Pending, SlowError, TooLargeError, check_count, check_texts, within
+from seq2seq.serving.limits import (
+    GoneError,
+    Pending,
+    SlowError,
+    TooLargeError,
+    check_count,
+    check_texts,
+    received,
+    within,
+)
 
 
 def test_the_limit_itself_is_taken():
@@ -41,4 +50,17 @@ def test_what_nobody_waits_for_is_stopped():
 
 
 async def waited(answer, limits, stopped, request=None):
-    return await within(Pending(answer, lambda: stopped.append(True)), limits, request)
+    async with within(limits):
+        return await received(Pending(answer, lambda: stopped.append(True)), request)
+
+
+def test_works_that_follow_one_another_share_the_time_of_an_answer():
+    async def one_after_another():
+        async with within(LimitsConfig(seconds=0.2)):
+            for _ in range(4):
+                made = Future[int]()
+                asyncio.get_running_loop().call_later(0.1, made.set_result, 7)
+                await received(Pending(made, lambda: None))
+
+    with pytest.raises(SlowError, match=r"within 0\.2 seconds"):
+        asyncio.run(one_after_another())

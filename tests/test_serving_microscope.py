@@ -4,9 +4,10 @@ import pytest
 from serving import translators
 
 from seq2seq.errors import DataError
+from seq2seq.serving import microscope as microscope_module
 from seq2seq.serving.config import LimitsConfig
 from seq2seq.serving.limits import TooLargeError
-from seq2seq.serving.microscope import Microscope
+from seq2seq.serving.microscope import Microscope, traced_numbers
 
 OWN = translators()
 
@@ -52,3 +53,16 @@ def test_of_traces_so_many_are_kept_as_memory_is_set_aside_for(monkeypatch):
     first, second = (microscope.traced("attends", text, "Das", None) for text in ("Wir.", "Das."))
     assert microscope.traced("attends", "Das.", "Das", None) is second
     assert microscope.traced("attends", "Wir.", "Das", None) is not first
+
+
+def test_a_sentence_of_more_numbers_than_are_kept_is_refused_before_it_is_looked_into(monkeypatch):
+    microscope = Microscope(OWN, LimitsConfig())
+    trace = microscope.traced("attends", "Wir.", "Das", None).trace
+    kept = [array for layer in trace.layers for array in (*layer.gates.values(), layer.hidden, layer.cell)]
+    numbers = sum(array.numel() for array in kept)
+    assert traced_numbers(OWN["attends"], "Wir.", "Das") == numbers
+    assert traced_numbers(OWN["attends"], "Wir.", None) >= numbers
+    monkeypatch.setattr(microscope_module, "NUMBERS", numbers - 1)
+    monkeypatch.setattr(type(OWN["attends"]), "trace", None)
+    with pytest.raises(TooLargeError, match=f"may be {numbers:,} numbers, and at most {numbers - 1:,} are kept"):
+        Microscope(OWN, LimitsConfig()).traced("attends", "Wir.", "Das", None)

@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from queue import SimpleQueue
+from types import SimpleNamespace
 
 import pytest
 from serving import Fake, translators
@@ -11,6 +12,7 @@ from translators import SENTENCES
 
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.serving.config import LimitsConfig
+from seq2seq.serving.limits import TooLargeError
 from seq2seq.serving.size import How
 from seq2seq.serving.turns import BusyError, ClosedError, StoppedError
 from seq2seq.serving.worker import Worker
@@ -179,3 +181,30 @@ def test_a_stream_ends_when_nobody_listens_and_when_it_fails():
         assert found == []
         assert isinstance(end, ConfigError)
         assert items.qsize() <= 2
+
+
+def test_a_large_model_takes_fewer_at_a_time_and_fewer_phrases():
+    """However large it is, a step takes no longer: nobody else has a turn within one."""
+    large = replace_products(Recorded(), 500_000_000)
+    with Worker({"one": large}, LIMITS) as worker:
+        asked = worker.translate(How("one", beam_size=2), [Request("a"), Request("b"), Request("c")])
+        assert len(asked.answer.result(30)) == 3
+        with pytest.raises(TooLargeError, match=r"30 hypotheses, each for every phrase.*at most 16: ask for fewer"):
+            worker.translate(How("one", beam_size=2), [Request("a", "", tuple(map(str, range(14))))])
+    assert large.calls == [["a", "b"], ["c"]]
+
+
+def test_long_sentences_of_wide_models_are_read_a_few_at_a_time():
+    wide = replace_products(Recorded(), 1000)
+    wide.together.width = 50_000
+    with Worker({"one": wide}, LIMITS) as worker:
+        asked = worker.translate(How("one"), [Request("a" * 12), Request("b" * 8), Request("c")])
+        assert len(asked.answer.result(30)) == 3
+        with pytest.raises(TooLargeError, match="21 tokens, and at most 20"):
+            worker.translate(How("one"), [Request("a" * 21)])
+    assert wide.calls == [["a" * 12, "b" * 8], ["c"]]
+
+
+def replace_products(recorded, products):
+    recorded.together = SimpleNamespace(**{**vars(Fake.together), "products": products})
+    return recorded

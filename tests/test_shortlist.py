@@ -43,7 +43,7 @@ def write_table(path: Path, pairs: list[tuple[list[int], list[int]]]) -> Table:
         for side in (0, 1)
     ]
     write_shard(shard_path(path, 0), "made up", [Chunk(sides[0], sides[1], len(pairs), Counter())], "all kept")
-    return Table(path)
+    return Table(path, (1 << 16, 1 << 16))
 
 
 def learn(table: Table, seed: int = 1, **config: int) -> Shortlist:

@@ -19,7 +19,7 @@ import yaml
 from seq2seq.averaging import average_checkpoints
 from seq2seq.comparison.systems import Common, read_systems
 from seq2seq.config import in_one_line, safe_terminal
-from seq2seq.errors import ConfigError, RunError, Seq2SeqError
+from seq2seq.errors import ConfigError, DataError, RunError, Seq2SeqError
 from seq2seq.evaluation import judge, write_scores
 from seq2seq.model import DecoderConfig, EncoderConfig, ModelConfig, Network
 from seq2seq.opening import open_run
@@ -31,12 +31,13 @@ from seq2seq.start import take_weights
 from seq2seq.system.lock import LOCK, locked
 from seq2seq.text.corpus import PairList
 from seq2seq.text.corpus_config import DataConfig
-from seq2seq.text.tokenizer import EOS, UNK, save_tokenizers
+from seq2seq.text.tokenizer import EOS, UNK, load_tokenizers, save_tokenizers
 from seq2seq.text.tokenizer_config import TokenizerConfig
 from seq2seq.text.types import Pair
 from seq2seq.text.vocabulary import build_tokenizers
 from seq2seq.train import Adam, Cosine
 from seq2seq.train.checkpoint import Checkpoints
+from seq2seq.train.log import read_metrics
 from seq2seq.usage import overrides
 from seq2seq.weights import save_weights
 
@@ -289,6 +290,28 @@ def test_so_are_those_of_the_short_list_and_of_checkpoints(run):
             file.write(bytes(2**20))
     with pytest.raises(RunError, match=r"last\.pt is damaged \(it has 536,870,912 bytes, too many for this network\)"):
         checkpoints.load_state()
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+def test_so_are_the_sizes_of_tokenizers_and_of_the_log(run):
+    (run / "metrics.jsonl").write_text('{"kind": "train", "update": 5}\n')
+    for name in ("tokenizer.model", "metrics.jsonl"):
+        os.truncate(run / name, HUGE)
+    with little_memory(), pytest.raises(DataError, match=r"tokenizer\.model cannot be read: it has more than 100,000"):
+        load_tokenizers(run)
+    with little_memory(), pytest.raises(RunError, match=r"metrics\.jsonl is damaged \(line 2 is no record\)"):
+        read_metrics(run / "metrics.jsonl")
+
+
+LINES = ["3", "[" * 9000, '{"kind": "train"}', '{"kind": "train", "update": "5"}', '{"kind": 3, "update": 5}']
+
+
+@pytest.mark.parametrize("line", [*LINES, '{"kind": "train", "update": 5, "loss": "low"}', "\udcff"])
+def test_a_log_that_holds_something_else_is_one_line(run, line):
+    path = run / "metrics.jsonl"
+    path.write_bytes(f'{{"kind": "train", "update": 5}}\n{line}\n'.encode("utf-8", "surrogateescape"))
+    with pytest.raises(RunError, match=r"metrics\.jsonl is damaged \(line 2 is no record\): delete that line"):
+        read_metrics(path)
 
 
 def test_a_head_that_is_absurd_is_one_line(run):

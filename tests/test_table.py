@@ -1,5 +1,7 @@
+import contextlib
 import errno
 import gzip
+import json
 import os
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from seq2seq.data import encoding
 from seq2seq.data import table as table_module
 from seq2seq.data.encoding import Chunk, Rows
 from seq2seq.data.preparation import encode_corpus
-from seq2seq.data.shards import shard_path, write_shard
+from seq2seq.data.shards import read_shard, shard_path, write_shard
 from seq2seq.data.table import Table
 from seq2seq.errors import DataError, RunError
 from seq2seq.text.corpus import PairList
@@ -56,6 +58,7 @@ def test_rows_outside_the_table(tokenizers: Tokenizers, tmp_path: Path, index: i
         table.rows(np.array([0, index]))
 
 
+SIZES = (401, 401)
 LISTS = st.lists(st.lists(st.integers(0, 400), max_size=9), min_size=1, max_size=6)
 
 
@@ -75,9 +78,9 @@ def test_any_lists_come_back_from_any_number_of_files(tmp_path_factory, shards, 
         write_shard(shard_path(folder, number), "key", chunks, "all" if number + 1 == len(shards) else None)
     if not lists:
         with pytest.raises(DataError, match="has no pairs"):
-            Table(folder)
+            Table(folder, SIZES)
         return
-    table = Table(folder)
+    table = Table(folder, SIZES)
     assert table.source_lengths.tolist() == list(map(len, lists))
     sources, targets = table.rows(np.arange(len(lists)))
     assert [row.tolist() for row in sources] == lists
@@ -113,7 +116,7 @@ def test_more_files_than_may_be_open_are_told_in_one_line_and_encoded_no_second_
 def test_a_file_that_shrinks_under_a_table_is_noticed(tokenizers: Tokenizers, tmp_path: Path) -> None:
     table = encode_corpus(PairList("pairs", PAIRS), tokenizers, tmp_path / "train", None)
     os.truncate(tmp_path / "train" / "00000.safetensors", 900)
-    with pytest.raises(DataError, match=r"00000\.safetensors is damaged \(checksum mismatch\)"):
+    with pytest.raises(DataError, match=r"00000\.safetensors is damaged \(checksum mismatch"):
         table.rows(np.arange(50))
 
 
@@ -133,7 +136,7 @@ def test_no_bit_can_change_unnoticed(tokenizers: Tokenizers, tmp_path: Path, pla
     whole = path.read_bytes()
     flipped(path, len(whole) * place // 300, place % 8)
     with pytest.raises(DataError, match=r"00000\.safetensors is (damaged|no encoded corpus)") as error:
-        Table(folder).rows(np.arange(50))
+        Table(folder, SIZES).rows(np.arange(50))
     assert "\n" not in str(error.value)
     assert len(encode_corpus(corpus, tokenizers, folder, None).rows(np.arange(50))[0]) == 50
     assert path.read_bytes() == whole
@@ -147,12 +150,59 @@ def test_a_block_is_checked_when_it_is_first_read(tmp_path: Path) -> None:
     write_shard(shard_path(tmp_path, 1), "key", [chunk], "all")
     path = shard_path(tmp_path, 1)
     flipped(path, path.stat().st_size - 1)
-    table = Table(tmp_path)
+    table = Table(tmp_path, SIZES)
     for pair in (0, 1_999, 2_000, 3_000):
         assert table.rows(np.array([pair]))[1][0].tolist() == lists[pair % 2_000]
-    with pytest.raises(DataError, match=r"00001.* is damaged \(checksum mismatch\): start the same command again"):
+    with pytest.raises(DataError, match=r"00001.* is damaged \(checksum mismatch.*: start the same command again"):
         table.rows(np.array([3_999, 5]))
     assert [one.name for one in tmp_path.iterdir()] == ["00000.safetensors"]
+
+
+FORGED = {
+    "ids of no token": ([0, 2, 4], [5, 6, 7, 290]),
+    "negative ids": ([0, 2, 4], [5, 6, 7, -1]),
+    "offsets that fall by more than a number holds": ([0, 2**31 - 1, -(2**31), -1, 4], [5, 6, 7, 8]),
+}
+
+
+@pytest.mark.parametrize("kind", FORGED)
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_a_forged_shard_with_right_checksums_is_refused_and_encoded_again(
+    tokenizers: Tokenizers, tmp_path: Path, kind: str, side: str
+) -> None:
+    corpus, folder = PairList("pairs", PAIRS), tmp_path / "train"
+    encode_corpus(corpus, tokenizers, folder, None)
+    path = shard_path(folder, 0)
+    whole, key = path.read_bytes(), read_shard(path).key
+    offsets, ids = (np.array(numbers, np.int32) for numbers in FORGED[kind])
+    forged, others = (
+        Rows(offsets, ids),
+        Rows(np.arange(len(offsets), dtype=np.int32), np.full(len(offsets) - 1, 5, np.uint16)),
+    )
+    both = (forged, others) if side == "source" else (others, forged)
+    write_shard(path, key, [Chunk(*both, 50, encoding.Counter())], "all")
+    with contextlib.suppress(DataError):  # unless it was encoded again at once
+        encode_corpus(corpus, tokenizers, folder, None).rows(np.arange(len(offsets) - 1))
+    assert len(encode_corpus(corpus, tokenizers, folder, None).rows(np.arange(50))[0]) == 50
+    assert path.read_bytes() == whole
+
+
+def test_shards_with_ids_of_two_types_are_no_table(tmp_path: Path) -> None:
+    for number, dtype in enumerate((np.uint16, np.int32)):
+        chunk = Chunk(rows([[5, 6]], dtype), rows([[5]], np.uint16), 1, encoding.Counter())
+        write_shard(shard_path(tmp_path, number), "key", [chunk], "all" if number else None)
+    with pytest.raises(DataError, match="ids of several types"):
+        Table(tmp_path, SIZES)
+
+
+@pytest.mark.parametrize(("name", "value"), [("read", "9"), ("dropped", {"blank": []}), ("key", 3), ("report", [])])
+def test_a_forged_note_is_no_encoded_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name, value) -> None:
+    chunk = Chunk(rows([[5]], np.uint16), rows([[5]], np.uint16), 1, encoding.Counter())
+    dumps = json.dumps
+    monkeypatch.setattr(json, "dumps", lambda facts: dumps({**facts, name: value}))
+    write_shard(shard_path(tmp_path, 0), "key", [chunk], "all")
+    with pytest.raises(DataError, match="is no encoded corpus"):
+        read_shard(shard_path(tmp_path, 0))
 
 
 def test_hostile_text_stays_aligned(tokenizers: Tokenizers, tmp_path: Path) -> None:

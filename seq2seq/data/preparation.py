@@ -80,7 +80,7 @@ def _opened(
     processes: int | None,
 ) -> Table:
     """The table of this key in a folder, encoded if it is not there."""
-    table = _found(folder, key)
+    table = _found(folder, key, tokenizers)
     if table is not None:
         return table
     if not is_first():
@@ -89,7 +89,7 @@ def _opened(
             "run=PATH and data.cache=PATH"
         )
     with locked(folder, wait=True):
-        table = _found(folder, key)  # another program may just have made it
+        table = _found(folder, key, tokenizers)  # another program may just have made it
         if table is not None:
             return table
         try:
@@ -97,7 +97,7 @@ def _opened(
         except DataError:  # text that has been mended has another key
             _clear(folder, 0)
             raise
-    return Table(folder)
+    return Table(folder, (tokenizers.source.size, tokenizers.target.size))
 
 
 def corpus_key(corpus: Corpus, tokenizers: Tokenizers, filters: FilterConfig | None) -> str:
@@ -108,14 +108,14 @@ def corpus_key(corpus: Corpus, tokenizers: Tokenizers, filters: FilterConfig | N
     return key.hexdigest()
 
 
-def _found(folder: Path, key: str) -> Table | None:
+def _found(folder: Path, key: str, tokenizers: Tokenizers) -> Table | None:
     """The table of a folder, if it is whole and of this key."""
     if not shard_path(folder, 0).exists():
         return None
     try:
         if read_shard(shard_path(folder, 0)).key != key:
             return None
-        return Table(folder)
+        return Table(folder, (tokenizers.source.size, tokenizers.target.size))
     except DataError:  # damaged, foreign or not finished
         return None
 

@@ -26,6 +26,8 @@ NOTE, SIDES = "corpus", ("source", "target")
 TYPES: dict[str, np.dtype[Any]] = {"U16": np.dtype("<u2"), "I32": np.dtype("<i4")}
 LARGEST_HEAD = 1_000_000
 """Bytes: a head that claims more is none."""
+LARGEST_OFFSETS = 16_000_000
+"""Bytes of a side's offsets, likewise: those of four million pairs, and twenty times what preparation writes."""
 
 BLOCK = 1 << 16
 """Bytes of ids that have a checksum (CRC-32): what is read to check the first sentence in it."""
@@ -118,10 +120,20 @@ def read_shard(path: Path) -> Shard:
             source, target = (_column(head, note["checksums"], side, file.fileno(), 8 + size) for side in SIDES)
         if len(source.offsets) != len(target.offsets):
             raise ValueError("its sides are not of one length")
+        _check(note)
         return Shard(path, note["key"], note["read"], Counter(note["dropped"]), note["report"], source, target)
     except (OSError, LookupError, ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path} is no encoded corpus ({reason}); delete its folder and start again") from None
+
+
+def _check(note: Any) -> None:
+    """Hold what a note says to the types of a `Shard`."""
+    counts = [note["read"], *note["dropped"].values()]
+    if not all(type(count) is int and count >= 0 for count in counts):
+        raise ValueError("its counts are no numbers")
+    if not isinstance(note["key"], str) or not isinstance(note["report"], str | None):
+        raise ValueError("its key or its report is no text")
 
 
 def _column(head: Any, checksums: Any, side: str, file: int, start: int) -> Column:
@@ -131,28 +143,36 @@ def _column(head: Any, checksums: Any, side: str, file: int, start: int) -> Colu
     length = os.fstat(file).st_size - start
     if not (0 <= begin <= end <= length and 0 <= first <= last <= length):  # before any memory is taken for it
         raise ValueError(f"its {side} side is not whole")
+    if end - begin > LARGEST_OFFSETS:
+        raise ValueError(f"its {side} side is too large")
     data = read_at(file, end - begin, start + begin)
     offsets, dtype = np.frombuffer(data, np.dtype("<i4")), TYPES[head[f"{side}.ids"]["dtype"]]
     shapes = [head[f"{side}.{part}"]["shape"] for part in ("offsets", "ids")]
     count = int(offsets[-1]) if len(offsets) else -1
     whole = count * dtype.itemsize == last - first and offsets[0] == 0
     whole = whole and shapes == [[len(offsets)], [count]] and head[f"{side}.offsets"]["dtype"] == "I32"
-    if not whole or (np.diff(offsets) < 0).any():
+    if not whole or (offsets[1:] < offsets[:-1]).any():
         raise ValueError(f"its {side} side is not whole")
-    known = checksums[f"{side}.ids"]
+    known = list(checksums[f"{side}.ids"])
     if checksums[f"{side}.offsets"] != _checksums(data) or len(known) != -(-(last - first) // BLOCK):
         raise ValueError("checksum mismatch")
     return Column(offsets, start + first, dtype, known)
 
 
-def block_is_whole(file: int, column: Column, number: int) -> bool:
-    """Whether a block of a side's ids, counted from 0, is what was written.
+def block_is_whole(file: int, column: Column, number: int, pieces: int) -> bool:
+    """Whether a block of a side's ids, counted from 0, is what was written, and a vocabulary has them all.
+
+    Whoever can write a shard can write its checksums: these find damage, and the ids are looked at.
 
     Args:
         file: the shard's descriptor.
         column: its side.
         number: the block's.
+        pieces: how many the vocabulary has.
     """
     start, size = number * BLOCK, int(column.offsets[-1]) * column.dtype.itemsize
     data = read_at(file, min(BLOCK, size - start), column.position + start)
-    return crc32(data) == column.checksums[number]
+    if crc32(data) != column.checksums[number]:
+        return False
+    ids = np.frombuffer(data, column.dtype)
+    return bool(ids.min() >= 0 and ids.max() < pieces)

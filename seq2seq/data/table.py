@@ -44,6 +44,7 @@ class Table:
 
     Args:
         folder: what `seq2seq.data.preparation.encode_corpus` wrote.
+        sizes: of the source and the target vocabulary.
 
     Raises:
         DataError: a file is missing, damaged or foreign, or the last shard has not been written yet.
@@ -54,11 +55,14 @@ class Table:
         key: differs whenever the corpus, the tokenizers or the filters do.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sizes: tuple[int, int]) -> None:
         shards = list(read_shards(folder))
         if not shards or shards[-1].report is None:
             raise DataError(f"{folder} is no encoded corpus, or not all of one; start the run that makes it again")
         self.key, self.report = shards[0].key, shards[-1].report
+        for columns in ([shard.source for shard in shards], [shard.target for shard in shards]):
+            if len({column.dtype for column in columns if column.offsets[-1]}) > 1:
+                raise DataError(f"{folder} has ids of several types; delete it and start again")
         if not any(shard.pairs for shard in shards):
             raise DataError(f"{folder} has no pairs; delete it and start again")
         self._paths = [shard.path for shard in shards]
@@ -66,8 +70,8 @@ class Table:
         weakref.finalize(self, _close, self._files)
         # number of the first pair in each shard, and of the pair after the last
         self._starts = np.cumsum([0, *(shard.pairs for shard in shards)])
-        self._source = Side([shard.source for shard in shards])
-        self._target = Side([shard.target for shard in shards])
+        self._source = Side([shard.source for shard in shards], sizes[0])
+        self._target = Side([shard.target for shard in shards], sizes[1])
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -105,7 +109,8 @@ def _removed(path: Path) -> DataError:
         path.unlink()
     first = f"delete {path}, and " if path.exists() else ""
     return DataError(
-        f"{path} is damaged (checksum mismatch): {first}start the same command again, which encodes that text again"
+        f"{path} is damaged (checksum mismatch, or ids of no token): {first}start the same command again, "
+        "which encodes that text again"
     )
 
 
@@ -114,10 +119,11 @@ class Side:
 
     Args:
         columns: of every shard, in order.
+        pieces: how many the vocabulary has.
     """
 
-    def __init__(self, columns: Sequence[Column]) -> None:
-        self._columns = columns
+    def __init__(self, columns: Sequence[Column], pieces: int) -> None:
+        self._columns, self._pieces = columns, pieces
         self._unchecked = [set(range(len(column.checksums))) for column in columns]
         self._offsets = np.concatenate([column.offsets for column in columns])
         self._positions = np.array([column.position for column in columns], dtype=np.int64)
@@ -147,7 +153,7 @@ class Side:
         for shard, first, end in blocks:
             for number in range(first, end):
                 if number in self._unchecked[shard]:
-                    if not block_is_whole(files[shard], self._columns[shard], number):
+                    if not block_is_whole(files[shard], self._columns[shard], number, self._pieces):
                         return int(shard)
                     self._unchecked[shard].discard(number)
         return None

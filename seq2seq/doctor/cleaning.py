@@ -65,6 +65,9 @@ def clean_paths(corpus: Corpus, name: str) -> tuple[Path, Path]:
         raise ConfigError(f"{name} is {corpus.name}, and fix=true writes beside files: leave fix out, or name files")
     if paths[0] == paths[1]:
         raise ConfigError(f"{name} has {corpus.name} on both sides: name a source and a target")
+    source, target = paths
+    if target.exists() and not source.exists():
+        raise ConfigError(f"{target} is there already and {source} is not, as a killed command leaves them: remove it")
     for path in paths:
         if path.exists():
             raise ConfigError(f"{path} is there already: remove it, or look it over by naming it as data.train")
@@ -145,6 +148,9 @@ def check_fix(training: Mapping[str, Corpus], keep: Collection[Reason]) -> None:
 def clean(examination: Examination, keep: Collection[Reason]) -> Cleaned:
     """Write the cleaned copy of a corpus, whole or not at all.
 
+    The target's file gets its name first. A process that is killed just then leaves it without the source's: no pair of
+    files, which nobody takes for one, and which `clean_paths` refuses to complete.
+
     Raises:
         ConfigError: as `clean_paths` does.
         DataError: the corpus has changed since it was examined.
@@ -156,12 +162,17 @@ def clean(examination: Examination, keep: Collection[Reason]) -> Cleaned:
         for path in paths:
             stack.enter_context(locked_output(path))
         clean_paths(examination.corpus, examination.name)  # another process may just have written them
-        files = [stack.enter_context(open_output(stack.enter_context(atomic_write(path)), like=path)) for path in paths]
-        for rows in read_rows(examination.corpus):
-            sides = remedies.treat(rows)
-            kept += len(sides[0])
-            for file, lines in zip(files, sides, strict=True):
-                file.write("".join(f"{line}\n" for line in lines).encode())
+        temporary = [stack.enter_context(atomic_write(path)) for path in paths]
+        with ExitStack() as opened:  # both are closed, for which the disk may be too full, before one has its name
+            files = [
+                opened.enter_context(open_output(place, like=path))
+                for place, path in zip(temporary, paths, strict=True)
+            ]
+            for rows in read_rows(examination.corpus):
+                sides = remedies.treat(rows)
+                kept += len(sides[0])
+                for file, lines in zip(files, sides, strict=True):
+                    file.write("".join(f"{line}\n" for line in lines).encode())
     dropped, changed = (
         {reason: count[reason] for reason in Reason if count[reason]} for count in (remedies.dropped, remedies.changed)
     )

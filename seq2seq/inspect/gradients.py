@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from seq2seq.inspect.recording import shared_copy
 from seq2seq.inspect.teacher import Taught
 from seq2seq.model import Direction, Network
+from seq2seq.model.watched import shared_copy
 
 POSITIONS = 8
 """Target positions of a batch whose loss is looked at, evenly spread: each costs a backward pass."""

@@ -6,7 +6,6 @@ ones that take `Cell.step` position by position and keep what came of it. So a r
 B sentences, S source positions, T positions of a side, N rows, I input width, H units.
 """
 
-from copy import deepcopy
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from seq2seq.model import Network
 from seq2seq.model.padding import reverse_sentences
 from seq2seq.model.recurrence import Cell, CellState, Gates, with_constant
 from seq2seq.model.state import Decoded, Memory, State
+from seq2seq.model.watched import shared_copy
 
 
 class Side(StrEnum):
@@ -162,24 +162,22 @@ def recorded(network: Network) -> tuple[Network, dict[Place, list[Step]]]:
     return copy, notes
 
 
-def shared_copy(network: Network) -> Network:
-    """A copy in evaluation mode, to be changed at will, with the very same weights."""
-    weights = {id(tensor): tensor for tensor in [*network.parameters(), *network.buffers()]}
-    copy: Network = deepcopy(network, weights)  # what the memo knows is not copied
-    return copy.eval()
-
-
 def _collected(place: Place, steps: list[Step], lengths_B: Tensor) -> LayerRecord:
-    """The steps of a cell side by side; those of one that reads backwards put in the order of the sentence."""
+    """The steps of a cell side by side; those of one that reads backwards put in the order of the sentence.
+
+    They are taken out of ``steps``: kept both ways, those of all cells would need twice the memory.
+    """
 
     def ordered(parts: list[Tensor]) -> Tensor:
         stacked_BTH = torch.stack(parts, 1)
         return reverse_sentences(stacked_BTH, lengths_B) if place.reading is Reading.reversed else stacked_BTH
 
     cells = [step.after.cell_NH for step in steps if step.after.cell_NH is not None]
-    return LayerRecord(
+    record = LayerRecord(
         place,
         {name: ordered([step.gates[name] for step in steps]) for name in steps[0].gates},
         ordered([step.after.hidden_NH for step in steps]),
         ordered(cells) if cells else None,
     )
+    steps.clear()
+    return record

@@ -13,6 +13,7 @@ from seq2seq.errors import ConfigError, DataError
 from seq2seq.inspect.recording import LayerRecord, replay
 from seq2seq.inspect.trace import LayerTrace, Trace
 from seq2seq.inspect.tree import Node, grown
+from seq2seq.model import Network
 from seq2seq.search import Method, SearchConfig, search
 from seq2seq.settings import validate
 from seq2seq.text.stretches import LONGEST
@@ -21,6 +22,9 @@ from seq2seq.translation.member import Member, Sources
 from seq2seq.translation.members import Members
 
 RUNNERS_UP = 5
+
+POSITIONS = 32
+"""Of which there are log-probabilities at a time: those of a sentence and a large vocabulary take much memory."""
 
 
 class Given(NamedTuple):
@@ -154,21 +158,31 @@ def _arrays(
     """The arrays of a trace by name, and its layers."""
     network, device = member.network, member.device
     seen = replay(network, *sources, torch.tensor([read], device=device))
-    log_probability_TV = network.output(seen.decoded.features_NTF[0]).float().log_softmax(1)
     labels_T1 = torch.tensor(labels, device=device).unsqueeze(1)
-    others_TV = log_probability_TV.scatter(1, labels_T1, -torch.inf)
-    ranked = others_TV.topk(min(runners_up, others_TV.size(1) - 1), dim=1)
+    features_TF = seen.decoded.features_NTF[0]
+    parts = zip(torch.split(features_TF, POSITIONS), torch.split(labels_T1, POSITIONS), strict=True)
+    chosen, ids, values = zip(*(_predicted(network, some, own, runners_up) for some, own in parts), strict=True)
     weights, cells = seen.decoded.weights_NTS, seen.initial.cell_LNH
     arrays = {
         "context": _kept(seen.memory.context_BD[0]),
         "initial_hidden": _kept(seen.initial.hidden_LNH[:, 0]),
         "initial_cell": None if cells is None else _kept(cells[:, 0]),
         "attention": None if weights is None else _kept(weights[0]),
-        "log_probabilities": _kept(log_probability_TV.gather(1, labels_T1).squeeze(1)),
-        "runner_up_ids": _kept(ranked.indices),
-        "runner_up_log_probabilities": _kept(ranked.values),
+        "log_probabilities": _kept(torch.cat(chosen)),
+        "runner_up_ids": _kept(torch.cat(ids)),
+        "runner_up_log_probabilities": _kept(torch.cat(values)),
     }
     return arrays, tuple(map(_layer, seen.layers))
+
+
+def _predicted(
+    network: Network, features_TF: Tensor, labels_T1: Tensor, runners_up: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Log-probabilities (T,) of the labels, and ids and log-probabilities (T, runners-up) of the likeliest others."""
+    log_probability_TV = network.output(features_TF).float().log_softmax(1)
+    others_TV = log_probability_TV.scatter(1, labels_T1, -torch.inf)
+    ranked = others_TV.topk(min(runners_up, others_TV.size(1) - 1), dim=1)
+    return log_probability_TV.gather(1, labels_T1).squeeze(1), ranked.indices, ranked.values
 
 
 def _layer(record: LayerRecord) -> LayerTrace:

@@ -1,6 +1,7 @@
 """One figure from beginning to end: measured, drawn, told."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,8 @@ class Drawn(NamedTuple):
     found: Any
     """Its data, for `report.write`."""
     table: str
+    save: Callable[[Path], None]
+    """Writes the picture."""
 
 
 def draw(
@@ -32,9 +35,8 @@ def draw(
     corpus: Corpus | None,
     pairs: Sequence[Pair],
     config: LaboratoryConfig,
-    path: Path,
 ) -> Drawn:
-    """Measure what a figure shows and draw it.
+    """Measure what a figure shows.
 
     Args:
         figure: which one.
@@ -42,46 +44,38 @@ def draw(
         corpus: what sentences are taken from where none are named.
         pairs: to translate and to score; figures that do neither need none.
         config: what each figure may vary.
-        path: of the picture.
 
     Raises:
-        ConfigError, DataError, RunError: as what is measured raises them; the picture cannot be written.
+        ConfigError, DataError, RunError: as what is measured raises them.
     """
     systems = [system for members in families.values() for system in members]
     if figure is Figure.contexts:
-        return _contexts(systems, panels(config.contexts, corpus), path)
+        return _contexts(systems, panels(config.contexts, corpus))
     if figure is Figure.interpolation:
-        return _interpolation(systems[0], ends(config.interpolation, corpus), config, path)
+        return _interpolation(systems[0], ends(config.interpolation, corpus), config)
     if figure is Figure.exposure:
         exposures = [exposure.measure(system, pairs, config.exposure) for system in systems]
-        picture.draw_exposure(exposures, path)
-        return Drawn(exposures, report.exposure_table(exposures))
+        return Drawn(exposures, report.exposure_table(exposures), partial(picture.draw_exposure, exposures))
     if figure is Figure.width:
-        return _width(families, pairs, config, path)
+        return _width(families, pairs, config)
     curves = [lengths.measure(system, pairs, config.lengths, config.beam_size, config.bootstrap) for system in systems]
-    picture.draw_lengths(TITLES[figure], curves, path)
-    return Drawn(curves, report.lengths_table(curves))
+    return Drawn(curves, report.lengths_table(curves), partial(picture.draw_lengths, TITLES[figure], curves))
 
 
-def _contexts(systems: Sequence[System], chosen: Sequence[Sequence[str]], path: Path) -> Drawn:
+def _contexts(systems: Sequence[System], chosen: Sequence[Sequence[str]]) -> Drawn:
     rows = [(system.name, [contexts.project(system, panel) for panel in chosen]) for system in systems]
-    picture.draw_contexts(rows, path)
-    return Drawn(dict(rows), report.contexts_table(rows))
+    return Drawn(dict(rows), report.contexts_table(rows), partial(picture.draw_contexts, rows))
 
 
-def _interpolation(system: System, between: Sequence[tuple[str, str]], config: LaboratoryConfig, path: Path) -> Drawn:
+def _interpolation(system: System, between: Sequence[tuple[str, str]], config: LaboratoryConfig) -> Drawn:
     steps, beam_size = config.interpolation.steps, config.beam_size
     walks = [interpolation.interpolate(system, first, second, steps, beam_size) for first, second in between]
-    picture.draw_interpolation(system.name, walks, path)
-    return Drawn(walks, report.interpolation_table(walks))
+    return Drawn(walks, report.interpolation_table(walks), partial(picture.draw_interpolation, system.name, walks))
 
 
-def _width(
-    families: Mapping[str, Sequence[System]], pairs: Sequence[Pair], config: LaboratoryConfig, path: Path
-) -> Drawn:
+def _width(families: Mapping[str, Sequence[System]], pairs: Sequence[Pair], config: LaboratoryConfig) -> Drawn:
     found = [
         width.Family(name, [width.measure(system, pairs, config.beam_size, config.bootstrap) for system in members])
         for name, members in families.items()
     ]
-    picture.draw_width(found, path)
-    return Drawn(found, report.width_table(found))
+    return Drawn(found, report.width_table(found), partial(picture.draw_width, found))

@@ -25,8 +25,8 @@ def reverse_sentences(inputs_BSE: Tensor, lengths_B: Tensor) -> Tensor:
 
 
 def last_states(states_BSH: Tensor, padding_BS: Tensor) -> Tensor:
-    """The state (B, H) at every sentence's last position; each has one."""
-    last_B = padding_BS.logical_not().sum(1) - 1
+    """The state (B, H) at every sentence's last position; what is padding alone has that at the first."""
+    last_B = (padding_BS.logical_not().sum(1) - 1).clamp(min=0)
     return states_BSH.gather(1, last_B.view(-1, 1, 1).expand(-1, 1, states_BSH.size(2))).squeeze(1)
 
 

@@ -9,22 +9,18 @@ from fastapi import Request as Asking
 
 from seq2seq.errors import Seq2SeqError
 from seq2seq.serving.answers import answer
-from seq2seq.serving.config import LimitsConfig
-from seq2seq.serving.limits import client_of, within
+from seq2seq.serving.limits import client_of, received
 from seq2seq.serving.schemas import Alternative, AlternativesQuestion
 from seq2seq.serving.size import How
 from seq2seq.serving.worker import Worker
 from seq2seq.translation.types import Request, Translation
 
 
-async def alternatives(
-    worker: Worker, limits: LimitsConfig, how: How, question: AlternativesQuestion, asking: Asking
-) -> list[Alternative]:
+async def alternatives(worker: Worker, how: How, question: AlternativesQuestion, asking: Asking) -> list[Alternative]:
     """The likeliest words behind ``question.before``, and the rest translated anew behind each.
 
     Raises:
         BusyError: there is too much to do.
-        SlowError: it takes too long.
         GoneError: the client has left.
         Seq2SeqError: no pieces of the vocabulary write what is before.
     """
@@ -32,15 +28,15 @@ async def alternatives(
     translator = worker.translators[how.run]
     suggest = partial(translator.suggest, question.text, before, question.count + 1)
     called = worker.call(how, [question.text, before], suggest, client_of(asking))
-    suggested = await within(called, limits, asking)
+    suggested = await received(called, asking)
     found = [one for one in suggested if one.word][: question.count]  # without the end of the sentence
     beginnings = [before + one.word for one in found]
-    plain = await _translations(worker, limits, how, question.text, beginnings, asking)
+    plain = await _translations(worker, how, question.text, beginnings, asking)
     # A beginning may end within a word, so the model may have gone on in it: then another word is asked for behind it.
     pairs = zip(plain, beginnings, strict=True)
     longer = [text if one is None or keeps(one.text, text) else f"{text} " for one, text in pairs]
     again = [text for text, beginning in zip(longer, beginnings, strict=True) if text != beginning]
-    retried = await _translations(worker, limits, how, question.text, again, asking)
+    retried = await _translations(worker, how, question.text, again, asking)
     anew = dict(zip(again, retried, strict=True))
     chosen = [(word, anew.get(text, one)) for word, text, one in zip(found, longer, plain, strict=True)]
     return [
@@ -56,12 +52,12 @@ def keeps(text: str, beginning: str) -> bool:
 
 
 async def _translations(
-    worker: Worker, limits: LimitsConfig, how: How, text: str, beginnings: Sequence[str], asking: Asking
+    worker: Worker, how: How, text: str, beginnings: Sequence[str], asking: Asking
 ) -> list[Translation | None]:
     """A translation for each beginning; None where it cannot be one."""
     how = replace(how, n_best=1, attention=False)
     asked = [worker.translate(how, [Request(text, beginning)], client_of(asking)) for beginning in beginnings]
-    found = await asyncio.gather(*(within(one, limits, asking) for one in asked), return_exceptions=True)
+    found = await asyncio.gather(*(received(one, asking) for one in asked), return_exceptions=True)
     for one in found:
         if isinstance(one, BaseException) and not isinstance(one, Seq2SeqError):
             raise one

@@ -14,7 +14,7 @@ from seq2seq import __version__
 from seq2seq.serving.alternatives import alternatives
 from seq2seq.serving.answers import Events, translated, written
 from seq2seq.serving.config import LimitsConfig
-from seq2seq.serving.limits import check_count, check_texts, client_of, within
+from seq2seq.serving.limits import check_count, check_texts, client_of, received, within
 from seq2seq.serving.microscope import Microscope, Seen
 from seq2seq.serving.schemas import (
     Alternatives,
@@ -111,8 +111,9 @@ class Api:
         check_count("the number of phrases", max(len(one.phrases) for one in given), self.limits.sentences)
         self._check(text for one in given for text in (one.text, one.prefix, *one.phrases))
         requests = [Request(one.text, one.prefix, tuple(one.phrases)) for one in given]
-        found = await within(self.worker.translate(how, requests, client_of(asking)), self.limits, asking)
-        return await self._written(lambda: Translations(run=how.run, translations=list(map(translated, found))))
+        async with within(self.limits):
+            found = await received(self.worker.translate(how, requests, client_of(asking)), asking)
+            return await self._written(lambda: Translations(run=how.run, translations=list(map(translated, found))))
 
     async def stream(self, question: StreamQuestion, asking: Asking) -> EventStream:
         """Translate one sentence and show it growing.
@@ -130,14 +131,16 @@ class Api:
         how = self._how(question)
         check_count("count", question.count, self.limits.beam_size)
         self._check([question.text, question.before])
-        found = await alternatives(self.worker, self.limits, how, question, asking)
-        return await self._written(lambda: Alternatives(run=how.run, alternatives=found))
+        async with within(self.limits):
+            found = await alternatives(self.worker, how, question, asking)
+            return await self._written(lambda: Alternatives(run=how.run, alternatives=found))
 
     async def trace(self, question: TraceQuestion, asking: Asking) -> Response:
         """Look into a sentence: probabilities and runners-up step by step, attention, and which pictures there are."""
         how = self._how(question)
-        found = await self._traced(how, question.text, question.target, asking)
-        return await self._written(lambda: self.microscope.answer(found, how.run))
+        async with within(self.limits):
+            found = await self._traced(how, question.text, question.target, asking)
+            return await self._written(lambda: self.microscope.answer(found, how.run))
 
     async def picture(
         self,
@@ -150,16 +153,17 @@ class Api:
     ) -> Picture:
         """A picture of a sentence: gates and states of a cell, states over time, attention, the beam's tree; PNG."""
         how = self._how(Question(run=run, beam_size=beam_size))
-        seen = await self._traced(how, text, target, asking)
-        drawn = self.worker.draw(partial(self.microscope.picture, seen, name), client_of(asking))
-        return Picture(await within(drawn, self.limits, asking))
+        async with within(self.limits):
+            seen = await self._traced(how, text, target, asking)
+            drawn = self.worker.draw(partial(self.microscope.picture, seen, name), client_of(asking))
+            return Picture(await received(drawn, asking))
 
     async def _traced(self, how: How, text: str, target: str | None, asking: Asking) -> Seen:
         """A sentence seen from inside."""
         self._check([text, target or ""], self.limits.inspected)
         trace = partial(self.microscope.traced, how.run, text, target, how.beam_size)
         called = self.worker.call(how, [text, target or ""], trace, client_of(asking), self.limits.inspected)
-        return await within(called, self.limits, asking)
+        return await received(called, asking)
 
     async def _written(self, make: Callable[[], Message]) -> Response:
         """An answer as JSON, made and written beside the event loop; one at a time, for it takes memory."""

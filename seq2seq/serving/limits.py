@@ -1,8 +1,9 @@
 """Holding questions to the limits: how long a text, how many, how long an answer may take."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -60,11 +61,24 @@ def client_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-async def within(pending: Pending[Result], limits: LimitsConfig, request: Request | None = None) -> Result:
-    """What another thread makes, if it is made in time and the client is still there; else that work ends.
+@asynccontextmanager
+async def within(limits: LimitsConfig) -> AsyncIterator[None]:
+    """All that is waited for here takes no longer than an answer may.
 
     Raises:
-        SlowError: it takes too long.
+        SlowError: it would.
+    """
+    try:
+        async with asyncio.timeout(limits.seconds):
+            yield
+    except TimeoutError:
+        raise SlowError(f"there was no answer within {limits.seconds:g} seconds: ask for less") from None
+
+
+async def received(pending: Pending[Result], request: Request | None = None) -> Result:
+    """What another thread makes, if the client is still there; that work ends with the waiting for it.
+
+    Raises:
         GoneError: the client of ``request`` has left.
     """
     answer = asyncio.wrap_future(pending.answer)
@@ -72,12 +86,10 @@ async def within(pending: Pending[Result], limits: LimitsConfig, request: Reques
     if request is not None:
         waited.append(asyncio.create_task(_left(request)))
     try:
-        await asyncio.wait(waited, timeout=limits.seconds, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         if answer.done():
             return answer.result()
-        if any(one.done() for one in waited):
-            raise GoneError
-        raise SlowError(f"there was no answer within {limits.seconds:g} seconds: ask for less")
+        raise GoneError
     finally:
         pending.stop()
         for one in waited:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import torch
+
 from seq2seq.errors import DataError
 from seq2seq.inspect.trace import Trace
 from seq2seq.inspect.trace_page import drawings
@@ -17,6 +19,9 @@ from seq2seq.translate import Translator
 
 KEPT = 32_000_000
 """Bytes of the traces that are kept; one of a long sentence may have as many alone."""
+
+NUMBERS = 4_000_000
+"""Gates and states of a trace, at most: several are made at a time, and each is there twice for a while."""
 
 NODES = 400
 """Hypotheses of a tree that is drawn, at most."""
@@ -64,10 +69,18 @@ class Microscope:
 
         Raises:
             Seq2SeqError: as `Translator.trace`.
+            TooLargeError: the sentence is too long for a model of this size.
         """
         asked = (run, text, target, beam_size)
         seen = self._kept.pop(asked, None)
-        seen = seen or Seen(self.translators[run].trace(text, target=target, beam_size=beam_size))
+        if seen is None:
+            numbers = traced_numbers(self.translators[run], text, target)
+            if numbers > NUMBERS:
+                raise TooLargeError(
+                    f"gates and states of this sentence may be {numbers:,} numbers, and at most {NUMBERS:,} are kept: "
+                    "give a shorter one"
+                )
+            seen = Seen(self.translators[run].trace(text, target=target, beam_size=beam_size))
         self._kept[asked] = seen  # the newest last
         while len(self._kept) > 1 and sum(one.bytes for one in self._kept.values()) > KEPT:
             del self._kept[next(iter(self._kept))]
@@ -98,6 +111,18 @@ class Microscope:
         if positions(trace) > self.limits.drawn:
             return []
         return [name for name in drawings(trace) if name != "tree" or len(trace.tree) <= NODES]
+
+
+def traced_numbers(translator: Translator, text: str, target: str | None) -> int:
+    """Numbers of a trace, at most: those of four gates and two states of every unit, at every position of its side."""
+    members, config = translator.together, translator.together.translators[0].network.config
+    source = 1 + len(members.encoded([text])[1][0])
+    if target is None:
+        read = int(translator.search.max_lengths(torch.tensor([source]))[0])
+    else:
+        read = 1 + len(members.target.encode(target))
+    encoder, decoder = config.encoder, config.decoder
+    return 6 * (source * encoder.layers * encoder.width + read * decoder.layers * decoder.size)
 
 
 def positions(trace: Trace) -> int:

@@ -1,7 +1,7 @@
 """Turns at computing: threads of which one computes at a time, and changes with the others between steps of a search.
 
 The next turn belongs to the client that has had the least time, and among the works of a client to the one that has had
-the least; of new works the smallest comes first. So no work keeps another waiting for much longer than a turn.
+the least, small ones before all others. So no work keeps another waiting for much longer than a turn.
 """
 
 import threading
@@ -20,6 +20,9 @@ KEPT_FREE = 2
 
 SMALL = 2048
 """Size of the largest small work."""
+
+SHORT = 2.0
+"""Seconds of computing after which no work is small."""
 
 
 class BusyError(Exception):
@@ -59,6 +62,11 @@ class Work(ABC):
     def over(self) -> bool:
         """Whether it should end before its next step."""
         return self.stopped
+
+    @property
+    def small(self) -> bool:
+        """Whether the large works of its client let it go first."""
+        return self.size <= SMALL and self.used < SHORT
 
     @abstractmethod
     def run(self) -> None:
@@ -220,9 +228,15 @@ class Turns:
         if self._idle > self.kept_free:
             ready += self._queue
         elif self._idle:
-            ready += [work for work in self._queue if work.size <= SMALL]
+            ready += [work for work in self._queue if work.small]
         return min(
             ready,
-            key=lambda work: (not work.over, self._used.get(work.client, 0.0), work.used, work.size),
+            key=lambda work: (
+                not work.over,
+                self._used.get(work.client, 0.0),
+                not work.small,
+                work.used,
+                work.size,
+            ),
             default=None,
         )

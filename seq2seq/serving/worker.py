@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from seq2seq.errors import Seq2SeqError
 from seq2seq.serving.config import LimitsConfig
 from seq2seq.serving.limits import Pending
-from seq2seq.serving.size import How, Size, measured
+from seq2seq.serving.size import How, Size, measured, readable, steppable
 from seq2seq.serving.turns import BusyError, Turns, Work
 from seq2seq.translate import Translator
 from seq2seq.translation.types import Request, Translation
@@ -23,9 +23,6 @@ Result = TypeVar("Result")
 
 MOST_NUMBERS = 4_000_000
 """Log-probabilities of a step, at most: those of every hypothesis and target token. What they take bounds memory."""
-
-MOST_ROWS = 512
-"""Hypotheses of a batch, at most, each once and once for each of its phrases: what they take bounds a step's time."""
 
 DRAWINGS = 32
 """Pictures that wait, at most."""
@@ -291,15 +288,17 @@ class Worker:
             job.settle([next(found) for _ in job.requests])
 
     def _translated(self, how: How, requests: Sequence[Request]) -> list[Translation]:
-        """Translate so many at a time as there is memory for, whatever the vocabulary."""
+        """Translate so many at a time as there are time and memory for, whatever the model."""
         translator = self.translators[how.run]
-        most = min(MOST_ROWS, MOST_NUMBERS // translator.together.target.size)
-        rows = how.rows(translator)
+        members = translator.together
+        most_rows = min(steppable(members), MOST_NUMBERS // members.target.size)
+        most_tokens = readable(members)
         found: list[Translation] = []
         while len(found) < len(requests):
             left = requests[len(found) :]
-            weights = accumulate(rows * (1 + len(request.phrases)) for request in left)
-            count = max(1, sum(weight <= most for weight in weights))
+            _, longest = members.encoded([request.text for request in left])
+            rows, tokens = accumulate(how.rows(translator, request) for request in left), accumulate(map(len, longest))
+            count = max(1, sum(a <= most_rows and b <= most_tokens for a, b in zip(rows, tokens, strict=True)))
             found += translator.translate(
                 list(left[:count]), beam_size=how.beam_size, n_best=how.n_best, attention=how.attention
             )

@@ -183,6 +183,18 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         _sync_folder(path.parent)
 
 
+def remove_outdated(path: Path) -> None:
+    """Remove the file that tells that a command's output is whole, before the other files of that output are written.
+
+    That file is written last. So where it is, all of them are of the same command, whenever another was killed.
+
+    Raises:
+        RunError: it cannot be removed.
+    """
+    with writing(path):
+        path.unlink(missing_ok=True)
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """What is within writes ``path``.

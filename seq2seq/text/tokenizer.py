@@ -18,6 +18,8 @@ from seq2seq.system.atomic import atomic_write
 from seq2seq.text.pieces import ModelType, Piece, PieceType, read_pieces
 
 UNK, BOS, EOS, PAD = 0, 1, 2, 3
+LARGEST = 100_000_000
+"""Bytes of a model file: one of a million tokens has a fifth of it."""
 SPACE = "\u2581"  # what SentencePiece writes for a space
 
 
@@ -73,6 +75,8 @@ class Tokenizer:
         try:
             if path.exists() and not path.is_file():  # a pipe, say, that would be waited for
                 raise OSError(None, "it is no file")
+            if path.stat().st_size > LARGEST:  # before memory is taken for it
+                raise OSError(None, f"it has more than {LARGEST:,} bytes")
             return cls(path.read_bytes(), str(path))
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error

@@ -73,21 +73,36 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Records of a metrics.jsonl; none where it does not exist; a last line cut short by a crash is left out.
 
     Raises:
-        RunError: another line is no record.
+        RunError: another line is no record, or this is no file.
     """
     if not path.exists():
         return []
-    lines = path.read_text(encoding="utf-8").split("\n")
-    records = []
-    for number, line in enumerate(lines[:-1], 1):
-        try:
-            record = json.loads(line)
-        except ValueError:
-            record = None
-        if not isinstance(record, dict) or not {"kind", "update"} <= record.keys():
-            raise RunError(f"{path} is damaged (line {number} is no record): delete that line and start again")
-        records.append(record)
+    if not path.is_file():  # a pipe, say, that would be waited for
+        raise RunError(f"{path} is no file: delete it and start again")
+    records, number = [], 0
+    with path.open("rb") as file:
+        while (line := file.readline(LONGEST)) and (line.endswith(b"\n") or len(line) == LONGEST):
+            number += 1
+            if (record := _record(line)) is None:
+                raise RunError(f"{path} is damaged (line {number} is no record): delete that line and start again")
+            records.append(record)
     return records
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    """What a line says; None where it is no record."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(record, dict) or not isinstance(record.get("kind"), str):
+        return None
+    others = [value for name, value in record.items() if name != "kind"]
+    return record if type(record.get("update")) is int and all(type(one) in (int, float) for one in others) else None
+
+
+LONGEST = 1_000_000
+"""Bytes of a line of metrics.jsonl: more is no record."""
 
 
 LONG = 15 * 60

@@ -4,7 +4,7 @@ B sentences, S source positions, T target positions.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from torch import Tensor
 from seq2seq.data.batch import target_input
 from seq2seq.errors import ConfigError
 from seq2seq.model import AttentionKind, NetworkStepper
+from seq2seq.model.watched import watched
 from seq2seq.search import CharacterStepper, PieceIndex, Stepper, WatchedStepper, ensemble, fusion, indexes, listed
 from seq2seq.shortlist import Shortlist
 from seq2seq.text.spelling import inner_pieces, no_text, single_bytes, spelled
@@ -54,7 +55,25 @@ class Members:
     language_model: Member | None
     language_model_weight: float
     on_step: Callable[[], None] | None = None
-    """Called before each step of a search; what it raises ends the search."""
+    """Called before each step of a search; what it raises ends the search. See `watched`."""
+
+    def watched(self, on_step: Callable[[], None]) -> "Members":
+        """The same with ``on_step``, which is called while a text is read too, before each part of it."""
+        readers = [replace(one, network=watched(one.network, on_step)) for one in self.translators]
+        return replace(self, translators=tuple(readers), on_step=on_step)
+
+    @cached_property
+    def products(self) -> int:
+        """Multiplications of a step of the search for each hypothesis, about."""
+        models = [*self.translators, *([] if self.language_model is None else [self.language_model])]
+        return sum(weight.numel() for one in models for weight in one.network.decoder.parameters()) + sum(
+            one.network.output.weight.numel() for one in models
+        )
+
+    @property
+    def width(self) -> int:
+        """Numbers of the encoders' states at a position, for all members."""
+        return sum(one.network.config.encoder.width for one in self.translators)
 
     @property
     def target(self) -> Tokenizer:
