@@ -143,8 +143,10 @@ class EvaluateConfig(Settings):
             raise ConfigError("one translation of each sentence is scored: leave search.n_best out")
         named = [name for name in ("ensemble", "language_model", "beam_size", "shortlist") if getattr(self, name)]
         named += [f"search.{name}" for name, *_ in walk(self.search) if getattr(self.search, name) is not None]
-        if named and self.hypotheses is not None:
-            raise ConfigError(f"hypotheses={self.hypotheses} is translated already: leave {named[0]} out")
+        if self.hypotheses is not None:
+            named += ["device"] * (self.device != "auto") + ["precision"] * (self.precision != InferencePrecision.auto)
+            if named:
+                raise ConfigError(f"hypotheses={self.hypotheses} is translated already: leave {named[0]} out")
         if named and predicts:
             raise ConfigError(
                 f"run={self.run} is a language model and translates nothing: leave {named[0]} out, or name a "

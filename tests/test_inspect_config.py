@@ -5,6 +5,7 @@ import pytest
 from seq2seq.errors import ConfigError
 from seq2seq.inspect.config import CorpusConfig, MicroscopeConfig
 from seq2seq.settings import validate
+from seq2seq.text.corpus_config import DataConfig
 
 
 @pytest.mark.parametrize(
@@ -17,7 +18,7 @@ def test_what_belongs_to_a_sentence_needs_one(changes):
 
 
 def test_what_belongs_to_a_corpus_or_to_a_search_is_refused_beside_a_sentence():
-    with pytest.raises(ConfigError, match=r"^corpus\.\* says how a corpus is looked at: leave it out, or text$"):
+    with pytest.raises(ConfigError, match="say which corpus is looked at, and how"):
         MicroscopeConfig(text="a", corpus=CorpusConfig(sentences=3)).check(predicts=False)
     with pytest.raises(ConfigError, match=r"^beam_size=3 searches nothing where target is given: leave one out$"):
         MicroscopeConfig(text="a", target="b", beam_size=3).check(predicts=False)
@@ -37,3 +38,9 @@ def test_a_blank_sentence_and_no_pairs():
         MicroscopeConfig(text="  ").check(predicts=False)
     with pytest.raises(ConfigError, match="sentences"):
         validate(CorpusConfig(sentences=0))
+
+
+@pytest.mark.parametrize("setting", [{"split": "validation"}, {"data": DataConfig(source_language="fr")}])
+def test_a_sentence_is_of_no_corpus(setting):
+    with pytest.raises(ConfigError, match="say which corpus is looked at"):
+        MicroscopeConfig(text="a", **setting).check(predicts=False)

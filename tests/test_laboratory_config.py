@@ -68,3 +68,22 @@ def test_settings_of_figures_that_are_not_drawn_are_refused(figures, section, na
         config.chosen(attends=True)
     config.figures.append(Figure(add))
     config.chosen(attends=True)
+
+
+@pytest.mark.parametrize(
+    ("figure", "name", "value", "add"),
+    [("contexts", "beam_size", 3, "lengths"), ("interpolation", "bootstrap", 9, "lengths")],
+)
+def test_settings_of_scores_are_refused_where_nothing_is_scored(figure, name, value, add):
+    config = LaboratoryConfig(figures=[Figure(figure)], **{name: value})
+    with pytest.raises(ConfigError, match=rf"^{name}={value} does nothing in figures=\[{figure}\]: .* figure {add}$"):
+        config.chosen(attends=True)
+    config.figures.append(Figure(add))
+    config.chosen(attends=True)
+
+
+def test_ranges_of_length_are_named_once():
+    config = LaboratoryConfig()
+    config.lengths.edges, config.lengths.bins = [10, 20], 3
+    with pytest.raises(ConfigError, match=r"lengths\.bins does nothing beside lengths\.edges"):
+        config.check()

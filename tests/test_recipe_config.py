@@ -83,6 +83,8 @@ def test_a_language_model_reads_the_target_side_and_has_its_vocabulary(joint):
         ),
         ({"run": "lm", "language_model": "lm"}, True, "translates nothing: leave language_model out"),
         ({"hypotheses": "out.de", "beam_size": 3}, False, "hypotheses=out.de is translated already: leave beam_size"),
+        ({"hypotheses": "out.de", "device": "cpu"}, False, "is translated already: leave device out"),
+        ({"hypotheses": "out.de", "precision": "float32"}, False, "is translated already: leave precision out"),
         ({"run": "lm", "shortlist": True}, True, "translates nothing: leave shortlist out"),
         ({"run": "lm", "search": SearchChanges(length_penalty=0.5)}, True, "leave search.length_penalty out"),
         ({"run": "a", "search": SearchChanges(n_best=2)}, False, "is scored: leave search.n_best out"),

@@ -66,8 +66,10 @@ class MicroscopeConfig(Settings):
             raise ConfigError("text is blank: give a sentence, or leave text out to look at a corpus")
         elif self.target is not None and self.beam_size is not None:
             raise ConfigError(f"beam_size={self.beam_size} searches nothing where target is given: leave one out")
-        elif self.corpus != CorpusConfig():
-            raise ConfigError("corpus.* says how a corpus is looked at: leave it out, or text")
+        elif (self.corpus, self.data, self.split) != (CorpusConfig(), DataConfig(), Split.test):
+            raise ConfigError(
+                "corpus.*, data.* and split say which corpus is looked at, and how: leave them out, or text"
+            )
         named = [name for name in ("target", "tag", "ensemble", "beam_size") if getattr(self, name)]
         if named and predicts:
             raise ConfigError(f"run={self.run} is a language model and translates nothing: leave {named[0]} out")

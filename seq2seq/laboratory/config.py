@@ -87,6 +87,8 @@ DRAWN = {
     "sweep": (Figure.width, Figure.attention, Figure.reversal),
 }
 """The figures that a section of the settings is for."""
+SCORED = (Figure.lengths, Figure.attention, Figure.reversal, Figure.width)
+TRANSLATED = (*SCORED, Figure.interpolation)
 
 
 @dataclass(kw_only=True)
@@ -120,10 +122,12 @@ class LaboratoryConfig(Settings):
         """Hold what one setting demands of another.
 
         Raises:
-            ConfigError: sentences are named twice or too few, or a list of numbers does not rise.
+            ConfigError: sentences or ranges are named twice, sentences too few, or a list of numbers does not rise.
         """
         if self.contexts.sentences and self.contexts.input is not None:
             raise ConfigError("contexts.sentences and contexts.input both name sentences: keep one of the two")
+        if self.lengths.edges and self.lengths.bins != LengthsConfig().bins:
+            raise ConfigError("lengths.bins does nothing beside lengths.edges: keep one of the two")
         if len(self.interpolation.sentences) == 1:
             raise ConfigError("interpolation.sentences names one sentence: name the one to go to as well")
         for name, numbers in (("lengths.edges", self.lengths.edges), ("sweep.widths", self.sweep.widths)):
@@ -141,10 +145,14 @@ class LaboratoryConfig(Settings):
         usual = [Figure.contexts, Figure.interpolation, Figure.lengths, Figure.exposure]
         fitting = [figure for figure in usual if figure is not Figure.interpolation or not attends]
         figures = list(dict.fromkeys(self.figures or fitting))
-        for name, drawn in DRAWN.items():
-            section = getattr(self, name)
-            if section != type(section)() and not {*figures} & {*drawn}:
+        named = [(f"{name}.*", DRAWN[name]) for name in DRAWN if getattr(self, name) != type(getattr(self, name))()]
+        if self.beam_size is not None:
+            named.append((f"beam_size={self.beam_size}", TRANSLATED))
+        if self.bootstrap != type(self)().bootstrap:
+            named.append((f"bootstrap={self.bootstrap}", SCORED))
+        for name, drawn in named:
+            if not {*figures} & {*drawn}:
                 raise ConfigError(
-                    f"{name}.* does nothing in figures=[{','.join(figures)}]: leave it out, or add figure {drawn[0]}"
+                    f"{name} does nothing in figures=[{','.join(figures)}]: leave it out, or add figure {drawn[0]}"
                 )
         return figures

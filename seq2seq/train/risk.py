@@ -1,7 +1,8 @@
 """Training on what the network itself says: the expected cost of its own translations, scored as sentences.
 
-No teacher forces the next piece here. Samples and their rewards come from outside (`seq2seq.reward`); here their
-probabilities are taken again, with gradients, in one fused pass.
+No teacher forces the next piece here. Samples and their rewards come from outside (`seq2seq.reward`), drawn without
+dropout; here their probabilities are taken again, with gradients and dropout, in one fused pass. So the network that
+learns differs from the one that was sampled, and REINFORCE is unbiased without dropout alone.
 
 B sentences, K candidates of a sentence, N candidates of a batch, T positions, P real positions, V vocabulary.
 """
