@@ -3,7 +3,7 @@
 import ctypes
 import os
 import re
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 
 import torch
@@ -119,6 +119,12 @@ def is_reduced(precision: Precision, device: torch.device) -> bool:
 
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[None]:
     """Context in which products run in the chosen precision."""
-    wanted = is_reduced(precision, device)
-    context: AbstractContextManager[None] = torch.autocast(device.type, torch.bfloat16, enabled=wanted)
+    return cast_to(torch.bfloat16 if is_reduced(precision, device) else torch.float32, device)
+
+
+def cast_to(dtype: torch.dtype, device: torch.device) -> AbstractContextManager[None]:
+    """Context in which products run in this type; nothing is cast for float32."""
+    if dtype is torch.float32:
+        return nullcontext()
+    context: AbstractContextManager[None] = torch.autocast(device.type, dtype)
     return context

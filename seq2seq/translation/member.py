@@ -19,6 +19,7 @@ from seq2seq.run import LoadedRun
 from seq2seq.shortlist import Chosen
 from seq2seq.system.capability import prefers_bfloat16, prefers_int8, runs_int8
 from seq2seq.system.device import Precision, resolve_precision
+from seq2seq.system.transfer import to_device
 from seq2seq.text.tokenizer import BOS, EOS, Tokenizer, Tokenizers
 
 log = logging.getLogger("seq2seq")
@@ -102,7 +103,7 @@ class Member:
 
     def sources(self, encoded: Sequence[Sequence[int]]) -> Sources:
         """A batch of sentences, encoded by this member's source tokenizer, without marks."""
-        return Sources(*(tensor.to(self.device) for tensor in source_tensors(encoded)))
+        return Sources(*(to_device(tensor, self.device) for tensor in source_tensors(encoded)))
 
     def stepper(self, sources: Sources, chosen: Chosen | None = None) -> NetworkStepper:
         """This member reading a batch, asked for the ``chosen`` target pieces alone (None: for all)."""
