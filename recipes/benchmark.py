@@ -43,41 +43,50 @@ def main(config: BenchmarkConfig) -> None:
 
 
 def measure(config: BenchmarkConfig, output: Path) -> None:
-    """Measure each part in turn."""
+    """Measure each part in turn; what has been measured is kept whatever becomes of the next."""
     machine = measure_machine(choose_device(config.device), config.measure)
     found: dict[str, Any] = {"seq2seq": __version__, "settings": config, "machine": machine}
     print(report.machine_table(machine))
+    path = output / "benchmark.json"
+    report.write_report(path, found)
     if config.against.command is not None:
         rounds = list(run_against(config.against, config.against.own or own_command(sys.argv, output)))
         medians = ratio_of_medians(rounds, config.against.lower_is_better)
         found["against"] = {"rounds": report.plain(rounds), "ratio_of_medians": medians}
+        report.write_report(path, found)
         print(f"\n{report.against_table(rounds, medians)}")
     elif {Part.training, Part.translation, Part.serving} & set(config.parts):
         workload = prepare(config)
         if Part.training in config.parts:
             found["training"] = measure_training(config, workload, machine)
+            report.write_report(path, found)
             print(f"\n{report.training_table(found['training'])}", flush=True)
         if Part.translation in config.parts:
             found["translation"] = measure_translation(config, workload, machine)
+            report.write_report(path, found)
             print(f"\n{report.translation_table(found['translation'])}", flush=True)
         if Part.serving in config.parts:
             found["serving"] = measure_serving(config, workload)
+            report.write_report(path, found)
             print(f"\n{report.serving_table(found['serving'])}", flush=True)
     if config.against.command is None and Part.scale in config.parts:
         found["scale"] = list(measure_scale(config, machine))
         draw_scale(found["scale"], output / "benchmark.png")
+        report.write_report(path, found)
         print(f"\n{report.scale_table(found['scale'])}", flush=True)
     if config.against.command is None and Part.ceiling in config.parts:
         found["ceiling"] = list(measure_ceiling(config, machine))
+        report.write_report(path, found)
         print(f"\n{report.ceiling_table(found['ceiling'])}")
     if config.against.command is None and Part.preparation in config.parts:
         found["preparation"] = list(measure_preparation(config))
+        report.write_report(path, found)
         print(f"\n{report.preparation_table(found['preparation'])}")
     if config.against.command is None and Part.threads in config.parts:
         found["threads"] = list(measure_threads(sys.argv, output))
+        report.write_report(path, found)
         print(f"\n{report.threads_table(found['threads'])}")
-    report.write_report(output / "benchmark.json", found)
-    print(f"\n{output / 'benchmark.json'}")
+    print(f"\n{path}")
 
 
 if __name__ == "__main__":

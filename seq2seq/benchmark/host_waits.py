@@ -10,6 +10,7 @@ only its numbers tell (`Tensor.nonzero`).
 
 import json
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -228,7 +229,9 @@ def arrangements() -> dict[str, Arrangement]:
     models = {
         "context": model(),
         "context, fed to every step": model(feed_context=True, summary=Summary.max_mean),
-        "context, mean of states, two layers": model(layers=2, summary=Summary.mean, bridge=BridgeKind.linear, tying=Tying.none),
+        "context, mean of states, two layers": model(
+            layers=2, summary=Summary.mean, bridge=BridgeKind.linear, tying=Tying.none
+        ),
         "dot attention": model(AttentionKind.dot, bridge=BridgeKind.copy),
         "general attention": model(general),
         "scaled dot attention, two heads": model(AttentionKind.scaled_dot, attention_heads=2),
@@ -327,7 +330,7 @@ def search_waits(arrangement: Arrangement) -> list[list[str]]:
         watched = WatchedStepper(arrangement.bind(steppers), lambda: marks.append(len(waits.found)))
         search(watched, arrangement.search)
     marks = [start, *marks[1:], len(waits.found)]
-    return [waits.found[first:last] for first, last in zip(marks, marks[1:], strict=False)]
+    return [waits.found[first:last] for first, last in pairwise(marks)]
 
 
 def host_waits() -> dict[str, dict[str, int]]:
