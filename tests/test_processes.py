@@ -168,16 +168,20 @@ def test_a_recipe_for_one_process_refuses_a_launcher(recipe, monkeypatch, tmp_pa
     assert outcome.err == "error: recipes/quantize.py is for one process: start it with python, not with torchrun\n"
 
 
-@pytest.mark.parametrize("fails", [True, False])
-def test_who_fails_gives_up_what_the_others_wait_for(monkeypatch, fails):
+@pytest.mark.parametrize(
+    ("backends", "fails", "wanted"),
+    [("cpu:gloo,cuda:nccl", True, ["abort"]), ("cpu:gloo,cuda:nccl", False, ["destroy"]), ("cpu:gloo", True, [])],
+)
+def test_who_fails_gives_up_what_the_others_wait_for(monkeypatch, backends, fails, wanted):
     done = []
+    monkeypatch.setattr("torch.distributed.get_backend_config", lambda: backends)
     monkeypatch.setattr(processes, "alone", lambda: False)
-    monkeypatch.setattr("torch.distributed.distributed_c10d._abort_process_group", lambda: done.append("abort"))
+    monkeypatch.setattr(processes, "_nccl", lambda: SimpleNamespace(abort=lambda: done.append("abort")))
     monkeypatch.setattr("torch.distributed.destroy_process_group", lambda: done.append("destroy"))
     with pytest.raises(SystemExit) if fails else nullcontext(), processes.parting():
         if fails:
             sys.exit(1)
-    assert done == ["abort" if fails else "destroy"]
+    assert done == wanted
 
 
 def test_a_gpu_waits_minutes_for_another_and_a_preparation_may_take_a_day(monkeypatch):

@@ -63,24 +63,29 @@ Function = Callable[..., Any]
 
 
 class Waits(TorchDispatchMode):
-    """While this is open, lists the operations for which the host waits for the meta device."""
+    """While this is open, lists the operations for which the host waits for the meta device.
 
-    def __init__(self) -> None:
+    Without ``numbers``, what the host reads is zeros.
+    """
+
+    def __init__(self, *, numbers: bool = True) -> None:
         super().__init__()
         self.found: list[str] = []
+        self._with_numbers = numbers
         self._numbers = WeakTensorKeyDictionary()
-        self._of_memory: dict[int, Tensor] = {}
+        self._of_memory: dict[int, tuple[torch.UntypedStorage, Tensor]] = {}
 
     def hold(self, tensor: Tensor, numbers: Tensor) -> None:
         """Give a tensor of the meta device the numbers of one on the host."""
+        memory = tensor.untyped_storage()
         self._numbers[tensor] = numbers
-        self._of_memory[tensor.untyped_storage()._cdata] = numbers
+        self._of_memory[memory._cdata] = memory, numbers  # as long as it is held, its number is not another's
 
     def numbers(self, tensor: Tensor) -> Tensor | None:
         """Those of a tensor of the meta device; None where it has none."""
         found: Tensor | None = self._numbers.get(tensor)
         if found is None:  # a new `Parameter` is another tensor in the same memory
-            found = self._of_memory.get(tensor.untyped_storage()._cdata)
+            _, found = self._of_memory.get(tensor.untyped_storage()._cdata, (None, None))
         return found if found is not None and found.shape == tensor.shape else None
 
     def __enter__(self) -> "Waits":
@@ -101,7 +106,7 @@ class Waits(TorchDispatchMode):
         if _waits(operation, args, kwargs):
             self.found.append(operation.name())
         there = [one for one in tree_leaves((args, kwargs)) if _is_meta(one)]
-        known = all(self.numbers(one) is not None for one in there)
+        known = self._with_numbers and all(self.numbers(one) is not None for one in there)
         on_host = operation(*tree_map(self._on_host, args), **tree_map(self._on_host, kwargs)) if known else None
         if operation is aten._local_scalar_dense.default and _is_meta(args[0]):
             return on_host if known else 0
@@ -295,7 +300,7 @@ def network_of(config: ModelConfig, waits: Waits | None = None) -> Network:
 
 def update_waits(arrangement: Arrangement) -> list[str]:
     """The operations for which the host waits in one update, as `Trainer` makes it."""
-    waits = Waits()
+    waits = Waits(numbers=False)
     network = network_of(arrangement.model).train()
     learner, optimizer = Learner(network, arrangement.objective, seed=1), optimizer_of(network, arrangement.optimizer)
     average, tally = MovingAverage(network, 0.9), Tally(0.0, META)

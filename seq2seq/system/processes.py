@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -55,12 +55,16 @@ def join() -> None:
     try:
         dist.init_process_group("cpu:gloo,cuda:nccl" if with_gpus else "gloo", timeout=PATIENCE)
         if with_gpus:
-            nccl = dist.distributed_c10d._get_default_group()._get_backend(torch.device("cuda"))
-            nccl._set_default_timeout(GPU_PATIENCE)
+            _nccl()._set_default_timeout(GPU_PATIENCE)
         wait()  # who leaves at once, for an error in the settings, has been found by all
     except (ValueError, RuntimeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise RunError(f"the processes do not find each other ({reason}): start them with torchrun") from None
+
+
+def _nccl() -> Any:
+    """What sums on the GPUs of the processes."""
+    return dist.distributed_c10d._get_default_group()._get_backend(torch.device("cuda"))
 
 
 @contextmanager
@@ -73,8 +77,8 @@ def parting() -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if not alone():
-            dist.distributed_c10d._abort_process_group()
+        if not alone() and "nccl" in dist.get_backend_config():
+            _nccl().abort()
         raise
     if not alone():
         dist.destroy_process_group()
