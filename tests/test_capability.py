@@ -23,6 +23,7 @@ def fresh(monkeypatch):
         capability.packs,
         capability.integer_kernel,
         capability.prefers_int8,
+        capability.runs_recurrent_bfloat16,
     )
     for question in asked:
         question.cache_clear()
@@ -67,6 +68,7 @@ def test_a_gpu_has_bfloat16_from_compute_capability_8(fresh, capabilities, has):
     fresh.setattr(torch.cuda, "get_device_capability", lambda device: capabilities)
     assert capability.runs_bfloat16(torch.device("cuda")) is has
     assert capability.prefers_bfloat16(torch.device("cuda")) is has
+    assert capability.runs_tf32(torch.device("cuda")) is has
 
 
 @pytest.mark.parametrize("fault", ["absent", "failing", "wrong"])
@@ -165,9 +167,8 @@ def test_without_onednn_there_are_integers_too():
 
 
 @needs_bfloat16
-def test_what_recurrent_layers_take_is_tried_and_draws_no_random_numbers(monkeypatch):
+def test_what_recurrent_layers_take_is_tried_and_draws_no_random_numbers(fresh):
     device, before = torch.device("cpu"), torch.get_rng_state()
-    capability.runs_recurrent_bfloat16.cache_clear()
     assert not capability.runs_recurrent_bfloat16(device), "a CPU has no cuDNN"
     assert capability.recurrent_dtype(device, torch.bfloat16) is torch.float32
     assert capability.recurrent_dtype(device, torch.float16) is torch.float16
@@ -177,13 +178,12 @@ def test_what_recurrent_layers_take_is_tried_and_draws_no_random_numbers(monkeyp
             super().__init__()
             self.names = ["aten::_cudnn_rnn"]
 
-    monkeypatch.setattr(capability, "Operations", Cudnn)
+    fresh.setattr(capability, "Operations", Cudnn)
     capability.runs_recurrent_bfloat16.cache_clear()
     with torch.no_grad():
         assert capability.runs_recurrent_bfloat16(device)
     right = torch.lstm
-    monkeypatch.setattr("torch.lstm", lambda inputs, *others: right(inputs * (inputs.dtype.itemsize - 3), *others))
+    fresh.setattr("torch.lstm", lambda inputs, *others: right(inputs * (inputs.dtype.itemsize - 3), *others))
     capability.runs_recurrent_bfloat16.cache_clear()
     assert not capability.runs_recurrent_bfloat16(device), "it is wrong"
-    capability.runs_recurrent_bfloat16.cache_clear()
     assert torch.equal(torch.get_rng_state(), before)

@@ -7,8 +7,14 @@ import torch
 from abilities import needs_bfloat16
 
 from seq2seq.errors import ConfigError
-from seq2seq.system.capability import runs_tf32
-from seq2seq.system.device import Precision, autocast, choose_device, keep_freed_memory, resolve_precision
+from seq2seq.system.device import (
+    Precision,
+    allow_tf32,
+    autocast,
+    choose_device,
+    keep_freed_memory,
+    resolve_precision,
+)
 
 CPU = torch.device("cpu")
 
@@ -80,18 +86,19 @@ def test_keeping_freed_memory_may_be_asked_for_again_and_on_any_system(monkeypat
 
 def test_a_gpu_multiplies_float32_as_it_is_unless_tf32_is_asked_for(monkeypatch):
     """Recurrent layers and other products alike: a pass with the target given and a search must not differ."""
-    products = torch.backends.cudnn.rnn, torch.backends.cuda.matmul
-    assert [one.fp32_precision for one in products] == ["ieee", "ieee"]
-    monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: (8, 0))
-    with monkeypatch.context() as other_products:
-        for one in products:
-            other_products.setattr(one, "fp32_precision", "ieee")
-        runs_tf32.cache_clear()
+
+    def precisions() -> list[str]:
+        return [products.fp32_precision for products in (torch.backends.cudnn.rnn, torch.backends.cuda.matmul)]
+
+    assert precisions() == ["ieee", "ieee"]
+    monkeypatch.setattr("seq2seq.system.device.runs_tf32", lambda device: device.type == "cuda")
+    try:
         autocast(Precision.tf32, torch.device("cuda"))
-        assert [one.fp32_precision for one in products] == ["tf32", "tf32"]
+        assert precisions() == ["tf32", "tf32"]
         autocast(Precision.float32, torch.device("cuda"))
-        assert [one.fp32_precision for one in products] == ["ieee", "ieee"]
-    runs_tf32.cache_clear()
+        assert precisions() == ["ieee", "ieee"]
+    finally:
+        allow_tf32(False)
     with pytest.raises(
         ConfigError, match=r"^tf32 is for GPUs that have it .*: set the precision to float32, or to auto$"
     ):

@@ -35,12 +35,17 @@ def test_a_gpu_is_measured_by_more_work_than_takes_it_to_begin(device, rows, meg
     """The meta device stands for one."""
     made, there = [], torch.device(device)
     monkeypatch.setattr(machine, "seconds", lambda *work: [1.0])
-    for name in ("rand", "ones"):
-        monkeypatch.setattr(torch, name, lambda *size, device: made.append(size) or torch.zeros(2, 2, device=device))
+
+    def small(*size, device):
+        made.append(size)
+        return torch.zeros(2, 2, device=device)
+
+    monkeypatch.setattr(torch, "rand", small)
     assert machine._product_rate(there, InferencePrecision.float32, MeasureConfig()) == 2 * rows**3
-    machine._copy_rate(there, MeasureConfig())
-    assert made == [(rows, rows)] * 2 + [(megabytes * 250_000,)]
     assert machine._product_rate(there, InferencePrecision.float32, SMALL) == 2 * 64**3
+    monkeypatch.setattr(torch, "ones", small)
+    machine._copy_rate(there, MeasureConfig())
+    assert made == [(rows, rows)] * 2 + [(64, 64)] * 2 + [(megabytes * 250_000,)]
 
 
 def test_a_real_machine_has_positive_limits():

@@ -55,25 +55,30 @@ META, CPU = torch.device("meta"), torch.device("cpu")
 BOS, EOS, VOCABULARY = 1, 2, 12
 """Pieces of the sentences that are made up here; 0 pads."""
 
-SENTENCES = [[5, 7, 3], [8, 6], [3]]
+SENTENCES = [[5, 7], [8, 6], [3]]
 """Of unequal lengths: some are padded, and leave a search before others."""
 
 aten = torch.ops.aten
 Function = Callable[..., Any]
 
 
-class Waits(TorchDispatchMode):
+class Waits(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """While this is open, lists the operations for which the host waits for the meta device.
 
     Without ``numbers``, what the host reads is zeros.
     """
 
     def __init__(self, *, numbers: bool = True) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.found: list[str] = []
         self._with_numbers = numbers
         self._numbers = WeakTensorKeyDictionary()
         self._of_memory: dict[int, tuple[torch.UntypedStorage, Tensor]] = {}
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Keeps PyTorch from loading its compiler for this, which takes seconds."""
+        return False
 
     def hold(self, tensor: Tensor, numbers: Tensor) -> None:
         """Give a tensor of the meta device the numbers of one on the host."""
@@ -83,37 +88,38 @@ class Waits(TorchDispatchMode):
 
     def numbers(self, tensor: Tensor) -> Tensor | None:
         """Those of a tensor of the meta device; None where it has none."""
-        found: Tensor | None = self._numbers.get(tensor)
+        found: Tensor | None = self._numbers.get(tensor)  # type: ignore[no-untyped-call]
         if found is None:  # a new `Parameter` is another tensor in the same memory
             _, found = self._of_memory.get(tensor.untyped_storage()._cdata, (None, None))
         return found if found is not None and found.shape == tensor.shape else None
 
     def __enter__(self) -> "Waits":
         self._lists = _ListsAreCopied()
-        super().__enter__()
-        self._lists.__enter__()
+        super().__enter__()  # type: ignore[no-untyped-call]
+        self._lists.__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._lists.__exit__(*error)
-        super().__exit__(*error)
+        self._lists.__exit__(*error)  # type: ignore[no-untyped-call]
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(
         self, operation: Any, types: Sequence[type], args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Run an operation, on the numbers of its tensors too where all have some."""
+        """Run an operation on the numbers of its tensors, where all have some, or else on the meta device alone."""
         kwargs = kwargs or {}
-        if _waits(operation, args, kwargs):
+        tensors = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
+        there = [one for one in tensors if one.is_meta]
+        if _waits(operation, args, kwargs, tensors):
             self.found.append(operation.name())
-        there = [one for one in tree_leaves((args, kwargs)) if _is_meta(one)]
         known = self._with_numbers and all(self.numbers(one) is not None for one in there)
-        on_host = operation(*tree_map(self._on_host, args), **tree_map(self._on_host, kwargs)) if known else None
-        if operation is aten._local_scalar_dense.default and _is_meta(args[0]):
+        on_host: Any = operation(*tree_map(self._on_host, args), **tree_map(self._on_host, kwargs)) if known else None
+        if operation is aten._local_scalar_dense.default and there:
             return on_host if known else 0
-        if operation is aten._to_copy.default and _is_meta(args[0]) and _target(args, kwargs) == CPU:
-            return on_host.clone() if known else torch.zeros(args[0].shape, dtype=kwargs.get("dtype") or args[0].dtype)
-        if known and there and _reads_numbers(operation, args):
-            result = tree_map(lambda one: torch.empty_like(one, device=META), on_host)
+        if operation is aten._to_copy.default and there and _target(args, kwargs) == CPU:
+            return on_host if known else torch.zeros(args[0].shape, dtype=kwargs.get("dtype") or args[0].dtype)
+        if known and there and not (operation.is_view or operation._schema.is_mutable):
+            result = tree_map(_on_meta, on_host)
         else:
             result = operation(*args, **kwargs)
         for one, numbers in zip(tree_leaves(result), tree_leaves(on_host) if known else (), strict=False):
@@ -149,14 +155,17 @@ def _target(args: Any, kwargs: dict[str, Any]) -> torch.device:
     return torch.device(kwargs.get("device") or args[0].device)
 
 
-def _waits(operation: Any, args: Any, kwargs: dict[str, Any]) -> bool:
-    tensors = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
+def _on_meta(result: Any) -> Any:
+    return torch.empty_like(result, device=META) if isinstance(result, Tensor) else result
+
+
+def _waits(operation: Any, args: Any, kwargs: dict[str, Any], tensors: list[Tensor]) -> bool:
     if operation is aten._to_copy.default:
         away = args[0].is_meta and _target(args, kwargs) == CPU
         return away or (not args[0].is_meta and _target(args, kwargs) == META and not kwargs.get("non_blocking"))
     if operation is aten.copy_.default:
         return args[0].device != args[1].device and not (len(args) > 2 and args[2])
-    if not any(map(_is_meta, tensors)):
+    if not any(one.is_meta for one in tensors):
         return False
     # A number on the host is handed to a kernel as it is; a longer tensor must be copied first.
     return _reads_numbers(operation, args) or any(one.dim() and not one.is_meta for one in tensors)
@@ -276,7 +285,7 @@ def arrangements() -> dict[str, Arrangement]:
         "sampling": Arrangement(model=usual, search=searching(method=sampling, n_best=3)),
         "nucleus sampling": Arrangement(model=usual, search=searching(method=sampling, n_best=3, top_k=8, top_p=0.9)),
         "ensemble": Arrangement(model=usual, bind=ensemble),
-        "fusion": Arrangement(model=usual, bind=lambda steppers: fusion(*steppers, 0.2)),
+        "fusion": Arrangement(model=usual, bind=lambda steppers: fusion(steppers[0], steppers[1], 0.2)),
         "short-list": Arrangement(model=usual, shortlist=True),
     }
 

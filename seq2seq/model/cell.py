@@ -93,7 +93,7 @@ class LSTM(FusedCell, nn.LSTM):
             inputs_NTI, W_ih = flag_padding(inputs_NTI, padding_NT, W_ih)
         initial = _stacked(state.hidden_NH), _stacked(cell_of(state))
         states, hidden, cell = run_kernel(torch.lstm, inputs_NTI, initial, [W_ih, *others], self.training)
-        return states, CellState(hidden[0], cell[0])
+        return states, CellState(hidden.squeeze(0), cell.squeeze(0))
 
 
 class HiddenStateCell(FusedCell):
@@ -115,7 +115,7 @@ class HiddenStateCell(FusedCell):
         initial = _stacked(_zeros(self, inputs_NTI) if state is None else state.hidden_NH)
         states, last = run_kernel(self.kernel, inputs_NTI, initial, weights or thinned(self), self.training)
         if padding_NT is None:
-            return states, CellState(last[0], None)
+            return states, CellState(last.squeeze(0), None)
         return states.masked_fill(padding_NT.unsqueeze(2), 0), CellState(last_states(states, padding_NT), None)
 
 

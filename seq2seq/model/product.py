@@ -22,10 +22,10 @@ class InferencePrecision(StrEnum):
 
     auto = "auto"
     float32 = "float32"
-    tf32 = "tf32"
-    """float32 whose products a GPU may round to TF32."""
     bfloat16 = "bfloat16"
     int8 = "int8"
+    tf32 = "tf32"
+    """float32 whose products a GPU may round to TF32."""
 
 
 class Product(Protocol):

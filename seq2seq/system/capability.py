@@ -34,7 +34,6 @@ def runs_bfloat16(device: torch.device) -> bool:
     return _works(_bfloat16_update)
 
 
-@cache
 def runs_tf32(device: torch.device) -> bool:
     """Whether this is a GPU that multiplies in TF32."""
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
@@ -148,11 +147,11 @@ def _lstm(device: torch.device, dtype: torch.dtype) -> list[Tensor]:
     return [one.float() for one in (outputs, *gradients)]
 
 
-class Operations(TorchDispatchMode):
+class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """While this is open, notes the names of PyTorch's operations."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.names: list[str] = []
 
     def __torch_dispatch__(

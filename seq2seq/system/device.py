@@ -63,7 +63,7 @@ def allow_tf32(allowed: bool) -> None:
     then differs from a search, whose steps are products.
     """
     for products in (torch.backends.cuda.matmul, torch.backends.cudnn.rnn):
-        products.fp32_precision = "tf32" if allowed else "ieee"
+        products.fp32_precision = "tf32" if allowed else "ieee"  # type: ignore[union-attr]
 
 
 allow_tf32(False)
@@ -77,9 +77,9 @@ class Precision(StrEnum):
 
     auto = "auto"
     float32 = "float32"
+    bfloat16 = "bfloat16"
     tf32 = "tf32"
     """float32 whose products a GPU may round to TF32."""
-    bfloat16 = "bfloat16"
 
 
 def choose_device(name: str) -> torch.device:

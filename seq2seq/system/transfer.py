@@ -22,5 +22,6 @@ def to_host(*tensors: Tensor) -> list[Tensor]:
     """
     if not tensors or tensors[0].device.type == "cpu":
         return list(tensors)
-    copied = torch.cat([tensor.flatten().double() for tensor in tensors]).cpu().split([one.numel() for one in tensors])
-    return [part.view(one.shape).to(one.dtype) for part, one in zip(copied, tensors, strict=True)]
+    copied = torch.cat([tensor.flatten().double() for tensor in tensors]).cpu()
+    parts = torch.split_with_sizes(copied, [tensor.numel() for tensor in tensors])
+    return [part.view(one.shape).to(one.dtype) for part, one in zip(parts, tensors, strict=True)]
