@@ -29,7 +29,6 @@ from seq2seq.benchmark.training import measure_training
 from seq2seq.benchmark.translation import measure_translation
 from seq2seq.benchmark.workload import prepare
 from seq2seq.config import recipe
-from seq2seq.system.atomic import remove_outdated
 from seq2seq.system.device import choose_device
 from seq2seq.system.lock import locked_output
 
@@ -44,43 +43,49 @@ def main(config: BenchmarkConfig) -> None:
 
 
 def measure(config: BenchmarkConfig, output: Path) -> None:
-    """Measure each part in turn."""
+    """Measure each part in turn; what has been measured is kept whatever becomes of the next."""
     machine = measure_machine(choose_device(config.device), config.measure)
     found: dict[str, Any] = {"seq2seq": __version__, "settings": config, "machine": machine}
+    path, parts = output / "benchmark.json", set(config.parts)
+
+    def keep(part: str, result: Any, table: str) -> None:
+        found[part] = result
+        report.write_report(path, found)
+        print(f"\n{table}", flush=True)
+
+    report.write_report(path, found)
     print(report.machine_table(machine))
     if config.against.command is not None:
         rounds = list(run_against(config.against, config.against.own or own_command(sys.argv, output)))
         medians = ratio_of_medians(rounds, config.against.lower_is_better)
-        found["against"] = {"rounds": report.plain(rounds), "ratio_of_medians": medians}
-        print(f"\n{report.against_table(rounds, medians)}")
-    elif {Part.training, Part.translation, Part.serving} & set(config.parts):
+        kept = {"rounds": report.plain(rounds), "ratio_of_medians": medians}
+        keep("against", kept, report.against_table(rounds, medians))
+        parts = set()
+    if {Part.training, Part.translation, Part.serving} & parts:
         workload = prepare(config)
-        if Part.training in config.parts:
-            found["training"] = measure_training(config, workload, machine)
-            print(f"\n{report.training_table(found['training'])}", flush=True)
-        if Part.translation in config.parts:
-            found["translation"] = measure_translation(config, workload, machine)
-            print(f"\n{report.translation_table(found['translation'])}", flush=True)
-        if Part.serving in config.parts:
-            found["serving"] = measure_serving(config, workload)
-            print(f"\n{report.serving_table(found['serving'])}", flush=True)
-    if config.against.command is None and Part.scale in config.parts:
-        found["scale"] = list(measure_scale(config, machine))
-        print(f"\n{report.scale_table(found['scale'])}", flush=True)
-    if config.against.command is None and Part.ceiling in config.parts:
-        found["ceiling"] = list(measure_ceiling(config, machine))
-        print(f"\n{report.ceiling_table(found['ceiling'])}")
-    if config.against.command is None and Part.preparation in config.parts:
-        found["preparation"] = list(measure_preparation(config))
-        print(f"\n{report.preparation_table(found['preparation'])}")
-    if config.against.command is None and Part.threads in config.parts:
-        found["threads"] = list(measure_threads(sys.argv, output))
-        print(f"\n{report.threads_table(found['threads'])}")
-    if "scale" in found:
-        remove_outdated(output / "benchmark.json")
-        draw_scale(found["scale"], output / "benchmark.png")
-    report.write_report(output / "benchmark.json", found)
-    print(f"\n{output / 'benchmark.json'}")
+        if Part.training in parts:
+            training = measure_training(config, workload, machine)
+            keep("training", training, report.training_table(training))
+        if Part.translation in parts:
+            translation = measure_translation(config, workload, machine)
+            keep("translation", translation, report.translation_table(translation))
+        if Part.serving in parts:
+            serving = measure_serving(config, workload)
+            keep("serving", serving, report.serving_table(serving))
+    if Part.scale in parts:
+        scale = list(measure_scale(config, machine))
+        draw_scale(scale, output / "benchmark.png")
+        keep("scale", scale, report.scale_table(scale))
+    if Part.ceiling in parts:
+        ceiling = list(measure_ceiling(config, machine))
+        keep("ceiling", ceiling, report.ceiling_table(ceiling))
+    if Part.preparation in parts:
+        preparation = list(measure_preparation(config))
+        keep("preparation", preparation, report.preparation_table(preparation))
+    if Part.threads in parts:
+        threads = list(measure_threads(sys.argv, output))
+        keep("threads", threads, report.threads_table(threads))
+    print(f"\n{path}")
 
 
 if __name__ == "__main__":

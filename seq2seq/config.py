@@ -16,6 +16,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, TextIO, TypeVar, get_args, get_type_hints
 
@@ -48,7 +49,7 @@ from seq2seq.settings import validate
 from seq2seq.system.atomic import FULL, unwritable
 from seq2seq.system.descriptors import BINARY
 from seq2seq.system.out_of_memory import is_out_of_memory
-from seq2seq.system.processes import join, launched, leave, taking_part, tells
+from seq2seq.system.processes import join, launched, parting, taking_part, tells
 from seq2seq.train import (
     SGD,
     Adadelta,
@@ -133,7 +134,7 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     schema = function.__annotations__["config"]
     name = next(name for name, registered in RECIPES.items() if registered is schema)
     register()
-    conf = str(importlib.resources.files("seq2seq.conf"))
+    conf = str(conf_folder())
 
     @hydra.main(version_base="1.3", config_path=conf, config_name=name)
     def composed(config: DictConfig) -> Result:
@@ -154,7 +155,7 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
         if isinstance(sys.stdout, io.TextIOWrapper):  # which a notebook's is not
             sys.stdout.reconfigure(errors="backslashreplace")  # a file on Windows has an encoding with few letters
         # With full errors Hydra raises them to us instead of printing pages.
-        with safe_terminal(), one_line_errors(schema()), full_errors(True):
+        with parting(), safe_terminal(), one_line_errors(schema()), full_errors(True):
             if launched():
                 if name not in TOGETHER:
                     raise ConfigError(f"recipes/{name}.py is for one process: start it with python, not with torchrun")
@@ -166,9 +167,16 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
                 if begun(function, error) or isinstance(error, (*USERS_ERRORS, OSError)):
                     raise
                 raise uncomposable(error) from error
-            leave()
 
     return main
+
+
+def conf_folder() -> Traversable:
+    """The folder of the YAML files: the installed package's, or beside the library in a clone that is not installed."""
+    try:
+        return importlib.resources.files("seq2seq.conf")
+    except ModuleNotFoundError:
+        return Path(__file__).parents[1] / "conf"
 
 
 def in_one_line(record: logging.LogRecord) -> bool:

@@ -119,7 +119,9 @@ class EvaluateConfig(Settings):
     lowercase: bool = setting(False, "ignore case in BLEU and chrF")
     bootstrap: int = setting(1000, "resamples behind the confidence intervals", at_least=1)
     device: str = setting("auto", "auto, cpu or cuda")
-    precision: InferencePrecision = setting(InferencePrecision.auto, "float32, bfloat16, int8, or auto: as the run's")
+    precision: InferencePrecision = setting(
+        InferencePrecision.auto, "float32, tf32 (of GPUs), bfloat16, int8, or auto: as the run's"
+    )
     shortlist: bool = setting(False, "score only pieces that can translate the source, going by the training data")
 
     def searching(self, search: SearchConfig) -> SearchConfig:
@@ -192,7 +194,9 @@ class DistillConfig(Settings):
     n_best: int = setting(1, "different translations written of each sentence, at most beam_size", at_least=1)
     closest: bool = setting(False, "of the whole beam write what is most similar to the reference, by sentence BLEU")
     device: str = setting("auto", "auto, cpu or cuda")
-    precision: InferencePrecision = setting(InferencePrecision.auto, "float32, bfloat16, int8, or auto: as the run's")
+    precision: InferencePrecision = setting(
+        InferencePrecision.auto, "float32, tf32 (of GPUs), bfloat16, int8, or auto: as the run's"
+    )
 
     def searching(self, search: SearchConfig) -> SearchConfig:
         """The run's search settings with what the command changes; ``n_best`` is how many translations are written.
@@ -220,7 +224,9 @@ class BacktranslateConfig(Settings):
     search: SearchChanges = setting(factory=SearchChanges)
     tag: str | None = setting(None, "first word of each sentence; null: the data.source_tag of run; '': none")
     device: str = setting("auto", "auto, cpu or cuda")
-    precision: InferencePrecision = setting(InferencePrecision.auto, "float32, bfloat16, int8, or auto: as the run's")
+    precision: InferencePrecision = setting(
+        InferencePrecision.auto, "float32, tf32 (of GPUs), bfloat16, int8, or auto: as the run's"
+    )
 
 
 @dataclass(kw_only=True)

@@ -22,7 +22,9 @@ class TranslatorConfig(Settings):
     )
     language_model_weight: float = setting(LANGUAGE_MODEL_WEIGHT, "what its log-probabilities count", at_least=0)
     device: str = setting("auto", "auto, cpu or cuda")
-    precision: InferencePrecision = setting(InferencePrecision.auto, "float32, bfloat16, int8, or auto: as the run's")
+    precision: InferencePrecision = setting(
+        InferencePrecision.auto, "float32, tf32 (of GPUs), bfloat16, int8, or auto: as the run's"
+    )
     shortlist: bool = setting(False, "score only pieces that can translate the source, going by the training data")
 
 

@@ -82,6 +82,15 @@ def runs_slow(config: pytest.Config) -> bool:
     return config.option.markexpr == "slow"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide GPUs from all tests but those of GPUs, and from the processes they start: ``device=auto`` is the CPU.
+
+    Results to the last bit, warnings, several processes: what tests expect of one kind of device no other gives.
+    """
+    if config.option.markexpr != "gpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
 def pytest_collection(session: pytest.Session) -> None:
     """Few examples for the fast suite and many for the slow one; and no garbage collection while modules are imported.
 

@@ -106,6 +106,7 @@ def trainer(
     schedule: ScheduleConfig | None = None,
     objective: Objective | None = None,
     start: Callable[[Network], None] | None = None,
+    device: str = "cpu",
 ) -> Trainer:
     return Trainer(
         network or tiny_network(),
@@ -117,7 +118,7 @@ def trainer(
         optimizer=optimizer or Adam(learning_rate=0.01),
         schedule=schedule or Constant(),
         seed=3,
-        device=torch.device("cpu"),
+        device=torch.device(device),
         start=start,
     )
 

@@ -1,23 +1,33 @@
 """A stream in chunks and batches."""
 
+from dataclasses import replace
+
 import pytest
+import torch
 from translators import translator
 
 from seq2seq.search import Method, SearchConfig
 from seq2seq.text.glossary import Glossary
 from seq2seq.translation import batching
-from seq2seq.translation.batching import BATCH_PIECES, batches, in_stretches
+from seq2seq.translation.batching import BATCH_PIECES, GPU_BATCH_PIECES, batch_pieces, batches, in_stretches
 from seq2seq.translation.types import Request
 
 
 def test_phrases_go_apart_blank_text_nowhere_and_samples_in_smaller_batches():
     requests = [Request("a"), Request("b", phrases=("x",)), Request(""), Request("c", prefix="y")]
-    assert list(batches(requests, [[5], [6, 7], [], [8]], SearchConfig())) == [[0, 3], [1]]
+    assert list(batches(requests, [[5], [6, 7], [], [8]], SearchConfig(), BATCH_PIECES)) == [[0, 3], [1]]
     many, pieces = [Request("a")] * 2000, [[5] * 11] * 2000
-    usual = list(batches(many, pieces, SearchConfig()))
+    usual = list(batches(many, pieces, SearchConfig(), BATCH_PIECES))
     assert max(map(len, usual)) == BATCH_PIECES // 12
     drawing = SearchConfig(method=Method.minimum_bayes_risk, samples=32)
-    assert max(map(len, batches(many, pieces, drawing))) == BATCH_PIECES // 4 // 12
+    assert max(map(len, batches(many, pieces, drawing, BATCH_PIECES))) == BATCH_PIECES // 4 // 12
+
+
+def test_a_gpu_gets_larger_batches():
+    members = translator().together
+    assert batch_pieces(members) == BATCH_PIECES
+    on_gpu = replace(members.translators[0], device=torch.device("cuda"))
+    assert batch_pieces(replace(members, translators=(on_gpu,))) == GPU_BATCH_PIECES > BATCH_PIECES
 
 
 def test_a_stream_comes_in_order_whatever_its_chunks(monkeypatch):

@@ -3,7 +3,6 @@
 import math
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from markov import (
@@ -196,15 +195,6 @@ def test_low_precision_does_not_add_up_in_low_precision():
     [[low]] = beam(MarkovStepper(table_SVVV.bfloat16(), [1]), config(3, longest=40))
     exact = log_probability(MarkovStepper(table_SVVV.bfloat16().float(), [1]), 0, pieces(low))
     assert low.log_probability == pytest.approx(exact, abs=1e-4)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_gpu_finds_the_same():
-    on_cpu = random_stepper(5, [1, 2, 3, 4], impossible=0.2)
-    on_gpu = MarkovStepper(on_cpu.table_SVVV.cuda(), [1, 2, 3, 4])
-    for beam_size in (1, 4):
-        settings = SearchConfig(beam_size=beam_size, n_best=beam_size, max_length_offset=1)
-        assert search(on_gpu, settings) == search(on_cpu, settings)
 
 
 def test_settings_out_of_range_are_named():

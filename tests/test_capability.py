@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import torch
-from abilities import SMALL
+from abilities import SMALL, needs_bfloat16
 
 from seq2seq.system import capability
 from seq2seq.system.integer import FbgemmKernel, OneDnnKernel, QnnpackKernel
@@ -23,6 +23,7 @@ def fresh(monkeypatch):
         capability.packs,
         capability.integer_kernel,
         capability.prefers_int8,
+        capability.runs_recurrent_bfloat16,
     )
     for question in asked:
         question.cache_clear()
@@ -67,6 +68,7 @@ def test_a_gpu_has_bfloat16_from_compute_capability_8(fresh, capabilities, has):
     fresh.setattr(torch.cuda, "get_device_capability", lambda device: capabilities)
     assert capability.runs_bfloat16(torch.device("cuda")) is has
     assert capability.prefers_bfloat16(torch.device("cuda")) is has
+    assert capability.runs_tf32(torch.device("cuda")) is has
 
 
 @pytest.mark.parametrize("fault", ["absent", "failing", "wrong"])
@@ -162,3 +164,26 @@ def test_without_onednn_there_are_integers_too():
     """As on other architectures: neither oneDNN nor FBGEMM."""
     found = answers(SMALL, "torch.backends.mkldnn.is_available = lambda: False; torch.backends.mkldnn.set_flags(False)")
     assert found.split()[1:3] == ["False", "FbgemmKernel"]
+
+
+@needs_bfloat16
+def test_what_recurrent_layers_take_is_tried_and_draws_no_random_numbers(fresh):
+    device, before = torch.device("cpu"), torch.get_rng_state()
+    assert not capability.runs_recurrent_bfloat16(device), "a CPU has no cuDNN"
+    assert capability.recurrent_dtype(device, torch.bfloat16) is torch.float32
+    assert capability.recurrent_dtype(device, torch.float16) is torch.float16
+
+    class Cudnn(capability.Operations):
+        def __init__(self) -> None:
+            super().__init__()
+            self.names = ["aten::_cudnn_rnn"]
+
+    fresh.setattr(capability, "Operations", Cudnn)
+    capability.runs_recurrent_bfloat16.cache_clear()
+    with torch.no_grad():
+        assert capability.runs_recurrent_bfloat16(device)
+    right = torch.lstm
+    fresh.setattr("torch.lstm", lambda inputs, *others: right(inputs * (inputs.dtype.itemsize - 3), *others))
+    capability.runs_recurrent_bfloat16.cache_clear()
+    assert not capability.runs_recurrent_bfloat16(device), "it is wrong"
+    assert torch.equal(torch.get_rng_state(), before)

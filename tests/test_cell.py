@@ -250,13 +250,3 @@ def test_in_bfloat16_a_cell_learns_much_the_same(kind):
     for one, other in zip(found, wanted, strict=True):
         torch.testing.assert_close(one, other, rtol=0.1, atol=0.1)
     assert all(gradient.isfinite().all() for gradient in gradients(cell, [], found))
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-@pytest.mark.parametrize("kind", CellKind)
-def test_a_gpu_gives_the_same(kind):
-    cell = random_cell(kind, 3)
-    inputs_NTI, _, padding_NT = random_inputs(3, [5, 1, 9], more=2)
-    on_cpu = tensors(cell.run(inputs_NTI, None, padding_NT))
-    on_gpu = tensors(cell.cuda().run(inputs_NTI.cuda(), None, padding_NT.cuda()))
-    assert_close([part.cpu() for part in on_gpu], on_cpu, 1e-10)

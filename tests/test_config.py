@@ -9,7 +9,7 @@ import sys
 import pytest
 from hydra._internal.utils import get_args_parser
 
-from seq2seq.config import one_line_errors, texts_alone_checked
+from seq2seq.config import conf_folder, one_line_errors, texts_alone_checked
 from seq2seq.recipes import train
 
 
@@ -164,3 +164,11 @@ def test_letters_that_the_outputs_encoding_lacks_are_escaped(monkeypatch):
     train.main()
     sys.stdout.flush()
     assert "run: \\u5f15ä\n" in written.getvalue().decode("cp1252")
+
+
+def test_a_clone_needs_no_installation_to_find_its_configs(monkeypatch):
+    def missing(name):
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr("importlib.resources.files", missing)
+    assert (conf_folder() / "train.yaml").is_file()

@@ -7,7 +7,14 @@ import torch
 from abilities import needs_bfloat16
 
 from seq2seq.errors import ConfigError
-from seq2seq.system.device import Precision, autocast, choose_device, keep_freed_memory, resolve_precision
+from seq2seq.system.device import (
+    Precision,
+    allow_tf32,
+    autocast,
+    choose_device,
+    keep_freed_memory,
+    resolve_precision,
+)
 
 CPU = torch.device("cpu")
 
@@ -75,3 +82,28 @@ def test_keeping_freed_memory_may_be_asked_for_again_and_on_any_system(monkeypat
     keep_freed_memory()
     monkeypatch.setattr("seq2seq.system.device.ctypes.CDLL", lambda name: "" + name)  # Windows takes no None
     keep_freed_memory()
+
+
+def test_a_gpu_multiplies_float32_as_it_is_unless_tf32_is_asked_for(monkeypatch):
+    """Recurrent layers and other products alike: a pass with the target given and a search must not differ."""
+
+    def precisions() -> list[str]:
+        return [products.fp32_precision for products in (torch.backends.cudnn.rnn, torch.backends.cuda.matmul)]
+
+    assert precisions() == ["ieee", "ieee"]
+    monkeypatch.setattr("seq2seq.system.device.runs_tf32", lambda device: device.type == "cuda")
+    try:
+        autocast(Precision.tf32, torch.device("cuda"))
+        assert precisions() == ["tf32", "tf32"]
+        autocast(Precision.float32, torch.device("cuda"))
+        assert precisions() == ["ieee", "ieee"]
+    finally:
+        allow_tf32(False)
+    with pytest.raises(
+        ConfigError, match=r"^tf32 is for GPUs that have it .*: set the precision to float32, or to auto$"
+    ):
+        resolve_precision(Precision.tf32, CPU)
+
+
+def test_products_of_a_gpu_have_workspaces_of_a_fixed_size():
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"

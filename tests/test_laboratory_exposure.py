@@ -1,6 +1,7 @@
 """Loss by position, the target given or not."""
 
 import math
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -97,6 +98,15 @@ def test_samples_are_drawn_alike_each_time_and_leave_the_generator_alone(tiny_ru
     assert found.teacher_forced != measure(one, pairs, ExposureConfig(sentences=1)).teacher_forced or math.isfinite(
         found.free_running
     )
+
+
+def test_the_generators_of_gpus_that_are_not_used_are_left_alone(tiny_run, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("torch.random.fork_rng", lambda devices: asked.append(devices) or nullcontext())
+    measure(
+        system(tiny_run, tmp_path / "context"), [Pair("We work.", "Wir arbeiten.")] * 2, ExposureConfig(sentences=1)
+    )
+    assert asked == [[]]
 
 
 def test_the_world_of_the_test_has_the_marks_of_the_library():

@@ -39,7 +39,7 @@ def test_reversal_is_that_of_a_list_and_its_own_inverse(seed, lengths, more):
 
 
 def test_the_flag_shuts_the_input_gate_and_opens_the_forget_gate():
-    column = padding_column(2)
+    column = padding_column(torch.randn(8, 3))
     assert column.shape == (8, 1)
     shut, opened, rest = column[:2], column[2:4], column[4:]
     assert torch.sigmoid(shut).tolist() == [[0.0], [0.0]]
@@ -56,9 +56,17 @@ def test_the_flag_is_one_more_input_and_its_weights_one_more_column(inputs):
     assert flagged.size(2) == flagged_weight.size(1) == 4 + 2 * (inputs % 2 == 0)
     assert torch.equal(flagged[..., :inputs], inputs_BSE)
     assert flagged[..., inputs].tolist() == [[0, 0, 1], [0, 0, 0]]
-    assert torch.equal(flagged_weight[:, : inputs + 1], torch.cat([weight, padding_column(2)], dim=1))
+    assert torch.equal(flagged_weight[:, : inputs + 1], torch.cat([weight, padding_column(weight)], dim=1))
     assert not flagged[..., inputs + 1 :].any()
     assert not flagged_weight[:, inputs + 1 :].any()
+
+
+@pytest.mark.parametrize(("inputs", "wide"), [(6, 8), (7, 8), (8, 16), (256, 264)])
+def test_on_a_gpu_rows_stay_aligned(inputs, wide):
+    """The meta device stands for one."""
+    sizes = (2, 3, inputs), (2, 3), (8, inputs)
+    flagged, weight = flag_padding(*(torch.empty(size, device="meta") for size in sizes))
+    assert (flagged.size(2), weight.size(1)) == (wide, wide)
 
 
 @given(st.integers(0, 10_000), LENGTHS, st.integers(0, 3))

@@ -4,7 +4,9 @@ import os
 import signal
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -164,3 +166,32 @@ def test_a_recipe_for_one_process_refuses_a_launcher(recipe, monkeypatch, tmp_pa
     outcome = recipe("quantize", f"run={tmp_path}")
     assert outcome.code == 1
     assert outcome.err == "error: recipes/quantize.py is for one process: start it with python, not with torchrun\n"
+
+
+@pytest.mark.parametrize(
+    ("backends", "fails", "wanted"),
+    [("cpu:gloo,cuda:nccl", True, ["abort"]), ("cpu:gloo,cuda:nccl", False, ["destroy"]), ("cpu:gloo", True, [])],
+)
+def test_who_fails_gives_up_what_the_others_wait_for(monkeypatch, backends, fails, wanted):
+    done = []
+    monkeypatch.setattr("torch.distributed.get_backend_config", lambda: backends)
+    monkeypatch.setattr(processes, "alone", lambda: False)
+    monkeypatch.setattr(processes, "_nccl", lambda: SimpleNamespace(abort=lambda: done.append("abort")))
+    monkeypatch.setattr("torch.distributed.destroy_process_group", lambda: done.append("destroy"))
+    with pytest.raises(SystemExit) if fails else nullcontext(), processes.parting():
+        if fails:
+            sys.exit(1)
+    assert done == wanted
+
+
+def test_a_gpu_waits_minutes_for_another_and_a_preparation_may_take_a_day(monkeypatch):
+    asked = {}
+    backend = SimpleNamespace(_set_default_timeout=lambda limit: asked.update(nccl=limit))
+    group = SimpleNamespace(_get_backend=lambda device: {"cuda": backend}[device.type])
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.distributed.is_nccl_available", lambda: True)
+    monkeypatch.setattr("torch.distributed.init_process_group", lambda kind, timeout: asked.update({kind: timeout}))
+    monkeypatch.setattr("torch.distributed.distributed_c10d._get_default_group", lambda: group)
+    processes.join()
+    assert asked == {"cpu:gloo,cuda:nccl": processes.PATIENCE, "nccl": processes.GPU_PATIENCE}
+    assert processes.GPU_PATIENCE.total_seconds() <= 1800 < processes.PATIENCE.total_seconds()

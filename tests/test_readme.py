@@ -1,7 +1,10 @@
 """Whatever the documents show is run: commands compose, Python works, make knows its targets."""
 
+import os
 import re
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -99,8 +102,25 @@ def test_the_python_in_the_readme_of_the_recipes_runs(tiny_run):
 def test_make_knows_the_targets_that_are_named():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for page in PAGES[:3]:
-        for target in re.findall(r"make (demo|test|slow|lint)\b", page.read_text(encoding="utf-8")):
+        for target in re.findall(r"make (demo|test|slow|gpu|lint)\b", page.read_text(encoding="utf-8")):
             assert f"\n{target}:" in makefile
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_the_check_of_a_gpu_takes_the_python_it_is_given():
+    def commands(*words: str) -> str:
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHON"}
+        return subprocess.run(
+            ["make", "-n", "gpu", *words], cwd=ROOT, env=environment, capture_output=True, text=True
+        ).stdout
+
+    given = commands("PYTHON=python3")
+    assert "python3 recipes/benchmark.py device=cuda" in given
+    assert "python3 -m pytest -m gpu" in given
+    assert ".venv" not in given
+    assert ".venv/bin/python recipes/benchmark.py device=cuda" in commands()
+    limits = [int(seconds) for seconds in re.findall(r"timeout (\d+)", given)]
+    assert sum(limits) <= 8 * 60
 
 
 def test_links_lead_somewhere():

@@ -7,6 +7,7 @@ from reversal import SEVEN_BATCHES, Scripted, reversal_batch, tiny_network, trai
 
 from seq2seq.data.batch import make_batch
 from seq2seq.errors import ConfigError
+from seq2seq.system.capability import Operations
 from seq2seq.system.device import Precision
 from seq2seq.train.objective import TeacherForcing
 from seq2seq.train.risk import (
@@ -119,6 +120,15 @@ def test_minimum_risk_of_given_samples_is_that_of_the_formula(reference):
     ours = torch.autograd.grad(found, list(network.parameters()))
     theirs = torch.autograd.grad(expected, list(network.parameters()))
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_nothing_is_added_in_an_order_that_a_gpu_may_change():
+    network, batch = tiny_network(0.0), reversal_batch([[LETTER, LETTER], [LETTER]])
+    objective = risk_training(lambda network, batch: [[Candidate((3, 4, EOS), 0.5)], [Candidate((EOS,), 0.1)]])
+    with Operations() as called:
+        objective.risk(network, batch)
+    assert "aten::index_copy" in called.names
+    assert "aten::index_add" not in called.names
 
 
 def test_the_weight_is_the_share_of_risk():

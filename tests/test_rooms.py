@@ -19,7 +19,7 @@ ALLOWED = {
     "text": {"system"},
     "data": {"system", "text"},
     "model": {"system"},
-    "search": set(),
+    "search": {"system"},
     "score": {"text"},
     "alignment": set(),
     "shortlist": {"weights", "data", "alignment"},

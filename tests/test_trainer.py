@@ -33,7 +33,7 @@ from seq2seq.data.batch import Batch
 from seq2seq.data.order import Place
 from seq2seq.errors import RunError
 from seq2seq.system.device import Precision
-from seq2seq.train import SGD, Adam, Cosine, Plateau, Trainer, Validation
+from seq2seq.train import SGD, Adam, Cosine, Plateau, Validation
 from seq2seq.train import trainer as trainer_module
 from seq2seq.train.config import Average
 from seq2seq.train.interrupt import Interrupted
@@ -296,30 +296,6 @@ def test_an_update_fetches_no_number_from_the_device(tmp_path):
         float(torch.ones(()))
     assert counted.count == 1
     assert looks(tmp_path / "many", 12) == looks(tmp_path / "few", 2)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_no_update_waits_for_a_gpu(tmp_path):
-    device, waits = torch.device("cuda"), []
-    one = trainer(tmp_path, training(updates=12, log_every=6, validate_every=NEVER, precision=Precision.auto))
-    cuda = Trainer(
-        tiny_network(), one.stream, Scripted([1.0]), tmp_path, config=one.config, objective=one.learner.loss.objective,
-        optimizer=one.optimizer_config, schedule=one.schedule, seed=3, device=device,
-    )  # fmt: skip
-    update = cuda._update
-
-    def strictly(batches, tally):
-        warm = cuda.progress.update >= 6
-        torch.cuda.set_sync_debug_mode("error" if warm else "default")
-        try:
-            waits.append(warm)
-            return update(batches, tally)
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
-
-    cuda._update = strictly
-    cuda.fit()
-    assert waits.count(True) == 6
 
 
 def test_the_speed_is_of_the_updates_without_the_validations(tmp_path, monkeypatch):

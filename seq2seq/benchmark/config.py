@@ -50,8 +50,14 @@ class MeasureConfig:
     passes: int = setting(3, "passes over the sentences that are translated in batches", at_least=1)
     batched: int = setting(500, "sentences translated in batches", at_least=1)
     sentences: int = setting(100, "sentences translated one at a time", at_least=1)
-    product: int = setting(2048, "rows and columns of the matrices whose product measures the machine", at_least=1)
-    copy: int = setting(256, "megabytes copied to measure memory bandwidth", at_least=1)
+    product: int | None = setting(
+        None,
+        "rows and columns of the matrices whose product measures the machine; null: 2048, on a GPU 8192",
+        at_least=1,
+    )
+    copy: int | None = setting(
+        None, "megabytes copied to measure memory bandwidth; null: 256, on a GPU 2048", at_least=1
+    )
 
 
 @dataclass(kw_only=True)
@@ -125,7 +131,9 @@ class BenchmarkConfig(Settings):
     )
     seed: int = setting(1, "seed of initial weights, order of batches and random sentences", at_least=0)
     device: str = setting("auto", "auto, cpu or cuda")
-    precision: str = setting("auto", "auto, float32, bfloat16 or int8; training, which has no int8, is then at auto")
+    precision: str = setting(
+        "auto", "auto, float32, tf32, bfloat16 or int8; training, which has no int8, is then at auto"
+    )
     shortlist: bool = setting(False, "translate with the run's vocabulary short-list")
     data: DataConfig = setting(factory=DataConfig)
     tokenizer: TokenizerConfig = setting(factory=TokenizerConfig)

@@ -18,6 +18,13 @@ from seq2seq.model import InferencePrecision
 from seq2seq.model.product import make_product
 from seq2seq.system.capability import integer_kernel, prefers_bfloat16, runs_bfloat16, runs_int8
 
+PRODUCT = 2048, 8192
+"""Rows and columns on a CPU, and on a GPU: there 2048 rows take no longer than to start and to wait for the kernel."""
+COPY = 256, 2048
+"""Megabytes, likewise."""
+REREADS = 100
+"""Sums between two looks at the clock on a GPU, likewise."""
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -70,8 +77,19 @@ def measure_machine(device: torch.device, config: MeasureConfig) -> Machine:
 def reread_rate(device: torch.device, size: int, config: MeasureConfig) -> float:
     """Bytes per second at which the same ``size`` bytes are read again and again: a cache's, where they fit in one."""
     block = torch.ones(max(1024, size // 4), device=device)
-    took = seconds(block.sum, device, config.warmup, config.repetitions)
-    return block.numel() * 4 / min(took)
+    times = _size(device, None, (1, REREADS))
+
+    def read() -> None:
+        for _ in range(times):
+            block.sum()
+
+    took = seconds(read, device, config.warmup, config.repetitions)
+    return times * block.numel() * 4 / min(took)
+
+
+def _size(device: torch.device, asked: int | None, usual: tuple[int, int]) -> int:
+    """What the settings say; else, of the two, that for a CPU or that for a GPU."""
+    return usual[device.type != "cpu"] if asked is None else asked
 
 
 def _product_rate(device: torch.device, precision: InferencePrecision, config: MeasureConfig) -> float:
@@ -79,18 +97,19 @@ def _product_rate(device: torch.device, precision: InferencePrecision, config: M
 
     A floor wants what the machine can do, and neither library is the faster on every processor.
     """
-    left, right = (torch.rand(config.product, config.product, device=device) for _ in range(2))
+    size = _size(device, config.product, PRODUCT)
+    left, right = (torch.rand(size, size, device=device) for _ in range(2))
     prepared = make_product(left, None, precision)
     took = seconds(lambda: prepared(right), device, max(1, config.warmup), config.repetitions)
     if precision is not InferencePrecision.int8:
         dtype = torch.bfloat16 if precision is InferencePrecision.bfloat16 else torch.float32
         left, right = left.to(dtype), right.to(dtype)
         took += seconds(lambda: left @ right, device, max(1, config.warmup), config.repetitions)
-    return 2 * config.product**3 / min(took)
+    return 2 * size**3 / min(took)
 
 
 def _copy_rate(device: torch.device, config: MeasureConfig) -> float:
-    source = torch.ones(config.copy * 250_000, device=device)
+    source = torch.ones(_size(device, config.copy, COPY) * 250_000, device=device)
     target = torch.empty_like(source)
     took = seconds(lambda: target.copy_(source), device, max(1, config.warmup), config.repetitions)
     return 2 * source.numel() * 4 / min(took)

@@ -17,7 +17,7 @@ from seq2seq.system.device import choose_device
 from seq2seq.translate import Translator
 from seq2seq.translation.types import Translation
 
-BYTES = {"float32": 4, "bfloat16": 2, "int8": 1}
+BYTES = {"float32": 4, "tf32": 4, "bfloat16": 2, "int8": 1}
 """Of a weight, by precision."""
 
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seq2seq.system.transfer import to_device
 from seq2seq.text.tokenizer import BOS, EOS, PAD
 
 Ids = NDArray[np.int32] | Sequence[int]
@@ -29,10 +30,8 @@ class Batch(NamedTuple):
     """The piece to predict at each of them: the target's pieces, then the end mark."""
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on ``device``; a GPU fetches it from pinned memory, so that the host need not wait."""
-        if device.type == "cuda":
-            return Batch(*(part.pin_memory().to(device, non_blocking=True) for part in self))
-        return Batch(*(part.to(device) for part in self))
+        """The same batch on ``device``; the host does not wait for it."""
+        return Batch(*(to_device(part, device) for part in self))
 
     def halves(self) -> list["Batch"]:
         """The first half of the sentences and the second, padded as before; a single sentence stays as it is."""

@@ -86,7 +86,7 @@ def measure(system: System, pairs: Sequence[Pair], config: ExposureConfig) -> Ex
     targets = member.tokenizers.target.encode_all([pair.target for pair in pairs])
     excluded = no_text(member.tokenizers.target)
     found = []
-    with torch.random.fork_rng():
+    with torch.random.fork_rng([member.device] if member.device.type == "cuda" else []):
         torch.manual_seed(SEED)
         for rows in batches_by_length(sources, BATCH_PIECES):
             batch = make_batch([sources[row] for row in rows], [targets[row] for row in rows]).to(member.device)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from seq2seq.model.choices import CellKind
+from seq2seq.model.kernel import run_kernel
 from seq2seq.model.layer_norm_lstm import LayerNormLSTM
 from seq2seq.model.lstm_training import faster, run_lstm
 from seq2seq.model.padding import flag_padding, last_states
@@ -91,10 +92,8 @@ class LSTM(FusedCell, nn.LSTM):
         if padding_NT is not None:
             inputs_NTI, W_ih = flag_padding(inputs_NTI, padding_NT, W_ih)
         initial = _stacked(state.hidden_NH), _stacked(cell_of(state))
-        states, hidden, cell = torch.lstm(
-            inputs_NTI, initial, [W_ih, *others], True, 1, 0.0, self.training, False, True
-        )
-        return states, CellState(hidden[0], cell[0])
+        states, hidden, cell = run_kernel(torch.lstm, inputs_NTI, initial, [W_ih, *others], self.training)
+        return states, CellState(hidden.squeeze(0), cell.squeeze(0))
 
 
 class HiddenStateCell(FusedCell):
@@ -114,11 +113,9 @@ class HiddenStateCell(FusedCell):
         """T positions in one fused call; padding on the right has changed nothing before it, and is masked."""
         inputs_NTI = with_constant(inputs_NTI, constant_NX)
         initial = _stacked(_zeros(self, inputs_NTI) if state is None else state.hidden_NH)
-        states, last = self.kernel(
-            inputs_NTI, initial, weights or thinned(self), True, 1, 0.0, self.training, False, True
-        )
+        states, last = run_kernel(self.kernel, inputs_NTI, initial, weights or thinned(self), self.training)
         if padding_NT is None:
-            return states, CellState(last[0], None)
+            return states, CellState(last.squeeze(0), None)
         return states.masked_fill(padding_NT.unsqueeze(2), 0), CellState(last_states(states, padding_NT), None)
 
 

@@ -174,5 +174,5 @@ def _add_product(gates_NG: Tensor, hidden_NH: Tensor, weight_HG: Tensor) -> None
 def _hold_cells(gates_TNG: Tensor, padding_NT: Tensor) -> None:
     """Shut the input gate and open the forget gate where a row has ended."""
     ended_X = padding_NT.t().flatten().nonzero().squeeze(1)
-    column_G1 = padding_column(gates_TNG.size(2) // 4).to(gates_TNG)
+    column_G1 = padding_column(gates_TNG[0].t())
     gates_TNG.flatten(0, 1).index_add_(0, ended_X, column_G1.t().expand(len(ended_X), -1))

@@ -49,8 +49,9 @@ class PreparedDecoder:
         dtype, attended = self.vocabulary.embedding_VE.dtype, memory.attended
         if attended is not None:
             keys, values, padding = attended
-            is_padded = padding is not None and bool(padding.any())
-            attended = Attended(keys.to(dtype), values.to(dtype), padding if is_padded else None)
+            if padding is not None and padding.device.type == "cpu" and not padding.any():
+                padding = None  # a GPU masks faster than it is asked
+            attended = Attended(keys.to(dtype), values.to(dtype), padding)
         return self.steps.memory(Memory(memory.context_BD.to(dtype), attended))
 
     def start(self, state: State, beam_size: int) -> PreparedState:

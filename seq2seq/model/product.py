@@ -24,6 +24,8 @@ class InferencePrecision(StrEnum):
     float32 = "float32"
     bfloat16 = "bfloat16"
     int8 = "int8"
+    tf32 = "tf32"
+    """float32 whose products a GPU may round to TF32."""
 
 
 class Product(Protocol):

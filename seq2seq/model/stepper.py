@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from seq2seq.model.network import Network
 from seq2seq.model.prepared import PreparedDecoder
 from seq2seq.model.stepping import PreparedMemory, PreparedState
+from seq2seq.system.device import cast_to
 
 
 class StepperState(NamedTuple):
@@ -62,8 +63,7 @@ class NetworkStepper:
 
     def start(self, beam_size: int) -> StepperState:
         """Encode the sources; every sentence's state stands in ``beam_size`` rows."""
-        dtype, device = self.decoder.encoder_dtype, self.source_BS.device
-        with torch.autocast(device.type, dtype, enabled=dtype is not torch.float32):
+        with cast_to(self.decoder.encoder_dtype, self.source_BS.device):
             memory, state = self.network.encode(self.source_BS, self.source_lengths)
         return StepperState(self.decoder.memory(memory), self.decoder.start(state, beam_size), self.barred_BV)
 

@@ -22,7 +22,7 @@ class Vocabulary(NamedTuple):
 
     def log_probabilities(self, features_NF: Tensor) -> Tensor:
         """Of the next piece, (N, V). The logits exist for a few rows at a time only."""
-        if features_NF.is_cuda:
+        if features_NF.device.type != "cpu":
             return self.output(features_NF).log_softmax(1)
         rows, pieces = features_NF.size(0), self.embedding_VE.size(0)
         log_probability_NV = features_NF.new_empty(rows, pieces)

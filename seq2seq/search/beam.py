@@ -1,6 +1,7 @@
 """Beam search: all hypotheses of all sentences at a time.
 
-Tensors choose among candidates; which sentence is done is counted on the host, where a step is waited for once.
+Tensors on the device choose among candidates. What they choose is copied to the host once a step, the only time that it
+waits: there the pieces of every hypothesis are kept, and counted which sentence is done.
 
 Shapes: B sentences still searched, K beam, N = B * K rows (row n belongs to sentence n // K; in the first step there is
 one row a sentence), C = 2 * K candidates, V vocabulary, T pieces so far, the beginning of sentence included.
@@ -19,10 +20,11 @@ from seq2seq.search.config import SearchConfig
 from seq2seq.search.hypothesis import NOTHING, Hypothesis, hypothesis
 from seq2seq.search.prefix import length_limits
 from seq2seq.search.stepper import State, Stepper
+from seq2seq.system.transfer import to_device, to_host
 
 
 class Live(NamedTuple):
-    """K hypotheses per sentence, best first. One of log-probability ``-inf`` is none: it only fills its row."""
+    """K hypotheses per sentence, best first, on the host. One of log-probability ``-inf`` only fills its row."""
 
     total_BK: Tensor
     """Log-probability so far."""
@@ -81,18 +83,20 @@ def steps(stepper: Stepper[State], config: SearchConfig, searched: list[Searched
     What is found stands in ``searched``, a sentence each; the sentences whose hypotheses are live are those that were
     not done a step before.
     """
-    beam_size = config.beam_size
+    beam_size, device = config.beam_size, stepper.source_lengths.device
     state, live = stepper.start(1), first(stepper)
+    total_BK, piece_BK = (to_device(part, device) for part in live)
     while searched:
-        log_probability_NV, state = stepper.step(live.tokens_NT[:, -1], state)
-        ended, total_BK, row_BK, piece_BK = advance(live.total_BK, log_probability_NV, beam_size, stepper.eos)
+        log_probability_NV, state = stepper.step(piece_BK.flatten(), state)
+        own_ended, total_BK, row_BK, piece_BK = advance(total_BK, log_probability_NV, beam_size, stepper.eos)
         del log_probability_NV  # the largest tensor of a search: make room for the next
-        # The one wait for the device in a step where nothing ends.
-        *ended_KB, live_B = torch.cat([ended.total_BK, total_BK[:, :1]], dim=1).T.tolist()
+        # The one wait for the device in a step. What follows, but for the stepper's own, is on the host.
+        *ended, total_on_host_BK, row_on_host_BK, piece_on_host_BK = to_host(*own_ended, total_BK, row_BK, piece_BK)
+        *ended_KB, live_B = torch.cat([ended[0], total_on_host_BK[:, :1]], dim=1).T.tolist()
         if any(total != -math.inf for total_B in ended_KB for total in total_B):
-            collect_ended(searched, ended, live.tokens_NT, config, stepper.eos)
+            collect_ended(searched, Ended(*ended), live.tokens_NT, config, stepper.eos)
         length = live.tokens_NT.size(1)
-        live = Live(total_BK, continued(live.tokens_NT, row_BK, piece_BK))
+        live = Live(total_on_host_BK, continued(live.tokens_NT, row_on_host_BK, piece_on_host_BK))
         yield live
         stay = [
             place
@@ -105,18 +109,21 @@ def steps(stepper: Stepper[State], config: SearchConfig, searched: list[Searched
         collect_cut(searched, sorted({*range(len(searched))} - {*stay}), live, config)
         searched = [searched[place] for place in stay]
         if searched:
-            stay_B = torch.tensor(stay, device=row_BK.device)
-            live = Live(total_BK[stay_B], live.tokens_NT.view(*row_BK.shape, -1)[stay_B].flatten(0, 1))
-            state = stepper.select(state, row_BK[stay_B].flatten(), stay_B)
+            live, row_BK, stay_B = staying(live, row_on_host_BK, stay)
+            total_BK, piece_BK = to_device(live.total_BK, device), to_device(live.tokens_NT[:, -1], device)
+            state = stepper.select(state, to_device(row_BK.flatten(), device), to_device(stay_B, device))
+
+
+def staying(live: Live, row_BK: Tensor, stay: list[int]) -> tuple[Live, Tensor, Tensor]:
+    """Of the sentences that stay what is live, the rows continued, and their places (B,); all on the host."""
+    stay_B = torch.tensor(stay, dtype=torch.int64)
+    tokens_NT = live.tokens_NT.view(*row_BK.shape, -1)[stay_B].flatten(0, 1)
+    return Live(live.total_BK[stay_B], tokens_NT), row_BK[stay_B], stay_B
 
 
 def first(stepper: Stepper[State]) -> Live:
     """The beginning of sentence: one row a sentence, from which the first step makes K."""
-    device = stepper.source_lengths.device
-    return Live(
-        torch.zeros(stepper.sentences, 1, device=device),
-        torch.full((stepper.sentences, 1), stepper.bos, device=device),
-    )
+    return Live(torch.zeros(stepper.sentences, 1), torch.full((stepper.sentences, 1), stepper.bos))
 
 
 def advance(

@@ -15,11 +15,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from seq2seq.search.beam import Ended, Live, Searched, advance, collect_cut, collect_ended, continued, first
+from seq2seq.search.beam import Ended, Live, Searched, advance, collect_cut, collect_ended, continued, first, staying
 from seq2seq.search.config import SearchConfig
 from seq2seq.search.hypothesis import NOTHING, Hypothesis, Identity, by_tokens, distinct
 from seq2seq.search.prefix import length_limits
 from seq2seq.search.stepper import State, Stepper
+from seq2seq.system.transfer import to_device, to_host
 
 
 class Step(NamedTuple):
@@ -47,41 +48,47 @@ def diverse_beam(
     config.check()
     groups = config.groups or config.beam_size
     width = config.beam_size // groups
-    own = replace(config, beam_size=width, n_best=width, groups=None)
+    alone = replace(config, beam_size=width, n_best=width, groups=None)
     limits = length_limits(stepper, config).tolist()
     everyone = [[Searched(limit) for _ in range(groups)] for limit in limits]
     searched = everyone
-    state, live = stepper.start(1), first(stepper)
+    state, live, device = stepper.start(1), first(stepper), stepper.source_lengths.device
+    total_BK, piece_BK = (to_device(part, device) for part in live)
     while searched:
-        log_probability_NV, state = stepper.step(live.tokens_NT[:, -1], state)
-        taken = _steps(
-            live, log_probability_NV.view(len(searched), -1, log_probability_NV.size(1)), config, stepper.eos
-        )
-        del log_probability_NV  # the largest tensor of a search: make room for the next
+        log_probability_NV, state = stepper.step(piece_BK.flatten(), state)
+        log_probability_BRV = log_probability_NV.view(len(searched), -1, log_probability_NV.size(1))
+        own = _steps(total_BK, log_probability_BRV, config, stepper.eos)
+        del log_probability_NV, log_probability_BRV  # the largest tensor of a search: make room for the next
+        taken = _on_host(own)
         for group, step in enumerate(taken):
-            collect_ended([sentence[group] for sentence in searched], step.ended, live.tokens_NT, own, stepper.eos)
+            collect_ended([sentence[group] for sentence in searched], step.ended, live.tokens_NT, alone, stepper.eos)
         length = live.tokens_NT.size(1)
         total_BK, row_BK, piece_BK = (torch.cat(parts, dim=1) for parts in list(zip(*taken, strict=True))[1:])
         live = Live(total_BK, continued(live.tokens_NT, row_BK, piece_BK))
         done = _done(searched, live, width, length)
         for group in range(groups):
             ending = [place for place, dones in enumerate(done) if dones[group]]
-            collect_cut([sentence[group] for sentence in searched], ending, _of_group(live, group, groups), own)
-        done_BG = torch.tensor(done, device=total_BK.device)
+            collect_cut([sentence[group] for sentence in searched], ending, _of_group(live, group, groups), alone)
+        done_BG = torch.tensor(done)
         live = live._replace(total_BK=total_BK.masked_fill(done_BG.repeat_interleave(width, 1), -math.inf))
-        stay = [place for place, dones in enumerate(done) if not all(dones)]
-        if len(stay) == len(searched):
-            state = stepper.select(state, row_BK.flatten(), None)
-            continue
-        searched = [searched[place] for place in stay]
+        stay, stay_B = [place for place, dones in enumerate(done) if not all(dones)], None
+        if len(stay) < len(searched):
+            searched = [searched[place] for place in stay]
+            live, row_BK, stay_B = staying(live, row_BK, stay)
         if searched:
-            stay_B = torch.tensor(stay, device=row_BK.device)
-            live = Live(live.total_BK[stay_B], live.tokens_NT.view(*row_BK.shape, -1)[stay_B].flatten(0, 1))
-            state = stepper.select(state, row_BK[stay_B].flatten(), stay_B)
+            total_BK, piece_BK = to_device(live.total_BK, device), to_device(live.tokens_NT[:, -1], device)
+            left = None if stay_B is None else to_device(stay_B, device)
+            state = stepper.select(state, to_device(row_BK.flatten(), device), left)
     return [_spread(sentence, config.n_best, identity) for sentence in everyone]
 
 
-def _steps(live: Live, log_probability_BRV: Tensor, config: SearchConfig, eos: int) -> list[Step]:
+def _on_host(steps: list[Step]) -> list[Step]:
+    """The same on the host: the one time that it waits for the device in a step of the search."""
+    parts = iter(to_host(*(part for ended, *others in steps for part in (*ended, *others))))
+    return [Step(Ended(next(parts), next(parts)), next(parts), next(parts), next(parts)) for _ in steps]
+
+
+def _steps(total_BK: Tensor, log_probability_BRV: Tensor, config: SearchConfig, eos: int) -> list[Step]:
     """What every group takes, in turn: the likeliest less what it pays for doing as the groups before it."""
     sentences, rows, pieces = log_probability_BRV.shape
     groups = config.groups or config.beam_size
@@ -90,7 +97,7 @@ def _steps(live: Live, log_probability_BRV: Tensor, config: SearchConfig, eos: i
     found = []
     for group in range(groups):
         start, end = (0, 1) if rows == 1 else (group * width, (group + 1) * width)
-        own_BRV, total_BR = log_probability_BRV[:, start:end], live.total_BK[:, start:end]
+        own_BRV, total_BR = log_probability_BRV[:, start:end], total_BK[:, start:end]
         paid_BRV = own_BRV - config.diversity_strength * repeated_BV.unsqueeze(1)
         ended, paid_BW, row_BW, piece_BW = advance(total_BR, paid_BRV.flatten(0, 1), width, eos)
         # Anew from the parts, for a large strength would leave little of a sum's digits.

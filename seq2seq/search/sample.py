@@ -15,9 +15,10 @@ from seq2seq.search.hypothesis import NOTHING, Hypothesis, hypothesis
 from seq2seq.search.prefix import length_limits
 from seq2seq.search.stepper import State, Stepper
 from seq2seq.search.truncation import truncated
+from seq2seq.system.transfer import to_device, to_host
 
 
-class Rows(NamedTuple):
+class OnHost(NamedTuple):
     """Samples under way. One that is done only fills its row until its sentence has no use for so many rows."""
 
     tokens_NT: Tensor
@@ -25,12 +26,24 @@ class Rows(NamedTuple):
     """Log-probability so far."""
     limit_N: Tensor
     """Most pieces, end of sentence included."""
+
+    def select(self, rows_N: Tensor) -> "OnHost":
+        """These rows, in this order."""
+        return OnHost(*(part.index_select(0, rows_N) for part in self))
+
+
+class OnDevice(NamedTuple):
+    """What the next draw needs of them."""
+
+    piece_N: Tensor
+    """The last."""
+    total_N: Tensor
     chance_NL: Tensor | None
     """The random numbers of every draw to come, within [0, 1); None: torch's own generator makes them."""
 
-    def select(self, rows_N: Tensor) -> "Rows":
+    def select(self, rows_N: Tensor) -> "OnDevice":
         """These rows, in this order."""
-        return Rows(*(None if part is None else part.index_select(0, rows_N) for part in self))  # type: ignore[arg-type]
+        return OnDevice(*(None if part is None else part.index_select(0, rows_N) for part in self))  # type: ignore[arg-type]
 
     def chance(self, length: int) -> Tensor | None:
         """The random numbers (N, 1) of the draw of piece ``length``, the first being 1."""
@@ -66,30 +79,35 @@ def sample(
     found = [[NOTHING] * count for _ in range(stepper.sentences)]
     # For each sentence of the batch: where it belongs in `found`, and for each of its rows the sample it holds.
     places = [(sentence, list[int | None](range(count))) for sentence in range(stepper.sentences)]
-    limit_N = length_limits(stepper, config).repeat_interleave(count)
-    chance_NL = None if seeds is None else chances(seeds, limit_N[::count].tolist(), count).to(limit_N.device)
-    tokens_N1, total_N = torch.full_like(limit_N, stepper.bos)[:, None], torch.zeros_like(limit_N, dtype=torch.float32)
-    rows = Rows(tokens_N1, total_N, limit_N, chance_NL)
+    (limit_B,), device = to_host(length_limits(stepper, config)), stepper.source_lengths.device
+    limit_N = limit_B.repeat_interleave(count)
+    chance_NL = None if seeds is None else to_device(chances(seeds, limit_B.tolist(), count), device)
+    rows = OnHost(torch.full_like(limit_N, stepper.bos)[:, None], torch.zeros(len(limit_N)), limit_N)
+    last = OnDevice(to_device(rows.tokens_NT[:, 0], device), to_device(rows.total_N, device), chance_NL)
     state = stepper.start(count)
     while places:
-        log_probability_NV, state = stepper.step(rows.tokens_NT[:, -1], state)
+        log_probability_NV, state = stepper.step(last.piece_N, state)
         length = rows.tokens_NT.size(1)
-        piece_N = drawn(log_probability_NV, temperature, top_k, top_p, rows.chance(length))
-        total_N = rows.total_N + log_probability_NV.gather(1, piece_N[:, None]).squeeze(1)
+        piece_N = drawn(log_probability_NV, temperature, top_k, top_p, last.chance(length))
+        total_N = last.total_N + log_probability_NV.gather(1, piece_N[:, None]).squeeze(1)
         del log_probability_NV  # the largest tensor of a step: make room for the next
+        last = last._replace(piece_N=piece_N, total_N=total_N)
+        # The one wait for the device in a step. What follows, but for the stepper's own, is on the host.
+        piece_N, total_N = to_host(piece_N, total_N)
         rows = rows._replace(tokens_NT=torch.cat([rows.tokens_NT, piece_N[:, None]], dim=1), total_N=total_N)
         ended_N, possible_N = piece_N == stepper.eos, total_N.isfinite()
         done_N = ended_N | ~possible_N | (length >= rows.limit_N)
-        # The one wait for the device in a step.
         done, ended, possible = torch.stack([done_N, ended_N, possible_N]).tolist()
         if not _collect(found, places, rows, done, ended, possible, config.length_penalty):
             continue
         chosen, stay = _needed(places)
         if len(chosen) < len(done):
-            rows_N = torch.tensor(chosen, dtype=torch.int64, device=piece_N.device)
+            rows_N = torch.tensor(chosen, dtype=torch.int64)
             rows = rows.select(rows_N)
             if stay:
-                left = None if len(stay) == len(places) else torch.tensor(stay, device=piece_N.device)
+                rows_N = to_device(rows_N, device)
+                last = last.select(rows_N)
+                left = None if len(stay) == len(places) else to_device(torch.tensor(stay), device)
                 state = stepper.select(state, rows_N, left)
             places = _renumbered(places, chosen, stay)
     return found
@@ -132,7 +150,7 @@ Places = list[tuple[int, list[int | None]]]
 def _collect(
     found: list[list[Hypothesis]],
     places: Places,
-    rows: Rows,
+    rows: OnHost,
     done: list[bool],
     ended: list[bool],
     possible: list[bool],
@@ -147,7 +165,7 @@ def _collect(
                 samples[slot] = None
                 finished.append((row, sentence, number))
     if finished:
-        index = torch.tensor([row for row, _, _ in finished], device=rows.total_N.device)
+        index = torch.tensor([row for row, _, _ in finished])
         totals, pieces = rows.total_N[index].tolist(), rows.tokens_NT[index, 1:].tolist()
         for (row, sentence, number), total, tokens in zip(finished, totals, pieces, strict=True):
             if possible[row]:

@@ -51,7 +51,9 @@ class ServeConfig(Settings):
         factory=list,
     )
     device: str = setting("auto", "auto, cpu or cuda")
-    precision: InferencePrecision = setting(InferencePrecision.auto, "float32, bfloat16, int8, or auto: as the run's")
+    precision: InferencePrecision = setting(
+        InferencePrecision.auto, "float32, tf32 (of GPUs), bfloat16, int8, or auto: as the run's"
+    )
     limits: LimitsConfig = setting(factory=LimitsConfig)
 
     def check(self) -> None:

@@ -5,13 +5,16 @@ A processor's flags are not enough. Libraries have kernels for some instruction 
 product: does it run, is it right, is it faster than float32?
 """
 
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from seq2seq.system.integer import KERNELS, IntegerKernel
 
@@ -31,12 +34,32 @@ def runs_bfloat16(device: torch.device) -> bool:
     return _works(_bfloat16_update)
 
 
+def runs_tf32(device: torch.device) -> bool:
+    """Whether this is a GPU that multiplies in TF32."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+
+
 @cache
 def prefers_bfloat16(device: torch.device) -> bool:
     """Whether bfloat16 products run here and are clearly faster than float32 ones."""
     if not runs_bfloat16(device):
         return False
     return device.type == "cuda" or _is_faster(_linear(torch.bfloat16), _linear(torch.float32))
+
+
+@cache
+def runs_recurrent_bfloat16(device: torch.device) -> bool:
+    """Whether cuDNN's recurrent layers take bfloat16 on this GPU; not all its versions do."""
+    return _works(lambda: _recurrent_bfloat16(device), device)
+
+
+def recurrent_dtype(device: torch.device, wanted: torch.dtype) -> torch.dtype:
+    """The type in which recurrent layers run on a GPU where ``wanted`` is that of other products.
+
+    float32 in place of a bfloat16 that cuDNN does not take. PyTorch's own kernels would take it: one position at a
+    time, and several times as slow.
+    """
+    return torch.float32 if wanted is torch.bfloat16 and not runs_recurrent_bfloat16(device) else wanted
 
 
 @cache
@@ -73,16 +96,19 @@ ROWS, INPUTS, OUTPUTS = 32, 512, 2048
 """Of the products that are timed: a layer of a decoder of 512 units, over a few sentences."""
 
 
+CPU = torch.device("cpu")
+
+
 @contextmanager
-def _plain() -> Iterator[None]:
+def _plain(device: torch.device = CPU) -> Iterator[None]:
     """Gradients on and nothing cast: an answer is remembered, so it must not depend on who asks first, and where."""
-    with torch.inference_mode(False), torch.enable_grad(), torch.autocast("cpu", enabled=False):
+    with torch.inference_mode(False), torch.enable_grad(), torch.autocast(device.type, enabled=False):
         yield
 
 
-def _works(trial: Callable[[], None]) -> bool:
+def _works(trial: Callable[[], None], device: torch.device = CPU) -> bool:
     try:
-        with _plain():
+        with _plain(device):
             trial()
     except (RuntimeError, NotImplementedError, AttributeError):  # what torch raises for a kernel that is not there
         return False
@@ -95,6 +121,45 @@ def _bfloat16_update() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         loss = output(lstm(inputs)[0]).float().sum()
     loss.backward()
+
+
+def _recurrent_bfloat16(device: torch.device) -> None:
+    """An LSTM's outputs and gradients, which cuDNN must have computed. No random numbers: training goes on after it."""
+    found, wanted = _lstm(device, torch.bfloat16), _lstm(device, torch.float32)
+    for one, other in zip(found, wanted, strict=True):
+        if not torch.allclose(one, other, rtol=0.05, atol=0.05):
+            raise RuntimeError("this kernel computes something else here")
+
+
+def _lstm(device: torch.device, dtype: torch.dtype) -> list[Tensor]:
+    """Outputs of an LSTM of 16 inputs and units, and the gradients of its weights, by cuDNN; float32."""
+    shapes = (2, 3, 16), (64, 16), (64, 16), (64,), (64,)
+    inputs, *weights = (
+        torch.linspace(-0.5, 0.5, math.prod(shape), device=device).view(shape).to(dtype).requires_grad_()
+        for shape in shapes
+    )
+    zeros = inputs.new_zeros(1, 2, 16)
+    with Operations() as called:
+        outputs, *_ = torch.lstm(inputs, (zeros, zeros), weights, True, 1, 0.0, True, False, True)
+    if not any("cudnn" in name for name in called.names):
+        raise RuntimeError("cuDNN has no kernel for this type here")
+    gradients = torch.autograd.grad(outputs.float().sum(), weights)
+    return [one.float() for one in (outputs, *gradients)]
+
+
+class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """While this is open, notes the names of PyTorch's operations."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.names: list[str] = []
+
+    def __torch_dispatch__(
+        self, operation: Any, types: Sequence[type], args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Note one, and run it."""
+        self.names.append(operation.name())
+        return operation(*args, **(kwargs or {}))
 
 
 def _packed_product(dtype: torch.dtype) -> None:

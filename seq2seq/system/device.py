@@ -3,19 +3,22 @@
 import ctypes
 import os
 import re
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 
 import torch
 
 from seq2seq.errors import ConfigError
-from seq2seq.system.capability import prefers_bfloat16, runs_bfloat16
+from seq2seq.system.capability import prefers_bfloat16, runs_bfloat16, runs_tf32
 from seq2seq.system.processes import own_gpu
 
 # On a CPU, oneDNN keeps a compiled kernel with its buffers for each of the last 1024 shapes, and every batch has a
 # shape of its own: gigabytes by the second epoch. It reads these at its first use; who sets them otherwise is obeyed.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "40")
 os.environ.setdefault("LRU_CACHE_CAPACITY", "40")
+# On a GPU, products of cuBLAS, cuDNN's recurrent layers among them, are the same in every run only with workspaces of
+# a fixed size. It reads this when it starts, so it is set before there is a tensor on a GPU.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
 TRIM_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -4, -8
@@ -53,6 +56,19 @@ def share_freed_memory() -> None:
 keep_freed_memory()
 
 
+def allow_tf32(allowed: bool) -> None:
+    """Let a GPU round what it multiplies in float32 to TF32 (10 bits of 23), or not; of recurrent layers too.
+
+    PyTorch alone does so in cuDNN's recurrent layers and nowhere else: a pass with the target given, which they run,
+    then differs from a search, whose steps are products.
+    """
+    for products in (torch.backends.cuda.matmul, torch.backends.cudnn.rnn):
+        products.fp32_precision = "tf32" if allowed else "ieee"  # type: ignore[union-attr]
+
+
+allow_tf32(False)
+
+
 class Precision(StrEnum):
     """Precision of matrix products and of their results, in training the logits among them.
 
@@ -62,6 +78,8 @@ class Precision(StrEnum):
     auto = "auto"
     float32 = "float32"
     bfloat16 = "bfloat16"
+    tf32 = "tf32"
+    """float32 whose products a GPU may round to TF32."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -102,13 +120,15 @@ def resolve_precision(precision: Precision, device: torch.device) -> Precision:
     """The precision that products are taken in: for ``auto``, bfloat16 where it is clearly faster than float32.
 
     Raises:
-        ConfigError: bfloat16 was asked for and does not run on this device.
+        ConfigError: bfloat16 or TF32 was asked for and does not run on this device.
     """
     if precision is Precision.auto:
         return Precision.bfloat16 if prefers_bfloat16(device) else Precision.float32
     if precision is Precision.bfloat16 and not runs_bfloat16(device):
         where = "processor" if device.type == "cpu" else "GPU"
         raise ConfigError(f"bfloat16 does not run on this {where}: set the precision to float32, or to auto")
+    if precision is Precision.tf32 and not runs_tf32(device):
+        raise ConfigError("tf32 is for GPUs that have it (Ampere and later): set the precision to float32, or to auto")
     return precision
 
 
@@ -119,6 +139,15 @@ def is_reduced(precision: Precision, device: torch.device) -> bool:
 
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[None]:
     """Context in which products run in the chosen precision."""
-    wanted = is_reduced(precision, device)
-    context: AbstractContextManager[None] = torch.autocast(device.type, torch.bfloat16, enabled=wanted)
+    resolved = resolve_precision(precision, device)
+    if device.type == "cuda":
+        allow_tf32(resolved is Precision.tf32)
+    return cast_to(torch.bfloat16 if resolved is Precision.bfloat16 else torch.float32, device)
+
+
+def cast_to(dtype: torch.dtype, device: torch.device) -> AbstractContextManager[None]:
+    """Context in which products run in this type; nothing is cast for float32."""
+    if dtype is torch.float32:
+        return nullcontext()
+    context: AbstractContextManager[None] = torch.autocast(device.type, dtype)
     return context

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -23,6 +23,9 @@ from seq2seq.errors import ConfigError, RunError
 
 PATIENCE = timedelta(days=1)
 """How long a process waits for the first to prepare a corpus; one that has died is noticed at once all the same."""
+
+GPU_PATIENCE = timedelta(minutes=10)
+"""How long a GPU waits for another's part of a sum: NCCL itself does not notice that a process has died."""
 
 GRACE = 1.0
 """Seconds in which the first process says what it leaves for before another says the same."""
@@ -51,14 +54,32 @@ def join() -> None:
     with_gpus = torch.cuda.is_available() and dist.is_nccl_available()
     try:
         dist.init_process_group("cpu:gloo,cuda:nccl" if with_gpus else "gloo", timeout=PATIENCE)
+        if with_gpus:
+            _nccl()._set_default_timeout(GPU_PATIENCE)
         wait()  # who leaves at once, for an error in the settings, has been found by all
     except (ValueError, RuntimeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise RunError(f"the processes do not find each other ({reason}): start them with torchrun") from None
 
 
-def leave() -> None:
-    """Part from the others, once all is done."""
+def _nccl() -> Any:
+    """What sums on the GPUs of the processes."""
+    return dist.distributed_c10d._get_default_group()._get_backend(torch.device("cuda"))
+
+
+@contextmanager
+def parting() -> Iterator[None]:
+    """Part from the others at the end of what runs within, where there are any.
+
+    Where it fails, sums that are under way on GPUs are given up: who waits for the others to add their part would never
+    end where these have failed as well.
+    """
+    try:
+        yield
+    except BaseException:
+        if not alone() and "nccl" in dist.get_backend_config():
+            _nccl().abort()
+        raise
     if not alone():
         dist.destroy_process_group()
 

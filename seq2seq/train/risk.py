@@ -148,8 +148,9 @@ class RiskTraining:
                 positions_P.to(device),
             )
         log_probability_P = label_log_probabilities(logits_PV, labels_NT.flatten()[positions_P].to(device))
-        row_P = torch.arange(len(lengths_N)).repeat_interleave(lengths_N).to(device)
-        return log_probability_P.new_zeros(len(lengths_N)).index_add(0, row_P, log_probability_P)
+        # Each in a place of its own, then summed: `index_add` adds in any order on a GPU, and rounds by it.
+        padded_X = log_probability_P.new_zeros(target_NT.numel())
+        return padded_X.index_copy(0, positions_P.to(device), log_probability_P).view(target_NT.shape).sum(1)
 
 
 class Candidates(NamedTuple):

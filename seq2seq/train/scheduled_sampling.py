@@ -16,6 +16,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.model import Network
 from seq2seq.settings import Settings, setting
 from seq2seq.system.device import Precision, autocast
+from seq2seq.system.transfer import to_device
 from seq2seq.train.loss import Loss, Objective, evaluating
 
 
@@ -163,14 +164,14 @@ class ScheduledSampling:
             embedded_B1E = network.target_embedding(inputs_BT[:, step : step + 1])
             decoded = network.decoder(embedded_B1E, memory, state)
             state = decoded.state
-            rows_R = own_B.nonzero().squeeze(1).to(inputs_BT.device)
+            rows_R = to_device(own_B.nonzero().squeeze(1), inputs_BT.device)
             if len(rows_R):
                 logits_RV = network.output(decoded.features_NTF[:, 0].index_select(0, rows_R))
                 inputs_BT[:, step + 1].index_copy_(0, rows_R, self._predict(logits_RV))
         return inputs_BT
 
     def _parallel(self, network: Network, batch: Batch, own_BT: Tensor) -> Tensor:
-        places_R = own_BT.flatten().nonzero().squeeze(1).to(batch.target_BT.device)
+        places_R = to_device(own_BT.flatten().nonzero().squeeze(1), batch.target_BT.device)
         inputs_BT = batch.target_BT.clone()
         if len(places_R):
             # What stands at a place is predicted at the place before it.

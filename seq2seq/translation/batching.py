@@ -15,7 +15,10 @@ CHUNK = 2048
 """Sentences of a stream that are sorted by length together."""
 
 BATCH_PIECES = 3072
-"""Most source pieces of a batch, padding included."""
+"""Most source pieces of a batch, padding included, on a CPU."""
+
+GPU_BATCH_PIECES = 16_384
+"""And on a GPU, which takes as long for few rows as for many."""
 
 BATCH_ROWS = 8
 """Samples of a sentence above which a batch has fewer sentences."""
@@ -36,7 +39,7 @@ def translated(
             parts = list(translated(members, in_stretches(members, chunk[row]), search, translate))
             one = joined(chunk[row].text, parts, search.length_penalty)
             found[row] = replace(one, n_best=(one,)) if search.n_best > 1 and not parts else one
-        for rows in batches(chunk, longest, search):
+        for rows in batches(chunk, longest, search, batch_pieces(members)):
             own = [[ids[row] for row in rows] for ids in encoded]
             found |= zip(rows, _whole_or_halves([chunk[row] for row in rows], own, search, translate), strict=True)
         yield from (found[row] for row in range(len(chunk)))
@@ -77,13 +80,21 @@ def _whole_or_halves(
     )
 
 
-def batches(requests: Sequence[Request], longest: Sequence[Sequence[int]], search: SearchConfig) -> Iterator[list[int]]:
+def batch_pieces(members: Members) -> int:
+    """Most source pieces of a batch on the device of the members."""
+    return BATCH_PIECES if members.translators[0].device.type == "cpu" else GPU_BATCH_PIECES
+
+
+def batches(
+    requests: Sequence[Request], longest: Sequence[Sequence[int]], search: SearchConfig, most: int
+) -> Iterator[list[int]]:
     """Row numbers of the sentences that are not blank, of similar length together, those with phrases apart.
 
-    For these are searched in another way, and a translation must not depend on its batch.
+    For these are searched in another way, and a translation must not depend on its batch. A batch has at most ``most``
+    source pieces, padding included.
     """
     rows = search.rows if search.method in DRAWING else 1
-    size = BATCH_PIECES * BATCH_ROWS // max(BATCH_ROWS, rows)
+    size = most * BATCH_ROWS // max(BATCH_ROWS, rows)
     for apart in (False, True):
         own = [pieces if bool(one.phrases) is apart else [] for one, pieces in zip(requests, longest, strict=True)]
         yield from batches_by_length(own, size)
@@ -99,5 +110,5 @@ def numbered(members: Members, requests: Sequence[Request], search: SearchConfig
     return [[row] for row, one in enumerate(requests) if len(one.text) > LONGEST] + [
         [start + row for row in rows]
         for start, chunk in chunks
-        for rows in batches(chunk, _encoded(members, chunk)[1], search)
+        for rows in batches(chunk, _encoded(members, chunk)[1], search, batch_pieces(members))
     ]

@@ -18,7 +18,8 @@ from seq2seq.model import InferencePrecision, Network, NetworkStepper, PreparedD
 from seq2seq.run import LoadedRun
 from seq2seq.shortlist import Chosen
 from seq2seq.system.capability import prefers_bfloat16, prefers_int8, runs_int8
-from seq2seq.system.device import Precision, resolve_precision
+from seq2seq.system.device import Precision, allow_tf32, resolve_precision
+from seq2seq.system.transfer import to_device
 from seq2seq.text.tokenizer import BOS, EOS, Tokenizer, Tokenizers
 
 log = logging.getLogger("seq2seq")
@@ -66,7 +67,7 @@ class Member:
             network: in evaluation mode.
             tokenizers: those it was trained with.
             device: where it translates.
-            precision: float32, bfloat16, int8, or auto: see `choose_precision`.
+            precision: float32, tf32, bfloat16, int8, or auto: see `choose_precision`.
             quantized: the weights come from a folder that keeps them in 8 bits.
             name: what to call it in messages.
             target_language: code of the language that it writes.
@@ -77,7 +78,9 @@ class Member:
         form = choose_precision(precision, device, quantized)
         if quantized and precision == InferencePrecision.auto and not runs_int8(device):
             log.warning("%s has 8-bit weights, and int8 does not run on this device (%s): using float32", name, device)
-        reduced = form is not InferencePrecision.float32 and prefers_bfloat16(device)
+        reduced = form in (InferencePrecision.bfloat16, InferencePrecision.int8) and prefers_bfloat16(device)
+        if device.type == "cuda":
+            allow_tf32(form is InferencePrecision.tf32)  # of the process: who is prepared last decides
         network = network.to(device)
         decoder = PreparedDecoder(network, form, torch.bfloat16 if reduced else torch.float32)
         return cls(name, network, decoder, tokenizers, device, form, target_language)
@@ -102,7 +105,7 @@ class Member:
 
     def sources(self, encoded: Sequence[Sequence[int]]) -> Sources:
         """A batch of sentences, encoded by this member's source tokenizer, without marks."""
-        return Sources(*(tensor.to(self.device) for tensor in source_tensors(encoded)))
+        return Sources(*(to_device(tensor, self.device) for tensor in source_tensors(encoded)))
 
     def stepper(self, sources: Sources, chosen: Chosen | None = None) -> NetworkStepper:
         """This member reading a batch, asked for the ``chosen`` target pieces alone (None: for all)."""
@@ -166,6 +169,6 @@ def choose_precision(name: str, device: torch.device, quantized: bool) -> Infere
         return InferencePrecision.int8 if quantized and prefers_int8(device) else InferencePrecision.float32
     if name == InferencePrecision.int8 and not runs_int8(device):
         raise ConfigError(f"precision=int8 does not run on this device ({device}): use precision=float32")
-    if name == InferencePrecision.bfloat16:
-        resolve_precision(Precision.bfloat16, device)
+    if name in (InferencePrecision.tf32, InferencePrecision.bfloat16):
+        resolve_precision(Precision(name), device)
     return InferencePrecision(name)

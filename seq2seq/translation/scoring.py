@@ -12,7 +12,7 @@ from seq2seq.search import forced, hypothesis
 from seq2seq.text.stretches import LONGEST, aligned, sentences, stretches
 from seq2seq.text.tokenizer import EOS
 from seq2seq.translation.answer import Choice, translation
-from seq2seq.translation.batching import BATCH_PIECES, CHUNK
+from seq2seq.translation.batching import CHUNK, batch_pieces
 from seq2seq.translation.members import Encoded, Members
 from seq2seq.translation.types import Translation, joined
 
@@ -49,7 +49,7 @@ def _sentences_scored(members: Members, pairs: list[tuple[str, str]], length_pen
         targets = members.target.encode_all([target for _, target in chunk])
         found: dict[int, Translation] = {}
         both = [[*source, *target, EOS] for source, target in zip(longest, targets, strict=True)]
-        for rows in batches_by_length(both, BATCH_PIECES):
+        for rows in batches_by_length(both, batch_pieces(members)):
             texts, own = [chunk[row][0] for row in rows], [[ids[row] for row in rows] for ids in encoded]
             found |= zip(rows, _batch(members, texts, own, [targets[row] for row in rows], length_penalty), strict=True)
         yield from (found[row] for row in range(len(chunk)))

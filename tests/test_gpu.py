@@ -1,0 +1,133 @@
+"""What only a GPU can show: that it computes what a CPU does, waits for nobody, and repeats itself to the bit."""
+
+import warnings
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from markov import MarkovStepper, random_stepper
+from networks import BOS, EOS, SAMPLES, padded, random_network, random_sentences
+from reversal import Scripted, same, tiny_network, trainer, training
+from test_cell import assert_close, random_cell, random_inputs, tensors
+
+from seq2seq.model import InferencePrecision, NetworkStepper, PreparedDecoder
+from seq2seq.model.choices import CellKind
+from seq2seq.search import Method, SearchConfig, WatchedStepper, search
+from seq2seq.system.device import Precision, autocast
+from seq2seq.weights import load_weights
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
+    pytest.mark.filterwarnings("ignore:RNN module weights are not part of single contiguous chunk"),
+    pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype feature"),
+]
+CUDA = torch.device("cuda")
+NEVER = 10**6
+FUSED = [kind for kind in CellKind if kind is not CellKind.layer_norm_lstm]
+
+
+@pytest.mark.parametrize("kind", CellKind)
+def test_cells_are_the_cpu_s(kind):
+    cell = random_cell(kind, 3)
+    inputs_NTI, _, padding_NT = random_inputs(3, [5, 1, 9], more=2)
+    on_cpu = tensors(cell.run(inputs_NTI, None, padding_NT))
+    on_gpu = tensors(cell.cuda().run(inputs_NTI.cuda(), None, padding_NT.cuda()))
+    assert_close([part.cpu() for part in on_gpu], on_cpu, 1e-10)
+
+
+@pytest.mark.parametrize("kind", FUSED)
+def test_float32_is_not_rounded_to_tf32(kind):
+    cell = random_cell(kind, 3, torch.float32)
+    inputs_NTI, _, padding_NT = random_inputs(3, [5, 1, 9], torch.float32)
+    on_cpu = tensors(cell.run(inputs_NTI, None, padding_NT))
+    on_gpu = tensors(cell.cuda().run(inputs_NTI.cuda(), None, padding_NT.cuda()))
+    assert_close([part.cpu() for part in on_gpu], on_cpu, 2e-5)
+
+
+def slopes(kind: CellKind, precision: Precision) -> list[torch.Tensor]:
+    """Gradients of a cell's weights where the loss is a mean over very many positions."""
+    cell = random_cell(kind, 3, torch.float32).cuda()
+    inputs_NTI, _, padding_NT = random_inputs(3, [5, 1, 9], torch.float32)
+    with autocast(precision, CUDA):
+        states, _ = cell.run(inputs_NTI.cuda(), None, padding_NT.cuda())
+    assert states.dtype is not torch.float16
+    (states.float().sum() / 1e6).backward()
+    return [parameter.grad for parameter in cell.parameters()]
+
+
+@pytest.mark.parametrize("kind", FUSED)
+def test_small_gradients_keep_their_digits(kind):
+    for found, wanted in zip(slopes(kind, Precision.auto), slopes(kind, Precision.float32), strict=True):
+        assert (found - wanted).norm() < 0.03 * wanted.norm()
+
+
+def test_search_finds_what_a_cpu_finds():
+    on_cpu = random_stepper(5, [1, 2, 3, 4], impossible=0.2)
+    on_gpu = MarkovStepper(on_cpu.table_SVVV.cuda(), [1, 2, 3, 4])
+    for beam_size in (1, 4):
+        settings = SearchConfig(beam_size=beam_size, n_best=beam_size, max_length_offset=1)
+        assert search(on_gpu, settings) == search(on_cpu, settings)
+
+
+@pytest.mark.parametrize("precision", [Precision.auto, Precision.float32])
+def test_no_update_waits(tmp_path, precision):
+    config = training(updates=12, log_every=6, validate_every=NEVER, precision=precision)
+    one, waits = trainer(tmp_path, config, validate=Scripted([1.0]), device="cuda"), []
+    update = one._update
+
+    def strictly(batches, tally):
+        warm = one.progress.update >= 6
+        torch.cuda.set_sync_debug_mode("error" if warm else "default")
+        try:
+            waits.append(warm)
+            return update(batches, tally)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+    one._update = strictly
+    one.fit()
+    assert waits.count(True) == 6
+
+
+SEARCHES = [
+    SearchConfig(beam_size=1),
+    SearchConfig(beam_size=4, n_best=4),
+    SearchConfig(method=Method.diverse_beam, beam_size=4, n_best=4, groups=2),
+    SearchConfig(method=Method.sampling, n_best=3),
+]
+
+
+@pytest.mark.parametrize("config", SEARCHES, ids=lambda config: f"{config.method}-{config.beam_size}")
+@pytest.mark.parametrize("model", SAMPLES[:4], ids=range(4))
+def test_a_search_step_waits_once(model, config):
+    network = random_network(model, 1, dtype=torch.float32).cuda()
+    decoder = PreparedDecoder(network, InferencePrecision.float32)
+    places = (part.cuda() for part in padded(random_sentences(1, [5, 3, 2])))
+    marks: list[int] = []
+    with warnings.catch_warnings(record=True) as waits:
+        warnings.simplefilter("always")
+        stepper = NetworkStepper(network, decoder, *places, BOS, EOS)
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            search(WatchedStepper(stepper, lambda: marks.append(len(waits))), config)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        marks.append(len(waits))
+    assert {after - before for before, after in pairwise(marks)} == {1}
+
+
+def trained(folder: Path, updates: int, precision: Precision) -> dict[str, torch.Tensor]:
+    config = training(updates=updates, validate_every=4, precision=precision)
+    network = tiny_network()
+    trainer(folder, config, network=network, validate=Scripted([4.0, 3.0, 2.0, 1.0]), device="cuda").fit()
+    return load_weights(folder / "model.safetensors")
+
+
+@pytest.mark.parametrize("precision", [Precision.auto, Precision.float32])
+def test_a_run_repeats_itself_to_the_bit_resumed_or_not(tmp_path, precision):
+    whole = trained(tmp_path / "whole", 12, precision)
+    assert same(trained(tmp_path / "again", 12, precision), whole)
+    trained(tmp_path / "resumed", 4, precision)
+    assert same(trained(tmp_path / "resumed", 12, precision), whole)
