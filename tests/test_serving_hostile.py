@@ -5,6 +5,7 @@ import re
 import socket
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from urllib.parse import quote, urlsplit
@@ -14,6 +15,7 @@ from hostile import attacked
 from serving import SMALL, Fake, serving
 
 from seq2seq.serving.config import ServeConfig
+from seq2seq.serving.server import Connection
 from seq2seq.translation.types import Translation
 
 HALF = b"POST /api/translate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n"
@@ -144,6 +146,25 @@ def test_connections_that_ask_nothing_make_room_for_those_that_do():
                 raw.sendall(HALF[: 20 + 3 * number])
             if number % 10 == 9:
                 assert served.ask("/api/translate", sentences=["Wir."]).status == 200
+
+
+def test_who_has_asked_stays_when_a_crowd_comes_at_once(monkeypatch):
+    """The loop stands still meanwhile, so all are accepted before anything is read."""
+    made, loops = Connection.connection_made, []
+
+    def noting(self, transport):
+        loops.append(self.loop)
+        made(self, transport)
+
+    monkeypatch.setattr(Connection, "connection_made", noting)
+    with serving(config=settings(connections=8)) as served, contextlib.ExitStack() as left:
+        assert served.ask("/api/translate", sentences=["Wir."]).status == 200
+        loops[0].call_soon_threadsafe(time.sleep, 0.5)
+        asking = left.enter_context(connected(served))
+        asking.sendall(b"GET /api/runs HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        for _ in range(30):
+            left.enter_context(connected(served))
+        assert b" 200 " in asking.recv(65536)
 
 
 @pytest.mark.parametrize(

@@ -81,17 +81,22 @@ class Connection(H11Protocol):
         return self.transport.get_write_buffer_size()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Make room for it, if that costs only connections that wait for their clients."""
+        """Make room for it, once what all that came with it have sent has been read: in the next round of the loop."""
         super().connection_made(transport)
         self._end_after(self.limits.arriving)
-        others = [one for one in self._all() if one.waits_for_client]
-        # uvicorn refuses requests once there are so many connections.
-        surplus = len(self.connections) - self.config.limit_concurrency + 1 if self.config.limit_concurrency else 0
-        for one in sorted(others, key=lambda one: one.began)[: max(0, surplus)]:
+        self.loop.call_soon(self.loop.call_soon, self._make_room)
+
+    def _make_room(self) -> None:
+        """End the oldest of those that wait for their clients, if there are too many connections."""
+        idle = sorted((one for one in self._all() if one.waits_for_client), key=lambda one: one.began)
+        surplus = len(self.connections) - self.limits.connections + 1
+        for one in idle[: max(0, surplus)]:
             one.end()
 
     def data_received(self, data: bytes) -> None:
-        """Once there is a whole head, the answer has its time."""
+        """Once there is a whole head, the answer has its time; or it is 503, where as many are being worked on."""
+        busy = sum(not one.waits_for_client for one in self._all())
+        self.limit_concurrency = 0 if busy >= self.limits.connections - 1 else None  # uvicorn counts idle ones too
         super().data_received(data)
         if self.cycle is not self._asked:
             self._asked = self.cycle
@@ -155,7 +160,7 @@ def server_of(app: FastAPI, config: ServeConfig) -> Server:
             log_level="error",  # not a line for each request that is none
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=config.limits.connections,
+            backlog=config.limits.connections,  # accepted in one round of the loop, at most
             h11_max_incomplete_event_size=16384,
             timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=CLOSING,
