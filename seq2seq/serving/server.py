@@ -22,6 +22,12 @@ from seq2seq.translate import Translator
 KEEP_ALIVE = 5
 """Seconds that a connection without a request is kept."""
 
+MOMENT = 1.0
+"""Seconds that a new connection has to ask in, however many there are, up to …"""
+
+CROWD = 4
+"""… so many times ``limits.connections``."""
+
 CLOSING = 3
 """Seconds that answers under way have when the server is stopped."""
 
@@ -81,17 +87,20 @@ class Connection(H11Protocol):
         return self.transport.get_write_buffer_size()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Make room for it, once what all that came with it have sent has been read: in the next round of the loop."""
+        """Make room for it, in a moment: of a crowd that comes at once, one may be about to ask."""
         super().connection_made(transport)
         self._end_after(self.limits.arriving)
-        self.loop.call_soon(self.loop.call_soon, self._make_room)
+        self._keep(CROWD * self.limits.connections)
+        self.loop.call_later(MOMENT, self._keep, self.limits.connections)
 
-    def _make_room(self) -> None:
-        """End the oldest of those that wait for their clients, if there are too many connections."""
-        idle = sorted((one for one in self._all() if one.waits_for_client), key=lambda one: one.began)
-        surplus = len(self.connections) - self.limits.connections + 1
-        for one in idle[: max(0, surplus)]:
-            one.end()
+    def _keep(self, number: int) -> None:
+        """Leave less than so many connections, if that costs only those that wait for their clients; oldest first."""
+        surplus = len(self.connections) - number + 1
+        if surplus > 0:
+            for one in sorted((one for one in self._all() if one.waits_for_client), key=lambda one: one.began)[
+                :surplus
+            ]:
+                one.end()
 
     def data_received(self, data: bytes) -> None:
         """Once there is a whole head, the answer has its time; or it is 503, where as many are being worked on."""
