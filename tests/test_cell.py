@@ -235,7 +235,8 @@ def test_a_cell_survives_ten_thousand_steps_of_padding():
     with torch.no_grad():
         _, end = cell.run(inputs_NTI, None, padding_NT)
         _, alone = cell.run(inputs_NTI[:, :3])
-    assert torch.equal(end.cell_NH, alone.cell_NH)
+    # Padding changes nothing; kernels round by the number of positions.
+    torch.testing.assert_close(end.cell_NH, alone.cell_NH, rtol=0, atol=1e-6)
     torch.testing.assert_close(end.hidden_NH, alone.hidden_NH, rtol=0, atol=1e-6)
 
 

@@ -24,11 +24,12 @@ def test_a_figure_is_measured_drawn_and_told(tiny_run, tmp_path, figure):
     config.interpolation.steps = 3
     config.exposure.sentences = 1
     families = {"one": [one], "other": [other]}
-    found, table = draw(figure, families, PairList("test", PAIRS), PAIRS, config, tmp_path / "figure.png")
+    drawn = draw(figure, families, PairList("test", PAIRS), PAIRS, config)
+    drawn.save(tmp_path / "figure.png")
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
-    assert len(found) == 2, "two runs, or two walks of one"
+    assert len(drawn.found) == 2, "two runs, or two walks of one"
     if figure is not Figure.interpolation:
-        assert all(name in table for name in families)
+        assert all(name in drawn.table for name in families)
 
 
 def test_every_figure_of_curves_has_a_title():

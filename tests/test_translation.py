@@ -18,10 +18,11 @@ def test_a_request_may_stand_wherever_a_string_may():
     assert own.translate(Request("Wir.")) == own.translate("Wir.")
     assert own.translate([Request("Wir.", "Das")]) == [own.translate("Wir.", prefix="Das")]
     assert own.translate("Wir.", phrases=["Haus"]) == own.translate(Request("Wir.", phrases=("Haus",)))
-    assert list(own.translate(iter(["Wir.", Request("Wir.", "Das")]), prefix="Wo")) == [
-        own.translate("Wir.", prefix="Wo"),
-        own.translate("Wir.", prefix="Das"),
-    ], "a request has conditions of its own"
+    mixed = own.translate(iter(["Wir.", Request("Wir.", "Das")]), prefix="Wo")
+    for found, prefix in zip(mixed, ("Wo", "Das"), strict=True):  # a request has conditions of its own
+        alone = own.translate("Wir.", prefix=prefix)
+        assert found.pieces == alone.pieces
+        assert found.score == pytest.approx(alone.score, rel=1e-6)  # rounding depends on how many share a batch
 
 
 def test_a_translation_reads_as_its_text_and_copies_are_named_by_words():

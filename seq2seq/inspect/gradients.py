@@ -7,6 +7,8 @@ B sentences, S source positions, T target positions, E embedding width, V vocabu
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -76,8 +78,7 @@ class GradientSums:
         copy = leafing(network, leaves)
         labels_BT = torch.full_like(batch.target_BT, -100).flatten()
         labels_BT = labels_BT.scatter(0, batch.positions_P, batch.labels_P).view_as(batch.target_BT)
-        # cuDNN knows no gradient outside training.
-        with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+        with torch.enable_grad(), without_cudnn():
             memory, state = copy.encode(batch.source_BS, lengths_B)
             features = copy.decoder(copy.target_embedding(batch.target_BT), memory, state).features_NTF
             for position in spread(batch.target_BT.size(1), positions):
@@ -115,6 +116,20 @@ class GradientSums:
                 norms, counts = [sums[at][0] / sums[at][1] for at in distances], [sums[at][1] for at in distances]
                 found.append(Reach(side, distances, norms, counts))
         return found
+
+
+@contextmanager
+def without_cudnn() -> Iterator[None]:
+    """Recurrent layers run by PyTorch's own kernels: cuDNN's know no gradient outside training.
+
+    `torch.backends.cudnn.flags` cannot be used: it fails once recurrent layers have their own setting of TF32.
+    """
+    before = torch.backends.cudnn.enabled
+    torch.backends.cudnn.enabled = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.enabled = before
 
 
 def walk(direction: Direction, place: int, length: int) -> int:
