@@ -95,12 +95,10 @@ class Connection(H11Protocol):
 
     def _keep(self, number: int) -> None:
         """Leave less than so many connections, if that costs only those that wait for their clients; oldest first."""
-        surplus = len(self.connections) - number + 1
-        if surplus > 0:
-            for one in sorted((one for one in self._all() if one.waits_for_client), key=lambda one: one.began)[
-                :surplus
-            ]:
-                one.end()
+        surplus = max(0, len(self.connections) - number + 1)
+        idle = sorted((one for one in self._all() if one.waits_for_client), key=lambda one: one.began)
+        for one in idle[:surplus]:
+            one.end()
 
     def data_received(self, data: bytes) -> None:
         """Once there is a whole head, the answer has its time; or it is 503, where as many are being worked on."""
