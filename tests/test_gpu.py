@@ -11,11 +11,11 @@ from networks import BOS, EOS, SAMPLES, padded, random_network, random_sentences
 from reversal import Scripted, same, tiny_network, trainer, training
 from test_cell import assert_close, random_cell, random_inputs, tensors
 
-from seq2seq.model import InferencePrecision, NetworkStepper, PreparedDecoder
+from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
 from seq2seq.model.choices import CellKind
+from seq2seq.model.weights import load_weights
 from seq2seq.search import Method, SearchConfig, WatchedStepper, search
 from seq2seq.system.device import Precision, autocast
-from seq2seq.weights import load_weights
 
 pytestmark = [
     pytest.mark.gpu,

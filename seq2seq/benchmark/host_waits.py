@@ -21,6 +21,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from seq2seq.data.batch import make_batch, source_tensors
+from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
 from seq2seq.model import (
     AttentionKind,
     AttentionOrder,
@@ -28,11 +29,8 @@ from seq2seq.model import (
     DecoderConfig,
     Direction,
     EncoderConfig,
-    InferencePrecision,
     ModelConfig,
     Network,
-    NetworkStepper,
-    PreparedDecoder,
     Summary,
     Tying,
 )
@@ -40,15 +38,15 @@ from seq2seq.model.choices import CellKind, Readout
 from seq2seq.search import Method, SearchConfig, Stepper, WatchedStepper, ensemble, fusion, search
 from seq2seq.system.device import Precision
 from seq2seq.system.transfer import to_device
-from seq2seq.train import SGD
-from seq2seq.train.consistency import Consistency
-from seq2seq.train.learner import Learner
-from seq2seq.train.loss import Objective
-from seq2seq.train.moving_average import MovingAverage
-from seq2seq.train.objective import TeacherForcing
-from seq2seq.train.optimizer import Muon, OptimizerConfig, optimizer_of
-from seq2seq.train.scheduled_sampling import Passes, ScheduledSampling, ScheduledSamplingConfig
-from seq2seq.train.tally import Tally
+from seq2seq.training import SGD
+from seq2seq.training.consistency import Consistency
+from seq2seq.training.learner import Learner
+from seq2seq.training.loss import Objective
+from seq2seq.training.moving_average import MovingAverage
+from seq2seq.training.objective import TeacherForcing
+from seq2seq.training.optimizer import Muon, OptimizerConfig, optimizer_of
+from seq2seq.training.scheduled_sampling import Passes, ScheduledSampling, ScheduledSamplingConfig
+from seq2seq.training.tally import Tally
 
 META, CPU = torch.device("meta"), torch.device("cpu")
 
