@@ -72,7 +72,7 @@ for pair in train[:3]:
 tokenizers = build_tokenizers(TokenizerConfig(size=1500), PairList("lesson", train))
 ids = tokenizers.source.encode(train[0].source)
 print(ids)
-print(tokenizers.source.pieces(ids))
+print(tokenizers.source.tokens(ids))
 print(tokenizers.source.decode(ids))
 
 # %% [markdown]
@@ -190,8 +190,8 @@ print("what the decoder begins with:", tuple(state.hidden_LNH.shape))
 # %%
 pair = train[0]
 batch = make_batch([tokenizers.source.encode(pair.source)], [tokenizers.target.encode(pair.target)])
-print("reads:   ", tokenizers.target.pieces(batch.target_BT[0].tolist()))
-print("predicts:", tokenizers.target.pieces(batch.labels_P.tolist()))
+print("reads:   ", tokenizers.target.tokens(batch.target_BT[0].tolist()))
+print("predicts:", tokenizers.target.tokens(batch.labels_P.tolist()))
 
 
 def loss_of(network, batch):

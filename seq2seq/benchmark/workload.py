@@ -15,7 +15,7 @@ from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.corpora.corpus import Corpus, Pair, PairList
 from seq2seq.corpora.reading import names_corpus, read_split, text_for_run
 from seq2seq.data.batch import Batch, make_batch
-from seq2seq.data.batch_sampler import BatchConfig, Order, Place
+from seq2seq.data.batch_sampler import BatchConfig, BatchSampler, StreamPosition
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.data.table import Table
 from seq2seq.model import ModelConfig, Network
@@ -41,7 +41,7 @@ class Workload:
     network: Network
     tokenizers: Tokenizers
     table: Table
-    order: Order
+    order: BatchSampler
     smoothing: float
     translated: str
     """Where the sentences are from."""
@@ -50,7 +50,7 @@ class Workload:
 
     def batches(self, device: torch.device) -> Iterator[Batch]:
         """The training batches without end, on the device."""
-        for rows, _ in self.order.stream(Place(0, 0)):
+        for rows, _ in self.order.stream(StreamPosition(0, 0)):
             yield make_batch(*self.table.rows(rows)).to(device)
 
 
@@ -82,7 +82,7 @@ def prepare(config: BenchmarkConfig) -> Workload:
         network=network,
         tokenizers=tokenizers,
         table=table,
-        order=Order(table.source_lengths, table.target_lengths, batch, config.seed),
+        order=BatchSampler(table.source_lengths, table.target_lengths, batch, config.seed),
         smoothing=smoothing,
         translated=test.name,
         sentences=sentences(test, max(config.measure.batched, config.measure.sentences)),

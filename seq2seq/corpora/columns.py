@@ -18,7 +18,7 @@ import pyarrow.parquet
 
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.corpus_file import CorpusFile
-from seq2seq.corpora.files import some
+from seq2seq.corpora.files import require_pairs
 from seq2seq.corpora.lines import unreadable
 from seq2seq.errors import DataError
 
@@ -48,7 +48,7 @@ class JsonLinesFile(Corpus):
         return self.file.expected_lines()
 
     def __iter__(self) -> Iterator[Pair]:
-        return some(self.file.parsed(self.pair), self.name)
+        return require_pairs(self.file.parsed(self.pair), self.name)
 
     def pair(self, line: str, number: int) -> Pair:
         """The pair in a line, whose number is for messages.
@@ -100,7 +100,7 @@ class ParquetFile(Corpus):
         return self._rows
 
     def __iter__(self) -> Iterator[Pair]:
-        return some(column_pairs(self.batches(), self.columns, self.name), self.name)
+        return require_pairs(column_pairs(self.batches(), self.columns, self.name), self.name)
 
     def batches(self) -> Iterator[Any]:
         """The rows as Arrow record batches with the columns that `columns` lie in."""

@@ -36,7 +36,7 @@ class TextFiles(Corpus):
         return self.files[1].expected_lines()
 
     def __iter__(self) -> Iterator[Pair]:
-        return some(self._pairs(), self.name)
+        return require_pairs(self._pairs(), self.name)
 
     def _pairs(self) -> Iterator[Pair]:
         first, second = self.files
@@ -83,7 +83,7 @@ class TsvFile(Corpus):
         return self.file.expected_lines()
 
     def __iter__(self) -> Iterator[Pair]:
-        return some(self.file.parsed(self.pair), self.name)
+        return require_pairs(self.file.parsed(self.pair), self.name)
 
     def pair(self, line: str, number: int) -> Pair:
         """The pair in a line, whose number is for messages.
@@ -106,7 +106,7 @@ def _column_number(text: str, setting: str) -> int:
     return int(text)
 
 
-def some(pairs: Iterator[Pair], name: str) -> Iterator[Pair]:
+def require_pairs(pairs: Iterator[Pair], name: str) -> Iterator[Pair]:
     """The same pairs.
 
     Raises:

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from seq2seq.corpora.columns import ROWS, column_pairs, find_columns, one_line
 from seq2seq.corpora.corpus import Corpus, Pair, PairSample
 from seq2seq.corpora.corpus_file import CorpusFile
-from seq2seq.corpora.files import some
+from seq2seq.corpora.files import require_pairs
 from seq2seq.errors import DataError, RunError
 
-GIVEN_UP = (
+STREAM_WARNING = (
     "%s is read as a stream and no copy is kept: its vocabulary is learnt from the beginning, not from all of it; "
     "whoever encodes it anew, or goes on with that, reads it anew; a change is noticed by its commit, not by its text"
 )
@@ -58,7 +58,7 @@ class HubData(Corpus):
         return f"hub {self._data._fingerprint} {self.columns}"
 
     def __iter__(self) -> Iterator[Pair]:
-        return some(column_pairs(self.batches(), self.columns, self.name), self.name)
+        return require_pairs(column_pairs(self.batches(), self.columns, self.name), self.name)
 
     def batches(self) -> Iterator[Any]:
         """The rows as Arrow tables with the columns that `columns` lie in."""
@@ -103,7 +103,7 @@ class HubStream(Corpus):
         return f"stream {self._place.subset} {self._place.split} {facts} {self.wanted}"
 
     def __iter__(self) -> Iterator[Pair]:
-        return some(self._pairs(), self.name)
+        return require_pairs(self._pairs(), self.name)
 
     def _pairs(self) -> Iterator[Pair]:
         batches = self._data.with_format("arrow").iter(batch_size=ROWS)

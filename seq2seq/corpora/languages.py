@@ -85,7 +85,7 @@ def word_count(text: str, language: str) -> int:
     return len(words) if has_spaces(language) else sum(map(len, words))
 
 
-def look(lines: Iterable[str]) -> Segmentation | None:
+def detect_segmentation(lines: Iterable[str]) -> Segmentation | None:
     """How a text sets its words apart, going by two thirds of its letters; None for few letters, or of many kinds."""
     text = "".join(islice(lines, SAMPLE))
     counts = {pattern: len(pattern.findall(text)) for pattern in (KANA, HAN, HANGUL, UNSEGMENTED)}
@@ -104,7 +104,7 @@ def look(lines: Iterable[str]) -> Segmentation | None:
     return Segmentation.japanese if most is Segmentation.chinese and 20 * counts[KANA] > kinds[most] else most
 
 
-def misfit(language: str, lines: Iterable[str]) -> Segmentation | None:
+def mismatched_segmentation(language: str, lines: Iterable[str]) -> Segmentation | None:
     """How a text plainly looks, where its language would have it look otherwise; else None."""
-    found = look(lines)
+    found = detect_segmentation(lines)
     return None if found is segmentation(language) else found

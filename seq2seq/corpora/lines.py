@@ -21,7 +21,7 @@ SAMPLE = 1_000_000
 """Bytes by which the lines of a file are estimated."""
 
 
-LONGEST = 1_000_000
+MAX_LINE_BYTES = 1_000_000
 """Bytes of a line, its end included. What has a longer one is no text, such as zeros that were packed to nothing."""
 
 
@@ -88,7 +88,7 @@ def decoded_lines(file: IO[bytes], name: str) -> Iterator[str]:
     number = 0
     try:
         for number, raw in enumerate(raw_lines(file), 1):
-            if len(raw) > LONGEST:
+            if len(raw) > MAX_LINE_BYTES:
                 raise too_long(name, number)
             line = raw.removesuffix(b"\n").removesuffix(b"\r")
             if number == 1 and raw.startswith(codecs.BOM_UTF8):
@@ -109,12 +109,14 @@ def decoded_lines(file: IO[bytes], name: str) -> Iterator[str]:
 
 def raw_lines(file: IO[bytes]) -> Iterator[bytes]:
     """The lines of an open binary stream; of one of more than `LONGEST` bytes, one byte more than that."""
-    return iter(partial(file.readline, LONGEST + 1), b"")
+    return iter(partial(file.readline, MAX_LINE_BYTES + 1), b"")
 
 
 def too_long(name: str, number: int) -> DataError:
     """The one-line error for a line that is none."""
-    return DataError(f"{name}, line {number:,} has more than {LONGEST:,} bytes: this is no text with a sentence a line")
+    return DataError(
+        f"{name}, line {number:,} has more than {MAX_LINE_BYTES:,} bytes: this is no text with a sentence a line"
+    )
 
 
 def open_binary(path: Path) -> IO[bytes]:

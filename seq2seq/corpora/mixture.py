@@ -7,7 +7,7 @@ from typing import NamedTuple
 from seq2seq.corpora.corpus import Corpus, MappedCorpus, Pair, PairSample
 
 
-def tagged(text: str, tag: str | None) -> str:
+def add_tag(text: str, tag: str | None) -> str:
     """The text with a tag as its first word; blank text, or any text without a tag, is returned unchanged.
 
     A tag such as ``<2de>`` names the target language (Johnson et al. 2017, section 3), one such as ``<bt>`` the origin
@@ -31,7 +31,7 @@ class TaggedCorpus(MappedCorpus):
 
     def map_pair(self, pair: Pair) -> Pair:
         """The pair with the tag before its source."""
-        return Pair(tagged(pair.source, self.tag), pair.target)
+        return Pair(add_tag(pair.source, self.tag), pair.target)
 
 
 class WeightedCorpus(NamedTuple):

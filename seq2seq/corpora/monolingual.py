@@ -32,7 +32,7 @@ class TargetSide(MappedCorpus):
         return super().vocabulary_sample(2 * size)
 
 
-def read_target(config: DataConfig, split: Split) -> Corpus | None:
+def read_target_split(config: DataConfig, split: Split) -> Corpus | None:
     """The target side of a split; None for a test split that is not there.
 
     It is found by the rule of `corpora.corpus.read`, but a target file is enough: a source file is ignored.
@@ -44,7 +44,7 @@ def read_target(config: DataConfig, split: Split) -> Corpus | None:
     return None if corpus is None else TargetSide(corpus)
 
 
-def read_targets(config: DataConfig) -> Corpora:
+def read_target_corpora(config: DataConfig) -> Corpora:
     """The target sides of all three splits; only test may be missing. ``data.more`` joins the training split.
 
     Raises:

@@ -10,7 +10,7 @@ from seq2seq.corpora.columns import JsonLinesFile, ParquetFile
 from seq2seq.corpora.config import BuiltinConfig, DataConfig, FilesConfig, MoreConfig, Split, SplitConfig
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.files import TextFiles, TsvFile
-from seq2seq.corpora.hub import GIVEN_UP, HubData, HubSplit, HubStream
+from seq2seq.corpora.hub import STREAM_WARNING, HubData, HubSplit, HubStream
 from seq2seq.corpora.mixture import MixedCorpus, TaggedCorpus, WeightedCorpus
 from seq2seq.errors import ConfigError
 
@@ -43,7 +43,7 @@ def read_corpora(config: DataConfig) -> Corpora:
         if more.weight:
             parts.append(WeightedCorpus(_more(config, more, f"data.more[{number}]"), more.weight))
     if config.hub.streaming and config.hub.name is not None and not _splits_with_files(config):
-        log.warning(GIVEN_UP, config.hub.name)
+        log.warning(STREAM_WARNING, config.hub.name)
     if not parts:
         raise ConfigError("every corpus has weight 0, so there is nothing to train on: raise data.weight")
     return Corpora(MixedCorpus(parts), validation, test)

@@ -26,7 +26,7 @@ class BatchConfig:
     pool: int = setting(100, "batches whose sentences are sorted by length together; more: less padding", at_least=1)
 
 
-class Place(NamedTuple):
+class StreamPosition(NamedTuple):
     """Where in the stream of batches training stands."""
 
     epoch: int
@@ -34,7 +34,7 @@ class Place(NamedTuple):
     """Batches of this epoch already taken."""
 
 
-class Batches(Sequence[Indices]):
+class EpochBatches(Sequence[Indices]):
     """The batches of an epoch, each the row numbers of its pairs: views of one array, made when they are asked for.
 
     Args:
@@ -63,12 +63,12 @@ class Batches(Sequence[Indices]):
         return self._rows[self._bounds[batch] : self._bounds[batch + 1]]
 
 
-class Order:
+class BatchSampler:
     """The endless stream of batches over a table of sentence lengths.
 
     Every epoch shuffles all pairs, cuts them into pools, sorts each pool by length, cuts the pools into batches of at
     most ``tokens`` padded target (and source) pieces, a longer pair alone, and shuffles the batches. Pieces are those
-    of the lengths given: text that is then cut anew has more (`seq2seq.data.subword_resampling.GROWTH`).
+    of the lengths given: text that is then cut anew has more (`seq2seq.data.stream.GROWTH`).
 
     An epoch costs 4 bytes a pair while it lasts, and its lengths, kept throughout, 2 to 4 for each side; with weights
     some 60 while it is shuffled.
@@ -105,7 +105,7 @@ class Order:
                 "the weight of a corpus in data.more"
             )
 
-    def epoch(self, number: int) -> Batches:
+    def epoch(self, number: int) -> EpochBatches:
         """All batches of an epoch, each the row numbers of its pairs; some seconds for ten million pairs."""
         generator = np.random.default_rng([self.seed, number])
         rows = self._shuffled(generator)
@@ -118,16 +118,16 @@ class Order:
             starts += [start + cut for cut in self._cuts(pool)]
         order = np.arange(len(starts))
         generator.shuffle(order)
-        return Batches(rows, np.array(starts), order)
+        return EpochBatches(rows, np.array(starts), order)
 
-    def stream(self, place: Place) -> Iterator[tuple[Indices, Place]]:
+    def stream(self, place: StreamPosition) -> Iterator[tuple[Indices, StreamPosition]]:
         """Batches from ``place`` on, each with the place after it."""
         epoch, taken = place
         while True:
             batches = self.epoch(epoch)
             for number in range(taken, len(batches)):
                 last = number + 1 == len(batches)
-                yield batches[number], Place(epoch + 1, 0) if last else Place(epoch, number + 1)
+                yield batches[number], StreamPosition(epoch + 1, 0) if last else StreamPosition(epoch, number + 1)
             epoch, taken = epoch + 1, 0
 
     def _shuffled(self, generator: np.random.Generator) -> Indices:

@@ -25,7 +25,7 @@ Narrow = npt.NDArray[np.integer[Any]]
 """16 bits an id where the vocabulary has no more than 65,536 pieces."""
 
 
-class Rows(NamedTuple):
+class IdLists(NamedTuple):
     """Lists of ids, one after the other."""
 
     offsets: Ids
@@ -33,11 +33,11 @@ class Rows(NamedTuple):
     ids: Narrow
 
 
-class Chunk(NamedTuple):
+class EncodedChunk(NamedTuple):
     """Some encoded pairs in their order, and what became of the text they are from."""
 
-    source: Rows
-    target: Rows
+    source: IdLists
+    target: IdLists
     read: int
     dropped: Counter[str]
     """Pairs that the filters took out, by reason."""
@@ -50,7 +50,7 @@ def id_type(size: int) -> np.dtype[np.integer[Any]]:
 
 def encoded_chunks(
     pairs: Iterable[Pair], tokenizers: Tokenizers, filters: FilterConfig | None, monolingual: bool, processes: int
-) -> Generator[Chunk]:
+) -> Generator[EncodedChunk]:
     """Encode and filter all pairs, `CHUNK` at a time, or fewer that are long.
 
     Args:
@@ -74,13 +74,13 @@ def encode_chunk(
     monolingual: bool,
     threads: int | None,
     pairs: Sequence[tuple[str, str]],
-) -> Chunk:
+) -> EncodedChunk:
     """Encode and filter some pairs, with so many threads (None: one a core)."""
     sources = tokenizers.source.encode_all([source for source, _ in pairs], threads)
     targets = tokenizers.target.encode_all([target for _, target in pairs], threads)
     filtered = Filters(filters, monolingual)
     kept = [both for both in zip(sources, targets, strict=True) if filtered.keep(*map(len, both))]
-    return Chunk(
+    return EncodedChunk(
         _rows([source for source, _ in kept], tokenizers.source.size),
         _rows([target for _, target in kept], tokenizers.target.size),
         len(pairs),
@@ -88,10 +88,10 @@ def encode_chunk(
     )
 
 
-def _rows(lists: Sequence[Sequence[int]], size: int) -> Rows:
+def _rows(lists: Sequence[Sequence[int]], size: int) -> IdLists:
     offsets = np.zeros(len(lists) + 1, dtype=np.int32)
     np.cumsum([len(ids) for ids in lists], out=offsets[1:])
-    return Rows(offsets, np.fromiter(chain.from_iterable(lists), id_type(size), count=int(offsets[-1])))
+    return IdLists(offsets, np.fromiter(chain.from_iterable(lists), id_type(size), count=int(offsets[-1])))
 
 
 def _chunks(pairs: Iterable[Pair], size: int) -> Iterator[list[tuple[str, str]]]:

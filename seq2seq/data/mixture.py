@@ -11,22 +11,22 @@ from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.filters import FilterConfig
 from seq2seq.corpora.mixture import MixedCorpus, WeightedCorpus
 from seq2seq.data.encoding import Ids
-from seq2seq.data.preparation import prepared_corpus
-from seq2seq.data.table import Encoded
+from seq2seq.data.preparation import encode_cached
+from seq2seq.data.table import EncodedPairs
 from seq2seq.tokenizer.tokenizer import Tokenizers
 
 
-class Ingredient(NamedTuple):
+class WeightedTable(NamedTuple):
     """A part of a mixture."""
 
     name: str
     """What messages call it."""
-    table: Encoded
+    table: EncodedPairs
     weight: float
     """How often an epoch holds each of its pairs, on average."""
 
 
-class Mixture:
+class TableMixture:
     """The pairs of several tables, by number: those of the first, then those of the second, and so on.
 
     A `Table` in all but its file: the same methods, and the same report where there is only one part.
@@ -35,7 +35,7 @@ class Mixture:
         parts: at least one.
     """
 
-    def __init__(self, parts: Sequence[Ingredient]) -> None:
+    def __init__(self, parts: Sequence[WeightedTable]) -> None:
         self.parts = list(parts)
         # number of each table's first pair, and of the pair after the last
         self._starts = np.cumsum([0, *(len(part.table) for part in self.parts)])
@@ -89,13 +89,13 @@ class Mixture:
         return sources, targets
 
 
-def encode_mix(
+def encode_mixture(
     corpus: Corpus,
     tokenizers: Tokenizers,
     cache: Path,
     filters: FilterConfig | None,
     processes: int | None = None,
-) -> Mixture:
+) -> TableMixture:
     """Encode every corpus of a mix into a table of its own, or open those that are there already.
 
     Args:
@@ -109,6 +109,6 @@ def encode_mix(
         DataError, RunError: as `prepared_corpus` raises them.
     """
     parts = corpus.parts if isinstance(corpus, MixedCorpus) else [WeightedCorpus(corpus)]
-    tables = [prepared_corpus(part.corpus, tokenizers, cache, filters, processes) for part in parts]
+    tables = [encode_cached(part.corpus, tokenizers, cache, filters, processes) for part in parts]
     ingredients = zip((part.corpus.name for part in parts), tables, (part.weight for part in parts), strict=True)
-    return Mixture([Ingredient(*ingredient) for ingredient in ingredients])
+    return TableMixture([WeightedTable(*ingredient) for ingredient in ingredients])

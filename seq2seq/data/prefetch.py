@@ -15,7 +15,7 @@ DEPTH = 3
 Item = TypeVar("Item")
 
 
-def ahead(items: Iterator[Item], depth: int = DEPTH) -> Generator[Item]:
+def prefetch(items: Iterator[Item], depth: int = DEPTH) -> Generator[Item]:
     """The same items in the same order, up to ``depth`` of them made before they are asked for.
 
     The thread starts with the first item asked for. Closing the generator ends it and waits until it is gone, as do an

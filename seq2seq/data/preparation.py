@@ -27,7 +27,7 @@ LAYOUT = 3
 """To be raised when files that were written before must not be used again."""
 
 
-def prepared_corpus(
+def encode_cached(
     corpus: Corpus,
     tokenizers: Tokenizers,
     cache: Path,

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save_file
 
-from seq2seq.data.encoding import Chunk, Ids, Rows
+from seq2seq.data.encoding import EncodedChunk, IdLists, Ids
 from seq2seq.errors import DataError
 from seq2seq.system.atomic import atomic_write
 from seq2seq.system.descriptors import read_at
@@ -69,7 +69,7 @@ def shard_path(folder: Path, number: int) -> Path:
     return folder / f"{number:05}.safetensors"
 
 
-def write_shard(path: Path, key: str, chunks: Sequence[Chunk], report: str | None) -> None:
+def write_shard(path: Path, key: str, chunks: Sequence[EncodedChunk], report: str | None) -> None:
     """Write a shard, whole or not at all; with a report it is the table's last.
 
     Raises:
@@ -93,12 +93,12 @@ def _checksums(data: bytes) -> list[int]:
     return [crc32(view[start : start + BLOCK]) for start in range(0, len(view), BLOCK)]
 
 
-def joined(parts: Sequence[Rows]) -> Rows:
+def joined(parts: Sequence[IdLists]) -> IdLists:
     """Lists of ids behind one another."""
     ends = np.cumsum([0, *(len(part.ids) for part in parts)])
     offsets = [part.offsets[1:] + end for part, end in zip(parts, ends, strict=False)]
     ids = [part.ids for part in parts] or [np.empty(0, np.uint16)]
-    return Rows(np.concatenate([[0], *offsets]).astype(np.int32), np.concatenate(ids))
+    return IdLists(np.concatenate([[0], *offsets]).astype(np.int32), np.concatenate(ids))
 
 
 def read_shard(path: Path) -> Shard:

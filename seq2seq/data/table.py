@@ -22,7 +22,7 @@ from seq2seq.system.descriptors import open_to_read, read_at
 Indices = npt.NDArray[np.integer[Any]]
 
 
-class Encoded(Protocol):
+class EncodedPairs(Protocol):
     """Encoded pairs by number: a `Table`, or several of them in a `Mixture`."""
 
     def __len__(self) -> int: ...
@@ -70,8 +70,8 @@ class Table:
         weakref.finalize(self, _close, self._files)
         # number of the first pair in each shard, and of the pair after the last
         self._starts = np.cumsum([0, *(shard.pairs for shard in shards)])
-        self._source = Side([shard.source for shard in shards], sizes[0])
-        self._target = Side([shard.target for shard in shards], sizes[1])
+        self._source = ColumnReader([shard.source for shard in shards], sizes[0])
+        self._target = ColumnReader([shard.target for shard in shards], sizes[1])
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -114,7 +114,7 @@ def _removed(path: Path) -> DataError:
     )
 
 
-class Side:
+class ColumnReader:
     """Where in the files the ids of one side lie, and which of their blocks have been checked.
 
     Args:

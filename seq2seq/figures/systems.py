@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.corpora.corpus import Corpus, Pair
-from seq2seq.corpora.mixture import tagged
+from seq2seq.corpora.mixture import add_tag
 from seq2seq.corpora.reading import read_split, text_for_run
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.evaluation.evaluate import provenance, translate_all
@@ -57,7 +57,7 @@ class System:
 
     def tagged(self, sentences: Sequence[str]) -> list[str]:
         """The sentences as the model has learnt to read them."""
-        return [tagged(sentence, self.tag) for sentence in sentences]
+        return [add_tag(sentence, self.tag) for sentence in sentences]
 
     def encoded(self, sentences: Sequence[str]) -> list[list[int]]:
         """Piece ids of sentences, the tag before each, without marks.

@@ -39,7 +39,7 @@ Texts = tuple[str, str]
 
 
 @cache
-def reserved_for(combination: Combination, seed: int) -> str:
+def split_of_combination(combination: Combination, seed: int) -> str:
     """The split that a (verb, object noun) combination belongs to."""
     digest = sha256(f"{seed} {' '.join(combination)}".encode()).digest()
     return {0: "test", 1: "validation"}.get(int.from_bytes(digest[:4], "big") % _ONE_IN, "train")
@@ -47,7 +47,7 @@ def reserved_for(combination: Combination, seed: int) -> str:
 
 def split_of(sentence: Sentence, seed: int) -> str | None:
     """The split a sentence belongs to; None if it contains combinations of both test and validation."""
-    splits = {reserved_for(combination, seed) for combination in combinations(sentence)} - {"train"}
+    splits = {split_of_combination(combination, seed) for combination in combinations(sentence)} - {"train"}
     if len(splits) > 1:
         return None
     return splits.pop() if splits else "train"

@@ -120,7 +120,7 @@ class Tokenizer:
 
     def words(self) -> dict[str, int]:
         """Every word of a word-level vocabulary with its id, specials left out; of other vocabularies, nothing."""
-        pieces = enumerate(self.pieces(range(self.size))) if self.word_level else ()
+        pieces = enumerate(self.tokens(range(self.size))) if self.word_level else ()
         return {piece.removeprefix(SPACE): number for number, piece in pieces if piece.startswith(SPACE)}
 
     def vocabulary(self) -> tuple[ModelType, list[Piece]]:
@@ -155,7 +155,7 @@ class Tokenizer:
                 )
         return frozenset(ids.values())
 
-    def pieces(self, ids: Iterable[int]) -> list[str]:
+    def tokens(self, ids: Iterable[int]) -> list[str]:
         """The pieces as written in the vocabulary, specials included; U+2581 marks the start of a word."""
         return [self._processor.id_to_piece(int(i)) for i in ids]
 

@@ -3,21 +3,33 @@
 SentencePiece learns them all (Kudo & Richardson 2018); what is learnt is a `seq2seq.tokenizer.tokenizer.Tokenizer`.
 """
 
+import hashlib
 import io
 import itertools
 import logging
 import random
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from sentencepiece import SentencePieceTrainer
+import sentencepiece
 
 from seq2seq.corpora.corpus import Corpus, Pair, with_progress
 from seq2seq.errors import ConfigError, DataError
+from seq2seq.system.lock import locked
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig, check_size, check_tag
-from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, Tokenizers, load_tokenizers, normalize
+from seq2seq.tokenizer.tokenizer import (
+    BOS,
+    EOS,
+    PAD,
+    UNK,
+    Tokenizer,
+    Tokenizers,
+    load_tokenizers,
+    normalize,
+    save_tokenizers,
+)
 
 LONGEST = 1_000  # characters: SentencePiece learns nothing from a sentence over 4,192 bytes, so they are cut
 
@@ -41,7 +53,7 @@ def train_tokenizer(sentences: Iterable[str], config: TokenizerConfig, label: st
     check_size(config)
     model = io.BytesIO()
     try:
-        SentencePieceTrainer.train(
+        sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=_cut(_sample(sentences, config.training_sentences)),
             model_writer=model,
             model_type=config.algorithm.value,
@@ -154,3 +166,34 @@ def _load_or_train(
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     return tokenizer
+
+
+def cached_tokenizers(
+    config: TokenizerConfig, corpus: Corpus, source_tags: Sequence[str], cache: Path | None
+) -> Tokenizers:
+    """The result of `build_tokenizers`, trained only once for the same text and settings.
+
+    If another program is training the same vocabulary, this one waits for it.
+
+    Args:
+        config, corpus, source_tags: as in `build_tokenizers`. If a model file is named, nothing is cached.
+        cache: folder of all vocabularies; None: always train.
+
+    Raises:
+        ConfigError, DataError: as `build_tokenizers`.
+        RunError: the cache cannot be written.
+    """
+    if cache is None or config.source_model is not None or config.target_model is not None:
+        return build_tokenizers(config, corpus, source_tags)
+    settings = asdict(replace(config, sampling=0.0, sample_target=True))  # neither of the two changes the vocabulary
+    facts = f"{sentencepiece.__version__} {corpus.fingerprint} {settings} {list(source_tags)}"
+    folder = cache / f"vocabulary-{hashlib.sha256(facts.encode()).hexdigest()[:32]}"
+    if not _has_model(folder):
+        with locked(folder, wait=True):
+            if not _has_model(folder):  # another program may have finished it meanwhile
+                save_tokenizers(build_tokenizers(config, corpus, source_tags), folder)
+    return load_tokenizers(folder)
+
+
+def _has_model(folder: Path) -> bool:
+    return any((folder / f"tokenizer{side}.model").exists() for side in ("", ".source"))

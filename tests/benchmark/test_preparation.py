@@ -21,7 +21,7 @@ from seq2seq.corpora.corpus import Corpus, Pair, PairList
 from seq2seq.corpora.files import TextFiles
 from seq2seq.corpora.filters import FilterConfig
 from seq2seq.data import encoding, preparation
-from seq2seq.data.preparation import encode_corpus, prepared_corpus
+from seq2seq.data.preparation import encode_cached, encode_corpus
 from seq2seq.data.shards import read_shard
 from seq2seq.data.table import Table
 from seq2seq.errors import DataError, RunError
@@ -211,12 +211,12 @@ def test_a_program_that_is_killed_leaves_what_the_next_goes_on_with(tokenizers: 
 
 def test_runs_share_what_lies_in_a_cache(tokenizers: Tokenizers, tmp_path: Path) -> None:
     corpus, cache = Counted(PAIRS), tmp_path / "cache"
-    one = prepared_corpus(corpus, tokenizers, cache, FilterConfig())
-    two = prepared_corpus(corpus, tokenizers, cache, FilterConfig())
+    one = encode_cached(corpus, tokenizers, cache, FilterConfig())
+    two = encode_cached(corpus, tokenizers, cache, FilterConfig())
     assert corpus.reads == 1
     assert two.rows(np.arange(50))[1][7].tolist() == one.rows(np.arange(50))[1][7].tolist()
-    prepared_corpus(Counted(PAIRS[:9], "2"), tokenizers, cache, FilterConfig())
-    prepared_corpus(corpus, tokenizers, cache, FilterConfig())
+    encode_cached(Counted(PAIRS[:9], "2"), tokenizers, cache, FilterConfig())
+    encode_cached(corpus, tokenizers, cache, FilterConfig())
     assert corpus.reads == 1, "other text takes another place"
 
 
@@ -233,7 +233,7 @@ def test_what_another_program_is_making_is_waited_for_and_taken(
         assert other.stdout is not None
         other.stdout.readline()
         arguments = corpus, tokenizers, tmp_path / "cache", None
-        waiting = threading.Thread(target=lambda: found.append(prepared_corpus(*arguments)))
+        waiting = threading.Thread(target=lambda: found.append(encode_cached(*arguments)))
         waiting.start()
         while waiting.is_alive() and not caplog.messages:
             time.sleep(0.01)

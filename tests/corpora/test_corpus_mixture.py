@@ -3,18 +3,18 @@
 import pytest
 
 from seq2seq.corpora.corpus import Pair, PairList
-from seq2seq.corpora.mixture import MixedCorpus, TaggedCorpus, WeightedCorpus, tagged
+from seq2seq.corpora.mixture import MixedCorpus, TaggedCorpus, WeightedCorpus, add_tag
 
 ONE = PairList("one", [Pair("a", "b"), Pair(" ", "c"), Pair("", "")])
 TWO = PairList("two", [Pair("d", "e")])
 
 
 def test_a_tag_is_the_first_word_and_blank_text_stays_blank():
-    assert tagged("a b", "<2de>") == "<2de> a b"
-    assert tagged("a b", "<2de> <bt>") == "<2de> <bt> a b"
-    assert tagged("a b", None) == "a b"
-    assert tagged("", "<2de>") == ""
-    assert tagged(" \u2028 ", "<2de>") == " \u2028 "
+    assert add_tag("a b", "<2de>") == "<2de> a b"
+    assert add_tag("a b", "<2de> <bt>") == "<2de> <bt> a b"
+    assert add_tag("a b", None) == "a b"
+    assert add_tag("", "<2de>") == ""
+    assert add_tag(" \u2028 ", "<2de>") == " \u2028 "
 
 
 def test_a_tagged_corpus_differs_in_its_sources_name_and_fingerprint():

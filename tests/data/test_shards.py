@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from seq2seq.data.encoding import Chunk, Rows
+from seq2seq.data.encoding import EncodedChunk, IdLists
 from seq2seq.data.shards import read_shard, shard_path, write_shard
 from seq2seq.errors import DataError
 
-ONE = Rows(np.array([0, 2, 2, 5], np.int32), np.array([7, 8, 9, 10, 11], np.uint16))
-TWO = Rows(np.array([0, 0, 1, 2], np.int32), np.array([70_000, 5], np.int32))
-CHUNKS = [Chunk(ONE, TWO, 5, Counter({"blank": 2})), Chunk(ONE, TWO, 4, Counter({"blank": 1}))]
+ONE = IdLists(np.array([0, 2, 2, 5], np.int32), np.array([7, 8, 9, 10, 11], np.uint16))
+TWO = IdLists(np.array([0, 0, 1, 2], np.int32), np.array([70_000, 5], np.int32))
+CHUNKS = [EncodedChunk(ONE, TWO, 5, Counter({"blank": 2})), EncodedChunk(ONE, TWO, 4, Counter({"blank": 1}))]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from seq2seq.corpora.config import BuiltinConfig
 from seq2seq.errors import ConfigError
 from seq2seq.grammar import sentences as grammar
 from seq2seq.grammar.clause import combinations
-from seq2seq.grammar.sentences import SPLITS, draw_sentences, reserved_for
+from seq2seq.grammar.sentences import SPLITS, draw_sentences, split_of_combination
 
 CONFIG = BuiltinConfig()
 SMALLER = BuiltinConfig(train_size=8_000, validation_size=100, test_size=200)
@@ -32,7 +32,7 @@ def test_the_sizes_that_documents_name_are_the_defaults():
 
 
 def held(sentence):
-    return {reserved_for(combination, CONFIG.seed) for combination in combinations(sentence)}
+    return {split_of_combination(combination, CONFIG.seed) for combination in combinations(sentence)}
 
 
 def test_sizes_are_as_asked_and_pairs_distinct_on_either_side(config, drawn):
@@ -62,7 +62,7 @@ def test_test_sentences_hold_combinations_never_seen_in_training(drawn):
 
 def test_about_one_combination_in_twenty_is_held_out(drawn):
     known = set().union(*(combinations(sentence) for pairs in drawn.values() for sentence, _ in pairs))
-    share = sum(reserved_for(combination, CONFIG.seed) == "test" for combination in known) / len(known)
+    share = sum(split_of_combination(combination, CONFIG.seed) == "test" for combination in known) / len(known)
     assert 0.03 < share < 0.07
 
 

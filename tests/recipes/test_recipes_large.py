@@ -52,7 +52,7 @@ def test_however_a_corpus_is_read_and_prepared_the_run_is_the_same(recipe, tmp_p
 
     # A third run finds all of it, the vocabulary too.
     monkeypatch.setattr(preparation, "encoded_chunks", None)
-    monkeypatch.setattr("seq2seq.tokenizer.vocabulary_cache.build_tokenizers", None)
+    monkeypatch.setattr("seq2seq.tokenizer.vocabulary.build_tokenizers", None)
     assert recipe("train", f"run={tmp_path / 'three'}", *SHORT, *mixed, *large).code == 0
     assert (tmp_path / "three" / "model.safetensors").read_bytes() == one
     assert recipe("train", f"run={tmp_path / 'four'}", *SHORT, *mixed, *hub).code == 0, "beside the run folder"

@@ -21,7 +21,7 @@ def test_pieces_are_those_that_the_package_tells_of(tokenizer: Tokenizer) -> Non
     _, pieces = read_pieces(tokenizer.to_bytes())
     processor = tokenizer._processor
     numbers = range(tokenizer.size)
-    assert [one.text for one in pieces] == tokenizer.pieces(numbers)
+    assert [one.text for one in pieces] == tokenizer.tokens(numbers)
     assert [one.score for one in pieces] == [processor.get_score(number) for number in numbers]
     for kind, told in (
         (PieceType.byte, processor.is_byte),

@@ -90,7 +90,7 @@ def test_a_unigram_models_cuts_have_the_published_probabilities(rate: float) -> 
     scores = {piece.text: piece.score for piece in read_pieces(one.to_bytes())[1]}
     weights = {way: math.exp(rate * sum(map(scores.__getitem__, way))) for way in all_ways("▁denen", set(scores))}
     drawn = SubwordSampler(one, rate)([one.encode("denen")] * 4000, seed=3)
-    found = Counter(tuple(one.pieces(row)) for row in drawn)
+    found = Counter(tuple(one.tokens(row)) for row in drawn)
     assert len(weights) > 4
     assert found.keys() <= weights.keys()
     for way, weight in weights.items():  # 0.03: four standard deviations at the least
@@ -105,7 +105,7 @@ def test_merges_are_left_out_one_in_so_many() -> None:
     assert merges >= 4
     drawn = SubwordSampler(one, 0.1)([row] * 4000, seed=3)
     assert sum(cut == row for cut in drawn) / 4000 == pytest.approx(0.9**merges, abs=0.033)
-    assert [one.pieces(cut) for cut in SubwordSampler(one, 1.0)([row], seed=3)] == [list("▁small")]
+    assert [one.tokens(cut) for cut in SubwordSampler(one, 1.0)([row], seed=3)] == [list("▁small")]
     rows = one.encode_all(LINES)
     assert SubwordSampler(one, 1e-12)(rows, seed=3) == rows  # the usual way is SentencePiece's own
 

@@ -75,14 +75,14 @@ def test_normalisation(text: str, expected: str) -> None:
 def test_batches_pieces_and_specials(tokenizer: Tokenizer) -> None:
     ids = tokenizer.encode("the cat")
     assert tokenizer.encode_all(["the cat", "", "日本"]) == [ids, [], tokenizer.encode("日本")]
-    assert "".join(tokenizer.pieces(ids)).replace("\u2581", " ").strip() == "the cat"
+    assert "".join(tokenizer.tokens(ids)).replace("\u2581", " ").strip() == "the cat"
     assert tokenizer.decode([BOS, *ids, UNK, EOS, PAD, PAD]) == "the cat"
     assert tokenizer.size == SIZE
-    assert tokenizer.pieces([UNK, BOS, EOS, PAD]) == ["<unk>", "<s>", "</s>", "<pad>"]
+    assert tokenizer.tokens([UNK, BOS, EOS, PAD]) == ["<unk>", "<s>", "</s>", "<pad>"]
 
 
 def test_decoded_text_is_one_line_whatever_the_ids(tokenizer: Tokenizer) -> None:
-    newline = tokenizer.pieces(range(tokenizer.size)).index("<0x0A>")
+    newline = tokenizer.tokens(range(tokenizer.size)).index("<0x0A>")
     assert tokenizer.decode([*tokenizer.encode("the"), newline, *tokenizer.encode("cat")]) == "the cat"
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.errors import ConfigError, DataError
+from seq2seq.tokenizer import vocabulary
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
 from seq2seq.tokenizer.tokenizer import UNK, Tokenizer, Tokenizers, load_tokenizers, save_tokenizers
-from seq2seq.tokenizer.vocabulary import build_tokenizers, train_tokenizer
+from seq2seq.tokenizer.vocabulary import build_tokenizers, cached_tokenizers, train_tokenizer
 
 TEXT = [
     "the small dog sees a cat and the cat sees the small dog",
@@ -72,7 +73,7 @@ def test_a_sample_is_drawn_from_the_whole_text() -> None:
     text = ["abab baba"] * 50 + ["zyzy yzyz"] * 50
     config = TokenizerConfig(algorithm=Algorithm.bpe, size=266, training_sentences=20)
     tokenizer = train_tokenizer(text, config, "x")
-    seen = {letter for piece in tokenizer.pieces(range(260, 266)) for letter in piece}
+    seen = {letter for piece in tokenizer.tokens(range(260, 266)) for letter in piece}
     assert seen == set("\u2581abyz")
 
 
@@ -83,7 +84,7 @@ CORPUS = PairList("pairs", [Pair(TEXT[0], TEXT[2]), Pair(TEXT[1], TEXT[3])] * 3)
 def test_building_saving_and_loading(joint: bool, tmp_path: Path) -> None:
     tokenizers = build_tokenizers(TokenizerConfig(size=290, joint=joint), CORPUS)
     assert tokenizers.joint is joint
-    known = {piece for piece in tokenizers.source.pieces(range(tokenizers.source.size)) if "K" in piece}
+    known = {piece for piece in tokenizers.source.tokens(range(tokenizers.source.size)) if "K" in piece}
     assert bool(known) is joint  # the English side alone has never seen a K
     save_tokenizers(tokenizers, tmp_path)
     names = {"tokenizer.model"} if joint else {"tokenizer.source.model", "tokenizer.target.model"}
@@ -143,3 +144,52 @@ def test_tags_of_the_source_are_not_asked_of_the_target(tmp_path: Path) -> None:
         build_tokenizers(named, CORPUS, ["<2de>"])
     joint = build_tokenizers(replace(config, joint=True), CORPUS, ["<2de>"])
     assert len(joint.target.ids_of_tags(["<bt>", "<2de>"])) == 2
+
+
+# The cache
+
+SMALL = PairList("pairs", [Pair("the dog sees a cat", "der Hund sieht eine Katze")] * 4)
+SMALL_CONFIG = TokenizerConfig(size=290)
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    calls = []
+    monkeypatch.setattr(vocabulary, "build_tokenizers", lambda *args: calls.append(args) or build_tokenizers(*args))
+    return calls
+
+
+def same(one, other):
+    return [side.to_bytes() for side in one] == [side.to_bytes() for side in other]
+
+
+@pytest.mark.parametrize("joint", [True, False])
+def test_a_cached_vocabulary_is_loaded_and_not_trained_again(tmp_path, trained, joint):
+    config = replace(SMALL_CONFIG, joint=joint)
+    first = cached_tokenizers(config, SMALL, ["<2de>"], tmp_path)
+    again = cached_tokenizers(replace(config, sampling=0.1), SMALL, ["<2de>"], tmp_path)
+    assert len(trained) == 1
+    assert same(first, again)
+    assert first.joint == again.joint == joint
+
+
+def test_other_text_settings_or_tags_have_their_own_cached_vocabulary(tmp_path, trained):
+    other = PairList("pairs", [*SMALL.pairs, Pair("a horse", "ein Pferd")])
+    for corpus, config, tags in [
+        (SMALL, SMALL_CONFIG, []),
+        (other, SMALL_CONFIG, []),
+        (SMALL, replace(SMALL_CONFIG, size=291), []),
+        (SMALL, SMALL_CONFIG, ["<2de>"]),
+    ]:
+        assert same(cached_tokenizers(config, corpus, tags, tmp_path), build_tokenizers(config, corpus, tags))
+    assert len(trained) == 4
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_without_a_cache_or_with_a_model_file_nothing_is_cached(tmp_path, trained):
+    save_tokenizers(build_tokenizers(SMALL_CONFIG, SMALL), tmp_path)
+    cached_tokenizers(SMALL_CONFIG, SMALL, [], None)
+    named = replace(SMALL_CONFIG, source_model=str(tmp_path / "tokenizer.model"))
+    assert same(cached_tokenizers(named, SMALL, [], tmp_path / "cache"), build_tokenizers(SMALL_CONFIG, SMALL))
+    assert len(trained) == 2
+    assert not (tmp_path / "cache").exists()

@@ -12,33 +12,33 @@ BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 HEALED = 16
 """Characters at the end of a text without spaces whose pieces may still change: as many as SentencePiece joins."""
 
-NO_TEXT = b" \xff"
+UNK_BYTES = b" \xff"
 """What the unknown piece writes: a word of its own that is no UTF-8, so that it counts and is never suggested."""
 
 
-def spelled(tokenizer: Tokenizer) -> list[bytes | None]:
+def token_bytes(tokenizer: Tokenizer) -> list[bytes | None]:
     """The bytes every piece writes, those of a new word behind a space; None for the marks, which write nothing."""
     written: list[bytes | None] = []
-    for piece in tokenizer.pieces(range(tokenizer.size)):
+    for piece in tokenizer.tokens(range(tokenizer.size)):
         byte = BYTE.fullmatch(piece)
         written.append(bytes.fromhex(byte[1]) if byte else piece.replace(SPACE, " ").encode())
     written[BOS] = written[EOS] = written[PAD] = None
-    written[UNK] = NO_TEXT
+    written[UNK] = UNK_BYTES
     return written
 
 
-def single_bytes(tokenizer: Tokenizer) -> list[int | None]:
+def byte_values(tokenizer: Tokenizer) -> list[int | None]:
     """The byte that each piece stands for, in which a text is spelt where the vocabulary has no piece for it."""
-    found = map(BYTE.fullmatch, tokenizer.pieces(range(tokenizer.size)))
+    found = map(BYTE.fullmatch, tokenizer.tokens(range(tokenizer.size)))
     return [None if byte is None else int(byte[1], 16) for byte in found]
 
 
-def no_text(tokenizer: Tokenizer) -> frozenset[int]:
+def non_text_tokens(tokenizer: Tokenizer) -> frozenset[int]:
     """The pieces that write nothing: the marks, but for the end; ``<unk>`` is a word in vocabularies of words alone."""
     return frozenset({BOS, PAD} if tokenizer.word_level else {BOS, PAD, UNK})
 
 
-def whole_characters(tokens: Sequence[int], written: Sequence[int | None]) -> Sequence[int]:
+def complete_characters(tokens: Sequence[int], written: Sequence[int | None]) -> Sequence[int]:
     """The tokens without the bytes at their end that only begin a character.
 
     Args:
@@ -55,7 +55,7 @@ def whole_characters(tokens: Sequence[int], written: Sequence[int | None]) -> Se
     return tokens
 
 
-def given_pieces(tokenizer: Tokenizer, prefix: str, spelling: Sequence[bytes | None]) -> list[int]:
+def stable_prefix_tokens(tokenizer: Tokenizer, prefix: str, spelling: Sequence[bytes | None]) -> list[int]:
     """The pieces at the beginning of a prefix that what follows cannot change: those of its complete words.
 
     In text without spaces, those that end `HEALED` characters or more before the end.
@@ -66,7 +66,7 @@ def given_pieces(tokenizer: Tokenizer, prefix: str, spelling: Sequence[bytes | N
         spelling: the bytes that every piece writes (`spelled`).
     """
     complete, _ = split_prefix(prefix)
-    text = typed(prefix).decode()
+    text = prefix_bytes(prefix).decode()
     certain = max(len(f" {complete}".encode()) if complete else 0, len(text[:-HEALED].encode()))
     found, written = list[int](), 0
     for piece in tokenizer.encode(prefix):
@@ -87,7 +87,7 @@ def split_prefix(prefix: str) -> tuple[str, str]:
     return given, begun
 
 
-def typed(prefix: str) -> bytes:
+def prefix_bytes(prefix: str) -> bytes:
     """The bytes that a translation with this prefix writes first, behind a space; none where it is blank.
 
     A space at the end stays: the last word is complete, and another one follows.
@@ -97,7 +97,7 @@ def typed(prefix: str) -> bytes:
     return f" {text}{' ' if ends else ''}".encode() if text else b""
 
 
-def inner_pieces(pieces: Sequence[bytes | None]) -> frozenset[int]:
+def word_internal_tokens(pieces: Sequence[bytes | None]) -> frozenset[int]:
     """The pieces that go on in a word: their first character is a letter, a mark or a digit.
 
     Bytes beyond ASCII count as such, for what character they belong to is not known yet.
@@ -110,7 +110,7 @@ def _goes_on(piece: bytes) -> bool:
     return not first or unicodedata.category(first)[0] in "LMN"
 
 
-def phrase_pieces(tokenizer: Tokenizer, phrase: str) -> tuple[int, ...]:
+def phrase_tokens(tokenizer: Tokenizer, phrase: str) -> tuple[int, ...]:
     """The pieces into which a phrase is cut.
 
     Raises:
