@@ -13,7 +13,7 @@ from seq2seq.data.prefetch import prefetch
 
 
 def alone() -> bool:
-    return not any(thread.name == "batches ahead" for thread in threading.enumerate())
+    return not any(thread.name == "prefetch" for thread in threading.enumerate())
 
 
 @given(st.lists(st.integers()), st.integers(1, 4))

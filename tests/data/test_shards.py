@@ -63,8 +63,10 @@ def test_damaged_and_foreign_files(path):
     for data in (b"", b"something else", whole[: len(whole) // 2], whole[:-1], *damaged):
         assert data != whole
         path.write_bytes(data)
-        with pytest.raises(DataError, match=r"00003\.safetensors is no encoded corpus \(.*delete its folder") as error:
+        with pytest.raises(
+            DataError, match=r"00003\.safetensors is not an encoded corpus \(.*delete its folder"
+        ) as error:
             read_shard(path)
         assert "\n" not in str(error.value)
-    with pytest.raises(DataError, match="is no encoded corpus"):
+    with pytest.raises(DataError, match="is not an encoded corpus"):
         read_shard(path.with_name("none"))

@@ -161,4 +161,4 @@ def test_a_batch_cut_anew_holds_no_more_than_its_setting_says(tokenizers: Tokeni
         filled.append(max(batch.source_BS.numel(), batch.target_BT.numel()) / config.tokens)
     assert 1 < max(filled) <= MAX_GROWTH
     [told] = [item.metadata["help"] for path, item, _ in walk(config) if path == "tokens"]
-    assert f"tokenizer.sampling: up to {MAX_GROWTH} times as many" in told
+    assert f"up to {MAX_GROWTH} times as many with tokenizer.sampling" in told

@@ -136,7 +136,7 @@ def test_no_bit_can_change_unnoticed(tokenizers: Tokenizers, tmp_path: Path, pla
     path = folder / "00000.safetensors"
     whole = path.read_bytes()
     flipped(path, len(whole) * place // 300, place % 8)
-    with pytest.raises(DataError, match=r"00000\.safetensors is (damaged|no encoded corpus)") as error:
+    with pytest.raises(DataError, match=r"00000\.safetensors is (damaged|not an encoded corpus)") as error:
         Table(folder, SIZES).rows(np.arange(50))
     assert "\n" not in str(error.value)
     assert len(encode_corpus(corpus, tokenizers, folder, None).rows(np.arange(50))[0]) == 50
@@ -202,7 +202,7 @@ def test_a_forged_note_is_no_encoded_corpus(tmp_path: Path, monkeypatch: pytest.
     dumps = json.dumps
     monkeypatch.setattr(json, "dumps", lambda facts: dumps({**facts, name: value}))
     write_shard(shard_path(tmp_path, 0), "key", [chunk], "all")
-    with pytest.raises(DataError, match="is no encoded corpus"):
+    with pytest.raises(DataError, match="is not an encoded corpus"):
         read_shard(shard_path(tmp_path, 0))
 
 

@@ -424,7 +424,7 @@ def test_batches_prepared_ahead_change_nothing_and_leave_no_thread(tmp_path, uni
         one._batches = partial(prefetch, one._batches())
         with pytest.raises(error) if error else nullcontext():
             one.fit()
-        assert "batches ahead" not in [thread.name for thread in threading.enumerate()]
+        assert "prefetch" not in [thread.name for thread in threading.enumerate()]
     assert same(weights(network), uninterrupted[1])
     assert metrics(tmp_path) == metrics(uninterrupted[0])
 

@@ -93,11 +93,11 @@ def test_damaged_and_foreign_files(tokenizers: Tokenizers, tmp_path: Path) -> No
     whole = path.read_bytes()
     for data in (b"", b"something else", whole[: len(whole) // 2], whole[:-200]):
         path.write_bytes(data)
-        with pytest.raises(DataError, match=r"00000\.safetensors is no encoded corpus") as error:
+        with pytest.raises(DataError, match=r"00000\.safetensors is not an encoded corpus") as error:
             Table(folder, SIZES)
         assert "\n" not in str(error.value)
         assert len(encode_corpus(corpus, tokenizers, folder, None)) == 50
-    with pytest.raises(DataError, match="none is no encoded corpus"):
+    with pytest.raises(DataError, match="none is not a complete encoded corpus"):
         Table(tmp_path / "none", SIZES)
 
 
@@ -150,7 +150,7 @@ def test_what_was_stopped_goes_on_with_the_shards_that_are_finished(
         encode_corpus(Stopped(pairs, stop), tokenizers, tmp_path / "train", FilterConfig(), processes=processes)
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "train").glob("*.safetensors")}
     assert max(0, stop // 6 - 2) <= len(kept) <= stop // 6
-    with pytest.raises(DataError, match="is no encoded corpus, or not all of one"):
+    with pytest.raises(DataError, match="is not a complete encoded corpus"):
         Table(tmp_path / "train", SIZES)
     table = encode_corpus(Counted(pairs), tokenizers, tmp_path / "train", FilterConfig(), processes=processes)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept, "a finished shard is not written again"
@@ -309,7 +309,7 @@ def test_what_an_older_version_wrote_without_checksums_is_encoded_again(tokenize
     whole, shard = path.read_bytes(), read_shard(path)
     note = {"key": shard.key, "read": shard.read, "dropped": shard.dropped, "report": shard.report}
     save_file(load_file(path), path, {"corpus": json.dumps(note)})
-    with pytest.raises(DataError, match=r"no encoded corpus \(checksum mismatch\)"):
+    with pytest.raises(DataError, match=r"not an encoded corpus \(checksum mismatch\)"):
         Table(folder, SIZES)
     assert len(encode_corpus(corpus, tokenizers, folder, None)) == 50
     assert path.read_bytes() == whole
