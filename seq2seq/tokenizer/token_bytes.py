@@ -1,4 +1,4 @@
-"""What the pieces of a vocabulary write, and how a text that is partly typed is told to a search."""
+"""The text that tokens write, byte by byte, and the tokens of a partly typed text."""
 
 import re
 import unicodedata
@@ -9,117 +9,117 @@ from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, SPACE, UNK, Tokenizer, no
 
 BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
-HEALED = 16
-"""Characters at the end of a text without spaces whose pieces may still change: as many as SentencePiece joins."""
+UNSTABLE_CHARACTERS = 16
+"""Characters at the end of a text without spaces whose tokens may still change: SentencePiece's longest piece."""
 
 UNK_BYTES = b" \xff"
-"""What the unknown piece writes: a word of its own that is no UTF-8, so that it counts and is never suggested."""
+"""What ``<unk>`` writes: a word that is not UTF-8, so that it counts as a word and is never suggested."""
 
 
 def token_bytes(tokenizer: Tokenizer) -> list[bytes | None]:
-    """The bytes every piece writes, those of a new word behind a space; None for the marks, which write nothing."""
-    written: list[bytes | None] = []
-    for piece in tokenizer.tokens(range(tokenizer.size)):
-        byte = BYTE.fullmatch(piece)
-        written.append(bytes.fromhex(byte[1]) if byte else piece.replace(SPACE, " ").encode())
-    written[BOS] = written[EOS] = written[PAD] = None
-    written[UNK] = UNK_BYTES
-    return written
+    """The bytes that each token writes, with a space before the start of a word; None for BOS, EOS and padding."""
+    texts: list[bytes | None] = []
+    for token in tokenizer.tokens(range(tokenizer.size)):
+        byte = BYTE.fullmatch(token)
+        texts.append(bytes.fromhex(byte[1]) if byte else token.replace(SPACE, " ").encode())
+    texts[BOS] = texts[EOS] = texts[PAD] = None
+    texts[UNK] = UNK_BYTES
+    return texts
 
 
 def byte_values(tokenizer: Tokenizer) -> list[int | None]:
-    """The byte that each piece stands for, in which a text is spelt where the vocabulary has no piece for it."""
-    found = map(BYTE.fullmatch, tokenizer.tokens(range(tokenizer.size)))
-    return [None if byte is None else int(byte[1], 16) for byte in found]
+    """The value of each byte token, with which text outside the vocabulary is spelt; None for all other tokens."""
+    matches = map(BYTE.fullmatch, tokenizer.tokens(range(tokenizer.size)))
+    return [None if byte is None else int(byte[1], 16) for byte in matches]
 
 
 def non_text_tokens(tokenizer: Tokenizer) -> frozenset[int]:
-    """The pieces that write nothing: the marks, but for the end; ``<unk>`` is a word in vocabularies of words alone."""
+    """Tokens that a translation cannot contain: BOS, padding, and ``<unk>`` unless the vocabulary is one of words."""
     return frozenset({BOS, PAD} if tokenizer.word_level else {BOS, PAD, UNK})
 
 
-def complete_characters(tokens: Sequence[int], written: Sequence[int | None]) -> Sequence[int]:
-    """The tokens without the bytes at their end that only begin a character.
+def complete_characters(tokens: Sequence[int], values: Sequence[int | None]) -> Sequence[int]:
+    """The tokens of a truncated text without the bytes of an incomplete character at its end.
 
     Args:
-        tokens: of a text that was cut off.
-        written: the byte that each token stands for (`single_bytes`).
+        tokens: of the text.
+        values: the byte of each token (`byte_values`).
     """
     for back in range(1, min(4, len(tokens) + 1)):
-        byte = written[tokens[-back]]
+        byte = values[tokens[-back]]
         if byte is None or byte < 0x80:
             break
         if byte >= 0xC0:
-            wanted = 2 + (byte >= 0xE0) + (byte >= 0xF0)
-            return tokens[:-back] if back < wanted else tokens
+            length = 2 + (byte >= 0xE0) + (byte >= 0xF0)
+            return tokens[:-back] if back < length else tokens
     return tokens
 
 
-def stable_prefix_tokens(tokenizer: Tokenizer, prefix: str, spelling: Sequence[bytes | None]) -> list[int]:
-    """The pieces at the beginning of a prefix that what follows cannot change: those of its complete words.
+def stable_prefix_tokens(tokenizer: Tokenizer, prefix: str, texts: Sequence[bytes | None]) -> list[int]:
+    """The first tokens of a prefix that do not depend on what follows it: those of its complete words.
 
-    In text without spaces, those that end `HEALED` characters or more before the end.
+    In text without spaces, those that end `UNSTABLE_CHARACTERS` characters or more before the end.
 
     Args:
-        tokenizer: cuts as in training.
-        prefix: as it was typed.
-        spelling: the bytes that every piece writes (`spelled`).
+        tokenizer: of the target.
+        prefix: the text typed so far.
+        texts: the bytes of every token (`token_bytes`).
     """
     complete, _ = split_prefix(prefix)
     text = prefix_bytes(prefix).decode()
-    certain = max(len(f" {complete}".encode()) if complete else 0, len(text[:-HEALED].encode()))
-    found, written = list[int](), 0
-    for piece in tokenizer.encode(prefix):
-        spelt = spelling[piece] or b""
-        written += len(spelt if found else b" " + spelt.removeprefix(b" "))
-        if written > certain:
+    stable = max(len(f" {complete}".encode()) if complete else 0, len(text[:-UNSTABLE_CHARACTERS].encode()))
+    tokens, written = list[int](), 0
+    for token in tokenizer.encode(prefix):
+        spelt = texts[token] or b""
+        written += len(spelt if tokens else b" " + spelt.removeprefix(b" "))
+        if written > stable:
             break
-        found.append(piece)
-    return found
+        tokens.append(token)
+    return tokens
 
 
 def split_prefix(prefix: str) -> tuple[str, str]:
-    """The complete words of a prefix, and what is begun of the next: nothing after white space."""
+    """The complete words of a prefix, and the incomplete word at its end, empty after white space."""
     text = normalize(prefix)
     if normalize(prefix[-1:]) == "":
         return text, ""
-    given, _, begun = text.rpartition(" ")
-    return given, begun
+    complete, _, incomplete = text.rpartition(" ")
+    return complete, incomplete
 
 
 def prefix_bytes(prefix: str) -> bytes:
-    """The bytes that a translation with this prefix writes first, behind a space; none where it is blank.
+    """The first bytes of a translation with this prefix, after a space; none for a blank prefix.
 
-    A space at the end stays: the last word is complete, and another one follows.
+    A space at the end is kept: the last word is complete and another one follows.
     """
     text = normalize(prefix)
     ends = normalize(prefix[-1:]) == ""
     return f" {text}{' ' if ends else ''}".encode() if text else b""
 
 
-def word_internal_tokens(pieces: Sequence[bytes | None]) -> frozenset[int]:
-    """The pieces that go on in a word: their first character is a letter, a mark or a digit.
+def word_internal_tokens(texts: Sequence[bytes | None]) -> frozenset[int]:
+    """Tokens that continue a word: their first character is a letter, a mark or a digit.
 
-    Bytes beyond ASCII count as such, for what character they belong to is not known yet.
+    A byte beyond ASCII counts as such, because its character is not known.
     """
-    return frozenset(number for number, piece in enumerate(pieces) if piece and _goes_on(piece))
+    return frozenset(token for token, text in enumerate(texts) if text and _continues_word(text))
 
 
-def _goes_on(piece: bytes) -> bool:
-    first = piece.decode("utf-8", errors="ignore")[:1]
+def _continues_word(text: bytes) -> bool:
+    first = text.decode("utf-8", errors="ignore")[:1]
     return not first or unicodedata.category(first)[0] in "LMN"
 
 
 def phrase_tokens(tokenizer: Tokenizer, phrase: str) -> tuple[int, ...]:
-    """The pieces into which a phrase is cut.
+    """The tokens of a phrase.
 
     Raises:
-        ConfigError: it is blank.
-        DataError: the vocabulary has no pieces for one of its words.
+        ConfigError: the phrase is blank.
+        DataError: the vocabulary cannot write one of its words.
     """
-    pieces = tuple(tokenizer.encode(phrase))
-    if not pieces:
+    tokens = tuple(tokenizer.encode(phrase))
+    if not tokens:
         raise ConfigError("a phrase is blank: leave it out")
-    if UNK in pieces:
-        raise DataError(f"no pieces of the vocabulary write the phrase {phrase!r}: choose other words for it")
-    return pieces
+    if UNK in tokens:
+        raise DataError(f"the vocabulary cannot write the phrase {phrase!r}: choose other words")
+    return tokens

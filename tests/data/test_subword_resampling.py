@@ -113,7 +113,7 @@ def test_what_cannot_be_sampled_is_found_at_once(tokenizers: Tokenizers) -> None
     words = build_tokenizers(settings(Algorithm.word, sampling=0.0, size=30), CORPUS)
     with pytest.raises(DataError, match=r"set tokenizer\.sampling=0"):
         SubwordResampler(words, settings(), 1)
-    with pytest.raises(DataError, match="no piece <bt>"):
+    with pytest.raises(DataError, match="no token <bt>"):
         SubwordResampler(tokenizers, settings(), 1, ["<bt>"])
     SubwordResampler(words, settings(sampling=0.0), 1)
 

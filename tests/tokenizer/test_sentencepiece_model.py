@@ -56,5 +56,5 @@ def test_fields_that_are_not_known_are_passed_over(tokenizer: Tokenizer) -> None
 
 def test_a_model_that_only_sentencepiece_can_read_is_refused_in_one_line(tokenizer: Tokenizer) -> None:
     damaged = Tokenizer(tokenizer.to_bytes() + b"\x7b\x7c")  # an empty group: no such model has one
-    with pytest.raises(DataError, match=r"^the tokenizer model is damaged \(wire type 3 at byte \d+\); train or fetch"):
+    with pytest.raises(DataError, match=r"^the tokenizer model is damaged \(wire type 3 at byte \d+\): train or fetch"):
         damaged.vocabulary()

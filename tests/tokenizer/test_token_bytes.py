@@ -1,4 +1,4 @@
-"""What pieces write, and how typed text is told to a search."""
+"""The bytes of tokens, and the tokens of a typed prefix."""
 
 import pytest
 
@@ -40,5 +40,5 @@ def test_a_phrase_is_the_pieces_of_its_words():
     assert phrase_tokens(pieces, " mein  Schlüssel") == tuple(pieces.encode("mein Schlüssel"))
     with pytest.raises(ConfigError, match="a phrase is blank"):
         phrase_tokens(pieces, " ")
-    with pytest.raises(DataError, match="no pieces of the vocabulary write the phrase 'Katze'"):
+    with pytest.raises(DataError, match="the vocabulary cannot write the phrase 'Katze'"):
         phrase_tokens(tokenizer(Algorithm.word, 20), "Katze")

@@ -1,4 +1,4 @@
-"""What is learnt from text: pieces, words, characters, tags, for both sides or each."""
+"""Training vocabularies: subwords, words, characters, tags, joint or per side; and caching them."""
 
 import logging
 from dataclasses import replace
@@ -22,10 +22,10 @@ TEXT = [
     "tabs\tand  spaces",
 ]
 SIZE = 285
-PIECES = [Algorithm.unigram, Algorithm.bpe, Algorithm.char]
+SUBWORDS = [Algorithm.unigram, Algorithm.bpe, Algorithm.char]
 
 
-@pytest.fixture(scope="module", params=PIECES)
+@pytest.fixture(scope="module", params=SUBWORDS)
 def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
     return train_tokenizer(TEXT, TokenizerConfig(algorithm=request.param, size=SIZE), "the test text")
 
@@ -36,7 +36,7 @@ def test_training_is_deterministic(algorithm: Algorithm) -> None:
     assert train_tokenizer(TEXT, config, "x").to_bytes() == train_tokenizer(iter(TEXT), config, "x").to_bytes()
 
 
-@pytest.mark.parametrize("algorithm", PIECES)
+@pytest.mark.parametrize("algorithm", SUBWORDS)
 def test_too_large_a_size_becomes_the_largest_that_works(
     algorithm: Algorithm, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -44,7 +44,7 @@ def test_too_large_a_size_becomes_the_largest_that_works(
         tokenizer = train_tokenizer(TEXT, TokenizerConfig(algorithm=algorithm), "pairs.tsv")
     assert 260 < tokenizer.size < 8000
     assert [record.getMessage() for record in caplog.records] == [
-        f"tokenizer.size=8000 is more than pairs.tsv supports; using {tokenizer.size:,} pieces"
+        f"tokenizer.size=8000 is more than pairs.tsv supports; using {tokenizer.size:,} tokens"
     ]
     assert capfd.readouterr() == ("", "")  # SentencePiece itself says nothing
     assert tokenizer.decode(tokenizer.encode("日本 the")) == "日本 the"
@@ -60,11 +60,11 @@ def test_too_small_a_size() -> None:
 
 def test_text_without_words() -> None:
     for text in ([], ["", " \t "]):
-        with pytest.raises(DataError, match="pairs has no text to learn a vocabulary from"):
+        with pytest.raises(DataError, match=r"^pairs: every sentence is blank, so no vocabulary can be trained"):
             train_tokenizer(text, TokenizerConfig(), "pairs")
 
 
-def test_long_sentences_are_learnt_from_too() -> None:
+def test_long_sentences_are_used_for_training() -> None:
     tokenizer = train_tokenizer(["katze " * 3_000], TokenizerConfig(algorithm=Algorithm.bpe, size=270), "x")
     assert len(tokenizer.encode("katze")) < len(tokenizer.encode("ketza"))
 
@@ -94,7 +94,7 @@ def test_building_saving_and_loading(joint: bool, tmp_path: Path) -> None:
     assert [side.to_bytes() for side in loaded] == [side.to_bytes() for side in tokenizers]
 
 
-def test_given_models_are_used(tokenizer: Tokenizer, tmp_path: Path) -> None:
+def test_named_models_are_loaded(tokenizer: Tokenizer, tmp_path: Path) -> None:
     save_tokenizers(Tokenizers(tokenizer, tokenizer), tmp_path)
     path = str(tmp_path / "tokenizer.model")
     joint = build_tokenizers(TokenizerConfig(source_model=path), CORPUS)
@@ -128,10 +128,10 @@ def test_more_words_than_there_are(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "seq2seq"):
         words = train_tokenizer(["a b b"], TokenizerConfig(algorithm=Algorithm.word), "x.txt")
     assert set(words.words()) == {"a", "b"}
-    assert "more than x.txt supports; using 6 pieces" in caplog.text
+    assert "more than x.txt supports; using 6 tokens" in caplog.text
 
 
-def test_tags_of_the_source_are_not_asked_of_the_target(tmp_path: Path) -> None:
+def test_tags_of_the_source_are_not_required_in_the_target(tmp_path: Path) -> None:
     config = TokenizerConfig(size=SIZE, joint=False, tags=["<bt>"])
     source, target = build_tokenizers(config, CORPUS, ["<2de>"])
     assert len(source.ids_of_tags(["<bt>", "<2de>"])) == 2
@@ -140,7 +140,7 @@ def test_tags_of_the_source_are_not_asked_of_the_target(tmp_path: Path) -> None:
     named = replace(config, target_model=str(tmp_path / "target.model"))
     assert build_tokenizers(named, CORPUS, ["<2de>"]).target.to_bytes() == target.to_bytes()
     named = replace(config, source_model=str(tmp_path / "target.model"))
-    with pytest.raises(DataError, match=r"target\.model: .* has no piece <2de>"):
+    with pytest.raises(DataError, match=r"target\.model: .* has no token <2de>"):
         build_tokenizers(named, CORPUS, ["<2de>"])
     joint = build_tokenizers(replace(config, joint=True), CORPUS, ["<2de>"])
     assert len(joint.target.ids_of_tags(["<bt>", "<2de>"])) == 2
