@@ -18,7 +18,7 @@ log = logging.getLogger("seq2seq")
 
 
 class Corpora(NamedTuple):
-    """What a training run reads."""
+    """The corpora of a training run."""
 
     train: Corpus
     validation: Corpus
@@ -31,13 +31,13 @@ def read_corpora(config: DataConfig) -> Corpora:
     If they are streams, a warning names the limitations.
 
     Raises:
-        ConfigError: nothing is left to train on; or as `read_split` does.
-        DataError: as `read_split` does.
+        ConfigError: every weight is 0; or as `read_split`.
+        DataError: as `read_split`.
     """
     train = read_split(config, Split.train) if config.weight else None
     validation, test = read_split(config, Split.validation), read_split(config, Split.test)
     if validation is None or (train is None and config.weight):
-        raise ConfigError("a run needs data.train and data.validation; name both")
+        raise ConfigError("training needs data.train and data.validation: name both")
     parts = [] if train is None else [WeightedCorpus(train, config.weight)]
     for number, more in enumerate(config.more):
         if more.weight:
@@ -45,17 +45,17 @@ def read_corpora(config: DataConfig) -> Corpora:
     if config.hub.streaming and config.hub.name is not None and not _splits_with_files(config):
         log.warning(STREAM_WARNING, config.hub.name)
     if not parts:
-        raise ConfigError("every corpus has weight 0, so there is nothing to train on: raise data.weight")
+        raise ConfigError("every corpus has weight 0, so there is no training text: raise data.weight")
     return Corpora(MixedCorpus(parts), validation, test)
 
 
 def named_corpora(config: DataConfig) -> dict[str, Corpus]:
-    """Every corpus that the settings name, each by itself, without tags: to look at the text, not to learn from it.
+    """Every corpus that the settings name, separately and without tags, for inspection.
 
-    Its name is its split's, or ``more[0]``, ``more[1]``, …; where some splits name files, only those are there.
+    The keys are the splits, and ``more[0]``, ``more[1]``, …. If some splits name files, the other splits are left out.
 
     Raises:
-        ConfigError, DataError: as `read_split` does.
+        ConfigError, DataError: as `read_split`.
     """
     splits = _splits_with_files(config) or list(Split)
     corpora = {str(split): _untagged(config, split) for split in splits}
@@ -65,9 +65,9 @@ def named_corpora(config: DataConfig) -> dict[str, Corpus]:
 
 
 def source_tags(config: DataConfig) -> list[str]:
-    """Every word of every tag, as first named: what a tokenizer must keep in one piece."""
-    named = (config.source_tag, *(more.source_tag for more in config.more))
-    return list(dict.fromkeys(word for tag in named for word in (tag or "").split()))
+    """Every word of every source tag, without repetitions: tokens that must not be split."""
+    tags = (config.source_tag, *(more.source_tag for more in config.more))
+    return list(dict.fromkeys(word for tag in tags for word in (tag or "").split()))
 
 
 def names_corpus(config: DataConfig, split: Split) -> bool:
@@ -77,32 +77,31 @@ def names_corpus(config: DataConfig, split: Split) -> bool:
     )
 
 
-def text_for_run(asked: DataConfig, run: DataConfig, split: Split) -> DataConfig:
-    """Where text for a run's model is found: as asked, if that names text for the split, else the run's own.
+def text_for_run(given: DataConfig, run: DataConfig, split: Split) -> DataConfig:
+    """The settings of the text for a run's model: the given ones if they name text for the split, else the run's.
 
-    The model has learnt to read its ``source_tag`` before each sentence of either, so it is the run's unless one is
-    asked for; an empty one asks for none.
+    The model expects the run's ``source_tag``, so it is used unless another one is given; an empty tag removes it.
     """
-    tag = run.source_tag if asked.source_tag is None else asked.source_tag
-    return replace(asked if names_corpus(asked, split) else run, source_tag=tag or None)
+    tag = run.source_tag if given.source_tag is None else given.source_tag
+    return replace(given if names_corpus(given, split) else run, source_tag=tag or None)
 
 
-def language_of_text(asked: DataConfig, run: DataConfig) -> str:
-    """Code of the language that a run's model writes: the run's, unless another than the default is asked for."""
-    return run.target_language if asked.target_language == DataConfig().target_language else asked.target_language
+def language_of_text(given: DataConfig, run: DataConfig) -> str:
+    """Code of the target language: the given one unless it is the default, else the run's."""
+    return run.target_language if given.target_language == DataConfig().target_language else given.target_language
 
 
 def read_split(config: DataConfig, split: Split) -> Corpus | None:
-    """The pairs of a split, from where the settings say; None for a test split that is not there. Not ``data.more``.
+    """The corpus of a split, without ``data.more``; None if there is no test split.
 
-    Files named for the split win. If another split names files, the hub and the built-in corpus are out of
-    play: nobody wants to train on own files and be judged on other text. Otherwise the hub data set, where one
-    is named; otherwise the built-in corpus.
+    Files named for the split come first. If another split names files, the hub and the built-in corpus are ignored, so
+    that a model is never trained on own files and scored on other text. Next is the hub data set, if one is named, and
+    last the built-in corpus.
 
     Raises:
-        ConfigError: train or validation has no files while another split has, a source file has no target
-            file, or both ways of naming files are used for one split.
-        DataError: a file, the data set or a column is not there.
+        ConfigError: train or validation has no files while another split has, a source file has no target file, or a
+            split names both a single file and separate ones.
+        DataError: a file, the data set or a column is missing.
     """
     corpus = _untagged(config, split)
     return TaggedCorpus(corpus, config.source_tag) if corpus is not None and config.source_tag else corpus
@@ -116,8 +115,8 @@ def _untagged(config: DataConfig, split: Split) -> Corpus | None:
         if split is Split.test:
             return None
         raise ConfigError(
-            f"data.{others[0]} names files but data.{split} does not; add "
-            f"data.{split}.source=FILE data.{split}.target=FILE, or data.{split}.file=FILE"
+            f"data.{others[0]} names files but data.{split} does not: add data.{split}.source=FILE "
+            f"data.{split}.target=FILE, or data.{split}.file=FILE"
         )
     if config.hub.name is not None:
         return _hub(config, config.hub.name, part, split)
@@ -134,7 +133,7 @@ def _splits_with_files(config: DataConfig) -> list[Split]:
 
 def _more(config: DataConfig, more: MoreConfig, name: str) -> Corpus:
     if not _names_files(more):
-        raise ConfigError(f"{name} names no text: give it source and target, or file")
+        raise ConfigError(f"{name} names no text: add source and target, or file")
     corpus = _files(config, more, name)
     return TaggedCorpus(corpus, more.source_tag) if more.source_tag else corpus
 
@@ -144,14 +143,14 @@ def _names_files(part: FilesConfig) -> bool:
 
 
 def _files(config: DataConfig, part: FilesConfig, name: str) -> Corpus:
-    """The corpus in the files of a setting called ``name``."""
+    """The corpus in the files of the setting ``name``."""
     if part.file is not None:
         if part.source is not None or part.target is not None:
-            raise ConfigError(f"{name} names both file and source/target; keep one of the two ways")
+            raise ConfigError(f"{name} names both file and source/target: keep one of them")
         return file_corpus(config, Path(part.file).expanduser(), f"{name}.file")
     if part.source is None or part.target is None:
         missing = "target" if part.target is None else "source"
-        raise ConfigError(f"{name} names only one side; add {name}.{missing}=FILE")
+        raise ConfigError(f"{name} names only one side: add {name}.{missing}=FILE")
     return TextFiles(Path(part.source).expanduser(), Path(part.target).expanduser())
 
 
@@ -181,9 +180,9 @@ def _hub(config: DataConfig, name: str, part: SplitConfig, split: Split) -> Corp
     if part.hub_split is None:
         if split is Split.test:
             return None
-        raise ConfigError(f"data.{split}.hub_split is not set; add data.{split}.hub_split=NAME")
-    place = HubSplit(name, config.hub.subset, config.hub.revision, part.hub_split, f"data.{split}.hub_split")
-    return (HubStream if config.hub.streaming else HubData)(place, *_column_names(config))
+        raise ConfigError(f"data.{split}.hub_split is not set: add data.{split}.hub_split=NAME")
+    location = HubSplit(name, config.hub.subset, config.hub.revision, part.hub_split, f"data.{split}.hub_split")
+    return (HubStream if config.hub.streaming else HubData)(location, *_column_names(config))
 
 
 def _column_names(config: DataConfig) -> tuple[str, str]:

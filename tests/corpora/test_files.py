@@ -32,7 +32,7 @@ def test_files_of_different_length_give_both_counts(tmp_path: Path, sources: int
 
 
 def test_empty_and_missing_files(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no lines"):
+    with pytest.raises(DataError, match="no lines found"):
         list(text_files(tmp_path, "", ""))
     with pytest.raises(DataError, match=r"none\.en: no such file"):
         TextFiles(tmp_path / "none.en", tmp_path / "text.de")
@@ -81,7 +81,7 @@ def test_tsv_columns(tmp_path: Path) -> None:
     path = tmp_path / "pairs.tsv"
     path.write_text("1\tb\ta\n2\td\n")
     assert next(iter(TsvFile(path, "3", "2"))) == Pair("a", "b")
-    with pytest.raises(DataError, match=r"pairs\.tsv, line 2: 2 tab-separated columns where 3 are needed"):
+    with pytest.raises(DataError, match=r"pairs\.tsv, line 2: 2 tab-separated columns, but 3 are needed"):
         list(TsvFile(path, "3", "2"))
     assert TsvFile(path, "3", "2").fingerprint != TsvFile(path, "2", "3").fingerprint
     for column in ("en", "0", "-1", "²"):
@@ -91,5 +91,5 @@ def test_tsv_columns(tmp_path: Path) -> None:
 
 def test_tsv_empty(tmp_path: Path) -> None:
     (tmp_path / "pairs.tsv").touch()
-    with pytest.raises(DataError, match=r"pairs\.tsv: no lines"):
+    with pytest.raises(DataError, match=r"pairs\.tsv: no lines found"):
         list(TsvFile(tmp_path / "pairs.tsv", "1", "2"))

@@ -179,8 +179,8 @@ def test_mistakes_in_a_stream_are_one_line(tmp_path: Path) -> None:
         stream(folder, "train[:9]")
     with pytest.raises(DataError, match=r"set data\.dev\.hub_split=NAME"):
         stream(folder, "dev")
-    with pytest.raises(DataError, match=r"no column 'fr' \(there are: de, en\); set data\.target_column=NAME"):
+    with pytest.raises(DataError, match=r"no column 'fr' \(there are: de, en\): set data\.target_column=NAME"):
         list(stream(folder, target="fr"))
     write_parquet(folder / "train.parquet", [{"en": "a", "de": 1}])
-    with pytest.raises(DataError, match=r"row 1: 'de' is a int, not text"):
+    with pytest.raises(DataError, match=r"row 1: 'de' is of type int, not text"):
         list(stream(folder))

@@ -43,7 +43,7 @@ def test_a_target_file_is_enough_and_no_source_is_opened(text, source):
 
 
 def test_only_a_source_is_one_line_that_names_what_is_missing(text):
-    with pytest.raises(ConfigError, match=r"^data\.train names only one side; add data\.train\.target=FILE$"):
+    with pytest.raises(ConfigError, match=r"^data\.train names only one side: add data\.train\.target=FILE$"):
         read_target_corpora(DataConfig(train=SplitConfig(source=text), validation=SplitConfig(target=text)))
     with pytest.raises(DataError, match="no such file"):
         read_target_split(DataConfig(test=SplitConfig(target="/no/such/file")), Split.test)

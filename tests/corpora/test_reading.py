@@ -84,7 +84,7 @@ def test_the_ending_chooses_the_reader(tmp_path: Path, name: str, kind: type) ->
 
 
 def test_parquet_is_opened_and_other_endings_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"a\.parquet: not a readable Parquet file"):
+    with pytest.raises(DataError, match=r"a\.parquet is not a readable Parquet file"):
         read_split(one_file(tmp_path, "a.parquet"), Split.test)
     for name in ("a.csv", "a.parquet.gz", "tsv"):
         with pytest.raises(ConfigError, match=r"must end in \.tsv"):

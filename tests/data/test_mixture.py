@@ -96,7 +96,7 @@ def test_a_corpus_that_is_no_mix_is_one_part(tokenizers, tmp_path):
 
 def test_a_part_of_which_nothing_is_left_is_named(tokenizers, tmp_path: Path):
     blank = PairList("blank.tsv", [Pair("", "x")])
-    with pytest.raises(DataError, match=r"^blank\.tsv: no pair is left"):
+    with pytest.raises(DataError, match=r"^blank\.tsv: every pair was dropped"):
         encode_mixture(
             MixedCorpus([WeightedCorpus(ONE), WeightedCorpus(blank)]), tokenizers, tmp_path / "train", FilterConfig()
         )

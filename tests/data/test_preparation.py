@@ -58,7 +58,7 @@ def test_filters_drop_and_report(tokenizers: Tokenizers, tmp_path: Path) -> None
     table = encode_corpus(PairList("pairs", pairs), tokenizers, tmp_path / "t", FilterConfig(max_ratio=9))
     assert len(table) == 50
     assert table.report == (
-        "kept 50 of 54 pairs; dropped 2 blank, 1 too long (over 200 pieces), 1 length ratio (over 9)"
+        "kept 50 of 54 pairs; dropped 2 blank, 1 too long (over 200 tokens), 1 length ratio (over 9)"
     )
     assert Table(tmp_path / "t", SIZES).report == table.report
 
@@ -107,7 +107,7 @@ def test_a_corpus_that_fails_leaves_no_file(tokenizers: Tokenizers, tmp_path: Pa
     files = TextFiles(tmp_path / "text.en", tmp_path / "text.de")
     with pytest.raises(DataError, match="line 2"):
         encode_corpus(files, tokenizers, tmp_path / "data" / "train", None)
-    with pytest.raises(DataError, match=r"no pair is left: kept 0 of 1 pairs; dropped 1 blank"):
+    with pytest.raises(DataError, match=r"every pair was dropped \(kept 0 of 1 pairs; dropped 1 blank\)"):
         encode_corpus(PairList("pairs", [Pair("", "b")]), tokenizers, tmp_path / "data" / "train", None)
     assert list((tmp_path / "data").iterdir()) == []
 
@@ -155,7 +155,7 @@ def test_what_was_stopped_goes_on_with_the_shards_that_are_finished(
     table = encode_corpus(Counted(pairs), tokenizers, tmp_path / "train", FilterConfig(), processes=processes)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept, "a finished shard is not written again"
     assert contents(tmp_path / "train") == contents(tmp_path / "whole")
-    assert table.report == "kept 50 of 52 pairs; dropped 1 blank, 1 too long (over 200 pieces)"
+    assert table.report == "kept 50 of 52 pairs; dropped 1 blank, 1 too long (over 200 tokens)"
 
 
 @pytest.mark.usefixtures("small")

@@ -84,7 +84,7 @@ def test_rows_that_cannot_be_read_are_numbered(tmp_path):
     found = whole(TsvFile(tmp_path / "a.tsv", "1", "2"))
     assert (found.source, found.target) == (["a", "", "c"], ["b", "", "d\udcff"])
     assert list(found.broken) == [1]
-    assert "line 2: 1 tab-separated columns where 2 are needed" in found.broken[1]
+    assert "line 2: 1 tab-separated columns, but 2 are needed" in found.broken[1]
     lines = [
         json.dumps({"en": "a", "de": "b"}),
         "{",
