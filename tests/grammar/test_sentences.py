@@ -35,7 +35,7 @@ def held(sentence):
     return {split_of_combination(combination, CONFIG.seed) for combination in combinations(sentence)}
 
 
-def test_sizes_are_as_asked_and_pairs_distinct_on_either_side(config, drawn):
+def test_sizes_are_as_configured_and_pairs_distinct_on_either_side(config, drawn):
     assert {split: len(pairs) for split, pairs in drawn.items()} == {
         split: getattr(config, f"{split}_size") for split in SPLITS
     }
@@ -93,7 +93,7 @@ def test_the_corpus_does_not_depend_on_the_hash_seed():
     assert there.stdout.strip() == here
 
 
-def test_asking_for_more_than_the_grammar_yields_is_one_line(monkeypatch):
+def test_a_size_beyond_the_grammar_is_one_line(monkeypatch):
     sentence, _ = next(draw_sentences(1, "train", 1))
     monkeypatch.setattr(grammar, "draw_sentence", lambda random: sentence)
     with pytest.raises(ConfigError, match=r"^data\.builtin\.train_size is 2,000, but .* after 1: [^\n]*$"):
