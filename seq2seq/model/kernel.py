@@ -26,8 +26,9 @@ def run_kernel(
     """What ``kernel`` (`torch.lstm`, `torch.gru` and the like) makes of one layer from its initial state on.
 
     On a GPU PyTorch's autocast casts to float16 for cuDNN's recurrent layers, whichever type it was asked for. Most
-    gradients of a mean over thousands of target pieces are so small that float16 keeps few of their digits. So under
-    autocast everything is cast here, to what `recurrent_dtype` says, and the kernel is called without it.
+    gradients of a mean over thousands of target tokens are so small that float16 keeps few of their digits unless the
+    loss is scaled, which it is for `Precision.float16` alone. So under autocast everything is cast here, to what
+    `recurrent_dtype` says, and the kernel is called without it.
     """
     settings = True, 1, 0.0, training, False, True
     device = inputs_NTI.device.type
