@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from seq2seq.benchmark.host_waits import BOS, EOS, META, Waits, arrangements, host_waits, network_of, search_waits
+from seq2seq.benchmark.arrangements import arrangements
+from seq2seq.benchmark.host_waits import BOS, EOS, host_waits, network_of, search_waits
+from seq2seq.benchmark.meta_device import META, Waits
 from seq2seq.data.batch import source_tensors
 from seq2seq.model import InferencePrecision, NetworkStepper, PreparedDecoder
 from seq2seq.search import forced
@@ -58,6 +60,7 @@ def test_scoring_given_translations_waits_once():
         (lambda tensor: tensor.nonzero(), 1),
         (lambda tensor: tensor[torch.tensor([0, 1])], 1),
         (lambda tensor: torch.tensor([1, 2, 3], device=META) + tensor, 1),
+        (lambda tensor: tensor.new_tensor([1, 2, 3]) + tensor, 1),
         (lambda tensor: torch.ones(3).to(META) + tensor, 1),
         (lambda tensor: torch.ones(3).to(META, non_blocking=True) + tensor, 0),
         (lambda tensor: tensor + torch.ones(()), 0),
