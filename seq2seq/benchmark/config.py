@@ -135,7 +135,7 @@ class BenchmarkConfig(Settings):
     device: str = setting("auto", "auto, cpu or cuda")
     precision: str = setting(
         "auto",
-        "auto, float32, tf32, bfloat16, float16 (training alone) or int8 (translation alone); the other is then at auto",
+        "auto, float32, tf32, bfloat16, float16 or int8; translation has no float16 and training no int8: then auto",
     )
     shortlist: bool = setting(False, "translate with the run's vocabulary short-list")
     data: DataConfig = setting(factory=DataConfig)

@@ -84,7 +84,7 @@ class Precision(StrEnum):
     """float32 whose products a GPU may round to TF32."""
 
 
-DTYPES = {Precision.bfloat16: torch.bfloat16, Precision.float16: torch.float16}
+DTYPES: dict[str, torch.dtype] = {Precision.bfloat16: torch.bfloat16, Precision.float16: torch.float16}
 """The type that autocast takes products in; float32 for the others."""
 
 
