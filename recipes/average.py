@@ -6,12 +6,12 @@ python recipes/average.py run=runs/a runs=[runs/b,runs/c] output=runs/mean
 
 from pathlib import Path
 
-from seq2seq.averaging import average_checkpoints, average_runs, chosen_checkpoints
-from seq2seq.config import recipe
-from seq2seq.recipe_config import AverageConfig
-from seq2seq.run import MODEL, load_run, new_model
-from seq2seq.usage import command
-from seq2seq.weights import save_weights, set_weights
+from seq2seq.config.hydra import recipe
+from seq2seq.config.recipes import AverageConfig
+from seq2seq.model.weights import save_weights, set_weights
+from seq2seq.report.usage import command
+from seq2seq.run.folder import MODEL, load_run, new_model
+from seq2seq.training.averaging import average_checkpoints, average_runs, chosen_checkpoints
 
 
 @recipe

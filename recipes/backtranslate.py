@@ -7,15 +7,15 @@ python recipes/backtranslate.py run=runs/de-en input=mono.de output=back search=
 
 from pathlib import Path
 
-from seq2seq.config import recipe
-from seq2seq.recipe_config import BacktranslateConfig
-from seq2seq.run import read_section
-from seq2seq.synthesis import SOURCE, TARGET, back_translate, write_pairs
-from seq2seq.text.corpus_config import DataConfig, MoreConfig
-from seq2seq.text.lines import read_input
-from seq2seq.translate import Translator
+from seq2seq.config.hydra import recipe
+from seq2seq.config.recipes import BacktranslateConfig
+from seq2seq.corpora.config import DataConfig, MoreConfig
+from seq2seq.corpora.lines import read_input
+from seq2seq.report.usage import command, overrides
+from seq2seq.run.folder import read_section
 from seq2seq.translation.answer import asked_of
-from seq2seq.usage import command, overrides
+from seq2seq.translation.synthetic_text import SOURCE, TARGET, back_translate, write_pairs
+from seq2seq.translation.translator import Translator
 
 
 @recipe

@@ -28,7 +28,7 @@ from seq2seq.benchmark.threads import measure_threads
 from seq2seq.benchmark.training import measure_precisions, measure_training
 from seq2seq.benchmark.translation import measure_translation
 from seq2seq.benchmark.workload import prepare
-from seq2seq.config import recipe
+from seq2seq.config.hydra import recipe
 from seq2seq.system.device import choose_device
 from seq2seq.system.lock import locked_output
 

@@ -16,9 +16,9 @@ from seq2seq.comparison.corpora import first_run, frequencies, read_test_set, ta
 from seq2seq.comparison.pages import as_text
 from seq2seq.comparison.report import sections, write
 from seq2seq.comparison.systems import Common, read_systems
-from seq2seq.config import recipe
-from seq2seq.provenance import comparable, text_hash
-from seq2seq.score import fresh_metrics, score, warn_of_misfit
+from seq2seq.config.hydra import recipe
+from seq2seq.metrics.score import fresh_metrics, score, warn_of_misfit
+from seq2seq.run.provenance import comparable, text_hash
 from seq2seq.system.device import choose_device
 
 

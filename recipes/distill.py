@@ -9,15 +9,15 @@ python recipes/distill.py run=runs/teacher data.train.source=train.en data.train
 from dataclasses import replace
 from pathlib import Path
 
-from seq2seq.config import recipe
+from seq2seq.config.hydra import recipe
+from seq2seq.config.recipes import DistillConfig
+from seq2seq.corpora.config import DataConfig, MoreConfig
+from seq2seq.corpora.corpus import read, text_for_run
 from seq2seq.errors import ConfigError
-from seq2seq.recipe_config import DistillConfig
-from seq2seq.run import read_section
-from seq2seq.synthesis import SOURCE, TARGET, distill, write_pairs
-from seq2seq.text.corpus import read, text_for_run
-from seq2seq.text.corpus_config import DataConfig, MoreConfig
-from seq2seq.translate import Translator
-from seq2seq.usage import command, overrides
+from seq2seq.report.usage import command, overrides
+from seq2seq.run.folder import read_section
+from seq2seq.translation.synthetic_text import SOURCE, TARGET, distill, write_pairs
+from seq2seq.translation.translator import Translator
 
 
 @recipe

@@ -9,12 +9,12 @@ python recipes/doctor.py data.train.source=train.en data.train.target=train.de j
 import json
 import sys
 
-from seq2seq.config import recipe
+from seq2seq.config.hydra import recipe
+from seq2seq.config.recipes import DoctorConfig
+from seq2seq.corpora.corpus import named_corpora
 from seq2seq.doctor.cleaning import check_fix, clean
 from seq2seq.doctor.examination import HELD_OUT, examine
 from seq2seq.doctor.report import as_dict, details, fetch, summary, told
-from seq2seq.recipe_config import DoctorConfig
-from seq2seq.text.corpus import named_corpora
 
 
 @recipe

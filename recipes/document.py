@@ -5,10 +5,10 @@ python recipes/document.py run=runs/demo input=book.txt wrapped=true glossary=te
 python recipes/document.py run=runs/demo search.beam_size=1 < letter.txt
 """
 
-from seq2seq.asking import load_glossary, load_translator, opened, read_text
-from seq2seq.config import recipe
-from seq2seq.documents import translate_document
-from seq2seq.translate_config import DocumentConfig
+from seq2seq.config.hydra import recipe
+from seq2seq.translation.config import DocumentConfig
+from seq2seq.translation.documents import translate_document
+from seq2seq.translation.io import load_glossary, load_translator, opened, read_text
 
 
 @recipe

@@ -11,19 +11,19 @@ import json
 from pathlib import Path
 
 from seq2seq import __version__
-from seq2seq.config import recipe
+from seq2seq.config.hydra import recipe
+from seq2seq.config.recipes import EvaluateConfig
+from seq2seq.corpora.config import DataConfig
+from seq2seq.corpora.corpus import language_of_text, names_corpus, read, text_for_run
+from seq2seq.corpora.lines import read_lines
+from seq2seq.corpora.monolingual import read_target
 from seq2seq.errors import ConfigError
-from seq2seq.evaluation import evaluate, evaluate_language_model, score_table
-from seq2seq.language_model import LanguageModel
-from seq2seq.provenance import text_hash
-from seq2seq.recipe_config import EvaluateConfig
-from seq2seq.run import is_language_model, read_section
-from seq2seq.score import score
-from seq2seq.text.corpus import language_of_text, names_corpus, read, text_for_run
-from seq2seq.text.corpus_config import DataConfig
-from seq2seq.text.lines import read_lines
-from seq2seq.text.monolingual import read_target
-from seq2seq.translate import Translator
+from seq2seq.evaluation.evaluate import evaluate, evaluate_language_model, score_table
+from seq2seq.metrics.score import score
+from seq2seq.run.folder import is_language_model, read_section
+from seq2seq.run.provenance import text_hash
+from seq2seq.translation.language_model import LanguageModel
+from seq2seq.translation.translator import Translator
 
 
 @recipe

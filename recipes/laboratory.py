@@ -12,13 +12,13 @@ python recipes/laboratory.py run=runs/demo figures=[width] sweep.widths=[16,64,2
 from pathlib import Path
 
 from seq2seq import __version__
-from seq2seq.config import recipe
-from seq2seq.laboratory import interpolation
-from seq2seq.laboratory.config import Figure, LaboratoryConfig
-from seq2seq.laboratory.figures import draw
-from seq2seq.laboratory.report import write
-from seq2seq.laboratory.siblings import siblings, train_sibling
-from seq2seq.laboratory.systems import System, corpus_for, names, pairs_of
+from seq2seq.config.hydra import recipe
+from seq2seq.figures import interpolation
+from seq2seq.figures.config import Figure, LaboratoryConfig
+from seq2seq.figures.figure import draw
+from seq2seq.figures.report import write
+from seq2seq.figures.systems import System, corpus_for, names, pairs_of
+from seq2seq.figures.variants import siblings, train_sibling
 from seq2seq.model import AttentionKind
 from seq2seq.recipes.train import train
 from seq2seq.system.atomic import remove_outdated

@@ -10,25 +10,25 @@ import json
 import sys
 from pathlib import Path
 
-from seq2seq.config import recipe
+from seq2seq.analysis.config import MicroscopeConfig
+from seq2seq.analysis.study import Study, study
+from seq2seq.analysis.study_page import study_page, study_pictures, study_text
+from seq2seq.analysis.trace import Trace
+from seq2seq.analysis.trace_page import trace_lines, trace_page, trace_pictures
+from seq2seq.config.hydra import recipe
+from seq2seq.corpora.config import DataConfig
+from seq2seq.corpora.corpus import read, text_for_run
+from seq2seq.corpora.mixture import tagged
+from seq2seq.corpora.monolingual import read_target
 from seq2seq.errors import ConfigError
-from seq2seq.inspect.config import MicroscopeConfig
-from seq2seq.inspect.study import Study, study
-from seq2seq.inspect.study_page import study_page, study_pictures, study_text
-from seq2seq.inspect.trace import Trace
-from seq2seq.inspect.trace_page import trace_lines, trace_page, trace_pictures
-from seq2seq.language_model import LanguageModel
+from seq2seq.inference.member import Member
 from seq2seq.report.page import write_page
-from seq2seq.run import is_language_model, load_run, read_section
+from seq2seq.run.folder import is_language_model, load_run, read_section
 from seq2seq.system.atomic import atomic_write, remove_outdated
 from seq2seq.system.device import choose_device
 from seq2seq.system.lock import locked_output
-from seq2seq.text.corpus import read, text_for_run
-from seq2seq.text.corpus_config import DataConfig
-from seq2seq.text.mix import tagged
-from seq2seq.text.monolingual import read_target
-from seq2seq.translate import Translator
-from seq2seq.translation.member import Member
+from seq2seq.translation.language_model import LanguageModel
+from seq2seq.translation.translator import Translator
 
 
 def traced(config: MicroscopeConfig, text: str, predicts: bool) -> Trace:

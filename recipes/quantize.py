@@ -6,11 +6,11 @@ python recipes/translate.py run=runs/demo-int8 < in.txt > out.txt
 
 from pathlib import Path
 
-from seq2seq.config import recipe
-from seq2seq.recipe_config import QuantizeConfig
-from seq2seq.run import MODEL, load_run, new_model
-from seq2seq.usage import command
-from seq2seq.weights import save_quantized
+from seq2seq.config.hydra import recipe
+from seq2seq.config.recipes import QuantizeConfig
+from seq2seq.model.weights import save_quantized
+from seq2seq.report.usage import command
+from seq2seq.run.folder import MODEL, load_run, new_model
 
 
 @recipe

@@ -9,9 +9,9 @@ import json
 import math
 import sys
 
-from seq2seq.asking import load_translator, opened, scored_pairs
-from seq2seq.config import recipe
-from seq2seq.translate_config import ScoreConfig
+from seq2seq.config.hydra import recipe
+from seq2seq.translation.config import ScoreConfig
+from seq2seq.translation.io import load_translator, opened, scored_pairs
 from seq2seq.translation.types import Translation
 
 END = "</s>"

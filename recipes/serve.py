@@ -5,7 +5,7 @@ python recipes/serve.py run=runs/a runs=[runs/b,runs/c] port=8080
 python recipes/serve.py run=runs/demo precision=int8 limits.waiting=1024 limits.seconds=10
 """
 
-from seq2seq.config import recipe
+from seq2seq.config.hydra import recipe
 from seq2seq.serving.config import ServeConfig
 from seq2seq.serving.installed import demand_installed
 

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from seq2seq.config import recipe
-from seq2seq.language_model import LanguageModel
+from seq2seq.config.hydra import recipe
+from seq2seq.corpora.lines import decoded_lines, read_lines
 from seq2seq.search import NextWord
-from seq2seq.text.lines import decoded_lines, read_lines
-from seq2seq.translate import Translator
-from seq2seq.translate_config import SuggestConfig
+from seq2seq.translation.config import SuggestConfig
+from seq2seq.translation.language_model import LanguageModel
+from seq2seq.translation.translator import Translator
 
 END = "</s>"
 """How the end of the sentence is shown."""

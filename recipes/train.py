@@ -10,31 +10,31 @@
 from functools import partial
 from pathlib import Path
 
-from seq2seq.config import recipe
+from seq2seq.config.hydra import recipe
+from seq2seq.config.ignored_settings import refuse_ignored
+from seq2seq.config.recipes import TrainConfig
+from seq2seq.corpora.corpus import read_corpora, source_tags
+from seq2seq.corpora.monolingual import read_targets
+from seq2seq.data.batch_sampler import Order
 from seq2seq.data.mixture import encode_mix
-from seq2seq.data.order import Order
 from seq2seq.data.preparation import prepared_corpus
-from seq2seq.data.sampling import Resampler
 from seq2seq.data.stream import batch_stream
-from seq2seq.embeddings import freeze_embeddings, set_embeddings
-from seq2seq.evaluation import Validator, judge
-from seq2seq.ignored_settings import refuse_ignored
+from seq2seq.data.subword_resampling import Resampler
+from seq2seq.evaluation.evaluate import Validator, judge
 from seq2seq.model import Network, slow_parts
-from seq2seq.opening import opened_run
-from seq2seq.recipe_config import TrainConfig
-from seq2seq.reward import Sampler
-from seq2seq.run import CONFIG, learn_shortlist, prepare_tokenizers
-from seq2seq.start import checked_start, inherited_frozen, take_weights
+from seq2seq.report.usage import command
+from seq2seq.run.folder import CONFIG, learn_shortlist, prepare_tokenizers
+from seq2seq.run.resume import opened_run
 from seq2seq.system.device import choose_device, resolve_precision, set_seed
 from seq2seq.system.lock import locked
 from seq2seq.system.processes import count, first_before_others, is_first, rank
 from seq2seq.system.threads import use_threads
-from seq2seq.text.corpus import read_corpora, source_tags
-from seq2seq.text.monolingual import read_targets
-from seq2seq.text.spelling import no_text
-from seq2seq.train import Trainer, build_objective
-from seq2seq.train.curve import draw_learning_curve
-from seq2seq.usage import command
+from seq2seq.tokenizer.spelling import no_text
+from seq2seq.training import Trainer, build_objective
+from seq2seq.training.learning_curve import draw_learning_curve
+from seq2seq.training.pretrained_embeddings import freeze_embeddings, set_embeddings
+from seq2seq.training.warm_start import checked_start, inherited_frozen, take_weights
+from seq2seq.translation.risk_sampler import Sampler
 
 
 @recipe

@@ -16,14 +16,14 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-from seq2seq.asking import load_translator, opened, requests
-from seq2seq.bar import with_bar
-from seq2seq.config import recipe
+from seq2seq.config.hydra import recipe
+from seq2seq.corpora.lines import read_input
 from seq2seq.errors import ConfigError
-from seq2seq.sharing import translate_together
 from seq2seq.system.processes import alone, is_first
-from seq2seq.text.lines import read_input
-from seq2seq.translate_config import TranslateConfig
+from seq2seq.translation.config import TranslateConfig
+from seq2seq.translation.distributed import translate_together
+from seq2seq.translation.io import load_translator, opened, requests
+from seq2seq.translation.progress import with_bar
 from seq2seq.translation.types import Translation
 
 

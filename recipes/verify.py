@@ -13,7 +13,7 @@ from typing import Any
 
 from seq2seq import __version__
 from seq2seq.claims import ClaimConfig, VerifyConfig, find_claim, verify
-from seq2seq.config import recipe
+from seq2seq.config.hydra import recipe
 from seq2seq.errors import RunError
 from seq2seq.system.atomic import atomic_write
 from seq2seq.system.lock import locked_output

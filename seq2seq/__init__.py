@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from seq2seq.system.threads import wait_briefly
 
 if TYPE_CHECKING:
-    from seq2seq.language_model import LanguageModel
-    from seq2seq.score import Score
+    from seq2seq.metrics.score import Score
     from seq2seq.search import SearchConfig
-    from seq2seq.translate import Translator
+    from seq2seq.translation.language_model import LanguageModel
+    from seq2seq.translation.translator import Translator
     from seq2seq.translation.types import Copy, Request, Translation
 
 __version__ = "0.1.0"
@@ -38,12 +38,12 @@ wait_briefly()  # before anything imports PyTorch
 
 _HOMES = {
     "Copy": "translation.types",
-    "LanguageModel": "language_model",
+    "LanguageModel": "translation.language_model",
     "Request": "translation.types",
-    "Score": "score",
+    "Score": "metrics.score",
     "SearchConfig": "search",
     "Translation": "translation.types",
-    "Translator": "translate",
+    "Translator": "translation.translator",
 }
 
 

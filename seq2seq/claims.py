@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.errors import ConfigError, RunError
+from seq2seq.report.usage import command
 from seq2seq.settings import Settings, setting
-from seq2seq.usage import command
 
 
 class Bound(StrEnum):

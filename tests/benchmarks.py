@@ -8,15 +8,15 @@ import torch
 from seq2seq.benchmark.config import BenchmarkConfig, CeilingConfig, MeasureConfig, ScaleConfig, Size
 from seq2seq.benchmark.machine import Machine
 from seq2seq.benchmark.update import Updater
+from seq2seq.corpora.config import DataConfig
 from seq2seq.data.batch import make_batch
-from seq2seq.data.order import BatchConfig
+from seq2seq.data.batch_sampler import BatchConfig
+from seq2seq.grammar.sentences import BuiltinConfig
 from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, ModelConfig, Network, Tying
 from seq2seq.search import SearchConfig
 from seq2seq.system.device import Precision
-from seq2seq.text.builtin import BuiltinConfig
-from seq2seq.text.corpus_config import DataConfig
-from seq2seq.text.tokenizer_config import Algorithm, TokenizerConfig
-from seq2seq.train import Adam
+from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
+from seq2seq.training import Adam
 
 SLOW_MACHINE = Machine("cpu", "made up", 1, 1, "2", "3", {"float32": 1e9, "bfloat16": 2e9}, 1e9)
 """Limits that a test can count with."""

@@ -9,9 +9,9 @@ from typing import Any
 import yaml
 
 from seq2seq.comparison.systems import Common
-from seq2seq.provenance import comparable, model_hash, text_hash
-from seq2seq.score import fresh_metrics, score
-from seq2seq.text.types import Pair
+from seq2seq.corpora.pair import Pair
+from seq2seq.metrics.score import fresh_metrics, score
+from seq2seq.run.provenance import comparable, model_hash, text_hash
 
 REFERENCES = [
     "Der Hund schläft unter dem großen Tisch in der Küche.",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from serving import Served
+from server_tools import Served
 
 ROOT = Path(__file__).parents[1]
 FACE = "\N{GRINNING FACE}"

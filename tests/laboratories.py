@@ -5,10 +5,10 @@ from pathlib import Path
 
 from siblings import sibling
 
-from seq2seq.laboratory.lengths import Bin, Curve, Range
-from seq2seq.laboratory.systems import System
-from seq2seq.score import Metric, Score
-from seq2seq.text.corpus_config import DataConfig
+from seq2seq.corpora.config import DataConfig
+from seq2seq.figures.lengths import Bin, Curve, Range
+from seq2seq.figures.systems import System
+from seq2seq.metrics.score import Metric, Score
 
 CONTEXT = {"attention": "none", "summary": "max", "decoder.feed_context": True}
 

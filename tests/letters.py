@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 import torch
 
+from seq2seq.inference.member import Member
 from seq2seq.model import ModelConfig, Network
-from seq2seq.text.tokenizer import Tokenizers
-from seq2seq.translation.member import Member
+from seq2seq.tokenizer.tokenizer import Tokenizers
 
 ALPHABET = "abcde(),"
 MARKS = ("<unk>", "<s>", "</s>", "<pad>")

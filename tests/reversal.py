@@ -11,12 +11,12 @@ from typing import Any
 import torch
 
 from seq2seq.data.batch import Batch, make_batch
-from seq2seq.data.order import Place
+from seq2seq.data.batch_sampler import Place
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.config import DecoderConfig, EncoderConfig
 from seq2seq.system.device import Precision
 from seq2seq.system.processes import count, rank
-from seq2seq.train import (
+from seq2seq.training import (
     Adam,
     Constant,
     OptimizerConfig,
@@ -25,9 +25,9 @@ from seq2seq.train import (
     TrainingConfig,
     Validation,
 )
-from seq2seq.train.loss import Objective, loss_sums
-from seq2seq.train.objective import TeacherForcing
-from seq2seq.train.progress import Criterion
+from seq2seq.training.loss import Objective, loss_sums
+from seq2seq.training.objective import TeacherForcing
+from seq2seq.training.progress import Criterion
 
 VOCABULARY = 9  # four specials and five letters
 

@@ -8,9 +8,9 @@ import torch
 import yaml
 
 from seq2seq.model import ModelConfig, Network
-from seq2seq.run import CONFIG, MODEL, read_section
-from seq2seq.text.tokenizer import EOS, Tokenizers, load_tokenizers, save_tokenizers
-from seq2seq.weights import save_weights
+from seq2seq.model.weights import save_weights
+from seq2seq.run.folder import CONFIG, MODEL, read_section
+from seq2seq.tokenizer.tokenizer import EOS, Tokenizers, load_tokenizers, save_tokenizers
 
 
 def sibling(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from seq2seq import Request, SearchConfig, Translator
-from seq2seq.config import CHOICES
+from seq2seq.config.hydra import CHOICES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "recipes" / "README.md", ROOT / "conf" / "README.md", *ROOT.glob("recipes/**/*.py")]

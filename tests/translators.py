@@ -5,12 +5,12 @@ from functools import lru_cache
 import torch
 
 from seq2seq import Translator
+from seq2seq.inference.member import Member
 from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, ModelConfig, Network
 from seq2seq.search import SearchConfig
-from seq2seq.text.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, Tokenizers
-from seq2seq.text.tokenizer_config import Algorithm, TokenizerConfig
-from seq2seq.text.vocabulary import train_tokenizer
-from seq2seq.translation.member import Member
+from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
+from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, Tokenizers
+from seq2seq.tokenizer.vocabulary import train_tokenizer
 
 TEXTS = [
     "Wo ist mein Schlüssel?",

@@ -28,19 +28,19 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from seq2seq import SearchConfig, Translator
+from seq2seq.analysis.beam_tree_picture import tree_picture
+from seq2seq.analysis.pictures import attention_picture, layer_picture
+from seq2seq.corpora.corpus import PairList
 from seq2seq.data.batch import make_batch
-from seq2seq.inspect.pictures import attention_picture, layer_picture
-from seq2seq.inspect.tree_picture import tree_picture
-from seq2seq.laboratory.contexts import principal_components
+from seq2seq.figures.contexts import principal_components
+from seq2seq.grammar.sentences import BuiltinConfig, builtin_corpus
+from seq2seq.inference.member import Member
 from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, ModelConfig, Network, Summary
 from seq2seq.model.cell import LSTM, RNN
 from seq2seq.model.recurrence import CellState, cell_of
-from seq2seq.text.builtin import BuiltinConfig, builtin_corpus
-from seq2seq.text.corpus import PairList
-from seq2seq.text.tokenizer import BOS, EOS
-from seq2seq.text.tokenizer_config import TokenizerConfig
-from seq2seq.text.vocabulary import build_tokenizers
-from seq2seq.translation.member import Member
+from seq2seq.tokenizer.config import TokenizerConfig
+from seq2seq.tokenizer.tokenizer import BOS, EOS
+from seq2seq.tokenizer.vocabulary import build_tokenizers
 
 torch.manual_seed(1)
 random.seed(1)

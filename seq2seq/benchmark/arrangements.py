@@ -17,11 +17,11 @@ from seq2seq.model import (
 from seq2seq.model.choices import CellKind, Readout
 from seq2seq.search import Method, SearchConfig, Stepper, ensemble, fusion
 from seq2seq.system.device import Precision
-from seq2seq.train import SGD, Adadelta, Adagrad, Muon, OptimizerConfig
-from seq2seq.train.consistency import Consistency
-from seq2seq.train.loss import Objective
-from seq2seq.train.objective import TeacherForcing
-from seq2seq.train.scheduled_sampling import Passes, ScheduledSampling, ScheduledSamplingConfig
+from seq2seq.training import SGD, Adadelta, Adagrad, Muon, OptimizerConfig
+from seq2seq.training.consistency import Consistency
+from seq2seq.training.loss import Objective
+from seq2seq.training.objective import TeacherForcing
+from seq2seq.training.scheduled_sampling import Passes, ScheduledSampling, ScheduledSamplingConfig
 
 
 def searching(**settings: Any) -> SearchConfig:

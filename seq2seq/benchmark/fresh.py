@@ -26,7 +26,7 @@ def resident(entry):
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 imported, base = time.time(), resident("VmRSS:")
 asked = json.load(sys.stdin)
-from seq2seq.translate import Translator
+from seq2seq.translation.translator import Translator
 translator = Translator.load(*asked["load"])
 first = translator.translate(asked["sentences"][0], beam_size=asked["beam"])
 translated = time.time()

@@ -15,14 +15,15 @@ from torch import nn
 from seq2seq.benchmark.arrangements import Arrangement, arrangements
 from seq2seq.benchmark.meta_device import META, Waits
 from seq2seq.data.batch import make_batch, source_tensors
-from seq2seq.data.order import Place
-from seq2seq.model import InferencePrecision, ModelConfig, Network, NetworkStepper, PreparedDecoder
+from seq2seq.data.batch_sampler import Place
+from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
+from seq2seq.model import ModelConfig, Network
 from seq2seq.search import Stepper, WatchedStepper, search
 from seq2seq.system.device import Precision
 from seq2seq.system.transfer import to_device
-from seq2seq.train import Constant, Trainer, TrainingConfig, Validation
-from seq2seq.train.loss_scale import LossScale
-from seq2seq.train.tally import Tally
+from seq2seq.training import Constant, Trainer, TrainingConfig, Validation
+from seq2seq.training.loss_scale import LossScale
+from seq2seq.training.tally import Tally
 
 BOS, EOS, VOCABULARY = 1, 2, 12
 """Token ids of made-up sentences; 0 is padding."""

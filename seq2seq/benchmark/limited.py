@@ -17,19 +17,19 @@ from seq2seq.benchmark.config import BenchmarkConfig
 from seq2seq.benchmark.memory import resident
 from seq2seq.benchmark.training import training_precision
 from seq2seq.benchmark.update import Updater
-from seq2seq.data.ahead import ahead
-from seq2seq.data.order import Order, Place
+from seq2seq.corpora.builtin import BuiltinCorpus
+from seq2seq.corpora.files import TextFiles
+from seq2seq.data.batch_sampler import Order, Place
+from seq2seq.data.prefetch import ahead
 from seq2seq.data.preparation import encode_corpus
-from seq2seq.data.sampling import Resampler
 from seq2seq.data.stream import batch_stream
+from seq2seq.data.subword_resampling import Resampler
 from seq2seq.data.table import Table
 from seq2seq.model import Network
 from seq2seq.system.atomic import atomic_write
 from seq2seq.system.device import choose_device
-from seq2seq.text.files import TextFiles
-from seq2seq.text.generated import BuiltinCorpus
-from seq2seq.text.tokenizer import Tokenizers, load_tokenizers
-from seq2seq.text.vocabulary_cache import cached_tokenizers
+from seq2seq.tokenizer.tokenizer import Tokenizers, load_tokenizers
+from seq2seq.tokenizer.vocabulary_cache import cached_tokenizers
 
 
 class Task(NamedTuple):

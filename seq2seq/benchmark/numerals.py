@@ -6,7 +6,7 @@ from typing import cast
 import torch
 
 from seq2seq.data.batch import Batch, make_batch
-from seq2seq.text.tokenizer import PAD, Tokenizer, Tokenizers
+from seq2seq.tokenizer.tokenizer import PAD, Tokenizer, Tokenizers
 
 
 class Numerals:

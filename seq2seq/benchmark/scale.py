@@ -19,11 +19,11 @@ from seq2seq.benchmark.training import training_precision
 from seq2seq.benchmark.translation import TranslationFloor, step_bytes
 from seq2seq.benchmark.update import Updater
 from seq2seq.benchmark.workload import barred
+from seq2seq.inference.member import Member
 from seq2seq.model import Direction, ModelConfig, Network
 from seq2seq.search import SearchConfig
 from seq2seq.system.device import DTYPES, choose_device
-from seq2seq.translate import Translator
-from seq2seq.translation.member import Member
+from seq2seq.translation.translator import Translator
 
 TRAINING = ("vocabulary", "width", "layers", "tokens")
 TRANSLATION = ("beam", "batch", "length")

@@ -16,7 +16,7 @@ from seq2seq.serving.config import LimitsConfig
 from seq2seq.serving.installed import demand_installed
 from seq2seq.serving.load import Load, load
 from seq2seq.system.workers import python
-from seq2seq.translate import Translator
+from seq2seq.translation.translator import Translator
 
 PROGRAM = """
 import json, sys

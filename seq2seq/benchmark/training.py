@@ -16,7 +16,7 @@ from seq2seq.benchmark.memory import peak, reset_peak
 from seq2seq.benchmark.profile import profiled
 from seq2seq.benchmark.update import Updater
 from seq2seq.benchmark.workload import Workload
-from seq2seq.data.ahead import ahead
+from seq2seq.data.prefetch import ahead
 from seq2seq.errors import ConfigError
 from seq2seq.system.device import DTYPES, Precision, choose_device, resolve_precision
 

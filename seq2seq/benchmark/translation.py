@@ -12,9 +12,9 @@ from seq2seq.benchmark.fresh import Fresh, measure_fresh
 from seq2seq.benchmark.machine import Machine, reread_rate
 from seq2seq.benchmark.workload import Workload, model_folder
 from seq2seq.model import ModelConfig
-from seq2seq.run import MODEL
+from seq2seq.run.folder import MODEL
 from seq2seq.system.device import choose_device
-from seq2seq.translate import Translator
+from seq2seq.translation.translator import Translator
 from seq2seq.translation.types import Translation
 
 BYTES = {"float32": 4, "tf32": 4, "bfloat16": 2, "int8": 1}

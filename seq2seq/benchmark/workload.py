@@ -11,20 +11,20 @@ from tempfile import TemporaryDirectory
 import torch
 
 from seq2seq.benchmark.config import BenchmarkConfig
+from seq2seq.corpora.config import DataConfig, Split
+from seq2seq.corpora.corpus import Corpus, PairList, names_corpus, read, text_for_run
+from seq2seq.corpora.pair import Pair
 from seq2seq.data.batch import Batch, make_batch
-from seq2seq.data.order import BatchConfig, Order, Place
+from seq2seq.data.batch_sampler import BatchConfig, Order, Place
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.data.table import Table
 from seq2seq.model import ModelConfig, Network
-from seq2seq.opening import open_run
-from seq2seq.run import MODEL, load_run, read_section
-from seq2seq.text.corpus import Corpus, PairList, names_corpus, read, text_for_run
-from seq2seq.text.corpus_config import DataConfig, Split
-from seq2seq.text.tokenizer import EOS, Tokenizers, save_tokenizers
-from seq2seq.text.types import Pair
-from seq2seq.text.vocabulary import build_tokenizers
-from seq2seq.train import LossConfig
-from seq2seq.weights import save_weights
+from seq2seq.model.weights import save_weights
+from seq2seq.run.folder import MODEL, load_run, read_section
+from seq2seq.run.resume import open_run
+from seq2seq.tokenizer.tokenizer import EOS, Tokenizers, save_tokenizers
+from seq2seq.tokenizer.vocabulary import build_tokenizers
+from seq2seq.training import LossConfig
 
 BARRED = -1e4
 """Bias of the end mark that no search chooses."""

@@ -12,8 +12,8 @@ from seq2seq.comparison.rare_words import Frequencies, RareWords, Words, wins_by
 from seq2seq.comparison.sentences import Difference, Wins, most_different, sentence_scores, wins_by_length
 from seq2seq.comparison.significance import PValue, Significance, joined, paired_test, pairs_of_seeds
 from seq2seq.comparison.types import System
-from seq2seq.score import Metric, measure
-from seq2seq.text.types import Pair
+from seq2seq.corpora.pair import Pair
+from seq2seq.metrics.score import Metric, measure
 
 Metrics = Callable[[], Mapping[str, SacrebleuMetric]]
 """Makes fresh metrics: sacrebleu keeps the state of a measurement in them."""

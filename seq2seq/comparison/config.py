@@ -5,9 +5,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from seq2seq.comparison.pages import ENDINGS
+from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.errors import ConfigError
 from seq2seq.settings import Settings, setting
-from seq2seq.text.corpus_config import DataConfig, Split
 
 
 class Searched(StrEnum):

@@ -8,10 +8,10 @@ from pathlib import Path
 from seq2seq.comparison.config import CompareConfig
 from seq2seq.comparison.rare_words import Frequencies, Words, count_words
 from seq2seq.comparison.systems import outputs_of
+from seq2seq.corpora.config import DataConfig, Split
+from seq2seq.corpora.corpus import Corpus, language_of_text, names_corpus, read, text_for_run
 from seq2seq.errors import ConfigError, DataError
-from seq2seq.run import read_section
-from seq2seq.text.corpus import Corpus, language_of_text, names_corpus, read, text_for_run
-from seq2seq.text.corpus_config import DataConfig, Split
+from seq2seq.run.folder import read_section
 
 
 def first_run(names: Sequence[str]) -> Path | None:

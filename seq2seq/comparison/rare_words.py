@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from seq2seq.comparison.groups import label, place
-from seq2seq.score import sentence_bleu
+from seq2seq.metrics.score import sentence_bleu
 
 
 class RareWords(NamedTuple):

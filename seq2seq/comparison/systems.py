@@ -8,11 +8,11 @@ from typing import Any
 
 from seq2seq.comparison.config import Searched
 from seq2seq.comparison.types import Output, System
+from seq2seq.corpora.lines import read_lines
 from seq2seq.errors import DataError, RunError
-from seq2seq.provenance import comparable, model_hash, read_scores, text_hash
-from seq2seq.run import CONFIG, read_config
-from seq2seq.text.lines import read_lines
-from seq2seq.usage import command
+from seq2seq.report.usage import command
+from seq2seq.run.folder import CONFIG, read_config
+from seq2seq.run.provenance import comparable, model_hash, read_scores, text_hash
 
 OF_A_SEED = (
     "run",

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from seq2seq.corpora.filters import FilterConfig, Filters
+from seq2seq.corpora.pair import Pair
 from seq2seq.system.workers import ordered_map
-from seq2seq.text.clean import FilterConfig, Filters
-from seq2seq.text.tokenizer import Tokenizers
-from seq2seq.text.types import Pair
+from seq2seq.tokenizer.tokenizer import Tokenizers
 
 CHUNK = 10_000
 """Pairs encoded at a time."""

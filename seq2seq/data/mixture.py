@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from seq2seq.corpora.corpus import Corpus
+from seq2seq.corpora.filters import FilterConfig
+from seq2seq.corpora.mixture import Mix, Part
 from seq2seq.data.encoding import Ids
 from seq2seq.data.preparation import prepared_corpus
 from seq2seq.data.table import Encoded
-from seq2seq.text.clean import FilterConfig
-from seq2seq.text.corpus import Corpus
-from seq2seq.text.mix import Mix, Part
-from seq2seq.text.tokenizer import Tokenizers
+from seq2seq.tokenizer.tokenizer import Tokenizers
 
 
 class Ingredient(NamedTuple):

@@ -7,6 +7,10 @@ from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
+from seq2seq.corpora.corpus import Corpus
+from seq2seq.corpora.filters import FilterConfig, Filters
+from seq2seq.corpora.monolingual import TargetSide
+from seq2seq.corpora.reading import expected_pairs, pairs_after, with_progress
 from seq2seq.data.encoding import encoded_chunks
 from seq2seq.data.shards import Shard, read_shard, shard_path, write_shard
 from seq2seq.data.table import Table, read_shards
@@ -15,11 +19,7 @@ from seq2seq.system.atomic import remove_leftovers
 from seq2seq.system.lock import locked
 from seq2seq.system.processes import is_first, rank
 from seq2seq.system.workers import available
-from seq2seq.text.clean import FilterConfig, Filters
-from seq2seq.text.corpus import Corpus
-from seq2seq.text.monolingual import TargetSide
-from seq2seq.text.reading import expected_pairs, pairs_after, with_progress
-from seq2seq.text.tokenizer import Tokenizers
+from seq2seq.tokenizer.tokenizer import Tokenizers
 
 SHARD = 20
 """Chunks of text in a shard: 200,000 pairs, what is encoded again at most where a preparation was stopped."""

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 from seq2seq.data.batch import Batch, make_batch
-from seq2seq.data.order import Order, Place
-from seq2seq.data.sampling import Resampler
+from seq2seq.data.batch_sampler import Order, Place
+from seq2seq.data.subword_resampling import Resampler
 from seq2seq.data.table import Encoded
 
 Batches = Iterator[tuple[Batch, Place]]

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from seq2seq.corpora.columns import JsonLinesFile, ParquetFile
+from seq2seq.corpora.corpus import Corpus
+from seq2seq.corpora.files import TextFiles, TsvFile
+from seq2seq.corpora.lines import open_output
 from seq2seq.doctor.characters import fold
 from seq2seq.doctor.chunk import Mask
 from seq2seq.doctor.examination import Examination
@@ -16,10 +20,6 @@ from seq2seq.doctor.types import Reason, Remedy
 from seq2seq.errors import ConfigError
 from seq2seq.system.atomic import atomic_write
 from seq2seq.system.lock import locked_output
-from seq2seq.text.columns import JsonLinesFile, ParquetFile
-from seq2seq.text.corpus import Corpus
-from seq2seq.text.files import TextFiles, TsvFile
-from seq2seq.text.lines import open_output
 
 ALWAYS = frozenset({Reason.unreadable, Reason.invalid_utf8, Reason.separators})
 """What lines of text cannot hold, and so cannot be kept."""

@@ -6,6 +6,9 @@ from itertools import islice
 
 import numpy as np
 
+from seq2seq.corpora.config import Split
+from seq2seq.corpora.corpus import Corpus
+from seq2seq.corpora.languages import EXAMPLES, misfit, script
 from seq2seq.doctor.characters import OddCharacters
 from seq2seq.doctor.chunk import Chunk, Measures, Side, measure, measures
 from seq2seq.doctor.drift import Drift
@@ -15,9 +18,6 @@ from seq2seq.doctor.lengths import Blank, Ratio, TooLong, Unreadable
 from seq2seq.doctor.rows import CHUNK, read_rows
 from seq2seq.doctor.scripts import SCRIPTS, Scripts, UsualScripts, count_letters
 from seq2seq.doctor.types import Check, Found, Reason
-from seq2seq.text.corpus import Corpus
-from seq2seq.text.corpus_config import Split
-from seq2seq.text.languages import EXAMPLES, misfit, script
 
 SAMPLE = 100_000
 """Pairs of each corpus that languages and scripts are learnt from, the first."""

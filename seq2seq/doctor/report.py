@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from seq2seq.corpora.corpus import Corpus
+from seq2seq.corpora.pair import Pair
 from seq2seq.doctor.cleaning import Cleaned
 from seq2seq.doctor.examination import Examination
 from seq2seq.doctor.rows import read_rows
 from seq2seq.doctor.types import Found, Numbers, Reason, Remedy
 from seq2seq.errors import escaped
 from seq2seq.report.aligned import aligned
-from seq2seq.text.corpus import Corpus
-from seq2seq.text.types import Pair
 
 WIDTH = 100  # characters of a sentence that are shown
 

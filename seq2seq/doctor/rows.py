@@ -11,13 +11,13 @@ from typing import Any, NamedTuple, cast
 import pyarrow as pa
 import pyarrow.compute
 
+from seq2seq.corpora.columns import JsonLinesFile, ParquetFile, sentence
+from seq2seq.corpora.corpus import Corpus
+from seq2seq.corpora.corpus_file import CorpusFile
+from seq2seq.corpora.files import TextFiles, TsvFile
+from seq2seq.corpora.lines import LONGEST, raw_lines, too_long, unreadable
+from seq2seq.corpora.pair import Pair
 from seq2seq.errors import DataError
-from seq2seq.text.columns import JsonLinesFile, ParquetFile, sentence
-from seq2seq.text.corpus import Corpus
-from seq2seq.text.corpus_file import CorpusFile
-from seq2seq.text.files import TextFiles, TsvFile
-from seq2seq.text.lines import LONGEST, raw_lines, too_long, unreadable
-from seq2seq.text.types import Pair
 
 CHUNK = 4_000  # pairs in memory at a time
 
@@ -54,7 +54,7 @@ def read_rows(corpus: Corpus) -> Iterator[Rows]:
 
 
 class LineFile:
-    """A text file that gives its lines some at a time, by the rules of `seq2seq.text.lines.read_lines`.
+    """A text file that gives its lines some at a time, by the rules of `seq2seq.corpora.lines.read_lines`.
 
     Attributes:
         damage: why reading ended early, if it did.

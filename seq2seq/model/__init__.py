@@ -13,10 +13,7 @@ from seq2seq.model.choices import (
 )
 from seq2seq.model.config import DecoderConfig, EncoderConfig, ModelConfig
 from seq2seq.model.network import Network
-from seq2seq.model.notes import slow_parts
-from seq2seq.model.prepared import PreparedDecoder
-from seq2seq.model.product import InferencePrecision
-from seq2seq.model.stepper import NetworkStepper
+from seq2seq.model.slow_path import slow_parts
 
 __all__ = [
     "AttentionKind",
@@ -26,12 +23,9 @@ __all__ = [
     "DecoderConfig",
     "Direction",
     "EncoderConfig",
-    "InferencePrecision",
     "Initialization",
     "ModelConfig",
     "Network",
-    "NetworkStepper",
-    "PreparedDecoder",
     "Readout",
     "Summary",
     "Tying",

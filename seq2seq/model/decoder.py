@@ -20,8 +20,8 @@ from seq2seq.model.config import ModelConfig
 from seq2seq.model.dropout import SequenceDropout, masked
 from seq2seq.model.readout import ReadoutMap, feature_size, maxout, readout_sizes
 from seq2seq.model.recurrence import Cell, CellState, cell_of, thinned
+from seq2seq.model.sequential import decoder_waits
 from seq2seq.model.state import Attended, Decoded, Found, Memory, State, attend
-from seq2seq.model.waiting import decoder_waits
 
 
 class Drawn(NamedTuple):

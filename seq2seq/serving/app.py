@@ -16,7 +16,7 @@ from seq2seq.serving.limits import GoneError, SlowError, TooLargeError
 from seq2seq.serving.page import page
 from seq2seq.serving.turns import BusyError
 from seq2seq.serving.worker import Worker
-from seq2seq.translate import Translator
+from seq2seq.translation.translator import Translator
 
 STATUS: dict[type[Exception], int] = {
     Seq2SeqError: 422,

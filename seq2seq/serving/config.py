@@ -5,7 +5,7 @@ import socket
 from dataclasses import dataclass
 
 from seq2seq.errors import ConfigError
-from seq2seq.model import InferencePrecision
+from seq2seq.inference import InferencePrecision
 from seq2seq.settings import Settings, setting
 
 LOCAL = ("127.0.0.1", "::1", "localhost")

@@ -8,14 +8,14 @@ from functools import cached_property
 
 import torch
 
+from seq2seq.analysis.trace import Trace
+from seq2seq.analysis.trace_page import drawings
 from seq2seq.errors import DataError
-from seq2seq.inspect.trace import Trace
-from seq2seq.inspect.trace_page import drawings
 from seq2seq.serving.answers import weights
 from seq2seq.serving.config import LimitsConfig
 from seq2seq.serving.limits import TooLargeError
 from seq2seq.serving.schemas import RunnerUp, Step, TraceAnswer
-from seq2seq.translate import Translator
+from seq2seq.translation.translator import Translator
 
 KEPT = 32_000_000
 """Bytes of the traces that are kept; one of a long sentence may have as many alone."""

@@ -17,7 +17,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.serving.app import create_app
 from seq2seq.serving.config import LimitsConfig, ServeConfig
 from seq2seq.system.device import share_freed_memory
-from seq2seq.translate import Translator
+from seq2seq.translation.translator import Translator
 
 KEEP_ALIVE = 5
 """Seconds that a connection without a request is kept."""

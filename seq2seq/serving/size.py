@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import torch
 
+from seq2seq.inference.members import Members
 from seq2seq.serving.config import LimitsConfig
 from seq2seq.serving.limits import TooLargeError
-from seq2seq.translate import Translator
-from seq2seq.translation.members import Members
+from seq2seq.translation.translator import Translator
 from seq2seq.translation.types import Request
 
 MOST_ROWS = 512

@@ -6,7 +6,7 @@ from pathlib import Path
 from seq2seq.errors import ConfigError
 from seq2seq.serving.config import ServeConfig
 from seq2seq.serving.schemas import Run
-from seq2seq.translate import Translator
+from seq2seq.translation.translator import Translator
 
 
 def names(folders: Sequence[Path]) -> list[str]:

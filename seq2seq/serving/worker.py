@@ -16,7 +16,7 @@ from seq2seq.serving.config import LimitsConfig
 from seq2seq.serving.limits import Pending
 from seq2seq.serving.size import How, Size, measured, readable, steppable
 from seq2seq.serving.turns import BusyError, Turns, Work
-from seq2seq.translate import Translator
+from seq2seq.translation.translator import Translator
 from seq2seq.translation.types import Request, Translation
 
 Result = TypeVar("Result")

@@ -79,7 +79,7 @@ class Precision(StrEnum):
     float32 = "float32"
     bfloat16 = "bfloat16"
     float16 = "float16"
-    """Trained with a scaled loss: see `seq2seq.train.loss_scale`. ``auto`` never chooses it."""
+    """Trained with a scaled loss: see `seq2seq.training.loss_scale`. ``auto`` never chooses it."""
     tf32 = "tf32"
     """float32 whose products a GPU may round to TF32."""
 

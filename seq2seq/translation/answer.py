@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from seq2seq.errors import ConfigError
+from seq2seq.inference.members import Bound, Encoded, Members
+from seq2seq.metrics.similarity import Similarity, expected_utilities
 from seq2seq.search import DRAWING, Hypothesis, Method, Phrase, PrefixStepper, SearchConfig, search
 from seq2seq.settings import validate
-from seq2seq.text.spelling import given_pieces, phrase_pieces, typed, whole_characters
-from seq2seq.text.tokenizer import normalize
+from seq2seq.tokenizer.spelling import given_pieces, phrase_pieces, typed, whole_characters
+from seq2seq.tokenizer.tokenizer import normalize
 from seq2seq.translation.copying import copied
-from seq2seq.translation.members import Bound, Encoded, Members
-from seq2seq.translation.similarity import Similarity, expected_utilities
 from seq2seq.translation.types import Copy, Request, Translation
 
 

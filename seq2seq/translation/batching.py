@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
+from seq2seq.corpora.segments import LONGEST, sentences, stretches
 from seq2seq.data.batch import batches_by_length
+from seq2seq.inference.members import Encoded, Members
 from seq2seq.search import DRAWING, SearchConfig
 from seq2seq.system.out_of_memory import whole_or_halves
-from seq2seq.text.stretches import LONGEST, sentences, stretches
-from seq2seq.translation.members import Encoded, Members
 from seq2seq.translation.types import Request, Translation, joined
 
 CHUNK = 2048

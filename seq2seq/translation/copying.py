@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from seq2seq.text.tokenizer import SPACE
+from seq2seq.tokenizer.tokenizer import SPACE
 from seq2seq.translation.types import Copy, Translation
 
 UNKNOWN = "<unk>"

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import torch
 
+from seq2seq.corpora.segments import LONGEST
 from seq2seq.errors import ConfigError
+from seq2seq.inference.members import Members
 from seq2seq.search import Hypothesis, NextWord, growing, next_words, normalized
-from seq2seq.text.spelling import split_prefix
-from seq2seq.text.stretches import LONGEST
+from seq2seq.tokenizer.spelling import split_prefix
 from seq2seq.translation.answer import Asked, Choice, bind, translation
 from seq2seq.translation.batching import in_stretches
-from seq2seq.translation.members import Members
 from seq2seq.translation.types import Request, Translation, joined
 
 

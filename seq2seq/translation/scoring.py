@@ -7,13 +7,13 @@ from itertools import chain, islice
 
 import torch
 
+from seq2seq.corpora.segments import LONGEST, aligned, sentences, stretches
 from seq2seq.data.batch import batches_by_length
+from seq2seq.inference.members import Encoded, Members
 from seq2seq.search import forced, hypothesis
-from seq2seq.text.stretches import LONGEST, aligned, sentences, stretches
-from seq2seq.text.tokenizer import EOS
+from seq2seq.tokenizer.tokenizer import EOS
 from seq2seq.translation.answer import Choice, translation
 from seq2seq.translation.batching import CHUNK, batch_pieces
-from seq2seq.translation.members import Encoded, Members
 from seq2seq.translation.types import Translation, joined
 
 END = "</s>"

@@ -8,7 +8,7 @@ from itertools import chain
 from torch import Tensor
 
 from seq2seq.search import length_normalised
-from seq2seq.text.glossary import Glossary
+from seq2seq.translation.glossary import Glossary
 
 
 class Copy(StrEnum):

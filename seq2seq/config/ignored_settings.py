@@ -1,0 +1,137 @@
+"""Settings that would do nothing in a run: each is refused before the run begins, in one line that says what to do.
+
+A setting counts as named where it is not its default. conf/README.md lists the few that a preset may leave without
+effect (`data.builtin`, and what a trained vocabulary brings with it).
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import NamedTuple
+
+from seq2seq.config.recipes import TrainConfig
+from seq2seq.corpora.config import DataConfig
+from seq2seq.errors import ConfigError
+from seq2seq.model import AttentionKind, BridgeKind, ModelConfig
+from seq2seq.model.choices import CellKind
+from seq2seq.report.usage import described
+from seq2seq.settings import walk
+from seq2seq.training.progress import Average
+from seq2seq.training.risk import RiskKind
+
+
+class Condition(NamedTuple):
+    """When settings do nothing."""
+
+    settings: tuple[str, ...]
+    """Dotted names; one that ends in a dot stands for all below it."""
+    holds: bool
+    why: str
+    instead: str
+    """What to set for them to count."""
+
+
+def refuse_ignored(config: TrainConfig) -> None:
+    """Refuse settings that are named and would do nothing.
+
+    Raises:
+        ConfigError: names the first, the reason, and what to set.
+    """
+    usual = _usual()
+    named = {name: value for name, _, value in walk(config) if name in usual and value != usual[name]}
+    for condition in filter(lambda one: one.holds, _conditions(config)):
+        for name, value in named.items():
+            if any(_covers(setting, name) for setting in condition.settings):
+                raise ConfigError(
+                    f"{name}={described(value)} does nothing {condition.why}: set {condition.instead}, or "
+                    f"{name}={described(usual[name])}"
+                )
+
+
+@cache
+def _usual() -> dict[str, object]:
+    """Every setting's default by dotted name."""
+    return {name: value for name, _, value in walk(TrainConfig())}
+
+
+def _covers(setting: str, name: str) -> bool:
+    return name.startswith(setting) if setting.endswith(".") else name == setting
+
+
+def _conditions(config: TrainConfig) -> Iterator[Condition]:
+    if not config.translates:
+        yield from _of_a_language_model()
+    yield from _of_the_model(config.model)
+    yield from _of_objectives(config)
+    yield from _of_data(config.data)
+    yield Condition(("embeddings.unfreeze",), config.training.start is None, "without a start", "training.start=RUN")
+    yield Condition(
+        ("tokenizer.sample_target",), config.tokenizer.sampling == 0, "without sampling", "tokenizer.sampling above 0"
+    )
+    yield Condition(
+        ("training.average_count",),
+        config.training.average is Average.none,
+        "with training.average=none",
+        "training.average=best",
+    )
+
+
+def _of_a_language_model() -> Iterator[Condition]:
+    encoder = tuple(f"model.encoder.{name}" for name in ("cell", "size", "direction", "residual_from"))
+    source = ("model.summary", "model.bridge_shared")
+    why = "in a language model (model.encoder.layers=0)"
+    yield Condition((*encoder, *source, "search.", "shortlist."), True, why, "model.encoder.layers=1")
+
+
+def _of_the_model(model: ModelConfig) -> Iterator[Condition]:
+    attends, starts_from_zero = model.attention is not AttentionKind.none, model.bridge is BridgeKind.zero
+    lstm = (CellKind.lstm, CellKind.layer_norm_lstm)
+    cells = [part.cell for part in (model.encoder, model.decoder) if part.layers > 0]
+    yield Condition(("model.attention_order",), not attends, "without attention", "model.attention=additive")
+    yield Condition(
+        ("model.summary",), attends and starts_from_zero, "with attention and model.bridge=zero", "model.bridge=tanh"
+    )
+    yield Condition(("model.bridge_shared",), starts_from_zero, "with model.bridge=zero", "model.bridge=tanh")
+    yield Condition(
+        ("model.forget_bias",),
+        not any(cell in lstm for cell in cells),
+        "in cells without a forget gate",
+        "model.decoder.cell=lstm",
+    )
+    yield Condition(
+        ("model.dropout_shared_over_time",), model.dropout == 0, "with model.dropout=0", "model.dropout above 0"
+    )
+
+
+def _of_objectives(config: TrainConfig) -> Iterator[Condition]:
+    model, risk, rate = config.model, config.risk, config.scheduled_sampling.rate
+    drops = max(model.dropout, model.recurrent_dropout, model.word_dropout) > 0
+    yield Condition(
+        ("loss.consistency",), not drops, "where two passes have no dropout to differ by", "model.dropout above 0"
+    )
+    settings = ("kind", "metric", "samples", "temperature", "max_length_ratio", "max_length_offset", "sharpness")
+    names = tuple(f"risk.{name}" for name in (*settings, "reference"))
+    yield Condition(names, risk.weight == 0, "with risk.weight=0", "risk.weight above 0")
+    yield Condition(
+        ("risk.sharpness", "risk.reference"),
+        risk.kind is RiskKind.reinforce,
+        "with risk.kind=reinforce",
+        "risk.kind=minimum_risk",
+    )
+    yield Condition(
+        ("loss.consistency", "scheduled_sampling."),
+        risk.weight == 1,
+        "with risk.weight=1, which leaves the other objectives no weight",
+        "risk.weight below 1",
+    )
+    sampling = tuple(f"scheduled_sampling.{name}" for name in ("schedule", "updates", "prediction", "passes"))
+    yield Condition(sampling, rate == 0, "with scheduled_sampling.rate=0", "scheduled_sampling.rate above 0")
+
+
+def _of_data(data: DataConfig) -> Iterator[Condition]:
+    hub = tuple(f"data.hub.{name}" for name in ("subset", "revision", "streaming"))
+    yield Condition(hub, data.hub.name is None, "without a data set of the hub", "data.hub.name=NAME")
+    files = [data.train.file, data.validation.file, data.test.file, *(more.file for more in data.more)]
+    columns = data.hub.name is not None or any(name is not None for name in files)
+    yield Condition(
+        ("data.source_column", "data.target_column"), not columns, "where no text has columns", "data.train.file=FILE"
+    )

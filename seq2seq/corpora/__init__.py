@@ -1,0 +1,1 @@
+"""Reading parallel text: file formats, the hub, mixtures of corpora, filters."""

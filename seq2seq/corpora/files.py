@@ -1,0 +1,119 @@
+"""Corpora kept as lines: two aligned text files, or one file of tab-separated values."""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from functools import cached_property
+from itertools import zip_longest
+from pathlib import Path
+
+from seq2seq.corpora.corpus_file import CorpusFile
+from seq2seq.corpora.pair import Pair
+from seq2seq.errors import ConfigError, DataError
+
+
+class TextFiles:
+    """Two text files whose lines with the same number are translations of each other.
+
+    Raises:
+        DataError: a file is missing or is a folder; while reading, what `read_lines` raises, files of
+            different length, or no lines at all.
+    """
+
+    def __init__(self, source: Path, target: Path) -> None:
+        self.source, self.target = source, target
+        first = CorpusFile(source)
+        self.files = first, first if source == target else CorpusFile(target)
+        self.name = str(target) if source == target else f"{source} and {target}"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What is in both files."""
+        return f"text {self.files[0].content} {self.files[1].content}"
+
+    def expected(self) -> int | None:
+        """About how many pairs there are."""
+        return self.files[1].expected()
+
+    def __iter__(self) -> Iterator[Pair]:
+        return some(self._pairs(), self.name)
+
+    def _pairs(self) -> Iterator[Pair]:
+        first, second = self.files
+        with closing(first.lines()) as sources, closing(second.lines()) as targets:
+            for number, (source, target) in enumerate(zip_longest(sources, targets)):
+                if source is None or target is None:
+                    rest = 1 + sum(1 for _ in (sources if target is None else targets))
+                    raise self._unequal(number + rest * (target is None), number + rest * (source is None))
+                yield Pair(source, target)
+
+    def _unequal(self, sources: int, targets: int) -> DataError:
+        return DataError(
+            f"{self.target} has {targets:,} lines, {self.source} {sources:,}: they must match; "
+            f"run recipes/doctor.py data.train.source={self.source} data.train.target={self.target} to find the first "
+            "line that drifts"
+        )
+
+
+class TsvFile:
+    """One file of tab-separated values, a pair a row; quotation marks are characters like any other.
+
+    Args:
+        path: the file, plain or ``.gz``.
+        source_column, target_column: column numbers as written by the user, from ``"1"``.
+
+    Raises:
+        ConfigError: a column is not a number from 1.
+        DataError: the file is missing or a folder; while reading, what `read_lines` raises, a row with too
+            few columns, or no rows at all.
+    """
+
+    def __init__(self, path: Path, source_column: str, target_column: str) -> None:
+        self.path, self.name, self.file = path, str(path), CorpusFile(path)
+        self.source = _column_number(source_column, "data.source_column")
+        self.target = _column_number(target_column, "data.target_column")
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What is in the file, and which columns are read."""
+        return f"tsv {self.file.content} {self.source} {self.target}"
+
+    def expected(self) -> int | None:
+        """About how many pairs there are."""
+        return self.file.expected()
+
+    def __iter__(self) -> Iterator[Pair]:
+        return some(self.file.parsed(self.pair), self.name)
+
+    def pair(self, line: str, number: int) -> Pair:
+        """The pair in a line, whose number is for messages.
+
+        Raises:
+            DataError: there are too few columns.
+        """
+        cells, needed = line.split("\t"), max(self.source, self.target)
+        if len(cells) < needed:
+            raise DataError(
+                f"{self.path}, line {number:,}: {len(cells)} tab-separated columns where {needed} are needed; mend "
+                "the row or set data.source_column=NUMBER data.target_column=NUMBER"
+            )
+        return Pair(cells[self.source - 1], cells[self.target - 1])
+
+
+def _column_number(text: str, setting: str) -> int:
+    if not re.fullmatch("[1-9][0-9]{,5}", text):
+        raise ConfigError(f"{setting} must be a column number from 1 for a TSV file, got {text!r}")
+    return int(text)
+
+
+def some(pairs: Iterator[Pair], name: str) -> Iterator[Pair]:
+    """The same pairs.
+
+    Raises:
+        DataError: there are none.
+    """
+    first = next(pairs, None)
+    if first is None:
+        raise DataError(f"{name}: no lines, so nothing to learn from or to score; check that this is the right file")
+    yield first
+    yield from pairs

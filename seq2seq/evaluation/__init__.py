@@ -1,0 +1,1 @@
+"""Scoring a model: validation during training, test-set scores afterwards."""

@@ -1,0 +1,1 @@
+"""Scores of translations against references. Strings only: no model, no tokenizer."""

@@ -1,0 +1,103 @@
+"""Threads: one a core, told otherwise by a setting or the environment; they wait with a short spin, then sleep."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from seq2seq.system import threads
+from seq2seq.system.threads import COUNTING, SHORT_WAIT, WAITING, cores, use_threads, wait_briefly
+
+SIBLINGS = {0: "0,4", 1: "1,5", 4: "0,4", 5: "1,5"}
+"""Two cores of two processors each."""
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """A made-up machine; calling it says which processors the process may use and what share of them."""
+    for cpu, siblings in SIBLINGS.items():
+        folder = tmp_path / f"cpu{cpu}" / "topology"
+        folder.mkdir(parents=True)
+        (folder / "thread_siblings_list").write_text(f"{siblings}\n")
+    monkeypatch.setattr(threads, "CPUS", tmp_path)
+    monkeypatch.setattr(threads, "QUOTA", tmp_path / "cpu.max")
+
+    def allow(cpus: list[int], quota: str | None = None) -> None:
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(cpus), raising=False)
+        if quota is not None:
+            (tmp_path / "cpu.max").write_text(quota)
+
+    return allow
+
+
+@pytest.fixture
+def threads_restored(monkeypatch):
+    before = torch.get_num_threads()
+    for name in COUNTING:
+        monkeypatch.delenv(name, raising=False)
+    yield before
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("cpus", "quota", "found"),
+    [
+        ([0, 1, 4, 5], None, 2),
+        ([0, 4], None, 1),
+        ([1, 4], None, 2),
+        ([0, 1, 4, 5], "max 100000\n", 2),
+        ([0, 1, 4, 5], "150000 100000\n", 1),
+        ([0, 1, 4, 5], "50000 100000\n", 1),
+        ([0, 1, 4, 5], "400000 100000\n", 2),
+        ([0, 7], None, None),  # of processor 7 nothing is known
+    ],
+)
+def test_cores_are_counted_and_not_processors(machine, cpus, quota, found):
+    machine(cpus, quota)
+    assert cores() == found
+
+
+def test_a_system_that_does_not_say_leaves_the_number_to_torch(monkeypatch, threads_restored):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    assert cores() is None
+    assert use_threads(None) == threads_restored
+
+
+def test_a_setting_comes_before_the_environment_and_that_before_the_cores(machine, monkeypatch, threads_restored):
+    machine([0, 1, 4, 5])
+    assert use_threads(3) == torch.get_num_threads() == 3
+    assert use_threads(None) == torch.get_num_threads() == 2
+    torch.set_num_threads(3)  # as torch takes it from the environment
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert use_threads(None) == 3
+    assert use_threads(1) == 1
+
+
+@pytest.mark.parametrize("name", [None, *WAITING])
+def test_threads_spin_briefly_and_then_sleep_unless_told_otherwise(monkeypatch, name):
+    for variable in WAITING:
+        monkeypatch.delenv(variable, raising=False)
+    if name is not None:
+        monkeypatch.setenv(name, "7")
+    wait_briefly()
+    found = {variable: os.environ.pop(variable) for variable in WAITING if variable in os.environ}
+    assert found == (SHORT_WAIT if name is None else {name: "7"})
+
+
+def test_training_says_how_threads_wait_before_torch_is_there():
+    """OpenMP reads it when torch is imported."""
+    program = (
+        "import sys, os, runpy; from importlib.abc import MetaPathFinder\n"
+        "class Watch(MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'torch': print(os.environ.get('GOMP_SPINCOUNT')); os._exit(0)\n"
+        "sys.meta_path.insert(0, Watch())\n"
+        "runpy.run_path(sys.argv[1])"
+    )
+    recipe = Path(__file__).parents[2] / "recipes" / "train.py"
+    environment = {name: value for name, value in os.environ.items() if name not in WAITING}
+    done = subprocess.run([sys.executable, "-c", program, str(recipe)], env=environment, capture_output=True, text=True)
+    assert done.stdout.split() == [SHORT_WAIT["GOMP_SPINCOUNT"]]

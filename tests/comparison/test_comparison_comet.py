@@ -1,0 +1,89 @@
+"""COMET behind its package's interface, with a package made up for the test."""
+
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from comparing import FIRST, REFERENCES, SECOND
+
+from seq2seq.comparison.comet import Comet, CometMetric
+from seq2seq.comparison.significance import Significance, paired_test
+from seq2seq.errors import ConfigError
+from seq2seq.metrics.score import measure
+
+SOURCES = [f"source {number}" for number in range(5)]
+
+
+class Model:
+    """Scores a translation by the share of the reference's words in it, and remembers what it was asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    def predict(self, samples, batch_size, gpus, progress_bar):
+        self.asked.append((samples, gpus))
+        shares = []
+        for sample in samples:
+            wanted = sample["ref"].split()
+            shares.append(sum(word in sample["mt"].split() for word in wanted) / len(wanted))
+        return SimpleNamespace(scores=shares, system_score=sum(shares) / len(shares))
+
+
+@pytest.fixture
+def model(monkeypatch):
+    """An installed package ``comet`` that has one model, ``some/model``."""
+    found, package = Model(), ModuleType("comet")
+
+    def download_model(name):
+        if name != "some/model":
+            raise KeyError(f"Model '{name}' not supported\nby COMET")
+        return "/cache/model.ckpt"
+
+    def load_from_checkpoint(path):
+        assert path == "/cache/model.ckpt"
+        return found
+
+    package.download_model, package.load_from_checkpoint = download_model, load_from_checkpoint
+    package.__version__ = "2.2.0"
+    monkeypatch.setitem(sys.modules, "comet", package)
+    return found
+
+
+def test_the_score_is_the_mean_of_what_the_model_says(model):
+    comet = Comet("some/model", SOURCES, REFERENCES, on_gpu=False)
+    measured = measure(CometMetric(comet), FIRST, REFERENCES, 50)
+    shares = comet.scores(FIRST)
+    assert measured.score == pytest.approx(100 * sum(shares) / 5)
+    assert measured.ci95[0] <= measured.score <= measured.ci95[1]
+    assert measured.signature == "nrefs:1|bs:50|seed:12345|model:some/model|scale:100|version:2.2.0"
+    ((samples, gpus),) = model.asked  # each text but once
+    assert samples[0] == {"src": "source 0", "mt": FIRST[0], "ref": REFERENCES[0]}
+    assert gpus == 0
+
+
+def test_differences_are_tested_as_those_of_other_metrics(model):
+    comet = Comet("some/model", SOURCES * 4, REFERENCES * 4, on_gpu=True)
+    for kind in Significance:
+        (p,) = paired_test(
+            kind, ["nichts"] * 20, REFERENCES * 4, REFERENCES * 4, {"comet": CometMetric(comet)}, 100
+        ).values()
+        assert p.values[0] < 0.02
+        assert "model:some/model" in p.signature
+    (same,) = paired_test(
+        Significance.bootstrap, SECOND * 4, SECOND * 4, REFERENCES * 4, {"comet": CometMetric(comet)}, 100
+    ).values()
+    assert same.values[0] > 0.5
+    assert {gpus for _, gpus in model.asked} == {1}
+    assert len(model.asked) == 3
+
+
+def test_a_model_that_is_not_there_is_one_line(model):
+    with pytest.raises(ConfigError, match="comet=no/model cannot be loaded") as raised:
+        Comet("no/model", SOURCES, REFERENCES, on_gpu=False)
+    assert "\n" not in str(raised.value)
+
+
+def test_without_the_package_one_line_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "comet", None)
+    with pytest.raises(ConfigError, match=r'^comet=some/model needs COMET: pip install "seq2seq\[comet\]".*$'):
+        Comet("some/model", SOURCES, REFERENCES, on_gpu=False)

@@ -1,0 +1,60 @@
+"""All of a comparison together."""
+
+from statistics import stdev
+
+import pytest
+from comparing import FIRST, PAIRS, REFERENCES, SECOND
+
+from seq2seq.comparison.comparison import compare
+from seq2seq.comparison.config import CompareConfig
+from seq2seq.comparison.rare_words import Frequencies, Words, count_words
+from seq2seq.comparison.significance import Significance, paired_test
+from seq2seq.comparison.types import Output, System
+from seq2seq.metrics.score import fresh_metrics, score
+
+
+def compared(*systems, **settings):
+    """These outputs, several of a system in a list, compared."""
+    config = CompareConfig(**{"bootstrap": 30, "randomization": 40, **settings})
+    named = [
+        System(f"system {number}", [Output(f"{number}.{seed}", lines, {}) for seed, lines in enumerate(outputs)])
+        for number, outputs in enumerate(systems)
+    ]
+    counts = Frequencies(count_words(REFERENCES, Words(False)), "the references")
+    return compare(named, ("five lines", "hash"), PAIRS, fresh_metrics, counts, config)
+
+
+def test_outputs_have_the_scores_that_they_have_alone():
+    found = compared([FIRST], [SECOND])
+    expected = score(SECOND, REFERENCES, bootstrap=30)
+    for name in ("bleu", "chrf", "ter"):
+        assert found.systems[1].scores[0][name] == getattr(expected, name)
+    assert found.systems[1].over_seeds("bleu") == (expected.bleu.score, None, 1)
+    (contrast,) = found.contrasts
+    assert contrast.tests[Significance.bootstrap] == paired_test(
+        Significance.bootstrap, FIRST, SECOND, REFERENCES, fresh_metrics(), 30
+    )
+    assert "ar:40" in contrast.tests[Significance.randomization]["ter"].signature
+    assert contrast.wins[-1].sentences == 5
+    # chrF: the second has the first and the third line nearer, the first the second and the fourth.
+    assert contrast.wins[-1][2:5] == (2, 1, 2)
+    assert {one.line for one in contrast.differences} == {1, 2, 3, 4}
+
+
+def test_seeds_are_averaged_and_tested_in_pairs():
+    found = compared([FIRST, SECOND], [REFERENCES], randomization=0)
+    each = [score(lines, REFERENCES, bootstrap=0).chrf.score for lines in (FIRST, SECOND)]
+    mean, deviation, seeds = found.systems[0].over_seeds("chrf")
+    assert (mean, deviation, seeds) == (pytest.approx(sum(each) / 2), pytest.approx(stdev(each)), 2)
+    (contrast,) = found.contrasts
+    assert list(contrast.tests) == [Significance.bootstrap]
+    assert [len(p.values) for p in contrast.tests[Significance.bootstrap].values()] == [2, 2, 2]
+    assert contrast.differences[0].baseline in FIRST
+
+
+def test_every_other_system_is_held_against_the_first():
+    found = compared([FIRST], [SECOND], [REFERENCES], randomization=0, examples=0)
+    assert [contrast.name for contrast in found.contrasts] == ["system 1", "system 2"]
+    assert found.contrasts[1].wins[-1].baseline == 0
+    assert found.contrasts[1].rare_words[0].found_other == found.contrasts[1].rare_words[0].words
+    assert found.contrasts[0].differences == []

@@ -1,0 +1,59 @@
+"""What is told of a comparison."""
+
+import json
+
+import pytest
+from comparing import FIRST, REFERENCES, SECOND
+from test_comparison_comparison import compared
+
+from seq2seq.comparison.pages import as_text
+from seq2seq.comparison.report import as_dict, sections, write
+from seq2seq.metrics.score import score
+
+
+def test_the_text_has_every_figure():
+    found = compared([FIRST], [SECOND])
+    text = as_text(sections(found))
+    bleu = score(FIRST, REFERENCES, bootstrap=30).bleu
+    assert f"0.0   {bleu.score:.1f} [{bleu.ci95[0]:.1f}, {bleu.ci95[1]:.1f}]" in text
+    assert f"BLEU  {bleu.signature}" in text
+    assert "p, paired bootstrap (Koehn 2004): bs:30, seed:12345" in text
+    assert "p, approximate randomisation (Riezler & Maxwell 2005): ar:40, seed:12345" in text
+    assert "words of the references by how often they occur in the references" in text
+    assert "system 1 beside system 0: most different sentences" in text
+    assert "over seeds" not in text
+    assert "not corrected" not in text
+
+
+def test_seeds_and_several_comparisons_are_told():
+    text = as_text(sections(compared([FIRST, SECOND], [SECOND], [REFERENCES], randomization=0)))
+    assert "mean ± standard deviation" in text
+    (row,) = [line for line in text.split("\n") if line.startswith("  system 0 ") and "±" in line]
+    assert row.count("±") == 3
+    assert "system 0: 0.0 alone" in text
+    assert "median and range over pairs of seeds" in text
+    assert "not corrected for 2 comparisons" in text
+
+
+@pytest.mark.parametrize("ending", [".json", ".md", ".html"])
+def test_files_hold_the_same(tmp_path, ending):
+    found = compared([FIRST], [SECOND], randomization=0)
+    path = tmp_path / f"report{ending}"
+    write(found, sections(found), path)
+    text = path.read_text(encoding="utf-8")
+    assert SECOND[3] in text
+    assert found.systems[0].scores[0]["bleu"].signature.split("|")[1] in text
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_json_has_what_programs_need():
+    found = compared([FIRST, SECOND], [SECOND])
+    read = json.loads(json.dumps(as_dict(found)))
+    assert read["references"] == "hash"
+    first = read["systems"][0]
+    assert first["over_seeds"]["ter"]["seeds"] == 2
+    assert first["outputs"][0]["scores"]["bleu"] == found.systems[0].scores[0]["bleu"].as_dict()
+    (contrast,) = read["contrasts"]
+    assert len(contrast["tests"]["randomization"]["chrf"]["p"]) == 2
+    assert contrast["wins_by_length"][-1]["sentences"] == 5
+    assert contrast["most_different"][0]["reference"] in REFERENCES

@@ -1,0 +1,176 @@
+"""What a user types, and the one line that answers a mistake."""
+
+import argparse
+import errno
+import io
+import os
+import sys
+
+import pytest
+from hydra._internal.utils import get_args_parser
+
+from seq2seq.config.hydra import conf_folder, one_line_errors, texts_alone_checked
+from seq2seq.recipes import train
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("model.dropot=0.1", ["model.dropot", "did you mean model.dropout?"]),
+        ("modle.dropout=0.1", ["modle", "did you mean model?"]),
+        ("model.dropout=lots", ["model.dropout", "lots"]),
+        ("model.dropout=2.0", ["model.dropout must be in [0, 1), got 2"]),
+        ("model.encoder.layers=-1", ["model.encoder.layers must be in [0, 8], got -1"]),
+        ("model.encoder.layers=1.5", ["model.encoder.layers", "1.5"]),
+        ("model.attention=luong", ["model.attention", "luong", "dot, general, scaled_dot, additive"]),
+        ("model=atention", ["model/atention", "attention", "context"]),
+        ("optimizer=adamax", ["optimizer/adamax", "adam", "sgd"]),
+        ("optimizer.momentum=0.9", ["optimizer.momentum", "learning_rate"]),
+        ("experiment=nothing", ["experiment/nothing", "multi30k_attention"]),
+        ("model.bridge=copy", ["model.bridge=copy", "model.decoder.size"]),
+        ("training.device=tpu", ["device", "tpu", "cpu"]),
+        ("search.n_best=9", ["search.n_best", "9"]),
+        ("data.train.source=no.en", ["data.train.target"]),
+        ("seed=null", ["seed"]),
+        ("model.dropout=[0.1", ["model.dropout=[0.1"]),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_the_field_and_what_is_allowed(recipe, tmp_path, override, words):
+    outcome = recipe("train", f"run={tmp_path / 'run'}", "model.decoder.size=100", override)
+    assert outcome.code == 1
+    assert outcome.out == ""
+    assert outcome.err.startswith("error: ")
+    assert outcome.err.count("\n") == 1, outcome.err
+    for word in words:
+        assert word in outcome.err
+    assert not (tmp_path / "run").exists(), "a mistake must be found before any work"
+
+
+def test_a_broken_config_file_is_one_line(recipe, tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "broken.yaml").write_text("model: {dropout: [}\n")
+    outcome = recipe("train", "--config-dir", str(tmp_path), "experiment=broken", f"run={tmp_path / 'run'}")
+    assert outcome.code == 1
+    assert outcome.err.startswith("error: ")
+    assert outcome.err.count("\n") == 1, outcome.err
+
+
+def test_a_folder_of_own_configs_joins_the_others(recipe, tmp_path):
+    (tmp_path / "experiment").mkdir()
+    own = "# @package _global_\ndefaults:\n  - override /model: attention\nmodel: {dropout: 0.7}\n"
+    (tmp_path / "experiment" / "mine.yaml").write_text(own)
+    outcome = recipe("train", "--config-dir", str(tmp_path), "experiment=mine", "--cfg", "job")
+    assert outcome.code == 0
+    assert "dropout: 0.7" in outcome.out
+    assert "attention: general" in outcome.out
+
+
+def test_a_sweep_gives_each_job_a_run_folder_of_its_own(recipe, tmp_path):
+    from conftest import TINY
+
+    small = ["training.updates=1", "data.builtin.validation_size=2", "data.builtin.test_size=2"]
+    outcome = recipe("train", "-m", f"run={tmp_path / 'sweep'}", *TINY, *small, "model.dropout=0,0.3")
+    assert outcome.code == 0, outcome.err
+    for number, dropout in enumerate(["dropout: 0.0", "dropout: 0.3"]):
+        folder = tmp_path / "sweep" / str(number)
+        assert (folder / "scores.json").exists()
+        assert dropout in (folder / "config.yaml").read_text()
+
+
+def test_a_job_of_a_sweep_that_fails_is_named_and_its_error_is_for_the_sweeper(recipe, tmp_path):
+    outcome = recipe("train", "-m", f"run={tmp_path / 'sweep'}", "seed=7", "model.dropout=2,3")
+    assert outcome.code == 1
+    job, error = outcome.err.splitlines()
+    assert "'seed=7', 'model.dropout=2'" in job
+    assert error == "error: model.dropout must be in [0, 1), got 2"
+
+
+@pytest.mark.parametrize(
+    ("name", "override", "words"),
+    [
+        ("translate", "precision=int4", ["precision", "int4", "float32, bfloat16, int8"]),
+        ("evaluate", "precision=half", ["precision", "half", "float32, bfloat16, int8"]),
+        ("translate", "shortlist=some", ["shortlist", "some"]),
+        ("quantize", "outptu=x", ["outptu", "did you mean output?"]),
+        ("train", "shortlist.translations=0", ["shortlist.translations must be at least 1, got 0"]),
+    ],
+)
+def test_a_mistake_in_how_to_translate_is_one_line(recipe, name, override, words):
+    outcome = recipe(name, override)
+    assert outcome.code == 1
+    assert outcome.err.startswith("error: ")
+    assert outcome.err.count("\n") == 1, outcome.err
+    for word in words:
+        assert word in outcome.err
+
+
+def test_what_a_recipe_starts_does_not_inherit_how_it_wants_errors_from_hydra(recipe, tmp_path, monkeypatch):
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    seen = []
+    monkeypatch.setattr(
+        "seq2seq.config.hydra.validate", lambda settings: seen.append(os.environ.get("HYDRA_FULL_ERROR"))
+    )
+    assert recipe("evaluate", f"run={tmp_path}").code == 1
+    assert recipe("evaluate", "nonsense=1").code == 1
+    assert seen == [None]
+    assert "HYDRA_FULL_ERROR" not in os.environ
+
+
+def test_a_full_disk_is_one_line_whatever_was_written(capsys):
+    with pytest.raises(SystemExit) as left, one_line_errors(None):
+        raise OSError(errno.ENOSPC, "No space left on device", "anything.txt")
+    assert left.value.code == 1
+    assert capsys.readouterr().err == (
+        "error: anything.txt cannot be written (No space left on device): "
+        "make room for it, and give the same command again\n"
+    )
+    with pytest.raises(FileNotFoundError), one_line_errors(None):  # a fault of ours is not hidden
+        raise FileNotFoundError(errno.ENOENT, "No such file")
+
+
+def test_a_recipe_composes_where_argparse_tries_every_help_text(recipe, monkeypatch):
+    """As Python 3.14 does, in `_check_help`; one of Hydra's is an object that is no text."""
+
+    def check_help(self, action):
+        if action.help and hasattr(self, "_get_formatter"):
+            try:
+                self._get_formatter()._expand_help(action)
+            except (ValueError, TypeError, KeyError) as error:
+                raise ValueError("badly formed help string") from error
+
+    add_argument = argparse._ActionsContainer.add_argument
+
+    def add_checked(self, *names, **more):
+        action = add_argument(self, *names, **more)
+        self._check_help(action)
+        return action
+
+    monkeypatch.setattr(argparse._ActionsContainer, "_check_help", check_help, raising=False)
+    monkeypatch.setattr(argparse._ActionsContainer, "add_argument", add_checked)
+    with pytest.raises(ValueError, match="badly formed"):
+        get_args_parser()
+    found = recipe("train", "--cfg", "job", "seed=4321", "model=attention")
+    assert found.code == 0, found.err
+    assert "seed: 4321\n" in found.out
+    assert "badly formed" not in found.err
+    with texts_alone_checked(), pytest.raises(ValueError, match="badly formed"):
+        argparse.ArgumentParser().add_argument("--size", help="%(none)s")
+    assert argparse._ActionsContainer._check_help is check_help, "as it was"
+
+
+def test_letters_that_the_outputs_encoding_lacks_are_escaped(monkeypatch):
+    """Standard output that goes to a file has such an encoding on Windows."""
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="cp1252"))
+    monkeypatch.setattr(sys, "argv", ["train.py", "--cfg", "job", "run='\u5f15ä'"])
+    train.main()
+    sys.stdout.flush()
+    assert "run: \\u5f15ä\n" in written.getvalue().decode("cp1252")
+
+
+def test_a_clone_needs_no_installation_to_find_its_configs(monkeypatch):
+    def missing(name):
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr("importlib.resources.files", missing)
+    assert (conf_folder() / "train.yaml").is_file()

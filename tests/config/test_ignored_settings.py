@@ -1,0 +1,84 @@
+"""Settings that would do nothing: the run is refused in one line, and what the line says to set is taken."""
+
+import re
+from typing import Any
+
+import pytest
+from covering import BASE, overrides, refusal
+from test_conf import composed
+
+from seq2seq.config.hydra import TrainConfig
+from seq2seq.corpora.config import MoreConfig
+
+LANGUAGE_MODEL = {"model.encoder.layers": 0, "model.bridge": "zero", "training.criterion": "loss"}
+LANGUAGE_MODEL |= {"model.encoder.size": 256, "search.beam_size": 5}
+GATELESS = {"model.encoder.cell": "gru", "model.decoder.cell": "rnn_tanh"}
+REINFORCE = {"risk.weight": 0.5, "risk.kind": "reinforce"}
+CASES: list[tuple[dict[str, Any], str, Any, list[tuple[str, Any]]]] = [
+    ({}, "model.attention_order", "luong", [("model.attention", "additive")]),
+    ({"model.attention": "dot", "model.bridge": "zero"}, "model.summary", "max", [("model.bridge", "tanh")]),
+    ({"model.attention": "dot", "model.bridge": "zero"}, "model.bridge_shared", True, [("model.bridge", "linear")]),
+    (GATELESS, "model.forget_bias", 2.0, [("model.encoder.cell", "lstm"), ("model.decoder.cell", "layer_norm_lstm")]),
+    ({"model.dropout": 0.0}, "model.dropout_shared_over_time", False, [("model.dropout", 0.1)]),
+    (
+        {"model.dropout": 0.0},
+        "loss.consistency",
+        1.0,
+        [("model.dropout", 0.1), ("model.word_dropout", 0.1), ("model.recurrent_dropout", 0.1)],
+    ),
+    ({}, "risk.samples", 4, [("risk.weight", 0.5)]),
+    ({}, "risk.metric", "chrf", [("risk.weight", 1.0)]),
+    (REINFORCE, "risk.sharpness", 0.1, [("risk.kind", "minimum_risk")]),
+    (REINFORCE, "risk.reference", False, [("risk.kind", "minimum_risk")]),
+    ({"risk.weight": 1.0}, "loss.consistency", 1.0, [("risk.weight", 0.9)]),
+    ({"risk.weight": 1.0}, "scheduled_sampling.rate", 0.5, [("risk.weight", 0.9)]),
+    ({}, "scheduled_sampling.passes", "parallel", [("scheduled_sampling.rate", 0.1)]),
+    ({}, "tokenizer.sample_target", False, [("tokenizer.sampling", 0.1)]),
+    ({"training.average": "none"}, "training.average_count", 2, [("training.average", "last")]),
+    ({}, "embeddings.unfreeze", True, [("training.start", "runs/other")]),
+    ({}, "data.hub.subset", "de-en", [("data.hub.name", "wmt/wmt14")]),
+    (
+        {},
+        "data.source_column",
+        "english",
+        [("data.hub.name", "x"), ("data.train.file", "a.tsv"), ("data.more", [MoreConfig(file="a.tsv")])],
+    ),
+    (LANGUAGE_MODEL, "model.encoder.cell", "gru", [("model.encoder.layers", 1), ("model.encoder.layers", 2)]),
+    (LANGUAGE_MODEL, "search.length_penalty", 0.5, [("model.encoder.layers", 1)]),
+    (LANGUAGE_MODEL, "shortlist.pairs", 5, [("model.encoder.layers", 1)]),
+]
+"""What else is set; the setting that does nothing then, and its value; what makes it count."""
+
+
+@pytest.fixture(scope="module")
+def base() -> TrainConfig:
+    config = composed("train", overrides(BASE))
+    assert isinstance(config, TrainConfig)
+    return config
+
+
+@pytest.mark.parametrize(("others", "name", "value", "enough"), CASES)
+def test_what_does_nothing_is_refused_until_it_counts(base, others, name, value, enough):
+    line = refusal(base, {"": others | {name: value}})
+    told = re.fullmatch(rf"{re.escape(name)}=\S+ does nothing .*: set .*, or {re.escape(name)}=\S+", line or "")
+    assert told, line
+    assert refusal(base, {"": others}) is None, "it is the setting that does nothing"
+    for other, instead in enough:
+        feeds = {"model.decoder.feed_context": True} if other == "model.encoder.layers" else {}  # the bridge is zero
+        assert refusal(base, {"": others | {name: value} | feeds | {other: instead}}) is None
+
+
+def test_a_mistake_is_found_before_a_folder_is_made_and_a_run_that_has_begun_goes_on(recipe, tmp_path):
+    run = tmp_path / "run"
+    asked = [f"run={run}", *overrides(BASE), "training.updates=1", "model.attention_order=luong"]
+    outcome = recipe("train", *asked)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err == (
+        "error: model.attention_order=luong does nothing without attention: set model.attention=additive, or "
+        "model.attention_order=gnmt\n"
+    )
+    assert not run.exists()
+    assert recipe("train", *asked[:-1]).code == 0
+    config = (run / "config.yaml").read_text("utf-8")
+    (run / "config.yaml").write_text(config.replace("attention_order: gnmt", "attention_order: luong"), "utf-8")
+    assert recipe("train", *asked).code == 0, "an older version let it begin"

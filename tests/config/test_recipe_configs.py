@@ -1,0 +1,110 @@
+"""What one setting of a recipe demands of another."""
+
+import pytest
+
+from seq2seq.config.recipes import DistillConfig, EvaluateConfig, TrainConfig
+from seq2seq.errors import ConfigError
+from seq2seq.model import ModelConfig, Network, Tying
+from seq2seq.search import SearchChanges, SearchConfig
+from seq2seq.tokenizer.config import TokenizerConfig
+
+
+def test_settings_at_odds_are_found_before_a_corpus_is_read(recipe, tmp_path):
+    nowhere = [f"data.train.{side}={tmp_path / 'nowhere'}" for side in ("source", "target")]
+    for asked, words in {
+        ("model.tying=all", "tokenizer.joint=false"): "model.tying=all shares one vocabulary",
+        ("model.bridge=copy", "model.decoder.size=3"): "model.bridge=copy needs a decoder as wide",
+        ("search.n_best=9",): "search.n_best must be at most search.beam_size",
+        ("tokenizer=word", "tokenizer.sampling=0.1"): "a vocabulary of words has one: set tokenizer.sampling=0",
+        ("tokenizer.tags=[a b]",): "'a b' can be no tag",
+        ("risk.weight=0.5", "risk.kind=reinforce", "risk.temperature=0.5"): "set risk.temperature=1 or risk.kind=",
+        (f"embeddings.source={tmp_path / 'nowhere'}",): "embeddings.source needs a vocabulary of words",
+        ("tokenizer=word", f"embeddings.source={tmp_path / 'nowhere'}"): "no such file",
+    }.items():
+        outcome = recipe("train", f"run={tmp_path / 'run'}", *nowhere, *asked)
+        assert outcome.code == 1
+        assert words in outcome.err
+        assert outcome.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_config_and_network_say_the_same_of_a_vocabulary_that_is_not_shared():
+    config = TrainConfig(tokenizer=TokenizerConfig(joint=False), model=ModelConfig(tying=Tying.all))
+    messages = []
+    for call in (config.check, lambda: Network(config.model, 9, 9, joint=False)):
+        with pytest.raises(ConfigError) as raised:
+            call()
+        messages.append(str(raised.value))
+    assert messages[0] == messages[1]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["training.criterion=bleu"], "set training.criterion=loss"),
+        (["training.criterion=loss", "risk.weight=0.5"], "set risk.weight=0"),
+        (
+            ["training.criterion=loss", "tokenizer.sampling=0.1", "tokenizer.sample_target=false"],
+            "no text to sample: set tokenizer.sample_target=true or tokenizer.sampling=0",
+        ),
+    ],
+)
+def test_a_language_model_is_not_asked_for_translations(recipe, tmp_path, overrides, words):
+    model = ["model.encoder.layers=0", "model.decoder.feed_context=false"]
+    outcome = recipe("train", f"run={tmp_path / 'run'}", *model, *overrides)
+    assert outcome.code == 1
+    assert words in outcome.err
+    assert outcome.err.count("\n") == 1, outcome.err
+
+
+@pytest.mark.parametrize("joint", [True, False])
+def test_a_language_model_reads_the_target_side_and_has_its_vocabulary(joint):
+    config = TrainConfig(tokenizer=TokenizerConfig(joint=joint, tags=["<a>"]))
+    config.data.train.source, config.data.train.target, config.data.source_tag = "x.en", "x.de", "<2de>"
+    assert config.translates
+    assert config.text() == (config.data, config.tokenizer)
+    config.model.encoder.layers = 0
+    assert not config.translates
+    data, tokenizer = config.text()
+    assert (data.train.source, data.train.target, data.source_tag) == ("x.de", "x.de", None)
+    assert tokenizer.joint
+    assert config.data.train.source == "x.en", "a run folder keeps what was asked for"
+
+
+@pytest.mark.parametrize(
+    ("asked", "predicts", "words"),
+    [
+        ({"hypotheses": "out.de", "ensemble": ["b"]}, False, "hypotheses=out.de is translated already: leave ensemble"),
+        ({"hypotheses": "out.de", "language_model": "lm"}, False, "already: leave language_model out"),
+        (
+            {"run": "lm", "ensemble": ["b", "c"]},
+            True,
+            "run=lm is a language model and translates nothing: leave ensemb",
+        ),
+        ({"run": "lm", "language_model": "lm"}, True, "translates nothing: leave language_model out"),
+        ({"hypotheses": "out.de", "beam_size": 3}, False, "hypotheses=out.de is translated already: leave beam_size"),
+        ({"hypotheses": "out.de", "device": "cpu"}, False, "is translated already: leave device out"),
+        ({"hypotheses": "out.de", "precision": "float32"}, False, "is translated already: leave precision out"),
+        ({"run": "lm", "shortlist": True}, True, "translates nothing: leave shortlist out"),
+        ({"run": "lm", "search": SearchChanges(length_penalty=0.5)}, True, "leave search.length_penalty out"),
+        ({"run": "a", "search": SearchChanges(n_best=2)}, False, "is scored: leave search.n_best out"),
+    ],
+)
+def test_what_belongs_to_translating_is_refused_where_it_has_no_say(asked, predicts, words):
+    with pytest.raises(ConfigError) as raised:
+        EvaluateConfig(**asked).check(predicts)
+    assert words in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_other_runs_join_a_translator():
+    EvaluateConfig(run="a", ensemble=["b"], language_model="lm").check(predicts=False)
+    EvaluateConfig(run="lm").check(predicts=True)
+    EvaluateConfig(hypotheses="out.de").check(predicts=False)
+
+
+def test_how_many_translations_a_teacher_writes_has_one_name():
+    usual = SearchConfig()
+    assert DistillConfig(n_best=3, search=SearchChanges(n_best=3)).searching(usual).n_best == 3
+    with pytest.raises(ConfigError, match=r"^search.n_best=3 does nothing here: say n_best=3, "):
+        DistillConfig(search=SearchChanges(n_best=3)).searching(usual)

@@ -1,0 +1,153 @@
+"""Settings of training together: whatever is combined, a run of two updates ends well or one line refuses it."""
+
+import json
+import math
+from itertools import combinations, islice
+from pathlib import Path
+
+import pytest
+from covering import BASE, LEFT_OUT, VALUES, Covering, Level, factors, judged, merged, overrides, refusal
+from test_conf import composed
+
+from seq2seq import Translator
+from seq2seq.config.hydra import TrainConfig
+from seq2seq.settings import walk
+
+SAMPLE = 2
+"""Rows that the fast tests run."""
+
+
+@pytest.fixture(scope="module")
+def base() -> TrainConfig:
+    config = composed("train", overrides(BASE))
+    assert isinstance(config, TrainConfig)
+    return config
+
+
+@pytest.fixture(scope="module")
+def covering(base) -> Covering:
+    return Covering(base)
+
+
+def test_every_setting_is_tried_or_left_out_for_a_reason():
+    named = {name for levels in factors().values() for level in levels for name in level}
+    settings = {name for name, *_ in walk(TrainConfig())}
+    assert settings - named - {*LEFT_OUT} == set()
+    assert {*VALUES} - settings - {"schedule.warmup"} == set()
+    assert all("\n" not in reason for reason in LEFT_OUT.values())
+
+
+def test_a_level_is_judged_as_it_is_composed(base, covering):
+    """`refusal` puts levels into a config by itself, for Hydra takes a tenth of a second."""
+    for level in covering.levels[:: len(covering.levels) // 4]:
+        row = covering.row(level)
+        config = composed("train", overrides(merged(row)))
+        assert isinstance(config, TrainConfig)
+        assert refusal(base, row) == judged(config)
+
+
+def trains(recipe, folder, row) -> bool:
+    """Whether a row runs, to its end or until one line says what only data show; else one line refuses it before."""
+    asked = overrides(merged(row))
+    outcome = recipe("train", f"run={folder}", *asked)
+    if outcome.code:
+        assert outcome.err.splitlines()[-1].startswith("error: "), (asked, outcome.err)
+        assert "Traceback" not in outcome.err, (asked, outcome.err)
+        diverged = "training has diverged" in outcome.err  # such as layer normalisation over units that dropout zeroes
+        filtered = "raise data.filters.max_length and data.filters.max_ratio" in outcome.err  # tokens show which pairs
+        assert diverged or filtered or not folder.exists(), (asked, outcome.err)
+        return diverged or filtered
+    records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
+    assert {record["kind"] for record in records} == {"train", "validation"}, asked
+    assert max(record["update"] for record in records) == 2 or "training.patience=1" in asked
+    assert all(math.isfinite(record["loss"]) for record in records), asked
+    assert (folder / "model.safetensors").exists()
+    return True
+
+
+def test_a_sample_of_rows_runs_or_is_refused_in_one_line(recipe, tmp_path, covering):
+    rows = [covering.row(*levels) for levels in islice(covering.rows(), SAMPLE)]
+    ran = [trains(recipe, tmp_path / str(number), row) for number, row in enumerate(rows)]
+    assert any(ran)
+
+
+NO_EFFECT = {
+    "data.workers": "how many processes do the same",
+    "training.device": "where the same is done; auto is cpu on a machine without a GPU",
+    "training.save_minutes": "when a run is saved",
+    "training.threads": "in how many threads the same is done",
+    "training.precision": "auto is one of the other two, and float32 may be what the machine takes anyway",
+    "embeddings.freeze": "needs vectors from a file: test_embeddings",
+    "embeddings.unfreeze": "needs a run to start from: test_start",
+}
+"""Settings that change no result, or none here, and why."""
+DIVERSE = {"search.method": "diverse_beam", "search.beam_size": 4, "search.n_best": 4}
+UNSTEADY = {"schedule": "constant", "optimizer.learning_rate": 0.3, "training.updates": 20}
+COMPANY: dict[str, Level] = {
+    "model.bridge_shared": {"model.decoder.layers": 2},
+    "search.groups": DIVERSE,
+    "search.diversity_strength": DIVERSE,
+    "training.average": UNSTEADY,
+    "training.average_count": UNSTEADY,
+    "training.patience": UNSTEADY,
+}
+"""What is set beside these, for without it they change nothing: a run that gets better to its end averages nothing."""
+
+
+def results(folder: Path) -> tuple[object, ...]:
+    """All that a run has made of its settings but for times."""
+    files = sorted(path for pattern in ("*.safetensors", "*.model", "hypothes*") for path in folder.glob(pattern))
+    records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
+    measured = [{name: value for name, value in one.items() if name != "tokens_per_second"} for one in records]
+    said: object = None
+    if (folder / "shortlist.safetensors").exists():  # it translates
+        sentences = ["We work.", "Where is my key?", "She sees the old house."]
+        said = [(one.text, one.score, one.n_best) for one in Translator.load(folder).translate(sentences)]
+    return [(path.name, path.read_bytes()) for path in files], measured, said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(4))
+def test_every_setting_changes_something(recipe, tmp_path, covering, part):
+    """A run with it is compared with one without, in the same company."""
+    longer: Level = {"training.updates": 6, "training.validate_every": 2, "training.log_every": 2}
+    longer |= {"training.criterion": "loss"}
+    made: dict[str, tuple[object, ...]] = {}
+
+    def outcome(levels: tuple[tuple[str, int], ...], company: Level) -> tuple[object, ...]:
+        settings = merged(covering.row(*levels))
+        settings |= {name: value for name, value in longer.items() if name not in settings or "updates" in name}
+        asked = overrides(settings | company)
+        if str(asked) not in made:
+            folder = tmp_path / str(len(made))
+            assert recipe("train", f"run={folder}", *asked).code == 0, asked
+            made[str(asked)] = results(folder)
+        return made[str(asked)]
+
+    idle = []
+    for name in [name for name in covering.factors if name not in NO_EFFECT][part::4]:
+        numbers, beside = range(len(covering.factors[name])), COMPANY.get(name, {})
+        companies = [(number, company) for number in numbers for company in covering.company((name, number))]
+        tried = [(number, company) for number, company in companies if covering.legal(*company)]
+        if not any(
+            outcome(((name, number), *company), beside) != outcome(company, beside) for number, company in tried[:12]
+        ):
+            idle.append(name)
+    assert idle == []
+
+
+@pytest.mark.slow
+def test_every_pair_of_settings_runs_or_is_refused_in_one_line(recipe, tmp_path, covering):
+    refused, rows = 0, 0
+    for number, levels in enumerate(covering.rows()):
+        rows += 1
+        refused += not trains(recipe, tmp_path / str(number), covering.row(*levels))
+    assert refused < rows / 4
+
+
+@pytest.mark.slow
+def test_a_pair_is_refused_in_one_line(covering, base):
+    for one, other in combinations(covering.levels, 2):
+        if one[0] != other[0]:
+            line = refusal(base, covering.row(one, other))
+            assert line is None or line.isprintable()

@@ -1,0 +1,97 @@
+"""The built-in corpus read as it is drawn: the same pairs however many processes draw, wherever reading begins."""
+
+import itertools
+from contextlib import closing
+
+import pytest
+
+from seq2seq.corpora import builtin as generated
+from seq2seq.corpora.builtin import BuiltinCorpus
+from seq2seq.corpora.reading import expected_pairs, pairs_after, pairs_to_learn_from
+from seq2seq.errors import ConfigError
+from seq2seq.grammar import sentences as builtin
+from seq2seq.grammar.sentences import BuiltinConfig, builtin_corpus
+
+CONFIG = BuiltinConfig(train_size=1500, test_size=20)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Blocks of 400 draws, and no more than ten pairs in memory."""
+    monkeypatch.setattr(builtin, "DRAWS", 400)
+    monkeypatch.setattr(generated, "HELD", 10)
+
+
+@pytest.fixture
+def pairs(small):
+    return builtin_corpus(CONFIG, "train")
+
+
+@pytest.mark.usefixtures("small")
+def test_what_is_drawn_block_by_block_is_the_corpus(pairs):
+    assert list(BuiltinCorpus(CONFIG, "train", processes=1)) == pairs
+    assert len(set(pairs)) == len({pair.source for pair in pairs}) == 1500
+
+
+@pytest.mark.usefixtures("small")
+def test_processes_change_nothing(pairs):
+    assert list(BuiltinCorpus(CONFIG, "train", processes=2)) == pairs
+
+
+def test_a_small_corpus_is_drawn_once(monkeypatch):
+    corpus = BuiltinCorpus(BuiltinConfig(train_size=50), "train")
+    first = list(corpus)
+    monkeypatch.setattr(generated, "builtin_corpus", None)
+    assert list(corpus) == first == list(pairs_to_learn_from(corpus, 99).pairs)
+    assert (expected_pairs(corpus), len(first)) == (50, 50)
+
+
+@pytest.mark.parametrize("stop", [0, 1, 399, 700, 1500])
+def test_reading_goes_on_without_drawing_finished_blocks_again(pairs, tmp_path, monkeypatch, stop):
+    corpus = BuiltinCorpus(CONFIG, "train", processes=1)
+    with closing(pairs_after(corpus, 0, tmp_path)) as reading:
+        assert list(itertools.islice(reading, stop)) == pairs[:stop]
+    drawn = []
+    real = builtin.drawn_block
+    monkeypatch.setattr(generated, "drawn_block", lambda *block: drawn.append(block[2]) or real(*block))
+    done = max(0, stop - 30)
+    assert list(pairs_after(corpus, done, tmp_path)) == pairs[done:]
+    whole = len(list(tmp_path.iterdir()))
+    assert drawn[0] >= (done - 1) // 400
+    assert drawn == list(range(drawn[0], drawn[-1] + 1))
+    assert whole == drawn[-1], "of the last block, not read to its end, nothing is noted"
+
+
+def test_notes_of_more_than_is_done_are_not_used(pairs, tmp_path):
+    corpus = BuiltinCorpus(CONFIG, "train", processes=1)
+    assert list(pairs_after(corpus, 0, tmp_path)) == pairs
+    for done in (0, 5, 1000):
+        assert list(pairs_after(corpus, done, tmp_path)) == pairs[done:]
+
+
+def test_a_vocabulary_is_learnt_from_the_first_pairs(pairs):
+    start = pairs_to_learn_from(BuiltinCorpus(CONFIG, "train", processes=1), 600)
+    assert start.expected == 600
+    assert list(start.pairs) == pairs[:600]
+
+
+def test_the_fingerprint_follows_size_seed_and_split():
+    found = {
+        BuiltinCorpus(config, split).fingerprint
+        for config in (CONFIG, BuiltinConfig(train_size=1501, test_size=20), BuiltinConfig(test_size=20, seed=2))
+        for split in ("train", "test")
+    }
+    assert len(found) == 5, "the test set does not depend on how large the training set is"
+    assert BuiltinCorpus(CONFIG, "train").fingerprint == BuiltinCorpus(CONFIG, "train", 7).fingerprint
+
+
+def test_more_than_the_grammar_yields_is_one_line(small, monkeypatch):
+    one = next(builtin.builtin_sentences(CONFIG, "train"))
+    monkeypatch.setattr(generated, "drawn_block", lambda *_: iter([one, None, one]))
+    with pytest.raises(ConfigError, match=r"^data\.builtin\.train_size is 1,500, but .* after 1: [^\n]*$"):
+        list(BuiltinCorpus(CONFIG, "train", processes=1))
+
+
+def test_an_unknown_split_is_named():
+    with pytest.raises(ConfigError, match="'dev': ask for one of train, validation, test"):
+        BuiltinCorpus(CONFIG, "dev")

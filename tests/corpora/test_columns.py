@@ -1,0 +1,96 @@
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from rows import PAIRS, ROWS, nested, write_json, write_parquet
+
+from seq2seq.corpora.columns import JsonLinesFile, ParquetFile
+from seq2seq.corpora.pair import Pair
+from seq2seq.errors import DataError
+
+
+@pytest.mark.parametrize("rows", [ROWS, nested(ROWS)], ids=["flat", "nested"])
+@pytest.mark.parametrize("name", ["pairs.jsonl", "pairs.jsonl.gz"])
+def test_json_lines(tmp_path: Path, name: str, rows: list[Any]) -> None:
+    corpus = JsonLinesFile(write_json(tmp_path / name, rows, "\r\n"), "en", "de")
+    assert list(corpus) == PAIRS
+    assert list(corpus) == PAIRS
+
+
+def test_json_lines_may_hold_lone_surrogates_and_a_mark(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"en": "\\ud800", "de": "\\ud83d\\ude00"}')
+    assert list(JsonLinesFile(path, "en", "de")) == [Pair("\ud800", "\U0001f600")]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"en": "a", "fr": "b"}, r"no column 'de' \(there are: en, fr\); set data\.target_column=NAME"),
+        ({"translation": {"de": "b"}}, r"no column 'en' \(there are: de\); set data\.source_column=NAME"),
+        ({"en": 5, "de": "b"}, "'en' is a int, not text"),
+        (["a", "b"], "a JSON list; each line must be one object"),
+    ],
+)
+def test_json_lines_that_do_not_fit(tmp_path: Path, row: Any, message: str) -> None:
+    path = write_json(tmp_path / "pairs.jsonl", [{"en": "a", "de": "b"}, row])
+    with pytest.raises(DataError, match=rf"pairs\.jsonl, line 2: {message}") as error:
+        list(JsonLinesFile(path, "en", "de"))
+    assert "\n" not in str(error.value)
+
+
+def test_json_lines_broken_or_empty(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text('{"en": "a"\n')
+    with pytest.raises(DataError, match=r"pairs\.jsonl, line 1: not JSON"):
+        list(JsonLinesFile(path, "en", "de"))
+    path.write_text("")
+    with pytest.raises(DataError, match=r"pairs\.jsonl: no lines"):
+        list(JsonLinesFile(path, "en", "de"))
+
+
+@pytest.mark.parametrize("rows", [ROWS, nested(ROWS)], ids=["flat", "nested"])
+def test_parquet(tmp_path: Path, rows: list[Any]) -> None:
+    corpus = ParquetFile(write_parquet(tmp_path / "pairs.parquet", rows), "en", "de")
+    assert list(corpus) == PAIRS
+    assert list(corpus) == PAIRS
+
+
+def test_parquet_that_does_not_fit(tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "pairs.parquet", [{"en": "a", "n": 1}, {"en": "b", "n": 2}])
+    with pytest.raises(DataError, match=r"no column 'de' \(there are: en, n\); set data\.target_column=NAME"):
+        ParquetFile(path, "en", "de")
+    with pytest.raises(DataError, match=r"pairs\.parquet, row 1: 'n' is a int, not text"):
+        list(ParquetFile(path, "en", "n"))
+    with pytest.raises(DataError, match="no such file"):
+        ParquetFile(tmp_path / "none.parquet", "en", "de")
+    with pytest.raises(DataError, match="is a folder"):
+        ParquetFile(tmp_path, "en", "de")
+    for data in (b"", b"not parquet", path.read_bytes()[:-9]):
+        path.write_bytes(data)
+        with pytest.raises(DataError, match=r"pairs\.parquet: not a readable Parquet file") as error:
+            ParquetFile(path, "en", "de")
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("there", "instead"),
+    [(b"\x18\x03odd", b"\x18\x03\xe9dd"), (b"\x16\x04\x19", b"\x16\x0b\x19")],
+    ids=["a name that is no UTF-8", "-6 rows"],
+)
+def test_parquet_with_a_footer_that_was_tampered_with(tmp_path: Path, there: bytes, instead: bytes) -> None:
+    path = write_parquet(tmp_path / "pairs.parquet", [{"en": "a", "de": "b", "odd": "c"}] * 2)
+    data = path.read_bytes()
+    assert there in data
+    path.write_bytes(data.replace(there, instead))
+    with pytest.raises(DataError, match=r"pairs\.parquet: not a readable Parquet file"):
+        ParquetFile(path, "en", "de")
+
+
+def test_parquet_empty(tmp_path: Path) -> None:
+    empty = pa.table({"en": pa.array([], pa.string()), "de": pa.array([], pa.string())})
+    pyarrow.parquet.write_table(empty, tmp_path / "pairs.parquet")
+    with pytest.raises(DataError, match="no lines"):
+        list(ParquetFile(tmp_path / "pairs.parquet", "en", "de"))

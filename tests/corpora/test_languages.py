@@ -1,0 +1,55 @@
+"""Codes of languages, and what a text looks like."""
+
+import pytest
+
+from seq2seq.corpora.languages import Segmentation, has_spaces, look, misfit, script, segmentation, word_count
+
+CHINESE = "我们在厨房里工作，孩子们在花园里吃苹果。他在写一封信。"
+JAPANESE = "私たちは台所で働いています。子供たちは庭でりんごを食べています。"
+KOREAN = "우리는 부엌에서 일하고 아이들은 정원에서 사과를 먹는다."
+THAI = "เราทำงานในครัวและเด็กๆกินแอปเปิ้ลในสวน"
+KHMER = "យើងធ្វើការនៅក្នុងផ្ទះបាយ ហើយក្មេងៗញ៉ាំផ្លែប៉ោម"
+GERMAN = "Wir arbeiten in der Küche, und die Kinder essen Äpfel im Garten."
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        (["zh", "zho", "chi", "cmn", "zh-Hant", "zh_CN", "zho_Hans", "yue"], Segmentation.chinese),
+        (["ja", "jpn", "ja-JP"], Segmentation.japanese),
+        (["ko", "kor"], Segmentation.korean),
+        (["th", "tha", "lo", "lao", "km", "khm", "my", "mya", "bur", "bo", "dz"], Segmentation.unsegmented),
+        (["de", "deu", "ger", "en", "yo", "yor", "vi", "ar", "hi", "sr", "zh-Latn", "ja-Latn"], Segmentation.spaces),
+        (["", "xyzzy", "german", "no code at all", "de.UTF-8"], Segmentation.spaces),
+    ],
+)
+def test_a_code_says_how_words_are_set_apart(codes, expected):
+    assert {code: segmentation(code) for code in codes} == dict.fromkeys(codes, expected)
+
+
+def test_what_is_no_code_has_no_script():
+    assert (script("yor"), script("zh-Hant"), script("uk")) == ("Latn", "Hant", "Cyrl")
+    assert [script(code) for code in ("", "german", "xyzzy", "de.UTF-8")] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [(CHINESE, "zh"), (JAPANESE, "ja"), (KOREAN, "ko"), (THAI, "th"), (KHMER, "km"), (GERMAN, "de")]
+)
+def test_a_text_is_known_by_its_letters(text, code):
+    assert look([text]) is segmentation(code)
+    assert look(["", "12:30 %", *[text] * 3, "OK 1990"]) is segmentation(code)
+    assert misfit(code, [text]) is None
+    assert misfit("zh" if code == "de" else "de", [text]) is segmentation(code)
+
+
+def test_nothing_is_said_of_little_text_or_of_a_mixture():
+    assert look([]) is look(["Wir."]) is look(["12 30 40 %%% 1990 — … 1234567890"]) is None
+    assert look([GERMAN, CHINESE * 2]) is None
+    assert misfit("de", ["我们"]) is None
+
+
+def test_words_are_counted_by_spaces_where_there_are_any():
+    assert has_spaces("ko")
+    assert word_count("Wir  arbeiten.", "de") == 2
+    assert word_count("我们 工作。", "zh") == 5
+    assert word_count("", "th") == word_count("", "de") == 0

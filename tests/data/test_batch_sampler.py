@@ -1,0 +1,233 @@
+"""The order of batches: a function of lengths, seed and epoch."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from seq2seq.data.batch_sampler import BatchConfig, Indices, Order, Place
+from seq2seq.errors import ConfigError
+from seq2seq.settings import validate
+
+PAIRS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=60)
+BUDGETS = st.tuples(st.integers(1, 120), st.integers(1, 4))
+
+# What the order gave before it knew of weights, for the lengths in the test below.
+OLD = [[11, 2, 9], [6, 3, 0], [4], [10, 7], [1, 8, 5]]
+
+
+def order(pairs: list[tuple[int, int]], tokens: int = 40, pool: int = 2, seed: int = 0) -> Order:
+    """Over (source, target) lengths."""
+    lengths = np.array(pairs, dtype=np.int32)
+    return Order(lengths[:, 0], lengths[:, 1], BatchConfig(tokens=tokens, pool=pool), seed)
+
+
+def plain(batches: list[Indices]) -> list[list[int]]:
+    return [batch.tolist() for batch in batches]
+
+
+def normal_lengths(count: int) -> NDArray[np.int32]:
+    """Log-normal around 12 pieces, as sentences are."""
+    return np.random.default_rng(5).lognormal(2.5, 0.5, count).astype(np.int32) + 1
+
+
+@given(PAIRS, BUDGETS, st.integers(0, 1000), st.integers(0, 5))
+def test_an_epoch_holds_every_pair_once(pairs, budget, seed, epoch):
+    batches = plain(order(pairs, *budget, seed).epoch(epoch))
+    assert sorted(row for batch in batches for row in batch) == list(range(len(pairs)))
+    assert all(batches)
+
+
+@given(PAIRS, BUDGETS, st.integers(0, 1000))
+def test_a_batch_holds_its_budget_on_both_sides_with_end_marks(pairs, budget, seed):
+    tokens = budget[0]
+    for batch in plain(order(pairs, *budget, seed).epoch(0)):
+        widest = max(max(pairs[row]) + 1 for row in batch)
+        assert len(batch) * widest <= tokens or len(batch) == 1
+
+
+def test_batches_are_as_full_as_the_budget_allows():
+    # Five sentences of 9 pieces and an end mark: 40 pieces hold four of them.
+    assert sorted(len(batch) for batch in order([(9, 9)] * 5, tokens=40).epoch(0)) == [1, 4]
+    assert sorted(len(batch) for batch in order([(9, 9)] * 5, tokens=39).epoch(0)) == [2, 3]
+    assert sorted(len(batch) for batch in order([(9, 9)] * 5, tokens=50).epoch(0)) == [5]
+
+
+def test_a_sentence_longer_than_the_budget_stands_alone():
+    pairs = [(3, 3), (3, 3), (200, 3), (3, 200)]
+    assert sorted(sorted(batch) for batch in plain(order(pairs, tokens=40, pool=100).epoch(0))) == [[0, 1], [2], [3]]
+
+
+def test_a_long_sentence_does_not_widen_the_batches_after_it():
+    pairs = [(200, 3), (4, 4), (4, 4), (4, 4)]
+    assert sorted(sorted(batch) for batch in plain(order(pairs, tokens=40, pool=100).epoch(0))) == [[0], [1, 2, 3]]
+
+
+@given(PAIRS, BUDGETS, st.integers(0, 1000), st.integers(0, 5))
+def test_the_same_seed_and_epoch_give_the_same_batches(pairs, budget, seed, epoch):
+    first, again = order(pairs, *budget, seed), order(pairs, *budget, seed)
+    first.epoch(epoch + 1)  # what was asked before does not matter
+    assert plain(first.epoch(epoch)) == plain(again.epoch(epoch))
+
+
+def test_another_seed_or_epoch_gives_others():
+    pairs = [(int(length), int(length)) for length in normal_lengths(300)]
+    found = [plain(order(pairs, seed=seed).epoch(epoch)) for seed in (0, 1) for epoch in (0, 1)]
+    for number, one in enumerate(found):
+        for other in found[:number]:
+            assert one != other
+            # Not only the order of the batches: other sentences share them.
+            assert {frozenset(batch) for batch in one} != {frozenset(batch) for batch in other}
+
+
+def test_batches_do_not_come_by_length():
+    lengths = normal_lengths(3000)
+    batches = order([(int(length), int(length)) for length in lengths], tokens=200, pool=50).epoch(0)
+    means = [lengths[batch].mean() for batch in batches]
+    neighbours = np.abs(np.diff(means)).mean()
+    assert neighbours > 0.5 * np.abs(np.subtract.outer(means, means)).mean()
+
+
+@given(PAIRS, BUDGETS, st.integers(0, 1000), st.integers(0, 30))
+def test_the_stream_goes_on_from_any_place(pairs, budget, seed, taken):
+    one, other = order(pairs, *budget, seed), order(pairs, *budget, seed)
+    whole = list(islice(one.stream(Place(0, 0)), taken + 20))
+    place = whole[taken - 1][1] if taken else Place(0, 0)
+    rest = list(islice(other.stream(place), 20))
+    assert [(batch.tolist(), after) for batch, after in rest] == [
+        (batch.tolist(), after) for batch, after in whole[taken:]
+    ]
+
+
+def test_the_stream_is_epoch_after_epoch():
+    found = order([(3, 3)] * 10, tokens=16)
+    epochs = [plain(found.epoch(number)) for number in range(3)]
+    assert [len(batches) for batches in epochs] == [3, 3, 3]
+    batches, places = zip(*islice(found.stream(Place(0, 0)), 9), strict=True)
+    assert plain(batches) == epochs[0] + epochs[1] + epochs[2]
+    assert places[:4] == (Place(0, 1), Place(0, 2), Place(1, 0), Place(1, 1))
+
+
+def padding_share(pairs: list[tuple[int, int]], pool: int) -> float:
+    """Share of an epoch's padded target pieces that are padding."""
+    lengths = np.array([target + 1 for _, target in pairs])
+    batches = order(pairs, tokens=1000, pool=pool).epoch(0)
+    return 1 - lengths.sum() / sum(len(batch) * lengths[batch].max() for batch in batches)
+
+
+def test_sentences_of_like_length_share_batches():
+    pairs = [(int(length), int(length)) for length in normal_lengths(5000)]
+    assert padding_share(pairs, pool=100) < 0.03
+    assert padding_share(pairs, pool=100) < padding_share(pairs, pool=10) < padding_share(pairs, pool=1)
+    assert padding_share(pairs, pool=1) > 0.2  # or the lengths would be no test
+
+
+def test_batches_that_span_two_target_lengths_hold_sources_alike_in_length(monkeypatch):
+    """Reference: source lengths ascending within every target length, so that such batches hold long and short ones."""
+    generator = np.random.default_rng(1)
+    targets = normal_lengths(5000)
+    sources = np.maximum(1, targets + generator.normal(0, 3, len(targets)).round().astype(np.int32))
+
+    def padded() -> int:
+        batches = Order(sources, targets, BatchConfig(tokens=512), seed=0).epoch(0)
+        return sum(len(batch) * (sources[batch].max() + 1) for batch in batches)
+
+    found = padded()
+    monkeypatch.setattr(Order, "_by_length", lambda _, pool: np.lexsort((sources[pool], targets[pool])))
+    assert found < 0.985 * padded()
+
+
+def weighted(weights: list[float], tokens: int = 40, pool: int = 2, seed: int = 0) -> Order:
+    """Over pairs of 3 to 9 pieces."""
+    lengths = (3 + np.arange(len(weights)) % 7).astype(np.int32)
+    return Order(lengths, lengths, BatchConfig(tokens=tokens, pool=pool), seed, np.array(weights))
+
+
+def counts(found: Order, epoch: int, pairs: int) -> NDArray[np.int64]:
+    """How often an epoch holds each pair."""
+    return np.bincount(np.concatenate(found.epoch(epoch)), minlength=pairs)
+
+
+def test_batches_without_weights_are_those_of_old():
+    """Runs that were begun before weights were there go on with the same batches."""
+    lengths = (np.arange(12, dtype=np.int32) * 7) % 10 + 1
+    batches = Order(lengths, lengths[::-1].copy(), BatchConfig(tokens=30, pool=2), seed=3).epoch(4)
+    assert plain(batches) == OLD
+
+
+@given(PAIRS, BUDGETS, st.integers(0, 1000), st.integers(0, 5))
+def test_weights_of_one_change_nothing(pairs, budget, seed, epoch):
+    lengths, config = np.array(pairs, dtype=np.int32), BatchConfig(tokens=budget[0], pool=budget[1])
+    same = Order(lengths[:, 0], lengths[:, 1], config, seed, np.ones(len(pairs)))
+    assert plain(same.epoch(epoch)) == plain(order(pairs, *budget, seed).epoch(epoch))
+
+
+@given(st.lists(st.floats(0, 4), min_size=1, max_size=40), st.integers(0, 1000), st.integers(0, 5))
+def test_an_epoch_holds_each_pair_as_often_as_its_weight_says(weights, seed, epoch):
+    if sum(weights) < 1:
+        weights = [*weights, 1.5]
+    found = counts(weighted(weights, seed=seed), epoch, len(weights))
+    assert (found >= np.floor(weights)).all()
+    assert (found <= np.ceil(weights)).all()
+    assert abs(found.sum() - sum(weights)) < 1 + 1e-6
+    assert plain(weighted(weights, seed=seed).epoch(epoch)) == plain(weighted(weights, seed=seed).epoch(epoch))
+
+
+def test_a_fraction_draws_another_share_each_epoch_and_all_alike_in_the_end():
+    found = weighted([0.3] * 50 + [1.5] * 50, tokens=100)
+    epochs = [counts(found, number, 100) for number in range(200)]
+    assert len({tuple(epoch[:50]) for epoch in epochs}) > 190
+    means = np.mean(epochs, axis=0)
+    # 200 draws: standard deviations 0.032 and 0.035; five of them for the worst of a hundred.
+    assert np.abs(means - ([0.3] * 50 + [1.5] * 50)).max() < 0.17
+    # The share is drawn pair by pair: neighbours know nothing of each other.
+    together = np.mean([epoch[:49] * epoch[1:50] for epoch in epochs])
+    assert 0.06 < together < 0.12
+
+
+def test_a_share_of_less_than_a_pair_is_drawn_in_some_epochs():
+    found = weighted([1.0] * 5 + [0.25])
+    drawn = sum(counts(found, epoch, 6)[5] for epoch in range(400))
+    assert 60 < drawn < 140  # 100 expected, standard deviation 8.7
+
+
+def test_copies_of_a_pair_are_spread_over_the_epoch():
+    lengths = np.full(400, 9, dtype=np.int32)
+    found = Order(lengths, lengths, BatchConfig(tokens=100, pool=4), seed=1, weights=np.full(400, 2.0))
+    batches = found.epoch(0)
+    assert counts(found, 0, 400).tolist() == [2] * 400
+    # Pools of 40 in 800: by chance alone 1 pair in 20 would have both copies in one pool, 1 in 80 in one batch.
+    assert sum(len(batch) - len(set(batch.tolist())) for batch in batches) <= 2
+
+
+def test_corpora_of_different_weight_stay_mixed():
+    found = weighted([1.0] * 600 + [3.0] * 200, tokens=100, pool=1)
+    rows = found._shuffled(np.random.default_rng(0))
+    shares = [(part >= 600).mean() for part in np.array_split(rows, 6)]
+    assert 0.4 < min(shares) <= max(shares) < 0.6
+
+
+def test_the_stream_of_weighted_pairs_goes_on_from_any_place():
+    whole = list(islice(weighted([0.4] * 30).stream(Place(0, 0)), 30))
+    rest = list(islice(weighted([0.4] * 30).stream(whole[9][1]), 20))
+    assert [(batch.tolist(), place) for batch, place in rest] == [(b.tolist(), place) for b, place in whole[10:]]
+
+
+def test_weights_that_leave_nothing_are_refused():
+    with pytest.raises(ConfigError, match=r"leave 0\.3 of 3 pairs in an epoch: raise data\.weight"):
+        weighted([0.1] * 3)
+
+
+def test_the_lengths_of_the_table_are_left_as_they_are():
+    lengths = np.array([4, 5], dtype=np.int32)
+    Order(lengths, lengths, BatchConfig(), seed=0).epoch(0)
+    assert lengths.tolist() == [4, 5]
+
+
+@pytest.mark.parametrize("name", ["tokens", "pool"])
+def test_a_budget_of_nothing_is_refused(name):
+    with pytest.raises(ConfigError, match=f"^{name} must be at least 1, got 0$"):
+        validate(BatchConfig(**{name: 0}))

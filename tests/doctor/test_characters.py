@@ -1,0 +1,104 @@
+"""Samples that are text: the bytes that may follow, against Python's own decoder."""
+
+import math
+
+import pytest
+import torch
+from markov import EOS, MarkovStepper
+from translators import SENTENCES, translator
+
+from seq2seq.search import CharacterStepper, Method, SearchConfig, search
+from seq2seq.tokenizer.config import Algorithm
+from seq2seq.tokenizer.spelling import whole_characters
+
+MARKS = 3  # beginning, end, padding; then the 256 bytes, then a letter
+VOCABULARY = MARKS + 256 + 1
+SPELLED = [None] * MARKS + [*range(256)] + [None]
+
+
+class Uniform:
+    """A `Stepper` to which every token is as likely as any other."""
+
+    bos, eos, sentences = 0, EOS, 1
+    source_lengths = torch.tensor([1])
+
+    def start(self, beam_size):
+        return None
+
+    def step(self, tokens_N, state):
+        return torch.full((len(tokens_N), VOCABULARY), -math.log(VOCABULARY)), None
+
+    def select(self, state, rows_N, sentences_B):
+        return None
+
+
+def begins_a_character(text: bytes) -> bool:
+    """Whether Python reads one character in these bytes with some that are added."""
+    return any(is_character(text + fill * count) for fill in (b"\x80", b"\xbf") for count in range(4))
+
+
+def is_character(text: bytes) -> bool:
+    try:
+        return len(text.decode()) == 1
+    except UnicodeDecodeError:
+        return False
+
+
+def test_the_bytes_that_may_follow_are_those_that_python_reads():
+    stepper = CharacterStepper(Uniform(), SPELLED, {0, 2})
+    states = [(b"", stepper.start(1), 0)]
+    while states:
+        text, state, token = states.pop()
+        log_probability, after = stepper.step(torch.tensor([token]), state)
+        possible = log_probability[0].isfinite().tolist()
+        whole = not text or text.decode(errors="ignore") != ""
+        assert [possible[mark] for mark in (0, EOS, 2, VOCABULARY - 1)] == [False, whole, False, whole]
+        fits = [byte for byte in range(256) if begins_a_character((b"" if whole else text) + bytes([byte]))]
+        assert [byte for byte in range(256) if possible[MARKS + byte]] == fits
+        following = [] if whole and text else fits if not text else {fits[0], fits[-1]}
+        states += [(text + bytes([byte]), after, MARKS + byte) for byte in following]
+
+
+def test_what_is_drawn_is_text():
+    """Of a model to which all is alike, of whose free samples next to none would be."""
+    stepper = CharacterStepper(Uniform(), SPELLED, {0, 2})
+    config = SearchConfig(method=Method.sampling, n_best=300, max_length_ratio=0, max_length_offset=40)
+    for one in search(stepper, config, [1])[0]:
+        tokens = one.tokens if one.finished else whole_characters(one.tokens, SPELLED)
+        b"".join(b"x" if SPELLED[token] is None else bytes([SPELLED[token]]) for token in tokens).decode()
+        assert one.log_probability == pytest.approx(-math.log(VOCABULARY) * (len(one.tokens) + one.finished), rel=1e-5)
+
+
+def test_where_no_text_can_follow_the_rest_stays_possible():
+    stepper = CharacterStepper(MarkovStepper(torch.zeros(1, 4, 4, 4), [1]), [None, None, 0xC3, None])
+    _, state = stepper.step(torch.tensor([0]), stepper.start(1))
+    after, _ = stepper.step(torch.tensor([2]), state)
+    assert after.isfinite().all()
+
+
+def test_the_end_of_a_text_that_was_cut_off_is_a_whole_character():
+    written = [None, *range(256)]
+    for text in ("aé", "a中", "a😀", "aa"):
+        tokens = [0, *(1 + byte for byte in text.encode())]
+        for end in range(1, len(tokens) + 1):
+            kept = bytes(written[token] for token in whole_characters(tokens[1:end], written))
+            assert kept == bytes(written[token] for token in tokens[1:end]).decode(errors="ignore").encode()
+
+
+@pytest.mark.parametrize("method", [Method.sampling, Method.minimum_bayes_risk, Method.diverse_beam])
+def test_translations_that_are_drawn_hold_neither_marks_nor_broken_characters(method):
+    """The model is random: of its free samples most held some."""
+    counts = {Method.sampling: {"n_best": 40}, Method.minimum_bayes_risk: {"n_best": 20, "samples": 20}}
+    config = SearchConfig(method=method, **counts.get(method, {"beam_size": 8, "n_best": 8}), max_length_offset=20)
+    for found in translator().translate(SENTENCES, search=config):
+        for one in found.n_best:
+            assert "\ufffd" not in one.text
+            assert not {"<unk>", "<s>", "<pad>"} & set(one.pieces)
+
+
+def test_vocabularies_of_words_alone_write_unknown_ones():
+    config = SearchConfig(method=Method.sampling, n_best=60, max_length_offset=10)
+    found = translator(algorithm=Algorithm.word).translate(SENTENCES, search=config)
+    drawn = {piece for each in found for one in each.n_best for piece in one.pieces}
+    assert "<unk>" in drawn
+    assert not {"<s>", "<pad>"} & drawn

@@ -1,0 +1,178 @@
+"""Validation while a model learns, scores afterwards."""
+
+import json
+import math
+import shutil
+from dataclasses import asdict, replace
+
+import pytest
+import sacrebleu
+import torch
+from siblings import sibling
+
+from seq2seq import Translator, __version__
+from seq2seq.corpora.corpus import PairList
+from seq2seq.corpora.pair import Pair
+from seq2seq.data.batch_sampler import BatchConfig
+from seq2seq.data.preparation import encode_corpus
+from seq2seq.errors import RunError
+from seq2seq.evaluation.evaluate import Validator, evaluate, judge, provenance, searches, write_scores
+from seq2seq.metrics.score import score
+from seq2seq.run.provenance import file_hash, model_hash, text_hash
+from seq2seq.search import Method, SearchConfig
+from seq2seq.system.device import Precision
+from seq2seq.training.progress import Criterion
+
+PAIRS = [Pair("We work.", "Wir arbeiten."), Pair("Where is my key?", "Wo ist mein Schlüssel?"), Pair("", "Nichts.")]
+
+
+def test_evaluation_writes_what_it_scores(tiny_run, tmp_path):
+    translator = Translator.load(tiny_run)
+    scores = evaluate(
+        translator, PAIRS, translator.search.beam(2), folder=tmp_path, name="test", corpus="three lines", bootstrap=10
+    )
+    written = json.loads((tmp_path / "scores.json").read_text())["test"]
+    for label in ("greedy", "beam"):
+        hypotheses = (tmp_path / f"hypotheses.test.{label}.txt").read_text().split("\n")[:-1]
+        assert len(hypotheses) == 3
+        assert scores[label] == score(hypotheses, [pair.target for pair in PAIRS], bootstrap=10)
+        assert written[label]["bleu"]["score"] == scores[label].bleu.score
+        assert "version" in written[label]["bleu"]["signature"]
+        assert len(written[label]["bleu"]["ci95"]) == 2
+        assert written[label]["hypotheses"] == text_hash(hypotheses)
+        assert written[label]["search"]["beam_size"] == written[label]["beam_size"] == (2 if label == "beam" else 1)
+        assert written[label]["search"]["length_penalty"] == translator.search.length_penalty
+    assert written["corpus"] == "three lines"
+    assert written["version"] == __version__
+    assert written["references"] == text_hash([pair.target for pair in PAIRS])
+    assert written["models"] == [model_hash(tiny_run)]
+    assert (written["precision"], written["device"], written["shortlist"]) == ("float32", translator.device.type, None)
+
+
+def test_what_translates_together_is_told(tiny_run, tmp_path):
+    language_model = sibling(tiny_run, tmp_path / "lm", 1, {"encoder.layers": 0, "attention": "none", "bridge": "zero"})
+    other = sibling(tiny_run, tmp_path / "b", 2)
+    translator = Translator.load([tiny_run, other], shortlist=True, language_model=language_model)
+    told = provenance(translator, ["eins"])
+    assert told["models"] == [model_hash(tiny_run), model_hash(other)]
+    assert told["ensemble"] == [str(tiny_run), str(other)]
+    assert told["language_model_hash"] == model_hash(language_model)
+    assert told["shortlist"] == file_hash(tiny_run / "shortlist.safetensors")
+
+
+def test_a_judged_translator_shows_scores_and_examples(tiny_run, tmp_path):
+    for name in ("config.yaml", "tokenizer.model", "model.safetensors"):
+        shutil.copy(tiny_run / name, tmp_path)
+    lines = judge(tmp_path, PairList("nine lines", PAIRS * 3), "cpu").splitlines()
+    assert lines[0] == "nine lines, 9 sentences"
+    assert {"greedy", "beam"} <= set(lines)
+    assert [line for line in lines if line.startswith("source ")].count("source     We work.") >= 1
+    assert sum(line.startswith("model ") for line in lines) == 5
+    assert f"model      {Translator.load(tmp_path, 'cpu').translate('We work.')}" in lines
+    assert json.loads((tmp_path / "scores.json").read_text())["test"]["corpus"] == "nine lines"
+
+
+def test_a_judged_language_model_shows_perplexity(tiny_run, tmp_path):
+    folder = sibling(tiny_run, tmp_path / "lm", 1, {"encoder.layers": 0, "attention": "none", "bridge": "zero"})
+    lines = judge(folder, PairList("two lines", PAIRS[:2]), "cpu").splitlines()
+    assert lines[0] == "two lines, 2 sentences"
+    assert lines[1].startswith("perplexity per piece")
+    written = json.loads((folder / "scores.json").read_text())["test"]
+    assert written["perplexity"]["sentences"] == 2
+    assert written["references"] == text_hash([pair.target for pair in PAIRS[:2]])
+    assert written["models"] == [model_hash(folder)]
+
+
+def test_one_entry_of_the_scores_leaves_the_others(tmp_path):
+    path = tmp_path / "scores.json"
+    write_scores(path, "test", {"a": 1})
+    write_scores(path, "validation", {"b": 2})
+    write_scores(path, "test", {"c": 3})
+    assert json.loads(path.read_text()) == {"test": {"c": 3}, "validation": {"b": 2}}
+
+
+def test_scores_that_cannot_be_written_leave_those_before_them(tmp_path):
+    path = tmp_path / "scores.json"
+    write_scores(path, "test", {"a": 1})
+    with pytest.raises(TypeError):
+        write_scores(path, "validation", {"b": object()})
+    assert json.loads(path.read_text()) == {"test": {"a": 1}}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["scores.json"]
+
+
+def test_the_validation_loss_is_the_mean_over_pieces(tiny_run, tmp_path):
+    """Against the log-probabilities of a search stepper, piece by piece."""
+    translator = Translator.load(tiny_run, device="cpu")
+    network, tokenizers = translator.members[0].network, translator.members[0].tokenizers
+    pairs = PAIRS[:2]
+    table = encode_corpus(PairList("two", pairs), tokenizers, tmp_path / "two.arrow", None)
+    validator = Validator(table, pairs, tokenizers, BatchConfig(tokens=64), Precision.float32)
+    outcome = validator(network, 7)
+    total, tokens = 0.0, 0
+    for pair in pairs:
+        source = torch.tensor([[*tokenizers.source.encode(pair.source), 2]])
+        target = [*tokenizers.target.encode(pair.target), 2]
+        with torch.no_grad():
+            logits = network(
+                source, torch.tensor([source.size(1)]), torch.tensor([[1, *target[:-1]]]), torch.arange(len(target))
+            )
+        log_probabilities = logits.log_softmax(1)
+        total -= sum(float(log_probabilities[place, piece]) for place, piece in enumerate(target))
+        tokens += len(target)
+    assert outcome.update == 7
+    assert outcome.loss == pytest.approx(total / tokens, rel=1e-5)
+    assert 0 <= outcome.bleu <= 100
+    assert math.isfinite(outcome.bleu)
+
+
+def validator(run, folder, pairs=PAIRS[:2], **settings):
+    tokenizers = Translator.load(run, device="cpu").members[0].tokenizers
+    table = encode_corpus(PairList("two", pairs), tokenizers, folder / "two.arrow", None)
+    return Validator(table, pairs, tokenizers, BatchConfig(tokens=64), Precision.float32, **settings)
+
+
+def test_validation_searches_greedily_within_the_limits_of_the_run(learned_run, tmp_path):
+    """As `Translator.translate` does with the run's settings; chrF is there where it decides."""
+    translator, references = Translator.load(learned_run, device="cpu"), [pair.target for pair in PAIRS[:2]]
+    found = {}
+    for offset in (1, 3, 40):
+        search = SearchConfig(beam_size=3, max_length_ratio=0.0, max_length_offset=offset)
+        validate = validator(learned_run, tmp_path, search=search, criterion=Criterion.chrf)
+        texts = [translator.translate(pair.source, search=search.beam(1)).text for pair in PAIRS[:2]]
+        found[offset] = validate(translator.members[0].network, 1).chrf
+        assert found[offset] == pytest.approx(sacrebleu.corpus_chrf(texts, [references]).score)
+    assert len(set(found.values())) == 3
+    assert validator(learned_run, tmp_path)(translator.members[0].network, 1).chrf is None
+
+
+@pytest.mark.parametrize(("language", "expected"), [("de", 0.0), ("zh", 100.0), ("cmn", 100.0)])
+def test_validation_cuts_words_as_the_language_does(tiny_run, tmp_path, monkeypatch, language, expected):
+    pairs = [Pair("We work.", "我们在厨房里工作。"), Pair("Where is my key?", "我的钥匙在哪里？")]
+    texts = [pair.target for pair in pairs]  # a perfect translator
+    monkeypatch.setattr("seq2seq.evaluation.evaluate.translate_together", lambda translator, sources: iter(texts))
+    network = Translator.load(tiny_run, device="cpu").members[0].network
+    found = validator(tiny_run, tmp_path, pairs, target_language=language)(network, 1)
+    assert found.bleu == pytest.approx(expected)
+
+
+def test_another_method_of_the_run_is_what_is_scored_beside_greedy(tiny_run, tmp_path):
+    translator = Translator.load(tiny_run)
+    search = SearchConfig(method=Method.minimum_bayes_risk, samples=4, n_best=2)
+    scores = evaluate(translator, PAIRS, search, folder=tmp_path, name="test", corpus="three lines", bootstrap=10)
+    assert list(scores) == ["greedy", "minimum_bayes_risk"]
+    lines = (tmp_path / "hypotheses.test.minimum_bayes_risk.txt").read_text().split("\n")[:-1]
+    wanted = replace(search, n_best=1)
+    assert lines == [str(one) for one in translator.translate([pair.source for pair in PAIRS], search=wanted)]
+    written = json.loads((tmp_path / "scores.json").read_text())["test"]["minimum_bayes_risk"]
+    assert written["search"] == asdict(wanted)
+    assert list(searches(SearchConfig(beam_size=1))) == ["greedy"]
+
+
+@pytest.mark.parametrize("damaged", [b"{half", b"[]", b"\xff"])
+def test_damaged_scores_are_one_line_and_stay(tmp_path, damaged):
+    path = tmp_path / "scores.json"
+    path.write_bytes(damaged)
+    with pytest.raises(RunError, match=r"scores\.json is damaged .*: delete it") as raised:
+        write_scores(path, "test", {"a": 1})
+    assert "\n" not in str(raised.value)
+    assert path.read_bytes() == damaged

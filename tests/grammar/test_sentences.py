@@ -1,0 +1,104 @@
+import os
+import subprocess
+import sys
+from hashlib import sha256
+
+import pytest
+
+from seq2seq.errors import ConfigError
+from seq2seq.grammar import sentences as builtin
+from seq2seq.grammar.clause import combinations
+from seq2seq.grammar.sentences import SPLITS, BuiltinConfig, builtin_corpus, builtin_sentences, reserved_for
+
+CONFIG = BuiltinConfig()
+SMALLER = BuiltinConfig(train_size=8_000, validation_size=100, test_size=200)
+
+
+@pytest.fixture(
+    scope="module", params=[SMALLER, pytest.param(CONFIG, marks=pytest.mark.slow)], ids=["smaller", "default"]
+)
+def config(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def drawn(config):
+    return {split: list(builtin_sentences(config, split)) for split in SPLITS}
+
+
+def test_the_sizes_that_documents_name_are_the_defaults():
+    assert (CONFIG.train_size, CONFIG.validation_size, CONFIG.test_size) == (80_000, 500, 1_000)
+
+
+def held(sentence):
+    return {reserved_for(combination, CONFIG.seed) for combination in combinations(sentence)}
+
+
+def test_sizes_are_as_asked_and_pairs_distinct_on_either_side(config, drawn):
+    assert {split: len(pairs) for split, pairs in drawn.items()} == {
+        split: getattr(config, f"{split}_size") for split in SPLITS
+    }
+    for pairs in drawn.values():
+        for side in (0, 1):
+            assert len({pair[side] for _, pair in pairs}) == len(pairs)
+
+
+def test_splits_are_disjoint_as_text_on_either_side(drawn):
+    for side in (0, 1):
+        texts = [{pair[side] for _, pair in drawn[split]} for split in SPLITS]
+        assert len(set().union(*texts)) == sum(map(len, texts))
+
+
+def test_test_sentences_hold_combinations_never_seen_in_training(drawn):
+    seen = set().union(*(combinations(sentence) for sentence, _ in drawn["train"]))
+    for split, other in (("test", "validation"), ("validation", "test")):
+        for sentence, _ in drawn[split]:
+            assert combinations(sentence) - seen
+            assert split in held(sentence)
+            assert other not in held(sentence)
+    assert all(held(sentence) <= {"train"} for sentence, _ in drawn["train"])
+
+
+def test_about_one_combination_in_twenty_is_held_out(drawn):
+    known = set().union(*(combinations(sentence) for pairs in drawn.values() for sentence, _ in pairs))
+    share = sum(reserved_for(combination, CONFIG.seed) == "test" for combination in known) / len(known)
+    assert 0.03 < share < 0.07
+
+
+def test_every_word_of_the_test_set_is_known_from_training(config, drawn):
+    def words(split, side):
+        texts = (pair[side] for _, pair in drawn[split])
+        return {word.strip(".,?").lower() for text in texts for word in text.split()}
+
+    for side in (0, 1):
+        unknown = words("test", side) - words("train", side)
+        assert len(unknown) <= (0 if config == CONFIG else 2)  # a smaller corpus may lack a form
+
+
+def test_a_larger_size_adds_pairs_at_the_end():
+    small, large = (builtin_corpus(BuiltinConfig(train_size=size), "train") for size in (50, 80))
+    assert large[:50] == small
+    assert builtin_corpus(BuiltinConfig(train_size=50, seed=2), "train") != small
+
+
+def test_the_corpus_does_not_depend_on_the_hash_seed():
+    code = (
+        "from seq2seq.grammar.sentences import *; from hashlib import sha256; "
+        "print(sha256(repr(builtin_corpus(BuiltinConfig(test_size=40), 'test')).encode()).hexdigest())"
+    )
+    here = sha256(repr(builtin_corpus(BuiltinConfig(test_size=40), "test")).encode()).hexdigest()
+    environment = os.environ | {"PYTHONHASHSEED": "7"}
+    there = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
+    assert there.stdout.strip() == here
+
+
+def test_asking_for_more_than_the_grammar_yields_is_one_line(monkeypatch):
+    sentence, _ = next(builtin_sentences(CONFIG, "train"))
+    monkeypatch.setattr(builtin, "draw_sentence", lambda random: sentence)
+    with pytest.raises(ConfigError, match=r"^data\.builtin\.train_size is 2,000, but .* after 1: [^\n]*$"):
+        builtin_corpus(BuiltinConfig(train_size=2000), "train")
+
+
+def test_an_unknown_split_is_named():
+    with pytest.raises(ConfigError, match="'dev': ask for one of train, validation, test"):
+        builtin_corpus(CONFIG, "dev")

@@ -1,0 +1,111 @@
+"""A search that is ended from outside, whatever its method."""
+
+import pytest
+import torch
+from translators import SENTENCES, translator
+
+from seq2seq.inference import watched as watched_module
+from seq2seq.model import AttentionKind, CellKind, DecoderConfig, Direction, EncoderConfig, ModelConfig, Network
+from seq2seq.model.cell import make_cell
+from seq2seq.model.encoder import directions
+from seq2seq.search import SearchConfig
+from seq2seq.tokenizer.tokenizer import PAD
+
+SEARCHES = {
+    "greedy": {"beam_size": 1},
+    "beam": {"beam_size": 3},
+    "phrases": {"phrases": ["Haus"]},
+    "prefix": {"prefix": "Da"},
+    "diverse": {"search": SearchConfig(method="diverse_beam", beam_size=4)},
+    "sampling": {"search": SearchConfig(method="sampling")},
+    "risk": {"search": SearchConfig(method="minimum_bayes_risk", samples=4)},
+}
+
+
+class EndedError(Exception):
+    pass
+
+
+class Counted:
+    """Ends the search at a step."""
+
+    def __init__(self, last=None):
+        self.count, self.last = 0, last
+
+    def __call__(self):
+        self.count += 1
+        if self.count == self.last:
+            raise EndedError
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_every_search_can_be_ended_at_each_step_and_else_is_the_same(name):
+    own, counted = translator(), Counted()
+    found = own.watched(counted).translate(SENTENCES[0], **SEARCHES[name])
+    assert found == own.translate(SENTENCES[0], **SEARCHES[name])
+    assert counted.count >= len(found.pieces)
+    for last in (1, 2, counted.count):
+        ended = Counted(last)
+        with pytest.raises(EndedError):
+            own.watched(ended).translate(SENTENCES[0], **SEARCHES[name])
+        assert ended.count == last
+
+
+def test_so_can_what_is_shown_growing_suggested_scored_and_traced():
+    for last in (1, 2):
+        own = translator().watched(Counted(last))
+        with pytest.raises(EndedError):
+            list(own.stream(SENTENCES[0]))
+        with pytest.raises(EndedError):
+            translator().watched(Counted(last)).suggest(SENTENCES[0])
+        with pytest.raises(EndedError):
+            translator().watched(Counted(last)).score(SENTENCES[0], "Das Haus")
+        with pytest.raises(EndedError):
+            translator().watched(Counted(last)).trace(SENTENCES[0])
+
+
+@pytest.mark.parametrize("kind", CellKind)
+@pytest.mark.parametrize("direction", Direction)
+def test_a_network_read_in_parts_is_the_same(monkeypatch, kind, direction):
+    """Whatever the rows' lengths: some have ended before the last part."""
+    config = ModelConfig(
+        embedding_size=6,
+        encoder=EncoderConfig(layers=2, size=8, cell=kind, direction=direction),
+        decoder=DecoderConfig(layers=2, size=8, cell=kind),
+        attention=AttentionKind.general,
+    )
+    torch.manual_seed(1)
+    own, parts = Network(config, 20, 20, joint=False).eval(), []
+    monkeypatch.setattr(watched_module, "POSITIONS", 3)
+    other = watched_module.watched(own, lambda: parts.append(1))
+    lengths_B = torch.tensor([11, 2, 6, 1])
+    source_BS = torch.randint(4, 20, (4, 11)).masked_fill(torch.arange(11) >= lengths_B.unsqueeze(1), PAD)
+    given = (source_BS, lengths_B, torch.randint(4, 20, (4, 7)), torch.arange(28))
+    with torch.inference_mode():
+        assert torch.allclose(other(*given), own(*given), atol=1e-5)
+    assert len(parts) == 4 * sum(direction_count(direction, depth) for depth in (0, 1)) + 3 * 2
+    assert {id(one) for one in other.parameters()} == {id(one) for one in own.parameters()}, "the same weights"
+
+
+def direction_count(direction, depth):
+    return sum(directions(direction, depth))
+
+
+def test_what_ends_a_reading_goes_through_and_copies_are_watched_too():
+    """`inspect` copies the network that it looks into."""
+
+    def ended():
+        raise EndedError
+
+    watched = translator().watched(ended).together.translators[0].network
+    batch = torch.full((1, 5), 7), torch.tensor([5])
+    for network in (watched, watched_module.shared_copy(watched)):
+        with pytest.raises(EndedError):
+            network.encode(*batch)
+
+
+def test_the_more_a_position_costs_the_shorter_a_part(monkeypatch):
+    cell, parts = make_cell(CellKind.lstm, 4, 5), []
+    monkeypatch.setattr(watched_module, "PRODUCTS", 4 * 5 * (4 + 5) * 6)
+    watched_module.WatchedCell(cell, lambda: parts.append(1)).run(torch.zeros(3, 8, 4))
+    assert len(parts) == 4, "two positions of three rows"

@@ -1,0 +1,36 @@
+"""Sentence scores, and minimum Bayes risk by hand."""
+
+import pytest
+import sacrebleu
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seq2seq.metrics.similarity import Similarity, expected_utilities
+
+WORDS = ["the", "cat", "sat", "on", "mat", "."]
+texts = st.lists(st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join), min_size=1, max_size=8)
+
+
+@given(texts)
+def test_expected_utility_is_the_mean_over_all_that_was_drawn(drawn):
+    found = expected_utilities(drawn, Similarity("chrf"))
+    assert list(found) == list(dict.fromkeys(drawn))
+    for text, utility in found.items():
+        by_hand = [sacrebleu.sentence_chrf(text, [reference]).score / 100 for reference in drawn]
+        assert utility == pytest.approx(sum(by_hand) / len(drawn))
+
+
+def test_sentence_bleu_cuts_words_as_the_language_does():
+    hypotheses, reference = ["我们工作。", "我们在工作。"], "我们在工作。"
+    found = Similarity("bleu", "zh")(hypotheses, reference)
+    by_hand = [sacrebleu.sentence_bleu(text, [reference], tokenize="zh").score / 100 for text in hypotheses]
+    assert found == pytest.approx(by_hand)
+    assert 0.4 < found[0] < found[1] == pytest.approx(1)
+
+
+def test_the_one_in_the_middle_wins_though_another_came_more_often():
+    drawn = ["a b c d e", "a b c d f", "a b c d g", "a b c d h", "x y z", "x y z"]
+    for metric in ("chrf", "bleu"):
+        found = expected_utilities(drawn, Similarity(metric))
+        assert max(found, key=found.__getitem__).startswith("a b c d")
+        assert found["x y z"] == pytest.approx(2 / 6, abs=0.1)

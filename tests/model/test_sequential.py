@@ -1,0 +1,55 @@
+"""What makes positions wait has one home: decoder, search and the notes of a run agree with it."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from networks import model_configs
+
+from seq2seq.inference.packed import can_pack
+from seq2seq.model import (
+    AttentionKind,
+    AttentionOrder,
+    CellKind,
+    DecoderConfig,
+    EncoderConfig,
+    ModelConfig,
+    slow_parts,
+)
+from seq2seq.model.decoder import Decoder
+from seq2seq.model.sequential import attention_waits, decoder_waits
+
+ATTENDING = ModelConfig(attention=AttentionKind.additive)
+FEEDING = DecoderConfig(input_feeding=True)
+
+
+@pytest.mark.parametrize(
+    ("config", "decoder", "attention"),
+    [
+        (ModelConfig(), [], []),
+        (ModelConfig(attention_order=AttentionOrder.bahdanau), [], []),
+        (replace(ATTENDING, attention_order=AttentionOrder.luong), [], []),
+        (replace(ATTENDING, attention_order=AttentionOrder.bahdanau), ["model.attention_order=bahdanau"], []),
+        (replace(ATTENDING, decoder=FEEDING), ["model.decoder.input_feeding=true"], []),
+        (replace(ATTENDING, coverage=True), [], ["model.coverage=true"]),
+        (
+            replace(ATTENDING, attention_order=AttentionOrder.bahdanau, decoder=FEEDING, coverage=True),
+            ["model.attention_order=bahdanau", "model.decoder.input_feeding=true"],
+            ["model.coverage=true"],
+        ),
+    ],
+)
+def test_every_setting_that_waits_is_named(config, decoder, attention):
+    config.check()
+    assert decoder_waits(config) == decoder
+    assert attention_waits(config) == attention
+
+
+@given(model_configs())
+def test_decoder_search_and_notes_agree(config):
+    decoder = replace(config.decoder, cell=CellKind.lstm)
+    config = replace(config, encoder=EncoderConfig(layers=config.encoder.layers), decoder=decoder)
+    waits = decoder_waits(config), attention_waits(config)
+    assert Decoder(config).sequential == bool(waits[0])
+    assert can_pack(config) == (not any(waits))
+    assert [line.split(":")[0] for line in slow_parts(config)] == [*waits[0], *waits[1]]

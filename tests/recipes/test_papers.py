@@ -1,0 +1,215 @@
+"""Every file of conf/experiment: its full-size network is as large as published, and a tiny one trains end to end.
+
+V vocabulary (S source, T target), E embedding width, H units, D width of an encoder state, M maxout units.
+"""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from test_conf import composed
+
+from seq2seq import Translator
+from seq2seq.config.hydra import TrainConfig
+from seq2seq.config.ignored_settings import refuse_ignored
+from seq2seq.model import Network
+
+EXPERIMENT = Path(__file__).parents[2] / "conf" / "experiment"
+FILES = sorted(path.stem for path in EXPERIMENT.glob("*.yaml"))
+SCHEDULES = {"sutskever2014": 0.5**5, "luong2015": 0.5**4, "gnmt2016": 0.5**4, "rnmt_plus2018": 1 / 64}
+"""The published factor on the learning rate at the last update, where it falls by a plan."""
+
+
+def linear(inputs: int, outputs: int) -> int:
+    return inputs * outputs + outputs
+
+
+def lstm(inputs: int, units: int) -> int:
+    """Four blocks, as all kernels have them: with two biases each."""
+    return 4 * units * (inputs + units + 2)
+
+
+def gru(inputs: int, units: int) -> int:
+    return 3 * units * (inputs + units + 2)
+
+
+def additive(query: int, state: int, keys: int) -> int:
+    """v · tanh(Q h + b + K s)."""
+    return linear(query, keys) + state * keys + keys
+
+
+def cho2014(v: int = 15_000, e: int = 100, h: int = 1000, m: int = 500) -> int:
+    encoder, decoder = gru(e, h), linear(h, h) + gru(e + h, h)
+    return 2 * v * e + encoder + decoder + linear(h + h + e, 2 * m) + linear(m, v)
+
+
+def bahdanau2015(v: int = 30_000, e: int = 620, h: int = 1000, m: int = 500) -> int:
+    encoder, decoder = 2 * gru(e, h), linear(2 * h, h) + gru(e + 2 * h, h) + additive(h, 2 * h, h)
+    return 2 * v * e + encoder + decoder + linear(h + 2 * h + e, 2 * m) + linear(m, v)
+
+
+def luong2015(v: int = 50_000, h: int = 1000) -> int:
+    encoder, decoder = 4 * lstm(h, h), lstm(2 * h, h) + 3 * lstm(h, h)
+    score, place = h * h, h * h + h  # equation 8, general; equation 9
+    return 2 * v * h + encoder + decoder + score + place + linear(2 * h, h) + linear(h, v)
+
+
+def britz2017(v: int = 37_000, h: int = 512) -> int:
+    encoder, decoder = 2 * lstm(h, h) + 2 * lstm(2 * h, h), lstm(2 * h, h) + 3 * lstm(h, h)
+    return 2 * v * h + encoder + decoder + additive(h, 2 * h, h) + linear(3 * h, h) + linear(h, v)
+
+
+def wiseman_rush2016(s: int = 32_000, t: int = 22_800, h: int = 256) -> int:
+    return (s + t) * h + lstm(h, h) + lstm(2 * h, h) + h * h + linear(2 * h, h) + linear(h, t)
+
+
+def sennrich_zhang2019(v: int = 2000, e: int = 512, h: int = 1024) -> int:
+    encoder, bridge = 2 * gru(e, h), 2 * linear(2 * h, h)
+    decoder = gru(e, h) + gru(h + 2 * h, h) + additive(h, 2 * h, h) + linear(h + 2 * h + e, e)
+    return 2 * v * e + encoder + bridge + decoder + v
+
+
+def deng2018(v: int = 14_000, e: int = 512, d: int = 1024, h: int = 768) -> int:
+    encoder, bridge = 2 * lstm(e, d // 2) + 2 * lstm(d, d // 2), 4 * linear(d, h)
+    decoder = lstm(e + h, h) + lstm(h, h) + additive(h, d, 512) + linear(h + d, h)
+    return 2 * v * e + encoder + bridge + decoder + linear(h, v)
+
+
+PARAMETERS: dict[str, tuple[float, float]] = {
+    "sutskever2014": (384e6, 0.001),  # section 3.4
+    "cho2014": (cho2014(), 0),
+    "bahdanau2015": (bahdanau2015(), 0),
+    "luong2015": (luong2015(), 0),
+    "gnmt2016": (278e6, 0.005),  # Pereyra et al. 2017, table of WMT14 English-German
+    "britz2017": (britz2017(), 0),
+    "wiseman_rush2016": (wiseman_rush2016(), 0),
+    "rnmt_plus2018": (378.9e6, 0.02),  # table 2; values of our heads are mapped, states of our encoder not projected
+    "sennrich_zhang2019": (sennrich_zhang2019(), 0),
+    "deng2018": (deng2018(), 0),
+}
+"""Parameters of the full-size network, and how far off they may be, as a share: published, or by the equations."""
+LARGEST = {
+    "multi30k_attention": 10e6,
+    "multi30k_context": 11e6,
+    "demo_small": 5.4e6,
+    "multi30k_quick": 12.2e6,
+    "multi30k_small": 6e6,
+    "multi30k_student": 3e6,
+}
+"""The same of recipes of our own: no more than this."""
+
+
+def settings(name: str) -> TrainConfig:
+    config = composed("train", [f"experiment={name}"])
+    assert isinstance(config, TrainConfig)
+    config.check()
+    refuse_ignored(config)
+    return config
+
+
+def full_size(config: TrainConfig) -> Network:
+    """The network with the vocabulary asked for, its weights nowhere."""
+    sizes = config.tokenizer.source_side().size, config.tokenizer.target_side().size
+    with torch.device("meta"):
+        return Network(config.model, *sizes, config.tokenizer.joint)
+
+
+def parameters(network: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_every_experiment_states_its_size():
+    assert sorted({*PARAMETERS, *LARGEST}) == FILES
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_network_is_as_large_as_published(name):
+    expected, tolerance = PARAMETERS[name]
+    assert parameters(full_size(settings(name))) == pytest.approx(expected, rel=tolerance, abs=0)
+
+
+@pytest.mark.parametrize("name", LARGEST)
+def test_our_own_are_no_larger_than_they_may_be(name):
+    assert parameters(full_size(settings(name))) <= LARGEST[name]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_papers_search_is_that_of_evaluation_and_distillation(name):
+    """Beams of 10, 12 and 16 hold where the command says nothing of its own."""
+    search = settings(name).search
+    for recipe in ("evaluate", "distill", "translate"):
+        assert composed(recipe, []).searching(search) == search
+        assert composed(recipe, ["beam_size=3"]).searching(search) == replace(search, beam_size=3)
+
+
+def test_sutskevers_recurrent_connections_are_half_the_encoders_half_the_decoders():
+    """Section 3.4: "64M are pure recurrent connections (32M for the encoder LSTM and 32M for the decoder LSTM)"."""
+    network = full_size(settings("sutskever2014"))
+    for stack in (network.encoder, network.decoder):
+        assert sum(matrix.numel() for matrix in stack.parameters() if matrix.dim() == 2) == 32_000_000
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_the_learning_rate_ends_where_the_paper_has_it(name):
+    config = settings(name)
+    updates = config.training.updates
+    assert config.schedule.factor(updates, updates, []) == pytest.approx(SCHEDULES[name], rel=1e-3)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_paper_states_score_unit_and_command(name):
+    head = "".join(
+        line.removeprefix("#") for line in (EXPERIMENT / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+    )
+    assert f"python recipes/train.py experiment={name} run=runs/{name}" in head
+    for words in (name[-4:], "Published: ", "BLEU", "Reproduced here: ", "Unit: ", "Differs: "):
+        assert words in head, words
+
+
+@pytest.mark.parametrize(("name", "count"), [("cho2014", 23_229_000), ("bahdanau2015", 81_452_000)])
+def test_a_head_counts_the_parameters_by_hand(name, count):
+    assert parameters(full_size(settings(name))) == count
+    assert f"# Parameters: {count:,}: " in (EXPERIMENT / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+TINY = [
+    "data=builtin",
+    "data.builtin.train_size=200",
+    "data.builtin.validation_size=10",
+    "data.builtin.test_size=10",
+    "tokenizer.size=400",
+    "tokenizer.target_size=null",
+    "model.embedding_size=16",
+    "model.encoder.size=16",
+    "model.decoder.size=16",
+    "model.decoder.readout_size=null",
+    "model.attention_size=null",
+    "batch.tokens=150",
+    "schedule.warmup=0",
+    "training.updates=12",
+    "training.accumulate=1",
+    "training.validate_every=6",
+    "training.log_every=2",
+    "search.beam_size=2",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FILES)
+def test_a_tiny_one_trains_translates_and_is_scored(recipe, tmp_path, name):
+    run = tmp_path / "run"
+    outcome = recipe("train", f"experiment={name}", f"run={run}", *TINY)
+    assert outcome.code == 0, outcome.err
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    losses = [record["loss"] for record in records if record["kind"] == "validation"]
+    assert len(losses) == 2
+    assert math.isfinite(losses[0])
+    assert losses[1] < losses[0]
+    assert "BLEU" in outcome.out
+    assert json.loads((run / "scores.json").read_text())["test"]["beam"]["beam_size"] == 2
+    translator = Translator.load(run)
+    sentences = ["We work.", "Where is my key?"]
+    assert [str(one) for one in translator.translate(sentences)] == [str(translator.translate(s)) for s in sentences]

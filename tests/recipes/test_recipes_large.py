@@ -1,0 +1,85 @@
+"""Corpora that are too large for memory or disk, as a user trains on them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import datasets
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from conftest import TINY
+
+from seq2seq.data import encoding, preparation
+from seq2seq.grammar.sentences import BuiltinConfig, builtin_corpus
+from seq2seq.system.workers import ordered_map
+
+ROOT = Path(__file__).parents[2]
+SHORT = [word for word in TINY if not word.startswith("data.")] + ["training.updates=4", "training.validate_every=4"]
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Settings that name a data set of 60 pairs in a local folder, of the form that data sets have on the hub."""
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "huggingface")
+    config = BuiltinConfig(train_size=60, validation_size=5, test_size=5)
+    for split in ("train", "validation", "test"):
+        rows = [{"translation": {"en": source, "de": target}} for source, target in builtin_corpus(config, split)]
+        (tmp_path / "set").mkdir(exist_ok=True)
+        pyarrow.parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "set" / f"{split}.parquet")
+    return [f"data.hub.name={tmp_path / 'set'}"]
+
+
+def test_however_a_corpus_is_read_and_prepared_the_run_is_the_same(recipe, tmp_path, monkeypatch, caplog, hub):
+    """Downloaded and encoded at once; or as a stream, in many files, by two processes, shared: beside another corpus,
+    with pieces drawn at random."""
+    (tmp_path / "more.tsv").write_text("We work.\tWir arbeiten.\nShe sleeps.\tSie schläft.\n" * 10)
+    mixed = [f"data.more=[{{file: {tmp_path / 'more.tsv'}, weight: 0.5}}]", "tokenizer=bpe", "tokenizer.sampling=0.2"]
+    outcome = recipe("train", f"run={tmp_path / 'one'}", *SHORT, *mixed, *hub)
+    assert outcome.code == 0, outcome.err
+    assert caplog.messages == []
+    monkeypatch.setattr(encoding, "CHUNK", 3)
+    monkeypatch.setattr(preparation, "SHARD", 2)
+    monkeypatch.setattr(encoding, "ordered_map", lambda *work: ordered_map(*work, alone=1))
+    large = [*hub, "data.hub.streaming=true", "data.workers=2", f"data.cache={tmp_path / 'cache'}"]
+    outcome = recipe("train", f"run={tmp_path / 'two'}", *SHORT, *mixed, *large)
+    assert outcome.code == 0, outcome.err
+    assert [line.partition(" is read as a stream")[0] for line in caplog.messages] == [str(tmp_path / "set")]
+    assert len(list((tmp_path / "cache").glob("*/0000[0-9].safetensors"))) == 10 + 4 + 1
+    one, two = ((tmp_path / run / "model.safetensors").read_bytes() for run in ("one", "two"))
+    assert one == two
+
+    # A third run finds all of it, the vocabulary too.
+    monkeypatch.setattr(preparation, "encoded_chunks", None)
+    monkeypatch.setattr("seq2seq.tokenizer.vocabulary_cache.build_tokenizers", None)
+    assert recipe("train", f"run={tmp_path / 'three'}", *SHORT, *mixed, *large).code == 0
+    assert (tmp_path / "three" / "model.safetensors").read_bytes() == one
+    assert recipe("train", f"run={tmp_path / 'four'}", *SHORT, *mixed, *hub).code == 0, "beside the run folder"
+
+
+LIMITED = """
+import resource, sys
+import datasets, matplotlib.figure, torch.utils.tensorboard
+from seq2seq.benchmark.memory import resident
+from seq2seq.data import encoding, preparation
+from seq2seq.recipes import train
+from seq2seq.grammar import sentences as builtin
+from seq2seq.corpora import builtin as generated
+builtin.DRAWS, generated.HELD, encoding.CHUNK, preparation.SHARD = 1000, 1000, 100, 5
+limit = resident("VmSize") + 2**30
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+train.main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere address space has no limit that holds")
+def test_a_whole_run_needs_little_address_space(tmp_path):
+    """From drawing to the scores, in half of what ten million pairs may take; recipes/benchmark.py has larger ones."""
+    asked = [*TINY, f"run={tmp_path / 'run'}", "data.builtin.train_size=3000", "training.device=cpu"]
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, *asked], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "kept 3,000 of 3,000 pairs" in done.stdout
+    assert len(list((tmp_path / "prepared").glob("*/0000[1-9].safetensors"))) == 5

@@ -1,0 +1,235 @@
+"""Whatever is in a file: its reader gives text, or says in one line why not."""
+
+import gzip
+import io
+import json
+import math
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from fuzzing import CASES, ROUNDS, folder, fuzz, little_memory, one_line, tampered
+from hypothesis import strategies as st
+from sentencepiece import SentencePieceTrainer
+
+from seq2seq.corpora.columns import JsonLinesFile, ParquetFile
+from seq2seq.corpora.corpus import Corpus
+from seq2seq.corpora.files import TextFiles, TsvFile
+from seq2seq.corpora.hub import HubData, HubSplit
+from seq2seq.corpora.lines import LONGEST, read_lines
+from seq2seq.corpora.word_vectors import read_vectors, vector_width
+from seq2seq.doctor.rows import read_rows
+from seq2seq.errors import DataError
+from seq2seq.tokenizer.subword_sampling import SubwordSampler
+from seq2seq.tokenizer.tokenizer import PAD, Tokenizer
+
+__all__ = ["folder"]
+
+PAIRS = [("the dog", "der Hund"), ("it\u2028is\r", "es\tist"), ("", "ist"), ("\U0001f600 ä", '"x'), ("a b c", "{[")]
+ROWS = [{"en": source, "de": target, "n": 1} for source, target in PAIRS]
+NESTED = [{"id": "1", "translation": row} for row in ROWS]
+WORDS = ["the", "dog", "ä", "der"]
+
+
+def packed(data: bytes) -> bytes:
+    return gzip.compress(data, 1, mtime=0)
+
+
+def parquet(rows: list[dict[str, object]], **options: object) -> bytes:
+    file = io.BytesIO()
+    pyarrow.parquet.write_table(pa.Table.from_pylist(rows), file, row_group_size=3, **options)
+    return file.getvalue()
+
+
+def vocabulary(kind: str, **options: object) -> bytes:
+    model, text = io.BytesIO(), [f"{source} {target} word{number}" for number in range(9) for source, target in PAIRS]
+    size = 20 if kind == "word" else 310
+    specials = {"unk_id": 0, "bos_id": 1, "eos_id": 2, "pad_id": 3}
+    SentencePieceTrainer.train(
+        sentence_iterator=iter(text), model_writer=model, model_type=kind, vocab_size=size, hard_vocab_limit=False,
+        byte_fallback=kind != "word", minloglevel=2, num_threads=1, **specials, **options,
+    )  # fmt: skip
+    return model.getvalue()
+
+
+TEXT = ["".join(f"{pair[side]}\n" for pair in PAIRS).encode() for side in (0, 1)]
+VECTORS = b"".join(f"{word} 0.5 -1e3 {number}\n".encode() for number, word in enumerate(WORDS))
+ORIGINALS = {
+    "text": TEXT,
+    "tsv": ["".join(f"{source}\t{target}\n" for source, target in PAIRS).encode()],
+    "jsonl": ["".join(json.dumps(row) + "\n" for row in rows).encode() for rows in (ROWS, NESTED)],
+    "parquet": [
+        parquet(ROWS),
+        parquet(ROWS, compression="gzip", version="1.0", use_dictionary=False),
+        parquet(NESTED, compression="zstd", data_page_version="2.0"),
+    ],
+    "vec": [VECTORS, b"4 3\n" + VECTORS],
+    "model": [
+        vocabulary("unigram", user_defined_symbols=["<2de>"], normalization_rule_name="identity"),
+        *(vocabulary(kind) for kind in ("bpe", "char", "word")),
+    ],
+}
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[str, bytes]:
+    """The name of a file and what is in it."""
+    kind = draw(st.sampled_from([*ORIGINALS, "parquet", "model"]))
+    if kind in ("parquet", "model") or draw(st.booleans()):
+        return f"file.{kind}", draw(tampered(ORIGINALS[kind]))
+    if draw(st.booleans()):
+        return f"file.{kind}.gz", packed(draw(tampered(ORIGINALS[kind])))
+    return f"file.{kind}.gz", draw(tampered([packed(data) for data in ORIGINALS[kind]]))
+
+
+def corpus_of(path: Path) -> Corpus:
+    kind = path.name.split(".")[1]
+    if kind == "text":
+        return TextFiles(path, path.with_name("other"))
+    if kind == "tsv":
+        return TsvFile(path, "1", "2")
+    return (JsonLinesFile if kind == "jsonl" else ParquetFile)(path, "en", "de")
+
+
+def read_corpus(path: Path) -> None:
+    """As training reads it, and as the doctor does."""
+    corpus = corpus_of(path)
+    assert corpus.fingerprint
+    assert corpus.expected() is None or corpus.expected() >= 0
+    doctored = [(source, target) for rows in read_rows(corpus) for source, target in zip(*rows[:2], strict=True)]
+    pairs = list(corpus)
+    assert pairs
+    assert all(type(side) is str for pair in pairs for side in pair)
+    if doctored:
+        assert doctored == pairs
+
+
+def read_words(path: Path) -> None:
+    width = vector_width(path)
+    for vector in read_vectors(path, set(WORDS)).values():
+        assert len(vector) == width
+        assert all(map(math.isfinite, vector))
+
+
+def read_tokenizer(path: Path) -> None:
+    tokenizer = Tokenizer.load(path)
+    text = "the dog ä \U0001f600 <2de> x"
+    ids = tokenizer.encode(text)
+    assert all(0 <= one < tokenizer.size for one in ids)
+    assert isinstance(tokenizer.decode(range(tokenizer.size)), str)
+    assert len(tokenizer.pieces(range(tokenizer.size))) == tokenizer.size
+    assert len(tokenizer.words()) <= tokenizer.size
+    assert all(isinstance(tag, str) for tag in tokenizer.tags)
+    [row] = SubwordSampler(tokenizer, 0.5)([ids], 1)
+    assert all(0 <= one < tokenizer.size for one in row)
+    assert PAD not in row
+
+
+READERS = {"vec": read_words, "model": read_tokenizer}
+
+
+@pytest.mark.parametrize("number", ROUNDS)
+def test_any_file_is_read_or_refused_in_one_line(folder, number):
+    (folder / "other").write_bytes(TEXT[1])
+
+    def holds(case: tuple[str, bytes]) -> None:
+        name, data = case
+        path = folder / name
+        path.write_bytes(data)
+        try:
+            READERS.get(name.split(".")[1], read_corpus)(path)
+        except DataError as error:
+            one_line(error, name, "cut a text")
+
+    fuzz(cases(), holds, number)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # datasets leaves files open
+def test_any_folder_of_the_hubs_forms_is_read_or_refused_in_one_line(folder, monkeypatch):
+    """A tenth of a second each, and so a five-hundredth of the cases."""
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", folder / "cache")
+    lines = "en,de\n" + "".join(f'"{source}",{json.dumps(target)}\n' for source, target in PAIRS)
+    table, arrow = pa.Table.from_pylist(ROWS), io.BytesIO()
+    with pa.ipc.new_stream(arrow, table.schema) as writer:
+        writer.write_table(table)
+    forms = {"csv": [lines.encode()], "arrow": [arrow.getvalue()], **{k: ORIGINALS[k] for k in ("jsonl", "parquet")}}
+    forms_tampered = st.sampled_from([*forms]).flatmap(lambda one: st.tuples(st.just(one), tampered(forms[one])))
+    seen = 0
+
+    def holds(case: tuple[str, bytes]) -> None:
+        nonlocal seen
+        seen += 1
+        place = folder / f"set{seen}"
+        place.mkdir()
+        (place / f"train.{case[0]}").write_bytes(case[1])
+        try:
+            list(HubData(HubSplit(str(place), None, None, "train", "data.train.hub_split"), "en", "de"))
+        except DataError as error:
+            one_line(error)
+
+    fuzz(forms_tampered, holds, 1, CASES // 500)
+
+
+# Found by the above, or thought of before
+
+
+@pytest.fixture(scope="module")
+def bomb():
+    """256 MiB of zeros, compressed."""
+    return b"".join([gzip.compress(bytes(1 << 24), 1)] * 16)
+
+
+@pytest.mark.parametrize("name", ["bomb.text.gz", "bomb.tsv.gz", "bomb.jsonl.gz", "bomb.vec.gz"])
+def test_zeros_packed_to_nothing_do_not_fill_the_memory(folder, bomb, name):
+    (folder / "other").write_bytes(TEXT[1])
+    (folder / name).write_bytes(bomb)
+    with little_memory(200 << 20), pytest.raises(DataError, match=r"line 1 has more than 1,000,000 bytes") as error:
+        READERS.get(name.split(".")[1], read_corpus)(folder / name)
+    one_line(error.value)
+
+
+def test_a_line_may_be_long_but_not_endless(folder):
+    path = folder / "long"
+    path.write_bytes(b"a" * (LONGEST - 1) + b"\nb\n")
+    assert [len(line) for line in read_lines(path)] == [LONGEST - 1, 1]
+    path.write_bytes(b"a" * (LONGEST + 1) + b"\nb\n")
+    with pytest.raises(DataError, match="line 1 has more than"):
+        list(read_lines(path))
+
+
+def test_a_tokenizer_with_a_piece_that_is_no_text_is_damaged(folder):
+    path = folder / "bytes.model"
+    path.write_bytes(ORIGINALS["model"][0].replace(b"<unk>", b"\xbcunk>", 1))
+    with pytest.raises(DataError, match=r"bytes\.model is damaged") as error:
+        Tokenizer.load(path)
+    one_line(error.value)
+
+
+@pytest.mark.parametrize("first", ["9" * 5_000 + " 3", "3 " + "9" * 5_000, f"3 {2**63}", "0 0", "٣ ٣"])
+def test_a_first_line_of_absurd_numbers_is_no_header(folder, first):
+    path = folder / "absurd.vec"
+    path.write_bytes(f"{first}\nthe 1 2 3\n".encode())
+    with pytest.raises(DataError) as error:
+        read_vectors(path, {"the"})
+    one_line(error.value)
+
+
+def test_a_tokenizer_that_is_no_file_is_not_waited_for(folder):
+    os.mkfifo(folder / "pipe.model")
+    with pytest.raises(DataError, match="no file") as error:
+        Tokenizer.load(folder / "pipe.model")
+    one_line(error.value)
+    with pytest.raises(DataError):
+        Tokenizer.load(folder)
+
+
+def test_what_a_file_says_of_itself_reaches_no_terminal(folder):
+    path = folder / "columns.jsonl"
+    path.write_text(json.dumps({"\x1b[2J\n\u202e": "a", **{f"column {number}": "" for number in range(9_999)}}))
+    with pytest.raises(DataError) as error:
+        list(JsonLinesFile(path, "en", "de"))
+    one_line(error.value)

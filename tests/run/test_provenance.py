@@ -1,0 +1,57 @@
+"""Where scores come from."""
+
+import hashlib
+import shutil
+
+import pytest
+import yaml
+
+from seq2seq.errors import RunError
+from seq2seq.run.provenance import comparable, file_hash, hash_if_run, model_hash, text_hash
+
+
+def test_a_hash_of_text_is_that_of_a_file_with_its_lines(tmp_path):
+    path = tmp_path / "lines.txt"
+    path.write_bytes("Grüße\n\nzwei\n".encode())
+    assert text_hash(["Grüße", "", "zwei"]) == file_hash(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert text_hash(["Grüße", "zwei"]) != text_hash(["zwei", "Grüße"]) != text_hash([])
+    assert text_hash(["\ud800"]) != text_hash(["?"])  # no encoding has a lone surrogate
+
+
+def test_a_file_that_is_not_there_is_one_line(tmp_path):
+    with pytest.raises(RunError, match=r"^.*nowhere cannot be read .*$"):
+        file_hash(tmp_path / "nowhere")
+
+
+def test_a_models_hash_is_that_of_what_translates(tiny_run, tmp_path):
+    folder = tmp_path / "moved"
+    folder.mkdir()
+    for name in ("config.yaml", "tokenizer.model", "model.safetensors"):
+        shutil.copy(tiny_run / name, folder)
+    before = model_hash(tiny_run)
+    assert model_hash(folder) == before == hash_if_run(str(folder))
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config["training"]["updates"] = 1_000_000
+    config["search"]["beam_size"] = 9
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    assert model_hash(folder) == before, "neither says what the model is"
+    config["model"]["decoder"]["feed_context"] = True
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    seen = {before, model_hash(folder)}
+    for name in ("tokenizer.model", "model.safetensors"):
+        (folder / name).write_bytes((folder / name).read_bytes() + b"1")
+        seen.add(model_hash(folder))
+    assert len(seen) == 4
+
+
+def test_what_is_no_run_has_no_hash(tmp_path):
+    assert hash_if_run("the model") is None
+    with pytest.raises(RunError, match="no run folder"):
+        model_hash(tmp_path)
+
+
+def test_signatures_compare_whatever_was_drawn():
+    one = "nrefs:1|bs:1000|seed:12345|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0"
+    assert comparable(one) == "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0"
+    assert comparable(one) == comparable("nrefs:1|ar:10|seed:7|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0")
+    assert comparable(one) != comparable(one.replace("mixed", "lc"))

@@ -1,0 +1,232 @@
+"""A run folder made, gone on in, refused; and what is left of one whose beginning fails."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from seq2seq.config.recipes import TrainConfig
+from seq2seq.corpora.config import MoreConfig
+from seq2seq.errors import DataError, RunError
+from seq2seq.model import ModelConfig
+from seq2seq.run.folder import read_config, read_section
+from seq2seq.run.resume import open_run, opened_run
+from seq2seq.system.atomic import temporary_path
+from seq2seq.training import SGD, Adam, AdamW, Constant, Cosine, InverseSquareRoot
+
+
+def settings(**changes: object) -> TrainConfig:
+    return TrainConfig(**{"optimizer": Adam(), "schedule": Cosine(), **changes})
+
+
+def one_line(call: Callable[[], object]) -> str:
+    with pytest.raises(RunError) as raised:
+        call()
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+def test_a_new_folder_holds_the_settings(tmp_path):
+    config = settings(seed=42, run="there")
+    open_run(tmp_path / "a/b", config)
+    assert [path.name for path in (tmp_path / "a/b").iterdir()] == ["config.yaml"]
+    saved = read_config(tmp_path / "a/b")
+    assert (saved["seed"], saved["run"], saved["optimizer"]["beta2"]) == (42, "there", 0.999)
+    assert read_section(tmp_path / "a/b", "model", ModelConfig) == config.model
+
+
+@pytest.mark.parametrize("leftover", [[], [temporary_path(Path("config.yaml")).name]])
+def test_an_empty_folder_will_do_and_so_will_one_that_was_being_made(tmp_path, leftover):
+    for name in leftover:
+        (tmp_path / name).write_text("seed: 4")
+    open_run(tmp_path, settings())
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_the_same_settings_go_on(tmp_path):
+    open_run(tmp_path, settings())
+    before = (tmp_path / "config.yaml").read_bytes()
+    (tmp_path / "anything").touch()
+    open_run(tmp_path, settings())
+    assert (tmp_path / "config.yaml").read_bytes() == before
+
+
+def change(config: TrainConfig, path: str, value: object) -> TrainConfig:
+    *parents, last = path.split(".")
+    place = config
+    for parent in parents:
+        place = getattr(place, parent)
+    setattr(place, last, value)
+    return config
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "found"),
+    [
+        ("seed", 2, "seed=1, this command says seed=2"),
+        ("model.dropout", 0.3, "model.dropout=0.2, this command says model.dropout=0.3"),
+        ("model.encoder.layers", 2, "model.encoder.layers=1, this command says model.encoder.layers=2"),
+        ("data.train.source", "x.de", "data.train.source=None, this command says data.train.source=x.de"),
+        ("training.validate_every", 2, "training.validate_every=500, this command says training.validate_every=2"),
+        ("training.clip", None, "training.clip=1.0, this command says training.clip=None"),
+        ("optimizer", SGD(learning_rate=0.001), "optimizer=Adam, this command says optimizer=SGD"),
+        ("optimizer", AdamW(), "optimizer=Adam, this command says optimizer=AdamW"),
+        ("schedule", Constant(), "schedule=Cosine, this command says schedule=Constant"),
+        ("optimizer.beta1", 0.5, "optimizer.beta1=0.9, this command says optimizer.beta1=0.5"),
+    ],
+)
+def test_other_settings_are_refused_and_leave_the_folder_alone(tmp_path, path, value, found):
+    open_run(tmp_path, settings())
+    before = (tmp_path / "config.yaml").read_bytes()
+    message = one_line(lambda: open_run(tmp_path, change(settings(), path, value)))
+    assert f"{tmp_path} holds a run with {found}: choose another folder with run=PATH" in message
+    assert (tmp_path / "config.yaml").read_bytes() == before
+
+
+def test_the_first_of_several_differences_is_named(tmp_path):
+    open_run(tmp_path, settings())
+    other = change(change(settings(), "training.validate_every", 3), "batch.tokens", 17)
+    assert "batch.tokens=17" in one_line(lambda: open_run(tmp_path, other))
+
+
+def test_schedules_with_the_same_fields_are_told_apart(tmp_path):
+    open_run(tmp_path, settings(schedule=InverseSquareRoot(warmup=10)))
+    open_run(tmp_path, settings(schedule=InverseSquareRoot(warmup=10)))
+    message = one_line(lambda: open_run(tmp_path, settings(schedule=Constant(warmup=10))))
+    assert "schedule=InverseSquareRoot, this command says schedule=Constant" in message
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("run", "elsewhere"),
+        ("training.updates", 9999),
+        ("training.accumulate", 2),
+        ("training.patience", 3),
+        ("training.device", "cpu"),
+        ("search.beam_size", 3),
+        ("shortlist.frequent", 3),
+    ],
+)
+def test_some_settings_may_change_and_the_folder_keeps_them_as_they_are_now(tmp_path, path, value):
+    open_run(tmp_path, settings())
+    open_run(tmp_path, change(settings(), path, value))
+    saved = read_config(tmp_path)
+    for name in path.split("."):
+        saved = saved[name]
+    assert saved == value
+
+
+def test_text_that_looks_like_something_else_survives(tmp_path):
+    odd = change(change(settings(), "data.train.source", "1e5"), "data.train.target", "{no}: {such}\u2028thing")
+    open_run(tmp_path, odd)
+    open_run(tmp_path, odd)
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    message = one_line(lambda: open_run(tmp_path, settings()))
+    assert message == f"{tmp_path} is not empty and no run folder: choose another with run=PATH"
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("below", ["", "/run"])
+def test_a_file_in_the_folders_place_is_refused(tmp_path, below):
+    (tmp_path / "file").write_text("precious")
+    assert "choose another with run=PATH" in one_line(lambda: open_run(Path(f"{tmp_path}/file{below}"), settings()))
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+# Older folders
+
+
+def forget(folder: Path, path: str) -> None:
+    """Take a setting out of config.yaml, as if it had not been there yet."""
+    values = yaml.safe_load((folder / "config.yaml").read_text("utf-8"))
+    *parents, last = path.split(".")
+    place = values
+    for parent in parents:
+        place = place[int(parent)] if isinstance(place, list) else place[parent]
+    del place[last]
+    (folder / "config.yaml").write_text(yaml.safe_dump(values), "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("seed", 2),
+        ("model.dropout", 0.7),
+        ("model.encoder.layers", 3),
+        ("optimizer.beta2", 0.5),
+        ("schedule.warmup", 7),
+        ("risk", None),
+        ("data.train", None),
+        ("data.more", [MoreConfig(file="x.tsv")]),
+    ],
+)
+def test_what_an_older_folder_does_not_say_was_as_by_default(tmp_path, path, value):
+    open_run(tmp_path, settings())
+    whole = (tmp_path / "config.yaml").read_bytes()
+    forget(tmp_path, path)
+    open_run(tmp_path, settings())
+    assert (tmp_path / "config.yaml").read_bytes() == whole
+    forget(tmp_path, path)
+    if value is not None:
+        assert f"this command says {path}=" in one_line(lambda: open_run(tmp_path, change(settings(), path, value)))
+
+
+def test_an_older_entry_of_a_list_is_completed_too(tmp_path):
+    def config(**others: object) -> TrainConfig:
+        return change(settings(), "data.more", [MoreConfig(file="x.tsv", **others)])
+
+    open_run(tmp_path, config())
+    forget(tmp_path, "data.more.0.source_tag")
+    open_run(tmp_path, config())
+    forget(tmp_path, "data.more.0.source_tag")
+    assert "data.more=" in one_line(lambda: open_run(tmp_path, config(source_tag="<bt>")))
+    forget(tmp_path, "data.more.0.file")
+    assert "data.more=" in one_line(lambda: open_run(tmp_path, config()))
+
+
+# A beginning that fails
+
+
+def fail(folder: Path, error: BaseException, made: str = "tokenizer.model") -> None:
+    with opened_run(folder, settings()):
+        (folder / made).write_text("made")
+        raise error
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_beginning_that_fails_leaves_nothing(tmp_path, there):
+    folder = tmp_path / "run"
+    if there:
+        folder.mkdir()
+    with pytest.raises(DataError, match="no such file"):
+        fail(folder, DataError("no such file"))
+    assert [*tmp_path.rglob("*")] == [folder] * there
+
+
+def test_what_others_put_there_meanwhile_stays(tmp_path):
+    with pytest.raises(DataError):
+        fail(tmp_path / "run", DataError("no such file"), "notes.txt")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["notes.txt"]
+
+
+def test_a_run_that_has_begun_loses_nothing(tmp_path):
+    with opened_run(tmp_path / "run", settings()):
+        pass
+    with pytest.raises(DataError):
+        fail(tmp_path / "run", DataError("no such file"))
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["config.yaml", "tokenizer.model"]
+    before = [*(tmp_path / "run").iterdir()]
+    with pytest.raises(RunError, match="seed=1"), opened_run(tmp_path / "run", settings(seed=2)):
+        pass
+    assert [*(tmp_path / "run").iterdir()] == before
+
+
+def test_what_a_stopped_program_made_is_there_to_go_on_with(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        fail(tmp_path / "run", KeyboardInterrupt())
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["config.yaml", "tokenizer.model"]

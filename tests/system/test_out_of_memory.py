@@ -1,0 +1,208 @@
+"""No memory for a batch: it is done in two halves, once, with a warning, and the outcome is the same."""
+
+import subprocess
+import sys
+from functools import partial
+
+import pytest
+import torch
+from reversal import SEVEN_BATCHES, close, tiny_network, weights
+
+from seq2seq import Translator
+from seq2seq.corpora.corpus import PairList
+from seq2seq.corpora.pair import Pair
+from seq2seq.data.batch import Batch
+from seq2seq.data.batch_sampler import BatchConfig
+from seq2seq.data.preparation import encode_corpus
+from seq2seq.errors import RunError
+from seq2seq.evaluation.evaluate import Validator
+from seq2seq.model import Network
+from seq2seq.run.folder import load_run
+from seq2seq.system.device import Precision
+from seq2seq.system.out_of_memory import is_out_of_memory, whole_or_halves
+from seq2seq.training.learner import Learner
+from seq2seq.training.objective import TeacherForcing
+
+CPU = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate"
+ERRORS = [
+    torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    RuntimeError(CPU),
+    MemoryError(),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("std::bad_alloc"),
+    RuntimeError("Storage size calculation overflowed with sizes=[3037000500, 759250125]"),
+]
+
+
+class Little:
+    """Refuses batches of more sentences than ``room``, as a machine with little memory does."""
+
+    def __init__(self, room: int, error: Exception = ERRORS[1]) -> None:
+        self.room, self.error, self.given = room, error, list[int]()
+
+    def __call__(self, module: object, arguments: tuple[torch.Tensor, ...]) -> None:
+        self.given.append(len(arguments[0]))
+        if self.given[-1] > self.room:
+            raise self.error
+
+
+def fail(error: Exception = ERRORS[0]) -> list[int]:
+    raise error
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_no_memory_is_known_by_what_is_raised(error):
+    assert is_out_of_memory(error)
+
+
+def test_other_errors_are_others_and_stay():
+    other = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+    assert not is_out_of_memory(other)
+    assert not is_out_of_memory(ValueError("DefaultCPUAllocator"))
+    with pytest.raises(RuntimeError) as error:
+        whole_or_halves(partial(fail, other), list, "it", "batch.tokens")
+    assert error.value is other
+
+
+def test_halves_are_tried_once_and_named_in_one_line(caplog):
+    assert whole_or_halves(lambda: 1, lambda: 2, "it", "batch.tokens") == 1
+    assert not caplog.messages
+    assert whole_or_halves(fail, lambda: 2, "a batch of 9 pairs", "batch.tokens") == 2
+    assert caplog.messages == [
+        "no memory for a batch of 9 pairs: it is done in two halves; lower batch.tokens to be rid of this"
+    ]
+    with pytest.raises(RunError, match=r"^no memory for it, nor for half of it: lower beam_size$"):
+        whole_or_halves(fail, fail, "it", "beam_size")
+
+
+# In translation
+
+
+SENTENCES = ["We work.", "Where is my key?", "", "The old man sleeps.", "She sees it."]
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+@pytest.mark.parametrize("error", ERRORS[:3])
+def test_a_batch_in_halves_is_translated_alike(tiny_run, monkeypatch, caplog, beam_size, error):
+    translator = Translator.load(tiny_run, "cpu")
+    whole = translator.translate(SENTENCES, beam_size=beam_size, n_best=beam_size)
+    little = Little(2, error)
+    translator.members[0].network.encoder.register_forward_pre_hook(little)
+    halves = translator.translate(SENTENCES, beam_size=beam_size, n_best=beam_size)
+    assert little.given == [4, 2, 2]
+    assert caplog.messages == [
+        "no memory for a batch of 4 sentences: it is done in two halves; lower beam_size to be rid of this"
+    ]
+    for one, other in zip(whole, halves, strict=True):
+        assert (one.source, one.text, one.pieces) == (other.source, other.text, other.pieces)
+        assert one.score == pytest.approx(other.score, abs=1e-5)
+    little.room = 1
+    with pytest.raises(RunError, match="no memory for a batch of 4 sentences, nor for half of it: lower beam_size"):
+        translator.translate(SENTENCES, beam_size=beam_size)
+    little.room = 0
+    with pytest.raises(RunError, match="no memory for a batch of 1 sentences"):
+        translator.translate("We work.")
+
+
+# In validation
+
+
+def test_a_validation_batch_in_halves_has_the_same_loss(tiny_run, tmp_path, caplog):
+    loaded = load_run(tiny_run)
+    corpus = PairList("five", [Pair(text, text[::-1]) for text in SENTENCES if text])
+    table = encode_corpus(corpus, loaded.tokenizers, tmp_path / "five", None)
+    validator = Validator(table, [], loaded.tokenizers, BatchConfig(), Precision.float32)
+    device = torch.device("cpu")
+    whole = validator._loss(loaded.network, device)
+    little = Little(2)
+    assert loaded.network.encoder is not None
+    loaded.network.encoder.register_forward_pre_hook(little)
+    assert validator._loss(loaded.network, device) == pytest.approx(whole, rel=1e-6)
+    assert little.given == [4, 2, 2]
+    assert "a validation batch of 4 pairs" in caplog.text
+    little.room = 1
+    with pytest.raises(RunError, match=r"lower batch\.tokens$"):
+        validator._loss(loaded.network, device)
+
+
+# In training
+
+
+def gradients(network: Network, batches: list[Batch]) -> tuple[float, dict[str, torch.Tensor]]:
+    tokens = sum(batch.labels_P.numel() for batch in batches)
+    cross_entropy = float(Learner(network.train(), TeacherForcing(0.1, Precision.float32), seed=3)(batches, tokens, 7))
+    return cross_entropy, {name: one.grad.clone() for name, one in network.named_parameters() if one.grad is not None}
+
+
+@pytest.mark.parametrize("fails", ["forward", "backward"])
+def test_an_update_in_halves_has_the_same_gradients(fails, caplog):
+    """Without dropout, that is; what is drawn for halves is not what is drawn for the whole."""
+    whole, wanted = gradients(tiny_network(dropout=0), SEVEN_BATCHES[:2])
+    network = tiny_network(dropout=0)
+    assert network.encoder is not None
+    if fails == "forward":
+        network.encoder.register_forward_pre_hook(Little(3))
+    else:  # in the midst of it: some parameters have their gradients already
+        Fails(network)
+    halves, found = gradients(network, SEVEN_BATCHES[:2])
+    assert halves == pytest.approx(whole, rel=1e-6)
+    assert close(found, wanted)
+    assert caplog.messages == [
+        "no memory for the batches of update 7: it is done in two halves; lower batch.tokens to be rid of this"
+    ]
+
+
+class Fails:
+    """The first gradient of an embedding is one too many."""
+
+    def __init__(self, network: Network) -> None:
+        self.failed = False
+        network.target_embedding.weight.register_hook(self)
+
+    def __call__(self, slope: torch.Tensor) -> None:
+        if not self.failed:
+            self.failed = True
+            raise ERRORS[1]
+
+
+def test_an_update_that_finds_no_memory_in_halves_either_is_one_line():
+    network = tiny_network()
+    before = weights(network)
+    assert network.encoder is not None
+    network.encoder.register_forward_pre_hook(Little(0))
+    with pytest.raises(
+        RunError, match=r"no memory for the batches of update 7, nor for half of it: lower batch\.tokens"
+    ):
+        gradients(network, SEVEN_BATCHES[:1])
+    assert close(weights(network), before, 0)
+
+
+def test_halves_are_a_batch():
+    batch = SEVEN_BATCHES[0]
+    first, second = batch.halves()
+    assert len(first.source_BS) == len(second.source_BS) == 3
+    assert torch.equal(torch.cat([first.labels_P, second.labels_P]), batch.labels_P)
+    for half in (first, second):
+        assert half.positions_P.max() < half.target_BT.numel()
+        assert len(half.positions_P) == len(half.labels_P)
+    single = first.halves()[0]
+    assert single.halves() == [single]  # by identity: of a single pair there is no half
+
+
+# In earnest
+
+STARVED = """
+import resource, torch
+from pathlib import Path
+from seq2seq.system.out_of_memory import whole_or_halves
+torch.ones(9) @ torch.ones(9)
+taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (taken + (300 << 20), -1))
+print(whole_or_halves(lambda: len(torch.ones(100 << 20)), lambda: 2 * len(torch.ones(50 << 20)), "it", "less"))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where memory can be limited")
+def test_what_torch_says_when_there_is_none_is_understood():
+    done = subprocess.run([sys.executable, "-c", STARVED], capture_output=True, text=True, check=False)
+    assert done.stdout == f"{100 << 20}\n", done.stderr

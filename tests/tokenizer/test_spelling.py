@@ -1,0 +1,44 @@
+"""What pieces write, and how typed text is told to a search."""
+
+import pytest
+
+from seq2seq.errors import ConfigError, DataError
+from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
+from seq2seq.tokenizer.spelling import inner_pieces, phrase_pieces, spelled, typed
+from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, UNK
+from seq2seq.tokenizer.vocabulary import train_tokenizer
+
+TEXTS = ["Wo ist mein Schlüssel?", "Der Mann arbeitet.", "Das Haus ist alt."] * 5
+
+
+def tokenizer(algorithm: Algorithm, size: int):
+    return train_tokenizer(TEXTS, TokenizerConfig(algorithm=algorithm, size=size), "lines")
+
+
+def test_what_is_typed_begins_a_word_and_keeps_the_space_at_its_end():
+    assert typed("") == typed(" \t") == b""
+    assert typed("Wo  ist me") == b" Wo ist me"
+    assert typed(" Wo ist\u00a0") == b" Wo ist "
+    assert typed("Schlu\u0308") == " Schlü".encode()
+
+
+def test_what_goes_on_in_a_word():
+    pieces = [None, b" a", b"a", "ü".encode(), b"7", b".", b"-x", b"\xc3", "\u0301".encode(), b" ", b"", "日".encode()]
+    assert inner_pieces(pieces) == {2, 3, 4, 7, 8, 11}
+
+
+def test_all_pieces_of_a_text_spell_it():
+    pieces = tokenizer(Algorithm.unigram, 300)
+    written = spelled(pieces)
+    assert b"".join(written[one] for one in pieces.encode("Wo ist 中?")) == " Wo ist 中?".encode()
+    assert [written[mark] for mark in (BOS, EOS, PAD)] == [None] * 3
+    assert written[UNK] == b" \xff"
+
+
+def test_a_phrase_is_the_pieces_of_its_words():
+    pieces = tokenizer(Algorithm.unigram, 300)
+    assert phrase_pieces(pieces, " mein  Schlüssel") == tuple(pieces.encode("mein Schlüssel"))
+    with pytest.raises(ConfigError, match="a phrase is blank"):
+        phrase_pieces(pieces, " ")
+    with pytest.raises(DataError, match="no pieces of the vocabulary write the phrase 'Katze'"):
+        phrase_pieces(tokenizer(Algorithm.word, 20), "Katze")

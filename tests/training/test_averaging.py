@@ -1,0 +1,125 @@
+"""One model of several."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from siblings import sibling
+
+from seq2seq.errors import RunError
+from seq2seq.model import ModelConfig
+from seq2seq.model.weights import Weights, load_weights, mean_weights, save_quantized, save_weights
+from seq2seq.run.folder import TRAINING_ONLY, load_run
+from seq2seq.tokenizer.config import TokenizerConfig
+from seq2seq.tokenizer.tokenizer import Tokenizers
+from seq2seq.tokenizer.vocabulary import train_tokenizer
+from seq2seq.training.averaging import average_checkpoints, average_runs, chosen_checkpoints
+from seq2seq.training.checkpoints import Checkpoints
+from seq2seq.training.progress import Progress, Validation
+
+
+def close(found: Weights, wanted: Weights) -> bool:
+    return found.keys() == wanted.keys() and all(torch.allclose(found[name], wanted[name]) for name in wanted)
+
+
+def test_the_mean_is_taken_number_by_number_in_float64():
+    large = 2.0**25  # past which float32 knows no odd number
+    several = [{"w": torch.tensor([large, 1.0])}, {"w": torch.tensor([1.0, 2.0])}, {"w": torch.tensor([-large, 6.0])}]
+    mean = mean_weights(iter(several))
+    assert mean["w"].dtype is torch.float32
+    assert mean["w"].tolist() == pytest.approx([1 / 3, 3.0])
+    assert several[0]["w"].tolist() == [large, 1.0]
+
+
+def test_the_mean_of_runs(tiny_run, tmp_path):
+    others = [sibling(tiny_run, tmp_path / str(seed), seed) for seed in (1, 2)]
+    found = average_runs(tiny_run, load_run(tiny_run), others)
+    weights = [load_weights(folder / "model.safetensors") for folder in (tiny_run, *others)]
+    assert close(found, {name: sum(one[name] for one in weights) / 3 for name in weights[0]})
+
+
+def test_a_run_in_8_bits_is_averaged_as_what_it_stands_for(tiny_run, tmp_path):
+    quantized = sibling(tiny_run, tmp_path / "int8", 1)
+    save_quantized(load_run(quantized).network, quantized / "model.safetensors")
+    found = average_runs(quantized, load_run(quantized), [quantized])
+    assert close(found, dict(load_run(quantized).network.named_parameters()))
+
+
+def test_what_is_only_for_training_may_differ_and_nothing_else(tiny_run, tmp_path):
+    assert {item.name for item in fields(ModelConfig)} >= TRAINING_ONLY
+    first = load_run(tiny_run)
+    alike = sibling(tiny_run, tmp_path / "alike", 1, {"dropout": 0.7, "initial_range": 0.3, "word_dropout": 0.1})
+    assert average_runs(tiny_run, first, [alike])
+    reversed_ = sibling(tiny_run, tmp_path / "reversed", 2, {"summary": "mean"})  # of the same shapes
+    with pytest.raises(RunError) as caught:
+        average_runs(tiny_run, first, [alike, reversed_])
+    for words in (f"{reversed_} has model.summary=mean", f"{tiny_run} has model.summary=last", "ensemble=["):
+        assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_other_vocabularies_are_refused(tiny_run, tmp_path):
+    trained = train_tokenizer(["we work", "she sleeps"], TokenizerConfig(size=270), "two lines")
+    other = sibling(tiny_run, tmp_path / "other", 1, tokenizers=Tokenizers(trained, trained))
+    with pytest.raises(RunError, match=r"other has another vocabulary than .*: average runs that"):
+        average_runs(tiny_run, load_run(tiny_run), [other])
+
+
+@pytest.fixture
+def run(tiny_run: Path, tmp_path: Path) -> Path:
+    """A run with three checkpoints of random weights."""
+    folder = sibling(tiny_run, tmp_path / "run", 1)
+    (folder / "checkpoints").mkdir()
+    for update in (10, 200, 30):
+        network = load_run(sibling(tiny_run, tmp_path / str(update), update)).network
+        save_weights(network, folder / "checkpoints" / f"update-{update:07d}.safetensors")
+    return folder
+
+
+def test_the_mean_of_a_runs_checkpoints(run):
+    paths = chosen_checkpoints(run)
+    assert [path.stem for path in paths] == ["update-0000010", "update-0000030", "update-0000200"]
+    weights = [load_weights(path) for path in paths]
+    found = average_checkpoints(load_run(run).network, paths)
+    assert close(found, {name: sum(one[name] for one in weights) / 3 for name in weights[0]})
+
+
+@pytest.mark.parametrize(
+    ("average", "count", "wanted"), [("best", 2, [10, 30]), ("last", 2, [30, 200]), ("best", 3, [10, 30, 200])]
+)
+def test_the_checkpoints_are_those_that_training_chose_not_all_that_are_kept(run, average, count, wanted):
+    """A run keeps those of its model and its best validation beside them."""
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["training"] |= {"average": average, "average_count": count, "criterion": "loss"}
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    outcomes = [Validation(10, 1.0, 0.0), Validation(30, 2.0, 0.0), Validation(200, 3.0, 0.0)]
+    state = Progress(update=200, validations=outcomes, model=[10]).as_dict()
+    Checkpoints(run / "checkpoints").save_state({"progress": state}, [10, 30, 200])
+    assert [int(path.stem[-7:]) for path in chosen_checkpoints(run)] == wanted
+
+
+def test_a_run_that_averages_nothing_has_no_mean(run):
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["training"]["average"] = "none"
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    state = Progress(update=200, validations=[Validation(10, 1.0, 0.0), Validation(30, 2.0, 0.0)]).as_dict()
+    Checkpoints(run / "checkpoints").save_state({"progress": state}, [10, 30, 200])
+    with pytest.raises(RunError, match=r"training.average=none .* chose 0 of the two or more checkpoints"):
+        chosen_checkpoints(run)
+
+
+def test_a_checkpoint_of_another_model_is_named(run, tiny_run, tmp_path):
+    foreign = load_run(sibling(tiny_run, tmp_path / "wide", 1, {"decoder.layers": 2})).network
+    path = chosen_checkpoints(run)[1]
+    save_weights(foreign, path)
+    with pytest.raises(RunError, match=path.name):
+        average_checkpoints(load_run(run).network, chosen_checkpoints(run))
+
+
+def test_one_checkpoint_is_too_few(run):
+    for path in chosen_checkpoints(run)[1:]:
+        path.unlink()
+    with pytest.raises(RunError, match=r"chose 1 of the two or more checkpoints.*runs=\["):
+        chosen_checkpoints(run)

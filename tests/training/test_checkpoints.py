@@ -1,0 +1,268 @@
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from disk import HOW, little_room, spoil
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from seq2seq.errors import RunError
+from seq2seq.model.weights import load_weights
+from seq2seq.system.atomic import temporary_path
+from seq2seq.training.checkpoints import Checkpoints
+
+STATE = {"network": {"weight": torch.arange(6.0).view(2, 3)}, "progress": {"update": 3, "place": [1, 2]}}
+
+
+@pytest.fixture
+def checkpoints(tmp_path: Path) -> Checkpoints:
+    return Checkpoints(tmp_path / "checkpoints")
+
+
+def filled(value: float) -> nn.Module:
+    network = nn.Linear(3, 2)
+    nn.init.constant_(network.weight, value)
+    nn.init.constant_(network.bias, -value)
+    return network
+
+
+def files(checkpoints: Checkpoints) -> set[str]:
+    return {path.name for path in checkpoints.folder.iterdir()}
+
+
+def refused(checkpoints: Checkpoints) -> str:
+    """The one line that a new process ends with, which finds this folder."""
+    with pytest.raises(RunError) as raised:
+        Checkpoints(checkpoints.folder).load_state()
+    message = str(raised.value)
+    assert "\n" not in message
+    assert str(checkpoints.last) in message
+    assert f"delete {checkpoints.folder} to train from the beginning" in message
+    return message
+
+
+def found(checkpoints: Checkpoints) -> dict[str, object]:
+    """What a new process finds."""
+    state = Checkpoints(checkpoints.folder).load_state()
+    assert state is not None
+    return state
+
+
+def test_the_state_comes_back_and_the_one_before_it_stays(checkpoints):
+    assert checkpoints.load_state() is None
+    for update in (1, 2):
+        checkpoints.save_state({"progress": {"update": update}}, [])
+    checkpoints.save_state(STATE, [])
+    loaded = found(checkpoints)
+    assert torch.equal(loaded["network"]["weight"], STATE["network"]["weight"])
+    assert loaded["progress"] == STATE["progress"]
+    assert torch.load(checkpoints.previous, weights_only=True)["progress"] == {"update": 2}
+    assert files(checkpoints) == {"last.pt", "previous.pt"}
+
+
+def test_a_save_for_which_there_is_no_room_leaves_both_states(checkpoints):
+    checkpoints.save_state({"progress": {"update": 1}}, [])
+    checkpoints.save_state(STATE, [])
+    before = {path: path.read_bytes() for path in checkpoints.folder.iterdir()}
+    with little_room(1000), pytest.raises(RunError, match=r"last\.pt cannot be written .*make room"):
+        checkpoints.save_state({"weights": torch.zeros(1000)}, [])
+    assert {path: path.read_bytes() for path in checkpoints.folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_damaged_state_falls_back_to_the_one_before_with_a_line_that_says_so(checkpoints, how, caplog):
+    checkpoints.save_state({"progress": {"update": 1}}, [])
+    checkpoints.save_state(STATE, [])
+    assert found(checkpoints)["progress"] == STATE["progress"]
+    assert caplog.messages == []
+    spoil(checkpoints.last, how)
+    assert found(checkpoints)["progress"] == {"update": 1}
+    [line] = caplog.messages
+    assert line.startswith(f"{checkpoints.last} cannot be used (")
+    assert line.endswith(f"): going on from the state before it, {checkpoints.previous}")
+    assert "\n" not in line
+
+
+def test_a_damaged_state_never_takes_the_place_of_the_whole_one(checkpoints):
+    checkpoints.save_state({"progress": {"update": 1}}, [])
+    checkpoints.save_state(STATE, [])
+    spoil(checkpoints.last, "0.5")
+    again = Checkpoints(checkpoints.folder)
+    again.load_state()
+    again.save_state({"progress": {"update": 2}}, [])
+    assert torch.load(checkpoints.previous, weights_only=True)["progress"] == {"update": 1}
+    again.save_state({"progress": {"update": 3}}, [])
+    assert torch.load(checkpoints.previous, weights_only=True)["progress"] == {"update": 2}
+    assert found(checkpoints)["progress"] == {"update": 3}
+
+
+@pytest.mark.parametrize("how", HOW[1:])
+@pytest.mark.parametrize("before", ["none", "damaged too"])
+def test_where_no_state_is_whole_the_last_is_refused_in_one_line(checkpoints, how, before):
+    checkpoints.save_state(STATE, [])
+    if before == "damaged too":
+        checkpoints.save_state(STATE, [])
+        spoil(checkpoints.previous, "0.5")
+    spoil(checkpoints.last, how)
+    assert "damaged" in refused(checkpoints)
+
+
+def test_every_bit_of_a_state_is_as_it_was_or_the_state_is_not_used(checkpoints):
+    checkpoints.save_state(STATE, [])
+    whole = checkpoints.last.read_bytes()
+    for place in range(0, 8 * len(whole), 61):
+        spoilt = bytearray(whole)
+        spoilt[place // 8] ^= 1 << place % 8
+        checkpoints.last.write_bytes(spoilt)
+        try:
+            state = found(checkpoints)
+        except RunError:
+            continue
+        assert state["progress"] == STATE["progress"]
+        assert torch.equal(state["network"]["weight"], STATE["network"]["weight"])
+
+
+@pytest.mark.parametrize("how", ["missing", "0.5"])
+def test_a_state_whose_weights_are_damaged_is_not_used(checkpoints, how, caplog):
+    checkpoints.save(filled(1.0), 10)
+    checkpoints.save_state({"progress": {"update": 10}}, [10])
+    checkpoints.save(filled(2.0), 20)
+    checkpoints.save_state({"progress": {"update": 20}}, [10, 20])
+    spoil(checkpoints.weights_path(20), how)
+    assert found(checkpoints)["progress"] == {"update": 10}
+    assert "update-0000020.safetensors is" in caplog.messages[0]
+    spoil(checkpoints.weights_path(10), how)
+    assert "update-0000010.safetensors is" in refused(checkpoints)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=60), st.sampled_from([b"", b"\x80\x02", b"\x80\x02}q\x00", b"PK\x03\x04"]))
+def test_random_bytes_are_refused_in_one_line(checkpoints, noise, beginning):
+    checkpoints.folder.mkdir(exist_ok=True)
+    checkpoints.last.write_bytes(beginning + noise)
+    assert "damaged" in refused(checkpoints)
+
+
+class Malicious:
+    """Unpickled as anything goes, it makes a folder."""
+
+    def __init__(self, proof: Path) -> None:
+        self.proof = proof
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self.proof),)
+
+
+@pytest.mark.parametrize("form", ["zip", "legacy", "plain"])
+def test_nothing_in_a_state_is_executed(checkpoints, tmp_path, form):
+    proof = tmp_path / "executed"
+    checkpoints.folder.mkdir()
+    if form == "plain":
+        checkpoints.last.write_bytes(pickle.dumps({"network": Malicious(proof)}))
+    else:
+        torch.save({"network": Malicious(proof)}, checkpoints.last, _use_new_zipfile_serialization=form == "zip")
+    assert "damaged" in refused(checkpoints)
+    assert not proof.exists()
+
+
+def test_a_state_of_an_older_version_is_gone_on_from(checkpoints):
+    """It did not say what it had kept, and there was one."""
+    checkpoints.folder.mkdir()
+    torch.save(STATE, checkpoints.last)
+    assert found(checkpoints)["progress"] == STATE["progress"]
+
+
+def test_average_is_the_mean_of_the_weights_named(checkpoints):
+    for update, value in {10: 1.0, 20: 2.0, 30: 100.0, 40: 6.0}.items():
+        checkpoints.save(filled(value), update)
+    mean = checkpoints.average([10, 20, 40])
+    assert torch.equal(mean["weight"], torch.full((2, 3), 3.0))
+    assert torch.equal(mean["bias"], torch.full((2,), -3.0))
+    assert mean["weight"].dtype == torch.float32
+
+
+def test_average_of_one_is_that_one_bit_by_bit(checkpoints):
+    network = nn.Linear(3, 2)
+    checkpoints.save(network, 7)
+    assert torch.equal(checkpoints.average([7])["weight"], network.weight)
+
+
+def test_average_is_summed_finer_than_float32(checkpoints):
+    for update, value in {1: 2.0**24, 2: 1.0, 3: 1.0, 4: 2.0}.items():
+        checkpoints.save(filled(value), update)
+    assert checkpoints.average([1, 2, 3, 4])["weight"][0, 0] == (2.0**24 + 4) / 4
+
+
+def test_average_of_weights_that_are_gone_says_so(checkpoints):
+    checkpoints.save(filled(1.0), 1)
+    with pytest.raises(RunError, match=r"update-0000002\.safetensors is missing"):
+        checkpoints.average([1, 2])
+
+
+def test_weights_are_kept_until_neither_state_asks_for_them(checkpoints):
+    def kept() -> list[int]:
+        return sorted(int(name[7:14]) for name in files(checkpoints) if name.startswith("update-"))
+
+    for update, asked_for, left in [
+        (10, [10], [10]),
+        (20, [10, 20], [10, 20]),
+        (30, [20, 30], [10, 20, 30]),
+        (40, [30, 40], [20, 30, 40]),
+        (50, [50], [30, 40, 50]),
+    ]:
+        if update == 40:  # a new process
+            checkpoints = Checkpoints(checkpoints.folder)
+            checkpoints.load_state()
+        checkpoints.save(filled(update), update)
+        temporary_path(checkpoints.folder / "update-0000099.safetensors").touch()  # of a process that was killed
+        checkpoints.save_state({"progress": {"update": update}}, asked_for)
+        assert kept() == left
+    assert load_weights(checkpoints.weights_path(30))["weight"][0, 0] == 30
+
+
+def test_what_a_killed_process_had_no_time_to_delete_goes_with_the_next_start(checkpoints):
+    for update in (10, 20, 30):
+        checkpoints.save(filled(update), update)
+        checkpoints.save_state({"progress": {"update": update}}, [update])
+    checkpoints.save(filled(1), 10)
+    assert len(files(checkpoints)) == 5
+    found(checkpoints)
+    assert files(checkpoints) == {
+        "last.pt", "previous.pt", "update-0000020.safetensors", "update-0000030.safetensors"
+    }  # fmt: skip
+    spoil(checkpoints.last, "0.5")
+    checkpoints.save(filled(1), 10)
+    found(checkpoints)
+    assert checkpoints.weights_path(10).exists(), "what the state before asks for beside its own is not known"
+
+
+def test_what_is_there_is_named_and_how_far_the_run_was(checkpoints):
+    for update in (10, 20, 30):
+        checkpoints.save(filled(update), update)
+        checkpoints.save_state({"progress": {"update": update}}, [update - 10, update])
+    assert [path.name[12:14] for path in checkpoints.kept()] == ["10", "20", "30"]
+    assert checkpoints.progress() == {"update": 30}
+    spoil(checkpoints.last, "0.5")
+    assert checkpoints.progress() is None
+    checkpoints.last.unlink()
+    assert checkpoints.progress() is None
+
+
+@pytest.mark.parametrize("how", ["whole", *HOW, "of another update"])
+def test_a_model_is_put_back_as_it_was_and_only_then(checkpoints, tmp_path, how):
+    path = tmp_path / "model.safetensors"
+    for update, value in {1: 1.0, 2: 3.0}.items():
+        checkpoints.save(filled(value), update)
+    checkpoints.put([1, 2], path)
+    before, stamp = path.read_bytes(), path.stat().st_mtime_ns
+    if how == "of another update":
+        checkpoints.put([2], path)
+    elif how != "whole":
+        spoil(path, how)
+    checkpoints.put([1, 2], path)
+    assert path.read_bytes() == before
+    assert torch.equal(load_weights(path)["weight"], torch.full((2, 3), 2.0))
+    assert (path.stat().st_mtime_ns == stamp) == (how == "whole")

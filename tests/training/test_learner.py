@@ -1,0 +1,184 @@
+"""One update by one process or by several: the same gradients, the same run."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from abilities import needs_float16
+from reversal import (
+    SEVEN_BATCHES,
+    Shared,
+    Stream,
+    Weights,
+    close,
+    held_out_loss,
+    metrics,
+    same,
+    tiny_network,
+    trainer,
+    training,
+    weights,
+)
+from together import results, together
+
+from seq2seq.data.batch import Batch
+from seq2seq.data.batch_sampler import Place
+from seq2seq.model import Network
+from seq2seq.system.device import Precision
+from seq2seq.system.processes import count, is_first, rank, taking_part
+from seq2seq.training import Validation
+from seq2seq.training.consistency import Consistency
+from seq2seq.training.interrupt import Interrupted
+from seq2seq.training.learner import Learner, seed_of
+from seq2seq.training.loss import Objective
+from seq2seq.training.objective import TeacherForcing
+from seq2seq.training.risk import Candidate, RiskConfig, RiskTraining
+from seq2seq.training.scheduled_sampling import ScheduledSampling, ScheduledSamplingConfig
+
+F32 = Precision.float32
+BATCHES = 4  # of an update, whoever computes them
+
+
+def draw(network: Network, batch: Batch) -> list[list[Candidate]]:
+    """Candidates by chance, as the network's own would be."""
+    pieces = torch.randint(4, 9, (len(batch.source_BS), 3, 2)).tolist()
+    return [[Candidate((*one, 2), sum(one) / 20) for one in drawn] for drawn in pieces]
+
+
+def objectives(precision: Precision) -> dict[str, Objective]:
+    plain = TeacherForcing(0.1, precision)
+    return {
+        "plain": plain,
+        "consistency": Consistency(2.0, 0.1, precision),
+        "scheduled sampling": ScheduledSampling(plain, ScheduledSamplingConfig(rate=0.5), 1, precision),
+        "risk": RiskTraining(plain, RiskConfig(weight=0.5), draw, precision),
+        "risk alone": RiskTraining(plain, RiskConfig(weight=1.0), draw, precision),
+    }
+
+
+def gradients(precision: Precision = F32, scale: float = 1.0) -> dict[str, tuple[float, Weights]]:
+    """Of every objective, over the first batches: cross entropy and gradients."""
+    found = {}
+    for name, objective in objectives(precision).items():
+        network = tiny_network().train()
+        network.output.bias.requires_grad = False  # what is not trained is no hindrance
+        own = SEVEN_BATCHES[rank() : BATCHES : count()]
+        tokens = sum(batch.labels_P.numel() for batch in SEVEN_BATCHES[:BATCHES])
+        learner = Learner(network, objective, seed=3)
+        for update in (7, 8):  # two, for what the first may leave behind
+            network.zero_grad()
+            cross_entropy = float(learner(own, tokens, update, scale))
+        parameters = dict(network.named_parameters())
+        found[name] = (cross_entropy, {n: p.grad.clone() for n, p in parameters.items() if p.grad is not None})
+    return found
+
+
+def test_gradients_of_every_objective_are_those_of_one_process(tmp_path):
+    """With dropout, and with all that is drawn."""
+    alone = gradients()
+    for found in results(together(tmp_path, gradients)):
+        for name, (cross_entropy, expected) in alone.items():
+            assert found[name][0] == pytest.approx(cross_entropy, rel=1e-6)
+            assert expected.keys() == found[name][1].keys()
+            largest = max(float(gradient.abs().max()) for gradient in expected.values())
+            assert largest > 1e-5
+            assert close(found[name][1], expected, 1e-5 * largest), name
+    assert not close(alone["plain"][1], alone["consistency"][1], 1e-4)
+
+
+@needs_float16
+def test_every_objective_has_the_gradients_of_float32_in_float16():
+    scale, exact = 2.0**16, gradients()
+    for name, (cross_entropy, found) in gradients(Precision.float16, scale).items():
+        assert cross_entropy == pytest.approx(exact[name][0], rel=1e-3)
+        whole, half = (torch.cat([one[key].flatten() for key in found]) for one in (exact[name][1], found))
+        assert (half / scale - whole).norm() < 0.01 * whole.norm(), name
+
+
+def test_what_is_drawn_depends_on_the_place_of_a_batch_and_not_on_who_takes_it():
+    seeds = {seed_of(1, update, batch) % 2**32 for update in range(1, 2001) for batch in range(64)}
+    assert len(seeds) == 2000 * 64, "the generator takes 32 bits"
+    assert seed_of(2, 5, 0) == 2 * 1_000_003 + 5, "as in earlier versions"
+
+
+def weights_at_the_end(found: Weights) -> Weights:
+    """Without what tells of the way there."""
+    return {name: tensor for name, tensor in found.items() if name != "validated"}
+
+
+def run(folder: Path, updates: int, accumulate: int, before=None, patience: int | None = None) -> Weights:
+    """Train with dropout and a moving average; what the network ends with."""
+    told = []
+
+    def validate(network: Network, update: int) -> Validation:
+        told.append(update)
+        outcome = held_out_loss(network, update)
+        return outcome if patience is None else outcome._replace(loss=float(update))  # worse and worse
+
+    config = training(updates=updates, accumulate=accumulate, ema=0.9, patience=patience)
+    stream, network = Stream(SEVEN_BATCHES, before or (lambda place: None)), tiny_network()
+    one = trainer(folder, config, network=network, stream=Shared(stream), validate=validate)
+    with taking_part():
+        one.fit()
+    return {**weights(network), "place": torch.tensor(one.progress.place), "validated": torch.tensor(told)}
+
+
+def test_two_processes_are_one_that_accumulates(tmp_path):
+    alone, both = tmp_path / "alone", tmp_path / "both"
+    expected = run(alone, 10, 2)
+    first, second = results(together(tmp_path / "out", run, both, 10, 1))
+    assert same(first, second), "each has the same weights, place and validations"
+    assert close(first, expected, 1e-6)
+    for one, other in zip(metrics(both), metrics(alone), strict=True):
+        assert one.pop("kind") == other.pop("kind")
+        assert one == pytest.approx(other, rel=1e-5)
+    assert len(list((both / "tensorboard").iterdir())) == 1, "the first process writes, and no other"
+
+
+def vanish(folder: Path, last: Place) -> None:
+    """A process that is gone once the stream has come to a place."""
+
+    def before(place: Place) -> None:
+        if place == last and not is_first():
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    run(folder, 10, 1, before)
+
+
+def test_a_process_that_dies_ends_the_run_which_goes_on_with_fewer(tmp_path):
+    expected = run(tmp_path / "whole", 10, 2)
+    first, second = together(tmp_path / "out", vanish, tmp_path / "run", Place(1, 6))
+    assert (first.code, second.code) == (70, -signal.SIGKILL)
+    assert "LostProcessError: process 1 of 2: another process has ended" in first.err
+    found = run(tmp_path / "run", 10, 2)
+    assert found["validated"].tolist() == [8, 10, 10], "two processes up to update 4, then one; the last of an average"
+    assert close(weights_at_the_end(found), expected, 1e-6)
+
+
+def terminated(folder: Path) -> tuple[str, int]:
+    """The second process alone gets a signal."""
+
+    def before(place: Place) -> None:
+        if place == Place(0, 4) and not is_first():
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted) as raised:
+        run(folder, 10, 1, before)
+    return str(raised.value), raised.value.exit_code
+
+
+def test_a_signal_to_one_stops_all_after_the_same_update_and_the_run_goes_on(tmp_path):
+    stopped = results(together(tmp_path / "out", terminated, tmp_path / "run"))
+    message = "stopped at update 3 and saved; the same command goes on from there"
+    assert stopped == [(message, 128 + signal.SIGTERM)] * 2
+    expected = run(tmp_path / "whole", 10, 2)
+    found = results(together(tmp_path / "out", run, tmp_path / "run", 10, 1))
+    assert all(close(weights_at_the_end(one), expected, 1e-6) for one in found)
+
+
+def test_patience_runs_out_for_all_at_once(tmp_path):
+    for found in results(together(tmp_path / "out", run, tmp_path / "run", 99, 1, None, 1)):
+        assert found["validated"].tolist()[:2] == [4, 8]
+        assert found["place"].tolist() == [2, 2], "sixteen batches of seven an epoch"

@@ -1,0 +1,232 @@
+import math
+from collections import Counter
+
+import pytest
+import torch
+from reversal import SEVEN_BATCHES, Scripted, reversal_batch, tiny_network, trainer, training
+
+from seq2seq.data.batch import make_batch
+from seq2seq.errors import ConfigError
+from seq2seq.system.capability import Operations
+from seq2seq.system.device import Precision
+from seq2seq.training.objective import TeacherForcing
+from seq2seq.training.risk import (
+    Candidate,
+    Candidates,
+    RiskConfig,
+    RiskKind,
+    RiskTraining,
+    expected_risk,
+    policy_gradient,
+    reference_pieces,
+)
+
+EOS, LETTER = 2, 5
+PLAIN = TeacherForcing(0.0, Precision.float32)
+NOTHING = -math.inf
+
+
+def risk_training(draw, **changes) -> RiskTraining:
+    return RiskTraining(PLAIN, RiskConfig(**{"weight": 1.0, "samples": 4, **changes}), draw, Precision.float32)
+
+
+def log_probability(network, batch, sentence: int, pieces: tuple[int, ...]) -> torch.Tensor:
+    """Of one translation, from a batch of its own."""
+    length = int(batch.source_lengths_B[sentence])
+    target = torch.tensor([[1, *pieces[:-1]]])
+    source = batch.source_BS[sentence : sentence + 1, :length]
+    logits = network(source, torch.tensor([length]), target, torch.arange(len(pieces)))
+    return logits.log_softmax(1).gather(1, torch.tensor(pieces)[:, None]).sum()
+
+
+# The formulas
+
+
+def test_expected_risk_is_shens():
+    log_p = torch.tensor([[-1.0, -3.0, -2.0], [-4.0, -1.0, NOTHING]])
+    cost = torch.tensor([[0.2, 0.9, 0.5], [1.0, 0.0, 0.7]])
+    for alpha in (0.005, 1.0, 2.5):
+        q = [[math.exp(alpha * value) for value in row if value > NOTHING] for row in log_p.tolist()]
+        expected = [
+            sum(w * c for w, c in zip(weights, costs, strict=False)) / sum(weights)
+            for weights, costs in zip(q, cost.tolist(), strict=True)
+        ]
+        assert expected_risk(log_p, cost, alpha).tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_policy_gradient_pushes_each_sample_by_its_reward_above_the_others_mean():
+    log_p = torch.tensor([[-1.0, -3.0, -2.0], [-4.0, -1.0, NOTHING]], requires_grad=True)
+    reward, count = torch.tensor([[0.9, 0.3, 0.3], [1.0, 0.0, 0.0]]), torch.tensor([[1.0, 2.0, 1.0], [3.0, 1.0, 0.0]])
+    policy_gradient(log_p, reward, count).sum().backward()
+    first = [1 * (0.9 - 0.9 / 3), 2 * (0.3 - 1.5 / 3), 1 * (0.3 - 1.5 / 3)]
+    second = [3 * (1.0 - 2.0 / 3), 1 * (0.0 - 3.0 / 3), 0.0]
+    expected = [[-value / 4 for value in row] for row in (first, second)]
+    for found, wanted in zip(log_p.grad.tolist(), expected, strict=True):
+        assert found == pytest.approx(wanted, abs=1e-6)
+
+
+def test_the_policy_gradient_is_unbiased():
+    """Its mean over all ways to draw three samples from three translations is the gradient of the expected reward."""
+    logits = torch.tensor([0.3, -0.5, 0.9], requires_grad=True)
+    reward = torch.tensor([0.2, 1.0, 0.5])
+    p = logits.softmax(0)
+    (-(p * reward).sum()).backward()
+    exact, logits.grad, estimate = logits.grad.clone(), None, torch.zeros(3)
+    for draws in [(a, b, c) for a in range(3) for b in range(3) for c in range(3)]:
+        count = torch.bincount(torch.tensor(draws), minlength=3).float()
+        chance = float(p.detach()[list(draws)].prod())
+        [gradient] = torch.autograd.grad(
+            policy_gradient(logits.log_softmax(0)[None], reward[None], count[None]).sum(), logits
+        )
+        estimate += chance * gradient
+    assert torch.allclose(estimate, exact, atol=1e-6)
+
+
+# From samples to the objective
+
+
+def test_references_are_read_back_from_the_batch():
+    targets = [[4, 5], [6], [7, 8, 4]]
+    batch = make_batch([[4], [5], [6]], targets)
+    assert reference_pieces(batch) == [(*target, EOS) for target in targets]
+
+
+def test_candidates_stand_in_a_table_without_repetition():
+    counts = [Counter([(4, EOS), (4, EOS), (5,)]), Counter([(6, 7, EOS)])]
+    table = Candidates.of(counts, [{(4, EOS): 0.5, (5,): 0.1}, {(6, 7, EOS): 1.0}])
+    assert table.pieces == [(4, EOS), (5,), (6, 7, EOS)]
+    assert table.count_BK.tolist() == [[2, 1], [1, 0]]
+    assert table.reward_BK.flatten().tolist() == pytest.approx([0.5, 0.1, 1.0, 0.0])
+    assert table.by_sentence(torch.tensor([-1.0, -2.0, -3.0])).tolist() == [[-1, -2], [-3, NOTHING]]
+
+
+@pytest.mark.parametrize("reference", [True, False])
+def test_minimum_risk_of_given_samples_is_that_of_the_formula(reference):
+    network, batch = tiny_network(0.0), make_batch([[4, 5, 6], [7]], [[6, 5, 4], [7]])
+    samples = [[((4, EOS), 0.4), ((4, EOS), 0.4), ((6, 5, 4, EOS), 1.0)], [((8, 8, 8), 0.0), ((7, 4, EOS), 0.6)]]
+    one = risk_training(
+        lambda *_: [[Candidate(*each) for each in drawn] for drawn in samples], reference=reference, sharpness=0.7
+    )
+    rewards = [dict(drawn) for drawn in samples]
+    if reference:
+        rewards[1][(7, EOS)] = 1.0
+    expected = 0.0
+    for sentence, (known, length) in enumerate(zip(rewards, (4, 2), strict=True)):
+        log_p = torch.stack([log_probability(network, batch, sentence, pieces) for pieces in known])
+        share = (0.7 * log_p).softmax(0)
+        expected += length * (share * (1 - torch.tensor(list(known.values())))).sum()
+    found = one.risk(network, batch)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+    ours = torch.autograd.grad(found, list(network.parameters()))
+    theirs = torch.autograd.grad(expected, list(network.parameters()))
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_nothing_is_added_in_an_order_that_a_gpu_may_change():
+    network, batch = tiny_network(0.0), reversal_batch([[LETTER, LETTER], [LETTER]])
+    objective = risk_training(lambda network, batch: [[Candidate((3, 4, EOS), 0.5)], [Candidate((EOS,), 0.1)]])
+    with Operations() as called:
+        objective.risk(network, batch)
+    assert "aten::index_copy" in called.names
+    assert "aten::index_add" not in called.names
+
+
+def test_the_weight_is_the_share_of_risk():
+    network = tiny_network(0.0)
+
+    def draw(network, batch):
+        return [[Candidate((4, EOS), 0.2), Candidate((5, 6, EOS), 0.8)]] * batch.source_BS.size(0)
+
+    plain, whole = PLAIN(network, SEVEN_BATCHES[0], 1), risk_training(draw).risk(network, SEVEN_BATCHES[0]).item()
+    for weight in (0.3, 1.0):
+        found = risk_training(draw, weight=weight)(network, SEVEN_BATCHES[0], 1)
+        expected = (1 - weight) * plain.objective.item() + weight * whole
+        assert found.objective.item() == pytest.approx(expected, rel=1e-5)
+        assert found.cross_entropy.item() == pytest.approx(plain.cross_entropy.item(), rel=1e-5)
+        assert found.objective.requires_grad
+
+
+def test_a_sentence_counts_the_same_alone_and_among_others():
+    """So accumulated batches are one batch."""
+    network, rows = tiny_network(0.0), [[4, 5, 6, 7], [8], [5, 5]]
+
+    def draw(network, batch):
+        lengths = batch.source_lengths_B.tolist()
+        return [[Candidate((length, EOS), 0.2), Candidate((4,) * length, 0.8)] for length in lengths]
+
+    one = risk_training(draw, kind=RiskKind.reinforce)
+    together = one.risk(network, reversal_batch(rows)).item()
+    alone = sum(one.risk(network, reversal_batch([row])).item() for row in rows)
+    assert together == pytest.approx(alone, rel=1e-4)
+
+
+# What it is for
+
+
+def sampler(count: int):
+    """Draws translations from the network, piece by piece, rewarded by their share of one letter."""
+
+    @torch.no_grad()
+    def draw(network, batch, count=count):
+        network.eval()
+        owner = torch.arange(batch.source_BS.size(0)).repeat_interleave(count)
+        source, lengths = batch.source_BS[owner], batch.source_lengths_B[owner]
+        inputs = torch.ones_like(owner).unsqueeze(1)
+        for step in range(4):
+            places = torch.arange(len(owner)) * (step + 1) + step
+            logits = network(source, lengths, inputs, places)
+            inputs = torch.cat([inputs, torch.multinomial(logits.softmax(1), 1)], dim=1)
+        network.train()
+        rows = [ended(row) for row in inputs[:, 1:].tolist()]
+        scored = [Candidate(row, row.count(LETTER) / len(row)) for row in rows]
+        return [scored[start : start + count] for start in range(0, len(scored), count)]
+
+    return draw
+
+
+def test_reinforce_follows_the_expected_reward_of_the_distribution_it_samples():
+    """Against the gradient of the sum over all outcomes; of samples drawn at temperature 0.5 the estimate is half."""
+    logits, reward = torch.tensor([0.3, -0.4, 0.1], requires_grad=True), torch.tensor([1.0, 0.0, 0.3])
+    (wanted,) = torch.autograd.grad(-(logits.softmax(0) * reward).sum(), logits)
+    log_p = logits.log_softmax(0)
+    means = {}
+    for temperature in (1.0, 0.5):
+        q = (log_p / temperature).softmax(0).tolist()
+        total = torch.zeros(3)
+        for first, second in ((one, other) for one in range(3) for other in range(3)):
+            counts = torch.zeros(1, 3)
+            for drawn in (first, second):
+                counts[0, drawn] += 1
+            [gradient] = torch.autograd.grad(
+                policy_gradient(log_p[None], reward[None], counts).sum(), logits, retain_graph=True
+            )
+            total += q[first] * q[second] * gradient
+        means[temperature] = total
+    assert torch.allclose(means[1.0], wanted, atol=1e-6)
+    assert not torch.allclose(means[0.5], wanted, atol=0.02)
+    with pytest.raises(ConfigError, match=r"^risk\.temperature=0\.5 .* biased: set risk\.temperature=1 or risk\.kind="):
+        risk_training(None, kind=RiskKind.reinforce, temperature=0.5)
+    risk_training(None, kind=RiskKind.minimum_risk, temperature=0.5)
+
+
+def ended(row: list[int]) -> tuple[int, ...]:
+    return tuple(row[: row.index(EOS) + 1]) if EOS in row else tuple(row)
+
+
+def expected_reward(network) -> float:
+    torch.manual_seed(0)
+    drawn = sampler(50)(network, SEVEN_BATCHES[0])
+    rewards = [one.reward for samples in drawn for one in samples]
+    return sum(rewards) / len(rewards)
+
+
+@pytest.mark.parametrize("kind", RiskKind)
+def test_training_on_risk_raises_the_reward_of_what_the_network_says(tmp_path, kind):
+    """The reward is for something no reference has much of: cross entropy would never teach it."""
+    network = tiny_network(0.0)
+    before = expected_reward(network)
+    objective = risk_training(sampler(8), kind=kind, reference=False, sharpness=0.5)
+    config = training(updates=40, validate_every=40)
+    trainer(tmp_path, config, network=network, objective=objective, validate=Scripted([1.0])).fit()
+    assert before < 0.2
+    assert expected_reward(network) > 0.5

@@ -1,0 +1,666 @@
+import json
+import math
+import os
+import signal
+import threading
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from abilities import needs_bfloat16
+from reversal import (
+    SEVEN_BATCHES,
+    Scripted,
+    Stream,
+    close,
+    held_out_loss,
+    metrics,
+    reversal_batch,
+    same,
+    sources,
+    tiny_network,
+    trainer,
+    training,
+    weights,
+)
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from seq2seq.data.batch import Batch
+from seq2seq.data.batch_sampler import Place
+from seq2seq.data.prefetch import ahead
+from seq2seq.errors import RunError
+from seq2seq.model.weights import load_weights
+from seq2seq.system.device import Precision
+from seq2seq.training import SGD, Adam, Cosine, Plateau, Validation
+from seq2seq.training import trainer as trainer_module
+from seq2seq.training.config import Average
+from seq2seq.training.interrupt import Interrupted
+from seq2seq.training.objective import TeacherForcing
+from seq2seq.training.progress import Criterion
+
+NEVER = 10**6
+
+
+def best_weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_weights(folder / "model.safetensors")
+
+
+def kept(folder: Path) -> list[int]:
+    """The updates whose weights the last state asks for; all of them are there."""
+    asked_for = torch.load(folder / "checkpoints/last.pt", weights_only=True)["kept"]
+    assert {int(path.stem[-7:]) for path in (folder / "checkpoints").glob("update-*")} >= set(asked_for)
+    return asked_for
+
+
+# Learning
+
+
+def test_it_learns(tmp_path):
+    config, optimizer = training(updates=60, validate_every=30), Adam(learning_rate=0.02)
+    progress = trainer(tmp_path, config, network=tiny_network(0.0), optimizer=optimizer).fit()
+    first, last = (record["loss"] for record in metrics(tmp_path) if record["kind"] == "validation")
+    assert held_out_loss(tiny_network().eval(), 0).loss > 2.1  # nine pieces: guessing costs 2.2
+    assert last < first < 2.0
+    assert last < 1.4
+    assert progress.update == 60
+
+
+def test_metrics_tell_the_mean_loss_of_their_window(tmp_path):
+    seen = []
+    one = trainer(tmp_path, training(updates=4, log_every=2, clip=None), network=tiny_network(0.0), optimizer=SGD())
+    gradients = one._gradients
+    one._gradients = lambda batches, tokens: seen.append((gradients(batches, tokens), tokens)) or seen[-1][0]
+    one.fit()
+    records = [record for record in metrics(tmp_path) if record["kind"] == "train"]
+    assert [record["update"] for record in records] == [2, 4]
+    for record, window in zip(records, (seen[:2], seen[2:]), strict=True):
+        total, tokens = sum(float(values[0]) for values, _ in window), sum(count for _, count in window)
+        assert record["loss"] == total / tokens
+        assert record["gradient_norm"] == float(window[-1][0][1])
+        assert record["learning_rate"] == 1.0
+        assert record["epoch"] == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "losses", "updates"),
+    [
+        ({"updates": 12}, None, [5, 10, 12]),
+        ({"updates": 10}, None, [5, 10]),
+        ({"updates": 3}, None, [3]),
+        ({"updates": 30, "patience": 1}, [1.0, 2.0, 3.0], [5, 8]),
+    ],
+)
+def test_the_last_window_is_recorded_though_it_is_not_full(tmp_path, changes, losses, updates):
+    seen = []
+    config = training(**changes, average=Average.none, clip=None)
+    one = trainer(tmp_path, config, validate=Scripted(losses) if losses else held_out_loss)
+    gradients = one._gradients
+    one._gradients = lambda batches, tokens: seen.append((gradients(batches, tokens), tokens)) or seen[-1][0]
+    one.fit()
+    records = [record for record in metrics(tmp_path) if record["kind"] == "train"]
+    assert [record["update"] for record in records] == updates
+    window = seen[updates[-2] if len(updates) > 1 else 0 :]
+    assert len(window) == updates[-1] - (updates[-2] if len(updates) > 1 else 0)
+    assert records[-1]["loss"] == sum(float(values[0]) for values, _ in window) / sum(count for _, count in window)
+    before = metrics(tmp_path)
+    trainer(tmp_path, config, validate=Scripted([9.0])).fit()
+    assert metrics(tmp_path) == before, "a finished run has nothing to add"
+
+
+def test_a_run_that_is_made_longer_takes_the_record_of_the_partial_window_back(tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    trainer(whole, training(updates=14, validate_every=2, average=Average.none)).fit()
+    for updates in (6, 8, 14):
+        trainer(parts, training(updates=updates, validate_every=2, average=Average.none)).fit()
+        assert metrics(parts)[-1]["update"] == updates
+        assert metrics(parts)[-1]["kind"] == "train"
+    assert metrics(parts) == metrics(whole)
+    assert [record["update"] for record in metrics(parts) if record["kind"] == "train"] == [5, 10, 14]
+
+
+def test_the_schedule_rules_the_learning_rate(tmp_path):
+    config, optimizer = training(updates=4, log_every=1), SGD(learning_rate=0.5)
+    trainer(tmp_path, config, optimizer=optimizer, schedule=Cosine(warmup=2)).fit()
+    rates = [record["learning_rate"] for record in metrics(tmp_path) if record["kind"] == "train"]
+    assert rates == pytest.approx([0.25, 0.5, 0.25, 0.0])
+
+
+def test_validations_reach_the_schedule(tmp_path):
+    config = training(updates=4, log_every=1, validate_every=1, average=Average.none)
+    trainer(tmp_path, config, validate=Scripted([1.0, 2.0, 0.5, 3.0]), schedule=Plateau(decay=0.1)).fit()
+    rates = [record["learning_rate"] for record in metrics(tmp_path) if record["kind"] == "train"]
+    assert rates == pytest.approx([0.01, 0.01, 0.001, 0.001])
+
+
+def test_validation_is_without_dropout_and_training_with_it(tmp_path):
+    network, modes = tiny_network(), []
+    network.output.register_forward_hook(lambda module, inputs, output: modes.append(module.training))
+    trainer(tmp_path, training(updates=2, validate_every=1, average=Average.none), network=network).fit()
+    assert modes == [True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("precision", "kind"),
+    [
+        (Precision.float32, torch.float32),
+        pytest.param(Precision.bfloat16, torch.bfloat16, marks=needs_bfloat16),
+    ],
+)
+def test_products_are_taken_in_the_precision_asked_for(tmp_path, precision, kind):
+    network, kinds = tiny_network(), []
+    network.output.register_forward_hook(lambda module, inputs, output: kinds.append(output.dtype))
+    one = trainer(tmp_path, training(updates=1, precision=precision), network=network, validate=Scripted([1.0]))
+    one.fit()
+    assert kinds == [kind]
+    assert all(parameter.dtype == torch.float32 for parameter in network.parameters())
+
+
+# What a gradient means
+
+
+def one_step(folder: Path, batches: list[Batch], clip: float | None = None) -> dict[str, torch.Tensor]:
+    """Weights after one plain step of all batches together, at learning rate 1."""
+    config = training(updates=1, accumulate=len(batches), clip=clip, log_every=1)
+    network = tiny_network(dropout=0.0)
+    trainer(folder, config, network=network, stream=Stream(batches), optimizer=SGD(learning_rate=1.0)).fit()
+    return weights(network)
+
+
+def padded(batch: Batch, more: int) -> Batch:
+    """The same sentences among longer ones: more padding on the right of both sides."""
+    source_BS, lengths_B, target_BT, positions_P, labels_P = batch
+    width = target_BT.size(1)
+    rows, columns = positions_P // width, positions_P % width
+    grow = torch.nn.functional.pad
+    return Batch(
+        grow(source_BS, (0, more), value=3), lengths_B, grow(target_BT, (0, more), value=3),
+        rows * (width + more) + columns, labels_P,
+    )  # fmt: skip
+
+
+def test_accumulated_batches_are_one_batch(tmp_path):
+    rows = sorted(sources(14, 1), key=len)
+    whole = one_step(tmp_path / "whole", [reversal_batch(rows)])
+    parts = one_step(tmp_path / "parts", [reversal_batch(rows[:9]), reversal_batch(rows[9:])])
+    assert not close(weights(tiny_network()), whole, 1e-3)  # the step does something
+    assert close(whole, parts)
+
+
+def test_padding_changes_no_gradient(tmp_path):
+    batch = reversal_batch(sources(8, 2))
+    assert close(one_step(tmp_path / "bare", [batch]), one_step(tmp_path / "padded", [padded(batch, 5)]))
+
+
+@pytest.mark.parametrize(("clip", "length"), [(0.01, 0.01), (None, None), (1e6, None)])
+def test_clipping_limits_the_step_and_the_log_tells_the_norm_before_it(tmp_path, clip, length):
+    before = weights(tiny_network())
+    after = one_step(tmp_path, SEVEN_BATCHES[:1], clip)
+    step = math.sqrt(sum(float((after[name] - before[name]).double().square().sum()) for name in before))
+    norm = next(record["gradient_norm"] for record in metrics(tmp_path) if record["kind"] == "train")
+    assert norm > 0.1
+    assert step == pytest.approx(norm if length is None else length, rel=1e-3)
+
+
+def spoilt_at(place: Place, factor: float, before=lambda: None) -> dict[str, object]:
+    """A network whose logits are multiplied by ``factor`` from a place of the stream on, and that stream."""
+    network, factors = tiny_network(), [1.0]
+    network.output.register_forward_hook(lambda module, inputs, output: output * factors[0])
+
+    def spoil() -> None:
+        before()
+        factors[0] = factor
+
+    return {"network": network, "stream": at(place, spoil)}
+
+
+@pytest.mark.parametrize("spoilt", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_stops_the_run_and_spoils_nothing_on_the_disk(tmp_path, spoilt):
+    files = []
+
+    def remember() -> None:
+        files.extend((path, path.read_bytes()) for path in tmp_path.rglob("*") if path.suffix in WRITTEN)
+
+    one = trainer(tmp_path, training(updates=20, log_every=6), **spoilt_at(Place(0, 4), spoilt, remember))
+    with pytest.raises(RunError, match=r"^updates 5 to 6: loss (nan|inf).*lower optimizer\.learning_rate") as raised:
+        one.fit()
+    assert "\n" not in str(raised.value)
+    assert sorted(path.name for path, _ in files) == [
+        "last.pt", "metrics.jsonl", "model.safetensors", "update-0000004.safetensors"
+    ]  # fmt: skip
+    assert all(path.read_bytes() == content for path, content in files)
+
+
+WRITTEN = {".pt", ".safetensors", ".jsonl"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "place", "window"),
+    [
+        ({"log_every": 3}, Place(0, 1), "updates 1 to 3"),
+        ({"log_every": 3}, Place(0, 2), "updates 1 to 3"),
+        ({"log_every": 3}, Place(0, 3), "update 4"),  # update 4 is validated
+        ({"log_every": 100}, Place(0, 4), "updates 5 to 8"),
+        ({"log_every": 100, "validate_every": 100, "updates": 7}, Place(0, 6), "updates 1 to 7"),
+    ],
+)
+def test_divergence_is_noticed_before_anything_is_recorded_validated_or_ended(tmp_path, changes, place, window):
+    with pytest.raises(RunError, match=f"^{window}: loss nan"):
+        trainer(tmp_path, training(**{"updates": 20, **changes}), **spoilt_at(place, math.nan)).fit()
+    assert all(math.isfinite(record["loss"]) for record in metrics(tmp_path))
+
+
+def test_divergence_is_noticed_before_a_signal_saves(tmp_path):
+    one = trainer(tmp_path, training(updates=9, log_every=9), **spoilt_at(Place(0, 2), math.nan, terminate))
+    with pytest.raises(RunError, match=r"^updates 1 to 3: loss nan"):
+        one.fit()
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_a_gradient_that_is_no_number_stops_the_run_too_even_if_clipping_hides_it(tmp_path):
+    """Clipping makes zeros of finite gradients whose norm is infinite: nothing later would tell."""
+    network, scale = tiny_network(), iter([1e30, 1e30, 1.0, 1.0, 1.0])
+    network.output.weight.register_hook(lambda gradient: gradient * next(scale))
+    with pytest.raises(RunError, match=r"updates 1 to 4: loss [\d.]+, gradient norm inf"):
+        trainer(tmp_path, training(updates=9), network=network).fit()
+    assert not (tmp_path / "checkpoints").exists()
+
+
+# Waiting for the device
+
+
+class Looks(TorchDispatchMode):
+    """Counts how often a number is fetched from a tensor: each time the host would wait for a GPU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        self.count += operation is torch.ops.aten._local_scalar_dense.default
+        return operation(*args, **(kwargs or {}))
+
+
+def looks(folder: Path, updates: int) -> int:
+    config = training(updates=updates, log_every=NEVER, validate_every=NEVER, accumulate=2)
+    one = trainer(folder, config, validate=Scripted([1.0]))
+    with Looks() as counted:
+        one.fit()
+    return counted.count
+
+
+def test_an_update_fetches_no_number_from_the_device(tmp_path):
+    with Looks() as counted:
+        float(torch.ones(()))
+    assert counted.count == 1
+    assert looks(tmp_path / "many", 12) == looks(tmp_path / "few", 2)
+
+
+def test_the_speed_is_of_the_updates_without_the_validations(tmp_path, monkeypatch):
+    """By a clock that an update puts forward by a second and a validation by an hour."""
+    clock = [0.0]
+    monkeypatch.setattr(trainer_module, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    one = trainer(tmp_path, training(updates=8, log_every=8, validate_every=4))
+    validate, update = one.validate, one._update
+
+    def slow_validate(network, number):
+        clock[0] += 3600
+        return validate(network, number)
+
+    def slow_update(batches, tally):
+        clock[0] += 1
+        return update(batches, tally)
+
+    one.validate, one._update = slow_validate, slow_update
+    one.fit()
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    [record] = [json.loads(line) for line in lines if '"train"' in line]
+    tokens = sum(batch.labels_P.numel() for batch in [*SEVEN_BATCHES, SEVEN_BATCHES[0]])
+    assert record["tokens_per_second"] == tokens / 8
+
+
+# Stopped and started again
+
+
+LONG = training(updates=14, accumulate=2)  # validated at 4, 8, 12 and 14; recorded at 5 and 10
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """A run never stopped: its folder and its weights at the end."""
+    folder, network = tmp_path_factory.mktemp("uninterrupted"), tiny_network()
+    trainer(folder, LONG, network=network).fit()
+    return folder, weights(network)
+
+
+def go_on_and_compare(folder: Path, uninterrupted: tuple[Path, dict[str, torch.Tensor]]) -> None:
+    """A new process would build all of this anew, its random state wherever it may be."""
+    network = tiny_network()
+    again = trainer(folder, LONG, network=network)
+    torch.manual_seed(999)
+    again.fit()
+    whole, expected = uninterrupted
+    assert same(weights(network), expected)
+    assert same(best_weights(folder), best_weights(whole))
+    assert metrics(folder) == metrics(whole)
+    assert kept(folder) == kept(whole)
+    assert not list(folder.rglob("*.tmp"))
+
+
+def at(place: Place, action) -> Stream:
+    def before(now: Place) -> None:
+        if now == place:
+            action()
+
+    return Stream(SEVEN_BATCHES, before)
+
+
+def terminate() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def crash() -> None:
+    raise ConnectionError("the machine went away")
+
+
+@pytest.mark.parametrize(("place", "update"), [(Place(0, 1), 1), (Place(1, 5), 7), (Place(3, 6), 14)])
+def test_a_signal_saves_after_the_update_under_way_and_the_run_goes_on(tmp_path, uninterrupted, place, update):
+    with pytest.raises(Interrupted, match=f"stopped at update {update} and saved") as raised:
+        trainer(tmp_path, LONG, stream=at(place, terminate)).fit()
+    assert raised.value.exit_code == 128 + signal.SIGTERM
+    assert "\n" not in str(raised.value)
+    assert trainer(tmp_path, LONG).progress.update == update
+    go_on_and_compare(tmp_path, uninterrupted)
+
+
+@pytest.mark.parametrize("number", [1, 2, 4, 5])
+def test_a_signal_while_validating_loses_nothing(tmp_path, uninterrupted, number):
+    """The fourth is the validation of the last update, the fifth that of the average."""
+    calls = []
+
+    def validate(network, update):
+        calls.append(update)
+        if len(calls) == number:
+            os.kill(os.getpid(), signal.SIGINT)
+        return held_out_loss(network, update)
+
+    with pytest.raises(Interrupted) as raised:
+        trainer(tmp_path, LONG, validate=validate).fit()
+    assert raised.value.exit_code == 130
+    go_on_and_compare(tmp_path, uninterrupted)
+
+
+@pytest.mark.parametrize("place", [Place(0, 3), Place(1, 6), Place(2, 4)])
+def test_a_crash_while_learning_loses_what_came_after_the_last_save_and_no_more(tmp_path, uninterrupted, place):
+    with pytest.raises(ConnectionError):
+        trainer(tmp_path, LONG, stream=at(place, crash)).fit()
+    go_on_and_compare(tmp_path, uninterrupted)
+
+
+@pytest.mark.parametrize("number", [1, 2, 4, 5])
+def test_a_crash_while_validating_does_no_harm(tmp_path, uninterrupted, number):
+    calls = []
+
+    def validate(network, update):
+        calls.append(update)
+        if len(calls) == number:
+            crash()
+        return held_out_loss(network, update)
+
+    with pytest.raises(ConnectionError):
+        trainer(tmp_path, LONG, validate=validate).fit()
+    go_on_and_compare(tmp_path, uninterrupted)
+
+
+def test_batches_prepared_ahead_change_nothing_and_leave_no_thread(tmp_path, uninterrupted):
+    """As on a GPU: crashed, gone on with, and stopped by the end of the training."""
+    for stream, error in ((at(Place(1, 6), crash), ConnectionError), (Stream(SEVEN_BATCHES), None)):
+        network = tiny_network()
+        one = trainer(tmp_path, LONG, network=network, stream=stream)
+        one._batches = partial(ahead, one._batches())
+        with pytest.raises(error) if error else nullcontext():
+            one.fit()
+        assert "batches ahead" not in [thread.name for thread in threading.enumerate()]
+    assert same(weights(network), uninterrupted[1])
+    assert metrics(tmp_path) == metrics(uninterrupted[0])
+
+
+def test_the_same_trainer_may_go_on_after_a_signal(tmp_path, uninterrupted):
+    network = tiny_network()
+    stopped = trainer(tmp_path, LONG, network=network, stream=at(Place(1, 5), terminate))
+    with pytest.raises(Interrupted):
+        stopped.fit()
+    stopped.fit()
+    assert same(weights(network), uninterrupted[1])
+    assert metrics(tmp_path) == metrics(uninterrupted[0])
+
+
+def test_a_seed_makes_the_run(tmp_path, uninterrupted):
+    network = tiny_network()
+    other = trainer(tmp_path, LONG, network=network)
+    other.learner.seed = 4
+    other.fit()
+    assert not close(weights(network), uninterrupted[1], 1e-4)
+
+
+def test_a_run_stopped_before_any_validation_and_then_called_long_enough_is_validated(tmp_path):
+    with pytest.raises(Interrupted):
+        trainer(tmp_path, training(updates=9), stream=at(Place(0, 2), terminate)).fit()
+    assert not (tmp_path / "model.safetensors").exists()
+    network = tiny_network()
+    progress = trainer(tmp_path, training(updates=3), network=network).fit()
+    assert [validation.update for validation in progress.validations] == [3]
+    assert same(best_weights(tmp_path), weights(network))
+
+
+def test_a_state_of_another_network_or_optimizer_is_refused_in_one_line(tmp_path):
+    trainer(tmp_path, training(updates=1)).fit()
+    last = tmp_path / "checkpoints/last.pt"
+    state = torch.load(last, weights_only=True)
+    for spoilt in ([], {}, state | {"network": {}}, state | {"optimizer": {}}, state | {"progress": {"update": 3}}):
+        torch.save(spoilt, last)
+        with pytest.raises(RunError, match=r"last\.pt is damaged \(\w+\): delete .*checkpoints to train"):
+            trainer(tmp_path, training(updates=1))
+
+
+# The end
+
+
+def test_a_finished_run_is_left_as_it_is(tmp_path):
+    validate = Scripted([3.0, 2.0, 1.0])
+    trainer(tmp_path, training(updates=8), validate=validate).fit()
+    watched = [tmp_path / name for name in ("model.safetensors", "checkpoints/last.pt", "metrics.jsonl")]
+    before = [path.read_bytes() for path in watched]
+    stamp = watched[0].stat().st_mtime_ns
+    progress = trainer(tmp_path, training(updates=8), validate=validate, stream=Stream([], lambda place: crash())).fit()
+    assert progress.update == 8
+    assert len(validate.shown) == 3
+    assert [path.read_bytes() for path in watched] == before
+    assert watched[0].stat().st_mtime_ns == stamp
+
+
+def test_a_finished_run_goes_on_when_it_is_made_longer(tmp_path, uninterrupted):
+    trainer(tmp_path, training(updates=8, accumulate=2)).fit()
+    go_on_and_compare(tmp_path, uninterrupted)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "losses", "bleu", "best", "stopped"),
+    [
+        (Criterion.loss, [3.0, 2.0, 2.5, 2.0, 1.0], [1.0, 2.0, 3.0, 4.0, 5.0], 2, 4),
+        (Criterion.bleu, [5.0, 3.0, 4.0, 2.0, 1.0], [1.0, 5.0, 5.0, 4.0, 9.0], 2, 4),
+        (Criterion.bleu, [5.0, 4.0, 3.0, 2.0, 1.0], [1.0, 5.0, 5.0, 4.0, 4.5], 3, 5),
+        (Criterion.bleu, [1.0, 2.0, 3.0, 4.0, 5.0], [1.0, 2.0, 3.0, 2.5, 4.0], 5, 5),
+    ],
+)
+def test_patience_stops_the_run_and_the_best_weights_stay(tmp_path, criterion, losses, bleu, best, stopped):
+    validate = Scripted(losses, bleu)
+    config = training(updates=10, validate_every=2, patience=2, criterion=criterion, average=Average.none)
+    if stopped == 5:
+        config.updates = 10  # patience never runs out: 10 updates, 5 validations
+    progress = trainer(tmp_path, config, validate=validate).fit()
+    assert progress.update == 2 * stopped
+    assert len(validate.shown) == stopped
+    assert same(best_weights(tmp_path), validate.shown[best - 1])
+    assert kept(tmp_path) == [2 * best]
+    # and once more: patience has still run out
+    assert trainer(tmp_path, config, validate=validate).fit().update == 2 * stopped
+    assert len(validate.shown) == stopped
+
+
+def test_a_run_out_of_patience_averages_too(tmp_path):
+    validate = Scripted([3.0, 2.0, 2.5, 2.6, 1.0])
+    trainer(tmp_path, training(updates=99, validate_every=1, patience=2), validate=validate).fit()
+    assert close(best_weights(tmp_path), mean(validate.shown[1], validate.shown[2]))
+
+
+def mean(*shown: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: torch.stack([one[name] for one in shown]).mean(0) for name in shown[0]}
+
+
+LOSSES = [2.0, 5.0, 1.0, 4.0]
+
+
+@pytest.mark.parametrize(("average", "chosen"), [(Average.best, (1, 3)), (Average.last, (3, 4))])
+def test_the_average_is_taken_where_it_is_better(tmp_path, average, chosen):
+    validate, network = Scripted([*LOSSES, 0.9]), tiny_network()
+    config = training(updates=8, validate_every=2, average=average)
+    trainer(tmp_path, config, network=network, validate=validate).fit()
+    expected = mean(*(validate.shown[number - 1] for number in chosen))
+    assert close(validate.shown[4], expected)
+    assert close(best_weights(tmp_path), expected)
+    assert same(weights(network), validate.shown[3])  # the network itself is where training left it
+    assert kept(tmp_path) == sorted({2 * number for number in (*chosen, 3)})
+
+
+@pytest.mark.parametrize("average", [Average.best, Average.last])
+@pytest.mark.parametrize("outcome", [1.0, 1.1, math.nan])
+def test_the_average_is_left_where_it_is_no_better(tmp_path, average, outcome):
+    validate = Scripted([*LOSSES, outcome])
+    trainer(tmp_path, training(updates=8, validate_every=2, average=average), validate=validate).fit()
+    assert len(validate.shown) == 5
+    assert same(best_weights(tmp_path), validate.shown[2])
+
+
+@pytest.mark.parametrize("config", [training(updates=4, average=Average.none), training(updates=4, average_count=1)])
+def test_without_averaging_nothing_more_is_validated(tmp_path, config):
+    validate = Scripted([1.0])
+    trainer(tmp_path, config, validate=validate).fit()
+    assert same(best_weights(tmp_path), validate.shown[0])
+
+
+@pytest.mark.parametrize("average", [Average.best, Average.last])
+def test_an_average_stays_when_the_run_is_made_longer_without_gain(tmp_path, average, capsys):
+    """Neither a single checkpoint that is the best of its kind (1.9) takes its place, nor a worse average (0.6)."""
+    validate = Scripted([3.0, 2.0, 0.5, 1.9, 5.0, 0.6])
+    trainer(tmp_path, training(updates=2, validate_every=1, average=average), validate=validate).fit()
+    accepted = mean(*validate.shown[:2])
+    assert close(best_weights(tmp_path), accepted)
+    longer = training(updates=4, validate_every=1, average=average)
+    trainer(tmp_path, longer, validate=validate).fit()
+    assert close(best_weights(tmp_path), accepted)
+    assert "validation loss 0.600  perplexity 1.82  BLEU 0.00; model.safetensors is the average before" in (
+        capsys.readouterr().err
+    )
+    assert set(kept(tmp_path)) >= {1, 2}
+    (tmp_path / "model.safetensors").write_bytes(b"damaged")
+    trainer(tmp_path, longer, validate=validate).fit()
+    assert close(best_weights(tmp_path), accepted)
+
+
+@pytest.mark.parametrize(("later", "chosen"), [([0.4, 5.0, 0.6], "single"), ([1.9, 5.0, 0.4], "average")])
+def test_an_average_gives_way_to_what_is_better(tmp_path, later, chosen):
+    validate = Scripted([3.0, 2.0, 0.5, *later])
+    for updates in (2, 4):
+        trainer(tmp_path, training(updates=updates, validate_every=1), validate=validate).fit()
+    assert len(validate.shown) == 6
+    if chosen == "single":
+        assert same(best_weights(tmp_path), validate.shown[3])
+    else:
+        assert close(best_weights(tmp_path), validate.shown[5])
+
+
+def test_the_last_checkpoint_alone_is_held_against_the_best(tmp_path, capsys):
+    validate = Scripted([2.0, 1.0, 1.5])
+    config = training(updates=3, validate_every=1, average=Average.last, average_count=1)
+    trainer(tmp_path, config, validate=validate).fit()
+    assert len(validate.shown) == 3, "its outcome is known"
+    assert same(best_weights(tmp_path), validate.shown[1])
+    assert "last checkpoint: validation loss 1.500" in capsys.readouterr().err
+
+
+def test_where_scores_are_all_equal_the_loss_decides_and_one_line_says_so(tmp_path, capsys):
+    validate = Scripted([1.211, 0.4, 0.017])
+    config = training(updates=3, validate_every=1, criterion=Criterion.bleu, patience=1, average=Average.none)
+    assert trainer(tmp_path, config, validate=validate).fit().update == 3
+    assert same(best_weights(tmp_path), validate.shown[2])
+    assert capsys.readouterr().err.count("BLEU was 0.00 at all 3 validations and cannot tell checkpoints apart") == 1
+
+
+def test_the_best_weights_are_there_while_training_goes_on(tmp_path):
+    validate = Scripted([2.0, 3.0])
+    with pytest.raises(ConnectionError):
+        trainer(tmp_path, training(updates=NEVER), validate=validate, stream=at(Place(1, 2), crash)).fit()
+    assert same(best_weights(tmp_path), validate.shown[0])
+
+
+def test_the_bar_tells_each_validation_and_which_is_best(tmp_path, capsys):
+    trainer(tmp_path, training(updates=8), validate=Scripted([2.0, 3.0, 4.0], [7.0, 8.0, 9.0])).fit()
+    told = capsys.readouterr().err
+    assert "update      4  validation loss 2.000  perplexity 7.39  BLEU 7.00  (best)\n" in told
+    assert "update      8  validation loss 3.000  perplexity 20.09  BLEU 8.00\n" in told
+    assert "model.safetensors is the best single checkpoint" in told
+
+
+def test_adam_goes_on_with_its_moments(tmp_path):
+    """Without them the first step after a restart would be as long as the learning rate."""
+    trainer(tmp_path, training(updates=4)).fit()
+    again = trainer(tmp_path, training(updates=5), optimizer=Adam(learning_rate=0.01))
+    assert {int(state["step"]) for state in again.optimizer.state.values()} == {4}
+
+
+def test_validation_is_of_the_update_it_names(tmp_path):
+    progress = trainer(tmp_path, training(updates=6)).fit()
+    assert [validation.update for validation in progress.validations] == [4, 6]
+    assert all(isinstance(validation, Validation) for validation in progress.validations)
+
+
+def test_a_run_without_bleu_is_trained_validated_averaged_and_resumed(tmp_path, capsys):
+    def validate(network, update):
+        return held_out_loss(network, update)._replace(bleu=None)
+
+    trainer(tmp_path, training(updates=4), validate=validate).fit()
+    progress = trainer(tmp_path, training(updates=12), validate=validate).fit()
+    assert [validation.bleu for validation in progress.validations] == [None] * 3
+    assert all("bleu" not in record for record in metrics(tmp_path))
+    assert "BLEU" not in capsys.readouterr().err
+
+
+def test_a_new_run_begins_with_other_weights_where_they_are_given_and_a_resumed_one_does_not_ask(tmp_path):
+    begun = []
+
+    def start(network):
+        begun.append(network)
+        with torch.no_grad():
+            network.output.bias.fill_(7)
+
+    network = tiny_network()
+    one = trainer(tmp_path, training(updates=1, ema=0.9), network=network, start=start)
+    assert begun == [network]
+    assert any(torch.equal(tensor, network.output.bias) for tensor in one.average.weights)
+    one.fit()
+    trainer(tmp_path, training(updates=2), start=start).fit()
+    assert begun == [network]
+
+
+def test_an_objective_is_told_the_update_and_every_accumulated_batch(tmp_path):
+    told, plain = [], TeacherForcing(0.1, Precision.float32)
+
+    def objective(network, batch, update):
+        told.append((update, [known.labels_P is batch.labels_P for known in SEVEN_BATCHES].index(True)))
+        return plain(network, batch, update)
+
+    trainer(tmp_path, training(updates=2, accumulate=2), objective=objective).fit()
+    assert told == [(1, 0), (1, 1), (2, 2), (2, 3)]

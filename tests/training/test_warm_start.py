@@ -1,0 +1,159 @@
+"""Beginning where another run ended."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+from conftest import TINY
+from reversal import same
+
+from seq2seq.corpora.corpus import PairList
+from seq2seq.corpora.pair import Pair
+from seq2seq.errors import ConfigError, RunError
+from seq2seq.model import ModelConfig, Network
+from seq2seq.model.weights import load_weights
+from seq2seq.run.folder import read_section
+from seq2seq.tokenizer.config import TokenizerConfig
+from seq2seq.tokenizer.tokenizer import load_tokenizers, save_tokenizers
+from seq2seq.tokenizer.vocabulary import build_tokenizers
+from seq2seq.training.warm_start import checked_start, take_weights
+
+
+@pytest.fixture
+def model(tiny_run):
+    return read_section(tiny_run, "model", ModelConfig)
+
+
+def test_another_architecture_is_refused_in_one_line_that_says_what_to_set(tiny_run, tmp_path, model):
+    checked_start(tmp_path, str(tiny_run), model, TokenizerConfig())
+    model.dropout, model.word_dropout = 0.7, 0.1  # say nothing of the weights
+    checked_start(tmp_path, str(tiny_run), model, TokenizerConfig())
+    model.decoder.size, model.bridge_shared = 99, True
+    wanted = r"set model\.bridge_shared=false model\.decoder\.size=20, or begin with another run"
+    with pytest.raises(RunError, match=wanted) as raised:
+        checked_start(tmp_path, str(tiny_run), model, TokenizerConfig())
+    assert "\n" not in str(raised.value)
+    assert str(tiny_run) in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "changes", "named"),
+    [
+        ({"size": 300}, {}, "tokenizer.size=300 .* set tokenizer.size=400, as it has"),
+        ({"algorithm": "bpe"}, {}, "tokenizer.algorithm=bpe .* set tokenizer.algorithm=unigram, as it has"),
+        (
+            {"source_model": "a", "size": 500},
+            {},
+            "tokenizer.size=500 .* set tokenizer.size=400 tokenizer.source_model=n",
+        ),
+        (
+            {},
+            {"initialization": "xavier"},
+            "model.initialization=xavier .* set model.initialization=uniform, as it has",
+        ),
+        ({}, {"forget_bias": 0.5}, "model.forget_bias=0.5 .* set model.forget_bias=1.0, as it has"),
+    ],
+)
+def test_what_the_start_brings_cannot_be_set(tiny_run, tmp_path, model, tokenizer, changes, named):
+    changed = replace(model, **changes)
+    with pytest.raises(ConfigError, match=rf"^{named}") as raised:
+        checked_start(tmp_path, str(tiny_run), changed, TokenizerConfig(**tokenizer))
+    assert "\n" not in str(raised.value)
+    assert checked_start(tiny_run, str(tiny_run), changed, TokenizerConfig(**tokenizer)), "it has begun already"
+
+
+@pytest.mark.parametrize("size", [400, 8000])
+def test_the_starts_own_settings_and_defaults_are_taken(tiny_run, tmp_path, model, size):
+    config = TokenizerConfig(size=size, sampling=0.1, sample_target=False)
+    assert checked_start(tmp_path, str(tiny_run), model, config) == tiny_run
+
+
+def test_a_folder_without_a_model_is_refused(tiny_run, tmp_path, model):
+    with pytest.raises(RunError, match="no run folder"):
+        checked_start(tmp_path, str(tmp_path / "nothing"), model, TokenizerConfig())
+    (tmp_path / "young").mkdir()
+    shutil.copy(tiny_run / "config.yaml", tmp_path / "young")
+    with pytest.raises(RunError, match=r"has no model\.safetensors: train it") as raised:
+        checked_start(tmp_path, str(tmp_path / "young"), model, TokenizerConfig())
+    assert "\n" not in str(raised.value)
+
+
+def test_a_run_that_has_begun_does_not_look_at_its_start_again(tiny_run, tmp_path, model):
+    gone = tmp_path / "gone"
+    assert checked_start(tiny_run, str(gone), model, TokenizerConfig(tags=["<2de>"])) == gone
+
+
+def test_without_a_start_there_is_nothing_to_check(tmp_path, model):
+    assert checked_start(tmp_path, None, model, TokenizerConfig(tags=["<2de>"]), ["<bt>"]) is None
+
+
+@pytest.mark.parametrize(
+    ("tags", "source_tags", "missing"), [([], ["<bt>", "<2de>"], "<bt>"), (["<2fr>"], [], "<2fr>")]
+)
+def test_a_vocabulary_without_a_tag_is_refused(tiny_run, tmp_path, model, tags, source_tags, missing):
+    with pytest.raises(RunError, match=rf"has no piece for the tag {missing}, .* or leave the tag out") as raised:
+        checked_start(tmp_path, str(tiny_run), model, TokenizerConfig(tags=tags), source_tags)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_vocabulary_with_the_tags_is_enough(tiny_run, tmp_path, model):
+    start = tmp_path / "start"
+    shutil.copytree(tiny_run, start)
+    config = TokenizerConfig(tags=["<2fr>"])
+    trained = replace(config, size=300, joint=False)
+    save_tokenizers(
+        build_tokenizers(trained, PairList("one", [Pair("We work.", "Nous travaillons.")]), ["<bt>"]), start
+    )
+    assert checked_start(tmp_path / "run", str(start), model, config, ["<bt>"]) == start
+    with pytest.raises(RunError, match="no piece for the tag <bt>"):  # the source alone has it
+        checked_start(tmp_path / "run", str(start), model, TokenizerConfig(tags=["<bt>"]))
+
+
+def test_a_tag_of_the_data_is_missed_before_a_folder_is_made(recipe, tiny_run, tmp_path):
+    asked = [f"run={tmp_path / 'run'}", f"training.start={tiny_run}", "model=attention", *TINY]
+    outcome = recipe("train", *asked, "data.source_tag='<2de>'")
+    assert outcome.code == 1
+    assert "no piece for the tag <2de>" in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_weights_are_those_of_the_other_run(tiny_run, model):
+    tokenizers = load_tokenizers(tiny_run)
+    network = Network(model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
+    take_weights(tiny_run, network)
+    assert same(dict(network.named_parameters()), load_weights(tiny_run / "model.safetensors"))
+    with pytest.raises(RunError, match="does not belong"):
+        take_weights(tiny_run, Network(model, 11, 11, joint=True))
+
+
+def test_a_run_takes_over_tokenizers_and_weights_and_then_needs_its_start_no_more(recipe, tiny_run, tmp_path):
+    start, run = tmp_path / "start", tmp_path / "run"
+    shutil.copytree(tiny_run, start)
+    settings = [f"run={run}", f"training.start={start}", "model=attention", *TINY, "training.average_count=4"]
+    settings += ["optimizer.learning_rate=1e-30", "training.average=none"]
+    outcome = recipe("train", *settings, "training.updates=1")
+    assert outcome.code == 0, outcome.err
+    assert (run / "tokenizer.model").read_bytes() == (start / "tokenizer.model").read_bytes()
+    assert same(load_weights(run / "model.safetensors"), load_weights(start / "model.safetensors"))
+    shutil.rmtree(start)
+    outcome = recipe("train", *settings, "training.updates=2")
+    assert outcome.code == 0, outcome.err
+
+
+def test_a_mistake_is_found_before_a_folder_is_made(recipe, tiny_run, tmp_path):
+    outcome = recipe("train", f"run={tmp_path / 'run'}", f"training.start={tiny_run}", *TINY)
+    assert outcome.code == 1
+    assert outcome.err.startswith("error: training.start=")
+    assert "model.attention=general" in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_risk_sampling_and_averages_train_in_one_recipe(recipe, tiny_run, tmp_path):
+    everything = ["risk.weight=0.5", "risk.samples=2", "scheduled_sampling.rate=0.3", "loss.consistency=1"]
+    outcome = recipe(
+        "train", f"run={tmp_path / 'run'}", f"training.start={tiny_run}", "model=attention", *TINY,
+        *everything, "training.ema=0.9", "training.updates=2",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err

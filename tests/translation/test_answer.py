@@ -1,0 +1,239 @@
+"""Conditions and methods through the translator: they hold, and no translation depends on its batch."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from translators import LIMITS, SENTENCES, TEXTS, member, tokenizer, translator
+
+from seq2seq import Request, SearchConfig, Translator
+from seq2seq.errors import ConfigError, DataError
+from seq2seq.inference.shortlist import Shortlist
+from seq2seq.metrics.similarity import Similarity
+from seq2seq.model import AttentionKind
+from seq2seq.search import Hypothesis, Method, beam
+from seq2seq.tokenizer.config import Algorithm
+from seq2seq.translation.answer import chosen, own_seed, read
+from seq2seq.translation.types import Copy
+
+METHODS = {
+    Method.beam: LIMITS,
+    Method.sampling: replace(LIMITS, method=Method.sampling, n_best=3, top_k=20),
+    Method.diverse_beam: replace(LIMITS, method=Method.diverse_beam, beam_size=4, groups=2, n_best=3),
+    Method.minimum_bayes_risk: replace(LIMITS, method=Method.minimum_bayes_risk, samples=8, n_best=2),
+}
+PREFIXES = ["Ein Ma", "Die ", "x中y", "Wo ist", "Wir arbeiten. Da", "?"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_translation_depends_on_its_batch_by_any_method(method):
+    own = translator(1, 2)
+    requests = [
+        Request(text, prefix, ("Haus",) if method is Method.beam and "Haus" in text else ())
+        for text in SENTENCES
+        for prefix in ("", "Die F")
+    ]
+    together = own.translate(requests, search=METHODS[method])
+    turned = own.translate(requests[::-1], search=METHODS[method])[::-1]
+    for request, one, other in zip(requests, together, turned, strict=True):
+        alone = own.translate(request, search=METHODS[method])
+        assert one.pieces == other.pieces == alone.pieces
+        assert one.score == pytest.approx(alone.score, abs=1e-4)
+        assert [each.text for each in one.n_best] == [each.text for each in alone.n_best]
+        assert one.text.startswith(request.prefix)
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_a_translation_begins_as_was_typed_and_has_the_score_it_would_have_anyhow(prefix, beam_size):
+    own = translator()
+    found = own.translate("Wo ist der Mann?", prefix=prefix, beam_size=beam_size)
+    assert found.text.startswith(prefix)
+    forced = own.translate(found.source, prefix=found.text, search=LIMITS.beam(1))
+    assert forced.text.startswith(found.text)
+
+
+def test_a_prefix_within_a_word_may_end_in_any_of_its_pieces():
+    """The likeliest piece that goes on is taken, though the prefix by itself would be cut elsewhere."""
+    own, pieces = translator(), tokenizer()
+    whole = own.translate("Wir.", beam_size=1, search=replace(LIMITS, max_length_offset=8))
+    text = whole.text
+    for end in range(1, len(text)):
+        if not text[:end].endswith(" "):
+            assert (
+                own.translate("Wir.", prefix=text[:end], search=replace(LIMITS, beam_size=30)).text[:end] == text[:end]
+            )
+    assert pieces.encode("Schlüss")[-1:] != pieces.encode("Schlüssel")[-1:]
+
+
+def test_of_many_drawn_what_was_cut_comes_after_what_ended():
+    """As in a beam. A text that was drawn both ways has ended, though without its end it is likelier."""
+    own = translator()
+
+    def one(text: str, score: float, finished: bool) -> Hypothesis:
+        return Hypothesis(tokenizer().encode(text), score, score, finished)
+
+    drawn = [
+        *[one("Das Haus ist alt.", -1.0, False)] * 4,
+        one("Wir arbeiten.", -1.0, False),
+        one("Wir arbeiten.", -2.0, True),
+        one("Die Frau", -3.0, True),
+    ]
+    config = SearchConfig(method=Method.minimum_bayes_risk, samples=7, n_best=3)
+    found = [choice.hypothesis for choice in chosen(own.together, drawn, config)]
+    assert [each.finished for each in found] == [True, True, False]
+    assert found[2] == drawn[0], "it is most like all others, and would be the first"
+    assert drawn[5] in found
+
+
+@pytest.mark.parametrize("method", [Method.beam, Method.diverse_beam, Method.minimum_bayes_risk])
+def test_no_text_is_twice_among_the_best(method):
+    """Its pieces may be others each time; the best of them stays, and others make up the number."""
+    own = translator(algorithm=Algorithm.char)
+    settings = replace(METHODS[method], n_best=4) if method is not Method.beam else replace(LIMITS, beam_size=12)
+    for found in own.translate(SENTENCES, search=replace(settings, n_best=8 if method is Method.beam else 4)):
+        texts = [one.text for one in found.n_best]
+        assert len(set(texts)) == len(texts) > 1
+
+
+def test_of_pieces_that_spell_the_same_text_the_likeliest_are_kept():
+    own = translator()
+    search = replace(LIMITS, beam_size=30, n_best=30, max_length_ratio=0.0, max_length_offset=4)
+    bound = own.together.bind(own.together.encoded(SENTENCES)[0])
+    repeated = 0
+    for all_, found in zip(beam(bound.stepper, search), own.translate(SENTENCES, search=search), strict=True):
+        best: dict[str, float] = {}
+        for one in all_:
+            best.setdefault(read(own.together, one), one.score)
+        assert [(one.text, pytest.approx(one.score, abs=1e-5)) for one in found.n_best] == list(best.items())
+        repeated += len(all_) - len(best)
+    assert repeated, "or this would be no test"
+
+
+FOREIGN = ["Žižek", "Пушкин", "東京で", "Xylophonspieler", "Übermüdung"]
+
+
+@pytest.mark.parametrize("method", ["greedy", *METHODS])
+def test_a_prefix_is_cut_as_in_training_and_never_broken(method):
+    """Of words that the vocabulary lacks: what is complete has the tokenizer's own pieces, whatever the method."""
+    own, pieces = translator(), tokenizer()
+    tight = replace(METHODS.get(method, LIMITS.beam(1)), max_length_ratio=0.0, max_length_offset=1)
+    for word in FOREIGN:
+        for given, begun in ((f"{word} {word} {word}", "Ha"), (f"Der {word}", ""), ("", word)):
+            prefix = f"{given} {begun}" if given else begun
+            for one in (found := own.translate("Wir.", prefix=prefix, search=tight)).n_best or (found,):
+                assert one.text.startswith(prefix.rstrip()), (method, prefix)
+                cut = tuple(pieces.pieces(pieces.encode(given)))
+                assert one.pieces[: len(cut)] == cut
+
+
+def test_long_text_without_spaces_is_cut_as_in_training_but_for_its_end():
+    own, pieces = translator(), tokenizer()
+    prefix = "東京" * 40
+    cut = pieces.pieces(pieces.encode(prefix[:-16]))
+    assert list(own.translate("Wir.", prefix=prefix).pieces[: len(cut)]) == cut
+
+
+@pytest.mark.parametrize("phrases", [("Haus",), ("mein Schlüssel", "Frau"), ("Tage.",)])
+def test_phrases_stand_in_the_translation_as_words(phrases):
+    for text in SENTENCES:
+        found = translator().translate(text, phrases=phrases)
+        for phrase in phrases:
+            assert f" {phrase} " in f" {found.text.replace('?', ' ').replace(',', ' ')} " or phrase in found.text
+            place = found.text.index(phrase) + len(phrase)
+            assert not found.text[place : place + 1].isalnum()
+
+
+def test_samples_are_drawn_by_seed_and_sentence():
+    own, sampling = translator(), METHODS[Method.sampling]
+    first, again = own.translate(["Wir.", "Wir.", "Das Haus."], search=sampling)[:2]
+    assert [one.text for one in first.n_best] == [one.text for one in again.n_best]
+    other = own.translate("Wir.", search=replace(sampling, seed=2))
+    assert [one.text for one in first.n_best] != [one.text for one in other.n_best]
+    assert own_seed(1, " Wir. ") == own_seed(1, "Wir.") != own_seed(2, "Wir.")
+    assert 0 <= own_seed(1, "\ud800") < 2**63
+
+
+def test_minimum_bayes_risk_takes_what_is_most_like_all_that_was_drawn():
+    own, count = translator(), 12
+    drawn = own.translate("Wir.", search=replace(METHODS[Method.sampling], n_best=count, top_k=5))
+    risk = replace(LIMITS, method=Method.minimum_bayes_risk, samples=count, n_best=3, top_k=5)
+    texts = [one.text for one in drawn.n_best]
+    similarity = Similarity("chrf")
+    worth = {text: sum(similarity([text], other)[0] for other in texts) / count for text in texts}
+    found = own.translate("Wir.", search=risk)
+    assert [one.utility for one in found.n_best] == pytest.approx(sorted(worth.values(), reverse=True)[:3])
+    for one in found.n_best:
+        assert one.utility == pytest.approx(worth[one.text])
+        assert one.score == max(other.score for other in drawn.n_best if other.text == one.text)
+
+
+def test_unknown_words_are_copied_by_attention():
+    own = translator(algorithm=Algorithm.word)
+    network = own.members[0].network
+    found = own.translate(SENTENCES, attention=True, n_best=3)
+    copied = own.translate(SENTENCES, copy=Copy.unknown, n_best=3)
+    unknown = 0
+    for one, other in zip(found, copied, strict=True):
+        for plain, taken in zip(one.n_best, other.n_best, strict=True):
+            words, source = plain.text.split(), plain.source.split()
+            unknown += words.count("<unk>")
+            wanted = [
+                source[int(plain.attention[place, :-1].argmax())] if word == "<unk>" else word
+                for place, word in enumerate(words)
+            ]
+            assert taken.text.split() == wanted
+            assert taken.attention is None
+    assert unknown, "or nothing was tested"
+    assert network.config.attention is AttentionKind.general
+
+
+def test_what_cannot_be_is_one_line():
+    own = translator()
+    everything = torch.arange(4, own.members[0].tokenizers.target.size, dtype=torch.int32)
+    lists = Shortlist(
+        torch.full((everything.numel() + 4, 1), -1, dtype=torch.int32), everything, everything.numel() + 4
+    )
+    short = Translator(own.members, LIMITS, lists)
+    cases = [
+        (
+            lambda: short.translate("Wir.", prefix="D"),
+            ConfigError,
+            r"^a prefix may need any piece, .* shortlist=false$",
+        ),
+        (lambda: short.translate("Wir.", phrases=["D"]), ConfigError, r"^a phrase may need any piece"),
+        (lambda: short.suggest("Wir."), ConfigError, r"^a suggestion may need any piece"),
+        (lambda: own.translate("Wir.", copy=Copy.unknown), ConfigError, r"^copy=unknown replaces <unk>, and only"),
+        (lambda: own.translate("Wir.", copy="some"), ConfigError, r"^copy must be one of none, unknown, numbers, all,"),
+        (
+            lambda: translator(attention=AttentionKind.none).translate("Wir.", copy=Copy.numbers),
+            ConfigError,
+            r"^copy=numbers goes by attention, and the model has none: train one with model=attention$",
+        ),
+        (
+            lambda: own.translate("Wir.", beam_size=2, search=METHODS[Method.sampling]),
+            ConfigError,
+            r"^beam_size=2 does nothing with search.method=sampling: leave it out$",
+        ),
+        (
+            lambda: own.translate("Wir.", phrases=["Haus"], search=METHODS[Method.sampling]),
+            ConfigError,
+            r"^search.method=sampling cannot force phrases: set search.method=beam$",
+        ),
+        (lambda: own.translate("Wir.", search=SearchConfig(top_k=2)), ConfigError, "search.top_k=2 does nothing"),
+        (lambda: own.stream("Wir.", search=METHODS[Method.sampling]), ConfigError, "cannot be shown growing"),
+        (
+            lambda: translator(algorithm=Algorithm.word).translate("Wir.", prefix="Katze"),
+            DataError,
+            "no pieces of the vocabulary write the prefix 'Katze'",
+        ),
+    ]
+    for ask, kind, message in cases:
+        with pytest.raises(kind, match=message) as caught:
+            ask()
+        assert "\n" not in str(caught.value)
+
+
+def test_a_member_without_attention_needs_one_beside_it_to_copy():
+    both = Translator([member(attention=AttentionKind.none), member(seed=2)], LIMITS)
+    assert both.translate(TEXTS, copy=Copy.numbers)

@@ -1,0 +1,205 @@
+"""A language model: what it says of a text, and which words it suggests, against arithmetic by hand."""
+
+import math
+from collections.abc import Sequence
+
+import pytest
+import torch
+
+from seq2seq.corpora.corpus import PairList
+from seq2seq.corpora.monolingual import TargetSide
+from seq2seq.corpora.pair import Pair
+from seq2seq.data.batch_sampler import BatchConfig
+from seq2seq.data.preparation import encode_corpus
+from seq2seq.errors import ConfigError, DataError, RunError
+from seq2seq.evaluation.evaluate import Validator
+from seq2seq.inference.member import Member
+from seq2seq.model import BridgeKind, DecoderConfig, EncoderConfig, ModelConfig, Network, Tying
+from seq2seq.system.device import Precision
+from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
+from seq2seq.tokenizer.spelling import spelled, split_prefix
+from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, Tokenizers
+from seq2seq.tokenizer.vocabulary import train_tokenizer
+from seq2seq.translation.language_model import LanguageModel
+
+TEXTS = ["Wo ist mein Schlüssel?", "Wir arbeiten.", "Der Mann arbeitet.", "Wo ist der Mann?", "Das Haus ist alt."] * 4
+CPU = torch.device("cpu")
+
+
+def model_config(**others: object) -> ModelConfig:
+    encoder, decoder = EncoderConfig(layers=0), DecoderConfig(layers=2, size=10)
+    settings = {"embedding_size": 6, "bridge": BridgeKind.zero, "tying": Tying.none, "dropout": 0.0, **others}
+    return ModelConfig(encoder=encoder, decoder=decoder, **settings)  # type: ignore[arg-type]
+
+
+def language_model(tokenizer: Tokenizer, seed: int = 1, spread: float = 1.0) -> LanguageModel:
+    network = Network(model_config(), tokenizer.size, tokenizer.size, joint=True).eval()
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.uniform_(-spread, spread, generator=generator)
+        network.output.weight.mul_(3)
+    return LanguageModel(Member.prepare(network, Tokenizers(tokenizer, tokenizer), CPU))
+
+
+@pytest.fixture(scope="module")
+def pieces() -> Tokenizer:
+    return train_tokenizer(TEXTS, TokenizerConfig(size=300), "lines")
+
+
+@pytest.fixture(scope="module")
+def words() -> Tokenizer:
+    return train_tokenizer(TEXTS, TokenizerConfig(size=20, algorithm=Algorithm.word), "lines")
+
+
+def distribution(model: LanguageModel, before: Sequence[int]) -> torch.Tensor:
+    """Probabilities (V,) of the next piece, by the path that training takes."""
+    target = torch.tensor([[BOS, *before]])
+    with torch.no_grad():
+        logits = model.member.network(torch.tensor([[EOS]]), torch.tensor([1]), target, torch.tensor([len(before)]))
+    return logits[0].double().softmax(0)
+
+
+def test_a_model_that_guesses_blindly_has_the_perplexity_of_its_vocabulary(pieces):
+    model = language_model(pieces, spread=0.0)
+    found = model.perplexity(TEXTS)
+    assert found.per_piece == pytest.approx(pieces.size)
+    assert found.sentences == 20
+    assert found.words == sum(len(text.split()) + 1 for text in TEXTS)
+    assert found.pieces == sum(len(pieces.encode(text)) + 1 for text in TEXTS)
+    assert found.per_word == pytest.approx(pieces.size ** (found.pieces / found.words))
+    assert model.log_probability("") == pytest.approx(-math.log(pieces.size))
+
+
+def test_perplexity_is_that_of_the_validation_loss(pieces, tmp_path):
+    model = language_model(pieces)
+    texts = [*TEXTS, " ", ""]  # validation leaves out blank lines too
+    pairs = [Pair("", text) for text in texts]
+    corpus = TargetSide(PairList("lines", pairs))
+    table = encode_corpus(corpus, model.member.tokenizers, tmp_path / "lines.arrow", None)
+    validator = Validator(table, pairs, model.member.tokenizers, BatchConfig(tokens=64), Precision.float32)
+    outcome = validator(model.member.network, 7)
+    assert outcome.bleu is None
+    assert model.perplexity(iter(texts)).per_piece == pytest.approx(math.exp(outcome.loss), rel=1e-5)
+
+
+def test_the_log_probability_is_the_sum_over_the_pieces_and_the_end(pieces):
+    model = language_model(pieces)
+    for text in TEXTS[:3]:
+        ids = pieces.encode(text)
+        wanted = sum(
+            math.log(float(distribution(model, ids[:place])[piece])) for place, piece in enumerate([*ids, EOS])
+        )
+        assert model.log_probability(text) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_what_a_sentence_gets_does_not_depend_on_the_others(pieces):
+    model = language_model(pieces)
+    texts = ["", *TEXTS[:5], "Wo " * 300, "Ärger 中文"]
+    alone = [model.log_probability(text) for text in texts]
+    assert model.log_probabilities(texts) == pytest.approx(alone, rel=1e-5)
+    assert model.log_probabilities(texts[::-1]) == pytest.approx(alone[::-1], rel=1e-5)
+    assert model.log_probabilities([]) == []
+
+
+def test_blank_text_has_no_perplexity(pieces):
+    with pytest.raises(DataError, match=r"^there is no text to score, every line is blank; [^\n]*$"):
+        language_model(pieces).perplexity(["", " \u2581 "])
+
+
+def test_a_hopeless_model_has_no_end_of_perplexity(pieces):
+    model = language_model(pieces, spread=0.0)
+    with torch.no_grad():
+        model.member.network.output.bias[EOS] = -1e6
+    assert model.perplexity(["Wo"]).per_word == math.inf
+
+
+@pytest.mark.parametrize("prefix", ["", "Wo ist ", "Wo ist  \t", "Der Mann\u2581"])
+def test_words_of_a_closed_vocabulary_are_its_pieces(words, prefix):
+    model = language_model(words)
+    probabilities = distribution(model, words.encode(prefix))
+    probabilities[[BOS, PAD]] = 0
+    ends = [number for number in range(words.size) if number not in (BOS, PAD)]
+    spelt = {number: piece.removeprefix("\u2581") for number, piece in enumerate(words.pieces(range(words.size)))}
+    wanted = {}
+    for number in ends:
+        if number in (EOS, UNK):  # the end is an answer, the unknown word is none, though it takes its share
+            wanted[""] = float(probabilities[EOS])
+        else:
+            after = distribution(model, [*words.encode(prefix), number])
+            wanted[spelt[number]] = float(probabilities[number] * after[ends].sum())
+    found = model.suggest(prefix, 6)
+    assert [one.word for one in found] == sorted(wanted, key=lambda word: -wanted[word])[: len(found)]
+    for word, share in found:
+        assert share == pytest.approx(wanted[word] / float(probabilities.sum()), rel=1e-4)
+
+
+def test_of_a_closed_vocabulary_only_words_that_begin_so_are_suggested(words):
+    found = language_model(words).suggest("Wo ist M", 5)
+    assert {one.word for one in found} == {"Mann", "Mann?"}
+    assert language_model(words).suggest("Wo ist xyz", 5) == []
+
+
+def test_words_of_pieces_are_those_that_the_pieces_spell(pieces):
+    """Against all spellings of at most two pieces, by the path that training takes."""
+    model = language_model(pieces, seed=3)
+    with torch.no_grad():  # so that words end soon, and few pieces share what there is
+        model.member.network.output.bias[EOS] += 6
+    model = LanguageModel(Member.prepare(model.member.network, model.member.tokenizers, CPU))
+    given = pieces.encode("Wo ist")
+    spelt = spelled(pieces)
+    starts = [number for number, piece in enumerate(spelt) if piece is not None and piece.startswith(b" ")]
+    total, wanted = 0.0, dict.fromkeys([""], 0.0)
+    first = distribution(model, given)
+    wanted[""] = float(first[EOS])
+    total = float(first[[*starts, EOS]].sum())
+    for number in starts:
+        if number == UNK or spelt[number] == b" ":
+            continue
+        word = (spelt[number] or b"")[1:].decode()
+        ends = distribution(model, [*given, number])[[*starts, EOS]].sum()
+        wanted[word] = wanted.get(word, 0.0) + float(first[number] * ends)
+    found = model.suggest("Wo ist ", 4)
+    assert found[0].probability > 0.3
+    for word, share in found:
+        assert share >= wanted.get(word, 0.0) / total * (1 - 1e-4)  # more pieces may spell it too
+        assert share == pytest.approx(wanted.get(word, 0.0) / total, abs=0.05)
+
+
+def test_a_word_that_was_begun_is_gone_on_with(pieces):
+    model = language_model(pieces)
+    found = model.suggest("Der Ma", 8)
+    assert found
+    assert all(one.word.startswith("Ma") for one in found)
+    assert sum(one.probability for one in found) <= 1 + 1e-6
+    assert model.suggest("Der Ma", 8) == found
+    assert model.suggest("  Der\u2581 \tMa", 3) == found[:3]
+
+
+def test_where_a_prefix_is_parted():
+    assert split_prefix("") == ("", "")
+    assert split_prefix("  ") == ("", "")
+    assert split_prefix("Wo") == ("", "Wo")
+    assert split_prefix("Wo ist\u00a0") == ("Wo ist", "")
+    assert split_prefix(" Wo \t ist m") == ("Wo ist", "m")
+
+
+def test_what_pieces_write(pieces):
+    spelt = spelled(pieces)
+    assert [spelt[mark] for mark in (BOS, EOS, PAD)] == [None] * 3
+    for text in [*TEXTS[:5], "Ärger 中文 \u0001"]:
+        written = b"".join(spelt[piece] or b"" for piece in pieces.encode(text))
+        assert written.decode() == f" {text}".rstrip()
+
+
+def test_impossible_questions_are_refused(pieces):
+    with pytest.raises(ConfigError, match="count must be at least 1"):
+        language_model(pieces).suggest("Wo", 0)
+
+
+def test_a_translator_is_no_language_model(tiny_run):
+    with pytest.raises(RunError) as caught:
+        LanguageModel.load(tiny_run)
+    assert str(tiny_run) in str(caught.value)
+    assert "model=language_model" in str(caught.value)
+    assert "\n" not in str(caught.value)

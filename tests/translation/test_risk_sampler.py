@@ -1,0 +1,105 @@
+import pytest
+import sacrebleu
+import torch
+from abilities import needs_bfloat16
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seq2seq.data.batch import make_batch
+from seq2seq.metrics.similarity import Similarity
+from seq2seq.model import ModelConfig, Network
+from seq2seq.model.choices import AttentionKind
+from seq2seq.model.config import DecoderConfig, EncoderConfig
+from seq2seq.system.device import Precision
+from seq2seq.tokenizer.config import TokenizerConfig
+from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, UNK, Tokenizers
+from seq2seq.tokenizer.vocabulary import train_tokenizer
+from seq2seq.training.risk import RewardMetric, RiskConfig, RiskKind
+from seq2seq.translation.risk_sampler import Sampler
+
+TEXTS = ["the cat sat on the mat.", "a dog ran", "the dog sat on the cat, and the cat ran.", "mat"]
+WORDS = ["the", "cat", "sat", "on", "mat", ".", ",", "dog's", "3,000", "a"]
+words = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
+
+
+@given(hypotheses=st.lists(words, min_size=1, max_size=4), reference=words)
+def test_rewards_are_sacrebleus_sentence_scores(hypotheses, reference):
+    bleu, chrf = (Similarity(metric)(hypotheses, reference) for metric in RewardMetric)
+    assert bleu == pytest.approx([sacrebleu.sentence_bleu(text, [reference]).score / 100 for text in hypotheses])
+    assert chrf == pytest.approx([sacrebleu.sentence_chrf(text, [reference]).score / 100 for text in hypotheses])
+
+
+def test_a_reward_is_a_share_and_the_reference_has_all_of_it():
+    for metric in RewardMetric:
+        found = Similarity(metric)([TEXTS[0], "the cat sat on a mat.", "zebra", ""], TEXTS[0])
+        assert found[0] == pytest.approx(1.0)
+        assert 0.2 < found[1] < 1
+        assert found[3] == 0.0
+
+
+@pytest.fixture(scope="module")
+def tokenizers():
+    one = train_tokenizer(TEXTS * 5, TokenizerConfig(size=300), "the test")
+    return Tokenizers(one, one)
+
+
+@pytest.fixture
+def network(tokenizers):
+    torch.manual_seed(0)
+    config = ModelConfig(
+        embedding_size=8,
+        encoder=EncoderConfig(size=6),
+        decoder=DecoderConfig(size=10),
+        attention=AttentionKind.general,
+        dropout=0.5,
+    )
+    return Network(config, tokenizers.source.size, tokenizers.target.size, joint=True).train()
+
+
+def test_every_sentence_gets_its_samples_scored_as_text_against_its_own_reference(tokenizers, network):
+    ids = [tokenizers.source.encode(text) for text in TEXTS]
+    batch = make_batch(ids, ids)
+    with torch.no_grad():  # likely pieces: those of the texts, so that some rewards are not zero
+        network.output.bias[torch.tensor([piece for row in ids for piece in row] + [EOS])] += 5
+    risk = RiskConfig(samples=5, temperature=0.8, max_length_ratio=1.0, max_length_offset=2)
+    torch.manual_seed(1)
+    found = Sampler(tokenizers, risk, Precision.float32)(network, batch)
+    assert network.training  # as before
+    assert len(found) == len(TEXTS)
+    for text, source, candidates in zip(TEXTS, ids, found, strict=True):
+        assert len(candidates) == 5
+        for one in candidates:
+            said = tokenizers.target.decode(one.pieces)
+            assert one.reward == pytest.approx(sacrebleu.sentence_bleu(said, [text]).score / 100)
+            assert 1 <= len(one.pieces) <= len(source) + 3
+            assert EOS not in one.pieces[:-1]
+    rewards = [one.reward for candidates in found for one in candidates]
+    assert max(rewards) > 0
+
+
+@needs_bfloat16
+def test_samples_depend_on_the_seed_alone_and_on_no_dropout(tokenizers, network):
+    ids = [tokenizers.source.encode(text) for text in TEXTS]
+    sampler, batch = Sampler(tokenizers, RiskConfig(samples=3), Precision.bfloat16), make_batch(ids, ids)
+    found = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        found.append(sampler(network, batch))
+    assert found[0] == found[1] != found[2]
+
+
+def test_samples_for_minimum_risk_are_text_and_those_of_reinforce_the_networks_own(tokenizers, network):
+    """Of REINFORCE the gradient would be biased by samples of another distribution than its own."""
+    ids = [tokenizers.source.encode(text) for text in TEXTS]
+    batch, marks = make_batch(ids, ids), {UNK, BOS, PAD}
+    drawn = {}
+    for kind in RiskKind:
+        torch.manual_seed(1)
+        risk = RiskConfig(weight=0.5, kind=kind, samples=50)
+        found = Sampler(tokenizers, risk, Precision.float32)(network, batch)
+        drawn[kind] = [one for candidates in found for one in candidates]
+    said = [one for one in drawn[RiskKind.minimum_risk] if one.pieces[-1] == EOS]
+    assert said
+    assert not any(marks & {*one.pieces} for one in drawn[RiskKind.minimum_risk])
+    assert not any("\ufffd" in tokenizers.target.decode(one.pieces) for one in said)
+    assert any(marks & {*one.pieces} for one in drawn[RiskKind.reinforce])

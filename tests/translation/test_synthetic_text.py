@@ -1,0 +1,209 @@
+"""Text that a model wrote: which pairs, in which order, and files that are there whole or not at all."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from translators import randomize
+
+from seq2seq import Translator
+from seq2seq.corpora.pair import Pair
+from seq2seq.errors import ConfigError, DataError, RunError
+from seq2seq.inference.member import Member
+from seq2seq.run.folder import load_run
+from seq2seq.search import Method, SearchConfig
+from seq2seq.system.atomic import temporary_path
+from seq2seq.translation.synthetic_text import Synthetic, back_translate, closest_first, distill, write_pairs
+
+PAIRS = [Pair("We work.", "Wir arbeiten."), Pair("", ""), Pair("Where is my key?", "Wo ist mein Schlüssel?")]
+
+
+@pytest.fixture(scope="module")
+def translator(tiny_run: Path) -> Translator:
+    return drawn(tiny_run)
+
+
+def drawn(run: Path, ending: float = 4.0) -> Translator:
+    """Of the run's pieces, with numbers by which its translations differ and end."""
+    loaded = load_run(run)
+    randomize(loaded.network, ending)
+    return Translator([Member.of_run(run, loaded, torch.device("cpu"), "float32")], loaded.search)
+
+
+def made(*groups: list[Pair]) -> list[Synthetic]:
+    return [Synthetic(group) for group in groups]
+
+
+def test_the_targets_are_the_teachers_translations(translator):
+    groups = [group.pairs for group in distill(translator, iter(PAIRS), search=translator.search.beam(2))]
+    assert groups[1] == []
+    assert groups[0]
+    for pair, group in zip(PAIRS[::2], groups[::2], strict=True):
+        assert group == [Pair(pair.source, str(translator.translate(pair.source, beam_size=2)))]
+
+
+def test_n_best_translations_are_different_and_come_likeliest_first(translator):
+    groups = distill(translator, PAIRS, search=translator.search.beam(4), n_best=3)
+    for pair, group in zip(PAIRS, groups, strict=True):
+        best = [one.text for one in translator.translate(pair.source, beam_size=4, n_best=3).n_best if one.finished]
+        assert [target for _, target in group.pairs] == list(dict.fromkeys(text for text in best if text))
+        assert not pair.source or len(best) + group.unfinished == 3
+
+
+def test_translations_that_do_not_end_are_left_out_and_counted(tiny_run):
+    endless = drawn(tiny_run, -1000.0)
+    for groups in (
+        distill(endless, PAIRS, search=SearchConfig(beam_size=3), n_best=2),
+        back_translate(endless, [pair.target for pair in PAIRS], SearchConfig(beam_size=3, n_best=2)),
+    ):
+        assert list(groups) == [Synthetic([], 2), Synthetic([], 0), Synthetic([], 2)]
+
+
+def test_the_closest_of_the_whole_beam_is_taken(translator):
+    """The reference is the fourth translation of the beam itself, so nothing can be closer."""
+    beam = [one.text for one in translator.translate("We work.", beam_size=4, n_best=4).n_best if one.finished]
+    assert len({text for text in beam if text}) > 1, "or this would be no test"
+    wanted = [text for text in beam if text][-1]
+    (group,) = distill(translator, [Pair("We work.", wanted)], search=translator.search.beam(4), closest=True)
+    assert group.pairs == [Pair("We work.", wanted)]
+
+
+def test_the_teacher_reads_the_tag_and_the_text_is_without(translator):
+    (group,) = distill(translator, [PAIRS[2]], search=translator.search.beam(2), tag="<2de>")
+    assert group.pairs[0].source == "Where is my key?"
+    assert group.pairs[0].target == str(translator.translate("<2de> Where is my key?", beam_size=2))
+
+
+def test_more_translations_than_hypotheses_are_refused(translator):
+    with pytest.raises(ConfigError, match="n_best must be at most beam_size, 2, got 3"):
+        list(distill(translator, PAIRS, search=translator.search.beam(2), n_best=3))
+
+
+def test_back_translation_puts_the_authentic_text_on_the_target_side(translator):
+    texts = iter(["We work.", " ", "She sleeps."])
+    groups = [group.pairs for group in back_translate(translator, texts, translator.search.beam(1), tag="<2en>")]
+    assert groups[1] == []
+    assert groups[2] == [Pair(str(translator.translate("<2en> She sleeps.", beam_size=1)), "She sleeps.")]
+
+
+def test_a_long_text_is_read_as_it_is_needed(translator, monkeypatch):
+    monkeypatch.setattr("seq2seq.translation.batching.CHUNK", 4)
+    read = 0
+
+    def endless() -> Iterator[str]:
+        nonlocal read
+        while True:
+            read += 1
+            yield "We work."
+
+    groups = back_translate(translator, endless(), translator.search.beam(1))
+    assert len([next(groups) for _ in range(6)]) == 6
+    assert read == 8
+
+
+def test_closeness_is_sentence_bleu():
+    reference = "a dog runs over the green grass"
+    texts = ["nothing alike here", "a dog runs over the brown grass", reference, "the grass a dog runs"]
+    assert closest_first(texts, reference) == [reference, texts[1], texts[3], texts[0]]
+
+
+def test_closeness_is_by_the_words_of_the_language():
+    reference, texts = "我们在厨房里工作。", ["他们不在。", "我们在厨房里睡觉。", "我们在厨房里工作。"]
+    assert closest_first(texts, reference, "zh") == texts[::-1]
+
+
+def test_the_teacher_searches_as_it_is_told(translator):
+    """By samples too; of them the closest is among all that were drawn."""
+    search = SearchConfig(method=Method.minimum_bayes_risk, samples=6, seed=3)
+    (group,) = distill(translator, [PAIRS[0]], search=search)
+    assert group.pairs == [Pair("We work.", str(translator.translate("We work.", search=search)))]
+    drawn = translator.translate("We work.", search=replace(search, n_best=6)).n_best
+    wanted = [one.text for one in drawn if one.text and one.finished][-1]
+    (group,) = distill(translator, [Pair("We work.", wanted)], search=search, closest=True)
+    assert group.pairs == [Pair("We work.", wanted)]
+    with pytest.raises(ConfigError, match=r"n_best must be at most search\.samples, 6, got 7: set search\.samples=7"):
+        list(distill(translator, PAIRS, search=search, n_best=7))
+    sampling = SearchConfig(method=Method.sampling)
+    (group,) = distill(translator, [PAIRS[0]], search=sampling, n_best=3)
+    assert 1 <= len(group.pairs) + group.unfinished <= 3
+
+
+def test_files_are_aligned_and_pairs_without_text_are_dropped_together(tmp_path):
+    groups = [[Pair("a", "b"), Pair("a", "c")], [], [Pair("d", " ")], [Pair("e\u2028f\r", "g\nh")]]
+    assert write_pairs(map(Synthetic, groups, [2, 1, 0, 0]), tmp_path / "made" / "here") == (
+        "3 pairs from 4 sentences; dropped 2 that are blank or have no translation; left out 3 translations that did "
+        "not end within the maximum length"
+    )
+    folder = tmp_path / "made" / "here"
+    assert (folder / "source.txt").read_text() == "a\na\ne f\n"
+    assert (folder / "target.txt").read_text() == "b\nc\ng h\n"
+    assert sorted(path.name for path in folder.iterdir()) == ["source.txt", "target.txt"]
+    assert [path.name for path in folder.parent.iterdir()] == ["here"]
+
+
+def test_progress_is_shown_with_the_time_left_where_the_number_of_sentences_is_known(tmp_path, capsys):
+    write_pairs(made([Pair("a", "b")], []), tmp_path / "one", 2)
+    assert "translating: 100%" in capsys.readouterr().err
+    write_pairs(made([Pair("a", "b")], []), tmp_path / "two")
+    assert "translating: 2sentence" in capsys.readouterr().err
+
+
+@given(groups=st.lists(st.lists(st.builds(Pair, st.text(), st.text()), max_size=2), max_size=5))
+def test_whatever_the_text_both_files_have_the_same_number_of_lines(tmp_path_factory, groups):
+    folder = tmp_path_factory.mktemp("made") / "out"
+    try:
+        report = write_pairs(made(*groups), folder)
+    except DataError:
+        return
+    counts = [(folder / name).read_bytes().count(b"\n") for name in ("source.txt", "target.txt")]
+    assert counts[0] == counts[1] == int(report.split()[0])
+
+
+def test_text_that_breaks_off_leaves_nothing(tmp_path):
+    def broken() -> Iterator[Synthetic]:
+        yield Synthetic([Pair("a", "b")])
+        assert not (tmp_path / "out").exists(), "not there before it is complete"
+        raise DataError("line 2 is not UTF-8")
+
+    with pytest.raises(DataError, match="line 2"):
+        write_pairs(broken(), tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_program_left_is_no_hindrance(tmp_path):
+    left = temporary_path(tmp_path / "out")
+    left.mkdir()
+    temporary_path(left / "source.txt").write_text("half a li")
+    (tmp_path / "out.tmp").mkdir()  # not one of ours
+    write_pairs(made([Pair("a", "b")]), tmp_path / "out")
+    assert {path.name for path in tmp_path.iterdir()} == {"out", "out.tmp"}
+    assert (tmp_path / "out" / "source.txt").read_text() == "a\n"
+
+
+def test_no_pair_is_an_error_and_leaves_nothing(tmp_path):
+    with pytest.raises(DataError, match=r"none of 2 sentences has a translation"):
+        write_pairs(made([], []), tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_written_over_and_nothing_is_translated_in_vain(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "source.txt").write_text("precious\n")
+
+    def never() -> Iterator[Synthetic]:
+        raise AssertionError
+        yield Synthetic([])
+
+    for folder in (tmp_path / "out", tmp_path / "out" / "source.txt"):
+        with pytest.raises(RunError, match=r"is there already: delete it, or choose another folder with output=PATH"):
+            write_pairs(never(), folder)
+    with pytest.raises(RunError, match="is no folder: choose another with output=PATH"):
+        write_pairs(never(), tmp_path / "out" / "source.txt" / "below")
+    assert (tmp_path / "out" / "source.txt").read_text() == "precious\n"
+    (tmp_path / "empty").mkdir()
+    write_pairs(made([Pair("a", "b")]), tmp_path / "empty")
+    assert (tmp_path / "empty" / "target.txt").read_text() == "b\n"

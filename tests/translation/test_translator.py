@@ -1,0 +1,290 @@
+"""Text in, text out."""
+
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from abilities import needs_bfloat16, needs_int8
+from conftest import KNOWN
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from seq2seq import Translation, Translator
+from seq2seq.errors import ConfigError, RunError
+from seq2seq.inference.member import Member
+from seq2seq.inference.product import FloatProduct, IntegerProduct, Product, RoundedProduct
+from seq2seq.inference.shortlist import Shortlist
+from seq2seq.model.weights import save_quantized
+from seq2seq.run.folder import load_run
+from seq2seq.tokenizer.config import TokenizerConfig
+from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, Tokenizers
+from seq2seq.tokenizer.vocabulary import train_tokenizer
+from seq2seq.translation.batching import CHUNK
+
+SENTENCES = [
+    "Where is my key?",
+    "The old man who bought the house yesterday does not want to sell it.",
+    "",
+    "   \t ",
+    "Ärger & 中文 😀 \u2028 x",
+    "a b c " * 30,
+    "\ud800 lone",
+    "We work.",
+]
+
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def translator(tiny_run):
+    return Translator.load(tiny_run, device="cpu")
+
+
+def test_a_string_gives_a_translation_a_list_a_list_and_a_stream_a_stream(translator):
+    one = translator.translate("We work.")
+    assert isinstance(one, Translation)
+    assert one.source == "We work."
+    many = translator.translate(["We work.", "We sleep."])
+    assert isinstance(many, list)
+    assert many[0] == one
+    stream = translator.translate(line for line in ["We work.", "We sleep."])
+    assert not isinstance(stream, list)
+    assert list(stream) == many
+
+
+def test_a_stream_is_read_as_it_is_needed(translator):
+    read = 0
+
+    def lines():
+        nonlocal read
+        while True:
+            read += 1
+            yield ""
+
+    stream = translator.translate(lines())
+    for _ in range(3):
+        next(stream)
+    assert read == CHUNK
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_a_translation_does_not_depend_on_its_batch(translator, beam_size):
+    alone = [translator.translate(text, beam_size=beam_size) for text in SENTENCES]
+    together = translator.translate(SENTENCES, beam_size=beam_size)
+    turned = translator.translate(SENTENCES[::-1], beam_size=beam_size)[::-1]
+    for one, other, third in zip(alone, together, turned, strict=True):
+        assert one.pieces == other.pieces == third.pieces
+        assert one.score == pytest.approx(other.score, abs=1e-4)
+        assert one.score == pytest.approx(third.score, abs=1e-4)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(max_size=30), max_size=6))
+def test_any_text_in_as_many_texts_out(translator, texts):
+    translations = translator.translate(texts, beam_size=1)
+    assert [translation.source for translation in translations] == texts
+    for text, translation in zip(texts, translations, strict=True):
+        assert "\n" not in str(translation)
+        assert bool(translation.source_pieces) == bool(text.replace("\u2581", " ").split())
+
+
+def test_blank_text_is_translated_by_nothing(translator):
+    assert [str(blank) for blank in translator.translate(["", " \n "])] == ["", ""]
+    assert translator.translate("").score == 0
+
+
+def test_n_best_is_sorted_and_begins_with_the_translation(translator):
+    translation = translator.translate("Where is my key?", beam_size=4, n_best=3)
+    assert 1 <= len({other.text for other in translation.n_best}) == len(translation.n_best) <= 3
+    scores = [other.score for other in translation.n_best]
+    assert scores == sorted(scores, reverse=True)
+    assert translation.n_best[0].text == translation.text == str(translation)
+    assert translator.translate("Where is my key?", beam_size=4).n_best == ()
+
+
+def test_attention_has_a_row_a_piece_and_each_row_sums_to_one(translator):
+    plain = translator.translate("Where is my key?", attention=False)
+    assert plain.attention is None
+    translations = translator.translate(["Where is my key?", "We work."], attention=True)
+    for translation in translations:
+        rows, columns = translation.attention.shape
+        assert rows == len(translation.pieces) + 1
+        assert columns == len(translation.source_pieces) + 1
+        torch.testing.assert_close(translation.attention.sum(1), torch.ones(rows))
+
+
+@pytest.mark.parametrize(("beam_size", "n_best"), [(0, 1), (2, 3), (2, 0)])
+def test_impossible_searches_are_refused(translator, beam_size, n_best):
+    with pytest.raises(ConfigError, match=r"beam_size|n_best"):
+        translator.translate("We work.", beam_size=beam_size, n_best=n_best)
+
+
+def test_threads_may_share_a_translator(translator):
+    expected = [str(translation) for translation in translator.translate(SENTENCES)]
+    barrier = threading.Barrier(4)
+
+    def work(_: int) -> list[str]:
+        barrier.wait()
+        return [str(translator.translate(text)) for text in SENTENCES]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(found == expected for found in pool.map(work, range(4)))
+
+
+def test_loading_says_what_is_wrong(tiny_run, tmp_path):
+    with pytest.raises(RunError, match="no run folder"):
+        Translator.load(tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match=r"^precision must be one of auto, float32, bfloat16, int8, tf32, got int4$"):
+        Translator.load(tiny_run, precision="int4")
+    with pytest.raises(ConfigError, match="device"):
+        Translator.load(tiny_run, device="tpu")
+
+
+def test_a_model_is_three_files(tiny_run, tmp_path):
+    for name in ("config.yaml", "tokenizer.model", "model.safetensors"):
+        (tmp_path / name).write_bytes((tiny_run / name).read_bytes())
+    there, here = Translator.load(tiny_run), Translator.load(tmp_path)
+    assert str(there.translate("We work.")) == str(here.translate("We work."))
+
+
+# In lower precision, and with a short-list
+
+
+@pytest.fixture(scope="module")
+def quantized_run(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny run with its matrices in 8 bits, and no short-list."""
+    folder = tmp_path_factory.mktemp("quantized")
+    for name in ("config.yaml", "tokenizer.model"):
+        shutil.copy(tiny_run / name, folder)
+    save_quantized(load_run(tiny_run).network, folder / "model.safetensors")
+    return folder
+
+
+def output_layer(translator: Translator) -> Product:
+    return translator.members[0].decoder.vocabulary.output
+
+
+@needs_int8
+def test_a_folder_in_8_bits_translates_by_integers_unless_told_otherwise(tiny_run, quantized_run, monkeypatch):
+    monkeypatch.setattr("seq2seq.inference.member.prefers_int8", lambda device: True)
+    assert isinstance(output_layer(Translator.load(quantized_run, "cpu")), IntegerProduct)
+    assert isinstance(output_layer(Translator.load(quantized_run, "cpu", "float32")), FloatProduct)
+    assert isinstance(output_layer(Translator.load(tiny_run, "cpu")), FloatProduct)
+    assert isinstance(output_layer(Translator.load(tiny_run, "cpu", "int8")), IntegerProduct)
+
+
+def test_without_integer_products_a_folder_in_8_bits_still_translates(tiny_run, quantized_run, monkeypatch, caplog):
+    for question in ("runs_int8", "prefers_int8"):
+        monkeypatch.setattr(f"seq2seq.inference.member.{question}", lambda device: False)
+    translator = Translator.load(quantized_run, "cpu")
+    [line] = caplog.messages
+    assert line == f"{quantized_run} has 8-bit weights, and int8 does not run on this device (cpu): using float32"
+    product = output_layer(translator)
+    assert isinstance(product, FloatProduct)
+    assert product.weight_OI.dtype is torch.float32
+    assert translator.translate("We work.").pieces
+    for run in (quantized_run, tiny_run):
+        with pytest.raises(ConfigError, match=r"^precision=int8 does not run on this device .* precision=float32$"):
+            Translator.load(run, "cpu", "int8")
+
+
+@needs_bfloat16
+def test_bfloat16_is_told_to_the_decoder(tiny_run):
+    product = output_layer(Translator.load(tiny_run, "cpu", "bfloat16"))
+    assert isinstance(product, RoundedProduct)
+
+
+@pytest.mark.grid
+@pytest.mark.parametrize("shortlist", [False, True])
+@pytest.mark.parametrize(
+    "precision",
+    ["float32", pytest.param("bfloat16", marks=needs_bfloat16), pytest.param("int8", marks=needs_int8)],
+)
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_in_no_form_does_a_translation_depend_on_its_batch(learned_run, precision, shortlist, beam_size):
+    """By a network that has learned: another may find all orders of some words as likely as each other."""
+    translator = Translator.load(learned_run, "cpu", precision, shortlist)
+    sentences = [*SENTENCES, *KNOWN]
+    together = translator.translate(sentences, beam_size=beam_size)
+    turned = translator.translate(sentences[::-1], beam_size=beam_size)[::-1]
+    if beam_size == 1:  # a beam stops with as many hypotheses as it is wide, though a better one may go on
+        assert [one.text for one in together[-len(KNOWN) :]] == [*KNOWN.values()]
+    for text, one, other in zip(sentences, together, turned, strict=True):
+        alone = translator.translate(text, beam_size=beam_size)
+        assert one.pieces == other.pieces == alone.pieces
+        assert one.score == pytest.approx(other.score, abs=1e-2)
+        assert one.score == pytest.approx(alone.score, abs=1e-2)
+
+
+@pytest.mark.parametrize("beam_size", [1, 4])
+def test_a_shortlist_of_everything_changes_nothing(tiny_run, beam_size):
+    loaded = load_run(tiny_run)
+    with torch.no_grad():  # no list has the mark of the beginning, so none of the probability may be its
+        loaded.network.output.bias[BOS] = -1e4
+    member = Member.prepare(loaded.network, loaded.tokenizers, CPU)
+    source_size, size = loaded.tokenizers.source.size, loaded.tokenizers.target.size
+    everything = torch.tensor([piece for piece in range(size) if piece != BOS], dtype=torch.int32)
+    listing = Shortlist(torch.full((source_size, 1), -1, dtype=torch.int32), everything, size)
+    found, wanted = (
+        Translator([member], loaded.search, shortlist).translate(SENTENCES, beam_size=beam_size)
+        for shortlist in (listing, None)
+    )
+    for one, other in zip(found, wanted, strict=True):
+        assert one.log_probability == pytest.approx(other.log_probability, rel=1e-4)
+        if beam_size == 1:  # a beam meets orders of words that are as likely as each other to the last bit
+            assert (one.text, one.pieces) == (other.text, other.pieces)
+
+
+def test_a_shortlist_keeps_translations_to_what_it_lists(tiny_run):
+    loaded = load_run(tiny_run)
+    size, source = loaded.tokenizers.target.size, loaded.tokenizers.source
+    translations_VK = torch.full((source.size, 2), -1, dtype=torch.int32)
+    words = ["We work.", "Where is my key?"]
+    allowed = [[20, 21], [30, 31]]
+    for text, pieces in zip(words, allowed, strict=True):
+        translations_VK[source.encode(text)[0]] = torch.tensor(pieces, dtype=torch.int32)
+    shortlist = Shortlist(translations_VK, torch.tensor([EOS], dtype=torch.int32), size)
+    translator = Translator([Member.prepare(loaded.network, loaded.tokenizers, CPU)], loaded.search, shortlist)
+    translations = translator.translate(words, beam_size=4, n_best=4)
+    for text, translation, pieces in zip(words, translations, allowed, strict=True):
+        assert {*translation.pieces} <= {*loaded.tokenizers.target.pieces([*pieces, *source.encode(text)])}
+        assert any(other.pieces for other in translation.n_best)
+
+
+@torch.no_grad()
+def test_a_shortlist_lets_unseen_names_and_numbers_be_copied(tiny_run):
+    """No training pair has them, so nothing was learnt of them: each sentence may still write its own, and only it."""
+    loaded = load_run(tiny_run)
+    source, target = loaded.tokenizers
+    lists = Shortlist(
+        torch.full((source.size, 1), -1, dtype=torch.int32), torch.tensor([EOS], dtype=torch.int32), target.size
+    )
+    members = Translator([Member.prepare(loaded.network, loaded.tokenizers, CPU)], loaded.search, lists).together
+    texts = ["1990", "Žižek", "東京"]
+    encoded, _ = members.encoded(texts)
+    assert any(byte is not None for byte in [members.single_bytes[number] for number in encoded[0][2]])
+    for row, own in enumerate(encoded[0]):
+        stepper = members.bind([[own]]).first
+        assert set(stepper.pieces) == {BOS, EOS, *own}
+        together = members.bind(encoded)
+        log_probability, _ = together.stepper.step(torch.zeros(3, dtype=torch.int64), together.stepper.start(1))
+        possible = log_probability[row].isfinite().nonzero().flatten().tolist()
+        assert set(together.ids(possible)) == {EOS, *own}
+    other = train_tokenizer(["1990 Žižek 東京"] * 3, TokenizerConfig(size=300), "lines")
+    apart = replace(members, translators=(replace(members.translators[0], tokenizers=Tokenizers(other, target)),))
+    copies = apart.copies.tolist()
+    for number, piece in enumerate(other.pieces(range(other.size))):
+        shared = piece in target.pieces(range(target.size)) and number > PAD
+        assert target.pieces([copies[number]]) == [piece] if shared else copies[number] == -1
+
+
+def test_a_shortlist_that_was_never_learnt_is_one_line(quantized_run):
+    with pytest.raises(RunError) as caught:
+        Translator.load(quantized_run, "cpu", shortlist=True)
+    assert str(quantized_run / "shortlist.safetensors") in str(caught.value)
+    assert "\n" not in str(caught.value)
