@@ -86,7 +86,7 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clause:
-    """A verb with its arguments and adjuncts. ``fronted``, the first element of a statement: subject, time or phrase."""
+    """A verb with its arguments and adjuncts; ``fronted`` is what a statement starts with: subject, time or phrase."""
 
     subject: Nominal
     verb: Verb
@@ -106,7 +106,7 @@ class Clause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentence:
-    """A main clause, optionally with a second one after ``conjunction``, which precedes it if ``first``."""
+    """A main clause, optionally with a second one after ``conjunction``; ``first``: it comes first."""
 
     main: Clause
     conjunction: str = ""

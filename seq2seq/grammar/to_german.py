@@ -1,9 +1,9 @@
 """Realises a sentence in German: the position of the verb and the order of the other elements.
 
 Main clauses have the finite verb second (first in yes/no questions), subordinate and relative clauses last. The order
-of the elements between the two parts of the verb is: subject, object pronouns (accusative, dative), definite objects (dative,
-accusative), time, frequency, *nicht*, place or company, indefinite objects, the person something is done for,
-prepositional object, direction, predicate.
+of the elements between the two parts of the verb is: subject, object pronouns (accusative, dative), definite objects
+(dative, accusative), time, frequency, *nicht*, place or company, indefinite objects, the beneficiary, prepositional
+object, direction, predicate.
 """
 
 from seq2seq.grammar.clause import (
@@ -40,7 +40,7 @@ _LATE = ("für", "zu")  # prepositions of phrases after an indefinite object, li
 
 
 def german(sentence: Sentence) -> str:
-    """The text of a sentence, with capital, commas around subordinate and relative clauses, full stop or question mark."""
+    """The text of a sentence, with capital, commas around subordinate and relative clauses, and final punctuation."""
     main, conjunction = sentence.main, CONJUNCTIONS.get(sentence.conjunction, "")
     asks = main.question or any(isinstance(nominal, Interrogative) for nominal in (main.subject, main.object))
     if sentence.second is None:
