@@ -13,13 +13,12 @@ from pathlib import Path
 from seq2seq.config.hydra import recipe
 from seq2seq.config.ignored_settings import refuse_ignored
 from seq2seq.config.recipes import TrainConfig
-from seq2seq.corpora.corpus import read_corpora, source_tags
-from seq2seq.corpora.monolingual import read_targets
-from seq2seq.data.batch_sampler import Order
-from seq2seq.data.mixture import encode_mix
-from seq2seq.data.preparation import prepared_corpus
-from seq2seq.data.stream import batch_stream
-from seq2seq.data.subword_resampling import Resampler
+from seq2seq.corpora.monolingual import read_target_corpora
+from seq2seq.corpora.reading import read_corpora, source_tags
+from seq2seq.data.batch_sampler import BatchSampler
+from seq2seq.data.mixture import encode_mixture
+from seq2seq.data.preparation import encode_cached
+from seq2seq.data.stream import SubwordResampler, batch_stream
 from seq2seq.evaluation.evaluate import Validator, judge
 from seq2seq.model import Network, slow_parts
 from seq2seq.report.usage import command
@@ -29,7 +28,7 @@ from seq2seq.system.device import choose_device, resolve_precision, set_seed
 from seq2seq.system.lock import locked
 from seq2seq.system.processes import count, first_before_others, is_first, rank
 from seq2seq.system.threads import use_threads
-from seq2seq.tokenizer.spelling import no_text
+from seq2seq.tokenizer.token_bytes import non_text_tokens
 from seq2seq.training import Trainer, build_objective
 from seq2seq.training.learning_curve import draw_learning_curve
 from seq2seq.training.pretrained_embeddings import freeze_embeddings, set_embeddings
@@ -55,7 +54,7 @@ def train(config: TrainConfig, folder: Path) -> float:
     threads = use_threads(config.training.threads)
     data, tokenizer = config.text()
     tags, cache = source_tags(data), data.cache_folder(folder)
-    corpus, validation, test = read_corpora(data) if config.translates else read_targets(data)
+    corpus, validation, test = read_corpora(data) if config.translates else read_target_corpora(data)
     for text in (corpus, validation):  # read several times: from here on a file that changes is refused
         _ = text.fingerprint
     start = checked_start(folder, config.training.start, config.model, tokenizer, tags)
@@ -69,18 +68,18 @@ def train(config: TrainConfig, folder: Path) -> float:
         notes += [f"embeddings: the {side} table is frozen" for side in frozen]
 
     with first_before_others():
-        table = encode_mix(corpus, tokenizers, cache, data.filters, data.workers)
-        validation_table = prepared_corpus(validation, tokenizers, cache, None, data.workers)
+        table = encode_mixture(corpus, tokenizers, cache, data.filters, data.workers)
+        validation_table = encode_cached(validation, tokenizers, cache, None, data.workers)
     print(f"{table.report}; {tokenizers.source.size:,} source and {tokenizers.target.size:,} target pieces")
     place = f"on {device} in {precision}{'' if count() == 1 else f', {count()} processes'}"
     place += f", {threads} thread{'s' * (threads > 1)}"
     print(*notes, f"{sum(parameter.numel() for parameter in network.parameters()):,} parameters, {place}", sep="\n")
 
-    order = Order(table.source_lengths, table.target_lengths, config.batch, config.seed, table.weights)
+    order = BatchSampler(table.source_lengths, table.target_lengths, config.batch, config.seed, table.weights)
     draw = Sampler(tokenizers, config.risk, precision, data.target_language)
     progress = Trainer(
         network,
-        batch_stream(table, order, Resampler(tokenizers, tokenizer, config.seed, tags), rank(), count()),
+        batch_stream(table, order, SubwordResampler(tokenizers, tokenizer, config.seed, tags), rank(), count()),
         Validator(
             validation_table,
             list(validation),
@@ -94,7 +93,12 @@ def train(config: TrainConfig, folder: Path) -> float:
         folder,
         config=config.training,
         objective=build_objective(
-            config.loss, config.scheduled_sampling, config.risk, config.training, draw, no_text(tokenizers.target)
+            config.loss,
+            config.scheduled_sampling,
+            config.risk,
+            config.training,
+            draw,
+            non_text_tokens(tokenizers.target),
         ),
         optimizer=config.optimizer,
         schedule=config.schedule,

@@ -28,9 +28,9 @@ class Letters:
         return [self.encode(text) for text in texts]
 
     def decode(self, ids: Iterable[int]) -> str:
-        return "".join(piece for piece in self.pieces(ids) if piece not in MARKS)
+        return "".join(piece for piece in self.tokens(ids) if piece not in MARKS)
 
-    def pieces(self, ids: Iterable[int]) -> list[str]:
+    def tokens(self, ids: Iterable[int]) -> list[str]:
         return [(*MARKS, *ALPHABET)[int(number)] for number in ids]
 
     def to_bytes(self) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from seq2seq.data.batch import Batch, make_batch
-from seq2seq.data.batch_sampler import Place
+from seq2seq.data.batch_sampler import StreamPosition
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.config import DecoderConfig, EncoderConfig
 from seq2seq.system.device import Precision
@@ -47,16 +47,16 @@ def reversal_batch(rows: Rows) -> Batch:
 class Stream:
     """The endless stream over some batches; ``before`` is told of every batch about to be given."""
 
-    def __init__(self, batches: list[Batch], before: Callable[[Place], None] = lambda place: None) -> None:
+    def __init__(self, batches: list[Batch], before: Callable[[StreamPosition], None] = lambda place: None) -> None:
         self.batches, self.before = batches, before
 
-    def __call__(self, place: Place) -> Iterator[tuple[Batch, Place]]:
+    def __call__(self, place: StreamPosition) -> Iterator[tuple[Batch, StreamPosition]]:
         epoch, taken = place
         while True:
-            self.before(Place(epoch, taken))
+            self.before(StreamPosition(epoch, taken))
             batch = self.batches[taken]
             epoch, taken = (epoch, taken + 1) if taken + 1 < len(self.batches) else (epoch + 1, 0)
-            yield batch, Place(epoch, taken)
+            yield batch, StreamPosition(epoch, taken)
 
 
 class Shared:
@@ -65,7 +65,7 @@ class Shared:
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
 
-    def __call__(self, place: Place) -> Iterator[tuple[Batch, Place]]:
+    def __call__(self, place: StreamPosition) -> Iterator[tuple[Batch, StreamPosition]]:
         batches = self.stream(place)
         while turn := list(islice(batches, count())):
             yield turn[rank()][0], turn[-1][1]
@@ -114,7 +114,7 @@ def trainer(
     config: TrainingConfig,
     *,
     network: Network | None = None,
-    stream: Callable[[Place], Iterator[tuple[Batch, Place]]] | None = None,
+    stream: Callable[[StreamPosition], Iterator[tuple[Batch, StreamPosition]]] | None = None,
     validate: Callable[[Network, int], Validation] = held_out_loss,
     optimizer: OptimizerConfig | None = None,
     schedule: ScheduleConfig | None = None,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from seq2seq.analysis.recording import Side
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair
 from seq2seq.data.batch import Batch, batches_by_length, make_batch
 from seq2seq.errors import DataError
 from seq2seq.inference.member import Member
@@ -53,6 +53,6 @@ def taught(member: Member, pairs: Sequence[Pair]) -> list[Taught]:
     for places in batches_by_length(longer, PIECES):
         rows = [kept[place] for place in places]
         batch = make_batch([sources[row] for row in rows], [targets[row] for row in rows]).to(member.device)
-        read = [source_tokenizer.pieces([*sources[row], EOS]) if reads else [] for row in rows]
-        batches.append(Taught(batch, read, [target_tokenizer.pieces([BOS, *targets[row]]) for row in rows]))
+        read = [source_tokenizer.tokens([*sources[row], EOS]) if reads else [] for row in rows]
+        batches.append(Taught(batch, read, [target_tokenizer.tokens([BOS, *targets[row]]) for row in rows]))
     return batches

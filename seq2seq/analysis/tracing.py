@@ -12,7 +12,7 @@ from torch import Tensor
 from seq2seq.analysis.beam_tree import Node, grown
 from seq2seq.analysis.recording import LayerRecord, replay
 from seq2seq.analysis.trace import LayerTrace, Trace
-from seq2seq.corpora.segments import LONGEST
+from seq2seq.corpora.segmentation import MAX_SEGMENT
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.inference.member import Member, Sources
 from seq2seq.inference.members import Members
@@ -100,8 +100,8 @@ def trace_text(model: Member, text: str, runners_up: int = RUNNERS_UP) -> Trace:
 
 
 def _hold_length(text: str) -> None:
-    if len(text) > LONGEST:
-        raise DataError(f"a text of {len(text):,} characters is no sentence to trace: give at most {LONGEST:,}")
+    if len(text) > MAX_SEGMENT:
+        raise DataError(f"a text of {len(text):,} characters is no sentence to trace: give at most {MAX_SEGMENT:,}")
 
 
 def found(stepper: Any, config: SearchConfig) -> Given:
@@ -141,14 +141,14 @@ def trace_given(member: Member, text: str, given: Given, runners_up: int = RUNNE
         model=member.name,
         source=text,
         text=target_tokenizer.decode(given.labels),
-        source_pieces=tuple(source_tokenizer.pieces([*source, EOS])) if reads else (),
-        target_pieces=tuple(target_tokenizer.pieces(given.labels)),
-        read_pieces=tuple(target_tokenizer.pieces(read)),
+        source_pieces=tuple(source_tokenizer.tokens([*source, EOS])) if reads else (),
+        target_pieces=tuple(target_tokenizer.tokens(given.labels)),
+        read_pieces=tuple(target_tokenizer.tokens(read)),
         layers=layers,
         **arrays,
-        runner_up_pieces=tuple(tuple(target_tokenizer.pieces(row)) for row in arrays["runner_up_ids"].tolist()),
+        runner_up_pieces=tuple(tuple(target_tokenizer.tokens(row)) for row in arrays["runner_up_ids"].tolist()),
         tree=given.tree,
-        tree_pieces=tuple(target_tokenizer.pieces([node.piece for node in given.tree])),
+        tree_pieces=tuple(target_tokenizer.tokens([node.piece for node in given.tree])),
     )
 
 

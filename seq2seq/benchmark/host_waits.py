@@ -15,7 +15,7 @@ from torch import nn
 from seq2seq.benchmark.arrangements import Arrangement, arrangements
 from seq2seq.benchmark.meta_device import META, Waits
 from seq2seq.data.batch import make_batch, source_tensors
-from seq2seq.data.batch_sampler import Place
+from seq2seq.data.batch_sampler import StreamPosition
 from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
 from seq2seq.model import ModelConfig, Network
 from seq2seq.search import Stepper, WatchedStepper, search
@@ -68,7 +68,7 @@ def update_waits(arrangement: Arrangement) -> list[str]:
     trainer.loss_scale = LossScale(arrangement.scaled_loss, META)  # autocast knows no meta device
     tally = Tally(0.0, META)
     with Waits(with_values=False) as waits:
-        trainer._update(((batch.to(META), Place(0, 1)) for _ in range(1)), tally)
+        trainer._update(((batch.to(META), StreamPosition(0, 1)) for _ in range(1)), tally)
     return waits.found
 
 

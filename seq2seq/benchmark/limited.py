@@ -19,17 +19,16 @@ from seq2seq.benchmark.training import training_precision
 from seq2seq.benchmark.update import Updater
 from seq2seq.corpora.builtin import BuiltinCorpus
 from seq2seq.corpora.files import TextFiles
-from seq2seq.data.batch_sampler import Order, Place
-from seq2seq.data.prefetch import ahead
+from seq2seq.data.batch_sampler import BatchSampler, StreamPosition
+from seq2seq.data.prefetch import prefetch
 from seq2seq.data.preparation import encode_corpus
-from seq2seq.data.stream import batch_stream
-from seq2seq.data.subword_resampling import Resampler
+from seq2seq.data.stream import SubwordResampler, batch_stream
 from seq2seq.data.table import Table
 from seq2seq.model import Network
 from seq2seq.system.atomic import atomic_write
 from seq2seq.system.device import choose_device
 from seq2seq.tokenizer.tokenizer import Tokenizers, load_tokenizers
-from seq2seq.tokenizer.vocabulary_cache import cached_tokenizers
+from seq2seq.tokenizer.vocabulary import cached_tokenizers
 
 
 class Task(NamedTuple):
@@ -103,16 +102,16 @@ def train(task: Task) -> dict[str, float]:
     with Clock("first_batch", found):
         tokenizers = load_tokenizers(vocabulary)
         table = task.table(tokenizers)
-        order = Order(table.source_lengths, table.target_lengths, config.batch, config.seed)
-        stream = batch_stream(table, order, Resampler(tokenizers, config.tokenizer, config.seed))
-        next(stream(Place(0, 0)))
+        order = BatchSampler(table.source_lengths, table.target_lengths, config.batch, config.seed)
+        stream = batch_stream(table, order, SubwordResampler(tokenizers, config.tokenizer, config.seed))
+        next(stream(StreamPosition(0, 0)))
     with Clock("epoch", found):
         batches = len(order.epoch(1))
     with Clock("resumed", found):
-        next(stream(Place(1, batches // 2)))
+        next(stream(StreamPosition(1, batches // 2)))
     torch.manual_seed(config.seed)
     network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
-    with Clock("training", found), closing(ahead(stream(Place(1, batches // 2)))) as prepared:
+    with Clock("training", found), closing(prefetch(stream(StreamPosition(1, batches // 2)))) as prepared:
         update = Updater(
             network,
             (batch.to(device) for batch, _ in prepared),
@@ -123,7 +122,7 @@ def train(task: Task) -> dict[str, float]:
             device=device,
         )
         update.several(config.preparation.updates)
-    following = stream(Place(1, batches // 2))
+    following = stream(StreamPosition(1, batches // 2))
     next(following)  # the epoch is ordered before the clock starts
     with Clock("batch", found):
         made = sum(1 for _ in islice(following, max(1, min(200, batches // 2 - 1))))

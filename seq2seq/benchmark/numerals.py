@@ -27,7 +27,7 @@ class Numerals:
         """The ids in decimal."""
         return " ".join(map(str, ids))
 
-    def pieces(self, ids: Iterable[int]) -> list[str]:
+    def tokens(self, ids: Iterable[int]) -> list[str]:
         """Each id in decimal."""
         return [str(number) for number in ids]
 

@@ -16,7 +16,7 @@ from seq2seq.benchmark.memory import peak, reset_peak
 from seq2seq.benchmark.profile import profiled
 from seq2seq.benchmark.update import Updater
 from seq2seq.benchmark.workload import Workload
-from seq2seq.data.prefetch import ahead
+from seq2seq.data.prefetch import prefetch
 from seq2seq.errors import ConfigError
 from seq2seq.system.device import DTYPES, Precision, choose_device, resolve_precision
 
@@ -71,7 +71,7 @@ def measure_training(config: BenchmarkConfig, workload: Workload, machine: Machi
     precision = training_precision(config, device)
     torch.manual_seed(config.seed)
     reset_peak(device)
-    with closing(ahead(workload.batches(device))) as batches:
+    with closing(prefetch(workload.batches(device))) as batches:
         update = Updater(
             workload.network,
             batches,

@@ -1,1 +1,1 @@
-"""Reading parallel text: file formats, the hub, mixtures of corpora, filters."""
+"""Parallel corpora: file formats, the Hugging Face hub, the built-in corpus, mixtures, filters, segmentation."""

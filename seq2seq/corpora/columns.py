@@ -1,8 +1,8 @@
-"""Corpora whose sides are named columns: JSON lines and Parquet (for the Hugging Face hub see `corpora.hub`).
+"""Corpora with named columns: JSON lines and Parquet (for the Hugging Face hub see `corpora.hub`).
 
-A column is found at the top of a row, as in bentrevett/multi30k, or inside a nested ``translation``, as in
-wmt/wmt14. JSON lines are parsed here: the loader of `datasets` reads dates out of strings, takes a missing key
-for a null and refuses a lone surrogate (5.2), none of which may happen to a sentence.
+A column is at the top level of a row, as in bentrevett/multi30k, or inside a nested ``translation``, as in wmt/wmt14.
+JSON lines are parsed here, because the loader of `datasets` (5.2) converts strings to dates, reads a missing key as
+null and rejects lone surrogates.
 """
 
 import contextlib
@@ -16,22 +16,22 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
 
+from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.corpus_file import CorpusFile
-from seq2seq.corpora.files import some
+from seq2seq.corpora.files import require_pairs
 from seq2seq.corpora.lines import unreadable
-from seq2seq.corpora.pair import Pair
 from seq2seq.errors import DataError
 
 NESTED = "translation"
 ROWS = 1_000  # rows in memory at a time
 
 
-class JsonLinesFile:
-    """One JSON object a line, with a string (or null, a blank sentence) in each of the two columns.
+class JsonLinesFile(Corpus):
+    """A file with one JSON object per line and a string (or null, a blank sentence) in each of the two columns.
 
     Raises:
-        DataError: the file is missing or a folder; while reading, what `read_lines` raises, a line that is no
-            JSON object, a missing column, a value that is no text (each with its line), or no lines at all.
+        DataError: the file is missing or a folder. While reading: as `read_lines`; a line is not a JSON object, lacks a
+            column or has a value that is not text; or the file is empty.
     """
 
     def __init__(self, path: Path, source_column: str, target_column: str) -> None:
@@ -40,91 +40,89 @@ class JsonLinesFile:
 
     @cached_property
     def fingerprint(self) -> str:
-        """What is in the file, and which columns are read."""
+        """The content of the file, and which columns are read."""
         return f"json {self.file.content} {self.columns}"
 
-    def expected(self) -> int | None:
-        """About how many pairs there are."""
-        return self.file.expected()
+    def expected_pairs(self) -> int | None:
+        """Approximate number of pairs."""
+        return self.file.expected_lines()
 
     def __iter__(self) -> Iterator[Pair]:
-        return some(self.file.parsed(self.pair), self.name)
+        return require_pairs(self.file.parsed(self.pair), self.name)
 
     def pair(self, line: str, number: int) -> Pair:
-        """The pair in a line, whose number is for messages.
+        """The pair in a line; the line's number is for messages.
 
         Raises:
-            DataError: the line is no JSON object, lacks a column, or a value is no text.
+            DataError: the line is not a JSON object, lacks a column, or has a value that is not text.
         """
         where = f"{self.path}, line {number:,}"
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{where}: not JSON ({error}); each line must be one object") from None
+            raise DataError(f"{where}: not JSON ({error}): write one object per line") from None
         if not isinstance(row, dict):
-            raise DataError(f"{where}: a JSON {type(row).__name__}; each line must be one object")
+            raise DataError(f"{where}: a JSON {type(row).__name__}, not an object: write one object per line")
         nested = row.get(NESTED)
-        home = row if not isinstance(nested, dict) or set(self.columns) <= row.keys() else nested
+        columns = row if not isinstance(nested, dict) or set(self.columns) <= row.keys() else nested
         for column, side in zip(self.columns, ("source", "target"), strict=True):
-            if column not in home:
-                raise no_column(where, column, side, home)
-        return Pair(*(sentence(home[column], column, where) for column in self.columns))
+            if column not in columns:
+                raise no_column(where, column, side, columns)
+        return Pair(*(sentence(columns[column], column, where) for column in self.columns))
 
 
-class ParquetFile:
+class ParquetFile(Corpus):
     """A Parquet file with a column of strings for each side, read a thousand rows at a time.
 
     Raises:
-        DataError: the file is missing, damaged or lacks a column; while reading, a value that is no text (with
-            its row, from 1), or no rows at all.
+        DataError: the file is missing, damaged or lacks a column. While reading: a value is not text (rows are counted
+            from 1), or there are no rows.
     """
 
     def __init__(self, path: Path, source_column: str, target_column: str) -> None:
         self.path, self.name, self.file = path, str(path), CorpusFile(path)
-        self.file.require_regular()  # it is read from its end
+        self.file.require_regular()  # Parquet is read from its end
         with _parquet_errors(path), pyarrow.parquet.ParquetFile(path) as file:
             self.columns = find_columns(file.schema_arrow, source_column, target_column, self.name)
             self._rows: int = file.metadata.num_rows
         if self._rows < 0:
-            raise DataError(
-                f"{path}: not a readable Parquet file (it has {self._rows:,} rows); write or fetch it again"
-            )
+            raise DataError(f"{path} is not a readable Parquet file ({self._rows:,} rows): write or fetch it again")
 
     @cached_property
     def fingerprint(self) -> str:
-        """What is in the file, and which columns are read."""
+        """The content of the file, and which columns are read."""
         return f"parquet {self.file.content} {self.columns}"
 
-    def expected(self) -> int | None:
-        """How many pairs there are."""
+    def expected_pairs(self) -> int | None:
+        """Number of pairs."""
         return self._rows
 
     def __iter__(self) -> Iterator[Pair]:
-        return some(column_pairs(self.batches(), self.columns, self.name), self.name)
+        return require_pairs(column_pairs(self.batches(), self.columns, self.name), self.name)
 
     def batches(self) -> Iterator[Any]:
-        """The rows as Arrow record batches with the columns that `columns` lie in."""
+        """The rows as Arrow record batches with the columns that contain `columns`."""
         with _parquet_errors(self.path), self.file.raw() as raw, pyarrow.parquet.ParquetFile(raw) as file:
             yield from file.iter_batches(ROWS, columns=sorted({path[0] for path in self.columns}))
 
 
 def find_columns(schema: Any, source: str, target: str, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Where the two columns lie in an Arrow schema: ``("en",)`` at the top or ``("translation", "en")`` nested.
+    """The paths of both columns in an Arrow schema: ``("en",)`` at the top level or ``("translation", "en")`` nested.
 
     Raises:
-        DataError: a column is in neither place; names those that are there.
+        DataError: a column is missing; the message lists the existing ones.
     """
     top = set(schema.names)
     nested = NESTED in top and pa.types.is_struct(schema.field(NESTED).type) and not {source, target} <= top
-    there = {field.name for field in schema.field(NESTED).type} if nested else top
+    names = {field.name for field in schema.field(NESTED).type} if nested else top
     for column, side in ((source, "source"), (target, "target")):
-        if column not in there:
-            raise no_column(name, column, side, there)
+        if column not in names:
+            raise no_column(name, column, side, names)
     return ((NESTED, source), (NESTED, target)) if nested else ((source,), (target,))
 
 
 def column_pairs(batches: Iterable[Any], columns: tuple[tuple[str, ...], ...], name: str) -> Iterator[Pair]:
-    """The pairs of Arrow record batches or tables, whose columns `find_columns` has found."""
+    """The pairs in Arrow record batches or tables; ``columns`` are paths from `find_columns`."""
     start = 1
     for batch in batches:
         sides = []
@@ -136,7 +134,7 @@ def column_pairs(batches: Iterable[Any], columns: tuple[tuple[str, ...], ...], n
             except UnicodeDecodeError:
                 raise DataError(f"{name}, one of {ROWS:,} rows from row {start:,}: {path[-1]!r} is not UTF-8") from None
         for number, values in enumerate(zip(*sides, strict=True), start):
-            if type(values[0]) is str and type(values[1]) is str:  # the fast way for all but a few rows
+            if type(values[0]) is str and type(values[1]) is str:  # fast path
                 yield Pair(*values)
             else:
                 where = f"{name}, row {number:,}"
@@ -145,34 +143,34 @@ def column_pairs(batches: Iterable[Any], columns: tuple[tuple[str, ...], ...], n
 
 
 def sentence(value: object, column: str, where: str) -> str:
-    """The text of one cell; null is a blank sentence.
+    """The text of a cell; null is a blank sentence.
 
     Raises:
         DataError: the value is neither text nor null.
     """
     if value is None or isinstance(value, str):
         return value or ""
-    raise DataError(f"{where}: {column!r} is a {type(value).__name__}, not text; name a column of strings")
+    raise DataError(f"{where}: {column!r} is of type {type(value).__name__}, not text: name a column of strings")
 
 
-def no_column(where: str, column: str, side: str, there: Iterable[str] | Mapping[str, Any]) -> DataError:
-    """The error for a column that is missing, with those that are there and the override to type."""
+def no_column(where: str, column: str, side: str, names: Iterable[str] | Mapping[str, Any]) -> DataError:
+    """The error for a missing column, with the existing ones and the setting to change."""
     return DataError(
-        f"{where}: no column {column!r} (there are: {', '.join(sorted(there)) or 'none'}); set data.{side}_column=NAME"
+        f"{where}: no column {column!r} (there are: {', '.join(sorted(names)) or 'none'}): set data.{side}_column=NAME"
     )
 
 
 @contextlib.contextmanager
 def _parquet_errors(path: Path) -> Iterator[None]:
-    """Turns what pyarrow raises for a missing, unreadable or damaged file into a `DataError`."""
+    """Converts the exceptions of pyarrow for a missing, unreadable or damaged file to a `DataError`."""
     try:
         yield
-    except (pa.ArrowException, UnicodeDecodeError) as error:  # the latter: names of columns
-        raise DataError(f"{path}: not a readable Parquet file ({one_line(error)}); write or fetch it again") from None
+    except (pa.ArrowException, UnicodeDecodeError) as error:  # UnicodeDecodeError: column names
+        raise DataError(f"{path} is not a readable Parquet file ({one_line(error)}): write or fetch it again") from None
     except OSError as error:
         raise unreadable(path, error) from None
 
 
 def one_line(error: Exception) -> str:
-    """The error's first two lines on one line; later lines are examples and traces."""
+    """The first two lines of an error on one line; further lines are examples and traces."""
     return " ".join(" ".join(str(error).splitlines()[:2]).split()).rstrip(".") or type(error).__name__

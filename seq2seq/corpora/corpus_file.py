@@ -1,7 +1,7 @@
-"""A file of text that is read several times, and must be the same each time: once it is hashed, other text is refused.
+"""A corpus file that is read several times: once it is hashed, changed content raises an error.
 
-A corpus is hashed, encoded, and read again for a validation or a cleaned copy. A file that another program writes
-meanwhile would give ids that do not belong to the hash they are kept under.
+A corpus is hashed, encoded, and read again for validation or a cleaned copy. If another program changed the file
+meanwhile, the ids would be cached under the wrong hash.
 """
 
 import gzip
@@ -20,17 +20,17 @@ from seq2seq.errors import DataError
 Result = TypeVar("Result")
 
 BLOCK = 1 << 20
-"""Bytes that are hashed together."""
+"""Bytes per hash."""
 
 
 class CorpusFile:
     """A file of a corpus, plain or ``.gz``.
 
     Args:
-        path: where it lies. What is no regular file, such as a named pipe, can be read only once.
+        path: of the file. Anything except a regular file, such as a named pipe, can be read only once.
 
     Raises:
-        DataError: there is no such file, or it is a folder.
+        DataError: the file is missing or a folder.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,16 +45,16 @@ class CorpusFile:
 
     @cached_property
     def content(self) -> str:
-        """A hash of the file's bytes, a second or two for each gigabyte: it does not depend on its name or age.
+        """A hash of the file's bytes, independent of its name and age; takes one or two seconds per gigabyte.
 
         Raises:
-            DataError: the file cannot be read, or only once.
+            DataError: the file cannot be read, or is not a regular file.
         """
         return hashlib.sha256(b"".join(self._hashes)).hexdigest()
 
     @cached_property
     def _hashes(self) -> list[bytes]:
-        """A hash for each `BLOCK`; whatever is read from now on must have the same."""
+        """A hash for each `BLOCK`, which later reads are compared with."""
         self.require_regular()
         try:
             with self.path.open("rb") as file:
@@ -66,19 +66,18 @@ class CorpusFile:
         """Check that the file can be read several times.
 
         Raises:
-            DataError: it is a pipe or the like.
+            DataError: it is not a regular file, but a pipe for example.
         """
         if self.path.exists() and not self.path.is_file():
-            raise DataError(f"{self.path} can be read only once: write it to a file first, and name that")
+            raise DataError(f"{self.path} can be read only once: write the text to a file and name the file")
 
     @contextmanager
     def raw(self) -> Iterator[IO[bytes]]:
-        """The bytes as they lie in the file, from its beginning.
+        """The file's bytes, open at the start.
 
         Raises:
-            DataError: at once, where they can be read only once and have been; while they are read, where they are
-                others than those that were hashed.
-            OSError: as the system raises it.
+            DataError: the file can be read only once and has been; or, while reading, it differs from its hash.
+            OSError: as raised by the system.
         """
         if self._read:
             self.require_regular()
@@ -86,13 +85,13 @@ class CorpusFile:
         with ExitStack() as stack:
             file: IO[bytes] = stack.enter_context(self.path.open("rb"))
             if "_hashes" in self.__dict__:
-                held = _HeldBytes(self.path, file, self._hashes)
-                file = stack.enter_context(io.BufferedReader(held, BLOCK))
+                verified = _VerifiedBytes(self.path, file, self._hashes)
+                file = stack.enter_context(io.BufferedReader(verified, BLOCK))
             yield file
 
     @contextmanager
     def unpacked(self) -> Iterator[IO[bytes]]:
-        """The bytes, unpacked where the name ends in ``.gz``; errors are those of `raw`, and those of `gzip`."""
+        """The bytes, decompressed if the name ends in ``.gz``; raises the errors of `raw` and of `gzip`."""
         with ExitStack() as stack:
             file = stack.enter_context(self.raw())
             if self.path.suffix == ".gz":
@@ -100,10 +99,10 @@ class CorpusFile:
             yield file
 
     def lines(self) -> Generator[str, None, None]:
-        """As `seq2seq.corpora.lines.read_lines` gives them.
+        """The lines, as `seq2seq.corpora.lines.read_lines`.
 
         Raises:
-            DataError: as it does, and as `raw`.
+            DataError: as `read_lines` and `raw`.
         """
         try:
             with self.unpacked() as file:
@@ -112,7 +111,7 @@ class CorpusFile:
             raise unreadable(self.path, error) from None
 
     def parsed(self, parse: Callable[[str, int], Result]) -> Iterator[Result]:
-        """What a function makes of each line and its number, from 1; the file is closed where it raises.
+        """The results of a function of each line and its number, from 1; the file is closed if the function raises.
 
         Raises:
             DataError: as `lines`.
@@ -121,13 +120,13 @@ class CorpusFile:
             for number, line in enumerate(lines, 1):
                 yield parse(line, number)
 
-    def expected(self) -> int | None:
-        """About how many lines there are; None where nobody knows."""
+    def expected_lines(self) -> int | None:
+        """Approximate number of lines; None if unknown."""
         return estimated_lines(self.path)
 
 
-class _HeldBytes(io.RawIOBase):
-    """The bytes of a file in blocks, each of which must have its hash."""
+class _VerifiedBytes(io.RawIOBase):
+    """The bytes of a file, read in blocks that are compared with their hashes."""
 
     def __init__(self, path: Path, file: IO[bytes], hashes: list[bytes]) -> None:
         self._path, self._file, self._hashes = path, file, hashes
@@ -150,17 +149,17 @@ class _HeldBytes(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         number, start = divmod(self._position, BLOCK)
         if number != self._number:
-            self._take(number)
+            self._load(number)
         part = self._block[start : start + len(buffer)]
         buffer[: len(part)] = part
         self._position += len(part)
         return len(part)
 
-    def _take(self, number: int) -> None:
-        """Read a block; the one behind the last must be empty."""
+    def _load(self, number: int) -> None:
+        """Read a block; the block after the last must be empty."""
         self._file.seek(number * BLOCK)
         block = self._file.read(BLOCK)
-        known = self._hashes[number] if number < len(self._hashes) else None
-        if (hashlib.sha256(block).digest() if block else None) != known:
+        expected = self._hashes[number] if number < len(self._hashes) else None
+        if (hashlib.sha256(block).digest() if block else None) != expected:
             raise DataError(f"{self._path} has changed while it was in use: start the same command again")
         self._number, self._block = number, block

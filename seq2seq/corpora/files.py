@@ -1,4 +1,4 @@
-"""Corpora kept as lines: two aligned text files, or one file of tab-separated values."""
+"""Corpora in text files: two aligned files, or one file of tab-separated values."""
 
 import re
 from collections.abc import Iterator
@@ -7,17 +7,17 @@ from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 
+from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.corpus_file import CorpusFile
-from seq2seq.corpora.pair import Pair
 from seq2seq.errors import ConfigError, DataError
 
 
-class TextFiles:
-    """Two text files whose lines with the same number are translations of each other.
+class TextFiles(Corpus):
+    """Two text files, aligned line by line.
 
     Raises:
-        DataError: a file is missing or is a folder; while reading, what `read_lines` raises, files of
-            different length, or no lines at all.
+        DataError: a file is missing or a folder. While reading: as `read_lines`; the files have different numbers of
+            lines; or they are empty.
     """
 
     def __init__(self, source: Path, target: Path) -> None:
@@ -28,15 +28,15 @@ class TextFiles:
 
     @cached_property
     def fingerprint(self) -> str:
-        """What is in both files."""
+        """The content of both files."""
         return f"text {self.files[0].content} {self.files[1].content}"
 
-    def expected(self) -> int | None:
-        """About how many pairs there are."""
-        return self.files[1].expected()
+    def expected_pairs(self) -> int | None:
+        """Approximate number of pairs."""
+        return self.files[1].expected_lines()
 
     def __iter__(self) -> Iterator[Pair]:
-        return some(self._pairs(), self.name)
+        return require_pairs(self._pairs(), self.name)
 
     def _pairs(self) -> Iterator[Pair]:
         first, second = self.files
@@ -49,23 +49,22 @@ class TextFiles:
 
     def _unequal(self, sources: int, targets: int) -> DataError:
         return DataError(
-            f"{self.target} has {targets:,} lines, {self.source} {sources:,}: they must match; "
-            f"run recipes/doctor.py data.train.source={self.source} data.train.target={self.target} to find the first "
-            "line that drifts"
+            f"{self.target} has {targets:,} lines, {self.source} {sources:,}: they must match; find the first "
+            f"misaligned line with recipes/doctor.py data.train.source={self.source} data.train.target={self.target}"
         )
 
 
-class TsvFile:
-    """One file of tab-separated values, a pair a row; quotation marks are characters like any other.
+class TsvFile(Corpus):
+    """One file of tab-separated values with a pair per row; quotation marks have no special meaning.
 
     Args:
         path: the file, plain or ``.gz``.
-        source_column, target_column: column numbers as written by the user, from ``"1"``.
+        source_column, target_column: column numbers, from ``"1"``.
 
     Raises:
         ConfigError: a column is not a number from 1.
-        DataError: the file is missing or a folder; while reading, what `read_lines` raises, a row with too
-            few columns, or no rows at all.
+        DataError: the file is missing or a folder. While reading: as `read_lines`; a row has too few columns; or the
+            file is empty.
     """
 
     def __init__(self, path: Path, source_column: str, target_column: str) -> None:
@@ -75,27 +74,27 @@ class TsvFile:
 
     @cached_property
     def fingerprint(self) -> str:
-        """What is in the file, and which columns are read."""
+        """The content of the file, and which columns are read."""
         return f"tsv {self.file.content} {self.source} {self.target}"
 
-    def expected(self) -> int | None:
-        """About how many pairs there are."""
-        return self.file.expected()
+    def expected_pairs(self) -> int | None:
+        """Approximate number of pairs."""
+        return self.file.expected_lines()
 
     def __iter__(self) -> Iterator[Pair]:
-        return some(self.file.parsed(self.pair), self.name)
+        return require_pairs(self.file.parsed(self.pair), self.name)
 
     def pair(self, line: str, number: int) -> Pair:
-        """The pair in a line, whose number is for messages.
+        """The pair in a line; the line's number is for messages.
 
         Raises:
-            DataError: there are too few columns.
+            DataError: the line has too few columns.
         """
         cells, needed = line.split("\t"), max(self.source, self.target)
         if len(cells) < needed:
             raise DataError(
-                f"{self.path}, line {number:,}: {len(cells)} tab-separated columns where {needed} are needed; mend "
-                "the row or set data.source_column=NUMBER data.target_column=NUMBER"
+                f"{self.path}, line {number:,}: {len(cells)} tab-separated columns, but {needed} are needed: fix the "
+                "row or set data.source_column=NUMBER data.target_column=NUMBER"
             )
         return Pair(cells[self.source - 1], cells[self.target - 1])
 
@@ -106,14 +105,14 @@ def _column_number(text: str, setting: str) -> int:
     return int(text)
 
 
-def some(pairs: Iterator[Pair], name: str) -> Iterator[Pair]:
-    """The same pairs.
+def require_pairs(pairs: Iterator[Pair], name: str) -> Iterator[Pair]:
+    """Yield the same pairs.
 
     Raises:
-        DataError: there are none.
+        DataError: there are no pairs.
     """
     first = next(pairs, None)
     if first is None:
-        raise DataError(f"{name}: no lines, so nothing to learn from or to score; check that this is the right file")
+        raise DataError(f"{name}: no lines found: check that this is the right file")
     yield first
     yield from pairs

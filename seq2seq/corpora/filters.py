@@ -1,4 +1,4 @@
-"""Filters for pairs that teach nothing or cost too much, and the count of what each one dropped."""
+"""Filters for blank, too long and mismatched pairs, with counts of what they drop."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -6,25 +6,25 @@ from dataclasses import dataclass
 from seq2seq.errors import DataError
 from seq2seq.settings import setting
 
-SLACK = 5  # pieces added to both sides before the ratio is taken, so that short sentences may differ freely
+SLACK = 5  # tokens added to both lengths before the ratio, which makes it lenient for short sentences
 
 
 @dataclass(kw_only=True)
 class FilterConfig:
-    """Which pairs are dropped before training; a pair that is blank on either side always is."""
+    """Pairs that are dropped before training; pairs with a blank side always are."""
 
-    max_length: int = setting(200, "drop pairs with more pieces than this on either side", at_least=1)
+    max_length: int = setting(200, "drop pairs with more tokens than this on either side", at_least=1)
     max_ratio: float = setting(
-        6.0, f"drop pairs whose (longer + {SLACK}) / (shorter + {SLACK}) pieces exceed this", at_least=1
+        6.0, f"drop pairs whose (longer + {SLACK}) / (shorter + {SLACK}) tokens exceed this", at_least=1
     )
 
 
 class Filters:
-    """Decides pair by pair and keeps count; without settings only blank pairs are dropped.
+    """Decides for each pair whether to keep it, and counts the decisions.
 
     Args:
-        config: the limits.
-        monolingual: the source is empty by design; only the target is looked at.
+        config: the limits; None drops only blank pairs.
+        monolingual: sources are empty by design, and only targets are filtered.
     """
 
     def __init__(self, config: FilterConfig | None, monolingual: bool = False) -> None:
@@ -34,9 +34,9 @@ class Filters:
         self.dropped: Counter[str] = Counter()
 
     def reason(self, source_length: int, target_length: int) -> str | None:
-        """Why a pair of these lengths in pieces is dropped: ``blank``, ``too long``, ``length ratio``; else None.
+        """Why a pair of these lengths in tokens is dropped: ``blank``, ``too long`` or ``length ratio``; else None.
 
-        The ratio is (longer + 5) / (shorter + 5): 1 piece against 20 counts as 4.2, 10 against 85 as 6.
+        The ratio is (longer + 5) / (shorter + 5): 4.2 for 1 and 20 tokens, 6 for 10 and 85.
         """
         short, long = sorted((target_length if self.monolingual else source_length, target_length))
         if short == 0:
@@ -48,7 +48,7 @@ class Filters:
         return "length ratio" if long + SLACK > self.config.max_ratio * (short + SLACK) else None
 
     def keep(self, source_length: int, target_length: int) -> bool:
-        """Whether a pair of these lengths in pieces stays; counts it either way."""
+        """Whether a pair of these lengths in tokens is kept; counts the decision."""
         reason = self.reason(source_length, target_length)
         if reason is None:
             self.kept += 1
@@ -57,16 +57,16 @@ class Filters:
         return reason is None
 
     def count(self, kept: int, dropped: Counter[str]) -> None:
-        """Count pairs that others of these settings have judged."""
+        """Add the counts of other filters with the same settings."""
         self.kept += kept
         self.dropped.update(dropped)
 
     def report(self) -> str:
-        """One line: ``kept 28,990 of 29,000 pairs; dropped 3 blank, 5 too long (over 200 pieces), 2 …``."""
+        """One line: ``kept 28,990 of 29,000 pairs; dropped 3 blank, 5 too long (over 200 tokens), 2 …``."""
         limits = {}
         if self.config is not None:
             limits = {
-                "too long": f" (over {self.config.max_length:,} pieces)",
+                "too long": f" (over {self.config.max_length:,} tokens)",
                 "length ratio": f" (over {self.config.max_ratio:g})",
             }
         counts = [
@@ -78,13 +78,13 @@ class Filters:
         return f"{kept}; dropped {', '.join(counts)}" if counts else kept
 
     def require_some(self, name: str) -> None:
-        """Check that a corpus has something left.
+        """Check that some pair was kept.
 
         Raises:
-            DataError: every pair was dropped; says why, and which settings to relax.
+            DataError: every pair was dropped; the message has the counts and the settings to relax.
         """
         if self.kept == 0:
             raise DataError(
-                f"{name}: no pair is left: {self.report()}; look at the text, or raise "
-                "data.filters.max_length and data.filters.max_ratio"
+                f"{name}: every pair was dropped ({self.report()}): check the text, or raise data.filters.max_length "
+                "and data.filters.max_ratio"
             )

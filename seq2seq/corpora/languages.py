@@ -1,4 +1,4 @@
-"""How a language writes its words: with spaces between them or without. By its code, and by the look of a text."""
+"""Whether a language writes spaces between words, from its code or from a sample of text."""
 
 import re
 from collections.abc import Iterable
@@ -8,17 +8,17 @@ from itertools import islice
 
 
 class Segmentation(StrEnum):
-    """How words are set apart."""
+    """How words are separated in writing."""
 
     spaces = "spaces"
     chinese = "chinese"
-    """Not at all; Chinese characters."""
+    """No separation; Chinese characters."""
     japanese = "japanese"
-    """Not at all; Chinese characters and kana."""
+    """No separation; Chinese characters and kana."""
     korean = "korean"
-    """By spaces, with particles and endings joined to the words."""
+    """Spaces, with particles and endings attached to the words."""
     unsegmented = "unsegmented"
-    """Not at all, in another script: Thai, Lao, Khmer, Burmese, Tibetan and others."""
+    """No separation, other scripts: Thai, Lao, Khmer, Burmese, Tibetan and others."""
 
 
 OF_SCRIPT = {
@@ -27,7 +27,7 @@ OF_SCRIPT = {
     **dict.fromkeys(("Kore", "Hang"), Segmentation.korean),
     **dict.fromkeys(("Thai", "Laoo", "Khmr", "Mymr", "Tibt", "Lana", "Talu", "Java", "Bali"), Segmentation.unsegmented),
 }
-"""By ISO 15924 code; the scripts that are not here have spaces."""
+"""By ISO 15924 code; all other scripts have spaces."""
 
 EXAMPLES = {
     Segmentation.spaces: "a language with spaces between words, such as en",
@@ -36,7 +36,7 @@ EXAMPLES = {
     Segmentation.korean: "Korean, ko",
     Segmentation.unsegmented: "a language without spaces between words, such as th, lo, km, my or bo",
 }
-"""For people, with a code."""
+"""Names with a language code, for messages."""
 
 KANA = re.compile("[\u3041-\u30ff\u31f0-\u31ff\uff66-\uff9f]")
 HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
@@ -47,20 +47,20 @@ UNSEGMENTED = re.compile(
 LETTER = re.compile(r"[^\W\d_]")
 
 SAMPLE = 1000
-"""Lines of a text that are looked at."""
+"""Lines of text that are examined."""
 
 ENOUGH = 20
-"""Letters below which nothing is said of a text."""
+"""Minimum number of letters for a decision."""
 
 
 @lru_cache
 def script(language: str) -> str | None:
-    """The ISO 15924 code of the script that a language is written in; None where the code names no language.
+    """The ISO 15924 code of a language's script; None for an invalid code.
 
     Args:
         language: an ISO 639-1 or 639-3 code, or a BCP 47 tag: zh, zho, cmn, zh-Hant, yo, yor.
     """
-    import langcodes  # its tables take 30 ms, which a program that only translates need not pay
+    import langcodes  # takes 30 ms to import
 
     try:
         tag = langcodes.Language.get(language)
@@ -70,23 +70,23 @@ def script(language: str) -> str | None:
 
 
 def segmentation(language: str) -> Segmentation:
-    """How a language sets its words apart; `Segmentation.spaces` where the code names no language."""
+    """How a language separates its words; `Segmentation.spaces` for an invalid code."""
     return OF_SCRIPT.get(script(language) or "", Segmentation.spaces)
 
 
 def has_spaces(language: str) -> bool:
-    """Whether white space sets the words of a language apart."""
+    """Whether a language separates words by white space."""
     return segmentation(language) in (Segmentation.spaces, Segmentation.korean)
 
 
 def word_count(text: str, language: str) -> int:
-    """Words, as white space sets them apart; characters, without white space, where a language does not."""
+    """Number of words separated by white space; number of other characters in a language without spaces."""
     words = text.split()
     return len(words) if has_spaces(language) else sum(map(len, words))
 
 
-def look(lines: Iterable[str]) -> Segmentation | None:
-    """How a text sets its words apart, going by two thirds of its letters; None for few letters, or of many kinds."""
+def detect_segmentation(lines: Iterable[str]) -> Segmentation | None:
+    """How a text separates its words, judged by two thirds of its letters; None if it has few letters or is mixed."""
     text = "".join(islice(lines, SAMPLE))
     counts = {pattern: len(pattern.findall(text)) for pattern in (KANA, HAN, HANGUL, UNSEGMENTED)}
     for pattern in counts:
@@ -100,11 +100,11 @@ def look(lines: Iterable[str]) -> Segmentation | None:
     most = max(kinds, key=kinds.__getitem__)
     if sum(kinds.values()) < ENOUGH or 3 * kinds[most] < 2 * sum(kinds.values()):
         return None
-    # One kana in twenty: Chinese text quotes some, Japanese text cannot do without.
+    # Chinese text quotes a few kana; Japanese text has more than one in twenty.
     return Segmentation.japanese if most is Segmentation.chinese and 20 * counts[KANA] > kinds[most] else most
 
 
-def misfit(language: str, lines: Iterable[str]) -> Segmentation | None:
-    """How a text plainly looks, where its language would have it look otherwise; else None."""
-    found = look(lines)
+def mismatched_segmentation(language: str, lines: Iterable[str]) -> Segmentation | None:
+    """How a text separates its words, if that contradicts its language; else None."""
+    found = detect_segmentation(lines)
     return None if found is segmentation(language) else found

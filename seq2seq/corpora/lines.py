@@ -1,7 +1,7 @@
-"""Lines of a text file, exactly: only a line feed ends a line, so two aligned files stay aligned.
+"""Lines of text files: only a line feed ends a line, so that two aligned files stay aligned.
 
-``str.splitlines`` and many text loaders also break at U+2028, U+2029, U+0085, vertical tab, form feed or a
-lone carriage return. One such character inside a sentence then shifts every following pair by one line.
+``str.splitlines`` and many text loaders also split at U+2028, U+2029, U+0085, vertical tab, form feed or a lone
+carriage return. One such character inside a sentence then shifts all following pairs by one line.
 """
 
 import codecs
@@ -18,22 +18,21 @@ from typing import IO, cast
 from seq2seq.errors import DataError
 
 SAMPLE = 1_000_000
-"""Bytes by which the lines of a file are estimated."""
+"""Bytes from which the number of lines is estimated."""
 
-
-LONGEST = 1_000_000
-"""Bytes of a line, its end included. What has a longer one is no text, such as zeros that were packed to nothing."""
+MAX_LINE_BYTES = 1_000_000
+"""Bytes per line, its end included. A longer line is not text, but for example a decompression bomb."""
 
 
 def read_lines(path: Path) -> Iterator[str]:
-    """The lines of a UTF-8 file, one at a time, without their ends; ``.gz`` files are unpacked on the fly.
+    """The lines of a UTF-8 file, one at a time, without their ends; ``.gz`` files are decompressed.
 
-    A line ends at a line feed and nowhere else; one carriage return before it is taken off (CRLF), as is a
-    byte-order mark at the start of the file. A missing last line feed is fine; blank lines are kept.
+    A line ends at a line feed only. A carriage return before it (CRLF) and a byte-order mark at the start of the file
+    are removed. The last line feed may be missing; blank lines are kept.
 
     Raises:
-        DataError: the file is missing, unreadable, damaged, not UTF-8 (names the line and the byte), or has a line of
-            more than `LONGEST` bytes.
+        DataError: the file is missing, unreadable or damaged, is not UTF-8 (the message has line and byte), or has a
+            line of more than `MAX_LINE_BYTES` bytes.
     """
     try:
         with open_binary(path) as file:
@@ -43,12 +42,12 @@ def read_lines(path: Path) -> Iterator[str]:
 
 
 def read_input(name: str) -> tuple[Iterator[str], int | None]:
-    """The lines of a file, or of standard input for ``-``, and how many they are; None for what can be read only once.
+    """The lines of a file, or of standard input for ``-``, and their number; None if they can be read only once.
 
-    Counting them reads a file through, so that what is wrong with a line is said before any work.
+    Counting reads the whole file, so that an invalid line is reported before any work.
 
     Raises:
-        DataError: as `read_lines` does, at once for a file and from the lines otherwise.
+        DataError: as `read_lines`: immediately for a file, otherwise while reading.
     """
     if name == "-":
         return decoded_lines(sys.stdin.buffer, "standard input"), None
@@ -58,9 +57,9 @@ def read_input(name: str) -> tuple[Iterator[str], int | None]:
 
 
 def estimated_lines(path: Path) -> int | None:
-    """About how many lines a file has, going by its size and its first million bytes; None where these cannot be read.
+    """Approximate number of lines, from the file's size and its first million (compressed) bytes; None if unreadable.
 
-    Of a packed file these are bytes before unpacking. A pipe is left alone: what is taken out of it is gone.
+    A pipe is not read, because its content would be lost.
     """
     if not path.is_file():
         return None
@@ -69,7 +68,7 @@ def estimated_lines(path: Path) -> int | None:
             start, size = file.read(SAMPLE), os.fstat(file.fileno()).st_size
         if path.suffix == ".gz":
             unpacker = zlib.decompressobj(wbits=31)
-            text = unpacker.decompress(start, 100 * SAMPLE)  # and no more, of what was packed to next to nothing
+            text = unpacker.decompress(start, 100 * SAMPLE)  # a limit for highly compressed files
             read = len(start) - len(unpacker.unused_data) - len(unpacker.unconsumed_tail)
         else:
             text, read = start, len(start)
@@ -79,64 +78,66 @@ def estimated_lines(path: Path) -> int | None:
 
 
 def decoded_lines(file: IO[bytes], name: str) -> Iterator[str]:
-    """The lines of an open binary stream, by the rules of `read_lines`; ``name`` is what errors call it.
+    """The lines of an open binary stream, by the rules of `read_lines`; ``name`` is for messages.
 
     Raises:
-        DataError: damaged gzip data, bytes that are not UTF-8 (names the line and the byte), or a line too long.
-        OSError: as the stream raises it.
+        DataError: damaged gzip data, bytes that are not UTF-8, or a line that is too long.
+        OSError: as raised by the stream.
     """
     number = 0
     try:
         for number, raw in enumerate(raw_lines(file), 1):
-            if len(raw) > LONGEST:
+            if len(raw) > MAX_LINE_BYTES:
                 raise too_long(name, number)
             line = raw.removesuffix(b"\n").removesuffix(b"\r")
             if number == 1 and raw.startswith(codecs.BOM_UTF8):
-                if raw == codecs.BOM_UTF8:  # a mark and nothing else: an empty file
+                if raw == codecs.BOM_UTF8:  # an empty file with a byte-order mark
                     return
                 line = line.removeprefix(codecs.BOM_UTF8)
             yield line.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DataError(
             f"{name}, line {number:,}: byte 0x{error.object[error.start]:02x} at position {error.start + 1} is not "
-            f"UTF-8; convert the file first, for example: iconv -f ISO-8859-1 -t UTF-8 OLD > NEW"
+            f"UTF-8: convert the file first, for example with iconv -f ISO-8859-1 -t UTF-8 OLD > NEW"
         ) from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(
-            f"{name}: damaged or incomplete gzip data after line {number:,} ({error}); fetch or pack the file again"
+            f"{name}: damaged or incomplete gzip data after line {number:,} ({error}): fetch or compress the file again"
         ) from None
 
 
 def raw_lines(file: IO[bytes]) -> Iterator[bytes]:
-    """The lines of an open binary stream; of one of more than `LONGEST` bytes, one byte more than that."""
-    return iter(partial(file.readline, LONGEST + 1), b"")
+    """The lines of an open binary stream; a longer line is truncated to one byte more than `MAX_LINE_BYTES`."""
+    return iter(partial(file.readline, MAX_LINE_BYTES + 1), b"")
 
 
 def too_long(name: str, number: int) -> DataError:
-    """The one-line error for a line that is none."""
-    return DataError(f"{name}, line {number:,} has more than {LONGEST:,} bytes: this is no text with a sentence a line")
+    """The error for a line that is too long."""
+    return DataError(
+        f"{name}, line {number:,} has more than {MAX_LINE_BYTES:,} bytes: name a text file with one sentence per line"
+    )
 
 
 def open_binary(path: Path) -> IO[bytes]:
-    """The file's bytes, unpacked where its name ends in ``.gz``."""
+    """The file's bytes, decompressed if its name ends in ``.gz``."""
     return cast(IO[bytes], gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
 
 
 @contextmanager
 def open_output(path: Path, like: Path) -> Iterator[IO[bytes]]:
-    """A file to write bytes to, packed where ``like``, the name that it is to have, ends in ``.gz``."""
+    """A file to write bytes to, compressed if ``like``, its final name, ends in ``.gz``."""
     with path.open("wb") as file:
         if like.suffix != ".gz":
             yield file
             return
-        with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:  # neither a name nor a time: the same each time
+        with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:  # no name or time: reproducible
             yield cast(IO[bytes], packed)
 
 
 def unreadable(path: Path, error: OSError) -> DataError:
-    """The one-line error for a file that the system will not open or read."""
+    """The error for a file that cannot be opened or read."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return DataError(f"{path}: no such file; check the path")
+        return DataError(f"{path}: no such file: check the path")
     if isinstance(error, IsADirectoryError):
-        return DataError(f"{path} is a folder, not a file; name one file")
+        return DataError(f"{path} is a folder, not a file: name one file")
     return DataError(f"{path} cannot be read: {error.strerror or error}")

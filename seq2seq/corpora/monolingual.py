@@ -1,20 +1,18 @@
-"""Text in one language, for a language model: the target side alone, in pairs whose source is empty."""
+"""Monolingual text for language models: the target side of a corpus, as pairs with an empty source."""
 
 from dataclasses import replace
 from typing import TypeVar
 
 from seq2seq.corpora.config import DataConfig, FilesConfig, Split
-from seq2seq.corpora.corpus import Corpora, Corpus, read, read_corpora
-from seq2seq.corpora.mixture import Mix, Part
-from seq2seq.corpora.pair import Pair
-from seq2seq.corpora.reading import Beginning, Changed
-from seq2seq.tokenizer.config import TokenizerConfig
+from seq2seq.corpora.corpus import Corpus, MappedCorpus, Pair, PairSample
+from seq2seq.corpora.mixture import MixedCorpus, WeightedCorpus
+from seq2seq.corpora.reading import Corpora, read_corpora, read_split
 
 Files = TypeVar("Files", bound=FilesConfig)
 
 
-class TargetSide(Changed):
-    """The target sentences of a corpus; one that stands there twice is read twice."""
+class TargetSide(MappedCorpus):
+    """The target sentences of a corpus, repeated ones included."""
 
     def __init__(self, corpus: Corpus) -> None:
         super().__init__(corpus)
@@ -22,62 +20,56 @@ class TargetSide(Changed):
 
     @property
     def fingerprint(self) -> str:
-        """That of the corpus, and which side it is."""
+        """Of the corpus and the side."""
         return f"target side {self.corpus.fingerprint}"
 
-    def change(self, pair: Pair) -> Pair:
+    def map_pair(self, pair: Pair) -> Pair:
         """The pair without its source."""
         return Pair("", pair.target)
 
-    def beginning(self, pairs: int) -> Beginning:
-        """As many sentences as there would be in so many pairs."""
-        return super().beginning(2 * pairs)
+    def vocabulary_sample(self, size: int) -> PairSample:
+        """A sample with as many sentences as ``size`` pairs have."""
+        return super().vocabulary_sample(2 * size)
 
 
-def read_target(config: DataConfig, split: Split) -> Corpus | None:
-    """The target side of a split; None for a test split that is not there.
+def read_target_split(config: DataConfig, split: Split) -> Corpus | None:
+    """The target side of a split, found as by `read_split`; None if there is no test split.
 
-    It is found by the rule of `corpora.corpus.read`, but a target file is enough: a source file is ignored.
+    A target file is sufficient; a source file is ignored.
 
     Raises:
-        ConfigError, DataError: as `read` does.
+        ConfigError, DataError: as `read_split`.
     """
-    corpus = read(without_source(config), split)
+    corpus = read_split(without_source(config), split)
     return None if corpus is None else TargetSide(corpus)
 
 
-def read_targets(config: DataConfig) -> Corpora:
-    """The target sides of all three splits; only test may be missing. ``data.more`` joins the training split.
+def read_target_corpora(config: DataConfig) -> Corpora:
+    """The target sides of all three splits, found as by `read_corpora`.
 
     Raises:
-        ConfigError, DataError: as `seq2seq.corpora.corpus.read_corpora` does.
+        ConfigError, DataError: as `read_corpora`.
     """
     train, validation, test = read_corpora(without_source(config))
-    parts = train.parts if isinstance(train, Mix) else [Part(train)]
-    sides = Mix([part._replace(corpus=TargetSide(part.corpus)) for part in parts])
+    parts = train.parts if isinstance(train, MixedCorpus) else [WeightedCorpus(train)]
+    sides = MixedCorpus([part._replace(corpus=TargetSide(part.corpus)) for part in parts])
     return Corpora(sides, TargetSide(validation), None if test is None else TargetSide(test))
 
 
 def without_source(config: DataConfig) -> DataConfig:
-    """The same settings, with the target's file and column in the place of the source's, and no tags."""
+    """The settings with the target's file and column for both sides, and without tags."""
     return replace(
         config,
         source_language=config.target_language,
         source_column=config.target_column,
         source_tag=None,
-        train=_twice(config.train),
-        validation=_twice(config.validation),
-        test=_twice(config.test),
-        more=[replace(part, source_tag=None) for part in map(_twice, config.more)],
+        train=_target_for_both(config.train),
+        validation=_target_for_both(config.validation),
+        test=_target_for_both(config.test),
+        more=[replace(part, source_tag=None) for part in map(_target_for_both, config.more)],
     )
 
 
-def target_tokenizer(config: TokenizerConfig) -> TokenizerConfig:
-    """The settings of the only vocabulary a language model has: those of the target's."""
-    one = config if config.joint else replace(config.target_side(), source_model=None)
-    return replace(one, joint=True)
-
-
-def _twice(files: Files) -> Files:
-    """A target file stands for both sides; where there is none, what is named is left for `read` to judge."""
+def _target_for_both(files: Files) -> Files:
+    """The target file for both sides; without one, the files are unchanged and `read_split` checks them."""
     return files if files.target is None else replace(files, source=files.target)

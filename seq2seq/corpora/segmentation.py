@@ -1,20 +1,21 @@
-"""A document cut into sentences and what lies between them, nothing lost: joined again the parts are the document.
+"""Sentence segmentation: documents into sentences and what is between them, long texts into segments.
 
-A small rule of our own, for the libraries made for this are either large models or have not been kept up. A sentence
-ends at ``.``, ``!``, ``?`` or ``…``, with the quotation marks and brackets that close behind it, where white space and
-what may begin a sentence follow: no small letter. A period does not end one behind a single letter (``J. Smith``,
-``z. B.``), behind digits (``3. Mai``) or behind one of the abbreviations below; behind ``。``, ``！`` and ``？`` no
-white space is needed. What has no letter (``---``, ``|---|``, ``12:30``) is no sentence, nor is a block of code between
-fences. Line ends and tabs part sentences, so that none of them is lost.
+The rules are few and written here, because the libraries for this task are large models or no longer maintained. A
+sentence ends at ``.``, ``!``, ``?`` or ``…``, including closing quotation marks and brackets, if white space follows
+and then anything except a lowercase letter. A period does not end a sentence after a single letter (``J. Smith``,
+``z. B.``), after digits (``3. Mai``) or after one of the abbreviations below. After the full-width marks ``。！？`` no
+white space is needed. Text without a letter (``---``, ``|---|``, ``12:30``) is not a sentence, nor is a fenced block of
+code. Line ends and tabs separate sentences and are preserved.
 
-What that gives up: other abbreviations before a capital end a sentence; so does nothing before a small letter
-(``iPhone``), nor a number at the end of a sentence, nor the initial of a name there: two sentences then stay together,
-which costs little, for a model reads them as one. Thai, Khmer and others without such marks are cut at line ends alone.
+Limitations: other abbreviations before a capital end a sentence. A sentence does not end before a lowercase letter
+(``iPhone``), after a number, or after a name's initial; the two sentences then stay together, and a model translates
+them as one. Thai, Khmer and other scripts without such punctuation are split at line ends only.
 """
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 _WORDS = """
@@ -23,133 +24,139 @@ hr fr frl str nr bzw ca vgl evtl usw bd abb aufl hrsg geb gest jh mio mrd tel ab
 mme mlle mm av bd env etc cf jan feb febr aug sept okt oct nov dez dec
 """
 ABBREVIATIONS = frozenset(_WORDS.split())
-"""Words behind which a period ends no sentence, in small letters: English, German, French."""
+"""Lowercase words after which a period does not end a sentence: English, German, French."""
 
-END = re.compile(r"""(?<![.!?…])[.!?…]++["'”’»«“)\]]*+(?=\s)|[。！？]+[」』”’）]*""")
-"""Only looked for where a row of marks begins, and nothing given back (``++``): 50,000 periods are read once."""
+SENTENCE_END = re.compile(r"""(?<![.!?…])[.!?…]++["'”’»«“)\]]*+(?=\s)|[。！？]+[」』”’）]*""")
+"""Matches only at the first mark of a row and does not backtrack (``++``), so that 50,000 periods are read once."""
 
 SPACE = re.compile(r"\s*")
 MARKER = re.compile(r"\s*(?:(?:[-*•+–—]|#{1,6}|>+|\d{1,3}[.)]|[a-zA-Z]\))\s+)*")
-"""What stands at the beginning of a line and is no text: indentation, bullets, numbers of lists, marks of headings."""
+"""The start of a line that is not text: indentation, bullets, list numbers, heading marks."""
 
 LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 LINE = re.compile(rf"[^{LINE_ENDS}]*(?:\r\n|[{LINE_ENDS}])|[^{LINE_ENDS}]+")
 TAB = re.compile(rf"(?<=\S)([^\S{LINE_ENDS}\t\x1f]*+[\t\x1f][^\S{LINE_ENDS}]*+)(?=\S)")
-"""White space within a line with a tab in it: what parts columns."""
+"""White space with a tab inside a line: it separates columns."""
 
 FENCE = re.compile(r"[ \t>]*(`{3,}+|~{3,}+)([^`]*)")
-"""A line that begins a block of code, or without the rest ends it (CommonMark, section 4.5)."""
+"""A line that opens a block of code, or closes it if the second group is empty (CommonMark, section 4.5)."""
+
+MAX_SEGMENT = 1_000
+"""Characters per segment of a long text; also the longest sentence that the corpus doctor accepts.
+
+Models are trained on sentences of a few hundred tokens (``data.filters.max_length``) and fail on longer ones, and the
+cost of a search grows with the square of the length.
+"""
+
+CUTS = (re.compile(r"[.!?…]['\"”’»)\]]*\s|[。！？]"), re.compile(r"\s"))
+"""Where to cut a sentence that is too long, best first: after punctuation, between words."""
 
 
-class Segment(NamedTuple):
+class DocumentPart(NamedTuple):
     """A part of a document."""
 
     text: str
     is_sentence: bool
-    """Whether it is to be translated; if not, it is white space, a mark at the beginning of a line, or no text."""
+    """False for white space, markers at the start of a line, and text without a letter."""
 
 
-def segments(document: str, *, wrapped: bool = False) -> Iterator[Segment]:
-    """The parts of a document in order; their texts, joined, are the document.
+def split_document(document: str, *, wrapped: bool = False) -> Iterator[DocumentPart]:
+    """The parts of a document in order; their texts joined are the document.
 
     Args:
-        document: text with its line ends, of any kind.
-        wrapped: lines were broken to a width, so that a sentence may go on in the next; only blank lines, and lines
-            that begin with a mark of a list, end one. Otherwise every line end does.
+        document: text with line ends of any kind.
+        wrapped: lines are broken at a fixed width, so a sentence may continue on the next line. Only blank lines and
+            lines that start with a list marker end a sentence. Otherwise every line end does.
     """
-    for lines, is_code in _code(LINE.findall(document)):
+    for lines, is_code in _code_blocks(LINE.findall(document)):
         if is_code:
-            yield Segment("".join(lines), False)
+            yield DocumentPart("".join(lines), False)
             continue
-        for block in _blocks(lines, wrapped):
+        for block in _paragraphs(lines) if wrapped else lines:
             marker = MARKER.match(block)
             start = marker.end() if marker else 0
             body = block[start:].rstrip()
             if start:
-                yield Segment(block[:start], False)
+                yield DocumentPart(block[:start], False)
             for number, part in enumerate(TAB.split(body)):
-                yield from [Segment(part, False)] if number % 2 else _sentences(part)
+                yield from [DocumentPart(part, False)] if number % 2 else _sentences(part)
             if end := block[start + len(body) :]:
-                yield Segment(end, False)
+                yield DocumentPart(end, False)
 
 
-def _code(lines: list[str]) -> Iterator[tuple[list[str], bool]]:
-    """The lines in turn, those of a block of code together; a fence that nothing closes is a block by itself."""
-    start = place = 0
-    ends = _fences(lines)
-    while place < len(lines):
-        if place not in ends:
-            place += 1
+def _code_blocks(lines: list[str]) -> Iterator[tuple[list[str], bool]]:
+    """Consecutive lines, and whether they are a block of code; an unclosed fence is a block by itself."""
+    start = line = 0
+    ends = _fence_ends(lines)
+    while line < len(lines):
+        if line not in ends:
+            line += 1
             continue
-        yield lines[start:place], False
-        yield lines[place : ends[place]], True
-        start = place = ends[place]
+        yield lines[start:line], False
+        yield lines[line : ends[line]], True
+        start = line = ends[line]
     yield lines[start:], False
 
 
-def _fences(lines: list[str]) -> dict[int, int]:
-    """Where the block would end, the line after its last, that each line with a fence would begin.
+def _fence_ends(lines: list[str]) -> dict[int, int]:
+    """For each line with a fence, the line after the block that it would open.
 
-    From the last line to the first, so that each is looked at once: of the fences that may close a block, those are
-    kept that are longer than all before them, nearest last.
+    Lines are read backwards, each once. Of the fences that may close a block, a list keeps those longer than all fences
+    before them, the nearest last.
     """
     ends: dict[int, int] = {}
-    closing: dict[str, list[tuple[int, int]]] = {"`": [], "~": []}  # the length of each, and the line after it
-    for place in range(len(lines) - 1, -1, -1):
-        fence = FENCE.fullmatch(lines[place].rstrip())
+    closing: dict[str, list[tuple[int, int]]] = {"`": [], "~": []}  # length of each fence, and the line after it
+    for line in range(len(lines) - 1, -1, -1):
+        fence = FENCE.fullmatch(lines[line].rstrip())
         if fence is None:
             continue
         length, nearest_last = len(fence[1]), closing[fence[1][0]]
-        first = bisect_right(nearest_last, -length, key=lambda known: -known[0])  # those before are long enough
-        ends[place] = nearest_last[first - 1][1] if first else place + 1
+        long_enough = bisect_right(nearest_last, -length, key=lambda candidate: -candidate[0])
+        ends[line] = nearest_last[long_enough - 1][1] if long_enough else line + 1
         if not fence[2]:
             while nearest_last and nearest_last[-1][0] <= length:
                 nearest_last.pop()
-            nearest_last.append((length, place + 1))
+            nearest_last.append((length, line + 1))
     return ends
 
 
-def _blocks(lines: list[str], wrapped: bool) -> Iterator[str]:
-    """Lines with their ends; where they are wrapped, paragraphs."""
-    if not wrapped:
-        yield from lines
-        return
-    block: list[str] = []
+def _paragraphs(lines: list[str]) -> Iterator[str]:
+    """Lines joined to paragraphs; a blank line is a paragraph by itself."""
+    paragraph: list[str] = []
     for line in lines:
         marker = MARKER.match(line)
         begins = not line.strip() or (marker is not None and marker[0].strip() != "")
-        if block and (begins or not block[-1].strip()):  # a blank line is a block by itself
-            yield "".join(block)
-            block = []
-        block.append(line)
-    if block:
-        yield "".join(block)
+        if paragraph and (begins or not paragraph[-1].strip()):
+            yield "".join(paragraph)
+            paragraph = []
+        paragraph.append(line)
+    if paragraph:
+        yield "".join(paragraph)
 
 
-def _sentences(text: str) -> Iterator[Segment]:
-    """The sentences of a text without white space at its ends, and what is between them."""
-    start = word = 0  # where the sentence begins, and where its last word may at the earliest
-    for mark in END.finditer(text):
+def _sentences(text: str) -> Iterator[DocumentPart]:
+    """The sentences of a stripped text, and the white space between them."""
+    start = word = 0  # of the sentence; the earliest start of its last word
+    for mark in SENTENCE_END.finditer(text):
         space = SPACE.match(text, mark.end())
         following = mark.end() if space is None else space.end()
-        if following < len(text) and _ends(text, max(start, word), mark, text[following]):
-            yield _segment(text[start : mark.end()])
+        if following < len(text) and _ends_sentence(text, max(start, word), mark, text[following]):
+            yield _sentence(text[start : mark.end()])
             if following > mark.end():
-                yield Segment(text[mark.end() : following], False)
+                yield DocumentPart(text[mark.end() : following], False)
             start = following
         if following > mark.end():
             word = following
     if start < len(text):
-        yield _segment(text[start:])
+        yield _sentence(text[start:])
 
 
-def _segment(text: str) -> Segment:
-    """A sentence; what has no letter stays as it is."""
-    return Segment(text, any(map(str.isalpha, text)))
+def _sentence(text: str) -> DocumentPart:
+    return DocumentPart(text, any(map(str.isalpha, text)))
 
 
-def _ends(text: str, word: int, mark: re.Match[str], following: str) -> bool:
-    """Whether a mark ends a sentence, whose last word begins at a place in the text or behind it."""
+def _ends_sentence(text: str, word: int, mark: re.Match[str], following: str) -> bool:
+    """Whether a mark ends a sentence whose last word starts at ``word`` or later."""
     if following.islower():
         return False
     if mark[0] != ".":
@@ -158,3 +165,89 @@ def _ends(text: str, word: int, mark: re.Match[str], following: str) -> bool:
     name = last[0].lstrip("\"'“„‚‘«»([").lower() if last else ""
     single = len(name.split(".")[-1]) == 1 and name[-1:].isalpha()
     return not (single or name.isdigit() or name in ABBREVIATIONS)
+
+
+# Long texts
+
+
+def split_long_text(text: str, tags: Collection[str] = (), first_sentences: int = 1) -> list[str]:
+    """A text in segments of at most `MAX_SEGMENT` characters: one for most texts, none for blank text.
+
+    A longer text is split into its sentences. A sentence that is too long is cut between words, or anywhere if it has
+    one word. If the first word is one of the ``tags``, every segment starts with it.
+
+    Args:
+        text: of any length.
+        tags: words that a model expects at the start of each sentence.
+        first_sentences: number of sentences that are joined in the first segment, as far as they fit.
+    """
+    if len(text) <= MAX_SEGMENT:
+        return [text] if text.strip() else []
+    first, _, rest = text.partition(" ")
+    tag, body = (f"{first} ", rest) if first in tags and len(first) < MAX_SEGMENT // 2 else ("", text)
+    longest = MAX_SEGMENT - len(tag)
+    segments = [segment for sentence in split_sentences(body) for segment in _cut(sentence, longest)]
+    while first_sentences > 1 and len(segments) > 1 and len(segments[0]) + 1 + len(segments[1]) <= longest:
+        segments[:2] = [f"{segments[0]} {segments[1]}"]
+        first_sentences -= 1
+    return [f"{tag}{segment}" for segment in segments]
+
+
+def split_sentences(text: str) -> list[str]:
+    """The sentences of a text, each with what precedes it; text without a letter at the end joins the last sentence."""
+    sentences, parts = list[str](), list[str]()
+    for part, is_sentence in split_document(text, wrapped=True):
+        parts.append(part)
+        if is_sentence:
+            sentences.append("".join(parts).strip())
+            parts = []
+    rest = "".join(parts).strip()
+    if rest and sentences:
+        sentences[-1] = f"{sentences[-1]} {rest}"
+    elif rest:
+        sentences.append(rest)
+    return sentences
+
+
+def align_segments(sources: Sequence[str], targets: Sequence[str]) -> list[tuple[str, str]]:
+    """Pair the segments of a text with those of its translation, in order, by similar shares of the characters.
+
+    There are as many pairs as segments on the side with fewer. Each pair has one of these and one or more of the other
+    side, joined by a space.
+    """
+    if len(sources) > len(targets):
+        return [(source, target) for target, source in align_segments(targets, sources)]
+    if not sources:
+        return []
+    source_shares, target_shares = _shares(sources), _shares(targets)
+    ends = [0]
+    for number, share in enumerate(source_shares, 1):
+        lowest, highest = ends[-1] + 1, len(targets) - (len(sources) - number)
+        above = min(bisect_left(target_shares, share, lowest - 1) + 1, highest)  # shares ascend
+        nearest = min(range(max(lowest, above - 1), above + 1), key=lambda end: abs(target_shares[end - 1] - share))
+        ends.append(highest if number == len(sources) else nearest)
+    return [(source, " ".join(targets[start:end])) for source, start, end in zip(sources, ends, ends[1:], strict=False)]
+
+
+def _shares(texts: Sequence[str]) -> list[float]:
+    """The share of all characters in the first text, in the first two, and so on."""
+    length = sum(map(len, texts))
+    return list(accumulate(len(text) / length for text in texts))
+
+
+def _cut(text: str, longest: int) -> Iterator[str]:
+    start = 0
+    while start < len(text):
+        end = start + longest
+        if end < len(text):
+            end = next(filter(None, (_last_match(cut, text, end - longest // 2, end) for cut in CUTS)), end)
+        segment = text[start:end].strip()
+        if segment:
+            yield segment
+        start = end
+
+
+def _last_match(pattern: re.Pattern[str], text: str, start: int, end: int) -> int | None:
+    """The end of the pattern's last match between two positions."""
+    ends = [match.end() for match in pattern.finditer(text, start, end)]
+    return ends[-1] if ends else None

@@ -1,1 +1,1 @@
-"""Numbers: encoded corpora, batches and their order."""
+"""Encoded corpora, the batch sampler, the stream of batches and their prefetching."""

@@ -1,6 +1,6 @@
-"""A batch: padded tensors of ids, and where in them the real target pieces stand.
+"""A batch: padded tensors of token ids, and the positions of the target tokens that are not padding.
 
-B sentences, S source positions, T target positions, P real target positions.
+B sentences, S source positions, T target positions, P target positions without padding.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,23 +18,23 @@ Ids = NDArray[np.int32] | Sequence[int]
 
 
 class Batch(NamedTuple):
-    """Ids on one device. Sources end with the end mark; targets are shifted by one between input and label."""
+    """Token ids on one device. Sources end with EOS; the labels are the decoder input shifted by one."""
 
     source_BS: Tensor
     source_lengths_B: Tensor
     target_BT: Tensor
-    """Beginning mark, then the target's pieces: what the decoder reads."""
+    """BOS, then the target tokens: the decoder input."""
     positions_P: Tensor
-    """Real target positions in the flattened (B·T)."""
+    """Positions without padding in the flattened (B·T)."""
     labels_P: Tensor
-    """The piece to predict at each of them: the target's pieces, then the end mark."""
+    """The token to predict at each of them: the target tokens, then EOS."""
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on ``device``; the host does not wait for it."""
+        """The same batch on ``device``; the copy is asynchronous."""
         return Batch(*(to_device(part, device) for part in self))
 
     def halves(self) -> list["Batch"]:
-        """The first half of the sentences and the second, padded as before; a single sentence stays as it is."""
+        """Both halves of the sentences with the same padding; a batch of one sentence is returned whole."""
         middle, width = len(self.source_BS) // 2, self.target_BT.size(1)
         if not middle:
             return [self]
@@ -48,7 +48,7 @@ class Batch(NamedTuple):
 
 
 def pad(rows: Sequence[Ids], *, before: Sequence[int] = (), after: Sequence[int] = ()) -> NDArray[np.int64]:
-    """Right-padded matrix of the rows, each with marks before and after it."""
+    """Right-padded matrix of the rows, each with the tokens ``before`` and ``after`` around it."""
     extra = len(before) + len(after)
     matrix = np.full((len(rows), max(len(row) for row in rows) + extra), PAD, dtype=np.int64)
     matrix[:, : len(before)] = before
@@ -60,18 +60,18 @@ def pad(rows: Sequence[Ids], *, before: Sequence[int] = (), after: Sequence[int]
 
 
 def source_tensors(rows: Sequence[Ids]) -> tuple[Tensor, Tensor]:
-    """Sources (B, S) with end marks and their lengths (B,), the mark counted."""
+    """Sources (B, S) with EOS, and their lengths (B,) including EOS."""
     lengths = np.array([len(row) + 1 for row in rows], dtype=np.int64)
     return torch.from_numpy(pad(rows, after=[EOS])), torch.from_numpy(lengths)
 
 
 def target_input(rows: Sequence[Ids]) -> Tensor:
-    """Targets (B, T) behind beginning marks: what the decoder reads."""
+    """Targets (B, T) after BOS: the decoder input."""
     return torch.from_numpy(pad(rows, before=[BOS]))
 
 
 def make_batch(sources: Sequence[Ids], targets: Sequence[Ids]) -> Batch:
-    """Put pairs of id lists (no marks in them) together."""
+    """A batch of pairs of id lists without BOS and EOS."""
     source_BS, lengths_B = source_tensors(sources)
     target_BT = target_input(targets)
     labels_BT = torch.from_numpy(pad(targets, after=[EOS]))
@@ -81,10 +81,10 @@ def make_batch(sources: Sequence[Ids], targets: Sequence[Ids]) -> Batch:
     return Batch(source_BS, lengths_B, target_BT, positions_P, labels_BT.flatten()[positions_P])
 
 
-def batches_by_length(sources: Sequence[Ids], pieces: int) -> Iterator[list[int]]:
-    """Row numbers of the sources that are not empty, longest first, in batches of at most so many padded pieces."""
+def batches_by_length(sources: Sequence[Ids], tokens: int) -> Iterator[list[int]]:
+    """Row numbers of the non-empty sources, longest first, in batches of at most ``tokens`` padded tokens."""
     order = sorted((row for row, source in enumerate(sources) if len(source)), key=lambda row: -len(sources[row]))
     while order:
-        size = max(1, pieces // (len(sources[order[0]]) + 1))
+        size = max(1, tokens // (len(sources[order[0]]) + 1))
         yield order[:size]
         order = order[size:]

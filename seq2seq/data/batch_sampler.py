@@ -1,4 +1,4 @@
-"""Which sentences share a batch, and in what order batches come: a function of (lengths, weights, seed, epoch)."""
+"""Composes the batches of an epoch and orders them: a function of (lengths, weights, seed, epoch)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,36 +11,38 @@ from seq2seq.errors import ConfigError
 from seq2seq.settings import setting
 
 Indices = NDArray[np.integer[Any]]
-"""Row numbers of pairs: 32 bits each, but where there are more pairs than that."""
+"""Row numbers of pairs: 32 bits each, or 64 if there are more pairs."""
 
 
 @dataclass(kw_only=True)
 class BatchConfig:
-    """How sentences are put together."""
+    """The size of batches."""
 
     tokens: int = setting(
         4096,
-        "pieces of a batch on either side, padding included; tokenizer.sampling: up to 3 times as many",
+        "tokens per batch on either side, padding included; up to 3 times as many with tokenizer.sampling",
         at_least=1,
     )
-    pool: int = setting(100, "batches whose sentences are sorted by length together; more: less padding", at_least=1)
+    pool: int = setting(
+        100, "batches whose sentences are sorted by length together; more batches: less padding", at_least=1
+    )
 
 
-class Place(NamedTuple):
-    """Where in the stream of batches training stands."""
+class StreamPosition(NamedTuple):
+    """A position in the stream of batches."""
 
     epoch: int
     batch: int
-    """Batches of this epoch already taken."""
+    """Batches of this epoch before the position."""
 
 
-class Batches(Sequence[Indices]):
-    """The batches of an epoch, each the row numbers of its pairs: views of one array, made when they are asked for.
+class EpochBatches(Sequence[Indices]):
+    """The batches of an epoch, each an array of row numbers: a view of one array, made on access.
 
     Args:
-        rows: all rows of the epoch, those of a batch side by side.
-        starts: where each batch begins in them, [batches].
-        order: which of these batches comes first, second, …, [batches].
+        rows: all rows of the epoch, grouped by batch.
+        starts: start of each batch in ``rows``, [batches].
+        order: permutation of the batches, [batches].
     """
 
     def __init__(self, rows: Indices, starts: Indices, order: Indices) -> None:
@@ -51,38 +53,38 @@ class Batches(Sequence[Indices]):
         return len(self._order)
 
     @overload
-    def __getitem__(self, place: int) -> Indices: ...
+    def __getitem__(self, index: int) -> Indices: ...
 
     @overload
-    def __getitem__(self, place: slice) -> list[Indices]: ...
+    def __getitem__(self, index: slice) -> list[Indices]: ...
 
-    def __getitem__(self, place: int | slice) -> Indices | list[Indices]:
-        if isinstance(place, slice):
-            return [self[number] for number in range(*place.indices(len(self)))]
-        batch = self._order[place]
+    def __getitem__(self, index: int | slice) -> Indices | list[Indices]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        batch = self._order[index]
         return self._rows[self._bounds[batch] : self._bounds[batch + 1]]
 
 
-class Order:
-    """The endless stream of batches over a table of sentence lengths.
+class BatchSampler:
+    """Draws batches of pairs with similar lengths.
 
-    Every epoch shuffles all pairs, cuts them into pools, sorts each pool by length, cuts the pools into batches of at
-    most ``tokens`` padded target (and source) pieces, a longer pair alone, and shuffles the batches. Pieces are those
-    of the lengths given: text that is then cut anew has more (`seq2seq.data.subword_resampling.GROWTH`).
+    Every epoch shuffles all pairs, divides them into pools, sorts each pool by length, divides the pools into batches
+    of at most ``config.tokens`` padded tokens on either side, and shuffles the batches. A longer pair is a batch of its
+    own. The number of tokens follows the given lengths: resegmented text can have more (`seq2seq.data.stream`).
 
-    An epoch costs 4 bytes a pair while it lasts, and its lengths, kept throughout, 2 to 4 for each side; with weights
-    some 60 while it is shuffled.
+    Memory: 2 to 4 bytes per pair and side for the lengths, 4 bytes per pair during an epoch, and with weights about 60
+    bytes per pair while an epoch is shuffled.
 
     Args:
-        source_lengths: pieces of each pair's source, [pairs], end mark not counted.
-        target_lengths: the same of the targets.
-        config: how full a batch is.
-        seed: of all that is random.
-        weights: how often an epoch holds each pair on average, [pairs]: 2.3 is two copies in each epoch and a third in
-            three of ten, other pairs each time. None, or 1 throughout: every pair once.
+        source_lengths: tokens in each source, [pairs], without EOS.
+        target_lengths: tokens in each target, [pairs], without EOS.
+        config: the size of batches.
+        seed: of the shuffling.
+        weights: average repetitions of each pair per epoch, [pairs]. With 2.3, each epoch has two copies of a pair, and
+            a third copy in three of ten epochs, resampled each epoch. None: every pair once.
 
     Raises:
-        ConfigError: the weights add up to less than one pair an epoch.
+        ConfigError: the weights add up to less than one pair per epoch.
     """
 
     def __init__(
@@ -93,8 +95,7 @@ class Order:
         seed: int,
         weights: NDArray[np.float64] | None = None,
     ) -> None:
-        # One more piece a sentence: the end mark on both sides.
-        self.source_lengths = _narrow(source_lengths + 1)
+        self.source_lengths = _narrow(source_lengths + 1)  # EOS
         self.target_lengths = _narrow(target_lengths + 1)
         self.config = config
         self.seed = seed
@@ -105,8 +106,8 @@ class Order:
                 "the weight of a corpus in data.more"
             )
 
-    def epoch(self, number: int) -> Batches:
-        """All batches of an epoch, each the row numbers of its pairs; some seconds for ten million pairs."""
+    def epoch(self, number: int) -> EpochBatches:
+        """All batches of an epoch as row numbers; takes some seconds for ten million pairs."""
         generator = np.random.default_rng([self.seed, number])
         rows = self._shuffled(generator)
         mean_length = float(self.target_lengths[rows].mean())
@@ -115,26 +116,26 @@ class Order:
         for start in range(0, len(rows), pool_size):
             pool = rows[start : start + pool_size]
             pool[:] = pool[self._by_length(pool)]
-            starts += [start + cut for cut in self._cuts(pool)]
+            starts += [start + first for first in self._batch_starts(pool)]
         order = np.arange(len(starts))
         generator.shuffle(order)
-        return Batches(rows, np.array(starts), order)
+        return EpochBatches(rows, np.array(starts), order)
 
-    def stream(self, place: Place) -> Iterator[tuple[Indices, Place]]:
-        """Batches from ``place`` on, each with the place after it."""
-        epoch, taken = place
+    def stream(self, position: StreamPosition) -> Iterator[tuple[Indices, StreamPosition]]:
+        """Endless batches from a position on, each with the position after it."""
+        epoch, first = position
         while True:
             batches = self.epoch(epoch)
-            for number in range(taken, len(batches)):
+            for number in range(first, len(batches)):
                 last = number + 1 == len(batches)
-                yield batches[number], Place(epoch + 1, 0) if last else Place(epoch, number + 1)
-            epoch, taken = epoch + 1, 0
+                yield batches[number], StreamPosition(epoch + 1, 0) if last else StreamPosition(epoch, number + 1)
+            epoch, first = epoch + 1, 0
 
     def _shuffled(self, generator: np.random.Generator) -> Indices:
-        """The rows of an epoch in random order, each as often as its weight says.
+        """The rows of an epoch in random order, repeated according to their weights.
 
-        Systematic sampling in random order (Madow 1949) gives a fraction its exact chance and the epoch its size to one
-        pair. The copies of a pair are spread: the k-th of n lies in the k-th n-th of the epoch, seldom in one batch.
+        Systematic sampling in random order (Madow 1949) gives every fraction its exact probability and fixes the size
+        of the epoch to within one pair. The copies of a pair are spread: copy k of n is in the k-th n-th of the epoch.
         """
         count = len(self.target_lengths)
         shuffled: Indices = np.arange(count, dtype=np.int32 if count < 2**31 else np.int64)
@@ -142,30 +143,30 @@ class Order:
         if self.weights is None:
             return shuffled
         whole = np.floor(self.weights[shuffled])
-        reached = np.floor(np.cumsum(self.weights[shuffled] - whole) + generator.random())
-        copies = (whole + np.diff(reached, prepend=0)).astype(np.int64)
-        del whole, reached
-        number = np.arange(copies.sum()) - np.repeat(np.cumsum(copies) - copies, copies)
-        place = (number + generator.random(len(number))) / np.repeat(copies, copies)
-        del number
-        return np.repeat(shuffled, copies)[np.argsort(place)]
+        cumulative = np.floor(np.cumsum(self.weights[shuffled] - whole) + generator.random())
+        copies = (whole + np.diff(cumulative, prepend=0)).astype(np.int64)
+        del whole, cumulative
+        copy = np.arange(copies.sum()) - np.repeat(np.cumsum(copies) - copies, copies)
+        position = (copy + generator.random(len(copy))) / np.repeat(copies, copies)
+        del copy
+        return np.repeat(shuffled, copies)[np.argsort(position)]
 
     def _by_length(self, pool: Indices) -> NDArray[np.intp]:
-        """The order of the pool's pairs by target length, and by source length up and down in turn.
+        """Sorts the pool's pairs by target length, then by source length, ascending and descending in turn.
 
-        So a batch that has the last pairs of one target length and the first of the next has sources alike in length.
+        A batch with the last pairs of one target length and the first of the next then has sources of similar length.
         """
         source, target = self.source_lengths[pool].astype(np.int64), self.target_lengths[pool]
         return np.lexsort((np.where(target % 2, -source, source), target))
 
-    def _cuts(self, pool: Indices) -> Iterator[int]:
-        """Where in rows sorted by length batches begin: wherever one more pair would overflow the budget."""
+    def _batch_starts(self, pool: Indices) -> Iterator[int]:
+        """The starts of batches in sorted rows: a batch ends before the pair that would exceed ``config.tokens``."""
         longest = np.maximum(self.target_lengths[pool], self.source_lengths[pool]).astype(np.int64)
         counts = np.arange(1, len(pool) + 1)
         start = 0
         while start < len(pool):
             yield start
-            # The first pair's width alone bounds how many there is room for.
+            # The first pair's length bounds the number of pairs.
             room = max(1, self.config.tokens // int(longest[start]))
             widths = np.maximum.accumulate(longest[start : start + room])
             fits = widths * counts[: len(widths)] <= self.config.tokens
@@ -173,5 +174,5 @@ class Order:
 
 
 def _narrow(lengths: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
-    """The same numbers in 16 bits, where they all fit."""
+    """The same numbers in 16 bits, if all fit."""
     return lengths.astype(np.uint16) if lengths.max(initial=0) < 2**16 else lengths

@@ -1,4 +1,4 @@
-"""Several encoded corpora as one: pairs numbered through, each corpus with its weight (`Order` draws by it)."""
+"""Several encoded corpora as one, with consecutive pair numbers and a weight per corpus for the batch sampler."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,35 +9,35 @@ import numpy.typing as npt
 
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.filters import FilterConfig
-from seq2seq.corpora.mixture import Mix, Part
+from seq2seq.corpora.mixture import MixedCorpus, WeightedCorpus
 from seq2seq.data.encoding import Ids
-from seq2seq.data.preparation import prepared_corpus
-from seq2seq.data.table import Encoded
+from seq2seq.data.preparation import encode_cached
+from seq2seq.data.table import EncodedPairs
 from seq2seq.tokenizer.tokenizer import Tokenizers
 
 
-class Ingredient(NamedTuple):
-    """A part of a mixture."""
+class WeightedTable(NamedTuple):
+    """One table of a mixture."""
 
     name: str
-    """What messages call it."""
-    table: Encoded
+    """For messages."""
+    table: EncodedPairs
     weight: float
-    """How often an epoch holds each of its pairs, on average."""
+    """Average repetitions of each pair per epoch."""
 
 
-class Mixture:
-    """The pairs of several tables, by number: those of the first, then those of the second, and so on.
+class TableMixture:
+    """The pairs of several tables by number: first those of the first table, then those of the second, and so on.
 
-    A `Table` in all but its file: the same methods, and the same report where there is only one part.
+    It has the methods of `Table`.
 
     Args:
         parts: at least one.
     """
 
-    def __init__(self, parts: Sequence[Ingredient]) -> None:
+    def __init__(self, parts: Sequence[WeightedTable]) -> None:
         self.parts = list(parts)
-        # number of each table's first pair, and of the pair after the last
+        # number of the first pair of each table, and the number of all pairs
         self._starts = np.cumsum([0, *(len(part.table) for part in self.parts)])
 
     def __len__(self) -> int:
@@ -45,31 +45,31 @@ class Mixture:
 
     @property
     def source_lengths(self) -> Ids:
-        """Pieces in each source sentence, [pairs]; read from the files at each call."""
+        """Tokens in each source sentence, [pairs]; computed at each call."""
         return np.concatenate([part.table.source_lengths for part in self.parts])
 
     @property
     def target_lengths(self) -> Ids:
-        """Pieces in each target sentence, [pairs]; read from the files at each call."""
+        """Tokens in each target sentence, [pairs]; computed at each call."""
         return np.concatenate([part.table.target_lengths for part in self.parts])
 
     @property
     def weights(self) -> npt.NDArray[np.float64] | None:
-        """The weight of each pair, [pairs]; None where all are 1."""
+        """The weight of each pair, [pairs]; None if all are 1."""
         if all(part.weight == 1 for part in self.parts):
             return None
         return np.repeat([float(part.weight) for part in self.parts], [len(part.table) for part in self.parts])
 
     @property
     def report(self) -> str:
-        """One line: each part's name, its weight where that is not 1, and what was kept and dropped of it."""
+        """One line with each part's name, its weight if it is not 1, and its counts of kept and dropped pairs."""
         return "; ".join(
             f"{part.name}{'' if part.weight == 1 else f', weight {part.weight:g}'}: {part.table.report}"
             for part in self.parts
         )
 
     def rows(self, indices: npt.NDArray[np.integer[Any]]) -> tuple[list[Ids], list[Ids]]:
-        """The source and target ids of some pairs, in the order asked for, as `Table.rows` gives them.
+        """The source and target ids of some pairs, as `Table.rows`.
 
         Raises:
             IndexError: an index is outside [0, pairs).
@@ -82,33 +82,36 @@ class Mixture:
         sources: list[Ids] = [np.empty(0, np.int32)] * len(indices)
         targets = list(sources)
         for number in np.unique(owners).tolist():
-            places = np.flatnonzero(owners == number)
-            found = self.parts[number].table.rows(indices[places] - self._starts[number])
-            for place, source, target in zip(places.tolist(), *found, strict=True):
-                sources[place], targets[place] = source, target
+            own = np.flatnonzero(owners == number)
+            rows = self.parts[number].table.rows(indices[own] - self._starts[number])
+            for index, source, target in zip(own.tolist(), *rows, strict=True):
+                sources[index], targets[index] = source, target
         return sources, targets
 
 
-def encode_mix(
+def encode_mixture(
     corpus: Corpus,
     tokenizers: Tokenizers,
     cache: Path,
     filters: FilterConfig | None,
     processes: int | None = None,
-) -> Mixture:
-    """Encode every corpus of a mix into a table of its own, or open those that are there already.
+) -> TableMixture:
+    """Encode every corpus of a mixture into a separate table, or open the tables that exist.
 
     Args:
-        corpus: the `Mix`, which knows their weights; any other corpus is a mix of one.
+        corpus: a `MixedCorpus`; any other corpus is a mixture of one.
         tokenizers: of both sides.
-        cache: the folder of all tables.
-        filters: which pairs to drop, from each.
-        processes: as `prepared_corpus` has them.
+        cache: folder of all tables.
+        filters: pairs to drop from each corpus.
+        processes: as in `encode_cached`.
 
     Raises:
-        DataError, RunError: as `prepared_corpus` raises them.
+        DataError, RunError: as `encode_cached`.
     """
-    parts = corpus.parts if isinstance(corpus, Mix) else [Part(corpus)]
-    tables = [prepared_corpus(part.corpus, tokenizers, cache, filters, processes) for part in parts]
-    ingredients = zip((part.corpus.name for part in parts), tables, (part.weight for part in parts), strict=True)
-    return Mixture([Ingredient(*ingredient) for ingredient in ingredients])
+    parts = corpus.parts if isinstance(corpus, MixedCorpus) else [WeightedCorpus(corpus)]
+    return TableMixture(
+        [
+            WeightedTable(corpus.name, encode_cached(corpus, tokenizers, cache, filters, processes), weight)
+            for corpus, weight in parts
+        ]
+    )

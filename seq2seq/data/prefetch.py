@@ -1,7 +1,7 @@
-"""Batches prepared ahead: a background thread makes the next few while the caller works on this one.
+"""Prefetching: a background thread makes the next batches while the caller uses the current one.
 
-A thread and not processes: making a batch copies a few memory-mapped rows, half a millisecond's work, and a GPU fetches
-it by itself. Nothing here knows of training, only of an iterator; so it lives with the batches.
+A thread is enough: making a batch copies a few rows from files in half a millisecond, and the copy to a GPU is
+asynchronous.
 """
 
 import threading
@@ -10,21 +10,21 @@ from queue import SimpleQueue
 from typing import TypeVar
 
 DEPTH = 3
-"""Batches ready and waiting: enough to bridge one that is slow to make, such as the first of an epoch."""
+"""Prefetched items: enough to hide one that is slow, such as the first batch of an epoch."""
 
 Item = TypeVar("Item")
 
 
-def ahead(items: Iterator[Item], depth: int = DEPTH) -> Generator[Item]:
-    """The same items in the same order, up to ``depth`` of them made before they are asked for.
+def prefetch(items: Iterator[Item], depth: int = DEPTH) -> Generator[Item]:
+    """Yield the same items in the same order, up to ``depth`` of them computed in advance.
 
-    The thread starts with the first item asked for. Closing the generator ends it and waits until it is gone, as do an
-    error and the end of the items; hold it in `contextlib.closing`.
+    The thread starts with the first item. It is joined when the generator is closed, when the items end, and on an
+    error: use `contextlib.closing`.
 
     Raises:
-        BaseException: whatever ``items`` raises, at its place in the order.
+        BaseException: whatever ``items`` raises, in order.
     """
-    made: SimpleQueue[tuple[Item | None, BaseException | None]] = SimpleQueue()
+    ready: SimpleQueue[tuple[Item | None, BaseException | None]] = SimpleQueue()
     room, closed = threading.Semaphore(depth), threading.Event()
 
     def work() -> None:
@@ -33,15 +33,15 @@ def ahead(items: Iterator[Item], depth: int = DEPTH) -> Generator[Item]:
                 room.acquire()
                 if closed.is_set():
                     return
-                made.put((next(items), None))
-        except BaseException as error:  # the end of the items too: it is for the caller to see, whatever it is
-            made.put((None, error))
+                ready.put((next(items), None))
+        except BaseException as error:  # includes StopIteration; the caller raises it
+            ready.put((None, error))
 
-    thread = threading.Thread(target=work, name="batches ahead", daemon=True)
+    thread = threading.Thread(target=work, name="prefetch", daemon=True)
     thread.start()
     try:
         while True:
-            item, error = made.get()
+            item, error = ready.get()
             if isinstance(error, StopIteration):
                 return
             if error is not None:

@@ -1,39 +1,111 @@
-"""The stream of batches that a run learns from: rows in their order, cut into pieces, padded."""
+"""The endless stream of training batches: rows in the sampler's order, segmented again if asked for, and padded.
 
-from collections.abc import Callable, Iterator
+Subword regularisation (Kudo 2018, https://aclanthology.org/P18-1007) and BPE-dropout (Provilkov et al. 2020,
+https://aclanthology.org/2020.acl-main.170) segment the training text randomly in each epoch. The table stores one
+segmentation of each sentence, whose tokens spell its text, so sentences are segmented again when their batch is made
+and the corpus is stored once. The result depends on the seed and the batch's position alone: a resumed run reads what
+an uninterrupted run would have read.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from seq2seq.data.batch import Batch, make_batch
-from seq2seq.data.batch_sampler import Order, Place
-from seq2seq.data.subword_resampling import Resampler
-from seq2seq.data.table import Encoded
+import numpy as np
 
-Batches = Iterator[tuple[Batch, Place]]
-"""Batches without end, each with the place after it."""
+from seq2seq.data.batch import Batch, Ids, make_batch
+from seq2seq.data.batch_sampler import BatchSampler, StreamPosition
+from seq2seq.data.table import EncodedPairs
+from seq2seq.tokenizer.config import TokenizerConfig
+from seq2seq.tokenizer.subword_sampling import SubwordSampler
+from seq2seq.tokenizer.tokenizer import Tokenizers
 
-BatchStream = Callable[[Place], Batches]
-"""The batches from a place on."""
+MAX_GROWTH = 3
+"""A resegmented sentence has at most this many times the tokens of the longest sentence in its batch.
+
+It is a bound on memory that is rarely reached. Batches are built from the stored lengths, because random lengths would
+require a whole epoch to be segmented before its first batch. A batch may therefore exceed `BatchConfig.tokens` by this
+factor.
+"""
+
+Rows = Sequence[Ids]
+"""Token ids of sentences, without BOS and EOS."""
+
+BatchIterator = Iterator[tuple[Batch, StreamPosition]]
+"""Endless batches, each with the position after it."""
+
+BatchStream = Callable[[StreamPosition], BatchIterator]
+"""The batches from a position on."""
 
 
-def batch_stream(table: Encoded, order: Order, resample: Resampler, rank: int = 0, count: int = 1) -> BatchStream:
-    """Batches of a table, from any place on the same as a stream from the beginning has there.
+def batch_stream(
+    table: EncodedPairs, sampler: BatchSampler, resample: "SubwordResampler", rank: int = 0, count: int = 1
+) -> BatchStream:
+    """The batches of a table, from any position on equal to those of a stream from the start.
 
-    Places count the batches of all processes, so that a run may go on with more of them, or fewer. Where ``count``
-    share a stream, each takes one batch of every ``count``, and makes only that; the place given with it is the one
-    after them all.
+    Positions count the batches of all processes, so that a run can be resumed with more or fewer of them. Each of
+    ``count`` processes makes one batch of every ``count``; the position after it is the one after all of them.
 
     Args:
         table: the encoded pairs.
-        order: which of them share a batch, and when it comes.
-        resample: cuts a batch's text anew, where that is asked for; what it draws depends on the batch's own place.
-        rank: the number of this process, from 0.
-        count: how many processes share the stream.
+        sampler: composes and orders the batches.
+        resample: segments the text of a batch again, as a function of the batch's own position.
+        rank: number of this process, from 0.
+        count: number of processes that share the stream.
     """
 
-    def stream(place: Place) -> Batches:
-        batches = order.stream(place)
-        while turn := list(islice(batches, count)):
-            rows, after = turn[rank]
-            yield make_batch(*resample(table.rows(rows), after)), turn[-1][1]
+    def stream(position: StreamPosition) -> BatchIterator:
+        batches = sampler.stream(position)
+        while group := list(islice(batches, count)):
+            rows, after = group[rank]
+            yield make_batch(*resample(table.rows(rows), after)), group[-1][1]
 
     return stream
+
+
+class SubwordResampler:
+    """Segments the sentences of a batch randomly; with ``tokenizer.sampling=0`` it returns them unchanged.
+
+    Args:
+        tokenizers: of both sides.
+        config: the rate, and whether it applies to the target too.
+        seed: seed of the run.
+        source_tags: further tokens of the source that are never split, besides the config's tags.
+
+    Raises:
+        DataError: a tokenizer has only one segmentation of a text, or lacks a tag.
+    """
+
+    def __init__(
+        self, tokenizers: Tokenizers, config: TokenizerConfig, seed: int, source_tags: Sequence[str] = ()
+    ) -> None:
+        self.seed = seed
+        sides = [(tokenizers.source, [*config.tags, *source_tags]), (tokenizers.target, config.tags)]
+        self.samplers = [
+            SubwordSampler(tokenizer, config.sampling, tokenizer.ids_of_tags(tags))
+            for tokenizer, tags in sides[: 2 if config.sample_target else 1]
+            if config.sampling
+        ]
+
+    def __call__(self, rows: tuple[Rows, Rows], position: StreamPosition) -> tuple[Rows, Rows]:
+        """Random segmentations of source and target rows.
+
+        Args:
+            rows: ids of sources and targets.
+            position: of the stream after this batch.
+        """
+        sides = list(rows)
+        for side, sampler in enumerate(self.samplers):
+            seed = int(np.random.SeedSequence([self.seed, *position, side]).generate_state(1)[0])
+            sides[side] = resample_rows(sampler, rows[side], seed)
+        return sides[0], sides[1]
+
+
+def resample_rows(sampler: SubwordSampler, rows: Rows, seed: int) -> list[list[int]]:
+    """Random segmentations of the same texts.
+
+    A row stays as it is if its tokens do not spell its text (it contains ``<unk>``), or if the new row is longer than
+    `MAX_GROWTH` times the longest row.
+    """
+    stored = [row.tolist() if isinstance(row, np.ndarray) else list(row) for row in rows]
+    longest = MAX_GROWTH * max(map(len, stored), default=0)
+    return [new if len(new) <= longest else row for row, new in zip(stored, sampler(stored, seed), strict=True)]

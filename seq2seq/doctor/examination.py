@@ -8,7 +8,7 @@ import numpy as np
 
 from seq2seq.corpora.config import Split
 from seq2seq.corpora.corpus import Corpus
-from seq2seq.corpora.languages import EXAMPLES, misfit, script
+from seq2seq.corpora.languages import EXAMPLES, mismatched_segmentation, script
 from seq2seq.doctor.characters import OddCharacters
 from seq2seq.doctor.chunk import Chunk, Measures, Side, measure, measures
 from seq2seq.doctor.drift import Drift
@@ -123,7 +123,7 @@ def wrong_codes(sides: Mapping[str, list[str]], codes: Mapping[str, str]) -> lis
                 f"data.{side}_language={code} is no language code: set one of ISO 639 or BCP 47, such as de, deu or "
                 f"zh-Hant (data.{side}_column names a column)"
             )
-        elif (found := misfit(code, sides[side])) is not None:
+        elif (found := mismatched_segmentation(code, sides[side])) is not None:
             notes.append(
                 f"the {side} side looks like {EXAMPLES[found]}, but data.{side}_language={code}: set that code"
             )

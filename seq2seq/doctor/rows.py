@@ -12,11 +12,10 @@ import pyarrow as pa
 import pyarrow.compute
 
 from seq2seq.corpora.columns import JsonLinesFile, ParquetFile, sentence
-from seq2seq.corpora.corpus import Corpus
+from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.files import TextFiles, TsvFile
-from seq2seq.corpora.lines import LONGEST, raw_lines, too_long, unreadable
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.lines import MAX_LINE_BYTES, raw_lines, too_long, unreadable
 from seq2seq.errors import DataError
 
 CHUNK = 4_000  # pairs in memory at a time
@@ -82,7 +81,7 @@ class LineFile:
         try:
             for raw in islice(self._raw, count):
                 raws.append(raw)
-                if len(raw) > LONGEST:
+                if len(raw) > MAX_LINE_BYTES:
                     raise too_long(str(self.path), self.number + len(raws))
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             after = self.number + len(raws)

@@ -12,10 +12,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from seq2seq import __version__
-from seq2seq.corpora.corpus import Corpus
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.data.batch import Batch, make_batch
-from seq2seq.data.batch_sampler import BatchConfig, Order
+from seq2seq.data.batch_sampler import BatchConfig, BatchSampler
 from seq2seq.data.table import Table
 from seq2seq.errors import shown
 from seq2seq.inference.member import Member
@@ -69,7 +68,7 @@ class Validator:
         target_language: str = "",
         criterion: Criterion = Criterion.bleu,
     ) -> None:
-        order = Order(table.source_lengths, table.target_lengths, batch, seed=0)
+        order = BatchSampler(table.source_lengths, table.target_lengths, batch, seed=0)
         self.batches = [make_batch(*table.rows(rows)) for rows in order.epoch(0)]
         self.pairs = pairs
         self.tokenizers = tokenizers

@@ -23,13 +23,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair
 from seq2seq.data.batch import Batch, batches_by_length, make_batch
 from seq2seq.figures.config import ExposureConfig
 from seq2seq.figures.systems import System
 from seq2seq.model import Network
 from seq2seq.system.device import Precision
-from seq2seq.tokenizer.spelling import no_text
+from seq2seq.tokenizer.token_bytes import non_text_tokens
 from seq2seq.tokenizer.tokenizer import EOS
 from seq2seq.training.loss import label_log_probabilities
 from seq2seq.training.objective import TeacherForcing
@@ -84,7 +84,7 @@ def measure(system: System, pairs: Sequence[Pair], config: ExposureConfig) -> Ex
     member = system.translator.members[0]
     sources = system.encoded([pair.source for pair in pairs])
     targets = member.tokenizers.target.encode_all([pair.target for pair in pairs])
-    excluded = no_text(member.tokenizers.target)
+    excluded = non_text_tokens(member.tokenizers.target)
     found = []
     with torch.random.fork_rng([member.device] if member.device.type == "cuda" else []):
         torch.manual_seed(SEED)

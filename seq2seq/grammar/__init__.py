@@ -1,1 +1,1 @@
-"""The built-in English–German corpus, generated from a synchronous grammar."""
+"""The synchronous grammar that generates the built-in English–German corpus."""

@@ -1,6 +1,7 @@
-"""What a sentence says, before it is said: the common ground of its English and its German.
+"""The abstract syntax of a sentence, shared by its English and its German form.
 
-`seq2seq.grammar.to_english` and `seq2seq.grammar.to_german` write these; `seq2seq.grammar.sampler` draws them.
+`seq2seq.grammar.sampler` draws these structures; `seq2seq.grammar.to_english` and `seq2seq.grammar.to_german` realise
+them as text.
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ Combination = tuple[str, str]  # English verb with its particle or preposition, 
 
 
 class Question(StrEnum):
-    """Questions that do not ask for the subject or an object (for those see `Asked`)."""
+    """Yes-no questions and adverbial questions; for questions about subject or object see `Interrogative`."""
 
     polar = "polar"
     where = "where"
@@ -24,7 +25,10 @@ class Question(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NounPhrase:
-    """``determiner`` is an English word (the, this, a, a possessive) or empty; ``number`` an English numeral."""
+    """A noun with its modifiers.
+
+    ``determiner`` is an English word (the, this, a, a possessive) or empty; ``number`` is an English numeral.
+    """
 
     noun: Noun
     determiner: str = "the"
@@ -35,13 +39,13 @@ class NounPhrase:
 
     @property
     def definite(self) -> bool:
-        """Whether hearer and speaker know which: such objects stand early in German and are not denied by *kein*."""
+        """Whether the phrase is definite: German puts such objects early and does not negate them with *kein*."""
         return self.determiner not in ("", "a")
 
 
 @dataclass(frozen=True, slots=True)
 class Pronoun:
-    """A personal pronoun by its English subject form; ``noun`` is what it stands for, which *it* must have."""
+    """A personal pronoun by its English subject form; ``noun`` is its antecedent, required for *it*."""
 
     word: str
     noun: Noun | None = None
@@ -49,15 +53,15 @@ class Pronoun:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """The place in a relative clause that the noun before it fills."""
+    """The gap in a relative clause that its head noun fills."""
 
     noun: Noun
     plural: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """*who* or *what*, asked for."""
+class Interrogative:
+    """*who* or *what* as subject or object."""
 
     word: str
 
@@ -67,7 +71,7 @@ class There:
     """The subject of *there is*, *es gibt*."""
 
 
-Nominal = NounPhrase | Pronoun | Gap | Asked | There
+Nominal = NounPhrase | Pronoun | Gap | Interrogative | There
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clause:
-    """One verb and what belongs to it. ``fronted`` says what a statement begins with: subject, time or phrase."""
+    """A verb with its arguments and adjuncts; ``fronted`` is what a statement starts with: subject, time or phrase."""
 
     subject: Nominal
     verb: Verb
@@ -102,7 +106,7 @@ class Clause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentence:
-    """A main clause, perhaps with a second one behind ``conjunction`` (English), which may come ``first``."""
+    """A main clause, optionally with a second one after ``conjunction``; ``first``: it comes first."""
 
     main: Clause
     conjunction: str = ""
@@ -111,15 +115,15 @@ class Sentence:
 
 
 def person(nominal: Nominal) -> Person:
-    """Person and number, by which the finite verb agrees."""
+    """Person and number, with which the finite verb agrees."""
     if isinstance(nominal, Pronoun):
         number = {"I": 1, "we": 1, "you": 2}.get(nominal.word, 3)
         return Person(number, nominal.word in ("we", "they"))
     return Person(3, nominal.plural if isinstance(nominal, NounPhrase | Gap) else False)
 
 
-def stand_in(phrase: NounPhrase) -> Pronoun:
-    """The pronoun that takes a noun phrase up again: *they*, *he*, *she*, or *it* with the noun's gender."""
+def pronoun_for(phrase: NounPhrase) -> Pronoun:
+    """The pronoun that refers to a noun phrase: *they*, *he*, *she*, or *it* with the noun's gender."""
     noun = phrase.noun
     if phrase.plural:
         return Pronoun("they", noun)
@@ -139,12 +143,15 @@ def clauses(sentence: Sentence) -> Iterator[Clause]:
 
 
 def combinations(sentence: Sentence) -> set[Combination]:
-    """Every (verb, object noun) of a sentence; the noun may be the object itself, the head of a relative clause whose
-    gap is the object, or what an object pronoun stands for. Both objects of *give* count."""
-    found = set()
+    """Every (verb, object noun) of a sentence.
+
+    The noun is the object itself, the head of a relative clause whose gap is the object, or the antecedent of an object
+    pronoun. Both objects of *give* count.
+    """
+    pairs = set()
     for clause in clauses(sentence):
         verb = " ".join(filter(None, (clause.verb.base, clause.verb.particle, clause.verb.preposition)))
         for nominal in (clause.object, clause.recipient):
             if isinstance(nominal, NounPhrase | Pronoun | Gap) and nominal.noun is not None:
-                found.add((verb, nominal.noun.english))
-    return found
+                pairs.add((verb, nominal.noun.english))
+    return pairs

@@ -1,4 +1,4 @@
-"""German inflection: articles, adjective endings, nouns, pronouns and verbs, as a grammar book tables them."""
+"""German inflection: articles, adjective endings, nouns, pronouns and verbs, in the tables of a grammar book."""
 
 from functools import cache
 from typing import NamedTuple
@@ -32,7 +32,7 @@ _CONTRACTIONS = {"in dem": "im", "in das": "ins", "zu dem": "zum", "zu der": "zu
 
 
 class Person(NamedTuple):
-    """Grammatical person (1, 2, 3) and number, by which finite verbs agree."""
+    """Grammatical person (1, 2, 3) and number, with which finite verbs agree."""
 
     person: int
     plural: bool
@@ -74,13 +74,13 @@ def declined_noun(noun: Noun, plural: bool, case: Case) -> str:
 
 
 def pronoun(word: str, case: Case, gender: Gender = Gender.neuter) -> str:
-    """The German of an English subject pronoun, of *who* or *what*; *it* takes the ``gender`` of what it stands for."""
+    """The German of an English subject pronoun, of *who* or *what*; *it* takes the ``gender`` of its antecedent."""
     key = f"it {gender.value}" if word == "it" else word
     return _PRONOUNS[key].split()[list(Case).index(case)]
 
 
 def contracted(preposition: str, phrase: list[str]) -> list[str]:
-    """A preposition before a phrase, melted with a following article: *in dem* to *im*."""
+    """A preposition before a phrase, contracted with a following article: *in dem* to *im*."""
     short = _CONTRACTIONS.get(f"{preposition} {phrase[0]}")
     return [short, *phrase[1:]] if short else [preposition, *phrase]
 

@@ -1,8 +1,7 @@
-"""The words of the built-in corpus: English with German, and which of them go together.
+"""The words of the built-in corpus in both languages, with tags for which words go together.
 
-A table line reads ``English | German | …``. Every English word has one German word and the reverse, so a sentence
-has one translation. Tags are the classes by which verbs choose subjects and objects, and adjectives their nouns:
-nobody eats a table.
+A table line reads ``English | German | …``. Every English word has one German word and vice versa, so that a sentence
+has one translation. Tags are the semantic classes by which verbs select subjects and objects, and adjectives nouns.
 """
 
 from seq2seq.grammar.words import Adverb, Modal, read_adjectives, read_nouns, read_verbs

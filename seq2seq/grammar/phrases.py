@@ -1,4 +1,4 @@
-"""Draw noun phrases and clauses that make sense: who does what to what, in which tense, when and where."""
+"""Draws semantically plausible noun phrases and clauses: subject, verb, object, tense, time and place."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from seq2seq.grammar.words import Adjective, Adverb, Case, Modal, Noun, Tense, V
 
 T = TypeVar("T")
 _NUMBERS, _OWNERS = tuple(NUMBERS), tuple(POSSESSIVES)
-# Their verb forms are had from no other subject, so *I* and *you* come twice as often.
+# *I* and *you* are twice as frequent, because only they have their verb forms.
 _SPEAKERS = ("I", "I", "you", "you", "he", "she", "we", "they")
 
 
@@ -56,7 +56,7 @@ class Sampler:
         return self.random.random() < probability
 
     def pick(self, options: Sequence[T]) -> T:
-        """One of the options, each as likely as the next."""
+        """One of the options, with equal probabilities."""
         return options[int(self.random.random() * len(options))]
 
     def noun_phrase(
@@ -81,7 +81,7 @@ class Sampler:
         return NounPhrase(noun, determiner, True, adjective, number)
 
     def subject(self, verb: Verb, *, definite: bool = False, pronouns: float = 0.33) -> Nominal:
-        """Someone, or some thing, that can do what the verb says."""
+        """A subject that suits the verb."""
         if "thing" in verb.flags:
             return self.noun_phrase(self.pick(nouns_tagged(tags("portable", "vehicle"))), definite=True)
         if self.chance(pronouns):
@@ -90,7 +90,7 @@ class Sampler:
         return self.noun_phrase(self.pick(nouns_tagged(kinds)), definite=definite)
 
     def object(self, verb: Verb, subject: Nominal, *, negated: bool = False) -> Nominal:
-        """Someone or something the verb can be done to, other than the subject."""
+        """An object that suits the verb and differs from the subject."""
         if "person" in verb.tags and self.chance(0.12):
             spoken = isinstance(subject, Pronoun) and subject.word in ("I", "you", "we")
             return Pronoun(self.pick(("he", "she", "they") if spoken else ("I", "you", "he", "she", "we", "they")))
@@ -107,7 +107,7 @@ class Sampler:
         return replace(phrase, number="") if negated and phrase.number and not phrase.definite else phrase
 
     def mood(self, verb: Verb, subject: Nominal) -> tuple[Tense, Modal | None]:
-        """A tense, or a modal verb in the present. *We read it* is kept for the present: the past looks the same."""
+        """A tense, or a modal verb in the present. *We read it* is always present, because its past looks the same."""
         draw = self.random.random()
         past = verb.past != verb.base or person(subject) == (3, False)
         if "stative" in verb.flags:
@@ -130,7 +130,7 @@ class Sampler:
         return replace(clause, frequency=self.pick(FREQUENCIES)) if often and self.chance(0.2) else clause
 
     def phrase(self, verb: Verb, subject: Nominal) -> Phrase | None:
-        """Where, whereto, with or for whom: what the verb allows, often nothing."""
+        """A prepositional phrase that the verb allows, or none."""
         draw, flags = self.random.random(), verb.flags
         if "goal" in flags or ("direction" in flags and draw < 0.4):
             return self.place("goal", "to", "zu", Case.dative)
@@ -163,8 +163,14 @@ class Sampler:
         plain: bool = False,
         pronouns: float = 0.33,
     ) -> Clause:
-        """A clause with subject first. ``plain`` leaves out most phrases; what is given is kept. ``pronouns`` is the
-        share of pronouns among subjects."""
+        """A clause with the subject first.
+
+        Args:
+            verb, subject, object: fixed parts; None: drawn.
+            deniable: allows negation.
+            plain: leaves out most prepositional phrases.
+            pronouns: share of pronouns among subjects.
+        """
         verb = verb or self.pick(VERBS)
         negated = deniable and self.chance(0.2)
         subject = subject or self.subject(verb, definite=negated, pronouns=pronouns)
@@ -181,7 +187,7 @@ class Sampler:
         return self.when(replace(clause, phrase=self.phrase(verb, subject)))
 
     def recipient(self, subject: Nominal, negated: bool) -> Nominal:
-        """Who is given something: a person other than the subject."""
+        """The indirect object: a person other than the subject."""
         spoken = isinstance(subject, Pronoun) and subject.word in ("I", "you", "we")
         if self.chance(0.25):
             return Pronoun(self.pick(("he", "she", "they") if spoken else ("I", "you", "he", "she", "we", "they")))
@@ -192,9 +198,9 @@ class Sampler:
         return self.noun_phrase(noun, definite=negated)
 
     def copula(self, subject: Nominal, noun: Noun) -> Clause:
-        """*The house is (not) (very) old*, with an adjective that suits the noun the subject stands for."""
-        taken = subject.adjective if isinstance(subject, NounPhrase) else None
-        adjective = self.pick([option for option in adjectives_of(noun) if option is not taken])
+        """*The house is (not) (very) old*, with an adjective that suits the subject's noun."""
+        used = subject.adjective if isinstance(subject, NounPhrase) else None
+        adjective = self.pick([option for option in adjectives_of(noun) if option is not used])
         tense = Tense.past if self.chance(0.25) else Tense.present
         degree = self.pick(("very", "too")) if adjective.gradable and self.chance(0.25) else ""
         clause = Clause(subject=subject, verb=BE, tense=tense, predicate=adjective, degree=degree)
@@ -204,8 +210,10 @@ class Sampler:
         return replace(clause, time=self.pick(times)) if adjective.passing and self.chance(0.3) else clause
 
     def relative(self, head: NounPhrase, main: Verb) -> NounPhrase:
-        """The noun phrase with a relative clause in which it is the subject, or an object of any kind; its verb is not
-        the ``main`` one, lest *the man whom she helps helps her*."""
+        """The noun phrase with a relative clause in which it is the subject or an object.
+
+        The clause's verb differs from the ``main`` one, to avoid *the man whom she helps helps her*.
+        """
         head, gap = replace(head, determiner="the"), Gap(head.noun, head.plural)
         if "person" in head.noun.tags and self.chance(0.5):
             verb = self.pick([option for option in VERBS if "thing" not in option.flags and option is not main])

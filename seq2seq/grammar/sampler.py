@@ -1,18 +1,18 @@
-"""Draw whole sentences: statements, questions, relative and subordinate clauses, pronouns that look back."""
+"""Draws whole sentences: statements, questions, relative and subordinate clauses, anaphoric pronouns."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import accumulate
 from random import Random
 
-from seq2seq.grammar.clause import Asked, Clause, Gap, Nominal, Pronoun, Question, Sentence, There, stand_in
+from seq2seq.grammar.clause import Clause, Gap, Interrogative, Nominal, Pronoun, Question, Sentence, There, pronoun_for
 from seq2seq.grammar.lexicon import BE, REPORTS, THERE_IS, VERBS
 from seq2seq.grammar.phrases import Sampler, adjectives_of, nouns_tagged, tags, verbs_for
 from seq2seq.grammar.words import Case, Gender, Tense, Verb
 
 _POSITIONS = (("on", "auf"), ("under", "unter"), ("behind", "hinter"), ("beside", "neben"))
 _PEOPLE = nouns_tagged(tags("person"))
-# *The girl … she* is left out: German has two pronouns for it, es and sie.
+# Without *the girl … she*, for which German has two pronouns, es and sie.
 _REFERABLE = tuple(noun for noun in _PEOPLE if noun.gender is not Gender.neuter)
 _THINGS = nouns_tagged(tags("thing", "animal", "food", "drink", "text", "work", "goods", "asked"))
 _DESCRIBED = tuple(noun for noun in (*_PEOPLE, *_THINGS, *nouns_tagged(tags("place"))) if len(adjectives_of(noun)) > 1)
@@ -27,7 +27,7 @@ _LAST_OBJECT = tuple(verb for verb in _PERSONAL if verb.tags and not verb.prefix
 
 
 def draw_sentence(random: Random) -> Sentence:
-    """One sentence of the grammar; the same random state gives the same sentence."""
+    """One sentence of the grammar, as a function of the random state."""
     draw = random.random() * _EDGES[-1]
     pattern = next(pattern for (pattern, _), edge in zip(_PATTERNS, _EDGES, strict=True) if draw < edge)
     return pattern(Sampler(random))
@@ -60,10 +60,10 @@ def _location(sampler: Sampler) -> Sentence:
         phrase = sampler.place("room", "in", "in", Case.dative)
     else:
         phrase = sampler.place("surface", *sampler.pick(_POSITIONS), Case.dative)
-    asks = sampler.chance(0.3)
+    is_question = sampler.chance(0.3)
     return Sentence(main=Clause(
         subject=thing, verb=BE, tense=Tense.past if sampler.chance(0.3) else Tense.present, phrase=phrase,
-        negated=not asks and sampler.chance(0.25), question=Question.polar if asks else None,
+        negated=not is_question and sampler.chance(0.25), question=Question.polar if is_question else None,
     ))  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def _question(sampler: Sampler) -> Sentence:
 
 
 def _addressed(sampler: Sampler, verb: Verb) -> Nominal:
-    """A subject to ask about: known to the hearer, and not *I*, who should know."""
+    """A definite subject for a question, except *I*."""
     subject = sampler.subject(verb, definite=True)
     return Pronoun("you") if isinstance(subject, Pronoun) and subject.word == "I" else subject
 
@@ -109,12 +109,12 @@ def _who_or_what(sampler: Sampler) -> Sentence:
     """*Who bought the house? Whom does she help? What do they sell?*"""
     draw = sampler.random.random()
     if draw < 0.4:
-        clause = sampler.clause(verb=sampler.pick(_PERSONAL), subject=Asked("who"), deniable=False)
+        clause = sampler.clause(verb=sampler.pick(_PERSONAL), subject=Interrogative("who"), deniable=False)
     else:
         word, verbs = ("who", _DONE_TO_PEOPLE) if draw < 0.7 else ("what", _DONE_TO_THINGS)
         verb = sampler.pick(verbs)
         subject = _addressed(sampler, verb)
-        clause = sampler.clause(verb=verb, subject=subject, object=Asked(word), deniable=False)
+        clause = sampler.clause(verb=verb, subject=subject, object=Interrogative(word), deniable=False)
     return Sentence(main=replace(clause, frequency=None))
 
 
@@ -150,7 +150,7 @@ def _relative_and_pronoun(sampler: Sampler) -> Sentence:
     verb = sampler.pick([verb for verb in verbs_for(noun) if "consumes" not in verb.flags])
     inner = sampler.clause(verb=verb, subject=gap, object=thing, deniable=False, plain=True)
     others = [verb for verb in verbs_for(noun) if verb is not inner.verb]
-    main = sampler.clause(verb=sampler.pick(others), subject=head, object=stand_in(thing), plain=True)
+    main = sampler.clause(verb=sampler.pick(others), subject=head, object=pronoun_for(thing), plain=True)
     return Sentence(main=replace(main, subject=replace(head, determiner="the", relative=inner)))
 
 
@@ -159,7 +159,9 @@ def _but_pronoun(sampler: Sampler) -> Sentence:
     noun = sampler.pick(_HANDLED)
     thing = sampler.noun_phrase(noun, definite=True, adjectives=0.0)
     verb = sampler.pick(verbs_for(noun))
-    second = sampler.clause(verb=verb, object=stand_in(thing), subject=sampler.subject(verb, definite=True), plain=True)
+    second = sampler.clause(
+        verb=verb, object=pronoun_for(thing), subject=sampler.subject(verb, definite=True), plain=True
+    )
     return Sentence(main=sampler.copula(thing, noun), conjunction="but", second=second)
 
 
@@ -172,14 +174,14 @@ def _because_pronoun(sampler: Sampler) -> Sentence:
     else:
         phrase = sampler.noun_phrase(sampler.pick(_REFERABLE), definite=True, adjectives=0.2)
         main = sampler.clause(verb=sampler.pick(_PERSONAL), subject=phrase, plain=True)
-    second = replace(sampler.copula(stand_in(phrase), phrase.noun), tense=main.tense, time=None)
+    second = replace(sampler.copula(pronoun_for(phrase), phrase.noun), tense=main.tense, time=None)
     if main.tense is Tense.future:
         second = replace(second, tense=Tense.present)
     return Sentence(main=main, conjunction=conjunction, second=second)
 
 
 def _two_clauses(sampler: Sampler) -> Sentence:
-    """*If it …, …*, *because*, *although* and *and* between two clauses that share no word on purpose."""
+    """*If it …, …*, *because*, *although* and *and* between two independently drawn clauses."""
     conjunction = sampler.pick(("if", "because", "although", "and"))
     main = sampler.clause(plain=True)
     while conjunction == "if" and main.tense is Tense.past:
@@ -192,7 +194,7 @@ def _two_clauses(sampler: Sampler) -> Sentence:
 
 
 def _fits(conjunction: str, main: Clause, second: Clause) -> bool:
-    """Whether the tense of the second clause goes with the first."""
+    """Whether the tense of the second clause is compatible with the first."""
     if conjunction == "if":
         return second.tense is Tense.present and second.modal is None
     return (second.tense is Tense.past) == (main.tense is Tense.past)

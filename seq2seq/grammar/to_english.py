@@ -1,8 +1,19 @@
-"""Write a sentence in English: do-support, agreement, *a* or *an*, particles, relative clauses with stranding."""
+"""Realises a sentence in English: do-support, agreement, *a* or *an*, particles, relative clauses with stranding."""
 
 from functools import cache
 
-from seq2seq.grammar.clause import Asked, Clause, Gap, Nominal, NounPhrase, Pronoun, Question, Sentence, There, person
+from seq2seq.grammar.clause import (
+    Clause,
+    Gap,
+    Interrogative,
+    Nominal,
+    NounPhrase,
+    Pronoun,
+    Question,
+    Sentence,
+    There,
+    person,
+)
 from seq2seq.grammar.german import Person
 from seq2seq.grammar.words import Tense
 
@@ -10,9 +21,11 @@ _OBJECTIVE = {"I": "me", "he": "him", "she": "her", "we": "us", "they": "them", 
 
 
 def english(sentence: Sentence) -> str:
-    """The sentence as text: capital, full stop or question mark."""
+    """The text of a sentence, with capital, and full stop or question mark."""
     main = _clause(sentence.main)
-    asks = sentence.main.question or any(isinstance(n, Asked) for n in (sentence.main.subject, sentence.main.object))
+    asks = sentence.main.question or any(
+        isinstance(n, Interrogative) for n in (sentence.main.subject, sentence.main.object)
+    )
     words = main
     if sentence.second is not None:
         second = [sentence.conjunction, *_clause(sentence.second)]
@@ -64,17 +77,17 @@ def _verb_group(clause: Clause, inverted: bool) -> tuple[str, list[str], bool]:
 
 
 def _clause(clause: Clause) -> list[str]:
-    """Words of a clause in whatever order its kind asks for."""
+    """The words of a clause in the order of its type."""
     front: list[str] = []
     if clause.question not in (None, Question.polar):
         front = [str(clause.question)]
-    elif isinstance(clause.object, Gap | Asked):
+    elif isinstance(clause.object, Gap | Interrogative):
         front = _nominal(clause.object, objective=True)
     elif clause.fronted == "time" and clause.time is not None:
         front = [clause.time.english]
     elif clause.fronted == "phrase":
         front = _phrase(clause)
-    inverted = clause.question is not None or isinstance(clause.object, Asked)
+    inverted = clause.question is not None or isinstance(clause.object, Interrogative)
     finite, rest, auxiliary = _verb_group(clause, inverted)
     subject = _nominal(clause.subject, objective=False)
     often = [clause.frequency.english] if clause.frequency is not None else []
@@ -91,7 +104,7 @@ def _complements(clause: Clause) -> list[str]:
     verb, words = clause.verb, []
     particle = [verb.particle] if verb.particle else []
     given = clause.object
-    moved = given is None or isinstance(given, Gap | Asked)
+    moved = given is None or isinstance(given, Gap | Interrogative)
     objects = [] if given is None or moved else _nominal(given, objective=True)
     if verb.preposition:
         words += [verb.preposition, *objects]
@@ -123,7 +136,7 @@ def _nominal(nominal: Nominal, objective: bool) -> list[str]:
             word = "who" if "person" in nominal.noun.tags else "that"
         case There():
             word = "there"
-        case Pronoun() | Asked():
+        case Pronoun() | Interrogative():
             word = nominal.word
     return [_OBJECTIVE.get(word, word) if objective else word]
 
@@ -140,5 +153,5 @@ def _noun_phrase(phrase: NounPhrase) -> list[str]:
 
 @cache
 def indefinite_article(word: str) -> str:
-    """*a* or *an*; no word of the lexicon is written with a vowel and spoken without, or the reverse."""
+    """*a* or *an*, by the first letter; in this lexicon spelling and pronunciation agree."""
     return "an" if word[0] in "aeiou" else "a"

@@ -1,12 +1,23 @@
-"""Write a sentence in German: where the verb stands, and in what order everything else does.
+"""Realises a sentence in German: the position of the verb and the order of the other elements.
 
-Main clauses have the finite verb second (first in yes/no questions), subordinate and relative clauses last. Between
-the two ends of the verb stand, in this order: subject, object pronouns (accusative, dative), definite objects (dative,
-accusative), time, frequency, *nicht*, place or company, indefinite objects, the person something is done for,
-prepositional object, direction, predicate.
+Main clauses have the finite verb second (first in yes/no questions), subordinate and relative clauses last. The order
+of the elements between the two parts of the verb is: subject, object pronouns (accusative, dative), definite objects
+(dative, accusative), time, frequency, *nicht*, place or company, indefinite objects, the beneficiary, prepositional
+object, direction, predicate.
 """
 
-from seq2seq.grammar.clause import Asked, Clause, Gap, Nominal, NounPhrase, Pronoun, Question, Sentence, There, person
+from seq2seq.grammar.clause import (
+    Clause,
+    Gap,
+    Interrogative,
+    Nominal,
+    NounPhrase,
+    Pronoun,
+    Question,
+    Sentence,
+    There,
+    person,
+)
 from seq2seq.grammar.german import (
     contracted,
     declined_adjective,
@@ -25,13 +36,13 @@ from seq2seq.grammar.lexicon import CONJUNCTIONS, DEGREES, NUMBERS, POSSESSIVES
 from seq2seq.grammar.words import Case, Gender, Tense
 
 _ASKING = {Question.where: "wo", Question.when: "wann", Question.why: "warum"}
-_LATE = ("für", "zu")  # prepositions of phrases behind an indefinite object; *in* with accusative is too
+_LATE = ("für", "zu")  # prepositions of phrases after an indefinite object, like *in* with accusative
 
 
 def german(sentence: Sentence) -> str:
-    """The sentence as text: capital, commas around subordinate and relative clauses, full stop or question mark."""
+    """The text of a sentence, with capital, commas around subordinate and relative clauses, and final punctuation."""
     main, conjunction = sentence.main, CONJUNCTIONS.get(sentence.conjunction, "")
-    asks = main.question or any(isinstance(nominal, Asked) for nominal in (main.subject, main.object))
+    asks = main.question or any(isinstance(nominal, Interrogative) for nominal in (main.subject, main.object))
     if sentence.second is None:
         words = _verb_second(main)
     elif sentence.conjunction in ("but", "and"):
@@ -46,7 +57,7 @@ def german(sentence: Sentence) -> str:
 
 
 def _verbs(clause: Clause) -> tuple[str, list[str], str]:
-    """Finite verb without prefix, verbs at the end of the clause, separable prefix left over by the finite verb."""
+    """Finite verb without prefix, verbs at the end of the clause, separable prefix of the finite verb."""
     verb, who = clause.verb, person(clause.subject)
     if clause.modal is not None:
         modal = clause.modal.german_denied if clause.negated else clause.modal.german
@@ -66,7 +77,7 @@ def _verb_second(clause: Clause) -> list[str]:
         return _inverted(clause)
     if clause.question is not None:
         return [_ASKING[clause.question], *_inverted(clause)]
-    if isinstance(clause.object, Asked):
+    if isinstance(clause.object, Interrogative):
         return [pronoun(clause.object.word, clause.verb.case), *_inverted(clause)]
     if clause.fronted == "time" and clause.time is not None:
         return [clause.time.german, *_inverted(clause, "time")]
@@ -76,7 +87,7 @@ def _verb_second(clause: Clause) -> list[str]:
 
 
 def _inverted(clause: Clause, without: str = "") -> list[str]:
-    """The clause from its finite verb on; ``without`` names what already stands before the verb."""
+    """The clause from its finite verb on; ``without`` names the elements before the verb."""
     finite, end, prefix = _verbs(clause)
     subject = [] if without == "subject" else _nominal(clause.subject, Case.nominative)
     return [finite, *subject, *_middle(clause, without), *end, *([prefix] if prefix else [])]
@@ -94,7 +105,7 @@ def _verb_final(clause: Clause) -> list[str]:
 
 
 def _middle(clause: Clause, without: str) -> list[str]:
-    """Objects, adverbs, *nicht* and phrases, in the order the file's head states."""
+    """Objects, adverbs, *nicht* and phrases, in the order given at the top of this file."""
     pronouns: list[str] = []
     definite: list[str] = []
     indefinite: list[str] = []
@@ -144,14 +155,14 @@ def _nominal(nominal: Nominal, case: Case) -> list[str]:
             return [relative_pronoun(nominal.noun.gender, nominal.plural, case)]
         case There():
             return ["es"]
-        case Asked():
+        case Interrogative():
             return [pronoun(nominal.word, case)]
         case Pronoun():
             return [pronoun(nominal.word, case, nominal.noun.gender if nominal.noun is not None else Gender.neuter)]
 
 
 def _noun_phrase(phrase: NounPhrase, case: Case, none: bool) -> list[str]:
-    """Determiner, number, adjective, noun, relative clause; ``none`` puts *kein* for the indefinite article."""
+    """Determiner, number, adjective, noun, relative clause; ``none`` replaces the indefinite article by *kein*."""
     gender, plural = phrase.noun.gender, phrase.plural
     declension, words = "mixed", []
     if none:

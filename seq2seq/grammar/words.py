@@ -1,4 +1,4 @@
-"""What is known of a word of the built-in corpus, in both languages, and how a table of words is read."""
+"""Lexical entries in both languages, and the reader of the lexicon's tables."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Gender(StrEnum):
 
 
 class Case(StrEnum):
-    """The German cases in use; the genitive is left out."""
+    """The German cases in use, without the genitive."""
 
     nominative = "nom"
     accusative = "acc"
@@ -22,7 +22,7 @@ class Case(StrEnum):
 
 
 class Tense(StrEnum):
-    """Time of a clause. The English simple past is the German perfect, or the preterite where a verb has one here."""
+    """Time of a clause. The English simple past is the German perfect, or the preterite if the verb has one here."""
 
     present = "present"
     past = "past"
@@ -44,8 +44,11 @@ class Noun:
 
 @dataclass(frozen=True, eq=False)
 class Adjective:
-    """An adjective; ``stem`` is what endings are added to (*teuer, teur-*); ``passing`` states go with
-    *yesterday*, and only ``gradable`` ones with *very*."""
+    """An adjective.
+
+    Endings are added to ``stem`` (*teuer, teur-*). Only ``passing`` states go with *yesterday*, and only ``gradable``
+    adjectives with *very*.
+    """
 
     english: str
     german: str
@@ -60,8 +63,8 @@ class Verb:
     """A verb in both languages.
 
     English has a particle (*turn it on*) or a preposition (*wait for it*). German has a separable ``prefix``, a
-    ``changed`` stem for *du* and *er* (*sieh-*), a participle without prefix, perhaps a ``preterite`` that stands for
-    the past in place of the perfect, and governs its object by ``case``, perhaps after ``german_preposition``.
+    ``changed`` stem for *du* and *er* (*sieh-*), a participle without prefix, optionally a ``preterite`` that replaces
+    the perfect, and governs its object by ``case``, optionally after ``german_preposition``.
     """
 
     base: str
@@ -82,7 +85,7 @@ class Verb:
 
 @dataclass(frozen=True, eq=False)
 class Modal:
-    """A modal verb: English ``finite`` + ``rest``, how it is denied, and the key of its German forms."""
+    """A modal verb: English ``finite`` + ``rest``, its negated form, and the keys of its German forms."""
 
     finite: str
     rest: str
@@ -93,7 +96,7 @@ class Modal:
 
 @dataclass(frozen=True, eq=False)
 class Adverb:
-    """An adverb of time with the tenses it goes with; ``modal`` where it goes with modal verbs."""
+    """An adverb of time with its compatible tenses; ``modal`` among them: compatible with modal verbs."""
 
     english: str
     german: str

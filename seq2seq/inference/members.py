@@ -19,7 +19,7 @@ from seq2seq.inference.shortlist import Shortlist
 from seq2seq.inference.watched import watched
 from seq2seq.model import AttentionKind
 from seq2seq.search import CharacterStepper, PieceIndex, Stepper, WatchedStepper, ensemble, fusion, indexes, listed
-from seq2seq.tokenizer.spelling import inner_pieces, no_text, single_bytes, spelled
+from seq2seq.tokenizer.token_bytes import byte_values, non_text_tokens, token_bytes, word_internal_tokens
 from seq2seq.tokenizer.tokenizer import PAD, UNK, Tokenizer
 
 Encoded = list[list[list[int]]]
@@ -35,11 +35,11 @@ class Bound(NamedTuple):
 
     def text_only(self, members: "Members") -> "Bound":
         """The same, where nothing but text is possible: no marks, and no bytes that are no character."""
-        excluded, single_bytes, numbers = no_text(members.target), members.single_bytes, self.first.pieces
+        excluded, byte_values, numbers = non_text_tokens(members.target), members.single_bytes, self.first.pieces
         if numbers is not None:
             excluded = frozenset(place for place, number in enumerate(numbers) if number in excluded)
-            single_bytes = [single_bytes[number] for number in numbers]
-        return self._replace(stepper=CharacterStepper(self.stepper, single_bytes, excluded))
+            byte_values = [byte_values[number] for number in numbers]
+        return self._replace(stepper=CharacterStepper(self.stepper, byte_values, excluded))
 
     def ids(self, tokens: list[int]) -> list[int]:
         """Ids of pieces that search knows by their number in the short-list."""
@@ -101,19 +101,19 @@ class Members:
     @cached_property
     def spelling(self) -> list[bytes | None]:
         """The bytes that every target piece writes."""
-        return spelled(self.target)
+        return token_bytes(self.target)
 
     @cached_property
     def single_bytes(self) -> list[int | None]:
         """The byte that each target piece stands for, where it does."""
-        return single_bytes(self.target)
+        return byte_values(self.target)
 
     @cached_property
     def copies(self) -> Tensor:
         """The target piece that is the same as each of the first member's source pieces; -1 for none, and for marks."""
         source = self.translators[0].tokenizers.source
-        numbers = {piece: number for number, piece in enumerate(self.target.pieces(range(self.target.size)))}
-        copies = [numbers.get(piece, -1) for piece in source.pieces(range(source.size))]
+        numbers = {piece: number for number, piece in enumerate(self.target.tokens(range(self.target.size)))}
+        copies = [numbers.get(piece, -1) for piece in source.tokens(range(source.size))]
         copies[: PAD + 1] = [-1] * (PAD + 1)
         return torch.tensor(copies, device=self.translators[0].device)
 
@@ -127,7 +127,7 @@ class Members:
     @cached_property
     def inner(self) -> frozenset[int]:
         """The target pieces that go on in a word."""
-        return inner_pieces(self.spelling)
+        return word_internal_tokens(self.spelling)
 
     def encoded(self, texts: Sequence[str]) -> tuple[Encoded, list[list[int]]]:
         """The pieces of every text, for each member, and its longest encoding among them."""

@@ -23,7 +23,7 @@ from seq2seq.model.weights import load_weights, save_tensors
 from seq2seq.settings import setting
 
 if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
-    from seq2seq.data.table import Encoded
+    from seq2seq.data.table import EncodedPairs
 
 ITERATIONS = 5  # on Multi30k three cover unseen translations as well, two do worse
 
@@ -66,7 +66,7 @@ class Shortlist:
     @classmethod
     def learn(
         cls,
-        table: "Encoded",
+        table: "EncodedPairs",
         source_size: int,
         target_size: int,
         config: ShortlistConfig,

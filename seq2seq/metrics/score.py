@@ -13,7 +13,7 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
-from seq2seq.corpora.languages import EXAMPLES, Segmentation, misfit, segmentation
+from seq2seq.corpora.languages import EXAMPLES, Segmentation, mismatched_segmentation, segmentation
 from seq2seq.errors import DataError
 
 log = logging.getLogger("seq2seq")
@@ -143,7 +143,7 @@ def bleu_tokenizer(language: str) -> str:
 
 def warn_of_misfit(language: str, references: Sequence[str]) -> None:
     """One line, and once, where references are plainly not written as their language is."""
-    found = misfit(language, references)
+    found = mismatched_segmentation(language, references)
     if found is not None:
         _warn(language, found)
 

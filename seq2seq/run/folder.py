@@ -24,11 +24,11 @@ from seq2seq.settings import validate
 from seq2seq.system.atomic import atomic_folder, atomic_write
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import EOS, UNK, Tokenizers, load_tokenizers, save_tokenizers
-from seq2seq.tokenizer.vocabulary_cache import cached_tokenizers
+from seq2seq.tokenizer.vocabulary import cached_tokenizers
 
 if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
     from seq2seq.corpora.corpus import Corpus
-    from seq2seq.data.table import Encoded
+    from seq2seq.data.table import EncodedPairs
 
 CONFIG = "config.yaml"
 MODEL = "model.safetensors"
@@ -232,7 +232,9 @@ def new_model(run: Path, loaded: LoadedRun, output: Path) -> Iterator[Path]:
         yield made
 
 
-def learn_shortlist(folder: Path, config: ShortlistConfig, table: "Encoded", tokenizers: Tokenizers, seed: int) -> None:
+def learn_shortlist(
+    folder: Path, config: ShortlistConfig, table: "EncodedPairs", tokenizers: Tokenizers, seed: int
+) -> None:
     """Learn the run's short-list from its training pairs and keep it in the folder."""
     source, target = tokenizers
     shortlist = Shortlist.learn(table, source.size, target.size, config, seed, eos=EOS, unk=UNK)

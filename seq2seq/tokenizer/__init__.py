@@ -1,1 +1,1 @@
-"""Splitting text into tokens: SentencePiece, words or characters, their training, and subword sampling."""
+"""Tokenizers: SentencePiece subwords, words or characters, their training, and subword sampling."""

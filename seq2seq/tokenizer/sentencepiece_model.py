@@ -1,7 +1,7 @@
-"""What a SentencePiece model knows of its pieces, read from the model itself: the package's own calls do not tell all.
+"""Reads the vocabulary of a SentencePiece model file, including piece types, which the package does not expose.
 
-A model is a message in the wire format of protocol buffers (``sentencepiece_model.proto``): fields one after the other,
-each a number, a kind and a value.
+A model is a message in the wire format of protocol buffers (``sentencepiece_model.proto``): a sequence of fields, each
+with a number, a wire type and a value.
 """
 
 import struct
@@ -30,33 +30,33 @@ class PieceType(IntEnum):
     byte = 6
 
 
-# Number and kind of the fields that are read. A field of the same number and another kind is one that is not known.
+# Number and wire type of the fields that are read. A field with the same number and another type is ignored.
 PIECE, TRAINING, MODEL_TYPE = 1 << 3 | 2, 2 << 3 | 2, 3 << 3
 TEXT, SCORE, TYPE = 1 << 3 | 2, 2 << 3 | 5, 3 << 3
 
 
 class Piece(NamedTuple):
-    """An entry of a vocabulary; its id is its place."""
+    """An entry of a vocabulary; its id is its index."""
 
     text: str
     score: float
-    """Unigram: log-probability; byte-pair merges: minus the place among the merges."""
+    """Unigram: log-probability; byte-pair merges: the negative rank of the merge."""
     type: PieceType
 
 
 def read_pieces(model: bytes) -> tuple[ModelType, list[Piece]]:
-    """The kind of a serialized SentencePiece model, and its pieces in the order of their ids.
+    """The type of a serialized SentencePiece model, and its pieces in the order of their ids.
 
     Raises:
-        ValueError: the bytes are something else.
+        ValueError: the bytes are not such a model.
     """
-    kind, pieces = ModelType.unigram, []
+    model_type, pieces = ModelType.unigram, []
     for key, value in _fields(model):
         if key == PIECE:
             pieces.append(_piece(value))
         elif key == TRAINING:
-            kind = ModelType(dict(_fields(value)).get(MODEL_TYPE, kind))
-    return kind, pieces
+            model_type = ModelType(dict(_fields(value)).get(MODEL_TYPE, model_type))
+    return model_type, pieces
 
 
 def _piece(message: bytes) -> Piece:
@@ -66,30 +66,30 @@ def _piece(message: bytes) -> Piece:
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
-    """Number and kind of each field, as they are written, and its value: an integer, or bytes for all that is none."""
-    at = 0
-    while at < len(message):
-        key, at = _integer(message, at)
-        kind = key & 7
-        if kind == 0:
-            value, at = _integer(message, at)
+    """The key (number and wire type) of each field, and its value: an integer, or bytes for all other types."""
+    position = 0
+    while position < len(message):
+        key, position = _integer(message, position)
+        wire_type = key & 7
+        if wire_type == 0:
+            value, position = _integer(message, position)
             yield key, value
             continue
-        if kind not in (1, 2, 5):
-            raise ValueError(f"wire type {kind} at byte {at}")
-        length, at = _integer(message, at) if kind == 2 else (8 if kind == 1 else 4, at)
-        if at + length > len(message):
+        if wire_type not in (1, 2, 5):
+            raise ValueError(f"wire type {wire_type} at byte {position}")
+        length, position = _integer(message, position) if wire_type == 2 else (8 if wire_type == 1 else 4, position)
+        if position + length > len(message):
             raise ValueError("it ends in the middle of a value")
-        yield key, message[at : at + length]
-        at += length
+        yield key, message[position : position + length]
+        position += length
 
 
-def _integer(message: bytes, at: int) -> tuple[int, int]:
-    """A base-128 integer, lowest digits first, and the place behind it."""
+def _integer(message: bytes, position: int) -> tuple[int, int]:
+    """A base-128 integer, lowest digits first, and the position after it."""
     value = shift = 0
-    while at < len(message):
-        digit = message[at]
-        value, shift, at = value | (digit & 127) << shift, shift + 7, at + 1
+    while position < len(message):
+        digit = message[position]
+        value, shift, position = value | (digit & 127) << shift, shift + 7, position + 1
         if digit < 128:
-            return value, at
+            return value, position
     raise ValueError("it ends in the middle of a number")

@@ -1,7 +1,7 @@
-"""Text to piece ids and back, with SentencePiece (Kudo & Richardson 2018).
+"""Text to token ids and back, with SentencePiece (Kudo & Richardson 2018).
 
-``decode(encode(text)) == normalize(text)`` for every string: what is no piece is spelt in bytes. Word-level
-vocabularies alone are closed: a word they do not have comes back as ``<unk>``.
+``decode(encode(text)) == normalize(text)`` for every string, because text outside the vocabulary is spelt in bytes.
+Word-level vocabularies are closed: an unknown word is decoded as ``<unk>``.
 """
 
 import re
@@ -18,48 +18,48 @@ from seq2seq.system.atomic import atomic_write
 from seq2seq.tokenizer.sentencepiece_model import ModelType, Piece, PieceType, read_pieces
 
 UNK, BOS, EOS, PAD = 0, 1, 2, 3
-LARGEST = 100_000_000
-"""Bytes of a model file: one of a million tokens has a fifth of it."""
-SPACE = "\u2581"  # what SentencePiece writes for a space
+MAX_FILE = 100_000_000
+"""Bytes of a model file: five times those of a million tokens."""
+SPACE = "\u2581"  # SentencePiece's space
 
 
 def normalize(text: str) -> str:
-    """The text as the model sees it.
+    """The text in the form that models are trained on.
 
-    Unicode NFC; a lone surrogate becomes U+FFFD; any run of white space (as `str.split` has it, and U+2581,
-    which SentencePiece writes for a space) becomes one space, and none is left at the ends.
+    Unicode NFC; a lone surrogate becomes U+FFFD; any run of white space (as defined by `str.split`, and U+2581, which
+    is SentencePiece's space) becomes one space; white space at the ends is removed.
     """
     text = re.sub("[\ud800-\udfff]", "\ufffd", text).replace(SPACE, " ")
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 class Tokenizer:
-    """One SentencePiece model. Threads may share it: nothing changes after loading.
+    """A SentencePiece model; immutable and safe to share between threads.
 
     Args:
         model: the serialized model.
-        name: what to call it in messages.
+        name: identifies the model in messages.
 
     Raises:
-        DataError: the bytes are no SentencePiece model, or its special pieces lie elsewhere than ours.
+        DataError: the bytes are not a SentencePiece model, or the special tokens have other ids.
 
     Attributes:
-        size: pieces, specials included.
-        word_level: the pieces are whole words, as white space parts them, and there is no other way to spell one.
+        size: number of tokens, special ones included.
+        word_level: whether all tokens are whole words.
     """
 
     def __init__(self, model: bytes, name: str = "tokenizer") -> None:
         try:
-            if not model:  # SentencePiece itself takes no bytes for a model
+            if not model:  # SentencePiece accepts empty bytes
                 raise RuntimeError
             self._processor = SentencePieceProcessor(model_proto=model)
-            self._processor.id_to_piece(list(range(self._processor.get_piece_size())))  # all of them are text
+            self._processor.id_to_piece(list(range(self._processor.get_piece_size())))  # raises if one is not UTF-8
         except (RuntimeError, UnicodeDecodeError):
-            raise DataError(f"{name} is damaged or is no SentencePiece model; train or fetch it again") from None
-        found = tuple(getattr(self._processor, f"{special}_id")() for special in ("unk", "bos", "eos", "pad"))
-        if found != (UNK, BOS, EOS, PAD):
+            raise DataError(f"{name} is damaged or not a SentencePiece model: train or fetch it again") from None
+        ids = tuple(getattr(self._processor, f"{special}_id")() for special in ("unk", "bos", "eos", "pad"))
+        if ids != (UNK, BOS, EOS, PAD):
             raise DataError(
-                f"{name}: unk, bos, eos, pad have the ids {found}; train it with "
+                f"{name}: unk, bos, eos, pad have the ids {ids}: train it with "
                 f"--unk_id={UNK} --bos_id={BOS} --eos_id={EOS} --pad_id={PAD}, or let this program train one"
             )
         self.size: int = self._processor.get_piece_size()
@@ -70,13 +70,13 @@ class Tokenizer:
         """Read a model file.
 
         Raises:
-            DataError: the file is missing, unreadable, damaged, or its special pieces lie elsewhere than ours.
+            DataError: the file is missing, unreadable or damaged, or its special tokens have other ids.
         """
         try:
-            if path.exists() and not path.is_file():  # a pipe, say, that would be waited for
-                raise OSError(None, "it is no file")
-            if path.stat().st_size > LARGEST:  # before memory is taken for it
-                raise OSError(None, f"it has more than {LARGEST:,} bytes")
+            if path.exists() and not path.is_file():  # such as a pipe, which would block
+                raise OSError(None, "it is not a regular file")
+            if path.stat().st_size > MAX_FILE:  # before memory is allocated
+                raise OSError(None, f"it has more than {MAX_FILE:,} bytes")
             return cls(path.read_bytes(), str(path))
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
@@ -84,26 +84,26 @@ class Tokenizer:
 
     @classmethod
     def from_bytes(cls, model: bytes) -> "Tokenizer":
-        """The tokenizer that `to_bytes` wrote."""
+        """The inverse of `to_bytes`."""
         return cls(model)
 
     def to_bytes(self) -> bytes:
-        """The serialized model: what a ``tokenizer.model`` file holds."""
+        """The serialized model: the content of a ``tokenizer.model`` file."""
         model: bytes = self._processor.serialized_model_proto()
         return model
 
     def __reduce__(self) -> tuple[type["Tokenizer"], tuple[bytes]]:
-        """How a tokenizer goes to another process."""
+        """For pickling."""
         return Tokenizer, (self.to_bytes(),)
 
     def encode(self, text: str) -> list[int]:
-        """Piece ids of one sentence, without begin or end marks; blank text has none."""
+        """Token ids of one sentence, without BOS and EOS; blank text has none."""
         return self.encode_all([text])[0]
 
     def encode_all(self, texts: Sequence[str], threads: int | None = None) -> list[list[int]]:
-        """Piece ids of many sentences, on all cores unless ``threads`` says on how many; a single one on this one."""
+        """Token ids of many sentences, encoded by ``threads`` threads; None: one per core."""
         normal = [normalize(text) for text in texts]
-        if self.word_level:  # SentencePiece itself makes one piece of several unknown words in a row
+        if self.word_level:  # SentencePiece joins consecutive unknown words
             return [self._processor.piece_to_id([SPACE + word for word in text.split()]) for text in normal]
         if len(normal) == 1:
             return [self._processor.encode(normal[0])]
@@ -111,7 +111,7 @@ class Tokenizer:
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of piece ids: specials are dropped, but a word-level vocabulary's ``<unk>``; one normalised line.
+        """The text of token ids as one normalised line, without special tokens except a word-level ``<unk>``.
 
         Raises:
             IndexError: an id is outside the vocabulary.
@@ -119,49 +119,49 @@ class Tokenizer:
         return normalize(self._processor.decode([int(i) for i in ids if i > PAD or (i == UNK and self.word_level)]))
 
     def words(self) -> dict[str, int]:
-        """Every word of a word-level vocabulary with its id, specials left out; of other vocabularies, nothing."""
-        pieces = enumerate(self.pieces(range(self.size))) if self.word_level else ()
-        return {piece.removeprefix(SPACE): number for number, piece in pieces if piece.startswith(SPACE)}
+        """The words of a word-level vocabulary with their ids; empty for other vocabularies."""
+        tokens = enumerate(self.tokens(range(self.size))) if self.word_level else ()
+        return {token.removeprefix(SPACE): number for number, token in tokens if token.startswith(SPACE)}
 
     def vocabulary(self) -> tuple[ModelType, list[Piece]]:
-        """The kind of the model, and what it says of its pieces.
+        """The model's type, and its pieces with their scores and types.
 
         Raises:
-            DataError: it says what no SentencePiece model does: it was tampered with.
+            DataError: the model is damaged in a way that SentencePiece ignores.
         """
         try:
             return read_pieces(self.to_bytes())
         except ValueError as error:
-            raise DataError(f"the tokenizer model is damaged ({error}); train or fetch it again") from None
+            raise DataError(f"the tokenizer model is damaged ({error}): train or fetch it again") from None
 
     @cached_property
     def tags(self) -> frozenset[str]:
-        """The pieces that are never split."""
+        """The tokens that are never split."""
         _, pieces = self.vocabulary()
-        return frozenset(one.text.removeprefix(SPACE) for one in pieces if one.type is PieceType.user_defined)
+        return frozenset(piece.text.removeprefix(SPACE) for piece in pieces if piece.type is PieceType.user_defined)
 
     def ids_of_tags(self, tags: Iterable[str]) -> frozenset[int]:
-        """The ids of pieces that are never split.
+        """The ids of tags.
 
         Raises:
-            DataError: names the first that the vocabulary has no piece for, or splits.
+            DataError: the vocabulary lacks a tag, or splits it.
         """
         ids = {tag: self._processor.piece_to_id(SPACE + tag if self.word_level else tag) for tag in tags}
         for tag, number in ids.items():
             if number == UNK or number not in self.encode(tag):
                 raise DataError(
-                    f"the tokenizer model has no piece {tag}: train it with --user_defined_symbols={tag}, or let this "
+                    f"the tokenizer model has no token {tag}: train it with --user_defined_symbols={tag}, or let this "
                     "program train one"
                 )
         return frozenset(ids.values())
 
-    def pieces(self, ids: Iterable[int]) -> list[str]:
-        """The pieces as written in the vocabulary, specials included; U+2581 marks the start of a word."""
+    def tokens(self, ids: Iterable[int]) -> list[str]:
+        """The tokens of ids as strings, special ones included; U+2581 marks the start of a word."""
         return [self._processor.id_to_piece(int(i)) for i in ids]
 
 
 def _word_level(processor: SentencePieceProcessor) -> bool:
-    """Whether all pieces are whole words: none is a byte, and all but specials and tags (score 0) start one."""
+    """Whether no token is a byte and all except special tokens and tags (score 0) start a word."""
     numbers = range(PAD + 1, processor.get_piece_size())
     return not any(map(processor.is_byte, numbers)) and all(
         processor.id_to_piece(number).startswith(SPACE) for number in numbers if processor.get_score(number) < 0
@@ -169,7 +169,7 @@ def _word_level(processor: SentencePieceProcessor) -> bool:
 
 
 class Tokenizers(NamedTuple):
-    """The tokenizers of the two sides: one and the same where the vocabulary is joint."""
+    """The tokenizers of the two sides; the same object if the vocabulary is joint."""
 
     source: Tokenizer
     target: Tokenizer
@@ -183,7 +183,7 @@ class Tokenizers(NamedTuple):
 def save_tokenizers(tokenizers: Tokenizers, folder: Path) -> None:
     """Write ``tokenizer.model``, or ``tokenizer.source.model`` and ``tokenizer.target.model``, into a folder.
 
-    The source's comes last: `load_tokenizers` takes it as the sign that both are there.
+    The source's file is written last: its presence tells `load_tokenizers` that both exist.
 
     Raises:
         RunError: a file cannot be written.
@@ -209,7 +209,7 @@ def load_tokenizers(folder: Path) -> Tokenizers:
 
 
 def tokenizer_paths(folder: Path) -> list[Path]:
-    """The files that `load_tokenizers` reads: the source's and the target's, or the one of both sides."""
+    """The files that `load_tokenizers` reads: one per side, or one for both."""
     if (folder / "tokenizer.source.model").exists():
         return [folder / "tokenizer.source.model", folder / "tokenizer.target.model"]
     return [folder / "tokenizer.model"]

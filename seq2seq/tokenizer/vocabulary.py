@@ -1,122 +1,127 @@
-"""Learning a vocabulary: unigram, byte-pair, word or character pieces, of both languages or of each.
+"""Training vocabularies with SentencePiece (Kudo & Richardson 2018): joint or one per language, and cached."""
 
-SentencePiece learns them all (Kudo & Richardson 2018); what is learnt is a `seq2seq.tokenizer.tokenizer.Tokenizer`.
-"""
-
+import hashlib
 import io
 import itertools
 import logging
 import random
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from sentencepiece import SentencePieceTrainer
+import sentencepiece
 
-from seq2seq.corpora.pair import Pair
-from seq2seq.corpora.reading import pairs_to_learn_from, with_progress
+from seq2seq.corpora.corpus import Corpus, Pair, with_progress
 from seq2seq.errors import ConfigError, DataError
+from seq2seq.system.lock import locked
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig, check_size, check_tag
-from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, Tokenizers, load_tokenizers, normalize
+from seq2seq.tokenizer.tokenizer import (
+    BOS,
+    EOS,
+    PAD,
+    UNK,
+    Tokenizer,
+    Tokenizers,
+    load_tokenizers,
+    normalize,
+    save_tokenizers,
+)
 
-if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
-    from seq2seq.corpora.corpus import Corpus
-
-LONGEST = 1_000  # characters: SentencePiece learns nothing from a sentence over 4,192 bytes, so they are cut
+MAX_CHARACTERS = 1_000  # SentencePiece ignores sentences over 4,192 bytes, so longer ones are split
 
 log = logging.getLogger("seq2seq")
 
 
 def train_tokenizer(sentences: Iterable[str], config: TokenizerConfig, label: str) -> Tokenizer:
-    """Learn a vocabulary. The same sentences and settings give the same model, byte for byte.
+    """Train a vocabulary. The same sentences and settings give the same model, byte for byte.
 
-    If the text supports fewer pieces than asked for, the model has as many as it does, and a warning says so.
+    If the text supports fewer tokens than ``config.size``, the vocabulary is as large as possible and a warning is
+    logged.
 
     Args:
-        sentences: the text; a sample drawn from all of it where there is more than ``training_sentences``.
-        config: the settings; ``joint``, the model files and what is for the target side alone are not looked at.
-        label: what to call the text in messages.
+        sentences: the text; ``training_sentences`` of them are sampled if there are more.
+        config: the settings; ``joint``, the model files and the settings of the target are ignored.
+        label: identifies the text in messages.
 
     Raises:
-        ConfigError: the size is too small for the bytes, or for the characters the text contains.
-        DataError: there is nothing to learn from.
+        ConfigError: the size is too small for the bytes, or for the characters of the text.
+        DataError: every sentence is blank.
     """
     check_size(config)
     model = io.BytesIO()
     try:
-        SentencePieceTrainer.train(
-            sentence_iterator=_cut(_sample(sentences, config.training_sentences)),
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=_split(_sample(sentences, config.training_sentences)),
             model_writer=model,
             model_type=config.algorithm.value,
             vocab_size=config.size,
-            hard_vocab_limit=False,  # a size that is too large then gives the largest that works
+            hard_vocab_limit=False,  # the size is an upper limit
             character_coverage=config.character_coverage,
             byte_fallback=config.algorithm is not Algorithm.word,
-            unk_surface=" <unk> ",  # a word of its own
+            unk_surface=" <unk> ",  # separated by spaces
             user_defined_symbols=list(config.tags),
-            normalization_rule_name="identity",  # `normalize` has done it
+            normalization_rule_name="identity",  # `normalize` is applied before
             remove_extra_whitespaces=False,
             unk_id=UNK,
             bos_id=BOS,
             eos_id=EOS,
             pad_id=PAD,
-            num_threads=4,  # fixed: unigram sums in as many parts, so the result depends on it
+            num_threads=4,  # fixed: the result of unigram depends on it
             minloglevel=2,
         )
     except RuntimeError as error:
         raise _training_error(str(error), config, label) from None
     tokenizer = Tokenizer.from_bytes(model.getvalue())
     if tokenizer.size < config.size:
-        pieces = f"{tokenizer.size:,}"
-        log.warning("tokenizer.size=%d is more than %s supports; using %s pieces", config.size, label, pieces)
+        used = f"{tokenizer.size:,} tokens"
+        log.warning("tokenizer.size=%d is more than %s supports; using %s", config.size, label, used)
     return tokenizer
 
 
 def _training_error(message: str, config: TokenizerConfig, label: str) -> ConfigError | DataError:
-    """SentencePiece's error in our words."""
+    """The error for a message of SentencePiece."""
     if needed := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
         return ConfigError(
-            f"tokenizer.size={config.size} is less than the characters of {label} need; set tokenizer.size to at least "
+            f"tokenizer.size={config.size} is too small for the characters of {label}: set tokenizer.size to at least "
             f"{needed[1]}, or tokenizer.character_coverage below {config.character_coverage:g}"
         )
     if "sentences_.empty()" in message:
-        return DataError(f"{label} has no text to learn a vocabulary from; every sentence is blank")
-    return DataError(f"no vocabulary can be learnt from {label}: {' '.join(message.split())}")
+        return DataError(f"{label}: every sentence is blank, so no vocabulary can be trained")
+    return DataError(f"no vocabulary can be trained on {label}: {' '.join(message.split())}")
 
 
 def _sample(sentences: Iterable[str], count: int) -> list[str]:
-    """At most ``count`` sentences, each with the same chance (reservoir sampling, Vitter 1985, algorithm R)."""
+    """At most ``count`` sentences, sampled uniformly (reservoir sampling, Vitter 1985, algorithm R)."""
     iterator = iter(sentences)
     sample = list(itertools.islice(iterator, count))
-    chance = random.Random(0)
+    generator = random.Random(0)
     for seen, sentence in enumerate(iterator, count + 1):
-        place = chance.randrange(seen)
-        if place < count:
-            sample[place] = sentence
+        index = generator.randrange(seen)
+        if index < count:
+            sample[index] = sentence
     return sample
 
 
-def _cut(sentences: Iterable[str]) -> Iterator[str]:
-    """The sentences, normalised, in stretches short enough for SentencePiece to learn from."""
+def _split(sentences: Iterable[str]) -> Iterator[str]:
+    """The normalised sentences in segments that are short enough for SentencePiece."""
     for sentence in sentences:
         text = normalize(sentence)
-        for start in range(0, len(text), LONGEST):
-            yield text[start : start + LONGEST]
+        for start in range(0, len(text), MAX_CHARACTERS):
+            yield text[start : start + MAX_CHARACTERS]
 
 
-def build_tokenizers(config: TokenizerConfig, corpus: "Corpus", source_tags: Sequence[str] = ()) -> Tokenizers:
-    """Load the model files that are named, and train what is not named on the corpus (the training split).
+def build_tokenizers(config: TokenizerConfig, corpus: Corpus, source_tags: Sequence[str] = ()) -> Tokenizers:
+    """Load the named model files, and train the other vocabularies on the corpus.
 
     Args:
-        config: the settings; its tags are pieces on both sides.
-        corpus: what to learn from.
-        source_tags: further tags, on the source side alone where the vocabularies are two.
+        config: the settings; its tags are tokens on both sides.
+        corpus: the training split.
+        source_tags: further tags, on the source side only if there are two vocabularies.
 
     Raises:
-        ConfigError: settings contradict each other; two different model files are named for one joint vocabulary; a tag
-            cannot be one; the size is too small.
+        ConfigError: settings contradict each other, two model files are named for one joint vocabulary, a tag is
+            invalid, or the size is too small.
         DataError: a model file or the corpus cannot be used, or a model file lacks a tag.
     """
     config.check()
@@ -135,27 +140,58 @@ def build_tokenizers(config: TokenizerConfig, corpus: "Corpus", source_tags: Seq
         raise ConfigError("tokenizer.source_model and tokenizer.target_model differ; set tokenizer.joint=false")
     path, side = named.pop() if named else None, "source" if config.target_model is None else "target"
     pairs = _pairs(corpus, -(-config.training_sentences // 2))
-    texts = (text for pair in pairs for text in pair if text)  # in text of one language, sources are empty
+    texts = (text for pair in pairs for text in pair if text)  # monolingual text has empty sources
     both = _load_or_train(path, texts, source, corpus.name, side)
     return Tokenizers(both, both)
 
 
-def _pairs(corpus: "Corpus", enough: int) -> Iterator[Pair]:
-    """The pairs to sample from: all, or ``enough`` of what is costly to read; nothing is read before it is needed."""
-    start = pairs_to_learn_from(corpus, enough)
-    return with_progress(start.pairs, f"reading {corpus.name}", start.expected)
+def _pairs(corpus: Corpus, size: int) -> Iterator[Pair]:
+    """The pairs to train on, read lazily, with a progress bar."""
+    sample = corpus.vocabulary_sample(size)
+    return with_progress(sample.pairs, f"reading {corpus.name}", sample.expected)
 
 
 def _load_or_train(
     path: str | None, sentences: Iterable[str], config: TokenizerConfig, label: str, side: str
 ) -> Tokenizer:
-    """The tokenizer of a file, or that of this side of a run folder; without a path one learnt from the sentences."""
+    """The tokenizer of a file or of this side of a run folder; without a path, train one on the sentences."""
     if path is None:
         return train_tokenizer(sentences, config, label)
-    found = Path(path).expanduser()
-    tokenizer: Tokenizer = getattr(load_tokenizers(found), side) if found.is_dir() else Tokenizer.load(found)
+    model = Path(path).expanduser()
+    tokenizer: Tokenizer = getattr(load_tokenizers(model), side) if model.is_dir() else Tokenizer.load(model)
     try:
         tokenizer.ids_of_tags(config.tags)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     return tokenizer
+
+
+def cached_tokenizers(
+    config: TokenizerConfig, corpus: Corpus, source_tags: Sequence[str], cache: Path | None
+) -> Tokenizers:
+    """The result of `build_tokenizers`, trained only once for the same text and settings.
+
+    If another program is training the same vocabulary, this one waits for it.
+
+    Args:
+        config, corpus, source_tags: as in `build_tokenizers`. If a model file is named, nothing is cached.
+        cache: folder of all vocabularies; None: always train.
+
+    Raises:
+        ConfigError, DataError: as `build_tokenizers`.
+        RunError: the cache cannot be written.
+    """
+    if cache is None or config.source_model is not None or config.target_model is not None:
+        return build_tokenizers(config, corpus, source_tags)
+    settings = asdict(replace(config, sampling=0.0, sample_target=True))  # neither of the two changes the vocabulary
+    facts = f"{sentencepiece.__version__} {corpus.fingerprint} {settings} {list(source_tags)}"
+    folder = cache / f"vocabulary-{hashlib.sha256(facts.encode()).hexdigest()[:32]}"
+    if not _has_model(folder):
+        with locked(folder, wait=True):
+            if not _has_model(folder):  # another program may have finished it meanwhile
+                save_tokenizers(build_tokenizers(config, corpus, source_tags), folder)
+    return load_tokenizers(folder)
+
+
+def _has_model(folder: Path) -> bool:
+    return any((folder / f"tokenizer{side}.model").exists() for side in ("", ".source"))

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from seq2seq.data.batch_sampler import Place
+from seq2seq.data.batch_sampler import StreamPosition
 
 
 class Criterion(StrEnum):
@@ -91,7 +91,7 @@ class Progress:
     """Place in the training: replaced as a whole in every checkpoint."""
 
     update: int = 0
-    place: Place = Place(0, 0)
+    place: StreamPosition = StreamPosition(0, 0)
     validations: list[Validation] = field(default_factory=list)
     window: Window = field(default_factory=Window)
     settled: int = 0
@@ -175,7 +175,7 @@ class Progress:
         window = Window(**values["window"])
         average = None if values.get("average") is None else Validation(*values["average"])
         later = values.get("model", []), average, values.get("records", [])  # which older versions did not save
-        found = cls(values["update"], Place(*values["place"]), validations, window, values["settled"], *later)
+        found = cls(values["update"], StreamPosition(*values["place"]), validations, window, values["settled"], *later)
         found._hold_kinds()
         return found
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from seq2seq.data.batch import Batch
-from seq2seq.data.batch_sampler import Place
-from seq2seq.data.prefetch import ahead
-from seq2seq.data.stream import Batches, BatchStream
+from seq2seq.data.batch_sampler import StreamPosition
+from seq2seq.data.prefetch import prefetch
+from seq2seq.data.stream import BatchIterator, BatchStream
 from seq2seq.model import Network
 from seq2seq.model.weights import save_weights, set_weights
 from seq2seq.system.device import Precision, resolve_precision
@@ -124,13 +124,13 @@ class Trainer:
             message = f"stopped at update {self.progress.update:,} and saved; the same command goes on from there"
             raise Interrupted(message, number)
 
-    def _batches(self) -> Generator[tuple[Batch, Place]]:
+    def _batches(self) -> Generator[tuple[Batch, StreamPosition]]:
         """The stream from where the run stands, on the device, and prepared ahead where that is not the CPU."""
         moved = ((batch.to(self.device), place) for batch, place in self.stream(self.progress.place))
         # Making a batch takes a CPU 0.2 % of an update; a thread for it takes turns with the update on the same cores.
-        return moved if self.device.type == "cpu" else ahead(moved)
+        return moved if self.device.type == "cpu" else prefetch(moved)
 
-    def _stretch(self, batches: Batches, interrupt: InterruptFlag, bar: ProgressBar, log: MetricsLog) -> None:
+    def _stretch(self, batches: BatchIterator, interrupt: InterruptFlag, bar: ProgressBar, log: MetricsLog) -> None:
         """Updates up to the next record or validation, the end or a signal; the host waits for no device on the way."""
         progress, window, started = self.progress, self.progress.window, time.perf_counter()
         first, tally = progress.update + 1, Tally(window.cross_entropy, self.device)
@@ -152,7 +152,7 @@ class Trainer:
         progress = self.progress
         log.write("train", progress.update, {"epoch": progress.place.epoch, **progress.window.as_metrics()})
 
-    def _update(self, batches: Batches, tally: Tally) -> float:
+    def _update(self, batches: BatchIterator, tally: Tally) -> float:
         """One update of the weights from ``accumulate`` batches of each process; its learning rate."""
         number = self.progress.update + 1
         taken = [next(batches) for _ in range(self.config.accumulate)]

@@ -14,7 +14,7 @@ from seq2seq.inference.members import Bound, Encoded, Members
 from seq2seq.metrics.similarity import Similarity, expected_utilities
 from seq2seq.search import DRAWING, Hypothesis, Method, Phrase, PrefixStepper, SearchConfig, search
 from seq2seq.settings import validate
-from seq2seq.tokenizer.spelling import given_pieces, phrase_pieces, typed, whole_characters
+from seq2seq.tokenizer.token_bytes import complete_characters, phrase_tokens, prefix_bytes, stable_prefix_tokens
 from seq2seq.tokenizer.tokenizer import normalize
 from seq2seq.translation.copying import copied
 from seq2seq.translation.types import Copy, Request, Translation
@@ -87,7 +87,7 @@ def bind(members: Members, requests: Sequence[Request], encoded: Encoded, method
         ConfigError: a prefix or phrases are asked for beside a short-list.
         DataError: no pieces write a prefix.
     """
-    prefixes = [typed(request.prefix) for request in requests]
+    prefixes = [prefix_bytes(request.prefix) for request in requests]
     for what, asked in (("a prefix", any(prefixes)), ("a phrase", any(request.phrases for request in requests))):
         if asked:
             members.demand_every_piece(what)
@@ -96,7 +96,7 @@ def bind(members: Members, requests: Sequence[Request], encoded: Encoded, method
         bound = bound.text_only(members)
     if not any(prefixes):
         return bound
-    given = [given_pieces(members.target, request.prefix, members.spelling) for request in requests]
+    given = [stable_prefix_tokens(members.target, request.prefix, members.spelling) for request in requests]
     return bound._replace(stepper=PrefixStepper(bound.stepper, prefixes, *members.indexes, given))
 
 
@@ -113,7 +113,7 @@ def answers(members: Members, requests: Sequence[Request], encoded: Encoded, ask
     bound = bind(members, requests, encoded, asked.search.method)
     seeds = [own_seed(asked.search.seed, request.text) for request in requests]
     phrases = [
-        [Phrase(phrase_pieces(members.target, phrase), members.inner) for phrase in dict.fromkeys(request.phrases)]
+        [Phrase(phrase_tokens(members.target, phrase), members.inner) for phrase in dict.fromkeys(request.phrases)]
         for request in requests
     ]
 
@@ -154,8 +154,8 @@ def translation(
         text=read(members, hypothesis),
         score=hypothesis.score,
         log_probability=hypothesis.log_probability,
-        pieces=tuple(members.target.pieces(hypothesis.tokens)),
-        source_pieces=tuple(first.tokenizers.source.pieces(source)),
+        pieces=tuple(members.target.tokens(hypothesis.tokens)),
+        source_pieces=tuple(first.tokenizers.source.tokens(source)),
         attention=attention,
         utility=choice.utility,
         finished=hypothesis.finished,
@@ -165,7 +165,7 @@ def translation(
 def read(members: Members, hypothesis: Hypothesis) -> str:
     """The text of a hypothesis; of one that was cut off within a character, without its first bytes."""
     tokens = hypothesis.tokens
-    return members.target.decode(tokens if hypothesis.finished else whole_characters(tokens, members.single_bytes))
+    return members.target.decode(tokens if hypothesis.finished else complete_characters(tokens, members.single_bytes))
 
 
 def chosen(members: Members, found: list[Hypothesis], config: SearchConfig) -> list[Choice]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from seq2seq.corpora.segments import LONGEST, sentences, stretches
+from seq2seq.corpora.segmentation import MAX_SEGMENT, split_long_text, split_sentences
 from seq2seq.data.batch import batches_by_length
 from seq2seq.inference.members import Encoded, Members
 from seq2seq.search import DRAWING, SearchConfig
@@ -51,17 +51,17 @@ def in_stretches(members: Members, request: Request) -> list[Request]:
     The first has to keep what is asked of the whole: its prefix, for which it has as many sentences, and its phrases.
     Each has the terms of its own text.
     """
-    if len(request.text) <= LONGEST:
+    if len(request.text) <= MAX_SEGMENT:
         return []
-    together = len(sentences(request.prefix))
-    parts = stretches(request.text, members.source_tokenizers[0].tags, together)
+    together = len(split_sentences(request.prefix))
+    parts = split_long_text(request.text, members.source_tokenizers[0].tags, together)
     asked = [request, *[Request("", glossary=request.glossary)] * (len(parts) - 1)]
     return [replace(one, text=part).with_terms() for one, part in zip(asked, parts, strict=False)]
 
 
 def _encoded(members: Members, requests: Sequence[Request]) -> tuple[Encoded, list[list[int]]]:
     """As `Members.encoded`; of a text that is translated in stretches there are no pieces."""
-    return members.encoded([one.text if len(one.text) <= LONGEST else "" for one in requests])
+    return members.encoded([one.text if len(one.text) <= MAX_SEGMENT else "" for one in requests])
 
 
 def _whole_or_halves(
@@ -107,7 +107,7 @@ def numbered(members: Members, requests: Sequence[Request], search: SearchConfig
     is translated in stretches counts as one.
     """
     chunks = ((start, requests[start : start + CHUNK]) for start in range(0, len(requests), CHUNK))
-    return [[row] for row, one in enumerate(requests) if len(one.text) > LONGEST] + [
+    return [[row] for row, one in enumerate(requests) if len(one.text) > MAX_SEGMENT] + [
         [start + row for row in rows]
         for start, chunk in chunks
         for rows in batches(chunk, _encoded(members, chunk)[1], search, batch_pieces(members))

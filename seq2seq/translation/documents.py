@@ -1,7 +1,7 @@
 """Documents: translated sentence by sentence, with paragraphs, blank lines, indentation and spaces where they were."""
 
-from seq2seq.corpora.mixture import tagged
-from seq2seq.corpora.segmentation import segments
+from seq2seq.corpora.mixture import add_tag
+from seq2seq.corpora.segmentation import split_document
 from seq2seq.search import SearchConfig
 from seq2seq.translation.glossary import Glossary
 from seq2seq.translation.translator import Translator
@@ -33,7 +33,7 @@ def translate_document(
         ConfigError: as `Translator.translate` does.
         DataError: likewise.
     """
-    parts = list(segments(document, wrapped=wrapped))
-    requests = [Request(tagged(part.text, tag), glossary=glossary) for part in parts if part.is_sentence]
+    parts = list(split_document(document, wrapped=wrapped))
+    requests = [Request(add_tag(part.text, tag), glossary=glossary) for part in parts if part.is_sentence]
     translations = iter(translator.translate(requests, search=search, copy=copy))
     return "".join(next(translations).text if part.is_sentence else part.text for part in parts)

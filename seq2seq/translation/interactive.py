@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import torch
 
-from seq2seq.corpora.segments import LONGEST
+from seq2seq.corpora.segmentation import MAX_SEGMENT
 from seq2seq.errors import ConfigError
 from seq2seq.inference.members import Members
 from seq2seq.search import Hypothesis, NextWord, growing, next_words, normalized
-from seq2seq.tokenizer.spelling import split_prefix
+from seq2seq.tokenizer.token_bytes import split_prefix
 from seq2seq.translation.answer import Asked, Choice, bind, translation
 from seq2seq.translation.batching import in_stretches
 from seq2seq.translation.types import Request, Translation, joined
@@ -18,7 +18,7 @@ from seq2seq.translation.types import Request, Translation, joined
 
 def growing_translation(members: Members, request: Request, asked: Asked) -> Iterator[Translation]:
     """`Translator.stream`, of a request and settings that were checked."""
-    if len(request.text) <= LONGEST:
+    if len(request.text) <= MAX_SEGMENT:
         yield from _growing(members, request, asked)
         return
     done: list[Translation] = []

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from seq2seq.corpora.lines import decoded_lines, open_binary, open_output, read_lines, unreadable
-from seq2seq.corpora.mixture import tagged
+from seq2seq.corpora.mixture import add_tag
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.system.output import output_file
 from seq2seq.translation.config import ScoreConfig, TranslateConfig, TranslatorConfig
@@ -53,7 +53,7 @@ def requests(config: TranslateConfig, lines: Iterable[str]) -> Iterator[Request]
     """
     glossary = load_glossary(config.glossary)
     for line, prefix in with_prefixes(lines, config):
-        yield Request(tagged(line, config.tag), prefix, tuple(dict.fromkeys(config.phrases)), glossary)
+        yield Request(add_tag(line, config.tag), prefix, tuple(dict.fromkeys(config.phrases)), glossary)
 
 
 def with_prefixes(lines: Iterable[str], config: TranslateConfig) -> Iterator[tuple[str, str]]:
@@ -95,7 +95,7 @@ def scored_pairs(config: ScoreConfig) -> Iterator[tuple[str, str]]:
         raise ConfigError("nothing to score: name source=FILE and target=FILE, a sentence and its translation a line")
     source, target = Path(config.source).expanduser(), Path(config.target).expanduser()
     for text, translation in pairs_of(read_lines(source), read_lines(target), str(source), str(target)):
-        yield tagged(text, config.tag), translation
+        yield add_tag(text, config.tag), translation
 
 
 def read_text(name: str) -> str:

@@ -14,13 +14,13 @@ import torch
 from seq2seq.analysis.trace import Trace
 from seq2seq.analysis.tracing import RUNNERS_UP, trace_text
 from seq2seq.data.batch import make_batch
-from seq2seq.data.batch_sampler import BatchConfig, Order
+from seq2seq.data.batch_sampler import BatchConfig, BatchSampler
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.inference.member import Member
 from seq2seq.run.folder import load_run
 from seq2seq.search import NextWord, next_words
 from seq2seq.system.device import choose_device
-from seq2seq.tokenizer.spelling import spelled, split_prefix
+from seq2seq.tokenizer.token_bytes import split_prefix, token_bytes
 from seq2seq.tokenizer.tokenizer import normalize
 
 CHUNK = 2048
@@ -82,7 +82,7 @@ class LanguageModel:
             )
         self.member = member
         self.tokenizer = member.tokenizers.target
-        self.spelled = spelled(self.tokenizer)
+        self.spelled = token_bytes(self.tokenizer)
 
     @classmethod
     def load(cls, run: str | Path, device: str = "auto") -> "LanguageModel":
@@ -165,5 +165,5 @@ class LanguageModel:
 def _batches(targets: Sequence[Sequence[int]]) -> Iterator[list[int]]:
     """Row numbers, sentences of similar length together."""
     lengths = np.array([len(target) for target in targets], dtype=np.int32)
-    for rows in Order(np.zeros_like(lengths), lengths, BatchConfig(), seed=0).epoch(0):
+    for rows in BatchSampler(np.zeros_like(lengths), lengths, BatchConfig(), seed=0).epoch(0):
         yield rows.tolist()

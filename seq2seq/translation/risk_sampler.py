@@ -16,7 +16,7 @@ from seq2seq.metrics.similarity import Similarity
 from seq2seq.model import Network
 from seq2seq.search import CharacterStepper, Hypothesis, SearchConfig, Stepper, sample
 from seq2seq.system.device import Precision, is_reduced
-from seq2seq.tokenizer.spelling import no_text, single_bytes
+from seq2seq.tokenizer.token_bytes import byte_values, non_text_tokens
 from seq2seq.tokenizer.tokenizer import BOS, EOS, Tokenizers
 from seq2seq.training.loss import evaluating
 from seq2seq.training.risk import Candidate, RiskConfig, RiskKind, reference_pieces
@@ -34,7 +34,7 @@ class Sampler:
         self.search = SearchConfig(max_length_ratio=risk.max_length_ratio, max_length_offset=risk.max_length_offset)
         self.precision = precision
         self.reward = Similarity(risk.metric, target_language)
-        self.single_bytes, self.no_text = single_bytes(tokenizers.target), no_text(tokenizers.target)
+        self.single_bytes, self.no_text = byte_values(tokenizers.target), non_text_tokens(tokenizers.target)
 
     def __call__(self, network: Network, batch: Batch) -> list[list[Candidate]]:
         """``risk.samples`` candidates of every sentence of the batch, in its order; scored as detokenised text."""

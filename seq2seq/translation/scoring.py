@@ -7,7 +7,7 @@ from itertools import chain, islice
 
 import torch
 
-from seq2seq.corpora.segments import LONGEST, aligned, sentences, stretches
+from seq2seq.corpora.segmentation import MAX_SEGMENT, align_segments, split_long_text, split_sentences
 from seq2seq.data.batch import batches_by_length
 from seq2seq.inference.members import Encoded, Members
 from seq2seq.search import forced, hypothesis
@@ -31,14 +31,14 @@ def scored(members: Members, pairs: Iterable[tuple[str, str]], length_penalty: f
         parts = _sentences_scored(members, [part for own in cut for part in own], length_penalty)
         for (source, target), own in zip(chunk, cut, strict=True):
             found = list(islice(parts, len(own)))
-            yield found[0] if len(source) <= LONGEST else _together(source, target, found, length_penalty)
+            yield found[0] if len(source) <= MAX_SEGMENT else _together(source, target, found, length_penalty)
 
 
 def _cut(members: Members, source: str, target: str) -> list[tuple[str, str]]:
-    if len(source) <= LONGEST:
+    if len(source) <= MAX_SEGMENT:
         return [(source, target)]
     tags = members.source_tokenizers[0].tags
-    return aligned(stretches(source, tags), sentences(target)) or [(source.strip(), target)]
+    return align_segments(split_long_text(source, tags), split_sentences(target)) or [(source.strip(), target)]
 
 
 def _sentences_scored(members: Members, pairs: list[tuple[str, str]], length_penalty: float) -> Iterator[Translation]:

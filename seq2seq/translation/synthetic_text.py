@@ -12,8 +12,8 @@ from itertools import tee
 from pathlib import Path
 from typing import NamedTuple
 
-from seq2seq.corpora.mixture import tagged
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair
+from seq2seq.corpora.mixture import add_tag
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.metrics.score import sentence_bleu
 from seq2seq.search import Method, SearchConfig
@@ -63,7 +63,7 @@ def distill(
         name = "search.samples" if search.method == Method.minimum_bayes_risk else "beam_size"
         raise ConfigError(f"n_best must be at most {name}, {every}, got {n_best}: set {name}={n_best} or more")
     ahead, behind = tee(pairs)
-    sources = (tagged(pair.source, tag) for pair in ahead)
+    sources = (add_tag(pair.source, tag) for pair in ahead)
     found = _translations(teacher, sources, replace(search, n_best=every if closest else n_best))
     language = teacher.members[0].target_language
     for pair, (texts, unfinished) in zip(behind, found, strict=True):
@@ -87,7 +87,7 @@ def back_translate(
         ConfigError: settings contradict each other.
     """
     ahead, behind = tee(targets)
-    found = _translations(reverse, (tagged(target, tag) for target in ahead), search)
+    found = _translations(reverse, (add_tag(target, tag) for target in ahead), search)
     for target, (sources, unfinished) in zip(behind, found, strict=True):
         yield Synthetic([Pair(source, target) for source in sources], unfinished)
 

@@ -7,7 +7,7 @@ from typing import overload
 
 from seq2seq.analysis.trace import Trace
 from seq2seq.analysis.tracing import RUNNERS_UP, trace_sentence
-from seq2seq.corpora.segments import LONGEST
+from seq2seq.corpora.segmentation import MAX_SEGMENT
 from seq2seq.errors import ConfigError
 from seq2seq.inference.member import Member, hold_together
 from seq2seq.inference.members import Encoded, Members
@@ -270,4 +270,4 @@ def _request(one: str | Request, prefix: str = "", phrases: Sequence[str] = ()) 
     """A request whose phrases are known; those of a text in stretches are each stretch's own."""
     if not isinstance(one, Request):
         return Request(one, prefix, tuple(phrases))
-    return one.with_terms() if len(one.text) <= LONGEST else one
+    return one.with_terms() if len(one.text) <= MAX_SEGMENT else one

@@ -33,7 +33,7 @@ def test_a_trace_tells_what_search_and_network_computed(config):
     bound = one.bind(one.encoded(["abcda"])[0])
     ((best,),) = search(bound.stepper, SEARCH)
     labels = [*best.tokens, *([EOS] if best.finished else [])]
-    assert trace.target_pieces == tuple(one.target.pieces(labels))
+    assert trace.target_pieces == tuple(one.target.tokens(labels))
     assert float(trace.log_probabilities.sum()) == pytest.approx(best.log_probability, abs=1e-4)
     assert trace.source_pieces == ("a", "b", "c", "d", "a", "</s>")
     assert trace.read_pieces == ("<s>", *trace.target_pieces[:-1])
@@ -54,7 +54,7 @@ def test_runners_up_are_the_likeliest_others():
     assert trace.runner_up_ids.shape == (len(trace.target_pieces), 11), "all others there are"
     for step, chosen in enumerate(trace.target_pieces):
         assert chosen not in trace.runner_up_pieces[step]
-        assert trace.runner_up_pieces[step] == tuple(one.target.pieces(trace.runner_up_ids[step]))
+        assert trace.runner_up_pieces[step] == tuple(one.target.tokens(trace.runner_up_ids[step]))
         told = trace.runner_up_log_probabilities[step]
         assert torch.equal(told, told.sort(descending=True).values)
         everything = math.exp(trace.log_probabilities[step]) + float(told.exp().sum())

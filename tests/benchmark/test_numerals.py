@@ -11,7 +11,7 @@ from seq2seq.tokenizer.tokenizer import PAD
 def test_text_is_ids(ids):
     tokenizer = Numerals(100)
     assert tokenizer.encode(tokenizer.decode(ids)) == ids
-    assert tokenizer.pieces(ids) == tokenizer.decode(ids).split()
+    assert tokenizer.tokens(ids) == tokenizer.decode(ids).split()
 
 
 def test_both_sides_are_one():

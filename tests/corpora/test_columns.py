@@ -7,7 +7,7 @@ import pytest
 from rows import PAIRS, ROWS, nested, write_json, write_parquet
 
 from seq2seq.corpora.columns import JsonLinesFile, ParquetFile
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair
 from seq2seq.errors import DataError
 
 
@@ -28,10 +28,10 @@ def test_json_lines_may_hold_lone_surrogates_and_a_mark(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"en": "a", "fr": "b"}, r"no column 'de' \(there are: en, fr\); set data\.target_column=NAME"),
-        ({"translation": {"de": "b"}}, r"no column 'en' \(there are: de\); set data\.source_column=NAME"),
-        ({"en": 5, "de": "b"}, "'en' is a int, not text"),
-        (["a", "b"], "a JSON list; each line must be one object"),
+        ({"en": "a", "fr": "b"}, r"no column 'de' \(there are: en, fr\): set data\.target_column=NAME"),
+        ({"translation": {"de": "b"}}, r"no column 'en' \(there are: de\): set data\.source_column=NAME"),
+        ({"en": 5, "de": "b"}, "'en' is of type int, not text"),
+        (["a", "b"], "a JSON list, not an object: write one object per line"),
     ],
 )
 def test_json_lines_that_do_not_fit(tmp_path: Path, row: Any, message: str) -> None:
@@ -47,7 +47,7 @@ def test_json_lines_broken_or_empty(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"pairs\.jsonl, line 1: not JSON"):
         list(JsonLinesFile(path, "en", "de"))
     path.write_text("")
-    with pytest.raises(DataError, match=r"pairs\.jsonl: no lines"):
+    with pytest.raises(DataError, match=r"pairs\.jsonl: no lines found"):
         list(JsonLinesFile(path, "en", "de"))
 
 
@@ -60,9 +60,9 @@ def test_parquet(tmp_path: Path, rows: list[Any]) -> None:
 
 def test_parquet_that_does_not_fit(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "pairs.parquet", [{"en": "a", "n": 1}, {"en": "b", "n": 2}])
-    with pytest.raises(DataError, match=r"no column 'de' \(there are: en, n\); set data\.target_column=NAME"):
+    with pytest.raises(DataError, match=r"no column 'de' \(there are: en, n\): set data\.target_column=NAME"):
         ParquetFile(path, "en", "de")
-    with pytest.raises(DataError, match=r"pairs\.parquet, row 1: 'n' is a int, not text"):
+    with pytest.raises(DataError, match=r"pairs\.parquet, row 1: 'n' is of type int, not text"):
         list(ParquetFile(path, "en", "n"))
     with pytest.raises(DataError, match="no such file"):
         ParquetFile(tmp_path / "none.parquet", "en", "de")
@@ -70,7 +70,7 @@ def test_parquet_that_does_not_fit(tmp_path: Path) -> None:
         ParquetFile(tmp_path, "en", "de")
     for data in (b"", b"not parquet", path.read_bytes()[:-9]):
         path.write_bytes(data)
-        with pytest.raises(DataError, match=r"pairs\.parquet: not a readable Parquet file") as error:
+        with pytest.raises(DataError, match=r"pairs\.parquet is not a readable Parquet file") as error:
             ParquetFile(path, "en", "de")
         assert "\n" not in str(error.value)
 
@@ -85,12 +85,12 @@ def test_parquet_with_a_footer_that_was_tampered_with(tmp_path: Path, there: byt
     data = path.read_bytes()
     assert there in data
     path.write_bytes(data.replace(there, instead))
-    with pytest.raises(DataError, match=r"pairs\.parquet: not a readable Parquet file"):
+    with pytest.raises(DataError, match=r"pairs\.parquet is not a readable Parquet file"):
         ParquetFile(path, "en", "de")
 
 
 def test_parquet_empty(tmp_path: Path) -> None:
     empty = pa.table({"en": pa.array([], pa.string()), "de": pa.array([], pa.string())})
     pyarrow.parquet.write_table(empty, tmp_path / "pairs.parquet")
-    with pytest.raises(DataError, match="no lines"):
+    with pytest.raises(DataError, match="no lines found"):
         list(ParquetFile(tmp_path / "pairs.parquet", "en", "de"))

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.files import TextFiles, TsvFile
-from seq2seq.corpora.pair import Pair
 from seq2seq.errors import ConfigError, DataError
 
 HOSTILE = "a\u2028b\u2029c\u0085d\x0be\x0cf\rg"
@@ -32,7 +32,7 @@ def test_files_of_different_length_give_both_counts(tmp_path: Path, sources: int
 
 
 def test_empty_and_missing_files(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no lines"):
+    with pytest.raises(DataError, match="no lines found"):
         list(text_files(tmp_path, "", ""))
     with pytest.raises(DataError, match=r"none\.en: no such file"):
         TextFiles(tmp_path / "none.en", tmp_path / "text.de")
@@ -58,11 +58,11 @@ def test_fingerprint_follows_what_is_in_the_files(tmp_path: Path) -> None:
 def test_the_pairs_to_expect_are_estimated_from_the_beginning(tmp_path: Path, name: str) -> None:
     data = "".join(f"{number} a sentence\tund noch einer {number * 7}\n" for number in range(80_000)).encode()
     (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
-    expected = TsvFile(tmp_path / name, "1", "2").expected()
+    expected = TsvFile(tmp_path / name, "1", "2").expected_pairs()
     assert expected is not None
     assert 76_000 < expected < 84_000
     (tmp_path / name).write_bytes(b"")
-    assert TsvFile(tmp_path / name, "1", "2").expected() is None
+    assert TsvFile(tmp_path / name, "1", "2").expected_pairs() is None
 
 
 @pytest.mark.parametrize("name", ["pairs.tsv", "pairs.tsv.gz"])
@@ -81,7 +81,7 @@ def test_tsv_columns(tmp_path: Path) -> None:
     path = tmp_path / "pairs.tsv"
     path.write_text("1\tb\ta\n2\td\n")
     assert next(iter(TsvFile(path, "3", "2"))) == Pair("a", "b")
-    with pytest.raises(DataError, match=r"pairs\.tsv, line 2: 2 tab-separated columns where 3 are needed"):
+    with pytest.raises(DataError, match=r"pairs\.tsv, line 2: 2 tab-separated columns, but 3 are needed"):
         list(TsvFile(path, "3", "2"))
     assert TsvFile(path, "3", "2").fingerprint != TsvFile(path, "2", "3").fingerprint
     for column in ("en", "0", "-1", "²"):
@@ -91,5 +91,5 @@ def test_tsv_columns(tmp_path: Path) -> None:
 
 def test_tsv_empty(tmp_path: Path) -> None:
     (tmp_path / "pairs.tsv").touch()
-    with pytest.raises(DataError, match=r"pairs\.tsv: no lines"):
+    with pytest.raises(DataError, match=r"pairs\.tsv: no lines found"):
         list(TsvFile(tmp_path / "pairs.tsv", "1", "2"))

@@ -41,7 +41,7 @@ def test_the_report_counts_each_filter() -> None:
     kept = [filters.keep(*lengths) for lengths in [(3, 3)] * 1_200 + [(0, 3)] * 3 + [(300, 9)] * 5 + [(1, 99)] * 2]
     assert sum(kept) == 1_200
     assert filters.report() == (
-        "kept 1,200 of 1,210 pairs; dropped 3 blank, 5 too long (over 200 pieces), 2 length ratio (over 6)"
+        "kept 1,200 of 1,210 pairs; dropped 3 blank, 5 too long (over 200 tokens), 2 length ratio (over 6)"
     )
     filters.require_some("train.tsv")
 
@@ -49,7 +49,7 @@ def test_the_report_counts_each_filter() -> None:
 def test_nothing_left_is_an_error_with_counts_and_advice() -> None:
     filters = Filters(FilterConfig())
     filters.keep(0, 3)
-    message = r"train\.tsv: no pair is left: kept 0 of 1 pairs; dropped 1 blank; .*data\.filters\.max_length"
+    message = r"train\.tsv: every pair was dropped \(kept 0 of 1 pairs; dropped 1 blank.*data\.filters\.max_length"
     with pytest.raises(DataError, match=message):
         filters.require_some("train.tsv")
 

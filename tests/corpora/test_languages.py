@@ -2,7 +2,15 @@
 
 import pytest
 
-from seq2seq.corpora.languages import Segmentation, has_spaces, look, misfit, script, segmentation, word_count
+from seq2seq.corpora.languages import (
+    Segmentation,
+    detect_segmentation,
+    has_spaces,
+    mismatched_segmentation,
+    script,
+    segmentation,
+    word_count,
+)
 
 CHINESE = "我们在厨房里工作，孩子们在花园里吃苹果。他在写一封信。"
 JAPANESE = "私たちは台所で働いています。子供たちは庭でりんごを食べています。"
@@ -36,16 +44,21 @@ def test_what_is_no_code_has_no_script():
     ("text", "code"), [(CHINESE, "zh"), (JAPANESE, "ja"), (KOREAN, "ko"), (THAI, "th"), (KHMER, "km"), (GERMAN, "de")]
 )
 def test_a_text_is_known_by_its_letters(text, code):
-    assert look([text]) is segmentation(code)
-    assert look(["", "12:30 %", *[text] * 3, "OK 1990"]) is segmentation(code)
-    assert misfit(code, [text]) is None
-    assert misfit("zh" if code == "de" else "de", [text]) is segmentation(code)
+    assert detect_segmentation([text]) is segmentation(code)
+    assert detect_segmentation(["", "12:30 %", *[text] * 3, "OK 1990"]) is segmentation(code)
+    assert mismatched_segmentation(code, [text]) is None
+    assert mismatched_segmentation("zh" if code == "de" else "de", [text]) is segmentation(code)
 
 
 def test_nothing_is_said_of_little_text_or_of_a_mixture():
-    assert look([]) is look(["Wir."]) is look(["12 30 40 %%% 1990 — … 1234567890"]) is None
-    assert look([GERMAN, CHINESE * 2]) is None
-    assert misfit("de", ["我们"]) is None
+    assert (
+        detect_segmentation([])
+        is detect_segmentation(["Wir."])
+        is detect_segmentation(["12 30 40 %%% 1990 — … 1234567890"])
+        is None
+    )
+    assert detect_segmentation([GERMAN, CHINESE * 2]) is None
+    assert mismatched_segmentation("de", ["我们"]) is None
 
 
 def test_words_are_counted_by_spaces_where_there_are_any():

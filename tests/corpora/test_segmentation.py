@@ -1,4 +1,4 @@
-"""A document cut into sentences and what lies between them."""
+"""Sentences of documents, and segments of long texts."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.corpora.segmentation import segments
+from seq2seq.corpora.segmentation import MAX_SEGMENT, align_segments, split_document, split_long_text
 
 LETTER = """# A letter
 
@@ -21,7 +21,7 @@ We came on the 3. May at 5.30 p.m. in the U.S. army bus. Did you see us?  "Yes!"
 
 
 def sentences(text: str, **options: bool) -> list[str]:
-    return [part.text for part in segments(text, **options) if part.is_sentence]
+    return [part.text for part in split_document(text, **options) if part.is_sentence]
 
 
 def test_a_letter():
@@ -64,11 +64,11 @@ def test_a_letter():
         ("Use ```x``` here.", ["Use ```x``` here."]),
     ],
 )
-def test_where_sentences_end(text, wanted):
+def test_sentence_ends(text, wanted):
     assert sentences(text) == wanted
 
 
-def test_wrapped_lines_are_read_as_one_and_lists_and_blank_lines_end_them():
+def test_wrapped_lines_form_paragraphs_that_lists_and_blank_lines_end():
     text = "The man\nsleeps. The\ndog too.\n\nA new\nparagraph\n- a point\n  of two lines\n- another"
     assert sentences(text, wrapped=True) == [
         "The man\nsleeps.",
@@ -88,8 +88,8 @@ def test_wrapped_lines_are_read_as_one_and_lists_and_blank_lines_end_them():
 @given(
     st.text(st.sampled_from('aB .!?\n\r\t-#1)\u2028\u00a0"日。`~\x1f') | st.characters(), max_size=60), st.booleans()
 )
-def test_joined_again_the_parts_are_the_document(text, wrapped):
-    parts = list(segments(text, wrapped=wrapped))
+def test_the_joined_parts_are_the_document(text, wrapped):
+    parts = list(split_document(text, wrapped=wrapped))
     assert "".join(part.text for part in parts) == text
     for part in parts:
         assert part.text
@@ -100,33 +100,102 @@ def test_joined_again_the_parts_are_the_document(text, wrapped):
             assert wrapped or "\t" not in part.text
 
 
-LONG = {
+HARD = {
     "periods": "." * 300_000 + "x",
     "abbreviations": "Das gilt z. B. " * 20_000,
     "marks without spaces": "。a" * 150_000,
-    "fences that nothing closes": "```x\n" * 60_000,
+    "unclosed fences": "```x\n" * 60_000,
     "fences of falling length": "\n".join("~" * length for length in range(500, 3, -1)) + "x\n~~~" * 40_000,
     "tildes": "~" * 300_000 + "`",
     "tabs": "a" + "\t" * 300_000 + "\nb",
     "indentation": " " * 100_000 + "a\n" + "b\n" * 100_000,
     "numbers": "7.\n" * 100_000,
 }
-"""Texts that took minutes to hours where all that has been read is looked at again at every mark."""
+"""Texts that take minutes to hours if every mark causes the text before it to be read again."""
 
 LINEAR = """
 import sys
-from seq2seq.corpora.segmentation import segments
-from seq2seq.corpora.segments import aligned, stretches
+from seq2seq.corpora.segmentation import align_segments, split_document, split_long_text
 text = sys.stdin.read()
 for wrapped in (False, True):
-    assert "".join(part.text for part in segments(text, wrapped=wrapped)) == text
-parts = stretches(text)
+    assert "".join(part.text for part in split_document(text, wrapped=wrapped)) == text
+parts = split_long_text(text)
 assert "".join("".join(parts).split()) == "".join(text.split())
-assert "".join("".join(source for source, _ in aligned(parts, ["x"] * 2 * len(parts))).split()) == "".join(text.split())
+aligned = align_segments(parts, ["x"] * 2 * len(parts))
+assert "".join("".join(source for source, _ in aligned).split()) == "".join(text.split())
 """
 
 
-@pytest.mark.parametrize("name", LONG)
-def test_a_long_text_is_read_once(name):
-    """No time is asserted: what is quadratic takes so long that it is given up."""
-    subprocess.run([sys.executable, "-X", "utf8", "-c", LINEAR], input=LONG[name].encode(), check=True, timeout=60)
+@pytest.mark.parametrize("name", HARD)
+def test_segmentation_takes_linear_time(name):
+    """Quadratic time would exceed the timeout by far."""
+    subprocess.run([sys.executable, "-X", "utf8", "-c", LINEAR], input=HARD[name].encode(), check=True, timeout=60)
+
+
+LONG = "The dog sees a cat, and the cat sees it. " * 100
+
+
+@given(st.lists(st.sampled_from(["a", " ", "dog. ", "x" * 600, "。", "中" * 400, "\u2028", "\n"]), max_size=12))
+def test_segments_contain_the_whole_text_except_white_space(parts):
+    text = "".join(parts)
+    segments = split_long_text(text)
+    assert all(0 < len(segment) <= MAX_SEGMENT and segment.strip() for segment in segments)
+    assert "".join("".join(segments).split()) == "".join(text.split())
+
+
+def test_short_texts_are_one_segment_and_blank_texts_none():
+    assert split_long_text(" The dog. ") == [" The dog. "]
+    assert split_long_text("") == split_long_text(" \n" * MAX_SEGMENT) == []
+
+
+def test_long_texts_are_split_at_sentences_then_words_then_anywhere():
+    assert split_long_text(LONG) == ["The dog sees a cat, and the cat sees it."] * 100
+    words = split_long_text(LONG.replace(".", ""))
+    assert len(words) > 3
+    assert " ".join(words) == LONG.replace(".", "").strip()
+    assert [len(segment) for segment in split_long_text("x" * 2 * MAX_SEGMENT)] == [MAX_SEGMENT, MAX_SEGMENT]
+    assert split_long_text("狗。" * MAX_SEGMENT) == ["狗。"] * MAX_SEGMENT
+    assert split_long_text(f"1. {LONG} --- {LONG} 12:30")[99:101] == [
+        "The dog sees a cat, and the cat sees it.",
+        "--- The dog sees a cat, and the cat sees it.",
+    ]
+
+
+def test_the_first_segment_may_have_several_sentences_as_far_as_they_fit():
+    assert split_long_text(LONG, first_sentences=3) == [" ".join(split_long_text(LONG)[:3]), *split_long_text(LONG)[3:]]
+    assert len(split_long_text(LONG, first_sentences=1000)[0]) <= MAX_SEGMENT
+    assert split_long_text(LONG, first_sentences=0) == split_long_text(LONG)
+
+
+@given(st.lists(st.integers(1, 30), max_size=12), st.lists(st.integers(1, 30), max_size=12))
+def test_aligned_segments_contain_everything_in_order_and_one_of_the_shorter_side_each(first, second):
+    sources = ["s" * length for length in first]
+    targets = [f"t{number}" + "t" * length for number, length in enumerate(second)]
+    segments = align_segments(sources, targets)
+    assert len(segments) == min(len(first), len(second))
+    if segments:
+        assert " ".join(source for source, _ in segments) == " ".join(sources)
+        assert " ".join(target for _, target in segments) == " ".join(targets)
+    if len(first) == len(second):
+        assert segments == list(zip(sources, targets, strict=True))
+
+
+def test_aligned_segments_have_similar_shares():
+    assert align_segments(["a" * 10, "b" * 20], ["c" * 5, "d" * 5, "e" * 20]) == [
+        ("a" * 10, "ccccc ddddd"),
+        ("b" * 20, "e" * 20),
+    ]
+
+
+def test_every_segment_starts_with_the_tag():
+    segments = split_long_text(f"<2de> {LONG}", {"<2de>"})
+    assert len(segments) > 3
+    assert all(segment.startswith("<2de> ") and len(segment) <= MAX_SEGMENT for segment in segments)
+    assert " ".join(segment.removeprefix("<2de> ") for segment in segments) == LONG.strip()
+    assert not split_long_text(f"<2fr> {LONG}", {"<2de>"})[1].startswith("<2fr>")
+
+
+@pytest.mark.parametrize("length", [MAX_SEGMENT // 2, MAX_SEGMENT, 3 * MAX_SEGMENT])
+def test_a_tag_as_long_as_a_segment_is_text(length):
+    tag = "t" * length
+    assert all(len(segment) <= MAX_SEGMENT for segment in split_long_text(f"{tag} {LONG}", {tag}))

@@ -46,19 +46,19 @@ def test_words_with_spaces_are_passed_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("the 1 2 3\ncat 1 2\n", "line 2: 2 values in place of 3"),
-        ("2 3\nthe 1 2 3\ncat 1 2 3 4\n", "line 3: 4 values in place of 3"),
-        ("the 1 2 3\ncat\n", "line 2: 0 values in place of 3"),
-        ("the 1 2 3\n\ncat 1 2 3\n", "line 2: 0 values in place of 3"),
+        ("the 1 2 3\ncat 1 2\n", "line 2: 2 values instead of 3"),
+        ("2 3\nthe 1 2 3\ncat 1 2 3 4\n", "line 3: 4 values instead of 3"),
+        ("the 1 2 3\ncat\n", "line 2: 0 values instead of 3"),
+        ("the 1 2 3\n\ncat 1 2 3\n", "line 2: 0 values instead of 3"),
         ("the 1 2 3\ncat 1 x 3\n", "line 2: could not convert string to float: 'x'"),
         ("the 1 2 3\ncat 1  3\n", "line 2: could not convert string to float: ''"),
         ("the 1 2 3\ncat 1 nan 3\n", "line 2: a value is not finite"),
         ("the 1 2 3\ncat 1 1e99 3\n", "line 2: a value is not finite"),
-        ("3 3\nthe 1 2 3\ncat 1 2 3\n", "the first line promises 3 words, 2 follow"),
-        ("1 3\nthe 1 2 3\ncat 1 2 3\n", "the first line promises 1 words, 2 follow"),
-        ("2 3\n", "the first line promises 2 words, 0 follow"),
-        ("", "line 1: no word with values"),
-        ("the\n", "line 1: no word with values"),
+        ("3 3\nthe 1 2 3\ncat 1 2 3\n", "the first line announces 3 words, but 2 follow"),
+        ("1 3\nthe 1 2 3\ncat 1 2 3\n", "the first line announces 1 words, but 2 follow"),
+        ("2 3\n", "the first line announces 2 words, but 0 follow"),
+        ("", "line 1 is not a word with its values"),
+        ("the\n", "line 1 is not a word with its values"),
     ],
 )
 def test_damage_is_one_line(tmp_path: Path, text: str, words: str) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from seq2seq.data.batch_sampler import BatchConfig, Indices, Order, Place
+from seq2seq.data.batch_sampler import BatchConfig, BatchSampler, Indices, StreamPosition
 from seq2seq.errors import ConfigError
 from seq2seq.settings import validate
 
@@ -19,10 +19,10 @@ BUDGETS = st.tuples(st.integers(1, 120), st.integers(1, 4))
 OLD = [[11, 2, 9], [6, 3, 0], [4], [10, 7], [1, 8, 5]]
 
 
-def order(pairs: list[tuple[int, int]], tokens: int = 40, pool: int = 2, seed: int = 0) -> Order:
+def order(pairs: list[tuple[int, int]], tokens: int = 40, pool: int = 2, seed: int = 0) -> BatchSampler:
     """Over (source, target) lengths."""
     lengths = np.array(pairs, dtype=np.int32)
-    return Order(lengths[:, 0], lengths[:, 1], BatchConfig(tokens=tokens, pool=pool), seed)
+    return BatchSampler(lengths[:, 0], lengths[:, 1], BatchConfig(tokens=tokens, pool=pool), seed)
 
 
 def plain(batches: list[Indices]) -> list[list[int]]:
@@ -94,8 +94,8 @@ def test_batches_do_not_come_by_length():
 @given(PAIRS, BUDGETS, st.integers(0, 1000), st.integers(0, 30))
 def test_the_stream_goes_on_from_any_place(pairs, budget, seed, taken):
     one, other = order(pairs, *budget, seed), order(pairs, *budget, seed)
-    whole = list(islice(one.stream(Place(0, 0)), taken + 20))
-    place = whole[taken - 1][1] if taken else Place(0, 0)
+    whole = list(islice(one.stream(StreamPosition(0, 0)), taken + 20))
+    place = whole[taken - 1][1] if taken else StreamPosition(0, 0)
     rest = list(islice(other.stream(place), 20))
     assert [(batch.tolist(), after) for batch, after in rest] == [
         (batch.tolist(), after) for batch, after in whole[taken:]
@@ -106,9 +106,9 @@ def test_the_stream_is_epoch_after_epoch():
     found = order([(3, 3)] * 10, tokens=16)
     epochs = [plain(found.epoch(number)) for number in range(3)]
     assert [len(batches) for batches in epochs] == [3, 3, 3]
-    batches, places = zip(*islice(found.stream(Place(0, 0)), 9), strict=True)
+    batches, places = zip(*islice(found.stream(StreamPosition(0, 0)), 9), strict=True)
     assert plain(batches) == epochs[0] + epochs[1] + epochs[2]
-    assert places[:4] == (Place(0, 1), Place(0, 2), Place(1, 0), Place(1, 1))
+    assert places[:4] == (StreamPosition(0, 1), StreamPosition(0, 2), StreamPosition(1, 0), StreamPosition(1, 1))
 
 
 def padding_share(pairs: list[tuple[int, int]], pool: int) -> float:
@@ -132,21 +132,21 @@ def test_batches_that_span_two_target_lengths_hold_sources_alike_in_length(monke
     sources = np.maximum(1, targets + generator.normal(0, 3, len(targets)).round().astype(np.int32))
 
     def padded() -> int:
-        batches = Order(sources, targets, BatchConfig(tokens=512), seed=0).epoch(0)
+        batches = BatchSampler(sources, targets, BatchConfig(tokens=512), seed=0).epoch(0)
         return sum(len(batch) * (sources[batch].max() + 1) for batch in batches)
 
     found = padded()
-    monkeypatch.setattr(Order, "_by_length", lambda _, pool: np.lexsort((sources[pool], targets[pool])))
+    monkeypatch.setattr(BatchSampler, "_by_length", lambda _, pool: np.lexsort((sources[pool], targets[pool])))
     assert found < 0.985 * padded()
 
 
-def weighted(weights: list[float], tokens: int = 40, pool: int = 2, seed: int = 0) -> Order:
+def weighted(weights: list[float], tokens: int = 40, pool: int = 2, seed: int = 0) -> BatchSampler:
     """Over pairs of 3 to 9 pieces."""
     lengths = (3 + np.arange(len(weights)) % 7).astype(np.int32)
-    return Order(lengths, lengths, BatchConfig(tokens=tokens, pool=pool), seed, np.array(weights))
+    return BatchSampler(lengths, lengths, BatchConfig(tokens=tokens, pool=pool), seed, np.array(weights))
 
 
-def counts(found: Order, epoch: int, pairs: int) -> NDArray[np.int64]:
+def counts(found: BatchSampler, epoch: int, pairs: int) -> NDArray[np.int64]:
     """How often an epoch holds each pair."""
     return np.bincount(np.concatenate(found.epoch(epoch)), minlength=pairs)
 
@@ -154,14 +154,14 @@ def counts(found: Order, epoch: int, pairs: int) -> NDArray[np.int64]:
 def test_batches_without_weights_are_those_of_old():
     """Runs that were begun before weights were there go on with the same batches."""
     lengths = (np.arange(12, dtype=np.int32) * 7) % 10 + 1
-    batches = Order(lengths, lengths[::-1].copy(), BatchConfig(tokens=30, pool=2), seed=3).epoch(4)
+    batches = BatchSampler(lengths, lengths[::-1].copy(), BatchConfig(tokens=30, pool=2), seed=3).epoch(4)
     assert plain(batches) == OLD
 
 
 @given(PAIRS, BUDGETS, st.integers(0, 1000), st.integers(0, 5))
 def test_weights_of_one_change_nothing(pairs, budget, seed, epoch):
     lengths, config = np.array(pairs, dtype=np.int32), BatchConfig(tokens=budget[0], pool=budget[1])
-    same = Order(lengths[:, 0], lengths[:, 1], config, seed, np.ones(len(pairs)))
+    same = BatchSampler(lengths[:, 0], lengths[:, 1], config, seed, np.ones(len(pairs)))
     assert plain(same.epoch(epoch)) == plain(order(pairs, *budget, seed).epoch(epoch))
 
 
@@ -196,7 +196,7 @@ def test_a_share_of_less_than_a_pair_is_drawn_in_some_epochs():
 
 def test_copies_of_a_pair_are_spread_over_the_epoch():
     lengths = np.full(400, 9, dtype=np.int32)
-    found = Order(lengths, lengths, BatchConfig(tokens=100, pool=4), seed=1, weights=np.full(400, 2.0))
+    found = BatchSampler(lengths, lengths, BatchConfig(tokens=100, pool=4), seed=1, weights=np.full(400, 2.0))
     batches = found.epoch(0)
     assert counts(found, 0, 400).tolist() == [2] * 400
     # Pools of 40 in 800: by chance alone 1 pair in 20 would have both copies in one pool, 1 in 80 in one batch.
@@ -211,7 +211,7 @@ def test_corpora_of_different_weight_stay_mixed():
 
 
 def test_the_stream_of_weighted_pairs_goes_on_from_any_place():
-    whole = list(islice(weighted([0.4] * 30).stream(Place(0, 0)), 30))
+    whole = list(islice(weighted([0.4] * 30).stream(StreamPosition(0, 0)), 30))
     rest = list(islice(weighted([0.4] * 30).stream(whole[9][1]), 20))
     assert [(batch.tolist(), place) for batch, place in rest] == [(b.tolist(), place) for b, place in whole[10:]]
 
@@ -223,7 +223,7 @@ def test_weights_that_leave_nothing_are_refused():
 
 def test_the_lengths_of_the_table_are_left_as_they_are():
     lengths = np.array([4, 5], dtype=np.int32)
-    Order(lengths, lengths, BatchConfig(), seed=0).epoch(0)
+    BatchSampler(lengths, lengths, BatchConfig(), seed=0).epoch(0)
     assert lengths.tolist() == [4, 5]
 
 

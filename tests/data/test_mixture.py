@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.corpora.corpus import PairList
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.corpora.filters import FilterConfig
-from seq2seq.corpora.mixture import Mix, Part
-from seq2seq.corpora.pair import Pair
-from seq2seq.data.batch_sampler import BatchConfig, Order
-from seq2seq.data.mixture import Ingredient, Mixture, encode_mix
+from seq2seq.corpora.mixture import MixedCorpus, WeightedCorpus
+from seq2seq.data.batch_sampler import BatchConfig, BatchSampler
+from seq2seq.data.mixture import TableMixture, WeightedTable, encode_mixture
 from seq2seq.data.preparation import corpus_key, encode_corpus
 from seq2seq.data.shards import shard_path
 from seq2seq.errors import DataError
@@ -26,17 +25,22 @@ TWO = PairList("two", [Pair(f"c {n} c", f"d {n}") for n in range(20)])
 
 @pytest.fixture(scope="module")
 def tokenizers() -> Tokenizers:
-    return build_tokenizers(TokenizerConfig(size=280), Mix([Part(ONE), Part(TWO)]))
+    return build_tokenizers(TokenizerConfig(size=280), MixedCorpus([WeightedCorpus(ONE), WeightedCorpus(TWO)]))
 
 
 @pytest.fixture(scope="module")
-def mixture(tokenizers: Tokenizers, tmp_path_factory: pytest.TempPathFactory) -> Mixture:
-    mix = Mix([Part(ONE), Part(TWO, 2.5)])
-    return encode_mix(mix, tokenizers, tmp_path_factory.mktemp("data") / "train", FilterConfig())
+def mixture(tokenizers: Tokenizers, tmp_path_factory: pytest.TempPathFactory) -> TableMixture:
+    mix = MixedCorpus([WeightedCorpus(ONE), WeightedCorpus(TWO, 2.5)])
+    return encode_mixture(mix, tokenizers, tmp_path_factory.mktemp("data") / "train", FilterConfig())
 
 
 def test_each_corpus_has_a_table_of_its_own(tokenizers, tmp_path):
-    encode_mix(Mix([Part(ONE), Part(TWO), Part(ONE)]), tokenizers, tmp_path / "cache", None)
+    encode_mixture(
+        MixedCorpus([WeightedCorpus(ONE), WeightedCorpus(TWO), WeightedCorpus(ONE)]),
+        tokenizers,
+        tmp_path / "cache",
+        None,
+    )
     one, two = (tmp_path / "cache" / corpus_key(corpus, tokenizers, None)[:32] for corpus in (ONE, TWO))
     assert set((tmp_path / "cache").iterdir()) == {one, two}
     alone = encode_corpus(TWO, tokenizers, tmp_path / "two", None)
@@ -66,11 +70,11 @@ def test_rows_outside_the_mixture(mixture, index):
 
 def test_weights_stand_for_every_pair_and_are_none_where_they_change_nothing(mixture):
     assert mixture.weights.tolist() == [1.0] * 30 + [2.5] * 20
-    assert Mixture([part._replace(weight=1) for part in mixture.parts]).weights is None
+    assert TableMixture([part._replace(weight=1) for part in mixture.parts]).weights is None
 
 
 def test_an_epoch_draws_each_corpus_by_its_weight(mixture):
-    order = Order(mixture.source_lengths, mixture.target_lengths, BatchConfig(tokens=60), 1, mixture.weights)
+    order = BatchSampler(mixture.source_lengths, mixture.target_lengths, BatchConfig(tokens=60), 1, mixture.weights)
     rows = np.concatenate(order.epoch(0))
     assert (rows < 30).sum() == 30
     assert (rows >= 30).sum() == 50
@@ -79,11 +83,11 @@ def test_an_epoch_draws_each_corpus_by_its_weight(mixture):
 def test_the_report_names_every_part(mixture, tokenizers, tmp_path):
     assert mixture.report == "one: kept 30 of 30 pairs; two, weight 2.5: kept 20 of 20 pairs"
     table = encode_corpus(ONE, tokenizers, tmp_path / "one", FilterConfig())
-    assert Mixture([Ingredient("one", table, 1)]).report == f"one: {table.report}"
+    assert TableMixture([WeightedTable("one", table, 1)]).report == f"one: {table.report}"
 
 
 def test_a_corpus_that_is_no_mix_is_one_part(tokenizers, tmp_path):
-    mixture = encode_mix(ONE, tokenizers, tmp_path / "train", None)
+    mixture = encode_mixture(ONE, tokenizers, tmp_path / "train", None)
     assert len(mixture) == 30
     assert mixture.weights is None
     assert [path.name for path in tmp_path.iterdir()] == ["train"]
@@ -92,5 +96,7 @@ def test_a_corpus_that_is_no_mix_is_one_part(tokenizers, tmp_path):
 
 def test_a_part_of_which_nothing_is_left_is_named(tokenizers, tmp_path: Path):
     blank = PairList("blank.tsv", [Pair("", "x")])
-    with pytest.raises(DataError, match=r"^blank\.tsv: no pair is left"):
-        encode_mix(Mix([Part(ONE), Part(blank)]), tokenizers, tmp_path / "train", FilterConfig())
+    with pytest.raises(DataError, match=r"^blank\.tsv: every pair was dropped"):
+        encode_mixture(
+            MixedCorpus([WeightedCorpus(ONE), WeightedCorpus(blank)]), tokenizers, tmp_path / "train", FilterConfig()
+        )

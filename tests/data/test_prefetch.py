@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.data.prefetch import ahead
+from seq2seq.data.prefetch import prefetch
 
 
 def alone() -> bool:
-    return not any(thread.name == "batches ahead" for thread in threading.enumerate())
+    return not any(thread.name == "prefetch" for thread in threading.enumerate())
 
 
 @given(st.lists(st.integers()), st.integers(1, 4))
 def test_the_same_items_in_the_same_order(items, depth):
-    assert list(ahead(iter(items), depth)) == items
+    assert list(prefetch(iter(items), depth)) == items
     assert alone()
 
 
@@ -32,7 +32,7 @@ def test_it_is_ahead_by_its_depth_and_no_more():
                 third.set()
             yield number
 
-    with closing(ahead(source(), depth=2)) as items:
+    with closing(prefetch(source(), depth=2)) as items:
         assert made == [], "nothing is made before the first is asked for"
         assert next(items) == 1
         assert third.wait(10), "one is taken, two wait"
@@ -42,7 +42,7 @@ def test_it_is_ahead_by_its_depth_and_no_more():
 
 
 def test_items_are_made_in_another_thread_and_one_only():
-    threads = set(ahead(threading.get_ident() for _ in range(20)))
+    threads = set(prefetch(threading.get_ident() for _ in range(20)))
     assert len(threads) == 1
     assert threading.get_ident() not in threads
 
@@ -57,7 +57,7 @@ def test_an_error_arrives_at_its_place(error):
         yield from (1, 2)
         raise error("of the source")
 
-    items = ahead(source())
+    items = prefetch(source())
     assert (next(items), next(items)) == (1, 2)
     with pytest.raises(error, match="of the source") as raised:
         next(items)
@@ -67,7 +67,7 @@ def test_an_error_arrives_at_its_place(error):
 
 @pytest.mark.parametrize("taken", [0, 1, 5])
 def test_closed_it_leaves_no_thread_behind(taken):
-    with closing(ahead(itertools.count(), depth=2)) as items:
+    with closing(prefetch(itertools.count(), depth=2)) as items:
         assert list(itertools.islice(items, taken)) == list(range(taken))
     assert alone()
     assert list(items) == []
@@ -75,7 +75,7 @@ def test_closed_it_leaves_no_thread_behind(taken):
 
 def test_an_error_of_the_caller_leaves_no_thread_behind():
     def fail() -> None:
-        with closing(ahead(itertools.count())) as items:
+        with closing(prefetch(itertools.count())) as items:
             next(items)
             raise KeyboardInterrupt
 
@@ -94,7 +94,7 @@ def test_closing_waits_for_the_item_under_way():
         finished.append(True)
         yield 1
 
-    items = ahead(source())
+    items = prefetch(source())
     assert next(items) == 0
     assert started.wait(10)
     threading.Timer(0.01, let_go.set).start()

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from seq2seq.data.encoding import Chunk, Rows
+from seq2seq.data.encoding import EncodedChunk, IdLists
 from seq2seq.data.shards import read_shard, shard_path, write_shard
 from seq2seq.errors import DataError
 
-ONE = Rows(np.array([0, 2, 2, 5], np.int32), np.array([7, 8, 9, 10, 11], np.uint16))
-TWO = Rows(np.array([0, 0, 1, 2], np.int32), np.array([70_000, 5], np.int32))
-CHUNKS = [Chunk(ONE, TWO, 5, Counter({"blank": 2})), Chunk(ONE, TWO, 4, Counter({"blank": 1}))]
+ONE = IdLists(np.array([0, 2, 2, 5], np.int32), np.array([7, 8, 9, 10, 11], np.uint16))
+TWO = IdLists(np.array([0, 0, 1, 2], np.int32), np.array([70_000, 5], np.int32))
+CHUNKS = [EncodedChunk(ONE, TWO, 5, Counter({"blank": 2})), EncodedChunk(ONE, TWO, 4, Counter({"blank": 1}))]
 
 
 @pytest.fixture
@@ -63,8 +63,10 @@ def test_damaged_and_foreign_files(path):
     for data in (b"", b"something else", whole[: len(whole) // 2], whole[:-1], *damaged):
         assert data != whole
         path.write_bytes(data)
-        with pytest.raises(DataError, match=r"00003\.safetensors is no encoded corpus \(.*delete its folder") as error:
+        with pytest.raises(
+            DataError, match=r"00003\.safetensors is not an encoded corpus \(.*delete its folder"
+        ) as error:
             read_shard(path)
         assert "\n" not in str(error.value)
-    with pytest.raises(DataError, match="is no encoded corpus"):
+    with pytest.raises(DataError, match="is not an encoded corpus"):
         read_shard(path.with_name("none"))

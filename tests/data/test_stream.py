@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from seq2seq.corpora.corpus import PairList
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.data.batch import make_batch
-from seq2seq.data.batch_sampler import BatchConfig, Order, Place
+from seq2seq.data.batch_sampler import BatchConfig, BatchSampler, StreamPosition
 from seq2seq.data.preparation import encode_corpus
-from seq2seq.data.stream import batch_stream
-from seq2seq.data.subword_resampling import Resampler
+from seq2seq.data.stream import SubwordResampler, batch_stream
 from seq2seq.data.table import Table
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
 from seq2seq.tokenizer.tokenizer import Tokenizers
@@ -22,18 +20,18 @@ CORPUS = PairList("pairs", [Pair("the dog sees a cat " * n, "der Hund sieht eine
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Table, Order, Tokenizers]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Table, BatchSampler, Tokenizers]:
     tokenizers = build_tokenizers(TokenizerConfig(algorithm=Algorithm.bpe, size=290), CORPUS)
     table = encode_corpus(CORPUS, tokenizers, tmp_path_factory.mktemp("data") / "train.arrow", None)
-    return table, Order(table.source_lengths, table.target_lengths, BatchConfig(tokens=60), seed=1), tokenizers
+    return table, BatchSampler(table.source_lengths, table.target_lengths, BatchConfig(tokens=60), seed=1), tokenizers
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.5])
 def test_a_stream_from_any_place_is_the_rest_of_the_stream(world, rate):
     table, order, tokenizers = world
-    resample = Resampler(tokenizers, TokenizerConfig(algorithm=Algorithm.bpe, sampling=rate), seed=1)
+    resample = SubwordResampler(tokenizers, TokenizerConfig(algorithm=Algorithm.bpe, sampling=rate), seed=1)
     stream = batch_stream(table, order, resample)
-    whole = list(islice(stream(Place(0, 0)), 3 * len(order.epoch(0))))
+    whole = list(islice(stream(StreamPosition(0, 0)), 3 * len(order.epoch(0))))
     assert whole[-1][1].epoch >= 2, "it goes on for ever"
     for number, (_, place) in enumerate(whole[:-2], 1):
         batch, after = next(stream(place))
@@ -44,11 +42,11 @@ def test_a_stream_from_any_place_is_the_rest_of_the_stream(world, rate):
 @pytest.mark.parametrize("count", [2, 3])
 def test_processes_share_a_stream_and_its_places_count_all_of_it(world, count):
     table, order, tokenizers = world
-    resample = Resampler(tokenizers, TokenizerConfig(algorithm=Algorithm.bpe, sampling=0.5), seed=1)
-    whole = list(islice(batch_stream(table, order, resample)(Place(0, 1)), 3 * len(order.epoch(0)) * count))
+    resample = SubwordResampler(tokenizers, TokenizerConfig(algorithm=Algorithm.bpe, sampling=0.5), seed=1)
+    whole = list(islice(batch_stream(table, order, resample)(StreamPosition(0, 1)), 3 * len(order.epoch(0)) * count))
     assert whole[-1][1].epoch >= 2
     for rank in range(count):
-        own = batch_stream(table, order, resample, rank, count)(Place(0, 1))
+        own = batch_stream(table, order, resample, rank, count)(StreamPosition(0, 1))
         for turn in range(0, len(whole), count):
             batch, after = next(own)
             assert after == whole[turn + count - 1][1]
@@ -57,10 +55,10 @@ def test_processes_share_a_stream_and_its_places_count_all_of_it(world, count):
 
 def test_a_batch_holds_the_rows_of_its_place_cut_as_asked(world):
     table, order, tokenizers = world
-    plain = batch_stream(table, order, Resampler(tokenizers, TokenizerConfig(), seed=1))
-    batch, _ = next(plain(Place(1, 0)))
+    plain = batch_stream(table, order, SubwordResampler(tokenizers, TokenizerConfig(), seed=1))
+    batch, _ = next(plain(StreamPosition(1, 0)))
     expected = make_batch(*table.rows(np.asarray(order.epoch(1)[0])))
     assert all(torch.equal(one, other) for one, other in zip(batch, expected, strict=True))
     config = TokenizerConfig(algorithm=Algorithm.bpe, sampling=0.9)
-    sampled, _ = next(batch_stream(table, order, Resampler(tokenizers, config, seed=1))(Place(1, 0)))
+    sampled, _ = next(batch_stream(table, order, SubwordResampler(tokenizers, config, seed=1))(StreamPosition(1, 0)))
     assert sampled.labels_P.numel() > batch.labels_P.numel()

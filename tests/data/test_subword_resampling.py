@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from conftest import TINY
 
-from seq2seq.corpora.corpus import PairList
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.data.batch import make_batch
-from seq2seq.data.batch_sampler import BatchConfig, Order, Place
-from seq2seq.data.subword_resampling import GROWTH, Resampler, resampled
+from seq2seq.data.batch_sampler import BatchConfig, BatchSampler, StreamPosition
+from seq2seq.data.stream import MAX_GROWTH, SubwordResampler, resample_rows
 from seq2seq.errors import DataError
 from seq2seq.settings import walk
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
@@ -40,37 +39,42 @@ def rows_of(tokenizers: Tokenizers) -> tuple[list[list[int]], list[list[int]]]:
 def test_the_text_stays_and_the_pieces_change_with_seed_and_place(tokenizers: Tokenizers) -> None:
     rows = rows_of(tokenizers)
     seen = []
-    for seed, place in ((1, Place(0, 1)), (1, Place(0, 2)), (1, Place(1, 1)), (2, Place(0, 1))):
-        sources, targets = Resampler(tokenizers, settings(), seed)(rows, place)
+    for seed, place in (
+        (1, StreamPosition(0, 1)),
+        (1, StreamPosition(0, 2)),
+        (1, StreamPosition(1, 1)),
+        (2, StreamPosition(0, 1)),
+    ):
+        sources, targets = SubwordResampler(tokenizers, settings(), seed)(rows, place)
         assert [tokenizers.source.decode(row) for row in sources] == SOURCES
         assert [tokenizers.target.decode(row) for row in targets] == TARGETS
-        assert Resampler(tokenizers, settings(), seed)(rows, place) == (sources, targets)
+        assert SubwordResampler(tokenizers, settings(), seed)(rows, place) == (sources, targets)
         seen.append((sources, targets))
     assert all(one != other for place, one in enumerate(seen) for other in [rows, *seen[:place]])
     assert rows == rows_of(tokenizers)
 
 
 def test_the_target_and_everything_may_stay_as_they_are(tokenizers: Tokenizers) -> None:
-    rows, place = rows_of(tokenizers), Place(3, 4)
-    sources, targets = Resampler(tokenizers, settings(sample_target=False), 1)(rows, place)
+    rows, place = rows_of(tokenizers), StreamPosition(3, 4)
+    sources, targets = SubwordResampler(tokenizers, settings(sample_target=False), 1)(rows, place)
     assert sources != rows[0]
     assert targets == rows[1]
-    assert Resampler(tokenizers, settings(sampling=0.0), 1)(rows, place) == rows
+    assert SubwordResampler(tokenizers, settings(sampling=0.0), 1)(rows, place) == rows
 
 
 def test_a_stream_that_goes_on_draws_what_it_would_have_drawn(tokenizers: Tokenizers) -> None:
     lengths = np.array([len(row) for row in rows_of(tokenizers)[0]], dtype=np.int32)
-    order = Order(lengths, lengths, BatchConfig(tokens=30), seed=1)
+    order = BatchSampler(lengths, lengths, BatchConfig(tokens=30), seed=1)
 
-    def stream(place: Place) -> list[tuple[object, Place]]:
-        resample = Resampler(tokenizers, settings(), 1)
+    def stream(place: StreamPosition) -> list[tuple[object, StreamPosition]]:
+        resample = SubwordResampler(tokenizers, settings(), 1)
         sources, targets = rows_of(tokenizers)
         return [
             (resample(([sources[row] for row in rows], [targets[row] for row in rows]), after), after)
             for rows, after in islice(order.stream(place), 9)
         ]
 
-    through = stream(Place(0, 0))
+    through = stream(StreamPosition(0, 0))
     assert through[-1][1].epoch >= 2
     assert stream(through[3][1])[:5] == through[4:]
 
@@ -80,10 +84,10 @@ def test_rows_that_do_not_spell_their_text_stay(tokenizers: Tokenizers) -> None:
     odd = [[*row, UNK, *row], [], row]
     sampler = SubwordSampler(tokenizers.source, 0.3)
     for seed in range(20):
-        unknown, empty, usual = resampled(sampler, odd, seed)
+        unknown, empty, usual = resample_rows(sampler, odd, seed)
         assert (unknown, empty) == (odd[0], [])
         assert tokenizers.source.decode(usual) == "the small dog sees a cat"
-    assert resampled(sampler, [], seed=1) == []
+    assert resample_rows(sampler, [], seed=1) == []
 
 
 def test_tags_stay_whole_and_lengths_within_bounds(tokenizers: Tokenizers) -> None:
@@ -92,26 +96,26 @@ def test_tags_stay_whole_and_lengths_within_bounds(tokenizers: Tokenizers) -> No
     for texts in (long, short):
         rows = tokenizers.source.encode_all(texts)
         for rate in (0.001, 0.9):  # the one is wild for a unigram model, the other for merges
-            cut = resampled(SubwordSampler(tokenizers.source, rate, tags), rows, seed=1)
+            cut = resample_rows(SubwordSampler(tokenizers.source, rate, tags), rows, seed=1)
             assert [list(row).count(tag) for row in cut] == [row.count(tag) for row in rows]
-            assert max(map(len, cut)) <= GROWTH * max(map(len, rows))
+            assert max(map(len, cut)) <= MAX_GROWTH * max(map(len, rows))
 
 
 def test_arrays_of_a_table_are_taken_too(tokenizers: Tokenizers) -> None:
     rows = tokenizers.source.encode_all(SOURCES)
     arrays = [np.array(row, dtype=np.int32) for row in rows]
     sampler = SubwordSampler(tokenizers.source, 0.3)
-    cut, again = (resampled(sampler, form, seed=5) for form in (rows, arrays))
+    cut, again = (resample_rows(sampler, form, seed=5) for form in (rows, arrays))
     assert [list(row) for row in cut] == [list(row) for row in again]
 
 
 def test_what_cannot_be_sampled_is_found_at_once(tokenizers: Tokenizers) -> None:
     words = build_tokenizers(settings(Algorithm.word, sampling=0.0, size=30), CORPUS)
     with pytest.raises(DataError, match=r"set tokenizer\.sampling=0"):
-        Resampler(words, settings(), 1)
-    with pytest.raises(DataError, match="no piece <bt>"):
-        Resampler(tokenizers, settings(), 1, ["<bt>"])
-    Resampler(words, settings(sampling=0.0), 1)
+        SubwordResampler(words, settings(), 1)
+    with pytest.raises(DataError, match="no token <bt>"):
+        SubwordResampler(tokenizers, settings(), 1, ["<bt>"])
+    SubwordResampler(words, settings(sampling=0.0), 1)
 
 
 def test_a_stopped_run_ends_with_the_same_bits(recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,11 +154,11 @@ def test_a_batch_cut_anew_holds_no_more_than_its_setting_says(tokenizers: Tokeni
     sources, targets = (rows * 10 for rows in rows_of(tokenizers))
     lengths = [np.array([len(row) for row in rows], dtype=np.int32) for rows in (sources, targets)]
     config = BatchConfig(tokens=1 + max(len(row) for row in sources + targets))  # the longest pair alone fills it
-    resample = Resampler(tokenizers, settings(sampling=0.5, tags=[]), 1)
+    resample = SubwordResampler(tokenizers, settings(sampling=0.5, tags=[]), 1)
     filled = []
-    for rows, after in islice(Order(*lengths, config, seed=1).stream(Place(0, 0)), 60):
+    for rows, after in islice(BatchSampler(*lengths, config, seed=1).stream(StreamPosition(0, 0)), 60):
         batch = make_batch(*resample(([sources[row] for row in rows], [targets[row] for row in rows]), after))
         filled.append(max(batch.source_BS.numel(), batch.target_BT.numel()) / config.tokens)
-    assert 1 < max(filled) <= GROWTH
+    assert 1 < max(filled) <= MAX_GROWTH
     [told] = [item.metadata["help"] for path, item, _ in walk(config) if path == "tokens"]
-    assert f"tokenizer.sampling: up to {GROWTH} times as many" in told
+    assert f"up to {MAX_GROWTH} times as many with tokenizer.sampling" in told

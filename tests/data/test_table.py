@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.corpora.corpus import PairList
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.corpora.files import TextFiles
-from seq2seq.corpora.pair import Pair
 from seq2seq.data import encoding
 from seq2seq.data import table as table_module
-from seq2seq.data.encoding import Chunk, Rows
+from seq2seq.data.encoding import EncodedChunk, IdLists
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.data.shards import read_shard, shard_path, write_shard
 from seq2seq.data.table import Table
@@ -62,9 +61,9 @@ SIZES = (401, 401)
 LISTS = st.lists(st.lists(st.integers(0, 400), max_size=9), min_size=1, max_size=6)
 
 
-def rows(lists: list[list[int]], dtype: type) -> Rows:
+def rows(lists: list[list[int]], dtype: type) -> IdLists:
     offsets = np.cumsum([0, *map(len, lists)]).astype(np.int32)
-    return Rows(offsets, np.array([piece for ids in lists for piece in ids], dtype=dtype))
+    return IdLists(offsets, np.array([piece for ids in lists for piece in ids], dtype=dtype))
 
 
 @given(
@@ -74,7 +73,9 @@ def test_any_lists_come_back_from_any_number_of_files(tmp_path_factory, shards, 
     """Batches without pairs and files without batches among them."""
     folder, lists = tmp_path_factory.mktemp("table"), [ids for shard in shards for batch in shard for ids in batch]
     for number, shard in enumerate(shards):
-        chunks = [Chunk(rows(batch, dtype), rows(batch[::-1], np.int32), 9, encoding.Counter()) for batch in shard]
+        chunks = [
+            EncodedChunk(rows(batch, dtype), rows(batch[::-1], np.int32), 9, encoding.Counter()) for batch in shard
+        ]
         write_shard(shard_path(folder, number), "key", chunks, "all" if number + 1 == len(shards) else None)
     if not lists:
         with pytest.raises(DataError, match="has no pairs"):
@@ -135,7 +136,7 @@ def test_no_bit_can_change_unnoticed(tokenizers: Tokenizers, tmp_path: Path, pla
     path = folder / "00000.safetensors"
     whole = path.read_bytes()
     flipped(path, len(whole) * place // 300, place % 8)
-    with pytest.raises(DataError, match=r"00000\.safetensors is (damaged|no encoded corpus)") as error:
+    with pytest.raises(DataError, match=r"00000\.safetensors is (damaged|not an encoded corpus)") as error:
         Table(folder, SIZES).rows(np.arange(50))
     assert "\n" not in str(error.value)
     assert len(encode_corpus(corpus, tokenizers, folder, None).rows(np.arange(50))[0]) == 50
@@ -145,7 +146,7 @@ def test_no_bit_can_change_unnoticed(tokenizers: Tokenizers, tmp_path: Path, pla
 def test_a_block_is_checked_when_it_is_first_read(tmp_path: Path) -> None:
     """Damage does not stop a run that does not come to it; what is damaged goes, and what lies before it stays."""
     lists = [[number % 400] * 100 for number in range(2_000)]
-    chunk = Chunk(rows(lists, np.uint16), rows(lists, np.uint16), 2_000, encoding.Counter())
+    chunk = EncodedChunk(rows(lists, np.uint16), rows(lists, np.uint16), 2_000, encoding.Counter())
     write_shard(shard_path(tmp_path, 0), "key", [chunk], None)
     write_shard(shard_path(tmp_path, 1), "key", [chunk], "all")
     path = shard_path(tmp_path, 1)
@@ -176,11 +177,11 @@ def test_a_forged_shard_with_right_checksums_is_refused_and_encoded_again(
     whole, key = path.read_bytes(), read_shard(path).key
     offsets, ids = (np.array(numbers, np.int32) for numbers in FORGED[kind])
     forged, others = (
-        Rows(offsets, ids),
-        Rows(np.arange(len(offsets), dtype=np.int32), np.full(len(offsets) - 1, 5, np.uint16)),
+        IdLists(offsets, ids),
+        IdLists(np.arange(len(offsets), dtype=np.int32), np.full(len(offsets) - 1, 5, np.uint16)),
     )
     both = (forged, others) if side == "source" else (others, forged)
-    write_shard(path, key, [Chunk(*both, 50, encoding.Counter())], "all")
+    write_shard(path, key, [EncodedChunk(*both, 50, encoding.Counter())], "all")
     with contextlib.suppress(DataError):  # unless it was encoded again at once
         encode_corpus(corpus, tokenizers, folder, None).rows(np.arange(len(offsets) - 1))
     assert len(encode_corpus(corpus, tokenizers, folder, None).rows(np.arange(50))[0]) == 50
@@ -189,7 +190,7 @@ def test_a_forged_shard_with_right_checksums_is_refused_and_encoded_again(
 
 def test_shards_with_ids_of_two_types_are_no_table(tmp_path: Path) -> None:
     for number, dtype in enumerate((np.uint16, np.int32)):
-        chunk = Chunk(rows([[5, 6]], dtype), rows([[5]], np.uint16), 1, encoding.Counter())
+        chunk = EncodedChunk(rows([[5, 6]], dtype), rows([[5]], np.uint16), 1, encoding.Counter())
         write_shard(shard_path(tmp_path, number), "key", [chunk], "all" if number else None)
     with pytest.raises(DataError, match="ids of several types"):
         Table(tmp_path, SIZES)
@@ -197,11 +198,11 @@ def test_shards_with_ids_of_two_types_are_no_table(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("read", "9"), ("dropped", {"blank": []}), ("key", 3), ("report", [])])
 def test_a_forged_note_is_no_encoded_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name, value) -> None:
-    chunk = Chunk(rows([[5]], np.uint16), rows([[5]], np.uint16), 1, encoding.Counter())
+    chunk = EncodedChunk(rows([[5]], np.uint16), rows([[5]], np.uint16), 1, encoding.Counter())
     dumps = json.dumps
     monkeypatch.setattr(json, "dumps", lambda facts: dumps({**facts, name: value}))
     write_shard(shard_path(tmp_path, 0), "key", [chunk], "all")
-    with pytest.raises(DataError, match="is no encoded corpus"):
+    with pytest.raises(DataError, match="is not an encoded corpus"):
         read_shard(shard_path(tmp_path, 0))
 
 

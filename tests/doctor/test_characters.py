@@ -9,7 +9,7 @@ from translators import SENTENCES, translator
 
 from seq2seq.search import CharacterStepper, Method, SearchConfig, search
 from seq2seq.tokenizer.config import Algorithm
-from seq2seq.tokenizer.spelling import whole_characters
+from seq2seq.tokenizer.token_bytes import complete_characters
 
 MARKS = 3  # beginning, end, padding; then the 256 bytes, then a letter
 VOCABULARY = MARKS + 256 + 1
@@ -64,7 +64,7 @@ def test_what_is_drawn_is_text():
     stepper = CharacterStepper(Uniform(), SPELLED, {0, 2})
     config = SearchConfig(method=Method.sampling, n_best=300, max_length_ratio=0, max_length_offset=40)
     for one in search(stepper, config, [1])[0]:
-        tokens = one.tokens if one.finished else whole_characters(one.tokens, SPELLED)
+        tokens = one.tokens if one.finished else complete_characters(one.tokens, SPELLED)
         b"".join(b"x" if SPELLED[token] is None else bytes([SPELLED[token]]) for token in tokens).decode()
         assert one.log_probability == pytest.approx(-math.log(VOCABULARY) * (len(one.tokens) + one.finished), rel=1e-5)
 
@@ -81,7 +81,7 @@ def test_the_end_of_a_text_that_was_cut_off_is_a_whole_character():
     for text in ("aé", "a中", "a😀", "aa"):
         tokens = [0, *(1 + byte for byte in text.encode())]
         for end in range(1, len(tokens) + 1):
-            kept = bytes(written[token] for token in whole_characters(tokens[1:end], written))
+            kept = bytes(written[token] for token in complete_characters(tokens[1:end], written))
             assert kept == bytes(written[token] for token in tokens[1:end]).decode(errors="ignore").encode()
 
 

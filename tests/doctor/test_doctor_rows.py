@@ -11,11 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.corpora.columns import JsonLinesFile, ParquetFile
-from seq2seq.corpora.corpus import Corpus, PairList
+from seq2seq.corpora.corpus import Corpus, Pair, PairList
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.files import TextFiles, TsvFile
 from seq2seq.corpora.lines import read_lines
-from seq2seq.corpora.pair import Pair
 from seq2seq.doctor import rows
 from seq2seq.doctor.rows import Rows, read_rows
 from seq2seq.errors import DataError
@@ -85,7 +84,7 @@ def test_rows_that_cannot_be_read_are_numbered(tmp_path):
     found = whole(TsvFile(tmp_path / "a.tsv", "1", "2"))
     assert (found.source, found.target) == (["a", "", "c"], ["b", "", "d\udcff"])
     assert list(found.broken) == [1]
-    assert "line 2: 1 tab-separated columns where 2 are needed" in found.broken[1]
+    assert "line 2: 1 tab-separated columns, but 2 are needed" in found.broken[1]
     lines = [
         json.dumps({"en": "a", "de": "b"}),
         "{",

@@ -1,4 +1,14 @@
-from seq2seq.grammar.clause import Clause, Gap, NounPhrase, Pronoun, Sentence, clauses, combinations, person, stand_in
+from seq2seq.grammar.clause import (
+    Clause,
+    Gap,
+    NounPhrase,
+    Pronoun,
+    Sentence,
+    clauses,
+    combinations,
+    person,
+    pronoun_for,
+)
 from seq2seq.grammar.lexicon import NOUNS, VERBS
 
 NOUN = {noun.english: noun for noun in NOUNS}
@@ -13,15 +23,15 @@ def test_person_and_number():
     assert person(NounPhrase(NOUN["man"], plural=True)) == (3, True)
 
 
-def test_a_noun_is_taken_up_by_the_pronoun_of_its_kind():
+def test_a_noun_is_referred_to_by_the_pronoun_of_its_kind():
     phrases = [MAN, NounPhrase(NOUN["woman"]), BOOK, NounPhrase(NOUN["book"], plural=True)]
-    assert [stand_in(phrase).word for phrase in phrases] == ["he", "she", "it", "they"]
+    assert [pronoun_for(phrase).word for phrase in phrases] == ["he", "she", "it", "they"]
 
 
 def test_combinations_see_objects_gaps_and_pronouns():
     inner = Clause(subject=Pronoun("she"), verb=VERB["lose"], object=Gap(BOOK.noun))
     main = Clause(subject=MAN, verb=VERB["find"], object=NounPhrase(BOOK.noun, relative=inner))
-    second = Clause(subject=Pronoun("I"), verb=VERB["give"], object=stand_in(BOOK), recipient=MAN)
+    second = Clause(subject=Pronoun("I"), verb=VERB["give"], object=pronoun_for(BOOK), recipient=MAN)
     sentence = Sentence(main=main, conjunction="but", second=second)
     assert list(clauses(sentence)) == [main, inner, second]
     assert combinations(sentence) == {("find", "book"), ("lose", "book"), ("give", "book"), ("give", "man")}

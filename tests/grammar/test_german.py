@@ -78,7 +78,7 @@ def test_nouns(german, forms):
     assert " ".join(singular + plural) == forms
 
 
-def test_it_takes_the_gender_of_what_it_stands_for():
+def test_it_takes_the_gender_of_its_antecedent():
     assert [pronoun("it", Case.accusative, gender) for gender in Gender] == ["ihn", "sie", "es"]
     assert [pronoun("it", Case.dative, gender) for gender in Gender] == ["ihm", "ihr", "ihm"]
     assert [pronoun("who", case) for case in Case] == ["wer", "wen", "wem"]
@@ -87,7 +87,7 @@ def test_it_takes_the_gender_of_what_it_stands_for():
     )
 
 
-def test_prepositions_melt_with_articles_only():
+def test_prepositions_contract_with_articles_only():
     assert contracted("in", ["dem", "Haus"]) == ["im", "Haus"]
     assert contracted("zu", ["der", "Schule"]) == ["zur", "Schule"]
     assert contracted("in", ["das", "alte", "Haus"]) == ["ins", "alte", "Haus"]

@@ -1,6 +1,6 @@
 from random import Random
 
-from seq2seq.grammar.clause import Asked, NounPhrase, Pronoun
+from seq2seq.grammar.clause import Interrogative, NounPhrase, Pronoun
 from seq2seq.grammar.lexicon import NOUNS, VERBS
 from seq2seq.grammar.phrases import Sampler, adjectives_of, nouns_tagged, tags, verbs_for
 from seq2seq.grammar.words import Tense
@@ -28,7 +28,7 @@ def test_objects_suit_their_verbs_and_differ_from_subjects():
             assert clause.object.noun is not getattr(clause.subject, "noun", None)
 
 
-def test_what_is_denied_is_known():
+def test_negated_objects_are_definite():
     for clause in drawn():
         if clause.negated:
             assert isinstance(clause.subject, Pronoun) or clause.subject.definite
@@ -43,10 +43,10 @@ def test_adverbs_go_with_the_tense():
         assert not (clause.time and clause.frequency)
 
 
-def test_we_read_is_never_past_because_it_looks_like_the_present():
+def test_we_read_is_never_past():
     sampler, read = Sampler(Random(1)), next(verb for verb in VERBS if verb.base == "read")
     assert {sampler.mood(read, Pronoun("we"))[0] for _ in range(200)} == {Tense.present, Tense.future}
-    assert Tense.past in {sampler.mood(read, Asked("who"))[0] for _ in range(200)}
+    assert Tense.past in {sampler.mood(read, Interrogative("who"))[0] for _ in range(200)}
 
 
 def test_mass_nouns_have_no_plural_and_no_number():

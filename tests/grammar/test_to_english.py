@@ -1,6 +1,6 @@
 import pytest
 
-from seq2seq.grammar.clause import Asked, Clause, NounPhrase, Pronoun, Question, Sentence
+from seq2seq.grammar.clause import Clause, Interrogative, NounPhrase, Pronoun, Question, Sentence
 from seq2seq.grammar.lexicon import ADJECTIVES, BE, MODALS, NOUNS, VERBS
 from seq2seq.grammar.to_english import english, indefinite_article, third_singular
 from seq2seq.grammar.words import Tense
@@ -34,7 +34,7 @@ def test_article_goes_by_the_next_word():
     ({"modal": MODALS[1], "negated": True}, "He cannot lose the key."),
     ({"modal": MODALS[0], "question": Question.when}, "When does he want to lose the key?"),
     ({"modal": MODALS[3], "negated": True}, "He would not like to lose the key."),
-    ({"subject": Asked("who")}, "Who loses the key?"),
+    ({"subject": Interrogative("who")}, "Who loses the key?"),
 ])  # fmt: skip
 def test_verb_groups(words, text):
     clause = Clause(**{"subject": HE, "verb": VERB["lose"], "object": KEY} | words)

@@ -5,7 +5,18 @@ from dataclasses import replace
 import pytest
 
 from seq2seq.grammar import lexicon
-from seq2seq.grammar.clause import Asked, Clause, Gap, NounPhrase, Phrase, Pronoun, Question, Sentence, There, stand_in
+from seq2seq.grammar.clause import (
+    Clause,
+    Gap,
+    Interrogative,
+    NounPhrase,
+    Phrase,
+    Pronoun,
+    Question,
+    Sentence,
+    There,
+    pronoun_for,
+)
 from seq2seq.grammar.to_english import english
 from seq2seq.grammar.to_german import german
 from seq2seq.grammar.words import Case, Tense
@@ -55,7 +66,7 @@ def in_(words):
 KEY, HOUSE, SHIRT = np("the key"), np("the house"), np("the shirt")
 EXAMPLES = [
     (say(np("the old man", relative=say(gap("man"), "buy", HOUSE, tense=PAST, time="yesterday")), "sell",
-         stand_in(HOUSE), modal="want", negated=True),
+         pronoun_for(HOUSE), modal="want", negated=True),
      "The old man who bought the house yesterday does not want to sell it.",
      "Der alte Mann, der das Haus gestern gekauft hat, will es nicht verkaufen."),
     (say("my key", "be", question=Question.where), "Where is my key?", "Wo ist mein Schlüssel?"),
@@ -78,7 +89,7 @@ EXAMPLES = [
     (say("a student", "wait for", "you"), "A student waits for you.", "Ein Student wartet auf dich."),
     (say("my father", "give", "a book", recipient="the small child", tense=PAST),
      "My father gave the small child a book.", "Mein Vater hat dem kleinen Kind ein Buch gegeben."),
-    (say("you", "show", stand_in(KEY), recipient="they", modal="should"),
+    (say("you", "show", pronoun_for(KEY), recipient="they", modal="should"),
      "You should show it to them.", "Du solltest ihn ihnen zeigen."),
     (say("the uncle", "talk to", "- three friends"), "The uncle talks to three friends.",
      "Der Onkel spricht mit drei Freunden."),
@@ -94,12 +105,12 @@ EXAMPLES = [
     # questions
     (say("the girl", "come back", tense=PAST, question=Question.polar),
      "Did the girl come back?", "Ist das Mädchen zurückgekommen?"),
-    (say(Asked("who"), "open", "a old door", modal="can"),
+    (say(Interrogative("who"), "open", "a old door", modal="can"),
      "Who can open an old door?", "Wer kann eine alte Tür aufmachen?"),
-    (say("the women", "listen to", Asked("who")), "Whom do the women listen to?", "Wem hören die Frauen zu?"),
-    (say("you", "invite", Asked("who"), tense=FUTURE, time="tomorrow"),
+    (say("the women", "listen to", Interrogative("who")), "Whom do the women listen to?", "Wem hören die Frauen zu?"),
+    (say("you", "invite", Interrogative("who"), tense=FUTURE, time="tomorrow"),
      "Whom will you invite tomorrow?", "Wen wirst du morgen einladen?"),
-    (say("my sister", "cook", Asked("what"), modal="want"),
+    (say("my sister", "cook", Interrogative("what"), modal="want"),
      "What does my sister want to cook?", "Was will meine Schwester kochen?"),
     (say("the boy", "cry", question=Question.why, tense=PAST), "Why did the boy cry?", "Warum hat der Junge geweint?"),
     # relative clauses
@@ -110,11 +121,11 @@ EXAMPLES = [
 ]  # fmt: skip
 EXAMPLES = [(Sentence(main=clause), *texts) for clause, *texts in EXAMPLES] + [
     # pronouns by gender
-    (Sentence(main=say(KEY, "be", predicate="old"), conjunction="but", second=say("I", "like", stand_in(KEY))),
+    (Sentence(main=say(KEY, "be", predicate="old"), conjunction="but", second=say("I", "like", pronoun_for(KEY))),
      "The key is old, but I like it.", "Der Schlüssel ist alt, aber ich mag ihn."),
     # subordinate clauses
     (Sentence(main=say("he", "wash", SHIRT), conjunction="because",
-              second=say(stand_in(SHIRT), "be", predicate="dirty")),
+              second=say(pronoun_for(SHIRT), "be", predicate="dirty")),
      "He washes the shirt because it is dirty.", "Er wäscht das Hemd, weil es schmutzig ist."),
     (Sentence(main=say("we", "sleep"), conjunction="if", second=say("the aunt", "get up"),
               first=True),

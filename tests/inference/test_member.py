@@ -72,7 +72,7 @@ def forced(member: Member, text: str, target: list[int]) -> Tensor:
 def by_hand(translator: Translator, translation: Translation, longest: int) -> float:
     """Log-probability of a translation by the mean of the members' probabilities, with the language model's share."""
     target = translator.members[0].tokenizers.target
-    ids = {piece: number for number, piece in enumerate(target.pieces(range(target.size)))}
+    ids = {piece: number for number, piece in enumerate(target.tokens(range(target.size)))}
     tokens = [ids[piece] for piece in translation.pieces]
     given = [forced(member, translation.source, tokens).exp() for member in translator.members]
     total_TV = torch.stack(given).mean(0).log()
@@ -135,7 +135,7 @@ def test_the_first_runs_shortlist_binds_all(runs):
     translation = Translator(members, loaded[0].search, shortlist).translate("We work.", beam_size=4, n_best=4)
     written = {piece for one in translation.n_best for piece in one.pieces}
     assert written
-    assert written <= {*target.pieces([20, 21, *source.encode("We work.")])}
+    assert written <= {*target.tokens([20, 21, *source.encode("We work.")])}
 
 
 def test_attention_is_the_mean_over_those_that_attend_to_the_same_pieces(runs):
@@ -238,7 +238,7 @@ def test_a_language_models_probability_is_its_own_where_a_shortlist_rules_tokens
     for text in ("We work.", "Where is my key?"):
         found = Translator([own], search, lists, beside, 0.3).translate(text, beam_size=3, n_best=3)
         for one in found.n_best:
-            ids = [target.pieces(range(target.size)).index(piece) for piece in one.pieces]
+            ids = [target.tokens(range(target.size)).index(piece) for piece in one.pieces]
             bound = alone.bind(alone.encoded([text])[0])
             [parts] = searching.forced(bound.stepper, [[bound.first.pieces.index(number) for number in ids]])
             logits = other.network(*beside.sources([[]]), target_input([ids]), torch.arange(len(ids) + 1))

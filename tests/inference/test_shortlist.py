@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from seq2seq.data.encoding import Chunk, Rows
+from seq2seq.data.encoding import EncodedChunk, IdLists
 from seq2seq.data.shards import shard_path, write_shard
 from seq2seq.data.table import Table
 from seq2seq.errors import DataError, RunError
@@ -36,13 +36,13 @@ def made_up(pairs: int = 400, seed: int = 0) -> list[tuple[list[int], list[int]]
 
 def write_table(path: Path, pairs: list[tuple[list[int], list[int]]]) -> Table:
     sides = [
-        Rows(
+        IdLists(
             np.cumsum([0, *(len(pair[side]) for pair in pairs)]).astype(np.int32),
             np.array([piece for pair in pairs for piece in pair[side]], dtype=np.uint16),
         )
         for side in (0, 1)
     ]
-    write_shard(shard_path(path, 0), "made up", [Chunk(sides[0], sides[1], len(pairs), Counter())], "all kept")
+    write_shard(shard_path(path, 0), "made up", [EncodedChunk(sides[0], sides[1], len(pairs), Counter())], "all kept")
     return Table(path, (1 << 16, 1 << 16))
 
 

@@ -55,7 +55,7 @@ def test_the_test_set_is_judged_by_perplexity(run):
 
 
 def test_english_is_not_in_its_vocabulary(run):
-    pieces = {piece.strip("\u2581") for piece in load_tokenizers(run).target.pieces(range(4, 400))}
+    pieces = {piece.strip("\u2581") for piece in load_tokenizers(run).target.tokens(range(4, 400))}
     assert "nicht" in pieces
     assert not {"the", "not", "who", "The"} & pieces
 

@@ -52,7 +52,7 @@ def test_two_corpora_with_tags_make_one_run(recipe, tmp_path, more):
     assert "source     <2de> " in outcome.out  # the test set is read with the tag too
     tokenizer = load_tokenizers(run).source
     for tag in ("<2de>", "<2fr>"):
-        assert tokenizer.pieces(tokenizer.encode(f"{tag} We work.")).count(tag) == 1
+        assert tokenizer.tokens(tokenizer.encode(f"{tag} We work.")).count(tag) == 1
     # The same command goes on in the folder, another mix is refused.
     before = (run / "model.safetensors").read_bytes()
     assert recipe("train", *asked).code == 0
@@ -220,7 +220,7 @@ def test_backtranslate_drops_blank_lines_and_names_the_next_command(recipe, tiny
     assert "built-in corpus (train): kept 60 of 60 pairs" in outcome.out
     assert "target.txt (<bt>): kept 3 of 3 pairs" in outcome.out
     tokenizer = load_tokenizers(tmp_path / "forward").source
-    assert "<bt>" in tokenizer.pieces(tokenizer.encode("<bt> We work."))
+    assert "<bt>" in tokenizer.tokens(tokenizer.encode("<bt> We work."))
 
 
 @pytest.mark.parametrize("options", [["search=sampling", "n_best=3"], ["beam_size=3", "n_best=3"]])

@@ -19,10 +19,9 @@ from hypothesis import strategies as st
 from reversal import SEVEN_BATCHES, Stream, metrics, tiny_network, trainer, training
 
 from seq2seq import Translator
-from seq2seq.corpora.corpus import PairList
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.data.batch import Batch
-from seq2seq.data.batch_sampler import Place
+from seq2seq.data.batch_sampler import StreamPosition
 from seq2seq.errors import RunError, Seq2SeqError
 from seq2seq.inference.shortlist import Shortlist
 from seq2seq.model import ModelConfig, Network
@@ -220,9 +219,9 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(place for key, one in inner for place in places(one, (*path, key)))]
 
 
-def any_place(place: Place) -> Iterator[tuple[Batch, Place]]:
+def any_place(place: StreamPosition) -> Iterator[tuple[Batch, StreamPosition]]:
     """As the stream over a corpus does, it takes a place behind the last batch for the next epoch."""
-    return Stream(SEVEN_BATCHES)(place if place.batch < 7 else Place(place.epoch + 1, 0))
+    return Stream(SEVEN_BATCHES)(place if place.batch < 7 else StreamPosition(place.epoch + 1, 0))
 
 
 TENSORS = [torch.zeros(0), torch.zeros(1), torch.full((8, 8), float("nan")), torch.zeros(3, dtype=torch.int64)]

@@ -18,7 +18,7 @@ from seq2seq.corpora.columns import JsonLinesFile, ParquetFile
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.files import TextFiles, TsvFile
 from seq2seq.corpora.hub import HubData, HubSplit
-from seq2seq.corpora.lines import LONGEST, read_lines
+from seq2seq.corpora.lines import MAX_LINE_BYTES, read_lines
 from seq2seq.corpora.word_vectors import read_vectors, vector_width
 from seq2seq.doctor.rows import read_rows
 from seq2seq.errors import DataError
@@ -97,7 +97,7 @@ def read_corpus(path: Path) -> None:
     """As training reads it, and as the doctor does."""
     corpus = corpus_of(path)
     assert corpus.fingerprint
-    assert corpus.expected() is None or corpus.expected() >= 0
+    assert corpus.expected_pairs() is None or corpus.expected_pairs() >= 0
     doctored = [(source, target) for rows in read_rows(corpus) for source, target in zip(*rows[:2], strict=True)]
     pairs = list(corpus)
     assert pairs
@@ -119,7 +119,7 @@ def read_tokenizer(path: Path) -> None:
     ids = tokenizer.encode(text)
     assert all(0 <= one < tokenizer.size for one in ids)
     assert isinstance(tokenizer.decode(range(tokenizer.size)), str)
-    assert len(tokenizer.pieces(range(tokenizer.size))) == tokenizer.size
+    assert len(tokenizer.tokens(range(tokenizer.size))) == tokenizer.size
     assert len(tokenizer.words()) <= tokenizer.size
     assert all(isinstance(tag, str) for tag in tokenizer.tags)
     [row] = SubwordSampler(tokenizer, 0.5)([ids], 1)
@@ -194,9 +194,9 @@ def test_zeros_packed_to_nothing_do_not_fill_the_memory(folder, bomb, name):
 
 def test_a_line_may_be_long_but_not_endless(folder):
     path = folder / "long"
-    path.write_bytes(b"a" * (LONGEST - 1) + b"\nb\n")
-    assert [len(line) for line in read_lines(path)] == [LONGEST - 1, 1]
-    path.write_bytes(b"a" * (LONGEST + 1) + b"\nb\n")
+    path.write_bytes(b"a" * (MAX_LINE_BYTES - 1) + b"\nb\n")
+    assert [len(line) for line in read_lines(path)] == [MAX_LINE_BYTES - 1, 1]
+    path.write_bytes(b"a" * (MAX_LINE_BYTES + 1) + b"\nb\n")
     with pytest.raises(DataError, match="line 1 has more than"):
         list(read_lines(path))
 

@@ -10,10 +10,9 @@ from fuzzing import ODD, ROUNDS, blobs, fuzz, little_memory, one_line, texts
 from hypothesis import strategies as st
 
 from seq2seq import Translation, Translator
-from seq2seq.corpora.corpus import PairList
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.corpora.lines import decoded_lines
-from seq2seq.corpora.pair import Pair
-from seq2seq.corpora.segments import LONGEST
+from seq2seq.corpora.segmentation import MAX_SEGMENT
 from seq2seq.errors import DataError
 from seq2seq.inference.member import Member
 from seq2seq.model import AttentionKind, ModelConfig, Network
@@ -52,7 +51,7 @@ def hold(line: str, translation: Translation) -> None:
     assert bool(translation.source_pieces) == bool(line.replace("\u2581", " ").split())
 
 
-long = st.builds(lambda text, times: (text * times)[: 3 * LONGEST], texts, st.integers(1, 400))
+long = st.builds(lambda text, times: (text * times)[: 3 * MAX_SEGMENT], texts, st.integers(1, 400))
 lists = st.lists(st.one_of(texts, texts, texts, st.sampled_from(["", " ", "the dog"])), max_size=5)
 
 

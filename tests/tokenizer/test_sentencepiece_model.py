@@ -21,7 +21,7 @@ def test_pieces_are_those_that_the_package_tells_of(tokenizer: Tokenizer) -> Non
     _, pieces = read_pieces(tokenizer.to_bytes())
     processor = tokenizer._processor
     numbers = range(tokenizer.size)
-    assert [one.text for one in pieces] == tokenizer.pieces(numbers)
+    assert [one.text for one in pieces] == tokenizer.tokens(numbers)
     assert [one.score for one in pieces] == [processor.get_score(number) for number in numbers]
     for kind, told in (
         (PieceType.byte, processor.is_byte),
@@ -56,5 +56,5 @@ def test_fields_that_are_not_known_are_passed_over(tokenizer: Tokenizer) -> None
 
 def test_a_model_that_only_sentencepiece_can_read_is_refused_in_one_line(tokenizer: Tokenizer) -> None:
     damaged = Tokenizer(tokenizer.to_bytes() + b"\x7b\x7c")  # an empty group: no such model has one
-    with pytest.raises(DataError, match=r"^the tokenizer model is damaged \(wire type 3 at byte \d+\); train or fetch"):
+    with pytest.raises(DataError, match=r"^the tokenizer model is damaged \(wire type 3 at byte \d+\): train or fetch"):
         damaged.vocabulary()

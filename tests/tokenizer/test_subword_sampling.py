@@ -1,4 +1,4 @@
-"""Text cut at random: the same text, the published probabilities, and the same pieces in every process."""
+"""Random segmentation: the same text, the published probabilities, the same tokens in every process."""
 
 import json
 import math
@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.corpora.config import Split
+from seq2seq.corpora.builtin import BuiltinCorpus
+from seq2seq.corpora.config import BuiltinConfig, Split
 from seq2seq.errors import DataError
-from seq2seq.grammar.sentences import BuiltinConfig, builtin_corpus
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
 from seq2seq.tokenizer.sentencepiece_model import read_pieces
-from seq2seq.tokenizer.subword_sampling import LeaveOut, SubwordSampler
+from seq2seq.tokenizer.subword_sampling import MergeDropout, SubwordSampler
 from seq2seq.tokenizer.tokenizer import EOS, UNK, Tokenizer, normalize
 from seq2seq.tokenizer.vocabulary import train_tokenizer
 
@@ -39,7 +39,7 @@ def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
     return trained(request.param)
 
 
-def test_cuts_are_a_function_of_rate_and_seed_in_every_process(tokenizer: Tokenizer, tmp_path: Path) -> None:
+def test_segmentations_are_a_function_of_rate_and_seed_in_every_process(tokenizer: Tokenizer, tmp_path: Path) -> None:
     rows = tokenizer.encode_all(LINES)
     (tmp_path / "tokenizer.model").write_bytes(tokenizer.to_bytes())
     program = (
@@ -58,14 +58,14 @@ def test_cuts_are_a_function_of_rate_and_seed_in_every_process(tokenizer: Tokeni
 
 
 @given(st.lists(any_text, max_size=4), st.sampled_from([0.1, 0.5, 1.0]), st.integers(0, 2**32 - 1))
-def test_what_is_drawn_spells_the_same_text(tokenizer: Tokenizer, texts: list[str], rate: float, seed: int) -> None:
+def test_segmentations_spell_the_same_text(tokenizer: Tokenizer, texts: list[str], rate: float, seed: int) -> None:
     found = SubwordSampler(tokenizer, rate)(tokenizer.encode_all(texts), seed)
     assert [tokenizer.decode(ids) for ids in found] == [normalize(text) for text in texts]
 
 
 @pytest.mark.parametrize(("algorithm", "rates"), [(Algorithm.bpe, (0.01, 0.3, 1)), (Algorithm.unigram, (1, 0.3, 0.01))])
-def test_the_rate_says_how_freely(algorithm: Algorithm, rates: tuple[float, ...]) -> None:
-    """Merges left out make more pieces; so does an exponent near 0, where all ways to cut a text are alike."""
+def test_the_rate_controls_the_randomness(algorithm: Algorithm, rates: tuple[float, ...]) -> None:
+    """Dropped merges give more tokens, as does an exponent near 0, which makes all segmentations equally likely."""
     one = trained(algorithm)
     rows = one.encode_all(LINES)
     lengths = [sum(map(len, SubwordSampler(one, rate)(rows, seed=1))) for rate in rates]
@@ -83,47 +83,47 @@ def all_ways(text: str, pieces: set[str]) -> Iterator[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("rate", [0.2, 1.0])
-def test_a_unigram_models_cuts_have_the_published_probabilities(rate: float) -> None:
-    """P(cut) is proportional to the product of its pieces' probabilities, to the power of the rate."""
-    corpus = builtin_corpus(BuiltinConfig(train_size=300), Split.train)
+def test_unigram_segmentations_have_the_published_probabilities(rate: float) -> None:
+    """P(segmentation) is proportional to the product of its tokens' probabilities to the power of the rate."""
+    corpus = list(BuiltinCorpus(BuiltinConfig(train_size=300), Split.train))
     one = train_tokenizer([pair.target for pair in corpus], TokenizerConfig(size=450), "the text")
     scores = {piece.text: piece.score for piece in read_pieces(one.to_bytes())[1]}
     weights = {way: math.exp(rate * sum(map(scores.__getitem__, way))) for way in all_ways("▁denen", set(scores))}
     drawn = SubwordSampler(one, rate)([one.encode("denen")] * 4000, seed=3)
-    found = Counter(tuple(one.pieces(row)) for row in drawn)
+    found = Counter(tuple(one.tokens(row)) for row in drawn)
     assert len(weights) > 4
     assert found.keys() <= weights.keys()
     for way, weight in weights.items():  # 0.03: four standard deviations at the least
         assert found[way] / 4000 == pytest.approx(weight / sum(weights.values()), abs=0.033)
 
 
-def test_merges_are_left_out_one_in_so_many() -> None:
-    """A word of k merges is whole with chance (1 - rate) ** k; at rate 1 there are characters alone."""
+def test_merges_are_dropped_with_the_given_probability() -> None:
+    """A word of k merges stays whole with probability (1 - rate) ** k; at rate 1 only characters remain."""
     one = trained(Algorithm.bpe)
     row = one.encode("small")
     merges = len("▁small") - len(row)
     assert merges >= 4
     drawn = SubwordSampler(one, 0.1)([row] * 4000, seed=3)
     assert sum(cut == row for cut in drawn) / 4000 == pytest.approx(0.9**merges, abs=0.033)
-    assert [one.pieces(cut) for cut in SubwordSampler(one, 1.0)([row], seed=3)] == [list("▁small")]
+    assert [one.tokens(cut) for cut in SubwordSampler(one, 1.0)([row], seed=3)] == [list("▁small")]
     rows = one.encode_all(LINES)
-    assert SubwordSampler(one, 1e-12)(rows, seed=3) == rows  # the usual way is SentencePiece's own
+    assert SubwordSampler(one, 1e-12)(rows, seed=3) == rows  # without dropout as SentencePiece
 
 
-def test_trials_and_whole_words_of_them_leave_out_alike() -> None:
+def test_single_decisions_and_decisions_for_whole_words_agree() -> None:
     numbers = iter([0.5, 0.0, 0.9, 0.2] * 50)
-    one = LeaveOut(0.25, lambda: next(numbers))
-    told = [one() for _ in range(40)]
+    one = MergeDropout(0.25, lambda: next(numbers))
+    decisions = [one() for _ in range(40)]
     numbers = iter([0.5, 0.0, 0.9, 0.2] * 50)
-    other = LeaveOut(0.25, lambda: next(numbers))
-    again: list[bool] = []
-    while len(again) < 40:
-        again += [False] * 3 if other.none_of(3) else [other() for _ in range(3)]
-    assert again[:40] == told
-    assert told[:5] == [False, False, True, True, False]  # log(1 - 0.5) / log(1 - 0.25) is 2.4
+    other = MergeDropout(0.25, lambda: next(numbers))
+    decided: list[bool] = []
+    while len(decided) < 40:
+        decided += [False] * 3 if other.keeps_all(3) else [other() for _ in range(3)]
+    assert decided[:40] == decisions
+    assert decisions[:5] == [False, False, True, True, False]  # log(1 - 0.5) / log(1 - 0.25) is 2.4
 
 
-def test_tags_stay_whole_and_marks_and_unknown_pieces_as_they_are(tokenizer: Tokenizer) -> None:
+def test_tags_stay_whole_and_rows_with_special_tokens_are_unchanged(tokenizer: Tokenizer) -> None:
     row = tokenizer.encode("the small <2de> dog <2de>")
     [tag] = tokenizer.ids_of_tags(["<2de>"])
     [whole] = tokenizer.encode("the")[:1]
@@ -136,13 +136,13 @@ def test_tags_stay_whole_and_marks_and_unknown_pieces_as_they_are(tokenizer: Tok
 def test_words_and_characters_cannot_be_sampled() -> None:
     for algorithm, size in ((Algorithm.word, 12), (Algorithm.char, 300)):
         one = train_tokenizer(TEXT, TokenizerConfig(algorithm=algorithm, size=size), "the text")
-        with pytest.raises(DataError, match=r"only one way to cut a text; set tokenizer\.sampling=0"):
+        with pytest.raises(DataError, match=r"only one segmentation of a text: set tokenizer\.sampling=0"):
             SubwordSampler(one, 0.1)
 
 
-def test_what_is_kept_of_long_texts_without_spaces_is_nothing(tokenizer: Tokenizer) -> None:
+def test_long_texts_without_spaces_are_not_cached(tokenizer: Tokenizer) -> None:
     sampler = SubwordSampler(tokenizer, 0.3)
     rows = tokenizer.encode_all(["thesmalldogseesacatandthecatseesthesmalldog" * 5, "日本" * 40, "the cat"])
     found = sampler(rows, seed=1)
     assert [tokenizer.decode(row) for row in found] == [tokenizer.decode(row) for row in rows]
-    assert sampler._ways.cache_info().currsize + sampler._usual.cache_info().currsize == 2
+    assert sampler._cached_lattice.cache_info().currsize + sampler._cached_merges.cache_info().currsize == 2

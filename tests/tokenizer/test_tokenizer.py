@@ -75,14 +75,14 @@ def test_normalisation(text: str, expected: str) -> None:
 def test_batches_pieces_and_specials(tokenizer: Tokenizer) -> None:
     ids = tokenizer.encode("the cat")
     assert tokenizer.encode_all(["the cat", "", "日本"]) == [ids, [], tokenizer.encode("日本")]
-    assert "".join(tokenizer.pieces(ids)).replace("\u2581", " ").strip() == "the cat"
+    assert "".join(tokenizer.tokens(ids)).replace("\u2581", " ").strip() == "the cat"
     assert tokenizer.decode([BOS, *ids, UNK, EOS, PAD, PAD]) == "the cat"
     assert tokenizer.size == SIZE
-    assert tokenizer.pieces([UNK, BOS, EOS, PAD]) == ["<unk>", "<s>", "</s>", "<pad>"]
+    assert tokenizer.tokens([UNK, BOS, EOS, PAD]) == ["<unk>", "<s>", "</s>", "<pad>"]
 
 
 def test_decoded_text_is_one_line_whatever_the_ids(tokenizer: Tokenizer) -> None:
-    newline = tokenizer.pieces(range(tokenizer.size)).index("<0x0A>")
+    newline = tokenizer.tokens(range(tokenizer.size)).index("<0x0A>")
     assert tokenizer.decode([*tokenizer.encode("the"), newline, *tokenizer.encode("cat")]) == "the cat"
 
 
@@ -112,7 +112,7 @@ def test_files_that_are_no_tokenizer(tokenizer: Tokenizer, tmp_path: Path) -> No
         sentence_iterator=iter(TEXT), model_prefix=str(tmp_path / "foreign"), vocab_size=45, minloglevel=2
     )
     with pytest.raises(
-        DataError, match=r"foreign\.model: unk, bos, eos, pad have the ids \(0, 1, 2, -1\); train it with"
+        DataError, match=r"foreign\.model: unk, bos, eos, pad have the ids \(0, 1, 2, -1\): train it with"
     ):
         Tokenizer.load(tmp_path / "foreign.model")
 
@@ -179,6 +179,6 @@ def test_a_tag_is_one_piece_wherever_it_stands(algorithm: Algorithm) -> None:
 def test_a_missing_tag_is_one_line(tokenizer: Tokenizer, words: Tokenizer) -> None:
     assert tokenizer.ids_of_tags([]) == frozenset()
     for vocabulary in (tokenizer, words):
-        with pytest.raises(DataError, match="has no piece <bt>: train it with --user_defined_symbols=<bt>") as error:
+        with pytest.raises(DataError, match="has no token <bt>: train it with --user_defined_symbols=<bt>") as error:
             vocabulary.ids_of_tags(["<bt>"])
         assert "\n" not in str(error.value)

@@ -16,10 +16,10 @@ from seq2seq.tokenizer.config import Algorithm, TokenizerConfig, check_tag
         ({"target_algorithm": Algorithm.word}, "set tokenizer.joint=false"),
         ({"size": 259}, "tokenizer.size must be at least 260"),
         ({"joint": False, "target_size": 259}, "tokenizer.size must be at least 260"),
-        ({"algorithm": Algorithm.word, "sampling": 0.1}, "a vocabulary of words has one: set tokenizer.sampling=0"),
-        ({"algorithm": Algorithm.char, "sampling": 0.1}, "a vocabulary of chars has one: set tokenizer.sampling=0"),
+        ({"algorithm": Algorithm.word, "sampling": 0.1}, "a word vocabulary has one: set tokenizer.sampling=0"),
+        ({"algorithm": Algorithm.char, "sampling": 0.1}, "a char vocabulary has one: set tokenizer.sampling=0"),
         ({"joint": False, "target_algorithm": Algorithm.word, "sampling": 0.1}, "set tokenizer.sampling=0"),
-        ({"tags": ["<2de>", "two words"]}, "'two words' can be no tag"),
+        ({"tags": ["<2de>", "two words"]}, "'two words' is not a valid tag"),
     ],
 )
 def test_settings_at_odds(changes: dict[str, object], words: str) -> None:
@@ -39,7 +39,7 @@ def test_settings_in_harmony() -> None:
 
 @pytest.mark.parametrize("tag", ["", " ", "a b", "a,b", "e\u0301", "\u2581x", "<s>", "<unk>", "<0x0A>", "\ud800"])
 def test_no_tag(tag: str) -> None:
-    with pytest.raises(ConfigError, match="can be no tag"):
+    with pytest.raises(ConfigError, match="is not a valid tag"):
         check_tag(tag)
 
 

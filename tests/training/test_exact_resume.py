@@ -11,7 +11,7 @@ import torch
 from disk import HOW, little_room, spoil
 from reversal import SEVEN_BATCHES, Stream, held_out_loss, metrics, same, tiny_network, trainer, training, weights
 
-from seq2seq.data.batch_sampler import Place
+from seq2seq.data.batch_sampler import StreamPosition
 from seq2seq.errors import RunError
 from seq2seq.model.weights import load_weights
 from seq2seq.system.atomic import temporary_path
@@ -53,13 +53,13 @@ def whole(tmp_path_factory) -> Ended:
     return Ended(tmp_path_factory.mktemp("whole"))
 
 
-AFTER_NINE = Place(2, 5)
+AFTER_NINE = StreamPosition(2, 5)
 
 
-def stopped(folder: Path, place: Place = AFTER_NINE, config=CONFIG) -> None:
+def stopped(folder: Path, place: StreamPosition = AFTER_NINE, config=CONFIG) -> None:
     """A run that has crashed after update 9, its states being of updates 8 and 4; or elsewhere."""
 
-    def crash(now: Place) -> None:
+    def crash(now: StreamPosition) -> None:
         if now == place:
             raise ConnectionError
 
@@ -81,7 +81,7 @@ def test_a_damaged_file_costs_time_and_nothing_else(tmp_path, whole, how, file, 
 def test_damage_twice_on_the_way_is_no_worse(tmp_path, whole):
     stopped(tmp_path)
     spoil(tmp_path / LAST, "0.5")
-    stopped(tmp_path, Place(3, 5))  # goes on from 4, validates at 8 and 12, crashes
+    stopped(tmp_path, StreamPosition(3, 5))  # goes on from 4, validates at 8 and 12, crashes
     spoil(tmp_path / LAST, "bit")
     assert trainer(tmp_path, CONFIG).progress.update == 8
     assert Ended(tmp_path).same_as(whole)
@@ -198,7 +198,7 @@ def test_a_state_is_saved_with_the_first_record_after_so_many_minutes(tmp_path, 
 
 def test_states_in_between_cost_less_when_it_crashes_and_change_nothing(tmp_path, whole):
     config = training(updates=14, accumulate=2, ema=0.7, save_minutes=0)  # recorded, and so saved, at 5 and 10
-    stopped(tmp_path, Place(3, 2), config)  # after update 11, in the middle of the next
+    stopped(tmp_path, StreamPosition(3, 2), config)  # after update 11, in the middle of the next
     assert trainer(tmp_path, config).progress.update == 10
     spoil(tmp_path / LAST, "0.5")
     assert trainer(tmp_path, config).progress.update == 8

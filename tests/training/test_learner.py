@@ -24,7 +24,7 @@ from reversal import (
 from together import results, together
 
 from seq2seq.data.batch import Batch
-from seq2seq.data.batch_sampler import Place
+from seq2seq.data.batch_sampler import StreamPosition
 from seq2seq.model import Network
 from seq2seq.system.device import Precision
 from seq2seq.system.processes import count, is_first, rank, taking_part
@@ -137,10 +137,10 @@ def test_two_processes_are_one_that_accumulates(tmp_path):
     assert len(list((both / "tensorboard").iterdir())) == 1, "the first process writes, and no other"
 
 
-def vanish(folder: Path, last: Place) -> None:
+def vanish(folder: Path, last: StreamPosition) -> None:
     """A process that is gone once the stream has come to a place."""
 
-    def before(place: Place) -> None:
+    def before(place: StreamPosition) -> None:
         if place == last and not is_first():
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -149,7 +149,7 @@ def vanish(folder: Path, last: Place) -> None:
 
 def test_a_process_that_dies_ends_the_run_which_goes_on_with_fewer(tmp_path):
     expected = run(tmp_path / "whole", 10, 2)
-    first, second = together(tmp_path / "out", vanish, tmp_path / "run", Place(1, 6))
+    first, second = together(tmp_path / "out", vanish, tmp_path / "run", StreamPosition(1, 6))
     assert (first.code, second.code) == (70, -signal.SIGKILL)
     assert "LostProcessError: process 1 of 2: another process has ended" in first.err
     found = run(tmp_path / "run", 10, 2)
@@ -160,8 +160,8 @@ def test_a_process_that_dies_ends_the_run_which_goes_on_with_fewer(tmp_path):
 def terminated(folder: Path) -> tuple[str, int]:
     """The second process alone gets a signal."""
 
-    def before(place: Place) -> None:
-        if place == Place(0, 4) and not is_first():
+    def before(place: StreamPosition) -> None:
+        if place == StreamPosition(0, 4) and not is_first():
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(Interrupted) as raised:

@@ -23,7 +23,7 @@ from reversal import (
 )
 from together import results, together
 
-from seq2seq.data.batch_sampler import Place
+from seq2seq.data.batch_sampler import StreamPosition
 from seq2seq.errors import RunError
 from seq2seq.model import Network
 from seq2seq.system.device import Precision
@@ -210,7 +210,7 @@ def test_a_run_resumes_to_the_bit_in_the_middle_of_a_streak(tmp_path, monkeypatc
     config = half(updates=14, ema=0.9, log_every=2)  # validated and saved after 4, 8 and 12
     whole = trainer(tmp_path / "whole", config, network=overflowing({2, 9}), optimizer=optimizer)
     whole.fit()
-    stream = Stream(SEVEN_BATCHES, lambda place: crash() if place == Place(1, 3) else None)  # update 11
+    stream = Stream(SEVEN_BATCHES, lambda place: crash() if place == StreamPosition(1, 3) else None)  # update 11
     with pytest.raises(ConnectionError):
         trainer(tmp_path / "cut", config, network=overflowing({2, 9}), stream=stream, optimizer=optimizer).fit()
     kept = torch.load(tmp_path / "cut/checkpoints/last.pt", weights_only=True)["loss_scale"]

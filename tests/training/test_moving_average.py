@@ -4,7 +4,7 @@ import pytest
 import torch
 from reversal import SEVEN_BATCHES, Scripted, Stream, metrics, same, tiny_network, trainer, training, weights
 
-from seq2seq.data.batch_sampler import Place
+from seq2seq.data.batch_sampler import StreamPosition
 from seq2seq.errors import RunError
 from seq2seq.model.weights import load_weights
 from seq2seq.training import SGD, Average
@@ -72,7 +72,7 @@ def crash():
     raise ConnectionError("the machine went away")
 
 
-@pytest.mark.parametrize("place", [Place(0, 5), Place(1, 2)])
+@pytest.mark.parametrize("place", [StreamPosition(0, 5), StreamPosition(1, 2)])
 def test_a_run_goes_on_with_its_average_bit_for_bit(tmp_path, place):
     whole = trainer(tmp_path / "whole", AVERAGED)
     whole.fit()

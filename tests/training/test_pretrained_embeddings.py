@@ -8,8 +8,7 @@ import pytest
 import torch
 from conftest import TINY
 
-from seq2seq.corpora.corpus import PairList
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.model import ModelConfig, Network, Tying
 from seq2seq.run.folder import load_run
@@ -191,7 +190,7 @@ def test_a_wrong_width_is_found_before_a_folder_is_made(recipe, english: str, tm
 
 BAD = {
     "the 1 2 3\nmy 1 two 3\n": "line 2: ",
-    "2 3\nthe 1 2 3\n": "the first line promises 2 words, 1 follow",
+    "2 3\nthe 1 2 3\n": "the first line announces 2 words, but 1 follow",
     "zzz 1 2 3\n": "has none of the",
 }
 

@@ -6,12 +6,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.data.batch_sampler import Place
+from seq2seq.data.batch_sampler import StreamPosition
 from seq2seq.training.progress import Average, Criterion, Progress, Validation, Window, perplexity
 
 RUN = Progress(
     update=40,
-    place=Place(2, 3),
+    place=StreamPosition(2, 3),
     validations=[Validation(*told) for told in [(10, 3.0, 9.0), (20, 2.0, 5.0), (30, 2.0, 9.0), (40, 2.5, 8.0)]],
 )
 
@@ -82,7 +82,7 @@ numbers = st.floats(allow_nan=False)
     st.builds(
         Progress,
         update=st.integers(0, 10**9),
-        place=st.builds(Place, st.integers(0, 10**6), st.integers(0, 10**6)),
+        place=st.builds(StreamPosition, st.integers(0, 10**6), st.integers(0, 10**6)),
         validations=st.lists(st.builds(Validation, st.integers(0, 10**9), numbers, numbers), max_size=5),
         window=st.builds(Window, cross_entropy=numbers, tokens=st.integers(0, 10**9), seconds=numbers),
         settled=st.integers(0, 10**9),
@@ -104,7 +104,7 @@ def test_progress_survives_a_file_that_is_loaded_without_running_code(progress):
     loaded = Progress.from_dict(torch.load(file, weights_only=True))
     assert loaded == progress
     assert all(isinstance(validation, Validation) for validation in loaded.validations)
-    assert isinstance(loaded.place, Place)
+    assert isinstance(loaded.place, StreamPosition)
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,8 @@ from reversal import (
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from seq2seq.data.batch import Batch
-from seq2seq.data.batch_sampler import Place
-from seq2seq.data.prefetch import ahead
+from seq2seq.data.batch_sampler import StreamPosition
+from seq2seq.data.prefetch import prefetch
 from seq2seq.errors import RunError
 from seq2seq.model.weights import load_weights
 from seq2seq.system.device import Precision
@@ -204,7 +204,7 @@ def test_clipping_limits_the_step_and_the_log_tells_the_norm_before_it(tmp_path,
     assert step == pytest.approx(norm if length is None else length, rel=1e-3)
 
 
-def spoilt_at(place: Place, factor: float, before=lambda: None) -> dict[str, object]:
+def spoilt_at(place: StreamPosition, factor: float, before=lambda: None) -> dict[str, object]:
     """A network whose logits are multiplied by ``factor`` from a place of the stream on, and that stream."""
     network, factors = tiny_network(), [1.0]
     network.output.register_forward_hook(lambda module, inputs, output: output * factors[0])
@@ -223,7 +223,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_spoils_nothing_on_the_disk(t
     def remember() -> None:
         files.extend((path, path.read_bytes()) for path in tmp_path.rglob("*") if path.suffix in WRITTEN)
 
-    one = trainer(tmp_path, training(updates=20, log_every=6), **spoilt_at(Place(0, 4), spoilt, remember))
+    one = trainer(tmp_path, training(updates=20, log_every=6), **spoilt_at(StreamPosition(0, 4), spoilt, remember))
     with pytest.raises(RunError, match=r"^updates 5 to 6: loss (nan|inf).*lower optimizer\.learning_rate") as raised:
         one.fit()
     assert "\n" not in str(raised.value)
@@ -239,11 +239,11 @@ WRITTEN = {".pt", ".safetensors", ".jsonl"}
 @pytest.mark.parametrize(
     ("changes", "place", "window"),
     [
-        ({"log_every": 3}, Place(0, 1), "updates 1 to 3"),
-        ({"log_every": 3}, Place(0, 2), "updates 1 to 3"),
-        ({"log_every": 3}, Place(0, 3), "update 4"),  # update 4 is validated
-        ({"log_every": 100}, Place(0, 4), "updates 5 to 8"),
-        ({"log_every": 100, "validate_every": 100, "updates": 7}, Place(0, 6), "updates 1 to 7"),
+        ({"log_every": 3}, StreamPosition(0, 1), "updates 1 to 3"),
+        ({"log_every": 3}, StreamPosition(0, 2), "updates 1 to 3"),
+        ({"log_every": 3}, StreamPosition(0, 3), "update 4"),  # update 4 is validated
+        ({"log_every": 100}, StreamPosition(0, 4), "updates 5 to 8"),
+        ({"log_every": 100, "validate_every": 100, "updates": 7}, StreamPosition(0, 6), "updates 1 to 7"),
     ],
 )
 def test_divergence_is_noticed_before_anything_is_recorded_validated_or_ended(tmp_path, changes, place, window):
@@ -253,7 +253,7 @@ def test_divergence_is_noticed_before_anything_is_recorded_validated_or_ended(tm
 
 
 def test_divergence_is_noticed_before_a_signal_saves(tmp_path):
-    one = trainer(tmp_path, training(updates=9, log_every=9), **spoilt_at(Place(0, 2), math.nan, terminate))
+    one = trainer(tmp_path, training(updates=9, log_every=9), **spoilt_at(StreamPosition(0, 2), math.nan, terminate))
     with pytest.raises(RunError, match=r"^updates 1 to 3: loss nan"):
         one.fit()
     assert not (tmp_path / "checkpoints").exists()
@@ -349,8 +349,8 @@ def go_on_and_compare(folder: Path, uninterrupted: tuple[Path, dict[str, torch.T
     assert not list(folder.rglob("*.tmp"))
 
 
-def at(place: Place, action) -> Stream:
-    def before(now: Place) -> None:
+def at(place: StreamPosition, action) -> Stream:
+    def before(now: StreamPosition) -> None:
         if now == place:
             action()
 
@@ -365,7 +365,9 @@ def crash() -> None:
     raise ConnectionError("the machine went away")
 
 
-@pytest.mark.parametrize(("place", "update"), [(Place(0, 1), 1), (Place(1, 5), 7), (Place(3, 6), 14)])
+@pytest.mark.parametrize(
+    ("place", "update"), [(StreamPosition(0, 1), 1), (StreamPosition(1, 5), 7), (StreamPosition(3, 6), 14)]
+)
 def test_a_signal_saves_after_the_update_under_way_and_the_run_goes_on(tmp_path, uninterrupted, place, update):
     with pytest.raises(Interrupted, match=f"stopped at update {update} and saved") as raised:
         trainer(tmp_path, LONG, stream=at(place, terminate)).fit()
@@ -392,7 +394,7 @@ def test_a_signal_while_validating_loses_nothing(tmp_path, uninterrupted, number
     go_on_and_compare(tmp_path, uninterrupted)
 
 
-@pytest.mark.parametrize("place", [Place(0, 3), Place(1, 6), Place(2, 4)])
+@pytest.mark.parametrize("place", [StreamPosition(0, 3), StreamPosition(1, 6), StreamPosition(2, 4)])
 def test_a_crash_while_learning_loses_what_came_after_the_last_save_and_no_more(tmp_path, uninterrupted, place):
     with pytest.raises(ConnectionError):
         trainer(tmp_path, LONG, stream=at(place, crash)).fit()
@@ -416,20 +418,20 @@ def test_a_crash_while_validating_does_no_harm(tmp_path, uninterrupted, number):
 
 def test_batches_prepared_ahead_change_nothing_and_leave_no_thread(tmp_path, uninterrupted):
     """As on a GPU: crashed, gone on with, and stopped by the end of the training."""
-    for stream, error in ((at(Place(1, 6), crash), ConnectionError), (Stream(SEVEN_BATCHES), None)):
+    for stream, error in ((at(StreamPosition(1, 6), crash), ConnectionError), (Stream(SEVEN_BATCHES), None)):
         network = tiny_network()
         one = trainer(tmp_path, LONG, network=network, stream=stream)
-        one._batches = partial(ahead, one._batches())
+        one._batches = partial(prefetch, one._batches())
         with pytest.raises(error) if error else nullcontext():
             one.fit()
-        assert "batches ahead" not in [thread.name for thread in threading.enumerate()]
+        assert "prefetch" not in [thread.name for thread in threading.enumerate()]
     assert same(weights(network), uninterrupted[1])
     assert metrics(tmp_path) == metrics(uninterrupted[0])
 
 
 def test_the_same_trainer_may_go_on_after_a_signal(tmp_path, uninterrupted):
     network = tiny_network()
-    stopped = trainer(tmp_path, LONG, network=network, stream=at(Place(1, 5), terminate))
+    stopped = trainer(tmp_path, LONG, network=network, stream=at(StreamPosition(1, 5), terminate))
     with pytest.raises(Interrupted):
         stopped.fit()
     stopped.fit()
@@ -447,7 +449,7 @@ def test_a_seed_makes_the_run(tmp_path, uninterrupted):
 
 def test_a_run_stopped_before_any_validation_and_then_called_long_enough_is_validated(tmp_path):
     with pytest.raises(Interrupted):
-        trainer(tmp_path, training(updates=9), stream=at(Place(0, 2), terminate)).fit()
+        trainer(tmp_path, training(updates=9), stream=at(StreamPosition(0, 2), terminate)).fit()
     assert not (tmp_path / "model.safetensors").exists()
     network = tiny_network()
     progress = trainer(tmp_path, training(updates=3), network=network).fit()
@@ -602,7 +604,7 @@ def test_where_scores_are_all_equal_the_loss_decides_and_one_line_says_so(tmp_pa
 def test_the_best_weights_are_there_while_training_goes_on(tmp_path):
     validate = Scripted([2.0, 3.0])
     with pytest.raises(ConnectionError):
-        trainer(tmp_path, training(updates=NEVER), validate=validate, stream=at(Place(1, 2), crash)).fit()
+        trainer(tmp_path, training(updates=NEVER), validate=validate, stream=at(StreamPosition(1, 2), crash)).fit()
     assert same(best_weights(tmp_path), validate.shown[0])
 
 

@@ -123,14 +123,14 @@ def test_a_prefix_is_cut_as_in_training_and_never_broken(method):
             prefix = f"{given} {begun}" if given else begun
             for one in (found := own.translate("Wir.", prefix=prefix, search=tight)).n_best or (found,):
                 assert one.text.startswith(prefix.rstrip()), (method, prefix)
-                cut = tuple(pieces.pieces(pieces.encode(given)))
+                cut = tuple(pieces.tokens(pieces.encode(given)))
                 assert one.pieces[: len(cut)] == cut
 
 
 def test_long_text_without_spaces_is_cut_as_in_training_but_for_its_end():
     own, pieces = translator(), tokenizer()
     prefix = "東京" * 40
-    cut = pieces.pieces(pieces.encode(prefix[:-16]))
+    cut = pieces.tokens(pieces.encode(prefix[:-16]))
     assert list(own.translate("Wir.", prefix=prefix).pieces[: len(cut)]) == cut
 
 

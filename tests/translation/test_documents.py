@@ -3,7 +3,7 @@
 import pytest
 from translators import translator
 
-from seq2seq.corpora.segmentation import segments
+from seq2seq.corpora.segmentation import split_document
 from seq2seq.errors import ConfigError
 from seq2seq.search import Method, SearchConfig
 from seq2seq.translation.documents import translate_document
@@ -15,7 +15,7 @@ DOCUMENT = "# Haus\r\n\r\n  Wo ist der Mann?  Wir arbeiten.\n\n\n- Das Haus.\n\t
 def test_every_sentence_is_translated_and_all_else_stays():
     own = translator()
     found = translate_document(own, DOCUMENT)
-    wanted = [own.translate(part.text).text if part.is_sentence else part.text for part in segments(DOCUMENT)]
+    wanted = [own.translate(part.text).text if part.is_sentence else part.text for part in split_document(DOCUMENT)]
     assert found == "".join(wanted)
     for kept in ("# ", "\r\n\r\n  ", "\n\n\n- ", "\n\t"):
         assert kept in found

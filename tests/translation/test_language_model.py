@@ -6,9 +6,8 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from seq2seq.corpora.corpus import PairList
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.corpora.monolingual import TargetSide
-from seq2seq.corpora.pair import Pair
 from seq2seq.data.batch_sampler import BatchConfig
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.errors import ConfigError, DataError, RunError
@@ -17,7 +16,7 @@ from seq2seq.inference.member import Member
 from seq2seq.model import BridgeKind, DecoderConfig, EncoderConfig, ModelConfig, Network, Tying
 from seq2seq.system.device import Precision
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
-from seq2seq.tokenizer.spelling import spelled, split_prefix
+from seq2seq.tokenizer.token_bytes import split_prefix, token_bytes
 from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, Tokenizers
 from seq2seq.tokenizer.vocabulary import train_tokenizer
 from seq2seq.translation.language_model import LanguageModel
@@ -120,7 +119,7 @@ def test_words_of_a_closed_vocabulary_are_its_pieces(words, prefix):
     probabilities = distribution(model, words.encode(prefix))
     probabilities[[BOS, PAD]] = 0
     ends = [number for number in range(words.size) if number not in (BOS, PAD)]
-    spelt = {number: piece.removeprefix("\u2581") for number, piece in enumerate(words.pieces(range(words.size)))}
+    spelt = {number: piece.removeprefix("\u2581") for number, piece in enumerate(words.tokens(range(words.size)))}
     wanted = {}
     for number in ends:
         if number in (EOS, UNK):  # the end is an answer, the unknown word is none, though it takes its share
@@ -147,7 +146,7 @@ def test_words_of_pieces_are_those_that_the_pieces_spell(pieces):
         model.member.network.output.bias[EOS] += 6
     model = LanguageModel(Member.prepare(model.member.network, model.member.tokenizers, CPU))
     given = pieces.encode("Wo ist")
-    spelt = spelled(pieces)
+    spelt = token_bytes(pieces)
     starts = [number for number, piece in enumerate(spelt) if piece is not None and piece.startswith(b" ")]
     total, wanted = 0.0, dict.fromkeys([""], 0.0)
     first = distribution(model, given)
@@ -185,7 +184,7 @@ def test_where_a_prefix_is_parted():
 
 
 def test_what_pieces_write(pieces):
-    spelt = spelled(pieces)
+    spelt = token_bytes(pieces)
     assert [spelt[mark] for mark in (BOS, EOS, PAD)] == [None] * 3
     for text in [*TEXTS[:5], "Ärger 中文 \u0001"]:
         written = b"".join(spelt[piece] or b"" for piece in pieces.encode(text))

@@ -252,7 +252,7 @@ def test_a_shortlist_keeps_translations_to_what_it_lists(tiny_run):
     translator = Translator([Member.prepare(loaded.network, loaded.tokenizers, CPU)], loaded.search, shortlist)
     translations = translator.translate(words, beam_size=4, n_best=4)
     for text, translation, pieces in zip(words, translations, allowed, strict=True):
-        assert {*translation.pieces} <= {*loaded.tokenizers.target.pieces([*pieces, *source.encode(text)])}
+        assert {*translation.pieces} <= {*loaded.tokenizers.target.tokens([*pieces, *source.encode(text)])}
         assert any(other.pieces for other in translation.n_best)
 
 
@@ -278,9 +278,9 @@ def test_a_shortlist_lets_unseen_names_and_numbers_be_copied(tiny_run):
     other = train_tokenizer(["1990 Žižek 東京"] * 3, TokenizerConfig(size=300), "lines")
     apart = replace(members, translators=(replace(members.translators[0], tokenizers=Tokenizers(other, target)),))
     copies = apart.copies.tolist()
-    for number, piece in enumerate(other.pieces(range(other.size))):
-        shared = piece in target.pieces(range(target.size)) and number > PAD
-        assert target.pieces([copies[number]]) == [piece] if shared else copies[number] == -1
+    for number, piece in enumerate(other.tokens(range(other.size))):
+        shared = piece in target.tokens(range(target.size)) and number > PAD
+        assert target.tokens([copies[number]]) == [piece] if shared else copies[number] == -1
 
 
 def test_a_shortlist_that_was_never_learnt_is_one_line(quantized_run):

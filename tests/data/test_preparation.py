@@ -17,12 +17,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from seq2seq.corpora.corpus import PairList
+from seq2seq.corpora.corpus import Corpus, Pair, PairList
 from seq2seq.corpora.files import TextFiles
 from seq2seq.corpora.filters import FilterConfig
-from seq2seq.corpora.pair import Pair
 from seq2seq.data import encoding, preparation
-from seq2seq.data.preparation import encode_corpus, prepared_corpus
+from seq2seq.data.preparation import encode_cached, encode_corpus
 from seq2seq.data.shards import read_shard
 from seq2seq.data.table import Table
 from seq2seq.errors import DataError, RunError
@@ -36,8 +35,10 @@ SIZES = (1 << 16, 1 << 16)
 PAIRS = [Pair("the dog sees the cat" + " x" * (n % 7), "der Hund sieht die Katze" * (1 + n % 3)) for n in range(50)]
 
 
-class Counted:
+class Counted(Corpus):
     """A corpus that counts how often it is read."""
+
+    fingerprint = ""
 
     def __init__(self, pairs: list[Pair], fingerprint: str = "1") -> None:
         self.name, self.fingerprint, self.pairs, self.reads = "pairs", fingerprint, pairs, 0
@@ -57,7 +58,7 @@ def test_filters_drop_and_report(tokenizers: Tokenizers, tmp_path: Path) -> None
     table = encode_corpus(PairList("pairs", pairs), tokenizers, tmp_path / "t", FilterConfig(max_ratio=9))
     assert len(table) == 50
     assert table.report == (
-        "kept 50 of 54 pairs; dropped 2 blank, 1 too long (over 200 pieces), 1 length ratio (over 9)"
+        "kept 50 of 54 pairs; dropped 2 blank, 1 too long (over 200 tokens), 1 length ratio (over 9)"
     )
     assert Table(tmp_path / "t", SIZES).report == table.report
 
@@ -92,11 +93,11 @@ def test_damaged_and_foreign_files(tokenizers: Tokenizers, tmp_path: Path) -> No
     whole = path.read_bytes()
     for data in (b"", b"something else", whole[: len(whole) // 2], whole[:-200]):
         path.write_bytes(data)
-        with pytest.raises(DataError, match=r"00000\.safetensors is no encoded corpus") as error:
+        with pytest.raises(DataError, match=r"00000\.safetensors is not an encoded corpus") as error:
             Table(folder, SIZES)
         assert "\n" not in str(error.value)
         assert len(encode_corpus(corpus, tokenizers, folder, None)) == 50
-    with pytest.raises(DataError, match="none is no encoded corpus"):
+    with pytest.raises(DataError, match="none is not a complete encoded corpus"):
         Table(tmp_path / "none", SIZES)
 
 
@@ -106,7 +107,7 @@ def test_a_corpus_that_fails_leaves_no_file(tokenizers: Tokenizers, tmp_path: Pa
     files = TextFiles(tmp_path / "text.en", tmp_path / "text.de")
     with pytest.raises(DataError, match="line 2"):
         encode_corpus(files, tokenizers, tmp_path / "data" / "train", None)
-    with pytest.raises(DataError, match=r"no pair is left: kept 0 of 1 pairs; dropped 1 blank"):
+    with pytest.raises(DataError, match=r"every pair was dropped \(kept 0 of 1 pairs; dropped 1 blank\)"):
         encode_corpus(PairList("pairs", [Pair("", "b")]), tokenizers, tmp_path / "data" / "train", None)
     assert list((tmp_path / "data").iterdir()) == []
 
@@ -149,12 +150,12 @@ def test_what_was_stopped_goes_on_with_the_shards_that_are_finished(
         encode_corpus(Stopped(pairs, stop), tokenizers, tmp_path / "train", FilterConfig(), processes=processes)
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "train").glob("*.safetensors")}
     assert max(0, stop // 6 - 2) <= len(kept) <= stop // 6
-    with pytest.raises(DataError, match="is no encoded corpus, or not all of one"):
+    with pytest.raises(DataError, match="is not a complete encoded corpus"):
         Table(tmp_path / "train", SIZES)
     table = encode_corpus(Counted(pairs), tokenizers, tmp_path / "train", FilterConfig(), processes=processes)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept, "a finished shard is not written again"
     assert contents(tmp_path / "train") == contents(tmp_path / "whole")
-    assert table.report == "kept 50 of 52 pairs; dropped 1 blank, 1 too long (over 200 pieces)"
+    assert table.report == "kept 50 of 52 pairs; dropped 1 blank, 1 too long (over 200 tokens)"
 
 
 @pytest.mark.usefixtures("small")
@@ -210,12 +211,12 @@ def test_a_program_that_is_killed_leaves_what_the_next_goes_on_with(tokenizers: 
 
 def test_runs_share_what_lies_in_a_cache(tokenizers: Tokenizers, tmp_path: Path) -> None:
     corpus, cache = Counted(PAIRS), tmp_path / "cache"
-    one = prepared_corpus(corpus, tokenizers, cache, FilterConfig())
-    two = prepared_corpus(corpus, tokenizers, cache, FilterConfig())
+    one = encode_cached(corpus, tokenizers, cache, FilterConfig())
+    two = encode_cached(corpus, tokenizers, cache, FilterConfig())
     assert corpus.reads == 1
     assert two.rows(np.arange(50))[1][7].tolist() == one.rows(np.arange(50))[1][7].tolist()
-    prepared_corpus(Counted(PAIRS[:9], "2"), tokenizers, cache, FilterConfig())
-    prepared_corpus(corpus, tokenizers, cache, FilterConfig())
+    encode_cached(Counted(PAIRS[:9], "2"), tokenizers, cache, FilterConfig())
+    encode_cached(corpus, tokenizers, cache, FilterConfig())
     assert corpus.reads == 1, "other text takes another place"
 
 
@@ -232,7 +233,7 @@ def test_what_another_program_is_making_is_waited_for_and_taken(
         assert other.stdout is not None
         other.stdout.readline()
         arguments = corpus, tokenizers, tmp_path / "cache", None
-        waiting = threading.Thread(target=lambda: found.append(prepared_corpus(*arguments)))
+        waiting = threading.Thread(target=lambda: found.append(encode_cached(*arguments)))
         waiting.start()
         while waiting.is_alive() and not caplog.messages:
             time.sleep(0.01)
@@ -308,7 +309,7 @@ def test_what_an_older_version_wrote_without_checksums_is_encoded_again(tokenize
     whole, shard = path.read_bytes(), read_shard(path)
     note = {"key": shard.key, "read": shard.read, "dropped": shard.dropped, "report": shard.report}
     save_file(load_file(path), path, {"corpus": json.dumps(note)})
-    with pytest.raises(DataError, match=r"no encoded corpus \(checksum mismatch\)"):
+    with pytest.raises(DataError, match=r"not an encoded corpus \(checksum mismatch\)"):
         Table(folder, SIZES)
     assert len(encode_corpus(corpus, tokenizers, folder, None)) == 50
     assert path.read_bytes() == whole

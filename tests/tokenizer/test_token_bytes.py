@@ -1,10 +1,10 @@
-"""What pieces write, and how typed text is told to a search."""
+"""The bytes of tokens, and the tokens of a typed prefix."""
 
 import pytest
 
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
-from seq2seq.tokenizer.spelling import inner_pieces, phrase_pieces, spelled, typed
+from seq2seq.tokenizer.token_bytes import phrase_tokens, prefix_bytes, token_bytes, word_internal_tokens
 from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, UNK
 from seq2seq.tokenizer.vocabulary import train_tokenizer
 
@@ -16,20 +16,20 @@ def tokenizer(algorithm: Algorithm, size: int):
 
 
 def test_what_is_typed_begins_a_word_and_keeps_the_space_at_its_end():
-    assert typed("") == typed(" \t") == b""
-    assert typed("Wo  ist me") == b" Wo ist me"
-    assert typed(" Wo ist\u00a0") == b" Wo ist "
-    assert typed("Schlu\u0308") == " Schlü".encode()
+    assert prefix_bytes("") == prefix_bytes(" \t") == b""
+    assert prefix_bytes("Wo  ist me") == b" Wo ist me"
+    assert prefix_bytes(" Wo ist\u00a0") == b" Wo ist "
+    assert prefix_bytes("Schlu\u0308") == " Schlü".encode()
 
 
 def test_what_goes_on_in_a_word():
     pieces = [None, b" a", b"a", "ü".encode(), b"7", b".", b"-x", b"\xc3", "\u0301".encode(), b" ", b"", "日".encode()]
-    assert inner_pieces(pieces) == {2, 3, 4, 7, 8, 11}
+    assert word_internal_tokens(pieces) == {2, 3, 4, 7, 8, 11}
 
 
 def test_all_pieces_of_a_text_spell_it():
     pieces = tokenizer(Algorithm.unigram, 300)
-    written = spelled(pieces)
+    written = token_bytes(pieces)
     assert b"".join(written[one] for one in pieces.encode("Wo ist 中?")) == " Wo ist 中?".encode()
     assert [written[mark] for mark in (BOS, EOS, PAD)] == [None] * 3
     assert written[UNK] == b" \xff"
@@ -37,8 +37,8 @@ def test_all_pieces_of_a_text_spell_it():
 
 def test_a_phrase_is_the_pieces_of_its_words():
     pieces = tokenizer(Algorithm.unigram, 300)
-    assert phrase_pieces(pieces, " mein  Schlüssel") == tuple(pieces.encode("mein Schlüssel"))
+    assert phrase_tokens(pieces, " mein  Schlüssel") == tuple(pieces.encode("mein Schlüssel"))
     with pytest.raises(ConfigError, match="a phrase is blank"):
-        phrase_pieces(pieces, " ")
-    with pytest.raises(DataError, match="no pieces of the vocabulary write the phrase 'Katze'"):
-        phrase_pieces(tokenizer(Algorithm.word, 20), "Katze")
+        phrase_tokens(pieces, " ")
+    with pytest.raises(DataError, match="the vocabulary cannot write the phrase 'Katze'"):
+        phrase_tokens(tokenizer(Algorithm.word, 20), "Katze")

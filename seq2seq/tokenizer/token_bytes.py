@@ -1,0 +1,125 @@
+"""The text that tokens write, byte by byte, and the tokens of a partly typed text."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from seq2seq.errors import ConfigError, DataError
+from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, SPACE, UNK, Tokenizer, normalize
+
+BYTE = re.compile(r"<0x([0-9A-F]{2})>")
+
+UNSTABLE_CHARACTERS = 16
+"""Characters at the end of a text without spaces whose tokens may still change: SentencePiece's longest piece."""
+
+UNK_BYTES = b" \xff"
+"""What ``<unk>`` writes: a word that is not UTF-8, so that it counts as a word and is never suggested."""
+
+
+def token_bytes(tokenizer: Tokenizer) -> list[bytes | None]:
+    """The bytes that each token writes, with a space before the start of a word; None for BOS, EOS and padding."""
+    texts: list[bytes | None] = []
+    for token in tokenizer.tokens(range(tokenizer.size)):
+        byte = BYTE.fullmatch(token)
+        texts.append(bytes.fromhex(byte[1]) if byte else token.replace(SPACE, " ").encode())
+    texts[BOS] = texts[EOS] = texts[PAD] = None
+    texts[UNK] = UNK_BYTES
+    return texts
+
+
+def byte_values(tokenizer: Tokenizer) -> list[int | None]:
+    """The value of each byte token, with which text outside the vocabulary is spelt; None for all other tokens."""
+    matches = map(BYTE.fullmatch, tokenizer.tokens(range(tokenizer.size)))
+    return [None if byte is None else int(byte[1], 16) for byte in matches]
+
+
+def non_text_tokens(tokenizer: Tokenizer) -> frozenset[int]:
+    """Tokens that a translation cannot contain: BOS, padding, and ``<unk>`` unless the vocabulary is one of words."""
+    return frozenset({BOS, PAD} if tokenizer.word_level else {BOS, PAD, UNK})
+
+
+def complete_characters(tokens: Sequence[int], values: Sequence[int | None]) -> Sequence[int]:
+    """The tokens of a truncated text without the bytes of an incomplete character at its end.
+
+    Args:
+        tokens: of the text.
+        values: the byte of each token (`byte_values`).
+    """
+    for back in range(1, min(4, len(tokens) + 1)):
+        byte = values[tokens[-back]]
+        if byte is None or byte < 0x80:
+            break
+        if byte >= 0xC0:
+            length = 2 + (byte >= 0xE0) + (byte >= 0xF0)
+            return tokens[:-back] if back < length else tokens
+    return tokens
+
+
+def stable_prefix_tokens(tokenizer: Tokenizer, prefix: str, texts: Sequence[bytes | None]) -> list[int]:
+    """The first tokens of a prefix that do not depend on what follows it: those of its complete words.
+
+    In text without spaces, those that end `UNSTABLE_CHARACTERS` characters or more before the end.
+
+    Args:
+        tokenizer: of the target.
+        prefix: the text typed so far.
+        texts: the bytes of every token (`token_bytes`).
+    """
+    complete, _ = split_prefix(prefix)
+    text = prefix_bytes(prefix).decode()
+    stable = max(len(f" {complete}".encode()) if complete else 0, len(text[:-UNSTABLE_CHARACTERS].encode()))
+    tokens, written = list[int](), 0
+    for token in tokenizer.encode(prefix):
+        spelt = texts[token] or b""
+        written += len(spelt if tokens else b" " + spelt.removeprefix(b" "))
+        if written > stable:
+            break
+        tokens.append(token)
+    return tokens
+
+
+def split_prefix(prefix: str) -> tuple[str, str]:
+    """The complete words of a prefix, and the incomplete word at its end, empty after white space."""
+    text = normalize(prefix)
+    if normalize(prefix[-1:]) == "":
+        return text, ""
+    complete, _, incomplete = text.rpartition(" ")
+    return complete, incomplete
+
+
+def prefix_bytes(prefix: str) -> bytes:
+    """The first bytes of a translation with this prefix, after a space; none for a blank prefix.
+
+    A space at the end is kept: the last word is complete and another one follows.
+    """
+    text = normalize(prefix)
+    ends = normalize(prefix[-1:]) == ""
+    return f" {text}{' ' if ends else ''}".encode() if text else b""
+
+
+def word_internal_tokens(texts: Sequence[bytes | None]) -> frozenset[int]:
+    """Tokens that continue a word: their first character is a letter, a mark or a digit.
+
+    A byte beyond ASCII counts as such, because its character is not known.
+    """
+    return frozenset(token for token, text in enumerate(texts) if text and _continues_word(text))
+
+
+def _continues_word(text: bytes) -> bool:
+    first = text.decode("utf-8", errors="ignore")[:1]
+    return not first or unicodedata.category(first)[0] in "LMN"
+
+
+def phrase_tokens(tokenizer: Tokenizer, phrase: str) -> tuple[int, ...]:
+    """The tokens of a phrase.
+
+    Raises:
+        ConfigError: the phrase is blank.
+        DataError: the vocabulary cannot write one of its words.
+    """
+    tokens = tuple(tokenizer.encode(phrase))
+    if not tokens:
+        raise ConfigError("a phrase is blank: leave it out")
+    if UNK in tokens:
+        raise DataError(f"the vocabulary cannot write the phrase {phrase!r}: choose other words")
+    return tokens
