@@ -38,7 +38,7 @@ class InterruptFlag:
             for number, handler in self.previous.items():
                 signal.signal(number, handler)
 
-    def asked(self) -> int | None:
+    def received(self) -> int | None:
         """The signal that this process got or, in training with several, any of them; to be asked by all at once."""
         return largest(self.signal_number or 0) or None
 

@@ -27,7 +27,7 @@ class LossScale:
 
     An update whose gradients are not finite is skipped: weights and optimizer state stay as they are, and the scale is
     halved. After `GROWTH_INTERVAL` updates in a row without overflow it is doubled. Gradients that overflow at the
-    lowest scale are not the scale's fault: their norm is handed on, and `Tally.look` reports divergence. A new run
+    lowest scale are not the scale's fault: their norm is handed on, and `MetricSums.read` reports divergence. A new run
     comes to that after 17 updates in a row that were skipped.
 
     With several processes, gradients are already summed when they are looked at: each takes the same decision.

@@ -145,7 +145,7 @@ class Progress:
         chosen = self.validations[-count:] if average is Average.last else self.ranked(criterion)[:count]
         return [validation.update for validation in chosen]
 
-    def waited(self, criterion: Criterion) -> int:
+    def validations_since_best(self, criterion: Criterion) -> int:
         """Validations since the best one."""
         best = self.best(criterion)
         return 0 if best is None else sum(validation.update > best.update for validation in self.validations)

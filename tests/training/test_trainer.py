@@ -440,7 +440,7 @@ def test_the_same_trainer_may_go_on_after_a_signal(tmp_path, uninterrupted):
 def test_a_seed_makes_the_run(tmp_path, uninterrupted):
     network = tiny_network()
     other = trainer(tmp_path, LONG, network=network)
-    other.learner.seed = 4
+    other.step.seed = 4
     other.fit()
     assert not close(weights(network), uninterrupted[1], 1e-4)
 

@@ -28,12 +28,14 @@ from seq2seq.data.batch_sampler import Place
 from seq2seq.model import Network
 from seq2seq.system.device import Precision
 from seq2seq.system.processes import count, is_first, rank, taking_part
-from seq2seq.training import Validation
+from seq2seq.training import SGD, Validation
 from seq2seq.training.consistency import Consistency
 from seq2seq.training.interrupt import Interrupted
-from seq2seq.training.learner import Learner, seed_of
+from seq2seq.training.step import UpdateStep, batch_seed
 from seq2seq.training.loss import Objective
+from seq2seq.training.loss_scale import LossScale
 from seq2seq.training.objective import TeacherForcing
+from seq2seq.training.optimizer import optimizer_of
 from seq2seq.training.risk import Candidate, RiskConfig, RiskTraining
 from seq2seq.training.scheduled_sampling import ScheduledSampling, ScheduledSamplingConfig
 
@@ -66,10 +68,12 @@ def gradients(precision: Precision = F32, scale: float = 1.0) -> dict[str, tuple
         network.output.bias.requires_grad = False  # what is not trained is no hindrance
         own = SEVEN_BATCHES[rank() : BATCHES : count()]
         tokens = sum(batch.labels_P.numel() for batch in SEVEN_BATCHES[:BATCHES])
-        learner = Learner(network, objective, seed=3)
+        loss_scale = LossScale(False, torch.device("cpu"))
+        loss_scale.scale.fill_(scale)
+        step = UpdateStep(network, objective, optimizer_of(network, SGD()), loss_scale, clip=None, seed=3)
         for update in (7, 8):  # two, for what the first may leave behind
             network.zero_grad()
-            cross_entropy = float(learner(own, tokens, update, scale))
+            cross_entropy = float(step.backward(own, tokens, update))
         parameters = dict(network.named_parameters())
         found[name] = (cross_entropy, {n: p.grad.clone() for n, p in parameters.items() if p.grad is not None})
     return found
@@ -98,9 +102,9 @@ def test_every_objective_has_the_gradients_of_float32_in_float16():
 
 
 def test_what_is_drawn_depends_on_the_place_of_a_batch_and_not_on_who_takes_it():
-    seeds = {seed_of(1, update, batch) % 2**32 for update in range(1, 2001) for batch in range(64)}
+    seeds = {batch_seed(1, update, batch) % 2**32 for update in range(1, 2001) for batch in range(64)}
     assert len(seeds) == 2000 * 64, "the generator takes 32 bits"
-    assert seed_of(2, 5, 0) == 2 * 1_000_003 + 5, "as in earlier versions"
+    assert batch_seed(2, 5, 0) == 2 * 1_000_003 + 5, "as in earlier versions"
 
 
 def weights_at_the_end(found: Weights) -> Weights:
@@ -171,7 +175,7 @@ def terminated(folder: Path) -> tuple[str, int]:
 
 def test_a_signal_to_one_stops_all_after_the_same_update_and_the_run_goes_on(tmp_path):
     stopped = results(together(tmp_path / "out", terminated, tmp_path / "run"))
-    message = "stopped at update 3 and saved; the same command goes on from there"
+    message = "stopped at update 3 and saved; rerun the same command to resume"
     assert stopped == [(message, 128 + signal.SIGTERM)] * 2
     expected = run(tmp_path / "whole", 10, 2)
     found = results(together(tmp_path / "out", run, tmp_path / "run", 10, 1))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.errors import RunError
-from seq2seq.training.tally import Tally
+from seq2seq.training.step import MetricSums
 
 CPU = torch.device("cpu")
 
@@ -17,11 +17,11 @@ def scalar(value: float) -> torch.Tensor:
     return torch.tensor(value, dtype=torch.float32)
 
 
-def tally_of(*updates: tuple[float, float], before: float = 0.0) -> Tally:
-    tally = Tally(before, CPU)
+def sums_of(*updates: tuple[float, float], before: float = 0.0) -> MetricSums:
+    sums = MetricSums(before, CPU)
     for cross_entropy, norm in updates:
-        tally.add(scalar(cross_entropy), scalar(norm))
-    return tally
+        sums.add(scalar(cross_entropy), scalar(norm))
+    return sums
 
 
 @given(st.lists(st.floats(0, 1e6, width=32), min_size=1, max_size=20), st.data())
@@ -30,23 +30,23 @@ def test_the_sum_is_that_of_floats_in_order_wherever_looks_fall_in_it(values, da
     for value in values:
         expected += value
     cut = data.draw(st.integers(1, len(values)))
-    total = tally_of(*((value, 1.0) for value in values[:cut])).look(range(1, cut + 1), 10).cross_entropy
+    total = sums_of(*((value, 1.0) for value in values[:cut])).read(range(1, cut + 1), 10)[0]
     if cut < len(values):
-        rest = tally_of(*((value, 1.0) for value in values[cut:]), before=total)
-        total = rest.look(range(cut + 1, len(values) + 1), 10).cross_entropy
+        rest = sums_of(*((value, 1.0) for value in values[cut:]), before=total)
+        total = rest.read(range(cut + 1, len(values) + 1), 10)[0]
     assert total == expected
 
 
 def test_the_norm_is_that_of_the_last_update():
-    tally = tally_of((1.0, 5.0), (2.0, 0.1))
-    assert tally.look(range(1, 3), 10) == (3.0, float(scalar(0.1)))
+    sums = sums_of((1.0, 5.0), (2.0, 0.1))
+    assert sums.read(range(1, 3), 10) == (3.0, float(scalar(0.1)))
 
 
 def test_what_is_added_may_be_written_to_again():
-    cross_entropy, tally = scalar(2.0), Tally(0.0, CPU)
-    tally.add(cross_entropy, scalar(1.0))
+    cross_entropy, sums = scalar(2.0), MetricSums(0.0, CPU)
+    sums.add(cross_entropy, scalar(1.0))
     cross_entropy.zero_()
-    assert tally.look(range(1, 2), 10).cross_entropy == 2.0
+    assert sums.read(range(1, 2), 10)[0] == 2.0
 
 
 @pytest.mark.parametrize("spoilt", [math.nan, math.inf])
@@ -56,7 +56,7 @@ def test_one_bad_number_is_noticed_however_good_the_others_are(spoilt, place, pa
     updates = [[30.0, 1.0], [30.0, 1.0], [30.0, 1.0]]
     updates[place][part] = spoilt
     with pytest.raises(RunError) as raised:
-        tally_of(*updates).look(range(51, 54), 10)
+        sums_of(*updates).read(range(51, 54), 10)
     message = str(raised.value)
     assert message.startswith("updates 51 to 53: loss ")
     assert f"{spoilt:g}" in message
@@ -66,4 +66,4 @@ def test_one_bad_number_is_noticed_however_good_the_others_are(spoilt, place, pa
 
 def test_a_window_of_one_update_names_one():
     with pytest.raises(RunError, match=r"^update 7: loss nan, gradient norm 1: training has diverged; try"):
-        tally_of((math.nan, 1.0)).look(range(7, 8), 10)
+        sums_of((math.nan, 1.0)).read(range(7, 8), 10)
