@@ -39,7 +39,7 @@ from seq2seq.training import Adam, Cosine
 from seq2seq.training.averaging import average_checkpoints
 from seq2seq.training.checkpoints import Checkpoints
 from seq2seq.training.log import read_metrics
-from seq2seq.training.warm_start import take_weights
+from seq2seq.training.warm_start import load_start_weights
 
 CONFIG = {
     "model": {"embedding_size": 4, "encoder": {"size": 2}, "decoder": {"size": 3}, "attention": "general"},
@@ -262,7 +262,7 @@ ONE_TENSOR = [
 def test_shapes_are_held_against_the_config_before_memory_is_taken(run, name, kind, words):
     size, network = {"F32": 4, "I8": 1, "F8_E4M3": 1}[kind], load_run(run).network
     sparse(run / "model.safetensors", {name: (kind, [HUGE // size], HUGE)})
-    for load in (load_run, lambda folder: take_weights(folder, network)):
+    for load in (load_run, lambda folder: load_start_weights(folder, network)):
         with little_memory(), pytest.raises(RunError) as error:
             load(run)
         assert words in str(error.value)

@@ -31,13 +31,13 @@ from seq2seq.system.processes import count, is_first, rank, taking_part
 from seq2seq.training import SGD, Validation
 from seq2seq.training.consistency import Consistency
 from seq2seq.training.interrupt import Interrupted
-from seq2seq.training.step import UpdateStep, batch_seed
 from seq2seq.training.loss import Objective
 from seq2seq.training.loss_scale import LossScale
 from seq2seq.training.objective import TeacherForcing
 from seq2seq.training.optimizer import optimizer_of
 from seq2seq.training.risk import Candidate, RiskConfig, RiskTraining
 from seq2seq.training.scheduled_sampling import ScheduledSampling, ScheduledSamplingConfig
+from seq2seq.training.step import UpdateStep, batch_seed
 
 F32 = Precision.float32
 BATCHES = 4  # of an update, whoever computes them

@@ -16,7 +16,7 @@ from seq2seq.run.folder import read_section
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import load_tokenizers, save_tokenizers
 from seq2seq.tokenizer.vocabulary import build_tokenizers
-from seq2seq.training.warm_start import checked_start, take_weights
+from seq2seq.training.warm_start import checked_start, load_start_weights
 
 
 @pytest.fixture
@@ -121,10 +121,10 @@ def test_a_tag_of_the_data_is_missed_before_a_folder_is_made(recipe, tiny_run, t
 def test_the_weights_are_those_of_the_other_run(tiny_run, model):
     tokenizers = load_tokenizers(tiny_run)
     network = Network(model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
-    take_weights(tiny_run, network)
+    load_start_weights(tiny_run, network)
     assert same(dict(network.named_parameters()), load_weights(tiny_run / "model.safetensors"))
     with pytest.raises(RunError, match="does not belong"):
-        take_weights(tiny_run, Network(model, 11, 11, joint=True))
+        load_start_weights(tiny_run, Network(model, 11, 11, joint=True))
 
 
 def test_a_run_takes_over_tokenizers_and_weights_and_then_needs_its_start_no_more(recipe, tiny_run, tmp_path):
