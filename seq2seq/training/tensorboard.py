@@ -1,7 +1,7 @@
 """TensorBoard event files, one per start of a run.
 
-Unlike TensorBoard's own writer, this one has no thread: events are on the disk when a training state is, and if the disk
-is full, the error is raised here.
+Unlike TensorBoard's own writer, this one has no thread: events are on the disk when a training state is, and a full
+disk raises an error here.
 """
 
 import os
