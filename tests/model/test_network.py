@@ -201,7 +201,7 @@ def test_memory_holds_the_top_summary_and_what_attention_needs(config):
 def test_settings_that_contradict_each_other_make_no_network():
     config = small()
     config.attention, config.decoder.feed_context = AttentionKind.general, True
-    with pytest.raises(ConfigError, match=r"feed_context .* needs model\.attention=none"):
+    with pytest.raises(ConfigError, match=r"feed_context=true feeds .* or model\.attention=none"):
         Network(config, 9, 9, joint=False)
 
 
