@@ -1,4 +1,4 @@
-"""All that choose pieces together."""
+"""All that choose tokens together."""
 
 import pytest
 from translators import member, translator
@@ -14,7 +14,7 @@ def test_who_attends_and_what_is_worked_out_once():
     own = translator(1, 2).together
     assert own.spelling is own.spelling
     assert own.source_tokenizers[0] is own.source_tokenizers[1]
-    assert all(own.spelling[piece] for piece in own.inner)
+    assert all(own.spelling[token] for token in own.inner)
 
 
 def test_attention_is_cut_to_each_pair():

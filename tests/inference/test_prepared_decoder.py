@@ -44,7 +44,7 @@ def followed(decoder: PreparedDecoder, network: Network) -> Tensor:
 def read(
     decoder: PreparedDecoder, vocabulary: Vocabulary, memory: PreparedMemory, rows: PreparedState
 ) -> tuple[Tensor, PreparedState]:
-    """Log-probabilities and state after one piece."""
+    """Log-probabilities and state after one token."""
     features, after = decoder.step(TARGETS[:, 1], vocabulary.embedding_VE, memory, rows)
     return vocabulary.log_probabilities(features), after
 
@@ -84,7 +84,7 @@ def test_lower_precision_stays_near(sample, precision):
 @pytest.mark.parametrize("precision", LOW)
 @pytest.mark.parametrize("config", EVERY)
 def test_weights_of_zero_are_met_like_any_other(config, precision):
-    """An embedding, an output or a row of gates that is all zeros: of a piece never seen, or of a pruned unit."""
+    """An embedding, an output or a row of gates that is all zeros: of a token never seen, or of a pruned unit."""
     for zeroed in ("target_embedding.weight", "output.weight", "decoder.layers.0"):
         network = random_network(config, seed=5, spread=0.5, dtype=torch.float32)
         with torch.no_grad():
@@ -305,8 +305,8 @@ def test_logits_in_parts_are_those_of_the_whole(rows):
 def test_a_part_of_the_pieces_is_numbered_anew():
     network = random_network(SAMPLES[0], 3, dtype=torch.float32)
     vocabulary = PreparedDecoder(network, InferencePrecision.float32).vocabulary
-    pieces = torch.tensor([5, 0, 3])
-    part = vocabulary.select(pieces)
+    tokens = torch.tensor([5, 0, 3])
+    part = vocabulary.select(tokens)
     features = torch.rand(4, network.output.in_features) * 2 - 1
-    assert torch.equal(part.embedding_VE, network.target_embedding.weight[pieces])
-    torch.testing.assert_close(part.output(features), network.output(features)[:, pieces])
+    assert torch.equal(part.embedding_VE, network.target_embedding.weight[tokens])
+    torch.testing.assert_close(part.output(features), network.output(features)[:, tokens])

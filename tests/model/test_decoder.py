@@ -30,7 +30,7 @@ STEPS, BEAM = 5, 3
 
 
 class OneRow:
-    """One row of a decoder, read piece by piece; `test_cell` holds the cells to their equations."""
+    """One row of a decoder, read token by token; `test_cell` holds the cells to their equations."""
 
     def __init__(self, network: Network, memory: Memory, state: State, row: int, sentence: int) -> None:
         self.config, self.decoder = network.config, network.decoder
@@ -56,15 +56,15 @@ class OneRow:
         self.cells[depth] = None if after.cell_NH is None else after.cell_NH[0]
         return self.hidden[depth]
 
-    def read(self, piece: Tensor) -> Tensor:
-        """Features after one more piece."""
+    def read(self, token: Tensor) -> Tensor:
+        """Features after one more token."""
         config, decoder = self.config, self.config.decoder
         attends = config.attention is not AttentionKind.none
         order = config.attention_order if attends else None
         context = self.context if decoder.feed_context else None
         if order is AttentionOrder.bahdanau:
             context = self.ask(self.hidden[-1])
-        first = [piece, *([] if context is None else [context]), *([] if self.fed is None else [self.fed])]
+        first = [token, *([] if context is None else [context]), *([] if self.fed is None else [self.fed])]
         output = self.layer(0, torch.cat(first))
         if order is AttentionOrder.gnmt:
             context = self.ask(output)
@@ -74,7 +74,7 @@ class OneRow:
             output = output + above if is_residual else above
         if order is AttentionOrder.luong:
             context = self.ask(output)
-        parts = [output, *([] if context is None else [context]), *([piece] if decoder.readout_sees_input else [])]
+        parts = [output, *([] if context is None else [context]), *([token] if decoder.readout_sees_input else [])]
         features = self.mixed(torch.cat(parts))
         if decoder.input_feeding:
             self.fed = context if order is AttentionOrder.gnmt else features
@@ -122,7 +122,7 @@ def test_features_are_those_of_the_equations(config, beam):
     assert found.shape == (3 * beam, STEPS, network.decoder.feature_size)
     for row in range(3 * beam):
         one = OneRow(network, memory, state, row, sentence=row // beam)
-        torch.testing.assert_close(found[row], torch.stack([one.read(piece) for piece in embedded[row]]), **CLOSE)
+        torch.testing.assert_close(found[row], torch.stack([one.read(token) for token in embedded[row]]), **CLOSE)
 
 
 @given(model_configs(), st.integers(0, 10_000), st.sampled_from([1, BEAM]), st.integers(1, STEPS - 1))

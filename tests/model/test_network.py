@@ -57,7 +57,7 @@ def translations(
 
 
 def assert_same(found: list[Hypothesis], wanted: list[Hypothesis]) -> None:
-    """The same pieces exactly, the same scores to rounding."""
+    """The same tokens exactly, the same scores to rounding."""
     assert [(one.tokens, one.finished) for one in found] == [(one.tokens, one.finished) for one in wanted]
     assert [one.score for one in found] == pytest.approx([one.score for one in wanted], abs=1e-5)
 
@@ -101,9 +101,9 @@ def test_scores_are_the_log_probabilities_of_the_forward_pass(config):
             translations(network, sources, SearchConfig(beam_size=beam_size, max_length_ratio=1.0)),
             strict=True,
         ):
-            pieces = [*best.tokens, EOS] if best.finished else best.tokens
-            [found] = logits(network, [source], [pieces[:-1]], 0, 0)
-            chosen = found.log_softmax(1)[torch.arange(len(pieces)), torch.tensor(pieces)]
+            tokens = [*best.tokens, EOS] if best.finished else best.tokens
+            [found] = logits(network, [source], [tokens[:-1]], 0, 0)
+            chosen = found.log_softmax(1)[torch.arange(len(tokens)), torch.tensor(tokens)]
             assert best.log_probability == pytest.approx(chosen.sum().item(), abs=1e-4)
 
 

@@ -30,13 +30,13 @@ def risk_training(draw, **changes) -> RiskTraining:
     return RiskTraining(PLAIN, RiskConfig(**{"weight": 1.0, "samples": 4, **changes}), draw, Precision.float32)
 
 
-def log_probability(network, batch, sentence: int, pieces: tuple[int, ...]) -> torch.Tensor:
+def log_probability(network, batch, sentence: int, tokens: tuple[int, ...]) -> torch.Tensor:
     """Of one translation, from a batch of its own."""
     length = int(batch.source_lengths_B[sentence])
-    target = torch.tensor([[1, *pieces[:-1]]])
+    target = torch.tensor([[1, *tokens[:-1]]])
     source = batch.source_BS[sentence : sentence + 1, :length]
-    logits = network(source, torch.tensor([length]), target, torch.arange(len(pieces)))
-    return logits.log_softmax(1).gather(1, torch.tensor(pieces)[:, None]).sum()
+    logits = network(source, torch.tensor([length]), target, torch.arange(len(tokens)))
+    return logits.log_softmax(1).gather(1, torch.tensor(tokens)[:, None]).sum()
 
 
 # The formulas
@@ -112,7 +112,7 @@ def test_minimum_risk_of_given_samples_is_that_of_the_formula(reference):
         rewards[1][(7, EOS)] = 1.0
     expected = 0.0
     for sentence, (known, length) in enumerate(zip(rewards, (4, 2), strict=True)):
-        log_p = torch.stack([log_probability(network, batch, sentence, pieces) for pieces in known])
+        log_p = torch.stack([log_probability(network, batch, sentence, tokens) for tokens in known])
         share = (0.7 * log_p).softmax(0)
         expected += length * (share * (1 - torch.tensor(list(known.values())))).sum()
     found = one.risk(network, batch)
@@ -164,7 +164,7 @@ def test_a_sentence_counts_the_same_alone_and_among_others():
 
 
 def sampler(count: int):
-    """Draws translations from the network, piece by piece, rewarded by their share of one letter."""
+    """Draws translations from the network, token by token, rewarded by their share of one letter."""
 
     @torch.no_grad()
     def draw(network, batch, count=count):

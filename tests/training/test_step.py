@@ -49,8 +49,8 @@ BATCHES = 4  # of an update, whoever computes them
 
 def draw(network: Network, batch: Batch) -> list[list[Candidate]]:
     """Candidates by chance, as the network's own would be."""
-    pieces = torch.randint(4, 9, (len(batch.source_BS), 3, 2)).tolist()
-    return [[Candidate((*one, 2), sum(one) / 20) for one in drawn] for drawn in pieces]
+    tokens = torch.randint(4, 9, (len(batch.source_BS), 3, 2)).tolist()
+    return [[Candidate((*one, 2), sum(one) / 20) for one in drawn] for drawn in tokens]
 
 
 def objectives(precision: Precision) -> dict[str, Objective]:

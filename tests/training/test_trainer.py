@@ -62,7 +62,7 @@ def test_it_learns(tmp_path):
     config, optimizer = training(updates=60, validate_every=30), Adam(learning_rate=0.02)
     progress = trainer(tmp_path, config, network=tiny_network(0.0), optimizer=optimizer).fit()
     first, last = (record["loss"] for record in metrics(tmp_path) if record["kind"] == "validation")
-    assert held_out_loss(tiny_network().eval(), 0).loss > 2.1  # nine pieces: guessing costs 2.2
+    assert held_out_loss(tiny_network().eval(), 0).loss > 2.1  # nine tokens: guessing costs 2.2
     assert last < first < 2.0
     assert last < 1.4
     assert progress.update == 60
