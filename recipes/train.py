@@ -20,7 +20,7 @@ from seq2seq.data.mixture import encode_mixture
 from seq2seq.data.preparation import encode_cached
 from seq2seq.data.stream import SubwordResampler, batch_stream
 from seq2seq.evaluation.evaluate import Validator, judge
-from seq2seq.model import Network, slow_parts
+from seq2seq.model import Network, slow_path_warnings
 from seq2seq.report.usage import command
 from seq2seq.run.folder import CONFIG, learn_shortlist, prepare_tokenizers
 from seq2seq.run.resume import opened_run
@@ -32,7 +32,7 @@ from seq2seq.tokenizer.token_bytes import non_text_tokens
 from seq2seq.training import Trainer, build_objective
 from seq2seq.training.learning_curve import draw_learning_curve
 from seq2seq.training.pretrained_embeddings import freeze_embeddings, set_embeddings
-from seq2seq.training.warm_start import checked_start, inherited_frozen, take_weights
+from seq2seq.training.warm_start import checked_start, inherited_frozen, load_start_weights
 from seq2seq.translation.risk_sampler import Sampler
 
 
@@ -63,7 +63,7 @@ def train(config: TrainConfig, folder: Path) -> float:
         tokenizers = prepare_tokenizers(folder, tokenizer, corpus, tags, start, cache)
         set_seed(config.seed)
         network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
-        notes = [*set_embeddings(network, tokenizers, config.embeddings), *slow_parts(config.model)]
+        notes = [*set_embeddings(network, tokenizers, config.embeddings), *slow_path_warnings(config.model)]
         freeze_embeddings(network, frozen)
         notes += [f"embeddings: the {side} table is frozen" for side in frozen]
 
@@ -104,7 +104,7 @@ def train(config: TrainConfig, folder: Path) -> float:
         schedule=config.schedule,
         seed=config.seed,
         device=device,
-        start=None if start is None else partial(take_weights, start),
+        start=None if start is None else partial(load_start_weights, start),
     ).fit()
     if is_first():
         draw_learning_curve(folder)

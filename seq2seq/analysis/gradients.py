@@ -17,8 +17,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from seq2seq.analysis.teacher_forcing import Taught
-from seq2seq.inference.watched import shared_copy
 from seq2seq.model import Direction, Network
+from seq2seq.model.network import shared_copy
 
 POSITIONS = 8
 """Target positions of a batch whose loss is looked at, evenly spread: each costs a backward pass."""

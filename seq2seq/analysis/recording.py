@@ -12,11 +12,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from seq2seq.inference.watched import shared_copy
 from seq2seq.model import Network
-from seq2seq.model.padding import reverse_sentences
-from seq2seq.model.recurrence import Cell, CellState, Gates, with_constant
-from seq2seq.model.state import Decoded, Memory, State
+from seq2seq.model.cell import Cell, CellState, Gates, run_steps, with_constant, zero_state
+from seq2seq.model.decoder import DecoderOutput, Memory, State
+from seq2seq.model.encoder import reverse_sentences
+from seq2seq.model.network import shared_copy
 
 
 class Side(StrEnum):
@@ -76,16 +76,15 @@ class Replay(NamedTuple):
     memory: Memory
     initial: State
     """What the decoder begins with."""
-    decoded: Decoded
+    decoded: DecoderOutput
 
 
 class RecordedCell(Cell):
     """A cell, run by its equation alone; every step is added to ``steps``."""
 
-    def __init__(self, cell: Cell, has_cell_state: bool, steps: list[Step]) -> None:
+    def __init__(self, cell: Cell, steps: list[Step]) -> None:
         super().__init__()
         self.cell = cell
-        self.has_cell_state = has_cell_state
         self.steps = steps
         self.input_size, self.hidden_size, self.blocks = cell.input_size, cell.hidden_size, cell.blocks
         self.recurrent_dropout = cell.recurrent_dropout
@@ -104,32 +103,14 @@ class RecordedCell(Cell):
         weights: list[Tensor] | None = None,
         constant_NX: Tensor | None = None,
     ) -> tuple[Tensor, CellState]:
-        """T positions, one after another. A row that has ended keeps its state."""
+        """Compute T positions one by one, by `step`."""
+        state = zero_state(self, len(inputs_NTI), inputs_NTI) if state is None else state
         inputs_NTI = with_constant(inputs_NTI, constant_NX)
-        if state is None:
-            zeros = inputs_NTI.new_zeros(inputs_NTI.size(0), self.hidden_size)
-            state = CellState(zeros, zeros if self.has_cell_state else None)
-        hidden = []
-        for position, inputs_NI in enumerate(inputs_NTI.unbind(1)):
-            after, _ = self.step(inputs_NI, state, weights)
-            state = after if padding_NT is None else _kept(padding_NT[:, position, None], state, after)
-            hidden.append(state.hidden_NH)
-        states_NTH = torch.stack(hidden, 1)
-        if padding_NT is not None:
-            states_NTH = states_NTH.masked_fill(padding_NT.unsqueeze(2), 0)
-        return states_NTH, state
+        return run_steps(lambda inputs, before: self.step(inputs, before, weights)[0], inputs_NTI, state, padding_NT)
 
     def weights(self) -> list[Tensor]:
         """The cell's own."""
         return self.cell.weights()
-
-
-def _kept(ended_N1: Tensor, before: CellState, after: CellState) -> CellState:
-    """The state before for rows that have ended, that after for the others."""
-    hidden_NH = torch.where(ended_N1, before.hidden_NH, after.hidden_NH)
-    if before.cell_NH is None or after.cell_NH is None:
-        return CellState(hidden_NH, None)
-    return CellState(hidden_NH, torch.where(ended_N1, before.cell_NH, after.cell_NH))
 
 
 def replay(network: Network, source_BS: Tensor, lengths_B: Tensor, target_BT: Tensor) -> Replay:
@@ -150,15 +131,14 @@ def recorded(network: Network) -> tuple[Network, dict[Place, list[Step]]]:
     copy = shared_copy(network)
     notes: dict[Place, list[Step]] = {}
     if copy.encoder is not None:
-        has_cell_state = network.config.encoder.cell.has_cell_state
         for depth, layer in enumerate(copy.encoder.layers, 1):
             for name, reading in (("forward_cell", Reading.forward), ("reversed_cell", Reading.reversed)):
                 if isinstance(cell := getattr(layer, name), Cell):
                     steps = notes.setdefault(Place(Side.encoder, depth, reading), [])
-                    setattr(layer, name, RecordedCell(cell, has_cell_state, steps))
+                    setattr(layer, name, RecordedCell(cell, steps))
     for depth, cell in enumerate(copy.decoder.cells, 1):
         steps = notes.setdefault(Place(Side.decoder, depth, Reading.forward), [])
-        copy.decoder.layers[depth - 1] = RecordedCell(cell, network.config.decoder.cell.has_cell_state, steps)
+        copy.decoder.layers[depth - 1] = RecordedCell(cell, steps)
     return copy, notes
 
 

@@ -14,7 +14,7 @@ from seq2seq.analysis.recording import LayerRecord, replay
 from seq2seq.analysis.trace import LayerTrace, Trace
 from seq2seq.corpora.segmentation import MAX_SEGMENT
 from seq2seq.errors import ConfigError, DataError
-from seq2seq.inference.member import Member, Sources
+from seq2seq.inference.member import Member, SourceBatch
 from seq2seq.inference.members import Members
 from seq2seq.model import Network
 from seq2seq.search import Method, SearchConfig, search
@@ -153,7 +153,7 @@ def trace_given(member: Member, text: str, given: Given, runners_up: int = RUNNE
 
 
 def _arrays(
-    member: Member, sources: Sources, read: list[int], labels: list[int], runners_up: int
+    member: Member, sources: SourceBatch, read: list[int], labels: list[int], runners_up: int
 ) -> tuple[dict[str, Any], tuple[LayerTrace, ...]]:
     """The arrays of a trace by name, and its layers."""
     network, device = member.network, member.device

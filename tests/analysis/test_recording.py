@@ -43,7 +43,7 @@ def test_a_replay_is_the_fused_pass(config):
     seen = agrees(network)
     encoder = [layer for layer in seen.layers if layer.place.side is Side.encoder]
     decoder = [layer for layer in seen.layers if layer.place.side is Side.decoder]
-    both = sum(2 if config.encoder.both_ways(layer) else 1 for layer in range(config.encoder.layers))
+    both = sum(2 if config.encoder.is_bidirectional(layer) else 1 for layer in range(config.encoder.layers))
     assert len(encoder) == both
     assert [layer.place.layer for layer in decoder] == [*range(1, config.decoder.layers + 1)]
     for layer in seen.layers:

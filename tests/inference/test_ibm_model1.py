@@ -13,8 +13,8 @@ from seq2seq.inference import ibm_model1 as alignment
 from seq2seq.inference.ibm_model1 import Bitext, make_bitext, model1
 
 SIZE = 6
-pieces = st.lists(st.integers(0, SIZE - 1), max_size=6)
-corpora = st.lists(st.tuples(pieces, pieces), min_size=1, max_size=8).filter(lambda pairs: any(t for _, t in pairs))
+tokens = st.lists(st.integers(0, SIZE - 1), max_size=6)
+corpora = st.lists(st.tuples(tokens, tokens), min_size=1, max_size=8).filter(lambda pairs: any(t for _, t in pairs))
 
 
 def bitext(pairs: list[tuple[list[int], list[int]]]) -> Bitext:
@@ -23,7 +23,7 @@ def bitext(pairs: list[tuple[list[int], list[int]]]) -> Bitext:
 
 
 def learnt(pairs: list[tuple[list[int], list[int]]], iterations: int) -> dict[tuple[int, int], float]:
-    """t by (source piece, target piece)."""
+    """t by (source token, target token)."""
     lexicon, _ = model1(bitext(pairs), iterations)
     return {(int(e), int(f)): float(t) for e, f, t in zip(*lexicon, strict=True)}
 
@@ -77,7 +77,8 @@ def test_the_likelihood_does_not_fall_and_chances_of_a_source_piece_add_up_to_on
 @pytest.mark.parametrize(("pair", "side"), [(([SIZE], [0]), "source"), (([0], [SIZE + 2]), "target")])
 def test_ids_outside_the_vocabulary(pair, side):
     with pytest.raises(
-        DataError, match=f"{side} piece {SIZE if side == 'source' else SIZE + 2}, the vocabulary 6"
+        DataError,
+        match=f"{side} side has token id {SIZE if side == 'source' else SIZE + 2}, but the vocabulary 6 tokens",
     ) as it:
         bitext([([1], [1]), pair])
     assert "\n" not in str(it.value)

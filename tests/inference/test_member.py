@@ -15,7 +15,7 @@ from seq2seq import search as searching
 from seq2seq.data.batch import source_tensors, target_input
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.inference import InferencePrecision
-from seq2seq.inference.member import Member, choose_precision, hold_together
+from seq2seq.inference.member import Member, check_members, choose_precision
 from seq2seq.inference.members import Members
 from seq2seq.inference.shortlist import Shortlist
 from seq2seq.run.folder import load_run
@@ -31,7 +31,7 @@ LANGUAGE_MODEL = {"encoder.layers": 0, "attention": "none", "bridge": "zero"}
 
 @pytest.fixture(scope="module")
 def runs(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Runs that write the tiny run's pieces, one of another architecture, one that also reads others."""
+    """Runs that write the tiny run's tokens, one of another architecture, one that also reads others."""
     folder, target = tmp_path_factory.mktemp("siblings"), load_run(tiny_run).tokenizers.target
     text = ["the old man works", "where is my key", "she sleeps in the house"]
     source = train_tokenizer(text, TokenizerConfig(size=280), "three lines")
@@ -50,7 +50,7 @@ def language_model(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def short(translator: Translator, longest: int = 6) -> Translator:
-    """The same, with at most so many pieces a translation."""
+    """The same, with at most so many tokens a translation."""
     search = replace(translator.search, max_length_ratio=0.0, max_length_offset=longest)
     return Translator(
         translator.members,
@@ -72,14 +72,14 @@ def forced(member: Member, text: str, target: list[int]) -> Tensor:
 def by_hand(translator: Translator, translation: Translation, longest: int) -> float:
     """Log-probability of a translation by the mean of the members' probabilities, with the language model's share."""
     target = translator.members[0].tokenizers.target
-    ids = {piece: number for number, piece in enumerate(target.tokens(range(target.size)))}
-    tokens = [ids[piece] for piece in translation.pieces]
+    ids = {token: number for number, token in enumerate(target.tokens(range(target.size)))}
+    tokens = [ids[token] for token in translation.pieces]
     given = [forced(member, translation.source, tokens).exp() for member in translator.members]
     total_TV = torch.stack(given).mean(0).log()
     if translator.language_model is not None:
         total_TV += translator.language_model_weight * forced(translator.language_model, translation.source, tokens)
     said = tokens if len(tokens) == longest else [*tokens, EOS]
-    return float(sum(total_TV[place, piece] for place, piece in enumerate(said)))
+    return float(sum(total_TV[place, token] for place, token in enumerate(said)))
 
 
 # Ensembles
@@ -133,7 +133,7 @@ def test_the_first_runs_shortlist_binds_all(runs):
     shortlist = Shortlist(translations_VK, torch.tensor([EOS], dtype=torch.int32), target.size)
     members = [Member.prepare(one.network, one.tokenizers, CPU) for one in loaded]
     translation = Translator(members, loaded[0].search, shortlist).translate("We work.", beam_size=4, n_best=4)
-    written = {piece for one in translation.n_best for piece in one.pieces}
+    written = {token for one in translation.n_best for token in one.pieces}
     assert written
     assert written <= {*target.tokens([20, 21, *source.encode("We work.")])}
 
@@ -142,7 +142,7 @@ def test_attention_is_the_mean_over_those_that_attend_to_the_same_pieces(runs):
     def weights(*names: str) -> Tensor | None:
         members = [Member.of_run(runs[name], load_run(runs[name]), CPU, "float32") for name in names]
         translator = Translator(members, load_run(runs["twin"]).search)
-        # The translation is the members' own; that of one that always ends at once has the end mark's row alone.
+        # The translation is the members' own; that of one that always ends at once has the EOS's row alone.
         for member in members:
             with torch.no_grad():
                 member.decoder.vocabulary.output.bias_O[EOS] += 1e4
@@ -165,11 +165,11 @@ def test_a_text_is_encoded_once_for_all_that_read_the_same_pieces(runs, monkeypa
     monkeypatch.setattr(Tokenizer, "encode_all", lambda *all: (encoded.append(all[0]), encode_all(*all))[1])
     searched: list[list[list[list[int]]]] = []
     bind = Members.bind
-    monkeypatch.setattr(Members, "bind", lambda own, pieces, **others: (searched.append(pieces), bind(own, pieces))[1])
+    monkeypatch.setattr(Members, "bind", lambda own, tokens, **others: (searched.append(tokens), bind(own, tokens))[1])
     translator.translate(["We work."])
     assert len(encoded) == 2
     wanted = [[member.tokenizers.source.encode("We work.")] for member in translator.members]
-    assert searched == [wanted], "each member still gets the pieces that it reads"
+    assert searched == [wanted], "each member still gets the tokens that it reads"
     assert wanted[0] != wanted[1]
 
 
@@ -238,9 +238,9 @@ def test_a_language_models_probability_is_its_own_where_a_shortlist_rules_tokens
     for text in ("We work.", "Where is my key?"):
         found = Translator([own], search, lists, beside, 0.3).translate(text, beam_size=3, n_best=3)
         for one in found.n_best:
-            ids = [target.tokens(range(target.size)).index(piece) for piece in one.pieces]
+            ids = [target.tokens(range(target.size)).index(token) for token in one.pieces]
             bound = alone.bind(alone.encoded([text])[0])
-            [parts] = searching.forced(bound.stepper, [[bound.first.pieces.index(number) for number in ids]])
+            [parts] = searching.forced(bound.stepper, [[bound.first.shortlist.index(number) for number in ids]])
             logits = other.network(*beside.sources([[]]), target_input([ids]), torch.arange(len(ids) + 1))
             theirs = logits.log_softmax(1)[range(len(ids) + 1), [*ids, EOS]].tolist()
             count = len(ids) + one.finished
@@ -249,7 +249,7 @@ def test_a_language_models_probability_is_its_own_where_a_shortlist_rules_tokens
 
 
 def test_a_translator_is_no_language_model_nor_the_other_way_round(runs, language_model):
-    with pytest.raises(RunError, match=r"^.*twin is no language model: name a run with model\.encoder\.layers=0$"):
+    with pytest.raises(RunError, match=r"^.*twin is not a language model: name a run with model\.encoder\.layers=0$"):
         Translator.load(runs["tiny"], "cpu", language_model=runs["twin"])
     for members in ([language_model], [runs["tiny"], language_model]):
         with pytest.raises(RunError) as caught:
@@ -284,7 +284,7 @@ def test_a_network_prepared_by_hand_has_a_form_like_any_other(tiny_run, monkeypa
     loaded = load_run(tiny_run)
     member = Member.prepare(loaded.network, loaded.tokenizers, CPU, InferencePrecision.auto)
     assert member.precision is InferencePrecision.float32
-    hold_together([member], None)
+    check_members([member], None)
     monkeypatch.setattr("seq2seq.inference.member.runs_int8", lambda device: False)
     with pytest.raises(ConfigError, match=r"^precision=int8 does not run on this device \(cpu\): use"):
         Member.prepare(loaded.network, loaded.tokenizers, CPU, "int8")

@@ -1,4 +1,4 @@
-"""All that choose pieces together."""
+"""All that choose tokens together."""
 
 import pytest
 from translators import member, translator
@@ -14,7 +14,7 @@ def test_who_attends_and_what_is_worked_out_once():
     own = translator(1, 2).together
     assert own.spelling is own.spelling
     assert own.source_tokenizers[0] is own.source_tokenizers[1]
-    assert all(own.spelling[piece] for piece in own.inner)
+    assert all(own.spelling[token] for token in own.inner)
 
 
 def test_attention_is_cut_to_each_pair():
@@ -30,5 +30,5 @@ def test_without_a_shortlist_every_piece_may_be_demanded():
     bound = own.bind(own.encoded(["Wir."])[0])
     assert bound.ids([4, 5]) == [4, 5]
     assert bound.stepper.sentences == 1
-    with pytest.raises(ConfigError, match=r"^anything may need any piece, and a short-list leaves most out: "):
+    with pytest.raises(ConfigError, match=r"^anything needs the whole target vocabulary: "):
         Members((member(),), object(), None, 0.2).demand_every_piece("anything")

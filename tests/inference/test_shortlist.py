@@ -1,4 +1,4 @@
-"""Which pieces a source may be translated by, over a made-up language where content word i always becomes `twin(i)`."""
+"""Which tokens a source may be translated by, over a made-up language where content word i always becomes `twin(i)`."""
 
 import re
 from collections import Counter
@@ -19,13 +19,13 @@ from seq2seq.errors import DataError, RunError
 from seq2seq.inference.shortlist import Shortlist, ShortlistConfig
 
 UNK, BOS, EOS, PAD = 0, 1, 2, 3
-OF, THE = 5, 6  # target pieces in nearly every sentence; nothing in the source says them
+OF, THE = 5, 6  # target tokens in nearly every sentence; nothing in the source says them
 CONTENT = range(10, 30)
 SOURCES, TARGETS = 34, 40  # sizes of the vocabularies
 
 
-def twin(piece: int) -> int:
-    return 10 + (piece - 10) * 7 % 20
+def twin(token: int) -> int:
+    return 10 + (token - 10) * 7 % 20
 
 
 def made_up(pairs: int = 400, seed: int = 0) -> list[tuple[list[int], list[int]]]:
@@ -38,7 +38,7 @@ def write_table(path: Path, pairs: list[tuple[list[int], list[int]]]) -> Table:
     sides = [
         IdLists(
             np.cumsum([0, *(len(pair[side]) for pair in pairs)]).astype(np.int32),
-            np.array([piece for pair in pairs for piece in pair[side]], dtype=np.uint16),
+            np.array([token for pair in pairs for token in pair[side]], dtype=np.uint16),
         )
         for side in (0, 1)
     ]
@@ -59,8 +59,8 @@ def pad(rows: list[list[int]], padding: int = PAD) -> tuple[torch.Tensor, torch.
 def alone(shortlist: Shortlist, source: list[int]) -> list[int]:
     """The list of one sentence."""
     chosen = shortlist.choose(*pad([source]))
-    assert not chosen.barred_BU.any()
-    return chosen.pieces_U.tolist()
+    assert not chosen.masked_BU.any()
+    return chosen.tokens_U.tolist()
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def small(table: Table) -> Shortlist:
 def test_every_word_finds_its_twin_where_counting_finds_only_function_words(table):
     first = learn(table, translations=1, frequent=0).translations_VK[:, 0].tolist()
     assert [first[word] for word in CONTENT] == [twin(word) for word in CONTENT]
-    together = {word: Counter(piece for s, t in made_up() if word in s for piece in t) for word in CONTENT}
+    together = {word: Counter(token for s, t in made_up() if word in s for token in t) for word in CONTENT}
     assert all(counts.most_common(1)[0][0] == THE for counts in together.values())
 
 
@@ -90,7 +90,7 @@ def test_end_mark_and_unknown_piece_are_in_every_list_and_begin_mark_and_padding
         listed = alone(small, source)
         assert {EOS, UNK} <= set(listed)
         assert not {BOS, PAD} & set(listed)
-    assert alone(small, []) == alone(small, [33, 31]) == sorted([EOS, UNK, THE, OF])  # pieces never seen in training
+    assert alone(small, []) == alone(small, [33, 31]) == sorted([EOS, UNK, THE, OF])  # tokens never seen in training
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_what_is_covered_of_the_training_targets(table, frequent, covered):
 
 
 def test_a_sentence_has_no_piece_but_its_own(small):
-    """Two words: three translations each at most, two frequent pieces, two special ones."""
+    """Two words: three translations each at most, two frequent tokens, two special ones."""
     listed = alone(small, [10, 11])
     assert len(listed) <= 2 * 3 + 2 + 2
     assert {twin(10), twin(11)} <= set(listed)
@@ -115,11 +115,11 @@ def test_a_sentence_has_no_piece_but_its_own(small):
     padding=st.sampled_from([PAD, 10]),
 )
 def test_a_list_does_not_depend_on_the_batch(small, rows, padding):
-    pieces_U, barred_BU = small.choose(*pad(rows, padding))
-    assert pieces_U.dtype == torch.int64
-    assert barred_BU.shape == (len(rows), len(pieces_U))
-    assert [pieces_U[~barred].tolist() for barred in barred_BU] == [alone(small, row) for row in rows]
-    assert not barred_BU.all(0).any()  # every piece is some sentence's
+    tokens_U, masked_BU = small.choose(*pad(rows, padding))
+    assert tokens_U.dtype == torch.int64
+    assert masked_BU.shape == (len(rows), len(tokens_U))
+    assert [tokens_U[~barred].tolist() for barred in masked_BU] == [alone(small, row) for row in rows]
+    assert not masked_BU.all(0).any()  # every token is some sentence's
 
 
 def test_ties_go_to_the_lower_id(tmp_path):
@@ -172,10 +172,10 @@ def message(path: Path, source_size: int = SOURCES, target_size: int = TARGETS) 
 
 def test_files_of_other_models_missing_ones_and_damaged_ones(small, tmp_path):
     path = tmp_path / "shortlist"
-    assert "training command again" in message(path)
+    assert "rerun the training command" in message(path)
     small.save(path)
-    assert "34 source pieces, the model 35" in message(path, source_size=35)
-    assert "the model has 20 target pieces" in message(path, target_size=20)
+    assert "34 source tokens, the model 35" in message(path, source_size=35)
+    assert "the model has 20 target tokens" in message(path, target_size=20)
     path.write_bytes(path.read_bytes()[:-8])
     assert "damaged" in message(path)
 
@@ -205,4 +205,4 @@ def test_files_that_are_no_short_list(small, tmp_path, change, wanted):
     tensors = {name: tensor for name, tensor in (load_file(path) | change).items() if tensor is not None}
     save_file(tensors, path)
     assert re.search(wanted, message(path))
-    assert "no short-list of this run" in message(path)
+    assert "is not a shortlist of this run" in message(path)

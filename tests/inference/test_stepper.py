@@ -15,7 +15,7 @@ STEPS = 5
 
 
 def forced(network: Network, source: list[int], target: list[int]) -> Tensor:
-    """Log-probabilities (len(target), V) after each piece of ``target``, by the pass that training takes."""
+    """Log-probabilities (len(target), V) after each token of ``target``, by the pass that training takes."""
     every = torch.arange(len(target))
     return network(*padded([source]), torch.tensor([target]), every).log_softmax(1)
 
@@ -60,10 +60,10 @@ def test_rows_are_reordered_with_all_they_remember(config, seed, data):
     rows = [sentence * beam_size + data.draw(st.integers(0, 2)) for sentence in stay for _ in range(beam_size)]
     everyone = len(stay) == 4
     state = stepper.select(state, torch.tensor(rows), None if everyone else torch.tensor(stay))
-    pieces = torch.randint(3, VOCABULARY, (len(rows),), generator=torch.Generator().manual_seed(seed)).tolist()
-    found_NV, _ = stepper.step(torch.tensor(pieces), state)
-    for place, (row, piece) in enumerate(zip(rows, pieces, strict=True)):
-        wanted = forced(stepper.network, sources[row // beam_size], [*histories[row], piece])[-1]
+    tokens = torch.randint(3, VOCABULARY, (len(rows),), generator=torch.Generator().manual_seed(seed)).tolist()
+    found_NV, _ = stepper.step(torch.tensor(tokens), state)
+    for place, (row, token) in enumerate(zip(rows, tokens, strict=True)):
+        wanted = forced(stepper.network, sources[row // beam_size], [*histories[row], token])[-1]
         torch.testing.assert_close(found_NV[place], wanted, **CLOSE)
 
 
@@ -94,48 +94,48 @@ def test_it_tells_search_what_search_asks():
 def test_memory_is_held_once_a_sentence():
     stepper = stepper_of(SAMPLES[5], 1, random_sentences(1, [3, 1, 2]))
     state = stepper.start(4)
-    assert state.memory.attended is not None
-    assert [part.size(0) for part in state.memory.attended] == [3, 3, 3]
+    assert state.memory.attention is not None
+    assert [part.size(0) for part in state.memory.attention] == [3, 3, 3]
     assert state.rows.states_ZNH.size(1) == 12
     kept = stepper.select(state, torch.arange(4, 12), torch.tensor([1, 2])).memory
-    assert kept.attended is not None
-    for one, other in zip(kept.attended, state.memory.attended, strict=True):
+    assert kept.attention is not None
+    for one, other in zip(kept.attention, state.memory.attention, strict=True):
         assert torch.equal(one, other[1:])
 
 
-PIECES = st.sets(st.sampled_from([0, 3, 4, 5, 6, 7])).map(lambda pieces: sorted({EOS, *pieces}))
+TOKENS = st.sets(st.sampled_from([0, 3, 4, 5, 6, 7])).map(lambda tokens: sorted({EOS, *tokens}))
 
 
-@given(model_configs(), st.integers(0, 10_000), PIECES, st.data())
+@given(model_configs(), st.integers(0, 10_000), TOKENS, st.data())
 @torch.no_grad()
 def test_a_shortlist_shares_the_probability_among_what_it_allows(config, seed, listed, data):
     """At every step, for every sentence by its own list, and after rows and sentences have been selected too."""
     beam_size, sources = 2, random_sentences(seed, [2, 4, 3])
-    barred_BU = torch.tensor([[data.draw(st.booleans()) and piece != EOS for piece in listed] for _ in sources])
+    masked_BU = torch.tensor([[data.draw(st.booleans()) and token != EOS for token in listed] for _ in sources])
     full = stepper_of(config, seed, sources)
-    short = NetworkStepper(full.network, full.decoder, *padded(sources), BOS, EOS, (torch.tensor(listed), barred_BU))
-    pieces = [BOS, *listed]
-    assert short.ids([*range(len(pieces))]) == pieces
-    assert (pieces[short.bos], pieces[short.eos]) == (BOS, EOS)
+    short = NetworkStepper(full.network, full.decoder, *padded(sources), BOS, EOS, (torch.tensor(listed), masked_BU))
+    tokens = [BOS, *listed]
+    assert short.ids([*range(len(tokens))]) == tokens
+    assert (tokens[short.bos], tokens[short.eos]) == (BOS, EOS)
     stay = data.draw(st.lists(st.integers(0, 2), min_size=1, unique=True).map(sorted))
     state, short_state = full.start(beam_size), short.start(beam_size)
     places = torch.full((6,), short.bos)
     for position in range(4):
         wanted_NV, state = full.step(torch.tensor(short.ids(places.tolist())), state)
         found_NV, short_state = short.step(places, short_state)
-        allowed_NV = torch.nn.functional.pad(~barred_BU, (1, 0)).repeat_interleave(beam_size, 0)
-        wanted_NV = wanted_NV[:, pieces].masked_fill(~allowed_NV, -torch.inf).log_softmax(1)
+        allowed_NV = torch.nn.functional.pad(~masked_BU, (1, 0)).repeat_interleave(beam_size, 0)
+        wanted_NV = wanted_NV[:, tokens].masked_fill(~allowed_NV, -torch.inf).log_softmax(1)
         torch.testing.assert_close(found_NV, wanted_NV, **CLOSE)
         assert torch.equal(found_NV == -torch.inf, ~allowed_NV)
         if position == 1 and len(stay) < 3:
             rows = torch.tensor([sentence * beam_size + row for sentence in stay for row in (1, 0)])
             state = full.select(state, rows, torch.tensor(stay))
             short_state = short.select(short_state, rows, torch.tensor(stay))
-            barred_BU = barred_BU[stay]
+            masked_BU = masked_BU[stay]
         elif position == 1:
             rows = torch.tensor([1, 1, 2, 3, 5, 4])
             state, short_state = full.select(state, rows, None), short.select(short_state, rows, None)
-        places = torch.randint(1, len(pieces), (len(rows) if position else 6,), generator=torch.manual_seed(seed))
+        places = torch.randint(1, len(tokens), (len(rows) if position else 6,), generator=torch.manual_seed(seed))
 
 
 @pytest.mark.parametrize("tokens", [[], [3, 7, 4]])

@@ -1,4 +1,4 @@
-"""The decoder, against its equations written out step by step."""
+"""The decoder and its readout, against their equations."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -21,22 +21,21 @@ from seq2seq.model import (
     Readout,
     Tying,
 )
-from seq2seq.model.decoder import Decoder
-from seq2seq.model.dropout import masked
-from seq2seq.model.recurrence import CellState
-from seq2seq.model.state import Memory, State
+from seq2seq.model.cell import CellState
+from seq2seq.model.decoder import Decoder, Memory, State, maxout
+from seq2seq.model.dropout import apply_mask
 
 CLOSE = {"rtol": 0, "atol": 1e-6}  # attention weights are float32 in every precision
 STEPS, BEAM = 5, 3
 
 
 class OneRow:
-    """One row of a decoder, read piece by piece; `test_cell` holds the cells to their equations."""
+    """One row of a decoder, read token by token; `test_cell` holds the cells to their equations."""
 
     def __init__(self, network: Network, memory: Memory, state: State, row: int, sentence: int) -> None:
         self.config, self.decoder = network.config, network.decoder
         self.context = memory.context_BD[sentence]
-        self.attended = memory.attended and memory.attended.select(torch.tensor([sentence]))
+        self.attended = memory.attention and memory.attention.select(torch.tensor([sentence]))
         self.hidden = list(state.hidden_LNH[:, row])
         self.cells = [None] * len(self.hidden) if state.cell_LNH is None else list(state.cell_LNH[:, row])
         self.fed = None if state.fed_NX is None else state.fed_NX[row]
@@ -57,15 +56,15 @@ class OneRow:
         self.cells[depth] = None if after.cell_NH is None else after.cell_NH[0]
         return self.hidden[depth]
 
-    def read(self, piece: Tensor) -> Tensor:
-        """Features after one more piece."""
+    def read(self, token: Tensor) -> Tensor:
+        """Features after one more token."""
         config, decoder = self.config, self.config.decoder
         attends = config.attention is not AttentionKind.none
         order = config.attention_order if attends else None
         context = self.context if decoder.feed_context else None
         if order is AttentionOrder.bahdanau:
             context = self.ask(self.hidden[-1])
-        first = [piece, *([] if context is None else [context]), *([] if self.fed is None else [self.fed])]
+        first = [token, *([] if context is None else [context]), *([] if self.fed is None else [self.fed])]
         output = self.layer(0, torch.cat(first))
         if order is AttentionOrder.gnmt:
             context = self.ask(output)
@@ -75,7 +74,7 @@ class OneRow:
             output = output + above if is_residual else above
         if order is AttentionOrder.luong:
             context = self.ask(output)
-        parts = [output, *([] if context is None else [context]), *([piece] if decoder.readout_sees_input else [])]
+        parts = [output, *([] if context is None else [context]), *([token] if decoder.readout_sees_input else [])]
         features = self.mixed(torch.cat(parts))
         if decoder.input_feeding:
             self.fed = context if order is AttentionOrder.gnmt else features
@@ -123,7 +122,7 @@ def test_features_are_those_of_the_equations(config, beam):
     assert found.shape == (3 * beam, STEPS, network.decoder.feature_size)
     for row in range(3 * beam):
         one = OneRow(network, memory, state, row, sentence=row // beam)
-        torch.testing.assert_close(found[row], torch.stack([one.read(piece) for piece in embedded[row]]), **CLOSE)
+        torch.testing.assert_close(found[row], torch.stack([one.read(token) for token in embedded[row]]), **CLOSE)
 
 
 @given(model_configs(), st.integers(0, 10_000), st.sampled_from([1, BEAM]), st.integers(1, STEPS - 1))
@@ -151,7 +150,9 @@ def test_only_what_feeds_on_the_step_before_is_taken_step_by_step(config, monkey
     lengths: list[int] = []
     for cell in network.decoder.layers:
         run, step = cell.run, cell.step
-        monkeypatch.setattr(cell, "run", lambda *all, run=run: (lengths.append(all[0].size(1)), run(*all))[1])
+        monkeypatch.setattr(
+            cell, "run", lambda *all, run=run, **named: (lengths.append(all[0].size(1)), run(*all, **named))[1]
+        )
         monkeypatch.setattr(cell, "step", lambda *all, step=step: (lengths.append(1), step(*all))[1])
     network.decoder(embedded, memory, state)
     waits = config.attention is not AttentionKind.none and (
@@ -270,13 +271,13 @@ def test_every_layer_has_a_mask_of_its_own(order, monkeypatch):
     embedded, memory, state = world(network)
     masks: list[Tensor] = []
     monkeypatch.setattr(
-        "seq2seq.model.decoder.masked", lambda part, mask: (masks.append(mask[:, 0]), masked(part, mask))[1]
+        "seq2seq.model.decoder.apply_mask", lambda part, mask: (masks.append(mask[:, 0]), apply_mask(part, mask))[1]
     )
     read: list[Tensor] = []
     for cell in network.decoder.layers:
         name = "step" if network.decoder.sequential else "run"
         call = getattr(cell, name)
-        monkeypatch.setattr(cell, name, lambda *all, call=call: (read.append(all[0]), call(*all))[1])
+        monkeypatch.setattr(cell, name, lambda *all, call=call, **named: (read.append(all[0]), call(*all, **named))[1])
     network.decoder(embedded, memory, state)
     assert masks[0].shape == (3, 30)
     first = [masks[place] == 0 for place in range(4)]  # three layers and the features, at the first position
@@ -309,3 +310,48 @@ def test_gradients_reach_what_came_before(config):
     embedded.requires_grad_()
     network.decoder(embedded, memory, state).features_NTF[:, -1].sum().backward()
     assert embedded.grad[:, 0].abs().max() > 1e-9
+
+
+def test_maxout_takes_the_larger_of_two_neighbours():
+    mixed = torch.tensor([[1.0, 3.0, -2.0, -5.0], [0.0, 0.0, 7.0, 8.0]])
+    assert maxout(mixed).tolist() == [[3, -2], [0, 8]]
+    assert maxout(mixed.unsqueeze(0)).shape == (1, 2, 2)
+
+
+def test_only_the_larger_learns():
+    mixed = torch.tensor([[1.0, 3.0]], requires_grad=True)
+    maxout(mixed).sum().backward()
+    assert mixed.grad.tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize(("tying", "width"), [(Tying.none, 7), (Tying.output, 5), (Tying.all, 5)])
+def test_a_shared_matrix_settles_the_width(tying, width):
+    config = ModelConfig(embedding_size=5, decoder=DecoderConfig(size=7), tying=tying)
+    assert config.feature_size == width
+
+
+@pytest.mark.parametrize("readout", Readout)
+def test_a_readout_has_the_units_it_is_told(readout):
+    decoder = DecoderConfig(size=7, readout=readout, readout_size=3)
+    config = ModelConfig(embedding_size=5, decoder=decoder, tying=Tying.none)
+    config.check()
+    assert config.feature_size == 3
+    assert config.readout_sizes == (7, 6 if readout is Readout.maxout else 3)
+
+
+def test_a_readout_as_wide_as_it_would_be_is_no_other():
+    config = ModelConfig(decoder=DecoderConfig(size=7, readout_size=7), tying=Tying.none)
+    assert config.readout_sizes is None
+    tied = ModelConfig(embedding_size=5, decoder=DecoderConfig(size=7, readout_size=5))
+    tied.check()
+    assert tied.readout_sizes == (7, 5)
+
+
+def test_a_readout_sees_state_context_and_piece():
+    config = ModelConfig(
+        embedding_size=5,
+        encoder=EncoderConfig(size=4),
+        decoder=DecoderConfig(size=7, feed_context=True, readout_sees_input=True, readout=Readout.maxout),
+        tying=Tying.none,
+    )
+    assert config.readout_sizes == (7 + 8 + 5, 14)

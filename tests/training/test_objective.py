@@ -62,7 +62,7 @@ def test_each_setting_adds_its_part_and_the_parts_nest():
 def fixed(network, batch):
     """Two candidates of every sentence, drawn by torch: what an update's random state decides."""
     drawn = torch.randint(4, 9, (batch.source_BS.size(0), 2, 3)).tolist()
-    return [[Candidate((*pieces, 2), pieces[0] / 9) for pieces in sentence] for sentence in drawn]
+    return [[Candidate((*tokens, 2), tokens[0] / 9) for tokens in sentence] for sentence in drawn]
 
 
 @pytest.mark.parametrize("ema", [None, 0.9])

@@ -18,7 +18,7 @@ from seq2seq.training.risk import (
     RiskTraining,
     expected_risk,
     policy_gradient,
-    reference_pieces,
+    reference_tokens,
 )
 
 EOS, LETTER = 2, 5
@@ -30,13 +30,13 @@ def risk_training(draw, **changes) -> RiskTraining:
     return RiskTraining(PLAIN, RiskConfig(**{"weight": 1.0, "samples": 4, **changes}), draw, Precision.float32)
 
 
-def log_probability(network, batch, sentence: int, pieces: tuple[int, ...]) -> torch.Tensor:
+def log_probability(network, batch, sentence: int, tokens: tuple[int, ...]) -> torch.Tensor:
     """Of one translation, from a batch of its own."""
     length = int(batch.source_lengths_B[sentence])
-    target = torch.tensor([[1, *pieces[:-1]]])
+    target = torch.tensor([[1, *tokens[:-1]]])
     source = batch.source_BS[sentence : sentence + 1, :length]
-    logits = network(source, torch.tensor([length]), target, torch.arange(len(pieces)))
-    return logits.log_softmax(1).gather(1, torch.tensor(pieces)[:, None]).sum()
+    logits = network(source, torch.tensor([length]), target, torch.arange(len(tokens)))
+    return logits.log_softmax(1).gather(1, torch.tensor(tokens)[:, None]).sum()
 
 
 # The formulas
@@ -88,13 +88,13 @@ def test_the_policy_gradient_is_unbiased():
 def test_references_are_read_back_from_the_batch():
     targets = [[4, 5], [6], [7, 8, 4]]
     batch = make_batch([[4], [5], [6]], targets)
-    assert reference_pieces(batch) == [(*target, EOS) for target in targets]
+    assert reference_tokens(batch) == [(*target, EOS) for target in targets]
 
 
 def test_candidates_stand_in_a_table_without_repetition():
     counts = [Counter([(4, EOS), (4, EOS), (5,)]), Counter([(6, 7, EOS)])]
     table = Candidates.of(counts, [{(4, EOS): 0.5, (5,): 0.1}, {(6, 7, EOS): 1.0}])
-    assert table.pieces == [(4, EOS), (5,), (6, 7, EOS)]
+    assert table.tokens == [(4, EOS), (5,), (6, 7, EOS)]
     assert table.count_BK.tolist() == [[2, 1], [1, 0]]
     assert table.reward_BK.flatten().tolist() == pytest.approx([0.5, 0.1, 1.0, 0.0])
     assert table.by_sentence(torch.tensor([-1.0, -2.0, -3.0])).tolist() == [[-1, -2], [-3, NOTHING]]
@@ -112,7 +112,7 @@ def test_minimum_risk_of_given_samples_is_that_of_the_formula(reference):
         rewards[1][(7, EOS)] = 1.0
     expected = 0.0
     for sentence, (known, length) in enumerate(zip(rewards, (4, 2), strict=True)):
-        log_p = torch.stack([log_probability(network, batch, sentence, pieces) for pieces in known])
+        log_p = torch.stack([log_probability(network, batch, sentence, tokens) for tokens in known])
         share = (0.7 * log_p).softmax(0)
         expected += length * (share * (1 - torch.tensor(list(known.values())))).sum()
     found = one.risk(network, batch)
@@ -164,7 +164,7 @@ def test_a_sentence_counts_the_same_alone_and_among_others():
 
 
 def sampler(count: int):
-    """Draws translations from the network, piece by piece, rewarded by their share of one letter."""
+    """Draws translations from the network, token by token, rewarded by their share of one letter."""
 
     @torch.no_grad()
     def draw(network, batch, count=count):

@@ -81,7 +81,7 @@ def test_the_rate_is_reached_within_the_run():
 @pytest.mark.parametrize("passes", Passes)
 @pytest.mark.parametrize("rate", [0.0, 0.25, 0.8])
 def test_the_mixture_has_the_rate_that_is_asked_for(passes, rate):
-    """Predictions of a network that only ever says piece 0, which no target has, can be counted."""
+    """Predictions of a network that only ever says token 0, which no target has, can be counted."""
     network = tiny_network()
     torch.nn.init.zeros_(network.output.weight)
     with torch.no_grad():
@@ -89,7 +89,7 @@ def test_the_mixture_has_the_rate_that_is_asked_for(passes, rate):
     torch.manual_seed(2)
     mixed_BT = sampling(passes=passes).mixed(network, BATCH, rate)
     own_BT = mixed_BT != BATCH.target_BT
-    assert not own_BT[:, 0].any()  # the beginning mark is never replaced
+    assert not own_BT[:, 0].any()  # BOS is never replaced
     assert set(mixed_BT[own_BT].tolist()) <= {0}
     among = REAL_BT[:, 1:]
     assert float(own_BT[:, 1:][among].float().mean()) == pytest.approx(rate, abs=0.05)
@@ -167,7 +167,7 @@ UNFORESEEN = make_batch([[4]] * 5, [[letter] * 4 for letter in range(4, 9)])
 
 
 def own_loss(network) -> float:
-    """Cross entropy per piece where the network reads nothing but its own words."""
+    """Cross entropy per token where the network reads nothing but its own words."""
     torch.manual_seed(0)
     with torch.no_grad():
         return float(sampling()(network.eval(), UNFORESEEN, 10).cross_entropy) / len(UNFORESEEN.labels_P)
