@@ -24,7 +24,7 @@ def main(config: BacktranslateConfig) -> None:
     output = Path(config.output or f"{config.run.rstrip('/')}-synthetic").expanduser()
     reverse = Translator.load(config.run, config.device, config.precision)
     lines, count = read_input(config.input)
-    search = config.search.applied(reverse.search.beam(1))
+    search = config.search.apply_to(reverse.search.beam(1))
     search = asked_of(reverse.together, search, config.beam_size, config.n_best).search
     own_tag = read_section(Path(config.run).expanduser(), "data", DataConfig).source_tag
     pairs = back_translate(reverse, lines, search, tag=own_tag if config.tag is None else config.tag)

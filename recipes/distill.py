@@ -33,7 +33,7 @@ def main(config: DistillConfig) -> None:
     pairs = distill(
         teacher,
         corpus,
-        search=config.searching(teacher.search),
+        search=config.search_config(teacher.search),
         n_best=config.n_best,
         closest=config.closest,
         tag=data.source_tag,

@@ -20,7 +20,7 @@ def main(config: DocumentConfig) -> None:
         translator,
         read_text(config.input),
         wrapped=config.wrapped,
-        search=config.search.applied(translator.search),
+        search=config.search.apply_to(translator.search),
         copy=config.copy,
         tag=config.tag,
         glossary=load_glossary(config.glossary),

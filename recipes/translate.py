@@ -57,7 +57,7 @@ def main(config: TranslateConfig) -> None:
     """Stream lines through the model; progress goes to stderr alone."""
     config.check()
     translator = load_translator(config)
-    search = config.searching(translator.search)
+    search = config.search_config(translator.search)
     lines, count = read_input(config.input)
     asked = requests(config, lines)
     with opened(config.output if is_first() else "-") as output:  # of several processes one has them to write

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from seq2seq.errors import ConfigError
 from seq2seq.inference import InferencePrecision
-from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchChanges, SearchConfig
+from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchOverrides, SearchConfig
 from seq2seq.settings import Settings, setting
 from seq2seq.translation.types import Copy
 
@@ -39,7 +39,7 @@ class TranslateConfig(TranslatorConfig):
         None, "hypotheses kept; 1 is greedy; null: as the run's search.beam_size", at_least=1
     )
     n_best: int | None = setting(None, "translations per sentence; null: as the run's search.n_best", at_least=1)
-    search: SearchChanges = setting(factory=SearchChanges)
+    search: SearchOverrides = setting(factory=SearchOverrides)
     prefix: str | None = setting(None, "how each translation begins; it may end within a word")
     prefixes: str | None = setting(None, "text file with such a beginning for each line of the input, blank for none")
     phrases: list[str] = setting(help="words or phrases that each translation contains", factory=list)
@@ -50,13 +50,13 @@ class TranslateConfig(TranslatorConfig):
     stream: bool = setting(False, "show each translation piece by piece as it grows, a sentence at a time")
     json: bool = setting(False, "write JSON lines with scores and all n-best translations")
 
-    def searching(self, search: SearchConfig) -> SearchConfig:
+    def search_config(self, search: SearchConfig) -> SearchConfig:
         """The run's search settings with what the command changes.
 
         Raises:
             ConfigError: the short names of two settings contradict them.
         """
-        return self.search.with_short_names(self.beam_size, self.n_best).applied(search)
+        return self.search.with_short_names(self.beam_size, self.n_best).apply_to(search)
 
     def check(self) -> None:
         """Hold what one setting demands of another.
@@ -88,7 +88,7 @@ class DocumentConfig(TranslatorConfig):
     output: str = setting("-", "where the translation goes; - is standard output")
     wrapped: bool = setting(False, "lines were broken to a width: a sentence may go on in the next")
     tag: str | None = setting(None, "first word of each sentence, for a model that was trained with tags")
-    search: SearchChanges = setting(factory=SearchChanges)
+    search: SearchOverrides = setting(factory=SearchOverrides)
     glossary: str | None = setting(
         None, "file of terms, tabs and their translations: where a term is in a sentence, its translation is forced"
     )

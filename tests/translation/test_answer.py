@@ -11,7 +11,7 @@ from seq2seq.errors import ConfigError, DataError
 from seq2seq.inference.shortlist import Shortlist
 from seq2seq.metrics.similarity import Similarity
 from seq2seq.model import AttentionKind
-from seq2seq.search import Hypothesis, Method, beam
+from seq2seq.search import Hypothesis, Method, beam_search
 from seq2seq.tokenizer.config import Algorithm
 from seq2seq.translation.answer import chosen, own_seed, read
 from seq2seq.translation.types import Copy
@@ -101,7 +101,7 @@ def test_of_pieces_that_spell_the_same_text_the_likeliest_are_kept():
     search = replace(LIMITS, beam_size=30, n_best=30, max_length_ratio=0.0, max_length_offset=4)
     bound = own.together.bind(own.together.encoded(SENTENCES)[0])
     repeated = 0
-    for all_, found in zip(beam(bound.stepper, search), own.translate(SENTENCES, search=search), strict=True):
+    for all_, found in zip(beam_search(bound.stepper, search), own.translate(SENTENCES, search=search), strict=True):
         best: dict[str, float] = {}
         for one in all_:
             best.setdefault(read(own.together, one), one.score)
