@@ -1,4 +1,4 @@
-"""Translate a document: sentence by sentence, with paragraphs, blank lines, lists and indentation where they were.
+"""Translate a document sentence by sentence; paragraphs, blank lines, lists and indentation are kept.
 
 python recipes/document.py run=runs/demo input=letter.txt output=brief.txt
 python recipes/document.py run=runs/demo input=book.txt wrapped=true glossary=terms.tsv > buch.txt
@@ -13,7 +13,7 @@ from seq2seq.translation.io import load_glossary, load_translator, opened, read_
 
 @recipe
 def main(config: DocumentConfig) -> None:
-    """Read all of it, translate its sentences in batches, and write all of it."""
+    """Read a whole document, translate its sentences in batches, and write the result."""
     config.check()
     translator = load_translator(config)
     translated = translate_document(

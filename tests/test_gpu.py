@@ -14,7 +14,7 @@ from test_cell import assert_close, random_cell, random_inputs, tensors
 from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
 from seq2seq.model.choices import CellKind
 from seq2seq.model.weights import load_weights
-from seq2seq.search import Method, SearchConfig, CallbackStepper, search
+from seq2seq.search import CallbackStepper, Method, SearchConfig, search
 from seq2seq.system.device import Precision, autocast
 
 pytestmark = [

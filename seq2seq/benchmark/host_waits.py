@@ -35,7 +35,7 @@ from seq2seq.model import (
     Tying,
 )
 from seq2seq.model.choices import CellKind, Readout
-from seq2seq.search import Method, SearchConfig, Stepper, CallbackStepper, ensemble, fusion, search
+from seq2seq.search import CallbackStepper, Method, SearchConfig, Stepper, ensemble, fusion, search
 from seq2seq.system.device import Precision
 from seq2seq.system.transfer import to_device
 from seq2seq.training import SGD

@@ -11,7 +11,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.inference import InferencePrecision
 from seq2seq.inference.shortlist import ShortlistConfig
 from seq2seq.model import ModelConfig, Tying
-from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchOverrides, SearchConfig
+from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchConfig, SearchOverrides
 from seq2seq.settings import Settings, setting, walk
 from seq2seq.tokenizer.config import TokenizerConfig, check_tag
 from seq2seq.training import (

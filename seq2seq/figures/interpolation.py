@@ -21,7 +21,7 @@ from seq2seq.model import AttentionKind, Network
 from seq2seq.model.state import Memory, State
 from seq2seq.search import SearchConfig, beam_search
 from seq2seq.tokenizer.tokenizer import BOS, EOS
-from seq2seq.translation.answer import read
+from seq2seq.translation.decoding import decode
 
 
 class Mixture(NamedTuple):
@@ -115,7 +115,7 @@ def interpolate(system: System, first: str, second: str, steps: int, beam_size: 
         max_length_offset=usual.max_length_offset,
     )
     found = [ranked[0] for ranked in beam_search(MixtureStepper(reader, memory, state), config)]
-    texts = [read(translator.together, one) for one in found]
+    texts = [decode(translator.ensemble, one) for one in found]
     to_first, to_second = (_likeness(texts, end) for end in (texts[0], texts[-1]))
     mixtures = zip(share_B.tolist(), texts, (one.log_probability for one in found), to_first, to_second, strict=True)
     return Walk(first, second, [Mixture(*mixture) for mixture in mixtures])

@@ -114,8 +114,8 @@ def prefix_paths(prefix: bytes, first: TokenIndex, inside: TokenIndex, given: Se
         rest, longest = _healing_steps(prefix, position, first, inside, whole_characters=whole_characters)
         if longest is not None:
             return PrefixPaths(len(prefix), steps | rest, len(steps) + longest, _combining_tokens(prefix, inside))
-    text = prefix.decode(errors="replace").strip()
-    raise DataError(f"no tokens of the vocabulary write the prefix {text!r}: check its words and their spelling")
+    readable = prefix.decode(errors="replace").strip()
+    raise DataError(f"no tokens of the vocabulary write the prefix {readable!r}: check its words and their spelling")
 
 
 def _healing_steps(

@@ -5,7 +5,7 @@ import pytest
 from seq2seq.config.recipes import DistillConfig, EvaluateConfig, TrainConfig
 from seq2seq.errors import ConfigError
 from seq2seq.model import ModelConfig, Network, Tying
-from seq2seq.search import SearchOverrides, SearchConfig
+from seq2seq.search import SearchConfig, SearchOverrides
 from seq2seq.tokenizer.config import TokenizerConfig
 
 

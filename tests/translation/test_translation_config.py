@@ -3,7 +3,7 @@
 import pytest
 
 from seq2seq.errors import ConfigError
-from seq2seq.search import Method, SearchOverrides, SearchConfig
+from seq2seq.search import Method, SearchConfig, SearchOverrides
 from seq2seq.translation.config import DocumentConfig, TranslateConfig
 from seq2seq.translation.types import Copy
 
