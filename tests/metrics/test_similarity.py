@@ -12,7 +12,7 @@ texts = st.lists(st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join), min
 
 
 @given(texts)
-def test_expected_utility_is_the_mean_over_all_that_was_drawn(drawn):
+def test_expected_utility_is_the_mean_similarity_to_all_samples(drawn):
     found = expected_utilities(drawn, Similarity("chrf"))
     assert list(found) == list(dict.fromkeys(drawn))
     for text, utility in found.items():
@@ -20,7 +20,7 @@ def test_expected_utility_is_the_mean_over_all_that_was_drawn(drawn):
         assert utility == pytest.approx(sum(by_hand) / len(drawn))
 
 
-def test_sentence_bleu_cuts_words_as_the_language_does():
+def test_sentence_bleu_uses_the_languages_tokenizer():
     hypotheses, reference = ["我们工作。", "我们在工作。"], "我们在工作。"
     found = Similarity("bleu", "zh")(hypotheses, reference)
     by_hand = [sacrebleu.sentence_bleu(text, [reference], tokenize="zh").score / 100 for text in hypotheses]
@@ -28,7 +28,7 @@ def test_sentence_bleu_cuts_words_as_the_language_does():
     assert 0.4 < found[0] < found[1] == pytest.approx(1)
 
 
-def test_the_one_in_the_middle_wins_though_another_came_more_often():
+def test_most_central_text_wins_over_the_most_frequent():
     drawn = ["a b c d e", "a b c d f", "a b c d g", "a b c d h", "x y z", "x y z"]
     for metric in ("chrf", "bleu"):
         found = expected_utilities(drawn, Similarity(metric))

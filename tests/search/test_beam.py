@@ -41,7 +41,7 @@ def tokens_of(found: Hypothesis) -> list[int]:
     return [*found.tokens, EOS] if found.finished else found.tokens
 
 
-def test_sees_past_the_likeliest_first_piece():
+def test_beam_finds_better_than_the_greedy_first_token():
     [[best]] = beam_search(chain(TRAP), config(2))
     assert best.tokens == [B]
     assert best.log_probability == pytest.approx(math.log(0.4))
@@ -49,7 +49,7 @@ def test_sees_past_the_likeliest_first_piece():
     assert greedy_search(chain(TRAP), config(1))[0].tokens != [B]
 
 
-def test_n_best_are_distinct_and_sorted():
+def test_n_best_hypotheses_are_distinct_and_sorted():
     [found] = beam_search(chain(TRAP), config(4, n_best=3, length_penalty=0.0))
     assert [one.tokens for one in found] == [[B], [A, B], [A]] or [one.tokens for one in found] == [[B], [A], [A, B]]
     assert [one.log_probability for one in found] == pytest.approx([math.log(p) for p in (0.4, 0.18, 0.18)])
@@ -62,7 +62,7 @@ def test_length_penalty_decides_between_short_and_long():
     assert by_mean.tokens == [A, B]  # the cube root of 0.252 is 0.63
 
 
-def test_maximum_length_is_by_the_own_source():
+def test_maximum_length_depends_on_the_sentences_own_source():
     forever = {BOS: {A: 1.0}, A: {A: 0.6, B: 0.4}, B: {B: 0.9, A: 0.1}}
     settings = SearchConfig(beam_size=3, n_best=2, max_length_ratio=1.5, max_length_offset=1)
     found = beam_search(chain(forever, forever, source_lengths=[2, 4]), settings)
@@ -70,7 +70,7 @@ def test_maximum_length_is_by_the_own_source():
     assert not any(one.finished for several in found for one in several)
 
 
-def test_what_is_cut_only_makes_up_the_number():
+def test_unfinished_hypotheses_only_fill_up_n_best():
     table = {BOS: {A: 1.0}, A: {A: 0.9, EOS: 0.1}}
     [alone] = beam_search(chain(table), config(4, n_best=1))
     assert alone[0].finished
@@ -84,7 +84,7 @@ def test_what_is_cut_only_makes_up_the_number():
     assert several[3].score > several[0].score  # and yet it comes last
 
 
-def test_what_is_done_is_stepped_no_more():
+def test_completed_sentences_are_not_stepped_again():
     short = {BOS: {A: 0.5, B: 0.5}, A: {EOS: 1.0}, B: {EOS: 1.0}}
     long = {BOS: {A: 1.0}, A: {A: 0.6, B: 0.4}, B: {A: 1.0}}
     stepper = chain(long, short, long)
@@ -94,7 +94,7 @@ def test_what_is_done_is_stepped_no_more():
     assert stepper.sentences_kept == [None, [0, 2], None]
 
 
-def test_where_little_is_possible_no_nan_and_no_filler_comes_back():
+def test_padding_and_nan_are_not_returned_when_few_tokens_are_possible():
     dead_end, single = {BOS: {A: 1.0}}, {BOS: {A: 1.0}, A: {EOS: 1.0}}
     stepper = chain(dead_end, single)
     nothing, one_only = beam_search(stepper, config(4, n_best=3))
@@ -120,7 +120,7 @@ def plain_beam(stepper: MarkovStepper, sentence: int, beam_size: int, limit: int
 
 
 @given(st.integers(0, 10_000), st.integers(1, 5), st.sampled_from([0.0, 0.3, 0.6]))
-def test_a_narrow_beam_finishes_what_the_plain_rule_finishes(seed, beam_size, impossible):
+def test_narrow_beam_matches_a_plain_implementation(seed, beam_size, impossible):
     stepper = random_stepper(seed, [1, 1, 1], impossible)
     for sentence, found in enumerate(beam_search(stepper, config(beam_size, n_best=beam_size, longest=6))):
         plain = plain_beam(stepper, sentence, beam_size, limit=6)
@@ -130,7 +130,7 @@ def test_a_narrow_beam_finishes_what_the_plain_rule_finishes(seed, beam_size, im
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.4, 0.8]), st.sampled_from([0.0, 0.6, 1.0]))
-def test_a_beam_wide_enough_finds_the_exact_list(seed, impossible, alpha):
+def test_wide_beam_finds_the_exact_n_best_list(seed, impossible, alpha):
     stepper, limit = random_stepper(seed, [1, 1], impossible), 4
     for sentence, found in enumerate(
         beam_search(stepper, config(128, n_best=128, length_penalty=alpha, longest=limit))
@@ -153,7 +153,7 @@ def test_a_beam_wide_enough_finds_the_exact_list(seed, impossible, alpha):
     st.sampled_from([0.0, 0.3, 0.6]),
     st.randoms(),
 )
-def test_a_sentence_does_not_depend_on_its_batch(seed, source_lengths, beam_size, impossible, random):
+def test_result_does_not_depend_on_the_batch(seed, source_lengths, beam_size, impossible, random):
     stepper = random_stepper(seed, source_lengths, impossible)
     settings = SearchConfig(beam_size=beam_size, n_best=beam_size, max_length_ratio=1.5, max_length_offset=1)
     order = random.sample(range(len(source_lengths)), len(source_lengths))
@@ -164,7 +164,7 @@ def test_a_sentence_does_not_depend_on_its_batch(seed, source_lengths, beam_size
 
 
 @given(st.integers(0, 10_000), st.integers(1, 6), st.sampled_from([0.0, 0.3]), st.sampled_from([0.0, 1.0]))
-def test_scores_are_the_steppers_and_fewer_asked_for_are_the_first_of_more(seed, beam_size, impossible, alpha):
+def test_scores_match_the_model_and_smaller_n_best_is_a_prefix(seed, beam_size, impossible, alpha):
     stepper = random_stepper(seed, [1, 1, 1], impossible)
     found = beam_search(stepper, config(beam_size, n_best=beam_size, length_penalty=alpha))
     for sentence, several in enumerate(found):
@@ -182,7 +182,7 @@ def test_scores_are_the_steppers_and_fewer_asked_for_are_the_first_of_more(seed,
 
 
 @given(st.integers(0, 10_000), st.lists(st.integers(1, 5), min_size=1, max_size=5), st.sampled_from([0.0, 0.5]))
-def test_a_beam_of_one_is_greedy(seed, source_lengths, impossible):
+def test_beam_of_one_equals_greedy_search(seed, source_lengths, impossible):
     stepper = random_stepper(seed, source_lengths, impossible)
     settings = SearchConfig(beam_size=1, max_length_offset=1)
     assert (
@@ -192,18 +192,18 @@ def test_a_beam_of_one_is_greedy(seed, source_lengths, impossible):
     )
 
 
-def test_search_takes_the_beam_it_is_told():
+def test_search_dispatches_to_beam_search():
     assert search(chain(TRAP), config(2)) == beam_search(chain(TRAP), config(2))
 
 
-def test_low_precision_does_not_add_up_in_low_precision():
+def test_low_precision_log_probabilities_are_summed_in_float32():
     table_SVVV = random_stepper(3, [1]).table_SVVV
     [[low]] = beam_search(MarkovStepper(table_SVVV.bfloat16(), [1]), config(3, longest=40))
     exact = log_probability(MarkovStepper(table_SVVV.bfloat16().float(), [1]), 0, tokens_of(low))
     assert low.log_probability == pytest.approx(exact, abs=1e-4)
 
 
-def test_settings_out_of_range_are_named():
+def test_settings_out_of_range_raise():
     with pytest.raises(ConfigError, match=r"search\.n_best must be at most search\.beam_size = 2, got 3"):
         beam_search(chain(TRAP), config(2, n_best=3))
     with pytest.raises(ConfigError, match="beam_size must be at least 1, got 0"):

@@ -35,7 +35,7 @@ def has(tokens: tuple[int, ...], phrase: tuple[int, ...], inner: set[int]) -> bo
     st.sampled_from([set(), {B}]),
     st.sampled_from([0.0, 0.3]),
 )
-def test_a_beam_as_wide_as_the_tree_finds_the_best_that_has_them(seed, phrases, inner, impossible):
+def test_wide_beam_finds_the_best_translations_with_all_phrases(seed, phrases, inner, impossible):
     stepper, limit = random_stepper(seed, [1], impossible), 1
     [found] = constrained_beam_search(stepper, config(400, 400, limit), [[Phrase(one, inner) for one in phrases]])
     raised = limit + sum(map(len, phrases))
@@ -50,7 +50,7 @@ def test_a_beam_as_wide_as_the_tree_finds_the_best_that_has_them(seed, phrases, 
 
 
 @given(st.integers(0, 10_000), st.integers(1, 6), st.lists(THREE_LETTERS, min_size=1, max_size=3))
-def test_however_narrow_the_beam_every_phrase_is_there(seed, beam_size, phrases):
+def test_any_beam_size_completes_every_phrase(seed, beam_size, phrases):
     stepper = random_stepper(seed, [1, 1])
     inner = {B} if all(phrase[-1] == A for phrase in phrases) else set()
     asked = [[Phrase(one, inner) for one in phrases], []]
@@ -62,7 +62,7 @@ def test_however_narrow_the_beam_every_phrase_is_there(seed, beam_size, phrases)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 5), st.lists(st.integers(1, 4), min_size=1, max_size=4), st.randoms())
-def test_without_phrases_it_is_the_beam_and_with_them_no_sentence_depends_on_others(seed, beam_size, lengths, random):
+def test_without_phrases_equals_beam_search_and_results_do_not_depend_on_the_batch(seed, beam_size, lengths, random):
     stepper = random_stepper(seed, lengths, impossible=0.2)
     settings_ = SearchConfig(beam_size=beam_size, n_best=beam_size, max_length_ratio=1.5, max_length_offset=1)
     plain = constrained_beam_search(stepper, settings_, [[] for _ in lengths])
@@ -80,7 +80,7 @@ def test_without_phrases_it_is_the_beam_and_with_them_no_sentence_depends_on_oth
     assert turned == [together[place] for place in order]
 
 
-def test_two_phrases_that_are_begun_do_not_push_out_one_that_is_met():
+def test_two_partial_phrases_do_not_displace_a_complete_one():
     """`A B` is no less than `A A`, though the A at its end begins both phrases."""
     table = {0: {A: 0.9, EOS: 0.1}, A: {A: 0.98, B: 0.01, C: 0.01}, B: {A: 0.9, EOS: 0.1}}
     for beam_size in (1, 2, 3, 5):
@@ -89,7 +89,7 @@ def test_two_phrases_that_are_begun_do_not_push_out_one_that_is_met():
         assert has(tuple(best.tokens), (A, C), set()), beam_size
 
 
-def test_a_wide_beam_waits_until_the_phrase_fits():
+def test_wide_beam_places_the_phrase_where_it_fits():
     table = {0: {A: 0.9, B: 0.1}, A: {B: 0.9, EOS: 0.1}, B: {EOS: 1.0}}
     [[wide]] = constrained_beam_search(chain(table), config(8), [[Phrase((B,), ())]])
     assert path(wide) == (A, B, EOS)
@@ -97,7 +97,7 @@ def test_a_wide_beam_waits_until_the_phrase_fits():
     assert path(narrow) == (B, EOS), "one place is for what is farthest on"
 
 
-def test_a_phrase_that_cannot_be_comes_back_without():
+def test_impossible_phrase_is_missing_from_the_result():
     table = {0: {A: 1.0}, A: {A: 0.5, EOS: 0.5}}
     [found] = constrained_beam_search(chain(table), config(3), [[Phrase((B,), ())]])
     assert [one.finished for one in found] == [False]
@@ -123,7 +123,7 @@ def contains(text: list[int], phrase: list[int], *, at_end: bool) -> bool:
 
 
 @given(tokens, tokens.filter(bool))
-def test_a_phrase_is_met_where_it_stands_and_nowhere_else(text, wanted):
+def test_phrase_progress_matches_substring_search(text, wanted):
     phrase, progress = Phrase(tuple(wanted), frozenset({INNER})), 0
     for number, token in enumerate(text, 1):
         progress = phrase.advance(progress, token)
@@ -135,14 +135,14 @@ def test_a_phrase_is_met_where_it_stands_and_nowhere_else(text, wanted):
             assert progress == max(length for length in fits if length <= number)
 
 
-def test_a_word_that_goes_on_is_another_word():
+def test_phrase_needs_a_word_end():
     phrase = Phrase((2, 3), frozenset({INNER}))
     assert phrase.advance(2, 4) == phrase.complete
     assert phrase.advance(2, INNER) == 0
     assert phrase.advance(phrase.complete, INNER) == phrase.complete
 
 
-def test_progress_counts_what_is_met_and_the_longest_phrase_begun():
+def test_bank_counts_complete_phrases_and_the_longest_partial_one():
     phrases = [Phrase((2, 3), ()), Phrase((4,), ())]
     far = [bank_number(phrases, progress) for progress in ((0, 0), (1, 0), (1, 1), (2, 1), (3, 0), (3, 1), (3, 2))]
     assert far == [0, 1, 1, 2, 3, 4, 5]
@@ -154,7 +154,7 @@ some_phrases = st.lists(st.lists(st.integers(2, 4), min_size=1, max_size=3), min
 
 
 @given(some_phrases, st.lists(st.integers(2, 5)))
-def test_some_piece_always_takes_a_hypothesis_farther(wanted, text):
+def test_some_token_always_advances_a_hypothesis(wanted, text):
     phrases = [Phrase(tuple(tokens), frozenset({INNER})) for tokens in wanted]
     progress = [0] * len(phrases)
     for token in text:

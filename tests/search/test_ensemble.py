@@ -51,7 +51,7 @@ def hold_ranking(found: list[Hypothesis], scores: dict[tuple[int, ...], float]) 
 
 
 @given(st.integers(0, 10_000), st.integers(1, 4), st.sampled_from([0.0, 0.4, 0.8]), st.sampled_from([0.0, 0.6, 1.0]))
-def test_an_ensemble_finds_the_best_by_the_mean_of_probabilities(seed, members, impossible, alpha):
+def test_ensemble_ranks_by_mean_probability(seed, members, impossible, alpha):
     steppers = [random_stepper(seed + place, [1, 1], impossible) for place in range(members)]
     for sentence, found in enumerate(beam_search(ensemble(steppers), config(128, alpha))):
         hold_ranking(found, {path: by_hand(steppers, path, sentence) / len(path) ** alpha for path in every_ending(4)})
@@ -63,7 +63,7 @@ def test_an_ensemble_finds_the_best_by_the_mean_of_probabilities(seed, members, 
     st.sampled_from([0.0, 0.4, 0.8]),
     st.sampled_from([0.0, 1.0]),
 )
-def test_fusion_finds_the_best_by_the_weighted_sum(seed, weight, impossible, alpha):
+def test_fusion_ranks_by_the_weighted_sum(seed, weight, impossible, alpha):
     translator, language_model = (random_stepper(seed + place, [1, 1], impossible) for place in range(2))
     for sentence, found in enumerate(beam_search(fusion(translator, language_model, weight), config(128, alpha))):
         scores = {}
@@ -75,7 +75,7 @@ def test_fusion_finds_the_best_by_the_weighted_sum(seed, weight, impossible, alp
         hold_ranking(found, scores)
 
 
-def test_a_majority_is_not_outvoted_by_one_that_is_sure_of_nothing():
+def test_ensemble_chooses_by_mean_probability_not_by_one_member():
     first = {BOS: {A: 0.6, B: 0.4}, A: {EOS: 1.0}, B: {EOS: 1.0}}
     other = {BOS: {A: 0.1, B: 0.9}, A: {EOS: 1.0}, B: {EOS: 1.0}}
     [[best, second]] = beam_search(ensemble([chain(first), chain(other)]), config(2))
@@ -84,7 +84,7 @@ def test_a_majority_is_not_outvoted_by_one_that_is_sure_of_nothing():
     assert second.log_probability == pytest.approx(math.log(0.35))
 
 
-def test_one_member_cannot_rule_a_piece_out_but_all_can():
+def test_one_member_cannot_exclude_a_token_but_all_can():
     first = {BOS: {A: 1.0}, A: {EOS: 1.0}, B: {EOS: 1.0}}
     other = {BOS: {B: 1.0}, A: {EOS: 1.0}, B: {EOS: 1.0}}
     [found] = beam_search(ensemble([chain(first), chain(other)]), config(4))
@@ -92,7 +92,7 @@ def test_one_member_cannot_rule_a_piece_out_but_all_can():
     assert [one.log_probability for one in found] == pytest.approx([math.log(0.5)] * 2)
 
 
-def test_a_language_model_turns_the_choice_and_rules_out_what_it_never_saw():
+def test_language_model_changes_the_choice_and_excludes_impossible_tokens():
     translator = {BOS: {A: 0.55, B: 0.45}, A: {EOS: 1.0}, B: {EOS: 1.0}}
     language = {BOS: {A: 0.1, B: 0.9}, A: {EOS: 1.0}, B: {EOS: 1.0}}
     for weight, tokens in {0.0: [A], 0.05: [A], 0.2: [B]}.items():
@@ -105,7 +105,7 @@ def test_a_language_model_turns_the_choice_and_rules_out_what_it_never_saw():
     assert [one.tokens for one in found] == [[A], [B]]
 
 
-def test_at_weight_nought_the_language_model_is_not_asked():
+def test_weight_zero_does_not_evaluate_the_language_model():
     translator, language_model = random_stepper(1, [1]), random_stepper(2, [1])
     assert fusion(translator, language_model, 0.0) is translator
     beam_search(fusion(translator, language_model, 0.0), config(3))
@@ -113,12 +113,12 @@ def test_at_weight_nought_the_language_model_is_not_asked():
 
 
 @pytest.mark.parametrize("weight", [-0.1, math.nan, math.inf])
-def test_a_weight_that_makes_no_sense_is_one_line(weight):
+def test_invalid_weight_raises_one_line(weight):
     with pytest.raises(ConfigError, match=r"^language_model_weight must be at least 0, got"):
         fusion(random_stepper(1, [1]), random_stepper(2, [1]), weight)
 
 
-def test_an_ensemble_of_one_is_the_one():
+def test_ensemble_of_one_is_that_stepper():
     stepper = random_stepper(1, [1, 2])
     assert ensemble([stepper]) is stepper
 
@@ -130,7 +130,7 @@ def test_an_ensemble_of_one_is_the_one():
     st.sampled_from([0.0, 0.4]),
     st.randoms(),
 )
-def test_a_sentence_does_not_depend_on_its_batch(seed, source_lengths, beam_size, impossible, random):
+def test_result_does_not_depend_on_the_batch(seed, source_lengths, beam_size, impossible, random):
     steppers = [random_stepper(seed + place, source_lengths, impossible) for place in range(3)]
     # At most 4 tokens: too few for two paths of the same transitions, which rounding would rank by chance.
     asked = SearchConfig(beam_size=beam_size, n_best=beam_size, max_length_ratio=0.6, max_length_offset=1)
@@ -151,14 +151,14 @@ def test_a_sentence_does_not_depend_on_its_batch(seed, source_lengths, beam_size
         hold_same(found([sentence]), [several])
 
 
-def test_the_first_member_says_how_long_a_translation_may_be():
+def test_first_member_limits_the_length():
     forever = {BOS: {A: 1.0}, A: {A: 0.5, B: 0.5}, B: {A: 0.5, B: 0.5}}
     short, long = (chain(forever, source_lengths=[length]) for length in (2, 9))
     asked = SearchConfig(beam_size=2, max_length_ratio=1.0, max_length_offset=1)
     assert [len(beam_search(ensemble(pair), asked)[0][0].tokens) for pair in ([short, long], [long, short])] == [3, 10]
 
 
-def test_steppers_of_other_sentences_or_marks_are_refused():
+def test_steppers_of_different_sentences_or_eos_are_rejected():
     class Renumbered(MarkovStepper):
         eos = A
 
@@ -168,7 +168,7 @@ def test_steppers_of_other_sentences_or_marks_are_refused():
             JointStepper([random_stepper(1, [1, 1]), stepper], mean_probability)
 
 
-def test_what_is_all_but_impossible_is_not_ruled_out():
+def test_very_improbable_tokens_are_not_excluded():
     unlikely = torch.tensor([[-200.0, NEVER, 0.0]])
     mean = mean_probability([unlikely, unlikely])
     torch.testing.assert_close(mean, unlikely)
@@ -178,7 +178,7 @@ def test_what_is_all_but_impossible_is_not_ruled_out():
     )
 
 
-def test_members_are_left_as_they_are():
+def test_members_tensors_are_not_modified():
     """What a member returns may be its own: nothing is added up in it."""
     table = torch.randn(2, 4).log_softmax(1)
     before = table.clone()

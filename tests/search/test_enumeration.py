@@ -217,7 +217,7 @@ def agrees(found: list, wanted: list[tuple[bool, float]]) -> bool:
 
 
 @few_or_many
-def test_the_worlds_are_of_every_kind(count):
+def test_random_networks_cover_every_kind(count):
     """Or less would be compared than the tests say."""
     found = [(world.whole, type(world.stepper)) for world, _ in worlds(count, (1, 1, 1))]
     assert len({*found}) == 4
@@ -238,7 +238,7 @@ def test_the_worlds_are_of_every_kind(count):
 
 
 @few_or_many
-def test_a_beam_as_wide_as_the_tree_lists_the_tree(count):
+def test_wide_beam_lists_every_translation(count):
     """Each source to its own limit, by its own length."""
     for ratio, offset in ((0.0, 3), (1.0, 0), (0.7, 1)):
         limits = [max(1, math.floor(ratio * length + offset)) for length in LENGTHS]
@@ -270,7 +270,7 @@ def plain_beam(tree: Tree, width: int) -> tuple[set[Path], float]:
 
 
 @few_or_many
-def test_a_narrow_beam_finishes_what_the_plain_rule_finishes(count):
+def test_narrow_beam_matches_a_plain_implementation(count):
     """With a beam of 1 that is greedy search: the likeliest token again and again."""
     compared = 0
     for world, random in worlds(count):
@@ -288,7 +288,7 @@ def test_a_narrow_beam_finishes_what_the_plain_rule_finishes(count):
 
 
 @few_or_many
-def test_what_a_narrow_beam_finds_is_in_the_tree_and_no_better_than_its_best(count):
+def test_narrow_beam_results_are_valid_and_not_better_than_the_best(count):
     for world, random in worlds(count):
         method, width = random.choice([Method.beam, Method.diverse_beam]), random.randint(1, 6)
         found = world.search(limited(3, method=method, beam_size=width, n_best=width))
@@ -307,7 +307,7 @@ def contains(path: Path, phrase: Path, inner: set[int]) -> bool:
 
 
 @few_or_many
-def test_a_wide_beam_with_phrases_lists_all_that_have_them(count):
+def test_wide_beam_with_phrases_lists_every_translation_that_contains_them(count):
     for world, random in worlds(count, (4, 4, 4), whole=True):
         inner = set(random.sample(LETTERS, random.randint(0, 2)))
         wanted = [tuple(random.choices(LETTERS, k=random.randint(1, 2))) for _ in range(random.randint(1, 2))]
@@ -356,7 +356,7 @@ def begun_by_lot(prefix: bytes, random: Random) -> Path:
 
 
 @few_or_many
-def test_a_prefix_goes_with_every_method(count):
+def test_prefix_works_with_every_method(count):
     """Its lists have all there is: the limit on the length counts from the last token that the prefix may need."""
     for world, random in worlds(count, (5, 5, 5), whole=True):
         prefixes = random.choices(PREFIXES, k=3)
@@ -415,7 +415,7 @@ def chances(tree: Tree, asked: SearchConfig, limit: int, prefix: bytes = b"") ->
 
 @few_or_many
 @pytest.mark.parametrize("begun", [False, True])
-def test_samples_come_as_often_as_they_are_likely(count, begun):
+def test_sample_frequencies_match_probabilities(count, begun):
     """Pearson's statistic of all trees together: a cell of share p has mean 1 - p, its variance is about twice that.
 
     Samples with a prefix are drawn, token by token, from what is possible with it.

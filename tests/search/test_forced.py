@@ -11,7 +11,7 @@ targets = st.lists(st.lists(st.sampled_from([A, B]), max_size=5), min_size=1, ma
 
 
 @given(st.integers(0, 1000), targets)
-def test_every_piece_gets_what_the_table_says(seed, wanted):
+def test_forced_decoding_matches_the_table(seed, wanted):
     stepper = random_stepper(seed, [1] * len(wanted), impossible=0.2)
     for sentence, (target, parts) in enumerate(zip(wanted, forced_decoding(stepper, wanted), strict=True)):
         whole = [*target, EOS]
@@ -20,7 +20,7 @@ def test_every_piece_gets_what_the_table_says(seed, wanted):
             assert sum(parts[:length]) == pytest.approx(log_probability(stepper, sentence, whole[:length]), abs=1e-4)
 
 
-def test_a_hypothesis_is_scored_as_its_search_scored_it_and_what_is_done_is_stepped_no_more():
+def test_forced_decoding_matches_the_search_and_drops_completed_sentences():
     stepper = random_stepper(2, [1, 2, 3])
     found = [best for [best] in beam_search(stepper, SearchConfig(beam_size=3, max_length_ratio=4.0))]
     stepper.rows_stepped.clear()

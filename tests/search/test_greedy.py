@@ -12,7 +12,7 @@ from seq2seq.search import SearchConfig, greedy_search
 CONFIG = SearchConfig(beam_size=1, max_length_ratio=2.0, max_length_offset=2)
 
 
-def test_follows_the_likeliest_piece():
+def test_follows_the_most_probable_token():
     stepper = chain({BOS: {A: 0.6, B: 0.4}, A: {B: 0.7, EOS: 0.3}, B: {EOS: 0.9, A: 0.1}})
     [found] = greedy_search(stepper, CONFIG)
     assert found.tokens == [A, B]
@@ -21,13 +21,13 @@ def test_follows_the_likeliest_piece():
     assert found.score == pytest.approx(math.log(0.6 * 0.7 * 0.9) / 3)
 
 
-def test_an_empty_translation_is_a_translation():
+def test_empty_translation_is_allowed():
     [found] = greedy_search(chain({BOS: {EOS: 0.8, A: 0.2}}), CONFIG)
     assert (found.tokens, found.finished) == ([], True)
     assert found.score == pytest.approx(math.log(0.8))
 
 
-def test_is_cut_at_the_maximum_length_of_its_own_source():
+def test_stops_at_the_maximum_length_of_each_source():
     forever = {BOS: {A: 1.0}, A: {A: 0.5, B: 0.3, EOS: 0.2}}
     found = greedy_search(chain(forever, forever, forever, source_lengths=[3, 1, 2]), CONFIG)
     assert [one.tokens for one in found] == [[A] * 8, [A] * 4, [A] * 6]
@@ -35,7 +35,7 @@ def test_is_cut_at_the_maximum_length_of_its_own_source():
     assert found[1].log_probability == pytest.approx(3 * math.log(0.5))
 
 
-def test_what_is_done_is_stepped_no_more():
+def test_completed_sentences_are_not_stepped_again():
     at_once, short = {BOS: {EOS: 1.0}}, {BOS: {A: 1.0}, A: {EOS: 1.0}}
     long = {BOS: {A: 1.0}, A: {B: 1.0}, B: {EOS: 1.0}}
     stepper = chain(short, at_once, long)
@@ -44,7 +44,7 @@ def test_what_is_done_is_stepped_no_more():
     assert stepper.sentences_kept == [[0, 2], [1]]
 
 
-def test_where_nothing_is_possible_nothing_comes_back():
+def test_impossible_sentence_returns_no_tokens():
     dead_end, fine = {BOS: {A: 1.0}}, {BOS: {A: 1.0}, A: {EOS: 1.0}}
     stepper = chain(dead_end, fine)
     nothing, something = greedy_search(stepper, CONFIG)
@@ -54,7 +54,7 @@ def test_where_nothing_is_possible_nothing_comes_back():
 
 
 @given(st.integers(0, 10_000), st.lists(st.integers(1, 4), min_size=1, max_size=6), st.randoms())
-def test_a_sentence_does_not_depend_on_its_batch(seed, source_lengths, random):
+def test_result_does_not_depend_on_the_batch(seed, source_lengths, random):
     stepper = random_stepper(seed, source_lengths, impossible=0.3)
     order = random.sample(range(len(source_lengths)), len(source_lengths))
     together, reordered = greedy_search(stepper, CONFIG), greedy_search(sentence_of(stepper, order), CONFIG)

@@ -57,7 +57,7 @@ def exact(stepper: MarkovStepper, config: SearchConfig) -> dict[tuple[int, ...],
     "settings_",
     [{}, {"temperature": 0.6}, {"top_k": 2}, {"top_p": 0.8}, {"temperature": 1.5, "top_k": 3, "top_p": 0.7}],
 )
-def test_translations_are_drawn_as_often_as_they_should_be(settings_):
+def test_sampling_frequencies_match_exact_probabilities(settings_):
     count = 3000
     stepper = random_stepper(3, [1])
     config = SearchConfig(method=Method.sampling, n_best=count, **LIMITS, **settings_)
@@ -72,7 +72,7 @@ def test_translations_are_drawn_as_often_as_they_should_be(settings_):
 
 
 @given(st.integers(0, 1000), st.lists(st.integers(1, 4), min_size=2, max_size=5), st.randoms())
-def test_draws_do_not_depend_on_the_batch(seed, lengths, random):
+def test_samples_do_not_depend_on_the_batch(seed, lengths, random):
     stepper, seeds = random_stepper(seed, lengths, impossible=0.2), [7 * place for place in range(len(lengths))]
     config = SearchConfig(method=Method.sampling, n_best=4, top_p=0.9, max_length_ratio=1.5, max_length_offset=1)
     together = search(stepper, config, seeds)
@@ -85,7 +85,7 @@ def test_draws_do_not_depend_on_the_batch(seed, lengths, random):
     assert search(stepper, fewer, seeds) == [found[:2] for found in together]
 
 
-def test_the_seed_decides_what_is_drawn():
+def test_samples_depend_on_the_seed():
     stepper = random_stepper(3, [1])
     found = [search(stepper, SearchConfig(method=Method.sampling, n_best=8, seed=seed, **LIMITS)) for seed in (1, 1, 2)]
     assert found[0] == found[1] != found[2]
@@ -94,7 +94,7 @@ def test_the_seed_decides_what_is_drawn():
     )
 
 
-def test_each_method_is_the_one_that_is_named():
+def test_search_dispatches_by_method():
     stepper = random_stepper(4, [1, 2])
     assert search(stepper, SearchConfig(beam_size=1, **LIMITS)) == [
         [one] for one in greedy_search(stepper, SearchConfig(beam_size=1, **LIMITS))
@@ -111,7 +111,7 @@ def test_each_method_is_the_one_that_is_named():
     assert [len(found) for found in search(stepper, risk)] == [6, 6], "candidates for whoever reads text"
 
 
-def test_phrases_are_for_the_beam_alone():
+def test_phrases_need_beam_search():
     for method in (Method.sampling, Method.diverse_beam, Method.minimum_bayes_risk):
         with pytest.raises(
             ConfigError, match=rf"^search.method={method} cannot force phrases: set search.method=beam$"

@@ -65,7 +65,7 @@ def by_counting(
 @pytest.mark.parametrize("begun", ["", "a", "ab", "ba"])
 @pytest.mark.parametrize("before", [[], [5], [6, 7, 4]])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_probability_of_a_word_is_that_of_all_its_spellings(seed, before, begun):
+def test_word_probability_sums_over_all_spellings(seed, before, begun):
     stepper = random_table(seed, len(LETTERS))
     wanted, beyond = by_counting(stepper, before, begun, LETTERS)
     assert beyond < 0.01
@@ -79,7 +79,7 @@ def test_the_probability_of_a_word_is_that_of_all_its_spellings(seed, before, be
 
 
 @given(st.integers(0, 10_000), st.text("ab", max_size=3), st.lists(st.integers(2, 7), max_size=3), st.integers(1, 9))
-def test_words_begin_as_typed_and_share_at_most_all_there_is(seed, begun, before, beam_size):
+def test_words_start_with_the_typed_letters_and_probabilities_sum_to_at_most_one(seed, begun, before, beam_size):
     found = next_words(random_table(seed, len(LETTERS)), before, begun, LETTERS, count=100, beam_size=beam_size)
     assert all(one.word.startswith(begun) for one in found)
     assert sum(one.probability for one in found) <= 1 + 1e-6
@@ -96,7 +96,7 @@ def chain(following: dict[int, dict[int, float]], spelling: int) -> MarkovSteppe
     return MarkovStepper(table_SVVV, [1])
 
 
-def test_what_was_typed_may_fall_into_other_pieces_than_the_tokenizer_would_take():
+def test_typed_letters_may_be_spelled_by_other_tokens_than_the_tokenizers():
     """``Ma`` is a token, ``Mann`` another: who looks only behind the first misses the second."""
     spelling = [None, None, b" Ma", b" Mann", b"us", b" Haus"]
     stepper = chain({BOS: {2: 0.1, 3: 0.3, 5: 0.6}, 2: {4: 1.0}, 3: {EOS: 1.0}, 4: {EOS: 1.0}, 5: {EOS: 1.0}}, 6)
@@ -108,7 +108,7 @@ def test_what_was_typed_may_fall_into_other_pieces_than_the_tokenizer_would_take
     assert next_words(stepper, [], "x", spelling, 5) == []
 
 
-def test_the_end_of_the_sentence_is_an_answer_to_white_space_alone():
+def test_end_of_sentence_is_suggested_only_after_white_space():
     spelling = [None, None, b" a"]
     stepper = chain({BOS: {2: 1.0}, 2: {EOS: 0.8, 2: 0.2}}, 3)
     assert next_words(stepper, [2], "", spelling, 5) == [
@@ -118,14 +118,14 @@ def test_the_end_of_the_sentence_is_an_answer_to_white_space_alone():
     assert next_words(stepper, [], "a", spelling, 5) == [NextWord("a", pytest.approx(1.0))]
 
 
-def test_letters_may_be_spelt_in_bytes_and_bytes_that_are_no_letters_are_no_word():
+def test_byte_tokens_form_letters_and_invalid_bytes_form_no_word():
     spelling = [None, None, b" M", b"\xc3", b"\xbc", b"\xff"]
     stepper = chain({BOS: {2: 1.0}, 2: {3: 0.5, 5: 0.5}, 3: {4: 1.0}, 4: {EOS: 1.0}, 5: {EOS: 1.0}}, 6)
     assert next_words(stepper, [], "M", spelling, 5) == [NextWord("Mü", pytest.approx(0.5))]
     assert next_words(stepper, [], "Mü", spelling, 5) == [NextWord("Mü", pytest.approx(1.0))]
 
 
-def test_a_piece_of_two_words_ends_the_first():
+def test_token_of_two_words_ends_the_first():
     spelling = [None, None, b" in", b" in dem", b"nen", b"n den"]
     stepper = chain({BOS: {2: 0.4, 3: 0.6}, 2: {4: 0.5, 5: 0.25, EOS: 0.25}, 4: {EOS: 1.0}}, 6)
     found = next_words(stepper, [], "", spelling, 5)
@@ -133,7 +133,7 @@ def test_a_piece_of_two_words_ends_the_first():
     assert [one.probability for one in found] == pytest.approx([0.7, 0.2, 0.1])
 
 
-def test_a_word_without_end_ends_the_search():
+def test_endless_word_ends_the_search():
     spelling = [None, None, b" a", b"a"]
     stepper = chain({BOS: {2: 1.0}, 2: {3: 1.0}, 3: {3: 1.0}}, 4)
     assert next_words(stepper, [], "", spelling, 5) == []

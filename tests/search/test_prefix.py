@@ -54,7 +54,7 @@ def most(spelling, prefix: bytes, *given_: int) -> int:
 
 
 @given(st.text("abc d", min_size=1, max_size=4))
-def test_the_index_finds_what_looking_at_every_piece_finds(wanted):
+def test_index_equals_linear_search(wanted):
     wanted, index = wanted.encode(), TokenIndex(RICH)
     assert sorted(index.covering(wanted)) == [
         number for number, token in enumerate(RICH) if token and token.startswith(wanted)
@@ -67,7 +67,7 @@ def test_the_index_finds_what_looking_at_every_piece_finds(wanted):
 
 
 @given(st.integers(0, 10_000), st.sampled_from([b" ab", b" abb", b" a", b" b", b" ", b" ab ", b""]))
-def test_a_beam_as_wide_as_the_tree_finds_exactly_what_begins_so(seed, prefix):
+def test_wide_beam_finds_every_translation_with_the_prefix(seed, prefix):
     stepper = random_stepper(seed, [1], impossible=0.2)
     bound = PrefixStepper(stepper, [prefix], *token_indexes(SPELLED))
     [found] = beam_search(bound, config(400, 3))
@@ -85,7 +85,7 @@ def test_a_beam_as_wide_as_the_tree_finds_exactly_what_begins_so(seed, prefix):
 
 
 @given(st.integers(0, 10_000), st.randoms())
-def test_a_prefix_goes_with_every_search_and_no_sentence_sees_anothers(seed, random):
+def test_prefixes_work_with_every_method_and_do_not_depend_on_the_batch(seed, random):
     prefixes = [b" ab", b"", b" abb", b" b"]
     stepper = random_stepper(seed, [2] * 4)
 
@@ -102,7 +102,7 @@ def test_a_prefix_goes_with_every_search_and_no_sentence_sees_anothers(seed, ran
     assert [[one] for one in greedy_search(bound(order), config(1))] == beam_search(bound(order), config(1))
 
 
-def test_no_way_is_taken_that_leads_nowhere():
+def test_tokens_that_lead_to_a_dead_end_are_excluded():
     """ " a" would fit " ab", but here nothing goes on with it."""
     spelling = [None, None, b" a", b" ab"]
     stepper = random_stepper(1, [1])
@@ -112,7 +112,7 @@ def test_no_way_is_taken_that_leads_nowhere():
 
 
 @given(st.integers(0, 10_000), st.sampled_from([b" ab ab", b" ab a", b" ab", b" abb ", b" bb a"]), st.integers(1, 2))
-def test_given_pieces_are_kept_and_the_limit_counts_from_the_end_of_the_prefix(seed, prefix, longest):
+def test_given_tokens_are_kept_and_the_length_limit_starts_after_the_prefix(seed, prefix, longest):
     """Against every path there is: those that begin with the token of the first word, as long as they may be."""
     spelling = [None, None, b" ab", b"b", b" a"]
     first = B if prefix.startswith(b" b") else A
@@ -135,7 +135,7 @@ def test_given_pieces_are_kept_and_the_limit_counts_from_the_end_of_the_prefix(s
         assert all(text(one.tokens, spelling).startswith(prefix) for one in method[:1])
 
 
-def test_a_character_that_is_a_piece_is_not_spelt_in_bytes():
+def test_characters_with_a_token_are_not_spelled_in_bytes():
     """ "b" and "ab" are spelling and so is the byte of "b"; "c" has its byte alone."""
     spelling, single_bytes = [None, None, b" a", b"b", b"b", b"c", b" ab"], {4, 5}
     inside = token_indexes(spelling, single_bytes)
@@ -143,7 +143,7 @@ def test_a_character_that_is_a_piece_is_not_spelt_in_bytes():
     assert prefix_paths(b" abc", *inside).next == {0: {2: 2, 6: 3}, 2: {3: 3}, 3: {5: 4}}
 
 
-def test_no_mark_changes_the_last_letter_of_a_prefix():
+def test_combining_characters_cannot_follow_a_prefix():
     mark = "\u0308".encode()
     spelling = [None, None, b" u", mark, mark[:1], b"x"]
     stepper = MarkovStepper(torch.zeros(1, 6, 6, 6), [1])
@@ -155,7 +155,7 @@ def test_no_mark_changes_the_last_letter_of_a_prefix():
     assert third.isfinite().all()
 
 
-def test_what_no_pieces_write_is_refused():
+def test_impossible_prefix_raises():
     with pytest.raises(
         DataError, match=r"^no tokens of the vocabulary write the prefix 'ax': check its words and their"
     ):

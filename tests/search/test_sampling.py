@@ -20,7 +20,7 @@ def path(one) -> tuple[int, ...]:
     return (*one.tokens, EOS) if one.finished else tuple(one.tokens)
 
 
-def test_pieces_are_drawn_with_their_probabilities():
+def test_tokens_are_drawn_with_their_probabilities():
     log_probability_NV = torch.tensor([[0.5, 0.2, 0.0, 0.3]]).log().expand(20_000, -1)
     torch.manual_seed(0)
     for temperature in (1.0, 0.5, 3.0):
@@ -30,7 +30,7 @@ def test_pieces_are_drawn_with_their_probabilities():
         assert shares[2] == 0
 
 
-def test_however_low_the_temperature_only_the_likeliest_is_draw_tokens():
+def test_very_low_temperature_draws_only_the_most_probable_token():
     """Also where every share by itself would be too small a number."""
     log_probability_NV = torch.tensor([[0.3, 0.25, 0.25, 0.2]]).log().expand(100, -1)
     for temperature in (0.01, 1e-4):
@@ -39,7 +39,7 @@ def test_however_low_the_temperature_only_the_likeliest_is_draw_tokens():
     assert ((nothing >= 0) & (nothing < 4)).all()
 
 
-def test_whole_translations_come_as_often_as_they_are_likely():
+def test_whole_translations_are_drawn_with_their_probabilities():
     stepper = random_stepper(3, [1, 2])
     torch.manual_seed(1)
     found = sample(stepper, SHORT, 4000)
@@ -53,7 +53,7 @@ def test_whole_translations_come_as_often_as_they_are_likely():
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
-def test_a_sample_tells_its_own_log_probability_and_ends_in_time(temperature):
+def test_samples_have_the_models_log_probability_and_respect_the_length_limit(temperature):
     lengths = [1, 5, 2]
     stepper = random_stepper(5, lengths)
     config = SearchConfig(max_length_ratio=1.0, max_length_offset=1, length_penalty=0.5)
@@ -68,7 +68,7 @@ def test_a_sample_tells_its_own_log_probability_and_ends_in_time(temperature):
             assert len(tokens) == lengths[sentence] + 1 if not one.finished else len(tokens) <= lengths[sentence] + 1
 
 
-def test_rows_leave_as_soon_as_no_sentence_needs_so_many():
+def test_unused_rows_leave_the_batch():
     ends, lasts = {0: {EOS: 1.0}}, {0: {A: 1.0}, A: {B: 1.0}, B: {EOS: 1.0}}
     stepper = chain(ends, lasts)
     found = sample(stepper, SHORT, 3)
@@ -83,7 +83,7 @@ def test_rows_leave_as_soon_as_no_sentence_needs_so_many():
     assert split.rows_stepped == [8, alive, alive, alive]
 
 
-def test_the_same_seed_gives_the_same_samples():
+def test_same_seed_gives_same_samples():
     stepper = random_stepper(7, [2, 3])
     found = []
     for seed in (1, 1, 2):
@@ -92,20 +92,20 @@ def test_the_same_seed_gives_the_same_samples():
     assert found[0] == found[1] != found[2]
 
 
-def test_a_low_temperature_is_greedy_search():
+def test_low_temperature_equals_greedy_search():
     stepper = random_stepper(11, [1, 3, 2])
     for one, best in zip(sample(stepper, SHORT, 2, temperature=0.01), greedy_search(stepper, SHORT), strict=True):
         assert {path(each) for each in one} == {path(best)}
 
 
-def test_where_nothing_is_possible_there_is_a_hypothesis_without_tokens():
+def test_impossible_sentence_gives_empty_samples():
     found = sample(chain({}, {0: {EOS: 1.0}}), SHORT, 2)
     assert [(one.tokens, one.log_probability) for one in found[0]] == [([], -math.inf)] * 2
     assert [one.finished for one in found[1]] == [True, True]
 
 
 @pytest.mark.parametrize("model", [SAMPLES[1], SAMPLES[4]])
-def test_a_networks_samples_have_the_log_probability_it_gives_them(model):
+def test_network_samples_have_the_networks_log_probability(model):
     network = random_network(model, 3, spread=0.6)
     source_BS, lengths_B = padded(random_sentences(1, [3, 5]))
     decoder = PreparedDecoder(network, InferencePrecision.float32)
@@ -148,12 +148,12 @@ def left(top_k=None, top_p=1.0, shares=SHARES) -> set[int]:
         (3, 0.6, {1, 3}),
     ],
 )
-def test_the_likeliest_few_then_the_nucleus_of_these(top_k, top_p, wanted):
+def test_top_k_is_applied_before_the_nucleus(top_k, top_p, wanted):
     assert left(top_k, top_p) == wanted
     assert left(top_k, top_p, [7 * share for share in SHARES]) == wanted, "shares need not add up to 1"
 
 
-def test_what_stays_is_unchanged_and_what_is_impossible_stays_so():
+def test_kept_weights_are_unchanged_and_impossible_stays_impossible():
     log_share_NV = torch.tensor([[0.0, 0.7, 0.1, 0.2], [0.0, 0.0, 0.0, 0.0]]).log()
     kept = truncate(log_share_NV, 2, 0.99)
     assert kept[0].tolist() == [-math.inf, log_share_NV[0, 1].item(), -math.inf, log_share_NV[0, 3].item()]
@@ -161,7 +161,7 @@ def test_what_stays_is_unchanged_and_what_is_impossible_stays_so():
 
 
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=8), st.integers(1, 8), st.floats(0.05, 0.95))
-def test_against_the_definition(weights, top_k, top_p):
+def test_truncation_matches_the_definition(weights, top_k, top_p):
     ranked = sorted(range(len(weights)), key=lambda token: -weights[token])[:top_k]
     wanted, sum_of_all = [], sum(weights[token] for token in ranked)
     for token in ranked:

@@ -34,14 +34,14 @@ def hold(total_BK: Tensor, log_probability_BKV: Tensor, count: int) -> None:
 
 
 @given(st.integers(0, 10_000), st.integers(1, 4), st.integers(1, 6), st.sampled_from(VOCABULARIES), st.data())
-def test_they_are_the_best_of_all(seed, sentences, beam_size, tokens, data):
+def test_finds_the_largest_sums(seed, sentences, beam_size, tokens, data):
     total_BK, log_probability_BKV = drawn(seed, sentences, beam_size, tokens)
     count = data.draw(st.integers(1, min(2 * beam_size, beam_size * tokens)))
     hold(total_BK, log_probability_BKV, count)
 
 
 @given(st.integers(0, 10_000), st.integers(2, 5), st.sampled_from(VOCABULARIES))
-def test_rows_and_pieces_ruled_out(seed, beam_size, tokens):
+def test_excluded_rows_and_tokens(seed, beam_size, tokens):
     """As at the first step, where one row is real, and under a short-list, where few tokens are allowed."""
     total_BK, log_probability_BKV = drawn(seed, 3, beam_size, tokens)
     total_BK[0, 1:] = -math.inf
@@ -54,7 +54,7 @@ def test_rows_and_pieces_ruled_out(seed, beam_size, tokens):
 
 
 @pytest.mark.parametrize("tokens", [53, 500])
-def test_all_the_best_in_one_column_and_in_one_row(tokens):
+def test_all_best_in_one_column_or_one_row(tokens):
     total_BK, log_probability_BKV = torch.zeros(1, 3), torch.full((1, 3, tokens), -50.0)
     columns = 10 if tokens == 500 else 1
     log_probability_BKV[0, 1, 3 : 3 + 12 * columns : columns] = -torch.arange(12.0)
@@ -65,12 +65,12 @@ def test_all_the_best_in_one_column_and_in_one_row(tokens):
     assert token_BC[0].tolist() == [3 + rank * columns for rank in range(6)]
 
 
-def test_equal_sums_are_found_once_each():
+def test_equal_sums_are_returned_once_each():
     total_BK, log_probability_BKV = torch.zeros(2, 3), torch.full((2, 3, 100), -1.0)
     hold(total_BK, log_probability_BKV, 6)
 
 
-def test_lower_precision_is_added_up_in_float32():
+def test_lower_precision_is_summed_in_float32():
     """A total of -300.25 has no bfloat16: the nearest is -300."""
     total_BK, log_probability_BKV = drawn(1, 2, 3, 100)
     total_BK -= 300.25
@@ -79,7 +79,7 @@ def test_lower_precision_is_added_up_in_float32():
     assert not torch.equal(found_BC, found_BC.bfloat16().float())
 
 
-def test_of_equal_pieces_of_one_hypothesis_the_lowest_come_first():
+def test_ties_within_a_hypothesis_prefer_the_lowest_token():
     """As greedy search has it, however large the total is by which sums are rounded."""
     for tokens in (8, 500):
         log_probability_BV = torch.full((3, tokens), -9.0)

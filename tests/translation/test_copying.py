@@ -17,20 +17,20 @@ def translation(source: str, text: str, rows: list[list[float]], pieces=None, so
     return Translation(source, text, 0.0, 0.0, tuple(own), tuple(read), weights)
 
 
-def test_an_unknown_word_becomes_the_source_word_it_looks_at():
+def test_unknown_word_becomes_the_most_attended_source_word():
     found = translation("Zoe met Klaus", "<unk> traf <unk>", [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.1, 0.6]])
     assert copy_from_source(found, Copy.unknown) == copy_from_source(found, Copy.all) == "Zoe traf Klaus"
     assert copy_from_source(found, Copy.numbers) == found.text
     assert copy_from_source(replace(found, attention=None), Copy.all) == found.text
 
 
-def test_attention_to_the_pieces_of_a_word_adds_up():
+def test_attention_is_summed_over_the_tokens_of_a_word():
     found = translation("Zo e Klaus", "<unk>", [[0.3, 0.3, 0.4]], source_pieces=["▁Zo", "e", "▁Klaus"])
     assert copy_from_source(replace(found, source="Zoe Klaus"), Copy.unknown) == "Zoe"
     assert copy_from_source(found, Copy.unknown) == "<unk>", "pieces and words that do not match are left alone"
 
 
-def test_a_number_the_source_lacks_becomes_the_one_that_is_missing():
+def test_wrong_number_becomes_the_missing_source_number():
     rows = [[0.1, 0.8, 0.1], [0.1, 0.1, 0.8], [0.1, 0.2, 0.7]]
     found = translation("in 1984 12", "in 1985 12", rows)
     assert copy_from_source(found, Copy.numbers) == "in 1984 12"
@@ -55,7 +55,7 @@ def test_numbers_are_compared_by_their_digits(source, text, wanted):
     assert replace_wrong_numbers(text, source, table) == wanted
 
 
-def test_pieces_know_their_word():
+def test_tokens_are_numbered_by_word():
     assert word_numbers(["▁Ein", "fach", "▁", "so", "▁da", "<unk>", "."]) == [0, 0, 1, 1, 2, 3, 3]
     assert word_numbers(["a", "b"]) == [0, 0]
     assert word_numbers([]) == []

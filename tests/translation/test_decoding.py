@@ -26,7 +26,7 @@ PREFIXES = ["Ein Ma", "Die ", "x中y", "Wo ist", "Wir arbeiten. Da", "?"]
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_no_translation_depends_on_its_batch_by_any_method(method):
+def test_translations_do_not_depend_on_the_batch_with_any_method(method):
     own = translator(1, 2)
     requests = [
         Request(text, prefix, ("Haus",) if method is Method.beam and "Haus" in text else ())
@@ -45,7 +45,7 @@ def test_no_translation_depends_on_its_batch_by_any_method(method):
 
 @pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("beam_size", [1, 3])
-def test_a_translation_begins_as_was_typed_and_has_the_score_it_would_have_anyhow(prefix, beam_size):
+def test_translation_starts_with_the_prefix(prefix, beam_size):
     own = translator()
     found = own.translate("Wo ist der Mann?", prefix=prefix, beam_size=beam_size)
     assert found.text.startswith(prefix)
@@ -53,7 +53,7 @@ def test_a_translation_begins_as_was_typed_and_has_the_score_it_would_have_anyho
     assert forced.text.startswith(found.text)
 
 
-def test_a_prefix_within_a_word_may_end_in_any_of_its_pieces():
+def test_prefix_may_end_within_a_word():
     """The likeliest piece that goes on is taken, though the prefix by itself would be cut elsewhere."""
     own, pieces = translator(), tokenizer()
     whole = own.translate("Wir.", beam_size=1, search=replace(LIMITS, max_length_offset=8))
@@ -66,7 +66,7 @@ def test_a_prefix_within_a_word_may_end_in_any_of_its_pieces():
     assert pieces.encode("Schlüss")[-1:] != pieces.encode("Schlüssel")[-1:]
 
 
-def test_of_many_drawn_what_was_cut_comes_after_what_ended():
+def test_minimum_bayes_risk_ranks_unfinished_samples_last():
     """As in a beam. A text that was drawn both ways has ended, though without its end it is likelier."""
     own = translator()
 
@@ -87,7 +87,7 @@ def test_of_many_drawn_what_was_cut_comes_after_what_ended():
 
 
 @pytest.mark.parametrize("method", [Method.beam, Method.diverse_beam, Method.minimum_bayes_risk])
-def test_no_text_is_twice_among_the_best(method):
+def test_n_best_texts_are_unique(method):
     """Its pieces may be others each time; the best of them stays, and others make up the number."""
     own = translator(algorithm=Algorithm.char)
     settings = replace(METHODS[method], n_best=4) if method is not Method.beam else replace(LIMITS, beam_size=12)
@@ -96,7 +96,7 @@ def test_no_text_is_twice_among_the_best(method):
         assert len(set(texts)) == len(texts) > 1
 
 
-def test_of_pieces_that_spell_the_same_text_the_likeliest_are_kept():
+def test_best_of_equal_texts_is_kept():
     own = translator()
     search = replace(LIMITS, beam_size=30, n_best=30, max_length_ratio=0.0, max_length_offset=4)
     bound = own.ensemble.bind(own.ensemble.encoded(SENTENCES)[0])
@@ -114,7 +114,7 @@ FOREIGN = ["Žižek", "Пушкин", "東京で", "Xylophonspieler", "Übermüd
 
 
 @pytest.mark.parametrize("method", ["greedy", *METHODS])
-def test_a_prefix_is_cut_as_in_training_and_never_broken(method):
+def test_prefix_words_are_tokenized_as_in_training(method):
     """Of words that the vocabulary lacks: what is complete has the tokenizer's own pieces, whatever the method."""
     own, pieces = translator(), tokenizer()
     tight = replace(METHODS.get(method, LIMITS.beam(1)), max_length_ratio=0.0, max_length_offset=1)
@@ -127,7 +127,7 @@ def test_a_prefix_is_cut_as_in_training_and_never_broken(method):
                 assert one.tokens[: len(cut)] == cut
 
 
-def test_long_text_without_spaces_is_cut_as_in_training_but_for_its_end():
+def test_long_prefix_without_spaces_is_tokenized_as_in_training():
     own, pieces = translator(), tokenizer()
     prefix = "東京" * 40
     cut = pieces.pieces(pieces.encode(prefix[:-16]))
@@ -135,7 +135,7 @@ def test_long_text_without_spaces_is_cut_as_in_training_but_for_its_end():
 
 
 @pytest.mark.parametrize("phrases", [("Haus",), ("mein Schlüssel", "Frau"), ("Tage.",)])
-def test_phrases_stand_in_the_translation_as_words(phrases):
+def test_phrases_occur_as_whole_words(phrases):
     for text in SENTENCES:
         found = translator().translate(text, phrases=phrases)
         for phrase in phrases:
@@ -144,7 +144,7 @@ def test_phrases_stand_in_the_translation_as_words(phrases):
             assert not found.text[place : place + 1].isalnum()
 
 
-def test_samples_are_drawn_by_seed_and_sentence():
+def test_samples_depend_on_seed_and_sentence():
     own, sampling = translator(), METHODS[Method.sampling]
     first, again = own.translate(["Wir.", "Wir.", "Das Haus."], search=sampling)[:2]
     assert [one.text for one in first.n_best] == [one.text for one in again.n_best]
@@ -154,7 +154,7 @@ def test_samples_are_drawn_by_seed_and_sentence():
     assert 0 <= sentence_seed(1, "\ud800") < 2**63
 
 
-def test_minimum_bayes_risk_takes_what_is_most_like_all_that_was_drawn():
+def test_minimum_bayes_risk_matches_expected_utilities():
     own, count = translator(), 12
     drawn = own.translate("Wir.", search=replace(METHODS[Method.sampling], n_best=count, top_k=5))
     risk = replace(LIMITS, method=Method.minimum_bayes_risk, samples=count, n_best=3, top_k=5)
@@ -188,7 +188,7 @@ def test_unknown_words_are_copied_by_attention():
     assert network.config.attention is AttentionKind.general
 
 
-def test_what_cannot_be_is_one_line():
+def test_impossible_requests_raise_one_line():
     own = translator()
     everything = torch.arange(4, own.members[0].tokenizers.target.size, dtype=torch.int32)
     lists = Shortlist(
@@ -238,6 +238,6 @@ def test_what_cannot_be_is_one_line():
         assert "\n" not in str(caught.value)
 
 
-def test_a_member_without_attention_needs_one_beside_it_to_copy():
+def test_one_attending_member_is_enough_to_copy():
     both = Translator([member(attention=AttentionKind.none), member(seed=2)], LIMITS)
     assert both.translate(TEXTS, copy=Copy.numbers)

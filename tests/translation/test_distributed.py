@@ -36,7 +36,7 @@ def shared(run: Path, chunk: int, number: int) -> tuple[list[str], list[float], 
 
 
 @pytest.mark.parametrize("chunk", [8, 100])
-def test_the_first_of_two_gets_what_one_process_finds(tiny_run, tmp_path, monkeypatch, chunk):
+def test_two_processes_give_the_results_of_one(tiny_run, tmp_path, monkeypatch, chunk):
     """Two rounds of whole chunks and the rest by batches; or all of it by batches."""
     for module in (batching, distributed):
         monkeypatch.setattr(module, "CHUNK", chunk)
@@ -50,7 +50,7 @@ def test_the_first_of_two_gets_what_one_process_finds(tiny_run, tmp_path, monkey
     assert abs(first[2] - second[2]) <= all_of_them / 3
 
 
-def test_alone_it_is_translate(tiny_run):
+def test_single_process_equals_translate(tiny_run):
     translator = Translator.load(tiny_run)
     stream = translate_distributed(translator, iter(SENTENCES), beam_size=2)
     assert next(stream) == translator.translate(SENTENCES, beam_size=2)[0]
@@ -58,7 +58,7 @@ def test_alone_it_is_translate(tiny_run):
         translate_distributed(translator, SENTENCES, beam_size=1, n_best=2)
 
 
-def test_portions_hold_every_line_once_and_batches_are_those_of_translate(tiny_run, monkeypatch):
+def test_work_covers_every_line_once_in_the_batches_of_translate(tiny_run, monkeypatch):
     translator, seen = Translator.load(tiny_run), []
     batch = translator._batch
     translator._batch = lambda asked, *rest: seen.append([one.text for one in asked]) or batch(asked, *rest)

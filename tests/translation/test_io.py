@@ -14,7 +14,7 @@ from seq2seq.translation.io import load_glossary, opened, read_text, requests, s
 from seq2seq.translation.types import Request
 
 
-def test_lines_get_their_tag_prefix_and_phrases(tmp_path):
+def test_requests_get_tag_prefix_and_phrases(tmp_path):
     (tmp_path / "terms.tsv").write_text("key\tSchlüssel\n", encoding="utf-8")
     (tmp_path / "begun.txt").write_text("Wo \n\n", encoding="utf-8")
     config = TranslateConfig(
@@ -30,7 +30,7 @@ def test_lines_get_their_tag_prefix_and_phrases(tmp_path):
     assert load_glossary(None) is None
 
 
-def test_pairs_match_line_by_line(tmp_path):
+def test_pairs_must_match_line_by_line(tmp_path):
     assert list(zip_lines(["a"], ["b"], "one", "other")) == [("a", "b")]
     for first, second, message in (
         (["a"], [], "one has a line 1 and other"),
@@ -45,7 +45,7 @@ def test_pairs_match_line_by_line(tmp_path):
     assert list(scored_pairs(config)) == [("<de> x", "x")]
 
 
-def test_a_text_is_read_and_written_as_it_is(tmp_path, monkeypatch):
+def test_text_is_read_and_written_unchanged(tmp_path, monkeypatch):
     text = "Ä b\r\n\n  c\u2028d"
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbf" + text.encode())
     (tmp_path / "a.gz").write_bytes(gzip.compress(text.encode()))
@@ -73,7 +73,7 @@ def test_a_text_is_read_and_written_as_it_is(tmp_path, monkeypatch):
 # Progress
 
 
-def test_the_bar_says_what_is_done_how_fast_and_how_long_on_stderr_alone(capsys):
+def test_progress_shows_count_speed_and_time_on_stderr(capsys):
     assert list(with_progress(iter("abc"), 3, "translating")) == ["a", "b", "c"]
     shown = capsys.readouterr()
     assert shown.out == ""
@@ -84,17 +84,17 @@ def test_the_bar_says_what_is_done_how_fast_and_how_long_on_stderr_alone(capsys)
     assert last.endswith("\n")
 
 
-def test_without_a_total_there_is_a_count(capsys):
+def test_progress_without_total_shows_the_count(capsys):
     assert list(with_progress([1, 2], None, "translating")) == [1, 2]
     assert "translating: 2sentence" in capsys.readouterr().err.split("\r")[-1]
 
 
-def test_it_may_be_left_out(capsys):
+def test_progress_can_be_hidden(capsys):
     assert list(with_progress([1, 2], None, "translating", shown=False)) == [1, 2]
     assert capsys.readouterr().err == ""
 
 
-def test_it_moves_by_what_was_read_together(capsys, monkeypatch):
+def test_progress_moves_by_chunks(capsys, monkeypatch):
     """The wait is for the first of them: all are done when it comes."""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     monkeypatch.setattr("tqdm.std.time", map(float, count(0, 10)).__next__)  # any two looks are far apart
@@ -105,7 +105,7 @@ def test_it_moves_by_what_was_read_together(capsys, monkeypatch):
     assert f" 1/{2 * CHUNK + 1}" not in err
 
 
-def test_no_more_is_drawn_than_was_read_together():
+def test_progress_reads_one_chunk_ahead():
     drawn = []
     stream = with_progress((drawn.append(number) or number for number in count()), None, "translating")
     assert list(islice(stream, 3)) == [0, 1, 2]
@@ -113,7 +113,7 @@ def test_no_more_is_drawn_than_was_read_together():
     stream.close()
 
 
-def test_an_error_comes_through_and_the_bar_is_closed(capsys):
+def test_progress_passes_errors_on_and_closes_the_bar(capsys):
     def broken():
         yield 1
         raise ValueError("anything")

@@ -60,7 +60,7 @@ def distribution(model: LanguageModel, before: Sequence[int]) -> torch.Tensor:
     return logits[0].double().softmax(0)
 
 
-def test_a_model_that_guesses_blindly_has_the_perplexity_of_its_vocabulary(pieces):
+def test_uniform_model_has_the_vocabulary_size_as_perplexity(pieces):
     model = language_model(pieces, spread=0.0)
     found = model.perplexity(TEXTS)
     assert found.per_token == pytest.approx(pieces.size)
@@ -71,7 +71,7 @@ def test_a_model_that_guesses_blindly_has_the_perplexity_of_its_vocabulary(piece
     assert model.log_probability("") == pytest.approx(-math.log(pieces.size))
 
 
-def test_perplexity_is_that_of_the_validation_loss(pieces, tmp_path):
+def test_perplexity_matches_the_validation_loss(pieces, tmp_path):
     model = language_model(pieces)
     texts = [*TEXTS, " ", ""]  # validation leaves out blank lines too
     pairs = [Pair("", text) for text in texts]
@@ -83,7 +83,7 @@ def test_perplexity_is_that_of_the_validation_loss(pieces, tmp_path):
     assert model.perplexity(iter(texts)).per_token == pytest.approx(math.exp(outcome.loss), rel=1e-5)
 
 
-def test_the_log_probability_is_the_sum_over_the_pieces_and_the_end(pieces):
+def test_log_probability_is_the_sum_over_tokens_and_eos(pieces):
     model = language_model(pieces)
     for text in TEXTS[:3]:
         ids = pieces.encode(text)
@@ -93,7 +93,7 @@ def test_the_log_probability_is_the_sum_over_the_pieces_and_the_end(pieces):
         assert model.log_probability(text) == pytest.approx(wanted, rel=1e-5)
 
 
-def test_what_a_sentence_gets_does_not_depend_on_the_others(pieces):
+def test_log_probabilities_do_not_depend_on_the_batch(pieces):
     model = language_model(pieces)
     texts = ["", *TEXTS[:5], "Wo " * 300, "Ärger 中文"]
     alone = [model.log_probability(text) for text in texts]
@@ -102,12 +102,12 @@ def test_what_a_sentence_gets_does_not_depend_on_the_others(pieces):
     assert model.log_probabilities([]) == []
 
 
-def test_blank_text_has_no_perplexity(pieces):
+def test_perplexity_of_blank_text_raises(pieces):
     with pytest.raises(DataError, match=r"^there is no text to score, every line is blank; [^\n]*$"):
         language_model(pieces).perplexity(["", " \u2581 "])
 
 
-def test_a_hopeless_model_has_no_end_of_perplexity(pieces):
+def test_overflowing_perplexity_is_infinite(pieces):
     model = language_model(pieces, spread=0.0)
     with torch.no_grad():
         model.member.network.output.bias[EOS] = -1e6
@@ -115,7 +115,7 @@ def test_a_hopeless_model_has_no_end_of_perplexity(pieces):
 
 
 @pytest.mark.parametrize("prefix", ["", "Wo ist ", "Wo ist  \t", "Der Mann\u2581"])
-def test_words_of_a_closed_vocabulary_are_its_pieces(words, prefix):
+def test_suggestions_of_a_word_vocabulary_match_the_distribution(words, prefix):
     model = language_model(words)
     probabilities = distribution(model, words.encode(prefix))
     probabilities[[BOS, PAD]] = 0
@@ -134,13 +134,13 @@ def test_words_of_a_closed_vocabulary_are_its_pieces(words, prefix):
         assert share == pytest.approx(wanted[word] / float(probabilities.sum()), rel=1e-4)
 
 
-def test_of_a_closed_vocabulary_only_words_that_begin_so_are_suggested(words):
+def test_suggestions_complete_the_partial_word(words):
     found = language_model(words).suggest("Wo ist M", 5)
     assert {one.word for one in found} == {"Mann", "Mann?"}
     assert language_model(words).suggest("Wo ist xyz", 5) == []
 
 
-def test_words_of_pieces_are_those_that_the_pieces_spell(pieces):
+def test_suggestions_of_a_subword_vocabulary_match_all_short_spellings(pieces):
     """Against all spellings of at most two pieces, by the path that training takes."""
     model = language_model(pieces, seed=3)
     with torch.no_grad():  # so that words end soon, and few pieces share what there is
@@ -166,7 +166,7 @@ def test_words_of_pieces_are_those_that_the_pieces_spell(pieces):
         assert share == pytest.approx(wanted.get(word, 0.0) / total, abs=0.05)
 
 
-def test_a_word_that_was_begun_is_gone_on_with(pieces):
+def test_partial_word_is_completed(pieces):
     model = language_model(pieces)
     found = model.suggest("Der Ma", 8)
     assert found
@@ -176,7 +176,7 @@ def test_a_word_that_was_begun_is_gone_on_with(pieces):
     assert model.suggest("  Der\u2581 \tMa", 3) == found[:3]
 
 
-def test_where_a_prefix_is_parted():
+def test_split_prefix():
     assert split_prefix("") == ("", "")
     assert split_prefix("  ") == ("", "")
     assert split_prefix("Wo") == ("", "Wo")
@@ -184,7 +184,7 @@ def test_where_a_prefix_is_parted():
     assert split_prefix(" Wo \t ist m") == ("Wo ist", "m")
 
 
-def test_what_pieces_write(pieces):
+def test_spelling_of_tokens(pieces):
     spelt = spelled(pieces)
     assert [spelt[mark] for mark in (BOS, EOS, PAD)] == [None] * 3
     for text in [*TEXTS[:5], "Ärger 中文 \u0001"]:
@@ -192,12 +192,12 @@ def test_what_pieces_write(pieces):
         assert written.decode() == f" {text}".rstrip()
 
 
-def test_impossible_questions_are_refused(pieces):
+def test_invalid_count_raises(pieces):
     with pytest.raises(ConfigError, match="count must be at least 1"):
         language_model(pieces).suggest("Wo", 0)
 
 
-def test_a_translator_is_no_language_model(tiny_run):
+def test_translator_is_rejected_as_language_model(tiny_run):
     with pytest.raises(RunError) as caught:
         LanguageModel.load(tiny_run)
     assert str(tiny_run) in str(caught.value)

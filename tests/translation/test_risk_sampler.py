@@ -29,7 +29,7 @@ def test_rewards_are_sacrebleus_sentence_scores(hypotheses, reference):
     assert chrf == pytest.approx([sacrebleu.sentence_chrf(text, [reference]).score / 100 for text in hypotheses])
 
 
-def test_a_reward_is_a_share_and_the_reference_has_all_of_it():
+def test_reward_is_between_0_and_1_and_1_for_the_reference():
     for metric in RewardMetric:
         found = Similarity(metric)([TEXTS[0], "the cat sat on a mat.", "zebra", ""], TEXTS[0])
         assert found[0] == pytest.approx(1.0)
@@ -56,7 +56,7 @@ def network(tokenizers):
     return Network(config, tokenizers.source.size, tokenizers.target.size, joint=True).train()
 
 
-def test_every_sentence_gets_its_samples_scored_as_text_against_its_own_reference(tokenizers, network):
+def test_samples_are_scored_as_text_against_their_own_reference(tokenizers, network):
     ids = [tokenizers.source.encode(text) for text in TEXTS]
     batch = make_batch(ids, ids)
     with torch.no_grad():  # likely pieces: those of the texts, so that some rewards are not zero
@@ -78,7 +78,7 @@ def test_every_sentence_gets_its_samples_scored_as_text_against_its_own_referenc
 
 
 @needs_bfloat16
-def test_samples_depend_on_the_seed_alone_and_on_no_dropout(tokenizers, network):
+def test_samples_depend_on_the_seed_and_not_on_dropout(tokenizers, network):
     ids = [tokenizers.source.encode(text) for text in TEXTS]
     sampler, batch = Sampler(tokenizers, RiskConfig(samples=3), Precision.bfloat16), make_batch(ids, ids)
     found = []
@@ -88,7 +88,7 @@ def test_samples_depend_on_the_seed_alone_and_on_no_dropout(tokenizers, network)
     assert found[0] == found[1] != found[2]
 
 
-def test_samples_for_minimum_risk_are_text_and_those_of_reinforce_the_networks_own(tokenizers, network):
+def test_minimum_risk_samples_are_valid_text_and_reinforce_samples_are_unrestricted(tokenizers, network):
     """Of REINFORCE the gradient would be biased by samples of another distribution than its own."""
     ids = [tokenizers.source.encode(text) for text in TEXTS]
     batch, marks = make_batch(ids, ids), {UNK, BOS, PAD}

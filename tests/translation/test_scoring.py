@@ -24,7 +24,7 @@ def by_training(source: str, target: str) -> list[float]:
     return [float(logits[place, piece]) for place, piece in enumerate([*pieces, EOS])]
 
 
-def test_pairs_are_scored_as_training_sees_them(monkeypatch):
+def test_scores_match_the_training_pass(monkeypatch):
     pairs = [*zip(SENTENCES, TEXTS, strict=False), ("Wir.", ""), ("", "Wir."), ("", "")]
     monkeypatch.setattr(batching, "CHUNK", 3)
     found = list(translator().score_all(iter(pairs)))
@@ -37,7 +37,7 @@ def test_pairs_are_scored_as_training_sees_them(monkeypatch):
         assert alone.log_probability == pytest.approx(one.log_probability, abs=1e-4)
 
 
-def test_a_translation_has_the_score_that_its_search_gave_it():
+def test_scores_match_the_search():
     own, checked = translator(1, 2, algorithm=Algorithm.word), 0
     for one in own.translate(SENTENCES, n_best=3):
         for other in one.n_best:
@@ -51,7 +51,7 @@ def test_a_translation_has_the_score_that_its_search_gave_it():
     assert checked
 
 
-def test_a_long_source_is_cut_as_it_is_translated():
+def test_long_source_is_scored_by_segments():
     """The translation that a search cut into sentences has the score of those, not that of one endless sentence."""
     own = translator(algorithm=Algorithm.word)
     source, targets = "Der Mann arbeitet. " * 60, ["Das Haus ist alt.", "Wir arbeiten."] * 30
@@ -68,7 +68,7 @@ def test_a_long_source_is_cut_as_it_is_translated():
         assert math.isfinite(own.score(source, target).log_probability)
 
 
-def test_a_shortlist_has_no_say(monkeypatch):
+def test_scoring_ignores_the_shortlist(monkeypatch):
     own = Translator([member()], LIMITS)
     wanted = own.score("Wir.", "Das Haus.").log_probability
     assert math.isfinite(wanted)

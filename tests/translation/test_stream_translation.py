@@ -15,7 +15,7 @@ from seq2seq.tokenizer.tokenizer import EOS
 
 @pytest.mark.parametrize("beam_size", [1, 3])
 @pytest.mark.parametrize("prefix", ["", "Die F"])
-def test_a_stream_grows_into_the_translation(beam_size, prefix):
+def test_stream_ends_with_the_translation(beam_size, prefix):
     own = translator()
     for text in SENTENCES:
         *growing, last = own.stream(text, beam_size=beam_size, prefix=prefix)
@@ -31,7 +31,7 @@ def test_a_stream_grows_into_the_translation(beam_size, prefix):
 
 
 @needs_bfloat16
-def test_in_bfloat16_a_greedy_stream_is_the_translation_too():
+def test_greedy_stream_in_bfloat16_equals_the_translation():
     """Logits that were rounded to bfloat16 would tie, and the choice among them be another one."""
     first = member()
     own = Translator([Member.prepare(first.network, first.tokenizers, first.device, "bfloat16")], LIMITS)
@@ -40,7 +40,7 @@ def test_in_bfloat16_a_greedy_stream_is_the_translation_too():
         assert last.tokens == own.translate(text, beam_size=1).tokens
 
 
-def test_a_long_text_grows_stretch_by_stretch():
+def test_long_text_is_streamed_by_segments():
     own, text = translator(), "Wir sehen das Haus. " * 60
     *growing, last = own.stream(text, beam_size=1, prefix="Das")
     wanted = own.translate(text, beam_size=1, prefix="Das")
@@ -49,7 +49,7 @@ def test_a_long_text_grows_stretch_by_stretch():
     assert all(last.text.startswith(one.text) and one.source == text for one in growing)
 
 
-def test_a_character_is_shown_when_all_its_bytes_are_there():
+def test_incomplete_characters_are_not_streamed():
     own = translator()
     *growing, last = own.stream("Wir.", beam_size=1, prefix="中 中")
     assert last.text.startswith("中 中")
@@ -57,7 +57,7 @@ def test_a_character_is_shown_when_all_its_bytes_are_there():
         assert not one.text.endswith("\ufffd")
 
 
-def test_suggestions_are_those_of_the_next_piece_where_pieces_are_words():
+def test_suggestions_of_a_word_vocabulary_match_scores():
     """Of a vocabulary of words, against scores of the two translations."""
     own = translator(1, 2, algorithm=Algorithm.word)
     found = own.suggest("Wo ist der Mann?", "Das ", 30)
@@ -73,7 +73,7 @@ def test_suggestions_are_those_of_the_next_piece_where_pieces_are_words():
         own.suggest("Wir.", "", 0)
 
 
-def test_with_a_language_model_probabilities_stay_probabilities():
+def test_suggestion_probabilities_sum_to_one():
     words = member(algorithm=Algorithm.word)
     alone = Translator([words], LIMITS).suggest("Wir.", "", 30)
     assert sum(one.probability for one in alone) == pytest.approx(1, abs=0.3)

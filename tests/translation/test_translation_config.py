@@ -10,7 +10,7 @@ from seq2seq.translation.types import Copy
 RUN = SearchConfig(beam_size=4, length_penalty=0.5)
 
 
-def test_short_names_and_long_ones_change_the_runs_search():
+def test_short_and_long_settings_override_the_runs_search():
     assert TranslateConfig().search_config(RUN) == RUN
     assert TranslateConfig(beam_size=2, n_best=2).search_config(RUN) == SearchConfig(
         beam_size=2, n_best=2, length_penalty=0.5
@@ -34,20 +34,20 @@ def test_short_names_and_long_ones_change_the_runs_search():
         ({"search": SearchOverrides(n_best=2)}, "n_best"),
     ],
 )
-def test_what_grows_is_one_translation_and_nothing_else(settings, named):
+def test_stream_excludes_other_outputs(settings, named):
     TranslateConfig(**{"json": named == "n_best", **settings}).check()
     with pytest.raises(ConfigError, match=rf"^stream=true shows one translation while it grows: leave {named} out$"):
         TranslateConfig(stream=True, **settings).check()
 
 
-def test_one_prefix_or_one_for_each():
+def test_prefix_excludes_prefixes():
     TranslateConfig(prefix="a", stream=True).check()
     with pytest.raises(ConfigError, match=r"^prefix is for all lines and prefixes for each: leave one out$"):
         TranslateConfig(prefix="a", prefixes="b").check()
 
 
 @pytest.mark.parametrize("asked", [{"n_best": 2}, {"search": SearchOverrides(n_best=2)}])
-def test_more_translations_are_for_json(asked):
+def test_n_best_needs_json(asked):
     with pytest.raises(ConfigError, match=r"^n_best translations are written as JSON alone: set json=true, or leave"):
         TranslateConfig(**asked).check()
     TranslateConfig(json=True, **asked).check()
@@ -69,7 +69,7 @@ OWN = [
 
 @pytest.mark.parametrize("own", OWN)
 @pytest.mark.parametrize(("beam_size", "n_best"), [(1, 1), (5, None)])
-def test_the_method_that_is_named_wins_over_the_runs(own, beam_size, n_best):
+def test_method_override_wins_over_the_run(own, beam_size, n_best):
     """As conf/search/greedy.yaml and beam.yaml name it."""
     found = SearchOverrides(method=Method.beam, beam_size=beam_size).apply_to(own)
     found.check()
@@ -86,11 +86,11 @@ def test_the_method_that_is_named_wins_over_the_runs(own, beam_size, n_best):
         ({"method": "diverse_beam", "top_p": 1.0}, "search.top_p=1.0 does nothing with search.method=diverse_beam"),
     ],
 )
-def test_what_the_method_does_not_heed_is_refused(own, changes, told):
+def test_override_without_effect_raises(own, changes, told):
     with pytest.raises(ConfigError, match=rf"^{told}: leave it out, or set search.method="):
         SearchOverrides(**changes).apply_to(own)
 
 
-def test_what_the_runs_own_method_does_not_heed_is_refused_too():
+def test_override_without_effect_on_the_runs_method_raises():
     with pytest.raises(ConfigError, match=r"^search.beam_size=3 does nothing with search.method=sampling"):
         TranslateConfig(beam_size=3).search_config(OWN[0])

@@ -45,7 +45,7 @@ def translator(tiny_run):
     return Translator.load(tiny_run, device="cpu")
 
 
-def test_a_string_gives_a_translation_a_list_a_list_and_a_stream_a_stream(translator):
+def test_string_gives_a_translation_and_list_a_list_and_translate_all_a_stream(translator):
     one = translator.translate("We work.")
     assert isinstance(one, Translation)
     assert one.source == "We work."
@@ -57,7 +57,7 @@ def test_a_string_gives_a_translation_a_list_a_list_and_a_stream_a_stream(transl
     assert list(stream) == many
 
 
-def test_a_stream_is_read_as_it_is_needed(translator):
+def test_translate_all_reads_lazily(translator):
     read = 0
 
     def lines():
@@ -73,7 +73,7 @@ def test_a_stream_is_read_as_it_is_needed(translator):
 
 
 @pytest.mark.parametrize("beam_size", [1, 3])
-def test_a_translation_does_not_depend_on_its_batch(translator, beam_size):
+def test_translation_does_not_depend_on_the_batch(translator, beam_size):
     alone = [translator.translate(text, beam_size=beam_size) for text in SENTENCES]
     together = translator.translate(SENTENCES, beam_size=beam_size)
     turned = translator.translate(SENTENCES[::-1], beam_size=beam_size)[::-1]
@@ -85,7 +85,7 @@ def test_a_translation_does_not_depend_on_its_batch(translator, beam_size):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(max_size=30), max_size=6))
-def test_any_text_in_as_many_texts_out(translator, texts):
+def test_any_list_of_texts_gives_as_many_translations(translator, texts):
     translations = translator.translate(texts, beam_size=1)
     assert [translation.source for translation in translations] == texts
     for text, translation in zip(texts, translations, strict=True):
@@ -93,12 +93,12 @@ def test_any_text_in_as_many_texts_out(translator, texts):
         assert bool(translation.source_tokens) == bool(text.replace("\u2581", " ").split())
 
 
-def test_blank_text_is_translated_by_nothing(translator):
+def test_blank_text_gives_empty_text(translator):
     assert [str(blank) for blank in translator.translate(["", " \n "])] == ["", ""]
     assert translator.translate("").score == 0
 
 
-def test_n_best_is_sorted_and_begins_with_the_translation(translator):
+def test_n_best_is_sorted_and_starts_with_the_translation(translator):
     translation = translator.translate("Where is my key?", beam_size=4, n_best=3)
     assert 1 <= len({other.text for other in translation.n_best}) == len(translation.n_best) <= 3
     scores = [other.score for other in translation.n_best]
@@ -107,7 +107,7 @@ def test_n_best_is_sorted_and_begins_with_the_translation(translator):
     assert translator.translate("Where is my key?", beam_size=4).n_best == ()
 
 
-def test_attention_has_a_row_a_piece_and_each_row_sums_to_one(translator):
+def test_attention_has_a_row_per_token_that_sums_to_one(translator):
     plain = translator.translate("Where is my key?", attention=False)
     assert plain.attention is None
     translations = translator.translate(["Where is my key?", "We work."], attention=True)
@@ -119,7 +119,7 @@ def test_attention_has_a_row_a_piece_and_each_row_sums_to_one(translator):
 
 
 @pytest.mark.parametrize(("beam_size", "n_best"), [(0, 1), (2, 3), (2, 0)])
-def test_impossible_searches_are_refused(translator, beam_size, n_best):
+def test_invalid_search_settings_raise(translator, beam_size, n_best):
     with pytest.raises(ConfigError, match=r"beam_size|n_best"):
         translator.translate("We work.", beam_size=beam_size, n_best=n_best)
 
@@ -136,7 +136,7 @@ def test_threads_may_share_a_translator(translator):
         assert all(found == expected for found in pool.map(work, range(4)))
 
 
-def test_loading_says_what_is_wrong(tiny_run, tmp_path):
+def test_load_errors_name_the_problem(tiny_run, tmp_path):
     with pytest.raises(RunError, match="no run folder"):
         Translator.load(tmp_path / "nowhere")
     with pytest.raises(ConfigError, match=r"^precision must be one of auto, float32, bfloat16, int8, tf32, got int4$"):
@@ -145,7 +145,7 @@ def test_loading_says_what_is_wrong(tiny_run, tmp_path):
         Translator.load(tiny_run, device="tpu")
 
 
-def test_a_model_is_three_files(tiny_run, tmp_path):
+def test_model_folder_needs_three_files(tiny_run, tmp_path):
     for name in ("config.yaml", "tokenizer.model", "model.safetensors"):
         (tmp_path / name).write_bytes((tiny_run / name).read_bytes())
     there, here = Translator.load(tiny_run), Translator.load(tmp_path)
@@ -170,7 +170,7 @@ def output_layer(translator: Translator) -> Product:
 
 
 @needs_int8
-def test_a_folder_in_8_bits_translates_by_integers_unless_told_otherwise(tiny_run, quantized_run, monkeypatch):
+def test_quantized_folder_uses_integer_products_by_default(tiny_run, quantized_run, monkeypatch):
     monkeypatch.setattr("seq2seq.inference.member.prefers_int8", lambda device: True)
     assert isinstance(output_layer(Translator.load(quantized_run, "cpu")), IntegerProduct)
     assert isinstance(output_layer(Translator.load(quantized_run, "cpu", "float32")), FloatProduct)
@@ -178,7 +178,7 @@ def test_a_folder_in_8_bits_translates_by_integers_unless_told_otherwise(tiny_ru
     assert isinstance(output_layer(Translator.load(tiny_run, "cpu", "int8")), IntegerProduct)
 
 
-def test_without_integer_products_a_folder_in_8_bits_still_translates(tiny_run, quantized_run, monkeypatch, caplog):
+def test_quantized_folder_translates_without_integer_products(tiny_run, quantized_run, monkeypatch, caplog):
     for question in ("runs_int8", "prefers_int8"):
         monkeypatch.setattr(f"seq2seq.inference.member.{question}", lambda device: False)
     translator = Translator.load(quantized_run, "cpu")
@@ -194,7 +194,7 @@ def test_without_integer_products_a_folder_in_8_bits_still_translates(tiny_run, 
 
 
 @needs_bfloat16
-def test_bfloat16_is_told_to_the_decoder(tiny_run):
+def test_bfloat16_reaches_the_decoder(tiny_run):
     product = output_layer(Translator.load(tiny_run, "cpu", "bfloat16"))
     assert isinstance(product, RoundedProduct)
 
@@ -206,7 +206,7 @@ def test_bfloat16_is_told_to_the_decoder(tiny_run):
     ["float32", pytest.param("bfloat16", marks=needs_bfloat16), pytest.param("int8", marks=needs_int8)],
 )
 @pytest.mark.parametrize("beam_size", [1, 3])
-def test_in_no_form_does_a_translation_depend_on_its_batch(learned_run, precision, shortlist, beam_size):
+def test_translation_does_not_depend_on_the_batch_in_any_precision(learned_run, precision, shortlist, beam_size):
     """By a network that has learned: another may find all orders of some words as likely as each other."""
     translator = Translator.load(learned_run, "cpu", precision, shortlist)
     sentences = [*SENTENCES, *KNOWN]
@@ -222,7 +222,7 @@ def test_in_no_form_does_a_translation_depend_on_its_batch(learned_run, precisio
 
 
 @pytest.mark.parametrize("beam_size", [1, 4])
-def test_a_shortlist_of_everything_changes_nothing(tiny_run, beam_size):
+def test_full_shortlist_changes_nothing(tiny_run, beam_size):
     loaded = load_run(tiny_run)
     with torch.no_grad():  # no list has the mark of the beginning, so none of the probability may be its
         loaded.network.output.bias[BOS] = -1e4
@@ -240,7 +240,7 @@ def test_a_shortlist_of_everything_changes_nothing(tiny_run, beam_size):
             assert (one.text, one.tokens) == (other.text, other.tokens)
 
 
-def test_a_shortlist_keeps_translations_to_what_it_lists(tiny_run):
+def test_shortlist_restricts_translations(tiny_run):
     loaded = load_run(tiny_run)
     size, source = loaded.tokenizers.target.size, loaded.tokenizers.source
     translations_VK = torch.full((source.size, 2), -1, dtype=torch.int32)
@@ -257,7 +257,7 @@ def test_a_shortlist_keeps_translations_to_what_it_lists(tiny_run):
 
 
 @torch.no_grad()
-def test_a_shortlist_lets_unseen_names_and_numbers_be_copied(tiny_run):
+def test_shortlist_allows_copying_unseen_names_and_numbers(tiny_run):
     """No training pair has them, so nothing was learnt of them: each sentence may still write its own, and only it."""
     loaded = load_run(tiny_run)
     source, target = loaded.tokenizers
@@ -283,7 +283,7 @@ def test_a_shortlist_lets_unseen_names_and_numbers_be_copied(tiny_run):
         assert target.pieces([copies[number]]) == [piece] if shared else copies[number] == -1
 
 
-def test_a_shortlist_that_was_never_learnt_is_one_line(quantized_run):
+def test_missing_shortlist_raises_one_line(quantized_run):
     with pytest.raises(RunError) as caught:
         Translator.load(quantized_run, "cpu", shortlist=True)
     assert str(quantized_run / "shortlist.safetensors") in str(caught.value)

@@ -14,7 +14,7 @@ TWO = Translation("A cat.", "Eine Katze.", -2.0, -4.0, ("▁Eine", "▁Katze", "
 NONE = Translation("?", "", -5.0, -5.0)
 
 
-def test_a_request_may_stand_wherever_a_string_may():
+def test_requests_are_accepted_like_strings():
     own = translator()
     assert own.translate(Request("Wir.")) == own.translate("Wir.")
     assert own.translate([Request("Wir.", "Das")]) == [own.translate("Wir.", prefix="Das")]
@@ -26,12 +26,12 @@ def test_a_request_may_stand_wherever_a_string_may():
         assert found.score == pytest.approx(alone.score, rel=1e-6)  # rounding depends on how many share a batch
 
 
-def test_a_translation_reads_as_its_text_and_copies_are_named_by_words():
+def test_str_of_a_translation_and_copy_values():
     assert str(Translation("a", "b", 0.0, 0.0)) == "b"
     assert [Copy(name) for name in ("none", "unknown", "numbers", "all")] == list(Copy)
 
 
-def test_texts_are_joined_and_log_probabilities_add_up():
+def test_joining_sums_log_probabilities():
     found = join_translations("The dog. A cat. ?", [ONE, TWO, NONE], 1.0)
     assert (found.source, found.text) == ("The dog. A cat. ?", "Der Hund. Eine Katze.")
     assert found.log_probability == -12
@@ -41,7 +41,7 @@ def test_texts_are_joined_and_log_probabilities_add_up():
     assert (found.attention, found.n_best) == (None, ())
 
 
-def test_the_n_th_best_is_made_of_the_n_th_best():
+def test_joining_combines_n_best_lists_by_rank():
     other = Translation("A cat.", "Katze.", -math.inf, -math.inf, ("▁Katze.",))
     parts = [
         Translation("The dog.", "Der Hund.", -1.0, -3.0, n_best=(ONE, NONE)),
@@ -52,7 +52,7 @@ def test_the_n_th_best_is_made_of_the_n_th_best():
     assert found.n_best[1].log_probability == -math.inf
 
 
-def test_nothing_is_translated_by_nothing():
+def test_joining_no_parts_gives_empty_text():
     assert join_translations(" ", [], 1.0) == Translation(" ", "", 0.0, 0.0)
 
 
@@ -70,11 +70,11 @@ TERMS = Glossary([("key", "Schlüssel"), ("front door key", "Haustürschlüssel"
         ("", ()),
     ],
 )
-def test_terms_are_found_as_whole_words_whatever_their_case(source, wanted):
+def test_glossary_terms_match_whole_words_in_any_case(source, wanted):
     assert TERMS.phrases(source) == wanted
 
 
-def test_a_file_has_a_term_a_line(tmp_path):
+def test_glossary_file_has_one_term_per_line(tmp_path):
     path = tmp_path / "terms.tsv"
     path.write_text("key\tSchlüssel\n\n the  man \tder Mann\n", encoding="utf-8")
     assert Glossary.load(path).phrases("The man has a key.") == ("der Mann", "Schlüssel")
