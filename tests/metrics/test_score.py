@@ -57,7 +57,7 @@ PERFECT = {
 
 @pytest.mark.parametrize("language", PERFECT)
 def test_perfect_output_without_spaces_scores_100(language):
-    """By 13a it is 0: a line is one word, and there are no four in a row."""
+    """With 13a it is 0: a line is one word, so there are no 4-grams."""
     lines = [PERFECT[language]] * 3
     assert bleu(lines, lines) == pytest.approx(0)
     assert bleu(lines, lines, language) == pytest.approx(100)

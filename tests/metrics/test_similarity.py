@@ -1,4 +1,4 @@
-"""Sentence scores, and minimum Bayes risk by hand."""
+"""Sentence similarity and expected utilities."""
 
 import pytest
 import sacrebleu

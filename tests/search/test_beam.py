@@ -27,7 +27,7 @@ TRAP = {BOS: {A: 0.6, B: 0.4}, A: {A: 0.4, B: 0.3, EOS: 0.3}, B: {EOS: 1.0}}
 
 
 def config(beam_size: int, n_best: int = 1, length_penalty: float = 1.0, longest: int = 4) -> SearchConfig:
-    """At most ``longest`` tokens whatever the source."""
+    """At most ``longest`` tokens for any source."""
     return SearchConfig(
         beam_size=beam_size,
         n_best=n_best,
@@ -104,7 +104,7 @@ def test_padding_and_nan_are_not_returned_when_few_tokens_are_possible():
 
 
 def plain_beam(stepper: MarkovStepper, sentence: int, beam_size: int, limit: int) -> set[tuple[int, ...]]:
-    """The paths that finish, by the rule as one says it, a sentence and a hypothesis at a time."""
+    """Return the finished paths by the plain rule, one sentence and one hypothesis at a time."""
     live: list[tuple[int, ...]] = [()]
     finished: set[tuple[int, ...]] = set()
     for _ in range(limit):

@@ -1,4 +1,4 @@
-"""Phrases that a translation must contain, against all translations there are."""
+"""Constrained beam search, compared with all possible translations."""
 
 import math
 
@@ -24,7 +24,7 @@ def path(one) -> tuple[int, ...]:
 
 
 def has(tokens: tuple[int, ...], phrase: tuple[int, ...], inner: set[int]) -> bool:
-    """Whether a complete translation has a phrase, its last word ending there."""
+    """Return whether a translation contains a phrase that ends at a word end."""
     places = [place for place in range(len(tokens)) if tokens[place : place + len(phrase)] == phrase]
     return any(not {*tokens[place + len(phrase) :][:1]} & inner for place in places)
 
@@ -81,7 +81,7 @@ def test_without_phrases_equals_beam_search_and_results_do_not_depend_on_the_bat
 
 
 def test_two_partial_phrases_do_not_displace_a_complete_one():
-    """`A B` is no less than `A A`, though the A at its end begins both phrases."""
+    """`A B` ranks no lower than `A A`, whose final A begins both phrases."""
     table = {0: {A: 0.9, EOS: 0.1}, A: {A: 0.98, B: 0.01, C: 0.01}, B: {A: 0.9, EOS: 0.1}}
     for beam_size in (1, 2, 3, 5):
         [[best]] = constrained_beam_search(chain(table), config(beam_size), [[Phrase((A, B), ()), Phrase((A, C), ())]])
@@ -113,7 +113,7 @@ tokens = st.lists(st.sampled_from([2, 3, INNER]), max_size=10)
 
 
 def contains(text: list[int], phrase: list[int], *, at_end: bool) -> bool:
-    """Whether the phrase stands in the text, its last word ending there."""
+    """Return whether the text contains the phrase, with a word end after it."""
     places = range(len(text) - len(phrase) + 1)
     return any(
         text[place : place + len(phrase)] == phrase

@@ -1,4 +1,4 @@
-"""Diverse beam search, against the rule as one says it."""
+"""Diverse beam search, compared with a plain implementation."""
 
 import math
 
@@ -27,7 +27,7 @@ def path(one) -> tuple[int, ...]:
 
 
 def plain(stepper: MarkovStepper, sentence: int, settings_: SearchConfig) -> set[tuple[int, ...]]:
-    """All that the groups finish, a group, a hypothesis and a token at a time."""
+    """Return the finished paths of all groups, one group, hypothesis and token at a time."""
     groups, limit = settings_.groups, settings_.max_length_offset
     width = settings_.beam_size // groups
     live: list[list[tuple[int, ...]]] = [[()] for _ in range(groups)]

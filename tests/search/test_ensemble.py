@@ -1,4 +1,4 @@
-"""Several models that choose together: the score is what its definition says, and the beam finds its best."""
+"""Ensembles and fusion: scores match their definitions, and beam search finds the best."""
 
 import math
 from functools import partial
@@ -17,7 +17,7 @@ NEVER = -math.inf
 
 
 def by_hand(steppers: list[MarkovStepper], path: tuple[int, ...], sentence: int) -> float:
-    """Log-probability of a path by an ensemble, a token and a member at a time, in Python's own numbers."""
+    """Return the log-probability of a path under an ensemble, computed in Python numbers."""
     total = 0.0
     for end in range(len(path)):
         before, last, token = [BOS, BOS, *path][end : end + 3]
@@ -33,13 +33,13 @@ def config(beam_size: int, alpha: float = 1.0, longest: int = 4) -> SearchConfig
 
 
 def every_ending(limit: int) -> list[tuple[int, ...]]:
-    """All paths over the made-up tokens that end within ``limit``, or are cut there."""
+    """Return all paths that end within ``limit`` tokens or are cut there."""
     even = MarkovStepper(torch.zeros(1, 4, 4, 4), [1])
     return list(every_path(even, 0, limit))
 
 
-def hold_ranking(found: list[Hypothesis], scores: dict[tuple[int, ...], float]) -> None:
-    """Assert that a wide beam found every possible path, finished before cut, best first, with its score."""
+def check_ranking(found: list[Hypothesis], scores: dict[tuple[int, ...], float]) -> None:
+    """Assert that a wide beam found every possible path with its score, finished before unfinished, best first."""
     possible = {path: score for path, score in scores.items() if score > NEVER}
     if not possible:
         assert [one.score for one in found] == [NEVER]
@@ -54,7 +54,7 @@ def hold_ranking(found: list[Hypothesis], scores: dict[tuple[int, ...], float]) 
 def test_ensemble_ranks_by_mean_probability(seed, members, impossible, alpha):
     steppers = [random_stepper(seed + place, [1, 1], impossible) for place in range(members)]
     for sentence, found in enumerate(beam_search(ensemble(steppers), config(128, alpha))):
-        hold_ranking(found, {path: by_hand(steppers, path, sentence) / len(path) ** alpha for path in every_ending(4)})
+        check_ranking(found, {path: by_hand(steppers, path, sentence) / len(path) ** alpha for path in every_ending(4)})
 
 
 @given(
@@ -72,7 +72,7 @@ def test_fusion_ranks_by_the_weighted_sum(seed, weight, impossible, alpha):
             if weight:
                 total += weight * log_probability(language_model, sentence, path)
             scores[path] = total / len(path) ** alpha
-        hold_ranking(found, scores)
+        check_ranking(found, scores)
 
 
 def test_ensemble_chooses_by_mean_probability_not_by_one_member():
@@ -139,16 +139,16 @@ def test_result_does_not_depend_on_the_batch(seed, source_lengths, beam_size, im
         one, other, language_model = (sentence_of(stepper, sentences) for stepper in steppers)
         return search(fusion(ensemble([one, other]), language_model, 0.3), asked)
 
-    def hold_same(some: list[list[Hypothesis]], others: list[list[Hypothesis]]) -> None:
+    def check_same(some: list[list[Hypothesis]], others: list[list[Hypothesis]]) -> None:
         for several, expected in zip(some, others, strict=True):
             assert [(one.tokens, one.finished) for one in several] == [(one.tokens, one.finished) for one in expected]
             assert [one.score for one in several] == pytest.approx([one.score for one in expected], abs=1e-5)
 
     together = found([*range(len(source_lengths))])
     order = random.sample(range(len(source_lengths)), len(source_lengths))
-    hold_same(found(order), [together[sentence] for sentence in order])
+    check_same(found(order), [together[sentence] for sentence in order])
     for sentence, several in enumerate(together):
-        hold_same(found([sentence]), [several])
+        check_same(found([sentence]), [several])
 
 
 def test_first_member_limits_the_length():
@@ -179,7 +179,7 @@ def test_very_improbable_tokens_are_not_excluded():
 
 
 def test_members_tensors_are_not_modified():
-    """What a member returns may be its own: nothing is added up in it."""
+    """A member's returned tensors may be shared, so they are not modified in place."""
     table = torch.randn(2, 4).log_softmax(1)
     before = table.clone()
     mean_probability([table, table])

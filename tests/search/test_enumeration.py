@@ -41,9 +41,9 @@ Path = tuple[int, ...]
 LETTERS = range(3, VOCABULARY)
 SPELT = [None, None, None, b" ab", b"b", b" a", b"c", b"bc"]
 WIDE = 250
-"""More hypotheses than there are beginnings of three tokens."""
+"""More than the number of prefixes of three tokens."""
 LENGTHS = [1, 3, 2]
-"""Of the sources."""
+"""Source lengths."""
 LANGUAGE_MODEL = ModelConfig(
     embedding_size=4,
     encoder=EncoderConfig(layers=0),
@@ -54,13 +54,13 @@ LANGUAGE_MODEL = ModelConfig(
     dropout=0.0,
 )
 WEIGHT = 0.3
-"""Of the language model."""
+"""Weight of the language model."""
 
 few_or_many = pytest.mark.parametrize("count", [6, pytest.param(150, marks=pytest.mark.slow)])
 
 
 class Tree:
-    """All that can be said of one source within ``limit`` tokens.
+    """The exact distribution over translations of one source within ``limit`` tokens.
 
     Args:
         networks: translators, whose probabilities are averaged.
@@ -92,7 +92,7 @@ class Tree:
         }
 
     def paths(self, limit: int | None = None) -> Iterator[Path]:
-        """Those that end, and those that are cut at the limit."""
+        """Yield the paths that end and those that are cut at the limit."""
         limit = limit or self.limit
         for beginning in self.next:
             if len(beginning) < limit:
@@ -105,7 +105,7 @@ class Tree:
 
 
 def _table(network: Network, source: list[int], beginnings: list[Path]) -> Any:
-    """Logits of the next token after each beginning, in float64, by a training pass over all of them."""
+    """Return logits of the next token after each prefix, in float64, by one training pass."""
     source_BS, lengths_B = padded([source] * len(beginnings))
     target_BT, _ = padded([[BOS, *path] for path in beginnings])
     last_B = torch.tensor([row * target_BT.size(1) + len(path) for row, path in enumerate(beginnings)])
@@ -114,7 +114,7 @@ def _table(network: Network, source: list[int], beginnings: list[Path]) -> Any:
 
 
 class World:
-    """Networks in float32 that never say a mark, bound to three sources, and their trees.
+    """Networks in float32 that never produce special tokens, bound to three sources, and their trees.
 
     By their number worlds take turns: one network, two, one beside a language model; each without and with a shortlist.
     """
@@ -129,7 +129,7 @@ class World:
         batch = padded(sources)
         steppers = [self._stepper(one, *batch, lists) for one in networks]
         self.numbers = steppers[0].pieces or range(VOCABULARY)
-        """Of the tokens that search knows."""
+        """The network's id of each token of the search."""
         self.stepper: Stepper[Any] = ensemble(steppers)
         if beside is not None:
             other: Stepper[Any] = self._stepper(beside, *batch, None)
@@ -141,7 +141,7 @@ class World:
             for source, limit, own in zip(sources, limits, allowed, strict=True)
         ]
         self.whole = lists is None
-        """Whether search may use all tokens."""
+        """Whether there is no shortlist."""
 
     def _network(self, config: ModelConfig, seed: int) -> Network:
         network = random_network(config, seed, spread=0.7, dtype=torch.float32)
@@ -155,20 +155,20 @@ class World:
         return NetworkStepper(network, decoder, source_BS, lengths_B, BOS, EOS, chosen)
 
     def _lists(self, random: Random, sources: list[list[int]]) -> tuple[Shortlist, list[list[int]]]:
-        """A shortlist by which each source letter stands for two others, and what that leaves to each source."""
+        """Return a shortlist with two translations per source letter, and the letters allowed for each source."""
         meant = {letter: random.sample(LETTERS, 2) for letter in LETTERS}
         table_VK = torch.tensor([meant.get(number, [-1, -1]) for number in range(VOCABULARY)], dtype=torch.int32)
         lists = Shortlist(table_VK, torch.tensor([EOS], dtype=torch.int32), VOCABULARY)
         return lists, [sorted({one for letter in source for one in meant[letter]}) for source in sources]
 
     def search(self, asked: SearchConfig, *others: Any) -> list[list[Any]]:
-        """What a search finds, its tokens numbered as the networks have them."""
+        """Return the search results with the networks' token ids."""
         found = search(self.stepper, asked, *others)
         return [[one._replace(tokens=[self.numbers[token] for token in one.tokens]) for one in own] for own in found]
 
 
 def worlds(count: int, limits: Sequence[int] = (3, 3, 3), *, whole: bool = False) -> Iterator[tuple[World, Random]]:
-    """So many of them, the same ones every time; with ``whole`` those without a shortlist."""
+    """Yield ``count`` worlds, the same every time; with ``whole``, only those without a shortlist."""
     for number, (config, seed) in enumerate(_drawn(count)):
         world = World(config, seed, number, limits)
         if world.whole or not whole:
@@ -200,13 +200,13 @@ def path_of(one) -> Path:
 
 
 def ranked(tree: Tree, paths: list[Path], length_penalty: float) -> list[tuple[bool, float]]:
-    """Whether each has ended, and its score, in the order in which a search has to list them."""
+    """Return (finished, score) of each path in the order in which a search must list them."""
     scores = [(path[-1] == EOS, tree.total(path) / len(path) ** length_penalty) for path in paths]
     return sorted(scores, reverse=True)
 
 
 def real(found: list) -> list:
-    """Those without a mark, each of which costs ten thousand nats."""
+    """Return the hypotheses without special tokens, each of which costs ten thousand nats."""
     return [one for one in found if one.log_probability > -1e3]
 
 
@@ -218,7 +218,7 @@ def agrees(found: list, wanted: list[tuple[bool, float]]) -> bool:
 
 @few_or_many
 def test_random_networks_cover_every_kind(count):
-    """Or less would be compared than the tests say."""
+    """The other tests rely on this coverage."""
     found = [(world.whole, type(world.stepper)) for world, _ in worlds(count, (1, 1, 1))]
     assert len({*found}) == 4
     configs = [config for config, _ in _drawn(count)]
@@ -239,7 +239,7 @@ def test_random_networks_cover_every_kind(count):
 
 @few_or_many
 def test_wide_beam_lists_every_translation(count):
-    """Each source to its own limit, by its own length."""
+    """Each source has a length limit of its own."""
     for ratio, offset in ((0.0, 3), (1.0, 0), (0.7, 1)):
         limits = [max(1, math.floor(ratio * length + offset)) for length in LENGTHS]
         for world, random in worlds(count, limits):
@@ -252,7 +252,7 @@ def test_wide_beam_lists_every_translation(count):
 
 
 def plain_beam(tree: Tree, width: int) -> tuple[set[Path], float]:
-    """The paths that finish by the rule of beam search, and by how much the closest decision was taken."""
+    """Return the finished paths by the rule of beam search, and the smallest margin of a decision."""
     live: list[Path] = [()]
     ended, margin = set[Path](), math.inf
     for _ in range(tree.limit):
@@ -271,7 +271,7 @@ def plain_beam(tree: Tree, width: int) -> tuple[set[Path], float]:
 
 @few_or_many
 def test_narrow_beam_matches_a_plain_implementation(count):
-    """With a beam of 1 that is greedy search: the likeliest token again and again."""
+    """A beam of 1 is greedy search."""
     compared = 0
     for world, random in worlds(count):
         width = random.randint(1, 6)
@@ -301,7 +301,7 @@ def test_narrow_beam_results_are_valid_and_not_better_than_the_best(count):
 
 
 def contains(path: Path, phrase: Path, inner: set[int]) -> bool:
-    """Whether a translation has a phrase whose last word ends with it."""
+    """Return whether a translation contains a phrase that ends at a word end."""
     ends = [place for place in range(len(phrase), len(path)) if path[place - len(phrase) : place] == phrase]
     return any(path[place] not in inner for place in ends)
 
@@ -338,26 +338,26 @@ PREFIXES = [b" ab", b" a", b" b", b" bc", b" abb", b" ab a", b" ", b""]
 
 
 def fits(path: Path, prefix: bytes, given: Path) -> bool:
-    """Whether a translation begins with the given tokens and goes on with the rest of the text."""
+    """Return whether a translation starts with the given tokens and continues the prefix."""
     return path[: len(given)] == given and written(path).startswith(prefix)
 
 
 def most(prefix: bytes, given: Path) -> int:
-    """The most tokens, beginning with those given, that write a prefix and without their last do not."""
+    """Return the maximum number of tokens, starting with the given ones, of which the last completes the prefix."""
     bodies = [(*given, *more) for count in range(5 - len(given)) for more in product(LETTERS, repeat=count)]
     enough = [len(body) for body in bodies if fits(body, prefix, given) and not fits(body[:-1], prefix, given)]
     return max(enough, default=0)
 
 
 def begun_by_lot(prefix: bytes, random: Random) -> Path:
-    """Tokens that write a beginning of a prefix, as a tokenizer gives those of the complete words."""
+    """Return tokens that write the first part of a prefix, like a tokenizer's tokens of the complete words."""
     some = [path for path in ((3,), (5,), (5, 4), (4,)) if prefix.startswith(written(path)) and written(path) != prefix]
     return random.choice([(), *some])
 
 
 @few_or_many
 def test_prefix_works_with_every_method(count):
-    """Its lists have all there is: the limit on the length counts from the last token that the prefix may need."""
+    """The length limit counts from the last token that the prefix may need."""
     for world, random in worlds(count, (5, 5, 5), whole=True):
         prefixes = random.choices(PREFIXES, k=3)
         given_ = [begun_by_lot(prefix, random) for prefix in prefixes]
@@ -382,7 +382,7 @@ def test_prefix_works_with_every_method(count):
 
 
 def shares(log_probability: dict[int, float], asked: SearchConfig) -> dict[int, float]:
-    """The chances of the next token: temperature, then the likeliest ``top_k``, then the nucleus."""
+    """Return the probabilities of the next token: temperature, then top-k, then the nucleus."""
     highest = max(log_probability.values())
     weights = {token: math.exp((one - highest) / asked.temperature) for token, one in log_probability.items()}
     likeliest = sorted(weights, key=lambda token: -weights[token])[: asked.top_k]
@@ -395,7 +395,7 @@ def shares(log_probability: dict[int, float], asked: SearchConfig) -> dict[int, 
 
 
 def chances(tree: Tree, asked: SearchConfig, limit: int, prefix: bytes = b"") -> dict[Path, float]:
-    """Of every translation; what does not write the prefix, or a beginning of it, cannot be drawn."""
+    """Return the probability of every translation; only those that write the prefix can be drawn."""
     rows = {}
     for beginning, row in tree.next.items():
         possible = {

@@ -1,4 +1,4 @@
-"""Forced decoding, against the table."""
+"""Forced decoding, compared with the table."""
 
 import pytest
 from hypothesis import given

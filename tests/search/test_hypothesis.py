@@ -1,4 +1,4 @@
-"""What a search returns."""
+"""Hypotheses and length normalization."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""One door to every way of searching, and draws that are a sentence's own."""
+"""Dispatch by method, and samples that do not depend on the batch."""
 
 import math
 from collections import Counter
@@ -28,7 +28,7 @@ def path(one) -> tuple[int, ...]:
 
 
 def kept(stepper: MarkovStepper, before: int, last: int, config: SearchConfig) -> dict[int, float]:
-    """The exact chances of the next token, by the definitions of temperature, top-k and the nucleus."""
+    """Return the exact probabilities of the next token, by the definitions of temperature, top-k and nucleus."""
     row = stepper.table_SVVV[0, before, last].double().exp().tolist()
     weights = {token: p ** (1 / config.temperature) for token, p in enumerate(row) if p > 0}
     ranked = sorted(weights, key=lambda token: -weights[token])[: config.top_k]
@@ -41,7 +41,7 @@ def kept(stepper: MarkovStepper, before: int, last: int, config: SearchConfig) -
 
 
 def exact(stepper: MarkovStepper, config: SearchConfig) -> dict[tuple[int, ...], float]:
-    """The chance of every translation of the first sentence."""
+    """Return the probability of every translation of the first sentence."""
     chances = {}
     for whole in every_path(stepper, 0, config.max_length_offset):
         chance, before = 1.0, [0, 0]

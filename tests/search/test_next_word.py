@@ -1,4 +1,4 @@
-"""The next words over made-up tables, against every way to spell every word."""
+"""Next words, compared with every spelling of every word."""
 
 import math
 from collections import Counter
@@ -17,7 +17,7 @@ DEPTH = 5
 
 
 def random_table(seed: int, spelling: int) -> MarkovStepper:
-    """Words and sentences that end soon, so that few spelling hold nearly all the probability."""
+    """Words and sentences end soon, so that few tokens hold nearly all the probability."""
     generator = torch.Generator().manual_seed(seed)
     logits_VVV = 1.5 * torch.randn(1, spelling, spelling, spelling, generator=generator)
     logits_VVV[..., EOS] += 4.5
@@ -35,7 +35,7 @@ def probability(stepper: MarkovStepper, path: list[int]) -> float:
 def by_counting(
     stepper: MarkovStepper, before: list[int], begun: str, spelling: list[bytes | None]
 ) -> tuple[dict[str, float], float]:
-    """Probability of every next word, by writing out every continuation; and what is beyond ``DEPTH`` spelling."""
+    """Return the probability of every next word by enumeration, and the probability beyond ``DEPTH`` tokens."""
     typed, words, total, beyond = b" " + begun.encode(), Counter[str](), 0.0, 0.0
     letters = [number for number, token in enumerate(spelling) if token]
     paths = [path for length in range(DEPTH + 1) for path in product(letters, repeat=length)]
@@ -97,7 +97,7 @@ def chain(following: dict[int, dict[int, float]], spelling: int) -> MarkovSteppe
 
 
 def test_typed_letters_may_be_spelled_by_other_tokens_than_the_tokenizers():
-    """``Ma`` is a token, ``Mann`` another: who looks only behind the first misses the second."""
+    """``Ma`` and ``Mann`` are both tokens: continuing only ``Ma`` would miss ``Mann``."""
     spelling = [None, None, b" Ma", b" Mann", b"us", b" Haus"]
     stepper = chain({BOS: {2: 0.1, 3: 0.3, 5: 0.6}, 2: {4: 1.0}, 3: {EOS: 1.0}, 4: {EOS: 1.0}, 5: {EOS: 1.0}}, 6)
     assert next_words(stepper, [], "Ma", spelling, 5) == [

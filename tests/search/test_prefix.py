@@ -1,4 +1,4 @@
-"""Translations that begin as was typed, against all translations there are."""
+"""Prefix constraints, compared with all possible translations."""
 
 import math
 from dataclasses import replace
@@ -42,7 +42,7 @@ def text(tokens, spelling) -> bytes:
 
 
 def most(spelling, prefix: bytes, *given_: int) -> int:
-    """The most spelling, beginning with those given, that write a prefix and without their last do not."""
+    """Return the maximum number of tokens, starting with the given ones, of which the last completes the prefix."""
     numbers = range(A, len(spelling))
     bodies = [(*given_, *more) for count in range(4) for more in product(numbers, repeat=count) if given_ or count]
     writes = [
@@ -103,7 +103,7 @@ def test_prefixes_work_with_every_method_and_do_not_depend_on_the_batch(seed, ra
 
 
 def test_tokens_that_lead_to_a_dead_end_are_excluded():
-    """ " a" would fit " ab", but here nothing goes on with it."""
+    """ " a" matches " ab", but no token continues it here."""
     spelling = [None, None, b" a", b" ab"]
     stepper = random_stepper(1, [1])
     bound = PrefixStepper(stepper, [b" abc"[:3]], *token_indexes(spelling))
@@ -113,7 +113,7 @@ def test_tokens_that_lead_to_a_dead_end_are_excluded():
 
 @given(st.integers(0, 10_000), st.sampled_from([b" ab ab", b" ab a", b" ab", b" abb ", b" bb a"]), st.integers(1, 2))
 def test_given_tokens_are_kept_and_the_length_limit_starts_after_the_prefix(seed, prefix, longest):
-    """Against every path there is: those that begin with the token of the first word, as long as they may be."""
+    """Compared with all paths that begin with the token of the first word."""
     spelling = [None, None, b" ab", b"b", b" a"]
     first = B if prefix.startswith(b" b") else A
     table = (2 * torch.randn(1, 5, 5, 5, generator=torch.Generator().manual_seed(seed))).log_softmax(-1)
@@ -136,7 +136,7 @@ def test_given_tokens_are_kept_and_the_length_limit_starts_after_the_prefix(seed
 
 
 def test_characters_with_a_token_are_not_spelled_in_bytes():
-    """ "b" and "ab" are spelling and so is the byte of "b"; "c" has its byte alone."""
+    """ "b" and "ab" are tokens and so is the byte of "b"; "c" has only its byte."""
     spelling, single_bytes = [None, None, b" a", b"b", b"b", b"c", b" ab"], {4, 5}
     inside = token_indexes(spelling, single_bytes)
     assert prefix_paths(b" ab", *inside).next == {0: {2: 2, 6: 3}, 2: {3: 3}}

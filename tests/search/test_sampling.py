@@ -31,7 +31,7 @@ def test_tokens_are_drawn_with_their_probabilities():
 
 
 def test_very_low_temperature_draws_only_the_most_probable_token():
-    """Also where every share by itself would be too small a number."""
+    """Even if every weight by itself would underflow."""
     log_probability_NV = torch.tensor([[0.3, 0.25, 0.25, 0.2]]).log().expand(100, -1)
     for temperature in (0.01, 1e-4):
         assert set(draw_tokens(log_probability_NV, temperature).tolist()) == {0}

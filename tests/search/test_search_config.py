@@ -1,4 +1,4 @@
-"""What a command changes in a run's search settings, and which settings go together."""
+"""Search settings: checks, overrides and length limits."""
 
 from dataclasses import fields
 

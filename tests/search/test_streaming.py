@@ -1,4 +1,4 @@
-"""A search watched while it goes on."""
+"""Streaming of beam search."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""A stream in chunks and batches."""
+"""Chunks and batches of a stream."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Words and numbers that a translation takes from its source."""
+"""Copying of words and numbers from the source."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from seq2seq.translation.types import Copy, Translation
 
 
 def translation(source: str, text: str, rows: list[list[float]], pieces=None, source_pieces=None) -> Translation:
-    """With these weights, end marks without any."""
+    """Return a translation with these attention weights, 0 for EOS."""
     weights = torch.tensor([[*row, 0.0] for row in rows] + [[0.0] * (len(rows[0]) + 1)])
     own = pieces or ["<unk>" if word == "<unk>" else f"▁{word}" for word in text.split()]
     read = source_pieces or [f"▁{word}" for word in source.split()]

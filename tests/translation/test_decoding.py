@@ -1,4 +1,4 @@
-"""Conditions and methods through the translator: they hold, and no translation depends on its batch."""
+"""Constraints and search methods through the translator, independent of the batch."""
 
 from dataclasses import replace
 
@@ -54,7 +54,7 @@ def test_translation_starts_with_the_prefix(prefix, beam_size):
 
 
 def test_prefix_may_end_within_a_word():
-    """The likeliest piece that goes on is taken, though the prefix by itself would be cut elsewhere."""
+    """The model chooses the token, although the prefix alone would be tokenized differently."""
     own, pieces = translator(), tokenizer()
     whole = own.translate("Wir.", beam_size=1, search=replace(LIMITS, max_length_offset=8))
     text = whole.text
@@ -67,7 +67,7 @@ def test_prefix_may_end_within_a_word():
 
 
 def test_minimum_bayes_risk_ranks_unfinished_samples_last():
-    """As in a beam. A text that was drawn both ways has ended, though without its end it is likelier."""
+    """As in a beam. A text that was drawn finished and unfinished counts as finished."""
     own = translator()
 
     def one(text: str, score: float, finished: bool) -> Hypothesis:
@@ -88,7 +88,7 @@ def test_minimum_bayes_risk_ranks_unfinished_samples_last():
 
 @pytest.mark.parametrize("method", [Method.beam, Method.diverse_beam, Method.minimum_bayes_risk])
 def test_n_best_texts_are_unique(method):
-    """Its pieces may be others each time; the best of them stays, and others make up the number."""
+    """Different tokens may spell the same text; the best stays, and others fill up the list."""
     own = translator(algorithm=Algorithm.char)
     settings = replace(METHODS[method], n_best=4) if method is not Method.beam else replace(LIMITS, beam_size=12)
     for found in own.translate(SENTENCES, search=replace(settings, n_best=8 if method is Method.beam else 4)):
@@ -115,7 +115,7 @@ FOREIGN = ["Žižek", "Пушкин", "東京で", "Xylophonspieler", "Übermüd
 
 @pytest.mark.parametrize("method", ["greedy", *METHODS])
 def test_prefix_words_are_tokenized_as_in_training(method):
-    """Of words that the vocabulary lacks: what is complete has the tokenizer's own pieces, whatever the method."""
+    """Complete words that the vocabulary lacks have the tokenizer's tokens, with any method."""
     own, pieces = translator(), tokenizer()
     tight = replace(METHODS.get(method, LIMITS.beam(1)), max_length_ratio=0.0, max_length_offset=1)
     for word in FOREIGN:

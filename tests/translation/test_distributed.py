@@ -1,4 +1,4 @@
-"""Translation shared by processes: the same text, byte for byte, whoever translates what."""
+"""Distributed translation equals that of one process, byte for byte."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def lines(number: int) -> list[str]:
 
 
 def shared(run: Path, chunk: int, number: int) -> tuple[list[str], list[float], int]:
-    """What the process gets of so many lines, and how many sentences it has translated itself."""
+    """Return texts and scores that the process gets, and how many sentences it translated."""
     batching.CHUNK = distributed.CHUNK = chunk
     batching.BATCH_TOKENS = 40
     translator, own = Translator.load(run), [0]

@@ -1,4 +1,4 @@
-"""What recipes' settings ask of a translator."""
+"""Requests, input, output and progress of the recipes."""
 
 import gzip
 import io
@@ -95,7 +95,7 @@ def test_progress_can_be_hidden(capsys):
 
 
 def test_progress_moves_by_chunks(capsys, monkeypatch):
-    """The wait is for the first of them: all are done when it comes."""
+    """All items of a chunk are done when the first one comes."""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     monkeypatch.setattr("tqdm.std.time", map(float, count(0, 10)).__next__)  # any two looks are far apart
     assert len(list(with_progress(range(2 * CHUNK + 1), 2 * CHUNK + 1, "translating"))) == 2 * CHUNK + 1

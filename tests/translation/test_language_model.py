@@ -1,4 +1,4 @@
-"""A language model: what it says of a text, and which words it suggests, against arithmetic by hand."""
+"""Language models: log-probabilities, perplexity and suggestions, compared with arithmetic by hand."""
 
 import math
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ def words() -> Tokenizer:
 
 
 def distribution(model: LanguageModel, before: Sequence[int]) -> torch.Tensor:
-    """Probabilities (V,) of the next piece, by the path that training takes."""
+    """Return probabilities (V,) of the next token by the training pass."""
     target = torch.tensor([[BOS, *before]])
     with torch.no_grad():
         logits = model.member.network(torch.tensor([[EOS]]), torch.tensor([1]), target, torch.tensor([len(before)]))
@@ -141,7 +141,7 @@ def test_suggestions_complete_the_partial_word(words):
 
 
 def test_suggestions_of_a_subword_vocabulary_match_all_short_spellings(pieces):
-    """Against all spellings of at most two pieces, by the path that training takes."""
+    """Compared with all spellings of at most two tokens, by the training pass."""
     model = language_model(pieces, seed=3)
     with torch.no_grad():  # so that words end soon, and few pieces share what there is
         model.member.network.output.bias[EOS] += 6

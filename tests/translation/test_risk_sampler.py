@@ -89,7 +89,7 @@ def test_samples_depend_on_the_seed_and_not_on_dropout(tokenizers, network):
 
 
 def test_minimum_risk_samples_are_valid_text_and_reinforce_samples_are_unrestricted(tokenizers, network):
-    """Of REINFORCE the gradient would be biased by samples of another distribution than its own."""
+    """REINFORCE's gradient would be biased by samples of another distribution."""
     ids = [tokenizers.source.encode(text) for text in TEXTS]
     batch, marks = make_batch(ids, ids), {UNK, BOS, PAD}
     drawn = {}

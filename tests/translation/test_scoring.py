@@ -1,4 +1,4 @@
-"""What a model makes of translations that are given."""
+"""Scoring of given translations."""
 
 import math
 
@@ -14,7 +14,7 @@ from seq2seq.translation import batching
 
 
 def by_training(source: str, target: str) -> list[float]:
-    """Log-probability of every piece by the pass that training takes."""
+    """Return the log-probability of every token by the training pass."""
     own = member()
     pieces = own.tokenizers.target.encode(target)
     places = torch.arange(len(pieces) + 1)
@@ -52,7 +52,7 @@ def test_scores_match_the_search():
 
 
 def test_long_source_is_scored_by_segments():
-    """The translation that a search cut into sentences has the score of those, not that of one endless sentence."""
+    """A translation by segments has the score of its segments, not that of one long sentence."""
     own = translator(algorithm=Algorithm.word)
     source, targets = "Der Mann arbeitet. " * 60, ["Das Haus ist alt.", "Wir arbeiten."] * 30
     found = own.score(source, " ".join(targets))

@@ -1,4 +1,4 @@
-"""A translation while it is made."""
+"""Streaming of translations, and suggestions."""
 
 import math
 
@@ -32,7 +32,7 @@ def test_stream_ends_with_the_translation(beam_size, prefix):
 
 @needs_bfloat16
 def test_greedy_stream_in_bfloat16_equals_the_translation():
-    """Logits that were rounded to bfloat16 would tie, and the choice among them be another one."""
+    """Logits rounded to bfloat16 would tie and change the choice."""
     first = member()
     own = Translator([Member.prepare(first.network, first.tokenizers, first.device, "bfloat16")], LIMITS)
     for text in (*SENTENCES, *TEXTS):
@@ -58,7 +58,7 @@ def test_incomplete_characters_are_not_streamed():
 
 
 def test_suggestions_of_a_word_vocabulary_match_scores():
-    """Of a vocabulary of words, against scores of the two translations."""
+    """Compared with scores of the translations."""
     own = translator(1, 2, algorithm=Algorithm.word)
     found = own.suggest("Wo ist der Mann?", "Das ", 30)
     assert 0.5 < sum(one.probability for one in found) <= 1 + 1e-6

@@ -1,4 +1,4 @@
-"""Text that a model wrote: which pairs, in which order, and files that are there whole or not at all."""
+"""Synthetic text: distillation, back-translation and atomic files."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -29,7 +29,7 @@ def translator(tiny_run: Path) -> Translator:
 
 
 def drawn(run: Path, ending: float = 4.0) -> Translator:
-    """Of the run's pieces, with numbers by which its translations differ and end."""
+    """Return a translator of the run with random weights whose translations differ and end."""
     loaded = load_run(run)
     randomize(loaded.network, ending)
     return Translator([Member.of_run(run, loaded, torch.device("cpu"), "float32")], loaded.search)
@@ -65,7 +65,7 @@ def test_unfinished_translations_are_dropped_and_counted(tiny_run):
 
 
 def test_closest_is_chosen_from_the_whole_beam(translator):
-    """The reference is the fourth translation of the beam itself, so nothing can be closer."""
+    """The reference is the last translation of the beam itself, so it is the closest."""
     beam = [one.text for one in translator.translate("We work.", beam_size=4, n_best=4).n_best if one.finished]
     assert len({text for text in beam if text}) > 1, "or this would be no test"
     wanted = [text for text in beam if text][-1]
@@ -118,7 +118,7 @@ def test_ranking_uses_the_languages_tokenizer():
 
 
 def test_distillation_uses_the_search_method(translator):
-    """By samples too; of them the closest is among all that were drawn."""
+    """Sampling methods work too, and the closest is chosen from all samples."""
     search = SearchConfig(method=Method.minimum_bayes_risk, samples=6, seed=3)
     (group,) = distill(translator, [PAIRS[0]], search=search)
     assert group.pairs == [Pair("We work.", str(translator.translate("We work.", search=search)))]

@@ -1,4 +1,4 @@
-"""What recipes that translate may be told."""
+"""Settings of the recipes that translate."""
 
 import pytest
 
@@ -70,7 +70,7 @@ OWN = [
 @pytest.mark.parametrize("own", OWN)
 @pytest.mark.parametrize(("beam_size", "n_best"), [(1, 1), (5, None)])
 def test_method_override_wins_over_the_run(own, beam_size, n_best):
-    """As conf/search/greedy.yaml and beam.yaml name it."""
+    """As set by conf/search/greedy.yaml and beam.yaml."""
     found = SearchOverrides(method=Method.beam, beam_size=beam_size).apply_to(own)
     found.check()
     assert found == SearchConfig(beam_size=beam_size, n_best=n_best or min(own.n_best, beam_size))

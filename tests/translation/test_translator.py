@@ -1,4 +1,4 @@
-"""Text in, text out."""
+"""The translator."""
 
 import shutil
 import threading
@@ -152,12 +152,12 @@ def test_model_folder_needs_three_files(tiny_run, tmp_path):
     assert str(there.translate("We work.")) == str(here.translate("We work."))
 
 
-# In lower precision, and with a short-list
+# Lower precision and shortlists
 
 
 @pytest.fixture(scope="module")
 def quantized_run(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny run with its matrices in 8 bits, and no short-list."""
+    """The tiny run with 8-bit matrices and without a shortlist."""
     folder = tmp_path_factory.mktemp("quantized")
     for name in ("config.yaml", "tokenizer.model"):
         shutil.copy(tiny_run / name, folder)
@@ -207,7 +207,7 @@ def test_bfloat16_reaches_the_decoder(tiny_run):
 )
 @pytest.mark.parametrize("beam_size", [1, 3])
 def test_translation_does_not_depend_on_the_batch_in_any_precision(learned_run, precision, shortlist, beam_size):
-    """By a network that has learned: another may find all orders of some words as likely as each other."""
+    """With a trained network: an untrained one may give all word orders equal scores."""
     translator = Translator.load(learned_run, "cpu", precision, shortlist)
     sentences = [*SENTENCES, *KNOWN]
     together = translator.translate(sentences, beam_size=beam_size)
@@ -258,7 +258,7 @@ def test_shortlist_restricts_translations(tiny_run):
 
 @torch.no_grad()
 def test_shortlist_allows_copying_unseen_names_and_numbers(tiny_run):
-    """No training pair has them, so nothing was learnt of them: each sentence may still write its own, and only it."""
+    """Words without training pairs may still be copied, each in its own sentence only."""
     loaded = load_run(tiny_run)
     source, target = loaded.tokenizers
     lists = Shortlist(

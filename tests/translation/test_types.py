@@ -1,4 +1,4 @@
-"""What is asked of a translator and what it answers; translations of stretches as one."""
+"""Requests, glossaries, and joined translations of segments."""
 
 import math
 
