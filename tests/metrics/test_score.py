@@ -87,7 +87,7 @@ def test_missing_mecab_is_logged_once(monkeypatch, caplog):
     assert [bleu_tokenizer("ja"), bleu_tokenizer("ja"), bleu_tokenizer("ko")] == ["char"] * 3
     bleu_tokenizer.cache_clear()
     assert [record.getMessage().partition("pip install")[2] for record in caplog.records] == [
-        ' "seq2seq[ja]" for words, by MeCab', ' "seq2seq[ko]" for words, by MeCab'
+        ' "seq2seq[ja]" to split words by MeCab', ' "seq2seq[ko]" to split words by MeCab'
     ]  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def test_references_of_another_script_are_logged_once(caplog):
     for _ in range(2):
         score(lines, lines, language="de", bootstrap=0)
     (record,) = caplog.records
-    assert "by 13a, as data.target_language=de asks, but the references look like Chinese, zh" in record.getMessage()
+    assert "tokenizer 13a for data.target_language=de, but the references look like Chinese, zh" in record.getMessage()
     score(lines, lines, language="zh", bootstrap=0)
     score(HYPOTHESES, REFERENCES, language="de", bootstrap=0)
     assert len(caplog.records) == 1

@@ -36,19 +36,19 @@ def test_short_and_long_settings_override_the_runs_search():
 )
 def test_stream_excludes_other_outputs(settings, named):
     TranslateConfig(**{"json": named == "n_best", **settings}).check()
-    with pytest.raises(ConfigError, match=rf"^stream=true shows one translation while it grows: leave {named} out$"):
+    with pytest.raises(ConfigError, match=rf"^stream=true shows a single translation as plain text: leave {named} out$"):
         TranslateConfig(stream=True, **settings).check()
 
 
 def test_prefix_excludes_prefixes():
     TranslateConfig(prefix="a", stream=True).check()
-    with pytest.raises(ConfigError, match=r"^prefix is for all lines and prefixes for each: leave one out$"):
+    with pytest.raises(ConfigError, match=r"^prefix applies to all lines and prefixes to each: leave one out$"):
         TranslateConfig(prefix="a", prefixes="b").check()
 
 
 @pytest.mark.parametrize("asked", [{"n_best": 2}, {"search": SearchOverrides(n_best=2)}])
 def test_n_best_needs_json(asked):
-    with pytest.raises(ConfigError, match=r"^n_best translations are written as JSON alone: set json=true, or leave"):
+    with pytest.raises(ConfigError, match=r"^n_best translations are written as JSON only: set json=true, or leave"):
         TranslateConfig(**asked).check()
     TranslateConfig(json=True, **asked).check()
 
