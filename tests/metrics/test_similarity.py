@@ -12,12 +12,12 @@ texts = st.lists(st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join), min
 
 
 @given(texts)
-def test_expected_utility_is_the_mean_similarity_to_all_samples(drawn):
-    found = expected_utilities(drawn, Similarity("chrf"))
-    assert list(found) == list(dict.fromkeys(drawn))
+def test_expected_utility_is_the_mean_similarity_to_all_samples(samples):
+    found = expected_utilities(samples, Similarity("chrf"))
+    assert list(found) == list(dict.fromkeys(samples))
     for text, utility in found.items():
-        by_hand = [sacrebleu.sentence_chrf(text, [reference]).score / 100 for reference in drawn]
-        assert utility == pytest.approx(sum(by_hand) / len(drawn))
+        by_hand = [sacrebleu.sentence_chrf(text, [reference]).score / 100 for reference in samples]
+        assert utility == pytest.approx(sum(by_hand) / len(samples))
 
 
 def test_sentence_bleu_uses_the_languages_tokenizer():
@@ -29,8 +29,8 @@ def test_sentence_bleu_uses_the_languages_tokenizer():
 
 
 def test_most_central_text_wins_over_the_most_frequent():
-    drawn = ["a b c d e", "a b c d f", "a b c d g", "a b c d h", "x y z", "x y z"]
+    samples = ["a b c d e", "a b c d f", "a b c d g", "a b c d h", "x y z", "x y z"]
     for metric in ("chrf", "bleu"):
-        found = expected_utilities(drawn, Similarity(metric))
+        found = expected_utilities(samples, Similarity(metric))
         assert max(found, key=found.__getitem__).startswith("a b c d")
         assert found["x y z"] == pytest.approx(2 / 6, abs=0.1)

@@ -53,8 +53,8 @@ def test_wide_beam_finds_the_best_translations_with_all_phrases(seed, phrases, i
 def test_any_beam_size_completes_every_phrase(seed, beam_size, phrases):
     stepper = random_stepper(seed, [1, 1])
     inner = {B} if all(phrase[-1] == A for phrase in phrases) else set()
-    asked = [[Phrase(one, inner) for one in phrases], []]
-    found = constrained_beam_search(stepper, config(beam_size, longest=3), asked)
+    required = [[Phrase(one, inner) for one in phrases], []]
+    found = constrained_beam_search(stepper, config(beam_size, longest=3), required)
     for sentence, [best] in enumerate(found):
         if sentence == 0:
             assert all(has(tuple(best.tokens), phrase, inner) for phrase in phrases)

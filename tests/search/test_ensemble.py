@@ -133,11 +133,11 @@ def test_ensemble_of_one_is_that_stepper():
 def test_result_does_not_depend_on_the_batch(seed, source_lengths, beam_size, impossible, random):
     steppers = [random_stepper(seed + place, source_lengths, impossible) for place in range(3)]
     # At most 4 tokens: too few for two paths of the same transitions, which rounding would rank by chance.
-    asked = SearchConfig(beam_size=beam_size, n_best=beam_size, max_length_ratio=0.6, max_length_offset=1)
+    search_config = SearchConfig(beam_size=beam_size, n_best=beam_size, max_length_ratio=0.6, max_length_offset=1)
 
     def found(sentences: list[int]) -> list[list[Hypothesis]]:
         one, other, language_model = (sentence_of(stepper, sentences) for stepper in steppers)
-        return search(fusion(ensemble([one, other]), language_model, 0.3), asked)
+        return search(fusion(ensemble([one, other]), language_model, 0.3), search_config)
 
     def check_same(some: list[list[Hypothesis]], others: list[list[Hypothesis]]) -> None:
         for several, expected in zip(some, others, strict=True):
@@ -154,8 +154,10 @@ def test_result_does_not_depend_on_the_batch(seed, source_lengths, beam_size, im
 def test_first_member_limits_the_length():
     forever = {BOS: {A: 1.0}, A: {A: 0.5, B: 0.5}, B: {A: 0.5, B: 0.5}}
     short, long = (chain(forever, source_lengths=[length]) for length in (2, 9))
-    asked = SearchConfig(beam_size=2, max_length_ratio=1.0, max_length_offset=1)
-    assert [len(beam_search(ensemble(pair), asked)[0][0].tokens) for pair in ([short, long], [long, short])] == [3, 10]
+    search_config = SearchConfig(beam_size=2, max_length_ratio=1.0, max_length_offset=1)
+    assert [
+        len(beam_search(ensemble(pair), search_config)[0][0].tokens) for pair in ([short, long], [long, short])
+    ] == [3, 10]
 
 
 def test_steppers_of_different_sentences_or_eos_are_rejected():

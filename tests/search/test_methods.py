@@ -63,10 +63,10 @@ def test_sampling_frequencies_match_exact_probabilities(settings_):
     config = SearchConfig(method=Method.sampling, n_best=count, **LIMITS, **settings_)
     wanted = exact(stepper, config)
     assert sum(wanted.values()) == pytest.approx(1)
-    drawn = Counter(path(one) for one in search(stepper, config, [5])[0])
-    assert set(drawn) <= set(wanted)
+    counts = Counter(path(one) for one in search(stepper, config, [5])[0])
+    assert set(counts) <= set(wanted)
     often = {whole: count * chance for whole, chance in wanted.items() if count * chance >= 5}
-    chi_square = sum((drawn[whole] - expected) ** 2 / expected for whole, expected in often.items())
+    chi_square = sum((counts[whole] - expected) ** 2 / expected for whole, expected in often.items())
     degrees = len(often) - 1 or 1
     assert chi_square < degrees + 5 * math.sqrt(2 * degrees), "mean and spread of the distribution"
 

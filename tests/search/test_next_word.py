@@ -33,10 +33,10 @@ def probability(stepper: MarkovStepper, path: list[int]) -> float:
 
 
 def by_counting(
-    stepper: MarkovStepper, before: list[int], begun: str, spelling: list[bytes | None]
+    stepper: MarkovStepper, before: list[int], partial_word: str, spelling: list[bytes | None]
 ) -> tuple[dict[str, float], float]:
     """Return the probability of every next word by enumeration, and the probability beyond ``DEPTH`` tokens."""
-    typed, words, total, beyond = b" " + begun.encode(), Counter[str](), 0.0, 0.0
+    typed, words, total, beyond = b" " + partial_word.encode(), Counter[str](), 0.0, 0.0
     letters = [number for number, token in enumerate(spelling) if token]
     paths = [path for length in range(DEPTH + 1) for path in product(letters, repeat=length)]
     for path in paths:
@@ -55,21 +55,21 @@ def by_counting(
         ends = [EOS, *(token for token in letters if (spelling[token] or b"").startswith(b" "))]
         if writes.startswith(typed) and writes != b" " and len(path) < DEPTH:
             words[writes[1:].decode()] += sum(probability(stepper, [*before, *path, token]) for token in ends)
-        if not path and not begun:
+        if not path and not partial_word:
             words[""] = probability(stepper, [*before, EOS])
             total += words[""]
     known = probability(stepper, before) if before else 1.0
     return {word: mass / total for word, mass in words.items()}, beyond / max(total, known * 1e-9)
 
 
-@pytest.mark.parametrize("begun", ["", "a", "ab", "ba"])
+@pytest.mark.parametrize("partial_word", ["", "a", "ab", "ba"])
 @pytest.mark.parametrize("before", [[], [5], [6, 7, 4]])
 @pytest.mark.parametrize("seed", range(3))
-def test_word_probability_sums_over_all_spellings(seed, before, begun):
+def test_word_probability_sums_over_all_spellings(seed, before, partial_word):
     stepper = random_table(seed, len(LETTERS))
-    wanted, beyond = by_counting(stepper, before, begun, LETTERS)
+    wanted, beyond = by_counting(stepper, before, partial_word, LETTERS)
     assert beyond < 0.01
-    found = next_words(stepper, before, begun, LETTERS, count=6, beam_size=2000)
+    found = next_words(stepper, before, partial_word, LETTERS, count=6, beam_size=2000)
     assert 0 < len(found) <= 6
     for word, share in found:
         assert share == pytest.approx(wanted.get(word, 0.0), abs=beyond + 2e-3)
@@ -79,9 +79,9 @@ def test_word_probability_sums_over_all_spellings(seed, before, begun):
 
 
 @given(st.integers(0, 10_000), st.text("ab", max_size=3), st.lists(st.integers(2, 7), max_size=3), st.integers(1, 9))
-def test_words_start_with_the_typed_letters_and_probabilities_sum_to_at_most_one(seed, begun, before, beam_size):
-    found = next_words(random_table(seed, len(LETTERS)), before, begun, LETTERS, count=100, beam_size=beam_size)
-    assert all(one.word.startswith(begun) for one in found)
+def test_words_start_with_the_typed_letters_and_probabilities_sum_to_at_most_one(seed, partial_word, before, beam_size):
+    found = next_words(random_table(seed, len(LETTERS)), before, partial_word, LETTERS, count=100, beam_size=beam_size)
+    assert all(one.word.startswith(partial_word) for one in found)
     assert sum(one.probability for one in found) <= 1 + 1e-6
     assert [one.probability for one in found] == sorted((one.probability for one in found), reverse=True)
     assert len({one.word for one in found}) == len(found)

@@ -14,7 +14,7 @@ from seq2seq.search.topk import top_continuations
 VOCABULARIES = [2, 7, 8, 11, 47, 53, 101, 100, 96, 500, 488, 1009]
 
 
-def drawn(seed: int, sentences: int, beam_size: int, tokens: int) -> tuple[Tensor, Tensor]:
+def random_beam(seed: int, sentences: int, beam_size: int, tokens: int) -> tuple[Tensor, Tensor]:
     """Return distinct totals (B, K) and log-probabilities (B, K, V)."""
     generator = torch.Generator().manual_seed(seed)
     total_BK = -3 * torch.rand(sentences, beam_size, generator=generator)
@@ -35,7 +35,7 @@ def check(total_BK: Tensor, log_probability_BKV: Tensor, count: int) -> None:
 
 @given(st.integers(0, 10_000), st.integers(1, 4), st.integers(1, 6), st.sampled_from(VOCABULARIES), st.data())
 def test_finds_the_largest_sums(seed, sentences, beam_size, tokens, data):
-    total_BK, log_probability_BKV = drawn(seed, sentences, beam_size, tokens)
+    total_BK, log_probability_BKV = random_beam(seed, sentences, beam_size, tokens)
     count = data.draw(st.integers(1, min(2 * beam_size, beam_size * tokens)))
     check(total_BK, log_probability_BKV, count)
 
@@ -43,7 +43,7 @@ def test_finds_the_largest_sums(seed, sentences, beam_size, tokens, data):
 @given(st.integers(0, 10_000), st.integers(2, 5), st.sampled_from(VOCABULARIES))
 def test_excluded_rows_and_tokens(seed, beam_size, tokens):
     """As in the first step, with one real row, and with masked tokens."""
-    total_BK, log_probability_BKV = drawn(seed, 3, beam_size, tokens)
+    total_BK, log_probability_BKV = random_beam(seed, 3, beam_size, tokens)
     total_BK[0, 1:] = -math.inf
     total_BK[1, 0] = -math.inf
     total_BK[2] = -math.inf
@@ -72,7 +72,7 @@ def test_equal_sums_are_returned_once_each():
 
 def test_lower_precision_is_summed_in_float32():
     """A total of -300.25 has no bfloat16: the nearest is -300."""
-    total_BK, log_probability_BKV = drawn(1, 2, 3, 100)
+    total_BK, log_probability_BKV = random_beam(1, 2, 3, 100)
     total_BK -= 300.25
     check(total_BK, log_probability_BKV.bfloat16(), 6)
     found_BC, _, _ = top_continuations(total_BK, log_probability_BKV.bfloat16(), 6)

@@ -15,11 +15,11 @@ from seq2seq.translation.types import Glossary, Request
 def test_batches_separate_phrases_skip_blank_text_and_shrink_for_samples():
     requests = [Request("a"), Request("b", phrases=("x",)), Request(""), Request("c", prefix="y")]
     assert list(batches(requests, [[5], [6, 7], [], [8]], SearchConfig(), BATCH_TOKENS)) == [[0, 3], [1]]
-    many, pieces = [Request("a")] * 2000, [[5] * 11] * 2000
-    usual = list(batches(many, pieces, SearchConfig(), BATCH_TOKENS))
+    many, tokens = [Request("a")] * 2000, [[5] * 11] * 2000
+    usual = list(batches(many, tokens, SearchConfig(), BATCH_TOKENS))
     assert max(map(len, usual)) == BATCH_TOKENS // 12
     drawing = SearchConfig(method=Method.minimum_bayes_risk, samples=32)
-    assert max(map(len, batches(many, pieces, drawing, BATCH_TOKENS))) == BATCH_TOKENS // 4 // 12
+    assert max(map(len, batches(many, tokens, drawing, BATCH_TOKENS))) == BATCH_TOKENS // 4 // 12
 
 
 def test_gpu_gets_larger_batches():

@@ -9,11 +9,11 @@ from seq2seq.translation.copying import copy_from_source, replace_wrong_numbers,
 from seq2seq.translation.types import Copy, Translation
 
 
-def translation(source: str, text: str, rows: list[list[float]], pieces=None, source_pieces=None) -> Translation:
+def translation(source: str, text: str, rows: list[list[float]], tokens=None, source_tokens=None) -> Translation:
     """Return a translation with these attention weights, 0 for EOS."""
     weights = torch.tensor([[*row, 0.0] for row in rows] + [[0.0] * (len(rows[0]) + 1)])
-    own = pieces or ["<unk>" if word == "<unk>" else f"▁{word}" for word in text.split()]
-    read = source_pieces or [f"▁{word}" for word in source.split()]
+    own = tokens or ["<unk>" if word == "<unk>" else f"▁{word}" for word in text.split()]
+    read = source_tokens or [f"▁{word}" for word in source.split()]
     return Translation(source, text, 0.0, 0.0, tuple(own), tuple(read), weights)
 
 
@@ -25,9 +25,9 @@ def test_unknown_word_becomes_the_most_attended_source_word():
 
 
 def test_attention_is_summed_over_the_tokens_of_a_word():
-    found = translation("Zo e Klaus", "<unk>", [[0.3, 0.3, 0.4]], source_pieces=["▁Zo", "e", "▁Klaus"])
+    found = translation("Zo e Klaus", "<unk>", [[0.3, 0.3, 0.4]], source_tokens=["▁Zo", "e", "▁Klaus"])
     assert copy_from_source(replace(found, source="Zoe Klaus"), Copy.unknown) == "Zoe"
-    assert copy_from_source(found, Copy.unknown) == "<unk>", "pieces and words that do not match are left alone"
+    assert copy_from_source(found, Copy.unknown) == "<unk>", "tokens and words that do not match are left alone"
 
 
 def test_wrong_number_becomes_the_missing_source_number():

@@ -55,7 +55,7 @@ def test_translation_starts_with_the_prefix(prefix, beam_size):
 
 def test_prefix_may_end_within_a_word():
     """The model chooses the token, although the prefix alone would be tokenized differently."""
-    own, pieces = translator(), tokenizer()
+    own, vocabulary = translator(), tokenizer()
     whole = own.translate("Wir.", beam_size=1, search=replace(LIMITS, max_length_offset=8))
     text = whole.text
     for end in range(1, len(text)):
@@ -63,7 +63,7 @@ def test_prefix_may_end_within_a_word():
             assert (
                 own.translate("Wir.", prefix=text[:end], search=replace(LIMITS, beam_size=30)).text[:end] == text[:end]
             )
-    assert pieces.encode("Schlüss")[-1:] != pieces.encode("Schlüssel")[-1:]
+    assert vocabulary.encode("Schlüss")[-1:] != vocabulary.encode("Schlüssel")[-1:]
 
 
 def test_minimum_bayes_risk_ranks_unfinished_samples_last():
@@ -73,17 +73,17 @@ def test_minimum_bayes_risk_ranks_unfinished_samples_last():
     def one(text: str, score: float, finished: bool) -> Hypothesis:
         return Hypothesis(tokenizer().encode(text), score, score, finished)
 
-    drawn = [
+    samples = [
         *[one("Das Haus ist alt.", -1.0, False)] * 4,
         one("Wir arbeiten.", -1.0, False),
         one("Wir arbeiten.", -2.0, True),
         one("Die Frau", -3.0, True),
     ]
     config = SearchConfig(method=Method.minimum_bayes_risk, samples=7, n_best=3)
-    found = [choice.hypothesis for choice in rank(own.ensemble, drawn, config)]
+    found = [choice.hypothesis for choice in rank(own.ensemble, samples, config)]
     assert [each.finished for each in found] == [True, True, False]
-    assert found[2] == drawn[0], "it is most like all others, and would be the first"
-    assert drawn[5] in found
+    assert found[2] == samples[0], "it is most like all others, and would be the first"
+    assert samples[5] in found
 
 
 @pytest.mark.parametrize("method", [Method.beam, Method.diverse_beam, Method.minimum_bayes_risk])
@@ -116,21 +116,21 @@ FOREIGN = ["Žižek", "Пушкин", "東京で", "Xylophonspieler", "Übermüd
 @pytest.mark.parametrize("method", ["greedy", *METHODS])
 def test_prefix_words_are_tokenized_as_in_training(method):
     """Complete words that the vocabulary lacks have the tokenizer's tokens, with any method."""
-    own, pieces = translator(), tokenizer()
+    own, vocabulary = translator(), tokenizer()
     tight = replace(METHODS.get(method, LIMITS.beam(1)), max_length_ratio=0.0, max_length_offset=1)
     for word in FOREIGN:
-        for given, begun in ((f"{word} {word} {word}", "Ha"), (f"Der {word}", ""), ("", word)):
-            prefix = f"{given} {begun}" if given else begun
+        for given, partial in ((f"{word} {word} {word}", "Ha"), (f"Der {word}", ""), ("", word)):
+            prefix = f"{given} {partial}" if given else partial
             for one in (found := own.translate("Wir.", prefix=prefix, search=tight)).n_best or (found,):
                 assert one.text.startswith(prefix.rstrip()), (method, prefix)
-                cut = tuple(pieces.pieces(pieces.encode(given)))
+                cut = tuple(vocabulary.pieces(vocabulary.encode(given)))
                 assert one.tokens[: len(cut)] == cut
 
 
 def test_long_prefix_without_spaces_is_tokenized_as_in_training():
-    own, pieces = translator(), tokenizer()
+    own, vocabulary = translator(), tokenizer()
     prefix = "東京" * 40
-    cut = pieces.pieces(pieces.encode(prefix[:-16]))
+    cut = vocabulary.pieces(vocabulary.encode(prefix[:-16]))
     assert list(own.translate("Wir.", prefix=prefix).tokens[: len(cut)]) == cut
 
 
@@ -156,16 +156,16 @@ def test_samples_depend_on_seed_and_sentence():
 
 def test_minimum_bayes_risk_matches_expected_utilities():
     own, count = translator(), 12
-    drawn = own.translate("Wir.", search=replace(METHODS[Method.sampling], n_best=count, top_k=5))
+    samples = own.translate("Wir.", search=replace(METHODS[Method.sampling], n_best=count, top_k=5))
     risk = replace(LIMITS, method=Method.minimum_bayes_risk, samples=count, n_best=3, top_k=5)
-    texts = [one.text for one in drawn.n_best]
+    texts = [one.text for one in samples.n_best]
     similarity = Similarity("chrf")
     worth = {text: sum(similarity([text], other)[0] for other in texts) / count for text in texts}
     found = own.translate("Wir.", search=risk)
     assert [one.utility for one in found.n_best] == pytest.approx(sorted(worth.values(), reverse=True)[:3])
     for one in found.n_best:
         assert one.utility == pytest.approx(worth[one.text])
-        assert one.score == max(other.score for other in drawn.n_best if other.text == one.text)
+        assert one.score == max(other.score for other in samples.n_best if other.text == one.text)
 
 
 def test_unknown_words_are_copied_by_attention():

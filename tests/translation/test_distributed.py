@@ -61,7 +61,7 @@ def test_single_process_equals_translate(tiny_run):
 def test_work_covers_every_line_once_in_the_batches_of_translate(tiny_run, monkeypatch):
     translator, seen = Translator.load(tiny_run), []
     batch = translator._batch
-    translator._batch = lambda asked, *rest: seen.append([one.text for one in asked]) or batch(asked, *rest)
+    translator._batch = lambda requests, *rest: seen.append([one.text for one in requests]) or batch(requests, *rest)
     monkeypatch.setattr(batching, "CHUNK", 8)
     monkeypatch.setattr(batching, "BATCH_TOKENS", 40)
     texts = lines(20)

@@ -16,16 +16,18 @@ from seq2seq.translation.types import Request
 
 def test_requests_get_tag_prefix_and_phrases(tmp_path):
     (tmp_path / "terms.tsv").write_text("key\tSchlüssel\n", encoding="utf-8")
-    (tmp_path / "begun.txt").write_text("Wo \n\n", encoding="utf-8")
+    (tmp_path / "prefixes.txt").write_text("Wo \n\n", encoding="utf-8")
     config = TranslateConfig(
-        tag="<de>", prefixes=str(tmp_path / "begun.txt"), phrases=["Haus"], glossary=str(tmp_path / "terms.tsv")
+        tag="<de>", prefixes=str(tmp_path / "prefixes.txt"), phrases=["Haus"], glossary=str(tmp_path / "terms.tsv")
     )
     assert [one.with_terms() for one in requests(config, ["A key?", ""])] == [
         Request("<de> A key?", "Wo ", ("Haus", "Schlüssel")),
         Request("", "", ("Haus",)),
     ]
     assert list(requests(TranslateConfig(prefix="Wo"), ["a", "b"])) == [Request("a", "Wo"), Request("b", "Wo")]
-    with pytest.raises(DataError, match=r"begun.txt has a line 2 and the input has not: they must match line by line"):
+    with pytest.raises(
+        DataError, match=r"prefixes.txt has a line 2 and the input has not: they must match line by line"
+    ):
         list(requests(config, ["A key?"]))
     assert load_glossary(None) is None
 
@@ -106,10 +108,10 @@ def test_progress_moves_by_chunks(capsys, monkeypatch):
 
 
 def test_progress_reads_one_chunk_ahead():
-    drawn = []
-    stream = with_progress((drawn.append(number) or number for number in count()), None, "translating")
+    read = []
+    stream = with_progress((read.append(number) or number for number in count()), None, "translating")
     assert list(islice(stream, 3)) == [0, 1, 2]
-    assert len(drawn) == CHUNK
+    assert len(read) == CHUNK
     stream.close()
 
 

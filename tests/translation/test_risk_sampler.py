@@ -59,8 +59,8 @@ def network(tokenizers):
 def test_samples_are_scored_as_text_against_their_own_reference(tokenizers, network):
     ids = [tokenizers.source.encode(text) for text in TEXTS]
     batch = make_batch(ids, ids)
-    with torch.no_grad():  # likely pieces: those of the texts, so that some rewards are not zero
-        network.output.bias[torch.tensor([piece for row in ids for piece in row] + [EOS])] += 5
+    with torch.no_grad():  # probable tokens: those of the texts, so that some rewards are not zero
+        network.output.bias[torch.tensor([token for row in ids for token in row] + [EOS])] += 5
     risk = RiskConfig(samples=5, temperature=0.8, max_length_ratio=1.0, max_length_offset=2)
     torch.manual_seed(1)
     found = Sampler(tokenizers, risk, Precision.float32)(network, batch)
@@ -69,8 +69,8 @@ def test_samples_are_scored_as_text_against_their_own_reference(tokenizers, netw
     for text, source, candidates in zip(TEXTS, ids, found, strict=True):
         assert len(candidates) == 5
         for one in candidates:
-            said = tokenizers.target.decode(one.pieces)
-            assert one.reward == pytest.approx(sacrebleu.sentence_bleu(said, [text]).score / 100)
+            finished = tokenizers.target.decode(one.pieces)
+            assert one.reward == pytest.approx(sacrebleu.sentence_bleu(finished, [text]).score / 100)
             assert 1 <= len(one.pieces) <= len(source) + 3
             assert EOS not in one.pieces[:-1]
     rewards = [one.reward for candidates in found for one in candidates]
@@ -92,14 +92,14 @@ def test_minimum_risk_samples_are_valid_text_and_reinforce_samples_are_unrestric
     """REINFORCE's gradient would be biased by samples of another distribution."""
     ids = [tokenizers.source.encode(text) for text in TEXTS]
     batch, marks = make_batch(ids, ids), {UNK, BOS, PAD}
-    drawn = {}
+    samples = {}
     for kind in RiskKind:
         torch.manual_seed(1)
         risk = RiskConfig(weight=0.5, kind=kind, samples=50)
         found = Sampler(tokenizers, risk, Precision.float32)(network, batch)
-        drawn[kind] = [one for candidates in found for one in candidates]
-    said = [one for one in drawn[RiskKind.minimum_risk] if one.pieces[-1] == EOS]
-    assert said
-    assert not any(marks & {*one.pieces} for one in drawn[RiskKind.minimum_risk])
-    assert not any("\ufffd" in tokenizers.target.decode(one.pieces) for one in said)
-    assert any(marks & {*one.pieces} for one in drawn[RiskKind.reinforce])
+        samples[kind] = [one for candidates in found for one in candidates]
+    finished = [one for one in samples[RiskKind.minimum_risk] if one.pieces[-1] == EOS]
+    assert finished
+    assert not any(marks & {*one.pieces} for one in samples[RiskKind.minimum_risk])
+    assert not any("\ufffd" in tokenizers.target.decode(one.pieces) for one in finished)
+    assert any(marks & {*one.pieces} for one in samples[RiskKind.reinforce])

@@ -16,12 +16,12 @@ from seq2seq.translation import batching
 def by_training(source: str, target: str) -> list[float]:
     """Return the log-probability of every token by the training pass."""
     own = member()
-    pieces = own.tokenizers.target.encode(target)
-    places = torch.arange(len(pieces) + 1)
+    tokens = own.tokenizers.target.encode(target)
+    places = torch.arange(len(tokens) + 1)
     with torch.inference_mode():
         sources = source_tensors([own.tokenizers.source.encode(source)])
-        logits = own.network(*sources, target_input([pieces]), places).double().log_softmax(1)
-    return [float(logits[place, piece]) for place, piece in enumerate([*pieces, EOS])]
+        logits = own.network(*sources, target_input([tokens]), places).double().log_softmax(1)
+    return [float(logits[place, token]) for place, token in enumerate([*tokens, EOS])]
 
 
 def test_scores_match_the_training_pass(monkeypatch):

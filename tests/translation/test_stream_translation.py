@@ -65,8 +65,8 @@ def test_suggestions_of_a_word_vocabulary_match_scores():
     target = own.members[0].tokenizers.target
     for one in found[:5]:
         if one.word:
-            pieces = own.score("Wo ist der Mann?", f"Das {one.word}").token_log_probabilities
-            assert one.probability == pytest.approx(math.exp(pieces[1]), rel=0.2)
+            tokens = own.score("Wo ist der Mann?", f"Das {one.word}").token_log_probabilities
+            assert one.probability == pytest.approx(math.exp(tokens[1]), rel=0.2)
             assert target.encode(one.word)
     assert {one.word for one in own.suggest("Wir.", "Das H")} == {"Haus"}
     with pytest.raises(ConfigError, match="count must be at least 1"):

@@ -25,10 +25,10 @@ PAIRS = [Pair("We work.", "Wir arbeiten."), Pair("", ""), Pair("Where is my key?
 
 @pytest.fixture(scope="module")
 def translator(tiny_run: Path) -> Translator:
-    return drawn(tiny_run)
+    return random_translator(tiny_run)
 
 
-def drawn(run: Path, ending: float = 4.0) -> Translator:
+def random_translator(run: Path, ending: float = 4.0) -> Translator:
     """Return a translator of the run with random weights whose translations differ and end."""
     loaded = load_run(run)
     randomize(loaded.network, ending)
@@ -56,7 +56,7 @@ def test_distilled_n_best_are_unique_and_ranked(translator):
 
 
 def test_unfinished_translations_are_dropped_and_counted(tiny_run):
-    endless = drawn(tiny_run, -1000.0)
+    endless = random_translator(tiny_run, -1000.0)
     for groups in (
         distill(endless, PAIRS, search=SearchConfig(beam_size=3), n_best=2),
         back_translate(endless, [pair.target for pair in PAIRS], SearchConfig(beam_size=3, n_best=2)),
@@ -122,8 +122,8 @@ def test_distillation_uses_the_search_method(translator):
     search = SearchConfig(method=Method.minimum_bayes_risk, samples=6, seed=3)
     (group,) = distill(translator, [PAIRS[0]], search=search)
     assert group.pairs == [Pair("We work.", str(translator.translate("We work.", search=search)))]
-    drawn = translator.translate("We work.", search=replace(search, n_best=6)).n_best
-    wanted = [one.text for one in drawn if one.text and one.finished][-1]
+    samples = translator.translate("We work.", search=replace(search, n_best=6)).n_best
+    wanted = [one.text for one in samples if one.text and one.finished][-1]
     (group,) = distill(translator, [Pair("We work.", wanted)], search=search, closest=True)
     assert group.pairs == [Pair("We work.", wanted)]
     with pytest.raises(ConfigError, match=r"n_best must be at most search\.samples, 6, got 7: set search\.samples=7"):

@@ -36,7 +36,9 @@ def test_short_and_long_settings_override_the_runs_search():
 )
 def test_stream_excludes_other_outputs(settings, named):
     TranslateConfig(**{"json": named == "n_best", **settings}).check()
-    with pytest.raises(ConfigError, match=rf"^stream=true shows a single translation as plain text: leave {named} out$"):
+    with pytest.raises(
+        ConfigError, match=rf"^stream=true shows a single translation as plain text: leave {named} out$"
+    ):
         TranslateConfig(stream=True, **settings).check()
 
 
@@ -46,11 +48,11 @@ def test_prefix_excludes_prefixes():
         TranslateConfig(prefix="a", prefixes="b").check()
 
 
-@pytest.mark.parametrize("asked", [{"n_best": 2}, {"search": SearchOverrides(n_best=2)}])
-def test_n_best_needs_json(asked):
+@pytest.mark.parametrize("settings", [{"n_best": 2}, {"search": SearchOverrides(n_best=2)}])
+def test_n_best_needs_json(settings):
     with pytest.raises(ConfigError, match=r"^n_best translations are written as JSON only: set json=true, or leave"):
-        TranslateConfig(**asked).check()
-    TranslateConfig(json=True, **asked).check()
+        TranslateConfig(**settings).check()
+    TranslateConfig(json=True, **settings).check()
 
 
 def test_a_document_has_one_translation():
@@ -78,7 +80,7 @@ def test_method_override_wins_over_the_run(own, beam_size, n_best):
 
 @pytest.mark.parametrize("own", OWN)
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"method": "beam", "temperature": 0.5}, "search.temperature=0.5 does nothing with search.method=beam"),
         ({"method": "sampling", "beam_size": 5}, "search.beam_size=5 does nothing with search.method=sampling"),
@@ -86,8 +88,8 @@ def test_method_override_wins_over_the_run(own, beam_size, n_best):
         ({"method": "diverse_beam", "top_p": 1.0}, "search.top_p=1.0 does nothing with search.method=diverse_beam"),
     ],
 )
-def test_override_without_effect_raises(own, changes, told):
-    with pytest.raises(ConfigError, match=rf"^{told}: leave it out, or set search.method="):
+def test_override_without_effect_raises(own, changes, message):
+    with pytest.raises(ConfigError, match=rf"^{message}: leave it out, or set search.method="):
         SearchOverrides(**changes).apply_to(own)
 
 

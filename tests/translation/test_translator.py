@@ -228,7 +228,7 @@ def test_full_shortlist_changes_nothing(tiny_run, beam_size):
         loaded.network.output.bias[BOS] = -1e4
     member = Member.prepare(loaded.network, loaded.tokenizers, CPU)
     source_size, size = loaded.tokenizers.source.size, loaded.tokenizers.target.size
-    everything = torch.tensor([piece for piece in range(size) if piece != BOS], dtype=torch.int32)
+    everything = torch.tensor([token for token in range(size) if token != BOS], dtype=torch.int32)
     listing = Shortlist(torch.full((source_size, 1), -1, dtype=torch.int32), everything, size)
     found, wanted = (
         Translator([member], loaded.search, shortlist).translate(SENTENCES, beam_size=beam_size)
@@ -246,13 +246,13 @@ def test_shortlist_restricts_translations(tiny_run):
     translations_VK = torch.full((source.size, 2), -1, dtype=torch.int32)
     words = ["We work.", "Where is my key?"]
     allowed = [[20, 21], [30, 31]]
-    for text, pieces in zip(words, allowed, strict=True):
-        translations_VK[source.encode(text)[0]] = torch.tensor(pieces, dtype=torch.int32)
+    for text, ids in zip(words, allowed, strict=True):
+        translations_VK[source.encode(text)[0]] = torch.tensor(ids, dtype=torch.int32)
     shortlist = Shortlist(translations_VK, torch.tensor([EOS], dtype=torch.int32), size)
     translator = Translator([Member.prepare(loaded.network, loaded.tokenizers, CPU)], loaded.search, shortlist)
     translations = translator.translate(words, beam_size=4, n_best=4)
-    for text, translation, pieces in zip(words, translations, allowed, strict=True):
-        assert {*translation.tokens} <= {*loaded.tokenizers.target.pieces([*pieces, *source.encode(text)])}
+    for text, translation, ids in zip(words, translations, allowed, strict=True):
+        assert {*translation.tokens} <= {*loaded.tokenizers.target.pieces([*ids, *source.encode(text)])}
         assert any(other.tokens for other in translation.n_best)
 
 
@@ -278,9 +278,9 @@ def test_shortlist_allows_copying_unseen_names_and_numbers(tiny_run):
     other = train_tokenizer(["1990 Žižek 東京"] * 3, TokenizerConfig(size=300), "lines")
     apart = replace(members, translators=(replace(members.translators[0], tokenizers=Tokenizers(other, target)),))
     copies = apart.copies.tolist()
-    for number, piece in enumerate(other.pieces(range(other.size))):
-        shared = piece in target.pieces(range(target.size)) and number > PAD
-        assert target.pieces([copies[number]]) == [piece] if shared else copies[number] == -1
+    for number, token in enumerate(other.pieces(range(other.size))):
+        shared = token in target.pieces(range(target.size)) and number > PAD
+        assert target.pieces([copies[number]]) == [token] if shared else copies[number] == -1
 
 
 def test_missing_shortlist_raises_one_line(quantized_run):

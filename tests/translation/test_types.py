@@ -35,7 +35,7 @@ def test_joining_sums_log_probabilities():
     found = join_translations("The dog. A cat. ?", [ONE, TWO, NONE], 1.0)
     assert (found.source, found.text) == ("The dog. A cat. ?", "Der Hund. Eine Katze.")
     assert found.log_probability == -12
-    assert found.score == pytest.approx(-12 / (2 + 3 + 0 + 3))  # pieces and end marks
+    assert found.score == pytest.approx(-12 / (2 + 3 + 0 + 3))  # tokens, and EOS of each part
     assert found.tokens == ONE.tokens + TWO.tokens
     assert found.source_tokens == ONE.source_tokens + TWO.source_tokens
     assert (found.attention, found.n_best) == (None, ())
