@@ -55,6 +55,10 @@ def test_string_gives_a_translation_and_list_a_list_and_translate_all_a_stream(t
     stream = translator.translate_all(line for line in ["We work.", "We sleep."])
     assert not isinstance(stream, list)
     assert list(stream) == many
+    with pytest.raises(ConfigError, match="use translate_all"):
+        translator.translate(iter(["We work."]))
+    with pytest.raises(ConfigError, match="n_best"):
+        translator.translate_all(iter(["We work."]), beam_size=1, n_best=2)
 
 
 def test_translate_all_reads_lazily(translator):
