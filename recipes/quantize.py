@@ -1,4 +1,4 @@
-"""Make a model folder a quarter of the size: matrices in 8 bits, products of integers where the processor has them.
+"""Quantize a model to 8-bit weights: a quarter of the size, and integer products on processors that have them.
 
 python recipes/quantize.py run=runs/demo
 python recipes/translate.py run=runs/demo-int8 < in.txt > out.txt
@@ -15,13 +15,13 @@ from seq2seq.run.folder import MODEL, load_run, new_model
 
 @recipe
 def main(config: QuantizeConfig) -> None:
-    """Copy what makes a model, its weights rounded; the run itself is left as it is."""
+    """Write a new model folder with quantized weights; the run is not changed."""
     run = Path(config.run).expanduser()
     output = Path(config.output or f"{config.run.rstrip('/')}-int8").expanduser()
     loaded = load_run(run)
-    with new_model(run, loaded, output) as made:
-        save_quantized(loaded.network, made / MODEL)
-    before, after = ((folder / MODEL).stat().st_size / 1e6 for folder in (run, output))
+    with new_model(run, loaded, output) as folder:
+        save_quantized(loaded.network, folder / MODEL)
+    before, after = ((path / MODEL).stat().st_size / 1e6 for path in (run, output))
     print(f"{output / MODEL}: {after:,.1f} MB instead of {before:,.1f} MB")
     print(f"next: {command('evaluate')} run={output}")
 

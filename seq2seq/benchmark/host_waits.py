@@ -18,7 +18,7 @@ from seq2seq.data.batch import make_batch, source_tensors
 from seq2seq.data.batch_sampler import StreamPosition
 from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
 from seq2seq.model import ModelConfig, Network
-from seq2seq.search import Stepper, WatchedStepper, search
+from seq2seq.search import CallbackStepper, Stepper, search
 from seq2seq.system.device import Precision
 from seq2seq.system.transfer import to_device
 from seq2seq.training import Constant, Trainer, TrainingConfig, Validation
@@ -90,7 +90,7 @@ def search_waits(arrangement: Arrangement) -> list[list[str]]:
             NetworkStepper(network, decoder, *source, BOS, EOS, shortlist if arrangement.shortlist else None)
             for _ in range(2)
         ]
-        watched = WatchedStepper(arrangement.bind(steppers), lambda: marks.append(len(waits.found)))
+        watched = CallbackStepper(arrangement.bind(steppers), lambda: marks.append(len(waits.found)))
         search(watched, arrangement.search)
     marks = [start, *marks[1:], len(waits.found)]
     return [waits.found[first:last] for first, last in pairwise(marks)]

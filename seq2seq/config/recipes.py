@@ -11,7 +11,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.inference import InferencePrecision
 from seq2seq.inference.shortlist import ShortlistConfig
 from seq2seq.model import ModelConfig, Tying
-from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchChanges, SearchConfig
+from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchConfig, SearchOverrides
 from seq2seq.settings import Settings, setting, walk
 from seq2seq.tokenizer.config import TokenizerConfig, check_tag
 from seq2seq.training import (
@@ -116,7 +116,7 @@ class EvaluateConfig(Settings):
     beam_size: int | None = setting(
         None, "hypotheses kept, beside greedy search; 1: greedy alone; null: as the run's search.beam_size", at_least=1
     )
-    search: SearchChanges = setting(factory=SearchChanges)
+    search: SearchOverrides = setting(factory=SearchOverrides)
     lowercase: bool = setting(False, "ignore case in BLEU and chrF")
     bootstrap: int = setting(1000, "resamples behind the confidence intervals", at_least=1)
     device: str = setting("auto", "auto, cpu or cuda")
@@ -125,13 +125,13 @@ class EvaluateConfig(Settings):
     )
     shortlist: bool = setting(False, "score only pieces that can translate the source, going by the training data")
 
-    def searching(self, search: SearchConfig) -> SearchConfig:
+    def search_config(self, search: SearchConfig) -> SearchConfig:
         """The run's search settings with what the command changes.
 
         Raises:
             ConfigError: the two names of a setting contradict each other.
         """
-        return self.search.with_short_names(self.beam_size).applied(search)
+        return self.search.with_short_names(self.beam_size).apply_to(search)
 
     def check(self, predicts: bool) -> None:
         """Hold that what belongs to translating is named only where something is translated, and once a sentence.
@@ -191,7 +191,7 @@ class DistillConfig(Settings):
     beam_size: int | None = setting(
         None, "hypotheses of the teacher's search; null: as the run's search.beam_size", at_least=1
     )
-    search: SearchChanges = setting(factory=SearchChanges)
+    search: SearchOverrides = setting(factory=SearchOverrides)
     n_best: int = setting(1, "different translations written of each sentence, at most beam_size", at_least=1)
     closest: bool = setting(False, "of the whole beam write what is most similar to the reference, by sentence BLEU")
     device: str = setting("auto", "auto, cpu or cuda")
@@ -199,7 +199,7 @@ class DistillConfig(Settings):
         InferencePrecision.auto, "float32, tf32 (of GPUs), bfloat16, int8, or auto: as the run's"
     )
 
-    def searching(self, search: SearchConfig) -> SearchConfig:
+    def search_config(self, search: SearchConfig) -> SearchConfig:
         """The run's search settings with what the command changes; ``n_best`` is how many translations are written.
 
         Raises:
@@ -210,7 +210,7 @@ class DistillConfig(Settings):
                 f"search.n_best={self.search.n_best} does nothing here: say n_best={self.search.n_best}, how many "
                 f"translations of each sentence are written"
             )
-        return self.search.with_short_names(self.beam_size).applied(search)
+        return self.search.with_short_names(self.beam_size).apply_to(search)
 
 
 @dataclass(kw_only=True)
@@ -222,7 +222,7 @@ class BacktranslateConfig(Settings):
     output: str | None = setting(None, "the new folder; null: the run's name with -synthetic behind it")
     beam_size: int | None = setting(None, "hypotheses kept; null: 1, greedy search", at_least=1)
     n_best: int | None = setting(None, "at most so many different sources for each sentence; null: 1", at_least=1)
-    search: SearchChanges = setting(factory=SearchChanges)
+    search: SearchOverrides = setting(factory=SearchOverrides)
     tag: str | None = setting(None, "first word of each sentence; null: the data.source_tag of run; '': none")
     device: str = setting("auto", "auto, cpu or cuda")
     precision: InferencePrecision = setting(

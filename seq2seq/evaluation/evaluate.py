@@ -31,7 +31,7 @@ from seq2seq.system.processes import add_up, count, from_first, is_first, rank
 from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training.loss import loss_sums
 from seq2seq.training.progress import Criterion, Validation
-from seq2seq.translation.distributed import translate_together
+from seq2seq.translation.distributed import translate_distributed
 from seq2seq.translation.language_model import LanguageModel, Perplexity
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.types import Translation
@@ -85,7 +85,7 @@ class Validator:
         if network.config.encoder.layers == 0:
             return Validation(update, self._loss(network, device), None)
         translator = Translator([Member.prepare(network, self.tokenizers, device)], self.search)
-        translations = translate_together(translator, (pair.source for pair in self.pairs))
+        translations = translate_distributed(translator, (pair.source for pair in self.pairs))
         texts = [str(translation) for translation in translations]
         scores = from_first(self._scores(texts) if is_first() else (0.0, None))
         return Validation(update, self._loss(network, device), *scores)
@@ -142,7 +142,7 @@ def judge(folder: Path, test: Corpus, device: str) -> str:
 
 def translate_all(translator: Translator, sources: Sequence[str], search: SearchConfig) -> list[Translation]:
     """Translate with progress on stderr; of several processes the first gets the translations."""
-    stream = translate_together(translator, sources, search=search)
+    stream = translate_distributed(translator, sources, search=search)
     quiet, what = not sys.stderr.isatty(), f"beam {search.beam_size}" if search.method == Method.beam else search.method
     return list(tqdm(stream, total=len(sources), unit="sentence", desc=what, disable=quiet, leave=False))
 

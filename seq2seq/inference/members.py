@@ -18,7 +18,16 @@ from seq2seq.inference.member import Member, attention_weights, deduplicated
 from seq2seq.inference.shortlist import Shortlist
 from seq2seq.inference.watched import watched
 from seq2seq.model import AttentionKind
-from seq2seq.search import CharacterStepper, PieceIndex, Stepper, WatchedStepper, ensemble, fusion, indexes, listed
+from seq2seq.search import (
+    CallbackStepper,
+    CharacterStepper,
+    Stepper,
+    SubsetStepper,
+    TokenIndex,
+    ensemble,
+    fusion,
+    token_indexes,
+)
 from seq2seq.tokenizer.token_bytes import byte_values, non_text_tokens, token_bytes, word_internal_tokens
 from seq2seq.tokenizer.tokenizer import PAD, UNK, Tokenizer
 
@@ -118,11 +127,11 @@ class Members:
         return torch.tensor(copies, device=self.translators[0].device)
 
     @cached_property
-    def indexes(self) -> tuple[PieceIndex, PieceIndex]:
+    def indexes(self) -> tuple[TokenIndex, TokenIndex]:
         """Indexes of target tokens by prefix: at the beginning of a sentence, and elsewhere."""
         without = {} if self.target.word_level else {UNK: None}  # UNK writes nothing for subword tokenizers
         tokens = [without.get(number, token) for number, token in enumerate(self.spelling)]
-        return indexes(tokens, [number for number, byte in enumerate(self.single_bytes) if byte is not None])
+        return token_indexes(tokens, [number for number, byte in enumerate(self.single_bytes) if byte is not None])
 
     @cached_property
     def inner(self) -> frozenset[int]:
@@ -145,10 +154,10 @@ class Members:
         if self.language_model is not None:  # it uses only the number of sources
             language_model: Stepper[Any] = self.language_model.stepper(batches[0])
             if chosen is not None:
-                language_model = listed(language_model, steppers[0].shortlist or [])
+                language_model = SubsetStepper(language_model, steppers[0].shortlist or [])
             together = fusion(together, language_model, self.language_model_weight)
         if self.on_step is not None:
-            together = WatchedStepper(together, self.on_step)
+            together = CallbackStepper(together, self.on_step)
         return BoundMembers(together, steppers[0])
 
     def require_full_vocabulary(self, what: str) -> None:

@@ -175,7 +175,8 @@ class Progress:
         window = Window(**values["window"])
         average = None if values.get("average") is None else Validation(*values["average"])
         newer = values.get("model", []), average, values.get("records", [])  # older versions did not save these
-        progress = cls(values["update"], StreamPosition(*values["place"]), validations, window, values["settled"], *newer)
+        position = StreamPosition(*values["place"])
+        progress = cls(values["update"], position, validations, window, values["settled"], *newer)
         progress._check_types()
         return progress
 

@@ -147,7 +147,9 @@ class Trainer:
         # On a CPU, making a batch takes 0.2 % of an update; a thread would compete for the same cores.
         return moved if self.device.type == "cpu" else prefetch(moved)
 
-    def _train_until_log(self, batches: BatchIterator, interrupt: InterruptFlag, bar: ProgressBar, log: MetricsLog) -> None:
+    def _train_until_log(
+        self, batches: BatchIterator, interrupt: InterruptFlag, bar: ProgressBar, log: MetricsLog
+    ) -> None:
         """Make updates until the next record or validation, the end or a signal, without waiting for the device."""
         progress, window, started = self.progress, self.progress.window, time.perf_counter()
         first, sums = progress.update + 1, MetricSums(window.cross_entropy, self.device)

@@ -5,7 +5,7 @@ import pytest
 from seq2seq.config.recipes import DistillConfig, EvaluateConfig, TrainConfig
 from seq2seq.errors import ConfigError
 from seq2seq.model import ModelConfig, Network, Tying
-from seq2seq.search import SearchChanges, SearchConfig
+from seq2seq.search import SearchConfig, SearchOverrides
 from seq2seq.tokenizer.config import TokenizerConfig
 
 
@@ -86,8 +86,8 @@ def test_a_language_model_reads_the_target_side_and_has_its_vocabulary(joint):
         ({"hypotheses": "out.de", "device": "cpu"}, False, "is translated already: leave device out"),
         ({"hypotheses": "out.de", "precision": "float32"}, False, "is translated already: leave precision out"),
         ({"run": "lm", "shortlist": True}, True, "translates nothing: leave shortlist out"),
-        ({"run": "lm", "search": SearchChanges(length_penalty=0.5)}, True, "leave search.length_penalty out"),
-        ({"run": "a", "search": SearchChanges(n_best=2)}, False, "is scored: leave search.n_best out"),
+        ({"run": "lm", "search": SearchOverrides(length_penalty=0.5)}, True, "leave search.length_penalty out"),
+        ({"run": "a", "search": SearchOverrides(n_best=2)}, False, "is scored: leave search.n_best out"),
     ],
 )
 def test_what_belongs_to_translating_is_refused_where_it_has_no_say(asked, predicts, words):
@@ -105,6 +105,6 @@ def test_other_runs_join_a_translator():
 
 def test_how_many_translations_a_teacher_writes_has_one_name():
     usual = SearchConfig()
-    assert DistillConfig(n_best=3, search=SearchChanges(n_best=3)).searching(usual).n_best == 3
+    assert DistillConfig(n_best=3, search=SearchOverrides(n_best=3)).search_config(usual).n_best == 3
     with pytest.raises(ConfigError, match=r"^search.n_best=3 does nothing here: say n_best=3, "):
-        DistillConfig(search=SearchChanges(n_best=3)).searching(usual)
+        DistillConfig(search=SearchOverrides(n_best=3)).search_config(usual)

@@ -181,7 +181,7 @@ def test_runs_that_write_other_pieces_are_refused_by_name(runs):
 
 
 def test_without_a_run_there_is_one_line():
-    with pytest.raises(ConfigError, match=r"^nothing can translate: name a run folder$"):
+    with pytest.raises(ConfigError, match=r"^there is no model to translate with: name a run folder$"):
         Translator.load([])
 
 
@@ -240,7 +240,7 @@ def test_a_language_models_probability_is_its_own_where_a_shortlist_rules_tokens
         for one in found.n_best:
             ids = [target.tokens(range(target.size)).index(token) for token in one.pieces]
             bound = alone.bind(alone.encoded([text])[0])
-            [parts] = searching.forced(bound.stepper, [[bound.first.shortlist.index(number) for number in ids]])
+            [parts] = searching.forced_decoding(bound.stepper, [[bound.first.pieces.index(number) for number in ids]])
             logits = other.network(*beside.sources([[]]), target_input([ids]), torch.arange(len(ids) + 1))
             theirs = logits.log_softmax(1)[range(len(ids) + 1), [*ids, EOS]].tolist()
             count = len(ids) + one.finished

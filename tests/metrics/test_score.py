@@ -56,15 +56,15 @@ PERFECT = {
 
 
 @pytest.mark.parametrize("language", PERFECT)
-def test_perfect_output_of_a_language_without_spaces_scores_100(language):
-    """By 13a it is 0: a line is one word, and there are no four in a row."""
+def test_perfect_output_without_spaces_scores_100(language):
+    """With 13a it is 0: a line is one word, so there are no 4-grams."""
     lines = [PERFECT[language]] * 3
     assert bleu(lines, lines) == pytest.approx(0)
     assert bleu(lines, lines, language) == pytest.approx(100)
     assert score(lines, lines, language=language, bootstrap=0).bleu.score == pytest.approx(100)
 
 
-def test_the_tokenizer_follows_the_language_and_the_signature_says_so(monkeypatch):
+def test_tokenizer_follows_the_language(monkeypatch):
     monkeypatch.setattr("seq2seq.metrics.score.find_spec", lambda module: object())
     bleu_tokenizer.cache_clear()
     found = {code: bleu_tokenizer(code) for code in ("de", "", "yor", "cmn", "jpn", "ko-KR", "lao")}
@@ -81,22 +81,22 @@ def test_the_tokenizer_follows_the_language_and_the_signature_says_so(monkeypatc
     assert "|tok:char|" in score(["ก"], ["ข"], language="th", bootstrap=0).bleu.signature
 
 
-def test_without_mecab_one_line_says_how_to_get_it(monkeypatch, caplog):
+def test_missing_mecab_is_logged_once(monkeypatch, caplog):
     monkeypatch.setattr("seq2seq.metrics.score.find_spec", lambda module: None)
     bleu_tokenizer.cache_clear()
     assert [bleu_tokenizer("ja"), bleu_tokenizer("ja"), bleu_tokenizer("ko")] == ["char"] * 3
     bleu_tokenizer.cache_clear()
     assert [record.getMessage().partition("pip install")[2] for record in caplog.records] == [
-        ' "seq2seq[ja]" for words, by MeCab', ' "seq2seq[ko]" for words, by MeCab'
+        ' "seq2seq[ja]" to split words by MeCab', ' "seq2seq[ko]" to split words by MeCab'
     ]  # fmt: skip
 
 
-def test_references_that_plainly_are_of_another_language_are_one_line_and_once(caplog):
+def test_references_of_another_script_are_logged_once(caplog):
     lines = ["我们在厨房里工作，孩子们吃苹果。"] * 3
     for _ in range(2):
         score(lines, lines, language="de", bootstrap=0)
     (record,) = caplog.records
-    assert "by 13a, as data.target_language=de asks, but the references look like Chinese, zh" in record.getMessage()
+    assert "tokenizer 13a for data.target_language=de, but the references look like Chinese, zh" in record.getMessage()
     score(lines, lines, language="zh", bootstrap=0)
     score(HYPOTHESES, REFERENCES, language="de", bootstrap=0)
     assert len(caplog.records) == 1
@@ -106,14 +106,14 @@ def test_chrf_alone_is_sacrebleus():
     assert chrf(HYPOTHESES, REFERENCES) == pytest.approx(sacrebleu.corpus_chrf(HYPOTHESES, [REFERENCES]).score)
 
 
-def test_seed_draws_other_resamples():
+def test_seed_changes_the_resamples():
     first, same, other = (score(HYPOTHESES, REFERENCES, bootstrap=50, seed=seed) for seed in (1, 1, 2))
     assert first == same
     assert first.bleu.ci95 != other.bleu.ci95
     assert "seed:2|" in other.bleu.signature
 
 
-def test_lowercase():
+def test_lowercase_ignores_case():
     cased, lowercased = (score(["ein hund bellt laut ."], ["Ein Hund bellt laut ."], lowercase=low) for low in (0, 1))
     assert cased.bleu.score < lowercased.bleu.score == pytest.approx(100)
     assert cased.chrf.score < lowercased.chrf.score == pytest.approx(100)
@@ -130,14 +130,14 @@ def test_lowercase():
         (["eins zwei drei vier"], ["eins zwei drei vier"], (100, 100, 0)),
     ],
 )
-def test_edges(hypotheses, references, expected):
+def test_empty_and_perfect_output(hypotheses, references, expected):
     measured = score(hypotheses, references, bootstrap=20)
     for metric, value in zip((measured.bleu, measured.chrf, measured.ter), expected, strict=True):
         assert metric.score == pytest.approx(value)
         assert metric.ci95 == pytest.approx((value, value))
 
 
-def test_resamples_that_score_nothing_beside_others():
+def test_resamples_may_score_zero():
     # sacrebleu 2.6 itself stops here: "don't know how to coerce float and float32".
     assert score(["a b c d e f", "x"], ["a b c d e f", "y z"], bootstrap=40).chrf.ci95 == pytest.approx((0, 100))
 
@@ -162,7 +162,7 @@ def test_as_json_and_as_lines():
 
 
 @pytest.mark.parametrize("measure", [score, bleu, chrf])
-def test_lines_that_do_not_match(measure):
+def test_mismatched_lines_raise(measure):
     with pytest.raises(DataError, match=r"^2 hypotheses but 1 references: .*$"):
         measure(["a", "b"], ["a"])
     with pytest.raises(DataError, match=r"^nothing to score: .*$"):

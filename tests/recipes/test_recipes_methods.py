@@ -75,7 +75,7 @@ def test_what_contradicts_is_one_line(recipe, stdin, tiny_run):
             ["search=sampling", "search.beam_size=3"],
             "error: search.beam_size=3 does nothing with search.method=sampling",
         ),
-        (["n_best=2"], "error: n_best translations are written as JSON alone"),
+        (["n_best=2"], "error: n_best translations are written as JSON only"),
         (["copy=unknown"], "error: copy=unknown replaces <unk>"),
     ):
         stdin(TEXT)

@@ -1,4 +1,4 @@
-"""Several models that choose together: the score is what its definition says, and the beam finds its best."""
+"""Ensembles and fusion: scores match their definitions, and beam search finds the best."""
 
 import math
 from functools import partial
@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 from markov import BOS, EOS, A, B, MarkovStepper, chain, every_path, log_probability, random_stepper, sentence_of
 
 from seq2seq.errors import ConfigError
-from seq2seq.search import Hypothesis, SearchConfig, beam, ensemble, fusion, search
+from seq2seq.search import Hypothesis, SearchConfig, beam_search, ensemble, fusion, search
 from seq2seq.search.ensemble import JointStepper, mean_probability, weighted_sum
 
 NEVER = -math.inf
 
 
 def by_hand(steppers: list[MarkovStepper], path: tuple[int, ...], sentence: int) -> float:
-    """Log-probability of a path by an ensemble, a piece and a member at a time, in Python's own numbers."""
+    """Return the log-probability of a path under an ensemble, computed in Python numbers."""
     total = 0.0
     for end in range(len(path)):
-        before, last, piece = [BOS, BOS, *path][end : end + 3]
-        mean = sum(math.exp(one.table_SVVV[sentence, before, last, piece]) for one in steppers) / len(steppers)
+        before, last, token = [BOS, BOS, *path][end : end + 3]
+        mean = sum(math.exp(one.table_SVVV[sentence, before, last, token]) for one in steppers) / len(steppers)
         total += math.log(mean) if mean else NEVER
     return total
 
@@ -33,13 +33,13 @@ def config(beam_size: int, alpha: float = 1.0, longest: int = 4) -> SearchConfig
 
 
 def every_ending(limit: int) -> list[tuple[int, ...]]:
-    """All paths over the made-up pieces that end within ``limit``, or are cut there."""
+    """Return all paths that end within ``limit`` tokens or are cut there."""
     even = MarkovStepper(torch.zeros(1, 4, 4, 4), [1])
     return list(every_path(even, 0, limit))
 
 
-def hold_ranking(found: list[Hypothesis], scores: dict[tuple[int, ...], float]) -> None:
-    """Assert that a wide beam found every possible path, finished before cut, best first, with its score."""
+def check_ranking(found: list[Hypothesis], scores: dict[tuple[int, ...], float]) -> None:
+    """Assert that a wide beam found every possible path with its score, finished before unfinished, best first."""
     possible = {path: score for path, score in scores.items() if score > NEVER}
     if not possible:
         assert [one.score for one in found] == [NEVER]
@@ -51,10 +51,10 @@ def hold_ranking(found: list[Hypothesis], scores: dict[tuple[int, ...], float]) 
 
 
 @given(st.integers(0, 10_000), st.integers(1, 4), st.sampled_from([0.0, 0.4, 0.8]), st.sampled_from([0.0, 0.6, 1.0]))
-def test_an_ensemble_finds_the_best_by_the_mean_of_probabilities(seed, members, impossible, alpha):
+def test_ensemble_ranks_by_mean_probability(seed, members, impossible, alpha):
     steppers = [random_stepper(seed + place, [1, 1], impossible) for place in range(members)]
-    for sentence, found in enumerate(beam(ensemble(steppers), config(128, alpha))):
-        hold_ranking(found, {path: by_hand(steppers, path, sentence) / len(path) ** alpha for path in every_ending(4)})
+    for sentence, found in enumerate(beam_search(ensemble(steppers), config(128, alpha))):
+        check_ranking(found, {path: by_hand(steppers, path, sentence) / len(path) ** alpha for path in every_ending(4)})
 
 
 @given(
@@ -63,62 +63,62 @@ def test_an_ensemble_finds_the_best_by_the_mean_of_probabilities(seed, members, 
     st.sampled_from([0.0, 0.4, 0.8]),
     st.sampled_from([0.0, 1.0]),
 )
-def test_fusion_finds_the_best_by_the_weighted_sum(seed, weight, impossible, alpha):
+def test_fusion_ranks_by_the_weighted_sum(seed, weight, impossible, alpha):
     translator, language_model = (random_stepper(seed + place, [1, 1], impossible) for place in range(2))
-    for sentence, found in enumerate(beam(fusion(translator, language_model, weight), config(128, alpha))):
+    for sentence, found in enumerate(beam_search(fusion(translator, language_model, weight), config(128, alpha))):
         scores = {}
         for path in every_ending(4):
             total = log_probability(translator, sentence, path)
             if weight:
                 total += weight * log_probability(language_model, sentence, path)
             scores[path] = total / len(path) ** alpha
-        hold_ranking(found, scores)
+        check_ranking(found, scores)
 
 
-def test_a_majority_is_not_outvoted_by_one_that_is_sure_of_nothing():
+def test_ensemble_chooses_by_mean_probability_not_by_one_member():
     first = {BOS: {A: 0.6, B: 0.4}, A: {EOS: 1.0}, B: {EOS: 1.0}}
     other = {BOS: {A: 0.1, B: 0.9}, A: {EOS: 1.0}, B: {EOS: 1.0}}
-    [[best, second]] = beam(ensemble([chain(first), chain(other)]), config(2))
+    [[best, second]] = beam_search(ensemble([chain(first), chain(other)]), config(2))
     assert (best.tokens, second.tokens) == ([B], [A])
     assert best.log_probability == pytest.approx(math.log(0.65))
     assert second.log_probability == pytest.approx(math.log(0.35))
 
 
-def test_one_member_cannot_rule_a_piece_out_but_all_can():
+def test_one_member_cannot_exclude_a_token_but_all_can():
     first = {BOS: {A: 1.0}, A: {EOS: 1.0}, B: {EOS: 1.0}}
     other = {BOS: {B: 1.0}, A: {EOS: 1.0}, B: {EOS: 1.0}}
-    [found] = beam(ensemble([chain(first), chain(other)]), config(4))
+    [found] = beam_search(ensemble([chain(first), chain(other)]), config(4))
     assert {tuple(one.tokens) for one in found} == {(A,), (B,)}
     assert [one.log_probability for one in found] == pytest.approx([math.log(0.5)] * 2)
 
 
-def test_a_language_model_turns_the_choice_and_rules_out_what_it_never_saw():
+def test_language_model_changes_the_choice_and_excludes_impossible_tokens():
     translator = {BOS: {A: 0.55, B: 0.45}, A: {EOS: 1.0}, B: {EOS: 1.0}}
     language = {BOS: {A: 0.1, B: 0.9}, A: {EOS: 1.0}, B: {EOS: 1.0}}
     for weight, tokens in {0.0: [A], 0.05: [A], 0.2: [B]}.items():
         [[best]] = search(fusion(chain(translator), chain(language), weight), SearchConfig(beam_size=1))
         assert best.tokens == tokens
     never = {BOS: {B: 1.0}, B: {EOS: 1.0}}
-    [found] = beam(fusion(chain(translator), chain(never), 0.5), config(4))
+    [found] = beam_search(fusion(chain(translator), chain(never), 0.5), config(4))
     assert [one.tokens for one in found] == [[B]]
-    [found] = beam(fusion(chain(translator), chain(never), 0.0), config(4))
+    [found] = beam_search(fusion(chain(translator), chain(never), 0.0), config(4))
     assert [one.tokens for one in found] == [[A], [B]]
 
 
-def test_at_weight_nought_the_language_model_is_not_asked():
+def test_weight_zero_does_not_evaluate_the_language_model():
     translator, language_model = random_stepper(1, [1]), random_stepper(2, [1])
     assert fusion(translator, language_model, 0.0) is translator
-    beam(fusion(translator, language_model, 0.0), config(3))
+    beam_search(fusion(translator, language_model, 0.0), config(3))
     assert language_model.rows_stepped == []
 
 
 @pytest.mark.parametrize("weight", [-0.1, math.nan, math.inf])
-def test_a_weight_that_makes_no_sense_is_one_line(weight):
+def test_invalid_weight_raises_one_line(weight):
     with pytest.raises(ConfigError, match=r"^language_model_weight must be at least 0, got"):
         fusion(random_stepper(1, [1]), random_stepper(2, [1]), weight)
 
 
-def test_an_ensemble_of_one_is_the_one():
+def test_ensemble_of_one_is_that_stepper():
     stepper = random_stepper(1, [1, 2])
     assert ensemble([stepper]) is stepper
 
@@ -130,45 +130,47 @@ def test_an_ensemble_of_one_is_the_one():
     st.sampled_from([0.0, 0.4]),
     st.randoms(),
 )
-def test_a_sentence_does_not_depend_on_its_batch(seed, source_lengths, beam_size, impossible, random):
+def test_result_does_not_depend_on_the_batch(seed, source_lengths, beam_size, impossible, random):
     steppers = [random_stepper(seed + place, source_lengths, impossible) for place in range(3)]
-    # At most 4 pieces: too few for two paths of the same transitions, which rounding would rank by chance.
-    asked = SearchConfig(beam_size=beam_size, n_best=beam_size, max_length_ratio=0.6, max_length_offset=1)
+    # At most 4 tokens: too few for two paths of the same transitions, which rounding would rank by chance.
+    search_config = SearchConfig(beam_size=beam_size, n_best=beam_size, max_length_ratio=0.6, max_length_offset=1)
 
     def found(sentences: list[int]) -> list[list[Hypothesis]]:
         one, other, language_model = (sentence_of(stepper, sentences) for stepper in steppers)
-        return search(fusion(ensemble([one, other]), language_model, 0.3), asked)
+        return search(fusion(ensemble([one, other]), language_model, 0.3), search_config)
 
-    def hold_same(some: list[list[Hypothesis]], others: list[list[Hypothesis]]) -> None:
+    def check_same(some: list[list[Hypothesis]], others: list[list[Hypothesis]]) -> None:
         for several, expected in zip(some, others, strict=True):
             assert [(one.tokens, one.finished) for one in several] == [(one.tokens, one.finished) for one in expected]
             assert [one.score for one in several] == pytest.approx([one.score for one in expected], abs=1e-5)
 
     together = found([*range(len(source_lengths))])
     order = random.sample(range(len(source_lengths)), len(source_lengths))
-    hold_same(found(order), [together[sentence] for sentence in order])
+    check_same(found(order), [together[sentence] for sentence in order])
     for sentence, several in enumerate(together):
-        hold_same(found([sentence]), [several])
+        check_same(found([sentence]), [several])
 
 
-def test_the_first_member_says_how_long_a_translation_may_be():
+def test_first_member_limits_the_length():
     forever = {BOS: {A: 1.0}, A: {A: 0.5, B: 0.5}, B: {A: 0.5, B: 0.5}}
     short, long = (chain(forever, source_lengths=[length]) for length in (2, 9))
-    asked = SearchConfig(beam_size=2, max_length_ratio=1.0, max_length_offset=1)
-    assert [len(beam(ensemble(pair), asked)[0][0].tokens) for pair in ([short, long], [long, short])] == [3, 10]
+    search_config = SearchConfig(beam_size=2, max_length_ratio=1.0, max_length_offset=1)
+    assert [
+        len(beam_search(ensemble(pair), search_config)[0][0].tokens) for pair in ([short, long], [long, short])
+    ] == [3, 10]
 
 
-def test_steppers_of_other_sentences_or_marks_are_refused():
+def test_steppers_of_different_sentences_or_eos_are_rejected():
     class Renumbered(MarkovStepper):
         eos = A
 
     other = random_stepper(2, [1, 1])
     for stepper in (random_stepper(2, [1]), Renumbered(other.table_SVVV, [1, 1])):
-        with pytest.raises(ConfigError, match="same sentences and pieces"):
+        with pytest.raises(ConfigError, match="same sentences and tokens"):
             JointStepper([random_stepper(1, [1, 1]), stepper], mean_probability)
 
 
-def test_what_is_all_but_impossible_is_not_ruled_out():
+def test_very_improbable_tokens_are_not_excluded():
     unlikely = torch.tensor([[-200.0, NEVER, 0.0]])
     mean = mean_probability([unlikely, unlikely])
     torch.testing.assert_close(mean, unlikely)
@@ -178,8 +180,8 @@ def test_what_is_all_but_impossible_is_not_ruled_out():
     )
 
 
-def test_members_are_left_as_they_are():
-    """What a member returns may be its own: nothing is added up in it."""
+def test_members_tensors_are_not_modified():
+    """A member's returned tensors may be shared, so they are not modified in place."""
     table = torch.randn(2, 4).log_softmax(1)
     before = table.clone()
     mean_probability([table, table])

@@ -1,4 +1,4 @@
-"""One door to every way of searching, and draws that are a sentence's own."""
+"""Dispatch by method, and samples that do not depend on the batch."""
 
 import math
 from collections import Counter
@@ -13,10 +13,10 @@ from seq2seq.search import (
     Method,
     Phrase,
     SearchConfig,
-    beam,
-    constrained_beam,
-    diverse_beam,
-    greedy,
+    beam_search,
+    constrained_beam_search,
+    diverse_beam_search,
+    greedy_search,
     search,
 )
 
@@ -28,26 +28,26 @@ def path(one) -> tuple[int, ...]:
 
 
 def kept(stepper: MarkovStepper, before: int, last: int, config: SearchConfig) -> dict[int, float]:
-    """The exact chances of the next piece, by the definitions of temperature, top-k and the nucleus."""
+    """Return the exact probabilities of the next token, by the definitions of temperature, top-k and nucleus."""
     row = stepper.table_SVVV[0, before, last].double().exp().tolist()
-    weights = {piece: p ** (1 / config.temperature) for piece, p in enumerate(row) if p > 0}
-    ranked = sorted(weights, key=lambda piece: -weights[piece])[: config.top_k]
-    total, chosen = sum(weights[piece] for piece in ranked), []
-    for piece in ranked:
-        chosen.append(piece)
+    weights = {token: p ** (1 / config.temperature) for token, p in enumerate(row) if p > 0}
+    ranked = sorted(weights, key=lambda token: -weights[token])[: config.top_k]
+    total, chosen = sum(weights[token] for token in ranked), []
+    for token in ranked:
+        chosen.append(token)
         if sum(weights[one] for one in chosen) >= config.top_p * total:
             break
-    return {piece: weights[piece] / sum(weights[one] for one in chosen) for piece in chosen}
+    return {token: weights[token] / sum(weights[one] for one in chosen) for token in chosen}
 
 
 def exact(stepper: MarkovStepper, config: SearchConfig) -> dict[tuple[int, ...], float]:
-    """The chance of every translation of the first sentence."""
+    """Return the probability of every translation of the first sentence."""
     chances = {}
     for whole in every_path(stepper, 0, config.max_length_offset):
         chance, before = 1.0, [0, 0]
-        for piece in whole:
-            chance *= kept(stepper, *before, config).get(piece, 0.0)
-            before = [before[1], piece]
+        for token in whole:
+            chance *= kept(stepper, *before, config).get(token, 0.0)
+            before = [before[1], token]
         if chance > 0:
             chances[whole] = chance
     return chances
@@ -57,22 +57,22 @@ def exact(stepper: MarkovStepper, config: SearchConfig) -> dict[tuple[int, ...],
     "settings_",
     [{}, {"temperature": 0.6}, {"top_k": 2}, {"top_p": 0.8}, {"temperature": 1.5, "top_k": 3, "top_p": 0.7}],
 )
-def test_translations_are_drawn_as_often_as_they_should_be(settings_):
+def test_sampling_frequencies_match_exact_probabilities(settings_):
     count = 3000
     stepper = random_stepper(3, [1])
     config = SearchConfig(method=Method.sampling, n_best=count, **LIMITS, **settings_)
     wanted = exact(stepper, config)
     assert sum(wanted.values()) == pytest.approx(1)
-    drawn = Counter(path(one) for one in search(stepper, config, [5])[0])
-    assert set(drawn) <= set(wanted)
+    counts = Counter(path(one) for one in search(stepper, config, [5])[0])
+    assert set(counts) <= set(wanted)
     often = {whole: count * chance for whole, chance in wanted.items() if count * chance >= 5}
-    chi_square = sum((drawn[whole] - expected) ** 2 / expected for whole, expected in often.items())
+    chi_square = sum((counts[whole] - expected) ** 2 / expected for whole, expected in often.items())
     degrees = len(often) - 1 or 1
     assert chi_square < degrees + 5 * math.sqrt(2 * degrees), "mean and spread of the distribution"
 
 
 @given(st.integers(0, 1000), st.lists(st.integers(1, 4), min_size=2, max_size=5), st.randoms())
-def test_draws_do_not_depend_on_the_batch(seed, lengths, random):
+def test_samples_do_not_depend_on_the_batch(seed, lengths, random):
     stepper, seeds = random_stepper(seed, lengths, impossible=0.2), [7 * place for place in range(len(lengths))]
     config = SearchConfig(method=Method.sampling, n_best=4, top_p=0.9, max_length_ratio=1.5, max_length_offset=1)
     together = search(stepper, config, seeds)
@@ -85,7 +85,7 @@ def test_draws_do_not_depend_on_the_batch(seed, lengths, random):
     assert search(stepper, fewer, seeds) == [found[:2] for found in together]
 
 
-def test_the_seed_decides_what_is_drawn():
+def test_samples_depend_on_the_seed():
     stepper = random_stepper(3, [1])
     found = [search(stepper, SearchConfig(method=Method.sampling, n_best=8, seed=seed, **LIMITS)) for seed in (1, 1, 2)]
     assert found[0] == found[1] != found[2]
@@ -94,24 +94,24 @@ def test_the_seed_decides_what_is_drawn():
     )
 
 
-def test_each_method_is_the_one_that_is_named():
+def test_search_dispatches_by_method():
     stepper = random_stepper(4, [1, 2])
     assert search(stepper, SearchConfig(beam_size=1, **LIMITS)) == [
-        [one] for one in greedy(stepper, SearchConfig(beam_size=1, **LIMITS))
+        [one] for one in greedy_search(stepper, SearchConfig(beam_size=1, **LIMITS))
     ]
     wide = SearchConfig(beam_size=4, n_best=2, **LIMITS)
-    assert search(stepper, wide, (), [(), ()]) == beam(stepper, wide)
+    assert search(stepper, wide, (), [(), ()]) == beam_search(stepper, wide)
     diverse = SearchConfig(method=Method.diverse_beam, beam_size=4, n_best=4, groups=2, **LIMITS)
-    assert search(stepper, diverse) == diverse_beam(stepper, diverse)
+    assert search(stepper, diverse) == diverse_beam_search(stepper, diverse)
     phrases = [[Phrase((A, B), ())], []]
-    assert search(stepper, wide, (), phrases) == constrained_beam(stepper, wide, phrases)
+    assert search(stepper, wide, (), phrases) == constrained_beam_search(stepper, wide, phrases)
     named = SearchConfig(method="diverse_beam", beam_size=4, n_best=4, groups=2, **LIMITS)
-    assert search(stepper, named) == diverse_beam(stepper, diverse)
+    assert search(stepper, named) == diverse_beam_search(stepper, diverse)
     risk = SearchConfig(method=Method.minimum_bayes_risk, samples=6, **LIMITS)
     assert [len(found) for found in search(stepper, risk)] == [6, 6], "candidates for whoever reads text"
 
 
-def test_phrases_are_for_the_beam_alone():
+def test_phrases_need_beam_search():
     for method in (Method.sampling, Method.diverse_beam, Method.minimum_bayes_risk):
         with pytest.raises(
             ConfigError, match=rf"^search.method={method} cannot force phrases: set search.method=beam$"

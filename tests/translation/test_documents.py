@@ -7,12 +7,12 @@ from seq2seq.corpora.segmentation import split_document
 from seq2seq.errors import ConfigError
 from seq2seq.search import Method, SearchConfig
 from seq2seq.translation.documents import translate_document
-from seq2seq.translation.glossary import Glossary
+from seq2seq.translation.types import Glossary
 
 DOCUMENT = "# Haus\r\n\r\n  Wo ist der Mann?  Wir arbeiten.\n\n\n- Das Haus.\n\tWir.\n"
 
 
-def test_every_sentence_is_translated_and_all_else_stays():
+def test_sentences_are_translated_and_everything_else_is_kept():
     own = translator()
     found = translate_document(own, DOCUMENT)
     wanted = [own.translate(part.text).text if part.is_sentence else part.text for part in split_document(DOCUMENT)]
@@ -23,7 +23,7 @@ def test_every_sentence_is_translated_and_all_else_stays():
     assert translate_document(own, " \n\n") == " \n\n"
 
 
-def test_what_is_no_text_stays_as_it_is():
+def test_parts_without_text_are_kept():
     for document in ("---\n***\n|---|---|\n", "12:30\t1990\r7", "```python\nx = 'Haus'\n```\n", "\t \r\n"):
         assert translate_document(translator(), document) == document
     found = translate_document(translator(), "Wir.\tDas Haus.\rWir.\u2028---")
@@ -31,7 +31,7 @@ def test_what_is_no_text_stays_as_it_is():
     assert found == f"{first}\t{second}\r{third}\u2028---"
 
 
-def test_terms_and_settings_reach_each_sentence():
+def test_glossary_and_settings_apply_to_each_sentence():
     own, terms = translator(), Glossary([("Mann", "Frau"), ("wir", "Haus")])
     found = translate_document(own, "Der Mann. Wir.\nDas.", glossary=terms)
     first, second = found.split("\n")[0], found.split("\n")[1]

@@ -1,49 +1,53 @@
-"""What recipes' settings ask of a translator."""
+"""Requests, input, output and progress of the recipes."""
 
 import gzip
 import io
 import sys
+from itertools import count, islice
 
 import pytest
 
 from seq2seq.errors import ConfigError, DataError
+from seq2seq.translation.batching import CHUNK
 from seq2seq.translation.config import ScoreConfig, TranslateConfig
-from seq2seq.translation.io import load_glossary, opened, pairs_of, read_text, requests, scored_pairs
+from seq2seq.translation.io import load_glossary, opened, read_text, requests, scored_pairs, with_progress, zip_lines
 from seq2seq.translation.types import Request
 
 
-def test_lines_get_their_tag_prefix_and_phrases(tmp_path):
+def test_requests_get_tag_prefix_and_phrases(tmp_path):
     (tmp_path / "terms.tsv").write_text("key\tSchlüssel\n", encoding="utf-8")
-    (tmp_path / "begun.txt").write_text("Wo \n\n", encoding="utf-8")
+    (tmp_path / "prefixes.txt").write_text("Wo \n\n", encoding="utf-8")
     config = TranslateConfig(
-        tag="<de>", prefixes=str(tmp_path / "begun.txt"), phrases=["Haus"], glossary=str(tmp_path / "terms.tsv")
+        tag="<de>", prefixes=str(tmp_path / "prefixes.txt"), phrases=["Haus"], glossary=str(tmp_path / "terms.tsv")
     )
     assert [one.with_terms() for one in requests(config, ["A key?", ""])] == [
         Request("<de> A key?", "Wo ", ("Haus", "Schlüssel")),
         Request("", "", ("Haus",)),
     ]
     assert list(requests(TranslateConfig(prefix="Wo"), ["a", "b"])) == [Request("a", "Wo"), Request("b", "Wo")]
-    with pytest.raises(DataError, match=r"begun.txt has a line 2 and the input has not: they must match line by line"):
+    with pytest.raises(
+        DataError, match=r"prefixes.txt has a line 2 and the input has not: they must match line by line"
+    ):
         list(requests(config, ["A key?"]))
     assert load_glossary(None) is None
 
 
-def test_pairs_match_line_by_line(tmp_path):
-    assert list(pairs_of(["a"], ["b"], "one", "other")) == [("a", "b")]
+def test_pairs_must_match_line_by_line(tmp_path):
+    assert list(zip_lines(["a"], ["b"], "one", "other")) == [("a", "b")]
     for first, second, message in (
         (["a"], [], "one has a line 1 and other"),
         ([], ["a"], "other has a line 1 and one"),
     ):
         with pytest.raises(DataError, match=message):
-            list(pairs_of(first, second, "one", "other"))
+            list(zip_lines(first, second, "one", "other"))
     (tmp_path / "a").write_text("x\n")
-    with pytest.raises(ConfigError, match=r"^nothing to score: name source=FILE and target=FILE"):
+    with pytest.raises(ConfigError, match=r"^nothing to score: set source=FILE and target=FILE"):
         list(scored_pairs(ScoreConfig(source="a")))
     config = ScoreConfig(source=str(tmp_path / "a"), target=str(tmp_path / "a"), tag="<de>")
     assert list(scored_pairs(config)) == [("<de> x", "x")]
 
 
-def test_a_text_is_read_and_written_as_it_is(tmp_path, monkeypatch):
+def test_text_is_read_and_written_unchanged(tmp_path, monkeypatch):
     text = "Ä b\r\n\n  c\u2028d"
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbf" + text.encode())
     (tmp_path / "a.gz").write_bytes(gzip.compress(text.encode()))
@@ -66,3 +70,56 @@ def test_a_text_is_read_and_written_as_it_is(tmp_path, monkeypatch):
     (tmp_path / "bad.gz").write_bytes(gzip.compress(b"text" * 50)[:20])
     with pytest.raises(DataError, match=r"bad\.gz"):
         read_text(str(tmp_path / "bad.gz"))
+
+
+# Progress
+
+
+def test_progress_shows_count_speed_and_time_on_stderr(capsys):
+    assert list(with_progress(iter("abc"), 3, "translating")) == ["a", "b", "c"]
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("\rtranslating:   0%")
+    last = shown.err.split("\r")[-1]
+    for part in ("translating: 100%", "3/3", "sentence/s", "<"):
+        assert part in last
+    assert last.endswith("\n")
+
+
+def test_progress_without_total_shows_the_count(capsys):
+    assert list(with_progress([1, 2], None, "translating")) == [1, 2]
+    assert "translating: 2sentence" in capsys.readouterr().err.split("\r")[-1]
+
+
+def test_progress_can_be_hidden(capsys):
+    assert list(with_progress([1, 2], None, "translating", shown=False)) == [1, 2]
+    assert capsys.readouterr().err == ""
+
+
+def test_progress_moves_by_chunks(capsys, monkeypatch):
+    """All items of a chunk are done when the first one comes."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("tqdm.std.time", map(float, count(0, 10)).__next__)  # any two looks are far apart
+    assert len(list(with_progress(range(2 * CHUNK + 1), 2 * CHUNK + 1, "translating"))) == 2 * CHUNK + 1
+    err = capsys.readouterr().err
+    for done in (CHUNK, 2 * CHUNK, 2 * CHUNK + 1):
+        assert f" {done}/{2 * CHUNK + 1}" in err
+    assert f" 1/{2 * CHUNK + 1}" not in err
+
+
+def test_progress_reads_one_chunk_ahead():
+    read = []
+    stream = with_progress((read.append(number) or number for number in count()), None, "translating")
+    assert list(islice(stream, 3)) == [0, 1, 2]
+    assert len(read) == CHUNK
+    stream.close()
+
+
+def test_progress_passes_errors_on_and_closes_the_bar(capsys):
+    def broken():
+        yield 1
+        raise ValueError("anything")
+
+    with pytest.raises(ValueError, match="anything"):
+        list(with_progress(broken(), 2, "translating"))
+    assert capsys.readouterr().err.endswith("\n")

@@ -1,4 +1,4 @@
-"""A language model: what it says of a text, and which words it suggests, against arithmetic by hand."""
+"""Language models: log-probabilities, perplexity and suggestions, compared with arithmetic by hand."""
 
 import math
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ def language_model(tokenizer: Tokenizer, seed: int = 1, spread: float = 1.0) -> 
 
 
 @pytest.fixture(scope="module")
-def pieces() -> Tokenizer:
+def subwords() -> Tokenizer:
     return train_tokenizer(TEXTS, TokenizerConfig(size=300), "lines")
 
 
@@ -52,26 +52,26 @@ def words() -> Tokenizer:
 
 
 def distribution(model: LanguageModel, before: Sequence[int]) -> torch.Tensor:
-    """Probabilities (V,) of the next piece, by the path that training takes."""
+    """Return probabilities (V,) of the next token by the training pass."""
     target = torch.tensor([[BOS, *before]])
     with torch.no_grad():
         logits = model.member.network(torch.tensor([[EOS]]), torch.tensor([1]), target, torch.tensor([len(before)]))
     return logits[0].double().softmax(0)
 
 
-def test_a_model_that_guesses_blindly_has_the_perplexity_of_its_vocabulary(pieces):
-    model = language_model(pieces, spread=0.0)
+def test_uniform_model_has_the_vocabulary_size_as_perplexity(subwords):
+    model = language_model(subwords, spread=0.0)
     found = model.perplexity(TEXTS)
-    assert found.per_piece == pytest.approx(pieces.size)
+    assert found.per_token == pytest.approx(subwords.size)
     assert found.sentences == 20
     assert found.words == sum(len(text.split()) + 1 for text in TEXTS)
-    assert found.pieces == sum(len(pieces.encode(text)) + 1 for text in TEXTS)
-    assert found.per_word == pytest.approx(pieces.size ** (found.pieces / found.words))
-    assert model.log_probability("") == pytest.approx(-math.log(pieces.size))
+    assert found.tokens == sum(len(subwords.encode(text)) + 1 for text in TEXTS)
+    assert found.per_word == pytest.approx(subwords.size ** (found.tokens / found.words))
+    assert model.log_probability("") == pytest.approx(-math.log(subwords.size))
 
 
-def test_perplexity_is_that_of_the_validation_loss(pieces, tmp_path):
-    model = language_model(pieces)
+def test_perplexity_matches_the_validation_loss(subwords, tmp_path):
+    model = language_model(subwords)
     texts = [*TEXTS, " ", ""]  # validation leaves out blank lines too
     pairs = [Pair("", text) for text in texts]
     corpus = TargetSide(PairList("lines", pairs))
@@ -79,21 +79,21 @@ def test_perplexity_is_that_of_the_validation_loss(pieces, tmp_path):
     validator = Validator(table, pairs, model.member.tokenizers, BatchConfig(tokens=64), Precision.float32)
     outcome = validator(model.member.network, 7)
     assert outcome.bleu is None
-    assert model.perplexity(iter(texts)).per_piece == pytest.approx(math.exp(outcome.loss), rel=1e-5)
+    assert model.perplexity(iter(texts)).per_token == pytest.approx(math.exp(outcome.loss), rel=1e-5)
 
 
-def test_the_log_probability_is_the_sum_over_the_pieces_and_the_end(pieces):
-    model = language_model(pieces)
+def test_log_probability_is_the_sum_over_tokens_and_eos(subwords):
+    model = language_model(subwords)
     for text in TEXTS[:3]:
-        ids = pieces.encode(text)
+        ids = subwords.encode(text)
         wanted = sum(
-            math.log(float(distribution(model, ids[:place])[piece])) for place, piece in enumerate([*ids, EOS])
+            math.log(float(distribution(model, ids[:place])[token])) for place, token in enumerate([*ids, EOS])
         )
         assert model.log_probability(text) == pytest.approx(wanted, rel=1e-5)
 
 
-def test_what_a_sentence_gets_does_not_depend_on_the_others(pieces):
-    model = language_model(pieces)
+def test_log_probabilities_do_not_depend_on_the_batch(subwords):
+    model = language_model(subwords)
     texts = ["", *TEXTS[:5], "Wo " * 300, "Ärger 中文"]
     alone = [model.log_probability(text) for text in texts]
     assert model.log_probabilities(texts) == pytest.approx(alone, rel=1e-5)
@@ -101,25 +101,25 @@ def test_what_a_sentence_gets_does_not_depend_on_the_others(pieces):
     assert model.log_probabilities([]) == []
 
 
-def test_blank_text_has_no_perplexity(pieces):
+def test_perplexity_of_blank_text_raises(subwords):
     with pytest.raises(DataError, match=r"^there is no text to score, every line is blank; [^\n]*$"):
-        language_model(pieces).perplexity(["", " \u2581 "])
+        language_model(subwords).perplexity(["", " \u2581 "])
 
 
-def test_a_hopeless_model_has_no_end_of_perplexity(pieces):
-    model = language_model(pieces, spread=0.0)
+def test_overflowing_perplexity_is_infinite(subwords):
+    model = language_model(subwords, spread=0.0)
     with torch.no_grad():
         model.member.network.output.bias[EOS] = -1e6
     assert model.perplexity(["Wo"]).per_word == math.inf
 
 
 @pytest.mark.parametrize("prefix", ["", "Wo ist ", "Wo ist  \t", "Der Mann\u2581"])
-def test_words_of_a_closed_vocabulary_are_its_pieces(words, prefix):
+def test_suggestions_of_a_word_vocabulary_match_the_distribution(words, prefix):
     model = language_model(words)
     probabilities = distribution(model, words.encode(prefix))
     probabilities[[BOS, PAD]] = 0
     ends = [number for number in range(words.size) if number not in (BOS, PAD)]
-    spelt = {number: piece.removeprefix("\u2581") for number, piece in enumerate(words.tokens(range(words.size)))}
+    spelt = {number: token.removeprefix("\u2581") for number, token in enumerate(words.pieces(range(words.size)))}
     wanted = {}
     for number in ends:
         if number in (EOS, UNK):  # the end is an answer, the unknown word is none, though it takes its share
@@ -133,21 +133,21 @@ def test_words_of_a_closed_vocabulary_are_its_pieces(words, prefix):
         assert share == pytest.approx(wanted[word] / float(probabilities.sum()), rel=1e-4)
 
 
-def test_of_a_closed_vocabulary_only_words_that_begin_so_are_suggested(words):
+def test_suggestions_complete_the_partial_word(words):
     found = language_model(words).suggest("Wo ist M", 5)
     assert {one.word for one in found} == {"Mann", "Mann?"}
     assert language_model(words).suggest("Wo ist xyz", 5) == []
 
 
-def test_words_of_pieces_are_those_that_the_pieces_spell(pieces):
-    """Against all spellings of at most two pieces, by the path that training takes."""
-    model = language_model(pieces, seed=3)
-    with torch.no_grad():  # so that words end soon, and few pieces share what there is
+def test_suggestions_of_a_subword_vocabulary_match_all_short_spellings(subwords):
+    """Compared with all spellings of at most two tokens, by the training pass."""
+    model = language_model(subwords, seed=3)
+    with torch.no_grad():  # so that words end soon, and few subwords share what there is
         model.member.network.output.bias[EOS] += 6
     model = LanguageModel(Member.prepare(model.member.network, model.member.tokenizers, CPU))
-    given = pieces.encode("Wo ist")
-    spelt = token_bytes(pieces)
-    starts = [number for number, piece in enumerate(spelt) if piece is not None and piece.startswith(b" ")]
+    given = subwords.encode("Wo ist")
+    spelt = token_bytes(subwords)
+    starts = [number for number, token in enumerate(spelt) if token is not None and token.startswith(b" ")]
     total, wanted = 0.0, dict.fromkeys([""], 0.0)
     first = distribution(model, given)
     wanted[""] = float(first[EOS])
@@ -161,12 +161,12 @@ def test_words_of_pieces_are_those_that_the_pieces_spell(pieces):
     found = model.suggest("Wo ist ", 4)
     assert found[0].probability > 0.3
     for word, share in found:
-        assert share >= wanted.get(word, 0.0) / total * (1 - 1e-4)  # more pieces may spell it too
+        assert share >= wanted.get(word, 0.0) / total * (1 - 1e-4)  # more subwords may spell it too
         assert share == pytest.approx(wanted.get(word, 0.0) / total, abs=0.05)
 
 
-def test_a_word_that_was_begun_is_gone_on_with(pieces):
-    model = language_model(pieces)
+def test_partial_word_is_completed(subwords):
+    model = language_model(subwords)
     found = model.suggest("Der Ma", 8)
     assert found
     assert all(one.word.startswith("Ma") for one in found)
@@ -175,7 +175,7 @@ def test_a_word_that_was_begun_is_gone_on_with(pieces):
     assert model.suggest("  Der\u2581 \tMa", 3) == found[:3]
 
 
-def test_where_a_prefix_is_parted():
+def test_split_prefix():
     assert split_prefix("") == ("", "")
     assert split_prefix("  ") == ("", "")
     assert split_prefix("Wo") == ("", "Wo")
@@ -183,20 +183,20 @@ def test_where_a_prefix_is_parted():
     assert split_prefix(" Wo \t ist m") == ("Wo ist", "m")
 
 
-def test_what_pieces_write(pieces):
-    spelt = token_bytes(pieces)
+def test_spelling_of_tokens(subwords):
+    spelt = token_bytes(subwords)
     assert [spelt[mark] for mark in (BOS, EOS, PAD)] == [None] * 3
     for text in [*TEXTS[:5], "Ärger 中文 \u0001"]:
-        written = b"".join(spelt[piece] or b"" for piece in pieces.encode(text))
+        written = b"".join(spelt[token] or b"" for token in subwords.encode(text))
         assert written.decode() == f" {text}".rstrip()
 
 
-def test_impossible_questions_are_refused(pieces):
+def test_invalid_count_raises(subwords):
     with pytest.raises(ConfigError, match="count must be at least 1"):
-        language_model(pieces).suggest("Wo", 0)
+        language_model(subwords).suggest("Wo", 0)
 
 
-def test_a_translator_is_no_language_model(tiny_run):
+def test_translator_is_rejected_as_language_model(tiny_run):
     with pytest.raises(RunError) as caught:
         LanguageModel.load(tiny_run)
     assert str(tiny_run) in str(caught.value)

@@ -29,7 +29,7 @@ def test_rewards_are_sacrebleus_sentence_scores(hypotheses, reference):
     assert chrf == pytest.approx([sacrebleu.sentence_chrf(text, [reference]).score / 100 for text in hypotheses])
 
 
-def test_a_reward_is_a_share_and_the_reference_has_all_of_it():
+def test_reward_is_between_0_and_1_and_1_for_the_reference():
     for metric in RewardMetric:
         found = Similarity(metric)([TEXTS[0], "the cat sat on a mat.", "zebra", ""], TEXTS[0])
         assert found[0] == pytest.approx(1.0)
@@ -56,11 +56,11 @@ def network(tokenizers):
     return Network(config, tokenizers.source.size, tokenizers.target.size, joint=True).train()
 
 
-def test_every_sentence_gets_its_samples_scored_as_text_against_its_own_reference(tokenizers, network):
+def test_samples_are_scored_as_text_against_their_own_reference(tokenizers, network):
     ids = [tokenizers.source.encode(text) for text in TEXTS]
     batch = make_batch(ids, ids)
-    with torch.no_grad():  # likely pieces: those of the texts, so that some rewards are not zero
-        network.output.bias[torch.tensor([piece for row in ids for piece in row] + [EOS])] += 5
+    with torch.no_grad():  # probable tokens: those of the texts, so that some rewards are not zero
+        network.output.bias[torch.tensor([token for row in ids for token in row] + [EOS])] += 5
     risk = RiskConfig(samples=5, temperature=0.8, max_length_ratio=1.0, max_length_offset=2)
     torch.manual_seed(1)
     found = Sampler(tokenizers, risk, Precision.float32)(network, batch)
@@ -69,16 +69,16 @@ def test_every_sentence_gets_its_samples_scored_as_text_against_its_own_referenc
     for text, source, candidates in zip(TEXTS, ids, found, strict=True):
         assert len(candidates) == 5
         for one in candidates:
-            said = tokenizers.target.decode(one.tokens)
-            assert one.reward == pytest.approx(sacrebleu.sentence_bleu(said, [text]).score / 100)
-            assert 1 <= len(one.tokens) <= len(source) + 3
-            assert EOS not in one.tokens[:-1]
+            finished = tokenizers.target.decode(one.pieces)
+            assert one.reward == pytest.approx(sacrebleu.sentence_bleu(finished, [text]).score / 100)
+            assert 1 <= len(one.pieces) <= len(source) + 3
+            assert EOS not in one.pieces[:-1]
     rewards = [one.reward for candidates in found for one in candidates]
     assert max(rewards) > 0
 
 
 @needs_bfloat16
-def test_samples_depend_on_the_seed_alone_and_on_no_dropout(tokenizers, network):
+def test_samples_depend_on_the_seed_and_not_on_dropout(tokenizers, network):
     ids = [tokenizers.source.encode(text) for text in TEXTS]
     sampler, batch = Sampler(tokenizers, RiskConfig(samples=3), Precision.bfloat16), make_batch(ids, ids)
     found = []
@@ -88,18 +88,18 @@ def test_samples_depend_on_the_seed_alone_and_on_no_dropout(tokenizers, network)
     assert found[0] == found[1] != found[2]
 
 
-def test_samples_for_minimum_risk_are_text_and_those_of_reinforce_the_networks_own(tokenizers, network):
-    """Of REINFORCE the gradient would be biased by samples of another distribution than its own."""
+def test_minimum_risk_samples_are_valid_text_and_reinforce_samples_are_unrestricted(tokenizers, network):
+    """REINFORCE's gradient would be biased by samples of another distribution."""
     ids = [tokenizers.source.encode(text) for text in TEXTS]
     batch, marks = make_batch(ids, ids), {UNK, BOS, PAD}
-    drawn = {}
+    samples = {}
     for kind in RiskKind:
         torch.manual_seed(1)
         risk = RiskConfig(weight=0.5, kind=kind, samples=50)
         found = Sampler(tokenizers, risk, Precision.float32)(network, batch)
-        drawn[kind] = [one for candidates in found for one in candidates]
-    said = [one for one in drawn[RiskKind.minimum_risk] if one.tokens[-1] == EOS]
-    assert said
-    assert not any(marks & {*one.tokens} for one in drawn[RiskKind.minimum_risk])
-    assert not any("\ufffd" in tokenizers.target.decode(one.tokens) for one in said)
-    assert any(marks & {*one.tokens} for one in drawn[RiskKind.reinforce])
+        samples[kind] = [one for candidates in found for one in candidates]
+    finished = [one for one in samples[RiskKind.minimum_risk] if one.pieces[-1] == EOS]
+    assert finished
+    assert not any(marks & {*one.pieces} for one in samples[RiskKind.minimum_risk])
+    assert not any("\ufffd" in tokenizers.target.decode(one.pieces) for one in finished)
+    assert any(marks & {*one.pieces} for one in samples[RiskKind.reinforce])

@@ -1,4 +1,4 @@
-"""Text that a model wrote: which pairs, in which order, and files that are there whole or not at all."""
+"""Synthetic text: distillation, back-translation and atomic files."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,28 +17,29 @@ from seq2seq.inference.member import Member
 from seq2seq.run.folder import load_run
 from seq2seq.search import Method, SearchConfig
 from seq2seq.system.atomic import temporary_path
-from seq2seq.translation.synthetic_text import Synthetic, back_translate, closest_first, distill, write_pairs
+from seq2seq.translation.io import with_progress
+from seq2seq.translation.synthetic_text import SyntheticPairs, back_translate, distill, rank_by_bleu, write_pairs
 
 PAIRS = [Pair("We work.", "Wir arbeiten."), Pair("", ""), Pair("Where is my key?", "Wo ist mein Schlüssel?")]
 
 
 @pytest.fixture(scope="module")
 def translator(tiny_run: Path) -> Translator:
-    return drawn(tiny_run)
+    return random_translator(tiny_run)
 
 
-def drawn(run: Path, ending: float = 4.0) -> Translator:
-    """Of the run's pieces, with numbers by which its translations differ and end."""
+def random_translator(run: Path, ending: float = 4.0) -> Translator:
+    """Return a translator of the run with random weights whose translations differ and end."""
     loaded = load_run(run)
     randomize(loaded.network, ending)
     return Translator([Member.of_run(run, loaded, torch.device("cpu"), "float32")], loaded.search)
 
 
-def made(*groups: list[Pair]) -> list[Synthetic]:
-    return [Synthetic(group) for group in groups]
+def made(*groups: list[Pair]) -> list[SyntheticPairs]:
+    return [SyntheticPairs(group) for group in groups]
 
 
-def test_the_targets_are_the_teachers_translations(translator):
+def test_distilled_targets_are_the_teachers_translations(translator):
     groups = [group.pairs for group in distill(translator, iter(PAIRS), search=translator.search.beam(2))]
     assert groups[1] == []
     assert groups[0]
@@ -46,7 +47,7 @@ def test_the_targets_are_the_teachers_translations(translator):
         assert group == [Pair(pair.source, str(translator.translate(pair.source, beam_size=2)))]
 
 
-def test_n_best_translations_are_different_and_come_likeliest_first(translator):
+def test_distilled_n_best_are_unique_and_ranked(translator):
     groups = distill(translator, PAIRS, search=translator.search.beam(4), n_best=3)
     for pair, group in zip(PAIRS, groups, strict=True):
         best = [one.text for one in translator.translate(pair.source, beam_size=4, n_best=3).n_best if one.finished]
@@ -54,17 +55,17 @@ def test_n_best_translations_are_different_and_come_likeliest_first(translator):
         assert not pair.source or len(best) + group.unfinished == 3
 
 
-def test_translations_that_do_not_end_are_left_out_and_counted(tiny_run):
-    endless = drawn(tiny_run, -1000.0)
+def test_unfinished_translations_are_dropped_and_counted(tiny_run):
+    endless = random_translator(tiny_run, -1000.0)
     for groups in (
         distill(endless, PAIRS, search=SearchConfig(beam_size=3), n_best=2),
         back_translate(endless, [pair.target for pair in PAIRS], SearchConfig(beam_size=3, n_best=2)),
     ):
-        assert list(groups) == [Synthetic([], 2), Synthetic([], 0), Synthetic([], 2)]
+        assert list(groups) == [SyntheticPairs([], 2), SyntheticPairs([], 0), SyntheticPairs([], 2)]
 
 
-def test_the_closest_of_the_whole_beam_is_taken(translator):
-    """The reference is the fourth translation of the beam itself, so nothing can be closer."""
+def test_closest_is_chosen_from_the_whole_beam(translator):
+    """The reference is the last translation of the beam itself, so it is the closest."""
     beam = [one.text for one in translator.translate("We work.", beam_size=4, n_best=4).n_best if one.finished]
     assert len({text for text in beam if text}) > 1, "or this would be no test"
     wanted = [text for text in beam if text][-1]
@@ -72,25 +73,25 @@ def test_the_closest_of_the_whole_beam_is_taken(translator):
     assert group.pairs == [Pair("We work.", wanted)]
 
 
-def test_the_teacher_reads_the_tag_and_the_text_is_without(translator):
+def test_tag_is_for_the_teacher_only(translator):
     (group,) = distill(translator, [PAIRS[2]], search=translator.search.beam(2), tag="<2de>")
     assert group.pairs[0].source == "Where is my key?"
     assert group.pairs[0].target == str(translator.translate("<2de> Where is my key?", beam_size=2))
 
 
-def test_more_translations_than_hypotheses_are_refused(translator):
+def test_n_best_above_beam_size_raises(translator):
     with pytest.raises(ConfigError, match="n_best must be at most beam_size, 2, got 3"):
         list(distill(translator, PAIRS, search=translator.search.beam(2), n_best=3))
 
 
-def test_back_translation_puts_the_authentic_text_on_the_target_side(translator):
+def test_back_translation_keeps_authentic_targets(translator):
     texts = iter(["We work.", " ", "She sleeps."])
     groups = [group.pairs for group in back_translate(translator, texts, translator.search.beam(1), tag="<2en>")]
     assert groups[1] == []
     assert groups[2] == [Pair(str(translator.translate("<2en> She sleeps.", beam_size=1)), "She sleeps.")]
 
 
-def test_a_long_text_is_read_as_it_is_needed(translator, monkeypatch):
+def test_back_translation_reads_lazily(translator, monkeypatch):
     monkeypatch.setattr("seq2seq.translation.batching.CHUNK", 4)
     read = 0
 
@@ -105,24 +106,24 @@ def test_a_long_text_is_read_as_it_is_needed(translator, monkeypatch):
     assert read == 8
 
 
-def test_closeness_is_sentence_bleu():
+def test_ranking_by_sentence_bleu():
     reference = "a dog runs over the green grass"
     texts = ["nothing alike here", "a dog runs over the brown grass", reference, "the grass a dog runs"]
-    assert closest_first(texts, reference) == [reference, texts[1], texts[3], texts[0]]
+    assert rank_by_bleu(texts, reference) == [reference, texts[1], texts[3], texts[0]]
 
 
-def test_closeness_is_by_the_words_of_the_language():
+def test_ranking_uses_the_languages_tokenizer():
     reference, texts = "我们在厨房里工作。", ["他们不在。", "我们在厨房里睡觉。", "我们在厨房里工作。"]
-    assert closest_first(texts, reference, "zh") == texts[::-1]
+    assert rank_by_bleu(texts, reference, "zh") == texts[::-1]
 
 
-def test_the_teacher_searches_as_it_is_told(translator):
-    """By samples too; of them the closest is among all that were drawn."""
+def test_distillation_uses_the_search_method(translator):
+    """Sampling methods work too, and the closest is chosen from all samples."""
     search = SearchConfig(method=Method.minimum_bayes_risk, samples=6, seed=3)
     (group,) = distill(translator, [PAIRS[0]], search=search)
     assert group.pairs == [Pair("We work.", str(translator.translate("We work.", search=search)))]
-    drawn = translator.translate("We work.", search=replace(search, n_best=6)).n_best
-    wanted = [one.text for one in drawn if one.text and one.finished][-1]
+    samples = translator.translate("We work.", search=replace(search, n_best=6)).n_best
+    wanted = [one.text for one in samples if one.text and one.finished][-1]
     (group,) = distill(translator, [Pair("We work.", wanted)], search=search, closest=True)
     assert group.pairs == [Pair("We work.", wanted)]
     with pytest.raises(ConfigError, match=r"n_best must be at most search\.samples, 6, got 7: set search\.samples=7"):
@@ -132,9 +133,9 @@ def test_the_teacher_searches_as_it_is_told(translator):
     assert 1 <= len(group.pairs) + group.unfinished <= 3
 
 
-def test_files_are_aligned_and_pairs_without_text_are_dropped_together(tmp_path):
+def test_files_are_aligned_and_empty_pairs_are_dropped(tmp_path):
     groups = [[Pair("a", "b"), Pair("a", "c")], [], [Pair("d", " ")], [Pair("e\u2028f\r", "g\nh")]]
-    assert write_pairs(map(Synthetic, groups, [2, 1, 0, 0]), tmp_path / "made" / "here") == (
+    assert write_pairs(map(SyntheticPairs, groups, [2, 1, 0, 0]), tmp_path / "made" / "here") == (
         "3 pairs from 4 sentences; dropped 2 that are blank or have no translation; left out 3 translations that did "
         "not end within the maximum length"
     )
@@ -145,15 +146,15 @@ def test_files_are_aligned_and_pairs_without_text_are_dropped_together(tmp_path)
     assert [path.name for path in folder.parent.iterdir()] == ["here"]
 
 
-def test_progress_is_shown_with_the_time_left_where_the_number_of_sentences_is_known(tmp_path, capsys):
-    write_pairs(made([Pair("a", "b")], []), tmp_path / "one", 2)
+def test_writing_pairs_shows_progress(tmp_path, capsys):
+    write_pairs(with_progress(made([Pair("a", "b")], []), 2, "translating"), tmp_path / "one")
     assert "translating: 100%" in capsys.readouterr().err
-    write_pairs(made([Pair("a", "b")], []), tmp_path / "two")
+    write_pairs(with_progress(made([Pair("a", "b")], []), None, "translating"), tmp_path / "two")
     assert "translating: 2sentence" in capsys.readouterr().err
 
 
 @given(groups=st.lists(st.lists(st.builds(Pair, st.text(), st.text()), max_size=2), max_size=5))
-def test_whatever_the_text_both_files_have_the_same_number_of_lines(tmp_path_factory, groups):
+def test_both_files_have_the_same_number_of_lines_for_any_text(tmp_path_factory, groups):
     folder = tmp_path_factory.mktemp("made") / "out"
     try:
         report = write_pairs(made(*groups), folder)
@@ -163,9 +164,9 @@ def test_whatever_the_text_both_files_have_the_same_number_of_lines(tmp_path_fac
     assert counts[0] == counts[1] == int(report.split()[0])
 
 
-def test_text_that_breaks_off_leaves_nothing(tmp_path):
-    def broken() -> Iterator[Synthetic]:
-        yield Synthetic([Pair("a", "b")])
+def test_failed_write_leaves_nothing(tmp_path):
+    def broken() -> Iterator[SyntheticPairs]:
+        yield SyntheticPairs([Pair("a", "b")])
         assert not (tmp_path / "out").exists(), "not there before it is complete"
         raise DataError("line 2 is not UTF-8")
 
@@ -174,7 +175,7 @@ def test_text_that_breaks_off_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_program_left_is_no_hindrance(tmp_path):
+def test_leftovers_of_a_killed_process_are_ignored(tmp_path):
     left = temporary_path(tmp_path / "out")
     left.mkdir()
     temporary_path(left / "source.txt").write_text("half a li")
@@ -184,22 +185,22 @@ def test_what_a_killed_program_left_is_no_hindrance(tmp_path):
     assert (tmp_path / "out" / "source.txt").read_text() == "a\n"
 
 
-def test_no_pair_is_an_error_and_leaves_nothing(tmp_path):
+def test_no_pairs_raise_and_leave_nothing(tmp_path):
     with pytest.raises(DataError, match=r"none of 2 sentences has a translation"):
         write_pairs(made([], []), tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_is_written_over_and_nothing_is_translated_in_vain(tmp_path):
+def test_existing_files_are_kept_and_detected_before_translating(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "source.txt").write_text("precious\n")
 
-    def never() -> Iterator[Synthetic]:
+    def never() -> Iterator[SyntheticPairs]:
         raise AssertionError
-        yield Synthetic([])
+        yield SyntheticPairs([])
 
     for folder in (tmp_path / "out", tmp_path / "out" / "source.txt"):
-        with pytest.raises(RunError, match=r"is there already: delete it, or choose another folder with output=PATH"):
+        with pytest.raises(RunError, match=r"already exists: delete it, or choose another folder with output=PATH"):
             write_pairs(never(), folder)
     with pytest.raises(RunError, match="is no folder: choose another with output=PATH"):
         write_pairs(never(), tmp_path / "out" / "source.txt" / "below")

@@ -1,26 +1,26 @@
-"""What recipes that translate may be told."""
+"""Settings of the recipes that translate."""
 
 import pytest
 
 from seq2seq.errors import ConfigError
-from seq2seq.search import Method, SearchChanges, SearchConfig
+from seq2seq.search import Method, SearchConfig, SearchOverrides
 from seq2seq.translation.config import DocumentConfig, TranslateConfig
 from seq2seq.translation.types import Copy
 
 RUN = SearchConfig(beam_size=4, length_penalty=0.5)
 
 
-def test_short_names_and_long_ones_change_the_runs_search():
-    assert TranslateConfig().searching(RUN) == RUN
-    assert TranslateConfig(beam_size=2, n_best=2).searching(RUN) == SearchConfig(
+def test_short_and_long_settings_override_the_runs_search():
+    assert TranslateConfig().search_config(RUN) == RUN
+    assert TranslateConfig(beam_size=2, n_best=2).search_config(RUN) == SearchConfig(
         beam_size=2, n_best=2, length_penalty=0.5
     )
-    changes = SearchChanges(method=Method.sampling, top_k=3, n_best=2)
-    assert TranslateConfig(search=changes, n_best=2).searching(RUN) == SearchConfig(
+    changes = SearchOverrides(method=Method.sampling, top_k=3, n_best=2)
+    assert TranslateConfig(search=changes, n_best=2).search_config(RUN) == SearchConfig(
         method=Method.sampling, beam_size=4, top_k=3, n_best=2, length_penalty=0.5
     )
     with pytest.raises(ConfigError, match=r"^n_best=3 and search.n_best=2 are the same setting: leave one out$"):
-        TranslateConfig(search=changes, n_best=3).searching(RUN)
+        TranslateConfig(search=changes, n_best=3).search_config(RUN)
 
 
 @pytest.mark.parametrize(
@@ -31,32 +31,34 @@ def test_short_names_and_long_ones_change_the_runs_search():
         ({"glossary": "a"}, "glossary"),
         ({"copy": Copy.all}, "copy"),
         ({"n_best": 2}, "n_best"),
-        ({"search": SearchChanges(n_best=2)}, "n_best"),
+        ({"search": SearchOverrides(n_best=2)}, "n_best"),
     ],
 )
-def test_what_grows_is_one_translation_and_nothing_else(settings, named):
+def test_stream_excludes_other_outputs(settings, named):
     TranslateConfig(**{"json": named == "n_best", **settings}).check()
-    with pytest.raises(ConfigError, match=rf"^stream=true shows one translation while it grows: leave {named} out$"):
+    with pytest.raises(
+        ConfigError, match=rf"^stream=true shows a single translation as plain text: leave {named} out$"
+    ):
         TranslateConfig(stream=True, **settings).check()
 
 
-def test_one_prefix_or_one_for_each():
+def test_prefix_excludes_prefixes():
     TranslateConfig(prefix="a", stream=True).check()
-    with pytest.raises(ConfigError, match=r"^prefix is for all lines and prefixes for each: leave one out$"):
+    with pytest.raises(ConfigError, match=r"^prefix applies to all lines and prefixes to each: leave one out$"):
         TranslateConfig(prefix="a", prefixes="b").check()
 
 
-@pytest.mark.parametrize("asked", [{"n_best": 2}, {"search": SearchChanges(n_best=2)}])
-def test_more_translations_are_for_json(asked):
-    with pytest.raises(ConfigError, match=r"^n_best translations are written as JSON alone: set json=true, or leave"):
-        TranslateConfig(**asked).check()
-    TranslateConfig(json=True, **asked).check()
+@pytest.mark.parametrize("settings", [{"n_best": 2}, {"search": SearchOverrides(n_best=2)}])
+def test_n_best_needs_json(settings):
+    with pytest.raises(ConfigError, match=r"^n_best translations are written as JSON only: set json=true, or leave"):
+        TranslateConfig(**settings).check()
+    TranslateConfig(json=True, **settings).check()
 
 
 def test_a_document_has_one_translation():
-    DocumentConfig(search=SearchChanges(n_best=1)).check()
+    DocumentConfig(search=SearchOverrides(n_best=1)).check()
     with pytest.raises(ConfigError, match=r"^a document has one translation: leave search.n_best out"):
-        DocumentConfig(search=SearchChanges(n_best=2)).check()
+        DocumentConfig(search=SearchOverrides(n_best=2)).check()
 
 
 OWN = [
@@ -69,16 +71,16 @@ OWN = [
 
 @pytest.mark.parametrize("own", OWN)
 @pytest.mark.parametrize(("beam_size", "n_best"), [(1, 1), (5, None)])
-def test_the_method_that_is_named_wins_over_the_runs(own, beam_size, n_best):
-    """As conf/search/greedy.yaml and beam.yaml name it."""
-    found = SearchChanges(method=Method.beam, beam_size=beam_size).applied(own)
+def test_method_override_wins_over_the_run(own, beam_size, n_best):
+    """As set by conf/search/greedy.yaml and beam.yaml."""
+    found = SearchOverrides(method=Method.beam, beam_size=beam_size).apply_to(own)
     found.check()
     assert found == SearchConfig(beam_size=beam_size, n_best=n_best or min(own.n_best, beam_size))
 
 
 @pytest.mark.parametrize("own", OWN)
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"method": "beam", "temperature": 0.5}, "search.temperature=0.5 does nothing with search.method=beam"),
         ({"method": "sampling", "beam_size": 5}, "search.beam_size=5 does nothing with search.method=sampling"),
@@ -86,11 +88,11 @@ def test_the_method_that_is_named_wins_over_the_runs(own, beam_size, n_best):
         ({"method": "diverse_beam", "top_p": 1.0}, "search.top_p=1.0 does nothing with search.method=diverse_beam"),
     ],
 )
-def test_what_the_method_does_not_heed_is_refused(own, changes, told):
-    with pytest.raises(ConfigError, match=rf"^{told}: leave it out, or set search.method="):
-        SearchChanges(**changes).applied(own)
+def test_override_without_effect_raises(own, changes, message):
+    with pytest.raises(ConfigError, match=rf"^{message}: leave it out, or set search.method="):
+        SearchOverrides(**changes).apply_to(own)
 
 
-def test_what_the_runs_own_method_does_not_heed_is_refused_too():
+def test_override_without_effect_on_the_runs_method_raises():
     with pytest.raises(ConfigError, match=r"^search.beam_size=3 does nothing with search.method=sampling"):
-        TranslateConfig(beam_size=3).searching(OWN[0])
+        TranslateConfig(beam_size=3).search_config(OWN[0])

@@ -1,4 +1,4 @@
-"""Text in, text out."""
+"""The translator."""
 
 import shutil
 import threading
@@ -45,19 +45,23 @@ def translator(tiny_run):
     return Translator.load(tiny_run, device="cpu")
 
 
-def test_a_string_gives_a_translation_a_list_a_list_and_a_stream_a_stream(translator):
+def test_string_gives_a_translation_and_list_a_list_and_translate_all_a_stream(translator):
     one = translator.translate("We work.")
     assert isinstance(one, Translation)
     assert one.source == "We work."
     many = translator.translate(["We work.", "We sleep."])
     assert isinstance(many, list)
     assert many[0] == one
-    stream = translator.translate(line for line in ["We work.", "We sleep."])
+    stream = translator.translate_all(line for line in ["We work.", "We sleep."])
     assert not isinstance(stream, list)
     assert list(stream) == many
+    with pytest.raises(ConfigError, match="use translate_all"):
+        translator.translate(iter(["We work."]))
+    with pytest.raises(ConfigError, match="n_best"):
+        translator.translate_all(iter(["We work."]), beam_size=1, n_best=2)
 
 
-def test_a_stream_is_read_as_it_is_needed(translator):
+def test_translate_all_reads_lazily(translator):
     read = 0
 
     def lines():
@@ -66,39 +70,39 @@ def test_a_stream_is_read_as_it_is_needed(translator):
             read += 1
             yield ""
 
-    stream = translator.translate(lines())
+    stream = translator.translate_all(lines())
     for _ in range(3):
         next(stream)
     assert read == CHUNK
 
 
 @pytest.mark.parametrize("beam_size", [1, 3])
-def test_a_translation_does_not_depend_on_its_batch(translator, beam_size):
+def test_translation_does_not_depend_on_the_batch(translator, beam_size):
     alone = [translator.translate(text, beam_size=beam_size) for text in SENTENCES]
     together = translator.translate(SENTENCES, beam_size=beam_size)
     turned = translator.translate(SENTENCES[::-1], beam_size=beam_size)[::-1]
     for one, other, third in zip(alone, together, turned, strict=True):
-        assert one.pieces == other.pieces == third.pieces
+        assert one.tokens == other.tokens == third.tokens
         assert one.score == pytest.approx(other.score, abs=1e-4)
         assert one.score == pytest.approx(third.score, abs=1e-4)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(max_size=30), max_size=6))
-def test_any_text_in_as_many_texts_out(translator, texts):
+def test_any_list_of_texts_gives_as_many_translations(translator, texts):
     translations = translator.translate(texts, beam_size=1)
     assert [translation.source for translation in translations] == texts
     for text, translation in zip(texts, translations, strict=True):
         assert "\n" not in str(translation)
-        assert bool(translation.source_pieces) == bool(text.replace("\u2581", " ").split())
+        assert bool(translation.source_tokens) == bool(text.replace("\u2581", " ").split())
 
 
-def test_blank_text_is_translated_by_nothing(translator):
+def test_blank_text_gives_empty_text(translator):
     assert [str(blank) for blank in translator.translate(["", " \n "])] == ["", ""]
     assert translator.translate("").score == 0
 
 
-def test_n_best_is_sorted_and_begins_with_the_translation(translator):
+def test_n_best_is_sorted_and_starts_with_the_translation(translator):
     translation = translator.translate("Where is my key?", beam_size=4, n_best=3)
     assert 1 <= len({other.text for other in translation.n_best}) == len(translation.n_best) <= 3
     scores = [other.score for other in translation.n_best]
@@ -107,19 +111,19 @@ def test_n_best_is_sorted_and_begins_with_the_translation(translator):
     assert translator.translate("Where is my key?", beam_size=4).n_best == ()
 
 
-def test_attention_has_a_row_a_piece_and_each_row_sums_to_one(translator):
+def test_attention_has_a_row_per_token_that_sums_to_one(translator):
     plain = translator.translate("Where is my key?", attention=False)
     assert plain.attention is None
     translations = translator.translate(["Where is my key?", "We work."], attention=True)
     for translation in translations:
         rows, columns = translation.attention.shape
-        assert rows == len(translation.pieces) + 1
-        assert columns == len(translation.source_pieces) + 1
+        assert rows == len(translation.tokens) + 1
+        assert columns == len(translation.source_tokens) + 1
         torch.testing.assert_close(translation.attention.sum(1), torch.ones(rows))
 
 
 @pytest.mark.parametrize(("beam_size", "n_best"), [(0, 1), (2, 3), (2, 0)])
-def test_impossible_searches_are_refused(translator, beam_size, n_best):
+def test_invalid_search_settings_raise(translator, beam_size, n_best):
     with pytest.raises(ConfigError, match=r"beam_size|n_best"):
         translator.translate("We work.", beam_size=beam_size, n_best=n_best)
 
@@ -136,7 +140,7 @@ def test_threads_may_share_a_translator(translator):
         assert all(found == expected for found in pool.map(work, range(4)))
 
 
-def test_loading_says_what_is_wrong(tiny_run, tmp_path):
+def test_load_errors_name_the_problem(tiny_run, tmp_path):
     with pytest.raises(RunError, match="no run folder"):
         Translator.load(tmp_path / "nowhere")
     with pytest.raises(ConfigError, match=r"^precision must be one of auto, float32, bfloat16, int8, tf32, got int4$"):
@@ -145,19 +149,19 @@ def test_loading_says_what_is_wrong(tiny_run, tmp_path):
         Translator.load(tiny_run, device="tpu")
 
 
-def test_a_model_is_three_files(tiny_run, tmp_path):
+def test_model_folder_needs_three_files(tiny_run, tmp_path):
     for name in ("config.yaml", "tokenizer.model", "model.safetensors"):
         (tmp_path / name).write_bytes((tiny_run / name).read_bytes())
     there, here = Translator.load(tiny_run), Translator.load(tmp_path)
     assert str(there.translate("We work.")) == str(here.translate("We work."))
 
 
-# In lower precision, and with a short-list
+# Lower precision and shortlists
 
 
 @pytest.fixture(scope="module")
 def quantized_run(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny run with its matrices in 8 bits, and no short-list."""
+    """The tiny run with 8-bit matrices and without a shortlist."""
     folder = tmp_path_factory.mktemp("quantized")
     for name in ("config.yaml", "tokenizer.model"):
         shutil.copy(tiny_run / name, folder)
@@ -170,7 +174,7 @@ def output_layer(translator: Translator) -> Product:
 
 
 @needs_int8
-def test_a_folder_in_8_bits_translates_by_integers_unless_told_otherwise(tiny_run, quantized_run, monkeypatch):
+def test_quantized_folder_uses_integer_products_by_default(tiny_run, quantized_run, monkeypatch):
     monkeypatch.setattr("seq2seq.inference.member.prefers_int8", lambda device: True)
     assert isinstance(output_layer(Translator.load(quantized_run, "cpu")), IntegerProduct)
     assert isinstance(output_layer(Translator.load(quantized_run, "cpu", "float32")), FloatProduct)
@@ -178,7 +182,7 @@ def test_a_folder_in_8_bits_translates_by_integers_unless_told_otherwise(tiny_ru
     assert isinstance(output_layer(Translator.load(tiny_run, "cpu", "int8")), IntegerProduct)
 
 
-def test_without_integer_products_a_folder_in_8_bits_still_translates(tiny_run, quantized_run, monkeypatch, caplog):
+def test_quantized_folder_translates_without_integer_products(tiny_run, quantized_run, monkeypatch, caplog):
     for question in ("runs_int8", "prefers_int8"):
         monkeypatch.setattr(f"seq2seq.inference.member.{question}", lambda device: False)
     translator = Translator.load(quantized_run, "cpu")
@@ -187,14 +191,14 @@ def test_without_integer_products_a_folder_in_8_bits_still_translates(tiny_run, 
     product = output_layer(translator)
     assert isinstance(product, FloatProduct)
     assert product.weight_OI.dtype is torch.float32
-    assert translator.translate("We work.").pieces
+    assert translator.translate("We work.").tokens
     for run in (quantized_run, tiny_run):
         with pytest.raises(ConfigError, match=r"^precision=int8 does not run on this device .* precision=float32$"):
             Translator.load(run, "cpu", "int8")
 
 
 @needs_bfloat16
-def test_bfloat16_is_told_to_the_decoder(tiny_run):
+def test_bfloat16_reaches_the_decoder(tiny_run):
     product = output_layer(Translator.load(tiny_run, "cpu", "bfloat16"))
     assert isinstance(product, RoundedProduct)
 
@@ -206,8 +210,8 @@ def test_bfloat16_is_told_to_the_decoder(tiny_run):
     ["float32", pytest.param("bfloat16", marks=needs_bfloat16), pytest.param("int8", marks=needs_int8)],
 )
 @pytest.mark.parametrize("beam_size", [1, 3])
-def test_in_no_form_does_a_translation_depend_on_its_batch(learned_run, precision, shortlist, beam_size):
-    """By a network that has learned: another may find all orders of some words as likely as each other."""
+def test_translation_does_not_depend_on_the_batch_in_any_precision(learned_run, precision, shortlist, beam_size):
+    """With a trained network: an untrained one may give all word orders equal scores."""
     translator = Translator.load(learned_run, "cpu", precision, shortlist)
     sentences = [*SENTENCES, *KNOWN]
     together = translator.translate(sentences, beam_size=beam_size)
@@ -216,19 +220,19 @@ def test_in_no_form_does_a_translation_depend_on_its_batch(learned_run, precisio
         assert [one.text for one in together[-len(KNOWN) :]] == [*KNOWN.values()]
     for text, one, other in zip(sentences, together, turned, strict=True):
         alone = translator.translate(text, beam_size=beam_size)
-        assert one.pieces == other.pieces == alone.pieces
+        assert one.tokens == other.tokens == alone.tokens
         assert one.score == pytest.approx(other.score, abs=1e-2)
         assert one.score == pytest.approx(alone.score, abs=1e-2)
 
 
 @pytest.mark.parametrize("beam_size", [1, 4])
-def test_a_shortlist_of_everything_changes_nothing(tiny_run, beam_size):
+def test_full_shortlist_changes_nothing(tiny_run, beam_size):
     loaded = load_run(tiny_run)
     with torch.no_grad():  # no list has the mark of the beginning, so none of the probability may be its
         loaded.network.output.bias[BOS] = -1e4
     member = Member.prepare(loaded.network, loaded.tokenizers, CPU)
     source_size, size = loaded.tokenizers.source.size, loaded.tokenizers.target.size
-    everything = torch.tensor([piece for piece in range(size) if piece != BOS], dtype=torch.int32)
+    everything = torch.tensor([token for token in range(size) if token != BOS], dtype=torch.int32)
     listing = Shortlist(torch.full((source_size, 1), -1, dtype=torch.int32), everything, size)
     found, wanted = (
         Translator([member], loaded.search, shortlist).translate(SENTENCES, beam_size=beam_size)
@@ -237,34 +241,34 @@ def test_a_shortlist_of_everything_changes_nothing(tiny_run, beam_size):
     for one, other in zip(found, wanted, strict=True):
         assert one.log_probability == pytest.approx(other.log_probability, rel=1e-4)
         if beam_size == 1:  # a beam meets orders of words that are as likely as each other to the last bit
-            assert (one.text, one.pieces) == (other.text, other.pieces)
+            assert (one.text, one.tokens) == (other.text, other.tokens)
 
 
-def test_a_shortlist_keeps_translations_to_what_it_lists(tiny_run):
+def test_shortlist_restricts_translations(tiny_run):
     loaded = load_run(tiny_run)
     size, source = loaded.tokenizers.target.size, loaded.tokenizers.source
     translations_VK = torch.full((source.size, 2), -1, dtype=torch.int32)
     words = ["We work.", "Where is my key?"]
     allowed = [[20, 21], [30, 31]]
-    for text, pieces in zip(words, allowed, strict=True):
-        translations_VK[source.encode(text)[0]] = torch.tensor(pieces, dtype=torch.int32)
+    for text, ids in zip(words, allowed, strict=True):
+        translations_VK[source.encode(text)[0]] = torch.tensor(ids, dtype=torch.int32)
     shortlist = Shortlist(translations_VK, torch.tensor([EOS], dtype=torch.int32), size)
     translator = Translator([Member.prepare(loaded.network, loaded.tokenizers, CPU)], loaded.search, shortlist)
     translations = translator.translate(words, beam_size=4, n_best=4)
-    for text, translation, pieces in zip(words, translations, allowed, strict=True):
-        assert {*translation.pieces} <= {*loaded.tokenizers.target.tokens([*pieces, *source.encode(text)])}
-        assert any(other.pieces for other in translation.n_best)
+    for text, translation, ids in zip(words, translations, allowed, strict=True):
+        assert {*translation.tokens} <= {*loaded.tokenizers.target.tokens([*ids, *source.encode(text)])}
+        assert any(other.tokens for other in translation.n_best)
 
 
 @torch.no_grad()
-def test_a_shortlist_lets_unseen_names_and_numbers_be_copied(tiny_run):
-    """No training pair has them, so nothing was learnt of them: each sentence may still write its own, and only it."""
+def test_shortlist_allows_copying_unseen_names_and_numbers(tiny_run):
+    """Words without training pairs may still be copied, each in its own sentence only."""
     loaded = load_run(tiny_run)
     source, target = loaded.tokenizers
     lists = Shortlist(
         torch.full((source.size, 1), -1, dtype=torch.int32), torch.tensor([EOS], dtype=torch.int32), target.size
     )
-    members = Translator([Member.prepare(loaded.network, loaded.tokenizers, CPU)], loaded.search, lists).together
+    members = Translator([Member.prepare(loaded.network, loaded.tokenizers, CPU)], loaded.search, lists).ensemble
     texts = ["1990", "Žižek", "東京"]
     encoded, _ = members.encoded(texts)
     assert any(byte is not None for byte in [members.single_bytes[number] for number in encoded[0][2]])
@@ -278,12 +282,12 @@ def test_a_shortlist_lets_unseen_names_and_numbers_be_copied(tiny_run):
     other = train_tokenizer(["1990 Žižek 東京"] * 3, TokenizerConfig(size=300), "lines")
     apart = replace(members, translators=(replace(members.translators[0], tokenizers=Tokenizers(other, target)),))
     copies = apart.copies.tolist()
-    for number, piece in enumerate(other.tokens(range(other.size))):
-        shared = piece in target.tokens(range(target.size)) and number > PAD
-        assert target.tokens([copies[number]]) == [piece] if shared else copies[number] == -1
+    for number, token in enumerate(other.pieces(range(other.size))):
+        shared = token in target.tokens(range(target.size)) and number > PAD
+        assert target.tokens([copies[number]]) == [token] if shared else copies[number] == -1
 
 
-def test_a_shortlist_that_was_never_learnt_is_one_line(quantized_run):
+def test_missing_shortlist_raises_one_line(quantized_run):
     with pytest.raises(RunError) as caught:
         Translator.load(quantized_run, "cpu", shortlist=True)
     assert str(quantized_run / "shortlist.safetensors") in str(caught.value)

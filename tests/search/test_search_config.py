@@ -1,35 +1,38 @@
-"""What a command changes in a run's search settings, and which settings go together."""
+"""Search settings: checks, overrides and length limits."""
 
 from dataclasses import fields
 
 import pytest
+import torch
 
 from seq2seq.errors import ConfigError
-from seq2seq.search import Method, SearchChanges, SearchConfig
-from seq2seq.search.config import BELONGS
+from seq2seq.search import Method, SearchConfig, SearchOverrides
+from seq2seq.search.config import METHODS_OF_SETTING
 from seq2seq.settings import validate
 
 
-def test_every_setting_may_be_changed_within_its_range():
-    assert [item.name for item in fields(SearchChanges)] == [item.name for item in fields(SearchConfig)]
-    for own, changed in zip(fields(SearchConfig), fields(SearchChanges), strict=True):
+def test_every_setting_can_be_overridden_within_its_range():
+    assert [item.name for item in fields(SearchOverrides)] == [item.name for item in fields(SearchConfig)]
+    for own, changed in zip(fields(SearchConfig), fields(SearchOverrides), strict=True):
         assert changed.metadata["bounds"] == own.metadata["bounds"]
         assert changed.metadata["help"].startswith(own.metadata["help"])
         assert changed.default is None
     with pytest.raises(ConfigError, match=r"^search.top_p must be in \(0, 1\], got 2$"):
-        validate(SearchChanges(top_p=2.0), "search")
+        validate(SearchOverrides(top_p=2.0), "search")
 
 
-def test_nothing_changed_is_the_runs():
+def test_no_overrides_keep_the_runs_settings():
     run = SearchConfig(beam_size=3, length_penalty=0.5, max_length_offset=7)
-    assert SearchChanges().applied(run) == run
-    assert SearchChanges(beam_size=4).applied(run) == SearchConfig(beam_size=4, length_penalty=0.5, max_length_offset=7)
+    assert SearchOverrides().apply_to(run) == run
+    assert SearchOverrides(beam_size=4).apply_to(run) == SearchConfig(
+        beam_size=4, length_penalty=0.5, max_length_offset=7
+    )
 
 
-def test_another_method_forgets_what_belonged_to_the_runs():
+def test_another_method_resets_method_specific_settings():
     run = SearchConfig(method=Method.sampling, top_k=5, seed=3, length_penalty=0.5)
-    assert SearchChanges(method=Method.beam).applied(run) == SearchConfig(length_penalty=0.5)
-    assert SearchChanges(temperature=0.5).applied(run).top_k == 5
+    assert SearchOverrides(method=Method.beam).apply_to(run) == SearchConfig(length_penalty=0.5)
+    assert SearchOverrides(temperature=0.5).apply_to(run).top_k == 5
     assert run.beam(2) == SearchConfig(beam_size=2, length_penalty=0.5)
 
 
@@ -44,20 +47,26 @@ def test_another_method_forgets_what_belonged_to_the_runs():
         ({"method": Method.diverse_beam, "n_best": 6}, "search.n_best must be at most search.beam_size = 5, got 6"),
     ],
 )
-def test_settings_that_do_not_go_together_are_named(settings, message):
+def test_contradictory_settings_raise(settings, message):
     with pytest.raises(ConfigError, match=message) as caught:
         SearchConfig(**settings).check()
     assert "\n" not in str(caught.value)
 
 
-def test_a_method_may_be_named_by_its_word():
+def test_methods_can_be_given_as_strings():
     assert SearchConfig(method="sampling", n_best=7).rows == 7  # type: ignore[arg-type]
     SearchConfig(method="minimum_bayes_risk", samples=4, utility="bleu").check()  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"^search.method must be one of beam, diverse_beam, .*, got greedy$"):
         SearchConfig(method="greedy").check()  # type: ignore[arg-type]
 
 
-def test_every_setting_that_belongs_to_a_method_exists():
-    assert set(BELONGS) <= {item.name for item in fields(SearchConfig)}
+def test_method_specific_settings_exist():
+    assert set(METHODS_OF_SETTING) <= {item.name for item in fields(SearchConfig)}
     for method in Method:
         SearchConfig(method=method, n_best=5).check()
+
+
+def test_maximum_lengths_are_rounded_down_and_never_zero():
+    lengths_B = torch.tensor([1, 2, 10])
+    assert SearchConfig(max_length_ratio=1.5, max_length_offset=3).max_lengths(lengths_B).tolist() == [4, 6, 18]
+    assert SearchConfig(max_length_ratio=0.3, max_length_offset=0).max_lengths(lengths_B).tolist() == [1, 1, 3]

@@ -1,4 +1,4 @@
-"""Conditions and methods through the translator: they hold, and no translation depends on its batch."""
+"""Constraints and search methods through the translator, independent of the batch."""
 
 from dataclasses import replace
 
@@ -11,9 +11,9 @@ from seq2seq.errors import ConfigError, DataError
 from seq2seq.inference.shortlist import Shortlist
 from seq2seq.metrics.similarity import Similarity
 from seq2seq.model import AttentionKind
-from seq2seq.search import Hypothesis, Method, beam
+from seq2seq.search import Hypothesis, Method, beam_search
 from seq2seq.tokenizer.config import Algorithm
-from seq2seq.translation.answer import chosen, own_seed, read
+from seq2seq.translation.decoding import decode, rank, sentence_seed
 from seq2seq.translation.types import Copy
 
 METHODS = {
@@ -26,7 +26,7 @@ PREFIXES = ["Ein Ma", "Die ", "x中y", "Wo ist", "Wir arbeiten. Da", "?"]
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_no_translation_depends_on_its_batch_by_any_method(method):
+def test_translations_do_not_depend_on_the_batch_with_any_method(method):
     own = translator(1, 2)
     requests = [
         Request(text, prefix, ("Haus",) if method is Method.beam and "Haus" in text else ())
@@ -37,7 +37,7 @@ def test_no_translation_depends_on_its_batch_by_any_method(method):
     turned = own.translate(requests[::-1], search=METHODS[method])[::-1]
     for request, one, other in zip(requests, together, turned, strict=True):
         alone = own.translate(request, search=METHODS[method])
-        assert one.pieces == other.pieces == alone.pieces
+        assert one.tokens == other.tokens == alone.tokens
         assert one.score == pytest.approx(alone.score, abs=1e-4)
         assert [each.text for each in one.n_best] == [each.text for each in alone.n_best]
         assert one.text.startswith(request.prefix)
@@ -45,7 +45,7 @@ def test_no_translation_depends_on_its_batch_by_any_method(method):
 
 @pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("beam_size", [1, 3])
-def test_a_translation_begins_as_was_typed_and_has_the_score_it_would_have_anyhow(prefix, beam_size):
+def test_translation_starts_with_the_prefix(prefix, beam_size):
     own = translator()
     found = own.translate("Wo ist der Mann?", prefix=prefix, beam_size=beam_size)
     assert found.text.startswith(prefix)
@@ -53,9 +53,9 @@ def test_a_translation_begins_as_was_typed_and_has_the_score_it_would_have_anyho
     assert forced.text.startswith(found.text)
 
 
-def test_a_prefix_within_a_word_may_end_in_any_of_its_pieces():
-    """The likeliest piece that goes on is taken, though the prefix by itself would be cut elsewhere."""
-    own, pieces = translator(), tokenizer()
+def test_prefix_may_end_within_a_word():
+    """The model chooses the token, although the prefix alone would be tokenized differently."""
+    own, vocabulary = translator(), tokenizer()
     whole = own.translate("Wir.", beam_size=1, search=replace(LIMITS, max_length_offset=8))
     text = whole.text
     for end in range(1, len(text)):
@@ -63,32 +63,32 @@ def test_a_prefix_within_a_word_may_end_in_any_of_its_pieces():
             assert (
                 own.translate("Wir.", prefix=text[:end], search=replace(LIMITS, beam_size=30)).text[:end] == text[:end]
             )
-    assert pieces.encode("Schlüss")[-1:] != pieces.encode("Schlüssel")[-1:]
+    assert vocabulary.encode("Schlüss")[-1:] != vocabulary.encode("Schlüssel")[-1:]
 
 
-def test_of_many_drawn_what_was_cut_comes_after_what_ended():
-    """As in a beam. A text that was drawn both ways has ended, though without its end it is likelier."""
+def test_minimum_bayes_risk_ranks_unfinished_samples_last():
+    """As in a beam. A text that was drawn finished and unfinished counts as finished."""
     own = translator()
 
     def one(text: str, score: float, finished: bool) -> Hypothesis:
         return Hypothesis(tokenizer().encode(text), score, score, finished)
 
-    drawn = [
+    samples = [
         *[one("Das Haus ist alt.", -1.0, False)] * 4,
         one("Wir arbeiten.", -1.0, False),
         one("Wir arbeiten.", -2.0, True),
         one("Die Frau", -3.0, True),
     ]
     config = SearchConfig(method=Method.minimum_bayes_risk, samples=7, n_best=3)
-    found = [choice.hypothesis for choice in chosen(own.together, drawn, config)]
+    found = [choice.hypothesis for choice in rank(own.ensemble, samples, config)]
     assert [each.finished for each in found] == [True, True, False]
-    assert found[2] == drawn[0], "it is most like all others, and would be the first"
-    assert drawn[5] in found
+    assert found[2] == samples[0], "it is most like all others, and would be the first"
+    assert samples[5] in found
 
 
 @pytest.mark.parametrize("method", [Method.beam, Method.diverse_beam, Method.minimum_bayes_risk])
-def test_no_text_is_twice_among_the_best(method):
-    """Its pieces may be others each time; the best of them stays, and others make up the number."""
+def test_n_best_texts_are_unique(method):
+    """Different tokens may spell the same text; the best stays, and others fill up the list."""
     own = translator(algorithm=Algorithm.char)
     settings = replace(METHODS[method], n_best=4) if method is not Method.beam else replace(LIMITS, beam_size=12)
     for found in own.translate(SENTENCES, search=replace(settings, n_best=8 if method is Method.beam else 4)):
@@ -96,15 +96,15 @@ def test_no_text_is_twice_among_the_best(method):
         assert len(set(texts)) == len(texts) > 1
 
 
-def test_of_pieces_that_spell_the_same_text_the_likeliest_are_kept():
+def test_best_of_equal_texts_is_kept():
     own = translator()
     search = replace(LIMITS, beam_size=30, n_best=30, max_length_ratio=0.0, max_length_offset=4)
-    bound = own.together.bind(own.together.encoded(SENTENCES)[0])
+    bound = own.ensemble.bind(own.ensemble.encoded(SENTENCES)[0])
     repeated = 0
-    for all_, found in zip(beam(bound.stepper, search), own.translate(SENTENCES, search=search), strict=True):
+    for all_, found in zip(beam_search(bound.stepper, search), own.translate(SENTENCES, search=search), strict=True):
         best: dict[str, float] = {}
         for one in all_:
-            best.setdefault(read(own.together, one), one.score)
+            best.setdefault(decode(own.ensemble, one), one.score)
         assert [(one.text, pytest.approx(one.score, abs=1e-5)) for one in found.n_best] == list(best.items())
         repeated += len(all_) - len(best)
     assert repeated, "or this would be no test"
@@ -114,28 +114,28 @@ FOREIGN = ["Žižek", "Пушкин", "東京で", "Xylophonspieler", "Übermüd
 
 
 @pytest.mark.parametrize("method", ["greedy", *METHODS])
-def test_a_prefix_is_cut_as_in_training_and_never_broken(method):
-    """Of words that the vocabulary lacks: what is complete has the tokenizer's own pieces, whatever the method."""
-    own, pieces = translator(), tokenizer()
+def test_prefix_words_are_tokenized_as_in_training(method):
+    """Complete words that the vocabulary lacks have the tokenizer's tokens, with any method."""
+    own, vocabulary = translator(), tokenizer()
     tight = replace(METHODS.get(method, LIMITS.beam(1)), max_length_ratio=0.0, max_length_offset=1)
     for word in FOREIGN:
-        for given, begun in ((f"{word} {word} {word}", "Ha"), (f"Der {word}", ""), ("", word)):
-            prefix = f"{given} {begun}" if given else begun
+        for given, partial in ((f"{word} {word} {word}", "Ha"), (f"Der {word}", ""), ("", word)):
+            prefix = f"{given} {partial}" if given else partial
             for one in (found := own.translate("Wir.", prefix=prefix, search=tight)).n_best or (found,):
                 assert one.text.startswith(prefix.rstrip()), (method, prefix)
-                cut = tuple(pieces.tokens(pieces.encode(given)))
-                assert one.pieces[: len(cut)] == cut
+                cut = tuple(vocabulary.pieces(vocabulary.encode(given)))
+                assert one.tokens[: len(cut)] == cut
 
 
-def test_long_text_without_spaces_is_cut_as_in_training_but_for_its_end():
-    own, pieces = translator(), tokenizer()
+def test_long_prefix_without_spaces_is_tokenized_as_in_training():
+    own, vocabulary = translator(), tokenizer()
     prefix = "東京" * 40
-    cut = pieces.tokens(pieces.encode(prefix[:-16]))
-    assert list(own.translate("Wir.", prefix=prefix).pieces[: len(cut)]) == cut
+    cut = vocabulary.pieces(vocabulary.encode(prefix[:-16]))
+    assert list(own.translate("Wir.", prefix=prefix).tokens[: len(cut)]) == cut
 
 
 @pytest.mark.parametrize("phrases", [("Haus",), ("mein Schlüssel", "Frau"), ("Tage.",)])
-def test_phrases_stand_in_the_translation_as_words(phrases):
+def test_phrases_occur_as_whole_words(phrases):
     for text in SENTENCES:
         found = translator().translate(text, phrases=phrases)
         for phrase in phrases:
@@ -144,28 +144,28 @@ def test_phrases_stand_in_the_translation_as_words(phrases):
             assert not found.text[place : place + 1].isalnum()
 
 
-def test_samples_are_drawn_by_seed_and_sentence():
+def test_samples_depend_on_seed_and_sentence():
     own, sampling = translator(), METHODS[Method.sampling]
     first, again = own.translate(["Wir.", "Wir.", "Das Haus."], search=sampling)[:2]
     assert [one.text for one in first.n_best] == [one.text for one in again.n_best]
     other = own.translate("Wir.", search=replace(sampling, seed=2))
     assert [one.text for one in first.n_best] != [one.text for one in other.n_best]
-    assert own_seed(1, " Wir. ") == own_seed(1, "Wir.") != own_seed(2, "Wir.")
-    assert 0 <= own_seed(1, "\ud800") < 2**63
+    assert sentence_seed(1, " Wir. ") == sentence_seed(1, "Wir.") != sentence_seed(2, "Wir.")
+    assert 0 <= sentence_seed(1, "\ud800") < 2**63
 
 
-def test_minimum_bayes_risk_takes_what_is_most_like_all_that_was_drawn():
+def test_minimum_bayes_risk_matches_expected_utilities():
     own, count = translator(), 12
-    drawn = own.translate("Wir.", search=replace(METHODS[Method.sampling], n_best=count, top_k=5))
+    samples = own.translate("Wir.", search=replace(METHODS[Method.sampling], n_best=count, top_k=5))
     risk = replace(LIMITS, method=Method.minimum_bayes_risk, samples=count, n_best=3, top_k=5)
-    texts = [one.text for one in drawn.n_best]
+    texts = [one.text for one in samples.n_best]
     similarity = Similarity("chrf")
     worth = {text: sum(similarity([text], other)[0] for other in texts) / count for text in texts}
     found = own.translate("Wir.", search=risk)
     assert [one.utility for one in found.n_best] == pytest.approx(sorted(worth.values(), reverse=True)[:3])
     for one in found.n_best:
         assert one.utility == pytest.approx(worth[one.text])
-        assert one.score == max(other.score for other in drawn.n_best if other.text == one.text)
+        assert one.score == max(other.score for other in samples.n_best if other.text == one.text)
 
 
 def test_unknown_words_are_copied_by_attention():
@@ -188,7 +188,7 @@ def test_unknown_words_are_copied_by_attention():
     assert network.config.attention is AttentionKind.general
 
 
-def test_what_cannot_be_is_one_line():
+def test_impossible_requests_raise_one_line():
     own = translator()
     everything = torch.arange(4, own.members[0].tokenizers.target.size, dtype=torch.int32)
     lists = Shortlist(
@@ -201,14 +201,14 @@ def test_what_cannot_be_is_one_line():
             ConfigError,
             r"^a prefix needs the whole target vocabulary: set shortlist=false$",
         ),
-        (lambda: short.translate("Wir.", phrases=["D"]), ConfigError, r"^a phrase needs the whole target vocabulary"),
-        (lambda: short.suggest("Wir."), ConfigError, r"^a suggestion needs the whole target vocabulary"),
-        (lambda: own.translate("Wir.", copy=Copy.unknown), ConfigError, r"^copy=unknown replaces <unk>, and only"),
+        (lambda: short.translate("Wir.", phrases=["D"]), ConfigError, r"^a phrase may need any piece"),
+        (lambda: short.suggest("Wir."), ConfigError, r"^a suggestion may need any piece"),
+        (lambda: own.translate("Wir.", copy=Copy.unknown), ConfigError, r"^copy=unknown replaces <unk>, which only"),
         (lambda: own.translate("Wir.", copy="some"), ConfigError, r"^copy must be one of none, unknown, numbers, all,"),
         (
             lambda: translator(attention=AttentionKind.none).translate("Wir.", copy=Copy.numbers),
             ConfigError,
-            r"^copy=numbers goes by attention, and the model has none: train one with model=attention$",
+            r"^copy=numbers needs attention, and the model has none: train one with model=attention$",
         ),
         (
             lambda: own.translate("Wir.", beam_size=2, search=METHODS[Method.sampling]),
@@ -221,11 +221,15 @@ def test_what_cannot_be_is_one_line():
             r"^search.method=sampling cannot force phrases: set search.method=beam$",
         ),
         (lambda: own.translate("Wir.", search=SearchConfig(top_k=2)), ConfigError, "search.top_k=2 does nothing"),
-        (lambda: own.stream("Wir.", search=METHODS[Method.sampling]), ConfigError, "cannot be shown growing"),
+        (
+            lambda: own.stream("Wir.", search=METHODS[Method.sampling]),
+            ConfigError,
+            "search.method=sampling cannot be streamed",
+        ),
         (
             lambda: translator(algorithm=Algorithm.word).translate("Wir.", prefix="Katze"),
             DataError,
-            "no pieces of the vocabulary write the prefix 'Katze'",
+            "no tokens of the vocabulary write the prefix 'Katze'",
         ),
     ]
     for ask, kind, message in cases:
@@ -234,6 +238,6 @@ def test_what_cannot_be_is_one_line():
         assert "\n" not in str(caught.value)
 
 
-def test_a_member_without_attention_needs_one_beside_it_to_copy():
+def test_one_attending_member_is_enough_to_copy():
     both = Translator([member(attention=AttentionKind.none), member(seed=2)], LIMITS)
     assert both.translate(TEXTS, copy=Copy.numbers)
