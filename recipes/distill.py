@@ -12,7 +12,7 @@ from pathlib import Path
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import DistillConfig
 from seq2seq.corpora.config import DataConfig, MoreConfig
-from seq2seq.corpora.corpus import read, text_for_run
+from seq2seq.corpora.reading import read_split, text_for_run
 from seq2seq.errors import ConfigError
 from seq2seq.report.usage import command, overrides
 from seq2seq.run.folder import read_section
@@ -26,7 +26,7 @@ def main(config: DistillConfig) -> None:
     run = config.run.rstrip("/")
     output = Path(config.output or f"{run}-distilled").expanduser()
     data = text_for_run(config.data, read_section(Path(run).expanduser(), "data", DataConfig), config.split)
-    corpus = read(replace(data, source_tag=None), config.split)  # the teacher reads the tag, the files are without
+    corpus = read_split(replace(data, source_tag=None), config.split)  # the files have no tag
     if corpus is None:
         raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")
     teacher = Translator.load([run, *config.ensemble], config.device, config.precision)

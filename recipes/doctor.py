@@ -11,7 +11,7 @@ import sys
 
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import DoctorConfig
-from seq2seq.corpora.corpus import named_corpora
+from seq2seq.corpora.reading import named_corpora
 from seq2seq.doctor.cleaning import check_fix, clean
 from seq2seq.doctor.examination import HELD_OUT, examine
 from seq2seq.doctor.report import as_dict, details, fetch, summary, told

@@ -14,9 +14,9 @@ from seq2seq import __version__
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import EvaluateConfig
 from seq2seq.corpora.config import DataConfig
-from seq2seq.corpora.corpus import language_of_text, names_corpus, read, text_for_run
 from seq2seq.corpora.lines import read_lines
 from seq2seq.corpora.monolingual import read_target
+from seq2seq.corpora.reading import language_of_text, names_corpus, read_split, text_for_run
 from seq2seq.errors import ConfigError
 from seq2seq.evaluation.evaluate import evaluate, evaluate_language_model, score_table
 from seq2seq.metrics.score import score
@@ -37,7 +37,7 @@ def main(config: EvaluateConfig) -> None:
         raise ConfigError("nothing to evaluate: name a model with run=PATH, or a file with hypotheses=FILE and data")
     predicts = config.run is not None and is_language_model(Path(config.run).expanduser())
     config.check(predicts)
-    corpus = (read_target if predicts else read)(data, config.split)
+    corpus = (read_target if predicts else read_split)(data, config.split)
     if corpus is None:
         raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")
     pairs = list(corpus)

@@ -17,9 +17,9 @@ from seq2seq.analysis.trace import Trace
 from seq2seq.analysis.trace_page import trace_lines, trace_page, trace_pictures
 from seq2seq.config.hydra import recipe
 from seq2seq.corpora.config import DataConfig
-from seq2seq.corpora.corpus import read, text_for_run
 from seq2seq.corpora.mixture import tagged
 from seq2seq.corpora.monolingual import read_target
+from seq2seq.corpora.reading import read_split, text_for_run
 from seq2seq.errors import ConfigError
 from seq2seq.inference.member import Member
 from seq2seq.report.page import write_page
@@ -49,7 +49,7 @@ def studied(config: MicroscopeConfig, predicts: bool) -> Study:
     """Look at the corpus."""
     folder = Path(config.run).expanduser()
     data = text_for_run(config.data, read_section(folder, "data", DataConfig), config.split)
-    corpus = (read_target if predicts else read)(data, config.split)
+    corpus = (read_target if predicts else read_split)(data, config.split)
     if corpus is None:
         raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")
     loaded = load_run(folder)

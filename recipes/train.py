@@ -13,8 +13,8 @@ from pathlib import Path
 from seq2seq.config.hydra import recipe
 from seq2seq.config.ignored_settings import refuse_ignored
 from seq2seq.config.recipes import TrainConfig
-from seq2seq.corpora.corpus import read_corpora, source_tags
 from seq2seq.corpora.monolingual import read_targets
+from seq2seq.corpora.reading import read_corpora, source_tags
 from seq2seq.data.batch_sampler import Order
 from seq2seq.data.mixture import encode_mix
 from seq2seq.data.preparation import prepared_corpus

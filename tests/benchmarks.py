@@ -8,10 +8,9 @@ import torch
 from seq2seq.benchmark.config import BenchmarkConfig, CeilingConfig, MeasureConfig, ScaleConfig, Size
 from seq2seq.benchmark.machine import Machine
 from seq2seq.benchmark.update import Updater
-from seq2seq.corpora.config import DataConfig
+from seq2seq.corpora.config import BuiltinConfig, DataConfig
 from seq2seq.data.batch import make_batch
 from seq2seq.data.batch_sampler import BatchConfig
-from seq2seq.grammar.sentences import BuiltinConfig
 from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, ModelConfig, Network, Tying
 from seq2seq.search import SearchConfig
 from seq2seq.system.device import Precision

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from seq2seq.comparison.systems import Common
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair
 from seq2seq.metrics.score import fresh_metrics, score
 from seq2seq.run.provenance import comparable, model_hash, text_hash
 

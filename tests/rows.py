@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair
 
 HOSTILE = "a\u2028b\u2029c\u0085d\x0be\x0cf\rg\nh"
 ROWS = [

@@ -30,10 +30,11 @@ from torch.nn.functional import cross_entropy
 from seq2seq import SearchConfig, Translator
 from seq2seq.analysis.beam_tree_picture import tree_picture
 from seq2seq.analysis.pictures import attention_picture, layer_picture
+from seq2seq.corpora.builtin import BuiltinCorpus
+from seq2seq.corpora.config import BuiltinConfig
 from seq2seq.corpora.corpus import PairList
 from seq2seq.data.batch import make_batch
 from seq2seq.figures.contexts import principal_components
-from seq2seq.grammar.sentences import BuiltinConfig, builtin_corpus
 from seq2seq.inference.member import Member
 from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, ModelConfig, Network, Summary
 from seq2seq.model.cell import LSTM, RNN
@@ -63,7 +64,7 @@ def show(png, width=9):
 
 # %%
 config = BuiltinConfig(train_size=80_000, validation_size=300, test_size=200)
-train, validation, test = (builtin_corpus(config, split) for split in ("train", "validation", "test"))
+train, validation, test = (list(BuiltinCorpus(config, split)) for split in ("train", "validation", "test"))
 for pair in train[:3]:
     print(pair.source, "|", pair.target)
 

@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy
 
 from seq2seq.analysis.recording import Place, Reading, Side, recorded
 from seq2seq.analysis.teacher_forcing import PIECES, Taught
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair
 from seq2seq.data.batch import batches_by_length
 from seq2seq.inference.member import Member
 from seq2seq.metrics.score import bleu

@@ -14,7 +14,7 @@ from seq2seq.analysis.gradients import GradientSums, Reach
 from seq2seq.analysis.recording import Side, replay
 from seq2seq.analysis.teacher_forcing import Taught, taught
 from seq2seq.analysis.tracking import PROPERTIES, Tracker, Tracking
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair
 from seq2seq.inference.member import Member
 from seq2seq.model.padding import padding_mask
 from seq2seq.search import SearchConfig

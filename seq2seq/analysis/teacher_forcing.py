@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from seq2seq.analysis.recording import Side
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair
 from seq2seq.data.batch import Batch, batches_by_length, make_batch
 from seq2seq.errors import DataError
 from seq2seq.inference.member import Member

@@ -12,8 +12,8 @@ import torch
 
 from seq2seq.benchmark.config import BenchmarkConfig
 from seq2seq.corpora.config import DataConfig, Split
-from seq2seq.corpora.corpus import Corpus, PairList, names_corpus, read, text_for_run
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Corpus, Pair, PairList
+from seq2seq.corpora.reading import names_corpus, read_split, text_for_run
 from seq2seq.data.batch import Batch, make_batch
 from seq2seq.data.batch_sampler import BatchConfig, Order, Place
 from seq2seq.data.preparation import encode_corpus
@@ -67,7 +67,7 @@ def prepare(config: BenchmarkConfig) -> Workload:
         data, batch = read_section(folder, "data", DataConfig), read_section(folder, "batch", BatchConfig)
         smoothing = read_section(folder, "loss", LossConfig).label_smoothing
         network, tokenizers = loaded.network, loaded.tokenizers
-    corpus = read(data, Split.train)
+    corpus = read_split(data, Split.train)
     assert corpus is not None, "only a test split may be missing"
     if folder is None:
         tokenizers = build_tokenizers(config.tokenizer, widened(corpus, config.tokenizer.size))
@@ -104,9 +104,9 @@ def widened(corpus: Corpus, size: int) -> Corpus:
 
 def translated_corpus(asked: DataConfig, data: DataConfig) -> Corpus | None:
     """The test set that is asked for, else the run's, else the validation set; None where there is neither."""
-    test = read(text_for_run(asked, data, Split.test), Split.test)
+    test = read_split(text_for_run(asked, data, Split.test), Split.test)
     if test is None and names_corpus(data, Split.validation):
-        return read(data, Split.validation)
+        return read_split(data, Split.validation)
     return test
 
 

@@ -12,7 +12,7 @@ from seq2seq.comparison.rare_words import Frequencies, RareWords, Words, wins_by
 from seq2seq.comparison.sentences import Difference, Wins, most_different, sentence_scores, wins_by_length
 from seq2seq.comparison.significance import PValue, Significance, joined, paired_test, pairs_of_seeds
 from seq2seq.comparison.types import System
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair
 from seq2seq.metrics.score import Metric, measure
 
 Metrics = Callable[[], Mapping[str, SacrebleuMetric]]

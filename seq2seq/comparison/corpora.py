@@ -9,7 +9,8 @@ from seq2seq.comparison.config import CompareConfig
 from seq2seq.comparison.rare_words import Frequencies, Words, count_words
 from seq2seq.comparison.systems import outputs_of
 from seq2seq.corpora.config import DataConfig, Split
-from seq2seq.corpora.corpus import Corpus, language_of_text, names_corpus, read, text_for_run
+from seq2seq.corpora.corpus import Corpus
+from seq2seq.corpora.reading import language_of_text, names_corpus, read_split, text_for_run
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.run.folder import read_section
 
@@ -35,7 +36,7 @@ def read_test_set(config: CompareConfig, run: Path | None) -> Corpus:
             f"text files alone do not say what they translate: name the test set with data.{config.split}.source=FILE "
             f"data.{config.split}.target=FILE"
         )
-    corpus = read(_data(config, run, config.split), config.split)
+    corpus = read_split(_data(config, run, config.split), config.split)
     if corpus is None:
         raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")
     return corpus
@@ -48,7 +49,7 @@ def frequencies(config: CompareConfig, run: Path | None, references: Sequence[st
         try:
             if run is None and not names_corpus(config.data, Split.train):
                 raise ConfigError("the training text is not known: name it with data.train")
-            corpus = read(_data(config, run, Split.train), Split.train)
+            corpus = read_split(_data(config, run, Split.train), Split.train)
             assert corpus is not None  # of a training split there is one, or an error
             lines = [pair.target for pair in islice(corpus, config.training_lines)]
             told = f"the training text, target side, {len(lines):,} lines of {corpus.name}"

@@ -8,8 +8,8 @@ from sacrebleu.metrics.chrf import CHRF
 
 from seq2seq.comparison.config import SentenceMetric
 from seq2seq.comparison.groups import label, place
+from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.languages import word_count
-from seq2seq.corpora.pair import Pair
 from seq2seq.metrics.score import sentence_bleu
 
 TIE = 1e-9

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from seq2seq.corpora.config import DataConfig, Split
-from seq2seq.corpora.corpus import source_tags
-from seq2seq.corpora.monolingual import target_tokenizer, without_source
+from seq2seq.corpora.monolingual import without_source
+from seq2seq.corpora.reading import source_tags
 from seq2seq.data.batch_sampler import BatchConfig
 from seq2seq.doctor.types import Reason
 from seq2seq.errors import ConfigError
@@ -55,7 +55,7 @@ class TrainConfig:
         """Where text is found and how it is cut: for a language model, the target side alone."""
         if self.translates:
             return self.data, self.tokenizer
-        return without_source(self.data), target_tokenizer(self.tokenizer)
+        return without_source(self.data), self.tokenizer.monolingual()
 
     def check(self) -> None:
         """Hold what one setting demands of another, before a corpus is read or a folder made.

@@ -1,6 +1,6 @@
-"""The built-in corpus as one that is read: a small one from memory, a large one drawn by several processes meanwhile.
+"""The built-in corpus: small ones are generated once and kept in memory, large ones by several processes while read.
 
-Any size is read in bounded memory, but for 24 bytes a pair that tell which sentences have been.
+Memory is bounded for every size, except for 24 bytes per pair of hashes that identify the sentences so far.
 """
 
 import hashlib
@@ -13,95 +13,89 @@ from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple
 
-from seq2seq.corpora.pair import Pair
-from seq2seq.corpora.reading import Beginning
-from seq2seq.grammar import sentences as builtin
-from seq2seq.grammar.sentences import (
-    BuiltinConfig,
-    Seen,
-    builtin_corpus,
-    drawn_block,
-    exhausted,
-    hashed,
-    size_of,
-)
+from seq2seq.corpora.config import BuiltinConfig
+from seq2seq.corpora.corpus import Corpus, Pair, PairSample
+from seq2seq.grammar import sentences as grammar
+from seq2seq.grammar.sentences import HashSet, draw_sentences, exhausted, text_hash
 from seq2seq.system.atomic import atomic_write
 from seq2seq.system.workers import available, ordered_map
 
-HELD = 100_000
-"""A corpus of so many pairs is kept in memory once it has been read; a larger one is drawn at each reading."""
+IN_MEMORY = 100_000
+"""Pairs up to which a corpus is kept in memory; a larger one is generated at each reading."""
 
-KNOWN_BY = 200
-"""Pairs by which a change of the grammar is noticed."""
+FINGERPRINT_PAIRS = 200
+"""Pairs in the fingerprint, which reveal a changed grammar."""
 
 
 class Block(NamedTuple):
-    """What a process has drawn: the pairs of a split, in order, and the hashes of both sides, source before target."""
+    """The pairs of a split in one block, in order, and the hashes of both sides, source before target."""
 
     pairs: list[tuple[str, str]]
     hashes: "array[int]"
 
 
-def draw_block(seed: int, split: str, draws: int, number: int) -> Block:
-    """All pairs of a block, those that are there twice among them."""
-    drawn = [found[1] for found in drawn_block(seed, split, number, draws) if found is not None]
-    hashes = array("Q", [hashed(text) for pair in drawn for text in pair])
-    return Block([(pair.source, pair.target) for pair in drawn], hashes)
+def generate_block(seed: int, split: str, draws: int, number: int) -> Block:
+    """All pairs of a block, repeated ones included."""
+    pairs = [drawn[1] for drawn in grammar.draw_block(seed, split, number, draws) if drawn is not None]
+    return Block(pairs, array("Q", [text_hash(text) for pair in pairs for text in pair]))
 
 
-class BuiltinCorpus:
-    """A split of the built-in corpus: the pairs of `builtin_corpus`.
+class BuiltinCorpus(Corpus):
+    """One split of the built-in corpus: English sources, German targets, distinct on either side, in random order.
+
+    The pairs depend on the seed and the split alone: a larger size adds pairs at the end.
 
     Args:
         config: sizes and seed.
         split: ``train``, ``validation`` or ``test``.
-        processes: how many draw a large one; None: as many as there are cores.
+        processes: number of processes that generate a large corpus; None: one per core.
 
     Raises:
-        ConfigError: unknown split; while reading, more pairs than the grammar yields.
+        ConfigError: unknown split; while reading, a size that exceeds the sentences of the grammar.
     """
 
     def __init__(self, config: BuiltinConfig, split: str, processes: int | None = None) -> None:
         self.name = f"built-in corpus ({split})"
-        self.size = size_of(config, split)
+        self.size = config.size_of(split)
         self.processes = processes
         self._config, self._split = config, str(split)
 
     @cached_property
     def fingerprint(self) -> str:
-        """Settings, and a hash of the first pairs."""
-        first = hashlib.sha256(repr(builtin_corpus(self._shortened(KNOWN_BY), self._split)).encode()).hexdigest()
+        """The settings, and a hash of the first pairs."""
+        pairs = self._generate(min(FINGERPRINT_PAIRS, self.size))
+        first = hashlib.sha256(repr(pairs).encode()).hexdigest()
         return f"built-in {self._config.seed} {self._split} {self.size} {first}"
 
     @cached_property
-    def _held(self) -> list[Pair]:
-        return builtin_corpus(self._config, self._split)
+    def _pairs(self) -> list[Pair]:
+        return self._generate(self.size)
 
     def __iter__(self) -> Iterator[Pair]:
-        return iter(self._held) if self.size <= HELD else self._drawn(0, None)
+        return iter(self._pairs) if self.size <= IN_MEMORY else self._generate_blocks(0, None)
 
-    def expected(self) -> int | None:
-        """How many pairs there are."""
+    def expected_pairs(self) -> int:
+        """The number of pairs."""
         return self.size
 
-    def beginning(self, pairs: int) -> Beginning:
-        """The first pairs: their order is random, so they are a sample of all."""
-        first = BuiltinCorpus(self._shortened(pairs), self._split, self.processes) if pairs < self.size else self
-        return Beginning((pair for pair in first), first.size)
+    def vocabulary_sample(self, size: int) -> PairSample:
+        """The first ``size`` pairs: they are a random sample, as the order is random."""
+        shorter = replace(self._config, **{f"{self._split}_size": min(size, self.size)})
+        corpus = BuiltinCorpus(shorter, self._split, self.processes) if size < self.size else self
+        return PairSample((pair for pair in corpus), corpus.size)
 
-    def after(self, done: int, notes: Path) -> Iterator[Pair]:
-        """All pairs but the first ``done``: the blocks of which all pairs are done are not drawn again."""
-        return islice(self._held, done, None) if self.size <= HELD else self._drawn(done, notes)
+    def pairs_after(self, count: int, state: Path) -> Iterator[Pair]:
+        """All pairs except the first ``count``. Blocks that were read to their end are not generated again."""
+        return islice(self._pairs, count, None) if self.size <= IN_MEMORY else self._generate_blocks(count, state)
 
-    def _shortened(self, pairs: int) -> BuiltinConfig:
-        """The settings of the same corpus with at most so many pairs."""
-        return replace(self._config, **{f"{self._split}_size": min(pairs, self.size)})
+    def _generate(self, size: int) -> list[Pair]:
+        return [Pair(*texts) for _, texts in draw_sentences(self._config.seed, self._split, size)]
 
-    def _drawn(self, done: int, notes: Path | None) -> Iterator[Pair]:
-        seen = Seen(2 * self.size)
-        first, found = (0, 0) if notes is None else _recalled(notes, done, seen)
-        draw = partial(draw_block, self._config.seed, self._split, builtin.DRAWS)
-        with closing(ordered_map(draw, count(first), self.processes or available(), alone=0)) as blocks:
+    def _generate_blocks(self, done: int, state: Path | None) -> Iterator[Pair]:
+        seen = HashSet(2 * self.size)
+        first, found = (0, 0) if state is None else _restore(state, done, seen)
+        generate = partial(generate_block, self._config.seed, self._split, grammar.DRAWS)
+        with closing(ordered_map(generate, count(first), self.processes or available(), alone=0)) as blocks:
             for number, block in enumerate(blocks, first):
                 new = array("Q")
                 for pair, *both in zip(block.pairs, block.hashes[::2], block.hashes[1::2], strict=True):
@@ -114,25 +108,25 @@ class BuiltinCorpus:
                             return
                 if not new:
                     raise exhausted(self._split, self.size, found)
-                if notes is not None:
-                    with atomic_write(_note(notes, number)) as temporary:
+                if state is not None:
+                    with atomic_write(_hashes_path(state, number)) as temporary:
                         temporary.write_bytes(new.tobytes())
 
 
-def _note(notes: Path, number: int) -> Path:
-    """Where the hashes of a block's new pairs are kept."""
-    return notes / f"block-{number:05}"
+def _hashes_path(state: Path, number: int) -> Path:
+    """The file with the hashes of a block's new pairs."""
+    return state / f"block-{number:05}"
 
 
-def _recalled(notes: Path, done: int, seen: Seen) -> tuple[int, int]:
-    """Take in what was drawn of the first ``done`` pairs: the blocks that are finished, and the pairs in them."""
+def _restore(state: Path, done: int, seen: HashSet) -> tuple[int, int]:
+    """Add the hashes of finished blocks within the first ``done`` pairs; returns the number of blocks and of pairs."""
     found = 0
     for number in count():
-        path = _note(notes, number)
-        known = array("Q", path.read_bytes() if path.exists() else b"")
-        if not known or found + len(known) // 2 > done:
+        path = _hashes_path(state, number)
+        hashes = array("Q", path.read_bytes() if path.exists() else b"")
+        if not hashes or found + len(hashes) // 2 > done:
             return number, found
-        for place in range(0, len(known), 2):
-            seen.add(known[place], known[place + 1])
-        found += len(known) // 2
-    raise AssertionError("numbers do not end")
+        for start in range(0, len(hashes), 2):
+            seen.add(hashes[start], hashes[start + 1])
+        found += len(hashes) // 2
+    raise AssertionError("unreachable: count() does not end")

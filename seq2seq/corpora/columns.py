@@ -16,17 +16,17 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
 
+from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.files import some
 from seq2seq.corpora.lines import unreadable
-from seq2seq.corpora.pair import Pair
 from seq2seq.errors import DataError
 
 NESTED = "translation"
 ROWS = 1_000  # rows in memory at a time
 
 
-class JsonLinesFile:
+class JsonLinesFile(Corpus):
     """One JSON object a line, with a string (or null, a blank sentence) in each of the two columns.
 
     Raises:
@@ -43,9 +43,9 @@ class JsonLinesFile:
         """What is in the file, and which columns are read."""
         return f"json {self.file.content} {self.columns}"
 
-    def expected(self) -> int | None:
+    def expected_pairs(self) -> int | None:
         """About how many pairs there are."""
-        return self.file.expected()
+        return self.file.expected_lines()
 
     def __iter__(self) -> Iterator[Pair]:
         return some(self.file.parsed(self.pair), self.name)
@@ -71,7 +71,7 @@ class JsonLinesFile:
         return Pair(*(sentence(home[column], column, where) for column in self.columns))
 
 
-class ParquetFile:
+class ParquetFile(Corpus):
     """A Parquet file with a column of strings for each side, read a thousand rows at a time.
 
     Raises:
@@ -95,7 +95,7 @@ class ParquetFile:
         """What is in the file, and which columns are read."""
         return f"parquet {self.file.content} {self.columns}"
 
-    def expected(self) -> int | None:
+    def expected_pairs(self) -> int | None:
         """How many pairs there are."""
         return self._rows
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from seq2seq.corpora.filters import FilterConfig
-from seq2seq.grammar.sentences import BuiltinConfig
+from seq2seq.errors import ConfigError
 from seq2seq.settings import setting
 
 
@@ -51,6 +51,28 @@ class HubConfig:
     streaming: bool = setting(
         False, "read it while encoding and keep no copy, where it does not fit the disk; splits have no slices then"
     )
+
+
+@dataclass(kw_only=True)
+class BuiltinConfig:
+    """Sizes and seed of the built-in corpus."""
+
+    train_size: int = setting(80_000, "sentence pairs to train on", at_least=1)
+    validation_size: int = setting(500, "sentence pairs to validate on", at_least=1)
+    test_size: int = setting(1_000, "sentence pairs to test on", at_least=1)
+    seed: int = setting(1, "which sentences, and which combinations of words are held out")
+
+    def size_of(self, split: str) -> int:
+        """Number of pairs in a split.
+
+        Raises:
+            ConfigError: unknown split.
+        """
+        if split not in list(Split):
+            raise ConfigError(f"the built-in corpus has no split {split!r}: set one of {', '.join(Split)}")
+        return {Split.train: self.train_size, Split.validation: self.validation_size, Split.test: self.test_size}[
+            Split(split)
+        ]
 
 
 @dataclass(kw_only=True)

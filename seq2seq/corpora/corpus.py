@@ -1,206 +1,178 @@
-"""Where sentence pairs come from: the one rule that chooses between files, hub and built-in."""
+"""Sentence pairs, and what every corpus of them offers."""
 
 import hashlib
-import logging
-from collections.abc import Iterator
-from dataclasses import replace
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-from seq2seq.corpora.builtin import BuiltinCorpus
-from seq2seq.corpora.columns import JsonLinesFile, ParquetFile
-from seq2seq.corpora.config import DataConfig, FilesConfig, MoreConfig, Split, SplitConfig
-from seq2seq.corpora.files import TextFiles, TsvFile
-from seq2seq.corpora.hub import GIVEN_UP, HubData, HubSplit, HubStream
-from seq2seq.corpora.mixture import Mix, Part, Tagged
-from seq2seq.corpora.pair import Pair
-from seq2seq.errors import ConfigError
-from seq2seq.grammar.sentences import BuiltinConfig
+from tqdm import tqdm
 
-log = logging.getLogger("seq2seq")
+from seq2seq.errors import DataError
 
 
-class Corpus(Protocol):
-    """Sentence pairs that can be read again and again, a few at a time.
+class Pair(NamedTuple):
+    """A sentence and its translation."""
 
-    ``name`` is for messages; ``fingerprint`` changes whenever the content or the way of reading it may have.
+    source: str
+    target: str
+
+
+class PairSample(NamedTuple):
+    """Pairs to train a vocabulary on."""
+
+    pairs: Iterator[Pair]
+    expected: int | None
+    """Approximate number of pairs; None if unknown."""
+
+
+class Corpus(ABC):
+    """Sentence pairs that can be read repeatedly, one pair at a time.
+
+    A subclass sets ``name`` and defines ``fingerprint`` and ``__iter__``. The other methods have defaults that read all
+    pairs; a corpus overrides them if it can do better.
+
+    Attributes:
+        name: identifies the corpus in messages.
     """
 
-    @property
-    def name(self) -> str: ...  # noqa: D102
+    name: str
 
     @property
-    def fingerprint(self) -> str: ...  # noqa: D102
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Identifies the text and how it is read: caches of encoded text and vocabularies depend on it."""
 
+    @abstractmethod
     def __iter__(self) -> Iterator[Pair]: ...
 
+    def expected_pairs(self) -> int | None:
+        """Approximate number of pairs, found without reading them; None if unknown."""
+        return None
 
-class PairList:
-    """Pairs held in memory."""
+    def vocabulary_sample(self, size: int) -> PairSample:
+        """Pairs to train a vocabulary on: all of them, or the first ``size`` if reading all is slow."""
+        return PairSample((pair for pair in self), self.expected_pairs())
 
-    def __init__(self, name: str, pairs: list[Pair]) -> None:
-        self.name, self.pairs = name, pairs
-        self.fingerprint = f"list {hashlib.sha256(repr(pairs).encode()).hexdigest()}"
+    def pairs_after(self, count: int, state: Path) -> Iterator[Pair]:
+        """All pairs except the first ``count``.
+
+        Args:
+            count: pairs to skip.
+            state: a folder that persists until the corpus has been read to its end. A corpus may store there what
+                helps it to skip pairs after an interruption.
+        """
+        return islice(self, count, None)
+
+    @staticmethod
+    def from_pairs(name: str, pairs: Iterable[Iterable[str]]) -> "PairList":
+        """A corpus of pairs from memory; see `PairList` for arguments and errors."""
+        return PairList(name, pairs)
+
+    @staticmethod
+    def read(path: str | Path, source_language: str = "en", target_language: str = "de") -> "Corpus":
+        """A corpus from one file with both sides.
+
+        Args:
+            path: ``.tsv`` (the first two columns), ``.jsonl`` (both plain or ``.gz``) or ``.parquet``.
+            source_language, target_language: names of the columns in JSON lines and Parquet.
+
+        Raises:
+            ConfigError: the file has another ending.
+            DataError: the file is missing or damaged, or lacks a column; some errors are raised while reading.
+        """
+        from seq2seq.corpora.config import DataConfig
+        from seq2seq.corpora.reading import file_corpus  # its readers derive from this class
+
+        config = DataConfig(source_language=source_language, target_language=target_language)
+        return file_corpus(config, Path(path).expanduser())
+
+
+class PairList(Corpus):
+    """Pairs held in memory.
+
+    Args:
+        name: identifies the corpus in messages.
+        pairs: (source, target) rows: tuples, lists, rows of an array; read once.
+
+    Raises:
+        DataError: a row is not two strings.
+    """
+
+    def __init__(self, name: str, pairs: Iterable[Iterable[str]]) -> None:
+        self.name = name
+        self.pairs = [_pair(row, f"{name}, pair {number:,}") for number, row in enumerate(pairs, 1)]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of all pairs."""
+        return f"list {hashlib.sha256(repr(self.pairs).encode()).hexdigest()}"
 
     def __iter__(self) -> Iterator[Pair]:
         return iter(self.pairs)
 
-
-class Corpora(NamedTuple):
-    """What a training run reads."""
-
-    train: Corpus
-    validation: Corpus
-    test: Corpus | None
+    def expected_pairs(self) -> int:
+        """The number of pairs."""
+        return len(self.pairs)
 
 
-def read_corpora(config: DataConfig) -> Corpora:
-    """All three splits, found by the rule of `read`; only test may be missing. ``data.more`` joins the training split.
+def _pair(row: Iterable[str], where: str) -> Pair:
+    if type(row) is Pair:
+        return row
+    if isinstance(row, Mapping):
+        keys = ", ".join(map(repr, row))
+        raise DataError(f"{where}: a mapping with the keys {keys}: pass (row[SOURCE], row[TARGET]) instead")
+    values: tuple[Any, ...] = tuple(row) if isinstance(row, Iterable) and not isinstance(row, str) else (row,)
+    if len(values) != 2 or not all(isinstance(value, str) for value in values):
+        raise DataError(f"{where}: {row!r} is not a pair of strings: pass (source, target)")
+    return Pair(*map(str, values))  # NumPy's strings become plain ones
 
-    Where they are streams a warning says what that gives up.
 
-    Raises:
-        ConfigError: nothing is left to train on; or as `read` does.
-        DataError: as `read` does.
+class MappedCorpus(Corpus):
+    """A corpus with every pair of another one changed; it offers all that the other does."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self.corpus = corpus
+
+    @abstractmethod
+    def map_pair(self, pair: Pair) -> Pair:
+        """The changed pair."""
+
+    def __iter__(self) -> Iterator[Pair]:
+        return map(self.map_pair, self.corpus)
+
+    def expected_pairs(self) -> int | None:
+        """As of the other corpus."""
+        return self.corpus.expected_pairs()
+
+    def vocabulary_sample(self, size: int) -> PairSample:
+        """As of the other corpus."""
+        sample = self.corpus.vocabulary_sample(size)
+        return sample._replace(pairs=map(self.map_pair, sample.pairs))
+
+    def pairs_after(self, count: int, state: Path) -> Iterator[Pair]:
+        """As of the other corpus."""
+        return map(self.map_pair, self.corpus.pairs_after(count, state))
+
+
+def with_progress(pairs: Iterator[Pair], label: str, total: int | None, done: int = 0) -> Iterator[Pair]:
+    """Yield the same pairs and show a progress bar on stderr: pairs read, pairs per second, remaining time.
+
+    If stderr is not a terminal, the bar is updated every 15 seconds, and readings that take less show nothing.
     """
-    train = read(config, Split.train) if config.weight else None
-    validation, test = read(config, Split.validation), read(config, Split.test)
-    if validation is None or (train is None and config.weight):
-        raise ConfigError("a run needs data.train and data.validation; name both")
-    parts = [] if train is None else [Part(train, config.weight)]
-    for number, more in enumerate(config.more):
-        if more.weight:
-            parts.append(Part(_more(config, more, f"data.more[{number}]"), more.weight))
-    if config.hub.streaming and config.hub.name is not None and not _splits_with_files(config):
-        log.warning(GIVEN_UP, config.hub.name)
-    if not parts:
-        raise ConfigError("every corpus has weight 0, so there is nothing to train on: raise data.weight")
-    return Corpora(Mix(parts), validation, test)
-
-
-def named_corpora(config: DataConfig) -> dict[str, Corpus]:
-    """Every corpus that the settings name, each by itself, without tags: to look at the text, not to learn from it.
-
-    Its name is its split's, or ``more[0]``, ``more[1]``, …; where some splits name files, only those are there.
-
-    Raises:
-        ConfigError, DataError: as `read` does.
-    """
-    splits = _splits_with_files(config) or list(Split)
-    corpora = {str(split): _untagged(config, split) for split in splits}
-    for number, more in enumerate(config.more):
-        corpora[f"more[{number}]"] = _more(config, replace(more, source_tag=None), f"data.more[{number}]")
-    return {name: corpus for name, corpus in corpora.items() if corpus is not None}
-
-
-def source_tags(config: DataConfig) -> list[str]:
-    """Every word of every tag, as first named: what a tokenizer must keep in one piece."""
-    named = (config.source_tag, *(more.source_tag for more in config.more))
-    return list(dict.fromkeys(word for tag in named for word in (tag or "").split()))
-
-
-def names_corpus(config: DataConfig, split: Split) -> bool:
-    """True where the settings name text for a split: files, a hub data set, or another built-in corpus than usual."""
-    return _names_files(_part(config, split)) or config.hub.name is not None or config.builtin != BuiltinConfig()
-
-
-def text_for_run(asked: DataConfig, run: DataConfig, split: Split) -> DataConfig:
-    """Where text for a run's model is found: as asked, if that names text for the split, else the run's own.
-
-    The model has learnt to read its ``source_tag`` before each sentence of either, so it is the run's unless one is
-    asked for; an empty one asks for none.
-    """
-    tag = run.source_tag if asked.source_tag is None else asked.source_tag
-    return replace(asked if names_corpus(asked, split) else run, source_tag=tag or None)
-
-
-def language_of_text(asked: DataConfig, run: DataConfig) -> str:
-    """Code of the language that a run's model writes: the run's, unless another than the default is asked for."""
-    return run.target_language if asked.target_language == DataConfig().target_language else asked.target_language
-
-
-def read(config: DataConfig, split: Split) -> Corpus | None:
-    """The pairs of a split, from where the settings say; None for a test split that is not there. Not ``data.more``.
-
-    Files named for the split win. If another split names files, the hub and the built-in corpus are out of
-    play: nobody wants to train on own files and be judged on other text. Otherwise the hub data set, where one
-    is named; otherwise the built-in corpus.
-
-    Raises:
-        ConfigError: train or validation has no files while another split has, a source file has no target
-            file, or both ways of naming files are used for one split.
-        DataError: a file, the data set or a column is not there.
-    """
-    corpus = _untagged(config, split)
-    return Tagged(corpus, config.source_tag) if corpus is not None and config.source_tag else corpus
-
-
-def _untagged(config: DataConfig, split: Split) -> Corpus | None:
-    part = _part(config, split)
-    if _names_files(part):
-        return _files(config, part, f"data.{split}")
-    if others := _splits_with_files(config):
-        if split is Split.test:
-            return None
-        raise ConfigError(
-            f"data.{others[0]} names files but data.{split} does not; add "
-            f"data.{split}.source=FILE data.{split}.target=FILE, or data.{split}.file=FILE"
-        )
-    if config.hub.name is not None:
-        return _hub(config, config.hub.name, part, split)
-    return BuiltinCorpus(config.builtin, split, config.workers)
-
-
-def _part(config: DataConfig, split: Split) -> SplitConfig:
-    return {Split.train: config.train, Split.validation: config.validation, Split.test: config.test}[split]
-
-
-def _splits_with_files(config: DataConfig) -> list[Split]:
-    return [split for split in Split if _names_files(_part(config, split))]
-
-
-def _more(config: DataConfig, more: MoreConfig, name: str) -> Corpus:
-    if not _names_files(more):
-        raise ConfigError(f"{name} names no text: give it source and target, or file")
-    corpus = _files(config, more, name)
-    return Tagged(corpus, more.source_tag) if more.source_tag else corpus
-
-
-def _names_files(part: FilesConfig) -> bool:
-    return any(name is not None for name in (part.source, part.target, part.file))
-
-
-def _files(config: DataConfig, part: FilesConfig, name: str) -> Corpus:
-    """The corpus in the files of a setting called ``name``."""
-    if part.file is not None:
-        if part.source is not None or part.target is not None:
-            raise ConfigError(f"{name} names both file and source/target; keep one of the two ways")
-        return _one_file(config, Path(part.file).expanduser(), name)
-    if part.source is None or part.target is None:
-        missing = "target" if part.target is None else "source"
-        raise ConfigError(f"{name} names only one side; add {name}.{missing}=FILE")
-    return TextFiles(Path(part.source).expanduser(), Path(part.target).expanduser())
-
-
-def _one_file(config: DataConfig, path: Path, name: str) -> Corpus:
-    plain = path.name.removesuffix(".gz")
-    if plain.endswith(".tsv"):
-        return TsvFile(path, config.source_column or "1", config.target_column or "2")
-    if plain.endswith(".jsonl"):
-        return JsonLinesFile(path, *_column_names(config))
-    if path.name.endswith(".parquet"):
-        return ParquetFile(path, *_column_names(config))
-    raise ConfigError(f"{name}.file must end in .tsv, .tsv.gz, .jsonl, .jsonl.gz or .parquet, got {path.name!r}")
-
-
-def _hub(config: DataConfig, name: str, part: SplitConfig, split: Split) -> Corpus | None:
-    if part.hub_split is None:
-        if split is Split.test:
-            return None
-        raise ConfigError(f"data.{split}.hub_split is not set; add data.{split}.hub_split=NAME")
-    place = HubSplit(name, config.hub.subset, config.hub.revision, part.hub_split, f"data.{split}.hub_split")
-    return (HubStream if config.hub.streaming else HubData)(place, *_column_names(config))
-
-
-def _column_names(config: DataConfig) -> tuple[str, str]:
-    return config.source_column or config.source_language, config.target_column or config.target_language
+    interval = 0.2 if sys.stderr.isatty() else 15
+    yield from tqdm(
+        pairs,
+        label,
+        total,
+        leave=False,
+        mininterval=interval,
+        delay=interval,
+        unit=" pairs",
+        unit_scale=True,
+        dynamic_ncols=True,
+        initial=done,
+    )

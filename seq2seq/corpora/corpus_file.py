@@ -121,7 +121,7 @@ class CorpusFile:
             for number, line in enumerate(lines, 1):
                 yield parse(line, number)
 
-    def expected(self) -> int | None:
+    def expected_lines(self) -> int | None:
         """About how many lines there are; None where nobody knows."""
         return estimated_lines(self.path)
 

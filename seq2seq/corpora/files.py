@@ -7,12 +7,12 @@ from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 
+from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.corpus_file import CorpusFile
-from seq2seq.corpora.pair import Pair
 from seq2seq.errors import ConfigError, DataError
 
 
-class TextFiles:
+class TextFiles(Corpus):
     """Two text files whose lines with the same number are translations of each other.
 
     Raises:
@@ -31,9 +31,9 @@ class TextFiles:
         """What is in both files."""
         return f"text {self.files[0].content} {self.files[1].content}"
 
-    def expected(self) -> int | None:
+    def expected_pairs(self) -> int | None:
         """About how many pairs there are."""
-        return self.files[1].expected()
+        return self.files[1].expected_lines()
 
     def __iter__(self) -> Iterator[Pair]:
         return some(self._pairs(), self.name)
@@ -55,7 +55,7 @@ class TextFiles:
         )
 
 
-class TsvFile:
+class TsvFile(Corpus):
     """One file of tab-separated values, a pair a row; quotation marks are characters like any other.
 
     Args:
@@ -78,9 +78,9 @@ class TsvFile:
         """What is in the file, and which columns are read."""
         return f"tsv {self.file.content} {self.source} {self.target}"
 
-    def expected(self) -> int | None:
+    def expected_pairs(self) -> int | None:
         """About how many pairs there are."""
-        return self.file.expected()
+        return self.file.expected_lines()
 
     def __iter__(self) -> Iterator[Pair]:
         return some(self.file.parsed(self.pair), self.name)

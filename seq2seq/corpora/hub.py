@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seq2seq.corpora.columns import ROWS, column_pairs, find_columns, one_line
+from seq2seq.corpora.corpus import Corpus, Pair, PairSample
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.files import some
-from seq2seq.corpora.pair import Pair
-from seq2seq.corpora.reading import Beginning
 from seq2seq.errors import DataError, RunError
 
 GIVEN_UP = (
@@ -37,7 +36,7 @@ class HubSplit(NamedTuple):
     """The name of the setting that holds ``split``, for messages."""
 
 
-class HubData:
+class HubData(Corpus):
     """One split of a data set, downloaded once and memory-mapped.
 
     That a local folder has changed is for `datasets` to notice: it goes by the age of the files.
@@ -52,7 +51,11 @@ class HubData:
         with loading(place) as (datasets, path):
             self._data = datasets.load_dataset(path, place.subset, revision=place.revision, split=place.split)
         self.columns = find_columns(self._data.features.arrow_schema, source_column, target_column, self.name)
-        self.fingerprint = f"hub {self._data._fingerprint} {self.columns}"
+
+    @property
+    def fingerprint(self) -> str:
+        """That of `datasets`, and which columns are read."""
+        return f"hub {self._data._fingerprint} {self.columns}"
 
     def __iter__(self) -> Iterator[Pair]:
         return some(column_pairs(self.batches(), self.columns, self.name), self.name)
@@ -62,12 +65,12 @@ class HubData:
         wanted = self._data.select_columns(sorted({path[0] for path in self.columns})).with_format("arrow")
         yield from wanted.iter(batch_size=ROWS)
 
-    def expected(self) -> int | None:
+    def expected_pairs(self) -> int | None:
         """How many pairs there are."""
         return len(self._data)
 
 
-class HubStream:
+class HubStream(Corpus):
     """One whole split of a data set, read from the hub as it is needed; nothing of it is kept.
 
     A run encodes it once, and then has all that it has of other corpora: exact global shuffles, an exact place to go on
@@ -127,14 +130,14 @@ class HubStream:
                 return
             yield batch
 
-    def expected(self) -> int | None:
+    def expected_pairs(self) -> int | None:
         """How many pairs the data set's card promises, if it does."""
         promised = (self._builder.info.splits or {}).get(self._place.split)
         return promised.num_examples if promised else None
 
-    def beginning(self, pairs: int) -> Beginning:
-        """The first pairs, which a vocabulary is learnt from."""
-        return Beginning(islice(self, pairs), pairs)
+    def vocabulary_sample(self, size: int) -> PairSample:
+        """The first ``size`` pairs."""
+        return PairSample(islice(self, size), size)
 
 
 @contextlib.contextmanager

@@ -1,59 +1,55 @@
-"""Several corpora read as one, and tags that tell a model which of them a source is from."""
+"""Several corpora read as one, and tags that tell a model which corpus a source is from."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from seq2seq.corpora.pair import Pair
-from seq2seq.corpora.reading import Beginning, Changed, pairs_to_learn_from
-
-if TYPE_CHECKING:
-    from seq2seq.corpora.corpus import Corpus
+from seq2seq.corpora.corpus import Corpus, MappedCorpus, Pair, PairSample
 
 
 def tagged(text: str, tag: str | None) -> str:
-    """The text with a tag as its first word; unchanged where it is blank or there is no tag.
+    """The text with a tag as its first word; blank text, or any text without a tag, is returned unchanged.
 
-    A tag such as ``<2de>`` says which language is asked for (Johnson et al. 2017, §3), one such as ``<bt>`` where the
-    sentence is from (Caswell et al. 2019, §3).
+    A tag such as ``<2de>`` names the target language (Johnson et al. 2017, section 3), one such as ``<bt>`` the origin
+    of the sentence (Caswell et al. 2019, section 3).
     """
     return f"{tag} {text}" if tag and text.strip() else text
 
 
-class Tagged(Changed):
-    """A corpus whose every source begins with a tag."""
+class TaggedCorpus(MappedCorpus):
+    """A corpus with a tag at the start of every source."""
 
-    def __init__(self, corpus: "Corpus", tag: str) -> None:
+    def __init__(self, corpus: Corpus, tag: str) -> None:
         super().__init__(corpus)
         self.tag = tag
         self.name = f"{corpus.name} ({tag})"
 
     @property
     def fingerprint(self) -> str:
-        """That of the corpus, and the tag."""
+        """Of the corpus and the tag."""
         return f"tag {self.tag!r} {self.corpus.fingerprint}"
 
-    def change(self, pair: Pair) -> Pair:
+    def map_pair(self, pair: Pair) -> Pair:
         """The pair with the tag before its source."""
         return Pair(tagged(pair.source, self.tag), pair.target)
 
 
-class Part(NamedTuple):
-    """A corpus in a mix."""
+class WeightedCorpus(NamedTuple):
+    """One corpus of a mixture."""
 
-    corpus: "Corpus"
+    corpus: Corpus
     weight: float = 1.0
-    """How often an epoch holds each of its pairs, on average."""
+    """Average repetitions of each pair per epoch."""
 
 
-class Mix:
-    """Corpora one after the other, as a corpus: what a vocabulary is learnt from. Weights change nothing here.
+class MixedCorpus(Corpus):
+    """Several corpora, one after the other. Reading ignores the weights: the batch sampler applies them.
 
     Args:
         parts: at least one.
     """
 
-    def __init__(self, parts: Sequence[Part]) -> None:
+    def __init__(self, parts: Sequence[WeightedCorpus]) -> None:
         self.parts = list(parts)
         self.name = " + ".join(part.corpus.name for part in self.parts)
 
@@ -65,10 +61,18 @@ class Mix:
     def __iter__(self) -> Iterator[Pair]:
         return chain.from_iterable(part.corpus for part in self.parts)
 
-    def beginning(self, pairs: int) -> Beginning:
-        """All pairs; of each part that is costly to read, only about so many."""
-        starts = [pairs_to_learn_from(part.corpus, pairs) for part in self.parts]
-        known = [start.expected for start in starts if start.expected is not None]
-        return Beginning(
-            chain.from_iterable(start.pairs for start in starts), sum(known) if len(known) == len(starts) else None
+    def expected_pairs(self) -> int | None:
+        """The sum over the parts; None if one is unknown."""
+        return _total([part.corpus.expected_pairs() for part in self.parts])
+
+    def vocabulary_sample(self, size: int) -> PairSample:
+        """The samples of all parts, each of at most ``size`` pairs where reading all is slow."""
+        samples = [part.corpus.vocabulary_sample(size) for part in self.parts]
+        return PairSample(
+            chain.from_iterable(sample.pairs for sample in samples), _total([sample.expected for sample in samples])
         )
+
+
+def _total(counts: Sequence[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None

@@ -4,16 +4,14 @@ from dataclasses import replace
 from typing import TypeVar
 
 from seq2seq.corpora.config import DataConfig, FilesConfig, Split
-from seq2seq.corpora.corpus import Corpora, Corpus, read, read_corpora
-from seq2seq.corpora.mixture import Mix, Part
-from seq2seq.corpora.pair import Pair
-from seq2seq.corpora.reading import Beginning, Changed
-from seq2seq.tokenizer.config import TokenizerConfig
+from seq2seq.corpora.corpus import Corpus, MappedCorpus, Pair, PairSample
+from seq2seq.corpora.mixture import MixedCorpus, WeightedCorpus
+from seq2seq.corpora.reading import Corpora, read_corpora, read_split
 
 Files = TypeVar("Files", bound=FilesConfig)
 
 
-class TargetSide(Changed):
+class TargetSide(MappedCorpus):
     """The target sentences of a corpus; one that stands there twice is read twice."""
 
     def __init__(self, corpus: Corpus) -> None:
@@ -25,13 +23,13 @@ class TargetSide(Changed):
         """That of the corpus, and which side it is."""
         return f"target side {self.corpus.fingerprint}"
 
-    def change(self, pair: Pair) -> Pair:
+    def map_pair(self, pair: Pair) -> Pair:
         """The pair without its source."""
         return Pair("", pair.target)
 
-    def beginning(self, pairs: int) -> Beginning:
-        """As many sentences as there would be in so many pairs."""
-        return super().beginning(2 * pairs)
+    def vocabulary_sample(self, size: int) -> PairSample:
+        """As many sentences as ``size`` pairs have."""
+        return super().vocabulary_sample(2 * size)
 
 
 def read_target(config: DataConfig, split: Split) -> Corpus | None:
@@ -42,7 +40,7 @@ def read_target(config: DataConfig, split: Split) -> Corpus | None:
     Raises:
         ConfigError, DataError: as `read` does.
     """
-    corpus = read(without_source(config), split)
+    corpus = read_split(without_source(config), split)
     return None if corpus is None else TargetSide(corpus)
 
 
@@ -53,8 +51,8 @@ def read_targets(config: DataConfig) -> Corpora:
         ConfigError, DataError: as `seq2seq.corpora.corpus.read_corpora` does.
     """
     train, validation, test = read_corpora(without_source(config))
-    parts = train.parts if isinstance(train, Mix) else [Part(train)]
-    sides = Mix([part._replace(corpus=TargetSide(part.corpus)) for part in parts])
+    parts = train.parts if isinstance(train, MixedCorpus) else [WeightedCorpus(train)]
+    sides = MixedCorpus([part._replace(corpus=TargetSide(part.corpus)) for part in parts])
     return Corpora(sides, TargetSide(validation), None if test is None else TargetSide(test))
 
 
@@ -70,12 +68,6 @@ def without_source(config: DataConfig) -> DataConfig:
         test=_twice(config.test),
         more=[replace(part, source_tag=None) for part in map(_twice, config.more)],
     )
-
-
-def target_tokenizer(config: TokenizerConfig) -> TokenizerConfig:
-    """The settings of the only vocabulary a language model has: those of the target's."""
-    one = config if config.joint else replace(config.target_side(), source_model=None)
-    return replace(one, joint=True)
 
 
 def _twice(files: Files) -> Files:

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.filters import FilterConfig, Filters
-from seq2seq.corpora.pair import Pair
 from seq2seq.system.workers import ordered_map
 from seq2seq.tokenizer.tokenizer import Tokenizers
 

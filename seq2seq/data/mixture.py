@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.filters import FilterConfig
-from seq2seq.corpora.mixture import Mix, Part
+from seq2seq.corpora.mixture import MixedCorpus, WeightedCorpus
 from seq2seq.data.encoding import Ids
 from seq2seq.data.preparation import prepared_corpus
 from seq2seq.data.table import Encoded
@@ -108,7 +108,7 @@ def encode_mix(
     Raises:
         DataError, RunError: as `prepared_corpus` raises them.
     """
-    parts = corpus.parts if isinstance(corpus, Mix) else [Part(corpus)]
+    parts = corpus.parts if isinstance(corpus, MixedCorpus) else [WeightedCorpus(corpus)]
     tables = [prepared_corpus(part.corpus, tokenizers, cache, filters, processes) for part in parts]
     ingredients = zip((part.corpus.name for part in parts), tables, (part.weight for part in parts), strict=True)
     return Mixture([Ingredient(*ingredient) for ingredient in ingredients])

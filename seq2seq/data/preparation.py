@@ -7,10 +7,9 @@ from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
-from seq2seq.corpora.corpus import Corpus
+from seq2seq.corpora.corpus import Corpus, with_progress
 from seq2seq.corpora.filters import FilterConfig, Filters
 from seq2seq.corpora.monolingual import TargetSide
-from seq2seq.corpora.reading import expected_pairs, pairs_after, with_progress
 from seq2seq.data.encoding import encoded_chunks
 from seq2seq.data.shards import Shard, read_shard, shard_path, write_shard
 from seq2seq.data.table import Table, read_shards
@@ -132,7 +131,7 @@ def _prepare(
         total.count(shard.pairs, shard.dropped)
     read = sum(shard.read for shard in done)
     pairs = with_progress(
-        pairs_after(corpus, read, notes), f"encoding {corpus.name}", expected_pairs(corpus), done=read
+        corpus.pairs_after(read, notes), f"encoding {corpus.name}", corpus.expected_pairs(), done=read
     )
     with closing(encoded_chunks(pairs, tokenizers, filters, total.monolingual, processes)) as chunks:
         number, chunk = len(done), next(chunks, None)

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq.corpora.corpus import Corpus
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.doctor.cleaning import Cleaned
 from seq2seq.doctor.examination import Examination
 from seq2seq.doctor.rows import read_rows

@@ -12,11 +12,10 @@ import pyarrow as pa
 import pyarrow.compute
 
 from seq2seq.corpora.columns import JsonLinesFile, ParquetFile, sentence
-from seq2seq.corpora.corpus import Corpus
+from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.files import TextFiles, TsvFile
 from seq2seq.corpora.lines import LONGEST, raw_lines, too_long, unreadable
-from seq2seq.corpora.pair import Pair
 from seq2seq.errors import DataError
 
 CHUNK = 4_000  # pairs in memory at a time

@@ -12,8 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from seq2seq import __version__
-from seq2seq.corpora.corpus import Corpus
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.data.batch import Batch, make_batch
 from seq2seq.data.batch_sampler import BatchConfig, Order
 from seq2seq.data.table import Table

@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair
 from seq2seq.data.batch import Batch, batches_by_length, make_batch
 from seq2seq.figures.config import ExposureConfig
 from seq2seq.figures.systems import System

@@ -5,8 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seq2seq.corpora.corpus import Corpus
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.figures import contexts, interpolation, lengths, report, width
 from seq2seq.figures import exposure_bias as exposure
 from seq2seq.figures import pictures as picture

@@ -4,8 +4,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.languages import word_count
-from seq2seq.corpora.pair import Pair
 from seq2seq.figures.config import LengthsConfig
 from seq2seq.figures.systems import System, translated
 from seq2seq.metrics.score import Score, score

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seq2seq.corpora.config import DataConfig, Split
-from seq2seq.corpora.corpus import Corpus, read, text_for_run
+from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.mixture import tagged
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.reading import read_split, text_for_run
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.evaluation.evaluate import provenance, translate_all
 from seq2seq.model import Network
@@ -105,7 +105,7 @@ def corpus_for(asked: DataConfig, run: Path, split: Split) -> Corpus | None:
         ConfigError, DataError: it cannot be read.
     """
     data = text_for_run(asked, read_section(run, "data", DataConfig), split)
-    return read(replace(data, source_tag=None), split)
+    return read_split(replace(data, source_tag=None), split)
 
 
 def pairs_of(corpus: Corpus | None, split: Split) -> list[Pair]:

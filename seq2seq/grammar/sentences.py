@@ -1,50 +1,41 @@
-"""The built-in corpus: English–German sentences of a synchronous grammar, so that a run needs no download.
+"""The sentences of the built-in corpus: English and German from one synchronous grammar.
 
-It is synthetic: about 170 content words, sentences of 2 to 20 words, one right translation each. A score on it says
-that a model learned this grammar's agreement and word order; it says nothing about translating real text.
+The corpus is synthetic: about 170 content words, sentences of 2 to 20 words, one correct translation each. A score on
+it shows that a model has learned the agreement and word order of this grammar. It does not predict the quality on real
+text.
 
-What the test set measures is new combinations, not merely new sentences. Every (verb, object noun) pair, such as
-(repair, radio), belongs to one split, by a hash of the seed: about 1 in 20 to test, 1 in 20 to validation, the rest to
-training. A training sentence holds training combinations only. A test sentence holds at least one of test's and none
-of validation's; a validation sentence at least one of validation's and none of test's. The noun counts wherever it
-stands: as the object, before a relative clause (*the radio that he repairs*), or behind a pronoun (*The radio is old,
-but he repairs it*). The sets are disjoint therefore, though each single word of the test set also occurs in training.
+The test set measures generalisation to new combinations of known words. A hash of the seed assigns every (verb, object
+noun) pair, such as (repair, radio), to one split: about 1 in 20 to test, 1 in 20 to validation, the rest to training. A
+training sentence contains training combinations only. A test sentence contains at least one test combination and no
+validation combination, and vice versa. The noun counts in every position: as the object, before a relative clause (*the
+radio that he repairs*), or as the antecedent of a pronoun (*The radio is old, but he repairs it*). The three sets are
+therefore disjoint, but every single word of the test set also occurs in training.
 
-Sentences are drawn in blocks, each from a random state of its own, so that several processes can draw a large corpus.
+Sentences are drawn in blocks with one random state each, so that several processes can generate a large corpus.
 """
 
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b, sha256
 from itertools import chain, count
 from random import Random
 
-from seq2seq.corpora.pair import Pair
 from seq2seq.errors import ConfigError
 from seq2seq.grammar.clause import Combination, Sentence, combinations
 from seq2seq.grammar.sampler import draw_sentence
 from seq2seq.grammar.to_english import english
 from seq2seq.grammar.to_german import german
-from seq2seq.settings import setting
 
 SPLITS = ("train", "validation", "test")
 _ONE_IN = 20
 DRAWS = 1 << 17
-"""Draws in a block: the usual corpora need no more than one."""
+"""Draws per block: the default sizes need one block."""
 PATIENCE = 20_000
-"""Draws without a single new sentence after which a split counts as exhausted."""
+"""Draws without a new sentence after which a split counts as exhausted."""
 
-
-@dataclass(kw_only=True)
-class BuiltinConfig:
-    """How much of the built-in corpus to write."""
-
-    train_size: int = setting(80_000, "sentence pairs to train on", at_least=1)
-    validation_size: int = setting(500, "sentence pairs to validate on", at_least=1)
-    test_size: int = setting(1_000, "sentence pairs to test on", at_least=1)
-    seed: int = setting(1, "which sentences, and which combinations of words are held out")
+Texts = tuple[str, str]
+"""English and German."""
 
 
 @cache
@@ -55,100 +46,86 @@ def reserved_for(combination: Combination, seed: int) -> str:
 
 
 def split_of(sentence: Sentence, seed: int) -> str | None:
-    """The split a sentence belongs to; None where it holds combinations of both test and validation."""
+    """The split a sentence belongs to; None if it contains combinations of both test and validation."""
     splits = {reserved_for(combination, seed) for combination in combinations(sentence)} - {"train"}
     if len(splits) > 1:
         return None
     return splits.pop() if splits else "train"
 
 
-def drawn_block(seed: int, split: str, number: int, draws: int) -> Iterator[tuple[Sentence, Pair] | None]:
-    """The draws of a block one by one: a sentence of the split with its text, or None where it is another's."""
+def draw_block(seed: int, split: str, number: int, draws: int) -> Iterator[tuple[Sentence, Texts] | None]:
+    """Draw the sentences of a block: each with its texts, or None if it belongs to another split."""
     # a string seeds through SHA-512: the same on every platform
     random = Random(f"{seed} {split} {number}" if number else f"{seed} {split}")
     for _ in range(draws):
         sentence = draw_sentence(random)
         own = split_of(sentence, seed) == split
-        yield (sentence, Pair(english(sentence), german(sentence))) if own else None
+        yield (sentence, (english(sentence), german(sentence))) if own else None
 
 
-def builtin_sentences(config: BuiltinConfig, split: str) -> Iterator[tuple[Sentence, Pair]]:
-    """The sentences of a split as the grammar drew them, each with its text. Arguments and errors: `builtin_corpus`."""
-    size = size_of(config, split)
-    seen = Seen(2 * size)
+def draw_sentences(seed: int, split: str, size: int) -> Iterator[tuple[Sentence, Texts]]:
+    """The sentences of one split with their texts, distinct in either language, in random order.
+
+    They depend on the seed and the split alone: a larger size adds sentences at the end.
+
+    Args:
+        seed: of the sentences, and of the combinations that are reserved for a split.
+        split: ``train``, ``validation`` or ``test``.
+        size: number of sentences.
+
+    Raises:
+        ConfigError: the grammar has fewer sentences.
+    """
+    seen = HashSet(2 * size)
     found = idle = 0
-    for drawn in chain.from_iterable(drawn_block(config.seed, split, number, DRAWS) for number in count()):
+    for drawn in chain.from_iterable(draw_block(seed, split, number, DRAWS) for number in count()):
         idle += 1
         if idle > PATIENCE:
             raise exhausted(split, size, found)
-        if drawn is not None and seen.add(*(hashed(text) for text in drawn[1])):
+        if drawn is not None and seen.add(*map(text_hash, drawn[1])):
             found, idle = found + 1, 0
             yield drawn
             if found == size:
                 return
 
 
-def builtin_corpus(config: BuiltinConfig, split: str) -> list[Pair]:
-    """The pairs (English, German) of one split, distinct on either side, in random order.
-
-    The result depends on the seed, the split and its size alone; a larger size only adds pairs at the end.
-
-    Args:
-        config: sizes and seed.
-        split: ``train``, ``validation`` or ``test``.
-
-    Raises:
-        ConfigError: unknown split, or more pairs than the grammar yields.
-    """
-    return [pair for _, pair in builtin_sentences(config, split)]
-
-
-def size_of(config: BuiltinConfig, split: str) -> int:
-    """How many pairs are asked for.
-
-    Raises:
-        ConfigError: unknown split.
-    """
-    if split not in SPLITS:
-        raise ConfigError(f"the built-in corpus has no split {split!r}: ask for one of {', '.join(SPLITS)}")
-    return {"train": config.train_size, "validation": config.validation_size, "test": config.test_size}[split]
-
-
 def exhausted(split: str, size: int, found: int) -> ConfigError:
-    """The error for more pairs than the grammar yields."""
+    """The error for more sentences than the grammar has."""
     return ConfigError(
-        f"data.builtin.{split}_size is {size:,}, but the built-in grammar runs out of new sentences "
-        f"after {found:,}: ask for at most that many"
+        f"data.builtin.{split}_size is {size:,}, but the built-in grammar runs out of new sentences after {found:,}: "
+        "set at most that many"
     )
 
 
-def hashed(text: str) -> int:
-    """64 bits that stand for a text; among ten million pairs one is taken for another with a chance of 1 in 100,000."""
+def text_hash(text: str) -> int:
+    """A 64-bit hash of a text, not 0. The chance of any collision among ten million pairs is 1 in 100,000."""
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") or 1
 
 
-class Seen:
-    """A set of 64-bit numbers but 0, in 12 bytes each where Python's own takes 70 (open addressing, linear probing).
+class HashSet:
+    """A set of 64-bit numbers other than 0, with 12 bytes per number where `set` takes 70.
+
+    It uses open addressing with linear probing.
 
     Args:
-        most: how many numbers it will hold at most.
+        capacity: the largest number of elements.
     """
 
-    def __init__(self, most: int) -> None:
-        self._slots = array("Q", [0]) * (most * 3 // 2 + 2)
+    def __init__(self, capacity: int) -> None:
+        self._slots = array("Q", [0]) * (capacity * 3 // 2 + 2)
 
     def add(self, *numbers: int) -> bool:
-        """Take all numbers in, if it has none of them; whether it had none."""
+        """Add all numbers if none of them is in the set; returns whether they were added."""
         slots, size, free = self._slots, len(self._slots), []
         for number in numbers:
-            place = number % size
-            while held := slots[place]:
-                if held == number:
+            slot = number % size
+            while stored := slots[slot]:
+                if stored == number:
                     return False
-                place = (place + 1) % size
-            free.append(place)
-        for number, place in zip(numbers, free, strict=True):
-            while slots[place]:  # the one before may have taken it
-                place = (place + 1) % size
-            slots[place] = number
+                slot = (slot + 1) % size
+            free.append(slot)
+        for number, slot in zip(numbers, free, strict=True):
+            while slots[slot]:  # the previous number may have taken it
+                slot = (slot + 1) % size
+            slots[slot] = number
         return True

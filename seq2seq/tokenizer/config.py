@@ -93,6 +93,11 @@ class TokenizerConfig(Settings):
         algorithm, size = self.target_algorithm or self.algorithm, self.target_size or self.size
         return replace(self.source_side(), algorithm=algorithm, size=size)
 
+    def monolingual(self) -> "TokenizerConfig":
+        """The settings of a language model's only vocabulary: those of the target side."""
+        side = self if self.joint else replace(self.target_side(), source_model=None)
+        return replace(side, joint=True)
+
 
 def check_tag(tag: str) -> None:
     """Check that a piece that is never split can be one.

@@ -11,18 +11,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sentencepiece import SentencePieceTrainer
 
-from seq2seq.corpora.pair import Pair
-from seq2seq.corpora.reading import pairs_to_learn_from, with_progress
+from seq2seq.corpora.corpus import Corpus, Pair, with_progress
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig, check_size, check_tag
 from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, Tokenizers, load_tokenizers, normalize
-
-if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
-    from seq2seq.corpora.corpus import Corpus
 
 LONGEST = 1_000  # characters: SentencePiece learns nothing from a sentence over 4,192 bytes, so they are cut
 
@@ -106,7 +101,7 @@ def _cut(sentences: Iterable[str]) -> Iterator[str]:
             yield text[start : start + LONGEST]
 
 
-def build_tokenizers(config: TokenizerConfig, corpus: "Corpus", source_tags: Sequence[str] = ()) -> Tokenizers:
+def build_tokenizers(config: TokenizerConfig, corpus: Corpus, source_tags: Sequence[str] = ()) -> Tokenizers:
     """Load the model files that are named, and train what is not named on the corpus (the training split).
 
     Args:
@@ -140,10 +135,10 @@ def build_tokenizers(config: TokenizerConfig, corpus: "Corpus", source_tags: Seq
     return Tokenizers(both, both)
 
 
-def _pairs(corpus: "Corpus", enough: int) -> Iterator[Pair]:
+def _pairs(corpus: Corpus, enough: int) -> Iterator[Pair]:
     """The pairs to sample from: all, or ``enough`` of what is costly to read; nothing is read before it is needed."""
-    start = pairs_to_learn_from(corpus, enough)
-    return with_progress(start.pairs, f"reading {corpus.name}", start.expected)
+    sample = corpus.vocabulary_sample(enough)
+    return with_progress(sample.pairs, f"reading {corpus.name}", sample.expected)
 
 
 def _load_or_train(

@@ -4,21 +4,18 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import sentencepiece
 
+from seq2seq.corpora.corpus import Corpus
 from seq2seq.system.lock import locked
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import Tokenizers, load_tokenizers, save_tokenizers
 from seq2seq.tokenizer.vocabulary import build_tokenizers
 
-if TYPE_CHECKING:
-    from seq2seq.corpora.corpus import Corpus
-
 
 def cached_tokenizers(
-    config: TokenizerConfig, corpus: "Corpus", source_tags: Sequence[str], cache: Path | None
+    config: TokenizerConfig, corpus: Corpus, source_tags: Sequence[str], cache: Path | None
 ) -> Tokenizers:
     """What `build_tokenizers` gives for the same arguments, learnt no more than once for each text and settings.
 

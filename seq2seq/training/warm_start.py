@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from seq2seq.corpora.monolingual import target_tokenizer
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.weights import dequantized, load_weights_of, set_weights
@@ -84,7 +83,7 @@ def _hold_architecture(start: Path, model: ModelConfig) -> None:
 def _refuse_ignored(start: Path, model: ModelConfig, tokenizer: TokenizerConfig) -> None:
     """Refuse settings of the vocabulary and of the initial weights that are named and not those of the start."""
     vocabulary = read_section(start, "tokenizer", TokenizerConfig)
-    vocabulary = vocabulary if model.encoder.layers else target_tokenizer(vocabulary)
+    vocabulary = vocabulary if model.encoder.layers else vocabulary.monolingual()
     sections = {
         "tokenizer": (tokenizer, vocabulary, {item.name for item in fields(TokenizerConfig)} - HEEDED),
         "model": (model, read_section(start, "model", ModelConfig), INITIAL),

@@ -12,8 +12,8 @@ from itertools import tee
 from pathlib import Path
 from typing import NamedTuple
 
+from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.mixture import tagged
-from seq2seq.corpora.pair import Pair
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.metrics.score import sentence_bleu
 from seq2seq.search import Method, SearchConfig

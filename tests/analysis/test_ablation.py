@@ -8,7 +8,7 @@ from networks import ARRANGEMENTS, SAMPLES
 from seq2seq.analysis.ablation import Silencer, Unit, cell_at
 from seq2seq.analysis.recording import Place, Reading, Side, replay
 from seq2seq.analysis.teacher_forcing import taught
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair
 from seq2seq.model import DecoderConfig, EncoderConfig, ModelConfig, Tying
 
 PAIRS = [Pair("abc", "de"), Pair("edcba", "abcd"), Pair("a,b", "b")]

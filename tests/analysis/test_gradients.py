@@ -9,7 +9,7 @@ from networks import ARRANGEMENTS, SAMPLES
 
 from seq2seq.analysis.gradients import GradientSums, Reach, leafing, spread, walk
 from seq2seq.analysis.teacher_forcing import taught
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair
 from seq2seq.model import DecoderConfig, Direction, EncoderConfig, ModelConfig
 
 FORWARD = ModelConfig(

@@ -10,7 +10,7 @@ from networks import SAMPLES
 from seq2seq.analysis import teacher_forcing as teacher
 from seq2seq.analysis.config import CorpusConfig
 from seq2seq.analysis.study import evenly, study
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair
 from seq2seq.model import DecoderConfig, EncoderConfig, ModelConfig
 
 PAIRS = [Pair("ab(c)de", "de,a,bc"), Pair("edcba", "abcd"), Pair("a,b", "(b"), Pair("abcab", "cab")]

@@ -7,7 +7,7 @@ from networks import SAMPLES
 from seq2seq.analysis import teacher_forcing as teacher
 from seq2seq.analysis.recording import Side
 from seq2seq.analysis.teacher_forcing import taught
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair
 from seq2seq.errors import DataError
 from seq2seq.model import DecoderConfig, EncoderConfig, ModelConfig
 

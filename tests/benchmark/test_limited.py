@@ -7,8 +7,9 @@ import pytest
 from benchmarks import small_benchmark
 
 from seq2seq.benchmark.limited import STEPS, Clock, Task
+from seq2seq.corpora.builtin import BuiltinCorpus
+from seq2seq.corpora.config import BuiltinConfig
 from seq2seq.corpora.files import TextFiles
-from seq2seq.grammar.sentences import BuiltinConfig, builtin_corpus
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def task(tmp_path_factory):
 def test_each_step_goes_on_with_what_the_one_before_has_made(task):
     found = {step: work(task) for step, work in STEPS.items()}
     drawn = TextFiles(task.folder / "train.en", task.folder / "train.de")
-    assert list(drawn) == builtin_corpus(BuiltinConfig(train_size=400, validation_size=5, test_size=10), "train")
+    assert list(drawn) == list(BuiltinCorpus(BuiltinConfig(train_size=400, validation_size=5, test_size=10), "train"))
     assert found["prepare"]["kept"] == 400
     assert found["prepare"]["bytes"] == (task.folder / "train" / "00000.safetensors").stat().st_size
     assert {"first_batch_seconds", "epoch_cpu", "resumed_seconds", "training_cpu"} <= found["train"].keys()

@@ -17,10 +17,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from seq2seq.corpora.corpus import PairList
+from seq2seq.corpora.corpus import Corpus, Pair, PairList
 from seq2seq.corpora.files import TextFiles
 from seq2seq.corpora.filters import FilterConfig
-from seq2seq.corpora.pair import Pair
 from seq2seq.data import encoding, preparation
 from seq2seq.data.preparation import encode_corpus, prepared_corpus
 from seq2seq.data.shards import read_shard
@@ -36,8 +35,10 @@ SIZES = (1 << 16, 1 << 16)
 PAIRS = [Pair("the dog sees the cat" + " x" * (n % 7), "der Hund sieht die Katze" * (1 + n % 3)) for n in range(50)]
 
 
-class Counted:
+class Counted(Corpus):
     """A corpus that counts how often it is read."""
+
+    fingerprint = ""
 
     def __init__(self, pairs: list[Pair], fingerprint: str = "1") -> None:
         self.name, self.fingerprint, self.pairs, self.reads = "pairs", fingerprint, pairs, 0

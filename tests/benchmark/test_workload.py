@@ -9,8 +9,7 @@ from benchmarks import small_benchmark
 from seq2seq import Translator
 from seq2seq.benchmark.workload import model_folder, prepare, translated_corpus, widened
 from seq2seq.corpora.config import SplitConfig
-from seq2seq.corpora.corpus import PairList
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Corpus, Pair, PairList
 from seq2seq.errors import ConfigError
 
 
@@ -24,7 +23,7 @@ def test_the_built_in_corpus_fills_a_vocabulary_of_any_size(tmp_path):
 
 
 def test_own_text_is_left_as_it_is():
-    class OwnText:
+    class OwnText(Corpus):
         name = fingerprint = "own"
 
         def __iter__(self):

@@ -5,12 +5,13 @@ from contextlib import closing
 
 import pytest
 
-from seq2seq.corpora import builtin as generated
+from seq2seq.corpora import builtin
 from seq2seq.corpora.builtin import BuiltinCorpus
-from seq2seq.corpora.reading import expected_pairs, pairs_after, pairs_to_learn_from
+from seq2seq.corpora.config import BuiltinConfig
+from seq2seq.corpora.corpus import Pair
 from seq2seq.errors import ConfigError
-from seq2seq.grammar import sentences as builtin
-from seq2seq.grammar.sentences import BuiltinConfig, builtin_corpus
+from seq2seq.grammar import sentences as grammar
+from seq2seq.grammar.sentences import draw_sentences
 
 CONFIG = BuiltinConfig(train_size=1500, test_size=20)
 
@@ -18,13 +19,13 @@ CONFIG = BuiltinConfig(train_size=1500, test_size=20)
 @pytest.fixture
 def small(monkeypatch):
     """Blocks of 400 draws, and no more than ten pairs in memory."""
-    monkeypatch.setattr(builtin, "DRAWS", 400)
-    monkeypatch.setattr(generated, "HELD", 10)
+    monkeypatch.setattr(grammar, "DRAWS", 400)
+    monkeypatch.setattr(builtin, "IN_MEMORY", 10)
 
 
 @pytest.fixture
 def pairs(small):
-    return builtin_corpus(CONFIG, "train")
+    return [Pair(*texts) for _, texts in draw_sentences(CONFIG.seed, "train", CONFIG.train_size)]
 
 
 @pytest.mark.usefixtures("small")
@@ -41,21 +42,21 @@ def test_processes_change_nothing(pairs):
 def test_a_small_corpus_is_drawn_once(monkeypatch):
     corpus = BuiltinCorpus(BuiltinConfig(train_size=50), "train")
     first = list(corpus)
-    monkeypatch.setattr(generated, "builtin_corpus", None)
-    assert list(corpus) == first == list(pairs_to_learn_from(corpus, 99).pairs)
-    assert (expected_pairs(corpus), len(first)) == (50, 50)
+    monkeypatch.setattr(builtin, "draw_sentences", None)
+    assert list(corpus) == first == list(corpus.vocabulary_sample(99).pairs)
+    assert (corpus.expected_pairs(), len(first)) == (50, 50)
 
 
 @pytest.mark.parametrize("stop", [0, 1, 399, 700, 1500])
 def test_reading_goes_on_without_drawing_finished_blocks_again(pairs, tmp_path, monkeypatch, stop):
     corpus = BuiltinCorpus(CONFIG, "train", processes=1)
-    with closing(pairs_after(corpus, 0, tmp_path)) as reading:
+    with closing(corpus.pairs_after(0, tmp_path)) as reading:
         assert list(itertools.islice(reading, stop)) == pairs[:stop]
     drawn = []
-    real = builtin.drawn_block
-    monkeypatch.setattr(generated, "drawn_block", lambda *block: drawn.append(block[2]) or real(*block))
+    real = grammar.draw_block
+    monkeypatch.setattr(grammar, "draw_block", lambda *block: drawn.append(block[2]) or real(*block))
     done = max(0, stop - 30)
-    assert list(pairs_after(corpus, done, tmp_path)) == pairs[done:]
+    assert list(corpus.pairs_after(done, tmp_path)) == pairs[done:]
     whole = len(list(tmp_path.iterdir()))
     assert drawn[0] >= (done - 1) // 400
     assert drawn == list(range(drawn[0], drawn[-1] + 1))
@@ -64,13 +65,13 @@ def test_reading_goes_on_without_drawing_finished_blocks_again(pairs, tmp_path, 
 
 def test_notes_of_more_than_is_done_are_not_used(pairs, tmp_path):
     corpus = BuiltinCorpus(CONFIG, "train", processes=1)
-    assert list(pairs_after(corpus, 0, tmp_path)) == pairs
+    assert list(corpus.pairs_after(0, tmp_path)) == pairs
     for done in (0, 5, 1000):
-        assert list(pairs_after(corpus, done, tmp_path)) == pairs[done:]
+        assert list(corpus.pairs_after(done, tmp_path)) == pairs[done:]
 
 
 def test_a_vocabulary_is_learnt_from_the_first_pairs(pairs):
-    start = pairs_to_learn_from(BuiltinCorpus(CONFIG, "train", processes=1), 600)
+    start = BuiltinCorpus(CONFIG, "train", processes=1).vocabulary_sample(600)
     assert start.expected == 600
     assert list(start.pairs) == pairs[:600]
 
@@ -86,12 +87,12 @@ def test_the_fingerprint_follows_size_seed_and_split():
 
 
 def test_more_than_the_grammar_yields_is_one_line(small, monkeypatch):
-    one = next(builtin.builtin_sentences(CONFIG, "train"))
-    monkeypatch.setattr(generated, "drawn_block", lambda *_: iter([one, None, one]))
+    one = next(draw_sentences(CONFIG.seed, "train", 1))
+    monkeypatch.setattr(grammar, "draw_block", lambda *_: iter([one, None, one]))
     with pytest.raises(ConfigError, match=r"^data\.builtin\.train_size is 1,500, but .* after 1: [^\n]*$"):
         list(BuiltinCorpus(CONFIG, "train", processes=1))
 
 
 def test_an_unknown_split_is_named():
-    with pytest.raises(ConfigError, match="'dev': ask for one of train, validation, test"):
+    with pytest.raises(ConfigError, match="'dev': set one of train, validation, test"):
         BuiltinCorpus(CONFIG, "dev")

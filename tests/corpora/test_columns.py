@@ -7,7 +7,7 @@ import pytest
 from rows import PAIRS, ROWS, nested, write_json, write_parquet
 
 from seq2seq.corpora.columns import JsonLinesFile, ParquetFile
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair
 from seq2seq.errors import DataError
 
 

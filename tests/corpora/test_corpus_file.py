@@ -80,7 +80,7 @@ def test_what_is_read_again_is_the_text_that_was_hashed(tmp_path: Path, kind: st
         assert corpus_of(tmp_path, kind).fingerprint == corpus.fingerprint
 
 
-class Changing:
+class Changing(Corpus):
     """A corpus whose file another program writes between hashing and encoding."""
 
     def __init__(self, corpus: Corpus, folder: Path, kind: str) -> None:
@@ -140,7 +140,7 @@ def test_a_pipe_is_read_once_and_then_refused(tmp_path: Path, kind: str) -> None
         corpus = reader(tmp_path / f"file.{kind}", *(("en", "de") if reader is JsonLinesFile else ("1", "2")))
     with pytest.raises(DataError, match=message):
         _ = corpus.fingerprint
-    assert corpus.expected() is None
+    assert corpus.expected_pairs() is None
     writer = threading.Thread(target=(tmp_path / f"file.{kind}").write_bytes, args=[data])
     writer.start()
     assert list(corpus) == PAIRS

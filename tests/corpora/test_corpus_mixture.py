@@ -2,9 +2,8 @@
 
 import pytest
 
-from seq2seq.corpora.corpus import PairList
-from seq2seq.corpora.mixture import Mix, Part, Tagged, tagged
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair, PairList
+from seq2seq.corpora.mixture import MixedCorpus, TaggedCorpus, WeightedCorpus, tagged
 
 ONE = PairList("one", [Pair("a", "b"), Pair(" ", "c"), Pair("", "")])
 TWO = PairList("two", [Pair("d", "e")])
@@ -19,20 +18,20 @@ def test_a_tag_is_the_first_word_and_blank_text_stays_blank():
 
 
 def test_a_tagged_corpus_differs_in_its_sources_name_and_fingerprint():
-    corpus = Tagged(ONE, "<2de>")
+    corpus = TaggedCorpus(ONE, "<2de>")
     assert list(corpus) == [Pair("<2de> a", "b"), Pair(" ", "c"), Pair("", "")]
     assert list(corpus) == list(corpus)
     assert corpus.name == "one (<2de>)"
-    assert len({ONE.fingerprint, corpus.fingerprint, Tagged(ONE, "<2fr>").fingerprint}) == 3
+    assert len({ONE.fingerprint, corpus.fingerprint, TaggedCorpus(ONE, "<2fr>").fingerprint}) == 3
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.1, 3.0])
 def test_a_mix_reads_every_pair_once_whatever_it_weighs(weight):
-    mix = Mix([Part(ONE), Part(TWO, weight)])
+    mix = MixedCorpus([WeightedCorpus(ONE), WeightedCorpus(TWO, weight)])
     assert list(mix) == list(mix) == [*ONE.pairs, *TWO.pairs]
     assert mix.name == "one + two"
 
 
 def test_a_mix_of_one_is_that_corpus():
-    mix = Mix([Part(ONE)])
+    mix = MixedCorpus([WeightedCorpus(ONE)])
     assert (mix.name, mix.fingerprint, list(mix)) == (ONE.name, ONE.fingerprint, list(ONE))

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.files import TextFiles, TsvFile
-from seq2seq.corpora.pair import Pair
 from seq2seq.errors import ConfigError, DataError
 
 HOSTILE = "a\u2028b\u2029c\u0085d\x0be\x0cf\rg"
@@ -58,11 +58,11 @@ def test_fingerprint_follows_what_is_in_the_files(tmp_path: Path) -> None:
 def test_the_pairs_to_expect_are_estimated_from_the_beginning(tmp_path: Path, name: str) -> None:
     data = "".join(f"{number} a sentence\tund noch einer {number * 7}\n" for number in range(80_000)).encode()
     (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
-    expected = TsvFile(tmp_path / name, "1", "2").expected()
+    expected = TsvFile(tmp_path / name, "1", "2").expected_pairs()
     assert expected is not None
     assert 76_000 < expected < 84_000
     (tmp_path / name).write_bytes(b"")
-    assert TsvFile(tmp_path / name, "1", "2").expected() is None
+    assert TsvFile(tmp_path / name, "1", "2").expected_pairs() is None
 
 
 @pytest.mark.parametrize("name", ["pairs.tsv", "pairs.tsv.gz"])

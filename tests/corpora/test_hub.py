@@ -12,10 +12,9 @@ import pytest
 from rows import HOSTILE, PAIRS, ROWS, nested, write_json, write_parquet
 
 from seq2seq.corpora.config import DataConfig, HubConfig
-from seq2seq.corpora.corpus import PairList, read_corpora
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.corpora.hub import HubData, HubSplit, HubStream
-from seq2seq.corpora.pair import Pair
-from seq2seq.corpora.reading import pairs_after, pairs_to_learn_from
+from seq2seq.corpora.reading import read_corpora
 from seq2seq.data import encoding, preparation
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.errors import DataError, RunError
@@ -97,7 +96,7 @@ def test_a_stream_has_the_pairs_of_what_is_downloaded(tmp_path: Path, kind: str,
     left = (tmp_path / "cache").rglob("*.*")
     assert all(path.suffix == ".lock" for path in left), "it has left no copy"
     assert list(corpus) == list(hub(tmp_path / "set"))
-    assert list(pairs_after(corpus, 1400, tmp_path)) == list(corpus)[1400:]
+    assert list(corpus.pairs_after(1400, tmp_path)) == list(corpus)[1400:]
 
 
 def test_a_stream_of_local_files_is_known_by_what_is_in_them(tmp_path: Path) -> None:
@@ -133,7 +132,7 @@ def test_what_a_stream_gives_up_is_said_once_and_first(tmp_path: Path, caplog: p
         assert [line.partition(":")[0] for line in caplog.messages] == [
             f"{tmp_path / 'set'} is read as a stream and no copy is kept"
         ]
-        start = pairs_to_learn_from(corpus, 9)
+        start = corpus.vocabulary_sample(9)
         assert [pair.source for pair in start.pairs] == [f"a {number}" for number in range(9)]
         assert list(corpus) == [Pair(row["en"], row["de"]) for row in rows]
         config.hub.streaming = False

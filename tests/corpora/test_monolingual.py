@@ -5,16 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seq2seq.corpora.config import DataConfig, FilesConfig, MoreConfig, Split, SplitConfig
-from seq2seq.corpora.corpus import PairList, read
+from seq2seq.corpora.builtin import BuiltinCorpus
+from seq2seq.corpora.config import BuiltinConfig, DataConfig, FilesConfig, MoreConfig, Split, SplitConfig
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.corpora.filters import FilterConfig, Filters
-from seq2seq.corpora.mixture import Mix
-from seq2seq.corpora.monolingual import TargetSide, read_target, read_targets, target_tokenizer
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.mixture import MixedCorpus
+from seq2seq.corpora.monolingual import TargetSide, read_target, read_targets
+from seq2seq.corpora.reading import read_split
 from seq2seq.data.mixture import encode_mix
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.errors import ConfigError, DataError
-from seq2seq.grammar.sentences import BuiltinConfig, builtin_corpus
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
 from seq2seq.tokenizer.tokenizer import Tokenizers, save_tokenizers
 from seq2seq.tokenizer.vocabulary import build_tokenizers, train_tokenizer
@@ -52,7 +52,7 @@ def test_only_a_source_is_one_line_that_names_what_is_missing(text):
 def test_the_built_in_corpus_lends_its_target_side():
     config = DataConfig(builtin=BuiltinConfig(train_size=5, validation_size=3, test_size=4))
     for split, corpus in zip(Split, read_targets(config), strict=True):
-        assert list(corpus or []) == [Pair("", pair.target) for pair in builtin_corpus(config.builtin, split)]
+        assert list(corpus or []) == [Pair("", pair.target) for pair in list(BuiltinCorpus(config.builtin, split))]
 
 
 def test_of_columns_the_targets_is_asked_for(tmp_path):
@@ -68,7 +68,7 @@ def test_more_text_joins_with_its_weight_and_without_its_tag(text, tmp_path):
     (tmp_path / "more.de").write_text("Mehr.\n")
     more = MoreConfig(target=str(tmp_path / "more.de"), weight=0.5, source_tag="<bt>")
     train = read_targets(files(text, more=[more])).train
-    assert isinstance(train, Mix)
+    assert isinstance(train, MixedCorpus)
     assert [part.weight for part in train.parts] == [1.0, 0.5]
     assert list(train)[-1] == Pair("", "Mehr.")
 
@@ -86,7 +86,7 @@ def test_the_two_sides_of_a_corpus_are_told_apart(text):
     assert TargetSide(pairs).fingerprint != pairs.fingerprint
     assert TargetSide(pairs).fingerprint == TargetSide(PairList("one", [Pair("a", "b")])).fingerprint
     config = DataConfig(train=SplitConfig(source=text, target=text), validation=SplitConfig(target=text))
-    assert read(config, Split.train).fingerprint != read_target(config, Split.train).fingerprint
+    assert read_split(config, Split.train).fingerprint != read_target(config, Split.train).fingerprint
 
 
 def test_only_the_target_is_filtered():
@@ -113,14 +113,14 @@ def test_a_table_of_one_language_has_empty_sources(text, tmp_path):
 def test_the_only_vocabulary_is_the_targets(text, joint):
     others = {} if joint else {"target_size": 280, "source_model": "/no/such/model"}
     config = TokenizerConfig(size=280 if joint else 290, joint=joint, **others)  # type: ignore[arg-type]
-    built = build_tokenizers(target_tokenizer(config), read_targets(files(text)).train)
+    built = build_tokenizers(config.monolingual(), read_targets(files(text)).train)
     assert built.joint
     assert built.source.to_bytes() == train_tokenizer(LINES, TokenizerConfig(size=280), "lines").to_bytes()
 
 
 def test_the_words_of_a_closed_vocabulary_are_the_targets(tmp_path):
     pairs = PairList("pairs", [Pair("a source", "ein Ziel")])
-    config = target_tokenizer(TokenizerConfig(size=6, algorithm=Algorithm.word))
+    config = TokenizerConfig(size=6, algorithm=Algorithm.word).monolingual()
     assert set(build_tokenizers(config, TargetSide(pairs)).target.words()) == {"ein", "Ziel"}
 
 
@@ -130,7 +130,7 @@ def test_a_run_folder_lends_the_vocabulary_of_its_side(text, tmp_path, joint):
     save_tokenizers(Tokenizers(one, one) if joint else Tokenizers(one, other), tmp_path)
     corpus = read_targets(files(text)).train
     config = TokenizerConfig(joint=joint, target_model=str(tmp_path))
-    assert build_tokenizers(target_tokenizer(config), corpus).target.size == (one if joint else other).size
+    assert build_tokenizers(config.monolingual(), corpus).target.size == (one if joint else other).size
     config = TokenizerConfig(joint=joint, source_model=str(tmp_path), target_model=str(tmp_path))
     assert [side.size for side in build_tokenizers(config, corpus)] == [one.size, (one if joint else other).size]
     assert one.size != other.size

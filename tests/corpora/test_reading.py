@@ -1,48 +1,192 @@
-"""What corpora can do besides being read, and what stands in where they cannot."""
-
+import json
+from dataclasses import replace
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
+import datasets
 import pytest
+from omegaconf import OmegaConf
 
 from seq2seq.corpora.builtin import BuiltinCorpus
-from seq2seq.corpora.corpus import PairList
-from seq2seq.corpora.mixture import Mix, Part, Tagged
-from seq2seq.corpora.monolingual import TargetSide
-from seq2seq.corpora.pair import Pair
-from seq2seq.corpora.reading import expected_pairs, pairs_after, pairs_to_learn_from, with_progress
-from seq2seq.grammar.sentences import BuiltinConfig
-
-PLAIN = PairList("plain", [Pair(f"a {number}", f"b {number}") for number in range(30)])
-LARGE = BuiltinCorpus(BuiltinConfig(train_size=40), "train")
-
-
-def test_any_corpus_can_be_read_from_the_middle_and_learnt_from(tmp_path):
-    assert expected_pairs(PLAIN) is None
-    assert list(pairs_after(PLAIN, 28, tmp_path)) == PLAIN.pairs[28:]
-    start = pairs_to_learn_from(PLAIN, 9)
-    assert (list(start.pairs), start.expected) == (PLAIN.pairs, None)
+from seq2seq.corpora.columns import JsonLinesFile
+from seq2seq.corpora.config import BuiltinConfig, DataConfig, HubConfig, MoreConfig, Split, SplitConfig
+from seq2seq.corpora.corpus import Pair
+from seq2seq.corpora.files import TextFiles, TsvFile
+from seq2seq.corpora.hub import HubData, HubStream
+from seq2seq.corpora.mixture import MixedCorpus
+from seq2seq.corpora.reading import named_corpora, read_corpora, read_split, source_tags, text_for_run
+from seq2seq.errors import ConfigError, DataError
 
 
-@pytest.mark.parametrize("wrap", [lambda corpus: Tagged(corpus, "<2de>"), TargetSide])
-def test_a_changed_corpus_can_do_what_the_other_can(wrap, tmp_path):
-    corpus, pairs = wrap(LARGE), [wrap(LARGE).change(pair) for pair in LARGE]
-    assert pairs[0] != next(iter(LARGE))
-    assert list(corpus) == pairs
-    assert expected_pairs(corpus) == 40
-    assert list(pairs_after(corpus, 35, tmp_path)) == pairs[35:]
-    start = pairs_to_learn_from(corpus, 10)
-    sentences = 10 if isinstance(corpus, Tagged) else 20  # of one side twice the pairs
-    assert (list(start.pairs), start.expected) == (pairs[:sentences], sentences)
-    assert expected_pairs(wrap(PLAIN)) is None
+@pytest.fixture
+def files(tmp_path: Path) -> SplitConfig:
+    (tmp_path / "text.en").write_text("a\n")
+    (tmp_path / "text.de").write_text("b\n")
+    return SplitConfig(source=str(tmp_path / "text.en"), target=str(tmp_path / "text.de"))
 
 
-def test_a_mix_reads_little_of_what_is_costly_and_all_of_the_rest():
-    start = pairs_to_learn_from(Mix([Part(LARGE), Part(PLAIN), Part(LARGE)]), 10)
-    first = list(islice(LARGE, 10))
-    assert (list(start.pairs), start.expected) == ([*first, *PLAIN.pairs, *first], None)
-    assert pairs_to_learn_from(Mix([Part(LARGE), Part(LARGE)]), 10).expected == 20
+def one_file(folder: Path, name: str, data: bytes = b"") -> DataConfig:
+    (folder / name).write_bytes(data)
+    return DataConfig(test=SplitConfig(file=str(folder / name)))
 
 
-def test_progress_changes_nothing_and_is_silent_where_it_is_short(capsys):
-    assert list(with_progress(iter(PLAIN.pairs), "reading", 30)) == PLAIN.pairs
-    assert capsys.readouterr() == ("", "")
+def test_the_settings_are_a_structured_config() -> None:
+    config: Any = OmegaConf.merge(OmegaConf.structured(DataConfig), OmegaConf.from_dotlist(["train.source=x"]))
+    loaded = OmegaConf.to_object(config)
+    assert loaded == DataConfig(train=SplitConfig(source="x", hub_split="train"))
+
+
+def test_the_built_in_corpus_is_the_default() -> None:
+    corpus = read_split(DataConfig(), Split.train)
+    assert isinstance(corpus, BuiltinCorpus)
+    assert all(isinstance(pair, Pair) for pair in islice(corpus, 100))
+    again, other = read_split(DataConfig(), Split.train), read_split(DataConfig(), Split.test)
+    assert again is not None
+    assert other is not None
+    assert again.fingerprint == corpus.fingerprint != other.fingerprint
+
+
+def test_files_named_for_a_split_win_over_the_hub(files: SplitConfig) -> None:
+    config = DataConfig(train=files, validation=files, hub=HubConfig(name="no/such"))
+    assert isinstance(read_split(config, Split.train), TextFiles)
+    assert list(read_split(config, Split.train) or []) == [Pair("a", "b")]
+    assert read_split(config, Split.test) is None  # neither the hub's test set nor the built-in one
+
+
+def test_own_test_files_alone_are_enough_to_evaluate(files: SplitConfig) -> None:
+    assert isinstance(read_split(DataConfig(test=files), Split.test), TextFiles)
+
+
+@pytest.mark.parametrize("split", [Split.train, Split.validation])
+def test_a_split_without_files_names_the_override(files: SplitConfig, split: Split) -> None:
+    override = rf"data\.{split}\.source=FILE data\.{split}\.target=FILE"
+    with pytest.raises(ConfigError, match=override):
+        read_split(DataConfig(test=files), split)
+
+
+def test_half_named_and_doubly_named_splits(files: SplitConfig) -> None:
+    with pytest.raises(ConfigError, match=r"add data\.train\.target=FILE"):
+        read_split(DataConfig(train=SplitConfig(source=files.source)), Split.train)
+    with pytest.raises(ConfigError, match=r"add data\.test\.source=FILE"):
+        read_split(DataConfig(test=SplitConfig(target=files.target)), Split.test)
+    files.file = "pairs.tsv"
+    with pytest.raises(ConfigError, match="both file and source/target"):
+        read_split(DataConfig(train=files), Split.train)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("a.tsv", TsvFile), ("a.tsv.gz", TsvFile), ("a.jsonl", JsonLinesFile), ("a.jsonl.gz", JsonLinesFile)],
+)
+def test_the_ending_chooses_the_reader(tmp_path: Path, name: str, kind: type) -> None:
+    assert isinstance(read_split(one_file(tmp_path, name), Split.test), kind)
+
+
+def test_parquet_is_opened_and_other_endings_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"a\.parquet: not a readable Parquet file"):
+        read_split(one_file(tmp_path, "a.parquet"), Split.test)
+    for name in ("a.csv", "a.parquet.gz", "tsv"):
+        with pytest.raises(ConfigError, match=r"must end in \.tsv"):
+            read_split(one_file(tmp_path, name), Split.test)
+
+
+def test_columns_follow_the_languages_unless_named(tmp_path: Path) -> None:
+    config = one_file(tmp_path, "a.jsonl", b'{"en": "a", "fr": "b", "x": "c"}\n')
+    config.target_language = "fr"
+    assert list(read_split(config, Split.test) or []) == [Pair("a", "b")]
+    config.source_column, config.target_column = "fr", "x"
+    assert list(read_split(config, Split.test) or []) == [Pair("b", "c")]
+    config = one_file(tmp_path, "a.tsv", b"a\tb\tc\n")
+    config.target_column = "3"
+    assert list(read_split(config, Split.test) or []) == [Pair("a", "c")]
+
+
+def test_hub_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "train.jsonl").write_text("".join(json.dumps({"en": s, "de": "d"}) + "\n" for s in "abc"))
+    config = DataConfig(hub=HubConfig(name=str(tmp_path / "set")), validation=SplitConfig(hub_split="train[-1:]"))
+    assert isinstance(read_split(config, Split.train), HubData)
+    assert list(read_split(config, Split.validation) or []) == [Pair("c", "d")]
+    config.hub.streaming = True
+    assert isinstance(read_split(config, Split.train), HubStream)
+    config.hub.streaming = False
+    config.test.hub_split = config.validation.hub_split = None
+    assert read_split(config, Split.test) is None
+    with pytest.raises(ConfigError, match=r"data\.validation\.hub_split=NAME"):
+        read_split(config, Split.validation)
+
+
+def test_more_corpora_join_the_training_split_with_their_weights(files: SplitConfig, tmp_path: Path) -> None:
+    (tmp_path / "more.tsv").write_text("c\td\n")
+    more = [
+        MoreConfig(file=str(tmp_path / "more.tsv"), weight=0.5, source_tag="<2fr>"),
+        MoreConfig(source=files.source, target=files.target, weight=0),
+    ]
+    config = DataConfig(train=files, validation=files, source_tag="<2de>", weight=3, more=more)
+    train, validation, test = read_corpora(config)
+    assert isinstance(train, MixedCorpus)
+    assert [part.weight for part in train.parts] == [3, 0.5]
+    assert list(train) == [Pair("<2de> a", "b"), Pair("<2fr> c", "d")]
+    assert list(validation) == [Pair("<2de> a", "b")]
+    assert test is None
+    assert list(read_split(config, Split.train) or []) == [Pair("<2de> a", "b")]
+    assert source_tags(config) == ["<2de>", "<2fr>"]
+
+
+def test_more_corpora_beside_the_built_in_one(files: SplitConfig) -> None:
+    more = [MoreConfig(source=files.source, target=files.target)]
+    train, _, test = read_corpora(DataConfig(builtin=BuiltinConfig(train_size=9), more=more))
+    assert [type(part.corpus) for part in train.parts] == [BuiltinCorpus, TextFiles]  # type: ignore[attr-defined]
+    assert isinstance(test, BuiltinCorpus), "files in more do not put the built-in test set out of play"
+
+
+def test_a_main_corpus_of_weight_0_need_not_be_there(files: SplitConfig) -> None:
+    more = [MoreConfig(source=files.source, target=files.target)]
+    config = DataConfig(validation=files, weight=0, more=more)
+    assert list(read_corpora(config).train) == [Pair("a", "b")]
+    with pytest.raises(ConfigError, match=r"every corpus has weight 0.*raise data\.weight"):
+        read_corpora(DataConfig(train=files, validation=files, weight=0, more=[replace(more[0], weight=0)]))
+
+
+def test_mistakes_in_more_name_their_entry(files: SplitConfig) -> None:
+    for words, wrong in {
+        r"data\.more\[1\] names no text": MoreConfig(),
+        r"add data\.more\[1\]\.target=FILE": MoreConfig(source="x"),
+        r"data\.more\[1\] names both file and source/target": MoreConfig(source="x", target="y", file="z"),
+        r"data\.more\[1\]\.file must end in \.tsv": MoreConfig(file="x.csv"),
+    }.items():
+        good = MoreConfig(source=files.source, target=files.target)
+        with pytest.raises(ConfigError, match=words):
+            read_corpora(DataConfig(train=files, validation=files, more=[good, wrong]))
+
+
+def test_the_words_of_all_tags_are_named_once() -> None:
+    more = [MoreConfig(source_tag="<2de> <bt>"), MoreConfig(), MoreConfig(source_tag="<2fr>")]
+    assert source_tags(DataConfig(source_tag="<2de>", more=more)) == ["<2de>", "<bt>", "<2fr>"]
+    assert source_tags(DataConfig()) == []
+
+
+def test_own_text_is_read_with_the_tag_of_the_run(files: SplitConfig) -> None:
+    own, run = DataConfig(test=files), DataConfig(source_tag="<2de>", target_language="fr")
+    assert text_for_run(own, run, Split.test) == replace(own, source_tag="<2de>")
+    for asked, tag in {"<2fr>": "<2fr>", "": None}.items():
+        assert text_for_run(replace(own, source_tag=asked), run, Split.test) == replace(own, source_tag=tag)
+        assert text_for_run(DataConfig(source_tag=asked), run, Split.test) == replace(run, source_tag=tag)
+    assert text_for_run(DataConfig(), run, Split.test) == run
+    assert text_for_run(own, DataConfig(), Split.test) == own
+    assert list(read_split(text_for_run(replace(own, source_tag=""), run, Split.test), Split.test) or []) == [
+        Pair("a", "b")
+    ]
+
+
+def test_every_corpus_that_is_named_is_there_by_itself(files: SplitConfig) -> None:
+    more = [MoreConfig(source=files.source, target=files.target, source_tag="<bt>", weight=0)]
+    config = DataConfig(train=files, test=files, more=more, source_tag="<2de>")
+    found = named_corpora(config)
+    assert list(found) == ["train", "test", "more[0]"]
+    assert [list(corpus) for corpus in found.values()] == [[Pair("a", "b")]] * 3
+    assert list(named_corpora(DataConfig(builtin=BuiltinConfig(train_size=50)))) == ["train", "validation", "test"]
+    with pytest.raises(ConfigError, match=r"data\.more\[0\] names no text"):
+        named_corpora(DataConfig(more=[MoreConfig()]))

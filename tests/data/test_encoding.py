@@ -5,9 +5,8 @@ import pickle
 import numpy as np
 import pytest
 
-from seq2seq.corpora.corpus import PairList
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.corpora.filters import FilterConfig
-from seq2seq.corpora.pair import Pair
 from seq2seq.data import encoding
 from seq2seq.data.encoding import encode_chunk, encoded_chunks
 from seq2seq.tokenizer.config import TokenizerConfig

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.corpora.corpus import PairList
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.corpora.filters import FilterConfig
-from seq2seq.corpora.mixture import Mix, Part
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.mixture import MixedCorpus, WeightedCorpus
 from seq2seq.data.batch_sampler import BatchConfig, Order
 from seq2seq.data.mixture import Ingredient, Mixture, encode_mix
 from seq2seq.data.preparation import corpus_key, encode_corpus
@@ -26,17 +25,22 @@ TWO = PairList("two", [Pair(f"c {n} c", f"d {n}") for n in range(20)])
 
 @pytest.fixture(scope="module")
 def tokenizers() -> Tokenizers:
-    return build_tokenizers(TokenizerConfig(size=280), Mix([Part(ONE), Part(TWO)]))
+    return build_tokenizers(TokenizerConfig(size=280), MixedCorpus([WeightedCorpus(ONE), WeightedCorpus(TWO)]))
 
 
 @pytest.fixture(scope="module")
 def mixture(tokenizers: Tokenizers, tmp_path_factory: pytest.TempPathFactory) -> Mixture:
-    mix = Mix([Part(ONE), Part(TWO, 2.5)])
+    mix = MixedCorpus([WeightedCorpus(ONE), WeightedCorpus(TWO, 2.5)])
     return encode_mix(mix, tokenizers, tmp_path_factory.mktemp("data") / "train", FilterConfig())
 
 
 def test_each_corpus_has_a_table_of_its_own(tokenizers, tmp_path):
-    encode_mix(Mix([Part(ONE), Part(TWO), Part(ONE)]), tokenizers, tmp_path / "cache", None)
+    encode_mix(
+        MixedCorpus([WeightedCorpus(ONE), WeightedCorpus(TWO), WeightedCorpus(ONE)]),
+        tokenizers,
+        tmp_path / "cache",
+        None,
+    )
     one, two = (tmp_path / "cache" / corpus_key(corpus, tokenizers, None)[:32] for corpus in (ONE, TWO))
     assert set((tmp_path / "cache").iterdir()) == {one, two}
     alone = encode_corpus(TWO, tokenizers, tmp_path / "two", None)
@@ -93,4 +97,6 @@ def test_a_corpus_that_is_no_mix_is_one_part(tokenizers, tmp_path):
 def test_a_part_of_which_nothing_is_left_is_named(tokenizers, tmp_path: Path):
     blank = PairList("blank.tsv", [Pair("", "x")])
     with pytest.raises(DataError, match=r"^blank\.tsv: no pair is left"):
-        encode_mix(Mix([Part(ONE), Part(blank)]), tokenizers, tmp_path / "train", FilterConfig())
+        encode_mix(
+            MixedCorpus([WeightedCorpus(ONE), WeightedCorpus(blank)]), tokenizers, tmp_path / "train", FilterConfig()
+        )

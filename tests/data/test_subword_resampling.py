@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from conftest import TINY
 
-from seq2seq.corpora.corpus import PairList
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.data.batch import make_batch
 from seq2seq.data.batch_sampler import BatchConfig, Order, Place
 from seq2seq.data.subword_resampling import GROWTH, Resampler, resampled

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.corpora.corpus import PairList
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.corpora.files import TextFiles
-from seq2seq.corpora.pair import Pair
 from seq2seq.data import encoding
 from seq2seq.data import table as table_module
 from seq2seq.data.encoding import Chunk, Rows

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from seq2seq.corpora.config import Split
+from seq2seq.corpora.builtin import BuiltinCorpus
+from seq2seq.corpora.config import BuiltinConfig, Split
 from seq2seq.corpora.files import TextFiles
 from seq2seq.doctor.types import Reason
-from seq2seq.grammar.sentences import BuiltinConfig, builtin_corpus
 
 SIDES = ("source", "target")
 
@@ -15,7 +15,7 @@ SIDES = ("source", "target")
 @pytest.fixture
 def corpus(tmp_path):
     """Two files of a hundred different pairs, of which one is there twice, with a blank line; their overrides."""
-    pairs = builtin_corpus(BuiltinConfig(train_size=200), Split.train)
+    pairs = list(BuiltinCorpus(BuiltinConfig(train_size=200), Split.train))
     pairs = list({pair.source: pair for pair in pairs}.values())[:100]
     for side in SIDES:
         lines = [getattr(pair, side) for pair in [*pairs, pairs[3]]]

@@ -6,19 +6,18 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from seq2seq.corpora.config import Split
-from seq2seq.corpora.corpus import PairList
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.builtin import BuiltinCorpus
+from seq2seq.corpora.config import BuiltinConfig, Split
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.doctor import examination, rows
 from seq2seq.doctor.examination import examine, learn, merged, wrong_codes
 from seq2seq.doctor.types import Found, Reason, Remedy
-from seq2seq.grammar.sentences import BuiltinConfig, builtin_corpus
 
 
 def clean_pairs(count: int) -> list[Pair]:
     """Different sentences of the built-in corpus, in a random order."""
     pairs = list(
-        {pair.source: pair for pair in builtin_corpus(BuiltinConfig(train_size=2 * count), Split.train)}.values()
+        {pair.source: pair for pair in BuiltinCorpus(BuiltinConfig(train_size=2 * count), Split.train)}.values()
     )
     random.Random(1).shuffle(pairs)
     return pairs[:count]

@@ -4,8 +4,7 @@ import json
 
 import numpy as np
 
-from seq2seq.corpora.corpus import PairList
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.doctor.cleaning import Cleaned
 from seq2seq.doctor.examination import Examination
 from seq2seq.doctor.report import WIDTH, as_dict, details, fetch, shown, summary, told

@@ -11,11 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.corpora.columns import JsonLinesFile, ParquetFile
-from seq2seq.corpora.corpus import Corpus, PairList
+from seq2seq.corpora.corpus import Corpus, Pair, PairList
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.files import TextFiles, TsvFile
 from seq2seq.corpora.lines import read_lines
-from seq2seq.corpora.pair import Pair
 from seq2seq.doctor import rows
 from seq2seq.doctor.rows import Rows, read_rows
 from seq2seq.errors import DataError

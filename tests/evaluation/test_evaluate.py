@@ -11,8 +11,7 @@ import torch
 from siblings import sibling
 
 from seq2seq import Translator, __version__
-from seq2seq.corpora.corpus import PairList
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.data.batch_sampler import BatchConfig
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.errors import RunError

@@ -3,8 +3,7 @@
 import pytest
 from laboratories import system
 
-from seq2seq.corpora.corpus import PairList
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.figures.config import Figure, LaboratoryConfig
 from seq2seq.figures.figure import TITLES, draw
 

@@ -8,7 +8,7 @@ import torch
 from laboratories import system
 from networks import EVERY, VOCABULARY, random_network, random_sentences
 
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair
 from seq2seq.data.batch import make_batch
 from seq2seq.figures.config import ExposureConfig
 from seq2seq.figures.exposure_bias import losses, measure

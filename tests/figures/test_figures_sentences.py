@@ -3,13 +3,11 @@
 import pytest
 
 from seq2seq.corpora.builtin import BuiltinCorpus
-from seq2seq.corpora.config import Split
-from seq2seq.corpora.corpus import PairList
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.config import BuiltinConfig, Split
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.figures.config import ContextsConfig, InterpolationConfig
 from seq2seq.figures.sentences import ENDS, ORDERS, ROLES, ends, panels, parted
-from seq2seq.grammar.sentences import BuiltinConfig, builtin_corpus
 
 BUILTIN = BuiltinCorpus(BuiltinConfig(test_size=5), Split.test, None)
 OTHER = PairList("other", [Pair(f"sentence number {number % 20}", "") for number in range(40)])
@@ -27,7 +25,7 @@ def test_the_built_in_corpus_has_a_set_of_its_own_of_words_it_knows():
     assert panels(ContextsConfig(), BUILTIN) == [ROLES, ORDERS]
     assert ends(InterpolationConfig(), BUILTIN) == [(ENDS[0], ENDS[1]), (ENDS[1], ENDS[2])]
     known = {
-        word for pair in builtin_corpus(BuiltinConfig(train_size=4000), Split.train) for word in pair.source.split()
+        word for pair in BuiltinCorpus(BuiltinConfig(train_size=4000), Split.train) for word in pair.source.split()
     }
     assert {word for sentence in (*ROLES, *ORDERS, *ENDS) for word in sentence.split()} <= known
     bags = [sorted(sentence.lower().strip(".").split()) for sentence in (*ROLES, *ORDERS)]

@@ -8,8 +8,7 @@ from laboratories import system
 from siblings import sibling
 
 from seq2seq.corpora.config import DataConfig, Split
-from seq2seq.corpora.corpus import PairList
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.figures.systems import System, corpus_for, names, pairs_of, translated
 from seq2seq.run.folder import CONFIG

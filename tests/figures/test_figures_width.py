@@ -2,7 +2,7 @@
 
 from laboratories import system
 
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair
 from seq2seq.figures.width import measure
 from seq2seq.metrics.score import score
 

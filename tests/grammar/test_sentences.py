@@ -5,10 +5,11 @@ from hashlib import sha256
 
 import pytest
 
+from seq2seq.corpora.config import BuiltinConfig
 from seq2seq.errors import ConfigError
-from seq2seq.grammar import sentences as builtin
+from seq2seq.grammar import sentences as grammar
 from seq2seq.grammar.clause import combinations
-from seq2seq.grammar.sentences import SPLITS, BuiltinConfig, builtin_corpus, builtin_sentences, reserved_for
+from seq2seq.grammar.sentences import SPLITS, draw_sentences, reserved_for
 
 CONFIG = BuiltinConfig()
 SMALLER = BuiltinConfig(train_size=8_000, validation_size=100, test_size=200)
@@ -23,7 +24,7 @@ def config(request):
 
 @pytest.fixture(scope="module")
 def drawn(config):
-    return {split: list(builtin_sentences(config, split)) for split in SPLITS}
+    return {split: list(draw_sentences(config.seed, split, config.size_of(split))) for split in SPLITS}
 
 
 def test_the_sizes_that_documents_name_are_the_defaults():
@@ -76,29 +77,24 @@ def test_every_word_of_the_test_set_is_known_from_training(config, drawn):
 
 
 def test_a_larger_size_adds_pairs_at_the_end():
-    small, large = (builtin_corpus(BuiltinConfig(train_size=size), "train") for size in (50, 80))
+    small, large = (list(draw_sentences(1, "train", size)) for size in (50, 80))
     assert large[:50] == small
-    assert builtin_corpus(BuiltinConfig(train_size=50, seed=2), "train") != small
+    assert list(draw_sentences(2, "train", 50)) != small
 
 
 def test_the_corpus_does_not_depend_on_the_hash_seed():
     code = (
         "from seq2seq.grammar.sentences import *; from hashlib import sha256; "
-        "print(sha256(repr(builtin_corpus(BuiltinConfig(test_size=40), 'test')).encode()).hexdigest())"
+        "print(sha256(repr([texts for _, texts in draw_sentences(1, 'test', 40)]).encode()).hexdigest())"
     )
-    here = sha256(repr(builtin_corpus(BuiltinConfig(test_size=40), "test")).encode()).hexdigest()
+    here = sha256(repr([texts for _, texts in draw_sentences(1, "test", 40)]).encode()).hexdigest()
     environment = os.environ | {"PYTHONHASHSEED": "7"}
     there = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
     assert there.stdout.strip() == here
 
 
 def test_asking_for_more_than_the_grammar_yields_is_one_line(monkeypatch):
-    sentence, _ = next(builtin_sentences(CONFIG, "train"))
-    monkeypatch.setattr(builtin, "draw_sentence", lambda random: sentence)
+    sentence, _ = next(draw_sentences(1, "train", 1))
+    monkeypatch.setattr(grammar, "draw_sentence", lambda random: sentence)
     with pytest.raises(ConfigError, match=r"^data\.builtin\.train_size is 2,000, but .* after 1: [^\n]*$"):
-        builtin_corpus(BuiltinConfig(train_size=2000), "train")
-
-
-def test_an_unknown_split_is_named():
-    with pytest.raises(ConfigError, match="'dev': ask for one of train, validation, test"):
-        builtin_corpus(CONFIG, "dev")
+        list(draw_sentences(1, "train", 2000))

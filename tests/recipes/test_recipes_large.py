@@ -10,8 +10,9 @@ import pyarrow.parquet
 import pytest
 from conftest import TINY
 
+from seq2seq.corpora.builtin import BuiltinCorpus
+from seq2seq.corpora.config import BuiltinConfig
 from seq2seq.data import encoding, preparation
-from seq2seq.grammar.sentences import BuiltinConfig, builtin_corpus
 from seq2seq.system.workers import ordered_map
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +25,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "huggingface")
     config = BuiltinConfig(train_size=60, validation_size=5, test_size=5)
     for split in ("train", "validation", "test"):
-        rows = [{"translation": {"en": source, "de": target}} for source, target in builtin_corpus(config, split)]
+        rows = [{"translation": {"en": source, "de": target}} for source, target in BuiltinCorpus(config, split)]
         (tmp_path / "set").mkdir(exist_ok=True)
         pyarrow.parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "set" / f"{split}.parquet")
     return [f"data.hub.name={tmp_path / 'set'}"]
@@ -65,7 +66,7 @@ from seq2seq.data import encoding, preparation
 from seq2seq.recipes import train
 from seq2seq.grammar import sentences as builtin
 from seq2seq.corpora import builtin as generated
-builtin.DRAWS, generated.HELD, encoding.CHUNK, preparation.SHARD = 1000, 1000, 100, 5
+builtin.DRAWS, generated.IN_MEMORY, encoding.CHUNK, preparation.SHARD = 1000, 1000, 100, 5
 limit = resident("VmSize") + 2**30
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 train.main()

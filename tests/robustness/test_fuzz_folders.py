@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 from reversal import SEVEN_BATCHES, Stream, metrics, tiny_network, trainer, training
 
 from seq2seq import Translator
-from seq2seq.corpora.corpus import PairList
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.data.batch import Batch
 from seq2seq.data.batch_sampler import Place
 from seq2seq.errors import RunError, Seq2SeqError

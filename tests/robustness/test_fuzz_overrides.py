@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from seq2seq.config.hydra import RECIPES, USERS_ERRORS, one_line_errors, register, uncomposable
 from seq2seq.config.recipes import EvaluateConfig, TrainConfig
-from seq2seq.corpora.corpus import source_tags
+from seq2seq.corpora.reading import source_tags
 from seq2seq.model import Network
 from seq2seq.model.meta_network import outline
 from seq2seq.settings import validate, walk

@@ -97,7 +97,7 @@ def read_corpus(path: Path) -> None:
     """As training reads it, and as the doctor does."""
     corpus = corpus_of(path)
     assert corpus.fingerprint
-    assert corpus.expected() is None or corpus.expected() >= 0
+    assert corpus.expected_pairs() is None or corpus.expected_pairs() >= 0
     doctored = [(source, target) for rows in read_rows(corpus) for source, target in zip(*rows[:2], strict=True)]
     pairs = list(corpus)
     assert pairs

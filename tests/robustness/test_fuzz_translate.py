@@ -10,9 +10,8 @@ from fuzzing import ODD, ROUNDS, blobs, fuzz, little_memory, one_line, texts
 from hypothesis import strategies as st
 
 from seq2seq import Translation, Translator
-from seq2seq.corpora.corpus import PairList
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.corpora.lines import decoded_lines
-from seq2seq.corpora.pair import Pair
 from seq2seq.corpora.segments import LONGEST
 from seq2seq.errors import DataError
 from seq2seq.inference.member import Member

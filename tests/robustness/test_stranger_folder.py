@@ -20,8 +20,7 @@ from seq2seq.comparison.systems import Common, read_systems
 from seq2seq.config.hydra import in_one_line, safe_terminal
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.config import DataConfig
-from seq2seq.corpora.corpus import PairList
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.errors import ConfigError, DataError, RunError, Seq2SeqError
 from seq2seq.evaluation.evaluate import judge, write_scores
 from seq2seq.inference.shortlist import Shortlist

@@ -8,8 +8,7 @@ import torch
 import yaml
 
 from seq2seq.config.recipes import TrainConfig
-from seq2seq.corpora.corpus import PairList
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.errors import DataError, RunError
 from seq2seq.inference.shortlist import ShortlistConfig

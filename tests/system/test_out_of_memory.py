@@ -9,8 +9,7 @@ import torch
 from reversal import SEVEN_BATCHES, close, tiny_network, weights
 
 from seq2seq import Translator
-from seq2seq.corpora.corpus import PairList
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.data.batch import Batch
 from seq2seq.data.batch_sampler import BatchConfig
 from seq2seq.data.preparation import encode_corpus

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair
 from seq2seq.errors import RunError
 from seq2seq.system.output import output_file
 from seq2seq.translation.io import opened

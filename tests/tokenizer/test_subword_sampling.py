@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.corpora.config import Split
+from seq2seq.corpora.builtin import BuiltinCorpus
+from seq2seq.corpora.config import BuiltinConfig, Split
 from seq2seq.errors import DataError
-from seq2seq.grammar.sentences import BuiltinConfig, builtin_corpus
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
 from seq2seq.tokenizer.sentencepiece_model import read_pieces
 from seq2seq.tokenizer.subword_sampling import LeaveOut, SubwordSampler
@@ -85,7 +85,7 @@ def all_ways(text: str, pieces: set[str]) -> Iterator[tuple[str, ...]]:
 @pytest.mark.parametrize("rate", [0.2, 1.0])
 def test_a_unigram_models_cuts_have_the_published_probabilities(rate: float) -> None:
     """P(cut) is proportional to the product of its pieces' probabilities, to the power of the rate."""
-    corpus = builtin_corpus(BuiltinConfig(train_size=300), Split.train)
+    corpus = list(BuiltinCorpus(BuiltinConfig(train_size=300), Split.train))
     one = train_tokenizer([pair.target for pair in corpus], TokenizerConfig(size=450), "the text")
     scores = {piece.text: piece.score for piece in read_pieces(one.to_bytes())[1]}
     weights = {way: math.exp(rate * sum(map(scores.__getitem__, way))) for way in all_ways("▁denen", set(scores))}

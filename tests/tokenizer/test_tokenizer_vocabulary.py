@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seq2seq.corpora.corpus import PairList
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
 from seq2seq.tokenizer.tokenizer import UNK, Tokenizer, Tokenizers, load_tokenizers, save_tokenizers

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from seq2seq.corpora.corpus import PairList
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.tokenizer import vocabulary_cache
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import save_tokenizers

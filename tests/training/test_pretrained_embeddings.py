@@ -8,8 +8,7 @@ import pytest
 import torch
 from conftest import TINY
 
-from seq2seq.corpora.corpus import PairList
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.model import ModelConfig, Network, Tying
 from seq2seq.run.folder import load_run

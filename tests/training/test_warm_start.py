@@ -7,8 +7,7 @@ import pytest
 from conftest import TINY
 from reversal import same
 
-from seq2seq.corpora.corpus import PairList
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.weights import load_weights

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from seq2seq.corpora.corpus import PairList
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.corpora.monolingual import TargetSide
-from seq2seq.corpora.pair import Pair
 from seq2seq.data.batch_sampler import BatchConfig
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.errors import ConfigError, DataError, RunError

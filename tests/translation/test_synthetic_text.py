@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from translators import randomize
 
 from seq2seq import Translator
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.inference.member import Member
 from seq2seq.run.folder import load_run
