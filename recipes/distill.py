@@ -14,8 +14,8 @@ from seq2seq.config.recipes import DistillConfig
 from seq2seq.corpora.config import DataConfig, MoreConfig
 from seq2seq.corpora.reading import read_split, text_for_run
 from seq2seq.errors import ConfigError
-from seq2seq.report.usage import command, overrides
-from seq2seq.run.folder import read_section
+from seq2seq.report.help import command, overrides
+from seq2seq.run.folder import RunFolder
 from seq2seq.translation.synthetic_text import SOURCE, TARGET, distill, write_pairs
 from seq2seq.translation.translator import Translator
 
@@ -25,7 +25,7 @@ def main(config: DistillConfig) -> None:
     """Write source.txt and target.txt into a new folder; the next command is printed."""
     run = config.run.rstrip("/")
     output = Path(config.output or f"{run}-distilled").expanduser()
-    data = text_for_run(config.data, read_section(Path(run).expanduser(), "data", DataConfig), config.split)
+    data = text_for_run(config.data, RunFolder.open(run).section("data", DataConfig), config.split)
     corpus = read_split(replace(data, source_tag=None), config.split)  # the files have no tag
     if corpus is None:
         raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")

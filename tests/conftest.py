@@ -5,6 +5,7 @@ Modules that take long to import are imported where they are needed: the process
 """
 
 import gc
+import logging
 import os
 import sys
 from collections import Counter, defaultdict
@@ -87,6 +88,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Results to the last bit, warnings, several processes: what tests expect of one kind of device no other gives.
     """
+    logging.getLogger("seq2seq").setLevel(logging.INFO)  # recipes do so too: training shows its progress
     if config.option.markexpr != "gpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
 

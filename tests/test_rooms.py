@@ -23,7 +23,7 @@ ALLOWED = {
     "model": {"system"},
     "search": {"system"},
     "metrics": {"corpora"},
-    "inference": {"data", "model", "run", "search", "system", "tokenizer"},
+    "inference": {"data", "model", "search", "system", "tokenizer"},
     "run": {"corpora", "data", "inference", "model", "search", "system", "tokenizer"},
     "training": {"corpora", "data", "model", "run", "system", "tokenizer"},
     "analysis": {"corpora", "data", "inference", "metrics", "model", "report", "search", "system", "tokenizer"},
@@ -53,7 +53,11 @@ ALLOWED = {
         *{"analysis", "benchmark", "claims", "comparison", "config", "figures", "report", "serving", "system"},
         *{"training", "translation"},
     },
-    "__init__": {"metrics", "search", "system", "translation"},
+    "api": {  # everything that a user does from Python uses all rooms between text and scores
+        *{"config", "config.hydra", "corpora", "data", "evaluation", "metrics", "model", "run", "system", "tokenizer"},
+        *{"training", "translation"},
+    },
+    "__init__": {"api", "corpora", "metrics", "search", "system", "translation"},
 }
 
 

@@ -12,7 +12,7 @@ from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.reading import language_of_text, names_corpus, read_split, text_for_run
 from seq2seq.errors import ConfigError, DataError
-from seq2seq.run.folder import read_section
+from seq2seq.run.folder import RunFolder
 
 
 def first_run(names: Sequence[str]) -> Path | None:
@@ -62,9 +62,13 @@ def frequencies(config: CompareConfig, run: Path | None, references: Sequence[st
 def target_language(config: CompareConfig, run: Path | None) -> str:
     """Code of the language of the references: the run's, unless another than the default is asked for."""
     data = config.data
-    return data.target_language if run is None else language_of_text(data, read_section(run, "data", DataConfig))
+    return data.target_language if run is None else language_of_text(data, _own_data(run))
 
 
 def _data(config: CompareConfig, run: Path | None, split: Split) -> DataConfig:
-    data = config.data if run is None else text_for_run(config.data, read_section(run, "data", DataConfig), split)
+    data = config.data if run is None else text_for_run(config.data, _own_data(run), split)
     return replace(data, source_tag=None)
+
+
+def _own_data(run: Path) -> DataConfig:
+    return RunFolder.open(run).section("data", DataConfig)

@@ -10,8 +10,8 @@ from seq2seq.comparison.config import Searched
 from seq2seq.comparison.types import Output, System
 from seq2seq.corpora.lines import read_lines
 from seq2seq.errors import DataError, RunError
-from seq2seq.report.usage import command
-from seq2seq.run.folder import CONFIG, read_config
+from seq2seq.report.help import command
+from seq2seq.run.folder import CONFIG, RunFolder
 from seq2seq.run.provenance import comparable, model_hash, read_scores, text_hash
 
 OF_A_SEED = (
@@ -149,7 +149,7 @@ def _of_wrong_kind(record: dict[str, Any], metrics: Iterable[str]) -> Iterator[s
 def _hold_seeds(paths: Sequence[Path], outputs: Sequence[Output]) -> None:
     """Refuse to average runs that differ in more than chance, or that are one model twice."""
     runs = [path for path in paths if path.is_dir()]
-    settings = [dict(_flat(read_config(run))) for run in runs]
+    settings = [RunFolder.open(run).flat_settings for run in runs]
     for run, other in zip(runs[1:], settings[1:], strict=True):
         for name in sorted(settings[0].keys() & other.keys()):
             if name not in OF_A_SEED and settings[0][name] != other[name]:
@@ -163,12 +163,3 @@ def _hold_seeds(paths: Sequence[Path], outputs: Sequence[Output]) -> None:
             if model in known:
                 raise RunError(f"{known[model]} and {output.name} are the same model: name runs of different seeds")
             known |= {model: output.name} if model else {}
-
-
-def _flat(settings: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Settings by dotted name."""
-    if not isinstance(settings, dict):
-        yield path, settings
-        return
-    for name, value in settings.items():
-        yield from _flat(value, f"{path}.{name}" if path else str(name))

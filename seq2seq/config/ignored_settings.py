@@ -13,7 +13,7 @@ from seq2seq.corpora.config import DataConfig
 from seq2seq.errors import ConfigError
 from seq2seq.model import AttentionKind, BridgeKind, ModelConfig
 from seq2seq.model.choices import CellKind
-from seq2seq.report.usage import described
+from seq2seq.report.help import described
 from seq2seq.settings import walk
 from seq2seq.training.progress import Average
 from seq2seq.training.risk import RiskKind

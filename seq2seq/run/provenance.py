@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.errors import RunError
-from seq2seq.run.folder import CONFIG, MODEL, read_config
+from seq2seq.run.folder import CONFIG, MODEL, RunFolder
 from seq2seq.tokenizer.tokenizer import tokenizer_paths
 
 SAMPLING = ("bs:", "ar:", "seed:")
@@ -71,7 +71,7 @@ def model_hash(folder: Path) -> str:
     Raises:
         RunError: there is no model in the folder.
     """
-    digest = hashlib.sha256(json.dumps(read_config(folder).get("model"), sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(RunFolder.open(folder).settings.get("model"), sort_keys=True).encode())
     for path in [*tokenizer_paths(folder), folder / MODEL]:
         digest.update(f"{path.name} {file_hash(path)}".encode())
     return digest.hexdigest()

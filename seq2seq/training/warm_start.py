@@ -7,8 +7,7 @@ from pathlib import Path
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.weights import dequantized, load_weights_of, set_weights
-from seq2seq.run.folder import CONFIG, MODEL, TRAINING_ONLY, read_section
-from seq2seq.run.resume import frozen_tables
+from seq2seq.run.folder import CONFIG, MODEL, TRAINING_ONLY, RunFolder
 from seq2seq.settings import walk
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import load_tokenizers
@@ -61,17 +60,17 @@ def inherited_frozen(folder: Path, start: Path | None, embeddings: EmbeddingsCon
         RunError: the start is no run folder.
     """
     if (folder / CONFIG).exists():
-        return frozen_tables(folder)
+        return RunFolder.open(folder).frozen_tables
     if start is None:
         return list(embeddings.files()) if embeddings.freeze else []
-    frozen = frozen_tables(start)
+    frozen = RunFolder.open(start).frozen_tables
     if embeddings.unfreeze and not frozen:
         raise ConfigError(f"embeddings.unfreeze=true, but training.start={start} froze no embeddings: leave it out")
     return [] if embeddings.unfreeze else frozen
 
 
 def _hold_architecture(start: Path, model: ModelConfig) -> None:
-    found = {name: value for name, _, value in walk(read_section(start, "model", ModelConfig))}
+    found = {name: value for name, _, value in walk(RunFolder.open(start).section("model", ModelConfig))}
     others = [name for name, _, value in walk(model) if name not in TRAINING_ONLY and found[name] != value]
     if others:
         raise RunError(
@@ -82,11 +81,11 @@ def _hold_architecture(start: Path, model: ModelConfig) -> None:
 
 def _refuse_ignored(start: Path, model: ModelConfig, tokenizer: TokenizerConfig) -> None:
     """Refuse settings of the vocabulary and of the initial weights that are named and not those of the start."""
-    vocabulary = read_section(start, "tokenizer", TokenizerConfig)
+    vocabulary = RunFolder.open(start).section("tokenizer", TokenizerConfig)
     vocabulary = vocabulary if model.encoder.layers else vocabulary.monolingual()
     sections = {
         "tokenizer": (tokenizer, vocabulary, {item.name for item in fields(TokenizerConfig)} - HEEDED),
-        "model": (model, read_section(start, "model", ModelConfig), INITIAL),
+        "model": (model, RunFolder.open(start).section("model", ModelConfig), INITIAL),
     }
     others = [
         (f"{section}.{name}", getattr(asked, name), getattr(found, name))

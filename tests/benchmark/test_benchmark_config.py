@@ -4,7 +4,7 @@ import pytest
 
 from seq2seq.benchmark.config import BenchmarkConfig, Part
 from seq2seq.errors import ConfigError
-from seq2seq.report.usage import described, help_node
+from seq2seq.report.help import described, help_node
 from seq2seq.settings import validate, walk
 
 

@@ -61,10 +61,10 @@ def test_a_recipe_takes_an_old_name_and_says_so(recipe, monkeypatch):
 
 
 def test_a_model_folder_with_an_old_name_opens(tiny_run, tmp_path, monkeypatch):
-    from seq2seq.run.folder import read_section
+    from seq2seq.run.folder import RunFolder
     from seq2seq.search import SearchConfig
 
     monkeypatch.setitem(renamed.RENAMED, "search.beams", "search.beam_size")
     text = (tiny_run / "config.yaml").read_text("utf-8")
     (tmp_path / "config.yaml").write_text(text.replace("  beam_size: 2\n", "  beams: 7\n"), "utf-8")
-    assert read_section(tmp_path, "search", SearchConfig).beam_size == 7
+    assert RunFolder.open(tmp_path).section("search", SearchConfig).beam_size == 7

@@ -15,7 +15,8 @@ from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.data.batch_sampler import BatchConfig
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.errors import RunError
-from seq2seq.evaluation.evaluate import Validator, evaluate, judge, provenance, searches, write_scores
+from seq2seq.evaluation.evaluate import evaluate, evaluate_on_test, provenance, searches, write_scores
+from seq2seq.evaluation.validation import Validator
 from seq2seq.metrics.score import score
 from seq2seq.run.provenance import file_hash, model_hash, text_hash
 from seq2seq.search import Method, SearchConfig
@@ -59,10 +60,10 @@ def test_what_translates_together_is_told(tiny_run, tmp_path):
     assert told["shortlist"] == file_hash(tiny_run / "shortlist.safetensors")
 
 
-def test_a_judged_translator_shows_scores_and_examples(tiny_run, tmp_path):
+def test_evaluation_of_a_translator_shows_scores_and_examples(tiny_run, tmp_path):
     for name in ("config.yaml", "tokenizer.model", "model.safetensors"):
         shutil.copy(tiny_run / name, tmp_path)
-    lines = judge(tmp_path, PairList("nine lines", PAIRS * 3), "cpu").splitlines()
+    lines = evaluate_on_test(tmp_path, PairList("nine lines", PAIRS * 3), "cpu").splitlines()
     assert lines[0] == "nine lines, 9 sentences"
     assert {"greedy", "beam"} <= set(lines)
     assert [line for line in lines if line.startswith("source ")].count("source     We work.") >= 1
@@ -71,9 +72,9 @@ def test_a_judged_translator_shows_scores_and_examples(tiny_run, tmp_path):
     assert json.loads((tmp_path / "scores.json").read_text())["test"]["corpus"] == "nine lines"
 
 
-def test_a_judged_language_model_shows_perplexity(tiny_run, tmp_path):
+def test_evaluation_of_a_language_model_shows_perplexity(tiny_run, tmp_path):
     folder = sibling(tiny_run, tmp_path / "lm", 1, {"encoder.layers": 0, "attention": "none", "bridge": "zero"})
-    lines = judge(folder, PairList("two lines", PAIRS[:2]), "cpu").splitlines()
+    lines = evaluate_on_test(folder, PairList("two lines", PAIRS[:2]), "cpu").splitlines()
     assert lines[0] == "two lines, 2 sentences"
     assert lines[1].startswith("perplexity per piece")
     written = json.loads((folder / "scores.json").read_text())["test"]
@@ -148,7 +149,7 @@ def test_validation_searches_greedily_within_the_limits_of_the_run(learned_run, 
 def test_validation_cuts_words_as_the_language_does(tiny_run, tmp_path, monkeypatch, language, expected):
     pairs = [Pair("We work.", "我们在厨房里工作。"), Pair("Where is my key?", "我的钥匙在哪里？")]
     texts = [pair.target for pair in pairs]  # a perfect translator
-    monkeypatch.setattr("seq2seq.evaluation.evaluate.translate_together", lambda translator, sources: iter(texts))
+    monkeypatch.setattr("seq2seq.evaluation.validation.translate_together", lambda translator, sources: iter(texts))
     network = Translator.load(tiny_run, device="cpu").members[0].network
     found = validator(tiny_run, tmp_path, pairs, target_language=language)(network, 1)
     assert found.bleu == pytest.approx(expected)

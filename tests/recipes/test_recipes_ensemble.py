@@ -70,7 +70,7 @@ def test_runs_that_do_not_fit_are_one_line(recipe, copied, tmp_path, text):
     missing = tmp_path / "missing"
     for name, more in (("translate", []), ("evaluate", text)):
         for override, words in {
-            f"ensemble=[{missing}]": f"{missing} is no run folder",
+            f"ensemble=[{missing}]": f"{missing} is not a run folder",
             f"language_model={copied}": f"{copied} is no language model",
             "language_model_weight=-1": "language_model_weight must be at least 0, got -1",
         }.items():

@@ -16,12 +16,10 @@ from seq2seq.model import ModelConfig, Network
 from seq2seq.model.weights import save_quantized, save_weights
 from seq2seq.run.folder import (
     LoadedRun,
+    RunFolder,
     learn_shortlist,
     load_run,
-    load_shortlist,
     prepare_tokenizers,
-    read_config,
-    read_section,
 )
 from seq2seq.run.resume import open_run
 from seq2seq.search import SearchConfig
@@ -97,9 +95,9 @@ def edit(folder: Path, path: str, value: object) -> None:
 def test_no_run_folder(tmp_path, place):
     (tmp_path / "file").touch()
     (tmp_path / "empty").mkdir()
-    for call in (read_config, load_run):
+    for call in (RunFolder.open, load_run):
         message = one_line(lambda call=call: call(tmp_path / place))
-        assert f"{tmp_path / place} is no run folder (config.yaml is missing)" in message
+        assert f"{tmp_path / place} is not a run folder (config.yaml is missing)" in message
 
 
 @pytest.mark.parametrize(
@@ -107,7 +105,7 @@ def test_no_run_folder(tmp_path, place):
 )
 def test_a_config_that_is_no_mapping_is_refused(tmp_path, text):
     (tmp_path / "config.yaml").write_bytes(text.encode("utf-8", "surrogatepass"))
-    assert f"{tmp_path / 'config.yaml'} is damaged" in one_line(lambda: read_config(tmp_path))
+    assert f"{tmp_path / 'config.yaml'} is damaged" in one_line(lambda: RunFolder.open(tmp_path))
 
 
 @pytest.mark.parametrize("tag", ["python/object/apply:os.mkdir", "python/object/new:os.mkdir", "python/name:os.mkdir"])
@@ -141,7 +139,7 @@ def test_nothing_in_a_config_is_executed(tmp_path, monkeypatch, tag):
 )
 def test_a_section_that_does_not_fit_is_refused_with_the_reason(tmp_path, section, reason):
     write(tmp_path, section + "\n")
-    message = one_line(lambda: read_section(tmp_path, "model", ModelConfig))
+    message = one_line(lambda: RunFolder.open(tmp_path).section("model", ModelConfig))
     assert message.startswith(f"{tmp_path / 'config.yaml'}: section model is not usable (")
     assert reason in message
     assert message.endswith(": restore it or train anew")
@@ -149,7 +147,7 @@ def test_a_section_that_does_not_fit_is_refused_with_the_reason(tmp_path, sectio
 
 def test_what_a_section_leaves_out_is_as_by_default(tmp_path):
     write(tmp_path, "search: {beam_size: 9}\n")
-    assert read_section(tmp_path, "search", SearchConfig) == SearchConfig(beam_size=9)
+    assert RunFolder.open(tmp_path).section("search", SearchConfig) == SearchConfig(beam_size=9)
 
 
 # Loaded
@@ -261,7 +259,7 @@ def test_a_shortlist_is_learnt_and_kept(folder):
     tokenizers = load_run(folder).tokenizers
     table = encode_corpus(CORPUS, tokenizers, folder / "train.arrow", None)
     learn_shortlist(folder, ShortlistConfig(), table, tokenizers, seed=1)
-    shortlist = load_shortlist(folder, tokenizers)
+    shortlist = RunFolder.open(folder).load_shortlist(tokenizers)
     assert shortlist.target_size == tokenizers.target.size
     source = torch.tensor([tokenizers.source.encode("the dog sees a cat")])
     listed = set(shortlist.choose(source, torch.tensor([source.size(1)])).pieces_U.tolist())
@@ -271,6 +269,6 @@ def test_a_shortlist_is_learnt_and_kept(folder):
 
 def test_a_shortlist_that_is_missing_or_damaged_is_refused(folder):
     tokenizers, path = load_run(folder).tokenizers, folder / "shortlist.safetensors"
-    assert f"{path} is missing" in one_line(lambda: load_shortlist(folder, tokenizers))
+    assert f"{path} is missing" in one_line(lambda: RunFolder.open(folder).load_shortlist(tokenizers))
     path.write_bytes(b"damaged")
-    assert str(path) in one_line(lambda: load_shortlist(folder, tokenizers))
+    assert str(path) in one_line(lambda: RunFolder.open(folder).load_shortlist(tokenizers))

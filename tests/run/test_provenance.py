@@ -46,7 +46,7 @@ def test_a_models_hash_is_that_of_what_translates(tiny_run, tmp_path):
 
 def test_what_is_no_run_has_no_hash(tmp_path):
     assert hash_if_run("the model") is None
-    with pytest.raises(RunError, match="no run folder"):
+    with pytest.raises(RunError, match="not a run folder"):
         model_hash(tmp_path)
 
 

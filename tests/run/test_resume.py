@@ -10,8 +10,8 @@ from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.config import MoreConfig
 from seq2seq.errors import DataError, RunError
 from seq2seq.model import ModelConfig
-from seq2seq.run.folder import read_config, read_section
-from seq2seq.run.resume import open_run, opened_run
+from seq2seq.run.folder import RunFolder
+from seq2seq.run.resume import open_run, run_setup
 from seq2seq.system.atomic import temporary_path
 from seq2seq.training import SGD, Adam, AdamW, Constant, Cosine, InverseSquareRoot
 
@@ -31,9 +31,9 @@ def test_a_new_folder_holds_the_settings(tmp_path):
     config = settings(seed=42, run="there")
     open_run(tmp_path / "a/b", config)
     assert [path.name for path in (tmp_path / "a/b").iterdir()] == ["config.yaml"]
-    saved = read_config(tmp_path / "a/b")
+    saved = RunFolder.open(tmp_path / "a/b").settings
     assert (saved["seed"], saved["run"], saved["optimizer"]["beta2"]) == (42, "there", 0.999)
-    assert read_section(tmp_path / "a/b", "model", ModelConfig) == config.model
+    assert RunFolder.open(tmp_path / "a/b").section("model", ModelConfig) == config.model
 
 
 @pytest.mark.parametrize("leftover", [[], [temporary_path(Path("config.yaml")).name]])
@@ -112,7 +112,7 @@ def test_schedules_with_the_same_fields_are_told_apart(tmp_path):
 def test_some_settings_may_change_and_the_folder_keeps_them_as_they_are_now(tmp_path, path, value):
     open_run(tmp_path, settings())
     open_run(tmp_path, change(settings(), path, value))
-    saved = read_config(tmp_path)
+    saved = RunFolder.open(tmp_path).settings
     for name in path.split("."):
         saved = saved[name]
     assert saved == value
@@ -127,7 +127,7 @@ def test_text_that_looks_like_something_else_survives(tmp_path):
 def test_a_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
     message = one_line(lambda: open_run(tmp_path, settings()))
-    assert message == f"{tmp_path} is not empty and no run folder: choose another with run=PATH"
+    assert message == f"{tmp_path} is not empty and not a run folder: choose another with run=PATH"
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
@@ -193,7 +193,7 @@ def test_an_older_entry_of_a_list_is_completed_too(tmp_path):
 
 
 def fail(folder: Path, error: BaseException, made: str = "tokenizer.model") -> None:
-    with opened_run(folder, settings()):
+    with run_setup(folder, settings()):
         (folder / made).write_text("made")
         raise error
 
@@ -215,13 +215,13 @@ def test_what_others_put_there_meanwhile_stays(tmp_path):
 
 
 def test_a_run_that_has_begun_loses_nothing(tmp_path):
-    with opened_run(tmp_path / "run", settings()):
+    with run_setup(tmp_path / "run", settings()):
         pass
     with pytest.raises(DataError):
         fail(tmp_path / "run", DataError("no such file"))
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["config.yaml", "tokenizer.model"]
     before = [*(tmp_path / "run").iterdir()]
-    with pytest.raises(RunError, match="seed=1"), opened_run(tmp_path / "run", settings(seed=2)):
+    with pytest.raises(RunError, match="seed=1"), run_setup(tmp_path / "run", settings(seed=2)):
         pass
     assert [*(tmp_path / "run").iterdir()] == before
 

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from seq2seq.config.hydra import RECIPES, register
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.config import DataConfig, MoreConfig
-from seq2seq.report.usage import command, help_node, overrides
+from seq2seq.report.help import command, help_node, overrides
 from seq2seq.settings import walk
 
 
