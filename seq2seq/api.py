@@ -165,7 +165,8 @@ def train(
         if folder is None:
             raise ConfigError("folder is missing: train(pairs, 'runs/mine')")
         config = compose_train(experiment, overrides)
-        config, pairs = replace(config, run=str(folder), data=_data_in(Path(folder).expanduser(), config.data)), data
+        pairs = _as_corpus(data, config.data)
+        config = replace(config, run=str(folder), data=_data_in(Path(folder).expanduser(), config.data))
     config.check()
     path = Path(config.run).expanduser()
     if not (path / CONFIG).exists():
@@ -219,17 +220,18 @@ def _as_corpus(pairs: Pairs, data: DataConfig) -> Corpus:
         return pairs
     if not isinstance(pairs, Iterable) or isinstance(pairs, str | bytes | Mapping):
         raise DataError(f"{type(pairs).__name__} is not a list of pairs: pass rows of (source, target)")
-    columns = data.source_column or data.source_language, data.target_column or data.target_language
-    return Corpus.from_pairs("pairs", (_row(row, columns) for row in pairs))
+    return Corpus.from_pairs("pairs", (_row(row, data) for row in pairs))
 
 
-def _row(row: Iterable[str] | Mapping[str, Any], columns: tuple[str, str]) -> Iterable[str]:
-    """A mapping becomes (source, target): by the names of the columns, else in their order if there are two."""
+def _row(row: Iterable[str] | Mapping[str, Any], data: DataConfig) -> Iterable[str]:
+    """A mapping becomes (source, target): by the names of columns or languages, else in order if there are two."""
     if not isinstance(row, Mapping):
         return row
     row = row.get("translation", row)
-    if isinstance(row, Mapping) and {*columns} <= row.keys():
-        return [row[column] for column in columns]
+    if isinstance(row, Mapping):
+        for columns in (data.source_column, data.target_column), (data.source_language, data.target_language):
+            if {*columns} <= row.keys():
+                return [row[str(column)] for column in columns]
     return [*row.values()] if isinstance(row, Mapping) and len(row) == 2 else row
 
 
@@ -244,7 +246,7 @@ def _data_in(folder: Path, data: DataConfig) -> DataConfig:
 
 
 @contextmanager
-def _saved_pairs(folder: Path, pairs: Pairs | None, config: TrainConfig) -> Iterator[None]:
+def _saved_pairs(folder: Path, pairs: Corpus | None, config: TrainConfig) -> Iterator[None]:
     """Save pairs in a run folder; a user error while the run is set up removes them again.
 
     Raises:
@@ -254,8 +256,7 @@ def _saved_pairs(folder: Path, pairs: Pairs | None, config: TrainConfig) -> Iter
         yield
         return
     resumed = (folder / CONFIG).exists()
-    corpus = _as_corpus(pairs, config.data)
-    for split, part in split_pairs(list(corpus), config.seed).items():
+    for split, part in split_pairs(list(pairs), config.seed).items():
         path = folder / PAIRS / SPLITS[split]
         text = "".join(json.dumps({"source": pair.source, "target": pair.target}) + "\n" for pair in part)
         if resumed and not (path.is_file() and path.read_text("utf-8") == text):

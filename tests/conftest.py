@@ -39,6 +39,11 @@ TINY = [
 ]
 
 
+def without_data(overrides: list[str]) -> list[str]:
+    """The overrides that do not name data."""
+    return [override for override in overrides if not override.startswith("data.")]
+
+
 KNOWN = {
     "We work.": "Wir arbeiten.",
     "She works.": "Sie arbeitet.",

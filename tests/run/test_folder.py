@@ -131,8 +131,8 @@ def test_nothing_in_a_config_is_executed(tmp_path, monkeypatch, tag):
         ("model: {encoder: [1, 2]}", "list is not a subclass of EncoderConfig"),
         ("model: {summary: median}", "median"),
         ("model: {decoder: {feed_context: perhaps}}", "perhaps"),
-        ("model: [1, 2]", "it is no mapping"),
-        ("model: large", "it is no mapping"),
+        ("model: [1, 2]", "it is not a mapping"),
+        ("model: large", "it is not a mapping"),
         ("model: null", "it is missing"),
         ("search: {beam_size: 3}", "it is missing"),
     ],
@@ -142,7 +142,7 @@ def test_a_section_that_does_not_fit_is_refused_with_the_reason(tmp_path, sectio
     message = one_line(lambda: RunFolder.open(tmp_path).section("model", ModelConfig))
     assert message.startswith(f"{tmp_path / 'config.yaml'}: section model is not usable (")
     assert reason in message
-    assert message.endswith(": restore it or train anew")
+    assert message.endswith(": restore it or retrain")
 
 
 def test_what_a_section_leaves_out_is_as_by_default(tmp_path):
@@ -199,7 +199,7 @@ def test_a_file_that_is_missing_is_named(folder, name):
         ("model.dropout", -1, "section model is not usable"),
         ("model.dropout", 10**400, "section model is not usable"),
         ("search.beam_size", 0, r"section search is not usable \(beam_size must be at least 1, got 0\)"),
-        ("search", ["beam_size"], r"section search is not usable \(it is no mapping\)"),
+        ("search", ["beam_size"], r"section search is not usable \(it is not a mapping\)"),
     ],
 )
 def test_a_config_that_does_not_belong_to_the_weights_is_refused(folder, path, value, reason):
