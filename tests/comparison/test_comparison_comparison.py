@@ -9,7 +9,7 @@ from seq2seq.comparison.comparison import compare
 from seq2seq.comparison.config import CompareConfig
 from seq2seq.comparison.rare_words import Frequencies, Words, count_words
 from seq2seq.comparison.significance import Significance, paired_test
-from seq2seq.comparison.types import Output, System
+from seq2seq.comparison.systems import Output, System
 from seq2seq.metrics.score import fresh_metrics, score
 
 

@@ -13,7 +13,7 @@ from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 from sacrebleu.significance import PairedTest
 
-from seq2seq.comparison.significance import PValue, Significance, joined, paired_test, pairs_of_seeds
+from seq2seq.comparison.significance import PValue, Significance, join_tests, paired_test, pairs_of_seeds
 from seq2seq.metrics.score import fresh_metrics
 
 METRICS = {"bleu": BLEU, "chrf": CHRF, "ter": TER}
@@ -173,7 +173,7 @@ def test_seeds_are_tested_in_pairs():
     assert pairs_of_seeds(1, 3) == [(0, 0), (0, 1), (0, 2)]
     assert pairs_of_seeds(3, 2) == [(0, 0), (1, 1), (2, 0)]
     tests = [{"bleu": PValue([p], "signature")} for p in (0.3, 0.01, 0.02)]
-    together = joined(tests)["bleu"]
+    together = join_tests(tests)["bleu"]
     assert together == PValue([0.3, 0.01, 0.02], "signature")
     assert str(together) == "0.0200 (0.0100–0.3000)"
     assert str(tests[0]["bleu"]) == "0.3000"

@@ -51,7 +51,7 @@ def test_a_pattern_or_a_folder_of_runs_is_one_system(tmp_path):
 def test_names_that_stand_for_nothing(tmp_path):
     with pytest.raises(DataError, match="no such run folder or file, and nothing matches"):
         outputs_of(str(tmp_path / "nowhere*"))
-    with pytest.raises(DataError, match="no run folder and there is none in it"):
+    with pytest.raises(DataError, match="is not a run folder and contains none"):
         outputs_of(str(tmp_path))
 
 
@@ -59,7 +59,7 @@ def test_seeds_of_one_system_differ_by_chance_alone(tmp_path):
     for seed, dropout in ((1, 0.1), (2, 0.3)):
         scored_run(tmp_path / f"run{seed}", FIRST, seed=seed, model={"dropout": dropout})
     told = refused([tmp_path / "run*"])
-    assert "no seeds of one system: model.dropout is 0.1 in one, 0.3 in the other" in told
+    assert "not seeds of one system: model.dropout is 0.1 in one, 0.3 in the other" in told
     folder = scored_run(tmp_path / "twice" / "0", FIRST)
     other = scored_run(tmp_path / "twice" / "1", FIRST)
     (other / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
@@ -89,7 +89,7 @@ def test_what_has_changed_since_is_refused(tmp_path):
     assert "hypotheses.test.beam.txt is not the text that was scored" in refused([run])
     run = scored_run(tmp_path / "b", FIRST)
     (run / "model.safetensors").write_bytes(b"trained further")
-    assert "has another model than was scored" in refused([run])
+    assert "has another model than the scored one" in refused([run])
 
 
 def test_what_was_never_scored_is_refused_with_the_command_that_does(tmp_path):
@@ -99,7 +99,7 @@ def test_what_was_never_scored_is_refused_with_the_command_that_does(tmp_path):
     scores = json.loads((run / "scores.json").read_text())
     del scores["test"]["references"]
     (run / "scores.json").write_text(json.dumps(scores))
-    assert "older version and does not say references" in refused([run])
+    assert "older version and lacks references" in refused([run])
     (run / "scores.json").write_text("[]")
     assert "scores.json is damaged" in refused([run])
     (run / "scores.json").unlink()
