@@ -49,7 +49,7 @@ def test_a_pattern_or_a_folder_of_runs_is_one_system(tmp_path):
 
 
 def test_names_that_stand_for_nothing(tmp_path):
-    with pytest.raises(DataError, match="no such run folder or file, and nothing matches"):
+    with pytest.raises(DataError, match="no such run folder or file, and no match"):
         outputs_of(str(tmp_path / "nowhere*"))
     with pytest.raises(DataError, match="is not a run folder and contains none"):
         outputs_of(str(tmp_path))
