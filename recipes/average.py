@@ -1,4 +1,4 @@
-"""Make one model of several by the mean of their weights: checkpoints that training.average chose, or similar runs.
+"""Average the weights of several models: the checkpoints that training.average chose, or similar runs.
 
 python recipes/average.py run=runs/demo
 python recipes/average.py run=runs/a runs=[runs/b,runs/c] output=runs/mean
@@ -16,7 +16,7 @@ from seq2seq.training.averaging import average_checkpoints, average_runs, chosen
 
 @recipe
 def main(config: AverageConfig) -> None:
-    """Copy what makes a model, its weights the mean; the runs themselves are left as they are."""
+    """Write a new model folder with averaged weights; the runs are not changed."""
     run = Path(config.run).expanduser()
     output = Path(config.output or f"{config.run.rstrip('/')}-average").expanduser()
     folder = RunFolder.open(run)

@@ -1,4 +1,4 @@
-"""Translate text of the target language back: synthetic sources for authentic targets, more text to train on.
+"""Back-translation: synthetic sources for monolingual text of the target language, as additional training data.
 
 python recipes/backtranslate.py run=runs/de-en input=mono.de output=back
 python recipes/backtranslate.py run=runs/de-en input=mono.de.gz output=back beam_size=5 n_best=5
@@ -13,25 +13,26 @@ from seq2seq.corpora.config import DataConfig, MoreConfig
 from seq2seq.corpora.lines import read_input
 from seq2seq.report.help import command, overrides
 from seq2seq.run.folder import RunFolder
-from seq2seq.translation.answer import asked_of
+from seq2seq.translation.decoding import search_options
+from seq2seq.translation.io import with_progress
 from seq2seq.translation.synthetic_text import SOURCE, TARGET, back_translate, write_pairs
 from seq2seq.translation.translator import Translator
 
 
 @recipe
 def main(config: BacktranslateConfig) -> None:
-    """Write source.txt and target.txt into a new folder; the next command is printed."""
+    """Write source.txt and target.txt into a new folder and print the next command."""
     output = Path(config.output or f"{config.run.rstrip('/')}-synthetic").expanduser()
     reverse = Translator.load(config.run, config.device, config.precision)
     lines, count = read_input(config.input)
-    search = config.search.applied(reverse.search.beam(1))
-    search = asked_of(reverse.together, search, config.beam_size, config.n_best).search
+    search = config.search.apply_to(reverse.search.beam(1))
+    search = search_options(reverse.ensemble, search, config.beam_size, config.n_best).search
     own_tag = RunFolder.open(config.run).section("data", DataConfig).source_tag
     pairs = back_translate(reverse, lines, search, tag=own_tag if config.tag is None else config.tag)
-    print(f"{config.input}: {write_pairs(pairs, output, count)} in {output}")
-    made = MoreConfig(source=str(output / SOURCE), target=str(output / TARGET), source_tag="<bt>")
-    (more,) = overrides(DataConfig(more=[made]), "data")
-    print(f"next, beside the settings of the forward run: {command('train')} {more}")
+    print(f"{config.input}: {write_pairs(with_progress(pairs, count, 'translating'), output)} in {output}")
+    synthetic = MoreConfig(source=str(output / SOURCE), target=str(output / TARGET), source_tag="<bt>")
+    (more,) = overrides(DataConfig(more=[synthetic]), "data")
+    print(f"next, with the settings of the forward run: {command('train')} {more}")
 
 
 if __name__ == "__main__":

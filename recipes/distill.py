@@ -1,4 +1,4 @@
-"""Translate a training set with a teacher, or an ensemble of teachers: text from which a smaller student learns.
+"""Knowledge distillation: translate a training set with a teacher or an ensemble, to train a smaller student on.
 
 python recipes/distill.py run=runs/teacher
 python recipes/distill.py run=runs/first ensemble=[runs/second,runs/third] output=distilled
@@ -16,31 +16,34 @@ from seq2seq.corpora.reading import read_split, text_for_run
 from seq2seq.errors import ConfigError
 from seq2seq.report.help import command, overrides
 from seq2seq.run.folder import RunFolder
+from seq2seq.translation.io import with_progress
 from seq2seq.translation.synthetic_text import SOURCE, TARGET, distill, write_pairs
 from seq2seq.translation.translator import Translator
 
 
 @recipe
 def main(config: DistillConfig) -> None:
-    """Write source.txt and target.txt into a new folder; the next command is printed."""
+    """Write source.txt and target.txt into a new folder and print the next command."""
     run = config.run.rstrip("/")
     output = Path(config.output or f"{run}-distilled").expanduser()
     data = text_for_run(config.data, RunFolder.open(run).section("data", DataConfig), config.split)
-    corpus = read_split(replace(data, source_tag=None), config.split)  # the files have no tag
+    corpus = read_split(replace(data, source_tag=None), config.split)  # only the teacher reads the tag
     if corpus is None:
-        raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")
+        raise ConfigError(f"there is no {config.split} set: set data.{config.split}.source=… and .target=…")
     teacher = Translator.load([run, *config.ensemble], config.device, config.precision)
     pairs = distill(
         teacher,
         corpus,
-        search=config.searching(teacher.search),
+        search=config.search_config(teacher.search),
         n_best=config.n_best,
         closest=config.closest,
         tag=data.source_tag,
     )
-    print(f"{corpus.name}: {write_pairs(pairs, output, sum(1 for _ in corpus))} in {output}")
-    made = MoreConfig(source=str(output / SOURCE), target=str(output / TARGET), source_tag=data.source_tag)
-    student = replace(data, weight=0.0, more=[*data.more, made])
+    print(
+        f"{corpus.name}: {write_pairs(with_progress(pairs, sum(1 for _ in corpus), 'translating'), output)} in {output}"
+    )
+    synthetic = MoreConfig(source=str(output / SOURCE), target=str(output / TARGET), source_tag=data.source_tag)
+    student = replace(data, weight=0.0, more=[*data.more, synthetic])
     print(f"next: {command('train')} {' '.join(overrides(student, 'data'))} run={run}-student")
 
 

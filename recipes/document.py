@@ -1,4 +1,4 @@
-"""Translate a document: sentence by sentence, with paragraphs, blank lines, lists and indentation where they were.
+"""Translate a document sentence by sentence; paragraphs, blank lines, lists and indentation are kept.
 
 python recipes/document.py run=runs/demo input=letter.txt output=brief.txt
 python recipes/document.py run=runs/demo input=book.txt wrapped=true glossary=terms.tsv > buch.txt
@@ -13,14 +13,14 @@ from seq2seq.translation.io import load_glossary, load_translator, opened, read_
 
 @recipe
 def main(config: DocumentConfig) -> None:
-    """Read all of it, translate its sentences in batches, and write all of it."""
+    """Read a whole document, translate its sentences in batches, and write the result."""
     config.check()
     translator = load_translator(config)
     translated = translate_document(
         translator,
         read_text(config.input),
         wrapped=config.wrapped,
-        search=config.search.applied(translator.search),
+        search=config.search.apply_to(translator.search),
         copy=config.copy,
         tag=config.tag,
         glossary=load_glossary(config.glossary),

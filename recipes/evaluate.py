@@ -76,7 +76,7 @@ def main(config: EvaluateConfig) -> None:
     scores = evaluate(
         translator,
         pairs,
-        config.searching(translator.search),
+        config.search_config(translator.search),
         folder=folder,
         name=".".join(parts),
         corpus=corpus.name,

@@ -1,4 +1,4 @@
-"""Make a model folder a quarter of the size: matrices in 8 bits, products of integers where the processor has them.
+"""Quantize a model to 8-bit weights: a quarter of the size, and integer products on processors that have them.
 
 python recipes/quantize.py run=runs/demo
 python recipes/translate.py run=runs/demo-int8 < in.txt > out.txt
@@ -15,7 +15,7 @@ from seq2seq.run.folder import MODEL, RunFolder, new_model_folder
 
 @recipe
 def main(config: QuantizeConfig) -> None:
-    """Copy what makes a model, its weights rounded; the run itself is left as it is."""
+    """Write a new model folder with quantized weights; the run is not changed."""
     run = Path(config.run).expanduser()
     output = Path(config.output or f"{config.run.rstrip('/')}-int8").expanduser()
     folder = RunFolder.open(run)

@@ -1,4 +1,4 @@
-"""Score given translations by a model's probability (forced decoding), a pair in, a line out.
+"""Score given translations by the model's probability (forced decoding): one line per pair.
 
 python recipes/score.py run=runs/demo source=test.en target=test.de > scores.txt
 python recipes/score.py run=runs/demo source=test.en target=test.de json=true > scores.jsonl
@@ -12,40 +12,38 @@ import sys
 from seq2seq.config.hydra import recipe
 from seq2seq.translation.config import ScoreConfig
 from seq2seq.translation.io import load_translator, opened, scored_pairs
+from seq2seq.translation.scoring import END
 from seq2seq.translation.types import Translation
-
-END = "</s>"
-"""How the end of the sentence is shown."""
 
 
 def as_json(scored: Translation) -> str:
-    """One line of JSON: the pair, its scores, and every piece with its log-probability, the end mark last."""
-    pieces = zip([*scored.pieces, END], scored.piece_log_probabilities, strict=True)
+    """Return one line of JSON: the pair, its scores, and every token with its log-probability, EOS last."""
+    tokens = zip([*scored.tokens, END], scored.token_log_probabilities, strict=True)
     values = {
         "source": scored.source,
         "target": scored.text,
         "score": scored.score,
         "log_probability": scored.log_probability,
-        "pieces": [[piece, value] for piece, value in pieces],
+        "pieces": [[token, value] for token, value in tokens],
     }
     return json.dumps(values, ensure_ascii=False)
 
 
 @recipe
 def main(config: ScoreConfig) -> None:
-    """Log-probabilities in nats, one for each pair; the perplexity of all goes to stderr."""
+    """Write a log-probability in nats for each pair; the perplexity of all pairs goes to stderr."""
     translator = load_translator(config)
-    pairs = pieces = 0
+    pairs = tokens = 0
     total = 0.0
     with opened(config.output) as output:
         for scored in translator.score_all(scored_pairs(config)):
             print(as_json(scored) if config.json else f"{scored.log_probability:.4f}", file=output)
             total += scored.log_probability
-            pieces += len(scored.piece_log_probabilities)
+            tokens += len(scored.token_log_probabilities)
             pairs += 1
     if pairs:
-        perplexity = math.exp(min(-total / pieces, 700))
-        print(f"{pairs:,} pairs, {pieces:,} pieces, perplexity {perplexity:,.2f} per piece", file=sys.stderr)
+        perplexity = math.exp(min(-total / tokens, 700))
+        print(f"{pairs:,} pairs, {tokens:,} tokens, perplexity {perplexity:,.2f} per token", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Suggest the next words of a prefix: with a language model, or of a translation with a translator.
+"""Suggest the next words of a prefix: by a language model, or of a translation by a translator.
 
 python recipes/train.py model=language_model run=runs/lm
 python recipes/suggest.py run=runs/lm prefix='Wo ist mei'
@@ -18,24 +18,22 @@ from seq2seq.corpora.lines import decoded_lines, read_lines
 from seq2seq.search import NextWord
 from seq2seq.translation.config import SuggestConfig
 from seq2seq.translation.language_model import LanguageModel
+from seq2seq.translation.scoring import END
 from seq2seq.translation.translator import Translator
-
-END = "</s>"
-"""How the end of the sentence is shown."""
 
 
 def as_json(prefix: str, words: list[NextWord]) -> str:
-    """One line of JSON; the end of the sentence is an empty word."""
-    return json.dumps({"prefix": prefix, "words": [one._asdict() for one in words]}, ensure_ascii=False)
+    """Return one line of JSON; the end of the sentence is an empty word."""
+    return json.dumps({"prefix": prefix, "words": [each._asdict() for each in words]}, ensure_ascii=False)
 
 
 def as_text(words: list[NextWord]) -> str:
-    """The words, likeliest first, each with its share, tabs between them."""
-    return "\t".join(f"{one.word or END} {one.probability:.1%}" for one in words)
+    """Return the words, most probable first, each with its probability, separated by tabs."""
+    return "\t".join(f"{each.word or END} {each.probability:.1%}" for each in words)
 
 
 def prefixes(config: SuggestConfig) -> Iterable[str]:
-    """The one of the command line, or a line each."""
+    """Return the prefix of the command line, or one per line of the input."""
     if config.prefix is not None:
         return [config.prefix]
     if config.input == "-":
@@ -43,8 +41,8 @@ def prefixes(config: SuggestConfig) -> Iterable[str]:
     return read_lines(Path(config.input).expanduser())
 
 
-def suggester(config: SuggestConfig) -> Callable[[str, int], list[NextWord]]:
-    """What answers a prefix: a language model, or a translator that has the source before it."""
+def load_suggest(config: SuggestConfig) -> Callable[[str, int], list[NextWord]]:
+    """Load a language model, or a translator for ``source``; return its function of a prefix and a count."""
     if config.source is None:
         return LanguageModel.load(config.run, config.device).suggest
     return partial(Translator.load(config.run, config.device).suggest, config.source)
@@ -52,8 +50,8 @@ def suggester(config: SuggestConfig) -> Callable[[str, int], list[NextWord]]:
 
 @recipe
 def main(config: SuggestConfig) -> None:
-    """Answer each prefix as it comes: white space at its end asks for a new word, else its last is gone on with."""
-    suggest = suggester(config)
+    """Write suggestions for each prefix: new words if it ends in white space, else completions of its last word."""
+    suggest = load_suggest(config)
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
     for prefix in prefixes(config):
         words = suggest(prefix, config.count)

@@ -1,4 +1,4 @@
-"""Translate text, a line in, a line out.
+"""Translate text line by line.
 
 python recipes/translate.py run=runs/demo < in.txt > out.txt
 python recipes/translate.py run=runs/demo input=in.txt.gz output=out.txt
@@ -21,55 +21,54 @@ from seq2seq.corpora.lines import read_input
 from seq2seq.errors import ConfigError
 from seq2seq.system.processes import alone, is_first
 from seq2seq.translation.config import TranslateConfig
-from seq2seq.translation.distributed import translate_together
-from seq2seq.translation.io import load_translator, opened, requests
-from seq2seq.translation.progress import with_bar
+from seq2seq.translation.distributed import translate_distributed
+from seq2seq.translation.io import load_translator, opened, requests, with_progress
 from seq2seq.translation.types import Translation
 
 
 def as_json(translation: Translation) -> str:
-    """One line of JSON: source, translation, scores and, where several were asked for, all of them."""
-    values = {"source": translation.source, **judged(translation)}
+    """Return one line of JSON: source, translation, scores and the n-best translations, if requested."""
+    values = {"source": translation.source, **with_scores(translation)}
     if translation.n_best:
-        values["n_best"] = [judged(other) for other in translation.n_best]
+        values["n_best"] = [with_scores(other) for other in translation.n_best]
     return json.dumps(values, ensure_ascii=False)
 
 
-def judged(translation: Translation) -> dict[str, object]:
-    """A translation: its score, its utility for minimum Bayes risk, and whether it was cut at the maximum length."""
+def with_scores(translation: Translation) -> dict[str, object]:
+    """Return text and score, the utility for minimum Bayes risk, and whether the maximum length was reached."""
     utility = {} if translation.utility is None else {"utility": translation.utility}
-    cut = {} if translation.finished else {"finished": False}
-    return {"translation": translation.text, "score": translation.score, **utility, **cut}
+    unfinished = {} if translation.finished else {"finished": False}
+    return {"translation": translation.text, "score": translation.score, **utility, **unfinished}
 
 
-def show_growing(translations: Iterator[Translation], output: TextIO) -> None:
-    """Write a translation as it grows; its last letter waits, for an accent may join it."""
+def show_stream(translations: Iterator[Translation], output: TextIO) -> None:
+    """Write a translation while it grows, without its last letter, which an accent may still change."""
     written = 0
-    for grown in translations:
-        ready = grown.text[:-1] if math.isnan(grown.score) else grown.text
-        print(ready[written:], end="", file=output, flush=True)
-        written = max(written, len(ready))
+    for partial in translations:
+        fixed = partial.text[:-1] if math.isnan(partial.score) else partial.text
+        print(fixed[written:], end="", file=output, flush=True)
+        written = max(written, len(fixed))
     print(file=output, flush=True)
 
 
 @recipe
 def main(config: TranslateConfig) -> None:
-    """Stream lines through the model; progress goes to stderr alone."""
+    """Translate a stream of lines; progress is shown on stderr."""
     config.check()
     translator = load_translator(config)
-    search = config.searching(translator.search)
+    search = config.search_config(translator.search)
     lines, count = read_input(config.input)
-    asked = requests(config, lines)
-    with opened(config.output if is_first() else "-") as output:  # of several processes one has them to write
+    sentences = requests(config, lines)
+    with opened(config.output if is_first() else "-") as output:  # only the first process writes
         if config.stream:
             if not alone():
-                raise ConfigError("stream=true is for one process: start it with python, not with torchrun")
-            for one in asked:
-                show_growing(translator.stream(one.text, search=search, prefix=one.prefix), output)
+                raise ConfigError("stream=true needs a single process: start it with python, not with torchrun")
+            for each in sentences:
+                show_stream(translator.stream(each.text, search=search, prefix=each.prefix), output)
             return
-        translations = translate_together(translator, asked, search=search, copy=config.copy)
-        shown = sys.stderr.isatty() and not output.isatty()  # for a reader who does not see the lines come
-        for translation in with_bar(translations, count, "translating", shown=shown):
+        translations = translate_distributed(translator, sentences, search=search, copy=config.copy)
+        shown = sys.stderr.isatty() and not output.isatty()  # a terminal shows the translations themselves
+        for translation in with_progress(translations, count, "translating", shown=shown):
             print(as_json(translation) if config.json else translation, file=output, flush=output is sys.stdout)
 
 

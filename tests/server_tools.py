@@ -27,7 +27,7 @@ class Fake:
     """In place of a translator: a token is a character, and nothing is searched."""
 
     search = SearchConfig(beam_size=3)
-    together = SimpleNamespace(
+    ensemble = SimpleNamespace(
         attends=True,
         products=1000,
         width=10,

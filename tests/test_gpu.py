@@ -14,7 +14,7 @@ from test_cell import assert_close, random_cell, random_inputs, tensors
 from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
 from seq2seq.model.choices import CellKind
 from seq2seq.model.weights import load_weights
-from seq2seq.search import Method, SearchConfig, WatchedStepper, search
+from seq2seq.search import CallbackStepper, Method, SearchConfig, search
 from seq2seq.system.device import Precision, autocast
 
 pytestmark = [
@@ -111,7 +111,7 @@ def test_a_search_step_waits_once(model, config):
         stepper = NetworkStepper(network, decoder, *places, BOS, EOS)
         torch.cuda.set_sync_debug_mode("warn")
         try:
-            search(WatchedStepper(stepper, lambda: marks.append(len(waits))), config)
+            search(CallbackStepper(stepper, lambda: marks.append(len(waits))), config)
         finally:
             torch.cuda.set_sync_debug_mode("default")
         marks.append(len(waits))

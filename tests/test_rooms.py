@@ -42,7 +42,10 @@ ALLOWED = {
         *{"corpora", "data", "inference", "model", "report", "run", "search", "serving", "system", "tokenizer"},
         *{"training", "translation"},
     },
-    "config": {"corpora", "data", "doctor", "inference", "model", "report", "search", "tokenizer", "training"},
+    "config": {
+        *{"corpora", "data", "doctor", "inference", "model", "report", "search", "tokenizer", "training"},
+        "translation",
+    },
     "figures": {
         *{"config", "corpora", "data", "evaluation", "inference", "metrics", "model", "report", "run", "search"},
         *{"system", "tokenizer", "training", "translation"},

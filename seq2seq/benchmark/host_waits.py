@@ -35,7 +35,7 @@ from seq2seq.model import (
     Tying,
 )
 from seq2seq.model.choices import CellKind, Readout
-from seq2seq.search import Method, SearchConfig, Stepper, WatchedStepper, ensemble, fusion, search
+from seq2seq.search import CallbackStepper, Method, SearchConfig, Stepper, ensemble, fusion, search
 from seq2seq.system.device import Precision
 from seq2seq.system.transfer import to_device
 from seq2seq.training import SGD
@@ -339,7 +339,7 @@ def search_waits(arrangement: Arrangement) -> list[list[str]]:
             NetworkStepper(network, decoder, *places, BOS, EOS, chosen if arrangement.shortlist else None)
             for _ in range(2)
         ]
-        watched = WatchedStepper(arrangement.bind(steppers), lambda: marks.append(len(waits.found)))
+        watched = CallbackStepper(arrangement.bind(steppers), lambda: marks.append(len(waits.found)))
         search(watched, arrangement.search)
     marks = [start, *marks[1:], len(waits.found)]
     return [waits.found[first:last] for first, last in pairwise(marks)]

@@ -90,11 +90,11 @@ class TranslationFloor:
 
     def pieces(self, translation: Translation) -> int:
         """Steps to a translation: its pieces, and the end mark where it has one."""
-        return len(translation.pieces) + self.end_marks
+        return len(translation.tokens) + self.end_marks
 
     def __call__(self, translations: Sequence[Translation], beam: int) -> float:
         """Seconds that these translations take at least, in one batch."""
-        lengths = [(len(one.source_pieces) + 1, self.pieces(one)) for one in translations if one.source_pieces]
+        lengths = [(len(one.source_tokens) + 1, self.pieces(one)) for one in translations if one.source_tokens]
         work = translation_work(self.model, self.vocabulary, lengths, beam, BYTES[self.precision])
         return self.machine.floor(work, self.precision, self.reread)
 

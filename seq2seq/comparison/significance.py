@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sacrebleu.metrics.base import Metric as SacrebleuMetric
 
 from seq2seq.comparison.sentences import TIE
+from seq2seq.metrics.sacrebleu_private import corpus_counts, score_from_sums
 
 Floats = NDArray[np.float64]
 
@@ -83,7 +84,7 @@ def paired_test(
     p_values = {}
     for name, metric in metrics.items():
         tables = [
-            np.array(metric._extract_corpus_statistics(lines, [list(references)]), dtype=np.float64)
+            np.array(corpus_counts(metric, lines, list(references)), dtype=np.float64)
             for lines in (list(baseline), list(other))
         ]
         signature = metric.get_signature()
@@ -136,7 +137,7 @@ def _differences(
 
 def _difference(metric: SacrebleuMetric, baseline: Floats, other: Floats) -> float:
     """The score of the other output minus that of the baseline, from their summed statistics."""
-    one, two = (float(metric._compute_score_from_stats(sums.tolist()).score) for sums in (baseline, other))
+    one, two = (score_from_sums(metric, sums.tolist()) for sums in (baseline, other))
     return two - one
 
 

@@ -19,7 +19,7 @@ from seq2seq.search import Method, SearchConfig
 from seq2seq.system.atomic import atomic_write
 from seq2seq.system.lock import locked_output
 from seq2seq.system.processes import is_first
-from seq2seq.translation.distributed import translate_together
+from seq2seq.translation.distributed import translate_distributed
 from seq2seq.translation.language_model import LanguageModel, Perplexity
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.types import Translation
@@ -54,7 +54,7 @@ def evaluate_on_test(folder: Path, test: Corpus, device: str) -> str:
 
 def translate_all(translator: Translator, sources: Sequence[str], search: SearchConfig) -> list[Translation]:
     """Translate with a progress bar on stderr; only the first of several processes returns the translations."""
-    stream = translate_together(translator, sources, search=search)
+    stream = translate_distributed(translator, sources, search=search)
     quiet = not sys.stderr.isatty()
     label = f"beam {search.beam_size}" if search.method == Method.beam else str(search.method)
     return list(tqdm(stream, total=len(sources), unit="sentence", desc=label, disable=quiet, leave=False))

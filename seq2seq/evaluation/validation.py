@@ -19,7 +19,7 @@ from seq2seq.system.processes import add_up, count, from_first, is_first, rank
 from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training.loss import loss_sums
 from seq2seq.training.progress import Criterion, Validation
-from seq2seq.translation.distributed import translate_together
+from seq2seq.translation.distributed import translate_distributed
 from seq2seq.translation.translator import Translator
 
 
@@ -68,7 +68,7 @@ class Validator:
         if network.config.encoder.layers == 0:
             return Validation(update, self._loss(network, device), None)
         translator = Translator([Member.prepare(network, self.tokenizers, device)], self.search)
-        translations = translate_together(translator, (pair.source for pair in self.pairs))
+        translations = translate_distributed(translator, (pair.source for pair in self.pairs))
         texts = [str(translation) for translation in translations]
         scores = from_first(self._scores(texts) if is_first() else (0.0, None))
         return Validation(update, self._loss(network, device), *scores)

@@ -19,9 +19,9 @@ from seq2seq.inference import NetworkStepper
 from seq2seq.inference.stepper import StepperState
 from seq2seq.model import AttentionKind, Network
 from seq2seq.model.state import Memory, State
-from seq2seq.search import SearchConfig, beam
+from seq2seq.search import SearchConfig, beam_search
 from seq2seq.tokenizer.tokenizer import BOS, EOS
-from seq2seq.translation.answer import read
+from seq2seq.translation.decoding import decode
 
 
 class Mixture(NamedTuple):
@@ -114,8 +114,8 @@ def interpolate(system: System, first: str, second: str, steps: int, beam_size: 
         max_length_ratio=usual.max_length_ratio,
         max_length_offset=usual.max_length_offset,
     )
-    found = [ranked[0] for ranked in beam(MixtureStepper(reader, memory, state), config)]
-    texts = [read(translator.together, one) for one in found]
+    found = [ranked[0] for ranked in beam_search(MixtureStepper(reader, memory, state), config)]
+    texts = [decode(translator.ensemble, one) for one in found]
     to_first, to_second = (_likeness(texts, end) for end in (texts[0], texts[-1]))
     mixtures = zip(share_B.tolist(), texts, (one.log_probability for one in found), to_first, to_second, strict=True)
     return Walk(first, second, [Mixture(*mixture) for mixture in mixtures])

@@ -18,7 +18,16 @@ from seq2seq.inference.member import Member, attention_weights, shared
 from seq2seq.inference.shortlist import Shortlist
 from seq2seq.inference.watched import watched
 from seq2seq.model import AttentionKind
-from seq2seq.search import CharacterStepper, PieceIndex, Stepper, WatchedStepper, ensemble, fusion, indexes, listed
+from seq2seq.search import (
+    CallbackStepper,
+    CharacterStepper,
+    Stepper,
+    SubsetStepper,
+    TokenIndex,
+    ensemble,
+    fusion,
+    token_indexes,
+)
 from seq2seq.tokenizer.spelling import inner_pieces, no_text, single_bytes, spelled
 from seq2seq.tokenizer.tokenizer import PAD, UNK, Tokenizer
 
@@ -118,11 +127,11 @@ class Members:
         return torch.tensor(copies, device=self.translators[0].device)
 
     @cached_property
-    def indexes(self) -> tuple[PieceIndex, PieceIndex]:
+    def indexes(self) -> tuple[TokenIndex, TokenIndex]:
         """By which prefixes find their pieces: those at the beginning of a sentence, and others."""
         without = {} if self.target.word_level else {UNK: None}  # which writes nothing there
         pieces = [without.get(number, piece) for number, piece in enumerate(self.spelling)]
-        return indexes(pieces, [number for number, byte in enumerate(self.single_bytes) if byte is not None])
+        return token_indexes(pieces, [number for number, byte in enumerate(self.single_bytes) if byte is not None])
 
     @cached_property
     def inner(self) -> frozenset[int]:
@@ -145,10 +154,10 @@ class Members:
         if self.language_model is not None:  # which looks at no source, only at how many there are
             beside: Stepper[Any] = self.language_model.stepper(batches[0])
             if chosen is not None:
-                beside = listed(beside, steppers[0].pieces or [])
+                beside = SubsetStepper(beside, steppers[0].pieces or [])
             together = fusion(together, beside, self.language_model_weight)
         if self.on_step is not None:
-            together = WatchedStepper(together, self.on_step)
+            together = CallbackStepper(together, self.on_step)
         return Bound(together, steppers[0])
 
     def demand_every_piece(self, what: str) -> None:

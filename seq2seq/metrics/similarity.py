@@ -1,53 +1,47 @@
-"""How alike two sentences are: sacreBLEU's sentence scores, as a share, and what follows from them for many."""
+"""Similarity of two sentences by sacreBLEU, and the expected utilities of minimum Bayes risk."""
 
 from collections import Counter
 from collections.abc import Sequence
 
 from sacrebleu.metrics.chrf import CHRF
 
+from seq2seq.metrics.sacrebleu_private import sentence_scores
 from seq2seq.metrics.score import sentence_bleu
 
 
 class Similarity:
-    """sacreBLEU's score of single sentences, as a share: 0 to 1.
+    """sacreBLEU's sentence score, scaled to 0 … 1.
 
-    BLEU as `sacrebleu.sentence_bleu` has it: exponential smoothing and effective order (Chen & Cherry 2014).
+    BLEU is that of `sacrebleu.sentence_bleu`: exponential smoothing and effective order (Chen & Cherry 2014).
 
     Args:
         metric: bleu or chrf.
-        language: code of the language, by which BLEU cuts words.
+        language: language code that selects BLEU's tokenization.
     """
 
     def __init__(self, metric: str, language: str = "") -> None:
         self.metric = sentence_bleu(language) if metric == "bleu" else CHRF()
 
     def __call__(self, hypotheses: Sequence[str], reference: str) -> list[float]:
-        """One score a hypothesis; those that read alike are scored once.
-
-        `sentence_score` would count the reference's n-grams anew for each: half of the time.
-        """
-        metric = self.metric
-        counted = metric._extract_reference_info([metric._preprocess_segment(reference)])
-        scores = {}
-        for text in set(hypotheses):
-            counts = metric._compute_segment_statistics(metric._preprocess_segment(text), counted)
-            scores[text] = float(metric._compute_score_from_stats(counts).score) / 100
-        return [scores[text] for text in hypotheses]
+        """Return one score per hypothesis; equal texts are scored once."""
+        texts = list(dict.fromkeys(hypotheses))
+        scores = dict(zip(texts, sentence_scores(self.metric, texts, reference), strict=True))
+        return [scores[text] / 100 for text in hypotheses]
 
 
 def expected_utilities(texts: Sequence[str], similarity: Similarity) -> dict[str, float]:
-    """What every text is worth as the translation, going by all: the mean of its similarity to each of them.
+    """Return the utility of every text: its mean similarity to all texts.
 
-    Minimum Bayes risk with samples for references (Eikema & Aziz 2022, equation 6, "MBR N-by-N"): each text is a
-    candidate, and each of those drawn, itself among them, a reference. A text that was drawn twice counts twice.
+    Minimum Bayes risk with samples as references (Eikema & Aziz 2022, equation 6, "MBR N-by-N"): each text is a
+    candidate and each sample, itself included, a reference. Duplicates count as often as they occur.
 
     Returns:
-        a value within [0, 1] for each different text, in the order in which they came first.
+        a value in [0, 1] for each different text, in order of first occurrence.
     """
-    times = Counter(texts)
-    candidates = list(times)
-    expected = dict.fromkeys(candidates, 0.0)
-    for reference, count in times.items():
+    counts = Counter(texts)
+    candidates = list(counts)
+    utilities = dict.fromkeys(candidates, 0.0)
+    for reference, count in counts.items():
         for text, score in zip(candidates, similarity(candidates, reference), strict=True):
-            expected[text] += score * count / len(texts)
-    return expected
+            utilities[text] += score * count / len(texts)
+    return utilities

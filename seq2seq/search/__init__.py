@@ -1,63 +1,59 @@
-"""Choosing the translation: search and sampling over anything that gives log-probabilities for the next piece."""
+"""Search and sampling over any model that gives log-probabilities for the next token."""
 
-from seq2seq.search.beam import beam
-from seq2seq.search.changes import SearchChanges
+from seq2seq.search.beam import beam_search
 from seq2seq.search.characters import CharacterStepper
-from seq2seq.search.config import DRAWING, Method, SearchConfig, Utility
-from seq2seq.search.constrained import constrained_beam
-from seq2seq.search.diverse import diverse_beam
+from seq2seq.search.config import SAMPLING_METHODS, Method, SearchConfig, SearchOverrides, Utility
+from seq2seq.search.constrained import Phrase, constrained_beam_search
+from seq2seq.search.diverse import diverse_beam_search
 from seq2seq.search.ensemble import (
     LANGUAGE_MODEL_WEIGHT,
+    SubsetStepper,
     check_language_model_weight,
     ensemble,
     fusion,
-    listed,
     normalized,
 )
-from seq2seq.search.forced import forced
-from seq2seq.search.greedy import greedy
-from seq2seq.search.hypothesis import Hypothesis, hypothesis
+from seq2seq.search.forced import forced_decoding
+from seq2seq.search.greedy import greedy_search
+from seq2seq.search.hypothesis import Hypothesis, length_normalized, make_hypothesis
 from seq2seq.search.methods import search
 from seq2seq.search.next_word import NextWord, next_words
-from seq2seq.search.penalties import length_normalised
-from seq2seq.search.prefix import PieceIndex, PrefixStepper, indexes
-from seq2seq.search.sample import sample
-from seq2seq.search.stepper import Stepper
-from seq2seq.search.streaming import Growth, growing
-from seq2seq.search.tracking import Phrase
-from seq2seq.search.watched import WatchedStepper
+from seq2seq.search.prefix import PrefixStepper, TokenIndex, token_indexes
+from seq2seq.search.sampling import sample
+from seq2seq.search.stepper import CallbackStepper, Stepper
+from seq2seq.search.streaming import PartialResult, stream_beam_search
 
 __all__ = [
-    "DRAWING",
     "LANGUAGE_MODEL_WEIGHT",
+    "SAMPLING_METHODS",
+    "CallbackStepper",
     "CharacterStepper",
-    "Growth",
     "Hypothesis",
     "Method",
     "NextWord",
+    "PartialResult",
     "Phrase",
-    "PieceIndex",
     "PrefixStepper",
-    "SearchChanges",
     "SearchConfig",
+    "SearchOverrides",
     "Stepper",
+    "SubsetStepper",
+    "TokenIndex",
     "Utility",
-    "WatchedStepper",
-    "beam",
+    "beam_search",
     "check_language_model_weight",
-    "constrained_beam",
-    "diverse_beam",
+    "constrained_beam_search",
+    "diverse_beam_search",
     "ensemble",
-    "forced",
+    "forced_decoding",
     "fusion",
-    "greedy",
-    "growing",
-    "hypothesis",
-    "indexes",
-    "length_normalised",
-    "listed",
+    "greedy_search",
+    "length_normalized",
+    "make_hypothesis",
     "next_words",
     "normalized",
     "sample",
     "search",
+    "stream_beam_search",
+    "token_indexes",
 ]

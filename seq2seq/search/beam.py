@@ -1,10 +1,10 @@
-"""Beam search: all hypotheses of all sentences at a time.
+"""Beam search: keep the K most probable hypotheses of every sentence, for all sentences at once.
 
-Tensors on the device choose among candidates. What they choose is copied to the host once a step, the only time that it
-waits: there the pieces of every hypothesis are kept, and counted which sentence is done.
+Scores are computed and ranked on the device. The chosen totals, rows and tokens are copied to the host once per
+step; token histories and finished hypotheses are kept there.
 
-Shapes: B sentences still searched, K beam, N = B * K rows (row n belongs to sentence n // K; in the first step there is
-one row a sentence), C = 2 * K candidates, V vocabulary, T pieces so far, the beginning of sentence included.
+Shapes: B sentences still in the batch, K beam size, N = B * K rows (row n belongs to sentence n // K; the first step
+has one row per sentence), C = 2 * K candidates, V vocabulary, T tokens so far, BOS included.
 """
 
 import math
@@ -15,161 +15,170 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from seq2seq.search.candidates import candidates
 from seq2seq.search.config import SearchConfig
-from seq2seq.search.hypothesis import NOTHING, Hypothesis, hypothesis
+from seq2seq.search.hypothesis import NO_HYPOTHESIS, Hypothesis, make_hypothesis
 from seq2seq.search.prefix import length_limits
 from seq2seq.search.stepper import State, Stepper
+from seq2seq.search.topk import top_continuations
 from seq2seq.system.transfer import to_device, to_host
 
 
-class Live(NamedTuple):
-    """K hypotheses per sentence, best first, on the host. One of log-probability ``-inf`` only fills its row."""
+class Beam(NamedTuple):
+    """The K unfinished hypotheses of every sentence, best first, on the host. Rows of total ``-inf`` are padding."""
 
     total_BK: Tensor
     """Log-probability so far."""
     tokens_NT: Tensor
 
 
-class Ended(NamedTuple):
-    """Candidates among the first K that end their sentence; ``-inf`` where one does not."""
+class Finished(NamedTuple):
+    """Candidates among the best K that end with EOS; the total is ``-inf`` where a candidate does not."""
 
     total_BK: Tensor
     row_BK: Tensor
-    """The row n each continues."""
+    """The row n that each candidate continues."""
 
 
 @dataclass
-class Searched:
-    """A sentence while it is searched."""
+class SentenceSearch:
+    """The search of one sentence: its length limit and the hypotheses collected so far."""
 
     limit: int
-    """Most pieces of a hypothesis, end of sentence included."""
-    found: list[Hypothesis] = field(default_factory=list)
+    """Maximum number of tokens of a hypothesis, EOS included."""
+    hypotheses: list[Hypothesis] = field(default_factory=list)
 
     def best(self, count: int) -> list[Hypothesis]:
-        """Finished before cut, then by score."""
-        ranked = sorted(self.found, key=lambda one: (one.finished, one.score), reverse=True)
-        return ranked[:count] or [NOTHING]
+        """Return the best hypotheses: finished before unfinished, then by score."""
+        ranked = sorted(self.hypotheses, key=lambda each: (each.finished, each.score), reverse=True)
+        return ranked[:count] or [NO_HYPOTHESIS]
 
 
 @torch.no_grad()
-def beam(stepper: Stepper[State], config: SearchConfig) -> list[list[Hypothesis]]:
-    """Up to ``n_best`` hypotheses per sentence, best first, in the order of the batch.
+def beam_search(stepper: Stepper[State], config: SearchConfig) -> list[list[Hypothesis]]:
+    """Return up to ``n_best`` hypotheses per sentence, best first, in batch order.
 
-    A sentence is done when K hypotheses have finished (the rule of fairseq), at its own maximum length, or when
-    nothing can go on; it then leaves the batch. Hypotheses cut at the maximum length come after the finished ones
-    and only to make up ``n_best``, so which is the best does not depend on ``n_best``. Fewer come back only where
-    the stepper rules out the rest; where it rules out all, one without tokens, of log-probability ``-inf``.
+    A sentence is complete when K hypotheses have finished (the stopping rule of fairseq), at its own maximum length,
+    or when no continuation is possible. It then leaves the batch. Hypotheses cut at the maximum length rank after
+    finished ones and only fill up ``n_best``, so the best hypothesis does not depend on ``n_best``. If the stepper
+    excludes every token, the sentence gets `NO_HYPOTHESIS`.
 
     Raises:
         ConfigError: ``n_best`` exceeds ``beam_size``.
     """
     config.check()
-    everyone = begun(stepper, config)
-    for _ in steps(stepper, config, everyone):
+    sentences = start_sentences(stepper, config)
+    for _ in beam_steps(stepper, config, sentences):
         pass
-    return [sentence.best(config.n_best) for sentence in everyone]
+    return [sentence.best(config.n_best) for sentence in sentences]
 
 
-def begun(stepper: Stepper[State], config: SearchConfig) -> list[Searched]:
-    """Every sentence before its first piece."""
-    return [Searched(limit) for limit in length_limits(stepper, config).tolist()]
+def start_sentences(stepper: Stepper[State], config: SearchConfig) -> list[SentenceSearch]:
+    """Return an empty search for every sentence of the stepper."""
+    return [SentenceSearch(limit) for limit in length_limits(stepper, config).tolist()]
 
 
-def steps(stepper: Stepper[State], config: SearchConfig, searched: list[Searched]) -> Iterator[Live]:
-    """The search piece by piece, for `beam` or whoever wants to watch: what is live after each step.
+def beam_steps(stepper: Stepper[State], config: SearchConfig, sentences: list[SentenceSearch]) -> Iterator[Beam]:
+    """Run the search and yield the beam after every step, of the sentences that were incomplete before that step.
 
-    What is found stands in ``searched``, a sentence each; the sentences whose hypotheses are live are those that were
-    not done a step before.
+    Hypotheses are added to ``sentences``.
     """
     beam_size, device = config.beam_size, stepper.source_lengths.device
-    state, live = stepper.start(1), first(stepper)
-    total_BK, piece_BK = (to_device(part, device) for part in live)
-    while searched:
-        log_probability_NV, state = stepper.step(piece_BK.flatten(), state)
-        own_ended, total_BK, row_BK, piece_BK = advance(total_BK, log_probability_NV, beam_size, stepper.eos)
-        del log_probability_NV  # the largest tensor of a search: make room for the next
-        # The one wait for the device in a step. What follows, but for the stepper's own, is on the host.
-        *ended, total_on_host_BK, row_on_host_BK, piece_on_host_BK = to_host(*own_ended, total_BK, row_BK, piece_BK)
-        *ended_KB, live_B = torch.cat([ended[0], total_on_host_BK[:, :1]], dim=1).T.tolist()
-        if any(total != -math.inf for total_B in ended_KB for total in total_B):
-            collect_ended(searched, Ended(*ended), live.tokens_NT, config, stepper.eos)
-        length = live.tokens_NT.size(1)
-        live = Live(total_on_host_BK, continued(live.tokens_NT, row_on_host_BK, piece_on_host_BK))
-        yield live
-        stay = [
-            place
-            for place, (sentence, total) in enumerate(zip(searched, live_B, strict=True))
-            if len(sentence.found) < beam_size and length < sentence.limit and math.isfinite(total)
+    state, beam = stepper.start(1), initial_beam(stepper)
+    total_BK, token_BK = (to_device(part, device) for part in beam)
+    while sentences:
+        log_probability_NV, state = stepper.step(token_BK.flatten(), state)
+        finished, total_BK, row_BK, token_BK = advance(total_BK, log_probability_NV, beam_size, stepper.eos)
+        del log_probability_NV  # the largest tensor of the search: free it before the next step
+        # The only synchronization with the device in a step. The bookkeeping below runs on the host.
+        *finished_on_host, total_on_host_BK, row_on_host_BK, token_on_host_BK = to_host(
+            *finished, total_BK, row_BK, token_BK
+        )
+        *finished_KB, best_B = torch.cat([finished_on_host[0], total_on_host_BK[:, :1]], dim=1).T.tolist()
+        if any(total != -math.inf for total_B in finished_KB for total in total_B):
+            collect_finished(sentences, Finished(*finished_on_host), beam.tokens_NT, config, stepper.eos)
+        length = beam.tokens_NT.size(1)
+        beam = Beam(total_on_host_BK, append_tokens(beam.tokens_NT, row_on_host_BK, token_on_host_BK))
+        yield beam
+        keep = [
+            index
+            for index, (sentence, total) in enumerate(zip(sentences, best_B, strict=True))
+            if len(sentence.hypotheses) < beam_size and length < sentence.limit and math.isfinite(total)
         ]
-        if len(stay) == len(searched):
+        if len(keep) == len(sentences):
             state = stepper.select(state, row_BK.flatten(), None)
             continue
-        collect_cut(searched, sorted({*range(len(searched))} - {*stay}), live, config)
-        searched = [searched[place] for place in stay]
-        if searched:
-            live, row_BK, stay_B = staying(live, row_on_host_BK, stay)
-            total_BK, piece_BK = to_device(live.total_BK, device), to_device(live.tokens_NT[:, -1], device)
-            state = stepper.select(state, to_device(row_BK.flatten(), device), to_device(stay_B, device))
+        collect_unfinished(sentences, sorted({*range(len(sentences))} - {*keep}), beam, config)
+        sentences = [sentences[index] for index in keep]
+        if sentences:
+            beam, row_BK, keep_B = keep_sentences(beam, row_on_host_BK, keep)
+            total_BK, token_BK = to_device(beam.total_BK, device), to_device(beam.tokens_NT[:, -1], device)
+            state = stepper.select(state, to_device(row_BK.flatten(), device), to_device(keep_B, device))
 
 
-def staying(live: Live, row_BK: Tensor, stay: list[int]) -> tuple[Live, Tensor, Tensor]:
-    """Of the sentences that stay what is live, the rows continued, and their places (B,); all on the host."""
-    stay_B = torch.tensor(stay, dtype=torch.int64)
-    tokens_NT = live.tokens_NT.view(*row_BK.shape, -1)[stay_B].flatten(0, 1)
-    return Live(live.total_BK[stay_B], tokens_NT), row_BK[stay_B], stay_B
-
-
-def first(stepper: Stepper[State]) -> Live:
-    """The beginning of sentence: one row a sentence, from which the first step makes K."""
-    return Live(torch.zeros(stepper.sentences, 1), torch.full((stepper.sentences, 1), stepper.bos))
+def initial_beam(stepper: Stepper[State]) -> Beam:
+    """Return one row per sentence that holds BOS; the first step expands it to K rows."""
+    return Beam(torch.zeros(stepper.sentences, 1), torch.full((stepper.sentences, 1), stepper.bos))
 
 
 def advance(
     total_BK: Tensor, log_probability_NV: Tensor, beam_size: int, eos: int
-) -> tuple[Ended, Tensor, Tensor, Tensor]:
-    """One step: the hypotheses that end; of those that go on the log-probability, the row continued and the piece.
+) -> tuple[Finished, Tensor, Tensor, Tensor]:
+    """Take one step. Of the 2K best candidates of a sentence, EOS among the best K finishes; the best K others go on.
 
-    Of the 2K best candidates of a sentence, those that end and rank among the first K have ended, and the first K
-    of the others go on. A row has one way to end, so at least K of the 2K do not. There are fewer than 2K candidates
-    only where the first row of all meets a vocabulary of fewer pieces; hypotheses that are none then make up K.
+    A row has one way to end, so at least K of the 2K candidates do not end. Fewer than 2K candidates exist only if
+    the single row of the first step meets a small vocabulary; padding of total ``-inf`` fills the rest.
+
+    Returns:
+        the finished candidates, and of the continued ones the total, the row n they continue and the token, all (B, K).
     """
     sentences, rows = total_BK.shape
     log_probability_BKV = log_probability_NV.view(sentences, rows, -1)
     count = min(2 * beam_size, rows * log_probability_BKV.size(2))
-    total_BC, parent_BC, piece_BC = candidates(total_BK, log_probability_BKV, count)
+    total_BC, parent_BC, token_BC = top_continuations(total_BK, log_probability_BKV, count)
     if count < 2 * beam_size:
         missing = (0, 2 * beam_size - count)
         total_BC = nn.functional.pad(total_BC, missing, value=-math.inf)
-        parent_BC, piece_BC = nn.functional.pad(parent_BC, missing), nn.functional.pad(piece_BC, missing, value=eos)
+        parent_BC, token_BC = nn.functional.pad(parent_BC, missing), nn.functional.pad(token_BC, missing, value=eos)
     row_BC = parent_BC + torch.arange(0, sentences * rows, rows, device=parent_BC.device).unsqueeze(1)
-    is_end_BC = piece_BC == eos
-    ended = Ended(total_BC.where(is_end_BC, -math.inf)[:, :beam_size], row_BC[:, :beam_size])
-    kept_total_BK, kept_BK = total_BC.masked_fill(is_end_BC, -math.inf).topk(beam_size)
-    return ended, kept_total_BK, row_BC.gather(1, kept_BK), piece_BC.gather(1, kept_BK)
+    is_eos_BC = token_BC == eos
+    finished = Finished(total_BC.where(is_eos_BC, -math.inf)[:, :beam_size], row_BC[:, :beam_size])
+    kept_total_BK, kept_BK = total_BC.masked_fill(is_eos_BC, -math.inf).topk(beam_size)
+    return finished, kept_total_BK, row_BC.gather(1, kept_BK), token_BC.gather(1, kept_BK)
 
 
-def continued(tokens_NT: Tensor, row_BK: Tensor, piece_BK: Tensor) -> Tensor:
-    """The chosen rows, each with its new piece."""
-    return torch.cat([tokens_NT.index_select(0, row_BK.flatten()), piece_BK.view(-1, 1)], dim=1)
+def append_tokens(tokens_NT: Tensor, row_BK: Tensor, token_BK: Tensor) -> Tensor:
+    """Return the selected rows, each with its new token (N, T + 1)."""
+    return torch.cat([tokens_NT.index_select(0, row_BK.flatten()), token_BK.view(-1, 1)], dim=1)
 
 
-def collect_ended(searched: list[Searched], ended: Ended, tokens_NT: Tensor, config: SearchConfig, eos: int) -> None:
-    """Put what ends in this step among the hypotheses found."""
-    is_real_BK = ended.total_BK.isfinite()
-    sentences = is_real_BK.nonzero()[:, 0].tolist()
-    totals, histories = ended.total_BK[is_real_BK].tolist(), tokens_NT[ended.row_BK[is_real_BK], 1:].tolist()
-    for sentence, total, history in zip(sentences, totals, histories, strict=True):
-        searched[sentence].found.append(hypothesis([*history, eos], total, config.length_penalty, finished=True))
+def keep_sentences(beam: Beam, row_BK: Tensor, keep: list[int]) -> tuple[Beam, Tensor, Tensor]:
+    """Return the beam and the rows of the kept sentences, and their indices (B,); all on the host."""
+    keep_B = torch.tensor(keep, dtype=torch.int64)
+    tokens_NT = beam.tokens_NT.view(*row_BK.shape, -1)[keep_B].flatten(0, 1)
+    return Beam(beam.total_BK[keep_B], tokens_NT), row_BK[keep_B], keep_B
 
 
-def collect_cut(searched: list[Searched], done: list[int], live: Live, config: SearchConfig) -> None:
-    """Make up ``n_best`` with what a finished search leaves unfinished."""
-    tokens_BKT = live.tokens_NT.view(*live.total_BK.shape, -1)
-    for place in done:
-        missing = max(0, config.n_best - len(searched[place].found))
-        for rank, total in enumerate(live.total_BK[place, :missing].tolist()):
+def collect_finished(
+    sentences: list[SentenceSearch], finished: Finished, tokens_NT: Tensor, config: SearchConfig, eos: int
+) -> None:
+    """Add the hypotheses that end in this step to their sentences."""
+    is_real_BK = finished.total_BK.isfinite()
+    indices = is_real_BK.nonzero()[:, 0].tolist()
+    totals, histories = finished.total_BK[is_real_BK].tolist(), tokens_NT[finished.row_BK[is_real_BK], 1:].tolist()
+    for index, total, history in zip(indices, totals, histories, strict=True):
+        sentences[index].hypotheses.append(
+            make_hypothesis([*history, eos], total, config.length_penalty, finished=True)
+        )
+
+
+def collect_unfinished(sentences: list[SentenceSearch], done: list[int], beam: Beam, config: SearchConfig) -> None:
+    """Fill up ``n_best`` of complete sentences with their unfinished hypotheses."""
+    tokens_BKT = beam.tokens_NT.view(*beam.total_BK.shape, -1)
+    for index in done:
+        missing = max(0, config.n_best - len(sentences[index].hypotheses))
+        for rank, total in enumerate(beam.total_BK[index, :missing].tolist()):
             if total != -math.inf:
-                pieces = tokens_BKT[place, rank, 1:].tolist()
-                searched[place].found.append(hypothesis(pieces, total, config.length_penalty, finished=False))
+                tokens = tokens_BKT[index, rank, 1:].tolist()
+                sentences[index].hypotheses.append(
+                    make_hypothesis(tokens, total, config.length_penalty, finished=False)
+                )

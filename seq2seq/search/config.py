@@ -1,7 +1,8 @@
-"""The settings of a search."""
+"""The settings of a search, and overrides of them."""
 
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from typing import Any
 
 from torch import Tensor
 
@@ -10,96 +11,93 @@ from seq2seq.settings import Settings, setting
 
 
 class Method(StrEnum):
-    """How translations are looked for."""
+    """Search methods."""
 
     beam = "beam"
-    """The likeliest, by greedy or beam search."""
+    """Greedy or beam search for the most probable translation."""
     diverse_beam = "diverse_beam"
-    """Likely ones that differ: groups of hypotheses that avoid one another (Vijayakumar et al. 2018)."""
+    """Groups of hypotheses that avoid one another's tokens (Vijayakumar et al. 2018)."""
     sampling = "sampling"
-    """Drawn piece by piece."""
+    """Ancestral sampling, token by token."""
     minimum_bayes_risk = "minimum_bayes_risk"
-    """Of many drawn ones those most like all others (Eikema & Aziz 2022)."""
+    """The sample most similar to all other samples (Eikema & Aziz 2022)."""
 
 
 class Utility(StrEnum):
-    """What minimum Bayes risk holds two translations against each other by: sacreBLEU's sentence scores."""
+    """The similarity of two translations for minimum Bayes risk: a sentence score of sacreBLEU."""
 
     chrf = "chrf"
     bleu = "bleu"
 
 
 TEMPERATURES: dict[str, float] = {"at_least": 1e-30, "at_most": 1e30}
-"""Beyond these a temperature or its inverse is 0 or infinite in float32, and nothing can be drawn."""
+"""Outside this range, a temperature or its inverse is 0 or infinite in float32."""
 
-DRAWING = (Method.sampling, Method.minimum_bayes_risk)
-"""The methods that draw."""
+SAMPLING_METHODS = (Method.sampling, Method.minimum_bayes_risk)
+"""The methods that draw samples."""
 
-BELONGS = {
+METHODS_OF_SETTING = {
     "groups": (Method.diverse_beam,),
     "diversity_strength": (Method.diverse_beam,),
-    "temperature": DRAWING,
-    "top_k": DRAWING,
-    "top_p": DRAWING,
-    "seed": DRAWING,
+    "temperature": SAMPLING_METHODS,
+    "top_k": SAMPLING_METHODS,
+    "top_p": SAMPLING_METHODS,
+    "seed": SAMPLING_METHODS,
     "samples": (Method.minimum_bayes_risk,),
     "utility": (Method.minimum_bayes_risk,),
 }
-"""The methods that heed a setting, where not all of them do.
+"""The methods that use a setting, for settings that not all methods use.
 
-``beam_size`` is not here: whatever a run's method, its scores are of beam search (`SearchConfig.beam`).
+``beam_size`` is missing because validation during training uses beam search whatever the method (`SearchConfig.beam`).
 """
 
 
 @dataclass(kw_only=True)
 class SearchConfig(Settings):
-    """How to search, how widely, how far, and what to return."""
+    """Settings of a search: method, beam, length limits and number of results."""
 
-    method: Method = setting(Method.beam, "beam (greedy for a beam of 1), diverse_beam, sampling, minimum_bayes_risk")
+    method: Method = setting(Method.beam, "beam (greedy if beam_size is 1), diverse_beam, sampling, minimum_bayes_risk")
     beam_size: int = setting(5, "hypotheses kept per sentence; 1 is greedy search", at_least=1)
     n_best: int = setting(1, "translations returned per sentence, best first; at most beam_size", at_least=1)
     length_penalty: float = setting(
-        1.0, "score = log-probability / length ** this; 0 favours short", at_least=0, at_most=10
+        1.0, "score = log-probability / length ** length_penalty; 0 favors short translations", at_least=0, at_most=10
     )
     max_length_ratio: float = setting(
-        2.0, "a translation has at most this * source pieces + offset", at_least=0, at_most=100
+        2.0, "maximum translation length in tokens = ratio * source tokens + offset", at_least=0, at_most=100
     )
-    max_length_offset: int = setting(
-        10, "pieces allowed on top of max_length_ratio * source pieces", at_least=0, at_most=10_000
-    )
-    groups: int | None = setting(None, "diverse beam: groups the beam is cut into; null: of one each", at_least=1)
+    max_length_offset: int = setting(10, "tokens added to max_length_ratio * source tokens", at_least=0, at_most=10_000)
+    groups: int | None = setting(None, "diverse beam: number of groups; null: one per hypothesis", at_least=1)
     diversity_strength: float = setting(
-        0.5, "diverse beam: nats a piece loses for each time an earlier group has just taken it", at_least=0
+        0.5, "diverse beam: penalty (nats) per earlier group that chose this token", at_least=0
     )
-    temperature: float = setting(1.0, "drawing: from p ** (1 / this); below 1 likelier pieces gain", **TEMPERATURES)
-    top_k: int | None = setting(None, "drawing: from the likeliest so many pieces; null: from all", at_least=1)
-    top_p: float = setting(1.0, "drawing: from the fewest likeliest pieces of this probability", above=0, at_most=1)
-    seed: int = setting(1, "drawing: the same seed draws the same translations of a sentence", at_least=0)
-    samples: int = setting(32, "minimum Bayes risk: translations drawn of each sentence", at_least=1)
-    utility: Utility = setting(Utility.chrf, "minimum Bayes risk: chrf or bleu, of sentences, by sacreBLEU")
+    temperature: float = setting(
+        1.0, "sampling: p ** (1 / temperature); below 1 favors probable tokens", **TEMPERATURES
+    )
+    top_k: int | None = setting(None, "sampling: draw from the k most probable tokens; null: from all", at_least=1)
+    top_p: float = setting(1.0, "sampling: nucleus (top-p) threshold", above=0, at_most=1)
+    seed: int = setting(1, "sampling: random seed; each sentence's samples depend on it and the sentence", at_least=0)
+    samples: int = setting(32, "minimum Bayes risk: samples drawn per sentence", at_least=1)
+    utility: Utility = setting(Utility.chrf, "minimum Bayes risk: sentence-level chrf or bleu (sacreBLEU)")
 
     def check(self) -> None:
-        """Hold what ties two settings together.
+        """Check settings against each other.
 
         Raises:
-            ConfigError: a word is unknown, more translations are asked for than there will be, groups do not divide the
-                beam, or a setting is not its default although the method does not heed it.
+            ConfigError: an enum value is unknown, ``n_best`` exceeds the number of hypotheses, ``groups`` does not
+                divide ``beam_size``, or a setting that the method does not use differs from its default.
         """
-        for name, words in (("method", list(Method)), ("utility", list(Utility))):
-            if getattr(self, name) not in words:
-                raise ConfigError(f"search.{name} must be one of {', '.join(words)}, got {getattr(self, name)}")
+        for name, values in (("method", list(Method)), ("utility", list(Utility))):
+            if getattr(self, name) not in values:
+                raise ConfigError(f"search.{name} must be one of {', '.join(values)}, got {getattr(self, name)}")
         for item in fields(self):
-            value, methods = getattr(self, item.name), BELONGS.get(item.name, tuple(Method))
+            value, methods = getattr(self, item.name), METHODS_OF_SETTING.get(item.name, tuple(Method))
             if self.method not in methods and value != item.default:
-                raise ConfigError(
-                    f"search.{item.name}={value} does nothing with search.method={self.method}: leave it out, or set "
-                    f"search.method={methods[0]}"
-                )
-        width = self._limit_of_n_best
-        if width is not None and self.n_best > getattr(self, width):
+                raise _unused(item.name, value, self.method, methods)
+        limit = self._limit_of_n_best
+        if limit is not None and self.n_best > getattr(self, limit):
             raise ConfigError(
-                f"search.n_best must be at most search.{width} = {getattr(self, width)}, got {self.n_best}; "
-                f"set search.{width}={self.n_best} or more"
+                f"search.n_best must be at most search.{limit} = {getattr(self, limit)}, got {self.n_best}; "
+                f"set search.{limit}={self.n_best} or more"
             )
         if self.method == Method.diverse_beam and self.beam_size % (self.groups or self.beam_size):
             raise ConfigError(
@@ -109,22 +107,22 @@ class SearchConfig(Settings):
 
     @property
     def _limit_of_n_best(self) -> str | None:
-        """The setting that ``n_best`` may not exceed; None: there is none."""
+        """The setting that ``n_best`` may not exceed; None for no limit."""
         return {Method.sampling: None, Method.minimum_bayes_risk: "samples"}.get(self.method, "beam_size")
 
     def with_fitting_n_best(self) -> "SearchConfig":
-        """The same, with as many translations a sentence as this search has at most."""
-        width = self._limit_of_n_best
-        return self if width is None else replace(self, n_best=min(self.n_best, getattr(self, width)))
+        """Return the same settings with ``n_best`` lowered to what the method can return."""
+        limit = self._limit_of_n_best
+        return self if limit is None else replace(self, n_best=min(self.n_best, getattr(self, limit)))
 
     @property
     def rows(self) -> int:
-        """Hypotheses of a sentence that are followed at a time."""
-        drawn = {Method.sampling: self.n_best, Method.minimum_bayes_risk: self.samples}
-        return drawn.get(self.method, self.beam_size)
+        """Hypotheses per sentence that are searched at the same time."""
+        rows = {Method.sampling: self.n_best, Method.minimum_bayes_risk: self.samples}
+        return rows.get(self.method, self.beam_size)
 
     def beam(self, beam_size: int, n_best: int = 1) -> "SearchConfig":
-        """Greedy or beam search with the limits and the length penalty of this one, whatever its method."""
+        """Return greedy or beam search with the length limits and length penalty of this search."""
         return SearchConfig(
             beam_size=beam_size,
             n_best=n_best,
@@ -134,6 +132,76 @@ class SearchConfig(Settings):
         )
 
     def max_lengths(self, source_lengths_B: Tensor) -> Tensor:
-        """Most pieces (B,) a hypothesis may have, end of sentence included: by its own source only, at least 1."""
+        """Return the maximum number of tokens (B,) of each hypothesis, EOS included; at least 1."""
         limits_B = source_lengths_B.double() * self.max_length_ratio + self.max_length_offset
         return limits_B.floor().long().clamp(min=1)
+
+
+def _unused(name: str, value: Any, method: Method, methods: tuple[Method, ...]) -> ConfigError:
+    return ConfigError(
+        f"search.{name}={value} does nothing with search.method={method}: leave it out, or set "
+        f"search.method={methods[0]}"
+    )
+
+
+def override(name: str) -> Any:
+    """Return a nullable field with the help and the range of the `SearchConfig` field ``name``."""
+    (item,) = (item for item in fields(SearchConfig) if item.name == name)
+    return setting(None, f"{item.metadata['help']}; null: use the run's value", **item.metadata["bounds"])
+
+
+@dataclass(kw_only=True)
+class SearchOverrides(Settings):
+    """The fields of `SearchConfig`, each nullable: null keeps the value of the run."""
+
+    method: Method | None = override("method")
+    beam_size: int | None = override("beam_size")
+    n_best: int | None = override("n_best")
+    length_penalty: float | None = override("length_penalty")
+    max_length_ratio: float | None = override("max_length_ratio")
+    max_length_offset: int | None = override("max_length_offset")
+    groups: int | None = override("groups")
+    diversity_strength: float | None = override("diversity_strength")
+    temperature: float | None = override("temperature")
+    top_k: int | None = override("top_k")
+    top_p: float | None = override("top_p")
+    seed: int | None = override("seed")
+    samples: int | None = override("samples")
+    utility: Utility | None = override("utility")
+
+    def with_short_names(self, beam_size: int | None, n_best: int | None = None) -> "SearchOverrides":
+        """Return these overrides with the values of a command's short settings ``beam_size`` and ``n_best``.
+
+        Raises:
+            ConfigError: a short setting contradicts its long form.
+        """
+        merged: dict[str, Any] = {}
+        for name, short in (("beam_size", beam_size), ("n_best", n_best)):
+            long = getattr(self, name)
+            if None not in (short, long) and short != long:
+                raise ConfigError(f"{name}={short} and search.{name}={long} are the same setting: leave one out")
+            merged[name] = long if short is None else short
+        return replace(self, **merged)
+
+    def apply_to(self, search: SearchConfig) -> SearchConfig:
+        """Return the settings of a run with these overrides.
+
+        If the method differs from the run's, the run's method-specific settings are ignored. The run's ``n_best`` is
+        lowered to what the search can return.
+
+        Raises:
+            ConfigError: an override has no effect with the method.
+        """
+        changes = {item.name: getattr(self, item.name) for item in fields(self)}
+        changes = {name: value for name, value in changes.items() if value is not None}
+        method = search.method if self.method is None else self.method
+        supported = {**METHODS_OF_SETTING, "beam_size": (Method.beam, Method.diverse_beam)}
+        for name, value in changes.items():
+            methods = supported.get(name, tuple(Method))
+            if method not in methods:
+                raise _unused(name, value, method, methods)
+        if method != search.method:
+            defaults = SearchConfig()
+            changes = {name: getattr(defaults, name) for name in METHODS_OF_SETTING} | changes
+        changed = replace(search, **changes)
+        return changed if "n_best" in changes else changed.with_fitting_n_best()

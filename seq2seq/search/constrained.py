@@ -1,81 +1,143 @@
 """Beam search for translations that contain given phrases: dynamic beam allocation (Post & Vilar 2018).
 
-Hypotheses that are as far in their phrases (`tracking.progress`) are a bank, and the beam is shared out among the
-banks: the best of each, from the bank that is farthest on, then the second best of each, and so on. A bank that has few
-leaves its places to the others. With one place the search takes the phrases as fast as it can; with many it waits until
-they fit. Without phrases there is one bank, and what is found is what `beam` finds.
+Hypotheses with equal progress in their phrases form a bank. The beam is divided among the banks: the best hypothesis
+of each bank, from the most advanced bank on, then the second best of each, and so on; banks with few hypotheses leave
+their places to the others. With a beam of 1 the search completes the phrases as early as possible; a wide beam places
+them where they fit. Without phrases there is one bank, and the result is that of `beam_search`.
 
-The best hypothesis of the farthest bank always stays, and one of its continuations is in a bank farther on. So all
-phrases are met however narrow the beam is, unless the stepper rules a piece of them out. With a beam as wide as the
-tree of all hypotheses, what is found is the best that have them.
+The best hypothesis of the most advanced bank always stays, and one of its continuations is in a more advanced bank.
+So all phrases are completed for any beam size, unless the stepper excludes a token of them.
 
-Candidates are, as there (§3), the best of all, the best of each hypothesis, and what takes a hypothesis on in a phrase.
-Here a phrase is met only where its last word ends (`tracking`), so what ends the word is among the last.
+As in the paper (§3), candidates are the best continuations overall, the best of each hypothesis, and those that
+advance a phrase. Unlike the paper, a phrase is complete only where its last word ends, so tokens that end the word
+advance it too.
 
-Shapes: B sentences still searched, K beam, N = B * K rows (one a sentence in the first step), V vocabulary.
+Shapes: B sentences still in the batch, K beam size, N = B * K rows (one per sentence in the first step), C
+candidates, V vocabulary.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from seq2seq.search.candidates import candidates
 from seq2seq.search.config import SearchConfig
-from seq2seq.search.hypothesis import NOTHING, Hypothesis, hypothesis
+from seq2seq.search.hypothesis import NO_HYPOTHESIS, Hypothesis, make_hypothesis
 from seq2seq.search.prefix import length_limits
 from seq2seq.search.stepper import State, Stepper
-from seq2seq.search.tracking import Phrase, all_met, progress
+from seq2seq.search.topk import top_continuations
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """Tokens that must occur consecutively, with a word end after the last: ``Mannschaft`` does not contain ``Mann``.
+
+    The progress of a hypothesis is the number of tokens matched, 0 … len(tokens). At len(tokens) the last word has
+    not ended yet; len(tokens) + 1 means complete, for good. After a mismatch, matching resumes at the longest prefix
+    of the phrase that still fits (Knuth, Morris & Pratt 1977), so phrases may overlap.
+    """
+
+    tokens: tuple[int, ...]
+    """At least one."""
+    word_continuations: Collection[int]
+    """Tokens that continue a word; directly after the last token they spoil the match."""
+    fallbacks: tuple[int, ...] = field(init=False)
+    """For every number of matched tokens, the next shorter prefix of the phrase that also matches."""
+
+    def __post_init__(self) -> None:
+        fallbacks = [0, 0]
+        for token in self.tokens[1:]:
+            shorter = fallbacks[-1]
+            while shorter and self.tokens[shorter] != token:
+                shorter = fallbacks[shorter]
+            fallbacks.append(shorter + (self.tokens[shorter] == token))
+        object.__setattr__(self, "fallbacks", tuple(fallbacks))
+
+    @property
+    def complete(self) -> int:
+        """The progress of a hypothesis that contains the phrase."""
+        return len(self.tokens) + 1
+
+    def advance(self, progress: int, token: int) -> int:
+        """Return the progress of a hypothesis after one more token."""
+        if progress == self.complete or (progress == len(self.tokens) and token not in self.word_continuations):
+            return self.complete
+        if progress == len(self.tokens):
+            progress = self.fallbacks[progress]
+        while progress and self.tokens[progress] != token:
+            progress = self.fallbacks[progress]
+        return progress + (self.tokens[progress] == token)
+
+
+def bank_number(phrases: Sequence[Phrase], progress: Sequence[int]) -> int:
+    """Return the bank of a hypothesis: its progress in all phrases.
+
+    Complete phrases count for good. Of the partial ones only the longest counts, since advancing it may break the
+    others off. So there is always a next token that advances the hypothesis, until all phrases are complete.
+    """
+    partial = complete = 0
+    for phrase, matched in zip(phrases, progress, strict=True):
+        if matched == phrase.complete:
+            complete += matched
+        else:
+            partial = max(partial, matched)
+    return complete + partial
+
+
+def all_complete(phrases: Sequence[Phrase], progress: Sequence[int], *, at_end: bool) -> bool:
+    """Return whether a hypothesis contains all phrases; ``at_end``: no further token can continue its last word."""
+    return all(matched >= len(each.tokens) + (not at_end) for each, matched in zip(phrases, progress, strict=True))
+
 
 Continuations = dict[tuple[int, int], float]
-"""The total of each by its row within the sentence and its piece."""
+"""The total log-probability of each continuation, by its row within the sentence and its token."""
 
 
 class Path(NamedTuple):
-    """A hypothesis under way."""
+    """An unfinished hypothesis."""
 
     total: float
     tokens: list[int]
-    written: tuple[int, ...]
-    """How far it is in each phrase."""
+    progress: tuple[int, ...]
+    """In each phrase."""
     row: int
-    """Of the batch as it was stepped: its own while it waits, its parent's when it has just been made."""
+    """Row of the stepped batch: of its parent until the stepper has selected rows, then its own."""
 
 
 @dataclass
 class Sentence:
-    """A sentence while it is searched."""
+    """The search of one sentence."""
 
     phrases: Sequence[Phrase]
     limit: int
-    """Most pieces of a hypothesis, end of sentence included."""
-    live: list[Path]
-    found: list[tuple[bool, Hypothesis]] = field(default_factory=list)
-    """With whether all phrases are met."""
+    """Maximum number of tokens of a hypothesis, EOS included."""
+    beam: list[Path]
+    hypotheses: list[tuple[bool, Hypothesis]] = field(default_factory=list)
+    """Each with whether it contains all phrases."""
 
     def best(self, count: int) -> list[Hypothesis]:
-        """What has all phrases first, then the finished, then by score."""
-        ranked = sorted(self.found, key=lambda one: (one[0], one[1].finished, one[1].score), reverse=True)
-        return [one for _, one in ranked[:count]] or [NOTHING]
+        """Return the best hypotheses: with all phrases first, then finished, then by score."""
+        ranked = sorted(self.hypotheses, key=lambda pair: (pair[0], pair[1].finished, pair[1].score), reverse=True)
+        return [hypothesis for _, hypothesis in ranked[:count]] or [NO_HYPOTHESIS]
 
 
 @torch.no_grad()
-def constrained_beam(
+def constrained_beam_search(
     stepper: Stepper[State], config: SearchConfig, phrases: Sequence[Sequence[Phrase]]
 ) -> list[list[Hypothesis]]:
-    """Up to ``n_best`` hypotheses per sentence that contain its phrases, best first, in the order of the batch.
+    """Return up to ``n_best`` hypotheses per sentence that contain its phrases, best first, in batch order.
 
-    None ends before it has them; the limit on the length is raised by their pieces. Only where the stepper rules a
-    phrase out does one come back without it.
+    No hypothesis ends before it contains them; the length limit is raised by the number of their tokens. A hypothesis
+    lacks a phrase only if the stepper excludes one of its tokens.
 
     Args:
         stepper: the model, bound to the sentences.
-        config: of a beam.
-        phrases: those of each sentence.
+        config: settings of a beam search.
+        phrases: the phrases of each sentence.
 
     Raises:
         ConfigError: ``n_best`` exceeds ``beam_size``.
@@ -83,105 +145,109 @@ def constrained_beam(
     config.check()
     device = stepper.source_lengths.device
     limits = length_limits(stepper, config).tolist()
-    everyone = [
-        Sentence(wanted, limit + sum(len(one.pieces) for one in wanted), [Path(0.0, [], (0,) * len(wanted), row)])
-        for row, (wanted, limit) in enumerate(zip(phrases, limits, strict=True))
+    sentences = [
+        Sentence(own, limit + sum(len(phrase.tokens) for phrase in own), [Path(0.0, [], (0,) * len(own), row)])
+        for row, (own, limit) in enumerate(zip(phrases, limits, strict=True))
     ]
-    searched, state = everyone, stepper.start(1)
-    while searched:
-        last = [path.tokens[-1] if path.tokens else stepper.bos for sentence in searched for path in sentence.live]
+    active, state = sentences, stepper.start(1)
+    while active:
+        last = [path.tokens[-1] if path.tokens else stepper.bos for sentence in active for path in sentence.beam]
         log_probability_NV, state = stepper.step(torch.tensor(last, device=device), state)
-        for sentence, found in zip(searched, _candidates(searched, log_probability_NV, config), strict=True):
-            _take(sentence, found, config, stepper.eos)
-        stay = [place for place, sentence in enumerate(searched) if _goes_on(sentence, config)]
-        left = None if len(stay) == len(searched) else torch.tensor(stay, device=device)
-        searched = [searched[place] for place in stay]
-        for sentence in searched:  # rows of all sentences are equally many: a lost hypothesis fills what is missing
-            sentence.live += [sentence.live[0]._replace(total=-math.inf)] * (config.beam_size - len(sentence.live))
-        if searched:
-            rows = [path.row for sentence in searched for path in sentence.live]
-            state = stepper.select(state, torch.tensor(rows, device=device), left)
-            _renumber(searched)
-    return [sentence.best(config.n_best) for sentence in everyone]
+        for sentence, continuations in zip(active, _candidates(active, log_probability_NV, config), strict=True):
+            _allocate_beam(sentence, continuations, config, stepper.eos)
+        keep = [index for index, sentence in enumerate(active) if _is_active(sentence, config)]
+        keep_B = None if len(keep) == len(active) else torch.tensor(keep, device=device)
+        active = [active[index] for index in keep]
+        for sentence in active:  # every sentence has K rows: impossible hypotheses pad the beam
+            sentence.beam += [sentence.beam[0]._replace(total=-math.inf)] * (config.beam_size - len(sentence.beam))
+        if active:
+            rows = [path.row for sentence in active for path in sentence.beam]
+            state = stepper.select(state, torch.tensor(rows, device=device), keep_B)
+            _renumber_rows(active)
+    return [sentence.best(config.n_best) for sentence in sentences]
 
 
-def _candidates(searched: list[Sentence], log_probability_NV: Tensor, config: SearchConfig) -> list[Continuations]:
-    """For each sentence the continuations to choose from: every one that is possible."""
-    sentences, width = len(searched), len(searched[0].live)
+def _candidates(active: list[Sentence], log_probability_NV: Tensor, config: SearchConfig) -> list[Continuations]:
+    """Return the possible continuations of each sentence to choose from."""
+    sentences, width = len(active), len(active[0].beam)
+    device = log_probability_NV.device
     log_probability_BKV = log_probability_NV.view(sentences, width, -1)
-    total_BK = torch.tensor([[path.total for path in one.live] for one in searched], device=log_probability_NV.device)
+    total_BK = torch.tensor([[path.total for path in sentence.beam] for sentence in active], device=device)
     count = min(2 * config.beam_size, width * log_probability_BKV.size(2))
-    _, parent_BC, piece_BC = candidates(total_BK, log_probability_BKV, count)
-    wanted = [
-        {*zip(parents, pieces, strict=True)}
-        for parents, pieces in zip(parent_BC.tolist(), piece_BC.tolist(), strict=True)
+    _, parent_BC, token_BC = top_continuations(total_BK, log_probability_BKV, count)
+    chosen = [
+        {*zip(parents, tokens, strict=True)}
+        for parents, tokens in zip(parent_BC.tolist(), token_BC.tolist(), strict=True)
     ]
     best_BK = log_probability_BKV.argmax(2).tolist()
-    for number, sentence in enumerate(searched):
-        wanted[number] |= set(enumerate(best_BK[number]))
-        for row, path in enumerate(sentence.live):
+    for number, sentence in enumerate(active):
+        chosen[number] |= set(enumerate(best_BK[number]))
+        for row, path in enumerate(sentence.beam):
             own_V = log_probability_BKV[number, row]
-            wanted[number] |= {(row, piece) for piece in _leading_on(sentence.phrases, path, own_V)}
-    places = [(number, row, piece) for number, pairs in enumerate(wanted) for row, piece in sorted(pairs)]
-    index = torch.tensor(places, device=log_probability_NV.device).T
+            chosen[number] |= {(row, token) for token in _advancing_tokens(sentence.phrases, path, own_V)}
+    indices = [(number, row, token) for number, pairs in enumerate(chosen) for row, token in sorted(pairs)]
+    index = torch.tensor(indices, device=device).T
     values = (log_probability_BKV[tuple(index)] + total_BK[index[0], index[1]]).tolist()
-    found: list[Continuations] = [{} for _ in searched]
-    for (number, row, piece), value in zip(places, values, strict=True):
+    continuations: list[Continuations] = [{} for _ in active]
+    for (number, row, token), value in zip(indices, values, strict=True):
         if value != -math.inf:
-            found[number][row, piece] = value
-    return found
+            continuations[number][row, token] = value
+    return continuations
 
 
-def _leading_on(phrases: Sequence[Phrase], path: Path, log_probability_V: Tensor) -> set[int]:
-    """The pieces that take a hypothesis on in its phrases."""
-    pieces = set()
-    for phrase, written in zip(phrases, path.written, strict=True):
-        if written < len(phrase.pieces):
-            pieces.add(phrase.pieces[written])
-        elif written < phrase.met:
-            inner = torch.tensor(sorted(phrase.inner), dtype=torch.int64, device=log_probability_V.device)
-            pieces.add(int(log_probability_V.index_fill(0, inner, -math.inf).argmax()))
-    return pieces
+def _advancing_tokens(phrases: Sequence[Phrase], path: Path, log_probability_V: Tensor) -> set[int]:
+    """Return the tokens that advance a hypothesis in its phrases."""
+    tokens = set()
+    for phrase, matched in zip(phrases, path.progress, strict=True):
+        if matched < len(phrase.tokens):
+            tokens.add(phrase.tokens[matched])
+        elif matched < phrase.complete:
+            inner = torch.tensor(sorted(phrase.word_continuations), dtype=torch.int64, device=log_probability_V.device)
+            tokens.add(int(log_probability_V.index_fill(0, inner, -math.inf).argmax()))
+    return tokens
 
 
-def _take(sentence: Sentence, found: Continuations, config: SearchConfig, eos: int) -> None:
-    """Share the beam out among the banks: what ends within it is found, and K others go on."""
+def _allocate_beam(sentence: Sentence, continuations: Continuations, config: SearchConfig, eos: int) -> None:
+    """Divide the beam among the banks; collect hypotheses that end among the best K and keep the best K others."""
     banks: defaultdict[int, list[Path]] = defaultdict(list)
-    for (row, piece), total in sorted(found.items(), key=lambda one: -one[1]):
-        path = sentence.live[row]
-        pairs = zip(sentence.phrases, path.written, strict=True)
-        written = tuple(phrase.after(far, piece) for phrase, far in pairs)
-        if piece != eos or all_met(sentence.phrases, written, at_end=True):
-            banks[progress(sentence.phrases, written)].append(Path(total, [*path.tokens, piece], written, path.row))
+    for (row, token), total in sorted(continuations.items(), key=lambda item: -item[1]):
+        path = sentence.beam[row]
+        pairs = zip(sentence.phrases, path.progress, strict=True)
+        progress = tuple(phrase.advance(matched, token) for phrase, matched in pairs)
+        if token != eos or all_complete(sentence.phrases, progress, at_end=True):
+            banks[bank_number(sentence.phrases, progress)].append(
+                Path(total, [*path.tokens, token], progress, path.row)
+            )
     ranked = [
         path
         for _, _, path in sorted(
             ((rank, -bank, path) for bank, paths in banks.items() for rank, path in enumerate(paths)),
-            key=lambda one: one[:2],
+            key=lambda entry: entry[:2],
         )
     ]
     for path in ranked[: config.beam_size]:
         if path.tokens[-1] == eos:
-            one = hypothesis(path.tokens, path.total, config.length_penalty, finished=True)
-            sentence.found.append((True, one))
-    sentence.live = [path for path in ranked if path.tokens[-1] != eos][: config.beam_size]
+            hypothesis = make_hypothesis(path.tokens, path.total, config.length_penalty, finished=True)
+            sentence.hypotheses.append((True, hypothesis))
+    sentence.beam = [path for path in ranked if path.tokens[-1] != eos][: config.beam_size]
 
 
-def _goes_on(sentence: Sentence, config: SearchConfig) -> bool:
-    """Whether a further step may find more; if not, what is cut makes up ``n_best``."""
-    length = len(sentence.live[0].tokens) if sentence.live else sentence.limit
-    if len(sentence.found) < config.beam_size and length < sentence.limit:
+def _is_active(sentence: Sentence, config: SearchConfig) -> bool:
+    """Return whether a further step may find more; if not, unfinished hypotheses fill up ``n_best``."""
+    length = len(sentence.beam[0].tokens) if sentence.beam else sentence.limit
+    if len(sentence.hypotheses) < config.beam_size and length < sentence.limit:
         return True
-    for path in sentence.live[: max(0, config.n_best - len(sentence.found))]:
-        met = all_met(sentence.phrases, path.written, at_end=True)
-        sentence.found.append((met, hypothesis(path.tokens, path.total, config.length_penalty, finished=False)))
+    for path in sentence.beam[: max(0, config.n_best - len(sentence.hypotheses))]:
+        complete = all_complete(sentence.phrases, path.progress, at_end=True)
+        hypothesis = make_hypothesis(path.tokens, path.total, config.length_penalty, finished=False)
+        sentence.hypotheses.append((complete, hypothesis))
     return False
 
 
-def _renumber(searched: list[Sentence]) -> None:
-    """Rows are numbered anew once the stepper has selected them."""
+def _renumber_rows(active: list[Sentence]) -> None:
+    """Give every path its own row, after the stepper has selected the parents' rows."""
     row = 0
-    for sentence in searched:
-        numbers = range(row, row + len(sentence.live))
-        sentence.live = [path._replace(row=number) for path, number in zip(sentence.live, numbers, strict=True)]
-        row += len(sentence.live)
+    for sentence in active:
+        numbers = range(row, row + len(sentence.beam))
+        sentence.beam = [path._replace(row=number) for path, number in zip(sentence.beam, numbers, strict=True)]
+        row += len(sentence.beam)

@@ -1,6 +1,6 @@
-"""Forced decoding: what a model makes of translations that are given.
+"""Forced decoding: the probability of given translations.
 
-Shapes: B sentences, V vocabulary, T pieces of the longest target, its mark of beginning or end counted.
+Shapes: B sentences still in the batch, V vocabulary.
 """
 
 from collections.abc import Sequence
@@ -13,29 +13,29 @@ from seq2seq.system.transfer import to_device, to_host
 
 
 @torch.no_grad()
-def forced(stepper: Stepper[State], targets: Sequence[Sequence[int]]) -> list[list[float]]:
-    """Log-probability of every piece of each sentence's target, in nats, that of the end of sentence last.
+def forced_decoding(stepper: Stepper[State], targets: Sequence[Sequence[int]]) -> list[list[float]]:
+    """Return the log-probability in nats of every token of each sentence's target, EOS last.
 
-    By the same steps as a search takes, so that a hypothesis gets the log-probability that its search gave it.
+    Takes the same steps as a search, so a hypothesis gets the log-probability that its search gave it.
     """
-    found: list[list[float]] = [[] for _ in targets]
+    scores: list[list[float]] = [[] for _ in targets]
     device = stepper.source_lengths.device
-    places, taken = list(range(len(targets))), list[tuple[list[int], Tensor]]()
+    sentences, pending = list(range(len(targets))), list[tuple[list[int], Tensor]]()
     state = stepper.start(1)
-    last = [stepper.bos] * len(targets)
-    for place in range(max(map(len, targets), default=-1) + 1):
-        wanted = [targets[row][place] if place < len(targets[row]) else stepper.eos for row in places]
-        log_probability_BV, state = stepper.step(to_device(torch.tensor(last), device), state)
-        wanted_B1 = to_device(torch.tensor(wanted), device).unsqueeze(1)
-        taken.append((places, log_probability_BV.gather(1, wanted_B1).squeeze(1)))
-        stay = [number for number, row in enumerate(places) if place < len(targets[row])]
-        last = [wanted[number] for number in stay]
-        if stay and len(stay) < len(places):
-            stay_B = to_device(torch.tensor(stay), device)
-            state = stepper.select(state, stay_B, stay_B)
-        places = [places[number] for number in stay]
-    # The one wait for the device.
-    for (rows, _), values_B in zip(taken, to_host(*(value_B for _, value_B in taken)), strict=True):
+    previous = [stepper.bos] * len(targets)
+    for position in range(max(map(len, targets), default=-1) + 1):
+        labels = [targets[row][position] if position < len(targets[row]) else stepper.eos for row in sentences]
+        log_probability_BV, state = stepper.step(to_device(torch.tensor(previous), device), state)
+        label_B1 = to_device(torch.tensor(labels), device).unsqueeze(1)
+        pending.append((sentences, log_probability_BV.gather(1, label_B1).squeeze(1)))
+        keep = [index for index, row in enumerate(sentences) if position < len(targets[row])]
+        previous = [labels[index] for index in keep]
+        if keep and len(keep) < len(sentences):
+            keep_B = to_device(torch.tensor(keep), device)
+            state = stepper.select(state, keep_B, keep_B)
+        sentences = [sentences[index] for index in keep]
+    # The only synchronization with the device.
+    for (rows, _), values_B in zip(pending, to_host(*(value_B for _, value_B in pending)), strict=True):
         for row, value in zip(rows, values_B.tolist(), strict=True):
-            found[row].append(value)
-    return found
+            scores[row].append(value)
+    return scores

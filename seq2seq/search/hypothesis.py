@@ -1,20 +1,18 @@
-"""What a search returns."""
+"""Hypotheses: what a search returns."""
 
 import math
 from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple
 
-from seq2seq.search.penalties import length_normalised
-
 
 class Hypothesis(NamedTuple):
-    """One translation as the search sees it.
+    """One translation as token ids.
 
     Attributes:
-        tokens: piece ids without beginning and end of sentence.
-        log_probability: sum over the pieces, in nats, end of sentence included where there is one.
-        score: the same, normalised by length; higher is better.
-        finished: False where the search was cut at the maximum length, before the end of sentence.
+        tokens: token ids without BOS and EOS.
+        log_probability: sum over the tokens, in nats, EOS included if the hypothesis is finished.
+        score: the log-probability normalized by length; higher is better.
+        finished: False if the search reached the maximum length before EOS.
     """
 
     tokens: list[int]
@@ -23,28 +21,43 @@ class Hypothesis(NamedTuple):
     finished: bool
 
 
-# The answer for a sentence whose stepper rules out every piece.
-NOTHING = Hypothesis(tokens=[], log_probability=-math.inf, score=-math.inf, finished=False)
+NO_HYPOTHESIS = Hypothesis(tokens=[], log_probability=-math.inf, score=-math.inf, finished=False)
+"""The result for a sentence whose stepper excludes every token."""
+
+
+def make_hypothesis(tokens: list[int], log_probability: float, alpha: float, *, finished: bool) -> Hypothesis:
+    """Build a hypothesis from the tokens after BOS; if ``finished``, the last of them is EOS."""
+    score = length_normalized(log_probability, len(tokens), alpha)
+    return Hypothesis(tokens[:-1] if finished else tokens, log_probability, score, finished)
+
+
+def length_normalized(log_probability: float, length: int, alpha: float) -> float:
+    """Return ``log_probability / length ** alpha``: the sum at alpha 0, the mean per token at alpha 1.
+
+    A sum of log-probabilities falls with every token and so favors short hypotheses; alpha above 0 compensates.
+    Wu et al. (2016), equation 14, divide by ``((5 + length) / 6) ** alpha`` instead. The plain power has one constant
+    less, is a mean at alpha 1, and is what most toolkits report.
+
+    Args:
+        log_probability: sum over all tokens, in nats.
+        length: number of predicted tokens, EOS included; at least 1.
+        alpha: the length penalty.
+    """
+    return log_probability / math.pow(length, alpha)
 
 
 Identity = Callable[[Hypothesis], Hashable]
-"""Hypotheses for which it is the same are one and the same translation."""
+"""A key function: hypotheses with equal keys count as the same translation."""
 
 
-def by_tokens(one: Hypothesis) -> Hashable:
-    """By this, hypotheses differ whose pieces do, even if these spell the same text."""
-    return tuple(one.tokens), one.finished
+def by_tokens(hypothesis: Hypothesis) -> Hashable:
+    """Identify hypotheses by their tokens, even if different tokens spell the same text."""
+    return tuple(hypothesis.tokens), hypothesis.finished
 
 
-def distinct(hypotheses: Iterable[Hypothesis], identity: Identity) -> list[Hypothesis]:
-    """The first of all that are one and the same, in their order."""
+def unique(hypotheses: Iterable[Hypothesis], identity: Identity) -> list[Hypothesis]:
+    """Return the first hypothesis of each identity, in order."""
     first: dict[Hashable, Hypothesis] = {}
-    for one in hypotheses:
-        first.setdefault(identity(one), one)
+    for hypothesis in hypotheses:
+        first.setdefault(identity(hypothesis), hypothesis)
     return list(first.values())
-
-
-def hypothesis(pieces: list[int], log_probability: float, alpha: float, *, finished: bool) -> Hypothesis:
-    """A hypothesis from its pieces after the beginning of sentence, the last of them the end where ``finished``."""
-    score = length_normalised(log_probability, len(pieces), alpha)
-    return Hypothesis(pieces[:-1] if finished else pieces, log_probability, score, finished)

@@ -1,18 +1,17 @@
-"""One door to every way of searching."""
+"""One entry point for every search method."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 from seq2seq.errors import ConfigError
-from seq2seq.search.beam import beam
+from seq2seq.search.beam import beam_search
 from seq2seq.search.config import Method, SearchConfig
-from seq2seq.search.constrained import constrained_beam
-from seq2seq.search.diverse import diverse_beam
-from seq2seq.search.greedy import greedy
-from seq2seq.search.hypothesis import Hypothesis, Identity, by_tokens, distinct
-from seq2seq.search.sample import sample
+from seq2seq.search.constrained import Phrase, constrained_beam_search
+from seq2seq.search.diverse import diverse_beam_search
+from seq2seq.search.greedy import greedy_search
+from seq2seq.search.hypothesis import Hypothesis, Identity, by_tokens, unique
+from seq2seq.search.sampling import sample
 from seq2seq.search.stepper import State, Stepper
-from seq2seq.search.tracking import Phrase
 
 
 def search(
@@ -22,32 +21,32 @@ def search(
     phrases: Sequence[Sequence[Phrase]] = (),
     identity: Identity = by_tokens,
 ) -> list[list[Hypothesis]]:
-    """Hypotheses of every sentence by ``config.method``, best first.
+    """Return the hypotheses of every sentence by ``config.method``, best first.
 
-    Of those that draw they come in the order in which they were drawn, so that each is a sample: ``n_best`` of them,
-    and ``samples`` where minimum Bayes risk is to choose, which needs text and so is not done here.
+    Sampling returns ``n_best`` hypotheses in the order in which they were drawn, so that each is a sample. Minimum
+    Bayes risk returns ``samples`` hypotheses: choosing among them needs text and is up to the caller.
 
     Args:
         stepper: the model, bound to the sentences.
-        config: how.
-        seeds: of each sentence's draws; empty: ``config.seed`` for all.
-        phrases: what each sentence's translation must contain; empty: nothing.
-        identity: of the hypotheses of a beam that are one by this, the best is kept; the next ones make up ``n_best``.
+        config: the search settings.
+        seeds: random seed of each sentence; empty: ``config.seed`` for all.
+        phrases: phrases that each sentence's translation must contain; empty: none.
+        identity: beams keep only the best hypothesis of each identity; the next ones fill up ``n_best``.
 
     Raises:
-        ConfigError: settings contradict each other, or phrases are asked of a method that cannot hold them.
+        ConfigError: settings contradict each other, or the method does not support phrases.
     """
     config.check()
     if any(phrases):
         if config.method != Method.beam:
             raise ConfigError(f"search.method={config.method} cannot force phrases: set search.method=beam")
-        return _different(constrained_beam(stepper, _all_of(config), phrases), config, identity)
+        return _unique_best(constrained_beam_search(stepper, _whole_beam(config), phrases), config, identity)
     if config.method == Method.diverse_beam:
-        return diverse_beam(stepper, config, identity)
+        return diverse_beam_search(stepper, config, identity)
     if config.method == Method.beam and config.beam_size == 1:
-        return [[best] for best in greedy(stepper, config)]
+        return [[best] for best in greedy_search(stepper, config)]
     if config.method == Method.beam:
-        return _different(beam(stepper, _all_of(config)), config, identity)
+        return _unique_best(beam_search(stepper, _whole_beam(config)), config, identity)
     return sample(
         stepper,
         config,
@@ -59,10 +58,10 @@ def search(
     )
 
 
-def _all_of(config: SearchConfig) -> SearchConfig:
-    """The settings by which a beam returns all it has: more than is asked for, where some may be the same."""
+def _whole_beam(config: SearchConfig) -> SearchConfig:
+    """Return settings that keep the whole beam, because some of its hypotheses may be duplicates."""
     return config if config.n_best == 1 else replace(config, n_best=config.beam_size)
 
 
-def _different(found: list[list[Hypothesis]], config: SearchConfig, identity: Identity) -> list[list[Hypothesis]]:
-    return [own if config.n_best == 1 else distinct(own, identity)[: config.n_best] for own in found]
+def _unique_best(found: list[list[Hypothesis]], config: SearchConfig, identity: Identity) -> list[list[Hypothesis]]:
+    return [own if config.n_best == 1 else unique(own, identity)[: config.n_best] for own in found]

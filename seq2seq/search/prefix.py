@@ -1,11 +1,11 @@
-"""Translations that begin as was typed: a stepper that rules out every piece by which the text would not.
+"""Translations with a given prefix: a stepper that excludes tokens which do not continue it.
 
-What was typed is text, and a model writes pieces; a prefix may end within what would be one piece. The complete words
-are given as pieces, cut as in training. What follows them is compared as bytes: at each place the pieces that write
-more of the prefix are possible, and those that write the rest of it and go on. How the model spells the last word is
-its own choice: it is not held to the pieces into which the typed part alone would be cut ("token healing").
+A prefix is text and may end within a token. Its complete words are given as tokens, segmented as in training. The
+rest is compared as bytes: a token is allowed if it writes more of the prefix, or the rest of it and possibly more
+text. So the model chooses how to spell the last word, and the partial word is not forced into the tokens it would
+have by itself ("token healing").
 
-B sentences, K beam, N = B * K rows, V vocabulary. A place is how many bytes of the prefix are written.
+Shapes: B sentences, K beam size, N = B * K rows, V vocabulary. A position is the number of prefix bytes written.
 """
 
 import math
@@ -24,210 +24,211 @@ from seq2seq.search.stepper import State, Stepper
 
 SPACE = b" "
 
-MARKS = tuple(map(chr, (*range(0x300, 0x370), *range(0x1161, 0x1176), *range(0x11A8, 0x11C3), 0x3099, 0x309A)))
-"""What joins the letter before it: accents, and parts of Korean and Japanese syllables."""
+COMBINING = tuple(map(chr, (*range(0x300, 0x370), *range(0x1161, 0x1176), *range(0x11A8, 0x11C3), 0x3099, 0x309A)))
+"""Characters that combine with the letter before: accents, and parts of Korean and Japanese syllables."""
 
 
-class PieceIndex:
-    """Which pieces continue a text, found without looking at every piece.
+class TokenIndex:
+    """An index of the tokens that continue a text, by binary search.
 
     Args:
-        pieces: the bytes each piece writes, those of a new word beginning with a space; None: no text.
-        single_bytes: the pieces that stand for a byte, in which a tokenizer spells what is no piece.
+        spelling: the bytes that each token writes, with a leading space if it begins a word; None: no text.
+        single_bytes: the tokens that stand for a single byte, which spell characters without a token.
     """
 
-    def __init__(self, pieces: Sequence[bytes | None], single_bytes: Collection[int] = ()) -> None:
-        spelt = sorted((piece, number) for number, piece in enumerate(pieces) if piece)
-        self.pieces = pieces
+    def __init__(self, spelling: Sequence[bytes | None], single_bytes: Collection[int] = ()) -> None:
+        entries = sorted((text, token) for token, text in enumerate(spelling) if text)
+        self.spelling = spelling
         self.single_bytes = frozenset(single_bytes)
-        self.whole = frozenset(text for text, number in spelt if number not in self.single_bytes)
-        self.texts = [text for text, _ in spelt]
-        self.numbers = [number for _, number in spelt]
+        self.whole = frozenset(text for text, token in entries if token not in self.single_bytes)
+        self.texts = [text for text, _ in entries]
+        self.tokens = [token for _, token in entries]
         self.longest = max(map(len, self.texts), default=0)
 
-    def covering(self, wanted: bytes) -> list[int]:
-        """The pieces that begin with this text, or are it."""
-        start = bisect_left(self.texts, wanted)
-        past = wanted.rstrip(b"\xff")  # the first text after all that begin so: its last byte, one higher
-        end = bisect_left(self.texts, past[:-1] + bytes([past[-1] + 1])) if past else len(self.texts)
-        return self.numbers[start:end]
+    def covering(self, text: bytes) -> list[int]:
+        """Return the tokens that begin with this text or equal it."""
+        start = bisect_left(self.texts, text)
+        stem = text.rstrip(b"\xff")  # raising its last byte gives the first text after all that begin so
+        end = bisect_left(self.texts, stem[:-1] + bytes([stem[-1] + 1])) if stem else len(self.texts)
+        return self.tokens[start:end]
 
-    def within(self, wanted: bytes) -> list[tuple[int, int]]:
-        """The pieces that are a beginning of this text, but not all of it, each with its length."""
+    def within(self, text: bytes) -> list[tuple[int, int]]:
+        """Return the tokens that are a proper prefix of this text, each with its length in bytes."""
         found = []
-        for length in range(1, min(self.longest + 1, len(wanted))):
-            place = bisect_left(self.texts, wanted[:length])
-            while place < len(self.texts) and self.texts[place] == wanted[:length]:
-                found.append((self.numbers[place], length))
-                place += 1
+        for length in range(1, min(self.longest + 1, len(text))):
+            index = bisect_left(self.texts, text[:length])
+            while index < len(self.texts) and self.texts[index] == text[:length]:
+                found.append((self.tokens[index], length))
+                index += 1
         return found
 
 
-class Ways(NamedTuple):
-    """How a prefix may be written."""
+class PrefixPaths(NamedTuple):
+    """All token sequences that write a prefix, as a graph of positions."""
 
     length: int
-    """Of the prefix, in bytes."""
-    after: dict[int, dict[int, int]]
-    """Place, piece to place: every step that leads to the end, or past it with what goes on; empty without a prefix."""
-    most: int
-    """Pieces that write all of it, at most."""
-    joining: frozenset[int]
-    """The pieces that would change the prefix's last letter, such as an accent: they must not follow it directly."""
+    """Length of the prefix in bytes."""
+    next: dict[int, dict[int, int]]
+    """For each position, the allowed tokens and the position after each; past the end if a token writes more."""
+    max_tokens: int
+    """Maximum number of tokens that write the prefix."""
+    combining: frozenset[int]
+    """Tokens that would change the prefix's last letter, such as an accent: not allowed directly after it."""
 
-    def holds(self, place: int) -> bool:
-        """Whether some pieces are ruled out at a place."""
-        return place < self.length or (place == self.length and bool(self.joining))
+    def masks(self, position: int) -> bool:
+        """Return whether tokens are excluded at a position."""
+        return position < self.length or (position == self.length and bool(self.combining))
 
 
-def indexes(pieces: Sequence[bytes | None], single_bytes: Collection[int] = ()) -> tuple[PieceIndex, PieceIndex]:
-    """The pieces as they write at the beginning of a sentence, and behind others.
+def token_indexes(
+    spelling: Sequence[bytes | None], single_bytes: Collection[int] = ()
+) -> tuple[TokenIndex, TokenIndex]:
+    """Return the indexes of tokens at the start of a sentence and of tokens after others.
 
-    The first word of a sentence needs no space before it: not every vocabulary writes one.
+    The first word of a sentence needs no leading space, and not every vocabulary writes one.
     """
-    first = [piece and SPACE + piece.removeprefix(SPACE) for piece in pieces]
-    return PieceIndex(first, single_bytes), PieceIndex(pieces, single_bytes)
+    first = [text and SPACE + text.removeprefix(SPACE) for text in spelling]
+    return TokenIndex(first, single_bytes), TokenIndex(spelling, single_bytes)
 
 
-def ways(prefix: bytes, first: PieceIndex, inside: PieceIndex, given: Sequence[int] = ()) -> Ways:
-    """Every way to write a prefix that begins with given pieces.
+def prefix_paths(prefix: bytes, first: TokenIndex, inside: TokenIndex, given: Sequence[int] = ()) -> PrefixPaths:
+    """Find every way to write a prefix that begins with given tokens.
 
     Args:
-        prefix: beginning with a space, or empty.
-        first: the pieces as they write at the beginning of a sentence.
-        inside: the pieces as they write behind others.
-        given: the pieces of its complete words; those from the first on that does not write what was typed are not
-            heeded.
+        prefix: with a leading space, or empty.
+        first: index of tokens at the start of a sentence.
+        inside: index of tokens after others.
+        given: the tokens of its complete words; ignored from the first token on that does not match the prefix.
 
     Raises:
-        DataError: no pieces write it.
+        DataError: no tokens write the prefix.
     """
-    place, after = 0, dict[int, dict[int, int]]()
-    for piece in given:
-        written = (inside if place else first).pieces[piece]
-        if not written or not prefix.startswith(written, place):
+    position, steps = 0, dict[int, dict[int, int]]()
+    for token in given:
+        text = (inside if position else first).spelling[token]
+        if not text or not prefix.startswith(text, position):
             break
-        after[place] = {piece: place + len(written)}
-        place += len(written)
-    for bare in (True, False):
-        more, most = _healed(prefix, place, first, inside, bare=bare)
-        if most is not None:
-            return Ways(len(prefix), after | more, len(after) + most, _joining(prefix, inside))
-    typed = prefix.decode(errors="replace").strip()
-    raise DataError(f"no pieces of the vocabulary write the prefix {typed!r}: check its words and their spelling")
+        steps[position] = {token: position + len(text)}
+        position += len(text)
+    for whole_characters in (True, False):
+        rest, longest = _healing_steps(prefix, position, first, inside, whole_characters=whole_characters)
+        if longest is not None:
+            return PrefixPaths(len(prefix), steps | rest, len(steps) + longest, _combining_tokens(prefix, inside))
+    readable = prefix.decode(errors="replace").strip()
+    raise DataError(f"no tokens of the vocabulary write the prefix {readable!r}: check its words and their spelling")
 
 
-def _healed(
-    prefix: bytes, start: int, first: PieceIndex, inside: PieceIndex, *, bare: bool
+def _healing_steps(
+    prefix: bytes, start: int, first: TokenIndex, inside: TokenIndex, *, whole_characters: bool
 ) -> tuple[dict[int, dict[int, int]], int | None]:
-    """Every step that leads from ``start`` to the end, and the most pieces this takes; None where there is no way.
+    """Return the steps from ``start`` to the end and the maximum number of tokens; None if there is no way.
 
-    ``bare``: a character that is a piece is not spelt in bytes, as no tokenizer spells it.
+    With ``whole_characters``, a character that has a token is not spelled in bytes, as tokenizers do.
     """
     end = len(prefix)
-    after: dict[int, dict[int, int]] = {}
-    most = {end: 0, end + 1: 0}
-    for place in reversed(range(start, end)):
-        index, wanted = (inside if place else first), prefix[place:]
-        steps = {piece: place + length for piece, length in index.within(wanted) if place + length in most}
-        steps |= {piece: end + (index.pieces[piece] != wanted) for piece in index.covering(wanted)}
-        if bare and _first_character(wanted) in index.whole:
-            steps = {piece: reached for piece, reached in steps.items() if piece not in index.single_bytes}
-        if steps:
-            after[place] = steps
-            most[place] = 1 + max(most[reached] for reached in set(steps.values()))
-    return after, most.get(start)
+    steps: dict[int, dict[int, int]] = {}
+    longest = {end: 0, end + 1: 0}
+    for position in reversed(range(start, end)):
+        index, rest = (inside if position else first), prefix[position:]
+        own = {token: position + length for token, length in index.within(rest) if position + length in longest}
+        own |= {token: end + (index.spelling[token] != rest) for token in index.covering(rest)}
+        if whole_characters and _first_character(rest) in index.whole:
+            own = {token: after for token, after in own.items() if token not in index.single_bytes}
+        if own:
+            steps[position] = own
+            longest[position] = 1 + max(longest[after] for after in set(own.values()))
+    return steps, longest.get(start)
 
 
-def _joining(prefix: bytes, index: PieceIndex) -> frozenset[int]:
-    """The pieces that begin with a mark that makes another letter of the prefix's last (Unicode NFC)."""
+def _combining_tokens(prefix: bytes, index: TokenIndex) -> frozenset[int]:
+    """Return the tokens that begin with a character which combines with the prefix's last letter (Unicode NFC)."""
     last = prefix.decode(errors="ignore")[-1:]
-    marks = [mark.encode() for mark in MARKS if last and unicodedata.normalize("NFC", last + mark)[0] != last]
-    begun = {number for lead in {mark[:1] for mark in marks} for number in index.covering(lead)}
-    return frozenset(begun & index.single_bytes) | {number for mark in marks for number in index.covering(mark)}
+    marks = [mark.encode() for mark in COMBINING if last and unicodedata.normalize("NFC", last + mark)[0] != last]
+    partial = {token for first_byte in {mark[:1] for mark in marks} for token in index.covering(first_byte)}
+    return frozenset(partial & index.single_bytes) | {token for mark in marks for token in index.covering(mark)}
 
 
 def _first_character(text: bytes) -> bytes:
-    """The bytes of the first character."""
-    size = next((place for place in range(1, len(text)) if text[place] & 0xC0 != 0x80), len(text))
+    """Return the bytes of the first character."""
+    size = next((index for index in range(1, len(text)) if text[index] & 0xC0 != 0x80), len(text))
     return text[:size]
 
 
 class PrefixState(NamedTuple, Generic[State]):
-    """The model's state, and where in its prefix every row was before its last piece; None once all have written it."""
+    """The model's state and the position of every row in its prefix before its last token."""
 
     inner: State
     rows: list[tuple[int, int]] | None
-    """Sentence of the batch at the start, place; past the end once a piece has followed the prefix."""
+    """Original index of the sentence and position, past the end after further tokens; None once no row is masked."""
 
 
 class PrefixStepper(Generic[State]):
-    """A `Stepper` for translations that begin with given text; it takes no part once that is written."""
+    """A `Stepper` that forces a prefix; once every row has written its prefix, it only delegates."""
 
     def __init__(
         self,
         stepper: Stepper[State],
         prefixes: Sequence[bytes],
-        first: PieceIndex,
-        inside: PieceIndex,
+        first: TokenIndex,
+        inside: TokenIndex,
         given: Sequence[Sequence[int]] = (),
     ) -> None:
-        """Bind prefixes to the sentences of a stepper.
+        """Wrap a stepper.
 
         Args:
-            stepper: the model; its pieces have the numbers that the two have.
-            prefixes: what each sentence's translation begins with, behind a space; empty: anything.
-            first: the pieces as they write at the beginning of a sentence.
-            inside: the pieces as they write behind others.
-            given: the pieces of each prefix's complete words (`ways`); empty: of none.
+            stepper: the model; its token ids are those of the indexes.
+            prefixes: the prefix of each sentence's translation, with a leading space; empty: no constraint.
+            first: index of tokens at the start of a sentence.
+            inside: index of tokens after others.
+            given: the tokens of each prefix's complete words (`prefix_paths`); empty: none.
 
         Raises:
-            DataError: no pieces write a prefix.
+            DataError: no tokens write a prefix.
         """
         self.stepper = stepper
-        cuts = given or [()] * len(prefixes)
-        self.ways = [ways(prefix, first, inside, cut) for prefix, cut in zip(prefixes, cuts, strict=True)]
+        segmented = given or [()] * len(prefixes)
+        self.paths = [prefix_paths(prefix, first, inside, own) for prefix, own in zip(prefixes, segmented, strict=True)]
         self.sentences, self.bos, self.eos = stepper.sentences, stepper.bos, stepper.eos
         self.source_lengths = stepper.source_lengths
 
     def start(self, beam_size: int) -> PrefixState[State]:
-        """All rows at the beginning of their prefix."""
+        """Return the initial state: all rows are at position 0."""
         rows = [(sentence, 0) for sentence in range(self.sentences) for _ in range(beam_size)]
         return PrefixState(self.stepper.start(beam_size), rows)
 
     def step(self, tokens_N: Tensor, state: PrefixState[State]) -> tuple[Tensor, PrefixState[State]]:
-        """Log-probabilities (N, V) with ``-inf`` for what does not continue the prefix, and the state."""
+        """Return log-probabilities (N, V), ``-inf`` for tokens that do not continue the prefix, and the next state."""
         log_probability_NV, inner = self.stepper.step(tokens_N, state.inner)
         if state.rows is None:
             return log_probability_NV, PrefixState(inner, None)
         rows = [
-            (sentence, self._after(sentence, place, token))
-            for (sentence, place), token in zip(state.rows, tokens_N.tolist(), strict=True)
+            (sentence, self._next_position(sentence, position, token))
+            for (sentence, position), token in zip(state.rows, tokens_N.tolist(), strict=True)
         ]
-        same: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
-        for number, (sentence, place) in enumerate(rows):
-            if self.ways[sentence].holds(place):
-                same[sentence, place].append(number)
-        if not same:
+        rows_by_position: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+        for number, (sentence, position) in enumerate(rows):
+            if self.paths[sentence].masks(position):
+                rows_by_position[sentence, position].append(number)
+        if not rows_by_position:
             return log_probability_NV, PrefixState(inner, None)
-        barred_NV = torch.zeros(log_probability_NV.shape, dtype=torch.bool)
-        for (sentence, place), numbers in same.items():
-            barred_NV[numbers] = self._barred(sentence, place, barred_NV.size(1))
-        barred_NV = barred_NV.to(log_probability_NV.device)
-        return log_probability_NV.masked_fill(barred_NV, -math.inf), PrefixState(inner, rows)
+        excluded_NV = torch.zeros(log_probability_NV.shape, dtype=torch.bool)
+        for (sentence, position), numbers in rows_by_position.items():
+            excluded_NV[numbers] = self._excluded(sentence, position, excluded_NV.size(1))
+        excluded_NV = excluded_NV.to(log_probability_NV.device)
+        return log_probability_NV.masked_fill(excluded_NV, -math.inf), PrefixState(inner, rows)
 
-    def _after(self, sentence: int, place: int, token: int) -> int:
-        """The place after a piece."""
-        way = self.ways[sentence]
-        return place + 1 if place >= way.length else way.after[place].get(token, place)
+    def _next_position(self, sentence: int, position: int, token: int) -> int:
+        """Return the position after a token."""
+        paths = self.paths[sentence]
+        return position + 1 if position >= paths.length else paths.next[position].get(token, position)
 
-    def _barred(self, sentence: int, place: int, pieces: int) -> Tensor:
-        """Which pieces (V,) do not go on from a place."""
-        way = self.ways[sentence]
-        within = place < way.length
-        barred_V = torch.full((pieces,), within, dtype=torch.bool)
-        barred_V[list(way.after[place] if within else way.joining)] = not within
-        return barred_V
+    def _excluded(self, sentence: int, position: int, vocabulary: int) -> Tensor:
+        """Return which tokens (V,) are excluded at a position."""
+        paths = self.paths[sentence]
+        within = position < paths.length
+        excluded_V = torch.full((vocabulary,), within, dtype=torch.bool)
+        excluded_V[list(paths.next[position] if within else paths.combining)] = not within
+        return excluded_V
 
     def select(self, state: PrefixState[State], rows_N: Tensor, sentences_B: Tensor | None) -> PrefixState[State]:
         """Keep these rows and sentences."""
@@ -236,8 +237,8 @@ class PrefixStepper(Generic[State]):
 
 
 def length_limits(stepper: Stepper[State], config: SearchConfig) -> Tensor:
-    """Most pieces (sentences,) of a hypothesis, end of sentence included: counted from the end of a prefix."""
+    """Return the maximum number of tokens (sentences,) of a hypothesis, EOS included; a prefix adds its own length."""
     limits_B = config.max_lengths(stepper.source_lengths)
     if not isinstance(stepper, PrefixStepper):
         return limits_B
-    return limits_B + torch.tensor([way.most for way in stepper.ways], device=limits_B.device)
+    return limits_B + torch.tensor([paths.max_tokens for paths in stepper.paths], device=limits_B.device)

@@ -1,9 +1,10 @@
-"""What a search needs to know of a model, and nothing more.
+"""The interface between a search and a model.
 
-Shapes: B sentences still searched, K beam, N = B * K rows (row n belongs to sentence n // K), V vocabulary.
+Shapes: B sentences still in the batch, K beam size, N = B * K rows (row n belongs to sentence n // K), V vocabulary.
 """
 
-from typing import Protocol, TypeVar
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
 from torch import Tensor
 
@@ -11,41 +12,70 @@ State = TypeVar("State")
 
 
 class Stepper(Protocol[State]):
-    """A model bound to a batch of encoded sentences: it scores the next piece of N hypotheses at a time.
+    """A model bound to a batch of encoded sentences; it scores the next token of N hypotheses at a time.
 
-    A network is one, an ensemble of networks another. The state is the stepper's own; a search only hands it back.
-    Rows must not influence one another, so that a translation never depends on its batch.
+    Implementations are a single network, an ensemble, and wrappers that mask tokens. The state is opaque to the
+    search. Rows must not influence one another, so that a translation never depends on its batch.
     """
 
     @property
     def bos(self) -> int:
-        """Id of the piece every hypothesis begins with."""
+        """Id of the token that begins every hypothesis."""
 
     @property
     def eos(self) -> int:
-        """Id of the piece that ends a hypothesis."""
+        """Id of the token that ends a hypothesis."""
 
     @property
     def sentences(self) -> int:
-        """How many sentences the batch has at the start."""
+        """Number of sentences in the batch at the start."""
 
     @property
     def source_lengths(self) -> Tensor:
-        """Source pieces of every sentence (sentences,), int64, on the device on which the rows are stepped."""
+        """Number of source tokens per sentence (sentences,), int64, on the device of the computation."""
 
     def start(self, beam_size: int) -> State:
-        """The state before the first piece, for ``sentences * beam_size`` rows."""
+        """Return the state before the first token, for ``sentences * beam_size`` rows."""
 
     def step(self, tokens_N: Tensor, state: State) -> tuple[Tensor, State]:
-        """Log-probabilities (N, V) of the piece after ``tokens_N`` (N,), int64, and the next state.
+        """Return log-probabilities (N, V) of the token after ``tokens_N`` (N,), int64, and the next state.
 
-        ``-inf`` rules a piece out; a row may rule out any number of them. V is at least 2.
-        Rows that only fill the beam are stepped too, with any piece; what comes of them is not used.
+        A value of ``-inf`` excludes a token; a row may exclude any number of them. V is at least 2. Padding rows of
+        the beam are stepped too, with arbitrary tokens; the search ignores their results.
         """
 
     def select(self, state: State, rows_N: Tensor, sentences_B: Tensor | None) -> State:
-        """The state whose row n is the old row ``rows_N[n]``, a flat index (N,), int64.
+        """Return the state whose row n is the old row ``rows_N[n]``, a flat index (N,), int64.
 
-        ``sentences_B`` holds the old indices (B,), int64, of the sentences that stay, in order; None when all stay,
-        so that what is held once per sentence (attention memory) is gathered only when a sentence leaves.
+        ``sentences_B`` (B,), int64, holds the old indices of the sentences that stay, in order. It is None if all
+        stay, so that data kept once per sentence (attention memory) is gathered only when a sentence leaves.
         """
+
+
+class CallbackStepper(Generic[State]):
+    """A `Stepper` that calls a function before every step of another stepper.
+
+    Every search method steps its stepper, so this intercepts every method.
+
+    Args:
+        stepper: the stepper to wrap.
+        on_step: called without arguments; an exception that it raises ends the search.
+    """
+
+    def __init__(self, stepper: Stepper[State], on_step: Callable[[], None]) -> None:
+        self.stepper, self.on_step = stepper, on_step
+        self.sentences, self.source_lengths = stepper.sentences, stepper.source_lengths
+        self.bos, self.eos = stepper.bos, stepper.eos
+
+    def start(self, beam_size: int) -> State:
+        """Delegate to the wrapped stepper."""
+        return self.stepper.start(beam_size)
+
+    def step(self, tokens_N: Tensor, state: State) -> tuple[Tensor, State]:
+        """Call ``on_step``, then delegate to the wrapped stepper."""
+        self.on_step()
+        return self.stepper.step(tokens_N, state)
+
+    def select(self, state: State, rows_N: Tensor, sentences_B: Tensor | None) -> State:
+        """Delegate to the wrapped stepper."""
+        return self.stepper.select(state, rows_N, sentences_B)

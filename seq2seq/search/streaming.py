@@ -1,4 +1,4 @@
-"""A search watched while it goes on: what of one sentence's translation is certain already."""
+"""Search of one sentence that reports the tokens that can no longer change."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -6,54 +6,54 @@ from typing import NamedTuple
 import torch
 
 from seq2seq.errors import ConfigError
-from seq2seq.search.beam import begun, steps
+from seq2seq.search.beam import beam_steps, start_sentences
 from seq2seq.search.config import Method, SearchConfig
 from seq2seq.search.hypothesis import Hypothesis
 from seq2seq.search.stepper import State, Stepper
 
 
-class Growth(NamedTuple):
-    """A translation under way."""
+class PartialResult(NamedTuple):
+    """A search in progress."""
 
     tokens: list[int]
-    """Pieces that will not change any more."""
+    """Tokens that will not change any more."""
     result: Hypothesis | None
     """The translation, once it is complete."""
 
 
 @torch.no_grad()
-def growing(stepper: Stepper[State], config: SearchConfig) -> Iterator[Growth]:
-    """The pieces that are settled, whenever they have become more, then the result, which is that of `search`.
+def stream_beam_search(stepper: Stepper[State], config: SearchConfig) -> Iterator[PartialResult]:
+    """Yield the fixed tokens whenever there are more of them, then the result, which is that of `search`.
 
-    Greedy search settles a piece at each step, a beam those with which all its hypotheses begin, the finished ones
-    among them. So each begins with the one before; only where the stepper rules out all that could follow, nothing is
-    left.
+    Greedy search fixes a token per step; beam search fixes the common prefix of all its hypotheses, finished ones
+    included. Each partial result extends the one before. The final result is empty only if the stepper excludes
+    every continuation.
 
     Raises:
-        ConfigError: the method is not beam (which holds greedy search), or there is not one sentence.
+        ConfigError: the method is not beam (which includes greedy search), or the batch is not one sentence.
     """
     config.check()
     if config.method != Method.beam:
-        raise ConfigError(f"search.method={config.method} cannot be followed piece by piece: set search.method=beam")
+        raise ConfigError(f"search.method={config.method} cannot be streamed: set search.method=beam")
     if stepper.sentences != 1:
-        raise ConfigError(f"one sentence can be followed while it is translated, not {stepper.sentences}")
-    (sentence,) = everyone = begun(stepper, config)
-    settled: list[int] = []
-    for live in steps(stepper, config, everyone):
-        under_way = live.tokens_NT[live.total_BK.flatten().isfinite(), 1:].tolist()
-        shared = common([*under_way, *(one.tokens for one in sentence.found)])
-        if len(shared) > len(settled):
-            settled = shared
-            yield Growth(settled, None)
+        raise ConfigError(f"one sentence at a time can be streamed, got {stepper.sentences}")
+    (sentence,) = sentences = start_sentences(stepper, config)
+    fixed: list[int] = []
+    for beam in beam_steps(stepper, config, sentences):
+        unfinished = beam.tokens_NT[beam.total_BK.flatten().isfinite(), 1:].tolist()
+        shared = common_prefix([*unfinished, *(each.tokens for each in sentence.hypotheses)])
+        if len(shared) > len(fixed):
+            fixed = shared
+            yield PartialResult(fixed, None)
     (best, *_) = sentence.best(config.n_best)
-    yield Growth(best.tokens, best)
+    yield PartialResult(best.tokens, best)
 
 
-def common(sequences: Sequence[list[int]]) -> list[int]:
-    """The longest beginning that all have; of none, nothing."""
+def common_prefix(sequences: Sequence[list[int]]) -> list[int]:
+    """Return the longest prefix of all sequences; an empty list if there are none."""
     shared = []
-    for pieces in zip(*sequences, strict=False):
-        if len(set(pieces)) > 1:
+    for tokens in zip(*sequences, strict=False):
+        if len(set(tokens)) > 1:
             break
-        shared.append(pieces[0])
+        shared.append(tokens[0])
     return shared

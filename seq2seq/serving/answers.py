@@ -28,7 +28,7 @@ def answer(found: Translation) -> Answer:
         text=found.text,
         score=found.score,
         log_probability=found.log_probability,
-        pieces=list(found.pieces),
+        pieces=list(found.tokens),
         attention=weights(found.attention),
     )
 
@@ -38,7 +38,7 @@ def translated(found: Translation) -> Translated:
     return Translated(
         **answer(found).model_dump(),
         source=found.source,
-        source_pieces=list(found.source_pieces),
+        source_pieces=list(found.source_tokens),
         n_best=[answer(one) for one in found.n_best],
     )
 
@@ -81,7 +81,7 @@ class Events:
                 yield event("error", Problem(detail=detail(error)))
                 return
             if isinstance(self._newest, Translation) and not self._ended:
-                yield event("growing", Growing(text=self._newest.text, pieces=list(self._newest.pieces)))
+                yield event("growing", Growing(text=self._newest.text, pieces=list(self._newest.tokens)))
         if isinstance(self._newest, Translation):
             yield event("done", await asyncio.to_thread(translated, self._newest))
         else:

@@ -115,7 +115,7 @@ class Microscope:
 
 def traced_numbers(translator: Translator, text: str, target: str | None) -> int:
     """Numbers of a trace, at most: those of four gates and two states of every unit, at every position of its side."""
-    members, config = translator.together, translator.together.translators[0].network.config
+    members, config = translator.ensemble, translator.ensemble.translators[0].network.config
     source = 1 + len(members.encoded([text])[1][0])
     if target is None:
         read = int(translator.search.max_lengths(torch.tensor([source]))[0])

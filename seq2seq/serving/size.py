@@ -69,7 +69,7 @@ def measured(translator: Translator, how: How, requests: Sequence[Request], limi
         TooLargeError: a text, a prefix with its phrases, or the answer may have too many tokens; a sentence with its
             phrases has too many hypotheses for a model of this size.
     """
-    members = translator.together
+    members = translator.ensemble
     _, longest = members.encoded([request.text for request in requests])
     sources = [len(pieces) for pieces in longest]
     held = [

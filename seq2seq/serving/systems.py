@@ -50,7 +50,7 @@ def described(name: str, translator: Translator) -> Run:
         encoder=f"{encoder}, {network.encoder.direction}",
         decoder=decoder,
         attention=str(network.attention),
-        attends=translator.together.attends,
+        attends=translator.ensemble.attends,
         pieces=member.tokenizers.target.size,
         parameters=sum(parameter.numel() for parameter in member.network.parameters()),
         precision=str(member.precision),

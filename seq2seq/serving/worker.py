@@ -290,7 +290,7 @@ class Worker:
     def _translated(self, how: How, requests: Sequence[Request]) -> list[Translation]:
         """Translate so many at a time as there are time and memory for, whatever the model."""
         translator = self.translators[how.run]
-        members = translator.together
+        members = translator.ensemble
         most_rows = min(steppable(members), MOST_NUMBERS // members.target.size)
         most_tokens = readable(members)
         found: list[Translation] = []

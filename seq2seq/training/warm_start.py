@@ -8,7 +8,7 @@ from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.weights import dequantized, load_weights_of, set_weights
 from seq2seq.run.folder import CONFIG, MODEL, TRAINING_ONLY, RunFolder
-from seq2seq.settings import walk
+from seq2seq.settings import override_value, walk
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import load_tokenizers
 from seq2seq.training.pretrained_embeddings import EmbeddingsConfig
@@ -75,7 +75,7 @@ def _hold_architecture(start: Path, model: ModelConfig) -> None:
     if others:
         raise RunError(
             f"training.start={start} is a model of another architecture than this command's: set "
-            f"{' '.join(f'model.{name}={_written(found[name])}' for name in others)}, or begin with another run"
+            f"{' '.join(f'model.{name}={override_value(found[name])}' for name in others)}, or begin with another run"
         )
 
 
@@ -96,14 +96,10 @@ def _refuse_ignored(start: Path, model: ModelConfig, tokenizer: TokenizerConfig)
     if others:
         name, value, _ = others[0]
         raise ConfigError(
-            f"{name}={_written(value)} does nothing, because training.start={start} brings vocabulary and weights: set "
-            f"{' '.join(f'{name}={_written(value)}' for name, _, value in others)}, as it has, or leave it out"
+            f"{name}={override_value(value)} does nothing, because vocabulary and weights come from training.start={start}: "
+            f"set "
+            f"{' '.join(f'{name}={override_value(value)}' for name, _, value in others)}, as it has, or leave it out"
         )
-
-
-def _written(value: object) -> str:
-    """A setting's value as it is typed."""
-    return {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))
 
 
 def _hold_tags(start: Path, tokenizer: TokenizerConfig, source_tags: Sequence[str]) -> None:

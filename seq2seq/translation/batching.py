@@ -1,114 +1,144 @@
-"""A stream of requests cut into chunks, and these into batches of similar length: what bounds memory."""
+"""Split a stream into chunks and chunks into batches of similar length, which bounds memory."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
+from typing import TypeVar
 
 from seq2seq.corpora.segments import LONGEST, sentences, stretches
 from seq2seq.data.batch import batches_by_length
 from seq2seq.inference.members import Encoded, Members
-from seq2seq.search import DRAWING, SearchConfig
+from seq2seq.search import SAMPLING_METHODS, SearchConfig
 from seq2seq.system.out_of_memory import whole_or_halves
-from seq2seq.translation.types import Request, Translation, joined
+from seq2seq.translation.types import Request, Translation, join_translations
 
 CHUNK = 2048
-"""Sentences of a stream that are sorted by length together."""
+"""Sentences of a stream that are read and sorted by length together."""
 
-BATCH_PIECES = 3072
-"""Most source pieces of a batch, padding included, on a CPU."""
+BATCH_TOKENS = 3072
+"""Maximum number of source tokens of a batch, padding included, on a CPU."""
 
-GPU_BATCH_PIECES = 16_384
-"""And on a GPU, which takes as long for few rows as for many."""
+GPU_BATCH_TOKENS = 16_384
+"""The same on a GPU, which takes as long for few rows as for many."""
 
-BATCH_ROWS = 8
-"""Samples of a sentence above which a batch has fewer sentences."""
+BATCH_SAMPLES = 8
+"""Samples per sentence above which batches get fewer sentences."""
 
 Translate = Callable[[list[Request], Encoded], list[Translation]]
-"""Translates the requests of a batch, given with their pieces for every member."""
+"""Translates the requests of a batch, given their source tokens for every member."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
-def translated(
+def chunked(items: Iterable[Item], size: int | None = None) -> Iterator[list[Item]]:
+    """Yield lists of ``size`` items (None: `CHUNK`), the last one shorter; reads no more than one chunk ahead."""
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size or CHUNK)):
+        yield chunk
+
+
+def map_batches(batches: Iterable[list[int]], process: Callable[[list[int]], Sequence[Result]]) -> dict[int, Result]:
+    """Process batches of row numbers; return the result of every row."""
+    return {row: result for rows in batches for row, result in zip(rows, process(rows), strict=True)}
+
+
+def translate_stream(
     members: Members, requests: Iterable[Request], search: SearchConfig, translate: Translate
 ) -> Iterator[Translation]:
-    """Every request's translation, in order; `CHUNK` of them are read at a time."""
-    iterator = iter(requests)
-    while chunk := list(islice(iterator, CHUNK)):
-        encoded, longest = _encoded(members, chunk)
-        found: dict[int, Translation] = {}
-        for row in (row for row, pieces in enumerate(longest) if not pieces):
-            parts = list(translated(members, in_stretches(members, chunk[row]), search, translate))
-            one = joined(chunk[row].text, parts, search.length_penalty)
-            found[row] = replace(one, n_best=(one,)) if search.n_best > 1 and not parts else one
-        for rows in batches(chunk, longest, search, batch_pieces(members)):
-            own = [[ids[row] for row in rows] for ids in encoded]
-            found |= zip(rows, _whole_or_halves([chunk[row] for row in rows], own, search, translate), strict=True)
-        yield from (found[row] for row in range(len(chunk)))
+    """Yield the translation of every request, in order; reads `CHUNK` requests at a time."""
+    for chunk in chunked(requests):
+        yield from _translate_chunk(members, chunk, search, translate)
 
 
-def in_stretches(members: Members, request: Request) -> list[Request]:
-    """The stretches of a text that is too long to be one sentence, none of blank text.
+def _translate_chunk(
+    members: Members, requests: list[Request], search: SearchConfig, translate: Translate
+) -> list[Translation]:
+    encoded, longest = _encode(members, requests)
 
-    The first has to keep what is asked of the whole: its prefix, for which it has as many sentences, and its phrases.
-    Each has the terms of its own text.
+    def process(rows: list[int]) -> list[Translation]:
+        own = [[ids[row] for row in rows] for ids in encoded]
+        return _whole_or_halves([requests[row] for row in rows], own, search, translate)
+
+    without_tokens = [row for row, tokens in enumerate(longest) if not tokens]
+    results = {row: _translate_long(members, requests[row], search, translate) for row in without_tokens}
+    results |= map_batches(batches(requests, longest, search, batch_tokens(members)), process)
+    return [results[row] for row in range(len(requests))]
+
+
+def _translate_long(members: Members, request: Request, search: SearchConfig, translate: Translate) -> Translation:
+    """Translate a text that is blank or too long to be one sentence, segment by segment."""
+    parts = list(translate_stream(members, split_long_text(members, request), search, translate))
+    whole = join_translations(request.text, parts, search.length_penalty)
+    return replace(whole, n_best=(whole,)) if search.n_best > 1 and not parts else whole
+
+
+def split_long_text(members: Members, request: Request) -> list[Request]:
+    """Split a text that is too long to be one sentence into segments; return no requests for blank or short text.
+
+    The first segment gets the prefix, with as many sentences as the prefix has, and the phrases. Every segment gets the
+    glossary terms of its own text.
     """
     if len(request.text) <= LONGEST:
         return []
     together = len(sentences(request.prefix))
     parts = stretches(request.text, members.source_tokenizers[0].tags, together)
-    asked = [request, *[Request("", glossary=request.glossary)] * (len(parts) - 1)]
-    return [replace(one, text=part).with_terms() for one, part in zip(asked, parts, strict=False)]
+    requests = [request, *[Request("", glossary=request.glossary)] * (len(parts) - 1)]
+    return [replace(each, text=part).with_terms() for each, part in zip(requests, parts, strict=False)]
 
 
-def _encoded(members: Members, requests: Sequence[Request]) -> tuple[Encoded, list[list[int]]]:
-    """As `Members.encoded`; of a text that is translated in stretches there are no pieces."""
-    return members.encoded([one.text if len(one.text) <= LONGEST else "" for one in requests])
+def _encode(members: Members, requests: Sequence[Request]) -> tuple[Encoded, list[list[int]]]:
+    """As `Members.encoded`, with no tokens for texts that are translated in segments."""
+    return members.encoded([each.text if len(each.text) <= LONGEST else "" for each in requests])
 
 
 def _whole_or_halves(
     requests: list[Request], encoded: Encoded, search: SearchConfig, translate: Translate
 ) -> list[Translation]:
-    """The translations of a batch, in two halves where memory is short."""
+    """Translate a batch; if memory runs out, in two halves."""
     middle = -(-len(requests) // 2)
 
     def halves() -> list[Translation]:
         parts = [part for part in (slice(0, middle), slice(middle, None)) if requests[part]]
-        return [one for part in parts for one in translate(requests[part], [ids[part] for ids in encoded])]
+        return [each for part in parts for each in translate(requests[part], [ids[part] for ids in encoded])]
 
-    setting = "search.samples or n_best" if search.method in DRAWING else "beam_size"
+    setting = "search.samples or n_best" if search.method in SAMPLING_METHODS else "beam_size"
     return whole_or_halves(
         lambda: translate(requests, encoded), halves, f"a batch of {len(requests):,} sentences", setting
     )
 
 
-def batch_pieces(members: Members) -> int:
-    """Most source pieces of a batch on the device of the members."""
-    return BATCH_PIECES if members.translators[0].device.type == "cpu" else GPU_BATCH_PIECES
+def batch_tokens(members: Members) -> int:
+    """Return the maximum number of source tokens of a batch on the device of the models."""
+    return BATCH_TOKENS if members.translators[0].device.type == "cpu" else GPU_BATCH_TOKENS
 
 
 def batches(
-    requests: Sequence[Request], longest: Sequence[Sequence[int]], search: SearchConfig, most: int
+    requests: Sequence[Request], longest: Sequence[Sequence[int]], search: SearchConfig, max_tokens: int
 ) -> Iterator[list[int]]:
-    """Row numbers of the sentences that are not blank, of similar length together, those with phrases apart.
+    """Yield row numbers of non-blank sentences in batches of similar length and at most ``max_tokens`` source tokens.
 
-    For these are searched in another way, and a translation must not depend on its batch. A batch has at most ``most``
-    source pieces, padding included.
+    Sentences with phrases get batches of their own: they are searched by another algorithm, and a translation must not
+    depend on its batch.
     """
-    rows = search.rows if search.method in DRAWING else 1
-    size = most * BATCH_ROWS // max(BATCH_ROWS, rows)
-    for apart in (False, True):
-        own = [pieces if bool(one.phrases) is apart else [] for one, pieces in zip(requests, longest, strict=True)]
+    rows = search.rows if search.method in SAMPLING_METHODS else 1
+    size = max_tokens * BATCH_SAMPLES // max(BATCH_SAMPLES, rows)
+    for constrained in (False, True):
+        own = [
+            tokens if bool(each.phrases) is constrained else [] for each, tokens in zip(requests, longest, strict=True)
+        ]
         yield from batches_by_length(own, size)
 
 
-def numbered(members: Members, requests: Sequence[Request], search: SearchConfig) -> list[list[int]]:
-    """The numbers of the requests in each batch that `translated` makes of them.
+def batch_rows(members: Members, requests: Sequence[Request], search: SearchConfig) -> list[list[int]]:
+    """Return the row numbers of each batch that `translate_stream` makes of the requests.
 
-    Those of a batch, translated by themselves, are a batch again: so processes may share them (`sharing`). A text that
-    is translated in stretches counts as one.
+    The rows of a batch, translated by themselves, form one batch again, so processes may share the batches
+    (`distributed`). A text that is translated in segments counts as a batch.
     """
     chunks = ((start, requests[start : start + CHUNK]) for start in range(0, len(requests), CHUNK))
-    return [[row] for row, one in enumerate(requests) if len(one.text) > LONGEST] + [
+    return [[row] for row, each in enumerate(requests) if len(each.text) > LONGEST] + [
         [start + row for row in rows]
         for start, chunk in chunks
-        for rows in batches(chunk, _encoded(members, chunk)[1], search, batch_pieces(members))
+        for rows in batches(chunk, _encode(members, chunk)[1], search, batch_tokens(members))
     ]

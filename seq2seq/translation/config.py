@@ -4,101 +4,131 @@ from dataclasses import dataclass
 
 from seq2seq.errors import ConfigError
 from seq2seq.inference import InferencePrecision
-from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchChanges, SearchConfig
+from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchConfig, SearchOverrides
 from seq2seq.settings import Settings, setting
 from seq2seq.translation.types import Copy
 
+GLOSSARY = "glossary file, one term, tab and translation per line: these translations are forced"
+COPY = "copy by attention: unknown (<unk> becomes a source word), numbers, all or none"
+
 
 @dataclass(kw_only=True)
-class TranslatorConfig(Settings):
-    """What translates."""
+class RunConfig(Settings):
+    """A model and how it runs."""
 
-    run: str = setting("runs/demo", "run folder with the model")
-    ensemble: list[str] = setting(
-        help="further run folders of the same target vocabulary: all choose each piece together", factory=list
-    )
-    language_model: str | None = setting(
-        None, "run folder of a language model of the same target vocabulary that has a say (shallow fusion)"
-    )
-    language_model_weight: float = setting(LANGUAGE_MODEL_WEIGHT, "what its log-probabilities count", at_least=0)
+    run: str = setting("runs/demo", "run folder of the model")
     device: str = setting("auto", "auto, cpu or cuda")
     precision: InferencePrecision = setting(
-        InferencePrecision.auto, "float32, tf32 (of GPUs), bfloat16, int8, or auto: as the run's"
+        InferencePrecision.auto, "float32, tf32 (GPUs), bfloat16, int8, or auto: as the run"
     )
-    shortlist: bool = setting(False, "score only pieces that can translate the source, going by the training data")
 
 
 @dataclass(kw_only=True)
-class TranslateConfig(TranslatorConfig):
+class EnsembleConfig(RunConfig):
+    """One or several models."""
+
+    ensemble: list[str] = setting(
+        help="further run folders with the same target vocabulary: ensemble decoding", factory=list
+    )
+
+
+@dataclass(kw_only=True)
+class TranslatorConfig(EnsembleConfig):
+    """One or several models, with shallow fusion and a lexical shortlist."""
+
+    language_model: str | None = setting(
+        None, "run folder of a language model with the same target vocabulary, for shallow fusion"
+    )
+    language_model_weight: float = setting(
+        LANGUAGE_MODEL_WEIGHT, "weight of the language model's log-probabilities", at_least=0
+    )
+    shortlist: bool = setting(
+        False, "lexical shortlist: score only tokens that the training data pairs with the source"
+    )
+
+
+@dataclass(kw_only=True)
+class OverridesConfig(Settings):
+    """Overrides of the run's search settings."""
+
+    beam_size: int | None = setting(
+        None, "hypotheses kept; 1 is greedy; null: use the run's search.beam_size", at_least=1
+    )
+    search: SearchOverrides = setting(factory=SearchOverrides)
+
+    def search_config(self, search: SearchConfig) -> SearchConfig:
+        """Return the run's search settings with the command's overrides.
+
+        Raises:
+            ConfigError: the short and the long form of a setting contradict each other.
+        """
+        return self.search.with_short_names(self.beam_size).apply_to(search)
+
+
+@dataclass(kw_only=True)
+class TranslateConfig(TranslatorConfig, OverridesConfig):
     """Settings of recipes/translate.py."""
 
-    input: str = setting("-", "text file, one sentence a line; .gz accepted; - is standard input")
-    output: str = setting("-", "where translations go, one line for each line in; - is standard output")
+    input: str = setting("-", "text file, one sentence per line, .gz accepted; - is standard input")
+    output: str = setting("-", "output file, one translation per line; - is standard output")
     tag: str | None = setting(None, "first word of each line, for a model that was trained with tags, such as <2de>")
-    beam_size: int | None = setting(
-        None, "hypotheses kept; 1 is greedy; null: as the run's search.beam_size", at_least=1
-    )
-    n_best: int | None = setting(None, "translations per sentence; null: as the run's search.n_best", at_least=1)
-    search: SearchChanges = setting(factory=SearchChanges)
-    prefix: str | None = setting(None, "how each translation begins; it may end within a word")
-    prefixes: str | None = setting(None, "text file with such a beginning for each line of the input, blank for none")
-    phrases: list[str] = setting(help="words or phrases that each translation contains", factory=list)
-    glossary: str | None = setting(
-        None, "file of terms, tabs and their translations: where a term is in a line, its translation is forced"
-    )
-    copy: Copy = setting(Copy.none, "by attention: unknown (<unk> becomes a source word), numbers, all, or none")
-    stream: bool = setting(False, "show each translation piece by piece as it grows, a sentence at a time")
+    n_best: int | None = setting(None, "translations per sentence; null: use the run's search.n_best", at_least=1)
+    prefix: str | None = setting(None, "prefix of every translation; it may end within a word")
+    prefixes: str | None = setting(None, "text file with the prefix of each line's translation; blank for none")
+    phrases: list[str] = setting(help="words or phrases that every translation contains", factory=list)
+    glossary: str | None = setting(None, GLOSSARY)
+    copy: Copy = setting(Copy.none, COPY)
+    stream: bool = setting(False, "show each translation token by token while it is searched")
     json: bool = setting(False, "write JSON lines with scores and all n-best translations")
 
-    def searching(self, search: SearchConfig) -> SearchConfig:
-        """The run's search settings with what the command changes.
+    def search_config(self, search: SearchConfig) -> SearchConfig:
+        """Return the run's search settings with the command's overrides.
 
         Raises:
-            ConfigError: the short names of two settings contradict them.
+            ConfigError: the short and the long form of a setting contradict each other.
         """
-        return self.search.with_short_names(self.beam_size, self.n_best).applied(search)
+        return self.search.with_short_names(self.beam_size, self.n_best).apply_to(search)
 
     def check(self) -> None:
-        """Hold what one setting demands of another.
+        """Check settings against each other.
 
         Raises:
-            ConfigError: names two that cannot be together.
+            ConfigError: two settings exclude each other.
         """
         if self.prefix is not None and self.prefixes is not None:
-            raise ConfigError("prefix is for all lines and prefixes for each: leave one out")
+            raise ConfigError("prefix applies to all lines and prefixes to each: leave one out")
+        n_best = (self.n_best or self.search.n_best or 1) > 1
         others = {
             "json": self.json,
             "phrases": bool(self.phrases),
             "glossary": self.glossary is not None,
             "copy": self.copy is not Copy.none,
-            "n_best": (self.n_best or self.search.n_best or 1) > 1,
+            "n_best": n_best,
         }
-        for name, asked in others.items():
-            if self.stream and asked:
-                raise ConfigError(f"stream=true shows one translation while it grows: leave {name} out")
-        if others["n_best"] and not self.json:
-            raise ConfigError("n_best translations are written as JSON alone: set json=true, or leave n_best out")
+        for name, used in others.items():
+            if self.stream and used:
+                raise ConfigError(f"stream=true shows a single translation as plain text: leave {name} out")
+        if n_best and not self.json:
+            raise ConfigError("n_best translations are written as JSON only: set json=true, or leave n_best out")
 
 
 @dataclass(kw_only=True)
 class DocumentConfig(TranslatorConfig):
     """Settings of recipes/document.py."""
 
-    input: str = setting("-", "a text file as it is, .gz accepted; - is standard input")
-    output: str = setting("-", "where the translation goes; - is standard output")
-    wrapped: bool = setting(False, "lines were broken to a width: a sentence may go on in the next")
+    input: str = setting("-", "text file, .gz accepted; - is standard input")
+    output: str = setting("-", "output file; - is standard output")
+    wrapped: bool = setting(False, "lines are wrapped to a width: a sentence may continue on the next line")
     tag: str | None = setting(None, "first word of each sentence, for a model that was trained with tags")
-    search: SearchChanges = setting(factory=SearchChanges)
-    glossary: str | None = setting(
-        None, "file of terms, tabs and their translations: where a term is in a sentence, its translation is forced"
-    )
-    copy: Copy = setting(Copy.none, "by attention: unknown (<unk> becomes a source word), numbers, all, or none")
+    search: SearchOverrides = setting(factory=SearchOverrides)
+    glossary: str | None = setting(None, GLOSSARY)
+    copy: Copy = setting(Copy.none, COPY)
 
     def check(self) -> None:
-        """Hold that a document has one translation.
+        """Check that a single translation is requested.
 
         Raises:
-            ConfigError: more are asked for.
+            ConfigError: ``search.n_best`` is above 1.
         """
         if (self.search.n_best or 1) > 1:
             raise ConfigError("a document has one translation: leave search.n_best out, or use recipes/translate.py")
@@ -108,21 +138,21 @@ class DocumentConfig(TranslatorConfig):
 class ScoreConfig(TranslatorConfig):
     """Settings of recipes/score.py."""
 
-    source: str | None = setting(None, "text file, one sentence a line; .gz accepted")
-    target: str | None = setting(None, "text file with a translation of each; .gz accepted")
-    output: str = setting("-", "where log-probabilities go, one line for each pair; - is standard output")
+    source: str | None = setting(None, "text file, one sentence per line, .gz accepted")
+    target: str | None = setting(None, "text file with the translation of each source line, .gz accepted")
+    output: str = setting("-", "output file, one log-probability per pair; - is standard output")
     tag: str | None = setting(None, "first word of each source, for a model that was trained with tags")
-    json: bool = setting(False, "write JSON lines with scores and the log-probability of every piece")
+    json: bool = setting(False, "write JSON lines with scores and the log-probability of every token")
 
 
 @dataclass(kw_only=True)
 class SuggestConfig:
     """Settings of recipes/suggest.py."""
 
-    run: str = setting("runs/lm", "run folder of a language model, or with source of a translator")
-    source: str | None = setting(None, "a sentence, the words of whose translation are suggested")
-    prefix: str | None = setting(None, "beginning of a sentence; white space at its end asks for a new word")
-    input: str = setting("-", "without prefix: text file, a beginning a line; .gz accepted; - is standard input")
-    count: int = setting(5, "words for each", at_least=1)
+    run: str = setting("runs/lm", "run folder of a language model or, with source, of a translator")
+    source: str | None = setting(None, "sentence whose translation is completed")
+    prefix: str | None = setting(None, "start of a sentence; white space at its end starts a new word")
+    input: str = setting("-", "without prefix: text file, one prefix per line, .gz accepted; - is standard input")
+    count: int = setting(5, "words per prefix", at_least=1)
     json: bool = setting(False, "write JSON lines")
     device: str = setting("auto", "auto, cpu or cuda")

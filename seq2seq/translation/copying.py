@@ -1,6 +1,6 @@
-"""Words and numbers that a translation takes from its source, by attention.
+"""Copy words and numbers from the source into a translation, by attention.
 
-T target pieces, S source pieces; the end mark of each is left out.
+Shapes: T target tokens, S source tokens, EOS of each excluded.
 """
 
 import re
@@ -12,48 +12,51 @@ from seq2seq.tokenizer.tokenizer import SPACE
 from seq2seq.translation.types import Copy, Translation
 
 UNKNOWN = "<unk>"
-"""How an unknown word reads (`text.vocabulary`)."""
+"""The text of an unknown word (`tokenizer.vocabulary`)."""
 
 NUMBER = re.compile(r"\d+(?:[.,:' \u2009\u202f]\d+)*")
 
 
-def copied(translation: Translation, copy: Copy) -> str:
-    """The text of a translation with what it takes from its source.
+def copy_from_source(translation: Translation, copy: Copy) -> str:
+    """Return the text of a translation with words or numbers copied from its source.
 
     Args:
-        translation: with its attention weights.
-        copy: what to take.
+        translation: with attention weights.
+        copy: what to copy.
     """
     words = translation.text.split(" ") if translation.text else []
-    rows = word_numbers(translation.pieces)
+    rows = word_numbers(translation.tokens)
     if translation.attention is None or len(words) != max(rows, default=-1) + 1:
-        return translation.text  # the words are not those of the pieces: bytes that are no text, or white space
+        return translation.text  # the words do not match the tokens: invalid bytes or white space
     source_words = translation.source.split()
-    columns = word_numbers(translation.source_pieces)
+    columns = word_numbers(translation.source_tokens)
     if len(source_words) != max(columns, default=-1) + 1:
         return translation.text
     weights_TS = translation.attention[:-1, :-1]
-    table = by_word(weights_TS, rows, columns)
+    table = word_attention(weights_TS, rows, columns)
     if copy in (Copy.unknown, Copy.all):
-        words = with_known_words(words, source_words, table)
+        words = replace_unknown_words(words, source_words, table)
     if copy in (Copy.numbers, Copy.all):
-        words = with_own_numbers(words, source_words, table)
+        words = replace_wrong_numbers(words, source_words, table)
     return " ".join(words)
 
 
-def word_numbers(pieces: Sequence[str]) -> list[int]:
-    """The number of the word, from 0, that each piece belongs to; a space by itself belongs to the word it begins."""
-    numbers, word, waiting = [], -1, True
-    for piece in pieces:
-        begins = piece.startswith(SPACE) or piece == UNKNOWN or word < 0
-        word += begins and not (waiting and word >= 0)
-        waiting = piece == SPACE
+def word_numbers(tokens: Sequence[str]) -> list[int]:
+    """Return the number of the word, from 0, of each token; a single space belongs to the word after it."""
+    numbers, word, after_space = [], -1, True
+    for token in tokens:
+        begins = token.startswith(SPACE) or token == UNKNOWN or word < 0
+        word += begins and not (after_space and word >= 0)
+        after_space = token == SPACE
         numbers.append(word)
     return numbers
 
 
-def by_word(weights_TS: Tensor, rows: Sequence[int], columns: Sequence[int]) -> list[list[float]]:
-    """For every target word its attention to every source word: the mean over its pieces of the sum over theirs."""
+def word_attention(weights_TS: Tensor, rows: Sequence[int], columns: Sequence[int]) -> list[list[float]]:
+    """Return the attention of every target word to every source word.
+
+    Weights are summed over the tokens of the source word and averaged over those of the target word.
+    """
     table = [[0.0] * (max(columns, default=-1) + 1) for _ in range(max(rows, default=-1) + 1)]
     for row, weights in zip(rows, weights_TS.tolist(), strict=True):
         for column, weight in zip(columns, weights, strict=True):
@@ -61,50 +64,55 @@ def by_word(weights_TS: Tensor, rows: Sequence[int], columns: Sequence[int]) -> 
     return table
 
 
-def with_known_words(words: Sequence[str], source_words: Sequence[str], table: Sequence[Sequence[float]]) -> list[str]:
-    """Every unknown word replaced by the source word that it attends to most."""
+def replace_unknown_words(
+    words: Sequence[str], source_words: Sequence[str], table: Sequence[Sequence[float]]
+) -> list[str]:
+    """Replace every unknown word by the source word with most attention."""
     return [
-        max(zip(weights, source_words, strict=True), key=lambda one: one[0])[1] if word == UNKNOWN and weights else word
+        max(zip(weights, source_words, strict=True), key=lambda pair: pair[0])[1]
+        if word == UNKNOWN and weights
+        else word
         for word, weights in zip(words, table, strict=True)
     ]
 
 
-def with_own_numbers(words: Sequence[str], source_words: Sequence[str], table: Sequence[Sequence[float]]) -> list[str]:
-    """Every number that the source does not have replaced by one that it has and the translation lacks.
+def replace_wrong_numbers(
+    words: Sequence[str], source_words: Sequence[str], table: Sequence[Sequence[float]]
+) -> list[str]:
+    """Replace every number that the source does not have by a source number that the translation lacks.
 
-    Numbers are compared by their digits, so that ``1,000`` may become ``1.000``. Of the missing ones the one whose word
-    is attended most is taken; where none is missing a number stays as it is, for languages count hours and floors in
-    ways of their own.
+    Numbers are compared by their digits, so ``1,000`` may become ``1.000``. Of several missing numbers, the one whose
+    word gets most attention is copied. If none is missing, numbers stay: languages count hours and floors differently.
     """
-    missing = [(digits(number), number, place) for place, word in enumerate(source_words) for number in numbers(word)]
-    known = {own for own, _, _ in missing}
+    missing = [(digits(number), number, index) for index, word in enumerate(source_words) for number in numbers(word)]
+    source_digits = {own for own, _, _ in missing}
     for word in words:
         for number in numbers(word):
             missing = _without_first(missing, digits(number))
     changed = []
     for word, weights in zip(words, table, strict=True):
         parts, end = [], 0
-        for found in NUMBER.finditer(word):
-            if digits(found[0]) not in known and missing:
-                best = max(missing, key=lambda one: weights[one[2]])
+        for match in NUMBER.finditer(word):
+            if digits(match[0]) not in source_digits and missing:
+                best = max(missing, key=lambda entry: weights[entry[2]])
                 missing.remove(best)
-                parts += [word[end : found.start()], best[1]]
-                end = found.end()
+                parts += [word[end : match.start()], best[1]]
+                end = match.end()
         changed.append("".join([*parts, word[end:]]))
     return changed
 
 
 def numbers(word: str) -> list[str]:
-    """The numbers in a word, with the marks between their digits."""
+    """Return the numbers in a word, with the punctuation between their digits."""
     return NUMBER.findall(word)
 
 
 def digits(number: str) -> str:
-    """The digits alone."""
+    """Return the digits of a number alone."""
     return re.sub(r"\D", "", number)
 
 
 def _without_first(missing: list[tuple[str, str, int]], own: str) -> list[tuple[str, str, int]]:
-    """The list less the first number of these digits."""
-    place = next((place for place, (known, _, _) in enumerate(missing) if known == own), len(missing))
-    return missing[:place] + missing[place + 1 :]
+    """Return the list without the first number of these digits."""
+    index = next((index for index, (known, _, _) in enumerate(missing) if known == own), len(missing))
+    return missing[:index] + missing[index + 1 :]

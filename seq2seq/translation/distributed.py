@@ -1,4 +1,4 @@
-"""Translation by several processes: whole batches are shared, so each translation is what one process alone finds."""
+"""Translation by several processes. They share whole batches, so results equal those of a single process."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -10,7 +10,7 @@ from seq2seq.translation.translator import Translator
 from seq2seq.translation.types import Copy, Request, Translation
 
 
-def translate_together(
+def translate_distributed(
     translator: Translator,
     lines: Iterable[str | Request],
     *,
@@ -19,50 +19,52 @@ def translate_together(
     search: SearchConfig | None = None,
     copy: Copy = Copy.none,
 ) -> Iterator[Translation]:
-    """Translate a stream as `Translator.translate` does, by all processes; the first of them gets the translations.
+    """Translate a stream as `Translator.translate_all` does, by all processes; the first one gets the translations.
 
-    Every process calls this and exhausts it, with a translator of the same models and settings.
+    Every process calls this with a translator of the same models and settings, and exhausts the iterator.
 
     Args:
-        translator: this process's own.
-        lines: the text. Only the first process's is read, `CHUNK` lines for each process at a time.
-        beam_size: as for `Translator.translate`.
+        translator: this process's translator.
+        lines: the text; read in the first process only, `CHUNK` lines per process at a time.
+        beam_size: as for `Translator.translate_all`.
         n_best: likewise.
         search: likewise.
         copy: likewise.
 
     Raises:
-        ConfigError: as `Translator.translate`.
+        ConfigError: as `Translator.translate_all`.
     """
 
-    def translate(texts: Iterator[str | Request]) -> Iterator[Translation]:
-        return translator.translate(texts, beam_size=beam_size, n_best=n_best, search=search, copy=copy)
+    def translate(texts: Iterable[str | Request]) -> Iterator[Translation]:
+        return translator.translate_all(texts, beam_size=beam_size, n_best=n_best, search=search, copy=copy)
 
     if alone():
-        return translate(iter(lines))
+        return translate(lines)
     return _rounds(translator, iter(lines), translate, search)
 
 
 def _rounds(
     translator: Translator,
     lines: Iterator[str | Request],
-    translate: Callable[[Iterator[str | Request]], Iterator[Translation]],
+    translate: Callable[[list[str | Request]], Iterator[Translation]],
     search: SearchConfig | None,
 ) -> Iterator[Translation]:
     while texts := from_first(list(islice(lines, count() * CHUNK)) if is_first() else []):
-        own = portions(translator, texts, search)[rank() :: count()]
-        translated = [(rows, list(translate(iter([texts[row] for row in rows])))) for rows in own]
+        own = split_work(translator, texts, search)[rank() :: count()]
+        translated = [(rows, list(translate([texts[row] for row in rows]))) for rows in own]
         shares = (share for process in to_first(translated) for share in process)
-        told = {row: translation for share in shares for row, translation in zip(*share, strict=True)}
-        yield from (told[row] for row in sorted(told))
+        results = {row: translation for share in shares for row, translation in zip(*share, strict=True)}
+        yield from (results[row] for row in sorted(results))
 
 
-def portions(translator: Translator, texts: list[str | Request], search: SearchConfig | None = None) -> list[list[int]]:
-    """The numbers of all texts, shared out in what processes take in turn: chunks, or batches where chunks are few.
+def split_work(
+    translator: Translator, texts: list[str | Request], search: SearchConfig | None = None
+) -> list[list[int]]:
+    """Return the row numbers of the units of work that processes take in turn: chunks, or batches of the last ones.
 
-    Batches balance better, but to know them all the text has to be encoded: by every process, before its own share.
+    Batches balance better, but every process has to encode all texts to know them.
     """
     if len(texts) == count() * CHUNK:
         return [list(range(start, start + CHUNK)) for start in range(0, len(texts), CHUNK)]
     batches = translator.batches(texts, search)
-    return [*batches, sorted(set(range(len(texts))).difference(*batches))]  # the blank ones last, in no batch
+    return [*batches, sorted(set(range(len(texts))).difference(*batches))]  # blank texts, which are in no batch, last

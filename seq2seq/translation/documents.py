@@ -1,11 +1,10 @@
-"""Documents: translated sentence by sentence, with paragraphs, blank lines, indentation and spaces where they were."""
+"""Documents: translated sentence by sentence; paragraphs, blank lines, indentation and spaces are kept."""
 
 from seq2seq.corpora.mixture import tagged
 from seq2seq.corpora.segmentation import segments
 from seq2seq.search import SearchConfig
-from seq2seq.translation.glossary import Glossary
 from seq2seq.translation.translator import Translator
-from seq2seq.translation.types import Copy, Request
+from seq2seq.translation.types import Copy, Glossary, Request
 
 
 def translate_document(
@@ -18,19 +17,19 @@ def translate_document(
     tag: str | None = None,
     glossary: Glossary | None = None,
 ) -> str:
-    """The document in the other language: everything that is no sentence stays as it is.
+    """Translate the sentences of a document and keep everything else.
 
     Args:
-        translator: of sentences; each is translated by itself.
+        translator: translates each sentence independently.
         document: text with its line ends.
-        wrapped: lines were broken to a width (`segmentation.segments`); a line end within a sentence is lost.
-        search: how to search; None: as the run's.
-        copy: what is taken from the source by attention.
-        tag: first word of each sentence, for a model that was trained with tags.
-        glossary: which terms must become what.
+        wrapped: lines were wrapped to a width (`segmentation.segments`); line ends within sentences are dropped.
+        search: the search settings; None: the run's.
+        copy: what to copy from the source by attention.
+        tag: first word of each sentence, for models trained with tags.
+        glossary: terms and their required translations.
 
     Raises:
-        ConfigError: as `Translator.translate` does.
+        ConfigError: as `Translator.translate`.
         DataError: likewise.
     """
     parts = list(segments(document, wrapped=wrapped))

@@ -1,4 +1,4 @@
-"""What a recipe's settings ask of a translator: the translator, its requests, where the answers go."""
+"""Input and output of the recipes: load models, read requests, write results, show progress."""
 
 import contextlib
 import io
@@ -7,20 +7,24 @@ import zlib
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeVar
+
+from tqdm import tqdm
 
 from seq2seq.corpora.lines import decoded_lines, open_binary, open_output, read_lines, unreadable
 from seq2seq.corpora.mixture import tagged
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.system.output import output_file
+from seq2seq.translation.batching import chunked
 from seq2seq.translation.config import ScoreConfig, TranslateConfig, TranslatorConfig
-from seq2seq.translation.glossary import Glossary
 from seq2seq.translation.translator import Translator
-from seq2seq.translation.types import Request
+from seq2seq.translation.types import Glossary, Request
+
+Item = TypeVar("Item")
 
 
 def load_translator(config: TranslatorConfig) -> Translator:
-    """The runs that a recipe names.
+    """Load the models of a recipe.
 
     Raises:
         RunError: as `Translator.load`.
@@ -37,19 +41,19 @@ def load_translator(config: TranslatorConfig) -> Translator:
 
 
 def load_glossary(name: str | None) -> Glossary | None:
-    """The glossary that a recipe names, if it does.
+    """Load the glossary of a recipe; None for none.
 
     Raises:
-        DataError: it cannot be read.
+        DataError: the file cannot be read.
     """
     return None if name is None else Glossary.load(Path(name).expanduser())
 
 
 def requests(config: TranslateConfig, lines: Iterable[str]) -> Iterator[Request]:
-    """The lines with their tag, prefix, phrases and glossary, as they are read.
+    """Yield a request for each line, with its tag, prefix, phrases and glossary.
 
     Raises:
-        DataError: a file cannot be read, or there are not as many prefixes as lines.
+        DataError: a file cannot be read, or the numbers of prefixes and lines differ.
     """
     glossary = load_glossary(config.glossary)
     for line, prefix in with_prefixes(lines, config):
@@ -57,52 +61,54 @@ def requests(config: TranslateConfig, lines: Iterable[str]) -> Iterator[Request]
 
 
 def with_prefixes(lines: Iterable[str], config: TranslateConfig) -> Iterator[tuple[str, str]]:
-    """Each line with the beginning of its translation, empty for none."""
+    """Yield each line with the prefix of its translation, empty for none."""
     if config.prefixes is None:
         yield from ((line, config.prefix or "") for line in lines)
         return
     path = Path(config.prefixes).expanduser()
-    yield from pairs_of(lines, read_lines(path), "the input", str(path))
+    yield from zip_lines(lines, read_lines(path), "the input", str(path))
 
 
-def pairs_of(first: Iterable[str], second: Iterable[str], one: str, other: str) -> Iterator[tuple[str, str]]:
-    """Lines of equal number, as they are read.
+def zip_lines(
+    first: Iterable[str], second: Iterable[str], first_name: str, second_name: str
+) -> Iterator[tuple[str, str]]:
+    """Yield pairs of lines, as they are read.
 
     Raises:
-        DataError: one of the two has more.
+        DataError: the numbers of lines differ.
     """
-    ends = object()
-    left, right = chain(first, [ends]), chain(second, [ends])
-    for number, (mine, yours) in enumerate(zip(left, right, strict=False), 1):
-        if isinstance(mine, str) and isinstance(yours, str):
-            yield mine, yours
-        elif mine is not yours:
-            longer, shorter = (one, other) if isinstance(mine, str) else (other, one)
+    end = object()
+    left, right = chain(first, [end]), chain(second, [end])
+    for number, (one, other) in enumerate(zip(left, right, strict=False), 1):
+        if isinstance(one, str) and isinstance(other, str):
+            yield one, other
+        elif one is not other:
+            longer, shorter = (first_name, second_name) if isinstance(one, str) else (second_name, first_name)
             raise DataError(
                 f"{longer} has a line {number:,} and {shorter} has not: they must match line by line; run "
-                f"recipes/doctor.py to find the first line that drifts"
+                f"recipes/doctor.py to find the first line that is shifted"
             )
 
 
 def scored_pairs(config: ScoreConfig) -> Iterator[tuple[str, str]]:
-    """The pairs that recipes/score.py is to score.
+    """Yield the pairs that recipes/score.py scores.
 
     Raises:
-        ConfigError: a file is not named.
-        DataError: a file cannot be read, or one has more lines.
+        ConfigError: a file is not given.
+        DataError: a file cannot be read, or the numbers of lines differ.
     """
     if config.source is None or config.target is None:
-        raise ConfigError("nothing to score: name source=FILE and target=FILE, a sentence and its translation a line")
+        raise ConfigError("nothing to score: set source=FILE and target=FILE, with one sentence per line in each")
     source, target = Path(config.source).expanduser(), Path(config.target).expanduser()
-    for text, translation in pairs_of(read_lines(source), read_lines(target), str(source), str(target)):
+    for text, translation in zip_lines(read_lines(source), read_lines(target), str(source), str(target)):
         yield tagged(text, config.tag), translation
 
 
 def read_text(name: str) -> str:
-    """A whole text as it is, line ends and all; ``-`` is standard input.
+    """Read a whole text, line ends included; ``-`` is standard input.
 
     Raises:
-        DataError: it cannot be read or is not UTF-8 (names the line).
+        DataError: the file cannot be read or is not UTF-8; the message names the line.
     """
     path = Path(name).expanduser()
     try:
@@ -114,13 +120,13 @@ def read_text(name: str) -> str:
     except (OSError, EOFError, zlib.error) as error:
         raise unreadable(path, error if isinstance(error, OSError) else OSError(str(error))) from None
     for _ in decoded_lines(io.BytesIO(data), "standard input" if name == "-" else name):
-        pass  # which names the line that is not UTF-8
+        pass  # raises an error that names the first line which is not UTF-8
     return data.decode("utf-8-sig")
 
 
 @contextlib.contextmanager
 def opened(output: str) -> Iterator[TextIO]:
-    """Standard output, or a file that takes its name only when it is complete; packed where that ends in ``.gz``.
+    """Open standard output, or a file that gets its name only when complete; compressed if the name ends in ``.gz``.
 
     Raises:
         RunError: as `output_file`.
@@ -136,3 +142,31 @@ def opened(output: str) -> Iterator[TextIO]:
         io.TextIOWrapper(binary, encoding="utf-8", newline="\n") as file,
     ):
         yield file
+
+
+def with_progress(items: Iterable[Item], total: int | None, label: str, *, shown: bool = True) -> Iterator[Item]:
+    """Yield the items, one per sentence, and show a progress bar on stderr.
+
+    Translations of a chunk arrive together, so the bar moves by chunks: moving it per item would show the first one
+    early and count the waiting time of the chunk as that of one item.
+
+    Args:
+        items: yielded as they come; reads at most one chunk ahead.
+        total: the number of items, if known; without it the remaining time is not shown.
+        label: what is done, such as ``translating``.
+        shown: False for no bar.
+    """
+    # As in training: updated continuously on a terminal, now and then in a file.
+    interval = 0.5 if sys.stderr.isatty() else 15
+    with tqdm(
+        total=total,
+        desc=label,
+        unit="sentence",
+        mininterval=interval,
+        miniters=1,
+        dynamic_ncols=True,
+        disable=not shown,
+    ) as bar:
+        for chunk in chunked(items):
+            yield from chunk
+            bar.update(len(chunk))

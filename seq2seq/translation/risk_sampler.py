@@ -1,9 +1,7 @@
-"""What a model's own translations are worth while it learns: samples drawn from it, each scored as a sentence.
+"""Samples of a model in training and their rewards: connects training on risk (`training.risk`) with search and text.
 
-For minimum risk the samples are text, as they are where a model translates: no marks, no bytes that are no character.
-REINFORCE would be biased by that: it needs samples of the very distribution whose expected reward it follows.
-
-The room where training on risk (`seq2seq.training.risk`) meets search and text.
+For minimum risk training, samples are restricted to valid text, as in translation. REINFORCE would be biased by that:
+it needs samples of the distribution whose expected reward it follows.
 """
 
 from typing import Any
@@ -23,12 +21,12 @@ from seq2seq.training.risk import Candidate, RiskConfig, RiskKind, reference_pie
 
 
 class Sampler:
-    """Samples translations of a batch with the network as it is in search, and scores each against its reference."""
+    """Samples translations of a batch with the network in evaluation mode and scores them against the references."""
 
     def __init__(
         self, tokenizers: Tokenizers, risk: RiskConfig, precision: Precision, target_language: str = ""
     ) -> None:
-        """``target_language`` is the code of what is written, by which BLEU cuts words."""
+        """Set up sampling and the reward; ``target_language`` is the code that selects BLEU's tokenization."""
         self.tokenizers = tokenizers
         self.risk = risk
         self.search = SearchConfig(max_length_ratio=risk.max_length_ratio, max_length_offset=risk.max_length_offset)
@@ -37,26 +35,27 @@ class Sampler:
         self.single_bytes, self.no_text = single_bytes(tokenizers.target), no_text(tokenizers.target)
 
     def __call__(self, network: Network, batch: Batch) -> list[list[Candidate]]:
-        """``risk.samples`` candidates of every sentence of the batch, in its order; scored as detokenised text."""
+        """Return ``risk.samples`` candidates of every sentence, in batch order; rewards score detokenized text."""
         decode = self.tokenizers.target.decode
-        found = []
-        for drawn, reference in zip(self._drawn(network, batch), reference_pieces(batch), strict=True):
-            rewards = self.reward([decode(one.tokens) for one in drawn], decode(reference))
-            found.append([Candidate(pieces(one), reward) for one, reward in zip(drawn, rewards, strict=True)])
-        return found
+        candidates = []
+        for samples, reference in zip(self._sample(network, batch), reference_pieces(batch), strict=True):
+            rewards = self.reward([decode(each.tokens) for each in samples], decode(reference))
+            own = [Candidate(_tokens(each), reward) for each, reward in zip(samples, rewards, strict=True)]
+            candidates.append(own)
+        return candidates
 
     @torch.no_grad()
-    def _drawn(self, network: Network, batch: Batch) -> list[list[Hypothesis]]:
+    def _sample(self, network: Network, batch: Batch) -> list[list[Hypothesis]]:
         reduced = is_reduced(self.precision, batch.source_BS.device)
-        form = InferencePrecision.bfloat16 if reduced else InferencePrecision.float32
+        precision = InferencePrecision.bfloat16 if reduced else InferencePrecision.float32
         with evaluating(network):
-            decoder = PreparedDecoder(network, form, torch.bfloat16 if reduced else torch.float32)
+            decoder = PreparedDecoder(network, precision, torch.bfloat16 if reduced else torch.float32)
             stepper: Stepper[Any] = NetworkStepper(network, decoder, batch.source_BS, batch.source_lengths_B, BOS, EOS)
             if self.risk.kind is RiskKind.minimum_risk:
                 stepper = CharacterStepper(stepper, self.single_bytes, self.no_text)
             return sample(stepper, self.search, self.risk.samples, self.risk.temperature)
 
 
-def pieces(hypothesis: Hypothesis) -> tuple[int, ...]:
-    """Ids of a sample, the end mark included where it was reached."""
+def _tokens(hypothesis: Hypothesis) -> tuple[int, ...]:
+    """Return the token ids of a sample, EOS included if it is finished."""
     return (*hypothesis.tokens, EOS) if hypothesis.finished else tuple(hypothesis.tokens)

@@ -1,79 +1,109 @@
-"""What a model makes of translations that are given."""
+"""Probabilities of given text: forced decoding of translations, and sentences under a language model.
+
+Shapes: B sentences of a batch, P target tokens of a batch, V vocabulary.
+"""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 
+import numpy as np
 import torch
 
 from seq2seq.corpora.segments import LONGEST, aligned, sentences, stretches
-from seq2seq.data.batch import batches_by_length
+from seq2seq.data.batch import batches_by_length, make_batch
+from seq2seq.data.batch_sampler import BatchConfig, Order
+from seq2seq.inference.member import Member
 from seq2seq.inference.members import Encoded, Members
-from seq2seq.search import forced, hypothesis
+from seq2seq.search import forced_decoding, make_hypothesis
 from seq2seq.tokenizer.tokenizer import EOS
-from seq2seq.translation.answer import Choice, translation
-from seq2seq.translation.batching import CHUNK, batch_pieces
-from seq2seq.translation.types import Translation, joined
+from seq2seq.translation.batching import batch_tokens, chunked, map_batches
+from seq2seq.translation.decoding import Candidate, translation
+from seq2seq.translation.types import Translation, join_translations
 
 END = "</s>"
-"""How the end of a sentence reads among pieces."""
+"""How EOS is shown among tokens."""
 
 
-def scored(members: Members, pairs: Iterable[tuple[str, str]], length_penalty: float) -> Iterator[Translation]:
-    """`Translator.score_all`: every target as a translation of its source, in order.
+def score_pairs(members: Members, pairs: Iterable[tuple[str, str]], length_penalty: float) -> Iterator[Translation]:
+    """Yield every target as a scored translation of its source, in order; see `Translator.score_all`.
 
-    Where a source is so long that a translator cuts it, its target is cut too, and the parts are scored.
+    If a source is so long that a translator splits it, its target is split too, and the segments are scored.
     """
-    iterator = iter(pairs)
-    while chunk := list(islice(iterator, CHUNK)):
-        cut = [_cut(members, source, target) for source, target in chunk]
-        parts = _sentences_scored(members, [part for own in cut for part in own], length_penalty)
-        for (source, target), own in zip(chunk, cut, strict=True):
-            found = list(islice(parts, len(own)))
-            yield found[0] if len(source) <= LONGEST else _together(source, target, found, length_penalty)
+    for chunk in chunked(pairs):
+        split = [_split(members, source, target) for source, target in chunk]
+        parts = _score_segments(members, [part for own in split for part in own], length_penalty)
+        for (source, target), own in zip(chunk, split, strict=True):
+            scored = list(islice(parts, len(own)))
+            yield scored[0] if len(source) <= LONGEST else _join(source, target, scored, length_penalty)
 
 
-def _cut(members: Members, source: str, target: str) -> list[tuple[str, str]]:
+def _split(members: Members, source: str, target: str) -> list[tuple[str, str]]:
     if len(source) <= LONGEST:
         return [(source, target)]
     tags = members.source_tokenizers[0].tags
     return aligned(stretches(source, tags), sentences(target)) or [(source.strip(), target)]
 
 
-def _sentences_scored(members: Members, pairs: list[tuple[str, str]], length_penalty: float) -> Iterator[Translation]:
-    """Pairs as they are, `CHUNK` of them sorted by length together."""
-    for start in range(0, len(pairs), CHUNK):
-        chunk = pairs[start : start + CHUNK]
-        encoded, longest = members.encoded([source for source, _ in chunk])
-        targets = members.target.encode_all([target for _, target in chunk])
-        found: dict[int, Translation] = {}
-        both = [[*source, *target, EOS] for source, target in zip(longest, targets, strict=True)]
-        for rows in batches_by_length(both, batch_pieces(members)):
-            texts, own = [chunk[row][0] for row in rows], [[ids[row] for row in rows] for ids in encoded]
-            found |= zip(rows, _batch(members, texts, own, [targets[row] for row in rows], length_penalty), strict=True)
-        yield from (found[row] for row in range(len(chunk)))
-
-
-def _together(source: str, target: str, parts: list[Translation], length_penalty: float) -> Translation:
-    """One pair of its parts; the end of each but the last stands among the pieces."""
-    shown = [replace(part, pieces=(*part.pieces, END)) for part in parts[:-1]]
+def _join(source: str, target: str, parts: list[Translation], length_penalty: float) -> Translation:
+    """Join the scored segments of a pair; EOS of all but the last stands among the tokens."""
+    tokens = [[*part.tokens, END] for part in parts[:-1]] + [list(parts[-1].tokens)]
     return replace(
-        joined(source, parts, length_penalty),
+        join_translations(source, parts, length_penalty),
         text=target,
-        pieces=tuple(chain.from_iterable(part.pieces for part in [*shown, parts[-1]])),
-        piece_log_probabilities=tuple(chain.from_iterable(part.piece_log_probabilities for part in parts)),
+        tokens=tuple(chain.from_iterable(tokens)),
+        token_log_probabilities=tuple(chain.from_iterable(part.token_log_probabilities for part in parts)),
     )
 
 
+def _score_segments(members: Members, pairs: list[tuple[str, str]], length_penalty: float) -> Iterator[Translation]:
+    for chunk in chunked(pairs):
+        yield from _score_chunk(members, chunk, length_penalty)
+
+
+def _score_chunk(members: Members, pairs: list[tuple[str, str]], length_penalty: float) -> list[Translation]:
+    encoded, longest = members.encoded([source for source, _ in pairs])
+    targets = members.target.encode_all([target for _, target in pairs])
+
+    def process(rows: list[int]) -> list[Translation]:
+        sources, own = [pairs[row][0] for row in rows], [[ids[row] for row in rows] for ids in encoded]
+        return _score_batch(members, sources, own, [targets[row] for row in rows], length_penalty)
+
+    both = [[*source, *target, EOS] for source, target in zip(longest, targets, strict=True)]
+    results = map_batches(batches_by_length(both, batch_tokens(members)), process)
+    return [results[row] for row in range(len(pairs))]
+
+
 @torch.inference_mode()
-def _batch(
-    members: Members, texts: list[str], encoded: Encoded, targets: list[list[int]], length_penalty: float
+def _score_batch(
+    members: Members, sources: list[str], encoded: Encoded, targets: list[list[int]], length_penalty: float
 ) -> list[Translation]:
-    parts = forced(members.bind(encoded, shortlist=False).stepper, targets)
-    found = []
-    for text, source, target, pieces in zip(texts, encoded[0], targets, parts, strict=True):
-        one = hypothesis([*target, EOS], math.fsum(pieces), length_penalty, finished=True)
-        whole = translation(members, text, source, Choice(one))
-        found.append(replace(whole, piece_log_probabilities=tuple(pieces)))
-    return found
+    scores = forced_decoding(members.bind(encoded, shortlist=False).stepper, targets)
+    scored = []
+    for text, source, target, values in zip(sources, encoded[0], targets, scores, strict=True):
+        hypothesis = make_hypothesis([*target, EOS], math.fsum(values), length_penalty, finished=True)
+        whole = translation(members, text, source, Candidate(hypothesis))
+        scored.append(replace(whole, token_log_probabilities=tuple(values)))
+    return scored
+
+
+@torch.inference_mode()
+def score_sentences(model: Member, targets: Sequence[Sequence[int]]) -> list[float]:
+    """Return the log-probability of every sentence of tokens under a language model, in nats, EOS included.
+
+    Takes one teacher-forced pass per batch.
+    """
+
+    def process(rows: list[int]) -> list[float]:
+        batch = make_batch([[]] * len(rows), [targets[row] for row in rows]).to(model.device)
+        logits_PV = model.network(batch.source_BS, batch.source_lengths_B, batch.target_BT, batch.positions_P)
+        loss_P = torch.nn.functional.cross_entropy(logits_PV.float(), batch.labels_P, reduction="none")
+        sentence_P = batch.positions_P.div(batch.target_BT.size(1), rounding_mode="floor")
+        sums_B = torch.zeros(len(rows), dtype=torch.float64, device=loss_P.device)
+        return [-loss for loss in sums_B.index_add_(0, sentence_P, loss_P.double()).tolist()]
+
+    lengths = np.array([len(target) for target in targets], dtype=np.int32)
+    batches = Order(np.zeros_like(lengths), lengths, BatchConfig(), seed=0).epoch(0)
+    results = map_batches((rows.tolist() for rows in batches), process)
+    return [results[row] for row in range(len(targets))]

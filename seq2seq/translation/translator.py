@@ -1,9 +1,11 @@
-"""Text in, text out: a trained model behind a few methods."""
+"""A trained translator: text in, translations out."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy as shallow_copy
 from pathlib import Path
 from typing import overload
+
+import torch
 
 from seq2seq.analysis.trace import Trace
 from seq2seq.analysis.tracing import RUNNERS_UP, trace_sentence
@@ -13,17 +15,26 @@ from seq2seq.inference.member import Member, hold_together
 from seq2seq.inference.members import Encoded, Members
 from seq2seq.inference.shortlist import Shortlist
 from seq2seq.run.folder import RunFolder, load_run
-from seq2seq.search import LANGUAGE_MODEL_WEIGHT, Method, NextWord, SearchConfig, check_language_model_weight
+from seq2seq.search import (
+    LANGUAGE_MODEL_WEIGHT,
+    Method,
+    NextWord,
+    SearchConfig,
+    check_language_model_weight,
+    next_words,
+    normalized,
+)
 from seq2seq.system.device import choose_device
-from seq2seq.translation.answer import Asked, answers, asked_of
-from seq2seq.translation.batching import numbered, translated
-from seq2seq.translation.interactive import growing_translation, suggestions
-from seq2seq.translation.scoring import scored
+from seq2seq.tokenizer.spelling import split_prefix
+from seq2seq.translation.batching import batch_rows, translate_stream
+from seq2seq.translation.decoding import SearchOptions, search_options, translate_batch
+from seq2seq.translation.scoring import score_pairs
+from seq2seq.translation.streaming import stream_translation
 from seq2seq.translation.types import Copy, Request, Translation
 
 
 class Translator:
-    """Translates with trained networks. Threads may share one: nothing that counts in it changes after loading.
+    """Translates with trained networks. Threads may share it: its results do not change after loading.
 
     A translation never depends on what else is translated with it.
     """
@@ -36,21 +47,21 @@ class Translator:
         language_model: Member | None = None,
         language_model_weight: float = LANGUAGE_MODEL_WEIGHT,
     ) -> None:
-        """Put together what translates.
+        """Build a translator from prepared networks.
 
         Args:
-            members: one network, or an ensemble that chooses each piece together; each encodes sources by itself.
-            search: how to search.
-            shortlist: the first member's, applied to all.
-            language_model: a network without encoder whose weighted log-probabilities are added (shallow fusion).
-            language_model_weight: the weight, at least 0.
+            members: one network, or several that form an ensemble; each encodes sources with its own tokenizer.
+            search: the default search settings.
+            shortlist: the first member's lexical shortlist, applied to all members.
+            language_model: a network without encoder for shallow fusion.
+            language_model_weight: the weight of its log-probabilities, at least 0.
 
         Raises:
-            ConfigError: there is no member, or the weight is negative or not finite.
-            RunError: target vocabularies differ; a member is a language model, or the language model is none.
+            ConfigError: there are no members, or the weight is negative or not finite.
+            RunError: target vocabularies differ, a member is a language model, or the language model is a translator.
         """
         if not members:
-            raise ConfigError("nothing can translate: name a run folder")
+            raise ConfigError("there is no model to translate with: name a run folder")
         check_language_model_weight(language_model_weight)
         hold_together(members, language_model)
         self.members = tuple(members)
@@ -59,7 +70,7 @@ class Translator:
         self.shortlist = None if shortlist is None else shortlist.to(self.device)
         self.language_model = language_model
         self.language_model_weight = language_model_weight
-        self.together = Members(self.members, self.shortlist, language_model, language_model_weight)
+        self.ensemble = Members(self.members, self.shortlist, language_model, language_model_weight)
 
     @classmethod
     def load(
@@ -72,52 +83,49 @@ class Translator:
         language_model: str | Path | None = None,
         language_model_weight: float = LANGUAGE_MODEL_WEIGHT,
     ) -> "Translator":
-        """The best model of a run folder, or an ensemble of several.
+        """Load the best model of a run folder, or an ensemble of several.
 
         Args:
-            run: the folder; config.yaml, tokenizer*.model and model.safetensors are read, nothing in them is executed.
-                Several translate together; their target vocabularies must be the same, and the first one's
-                search settings hold.
-            device: auto, cpu, cuda.
-            precision: float32; bfloat16 or int8 for products in fewer bytes, at a small cost in quality; auto: as each
-                folder keeps its weights (int8 after recipes/quantize.py, where the processor has integer products).
-            shortlist: score only the pieces that, going by the first run's training data, can translate this source.
+            run: the run folder. Reads config.yaml, tokenizer*.model and model.safetensors; executes nothing in them.
+                Several folders form an ensemble with a shared target vocabulary and the first one's search settings.
+            device: auto, cpu or cuda.
+            precision: float32, tf32, bfloat16, int8 or auto. bfloat16 and int8 are faster at a small cost in quality;
+                auto keeps each folder's own (int8 after recipes/quantize.py on processors with integer products).
+            shortlist: score only tokens that can translate the source, by the first run's training data.
             language_model: run folder of a language model of the same target vocabulary, for shallow fusion.
-            language_model_weight: what its log-probabilities count, at least 0.
+            language_model_weight: the weight of its log-probabilities, at least 0.
 
         Raises:
-            RunError: a file is missing, damaged or foreign, or the runs do not fit each other.
-            ConfigError: no run, an unknown device or precision, integer products on a device without them, a weight
-                that is negative or not finite, or one without a language model.
+            RunError: a file is missing, damaged or of another kind, or the runs do not fit together.
+            ConfigError: no run, an unknown device or precision, a precision that the device does not support, a weight
+                that is negative or not finite, or a weight without a language model.
         """
         if language_model is None and language_model_weight != LANGUAGE_MODEL_WEIGHT:
             raise ConfigError(
-                f"language_model_weight={language_model_weight:g} has no language model to weigh: name one with "
+                f"language_model_weight={language_model_weight:g} does nothing without a language model: set "
                 f"language_model=RUN, or leave the weight out"
             )
-        folders = [Path(one).expanduser() for one in ([run] if isinstance(run, str | Path) else run)]
+        folders = [Path(folder).expanduser() for folder in ([run] if isinstance(run, str | Path) else run)]
         chosen = choose_device(device)
         runs = [RunFolder.open(folder) for folder in folders]
         loaded = [run.load() for run in runs]
         members = [model.member(chosen, precision) for model in loaded]
         search = loaded[0].search if loaded else SearchConfig()
         lists = runs[0].load_shortlist(loaded[0].tokenizers) if shortlist and loaded else None
-        beside = None
-        if language_model is not None:
-            beside = load_run(language_model).member(chosen, precision)
-        return cls(members, search, lists, beside, language_model_weight)
+        fused = None if language_model is None else load_run(language_model).member(chosen, precision)
+        return cls(members, search, lists, fused, language_model_weight)
 
     def watched(self, on_step: Callable[[], None]) -> "Translator":
-        """The same translator with the same weights, which calls ``on_step`` before each step of reading or search.
+        """Return a translator with the same weights that calls ``on_step`` before each step of encoding or search.
 
-        What ``on_step`` raises ends the translation: so a server stops one that nobody waits for any more.
+        An exception from ``on_step`` ends the translation; a server cancels requests in this way.
         """
         watched = shallow_copy(self)
-        watched.together = self.together.watched(on_step)
+        watched.ensemble = self.ensemble.watched(on_step)
         return watched
 
     @overload
-    def translate(  # type: ignore[overload-overlap]  # a str is an Iterable[str] to the checker, not to us
+    def translate(
         self,
         text: str | Request,
         *,
@@ -131,9 +139,9 @@ class Translator:
     ) -> Translation: ...
 
     @overload
-    def translate(  # type: ignore[overload-overlap]
+    def translate(
         self,
-        text: list[str] | list[Request] | tuple[str | Request, ...],
+        text: list[str] | list[Request] | list[str | Request] | tuple[str | Request, ...],
         *,
         beam_size: int | None = None,
         n_best: int | None = None,
@@ -144,10 +152,9 @@ class Translator:
         phrases: Sequence[str] = (),
     ) -> list[Translation]: ...
 
-    @overload
     def translate(
         self,
-        text: Iterable[str | Request],
+        text: str | Request | list[str] | list[Request] | list[str | Request] | tuple[str | Request, ...],
         *,
         beam_size: int | None = None,
         n_best: int | None = None,
@@ -156,82 +163,105 @@ class Translator:
         copy: Copy = Copy.none,
         prefix: str = "",
         phrases: Sequence[str] = (),
-    ) -> Iterator[Translation]: ...
+    ) -> Translation | list[Translation]:
+        """Translate a sentence or a list of sentences.
 
-    def translate(
-        self,
-        text: str | Request | Iterable[str | Request],
-        *,
-        beam_size: int | None = None,
-        n_best: int | None = None,
-        attention: bool = False,
-        search: SearchConfig | None = None,
-        copy: Copy = Copy.none,
-        prefix: str = "",
-        phrases: Sequence[str] = (),
-    ) -> Translation | list[Translation] | Iterator[Translation]:
-        """Translate a sentence, a list of sentences, or a stream of them.
+        Blank text gives empty text. Text of more than 1,000 characters is translated sentence by sentence; the prefix
+        and the phrases apply to the first. If memory for a batch runs out, the batch is split in two with a warning.
 
         Args:
-            text: a string gives a `Translation`, a list or tuple a list; any other iterable gives an iterator in the
-                same order, which reads some thousand sentences ahead and never holds more. `Request` in place of a
-                string has conditions of its own.
-            beam_size: hypotheses kept; 1 is greedy search; None: as the search settings say.
+            text: a string gives a `Translation`; a list or tuple gives a list in the same order. A `Request` instead
+                of a string has constraints of its own. For streams, see `translate_all`.
+            beam_size: hypotheses kept; 1 is greedy search; None: as the search settings.
             n_best: translations per sentence, in `Translation.n_best`; at most ``beam_size``.
-            attention: attach attention weights, where the model has attention.
-            search: how to search, sample or choose; None: as the run's search settings.
-            copy: what is taken from the source by attention.
+            attention: return attention weights, if the model has attention.
+            search: how to search or sample; None: the run's search settings.
+            copy: what to copy from the source by attention.
             prefix: how translations begin; it may end within a word (`Request`).
             phrases: words or phrases that translations contain.
 
-        Blank text is translated by empty text; text of more than 1,000 characters sentence by sentence; the first has
-        the prefix and the phrases. Where there is no memory for a batch, it is translated in two halves, with
-        a warning.
-
         Raises:
-            ConfigError: settings are out of range or contradict each other, or the model cannot do what is asked.
-            DataError: no pieces of the vocabulary write a prefix or a phrase.
-            RunError: there is no memory for half a batch.
+            ConfigError: settings are out of range, contradict each other, or are not supported by the model; or
+                ``text`` is an iterator.
+            DataError: no tokens of the vocabulary write a prefix or a phrase.
+            RunError: memory runs out for half a batch.
         """
-        asked = asked_of(self.together, search or self.search, beam_size, n_best, attention=attention, copy=copy)
+        options = search_options(
+            self.ensemble, search or self.search, beam_size, n_best, attention=attention, copy=copy
+        )
         if isinstance(text, str | Request):
-            return next(self._stream([_request(text, prefix, phrases)], asked))
-        stream = self._stream((_request(one, prefix, phrases) for one in text), asked)
-        return list(stream) if isinstance(text, list | tuple) else stream
+            return next(self._stream([_request(text, prefix, phrases)], options))
+        if not isinstance(text, list | tuple):
+            raise ConfigError(f"text must be a string or a list, got {type(text).__name__}: use translate_all")
+        return list(self._stream((_request(each, prefix, phrases) for each in text), options))
 
-    def _stream(self, requests: Iterable[Request], asked: Asked) -> Iterator[Translation]:
-        return translated(self.together, requests, asked.search, lambda own, encoded: self._batch(own, encoded, asked))
+    def translate_all(
+        self,
+        texts: Iterable[str | Request],
+        *,
+        beam_size: int | None = None,
+        n_best: int | None = None,
+        attention: bool = False,
+        search: SearchConfig | None = None,
+        copy: Copy = Copy.none,
+        prefix: str = "",
+        phrases: Sequence[str] = (),
+    ) -> Iterator[Translation]:
+        """Translate a stream of sentences, in order; reads some thousand sentences ahead and never holds more.
 
-    def _batch(self, requests: list[Request], encoded: Encoded, asked: Asked) -> list[Translation]:
-        return answers(self.together, requests, encoded, asked)
+        Settings are checked at once. Arguments and errors are those of `translate`.
+        """
+        options = search_options(
+            self.ensemble, search or self.search, beam_size, n_best, attention=attention, copy=copy
+        )
+        return self._stream((_request(each, prefix, phrases) for each in texts), options)
+
+    def _stream(self, requests: Iterable[Request], options: SearchOptions) -> Iterator[Translation]:
+        def translate(own: list[Request], encoded: Encoded) -> list[Translation]:
+            return self._batch(own, encoded, options)
+
+        return translate_stream(self.ensemble, requests, options.search, translate)
+
+    def _batch(self, requests: list[Request], encoded: Encoded, options: SearchOptions) -> list[Translation]:
+        return translate_batch(self.ensemble, requests, encoded, options)
 
     def batches(self, texts: Sequence[str | Request], search: SearchConfig | None = None) -> list[list[int]]:
-        """The numbers of the texts in each batch that `translate` makes of them; blank texts are in none."""
-        return numbered(self.together, [_request(one) for one in texts], search or self.search)
+        """Return the row numbers of each batch that `translate` makes of the texts; blank texts are in none."""
+        return batch_rows(self.ensemble, [_request(each) for each in texts], search or self.search)
 
     def stream(
         self, text: str, *, beam_size: int | None = None, search: SearchConfig | None = None, prefix: str = ""
     ) -> Iterator[Translation]:
-        """Translate one sentence and show it growing: what is certain of it, whenever that has become more.
+        """Translate one sentence; yield the fixed part of its translation whenever it grows, then the translation.
 
-        The last is what `translate` gives, the ones before it have a beginning of its pieces and NaN for scores. Greedy
-        search settles a piece at each step, a beam only what all its hypotheses share. Each text begins with the one
-        before it, unless a mark of its own joins the last letter. Errors are those of `translate`.
+        The last result is that of `translate`; the ones before have a prefix of its tokens and NaN for scores. Greedy
+        search fixes a token per step, beam search the common prefix of its hypotheses. Each text begins with the one
+        before, except if a combining character joins its last letter. Errors are those of `translate`.
         """
-        asked = asked_of(self.together, search or self.search, beam_size, 1)
-        if asked.search.method != Method.beam:
-            raise ConfigError(f"search.method={asked.search.method} cannot be shown growing: set search.method=beam")
-        return growing_translation(self.together, Request(text, prefix), asked)
+        options = search_options(self.ensemble, search or self.search, beam_size, 1)
+        if options.search.method != Method.beam:
+            raise ConfigError(f"search.method={options.search.method} cannot be streamed: set search.method=beam")
+        return stream_translation(self.ensemble, Request(text, prefix), options)
 
     def suggest(self, text: str, prefix: str = "", count: int = 5) -> list[NextWord]:
-        """The likeliest next words of a translation that begins so, likeliest first, each with its probability.
+        """Return the most probable next words of a translation that begins with ``prefix``, best first.
 
-        White space at the prefix's end asks for a new word, else the last one was begun (`LanguageModel.suggest`).
+        If the prefix ends in white space, the words are new ones; otherwise they complete its last word, as in
+        `LanguageModel.suggest`.
 
         Raises:
-            ConfigError: ``count`` below 1, or there is a short-list.
+            ConfigError: ``count`` is below 1, or there is a shortlist.
         """
-        return suggestions(self.together, text, prefix, count)
+        if count < 1:
+            raise ConfigError(f"count must be at least 1, got {count}")
+        members = self.ensemble
+        members.demand_every_piece("a suggestion")
+        context, partial_word = split_prefix(prefix)
+        with torch.inference_mode():
+            stepper = members.bind(members.encoded([text])[0]).stepper
+            if members.language_model is not None:
+                stepper = normalized(stepper)
+            return next_words(stepper, members.target.encode(context), partial_word, members.spelling, count)
 
     def trace(
         self,
@@ -242,32 +272,33 @@ class Translator:
         runners_up: int = RUNNERS_UP,
         member: int = 0,
     ) -> Trace:
-        """All that one network computes for a sentence: gates, states, attention, probabilities; and the beam's tree.
+        """Return everything that one network computes for a sentence, and the tree of the beam search.
 
-        The translation is that of `translate`, or ``target``; of an ensemble, ``member`` (0 the first) is looked into.
+        Covers gates, states, attention and probabilities. The translation is that of `translate`, or ``target``. In an
+        ensemble, ``member`` (0 for the first) selects the network.
 
         Raises:
             ConfigError: a number is out of range, or the method is not beam.
-            DataError: the sentence is blank, or no translation of it is possible.
+            DataError: the sentence is blank, or it has no possible translation.
         """
         search = self.search if beam_size is None else self.search.beam(beam_size)
-        return trace_sentence(self.together, search, text, target=target, runners_up=runners_up, member=member)
+        return trace_sentence(self.ensemble, search, text, target=target, runners_up=runners_up, member=member)
 
     def score(self, source: str, target: str) -> Translation:
-        """What the model makes of a translation that is given (forced decoding): `score_all` for one pair."""
+        """Score a given translation by forced decoding: `score_all` for one pair."""
         return next(self.score_all([(source, target)]))
 
     def score_all(self, pairs: Iterable[tuple[str, str]]) -> Iterator[Translation]:
-        """The log-probability of every source's target as the tokenizer cuts it, and that of every piece.
+        """Yield the log-probability of every source's target, and that of each token, in order.
 
-        In their order, some thousand read ahead. A source of more than 1,000 characters is cut as `translate` cuts it,
-        and its target with it. Ensembles and language models count as in search, short-lists do not.
+        Reads some thousand pairs ahead. A source of more than 1,000 characters is split as `translate` splits it, and
+        its target with it. Ensembles and language models count as in search; shortlists are ignored.
         """
-        return scored(self.together, pairs, self.search.length_penalty)
+        return score_pairs(self.ensemble, pairs, self.search.length_penalty)
 
 
-def _request(one: str | Request, prefix: str = "", phrases: Sequence[str] = ()) -> Request:
-    """A request whose phrases are known; those of a text in stretches are each stretch's own."""
-    if not isinstance(one, Request):
-        return Request(one, prefix, tuple(phrases))
-    return one.with_terms() if len(one.text) <= LONGEST else one
+def _request(text: str | Request, prefix: str = "", phrases: Sequence[str] = ()) -> Request:
+    """Return a request with its glossary's phrases; a long text looks them up for each of its segments."""
+    if not isinstance(text, Request):
+        return Request(text, prefix, tuple(phrases))
+    return text.with_terms() if len(text.text) <= LONGEST else text

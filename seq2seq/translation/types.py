@@ -1,41 +1,86 @@
-"""What is asked of a translator, and what it answers."""
+"""What a translator takes and returns: requests, glossaries and translations."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain
+from pathlib import Path
 
 from torch import Tensor
 
-from seq2seq.search import length_normalised
-from seq2seq.translation.glossary import Glossary
+from seq2seq.corpora.lines import read_lines
+from seq2seq.errors import DataError
+from seq2seq.search import length_normalized
+from seq2seq.tokenizer.tokenizer import normalize
 
 
 class Copy(StrEnum):
-    """What is taken from the source, going by attention, where a translation has nothing good to say."""
+    """What to copy from the source by attention."""
 
     none = "none"
     unknown = "unknown"
-    """``<unk>`` becomes the source word attended most (Luong et al. 2015, "Addressing the rare word problem", §3)."""
+    """Replace ``<unk>`` by the source word with most attention (Luong et al. 2015, "Addressing the rare word problem",
+    §3)."""
     numbers = "numbers"
-    """A number that the source does not have becomes the one attended most of those that are missing."""
+    """Replace a number that is not in the source by the missing source number with most attention."""
     all = "all"
+
+
+class Glossary:
+    """Terms of the source language and their required translations.
+
+    Args:
+        terms: pairs of a term and its translation.
+    """
+
+    def __init__(self, terms: Iterable[tuple[str, str]]) -> None:
+        self.translations = {normalize(term).lower(): normalize(target) for term, target in terms}
+        longest_first = sorted(self.translations, key=lambda term: (-len(term), term))
+        alternatives = "|".join(map(re.escape, longest_first))
+        self.pattern = re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)") if alternatives else None
+
+    @classmethod
+    def load(cls, path: Path) -> "Glossary":
+        """Read a file with one term, a tab and its translation per line; blank lines are ignored.
+
+        Raises:
+            DataError: the file cannot be read, or a line has another format.
+        """
+        terms = []
+        for number, line in enumerate(read_lines(path), 1):
+            if not line.strip():
+                continue
+            parts = [normalize(part) for part in line.split("\t")]
+            if len(parts) != 2 or not all(parts):
+                raise DataError(f"{path}, line {number:,}: a term, a tab and its translation are needed, got {line!r}")
+            terms.append((parts[0], parts[1]))
+        return cls(terms)
+
+    def phrases(self, source: str) -> tuple[str, ...]:
+        """Return the required translations of the terms in ``source``, without duplicates.
+
+        Terms match whole words in any case. Of overlapping terms, the first one counts, then the longest.
+        """
+        if self.pattern is None:
+            return ()
+        return tuple(dict.fromkeys(self.translations[term] for term in self.pattern.findall(normalize(source).lower())))
 
 
 @dataclass(frozen=True)
 class Request:
-    """A sentence with what its translation must have."""
+    """A sentence with constraints on its translation."""
 
     text: str
     prefix: str = ""
-    """How the translation begins; it may end within a word, and one that ends in white space asks for another word."""
+    """How the translation begins. It may end within a word; white space at its end starts a new word."""
     phrases: tuple[str, ...] = ()
-    """Words or phrases that the translation contains, each as whole words."""
+    """Words or phrases that the translation contains, as whole words."""
     glossary: Glossary | None = None
-    """Whose terms, where the text has them, become further phrases; of a text in stretches, each stretch's own."""
+    """Its terms become further phrases. A long text applies it to each of its segments."""
 
     def with_terms(self) -> "Request":
-        """The same request, its glossary looked up."""
+        """Return the same request with the glossary's phrases and without the glossary."""
         if self.glossary is None:
             return self
         phrases = tuple(dict.fromkeys([*self.phrases, *self.glossary.phrases(self.text)]))
@@ -49,46 +94,61 @@ class Translation:
     source: str
     text: str
     score: float
-    """Length-normalised log-probability: comparable among translations of one source."""
+    """Length-normalized log-probability; comparable among translations of one source."""
     log_probability: float
-    """Sum over the pieces, in nats, end mark included; a language model's share with it."""
-    pieces: tuple[str, ...] = ()
-    source_pieces: tuple[str, ...] = ()
+    """Sum over the tokens, EOS included, in nats; with the weighted language model, if there is one."""
+    tokens: tuple[str, ...] = ()
+    source_tokens: tuple[str, ...] = ()
     attention: Tensor | None = None
-    """Weights (target pieces + 1, source pieces + 1), the end marks last; None where not asked for or not there.
+    """Weights (target tokens + 1, source tokens + 1), EOS last; None if not requested or without attention.
 
-    Of an ensemble the mean over the members that attend and read the same source pieces as the first."""
+    For an ensemble, the mean over the members that attend and share the first member's source vocabulary."""
     n_best: tuple["Translation", ...] = ()
-    """All translations asked for, best first; the first is this one. Empty unless ``n_best`` > 1."""
+    """All translations, best first, this one included; empty unless ``n_best`` > 1."""
     utility: float | None = None
-    """Of minimum Bayes risk: the mean similarity, 0 to 1, to all that was drawn."""
-    piece_log_probabilities: tuple[float, ...] = ()
-    """Of a pair that was scored: that of every piece in nats, of the end mark last."""
+    """For minimum Bayes risk: the mean similarity to all samples, 0 to 1."""
+    token_log_probabilities: tuple[float, ...] = ()
+    """For scored pairs: the log-probability of every token in nats, EOS last."""
     finished: bool = True
-    """False where the search was cut at the maximum length, before the end of the sentence."""
+    """False if the search reached the maximum length before EOS."""
 
     def __str__(self) -> str:
         return self.text
 
+    @property
+    def pieces(self) -> tuple[str, ...]:
+        """The former name of ``tokens``."""
+        return self.tokens
 
-def joined(source: str, parts: Sequence[Translation], length_penalty: float) -> Translation:
-    """The translation of a text whose stretches were translated one by one; of none, empty text.
+    @property
+    def source_pieces(self) -> tuple[str, ...]:
+        """The former name of ``source_tokens``."""
+        return self.source_tokens
 
-    Log-probabilities add up, and the score is that of all pieces together. The n-th best is made of the n-th best of
-    each stretch. There is no attention, which no stretch pays to another.
+    @property
+    def piece_log_probabilities(self) -> tuple[float, ...]:
+        """The former name of ``token_log_probabilities``."""
+        return self.token_log_probabilities
+
+
+def join_translations(source: str, parts: Sequence[Translation], length_penalty: float) -> Translation:
+    """Join the translations of a text's segments; no parts give empty text.
+
+    Log-probabilities are summed, and the score is computed from all tokens together. The n-th best consists of the
+    n-th best of each segment. Attention is dropped.
     """
     if not parts:
         return Translation(source, "", 0.0, 0.0)
     log_probability = sum(part.log_probability for part in parts)
-    pieces = sum(len(part.pieces) + 1 for part in parts)
-    best = (part.n_best for part in parts)
+    length = sum(len(part.tokens) + 1 for part in parts)
+    n_best = (part.n_best for part in parts)
     return Translation(
         source=source,
         text=" ".join(part.text for part in parts if part.text),
-        score=length_normalised(log_probability, pieces, length_penalty),
+        score=length_normalized(log_probability, length, length_penalty),
         log_probability=log_probability,
-        pieces=tuple(chain.from_iterable(part.pieces for part in parts)),
-        source_pieces=tuple(chain.from_iterable(part.source_pieces for part in parts)),
-        n_best=tuple(joined(source, ranked, length_penalty) for ranked in zip(*best, strict=False)),
+        tokens=tuple(chain.from_iterable(part.tokens for part in parts)),
+        source_tokens=tuple(chain.from_iterable(part.source_tokens for part in parts)),
+        n_best=tuple(join_translations(source, ranked, length_penalty) for ranked in zip(*n_best, strict=False)),
         finished=all(part.finished for part in parts),
     )

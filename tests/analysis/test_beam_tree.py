@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from markov import BOS, EOS, A, B, chain, log_probability, random_stepper
 
 from seq2seq.analysis.beam_tree import Fate, grown
-from seq2seq.search import Hypothesis, SearchConfig, beam, search
+from seq2seq.search import Hypothesis, SearchConfig, beam_search, search
 
 SETTINGS = SearchConfig(beam_size=2, n_best=2, length_penalty=1.0, max_length_ratio=0, max_length_offset=3)
 
@@ -26,7 +26,7 @@ def path(nodes, number):
 def test_a_tree_one_can_draw():
     """The beam of two goes on with A and B, of which both end at once, and prunes what is behind."""
     stepper = chain({BOS: {A: 0.6, B: 0.3, EOS: 0.1}, A: {A: 0.3, EOS: 0.7}, B: {EOS: 0.9, B: 0.1}})
-    found, nodes = grown(stepper, lambda watched: beam(watched, SETTINGS), width=4)
+    found, nodes = grown(stepper, lambda watched: beam_search(watched, SETTINGS), width=4)
     assert [one.tokens for one in found] == [[A], [B]]
     told = {tuple(path(nodes, number)): node for number, node in enumerate(nodes)}
     assert told[()].fate is Fate.kept

@@ -9,7 +9,7 @@ from seq2seq.benchmark.translation import TranslationFloor, measure_translation,
 from seq2seq.benchmark.workload import prepare
 from seq2seq.translation.types import Translation
 
-TRANSLATION = Translation("a b", "c d e", -1.0, -3.0, pieces=("c", "d", "e"), source_pieces=("a", "b"))
+TRANSLATION = Translation("a b", "c d e", -1.0, -3.0, tokens=("c", "d", "e"), source_tokens=("a", "b"))
 
 
 def test_the_floor_counts_end_marks_where_there_are_any(tmp_path):

@@ -10,7 +10,7 @@ import torch
 from seq2seq.benchmark.host_waits import BOS, EOS, META, Waits, arrangements, host_waits, network_of, search_waits
 from seq2seq.data.batch import source_tensors
 from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
-from seq2seq.search import forced
+from seq2seq.search import forced_decoding
 from seq2seq.system.transfer import to_device
 
 RECIPES = Path(__file__).parents[2] / "recipes" / "README.md"
@@ -43,7 +43,7 @@ def test_scoring_given_translations_waits_once():
     with waits, torch.no_grad():
         decoder = PreparedDecoder(network, InferencePrecision.float32)
         places = (to_device(part, META) for part in source_tensors([[5, 7, 3], [8, 6]]))
-        found = forced(NetworkStepper(network, decoder, *places, BOS, EOS), [[4], [3, 9]])
+        found = forced_decoding(NetworkStepper(network, decoder, *places, BOS, EOS), [[4], [3, 9]])
     assert [len(values) for values in found] == [2, 3]
     assert len(waits.found) == 1
 

@@ -5,14 +5,14 @@ import pytest
 from seq2seq.config.recipes import DistillConfig, EvaluateConfig, TrainConfig
 from seq2seq.errors import ConfigError
 from seq2seq.model import ModelConfig, Network, Tying
-from seq2seq.search import SearchChanges, SearchConfig
+from seq2seq.search import SearchConfig, SearchOverrides
 from seq2seq.tokenizer.config import TokenizerConfig
 
 
 def test_settings_at_odds_are_found_before_a_corpus_is_read(recipe, tmp_path):
     nowhere = [f"data.train.{side}={tmp_path / 'nowhere'}" for side in ("source", "target")]
     for asked, words in {
-        ("model.tying=all", "tokenizer.joint=false"): "model.tying=all shares one vocabulary",
+        ("model.tying=all", "tokenizer.joint=false"): "model.tying=all needs one vocabulary",
         ("model.bridge=copy", "model.decoder.size=3"): "model.bridge=copy needs a decoder as wide",
         ("search.n_best=9",): "search.n_best must be at most search.beam_size",
         ("tokenizer=word", "tokenizer.sampling=0.1"): "a vocabulary of words has one: set tokenizer.sampling=0",
@@ -74,20 +74,20 @@ def test_a_language_model_reads_the_target_side_and_has_its_vocabulary(joint):
 @pytest.mark.parametrize(
     ("asked", "predicts", "words"),
     [
-        ({"hypotheses": "out.de", "ensemble": ["b"]}, False, "hypotheses=out.de is translated already: leave ensemble"),
+        ({"hypotheses": "out.de", "ensemble": ["b"]}, False, "hypotheses=out.de is already translated: leave ensemble"),
         ({"hypotheses": "out.de", "language_model": "lm"}, False, "already: leave language_model out"),
         (
             {"run": "lm", "ensemble": ["b", "c"]},
             True,
-            "run=lm is a language model and translates nothing: leave ensemb",
+            "run=lm is a language model and does not translate: leave ensemb",
         ),
-        ({"run": "lm", "language_model": "lm"}, True, "translates nothing: leave language_model out"),
-        ({"hypotheses": "out.de", "beam_size": 3}, False, "hypotheses=out.de is translated already: leave beam_size"),
-        ({"hypotheses": "out.de", "device": "cpu"}, False, "is translated already: leave device out"),
-        ({"hypotheses": "out.de", "precision": "float32"}, False, "is translated already: leave precision out"),
-        ({"run": "lm", "shortlist": True}, True, "translates nothing: leave shortlist out"),
-        ({"run": "lm", "search": SearchChanges(length_penalty=0.5)}, True, "leave search.length_penalty out"),
-        ({"run": "a", "search": SearchChanges(n_best=2)}, False, "is scored: leave search.n_best out"),
+        ({"run": "lm", "language_model": "lm"}, True, "does not translate: leave language_model out"),
+        ({"hypotheses": "out.de", "beam_size": 3}, False, "hypotheses=out.de is already translated: leave beam_size"),
+        ({"hypotheses": "out.de", "device": "cpu"}, False, "is already translated: leave device out"),
+        ({"hypotheses": "out.de", "precision": "float32"}, False, "is already translated: leave precision out"),
+        ({"run": "lm", "shortlist": True}, True, "does not translate: leave shortlist out"),
+        ({"run": "lm", "search": SearchOverrides(length_penalty=0.5)}, True, "leave search.length_penalty out"),
+        ({"run": "a", "search": SearchOverrides(n_best=2)}, False, "is scored: leave search.n_best out"),
     ],
 )
 def test_what_belongs_to_translating_is_refused_where_it_has_no_say(asked, predicts, words):
@@ -105,6 +105,6 @@ def test_other_runs_join_a_translator():
 
 def test_how_many_translations_a_teacher_writes_has_one_name():
     usual = SearchConfig()
-    assert DistillConfig(n_best=3, search=SearchChanges(n_best=3)).searching(usual).n_best == 3
-    with pytest.raises(ConfigError, match=r"^search.n_best=3 does nothing here: say n_best=3, "):
-        DistillConfig(search=SearchChanges(n_best=3)).searching(usual)
+    assert DistillConfig(n_best=3, search=SearchOverrides(n_best=3)).search_config(usual).n_best == 3
+    with pytest.raises(ConfigError, match=r"^search.n_best=3 does nothing here: set n_best=3, "):
+        DistillConfig(search=SearchOverrides(n_best=3)).search_config(usual)

@@ -76,7 +76,7 @@ def test_evaluation_of_a_language_model_shows_perplexity(tiny_run, tmp_path):
     folder = sibling(tiny_run, tmp_path / "lm", 1, {"encoder.layers": 0, "attention": "none", "bridge": "zero"})
     lines = evaluate_on_test(folder, PairList("two lines", PAIRS[:2]), "cpu").splitlines()
     assert lines[0] == "two lines, 2 sentences"
-    assert lines[1].startswith("perplexity per piece")
+    assert lines[1].startswith("perplexity per token")
     written = json.loads((folder / "scores.json").read_text())["test"]
     assert written["perplexity"]["sentences"] == 2
     assert written["references"] == text_hash([pair.target for pair in PAIRS[:2]])
@@ -149,7 +149,7 @@ def test_validation_searches_greedily_within_the_limits_of_the_run(learned_run, 
 def test_validation_cuts_words_as_the_language_does(tiny_run, tmp_path, monkeypatch, language, expected):
     pairs = [Pair("We work.", "我们在厨房里工作。"), Pair("Where is my key?", "我的钥匙在哪里？")]
     texts = [pair.target for pair in pairs]  # a perfect translator
-    monkeypatch.setattr("seq2seq.evaluation.validation.translate_together", lambda translator, sources: iter(texts))
+    monkeypatch.setattr("seq2seq.evaluation.validation.translate_distributed", lambda translator, sources: iter(texts))
     network = Translator.load(tiny_run, device="cpu").members[0].network
     found = validator(tiny_run, tmp_path, pairs, target_language=language)(network, 1)
     assert found.bleu == pytest.approx(expected)

@@ -240,7 +240,7 @@ def test_a_language_models_probability_is_its_own_where_a_shortlist_rules_tokens
         for one in found.n_best:
             ids = [target.pieces(range(target.size)).index(piece) for piece in one.pieces]
             bound = alone.bind(alone.encoded([text])[0])
-            [parts] = searching.forced(bound.stepper, [[bound.first.pieces.index(number) for number in ids]])
+            [parts] = searching.forced_decoding(bound.stepper, [[bound.first.pieces.index(number) for number in ids]])
             logits = other.network(*beside.sources([[]]), target_input([ids]), torch.arange(len(ids) + 1))
             theirs = logits.log_softmax(1)[range(len(ids) + 1), [*ids, EOS]].tolist()
             count = len(ids) + one.finished

@@ -9,19 +9,19 @@ from seq2seq.model import AttentionKind
 
 
 def test_who_attends_and_what_is_worked_out_once():
-    assert translator().together.attends
-    assert not translator(attention=AttentionKind.none).together.attends
-    own = translator(1, 2).together
+    assert translator().ensemble.attends
+    assert not translator(attention=AttentionKind.none).ensemble.attends
+    own = translator(1, 2).ensemble
     assert own.spelling is own.spelling
     assert own.source_tokenizers[0] is own.source_tokenizers[1]
     assert all(own.spelling[piece] for piece in own.inner)
 
 
 def test_attention_is_cut_to_each_pair():
-    own = translator().together
+    own = translator().ensemble
     first, second = own.attention([[5, 6, 7], [8]], [[9], [10, 11]]) or ()
     assert (first.shape, second.shape) == ((2, 4), (3, 2))
-    assert translator(attention=AttentionKind.none).together.attention([[5]], [[6]]) is None
+    assert translator(attention=AttentionKind.none).ensemble.attention([[5]], [[6]]) is None
 
 
 def test_without_a_shortlist_every_piece_may_be_demanded():

@@ -97,7 +97,7 @@ def test_what_ends_a_reading_goes_through_and_copies_are_watched_too():
     def ended():
         raise EndedError
 
-    watched = translator().watched(ended).together.translators[0].network
+    watched = translator().watched(ended).ensemble.translators[0].network
     batch = torch.full((1, 5), 7), torch.tensor([5])
     for network in (watched, watched_module.shared_copy(watched)):
         with pytest.raises(EndedError):

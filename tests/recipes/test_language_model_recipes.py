@@ -72,7 +72,7 @@ def test_one_file_is_enough_and_evaluate_scores_another(recipe, tmp_path):
     assert outcome.code == 0, outcome.err
     assert "20 sentences" in outcome.out
     scores = json.loads((tmp_path / "lm" / "scores.json").read_text())["test"]["perplexity"]
-    assert scores["per_piece"] == LanguageModel.load(tmp_path / "lm").perplexity(LINES).per_piece
+    assert scores["per_piece"] == LanguageModel.load(tmp_path / "lm").perplexity(LINES).per_token
 
 
 def test_several_texts_are_mixed_by_weight(recipe, tmp_path):

@@ -141,8 +141,8 @@ def test_a_papers_search_is_that_of_evaluation_and_distillation(name):
     """Beams of 10, 12 and 16 hold where the command says nothing of its own."""
     search = settings(name).search
     for recipe in ("evaluate", "distill", "translate"):
-        assert composed(recipe, []).searching(search) == search
-        assert composed(recipe, ["beam_size=3"]).searching(search) == replace(search, beam_size=3)
+        assert composed(recipe, []).search_config(search) == search
+        assert composed(recipe, ["beam_size=3"]).search_config(search) == replace(search, beam_size=3)
 
 
 def test_sutskevers_recurrent_connections_are_half_the_encoders_half_the_decoders():

@@ -84,8 +84,8 @@ def test_evaluate_refuses_an_ensemble_that_would_have_no_say(recipe, copied, tmp
     language_model = {"encoder.layers": 0, "attention": "none", "bridge": "zero"}
     language_model = sibling(copied, tmp_path / "language", 3, language_model)
     for asked, words in {
-        f"run={language_model}": f"run={language_model} is a language model and translates nothing: leave ensemble out",
-        f"hypotheses={tmp_path / 'test.target'}": "test.target is translated already: leave ensemble out",
+        f"run={language_model}": f"run={language_model} is a language model and does not translate: leave ensemble out",
+        f"hypotheses={tmp_path / 'test.target'}": "test.target is already translated: leave ensemble out",
     }.items():
         outcome = recipe("evaluate", asked, f"ensemble=[{copied}]", *text)
         assert outcome.code == 1

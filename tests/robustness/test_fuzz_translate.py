@@ -80,7 +80,7 @@ def test_any_bytes_give_a_line_for_a_line_or_one_line_that_says_where_they_are_n
     def holds(data: bytes) -> None:
         out = io.StringIO()
         try:
-            for translation in translators[0].translate(decoded_lines(io.BytesIO(data), "it"), beam_size=1):
+            for translation in translators[0].translate_all(decoded_lines(io.BytesIO(data), "it"), beam_size=1):
                 print(translation, file=out)
                 assert json.loads(as_json(translation))["source"] == translation.source
         except DataError as error:

@@ -351,7 +351,7 @@ def test_damaged_scores_are_one_line(tmp_path, what):
 
 def test_they_are_looked_at_before_anything_is_translated(recipe, run, texts, monkeypatch):
     (run / "scores.json").write_text(SCORES["nested"])
-    monkeypatch.setattr("seq2seq.evaluation.evaluate.translate_together", None)
+    monkeypatch.setattr("seq2seq.evaluation.evaluate.translate_distributed", None)
     outcome = recipe("evaluate", f"run={run}", *texts)
     assert (outcome.code, outcome.err.count("\n")) == (1, 1)
     assert "scores.json is damaged (" in outcome.err

@@ -29,7 +29,9 @@ from starting import Command, Ended, Starter
 
 LINES = [f"{subject} {verb}." for subject in ("The dog", "My key", "She", "A house") for verb in ("sleeps", "works")]
 LONGER = ["search.max_length_ratio=3", "search.max_length_offset=50"]
-REFUSED = r"in use by (another )?process|is there already|cannot be made|cannot be written|holds a run with"
+REFUSED = (
+    r"in use by (another )?process|(is there )?already( exists)?|cannot be made|cannot be written|holds a run with"
+)
 
 
 class World(NamedTuple):

@@ -19,7 +19,7 @@ from markov import (
 )
 
 from seq2seq.errors import ConfigError
-from seq2seq.search import Hypothesis, SearchConfig, beam, greedy, search
+from seq2seq.search import Hypothesis, SearchConfig, beam_search, greedy_search, search
 from seq2seq.settings import validate
 
 # Greedy takes A, after which nothing is likely; B is less likely at first and certain from there.
@@ -27,7 +27,7 @@ TRAP = {BOS: {A: 0.6, B: 0.4}, A: {A: 0.4, B: 0.3, EOS: 0.3}, B: {EOS: 1.0}}
 
 
 def config(beam_size: int, n_best: int = 1, length_penalty: float = 1.0, longest: int = 4) -> SearchConfig:
-    """At most ``longest`` pieces whatever the source."""
+    """At most ``longest`` tokens whatever the source."""
     return SearchConfig(
         beam_size=beam_size,
         n_best=n_best,
@@ -37,27 +37,27 @@ def config(beam_size: int, n_best: int = 1, length_penalty: float = 1.0, longest
     )
 
 
-def pieces(found: Hypothesis) -> list[int]:
+def tokens_of(found: Hypothesis) -> list[int]:
     return [*found.tokens, EOS] if found.finished else found.tokens
 
 
 def test_sees_past_the_likeliest_first_piece():
-    [[best]] = beam(chain(TRAP), config(2))
+    [[best]] = beam_search(chain(TRAP), config(2))
     assert best.tokens == [B]
     assert best.log_probability == pytest.approx(math.log(0.4))
     assert best.score == pytest.approx(math.log(0.4) / 2)
-    assert greedy(chain(TRAP), config(1))[0].tokens != [B]
+    assert greedy_search(chain(TRAP), config(1))[0].tokens != [B]
 
 
 def test_n_best_are_distinct_and_sorted():
-    [found] = beam(chain(TRAP), config(4, n_best=3, length_penalty=0.0))
+    [found] = beam_search(chain(TRAP), config(4, n_best=3, length_penalty=0.0))
     assert [one.tokens for one in found] == [[B], [A, B], [A]] or [one.tokens for one in found] == [[B], [A], [A, B]]
     assert [one.log_probability for one in found] == pytest.approx([math.log(p) for p in (0.4, 0.18, 0.18)])
 
 
 def test_length_penalty_decides_between_short_and_long():
     table = {BOS: {EOS: 0.3, A: 0.7}, A: {B: 0.6, EOS: 0.4}, B: {EOS: 0.6, B: 0.4}}
-    by_sum, by_mean = (beam(chain(table), config(3, length_penalty=alpha))[0][0] for alpha in (0.0, 1.0))
+    by_sum, by_mean = (beam_search(chain(table), config(3, length_penalty=alpha))[0][0] for alpha in (0.0, 1.0))
     assert by_sum.tokens == []  # 0.3 against 0.28 and 0.252
     assert by_mean.tokens == [A, B]  # the cube root of 0.252 is 0.63
 
@@ -65,16 +65,16 @@ def test_length_penalty_decides_between_short_and_long():
 def test_maximum_length_is_by_the_own_source():
     forever = {BOS: {A: 1.0}, A: {A: 0.6, B: 0.4}, B: {B: 0.9, A: 0.1}}
     settings = SearchConfig(beam_size=3, n_best=2, max_length_ratio=1.5, max_length_offset=1)
-    found = beam(chain(forever, forever, source_lengths=[2, 4]), settings)
+    found = beam_search(chain(forever, forever, source_lengths=[2, 4]), settings)
     assert [[len(one.tokens) for one in several] for several in found] == [[4, 4], [7, 7]]
     assert not any(one.finished for several in found for one in several)
 
 
 def test_what_is_cut_only_makes_up_the_number():
     table = {BOS: {A: 1.0}, A: {A: 0.9, EOS: 0.1}}
-    [alone] = beam(chain(table), config(4, n_best=1))
+    [alone] = beam_search(chain(table), config(4, n_best=1))
     assert alone[0].finished
-    [several] = beam(chain(table), config(4, n_best=4))
+    [several] = beam_search(chain(table), config(4, n_best=4))
     assert [(one.tokens, one.finished) for one in several] == [
         ([A, A, A], True),
         ([A, A], True),
@@ -88,7 +88,7 @@ def test_what_is_done_is_stepped_no_more():
     short = {BOS: {A: 0.5, B: 0.5}, A: {EOS: 1.0}, B: {EOS: 1.0}}
     long = {BOS: {A: 1.0}, A: {A: 0.6, B: 0.4}, B: {A: 1.0}}
     stepper = chain(long, short, long)
-    found = beam(stepper, config(2, longest=4))
+    found = beam_search(stepper, config(2, longest=4))
     assert [len(one.tokens) for [one] in found] == [4, 1, 4]
     assert stepper.rows_stepped == [3, 6, 4, 4]  # one row a sentence at first
     assert stepper.sentences_kept == [None, [0, 2], None]
@@ -97,7 +97,7 @@ def test_what_is_done_is_stepped_no_more():
 def test_where_little_is_possible_no_nan_and_no_filler_comes_back():
     dead_end, single = {BOS: {A: 1.0}}, {BOS: {A: 1.0}, A: {EOS: 1.0}}
     stepper = chain(dead_end, single)
-    nothing, one_only = beam(stepper, config(4, n_best=3))
+    nothing, one_only = beam_search(stepper, config(4, n_best=3))
     assert nothing == [Hypothesis([], -math.inf, -math.inf, False)]
     assert one_only == [Hypothesis([A], 0.0, 0.0, True)]
     assert stepper.rows_stepped == [2, 8]
@@ -109,7 +109,7 @@ def plain_beam(stepper: MarkovStepper, sentence: int, beam_size: int, limit: int
     finished: set[tuple[int, ...]] = set()
     for _ in range(limit):
         longer = {
-            (*path, piece): log_probability(stepper, sentence, (*path, piece)) for path in live for piece in range(4)
+            (*path, token): log_probability(stepper, sentence, (*path, token)) for path in live for token in range(4)
         }
         ranked = sorted((path for path in longer if longer[path] > -math.inf), key=longer.__getitem__, reverse=True)
         finished |= {path for path in ranked[:beam_size] if path[-1] == EOS}
@@ -122,7 +122,7 @@ def plain_beam(stepper: MarkovStepper, sentence: int, beam_size: int, limit: int
 @given(st.integers(0, 10_000), st.integers(1, 5), st.sampled_from([0.0, 0.3, 0.6]))
 def test_a_narrow_beam_finishes_what_the_plain_rule_finishes(seed, beam_size, impossible):
     stepper = random_stepper(seed, [1, 1, 1], impossible)
-    for sentence, found in enumerate(beam(stepper, config(beam_size, n_best=beam_size, longest=6))):
+    for sentence, found in enumerate(beam_search(stepper, config(beam_size, n_best=beam_size, longest=6))):
         plain = plain_beam(stepper, sentence, beam_size, limit=6)
         # By score: over a table, paths that take the same transitions in another order tie.
         best = sorted((log_probability(stepper, sentence, path) / len(path) for path in plain), reverse=True)
@@ -132,14 +132,16 @@ def test_a_narrow_beam_finishes_what_the_plain_rule_finishes(seed, beam_size, im
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.4, 0.8]), st.sampled_from([0.0, 0.6, 1.0]))
 def test_a_beam_wide_enough_finds_the_exact_list(seed, impossible, alpha):
     stepper, limit = random_stepper(seed, [1, 1], impossible), 4
-    for sentence, found in enumerate(beam(stepper, config(128, n_best=128, length_penalty=alpha, longest=limit))):
+    for sentence, found in enumerate(
+        beam_search(stepper, config(128, n_best=128, length_penalty=alpha, longest=limit))
+    ):
         paths = every_path(stepper, sentence, limit)
         if not paths:
             assert [one.score for one in found] == [-math.inf]
             continue
         scores = {path: total / len(path) ** alpha for path, total in paths.items()}
         ideal = sorted(scores, key=lambda path: (path[-1] == EOS, scores[path]), reverse=True)
-        assert {tuple(pieces(one)) for one in found} == set(paths)
+        assert {tuple(tokens_of(one)) for one in found} == set(paths)
         assert [one.finished for one in found] == [path[-1] == EOS for path in ideal]
         assert [one.score for one in found] == pytest.approx([scores[path] for path in ideal], abs=1e-4)
 
@@ -155,27 +157,27 @@ def test_a_sentence_does_not_depend_on_its_batch(seed, source_lengths, beam_size
     stepper = random_stepper(seed, source_lengths, impossible)
     settings = SearchConfig(beam_size=beam_size, n_best=beam_size, max_length_ratio=1.5, max_length_offset=1)
     order = random.sample(range(len(source_lengths)), len(source_lengths))
-    together = beam(stepper, settings)
-    assert beam(sentence_of(stepper, order), settings) == [together[sentence] for sentence in order]
+    together = beam_search(stepper, settings)
+    assert beam_search(sentence_of(stepper, order), settings) == [together[sentence] for sentence in order]
     for sentence, found in enumerate(together):
-        assert beam(sentence_of(stepper, [sentence]), settings) == [found]
+        assert beam_search(sentence_of(stepper, [sentence]), settings) == [found]
 
 
 @given(st.integers(0, 10_000), st.integers(1, 6), st.sampled_from([0.0, 0.3]), st.sampled_from([0.0, 1.0]))
 def test_scores_are_the_steppers_and_fewer_asked_for_are_the_first_of_more(seed, beam_size, impossible, alpha):
     stepper = random_stepper(seed, [1, 1, 1], impossible)
-    found = beam(stepper, config(beam_size, n_best=beam_size, length_penalty=alpha))
+    found = beam_search(stepper, config(beam_size, n_best=beam_size, length_penalty=alpha))
     for sentence, several in enumerate(found):
         assert len({(tuple(one.tokens), one.finished) for one in several}) == len(several)
         assert several == sorted(several, key=lambda one: (one.finished, one.score), reverse=True)
         for one in several:
             if one.score > -math.inf:
-                total = log_probability(stepper, sentence, pieces(one))
+                total = log_probability(stepper, sentence, tokens_of(one))
                 assert one.log_probability == pytest.approx(total, abs=1e-4)
-                assert one.score == pytest.approx(total / len(pieces(one)) ** alpha, abs=1e-4)
+                assert one.score == pytest.approx(total / len(tokens_of(one)) ** alpha, abs=1e-4)
         if not impossible:
             assert len(several) == beam_size
-    fewer = beam(stepper, config(beam_size, n_best=1, length_penalty=alpha))
+    fewer = beam_search(stepper, config(beam_size, n_best=1, length_penalty=alpha))
     assert fewer == [several[:1] for several in found]
 
 
@@ -183,22 +185,26 @@ def test_scores_are_the_steppers_and_fewer_asked_for_are_the_first_of_more(seed,
 def test_a_beam_of_one_is_greedy(seed, source_lengths, impossible):
     stepper = random_stepper(seed, source_lengths, impossible)
     settings = SearchConfig(beam_size=1, max_length_offset=1)
-    assert beam(stepper, settings) == [[one] for one in greedy(stepper, settings)] == search(stepper, settings)
+    assert (
+        beam_search(stepper, settings)
+        == [[one] for one in greedy_search(stepper, settings)]
+        == search(stepper, settings)
+    )
 
 
 def test_search_takes_the_beam_it_is_told():
-    assert search(chain(TRAP), config(2)) == beam(chain(TRAP), config(2))
+    assert search(chain(TRAP), config(2)) == beam_search(chain(TRAP), config(2))
 
 
 def test_low_precision_does_not_add_up_in_low_precision():
     table_SVVV = random_stepper(3, [1]).table_SVVV
-    [[low]] = beam(MarkovStepper(table_SVVV.bfloat16(), [1]), config(3, longest=40))
-    exact = log_probability(MarkovStepper(table_SVVV.bfloat16().float(), [1]), 0, pieces(low))
+    [[low]] = beam_search(MarkovStepper(table_SVVV.bfloat16(), [1]), config(3, longest=40))
+    exact = log_probability(MarkovStepper(table_SVVV.bfloat16().float(), [1]), 0, tokens_of(low))
     assert low.log_probability == pytest.approx(exact, abs=1e-4)
 
 
 def test_settings_out_of_range_are_named():
     with pytest.raises(ConfigError, match=r"search\.n_best must be at most search\.beam_size = 2, got 3"):
-        beam(chain(TRAP), config(2, n_best=3))
+        beam_search(chain(TRAP), config(2, n_best=3))
     with pytest.raises(ConfigError, match="beam_size must be at least 1, got 0"):
         validate(SearchConfig(beam_size=0))

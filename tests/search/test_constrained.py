@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markov import BOS, EOS, A, B, chain, every_path, log_probability, random_stepper, sentence_of
 
-from seq2seq.search import Phrase, SearchConfig, beam, constrained_beam
+from seq2seq.search import Phrase, SearchConfig, beam_search, constrained_beam_search
+from seq2seq.search.constrained import all_complete, bank_number
 
-C = BOS  # no piece of a text, but one more that the table has
+C = BOS  # no token of a text, but one more that the table has
 THREE_LETTERS = st.lists(st.sampled_from([A, B, C]), min_size=1, max_size=3).map(tuple)
 LETTERS = st.lists(st.sampled_from([A, B]), min_size=1, max_size=2).map(tuple)
 
@@ -36,7 +37,7 @@ def has(tokens: tuple[int, ...], phrase: tuple[int, ...], inner: set[int]) -> bo
 )
 def test_a_beam_as_wide_as_the_tree_finds_the_best_that_has_them(seed, phrases, inner, impossible):
     stepper, limit = random_stepper(seed, [1], impossible), 1
-    [found] = constrained_beam(stepper, config(400, 400, limit), [[Phrase(one, inner) for one in phrases]])
+    [found] = constrained_beam_search(stepper, config(400, 400, limit), [[Phrase(one, inner) for one in phrases]])
     raised = limit + sum(map(len, phrases))
     wanted = {
         whole: total / len(whole)
@@ -53,7 +54,7 @@ def test_however_narrow_the_beam_every_phrase_is_there(seed, beam_size, phrases)
     stepper = random_stepper(seed, [1, 1])
     inner = {B} if all(phrase[-1] == A for phrase in phrases) else set()
     asked = [[Phrase(one, inner) for one in phrases], []]
-    found = constrained_beam(stepper, config(beam_size, longest=3), asked)
+    found = constrained_beam_search(stepper, config(beam_size, longest=3), asked)
     for sentence, [best] in enumerate(found):
         if sentence == 0:
             assert all(has(tuple(best.tokens), phrase, inner) for phrase in phrases)
@@ -64,8 +65,8 @@ def test_however_narrow_the_beam_every_phrase_is_there(seed, beam_size, phrases)
 def test_without_phrases_it_is_the_beam_and_with_them_no_sentence_depends_on_others(seed, beam_size, lengths, random):
     stepper = random_stepper(seed, lengths, impossible=0.2)
     settings_ = SearchConfig(beam_size=beam_size, n_best=beam_size, max_length_ratio=1.5, max_length_offset=1)
-    plain = constrained_beam(stepper, settings_, [[] for _ in lengths])
-    for sentence, (one, other) in enumerate(zip(plain, beam(stepper, settings_), strict=True)):
+    plain = constrained_beam_search(stepper, settings_, [[] for _ in lengths])
+    for sentence, (one, other) in enumerate(zip(plain, beam_search(stepper, settings_), strict=True)):
         # By score, since of two that are equally likely either may come first.
         assert [each.score for each in one] == pytest.approx([each.score for each in other], abs=1e-5)
         assert len({path(each) for each in one}) == len(one)
@@ -74,8 +75,8 @@ def test_without_phrases_it_is_the_beam_and_with_them_no_sentence_depends_on_oth
                 assert each.log_probability == pytest.approx(log_probability(stepper, sentence, path(each)), abs=1e-4)
     phrases = [[Phrase((A, B), set())] if length % 2 else [Phrase((B,), {A})] for length in lengths]
     order = random.sample(range(len(lengths)), len(lengths))
-    together = constrained_beam(stepper, settings_, phrases)
-    turned = constrained_beam(sentence_of(stepper, order), settings_, [phrases[place] for place in order])
+    together = constrained_beam_search(stepper, settings_, phrases)
+    turned = constrained_beam_search(sentence_of(stepper, order), settings_, [phrases[place] for place in order])
     assert turned == [together[place] for place in order]
 
 
@@ -83,23 +84,84 @@ def test_two_phrases_that_are_begun_do_not_push_out_one_that_is_met():
     """`A B` is no less than `A A`, though the A at its end begins both phrases."""
     table = {0: {A: 0.9, EOS: 0.1}, A: {A: 0.98, B: 0.01, C: 0.01}, B: {A: 0.9, EOS: 0.1}}
     for beam_size in (1, 2, 3, 5):
-        [[best]] = constrained_beam(chain(table), config(beam_size), [[Phrase((A, B), ()), Phrase((A, C), ())]])
+        [[best]] = constrained_beam_search(chain(table), config(beam_size), [[Phrase((A, B), ()), Phrase((A, C), ())]])
         assert has(tuple(best.tokens), (A, B), set()), beam_size
         assert has(tuple(best.tokens), (A, C), set()), beam_size
 
 
 def test_a_wide_beam_waits_until_the_phrase_fits():
     table = {0: {A: 0.9, B: 0.1}, A: {B: 0.9, EOS: 0.1}, B: {EOS: 1.0}}
-    [[wide]] = constrained_beam(chain(table), config(8), [[Phrase((B,), ())]])
+    [[wide]] = constrained_beam_search(chain(table), config(8), [[Phrase((B,), ())]])
     assert path(wide) == (A, B, EOS)
-    [[narrow]] = constrained_beam(chain(table), config(1), [[Phrase((B,), ())]])
+    [[narrow]] = constrained_beam_search(chain(table), config(1), [[Phrase((B,), ())]])
     assert path(narrow) == (B, EOS), "one place is for what is farthest on"
 
 
 def test_a_phrase_that_cannot_be_comes_back_without():
     table = {0: {A: 1.0}, A: {A: 0.5, EOS: 0.5}}
-    [found] = constrained_beam(chain(table), config(3), [[Phrase((B,), ())]])
+    [found] = constrained_beam_search(chain(table), config(3), [[Phrase((B,), ())]])
     assert [one.finished for one in found] == [False]
     assert B not in found[0].tokens
-    [nothing] = constrained_beam(chain({}), config(3), [[Phrase((B,), ())]])
+    [nothing] = constrained_beam_search(chain({}), config(3), [[Phrase((B,), ())]])
     assert [one.log_probability for one in nothing] == [-math.inf]
+
+
+# Progress of a hypothesis in a phrase
+
+INNER = 9
+tokens = st.lists(st.sampled_from([2, 3, INNER]), max_size=10)
+
+
+def contains(text: list[int], phrase: list[int], *, at_end: bool) -> bool:
+    """Whether the phrase stands in the text, its last word ending there."""
+    places = range(len(text) - len(phrase) + 1)
+    return any(
+        text[place : place + len(phrase)] == phrase
+        and (text[place + len(phrase)] != INNER if place + len(phrase) < len(text) else at_end)
+        for place in places
+    )
+
+
+@given(tokens, tokens.filter(bool))
+def test_a_phrase_is_met_where_it_stands_and_nowhere_else(text, wanted):
+    phrase, progress = Phrase(tuple(wanted), frozenset({INNER})), 0
+    for number, token in enumerate(text, 1):
+        progress = phrase.advance(progress, token)
+        read = text[:number]
+        assert all_complete([phrase], [progress], at_end=True) == contains(read, wanted, at_end=True)
+        assert all_complete([phrase], [progress], at_end=False) == contains(read, wanted, at_end=False)
+        if progress < phrase.complete:  # the longest end of the text that is a beginning of the phrase
+            fits = [length for length in range(len(wanted) + 1) if read[len(read) - length :] == wanted[:length]]
+            assert progress == max(length for length in fits if length <= number)
+
+
+def test_a_word_that_goes_on_is_another_word():
+    phrase = Phrase((2, 3), frozenset({INNER}))
+    assert phrase.advance(2, 4) == phrase.complete
+    assert phrase.advance(2, INNER) == 0
+    assert phrase.advance(phrase.complete, INNER) == phrase.complete
+
+
+def test_progress_counts_what_is_met_and_the_longest_phrase_begun():
+    phrases = [Phrase((2, 3), ()), Phrase((4,), ())]
+    far = [bank_number(phrases, progress) for progress in ((0, 0), (1, 0), (1, 1), (2, 1), (3, 0), (3, 1), (3, 2))]
+    assert far == [0, 1, 1, 2, 3, 4, 5]
+    assert not all_complete(phrases, (2, 2), at_end=False)
+    assert all_complete(phrases, (2, 2), at_end=True)
+
+
+some_phrases = st.lists(st.lists(st.integers(2, 4), min_size=1, max_size=3), min_size=1, max_size=3)
+
+
+@given(some_phrases, st.lists(st.integers(2, 5)))
+def test_some_piece_always_takes_a_hypothesis_farther(wanted, text):
+    phrases = [Phrase(tuple(tokens), frozenset({INNER})) for tokens in wanted]
+    progress = [0] * len(phrases)
+    for token in text:
+        progress = [phrase.advance(far, token) for phrase, far in zip(phrases, progress, strict=True)]
+    now = bank_number(phrases, progress)
+    later = [
+        bank_number(phrases, [phrase.advance(far, token) for phrase, far in zip(phrases, progress, strict=True)])
+        for token in range(2, 7)
+    ]
+    assert max(later) > now or all_complete(phrases, progress, at_end=False)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markov import EOS, A, B, MarkovStepper, chain, log_probability, random_stepper, sentence_of
 
-from seq2seq.search import Method, SearchConfig, beam, diverse_beam
+from seq2seq.search import Method, SearchConfig, beam_search, diverse_beam_search
 
 
 def config(beam_size: int, groups: int, strength: float, longest: int = 5, n_best: int | None = None) -> SearchConfig:
@@ -27,7 +27,7 @@ def path(one) -> tuple[int, ...]:
 
 
 def plain(stepper: MarkovStepper, sentence: int, settings_: SearchConfig) -> set[tuple[int, ...]]:
-    """All that the groups finish, a group, a hypothesis and a piece at a time."""
+    """All that the groups finish, a group, a hypothesis and a token at a time."""
     groups, limit = settings_.groups, settings_.max_length_offset
     width = settings_.beam_size // groups
     live: list[list[tuple[int, ...]]] = [[()] for _ in range(groups)]
@@ -38,9 +38,9 @@ def plain(stepper: MarkovStepper, sentence: int, settings_: SearchConfig) -> set
             if len(finished[group]) >= width:
                 continue
             totals = {
-                (*one, piece): log_probability(stepper, sentence, (*one, piece))
+                (*one, token): log_probability(stepper, sentence, (*one, token))
                 for one in live[group]
-                for piece in range(4)
+                for token in range(4)
             }
             paid = {one: total - settings_.diversity_strength * taken[one[-1]] for one, total in totals.items()}
             ranked = sorted((one for one in paid if paid[one] > -math.inf), key=paid.__getitem__, reverse=True)
@@ -54,7 +54,7 @@ def plain(stepper: MarkovStepper, sentence: int, settings_: SearchConfig) -> set
 @given(st.integers(0, 10_000), st.sampled_from([(2, 2), (4, 2), (3, 3), (6, 3)]), st.sampled_from([0.3, 1.0, 100.0]))
 def test_the_groups_finish_what_the_plain_rule_finishes(seed, shape, strength):
     stepper, settings_ = random_stepper(seed, [1, 1], impossible=0.2), config(*shape, strength)
-    for sentence, found in enumerate(diverse_beam(stepper, settings_)):
+    for sentence, found in enumerate(diverse_beam_search(stepper, settings_)):
         wanted = plain(stepper, sentence, settings_)
         ended = [path(one) for one in found if one.finished]
         assert set(ended) <= wanted
@@ -68,18 +68,18 @@ def test_the_groups_finish_what_the_plain_rule_finishes(seed, shape, strength):
 def test_one_group_is_a_beam_and_without_strength_all_groups_are_the_same(seed, width):
     stepper = random_stepper(seed, [1, 2])
     alone = SearchConfig(beam_size=width, n_best=width, max_length_ratio=0.0, max_length_offset=5)
-    assert diverse_beam(stepper, config(width, 1, 0.7)) == beam(stepper, alone)
-    same = diverse_beam(stepper, config(3 * width, 3, 0.0, n_best=width))
+    assert diverse_beam_search(stepper, config(width, 1, 0.7)) == beam_search(stepper, alone)
+    same = diverse_beam_search(stepper, config(3 * width, 3, 0.0, n_best=width))
     assert [[path(one) for one in found] for found in same] == [
-        [path(one) for one in found] for found in beam(stepper, alone)
+        [path(one) for one in found] for found in beam_search(stepper, alone)
     ]
 
 
 def test_groups_begin_apart_where_it_counts_enough():
     table = {0: {A: 0.9, B: 0.1}, A: {EOS: 1.0}, B: {EOS: 1.0}}
-    [found] = diverse_beam(chain(table), config(2, 2, 3.0))
+    [found] = diverse_beam_search(chain(table), config(2, 2, 3.0))
     assert [path(one) for one in found] == [(A, EOS), (B, EOS)]
-    [found] = diverse_beam(chain(table), config(2, 2, 0.1))
+    [found] = diverse_beam_search(chain(table), config(2, 2, 0.1))
     assert [path(one) for one in found] == [(A, EOS)], "each text once"
     assert found[0].log_probability == pytest.approx(math.log(0.9)), "diversity is not in the score"
 
@@ -90,12 +90,12 @@ def test_a_sentence_does_not_depend_on_its_batch(seed, lengths, random):
     settings_ = SearchConfig(
         method=Method.diverse_beam, beam_size=4, groups=2, n_best=4, max_length_ratio=1.5, max_length_offset=1
     )
-    together = diverse_beam(stepper, settings_)
+    together = diverse_beam_search(stepper, settings_)
     order = random.sample(range(len(lengths)), len(lengths))
-    assert diverse_beam(sentence_of(stepper, order), settings_) == [together[place] for place in order]
+    assert diverse_beam_search(sentence_of(stepper, order), settings_) == [together[place] for place in order]
 
 
 def test_where_nothing_is_possible_one_comes_back_without_tokens():
-    nothing, fine = diverse_beam(chain({}, {0: {EOS: 1.0}}), config(4, 2, 1.0))
+    nothing, fine = diverse_beam_search(chain({}, {0: {EOS: 1.0}}), config(4, 2, 1.0))
     assert [(one.tokens, one.log_probability) for one in nothing] == [([], -math.inf)]
     assert [path(one) for one in fine] == [(EOS,)]

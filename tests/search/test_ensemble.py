@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 from markov import BOS, EOS, A, B, MarkovStepper, chain, every_path, log_probability, random_stepper, sentence_of
 
 from seq2seq.errors import ConfigError
-from seq2seq.search import Hypothesis, SearchConfig, beam, ensemble, fusion, search
+from seq2seq.search import Hypothesis, SearchConfig, beam_search, ensemble, fusion, search
 from seq2seq.search.ensemble import JointStepper, mean_probability, weighted_sum
 
 NEVER = -math.inf
 
 
 def by_hand(steppers: list[MarkovStepper], path: tuple[int, ...], sentence: int) -> float:
-    """Log-probability of a path by an ensemble, a piece and a member at a time, in Python's own numbers."""
+    """Log-probability of a path by an ensemble, a token and a member at a time, in Python's own numbers."""
     total = 0.0
     for end in range(len(path)):
-        before, last, piece = [BOS, BOS, *path][end : end + 3]
-        mean = sum(math.exp(one.table_SVVV[sentence, before, last, piece]) for one in steppers) / len(steppers)
+        before, last, token = [BOS, BOS, *path][end : end + 3]
+        mean = sum(math.exp(one.table_SVVV[sentence, before, last, token]) for one in steppers) / len(steppers)
         total += math.log(mean) if mean else NEVER
     return total
 
@@ -33,7 +33,7 @@ def config(beam_size: int, alpha: float = 1.0, longest: int = 4) -> SearchConfig
 
 
 def every_ending(limit: int) -> list[tuple[int, ...]]:
-    """All paths over the made-up pieces that end within ``limit``, or are cut there."""
+    """All paths over the made-up tokens that end within ``limit``, or are cut there."""
     even = MarkovStepper(torch.zeros(1, 4, 4, 4), [1])
     return list(every_path(even, 0, limit))
 
@@ -53,7 +53,7 @@ def hold_ranking(found: list[Hypothesis], scores: dict[tuple[int, ...], float]) 
 @given(st.integers(0, 10_000), st.integers(1, 4), st.sampled_from([0.0, 0.4, 0.8]), st.sampled_from([0.0, 0.6, 1.0]))
 def test_an_ensemble_finds_the_best_by_the_mean_of_probabilities(seed, members, impossible, alpha):
     steppers = [random_stepper(seed + place, [1, 1], impossible) for place in range(members)]
-    for sentence, found in enumerate(beam(ensemble(steppers), config(128, alpha))):
+    for sentence, found in enumerate(beam_search(ensemble(steppers), config(128, alpha))):
         hold_ranking(found, {path: by_hand(steppers, path, sentence) / len(path) ** alpha for path in every_ending(4)})
 
 
@@ -65,7 +65,7 @@ def test_an_ensemble_finds_the_best_by_the_mean_of_probabilities(seed, members, 
 )
 def test_fusion_finds_the_best_by_the_weighted_sum(seed, weight, impossible, alpha):
     translator, language_model = (random_stepper(seed + place, [1, 1], impossible) for place in range(2))
-    for sentence, found in enumerate(beam(fusion(translator, language_model, weight), config(128, alpha))):
+    for sentence, found in enumerate(beam_search(fusion(translator, language_model, weight), config(128, alpha))):
         scores = {}
         for path in every_ending(4):
             total = log_probability(translator, sentence, path)
@@ -78,7 +78,7 @@ def test_fusion_finds_the_best_by_the_weighted_sum(seed, weight, impossible, alp
 def test_a_majority_is_not_outvoted_by_one_that_is_sure_of_nothing():
     first = {BOS: {A: 0.6, B: 0.4}, A: {EOS: 1.0}, B: {EOS: 1.0}}
     other = {BOS: {A: 0.1, B: 0.9}, A: {EOS: 1.0}, B: {EOS: 1.0}}
-    [[best, second]] = beam(ensemble([chain(first), chain(other)]), config(2))
+    [[best, second]] = beam_search(ensemble([chain(first), chain(other)]), config(2))
     assert (best.tokens, second.tokens) == ([B], [A])
     assert best.log_probability == pytest.approx(math.log(0.65))
     assert second.log_probability == pytest.approx(math.log(0.35))
@@ -87,7 +87,7 @@ def test_a_majority_is_not_outvoted_by_one_that_is_sure_of_nothing():
 def test_one_member_cannot_rule_a_piece_out_but_all_can():
     first = {BOS: {A: 1.0}, A: {EOS: 1.0}, B: {EOS: 1.0}}
     other = {BOS: {B: 1.0}, A: {EOS: 1.0}, B: {EOS: 1.0}}
-    [found] = beam(ensemble([chain(first), chain(other)]), config(4))
+    [found] = beam_search(ensemble([chain(first), chain(other)]), config(4))
     assert {tuple(one.tokens) for one in found} == {(A,), (B,)}
     assert [one.log_probability for one in found] == pytest.approx([math.log(0.5)] * 2)
 
@@ -99,16 +99,16 @@ def test_a_language_model_turns_the_choice_and_rules_out_what_it_never_saw():
         [[best]] = search(fusion(chain(translator), chain(language), weight), SearchConfig(beam_size=1))
         assert best.tokens == tokens
     never = {BOS: {B: 1.0}, B: {EOS: 1.0}}
-    [found] = beam(fusion(chain(translator), chain(never), 0.5), config(4))
+    [found] = beam_search(fusion(chain(translator), chain(never), 0.5), config(4))
     assert [one.tokens for one in found] == [[B]]
-    [found] = beam(fusion(chain(translator), chain(never), 0.0), config(4))
+    [found] = beam_search(fusion(chain(translator), chain(never), 0.0), config(4))
     assert [one.tokens for one in found] == [[A], [B]]
 
 
 def test_at_weight_nought_the_language_model_is_not_asked():
     translator, language_model = random_stepper(1, [1]), random_stepper(2, [1])
     assert fusion(translator, language_model, 0.0) is translator
-    beam(fusion(translator, language_model, 0.0), config(3))
+    beam_search(fusion(translator, language_model, 0.0), config(3))
     assert language_model.rows_stepped == []
 
 
@@ -132,7 +132,7 @@ def test_an_ensemble_of_one_is_the_one():
 )
 def test_a_sentence_does_not_depend_on_its_batch(seed, source_lengths, beam_size, impossible, random):
     steppers = [random_stepper(seed + place, source_lengths, impossible) for place in range(3)]
-    # At most 4 pieces: too few for two paths of the same transitions, which rounding would rank by chance.
+    # At most 4 tokens: too few for two paths of the same transitions, which rounding would rank by chance.
     asked = SearchConfig(beam_size=beam_size, n_best=beam_size, max_length_ratio=0.6, max_length_offset=1)
 
     def found(sentences: list[int]) -> list[list[Hypothesis]]:
@@ -155,7 +155,7 @@ def test_the_first_member_says_how_long_a_translation_may_be():
     forever = {BOS: {A: 1.0}, A: {A: 0.5, B: 0.5}, B: {A: 0.5, B: 0.5}}
     short, long = (chain(forever, source_lengths=[length]) for length in (2, 9))
     asked = SearchConfig(beam_size=2, max_length_ratio=1.0, max_length_offset=1)
-    assert [len(beam(ensemble(pair), asked)[0][0].tokens) for pair in ([short, long], [long, short])] == [3, 10]
+    assert [len(beam_search(ensemble(pair), asked)[0][0].tokens) for pair in ([short, long], [long, short])] == [3, 10]
 
 
 def test_steppers_of_other_sentences_or_marks_are_refused():
@@ -164,7 +164,7 @@ def test_steppers_of_other_sentences_or_marks_are_refused():
 
     other = random_stepper(2, [1, 1])
     for stepper in (random_stepper(2, [1]), Renumbered(other.table_SVVV, [1, 1])):
-        with pytest.raises(ConfigError, match="same sentences and pieces"):
+        with pytest.raises(ConfigError, match="same sentences and tokens"):
             JointStepper([random_stepper(1, [1, 1]), stepper], mean_probability)
 
 

@@ -30,11 +30,11 @@ from seq2seq.search import (
     PrefixStepper,
     SearchConfig,
     Stepper,
+    SubsetStepper,
     ensemble,
     fusion,
-    indexes,
-    listed,
     search,
+    token_indexes,
 )
 
 Path = tuple[int, ...]
@@ -133,7 +133,7 @@ class World:
         self.stepper: Stepper[Any] = ensemble(steppers)
         if beside is not None:
             other: Stepper[Any] = self._stepper(beside, *batch, None)
-            other = other if lists is None else listed(other, steppers[0].pieces or [])
+            other = other if lists is None else SubsetStepper(other, steppers[0].pieces or [])
             self.stepper = fusion(self.stepper, other, WEIGHT)
         self.limits = list(limits)
         self.trees = [
@@ -361,7 +361,7 @@ def test_a_prefix_goes_with_every_method(count):
     for world, random in worlds(count, (5, 5, 5), whole=True):
         prefixes = random.choices(PREFIXES, k=3)
         given_ = [begun_by_lot(prefix, random) for prefix in prefixes]
-        bound = PrefixStepper(world.stepper, prefixes, *indexes(SPELT), given_)
+        bound = PrefixStepper(world.stepper, prefixes, *token_indexes(SPELT), given_)
         [wide, *others] = (
             search(bound, asked, [7, 8, 9])
             for asked in (
@@ -428,7 +428,7 @@ def test_samples_come_as_often_as_they_are_likely(count, begun):
         seeds = [random.randrange(10**6) for _ in LENGTHS]
         prefixes = random.choices([b" ab", b" a", b" b", b" abb"], k=3) if begun else [b""] * 3
         if begun:
-            bound = PrefixStepper(world.stepper, prefixes, *indexes(SPELT))
+            bound = PrefixStepper(world.stepper, prefixes, *token_indexes(SPELT))
             drawings = search(bound, asked, seeds)
         else:
             drawings = world.search(asked, seeds)

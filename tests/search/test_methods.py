@@ -13,10 +13,10 @@ from seq2seq.search import (
     Method,
     Phrase,
     SearchConfig,
-    beam,
-    constrained_beam,
-    diverse_beam,
-    greedy,
+    beam_search,
+    constrained_beam_search,
+    diverse_beam_search,
+    greedy_search,
     search,
 )
 
@@ -28,16 +28,16 @@ def path(one) -> tuple[int, ...]:
 
 
 def kept(stepper: MarkovStepper, before: int, last: int, config: SearchConfig) -> dict[int, float]:
-    """The exact chances of the next piece, by the definitions of temperature, top-k and the nucleus."""
+    """The exact chances of the next token, by the definitions of temperature, top-k and the nucleus."""
     row = stepper.table_SVVV[0, before, last].double().exp().tolist()
-    weights = {piece: p ** (1 / config.temperature) for piece, p in enumerate(row) if p > 0}
-    ranked = sorted(weights, key=lambda piece: -weights[piece])[: config.top_k]
-    total, chosen = sum(weights[piece] for piece in ranked), []
-    for piece in ranked:
-        chosen.append(piece)
+    weights = {token: p ** (1 / config.temperature) for token, p in enumerate(row) if p > 0}
+    ranked = sorted(weights, key=lambda token: -weights[token])[: config.top_k]
+    total, chosen = sum(weights[token] for token in ranked), []
+    for token in ranked:
+        chosen.append(token)
         if sum(weights[one] for one in chosen) >= config.top_p * total:
             break
-    return {piece: weights[piece] / sum(weights[one] for one in chosen) for piece in chosen}
+    return {token: weights[token] / sum(weights[one] for one in chosen) for token in chosen}
 
 
 def exact(stepper: MarkovStepper, config: SearchConfig) -> dict[tuple[int, ...], float]:
@@ -45,9 +45,9 @@ def exact(stepper: MarkovStepper, config: SearchConfig) -> dict[tuple[int, ...],
     chances = {}
     for whole in every_path(stepper, 0, config.max_length_offset):
         chance, before = 1.0, [0, 0]
-        for piece in whole:
-            chance *= kept(stepper, *before, config).get(piece, 0.0)
-            before = [before[1], piece]
+        for token in whole:
+            chance *= kept(stepper, *before, config).get(token, 0.0)
+            before = [before[1], token]
         if chance > 0:
             chances[whole] = chance
     return chances
@@ -97,16 +97,16 @@ def test_the_seed_decides_what_is_drawn():
 def test_each_method_is_the_one_that_is_named():
     stepper = random_stepper(4, [1, 2])
     assert search(stepper, SearchConfig(beam_size=1, **LIMITS)) == [
-        [one] for one in greedy(stepper, SearchConfig(beam_size=1, **LIMITS))
+        [one] for one in greedy_search(stepper, SearchConfig(beam_size=1, **LIMITS))
     ]
     wide = SearchConfig(beam_size=4, n_best=2, **LIMITS)
-    assert search(stepper, wide, (), [(), ()]) == beam(stepper, wide)
+    assert search(stepper, wide, (), [(), ()]) == beam_search(stepper, wide)
     diverse = SearchConfig(method=Method.diverse_beam, beam_size=4, n_best=4, groups=2, **LIMITS)
-    assert search(stepper, diverse) == diverse_beam(stepper, diverse)
+    assert search(stepper, diverse) == diverse_beam_search(stepper, diverse)
     phrases = [[Phrase((A, B), ())], []]
-    assert search(stepper, wide, (), phrases) == constrained_beam(stepper, wide, phrases)
+    assert search(stepper, wide, (), phrases) == constrained_beam_search(stepper, wide, phrases)
     named = SearchConfig(method="diverse_beam", beam_size=4, n_best=4, groups=2, **LIMITS)
-    assert search(stepper, named) == diverse_beam(stepper, diverse)
+    assert search(stepper, named) == diverse_beam_search(stepper, diverse)
     risk = SearchConfig(method=Method.minimum_bayes_risk, samples=6, **LIMITS)
     assert [len(found) for found in search(stepper, risk)] == [6, 6], "candidates for whoever reads text"
 

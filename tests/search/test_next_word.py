@@ -16,10 +16,10 @@ LETTERS = [None, None, b" ", b"a", b"b", b" a", b" ab", b" b"]
 DEPTH = 5
 
 
-def random_table(seed: int, pieces: int) -> MarkovStepper:
-    """Words and sentences that end soon, so that few pieces hold nearly all the probability."""
+def random_table(seed: int, spelling: int) -> MarkovStepper:
+    """Words and sentences that end soon, so that few spelling hold nearly all the probability."""
     generator = torch.Generator().manual_seed(seed)
-    logits_VVV = 1.5 * torch.randn(1, pieces, pieces, pieces, generator=generator)
+    logits_VVV = 1.5 * torch.randn(1, spelling, spelling, spelling, generator=generator)
     logits_VVV[..., EOS] += 4.5
     logits_VVV[..., BOS] = -math.inf
     return MarkovStepper(logits_VVV.log_softmax(-1), [1])
@@ -33,28 +33,28 @@ def probability(stepper: MarkovStepper, path: list[int]) -> float:
 
 
 def by_counting(
-    stepper: MarkovStepper, before: list[int], begun: str, pieces: list[bytes | None]
+    stepper: MarkovStepper, before: list[int], begun: str, spelling: list[bytes | None]
 ) -> tuple[dict[str, float], float]:
-    """Probability of every next word, by writing out every continuation; and what is beyond ``DEPTH`` pieces."""
+    """Probability of every next word, by writing out every continuation; and what is beyond ``DEPTH`` spelling."""
     typed, words, total, beyond = b" " + begun.encode(), Counter[str](), 0.0, 0.0
-    letters = [number for number, piece in enumerate(pieces) if piece]
+    letters = [number for number, token in enumerate(spelling) if token]
     paths = [path for length in range(DEPTH + 1) for path in product(letters, repeat=length)]
     for path in paths:
-        writes = b"".join(pieces[piece] or b"" for piece in path)
+        writes = b"".join(spelling[token] or b"" for token in path)
         if not before and not writes.startswith(b" "):
             writes = b" " + writes if writes else b""
         if b" " in writes[1:] or (writes and not (writes.startswith(typed) or typed.startswith(writes))):
             continue
         reached = probability(stepper, [*before, *path])
         if path and writes.startswith(typed):
-            shorter = b"".join(pieces[piece] or b"" for piece in path[:-1])
+            shorter = b"".join(spelling[token] or b"" for token in path[:-1])
             if not before and not shorter.startswith(b" "):
                 shorter = b" " + shorter if shorter else b""
             total += 0 if shorter.startswith(typed) else reached
             beyond += reached if len(path) == DEPTH else 0
-        ends = [EOS, *(piece for piece in letters if (pieces[piece] or b"").startswith(b" "))]
+        ends = [EOS, *(token for token in letters if (spelling[token] or b"").startswith(b" "))]
         if writes.startswith(typed) and writes != b" " and len(path) < DEPTH:
-            words[writes[1:].decode()] += sum(probability(stepper, [*before, *path, piece]) for piece in ends)
+            words[writes[1:].decode()] += sum(probability(stepper, [*before, *path, token]) for token in ends)
         if not path and not begun:
             words[""] = probability(stepper, [*before, EOS])
             total += words[""]
@@ -88,53 +88,53 @@ def test_words_begin_as_typed_and_share_at_most_all_there_is(seed, begun, before
     assert not any(" " in one.word for one in found)
 
 
-def chain(following: dict[int, dict[int, float]], pieces: int) -> MarkovStepper:
-    table_SVVV = torch.full((1, pieces, pieces, pieces), -math.inf)
+def chain(following: dict[int, dict[int, float]], spelling: int) -> MarkovStepper:
+    table_SVVV = torch.full((1, spelling, spelling, spelling), -math.inf)
     for last, probabilities in following.items():
-        for piece, share in probabilities.items():
-            table_SVVV[0, :, last, piece] = math.log(share)
+        for token, share in probabilities.items():
+            table_SVVV[0, :, last, token] = math.log(share)
     return MarkovStepper(table_SVVV, [1])
 
 
 def test_what_was_typed_may_fall_into_other_pieces_than_the_tokenizer_would_take():
-    """``Ma`` is a piece, ``Mann`` another: who looks only behind the first misses the second."""
-    pieces = [None, None, b" Ma", b" Mann", b"us", b" Haus"]
+    """``Ma`` is a token, ``Mann`` another: who looks only behind the first misses the second."""
+    spelling = [None, None, b" Ma", b" Mann", b"us", b" Haus"]
     stepper = chain({BOS: {2: 0.1, 3: 0.3, 5: 0.6}, 2: {4: 1.0}, 3: {EOS: 1.0}, 4: {EOS: 1.0}, 5: {EOS: 1.0}}, 6)
-    assert next_words(stepper, [], "Ma", pieces, 5) == [
+    assert next_words(stepper, [], "Ma", spelling, 5) == [
         NextWord("Mann", pytest.approx(0.75)),
         NextWord("Maus", pytest.approx(0.25)),
     ]
-    assert [one.word for one in next_words(stepper, [], "", pieces, 2)] == ["Haus", "Mann"]
-    assert next_words(stepper, [], "x", pieces, 5) == []
+    assert [one.word for one in next_words(stepper, [], "", spelling, 2)] == ["Haus", "Mann"]
+    assert next_words(stepper, [], "x", spelling, 5) == []
 
 
 def test_the_end_of_the_sentence_is_an_answer_to_white_space_alone():
-    pieces = [None, None, b" a"]
+    spelling = [None, None, b" a"]
     stepper = chain({BOS: {2: 1.0}, 2: {EOS: 0.8, 2: 0.2}}, 3)
-    assert next_words(stepper, [2], "", pieces, 5) == [
+    assert next_words(stepper, [2], "", spelling, 5) == [
         NextWord("", pytest.approx(0.8)),
         NextWord("a", pytest.approx(0.2)),
     ]
-    assert next_words(stepper, [], "a", pieces, 5) == [NextWord("a", pytest.approx(1.0))]
+    assert next_words(stepper, [], "a", spelling, 5) == [NextWord("a", pytest.approx(1.0))]
 
 
 def test_letters_may_be_spelt_in_bytes_and_bytes_that_are_no_letters_are_no_word():
-    pieces = [None, None, b" M", b"\xc3", b"\xbc", b"\xff"]
+    spelling = [None, None, b" M", b"\xc3", b"\xbc", b"\xff"]
     stepper = chain({BOS: {2: 1.0}, 2: {3: 0.5, 5: 0.5}, 3: {4: 1.0}, 4: {EOS: 1.0}, 5: {EOS: 1.0}}, 6)
-    assert next_words(stepper, [], "M", pieces, 5) == [NextWord("Mü", pytest.approx(0.5))]
-    assert next_words(stepper, [], "Mü", pieces, 5) == [NextWord("Mü", pytest.approx(1.0))]
+    assert next_words(stepper, [], "M", spelling, 5) == [NextWord("Mü", pytest.approx(0.5))]
+    assert next_words(stepper, [], "Mü", spelling, 5) == [NextWord("Mü", pytest.approx(1.0))]
 
 
 def test_a_piece_of_two_words_ends_the_first():
-    pieces = [None, None, b" in", b" in dem", b"nen", b"n den"]
+    spelling = [None, None, b" in", b" in dem", b"nen", b"n den"]
     stepper = chain({BOS: {2: 0.4, 3: 0.6}, 2: {4: 0.5, 5: 0.25, EOS: 0.25}, 4: {EOS: 1.0}}, 6)
-    found = next_words(stepper, [], "", pieces, 5)
+    found = next_words(stepper, [], "", spelling, 5)
     assert [one.word for one in found] == ["in", "innen", "inn"]
     assert [one.probability for one in found] == pytest.approx([0.7, 0.2, 0.1])
 
 
 def test_a_word_without_end_ends_the_search():
-    pieces = [None, None, b" a", b"a"]
+    spelling = [None, None, b" a", b"a"]
     stepper = chain({BOS: {2: 1.0}, 2: {3: 1.0}, 3: {3: 1.0}}, 4)
-    assert next_words(stepper, [], "", pieces, 5) == []
+    assert next_words(stepper, [], "", spelling, 5) == []
     assert len(stepper.rows_stepped) == LONGEST + 1

@@ -11,8 +11,17 @@ from hypothesis import strategies as st
 from markov import BOS, EOS, A, B, MarkovStepper, every_path, random_stepper, sentence_of
 
 from seq2seq.errors import DataError
-from seq2seq.search import Method, PieceIndex, PrefixStepper, SearchConfig, beam, greedy, indexes, search
-from seq2seq.search.prefix import ways
+from seq2seq.search import (
+    Method,
+    PrefixStepper,
+    SearchConfig,
+    TokenIndex,
+    beam_search,
+    greedy_search,
+    search,
+    token_indexes,
+)
+from seq2seq.search.prefix import prefix_paths
 
 # Letters that overlap in many ways: one text is written by several paths.
 SPELLED = [None, None, b" ab", b"b"]
@@ -27,41 +36,41 @@ def path(one) -> tuple[int, ...]:
     return (*one.tokens, EOS) if one.finished else tuple(one.tokens)
 
 
-def text(tokens, pieces) -> bytes:
-    written = b"".join(pieces[piece] or b"" for piece in tokens)
+def text(tokens, spelling) -> bytes:
+    written = b"".join(spelling[token] or b"" for token in tokens)
     return written if not written or written.startswith(b" ") else b" " + written
 
 
-def most(pieces, prefix: bytes, *given_: int) -> int:
-    """The most pieces, beginning with those given, that write a prefix and without their last do not."""
-    numbers = range(A, len(pieces))
+def most(spelling, prefix: bytes, *given_: int) -> int:
+    """The most spelling, beginning with those given, that write a prefix and without their last do not."""
+    numbers = range(A, len(spelling))
     bodies = [(*given_, *more) for count in range(4) for more in product(numbers, repeat=count) if given_ or count]
     writes = [
         len(body)
         for body in bodies
-        if text(body, pieces).startswith(prefix) and not text(body[:-1], pieces).startswith(prefix)
+        if text(body, spelling).startswith(prefix) and not text(body[:-1], spelling).startswith(prefix)
     ]
     return max(writes, default=0)
 
 
 @given(st.text("abc d", min_size=1, max_size=4))
 def test_the_index_finds_what_looking_at_every_piece_finds(wanted):
-    wanted, index = wanted.encode(), PieceIndex(RICH)
+    wanted, index = wanted.encode(), TokenIndex(RICH)
     assert sorted(index.covering(wanted)) == [
-        number for number, piece in enumerate(RICH) if piece and piece.startswith(wanted)
+        number for number, token in enumerate(RICH) if token and token.startswith(wanted)
     ]
     assert sorted(index.within(wanted)) == [
-        (number, len(piece))
-        for number, piece in enumerate(RICH)
-        if piece and wanted.startswith(piece) and piece != wanted
+        (number, len(token))
+        for number, token in enumerate(RICH)
+        if token and wanted.startswith(token) and token != wanted
     ]
 
 
 @given(st.integers(0, 10_000), st.sampled_from([b" ab", b" abb", b" a", b" b", b" ", b" ab ", b""]))
 def test_a_beam_as_wide_as_the_tree_finds_exactly_what_begins_so(seed, prefix):
     stepper = random_stepper(seed, [1], impossible=0.2)
-    bound = PrefixStepper(stepper, [prefix], *indexes(SPELLED))
-    [found] = beam(bound, config(400, 3))
+    bound = PrefixStepper(stepper, [prefix], *token_indexes(SPELLED))
+    [found] = beam_search(bound, config(400, 3))
     limit = 3 + most(SPELLED, prefix)
     begins = {
         whole: total / len(whole)
@@ -81,7 +90,7 @@ def test_a_prefix_goes_with_every_search_and_no_sentence_sees_anothers(seed, ran
     stepper = random_stepper(seed, [2] * 4)
 
     def bound(order):
-        return PrefixStepper(sentence_of(stepper, order), [prefixes[place] for place in order], *indexes(SPELLED))
+        return PrefixStepper(sentence_of(stepper, order), [prefixes[place] for place in order], *token_indexes(SPELLED))
 
     order = random.sample(range(4), 4)
     for settings_ in (config(3), SearchConfig(method=Method.sampling, n_best=3, max_length_ratio=2.0)):
@@ -90,52 +99,55 @@ def test_a_prefix_goes_with_every_search_and_no_sentence_sees_anothers(seed, ran
         assert turned == [together[place] for place in order]
         for prefix, found in zip(prefixes, together, strict=True):
             assert all(text(one.tokens, SPELLED).startswith(prefix) for one in found if one.score > -math.inf)
-    assert [[one] for one in greedy(bound(order), config(1))] == beam(bound(order), config(1))
+    assert [[one] for one in greedy_search(bound(order), config(1))] == beam_search(bound(order), config(1))
 
 
 def test_no_way_is_taken_that_leads_nowhere():
     """ " a" would fit " ab", but here nothing goes on with it."""
-    pieces = [None, None, b" a", b" ab"]
+    spelling = [None, None, b" a", b" ab"]
     stepper = random_stepper(1, [1])
-    bound = PrefixStepper(stepper, [b" abc"[:3]], *indexes(pieces))
+    bound = PrefixStepper(stepper, [b" abc"[:3]], *token_indexes(spelling))
     first, _ = bound.step(bound.source_lengths * 0 + BOS, bound.start(1))
     assert first[0].isfinite().tolist() == [False, False, False, True]
 
 
 @given(st.integers(0, 10_000), st.sampled_from([b" ab ab", b" ab a", b" ab", b" abb ", b" bb a"]), st.integers(1, 2))
 def test_given_pieces_are_kept_and_the_limit_counts_from_the_end_of_the_prefix(seed, prefix, longest):
-    """Against every path there is: those that begin with the piece of the first word, as long as they may be."""
-    pieces = [None, None, b" ab", b"b", b" a"]
+    """Against every path there is: those that begin with the token of the first word, as long as they may be."""
+    spelling = [None, None, b" ab", b"b", b" a"]
     first = B if prefix.startswith(b" b") else A
     table = (2 * torch.randn(1, 5, 5, 5, generator=torch.Generator().manual_seed(seed))).log_softmax(-1)
     stepper = MarkovStepper(table, [1])
-    bound = PrefixStepper(stepper, [prefix], *indexes(pieces), [[first]])
-    limit = most(pieces, prefix, first) + longest
+    bound = PrefixStepper(stepper, [prefix], *token_indexes(spelling), [[first]])
+    limit = most(spelling, prefix, first) + longest
     begins = {
         whole: total
         for whole, total in every_path(stepper, 0, limit).items()
-        if BOS not in whole and whole[0] == first and text(whole, pieces).startswith(prefix)
+        if BOS not in whole and whole[0] == first and text(whole, spelling).startswith(prefix)
     }
-    [found] = beam(bound, replace(config(800, longest), length_penalty=0.0))
+    [found] = beam_search(bound, replace(config(800, longest), length_penalty=0.0))
     got = {path(one): one.log_probability for one in found if one.score > -math.inf and BOS not in one.tokens}
     assert got == pytest.approx(begins, abs=1e-4)
-    for method in (greedy(bound, config(1, longest)), *search(bound, SearchConfig(method=Method.sampling), [seed])):
-        assert all(text(one.tokens, pieces).startswith(prefix) for one in method[:1])
+    for method in (
+        greedy_search(bound, config(1, longest)),
+        *search(bound, SearchConfig(method=Method.sampling), [seed]),
+    ):
+        assert all(text(one.tokens, spelling).startswith(prefix) for one in method[:1])
 
 
 def test_a_character_that_is_a_piece_is_not_spelt_in_bytes():
-    """ "b" and "ab" are pieces and so is the byte of "b"; "c" has its byte alone."""
-    pieces, single_bytes = [None, None, b" a", b"b", b"b", b"c", b" ab"], {4, 5}
-    inside = indexes(pieces, single_bytes)
-    assert ways(b" ab", *inside).after == {0: {2: 2, 6: 3}, 2: {3: 3}}
-    assert ways(b" abc", *inside).after == {0: {2: 2, 6: 3}, 2: {3: 3}, 3: {5: 4}}
+    """ "b" and "ab" are spelling and so is the byte of "b"; "c" has its byte alone."""
+    spelling, single_bytes = [None, None, b" a", b"b", b"b", b"c", b" ab"], {4, 5}
+    inside = token_indexes(spelling, single_bytes)
+    assert prefix_paths(b" ab", *inside).next == {0: {2: 2, 6: 3}, 2: {3: 3}}
+    assert prefix_paths(b" abc", *inside).next == {0: {2: 2, 6: 3}, 2: {3: 3}, 3: {5: 4}}
 
 
 def test_no_mark_changes_the_last_letter_of_a_prefix():
     mark = "\u0308".encode()
-    pieces = [None, None, b" u", mark, mark[:1], b"x"]
+    spelling = [None, None, b" u", mark, mark[:1], b"x"]
     stepper = MarkovStepper(torch.zeros(1, 6, 6, 6), [1])
-    bound = PrefixStepper(stepper, [b" u"], *indexes(pieces, {4}))
+    bound = PrefixStepper(stepper, [b" u"], *token_indexes(spelling, {4}))
     _, state = bound.step(torch.tensor([BOS]), bound.start(1))
     second, state = bound.step(torch.tensor([2]), state)
     assert second[0].isfinite().tolist() == [True, True, True, False, False, True]
@@ -145,6 +157,6 @@ def test_no_mark_changes_the_last_letter_of_a_prefix():
 
 def test_what_no_pieces_write_is_refused():
     with pytest.raises(
-        DataError, match=r"^no pieces of the vocabulary write the prefix 'ax': check its words and their"
+        DataError, match=r"^no tokens of the vocabulary write the prefix 'ax': check its words and their"
     ):
-        PrefixStepper(random_stepper(1, [1]), [b" ax"], *indexes(SPELLED))
+        PrefixStepper(random_stepper(1, [1]), [b" ax"], *token_indexes(SPELLED))

@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 from markov import EOS, A, B, chain, random_stepper
 
 from seq2seq.errors import ConfigError
-from seq2seq.search import Method, SearchConfig, growing, search
-from seq2seq.search.streaming import common
+from seq2seq.search import Method, SearchConfig, search, stream_beam_search
+from seq2seq.search.streaming import common_prefix
 
 
 @given(st.integers(0, 10_000), st.integers(1, 5), st.sampled_from([0.0, 0.3]))
 def test_what_is_settled_grows_and_ends_as_the_search_ends(seed, beam_size, impossible):
     stepper = random_stepper(seed, [1], impossible)
     config = SearchConfig(beam_size=beam_size, max_length_ratio=0.0, max_length_offset=6)
-    *partial, last = list(growing(stepper, config))
+    *partial, last = list(stream_beam_search(stepper, config))
     [[wanted]] = search(stepper, config)
     assert last.result is not None
     assert last.tokens == last.result.tokens
@@ -28,23 +28,23 @@ def test_what_is_settled_grows_and_ends_as_the_search_ends(seed, beam_size, impo
         if wanted.score > -math.inf:
             assert last.tokens[: len(one.tokens)] == one.tokens
     if beam_size == 1 and not impossible:
-        assert lengths == list(range(1, len(last.tokens) + 1)), "greedy search settles each piece at once"
+        assert lengths == list(range(1, len(last.tokens) + 1)), "greedy search settles each token at once"
 
 
 def test_a_beam_settles_what_all_of_it_shares():
     table = {0: {A: 1.0}, A: {A: 0.6, B: 0.4}, B: {EOS: 1.0}}
-    found = list(growing(chain(table), SearchConfig(beam_size=2, max_length_ratio=0.0, max_length_offset=3)))
+    found = list(stream_beam_search(chain(table), SearchConfig(beam_size=2, max_length_ratio=0.0, max_length_offset=3)))
     assert [one.tokens for one in found[:1]] == [[A]]
     assert found[-1].result is not None
 
 
 def test_what_cannot_be_followed_is_refused():
-    with pytest.raises(ConfigError, match=r"search.method=sampling cannot be followed"):
-        next(growing(random_stepper(1, [1]), SearchConfig(method=Method.sampling)))
-    with pytest.raises(ConfigError, match="one sentence can be followed while it is translated, not 2"):
-        next(growing(random_stepper(1, [1, 1]), SearchConfig()))
+    with pytest.raises(ConfigError, match=r"search.method=sampling cannot be streamed"):
+        next(stream_beam_search(random_stepper(1, [1]), SearchConfig(method=Method.sampling)))
+    with pytest.raises(ConfigError, match="one sentence at a time can be streamed, got 2"):
+        next(stream_beam_search(random_stepper(1, [1, 1]), SearchConfig()))
 
 
 def test_the_common_beginning():
-    assert common([[1, 2, 3], [1, 2], [1, 2, 4]]) == [1, 2]
-    assert common([]) == common([[1], [2]]) == []
+    assert common_prefix([[1, 2, 3], [1, 2], [1, 2, 4]]) == [1, 2]
+    assert common_prefix([]) == common_prefix([[1], [2]]) == []

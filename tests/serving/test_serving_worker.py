@@ -196,7 +196,7 @@ def test_a_large_model_takes_fewer_at_a_time_and_fewer_phrases():
 
 def test_long_sentences_of_wide_models_are_read_a_few_at_a_time():
     wide = replace_products(Recorded(), 1000)
-    wide.together.width = 50_000
+    wide.ensemble.width = 50_000
     with Worker({"one": wide}, LIMITS) as worker:
         asked = worker.translate(How("one"), [Request("a" * 12), Request("b" * 8), Request("c")])
         assert len(asked.answer.result(30)) == 3
@@ -206,5 +206,5 @@ def test_long_sentences_of_wide_models_are_read_a_few_at_a_time():
 
 
 def replace_products(recorded, products):
-    recorded.together = SimpleNamespace(**{**vars(Fake.together), "products": products})
+    recorded.ensemble = SimpleNamespace(**{**vars(Fake.ensemble), "products": products})
     return recorded

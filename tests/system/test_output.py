@@ -10,7 +10,7 @@ from seq2seq.corpora.corpus import Pair
 from seq2seq.errors import RunError
 from seq2seq.system.output import output_file
 from seq2seq.translation.io import opened
-from seq2seq.translation.synthetic_text import SOURCE, Synthetic, write_pairs
+from seq2seq.translation.synthetic_text import SOURCE, SyntheticPairs, write_pairs
 
 
 def write(path: Path, text: str) -> None:
@@ -46,7 +46,7 @@ def test_a_link_stays_and_its_file_is_replaced(tmp_path):
     assert {one.name: one.read_text() for one in (tmp_path / "far").iterdir()} == {"file": "new", "new": "new"}
     (tmp_path / "empty").mkdir()
     (tmp_path / "folder").symlink_to("empty", target_is_directory=True)
-    write_pairs([Synthetic([Pair("a", "b")])], tmp_path / "folder")
+    write_pairs([SyntheticPairs([Pair("a", "b")])], tmp_path / "folder")
     assert (tmp_path / "folder").is_symlink()
     assert (tmp_path / "empty" / SOURCE).read_text() == "a\n"
 

@@ -8,26 +8,25 @@ from translators import translator
 
 from seq2seq.search import Method, SearchConfig
 from seq2seq.translation import batching
-from seq2seq.translation.batching import BATCH_PIECES, GPU_BATCH_PIECES, batch_pieces, batches, in_stretches
-from seq2seq.translation.glossary import Glossary
-from seq2seq.translation.types import Request
+from seq2seq.translation.batching import BATCH_TOKENS, GPU_BATCH_TOKENS, batch_tokens, batches, split_long_text
+from seq2seq.translation.types import Glossary, Request
 
 
 def test_phrases_go_apart_blank_text_nowhere_and_samples_in_smaller_batches():
     requests = [Request("a"), Request("b", phrases=("x",)), Request(""), Request("c", prefix="y")]
-    assert list(batches(requests, [[5], [6, 7], [], [8]], SearchConfig(), BATCH_PIECES)) == [[0, 3], [1]]
+    assert list(batches(requests, [[5], [6, 7], [], [8]], SearchConfig(), BATCH_TOKENS)) == [[0, 3], [1]]
     many, pieces = [Request("a")] * 2000, [[5] * 11] * 2000
-    usual = list(batches(many, pieces, SearchConfig(), BATCH_PIECES))
-    assert max(map(len, usual)) == BATCH_PIECES // 12
+    usual = list(batches(many, pieces, SearchConfig(), BATCH_TOKENS))
+    assert max(map(len, usual)) == BATCH_TOKENS // 12
     drawing = SearchConfig(method=Method.minimum_bayes_risk, samples=32)
-    assert max(map(len, batches(many, pieces, drawing, BATCH_PIECES))) == BATCH_PIECES // 4 // 12
+    assert max(map(len, batches(many, pieces, drawing, BATCH_TOKENS))) == BATCH_TOKENS // 4 // 12
 
 
 def test_a_gpu_gets_larger_batches():
-    members = translator().together
-    assert batch_pieces(members) == BATCH_PIECES
+    members = translator().ensemble
+    assert batch_tokens(members) == BATCH_TOKENS
     on_gpu = replace(members.translators[0], device=torch.device("cuda"))
-    assert batch_pieces(replace(members, translators=(on_gpu,))) == GPU_BATCH_PIECES > BATCH_PIECES
+    assert batch_tokens(replace(members, translators=(on_gpu,))) == GPU_BATCH_TOKENS > BATCH_TOKENS
 
 
 def test_a_stream_comes_in_order_whatever_its_chunks(monkeypatch):
@@ -43,7 +42,7 @@ LONG = "Wir sehen das Haus. " * 60
 
 def test_the_first_stretch_of_a_long_text_has_its_prefix_and_its_phrases():
     own = translator()
-    parts = in_stretches(own.together, Request(LONG, "Das", ("Haus",)))
+    parts = split_long_text(own.ensemble, Request(LONG, "Das", ("Haus",)))
     assert len(parts) > 1
     assert parts[0] == Request(parts[0].text, "Das", ("Haus",))
     assert all(part == Request(part.text) for part in parts[1:])
@@ -55,7 +54,7 @@ def test_the_first_stretch_of_a_long_text_has_its_prefix_and_its_phrases():
 def test_each_sentence_of_a_long_text_has_the_terms_that_it_contains():
     own, glossary = translator(), Glossary([("Haus", "Schlüssel"), ("Mann", "Frau")])
     text = LONG + "Der Mann arbeitet. " * 30
-    parts = in_stretches(own.together, Request(text, phrases=("Tage.",), glossary=glossary))
+    parts = split_long_text(own.ensemble, Request(text, phrases=("Tage.",), glossary=glossary))
     assert len(parts) == 90
     assert parts[0].phrases == ("Tage.", "Schlüssel")
     assert {part.phrases for part in parts[1:60]} == {("Schlüssel",)}
@@ -68,7 +67,7 @@ def test_each_sentence_of_a_long_text_has_the_terms_that_it_contains():
 
 def test_a_prefix_of_several_sentences_has_as_many_of_a_long_text():
     own = translator()
-    parts = in_stretches(own.together, Request(LONG, "Das Haus. Wir sehen. Da"))
+    parts = split_long_text(own.ensemble, Request(LONG, "Das Haus. Wir sehen. Da"))
     assert parts[0].text == ("Wir sehen das Haus. " * 3).strip()
     assert own.translate(LONG, prefix="Das Haus. Wir sehen. Da").text.startswith("Das Haus. Wir sehen. Da")
 
@@ -83,4 +82,4 @@ def test_blank_text_has_as_many_fields_as_any(n_best):
 def test_a_long_text_is_a_batch_of_its_own():
     own = translator()
     assert own.batches(["Wir.", LONG, "", "Haus."]) == [[1], [3, 0]]
-    assert in_stretches(own.together, Request(" " * 5000)) == []
+    assert split_long_text(own.ensemble, Request(" " * 5000)) == []

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from seq2seq.translation.copying import by_word, copied, with_own_numbers, word_numbers
+from seq2seq.translation.copying import copy_from_source, replace_wrong_numbers, word_attention, word_numbers
 from seq2seq.translation.types import Copy, Translation
 
 
@@ -19,22 +19,22 @@ def translation(source: str, text: str, rows: list[list[float]], pieces=None, so
 
 def test_an_unknown_word_becomes_the_source_word_it_looks_at():
     found = translation("Zoe met Klaus", "<unk> traf <unk>", [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.1, 0.6]])
-    assert copied(found, Copy.unknown) == copied(found, Copy.all) == "Zoe traf Klaus"
-    assert copied(found, Copy.numbers) == found.text
-    assert copied(replace(found, attention=None), Copy.all) == found.text
+    assert copy_from_source(found, Copy.unknown) == copy_from_source(found, Copy.all) == "Zoe traf Klaus"
+    assert copy_from_source(found, Copy.numbers) == found.text
+    assert copy_from_source(replace(found, attention=None), Copy.all) == found.text
 
 
 def test_attention_to_the_pieces_of_a_word_adds_up():
     found = translation("Zo e Klaus", "<unk>", [[0.3, 0.3, 0.4]], source_pieces=["▁Zo", "e", "▁Klaus"])
-    assert copied(replace(found, source="Zoe Klaus"), Copy.unknown) == "Zoe"
-    assert copied(found, Copy.unknown) == "<unk>", "pieces and words that do not match are left alone"
+    assert copy_from_source(replace(found, source="Zoe Klaus"), Copy.unknown) == "Zoe"
+    assert copy_from_source(found, Copy.unknown) == "<unk>", "pieces and words that do not match are left alone"
 
 
 def test_a_number_the_source_lacks_becomes_the_one_that_is_missing():
     rows = [[0.1, 0.8, 0.1], [0.1, 0.1, 0.8], [0.1, 0.2, 0.7]]
     found = translation("in 1984 12", "in 1985 12", rows)
-    assert copied(found, Copy.numbers) == "in 1984 12"
-    assert copied(translation("in 1984 12", "in 1984 12", rows), Copy.numbers) == "in 1984 12"
+    assert copy_from_source(found, Copy.numbers) == "in 1984 12"
+    assert copy_from_source(translation("in 1984 12", "in 1984 12", rows), Copy.numbers) == "in 1984 12"
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,13 @@ def test_a_number_the_source_lacks_becomes_the_one_that_is_missing():
 )
 def test_numbers_are_compared_by_their_digits(source, text, wanted):
     table = [[1 / len(source)] * len(source)] * len(text)
-    assert with_own_numbers(text, source, table) == wanted
+    assert replace_wrong_numbers(text, source, table) == wanted
 
 
 def test_pieces_know_their_word():
     assert word_numbers(["▁Ein", "fach", "▁", "so", "▁da", "<unk>", "."]) == [0, 0, 1, 1, 2, 3, 3]
     assert word_numbers(["a", "b"]) == [0, 0]
     assert word_numbers([]) == []
-    assert by_word(torch.tensor([[0.2, 0.3, 0.5], [0.4, 0.6, 0.0]]), [0, 0], [0, 0, 1])[0] == pytest.approx(
+    assert word_attention(torch.tensor([[0.2, 0.3, 0.5], [0.4, 0.6, 0.0]]), [0, 0], [0, 0, 1])[0] == pytest.approx(
         [0.75, 0.25]
     )

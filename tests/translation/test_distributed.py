@@ -8,9 +8,8 @@ from together import results, together
 from seq2seq import Translator
 from seq2seq.errors import ConfigError
 from seq2seq.system.processes import rank
-from seq2seq.translation import batching
-from seq2seq.translation import distributed as sharing
-from seq2seq.translation.distributed import portions, translate_together
+from seq2seq.translation import batching, distributed
+from seq2seq.translation.distributed import split_work, translate_distributed
 
 SENTENCES = ["We work.", "", "Where is my key?", "She sleeps.", "  ", "The man works in the house."]
 
@@ -21,8 +20,8 @@ def lines(number: int) -> list[str]:
 
 def shared(run: Path, chunk: int, number: int) -> tuple[list[str], list[float], int]:
     """What the process gets of so many lines, and how many sentences it has translated itself."""
-    batching.CHUNK = sharing.CHUNK = chunk
-    batching.BATCH_PIECES = 40
+    batching.CHUNK = distributed.CHUNK = chunk
+    batching.BATCH_TOKENS = 40
     translator, own = Translator.load(run), [0]
     batch = translator._batch
 
@@ -32,16 +31,16 @@ def shared(run: Path, chunk: int, number: int) -> tuple[list[str], list[float], 
 
     translator._batch = counted
     text = lines(number) if rank() == 0 else []  # only the first reads
-    found = list(translate_together(translator, text, beam_size=2, n_best=2))
+    found = list(translate_distributed(translator, text, beam_size=2, n_best=2))
     return [one.text for one in found], [other.score for one in found for other in one.n_best], own[0]
 
 
 @pytest.mark.parametrize("chunk", [8, 100])
 def test_the_first_of_two_gets_what_one_process_finds(tiny_run, tmp_path, monkeypatch, chunk):
     """Two rounds of whole chunks and the rest by batches; or all of it by batches."""
-    for module in (batching, sharing):
+    for module in (batching, distributed):
         monkeypatch.setattr(module, "CHUNK", chunk)
-    monkeypatch.setattr(batching, "BATCH_PIECES", 40)
+    monkeypatch.setattr(batching, "BATCH_TOKENS", 40)
     texts, scores, all_of_them = shared(tiny_run, chunk, 37)
     assert len(texts) == 37
     first, second = results(together(tmp_path, shared, tiny_run, chunk, 37))
@@ -53,10 +52,10 @@ def test_the_first_of_two_gets_what_one_process_finds(tiny_run, tmp_path, monkey
 
 def test_alone_it_is_translate(tiny_run):
     translator = Translator.load(tiny_run)
-    stream = translate_together(translator, iter(SENTENCES), beam_size=2)
+    stream = translate_distributed(translator, iter(SENTENCES), beam_size=2)
     assert next(stream) == translator.translate(SENTENCES, beam_size=2)[0]
     with pytest.raises(ConfigError, match="n_best"):
-        translate_together(translator, SENTENCES, beam_size=1, n_best=2)
+        translate_distributed(translator, SENTENCES, beam_size=1, n_best=2)
 
 
 def test_portions_hold_every_line_once_and_batches_are_those_of_translate(tiny_run, monkeypatch):
@@ -64,10 +63,10 @@ def test_portions_hold_every_line_once_and_batches_are_those_of_translate(tiny_r
     batch = translator._batch
     translator._batch = lambda asked, *rest: seen.append([one.text for one in asked]) or batch(asked, *rest)
     monkeypatch.setattr(batching, "CHUNK", 8)
-    monkeypatch.setattr(batching, "BATCH_PIECES", 40)
+    monkeypatch.setattr(batching, "BATCH_TOKENS", 40)
     texts = lines(20)
     translator.translate(texts, beam_size=1)
-    *batches, blank = portions(translator, texts)
+    *batches, blank = split_work(translator, texts)
     assert [[texts[row] for row in rows] for rows in batches] == seen
     assert all(not texts[row].strip() for row in blank)
     assert sorted(row for rows in [*batches, blank] for row in rows) == list(range(20))

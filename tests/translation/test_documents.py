@@ -7,7 +7,7 @@ from seq2seq.corpora.segmentation import segments
 from seq2seq.errors import ConfigError
 from seq2seq.search import Method, SearchConfig
 from seq2seq.translation.documents import translate_document
-from seq2seq.translation.glossary import Glossary
+from seq2seq.translation.types import Glossary
 
 DOCUMENT = "# Haus\r\n\r\n  Wo ist der Mann?  Wir arbeiten.\n\n\n- Das Haus.\n\tWir.\n"
 

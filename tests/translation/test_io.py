@@ -3,12 +3,14 @@
 import gzip
 import io
 import sys
+from itertools import count, islice
 
 import pytest
 
 from seq2seq.errors import ConfigError, DataError
+from seq2seq.translation.batching import CHUNK
 from seq2seq.translation.config import ScoreConfig, TranslateConfig
-from seq2seq.translation.io import load_glossary, opened, pairs_of, read_text, requests, scored_pairs
+from seq2seq.translation.io import load_glossary, opened, read_text, requests, scored_pairs, with_progress, zip_lines
 from seq2seq.translation.types import Request
 
 
@@ -29,15 +31,15 @@ def test_lines_get_their_tag_prefix_and_phrases(tmp_path):
 
 
 def test_pairs_match_line_by_line(tmp_path):
-    assert list(pairs_of(["a"], ["b"], "one", "other")) == [("a", "b")]
+    assert list(zip_lines(["a"], ["b"], "one", "other")) == [("a", "b")]
     for first, second, message in (
         (["a"], [], "one has a line 1 and other"),
         ([], ["a"], "other has a line 1 and one"),
     ):
         with pytest.raises(DataError, match=message):
-            list(pairs_of(first, second, "one", "other"))
+            list(zip_lines(first, second, "one", "other"))
     (tmp_path / "a").write_text("x\n")
-    with pytest.raises(ConfigError, match=r"^nothing to score: name source=FILE and target=FILE"):
+    with pytest.raises(ConfigError, match=r"^nothing to score: set source=FILE and target=FILE"):
         list(scored_pairs(ScoreConfig(source="a")))
     config = ScoreConfig(source=str(tmp_path / "a"), target=str(tmp_path / "a"), tag="<de>")
     assert list(scored_pairs(config)) == [("<de> x", "x")]
@@ -66,3 +68,56 @@ def test_a_text_is_read_and_written_as_it_is(tmp_path, monkeypatch):
     (tmp_path / "bad.gz").write_bytes(gzip.compress(b"text" * 50)[:20])
     with pytest.raises(DataError, match=r"bad\.gz"):
         read_text(str(tmp_path / "bad.gz"))
+
+
+# Progress
+
+
+def test_the_bar_says_what_is_done_how_fast_and_how_long_on_stderr_alone(capsys):
+    assert list(with_progress(iter("abc"), 3, "translating")) == ["a", "b", "c"]
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("\rtranslating:   0%")
+    last = shown.err.split("\r")[-1]
+    for part in ("translating: 100%", "3/3", "sentence/s", "<"):
+        assert part in last
+    assert last.endswith("\n")
+
+
+def test_without_a_total_there_is_a_count(capsys):
+    assert list(with_progress([1, 2], None, "translating")) == [1, 2]
+    assert "translating: 2sentence" in capsys.readouterr().err.split("\r")[-1]
+
+
+def test_it_may_be_left_out(capsys):
+    assert list(with_progress([1, 2], None, "translating", shown=False)) == [1, 2]
+    assert capsys.readouterr().err == ""
+
+
+def test_it_moves_by_what_was_read_together(capsys, monkeypatch):
+    """The wait is for the first of them: all are done when it comes."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("tqdm.std.time", map(float, count(0, 10)).__next__)  # any two looks are far apart
+    assert len(list(with_progress(range(2 * CHUNK + 1), 2 * CHUNK + 1, "translating"))) == 2 * CHUNK + 1
+    err = capsys.readouterr().err
+    for done in (CHUNK, 2 * CHUNK, 2 * CHUNK + 1):
+        assert f" {done}/{2 * CHUNK + 1}" in err
+    assert f" 1/{2 * CHUNK + 1}" not in err
+
+
+def test_no_more_is_drawn_than_was_read_together():
+    drawn = []
+    stream = with_progress((drawn.append(number) or number for number in count()), None, "translating")
+    assert list(islice(stream, 3)) == [0, 1, 2]
+    assert len(drawn) == CHUNK
+    stream.close()
+
+
+def test_an_error_comes_through_and_the_bar_is_closed(capsys):
+    def broken():
+        yield 1
+        raise ValueError("anything")
+
+    with pytest.raises(ValueError, match="anything"):
+        list(with_progress(broken(), 2, "translating"))
+    assert capsys.readouterr().err.endswith("\n")

@@ -62,11 +62,11 @@ def distribution(model: LanguageModel, before: Sequence[int]) -> torch.Tensor:
 def test_a_model_that_guesses_blindly_has_the_perplexity_of_its_vocabulary(pieces):
     model = language_model(pieces, spread=0.0)
     found = model.perplexity(TEXTS)
-    assert found.per_piece == pytest.approx(pieces.size)
+    assert found.per_token == pytest.approx(pieces.size)
     assert found.sentences == 20
     assert found.words == sum(len(text.split()) + 1 for text in TEXTS)
-    assert found.pieces == sum(len(pieces.encode(text)) + 1 for text in TEXTS)
-    assert found.per_word == pytest.approx(pieces.size ** (found.pieces / found.words))
+    assert found.tokens == sum(len(pieces.encode(text)) + 1 for text in TEXTS)
+    assert found.per_word == pytest.approx(pieces.size ** (found.tokens / found.words))
     assert model.log_probability("") == pytest.approx(-math.log(pieces.size))
 
 
@@ -79,7 +79,7 @@ def test_perplexity_is_that_of_the_validation_loss(pieces, tmp_path):
     validator = Validator(table, pairs, model.member.tokenizers, BatchConfig(tokens=64), Precision.float32)
     outcome = validator(model.member.network, 7)
     assert outcome.bleu is None
-    assert model.perplexity(iter(texts)).per_piece == pytest.approx(math.exp(outcome.loss), rel=1e-5)
+    assert model.perplexity(iter(texts)).per_token == pytest.approx(math.exp(outcome.loss), rel=1e-5)
 
 
 def test_the_log_probability_is_the_sum_over_the_pieces_and_the_end(pieces):

@@ -10,7 +10,7 @@ from seq2seq import Translator
 from seq2seq.data.batch import source_tensors, target_input
 from seq2seq.tokenizer.config import Algorithm
 from seq2seq.tokenizer.tokenizer import EOS
-from seq2seq.translation import scoring
+from seq2seq.translation import batching
 
 
 def by_training(source: str, target: str) -> list[float]:
@@ -26,12 +26,12 @@ def by_training(source: str, target: str) -> list[float]:
 
 def test_pairs_are_scored_as_training_sees_them(monkeypatch):
     pairs = [*zip(SENTENCES, TEXTS, strict=False), ("Wir.", ""), ("", "Wir."), ("", "")]
-    monkeypatch.setattr(scoring, "CHUNK", 3)
+    monkeypatch.setattr(batching, "CHUNK", 3)
     found = list(translator().score_all(iter(pairs)))
     for (source, target), one in zip(pairs, found, strict=True):
-        assert one.piece_log_probabilities == pytest.approx(by_training(source, target), abs=1e-4)
-        assert one.log_probability == pytest.approx(sum(one.piece_log_probabilities))
-        assert one.score == pytest.approx(one.log_probability / len(one.piece_log_probabilities))
+        assert one.token_log_probabilities == pytest.approx(by_training(source, target), abs=1e-4)
+        assert one.log_probability == pytest.approx(sum(one.token_log_probabilities))
+        assert one.score == pytest.approx(one.log_probability / len(one.token_log_probabilities))
         assert (one.source, one.text) == (source, target)
         alone = translator().score(source, target)
         assert alone.log_probability == pytest.approx(one.log_probability, abs=1e-4)
@@ -42,9 +42,9 @@ def test_a_translation_has_the_score_that_its_search_gave_it():
     for one in own.translate(SENTENCES, n_best=3):
         for other in one.n_best:
             forced = own.score(other.source, other.text)
-            if forced.pieces == other.pieces:  # a search may cut a text otherwise than the tokenizer
-                limit = LIMITS.max_lengths(torch.tensor([len(other.source_pieces) + 1])).item()
-                assert len(other.pieces) == limit or forced.log_probability == pytest.approx(
+            if forced.tokens == other.tokens:  # a search may cut a text otherwise than the tokenizer
+                limit = LIMITS.max_lengths(torch.tensor([len(other.source_tokens) + 1])).item()
+                assert len(other.tokens) == limit or forced.log_probability == pytest.approx(
                     other.log_probability, abs=1e-4
                 )
                 checked += 1
@@ -58,11 +58,11 @@ def test_a_long_source_is_cut_as_it_is_translated():
     found = own.score(source, " ".join(targets))
     parts = [own.score("Der Mann arbeitet.", target) for target in targets]
     assert found.log_probability == pytest.approx(sum(part.log_probability for part in parts), rel=1e-4)
-    assert found.score == pytest.approx(found.log_probability / sum(len(part.pieces) + 1 for part in parts))
-    assert found.piece_log_probabilities == pytest.approx(
-        [value for part in parts for value in part.piece_log_probabilities], abs=1e-3
+    assert found.score == pytest.approx(found.log_probability / sum(len(part.tokens) + 1 for part in parts))
+    assert found.token_log_probabilities == pytest.approx(
+        [value for part in parts for value in part.token_log_probabilities], abs=1e-3
     )
-    assert len(found.pieces) + 1 == len(found.piece_log_probabilities)
+    assert len(found.tokens) + 1 == len(found.token_log_probabilities)
     assert (found.source, found.text) == (source, " ".join(targets))
     for target in ("", "Wir arbeiten.", "Wir. " * 100):
         assert math.isfinite(own.score(source, target).log_probability)
@@ -73,9 +73,9 @@ def test_a_shortlist_has_no_say(monkeypatch):
     wanted = own.score("Wir.", "Das Haus.").log_probability
     assert math.isfinite(wanted)
     bound = []
-    bind = type(own.together).bind
+    bind = type(own.ensemble).bind
     monkeypatch.setattr(
-        type(own.together), "bind", lambda self, encoded, **other: bound.append(other) or bind(self, encoded, **other)
+        type(own.ensemble), "bind", lambda self, encoded, **other: bound.append(other) or bind(self, encoded, **other)
     )
     assert own.score("Wir.", "Das Haus.").log_probability == wanted
     assert bound == [{"shortlist": False}]

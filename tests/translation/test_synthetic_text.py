@@ -16,7 +16,8 @@ from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.run.folder import load_run
 from seq2seq.search import Method, SearchConfig
 from seq2seq.system.atomic import temporary_path
-from seq2seq.translation.synthetic_text import Synthetic, back_translate, closest_first, distill, write_pairs
+from seq2seq.translation.io import with_progress
+from seq2seq.translation.synthetic_text import SyntheticPairs, back_translate, distill, rank_by_bleu, write_pairs
 
 PAIRS = [Pair("We work.", "Wir arbeiten."), Pair("", ""), Pair("Where is my key?", "Wo ist mein Schlüssel?")]
 
@@ -33,8 +34,8 @@ def drawn(run: Path, ending: float = 4.0) -> Translator:
     return Translator([loaded.member(torch.device("cpu"), "float32")], loaded.search)
 
 
-def made(*groups: list[Pair]) -> list[Synthetic]:
-    return [Synthetic(group) for group in groups]
+def made(*groups: list[Pair]) -> list[SyntheticPairs]:
+    return [SyntheticPairs(group) for group in groups]
 
 
 def test_the_targets_are_the_teachers_translations(translator):
@@ -59,7 +60,7 @@ def test_translations_that_do_not_end_are_left_out_and_counted(tiny_run):
         distill(endless, PAIRS, search=SearchConfig(beam_size=3), n_best=2),
         back_translate(endless, [pair.target for pair in PAIRS], SearchConfig(beam_size=3, n_best=2)),
     ):
-        assert list(groups) == [Synthetic([], 2), Synthetic([], 0), Synthetic([], 2)]
+        assert list(groups) == [SyntheticPairs([], 2), SyntheticPairs([], 0), SyntheticPairs([], 2)]
 
 
 def test_the_closest_of_the_whole_beam_is_taken(translator):
@@ -107,12 +108,12 @@ def test_a_long_text_is_read_as_it_is_needed(translator, monkeypatch):
 def test_closeness_is_sentence_bleu():
     reference = "a dog runs over the green grass"
     texts = ["nothing alike here", "a dog runs over the brown grass", reference, "the grass a dog runs"]
-    assert closest_first(texts, reference) == [reference, texts[1], texts[3], texts[0]]
+    assert rank_by_bleu(texts, reference) == [reference, texts[1], texts[3], texts[0]]
 
 
 def test_closeness_is_by_the_words_of_the_language():
     reference, texts = "我们在厨房里工作。", ["他们不在。", "我们在厨房里睡觉。", "我们在厨房里工作。"]
-    assert closest_first(texts, reference, "zh") == texts[::-1]
+    assert rank_by_bleu(texts, reference, "zh") == texts[::-1]
 
 
 def test_the_teacher_searches_as_it_is_told(translator):
@@ -133,7 +134,7 @@ def test_the_teacher_searches_as_it_is_told(translator):
 
 def test_files_are_aligned_and_pairs_without_text_are_dropped_together(tmp_path):
     groups = [[Pair("a", "b"), Pair("a", "c")], [], [Pair("d", " ")], [Pair("e\u2028f\r", "g\nh")]]
-    assert write_pairs(map(Synthetic, groups, [2, 1, 0, 0]), tmp_path / "made" / "here") == (
+    assert write_pairs(map(SyntheticPairs, groups, [2, 1, 0, 0]), tmp_path / "made" / "here") == (
         "3 pairs from 4 sentences; dropped 2 that are blank or have no translation; left out 3 translations that did "
         "not end within the maximum length"
     )
@@ -145,9 +146,9 @@ def test_files_are_aligned_and_pairs_without_text_are_dropped_together(tmp_path)
 
 
 def test_progress_is_shown_with_the_time_left_where_the_number_of_sentences_is_known(tmp_path, capsys):
-    write_pairs(made([Pair("a", "b")], []), tmp_path / "one", 2)
+    write_pairs(with_progress(made([Pair("a", "b")], []), 2, "translating"), tmp_path / "one")
     assert "translating: 100%" in capsys.readouterr().err
-    write_pairs(made([Pair("a", "b")], []), tmp_path / "two")
+    write_pairs(with_progress(made([Pair("a", "b")], []), None, "translating"), tmp_path / "two")
     assert "translating: 2sentence" in capsys.readouterr().err
 
 
@@ -163,8 +164,8 @@ def test_whatever_the_text_both_files_have_the_same_number_of_lines(tmp_path_fac
 
 
 def test_text_that_breaks_off_leaves_nothing(tmp_path):
-    def broken() -> Iterator[Synthetic]:
-        yield Synthetic([Pair("a", "b")])
+    def broken() -> Iterator[SyntheticPairs]:
+        yield SyntheticPairs([Pair("a", "b")])
         assert not (tmp_path / "out").exists(), "not there before it is complete"
         raise DataError("line 2 is not UTF-8")
 
@@ -193,12 +194,12 @@ def test_nothing_is_written_over_and_nothing_is_translated_in_vain(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "source.txt").write_text("precious\n")
 
-    def never() -> Iterator[Synthetic]:
+    def never() -> Iterator[SyntheticPairs]:
         raise AssertionError
-        yield Synthetic([])
+        yield SyntheticPairs([])
 
     for folder in (tmp_path / "out", tmp_path / "out" / "source.txt"):
-        with pytest.raises(RunError, match=r"is there already: delete it, or choose another folder with output=PATH"):
+        with pytest.raises(RunError, match=r"already exists: delete it, or choose another folder with output=PATH"):
             write_pairs(never(), folder)
     with pytest.raises(RunError, match="is no folder: choose another with output=PATH"):
         write_pairs(never(), tmp_path / "out" / "source.txt" / "below")

@@ -3,7 +3,7 @@
 import pytest
 
 from seq2seq.errors import ConfigError
-from seq2seq.search import Method, SearchChanges, SearchConfig
+from seq2seq.search import Method, SearchConfig, SearchOverrides
 from seq2seq.translation.config import DocumentConfig, TranslateConfig
 from seq2seq.translation.types import Copy
 
@@ -11,16 +11,16 @@ RUN = SearchConfig(beam_size=4, length_penalty=0.5)
 
 
 def test_short_names_and_long_ones_change_the_runs_search():
-    assert TranslateConfig().searching(RUN) == RUN
-    assert TranslateConfig(beam_size=2, n_best=2).searching(RUN) == SearchConfig(
+    assert TranslateConfig().search_config(RUN) == RUN
+    assert TranslateConfig(beam_size=2, n_best=2).search_config(RUN) == SearchConfig(
         beam_size=2, n_best=2, length_penalty=0.5
     )
-    changes = SearchChanges(method=Method.sampling, top_k=3, n_best=2)
-    assert TranslateConfig(search=changes, n_best=2).searching(RUN) == SearchConfig(
+    changes = SearchOverrides(method=Method.sampling, top_k=3, n_best=2)
+    assert TranslateConfig(search=changes, n_best=2).search_config(RUN) == SearchConfig(
         method=Method.sampling, beam_size=4, top_k=3, n_best=2, length_penalty=0.5
     )
     with pytest.raises(ConfigError, match=r"^n_best=3 and search.n_best=2 are the same setting: leave one out$"):
-        TranslateConfig(search=changes, n_best=3).searching(RUN)
+        TranslateConfig(search=changes, n_best=3).search_config(RUN)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_short_names_and_long_ones_change_the_runs_search():
         ({"glossary": "a"}, "glossary"),
         ({"copy": Copy.all}, "copy"),
         ({"n_best": 2}, "n_best"),
-        ({"search": SearchChanges(n_best=2)}, "n_best"),
+        ({"search": SearchOverrides(n_best=2)}, "n_best"),
     ],
 )
 def test_what_grows_is_one_translation_and_nothing_else(settings, named):
@@ -46,7 +46,7 @@ def test_one_prefix_or_one_for_each():
         TranslateConfig(prefix="a", prefixes="b").check()
 
 
-@pytest.mark.parametrize("asked", [{"n_best": 2}, {"search": SearchChanges(n_best=2)}])
+@pytest.mark.parametrize("asked", [{"n_best": 2}, {"search": SearchOverrides(n_best=2)}])
 def test_more_translations_are_for_json(asked):
     with pytest.raises(ConfigError, match=r"^n_best translations are written as JSON alone: set json=true, or leave"):
         TranslateConfig(**asked).check()
@@ -54,9 +54,9 @@ def test_more_translations_are_for_json(asked):
 
 
 def test_a_document_has_one_translation():
-    DocumentConfig(search=SearchChanges(n_best=1)).check()
+    DocumentConfig(search=SearchOverrides(n_best=1)).check()
     with pytest.raises(ConfigError, match=r"^a document has one translation: leave search.n_best out"):
-        DocumentConfig(search=SearchChanges(n_best=2)).check()
+        DocumentConfig(search=SearchOverrides(n_best=2)).check()
 
 
 OWN = [
@@ -71,7 +71,7 @@ OWN = [
 @pytest.mark.parametrize(("beam_size", "n_best"), [(1, 1), (5, None)])
 def test_the_method_that_is_named_wins_over_the_runs(own, beam_size, n_best):
     """As conf/search/greedy.yaml and beam.yaml name it."""
-    found = SearchChanges(method=Method.beam, beam_size=beam_size).applied(own)
+    found = SearchOverrides(method=Method.beam, beam_size=beam_size).apply_to(own)
     found.check()
     assert found == SearchConfig(beam_size=beam_size, n_best=n_best or min(own.n_best, beam_size))
 
@@ -88,9 +88,9 @@ def test_the_method_that_is_named_wins_over_the_runs(own, beam_size, n_best):
 )
 def test_what_the_method_does_not_heed_is_refused(own, changes, told):
     with pytest.raises(ConfigError, match=rf"^{told}: leave it out, or set search.method="):
-        SearchChanges(**changes).applied(own)
+        SearchOverrides(**changes).apply_to(own)
 
 
 def test_what_the_runs_own_method_does_not_heed_is_refused_too():
     with pytest.raises(ConfigError, match=r"^search.beam_size=3 does nothing with search.method=sampling"):
-        TranslateConfig(beam_size=3).searching(OWN[0])
+        TranslateConfig(beam_size=3).search_config(OWN[0])

@@ -52,7 +52,7 @@ def test_a_string_gives_a_translation_a_list_a_list_and_a_stream_a_stream(transl
     many = translator.translate(["We work.", "We sleep."])
     assert isinstance(many, list)
     assert many[0] == one
-    stream = translator.translate(line for line in ["We work.", "We sleep."])
+    stream = translator.translate_all(line for line in ["We work.", "We sleep."])
     assert not isinstance(stream, list)
     assert list(stream) == many
 
@@ -66,7 +66,7 @@ def test_a_stream_is_read_as_it_is_needed(translator):
             read += 1
             yield ""
 
-    stream = translator.translate(lines())
+    stream = translator.translate_all(lines())
     for _ in range(3):
         next(stream)
     assert read == CHUNK
@@ -78,7 +78,7 @@ def test_a_translation_does_not_depend_on_its_batch(translator, beam_size):
     together = translator.translate(SENTENCES, beam_size=beam_size)
     turned = translator.translate(SENTENCES[::-1], beam_size=beam_size)[::-1]
     for one, other, third in zip(alone, together, turned, strict=True):
-        assert one.pieces == other.pieces == third.pieces
+        assert one.tokens == other.tokens == third.tokens
         assert one.score == pytest.approx(other.score, abs=1e-4)
         assert one.score == pytest.approx(third.score, abs=1e-4)
 
@@ -90,7 +90,7 @@ def test_any_text_in_as_many_texts_out(translator, texts):
     assert [translation.source for translation in translations] == texts
     for text, translation in zip(texts, translations, strict=True):
         assert "\n" not in str(translation)
-        assert bool(translation.source_pieces) == bool(text.replace("\u2581", " ").split())
+        assert bool(translation.source_tokens) == bool(text.replace("\u2581", " ").split())
 
 
 def test_blank_text_is_translated_by_nothing(translator):
@@ -113,8 +113,8 @@ def test_attention_has_a_row_a_piece_and_each_row_sums_to_one(translator):
     translations = translator.translate(["Where is my key?", "We work."], attention=True)
     for translation in translations:
         rows, columns = translation.attention.shape
-        assert rows == len(translation.pieces) + 1
-        assert columns == len(translation.source_pieces) + 1
+        assert rows == len(translation.tokens) + 1
+        assert columns == len(translation.source_tokens) + 1
         torch.testing.assert_close(translation.attention.sum(1), torch.ones(rows))
 
 
@@ -187,7 +187,7 @@ def test_without_integer_products_a_folder_in_8_bits_still_translates(tiny_run, 
     product = output_layer(translator)
     assert isinstance(product, FloatProduct)
     assert product.weight_OI.dtype is torch.float32
-    assert translator.translate("We work.").pieces
+    assert translator.translate("We work.").tokens
     for run in (quantized_run, tiny_run):
         with pytest.raises(ConfigError, match=r"^precision=int8 does not run on this device .* precision=float32$"):
             Translator.load(run, "cpu", "int8")
@@ -216,7 +216,7 @@ def test_in_no_form_does_a_translation_depend_on_its_batch(learned_run, precisio
         assert [one.text for one in together[-len(KNOWN) :]] == [*KNOWN.values()]
     for text, one, other in zip(sentences, together, turned, strict=True):
         alone = translator.translate(text, beam_size=beam_size)
-        assert one.pieces == other.pieces == alone.pieces
+        assert one.tokens == other.tokens == alone.tokens
         assert one.score == pytest.approx(other.score, abs=1e-2)
         assert one.score == pytest.approx(alone.score, abs=1e-2)
 
@@ -237,7 +237,7 @@ def test_a_shortlist_of_everything_changes_nothing(tiny_run, beam_size):
     for one, other in zip(found, wanted, strict=True):
         assert one.log_probability == pytest.approx(other.log_probability, rel=1e-4)
         if beam_size == 1:  # a beam meets orders of words that are as likely as each other to the last bit
-            assert (one.text, one.pieces) == (other.text, other.pieces)
+            assert (one.text, one.tokens) == (other.text, other.tokens)
 
 
 def test_a_shortlist_keeps_translations_to_what_it_lists(tiny_run):
@@ -252,8 +252,8 @@ def test_a_shortlist_keeps_translations_to_what_it_lists(tiny_run):
     translator = Translator([Member.prepare(loaded.network, loaded.tokenizers, CPU)], loaded.search, shortlist)
     translations = translator.translate(words, beam_size=4, n_best=4)
     for text, translation, pieces in zip(words, translations, allowed, strict=True):
-        assert {*translation.pieces} <= {*loaded.tokenizers.target.pieces([*pieces, *source.encode(text)])}
-        assert any(other.pieces for other in translation.n_best)
+        assert {*translation.tokens} <= {*loaded.tokenizers.target.pieces([*pieces, *source.encode(text)])}
+        assert any(other.tokens for other in translation.n_best)
 
 
 @torch.no_grad()
@@ -264,7 +264,7 @@ def test_a_shortlist_lets_unseen_names_and_numbers_be_copied(tiny_run):
     lists = Shortlist(
         torch.full((source.size, 1), -1, dtype=torch.int32), torch.tensor([EOS], dtype=torch.int32), target.size
     )
-    members = Translator([Member.prepare(loaded.network, loaded.tokenizers, CPU)], loaded.search, lists).together
+    members = Translator([Member.prepare(loaded.network, loaded.tokenizers, CPU)], loaded.search, lists).ensemble
     texts = ["1990", "Žižek", "東京"]
     encoded, _ = members.encoded(texts)
     assert any(byte is not None for byte in [members.single_bytes[number] for number in encoded[0][2]])

@@ -6,7 +6,8 @@ import pytest
 from translators import translator
 
 from seq2seq import Copy, Request, Translation
-from seq2seq.translation.types import joined
+from seq2seq.errors import DataError
+from seq2seq.translation.types import Glossary, join_translations
 
 ONE = Translation("The dog.", "Der Hund.", -1.0, -3.0, ("▁Der", "▁Hund."), ("▁The", "▁dog."))
 TWO = Translation("A cat.", "Eine Katze.", -2.0, -4.0, ("▁Eine", "▁Katze", "."), ("▁A", "▁cat."))
@@ -18,10 +19,10 @@ def test_a_request_may_stand_wherever_a_string_may():
     assert own.translate(Request("Wir.")) == own.translate("Wir.")
     assert own.translate([Request("Wir.", "Das")]) == [own.translate("Wir.", prefix="Das")]
     assert own.translate("Wir.", phrases=["Haus"]) == own.translate(Request("Wir.", phrases=("Haus",)))
-    mixed = own.translate(iter(["Wir.", Request("Wir.", "Das")]), prefix="Wo")
+    mixed = own.translate_all(iter(["Wir.", Request("Wir.", "Das")]), prefix="Wo")
     for found, prefix in zip(mixed, ("Wo", "Das"), strict=True):  # a request has conditions of its own
         alone = own.translate("Wir.", prefix=prefix)
-        assert found.pieces == alone.pieces
+        assert found.tokens == alone.tokens
         assert found.score == pytest.approx(alone.score, rel=1e-6)  # rounding depends on how many share a batch
 
 
@@ -31,12 +32,12 @@ def test_a_translation_reads_as_its_text_and_copies_are_named_by_words():
 
 
 def test_texts_are_joined_and_log_probabilities_add_up():
-    found = joined("The dog. A cat. ?", [ONE, TWO, NONE], 1.0)
+    found = join_translations("The dog. A cat. ?", [ONE, TWO, NONE], 1.0)
     assert (found.source, found.text) == ("The dog. A cat. ?", "Der Hund. Eine Katze.")
     assert found.log_probability == -12
     assert found.score == pytest.approx(-12 / (2 + 3 + 0 + 3))  # pieces and end marks
-    assert found.pieces == ONE.pieces + TWO.pieces
-    assert found.source_pieces == ONE.source_pieces + TWO.source_pieces
+    assert found.tokens == ONE.tokens + TWO.tokens
+    assert found.source_tokens == ONE.source_tokens + TWO.source_tokens
     assert (found.attention, found.n_best) == (None, ())
 
 
@@ -46,10 +47,40 @@ def test_the_n_th_best_is_made_of_the_n_th_best():
         Translation("The dog.", "Der Hund.", -1.0, -3.0, n_best=(ONE, NONE)),
         Translation("A cat.", "Eine Katze.", -2.0, -4.0, n_best=(TWO, other)),
     ]
-    found = joined("The dog. A cat.", parts, 1.0)
+    found = join_translations("The dog. A cat.", parts, 1.0)
     assert [str(one) for one in found.n_best] == ["Der Hund. Eine Katze.", "Katze."]
     assert found.n_best[1].log_probability == -math.inf
 
 
 def test_nothing_is_translated_by_nothing():
-    assert joined(" ", [], 1.0) == Translation(" ", "", 0.0, 0.0)
+    assert join_translations(" ", [], 1.0) == Translation(" ", "", 0.0, 0.0)
+
+
+TERMS = Glossary([("key", "Schlüssel"), ("front door key", "Haustürschlüssel"), ("C++", "C++"), ("Man", "Mann")])
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        ("Where is my key?", ("Schlüssel",)),
+        ("my front  door KEY, man", ("Haustürschlüssel", "Mann")),
+        ("keys and monkeys and a woman", ()),
+        ("a key and a key", ("Schlüssel",)),
+        ("in C++, and C++", ("C++",)),
+        ("", ()),
+    ],
+)
+def test_terms_are_found_as_whole_words_whatever_their_case(source, wanted):
+    assert TERMS.phrases(source) == wanted
+
+
+def test_a_file_has_a_term_a_line(tmp_path):
+    path = tmp_path / "terms.tsv"
+    path.write_text("key\tSchlüssel\n\n the  man \tder Mann\n", encoding="utf-8")
+    assert Glossary.load(path).phrases("The man has a key.") == ("der Mann", "Schlüssel")
+    assert Glossary([]).phrases("key") == ()
+    path.write_text("key\tSchlüssel\nman Mann\n", encoding="utf-8")
+    with pytest.raises(
+        DataError, match=r"terms.tsv, line 2: a term, a tab and its translation are needed, got 'man Mann'$"
+    ):
+        Glossary.load(path)

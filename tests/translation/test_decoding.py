@@ -11,9 +11,9 @@ from seq2seq.errors import ConfigError, DataError
 from seq2seq.inference.shortlist import Shortlist
 from seq2seq.metrics.similarity import Similarity
 from seq2seq.model import AttentionKind
-from seq2seq.search import Hypothesis, Method, beam
+from seq2seq.search import Hypothesis, Method, beam_search
 from seq2seq.tokenizer.config import Algorithm
-from seq2seq.translation.answer import chosen, own_seed, read
+from seq2seq.translation.decoding import decode, rank, sentence_seed
 from seq2seq.translation.types import Copy
 
 METHODS = {
@@ -37,7 +37,7 @@ def test_no_translation_depends_on_its_batch_by_any_method(method):
     turned = own.translate(requests[::-1], search=METHODS[method])[::-1]
     for request, one, other in zip(requests, together, turned, strict=True):
         alone = own.translate(request, search=METHODS[method])
-        assert one.pieces == other.pieces == alone.pieces
+        assert one.tokens == other.tokens == alone.tokens
         assert one.score == pytest.approx(alone.score, abs=1e-4)
         assert [each.text for each in one.n_best] == [each.text for each in alone.n_best]
         assert one.text.startswith(request.prefix)
@@ -80,7 +80,7 @@ def test_of_many_drawn_what_was_cut_comes_after_what_ended():
         one("Die Frau", -3.0, True),
     ]
     config = SearchConfig(method=Method.minimum_bayes_risk, samples=7, n_best=3)
-    found = [choice.hypothesis for choice in chosen(own.together, drawn, config)]
+    found = [choice.hypothesis for choice in rank(own.ensemble, drawn, config)]
     assert [each.finished for each in found] == [True, True, False]
     assert found[2] == drawn[0], "it is most like all others, and would be the first"
     assert drawn[5] in found
@@ -99,12 +99,12 @@ def test_no_text_is_twice_among_the_best(method):
 def test_of_pieces_that_spell_the_same_text_the_likeliest_are_kept():
     own = translator()
     search = replace(LIMITS, beam_size=30, n_best=30, max_length_ratio=0.0, max_length_offset=4)
-    bound = own.together.bind(own.together.encoded(SENTENCES)[0])
+    bound = own.ensemble.bind(own.ensemble.encoded(SENTENCES)[0])
     repeated = 0
-    for all_, found in zip(beam(bound.stepper, search), own.translate(SENTENCES, search=search), strict=True):
+    for all_, found in zip(beam_search(bound.stepper, search), own.translate(SENTENCES, search=search), strict=True):
         best: dict[str, float] = {}
         for one in all_:
-            best.setdefault(read(own.together, one), one.score)
+            best.setdefault(decode(own.ensemble, one), one.score)
         assert [(one.text, pytest.approx(one.score, abs=1e-5)) for one in found.n_best] == list(best.items())
         repeated += len(all_) - len(best)
     assert repeated, "or this would be no test"
@@ -124,14 +124,14 @@ def test_a_prefix_is_cut_as_in_training_and_never_broken(method):
             for one in (found := own.translate("Wir.", prefix=prefix, search=tight)).n_best or (found,):
                 assert one.text.startswith(prefix.rstrip()), (method, prefix)
                 cut = tuple(pieces.pieces(pieces.encode(given)))
-                assert one.pieces[: len(cut)] == cut
+                assert one.tokens[: len(cut)] == cut
 
 
 def test_long_text_without_spaces_is_cut_as_in_training_but_for_its_end():
     own, pieces = translator(), tokenizer()
     prefix = "東京" * 40
     cut = pieces.pieces(pieces.encode(prefix[:-16]))
-    assert list(own.translate("Wir.", prefix=prefix).pieces[: len(cut)]) == cut
+    assert list(own.translate("Wir.", prefix=prefix).tokens[: len(cut)]) == cut
 
 
 @pytest.mark.parametrize("phrases", [("Haus",), ("mein Schlüssel", "Frau"), ("Tage.",)])
@@ -150,8 +150,8 @@ def test_samples_are_drawn_by_seed_and_sentence():
     assert [one.text for one in first.n_best] == [one.text for one in again.n_best]
     other = own.translate("Wir.", search=replace(sampling, seed=2))
     assert [one.text for one in first.n_best] != [one.text for one in other.n_best]
-    assert own_seed(1, " Wir. ") == own_seed(1, "Wir.") != own_seed(2, "Wir.")
-    assert 0 <= own_seed(1, "\ud800") < 2**63
+    assert sentence_seed(1, " Wir. ") == sentence_seed(1, "Wir.") != sentence_seed(2, "Wir.")
+    assert 0 <= sentence_seed(1, "\ud800") < 2**63
 
 
 def test_minimum_bayes_risk_takes_what_is_most_like_all_that_was_drawn():
@@ -203,12 +203,12 @@ def test_what_cannot_be_is_one_line():
         ),
         (lambda: short.translate("Wir.", phrases=["D"]), ConfigError, r"^a phrase may need any piece"),
         (lambda: short.suggest("Wir."), ConfigError, r"^a suggestion may need any piece"),
-        (lambda: own.translate("Wir.", copy=Copy.unknown), ConfigError, r"^copy=unknown replaces <unk>, and only"),
+        (lambda: own.translate("Wir.", copy=Copy.unknown), ConfigError, r"^copy=unknown replaces <unk>, which only"),
         (lambda: own.translate("Wir.", copy="some"), ConfigError, r"^copy must be one of none, unknown, numbers, all,"),
         (
             lambda: translator(attention=AttentionKind.none).translate("Wir.", copy=Copy.numbers),
             ConfigError,
-            r"^copy=numbers goes by attention, and the model has none: train one with model=attention$",
+            r"^copy=numbers needs attention, and the model has none: train one with model=attention$",
         ),
         (
             lambda: own.translate("Wir.", beam_size=2, search=METHODS[Method.sampling]),
@@ -221,11 +221,15 @@ def test_what_cannot_be_is_one_line():
             r"^search.method=sampling cannot force phrases: set search.method=beam$",
         ),
         (lambda: own.translate("Wir.", search=SearchConfig(top_k=2)), ConfigError, "search.top_k=2 does nothing"),
-        (lambda: own.stream("Wir.", search=METHODS[Method.sampling]), ConfigError, "cannot be shown growing"),
+        (
+            lambda: own.stream("Wir.", search=METHODS[Method.sampling]),
+            ConfigError,
+            "search.method=sampling cannot be streamed",
+        ),
         (
             lambda: translator(algorithm=Algorithm.word).translate("Wir.", prefix="Katze"),
             DataError,
-            "no pieces of the vocabulary write the prefix 'Katze'",
+            "no tokens of the vocabulary write the prefix 'Katze'",
         ),
     ]
     for ask, kind, message in cases:

@@ -20,12 +20,12 @@ def test_a_stream_grows_into_the_translation(beam_size, prefix):
     for text in SENTENCES:
         *growing, last = own.stream(text, beam_size=beam_size, prefix=prefix)
         wanted = own.translate(text, beam_size=beam_size, prefix=prefix)
-        assert (last.text, last.pieces) == (wanted.text, wanted.pieces)
+        assert (last.text, last.tokens) == (wanted.text, wanted.tokens)
         assert last.score == pytest.approx(wanted.score, abs=1e-5)
         for one, longer in zip(growing, [*growing[1:], last], strict=False):
             assert math.isnan(one.score)
             assert longer.text.startswith(one.text)
-            assert last.pieces[: len(one.pieces)] == one.pieces
+            assert last.tokens[: len(one.tokens)] == one.tokens
     for blank in (" ", " " * 5000):
         assert [one.text for one in own.stream(blank)] == [""]
 
@@ -37,14 +37,14 @@ def test_in_bfloat16_a_greedy_stream_is_the_translation_too():
     own = Translator([Member.prepare(first.network, first.tokenizers, first.device, "bfloat16")], LIMITS)
     for text in (*SENTENCES, *TEXTS):
         *_, last = own.stream(text, beam_size=1)
-        assert last.pieces == own.translate(text, beam_size=1).pieces
+        assert last.tokens == own.translate(text, beam_size=1).tokens
 
 
 def test_a_long_text_grows_stretch_by_stretch():
     own, text = translator(), "Wir sehen das Haus. " * 60
     *growing, last = own.stream(text, beam_size=1, prefix="Das")
     wanted = own.translate(text, beam_size=1, prefix="Das")
-    assert (last.text, last.pieces) == (wanted.text, wanted.pieces)
+    assert (last.text, last.tokens) == (wanted.text, wanted.tokens)
     assert last.score == pytest.approx(wanted.score, abs=1e-5)
     assert all(last.text.startswith(one.text) and one.source == text for one in growing)
 
@@ -65,7 +65,7 @@ def test_suggestions_are_those_of_the_next_piece_where_pieces_are_words():
     target = own.members[0].tokenizers.target
     for one in found[:5]:
         if one.word:
-            pieces = own.score("Wo ist der Mann?", f"Das {one.word}").piece_log_probabilities
+            pieces = own.score("Wo ist der Mann?", f"Das {one.word}").token_log_probabilities
             assert one.probability == pytest.approx(math.exp(pieces[1]), rel=0.2)
             assert target.encode(one.word)
     assert {one.word for one in own.suggest("Wir.", "Das H")} == {"Haus"}

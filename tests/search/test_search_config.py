@@ -3,33 +3,36 @@
 from dataclasses import fields
 
 import pytest
+import torch
 
 from seq2seq.errors import ConfigError
-from seq2seq.search import Method, SearchChanges, SearchConfig
-from seq2seq.search.config import BELONGS
+from seq2seq.search import Method, SearchConfig, SearchOverrides
+from seq2seq.search.config import METHODS_OF_SETTING
 from seq2seq.settings import validate
 
 
 def test_every_setting_may_be_changed_within_its_range():
-    assert [item.name for item in fields(SearchChanges)] == [item.name for item in fields(SearchConfig)]
-    for own, changed in zip(fields(SearchConfig), fields(SearchChanges), strict=True):
+    assert [item.name for item in fields(SearchOverrides)] == [item.name for item in fields(SearchConfig)]
+    for own, changed in zip(fields(SearchConfig), fields(SearchOverrides), strict=True):
         assert changed.metadata["bounds"] == own.metadata["bounds"]
         assert changed.metadata["help"].startswith(own.metadata["help"])
         assert changed.default is None
     with pytest.raises(ConfigError, match=r"^search.top_p must be in \(0, 1\], got 2$"):
-        validate(SearchChanges(top_p=2.0), "search")
+        validate(SearchOverrides(top_p=2.0), "search")
 
 
 def test_nothing_changed_is_the_runs():
     run = SearchConfig(beam_size=3, length_penalty=0.5, max_length_offset=7)
-    assert SearchChanges().applied(run) == run
-    assert SearchChanges(beam_size=4).applied(run) == SearchConfig(beam_size=4, length_penalty=0.5, max_length_offset=7)
+    assert SearchOverrides().apply_to(run) == run
+    assert SearchOverrides(beam_size=4).apply_to(run) == SearchConfig(
+        beam_size=4, length_penalty=0.5, max_length_offset=7
+    )
 
 
 def test_another_method_forgets_what_belonged_to_the_runs():
     run = SearchConfig(method=Method.sampling, top_k=5, seed=3, length_penalty=0.5)
-    assert SearchChanges(method=Method.beam).applied(run) == SearchConfig(length_penalty=0.5)
-    assert SearchChanges(temperature=0.5).applied(run).top_k == 5
+    assert SearchOverrides(method=Method.beam).apply_to(run) == SearchConfig(length_penalty=0.5)
+    assert SearchOverrides(temperature=0.5).apply_to(run).top_k == 5
     assert run.beam(2) == SearchConfig(beam_size=2, length_penalty=0.5)
 
 
@@ -58,6 +61,12 @@ def test_a_method_may_be_named_by_its_word():
 
 
 def test_every_setting_that_belongs_to_a_method_exists():
-    assert set(BELONGS) <= {item.name for item in fields(SearchConfig)}
+    assert set(METHODS_OF_SETTING) <= {item.name for item in fields(SearchConfig)}
     for method in Method:
         SearchConfig(method=method, n_best=5).check()
+
+
+def test_maximum_lengths_are_rounded_down_and_never_zero():
+    lengths_B = torch.tensor([1, 2, 10])
+    assert SearchConfig(max_length_ratio=1.5, max_length_offset=3).max_lengths(lengths_B).tolist() == [4, 6, 18]
+    assert SearchConfig(max_length_ratio=0.3, max_length_offset=0).max_lengths(lengths_B).tolist() == [1, 1, 3]

@@ -2,14 +2,16 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from markov import EOS, A, B, chain, every_path, log_probability, random_stepper
 from networks import BOS as NETWORK_BOS
 from networks import EOS as NETWORK_EOS
 from networks import SAMPLES, padded, random_network, random_sentences
 
 from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
-from seq2seq.search import SearchConfig, greedy
-from seq2seq.search.sample import drawn, sample
+from seq2seq.search import SearchConfig, greedy_search
+from seq2seq.search.sampling import draw_tokens, sample, truncate
 
 SHORT = SearchConfig(max_length_ratio=0, max_length_offset=4)
 
@@ -22,18 +24,18 @@ def test_pieces_are_drawn_with_their_probabilities():
     log_probability_NV = torch.tensor([[0.5, 0.2, 0.0, 0.3]]).log().expand(20_000, -1)
     torch.manual_seed(0)
     for temperature in (1.0, 0.5, 3.0):
-        shares = torch.bincount(drawn(log_probability_NV, temperature), minlength=4) / 20_000
+        shares = torch.bincount(draw_tokens(log_probability_NV, temperature), minlength=4) / 20_000
         weights = torch.tensor([0.5, 0.2, 0.0, 0.3]) ** (1 / temperature)
         assert torch.allclose(shares, weights / weights.sum(), atol=0.015)
         assert shares[2] == 0
 
 
-def test_however_low_the_temperature_only_the_likeliest_is_drawn():
+def test_however_low_the_temperature_only_the_likeliest_is_draw_tokens():
     """Also where every share by itself would be too small a number."""
     log_probability_NV = torch.tensor([[0.3, 0.25, 0.25, 0.2]]).log().expand(100, -1)
     for temperature in (0.01, 1e-4):
-        assert set(drawn(log_probability_NV, temperature).tolist()) == {0}
-    nothing = drawn(torch.full((2, 4), -math.inf), 0.5)
+        assert set(draw_tokens(log_probability_NV, temperature).tolist()) == {0}
+    nothing = draw_tokens(torch.full((2, 4), -math.inf), 0.5)
     assert ((nothing >= 0) & (nothing < 4)).all()
 
 
@@ -59,11 +61,11 @@ def test_a_sample_tells_its_own_log_probability_and_ends_in_time(temperature):
     for sentence, samples in enumerate(sample(stepper, config, 30, temperature)):
         assert len(samples) == 30
         for one in samples:
-            pieces = path(one)
-            assert one.log_probability == pytest.approx(log_probability(stepper, sentence, pieces), abs=1e-5)
-            assert one.score == pytest.approx(one.log_probability / len(pieces) ** 0.5)
+            tokens = path(one)
+            assert one.log_probability == pytest.approx(log_probability(stepper, sentence, tokens), abs=1e-5)
+            assert one.score == pytest.approx(one.log_probability / len(tokens) ** 0.5)
             assert EOS not in one.tokens
-            assert len(pieces) == lengths[sentence] + 1 if not one.finished else len(pieces) <= lengths[sentence] + 1
+            assert len(tokens) == lengths[sentence] + 1 if not one.finished else len(tokens) <= lengths[sentence] + 1
 
 
 def test_rows_leave_as_soon_as_no_sentence_needs_so_many():
@@ -92,7 +94,7 @@ def test_the_same_seed_gives_the_same_samples():
 
 def test_a_low_temperature_is_greedy_search():
     stepper = random_stepper(11, [1, 3, 2])
-    for one, best in zip(sample(stepper, SHORT, 2, temperature=0.01), greedy(stepper, SHORT), strict=True):
+    for one, best in zip(sample(stepper, SHORT, 2, temperature=0.01), greedy_search(stepper, SHORT), strict=True):
         assert {path(each) for each in one} == {path(best)}
 
 
@@ -111,10 +113,61 @@ def test_a_networks_samples_have_the_log_probability_it_gives_them(model):
     torch.manual_seed(4)
     for sentence, samples in enumerate(sample(stepper, SHORT, 5)):
         for one in samples:
-            pieces = [*one.tokens, *([NETWORK_EOS] if one.finished else [])]
-            target = torch.tensor([[NETWORK_BOS, *pieces[:-1]]])
+            tokens = [*one.tokens, *([NETWORK_EOS] if one.finished else [])]
+            target = torch.tensor([[NETWORK_BOS, *tokens[:-1]]])
             source = source_BS[sentence : sentence + 1], lengths_B[sentence : sentence + 1]
             with torch.no_grad():
-                logits = network(*source, target, torch.arange(len(pieces)))
-            total = logits.log_softmax(1).gather(1, torch.tensor(pieces)[:, None]).sum()
+                logits = network(*source, target, torch.arange(len(tokens)))
+            total = logits.log_softmax(1).gather(1, torch.tensor(tokens)[:, None]).sum()
             assert one.log_probability == pytest.approx(total.item(), abs=1e-4)
+
+
+# Top-k and nucleus
+
+SHARES = [0.2, 0.5, 0.05, 0.25]
+
+
+def left(top_k=None, top_p=1.0, shares=SHARES) -> set[int]:
+    kept = truncate(torch.tensor([shares]).log(), top_k, top_p)
+    return set(kept[0].isfinite().nonzero().flatten().tolist())
+
+
+@pytest.mark.parametrize(
+    ("top_k", "top_p", "wanted"),
+    [
+        (None, 1.0, {0, 1, 2, 3}),
+        (1, 1.0, {1}),
+        (2, 1.0, {1, 3}),
+        (9, 1.0, {0, 1, 2, 3}),
+        (None, 0.01, {1}),
+        (None, 0.49, {1}),
+        (None, 0.6, {1, 3}),
+        (None, 0.8, {1, 3, 0}),
+        (None, 0.96, {1, 3, 0, 2}),
+        (2, 0.6, {1}),  # of 0.5 and 0.25 the first has two thirds
+        (3, 0.6, {1, 3}),
+    ],
+)
+def test_the_likeliest_few_then_the_nucleus_of_these(top_k, top_p, wanted):
+    assert left(top_k, top_p) == wanted
+    assert left(top_k, top_p, [7 * share for share in SHARES]) == wanted, "shares need not add up to 1"
+
+
+def test_what_stays_is_unchanged_and_what_is_impossible_stays_so():
+    log_share_NV = torch.tensor([[0.0, 0.7, 0.1, 0.2], [0.0, 0.0, 0.0, 0.0]]).log()
+    kept = truncate(log_share_NV, 2, 0.99)
+    assert kept[0].tolist() == [-math.inf, log_share_NV[0, 1].item(), -math.inf, log_share_NV[0, 3].item()]
+    assert kept[1].isinf().all()
+
+
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=8), st.integers(1, 8), st.floats(0.05, 0.95))
+def test_against_the_definition(weights, top_k, top_p):
+    ranked = sorted(range(len(weights)), key=lambda token: -weights[token])[:top_k]
+    wanted, sum_of_all = [], sum(weights[token] for token in ranked)
+    for token in ranked:
+        wanted.append(token)
+        if sum(weights[one] for one in wanted) / sum_of_all >= top_p + 1e-9:
+            break
+    total = sum(weights[one] for one in wanted) / sum_of_all
+    if abs(total - top_p) > 1e-6 and abs(total - weights[wanted[-1]] / sum_of_all - top_p) > 1e-6:
+        assert left(top_k, top_p, [float(weight) for weight in weights]) == set(wanted)

@@ -1,0 +1,215 @@
+"""Translate one batch: encode constraints, search, and turn hypotheses into translations."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from seq2seq.errors import ConfigError
+from seq2seq.inference.members import Bound, Encoded, Members
+from seq2seq.metrics.similarity import Similarity, expected_utilities
+from seq2seq.search import SAMPLING_METHODS, Hypothesis, Method, Phrase, PrefixStepper, SearchConfig, search
+from seq2seq.settings import validate
+from seq2seq.tokenizer.spelling import given_pieces, phrase_pieces, typed, whole_characters
+from seq2seq.tokenizer.tokenizer import normalize
+from seq2seq.translation.copying import copy_from_source
+from seq2seq.translation.types import Copy, Request, Translation
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """The options that all sentences of a call share."""
+
+    search: SearchConfig
+    attention: bool = False
+    copy: Copy = Copy.none
+
+    def check(self, members: Members) -> None:
+        """Check the options against each other and against the models.
+
+        Raises:
+            ConfigError: a setting is out of range, contradicts another, or is not supported by the models.
+        """
+        validate(self.search, "search")
+        self.search.check()
+        if self.copy is not Copy.none and not members.attends:
+            raise ConfigError(
+                f"copy={self.copy} needs attention, and the model has none: train one with model=attention"
+            )
+        if self.copy is Copy.unknown and not members.target.word_level:
+            raise ConfigError(
+                "copy=unknown replaces <unk>, which only word vocabularies (tokenizer=word) write: leave it out"
+            )
+
+
+def search_options(
+    members: Members,
+    search: SearchConfig,
+    beam_size: int | None,
+    n_best: int | None,
+    *,
+    attention: bool = False,
+    copy: Copy = Copy.none,
+) -> SearchOptions:
+    """Return checked options; ``beam_size`` and ``n_best`` override those of ``search`` unless they are None.
+
+    Raises:
+        ConfigError: a setting is out of range, contradicts another, or is not supported by the models.
+    """
+    if beam_size is not None and search.method in SAMPLING_METHODS:
+        raise ConfigError(f"beam_size={beam_size} does nothing with search.method={search.method}: leave it out")
+    search = replace(search, beam_size=search.beam_size if beam_size is None else beam_size)
+    search = replace(search, n_best=search.n_best if n_best is None else n_best)
+    if copy not in list(Copy):
+        raise ConfigError(f"copy must be one of {', '.join(Copy)}, got {copy}")
+    options = SearchOptions(search, attention, Copy(copy))
+    options.check(members)
+    return options
+
+
+class Candidate(NamedTuple):
+    """A hypothesis and, for minimum Bayes risk, its utility."""
+
+    hypothesis: Hypothesis
+    utility: float | None = None
+
+
+def bind(members: Members, requests: Sequence[Request], encoded: Encoded, method: Method = Method.beam) -> Bound:
+    """Bind the models to a batch, with the prefix of each request.
+
+    Methods other than beam search may only write valid text (`CharacterStepper`), as improbable tokens come up.
+
+    Raises:
+        ConfigError: a prefix or phrases are used with a shortlist.
+        DataError: no tokens write a prefix.
+    """
+    prefixes = [typed(request.prefix) for request in requests]
+    for what, used in (("a prefix", any(prefixes)), ("a phrase", any(request.phrases for request in requests))):
+        if used:
+            members.demand_every_piece(what)
+    bound = members.bind(encoded)
+    if method != Method.beam:
+        bound = bound.text_only(members)
+    if not any(prefixes):
+        return bound
+    given = [given_pieces(members.target, request.prefix, members.spelling) for request in requests]
+    return bound._replace(stepper=PrefixStepper(bound.stepper, prefixes, *members.indexes, given))
+
+
+@torch.inference_mode()
+def translate_batch(
+    members: Members, requests: Sequence[Request], encoded: Encoded, options: SearchOptions
+) -> list[Translation]:
+    """Translate a batch of sentences.
+
+    Args:
+        members: the models.
+        requests: the sentences.
+        encoded: their source tokens, for every member.
+        options: how to search, and what to return.
+    """
+    bound = bind(members, requests, encoded, options.search.method)
+    seeds = [sentence_seed(options.search.seed, request.text) for request in requests]
+    phrases = [
+        [Phrase(phrase_pieces(members.target, phrase), members.inner) for phrase in dict.fromkeys(request.phrases)]
+        for request in requests
+    ]
+
+    def text_of(hypothesis: Hypothesis) -> str:
+        return decode(members, hypothesis._replace(tokens=bound.ids(hypothesis.tokens)))
+
+    results = search(bound.stepper, options.search, seeds, phrases, text_of)
+    ranked = [
+        rank(members, [each._replace(tokens=bound.ids(each.tokens)) for each in hypotheses], options.search)
+        for hypotheses in results
+    ]
+    needs_attention = options.attention or options.copy is not Copy.none
+    attention = iter(_attention(members, encoded[0], ranked) or ()) if needs_attention else iter(())
+    translations = []
+    for request, source, candidates in zip(requests, encoded[0], ranked, strict=True):
+        n_best = []
+        for candidate in candidates:
+            found = translation(members, request.text, source, candidate, next(attention, None))
+            text = found.text if options.copy is Copy.none else copy_from_source(found, options.copy)
+            n_best.append(replace(found, text=text, attention=found.attention if options.attention else None))
+        if options.search.method != Method.sampling:  # copying may have made texts equal
+            n_best = list(_first_by_text(n_best).values())
+        translations.append(replace(n_best[0], n_best=tuple(n_best)) if options.search.n_best > 1 else n_best[0])
+    return translations
+
+
+def _first_by_text(translations: Sequence[Translation]) -> dict[str, Translation]:
+    """Return the first translation of each text, in order."""
+    first: dict[str, Translation] = {}
+    for each in translations:
+        first.setdefault(each.text, each)
+    return first
+
+
+def sentence_seed(seed: int, text: str) -> int:
+    """Return the random seed of a sentence, a function of the search's seed and the text alone."""
+    return int.from_bytes(hashlib.blake2b(f"{seed} {normalize(text)}".encode(), digest_size=8).digest()) >> 1
+
+
+def translation(
+    members: Members, text: str, source: Sequence[int], candidate: Candidate, attention: Tensor | None = None
+) -> Translation:
+    """Build a translation of ``text`` from a candidate and the source tokens of the first member."""
+    hypothesis, first = candidate.hypothesis, members.translators[0]
+    return Translation(
+        source=text,
+        text=decode(members, hypothesis),
+        score=hypothesis.score,
+        log_probability=hypothesis.log_probability,
+        tokens=tuple(members.target.pieces(hypothesis.tokens)),
+        source_tokens=tuple(first.tokenizers.source.pieces(source)),
+        attention=attention,
+        utility=candidate.utility,
+        finished=hypothesis.finished,
+    )
+
+
+def decode(members: Members, hypothesis: Hypothesis) -> str:
+    """Return the text of a hypothesis; an unfinished one loses the bytes of an incomplete last character."""
+    tokens = hypothesis.tokens
+    return members.target.decode(tokens if hypothesis.finished else whole_characters(tokens, members.single_bytes))
+
+
+def rank(members: Members, hypotheses: list[Hypothesis], config: SearchConfig) -> list[Candidate]:
+    """Return the candidates, best first: by utility for minimum Bayes risk, else in the given order.
+
+    For minimum Bayes risk, hypotheses of equal text are represented by the best: finished before unfinished, then by
+    score.
+    """
+    if config.method != Method.minimum_bayes_risk:
+        return [Candidate(each) for each in hypotheses]
+    if members.on_step is not None:  # comparing the samples takes as long as search steps do
+        members.on_step()
+    best: dict[str, Hypothesis] = {}
+    texts = [decode(members, each) for each in hypotheses]
+    for text, each in zip(texts, hypotheses, strict=True):
+        other = best.setdefault(text, each)
+        if (each.finished, each.score) > (other.finished, other.score):
+            best[text] = each
+    utilities = expected_utilities(texts, _similarity(str(config.utility), members.target_language))
+    ranked = sorted(utilities, key=lambda text: (not best[text].finished, -utilities[text], -best[text].score))
+    return [Candidate(best[text], utilities[text]) for text in ranked[: config.n_best]]
+
+
+@lru_cache
+def _similarity(metric: str, language: str) -> Similarity:
+    return Similarity(metric, language)
+
+
+def _attention(members: Members, sources: list[list[int]], ranked: list[list[Candidate]]) -> list[Tensor] | None:
+    """Return the weights of every candidate of every sentence in turn; None without attention."""
+    pairs = [
+        (source, candidate.hypothesis.tokens)
+        for source, candidates in zip(sources, ranked, strict=True)
+        for candidate in candidates
+    ]
+    return members.attention([source for source, _ in pairs], [target for _, target in pairs])
