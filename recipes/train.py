@@ -1,4 +1,4 @@
-"""Train a translator or a language model, score it on the test set and show what it does.
+"""Train a translator or a language model, score it on the test set and show examples.
 
     python recipes/train.py run=runs/demo
     python recipes/train.py experiment=multi30k_attention run=runs/multi30k

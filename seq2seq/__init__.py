@@ -2,11 +2,12 @@
 
 ::
 
-    from seq2seq import LanguageModel, Translator
+    import seq2seq
 
-    translator = Translator.load("runs/demo")
-    print(translator.translate("Where is my key?"))
-    print(LanguageModel.load("runs/lm").suggest("Wo ist "))
+    run = seq2seq.train(pairs, "runs/mine", overrides=["model=attention"])  # rows of (source, target)
+    print(run.evaluate()["beam"].bleu.score)
+    print(run.translator().translate("Where is my key?"))
+    print(seq2seq.LanguageModel.load("runs/lm").suggest("Wo ist "))
 """
 
 from importlib import import_module

@@ -79,7 +79,7 @@ class TrainConfig:
         if not self.translates:
             self._check_language_model()
         if self.model.tying is Tying.all and not self.tokenizer.joint:
-            raise ConfigError("model.tying=all needs one vocabulary: set tokenizer.joint=true or model.tying=output")
+            raise ConfigError("model.tying=all shares one vocabulary: set tokenizer.joint=true or model.tying=output")
         self.risk.check()
 
     def _check_language_model(self) -> None:

@@ -96,7 +96,7 @@ def _refuse_ignored(start: Path, model: ModelConfig, tokenizer: TokenizerConfig)
     if others:
         name, value, _ = others[0]
         raise ConfigError(
-            f"{name}={override_value(value)} does nothing, because vocabulary and weights come from training.start={start}: "
+            f"{name}={override_value(value)} does nothing: training.start={start} has its own vocabulary and weights; "
             f"set "
             f"{' '.join(f'{name}={override_value(value)}' for name, _, value in others)}, as it has, or leave it out"
         )

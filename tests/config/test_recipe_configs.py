@@ -12,7 +12,7 @@ from seq2seq.tokenizer.config import TokenizerConfig
 def test_settings_at_odds_are_found_before_a_corpus_is_read(recipe, tmp_path):
     nowhere = [f"data.train.{side}={tmp_path / 'nowhere'}" for side in ("source", "target")]
     for asked, words in {
-        ("model.tying=all", "tokenizer.joint=false"): "model.tying=all needs one vocabulary",
+        ("model.tying=all", "tokenizer.joint=false"): "model.tying=all shares one vocabulary",
         ("model.bridge=copy", "model.decoder.size=3"): "model.bridge=copy needs a decoder as wide",
         ("search.n_best=9",): "search.n_best must be at most search.beam_size",
         ("tokenizer=word", "tokenizer.sampling=0.1"): "a vocabulary of words has one: set tokenizer.sampling=0",
@@ -75,7 +75,7 @@ def test_a_language_model_reads_the_target_side_and_has_its_vocabulary(joint):
     ("asked", "predicts", "words"),
     [
         ({"hypotheses": "out.de", "ensemble": ["b"]}, False, "hypotheses=out.de is already translated: leave ensemble"),
-        ({"hypotheses": "out.de", "language_model": "lm"}, False, "already: leave language_model out"),
+        ({"hypotheses": "out.de", "language_model": "lm"}, False, "already translated: leave language_model out"),
         (
             {"run": "lm", "ensemble": ["b", "c"]},
             True,
@@ -87,7 +87,11 @@ def test_a_language_model_reads_the_target_side_and_has_its_vocabulary(joint):
         ({"hypotheses": "out.de", "precision": "float32"}, False, "is already translated: leave precision out"),
         ({"run": "lm", "shortlist": True}, True, "does not translate: leave shortlist out"),
         ({"run": "lm", "search": SearchOverrides(length_penalty=0.5)}, True, "leave search.length_penalty out"),
-        ({"run": "a", "search": SearchOverrides(n_best=2)}, False, "is scored: leave search.n_best out"),
+        (
+            {"run": "a", "search": SearchOverrides(n_best=2)},
+            False,
+            "one translation per sentence: leave search.n_best out",
+        ),
     ],
 )
 def test_what_belongs_to_translating_is_refused_where_it_has_no_say(asked, predicts, words):
@@ -98,9 +102,9 @@ def test_what_belongs_to_translating_is_refused_where_it_has_no_say(asked, predi
 
 
 def test_other_runs_join_a_translator():
-    EvaluateConfig(run="a", ensemble=["b"], language_model="lm").check(predicts=False)
-    EvaluateConfig(run="lm").check(predicts=True)
-    EvaluateConfig(hypotheses="out.de").check(predicts=False)
+    EvaluateConfig(run="a", ensemble=["b"], language_model="lm").check(language_model=False)
+    EvaluateConfig(run="lm").check(language_model=True)
+    EvaluateConfig(hypotheses="out.de").check(language_model=False)
 
 
 def test_how_many_translations_a_teacher_writes_has_one_name():
