@@ -15,7 +15,7 @@ def test_the_defaults_are_valid():
     assert config.parts == [Part.training, Part.translation]
 
 
-def test_every_setting_says_what_it_means():
+def test_every_setting_has_a_help_text():
     for path, item, _ in walk(BenchmarkConfig()):
         assert item.metadata.get("help"), f"{path} has no help"
 

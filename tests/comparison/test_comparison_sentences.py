@@ -33,7 +33,7 @@ def test_wins_by_length():
     assert wins[-1].mean_other == pytest.approx(72)
 
 
-def test_the_most_different_sentences_come_from_both_ends_and_ties_are_none():
+def test_the_most_different_sentences_of_both_directions_exclude_ties():
     scores = ([50.0, 100.0, 30.0, 60.0, 100.0], [100.0, 80.0, 70.0, 10.0, 100.0])
     found = most_different(PAIRS, (FIRST, SECOND), scores, 2)
     assert [one.line for one in found] == [4, 2, 1, 3]

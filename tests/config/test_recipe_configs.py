@@ -94,7 +94,7 @@ def test_a_language_model_reads_the_target_side_and_has_its_vocabulary(joint):
         ),
     ],
 )
-def test_what_belongs_to_translating_is_refused_where_it_has_no_say(asked, predicts, words):
+def test_settings_of_translation_are_refused_if_nothing_is_translated(asked, predicts, words):
     with pytest.raises(ConfigError) as raised:
         EvaluateConfig(**asked).check(predicts)
     assert words in str(raised.value)

@@ -92,7 +92,7 @@ def edit(folder: Path, path: str, value: object) -> None:
 
 
 @pytest.mark.parametrize("place", ["nowhere", "file", "file/below", "empty"])
-def test_no_run_folder(tmp_path, place):
+def test_a_folder_without_config_is_not_a_run_folder(tmp_path, place):
     (tmp_path / "file").touch()
     (tmp_path / "empty").mkdir()
     for call in (RunFolder.open, load_run):
@@ -103,7 +103,7 @@ def test_no_run_folder(tmp_path, place):
 @pytest.mark.parametrize(
     "text", ["", "- a\n- b\n", "just words", "a: [1, 2", "a: b: c", "day: 2024-99-99", "[" * 2000, "\x00", "a: \ud800"]
 )
-def test_a_config_that_is_no_mapping_is_refused(tmp_path, text):
+def test_a_config_that_is_not_a_mapping_is_refused(tmp_path, text):
     (tmp_path / "config.yaml").write_bytes(text.encode("utf-8", "surrogatepass"))
     assert f"{tmp_path / 'config.yaml'} is damaged" in one_line(lambda: RunFolder.open(tmp_path))
 
@@ -145,7 +145,7 @@ def test_a_section_that_does_not_fit_is_refused_with_the_reason(tmp_path, sectio
     assert message.endswith(": restore it or retrain")
 
 
-def test_what_a_section_leaves_out_is_as_by_default(tmp_path):
+def test_missing_settings_of_a_section_have_their_defaults(tmp_path):
     write(tmp_path, "search: {beam_size: 9}\n")
     assert RunFolder.open(tmp_path).section("search", SearchConfig) == SearchConfig(beam_size=9)
 
@@ -153,7 +153,7 @@ def test_what_a_section_leaves_out_is_as_by_default(tmp_path):
 # Loaded
 
 
-def test_a_run_comes_back_as_it_was(trained):
+def test_a_saved_run_loads_unchanged(trained):
     folder, network = trained
     run = load_run(folder)
     assert isinstance(run, LoadedRun)
@@ -173,7 +173,7 @@ def test_three_files_are_a_model(trained, tmp_path):
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.model"])
-def test_a_file_cut_short_is_refused(folder, name, share):
+def test_a_truncated_file_is_refused(folder, name, share):
     whole = (folder / name).read_bytes()
     (folder / name).write_bytes(whole[: int(share * len(whole))])
     message = one_line(lambda: load_run(folder), RunError if name == "model.safetensors" else DataError)
@@ -219,7 +219,7 @@ def test_tokenizers_are_trained_once(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["tokenizer.model"]
 
 
-def test_separate_tokenizers_of_which_one_was_never_written_are_made_anew(tmp_path):
+def test_an_incomplete_pair_of_tokenizers_is_rebuilt(tmp_path):
     config = TokenizerConfig(size=280, joint=False)
     first = prepare_tokenizers(tmp_path, config, CORPUS)
     (tmp_path / "tokenizer.source.model").unlink()
@@ -229,7 +229,7 @@ def test_separate_tokenizers_of_which_one_was_never_written_are_made_anew(tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tokenizer.source.model", "tokenizer.target.model"]
 
 
-def test_a_corpus_that_cannot_be_learnt_from_leaves_no_half_a_tokenizer(tmp_path):
+def test_failed_tokenizer_training_leaves_no_file(tmp_path):
     with pytest.raises(DataError):
         prepare_tokenizers(tmp_path, TokenizerConfig(size=290), PairList("blank", [Pair(" ", " ")]))
     assert list(tmp_path.iterdir()) == []
@@ -238,7 +238,7 @@ def test_a_corpus_that_cannot_be_learnt_from_leaves_no_half_a_tokenizer(tmp_path
 # In 8 bits, and the short-list
 
 
-def test_a_run_in_8_bits_comes_back_nearly_as_it_was(trained, folder):
+def test_an_8_bit_run_loads_with_small_differences(trained, folder):
     save_quantized(trained[1], folder / "model.safetensors")
     run = load_run(folder)
     assert run.quantized
@@ -248,14 +248,14 @@ def test_a_run_in_8_bits_comes_back_nearly_as_it_was(trained, folder):
     assert (found - wanted).abs().max() < 0.02 * (wanted.max() - wanted.min())
 
 
-def test_a_run_in_8_bits_cut_short_is_refused(trained, folder):
+def test_a_truncated_8_bit_run_is_refused(trained, folder):
     save_quantized(trained[1], folder / "model.safetensors")
     whole = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
     assert str(folder / "model.safetensors") in one_line(lambda: load_run(folder))
 
 
-def test_a_shortlist_is_learnt_and_kept(folder):
+def test_a_shortlist_is_learned_and_saved(folder):
     tokenizers = load_run(folder).tokenizers
     table = encode_corpus(CORPUS, tokenizers, folder / "train.arrow", None)
     learn_shortlist(folder, ShortlistConfig(), table, tokenizers, seed=1)
