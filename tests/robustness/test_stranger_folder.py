@@ -344,7 +344,7 @@ def test_damaged_scores_are_one_line(tmp_path, what):
     else:
         path.write_bytes(SCORES[what] if isinstance(SCORES[what], bytes) else SCORES[what].encode())
     for write in (lambda: write_scores(path, "test", {}), lambda: read_scores(path)):
-        with pytest.raises(RunError, match=r"scores\.json is damaged \(.*\): delete it, and evaluate again") as error:
+        with pytest.raises(RunError, match=r"scores\.json is damaged \(.*\): delete it and evaluate again") as error:
             write()
         assert "\n" not in str(error.value)
 
