@@ -9,8 +9,8 @@ from pathlib import Path
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import AverageConfig
 from seq2seq.model.weights import save_weights, set_weights
-from seq2seq.report.usage import command
-from seq2seq.run.folder import MODEL, load_run, new_model
+from seq2seq.report.help import command
+from seq2seq.run.folder import MODEL, RunFolder, new_model_folder
 from seq2seq.training.averaging import average_checkpoints, average_runs, chosen_checkpoints
 
 
@@ -19,7 +19,8 @@ def main(config: AverageConfig) -> None:
     """Write a new model folder with averaged weights; the runs are not changed."""
     run = Path(config.run).expanduser()
     output = Path(config.output or f"{config.run.rstrip('/')}-average").expanduser()
-    loaded = load_run(run)
+    folder = RunFolder.open(run)
+    loaded = folder.load()
     if config.runs:
         others = [Path(folder).expanduser() for folder in config.runs]
         averaged, weights = [run, *others], average_runs(run, loaded, others)
@@ -27,8 +28,8 @@ def main(config: AverageConfig) -> None:
         averaged = chosen_checkpoints(run)
         weights = average_checkpoints(loaded.network, averaged)
     set_weights(loaded.network, weights, run)
-    with new_model(run, loaded, output) as folder:
-        save_weights(loaded.network, folder / MODEL)
+    with new_model_folder(folder, loaded, output) as made:
+        save_weights(loaded.network, made / MODEL)
     print(f"{output / MODEL}: the mean of {', '.join(map(str, averaged))}")
     print(f"next: {command('evaluate')} run={output}")
 

@@ -11,8 +11,8 @@ from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import BacktranslateConfig
 from seq2seq.corpora.config import DataConfig, MoreConfig
 from seq2seq.corpora.lines import read_input
-from seq2seq.report.usage import command, overrides
-from seq2seq.run.folder import read_section
+from seq2seq.report.help import command, overrides
+from seq2seq.run.folder import RunFolder
 from seq2seq.translation.decoding import search_options
 from seq2seq.translation.io import with_progress
 from seq2seq.translation.synthetic_text import SOURCE, TARGET, back_translate, write_pairs
@@ -27,7 +27,7 @@ def main(config: BacktranslateConfig) -> None:
     lines, count = read_input(config.input)
     search = config.search.apply_to(reverse.search.beam(1))
     search = search_options(reverse.ensemble, search, config.beam_size, config.n_best).search
-    own_tag = read_section(Path(config.run).expanduser(), "data", DataConfig).source_tag
+    own_tag = RunFolder.open(config.run).section("data", DataConfig).source_tag
     pairs = back_translate(reverse, lines, search, tag=own_tag if config.tag is None else config.tag)
     print(f"{config.input}: {write_pairs(with_progress(pairs, count, 'translating'), output)} in {output}")
     synthetic = MoreConfig(source=str(output / SOURCE), target=str(output / TARGET), source_tag="<bt>")

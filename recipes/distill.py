@@ -12,10 +12,10 @@ from pathlib import Path
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import DistillConfig
 from seq2seq.corpora.config import DataConfig, MoreConfig
-from seq2seq.corpora.reading import text_for_run
+from seq2seq.corpora.reading import read_split, text_for_run
 from seq2seq.errors import ConfigError
-from seq2seq.report.usage import command, overrides
-from seq2seq.run.folder import read_section
+from seq2seq.report.help import command, overrides
+from seq2seq.run.folder import RunFolder
 from seq2seq.translation.io import with_progress
 from seq2seq.translation.synthetic_text import SOURCE, TARGET, distill, write_pairs
 from seq2seq.translation.translator import Translator
@@ -26,7 +26,7 @@ def main(config: DistillConfig) -> None:
     """Write source.txt and target.txt into a new folder and print the next command."""
     run = config.run.rstrip("/")
     output = Path(config.output or f"{run}-distilled").expanduser()
-    data = text_for_run(config.data, read_section(Path(run).expanduser(), "data", DataConfig), config.split)
+    data = text_for_run(config.data, RunFolder.open(run).section("data", DataConfig), config.split)
     corpus = read_split(replace(data, source_tag=None), config.split)  # only the teacher reads the tag
     if corpus is None:
         raise ConfigError(f"there is no {config.split} set: set data.{config.split}.source=… and .target=…")

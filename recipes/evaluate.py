@@ -20,7 +20,7 @@ from seq2seq.corpora.reading import language_of_text, names_corpus, read_split, 
 from seq2seq.errors import ConfigError
 from seq2seq.evaluation.evaluate import evaluate, evaluate_language_model, score_table
 from seq2seq.metrics.score import score
-from seq2seq.run.folder import is_language_model, read_section
+from seq2seq.run.folder import RunFolder
 from seq2seq.run.provenance import text_hash
 from seq2seq.translation.language_model import LanguageModel
 from seq2seq.translation.translator import Translator
@@ -30,14 +30,15 @@ from seq2seq.translation.translator import Translator
 def main(config: EvaluateConfig) -> None:
     """Print a table; JSON and hypotheses go to the run folder."""
     data, language = config.data, config.data.target_language
-    if config.run is not None:
-        own = read_section(Path(config.run).expanduser(), "data", DataConfig)
+    run = None if config.run is None else RunFolder.open(config.run)
+    if run is not None:
+        own = run.section("data", DataConfig)
         data, language = text_for_run(data, own, config.split), language_of_text(data, own)
     elif not names_corpus(data, config.split):
         raise ConfigError("nothing to evaluate: name a model with run=PATH, or a file with hypotheses=FILE and data")
-    predicts = config.run is not None and is_language_model(Path(config.run).expanduser())
-    config.check(predicts)
-    corpus = (read_target_split if predicts else read_split)(data, config.split)
+    language_model = run is not None and run.is_language_model
+    config.check(language_model)
+    corpus = (read_target_split if language_model else read_split)(data, config.split)
     if corpus is None:
         raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")
     pairs = list(corpus)
@@ -54,13 +55,13 @@ def main(config: EvaluateConfig) -> None:
         hashes = {"references": text_hash(pair.target for pair in pairs), "hypotheses": text_hash(lines)}
         print(json.dumps({"version": __version__, **hashes, **result.as_dict()}))
         return
-    if config.run is None:
+    if config.run is None or run is None:
         raise ConfigError("name a model with run=PATH, or text already translated with hypotheses=FILE")
-    folder = Path(config.run).expanduser()
-    if predicts:
+    folder = run.path
+    if language_model:
         model, texts = LanguageModel.load(folder, config.device), [pair.target for pair in pairs]
-        found = evaluate_language_model(model, texts, folder=folder, name=str(config.split), corpus=corpus.name)
-        print(f"{corpus.name}, {found.sentences:,} sentences\n{found.table()}\n{folder / 'scores.json'}")
+        perplexity = evaluate_language_model(model, texts, folder=folder, name=str(config.split), corpus=corpus.name)
+        print(f"{corpus.name}, {perplexity.sentences:,} sentences\n{perplexity.table()}\n{folder / 'scores.json'}")
         return
     translator = Translator.load(
         [config.run, *config.ensemble],
@@ -70,7 +71,7 @@ def main(config: EvaluateConfig) -> None:
         language_model=config.language_model,
         language_model_weight=config.language_model_weight,
     )
-    # An entry of its own, beside that of the run by itself.
+    # Ensembles and shallow fusion have separate entries in scores.json.
     parts = [config.split, *(["ensemble"] if config.ensemble else []), *(["fusion"] if config.language_model else [])]
     scores = evaluate(
         translator,

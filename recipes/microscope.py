@@ -21,9 +21,8 @@ from seq2seq.corpora.mixture import add_tag
 from seq2seq.corpora.monolingual import read_target_split
 from seq2seq.corpora.reading import read_split, text_for_run
 from seq2seq.errors import ConfigError
-from seq2seq.inference.member import Member
 from seq2seq.report.page import write_page
-from seq2seq.run.folder import is_language_model, load_run, read_section
+from seq2seq.run.folder import RunFolder
 from seq2seq.system.atomic import atomic_write, remove_outdated
 from seq2seq.system.device import choose_device
 from seq2seq.system.lock import locked_output
@@ -47,20 +46,20 @@ def traced(config: MicroscopeConfig, text: str, predicts: bool) -> Trace:
 
 def studied(config: MicroscopeConfig, predicts: bool) -> Study:
     """Look at the corpus."""
-    folder = Path(config.run).expanduser()
-    data = text_for_run(config.data, read_section(folder, "data", DataConfig), config.split)
+    run = RunFolder.open(config.run)
+    data = text_for_run(config.data, run.section("data", DataConfig), config.split)
     corpus = (read_target_split if predicts else read_split)(data, config.split)
     if corpus is None:
         raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")
-    loaded = load_run(folder)
-    member = Member.of_run(folder, loaded, choose_device(config.device), "float32")
+    loaded = run.load()
+    member = loaded.member(choose_device(config.device), "float32")
     return study(member, corpus, corpus.name, config.corpus, loaded.search)
 
 
 @recipe
 def main(config: MicroscopeConfig) -> None:
     """Print what is read first; the report, its pictures and its data go to the folder ``output``."""
-    predicts = is_language_model(Path(config.run).expanduser())
+    predicts = RunFolder.open(config.run).is_language_model
     config.check(predicts)
     output = Path(config.output or f"{config.run.rstrip('/')}-microscope").expanduser()
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]

@@ -9,8 +9,8 @@ from pathlib import Path
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import QuantizeConfig
 from seq2seq.model.weights import save_quantized
-from seq2seq.report.usage import command
-from seq2seq.run.folder import MODEL, load_run, new_model
+from seq2seq.report.help import command
+from seq2seq.run.folder import MODEL, RunFolder, new_model_folder
 
 
 @recipe
@@ -18,9 +18,10 @@ def main(config: QuantizeConfig) -> None:
     """Write a new model folder with quantized weights; the run is not changed."""
     run = Path(config.run).expanduser()
     output = Path(config.output or f"{config.run.rstrip('/')}-int8").expanduser()
-    loaded = load_run(run)
-    with new_model(run, loaded, output) as folder:
-        save_quantized(loaded.network, folder / MODEL)
+    folder = RunFolder.open(run)
+    loaded = folder.load()
+    with new_model_folder(folder, loaded, output) as made:
+        save_quantized(loaded.network, made / MODEL)
     before, after = ((path / MODEL).stat().st_size / 1e6 for path in (run, output))
     print(f"{output / MODEL}: {after:,.1f} MB instead of {before:,.1f} MB")
     print(f"next: {command('evaluate')} run={output}")

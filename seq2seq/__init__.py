@@ -2,11 +2,12 @@
 
 ::
 
-    from seq2seq import LanguageModel, Translator
+    import seq2seq
 
-    translator = Translator.load("runs/demo")
-    print(translator.translate("Where is my key?"))
-    print(LanguageModel.load("runs/lm").suggest("Wo ist "))
+    run = seq2seq.train(pairs, "runs/mine", overrides=["model=attention"])  # rows of (source, target)
+    print(run.evaluate()["beam"].bleu.score)
+    print(run.translator().translate("Where is my key?"))
+    print(seq2seq.LanguageModel.load("runs/lm").suggest("Wo ist "))
 """
 
 from importlib import import_module
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from seq2seq.system.threads import wait_briefly
 
 if TYPE_CHECKING:
+    from seq2seq.api import Run, evaluate, train
+    from seq2seq.corpora.corpus import Corpus
     from seq2seq.metrics.score import Score
     from seq2seq.search import SearchConfig
     from seq2seq.translation.language_model import LanguageModel
@@ -25,30 +28,38 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Copy",
+    "Corpus",
     "LanguageModel",
     "Request",
+    "Run",
     "Score",
     "SearchConfig",
     "Translation",
     "Translator",
     "__version__",
+    "evaluate",
+    "train",
 ]
 
-wait_briefly()  # before anything imports PyTorch
+wait_briefly()  # must run before PyTorch is imported
 
-_HOMES = {
+_MODULES = {
     "Copy": "translation.types",
+    "Corpus": "corpora.corpus",
     "LanguageModel": "translation.language_model",
     "Request": "translation.types",
+    "Run": "api",
     "Score": "metrics.score",
     "SearchConfig": "search",
     "Translation": "translation.types",
     "Translator": "translation.translator",
+    "evaluate": "api",
+    "train": "api",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """The public classes, imported when they are first asked for: processes that only encode text need no PyTorch."""
-    if name not in _HOMES:
+    """Import a public name at its first use: processes that only encode text need no PyTorch."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

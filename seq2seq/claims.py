@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.errors import ConfigError, RunError
-from seq2seq.report.usage import command
+from seq2seq.report.help import command
 from seq2seq.settings import Settings, setting
 
 

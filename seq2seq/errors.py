@@ -1,25 +1,23 @@
-"""Errors a user can cause. Each message is one line that says what is wrong and what to do next."""
+"""User errors. Each message is one line: what is wrong, and what to do."""
 
 LONGEST = 2_000
-"""Characters of a message: a hostile file may have a thousand columns to be named."""
+"""Maximum characters of a message: a hostile file can have a thousand columns to name."""
 
 
 HARMLESS = "\n\t\u00a0\u00ad\u200b\u200c\u200d\u202f\u3000\ufeff"
-"""What is not printable and stays in text of several lines on a terminal: line ends, spaces, joiners of letters."""
+"""Unprintable characters that stay in multi-line terminal output: line ends, spaces, joiners."""
 
 
 def escaped(text: str, keep: str = "") -> str:
-    """Text of any origin so that it can be printed: what a terminal would obey, and other odd characters, escaped.
-
-    Whatever comes from a file is shown through this function. Without ``keep`` it becomes one line.
+    """Escape unprintable characters, because they can control a terminal. Text from files is printed only like this.
 
     Args:
-        text: the text; bytes that are not UTF-8 may be in it as ``surrogateescape`` has them.
-        keep: characters that stay though they are not printable.
+        text: the text; bytes that are not UTF-8 are encoded by ``surrogateescape``.
+        keep: unprintable characters that are not escaped; without them the result is one line.
     """
     if text.isprintable():
         return text
-    return "".join(one if one.isprintable() or one in keep else _code(one) for one in text)
+    return "".join(char if char.isprintable() or char in keep else _code(char) for char in text)
 
 
 def _code(character: str) -> str:
@@ -28,26 +26,26 @@ def _code(character: str) -> str:
 
 
 def shown(text: str) -> str:
-    """Text of any origin as one line that can be printed, its middle left out where it is long."""
+    """Escape text to one printable line; the middle of long text is left out."""
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
     return escaped(text)
 
 
 class Seq2SeqError(Exception):
-    """Base of everything this library raises on purpose; recipes print it as one line and leave with code 1."""
+    """Base class of user errors; recipes print the message as one line and exit with code 1."""
 
     def __init__(self, message: str) -> None:
         super().__init__(shown(message))
 
 
 class ConfigError(Seq2SeqError):
-    """A setting is missing, unknown or impossible."""
+    """A setting is missing, unknown or invalid."""
 
 
 class DataError(Seq2SeqError):
-    """A corpus, a text or a tokenizer model cannot be used as it is."""
+    """A corpus, a text or a tokenizer model is not usable."""
 
 
 class RunError(Seq2SeqError):
-    """A run folder is missing, damaged, foreign or does not fit what is asked of it."""
+    """A run folder is missing, damaged, or does not fit the command or other runs."""

@@ -1,8 +1,8 @@
-"""Settings as dataclass fields: default, one line of help and the allowed range in one place.
+"""Settings as dataclass fields: default, help and range in one place.
 
-Hydra shows the default, ``--help`` the line of help, and `validate` holds the range::
+Hydra shows the default, ``--help`` the help, and `validate` checks the range::
 
-    dropout: float = setting(0.2, "share of units silenced in training", at_least=0, below=1)
+    dropout: float = setting(0.2, "dropout probability", at_least=0, below=1)
 """
 
 import math
@@ -26,7 +26,7 @@ def setting(
     at_most: float | None = None,
     below: float | None = None,
 ) -> Any:
-    """A dataclass field with its help and bounds; ``factory`` in place of ``default`` for nested settings."""
+    """A dataclass field with help and bounds; nested settings have ``factory`` instead of ``default``."""
     bounds = {"at_least": at_least, "above": above, "at_most": at_most, "below": below}
     metadata = {"help": help, "bounds": {name: bound for name, bound in bounds.items() if bound is not None}}
     if factory is not MISSING:
@@ -35,10 +35,10 @@ def setting(
 
 
 class Settings:
-    """Base of a dataclass of settings with enums: a word becomes the member that it names.
+    """Base class of settings with enums: strings become enum members.
 
-    So ``SearchConfig(method="sampling")`` is ``SearchConfig(method=Method.sampling)``. `validate` refuses a word that
-    names none.
+    ``SearchConfig(method="sampling")`` equals ``SearchConfig(method=Method.sampling)``. `validate` refuses strings that
+    name no member.
     """
 
     def __post_init__(self) -> None:
@@ -47,9 +47,9 @@ class Settings:
 
 
 def _member(kind: Any, value: Any) -> Any:
-    """The member of the enum ``kind`` that a word names, and of a list of words theirs; any other value as it is."""
+    """The enum member that a string names, also in lists; any other value unchanged."""
     if isinstance(kind, UnionType):
-        [kind] = (one for one in get_args(kind) if one is not NoneType)
+        [kind] = (option for option in get_args(kind) if option is not NoneType)
     if get_origin(kind) is list and isinstance(value, list):
         [inner] = get_args(kind)
         return [_member(inner, part) for part in value]
@@ -67,6 +67,24 @@ def described_range(bounds: dict[str, float]) -> str:
     return "".join(f"{words[name]} {bound:g}" for name, bound in bounds.items())
 
 
+def override_value(value: Any) -> str:
+    """A value as a user types it in an override."""
+    if value is None:
+        return "null"
+    if isinstance(value, list):
+        return f"[{','.join(map(override_value, value))}]"
+    if is_dataclass(value) and not isinstance(value, type):
+        default = type(value)()
+        changed = {item.name: getattr(value, item.name) for item in fields(value)}
+        changed = {name: part for name, part in changed.items() if part != getattr(default, name)}
+        return f"{{{', '.join(f'{name}: {override_value(part)}' for name, part in changed.items())}}}"
+    if isinstance(value, str) and not isinstance(value, Enum):
+        plain = re.fullmatch(r"[\w./+*@-]+", value, re.ASCII) and not re.fullmatch(r"null|true|false|[\d.+-]+", value)
+        escaped = value.replace('"', r"\"")
+        return value if plain or value == "-" else f'"{escaped}"'
+    return value.value if isinstance(value, Enum) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def walk(config: Any, path: str = "") -> Iterator[tuple[str, Field[Any], Any]]:
     """Every leaf setting of a tree of dataclasses as (dotted path, field, value)."""
     for item in fields(config):
@@ -79,26 +97,29 @@ def walk(config: Any, path: str = "") -> Iterator[tuple[str, Field[Any], Any]]:
 
 
 def validate(config: Any, place: str = "") -> None:
-    """Check every number of a tree of dataclasses, lists of them included, against the range its `setting` states.
+    """Check the type and range of every value in a tree of dataclasses and lists of them.
 
-    Besides, a whole number must fit 64 bits, and a text be one line of Unicode without control
-    characters: file names are nothing else, either, and a terminal would obey them.
-    And every value must be of its setting's kind: nobody else looks at what an interpolation brings, or ``~x +x=…``.
+    Integers must fit 64 bits. Strings must be one line of Unicode without control characters, which are not valid in
+    file names and can control a terminal. Types are checked because Hydra does not check interpolations or ``~x +x=…``.
+
+    Args:
+        config: a dataclass of settings.
+        place: its dotted path, for messages.
 
     Raises:
-        ConfigError: names the first setting outside its range, the range and the value.
+        ConfigError: names the first invalid setting, its range or type, and the value.
     """
-    _hold_kind(type(config), config, place)
+    _check_type(type(config), config, place)
     for path, item, value in walk(config, place):
         if isinstance(value, list):
             for number, part in enumerate(value):
                 if is_dataclass(part):
                     validate(part, f"{path}[{number}]")
                 else:
-                    _hold_plain(f"{path}[{number}]", part)
+                    _check_representable(f"{path}[{number}]", part)
             continue
         bounds = item.metadata.get("bounds", {})
-        _hold_plain(path, value)
+        _check_representable(path, value)
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{path} must be {described_range(bounds) or 'a finite number'}, got {value:g}")
         if not bounds or value is None:
@@ -116,23 +137,23 @@ def validate(config: Any, place: str = "") -> None:
 KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
-def _hold_kind(kind: Any, value: Any, path: str) -> None:
-    """Refuse a value of another kind than the setting's."""
+def _check_type(kind: Any, value: Any, path: str) -> None:
+    """Refuse a value whose type is not that of the setting."""
     if isinstance(kind, UnionType):  # with None
         if value is None:
             return
-        [kind] = (one for one in get_args(kind) if one is not NoneType)
+        [kind] = (option for option in get_args(kind) if option is not NoneType)
     if get_origin(kind) is list:
         if not isinstance(value, list):
             raise ConfigError(f"{path} must be a list, got {value!r}: write it as {path}=[…]")
         [inner] = get_args(kind)
         for number, part in enumerate(value):
-            _hold_kind(inner, part, f"{path}[{number}]")
+            _check_type(inner, part, f"{path}[{number}]")
     elif isinstance(kind, type) and is_dataclass(kind):
         if not isinstance(value, kind):
             raise ConfigError(f"{path} must be a group of settings, got {value!r}: set one of them by {path}.NAME=…")
         for item in fields(value):
-            _hold_kind(item.type, getattr(value, item.name), f"{path}.{item.name}".removeprefix("."))
+            _check_type(item.type, getattr(value, item.name), f"{path}.{item.name}".removeprefix("."))
     elif isinstance(kind, type) and issubclass(kind, Enum):
         if not isinstance(value, kind):
             raise ConfigError(f"{path} must be one of {', '.join(map(str, kind))}, got {value}")
@@ -140,9 +161,9 @@ def _hold_kind(kind: Any, value: Any, path: str) -> None:
         raise ConfigError(f"{path} must be {KINDS.get(kind, kind.__name__)}, got {value!r}")
 
 
-def _hold_plain(path: str, value: object) -> None:
-    """Refuse what files and tensors have no place for."""
+def _check_representable(path: str, value: object) -> None:
+    """Refuse values that files or tensors cannot represent."""
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ConfigError(f"{path} must be a number of at most 64 bits, got one of {value.bit_length():,}")
-    if isinstance(value, str) and re.search("[\0-\x08\n-\x1f\x7f-\x9f\ud800-\udfff]", value):  # a tab may be meant
+    if isinstance(value, str) and re.search("[\0-\x08\n-\x1f\x7f-\x9f\ud800-\udfff]", value):  # tabs are allowed
         raise ConfigError(f"{path} must be one line of text in UTF-8, got {value!r}")

@@ -5,6 +5,7 @@ Modules that take long to import are imported where they are needed: the process
 """
 
 import gc
+import logging
 import os
 import sys
 from collections import Counter, defaultdict
@@ -36,6 +37,11 @@ TINY = [
     "search.max_length_ratio=0.5",
     "search.max_length_offset=5",
 ]
+
+
+def without_data(overrides: list[str]) -> list[str]:
+    """The overrides that do not name data."""
+    return [override for override in overrides if not override.startswith("data.")]
 
 
 KNOWN = {
@@ -87,6 +93,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Results to the last bit, warnings, several processes: what tests expect of one kind of device no other gives.
     """
+    logging.getLogger("seq2seq").setLevel(logging.INFO)  # recipes do so too: training shows its progress
     if config.option.markexpr != "gpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
 

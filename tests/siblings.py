@@ -9,7 +9,7 @@ import yaml
 
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.weights import save_weights
-from seq2seq.run.folder import CONFIG, MODEL, read_section
+from seq2seq.run.folder import CONFIG, MODEL, RunFolder
 from seq2seq.tokenizer.tokenizer import EOS, Tokenizers, load_tokenizers, save_tokenizers
 
 
@@ -39,7 +39,9 @@ def sibling(
     else:
         save_tokenizers(tokenizers, folder)
     read = load_tokenizers(folder)
-    network = Network(read_section(folder, "model", ModelConfig), read.source.size, read.target.size, read.joint)
+    network = Network(
+        RunFolder.open(folder).section("model", ModelConfig), read.source.size, read.target.size, read.joint
+    )
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in network.parameters():

@@ -20,7 +20,7 @@ from seq2seq.data.preparation import encode_corpus
 from seq2seq.data.table import Table
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.weights import save_weights
-from seq2seq.run.folder import MODEL, load_run, read_section
+from seq2seq.run.folder import MODEL, RunFolder
 from seq2seq.run.resume import open_run
 from seq2seq.tokenizer.tokenizer import EOS, Tokenizers, save_tokenizers
 from seq2seq.tokenizer.vocabulary import build_tokenizers
@@ -63,9 +63,10 @@ def prepare(config: BenchmarkConfig) -> Workload:
     folder = None if config.run is None else Path(config.run).expanduser()
     data, batch, smoothing = config.data, config.batch, config.loss.label_smoothing
     if folder is not None:
-        loaded = load_run(folder)
-        data, batch = read_section(folder, "data", DataConfig), read_section(folder, "batch", BatchConfig)
-        smoothing = read_section(folder, "loss", LossConfig).label_smoothing
+        run = RunFolder.open(folder)
+        loaded = run.load()
+        data, batch = run.section("data", DataConfig), run.section("batch", BatchConfig)
+        smoothing = run.section("loss", LossConfig).label_smoothing
         network, tokenizers = loaded.network, loaded.tokenizers
     corpus = read_split(data, Split.train)
     assert corpus is not None, "only a test split may be missing"

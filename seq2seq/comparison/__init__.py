@@ -1,1 +1,1 @@
-"""Comparing systems on one test set: scores, significance, wins by length and by rare words, sentences side by side."""
+"""Compare systems on one test set: scores, significance, wins by length and by rare words, example sentences."""

@@ -1,4 +1,4 @@
-"""COMET (Rei et al. 2020), where its package is installed: a learnt metric of source, translation and reference."""
+"""COMET (Rei et al. 2020), if its package is installed: a learned metric of source, translation and reference."""
 
 import importlib
 from collections.abc import Sequence
@@ -11,22 +11,22 @@ from sacrebleu.metrics.base import Score, Signature
 from seq2seq.errors import ConfigError
 
 BATCH = 16
-"""Sentences scored together."""
+"""Sentences per batch."""
 
 
 class Comet:
-    """A COMET model that scores translations of one test set, each text but once.
+    """A COMET model that scores translations of one test set and caches the scores of each text.
 
-    Its checkpoint is opened by COMET's own package, which trusts it: name only models you trust.
+    The COMET package loads its checkpoint without restrictions: name only models that you trust.
 
     Args:
         model: a name on the Hugging Face hub, or a checkpoint file.
-        sources: of the test set.
-        references: likewise; a model that needs none ignores them.
-        on_gpu: whether it runs on the GPU.
+        sources: sentences of the test set.
+        references: their references; models without references ignore them.
+        on_gpu: whether the model runs on the GPU.
 
     Raises:
-        ConfigError: COMET is not installed, or has no such model.
+        ConfigError: COMET is not installed, or the model cannot be loaded.
     """
 
     def __init__(self, model: str, sources: Sequence[str], references: Sequence[str], on_gpu: bool) -> None:
@@ -37,7 +37,7 @@ class Comet:
         try:
             path = model if Path(model).expanduser().is_file() else comet.download_model(model)
             self.model = comet.load_from_checkpoint(path)
-        except Exception as error:  # whatever its package, the hub and the checkpoint have to say
+        except Exception as error:  # the package, the hub and the checkpoint raise many kinds
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ConfigError(f"comet={model} cannot be loaded ({reason}): check its name and the network") from None
         self.name, self.sources, self.references, self.on_gpu = model, sources, references, on_gpu
@@ -45,7 +45,7 @@ class Comet:
         self._known: dict[tuple[str, ...], list[float]] = {}
 
     def scores(self, hypotheses: Sequence[str]) -> list[float]:
-        """The score of each sentence, mostly between 0 and 1."""
+        """The score of each sentence, usually between 0 and 1."""
         key = tuple(hypotheses)
         if key not in self._known:
             rows = zip(self.sources, hypotheses, self.references, strict=True)
@@ -56,7 +56,7 @@ class Comet:
 
 
 class CometSignature(Signature):
-    """Which model, of which version of COMET; scores are multiplied by 100."""
+    """Model and version of COMET; scores are multiplied by 100."""
 
     def __init__(self, args: dict[str, Any]) -> None:
         super().__init__(args)
@@ -64,9 +64,9 @@ class CometSignature(Signature):
 
 
 class CometMetric(SacrebleuMetric):
-    """The mean of COMET over sentences, times 100, as a metric of sacrebleu: it has the same intervals and tests.
+    """Mean COMET over sentences times 100 as a sacreBLEU metric, with the same intervals and tests.
 
-    What is resampled are sums and counts: two numbers a sentence.
+    The resampled statistics are a sum and a count for each sentence.
     """
 
     _SIGNATURE_TYPE = CometSignature

@@ -1,4 +1,4 @@
-"""Systems held against the first of them: everything that is measured, as data."""
+"""Compare systems with a baseline: scores, significance and wins as data."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ from sacrebleu.metrics.base import Metric as SacrebleuMetric
 from seq2seq.comparison.config import CompareConfig
 from seq2seq.comparison.rare_words import Frequencies, RareWords, Words, wins_by_rare_words
 from seq2seq.comparison.sentences import Difference, Wins, most_different, sentence_scores, wins_by_length
-from seq2seq.comparison.significance import PValue, Significance, joined, paired_test, pairs_of_seeds
-from seq2seq.comparison.types import System
+from seq2seq.comparison.significance import PValue, Significance, join_tests, paired_test, pairs_of_seeds
+from seq2seq.comparison.systems import System
 from seq2seq.corpora.corpus import Pair
 from seq2seq.metrics.score import Metric, measure
 
 Metrics = Callable[[], Mapping[str, SacrebleuMetric]]
-"""Makes fresh metrics: sacrebleu keeps the state of a measurement in them."""
+"""Creates metrics; each measurement needs new ones, because sacreBLEU keeps state in them."""
 
 
 class Deviation(NamedTuple):
-    """A figure over seeds."""
+    """Mean and standard deviation over seeds."""
 
     mean: float
     deviation: float | None
-    """Standard deviation of the sample; None where there is one seed."""
+    """Sample standard deviation; None for one seed."""
     seeds: int
 
 
@@ -34,21 +34,21 @@ class Measured:
 
     system: System
     scores: list[dict[str, Metric]]
-    """Of each output, by the name of the metric."""
+    """For each output the scores by metric."""
 
     def over_seeds(self, metric: str) -> Deviation:
-        """Mean and deviation of one metric over the outputs."""
+        """Mean and standard deviation of one metric over the outputs."""
         values = [scores[metric].score for scores in self.scores]
         return Deviation(mean(values), stdev(values) if len(values) > 1 else None, len(values))
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """A system beside the baseline."""
+    """The comparison of one system with the baseline."""
 
     name: str
     tests: dict[Significance, dict[str, PValue]]
-    """By the name of the metric."""
+    """P-values by test and metric."""
     wins: list[Wins]
     rare_words: list[RareWords]
     differences: list[Difference]
@@ -56,19 +56,19 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that was found out about systems on one test set."""
+    """All results for systems on one test set."""
 
     corpus: str
     references: str
-    """Their hash."""
+    """Hash of the references."""
     sentences: int
     frequencies: str
-    """Where words were counted."""
+    """Description of the text where words were counted."""
     sentence_metric: str
     systems: list[Measured]
     """The first is the baseline."""
     contrasts: list[Contrast]
-    """Of the others."""
+    """One for each of the other systems."""
 
 
 def compare(
@@ -80,16 +80,16 @@ def compare(
     config: CompareConfig,
     language: str = "",
 ) -> Comparison:
-    """Score every output, and hold each system against the first.
+    """Score every output and compare each system with the first, the baseline.
 
     Args:
         systems: at least two, with translations of all pairs.
         corpus: name of the test set and hash of its references.
         pairs: the test set.
-        metrics: fresh ones at each call, all of the same signatures.
-        frequencies: of words, to tell rare ones.
-        config: what is measured how.
-        language: code of the language of the references.
+        metrics: returns new metrics with the same signatures at each call.
+        frequencies: word counts that define rare words.
+        config: settings of tests and groups.
+        language: language code of the references.
     """
     references = [pair.target for pair in pairs]
     measured = [_measured(system, references, metrics, config.bootstrap) for system in systems]
@@ -117,7 +117,7 @@ def _contrast(
     references = [pair.target for pair in pairs]
     lines = (baseline.first.lines, other.first.lines)
     first, second = (
-        sentence_scores(one, references, config.sentence_metric, config.lowercase, language) for one in lines
+        sentence_scores(texts, references, config.sentence_metric, config.lowercase, language) for texts in lines
     )
     return Contrast(
         other.name,
@@ -134,12 +134,12 @@ def _tests(
     samples = {Significance.bootstrap: config.bootstrap, Significance.randomization: config.randomization}
     pairs = pairs_of_seeds(len(baseline.outputs), len(other.outputs))
     return {
-        kind: joined(
+        kind: join_tests(
             [
                 paired_test(
-                    kind, baseline.outputs[one].lines, other.outputs[two].lines, references, metrics(), samples[kind]
+                    kind, baseline.outputs[i].lines, other.outputs[j].lines, references, metrics(), samples[kind]
                 )
-                for one, two in pairs
+                for i, j in pairs
             ]
         )
         for kind in Significance

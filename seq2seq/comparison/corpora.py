@@ -1,4 +1,4 @@
-"""The text behind a comparison: the test set, and where words are counted."""
+"""The text of a comparison: the test set, and the text where words are counted."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,59 +12,63 @@ from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.reading import language_of_text, names_corpus, read_split, text_for_run
 from seq2seq.errors import ConfigError, DataError
-from seq2seq.run.folder import read_section
+from seq2seq.run.folder import RunFolder
 
 
 def first_run(names: Sequence[str]) -> Path | None:
     """The first run folder among the systems, whose corpus is the test set where none is named.
 
     Raises:
-        DataError: a name stands for nothing.
+        DataError: a name matches nothing.
     """
     return next((path for name in names for path in outputs_of(name) if path.is_dir()), None)
 
 
 def read_test_set(config: CompareConfig, run: Path | None) -> Corpus:
-    """The test set: as named, else the run's; without tags.
+    """Read the test set of the settings, or else of the run; without source tags.
 
     Raises:
-        ConfigError: neither names one.
-        DataError, RunError: it cannot be read.
+        ConfigError: neither has a test set.
+        DataError, RunError: the test set cannot be read.
     """
     if run is None and not names_corpus(config.data, config.split):
         raise ConfigError(
-            f"text files alone do not say what they translate: name the test set with data.{config.split}.source=FILE "
+            f"systems has only text files, so the test set is not known: set data.{config.split}.source=FILE "
             f"data.{config.split}.target=FILE"
         )
     corpus = read_split(_data(config, run, config.split), config.split)
     if corpus is None:
-        raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")
+        raise ConfigError(f"there is no {config.split} set: set data.{config.split}.source=… and .target=…")
     return corpus
 
 
 def frequencies(config: CompareConfig, run: Path | None, references: Sequence[str]) -> Frequencies:
-    """Occurrences of words in the training text where that is known and can be read, else in the references."""
-    reason, words = "as training_lines=0 asks", Words(config.lowercase, target_language(config, run))
+    """Count words in the training text if it is known and readable, else in the references."""
+    reason, words = "because training_lines=0", Words(config.lowercase, target_language(config, run))
     if config.training_lines:
         try:
             if run is None and not names_corpus(config.data, Split.train):
-                raise ConfigError("the training text is not known: name it with data.train")
+                raise ConfigError("the training text is not known: set data.train")
             corpus = read_split(_data(config, run, Split.train), Split.train)
-            assert corpus is not None  # of a training split there is one, or an error
+            assert corpus is not None  # only a test split may be missing
             lines = [pair.target for pair in islice(corpus, config.training_lines)]
-            told = f"the training text, target side, {len(lines):,} lines of {corpus.name}"
-            return Frequencies(count_words(lines, words), told)
+            description = f"the training text, target side, {len(lines):,} lines of {corpus.name}"
+            return Frequencies(count_words(lines, words), description)
         except (ConfigError, DataError) as error:
-            reason = f"for {error}"
-    return Frequencies(count_words(references, words), f"the references themselves, {reason}")
+            reason = f"because {error}"
+    return Frequencies(count_words(references, words), f"the references, {reason}")
 
 
 def target_language(config: CompareConfig, run: Path | None) -> str:
-    """Code of the language of the references: the run's, unless another than the default is asked for."""
+    """Language code of the references: that of the settings if it is not the default, else that of the run."""
     data = config.data
-    return data.target_language if run is None else language_of_text(data, read_section(run, "data", DataConfig))
+    return data.target_language if run is None else language_of_text(data, _own_data(run))
 
 
 def _data(config: CompareConfig, run: Path | None, split: Split) -> DataConfig:
-    data = config.data if run is None else text_for_run(config.data, read_section(run, "data", DataConfig), split)
+    data = config.data if run is None else text_for_run(config.data, _own_data(run), split)
     return replace(data, source_tag=None)
+
+
+def _own_data(run: Path) -> DataConfig:
+    return RunFolder.open(run).section("data", DataConfig)

@@ -1,4 +1,4 @@
-"""A report as plain text, Markdown or a page of HTML; whatever is in the sentences, it stays text."""
+"""A report as plain text, Markdown or HTML. Text from files is escaped in each format."""
 
 import html
 import re
@@ -10,7 +10,7 @@ from seq2seq.report.aligned import aligned
 from seq2seq.report.page import heading, page, table
 
 ENDINGS = (".json", ".md", ".html")
-"""What a report can be written as."""
+"""File name endings of report formats."""
 
 
 class Section(NamedTuple):
@@ -19,13 +19,13 @@ class Section(NamedTuple):
     title: str
     notes: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
-    """Its header first."""
+    """The first row is the header."""
     sentences: bool = False
-    """The cells are whole sentences: in plain text one below the other."""
+    """Whether cells are sentences, which plain text shows below each other."""
 
 
 def as_text(sections: Sequence[Section]) -> str:
-    """For a terminal."""
+    """The report as plain text for a terminal."""
     blocks = []
     for section in sections:
         lines = [section.title, *(f"  {note}" for note in section.notes)]
@@ -38,7 +38,7 @@ def as_text(sections: Sequence[Section]) -> str:
 
 
 def _stacked(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Each row a block: its cells below each other, behind their names."""
+    """One block of lines for each row, with one cell per line after its column name."""
     header, *rest = rows
     width = max(map(len, header))
     blocks = (
@@ -48,20 +48,20 @@ def _stacked(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def as_markdown(sections: Sequence[Section]) -> str:
-    """For a repository or a paper's notes."""
+    """The report as Markdown."""
     blocks = []
     for section in sections:
-        blocks.append(f"## {_marked_down(section.title)}")
-        blocks += ["  \n".join(map(_marked_down, section.notes))] if section.notes else []
+        blocks.append(f"## {_as_markdown_text(section.title)}")
+        blocks += ["  \n".join(map(_as_markdown_text, section.notes))] if section.notes else []
         if section.rows:
-            header, *rest = ([_marked_down(cell) for cell in row] for row in section.rows)
-            aligns = ["---" if place == 0 or section.sentences else "---:" for place in range(len(header))]
+            header, *rest = ([_as_markdown_text(cell) for cell in row] for row in section.rows)
+            aligns = ["---" if column == 0 or section.sentences else "---:" for column in range(len(header))]
             blocks.append("\n".join(f"| {' | '.join(row)} |" for row in [header, aligns, *rest]))
     return "\n\n".join(blocks) + "\n"
 
 
 def as_html(title: str, sections: Sequence[Section]) -> str:
-    """A page that needs nothing else and runs nothing."""
+    """The report as a self-contained HTML page without scripts."""
     parts = []
     for section in sections:
         parts.append(heading(section.title, *section.notes))
@@ -71,7 +71,7 @@ def as_html(title: str, sections: Sequence[Section]) -> str:
     return page(title, parts)
 
 
-def _marked_down(text: str) -> str:
-    """Text that Markdown shows as it is: marks escaped, on one line."""
+def _as_markdown_text(text: str) -> str:
+    """One line of text with Markdown syntax escaped."""
     escaped = html.escape(shown(text), quote=False)
     return re.sub(r"([\\`*_\[\]#|~$])", r"\\\1", escaped)

@@ -1,42 +1,42 @@
-"""Who finds the rare words? The references' words by how often they occur in the training text."""
+"""How many rare words of the references each system produces, by frequency in the training text."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from seq2seq.comparison.groups import label, place
+from seq2seq.comparison.sentences import group_label, group_of
 from seq2seq.metrics.score import sentence_bleu
 
 
 class RareWords(NamedTuple):
-    """Words of the references of one group of frequencies, and how many of them each system has in its translations."""
+    """The reference words of one frequency group, and how many of them each system produces."""
 
     group: str
-    """Occurrences in the text that words were counted in."""
+    """Range of occurrences in the text where words were counted."""
     words: int
     """Occurrences in the references."""
     found_baseline: int
     found_other: int
     baseline: int
-    """Sentences with such words in which the baseline finds more of them."""
+    """Sentences with such words in which the baseline produces more of them."""
     ties: int
     other: int
 
 
 class Frequencies(NamedTuple):
-    """How often words occur, and where they were counted."""
+    """Word counts and their origin."""
 
     counts: Mapping[str, int]
     text: str
-    """For people: which text it was."""
+    """Description of the text where words were counted."""
 
 
 class Words:
-    """Cuts sentences into words as BLEU does for their language (13a for most).
+    """Splits sentences into words with the tokenizer of BLEU for the language (13a for most).
 
     Args:
         lowercase: ignore case.
-        language: code of the language.
+        language: language code.
     """
 
     def __init__(self, lowercase: bool, language: str = "") -> None:
@@ -44,12 +44,12 @@ class Words:
 
     def __call__(self, sentence: str) -> list[str]:
         """The words of a sentence."""
-        cut: str = self.tokenizer(sentence.lower() if self.lowercase else sentence)
-        return cut.split()
+        tokenized: str = self.tokenizer(sentence.lower() if self.lowercase else sentence)
+        return tokenized.split()
 
 
 def count_words(lines: Iterable[str], words: Words) -> Counter[str]:
-    """How often each word occurs."""
+    """Count each word."""
     counts: Counter[str] = Counter()
     for line in lines:
         counts.update(words(line))
@@ -64,32 +64,31 @@ def wins_by_rare_words(
     rare: Sequence[int],
     words: Words,
 ) -> list[RareWords]:
-    """For each group of frequencies with words in the references, who finds more of them.
+    """Count, for each frequency group, the reference words that two systems produce and the sentences they win.
 
-    A word that is twice in a reference can be found twice, if it is twice in the translation; where it stands does not
-    matter.
+    A word counts as often as it occurs in both the reference and the translation, at any position.
 
     Args:
-        references: the words to be found.
-        baseline: translations of one system.
-        other: of another.
-        counts: how often words occur; 0 for those not there.
+        references: the reference translations.
+        baseline: translations of the baseline.
+        other: translations of the other system.
+        counts: word frequencies; a missing word has 0.
         rare: occurrences at which the next group begins.
-        words: cuts sentences, those behind ``counts`` too.
+        words: splits sentences; ``counts`` were made with the same.
     """
     starts = [0, *rare]
-    groups: dict[int, list[tuple[int, int, int]]] = {}  # of each sentence: words, found by one, by the other
+    groups: dict[int, list[tuple[int, int, int]]] = {}  # for each sentence: words, found by the baseline, by the other
     for lines in zip(references, baseline, other, strict=True):
         reference, one, two = (Counter(words(line)) for line in lines)
         rows: dict[int, list[int]] = {}
         for word, number in reference.items():
-            row = rows.setdefault(place(starts, counts.get(word, 0)), [0, 0, 0])
+            row = rows.setdefault(group_of(starts, counts.get(word, 0)), [0, 0, 0])
             row[0] += number
             row[1] += min(number, one[word])
             row[2] += min(number, two[word])
         for group, (number, first, second) in rows.items():
             groups.setdefault(group, []).append((number, first, second))
-    return [_summed(label(starts, group), sentences) for group, sentences in sorted(groups.items())]
+    return [_summed(group_label(starts, group), sentences) for group, sentences in sorted(groups.items())]
 
 
 def _summed(group: str, sentences: Sequence[tuple[int, int, int]]) -> RareWords:

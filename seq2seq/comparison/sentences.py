@@ -1,5 +1,6 @@
-"""Sentence by sentence: who wins, by length, and where two systems differ most."""
+"""Scores of single sentences: wins by length, and the sentences in which two systems differ most."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -7,17 +8,16 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 from seq2seq.comparison.config import SentenceMetric
-from seq2seq.comparison.groups import label, place
 from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.languages import word_count
 from seq2seq.metrics.score import sentence_bleu
 
 TIE = 1e-9
-"""Scores closer than this are equal but for rounding."""
+"""Scores that differ by less are equal; the difference is rounding."""
 
 
 class Wins(NamedTuple):
-    """Sentences of a group, by which of two systems has the better score; TIE is neither."""
+    """How many sentences of a group each of two systems wins, and the mean scores."""
 
     group: str
     sentences: int
@@ -29,16 +29,30 @@ class Wins(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """One sentence as both systems have it."""
+    """A sentence with the translations of both systems."""
 
     line: int
-    """In the test set, from 1."""
+    """Line number in the test set, from 1."""
     source: str
     reference: str
     baseline: str
     other: str
     score_baseline: float
     score_other: float
+
+
+def group_of(starts: Sequence[int], value: int) -> int:
+    """The index of the group that contains ``value``; ``starts`` rise and begin with 0."""
+    return bisect_right(starts, value) - 1
+
+
+def group_label(starts: Sequence[int], group: int) -> str:
+    """The range of a group, such as ``0``, ``1–9`` or ``1,000 and more``."""
+    first = starts[group]
+    if group == len(starts) - 1:
+        return f"{first:,} and more"
+    last = starts[group + 1] - 1
+    return f"{first:,}" if first == last else f"{first:,}–{last:,}"
 
 
 def sentence_scores(
@@ -48,7 +62,7 @@ def sentence_scores(
     lowercase: bool = False,
     language: str = "",
 ) -> list[float]:
-    """chrF or BLEU (of effective order) of each sentence by itself, 0 to 100."""
+    """chrF, or BLEU with effective order, of each sentence; 0 to 100."""
     scorer: BLEU | CHRF = CHRF(lowercase=lowercase)
     if metric is SentenceMetric.bleu:
         scorer = sentence_bleu(language, lowercase)
@@ -57,8 +71,8 @@ def sentence_scores(
     ]
 
 
-def counted(group: str, baseline: Sequence[float], other: Sequence[float]) -> Wins:
-    """Wins over all the sentences given; at least one."""
+def count_wins(group: str, baseline: Sequence[float], other: Sequence[float]) -> Wins:
+    """Count wins over at least one sentence."""
     first = sum(one - two > TIE for one, two in zip(baseline, other, strict=True))
     second = sum(two - one > TIE for one, two in zip(baseline, other, strict=True))
     number = len(baseline)
@@ -73,24 +87,24 @@ def wins_by_length(
     lengths: Sequence[int],
     language: str = "",
 ) -> list[Wins]:
-    """Wins in each group of sentences that has any, then in all.
+    """Wins in each group of lengths that has sentences, and in all sentences.
 
     Args:
-        references: a sentence's length is theirs in words (`word_count`).
+        references: their number of words (`word_count`) is the length.
         baseline: a score for each sentence.
-        other: likewise.
+        other: a score for each sentence.
         lengths: words at which the next group begins.
-        language: code of the language of the references.
+        language: language code of the references.
     """
     starts = [0, *lengths]
     groups: dict[int, list[int]] = {}
     for row, reference in enumerate(references):
-        groups.setdefault(place(starts, word_count(reference, language)), []).append(row)
+        groups.setdefault(group_of(starts, word_count(reference, language)), []).append(row)
     wins = [
-        counted(label(starts, number), [baseline[row] for row in rows], [other[row] for row in rows])
+        count_wins(group_label(starts, number), [baseline[row] for row in rows], [other[row] for row in rows])
         for number, rows in sorted(groups.items())
     ]
-    return [*wins, counted("all", baseline, other)]
+    return [*wins, count_wins("all", baseline, other)]
 
 
 def most_different(
@@ -99,13 +113,13 @@ def most_different(
     scores: tuple[Sequence[float], Sequence[float]],
     count: int,
 ) -> list[Difference]:
-    """Up to ``count`` sentences that the baseline wins by most, then as many that the other does; ties are left out.
+    """The sentences that the baseline wins by the largest margins, then those that the other system wins.
 
     Args:
         pairs: the test set.
-        lines: translations by the baseline and by the other.
-        scores: of their sentences.
-        count: in either direction.
+        lines: translations of the baseline and of the other system.
+        scores: sentence scores of both.
+        count: maximum number for each system.
     """
     gaps = [one - two for one, two in zip(*scores, strict=True)]
     rows = sorted(range(len(gaps)), key=lambda row: gaps[row], reverse=True)

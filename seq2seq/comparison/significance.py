@@ -1,8 +1,8 @@
-"""Is a difference more than chance? Paired tests over the sentences of a test set, on sacreBLEU's counts.
+"""Statistical significance: paired tests over the sentences of a test set, on the statistics of sacreBLEU metrics.
 
-Both tests count the trials whose difference is at least as large as the one observed, equal ones included, and give
-p = (count + 1) / (trials + 1). sacreBLEU's own tests (2.6) leave equal ones out, which makes p far too small where few
-sentences differ; and its bootstrap compares |difference| less its mean, which under the null hypothesis is not uniform.
+Both tests count the trials whose difference is at least as large as the observed one (equal differences included):
+p = (count + 1) / (trials + 1). The tests of sacreBLEU 2.6 exclude equal differences, so p is far too small if few
+sentences differ; and its bootstrap compares |difference| minus its mean, so p is not uniform under the null hypothesis.
 """
 
 import os
@@ -28,26 +28,26 @@ class Significance(StrEnum):
     randomization = "randomization"
 
 
-OF_SACREBLEU = {Significance.bootstrap: "bs", Significance.randomization: "ar"}
+SACREBLEU_NAMES = {Significance.bootstrap: "bs", Significance.randomization: "ar"}
 
 BLOCK = 1000
-"""Trials whose counts are summed at a time."""
+"""Trials that are computed together."""
 
 
 @dataclass(frozen=True)
 class PValue:
-    """How likely so large a difference is by chance alone.
+    """Probability of a difference at least this large under the null hypothesis.
 
     Attributes:
-        values: of each pair of outputs that was tested; one, where no system has several seeds.
-        signature: sacrebleu's, with the number of samples and the seed they were drawn by.
+        values: for each pair of tested outputs; one if no system has several seeds.
+        signature: sacreBLEU signature with the number of samples and the seed.
     """
 
     values: list[float]
     signature: str
 
     def __str__(self) -> str:
-        """The value; of several the median and the range."""
+        """The value; for several the median and the range."""
         if len(self.values) == 1:
             return f"{self.values[0]:.4f}"
         return f"{median(self.values):.4f} ({min(self.values):.4f}–{max(self.values):.4f})"
@@ -61,27 +61,27 @@ def paired_test(
     metrics: Mapping[str, SacrebleuMetric],
     samples: int,
 ) -> dict[str, PValue]:
-    """The p-value of each metric's difference between two outputs of one test set, two-sided.
+    """Two-sided p-values of the difference between two outputs on one test set, for each metric.
 
     Randomisation exchanges the two translations of a sentence with probability 1/2. The bootstrap draws sentences with
-    replacement; the difference of a resample, less the one observed, is a difference under the null hypothesis (Noreen
+    replacement; the difference of a resample minus the observed one is a difference under the null hypothesis (Noreen
     1989, "shift method"; Riezler & Maxwell 2005, §3.2).
 
-    The trials are those that sacreBLEU draws, by the seed of its environment variable ``SACREBLEU_SEED`` (12345).
-    Several differences are not corrected for being several.
+    The trials equal those of sacreBLEU with the seed of its environment variable ``SACREBLEU_SEED`` (12345). Multiple
+    comparisons are not corrected for.
 
     Args:
         kind: which test.
-        baseline: translations that others are held against.
-        other: as many.
-        references: as many.
-        metrics: fresh ones, by name; their signatures become those of the test.
-        samples: resamples, or trials; the test holds samples × sentences numbers of 1 byte (randomisation) or 8.
+        baseline: translations of the baseline.
+        other: translations of the other system.
+        references: reference translations.
+        metrics: new metrics by name; their signatures become those of the test.
+        samples: resamples or trials; memory is samples × sentences × 1 byte (randomisation) or 8 bytes (bootstrap).
     """
     seed = os.environ.get("SACREBLEU_SEED", "12345").lower()
     random = np.random.default_rng(int(seed) if seed.isdigit() and int(seed) else None)
     trials = _trials(kind, random, len(references), samples)
-    found = {}
+    p_values = {}
     for name, metric in metrics.items():
         tables = [
             np.array(corpus_counts(metric, lines, list(references)), dtype=np.float64)
@@ -89,20 +89,20 @@ def paired_test(
         ]
         signature = metric.get_signature()
         signature.update("seed", seed)
-        signature.update(OF_SACREBLEU[kind], samples)
+        signature.update(SACREBLEU_NAMES[kind], samples)
         differences = np.fromiter(_differences(kind, metric, tables, trials), np.float64, samples)
         observed = _difference(metric, *(table.sum(0) for table in tables))
-        found[name] = PValue([p_value(kind, differences, observed)], str(signature))
-    return found
+        p_values[name] = PValue([p_value(kind, differences, observed)], str(signature))
+    return p_values
 
 
 def p_value(kind: Significance, differences: Floats, observed: float) -> float:
-    """Share of trials, the observed one among them, whose difference is as large, but for rounding, or larger.
+    """Share of trials, including the observed one, whose difference is at least as large except for rounding.
 
     Args:
-        kind: of the bootstrap, differences are those of resamples, which lie about the observed one.
-        differences: of every trial, signed.
-        observed: of the outputs as they are, signed.
+        kind: differences of bootstrap resamples are centred by the observed difference.
+        differences: signed difference of every trial.
+        observed: signed difference of the outputs.
     """
     chance = differences - observed if kind is Significance.bootstrap else differences
     count = int(np.count_nonzero(np.abs(chance) >= abs(observed) - TIE))
@@ -110,7 +110,7 @@ def p_value(kind: Significance, differences: Floats, observed: float) -> float:
 
 
 def _trials(kind: Significance, random: np.random.Generator, sentences: int, samples: int) -> NDArray[np.generic]:
-    """What each trial draws: which sentences keep their system (bool), or the sentences (their numbers)."""
+    """The random choices of each trial: which sentences keep their system (bool), or sampled sentences (indices)."""
     if kind is Significance.randomization:
         return random.integers(2, size=(samples, sentences), dtype=bool)
     return random.choice(sentences, size=(samples, sentences), replace=True)
@@ -119,7 +119,7 @@ def _trials(kind: Significance, random: np.random.Generator, sentences: int, sam
 def _differences(
     kind: Significance, metric: SacrebleuMetric, tables: Sequence[Floats], trials: NDArray[np.generic]
 ) -> Iterator[float]:
-    """The difference, other less baseline, of every trial."""
+    """The difference, other minus baseline, of every trial."""
     baseline, other = tables
     for start in range(0, len(trials), BLOCK):
         block = trials[start : start + BLOCK]
@@ -127,28 +127,30 @@ def _differences(
             kept = block.astype(np.float64)
             first, second = kept @ baseline + (1 - kept) @ other, (1 - kept) @ baseline + kept @ other
         else:
-            times = np.stack([np.bincount(drawn, minlength=len(baseline)) for drawn in block]).astype(np.float64)
+            times = np.stack([np.bincount(sentences, minlength=len(baseline)) for sentences in block]).astype(
+                np.float64
+            )
             first, second = times @ baseline, times @ other
         for one, two in zip(first, second, strict=True):
             yield _difference(metric, one, two)
 
 
 def _difference(metric: SacrebleuMetric, baseline: Floats, other: Floats) -> float:
-    """Score of the summed counts of one output less that of another."""
+    """The score of the other output minus that of the baseline, from their summed statistics."""
     one, two = (score_from_sums(metric, sums.tolist()) for sums in (baseline, other))
     return two - one
 
 
 def pairs_of_seeds(baseline: int, other: int) -> list[tuple[int, int]]:
-    """Which outputs of two systems are tested against each other: first with first, second with second, ….
+    """Indices of the outputs of two systems to test: first with first, second with second, ….
 
-    The shorter list begins anew where the other has more.
+    The shorter list repeats.
     """
     return [(number % baseline, number % other) for number in range(max(baseline, other))]
 
 
-def joined(tests: Sequence[Mapping[str, PValue]]) -> dict[str, PValue]:
-    """The values of several tests with the same metrics, together."""
+def join_tests(tests: Sequence[Mapping[str, PValue]]) -> dict[str, PValue]:
+    """Combine the p-values of several tests with the same metrics."""
     return {
         name: PValue([value for test in tests for value in test[name].values], first.signature)
         for name, first in tests[0].items()

@@ -1,1 +1,1 @@
-"""The settings of each recipe, composed from the settings of the rooms, and their entry into Hydra."""
+"""Settings of the recipes, Hydra, old names of settings."""

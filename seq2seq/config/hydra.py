@@ -1,6 +1,6 @@
-"""The door between Hydra and the library: the schemas it composes, a recipe's main, errors in one line.
+"""Hydra: the schemas it composes, the ``main`` of recipes, errors in one line.
 
-The only library file that imports Hydra: recipes hand plain dataclasses on.
+No other file of the library imports Hydra; recipes pass plain dataclasses on.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -27,6 +27,7 @@ from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from tqdm import tqdm
 from yaml import YAMLError
 
 from seq2seq.analysis.config import MicroscopeConfig
@@ -42,11 +43,12 @@ from seq2seq.config.recipes import (
     QuantizeConfig,
     TrainConfig,
 )
+from seq2seq.config.renamed import rename_overrides
 from seq2seq.errors import HARMLESS, ConfigError, Seq2SeqError, escaped, shown
 from seq2seq.figures.config import LaboratoryConfig
-from seq2seq.report.usage import help_node
+from seq2seq.report.help import help_node
 from seq2seq.serving.config import ServeConfig
-from seq2seq.settings import validate
+from seq2seq.settings import validate, walk
 from seq2seq.system.atomic import FULL, unwritable
 from seq2seq.system.descriptors import BINARY
 from seq2seq.system.out_of_memory import is_out_of_memory
@@ -71,7 +73,7 @@ from seq2seq.translation.config import DocumentConfig, ScoreConfig, SuggestConfi
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
 SHOW_TRACEBACKS = os.environ.get(FULL_ERROR) == "1"
-"""What the user asked for; `recipe` sets the variable for its own purpose, while Hydra is at work."""
+"""The user's value; `recipe` changes the variable while Hydra runs."""
 
 Settings = TypeVar("Settings")
 Result = TypeVar("Result")
@@ -108,13 +110,15 @@ RECIPES: dict[str, type] = {
     "serve": ServeConfig,
 }
 
-TOGETHER = ("train", "evaluate", "translate")
-"""Recipes that several processes may work at."""
+MULTI_PROCESS = ("train", "evaluate", "translate")
+"""Recipes that torchrun may start in several processes."""
+
+log = logging.getLogger("seq2seq")
 
 
 @functools.cache
 def register() -> None:
-    """Tell Hydra once the schema of every recipe, every choice that is a dataclass, and the help texts."""
+    """Register the schema of every recipe, every choice that is a dataclass, and the help texts with Hydra."""
     store = ConfigStore.instance()
     for name, schema in RECIPES.items():
         store.store(name=f"{name}_schema", node=schema)
@@ -126,22 +130,21 @@ def register() -> None:
 
 
 def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
-    """Turn ``main(config: SomeConfig)`` into a program: Hydra composes, every error is one line and exit code 1.
+    """Turn ``main(config: SomeConfig)`` into a program: Hydra composes the config, and errors become one line.
 
-    The config's name is the schema's: TrainConfig is conf/train.yaml. In a sweep (``-m``) each job gets its own run
-    folder, ``RUN/0``, ``RUN/1``, …. Processes that torchrun started work together, and the first alone prints.
+    The schema names the config file: TrainConfig is conf/train.yaml. In a sweep (``-m``) each job of train has its own
+    run folder: ``RUN/0``, ``RUN/1``, …. Of several processes that torchrun started only the first prints.
     """
     schema = function.__annotations__["config"]
     name = next(name for name, registered in RECIPES.items() if registered is schema)
     register()
-    conf = str(conf_folder())
 
-    @hydra.main(version_base="1.3", config_path=conf, config_name=name)
+    @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)
     def composed(config: DictConfig) -> Result:
         job = HydraConfig.get()
-        sweeps = job.mode is RunMode.MULTIRUN  # then an error is for the sweeper to see, which may count it and go on
-        told = contextlib.nullcontext() if sweeps else one_line_errors(schema())
-        with full_errors(SHOW_TRACEBACKS), told, taking_part():
+        sweeps = job.mode is RunMode.MULTIRUN  # the sweeper handles errors of its jobs
+        errors = contextlib.nullcontext() if sweeps else one_line_errors(schema())
+        with full_errors(SHOW_TRACEBACKS), errors, taking_part():
             settings = OmegaConf.to_object(config)
             validate(settings)
             if sweeps and name == "train":
@@ -150,74 +153,119 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
 
     @functools.wraps(function)
     def main() -> None:
-        logging.basicConfig(format="%(message)s", level=logging.WARNING)
-        logging.getLogger("seq2seq").addFilter(in_one_line)
-        if isinstance(sys.stdout, io.TextIOWrapper):  # which a notebook's is not
-            sys.stdout.reconfigure(errors="backslashreplace")  # a file on Windows has an encoding with few letters
-        # With full errors Hydra raises them to us instead of printing pages.
-        with parting(), safe_terminal(), one_line_errors(schema()), full_errors(True):
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook has another class
+            sys.stdout.reconfigure(errors="backslashreplace")  # a file on Windows has a small character set
+        # With HYDRA_FULL_ERROR=1 Hydra raises errors instead of printing them.
+        with parting(), safe_terminal(), printed_log(), one_line_errors(schema()), full_errors(True):
             if launched():
-                if name not in TOGETHER:
-                    raise ConfigError(f"recipes/{name}.py is for one process: start it with python, not with torchrun")
+                if name not in MULTI_PROCESS:
+                    raise ConfigError(f"recipes/{name}.py runs in one process: start it with python, not with torchrun")
                 join()
+            arguments, notes = rename_overrides(sys.argv[1:], {path for path, _, _ in walk(schema())})
+            sys.argv = [sys.argv[0], *arguments]
+            for note in notes:
+                print(note, file=sys.stderr)
             try:
-                with texts_alone_checked():
+                with unformatted_help_allowed():
                     composed()
             except Exception as error:
-                if begun(function, error) or isinstance(error, (*USERS_ERRORS, OSError)):
+                if raised_within(function, error) or isinstance(error, (*USER_ERRORS, OSError)):
                     raise
-                raise uncomposable(error) from error
+                raise not_composable(error) from error
 
     return main
 
 
+def compose_train(experiment: str | None = None, overrides: Sequence[str] = ()) -> TrainConfig:
+    """The settings of recipes/train.py with these command-line arguments.
+
+    Args:
+        experiment: a file of conf/experiment without ``.yaml``.
+        overrides: such as ``model=attention`` or ``training.updates=500``.
+
+    Raises:
+        ConfigError: an argument is malformed, or a setting is unknown or invalid.
+    """
+    register()
+    known = {path for path, _, _ in walk(TrainConfig())}
+    arguments, notes = rename_overrides([*([f"experiment={experiment}"] if experiment else []), *overrides], known)
+    for note in notes:
+        log.warning(note)
+    try:
+        with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
+            settings = OmegaConf.to_object(hydra.compose("train", overrides=arguments))
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+        raise ConfigError(one_line(error, TrainConfig())) from None
+    except Exception as error:
+        raise not_composable(error) from error
+    assert isinstance(settings, TrainConfig)
+    validate(settings)
+    return settings
+
+
 def conf_folder() -> Traversable:
-    """The folder of the YAML files: the installed package's, or beside the library in a clone that is not installed."""
+    """The folder of YAML files: in the installed package, or beside the library in a clone that is not installed."""
     try:
         return importlib.resources.files("seq2seq.conf")
     except ModuleNotFoundError:
         return Path(__file__).parents[2] / "conf"
 
 
-def in_one_line(record: logging.LogRecord) -> bool:
-    """A filter that shows messages as errors are shown: there may be text of files in them."""
-    record.msg, record.args = shown(record.getMessage()), ()
-    return True
+class LogPrinter(logging.Handler):
+    """Prints log records as plain text: INFO on stdout, WARNING and above as one line on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record above a progress bar, if there is one."""
+        text = record.getMessage()
+        if record.levelno < logging.WARNING:
+            tqdm.write(text, file=sys.stdout)
+        else:  # the text may come from a file
+            tqdm.write(shown(text), file=sys.stderr)
+
+
+@contextlib.contextmanager
+def printed_log() -> Iterator[None]:
+    """Print what the library logs; a library that is imported prints nothing."""
+    handler, level = LogPrinter(), log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
 
 
 class Terminal:
-    """Standard output that is a terminal: what it would obey is escaped, whatever prints it.
-
-    Files and pipes receive text as it is.
-    """
+    """Standard output that is a terminal: escapes all control characters. Files and pipes receive text unchanged."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
 
     def write(self, text: str) -> int:
-        """Write text, its lines as they are."""
+        """Write text; line ends stay."""
         self.stream.write(escaped(text, HARMLESS))
         return len(text)
 
     def __getattr__(self, name: str) -> Any:
-        """All else is the stream's."""
+        """Any other attribute is that of the stream."""
         return getattr(self.stream, name)
 
 
 @contextlib.contextmanager
 def safe_terminal() -> Iterator[None]:
-    """What is printed meanwhile goes through `Terminal`, if standard output is one."""
+    """Redirect standard output through `Terminal` if it is a terminal."""
     with contextlib.redirect_stdout(Terminal(sys.stdout)) if sys.stdout.isatty() else contextlib.nullcontext():
         yield
 
 
 CHECK = "_check_help"
-"""What argparse does with the help of each argument that is added to a parser, since Python 3.14."""
+"""The method of argparse that formats each help text as a test, since Python 3.14."""
 
 
 @contextlib.contextmanager
-def texts_alone_checked() -> Iterator[None]:
-    """Keep argparse from trying help that is no text: Hydra 1.3 has an object there, which Python 3.14 refuses."""
+def unformatted_help_allowed() -> Iterator[None]:
+    """Skip argparse's test of help texts for objects that are not strings: Hydra 1.3 passes one."""
     owner = next((kind for kind in argparse.ArgumentParser.__mro__ if CHECK in vars(kind)), None)
     if owner is None:
         yield
@@ -236,10 +284,10 @@ def texts_alone_checked() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def full_errors(wanted: bool) -> Iterator[None]:
-    """Hydra's variable set or not, for this program and those that it starts; afterwards as it was."""
+def full_errors(enabled: bool) -> Iterator[None]:
+    """Set or unset HYDRA_FULL_ERROR for this process and its children; restore it afterwards."""
     before = os.environ.pop(FULL_ERROR, None)
-    if wanted:
+    if enabled:
         os.environ[FULL_ERROR] = "1"
     try:
         yield
@@ -249,28 +297,28 @@ def full_errors(wanted: bool) -> Iterator[None]:
             os.environ[FULL_ERROR] = before
 
 
-USERS_ERRORS = Seq2SeqError, HydraException, OmegaConfBaseException, YAMLError, Interrupted
-"""What `one_line_errors` puts in one line, whoever raises it."""
+USER_ERRORS = Seq2SeqError, HydraException, OmegaConfBaseException, YAMLError, Interrupted
+"""Exceptions that `one_line_errors` always turns into one line."""
 
 
-def begun(function: Callable[..., Any], error: Exception) -> bool:
-    """Whether an error comes from within a function, and not from what was to call it."""
+def raised_within(function: Callable[..., Any], error: Exception) -> bool:
+    """Whether an exception was raised inside a function, not before its call."""
     return any(frame.f_code is function.__code__ for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
-def uncomposable(error: Exception) -> ConfigError:
-    """The one line where Hydra stumbles over what was typed, for which it raises nearly anything."""
+def not_composable(error: Exception) -> ConfigError:
+    """One line for arguments that Hydra cannot parse; it raises many kinds of exceptions for them."""
     reason = str(error).split("\n")[0] or type(error).__name__
     advice = "write NAME=VALUE for a setting, GROUP=NAME for a choice"
-    return ConfigError(f"no config can be made of this ({reason}): {advice}")
+    return ConfigError(f"the arguments are not valid ({reason}): {advice}")
 
 
 @contextlib.contextmanager
 def one_line_errors(config: Any) -> Iterator[None]:
-    """Leave the program with one line on stderr instead of a traceback; HYDRA_FULL_ERROR=1 shows both."""
+    """Exit with one line on stderr instead of a traceback; HYDRA_FULL_ERROR=1 shows tracebacks."""
     try:
         yield
-    except BrokenPipeError:  # whoever read our output has enough of it
+    except BrokenPipeError:  # the reader of our output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY | BINARY), sys.stdout.fileno())
         sys.exit(1)
     except Interrupted as interrupted:
@@ -288,9 +336,9 @@ def one_line_errors(config: Any) -> Iterator[None]:
             raise
         if tells(error):
             advice = "lower batch.tokens or the sizes of the model, or beam_size where it translates"
-            print(f"error: there is no memory left ({shown(str(error))}): {advice}", file=sys.stderr)
+            print(f"error: out of memory ({shown(str(error))}): {advice}", file=sys.stderr)
         sys.exit(1)
-    except OSError as error:  # what is written elsewhere than in a file of ours, such as standard output
+    except OSError as error:  # a full disk, also behind standard output
         if SHOW_TRACEBACKS or error.errno not in FULL:
             raise
         print(f"error: {unwritable(Path(error.filename or 'the output'), error)}", file=sys.stderr)
@@ -298,13 +346,13 @@ def one_line_errors(config: Any) -> Iterator[None]:
 
 
 def one_line(error: BaseException, config: Any) -> str:
-    """The error in one line; for a setting that does not exist, the nearest ones that do."""
+    """The error in one line; for an unknown setting, with the most similar known one."""
     if isinstance(error, Seq2SeqError):
         return str(error)
     if isinstance(error, OverrideParseException):
         return (
             f"{error.override} cannot be read as NAME=VALUE: {error.message.splitlines()[0]}; "
-            f"a value with marks in it needs quotes of its own: \"NAME='VALUE'\""
+            f"quote values with punctuation or non-ASCII characters: \"NAME='VALUE'\""
         )
     cause: BaseException = error
     while cause.__cause__ is not None and not isinstance(cause, OmegaConfBaseException):
@@ -312,7 +360,7 @@ def one_line(error: BaseException, config: Any) -> str:
     key = getattr(cause, "full_key", None)
     override = re.search(r"override '?([\w.]+)", str(error))
     if key and override and not key.startswith(override[1].split(".")[0]):
-        key = f"{override[1]}[].{key}"  # within a list OmegaConf counts from the entry
+        key = f"{override[1]}[].{key}"  # within a list OmegaConf gives the path from the entry
     if key and ("not in struct" in str(cause) or "not in '" in str(cause)):
         return unknown_setting(key, config)
     first, *rest = [line.strip() for line in str(cause).splitlines() if line.strip()]
@@ -322,7 +370,7 @@ def one_line(error: BaseException, config: Any) -> str:
 
 
 def unknown_setting(key: str, config: Any) -> str:
-    """Name the settings that stand where ``key`` was looked for."""
+    """One line for an unknown setting, with the settings of the same section."""
     *parents, last = key.split(".")
     place = config
     for parent in parents:

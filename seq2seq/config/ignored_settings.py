@@ -1,7 +1,7 @@
-"""Settings that would do nothing in a run: each is refused before the run begins, in one line that says what to do.
+"""Refuse settings that would have no effect, before a run begins.
 
-A setting counts as named where it is not its default. conf/README.md lists the few that a preset may leave without
-effect (`data.builtin`, and what a trained vocabulary brings with it).
+A setting counts as set if its value is not the default. conf/README.md lists exceptions that presets need
+(`data.builtin`, and settings that a trained vocabulary replaces).
 """
 
 from collections.abc import Iterator
@@ -13,43 +13,42 @@ from seq2seq.corpora.config import DataConfig
 from seq2seq.errors import ConfigError
 from seq2seq.model import AttentionKind, BridgeKind, ModelConfig
 from seq2seq.model.choices import CellKind
-from seq2seq.report.usage import described
-from seq2seq.settings import walk
+from seq2seq.settings import override_value, walk
 from seq2seq.training.progress import Average
 from seq2seq.training.risk import RiskKind
 
 
 class Condition(NamedTuple):
-    """When settings do nothing."""
+    """A condition under which settings have no effect."""
 
     settings: tuple[str, ...]
-    """Dotted names; one that ends in a dot stands for all below it."""
+    """Dotted paths; a path that ends in a dot stands for its whole section."""
     holds: bool
     why: str
     instead: str
-    """What to set for them to count."""
+    """The setting that gives them an effect."""
 
 
 def refuse_ignored(config: TrainConfig) -> None:
-    """Refuse settings that are named and would do nothing.
+    """Refuse settings that are set and have no effect.
 
     Raises:
-        ConfigError: names the first, the reason, and what to set.
+        ConfigError: names the first setting, the reason, and what to set.
     """
-    usual = _usual()
-    named = {name: value for name, _, value in walk(config) if name in usual and value != usual[name]}
-    for condition in filter(lambda one: one.holds, _conditions(config)):
-        for name, value in named.items():
+    defaults = _defaults()
+    changed = {name: value for name, _, value in walk(config) if name in defaults and value != defaults[name]}
+    for condition in (condition for condition in _conditions(config) if condition.holds):
+        for name, value in changed.items():
             if any(_covers(setting, name) for setting in condition.settings):
                 raise ConfigError(
-                    f"{name}={described(value)} does nothing {condition.why}: set {condition.instead}, or "
-                    f"{name}={described(usual[name])}"
+                    f"{name}={override_value(value)} does nothing {condition.why}: set {condition.instead}, or "
+                    f"{name}={override_value(defaults[name])}"
                 )
 
 
 @cache
-def _usual() -> dict[str, object]:
-    """Every setting's default by dotted name."""
+def _defaults() -> dict[str, object]:
+    """The default of every setting by dotted path."""
     return {name: value for name, _, value in walk(TrainConfig())}
 
 
@@ -105,9 +104,7 @@ def _of_the_model(model: ModelConfig) -> Iterator[Condition]:
 def _of_objectives(config: TrainConfig) -> Iterator[Condition]:
     model, risk, rate = config.model, config.risk, config.scheduled_sampling.rate
     drops = max(model.dropout, model.recurrent_dropout, model.word_dropout) > 0
-    yield Condition(
-        ("loss.consistency",), not drops, "where two passes have no dropout to differ by", "model.dropout above 0"
-    )
+    yield Condition(("loss.consistency",), not drops, "without dropout: both passes are equal", "model.dropout above 0")
     settings = ("kind", "metric", "samples", "temperature", "max_length_ratio", "max_length_offset", "sharpness")
     names = tuple(f"risk.{name}" for name in (*settings, "reference"))
     yield Condition(names, risk.weight == 0, "with risk.weight=0", "risk.weight above 0")
@@ -120,7 +117,7 @@ def _of_objectives(config: TrainConfig) -> Iterator[Condition]:
     yield Condition(
         ("loss.consistency", "scheduled_sampling."),
         risk.weight == 1,
-        "with risk.weight=1, which leaves the other objectives no weight",
+        "with risk.weight=1: other objectives have weight 0",
         "risk.weight below 1",
     )
     sampling = tuple(f"scheduled_sampling.{name}" for name in ("schedule", "updates", "prediction", "passes"))
@@ -133,5 +130,5 @@ def _of_data(data: DataConfig) -> Iterator[Condition]:
     files = [data.train.file, data.validation.file, data.test.file, *(more.file for more in data.more)]
     columns = data.hub.name is not None or any(name is not None for name in files)
     yield Condition(
-        ("data.source_column", "data.target_column"), not columns, "where no text has columns", "data.train.file=FILE"
+        ("data.source_column", "data.target_column"), not columns, "without text in columns", "data.train.file=FILE"
     )

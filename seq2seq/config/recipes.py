@@ -1,4 +1,4 @@
-"""The settings of each recipe: what the rooms define, put together, and what one demands of another."""
+"""The settings of each recipe, composed of the settings of rooms, and checks across them."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.inference import InferencePrecision
 from seq2seq.inference.shortlist import ShortlistConfig
 from seq2seq.model import ModelConfig, Tying
-from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchConfig, SearchOverrides
+from seq2seq.search import SearchConfig, SearchOverrides
 from seq2seq.settings import Settings, setting, walk
 from seq2seq.tokenizer.config import TokenizerConfig, check_tag
 from seq2seq.training import (
@@ -24,14 +24,17 @@ from seq2seq.training import (
 )
 from seq2seq.training.pretrained_embeddings import EmbeddingsConfig
 from seq2seq.training.progress import Criterion
+from seq2seq.translation.config import EnsembleConfig, OverridesConfig, RunConfig, TranslatorConfig
+
+SPLIT = "train, validation or test split of data, or of the run's data if data is not set"
 
 
 @dataclass(kw_only=True)
 class TrainConfig:
-    """Settings of recipes/train.py; a run folder keeps them as config.yaml."""
+    """Settings of recipes/train.py; the run folder keeps them as config.yaml."""
 
-    run: str = setting("runs/demo", "run folder: everything the run makes; the same command goes on in it")
-    seed: int = setting(1, "seed of initial weights, order of batches and dropout", at_least=0, at_most=2e9)
+    run: str = setting("runs/demo", "output folder; rerun the same command to resume")
+    seed: int = setting(1, "seed of initial weights, batch order and dropout", at_least=0, at_most=2e9)
     data: DataConfig = setting(factory=DataConfig)
     tokenizer: TokenizerConfig = setting(factory=TokenizerConfig)
     embeddings: EmbeddingsConfig = setting(factory=EmbeddingsConfig)
@@ -48,20 +51,20 @@ class TrainConfig:
 
     @property
     def translates(self) -> bool:
-        """Whether the run is a translator; without an encoder it is a language model."""
+        """Whether the model is a translator; without an encoder it is a language model."""
         return self.model.encoder.layers > 0
 
     def text(self) -> tuple[DataConfig, TokenizerConfig]:
-        """Where text is found and how it is cut: for a language model, the target side alone."""
+        """Settings of the text and its tokenizers; a language model uses only the target side."""
         if self.translates:
             return self.data, self.tokenizer
         return without_source(self.data), self.tokenizer.monolingual()
 
     def check(self) -> None:
-        """Hold what one setting demands of another, before a corpus is read or a folder made.
+        """Check settings against each other, before any text is read or folder created.
 
         Raises:
-            ConfigError: names the settings that contradict each other.
+            ConfigError: settings contradict each other.
         """
         self.model.check()
         self.search.check()
@@ -70,7 +73,7 @@ class TrainConfig:
         self.tokenizer.check()
         self.embeddings.check(self.model, self.tokenizer)
         if self.training.start is not None and self.embeddings.files():
-            raise ConfigError("training.start brings embeddings: leave embeddings.source and embeddings.target out")
+            raise ConfigError("training.start loads embeddings: leave embeddings.source and embeddings.target out")
         self.scheduled_sampling.check(self.training.updates)
         self.schedule.check(self.training.updates)
         if not self.translates:
@@ -80,15 +83,15 @@ class TrainConfig:
         self.risk.check()
 
     def _check_language_model(self) -> None:
-        """A language model (model.encoder.layers=0) translates nothing that could be scored."""
+        """Refuse settings that score translations, which a language model does not make."""
         if self.training.criterion is not Criterion.loss:
             raise ConfigError(
-                f"training.criterion={self.training.criterion} scores translations, and a language model "
+                f"training.criterion={self.training.criterion} scores translations, but a language model "
                 "(model.encoder.layers=0) makes none: set training.criterion=loss"
             )
         if self.risk.weight > 0:
             raise ConfigError(
-                "risk.weight rewards translations, and a language model (model.encoder.layers=0) makes none: set "
+                "risk.weight rewards translations, but a language model (model.encoder.layers=0) makes none: set "
                 "risk.weight=0"
             )
         if self.tokenizer.sampling > 0 and not self.tokenizer.sample_target:
@@ -99,61 +102,40 @@ class TrainConfig:
 
 
 @dataclass(kw_only=True)
-class EvaluateConfig(Settings):
+class EvaluateConfig(TranslatorConfig, OverridesConfig):
     """Settings of recipes/evaluate.py."""
 
-    run: str | None = setting(None, "run folder with the model")
-    ensemble: list[str] = setting(
-        help="further run folders of the same target vocabulary: all choose each piece together", factory=list
-    )
-    language_model: str | None = setting(
-        None, "run folder of a language model of the same target vocabulary that has a say (shallow fusion)"
-    )
-    language_model_weight: float = setting(LANGUAGE_MODEL_WEIGHT, "what its log-probabilities count", at_least=0)
-    split: Split = setting(Split.test, "train, validation or test: of the run's corpus, or of data where that is named")
+    run: str | None = setting(None, "run folder of the model")  # type: ignore[assignment]
+    split: Split = setting(Split.test, SPLIT)
     data: DataConfig = setting(factory=DataConfig)
-    hypotheses: str | None = setting(None, "score this file, one translation a line, instead of translating")
+    hypotheses: str | None = setting(None, "score this file, one translation per line; nothing is translated")
     beam_size: int | None = setting(
-        None, "hypotheses kept, beside greedy search; 1: greedy alone; null: as the run's search.beam_size", at_least=1
+        None, "hypotheses kept; 1: only greedy search is scored; null: use the run's search.beam_size", at_least=1
     )
-    search: SearchOverrides = setting(factory=SearchOverrides)
     lowercase: bool = setting(False, "ignore case in BLEU and chrF")
-    bootstrap: int = setting(1000, "resamples behind the confidence intervals", at_least=1)
-    device: str = setting("auto", "auto, cpu or cuda")
-    precision: InferencePrecision = setting(
-        InferencePrecision.auto, "float32, tf32 (of GPUs), bfloat16, int8, or auto: as the run's"
-    )
-    shortlist: bool = setting(False, "score only pieces that can translate the source, going by the training data")
+    bootstrap: int = setting(1000, "bootstrap resamples for confidence intervals", at_least=1)
 
-    def search_config(self, search: SearchConfig) -> SearchConfig:
-        """The run's search settings with what the command changes.
-
-        Raises:
-            ConfigError: the two names of a setting contradict each other.
-        """
-        return self.search.with_short_names(self.beam_size).apply_to(search)
-
-    def check(self, predicts: bool) -> None:
-        """Hold that what belongs to translating is named only where something is translated, and once a sentence.
+    def check(self, language_model: bool) -> None:
+        """Refuse settings of translation if nothing is translated.
 
         Args:
-            predicts: the run is a language model, which is scored on text as it is.
+            language_model: whether the run is a language model.
 
         Raises:
             ConfigError: a setting would do nothing.
         """
         if (self.search.n_best or 1) > 1:
-            raise ConfigError("one translation of each sentence is scored: leave search.n_best out")
-        named = [name for name in ("ensemble", "language_model", "beam_size", "shortlist") if getattr(self, name)]
-        named += [f"search.{name}" for name, *_ in walk(self.search) if getattr(self.search, name) is not None]
+            raise ConfigError("evaluation scores one translation per sentence: leave search.n_best out")
+        used = [name for name in ("ensemble", "language_model", "beam_size", "shortlist") if getattr(self, name)]
+        used += [f"search.{name}" for name, *_ in walk(self.search) if getattr(self.search, name) is not None]
         if self.hypotheses is not None:
-            named += ["device"] * (self.device != "auto") + ["precision"] * (self.precision != InferencePrecision.auto)
-            if named:
-                raise ConfigError(f"hypotheses={self.hypotheses} is translated already: leave {named[0]} out")
-        if named and predicts:
+            used += ["device"] * (self.device != "auto") + ["precision"] * (self.precision != InferencePrecision.auto)
+            if used:
+                raise ConfigError(f"hypotheses={self.hypotheses} is already translated: leave {used[0]} out")
+        if used and language_model:
             raise ConfigError(
-                f"run={self.run} is a language model and translates nothing: leave {named[0]} out, or name a "
-                f"translator with run=PATH"
+                f"run={self.run} is a language model and does not translate: leave {used[0]} out, or set run=PATH to a "
+                f"translator"
             )
 
 
@@ -161,73 +143,57 @@ class EvaluateConfig(Settings):
 class QuantizeConfig:
     """Settings of recipes/quantize.py."""
 
-    run: str = setting("runs/demo", "run folder with the model")
-    output: str | None = setting(None, "the new model folder; null: the run's name with -int8 behind it")
+    run: str = setting("runs/demo", "run folder of the model")
+    output: str | None = setting(None, "new model folder; null: RUN-int8")
 
 
 @dataclass(kw_only=True)
 class AverageConfig:
     """Settings of recipes/average.py."""
 
-    run: str = setting("runs/demo", "run folder with the model")
+    run: str = setting("runs/demo", "run folder of the model")
     runs: list[str] = setting(
-        help="further run folders, of the same architecture and first weights; none: the run's chosen checkpoints",
+        help="further run folders with the same architecture and initial weights; empty: average checkpoints of run",
         factory=list,
     )
-    output: str | None = setting(None, "the new model folder; null: the run's name with -average behind it")
+    output: str | None = setting(None, "new model folder; null: RUN-average")
 
 
 @dataclass(kw_only=True)
-class DistillConfig(Settings):
+class DistillConfig(EnsembleConfig, OverridesConfig):
     """Settings of recipes/distill.py."""
 
-    run: str = setting("runs/demo", "run folder of the teacher")
-    ensemble: list[str] = setting(
-        help="further run folders of the same target vocabulary: all teach together", factory=list
-    )
-    split: Split = setting(Split.train, "train, validation, test: of the run's corpus, or of data where that is named")
+    split: Split = setting(Split.train, SPLIT)
     data: DataConfig = setting(factory=DataConfig)
-    output: str | None = setting(None, "the new folder; null: the run's name with -distilled behind it")
-    beam_size: int | None = setting(
-        None, "hypotheses of the teacher's search; null: as the run's search.beam_size", at_least=1
-    )
-    search: SearchOverrides = setting(factory=SearchOverrides)
-    n_best: int = setting(1, "different translations written of each sentence, at most beam_size", at_least=1)
-    closest: bool = setting(False, "of the whole beam write what is most similar to the reference, by sentence BLEU")
-    device: str = setting("auto", "auto, cpu or cuda")
-    precision: InferencePrecision = setting(
-        InferencePrecision.auto, "float32, tf32 (of GPUs), bfloat16, int8, or auto: as the run's"
-    )
+    output: str | None = setting(None, "new folder; null: RUN-distilled")
+    n_best: int = setting(1, "distinct translations of each sentence to write, at most beam_size", at_least=1)
+    closest: bool = setting(False, "write the hypothesis most similar to the reference (sentence BLEU)")
 
     def search_config(self, search: SearchConfig) -> SearchConfig:
-        """The run's search settings with what the command changes; ``n_best`` is how many translations are written.
+        """Return the run's search settings with the command's overrides.
 
         Raises:
-            ConfigError: the two names of a setting contradict each other, or n_best has the wrong one.
+            ConfigError: the short and the long form of a setting contradict each other, or search.n_best is set.
         """
         if self.search.n_best not in (None, self.n_best):
             raise ConfigError(
-                f"search.n_best={self.search.n_best} does nothing here: say n_best={self.search.n_best}, how many "
-                f"translations of each sentence are written"
+                f"search.n_best={self.search.n_best} does nothing here: set n_best={self.search.n_best}, the number of "
+                f"translations written for each sentence"
             )
-        return self.search.with_short_names(self.beam_size).apply_to(search)
+        return super().search_config(search)
 
 
 @dataclass(kw_only=True)
-class BacktranslateConfig(Settings):
+class BacktranslateConfig(RunConfig):
     """Settings of recipes/backtranslate.py."""
 
-    run: str = setting("runs/demo", "run folder of a model from the target language to the source language")
-    input: str = setting("-", "text of the target language, one sentence a line; .gz accepted; - is standard input")
-    output: str | None = setting(None, "the new folder; null: the run's name with -synthetic behind it")
+    run: str = setting("runs/demo", "run folder of a model that translates from the target to the source language")
+    input: str = setting("-", "target-language text, one sentence per line, .gz accepted; - is standard input")
+    output: str | None = setting(None, "new folder; null: RUN-synthetic")
     beam_size: int | None = setting(None, "hypotheses kept; null: 1, greedy search", at_least=1)
-    n_best: int | None = setting(None, "at most so many different sources for each sentence; null: 1", at_least=1)
+    n_best: int | None = setting(None, "maximum number of distinct sources per sentence; null: 1", at_least=1)
     search: SearchOverrides = setting(factory=SearchOverrides)
-    tag: str | None = setting(None, "first word of each sentence; null: the data.source_tag of run; '': none")
-    device: str = setting("auto", "auto, cpu or cuda")
-    precision: InferencePrecision = setting(
-        InferencePrecision.auto, "float32, tf32 (of GPUs), bfloat16, int8, or auto: as the run's"
-    )
+    tag: str | None = setting(None, "first word of each sentence; null: data.source_tag of the run; '': none")
 
 
 @dataclass(kw_only=True)
@@ -235,9 +201,9 @@ class DoctorConfig(Settings):
     """Settings of recipes/doctor.py."""
 
     data: DataConfig = setting(factory=DataConfig)
-    fix: bool = setting(False, "write cleaned copies beside the training files, such as train.clean.en for train.en")
-    keep: list[Reason] = setting(help="findings that fix leaves as they are, such as [duplicate,ratio]", factory=list)
-    max_length: int = setting(1000, "more characters in a sentence than this are too many", at_least=1)
-    max_ratio: float = setting(3.0, "how many times the corpus's usual ratio of lengths a pair may have", above=1)
-    examples: int = setting(3, "pairs shown for each finding", at_least=0)
-    json: bool = setting(False, "print all of it as JSON, every line number included")
+    fix: bool = setting(False, "write cleaned copies next to the training files, such as train.clean.en for train.en")
+    keep: list[Reason] = setting(help="findings that fix ignores, such as [duplicate,ratio]", factory=list)
+    max_length: int = setting(1000, "maximum characters in a sentence", at_least=1)
+    max_ratio: float = setting(3.0, "maximum length ratio of a pair, relative to that of the corpus", above=1)
+    examples: int = setting(3, "example pairs per finding", at_least=0)
+    json: bool = setting(False, "print the full report as JSON, with every line number")

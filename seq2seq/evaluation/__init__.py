@@ -1,1 +1,1 @@
-"""Scoring a model: validation during training, test-set scores afterwards."""
+"""Evaluation of models: validation during training, scores on test sets."""

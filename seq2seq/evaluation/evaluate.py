@@ -1,4 +1,4 @@
-"""Judging a model: validation while it learns, scores on a test set afterwards."""
+"""Evaluation on a test set: translate, score, and save the scores with what is needed to reproduce them."""
 
 import json
 import sys
@@ -7,130 +7,42 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from seq2seq import __version__
 from seq2seq.corpora.corpus import Corpus, Pair
-from seq2seq.data.batch import Batch, make_batch
-from seq2seq.data.batch_sampler import BatchConfig, BatchSampler
-from seq2seq.data.table import Table
 from seq2seq.errors import shown
-from seq2seq.inference.member import Member
-from seq2seq.metrics.score import Score, bleu, chrf, score, warn_of_misfit
-from seq2seq.model import Network
-from seq2seq.run.folder import SHORTLIST, is_language_model
+from seq2seq.metrics.score import Score, score
+from seq2seq.run.folder import SHORTLIST, RunFolder
 from seq2seq.run.provenance import file_hash, hash_if_run, read_scores, text_hash
 from seq2seq.search import Method, SearchConfig
 from seq2seq.system.atomic import atomic_write
-from seq2seq.system.device import Precision, autocast
 from seq2seq.system.lock import locked_output
-from seq2seq.system.out_of_memory import whole_or_halves
-from seq2seq.system.processes import add_up, count, from_first, is_first, rank
-from seq2seq.tokenizer.tokenizer import Tokenizers
-from seq2seq.training.loss import loss_sums
-from seq2seq.training.progress import Criterion, Validation
+from seq2seq.system.processes import is_first
 from seq2seq.translation.distributed import translate_distributed
 from seq2seq.translation.language_model import LanguageModel, Perplexity
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.types import Translation
 
 SCORES = "scores.json"
-"""The file of a run folder with all scores, an entry for each test set; read and written again under a lock."""
+"""The file of a run folder with all scores: an entry for each test set, updated under a lock."""
 
 
-class Validator:
-    """Loss per target piece over a validation set and, but for a language model, BLEU of greedy translations.
-
-    Several processes share its batches, and all learn the same outcome, which does not depend on how many they are.
+def evaluate_on_test(folder: Path, test: Corpus, device: str) -> str:
+    """Score the best model of a run on a test set and save the result as the entry ``test`` of scores.json.
 
     Args:
-        table: the encoded pairs.
-        pairs: their text.
-        tokenizers: those of the run.
-        batch: how pairs are put together for the loss.
-        precision: of the products behind the loss.
-        search: the run's search settings, whose limits on the length hold; the search is greedy.
-        target_language: code of the language, by which BLEU cuts words.
-        criterion: chrF is measured only where it decides.
-    """
-
-    def __init__(
-        self,
-        table: Table,
-        pairs: Sequence[Pair],
-        tokenizers: Tokenizers,
-        batch: BatchConfig,
-        precision: Precision,
-        *,
-        search: SearchConfig | None = None,
-        target_language: str = "",
-        criterion: Criterion = Criterion.bleu,
-    ) -> None:
-        order = BatchSampler(table.source_lengths, table.target_lengths, batch, seed=0)
-        self.batches = [make_batch(*table.rows(rows)) for rows in order.epoch(0)]
-        self.pairs = pairs
-        self.tokenizers = tokenizers
-        self.precision = precision
-        self.search = (search or SearchConfig()).beam(1)
-        self.target_language = target_language
-        self.criterion = criterion
-        if is_first():
-            warn_of_misfit(target_language, [pair.target for pair in pairs])
-
-    def __call__(self, network: Network, update: int) -> Validation:
-        """Validate a network in evaluation mode after ``update`` updates."""
-        device = next(network.parameters()).device
-        if network.config.encoder.layers == 0:
-            return Validation(update, self._loss(network, device), None)
-        translator = Translator([Member.prepare(network, self.tokenizers, device)], self.search)
-        translations = translate_distributed(translator, (pair.source for pair in self.pairs))
-        texts = [str(translation) for translation in translations]
-        scores = from_first(self._scores(texts) if is_first() else (0.0, None))
-        return Validation(update, self._loss(network, device), *scores)
-
-    def _scores(self, texts: Sequence[str]) -> tuple[float, float | None]:
-        """BLEU, and chrF where it decides."""
-        references = [pair.target for pair in self.pairs]
-        other = chrf(texts, references) if self.criterion is Criterion.chrf else None
-        return bleu(texts, references, self.target_language), other
-
-    @torch.inference_mode()
-    def _loss(self, network: Network, device: torch.device) -> float:
-        sums = torch.zeros(len(self.batches), dtype=torch.float64, device=device)
-        for number in range(rank(), len(self.batches), count()):
-            sums[number] = self._batch_loss(network, device, self.batches[number])
-        total = sum(map(float, add_up(sums).tolist()))
-        return total / sum(batch.labels_P.numel() for batch in self.batches)
-
-    def _batch_loss(self, network: Network, device: torch.device, batch: Batch) -> Tensor:
-        """Cross entropy, summed; in two halves where memory is short."""
-
-        def loss(parts: Sequence[Batch]) -> Tensor:
-            sums = []
-            for source_BS, lengths_B, target_BT, positions_P, labels_P in (part.to(device) for part in parts):
-                with autocast(self.precision, device):
-                    logits_PV = network(source_BS, lengths_B, target_BT, positions_P)
-                sums.append(loss_sums(logits_PV, labels_P, smoothing=0).cross_entropy)
-            return torch.stack(sums).sum()
-
-        what = f"a validation batch of {len(batch.source_BS):,} pairs"
-        return whole_or_halves(lambda: loss([batch]), lambda: loss(batch.halves()), what, "batch.tokens")
-
-
-def judge(folder: Path, test: Corpus, device: str) -> str:
-    """Score a run's best model on a test set, of a translator or a language model, as the entry ``test``.
-
-    A translator searches as the run's settings say.
+        folder: the run folder of a translator, which searches with the settings of the run, or of a language model.
+        test: the test set.
+        device: auto, cpu or cuda.
 
     Returns:
-        What there is to read: a table of the scores; of a translator also five examples.
+        A table of the scores; for a translator also five example translations.
     """
-    if is_language_model(folder):
+    if RunFolder.open(folder).is_language_model:
         model, texts = LanguageModel.load(folder, device), (pair.target for pair in test)
-        found = evaluate_language_model(model, texts, folder=folder, name="test", corpus=test.name)
-        return f"{test.name}, {found.sentences:,} sentences\n{found.table()}\n"
+        result = evaluate_language_model(model, texts, folder=folder, name="test", corpus=test.name)
+        return f"{test.name}, {result.sentences:,} sentences\n{result.table()}\n"
     translator, pairs = Translator.load(folder, device), list(test)
     scores = evaluate(translator, pairs, translator.search, folder=folder, name="test", corpus=test.name)
     examples = []
@@ -141,14 +53,15 @@ def judge(folder: Path, test: Corpus, device: str) -> str:
 
 
 def translate_all(translator: Translator, sources: Sequence[str], search: SearchConfig) -> list[Translation]:
-    """Translate with progress on stderr; of several processes the first gets the translations."""
+    """Translate with a progress bar on stderr; only the first of several processes returns the translations."""
     stream = translate_distributed(translator, sources, search=search)
-    quiet, what = not sys.stderr.isatty(), f"beam {search.beam_size}" if search.method == Method.beam else search.method
-    return list(tqdm(stream, total=len(sources), unit="sentence", desc=what, disable=quiet, leave=False))
+    quiet = not sys.stderr.isatty()
+    label = f"beam {search.beam_size}" if search.method == Method.beam else str(search.method)
+    return list(tqdm(stream, total=len(sources), unit="sentence", desc=label, disable=quiet, leave=False))
 
 
 def searches(search: SearchConfig) -> dict[str, SearchConfig]:
-    """The searches whose translations are scored: greedy, and that of the settings under its method's name."""
+    """The searches to score: greedy search, and the given one under the name of its method."""
     usual = replace(search, n_best=1)
     return {"greedy": search.beam(1), **({} if usual == search.beam(1) else {str(search.method): usual})}
 
@@ -165,31 +78,46 @@ def evaluate(
     lowercase: bool = False,
     bootstrap: int = 1000,
 ) -> dict[str, Score]:
-    """Translate greedily and as ``search`` says, score both, and leave hypotheses and scores in ``folder``.
+    """Translate a test set with greedy search and with ``search``, score both and save the result.
 
-    Writes ``hypotheses.NAME.greedy.txt``, ``hypotheses.NAME.METHOD.txt`` (beam for beam search) and the entry NAME of
-    ``scores.json``, which says what translated and how, and what was scored against what (`provenance`). Of several
-    processes, which share the translating, the first does so; the others have no scores.
+    Writes ``hypotheses.NAME.greedy.txt``, ``hypotheses.NAME.METHOD.txt`` (METHOD is beam for beam search) and the entry
+    NAME of ``scores.json``, with the origin of the scores (`provenance`). Several processes share the translating; only
+    the first writes.
 
-    ``target_language`` is the code of the language, by which BLEU cuts words; None: as the run says.
+    Args:
+        translator: the model or ensemble.
+        pairs: sources and references.
+        search: settings of the second search.
+        folder: where the files go.
+        name: of the test set in file names and in scores.json.
+        corpus: description of the test set.
+        target_language: language code that selects the tokenization of BLEU; None: the language of the run.
+        lowercase: ignore case in BLEU and chrF.
+        bootstrap: resamples for confidence intervals.
+
+    Returns:
+        A score for each search, by its name; empty in all processes but the first.
+
+    Raises:
+        RunError: scores.json is damaged or a file cannot be written.
     """
     if is_first():
-        read_scores(folder / SCORES)  # what is wrong with it is said before any work
+        read_scores(folder / SCORES)  # reports a damaged file before any work
     language = translator.members[0].target_language if target_language is None else target_language
     references = [pair.target for pair in pairs]
     scores: dict[str, Score] = {}
     texts: dict[str, list[str]] = {}
     entry = {"corpus": corpus, **(provenance(translator, references) if is_first() else {})}
-    for label, how in searches(search).items():
-        translations = translate_all(translator, [pair.source for pair in pairs], how)
+    for label, config in searches(search).items():
+        translations = translate_all(translator, [pair.source for pair in pairs], config)
         if not is_first():
             continue
         hypotheses = texts[label] = [str(translation) for translation in translations]
         scores[label] = score(hypotheses, references, language=language, lowercase=lowercase, bootstrap=bootstrap)
-        origin = {"beam_size": how.beam_size, "search": asdict(how), "hypotheses": text_hash(hypotheses)}
+        origin = {"beam_size": config.beam_size, "search": asdict(config), "hypotheses": text_hash(hypotheses)}
         entry[label] = {**scores[label].as_dict(), **origin}
     if is_first():
-        with locked_output(folder / SCORES, wait=True):  # the texts and their scores are of one command
+        with locked_output(folder / SCORES, wait=True):  # texts and scores come from the same command
             for label, hypotheses in texts.items():
                 with atomic_write(folder / f"hypotheses.{name}.{label}.txt") as temporary:
                     temporary.write_text("".join(f"{line}\n" for line in hypotheses), "utf-8")
@@ -198,9 +126,9 @@ def evaluate(
 
 
 def provenance(translator: Translator, references: Sequence[str]) -> dict[str, Any]:
-    """What every score of these translations comes from: hashes, version, and how the models were run.
+    """The origin of scores: hashes, version, and how the models ran.
 
-    ``models`` has a hash for each member, None for a network that is in no run folder.
+    ``models`` has a hash for each ensemble member; None for a network that does not come from a run folder.
     """
     members, language_model = translator.members, translator.language_model
     entry: dict[str, Any] = {
@@ -223,18 +151,18 @@ def provenance(translator: Translator, references: Sequence[str]) -> dict[str, A
 def evaluate_language_model(
     model: LanguageModel, texts: Iterable[str], *, folder: Path, name: str, corpus: str
 ) -> Perplexity:
-    """How well the model predicts text, a sentence each: the entry NAME of ``scores.json`` in ``folder``."""
+    """Measure the perplexity of sentences and save it as the entry NAME of ``scores.json`` in ``folder``."""
     if is_first():
-        read_scores(folder / SCORES)  # what is wrong with it is said before any work
+        read_scores(folder / SCORES)  # reports a damaged file before any work
     lines = list(texts)
-    found = model.perplexity(lines)
+    result = model.perplexity(lines)
     origin = {"version": __version__, "references": text_hash(lines), "models": [hash_if_run(model.member.name)]}
-    write_scores(folder / SCORES, name, {"corpus": corpus, **origin, "perplexity": found.as_dict()})
-    return found
+    write_scores(folder / SCORES, name, {"corpus": corpus, **origin, "perplexity": result.as_dict()})
+    return result
 
 
 def write_scores(path: Path, name: str, entry: dict[str, Any]) -> None:
-    """Set one entry of a scores.json and leave the others; of several processes the first does.
+    """Set one entry of a scores.json and keep the others; only the first of several processes writes.
 
     Raises:
         RunError: the file is damaged.
@@ -245,12 +173,12 @@ def write_scores(path: Path, name: str, entry: dict[str, Any]) -> None:
 
 
 def _set_entry(path: Path, name: str, entry: dict[str, Any]) -> None:
-    """As `write_scores`, for who holds the lock."""
-    known = read_scores(path)
+    """Set an entry of a scores.json that the caller has locked."""
+    entries = read_scores(path)
     with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(known | {name: entry}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(entries | {name: entry}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def score_table(scores: dict[str, Score]) -> str:
-    """One line a metric, under each search's name."""
+    """One line for each metric, under the name of each search."""
     return "\n".join(f"{label}\n  " + score.table().replace("\n", "\n  ") for label, score in scores.items())

@@ -12,7 +12,7 @@ from seq2seq.corpora.reading import read_split, text_for_run
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.evaluation.evaluate import provenance, translate_all
 from seq2seq.model import Network
-from seq2seq.run.folder import is_language_model, read_section
+from seq2seq.run.folder import RunFolder
 from seq2seq.translation.translator import Translator
 
 
@@ -37,11 +37,11 @@ class System:
             RunError: a file is missing, damaged or foreign.
             ConfigError: the run is a language model, which has no context.
         """
-        if is_language_model(folder):
+        if RunFolder.open(folder).is_language_model:
             raise ConfigError(
                 f"{folder} is a language model, which has no encoder and so no context: name a translator with run=PATH"
             )
-        own = read_section(folder, "data", DataConfig)
+        own = RunFolder.open(folder).section("data", DataConfig)
         tag = own.source_tag if asked.source_tag is None else asked.source_tag
         return cls(name, folder, Translator.load(folder, device, "float32"), tag or None, own.source_language)
 
@@ -104,7 +104,7 @@ def corpus_for(asked: DataConfig, run: Path, split: Split) -> Corpus | None:
     Raises:
         ConfigError, DataError: it cannot be read.
     """
-    data = text_for_run(asked, read_section(run, "data", DataConfig), split)
+    data = text_for_run(asked, RunFolder.open(run).section("data", DataConfig), split)
     return read_split(replace(data, source_tag=None), split)
 
 

@@ -12,8 +12,8 @@ from seq2seq.config.recipes import TrainConfig
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.figures.config import Figure, SweepConfig
 from seq2seq.model import AttentionKind, BridgeKind, Direction, ModelConfig
-from seq2seq.run.folder import CONFIG, MODEL, read_config
-from seq2seq.run.resume import CHOICES, FROZEN
+from seq2seq.run.folder import CONFIG, FROZEN, MODEL, RunFolder
+from seq2seq.run.resume import CHOICES
 from seq2seq.settings import validate
 from seq2seq.system.atomic import atomic_write
 from seq2seq.system.lock import locked
@@ -45,7 +45,7 @@ def settings_of(run: Path) -> TrainConfig:
     Raises:
         RunError: there is no run in the folder, or its settings are not usable.
     """
-    values = read_config(run)
+    values = dict(RunFolder.open(run).settings)
     chosen = values.pop(CHOICES, None) or {}
     values.pop(FROZEN, None)
     try:

@@ -6,7 +6,6 @@ B sentences, S source positions, T target positions.
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -17,7 +16,6 @@ from seq2seq.errors import ConfigError, RunError
 from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
 from seq2seq.inference.shortlist import BatchShortlist
 from seq2seq.model import Network
-from seq2seq.run.folder import LoadedRun
 from seq2seq.system.capability import prefers_bfloat16, prefers_int8, runs_int8
 from seq2seq.system.device import Precision, allow_tf32, resolve_precision
 from seq2seq.system.transfer import to_device
@@ -85,19 +83,6 @@ class Member:
         network = network.to(device)
         decoder = PreparedDecoder(network, form, torch.bfloat16 if reduced else torch.float32)
         return cls(name, network, decoder, tokenizers, device, form, target_language)
-
-    @classmethod
-    def of_run(cls, run: Path, loaded: LoadedRun, device: torch.device, precision: str) -> "Member":
-        """The model of a run folder, prepared as by `prepare`."""
-        return cls.prepare(
-            loaded.network,
-            loaded.tokenizers,
-            device,
-            precision,
-            quantized=loaded.quantized,
-            name=str(run),
-            target_language=loaded.target_language,
-        )
 
     @property
     def is_language_model(self) -> bool:

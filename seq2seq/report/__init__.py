@@ -1,1 +1,1 @@
-"""What reports are made of: aligned columns for a terminal, and pages of HTML that need nothing beside them."""
+"""Reports: aligned columns for terminals, self-contained HTML pages, help texts."""

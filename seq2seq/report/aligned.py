@@ -9,12 +9,12 @@ GAP = "   "
 
 
 def aligned(rows: Sequence[Sequence[str]], texts: Collection[int] = (0,), indent: str = "  ") -> str:
-    """Columns side by side, one line a row; what a terminal would obey is escaped.
+    """Align cells in columns, one line per row; control characters are escaped.
 
     Args:
-        rows: their cells; a row may end early.
-        texts: columns that begin at the left; the others, being figures, end at the right.
-        indent: before each line.
+        rows: cells; short rows are allowed.
+        texts: left-aligned columns; others are right-aligned as numbers.
+        indent: start of each line.
     """
     columns = list(zip_longest(*([shown(cell) for cell in row] for row in rows), fillvalue=""))
     even = [

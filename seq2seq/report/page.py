@@ -1,4 +1,4 @@
-"""Pages of HTML that need nothing beside them: pictures are in the file, texts are escaped, nothing is loaded."""
+"""Self-contained HTML pages: images are embedded, text is escaped, nothing is loaded."""
 
 from base64 import b64encode
 from collections.abc import Collection, Iterable, Sequence
@@ -14,13 +14,13 @@ STYLE = (
     "p,td{overflow-wrap:anywhere}.scroll{overflow-x:auto}img{max-width:none}h2{margin-top:1.6em}"
 )
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""What a browser may do: show the pictures in the file."""
+"""Content security policy: only embedded images and styles."""
 AUTO = ' dir="auto"'
-"""Of a cell: text may run either way."""
+"""Attribute of cells: the browser detects the text direction."""
 
 
 def page(title: str, parts: Iterable[str]) -> str:
-    """A whole document. ``parts`` are HTML, made by the functions below; the title is text."""
+    """A document from HTML parts, which the functions below return; the title is plain text."""
     return "\n".join(
         [
             "<!DOCTYPE html>",
@@ -36,12 +36,12 @@ def page(title: str, parts: Iterable[str]) -> str:
 
 
 def heading(title: str, *texts: str) -> str:
-    """A section's heading and, below it, what is to be seen, a paragraph each."""
+    """A heading with paragraphs of plain text."""
     return "\n".join([f"<h2>{escape(title)}</h2>", *(f"<p>{escape(text)}</p>" for text in texts)])
 
 
 def table(names: Sequence[str], rows: Iterable[Sequence[str]], numbers: Collection[int] = ()) -> str:
-    """A table of texts; columns that are ``numbers`` stand to the right."""
+    """A table of plain text; the columns ``numbers`` are right-aligned."""
     head = f"<tr>{''.join(f'<th>{escape(name)}</th>' for name in names)}</tr>" if any(names) else ""
     body = (
         "<tr>"
@@ -54,16 +54,17 @@ def table(names: Sequence[str], rows: Iterable[Sequence[str]], numbers: Collecti
     return f'<div class="scroll"><table>{head}{"".join(body)}</table></div>'
 
 
-def picture(png: bytes, told: str) -> str:
-    """A PNG in the page, and what is said of it to those who do not see it."""
-    return f'<div class="scroll"><img alt="{escape(told)}" src="data:image/png;base64,{b64encode(png).decode()}"></div>'
+def picture(png: bytes, alternative: str) -> str:
+    """An embedded PNG with its alternative text."""
+    data = b64encode(png).decode()
+    return f'<div class="scroll"><img alt="{escape(alternative)}" src="data:image/png;base64,{data}"></div>'
 
 
 def write_page(path: Path, text: str) -> None:
-    """Write a page, whole or not at all.
+    """Write a page atomically.
 
     Raises:
-        RunError: it cannot be written.
+        RunError: the file cannot be written.
     """
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -1,1 +1,1 @@
-"""The run folder: reading it, resuming it, and the provenance of what is in it."""
+"""The run folder: open, create, resume; provenance of scores."""

@@ -1,6 +1,6 @@
-"""The run folder: config.yaml, tokenizer*.model, model.safetensors, and what training leaves beside them.
+"""The run folder: config.yaml, tokenizer*.model, model.safetensors, and the files that training adds.
 
-The first three are a model: copy them and they translate elsewhere. Opening one runs no code from it.
+These three files are a model: copied elsewhere they still translate. Opening a run folder runs no code from it.
 """
 
 import os
@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import torch
 import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from seq2seq.config.renamed import rename_settings
 from seq2seq.errors import ConfigError, RunError
+from seq2seq.inference.member import Member
 from seq2seq.inference.shortlist import MAX_TRANSLATIONS, Shortlist, ShortlistConfig
 from seq2seq.model import ModelConfig, Network
-from seq2seq.model.network import meta_network
 from seq2seq.model.weights import dequantized, is_quantized, load_weights_of, set_weights
 from seq2seq.search import SearchConfig
 from seq2seq.settings import validate
@@ -26,13 +28,16 @@ from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import EOS, UNK, Tokenizers, load_tokenizers, save_tokenizers
 from seq2seq.tokenizer.vocabulary import cached_tokenizers
 
-if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
+if TYPE_CHECKING:  # programs that only translate do not import pyarrow
     from seq2seq.corpora.corpus import Corpus
     from seq2seq.data.table import EncodedPairs
 
 CONFIG = "config.yaml"
 MODEL = "model.safetensors"
 SHORTLIST = "shortlist.safetensors"
+
+FROZEN = "frozen"
+"""The section of config.yaml that lists frozen embedding tables: source, target. Missing if there are none."""
 
 TRAINING_ONLY = {
     "dropout",
@@ -44,32 +49,35 @@ TRAINING_ONLY = {
     "embedding_range",
     "forget_bias",
 }
-"""Settings of the model that say how it learns: runs that differ in them alone compute the same function of weights."""
+"""Model settings that matter in training only: models that differ in nothing else compute the same function."""
 
 LONGEST_CONFIG = 1_000_000
-"""Bytes; a run with every setting changed has some five thousand."""
+"""Maximum size of config.yaml in bytes; a run with every setting changed needs about 5,000."""
 
 DEEPEST_CONFIG = 20
-"""Levels of lists and mappings in one another; a run has five."""
+"""Maximum nesting of lists and mappings in config.yaml; a run needs five levels."""
 
 INTERPOLATION = "${"
-"""How OmegaConf recognises a value to be looked up elsewhere, such as in the environment."""
+"""Marks an OmegaConf interpolation, which can read environment variables."""
 
 Section = TypeVar("Section")
 
 
 class PlainLoader(yaml.SafeLoader):
-    """Reads YAML that stands for no more than is written there: a run's config.yaml has no aliases, no interpolations.
+    """A YAML loader without aliases and interpolations, and with limited nesting.
 
-    Aliases make a few lines an object of any size ("a billion laughs") or one that holds itself. Interpolations do the
-    same, and besides name what is not the run's, such as a password in the environment. What is nested deeply
-    exhausts the stack of whoever walks over it.
+    Aliases can expand a few lines to an object of any size ("a billion laughs") or to one that contains itself.
+    Interpolations can do the same and can read the environment, such as a password. Deep nesting exhausts the stack.
     """
 
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """As any loader does, but for aliases, interpolations and what is nested too deeply."""
+        """Compose a node as `yaml.SafeLoader` does.
+
+        Raises:
+            yaml.YAMLError: the node is an alias, has an interpolation or is nested too deeply.
+        """
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("it has aliases")
         if self.depth > DEEPEST_CONFIG:
@@ -84,65 +92,194 @@ class PlainLoader(yaml.SafeLoader):
 
 @dataclass(frozen=True)
 class LoadedRun:
-    """A trained model and what is needed to use it."""
+    """A trained model in memory."""
 
     network: Network
+    """In evaluation mode."""
     tokenizers: Tokenizers
     search: SearchConfig
     quantized: bool
-    """The folder keeps its matrices in 8 bits."""
+    """Whether the folder stores 8-bit weight matrices."""
     target_language: str = ""
-    """Code of the language that it writes; empty where the folder does not say."""
+    """Language code of the output; empty if the folder does not name it."""
+    name: str = "the model"
+    """The run folder, for messages."""
+
+    def member(self, device: torch.device, precision: str) -> Member:
+        """The model prepared for search on a device: see `Member.prepare` for precisions and errors."""
+        return Member.prepare(
+            self.network,
+            self.tokenizers,
+            device,
+            precision,
+            quantized=self.quantized,
+            name=self.name,
+            target_language=self.target_language,
+        )
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """The settings a run was made with, as plain values.
+@dataclass(frozen=True)
+class RunFolder:
+    """A run folder whose config.yaml has been read."""
+
+    path: Path
+    text: str
+    """The content of config.yaml."""
+    settings: dict[str, Any]
+    """The same content as plain values, under the present names of settings."""
+
+    @classmethod
+    def open(cls, path: str | Path) -> "RunFolder":
+        """Read config.yaml of a run folder.
+
+        Raises:
+            RunError: the folder has no config.yaml, or it is not a YAML mapping.
+        """
+        folder = Path(path).expanduser()
+        file = folder / CONFIG
+        if not os.path.isfile(file):  # `Path.is_file` raises an error for names that the system does not allow
+            raise RunError(f"{folder} is not a run folder ({CONFIG} is missing): set run=PATH, or train a model first")
+        try:
+            if file.stat().st_size > LONGEST_CONFIG:
+                raise ValueError(f"it has more than {LONGEST_CONFIG:,} bytes")
+            text = file.read_text(encoding="utf-8")
+            settings = yaml.load(text, PlainLoader)
+        except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
+            raise RunError(f"{file} is damaged ({' '.join(str(error).split())}): restore it or retrain") from None
+        if not isinstance(settings, dict):
+            raise RunError(f"{file} is damaged (no settings in it): restore it or retrain")
+        return cls(folder, text, rename_settings(settings))
+
+    @property
+    def flat_settings(self) -> dict[str, Any]:
+        """All settings by dotted path."""
+        return _flat(self.settings)
+
+    def section(self, name: str, schema: type[Section]) -> Section:
+        """One section of the settings, such as ``model``, as an instance of its dataclass.
+
+        Raises:
+            RunError: the section is missing, has unknown fields or invalid values.
+        """
+        values = self.settings.get(name)
+        try:
+            if not isinstance(values, dict):
+                raise ConfigError("it is missing" if values is None else "it is not a mapping")
+            section = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), values))
+            assert isinstance(section, schema)
+            validate(section)
+        except (ConfigError, OmegaConfBaseException, ValueError, TypeError, OverflowError) as error:
+            raise self._unusable(name, error) from None
+        return section
+
+    def _unusable(self, section: str, error: Exception) -> RunError:
+        key = getattr(error, "full_key", None)
+        reason = (f"{key}: " if key else "") + (str(error).splitlines() or [type(error).__name__])[0]
+        return RunError(f"{self.path / CONFIG}: section {section} is not usable ({reason}): restore it or retrain")
+
+    @property
+    def is_language_model(self) -> bool:
+        """Whether the model has no encoder.
+
+        Raises:
+            RunError: the model settings are not usable.
+        """
+        return self.section("model", ModelConfig).encoder.layers == 0
+
+    @property
+    def target_language(self) -> str:
+        """Language code of the output; empty if the settings do not name it."""
+        data = self.settings.get("data")
+        language = data.get("target_language") if isinstance(data, dict) else None
+        return language if isinstance(language, str) else ""
+
+    @property
+    def frozen_tables(self) -> list[str]:
+        """The embedding tables that are not trained: source, target, both or none.
+
+        Raises:
+            RunError: the list in config.yaml is not usable.
+        """
+        embeddings = self.settings.get("embeddings")
+        sides = ("source", "target")
+        if FROZEN in self.settings:
+            named = self.settings[FROZEN]
+            if not isinstance(named, list) or not {*map(str, named)} <= {*sides}:
+                raise RunError(f"{self.path / CONFIG}: section {FROZEN} is not usable ({named}): restore it or retrain")
+            return named
+        if not isinstance(embeddings, dict) or not embeddings.get("freeze"):
+            return []
+        return [side for side in sides if embeddings.get(side) is not None]  # an older version wrote no list
+
+    def load(self) -> LoadedRun:
+        """The best model of the run.
+
+        Raises:
+            RunError: a file is missing, damaged or does not belong to the others.
+            DataError: a tokenizer model is damaged.
+        """
+        model = self.section("model", ModelConfig)
+        tokenizers = load_tokenizers(self.path)
+        search = self.section("search", SearchConfig)
+        sizes = tokenizers.source.size, tokenizers.target.size, tokenizers.joint
+        try:
+            shapes = meta_network(model, *sizes)  # needs no memory, whatever sizes config.yaml names
+        except (ConfigError, RuntimeError) as error:  # contradictory settings, or sizes beyond all limits
+            raise self._unusable("model", error) from None
+        file = self.path / MODEL
+        weights = load_weights_of(shapes, file)
+        network = Network(model, *sizes)
+        set_weights(network, dequantized(weights, file), file)
+        quantized = is_quantized(weights)
+        return LoadedRun(network.eval(), tokenizers, search, quantized, self.target_language, str(self.path))
+
+    def load_shortlist(self, tokenizers: Tokenizers) -> Shortlist:
+        """The lexical shortlist of the run.
+
+        Raises:
+            RunError: the file is missing, damaged or belongs to another run.
+        """
+        config = self.section("shortlist", ShortlistConfig) if "shortlist" in self.settings else None
+        longest = MAX_TRANSLATIONS if config is None else max(MAX_TRANSLATIONS, config.translations)
+        return Shortlist.load(self.path / SHORTLIST, tokenizers.source.size, tokenizers.target.size, longest)
+
+
+def _flat(settings: Any, path: str = "") -> dict[str, Any]:
+    if not isinstance(settings, dict):
+        return {path: settings}
+    parts = [_flat(value, f"{path}.{name}" if path else str(name)) for name, value in settings.items()]
+    return {name: value for part in parts for name, value in part.items()}
+
+
+def load_run(path: str | Path) -> LoadedRun:
+    """Open a run folder and load its best model: see `RunFolder`."""
+    return RunFolder.open(path).load()
+
+
+@contextmanager
+def new_model_folder(run: RunFolder, loaded: LoadedRun, output: Path) -> Iterator[Path]:
+    """Make a folder with everything of a run's model except the weights, for the caller to add them.
+
+    The folder appears as ``output`` when the context ends; an error leaves nothing. It holds only files that were
+    parsed as parts of a model, never the target of a link in the run folder, because users share such folders.
+
+    Args:
+        run: the run folder.
+        loaded: its model.
+        output: the new folder.
 
     Raises:
-        RunError: there is no run in the folder, or its config.yaml is no YAML mapping.
+        RunError: ``output`` exists or cannot be created, or the shortlist of the run is damaged.
     """
-    return _read_config(folder)[0]
-
-
-def _read_config(folder: Path) -> tuple[dict[str, Any], str]:
-    """The settings of `read_config`, and the text that holds them."""
-    path = folder / CONFIG
-    if not os.path.isfile(path):  # where `Path.is_file` would raise for a name that no system takes
-        raise RunError(f"{folder} is no run folder ({CONFIG} is missing): name one with run=PATH, or train one first")
-    try:
-        if path.stat().st_size > LONGEST_CONFIG:
-            raise ValueError(f"it has more than {LONGEST_CONFIG:,} bytes")
-        text = path.read_text(encoding="utf-8")
-        values = yaml.load(text, PlainLoader)
-    except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
-        raise RunError(f"{path} is damaged ({' '.join(str(error).split())}): restore it or train anew") from None
-    if not isinstance(values, dict):
-        raise RunError(f"{path} is damaged (no settings in it): restore it or train anew")
-    return values, text
-
-
-def read_section(folder: Path, name: str, schema: type[Section]) -> Section:
-    """One section of a run's settings, checked against its schema.
-
-    Raises:
-        RunError: the section is missing, has unknown fields or impossible values.
-    """
-    values = read_config(folder).get(name)
-    try:
-        if not isinstance(values, dict):
-            raise ConfigError("it is missing" if values is None else "it is no mapping")
-        section = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), values))
-        assert isinstance(section, schema)
-        validate(section)
-    except (ConfigError, OmegaConfBaseException, ValueError, TypeError, OverflowError) as error:
-        raise _unusable(folder, name, error) from None
-    return section
-
-
-def _unusable(folder: Path, name: str, error: Exception) -> RunError:
-    key = getattr(error, "full_key", None)
-    reason = (f"{key}: " if key else "") + (str(error).splitlines() or [type(error).__name__])[0]
-    return RunError(f"{folder / CONFIG}: section {name} is not usable ({reason}): restore it or train anew")
+    if os.path.lexists(output):
+        raise RunError(f"{output} already exists: choose another folder with output=PATH")
+    with atomic_folder(output) as made:
+        with atomic_write(made / CONFIG) as temporary:
+            temporary.write_text(run.text, encoding="utf-8", newline="\n")
+        save_tokenizers(loaded.tokenizers, made)
+        if os.path.lexists(run.path / SHORTLIST):
+            run.load_shortlist(loaded.tokenizers).save(made / SHORTLIST)
+        yield made
 
 
 def prepare_tokenizers(
@@ -153,10 +290,15 @@ def prepare_tokenizers(
     start: Path | None = None,
     cache: Path | None = None,
 ) -> Tokenizers:
-    """The run's tokenizers: those already in its folder, else those of the run ``start``, else trained or loaded.
+    """Load the tokenizers of a run folder; if it has none, get them and save them there.
 
-    What is trained is trained on ``corpus``, whose sources have ``source_tags``, or found in the ``cache`` that runs
-    share; what is not in the folder yet is kept there.
+    Args:
+        folder: the run folder.
+        config: settings of tokenizers.
+        corpus: the text that tokenizers are trained on.
+        source_tags: tags in the sources of ``corpus``.
+        start: another run whose tokenizers are used instead of training.
+        cache: folder of trained tokenizers that runs share.
     """
     if not any((folder / f"tokenizer{side}.model").exists() for side in ("", ".source")):
         save_tokenizers(
@@ -165,88 +307,10 @@ def prepare_tokenizers(
     return load_tokenizers(folder)
 
 
-def is_language_model(folder: Path) -> bool:
-    """Whether a run's model has no encoder.
-
-    Raises:
-        RunError: there is no run in the folder, or its settings are not usable.
-    """
-    return read_section(folder, "model", ModelConfig).encoder.layers == 0
-
-
-def load_run(folder: Path) -> LoadedRun:
-    """The best model of a run.
-
-    Raises:
-        RunError: a file is missing, damaged or does not belong to the others.
-        DataError: a tokenizer model is damaged.
-    """
-    model = read_section(folder, "model", ModelConfig)
-    tokenizers = load_tokenizers(folder)
-    search = read_section(folder, "search", SearchConfig)
-    sizes = tokenizers.source.size, tokenizers.target.size, tokenizers.joint
-    try:
-        shapes = meta_network(model, *sizes)  # which take no memory, whatever config.yaml says
-    except (ConfigError, RuntimeError) as error:  # settings at odds with each other, or sizes beyond all numbers
-        raise _unusable(folder, "model", error) from None
-    weights = load_weights_of(shapes, folder / MODEL)
-    network = Network(model, *sizes)
-    set_weights(network, dequantized(weights, folder / MODEL), folder / MODEL)
-    return LoadedRun(network.eval(), tokenizers, search, is_quantized(weights), target_language(folder))
-
-
-def target_language(folder: Path) -> str:
-    """Code of the language that a run's model writes; empty where its settings do not say.
-
-    Raises:
-        RunError: there is no run in the folder.
-    """
-    data = read_config(folder).get("data")
-    language = data.get("target_language") if isinstance(data, dict) else None
-    return language if isinstance(language, str) else ""
-
-
-@contextmanager
-def new_model(run: Path, loaded: LoadedRun, output: Path) -> Iterator[Path]:
-    """A folder with all that makes a run's model but the weights, to write them into.
-
-    It takes the name ``output`` at the end of the context; an error leaves nothing. It is meant to be handed on: only
-    what was read as a model goes into it, and no file that a link in the run's folder names.
-
-    Args:
-        run: the run folder.
-        loaded: what `load_run` read of it.
-        output: where the folder is to be.
-
-    Raises:
-        RunError: there is such a folder already, none can be made, or the run's short-list is damaged.
-    """
-    if os.path.lexists(output):
-        raise RunError(f"{output} cannot be made (File exists): choose another folder with output=PATH")
-    with atomic_folder(output) as made:
-        with atomic_write(made / CONFIG) as temporary:
-            temporary.write_text(_read_config(run)[1], encoding="utf-8", newline="\n")
-        save_tokenizers(loaded.tokenizers, made)
-        if os.path.lexists(run / SHORTLIST):
-            load_shortlist(run, loaded.tokenizers).save(made / SHORTLIST)
-        yield made
-
-
 def learn_shortlist(
     folder: Path, config: ShortlistConfig, table: "EncodedPairs", tokenizers: Tokenizers, seed: int
 ) -> None:
-    """Learn the run's short-list from its training pairs and keep it in the folder."""
+    """Learn the shortlist of a run from its encoded training pairs and save it in the run folder."""
     source, target = tokenizers
     shortlist = Shortlist.learn(table, source.size, target.size, config, seed, eos=EOS, unk=UNK)
     shortlist.save(folder / SHORTLIST)
-
-
-def load_shortlist(folder: Path, tokenizers: Tokenizers) -> Shortlist:
-    """The run's short-list.
-
-    Raises:
-        RunError: it is missing, damaged or of another run.
-    """
-    asked = read_section(folder, "shortlist", ShortlistConfig) if "shortlist" in read_config(folder) else None
-    longest = MAX_TRANSLATIONS if asked is None else max(MAX_TRANSLATIONS, asked.translations)
-    return Shortlist.load(folder / SHORTLIST, tokenizers.source.size, tokenizers.target.size, longest)

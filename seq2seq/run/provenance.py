@@ -1,4 +1,4 @@
-"""Where a score comes from: hashes of what was scored and of the model that wrote it, kept beside the score."""
+"""Provenance of scores: hashes of translations, references and models, and reading of scores.json."""
 
 import hashlib
 import json
@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.errors import RunError
-from seq2seq.run.folder import CONFIG, MODEL, read_config
+from seq2seq.run.folder import CONFIG, MODEL, RunFolder
 from seq2seq.tokenizer.tokenizer import tokenizer_paths
 
 SAMPLING = ("bs:", "ar:", "seed:")
-"""Parts of a sacrebleu signature that say how an interval or a test was drawn: they leave the score as it is."""
+"""Parts of a sacreBLEU signature about random samples for intervals and tests; they do not affect the score."""
 
 
 LARGEST_SCORES = 100_000_000
-"""Bytes of a scores.json; an entry has some five thousand."""
+"""Maximum size of scores.json in bytes; an entry has about 5,000."""
 
 
 def read_scores(path: Path) -> dict[str, dict[str, Any]]:
-    """All entries of a scores.json; none where the file is missing.
+    """All entries of a scores.json; none if the file is missing.
 
     Raises:
         RunError: the file is damaged.
@@ -28,21 +28,21 @@ def read_scores(path: Path) -> dict[str, dict[str, Any]]:
     if not os.path.lexists(path):
         return {}
     try:
-        if not path.is_file():  # a pipe, say, that would be waited for
+        if not path.is_file():  # reading a named pipe would block
             raise ValueError("it is not a file")
         if path.stat().st_size > LARGEST_SCORES:
             raise ValueError(f"it has more than {LARGEST_SCORES:,} bytes")
         scores = json.loads(path.read_text(encoding="utf-8"))
         if not (isinstance(scores, dict) and all(isinstance(entry, dict) for entry in scores.values())):
             raise ValueError("it is not an object of objects")
-        json.dumps(scores, ensure_ascii=False).encode("utf-8")  # else it could not be written again
+        json.dumps(scores, ensure_ascii=False).encode("utf-8")  # must be writable again
     except (ValueError, RecursionError, OSError) as error:
-        raise RunError(f"{path} is damaged ({error}): delete it, and evaluate again") from None
+        raise RunError(f"{path} is damaged ({error}): delete it and evaluate again") from None
     return scores
 
 
 def text_hash(lines: Iterable[str]) -> str:
-    """SHA-256 of lines of text, in hexadecimal: what ``sha256sum`` says of a UTF-8 file with these lines."""
+    """SHA-256 of lines of text in hexadecimal; equals ``sha256sum`` of a UTF-8 file with these lines."""
     digest = hashlib.sha256()
     for line in lines:
         digest.update(f"{line}\n".encode("utf-8", "surrogatepass"))
@@ -50,39 +50,39 @@ def text_hash(lines: Iterable[str]) -> str:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal.
+    """SHA-256 of a file in hexadecimal.
 
     Raises:
-        RunError: it cannot be read.
+        RunError: the file cannot be read.
     """
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise RunError(f"{path} cannot be read ({error.strerror}): restore it, or train anew") from None
+        raise RunError(f"{path} cannot be read ({error.strerror}): restore it or retrain") from None
 
 
 def model_hash(folder: Path) -> str:
-    """SHA-256 of what a run folder translates with: architecture, tokenizers and weights, in hexadecimal.
+    """SHA-256 of the model in a run folder (architecture, tokenizers, weights) in hexadecimal.
 
-    It stays when the folder is moved, and when settings change that have no say in a translation or that are recorded
-    beside the score (search, precision, short-list).
+    Moving the folder does not change it. Neither do settings that are recorded with each score: search, precision,
+    shortlist.
 
     Raises:
         RunError: there is no model in the folder.
     """
-    digest = hashlib.sha256(json.dumps(read_config(folder).get("model"), sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(RunFolder.open(folder).settings.get("model"), sort_keys=True).encode())
     for path in [*tokenizer_paths(folder), folder / MODEL]:
         digest.update(f"{path.name} {file_hash(path)}".encode())
     return digest.hexdigest()
 
 
 def hash_if_run(name: str) -> str | None:
-    """`model_hash` of the run folder of that name; None where there is none, as of a network in memory."""
+    """`model_hash` of a run folder; None if the name is not a run folder, as for a network in memory."""
     folder = Path(name)
     return model_hash(folder) if (folder / CONFIG).is_file() else None
 
 
 def comparable(signature: str) -> str:
-    """What of a sacrebleu signature two scores must have in common to be compared."""
+    """The part of a sacreBLEU signature that comparable scores share."""
     return "|".join(part for part in signature.split("|") if not part.startswith(SAMPLING))

@@ -1,4 +1,4 @@
-"""Opening a run folder: made for the settings of a command, or gone on in by a command with the same."""
+"""Create a run folder for the settings of a command, or resume the run of a folder that has the same settings."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -9,23 +9,23 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from seq2seq.errors import ConfigError, RunError, Seq2SeqError
-from seq2seq.run.folder import CONFIG, INTERPOLATION, read_config
+from seq2seq.run.folder import CONFIG, FROZEN, INTERPOLATION, RunFolder
 from seq2seq.settings import walk
 from seq2seq.system.atomic import atomic_write, is_temporary, make_folder
 from seq2seq.system.lock import LOCK
 from seq2seq.system.processes import is_first, rank
 
 CHOICES = "choices"
-"""The section of config.yaml that names the class of others, such as optimizer: Adam."""
+"""The section of config.yaml with the class of each section that has several, such as optimizer: Adam."""
 
-FROZEN = "frozen"
-"""The section of config.yaml that lists the frozen embedding tables, if there are any: source, target."""
+PAIRS = "pairs"
+"""The folder in a run folder with the sentence pairs that a Python program trained on."""
 
-# Settings that may change when a run goes on: how long it trains and what happens after training.
+# Settings that a resumed run may change: the length of training and everything after it.
 CHANGEABLE = (
     "run",
     "training.updates",
-    "training.accumulate",  # other processes may do the same update
+    "training.accumulate",  # another number of processes can make the same update
     "training.patience",
     "training.device",
     "training.threads",
@@ -39,87 +39,62 @@ CHANGEABLE = (
 
 
 @contextmanager
-def opened_run(folder: Path, config: Any, frozen: Sequence[str] = ()) -> Iterator[None]:
-    """A run folder, as `open_run` opens it, to put into what a run cannot begin without, such as its tokenizers.
+def run_setup(folder: Path, config: Any, frozen: Sequence[str] = ()) -> Iterator[None]:
+    """Open a run folder as `open_run` does, for the caller to add what training needs, such as tokenizers.
 
-    A user's error within the context leaves no folder where there was none: other settings may then have it. A folder
-    to go on in stays as it is, and so does what a stopped program has made. Of several processes the first opens it;
-    the others come after (`first_before_others`) and find it there.
+    If the context ends with a user error, a new folder is removed again, so that it can be used with other settings. A
+    resumed folder and what an interrupted program has made stay. Of several processes the first opens the folder; the
+    others enter afterwards (`first_before_others`).
 
     Raises:
-        RunError: as `open_run` does; the folder is not there for a process on another machine.
+        RunError: as `open_run`; or a process on another machine does not see the folder.
     """
     if not is_first():
         if not (folder / CONFIG).exists():
             raise RunError(
-                f"process {rank() + 1} finds no {folder / CONFIG}: name a folder that all machines share with run=PATH"
+                f"process {rank() + 1} finds no {folder / CONFIG}: set run=PATH to a folder that all machines share"
             )
         yield
         return
-    there, begun = folder.exists(), (folder / CONFIG).exists()
+    existed, resumed = folder.exists(), (folder / CONFIG).exists()
     open_run(folder, config, frozen)
     try:
         yield
     except Seq2SeqError:
-        if not begun:
-            _empty(folder)
-        if not there:
-            with suppress(OSError):  # something else was put there meanwhile
+        if not resumed:
+            for path in (folder / CONFIG, *folder.glob("tokenizer*.model")):
+                path.unlink(missing_ok=True)
+        if not existed:
+            with suppress(OSError):  # another program has put a file there
                 folder.rmdir()
         raise
 
 
-def frozen_tables(folder: Path) -> list[str]:
-    """The embedding tables that a run does not train: source, target, both or none.
-
-    Raises:
-        RunError: there is no run in the folder, or its config.yaml is not usable.
-    """
-    values = read_config(folder)
-    embeddings = values.get("embeddings")
-    sides = ("source", "target")
-    if FROZEN in values:
-        named = values[FROZEN]
-        if not isinstance(named, list) or not {*map(str, named)} <= {*sides}:
-            raise RunError(f"{folder / CONFIG}: section {FROZEN} is not usable ({named}): restore it or train anew")
-        return named
-    if not isinstance(embeddings, dict) or not embeddings.get("freeze"):
-        return []
-    return [side for side in sides if embeddings.get(side) is not None]  # an older version wrote no list
-
-
-def _empty(folder: Path) -> None:
-    """Take out what a run has before it begins, and nothing else."""
-    for path in (folder / CONFIG, *folder.glob("tokenizer*.model")):
-        path.unlink(missing_ok=True)
-
-
 def open_run(folder: Path, config: Any, frozen: Sequence[str] = ()) -> None:
-    """Make a run folder for these settings, or go on in one that was made for the same.
+    """Create a run folder for these settings, or check that an existing run has the same and can be resumed.
 
     Args:
         folder: the run folder.
         config: all settings of the command.
-        frozen: the embedding tables that are not trained, which a run that begins with this one takes over.
+        frozen: the embedding tables that are not trained; a run that starts from this one inherits them.
 
     Raises:
-        ConfigError: a value looks like an interpolation.
-        RunError: the folder belongs to a run with other settings, or to something else, or a folder in it is a link.
+        ConfigError: a value contains an interpolation.
+        RunError: the folder belongs to a run with other settings or has other content, or contains a link to a folder.
     """
     path = folder / CONFIG
     try:
         if path.exists():
-            _hold_same(_flat(read_config(folder)), config, folder)
-        elif folder.exists() and not (folder.is_dir() and all(_is_ours(place) for place in folder.iterdir())):
-            raise RunError(f"{folder} is not empty and no run folder: choose another with run=PATH")
-        _hold_no_linked_folder(folder)
-        # Written when going on too: what may change is kept as it is now.
+            _check_same_settings(RunFolder.open(folder), config)
+        elif folder.exists() and not (folder.is_dir() and all(_may_precede_a_run(place) for place in folder.iterdir())):
+            raise RunError(f"{folder} is not empty and not a run folder: choose another with run=PATH")
+        _check_no_linked_folder(folder)
+        # A resumed run writes its settings as well, because some may have changed.
         settings = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
         assert isinstance(settings, dict)
-        kept = {CHOICES: _choices(config), **({FROZEN: list(frozen)} if frozen else {})}
-        text = OmegaConf.to_yaml({**settings, **kept})
+        text = OmegaConf.to_yaml({**settings, CHOICES: _choices(config), **({FROZEN: list(frozen)} if frozen else {})})
         if INTERPOLATION in text:
-            raise ConfigError(f"a setting has {INTERPOLATION} in its value, which no saved run may have: leave it out")
+            raise ConfigError(f"a setting has {INTERPOLATION} in its value, which config.yaml must not: leave it out")
         make_folder(folder)
         with atomic_write(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -127,23 +102,23 @@ def open_run(folder: Path, config: Any, frozen: Sequence[str] = ()) -> None:
         raise RunError(f"{folder} cannot be written ({error.strerror}): choose another with run=PATH") from None
 
 
-def _hold_no_linked_folder(folder: Path) -> None:
-    """Refuse links to other folders: training writes and deletes files in those of its run."""
+def _check_no_linked_folder(folder: Path) -> None:
+    """Refuse links to folders, because training writes and deletes files in the folders of its run."""
     for place in folder.iterdir() if folder.exists() else ():
         if place.is_symlink() and place.is_dir():
             raise RunError(
-                f"{place} is a link to a folder, where training would write and delete files: put a folder in its "
-                "place, or make the whole run folder a link"
+                f"{place} is a link to a folder, where training would write and delete files: replace it by a folder, "
+                "or make the whole run folder a link"
             )
 
 
-def _is_ours(place: Path) -> bool:
-    """Whether this may lie in a run folder that has no settings yet."""
-    return place.name == LOCK or is_temporary(place)
+def _may_precede_a_run(place: Path) -> bool:
+    """Whether a run folder without settings may contain this."""
+    return place.name in (LOCK, PAIRS) or is_temporary(place)
 
 
 def _choices(config: Any) -> dict[str, str]:
-    """The class of each section that is a choice: fields alone do not tell Constant from InverseSquareRoot."""
+    """The class of each section that has several; fields alone do not tell Constant from InverseSquareRoot."""
     sections = {item.name: (item.type, type(getattr(config, item.name))) for item in fields(config)}
     return {
         name: kind.__name__
@@ -152,53 +127,45 @@ def _choices(config: Any) -> dict[str, str]:
     }
 
 
-def _flat(settings: Any, path: str = "") -> dict[str, Any]:
-    """Settings by dotted name."""
-    if not isinstance(settings, dict):
-        return {path: settings}
-    parts = [_flat(value, f"{path}.{name}" if path else str(name)) for name, value in settings.items()]
-    return {name: value for part in parts for name, value in part.items()}
-
-
-def _plain(value: Any) -> Any:
-    """A setting as it is saved: in a list, dataclasses are mappings."""
-    if isinstance(value, list):
-        return [_plain(part) for part in value]
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-
-
-def _fresh(config: Any) -> Any:
-    """Settings of the same class, all as by default."""
-    return type(config)()
-
-
-def _usual(config: Any) -> dict[str, Any]:
-    """Every setting's default by dotted name, of the classes that are chosen."""
-    parts = {item.name: getattr(config, item.name) for item in fields(config)}
-    chosen = {name: _fresh(part) for name, part in parts.items() if is_dataclass(part)}
-    return {name: value for name, _, value in walk(replace(_fresh(config), **chosen))}
-
-
-def _completed(found: Any, value: Any) -> Any:
-    """What was saved of a setting, with the defaults of what its list's entries do not say."""
-    if not (isinstance(found, list) and isinstance(value, list) and value and is_dataclass(value[0])):
-        return found
-    usual = asdict(_fresh(value[0]))
-    return [usual | entry if isinstance(entry, dict) else entry for entry in found]
-
-
-def _hold_same(saved: dict[str, Any], config: Any, folder: Path) -> None:
-    """Refuse other settings; one that the folder, being older, does not know is taken to have been its default."""
-    usual = _usual(config)
-    asked = {name: (saved.get(f"{CHOICES}.{name}"), kind) for name, kind in _choices(config).items()}
-    asked |= {
-        name: (_completed(saved.get(name, usual[name]), value), _plain(value))
+def _check_same_settings(run: RunFolder, config: Any) -> None:
+    """Refuse other settings than those of the run; a setting that an older folder lacks had its default."""
+    saved, defaults = run.flat_settings, _defaults(config)
+    compared = {name: (saved.get(f"{CHOICES}.{name}"), kind) for name, kind in _choices(config).items()}
+    compared |= {
+        name: (_with_defaults(saved.get(name, defaults[name]), value), _plain(value))
         for name, _, value in walk(config)
         if not name.startswith(CHANGEABLE)
     }
-    for name, (found, value) in asked.items():
-        if found != value:
+    for name, (old, new) in compared.items():
+        if old != new:
             raise RunError(
-                f"{folder} holds a run with {name}={found}, this command says {name}={value}: "
+                f"{run.path} holds a run with {name}={old}, this command says {name}={new}: "
                 f"choose another folder with run=PATH, or delete this one"
             )
+
+
+def _defaults(config: Any) -> dict[str, Any]:
+    """The default of every setting by dotted path, with sections of the same classes as in ``config``."""
+    sections = {item.name: getattr(config, item.name) for item in fields(config)}
+    fresh = {name: _fresh(section) for name, section in sections.items() if is_dataclass(section)}
+    return {name: value for name, _, value in walk(replace(_fresh(config), **fresh))}
+
+
+def _fresh(config: Any) -> Any:
+    """An instance of the same class with all defaults."""
+    return type(config)()
+
+
+def _with_defaults(saved: Any, value: Any) -> Any:
+    """A saved value; entries of a list of dataclasses are completed with defaults."""
+    if not (isinstance(saved, list) and isinstance(value, list) and value and is_dataclass(value[0])):
+        return saved
+    defaults = asdict(_fresh(value[0]))
+    return [defaults | entry if isinstance(entry, dict) else entry for entry in saved]
+
+
+def _plain(value: Any) -> Any:
+    """A value as config.yaml stores it: dataclasses in lists become mappings."""
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value

@@ -6,7 +6,7 @@ from pathlib import Path
 from seq2seq.errors import RunError
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.weights import Weights, load_weights_of, mean_weights
-from seq2seq.run.folder import TRAINING_ONLY, LoadedRun, load_run, read_section
+from seq2seq.run.folder import TRAINING_ONLY, LoadedRun, RunFolder, load_run
 from seq2seq.settings import walk
 from seq2seq.training.checkpoints import Checkpoints
 from seq2seq.training.config import TrainingConfig
@@ -41,7 +41,7 @@ def chosen_checkpoints(run: Path) -> list[Path]:
     Raises:
         RunError: there are fewer than two, or the folder is not a run folder.
     """
-    training, checkpoints = read_section(run, "training", TrainingConfig), Checkpoints(run / "checkpoints")
+    training, checkpoints = RunFolder.open(run).section("training", TrainingConfig), Checkpoints(run / "checkpoints")
     try:
         progress = Progress.from_dict(checkpoints.progress() or {})
         updates = progress.averaged(training.average, training.average_count, training.criterion)

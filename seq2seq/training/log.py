@@ -1,6 +1,7 @@
 """Training logs: metrics.jsonl, TensorBoard and the progress bar."""
 
 import json
+import logging
 import sys
 import time
 from pathlib import Path
@@ -14,6 +15,8 @@ from seq2seq.system.atomic import atomic_write, writing
 from seq2seq.system.processes import is_first
 from seq2seq.training.progress import Progress
 from seq2seq.training.tensorboard import EventFile
+
+log = logging.getLogger("seq2seq")
 
 
 class MetricsLog:
@@ -129,7 +132,13 @@ class ProgressBar:
         # Redrawn twice a second on a terminal, and rarely in a file.
         interval = 0.5 if sys.stderr.isatty() else 15
         self.bar = tqdm(
-            total=updates, initial=update, unit="update", mininterval=interval, dynamic_ncols=True, desc="training"
+            total=updates,
+            initial=update,
+            unit="update",
+            mininterval=interval,
+            dynamic_ncols=True,
+            desc="training",
+            disable=not log.isEnabledFor(logging.INFO),  # recipes enable it
         )
 
     def __enter__(self) -> "ProgressBar":
@@ -162,5 +171,6 @@ class ProgressBar:
         self.bar.set_postfix(values, refresh=False)
 
     def say(self, line: str) -> None:
-        """Print a line above the bar."""
-        self.bar.write(line, file=sys.stderr)
+        """A line above the bar."""
+        if not self.bar.disable:
+            self.bar.write(line, file=sys.stderr)

@@ -7,9 +7,8 @@ from pathlib import Path
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.weights import dequantized, load_weights_of, set_weights
-from seq2seq.run.folder import CONFIG, MODEL, TRAINING_ONLY, read_section
-from seq2seq.run.resume import frozen_tables
-from seq2seq.settings import walk
+from seq2seq.run.folder import CONFIG, MODEL, TRAINING_ONLY, RunFolder
+from seq2seq.settings import override_value, walk
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import load_tokenizers
 from seq2seq.training.pretrained_embeddings import EmbeddingsConfig
@@ -64,10 +63,10 @@ def inherited_frozen(folder: Path, start: Path | None, embeddings: EmbeddingsCon
         RunError: the start is not a run folder.
     """
     if (folder / CONFIG).exists():
-        return frozen_tables(folder)
+        return RunFolder.open(folder).frozen_tables
     if start is None:
         return list(embeddings.files()) if embeddings.freeze else []
-    frozen = frozen_tables(start)
+    frozen = RunFolder.open(start).frozen_tables
     if embeddings.unfreeze and not frozen:
         raise ConfigError(
             f"embeddings.unfreeze=true, but training.start={start} has no frozen embeddings: leave it out"
@@ -76,22 +75,23 @@ def inherited_frozen(folder: Path, start: Path | None, embeddings: EmbeddingsCon
 
 
 def _check_architecture(start: Path, model: ModelConfig) -> None:
-    started = {name: value for name, _, value in walk(read_section(start, "model", ModelConfig))}
+    started = {name: value for name, _, value in walk(RunFolder.open(start).section("model", ModelConfig))}
     others = [name for name, _, value in walk(model) if name not in TRAINING_ONLY and started[name] != value]
     if others:
         raise RunError(
             f"training.start={start} has another architecture than this command: set "
-            f"{' '.join(f'model.{name}={_as_typed(started[name])}' for name in others)}, or start from another run"
+            f"{' '.join(f'model.{name}={override_value(started[name])}' for name in others)}, or start from another run"
         )
 
 
 def _refuse_ignored(start: Path, model: ModelConfig, tokenizer: TokenizerConfig) -> None:
     """Refuse settings of vocabulary and initial weights that differ from the start's and from their defaults."""
-    vocabulary = read_section(start, "tokenizer", TokenizerConfig)
+    run = RunFolder.open(start)
+    vocabulary = run.section("tokenizer", TokenizerConfig)
     vocabulary = vocabulary if model.encoder.layers else vocabulary.monolingual()
     sections = {
         "tokenizer": (tokenizer, vocabulary, {item.name for item in fields(TokenizerConfig)} - EFFECTIVE),
-        "model": (model, read_section(start, "model", ModelConfig), INITIAL),
+        "model": (model, run.section("model", ModelConfig), INITIAL),
     }
     others = [
         (f"{section}.{name}", getattr(config, name), getattr(started, name))
@@ -102,14 +102,9 @@ def _refuse_ignored(start: Path, model: ModelConfig, tokenizer: TokenizerConfig)
     if others:
         name, value, _ = others[0]
         raise ConfigError(
-            f"{name}={_as_typed(value)} does nothing, as vocabulary and weights come from training.start={start}: set "
-            f"{' '.join(f'{name}={_as_typed(value)}' for name, _, value in others)} as there, or leave it out"
+            f"{name}={override_value(value)} does nothing, as vocabulary and weights come from "
+            f"training.start={start}: set {' '.join(f'{name}={override_value(value)}' for name, _, value in others)} as there, or leave it out"
         )
-
-
-def _as_typed(value: object) -> str:
-    """A setting's value as it is typed."""
-    return {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))
 
 
 def _check_tags(start: Path, tokenizer: TokenizerConfig, source_tags: Sequence[str]) -> None:

@@ -13,22 +13,34 @@ COPY = "copy by attention: unknown (<unk> becomes a source word), numbers, all o
 
 
 @dataclass(kw_only=True)
-class TranslatorConfig(Settings):
-    """The models and how they run."""
+class RunConfig(Settings):
+    """A model and how it runs."""
 
     run: str = setting("runs/demo", "run folder of the model")
+    device: str = setting("auto", "auto, cpu or cuda")
+    precision: InferencePrecision = setting(
+        InferencePrecision.auto, "float32, tf32 (GPUs), bfloat16, int8, or auto: as the run"
+    )
+
+
+@dataclass(kw_only=True)
+class EnsembleConfig(RunConfig):
+    """One or several models."""
+
     ensemble: list[str] = setting(
         help="further run folders with the same target vocabulary: ensemble decoding", factory=list
     )
+
+
+@dataclass(kw_only=True)
+class TranslatorConfig(EnsembleConfig):
+    """One or several models, with shallow fusion and a lexical shortlist."""
+
     language_model: str | None = setting(
         None, "run folder of a language model with the same target vocabulary, for shallow fusion"
     )
     language_model_weight: float = setting(
         LANGUAGE_MODEL_WEIGHT, "weight of the language model's log-probabilities", at_least=0
-    )
-    device: str = setting("auto", "auto, cpu or cuda")
-    precision: InferencePrecision = setting(
-        InferencePrecision.auto, "float32, tf32 (GPUs), bfloat16, int8, or auto: as the run"
     )
     shortlist: bool = setting(
         False, "lexical shortlist: score only tokens that the training data pairs with the source"
@@ -36,17 +48,31 @@ class TranslatorConfig(Settings):
 
 
 @dataclass(kw_only=True)
-class TranslateConfig(TranslatorConfig):
+class OverridesConfig(Settings):
+    """Overrides of the run's search settings."""
+
+    beam_size: int | None = setting(
+        None, "hypotheses kept; 1 is greedy; null: use the run's search.beam_size", at_least=1
+    )
+    search: SearchOverrides = setting(factory=SearchOverrides)
+
+    def search_config(self, search: SearchConfig) -> SearchConfig:
+        """Return the run's search settings with the command's overrides.
+
+        Raises:
+            ConfigError: the short and the long form of a setting contradict each other.
+        """
+        return self.search.with_short_names(self.beam_size).apply_to(search)
+
+
+@dataclass(kw_only=True)
+class TranslateConfig(TranslatorConfig, OverridesConfig):
     """Settings of recipes/translate.py."""
 
     input: str = setting("-", "text file, one sentence per line, .gz accepted; - is standard input")
     output: str = setting("-", "output file, one translation per line; - is standard output")
     tag: str | None = setting(None, "first word of each line, for a model that was trained with tags, such as <2de>")
-    beam_size: int | None = setting(
-        None, "hypotheses kept; 1 is greedy; null: use the run's search.beam_size", at_least=1
-    )
     n_best: int | None = setting(None, "translations per sentence; null: use the run's search.n_best", at_least=1)
-    search: SearchOverrides = setting(factory=SearchOverrides)
     prefix: str | None = setting(None, "prefix of every translation; it may end within a word")
     prefixes: str | None = setting(None, "text file with the prefix of each line's translation; blank for none")
     phrases: list[str] = setting(help="words or phrases that every translation contains", factory=list)

@@ -91,8 +91,7 @@ class LanguageModel:
             RunError: a file is missing, damaged or of another kind, or the run is a translator.
             ConfigError: an unknown device.
         """
-        folder = Path(run).expanduser()
-        return cls(Member.of_run(folder, load_run(folder), choose_device(device), "auto"))
+        return cls(load_run(run).member(choose_device(device), "auto"))
 
     def log_probability(self, text: str) -> float:
         """Return the log-probability of a sentence in nats, EOS included."""

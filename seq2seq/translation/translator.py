@@ -14,7 +14,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.inference.member import Member, check_members
 from seq2seq.inference.members import EncodedSources, Members
 from seq2seq.inference.shortlist import Shortlist
-from seq2seq.run.folder import load_run, load_shortlist
+from seq2seq.run.folder import RunFolder, load_run
 from seq2seq.search import (
     LANGUAGE_MODEL_WEIGHT,
     Method,
@@ -107,14 +107,12 @@ class Translator:
             )
         folders = [Path(folder).expanduser() for folder in ([run] if isinstance(run, str | Path) else run)]
         chosen = choose_device(device)
-        loaded = [load_run(folder) for folder in folders]
-        members = [Member.of_run(folder, own, chosen, precision) for folder, own in zip(folders, loaded, strict=True)]
+        runs = [RunFolder.open(folder) for folder in folders]
+        loaded = [run.load() for run in runs]
+        members = [model.member(chosen, precision) for model in loaded]
         search = loaded[0].search if loaded else SearchConfig()
-        lists = load_shortlist(folders[0], loaded[0].tokenizers) if shortlist and loaded else None
-        fused = None
-        if language_model is not None:
-            folder = Path(language_model).expanduser()
-            fused = Member.of_run(folder, load_run(folder), chosen, precision)
+        lists = runs[0].load_shortlist(loaded[0].tokenizers) if shortlist and loaded else None
+        fused = None if language_model is None else load_run(language_model).member(chosen, precision)
         return cls(members, search, lists, fused, language_model_weight)
 
     def watched(self, on_step: Callable[[], None]) -> "Translator":

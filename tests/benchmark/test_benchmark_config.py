@@ -4,8 +4,8 @@ import pytest
 
 from seq2seq.benchmark.config import BenchmarkConfig, Part
 from seq2seq.errors import ConfigError
-from seq2seq.report.usage import described, help_node
-from seq2seq.settings import validate, walk
+from seq2seq.report.help import help_node
+from seq2seq.settings import override_value, validate, walk
 
 
 def test_the_defaults_are_valid():
@@ -15,13 +15,13 @@ def test_the_defaults_are_valid():
     assert config.parts == [Part.training, Part.translation]
 
 
-def test_every_setting_says_what_it_means():
+def test_every_setting_has_a_help_text():
     for path, item, _ in walk(BenchmarkConfig()):
         assert item.metadata.get("help"), f"{path} has no help"
 
 
 def test_help_shows_lists_as_they_are_typed():
-    assert described([Part.training, Part.scale]) == "[training,scale]"
+    assert override_value([Part.training, Part.scale]) == "[training,scale]"
     assert "scale.layers = [1,2,4,8]" in help_node("benchmark", BenchmarkConfig, {})["template"]
 
 

@@ -49,7 +49,7 @@ def model(monkeypatch):
     return found
 
 
-def test_the_score_is_the_mean_of_what_the_model_says(model):
+def test_the_score_is_the_mean_of_the_model_scores(model):
     comet = Comet("some/model", SOURCES, REFERENCES, on_gpu=False)
     measured = measure(CometMetric(comet), FIRST, REFERENCES, 50)
     shares = comet.scores(FIRST)
@@ -61,7 +61,7 @@ def test_the_score_is_the_mean_of_what_the_model_says(model):
     assert gpus == 0
 
 
-def test_differences_are_tested_as_those_of_other_metrics(model):
+def test_comet_differences_have_the_same_significance_tests(model):
     comet = Comet("some/model", SOURCES * 4, REFERENCES * 4, on_gpu=True)
     for kind in Significance:
         (p,) = paired_test(
@@ -77,13 +77,13 @@ def test_differences_are_tested_as_those_of_other_metrics(model):
     assert len(model.asked) == 3
 
 
-def test_a_model_that_is_not_there_is_one_line(model):
+def test_a_missing_model_is_reported_in_one_line(model):
     with pytest.raises(ConfigError, match="comet=no/model cannot be loaded") as raised:
         Comet("no/model", SOURCES, REFERENCES, on_gpu=False)
     assert "\n" not in str(raised.value)
 
 
-def test_without_the_package_one_line_says_how_to_get_it(monkeypatch):
+def test_a_missing_package_is_reported_with_the_install_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "comet", None)
     with pytest.raises(ConfigError, match=r'^comet=some/model needs COMET: pip install "seq2seq\[comet\]".*$'):
         Comet("some/model", SOURCES, REFERENCES, on_gpu=False)

@@ -9,7 +9,7 @@ from seq2seq.comparison.comparison import compare
 from seq2seq.comparison.config import CompareConfig
 from seq2seq.comparison.rare_words import Frequencies, Words, count_words
 from seq2seq.comparison.significance import Significance, paired_test
-from seq2seq.comparison.types import Output, System
+from seq2seq.comparison.systems import Output, System
 from seq2seq.metrics.score import fresh_metrics, score
 
 
@@ -24,7 +24,7 @@ def compared(*systems, **settings):
     return compare(named, ("five lines", "hash"), PAIRS, fresh_metrics, counts, config)
 
 
-def test_outputs_have_the_scores_that_they_have_alone():
+def test_scores_in_a_comparison_equal_separate_scores():
     found = compared([FIRST], [SECOND])
     expected = score(SECOND, REFERENCES, bootstrap=30)
     for name in ("bleu", "chrf", "ter"):
@@ -52,7 +52,7 @@ def test_seeds_are_averaged_and_tested_in_pairs():
     assert contrast.differences[0].baseline in FIRST
 
 
-def test_every_other_system_is_held_against_the_first():
+def test_every_system_is_compared_with_the_first():
     found = compared([FIRST], [SECOND], [REFERENCES], randomization=0, examples=0)
     assert [contrast.name for contrast in found.contrasts] == ["system 1", "system 2"]
     assert found.contrasts[1].wins[-1].baseline == 0

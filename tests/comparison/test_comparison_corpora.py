@@ -21,7 +21,7 @@ def data(tmp_path, **splits) -> DataConfig:
     return DataConfig(**named)
 
 
-def test_the_test_set_is_the_named_one_else_the_runs(tmp_path, tiny_run):
+def test_the_test_set_comes_from_the_settings_or_else_the_run(tmp_path, tiny_run):
     config = CompareConfig(systems=["x", str(tiny_run)])
     assert read_test_set(config, tiny_run).name.startswith("built-in corpus")
     config.data = data(tmp_path, test=REFERENCES)
@@ -44,7 +44,7 @@ def test_the_first_run_is_the_first_that_is_a_folder(tmp_path):
     assert first_run([files[0], str(tmp_path / "sweep"), files[1]]) == run
 
 
-def test_words_are_counted_in_the_training_text_where_it_is_known(tmp_path):
+def test_words_are_counted_in_a_known_training_text(tmp_path):
     config = CompareConfig(data=data(tmp_path, train=SECOND, test=REFERENCES))
     found = frequencies(config, None, REFERENCES)
     assert found.counts["Männer"] == 1
@@ -54,17 +54,17 @@ def test_words_are_counted_in_the_training_text_where_it_is_known(tmp_path):
     assert frequencies(config, None, REFERENCES).counts["Ein"] == 0
 
 
-def test_words_are_counted_in_the_references_otherwise_and_why_is_told(tmp_path):
+def test_words_are_otherwise_counted_in_the_references_with_the_reason(tmp_path):
     config = CompareConfig(data=data(tmp_path, test=REFERENCES))
     for asked, reason in (
         (config, "the training text is not known"),
-        (CompareConfig(training_lines=0), "as training_lines=0 asks"),
+        (CompareConfig(training_lines=0), "because training_lines=0"),
         (CompareConfig(), "the training text is not known"),
     ):
         found = frequencies(asked, None, REFERENCES)
         assert found.counts["Zwei"] == 1
         assert found.counts["Männer"] == 1
-        assert found.text.startswith("the references themselves")
+        assert found.text.startswith("the references, because")
         assert reason in found.text
     config = CompareConfig(data=data(tmp_path, train=SECOND, test=REFERENCES))
     (tmp_path / "train.de").unlink()

@@ -42,7 +42,7 @@ def test_plain_text_has_columns_side_by_side_and_sentences_below_each_other():
     assert len(lines) == 10
 
 
-def test_html_shows_what_is_in_a_sentence_and_does_none_of_it():
+def test_html_in_sentences_is_shown_as_text():
     reader = Reader()
     reader.feed(as_html("<b>title</b>", TABLES))
     assert reader.tags == {
@@ -64,7 +64,7 @@ def test_html_shows_what_is_in_a_sentence_and_does_none_of_it():
     assert reader.cells == ["runs/a", "1.0", "b", "12.5", "7", EVIL]
 
 
-def test_markdown_escapes_its_marks():
+def test_markdown_syntax_is_escaped():
     page = as_markdown(TABLES)
     assert "| runs/a | 1.0 |\n| b | 12.5 |" in page
     assert "|  | BLEU |\n| --- | ---: |" in page

@@ -11,7 +11,7 @@ def test_words_are_those_of_bleu():
     assert counts == {"der": 3, "hund": 2, "bellt": 2, ".": 2, ",": 1}
 
 
-def test_who_finds_more_of_the_rare_words():
+def test_rare_words_of_both_systems_are_counted():
     counts = {"a": 100, "b": 20, "x": 3, "y": 1}
     references = ["a b x", "a x x y", "a z"]
     baseline = ["a x", "x x y", "a a"]
@@ -24,7 +24,7 @@ def test_who_finds_more_of_the_rare_words():
     ]
 
 
-def test_a_word_is_found_as_often_as_it_is_asked_for():
+def test_a_word_counts_at_most_as_often_as_in_the_reference():
     (group,) = wins_by_rare_words(["x x"], ["x"], ["x x x"], {"x": 5}, [1], Words(False))
     assert (group.words, group.found_baseline, group.found_other) == (2, 1, 2)
 

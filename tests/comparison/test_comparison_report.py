@@ -25,12 +25,12 @@ def test_the_text_has_every_figure():
     assert "not corrected" not in text
 
 
-def test_seeds_and_several_comparisons_are_told():
+def test_the_report_names_seeds_and_several_comparisons():
     text = as_text(sections(compared([FIRST, SECOND], [SECOND], [REFERENCES], randomization=0)))
     assert "mean ± standard deviation" in text
     (row,) = [line for line in text.split("\n") if line.startswith("  system 0 ") and "±" in line]
     assert row.count("±") == 3
-    assert "system 0: 0.0 alone" in text
+    assert "system 0: 0.0 only" in text
     assert "median and range over pairs of seeds" in text
     assert "not corrected for 2 comparisons" in text
 

@@ -5,7 +5,7 @@ from comparing import FIRST, PAIRS, REFERENCES, SECOND
 from sacrebleu import sentence_bleu, sentence_chrf
 
 from seq2seq.comparison.config import SentenceMetric
-from seq2seq.comparison.sentences import most_different, sentence_scores, wins_by_length
+from seq2seq.comparison.sentences import group_label, group_of, most_different, sentence_scores, wins_by_length
 
 
 def test_sentences_are_scored_by_sacrebleu():
@@ -33,7 +33,7 @@ def test_wins_by_length():
     assert wins[-1].mean_other == pytest.approx(72)
 
 
-def test_the_most_different_sentences_come_from_both_ends_and_ties_are_none():
+def test_the_most_different_sentences_of_both_directions_exclude_ties():
     scores = ([50.0, 100.0, 30.0, 60.0, 100.0], [100.0, 80.0, 70.0, 10.0, 100.0])
     found = most_different(PAIRS, (FIRST, SECOND), scores, 2)
     assert [one.line for one in found] == [4, 2, 1, 3]
@@ -41,3 +41,10 @@ def test_the_most_different_sentences_come_from_both_ends_and_ties_are_none():
     assert [one.line for one in most_different(PAIRS, (FIRST, SECOND), scores, 9)] == [4, 2, 1, 3]
     assert most_different(PAIRS, (FIRST, SECOND), scores, 0) == []
     assert most_different(PAIRS, (FIRST, FIRST), (scores[0], scores[0]), 5) == []
+
+
+def test_groups_are_adjacent_ranges():
+    starts = [0, 1, 10, 1000]
+    assert [group_of(starts, value) for value in (0, 1, 9, 10, 999, 1000, 10**6)] == [0, 1, 1, 2, 2, 3, 3]
+    assert [group_label(starts, number) for number in range(4)] == ["0", "1–9", "10–999", "1,000 and more"]
+    assert group_label([0], 0) == "0 and more"

@@ -13,7 +13,7 @@ from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 from sacrebleu.significance import PairedTest
 
-from seq2seq.comparison.significance import PValue, Significance, joined, paired_test, pairs_of_seeds
+from seq2seq.comparison.significance import PValue, Significance, join_tests, paired_test, pairs_of_seeds
 from seq2seq.metrics.score import fresh_metrics
 
 METRICS = {"bleu": BLEU, "chrf": CHRF, "ter": TER}
@@ -69,7 +69,7 @@ def test_p_values_are_those_of_full_enumeration(kind, rows):
 
 
 @pytest.mark.parametrize("differing", [1, 2, 3, 4])
-def test_few_sentences_that_differ_of_many_say_little(differing):
+def test_few_different_sentences_are_not_significant(differing):
     """Of 200. sacreBLEU 2.6, which counts larger differences alone, gives 0.001 where p is 1, 0.5 and 0.25."""
     references = [f"{line} {number}" for number, line in enumerate(REFERENCES * 40)]
     first = worse(references, 0.2, 1)
@@ -145,7 +145,7 @@ def test_trials_and_signatures_are_sacrebleus(kind, name, seed, monkeypatch):
     assert f"{name}:100|seed:{seed or 12345}" in found["bleu"].signature
 
 
-def test_no_difference_is_chance():
+def test_no_difference_is_not_significant():
     louder = [line.upper() for line in FIRST]
     for kind in Significance:
         same = paired_test(kind, FIRST * 4, FIRST * 4, REFERENCES * 4, fresh_metrics(), 50)
@@ -155,14 +155,14 @@ def test_no_difference_is_chance():
         assert found["chrf"].values[0] < 0.1
 
 
-def test_a_large_difference_does_not():
+def test_a_large_difference_is_significant():
     found = paired_test(
         Significance.randomization, ["nichts"] * 20, REFERENCES * 4, REFERENCES * 4, fresh_metrics(), 200
     )
     assert all(p.values == [pytest.approx(1 / 201)] for p in found.values())
 
 
-def test_trials_are_added_up_in_blocks(monkeypatch):
+def test_trials_are_computed_in_blocks(monkeypatch):
     whole = [paired_test(kind, FIRST, SECOND, REFERENCES, fresh_metrics(), 50) for kind in Significance]
     monkeypatch.setattr("seq2seq.comparison.significance.BLOCK", 7)
     assert whole == [paired_test(kind, FIRST, SECOND, REFERENCES, fresh_metrics(), 50) for kind in Significance]
@@ -173,7 +173,7 @@ def test_seeds_are_tested_in_pairs():
     assert pairs_of_seeds(1, 3) == [(0, 0), (0, 1), (0, 2)]
     assert pairs_of_seeds(3, 2) == [(0, 0), (1, 1), (2, 0)]
     tests = [{"bleu": PValue([p], "signature")} for p in (0.3, 0.01, 0.02)]
-    together = joined(tests)["bleu"]
+    together = join_tests(tests)["bleu"]
     assert together == PValue([0.3, 0.01, 0.02], "signature")
     assert str(together) == "0.0200 (0.0100–0.3000)"
     assert str(tests[0]["bleu"]) == "0.3000"

@@ -48,18 +48,18 @@ def test_a_pattern_or_a_folder_of_runs_is_one_system(tmp_path):
     ]
 
 
-def test_names_that_stand_for_nothing(tmp_path):
-    with pytest.raises(DataError, match="no such run folder or file, and nothing matches"):
+def test_a_name_that_matches_nothing_is_refused(tmp_path):
+    with pytest.raises(DataError, match="no such run folder or file, and no match"):
         outputs_of(str(tmp_path / "nowhere*"))
-    with pytest.raises(DataError, match="no run folder and there is none in it"):
+    with pytest.raises(DataError, match="is not a run folder and contains none"):
         outputs_of(str(tmp_path))
 
 
-def test_seeds_of_one_system_differ_by_chance_alone(tmp_path):
+def test_seeds_of_one_system_differ_in_the_seed_only(tmp_path):
     for seed, dropout in ((1, 0.1), (2, 0.3)):
         scored_run(tmp_path / f"run{seed}", FIRST, seed=seed, model={"dropout": dropout})
     told = refused([tmp_path / "run*"])
-    assert "no seeds of one system: model.dropout is 0.1 in one, 0.3 in the other" in told
+    assert "not seeds of one system: model.dropout is 0.1 in one, 0.3 in the other" in told
     folder = scored_run(tmp_path / "twice" / "0", FIRST)
     other = scored_run(tmp_path / "twice" / "1", FIRST)
     (other / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
@@ -83,23 +83,23 @@ def test_other_signatures_are_refused(tmp_path):
     assert "tok:intl" in refused([run])
 
 
-def test_what_has_changed_since_is_refused(tmp_path):
+def test_changed_models_and_translations_are_refused(tmp_path):
     run = scored_run(tmp_path / "a", FIRST)
     write_lines(run / "hypotheses.test.beam.txt", SECOND)
     assert "hypotheses.test.beam.txt is not the text that was scored" in refused([run])
     run = scored_run(tmp_path / "b", FIRST)
     (run / "model.safetensors").write_bytes(b"trained further")
-    assert "has another model than was scored" in refused([run])
+    assert "has another model than the scored one" in refused([run])
 
 
-def test_what_was_never_scored_is_refused_with_the_command_that_does(tmp_path):
+def test_a_run_without_scores_is_refused_with_the_evaluate_command(tmp_path):
     run = scored_run(tmp_path / "a", FIRST)
     assert "has no greedy translations of test in scores.json: evaluate it" in refused([run], search="greedy")
     assert "no beam translations of validation" in refused([run], entry="validation")
     scores = json.loads((run / "scores.json").read_text())
     del scores["test"]["references"]
     (run / "scores.json").write_text(json.dumps(scores))
-    assert "older version and does not say references" in refused([run])
+    assert "older version and lacks references" in refused([run])
     (run / "scores.json").write_text("[]")
     assert "scores.json is damaged" in refused([run])
     (run / "scores.json").unlink()

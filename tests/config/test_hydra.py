@@ -9,7 +9,7 @@ import sys
 import pytest
 from hydra._internal.utils import get_args_parser
 
-from seq2seq.config.hydra import conf_folder, one_line_errors, texts_alone_checked
+from seq2seq.config.hydra import conf_folder, one_line_errors, unformatted_help_allowed
 from seq2seq.recipes import train
 
 
@@ -55,7 +55,7 @@ def test_a_broken_config_file_is_one_line(recipe, tmp_path):
     assert outcome.err.count("\n") == 1, outcome.err
 
 
-def test_a_folder_of_own_configs_joins_the_others(recipe, tmp_path):
+def test_a_user_config_folder_extends_the_search_path(recipe, tmp_path):
     (tmp_path / "experiment").mkdir()
     own = "# @package _global_\ndefaults:\n  - override /model: attention\nmodel: {dropout: 0.7}\n"
     (tmp_path / "experiment" / "mine.yaml").write_text(own)
@@ -65,7 +65,7 @@ def test_a_folder_of_own_configs_joins_the_others(recipe, tmp_path):
     assert "attention: general" in outcome.out
 
 
-def test_a_sweep_gives_each_job_a_run_folder_of_its_own(recipe, tmp_path):
+def test_each_job_of_a_sweep_has_its_own_run_folder(recipe, tmp_path):
     from conftest import TINY
 
     small = ["training.updates=1", "data.builtin.validation_size=2", "data.builtin.test_size=2"]
@@ -77,7 +77,7 @@ def test_a_sweep_gives_each_job_a_run_folder_of_its_own(recipe, tmp_path):
         assert dropout in (folder / "config.yaml").read_text()
 
 
-def test_a_job_of_a_sweep_that_fails_is_named_and_its_error_is_for_the_sweeper(recipe, tmp_path):
+def test_a_failed_job_of_a_sweep_is_named_and_its_error_is_passed_to_the_sweeper(recipe, tmp_path):
     outcome = recipe("train", "-m", f"run={tmp_path / 'sweep'}", "seed=7", "model.dropout=2,3")
     assert outcome.code == 1
     job, error = outcome.err.splitlines()
@@ -104,7 +104,7 @@ def test_a_mistake_in_how_to_translate_is_one_line(recipe, name, override, words
         assert word in outcome.err
 
 
-def test_what_a_recipe_starts_does_not_inherit_how_it_wants_errors_from_hydra(recipe, tmp_path, monkeypatch):
+def test_child_processes_do_not_inherit_hydra_full_error(recipe, tmp_path, monkeypatch):
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
     seen = []
     monkeypatch.setattr(
@@ -128,7 +128,7 @@ def test_a_full_disk_is_one_line_whatever_was_written(capsys):
         raise FileNotFoundError(errno.ENOENT, "No such file")
 
 
-def test_a_recipe_composes_where_argparse_tries_every_help_text(recipe, monkeypatch):
+def test_a_recipe_composes_if_argparse_checks_help_texts(recipe, monkeypatch):
     """As Python 3.14 does, in `_check_help`; one of Hydra's is an object that is no text."""
 
     def check_help(self, action):
@@ -153,12 +153,12 @@ def test_a_recipe_composes_where_argparse_tries_every_help_text(recipe, monkeypa
     assert found.code == 0, found.err
     assert "seed: 4321\n" in found.out
     assert "badly formed" not in found.err
-    with texts_alone_checked(), pytest.raises(ValueError, match="badly formed"):
+    with unformatted_help_allowed(), pytest.raises(ValueError, match="badly formed"):
         argparse.ArgumentParser().add_argument("--size", help="%(none)s")
     assert argparse._ActionsContainer._check_help is check_help, "as it was"
 
 
-def test_letters_that_the_outputs_encoding_lacks_are_escaped(monkeypatch):
+def test_characters_outside_the_output_encoding_are_escaped(monkeypatch):
     """Standard output that goes to a file has such an encoding on Windows."""
     written = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="cp1252"))
@@ -168,7 +168,7 @@ def test_letters_that_the_outputs_encoding_lacks_are_escaped(monkeypatch):
     assert "run: \\u5f15ä\n" in written.getvalue().decode("cp1252")
 
 
-def test_a_clone_needs_no_installation_to_find_its_configs(monkeypatch):
+def test_configs_are_found_in_a_clone_without_installation(monkeypatch):
     def missing(name):
         raise ModuleNotFoundError(name)
 

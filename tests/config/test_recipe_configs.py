@@ -74,23 +74,27 @@ def test_a_language_model_reads_the_target_side_and_has_its_vocabulary(joint):
 @pytest.mark.parametrize(
     ("asked", "predicts", "words"),
     [
-        ({"hypotheses": "out.de", "ensemble": ["b"]}, False, "hypotheses=out.de is translated already: leave ensemble"),
-        ({"hypotheses": "out.de", "language_model": "lm"}, False, "already: leave language_model out"),
+        ({"hypotheses": "out.de", "ensemble": ["b"]}, False, "hypotheses=out.de is already translated: leave ensemble"),
+        ({"hypotheses": "out.de", "language_model": "lm"}, False, "already translated: leave language_model out"),
         (
             {"run": "lm", "ensemble": ["b", "c"]},
             True,
-            "run=lm is a language model and translates nothing: leave ensemb",
+            "run=lm is a language model and does not translate: leave ensemb",
         ),
-        ({"run": "lm", "language_model": "lm"}, True, "translates nothing: leave language_model out"),
-        ({"hypotheses": "out.de", "beam_size": 3}, False, "hypotheses=out.de is translated already: leave beam_size"),
-        ({"hypotheses": "out.de", "device": "cpu"}, False, "is translated already: leave device out"),
-        ({"hypotheses": "out.de", "precision": "float32"}, False, "is translated already: leave precision out"),
-        ({"run": "lm", "shortlist": True}, True, "translates nothing: leave shortlist out"),
+        ({"run": "lm", "language_model": "lm"}, True, "does not translate: leave language_model out"),
+        ({"hypotheses": "out.de", "beam_size": 3}, False, "hypotheses=out.de is already translated: leave beam_size"),
+        ({"hypotheses": "out.de", "device": "cpu"}, False, "is already translated: leave device out"),
+        ({"hypotheses": "out.de", "precision": "float32"}, False, "is already translated: leave precision out"),
+        ({"run": "lm", "shortlist": True}, True, "does not translate: leave shortlist out"),
         ({"run": "lm", "search": SearchOverrides(length_penalty=0.5)}, True, "leave search.length_penalty out"),
-        ({"run": "a", "search": SearchOverrides(n_best=2)}, False, "is scored: leave search.n_best out"),
+        (
+            {"run": "a", "search": SearchOverrides(n_best=2)},
+            False,
+            "one translation per sentence: leave search.n_best out",
+        ),
     ],
 )
-def test_what_belongs_to_translating_is_refused_where_it_has_no_say(asked, predicts, words):
+def test_settings_of_translation_are_refused_if_nothing_is_translated(asked, predicts, words):
     with pytest.raises(ConfigError) as raised:
         EvaluateConfig(**asked).check(predicts)
     assert words in str(raised.value)
@@ -98,13 +102,13 @@ def test_what_belongs_to_translating_is_refused_where_it_has_no_say(asked, predi
 
 
 def test_other_runs_join_a_translator():
-    EvaluateConfig(run="a", ensemble=["b"], language_model="lm").check(predicts=False)
-    EvaluateConfig(run="lm").check(predicts=True)
-    EvaluateConfig(hypotheses="out.de").check(predicts=False)
+    EvaluateConfig(run="a", ensemble=["b"], language_model="lm").check(language_model=False)
+    EvaluateConfig(run="lm").check(language_model=True)
+    EvaluateConfig(hypotheses="out.de").check(language_model=False)
 
 
 def test_how_many_translations_a_teacher_writes_has_one_name():
     usual = SearchConfig()
     assert DistillConfig(n_best=3, search=SearchOverrides(n_best=3)).search_config(usual).n_best == 3
-    with pytest.raises(ConfigError, match=r"^search.n_best=3 does nothing here: say n_best=3, "):
+    with pytest.raises(ConfigError, match=r"^search.n_best=3 does nothing here: set n_best=3, "):
         DistillConfig(search=SearchOverrides(n_best=3)).search_config(usual)

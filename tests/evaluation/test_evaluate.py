@@ -15,7 +15,8 @@ from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.data.batch_sampler import BatchConfig
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.errors import RunError
-from seq2seq.evaluation.evaluate import Validator, evaluate, judge, provenance, searches, write_scores
+from seq2seq.evaluation.evaluate import evaluate, evaluate_on_test, provenance, searches, write_scores
+from seq2seq.evaluation.validation import Validator
 from seq2seq.metrics.score import score
 from seq2seq.run.provenance import file_hash, model_hash, text_hash
 from seq2seq.search import Method, SearchConfig
@@ -48,7 +49,7 @@ def test_evaluation_writes_what_it_scores(tiny_run, tmp_path):
     assert (written["precision"], written["device"], written["shortlist"]) == ("float32", translator.device.type, None)
 
 
-def test_what_translates_together_is_told(tiny_run, tmp_path):
+def test_provenance_names_every_model_of_an_ensemble(tiny_run, tmp_path):
     language_model = sibling(tiny_run, tmp_path / "lm", 1, {"encoder.layers": 0, "attention": "none", "bridge": "zero"})
     other = sibling(tiny_run, tmp_path / "b", 2)
     translator = Translator.load([tiny_run, other], shortlist=True, language_model=language_model)
@@ -59,10 +60,10 @@ def test_what_translates_together_is_told(tiny_run, tmp_path):
     assert told["shortlist"] == file_hash(tiny_run / "shortlist.safetensors")
 
 
-def test_a_judged_translator_shows_scores_and_examples(tiny_run, tmp_path):
+def test_evaluation_of_a_translator_shows_scores_and_examples(tiny_run, tmp_path):
     for name in ("config.yaml", "tokenizer.model", "model.safetensors"):
         shutil.copy(tiny_run / name, tmp_path)
-    lines = judge(tmp_path, PairList("nine lines", PAIRS * 3), "cpu").splitlines()
+    lines = evaluate_on_test(tmp_path, PairList("nine lines", PAIRS * 3), "cpu").splitlines()
     assert lines[0] == "nine lines, 9 sentences"
     assert {"greedy", "beam"} <= set(lines)
     assert [line for line in lines if line.startswith("source ")].count("source     We work.") >= 1
@@ -71,9 +72,9 @@ def test_a_judged_translator_shows_scores_and_examples(tiny_run, tmp_path):
     assert json.loads((tmp_path / "scores.json").read_text())["test"]["corpus"] == "nine lines"
 
 
-def test_a_judged_language_model_shows_perplexity(tiny_run, tmp_path):
+def test_evaluation_of_a_language_model_shows_perplexity(tiny_run, tmp_path):
     folder = sibling(tiny_run, tmp_path / "lm", 1, {"encoder.layers": 0, "attention": "none", "bridge": "zero"})
-    lines = judge(folder, PairList("two lines", PAIRS[:2]), "cpu").splitlines()
+    lines = evaluate_on_test(folder, PairList("two lines", PAIRS[:2]), "cpu").splitlines()
     assert lines[0] == "two lines, 2 sentences"
     assert lines[1].startswith("perplexity per token")
     written = json.loads((folder / "scores.json").read_text())["test"]
@@ -82,7 +83,7 @@ def test_a_judged_language_model_shows_perplexity(tiny_run, tmp_path):
     assert written["models"] == [model_hash(folder)]
 
 
-def test_one_entry_of_the_scores_leaves_the_others(tmp_path):
+def test_writing_one_entry_keeps_the_others(tmp_path):
     path = tmp_path / "scores.json"
     write_scores(path, "test", {"a": 1})
     write_scores(path, "validation", {"b": 2})
@@ -90,7 +91,7 @@ def test_one_entry_of_the_scores_leaves_the_others(tmp_path):
     assert json.loads(path.read_text()) == {"test": {"c": 3}, "validation": {"b": 2}}
 
 
-def test_scores_that_cannot_be_written_leave_those_before_them(tmp_path):
+def test_a_failed_write_keeps_the_old_scores(tmp_path):
     path = tmp_path / "scores.json"
     write_scores(path, "test", {"a": 1})
     with pytest.raises(TypeError):
@@ -99,7 +100,7 @@ def test_scores_that_cannot_be_written_leave_those_before_them(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["scores.json"]
 
 
-def test_the_validation_loss_is_the_mean_over_pieces(tiny_run, tmp_path):
+def test_the_validation_loss_is_the_mean_over_tokens(tiny_run, tmp_path):
     """Against the log-probabilities of a search stepper, piece by piece."""
     translator = Translator.load(tiny_run, device="cpu")
     network, tokenizers = translator.members[0].network, translator.members[0].tokenizers
@@ -145,16 +146,16 @@ def test_validation_searches_greedily_within_the_limits_of_the_run(learned_run, 
 
 
 @pytest.mark.parametrize(("language", "expected"), [("de", 0.0), ("zh", 100.0), ("cmn", 100.0)])
-def test_validation_cuts_words_as_the_language_does(tiny_run, tmp_path, monkeypatch, language, expected):
+def test_validation_bleu_uses_the_tokenizer_of_the_language(tiny_run, tmp_path, monkeypatch, language, expected):
     pairs = [Pair("We work.", "我们在厨房里工作。"), Pair("Where is my key?", "我的钥匙在哪里？")]
     texts = [pair.target for pair in pairs]  # a perfect translator
-    monkeypatch.setattr("seq2seq.evaluation.evaluate.translate_distributed", lambda translator, sources: iter(texts))
+    monkeypatch.setattr("seq2seq.evaluation.validation.translate_distributed", lambda translator, sources: iter(texts))
     network = Translator.load(tiny_run, device="cpu").members[0].network
     found = validator(tiny_run, tmp_path, pairs, target_language=language)(network, 1)
     assert found.bleu == pytest.approx(expected)
 
 
-def test_another_method_of_the_run_is_what_is_scored_beside_greedy(tiny_run, tmp_path):
+def test_the_search_method_of_the_run_is_scored_besides_greedy(tiny_run, tmp_path):
     translator = Translator.load(tiny_run)
     search = SearchConfig(method=Method.minimum_bayes_risk, samples=4, n_best=2)
     scores = evaluate(translator, PAIRS, search, folder=tmp_path, name="test", corpus="three lines", bootstrap=10)

@@ -140,7 +140,7 @@ def test_the_first_runs_shortlist_binds_all(runs):
 
 def test_attention_is_the_mean_over_those_that_attend_to_the_same_pieces(runs):
     def weights(*names: str) -> Tensor | None:
-        members = [Member.of_run(runs[name], load_run(runs[name]), CPU, "float32") for name in names]
+        members = [load_run(runs[name]).member(CPU, "float32") for name in names]
         translator = Translator(members, load_run(runs["twin"]).search)
         # The translation is the members' own; that of one that always ends at once has the EOS's row alone.
         for member in members:

@@ -11,7 +11,7 @@ from conftest import TINY
 from seq2seq import LanguageModel, Translator
 from seq2seq.errors import RunError
 from seq2seq.recipes import train
-from seq2seq.run.folder import load_run, read_config
+from seq2seq.run.folder import RunFolder, load_run
 from seq2seq.tokenizer.tokenizer import load_tokenizers
 
 TINY_LM = [
@@ -88,7 +88,7 @@ def test_several_texts_are_mixed_by_weight(recipe, tmp_path):
     report = outcome.out.splitlines()[0]
     assert f"{tmp_path}/mono.de (target side), weight 0.5: kept 20 of 20 pairs" in report
     assert f"{tmp_path}/more.tsv (target side), weight 3: kept 7 of 7 pairs" in report
-    assert read_config(tmp_path / "lm")["data"]["more"][1]["weight"] == 3
+    assert RunFolder.open(tmp_path / "lm").settings["data"]["more"][1]["weight"] == 3
     assert {"laufen.", "run."} & load_tokenizers(tmp_path / "lm").target.words().keys() == {"laufen."}
     assert recipe("train", *asked).code == 0, "the same command goes on"
 

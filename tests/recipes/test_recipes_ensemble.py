@@ -70,8 +70,8 @@ def test_runs_that_do_not_fit_are_one_line(recipe, copied, tmp_path, text):
     missing = tmp_path / "missing"
     for name, more in (("translate", []), ("evaluate", text)):
         for override, words in {
-            f"ensemble=[{missing}]": f"{missing} is no run folder",
-            f"language_model={copied}": f"{copied} is not a language model",
+            f"ensemble=[{missing}]": f"{missing} is not a run folder",
+            f"language_model={copied}": f"{copied} is no language model",
             "language_model_weight=-1": "language_model_weight must be at least 0, got -1",
         }.items():
             outcome = recipe(name, f"run={copied}", override, *more)
@@ -84,8 +84,8 @@ def test_evaluate_refuses_an_ensemble_that_would_have_no_say(recipe, copied, tmp
     language_model = {"encoder.layers": 0, "attention": "none", "bridge": "zero"}
     language_model = sibling(copied, tmp_path / "language", 3, language_model)
     for asked, words in {
-        f"run={language_model}": f"run={language_model} is a language model and translates nothing: leave ensemble out",
-        f"hypotheses={tmp_path / 'test.target'}": "test.target is translated already: leave ensemble out",
+        f"run={language_model}": f"run={language_model} is a language model and does not translate: leave ensemble out",
+        f"hypotheses={tmp_path / 'test.target'}": "test.target is already translated: leave ensemble out",
     }.items():
         outcome = recipe("evaluate", asked, f"ensemble=[{copied}]", *text)
         assert outcome.code == 1

@@ -46,7 +46,7 @@ def test_no_text_becomes_markup(text):
         assert reader.texts.count(text) == 6 - (not text)
 
 
-def test_pictures_are_in_the_page_and_nothing_is_loaded():
+def test_images_are_embedded_and_nothing_is_loaded():
     text = page("<script>alert(1)</script>", [picture(b"\x89PNG", "a picture")])
     (address,) = read(text).addresses
     assert b64decode(address.removeprefix("data:image/png;base64,")) == b"\x89PNG"

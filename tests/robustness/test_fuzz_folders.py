@@ -26,7 +26,7 @@ from seq2seq.errors import RunError, Seq2SeqError
 from seq2seq.inference.shortlist import Shortlist
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.weights import save_quantized, save_weights
-from seq2seq.run.folder import load_run, read_config, read_section
+from seq2seq.run.folder import RunFolder
 from seq2seq.search import SearchConfig
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import EOS, UNK, save_tokenizers
@@ -182,13 +182,13 @@ def damages(world: dict[str, list[bytes]]) -> st.SearchStrategy[tuple[str, bytes
 def test_any_model_folder_translates_or_is_refused_in_one_line(folder, world, monkeypatch, number):
     """Where config.yaml is as it was, what is in it is known: reading it takes longer than all the rest."""
     names = [name for name in world if name != "pickle"]
-    known = {name: read_section(folder, name, schema) for name, schema in SECTIONS.items()}
+    known = {name: RunFolder.open(folder).section(name, schema) for name, schema in SECTIONS.items()}
 
     def holds(case: tuple[str, bytes]) -> None:
         name, data = case
         (folder / name).write_bytes(data)
         if name != "config.yaml":
-            monkeypatch.setattr("seq2seq.run.folder.read_section", lambda _, section, __: copy.deepcopy(known[section]))
+            monkeypatch.setattr(RunFolder, "section", lambda _, section, __: copy.deepcopy(known[section]))
         try:
             translator = Translator.load(folder, "cpu", shortlist=True)
             assert len(translator.translate(["the dog", "\U0001f600"])) == 2
@@ -297,7 +297,7 @@ IMPOSSIBLE = ["a" * 300, "a/" * 3_000, "nul\0", "\ud800", "line\nbreak", "/proc/
 
 @pytest.mark.parametrize("name", IMPOSSIBLE)
 def test_a_name_that_no_system_takes_is_no_run_folder(name):
-    with pytest.raises(RunError, match="is no run folder") as error:
+    with pytest.raises(RunError, match="is not a run folder") as error:
         Translator.load(name)
     one_line(error.value)
 
@@ -306,10 +306,10 @@ def test_yaml_stands_for_no_more_than_is_written(folder, world, tmp_path):
     for text in (BOMB, "model: &m {encoder: *m}\n"):
         (tmp_path / "config.yaml").write_text(text)
         with pytest.raises(RunError, match=r"config\.yaml is damaged \(it has aliases\)"):
-            read_config(tmp_path)
+            RunFolder.open(tmp_path)
     (tmp_path / "config.yaml").write_text("model: {}\n" + "#" * 1_000_000)
     with pytest.raises(RunError, match="more than 1,000,000 bytes"):
-        read_config(tmp_path)
+        RunFolder.open(tmp_path)
 
 
 @pytest.mark.parametrize("setting", ["embedding_size", "encoder", "decoder"])
@@ -320,6 +320,6 @@ def test_a_config_of_an_absurd_size_takes_no_memory(folder, world, setting):
     (folder / "config.yaml").write_text(yaml.safe_dump(values))
     try:
         with little_memory(1 << 28), pytest.raises(RunError, match=r"does not belong to config\.yaml"):
-            load_run(folder)
+            RunFolder.open(folder).load()
     finally:
         (folder / "config.yaml").write_bytes(world["config.yaml"][0])

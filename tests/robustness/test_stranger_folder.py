@@ -17,17 +17,17 @@ import torch
 import yaml
 
 from seq2seq.comparison.systems import Common, read_systems
-from seq2seq.config.hydra import in_one_line, safe_terminal
+from seq2seq.config.hydra import printed_log, safe_terminal
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.config import DataConfig
 from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.errors import ConfigError, DataError, RunError, Seq2SeqError
-from seq2seq.evaluation.evaluate import judge, write_scores
+from seq2seq.evaluation.evaluate import evaluate_on_test, write_scores
 from seq2seq.inference.shortlist import Shortlist
 from seq2seq.model import DecoderConfig, EncoderConfig, ModelConfig, Network
 from seq2seq.model.weights import save_weights
-from seq2seq.report.usage import overrides
-from seq2seq.run.folder import load_run, load_shortlist, read_config, read_section
+from seq2seq.report.help import overrides
+from seq2seq.run.folder import RunFolder, load_run
 from seq2seq.run.provenance import model_hash, read_scores
 from seq2seq.run.resume import open_run
 from seq2seq.system.lock import LOCK, locked
@@ -194,7 +194,7 @@ FAN_OUT = "\n".join(f"  a{n}: ${{.a{n + 1}}}${{.a{n + 1}}}" for n in range(40)) 
 def test_a_saved_config_is_taken_as_it_stands(run, monkeypatch, text):
     monkeypatch.setenv("SECRET", "hunter2")
     (run / "config.yaml").write_text(text)
-    for read in (read_config, load_run, lambda folder: read_section(folder, "data", DataConfig)):
+    for read in (RunFolder.open, load_run, lambda folder: RunFolder.open(folder).section("data", DataConfig)):
         with pytest.raises(RunError, match=r"config\.yaml is damaged \(it has interpolations") as error:
             read(run)
         assert "hunter2" not in str(error.value)
@@ -205,7 +205,7 @@ def test_a_saved_config_is_taken_as_it_stands(run, monkeypatch, text):
 def test_a_config_that_is_nested_deeply_is_one_line(run, depth):
     (run / "config.yaml").write_text("data: " + "{a: " * depth + "1" + "}" * depth)
     with pytest.raises(RunError, match=r"config\.yaml is damaged \((it is nested|maximum recursion)") as error:
-        read_section(run, "data", DataConfig)
+        RunFolder.open(run).section("data", DataConfig)
     assert "\n" not in str(error.value)
 
 
@@ -276,7 +276,7 @@ def test_so_are_those_of_the_short_list_and_of_checkpoints(run):
     shapes = {"translations": ("I32", [rows, columns], rows * columns * 4), "frequent": ("I32", [1], 4)}
     sparse(run / "shortlist.safetensors", shapes)
     with little_memory(), pytest.raises(RunError, match=f"translations are {columns:,}, more than 1,000"):
-        load_shortlist(run, loaded.tokenizers)
+        RunFolder.open(run).load_shortlist(loaded.tokenizers)
     checkpoints = Checkpoints(run / "checkpoints", loaded.network)
     checkpoints.folder.mkdir()
     sparse(checkpoints.weights_path(7), {"output.bias": ("F32", [HUGE // 4], HUGE)})
@@ -344,7 +344,7 @@ def test_damaged_scores_are_one_line(tmp_path, what):
     else:
         path.write_bytes(SCORES[what] if isinstance(SCORES[what], bytes) else SCORES[what].encode())
     for write in (lambda: write_scores(path, "test", {}), lambda: read_scores(path)):
-        with pytest.raises(RunError, match=r"scores\.json is damaged \(.*\): delete it, and evaluate again") as error:
+        with pytest.raises(RunError, match=r"scores\.json is damaged \(.*\): delete it and evaluate again") as error:
             write()
         assert "\n" not in str(error.value)
 
@@ -426,7 +426,7 @@ def obeyed(text: str) -> bool:
 
 
 def test_examples_of_a_test_set_are_escaped(run):
-    shown = judge(run, PairList("pairs", [Pair(f"the dog {OBEYED}", f"der Hund {OBEYED}")] * 2), "cpu")
+    shown = evaluate_on_test(run, PairList("pairs", [Pair(f"the dog {OBEYED}", f"der Hund {OBEYED}")] * 2), "cpu")
     assert not obeyed(shown)
     assert shown.count(SHOWN) >= 4
 
@@ -436,7 +436,7 @@ def test_settings_of_a_run_have_no_control_characters(run, name):
     values = CONFIG | {"data": {name: f"a{OBEYED}"}}
     (run / "config.yaml").write_text(yaml.safe_dump(values))
     with pytest.raises(RunError, match="must be one line of text in UTF-8") as error:
-        read_section(run, "data", DataConfig)
+        RunFolder.open(run).section("data", DataConfig)
     assert not obeyed(str(error.value))
 
 
@@ -465,7 +465,7 @@ def test_what_is_printed_on_a_terminal_is_escaped_and_in_a_file_as_it_is(tmp_pat
     assert (tmp_path / "file").read_text(encoding="utf-8") == text
 
 
-def test_a_warning_is_one_line_that_no_terminal_obeys():
-    record = logging.makeLogRecord({"msg": "the text %s is odd", "args": (f"a\n{OBEYED}",)})
-    assert in_one_line(record)
-    assert record.getMessage() == rf"the text a\n{SHOWN} is odd"
+def test_a_warning_is_one_line_that_no_terminal_obeys(capsys):
+    with printed_log():
+        logging.getLogger("seq2seq").warning("the text %s is odd", f"a\n{OBEYED}")
+    assert capsys.readouterr().err == rf"the text a\n{SHOWN} is odd" + "\n"

@@ -16,12 +16,10 @@ from seq2seq.model import ModelConfig, Network
 from seq2seq.model.weights import save_quantized, save_weights
 from seq2seq.run.folder import (
     LoadedRun,
+    RunFolder,
     learn_shortlist,
     load_run,
-    load_shortlist,
     prepare_tokenizers,
-    read_config,
-    read_section,
 )
 from seq2seq.run.resume import open_run
 from seq2seq.search import SearchConfig
@@ -94,20 +92,20 @@ def edit(folder: Path, path: str, value: object) -> None:
 
 
 @pytest.mark.parametrize("place", ["nowhere", "file", "file/below", "empty"])
-def test_no_run_folder(tmp_path, place):
+def test_a_folder_without_config_is_not_a_run_folder(tmp_path, place):
     (tmp_path / "file").touch()
     (tmp_path / "empty").mkdir()
-    for call in (read_config, load_run):
+    for call in (RunFolder.open, load_run):
         message = one_line(lambda call=call: call(tmp_path / place))
-        assert f"{tmp_path / place} is no run folder (config.yaml is missing)" in message
+        assert f"{tmp_path / place} is not a run folder (config.yaml is missing)" in message
 
 
 @pytest.mark.parametrize(
     "text", ["", "- a\n- b\n", "just words", "a: [1, 2", "a: b: c", "day: 2024-99-99", "[" * 2000, "\x00", "a: \ud800"]
 )
-def test_a_config_that_is_no_mapping_is_refused(tmp_path, text):
+def test_a_config_that_is_not_a_mapping_is_refused(tmp_path, text):
     (tmp_path / "config.yaml").write_bytes(text.encode("utf-8", "surrogatepass"))
-    assert f"{tmp_path / 'config.yaml'} is damaged" in one_line(lambda: read_config(tmp_path))
+    assert f"{tmp_path / 'config.yaml'} is damaged" in one_line(lambda: RunFolder.open(tmp_path))
 
 
 @pytest.mark.parametrize("tag", ["python/object/apply:os.mkdir", "python/object/new:os.mkdir", "python/name:os.mkdir"])
@@ -133,29 +131,29 @@ def test_nothing_in_a_config_is_executed(tmp_path, monkeypatch, tag):
         ("model: {encoder: [1, 2]}", "list is not a subclass of EncoderConfig"),
         ("model: {summary: median}", "median"),
         ("model: {decoder: {feed_context: perhaps}}", "perhaps"),
-        ("model: [1, 2]", "it is no mapping"),
-        ("model: large", "it is no mapping"),
+        ("model: [1, 2]", "it is not a mapping"),
+        ("model: large", "it is not a mapping"),
         ("model: null", "it is missing"),
         ("search: {beam_size: 3}", "it is missing"),
     ],
 )
 def test_a_section_that_does_not_fit_is_refused_with_the_reason(tmp_path, section, reason):
     write(tmp_path, section + "\n")
-    message = one_line(lambda: read_section(tmp_path, "model", ModelConfig))
+    message = one_line(lambda: RunFolder.open(tmp_path).section("model", ModelConfig))
     assert message.startswith(f"{tmp_path / 'config.yaml'}: section model is not usable (")
     assert reason in message
-    assert message.endswith(": restore it or train anew")
+    assert message.endswith(": restore it or retrain")
 
 
-def test_what_a_section_leaves_out_is_as_by_default(tmp_path):
+def test_missing_settings_of_a_section_have_their_defaults(tmp_path):
     write(tmp_path, "search: {beam_size: 9}\n")
-    assert read_section(tmp_path, "search", SearchConfig) == SearchConfig(beam_size=9)
+    assert RunFolder.open(tmp_path).section("search", SearchConfig) == SearchConfig(beam_size=9)
 
 
 # Loaded
 
 
-def test_a_run_comes_back_as_it_was(trained):
+def test_a_saved_run_loads_unchanged(trained):
     folder, network = trained
     run = load_run(folder)
     assert isinstance(run, LoadedRun)
@@ -175,7 +173,7 @@ def test_three_files_are_a_model(trained, tmp_path):
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.model"])
-def test_a_file_cut_short_is_refused(folder, name, share):
+def test_a_truncated_file_is_refused(folder, name, share):
     whole = (folder / name).read_bytes()
     (folder / name).write_bytes(whole[: int(share * len(whole))])
     message = one_line(lambda: load_run(folder), RunError if name == "model.safetensors" else DataError)
@@ -201,7 +199,7 @@ def test_a_file_that_is_missing_is_named(folder, name):
         ("model.dropout", -1, "section model is not usable"),
         ("model.dropout", 10**400, "section model is not usable"),
         ("search.beam_size", 0, r"section search is not usable \(beam_size must be at least 1, got 0\)"),
-        ("search", ["beam_size"], r"section search is not usable \(it is no mapping\)"),
+        ("search", ["beam_size"], r"section search is not usable \(it is not a mapping\)"),
     ],
 )
 def test_a_config_that_does_not_belong_to_the_weights_is_refused(folder, path, value, reason):
@@ -221,7 +219,7 @@ def test_tokenizers_are_trained_once(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["tokenizer.model"]
 
 
-def test_separate_tokenizers_of_which_one_was_never_written_are_made_anew(tmp_path):
+def test_an_incomplete_pair_of_tokenizers_is_rebuilt(tmp_path):
     config = TokenizerConfig(size=280, joint=False)
     first = prepare_tokenizers(tmp_path, config, CORPUS)
     (tmp_path / "tokenizer.source.model").unlink()
@@ -231,7 +229,7 @@ def test_separate_tokenizers_of_which_one_was_never_written_are_made_anew(tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tokenizer.source.model", "tokenizer.target.model"]
 
 
-def test_a_corpus_that_cannot_be_learnt_from_leaves_no_half_a_tokenizer(tmp_path):
+def test_failed_tokenizer_training_leaves_no_file(tmp_path):
     with pytest.raises(DataError):
         prepare_tokenizers(tmp_path, TokenizerConfig(size=290), PairList("blank", [Pair(" ", " ")]))
     assert list(tmp_path.iterdir()) == []
@@ -240,7 +238,7 @@ def test_a_corpus_that_cannot_be_learnt_from_leaves_no_half_a_tokenizer(tmp_path
 # In 8 bits, and the short-list
 
 
-def test_a_run_in_8_bits_comes_back_nearly_as_it_was(trained, folder):
+def test_an_8_bit_run_loads_with_small_differences(trained, folder):
     save_quantized(trained[1], folder / "model.safetensors")
     run = load_run(folder)
     assert run.quantized
@@ -250,18 +248,18 @@ def test_a_run_in_8_bits_comes_back_nearly_as_it_was(trained, folder):
     assert (found - wanted).abs().max() < 0.02 * (wanted.max() - wanted.min())
 
 
-def test_a_run_in_8_bits_cut_short_is_refused(trained, folder):
+def test_a_truncated_8_bit_run_is_refused(trained, folder):
     save_quantized(trained[1], folder / "model.safetensors")
     whole = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
     assert str(folder / "model.safetensors") in one_line(lambda: load_run(folder))
 
 
-def test_a_shortlist_is_learnt_and_kept(folder):
+def test_a_shortlist_is_learned_and_saved(folder):
     tokenizers = load_run(folder).tokenizers
     table = encode_corpus(CORPUS, tokenizers, folder / "train.arrow", None)
     learn_shortlist(folder, ShortlistConfig(), table, tokenizers, seed=1)
-    shortlist = load_shortlist(folder, tokenizers)
+    shortlist = RunFolder.open(folder).load_shortlist(tokenizers)
     assert shortlist.target_size == tokenizers.target.size
     source = torch.tensor([tokenizers.source.encode("the dog sees a cat")])
     listed = set(shortlist.choose(source, torch.tensor([source.size(1)])).tokens_U.tolist())
@@ -271,6 +269,6 @@ def test_a_shortlist_is_learnt_and_kept(folder):
 
 def test_a_shortlist_that_is_missing_or_damaged_is_refused(folder):
     tokenizers, path = load_run(folder).tokenizers, folder / "shortlist.safetensors"
-    assert f"{path} is missing" in one_line(lambda: load_shortlist(folder, tokenizers))
+    assert f"{path} is missing" in one_line(lambda: RunFolder.open(folder).load_shortlist(tokenizers))
     path.write_bytes(b"damaged")
-    assert str(path) in one_line(lambda: load_shortlist(folder, tokenizers))
+    assert str(path) in one_line(lambda: RunFolder.open(folder).load_shortlist(tokenizers))

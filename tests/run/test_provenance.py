@@ -10,7 +10,7 @@ from seq2seq.errors import RunError
 from seq2seq.run.provenance import comparable, file_hash, hash_if_run, model_hash, text_hash
 
 
-def test_a_hash_of_text_is_that_of_a_file_with_its_lines(tmp_path):
+def test_the_hash_of_lines_is_the_hash_of_their_file(tmp_path):
     path = tmp_path / "lines.txt"
     path.write_bytes("Grüße\n\nzwei\n".encode())
     assert text_hash(["Grüße", "", "zwei"]) == file_hash(path) == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -18,12 +18,12 @@ def test_a_hash_of_text_is_that_of_a_file_with_its_lines(tmp_path):
     assert text_hash(["\ud800"]) != text_hash(["?"])  # no encoding has a lone surrogate
 
 
-def test_a_file_that_is_not_there_is_one_line(tmp_path):
+def test_a_missing_file_is_reported_in_one_line(tmp_path):
     with pytest.raises(RunError, match=r"^.*nowhere cannot be read .*$"):
         file_hash(tmp_path / "nowhere")
 
 
-def test_a_models_hash_is_that_of_what_translates(tiny_run, tmp_path):
+def test_the_model_hash_depends_on_the_files_of_the_model_only(tiny_run, tmp_path):
     folder = tmp_path / "moved"
     folder.mkdir()
     for name in ("config.yaml", "tokenizer.model", "model.safetensors"):
@@ -44,13 +44,13 @@ def test_a_models_hash_is_that_of_what_translates(tiny_run, tmp_path):
     assert len(seen) == 4
 
 
-def test_what_is_no_run_has_no_hash(tmp_path):
+def test_a_folder_that_is_not_a_run_has_no_hash(tmp_path):
     assert hash_if_run("the model") is None
-    with pytest.raises(RunError, match="no run folder"):
+    with pytest.raises(RunError, match="not a run folder"):
         model_hash(tmp_path)
 
 
-def test_signatures_compare_whatever_was_drawn():
+def test_signatures_are_compared_without_their_random_samples():
     one = "nrefs:1|bs:1000|seed:12345|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0"
     assert comparable(one) == "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0"
     assert comparable(one) == comparable("nrefs:1|ar:10|seed:7|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0")

@@ -10,8 +10,8 @@ from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.config import MoreConfig
 from seq2seq.errors import DataError, RunError
 from seq2seq.model import ModelConfig
-from seq2seq.run.folder import read_config, read_section
-from seq2seq.run.resume import open_run, opened_run
+from seq2seq.run.folder import RunFolder
+from seq2seq.run.resume import open_run, run_setup
 from seq2seq.system.atomic import temporary_path
 from seq2seq.training import SGD, Adam, AdamW, Constant, Cosine, InverseSquareRoot
 
@@ -31,20 +31,20 @@ def test_a_new_folder_holds_the_settings(tmp_path):
     config = settings(seed=42, run="there")
     open_run(tmp_path / "a/b", config)
     assert [path.name for path in (tmp_path / "a/b").iterdir()] == ["config.yaml"]
-    saved = read_config(tmp_path / "a/b")
+    saved = RunFolder.open(tmp_path / "a/b").settings
     assert (saved["seed"], saved["run"], saved["optimizer"]["beta2"]) == (42, "there", 0.999)
-    assert read_section(tmp_path / "a/b", "model", ModelConfig) == config.model
+    assert RunFolder.open(tmp_path / "a/b").section("model", ModelConfig) == config.model
 
 
 @pytest.mark.parametrize("leftover", [[], [temporary_path(Path("config.yaml")).name]])
-def test_an_empty_folder_will_do_and_so_will_one_that_was_being_made(tmp_path, leftover):
+def test_a_run_can_start_in_an_empty_or_unfinished_folder(tmp_path, leftover):
     for name in leftover:
         (tmp_path / name).write_text("seed: 4")
     open_run(tmp_path, settings())
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
 
 
-def test_the_same_settings_go_on(tmp_path):
+def test_the_same_settings_resume(tmp_path):
     open_run(tmp_path, settings())
     before = (tmp_path / "config.yaml").read_bytes()
     (tmp_path / "anything").touch()
@@ -90,7 +90,7 @@ def test_the_first_of_several_differences_is_named(tmp_path):
     assert "batch.tokens=17" in one_line(lambda: open_run(tmp_path, other))
 
 
-def test_schedules_with_the_same_fields_are_told_apart(tmp_path):
+def test_schedules_with_the_same_fields_are_distinguished(tmp_path):
     open_run(tmp_path, settings(schedule=InverseSquareRoot(warmup=10)))
     open_run(tmp_path, settings(schedule=InverseSquareRoot(warmup=10)))
     message = one_line(lambda: open_run(tmp_path, settings(schedule=Constant(warmup=10))))
@@ -109,30 +109,30 @@ def test_schedules_with_the_same_fields_are_told_apart(tmp_path):
         ("shortlist.frequent", 3),
     ],
 )
-def test_some_settings_may_change_and_the_folder_keeps_them_as_they_are_now(tmp_path, path, value):
+def test_changeable_settings_are_updated_in_the_folder(tmp_path, path, value):
     open_run(tmp_path, settings())
     open_run(tmp_path, change(settings(), path, value))
-    saved = read_config(tmp_path)
+    saved = RunFolder.open(tmp_path).settings
     for name in path.split("."):
         saved = saved[name]
     assert saved == value
 
 
-def test_text_that_looks_like_something_else_survives(tmp_path):
+def test_strings_that_look_like_other_types_are_kept(tmp_path):
     odd = change(change(settings(), "data.train.source", "1e5"), "data.train.target", "{no}: {such}\u2028thing")
     open_run(tmp_path, odd)
     open_run(tmp_path, odd)
 
 
-def test_a_folder_of_something_else_is_refused(tmp_path):
+def test_a_folder_with_other_files_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
     message = one_line(lambda: open_run(tmp_path, settings()))
-    assert message == f"{tmp_path} is not empty and no run folder: choose another with run=PATH"
+    assert message == f"{tmp_path} is not empty and not a run folder: choose another with run=PATH"
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 @pytest.mark.parametrize("below", ["", "/run"])
-def test_a_file_in_the_folders_place_is_refused(tmp_path, below):
+def test_a_file_instead_of_a_folder_is_refused(tmp_path, below):
     (tmp_path / "file").write_text("precious")
     assert "choose another with run=PATH" in one_line(lambda: open_run(Path(f"{tmp_path}/file{below}"), settings()))
     assert (tmp_path / "file").read_text() == "precious"
@@ -165,7 +165,7 @@ def forget(folder: Path, path: str) -> None:
         ("data.more", [MoreConfig(file="x.tsv")]),
     ],
 )
-def test_what_an_older_folder_does_not_say_was_as_by_default(tmp_path, path, value):
+def test_a_setting_missing_in_an_older_folder_had_its_default(tmp_path, path, value):
     open_run(tmp_path, settings())
     whole = (tmp_path / "config.yaml").read_bytes()
     forget(tmp_path, path)
@@ -176,7 +176,7 @@ def test_what_an_older_folder_does_not_say_was_as_by_default(tmp_path, path, val
         assert f"this command says {path}=" in one_line(lambda: open_run(tmp_path, change(settings(), path, value)))
 
 
-def test_an_older_entry_of_a_list_is_completed_too(tmp_path):
+def test_older_list_entries_are_completed_with_defaults(tmp_path):
     def config(**others: object) -> TrainConfig:
         return change(settings(), "data.more", [MoreConfig(file="x.tsv", **others)])
 
@@ -193,13 +193,13 @@ def test_an_older_entry_of_a_list_is_completed_too(tmp_path):
 
 
 def fail(folder: Path, error: BaseException, made: str = "tokenizer.model") -> None:
-    with opened_run(folder, settings()):
+    with run_setup(folder, settings()):
         (folder / made).write_text("made")
         raise error
 
 
 @pytest.mark.parametrize("there", [False, True])
-def test_a_beginning_that_fails_leaves_nothing(tmp_path, there):
+def test_a_failed_setup_leaves_nothing(tmp_path, there):
     folder = tmp_path / "run"
     if there:
         folder.mkdir()
@@ -208,25 +208,25 @@ def test_a_beginning_that_fails_leaves_nothing(tmp_path, there):
     assert [*tmp_path.rglob("*")] == [folder] * there
 
 
-def test_what_others_put_there_meanwhile_stays(tmp_path):
+def test_files_of_other_programs_stay_after_a_failed_setup(tmp_path):
     with pytest.raises(DataError):
         fail(tmp_path / "run", DataError("no such file"), "notes.txt")
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["notes.txt"]
 
 
-def test_a_run_that_has_begun_loses_nothing(tmp_path):
-    with opened_run(tmp_path / "run", settings()):
+def test_a_failed_resume_deletes_nothing(tmp_path):
+    with run_setup(tmp_path / "run", settings()):
         pass
     with pytest.raises(DataError):
         fail(tmp_path / "run", DataError("no such file"))
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["config.yaml", "tokenizer.model"]
     before = [*(tmp_path / "run").iterdir()]
-    with pytest.raises(RunError, match="seed=1"), opened_run(tmp_path / "run", settings(seed=2)):
+    with pytest.raises(RunError, match="seed=1"), run_setup(tmp_path / "run", settings(seed=2)):
         pass
     assert [*(tmp_path / "run").iterdir()] == before
 
 
-def test_what_a_stopped_program_made_is_there_to_go_on_with(tmp_path):
+def test_an_interrupted_setup_can_be_resumed(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fail(tmp_path / "run", KeyboardInterrupt())
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["config.yaml", "tokenizer.model"]

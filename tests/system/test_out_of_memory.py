@@ -14,7 +14,7 @@ from seq2seq.data.batch import Batch
 from seq2seq.data.batch_sampler import BatchConfig
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.errors import RunError
-from seq2seq.evaluation.evaluate import Validator
+from seq2seq.evaluation.validation import Validator
 from seq2seq.model import Network
 from seq2seq.run.folder import load_run
 from seq2seq.system.device import Precision

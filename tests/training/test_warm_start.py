@@ -11,7 +11,7 @@ from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.weights import load_weights
-from seq2seq.run.folder import read_section
+from seq2seq.run.folder import RunFolder
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import load_tokenizers, save_tokenizers
 from seq2seq.tokenizer.vocabulary import build_tokenizers
@@ -20,7 +20,7 @@ from seq2seq.training.warm_start import checked_start, load_start_weights
 
 @pytest.fixture
 def model(tiny_run):
-    return read_section(tiny_run, "model", ModelConfig)
+    return RunFolder.open(tiny_run).section("model", ModelConfig)
 
 
 def test_another_architecture_is_refused_in_one_line_that_says_what_to_set(tiny_run, tmp_path, model):
@@ -68,7 +68,7 @@ def test_the_starts_own_settings_and_defaults_are_taken(tiny_run, tmp_path, mode
 
 
 def test_a_folder_without_a_model_is_refused(tiny_run, tmp_path, model):
-    with pytest.raises(RunError, match="no run folder"):
+    with pytest.raises(RunError, match="not a run folder"):
         checked_start(tmp_path, str(tmp_path / "nothing"), model, TokenizerConfig())
     (tmp_path / "young").mkdir()
     shutil.copy(tiny_run / "config.yaml", tmp_path / "young")

@@ -11,7 +11,7 @@ from seq2seq.corpora.monolingual import TargetSide
 from seq2seq.data.batch_sampler import BatchConfig
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.errors import ConfigError, DataError, RunError
-from seq2seq.evaluation.evaluate import Validator
+from seq2seq.evaluation.validation import Validator
 from seq2seq.inference.member import Member
 from seq2seq.model import BridgeKind, DecoderConfig, EncoderConfig, ModelConfig, Network, Tying
 from seq2seq.system.device import Precision

@@ -13,7 +13,6 @@ from translators import randomize
 from seq2seq import Translator
 from seq2seq.corpora.corpus import Pair
 from seq2seq.errors import ConfigError, DataError, RunError
-from seq2seq.inference.member import Member
 from seq2seq.run.folder import load_run
 from seq2seq.search import Method, SearchConfig
 from seq2seq.system.atomic import temporary_path
@@ -32,7 +31,7 @@ def random_translator(run: Path, ending: float = 4.0) -> Translator:
     """Return a translator of the run with random weights whose translations differ and end."""
     loaded = load_run(run)
     randomize(loaded.network, ending)
-    return Translator([Member.of_run(run, loaded, torch.device("cpu"), "float32")], loaded.search)
+    return Translator([loaded.member(torch.device("cpu"), "float32")], loaded.search)
 
 
 def made(*groups: list[Pair]) -> list[SyntheticPairs]:

@@ -140,8 +140,8 @@ def test_threads_may_share_a_translator(translator):
         assert all(found == expected for found in pool.map(work, range(4)))
 
 
-def test_load_errors_name_the_problem(tiny_run, tmp_path):
-    with pytest.raises(RunError, match="no run folder"):
+def test_loading_says_what_is_wrong(tiny_run, tmp_path):
+    with pytest.raises(RunError, match="not a run folder"):
         Translator.load(tmp_path / "nowhere")
     with pytest.raises(ConfigError, match=r"^precision must be one of auto, float32, bfloat16, int8, tf32, got int4$"):
         Translator.load(tiny_run, precision="int4")

@@ -9,18 +9,18 @@ from omegaconf import OmegaConf
 from seq2seq.config.hydra import RECIPES, register
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.config import DataConfig, MoreConfig
-from seq2seq.report.usage import command, help_node, overrides
+from seq2seq.report.help import command, help_node, overrides
 from seq2seq.settings import walk
 
 
 @pytest.mark.parametrize("schema", sorted(RECIPES.values(), key=str))
-def test_every_setting_says_what_it_means(schema):
+def test_every_setting_has_a_help_text(schema):
     for path, item, _ in walk(schema()):
         assert item.metadata.get("help"), f"{path} has no help"
         assert path in help_node("train", schema, {})["template"]
 
 
-def test_choices_are_named_where_there_are_any():
+def test_help_names_the_choices_of_a_recipe():
     assert (
         "  schedule: cosine, plateau\n"
         in help_node("train", TrainConfig, {"schedule": ["cosine", "plateau"]})["template"]
@@ -39,12 +39,12 @@ def test_help_shows_settings_ranges_and_the_composed_config(recipe):
 @pytest.mark.parametrize(
     ("program", "told"), [("recipes/train.py", "recipes/translate.py"), ("/usr/bin/seq2seq-train", "seq2seq-translate")]
 )
-def test_the_next_command_fits_the_way_this_one_was_started(monkeypatch, program, told):
+def test_the_next_command_starts_like_this_one(monkeypatch, program, told):
     monkeypatch.setattr("sys.argv", [program])
     assert command("translate").endswith(told)
 
 
-def test_settings_told_as_overrides_give_the_same_settings_again():
+def test_settings_as_overrides_give_the_same_settings():
     data = DataConfig(source_language="fr", source_tag='<2de> "x"', weight=0.5, source_column="1")
     data.train.source = "a b/c-d_e.en"
     data.more = [MoreConfig(file="true", weight=2), MoreConfig(source="x", target="y,z", source_tag="'<bt>'")]

@@ -1,0 +1,382 @@
+"""Train and evaluate from Python: `train`, `evaluate` and `Run`.
+
+These functions use every room, so they belong to none. recipes/train.py is a program around `train`.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seq2seq.config.hydra import compose_train
+from seq2seq.config.ignored_settings import refuse_ignored
+from seq2seq.config.recipes import TrainConfig
+from seq2seq.corpora.config import DataConfig, HubConfig, Split, SplitConfig
+from seq2seq.corpora.corpus import Corpus, Pair
+from seq2seq.corpora.mixture import TaggedCorpus
+from seq2seq.corpora.monolingual import read_target_corpora, read_target_split
+from seq2seq.corpora.reading import read_corpora, read_split, source_tags
+from seq2seq.data.batch_sampler import BatchSampler
+from seq2seq.data.mixture import encode_mixture
+from seq2seq.data.preparation import encode_cached
+from seq2seq.data.stream import SubwordResampler, batch_stream
+from seq2seq.errors import ConfigError, DataError, RunError, Seq2SeqError
+from seq2seq.evaluation import evaluate as evaluation
+from seq2seq.evaluation.validation import Validator
+from seq2seq.metrics.score import Score
+from seq2seq.model import Network, slow_path_warnings
+from seq2seq.run.folder import CONFIG, RunFolder, learn_shortlist, prepare_tokenizers
+from seq2seq.run.resume import PAIRS, run_setup
+from seq2seq.system.atomic import atomic_write
+from seq2seq.system.device import choose_device, resolve_precision, set_seed
+from seq2seq.system.lock import locked
+from seq2seq.system.processes import count, first_before_others, is_first, rank
+from seq2seq.system.threads import use_threads
+from seq2seq.tokenizer.token_bytes import non_text_tokens
+from seq2seq.training import Progress, Trainer, TrainingConfig, Validation, build_objective
+from seq2seq.training.learning_curve import draw_learning_curve
+from seq2seq.training.log import read_metrics
+from seq2seq.training.pretrained_embeddings import freeze_embeddings, set_embeddings
+from seq2seq.training.progress import Criterion
+from seq2seq.training.warm_start import checked_start, inherited_frozen, load_start_weights
+from seq2seq.translation.language_model import LanguageModel
+from seq2seq.translation.risk_sampler import Sampler
+from seq2seq.translation.translator import Translator
+
+log = logging.getLogger("seq2seq")
+
+OnValidation = Callable[[Validation], None]
+"""Receives the result of each validation during training."""
+
+Pairs = Corpus | Iterable[Iterable[str] | Mapping[str, Any]]
+"""A corpus, or rows: (source, target), or mappings with two columns as in data sets of the Hugging Face hub."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder with a trained model.
+
+    Attributes:
+        folder: the run folder.
+        curve: the result of each validation, in the order of updates.
+        criterion: the metric that selects the best model.
+    """
+
+    folder: Path
+    curve: list[Validation]
+    criterion: Criterion
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "Run":
+        """Open a run folder.
+
+        Raises:
+            RunError: there is no run in the folder, or a file of it is damaged.
+        """
+        run = RunFolder.open(folder)
+        records = read_metrics(run.path / "metrics.jsonl")
+        curve = [
+            Validation(record["update"], record["loss"], record.get("bleu"), record.get("chrf"))
+            for record in records
+            if record["kind"] == "validation"
+        ]
+        return cls(run.path, curve, run.section("training", TrainingConfig).criterion)
+
+    @property
+    def best(self) -> Validation | None:
+        """The best validation; None if there was none."""
+        return Progress(validations=self.curve).best(self.criterion)
+
+    @property
+    def best_score(self) -> float:
+        """BLEU, chrF or negative loss of the best validation, by the criterion; NaN if there was no validation."""
+        return Progress(validations=self.curve).best_value(self.criterion)
+
+    @property
+    def is_language_model(self) -> bool:
+        """Whether the model has no encoder: use `language_model` in place of `translator`."""
+        return RunFolder.open(self.folder).is_language_model
+
+    def corpus(self, split: str = "test") -> Corpus | None:
+        """The text of a split (train, validation, test) of the run's data; None if the data has no test split.
+
+        Raises:
+            ConfigError: there is no such split.
+            DataError: the text cannot be read.
+        """
+        if split not in list(Split):
+            raise ConfigError(f"{split!r} is not a split: name one of {', '.join(Split)}")
+        data = RunFolder.open(self.folder).section("data", DataConfig)
+        return (read_target_split if self.is_language_model else read_split)(data, Split(split))
+
+    def translator(self, device: str = "auto", precision: str = "auto") -> Translator:
+        """The best model as a translator: see `Translator.load`."""
+        return Translator.load(self.folder, device, precision)
+
+    def language_model(self, device: str = "auto") -> LanguageModel:
+        """The best model of a run without an encoder: see `LanguageModel.load`."""
+        return LanguageModel.load(self.folder, device)
+
+    def evaluate(self, on: str | Pairs = Split.test, device: str = "auto") -> dict[str, Score]:
+        """Score the translations of a test set: see `evaluate`."""
+        return evaluate(self, on, device)
+
+
+def train(
+    data: TrainConfig | Pairs,
+    folder: str | Path | None = None,
+    experiment: str | None = None,
+    overrides: Sequence[str] = (),
+    on_validation: OnValidation | None = None,
+) -> Run:
+    """Train a translator, or resume a training that was interrupted.
+
+    Nothing is printed. Reports go to the logger ``seq2seq`` at level INFO. If that level is enabled, a progress bar
+    appears on stderr.
+
+    Args:
+        data: sentence pairs, or the settings of a run that name its data. Pairs are split into train, validation and
+            test sets with the seed of the run, and saved in the run folder.
+        folder: the run folder; call again with the same arguments to resume. Required with pairs; with settings,
+            None stands for their ``run``.
+        experiment: with pairs, a file of conf/experiment without ``.yaml``.
+        overrides: with pairs, settings as on the command line of recipes/train.py: ``["model=attention", "seed=2"]``.
+        on_validation: called after each validation. An exception that it raises ends the training.
+
+    Raises:
+        ConfigError: a setting is unknown or invalid.
+        DataError: a row is not a pair of strings, or there are too few pairs.
+        RunError: the folder belongs to another run or to something else.
+        Interrupted: training received Ctrl-C or SIGTERM; its state is saved.
+    """
+    if isinstance(data, TrainConfig):
+        if experiment is not None or overrides:
+            raise ConfigError("experiment and overrides are for training on pairs: change the settings in data instead")
+        config, pairs = data if folder is None else replace(data, run=str(folder)), None
+    else:
+        if folder is None:
+            raise ConfigError("folder is missing: train(pairs, 'runs/mine')")
+        config = compose_train(experiment, overrides)
+        pairs = _as_corpus(data, config.data)
+        config = replace(config, run=str(folder), data=_data_in(Path(folder).expanduser(), config.data))
+    config.check()
+    path = Path(config.run).expanduser()
+    if not (path / CONFIG).exists():
+        refuse_ignored(config)
+    with locked(path), _saved_pairs(path, pairs, config):
+        _train(config, path, on_validation)
+    return Run.open(path)
+
+
+def evaluate(run: Run | str | Path, on: str | Pairs = Split.test, device: str = "auto") -> dict[str, Score]:
+    """Translate a test set with greedy search and with the search settings of the run, and score both.
+
+    Scores and translations are saved in the run folder: see `evaluation.evaluate.evaluate`.
+
+    Args:
+        run: a run or its folder.
+        on: ``"test"`` or another split of the run's data, or sentence pairs.
+        device: auto, cpu or cuda.
+
+    Returns:
+        A score for each search: ``greedy``, and the method of the run, mostly ``beam``.
+
+    Raises:
+        ConfigError: the run is a language model, or its data has no such split.
+        DataError: the pairs cannot be read.
+        RunError: there is no trained model in the folder.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    if run.is_language_model:
+        raise ConfigError(f"{run.folder} is a language model: use Run.language_model().perplexity(sentences) instead")
+    if isinstance(on, str):
+        corpus, name = run.corpus(on), str(on)
+        if corpus is None:
+            raise ConfigError(f"the data of {run.folder} has no {on} set: pass pairs instead")
+    else:
+        own = RunFolder.open(run.folder).section("data", DataConfig)
+        corpus = _as_corpus(on, own)
+        name = re.sub(r"\W+", "-", corpus.name).strip("-")
+        corpus = TaggedCorpus(corpus, own.source_tag) if own.source_tag else corpus
+    translator = run.translator(device)
+    return evaluation.evaluate(
+        translator, list(corpus), translator.search, folder=run.folder, name=name, corpus=corpus.name
+    )
+
+
+# Pairs from memory: a run folder keeps them, so that it can be resumed and evaluated without them.
+
+
+def _as_corpus(pairs: Pairs, data: DataConfig) -> Corpus:
+    if isinstance(pairs, Corpus):
+        return pairs
+    if not isinstance(pairs, Iterable) or isinstance(pairs, str | bytes | Mapping):
+        raise DataError(f"{type(pairs).__name__} is not a list of pairs: pass rows of (source, target)")
+    return Corpus.from_pairs("pairs", (_row(row, data) for row in pairs))
+
+
+def _row(row: Iterable[str] | Mapping[str, Any], data: DataConfig) -> Iterable[str]:
+    """A mapping becomes (source, target): by the names of columns or languages, else in order if there are two."""
+    if not isinstance(row, Mapping):
+        return row
+    row = row.get("translation", row)
+    if isinstance(row, Mapping):
+        for columns in (data.source_column, data.target_column), (data.source_language, data.target_language):
+            if {*columns} <= row.keys():
+                return [row[str(column)] for column in columns]
+    return [*row.values()] if isinstance(row, Mapping) and len(row) == 2 else row
+
+
+SPLITS = {split: f"{split}.jsonl" for split in Split}
+
+
+def _data_in(folder: Path, data: DataConfig) -> DataConfig:
+    """The settings of data that a run folder keeps."""
+    train, validation, test = (SplitConfig(file=str(folder.absolute() / PAIRS / name)) for name in SPLITS.values())
+    data = replace(data, source_column="source", target_column="target", hub=HubConfig())
+    return replace(data, train=train, validation=validation, test=test)
+
+
+@contextmanager
+def _saved_pairs(folder: Path, pairs: Corpus | None, config: TrainConfig) -> Iterator[None]:
+    """Save pairs in a run folder; a user error while the run is set up removes them again.
+
+    Raises:
+        RunError: the folder has a run with other pairs.
+    """
+    if pairs is None or not is_first():
+        yield
+        return
+    resumed = (folder / CONFIG).exists()
+    for split, part in split_pairs(list(pairs), config.seed).items():
+        path = folder / PAIRS / SPLITS[split]
+        text = "".join(json.dumps({"source": pair.source, "target": pair.target}) + "\n" for pair in part)
+        if resumed and not (path.is_file() and path.read_text("utf-8") == text):
+            raise RunError(f"{folder} holds a run that was trained on other pairs: choose another folder")
+        if not resumed:
+            with atomic_write(path) as temporary:
+                temporary.write_text(text, "utf-8")
+    try:
+        yield
+    except Seq2SeqError:
+        if not (folder / CONFIG).exists():
+            for name in SPLITS.values():
+                (folder / PAIRS / name).unlink(missing_ok=True)
+            with suppress(OSError):
+                (folder / PAIRS).rmdir()
+        raise
+
+
+def split_pairs(pairs: Sequence[Pair], seed: int) -> dict[Split, list[Pair]]:
+    """Split pairs at random: 90 % train, 5 % validation, 5 % test, with 10 to 2,000 pairs for each of the latter two.
+
+    Raises:
+        DataError: there are fewer than three pairs.
+    """
+    if len(pairs) < 3:
+        raise DataError(f"{len(pairs)} pairs cannot be split into train, validation and test: pass at least 3")
+    held_out = max(1, min(max(len(pairs) // 20, 10), 2_000, len(pairs) // 5))
+    order = np.random.default_rng(seed).permutation(len(pairs))
+    parts = np.split(order, [held_out, 2 * held_out])
+    return {
+        split: [pairs[number] for number in sorted(part)]
+        for split, part in zip((Split.validation, Split.test, Split.train), parts, strict=True)
+    }
+
+
+# The training of a run
+
+
+def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None) -> None:
+    """Train from the corpus to the selected model and its shortlist; an interrupted run resumes at each step."""
+    device = choose_device(config.training.device)
+    precision = resolve_precision(config.training.precision, device)
+    threads = use_threads(config.training.threads)
+    data, tokenizer = config.text()
+    tags, cache = source_tags(data), data.cache_folder(folder)
+    corpus, validation, _ = read_corpora(data) if config.translates else read_target_corpora(data)
+    for text in (corpus, validation):  # a file that changes after this point is refused
+        _ = text.fingerprint
+    start = checked_start(folder, config.training.start, config.model, tokenizer, tags)
+    frozen = inherited_frozen(folder, start, config.embeddings)
+    with first_before_others(), run_setup(folder, config, frozen):
+        tokenizers = prepare_tokenizers(folder, tokenizer, corpus, tags, start, cache)
+        set_seed(config.seed)
+        network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
+        notes = [*set_embeddings(network, tokenizers, config.embeddings), *slow_path_warnings(config.model)]
+        freeze_embeddings(network, frozen)
+        notes += [f"embeddings: the {side} table is frozen" for side in frozen]
+    with first_before_others():
+        table = encode_mixture(corpus, tokenizers, cache, data.filters, data.workers)
+        validation_table = encode_cached(validation, tokenizers, cache, None, data.workers)
+    log.info(
+        "%s; %s source and %s target tokens", table.report, f"{tokenizers.source.size:,}", f"{tokenizers.target.size:,}"
+    )
+    for note in notes:
+        log.info("%s", note)
+    log.info(
+        "%s parameters, on %s in %s%s, %d thread%s",
+        f"{sum(parameter.numel() for parameter in network.parameters()):,}",
+        device,
+        precision,
+        "" if count() == 1 else f", {count()} processes",
+        threads,
+        "s" * (threads > 1),
+    )
+    order = BatchSampler(table.source_lengths, table.target_lengths, config.batch, config.seed, table.weights)
+    draw = Sampler(tokenizers, config.risk, precision, data.target_language)
+    validate = Validator(
+        validation_table,
+        list(validation),
+        tokenizers,
+        config.batch,
+        precision,
+        search=config.search,
+        target_language=data.target_language,
+        criterion=config.training.criterion,
+    )
+    Trainer(
+        network,
+        batch_stream(table, order, SubwordResampler(tokenizers, tokenizer, config.seed, tags), rank(), count()),
+        validate if on_validation is None else _reporting(validate, on_validation),
+        folder,
+        config=config.training,
+        objective=build_objective(
+            config.loss,
+            config.scheduled_sampling,
+            config.risk,
+            config.training,
+            draw,
+            non_text_tokens(tokenizers.target),
+        ),
+        optimizer=config.optimizer,
+        schedule=config.schedule,
+        seed=config.seed,
+        device=device,
+        start=None if start is None else partial(load_start_weights, start),
+    ).fit()
+    if is_first():
+        draw_learning_curve(folder)
+        if config.translates:
+            learn_shortlist(folder, config.shortlist, table, tokenizers, config.seed)
+
+
+def _reporting(validate: Validator, on_validation: OnValidation) -> Callable[[Network, int], Validation]:
+    """The same validation, which reports each result once: weights averaged after training are not reported."""
+    reported: set[int] = set()
+
+    def validate_and_report(network: Network, update: int) -> Validation:
+        outcome = validate(network, update)
+        if is_first() and update not in reported:
+            reported.add(update)
+            on_validation(outcome)
+        return outcome
+
+    return validate_and_report

@@ -1,0 +1,66 @@
+"""Help for users: the --help text of recipes, settings as overrides, the next command."""
+
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from seq2seq.settings import described_range, override_value, walk
+
+
+def help_node(name: str, schema: type, choices: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """The ``--help`` text for Hydra: every setting with its default, meaning and range, then the composed config.
+
+    Args:
+        name: the recipe.
+        schema: the dataclass of its settings.
+        choices: for each section with several classes their names.
+    """
+    lines = [f"  {path} = {override_value(value)}\n      {_meaning(item)}" for path, item, value in walk(schema())]
+    chosen = [f"  {group}: {', '.join(options)}" for group, options in choices.items()]
+    template = "\n".join(
+        [
+            "${hydra.help.header}",
+            "",
+            "Settings (set one with NAME=VALUE):",
+            *lines,
+            *(["", "Choices with specific settings (choose with GROUP=CHOICE):", *chosen] if chosen else []),
+            "",
+            "Config groups (GROUP=CHOICE):",
+            "$APP_CONFIG_GROUPS",
+            "Config of this command:",
+            "$CONFIG",
+        ]
+    )
+    return {"app_name": name, "header": f"recipes/{name}.py", "footer": "", "template": template}
+
+
+def _meaning(item: Any) -> str:
+    """Help and range of a setting."""
+    bounds = described_range(item.metadata.get("bounds", {}))
+    return f"{item.metadata.get('help', '')}{f' ({bounds})' if bounds else ''}"
+
+
+def overrides(config: Any, path: str) -> list[str]:
+    """The shell words that set a section: ``PATH.NAME=VALUE`` for each value that is not the default."""
+    defaults = {name: value for name, _, value in walk(type(config)(), path)}
+    changed = ((name, value) for name, _, value in walk(config, path) if value != defaults[name])
+    return [_quoted(f"{name}={override_value(value)}") for name, value in changed]
+
+
+def _quoted(word: str) -> str:
+    """A word quoted for a shell; unprintable characters are escaped for bash and zsh."""
+    if word.isprintable():
+        return shlex.quote(word)
+    plain = word.replace("\\", r"\\").replace("'", r"\'")
+    return "$'" + "".join(char if char.isprintable() else rf"\U{ord(char):08x}" for char in plain) + "'"
+
+
+def command(name: str) -> str:
+    """The command that starts another recipe, in a clone or from an installed wheel."""
+    program = Path(sys.argv[0])
+    if program.suffix != ".py":
+        return f"seq2seq-{name}"
+    return f"{os.path.relpath(sys.executable)} {program.with_name(f'{name}.py')}"

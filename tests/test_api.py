@@ -1,0 +1,208 @@
+"""Training and evaluation from Python, as in a notebook."""
+
+import json
+import logging
+import random
+from pathlib import Path
+
+import pytest
+from conftest import TINY, without_data
+
+from seq2seq import Corpus, Run, Score, Translator, evaluate, train
+from seq2seq.api import split_pairs
+from seq2seq.config.hydra import compose_train
+from seq2seq.corpora.config import Split
+from seq2seq.corpora.corpus import Pair
+from seq2seq.errors import ConfigError, DataError, RunError
+
+SMALL = without_data(TINY)
+
+
+def made_up_pairs(count: int = 200) -> list[tuple[str, str]]:
+    """Different sentences of made-up words, and the same words in upper case and in reverse order."""
+    generator = random.Random(1)
+    words = [a + b for a in ("ba", "ko", "li", "me", "su") for b in ("n", "ra", "t", "vi")]
+    sentences = [" ".join(generator.choices(words, k=4)) for _ in range(count)]
+    return [(sentence, " ".join(reversed(sentence.upper().split()))) for sentence in sentences]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> tuple[Run, list]:
+    """A run that was trained on a list of pairs, and the validations that it reported."""
+    validations: list = []
+    folder = tmp_path_factory.mktemp("api") / "run"
+    return train(made_up_pairs(), folder, overrides=SMALL, on_validation=validations.append), validations
+
+
+def test_a_list_of_pairs_is_trained_on_evaluated_and_translated(trained):
+    run, validations = trained
+    assert [validation.update for validation in validations] == [10, 20]
+    assert run.curve == validations
+    assert run.best in validations
+    assert run.best_score == max(validation.bleu for validation in validations)
+    assert not run.is_language_model
+    assert Run.open(run.folder) == run
+    translation = run.translator().translate("ban kora")
+    assert translation.text == Translator.load(run.folder).translate("ban kora").text
+    scores = run.evaluate()
+    assert set(scores) == {"greedy", "beam"}
+    assert isinstance(scores["beam"], Score)
+    assert json.loads((run.folder / "scores.json").read_text())["test"]["beam"]["bleu"]["score"] == (
+        scores["beam"].bleu.score
+    )
+
+
+def test_the_same_call_resumes_and_changes_nothing(trained):
+    run, _ = trained
+    before = (run.folder / "model.safetensors").read_bytes()
+    reported: list = []
+    assert train(made_up_pairs(), str(run.folder), overrides=SMALL, on_validation=reported.append) == run
+    assert (run.folder / "model.safetensors").read_bytes() == before
+    assert reported == []
+
+
+def test_a_longer_training_goes_on_from_the_last_update(trained, tmp_path):
+    folder, reported = tmp_path / "run", []
+    longer = [*SMALL, "training.updates=30", "schedule=constant"]
+    train(made_up_pairs(), folder, overrides=[*SMALL, "schedule=constant"])
+    run = train(made_up_pairs(), folder, overrides=longer, on_validation=reported.append)
+    assert [validation.update for validation in reported] == [30]
+    assert [validation.update for validation in run.curve] == [10, 20, 30]
+
+
+def test_other_pairs_are_refused_in_a_folder_that_has_a_run(trained):
+    run, _ = trained
+    with pytest.raises(RunError, match="trained on other pairs: choose another folder"):
+        train(made_up_pairs(100), run.folder, overrides=SMALL)
+    with pytest.raises(RunError, match=r"model\.dropout=0\.1, this command says model\.dropout=0\.5"):
+        train(made_up_pairs(), run.folder, overrides=[*SMALL, "model.dropout=0.5"])
+
+
+def test_a_corpus_and_rows_of_a_data_set_give_the_same_run_as_a_list(trained, tmp_path):
+    run, _ = trained
+    pairs = made_up_pairs()
+    forms = {
+        "corpus": Corpus.from_pairs("mine", pairs),
+        "columns": [{"xx": source, "yy": target} for source, target in pairs],
+        "nested": ({"translation": {"de": target, "en": source}} for source, target in pairs),
+    }
+    for name, data in forms.items():
+        made = train(data, tmp_path / name, overrides=[*SMALL, "training.updates=10"])
+        assert [validation.update for validation in made.curve] == [10]
+        for split in Split:
+            path = f"pairs/{split}.jsonl"
+            assert (made.folder / path).read_bytes() == (run.folder / path).read_bytes()
+
+
+def test_evaluation_takes_pairs_a_corpus_or_a_split(trained):
+    run, _ = trained
+    pairs = made_up_pairs(7)
+    by_pairs = evaluate(run, pairs)
+    by_corpus = evaluate(run.folder, Corpus.from_pairs("seven lines", pairs))
+    assert by_pairs == by_corpus
+    saved = json.loads((run.folder / "scores.json").read_text())
+    assert saved["seven-lines"]["references"] == saved["pairs"]["references"]
+    assert len((run.folder / "hypotheses.seven-lines.beam.txt").read_text("utf-8").splitlines()) == 7
+    with pytest.raises(ConfigError, match="'tset' is not a split: name one of train, validation, test"):
+        evaluate(run, "tset")
+
+
+def test_settings_of_a_recipe_can_be_trained_with(tmp_path):
+    config = compose_train(overrides=[*TINY, "training.updates=10", f"run={tmp_path / 'unused'}"])
+    run = train(config, tmp_path / "run")
+    assert [validation.update for validation in run.curve] == [10]
+    assert not (tmp_path / "unused").exists()
+    with pytest.raises(ConfigError, match="experiment and overrides are for training on pairs"):
+        train(config, tmp_path / "other", overrides=["seed=2"])
+
+
+def test_an_experiment_and_overrides_are_composed_as_on_the_command_line():
+    config = compose_train("demo_small", ["model=attention", "seed=7"])
+    assert config.seed == 7
+    assert config.model.attention == "general"
+    assert config != compose_train(None, ["model=attention", "seed=7"])
+
+
+def test_nothing_is_printed_and_reports_are_logged(tmp_path, capfd, caplog, monkeypatch):
+    logger = logging.getLogger("seq2seq")
+    monkeypatch.setattr(logger, "level", logging.WARNING)
+    logger.manager._clear_cache()
+    train(made_up_pairs(), tmp_path / "quiet", overrides=[*SMALL, "training.updates=10"])
+    assert capfd.readouterr() == ("", "")
+    monkeypatch.setattr(logger, "level", logging.INFO)
+    logger.manager._clear_cache()
+    train(made_up_pairs(), tmp_path / "loud", overrides=[*SMALL, "training.updates=10"])
+    assert any("parameters, on cpu in float32" in message for message in caplog.messages)
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ([("one", "eins"), ("two",)], "pairs, pair 2: ('two',) is not a pair of strings: pass (source, target)"),
+        ([("one", 1)] * 5, "is not a pair of strings"),
+        (["one", "two", "three"], "'one' is not a pair of strings"),
+        ([{"en": "one", "de": "eins", "fr": "un"}, {"a": "b", "c": "d", "e": "f"}], "pass (row[SOURCE], row[TARGET])"),
+        ([("one", "eins")] * 2, "2 pairs cannot be split into train, validation and test: pass at least 3"),
+        ([], "0 pairs cannot be split"),
+        ("train.tsv", "str is not a list of pairs: pass rows of (source, target)"),
+        (3, "int is not a list of pairs"),
+    ],
+)
+def test_data_of_another_form_is_refused_in_one_line_and_leaves_nothing(tmp_path, data, words):
+    with pytest.raises(DataError) as error:
+        train(data, tmp_path / "run", overrides=SMALL)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("model.dropot=0.1", "did you mean model.dropout?"),
+        ("model.dropout=2", "model.dropout must be in [0, 1), got 2"),
+        ("model=atention", "model/atention"),
+        ("nonsense", "nonsense"),
+    ],
+)
+def test_a_wrong_override_is_one_line_and_leaves_nothing(tmp_path, override, words):
+    with pytest.raises(ConfigError) as error:
+        train(made_up_pairs(5), tmp_path / "run", overrides=[override])
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_whose_set_up_fails_leaves_nothing(tmp_path):
+    with pytest.raises(RunError, match="nowhere is not a run folder"):
+        train(made_up_pairs(5), tmp_path / "run", overrides=[*SMALL, "training.start=nowhere"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_missing_folder_or_experiment_is_one_line(tmp_path):
+    with pytest.raises(ConfigError, match=r"folder is missing: train\(pairs, 'runs/mine'\)"):
+        train(made_up_pairs(5))
+    with pytest.raises(ConfigError, match="experiment/nothing"):
+        train(made_up_pairs(5), tmp_path / "run", experiment="nothing")
+    with pytest.raises(RunError, match="is not a run folder"):
+        Run.open(tmp_path)
+
+
+@pytest.mark.parametrize(("count", "held_out"), [(3, 1), (9, 1), (50, 10), (200, 10), (1000, 50), (100_000, 2000)])
+def test_pairs_are_split_by_the_seed_and_none_is_lost(count, held_out):
+    pairs = [Pair(str(number), str(-number)) for number in range(count)]
+    parts = split_pairs(pairs, 1)
+    assert [len(parts[split]) for split in Split] == [count - 2 * held_out, held_out, held_out]
+    assert sorted(pair for part in parts.values() for pair in part) == sorted(pairs)
+    assert parts == split_pairs(pairs, 1)
+    if count > 20:
+        assert parts != split_pairs(pairs, 2)
+
+
+def test_the_run_folder_of_pairs_is_one_that_recipes_take(recipe, trained):
+    run, _ = trained
+    outcome = recipe("evaluate", f"run={run.folder}")
+    assert outcome.code == 0, outcome.err
+    assert "10 sentences" in outcome.out
+    assert Path(run.folder / "shortlist.safetensors").is_file()
