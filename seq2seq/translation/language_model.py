@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from seq2seq.analysis.trace import Trace
-from seq2seq.analysis.tracing import RUNNERS_UP, trace_text
+from seq2seq.analysis.tracing import ALTERNATIVES, trace_text
 from seq2seq.data.batch import make_batch
 from seq2seq.data.batch_sampler import BatchConfig, Order
 from seq2seq.errors import ConfigError, DataError, RunError
@@ -137,14 +137,14 @@ class LanguageModel:
         stepper = self.member.stepper(self.member.sources([[]]))
         return next_words(stepper, self.tokenizer.encode(given), begun, self.spelled, count)
 
-    def trace(self, text: str, *, runners_up: int = RUNNERS_UP) -> Trace:
+    def trace(self, text: str, *, alternatives: int = ALTERNATIVES) -> Trace:
         """All that the network computes while it reads a sentence: gates, states and probabilities.
 
         Raises:
-            ConfigError: ``runners_up`` below 0.
+            ConfigError: ``alternatives`` is negative.
             DataError: the sentence is blank.
         """
-        return trace_text(self.member, text, runners_up)
+        return trace_text(self.member, text, alternatives)
 
     @torch.inference_mode()
     def _scores(self, targets: Sequence[Sequence[int]]) -> list[float]:

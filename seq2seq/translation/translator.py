@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import overload
 
 from seq2seq.analysis.trace import Trace
-from seq2seq.analysis.tracing import RUNNERS_UP, trace_sentence
+from seq2seq.analysis.tracing import ALTERNATIVES, trace_sentence
 from seq2seq.corpora.segments import LONGEST
 from seq2seq.errors import ConfigError
 from seq2seq.inference.member import Member, hold_together
@@ -239,7 +239,7 @@ class Translator:
         *,
         target: str | None = None,
         beam_size: int | None = None,
-        runners_up: int = RUNNERS_UP,
+        alternatives: int = ALTERNATIVES,
         member: int = 0,
     ) -> Trace:
         """All that one network computes for a sentence: gates, states, attention, probabilities; and the beam's tree.
@@ -251,7 +251,7 @@ class Translator:
             DataError: the sentence is blank, or no translation of it is possible.
         """
         search = self.search if beam_size is None else self.search.beam(beam_size)
-        return trace_sentence(self.together, search, text, target=target, runners_up=runners_up, member=member)
+        return trace_sentence(self.together, search, text, target=target, alternatives=alternatives, member=member)
 
     def score(self, source: str, target: str) -> Translation:
         """What the model makes of a translation that is given (forced decoding): `score_all` for one pair."""

@@ -114,7 +114,7 @@ RECIPES: dict[str, Recipe] = {
     "microscope, corpus": Recipe(
         "microscope",
         "made",
-        lambda world, one, out: [run(world, one), "corpus.sentences=4", "corpus.silenced=2"],
+        lambda world, one, out: [run(world, one), "corpus.sentences=4", "corpus.ablated=2"],
         parts=True,
         kills=4,
     ),
