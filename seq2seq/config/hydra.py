@@ -42,11 +42,12 @@ from seq2seq.config.recipes import (
     QuantizeConfig,
     TrainConfig,
 )
+from seq2seq.config.renamed import rename_overrides
 from seq2seq.errors import HARMLESS, ConfigError, Seq2SeqError, escaped, shown
 from seq2seq.figures.config import LaboratoryConfig
 from seq2seq.report.usage import help_node
 from seq2seq.serving.config import ServeConfig
-from seq2seq.settings import validate
+from seq2seq.settings import validate, walk
 from seq2seq.system.atomic import FULL, unwritable
 from seq2seq.system.descriptors import BINARY
 from seq2seq.system.out_of_memory import is_out_of_memory
@@ -160,6 +161,10 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
                 if name not in TOGETHER:
                     raise ConfigError(f"recipes/{name}.py is for one process: start it with python, not with torchrun")
                 join()
+            arguments, notes = rename_overrides(sys.argv[1:], {path for path, _, _ in walk(schema())})
+            sys.argv = [sys.argv[0], *arguments]
+            for note in notes:
+                print(note, file=sys.stderr)
             try:
                 with texts_alone_checked():
                     composed()
@@ -176,7 +181,7 @@ def conf_folder() -> Traversable:
     try:
         return importlib.resources.files("seq2seq.conf")
     except ModuleNotFoundError:
-        return Path(__file__).parents[1] / "conf"
+        return Path(__file__).parents[2] / "conf"
 
 
 def in_one_line(record: logging.LogRecord) -> bool:

@@ -14,6 +14,7 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from seq2seq.config.renamed import rename_settings
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.inference.shortlist import LONGEST, Shortlist, ShortlistConfig
 from seq2seq.model import ModelConfig, Network
@@ -118,7 +119,7 @@ def _read_config(folder: Path) -> tuple[dict[str, Any], str]:
         raise RunError(f"{path} is damaged ({' '.join(str(error).split())}): restore it or train anew") from None
     if not isinstance(values, dict):
         raise RunError(f"{path} is damaged (no settings in it): restore it or train anew")
-    return values, text
+    return rename_settings(values), text
 
 
 def read_section(folder: Path, name: str, schema: type[Section]) -> Section:
