@@ -102,7 +102,9 @@ class Ablator:
                 copy, steps_by_cell = recording_copy(self.network)
                 logits_PV = copy(source_BS, lengths_B, target_BT, positions_P)
                 loss = cross_entropy(logits_PV.float(), labels_P, reduction="sum")
-                hidden = {location: [step.state.hidden_NH for step in steps] for location, steps in steps_by_cell.items()}
+                hidden = {
+                    location: [step.state.hidden_NH for step in steps] for location, steps in steps_by_cell.items()
+                }
                 every = [state for states in hidden.values() for state in states]
                 gradients = iter(torch.autograd.grad(loss, every, allow_unused=True))
             for location, states in hidden.items():

@@ -145,7 +145,9 @@ def tree_layout(tree: tuple[Node, ...]) -> dict[int, tuple[int, int]]:
     for number, node in enumerate(tree):
         if node.step <= MAX_STEPS:
             steps[node.step].append(number)
-    ranked = {step: sorted(numbers, key=lambda number: -tree[number].log_probability) for step, numbers in steps.items()}
+    ranked = {
+        step: sorted(numbers, key=lambda number: -tree[number].log_probability) for step, numbers in steps.items()
+    }
     return {number: (step, rank) for step, numbers in ranked.items() for rank, number in enumerate(numbers)}
 
 

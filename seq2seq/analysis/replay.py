@@ -1,7 +1,7 @@
 """Teacher-forced passes in which every gate and state is recorded.
 
 The network's own code runs: residual connections, bridge, attention and input feeding included. Only its cells are
-replaced by ones that call `Cell.step` at each position and keep the result, so a replay cannot diverge from the network.
+replaced by ones that call `Cell.step` at each position and keep the result, so a replay and the network cannot diverge.
 
 B sentences, S source positions, T positions of a side, N rows, I input width, H units.
 """

@@ -66,7 +66,9 @@ class Study:
                 for gradient in self.gradients
             ],
             "tracking": {
-                name: [{"cell": str(unit.location), "unit": unit.unit, "correlation": unit.correlation} for unit in units]
+                name: [
+                    {"cell": str(unit.location), "unit": unit.unit, "correlation": unit.correlation} for unit in units
+                ]
                 for name, units in self.tracking.items()
             },
             "silenced": [
