@@ -93,6 +93,13 @@ def test_samples_are_reproducible_and_keep_the_random_state(tiny_run, tmp_path):
     assert torch.equal(torch.get_rng_state(), before)
     assert measure_exposure(context, pairs, config) == result
     assert result.free_running != measure_exposure(context, pairs, ExposureConfig(sentences=1)).free_running
+
+
+def test_the_random_state_of_unused_gpus_is_not_touched(tiny_run, tmp_path, monkeypatch):
+    forked = []
+    monkeypatch.setattr("torch.random.fork_rng", lambda devices: forked.append(devices) or nullcontext())
+    context, pairs = system(tiny_run, tmp_path / "context"), [Pair("We work.", "Wir arbeiten.")] * 2
+    measure_exposure(context, pairs, ExposureConfig(sentences=1))
     assert forked == [[]]
 
 
