@@ -1,5 +1,7 @@
 """Teacher-forced and free-running loss by position."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from laboratories import system
