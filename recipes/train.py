@@ -21,7 +21,7 @@ from seq2seq.data.preparation import prepared_corpus
 from seq2seq.data.stream import batch_stream
 from seq2seq.data.subword_resampling import Resampler
 from seq2seq.evaluation.evaluate import Validator, judge
-from seq2seq.model import Network, slow_parts
+from seq2seq.model import Network, slow_path_warnings
 from seq2seq.report.usage import command
 from seq2seq.run.folder import CONFIG, learn_shortlist, prepare_tokenizers
 from seq2seq.run.resume import opened_run
@@ -64,7 +64,7 @@ def train(config: TrainConfig, folder: Path) -> float:
         tokenizers = prepare_tokenizers(folder, tokenizer, corpus, tags, start, cache)
         set_seed(config.seed)
         network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
-        notes = [*set_embeddings(network, tokenizers, config.embeddings), *slow_parts(config.model)]
+        notes = [*set_embeddings(network, tokenizers, config.embeddings), *slow_path_warnings(config.model)]
         freeze_embeddings(network, frozen)
         notes += [f"embeddings: the {side} table is frozen" for side in frozen]
 

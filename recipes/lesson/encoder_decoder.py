@@ -36,8 +36,7 @@ from seq2seq.figures.contexts import principal_components
 from seq2seq.grammar.sentences import BuiltinConfig, builtin_corpus
 from seq2seq.inference.member import Member
 from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, ModelConfig, Network, Summary
-from seq2seq.model.cell import LSTM, RNN
-from seq2seq.model.recurrence import CellState, cell_of
+from seq2seq.model.cell import LSTM, RNN, CellState, cell_of
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import BOS, EOS
 from seq2seq.tokenizer.vocabulary import build_tokenizers

@@ -29,8 +29,7 @@ from seq2seq.data.batch import batches_by_length
 from seq2seq.inference.member import Member
 from seq2seq.metrics.score import bleu
 from seq2seq.model import Network
-from seq2seq.model.cell import GRU, LSTM, LayerNormLSTM
-from seq2seq.model.recurrence import Cell
+from seq2seq.model.cell import GRU, LSTM, Cell, LayerNormLSTM
 from seq2seq.search import SearchConfig, search
 
 CLOSED = -1e4

@@ -17,11 +17,11 @@ from seq2seq.corpora.pair import Pair
 from seq2seq.data.batch import Batch, batches_by_length, make_batch
 from seq2seq.errors import DataError
 from seq2seq.inference.member import Member
-from seq2seq.inference.watched import shared_copy
 from seq2seq.model import Network
-from seq2seq.model.padding import last_states, reverse_sentences
-from seq2seq.model.recurrence import Cell, CellState, Gates, with_constant
-from seq2seq.model.state import Decoded, Memory, State
+from seq2seq.model.cell import Cell, CellState, Gates, run_steps, with_constant, zero_state
+from seq2seq.model.decoder import DecoderOutput, Memory, State
+from seq2seq.model.encoder import reverse_sentences
+from seq2seq.model.network import shared_copy
 from seq2seq.tokenizer.tokenizer import BOS, EOS
 
 MAX_BATCH_TOKENS = 1536
@@ -134,16 +134,15 @@ class Replay(NamedTuple):
     memory: Memory
     initial: State
     """The decoder's initial state."""
-    decoded: Decoded
+    decoded: DecoderOutput
 
 
 class RecordingCell(Cell):
     """Run another cell step by step and append every step to ``steps``."""
 
-    def __init__(self, cell: Cell, has_cell_state: bool, steps: list[CellStep]) -> None:
+    def __init__(self, cell: Cell, steps: list[CellStep]) -> None:
         super().__init__()
         self.cell = cell
-        self.has_cell_state = has_cell_state
         self.steps = steps
         self.input_size, self.hidden_size, self.blocks = cell.input_size, cell.hidden_size, cell.blocks
         self.recurrent_dropout = cell.recurrent_dropout
@@ -164,22 +163,8 @@ class RecordingCell(Cell):
     ) -> tuple[Tensor, CellState]:
         """Run T positions one after another; arguments and results as in `Cell.run`."""
         inputs_NTI = with_constant(inputs_NTI, constant_NX)
-        if state is None:
-            zeros = inputs_NTI.new_zeros(inputs_NTI.size(0), self.hidden_size)
-            state = CellState(zeros, zeros if self.has_cell_state else None)
-        states = []
-        for inputs_NI in inputs_NTI.unbind(1):
-            state, _ = self.step(inputs_NI, state, weights)
-            states.append(state)
-        hidden_NTH = torch.stack([state.hidden_NH for state in states], 1)
-        if padding_NT is None:
-            return hidden_NTH, state
-        cells = [state.cell_NH for state in states if state.cell_NH is not None]
-        last = CellState(
-            last_states(hidden_NTH, padding_NT),
-            last_states(torch.stack(cells, 1), padding_NT) if cells else None,
-        )
-        return hidden_NTH.masked_fill(padding_NT.unsqueeze(2), 0), last
+        state = zero_state(self, len(inputs_NTI), inputs_NTI) if state is None else state
+        return run_steps(lambda inputs, before: self.step(inputs, before, weights)[0], inputs_NTI, state, padding_NT)
 
     def weights(self) -> list[Tensor]:
         """Return the weights of the recorded cell."""
@@ -210,16 +195,15 @@ def recording_copy(network: Network) -> tuple[Network, dict[CellLocation, list[C
     copy = shared_copy(network)
     steps_by_cell: dict[CellLocation, list[CellStep]] = {}
     if copy.encoder is not None:
-        has_cell_state = network.config.encoder.cell.has_cell_state
         for depth, layer in enumerate(copy.encoder.layers, 1):
             for direction in CellDirection:
                 name = f"{direction}_cell"
                 if isinstance(cell := getattr(layer, name), Cell):
                     steps = steps_by_cell.setdefault(CellLocation(Side.encoder, depth, direction), [])
-                    setattr(layer, name, RecordingCell(cell, has_cell_state, steps))
+                    setattr(layer, name, RecordingCell(cell, steps))
     for depth, cell in enumerate(copy.decoder.cells, 1):
         steps = steps_by_cell.setdefault(CellLocation(Side.decoder, depth, CellDirection.forward), [])
-        copy.decoder.layers[depth - 1] = RecordingCell(cell, network.config.decoder.cell.has_cell_state, steps)
+        copy.decoder.layers[depth - 1] = RecordingCell(cell, steps)
     return copy, steps_by_cell
 
 

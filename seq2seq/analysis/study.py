@@ -15,7 +15,7 @@ from seq2seq.analysis.replay import Side, TeacherForcedBatch, replay, teacher_fo
 from seq2seq.analysis.tracking import PROPERTIES, Tracking, TrackingUnit
 from seq2seq.corpora.pair import Pair
 from seq2seq.inference.member import Member
-from seq2seq.model.padding import padding_mask
+from seq2seq.model.encoder import padding_mask
 from seq2seq.search import SearchConfig
 
 

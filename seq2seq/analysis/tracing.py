@@ -14,7 +14,7 @@ from seq2seq.analysis.replay import LayerRecord, replay
 from seq2seq.analysis.trace import LayerTrace, Trace
 from seq2seq.corpora.segments import LONGEST
 from seq2seq.errors import ConfigError, DataError
-from seq2seq.inference.member import Member, Sources
+from seq2seq.inference.member import Member, SourceBatch
 from seq2seq.inference.members import Members
 from seq2seq.model import Network
 from seq2seq.search import Method, SearchConfig, search
@@ -149,7 +149,7 @@ def trace_target(member: Member, text: str, target: TargetToTrace, alternatives:
 
 
 def _arrays(
-    member: Member, sources: Sources, inputs: list[int], labels: list[int], alternatives: int
+    member: Member, sources: SourceBatch, inputs: list[int], labels: list[int], alternatives: int
 ) -> tuple[dict[str, Any], tuple[LayerTrace, ...]]:
     """Return the arrays of a trace by attribute, and its layers."""
     network, device = member.network, member.device

@@ -14,7 +14,6 @@ from typing import NamedTuple
 from seq2seq.data.batch import Batch
 from seq2seq.model.choices import AttentionKind, AttentionOrder, BridgeKind, CellKind, Tying
 from seq2seq.model.config import ModelConfig
-from seq2seq.model.readout import feature_size, readout_sizes
 
 FLOAT = 4
 """Bytes of a float32: what weights, gradients and moments are kept in."""
@@ -74,7 +73,7 @@ def counted(batch: Batch) -> Counts:
 def forward_operations(config: ModelConfig, vocabulary: int) -> Operations:
     """Forward operations of each part, ``vocabulary`` being the target's."""
     keys, queries, scores = attention_operations(config)
-    readout = readout_sizes(config)
+    readout = config.readout_sizes
     mixing = 0 if readout is None else 2 * readout[0] * readout[1]
     # A fixed context is multiplied once a sentence.
     width = config.context_width if config.decoder.feed_context else 0
@@ -87,7 +86,7 @@ def forward_operations(config: ModelConfig, vocabulary: int) -> Operations:
         keys=keys,
         queries=queries,
         scores=scores,
-        output=mixing - shared + 2 * feature_size(config) * vocabulary,
+        output=mixing - shared + 2 * config.feature_size * vocabulary,
     )
 
 
@@ -100,7 +99,7 @@ def encoder_operations(config: ModelConfig) -> int:
     """Its layers, per source piece."""
     encoder, operations, inputs = config.encoder, 0, config.embedding_size
     for layer in range(encoder.layers):
-        directions = 2 if encoder.both_ways(layer) else 1
+        directions = 2 if encoder.is_bidirectional(layer) else 1
         operations += directions * cell(encoder.cell, inputs, encoder.size)
         inputs = encoder.layer_width(layer)
     return operations
@@ -129,7 +128,7 @@ def decoder_operations(config: ModelConfig) -> int:
     if order is AttentionOrder.bahdanau:
         first += width
     if decoder.input_feeding:
-        first += width if order is AttentionOrder.gnmt else feature_size(config)
+        first += width if order is AttentionOrder.gnmt else config.feature_size
     if order is AttentionOrder.gnmt:
         upper += width
     return sum(cell(decoder.cell, inputs, decoder.size) for inputs in [first] + [upper] * (decoder.layers - 1))

@@ -18,7 +18,7 @@ from seq2seq.figures.systems import System
 from seq2seq.inference import NetworkStepper
 from seq2seq.inference.stepper import StepperState
 from seq2seq.model import AttentionKind, Network
-from seq2seq.model.state import Memory, State
+from seq2seq.model.decoder import Memory, State
 from seq2seq.search import SearchConfig, beam
 from seq2seq.tokenizer.tokenizer import BOS, EOS
 from seq2seq.translation.answer import read
@@ -62,7 +62,7 @@ class MixtureStepper:
     def start(self, beam_size: int) -> StepperState:
         """Return every mixture's state in ``beam_size`` rows."""
         decoder = self.stepper.decoder
-        return StepperState(decoder.memory(self.memory), decoder.start(self.state, beam_size), None)
+        return StepperState(decoder.memory(self.memory), decoder.start(self.state, beam_size))
 
     def step(self, tokens_N: Tensor, state: StepperState) -> tuple[Tensor, StepperState]:
         """As `NetworkStepper.step`."""

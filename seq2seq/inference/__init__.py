@@ -1,7 +1,7 @@
-"""A trained network prepared for search: weights laid out once for the processor, steps, the lexical shortlist."""
+"""Trained networks prepared for search: packed weights, single steps, ensembles and the lexical shortlist."""
 
-from seq2seq.inference.prepared import PreparedDecoder
-from seq2seq.inference.product import InferencePrecision
+from seq2seq.inference.prepared_decoder import PreparedDecoder
+from seq2seq.inference.products import InferencePrecision
 from seq2seq.inference.stepper import NetworkStepper
 
 __all__ = ["InferencePrecision", "NetworkStepper", "PreparedDecoder"]

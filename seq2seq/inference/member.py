@@ -1,4 +1,4 @@
-"""A trained network ready to search, with the tokenizers its text goes through: one member of what translates.
+"""A trained network ready to search, with the tokenizers of its text: one member of an ensemble.
 
 B sentences, S source positions, T target positions.
 """
@@ -15,7 +15,7 @@ from torch import Tensor
 from seq2seq.data.batch import source_tensors
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
-from seq2seq.inference.shortlist import Chosen
+from seq2seq.inference.shortlist import BatchShortlist
 from seq2seq.model import Network
 from seq2seq.run.folder import LoadedRun
 from seq2seq.system.capability import prefers_bfloat16, prefers_int8, runs_int8
@@ -26,21 +26,21 @@ from seq2seq.tokenizer.tokenizer import BOS, EOS, Tokenizer, Tokenizers
 log = logging.getLogger("seq2seq")
 
 
-class Sources(NamedTuple):
+class SourceBatch(NamedTuple):
     """A batch of encoded sentences on a device."""
 
     source_BS: Tensor
-    """Pieces, right-padded, each sentence with its end mark."""
+    """Token ids with EOS, right-padded."""
     lengths_B: Tensor
-    """The end mark counted."""
+    """Lengths in tokens, EOS included."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """A network in evaluation mode, bound to a device and to a form of its weights."""
+    """A network in evaluation mode, on a device and with weights in one precision."""
 
     name: str
-    """What to call it in messages: the folder it comes from."""
+    """The name in messages: its folder."""
     network: Network
     decoder: PreparedDecoder
     tokenizers: Tokenizers
@@ -48,7 +48,7 @@ class Member:
     precision: InferencePrecision
     """Of the decoder's weights; never ``auto``."""
     target_language: str = ""
-    """Code of the language that it writes, by which BLEU cuts words; empty where it is not known."""
+    """Code of the target language, which BLEU's tokenization depends on; empty if unknown."""
 
     @classmethod
     def prepare(
@@ -62,33 +62,33 @@ class Member:
         name: str = "the model",
         target_language: str = "",
     ) -> "Member":
-        """Move a network to a device and lay its decoder out for search.
+        """Move a network to a device and prepare its decoder for search.
 
         Args:
             network: in evaluation mode.
             tokenizers: those it was trained with.
             device: where it translates.
             precision: float32, tf32, bfloat16, int8, or auto: see `choose_precision`.
-            quantized: the weights come from a folder that keeps them in 8 bits.
-            name: what to call it in messages.
-            target_language: code of the language that it writes.
+            quantized: whether its folder stores the weights in 8 bits.
+            name: the name in messages.
+            target_language: code of the target language.
 
         Raises:
-            ConfigError: an unknown precision, or one that does not run on this device.
+            ConfigError: the precision is unknown or does not run on this device.
         """
         form = choose_precision(precision, device, quantized)
         if quantized and precision == InferencePrecision.auto and not runs_int8(device):
             log.warning("%s has 8-bit weights, and int8 does not run on this device (%s): using float32", name, device)
         reduced = form in (InferencePrecision.bfloat16, InferencePrecision.int8) and prefers_bfloat16(device)
         if device.type == "cuda":
-            allow_tf32(form is InferencePrecision.tf32)  # of the process: who is prepared last decides
+            allow_tf32(form is InferencePrecision.tf32)  # a setting of the process: the last member decides
         network = network.to(device)
         decoder = PreparedDecoder(network, form, torch.bfloat16 if reduced else torch.float32)
         return cls(name, network, decoder, tokenizers, device, form, target_language)
 
     @classmethod
     def of_run(cls, run: Path, loaded: LoadedRun, device: torch.device, precision: str) -> "Member":
-        """The model of a run folder, as `prepare`."""
+        """The model of a run folder, prepared as by `prepare`."""
         return cls.prepare(
             loaded.network,
             loaded.tokenizers,
@@ -101,68 +101,74 @@ class Member:
 
     @property
     def is_language_model(self) -> bool:
-        """Whether it has no encoder, and so reads no source."""
+        """Whether it has no encoder."""
         return self.network.config.encoder.layers == 0
 
-    def sources(self, encoded: Sequence[Sequence[int]]) -> Sources:
-        """A batch of sentences, encoded by this member's source tokenizer, without marks."""
-        return Sources(*(to_device(tensor, self.device) for tensor in source_tensors(encoded)))
+    def sources(self, encoded: Sequence[Sequence[int]]) -> SourceBatch:
+        """A batch of sentences that this member's source tokenizer has encoded, without BOS and EOS."""
+        return SourceBatch(*(to_device(tensor, self.device) for tensor in source_tensors(encoded)))
 
-    def stepper(self, sources: Sources, chosen: Chosen | None = None) -> NetworkStepper:
-        """This member reading a batch, asked for the ``chosen`` target pieces alone (None: for all)."""
-        return NetworkStepper(self.network, self.decoder, *sources, BOS, EOS, chosen)
+    def stepper(self, sources: SourceBatch, shortlist: BatchShortlist | None = None) -> NetworkStepper:
+        """This member's stepper for a batch, over the tokens of the shortlist (None: over all target tokens)."""
+        return NetworkStepper(self.network, self.decoder, *sources, BOS, EOS, shortlist)
 
 
-def hold_together(members: Sequence[Member], language_model: Member | None) -> None:
-    """Demand that all write the same pieces: what the first numbers, every other must number alike.
+def check_members(members: Sequence[Member], language_model: Member | None) -> None:
+    """Check that all members translate, and that all models have the same target vocabulary.
 
     Raises:
-        RunError: a target vocabulary differs; a member is a language model, or the language model is none.
+        RunError: a target vocabulary differs, a member is a language model, or ``language_model`` is not one.
     """
     for member in members:
         if member.is_language_model:
             raise RunError(
                 f"{member.name} is a language model and cannot translate: "
-                f"ask recipes/suggest.py, or name it by language_model=PATH"
+                f"use recipes/suggest.py, or pass it as language_model=PATH"
             )
     if language_model is not None and not language_model.is_language_model:
-        raise RunError(f"{language_model.name} is no language model: name a run with model.encoder.layers=0")
+        raise RunError(f"{language_model.name} is not a language model: name a run with model.encoder.layers=0")
     first = members[0]
     for other in [*members[1:], *([] if language_model is None else [language_model])]:
-        if not same(other.tokenizers.target, first.tokenizers.target):
+        if not equal_tokenizers(other.tokenizers.target, first.tokenizers.target):
             raise RunError(
-                f"{other.name} has another target vocabulary than {first.name}, and only runs that write the same "
-                f"pieces choose them together: train it with tokenizer.target_model={first.name}"
+                f"{other.name} has another target vocabulary than {first.name}, and ensembles need a shared one: "
+                f"train it with tokenizer.target_model={first.name}"
             )
 
 
-def attention_weights(members: Sequence[Member], sources: Sources, target_BT: Tensor) -> Tensor | None:
-    """Mean attention weights (B, T, S) while the target is given; None where no member has any.
+def attention_weights(members: Sequence[Member], sources: SourceBatch, target_BT: Tensor) -> Tensor | None:
+    """Attention weights (B, T, S) under teacher forcing, averaged over members.
 
-    Over the members that attend and have the first one's source vocabulary: ``sources`` are its.
+    Args:
+        members: those without attention, or with another source vocabulary than the first, are ignored.
+        sources: encoded by the first member's tokenizer.
+        target_BT: target tokens from BOS on, right-padded.
+
+    Returns:
+        None if no member has attention.
     """
     first = members[0].tokenizers.source
-    readers = [member for member in members if same(member.tokenizers.source, first)]
+    readers = [member for member in members if equal_tokenizers(member.tokenizers.source, first)]
     weights = [reader.network.attention_weights(*sources, target_BT) for reader in readers]
-    found = [weights_BTS for weights_BTS in weights if weights_BTS is not None]
-    return torch.stack(found).mean(0) if found else None
+    present = [weights_BTS for weights_BTS in weights if weights_BTS is not None]
+    return torch.stack(present).mean(0) if present else None
 
 
-def same(one: Tokenizer, other: Tokenizer) -> bool:
+def equal_tokenizers(tokenizer: Tokenizer, other: Tokenizer) -> bool:
     """Whether two tokenizers are equal, byte for byte."""
-    return one is other or one.to_bytes() == other.to_bytes()
+    return tokenizer is other or tokenizer.to_bytes() == other.to_bytes()
 
 
-def shared(tokenizers: Sequence[Tokenizer]) -> list[Tokenizer]:
-    """For each one the first that is equal to it, so that equal ones are one and need encode a text but once."""
-    return [next(first for first in tokenizers if same(first, one)) for one in tokenizers]
+def deduplicated(tokenizers: Sequence[Tokenizer]) -> list[Tokenizer]:
+    """Replace each tokenizer by the first that is equal to it, so that equal ones encode a text once."""
+    return [next(first for first in tokenizers if equal_tokenizers(first, tokenizer)) for tokenizer in tokenizers]
 
 
 def choose_precision(name: str, device: torch.device, quantized: bool) -> InferencePrecision:
-    """The form of that name; for ``auto``, int8 where the weights are kept so and it is clearly faster than float32.
+    """The precision of that name. ``auto`` is int8 if the weights are stored so and int8 is clearly faster here.
 
     Raises:
-        ConfigError: there is none of that name, or it does not run on this device.
+        ConfigError: the name is unknown, or the precision does not run on this device.
     """
     if name not in InferencePrecision.__members__:
         raise ConfigError(f"precision must be one of {', '.join(InferencePrecision)}, got {name}")

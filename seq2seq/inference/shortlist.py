@@ -1,12 +1,12 @@
-"""The vocabulary short-list: the target pieces that can translate a source, so that a search step scores only these.
+"""The lexical shortlist: the target tokens that can translate a source, so that a search step scores only these.
 
-For every source piece its likeliest translations and, where the target has it too, the piece itself, so that names and
-numbers can be copied; and for every sentence the pieces most frequent overall: the candidate lists of Jean et al.
-(2015, §3.3) and L'Hostis et al. (2016). "Likeliest" is IBM Model 1 (Brown et al. 1993, §4.1), learnt by expectation
-maximisation from the encoded training corpus, so it needs no outside aligner.
+A sentence's list has the most probable translations of each of its source tokens, the source tokens themselves if the
+target vocabulary has them (names and numbers), and the most frequent target tokens overall: the candidate lists of Jean
+et al. (2015, §3.3) and L'Hostis et al. (2016). Translation probabilities are those of IBM Model 1 (Brown et al. 1993,
+§4.1), learned from the encoded training corpus, so no external aligner is needed.
 
-B sentences, S source positions, V source pieces, K translations of each, F frequent pieces, U pieces of a batch.
-C couples of a source and a target piece that occur together.
+B sentences, S source positions, V source vocabulary size, K translations of each token, F frequent tokens, U tokens of
+a batch, C pairs of a source and a target token that occur together.
 """
 
 from dataclasses import dataclass
@@ -27,36 +27,36 @@ if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
 
 ITERATIONS = 5  # on Multi30k three cover unseen translations as well, two do worse
 
-LONGEST = 1_000
-"""Pieces in a source piece's list at most, unless the run's settings say more: a file may say that it has billions."""
+MAX_TRANSLATIONS = 1_000
+"""Default limit of tokens in a source token's list, because the header of a damaged file may claim billions."""
 
 
 @dataclass(kw_only=True)
 class ShortlistConfig:
-    """How long the lists are and how much is read to learn them."""
+    """Length of the lists, and number of pairs to learn them from."""
 
-    translations: int = setting(100, "likeliest target pieces of each source piece", at_least=1)
-    frequent: int = setting(100, "most frequent target pieces, in every sentence's list", at_least=0)
-    pairs: int = setting(200_000, "at most so many training pairs are read to learn the lists", at_least=1)
+    translations: int = setting(100, "most probable target tokens of each source token", at_least=1)
+    frequent: int = setting(100, "most frequent target tokens, part of every sentence's list", at_least=0)
+    pairs: int = setting(200_000, "maximum number of training pairs to learn the lists from", at_least=1)
 
 
-class Chosen(NamedTuple):
-    """The target pieces a batch may use, and which of them each sentence may not."""
+class BatchShortlist(NamedTuple):
+    """The target tokens of a batch, and which of them each sentence must not use."""
 
-    pieces_U: Tensor
-    """Ids in rising order, int64: the union of the sentences' lists."""
-    barred_BU: Tensor
-    """True where the sentence's own list does not have the piece."""
+    tokens_U: Tensor
+    """Ids in increasing order, int64: the union of the sentences' lists."""
+    masked_BU: Tensor
+    """True for tokens that are not in the sentence's own list."""
 
 
 @dataclass(frozen=True)
 class Shortlist:
-    """Which target pieces can translate which source.
+    """The target tokens that can translate each source token.
 
     Attributes:
-        translations_VK: likeliest target pieces of every source piece, likeliest first, int32; -1 fills a row up.
-        frequent_F: target pieces in every list, int32: the end mark, the unknown piece, then the most frequent.
-        target_size: pieces in the target vocabulary.
+        translations_VK: target tokens of every source token, most probable first, int32; -1 where there are fewer.
+        frequent_F: target tokens in every list, int32: EOS, UNK, then the most frequent.
+        target_size: size of the target vocabulary.
     """
 
     translations_VK: Tensor
@@ -75,18 +75,18 @@ class Shortlist:
         eos: int,
         unk: int,
     ) -> "Shortlist":
-        """Learn the lists from a corpus; the same ones for the same table, config and seed.
+        """Learn the lists from a corpus. They are a function of table, config and seed.
 
-        The begin mark and padding are in no list, because no encoded sentence holds them.
+        BOS and padding are in no list, because no encoded sentence contains them.
 
         Args:
-            table: the encoded training pairs; where it has more than ``config.pairs``, a sample drawn by ``seed``.
-            source_size: pieces in the source vocabulary.
-            target_size: pieces in the target vocabulary.
+            table: the encoded training pairs; of more than ``config.pairs``, a random sample is used.
+            source_size: size of the source vocabulary.
+            target_size: size of the target vocabulary.
             config: lengths of the lists.
-            seed: of the sample.
-            eos: the target's end mark, in every list.
-            unk: the target's unknown piece, in every list.
+            seed: seed of the sample.
+            eos: id of EOS, which is in every list.
+            unk: id of UNK, which is in every list.
 
         Raises:
             DataError: the table was encoded with larger vocabularies.
@@ -95,107 +95,105 @@ class Shortlist:
         if config.pairs < len(rows):
             rows = np.sort(np.random.default_rng(seed).choice(rows, config.pairs, replace=False))
         bitext = make_bitext(*table.rows(rows), source_size, target_size)
-        often = np.bincount(bitext.targets_N, bitext.repeats_N, minlength=target_size)
-        often[[eos, unk]] = 0
-        ranked = np.argsort(-often, kind="stable")[: config.frequent]
-        frequent = np.concatenate([[eos, unk], ranked[often[ranked] > 0]])
+        counts = np.bincount(bitext.targets_N, bitext.repeats_N, minlength=target_size)
+        counts[[eos, unk]] = 0
+        ranked = np.argsort(-counts, kind="stable")[: config.frequent]
+        frequent = np.concatenate([[eos, unk], ranked[counts[ranked] > 0]])
         lexicon, _ = model1(bitext, ITERATIONS)
-        translations = _likeliest(lexicon, source_size, config.translations, frequent)
+        translations = _most_probable(lexicon, source_size, config.translations, frequent)
         return cls(torch.from_numpy(translations), torch.from_numpy(frequent.astype(np.int32)), target_size)
 
-    def choose(self, source_BS: Tensor, lengths_B: Tensor, copies_V: Tensor | None = None) -> Chosen:
-        """The lists of a batch of sources, right-padded; a sentence's own list is the same in any batch.
+    def choose(self, source_BS: Tensor, lengths_B: Tensor, copies_V: Tensor | None = None) -> BatchShortlist:
+        """The lists of a batch of sources. A sentence's list does not depend on its batch.
 
         Args:
-            source_BS: source ids, int64, on the device of the lists.
-            lengths_B: how many of them are the sentence's.
-            copies_V: the target piece that is the same as each source piece, int64; -1 where there is none. None: no
-                piece is copied.
+            source_BS: source tokens, right-padded, int64, on the device of the lists.
+            lengths_B: source lengths in tokens.
+            copies_V: the target token that is equal to each source token, int64; -1 if there is none. None: no source
+                token is listed itself.
         """
         sentences, width = source_BS.shape
         padding_BS = torch.arange(width, device=source_BS.device) >= lengths_B.unsqueeze(1)
-        candidates_BSK = self.translations_VK[source_BS].long() + 1  # column 0 below takes what is no piece
+        candidates_BSK = self.translations_VK[source_BS].long() + 1  # -1 and padding go to column 0
         candidates_BSK.masked_fill_(padding_BS.unsqueeze(2), 0)
         listed = torch.zeros(sentences, self.target_size + 1, dtype=torch.bool, device=source_BS.device)
         listed.index_fill_(1, self.frequent_F.long() + 1, True).scatter_(1, candidates_BSK.flatten(1), True)
         if copies_V is not None:
             listed.scatter_(1, (copies_V[source_BS] + 1).masked_fill_(padding_BS, 0), True)
         listed_BT = listed[:, 1:]
-        pieces_U = listed_BT.any(0).nonzero().squeeze(1)
-        return Chosen(pieces_U, ~listed_BT.index_select(1, pieces_U))
+        tokens_U = listed_BT.any(0).nonzero().squeeze(1)
+        return BatchShortlist(tokens_U, ~listed_BT.index_select(1, tokens_U))
 
     def to(self, device: torch.device) -> "Shortlist":
-        """The same lists on ``device``."""
+        """Copy the lists to ``device``."""
         return Shortlist(self.translations_VK.to(device), self.frequent_F.to(device), self.target_size)
 
     def save(self, path: Path) -> None:
-        """Write the lists (safetensors), whole or not at all."""
+        """Write the lists (safetensors). The file is replaced atomically."""
         save_tensors({"translations": self.translations_VK.cpu(), "frequent": self.frequent_F.cpu()}, path)
 
     @classmethod
-    def load(cls, path: Path, source_size: int, target_size: int, longest: int = LONGEST) -> "Shortlist":
-        """Read what `save` wrote.
+    def load(cls, path: Path, source_size: int, target_size: int, longest: int = MAX_TRANSLATIONS) -> "Shortlist":
+        """Read the file of `save`.
 
         Args:
             path: the file.
-            source_size: pieces in the source vocabulary.
-            target_size: pieces in the target vocabulary.
-            longest: pieces in a list at most.
+            source_size: size of the source vocabulary.
+            target_size: size of the target vocabulary.
+            longest: maximum length of a source token's list.
 
         Raises:
-            RunError: the file is missing, damaged, foreign, made for vocabularies of other sizes, or has longer lists.
+            RunError: the file is missing, damaged, of another kind or for other vocabularies, or its lists are longer.
         """
         if not path.is_file():
-            raise RunError(
-                f"{path} is missing: give the run's training command again, which learns it, or set shortlist=false"
-            )
+            raise RunError(f"{path} is missing: rerun the training command, which learns it, or set shortlist=false")
 
-        def hold(fault: str) -> None:
+        def check(fault: str) -> None:
             if fault:
                 raise RunError(
-                    f"{path} is no short-list of this run ({fault}): learn it again, or translate without it"
+                    f"{path} is not a shortlist of this run ({fault}): learn it again, or set shortlist=false"
                 )
 
-        found = load_weights(path, lambda header: hold(_misshapen(header, source_size, target_size, longest)))
-        hold(_out_of_range(found, target_size))
-        return cls(found["translations"], found["frequent"], target_size)
+        lists = load_weights(path, lambda header: check(_shape_fault(header, source_size, target_size, longest)))
+        check(_range_fault(lists, target_size))
+        return cls(lists["translations"], lists["frequent"], target_size)
 
 
-def _misshapen(found: dict[str, Tensor], source_size: int, target_size: int, longest: int) -> str:
-    """What is wrong with the shapes and types of a file's tensors, in a few words; empty where nothing is."""
+def _shape_fault(lists: dict[str, Tensor], source_size: int, target_size: int, longest: int) -> str:
+    """What is wrong with the shapes and types of a file's tensors; empty if nothing is."""
     for name, shape, most in (("translations", [source_size, -1], longest), ("frequent", [-1], target_size)):
-        if name not in found:
+        if name not in lists:
             return f"it has no {name}"
-        tensor = found[name]
+        tensor = lists[name]
         if tensor.dtype != torch.int32:
             return f"{name} are {tensor.dtype}, not torch.int32"
         if tensor.dim() != len(shape) or not tensor.numel():
             return f"{name} have shape {list(tensor.shape)}"
         if shape[0] not in (-1, tensor.size(0)):
-            return f"it has {tensor.size(0)} source pieces, the model {source_size}"
+            return f"it has {tensor.size(0)} source tokens, the model {source_size}"
         if tensor.size(-1) > most:
             return f"{name} are {tensor.size(-1):,}, more than {most:,}"
-    extra = sorted(found.keys() - {"translations", "frequent"})
+    extra = sorted(lists.keys() - {"translations", "frequent"})
     return f"it also has {extra[0]}" if extra else ""
 
 
-def _out_of_range(found: dict[str, Tensor], target_size: int) -> str:
-    """Which ids are none, in a few words; empty where all are."""
+def _range_fault(lists: dict[str, Tensor], target_size: int) -> str:
+    """Which ids are out of range; empty if none are."""
     for name, lowest in (("translations", -1), ("frequent", 0)):
-        low, high = int(found[name].min()), int(found[name].max())
+        low, high = int(lists[name].min()), int(lists[name].max())
         if low < lowest or high >= target_size:
-            return f"{name} go from {low} to {high}, the model has {target_size} target pieces"
+            return f"{name} go from {low} to {high}, the model has {target_size} target tokens"
     return ""
 
 
-def _likeliest(lexicon: Lexicon, source_size: int, count: int, without: Numbers) -> Numbers:
-    """The ``count`` likeliest target pieces of every source piece (V, K), those ``without`` left out, -1 after them."""
-    left = (lexicon.sources_C < source_size) & ~np.isin(lexicon.targets_C, without)  # nor the empty word's
-    sources, targets, chances = (part[left] for part in lexicon)
-    order = np.lexsort((targets, -chances, sources))
+def _most_probable(lexicon: Lexicon, source_size: int, count: int, without: Numbers) -> Numbers:
+    """The ``count`` most probable target tokens of every source token (V, K), except ``without``; -1 after them."""
+    kept = (lexicon.sources_C < source_size) & ~np.isin(lexicon.targets_C, without)  # not of the empty word either
+    sources, targets, probabilities = (part[kept] for part in lexicon)
+    order = np.lexsort((targets, -probabilities, sources))
     sources, targets = sources[order], targets[order]
     ranks = np.arange(len(sources)) - np.searchsorted(sources, sources)
     translations = np.full((source_size, count), -1, dtype=np.int32)
-    kept = ranks < count
-    translations[sources[kept], ranks[kept]] = targets[kept]
+    first = ranks < count
+    translations[sources[first], ranks[first]] = targets[first]
     return translations

@@ -1,42 +1,40 @@
-"""A network that is watched from outside: whoever has it read a text may end that before any part of it.
+"""A network that calls a function before each part of its work, so that a caller can stop it with an exception.
 
 N rows, T positions, I input width, H units, X constant inputs.
 """
 
 from collections.abc import Callable
-from copy import deepcopy
 
 import torch
 from torch import Tensor
 
-from seq2seq.model.network import Network
-from seq2seq.model.padding import last_states
-from seq2seq.model.recurrence import Cell, CellState, Gates
+from seq2seq.model.cell import Cell, CellState, Gates, last_states
+from seq2seq.model.network import Network, shared_copy
 
-PRODUCTS = 2_000_000_000
-"""Multiplications of a part, at most: about 0.1 s of a core."""
+MAX_PRODUCTS = 2_000_000_000
+"""Most multiplications per chunk: about 0.1 s on one core."""
 
-POSITIONS = 128
-"""Of a part, at most: at each of them all weights of a cell are read, however few rows there are."""
+MAX_POSITIONS = 128
+"""Most positions per chunk: each position reads all weights of a cell, however few rows there are."""
 
 
 class WatchedCell(Cell):
-    """A cell that runs through a sequence in parts; states are equal to those of one run up to rounding.
+    """A cell that runs through a sequence in chunks; states are equal to those of one run up to rounding.
 
     Args:
-        cell: whose weights and equations these are.
-        on_part: called without arguments before each part, and before each single step.
+        cell: the cell that computes.
+        on_chunk: called without arguments before each chunk, and before each single step.
     """
 
-    def __init__(self, cell: Cell, on_part: Callable[[], None]) -> None:
+    def __init__(self, cell: Cell, on_chunk: Callable[[], None]) -> None:
         super().__init__()
-        self.cell, self.on_part = cell, on_part
+        self.cell, self.on_chunk = cell, on_chunk
         self.input_size, self.hidden_size, self.blocks = cell.input_size, cell.hidden_size, cell.blocks
         self.recurrent_dropout = cell.recurrent_dropout
 
     def step(self, inputs_NI: Tensor, state: CellState, weights: list[Tensor] | None = None) -> tuple[CellState, Gates]:
-        """One position."""
-        self.on_part()
+        """Compute one position."""
+        self.on_chunk()
         return self.cell.step(inputs_NI, state, weights)
 
     def run(
@@ -47,33 +45,33 @@ class WatchedCell(Cell):
         weights: list[Tensor] | None = None,
         constant_NX: Tensor | None = None,
     ) -> tuple[Tensor, CellState]:
-        """T positions, some at a time."""
-        numbers = self.blocks * self.hidden_size * (self.input_size + self.hidden_size)
-        size = max(1, min(POSITIONS, PRODUCTS // (numbers * inputs_NTI.size(0))))
-        parts = []
+        """Compute T positions in chunks."""
+        products = self.blocks * self.hidden_size * (self.input_size + self.hidden_size)
+        size = max(1, min(MAX_POSITIONS, MAX_PRODUCTS // (products * inputs_NTI.size(0))))
+        chunks = []
         for begin in range(0, inputs_NTI.size(1), size):
-            self.on_part()
+            self.on_chunk()
             window = slice(begin, begin + size)
             padding = None if padding_NT is None else padding_NT[:, window]
             states, state = self.cell.run(inputs_NTI[:, window], state, padding, weights, constant_NX)
-            parts.append(states)
-        assert state is not None  # there is a position
-        states_NTH = torch.cat(parts, 1)
-        if padding_NT is not None:  # a row may have ended before the last part
+            chunks.append(states)
+        assert state is not None, "there is at least one position"
+        states_NTH = torch.cat(chunks, 1)
+        if padding_NT is not None:  # a row may end before the last chunk
             state = state._replace(hidden_NH=last_states(states_NTH, padding_NT))
         return states_NTH, state
 
     def weights(self) -> list[Tensor]:
-        """The cell's own."""
+        """The cell's weights."""
         return self.cell.weights()
 
 
-def watched(network: Network, on_part: Callable[[], None]) -> Network:
-    """A copy as of `shared_copy` whose cells call ``on_part``; what that raises ends the reading."""
+def watched(network: Network, on_chunk: Callable[[], None]) -> Network:
+    """A `shared_copy` of the network whose cells call ``on_chunk``; an exception from it stops the pass."""
     copy = shared_copy(network)
 
-    def call() -> None:  # a function, for what it belongs to is not copied with the network
-        on_part()
+    def call() -> None:  # deepcopy does not copy functions, so copies of the network call the same ``on_chunk``
+        on_chunk()
 
     if copy.encoder is not None:
         for layer in copy.encoder.layers:
@@ -83,10 +81,3 @@ def watched(network: Network, on_part: Callable[[], None]) -> Network:
     for depth, cell in enumerate(copy.decoder.cells):
         copy.decoder.layers[depth] = WatchedCell(cell, call)
     return copy
-
-
-def shared_copy(network: Network) -> Network:
-    """A copy in evaluation mode, to be changed at will, with the very same weights."""
-    weights = {id(tensor): tensor for tensor in [*network.parameters(), *network.buffers()]}
-    copy: Network = deepcopy(network, weights)  # what the memo knows is not copied
-    return copy.eval()

@@ -1,4 +1,4 @@
-"""Tensors: encoder, context, attention, decoder and the network made of them. Imports no other room."""
+"""Encoder, bridge, attention, decoder, and the network of all of them. Sizes are numbers and batches are tensors."""
 
 from seq2seq.model.choices import (
     AttentionKind,
@@ -13,7 +13,7 @@ from seq2seq.model.choices import (
 )
 from seq2seq.model.config import DecoderConfig, EncoderConfig, ModelConfig
 from seq2seq.model.network import Network
-from seq2seq.model.slow_path import slow_parts
+from seq2seq.model.slow_path import slow_path_warnings
 
 __all__ = [
     "AttentionKind",
@@ -29,5 +29,5 @@ __all__ = [
     "Readout",
     "Summary",
     "Tying",
-    "slow_parts",
+    "slow_path_warnings",
 ]

@@ -1,26 +1,88 @@
-"""The recurrent cells: one step as the textbook writes it, and a whole sequence through a fused kernel.
+"""Recurrent cells: `step` is the textbook's equation for one position, `run` takes a whole sequence.
 
-N rows (sentences or hypotheses), T positions, I input width, H units, G rows of the stacked weights.
+N rows (sentences or hypotheses), T positions, I input width, X width of an input that is the same at all positions,
+H units, G = blocks · H rows of the stacked weights.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
+from torch.nn.functional import dropout, linear
 
 from seq2seq.model.choices import CellKind
-from seq2seq.model.kernel import run_kernel
-from seq2seq.model.layer_norm_lstm import LayerNormLSTM
-from seq2seq.model.lstm_training import faster, run_lstm
-from seq2seq.model.padding import flag_padding, last_states
-from seq2seq.model.recurrence import Cell, CellState, Gates, cell_of, thinned, with_constant
+from seq2seq.model.kernels import faster_than_torch, flag_padding, run_kernel, run_lstm
 
-__all__ = ["GRU", "LSTM", "RNN", "Cell", "CellState", "Gates", "LayerNormLSTM", "cell_of", "make_cell", "thinned"]
+Gates = dict[str, Tensor]
+"""Gate activations and candidate of one step, (N, H) each: input, forget, output, reset, update, candidate."""
+
+
+class CellState(NamedTuple):
+    """What a cell passes from one position to the next."""
+
+    hidden_NH: Tensor
+    cell_NH: Tensor | None
+    """None for cells without a cell state."""
+
+
+def cell_of(state: CellState) -> Tensor:
+    """The cell state (N, H) of an LSTM."""
+    assert state.cell_NH is not None, "an LSTM needs a cell state"
+    return state.cell_NH
+
+
+class Cell(nn.Module):
+    """Interface of a recurrent cell. Its weights are stacked as in torch: ``blocks`` matrices of H rows each."""
+
+    input_size: int
+    hidden_size: int
+    blocks: int
+    recurrent_dropout: float
+    """Share of recurrent weights that `run` drops in training, the same at all positions (see `weight_dropped`)."""
+
+    def step(self, inputs_NI: Tensor, state: CellState, weights: list[Tensor] | None = None) -> tuple[CellState, Gates]:
+        """Compute one position.
+
+        Args:
+            inputs_NI: the inputs at this position.
+            state: the state before it.
+            weights: from `weight_dropped`, for a sequence that takes several calls; None: the cell's own, none dropped.
+
+        Returns:
+            The next state, and the gates.
+        """
+        raise NotImplementedError
+
+    def run(
+        self,
+        inputs_NTI: Tensor,
+        state: CellState | None = None,
+        padding_NT: Tensor | None = None,
+        weights: list[Tensor] | None = None,
+        constant_NX: Tensor | None = None,
+    ) -> tuple[Tensor, CellState]:
+        """Compute T positions.
+
+        Args:
+            inputs_NTI: right-padded sequences; with ``constant_NX``, without the last X inputs.
+            state: the state before the first position; None: zeros.
+            padding_NT: True on padding; every row has at least one position without. None: there is no padding.
+            weights: from `weight_dropped`, for a sequence that takes several calls; None: dropped in this call.
+            constant_NX: the last X inputs, if they are the same at every position.
+
+        Returns:
+            Hidden states (N, T, H), zero on padding, and the state after each row's own last position.
+        """
+        raise NotImplementedError
+
+    def weights(self) -> list[Tensor]:
+        """W_ih (G, I) and W_hh (G, H), then the biases b_ih and b_hh (G,) of cells that have a fused kernel."""
+        raise NotImplementedError
 
 
 class FusedCell(Cell, nn.RNNBase):
-    """A cell whose weights a torch module of one layer holds, for a kernel of torch to run."""
+    """A cell with the weights of a torch module of one layer, which a fused kernel runs."""
 
     def weights(self) -> list[Tensor]:
         """W_ih (G, I), W_hh (G, H), b_ih and b_hh (G,)."""
@@ -52,55 +114,38 @@ class LSTM(FusedCell, nn.LSTM):
         weights: list[Tensor] | None = None,
         constant_NX: Tensor | None = None,
     ) -> tuple[Tensor, CellState]:
-        """T positions in one call; on padding the cell state of a row that has ended is kept."""
-        if state is None:
-            zeros = _zeros(self, inputs_NTI)
-            state = CellState(zeros, zeros)
-        run = self._by_steps if faster(inputs_NTI, constant_NX is not None) else self._fused
-        states, last = run(inputs_NTI, state, padding_NT, weights or thinned(self), constant_NX)
+        """Compute T positions in one call, by torch's kernel or `run_lstm`; padding keeps the cell state."""
+        W_ih, W_hh, b_ih, b_hh = weights or weight_dropped(self)
+        state = zero_state(self, len(inputs_NTI), inputs_NTI) if state is None else state
+        hidden_NH, cell_NH = state.hidden_NH, cell_of(state)
+        if faster_than_torch(inputs_NTI, constant_NX is not None):
+            constant_NG = (b_ih + b_hh).expand(inputs_NTI.size(0), -1)
+            if constant_NX is not None:
+                W_ih, W_constant = torch.split_with_sizes(W_ih, [inputs_NTI.size(2), constant_NX.size(1)], dim=1)
+                constant_NG = linear(constant_NX, W_constant, b_ih + b_hh)
+            states_NTH, hidden_NH, cell_NH = run_lstm(
+                inputs_NTI, constant_NG, hidden_NH, cell_NH, W_ih, W_hh, padding_NT
+            )
+        else:
+            inputs_NTI = with_constant(inputs_NTI, constant_NX)
+            if padding_NT is not None:
+                inputs_NTI, W_ih = flag_padding(inputs_NTI, padding_NT, W_ih)
+            initial = _one_layer(hidden_NH), _one_layer(cell_NH)
+            states_NTH, hidden_1NH, cell_1NH = run_kernel(
+                torch.lstm, inputs_NTI, initial, [W_ih, W_hh, b_ih, b_hh], self.training
+            )
+            hidden_NH, cell_NH = hidden_1NH.squeeze(0), cell_1NH.squeeze(0)
         if padding_NT is None:
-            return states, last
-        return states.masked_fill(padding_NT.unsqueeze(2), 0), last._replace(hidden_NH=last_states(states, padding_NT))
-
-    def _by_steps(
-        self,
-        inputs_NTI: Tensor,
-        state: CellState,
-        padding_NT: Tensor | None,
-        weights: list[Tensor],
-        constant_NX: Tensor | None,
-    ) -> tuple[Tensor, CellState]:
-        """By `run_lstm`."""
-        W_ih, W_hh, b_ih, b_hh = weights
-        constant_NG = (b_ih + b_hh).expand(inputs_NTI.size(0), -1)
-        if constant_NX is not None:
-            W_ih, W_constant = torch.split_with_sizes(W_ih, [inputs_NTI.size(2), constant_NX.size(1)], dim=1)
-            constant_NG = linear(constant_NX, W_constant, b_ih + b_hh)
-        states, *last = run_lstm(inputs_NTI, constant_NG, state.hidden_NH, cell_of(state), W_ih, W_hh, padding_NT)
-        return states, CellState(*last)
-
-    def _fused(
-        self,
-        inputs_NTI: Tensor,
-        state: CellState,
-        padding_NT: Tensor | None,
-        weights: list[Tensor],
-        constant_NX: Tensor | None,
-    ) -> tuple[Tensor, CellState]:
-        """By torch's kernel, which knows nothing of padding or constant inputs."""
-        inputs_NTI, (W_ih, *others) = with_constant(inputs_NTI, constant_NX), weights
-        if padding_NT is not None:
-            inputs_NTI, W_ih = flag_padding(inputs_NTI, padding_NT, W_ih)
-        initial = _stacked(state.hidden_NH), _stacked(cell_of(state))
-        states, hidden, cell = run_kernel(torch.lstm, inputs_NTI, initial, [W_ih, *others], self.training)
-        return states, CellState(hidden.squeeze(0), cell.squeeze(0))
+            return states_NTH, CellState(hidden_NH, cell_NH)
+        states = states_NTH.masked_fill(padding_NT.unsqueeze(2), 0)
+        return states, CellState(last_states(states_NTH, padding_NT), cell_NH)
 
 
 class HiddenStateCell(FusedCell):
-    """A fused cell without a cell state: what it hands on is its hidden state."""
+    """A fused cell without a cell state."""
 
     kernel: Callable[..., tuple[Tensor, Tensor]]
-    """Torch's function for whole sequences: all states (N, T, H) and the last (1, N, H)."""
+    """Torch's function for whole sequences: returns all states (N, T, H) and the last (1, N, H)."""
 
     def run(
         self,
@@ -110,17 +155,20 @@ class HiddenStateCell(FusedCell):
         weights: list[Tensor] | None = None,
         constant_NX: Tensor | None = None,
     ) -> tuple[Tensor, CellState]:
-        """T positions in one fused call; padding on the right has changed nothing before it, and is masked."""
+        """Compute T positions in one fused call; states on padding, which comes last, are set to zero."""
         inputs_NTI = with_constant(inputs_NTI, constant_NX)
-        initial = _stacked(_zeros(self, inputs_NTI) if state is None else state.hidden_NH)
-        states, last = run_kernel(self.kernel, inputs_NTI, initial, weights or thinned(self), self.training)
+        state = zero_state(self, len(inputs_NTI), inputs_NTI) if state is None else state
+        states_NTH, last_1NH = run_kernel(
+            self.kernel, inputs_NTI, _one_layer(state.hidden_NH), weights or weight_dropped(self), self.training
+        )
         if padding_NT is None:
-            return states, CellState(last.squeeze(0), None)
-        return states.masked_fill(padding_NT.unsqueeze(2), 0), CellState(last_states(states, padding_NT), None)
+            return states_NTH, CellState(last_1NH.squeeze(0), None)
+        states = states_NTH.masked_fill(padding_NT.unsqueeze(2), 0)
+        return states, CellState(last_states(states_NTH, padding_NT), None)
 
 
 class GRU(HiddenStateCell, nn.GRU):
-    """Gated recurrent unit (Cho et al. 2014), its reset gate behind the product as in cuDNN. Blocks: r, z, n."""
+    """Gated recurrent unit (Cho et al. 2014); the reset gate follows the product, as in cuDNN. Blocks: r, z, n."""
 
     blocks = 3
 
@@ -157,8 +205,64 @@ class RNN(HiddenStateCell, nn.RNN):
         return CellState(sum_NH.relu() if self.relu else sum_NH.tanh(), None), {}
 
 
+class LayerNormLSTM(Cell):
+    """An LSTM with layer normalization of each gate and of the cell state before its tanh. Blocks: i, f, g, o.
+
+    The normalization of the cell state is equation 22 of Ba et al. 2016; that of each gate before its sigmoid is
+    RNMT+'s (Chen et al. 2018). The biases are those of the normalizations. It has no fused kernel.
+    """
+
+    blocks = 4
+
+    def __init__(self, input_size: int, size: int, recurrent_dropout: float = 0.0) -> None:
+        super().__init__()
+        self.input_size = input_size
+        self.hidden_size = size
+        self.recurrent_dropout = recurrent_dropout
+        self.weight_ih = nn.Parameter(torch.empty(4 * size, input_size))
+        self.weight_hh = nn.Parameter(torch.empty(4 * size, size))
+        for weight in self.weights():
+            nn.init.uniform_(weight, -(size**-0.5), size**-0.5)
+        self.gate_norm = nn.GroupNorm(4, 4 * size)  # a layer normalization of each of the four gates
+        self.cell_norm = nn.LayerNorm(size)
+
+    def step(self, inputs_NI: Tensor, state: CellState, weights: list[Tensor] | None = None) -> tuple[CellState, Gates]:
+        """One position: c' = f · c + i · g, h' = o · tanh(LN(c'))."""
+        W_ih, W_hh = weights or self.weights()
+        return self._step(linear(inputs_NI, W_ih), state, W_hh)
+
+    def _step(self, products_NG: Tensor, state: CellState, W_hh: Tensor) -> tuple[CellState, Gates]:
+        # Under autocast the products have 16 bits; the normalized sums and the cell state do not.
+        sum_NG = (products_NG + linear(state.hidden_NH, W_hh)).to(self.weight_hh.dtype)
+        i, f, g, o = self.gate_norm(sum_NG).chunk(4, dim=1)
+        i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+        cell_NH = f * cell_of(state) + i * g
+        hidden_NH = o * self.cell_norm(cell_NH).tanh()
+        return CellState(hidden_NH, cell_NH), {"input": i, "forget": f, "candidate": g, "output": o}
+
+    def run(
+        self,
+        inputs_NTI: Tensor,
+        state: CellState | None = None,
+        padding_NT: Tensor | None = None,
+        weights: list[Tensor] | None = None,
+        constant_NX: Tensor | None = None,
+    ) -> tuple[Tensor, CellState]:
+        """Compute T positions one by one; only the products of the inputs are computed at once."""
+        W_ih, W_hh = weights or weight_dropped(self)
+        state = zero_state(self, len(inputs_NTI), self.weight_hh) if state is None else state
+        products_NTG = linear(with_constant(inputs_NTI, constant_NX), W_ih)
+        return run_steps(
+            lambda products, before: self._step(products, before, W_hh)[0], products_NTG, state, padding_NT
+        )
+
+    def weights(self) -> list[Tensor]:
+        """W_ih (4H, I) and W_hh (4H, H)."""
+        return [self.weight_ih, self.weight_hh]
+
+
 def make_cell(kind: CellKind, input_size: int, size: int, recurrent_dropout: float = 0.0) -> Cell:
-    """A cell of ``size`` units over inputs of ``input_size``, with weights as torch draws them."""
+    """A cell of ``size`` units over inputs of ``input_size``, with torch's initial weights."""
     sizes = input_size, size, recurrent_dropout
     match kind:
         case CellKind.lstm:
@@ -173,10 +277,55 @@ def make_cell(kind: CellKind, input_size: int, size: int, recurrent_dropout: flo
             return LayerNormLSTM(*sizes)
 
 
-def _zeros(cell: Cell, inputs_NTI: Tensor) -> Tensor:
-    return inputs_NTI.new_zeros(inputs_NTI.size(0), cell.hidden_size)
+def run_steps(
+    step: Callable[[Tensor, CellState], CellState], inputs_NTX: Tensor, state: CellState, padding_NT: Tensor | None
+) -> tuple[Tensor, CellState]:
+    """Call ``step`` at each position and return what `Cell.run` returns: on padding a row keeps its state."""
+    hidden = []
+    for position, inputs_NX in enumerate(inputs_NTX.unbind(1)):
+        after = step(inputs_NX, state)
+        if padding_NT is not None:
+            padding_N1 = padding_NT[:, position, None]
+            after = CellState(
+                torch.where(padding_N1, state.hidden_NH, after.hidden_NH),
+                None if after.cell_NH is None else torch.where(padding_N1, cell_of(state), after.cell_NH),
+            )
+        state = after
+        hidden.append(state.hidden_NH)
+    states_NTH = torch.stack(hidden, dim=1)
+    if padding_NT is not None:
+        states_NTH = states_NTH.masked_fill(padding_NT.unsqueeze(2), 0)
+    return states_NTH, state
 
 
-def _stacked(state_NH: Tensor) -> Tensor:
-    """As the fused kernels take it: one layer (1, N, H) in one piece of memory."""
+def weight_dropped(cell: Cell) -> list[Tensor]:
+    """The cell's weights, in training with recurrent dropout of W_hh (DropConnect, Merity et al. 2018).
+
+    One mask serves all positions of a sequence, so that fused kernels can be used.
+    """
+    W_ih, W_hh, *biases = cell.weights()
+    return [W_ih, dropout(W_hh, cell.recurrent_dropout, cell.training), *biases]
+
+
+def zero_state(cell: Cell, rows: int, like: Tensor) -> CellState:
+    """Zeros as hidden and cell state (N, H), of the type and on the device of ``like``."""
+    zeros = like.new_zeros(rows, cell.hidden_size)
+    return CellState(zeros, zeros)
+
+
+def with_constant(inputs_NTI: Tensor, constant_NX: Tensor | None) -> Tensor:
+    """The inputs, with ``constant_NX`` appended at every position."""
+    if constant_NX is None:
+        return inputs_NTI
+    return torch.cat([inputs_NTI, constant_NX.unsqueeze(1).expand(-1, inputs_NTI.size(1), -1)], dim=2)
+
+
+def last_states(states_NTH: Tensor, padding_NT: Tensor) -> Tensor:
+    """The state (N, H) at every row's last position; for a row that is all padding, the first state."""
+    last_N = (padding_NT.logical_not().sum(1) - 1).clamp(min=0)
+    return states_NTH.gather(1, last_N.view(-1, 1, 1).expand(-1, 1, states_NTH.size(2))).squeeze(1)
+
+
+def _one_layer(state_NH: Tensor) -> Tensor:
+    """The state as a fused kernel takes it: one layer (1, N, H), contiguous."""
     return state_NH.unsqueeze(0).contiguous()

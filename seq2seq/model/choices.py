@@ -1,10 +1,10 @@
-"""The words a model's settings choose from. Names equal values: YAML is read by name."""
+"""Enumerations of model settings. Names equal values, because YAML is read by name."""
 
 from enum import StrEnum
 
 
 class CellKind(StrEnum):
-    """The recurrent cell; `seq2seq.model.cell` has each one's equations."""
+    """The recurrent cell; the equations are in `seq2seq.model.cell`."""
 
     lstm = "lstm"
     gru = "gru"
@@ -14,15 +14,16 @@ class CellKind(StrEnum):
 
     @property
     def has_cell_state(self) -> bool:
-        """Whether it carries a cell state beside its hidden state."""
+        """Whether the cell has a cell state besides its hidden state."""
         return self in (CellKind.lstm, CellKind.layer_norm_lstm)
 
 
 class Direction(StrEnum):
-    """How the encoder's layers read.
+    """Reading direction of the encoder's layers.
 
-    All of them left to right, right to left (Sutskever et al. 2014) or both ways (Bahdanau et al. 2015); in turn, the
-    lowest left to right (Zhou et al. 2016); or the lowest both ways, the others left to right (GNMT, Wu et al. 2016).
+    forward: left to right. reversed: right to left (Sutskever et al. 2014). bidirectional: both (Bahdanau et al. 2015).
+    alternating: left to right and right to left in turn, starting from the lowest layer (Zhou et al. 2016). gnmt: the
+    lowest layer in both directions, the others left to right (Wu et al. 2016).
     """
 
     forward = "forward"
@@ -33,9 +34,9 @@ class Direction(StrEnum):
 
 
 class Summary(StrEnum):
-    """What becomes of the encoder's states: the last one, their mean or their maximum over time.
+    """How the encoder's states are summarized: the last state, or their mean or maximum over time.
 
-    max_mean: the maximum and the mean side by side, twice as wide (concat pooling, Howard & Ruder 2018).
+    max_mean: the maximum and the mean, concatenated (concat pooling, Howard & Ruder 2018).
     """
 
     last = "last"
@@ -45,7 +46,7 @@ class Summary(StrEnum):
 
 
 class BridgeKind(StrEnum):
-    """How the context reaches the decoder's initial state."""
+    """How the decoder's initial state is computed from the encoder's summaries; see `seq2seq.model.bridge`."""
 
     copy = "copy"
     linear = "linear"
@@ -54,7 +55,7 @@ class BridgeKind(StrEnum):
 
 
 class AttentionKind(StrEnum):
-    """Score of a decoder state against an encoder state.
+    """Attention score of a decoder state and an encoder state.
 
     Luong et al. 2015 (dot, general), Bahdanau et al. 2015 (additive), Vaswani et al. 2017 (scaled_dot).
     """
@@ -67,11 +68,11 @@ class AttentionKind(StrEnum):
 
 
 class AttentionOrder(StrEnum):
-    """Which decoder state asks, and who hears the answer.
+    """Which decoder state is the attention query, and which layers receive the context.
 
-    gnmt: the first layer's; the layers above and the readout hear (Wu et al. 2016). luong: the last layer's; the
-    readout hears (Luong et al. 2015). bahdanau: the last layer's of the step before; the first layer and the readout
-    hear (Bahdanau et al. 2015).
+    gnmt: the first layer's state; the layers above and the readout (Wu et al. 2016). luong: the last layer's state; the
+    readout (Luong et al. 2015). bahdanau: the last layer's state at the previous position; the first layer and the
+    readout (Bahdanau et al. 2015).
     """
 
     gnmt = "gnmt"
@@ -80,14 +81,14 @@ class AttentionOrder(StrEnum):
 
 
 class Readout(StrEnum):
-    """What mixes state and context before the output layer: tanh (Luong et al. 2015) or maxout (Cho et al. 2014)."""
+    """The nonlinearity between decoder and output layer: tanh (Luong et al. 2015) or maxout (Cho et al. 2014)."""
 
     tanh = "tanh"
     maxout = "maxout"
 
 
 class Tying(StrEnum):
-    """Which embeddings share their weights: none, target with output layer, or these and the source's too."""
+    """Which matrices are shared: none; target embedding and output layer; or these and the source embedding."""
 
     none = "none"
     output = "output"

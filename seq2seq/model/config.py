@@ -1,4 +1,4 @@
-"""Settings of the network: numbers and words only, so that a model folder's YAML can bring it back."""
+"""Settings of the network: only numbers and words, so that a model folder can store them as YAML."""
 
 from dataclasses import dataclass
 
@@ -19,56 +19,62 @@ from seq2seq.settings import Settings, setting
 
 @dataclass(kw_only=True)
 class EncoderConfig(Settings):
-    """The encoder. Without layers there is none: the network is then a language model of the target."""
+    """Settings of the encoder. Without layers the network is a language model of the target."""
 
     cell: CellKind = setting(CellKind.lstm, "lstm, gru, rnn_tanh, rnn_relu or layer_norm_lstm")
     layers: int = setting(1, "stacked layers; 0: no encoder, a language model of the target", at_least=0, at_most=8)
-    size: int = setting(256, "units of each direction", at_least=1)
+    size: int = setting(256, "units per direction", at_least=1)
     direction: Direction = setting(
-        Direction.bidirectional, "reads forward, reversed, bidirectional, alternating or gnmt (lowest both ways)"
+        Direction.bidirectional, "forward, reversed, bidirectional, alternating or gnmt (bidirectional lowest layer)"
     )
     residual_from: int | None = setting(
-        None, "from this layer on (the lowest is 1) a layer's input is added to its output; null: never", at_least=2
+        None,
+        "first layer (counted from 1) whose input is added to its output; null: no residual connections",
+        at_least=2,
     )
 
-    def both_ways(self, layer: int) -> bool:
-        """Whether this layer (the lowest is 0) reads both ways."""
+    def is_bidirectional(self, layer: int) -> bool:
+        """Whether this layer (the lowest is 0) reads in both directions."""
         return self.direction is Direction.bidirectional or (self.direction is Direction.gnmt and layer == 0)
 
     def layer_width(self, layer: int) -> int:
-        """Width of the states of this layer (the lowest is 0), both directions side by side."""
-        return self.size * (2 if self.both_ways(layer) else 1)
+        """Width of the states of this layer (the lowest is 0), both directions concatenated."""
+        return self.size * (2 if self.is_bidirectional(layer) else 1)
 
     @property
     def width(self) -> int:
-        """Width D of the top layer's states, and of what attention gives the decoder."""
+        """Width D of the top layer's states, and of the contexts of attention."""
         return self.layer_width(max(0, self.layers - 1))
 
 
 @dataclass(kw_only=True)
 class DecoderConfig(Settings):
-    """The decoder."""
+    """Settings of the decoder."""
 
     cell: CellKind = setting(CellKind.lstm, "lstm, gru, rnn_tanh, rnn_relu or layer_norm_lstm")
     layers: int = setting(1, "stacked layers", at_least=1, at_most=8)
     size: int = setting(512, "units", at_least=1)
     residual_from: int | None = setting(
-        None, "from this layer on (the lowest is 1) a layer's input is added to its output; null: never", at_least=2
+        None,
+        "first layer (counted from 1) whose input is added to its output; null: no residual connections",
+        at_least=2,
     )
-    feed_context: bool = setting(False, "give the context vector to every step too (Cho et al. 2014)")
-    readout: Readout = setting(Readout.tanh, "what mixes state and context before the output layer: tanh or maxout")
+    feed_context: bool = setting(False, "feed the context vector to every step as well (Cho et al. 2014)")
+    readout: Readout = setting(
+        Readout.tanh, "nonlinearity of the readout, which mixes state and context: tanh or maxout"
+    )
     readout_size: int | None = setting(
-        None, "width of the readout, if no shared embedding settles it; null: the decoder's size", at_least=1
+        None, "width of the readout, with model.tying=none; null: the decoder's size", at_least=1
     )
-    readout_sees_input: bool = setting(False, "the readout mixes in the embedding of the piece just read too")
+    readout_sees_input: bool = setting(False, "the readout also mixes in the embedding of the input token")
     input_feeding: bool = setting(
-        False, "what attention led to feeds the next step (Luong et al. 2015): one position at a time, so slower"
+        False, "feed the attention result to the next step (Luong et al. 2015); slower: one position at a time"
     )
 
 
 @dataclass(kw_only=True)
 class ModelConfig(Settings):
-    """Encoder, context, decoder."""
+    """Settings of the network: encoder, context, attention and decoder."""
 
     embedding_size: int = setting(256, "width of source and target embeddings", at_least=1)
     encoder: EncoderConfig = setting(factory=EncoderConfig)
@@ -80,31 +86,37 @@ class ModelConfig(Settings):
     decoder: DecoderConfig = setting(factory=DecoderConfig)
     attention: AttentionKind = setting(AttentionKind.none, "none, dot, general, scaled_dot or additive")
     attention_order: AttentionOrder = setting(
-        AttentionOrder.gnmt, "which state asks, which layers hear: gnmt, luong, bahdanau"
+        AttentionOrder.gnmt, "which state is the query, which layers receive the context: gnmt, luong or bahdanau"
     )
-    attention_heads: int = setting(1, "heads side by side, each over a share of the width (RNMT+)", at_least=1)
-    attention_size: int | None = setting(None, "width of its keys, all heads; null: the decoder's size", at_least=1)
+    attention_heads: int = setting(1, "attention heads, each over a share of the width (RNMT+)", at_least=1)
+    attention_size: int | None = setting(
+        None, "width of attention keys, all heads; null: the decoder's size", at_least=1
+    )
     attention_window: int | None = setting(
         None,
-        "local-p attention: source pieces either side of a predicted place (Luong et al. 2015); null: all",
+        "local-p attention: source tokens on either side of a predicted position (Luong et al. 2015); null: all",
         at_least=1,
     )
     coverage: bool = setting(
-        False, "the score sees how much attention a source piece has had (Tu et al. 2016, See et al. 2017)"
+        False, "add the attention that a source token has received to its score (Tu et al. 2016, See et al. 2017)"
     )
-    tying: Tying = setting(Tying.output, "shared embeddings: none, output (target and output layer) or all three")
-    dropout: float = setting(0.2, "share of units silenced in training", at_least=0, below=1)
+    tying: Tying = setting(
+        Tying.output, "shared embeddings: none, output (target and output layer) or all (source too)"
+    )
+    dropout: float = setting(0.2, "share of units dropped in training", at_least=0, below=1)
     dropout_shared_over_time: bool = setting(True, "one mask per sentence (Gal & Ghahramani 2016), not one per step")
     recurrent_dropout: float = setting(
-        0.0, "share of recurrent weights silenced in training (Merity et al. 2018)", at_least=0, below=1
+        0.0, "share of recurrent weights dropped in training (Merity et al. 2018)", at_least=0, below=1
     )
     word_dropout: float = setting(
-        0.0, "share of source and target-input words whose embedding is silenced in training", at_least=0, below=1
+        0.0, "share of source and target input tokens whose embedding is dropped in training", at_least=0, below=1
     )
     initialization: Initialization = setting(Initialization.uniform, "uniform, xavier or orthogonal")
-    initial_range: float = setting(0.1, "uniform initialisation draws from [-x, x]", above=0, at_most=1000)
+    initial_range: float = setting(
+        0.1, "initial weights are uniform in [-x, x] (initialization=uniform)", above=0, at_most=1000
+    )
     embedding_range: float | None = setting(
-        None, "the same for embeddings, whatever initialization says; null: initial_range", above=0, at_most=1000
+        None, "initial embeddings are uniform in [-x, x]; null: initial_range", above=0, at_most=1000
     )
     forget_bias: float = setting(1.0, "initial bias of the forget gates (Jozefowicz et al. 2015)")
 
@@ -126,19 +138,44 @@ class ModelConfig(Settings):
     def bridged_layers(self) -> list[int]:
         """The encoder layer (the lowest is 0) from which each decoder layer's initial state comes.
 
-        Stacks of different depth are aligned at the top: the decoder's top layer hears the encoder's top layer, and a
-        deeper decoder repeats the encoder's lowest layer below that. A shared bridge knows the top layer alone.
+        Stacks of different depth are aligned at the top: the decoder's top layer starts from the encoder's top layer.
+        The lowest layers of a deeper decoder all start from the encoder's lowest layer. With a shared bridge all layers
+        start from the encoder's top layer.
         """
         encoder, decoder = self.encoder.layers, self.decoder.layers
         if self.bridge_shared:
             return [encoder - 1] * decoder
         return [max(0, encoder - decoder + layer) for layer in range(decoder)]
 
+    @property
+    def feature_size(self) -> int:
+        """Width F of the output layer's input: with a shared embedding, the embedding's."""
+        if self.tying is not Tying.none:
+            return self.embedding_size
+        return self.decoder.readout_size or self.decoder.size
+
+    @property
+    def readout_sizes(self) -> tuple[int, int] | None:
+        """Inputs and outputs of the readout's matrix; inputs are state, context and input embedding, in this order.
+
+        None: there is no readout, because there is nothing to mix and the output layer takes the decoder's states as
+        they are. Maxout takes the larger of two outputs, so its matrix has twice as many.
+        """
+        decoder = self.decoder
+        context = self.context_width if decoder.feed_context else 0
+        if self.attention is not AttentionKind.none:
+            context = self.encoder.width
+        embedding = self.embedding_size if decoder.readout_sees_input else 0
+        maxout = decoder.readout is Readout.maxout
+        if not (context or embedding or maxout or decoder.size != self.feature_size):
+            return None
+        return decoder.size + context + embedding, self.feature_size * (2 if maxout else 1)
+
     def check(self) -> None:
-        """Hold what one setting demands of another.
+        """Check that settings agree with each other.
 
         Raises:
-            ConfigError: names the settings that contradict each other.
+            ConfigError: two settings contradict each other; the message says what to set.
         """
         self._check_cells()
         self._check_depths()
@@ -155,7 +192,7 @@ class ModelConfig(Settings):
         for name, part in (("encoder", self.encoder), ("decoder", self.decoder)):
             if part.cell is CellKind.layer_norm_lstm and part.size == 1:
                 raise ConfigError(
-                    f"model.{name}.cell=layer_norm_lstm has nothing to normalise in one unit: set model.{name}.size to "
+                    f"model.{name}.cell=layer_norm_lstm cannot normalize a single unit: set model.{name}.size to "
                     f"2 or more, or model.{name}.cell=lstm"
                 )
 
@@ -163,7 +200,7 @@ class ModelConfig(Settings):
         for name, part in (("encoder", self.encoder), ("decoder", self.decoder)):
             if part.residual_from is not None and 0 < part.layers < part.residual_from:
                 raise ConfigError(
-                    f"model.{name}.residual_from={part.residual_from} begins above the top layer: set "
+                    f"model.{name}.residual_from={part.residual_from} is above the top layer: set "
                     f"model.{name}.residual_from=null, or model.{name}.layers to {part.residual_from} or more "
                     f"(it is {part.layers})"
                 )
@@ -172,7 +209,7 @@ class ModelConfig(Settings):
         size = self.decoder.readout_size
         if size not in (None, self.embedding_size) and self.tying is not Tying.none:
             raise ConfigError(
-                f"model.tying={self.tying} has a readout as wide as the embeddings, {self.embedding_size}: set "
+                f"model.tying={self.tying} needs a readout as wide as the embeddings ({self.embedding_size}): set "
                 f"model.tying=none, or model.decoder.readout_size=null (it is {size})"
             )
 
@@ -201,30 +238,30 @@ class ModelConfig(Settings):
             )
         if self.bridge is BridgeKind.copy and self.summary is Summary.max_mean:
             raise ConfigError(
-                "model.summary=max_mean is twice as wide as an encoder state, so model.bridge=copy cannot hand it on: "
+                "model.summary=max_mean is twice as wide as an encoder state, so model.bridge=copy cannot copy it: "
                 "set model.bridge=tanh, or model.summary=max"
             )
-        hears = self.attention is not AttentionKind.none or self.decoder.feed_context
-        if self.bridge is BridgeKind.zero and not hears:
+        receives_context = self.attention is not AttentionKind.none or self.decoder.feed_context
+        if self.bridge is BridgeKind.zero and not receives_context:
             raise ConfigError(
-                "model.bridge=zero tells the decoder nothing of the source: set model.bridge=tanh, "
+                "model.bridge=zero gives the decoder no information about the source: set model.bridge=tanh, "
                 "model.decoder.feed_context=true or model.attention=additive"
             )
 
     def _check_without_attention(self) -> None:
-        asked = {
+        changed = {
             f"model.attention_heads={self.attention_heads}": self.attention_heads > 1,
             f"model.attention_size={self.attention_size}": self.attention_size is not None,
             f"model.attention_window={self.attention_window}": self.attention_window is not None,
             "model.coverage=true": self.coverage,
             "model.decoder.input_feeding=true": self.decoder.input_feeding,
         }
-        for name, is_asked in asked.items():
-            if is_asked:
-                raise ConfigError(f"{name} says how attention works: set model.attention=additive, or leave it out")
+        for name, is_changed in changed.items():
+            if is_changed:
+                raise ConfigError(f"{name} needs attention: set model.attention=additive, or leave it out")
         if self.encoder.layers == 0 and self.decoder.feed_context:
             raise ConfigError(
-                "model.encoder.layers=0 is a language model, which has no context to feed: "
+                "model.encoder.layers=0 is a language model, which has no context vector: "
                 "set model.decoder.feed_context=false"
             )
 
@@ -232,7 +269,7 @@ class ModelConfig(Settings):
         width, heads = self.encoder.width, self.attention_heads
         if self.encoder.layers == 0:
             raise ConfigError(
-                "model.encoder.layers=0 is a language model, which has no source to attend to: set model.attention=none"
+                "model.encoder.layers=0 is a language model, which has no source: set model.attention=none"
             )
         if self.attention is AttentionKind.dot and width != self.decoder.size:
             raise ConfigError(
@@ -241,11 +278,12 @@ class ModelConfig(Settings):
             )
         if self.decoder.feed_context:
             raise ConfigError(
-                "model.decoder.feed_context feeds the fixed context vector: it needs model.attention=none"
+                "model.decoder.feed_context=true feeds the fixed context vector: set it to false, or "
+                "model.attention=none"
             )
         if self.attention_size is not None and self.attention in (AttentionKind.dot, AttentionKind.general):
             raise ConfigError(
-                f"model.attention={self.attention} compares keys with the decoder's states as they are: "
+                f"model.attention={self.attention} compares keys with unmapped decoder states: "
                 f"leave model.attention_size out, or set model.attention=scaled_dot or additive"
             )
         if self.key_size % heads or width % heads:

@@ -1,57 +1,92 @@
 """The decoder: a recurrent language model of the target that starts from the context vector.
 
-One path serves training and search: `Decoder.forward` takes T pieces at once, all of them under teacher forcing, one
-in a search step. A layer runs over the whole target in one fused call and attention is one batched product, unless a
-position needs what the one before found (`Decoder.sequential`): then the same code takes one position at a time.
+Training and search share one path: `Decoder.forward` reads T tokens, the whole target under teacher forcing and one
+token in a search step. Each layer runs over all positions in one fused call, and attention is one batched product. If
+the output of a position is an input of the next (`Decoder.sequential`), the same code runs position by position.
 
 B sentences, K beam rows of a sentence, N = B·K rows, T target positions, S source positions, E embedding width,
-H units, D encoder width, L layers, F width of the features.
+H units, D width of the context, L layers, F width of the features.
 """
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
-from seq2seq.model.attention import Attention
-from seq2seq.model.cell import make_cell
+from seq2seq.model.attention import Attention, AttentionMemory
+from seq2seq.model.cell import Cell, CellState, cell_of, make_cell, weight_dropped
 from seq2seq.model.choices import AttentionKind, AttentionOrder, Readout
 from seq2seq.model.config import ModelConfig
-from seq2seq.model.dropout import SequenceDropout, masked
-from seq2seq.model.readout import ReadoutMap, feature_size, maxout, readout_sizes
-from seq2seq.model.recurrence import Cell, CellState, cell_of, thinned
-from seq2seq.model.sequential import decoder_waits
-from seq2seq.model.state import Attended, Decoded, Found, Memory, State, attend
+from seq2seq.model.dropout import SequenceDropout, apply_mask
+from seq2seq.model.slow_path import sequential_decoder_settings
 
 
-class Drawn(NamedTuple):
-    """What chance decides in one call, drawn before its first position is read; None where nothing is dropped."""
+class Memory(NamedTuple):
+    """What the decoder reads of the source at all positions, one entry per sentence. A language model's is empty."""
+
+    context_BD: Tensor
+    """The context vector: the summary of the encoder's top layer; (B, 0) without an encoder."""
+    attention: AttentionMemory | None
+    """None without attention."""
+
+
+class State(NamedTuple):
+    """What the decoder passes from one position to the next, one entry per row."""
+
+    hidden_LNH: Tensor
+    cell_LNH: Tensor | None
+    """None for cells without a cell state."""
+    fed_NX: Tensor | None
+    """The part of the next input that comes from this position (input feeding); None without input feeding."""
+    coverage_NS: Tensor | None
+    """Sum of the attention weights so far; None without coverage."""
+
+
+class DecoderOutput(NamedTuple):
+    """Result of `Decoder.forward`."""
+
+    features_NTF: Tensor
+    """Input of the output layer."""
+    state: State
+    """After the last of the T positions."""
+    weights_NTS: Tensor | None
+    """Attention weights, averaged over heads; None without attention."""
+
+
+class DropoutMasks(NamedTuple):
+    """All random numbers of one call, drawn before its first position; None where nothing is dropped."""
 
     outputs: tuple[Tensor | None, ...]
-    """Mask of every layer's outputs, (N, T, H) or (N, 1, H) for all positions."""
+    """For every layer's outputs, (N, T, H), or (N, 1, H) for all positions."""
     features: Tensor | None
-    """Of the features, likewise."""
+    """For the features, likewise."""
     weights: tuple[list[Tensor], ...]
-    """Every cell's, thinned by recurrent dropout, where positions are taken one by one; a fused call draws its own."""
+    """Every cell's weights after recurrent dropout, for step-by-step calls; a fused call draws its own."""
 
-    def at(self, position: int) -> "Drawn":
-        """For one position."""
+    def at(self, position: int) -> "DropoutMasks":
+        """The masks of one position."""
 
-        def one(mask_NTX: Tensor | None) -> Tensor | None:
+        def select(mask_NTX: Tensor | None) -> Tensor | None:
             if mask_NTX is None or mask_NTX.size(1) == 1:
                 return mask_NTX
             return mask_NTX[:, position : position + 1]
 
-        return Drawn(tuple(one(mask) for mask in self.outputs), one(self.features), self.weights)
+        return DropoutMasks(tuple(select(mask) for mask in self.outputs), select(self.features), self.weights)
 
 
 class Decoder(nn.Module):
-    """Embedding (given), recurrent layers, attention, and a readout that mixes what the output layer sees.
+    """Recurrent layers, attention, and a readout that mixes the input of the output layer.
 
-    Who asks and who hears (`AttentionOrder`): the first layer asks, the layers above and the readout hear (gnmt); the
-    last layer asks, the readout hears (luong); the last layer's state of the position before asks, the first layer
-    and the readout hear (bahdanau). With input feeding the first layer also hears what came of the position before:
-    its context (gnmt) or its features (luong, there called the attentional vector; bahdanau).
+    `AttentionOrder` sets which state is the query of attention and which layers receive its context:
+
+    - gnmt: the first layer's state is the query; the layers above and the readout receive the context.
+    - luong: the last layer's state is the query; the readout receives the context.
+    - bahdanau: the last layer's state at the previous position is the query; the first layer and the readout receive
+      the context.
+
+    With input feeding the first layer also receives the context (gnmt) or the features (luong, there called the
+    attentional vector; bahdanau) of the previous position.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -59,98 +94,105 @@ class Decoder(nn.Module):
         decoder, size, width = config.decoder, config.decoder.size, config.encoder.width
         attends = config.attention is not AttentionKind.none
         order = config.attention_order if attends else None
-        self.feature_size = feature_size(config)
+        self.feature_size = config.feature_size
         self.feed_context = decoder.feed_context
         self.readout_sees_input = decoder.readout_sees_input
-        self.takes_maximum = decoder.readout is Readout.maxout
-        self.asks_first = order is AttentionOrder.bahdanau
-        asking_layers = {AttentionOrder.gnmt: 0, AttentionOrder.luong: decoder.layers - 1}
-        self.asking_layer = None if order is None else asking_layers.get(order)
-        self.feeds_context_on = order is AttentionOrder.gnmt
-        self.sequential = bool(decoder_waits(config))
-        self.covers = config.coverage
+        self.uses_maxout = decoder.readout is Readout.maxout
+        self.has_coverage = config.coverage
+        self.sequential = bool(sequential_decoder_settings(config))
         self.residual_from = (decoder.residual_from or decoder.layers + 1) - 1
-        self.fed_size = (width if self.feeds_context_on else self.feature_size) if decoder.input_feeding else 0
+        self.attends_before_first_layer = order is AttentionOrder.bahdanau
+        query_layers = {AttentionOrder.gnmt: 0, AttentionOrder.luong: decoder.layers - 1}
+        self.query_layer = None if order is None else query_layers.get(order)
+        self.upper_layers_receive_context = order is AttentionOrder.gnmt
+        self.fed_size = 0
+        if decoder.input_feeding:
+            self.fed_size = width if self.upper_layers_receive_context else self.feature_size
         first = config.embedding_size + self.fed_size
-        first += config.context_width if self.feed_context else width if self.asks_first else 0
-        upper = size + (width if self.feeds_context_on else 0)
+        first += config.context_width if self.feed_context else width if self.attends_before_first_layer else 0
+        upper = size + (width if self.upper_layers_receive_context else 0)
         sizes = [first] + [upper] * (decoder.layers - 1)
         self.layers = nn.ModuleList(make_cell(decoder.cell, inputs, size, config.recurrent_dropout) for inputs in sizes)
         self.attention = Attention(config) if attends else None
-        readout = readout_sizes(config)
-        self.readout = None if readout is None else ReadoutMap(*readout)
+        self.readout = None if config.readout_sizes is None else ReadoutLayer(*config.readout_sizes)
         self.dropout = SequenceDropout(config.dropout, config.dropout_shared_over_time)
 
-    def start(self, hidden_LBH: Tensor, cell_LBH: Tensor | None, attended: Attended | None) -> State:
-        """The state before the first position: nothing has been fed, no source position has had attention."""
+    def start(self, hidden_LBH: Tensor, cell_LBH: Tensor | None, memory: AttentionMemory | None) -> State:
+        """The state before the first position: zeros are fed, and coverage is zero."""
         sentences = hidden_LBH.size(1)
         fed = hidden_LBH.new_zeros(sentences, self.fed_size) if self.fed_size else None
         coverage = None
-        if self.covers and attended is not None:
-            coverage = torch.zeros(sentences, attended.keys_BMSA.size(2), device=hidden_LBH.device)
+        if self.has_coverage and memory is not None:
+            coverage = torch.zeros(sentences, memory.keys_BMSA.size(2), device=hidden_LBH.device)
         return State(hidden_LBH, cell_LBH, fed, coverage)
 
-    def forward(self, embedded_NTE: Tensor, memory: Memory, state: State) -> Decoded:
-        """Read T embedded pieces a row from ``state`` on. Rows n·K … n·K + K-1 belong to sentence n."""
+    def forward(self, embedded_NTE: Tensor, memory: Memory, state: State) -> DecoderOutput:
+        """Read T embedded tokens per row, starting from ``state``. Rows n·K … n·K + K-1 belong to sentence n."""
         inputs_NTE = self.dropout(embedded_NTE)
-        drawn = self._draw(embedded_NTE)
+        masks = DropoutMasks(
+            tuple(self.dropout.mask(embedded_NTE, cell.hidden_size) for cell in self.cells),
+            None if self.readout is None else self.dropout.mask(embedded_NTE, self.feature_size),
+            tuple(map(weight_dropped, self.cells)) if self.sequential else (),
+        )
         if not self.sequential:
-            return self._read(inputs_NTE, memory, state, drawn)
+            return self._read(inputs_NTE, memory, state, masks)
         features, weights = [], []
         for position, inputs_N1E in enumerate(inputs_NTE.split(1, dim=1)):
-            read = self._read(inputs_N1E, memory, state, drawn.at(position))
-            state = read.state
-            features.append(read.features_NTF)
-            weights.append(read.weights_NTS)
-        found = [weights_N1S for weights_N1S in weights if weights_N1S is not None]
-        return Decoded(torch.cat(features, 1), state, torch.cat(found, 1) if found else None)
+            output = self._read(inputs_N1E, memory, state, masks.at(position))
+            state = output.state
+            features.append(output.features_NTF)
+            if output.weights_NTS is not None:
+                weights.append(output.weights_NTS)
+        return DecoderOutput(torch.cat(features, 1), state, torch.cat(weights, 1) if weights else None)
 
     @property
     def cells(self) -> list[Cell]:
         """The layers, lowest first."""
         return [layer for layer in self.layers if isinstance(layer, Cell)]
 
-    def _draw(self, embedded_NTE: Tensor) -> Drawn:
-        outputs = tuple(self.dropout.mask(embedded_NTE, cell.hidden_size) for cell in self.cells)
-        features = None if self.readout is None else self.dropout.mask(embedded_NTE, self.feature_size)
-        return Drawn(outputs, features, tuple(map(thinned, self.cells)) if self.sequential else ())
-
-    def _read(self, inputs_NTE: Tensor, memory: Memory, state: State, drawn: Drawn) -> Decoded:
-        """Positions of which only the recurrence and the coverage know one another."""
-        found = self._found_before(memory, state)
+    def _read(self, inputs_NTE: Tensor, memory: Memory, state: State, masks: DropoutMasks) -> DecoderOutput:
+        """Read T tokens; positions depend on each other only through the recurrence and the coverage."""
+        context_NTD, weights_NTS, coverage_NS = None, None, state.coverage_NS
+        if self.attends_before_first_layer:
+            query_N1H = state.hidden_LNH[-1].unsqueeze(1)
+            context_NTD, weights_NTS, coverage_NS = self._attend(query_N1H, memory, coverage_NS)
         fed_N1X = None if state.fed_NX is None else state.fed_NX.unsqueeze(1)
-        outputs, hears = joined(inputs_NTE, found and found.context_NTD, fed_N1X), None
+        outputs_NTX, extra_NTD = concatenated(inputs_NTE, context_NTD, fed_N1X), None
         constant_ND = self._constant(memory, len(inputs_NTE))
-        states = []
+        after = []
         for depth, cell in enumerate(self.cells):
             before = CellState(state.hidden_LNH[depth], None if state.cell_LNH is None else state.cell_LNH[depth])
-            weights = drawn.weights[depth] if drawn.weights else None
-            layer_NTH, after = advance(cell, joined(outputs, hears), before, weights, None if depth else constant_ND)
-            states.append(after)
-            layer_NTH = masked(layer_NTH, drawn.outputs[depth])
-            outputs = outputs + layer_NTH if depth >= self.residual_from else layer_NTH
-            if depth == self.asking_layer and self.attention is not None and memory.attended is not None:
-                found = attend(self.attention, outputs, memory.attended, state.coverage_NS)
-                hears = found.context_NTD
-        context_NTD = None if found is None else found.context_NTD
-        features_NTF = self._features(outputs, context_NTD, inputs_NTE, constant_ND, drawn.features)
-        fed_NTX = context_NTD if self.feeds_context_on else features_NTF
+            layer_inputs = concatenated(outputs_NTX, extra_NTD)
+            if masks.weights:  # one position, with weights that all positions share
+                cell_state, _ = cell.step(layer_inputs.squeeze(1), before, masks.weights[depth])
+                states_NTH = cell_state.hidden_NH.unsqueeze(1)
+            else:
+                states_NTH, cell_state = cell.run(layer_inputs, before, constant_NX=None if depth else constant_ND)
+            after.append(cell_state)
+            states_NTH = apply_mask(states_NTH, masks.outputs[depth])
+            outputs_NTX = outputs_NTX + states_NTH if depth >= self.residual_from else states_NTH
+            if depth == self.query_layer:
+                context_NTD, weights_NTS, coverage_NS = self._attend(outputs_NTX, memory, coverage_NS)
+                extra_NTD = context_NTD if self.upper_layers_receive_context else None
+        features_NTF = self._features(outputs_NTX, context_NTD, inputs_NTE, constant_ND, masks.features)
+        fed_NTX = context_NTD if self.upper_layers_receive_context else features_NTF
         state = State(
-            torch.stack([after.hidden_NH for after in states]),
-            None if state.cell_LNH is None else torch.stack([cell_of(after) for after in states]),
+            torch.stack([cell_state.hidden_NH for cell_state in after]),
+            None if state.cell_LNH is None else torch.stack([cell_of(cell_state) for cell_state in after]),
             fed_NTX[:, -1] if self.fed_size and fed_NTX is not None else None,
-            None if found is None else found.coverage_NS,
+            coverage_NS,
         )
-        return Decoded(features_NTF, state, None if found is None else found.weights_NTS)
+        return DecoderOutput(features_NTF, state, weights_NTS)
 
-    def _found_before(self, memory: Memory, state: State) -> Found | None:
-        """What the last layer's state before finds, for the first layer to hear."""
-        if self.asks_first and self.attention is not None and memory.attended is not None:
-            return attend(self.attention, state.hidden_LNH[-1].unsqueeze(1), memory.attended, state.coverage_NS)
-        return None
+    def _attend(
+        self, queries_NTH: Tensor, memory: Memory, coverage_NS: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        assert self.attention is not None, "there is a query layer only with attention"
+        assert memory.attention is not None, "encoded without attention"
+        return self.attention.attend(queries_NTH, memory.attention, coverage_NS)
 
     def _constant(self, memory: Memory, rows: int) -> Tensor | None:
-        """Every row's context vector, where it is an input of each position: it is multiplied once."""
+        """Every row's context vector if it is an input of all positions; it is multiplied only once."""
         if not self.feed_context:
             return None
         return memory.context_BD.repeat_interleave(rows // memory.context_BD.size(0), 0)
@@ -163,24 +205,38 @@ class Decoder(nn.Module):
         constant_ND: Tensor | None,
         mask: Tensor | None,
     ) -> Tensor:
-        mixed = joined(outputs_NTH, context_NTD, inputs_NTE if self.readout_sees_input else None)
+        mixed = concatenated(outputs_NTH, context_NTD, inputs_NTE if self.readout_sees_input else None)
         if self.readout is None:
             return mixed
         mixed = self.readout(mixed, constant_ND, outputs_NTH.size(2))
-        return masked(maxout(mixed) if self.takes_maximum else mixed.tanh(), mask)
+        return apply_mask(maxout(mixed) if self.uses_maxout else mixed.tanh(), mask)
 
 
-def advance(
-    cell: Cell, inputs_NTI: Tensor, before: CellState, weights: list[Tensor] | None, constant_NX: Tensor | None
-) -> tuple[Tensor, CellState]:
-    """States (N, T, H) of all positions from one call; or, with these weights, of a single one."""
-    if weights is None:
-        return cell.run(inputs_NTI, before, None, None, constant_NX)
-    after, _ = cell.step(inputs_NTI.squeeze(1), before, weights)
-    return after.hidden_NH.unsqueeze(1), after
+class ReadoutLayer(nn.Linear):
+    """The linear map of the readout: W [state; context; embedding of the input token] + b."""
+
+    def forward(self, inputs_NTX: Tensor, context_ND: Tensor | None = None, units: int = 0) -> Tensor:
+        """Map the vectors of every position.
+
+        Args:
+            inputs_NTX: the vectors, concatenated in the order of `ModelConfig.readout_sizes`.
+            context_ND: a context that is the same at every position, and not part of the inputs: multiplied once.
+            units: width H of the state, after which the context would stand.
+        """
+        if context_ND is None:
+            return linear(inputs_NTX, self.weight, self.bias)
+        sizes = [units, context_ND.size(1), inputs_NTX.size(2) - units]
+        W_state, W_context, W_input = torch.split_with_sizes(self.weight, sizes, dim=1)
+        weight = torch.cat([W_state, W_input], dim=1)
+        return linear(inputs_NTX, weight) + linear(context_ND, W_context, self.bias).unsqueeze(1)
 
 
-def joined(*parts: Tensor | None) -> Tensor:
-    """The vectors side by side, those that are there."""
+def maxout(mixed: Tensor) -> Tensor:
+    """The larger of every two neighbours (..., 2F) -> (..., F) (Goodfellow et al. 2013; Cho et al. 2014, app. A)."""
+    return mixed.view(*mixed.shape[:-1], -1, 2).amax(-1)
+
+
+def concatenated(*parts: Tensor | None) -> Tensor:
+    """Concatenate the vectors that are not None."""
     present = [part for part in parts if part is not None]
     return present[0] if len(present) == 1 else torch.cat(present, dim=-1)

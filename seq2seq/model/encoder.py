@@ -1,4 +1,4 @@
-"""The encoder: embedded source sentence in, one state per position and a summary per layer out.
+"""The encoder: from the embedded source sentence to one state per position and one summary per layer.
 
 B sentences, S source positions, E embedding width, H units of a direction, D width of a layer's states (H or 2H),
 L layers.
@@ -13,33 +13,32 @@ from seq2seq.model.cell import Cell, make_cell
 from seq2seq.model.choices import Direction, Summary
 from seq2seq.model.config import ModelConfig
 from seq2seq.model.dropout import SequenceDropout
-from seq2seq.model.padding import padding_mask, reverse_sentences
 
 
-class Encoded(NamedTuple):
-    """What the encoder hands on. Summaries are one for each layer, (B, D), or (B, 2D): layers may differ in width."""
+class EncoderOutput(NamedTuple):
+    """Result of the encoder. Summaries are one tensor per layer, (B, D) or (B, 2D): layers may differ in width."""
 
     states_BSD: Tensor
     """The top layer's outputs, zero on padding."""
     padding_BS: Tensor
-    """True where there is no source piece."""
+    """True on padding."""
     hidden: tuple[Tensor, ...]
-    """Summary of each layer's hidden states, residual connections aside: last, mean, maximum or both."""
+    """Summary of each layer's hidden states, without residual connections: last, mean, maximum or both."""
     cell: tuple[Tensor, ...]
-    """Each layer's last cell state; the same summary again of a layer without one."""
+    """Each layer's last cell state; for layers without one, the summary again."""
 
 
 class EncoderLayer(nn.Module):
-    """One cell, or one for each direction with their states side by side."""
+    """One cell, or one per direction with their states concatenated."""
 
     def __init__(self, config: ModelConfig, depth: int) -> None:
         super().__init__()
         encoder = config.encoder
         input_size = encoder.layer_width(depth - 1) if depth else config.embedding_size
         sizes = encoder.cell, input_size, encoder.size, config.recurrent_dropout
-        forwards, backwards = directions(encoder.direction, depth)
-        self.forward_cell: Cell | None = make_cell(*sizes) if forwards else None
-        self.reversed_cell: Cell | None = make_cell(*sizes) if backwards else None
+        forward, backward = directions(encoder.direction, depth)
+        self.forward_cell: Cell | None = make_cell(*sizes) if forward else None
+        self.reversed_cell: Cell | None = make_cell(*sizes) if backward else None
 
     def forward(
         self, inputs_BSE: Tensor, lengths_B: Tensor, padding_BS: Tensor
@@ -60,7 +59,7 @@ class EncoderLayer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Stacked recurrent layers over the embedded source, each reading as `Direction` says."""
+    """Stacked recurrent layers over the embedded source; `Direction` sets the direction of each layer."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -70,8 +69,8 @@ class Encoder(nn.Module):
         self.layers = nn.ModuleList(EncoderLayer(config, depth) for depth in range(encoder.layers))
         self.dropout = SequenceDropout(config.dropout, config.dropout_shared_over_time)
 
-    def forward(self, embedded_BSE: Tensor, lengths_B: Tensor) -> Encoded:
-        """Encode right-padded sentences of ``lengths_B`` >= 1 pieces; padding never reaches a result."""
+    def forward(self, embedded_BSE: Tensor, lengths_B: Tensor) -> EncoderOutput:
+        """Encode right-padded sentences of ``lengths_B`` >= 1 tokens; padding does not influence the results."""
         padding_BS = padding_mask(lengths_B, embedded_BSE.size(1))
         outputs, hidden, cells = embedded_BSE, [], []
         for depth, layer in enumerate(self.layers):
@@ -79,7 +78,7 @@ class Encoder(nn.Module):
             hidden.append(self._summarize(states, last, lengths_B, padding_BS))
             cells.append(hidden[-1] if cell is None else cell)
             outputs = outputs + states if depth >= self.residual_from else states
-        return Encoded(self.dropout(outputs), padding_BS, tuple(hidden), tuple(cells))
+        return EncoderOutput(self.dropout(outputs), padding_BS, tuple(hidden), tuple(cells))
 
     def _summarize(self, states_BSD: Tensor, last_BD: Tensor, lengths_B: Tensor, padding_BS: Tensor) -> Tensor:
         if self.summary is Summary.last:
@@ -89,7 +88,7 @@ class Encoder(nn.Module):
 
 
 def _pooled(kind: Summary, states_BSD: Tensor, lengths_B: Tensor, padding_BS: Tensor) -> Tensor:
-    """Maximum or mean (B, D) over the positions that are no padding, where states are zero."""
+    """Maximum or mean (B, D) over the positions of each sentence; states are zero on padding."""
     if kind is Summary.max:
         return states_BSD.masked_fill(padding_BS.unsqueeze(2), -torch.inf).amax(1)
     return states_BSD.sum(1) / lengths_B.unsqueeze(1)
@@ -108,3 +107,16 @@ def directions(direction: Direction, depth: int) -> tuple[bool, bool]:
             return depth % 2 == 0, depth % 2 == 1
         case Direction.gnmt:
             return True, depth == 0
+
+
+def padding_mask(lengths_B: Tensor, positions: int) -> Tensor:
+    """A mask (B, S) that is True after each sentence's end."""
+    return torch.arange(positions, device=lengths_B.device) >= lengths_B.unsqueeze(1)
+
+
+def reverse_sentences(inputs_BSE: Tensor, lengths_B: Tensor) -> Tensor:
+    """Reverse the first ``length`` positions of every sentence; padding stays at the end. Its own inverse."""
+    positions = torch.arange(inputs_BSE.size(1), device=inputs_BSE.device)
+    mirrored = lengths_B.unsqueeze(1) - 1 - positions
+    index = torch.where(mirrored < 0, positions, mirrored)
+    return inputs_BSE.gather(1, index.unsqueeze(2).expand_as(inputs_BSE))

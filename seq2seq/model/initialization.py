@@ -10,14 +10,14 @@ from seq2seq.model.config import ModelConfig
 
 @torch.no_grad()
 def initialize(network: nn.Module, config: ModelConfig) -> None:
-    """Draw every matrix as ``config.initialization`` says, zero the biases, open the forget gates.
+    """Draw every matrix from ``config.initialization`` and zero the biases, except those of the forget gates.
 
-    Embeddings are drawn uniformly in every case, within ``config.embedding_range``: rows of a table have no fan-in.
-    Orthogonal matrices: Saxe et al. 2014. Layer normalisations begin as they would be without weights.
+    Embeddings are always uniform, within ``config.embedding_range``: rows of a table have no fan-in. Orthogonal
+    matrices: Saxe et al. 2014. Layer normalizations start as the identity.
     """
     embeddings = {id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding)}
     cells = [module for module in network.modules() if isinstance(module, Cell)]
-    # The gates of a cell are stacked in one matrix; each is a map of its own.
+    # The gates of a cell are stacked in one matrix, but each block is drawn as a matrix of its own.
     blocks = {id(matrix): cell.blocks for cell in cells for matrix in cell.weights()}
     embedding_range = config.initial_range if config.embedding_range is None else config.embedding_range
     for parameter in network.parameters():
@@ -35,12 +35,12 @@ def initialize(network: nn.Module, config: ModelConfig) -> None:
         if isinstance(module, nn.GroupNorm | nn.LayerNorm):
             module.weight.fill_(1)
     for cell in cells:
-        open_forget_gate(cell, config.forget_bias)
+        set_forget_bias(cell, config.forget_bias)
 
 
-def open_forget_gate(cell: Cell, bias: float) -> None:
-    """Set the forget gate's bias; a cell without that gate is left as it is."""
-    # Gates are stacked as input, forget, candidate, output; an LSTM's two biases are added, so one of them is enough.
+def set_forget_bias(cell: Cell, bias: float) -> None:
+    """Set the forget gate's bias; cells without that gate are unchanged."""
+    # Gates are stacked as input, forget, candidate, output; an LSTM adds two biases, so setting one is enough.
     forget = slice(cell.hidden_size, 2 * cell.hidden_size)
     if isinstance(cell, LSTM):
         _, _, input_bias, _ = cell.weights()

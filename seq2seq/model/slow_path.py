@@ -1,14 +1,28 @@
-"""What of a network leaves the fused path, and why: for the first lines of a training run."""
+"""Settings with which parts of a network run position by position instead of in fused calls over all positions."""
 
-from seq2seq.model.choices import CellKind
+from seq2seq.model.choices import AttentionKind, AttentionOrder, CellKind
 from seq2seq.model.config import ModelConfig
-from seq2seq.model.sequential import attention_waits, decoder_waits
 
 
-def slow_parts(config: ModelConfig) -> list[str]:
-    """One line for every setting that makes a part work position by position; none where all of them are fused.
+def sequential_decoder_settings(config: ModelConfig) -> list[str]:
+    """Settings that make a layer's input depend on the output at the previous position."""
+    attends = config.attention is not AttentionKind.none
+    settings = {
+        "model.attention_order=bahdanau": attends and config.attention_order is AttentionOrder.bahdanau,
+        "model.decoder.input_feeding=true": config.decoder.input_feeding,
+    }
+    return [name for name, holds in settings.items() if holds]
 
-    A fused layer is one call over all positions (cuDNN, oneDNN). What is left out of it costs time, nothing else.
+
+def sequential_attention_settings(config: ModelConfig) -> list[str]:
+    """Settings that make attention scores depend on the attention weights of previous positions."""
+    return ["model.coverage=true"] if config.coverage else []
+
+
+def slow_path_warnings(config: ModelConfig) -> list[str]:
+    """One line for every setting with which a part runs position by position; empty if all parts are fused.
+
+    A fused layer is one call over all positions (cuDNN, oneDNN). The slow path changes speed, nothing else.
     """
     encoder, decoder = config.encoder, config.decoder
     reasons = {
@@ -21,6 +35,6 @@ def slow_parts(config: ModelConfig) -> list[str]:
     }
     return [
         *(reason for reason, holds in reasons.items() if holds),
-        *(f"{name}: the decoder runs one position at a time" for name in decoder_waits(config)),
-        *(f"{name}: attention runs one position at a time" for name in attention_waits(config)),
+        *(f"{name}: the decoder runs one position at a time" for name in sequential_decoder_settings(config)),
+        *(f"{name}: attention runs one position at a time" for name in sequential_attention_settings(config)),
     ]

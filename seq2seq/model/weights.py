@@ -1,10 +1,14 @@
-"""Weights on disk: safetensors, written whole or not at all, read without running anything."""
+"""Weights on disk: safetensors, in float32 or with 8-bit matrices. Reading executes nothing.
+
+I inputs, O outputs of a matrix.
+"""
 
 import json
 import os
 import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -12,19 +16,18 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from seq2seq.errors import RunError
-from seq2seq.model.quantization import Quantized, quantize
 from seq2seq.system.atomic import atomic_write
 
 Weights = dict[str, Tensor]
 
 SCALES = ".scales"
-"""What a matrix kept in 8 bits adds to its name for the scales of its rows."""
+"""Suffix of the name of an 8-bit matrix, for the tensor with the scales of its rows."""
 
 CHECKSUM = "crc32"
-"""Where a file's metadata say what `checksum` its tensors had when it was written."""
+"""Metadata key with the `checksum` of the tensors when they were written."""
 
-LARGEST_HEAD = 10_000_000
-"""Bytes of the head of a file, which names its tensors; that of a model with a thousand of them has 100,000."""
+MAX_HEADER = 10_000_000
+"""Most bytes of a file's header, which lists its tensors; a thousand tensors need 100,000."""
 
 TYPES = {
     "F64": torch.float64,
@@ -38,11 +41,33 @@ TYPES = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
-"""The types of tensors that are read, by their names in a file's head."""
+"""Accepted tensor types, by their names in a file's header."""
+
+LEVELS = 127
+"""Largest code of an 8-bit integer weight."""
+
+
+class Quantized(NamedTuple):
+    """A weight matrix as integer codes: weight = code · scale, with one scale per row."""
+
+    codes_OI: Tensor
+    """int8, -127 … 127; the largest of each row is ±127."""
+    scales_O: Tensor
+    """float32."""
+
+    def dequantize(self) -> Tensor:
+        """The weights (O, I) that the codes stand for, float32."""
+        return self.codes_OI * self.scales_O.unsqueeze(1)
+
+
+def quantize(weight_OI: Tensor) -> Quantized:
+    """Round to the nearest codes: symmetric, one scale per row. Quantizing dequantized weights changes nothing."""
+    scales_O = (weight_OI.abs().amax(1) / LEVELS).clamp(min=torch.finfo(torch.float32).tiny)
+    return Quantized((weight_OI / scales_O.unsqueeze(1)).round().to(torch.int8), scales_O)
 
 
 def save_tensors(weights: Weights, path: Path) -> None:
-    """Write tensors with their checksum, whole or not at all.
+    """Write tensors with their checksum. The file is replaced atomically.
 
     Raises:
         RunError: the disk is full, or the file cannot be written.
@@ -52,7 +77,7 @@ def save_tensors(weights: Weights, path: Path) -> None:
 
 
 def checksum(weights: Weights) -> str:
-    """CRC-32 of the names, types, shapes and bytes of tensors on the CPU, in eight hexadecimal digits."""
+    """CRC-32 of the names, types, shapes and bytes of tensors on the CPU, as eight hexadecimal digits."""
     crc = 0
     for name in sorted(weights):
         tensor = weights[name]
@@ -67,7 +92,7 @@ def save_weights(network: nn.Module, path: Path) -> None:
 
 
 def save_quantized(network: nn.Module, path: Path) -> None:
-    """Write a network with its matrices in 8 bits, one scale a row; vectors stay float32."""
+    """Write a network's parameters with 8-bit matrices; vectors stay float32."""
     weights: Weights = {}
     for name, parameter in network.named_parameters():
         if parameter.dim() == 2:
@@ -78,32 +103,32 @@ def save_quantized(network: nn.Module, path: Path) -> None:
 
 
 def is_quantized(weights: Weights) -> bool:
-    """True where some matrix is kept in 8 bits."""
+    """Whether any matrix is stored in 8 bits."""
     return any(name.endswith(SCALES) for name in weights)
 
 
 def dequantized(weights: Weights, origin: Path) -> Weights:
-    """The same weights, every one float32.
+    """Convert all weights to float32.
 
     Raises:
-        RunError: scales that fit no matrix.
+        RunError: scales without a matching matrix, or integers without scales.
     """
     plain = {name: tensor for name, tensor in weights.items() if not name.endswith(SCALES)}
     for name in weights.keys() - plain.keys():
         codes, scales = plain.get(name.removesuffix(SCALES)), weights[name]
         if codes is None or codes.dim() != 2 or codes.dtype != torch.int8 or scales.shape != codes.shape[:1]:
-            raise RunError(f"{origin} is damaged ({name} fits no matrix): copy it again or quantise anew")
+            raise RunError(f"{origin} is damaged ({name} fits no matrix): copy it again or quantize it again")
         plain[name.removesuffix(SCALES)] = Quantized(codes, scales.float()).dequantize()
     for name, tensor in plain.items():
         if not tensor.is_floating_point():
-            raise RunError(f"{origin} is damaged ({name} has no scales): copy it again or quantise anew")
+            raise RunError(f"{origin} is damaged ({name} has no scales): copy it again or quantize it again")
     return plain
 
 
 def mean_weights(several: Iterable[Weights]) -> Weights:
-    """Mean of the weights of one network at several times (Junczys-Dowmunt et al. 2016), summed in float64.
+    """Average the weights of several checkpoints (Junczys-Dowmunt et al. 2016), summed in float64.
 
-    At least one, all of the same names and shapes.
+    There is at least one, and all have the same names and shapes.
     """
     total: Weights = {}
     count = 0
@@ -119,41 +144,44 @@ def load_weights(path: Path, check: Callable[[Weights], object] | None = None) -
 
     Args:
         path: the file.
-        check: receives the weights without their numbers, on the device ``meta``, before any memory is taken for the
-            numbers: a file of a few kilobytes on the disk may say that it has gigabytes. What it raises goes on.
+        check: receives the tensors on the meta device before memory is allocated for their values, because the header
+            of a small file may claim gigabytes. Its exceptions are passed on.
 
     Raises:
-        RunError: the file is missing, cut short, not safetensors, or not as it was written.
+        RunError: the file is missing, truncated, not safetensors, or its checksum does not match.
     """
     if not os.path.isfile(path):
-        raise RunError(f"{path} is missing: is this a run folder whose training has validated at least once?")
+        raise RunError(
+            f"{path} is missing: there is no model before the first validation; resume training, or name another "
+            f"run folder"
+        )
     try:
         header = _read_header(path)
         if check is not None:
             check(header)
         with safe_open(path, "pt") as file:
-            told = (file.metadata() or {}).get(CHECKSUM)
-            # Copies: a tensor of safetensors holds the file mapped, and Windows replaces no file that is.
+            written = (file.metadata() or {}).get(CHECKSUM)
+            # Copies: tensors of safetensors keep the file mapped, and Windows cannot replace a mapped file.
             weights = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-        if told not in (None, checksum(weights)):  # other programs write none
-            raise ValueError("the checksum is another")
+        if written not in (None, checksum(weights)):  # other programs write none
+            raise ValueError("checksum mismatch")
     except (SafetensorError, OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged ({str(error).splitlines()[0]}): copy it again or train anew") from None
+        raise RunError(f"{path} is damaged ({str(error).splitlines()[0]}): copy it again or retrain") from None
     return weights
 
 
 def _read_header(path: Path) -> Weights:
-    """The tensors that the head of a safetensors file names, on the device ``meta``.
+    """The tensors listed in the header of a safetensors file, on the meta device.
 
-    Not by `safe_open`, which maps the whole file first: some systems count that as memory.
+    `safe_open` would map the whole file first, which some systems count as memory.
 
     Raises:
-        ValueError: there is no such head.
+        ValueError: the header is not valid.
     """
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
-        if size > LARGEST_HEAD:
-            raise ValueError(f"its head has more than {LARGEST_HEAD:,} bytes")
+        if size > MAX_HEADER:
+            raise ValueError(f"its header has more than {MAX_HEADER:,} bytes")
         text = file.read(size)
     try:
         entries = {name: entry for name, entry in json.loads(text).items() if name != "__metadata__"}
@@ -164,45 +192,50 @@ def _read_header(path: Path) -> Weights:
                 for name, entry in entries.items()
             }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, RuntimeError, OverflowError):
-        raise ValueError("its head names no tensors") from None
-    raise ValueError(f"it has tensors of type {min(map(str, kinds))}")
+        raise ValueError("its header lists no tensors") from None
+    raise ValueError(f"unsupported tensor type {min(map(str, kinds))}")
 
 
 def load_weights_of(network: nn.Module, path: Path) -> Weights:
-    """Read the weights of a network like this one, their 8-bit matrices as they are.
+    """Read the weights of a network with the same architecture; 8-bit matrices stay so.
 
-    Names, shapes and types are checked before any memory is taken for the numbers.
+    Names, shapes and types are checked before memory is allocated for the values.
 
     Raises:
-        RunError: as `load_weights`, `dequantized` and `hold_shapes` do.
+        RunError: as `load_weights`, `dequantized` and `check_shapes`.
     """
-    return load_weights(path, lambda header: hold_shapes(network, dequantized(header, path), path))
+    return load_weights(path, lambda header: check_shapes(network, dequantized(header, path), path))
 
 
 def set_weights(network: nn.Module, weights: Weights, origin: Path) -> None:
-    """Put ``weights`` into a network of the same shape.
+    """Copy ``weights`` into a network of the same architecture.
 
     Raises:
-        RunError: as `hold_shapes` does.
+        RunError: as `check_shapes`.
     """
-    hold_shapes(network, weights, origin)
+    check_shapes(network, weights, origin)
     network.load_state_dict(weights, strict=False)
 
 
-def hold_shapes(network: nn.Module, weights: Weights, origin: Path) -> None:
-    """Demand that ``weights`` are a network's like this one.
+def check_shapes(network: nn.Module, weights: Weights, origin: Path) -> None:
+    """Check that ``weights`` fit the network.
+
+    Args:
+        network: the network.
+        weights: of any type and device.
+        origin: their file, for the message.
 
     Raises:
-        RunError: a name or a shape differs; names the first and where the weights came from.
+        RunError: a name or a shape differs.
     """
     parameters = dict(network.named_parameters())
     for name in sorted(parameters.keys() | weights.keys()):
         if name not in weights or name not in parameters:
             holder = "the file" if name in parameters else "the model of config.yaml"
             raise RunError(f"{origin} does not belong to config.yaml: {holder} has no {name}; restore the two together")
-        found, wanted = list(weights[name].shape), list(parameters[name].shape)
-        if found != wanted:
+        actual, expected = list(weights[name].shape), list(parameters[name].shape)
+        if actual != expected:
             raise RunError(
-                f"{origin} does not belong to config.yaml: {name} is {found} in the file, {wanted} in the model; "
+                f"{origin} does not belong to config.yaml: {name} is {actual} in the file, {expected} in the model; "
                 f"restore the two together"
             )

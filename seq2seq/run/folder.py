@@ -16,9 +16,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seq2seq.config.renamed import rename_settings
 from seq2seq.errors import ConfigError, RunError
-from seq2seq.inference.shortlist import LONGEST, Shortlist, ShortlistConfig
+from seq2seq.inference.shortlist import MAX_TRANSLATIONS, Shortlist, ShortlistConfig
 from seq2seq.model import ModelConfig, Network
-from seq2seq.model.meta_network import outline
+from seq2seq.model.network import meta_network
 from seq2seq.model.weights import dequantized, is_quantized, load_weights_of, set_weights
 from seq2seq.search import SearchConfig
 from seq2seq.settings import validate
@@ -187,7 +187,7 @@ def load_run(folder: Path) -> LoadedRun:
     search = read_section(folder, "search", SearchConfig)
     sizes = tokenizers.source.size, tokenizers.target.size, tokenizers.joint
     try:
-        shapes = outline(model, *sizes)  # which take no memory, whatever config.yaml says
+        shapes = meta_network(model, *sizes)  # which take no memory, whatever config.yaml says
     except (ConfigError, RuntimeError) as error:  # settings at odds with each other, or sizes beyond all numbers
         raise _unusable(folder, "model", error) from None
     weights = load_weights_of(shapes, folder / MODEL)
@@ -247,5 +247,5 @@ def load_shortlist(folder: Path, tokenizers: Tokenizers) -> Shortlist:
         RunError: it is missing, damaged or of another run.
     """
     asked = read_section(folder, "shortlist", ShortlistConfig) if "shortlist" in read_config(folder) else None
-    longest = LONGEST if asked is None else max(LONGEST, asked.translations)
+    longest = MAX_TRANSLATIONS if asked is None else max(MAX_TRANSLATIONS, asked.translations)
     return Shortlist.load(folder / SHORTLIST, tokenizers.source.size, tokenizers.target.size, longest)

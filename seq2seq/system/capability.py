@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from seq2seq.system.integer import KERNELS, IntegerKernel
+from seq2seq.system.torch_private import pack_linear, packed_linear
 
 CLEARLY = 1.25
 """How many times as fast as float32 another form must be to be chosen by itself.
@@ -163,10 +164,8 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _packed_product(dtype: torch.dtype) -> None:
-    weight = torch.ops.mkldnn._reorder_linear_weight(torch.ones(8, 4, dtype=dtype))
-    outputs = torch.ops.mkldnn._linear_pointwise(
-        torch.ones(3, 4, dtype=dtype), weight, torch.ones(8, dtype=dtype), "none", [], ""
-    )
+    packed = pack_linear(torch.ones(8, 4, dtype=dtype))
+    outputs = packed_linear(torch.ones(3, 4, dtype=dtype), packed, torch.ones(8, dtype=dtype))
     _demand(outputs.float(), torch.full((3, 8), 5.0))
 
 

@@ -12,6 +12,14 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from seq2seq.system.torch_private import (
+    onednn_int8_sums,
+    onednn_pack_int8,
+    quantized_linear,
+    quantized_linear_dynamic,
+    quantized_pack,
+)
+
 
 class IntegerKernel(Protocol):
     """Packed weights that multiply: x (codes · scales)^T + b."""
@@ -39,7 +47,7 @@ class OneDnnKernel:
     """The kernel takes unsigned inputs: this is the code of 0."""
 
     def __init__(self, codes_OI: Tensor, scales_O: Tensor, bias_O: Tensor) -> None:
-        self.packed = torch.ops.onednn.qlinear_prepack(codes_OI, None)
+        self.packed = onednn_pack_int8(codes_OI)
         self.scales_O, self.bias_O = scales_O / self.LEVELS, bias_O
         self.ones_O, self.zeros_O = torch.ones_like(scales_O), torch.zeros(len(bias_O), dtype=torch.int64)
         self.middle = torch.tensor(self.MIDDLE + 0.5)  # code = floor(127 x + 128 + 1/2)
@@ -47,10 +55,7 @@ class OneDnnKernel:
     def __call__(self, inputs_NI: Tensor) -> Tensor:
         """Outputs (N, O), float32, of inputs in [-1, 1]."""
         codes_NI = round_up(torch.add(self.middle, inputs_NI, alpha=self.LEVELS).to(torch.uint8))
-        weights, output = (self.packed, self.ones_O, self.zeros_O), (1.0, 0, torch.float32)
-        sums_NO: Tensor = torch.ops.onednn.qlinear_pointwise(
-            codes_NI, 1.0, self.MIDDLE, *weights, None, *output, "none", [], ""
-        )
+        sums_NO = onednn_int8_sums(codes_NI, self.MIDDLE, self.packed, self.ones_O, self.zeros_O)
         # Two operations: where one does both, its vector and its scalar code may round differently.
         return sums_NO[: inputs_NI.size(0)].mul_(self.scales_O).add_(self.bias_O)
 
@@ -71,9 +76,7 @@ class FbgemmKernel:
 
     def __call__(self, inputs_NI: Tensor) -> Tensor:
         """Outputs (N, O), float32, of inputs in [-1, 1]."""
-        sums_XO = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
-            two_digits(inputs_NI), 1.0, self.ZERO, self.packed
-        )
+        sums_XO = quantized_linear(two_digits(inputs_NI), 1.0, self.ZERO, self.packed)
         return _combined(sums_XO, inputs_NI.size(0), self.bias_O)
 
 
@@ -91,7 +94,7 @@ class QnnpackKernel:
 
     def __call__(self, inputs_NI: Tensor) -> Tensor:
         """Outputs (N, O), float32, of inputs in [-1, 1]."""
-        sums_XO = torch.ops.quantized.linear_dynamic(torch.cat([two_digits(inputs_NI), self.ends_2I]), self.packed)
+        sums_XO = quantized_linear_dynamic(torch.cat([two_digits(inputs_NI), self.ends_2I]), self.packed)
         return _combined(sums_XO, inputs_NI.size(0), self.bias_O)
 
 
@@ -136,7 +139,6 @@ def _prepack(engine: str, codes_OI: Tensor, scales_O: Tensor) -> object:
             warnings.simplefilter("ignore")
             zeros_O = torch.zeros(len(scales_O), dtype=torch.int64)
             scales_O = scales_O.clamp(min=torch.finfo(torch.float32).tiny)  # QNNPACK refuses smaller ones
-            weight = torch._make_per_channel_quantized_tensor(codes_OI, scales_O.double(), zeros_O, 0)
-            return torch.ops.quantized.linear_prepack(weight, None)
+            return quantized_pack(codes_OI, scales_O.double(), zeros_O)
     finally:
         torch.backends.quantized.engine = before

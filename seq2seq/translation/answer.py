@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from seq2seq.errors import ConfigError
-from seq2seq.inference.members import Bound, Encoded, Members
+from seq2seq.inference.members import BoundMembers, EncodedSources, Members
 from seq2seq.metrics.similarity import Similarity, expected_utilities
 from seq2seq.search import DRAWING, Hypothesis, Method, Phrase, PrefixStepper, SearchConfig, search
 from seq2seq.settings import validate
@@ -78,7 +78,9 @@ class Choice(NamedTuple):
     utility: float | None = None
 
 
-def bind(members: Members, requests: Sequence[Request], encoded: Encoded, method: Method = Method.beam) -> Bound:
+def bind(
+    members: Members, requests: Sequence[Request], encoded: EncodedSources, method: Method = Method.beam
+) -> BoundMembers:
     """The members reading a batch, each sentence held to its prefix.
 
     Methods that do not look for the likeliest are held to text (`CharacterStepper`).
@@ -90,7 +92,7 @@ def bind(members: Members, requests: Sequence[Request], encoded: Encoded, method
     prefixes = [typed(request.prefix) for request in requests]
     for what, asked in (("a prefix", any(prefixes)), ("a phrase", any(request.phrases for request in requests))):
         if asked:
-            members.demand_every_piece(what)
+            members.require_full_vocabulary(what)
     bound = members.bind(encoded)
     if method != Method.beam:
         bound = bound.text_only(members)
@@ -101,7 +103,7 @@ def bind(members: Members, requests: Sequence[Request], encoded: Encoded, method
 
 
 @torch.inference_mode()
-def answers(members: Members, requests: Sequence[Request], encoded: Encoded, asked: Asked) -> list[Translation]:
+def answers(members: Members, requests: Sequence[Request], encoded: EncodedSources, asked: Asked) -> list[Translation]:
     """Translate sentences together.
 
     Args:

@@ -6,7 +6,7 @@ from itertools import islice
 
 from seq2seq.corpora.segments import LONGEST, sentences, stretches
 from seq2seq.data.batch import batches_by_length
-from seq2seq.inference.members import Encoded, Members
+from seq2seq.inference.members import EncodedSources, Members
 from seq2seq.search import DRAWING, SearchConfig
 from seq2seq.system.out_of_memory import whole_or_halves
 from seq2seq.translation.types import Request, Translation, joined
@@ -23,7 +23,7 @@ GPU_BATCH_PIECES = 16_384
 BATCH_ROWS = 8
 """Samples of a sentence above which a batch has fewer sentences."""
 
-Translate = Callable[[list[Request], Encoded], list[Translation]]
+Translate = Callable[[list[Request], EncodedSources], list[Translation]]
 """Translates the requests of a batch, given with their pieces for every member."""
 
 
@@ -59,13 +59,13 @@ def in_stretches(members: Members, request: Request) -> list[Request]:
     return [replace(one, text=part).with_terms() for one, part in zip(asked, parts, strict=False)]
 
 
-def _encoded(members: Members, requests: Sequence[Request]) -> tuple[Encoded, list[list[int]]]:
+def _encoded(members: Members, requests: Sequence[Request]) -> tuple[EncodedSources, list[list[int]]]:
     """As `Members.encoded`; of a text that is translated in stretches there are no pieces."""
     return members.encoded([one.text if len(one.text) <= LONGEST else "" for one in requests])
 
 
 def _whole_or_halves(
-    requests: list[Request], encoded: Encoded, search: SearchConfig, translate: Translate
+    requests: list[Request], encoded: EncodedSources, search: SearchConfig, translate: Translate
 ) -> list[Translation]:
     """The translations of a batch, in two halves where memory is short."""
     middle = -(-len(requests) // 2)

@@ -56,7 +56,7 @@ def suggestions(members: Members, text: str, prefix: str, count: int) -> list[Ne
     """`Translator.suggest`."""
     if count < 1:
         raise ConfigError(f"count must be at least 1, got {count}")
-    members.demand_every_piece("a suggestion")
+    members.require_full_vocabulary("a suggestion")
     given, begun = split_prefix(prefix)
     stepper = members.bind(members.encoded([text])[0]).stepper
     if members.language_model is not None:

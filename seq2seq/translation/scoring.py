@@ -9,7 +9,7 @@ import torch
 
 from seq2seq.corpora.segments import LONGEST, aligned, sentences, stretches
 from seq2seq.data.batch import batches_by_length
-from seq2seq.inference.members import Encoded, Members
+from seq2seq.inference.members import EncodedSources, Members
 from seq2seq.search import forced, hypothesis
 from seq2seq.tokenizer.tokenizer import EOS
 from seq2seq.translation.answer import Choice, translation
@@ -68,7 +68,7 @@ def _together(source: str, target: str, parts: list[Translation], length_penalty
 
 @torch.inference_mode()
 def _batch(
-    members: Members, texts: list[str], encoded: Encoded, targets: list[list[int]], length_penalty: float
+    members: Members, texts: list[str], encoded: EncodedSources, targets: list[list[int]], length_penalty: float
 ) -> list[Translation]:
     parts = forced(members.bind(encoded, shortlist=False).stepper, targets)
     found = []

@@ -9,8 +9,8 @@ from seq2seq.analysis.trace import Trace
 from seq2seq.analysis.tracing import ALTERNATIVES, trace_sentence
 from seq2seq.corpora.segments import LONGEST
 from seq2seq.errors import ConfigError
-from seq2seq.inference.member import Member, hold_together
-from seq2seq.inference.members import Encoded, Members
+from seq2seq.inference.member import Member, check_members
+from seq2seq.inference.members import EncodedSources, Members
 from seq2seq.inference.shortlist import Shortlist
 from seq2seq.run.folder import load_run, load_shortlist
 from seq2seq.search import LANGUAGE_MODEL_WEIGHT, Method, NextWord, SearchConfig, check_language_model_weight
@@ -52,7 +52,7 @@ class Translator:
         if not members:
             raise ConfigError("nothing can translate: name a run folder")
         check_language_model_weight(language_model_weight)
-        hold_together(members, language_model)
+        check_members(members, language_model)
         self.members = tuple(members)
         self.device = members[0].device
         self.search = search
@@ -202,7 +202,7 @@ class Translator:
     def _stream(self, requests: Iterable[Request], asked: Asked) -> Iterator[Translation]:
         return translated(self.together, requests, asked.search, lambda own, encoded: self._batch(own, encoded, asked))
 
-    def _batch(self, requests: list[Request], encoded: Encoded, asked: Asked) -> list[Translation]:
+    def _batch(self, requests: list[Request], encoded: EncodedSources, asked: Asked) -> list[Translation]:
         return answers(self.together, requests, encoded, asked)
 
     def batches(self, texts: Sequence[str | Request], search: SearchConfig | None = None) -> list[list[int]]:

@@ -49,7 +49,7 @@ def test_a_replay_equals_the_fused_pass(config):
     replayed = replay_and_compare(network)
     encoder = [layer for layer in replayed.layers if layer.location.side is Side.encoder]
     decoder = [layer for layer in replayed.layers if layer.location.side is Side.decoder]
-    cells = sum(2 if config.encoder.both_ways(layer) else 1 for layer in range(config.encoder.layers))
+    cells = sum(2 if config.encoder.is_bidirectional(layer) else 1 for layer in range(config.encoder.layers))
     assert len(encoder) == cells
     assert [layer.location.layer for layer in decoder] == [*range(1, config.decoder.layers + 1)]
     for layer in replayed.layers:

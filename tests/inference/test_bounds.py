@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from networks import BOS, EVERY, model_configs, padded, random_network, random_sentences
 
-from seq2seq.inference.bounds import context_bounded, features_bounded, outputs_bounded, start_bounded
+from seq2seq.inference.products import context_bounded, features_bounded, outputs_bounded, start_bounded
 from seq2seq.model import AttentionKind
 
 TARGETS = torch.tensor([[BOS, 5, 3, 6], [BOS, 4, 7, 3]])

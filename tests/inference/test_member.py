@@ -15,7 +15,7 @@ from seq2seq import search as searching
 from seq2seq.data.batch import source_tensors, target_input
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.inference import InferencePrecision
-from seq2seq.inference.member import Member, choose_precision, hold_together
+from seq2seq.inference.member import Member, check_members, choose_precision
 from seq2seq.inference.members import Members
 from seq2seq.inference.shortlist import Shortlist
 from seq2seq.run.folder import load_run
@@ -284,7 +284,7 @@ def test_a_network_prepared_by_hand_has_a_form_like_any_other(tiny_run, monkeypa
     loaded = load_run(tiny_run)
     member = Member.prepare(loaded.network, loaded.tokenizers, CPU, InferencePrecision.auto)
     assert member.precision is InferencePrecision.float32
-    hold_together([member], None)
+    check_members([member], None)
     monkeypatch.setattr("seq2seq.inference.member.runs_int8", lambda device: False)
     with pytest.raises(ConfigError, match=r"^precision=int8 does not run on this device \(cpu\): use"):
         Member.prepare(loaded.network, loaded.tokenizers, CPU, "int8")

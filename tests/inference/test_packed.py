@@ -7,10 +7,10 @@ import torch
 from networks import SAMPLES
 
 from seq2seq.inference import InferencePrecision
-from seq2seq.inference.packed import PackedLayer, can_pack, reduced, tanh
+from seq2seq.inference.prepared_decoder import PackedLayer, can_pack, tanh
+from seq2seq.inference.products import allowed_precision
 from seq2seq.model import AttentionKind, AttentionOrder, CellKind, DecoderConfig, ModelConfig
-from seq2seq.model.cell import make_cell
-from seq2seq.model.recurrence import CellState
+from seq2seq.model.cell import CellState, make_cell
 
 ATTENDING = ModelConfig(attention=AttentionKind.additive)
 
@@ -47,9 +47,9 @@ def test_a_packed_layer_is_one_step_of_the_cell():
 
 @pytest.mark.parametrize("precision", InferencePrecision)
 def test_only_integers_need_bounds(precision):
-    assert reduced(precision, True) is precision
+    assert allowed_precision(precision, True) is precision
     wanted = InferencePrecision.float32 if precision is InferencePrecision.int8 else precision
-    assert reduced(precision, False) is wanted
+    assert allowed_precision(precision, False) is wanted
 
 
 def test_samples_are_packed_and_not():

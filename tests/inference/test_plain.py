@@ -4,10 +4,8 @@ import pytest
 import torch
 from networks import EVERY, padded, random_network, random_sentences
 
-from seq2seq.inference.packed import PackedDecoder, can_pack
-from seq2seq.inference.plain import PlainDecoder
-from seq2seq.inference.product import InferencePrecision
-from seq2seq.inference.stepping import PreparedState
+from seq2seq.inference.prepared_decoder import PackedDecoder, PlainDecoder, PreparedState, can_pack
+from seq2seq.inference.products import InferencePrecision
 
 
 @pytest.mark.parametrize("config", [config for config in EVERY if can_pack(config)])

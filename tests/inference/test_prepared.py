@@ -7,10 +7,8 @@ from networks import BOS, EVERY, SAMPLES, VOCABULARY, padded, random_network, ra
 from torch import Tensor
 
 from seq2seq.inference import InferencePrecision, PreparedDecoder
-from seq2seq.inference.bounds import features_bounded
-from seq2seq.inference.packed import PackedDecoder, can_pack
-from seq2seq.inference.stepping import PreparedMemory, PreparedState
-from seq2seq.inference.vocabulary import Vocabulary
+from seq2seq.inference.prepared_decoder import PackedDecoder, PreparedMemory, PreparedState, Vocabulary, can_pack
+from seq2seq.inference.products import features_bounded
 from seq2seq.model import AttentionKind, AttentionOrder, DecoderConfig, EncoderConfig, ModelConfig, Network
 
 SOURCES = random_sentences(1, [4, 2, 6])
@@ -113,7 +111,7 @@ def test_contexts_that_several_heads_mix_know_no_bound(precision, order):
         decoder.attention.value_map.weight.mul_(40)
         for weight in (decoder.readout.weight, *(cell.weights()[0] for cell in decoder.layers[1:])):
             weight[:, 4:].div_(40)  # of the context, whether it is heard here or not
-        assert network.encode(*padded(SOURCES))[0].attended.values_BMSD.abs().max() > 2
+        assert network.encode(*padded(SOURCES))[0].attention.values_BMSD.abs().max() > 2
     wanted = followed(PreparedDecoder(network, InferencePrecision.float32), network)
     found = followed(PreparedDecoder(network, InferencePrecision(precision)), network)
     assert wanted.max() - wanted.min() > 0.5
@@ -138,11 +136,11 @@ def test_what_happens_to_the_network_later_changes_nothing(sample, dtype, precis
     decoder = PreparedDecoder(network, InferencePrecision(precision))
     memory, state = network.encode(*padded(SOURCES))
     prepared, rows = decoder.memory(memory), decoder.start(state, 1)
-    parts = decoder.vocabulary, decoder.vocabulary.only(torch.arange(VOCABULARY))
+    parts = decoder.vocabulary, decoder.vocabulary.select(torch.arange(VOCABULARY))
     before = [read(decoder, vocabulary, prepared, rows) for vocabulary in parts]
     for parameter in network.parameters():
         parameter.fill_(0.123)
-    parts = decoder.vocabulary, decoder.vocabulary.only(torch.arange(VOCABULARY))
+    parts = decoder.vocabulary, decoder.vocabulary.select(torch.arange(VOCABULARY))
     for vocabulary, (wanted, after) in zip(parts, before, strict=True):
         found, found_after = read(decoder, vocabulary, prepared, rows)
         assert torch.equal(found, wanted)

@@ -8,16 +8,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from seq2seq.errors import ConfigError
-from seq2seq.inference.product import (
-    LEVELS,
+from seq2seq.inference.products import (
     FloatProduct,
     InferencePrecision,
     IntegerProduct,
-    Quantized,
+    make_output_product,
     make_product,
-    make_scores,
-    quantize,
 )
+from seq2seq.model.weights import LEVELS, Quantized, quantize
 from seq2seq.system import capability, integer
 from seq2seq.system.capability import packs
 from seq2seq.system.integer import KERNELS, FbgemmKernel, OneDnnKernel, QnnpackKernel, two_digits
@@ -82,13 +80,13 @@ def test_in_bfloat16_each_number_is_rounded_once(packed, shape):
 @pytest.mark.parametrize("shape", [(1, 64, 33), (7, 5, 300), (130, 48, 64)])
 def test_scores_in_bfloat16_have_rounded_inputs_and_weights_and_float32_sums(packed, shape):
     parts = world(2, *shape)
-    scores = make_scores(*parts[1:], InferencePrecision.bfloat16)
+    scores = make_output_product(*parts[1:], InferencePrecision.bfloat16)
     found_NO = scores(parts[0])
     rounded = [parts[0].bfloat16(), parts[1].bfloat16(), parts[2]]
     assert found_NO.dtype is torch.float32
     assert ((found_NO - exact(*rounded)).abs() <= 2e-6 * size(*rounded)).all()
     assert torch.allclose(scores.only(torch.tensor([4, 0]))(parts[0]), found_NO[:, [4, 0]], rtol=1e-5)
-    plain = (make(*parts[1:], InferencePrecision.float32)(parts[0]) for make in (make_scores, make_product))
+    plain = (make(*parts[1:], InferencePrecision.float32)(parts[0]) for make in (make_output_product, make_product))
     assert torch.equal(*plain)
 
 

@@ -94,12 +94,12 @@ def test_it_tells_search_what_search_asks():
 def test_memory_is_held_once_a_sentence():
     stepper = stepper_of(SAMPLES[5], 1, random_sentences(1, [3, 1, 2]))
     state = stepper.start(4)
-    assert state.memory.attended is not None
-    assert [part.size(0) for part in state.memory.attended] == [3, 3, 3]
+    assert state.memory.attention is not None
+    assert [part.size(0) for part in state.memory.attention] == [3, 3, 3]
     assert state.rows.states_ZNH.size(1) == 12
     kept = stepper.select(state, torch.arange(4, 12), torch.tensor([1, 2])).memory
-    assert kept.attended is not None
-    for one, other in zip(kept.attended, state.memory.attended, strict=True):
+    assert kept.attention is not None
+    for one, other in zip(kept.attention, state.memory.attention, strict=True):
         assert torch.equal(one, other[1:])
 
 

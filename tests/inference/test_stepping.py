@@ -2,8 +2,9 @@
 
 import torch
 
-from seq2seq.inference.stepping import PreparedMemory, PreparedState
-from seq2seq.model.state import Attended, State
+from seq2seq.inference.prepared_decoder import PreparedMemory, PreparedState
+from seq2seq.model.attention import AttentionMemory
+from seq2seq.model.decoder import State
 
 
 def test_a_state_packs_and_unpacks():
@@ -35,9 +36,9 @@ def test_repeated_rows_stand_side_by_side_in_another_precision():
 
 
 def test_sentences_are_chosen_from_every_part_of_the_memory():
-    attended = Attended(torch.rand(3, 1, 5, 4), torch.rand(3, 1, 5, 2), torch.rand(3, 5) > 0.5)
+    attended = AttentionMemory(torch.rand(3, 1, 5, 4), torch.rand(3, 1, 5, 2), torch.rand(3, 5) > 0.5)
     memory = PreparedMemory(attended, torch.rand(3, 2), torch.rand(3, 8), torch.rand(3, 6))
     chosen = memory.select(torch.tensor([2, 0]))
-    for one, other in zip([*chosen.attended, *chosen[1:]], [*attended, *memory[1:]], strict=True):
+    for one, other in zip([*chosen.attention, *chosen[1:]], [*attended, *memory[1:]], strict=True):
         assert torch.equal(one, other[[2, 0]])
     assert PreparedMemory(None).select(torch.tensor([0])) == PreparedMemory(None)

@@ -5,7 +5,7 @@ import torch
 from networks import SAMPLES, random_network
 
 from seq2seq.inference import InferencePrecision, PreparedDecoder
-from seq2seq.inference.vocabulary import CHUNK
+from seq2seq.inference.prepared_decoder import CHUNK
 
 
 @torch.no_grad()
@@ -23,7 +23,7 @@ def test_a_part_of_the_pieces_is_numbered_anew():
     network = random_network(SAMPLES[0], 3, dtype=torch.float32)
     vocabulary = PreparedDecoder(network, InferencePrecision.float32).vocabulary
     pieces = torch.tensor([5, 0, 3])
-    part = vocabulary.only(pieces)
+    part = vocabulary.select(pieces)
     features = torch.rand(4, network.output.in_features) * 2 - 1
     assert torch.equal(part.embedding_VE, network.target_embedding.weight[pieces])
     torch.testing.assert_close(part.output(features), network.output(features)[:, pieces])

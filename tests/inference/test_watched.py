@@ -8,6 +8,7 @@ from seq2seq.inference import watched as watched_module
 from seq2seq.model import AttentionKind, CellKind, DecoderConfig, Direction, EncoderConfig, ModelConfig, Network
 from seq2seq.model.cell import make_cell
 from seq2seq.model.encoder import directions
+from seq2seq.model.network import shared_copy
 from seq2seq.search import SearchConfig
 from seq2seq.tokenizer.tokenizer import PAD
 
@@ -76,7 +77,7 @@ def test_a_network_read_in_parts_is_the_same(monkeypatch, kind, direction):
     )
     torch.manual_seed(1)
     own, parts = Network(config, 20, 20, joint=False).eval(), []
-    monkeypatch.setattr(watched_module, "POSITIONS", 3)
+    monkeypatch.setattr(watched_module, "MAX_POSITIONS", 3)
     other = watched_module.watched(own, lambda: parts.append(1))
     lengths_B = torch.tensor([11, 2, 6, 1])
     source_BS = torch.randint(4, 20, (4, 11)).masked_fill(torch.arange(11) >= lengths_B.unsqueeze(1), PAD)
@@ -99,13 +100,13 @@ def test_what_ends_a_reading_goes_through_and_copies_are_watched_too():
 
     watched = translator().watched(ended).together.translators[0].network
     batch = torch.full((1, 5), 7), torch.tensor([5])
-    for network in (watched, watched_module.shared_copy(watched)):
+    for network in (watched, shared_copy(watched)):
         with pytest.raises(EndedError):
             network.encode(*batch)
 
 
 def test_the_more_a_position_costs_the_shorter_a_part(monkeypatch):
     cell, parts = make_cell(CellKind.lstm, 4, 5), []
-    monkeypatch.setattr(watched_module, "PRODUCTS", 4 * 5 * (4 + 5) * 6)
+    monkeypatch.setattr(watched_module, "MAX_PRODUCTS", 4 * 5 * (4 + 5) * 6)
     watched_module.WatchedCell(cell, lambda: parts.append(1)).run(torch.zeros(3, 8, 4))
     assert len(parts) == 4, "two positions of three rows"

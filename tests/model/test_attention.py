@@ -45,7 +45,8 @@ def world(model: ModelConfig) -> tuple[Attention, Tensor, Tensor, Tensor]:
 def ask(
     attention: Attention, queries: Tensor, states: Tensor, padding: Tensor | None, coverage: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    return attention(queries, attention.keys(states), attention.values(states), padding, coverage)
+    keys, values, _ = attention.memory(states, padding)
+    return attention(queries, keys, values, padding, coverage)
 
 
 def score(model: ModelConfig, attention: Attention, query: Tensor, state: Tensor, head: int, covered: float) -> float:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from seq2seq.model.cell import GRU, LSTM, RNN, Cell, CellState, make_cell, thinned
+from seq2seq.model.cell import GRU, LSTM, RNN, Cell, CellState, make_cell, weight_dropped
 from seq2seq.model.choices import CellKind
-from seq2seq.model.padding import padding_mask
+from seq2seq.model.encoder import padding_mask
 
 INPUTS, UNITS = 3, 4
 LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=6)
@@ -110,7 +110,7 @@ def test_recurrent_dropout_is_one_draw_for_all_positions(kind):
     torch.manual_seed(5)
     found = tensors(cell.run(inputs_NTI, None, padding_NT))
     torch.manual_seed(5)
-    weights = thinned(cell)
+    weights = weight_dropped(cell)
     assert_close(found, tensors(stepped(cell, inputs_NTI, lengths, start, weights)))
     # Many calls with these weights are one call with them; another draw is another cell; in evaluation all is there.
     first, state = cell.run(inputs_NTI[:, :3], None, None, weights)

@@ -21,10 +21,9 @@ from seq2seq.model import (
     Readout,
     Tying,
 )
-from seq2seq.model.decoder import Decoder
-from seq2seq.model.dropout import masked
-from seq2seq.model.recurrence import CellState
-from seq2seq.model.state import Memory, State
+from seq2seq.model.cell import CellState
+from seq2seq.model.decoder import Decoder, Memory, State
+from seq2seq.model.dropout import apply_mask
 
 CLOSE = {"rtol": 0, "atol": 1e-6}  # attention weights are float32 in every precision
 STEPS, BEAM = 5, 3
@@ -36,7 +35,7 @@ class OneRow:
     def __init__(self, network: Network, memory: Memory, state: State, row: int, sentence: int) -> None:
         self.config, self.decoder = network.config, network.decoder
         self.context = memory.context_BD[sentence]
-        self.attended = memory.attended and memory.attended.select(torch.tensor([sentence]))
+        self.attended = memory.attention and memory.attention.select(torch.tensor([sentence]))
         self.hidden = list(state.hidden_LNH[:, row])
         self.cells = [None] * len(self.hidden) if state.cell_LNH is None else list(state.cell_LNH[:, row])
         self.fed = None if state.fed_NX is None else state.fed_NX[row]
@@ -151,7 +150,9 @@ def test_only_what_feeds_on_the_step_before_is_taken_step_by_step(config, monkey
     lengths: list[int] = []
     for cell in network.decoder.layers:
         run, step = cell.run, cell.step
-        monkeypatch.setattr(cell, "run", lambda *all, run=run: (lengths.append(all[0].size(1)), run(*all))[1])
+        monkeypatch.setattr(
+            cell, "run", lambda *all, run=run, **named: (lengths.append(all[0].size(1)), run(*all, **named))[1]
+        )
         monkeypatch.setattr(cell, "step", lambda *all, step=step: (lengths.append(1), step(*all))[1])
     network.decoder(embedded, memory, state)
     waits = config.attention is not AttentionKind.none and (
@@ -270,13 +271,15 @@ def test_every_layer_has_a_mask_of_its_own(order, monkeypatch):
     embedded, memory, state = world(network)
     masks: list[Tensor] = []
     monkeypatch.setattr(
-        "seq2seq.model.decoder.masked", lambda part, mask: (masks.append(mask[:, 0]), masked(part, mask))[1]
+        "seq2seq.model.decoder.apply_mask", lambda part, mask: (masks.append(mask[:, 0]), apply_mask(part, mask))[1]
     )
     read: list[Tensor] = []
     for cell in network.decoder.layers:
         name = "step" if network.decoder.sequential else "run"
         call = getattr(cell, name)
-        monkeypatch.setattr(cell, name, lambda *all, call=call: (read.append(all[0]), call(*all))[1])
+        monkeypatch.setattr(
+            cell, name, lambda *all, call=call, **named: (read.append(all[0]), call(*all, **named))[1]
+        )
     network.decoder(embedded, memory, state)
     assert masks[0].shape == (3, 30)
     first = [masks[place] == 0 for place in range(4)]  # three layers and the features, at the first position

@@ -8,7 +8,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from seq2seq.errors import ConfigError
 from seq2seq.model import DecoderConfig, Direction, EncoderConfig, ModelConfig, Summary
 from seq2seq.model.choices import CellKind
-from seq2seq.model.encoder import Encoded, Encoder, directions
+from seq2seq.model.encoder import Encoder, EncoderOutput, directions
 
 LENGTHS = [4, 1, 7, 2, 7]
 CLOSE = {"rtol": 0, "atol": 1e-12}
@@ -37,7 +37,7 @@ def embedded() -> tuple[Tensor, Tensor]:
     return torch.randn(5, 10, 4, generator=generator, dtype=torch.float64), torch.tensor(LENGTHS)
 
 
-def alone(encoder: Encoder, row: int) -> Encoded:
+def alone(encoder: Encoder, row: int) -> EncoderOutput:
     """What the encoder makes of one sentence without padding."""
     inputs_BSE, lengths_B = embedded()
     return encoder(inputs_BSE[row : row + 1, : LENGTHS[row]], lengths_B[row : row + 1])

@@ -8,7 +8,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from seq2seq.model.cell import make_cell
 from seq2seq.model.choices import CellKind
-from seq2seq.model.padding import padding_mask
+from seq2seq.model.encoder import padding_mask
 
 ROWS, STEPS, INPUTS, UNITS = 2, 3, 6, 4
 FUSED = [kind for kind in CellKind if kind is not CellKind.layer_norm_lstm]

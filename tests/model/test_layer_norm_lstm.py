@@ -3,8 +3,7 @@
 import torch
 from torch.nn.functional import layer_norm
 
-from seq2seq.model.layer_norm_lstm import LayerNormLSTM
-from seq2seq.model.recurrence import CellState
+from seq2seq.model.cell import CellState, LayerNormLSTM
 
 CLOSE = {"rtol": 0, "atol": 1e-12}
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from seq2seq.model import cell as cells
 from seq2seq.model.cell import CellState
 from seq2seq.model.choices import CellKind
-from seq2seq.model.lstm_training import faster, run_lstm
+from seq2seq.model.kernels import faster_than_torch, run_lstm
 
 LENGTHS = [3, 1, 4]
 CONSTANT = 2
@@ -38,7 +38,7 @@ def test_its_gradients_are_those_of_differences(padded):
 @pytest.mark.parametrize("kind", CellKind)
 @pytest.mark.parametrize("own", [True, False])
 def test_inputs_that_do_not_change_are_inputs_at_every_position(kind, own, monkeypatch):
-    monkeypatch.setattr(cells, "faster", lambda *_: own)
+    monkeypatch.setattr(cells, "faster_than_torch", lambda *_: own)
     cell = random_cell(kind, 1)
     inputs_NTI, _, _ = random_inputs(2, [5, 5])
     varying_NTX, constant_NX = inputs_NTI[..., :-CONSTANT], inputs_NTI[:, 0, -CONSTANT:].clone()
@@ -61,7 +61,7 @@ def test_torch_s_kernel_gives_the_same(begun, monkeypatch):
     state = random_state(CellKind.lstm, 3) if begun else None
     found = []
     for own in (True, False):
-        monkeypatch.setattr(cells, "faster", lambda *_, own=own: own)
+        monkeypatch.setattr(cells, "faster_than_torch", lambda *_, own=own: own)
         torch.manual_seed(5)
         outcome = tensors(cell.run(inputs_NTI, state, padding_NT))
         found.append([*outcome, *gradients(cell, [inputs_NTI], outcome)])
@@ -87,11 +87,11 @@ def test_in_bfloat16_products_alone_are_rounded():
 
 def test_it_is_used_where_it_was_measured_to_be_faster():
     inputs_NTI = torch.zeros(1, 1, 1)
-    assert faster(inputs_NTI, has_constant=False)
+    assert faster_than_torch(inputs_NTI, has_constant=False)
     with torch.no_grad():
-        assert not faster(inputs_NTI, has_constant=False)
-        assert faster(inputs_NTI, has_constant=True)
+        assert not faster_than_torch(inputs_NTI, has_constant=False)
+        assert faster_than_torch(inputs_NTI, has_constant=True)
     with torch.autocast("cpu", torch.bfloat16):
-        assert not faster(inputs_NTI, has_constant=False)
-        assert faster(inputs_NTI, has_constant=True)
-    assert not faster(inputs_NTI.to("meta"), has_constant=True)
+        assert not faster_than_torch(inputs_NTI, has_constant=False)
+        assert faster_than_torch(inputs_NTI, has_constant=True)
+    assert not faster_than_torch(inputs_NTI.to("meta"), has_constant=True)

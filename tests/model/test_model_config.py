@@ -4,15 +4,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from seq2seq.errors import ConfigError
-from seq2seq.model import (
-    AttentionKind,
-    BridgeKind,
-    DecoderConfig,
-    Direction,
-    EncoderConfig,
-    ModelConfig,
-    Tying,
-)
+from seq2seq.model import AttentionKind, BridgeKind, DecoderConfig, Direction, EncoderConfig, ModelConfig, Tying
 from seq2seq.model.choices import CellKind
 from seq2seq.settings import validate, walk
 
@@ -64,7 +56,7 @@ def test_the_context_is_fed_where_there_is_no_attention(attention):
     if attention is AttentionKind.none:
         fed.check()
         return
-    with pytest.raises(ConfigError, match=r"^model\.decoder\.feed_context .* needs model\.attention=none$"):
+    with pytest.raises(ConfigError, match=r"^model\.decoder\.feed_context=true feeds the fixed .* set it to false, or model\.attention=none$"):
         fed.check()
 
 
@@ -89,7 +81,7 @@ def test_residual_connections_begin_within_the_stack(part):
     with pytest.raises(ConfigError) as caught:
         model.check()
     assert str(caught.value) == (
-        f"model.{part}.residual_from=4 begins above the top layer: set model.{part}.residual_from=null, or "
+        f"model.{part}.residual_from=4 is above the top layer: set model.{part}.residual_from=null, or "
         f"model.{part}.layers to 4 or more (it is 3)"
     )
 
@@ -98,7 +90,7 @@ def test_residual_connections_begin_within_the_stack(part):
 def test_a_shared_matrix_leaves_the_readout_no_width_of_its_own(tying):
     model = ModelConfig(embedding_size=5, decoder=DecoderConfig(readout_size=4), tying=tying)
     with pytest.raises(
-        ConfigError, match=rf"^model\.tying={tying} .* 5: set model\.tying=none, or .*readout_size=null \(it is 4\)$"
+        ConfigError, match=rf"^model\.tying={tying} .* \(5\): set model\.tying=none, or .*readout_size=null \(it is 4\)$"
     ):
         model.check()
     model.tying = Tying.none
@@ -148,11 +140,11 @@ SIDE = {"encoder": EncoderConfig(size=3), "decoder": DecoderConfig(size=8)}
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"attention_heads": 2}, r"^model\.attention_heads=2 says how attention works: set model\.attention=additive"),
-        ({"attention_window": 5}, r"^model\.attention_window=5 says how"),
-        ({"coverage": True}, r"^model\.coverage=true says how"),
-        ({"attention_size": 4}, r"^model\.attention_size=4 says how"),
-        ({"decoder": DecoderConfig(size=8, input_feeding=True)}, r"^model\.decoder\.input_feeding=true says how"),
+        ({"attention_heads": 2}, r"^model\.attention_heads=2 needs attention: set model\.attention=additive"),
+        ({"attention_window": 5}, r"^model\.attention_window=5 needs attention"),
+        ({"coverage": True}, r"^model\.coverage=true needs attention"),
+        ({"attention_size": 4}, r"^model\.attention_size=4 needs attention"),
+        ({"decoder": DecoderConfig(size=8, input_feeding=True)}, r"^model\.decoder\.input_feeding=true needs attention"),
         (
             {"attention": AttentionKind.general, "attention_size": 4},
             r"model\.attention=general .* leave model\.attention_size out",

@@ -181,12 +181,16 @@ def test_memory_holds_the_top_summary_and_what_attention_needs(config):
     assert torch.equal(state.hidden_LNH, hidden)
     assert (cell is None and state.cell_LNH is None) or torch.equal(state.cell_LNH, cell)
     if config.attention is AttentionKind.none:
-        assert memory.attended is None
+        assert memory.attention is None
     else:
         attention = network.decoder.attention
-        assert torch.equal(memory.attended.values_BMSD, attention.values(encoded.states_BSD))
-        assert torch.equal(memory.attended.keys_BMSA, attention.keys(encoded.states_BSD))
-        assert memory.attended.padding_BS.tolist() == [[False] * 3 + [True] * 3, [False] * 6]
+        assert torch.equal(
+            memory.attention.values_BMSD, attention.memory(encoded.states_BSD, encoded.padding_BS).values_BMSD
+        )
+        assert torch.equal(
+            memory.attention.keys_BMSA, attention.memory(encoded.states_BSD, encoded.padding_BS).keys_BMSA
+        )
+        assert memory.attention.padding_BS.tolist() == [[False] * 3 + [True] * 3, [False] * 6]
 
 
 def test_settings_that_contradict_each_other_make_no_network():
@@ -212,7 +216,7 @@ def test_without_an_encoder_no_source_is_heard():
     torch.testing.assert_close(one, other)
     memory, state = network.encode(*padded([[3], [4, 5]]))
     assert memory.context_BD.shape == (2, 0)
-    assert memory.attended is None
+    assert memory.attention is None
     assert state.hidden_LNH.shape == (2, 2, 5)
     assert not state.hidden_LNH.any()
     assert not state.cell_LNH.any()

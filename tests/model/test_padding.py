@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from seq2seq.model.padding import flag_padding, last_states, padding_column, padding_mask, reverse_sentences
+from seq2seq.model.cell import last_states
+from seq2seq.model.encoder import padding_mask, reverse_sentences
+from seq2seq.model.kernels import flag_padding, padding_column
 
 LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=6)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from seq2seq.model import DecoderConfig, EncoderConfig, ModelConfig, Readout, Tying
-from seq2seq.model.readout import feature_size, maxout, readout_sizes
+from seq2seq.model.decoder import maxout
 
 
 def test_maxout_takes_the_larger_of_two_neighbours():
@@ -22,7 +22,7 @@ def test_only_the_larger_learns():
 @pytest.mark.parametrize(("tying", "width"), [(Tying.none, 7), (Tying.output, 5), (Tying.all, 5)])
 def test_a_shared_matrix_settles_the_width(tying, width):
     config = ModelConfig(embedding_size=5, decoder=DecoderConfig(size=7), tying=tying)
-    assert feature_size(config) == width
+    assert config.feature_size == width
 
 
 @pytest.mark.parametrize("readout", Readout)
@@ -30,16 +30,16 @@ def test_a_readout_has_the_units_it_is_told(readout):
     decoder = DecoderConfig(size=7, readout=readout, readout_size=3)
     config = ModelConfig(embedding_size=5, decoder=decoder, tying=Tying.none)
     config.check()
-    assert feature_size(config) == 3
-    assert readout_sizes(config) == (7, 6 if readout is Readout.maxout else 3)
+    assert config.feature_size == 3
+    assert config.readout_sizes == (7, 6 if readout is Readout.maxout else 3)
 
 
 def test_a_readout_as_wide_as_it_would_be_is_no_other():
     config = ModelConfig(decoder=DecoderConfig(size=7, readout_size=7), tying=Tying.none)
-    assert readout_sizes(config) is None
+    assert config.readout_sizes is None
     tied = ModelConfig(embedding_size=5, decoder=DecoderConfig(size=7, readout_size=5))
     tied.check()
-    assert readout_sizes(tied) == (7, 5)
+    assert tied.readout_sizes == (7, 5)
 
 
 def test_a_readout_sees_state_context_and_piece():
@@ -49,4 +49,4 @@ def test_a_readout_sees_state_context_and_piece():
         decoder=DecoderConfig(size=7, feed_context=True, readout_sees_input=True, readout=Readout.maxout),
         tying=Tying.none,
     )
-    assert readout_sizes(config) == (7 + 8 + 5, 14)
+    assert config.readout_sizes == (7 + 8 + 5, 14)

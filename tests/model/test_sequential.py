@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from networks import model_configs
 
-from seq2seq.inference.packed import can_pack
+from seq2seq.inference.prepared_decoder import can_pack
 from seq2seq.model import (
     AttentionKind,
     AttentionOrder,
@@ -14,10 +14,10 @@ from seq2seq.model import (
     DecoderConfig,
     EncoderConfig,
     ModelConfig,
-    slow_parts,
+    slow_path_warnings,
 )
 from seq2seq.model.decoder import Decoder
-from seq2seq.model.sequential import attention_waits, decoder_waits
+from seq2seq.model.slow_path import sequential_attention_settings, sequential_decoder_settings
 
 ATTENDING = ModelConfig(attention=AttentionKind.additive)
 FEEDING = DecoderConfig(input_feeding=True)
@@ -41,15 +41,15 @@ FEEDING = DecoderConfig(input_feeding=True)
 )
 def test_every_setting_that_waits_is_named(config, decoder, attention):
     config.check()
-    assert decoder_waits(config) == decoder
-    assert attention_waits(config) == attention
+    assert sequential_decoder_settings(config) == decoder
+    assert sequential_attention_settings(config) == attention
 
 
 @given(model_configs())
 def test_decoder_search_and_notes_agree(config):
     decoder = replace(config.decoder, cell=CellKind.lstm)
     config = replace(config, encoder=EncoderConfig(layers=config.encoder.layers), decoder=decoder)
-    waits = decoder_waits(config), attention_waits(config)
+    waits = sequential_decoder_settings(config), sequential_attention_settings(config)
     assert Decoder(config).sequential == bool(waits[0])
     assert can_pack(config) == (not any(waits))
-    assert [line.split(":")[0] for line in slow_parts(config)] == [*waits[0], *waits[1]]
+    assert [line.split(":")[0] for line in slow_path_warnings(config)] == [*waits[0], *waits[1]]

@@ -7,15 +7,17 @@ from seq2seq.model import (
     DecoderConfig,
     EncoderConfig,
     ModelConfig,
-    slow_parts,
+    slow_path_warnings,
 )
 
 
 def test_what_is_fused_says_nothing():
-    assert slow_parts(ModelConfig()) == []
-    assert slow_parts(ModelConfig(attention=AttentionKind.general, attention_order=AttentionOrder.luong)) == []
-    assert slow_parts(ModelConfig(attention_order=AttentionOrder.bahdanau)) == [], "nobody asks without attention"
-    assert slow_parts(ModelConfig(decoder=DecoderConfig(cell=CellKind.gru, residual_from=2, layers=2))) == []
+    assert slow_path_warnings(ModelConfig()) == []
+    assert slow_path_warnings(ModelConfig(attention=AttentionKind.general, attention_order=AttentionOrder.luong)) == []
+    assert slow_path_warnings(ModelConfig(attention_order=AttentionOrder.bahdanau)) == [], (
+        "nobody asks without attention"
+    )
+    assert slow_path_warnings(ModelConfig(decoder=DecoderConfig(cell=CellKind.gru, residual_from=2, layers=2))) == []
 
 
 def test_every_reason_has_its_line():
@@ -26,7 +28,7 @@ def test_every_reason_has_its_line():
         attention_order=AttentionOrder.bahdanau,
         coverage=True,
     )
-    found = slow_parts(config)
+    found = slow_path_warnings(config)
     assert [line.split(":")[0] for line in found] == [
         "model.encoder.cell=layer_norm_lstm",
         "model.decoder.cell=layer_norm_lstm",

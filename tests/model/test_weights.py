@@ -151,7 +151,7 @@ def test_a_truncated_file(saved, kept):
 )
 def test_a_foreign_file(saved, content):
     saved.write_bytes(content)
-    assert "copy it again or train anew" in message(saved)
+    assert "copy it again or retrain" in message(saved)
 
 
 def test_a_header_that_was_tampered_with(saved):
@@ -244,7 +244,7 @@ def test_codes_and_scales_that_do_not_fit(quantized, changes, words):
     save_file(changed, quantized)
     with pytest.raises(RunError) as caught:
         dequantized(load_weights(quantized), quantized)
-    assert str(caught.value) == f"{quantized} is damaged ({words}): copy it again or quantise anew"
+    assert str(caught.value) == f"{quantized} is damaged ({words}): copy it again or quantize it again"
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="open files are looked up in /proc")

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from seq2seq.model.window import Window
+from seq2seq.model.attention import Window
 
 
 def window(reach: int, place: float, inputs: torch.Tensor) -> Window:

@@ -26,7 +26,7 @@ from seq2seq.config.hydra import RECIPES, USERS_ERRORS, one_line_errors, registe
 from seq2seq.config.recipes import EvaluateConfig, TrainConfig
 from seq2seq.corpora.corpus import source_tags
 from seq2seq.model import Network
-from seq2seq.model.meta_network import outline
+from seq2seq.model.network import meta_network
 from seq2seq.settings import validate, walk
 from seq2seq.system.device import choose_device
 
@@ -173,7 +173,7 @@ def begin(name: str, config: DictConfig) -> None:
     choose_device(settings.training.device)
     assert settings.schedule.factor(1, settings.training.updates, [2.0, 3.0]) >= 0
     torch.manual_seed(settings.seed)
-    network = outline(settings.model, 300, 300, settings.tokenizer.joint)
+    network = meta_network(settings.model, 300, 300, settings.tokenizer.joint)
     if sum(parameter.numel() for parameter in network.parameters()) < SMALL:
         network = Network(settings.model, 300, 300, settings.tokenizer.joint)
     settings.optimizer.build(network.parameters())

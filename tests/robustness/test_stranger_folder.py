@@ -317,10 +317,10 @@ def test_a_log_that_holds_something_else_is_one_line(run, line):
 def test_a_head_that_is_absurd_is_one_line(run):
     (run / "model.safetensors").write_bytes((99_000_000).to_bytes(8, "little") + b"{")
     os.truncate(run / "model.safetensors", 99_000_008)
-    with pytest.raises(RunError, match="its head has more than 10,000,000 bytes"):
+    with pytest.raises(RunError, match="its header has more than 10,000,000 bytes"):
         load_run(run)
     sparse(run / "model.safetensors", {"output.bias": ("F32", [2**40, 2**40, 0], 0)})
-    with pytest.raises(RunError, match=r"damaged \(its head names no tensors\)"):
+    with pytest.raises(RunError, match=r"damaged \(its header lists no tensors\)"):
         load_run(run)
 
 

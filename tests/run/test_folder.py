@@ -265,7 +265,7 @@ def test_a_shortlist_is_learnt_and_kept(folder):
     shortlist = load_shortlist(folder, tokenizers)
     assert shortlist.target_size == tokenizers.target.size
     source = torch.tensor([tokenizers.source.encode("the dog sees a cat")])
-    listed = set(shortlist.choose(source, torch.tensor([source.size(1)])).pieces_U.tolist())
+    listed = set(shortlist.choose(source, torch.tensor([source.size(1)])).tokens_U.tolist())
     assert {*tokenizers.target.encode("der Hund sieht eine Katze")} <= listed
     assert len(listed) < tokenizers.target.size / 2
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from seq2seq import Translation, Translator
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.inference.member import Member
-from seq2seq.inference.product import FloatProduct, IntegerProduct, Product, RoundedProduct
+from seq2seq.inference.products import FloatProduct, IntegerProduct, Product, RoundedProduct
 from seq2seq.inference.shortlist import Shortlist
 from seq2seq.model.weights import save_quantized
 from seq2seq.run.folder import load_run
@@ -270,7 +270,7 @@ def test_a_shortlist_lets_unseen_names_and_numbers_be_copied(tiny_run):
     assert any(byte is not None for byte in [members.single_bytes[number] for number in encoded[0][2]])
     for row, own in enumerate(encoded[0]):
         stepper = members.bind([[own]]).first
-        assert set(stepper.pieces) == {BOS, EOS, *own}
+        assert set(stepper.shortlist) == {BOS, EOS, *own}
         together = members.bind(encoded)
         log_probability, _ = together.stepper.step(torch.zeros(3, dtype=torch.int64), together.stepper.start(1))
         possible = log_probability[row].isfinite().nonzero().flatten().tolist()

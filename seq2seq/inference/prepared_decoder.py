@@ -1,0 +1,303 @@
+"""The decoder as search runs it: one token per row and step, with weights packed for that.
+
+`PreparedDecoder` computes what `Decoder.forward` computes for one position. A decoder of LSTM layers without sequential
+attention runs on packed weights (`PackedDecoder`): both products of an LSTM layer are one, there is no dropout, and a
+fixed context vector is multiplied once per sentence. Other decoders run their own code (`PlainDecoder`).
+
+B sentences, K beam rows of a sentence, N = B·K rows, S source positions, E embedding width, D width of the context,
+H units, L layers, F width of the features, G = 4H gates, V vocabulary size, U tokens of a shortlist.
+"""
+
+from copy import deepcopy
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from seq2seq.inference.products import (
+    InferencePrecision,
+    Product,
+    allowed_precision,
+    context_bounded,
+    features_bounded,
+    make_output_product,
+    make_product,
+    outputs_bounded,
+    start_bounded,
+)
+from seq2seq.model.attention import AttentionMemory
+from seq2seq.model.cell import Cell
+from seq2seq.model.choices import CellKind
+from seq2seq.model.config import ModelConfig
+from seq2seq.model.decoder import Memory, State, concatenated, maxout
+from seq2seq.model.network import Network
+from seq2seq.model.slow_path import sequential_attention_settings, sequential_decoder_settings
+
+CHUNK = 128
+"""Rows whose logits are computed together: few enough to stay in the processor's cache."""
+
+
+class PreparedMemory(NamedTuple):
+    """What every step reads of the source, one entry per sentence; None where it is not needed."""
+
+    attention: AttentionMemory | None
+    context_BD: Tensor | None = None
+    """The context vector, for `PlainDecoder`."""
+    gates_BG: Tensor | None = None
+    """For `PackedDecoder`: the product of the context vector and the first layer's weights,"""
+    readout_BF: Tensor | None = None
+    """and that with the readout's weights."""
+    masked_BV: Tensor | None = None
+    """True for tokens that a sentence must not use."""
+
+    def select(self, sentences_B: Tensor) -> "PreparedMemory":
+        """The memory of these sentences, in this order."""
+        parts = (None if part is None else part.index_select(0, sentences_B) for part in self[1:])
+        return PreparedMemory(self.attention and self.attention.select(sentences_B), *parts)
+
+
+class PreparedState(NamedTuple):
+    """A `State` in as few tensors as possible, because search reorders all of them in every step."""
+
+    states_ZNH: Tensor
+    """Hidden states of all layers, then their cell states, if any."""
+    fed_NX: Tensor | None
+    coverage_NS: Tensor | None
+
+    @classmethod
+    def of(cls, state: State) -> "PreparedState":
+        """Pack a state."""
+        hidden, cell, fed, coverage = state
+        return cls(hidden if cell is None else torch.cat([hidden, cell]), fed, coverage)
+
+    def unpacked(self, layers: int) -> State:
+        """The inverse of `of`, for this many layers."""
+        hidden, cell = self.states_ZNH.tensor_split([layers])
+        return State(hidden, cell if len(cell) else None, self.fed_NX, self.coverage_NS)
+
+    def select(self, rows_N: Tensor) -> "PreparedState":
+        """The state of these rows, in this order."""
+        fed, coverage = (None if part is None else part.index_select(0, rows_N) for part in self[1:])
+        return PreparedState(self.states_ZNH.index_select(1, rows_N), fed, coverage)
+
+    def repeated(self, times: int, dtype: torch.dtype) -> "PreparedState":
+        """Repeat every row, and convert to ``dtype``; coverage keeps its type."""
+        states_ZNH = self.states_ZNH.to(dtype).repeat_interleave(times, dim=1)
+        fed = None if self.fed_NX is None else self.fed_NX.to(dtype).repeat_interleave(times, dim=0)
+        coverage = None if self.coverage_NS is None else self.coverage_NS.repeat_interleave(times, dim=0)
+        return PreparedState(states_ZNH, fed, coverage)
+
+
+class Vocabulary(NamedTuple):
+    """The target tokens of a search: their embeddings, and the output layer's product."""
+
+    embedding_VE: Tensor
+    output: Product
+
+    def log_probabilities(self, features_NF: Tensor) -> Tensor:
+        """Log-probabilities (N, V) of the next token. On a CPU, logits are computed for a few rows at a time."""
+        if features_NF.device.type != "cpu":
+            return self.output(features_NF).log_softmax(1)
+        rows, tokens = features_NF.size(0), self.embedding_VE.size(0)
+        log_probability_NV = features_NF.new_empty(rows, tokens)
+        for first in range(0, rows, CHUNK):
+            logits_CV = self.output(features_NF[first : first + CHUNK])
+            torch.log_softmax(logits_CV, 1, out=log_probability_NV[first : first + CHUNK])
+        return log_probability_NV
+
+    def select(self, tokens_U: Tensor) -> "Vocabulary":
+        """A vocabulary of these tokens only, numbered 0 … U-1."""
+        return Vocabulary(self.embedding_VE.index_select(0, tokens_U), self.output.select(tokens_U))
+
+
+class PreparedDecoder:
+    """A trained decoder prepared for search. It copies the weights: later changes of the network have no effect."""
+
+    @torch.no_grad()
+    def __init__(
+        self, network: Network, precision: InferencePrecision, encoder_dtype: torch.dtype = torch.float32
+    ) -> None:
+        """Pack the decoder's weights.
+
+        Args:
+            network: whose decoder it is.
+            precision: of the packed weights; unbounded vectors are never multiplied in integers. Decoders that cannot
+                be packed keep the precision of their weights, except in the output layer.
+            encoder_dtype: type to which the network's encoder is cast by autocast.
+        """
+        self.encoder_dtype = encoder_dtype
+        packed = can_pack(network.config)
+        embedding_VE = network.target_embedding.weight.detach()
+        # Integer products take inputs in [-1, 1]: embeddings are divided by their largest value, and the weights that
+        # they are multiplied by take it over. An embedding of zeros can be divided by anything except 0.
+        scaled = packed and precision is InferencePrecision.int8
+        scale = (float(embedding_VE.abs().amax()) if scaled else 1.0) or 1.0
+        output_precision = allowed_precision(precision, features_bounded(network.config))
+        output = make_output_product(network.output.weight, network.output.bias, output_precision)
+        self.vocabulary = Vocabulary(embedding_VE / scale, output)
+        self.steps = PackedDecoder(network, precision, scale) if packed else PlainDecoder(network)
+
+    def memory(self, memory: Memory) -> PreparedMemory:
+        """Convert the memory of an encoded batch."""
+        dtype, attention = self.vocabulary.embedding_VE.dtype, memory.attention
+        if attention is not None:
+            keys, values, padding = attention
+            if padding is not None and padding.device.type == "cpu" and not padding.any():
+                padding = None  # on a GPU, masking costs less than reading a value
+            attention = AttentionMemory(keys.to(dtype), values.to(dtype), padding)
+        return self.steps.memory(Memory(memory.context_BD.to(dtype), attention))
+
+    def start(self, state: State, beam_size: int) -> PreparedState:
+        """The initial state, with ``beam_size`` rows per sentence."""
+        return PreparedState.of(state).repeated(beam_size, self.vocabulary.embedding_VE.dtype)
+
+    def step(
+        self, tokens_N: Tensor, embedding_VE: Tensor, memory: PreparedMemory, state: PreparedState
+    ) -> tuple[Tensor, PreparedState]:
+        """Read one token per row. Rows n·K … n·K + K-1 belong to sentence n.
+
+        Args:
+            tokens_N: rows of ``embedding_VE``.
+            embedding_VE: from a `Vocabulary`.
+            memory: of the rows' sentences.
+            state: of the rows.
+
+        Returns:
+            Features (N, F), the input of the output layer, and the next state.
+        """
+        return self.steps.step(embedding_VE.index_select(0, tokens_N), memory, state)
+
+
+class PlainDecoder:
+    """Steps of any decoder, by the code that trains it; products have the precision of its weights."""
+
+    def __init__(self, network: Network) -> None:
+        self.decoder = deepcopy(network.decoder).eval()
+        self.layers = network.config.decoder.layers
+
+    def memory(self, memory: Memory) -> PreparedMemory:
+        """As `PreparedDecoder.memory`."""
+        return PreparedMemory(memory.attention, memory.context_BD)
+
+    def step(self, inputs_NE: Tensor, memory: PreparedMemory, state: PreparedState) -> tuple[Tensor, PreparedState]:
+        """Read one embedded token per row: features (N, F) and the next state."""
+        context_BD = inputs_NE[:0] if memory.context_BD is None else memory.context_BD
+        decoder_memory = Memory(context_BD, memory.attention)
+        features_N1F, after, _ = self.decoder(inputs_NE.unsqueeze(1), decoder_memory, state.unpacked(self.layers))
+        return features_N1F.squeeze(1), PreparedState.of(after)
+
+
+def can_pack(config: ModelConfig) -> bool:
+    """Whether `PackedDecoder` can run a decoder: LSTM layers, and no input depends on the previous output."""
+    sequential = sequential_decoder_settings(config) or sequential_attention_settings(config)
+    return config.decoder.cell is CellKind.lstm and not sequential
+
+
+class PackedLayer:
+    """One step of one LSTM layer with both weight matrices in one product.
+
+    i, f, o = sigmoid, g = tanh of W [x; h] + b;  c' = f · c + i · g;  h' = o · tanh(c').
+    """
+
+    def __init__(self, cell: Cell, input_weight_GI: Tensor, precision: InferencePrecision) -> None:
+        _, hidden_weight_GH, input_bias_G, hidden_bias_G = cell.weights()
+        weight_GX = torch.cat([input_weight_GI, hidden_weight_GH], dim=1)
+        bias_G = input_bias_G + hidden_bias_G
+        self.product = make_product(double_candidate(weight_GX), double_candidate(bias_G), precision)
+
+    def __call__(
+        self, inputs_NI: Tensor, hidden_NH: Tensor, cell_NH: Tensor, constant_NG: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """The next hidden and cell state (N, H); ``constant_NG`` is added to the gates before their nonlinearities."""
+        gates_NG = self.product(torch.cat([inputs_NI, hidden_NH], dim=1))
+        if constant_NG is not None:
+            gates_NG += constant_NG
+        input_gate, forget_gate, candidate, output_gate = gates_NG.sigmoid_().chunk(4, dim=1)
+        cell = torch.addcmul(forget_gate * cell_NH, input_gate, candidate.mul_(2).sub_(1))
+        return output_gate * tanh(cell), cell
+
+
+def tanh(inputs: Tensor) -> Tensor:
+    """tanh as 2 · sigmoid(2x) - 1 on a CPU, where PyTorch's sigmoid is several times faster than its tanh."""
+    return inputs.mul(2).sigmoid_().mul_(2).sub_(1) if inputs.device.type == "cpu" else inputs.tanh()
+
+
+def double_candidate(stacked_GX: Tensor) -> Tensor:
+    """Double the candidate's weights among those of all gates, so that one sigmoid serves all four (see `tanh`)."""
+    input_gate, forget_gate, candidate, output_gate = stacked_GX.chunk(4)
+    return torch.cat([input_gate, forget_gate, 2 * candidate, output_gate])
+
+
+class PackedDecoder:
+    """Steps of a decoder for which `can_pack` is True, on packed weights."""
+
+    def __init__(self, network: Network, precision: InferencePrecision, scale: float) -> None:
+        """Pack the weights in ``precision``, for embeddings that are divided by ``scale``."""
+        config, decoder = network.config, network.decoder
+        context, first = context_bounded(config), start_bounded(config)
+        upper = first and outputs_bounded(config) and (context or not decoder.upper_layers_receive_context)
+        cells = decoder.cells
+        inputs = [cell.weights()[0] for cell in cells]
+        width = config.embedding_size
+        context_GD = inputs[0][:, width:]
+        inputs[0] = inputs[0][:, :width] * scale
+        self.layers = [
+            PackedLayer(cell, weight, allowed_precision(precision, upper if depth else first))
+            for depth, (cell, weight) in enumerate(zip(cells, inputs, strict=True))
+        ]
+        self.attention = deepcopy(decoder.attention)
+        self.query_layer = decoder.query_layer
+        self.upper_layers_receive_context = decoder.upper_layers_receive_context
+        self.residual_from = decoder.residual_from
+        self.readout_sees_input = decoder.readout_sees_input
+        self.uses_maxout = decoder.uses_maxout
+        self.readout: Product | None = None
+        self.context_products: tuple[Product, Product] | None = None
+        if decoder.readout is not None:
+            size, end = config.decoder.size, decoder.readout.in_features - (width if self.readout_sees_input else 0)
+            state_FH, context_FD, input_FE = decoder.readout.weight.tensor_split([size, end], dim=1)
+            mixing = allowed_precision(precision, context and outputs_bounded(config))
+            if decoder.feed_context:
+                to_gates = make_product(double_candidate(context_GD), None, allowed_precision(precision, context))
+                self.context_products = to_gates, make_product(context_FD, None, mixing)
+                context_FD = context_FD[:, :0]
+            weight = torch.cat([state_FH, context_FD, input_FE * scale], dim=1)
+            self.readout = make_product(weight, decoder.readout.bias, mixing)
+
+    def memory(self, memory: Memory) -> PreparedMemory:
+        """As `PreparedDecoder.memory`."""
+        if self.context_products is None:
+            return PreparedMemory(memory.attention)
+        to_gates, to_readout = self.context_products
+        return PreparedMemory(None, gates_BG=to_gates(memory.context_BD), readout_BF=to_readout(memory.context_BD))
+
+    def step(self, inputs_NE: Tensor, memory: PreparedMemory, state: PreparedState) -> tuple[Tensor, PreparedState]:
+        """Read one embedded token per row: features (N, F) and the next state."""
+        rows, layers = inputs_NE.size(0), len(self.layers)
+        constant_NG, context_ND, extra_ND = _repeated(memory.gates_BG, rows), None, None
+        outputs_NX, states = inputs_NE, []
+        for depth, layer in enumerate(self.layers):
+            hidden_NH, cell_NH = state.states_ZNH[depth], state.states_ZNH[layers + depth]
+            states.append(layer(concatenated(outputs_NX, extra_ND), hidden_NH, cell_NH, None if depth else constant_NG))
+            outputs_NX = outputs_NX + states[-1][0] if depth >= self.residual_from else states[-1][0]
+            if depth == self.query_layer and self.attention is not None and memory.attention is not None:
+                queries_BKH = outputs_NX.view(memory.attention.keys_BMSA.size(0), -1, outputs_NX.size(1))
+                context_ND = self.attention(queries_BKH, *memory.attention)[0].reshape(rows, -1)
+                extra_ND = context_ND if self.upper_layers_receive_context else None
+        hidden, cell = zip(*states, strict=True)
+        mixed_NX = concatenated(outputs_NX, context_ND, inputs_NE if self.readout_sees_input else None)
+        features_NF = self._features(mixed_NX, _repeated(memory.readout_BF, rows))
+        return features_NF, PreparedState(torch.stack([*hidden, *cell]), None, None)
+
+    def _features(self, mixed_NX: Tensor, constant_NF: Tensor | None) -> Tensor:
+        if self.readout is None:
+            return mixed_NX
+        features_NF = self.readout(mixed_NX)
+        if constant_NF is not None:
+            features_NF = features_NF + constant_NF
+        return maxout(features_NF) if self.uses_maxout else tanh(features_NF)
+
+
+def _repeated(part_BX: Tensor | None, rows: int) -> Tensor | None:
+    """One row per beam row."""
+    return None if part_BX is None else part_BX.repeat_interleave(rows // part_BX.size(0), dim=0)
