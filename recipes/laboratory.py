@@ -1,4 +1,4 @@
-"""The figures that made the field, drawn from any run: of each a picture, its data as JSON, and a table.
+"""Draw classic figures from the literature for any run: a picture, its data as JSON, and a table.
 
 python recipes/laboratory.py run=runs/demo
 python recipes/laboratory.py run=runs/demo figures=[contexts] contexts.input=sentences.txt
@@ -13,12 +13,13 @@ from pathlib import Path
 
 from seq2seq import __version__
 from seq2seq.config.hydra import recipe
-from seq2seq.figures import interpolation
 from seq2seq.figures.config import Figure, LaboratoryConfig
-from seq2seq.figures.figure import draw
-from seq2seq.figures.report import write
-from seq2seq.figures.systems import System, corpus_for, names, pairs_of
-from seq2seq.figures.variants import siblings, train_sibling
+from seq2seq.figures.figure import make_figure
+from seq2seq.figures.interpolation import check_no_attention
+from seq2seq.figures.pictures import save
+from seq2seq.figures.report import write_json
+from seq2seq.figures.systems import System, corpus_to_score, legend_names, pairs_to_score
+from seq2seq.figures.variants import run_variants, train_variant
 from seq2seq.model import AttentionKind
 from seq2seq.recipes.train import train
 from seq2seq.system.atomic import remove_outdated
@@ -27,37 +28,42 @@ from seq2seq.system.lock import locked_output
 
 @recipe
 def main(config: LaboratoryConfig) -> None:
-    """Draw what is asked for into the folder ``output``; train what a comparison lacks in folders below it."""
+    """Draw the figures into the folder ``output``; train missing variants in folders below it."""
     config.check()
     folders = [Path(run).expanduser() for run in [config.run, *config.runs]]
     output = Path(config.output or f"{config.run.rstrip('/')}-laboratory").expanduser()
-    corpus = corpus_for(config.data, folders[0], config.split)
-    named = zip(folders, names(folders), strict=True)
-    systems = [System.load(folder, name, config.device, config.data) for folder, name in named]
-    figures = config.chosen(attends=systems[0].network.config.attention is not AttentionKind.none)
+    corpus = corpus_to_score(config.data, folders[0], config.split)
+    names = zip(folders, legend_names(folders), strict=True)
+    systems = [System.load(folder, name, config.device, config.data) for folder, name in names]
+    figures = config.selected(attends=systems[0].network.config.attention is not AttentionKind.none)
+    config.check_used(figures)
     if Figure.interpolation in figures:
-        interpolation.check(systems[0])  # before anything is trained
-    pairs = pairs_of(corpus, config.split) if any(figure.translates for figure in figures) else []
+        check_no_attention(systems[0])  # before any training
+    pairs = pairs_to_score(corpus, config.split) if any(figure.needs_pairs for figure in figures) else []
     for figure in figures:
-        families = {one.name: family(figure, one, config, output) if figure.trains else [one] for one in systems}
+        compared = {system.name: variants(figure, system, config, output) for system in systems}
         picture, data = output / f"{figure}.png", output / f"{figure}.json"
         with locked_output(data):
-            drawn = draw(figure, families, corpus, pairs, config)
+            result = make_figure(figure, compared, corpus, pairs, config)
             facts = {"seq2seq": __version__, "figure": figure, "corpus": corpus and corpus.name, "settings": config}
             remove_outdated(data)
-            drawn.save(picture)
-            write(data, {**facts, "found": drawn.found})
-        print(f"\n{drawn.table}\n{picture}\n{data}", flush=True)
+            save(result.figure, picture)
+            write_json(data, {**facts, "found": result.data})
+        print(f"\n{result.table}\n{picture}\n{data}", flush=True)
 
 
-def family(figure: Figure, system: System, config: LaboratoryConfig, output: Path) -> list[System]:
-    """The runs like this one that a figure compares, each trained to its end."""
-    members = siblings(figure, system.folder, output / "siblings" / system.name, config.sweep, config.device)
-    for member in members:
-        print(f"\n{member.name}: {member.folder}", flush=True)
-        train_sibling(member, train)
-    before = f"{system.name}, " if config.runs else ""
-    return [System.load(one.folder, f"{before}{one.name}", config.device, config.data) for one in members]
+def variants(figure: Figure, system: System, config: LaboratoryConfig, output: Path) -> list[System]:
+    """Train and load the variants of a run that a figure compares; other figures use the run itself."""
+    if not figure.trains:
+        return [system]
+    folder = output / "siblings"  # the name in earlier versions: their finished variants are not trained again
+    folder = folder if folder.exists() else output / "variants"
+    trained = run_variants(figure, system.folder, folder / system.name, config.sweep, config.device)
+    for variant in trained:
+        print(f"\n{variant.name}: {variant.folder}", flush=True)
+        train_variant(variant, train)
+    prefix = f"{system.name}, " if config.runs else ""
+    return [System.load(run.folder, f"{prefix}{run.name}", config.device, config.data) for run in trained]
 
 
 if __name__ == "__main__":

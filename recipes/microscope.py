@@ -1,9 +1,9 @@
-"""Look inside a trained model: a sentence gate by gate, or what its units do over a corpus.
+"""Analyse a trained model: every gate and state for one sentence, or statistics over a corpus.
 
 python recipes/microscope.py run=runs/demo text='Where is my key?'
 python recipes/microscope.py run=runs/demo text='Where is my key?' target='Wo ist mein Schloss?' output=wrong
 python recipes/microscope.py run=runs/demo
-python recipes/microscope.py run=runs/demo split=validation corpus.sentences=500 corpus.silenced=100
+python recipes/microscope.py run=runs/demo split=validation corpus.sentences=500 corpus.ablated=100
 """
 
 import json
@@ -14,7 +14,7 @@ from seq2seq.analysis.config import MicroscopeConfig
 from seq2seq.analysis.study import Study, study
 from seq2seq.analysis.study_page import study_page, study_pictures, study_text
 from seq2seq.analysis.trace import Trace
-from seq2seq.analysis.trace_page import trace_lines, trace_page, trace_pictures
+from seq2seq.analysis.trace_page import trace_page, trace_pictures, trace_text
 from seq2seq.config.hydra import recipe
 from seq2seq.corpora.config import DataConfig
 from seq2seq.corpora.mixture import add_tag
@@ -30,25 +30,25 @@ from seq2seq.translation.language_model import LanguageModel
 from seq2seq.translation.translator import Translator
 
 
-def traced(config: MicroscopeConfig, text: str, predicts: bool) -> Trace:
-    """Translate the sentence, or have a language model read it, and keep everything."""
-    if predicts:
-        return LanguageModel.load(config.run, config.device).trace(text, runners_up=config.runners_up)
+def trace_sentence(config: MicroscopeConfig, text: str, is_lm: bool) -> Trace:
+    """Trace the translation of a sentence, or a language model that reads it."""
+    if is_lm:
+        return LanguageModel.load(config.run, config.device).trace(text, alternatives=config.alternatives)
     translator = Translator.load([config.run, *config.ensemble], config.device, "float32")
     return translator.trace(
         add_tag(text, config.tag),
         target=config.target,
         beam_size=config.beam_size,
-        runners_up=config.runners_up,
+        alternatives=config.alternatives,
         member=config.member,
     )
 
 
-def studied(config: MicroscopeConfig, predicts: bool) -> Study:
-    """Look at the corpus."""
+def study_corpus(config: MicroscopeConfig, is_lm: bool) -> Study:
+    """Analyse the model over the corpus."""
     run = RunFolder.open(config.run)
     data = text_for_run(config.data, run.section("data", DataConfig), config.split)
-    corpus = (read_target_split if predicts else read_split)(data, config.split)
+    corpus = (read_target_split if is_lm else read_split)(data, config.split)
     if corpus is None:
         raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")
     loaded = run.load()
@@ -58,35 +58,35 @@ def studied(config: MicroscopeConfig, predicts: bool) -> Study:
 
 @recipe
 def main(config: MicroscopeConfig) -> None:
-    """Print what is read first; the report, its pictures and its data go to the folder ``output``."""
-    predicts = RunFolder.open(config.run).is_language_model
-    config.check(predicts)
+    """Print a summary; write the report, its pictures and its data to the folder ``output``."""
+    is_lm = RunFolder.open(config.run).is_language_model
+    config.check(is_lm)
     output = Path(config.output or f"{config.run.rstrip('/')}-microscope").expanduser()
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
     with locked_output(output / ("corpus" if config.text is None else "sentence")):
-        report(config, output, predicts)
+        report(config, output, is_lm)
 
 
-def report(config: MicroscopeConfig, output: Path, predicts: bool) -> None:
-    """Write all files, the page last, and print what is read first."""
+def report(config: MicroscopeConfig, output: Path, is_lm: bool) -> None:
+    """Write all files, the page last, and print the summary."""
     if config.text is not None:
-        trace = traced(config, config.text, predicts)
-        name, shown, pictures = "sentence", trace_lines(trace), trace_pictures(trace)
-        page, text = output / "sentence.html", trace_page(trace, pictures)
+        trace = trace_sentence(config, config.text, is_lm)
+        name, summary, pictures = "sentence", trace_text(trace), trace_pictures(trace)
+        page, html = output / "sentence.html", trace_page(trace, pictures)
         remove_outdated(page)
         trace.save(output / "sentence.safetensors")
     else:
-        found = studied(config, predicts)
-        name, shown, pictures = "corpus", study_text(found), study_pictures(found)
-        page, text = output / "corpus.html", study_page(found, pictures)
+        results = study_corpus(config, is_lm)
+        name, summary, pictures = "corpus", study_text(results), study_pictures(results)
+        page, html = output / "corpus.html", study_page(results, pictures)
         remove_outdated(page)
         with atomic_write(output / "corpus.json") as temporary:
-            temporary.write_text(json.dumps(found.as_dict(), ensure_ascii=False) + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps(results.as_dict(), ensure_ascii=False) + "\n", encoding="utf-8")
     for picture, png in pictures.items():
         with atomic_write(output / f"{name}.{picture}.png") as temporary:
             temporary.write_bytes(png)
-    write_page(page, text)
-    print(f"{shown}\n\n{page}")
+    write_page(page, html)
+    print(f"{summary}\n\n{page}")
 
 
 if __name__ == "__main__":

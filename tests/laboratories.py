@@ -1,12 +1,12 @@
-"""A world for the tests of the laboratory: systems of random weights, of one context vector or with attention."""
+"""Systems and scores for the tests of figures: random weights, with one context vector or with attention."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from siblings import sibling
+from random_runs import random_run
 
 from seq2seq.corpora.config import DataConfig
-from seq2seq.figures.lengths import Bin, Curve, Range
+from seq2seq.figures.bleu_curves import Bin, Curve, Range
 from seq2seq.figures.systems import System
 from seq2seq.metrics.score import Metric, Score
 
@@ -14,9 +14,9 @@ CONTEXT = {"attention": "none", "summary": "max", "decoder.feed_context": True}
 
 
 def system(run: Path, folder: Path, model: Mapping[str, object] | None = None, seed: int = 1) -> System:
-    """A system like ``run`` but for these settings of the model; without any, one of a context vector."""
-    made = sibling(run, folder, seed, CONTEXT if model is None else model)
-    return System.load(made, folder.name, "cpu", DataConfig())
+    """Make a system with random weights and these settings of the model; by default, one with a context vector."""
+    random = random_run(run, folder, seed, CONTEXT if model is None else model)
+    return System.load(random, folder.name, "cpu", DataConfig())
 
 
 def made_score(bleu: float, sentences: int = 10) -> Score:

@@ -1,1 +1,1 @@
-"""Looking: what a network does at every step, as data, as pictures and as a page; and what its units do on a corpus."""
+"""Analysis of trained models: traces of single sentences, and statistics of units and gradients over a corpus."""

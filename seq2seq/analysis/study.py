@@ -1,4 +1,4 @@
-"""A network looked at over a corpus: saturation, memory, reach of gradients, units that track, units that matter."""
+"""Analysis of a network over a corpus: gates, gradients, units that track a property, and ablations."""
 
 import math
 from collections.abc import Iterable
@@ -7,13 +7,12 @@ from typing import Any
 
 import torch
 
-from seq2seq.analysis.ablation import Silenced, Silencer
+from seq2seq.analysis.ablation import Ablation, Ablator
 from seq2seq.analysis.config import CorpusConfig
-from seq2seq.analysis.gates import GateCounts, GateShares
-from seq2seq.analysis.gradients import GradientSums, Reach
-from seq2seq.analysis.recording import Side, replay
-from seq2seq.analysis.teacher_forcing import Taught, taught
-from seq2seq.analysis.tracking import PROPERTIES, Tracker, Tracking
+from seq2seq.analysis.gates import GateCounter, GateStatistics
+from seq2seq.analysis.gradients import GradientNorms, GradientSums
+from seq2seq.analysis.replay import Side, TeacherForcedBatch, replay, teacher_forced_batches
+from seq2seq.analysis.tracking import PROPERTIES, Tracking, TrackingUnit
 from seq2seq.corpora.corpus import Pair
 from seq2seq.inference.member import Member
 from seq2seq.model.encoder import padding_mask
@@ -22,87 +21,98 @@ from seq2seq.search import SearchConfig
 
 @dataclass(frozen=True)
 class Study:
-    """What was found in one network over one corpus."""
+    """Results for one network and one corpus."""
 
     model: str
     corpus: str
     pairs: int
-    pieces: int
-    """Target pieces, end marks included."""
+    tokens: int
+    """Target tokens, EOS included."""
     loss: float
-    """Nats a target piece."""
-    gates: list[GateShares]
-    reaches: list[Reach]
-    tracking: dict[str, list[Tracker]]
-    silenced: list[Silenced]
+    """Nats per target token."""
+    gates: list[GateStatistics]
+    gradients: list[GradientNorms]
+    tracking: dict[str, list[TrackingUnit]]
+    ablations: list[Ablation]
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it, for JSON: of gates every unit, in order."""
+        """Return all results for JSON; gate statistics are per unit, in order."""
         return {
             "model": self.model,
             "corpus": self.corpus,
             "pairs": self.pairs,
-            "target_pieces": self.pieces,
+            "target_pieces": self.tokens,
             "loss": self.loss,
             "gates": [
                 {
-                    "cell": str(one.place),
-                    "gate": one.gate,
-                    "positions": one.positions,
-                    "left_saturated": one.left.tolist(),
-                    "right_saturated": one.right.tolist(),
-                    "mean": one.mean.tolist(),
-                    "half_life": None if one.half_life is None else one.half_life.tolist(),
+                    "cell": str(gate.location),
+                    "gate": gate.gate,
+                    "positions": gate.positions,
+                    "left_saturated": gate.left_saturated.tolist(),
+                    "right_saturated": gate.right_saturated.tolist(),
+                    "mean": gate.mean.tolist(),
+                    "half_life": None if gate.half_life is None else gate.half_life.tolist(),
                 }
-                for one in self.gates
+                for gate in self.gates
             ],
             "gradients": [
                 {
-                    "side": reach.side,
-                    "factor_per_step": None if math.isnan(reach.factor) else reach.factor,
-                    "distances": reach.distances,
-                    "norms": reach.norms,
-                    "counts": reach.counts,
+                    "side": gradient.side,
+                    "factor_per_step": None if math.isnan(gradient.factor) else gradient.factor,
+                    "distances": gradient.distances,
+                    "norms": gradient.norms,
+                    "counts": gradient.counts,
                 }
-                for reach in self.reaches
+                for gradient in self.gradients
             ],
             "tracking": {
-                name: [{"cell": str(one.place), "unit": one.unit, "correlation": one.correlation} for one in found]
-                for name, found in self.tracking.items()
+                name: [
+                    {"cell": str(unit.location), "unit": unit.unit, "correlation": unit.correlation} for unit in units
+                ]
+                for name, units in self.tracking.items()
             },
             "silenced": [
-                {"cell": str(one.unit.place), "unit": one.unit.number, "loss": one.loss, "bleu": one.bleu}
-                for one in self.silenced
+                {
+                    "cell": str(ablation.unit.location),
+                    "unit": ablation.unit.number,
+                    "loss": ablation.loss,
+                    "bleu": ablation.bleu,
+                }
+                for ablation in self.ablations
             ],
         }
 
     def tables(self) -> list[tuple[str, list[str], list[list[str]]]]:
-        """What is read first: title, column names and rows of each table."""
+        """Return title, column names and rows of each table."""
         return [
             (
-                "Gates: share of positions below 0.1 and above 0.9, and half-life of what a unit holds, in steps",
+                "Gates: share of positions below 0.1 and above 0.9, and half-life of the state in steps",
                 ["cell", "gate", "below 0.1", "above 0.9", "mean", "half-life: median", "longest"],
-                [_gate_row(one) for one in self.gates],
+                [_gate_row(gate) for gate in self.gates],
             ),
             (
-                "Gradients of the loss by distance: what the norm is multiplied by at each further step",
-                ["pieces of the", "factor", "norm at the nearest", "and furthest", "steps"],
-                [_reach_row(reach) for reach in self.reaches],
+                "Gradients of the loss by distance, and the factor of their norm per step",
+                ["side", "factor", "nearest norm", "furthest norm", "steps"],
+                [_gradient_row(gradient) for gradient in self.gradients],
             ),
             (
-                "Units that track something, by correlation",
-                ["what", "meaning", "units"],
+                "Units that track a property, by correlation",
+                ["property", "meaning", "units"],
                 [
-                    [name, PROPERTIES[name], ", ".join(map(_tracker, found)) or "never changes here"]
-                    for name, found in self.tracking.items()
+                    [name, PROPERTIES[name], ", ".join(map(_unit_text, units)) or "constant in this corpus"]
+                    for name, units in self.tracking.items()
                 ],
             ),
             (
-                "Units silenced one at a time: gain of the loss (nats a piece) and of BLEU (greedy)",
+                "Ablation of single units: change of the loss (nats per token) and of BLEU (greedy)",
                 ["unit", "loss", "BLEU"],
                 [
-                    [str(one.unit), f"{one.loss:+.4f}", "" if one.bleu is None else f"{one.bleu:+.2f}"]
-                    for one in self.silenced
+                    [
+                        str(ablation.unit),
+                        f"{ablation.loss:+.4f}",
+                        "" if ablation.bleu is None else f"{ablation.bleu:+.2f}",
+                    ]
+                    for ablation in self.ablations
                 ],
             ),
         ]
@@ -111,51 +121,57 @@ class Study:
 def study(
     member: Member, pairs: Iterable[Pair], corpus: str, config: CorpusConfig, search: SearchConfig | None = None
 ) -> Study:
-    """Look at pairs, batch by batch: memory grows with the network and a batch, not with the corpus.
+    """Analyse a network batch by batch: memory grows with the network and the batch size, not with the corpus.
 
-    Translations are greedy, within the limits of ``search``, the run's settings.
+    Args:
+        member: the network.
+        pairs: the corpus.
+        corpus: its name.
+        config: how much to analyse.
+        search: the run's search settings; greedy translations use their length limits.
 
     Raises:
-        DataError: all pairs are blank or too long.
+        DataError: every pair is blank or too long.
     """
-    chosen = evenly(pairs, config.sentences)
-    batches = taught(member, chosen)
-    counts, tracking, gradients = GateCounts(), Tracking(), GradientSums(member.network)
-    for one in batches:
-        look(member, one, counts, tracking)
+    sample = evenly_sampled(pairs, config.sentences)
+    batches = teacher_forced_batches(member, sample)
+    counter, tracking, gradients = GateCounter(), Tracking(), GradientSums(member.network)
+    for batch in batches:
+        count_units(member, batch, counter, tracking)
         if config.positions:
-            gradients.add(one, config.positions)
-    silencer = Silencer(member, batches, search)
-    units = [unit for unit, _ in silencer.guess()[: config.silenced]] if config.silenced else []
+            gradients.add(batch, config.positions)
+    ablator = Ablator(member, batches, search)
+    units = [unit for unit, _ in ablator.ranked_units()[: config.ablated]] if config.ablated else []
     return Study(
         model=member.name,
         corpus=corpus,
-        pairs=sum(len(one.read_pieces) for one in batches),
-        pieces=sum(one.batch.labels_P.numel() for one in batches),
-        loss=silencer.loss,
-        gates=counts.shares(),
-        reaches=gradients.reaches(),
+        pairs=sum(len(batch.input_tokens) for batch in batches),
+        tokens=sum(batch.batch.labels_P.numel() for batch in batches),
+        loss=ablator.baseline_loss,
+        gates=counter.statistics(),
+        gradients=gradients.means(),
         tracking=tracking.best(config.listed),
-        silenced=silencer.try_out(units, chosen, config.translated),
+        ablations=ablator.measure(units, sample, config.translated),
     )
 
 
 @torch.inference_mode()
-def look(member: Member, one: Taught, counts: GateCounts, tracking: Tracking) -> None:
-    """Replay a batch, and count its gates and states."""
-    source_BS, lengths_B, target_BT, *_ = one.batch
-    ends_B = torch.tensor([len(read) for read in one.read_pieces], device=target_BT.device)
+def count_units(member: Member, teacher_forced: TeacherForcedBatch, counter: GateCounter, tracking: Tracking) -> None:
+    """Replay a batch, and add its gates and states to the statistics."""
+    source_BS, lengths_B, target_BT, *_ = teacher_forced.batch
+    ends_B = torch.tensor([len(tokens) for tokens in teacher_forced.input_tokens], device=target_BT.device)
     real = {
         Side.encoder: ~padding_mask(lengths_B, source_BS.size(1)),
         Side.decoder: ~padding_mask(ends_B, target_BT.size(1)),
     }
     for layer in replay(member.network, source_BS, lengths_B, target_BT).layers:
-        counts.add(layer, real[layer.place.side])
-        tracking.add(layer, real[layer.place.side], one.pieces(layer.place.side))
+        side = layer.location.side
+        counter.add(layer, real[side])
+        tracking.add(layer, real[side], teacher_forced.tokens(side))
 
 
-def evenly(pairs: Iterable[Pair], count: int) -> list[Pair]:
-    """At most so many pairs, evenly from all of them, for a corpus may be in some order; twice as many are held."""
+def evenly_sampled(pairs: Iterable[Pair], count: int) -> list[Pair]:
+    """Return at most ``count`` pairs, evenly spaced because a corpus may be sorted; holds at most twice as many."""
     kept: list[Pair] = []
     stride = 1
     for number, pair in enumerate(pairs):
@@ -166,17 +182,18 @@ def evenly(pairs: Iterable[Pair], count: int) -> list[Pair]:
     return [kept[number * len(kept) // count] for number in range(count)] if len(kept) > count else kept
 
 
-def _gate_row(one: GateShares) -> list[str]:
-    shares = [f"{float(part.mean()):.1%}" for part in (one.left, one.right)]
-    lives = [] if one.half_life is None else [float(one.half_life.median()), float(one.half_life.max())]
-    row = [str(one.place), one.gate, *shares, f"{float(one.mean.mean()):.2f}", *(f"{life:.1f}" for life in lives)]
+def _gate_row(gate: GateStatistics) -> list[str]:
+    shares = [f"{float(share.mean()):.1%}" for share in (gate.left_saturated, gate.right_saturated)]
+    lives = [] if gate.half_life is None else [float(gate.half_life.median()), float(gate.half_life.max())]
+    row = [str(gate.location), gate.gate, *shares, f"{float(gate.mean.mean()):.2f}", *(f"{life:.1f}" for life in lives)]
     return [*row, *[""] * (2 - len(lives))]
 
 
-def _reach_row(reach: Reach) -> list[str]:
-    steps = f"{reach.distances[0]}–{reach.distances[-1]}"
-    return [reach.side, f"{reach.factor:.3f}", f"{reach.norms[0]:.2g}", f"{reach.norms[-1]:.2g}", steps]
+def _gradient_row(gradient: GradientNorms) -> list[str]:
+    steps = f"{gradient.distances[0]}–{gradient.distances[-1]}"
+    norms = [f"{norm:.2g}" for norm in (gradient.norms[0], gradient.norms[-1])]
+    return [gradient.side, f"{gradient.factor:.3f}", *norms, steps]
 
 
-def _tracker(one: Tracker) -> str:
-    return f"{one.place}.{one.unit} {one.correlation:+.2f}"
+def _unit_text(unit: TrackingUnit) -> str:
+    return f"{unit.location}.{unit.unit} {unit.correlation:+.2f}"

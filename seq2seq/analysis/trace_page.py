@@ -1,78 +1,87 @@
-"""A trace as pictures (PNG), as a page of HTML, and as lines to print."""
+"""A trace as pictures (PNG), as an HTML page, and as text for a terminal."""
 
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
-from seq2seq.analysis.beam_tree_picture import tree_picture
-from seq2seq.analysis.pictures import attention_picture, layer_picture, states_picture
+from seq2seq.analysis.pictures import attention_figure, layer_figure, png, states_figure, tree_figure
 from seq2seq.analysis.trace import Trace
 from seq2seq.report.aligned import aligned
 from seq2seq.report.page import heading, page, picture, table
 
-NAMES = ["step", "read", "predicted", "probability", "runners-up"]
-FIGURES = (0, 3)
-"""Columns that are numbers."""
+COLUMNS = ["step", "read", "predicted", "probability", "alternatives"]
+NUMERIC_COLUMNS = (0, 3)
 
 
 def trace_pictures(trace: Trace) -> dict[str, bytes]:
-    """Every picture that there is something to show in, by name: ``tree``, ``attention``, ``encoder.1.forward``, …"""
+    """Draw every picture of a trace, by name: ``tree``, ``attention``, ``encoder.1.forward``, …"""
     return {name: draw() for name, draw in drawings(trace).items()}
 
 
 def drawings(trace: Trace) -> dict[str, Callable[[], bytes]]:
-    """What draws each of these pictures."""
-    found: dict[str, Callable[[], bytes]] = {}
+    """Return the functions that draw each picture, by name."""
+    pictures: dict[str, Callable[[], bytes]] = {}
     if trace.tree:
-        found["tree"] = partial(tree_picture, trace)
+        pictures["tree"] = partial(_draw, tree_figure, trace)
     if trace.attention is not None:
-        found["attention"] = partial(attention_picture, trace)
+        pictures["attention"] = partial(_draw, attention_figure, trace)
     for layer in trace.layers:
-        found[f"{layer.place}.states"] = partial(states_picture, trace, layer)
-        found[str(layer.place)] = partial(layer_picture, trace, layer)
-    return found
+        pictures[f"{layer.location}.states"] = partial(_draw, states_figure, trace, layer)
+        pictures[str(layer.location)] = partial(_draw, layer_figure, trace, layer)
+    return pictures
+
+
+def _draw(figure: Callable[..., Any], *arguments: object) -> bytes:
+    return png(figure(*arguments))
 
 
 def trace_page(trace: Trace, pictures: dict[str, bytes]) -> str:
-    """One sentence: probabilities and runners-up at each step, the tree, attention, and every cell."""
-    steps = "What was predicted at each step, how probable it was, and the likeliest other pieces."
-    parts = [table(["", ""], facts(trace)), heading("Step by step", steps), table(NAMES, rows(trace), FIGURES)]
+    """Return a page with the probabilities at each step, the beam tree, attention, and every cell."""
+    steps = "The predicted token at each step, its probability, and the most probable other tokens."
+    parts = [
+        table(["", ""], summary_rows(trace)),
+        heading("Step by step", steps),
+        table(COLUMNS, step_rows(trace), NUMERIC_COLUMNS),
+    ]
     if "tree" in pictures:
-        told = "Every hypothesis that was weighed, below the ones that were likelier at the same step."
-        parts += [heading("The beam", told), picture(pictures["tree"], "tree of the beam search")]
+        text = "All hypotheses of the beam search; at each step, the more probable ones are higher."
+        parts += [heading("Beam search", text), picture(pictures["tree"], "tree of the beam search")]
     if "attention" in pictures:
-        told = "How much each source piece weighs in what the decoder is told: the mean of all heads."
-        parts += [heading("Attention", told), picture(pictures["attention"], "attention weights")]
+        text = "Attention weights of the source tokens at each step, averaged over heads."
+        parts += [heading("Attention", text), picture(pictures["attention"], "attention weights")]
     for layer in trace.layers:
-        name = f"{layer.place.side}, layer {layer.place.layer}, {layer.place.reading}"
-        parts += [heading(name.capitalize()), picture(pictures[f"{layer.place}.states"], f"states over time, {name}")]
-        parts.append(picture(pictures[str(layer.place)], f"gates and states, {name}"))
+        name = f"{layer.location.side}, layer {layer.location.layer}, {layer.location.direction}"
+        states, gates = pictures[f"{layer.location}.states"], pictures[str(layer.location)]
+        parts += [heading(name.capitalize()), picture(states, f"states over time, {name}")]
+        parts.append(picture(gates, f"gates and states, {name}"))
     return page(trace.source or trace.text, parts)
 
 
-def trace_lines(trace: Trace) -> str:
-    """What is read first: the translation, and a line a step."""
-    texts = [column for column in range(len(NAMES)) if column not in FIGURES]
-    return f"{aligned(facts(trace), texts=(0, 1), indent='')}\n\n{aligned([NAMES, *rows(trace)], texts, indent='')}"
+def trace_text(trace: Trace) -> str:
+    """Return the translation and one line per step, for a terminal."""
+    text_columns = [column for column in range(len(COLUMNS)) if column not in NUMERIC_COLUMNS]
+    summary = aligned(summary_rows(trace), texts=(0, 1), indent="")
+    return f"{summary}\n\n{aligned([COLUMNS, *step_rows(trace)], text_columns, indent='')}"
 
 
-def facts(trace: Trace) -> list[list[str]]:
-    """What it is about: name and value."""
+def summary_rows(trace: Trace) -> list[list[str]]:
+    """Return names and values that identify the trace."""
     return [
-        *([["source", trace.source]] if trace.source_pieces else []),
-        ["translation" if trace.source_pieces else "text", trace.text],
+        *([["source", trace.source]] if trace.source_tokens else []),
+        ["translation" if trace.source_tokens else "text", trace.text],
         ["log-probability", f"{float(trace.log_probabilities.sum()):.3f} nats"],
         ["network", trace.model],
     ]
 
 
-def rows(trace: Trace) -> list[list[str]]:
-    """A row a step: number, piece read, piece predicted, its probability, the runners-up with theirs."""
-    found = []
-    others = trace.runner_up_log_probabilities.exp().tolist()
-    for step, chosen in enumerate(trace.target_pieces):
-        ranked = zip(trace.runner_up_pieces[step], others[step], strict=True)
+def step_rows(trace: Trace) -> list[list[str]]:
+    """Return one row per step: number, token read, token predicted, its probability, and the alternatives."""
+    rows = []
+    probabilities = trace.alternative_log_probabilities.exp().tolist()
+    for step, predicted in enumerate(trace.target_tokens):
+        alternatives = zip(trace.alternative_tokens[step], probabilities[step], strict=True)
         probability = f"{math.exp(float(trace.log_probabilities[step])):.1%}"
-        told = "  ".join(f"{piece} {share:.1%}" for piece, share in ranked)
-        found.append([str(step + 1), trace.read_pieces[step], chosen, probability, told])
-    return found
+        text = "  ".join(f"{token} {share:.1%}" for token, share in alternatives)
+        rows.append([str(step + 1), trace.input_tokens[step], predicted, probability, text])
+    return rows

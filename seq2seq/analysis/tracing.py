@@ -1,6 +1,6 @@
-"""Making a trace: the sentence is translated, the search watched, and the network replayed by its equations.
+"""Compute a trace: search a translation, record the beam tree, and replay the network.
 
-S source positions, T target positions, V vocabulary, R runners-up.
+S source positions, T target positions, F width of the decoder features, V vocabulary, A alternatives.
 """
 
 from dataclasses import replace
@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from seq2seq.analysis.beam_tree import Node, grown
-from seq2seq.analysis.recording import LayerRecord, replay
+from seq2seq.analysis.beam_tree import Node, search_with_tree
+from seq2seq.analysis.replay import LayerRecord, replay
 from seq2seq.analysis.trace import LayerTrace, Trace
 from seq2seq.corpora.segmentation import MAX_SEGMENT
 from seq2seq.errors import ConfigError, DataError
@@ -21,17 +21,17 @@ from seq2seq.search import Method, SearchConfig, search
 from seq2seq.settings import validate
 from seq2seq.tokenizer.tokenizer import BOS, EOS
 
-RUNNERS_UP = 5
+ALTERNATIVES = 5
 
-POSITIONS = 32
-"""Of which there are log-probabilities at a time: those of a sentence and a large vocabulary take much memory."""
+CHUNK = 32
+"""Target positions whose probabilities are computed at a time: all at once would need T · V numbers."""
 
 
-class Given(NamedTuple):
-    """The translation to look at, and how it was found."""
+class TargetToTrace(NamedTuple):
+    """The translation to trace, and the tree of the search that found it."""
 
     labels: list[int]
-    """The pieces predicted, the end mark with them where there is one."""
+    """The predicted token ids; they include EOS if the translation has one."""
     tree: tuple[Node, ...] = ()
 
 
@@ -41,156 +41,152 @@ def trace_sentence(
     text: str,
     *,
     target: str | None = None,
-    runners_up: int = RUNNERS_UP,
+    alternatives: int = ALTERNATIVES,
     member: int = 0,
 ) -> Trace:
-    """A sentence, its translation, and what one network computes for the two.
+    """Translate a sentence and trace what one network computes for it.
 
-    The translation and the tree are those of all members, language model and short-list together; gates, states,
-    attention and probabilities are of the one network alone, over all pieces. Where one network translates in float32
-    without a short-list they are the same.
+    The translation and the tree are joint: they use all members, the language model and the shortlist. Gates, states,
+    attention and probabilities belong to one network over its whole vocabulary. The two agree for a single float32
+    network without a shortlist.
 
     Args:
-        members: what translates.
-        config: how to search.
-        text: the sentence.
-        target: a translation to look at instead of searching for one.
-        runners_up: other pieces to tell of at each step.
-        member: the network to look into, 0 for the first.
+        members: the ensemble that translates.
+        config: the search settings.
+        text: the source sentence.
+        target: a translation to trace in place of a search.
+        alternatives: other tokens to report at each step.
+        member: index of the network to trace.
 
     Raises:
-        ConfigError: a number is out of range, or the search is no greedy or beam search.
-        DataError: the sentence is blank, it or ``target`` is no sentence for its length, or no translation of it is
-            possible.
+        ConfigError: a number is out of range, or the method is not beam search.
+        DataError: the sentence is blank, a text is too long, or no translation is possible.
     """
     if not 0 <= member < len(members.translators):
         raise ConfigError(f"member must be in [0, {len(members.translators) - 1}], got {member}")
     validate(config)
-    for one in (text, target or ""):
-        _hold_length(one)
-    encoded, (longest,) = members.encoded([text])
-    if not longest:
-        raise DataError(f"there is nothing to trace in {text!r}: give a sentence")
-    if target is None:
-        if config.method is not Method.beam:
-            raise ConfigError(
-                f"search.method={config.method} grows no beam to look at: set search.method=beam, or give the "
-                f"translation to look at as target"
-            )
-        bound = members.bind(encoded)
-        given = found(bound.stepper, config)
-        given = Given(bound.ids(given.labels), renamed(given.tree, bound.ids([node.piece for node in given.tree])))
+    _check_length(text)
+    _check_length(target or "")
+    encoded, (length,) = members.encoded([text])
+    if not length:
+        raise DataError(f"the sentence {text!r} is blank: give a sentence to trace")
+    if target is not None:
+        chosen = TargetToTrace([*members.target.encode(target), EOS])
+    elif config.method is not Method.beam:
+        raise ConfigError(
+            f"search.method={config.method} has no beam to trace: set search.method=beam, or give the translation as "
+            f"target"
+        )
     else:
-        given = Given([*members.target.encode(target), EOS])
-    return trace_given(members.translators[member], text, given, runners_up)
+        bound = members.bind(encoded)
+        labels, tree = best_translation(bound.stepper, config)
+        ids = bound.ids([node.token for node in tree])
+        nodes = tuple(node._replace(token=token) for node, token in zip(tree, ids, strict=True))
+        chosen = TargetToTrace(bound.ids(labels), nodes)
+    return trace_target(members.translators[member], text, chosen, alternatives)
 
 
-def trace_text(model: Member, text: str, runners_up: int = RUNNERS_UP) -> Trace:
-    """What a language model computes while it reads a sentence.
+def trace_text(model: Member, text: str, alternatives: int = ALTERNATIVES) -> Trace:
+    """Trace what a language model computes while it reads a sentence.
 
     Raises:
-        ConfigError: ``runners_up`` is below 0.
-        DataError: the sentence is blank, or no sentence for its length.
+        ConfigError: ``alternatives`` is negative.
+        DataError: the sentence is blank or too long.
     """
-    _hold_length(text)
-    pieces = model.tokenizers.target.encode(text)
-    if not pieces:
-        raise DataError(f"there is nothing to trace in {text!r}: give a sentence")
-    return trace_given(model, "", Given([*pieces, EOS]), runners_up)
+    _check_length(text)
+    tokens = model.tokenizers.target.encode(text)
+    if not tokens:
+        raise DataError(f"the sentence {text!r} is blank: give a sentence to trace")
+    return trace_target(model, "", TargetToTrace([*tokens, EOS]), alternatives)
 
 
-def _hold_length(text: str) -> None:
+def _check_length(text: str) -> None:
     if len(text) > MAX_SEGMENT:
-        raise DataError(f"a text of {len(text):,} characters is no sentence to trace: give at most {MAX_SEGMENT:,}")
+        raise DataError(f"the text to trace has {len(text):,} characters: give at most {MAX_SEGMENT:,}")
 
 
-def found(stepper: Any, config: SearchConfig) -> Given:
-    """The best translation that a beam search finds, and its tree, in the numbers of the stepper.
+def best_translation(stepper: Any, config: SearchConfig) -> TargetToTrace:
+    """Run a beam search; token ids are those of the stepper.
 
     Raises:
-        DataError: every translation is ruled out.
+        DataError: the search excludes every translation.
     """
-    config = replace(config, n_best=config.beam_size)  # which one is best does not depend on it
-    ranked, nodes = grown(stepper, lambda watched: search(watched, config), width=2 * config.beam_size)
+    config = replace(config, n_best=config.beam_size)  # this does not change which hypothesis is best
+    ranked, nodes = search_with_tree(stepper, lambda recorder: search(recorder, config), width=2 * config.beam_size)
     best = ranked[0]
     labels = [*best.tokens, *([stepper.eos] if best.finished else [])]
     if not labels:
-        raise DataError("there is nothing to trace: every translation is ruled out; search without a short-list")
-    return Given(labels, nodes)
+        raise DataError("every translation is excluded: search without a shortlist")
+    return TargetToTrace(labels, nodes)
 
 
-def renamed(tree: tuple[Node, ...], pieces: list[int]) -> tuple[Node, ...]:
-    """The tree with these pieces."""
-    return tuple(node._replace(piece=piece) for node, piece in zip(tree, pieces, strict=True))
-
-
-def trace_given(member: Member, text: str, given: Given, runners_up: int = RUNNERS_UP) -> Trace:
-    """What one network computes while a translation is given, its weights as they were trained.
+def trace_target(member: Member, text: str, target: TargetToTrace, alternatives: int = ALTERNATIVES) -> Trace:
+    """Trace one network with teacher forcing, in evaluation mode and with its trained weights.
 
     Raises:
-        ConfigError: ``runners_up`` is below 0.
+        ConfigError: ``alternatives`` is negative.
     """
-    if runners_up < 0:
-        raise ConfigError(f"runners_up must be at least 0, got {runners_up}")
+    if alternatives < 0:
+        raise ConfigError(f"alternatives must be at least 0, got {alternatives}")
     source_tokenizer, target_tokenizer = member.tokenizers
-    source, reads = ([], False) if member.is_language_model else (source_tokenizer.encode(text), True)
-    read = [BOS, *given.labels[:-1]]
+    source = [] if member.is_language_model else source_tokenizer.encode(text)
+    inputs = [BOS, *target.labels[:-1]]
     with torch.inference_mode():
-        arrays, layers = _arrays(member, member.sources([source]), read, given.labels, runners_up)
+        arrays, layers = _arrays(member, member.sources([source]), inputs, target.labels, alternatives)
     return Trace(
         model=member.name,
         source=text,
-        text=target_tokenizer.decode(given.labels),
-        source_pieces=tuple(source_tokenizer.tokens([*source, EOS])) if reads else (),
-        target_pieces=tuple(target_tokenizer.tokens(given.labels)),
-        read_pieces=tuple(target_tokenizer.tokens(read)),
+        text=target_tokenizer.decode(target.labels),
+        source_tokens=() if member.is_language_model else tuple(source_tokenizer.tokens([*source, EOS])),
+        target_tokens=tuple(target_tokenizer.tokens(target.labels)),
+        input_tokens=tuple(target_tokenizer.tokens(inputs)),
         layers=layers,
         **arrays,
-        runner_up_pieces=tuple(tuple(target_tokenizer.tokens(row)) for row in arrays["runner_up_ids"].tolist()),
-        tree=given.tree,
-        tree_pieces=tuple(target_tokenizer.tokens([node.piece for node in given.tree])),
+        alternative_tokens=tuple(tuple(target_tokenizer.tokens(row)) for row in arrays["alternative_ids"].tolist()),
+        tree=target.tree,
+        tree_tokens=tuple(target_tokenizer.tokens([node.token for node in target.tree])),
     )
 
 
 def _arrays(
-    member: Member, sources: SourceBatch, read: list[int], labels: list[int], runners_up: int
+    member: Member, sources: SourceBatch, inputs: list[int], labels: list[int], alternatives: int
 ) -> tuple[dict[str, Any], tuple[LayerTrace, ...]]:
-    """The arrays of a trace by name, and its layers."""
+    """Return the arrays of a trace by attribute, and its layers."""
     network, device = member.network, member.device
-    seen = replay(network, *sources, torch.tensor([read], device=device))
+    replayed = replay(network, *sources, torch.tensor([inputs], device=device))
     labels_T1 = torch.tensor(labels, device=device).unsqueeze(1)
-    features_TF = seen.decoded.features_NTF[0]
-    parts = zip(torch.split(features_TF, POSITIONS), torch.split(labels_T1, POSITIONS), strict=True)
-    chosen, ids, values = zip(*(_predicted(network, some, own, runners_up) for some, own in parts), strict=True)
-    weights, cells = seen.decoded.weights_NTS, seen.initial.cell_LNH
+    features_TF = replayed.decoded.features_NTF[0]
+    chunks = zip(torch.split(features_TF, CHUNK), torch.split(labels_T1, CHUNK), strict=True)
+    chosen, ids, values = zip(*(_predictions(network, *chunk, alternatives) for chunk in chunks), strict=True)
+    weights, cells = replayed.decoded.weights_NTS, replayed.initial.cell_LNH
     arrays = {
-        "context": _kept(seen.memory.context_BD[0]),
-        "initial_hidden": _kept(seen.initial.hidden_LNH[:, 0]),
-        "initial_cell": None if cells is None else _kept(cells[:, 0]),
-        "attention": None if weights is None else _kept(weights[0]),
-        "log_probabilities": _kept(torch.cat(chosen)),
-        "runner_up_ids": _kept(torch.cat(ids)),
-        "runner_up_log_probabilities": _kept(torch.cat(values)),
+        "context": _copied(replayed.memory.context_BD[0]),
+        "initial_hidden": _copied(replayed.initial.hidden_LNH[:, 0]),
+        "initial_cell": None if cells is None else _copied(cells[:, 0]),
+        "attention": None if weights is None else _copied(weights[0]),
+        "log_probabilities": _copied(torch.cat(chosen)),
+        "alternative_ids": _copied(torch.cat(ids)),
+        "alternative_log_probabilities": _copied(torch.cat(values)),
     }
-    return arrays, tuple(map(_layer, seen.layers))
+    return arrays, tuple(map(_layer, replayed.layers))
 
 
-def _predicted(
-    network: Network, features_TF: Tensor, labels_T1: Tensor, runners_up: int
+def _predictions(
+    network: Network, features_TF: Tensor, labels_T1: Tensor, alternatives: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Log-probabilities (T,) of the labels, and ids and log-probabilities (T, runners-up) of the likeliest others."""
+    """Return log-probabilities (T,) of the labels; ids and log-probabilities (T, A) of the best other tokens."""
     log_probability_TV = network.output(features_TF).float().log_softmax(1)
     others_TV = log_probability_TV.scatter(1, labels_T1, -torch.inf)
-    ranked = others_TV.topk(min(runners_up, others_TV.size(1) - 1), dim=1)
+    ranked = others_TV.topk(min(alternatives, others_TV.size(1) - 1), dim=1)
     return log_probability_TV.gather(1, labels_T1).squeeze(1), ranked.indices, ranked.values
 
 
 def _layer(record: LayerRecord) -> LayerTrace:
-    gates = {name: _kept(gate[0]) for name, gate in record.gates.items()}
-    cell = None if record.cell_BTH is None else _kept(record.cell_BTH[0])
-    return LayerTrace(record.place, gates, _kept(record.hidden_BTH[0]), cell)
+    gates = {name: _copied(gate[0]) for name, gate in record.gates.items()}
+    cell = None if record.cell_BTH is None else _copied(record.cell_BTH[0])
+    return LayerTrace(record.location, gates, _copied(record.hidden_BTH[0]), cell)
 
 
-def _kept(array: Tensor) -> Tensor:
-    """A tensor of its own on the CPU, float32 where it is no whole number."""
+def _copied(array: Tensor) -> Tensor:
+    """Copy to the CPU; floating point becomes float32."""
     return array.to("cpu", torch.float32 if array.is_floating_point() else array.dtype, copy=True).contiguous()

@@ -1,8 +1,8 @@
-"""Units that keep track of something: how closely a unit's state follows the place in the sentence, or a bracket.
+"""Units that track a property of the text: correlations of unit states with position, brackets, and commas.
 
-Units that count towards the length were found in trained translators by Shi, Knight & Yuret (2016), units that are on
-inside quotes or brackets in language models by Karpathy, Johnson & Fei-Fei (2016). What a unit holds is its cell state,
-of a cell without one its hidden state.
+Shi, Knight & Yuret (2016) found units that count towards the length in trained translators. Karpathy, Johnson & Fei-Fei
+(2016) found units that are active inside quotes or brackets in language models. The state of a unit is its cell state,
+or the hidden state of a cell without one.
 
 B sentences, T positions, P real positions of a batch, H units, Q properties.
 """
@@ -13,43 +13,43 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from seq2seq.analysis.recording import LayerRecord, Place
+from seq2seq.analysis.replay import CellLocation, LayerRecord
 
 PROPERTIES = {
-    "position": "pieces read so far",
-    "remaining": "pieces still to be read",
+    "position": "tokens read so far",
+    "remaining": "tokens still to be read",
     "enclosed": "1 inside brackets or quotation marks, else 0",
     "between_commas": "1 after an odd number of commas since the last . ! ? ; or :, else 0",
 }
 OPENING, CLOSING, QUOTES, STOPS = "([{", ")]}", '"„“”«»', ".!?;:"
 
 
-class Tracker(NamedTuple):
-    """A unit and what it follows."""
+class TrackingUnit(NamedTuple):
+    """A unit and its correlation with a property."""
 
-    place: Place
+    location: CellLocation
     unit: int
     correlation: float
-    """Pearson's, over all positions of the corpus, in [-1, 1]."""
+    """Pearson correlation over all positions of the corpus, in [-1, 1]."""
 
 
-def properties(pieces: Sequence[str]) -> list[list[float]]:
-    """What there is to follow in a sentence: a row a piece, a column each of `PROPERTIES`, after the piece is read.
+def token_properties(tokens: Sequence[str]) -> list[list[float]]:
+    """Return one row per token and one column per entry of `PROPERTIES`, each as it is after the token.
 
-    A quotation mark opens where none is open, and else closes: German and English close with what the other opens with.
+    A quotation mark opens if none is open and closes otherwise: German closes with the mark that English opens with.
     """
     rows, depth, quoted, commas = [], 0, False, 0
-    for position, piece in enumerate(pieces, 1):
-        for letter in piece:
+    for position, token in enumerate(tokens, 1):
+        for letter in token:
             depth = max(0, depth + (letter in OPENING) - (letter in CLOSING))
             quoted = quoted != (letter in QUOTES)
             commas = 0 if letter in STOPS else commas + (letter == ",")
-        rows.append([float(position), float(len(pieces) - position), float(depth > 0 or quoted), float(commas % 2)])
+        rows.append([float(position), float(len(tokens) - position), float(depth > 0 or quoted), float(commas % 2)])
     return rows
 
 
 class Moments(NamedTuple):
-    """Sums over positions, float64, about which nothing grows with the corpus."""
+    """Sums over positions in float64; their size does not depend on the corpus."""
 
     positions: float
     x_H: Tensor
@@ -59,52 +59,49 @@ class Moments(NamedTuple):
     xy_HQ: Tensor
 
     @classmethod
-    def of(cls, values_PH: Tensor, properties_PQ: Tensor) -> "Moments":
-        """Of some positions."""
-        x_PH, y_PQ = values_PH.double(), properties_PQ.double()
+    def of(cls, states_PH: Tensor, properties_PQ: Tensor) -> "Moments":
+        """Sum over the rows."""
+        x_PH, y_PQ = states_PH.double(), properties_PQ.double()
         return cls(len(x_PH), x_PH.sum(0), x_PH.square().sum(0), y_PQ.sum(0), y_PQ.square().sum(0), x_PH.T @ y_PQ)
 
     def plus(self, other: "Moments") -> "Moments":
-        """Of both."""
-        sums = (mine + its for mine, its in zip(self[1:], other[1:], strict=True))
+        """Add the sums of other positions."""
+        sums = (mine + theirs for mine, theirs in zip(self[1:], other[1:], strict=True))
         return Moments(self.positions + other.positions, *sums)
 
     def correlations(self) -> Tensor:
-        """Pearson's, (H, Q); NaN for what never changes."""
-        spread_H = self.xx_H - self.x_H.square() / self.positions
-        spread_Q = self.yy_Q - self.y_Q.square() / self.positions
-        together_HQ = self.xy_HQ - self.x_H[:, None] * self.y_Q / self.positions
-        still_HQ = (spread_H <= 1e-9 * self.xx_H)[:, None] | (spread_Q <= 1e-9 * self.yy_Q)
-        return (together_HQ / (spread_H[:, None] * spread_Q).sqrt()).masked_fill(still_HQ, torch.nan).clamp(-1, 1)
+        """Return Pearson correlations (H, Q); NaN for constants."""
+        variance_H = self.xx_H - self.x_H.square() / self.positions
+        variance_Q = self.yy_Q - self.y_Q.square() / self.positions
+        covariance_HQ = self.xy_HQ - self.x_H[:, None] * self.y_Q / self.positions
+        constant_HQ = (variance_H <= 1e-9 * self.xx_H)[:, None] | (variance_Q <= 1e-9 * self.yy_Q)
+        correlations_HQ = covariance_HQ / (variance_H[:, None] * variance_Q).sqrt()
+        return correlations_HQ.masked_fill(constant_HQ, torch.nan).clamp(-1, 1)
 
 
 class Tracking:
-    """Correlations of all units with all properties, summed up batch by batch."""
+    """Accumulate correlations of all units with all properties over batches."""
 
     def __init__(self) -> None:
-        self._moments: dict[Place, Moments] = {}
+        self._moments: dict[CellLocation, Moments] = {}
 
-    def add(self, layer: LayerRecord, real_BT: Tensor, pieces: Sequence[Sequence[str]]) -> None:
-        """Count one cell's states at the positions that are no padding; ``pieces`` are those read there."""
-        rows = [row for sentence in pieces for row in properties(sentence)]
-        found = Moments.of(layer.carried[real_BT].cpu(), torch.tensor(rows))
-        known = self._moments.get(layer.place)
-        self._moments[layer.place] = found if known is None else known.plus(found)
+    def add(self, layer: LayerRecord, real_BT: Tensor, tokens: Sequence[Sequence[str]]) -> None:
+        """Add the states of one cell at real positions, and the tokens that it reads there, row by row."""
+        rows = [row for sentence in tokens for row in token_properties(sentence)]
+        moments = Moments.of(layer.recurrent_state[real_BT].cpu(), torch.tensor(rows))
+        before = self._moments.get(layer.location)
+        self._moments[layer.location] = moments if before is None else before.plus(moments)
 
-    def correlations(self) -> dict[Place, Tensor]:
-        """Of every cell, (H, Q); NaN for what never changes."""
-        return {place: moments.correlations() for place, moments in self._moments.items()}
-
-    def best(self, count: int) -> dict[str, list[Tracker]]:
-        """The units that follow each property most closely, of the whole network; none where it never changes."""
-        told = self.correlations()
-        found: dict[str, list[Tracker]] = {}
+    def best(self, count: int) -> dict[str, list[TrackingUnit]]:
+        """Return the units of the whole network that track each property best; none for a constant property."""
+        correlations = {location: moments.correlations() for location, moments in self._moments.items()}
+        best: dict[str, list[TrackingUnit]] = {}
         for column, name in enumerate(PROPERTIES):
-            every = [
-                Tracker(place, unit, value)
-                for place, values_HQ in told.items()
+            units = [
+                TrackingUnit(location, unit, value)
+                for location, values_HQ in correlations.items()
                 for unit, value in enumerate(values_HQ[:, column].tolist())
-                if value == value  # no NaN
+                if value == value  # not NaN
             ]
-            found[name] = sorted(every, key=lambda one: -abs(one.correlation))[:count]
-        return found
+            best[name] = sorted(units, key=lambda unit: -abs(unit.correlation))[:count]
+        return best

@@ -4,7 +4,10 @@ import re
 from collections.abc import Container, Iterable
 from typing import Any
 
-RENAMED: dict[str, str] = {}
+RENAMED: dict[str, str] = {
+    "runners_up": "alternatives",
+    "corpus.silenced": "corpus.ablated",
+}
 """Dotted path of a setting or of a section, old to new: ``"search.old_name": "search.new_name"``."""
 
 

@@ -1,1 +1,1 @@
-"""The context-vector laboratory: the figures that made the field, drawn anew from any run."""
+"""Classic figures from the literature on encoder-decoder models, for any run."""

@@ -1,5 +1,6 @@
-"""Settings of recipes/laboratory.py: which figures, of which runs, and what each may vary."""
+"""Settings of recipes/laboratory.py."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,7 +11,7 @@ from seq2seq.training.scheduled_sampling import Prediction
 
 
 class Figure(StrEnum):
-    """What can be drawn. The last three compare runs that differ in one choice, and train those that are missing."""
+    """The figures. The last three compare runs that differ in one choice, and train those that are missing."""
 
     contexts = "contexts"
     interpolation = "interpolation"
@@ -22,71 +23,77 @@ class Figure(StrEnum):
 
     @property
     def trains(self) -> bool:
-        """Whether it compares runs that may have to be trained."""
+        """Whether the figure compares runs that may have to be trained."""
         return self in (Figure.attention, Figure.reversal, Figure.width)
 
     @property
-    def translates(self) -> bool:
-        """Whether it needs a test set."""
+    def needs_pairs(self) -> bool:
+        """Whether the figure needs a test set."""
         return self not in (Figure.contexts, Figure.interpolation)
 
 
 @dataclass(kw_only=True)
 class ContextsConfig:
-    """Figure contexts: which sentences are shown in two dimensions."""
+    """Figure contexts: the sentences to project."""
 
-    sentences: list[str] = setting(help="sentences of one panel; none: those of input, or a usual set", factory=list)
+    sentences: list[str] = setting(
+        help="sentences of one panel; none: the sentences of input, or a default set", factory=list
+    )
     input: str | None = setting(
-        None, "text file, one sentence a line; blank lines part the panels; - is standard input"
+        None, "text file with one sentence per line; blank lines separate panels; - is standard input"
     )
 
 
 @dataclass(kw_only=True)
 class InterpolationConfig:
-    """Figure interpolation: between which sentences, in how many steps."""
+    """Figure interpolation: the sentences to interpolate between."""
 
-    sentences: list[str] = setting(help="two sentences or more, a panel between each and the next", factory=list)
-    steps: int = setting(11, "mixtures in each panel, both ends counted", at_least=2)
+    sentences: list[str] = setting(
+        help="two or more sentences; each panel interpolates between one and the next", factory=list
+    )
+    steps: int = setting(11, "points in each panel, including both ends", at_least=2)
 
 
 @dataclass(kw_only=True)
 class LengthsConfig:
-    """Figures lengths, attention and reversal: how source lengths are put together."""
+    """Figures lengths, attention and reversal: the ranges of source length."""
 
-    bins: int = setting(6, "ranges of source length, in words, with about as many sentences each", at_least=1)
-    edges: list[int] = setting(help="instead the longest length of each range, such as [10,20,30]", factory=list)
+    bins: int = setting(6, "ranges of source length in words, with about equally many sentences", at_least=1)
+    edges: list[int] = setting(
+        help="in place of bins: the longest length of each range, such as [10,20,30]", factory=list
+    )
 
 
 @dataclass(kw_only=True)
 class ExposureConfig(Settings):
-    """Figure exposure: the loss by position."""
+    """Figure exposure: the loss by target position."""
 
     prediction: Prediction = setting(
-        Prediction.argmax, "what the free-running decoder reads of its own: argmax, the likeliest piece, or sample"
+        Prediction.argmax, "the token that the free-running decoder reads next: argmax or sample"
     )
-    positions: int = setting(50, "target positions shown, from the first", at_least=1)
-    sentences: int = setting(30, "positions that fewer sentences reach are left out", at_least=1)
+    positions: int = setting(50, "target positions to show, from the first", at_least=1)
+    sentences: int = setting(30, "hide positions that fewer sentences reach", at_least=1)
 
 
 @dataclass(kw_only=True)
 class SweepConfig:
-    """Figures attention, reversal and width: the runs that are trained."""
+    """Figures attention, reversal and width: the runs to train."""
 
     updates: int | None = setting(
-        None, "training.updates of every run that is compared; null: as the run that is named has them", at_least=1
+        None, "training.updates of every compared run; null: use the value of run", at_least=1
     )
     widths: list[int] = setting(help="widths of the context vector", factory=lambda: [16, 32, 64, 128, 256, 512])
-    decoder: bool = setting(False, "the decoder's size changes with the width, and not the encoder's alone")
+    decoder: bool = setting(False, "scale the decoder's size with the width too, not only the encoder's")
 
 
-DRAWN = {
+FIGURES_BY_SECTION = {
     "contexts": (Figure.contexts,),
     "interpolation": (Figure.interpolation,),
     "lengths": (Figure.lengths, Figure.attention, Figure.reversal),
     "exposure": (Figure.exposure,),
     "sweep": (Figure.width, Figure.attention, Figure.reversal),
 }
-"""The figures that a section of the settings is for."""
+"""The figures that each section of the settings affects."""
 SCORED = (Figure.lengths, Figure.attention, Figure.reversal, Figure.width)
 TRANSLATED = (*SCORED, Figure.interpolation)
 
@@ -96,21 +103,21 @@ class LaboratoryConfig(Settings):
     """Settings of recipes/laboratory.py."""
 
     run: str = setting("runs/demo", "run folder with the model")
-    runs: list[str] = setting(help="further run folders, to compare with it", factory=list)
+    runs: list[str] = setting(help="more run folders, to compare with run", factory=list)
     figures: list[Figure] = setting(
-        help="contexts, interpolation, lengths, exposure; attention, reversal and width train further runs; "
-        "none: all that train nothing and fit the run",
+        help="contexts, interpolation, lengths, exposure; attention, reversal and width train more runs; "
+        "none: all that need no training and fit the run",
         factory=list,
     )
     output: str | None = setting(
-        None, "folder of the figures and of the runs that are trained; null: the run's name with -laboratory behind it"
+        None, "folder of the figures and of the trained runs; null: the run's folder name plus -laboratory"
     )
-    split: Split = setting(Split.test, "scored: train, validation or test, of the run's corpus or of data where named")
+    split: Split = setting(
+        Split.test, "train, validation or test split to score, of data if given, else of the run's corpus"
+    )
     data: DataConfig = setting(factory=DataConfig)
-    beam_size: int | None = setting(
-        None, "hypotheses kept; 1 is greedy; null: as the run's search.beam_size", at_least=1
-    )
-    bootstrap: int = setting(1000, "resamples behind the confidence intervals of scores", at_least=1)
+    beam_size: int | None = setting(None, "beam size; 1 is greedy; null: use the run's search.beam_size", at_least=1)
+    bootstrap: int = setting(1000, "bootstrap resamples for the confidence intervals of scores", at_least=1)
     device: str = setting("auto", "auto, cpu or cuda")
     contexts: ContextsConfig = setting(factory=ContextsConfig)
     interpolation: InterpolationConfig = setting(factory=InterpolationConfig)
@@ -119,40 +126,52 @@ class LaboratoryConfig(Settings):
     sweep: SweepConfig = setting(factory=SweepConfig)
 
     def check(self) -> None:
-        """Hold what one setting demands of another.
+        """Check settings that depend on one another.
 
         Raises:
-            ConfigError: sentences or ranges are named twice, sentences too few, or a list of numbers does not rise.
+            ConfigError: sentences or ranges are given twice, there are too few sentences, or a list of numbers does not
+                increase.
         """
         if self.contexts.sentences and self.contexts.input is not None:
-            raise ConfigError("contexts.sentences and contexts.input both name sentences: keep one of the two")
+            raise ConfigError("contexts.sentences and contexts.input both give sentences: leave one of the two out")
         if self.lengths.edges and self.lengths.bins != LengthsConfig().bins:
-            raise ConfigError("lengths.bins does nothing beside lengths.edges: keep one of the two")
+            raise ConfigError("lengths.bins has no effect with lengths.edges: leave one of the two out")
         if len(self.interpolation.sentences) == 1:
-            raise ConfigError("interpolation.sentences names one sentence: name the one to go to as well")
+            raise ConfigError("interpolation.sentences has only one sentence: give at least two")
         for name, numbers in (("lengths.edges", self.lengths.edges), ("sweep.widths", self.sweep.widths)):
             if any(low >= high for low, high in zip([0, *numbers], numbers, strict=False)):
-                raise ConfigError(f"{name}={numbers} must rise from 1 on, such as [10,20,30]")
+                raise ConfigError(f"{name}={numbers} must be positive and increase, such as [10,20,30]")
         if Figure.width in self.figures and not self.sweep.widths:
-            raise ConfigError("sweep.widths=[] leaves figure width without a point: name some, such as [32,128,512]")
+            raise ConfigError("sweep.widths=[] is empty: figure width needs some, such as [32,128,512]")
 
-    def chosen(self, attends: bool) -> list[Figure]:
-        """What is drawn, each once: what is asked for, else all that train nothing and fit a run that ``attends``.
+    def selected(self, attends: bool) -> list[Figure]:
+        """Return the figures to draw, each once: ``figures``, or all that need no training and fit the run.
+
+        Args:
+            attends: whether the run's model has attention; if so, figure interpolation does not fit.
+        """
+        default = [Figure.contexts, Figure.interpolation, Figure.lengths, Figure.exposure]
+        fitting = [figure for figure in default if figure is not Figure.interpolation or not attends]
+        return list(dict.fromkeys(self.figures or fitting))
+
+    def check_used(self, figures: Sequence[Figure]) -> None:
+        """Check that every changed setting affects one of the figures to draw.
 
         Raises:
-            ConfigError: a setting is named of figures that are not drawn.
+            ConfigError: a setting has no effect.
         """
-        usual = [Figure.contexts, Figure.interpolation, Figure.lengths, Figure.exposure]
-        fitting = [figure for figure in usual if figure is not Figure.interpolation or not attends]
-        figures = list(dict.fromkeys(self.figures or fitting))
-        named = [(f"{name}.*", DRAWN[name]) for name in DRAWN if getattr(self, name) != type(getattr(self, name))()]
+        changed = [
+            (f"{section}.*", affected)
+            for section, affected in FIGURES_BY_SECTION.items()
+            if getattr(self, section) != type(getattr(self, section))()
+        ]
         if self.beam_size is not None:
-            named.append((f"beam_size={self.beam_size}", TRANSLATED))
+            changed.append((f"beam_size={self.beam_size}", TRANSLATED))
         if self.bootstrap != type(self)().bootstrap:
-            named.append((f"bootstrap={self.bootstrap}", SCORED))
-        for name, drawn in named:
-            if not {*figures} & {*drawn}:
+            changed.append((f"bootstrap={self.bootstrap}", SCORED))
+        for name, affected in changed:
+            if not {*figures} & {*affected}:
                 raise ConfigError(
-                    f"{name} does nothing in figures=[{','.join(figures)}]: leave it out, or add figure {drawn[0]}"
+                    f"{name} has no effect with figures=[{','.join(figures)}]: leave it out, or "
+                    f"add figure {affected[0]}"
                 )
-        return figures

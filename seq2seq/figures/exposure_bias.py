@@ -1,18 +1,17 @@
-"""Loss by position, with the target given and without: exposure bias (Bengio et al. 2015, Ranzato et al. 2016).
+"""Teacher-forced and free-running loss by position: exposure bias (Bengio et al. 2015, Ranzato et al. 2016).
 
-For a source x and its reference y₁ … y_T (y_T the end mark), at position t:
+For a source x and its reference y₁ … y_T (y_T is EOS), at position t:
 
-- teacher-forced loss: -log p(y_t | x, y₁ … y_{t-1}): the decoder reads the reference, as in training;
-- free-running loss: -log p(y_t | x, ŷ₁ … ŷ_{t-1}), where ŷ_s is the decoder's own prediction at position s after
-  ŷ₁ … ŷ_{s-1}, the likeliest piece or one drawn: the decoder reads itself, as in search, but is asked for the
-  reference.
+- teacher-forced loss: -log p(y_t | x, y₁ … y_{t-1}); the decoder reads the reference, as in training;
+- free-running loss: -log p(y_t | x, ŷ₁ … ŷ_{t-1}); the decoder reads its own predictions ŷ, the most probable tokens or
+  samples, as in search, but is scored on the reference.
 
-A free run is over at its own end mark: positions after it count for neither, so that both are means over the same
-positions. At t = 1, and wherever the free run has written the reference so far, both losses are equal; `Position.same`
-says how often. So the free-running loss charges for every departure, a good paraphrase or a shift by one piece
-included: it bounds what exposure costs from above.
+A free run ends at its own EOS. Later positions are excluded from both losses, so that both are means over the same
+positions. The losses are equal at t = 1, and as long as the free run equals the reference; `Position.same` is the share
+of such sentences. The free-running loss also penalises paraphrases and shifts by one token, so it is an upper bound on
+the effect of exposure bias.
 
-B sentences, T target positions, P real ones of a batch.
+B sentences, T target positions, P labels of a batch.
 """
 
 from collections.abc import Collection, Sequence
@@ -35,32 +34,32 @@ from seq2seq.training.loss import label_log_probabilities
 from seq2seq.training.objective import TeacherForcing
 from seq2seq.training.scheduled_sampling import Prediction, ScheduledSampling, ScheduledSamplingConfig
 
-BATCH_PIECES = 2048
-"""Most source pieces of a batch, padding included."""
+MAX_BATCH_TOKENS = 2048
+"""Source tokens of a batch, padding included."""
 
 SEED = 1
-"""Of what is drawn, with prediction=sample."""
+"""Random seed for prediction=sample."""
 
 Floats = NDArray[np.float64]
 
 
 class Position(NamedTuple):
-    """Means over the sentences whose reference has this position and whose free run has not ended before it."""
+    """Means over the sentences whose reference and free run both reach this position."""
 
     position: int
-    """From 1."""
+    """The first is 1."""
     sentences: int
     teacher_forced: float
     """Nats."""
     free_running: float
     gap_ci95: tuple[float, float]
-    """95 % interval of free-running less teacher-forced, by the normal distribution of a mean of paired differences."""
+    """95 % interval of free-running minus teacher-forced loss: normal approximation for paired differences."""
     same: float
-    """Share of sentences where the free run has written the reference so far."""
+    """Share of sentences whose free run equals the reference so far."""
 
 
 class Losses(NamedTuple):
-    """Losses of a batch, one entry for each counted position."""
+    """Losses of a batch, one entry per counted position."""
 
     position_P: Floats
     teacher_forced_P: Floats
@@ -69,51 +68,58 @@ class Losses(NamedTuple):
 
 
 class Exposure(NamedTuple):
-    """Losses of a run by position, and over all positions that were counted."""
+    """Losses of a run by position, and their means over all counted positions."""
 
     name: str
     positions: list[Position]
     counted: int
-    """Target pieces."""
+    """Target tokens."""
     teacher_forced: float
     free_running: float
 
 
-def measure(system: System, pairs: Sequence[Pair], config: ExposureConfig) -> Exposure:
-    """Both losses over a test set; positions that fewer than ``config.sentences`` sentences reach are not shown."""
+def measure_exposure(system: System, pairs: Sequence[Pair], config: ExposureConfig) -> Exposure:
+    """Compute both losses on a test set; leave out positions that fewer than ``config.sentences`` sentences reach."""
     member = system.translator.members[0]
     sources = system.encoded([pair.source for pair in pairs])
     targets = member.tokenizers.target.encode_all([pair.target for pair in pairs])
     excluded = non_text_tokens(member.tokenizers.target)
-    found = []
+    batches = []
     with torch.random.fork_rng([member.device] if member.device.type == "cuda" else []):
         torch.manual_seed(SEED)
-        for rows in batches_by_length(sources, BATCH_PIECES):
+        for rows in batches_by_length(sources, MAX_BATCH_TOKENS):
             batch = make_batch([sources[row] for row in rows], [targets[row] for row in rows]).to(member.device)
-            found.append(losses(system.network, batch, config.prediction, excluded))
-    every = Losses(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
-    positions = [_position(every, position) for position in range(1, config.positions + 1)]
+            batches.append(batch_losses(system.network, batch, config.prediction, excluded))
+    losses = Losses(*(np.concatenate(parts) for parts in zip(*batches, strict=True)))
+    positions = [_position(losses, position) for position in range(1, config.positions + 1)]
     return Exposure(
         system.name,
-        [one for one in positions if one is not None and one.sentences >= config.sentences],
-        len(every.position_P),
-        float(every.teacher_forced_P.mean()),
-        float(every.free_running_P.mean()),
+        [position for position in positions if position is not None and position.sentences >= config.sentences],
+        len(losses.position_P),
+        float(losses.teacher_forced_P.mean()),
+        float(losses.free_running_P.mean()),
     )
 
 
 @torch.no_grad()
-def losses(network: Network, batch: Batch, prediction: Prediction, excluded: Collection[int] = ()) -> Losses:
-    """Both losses at every real target position up to where the free run has ended; it never says what is excluded."""
+def batch_losses(network: Network, batch: Batch, prediction: Prediction, excluded: Collection[int] = ()) -> Losses:
+    """Compute both losses at every label up to the end of the free run.
+
+    Args:
+        network: in evaluation mode.
+        batch: pairs.
+        prediction: the token that the free run reads next.
+        excluded: token ids that the free run never predicts.
+    """
     sampling = ScheduledSamplingConfig(rate=1, prediction=prediction)
     objective = TeacherForcing(0, Precision.float32)
-    own_BT = ScheduledSampling(objective, sampling, 1, Precision.float32, excluded).mixed(network, batch, 1.0)
-    teacher_P, free_P = (_label_losses(network, batch._replace(target_BT=read)) for read in (batch.target_BT, own_BT))
-    running_BT = (own_BT == EOS).cumsum(1) == 0
-    same_BT = (own_BT != batch.target_BT).cumsum(1) == 0
-    position_BT = torch.arange(1, own_BT.size(1) + 1, device=own_BT.device).expand_as(own_BT)
+    free_BT = ScheduledSampling(objective, sampling, 1, Precision.float32, excluded).mixed(network, batch, 1.0)
+    teacher_P, free_P = (_label_losses(network, batch._replace(target_BT=read)) for read in (batch.target_BT, free_BT))
+    running_BT = (free_BT == EOS).cumsum(1) == 0
+    same_BT = (free_BT != batch.target_BT).cumsum(1) == 0
+    position_BT = torch.arange(1, free_BT.size(1) + 1, device=free_BT.device).expand_as(free_BT)
     counted_P, same_P, position_P = (
-        part_BT.flatten()[batch.positions_P].cpu().numpy() for part_BT in (running_BT, same_BT, position_BT)
+        values_BT.flatten()[batch.positions_P].cpu().numpy() for values_BT in (running_BT, same_BT, position_BT)
     )
     return Losses(position_P[counted_P].astype(np.float64), teacher_P[counted_P], free_P[counted_P], same_P[counted_P])
 
@@ -121,19 +127,18 @@ def losses(network: Network, batch: Batch, prediction: Prediction, excluded: Col
 def _label_losses(network: Network, batch: Batch) -> Floats:
     logits_PV = network(batch.source_BS, batch.source_lengths_B, batch.target_BT, batch.positions_P)
     losses_P: Tensor = -label_log_probabilities(logits_PV, batch.labels_P)
-    found: Floats = losses_P.double().cpu().numpy()
-    return found
+    array: Floats = losses_P.double().cpu().numpy()
+    return array
 
 
-def _position(every: Losses, position: int) -> Position | None:
-    there = every.position_P == position
-    count = int(there.sum())
+def _position(losses: Losses, position: int) -> Position | None:
+    selected = losses.position_P == position
+    count = int(selected.sum())
     if not count:
         return None
-    teacher, free = every.teacher_forced_P[there], every.free_running_P[there]
+    teacher, free = losses.teacher_forced_P[selected], losses.free_running_P[selected]
     gap = free - teacher
     error = 1.96 * float(gap.std(ddof=1)) / count**0.5 if count > 1 else 0.0
     interval = (float(gap.mean()) - error, float(gap.mean()) + error)
-    return Position(
-        position, count, float(teacher.mean()), float(free.mean()), interval, float(every.same_P[there].mean())
-    )
+    same = float(losses.same_P[selected].mean())
+    return Position(position, count, float(teacher.mean()), float(free.mean()), interval, same)

@@ -1,82 +1,74 @@
-"""One figure from beginning to end: measured, drawn, told."""
+"""Measure and draw one figure."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from seq2seq.corpora.corpus import Corpus, Pair
-from seq2seq.figures import contexts, interpolation, lengths, report, width
-from seq2seq.figures import exposure_bias as exposure
-from seq2seq.figures import pictures as picture
+from seq2seq.figures import pictures, report
+from seq2seq.figures.bleu_curves import WidthCurve, bleu_by_length, bleu_of_width
 from seq2seq.figures.config import Figure, LaboratoryConfig
-from seq2seq.figures.sentences import ends, panels
+from seq2seq.figures.contexts import project
+from seq2seq.figures.exposure_bias import measure_exposure
+from seq2seq.figures.interpolation import interpolate
+from seq2seq.figures.sentences import context_panels, interpolation_ends
 from seq2seq.figures.systems import System
 
 TITLES = {
     Figure.lengths: "BLEU by source length",
-    Figure.attention: "BLEU by source length, with attention and without",
-    Figure.reversal: "BLEU by source length, by the direction in which the encoder reads",
+    Figure.attention: "BLEU by source length, with and without attention",
+    Figure.reversal: "BLEU by source length and encoder direction",
 }
 
 
-class Drawn(NamedTuple):
-    """What came of a figure."""
+class FigureResult(NamedTuple):
+    """A figure with its data."""
 
-    found: Any
-    """Its data, for `report.write`."""
+    data: Any
+    """For `report.write_json`."""
     table: str
-    save: Callable[[Path], None]
-    """Writes the picture."""
+    figure: Any
+    """A matplotlib figure."""
 
 
-def draw(
+def make_figure(
     figure: Figure,
-    families: Mapping[str, Sequence[System]],
+    systems_by_run: Mapping[str, Sequence[System]],
     corpus: Corpus | None,
     pairs: Sequence[Pair],
     config: LaboratoryConfig,
-) -> Drawn:
-    """Measure what a figure shows.
+) -> FigureResult:
+    """Measure and draw a figure.
 
     Args:
         figure: which one.
-        families: for each run that is named, by what to call it, the runs that stand for it in this figure.
-        corpus: what sentences are taken from where none are named.
-        pairs: to translate and to score; figures that do neither need none.
-        config: what each figure may vary.
+        systems_by_run: for each given run, by name, the systems to compare: its variants, or the run itself.
+        corpus: the source of sentences if the settings give none.
+        pairs: the test set; empty if the figure does not need one.
+        config: the settings.
 
     Raises:
-        ConfigError, DataError, RunError: as what is measured raises them.
+        ConfigError, DataError, RunError: a system cannot be measured.
     """
-    systems = [system for members in families.values() for system in members]
+    systems = [system for group in systems_by_run.values() for system in group]
     if figure is Figure.contexts:
-        return _contexts(systems, panels(config.contexts, corpus))
+        panels = context_panels(config.contexts, corpus)
+        projections = [(system.name, [project(system, panel) for panel in panels]) for system in systems]
+        table, drawn = report.contexts_table(projections), pictures.contexts_figure(projections)
+        return FigureResult(dict(projections), table, drawn)
     if figure is Figure.interpolation:
-        return _interpolation(systems[0], ends(config.interpolation, corpus), config)
+        steps, beam_size = config.interpolation.steps, config.beam_size
+        ends = interpolation_ends(config.interpolation, corpus)
+        walks = [interpolate(systems[0], first, second, steps, beam_size) for first, second in ends]
+        drawn = pictures.interpolation_figure(systems[0].name, walks)
+        return FigureResult(walks, report.interpolation_table(walks), drawn)
     if figure is Figure.exposure:
-        exposures = [exposure.measure(system, pairs, config.exposure) for system in systems]
-        return Drawn(exposures, report.exposure_table(exposures), partial(picture.draw_exposure, exposures))
+        exposures = [measure_exposure(system, pairs, config.exposure) for system in systems]
+        return FigureResult(exposures, report.exposure_table(exposures), pictures.exposure_figure(exposures))
     if figure is Figure.width:
-        return _width(families, pairs, config)
-    curves = [lengths.measure(system, pairs, config.lengths, config.beam_size, config.bootstrap) for system in systems]
-    return Drawn(curves, report.lengths_table(curves), partial(picture.draw_lengths, TITLES[figure], curves))
-
-
-def _contexts(systems: Sequence[System], chosen: Sequence[Sequence[str]]) -> Drawn:
-    rows = [(system.name, [contexts.project(system, panel) for panel in chosen]) for system in systems]
-    return Drawn(dict(rows), report.contexts_table(rows), partial(picture.draw_contexts, rows))
-
-
-def _interpolation(system: System, between: Sequence[tuple[str, str]], config: LaboratoryConfig) -> Drawn:
-    steps, beam_size = config.interpolation.steps, config.beam_size
-    walks = [interpolation.interpolate(system, first, second, steps, beam_size) for first, second in between]
-    return Drawn(walks, report.interpolation_table(walks), partial(picture.draw_interpolation, system.name, walks))
-
-
-def _width(families: Mapping[str, Sequence[System]], pairs: Sequence[Pair], config: LaboratoryConfig) -> Drawn:
-    found = [
-        width.Family(name, [width.measure(system, pairs, config.beam_size, config.bootstrap) for system in members])
-        for name, members in families.items()
-    ]
-    return Drawn(found, report.width_table(found), partial(picture.draw_width, found))
+        width_curves = [
+            WidthCurve(name, [bleu_of_width(system, pairs, config.beam_size, config.bootstrap) for system in group])
+            for name, group in systems_by_run.items()
+        ]
+        return FigureResult(width_curves, report.width_table(width_curves), pictures.width_figure(width_curves))
+    curves = [bleu_by_length(system, pairs, config.lengths, config.beam_size, config.bootstrap) for system in systems]
+    return FigureResult(curves, report.lengths_table(curves), pictures.lengths_figure(TITLES[figure], curves))

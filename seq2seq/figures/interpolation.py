@@ -1,7 +1,7 @@
-"""Sentences between two sentences: what the decoder makes of a mixture of their contexts.
+"""Interpolation between two sentences: translations of mixtures of their context vectors.
 
-The path from one code to another and what is decoded on it is how Bowman et al. (2016, table 8) look at the space of
-sentences. A translator is trained on the ends alone: nothing made it put sentences in between.
+Bowman et al. (2016, table 8) study a sentence space by decoding points on the line between two codes. A translator is
+not trained on such points, so nothing guarantees that they decode to sentences.
 
 B mixtures, D width of an encoder layer.
 """
@@ -25,19 +25,20 @@ from seq2seq.translation.decoding import decode
 
 
 class Mixture(NamedTuple):
-    """What was decoded from (1 - t) c₁ + t c₂."""
+    """The translation of (1 - t) c₁ + t c₂."""
 
     t: float
     text: str
     log_probability: float
-    """Of the text given the mixture, in nats, its end mark included."""
+    """Log-probability of the text given the mixture, in nats, EOS included."""
     to_first: float
-    """chrF of the text, 0 to 100, against that of the first end."""
+    """chrF of the text, 0 to 100, against the text at t = 0."""
     to_second: float
+    """chrF against the text at t = 1."""
 
 
 class Walk(NamedTuple):
-    """All mixtures of two sentences, the ends themselves included."""
+    """All mixtures of two sentences, including both ends."""
 
     first: str
     second: str
@@ -45,103 +46,110 @@ class Walk(NamedTuple):
 
 
 class MixtureStepper:
-    """Steps a network from a memory and a state that are there already, in place of sources to be encoded."""
+    """A `Stepper` that starts from given memories and states in place of encoded sources.
 
-    def __init__(self, reader: NetworkStepper, memory: Memory, state: State) -> None:
-        """``reader`` is bound to as many sources; only their lengths count, which limit how long a text may be."""
-        self.reader, self.memory, self.state = reader, memory, state
-        self.bos, self.eos = reader.bos, reader.eos
-        self.sentences, self.source_lengths = reader.sentences, reader.source_lengths
+    Args:
+        stepper: bound to as many sources; only their lengths matter, which limit the length of the texts.
+        memory: one row per mixture.
+        state: the initial decoder state of every mixture.
+    """
+
+    def __init__(self, stepper: NetworkStepper, memory: Memory, state: State) -> None:
+        self.stepper, self.memory, self.state = stepper, memory, state
+        self.bos, self.eos = stepper.bos, stepper.eos
+        self.sentences, self.source_lengths = stepper.sentences, stepper.source_lengths
 
     def start(self, beam_size: int) -> StepperState:
-        """Every mixture's state in ``beam_size`` rows."""
-        decoder = self.reader.decoder
+        """Return every mixture's state in ``beam_size`` rows."""
+        decoder = self.stepper.decoder
         return StepperState(decoder.memory(self.memory), decoder.start(self.state, beam_size))
 
     def step(self, tokens_N: Tensor, state: StepperState) -> tuple[Tensor, StepperState]:
         """As `NetworkStepper.step`."""
-        return self.reader.step(tokens_N, state)
+        return self.stepper.step(tokens_N, state)
 
     def select(self, state: StepperState, rows_N: Tensor, sentences_B: Tensor | None) -> StepperState:
         """As `NetworkStepper.select`."""
-        return self.reader.select(state, rows_N, sentences_B)
+        return self.stepper.select(state, rows_N, sentences_B)
 
 
-def check(system: System) -> None:
-    """Hold that the fixed context is all that the decoder hears.
+def check_no_attention(system: System) -> None:
+    """Check that the context vector is the decoder's only source of information.
 
     Raises:
-        ConfigError: the model attends: half-way between two sentences there is no third for attention to look at.
+        ConfigError: the model has attention; there is no source sentence whose states belong to a mixture.
     """
     if system.network.config.attention is not AttentionKind.none:
         raise ConfigError(
-            f"{system.folder} attends to the source at every step, and a mixture of two contexts has no source: name a "
-            f"run without attention, or leave interpolation out of figures"
+            f"{system.folder} has attention, and a mixture of two context vectors has no source sentence to attend to: "
+            f"give a run without attention, or leave interpolation out of figures"
         )
 
 
 @torch.inference_mode()
 def interpolate(system: System, first: str, second: str, steps: int, beam_size: int | None) -> Walk:
-    """Decode ``steps`` mixtures of two sentences' contexts, t from 0 to 1.
+    """Decode ``steps`` mixtures of two sentences, t from 0 to 1.
 
-    What is mixed is all that the encoder hands on: the summary of hidden and of cell states of each layer. The bridge
-    then makes the decoder's initial state of it. At t = 0 and t = 1 beam search gives the sentences' translations.
+    The summaries of hidden and cell states of each encoder layer are mixed, and the bridge computes the initial decoder
+    state from the result. At t = 0 and t = 1 this is the usual translation by beam search.
 
     Args:
         system: a model without attention.
         first, second: source sentences.
-        steps: how many, both ends counted, at least 2.
-        beam_size: hypotheses kept; None: as the run's ``search.beam_size``.
+        steps: number of mixtures including both ends, at least 2.
+        beam_size: None uses the run's ``search.beam_size``.
 
     Raises:
-        ConfigError: the model attends.
+        ConfigError: the model has attention.
         DataError: a sentence is blank.
     """
-    check(system)
+    check_no_attention(system)
     translator, member = system.translator, system.translator.members[0]
     sources = member.sources(system.encoded([first, second]))
     share_B = torch.linspace(0, 1, steps, dtype=torch.float64, device=member.device)
-    memory, state = mixed(system.network, *sources, share_B)
-    # Texts may be as long as those of a source of a length in between: at the ends, of the sentence itself.
-    lengths_B = _between(sources.lengths_B.double().unsqueeze(1), share_B).ceil().long().squeeze(1)
-    reader = NetworkStepper(
+    memory, state = mixed_contexts(system.network, *sources, share_B)
+    # The length limits are interpolated too, so that the ends have those of their own sentence.
+    lengths_B = _interpolated(sources.lengths_B.double().unsqueeze(1), share_B).ceil().long().squeeze(1)
+    stepper = NetworkStepper(
         system.network, member.decoder, sources.source_BS[:1].expand(steps, -1), lengths_B, BOS, EOS
     )
-    usual = translator.search
+    run_search = translator.search
     config = SearchConfig(
-        beam_size=beam_size or usual.beam_size,
-        length_penalty=usual.length_penalty,
-        max_length_ratio=usual.max_length_ratio,
-        max_length_offset=usual.max_length_offset,
+        beam_size=beam_size or run_search.beam_size,
+        length_penalty=run_search.length_penalty,
+        max_length_ratio=run_search.max_length_ratio,
+        max_length_offset=run_search.max_length_offset,
     )
-    found = [ranked[0] for ranked in beam_search(MixtureStepper(reader, memory, state), config)]
-    texts = [decode(translator.ensemble, one) for one in found]
-    to_first, to_second = (_likeness(texts, end) for end in (texts[0], texts[-1]))
-    mixtures = zip(share_B.tolist(), texts, (one.log_probability for one in found), to_first, to_second, strict=True)
+    best = [ranked[0] for ranked in beam_search(MixtureStepper(stepper, memory, state), config)]
+    texts = [decode(translator.ensemble, hypothesis) for hypothesis in best]
+    to_first, to_second = (_chrf(texts, end) for end in (texts[0], texts[-1]))
+    mixtures = zip(
+        share_B.tolist(), texts, (hypothesis.log_probability for hypothesis in best), to_first, to_second, strict=True
+    )
     return Walk(first, second, [Mixture(*mixture) for mixture in mixtures])
 
 
-def mixed(network: Network, source_BS: Tensor, lengths_B: Tensor, share_B: Tensor) -> tuple[Memory, State]:
-    """What the decoder is told of (1 - t) c₁ + t c₂ for each t of ``share_B``, from two sources.
+def mixed_contexts(network: Network, source_BS: Tensor, lengths_B: Tensor, share_B: Tensor) -> tuple[Memory, State]:
+    """Return memory and initial decoder state of (1 - t) c₁ + t c₂ of two sources, for each t of ``share_B``.
 
     Raises:
         RunError: the network has no encoder.
     """
     if network.encoder is None or network.bridge is None or network.source_embedding is None:
-        raise RunError("a language model has no context to mix: name a translator")
+        raise RunError("a language model has no context vector: give a translation model")
     encoded = network.encoder(network.source_embedding(source_BS), lengths_B)
-    hidden = [_between(summary_2D, share_B) for summary_2D in encoded.hidden]
-    cell = [_between(summary_2D, share_B) for summary_2D in encoded.cell]
+    hidden = [_interpolated(summary_2D, share_B) for summary_2D in encoded.hidden]
+    cell = [_interpolated(summary_2D, share_B) for summary_2D in encoded.cell]
     hidden_LBH, cell_LBH = network.bridge(hidden, cell)
     return Memory(hidden[-1], None), network.decoder.start(hidden_LBH, cell_LBH, None)
 
 
-def _between(ends_2D: Tensor, share_B: Tensor) -> Tensor:
+def _interpolated(ends_2D: Tensor, share_B: Tensor) -> Tensor:
     share_B1 = share_B.to(ends_2D.dtype).unsqueeze(1)
     return (1 - share_B1) * ends_2D[0] + share_B1 * ends_2D[1]
 
 
-def _likeness(texts: Sequence[str], end: str) -> list[float]:
-    """chrF of each text against one; of a text without characters 0, unless both are empty."""
+def _chrf(texts: Sequence[str], end: str) -> list[float]:
+    """chrF of each text against another; equal texts score 100, even if empty."""
     metric = CHRF()
     return [100.0 if text == end else float(metric.sentence_score(text, [end]).score) for text in texts]

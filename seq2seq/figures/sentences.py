@@ -1,4 +1,4 @@
-"""Which sentences are looked at: those that are named, else a set whose words, roles and order vary."""
+"""Sentences for the figures contexts and interpolation: those of the settings, or a default set."""
 
 from collections.abc import Iterable
 from itertools import islice, pairwise
@@ -17,7 +17,7 @@ ROLES = [
     "The woman talks to the man.",
     "The man talks to the woman.",
 ]
-"""Who does it to whom, with three verbs: a bag of words cannot tell the two apart."""
+"""Subject and object swapped, with three verbs: a bag of words cannot distinguish the two."""
 
 ORDERS = [
     "I gave her a letter on Monday.",
@@ -27,59 +27,61 @@ ORDERS = [
     "They gave us a letter on Monday.",
     "On Monday they gave us a letter.",
 ]
-"""The same said in two orders, by three givers: the built-in grammar has no passive voice."""
+"""The same statement in two word orders, with three subjects: the built-in grammar has no passive voice."""
 
 ENDS = [
     "She sleeps.",
     "The old man did not sell the house yesterday.",
     "Does the boy want to read the book?",
 ]
-"""From a short statement over a long, denied one to a question."""
+"""A short statement, a long negated one, and a question."""
 
-SHOWN = 12
+PANEL_SIZE = 12
 WORDS = range(3, 13)
 
 
-def panels(config: ContextsConfig, test: Corpus | None) -> list[list[str]]:
-    """Sentences of each panel of figure contexts.
+def context_panels(config: ContextsConfig, corpus: Corpus | None) -> list[list[str]]:
+    """Return the sentences of each panel of figure contexts.
 
-    Those that are named; else, for the built-in corpus, the counterparts of Sutskever et al. 2014, figure 2: who does
-    what to whom, and the same in another order; else the first `SHOWN` of the test set with 3 to 12 words.
+    They are those of the settings if given. For the built-in corpus they are counterparts of Sutskever et al. 2014,
+    figure 2: swapped roles, and another word order. For another corpus they are the first `PANEL_SIZE` sentences with
+    3 to 12 words.
 
     Raises:
-        DataError: the file cannot be read, or a panel has fewer than three sentences, which need no projection.
-        ConfigError: nothing is named and there is nothing to choose from.
+        DataError: the file cannot be read, or a panel has fewer than three sentences.
+        ConfigError: no sentences are given and the corpus has too few.
     """
     if config.sentences:
-        found, where = [config.sentences], "contexts.sentences"
+        panels, origin = [config.sentences], "contexts.sentences"
     elif config.input is not None:
-        found, where = parted(read_input(config.input)[0]), config.input
-    elif isinstance(test, BuiltinCorpus):
+        panels, origin = split_at_blank_lines(read_input(config.input)[0]), config.input
+    elif isinstance(corpus, BuiltinCorpus):
         return [ROLES, ORDERS]
     else:
-        found, where = [some(test, SHOWN, "contexts.sentences or contexts.input=FILE")], "the test set"
-    if not found or min(map(len, found)) < 3:
-        raise DataError(f"{where} has a panel of fewer than three sentences: two dimensions show nothing of so few")
-    return found
+        panels = [first_sentences(corpus, PANEL_SIZE, "contexts.sentences or contexts.input=FILE")]
+        origin = "the test set"
+    if not panels or min(map(len, panels)) < 3:
+        raise DataError(f"{origin} has a panel with fewer than three sentences: give at least three, to be projected")
+    return panels
 
 
-def ends(config: InterpolationConfig, test: Corpus | None) -> list[tuple[str, str]]:
-    """The two sentences of each panel of figure interpolation.
+def interpolation_ends(config: InterpolationConfig, corpus: Corpus | None) -> list[tuple[str, str]]:
+    """Return the two sentences of each panel of figure interpolation.
 
     Raises:
-        ConfigError: nothing is named and there is nothing to choose from.
+        ConfigError: no sentences are given and the corpus has too few.
     """
     if config.sentences:
-        path = config.sentences
-    elif isinstance(test, BuiltinCorpus):
-        path = ENDS
+        sentences = config.sentences
+    elif isinstance(corpus, BuiltinCorpus):
+        sentences = ENDS
     else:
-        path = some(test, 3, "interpolation.sentences")
-    return list(pairwise(path))
+        sentences = first_sentences(corpus, 3, "interpolation.sentences")
+    return list(pairwise(sentences))
 
 
-def parted(lines: Iterable[str]) -> list[list[str]]:
-    """Lines in groups, which blank lines part."""
+def split_at_blank_lines(lines: Iterable[str]) -> list[list[str]]:
+    """Return groups of stripped lines; blank lines separate groups."""
     groups: list[list[str]] = [[]]
     for line in lines:
         if line.strip():
@@ -89,16 +91,21 @@ def parted(lines: Iterable[str]) -> list[list[str]]:
     return [group for group in groups if group]
 
 
-def some(test: Corpus | None, count: int, setting: str) -> list[str]:
-    """The first different sentences of a test set that are neither very short nor long.
+def first_sentences(corpus: Corpus | None, count: int, setting: str) -> list[str]:
+    """Return the first distinct sources with 3 to 12 words.
+
+    Args:
+        corpus: the test set.
+        count: number of sentences.
+        setting: the setting that could give sentences, for the error message.
 
     Raises:
-        ConfigError: there is no test set, or it has not that many; ``setting`` would name them.
+        ConfigError: there is no test set, or it has too few such sentences.
     """
-    fitting = (pair.source for pair in test or () if len(pair.source.split()) in WORDS)
-    found = list(islice(dict.fromkeys(islice(fitting, 50 * count)), count))
-    if len(found) < count:
+    fitting = (pair.source for pair in corpus or () if len(pair.source.split()) in WORDS)
+    sentences = list(islice(dict.fromkeys(islice(fitting, 50 * count)), count))
+    if len(sentences) < count:
         raise ConfigError(
-            f"there is no test set with {count} sentences of 3 to 12 words: name sentences with {setting}"
+            f"there is no test set with {count} sentences of 3 to 12 words: give sentences with {setting}"
         )
-    return found
+    return sentences

@@ -1,4 +1,4 @@
-"""A run as the laboratory looks at it: its model, what to call it, and the text it is tested on."""
+"""Runs to draw figures of: the model, its name in a legend, and its test set."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -21,103 +21,101 @@ class System:
     """A trained translator."""
 
     name: str
-    """What to call it in a legend."""
+    """Name in legends and tables."""
     folder: Path
     translator: Translator
     tag: str | None
-    """First word of every source it reads."""
+    """Source tag, the first word of every source sentence."""
     source_language: str = ""
-    """Code of the language that it reads."""
+    """Language code of the source."""
 
     @classmethod
-    def load(cls, folder: Path, name: str, device: str, asked: DataConfig) -> "System":
-        """The best model of a run folder, in float32; it reads the run's source tag, unless another is ``asked`` for.
+    def load(cls, folder: Path, name: str, device: str, data: DataConfig) -> "System":
+        """Load the best model of a run in float32. ``data.source_tag`` overrides the run's source tag.
 
         Raises:
             RunError: a file is missing, damaged or foreign.
-            ConfigError: the run is a language model, which has no context.
+            ConfigError: the run is a language model.
         """
         if RunFolder.open(folder).is_language_model:
-            raise ConfigError(
-                f"{folder} is a language model, which has no encoder and so no context: name a translator with run=PATH"
-            )
+            raise ConfigError(f"{folder} is a language model and has no encoder: give a translation model as run=PATH")
         own = RunFolder.open(folder).section("data", DataConfig)
-        tag = own.source_tag if asked.source_tag is None else asked.source_tag
+        tag = own.source_tag if data.source_tag is None else data.source_tag
         return cls(name, folder, Translator.load(folder, device, "float32"), tag or None, own.source_language)
 
     @property
     def target_language(self) -> str:
-        """Code of the language that it writes."""
+        """Language code of the target."""
         return self.translator.members[0].target_language
 
     @property
     def network(self) -> Network:
-        """Its network."""
+        """The network."""
         return self.translator.members[0].network
 
-    def tagged(self, sentences: Sequence[str]) -> list[str]:
-        """The sentences as the model has learnt to read them."""
+    def add_tag(self, sentences: Sequence[str]) -> list[str]:
+        """Return the sentences with the source tag."""
         return [add_tag(sentence, self.tag) for sentence in sentences]
 
     def encoded(self, sentences: Sequence[str]) -> list[list[int]]:
-        """Piece ids of sentences, the tag before each, without marks.
+        """Return the token ids of the tagged sentences, without BOS and EOS.
 
         Raises:
             DataError: a sentence is blank.
         """
         if blank := [number for number, sentence in enumerate(sentences, 1) if not sentence.strip()]:
             raise DataError(f"sentence {blank[0]} of {len(sentences)} is blank: leave it out")
-        return self.translator.members[0].tokenizers.source.encode_all(self.tagged(sentences))
+        return self.translator.members[0].tokenizers.source.encode_all(self.add_tag(sentences))
 
 
-class Translated(NamedTuple):
-    """A test set as a system translates it."""
+class SystemOutput(NamedTuple):
+    """Translations of a test set."""
 
     texts: list[str]
     beam_size: int
     origin: dict[str, Any]
-    """What translated, and how: hashes, version, settings."""
+    """Hashes, version and settings behind the translations."""
 
 
-def translated(system: System, pairs: Sequence[Pair], beam_size: int | None) -> Translated:
-    """Translate the sources of pairs that have no tags; ``beam_size`` None: as the run's ``search.beam_size``."""
+def translate_pairs(system: System, pairs: Sequence[Pair], beam_size: int | None) -> SystemOutput:
+    """Translate the sources of untagged pairs; ``beam_size`` None uses the run's ``search.beam_size``."""
     search = system.translator.search
     search = search.beam(search.beam_size if beam_size is None else beam_size)
-    sources = system.tagged([pair.source for pair in pairs])
+    sources = system.add_tag([pair.source for pair in pairs])
     texts = [str(translation) for translation in translate_all(system.translator, sources, search)]
     origin = provenance(system.translator, [pair.target for pair in pairs])
-    return Translated(texts, search.beam_size, {**origin, "search": asdict(search)})
+    return SystemOutput(texts, search.beam_size, {**origin, "search": asdict(search)})
 
 
-def names(folders: Sequence[Path]) -> list[str]:
-    """What to call runs: the last part of their paths, or all parts, with dashes, where two of those are alike."""
+def legend_names(folders: Sequence[Path]) -> list[str]:
+    """Return the folders' names; folders with equal names get their whole paths, joined by dashes."""
     paths = [folder.resolve() for folder in folders]
-    short = [path.name for path in paths]
+    names = [path.name for path in paths]
     return [
-        "-".join(path.parts[1:]) if short.count(name) > 1 else name for path, name in zip(paths, short, strict=True)
+        "-".join(path.parts[1:]) if names.count(name) > 1 else name for path, name in zip(paths, names, strict=True)
     ]
 
 
-def corpus_for(asked: DataConfig, run: Path, split: Split) -> Corpus | None:
-    """The text to test on, without tags: what is asked for, else the run's own; None where there is no test split.
+def corpus_to_score(data: DataConfig, run: Path, split: Split) -> Corpus | None:
+    """Read the untagged test text that ``data`` gives, else that of the run; None if there is no such split.
 
     Raises:
-        ConfigError, DataError: it cannot be read.
+        ConfigError, DataError: the corpus cannot be read.
     """
-    data = text_for_run(asked, RunFolder.open(run).section("data", DataConfig), split)
+    data = text_for_run(data, RunFolder.open(run).section("data", DataConfig), split)
     return read_split(replace(data, source_tag=None), split)
 
 
-def pairs_of(corpus: Corpus | None, split: Split) -> list[Pair]:
-    """The pairs of a test set whose sides are not blank.
+def pairs_to_score(corpus: Corpus | None, split: Split) -> list[Pair]:
+    """Return the pairs of a test corpus without blank sides.
 
     Raises:
-        ConfigError: there is none.
-        DataError: it is empty.
+        ConfigError: there is no corpus.
+        DataError: the corpus is empty.
     """
     if corpus is None:
         raise ConfigError(f"there is no {split} set: name one with data.{split}.source=… and .target=…")
     pairs = [pair for pair in corpus if pair.source.strip() and pair.target.strip()]
     if not pairs:
-        raise DataError(f"{corpus.name} has no pairs: name another with data.{split}.source=… and .target=…")
+        raise DataError(f"{corpus.name} has no pairs: name another corpus with data.{split}.source=… and .target=…")
     return pairs

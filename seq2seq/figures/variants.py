@@ -1,4 +1,4 @@
-"""Runs like another one but for a single choice, trained in folders of their own: what a figure's comparison needs."""
+"""Variants of a run: the same settings except for one choice, each trained in its own folder."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,73 +20,80 @@ from seq2seq.system.lock import locked
 from seq2seq.training import OptimizerConfig, ScheduleConfig
 
 FINISHED = "finished.yaml"
-"""In a sibling's folder: the settings that it was trained with to the end."""
+"""File in the folder of a variant: the settings of its finished training."""
 
 Choice = TypeVar("Choice")
 
 Train = Callable[[TrainConfig, Path], object]
-"""Trains in a folder, or goes on there: that of recipes/train.py."""
+"""Train in a folder, or resume there, as recipes/train.py does."""
 
 
 @dataclass(frozen=True)
-class Sibling:
-    """A run that is to be compared."""
+class Variant:
+    """A run to compare."""
 
     name: str
-    """What it is, such as ``width 64``."""
+    """Name of the choice, such as ``width 64``."""
     folder: Path
     config: TrainConfig | None
-    """What it is trained with; None for the run itself."""
+    """Settings to train with; None for the run itself."""
 
 
 def settings_of(run: Path) -> TrainConfig:
-    """All settings that a run was made with.
+    """Return all settings of a run.
 
     Raises:
-        RunError: there is no run in the folder, or its settings are not usable.
+        RunError: the folder is not a run folder, or its settings are invalid.
     """
     values = dict(RunFolder.open(run).settings)
     chosen = values.pop(CHOICES, None) or {}
     values.pop(FROZEN, None)
     try:
         schema = TrainConfig(
-            optimizer=_named(OptimizerConfig, chosen.get("optimizer"))(),
-            schedule=_named(ScheduleConfig, chosen.get("schedule"))(),
+            optimizer=_subclass(OptimizerConfig, chosen.get("optimizer"))(),
+            schedule=_subclass(ScheduleConfig, chosen.get("schedule"))(),
         )
         config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), values))
     except (OmegaConfBaseException, ValueError, TypeError, AttributeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise RunError(f"{run / CONFIG} is not usable ({reason}): restore it or train anew") from None
+        raise RunError(f"{run / CONFIG} is not valid ({reason}): restore the file or train again") from None
     assert isinstance(config, TrainConfig)
     validate(config)
     return config
 
 
-def siblings(figure: Figure, run: Path, folder: Path, sweep: SweepConfig, device: str) -> list[Sibling]:
-    """The runs that a figure compares, each in a folder of its own below ``folder``; one may be the run itself.
+def run_variants(figure: Figure, run: Path, folder: Path, sweep: SweepConfig, device: str) -> list[Variant]:
+    """Return the runs that a figure compares; one of them may be the run itself.
 
-    They have the run's vocabulary, its data, its seed and all of its settings but the one.
+    They share the run's vocabulary, data, seed and all other settings.
+
+    Args:
+        figure: attention, reversal or width.
+        run: the run to vary.
+        folder: variants get folders in this one.
+        sweep: widths and length of training.
+        device: the device to train on.
 
     Raises:
-        RunError: the run's settings are not usable, or it began with another run's weights.
-        ConfigError: what is to be changed contradicts the rest of the run's settings; the run is a language model.
+        RunError: the run's settings are invalid, or it started from another run's weights.
+        ConfigError: a variant's settings contradict each other, or the run is a language model.
     """
     config = settings_of(run)
     if not config.translates:
-        raise ConfigError(f"{run} is a language model, which has no encoder to change: name a translator with run=PATH")
+        raise ConfigError(f"{run} is a language model and has no encoder: give a translation model as run=PATH")
     if config.training.start is not None:
         raise RunError(
-            f"{run} began with the weights of {config.training.start} (training.start), and no other architecture can: "
-            f"name a run that began from nothing with run=PATH"
+            f"{run} started from the weights of {config.training.start} (training.start), which fit no other "
+            f"architecture: give a run trained from scratch as run=PATH"
         )
-    found = []
+    variants = []
     for name, model in _models(figure, config.model, run, sweep).items():
         training = replace(config.training, updates=sweep.updates or config.training.updates)
         if (model, training) == (config.model, config.training) and (run / MODEL).exists():
-            found.append(Sibling(name, run, None))
+            variants.append(Variant(name, run, None))
             continue
-        place = folder / name.replace(" ", "-")
-        changed = replace(config, run=str(place), model=model, training=replace(training, device=device))
+        subfolder = folder / name.replace(" ", "-")
+        changed = replace(config, run=str(subfolder), model=model, training=replace(training, device=device))
         changed.schedule = replace(config.schedule, warmup=min(config.schedule.warmup, training.updates))
         changed.tokenizer = replace(
             config.tokenizer,
@@ -97,36 +104,36 @@ def siblings(figure: Figure, run: Path, folder: Path, sweep: SweepConfig, device
             changed.check()
         except ConfigError as error:
             raise ConfigError(f"{name} of {run}: {error}") from None
-        found.append(Sibling(name, place, changed))
-    return found
+        variants.append(Variant(name, subfolder, changed))
+    return variants
 
 
-def train_sibling(sibling: Sibling, train: Train) -> None:
-    """Train one to its end, from where it was stopped; nothing is done for one that is finished.
+def train_variant(variant: Variant, train: Train) -> None:
+    """Train a variant to the end; resume an interrupted one, and skip a finished one.
 
     Raises:
-        RunError: the folder holds a run with other settings.
+        RunError: the folder contains a run with other settings.
     """
-    if sibling.config is None:
+    if variant.config is None:
         return
-    told = OmegaConf.to_yaml(OmegaConf.structured(sibling.config))
-    marker = sibling.folder / FINISHED
-    if marker.exists() and marker.read_text(encoding="utf-8") == told and (sibling.folder / MODEL).exists():
+    settings = OmegaConf.to_yaml(OmegaConf.structured(variant.config))
+    marker = variant.folder / FINISHED
+    if marker.exists() and marker.read_text(encoding="utf-8") == settings and (variant.folder / MODEL).exists():
         return
-    with locked(sibling.folder):
-        train(sibling.config, sibling.folder)
+    with locked(variant.folder):
+        train(variant.config, variant.folder)
     with atomic_write(marker) as temporary:
-        temporary.write_text(told, encoding="utf-8")
+        temporary.write_text(settings, encoding="utf-8")
 
 
-def _named(base: type[Choice], name: str | None) -> type[Choice]:
-    """The class of that name among a choice's; the choice's own where none is named."""
-    return next((kind for kind in _below(base) if kind.__name__ == name), base)
+def _subclass(base: type[Choice], name: str | None) -> type[Choice]:
+    """Return the subclass of that name, or the base class if there is none."""
+    return next((kind for kind in _subclasses(base) if kind.__name__ == name), base)
 
 
-def _below(kind: type[Choice]) -> list[type[Choice]]:
-    nearest: list[type[Choice]] = kind.__subclasses__()
-    return [one for below in nearest for one in (below, *_below(below))]
+def _subclasses(base: type[Choice]) -> list[type[Choice]]:
+    direct: list[type[Choice]] = base.__subclasses__()
+    return [kind for child in direct for kind in (child, *_subclasses(child))]
 
 
 def _models(figure: Figure, model: ModelConfig, run: Path, sweep: SweepConfig) -> dict[str, ModelConfig]:
@@ -136,12 +143,12 @@ def _models(figure: Figure, model: ModelConfig, run: Path, sweep: SweepConfig) -
         return _directions(model)
     if figure is Figure.width:
         return {f"width {width}": _of_width(model, width, run, sweep.decoder) for width in sweep.widths}
-    raise ConfigError(f"figure {figure} compares the runs that are named: it trains none")
+    raise ConfigError(f"figure {figure} trains no variants: it compares the given runs")
 
 
 def _with_and_without_attention(model: ModelConfig) -> dict[str, ModelConfig]:
-    """With attention as conf/model/attention.yaml has it, without as conf/model/context.yaml has it."""
-    fed = replace(model.decoder, feed_context=True, input_feeding=False)
+    """Attention as in conf/model/attention.yaml; without it as in conf/model/context.yaml."""
+    decoder = replace(model.decoder, feed_context=True, input_feeding=False)
     without = replace(
         model,
         attention=AttentionKind.none,
@@ -149,7 +156,7 @@ def _with_and_without_attention(model: ModelConfig) -> dict[str, ModelConfig]:
         attention_size=None,
         attention_window=None,
         coverage=False,
-        decoder=fed,
+        decoder=decoder,
     )
     attends = replace(model, attention=AttentionKind.general, decoder=replace(model.decoder, feed_context=False))
     if model.attention is AttentionKind.none:
@@ -158,24 +165,24 @@ def _with_and_without_attention(model: ModelConfig) -> dict[str, ModelConfig]:
 
 
 def _directions(model: ModelConfig) -> dict[str, ModelConfig]:
-    """Reading forward and reversed, with a context vector as wide as the run's; and the run's own direction."""
-    one_way = replace(model.encoder, size=model.encoder.width)
-    found = {
-        str(direction): replace(model, encoder=replace(one_way, direction=direction))
+    """Forward and reversed encoders whose context vector is as wide as the run's; and the run's own direction."""
+    one_directional = replace(model.encoder, size=model.encoder.width)
+    models = {
+        str(direction): replace(model, encoder=replace(one_directional, direction=direction))
         for direction in (Direction.forward, Direction.reversed)
     }
-    return found | {str(model.encoder.direction): model}
+    return models | {str(model.encoder.direction): model}
 
 
 def _of_width(model: ModelConfig, width: int, run: Path, decoder: bool) -> ModelConfig:
-    """The model with a context vector of so many numbers; the decoder's size follows where it must, or is asked to."""
+    """Set the width of the context vector; scale the decoder too if asked to or if the model requires it."""
     encoder = model.encoder
-    ways = model.context_width // encoder.size
-    if width % ways:
+    directions = model.context_width // encoder.size
+    if width % directions:
         raise ConfigError(
-            f"sweep.widths has {width}, and the context of {run} has a width that {ways} divides: "
-            f"name {width + ways - width % ways}"
+            f"sweep.widths has {width}, which is not a multiple of {directions} as the context width of {run} must be: "
+            f"use {width + directions - width % directions}"
         )
-    follows = decoder or model.bridge is BridgeKind.copy or model.attention is AttentionKind.dot
-    size = max(1, round(model.decoder.size * width / model.context_width)) if follows else model.decoder.size
-    return replace(model, encoder=replace(encoder, size=width // ways), decoder=replace(model.decoder, size=size))
+    scaled = decoder or model.bridge is BridgeKind.copy or model.attention is AttentionKind.dot
+    size = max(1, round(model.decoder.size * width / model.context_width)) if scaled else model.decoder.size
+    return replace(model, encoder=replace(encoder, size=width // directions), decoder=replace(model.decoder, size=size))

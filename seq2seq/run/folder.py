@@ -20,6 +20,7 @@ from seq2seq.errors import ConfigError, RunError
 from seq2seq.inference.member import Member
 from seq2seq.inference.shortlist import MAX_TRANSLATIONS, Shortlist, ShortlistConfig
 from seq2seq.model import ModelConfig, Network
+from seq2seq.model.network import meta_network
 from seq2seq.model.weights import dequantized, is_quantized, load_weights_of, set_weights
 from seq2seq.search import SearchConfig
 from seq2seq.settings import validate

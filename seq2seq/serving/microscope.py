@@ -58,7 +58,7 @@ class Microscope:
         return TraceAnswer(
             run=run,
             text=trace.text,
-            source_pieces=list(trace.source_pieces),
+            source_pieces=list(trace.source_tokens),
             steps=steps(trace),
             attention=weights(trace.attention),
             pictures=self._pictures(trace),
@@ -127,21 +127,21 @@ def traced_numbers(translator: Translator, text: str, target: str | None) -> int
 
 def positions(trace: Trace) -> int:
     """Tokens of the longer side."""
-    return max(len(trace.source_pieces), len(trace.read_pieces))
+    return max(len(trace.source_tokens), len(trace.input_tokens))
 
 
 def steps(trace: Trace) -> list[Step]:
     """What the decoder read and predicted, with the likeliest other pieces."""
-    others = trace.runner_up_log_probabilities.exp().tolist()
+    others = trace.alternative_log_probabilities.exp().tolist()
     return [
         Step(
-            read=trace.read_pieces[step],
+            read=trace.input_tokens[step],
             predicted=predicted,
             probability=math.exp(float(trace.log_probabilities[step])),
             runners_up=[
                 RunnerUp(piece=piece, probability=share)
-                for piece, share in zip(trace.runner_up_pieces[step], others[step], strict=True)
+                for piece, share in zip(trace.alternative_tokens[step], others[step], strict=True)
             ],
         )
-        for step, predicted in enumerate(trace.target_pieces)
+        for step, predicted in enumerate(trace.target_tokens)
     ]

@@ -103,7 +103,8 @@ def _refuse_ignored(start: Path, model: ModelConfig, tokenizer: TokenizerConfig)
         name, value, _ = others[0]
         raise ConfigError(
             f"{name}={override_value(value)} does nothing, as vocabulary and weights come from "
-            f"training.start={start}: set {' '.join(f'{name}={override_value(value)}' for name, _, value in others)} as there, or leave it out"
+            f"training.start={start}: set "
+            f"{' '.join(f'{name}={override_value(value)}' for name, _, value in others)} as there, or leave it out"
         )
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 
 from seq2seq.analysis.trace import Trace
-from seq2seq.analysis.tracing import RUNNERS_UP, trace_text
+from seq2seq.analysis.tracing import ALTERNATIVES, trace_text
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.inference.member import Member
 from seq2seq.run.folder import load_run
@@ -133,11 +133,11 @@ class LanguageModel:
         stepper = self.member.stepper(self.member.sources([[]]))
         return next_words(stepper, self.tokenizer.encode(context), partial_word, self.spelling, count)
 
-    def trace(self, text: str, *, runners_up: int = RUNNERS_UP) -> Trace:
+    def trace(self, text: str, *, alternatives: int = ALTERNATIVES) -> Trace:
         """Return everything that the network computes for a sentence: gates, states and probabilities.
 
         Raises:
-            ConfigError: ``runners_up`` is below 0.
+            ConfigError: ``alternatives`` is below 0.
             DataError: the sentence is blank.
         """
-        return trace_text(self.member, text, runners_up)
+        return trace_text(self.member, text, alternatives)

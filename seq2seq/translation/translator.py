@@ -8,7 +8,7 @@ from typing import overload
 import torch
 
 from seq2seq.analysis.trace import Trace
-from seq2seq.analysis.tracing import RUNNERS_UP, trace_sentence
+from seq2seq.analysis.tracing import ALTERNATIVES, trace_sentence
 from seq2seq.corpora.segmentation import MAX_SEGMENT
 from seq2seq.errors import ConfigError
 from seq2seq.inference.member import Member, check_members
@@ -269,7 +269,7 @@ class Translator:
         *,
         target: str | None = None,
         beam_size: int | None = None,
-        runners_up: int = RUNNERS_UP,
+        alternatives: int = ALTERNATIVES,
         member: int = 0,
     ) -> Trace:
         """Return everything that one network computes for a sentence, and the tree of the beam search.
@@ -282,7 +282,7 @@ class Translator:
             DataError: the sentence is blank, or it has no possible translation.
         """
         search = self.search if beam_size is None else self.search.beam(beam_size)
-        return trace_sentence(self.ensemble, search, text, target=target, runners_up=runners_up, member=member)
+        return trace_sentence(self.ensemble, search, text, target=target, alternatives=alternatives, member=member)
 
     def score(self, source: str, target: str) -> Translation:
         """Score a given translation by forced decoding: `score_all` for one pair."""

@@ -1,13 +1,12 @@
-"""A silent unit: nothing of it is left in a replay, everything is as before afterwards, and BLEU is measured so."""
+"""An ablated unit is zero in a replay; afterwards the network is unchanged; loss and BLEU are measured without it."""
 
 import pytest
 import torch
 from letters import lettered
 from networks import ARRANGEMENTS, SAMPLES
 
-from seq2seq.analysis.ablation import Silencer, Unit, cell_at
-from seq2seq.analysis.recording import Place, Reading, Side, replay
-from seq2seq.analysis.teacher_forcing import taught
+from seq2seq.analysis.ablation import Ablator, Unit, cell_at
+from seq2seq.analysis.replay import CellDirection, CellLocation, Side, replay, teacher_forced_batches
 from seq2seq.corpora.corpus import Pair
 from seq2seq.model import DecoderConfig, EncoderConfig, ModelConfig, Tying
 
@@ -15,26 +14,26 @@ PAIRS = [Pair("abc", "de"), Pair("edcba", "abcd"), Pair("a,b", "b")]
 
 
 @pytest.mark.parametrize("config", [SAMPLES[1], SAMPLES[6], SAMPLES[7], SAMPLES[8], SAMPLES[9]], ids=range(5))
-def test_a_silent_unit_is_zero_at_every_step_and_nowhere_else(config):
+def test_an_ablated_unit_is_zero_at_every_step_and_other_units_are_not(config):
     member = lettered(config)
-    batches = taught(member, PAIRS)
-    silencer = Silencer(member, batches)
+    batches = teacher_forced_batches(member, PAIRS)
+    ablator = Ablator(member, batches)
     source_BS, lengths_B, target_BT, *_ = batches[0].batch
     with torch.no_grad():
-        usual = replay(silencer.network, source_BS, lengths_B, target_BT)
-    for number, layer in enumerate(usual.layers):
-        with silencer.silent(Unit(layer.place, 1)), torch.no_grad():
-            seen = replay(silencer.network, source_BS, lengths_B, target_BT).layers[number]
-        assert not seen.hidden_BTH[..., 1].any()
-        assert seen.cell_BTH is None or not seen.cell_BTH[..., 1].any()
-        assert seen.hidden_BTH[..., 0].any()
-    assert silencer.measure() == silencer.loss
-    for one, other in zip(member.network.parameters(), silencer.network.parameters(), strict=True):
-        assert torch.equal(one, other)
+        baseline = replay(ablator.network, source_BS, lengths_B, target_BT)
+    for number, layer in enumerate(baseline.layers):
+        with ablator.ablated(Unit(layer.location, 1)), torch.no_grad():
+            layer_record = replay(ablator.network, source_BS, lengths_B, target_BT).layers[number]
+        assert not layer_record.hidden_BTH[..., 1].any()
+        assert layer_record.cell_BTH is None or not layer_record.cell_BTH[..., 1].any()
+        assert layer_record.hidden_BTH[..., 0].any()
+    assert ablator.loss() == ablator.baseline_loss
+    for before, after in zip(member.network.parameters(), ablator.network.parameters(), strict=True):
+        assert torch.equal(before, after)
 
 
-def test_what_a_silent_unit_costs_is_the_loss_without_it():
-    """Against the same network with the unit's way out cut by hand: its column in all that reads it."""
+def test_the_change_of_the_loss_is_that_of_a_network_without_the_unit():
+    """The reference is the same network with the unit's outgoing weights set to zero by hand."""
     config = ModelConfig(
         embedding_size=3,
         encoder=EncoderConfig(layers=0),
@@ -42,18 +41,20 @@ def test_what_a_silent_unit_costs_is_the_loss_without_it():
         tying=Tying.none,
     )
     member = lettered(config)
-    silencer = Silencer(member, taught(member, PAIRS))
-    (one,) = silencer.try_out([Unit(Place(Side.decoder, 1, Reading.forward), 2)], PAIRS, translated=1)
+    ablator = Ablator(member, teacher_forced_batches(member, PAIRS))
+    (ablation,) = ablator.measure([Unit(CellLocation(Side.decoder, 1, CellDirection.forward), 2)], PAIRS, translated=1)
     cut = lettered(config)
     with torch.no_grad():
         cut.network.decoder.layers[0].weight_hh_l0[:, 2] = 0
         cut.network.decoder.readout.weight[:, 2] = 0
-    assert one.loss == pytest.approx(Silencer(cut, taught(cut, PAIRS)).loss - silencer.loss, abs=1e-6)
-    assert one.bleu is None, "a language model translates nothing"
+    assert ablation.loss == pytest.approx(
+        Ablator(cut, teacher_forced_batches(cut, PAIRS)).baseline_loss - ablator.baseline_loss, abs=1e-6
+    )
+    assert ablation.bleu is None, "a language model cannot translate"
 
 
-def test_every_unit_is_guessed_and_the_guess_finds_the_unit_that_matters():
-    """All units but one are cut off from the output, so all others are silent already."""
+def test_every_unit_is_ranked_and_the_only_connected_unit_comes_first():
+    """Only one unit is connected to the output."""
     config = ModelConfig(
         embedding_size=3,
         encoder=EncoderConfig(layers=0),
@@ -64,32 +65,34 @@ def test_every_unit_is_guessed_and_the_guess_finds_the_unit_that_matters():
     with torch.no_grad():
         member.network.decoder.readout.weight[:, [0, 1, 2]] = 0
         member.network.decoder.layers[0].weight_hh_l0.zero_()
-    guessed = Silencer(member, taught(member, PAIRS)).guess()
-    assert len(guessed) == 4
-    assert guessed[0][0].number == 3
-    assert [value for _, value in guessed[1:]] == [0, 0, 0]
+    ranked = Ablator(member, teacher_forced_batches(member, PAIRS)).ranked_units()
+    assert len(ranked) == 4
+    assert ranked[0][0].number == 3
+    assert [value for _, value in ranked[1:]] == [0, 0, 0]
 
 
-def test_bleu_is_that_of_the_weights_as_they_are(monkeypatch):
+def test_bleu_is_computed_with_the_current_weights():
     member = lettered(ARRANGEMENTS[1], spread=1.5)
-    silencer = Silencer(member, taught(member, PAIRS))
-    units = [unit for unit, _ in silencer.guess()[:3]]
-    assert len(silencer.guess()) == 2 * 3 + 3 * 5
-    found = silencer.try_out(units, PAIRS, translated=2)
-    assert [one.loss for one in found] == sorted((one.loss for one in found), reverse=True)
-    assert [one.bleu is None for one in found] == [False, False, True]
-    with silencer.silent(found[0].unit):
-        assert silencer.bleu(PAIRS) - found[0].bleu == pytest.approx(Silencer(member, silencer.batches).bleu(PAIRS))
-    assert str(found[0].unit) == f"{found[0].unit.place}.{found[0].unit.number}"
+    ablator = Ablator(member, teacher_forced_batches(member, PAIRS))
+    units = [unit for unit, _ in ablator.ranked_units()[:3]]
+    assert len(ablator.ranked_units()) == 2 * 3 + 3 * 5
+    ablations = ablator.measure(units, PAIRS, translated=2)
+    assert [ablation.loss for ablation in ablations] == sorted((ablation.loss for ablation in ablations), reverse=True)
+    assert [ablation.bleu is None for ablation in ablations] == [False, False, True]
+    with ablator.ablated(ablations[0].unit):
+        assert ablator.bleu(PAIRS) - ablations[0].bleu == pytest.approx(Ablator(member, ablator.batches).bleu(PAIRS))
+    assert str(ablations[0].unit) == f"{ablations[0].unit.location}.{ablations[0].unit.number}"
 
 
-def test_a_place_that_is_not_there():
+def test_a_missing_cell_is_a_key_error():
     network = lettered(SAMPLES[0]).network
-    assert cell_at(network, Place(Side.encoder, 1, Reading.forward)) is network.encoder.layers[0].forward_cell
-    for place in (
-        Place(Side.encoder, 1, Reading.reversed),
-        Place(Side.encoder, 5, Reading.forward),
-        Place(Side.decoder, 3, Reading.forward),
+    assert (
+        cell_at(network, CellLocation(Side.encoder, 1, CellDirection.forward)) is network.encoder.layers[0].forward_cell
+    )
+    for location in (
+        CellLocation(Side.encoder, 1, CellDirection.reversed),
+        CellLocation(Side.encoder, 5, CellDirection.forward),
+        CellLocation(Side.decoder, 3, CellDirection.forward),
     ):
         with pytest.raises(KeyError):
-            cell_at(network, place)
+            cell_at(network, location)

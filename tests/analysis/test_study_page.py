@@ -1,55 +1,84 @@
-"""A study as page, pictures and text: every table, and the pictures that there is something for."""
+"""The page of a study: every table, and figures of the results that there are."""
 
 from dataclasses import replace
 
+import pytest
 import torch
 
-from seq2seq.analysis.ablation import Silenced, Unit
-from seq2seq.analysis.gates import GateShares
-from seq2seq.analysis.gradients import Reach
-from seq2seq.analysis.recording import Place, Reading, Side
+from seq2seq.analysis.ablation import Ablation, Unit
+from seq2seq.analysis.gates import GateStatistics
+from seq2seq.analysis.gradients import GradientNorms
+from seq2seq.analysis.replay import CellDirection, CellLocation, Side
 from seq2seq.analysis.study import Study
-from seq2seq.analysis.study_page import study_page, study_pictures, study_text
-from seq2seq.analysis.tracking import Tracker
+from seq2seq.analysis.study_page import (
+    ablation_figure,
+    gradient_figure,
+    half_life_figure,
+    saturation_figure,
+    study_page,
+    study_pictures,
+    study_text,
+)
+from seq2seq.analysis.tracking import TrackingUnit
 
-PLACE = Place(Side.decoder, 1, Reading.forward)
+LOCATION = CellLocation(Side.decoder, 1, CellDirection.forward)
 STUDY = Study(
     model="runs/<demo>",
     corpus="pairs",
     pairs=2,
-    pieces=9,
+    tokens=9,
     loss=1.25,
-    gates=[GateShares(PLACE, "forget", torch.rand(4), torch.rand(4), torch.full((4,), 0.5), 9)],
-    reaches=[Reach("target", [0, 1, 2], [1.0, 0.5, 0.25], [3, 2, 1])],
-    tracking={"position": [Tracker(PLACE, 3, -0.75)], "enclosed": []},
-    silenced=[Silenced(Unit(PLACE, 3), 0.125, -1.5), Silenced(Unit(PLACE, 0), -0.01)],
+    gates=[GateStatistics(LOCATION, "forget", torch.rand(4), torch.rand(4), torch.full((4,), 0.5), 9)],
+    gradients=[GradientNorms("target", [0, 1, 2], [1.0, 0.5, 0.25], [3, 2, 1])],
+    tracking={"position": [TrackingUnit(LOCATION, 3, -0.75)], "enclosed": []},
+    ablations=[Ablation(Unit(LOCATION, 3), 0.125, -1.5), Ablation(Unit(LOCATION, 0), -0.01)],
 )
 
 
-def test_what_is_found_is_told():
+def test_the_text_contains_every_result():
     text = study_text(STUDY)
-    for told in (
+    for part in (
         "loss 1.250",
         "0.500",
         "decoder.1.forward.3 -0.75",
-        "never changes here",
+        "constant in this corpus",
         "+0.1250   -1.50",
     ):
-        assert told in text
+        assert part in text
     assert "1.0" in text, "the half-life of a gate of one half"
     assert not any(line.endswith(" ") for line in text.splitlines())
 
 
-def test_the_page_has_all_of_it():
+def test_the_page_contains_every_picture():
     pictures = study_pictures(STUDY)
     assert pictures.keys() == {"saturation", "half_life", "gradients", "silence"}
+    assert all(data.startswith(b"\x89PNG") for data in pictures.values())
     text = study_page(STUDY, pictures)
     assert text.count("<img ") == 4
     assert "runs/&lt;demo&gt;" in text
 
 
-def test_a_cell_without_gates_has_no_pictures_of_them():
-    less = replace(STUDY, gates=[], reaches=[], silenced=[])
+def test_the_figures_show_the_results():
+    (axes,) = saturation_figure(STUDY).axes
+    (points,) = axes.collections
+    gate = STUDY.gates[0]
+    assert points.get_offsets().tolist() == torch.stack([gate.left_saturated, gate.right_saturated], 1).tolist()
+    assert (axes.get_title(), points.get_label()) == ("decoder.1.forward", "forget")
+    (line,) = half_life_figure(STUDY).axes[0].lines
+    assert line.get_ydata().tolist() == pytest.approx([1.0] * 4)
+    assert line.get_xdata().tolist() == [0.125, 0.375, 0.625, 0.875]
+    (axes,) = gradient_figure(STUDY).axes
+    (line,) = axes.lines
+    assert line.get_xydata().tolist() == [[0, 1.0], [1, 0.5], [2, 0.25]]
+    assert line.get_label() == "target tokens: × 0.50 per step"
+    assert axes.get_yscale() == "log"
+    (axes,) = ablation_figure(STUDY).axes
+    assert [bar.get_width() for bar in axes.patches] == [0.125, -0.01]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["decoder.1.forward.3", "decoder.1.forward.0"]
+
+
+def test_a_cell_without_gates_has_no_figures_of_gates():
+    less = replace(STUDY, gates=[], gradients=[], ablations=[])
     assert study_pictures(less) == {}
     assert "Gates" not in study_page(less, {})
     assert "Gates" not in study_text(less)

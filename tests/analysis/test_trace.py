@@ -1,48 +1,50 @@
-"""The file of a trace: what is written comes back, and what is no trace is refused in one line."""
+"""A trace survives saving and loading, and other files are rejected in one line."""
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from seq2seq.analysis.beam_tree import Fate, Node
-from seq2seq.analysis.recording import Place, Reading, Side
+from seq2seq.analysis.beam_tree import Node, Outcome
+from seq2seq.analysis.replay import CellDirection, CellLocation, Side
 from seq2seq.analysis.trace import LayerTrace, Trace
 from seq2seq.errors import RunError
 
 
 def small_trace(**changes):
-    """Two source pieces, three target pieces, three units."""
+    """Two source tokens, three target tokens, three units."""
     gates = {name: torch.rand(2, 3) for name in ("input", "forget", "candidate", "output")}
-    encoder = LayerTrace(Place(Side.encoder, 1, Reading.reversed), gates, torch.rand(2, 3), torch.rand(2, 3))
-    decoder = LayerTrace(Place(Side.decoder, 1, Reading.forward), {}, torch.rand(3, 3), None)
+    encoder = LayerTrace(
+        CellLocation(Side.encoder, 1, CellDirection.reversed), gates, torch.rand(2, 3), torch.rand(2, 3)
+    )
+    decoder = LayerTrace(CellLocation(Side.decoder, 1, CellDirection.forward), {}, torch.rand(3, 3), None)
     values = {
         "model": "runs/demo",
         "source": "a <b>",
         "text": "ü & c",
-        "source_pieces": ("▁a", "</s>"),
-        "target_pieces": ("▁ü", "▁c", "</s>"),
-        "read_pieces": ("<s>", "▁ü", "▁c"),
+        "source_tokens": ("▁a", "</s>"),
+        "target_tokens": ("▁ü", "▁c", "</s>"),
+        "input_tokens": ("<s>", "▁ü", "▁c"),
         "layers": (encoder, decoder),
         "context": torch.rand(3),
         "initial_hidden": torch.rand(1, 3),
         "initial_cell": None,
         "attention": torch.tensor([[0.25, 0.75], [0.5, 0.5], [1.0, 0.0]]),
         "log_probabilities": torch.tensor([-0.1, -0.2, -0.3]),
-        "runner_up_pieces": (("x",), ("y",), ("z",)),
-        "runner_up_ids": torch.tensor([[5], [6], [7]]),
-        "runner_up_log_probabilities": torch.tensor([[-2.0], [-3.0], [-4.0]]),
+        "alternative_tokens": (("x",), ("y",), ("z",)),
+        "alternative_ids": torch.tensor([[5], [6], [7]]),
+        "alternative_log_probabilities": torch.tensor([[-2.0], [-3.0], [-4.0]]),
         "tree": (
-            Node(0, -1, 1, 0.0, Fate.kept, True),
-            Node(1, 0, 4, -0.5, Fate.kept, True),
-            Node(1, 0, 5, -1.5, Fate.pruned, False),
-            Node(2, 1, 2, -0.75, Fate.finished, True),
+            Node(0, -1, 1, 0.0, Outcome.kept, True),
+            Node(1, 0, 4, -0.5, Outcome.kept, True),
+            Node(1, 0, 5, -1.5, Outcome.pruned, False),
+            Node(2, 1, 2, -0.75, Outcome.finished, True),
         ),
-        "tree_pieces": ("<s>", "▁ü", "x", "</s>"),
+        "tree_tokens": ("<s>", "▁ü", "x", "</s>"),
     }
     return Trace(**{**values, **changes})
 
 
-def same(one, other):
+def assert_equal(one, other):
     for name in one.__dataclass_fields__:
         left, right = getattr(one, name), getattr(other, name)
         if isinstance(left, torch.Tensor):
@@ -50,21 +52,21 @@ def same(one, other):
         elif name != "layers":
             assert left == right, name
     for left, right in zip(one.layers, other.layers, strict=True):
-        assert left.place == right.place
+        assert left.location == right.location
         assert left.gates.keys() == right.gates.keys()
         assert all(torch.equal(left.gates[gate], right.gates[gate]) for gate in left.gates)
         assert torch.equal(left.hidden, right.hidden)
         assert (left.cell is None and right.cell is None) or torch.equal(left.cell, right.cell)
 
 
-@pytest.mark.parametrize("changes", [{}, {"attention": None, "tree": (), "tree_pieces": ()}], ids=["all", "less"])
-def test_what_is_saved_comes_back(tmp_path, changes):
+@pytest.mark.parametrize("changes", [{}, {"attention": None, "tree": (), "tree_tokens": ()}], ids=["all", "less"])
+def test_a_saved_trace_is_loaded_unchanged(tmp_path, changes):
     trace = small_trace(**changes)
     trace.save(tmp_path / "new" / "trace.safetensors")
-    same(Trace.load(tmp_path / "new" / "trace.safetensors"), trace)
+    assert_equal(Trace.load(tmp_path / "new" / "trace.safetensors"), trace)
 
 
-def test_the_arrays_have_names_that_any_program_can_read(tmp_path):
+def test_the_arrays_have_documented_names(tmp_path):
     trace = small_trace()
     trace.save(tmp_path / "trace.safetensors")
     arrays = load_file(tmp_path / "trace.safetensors")
@@ -75,20 +77,20 @@ def test_the_arrays_have_names_that_any_program_can_read(tmp_path):
     assert arrays["tree.parent"].tolist() == [-1, 0, 0, 1]
 
 
-def test_a_layer_is_found_by_its_place():
+def test_a_layer_is_found_by_its_location():
     trace = small_trace()
     assert trace.layer("encoder", 1, "reversed") is trace.layers[0]
-    assert trace.layers[0].carried is trace.layers[0].cell
-    assert trace.layer(Side.decoder).carried is trace.layers[1].hidden
-    assert trace.pieces_of(trace.layers[0]) == trace.source_pieces
-    assert trace.pieces_of(trace.layers[1]) == trace.read_pieces
+    assert trace.layers[0].recurrent_state is trace.layers[0].cell
+    assert trace.layer(Side.decoder).recurrent_state is trace.layers[1].hidden
+    assert trace.tokens_of(trace.layers[0]) == trace.source_tokens
+    assert trace.tokens_of(trace.layers[1]) == trace.input_tokens
     with pytest.raises(KeyError):
         trace.layer("decoder", 2)
 
 
-def test_what_is_no_trace_is_refused_in_one_line(tmp_path):
+def test_other_files_are_rejected_in_one_line(tmp_path):
     path = tmp_path / "trace.safetensors"
-    for content in (None, b"no safetensors", "other tensors", "cut short"):
+    for content in (None, b"not safetensors", "other tensors", "cut short"):
         if isinstance(content, bytes):
             path.write_bytes(content)
         elif content == "other tensors":

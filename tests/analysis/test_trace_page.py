@@ -1,20 +1,20 @@
-"""What a trace is shown as: the pictures that there is something for, probabilities, and text as text."""
+"""The page of a trace: its pictures, probabilities, and escaped text."""
 
 import math
 
 import torch
 from test_trace import small_trace
 
-from seq2seq.analysis.trace_page import rows, trace_lines, trace_page, trace_pictures
+from seq2seq.analysis.trace_page import step_rows, trace_page, trace_pictures, trace_text
 
 
-def test_every_step_tells_its_probability_and_the_runners_up():
-    told = rows(small_trace())
-    assert told[0] == ["1", "<s>", "▁ü", f"{math.exp(-0.1):.1%}", f"x {math.exp(-2):.1%}"]
-    assert len(told) == 3
+def test_every_step_has_its_probability_and_alternatives():
+    steps = step_rows(small_trace())
+    assert steps[0] == ["1", "<s>", "▁ü", f"{math.exp(-0.1):.1%}", f"x {math.exp(-2):.1%}"]
+    assert len(steps) == 3
 
 
-def test_the_page_holds_every_picture_and_escapes_what_it_says():
+def test_the_page_contains_every_picture_and_escapes_text():
     trace = small_trace()
     pictures = trace_pictures(trace)
     assert pictures.keys() == {
@@ -29,10 +29,10 @@ def test_the_page_holds_every_picture_and_escapes_what_it_says():
     assert "ü &amp; c" in text
 
 
-def test_what_there_is_not_is_not_shown():
-    trace = small_trace(attention=None, tree=(), tree_pieces=(), source="", source_pieces=(), layers=())
+def test_missing_parts_are_not_shown():
+    trace = small_trace(attention=None, tree=(), tree_tokens=(), source="", source_tokens=(), layers=())
     assert trace_pictures(trace) == {}
     assert "<img" not in trace_page(trace, {})
-    assert trace_lines(trace).startswith("text ")
-    none = small_trace(runner_up_pieces=((), (), ()), runner_up_log_probabilities=torch.zeros(3, 0))
-    assert [row[4] for row in rows(none)] == ["", "", ""]
+    assert trace_text(trace).startswith("text ")
+    none = small_trace(alternative_tokens=((), (), ()), alternative_log_probabilities=torch.zeros(3, 0))
+    assert [row[4] for row in step_rows(none)] == ["", "", ""]

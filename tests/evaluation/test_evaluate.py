@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 import pytest
 import sacrebleu
 import torch
-from siblings import sibling
+from random_runs import random_run
 
 from seq2seq import Translator, __version__
 from seq2seq.corpora.corpus import Pair, PairList
@@ -50,8 +50,10 @@ def test_evaluation_writes_what_it_scores(tiny_run, tmp_path):
 
 
 def test_provenance_names_every_model_of_an_ensemble(tiny_run, tmp_path):
-    language_model = sibling(tiny_run, tmp_path / "lm", 1, {"encoder.layers": 0, "attention": "none", "bridge": "zero"})
-    other = sibling(tiny_run, tmp_path / "b", 2)
+    language_model = random_run(
+        tiny_run, tmp_path / "lm", 1, {"encoder.layers": 0, "attention": "none", "bridge": "zero"}
+    )
+    other = random_run(tiny_run, tmp_path / "b", 2)
     translator = Translator.load([tiny_run, other], shortlist=True, language_model=language_model)
     told = provenance(translator, ["eins"])
     assert told["models"] == [model_hash(tiny_run), model_hash(other)]
@@ -73,7 +75,7 @@ def test_evaluation_of_a_translator_shows_scores_and_examples(tiny_run, tmp_path
 
 
 def test_evaluation_of_a_language_model_shows_perplexity(tiny_run, tmp_path):
-    folder = sibling(tiny_run, tmp_path / "lm", 1, {"encoder.layers": 0, "attention": "none", "bridge": "zero"})
+    folder = random_run(tiny_run, tmp_path / "lm", 1, {"encoder.layers": 0, "attention": "none", "bridge": "zero"})
     lines = evaluate_on_test(folder, PairList("two lines", PAIRS[:2]), "cpu").splitlines()
     assert lines[0] == "two lines, 2 sentences"
     assert lines[1].startswith("perplexity per token")

@@ -1,11 +1,12 @@
-"""Each figure from beginning to end, of tiny runs."""
+"""Every figure for tiny runs, from measurement to picture."""
 
 import pytest
 from laboratories import system
 
 from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.figures.config import Figure, LaboratoryConfig
-from seq2seq.figures.figure import TITLES, draw
+from seq2seq.figures.figure import TITLES, make_figure
+from seq2seq.figures.pictures import save
 
 PAIRS = [
     Pair("We work.", "Wir arbeiten."),
@@ -15,22 +16,23 @@ PAIRS = [
 
 
 @pytest.mark.parametrize("figure", Figure)
-def test_a_figure_is_measured_drawn_and_told(tiny_run, tmp_path, figure):
-    one, other = system(tiny_run, tmp_path / "one"), system(tiny_run, tmp_path / "other", {})
+def test_a_figure_is_measured_drawn_and_tabulated(tiny_run, tmp_path, figure):
+    first, second = system(tiny_run, tmp_path / "one"), system(tiny_run, tmp_path / "other", {})
     config = LaboratoryConfig(bootstrap=10)
     config.contexts.sentences = [pair.source for pair in PAIRS]
     config.interpolation.sentences = config.contexts.sentences
     config.interpolation.steps = 3
     config.exposure.sentences = 1
-    families = {"one": [one], "other": [other]}
-    drawn = draw(figure, families, PairList("test", PAIRS), PAIRS, config)
-    drawn.save(tmp_path / "figure.png")
+    systems = {"one": [first], "other": [second]}
+    result = make_figure(figure, systems, PairList("test", PAIRS), PAIRS, config)
+    save(result.figure, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
-    assert len(drawn.found) == 2, "two runs, or two walks of one"
+    assert len(result.data) == 2, "two runs, or two walks of one run"
+    assert all(axes.has_data() for axes in result.figure.axes)
     if figure is not Figure.interpolation:
-        assert all(name in drawn.table for name in families)
+        assert all(name in result.table for name in systems)
 
 
 def test_every_figure_of_curves_has_a_title():
-    own = {Figure.contexts, Figure.interpolation, Figure.exposure, Figure.width}
-    assert {*TITLES} == {*Figure} - own
+    untitled = {Figure.contexts, Figure.interpolation, Figure.exposure, Figure.width}
+    assert {*TITLES} == {*Figure} - untitled

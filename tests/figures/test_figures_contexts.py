@@ -1,4 +1,4 @@
-"""Context vectors in the plane."""
+"""Projections of context vectors."""
 
 import numpy as np
 import pytest
@@ -6,12 +6,12 @@ import torch
 from laboratories import system
 
 from seq2seq.errors import ConfigError
-from seq2seq.figures.contexts import CONTEXT, STATE, principal_components, project, vectors
+from seq2seq.figures.contexts import CONTEXT, STATE, principal_components, project, sentence_vectors
 
 SENTENCES = ["We work.", "She sleeps.", "Where is my key?", "The man helps the woman."]
 
 
-def test_components_are_those_of_the_covariance():
+def test_components_are_eigenvectors_of_the_covariance():
     vectors_BD = torch.randn(30, 7, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     vectors_BD *= torch.tensor([5.0, 3.0, 1, 1, 1, 0.5, 0.1])
     plane, shares = principal_components(vectors_BD, 2)
@@ -21,7 +21,7 @@ def test_components_are_those_of_the_covariance():
     assert np.allclose(shares.numpy(), variances[::-1][:2] / variances.sum())
 
 
-def test_a_flat_set_keeps_its_distances_and_its_side():
+def test_points_in_a_plane_keep_their_distances_and_signs():
     corner = torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 1.0], [4.0, 1.0]], dtype=torch.float64)
     turned = corner @ torch.linalg.qr(torch.randn(2, 2, generator=torch.Generator().manual_seed(2)).double())[0]
     for vectors_BD in (corner, torch.nn.functional.pad(turned, (0, 3))):
@@ -32,7 +32,7 @@ def test_a_flat_set_keeps_its_distances_and_its_side():
         assert (plane[0] > 0).all()
 
 
-def test_few_dimensions_and_equal_vectors_leave_zeros():
+def test_missing_dimensions_and_equal_vectors_are_zeros():
     plane, shares = principal_components(torch.tensor([[1.0], [2.0], [3.0]]), 2)
     assert plane[:, 1].tolist() == [0, 0, 0]
     assert shares.tolist() == [1, 0]
@@ -41,28 +41,28 @@ def test_few_dimensions_and_equal_vectors_leave_zeros():
     assert not shares.any()
 
 
-def test_without_attention_it_is_the_context_vector(tiny_run, tmp_path):
-    one = system(tiny_run, tmp_path / "context")
-    found = project(one, SENTENCES)
-    member = one.translator.members[0]
-    memory, _ = one.network.encode(*member.sources(one.encoded(SENTENCES[2:3])))
-    assert torch.allclose(vectors(one, SENTENCES)[2], memory.context_BD[0].double(), atol=1e-6)
-    assert (found.vector, found.width) == (CONTEXT, one.network.config.encoder.width)
-    assert [point.sentence for point in found.points] == SENTENCES
-    assert 0 < sum(found.explained_variance) <= 1 + 1e-9
+def test_without_attention_the_context_vector_is_projected(tiny_run, tmp_path):
+    context = system(tiny_run, tmp_path / "context")
+    projection = project(context, SENTENCES)
+    member = context.translator.members[0]
+    memory, _ = context.network.encode(*member.sources(context.encoded(SENTENCES[2:3])))
+    assert torch.allclose(sentence_vectors(context, SENTENCES)[2], memory.context_BD[0].double(), atol=1e-6)
+    assert (projection.vector, projection.width) == (CONTEXT, context.network.config.encoder.width)
+    assert [point.sentence for point in projection.points] == SENTENCES
+    assert 0 < sum(projection.explained_variance) <= 1 + 1e-9
 
 
-def test_with_attention_it_is_the_initial_state_of_all_layers(tiny_run, tmp_path):
-    one = system(tiny_run, tmp_path / "attends", {"decoder.layers": 2})
-    found = project(one, SENTENCES)
-    assert (found.vector, found.width) == (STATE, 2 * 2 * one.network.config.decoder.size)
+def test_with_attention_the_initial_state_of_all_layers_is_projected(tiny_run, tmp_path):
+    attends = system(tiny_run, tmp_path / "attends", {"decoder.layers": 2})
+    projection = project(attends, SENTENCES)
+    assert (projection.vector, projection.width) == (STATE, 2 * 2 * attends.network.config.decoder.size)
     gru = system(tiny_run, tmp_path / "gru", {"decoder.cell": "gru"})
     assert project(gru, SENTENCES).width == gru.network.config.decoder.size
 
 
-def test_a_decoder_that_begins_with_zeros_has_no_vector_to_show(tiny_run, tmp_path):
-    one = system(tiny_run, tmp_path / "zero", {"bridge": "zero"})
+def test_a_zero_initial_state_with_attention_is_rejected(tiny_run, tmp_path):
+    zero = system(tiny_run, tmp_path / "zero", {"bridge": "zero"})
     with pytest.raises(ConfigError, match=r"model\.bridge=zero"):
-        project(one, SENTENCES)
+        project(zero, SENTENCES)
     fed = system(tiny_run, tmp_path / "fed", {"bridge": "zero", "attention": "none", "decoder.feed_context": True})
     assert project(fed, SENTENCES).vector == CONTEXT

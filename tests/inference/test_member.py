@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from abilities import PRECISIONS
-from siblings import sibling
+from random_runs import random_run
 from torch import Tensor
 
 from seq2seq import Translation, Translator
@@ -37,16 +37,16 @@ def runs(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     source = train_tokenizer(text, TokenizerConfig(size=280), "three lines")
     return {
         "tiny": tiny_run,
-        "twin": sibling(tiny_run, folder / "twin", 1),
-        "context": sibling(tiny_run, folder / "context", 2, CONTEXT),
-        "reader": sibling(tiny_run, folder / "reader", 3, tokenizers=Tokenizers(source, target)),
-        "foreign": sibling(tiny_run, folder / "foreign", 4, tokenizers=Tokenizers(source, source)),
+        "twin": random_run(tiny_run, folder / "twin", 1),
+        "context": random_run(tiny_run, folder / "context", 2, CONTEXT),
+        "reader": random_run(tiny_run, folder / "reader", 3, tokenizers=Tokenizers(source, target)),
+        "foreign": random_run(tiny_run, folder / "foreign", 4, tokenizers=Tokenizers(source, source)),
     }
 
 
 @pytest.fixture(scope="module")
 def language_model(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return sibling(tiny_run, tmp_path_factory.mktemp("language") / "model", 5, LANGUAGE_MODEL)
+    return random_run(tiny_run, tmp_path_factory.mktemp("language") / "model", 5, LANGUAGE_MODEL)
 
 
 def short(translator: Translator, longest: int = 6) -> Translator:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from comparing import FIRST, REFERENCES, SECOND, write_lines
-from siblings import sibling
+from random_runs import random_run
 
 QUICK = ["bootstrap=20", "randomization=20"]
 
@@ -54,7 +54,7 @@ def test_chinese_is_cut_as_its_code_says(recipe, tmp_path):
 
 
 def test_runs_that_were_evaluated_and_a_file(recipe, tiny_run, tmp_path):
-    a, b = tmp_path / "a", sibling(tiny_run, tmp_path / "b", 1)
+    a, b = tmp_path / "a", random_run(tiny_run, tmp_path / "b", 1)
     shutil.copytree(tiny_run, a, ignore=shutil.ignore_patterns("data", "checkpoints", "tensorboard"))
     outcome = recipe("compare", f"systems=[{a},{b}]", *QUICK)
     assert outcome.code == 1

@@ -7,7 +7,7 @@ from seq2seq.analysis.trace import Trace
 
 def test_a_sentence(recipe, tiny_run, tmp_path):
     output = tmp_path / "out"
-    outcome = recipe("microscope", f"run={tiny_run}", "text='We <b>work</b>.'", f"output={output}", "runners_up=2")
+    outcome = recipe("microscope", f"run={tiny_run}", "text='We <b>work</b>.'", f"output={output}", "alternatives=2")
     assert outcome.code == 0, outcome.err
     assert str(output / "sentence.html") in outcome.out
     page = (output / "sentence.html").read_text(encoding="utf-8")
@@ -16,7 +16,7 @@ def test_a_sentence(recipe, tiny_run, tmp_path):
     trace = Trace.load(output / "sentence.safetensors")
     assert trace.source == "We <b>work</b>."
     assert trace.text in outcome.out
-    assert trace.runner_up_ids.size(1) == 2
+    assert trace.alternative_ids.size(1) == 2
     pictures = {path.name for path in output.glob("*.png")}
     assert pictures >= {"sentence.tree.png", "sentence.attention.png", "sentence.encoder.1.forward.png"}
     assert page.count("<img ") == len(pictures)
@@ -24,7 +24,7 @@ def test_a_sentence(recipe, tiny_run, tmp_path):
 
 def test_a_corpus(recipe, tiny_run, tmp_path):
     output = tmp_path / "out"
-    small = ["corpus.sentences=6", "corpus.silenced=2", "corpus.translated=1", "corpus.positions=2"]
+    small = ["corpus.sentences=6", "corpus.ablated=2", "corpus.translated=1", "corpus.positions=2"]
     outcome = recipe("microscope", f"run={tiny_run}", f"output={output}", *small)
     assert outcome.code == 0, outcome.err
     found = json.loads((output / "corpus.json").read_text(encoding="utf-8"))

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from siblings import sibling
+from random_runs import random_run
 
 from seq2seq import Translator
 from seq2seq.model.weights import load_weights
@@ -34,9 +34,9 @@ def text(tmp_path: Path) -> list[str]:
 
 
 def test_translate_by_an_ensemble_with_a_language_model(recipe, copied, tmp_path):
-    others = [sibling(copied, tmp_path / str(seed), seed) for seed in (1, 2)]
+    others = [random_run(copied, tmp_path / str(seed), seed) for seed in (1, 2)]
     language = {"encoder.layers": 0, "attention": "none", "bridge": "zero"}
-    language_model = sibling(copied, tmp_path / "language", 3, language)
+    language_model = random_run(copied, tmp_path / "language", 3, language)
     source, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
     source.write_text("\n".join(SOURCES), encoding="utf-8")
     asked = [f"run={copied}", f"ensemble=[{others[0]},{others[1]}]", f"input={source}", f"output={output}"]
@@ -50,7 +50,7 @@ def test_translate_by_an_ensemble_with_a_language_model(recipe, copied, tmp_path
 
 
 def test_evaluate_keeps_the_scores_of_an_ensemble_beside_the_runs_own(recipe, copied, tmp_path, text):
-    other = sibling(copied, tmp_path / "other", 1)
+    other = random_run(copied, tmp_path / "other", 1)
     assert recipe("evaluate", f"run={copied}", "beam_size=1", *text).code == 0
     alone = json.loads((copied / "scores.json").read_text())["test"]
     outcome = recipe("evaluate", f"run={copied}", f"ensemble=[{other}]", "beam_size=2", *text)
@@ -82,7 +82,7 @@ def test_runs_that_do_not_fit_are_one_line(recipe, copied, tmp_path, text):
 
 def test_evaluate_refuses_an_ensemble_that_would_have_no_say(recipe, copied, tmp_path, text):
     language_model = {"encoder.layers": 0, "attention": "none", "bridge": "zero"}
-    language_model = sibling(copied, tmp_path / "language", 3, language_model)
+    language_model = random_run(copied, tmp_path / "language", 3, language_model)
     for asked, words in {
         f"run={language_model}": f"run={language_model} is a language model and does not translate: leave ensemble out",
         f"hypotheses={tmp_path / 'test.target'}": "test.target is already translated: leave ensemble out",
@@ -110,12 +110,12 @@ def test_average_of_a_runs_checkpoints_is_a_model(recipe, copied):
 
 
 def test_average_of_runs_and_what_has_none(recipe, copied, tmp_path):
-    other, mean = sibling(copied, tmp_path / "other", 1), tmp_path / "new" / "mean"
+    other, mean = random_run(copied, tmp_path / "other", 1), tmp_path / "new" / "mean"
     outcome = recipe("average", f"run={copied}", f"runs=[{other}]", f"output={mean}")
     assert outcome.code == 0, outcome.err
     first, second, found = (load_weights(folder / "model.safetensors") for folder in (copied, other, mean))
     assert all(tensor.tolist() == ((first[name] + second[name]) / 2).tolist() for name, tensor in found.items())
-    deeper = sibling(copied, tmp_path / "deeper", 1, {"decoder.layers": 2})
+    deeper = random_run(copied, tmp_path / "deeper", 1, {"decoder.layers": 2})
     for overrides, words in {
         (f"runs=[{deeper}]", f"output={tmp_path / 'a'}"): f"{deeper} has model.decoder.layers=2",
         (f"runs=[{other}]", f"output={mean}"): f"{mean} cannot be made",

@@ -4,13 +4,13 @@ import json
 
 import pytest
 from laboratories import CONTEXT
-from siblings import sibling
+from random_runs import random_run
 
 QUICK = ["bootstrap=20", "device=cpu"]
 
 
-def test_one_command_draws_all_that_trains_nothing(recipe, tiny_run, tmp_path):
-    run = sibling(tiny_run, tmp_path / "run", 1, CONTEXT)
+def test_one_command_draws_all_figures_that_need_no_training(recipe, tiny_run, tmp_path):
+    run = random_run(tiny_run, tmp_path / "run", 1, CONTEXT)
     before = sorted(path.name for path in run.iterdir())
     outcome = recipe("laboratory", f"run={run}/", *QUICK, "exposure.sentences=1")
     assert outcome.code == 0, outcome.err
@@ -30,7 +30,7 @@ def test_one_command_draws_all_that_trains_nothing(recipe, tiny_run, tmp_path):
 
 
 def test_several_runs_share_a_picture_and_attention_has_no_interpolation(recipe, tiny_run, tmp_path):
-    other = sibling(tiny_run, tmp_path / "other", 1, CONTEXT)
+    other = random_run(tiny_run, tmp_path / "other", 1, CONTEXT)
     asked = [f"run={tiny_run}", f"runs=[{other}]", f"output={tmp_path / 'out'}", *QUICK]
     outcome = recipe("laboratory", *asked, "exposure.sentences=1")
     assert outcome.code == 0, outcome.err
@@ -47,8 +47,8 @@ def test_several_runs_share_a_picture_and_attention_has_no_interpolation(recipe,
     ("overrides", "words"),
     [
         (["figures=[nonsense]"], "figures"),
-        (["lengths.edges=[5,5]"], "must rise"),
-        (["figures=[width]", "sweep.widths=[7]"], "that 2 divides: name 8"),
+        (["lengths.edges=[5,5]"], "must be positive and increase"),
+        (["figures=[width]", "sweep.widths=[7]"], "use 8"),
         (["run=nowhere"], "run=PATH"),
     ],
 )
@@ -61,12 +61,12 @@ def test_a_mistake_is_one_line_and_leaves_nothing(recipe, tiny_run, tmp_path, ov
 
 
 @pytest.mark.slow
-def test_what_is_missing_is_trained_once(recipe, tiny_run, tmp_path):
+def test_missing_variants_are_trained_once(recipe, tiny_run, tmp_path):
     out = tmp_path / "out"
     asked = [f"run={tiny_run}", f"output={out}", *QUICK, "sweep.updates=10", "sweep.widths=[8,24]"]
     outcome = recipe("laboratory", *asked, "figures=[attention,reversal,width]")
     assert outcome.code == 0, outcome.err
-    trained = sorted(path.name for path in (out / "siblings" / "tiny").iterdir())
+    trained = sorted(path.name for path in (out / "variants" / "tiny").iterdir())
     assert trained == [
         "bidirectional",
         "forward",
@@ -84,8 +84,8 @@ def test_what_is_missing_is_trained_once(recipe, tiny_run, tmp_path):
     }
     assert [curve["name"] for curve in found["attention"]] == ["one context vector", "general attention"]
     assert [point["width"] for point in found["width"][0]["points"]] == [8, 24]
-    before = {path: path.stat().st_mtime_ns for path in (out / "siblings").rglob("*") if path.is_file()}
+    before = {path: path.stat().st_mtime_ns for path in (out / "variants").rglob("*") if path.is_file()}
     again = recipe("laboratory", *asked, "figures=[reversal]")
     assert again.code == 0, again.err
-    assert {path: path.stat().st_mtime_ns for path in (out / "siblings").rglob("*") if path.is_file()} == before
+    assert {path: path.stat().st_mtime_ns for path in (out / "variants").rglob("*") if path.is_file()} == before
     assert "parameters" not in again.out

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 from conftest import KNOWN, TINY
-from siblings import sibling
+from random_runs import random_run
 
 from seq2seq.corpora.lines import read_lines
 from seq2seq.evaluation.evaluate import SCORES, write_scores
@@ -116,7 +116,7 @@ RECIPES: dict[str, Recipe] = {
     "microscope, corpus": Recipe(
         "microscope",
         "made",
-        lambda world, one, out: [run(world, one), "corpus.sentences=4", "corpus.silenced=2"],
+        lambda world, one, out: [run(world, one), "corpus.sentences=4", "corpus.ablated=2"],
         parts=True,
         kills=4,
     ),
@@ -202,7 +202,7 @@ def starter() -> Iterator[Starter]:
 def world(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
     """Three runs that translate otherwise, and two texts."""
     folder = tmp_path_factory.mktemp("world")
-    runs = [sibling(tiny_run, folder / f"run{seed}", seed) for seed in range(3)]
+    runs = [random_run(tiny_run, folder / f"run{seed}", seed) for seed in range(3)]
     (folder / "text").write_text("".join(f"{line}\n" for line in LINES))
     (folder / "other").write_text("".join(f"{line}\n" for line in LINES[::-1]))
     return World(runs, folder / "text", folder / "other")

@@ -103,7 +103,7 @@ def test_a_sentence_is_seen_from_inside(served):
     found = served.ask("/api/trace", text="Wir.").json
     wanted = OWN["attends"].trace("Wir.")
     assert found["text"] == wanted.text
-    assert [step["predicted"] for step in found["steps"]] == list(wanted.target_pieces)
+    assert [step["predicted"] for step in found["steps"]] == list(wanted.target_tokens)
     assert len(found["attention"]) == len(found["steps"])
     assert {"tree", "attention", "encoder.1.forward", "decoder.1.forward"} <= set(found["pictures"])
     other = served.ask("/api/trace", run="context", text="Wir.", target="Das Haus").json

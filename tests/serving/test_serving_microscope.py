@@ -16,7 +16,7 @@ def test_steps_tell_what_was_likely():
     microscope = Microscope(OWN, LimitsConfig())
     found = microscope.answer(microscope.traced("attends", "Wir.", None, 2), "attends")
     trace = OWN["attends"].trace("Wir.", beam_size=2)
-    assert [step.read for step in found.steps] == list(trace.read_pieces)
+    assert [step.read for step in found.steps] == list(trace.input_tokens)
     for step, wanted in zip(found.steps, trace.log_probabilities.exp().tolist(), strict=True):
         assert step.probability == pytest.approx(wanted, rel=1e-4)
         others = [one.probability for one in step.runners_up]
@@ -41,7 +41,7 @@ def test_a_picture_is_drawn_once():
 def test_no_picture_is_drawn_of_a_sentence_of_many_tokens():
     microscope = Microscope(OWN, LimitsConfig(drawn=30))
     seen = microscope.traced("attends", "\N{GRINNING FACE}" * 10, "Das", None)
-    assert len(seen.trace.source_pieces) > 30, "ten characters, and many tokens"
+    assert len(seen.trace.source_tokens) > 30, "ten characters, and many tokens"
     assert microscope.answer(seen, "attends").pictures == []
     with pytest.raises(TooLargeError, match=r"at most 30 tokens .* has 4\d and 0"):
         microscope.picture(seen, "encoder.1.forward")

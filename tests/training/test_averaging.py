@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from siblings import sibling
+from random_runs import random_run
 
 from seq2seq.errors import RunError
 from seq2seq.model import ModelConfig
@@ -34,14 +34,14 @@ def test_the_mean_is_taken_number_by_number_in_float64():
 
 
 def test_the_mean_of_runs(tiny_run, tmp_path):
-    others = [sibling(tiny_run, tmp_path / str(seed), seed) for seed in (1, 2)]
+    others = [random_run(tiny_run, tmp_path / str(seed), seed) for seed in (1, 2)]
     found = average_runs(tiny_run, load_run(tiny_run), others)
     weights = [load_weights(folder / "model.safetensors") for folder in (tiny_run, *others)]
     assert close(found, {name: sum(one[name] for one in weights) / 3 for name in weights[0]})
 
 
 def test_a_run_in_8_bits_is_averaged_as_what_it_stands_for(tiny_run, tmp_path):
-    quantized = sibling(tiny_run, tmp_path / "int8", 1)
+    quantized = random_run(tiny_run, tmp_path / "int8", 1)
     save_quantized(load_run(quantized).network, quantized / "model.safetensors")
     found = average_runs(quantized, load_run(quantized), [quantized])
     assert close(found, dict(load_run(quantized).network.named_parameters()))
@@ -50,9 +50,9 @@ def test_a_run_in_8_bits_is_averaged_as_what_it_stands_for(tiny_run, tmp_path):
 def test_what_is_only_for_training_may_differ_and_nothing_else(tiny_run, tmp_path):
     assert {item.name for item in fields(ModelConfig)} >= TRAINING_ONLY
     first = load_run(tiny_run)
-    alike = sibling(tiny_run, tmp_path / "alike", 1, {"dropout": 0.7, "initial_range": 0.3, "word_dropout": 0.1})
+    alike = random_run(tiny_run, tmp_path / "alike", 1, {"dropout": 0.7, "initial_range": 0.3, "word_dropout": 0.1})
     assert average_runs(tiny_run, first, [alike])
-    reversed_ = sibling(tiny_run, tmp_path / "reversed", 2, {"summary": "mean"})  # of the same shapes
+    reversed_ = random_run(tiny_run, tmp_path / "reversed", 2, {"summary": "mean"})  # of the same shapes
     with pytest.raises(RunError) as caught:
         average_runs(tiny_run, first, [alike, reversed_])
     for words in (f"{reversed_} has model.summary=mean", f"{tiny_run} has model.summary=last", "ensemble=["):
@@ -62,7 +62,7 @@ def test_what_is_only_for_training_may_differ_and_nothing_else(tiny_run, tmp_pat
 
 def test_other_vocabularies_are_refused(tiny_run, tmp_path):
     trained = train_tokenizer(["we work", "she sleeps"], TokenizerConfig(size=270), "two lines")
-    other = sibling(tiny_run, tmp_path / "other", 1, tokenizers=Tokenizers(trained, trained))
+    other = random_run(tiny_run, tmp_path / "other", 1, tokenizers=Tokenizers(trained, trained))
     with pytest.raises(RunError, match=r"other has another vocabulary than .*: average runs with"):
         average_runs(tiny_run, load_run(tiny_run), [other])
 
@@ -70,10 +70,10 @@ def test_other_vocabularies_are_refused(tiny_run, tmp_path):
 @pytest.fixture
 def run(tiny_run: Path, tmp_path: Path) -> Path:
     """A run with three checkpoints of random weights."""
-    folder = sibling(tiny_run, tmp_path / "run", 1)
+    folder = random_run(tiny_run, tmp_path / "run", 1)
     (folder / "checkpoints").mkdir()
     for update in (10, 200, 30):
-        network = load_run(sibling(tiny_run, tmp_path / str(update), update)).network
+        network = load_run(random_run(tiny_run, tmp_path / str(update), update)).network
         save_weights(network, folder / "checkpoints" / f"update-{update:07d}.safetensors")
     return folder
 
@@ -113,7 +113,7 @@ def test_a_run_that_averages_nothing_has_no_mean(run):
 
 
 def test_a_checkpoint_of_another_model_is_named(run, tiny_run, tmp_path):
-    foreign = load_run(sibling(tiny_run, tmp_path / "wide", 1, {"decoder.layers": 2})).network
+    foreign = load_run(random_run(tiny_run, tmp_path / "wide", 1, {"decoder.layers": 2})).network
     path = chosen_checkpoints(run)[1]
     save_weights(foreign, path)
     with pytest.raises(RunError, match=path.name):

@@ -1,4 +1,4 @@
-"""A world for the tests of what several runs do together: run folders like another one, of random weights."""
+"""Run folders with random weights, for tests that need several runs."""
 
 import shutil
 from collections.abc import Mapping
@@ -13,25 +13,32 @@ from seq2seq.run.folder import CONFIG, MODEL, RunFolder
 from seq2seq.tokenizer.tokenizer import EOS, Tokenizers, load_tokenizers, save_tokenizers
 
 
-def sibling(
+def random_run(
     run: Path,
     folder: Path,
     seed: int,
     model: Mapping[str, object] | None = None,
     tokenizers: Tokenizers | None = None,
 ) -> Path:
-    """A run folder like ``run`` but for these settings of the model, by dotted name, and these tokenizers.
+    """Make a run folder like ``run`` with random weights.
 
-    Its weights are random and wide, so that what it says is peaked; every sentence ends soon.
+    The weights are large, so that the predictions are peaked, and the bias of EOS makes translations short.
+
+    Args:
+        run: the run to copy settings and tokenizers from.
+        folder: the new run folder.
+        seed: seed of the weights.
+        model: changed settings of the model, by dotted name.
+        tokenizers: other tokenizers.
     """
     folder.mkdir(parents=True)
     values = yaml.safe_load((run / CONFIG).read_text("utf-8"))
     for name, value in (model or {}).items():
         *parents, last = name.split(".")
-        place = values["model"]
+        section = values["model"]
         for parent in parents:
-            place = place[parent]
-        place[last] = value
+            section = section[parent]
+        section[last] = value
     (folder / CONFIG).write_text(yaml.safe_dump(values), "utf-8")
     if tokenizers is None:
         for path in run.glob("tokenizer*.model"):
