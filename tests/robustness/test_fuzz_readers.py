@@ -20,7 +20,7 @@ from seq2seq.corpora.files import TextFiles, TsvFile
 from seq2seq.corpora.hub import HubData, HubSplit
 from seq2seq.corpora.lines import LONGEST, read_lines
 from seq2seq.corpora.word_vectors import read_vectors, vector_width
-from seq2seq.doctor.rows import read_rows
+from seq2seq.doctor.reading import read_blocks
 from seq2seq.errors import DataError
 from seq2seq.tokenizer.subword_sampling import SubwordSampler
 from seq2seq.tokenizer.tokenizer import PAD, Tokenizer
@@ -98,12 +98,14 @@ def read_corpus(path: Path) -> None:
     corpus = corpus_of(path)
     assert corpus.fingerprint
     assert corpus.expected() is None or corpus.expected() >= 0
-    doctored = [(source, target) for rows in read_rows(corpus) for source, target in zip(*rows[:2], strict=True)]
+    pairs_of_doctor = [
+        (source, target) for block in read_blocks(corpus) for source, target in zip(*block[:2], strict=True)
+    ]
     pairs = list(corpus)
     assert pairs
     assert all(type(side) is str for pair in pairs for side in pair)
-    if doctored:
-        assert doctored == pairs
+    if pairs_of_doctor:
+        assert pairs_of_doctor == pairs
 
 
 def read_words(path: Path) -> None:
