@@ -1,133 +1,133 @@
-"""Turns at computing: whose is next, and how a work ends."""
+"""Time slices: which task is next, and how a task ends."""
 
 import threading
 from concurrent.futures import Future
 
 import pytest
 
-from seq2seq.serving import turns
-from seq2seq.serving.turns import SMALL, BusyError, ClosedError, StoppedError, Turns
-from seq2seq.serving.worker import Call
+from seq2seq.serving import scheduler as scheduler_module
+from seq2seq.serving.executor import CallTask
+from seq2seq.serving.scheduler import SMALL_SIZE, BusyError, CancelledError, ClosedError, Scheduler
 
-LARGE = SMALL + 1
+LARGE = SMALL_SIZE + 1
 
 
 @pytest.fixture
-def own(monkeypatch):
-    """Turns of one step each."""
-    monkeypatch.setattr(turns, "TURN", 0.0)
-    one = Turns("tested")
-    one.open()
-    yield one
-    one.close()
-    one.join()
+def scheduler(monkeypatch):
+    """A scheduler with slices of one step."""
+    monkeypatch.setattr(scheduler_module, "TIME_SLICE", 0.0)
+    scheduler = Scheduler("tested")
+    scheduler.start()
+    yield scheduler
+    scheduler.close()
+    scheduler.join()
 
 
-def submitted(own, function, client="a", size=1):
-    call = Call(client, size, function)
-    own.submit(call, lambda queue, under_way: None)
-    return call
+def submitted(scheduler, function, client="a", size=1):
+    task = CallTask(client, size, function)
+    scheduler.submit(task, lambda queue, in_progress: None)
+    return task
 
 
-def steps(own, count, name, told, begun=None, go=None):
-    """A search of so many steps, each written down; it waits before the first."""
+def steps(scheduler, count, name, log, begun=None, go=None):
+    """A function of some steps, each logged, which waits before the first."""
 
     def run():
         if begun is not None:
             begun.set()
             assert go.wait(30)
         for _ in range(count):
-            own.step()
-            told.append(name)
+            scheduler.before_step()
+            log.append(name)
         return name
 
     return run
 
 
-def test_a_short_work_does_not_wait_for_the_long_ones_before_it(own):
-    told, begun, go = [], threading.Event(), threading.Event()
-    long = submitted(own, steps(own, 100, "long", told, begun, go))
+def test_a_short_task_overtakes_a_long_one(scheduler):
+    log, begun, go = [], threading.Event(), threading.Event()
+    long = submitted(scheduler, steps(scheduler, 100, "long", log, begun, go))
     assert begun.wait(30)
-    short = submitted(own, steps(own, 3, "short", told))
+    short = submitted(scheduler, steps(scheduler, 3, "short", log))
     go.set()
-    assert (short.answer.result(30), long.answer.result(30)) == ("short", "long")
-    assert told[-50:] == ["long"] * 50
-    assert told.count("short") == 3
+    assert (short.future.result(30), long.future.result(30)) == ("short", "long")
+    assert log[-50:] == ["long"] * 50
+    assert log.count("short") == 3
 
 
-def test_clients_take_turns_however_many_works_one_of_them_has(own):
-    told, begun, go = [], threading.Event(), threading.Event()
-    works = [submitted(own, steps(own, 60, "many", told, begun, go), "many")]
+def test_clients_share_the_time_equally_whatever_their_numbers_of_tasks(scheduler):
+    log, begun, go = [], threading.Event(), threading.Event()
+    tasks = [submitted(scheduler, steps(scheduler, 60, "many", log, begun, go), "many")]
     assert begun.wait(30)
-    works += [submitted(own, steps(own, 60, "many", told), "many") for _ in range(3)]
-    works.append(submitted(own, steps(own, 60, "one", told), "one"))
+    tasks += [submitted(scheduler, steps(scheduler, 60, "many", log), "many") for _ in range(3)]
+    tasks.append(submitted(scheduler, steps(scheduler, 60, "one", log), "one"))
     go.set()
-    for work in works:
-        work.answer.result(30)
-    last = max(place for place, name in enumerate(told) if name == "one")
-    assert told[:last].count("many") < 180, "the one client had as much time as the four works of the other"
+    for task in tasks:
+        task.future.result(30)
+    last = max(index for index, name in enumerate(log) if name == "one")
+    assert log[:last].count("many") < 180, "one task of a client had as much time as four of the other"
 
 
-def test_small_works_have_lanes_of_their_own(own):
-    go, begun = threading.Event(), [threading.Event() for _ in range(turns.LANES)]
+def test_small_tasks_have_reserved_slots(scheduler):
+    go, begun = threading.Event(), [threading.Event() for _ in range(scheduler_module.SLOTS)]
 
     def large(number):
         def run():
             begun[number].set()
             while not go.is_set():
-                own.step()
+                scheduler.before_step()
 
         return run
 
-    works = [submitted(own, large(number), size=LARGE) for number in range(turns.LANES)]
-    free = turns.LANES - turns.KEPT_FREE
-    assert all(one.wait(30) for one in begun[:free])
-    assert submitted(own, lambda: 7).answer.result(30) == 7
-    assert not any(one.is_set() for one in begun[free:])
+    tasks = [submitted(scheduler, large(number), size=LARGE) for number in range(scheduler_module.SLOTS)]
+    free = scheduler_module.SLOTS - scheduler_module.RESERVED_SLOTS
+    assert all(event.wait(30) for event in begun[:free])
+    assert submitted(scheduler, lambda: 7).future.result(30) == 7
+    assert not any(event.is_set() for event in begun[free:])
     go.set()
-    for work in works:
-        work.answer.result(30)
+    for task in tasks:
+        task.future.result(30)
 
 
-def test_a_work_ends_at_its_next_step_once_nobody_waits_for_it(own):
+def test_a_cancelled_task_ends_at_its_next_step(scheduler):
     begun = threading.Event()
 
     def run():
         while True:
-            own.step()
+            scheduler.before_step()
             begun.set()
 
-    work = submitted(own, run)
+    task = submitted(scheduler, run)
     assert begun.wait(30)
-    own.stop(work)
-    with pytest.raises(StoppedError):
-        work.answer.result(30)
+    scheduler.cancel(task)
+    with pytest.raises(CancelledError):
+        task.future.result(30)
 
 
-def test_closing_ends_all_works_and_takes_no_others(own):
+def test_closing_ends_all_tasks_and_accepts_no_others(scheduler):
     begun = threading.Event()
 
     def run():
         while True:
-            own.step()
+            scheduler.before_step()
             begun.set()
 
-    works = [submitted(own, run, size=LARGE) for _ in range(turns.LANES)]
+    tasks = [submitted(scheduler, run, size=LARGE) for _ in range(scheduler_module.SLOTS)]
     assert begun.wait(30)
-    own.close()
-    for work in works:
+    scheduler.close()
+    for task in tasks:
         with pytest.raises(ClosedError):
-            work.answer.result(30)
+            task.future.result(30)
     with pytest.raises(ClosedError):
-        submitted(own, run)
+        submitted(scheduler, run)
 
 
-def test_where_there_is_no_room_nothing_is_queued(own):
-    def full(queue, under_way):
+def test_at_capacity_nothing_is_queued(scheduler):
+    def check_capacity(queue, in_progress):
         raise BusyError("full")
 
-    call = Call("a", 1, lambda: 1)
+    task = CallTask("a", 1, lambda: 1)
     with pytest.raises(BusyError, match="full"):
-        own.submit(call, full)
-    assert not call.answer.done()
-    assert isinstance(call.answer, Future)
+        scheduler.submit(task, check_capacity)
+    assert not task.future.done()
+    assert isinstance(task.future, Future)
