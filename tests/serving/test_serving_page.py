@@ -71,16 +71,16 @@ def test_a_user_translates_chooses_another_word_and_inspects_the_model(client, t
         expected = client.post("/api/translate", sentences=["Where is my key?"]).json["translations"][0]["text"]
         assert page.locator(".text").all_text_contents() == [expected]
         page.locator("button.word").first.click()
-        page.wait_for_function("document.querySelectorAll('.alternatives li').length > 1")
+        page.wait_for_function("() => document.querySelectorAll('.alternatives li').length > 1")
         word = page.locator(".alternatives li:nth-child(2) strong").text_content()
         page.click(".alternatives li:nth-child(2) button")
-        page.wait_for_selector(".word.held")
+        page.wait_for_selector(".word.chosen")
         assert page.locator(".text").all_text_contents()[0].split()[0] == word
         page.click("details:nth-of-type(1) summary")
-        page.wait_for_function("document.querySelectorAll('details:nth-of-type(1) tbody tr').length > 1")
+        page.wait_for_function("() => document.querySelectorAll('details:nth-of-type(1) tbody tr').length > 1")
         page.click("details:nth-of-type(2) summary")
         page.wait_for_selector(".attention td.weight", state="attached")
-        page.wait_for_function("document.querySelector('img')?.naturalWidth > 0")
+        page.wait_for_function("() => document.querySelector('img')?.naturalWidth > 0")
         page.screenshot(path=tmp_path / "page.png", full_page=True)
         assert (tmp_path / "page.png").stat().st_size > 10_000
 
