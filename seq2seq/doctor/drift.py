@@ -130,8 +130,10 @@ def likeliest_segments(lengths: LengthModel) -> list[Segment]:
         low, high = max(cuts[-1], (edge - 2) * WINDOW), min(after, edge + 2) * WINDOW
         cuts.append(_change_position(lengths, lags[path[edge - 1]], lags[path[edge]], low, high))
     cuts.append(count)
-    found = (lags[path[edge]] for edge in edges[:-1])
-    return [Segment(start, stop, lag) for (start, stop), lag in zip(pairwise(cuts), found, strict=True) if start < stop]
+    path_lags = (lags[path[edge]] for edge in edges[:-1])
+    return [
+        Segment(start, stop, lag) for (start, stop), lag in zip(pairwise(cuts), path_lags, strict=True) if start < stop
+    ]
 
 
 def _viterbi(gains: Floats) -> npt.NDArray[np.intp]:
