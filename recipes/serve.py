@@ -1,4 +1,4 @@
-"""A local web page to try runs: type, watch the translation grow, ask for other words, look inside; and a JSON API.
+"""A local web page and a JSON API: translate while you type, choose other words, inspect the model.
 
 python recipes/serve.py run=runs/demo
 python recipes/serve.py run=runs/a runs=[runs/b,runs/c] port=8080
@@ -6,24 +6,23 @@ python recipes/serve.py run=runs/demo precision=int8 limits.waiting=1024 limits.
 """
 
 from seq2seq.config.hydra import recipe
-from seq2seq.serving.config import ServeConfig
-from seq2seq.serving.installed import demand_installed
+from seq2seq.serving.config import ServeConfig, require_packages
 
 
 @recipe
 def main(config: ServeConfig) -> None:
-    """Load the runs, print the page's address, and answer until Ctrl-C."""
+    """Load the runs, print the address of the page, and serve until Ctrl-C."""
     config.check()
-    demand_installed()
-    # Imported here: what these need is an extra.
-    from seq2seq.serving.server import address, bound, serve
-    from seq2seq.serving.systems import load_systems
+    require_packages()
+    # Imported here, since these modules need the extra packages.
+    from seq2seq.serving.runs import load_translators
+    from seq2seq.serving.server import listen, page_url, serve
 
-    translators = load_systems(config)
-    with bound(config) as listening:
-        print(f"{address(config, listening)}  ({', '.join(translators)}; Ctrl-C stops)", flush=True)
+    translators = load_translators(config)
+    with listen(config) as listening:
+        print(f"{page_url(config, listening)}  ({', '.join(translators)}; Ctrl-C stops)", flush=True)
         if not config.local:
-            print(f"host={config.host}: whoever reaches this machine over the network can ask here", flush=True)
+            print(f"host={config.host}: every machine that reaches this one can send requests", flush=True)
         serve(translators, config, listening)
 
 

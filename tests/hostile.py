@@ -1,4 +1,4 @@
-"""Attacks on a server of a run, and what another client notices of them: `python tests/hostile.py RUN SECONDS`."""
+"""Attacks on a server, and their effect on another client: `python tests/hostile.py RUN SECONDS`."""
 
 import contextlib
 import json
@@ -14,35 +14,35 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from server_tools import Served
+from server_tools import Client
 
 ROOT = Path(__file__).parents[1]
 FACE = "\N{GRINNING FACE}"
 LONG = "where is the key of the old house that my brother bought from a friend " * 13
 
 
-class Noticed(NamedTuple):
+class Effect(NamedTuple):
     megabytes: float
-    """Peak memory of the server above that after its first answer."""
-    answered: int
-    refused: int
-    """Questions of the client that behaves."""
+    """Peak memory of the server above that after its first response."""
+    requests: int
+    failed: int
+    """Requests of the ordinary client."""
     slowest: float
-    """Seconds of its slowest answer."""
+    """Seconds of its slowest response."""
     median: float
-    computed: float
-    """Processor seconds that the server took between a question and its answer, at most: on a machine that is busy with
-    something else, what counts."""
-    stopping: float
+    processor_seconds: float
+    """Processor time of the server between a request and its response, at most. On a busy machine, this counts."""
+    shutdown: float
     """Seconds from Ctrl-C under attack to the end of the process."""
     code: int
-    complaints: str
+    errors: str
+    """Standard error of the server."""
     replies: dict[str, int]
-    """What the attackers were told, by attack and status."""
+    """Responses by attack and status."""
 
 
-def questions():
-    """Path, method and body of every attack that is a question."""
+def attacks():
+    """Name, method, path and body of every attack by a request."""
     many = [{"text": LONG[:900], "phrases": [f"haus{number}" for number in range(8)]}] * 8
     yield "picture", "GET", f"/api/picture?name=encoder.1.forward&text={quote(FACE * 100)}", {}
     yield "drawn", "GET", f"/api/picture?name=encoder.1.forward&beam_size=16&text={quote(FACE * 20)}", {}
@@ -75,116 +75,120 @@ def questions():
     yield "alternatives", "POST", "/api/alternatives", {"text": LONG[:900], "before": "haus " * 100, "count": 16}
 
 
-def attacked(run: Path, seconds: float) -> Noticed:
-    """Start the recipe, attack it for so long, ask it something ordinary beside, and stop it under attack."""
+def attack(run: Path, seconds: float) -> Effect:
+    """Start the recipe, attack it for some seconds beside an ordinary client, and stop it under attack."""
     command = [sys.executable, str(ROOT / "recipes" / "serve.py"), f"run={run}", "port=0", "device=cpu"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}, **pipes) as process:
-        served = Served(process.stdout.readline().split()[0])
-        assert served.ask("/api/translate", sentences=["We work."]).status == 200
-        before = peak(process.pid)
-        over, replies = threading.Event(), dict[str, int]()
-        attackers = [
-            threading.Thread(target=ask, args=(served, *one, over, replies)) for one in questions() for _ in "ab"
+        client = Client(process.stdout.readline().split()[0])
+        assert client.post("/api/translate", sentences=["We work."]).status == 200
+        memory_before = peak_memory(process.pid)
+        ended, replies = threading.Event(), dict[str, int]()
+        threads = [
+            threading.Thread(target=repeat_request, args=(client, *request, ended, replies))
+            for request in attacks()
+            for _ in "ab"
         ]
-        attackers += [
-            threading.Thread(target=idle, args=(served, over)),
-            threading.Thread(target=unread, args=(served, over)),
+        threads += [
+            threading.Thread(target=open_idle_connections, args=(client, ended)),
+            threading.Thread(target=leave_responses_unread, args=(client, ended)),
         ]
-        for one in attackers:
-            one.start()
-        took, computed, refused, until = [], [], 0, time.monotonic() + seconds
-        while time.monotonic() < until:
-            started, spent = time.monotonic(), processor(process.pid)
+        for thread in threads:
+            thread.start()
+        durations, processor_seconds, failed, deadline = [], [], 0, time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            start, processor_start = time.monotonic(), processor_time(process.pid)
             try:
-                told = f"ordinary {served.ask('/api/translate', sentences=['Where is my key?']).status}"
+                outcome = f"ordinary {client.post('/api/translate', sentences=['Where is my key?']).status}"
             except OSError as error:
-                told = f"ordinary {type(error).__name__}"
-            refused += told != "ordinary 200"
-            replies[told] = replies.get(told, 0) + 1
-            took.append(time.monotonic() - started)
-            computed.append(processor(process.pid) - spent)
+                outcome = f"ordinary {type(error).__name__}"
+            failed += outcome != "ordinary 200"
+            replies[outcome] = replies.get(outcome, 0) + 1
+            durations.append(time.monotonic() - start)
+            processor_seconds.append(processor_time(process.pid) - processor_start)
             time.sleep(0.2)
-        after, started = peak(process.pid), time.monotonic()
-        over.set()
+        memory_after, start = peak_memory(process.pid), time.monotonic()
+        ended.set()
         process.send_signal(signal.SIGINT)
-        _, complaints = process.communicate(timeout=120)
-        stopping = time.monotonic() - started
-        for one in attackers:
-            one.join()
-    return Noticed(
-        after - before,
-        len(took),
-        refused,
-        max(took),
-        sorted(took)[len(took) // 2],
-        max(computed),
-        stopping,
+        _, errors = process.communicate(timeout=120)
+        shutdown = time.monotonic() - start
+        for thread in threads:
+            thread.join()
+    return Effect(
+        memory_after - memory_before,
+        len(durations),
+        failed,
+        max(durations),
+        sorted(durations)[len(durations) // 2],
+        max(processor_seconds),
+        shutdown,
         process.returncode,
-        complaints,
+        errors,
         dict(sorted(replies.items())),
     )
 
 
-def peak(process: int) -> float:
-    """The most memory that a process has had, in MB."""
+def peak_memory(process: int) -> float:
+    """Peak memory of a process in MB."""
     (line,) = (line for line in Path(f"/proc/{process}/status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) * 1024 / 1e6
 
 
-def processor(process: int) -> float:
-    """Processor seconds that a process has taken."""
+def processor_time(process: int) -> float:
+    """Processor seconds of a process."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def ask(served, name, method, path, question, over, replies):
-    """One attack again and again; what it is about differs each time, so that nothing kept answers it."""
+def repeat_request(client, name, method, path, fields, ended, replies):
+    """Send a request repeatedly, with a different text each time, so that no cache has the response."""
     number = 0
-    while not over.is_set():
+    while not ended.is_set():
         number += 1
         if method == "GET":
-            path_now, body = f"{path}{quote(' ' + str(number))}", None
+            numbered, body = f"{path}{quote(' ' + str(number))}", None
         else:
-            body = json.dumps(question).replace(FACE * 2, f"{FACE}{number % 10}", 1).encode()
-            path_now = path
+            body = json.dumps(fields).replace(FACE * 2, f"{FACE}{number % 10}", 1).encode()
+            numbered = path
         try:
-            reply = served.send(method, path_now, body, {"Content-Type": "application/json"})
-            told = f"{name} {reply.status}"
+            reply = client.send(method, numbered, body, {"Content-Type": "application/json"})
+            outcome = f"{name} {reply.status}"
         except OSError as error:
-            told = f"{name} {type(error).__name__}"
-        replies[told] = replies.get(told, 0) + 1
+            outcome = f"{name} {type(error).__name__}"
+        replies[outcome] = replies.get(outcome, 0) + 1
         time.sleep(0.05)
 
 
-def idle(served, over):
-    """Connections without a request, or with the beginning of one."""
+def open_idle_connections(client, ended):
+    """Open connections without a request, or with an incomplete one."""
     head = b"POST /api/translate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{"
-    with contextlib.ExitStack() as left:
-        while not over.is_set():
+    with contextlib.ExitStack() as connections:
+        while not ended.is_set():
             for _ in range(130):
                 with contextlib.suppress(OSError):
-                    raw = left.enter_context(
-                        socket.create_connection(urlsplit(served.url).netloc.split(":"), timeout=5)
+                    raw = connections.enter_context(
+                        socket.create_connection(urlsplit(client.url).netloc.split(":"), timeout=5)
                     )
                     raw.sendall(head[: random.randrange(len(head) + 1)])
-            over.wait(2)
-            left.close()
+            ended.wait(2)
+            connections.close()
 
 
-def unread(served, over):
-    """Answers that are asked for and not taken."""
+def leave_responses_unread(client, ended):
+    """Send requests without reading the responses."""
     body = json.dumps({"sentences": [LONG[:200]], "n_best": 3, "attention": True}).encode()
     head = "POST /api/translate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     head += f"Content-Length: {len(body)}"
-    with contextlib.ExitStack() as left:
-        while not over.is_set():
+    with contextlib.ExitStack() as connections:
+        while not ended.is_set():
             with contextlib.suppress(OSError):
-                raw = left.enter_context(socket.create_connection(urlsplit(served.url).netloc.split(":"), timeout=5))
+                raw = connections.enter_context(
+                    socket.create_connection(urlsplit(client.url).netloc.split(":"), timeout=5)
+                )
                 raw.sendall(f"{head}\r\n\r\n".encode() + body)
-            over.wait(1)
+            ended.wait(1)
 
 
 if __name__ == "__main__":
-    for name, value in attacked(Path(sys.argv[1]), float(sys.argv[2]))._asdict().items():
+    for name, value in attack(Path(sys.argv[1]), float(sys.argv[2]))._asdict().items():
         print(name, value)

@@ -1,4 +1,4 @@
-"""A server of tiny translators in a thread of the test, and questions to it."""
+"""A server of tiny translators in a thread of the test, and a client for it."""
 
 import contextlib
 import json
@@ -18,13 +18,13 @@ from seq2seq.model import AttentionKind
 from seq2seq.search import SearchConfig
 from seq2seq.serving.app import create_app
 from seq2seq.serving.config import LimitsConfig, ServeConfig
-from seq2seq.serving.server import address, bound, server_of
+from seq2seq.serving.server import create_server, listen, page_url
 
 SMALL = LimitsConfig(characters=60, inspected=40, sentences=8, beam_size=6, body=4000)
 
 
-class Fake:
-    """In place of a translator: a token is a character, and nothing is searched."""
+class FakeTranslator:
+    """Replaces a translator: every character is a token, and nothing is searched."""
 
     search = SearchConfig(beam_size=3)
     ensemble = SimpleNamespace(
@@ -61,8 +61,8 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Served:
-    """A server that runs."""
+class Client:
+    """Requests to a running server."""
 
     url: str
 
@@ -77,28 +77,28 @@ class Served:
     def get(self, path: str, **headers: str) -> Reply:
         return self.send("GET", path, headers=headers)
 
-    def ask(self, path: str, **question: Any) -> Reply:
-        return self.send("POST", path, json.dumps(question).encode(), {"Content-Type": "application/json"})
+    def post(self, path: str, **fields: Any) -> Reply:
+        return self.send("POST", path, json.dumps(fields).encode(), {"Content-Type": "application/json"})
 
-    def events(self, **question: Any) -> list[tuple[str, Any]]:
+    def events(self, **fields: Any) -> list[tuple[str, Any]]:
         """Name and data of every event of /api/stream."""
-        reply = self.ask("/api/stream", **question)
+        reply = self.post("/api/stream", **fields)
         assert reply.status == 200, reply.body
-        parts = [part.split("\n") for part in reply.body.decode().split("\n\n") if part]
-        return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in parts]
+        events = [event.split("\n") for event in reply.body.decode().split("\n\n") if event]
+        return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in events]
 
 
 @contextlib.contextmanager
-def serving(served: Mapping[str, Translator] | None = None, config: ServeConfig | None = None) -> Iterator[Served]:
-    """A server on a free port; its settings are small ones, where none are given."""
+def serving(served: Mapping[str, Translator] | None = None, config: ServeConfig | None = None) -> Iterator[Client]:
+    """A server on a free port, by default with small limits."""
     config = config or ServeConfig(port=0, limits=replace(SMALL))
-    listening = bound(config)
+    listening = listen(config)
     app = create_app(translators() if served is None else served, config.limits, config.hosts)
-    server = server_of(app, config)
+    server = create_server(app, config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:
-        yield Served(address(config, listening))
+        yield Client(page_url(config, listening))
     finally:
         while not server.started and thread.is_alive():
             time.sleep(0.01)

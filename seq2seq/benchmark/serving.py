@@ -10,24 +10,23 @@ from statistics import median
 
 from seq2seq.benchmark.clock import percentile
 from seq2seq.benchmark.config import BenchmarkConfig
+from seq2seq.benchmark.load import Load, load
 from seq2seq.benchmark.workload import Workload, model_folder
 from seq2seq.errors import RunError
-from seq2seq.serving.config import LimitsConfig
-from seq2seq.serving.installed import demand_installed
-from seq2seq.serving.load import Load, load
+from seq2seq.serving.config import LimitsConfig, require_packages
 from seq2seq.system.workers import python
 from seq2seq.translation.translator import Translator
 
 PROGRAM = """
 import json, sys
 from seq2seq.serving.config import LimitsConfig, ServeConfig
-from seq2seq.serving.server import address, bound, serve
-from seq2seq.serving.systems import load_systems
+from seq2seq.serving.runs import load_translators
+from seq2seq.serving.server import listen, page_url, serve
 asked = json.load(sys.stdin)
 config = ServeConfig(**asked | {"limits": LimitsConfig(**asked["limits"])})
-translators = load_systems(config)
-with bound(config) as listening:
-    print(address(config, listening), flush=True)
+translators = load_translators(config)
+with listen(config) as listening:
+    print(page_url(config, listening), flush=True)
     serve(translators, config, listening)
 """
 
@@ -61,7 +60,7 @@ def measure_serving(config: BenchmarkConfig, workload: Workload) -> Serving:
         ConfigError: the server is not installed.
         RunError: it did not start.
     """
-    demand_installed()
+    require_packages()
     asked = config.serving
     with model_folder(workload, config) as folder:
         with started(folder, config) as url:

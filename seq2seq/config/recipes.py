@@ -6,7 +6,7 @@ from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.corpora.monolingual import without_source
 from seq2seq.corpora.reading import source_tags
 from seq2seq.data.batch_sampler import BatchConfig
-from seq2seq.doctor.types import Reason
+from seq2seq.doctor.findings import Reason
 from seq2seq.errors import ConfigError
 from seq2seq.inference import InferencePrecision
 from seq2seq.inference.shortlist import ShortlistConfig

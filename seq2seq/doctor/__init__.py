@@ -1,1 +1,1 @@
-"""A parallel corpus looked over: what is wrong with it, where, and a cleaned copy."""
+"""Diagnosis of a parallel corpus: what is wrong with which pairs, and a cleaned copy."""

@@ -1,17 +1,16 @@
-"""Characters that no sentence needs, and text whose bytes were once read in the wrong encoding.
+"""Characters that no sentence needs, and mojibake: UTF-8 bytes that were decoded in another encoding.
 
-Every code point has one byte in a table: its kind of oddity in the low bits, and two bits by which mojibake is found.
-A chunk is then looked up in one step, and only what is odd is looked at more closely.
+A table maps every code point to its kind of odd character, so that a block of text takes one lookup.
 """
 
-import re
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+from ftfy import TextFixerConfig, fix_encoding
 
-from seq2seq.doctor.chunk import Chunk, Side
-from seq2seq.doctor.types import Found, Reason
+from seq2seq.doctor.arrays import PairArrays, SentenceArray
+from seq2seq.doctor.findings import Finding, Reason
 
 SEPARATORS = "\n\x0b\x0c\r\x1c\x1d\x1e\x85\u2028\u2029"
 INVISIBLE = (
@@ -29,63 +28,58 @@ KINDS = (
     Reason.invisible,
     Reason.private_use,
 )
-ODD, LEAD, TRAIL = 0x07, 0x40, 0x80
-
-# Bytes 0x80 to 0xBF as Windows-1252 shows them, or Latin-1 where that has nothing.
-_TRAILS = "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0xC0))
-_TRAILS += "".join(map(chr, range(0x80, 0xA0)))
-_SURE, _LIKELY = "ÂÃâï", "ÄÅÎÏÐÑ"
-_T = f"[{re.escape(_TRAILS)}]"
-MOJIBAKE = re.compile(
-    rf"[ÂÃ]{_T}|â[€‚„†\x80\x82\x84\x86]{_T}|ï»¿|ï¿½"  # accented letters, punctuation, marks
-    rf"|(?:[{_LIKELY}]{_T}){{2}}|[{_LIKELY}]{_T}(?=[a-z])"  # other letters; a lone pair such as Ä“ may be meant
-)
-"""What UTF-8 looks like that was read as one byte a character."""
 
 _FOLD = {ord(char): " " for char in SEPARATORS} | {ord(char): None for char in CONTROL + INVISIBLE}
+_MOJIBAKE_ONLY = TextFixerConfig(fix_c1_controls=False)
 
 
 def fold(text: str) -> str:
-    """The text with line separators as spaces, and without control and invisible characters."""
+    """Replace line separators by spaces, and remove control and invisible characters."""
     return text.translate(_FOLD)
 
 
+def repair_mojibake(text: str) -> str:
+    """Return the text as it was before UTF-8 was decoded in another encoding; the same text: it has no mojibake."""
+    repaired = fix_encoding(text, _MOJIBAKE_ONLY)
+    # A text of equal length only had control characters replaced, which are a kind of their own.
+    return repaired if len(repaired) < len(text) else text
+
+
 @cache
-def table() -> npt.NDArray[np.uint8]:
-    """The byte of every code point, [0x110000]."""
+def kind_table() -> npt.NDArray[np.uint8]:
+    """Return for every code point 1 + the index of its kind in `KINDS`, [0x110000]; 0: an ordinary character."""
     kinds = np.zeros(0x110000, np.uint8)
-    groups: dict[Reason, list[int] | slice] = {
-        Reason.invalid_utf8: slice(0xD800, 0xE000),
-        Reason.lost_characters: [0xFFFD],
-        Reason.separators: [*map(ord, SEPARATORS)],
-        Reason.control: [*map(ord, CONTROL)],
-        Reason.invisible: [*map(ord, INVISIBLE)],
-    }
-    for reason, codes in groups.items():
-        kinds[codes] = 1 + KINDS.index(reason)
+    kinds[0xD800:0xE000] = 1 + KINDS.index(Reason.invalid_utf8)
+    kinds[0xFFFD] = 1 + KINDS.index(Reason.lost_characters)
+    for reason, characters in {
+        Reason.separators: SEPARATORS,
+        Reason.control: CONTROL,
+        Reason.invisible: INVISIBLE,
+    }.items():
+        kinds[[*map(ord, characters)]] = 1 + KINDS.index(reason)
     private = 1 + KINDS.index(Reason.private_use)
     kinds[0xE000:0xF900] = kinds[0xF0000:] = kinds[0xFDD0:0xFDF0] = private
-    kinds[0xFFFE::0x10000] = kinds[0xFFFF::0x10000] = private  # and what Unicode calls no characters
-    kinds[[*map(ord, _SURE + _LIKELY)]] |= LEAD
-    kinds[[*map(ord, _TRAILS)]] |= TRAIL
+    kinds[0xFFFE::0x10000] = kinds[0xFFFF::0x10000] = private  # Unicode calls these noncharacters
     return kinds
 
 
 class OddCharacters:
-    """Characters of the kinds in `KINDS`, and mojibake."""
+    """Finds characters of the kinds in `KINDS`, and mojibake."""
 
-    def find(self, seen: Chunk) -> list[Found]:
-        """A finding for each kind and side."""
-        return [found for name, side in seen.sides.items() for found in _odd(name, side) if len(found.rows)]
+    def find(self, data: PairArrays) -> list[Finding]:
+        """Return at most one finding per kind and side."""
+        findings = [finding for side, sentences in data.sides.items() for finding in _find(side, sentences)]
+        return [finding for finding in findings if len(finding.rows)]
 
 
-def _odd(name: str, side: Side) -> list[Found]:
-    kinds = table()[side.codes]
-    places = np.flatnonzero(kinds & ODD)
-    which = kinds[places] & ODD
-    found = []
-    if len(places):
-        found = [Found(reason, side.rows_at(places[which == place]), name) for place, reason in enumerate(KINDS, 1)]
-    pairs = side.rows_at(np.flatnonzero((kinds[:-1] << 1) & kinds[1:] & TRAIL))
-    garbled = [row for row in pairs if MOJIBAKE.search(side.lines[row])]
-    return [*found, Found(Reason.mojibake, np.array(garbled, np.int64), name)]
+def _find(side: str, sentences: SentenceArray) -> list[Finding]:
+    kinds = kind_table()[sentences.codes]
+    odd = np.flatnonzero(kinds)
+    findings = [
+        Finding(reason, sentences.rows_at(odd[kinds[odd] == kind]), side) for kind, reason in enumerate(KINDS, 1)
+    ]
+    # A character that takes several bytes of UTF-8 becomes several characters, all of them above ASCII.
+    above_ascii = sentences.codes > 127
+    candidates = sentences.rows_at(np.flatnonzero(above_ascii[:-1] & above_ascii[1:])).tolist()
+    mojibake = [row for row in candidates if repair_mojibake(text := sentences.sentences[row]) != text]
+    return [*findings, Finding(Reason.mojibake, np.array(mojibake, np.int64), side)]

@@ -1,4 +1,4 @@
-"""A cleaned copy beside the original: which pairs stay, what becomes of them, and how many of each reason did not."""
+"""Write a cleaned copy beside the original: drop, repair or keep each pair, and count what changed by reason."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -12,28 +12,28 @@ from seq2seq.corpora.columns import JsonLinesFile, ParquetFile
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.files import TextFiles, TsvFile
 from seq2seq.corpora.lines import open_output
-from seq2seq.doctor.characters import fold
-from seq2seq.doctor.chunk import Mask
-from seq2seq.doctor.examination import Examination
-from seq2seq.doctor.rows import Rows, read_rows
-from seq2seq.doctor.types import Reason, Remedy
+from seq2seq.doctor.arrays import Mask
+from seq2seq.doctor.characters import fold, repair_mojibake
+from seq2seq.doctor.diagnosis import Diagnosis
+from seq2seq.doctor.findings import Reason, Remedy
+from seq2seq.doctor.reading import PairBlock, read_blocks
 from seq2seq.errors import ConfigError
 from seq2seq.system.atomic import atomic_write
 from seq2seq.system.lock import locked_output
 
-ALWAYS = frozenset({Reason.unreadable, Reason.invalid_utf8, Reason.separators})
-"""What lines of text cannot hold, and so cannot be kept."""
+NEVER_KEPT = frozenset({Reason.unreadable, Reason.invalid_utf8, Reason.separators})
+"""Reasons that ``keep`` may not name: a text file cannot hold such pairs."""
 
 
 @dataclass(frozen=True)
-class Cleaned:
-    """What cleaning did.
+class CleaningResult:
+    """The outcome of cleaning.
 
     Args:
         source, target: the new files.
-        pairs, kept: how many there were and are.
-        dropped: pairs left out, by the first reason that each has.
-        changed: pairs that stayed and are not as they were, by reason.
+        pairs, kept: pairs before and after.
+        dropped: dropped pairs, by their first reason.
+        changed: kept pairs that were changed, by reason.
     """
 
     source: Path
@@ -45,16 +45,16 @@ class Cleaned:
 
 
 def clean_paths(corpus: Corpus, name: str) -> tuple[Path, Path]:
-    """Where the cleaned copy goes: two text files, whatever form the original has.
+    """Return the paths of the cleaned copy: two text files, whatever the format of the original.
 
-    ``train.en`` becomes ``train.clean.en``, ``train.en.gz`` ``train.clean.en.gz``, and ``pairs.tsv`` the two files
+    ``train.en`` becomes ``train.clean.en``, ``train.en.gz`` becomes ``train.clean.en.gz``, and ``pairs.tsv`` becomes
     ``pairs.clean.source.txt`` and ``pairs.clean.target.txt``.
 
     Raises:
-        ConfigError: there is no file to write beside, both sides are one file, or there is a copy already.
+        ConfigError: the corpus is not in files, both sides are one file, or a copy already exists.
     """
     if isinstance(corpus, TextFiles):
-        paths = _beside(corpus.source), _beside(corpus.target)
+        paths = _clean_path(corpus.source), _clean_path(corpus.target)
     elif isinstance(corpus, TsvFile | JsonLinesFile | ParquetFile):
         stem = corpus.path.name.removesuffix(".gz").rpartition(".")[0]
         paths = (
@@ -62,118 +62,124 @@ def clean_paths(corpus: Corpus, name: str) -> tuple[Path, Path]:
             corpus.path.with_name(f"{stem}.clean.target.txt"),
         )
     else:
-        raise ConfigError(f"{name} is {corpus.name}, and fix=true writes beside files: leave fix out, or name files")
-    if paths[0] == paths[1]:
-        raise ConfigError(f"{name} has {corpus.name} on both sides: name a source and a target")
+        raise ConfigError(f"fix=true needs files, and {name} is {corpus.name}: leave fix out, or name files")
     source, target = paths
+    if source == target:
+        raise ConfigError(f"{name} has {corpus.name} on both sides: name a source file and a target file")
     if target.exists() and not source.exists():
-        raise ConfigError(f"{target} is there already and {source} is not, as a killed command leaves them: remove it")
+        raise ConfigError(f"{target} already exists without {source}, as an interrupted command leaves it: remove it")
     for path in paths:
         if path.exists():
-            raise ConfigError(f"{path} is there already: remove it, or look it over by naming it as data.train")
+            raise ConfigError(f"{path} already exists: remove it, or check it by naming it as data.train")
     return paths
 
 
-def _beside(path: Path) -> Path:
-    packed = ".gz" if path.suffix == ".gz" else ""
-    stem, dot, language = path.name.removesuffix(packed).rpartition(".")
-    return path.with_name(f"{stem}.clean.{language}{packed}" if dot else f"{language}.clean{packed}")
+def _clean_path(path: Path) -> Path:
+    compressed = ".gz" if path.suffix == ".gz" else ""
+    stem, dot, language = path.name.removesuffix(compressed).rpartition(".")
+    return path.with_name(f"{stem}.clean.{language}{compressed}" if dot else f"{language}.clean{compressed}")
 
 
-class Remedies:
-    """What becomes of each pair of a corpus.
+class Cleaner:
+    """Applies the remedies to the pairs of a corpus, block by block.
 
     Args:
-        examination: what was found in it.
-        keep: reasons for which nothing is done.
+        diagnosis: the findings in the corpus.
+        keep: reasons to ignore.
 
     Attributes:
-        dropped, changed: pairs by reason, complete when all have been treated.
+        dropped, changed: pairs by reason, complete after the last block.
     """
 
-    def __init__(self, examination: Examination, keep: Collection[Reason]) -> None:
+    def __init__(self, diagnosis: Diagnosis, keep: Collection[Reason]) -> None:
         self.dropped: Counter[Reason] = Counter()
         self.changed: Counter[Reason] = Counter()
-        self._place = 0
+        self._start = 0
         reasons = list(Reason)
-        self._dropped = np.zeros(examination.pairs, np.uint8)  # 1 + the number of the first reason
+        self._dropped = np.zeros(diagnosis.pairs, np.uint8)  # 1 + the index of the first reason
         self._changed: dict[Reason, Mask] = {}
-        for found in reversed(examination.found):
-            if found.reason in keep:
+        for finding in reversed(diagnosis.findings):
+            if finding.reason in keep:
                 continue
-            if found.reason.remedy is Remedy.drop:
-                self._dropped[found.rows] = 1 + reasons.index(found.reason)
-            elif found.reason.remedy is not Remedy.none:
-                mask = self._changed.setdefault(found.reason, np.zeros(examination.pairs, np.bool_))
-                mask[found.rows] = True
+            if finding.reason.remedy is Remedy.drop:
+                self._dropped[finding.rows] = 1 + reasons.index(finding.reason)
+            elif finding.reason.remedy is not Remedy.none:
+                mask = self._changed.setdefault(finding.reason, np.zeros(diagnosis.pairs, np.bool_))
+                mask[finding.rows] = True
         for number, count in enumerate(np.bincount(self._dropped, minlength=len(reasons) + 1)[1:]):
             if count:
                 self.dropped[reasons[number]] = int(count)
 
-    def treat(self, rows: Rows) -> tuple[list[str], list[str]]:
-        """Sources and targets of the pairs that stay, of the next some of the corpus."""
-        sources, targets = list(rows.source), list(rows.target)
-        window = slice(self._place, self._place + len(sources))
-        stays = self._dropped[window] == 0
+    def clean_block(self, block: PairBlock) -> tuple[list[str], list[str]]:
+        """Return sources and targets of the kept pairs of the next block."""
+        sources, targets = list(block.source), list(block.target)
+        window = slice(self._start, self._start + len(sources))
+        kept = self._dropped[window] == 0
         for reason, mask in self._changed.items():
-            for place in np.flatnonzero(mask[window] & stays):
-                if reason.remedy is Remedy.swap:
-                    sources[place], targets[place] = targets[place], sources[place]
-                else:
-                    sources[place], targets[place] = fold(sources[place]), fold(targets[place])
-                if sources[place].strip() and targets[place].strip():
+            for row in np.flatnonzero(mask[window] & kept):
+                source, target = sources[row], targets[row] = _remedied(reason.remedy, sources[row], targets[row])
+                lost = reason is Reason.mojibake and "\ufffd" in source + target
+                if source.strip() and target.strip() and not lost:
                     self.changed[reason] += 1
-                else:  # there was nothing else
-                    stays[place] = False
-                    self.dropped[Reason.blank] += 1
-        self._place += len(sources)
-        left = np.flatnonzero(stays)
-        return [sources[place] for place in left], [targets[place] for place in left]
+                else:
+                    kept[row] = False
+                    self.dropped[Reason.lost_characters if lost else Reason.blank] += 1
+        self._start += len(sources)
+        rows = np.flatnonzero(kept)
+        return [sources[row] for row in rows], [targets[row] for row in rows]
+
+
+def _remedied(remedy: Remedy, source: str, target: str) -> tuple[str, str]:
+    if remedy is Remedy.swap:
+        return target, source
+    if remedy is Remedy.repair:  # which may restore line separators
+        source, target = repair_mojibake(source), repair_mojibake(target)
+    return fold(source), fold(target)
 
 
 def check_fix(training: Mapping[str, Corpus], keep: Collection[Reason]) -> None:
-    """Hold, before anything is read, that cleaned copies can be written.
+    """Check, before anything is read, that cleaned copies can be written.
 
     Raises:
-        ConfigError: there is no training corpus, ``keep`` names what cannot be kept, or as `clean_paths` does.
+        ConfigError: there is no training corpus, ``keep`` names a reason of `NEVER_KEPT`, or `clean_paths` raises it.
     """
     if not training:
-        raise ConfigError("fix=true cleans training text only: name it with data.train.source=… data.train.target=…")
-    if impossible := sorted(ALWAYS & set(keep)):
-        raise ConfigError(f"keep={impossible[0]} cannot be: such a pair is no line of text; leave it out of keep")
+        raise ConfigError("fix=true needs a training corpus: name it with data.train.source=… data.train.target=…")
+    if impossible := sorted(NEVER_KEPT & set(keep)):
+        raise ConfigError(f"keep={impossible[0]} is impossible, since a text file cannot hold such pairs: leave it out")
     for name, corpus in training.items():
         clean_paths(corpus, name)
 
 
-def clean(examination: Examination, keep: Collection[Reason]) -> Cleaned:
-    """Write the cleaned copy of a corpus, whole or not at all.
+def clean(diagnosis: Diagnosis, keep: Collection[Reason]) -> CleaningResult:
+    """Write the cleaned copy of a corpus, completely or not at all.
 
-    The target's file gets its name first. A process that is killed just then leaves it without the source's: no pair of
-    files, which nobody takes for one, and which `clean_paths` refuses to complete.
+    The target file gets its name first. A process killed at that moment leaves a target without a source. Nobody
+    mistakes that for a pair of files, and `clean_paths` refuses to complete it.
 
     Raises:
-        ConfigError: as `clean_paths` does.
-        DataError: the corpus has changed since it was examined.
-        RunError: it cannot be written, or another process is writing it.
+        ConfigError: as in `clean_paths`.
+        DataError: the corpus has changed since the diagnosis.
+        RunError: a file cannot be written, or another process is writing it.
     """
-    paths = clean_paths(examination.corpus, examination.name)
-    remedies, kept = Remedies(examination, keep), 0
+    paths = clean_paths(diagnosis.corpus, diagnosis.name)
+    cleaner, kept = Cleaner(diagnosis, keep), 0
     with ExitStack() as stack:
         for path in paths:
             stack.enter_context(locked_output(path))
-        clean_paths(examination.corpus, examination.name)  # another process may just have written them
+        clean_paths(diagnosis.corpus, diagnosis.name)  # another process may have just written them
         temporary = [stack.enter_context(atomic_write(path)) for path in paths]
-        with ExitStack() as opened:  # both are closed, for which the disk may be too full, before one has its name
+        with ExitStack() as opened:  # closing can fail on a full disk: both files are closed before one gets its name
             files = [
-                opened.enter_context(open_output(place, like=path))
-                for place, path in zip(temporary, paths, strict=True)
+                opened.enter_context(open_output(partial, like=path))
+                for partial, path in zip(temporary, paths, strict=True)
             ]
-            for rows in read_rows(examination.corpus):
-                sides = remedies.treat(rows)
+            for block in read_blocks(diagnosis.corpus):
+                sides = cleaner.clean_block(block)
                 kept += len(sides[0])
                 for file, lines in zip(files, sides, strict=True):
                     file.write("".join(f"{line}\n" for line in lines).encode())
     dropped, changed = (
-        {reason: count[reason] for reason in Reason if count[reason]} for count in (remedies.dropped, remedies.changed)
+        {reason: count[reason] for reason in Reason if count[reason]} for count in (cleaner.dropped, cleaner.changed)
     )
-    return Cleaned(*paths, examination.pairs, kept, dropped, changed)
+    return CleaningResult(*paths, diagnosis.pairs, kept, dropped, changed)

@@ -1,46 +1,73 @@
-"""Where two aligned files come apart: translations are about as long as each other, other sentences are not.
+"""Find where two aligned files lose their alignment: lengths of translations correlate, other lengths do not.
 
-Of each pair the logarithms of its lengths are taken, each side scaled to mean 0 and variance 1: a and b. With rho
-their correlation, b given a is normal with mean rho a and variance 1 - rho^2 (after Gale & Church 1993, whose model of
-lengths this simplifies). So the gain of holding source line i against target line i + lag is
+The logarithms of the lengths are scaled to mean 0 and variance 1 on each side: a and b. With their correlation rho,
+b given a is normal with mean rho a and variance 1 - rho^2 (a simplification of Gale & Church 1993). So the gain of
+aligning source line i with target line i + lag is
 
     log p(b[i + lag] | a[i]) - log p(b[i + lag]),
 
-above 0 on average for the right lag and below for a wrong one. The likeliest course of lags through the corpus, in
-windows of 32 pairs, is found by the Viterbi algorithm: to change costs `CHANGE`, and "no lag" gains nothing.
+which is positive on average for the right lag and negative for a wrong one. The Viterbi algorithm finds the most
+likely sequence of lags, in windows of 32 pairs. A change of lag costs `CHANGE`; the state "no lag" gains nothing.
 """
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from seq2seq.doctor.chunk import Measures
-from seq2seq.doctor.types import Found, Reason
+from seq2seq.doctor.arrays import PairStatistics
+from seq2seq.doctor.findings import Finding, Reason
 
-LAGS = 20  # lines to either side
+LAGS = 20
+"""Largest lag that is tried, in lines."""
 WINDOW = 32
-CHANGE = 15.0  # nats
-WEAKEST = 0.3  # correlation below which lengths tell nothing
-MOST = 3.0  # a pair says no more than so many nats for or against a lag
+"""Pairs."""
+CHANGE = 15.0
+"""Cost of a change of lag, in nats."""
+MIN_CORRELATION = 0.3
+"""Below this correlation of lengths, drift is not checked."""
+MAX_GAIN = 3.0
+"""Bound of the gain of one pair, in nats."""
+MAX_CORRELATION = 0.95
+CORRELATION_SEGMENT, CORRELATION_SEGMENTS = 128, 200
+"""Pairs in a segment, and segments, for estimating the correlation."""
 
 Floats = npt.NDArray[np.float32]
 
 
-class Lengths:
-    """The scaled lengths of a corpus.
+class Segment(NamedTuple):
+    """Consecutive pairs with the same lag."""
+
+    start: int
+    stop: int
+    lag: int | None
+    """Target line minus source line; None: the lines do not align."""
+
+    def __str__(self) -> str:
+        lines = f"lines {self.start + 1:,} to {self.stop:,}"
+        if self.lag is None:
+            return f"{lines}: the lengths do not correlate"
+        more, fewer = ("target", "source") if self.lag > 0 else ("source", "target")
+        return (
+            f"{lines}: shifted by {abs(self.lag):,}; before them the {more} has extra lines, or the {fewer} lacks some"
+        )
+
+
+class LengthModel:
+    """Scaled lengths of both sides and their correlation.
 
     Args:
         source, target: characters of each sentence, [pairs].
-        lags: those that are tried.
+        lags: the lags to try.
     """
 
     def __init__(self, source: npt.NDArray[np.int32], target: npt.NDArray[np.int32], lags: list[int]) -> None:
-        self.source, self.target, self.lags = _scaled(source), _scaled(target), lags
+        self.source, self.target, self.lags = _scaled_logarithms(source), _scaled_logarithms(target), lags
         self.correlation = self._correlation()
 
     def gain(self, lag: int, start: int, stop: int) -> Floats:
-        """The gain of a lag for source lines from ``start`` to ``stop``, in nats, 0 past the ends, [stop - start]."""
+        """Return the gain in nats of a lag for source lines ``start`` to ``stop``, [stop - start]; 0 past the ends."""
         low, high = max(start, -lag), min(stop, len(self.target) - lag)
         gains = np.zeros(stop - start, np.float32)
         if low >= high:
@@ -48,108 +75,100 @@ class Lengths:
         a, b = self.source[low:high], self.target[low + lag : high + lag]
         rest = 1 - self.correlation**2
         exact = (b * b - (b - self.correlation * a) ** 2 / rest - np.log(rest)) / 2
-        gains[low - start : high - start] = np.clip(exact, -MOST, MOST)
+        gains[low - start : high - start] = np.clip(exact, -MAX_GAIN, MAX_GAIN)
         return gains
 
     def _correlation(self) -> float:
-        """The median over stretches of 128 pairs of the correlation at the lag that suits each best."""
-        length = min(128, len(self.source))
-        starts = np.unique(np.linspace(0, len(self.source) - length, 200).astype(int))
-        places = starts[:, None] + np.arange(length)
-        source, best = _standard(self.source[places]), np.zeros(len(starts))
+        """Return the median over short segments of the correlation at the best lag of each."""
+        length = min(CORRELATION_SEGMENT, len(self.source))
+        starts = np.unique(np.linspace(0, len(self.source) - length, CORRELATION_SEGMENTS).astype(int))
+        positions = starts[:, None] + np.arange(length)
+        source, best = _standardized(self.source[positions]), np.zeros(len(starts))
         for lag in self.lags:
-            moved = np.clip(places + lag, 0, len(self.target) - 1)
-            best = np.maximum(best, (source * _standard(self.target[moved])).mean(1))
-        return min(0.95, float(np.median(best)))
+            shifted = np.clip(positions + lag, 0, len(self.target) - 1)
+            best = np.maximum(best, (source * _standardized(self.target[shifted])).mean(1))
+        return min(MAX_CORRELATION, float(np.median(best)))
 
 
 class Drift:
-    """Stretches in which lines of equal number are no translations of each other."""
+    """Finds segments in which lines with equal numbers are not translations of each other."""
 
-    def find(self, seen: Measures) -> list[Found]:
-        """One finding, with the lines that would belong together as partners where a lag was found."""
-        count = len(seen.filled)
-        if count < 2 * WINDOW:
+    def find(self, data: PairStatistics) -> list[Finding]:
+        """Return at most one finding. The partners are the lines that align according to the lag."""
+        if len(data.filled) < 2 * WINDOW:
             return []
-        difference = seen.unpaired[1] - seen.unpaired[0]
-        # A lag equal to the difference of the files is tried, however large.
+        difference = data.unpaired[1] - data.unpaired[0]
+        # The difference between the numbers of lines is a likely lag, however large.
         lags = sorted({*range(-LAGS, LAGS + 1), difference}, key=abs)
-        lengths = Lengths(seen.source_lengths, seen.target_lengths, lags)
-        if lengths.correlation < WEAKEST:
-            note = f"not judged: lengths of the two sides hardly go together (correlation {lengths.correlation:.2f})"
-            return [Found(Reason.drift, np.empty(0, np.int64), note=note)]
-        stretches = course(lengths)
-        rows = [np.arange(start, stop) for start, stop, lag in stretches if lag != 0]
+        lengths = LengthModel(data.source_lengths, data.target_lengths, lags)
+        if lengths.correlation < MIN_CORRELATION:
+            note = f"not checked: the lengths of the two sides hardly correlate ({lengths.correlation:.2f})"
+            return [Finding(Reason.drift, np.empty(0, np.int64), note=note)]
+        shifted = [segment for segment in likeliest_segments(lengths) if segment.lag != 0]
+        if not shifted:
+            return []
+        rows = [np.arange(start, stop) for start, stop, _ in shifted]
         partners = [
-            np.full(stop - start, -1) if lag is None else np.arange(start, stop) + lag
-            for start, stop, lag in stretches
-            if lag != 0
+            np.full(len(lines), -1) if segment.lag is None else lines + segment.lag
+            for lines, segment in zip(rows, shifted, strict=True)
         ]
-        note = "; ".join(_told(stretch) for stretch in [one for one in stretches if one[2] != 0][:3])
-        return [Found(Reason.drift, np.concatenate(rows), "", np.concatenate(partners), note=note)] if rows else []
+        note = "; ".join(map(str, shifted[:3]))
+        return [Finding(Reason.drift, np.concatenate(rows), "", np.concatenate(partners), note=note)]
 
 
-def course(lengths: Lengths) -> list[tuple[int, int, int | None]]:
-    """The likeliest stretches (first pair, one past the last, lag or None), in order and without gaps."""
-    count, states = len(lengths.source), [*lengths.lags, None]
+def likeliest_segments(lengths: LengthModel) -> list[Segment]:
+    """Return the most likely segments, in order and without gaps."""
+    count, lags = len(lengths.source), [*lengths.lags, None]
     windows = count // WINDOW
-    gains = np.zeros((windows, len(states)), np.float32)
-    for place, lag in enumerate(lengths.lags):
-        gains[:, place] = lengths.gain(lag, 0, windows * WINDOW).reshape(windows, WINDOW).sum(1)
+    gains = np.zeros((windows, len(lags)), np.float32)
+    for state, lag in enumerate(lengths.lags):
+        gains[:, state] = lengths.gain(lag, 0, windows * WINDOW).reshape(windows, WINDOW).sum(1)
     path = _viterbi(gains)
     edges = [0, *(np.flatnonzero(path[1:] != path[:-1]) + 1).tolist(), windows]
     cuts = [0]
     for edge, after in pairwise(edges[1:]):
         low, high = max(cuts[-1], (edge - 2) * WINDOW), min(after, edge + 2) * WINDOW
-        cuts.append(_where(lengths, states[path[edge - 1]], states[path[edge]], low, high))
+        cuts.append(_change_position(lengths, lags[path[edge - 1]], lags[path[edge]], low, high))
     cuts.append(count)
-    lags = (states[path[edge]] for edge in edges[:-1])
-    return [(start, stop, lag) for (start, stop), lag in zip(pairwise(cuts), lags, strict=True) if start < stop]
+    path_lags = (lags[path[edge]] for edge in edges[:-1])
+    return [
+        Segment(start, stop, lag) for (start, stop), lag in zip(pairwise(cuts), path_lags, strict=True) if start < stop
+    ]
 
 
 def _viterbi(gains: Floats) -> npt.NDArray[np.intp]:
-    """The path of the greatest sum of gains [windows, states], of which `CHANGE` is taken at each change of state."""
+    """Return the path with the largest sum of gains [windows, states], minus `CHANGE` for every change of state."""
     best = gains[0] - CHANGE
-    best[0] += CHANGE  # to begin in step costs nothing
-    came = np.empty(gains.shape, np.uint8)
+    best[0] += CHANGE  # starting in state 0 (lag 0) is free
+    previous = np.empty(gains.shape, np.uint8)
     stay = np.arange(gains.shape[1], dtype=np.uint8)
     for window in range(1, len(gains)):
         leader = int(best.argmax())
-        moved = best[leader] - CHANGE
-        came[window] = np.where(best >= moved, stay, leader)
-        best = np.maximum(best, moved) + gains[window]
+        changed = best[leader] - CHANGE
+        previous[window] = np.where(best >= changed, stay, leader)
+        best = np.maximum(best, changed) + gains[window]
     path = np.empty(len(gains), np.intp)
     path[-1] = best.argmax()
     for window in range(len(gains) - 1, 0, -1):
-        path[window - 1] = came[window, path[window]]
+        path[window - 1] = previous[window, path[window]]
     return path
 
 
-def _where(lengths: Lengths, before: int | None, after: int | None, low: int, high: int) -> int:
-    """The first pair that fits ``after`` better, between two pairs that the change lies between."""
+def _change_position(lengths: LengthModel, before: int | None, after: int | None, low: int, high: int) -> int:
+    """Return the first pair, between ``low`` and ``high``, that fits the lag ``after`` better than ``before``."""
     gains = [
         np.zeros(high - low, np.float32) if lag is None else lengths.gain(lag, low, high) for lag in (before, after)
     ]
     return low + int(np.argmax(np.append(0, np.cumsum(gains[0] - gains[1]))))
 
 
-def _told(stretch: tuple[int, int, int | None]) -> str:
-    """A stretch in words."""
-    start, stop, lag = stretch
-    lines = f"lines {start + 1:,} to {stop:,}"
-    if lag is None:
-        return f"{lines}: lengths do not go together"
-    more, fewer = ("target", "source") if lag > 0 else ("source", "target")
-    return f"{lines}: out by {abs(lag):,}, so the {more} has that many too many before, or the {fewer} too few"
-
-
-def _scaled(lengths: npt.NDArray[np.int32]) -> Floats:
-    """Logarithms of lengths with mean 0 and variance 1."""
+def _scaled_logarithms(lengths: npt.NDArray[np.int32]) -> Floats:
+    """Return the logarithms of lengths, scaled to mean 0 and variance 1."""
     logs = np.log1p(lengths.astype(np.float32))
     return np.asarray((logs - logs.mean()) / max(float(logs.std()), 1e-6), np.float32)
 
 
-def _standard(rows: Floats) -> Floats:
-    """Each row with mean 0 and variance 1, [rows, columns]; one without any variance is 0."""
+def _standardized(rows: Floats) -> Floats:
+    """Scale each row to mean 0 and variance 1, [rows, columns]; a constant row becomes 0."""
     rows = rows - rows.mean(1, keepdims=True)
     return np.asarray(rows / np.maximum(rows.std(1, keepdims=True), 1e-6), np.float32)

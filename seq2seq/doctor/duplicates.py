@@ -1,23 +1,23 @@
-"""Pairs that are there twice, at odds with each other, or in a set that is kept for judging.
+"""Duplicate pairs, sentences with several translations, and overlap with the validation and test sets.
 
-All of it is sorting and searching of 64-bit hashes: two different sentences among ten million share one with a chance
-of three in a million.
+All comparisons use 64-bit hashes. The probability that two different sentences among ten million share a hash is three
+in a million.
 """
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from seq2seq.doctor.chunk import Measures
-from seq2seq.doctor.types import Found, Numbers, Reason
+from seq2seq.doctor.arrays import PairStatistics
+from seq2seq.doctor.findings import Finding, Integers, Reason
 
 
-def repeated(hashes: Numbers) -> tuple[Numbers, Numbers]:
-    """The items that have been there before, ascending, and for each the first like it.
+def repetitions(hashes: Integers) -> tuple[Integers, Integers]:
+    """Return the ascending indices of items that repeat an earlier one, and the index of the first equal item of each.
 
-    Nothing but the order is as long as the input.
+    Only the sort order takes memory proportional to the input.
     """
-    order = np.argsort(hashes, kind="stable")  # equal ones stay in their order, the first in front
+    order = np.argsort(hashes, kind="stable")  # stable: among equal items, the first comes first
     ordered = hashes[order]
     same = ordered[1:] == ordered[:-1]
     later = np.flatnonzero(same) + 1
@@ -28,66 +28,62 @@ def repeated(hashes: Numbers) -> tuple[Numbers, Numbers]:
 
 
 class Duplicates:
-    """Pairs that have been there before, and sentences with several translations.
+    """Finds repeated pairs, and sentences with several translations. A repeated pair counts as one translation."""
 
-    A sentence's translations are counted once each, however often a pair is repeated.
-    """
-
-    def find(self, seen: Measures) -> list[Found]:
-        """Up to three findings."""
-        rows = np.flatnonzero(seen.filled)
+    def find(self, data: PairStatistics) -> list[Finding]:
+        """Return at most three findings."""
+        rows = np.flatnonzero(data.filled)
         if not len(rows):
             return []
-        later, first = repeated(seen.pair_hashes[rows])
-        found = [Found(Reason.duplicate, rows[later], partners=rows[first])]
-        once = np.delete(rows, later)
-        for reason, hashes in (
-            (Reason.several_targets, seen.source_hashes),
-            (Reason.several_sources, seen.target_hashes),
-        ):
-            found.append(_at_odds(reason, hashes[once], once))
-        return [one for one in found if len(one.rows)]
+        later, first = repetitions(data.pair_hashes[rows])
+        distinct = np.delete(rows, later)
+        findings = [
+            Finding(Reason.duplicate, rows[later], partners=rows[first]),
+            _several_translations(Reason.several_targets, data.source_hashes[distinct], distinct),
+            _several_translations(Reason.several_sources, data.target_hashes[distinct], distinct),
+        ]
+        return [finding for finding in findings if len(finding.rows)]
 
 
-def _at_odds(reason: Reason, hashes: Numbers, rows: Numbers) -> Found:
-    """All pairs whose sentence on one side is there in another pair; the first of each is the others' partner."""
-    later, first = repeated(hashes)
+def _several_translations(reason: Reason, hashes: Integers, rows: Integers) -> Finding:
+    """Find pairs that share the sentence of one side. The first pair with it is the partner of the others."""
+    later, first = repetitions(hashes)
     several = np.union1d(later, first)
     partners = np.full(len(several), -1)
     partners[np.searchsorted(several, later)] = rows[first]
     note = f"{len(several) - len(later):,} different sentences"
-    return Found(reason, rows[several], partners=partners, note=note)
+    return Finding(reason, rows[several], partners=partners, note=note)
 
 
 class Overlap:
-    """Pairs, and sources, that are in other sets too.
+    """Finds pairs and sources that are also in other sets.
 
     Args:
-        others: the sets' measures, by name.
+        others: statistics of these sets, by name.
     """
 
-    def __init__(self, others: Mapping[str, Measures]) -> None:
+    def __init__(self, others: Mapping[str, PairStatistics]) -> None:
         self._others = others
 
-    def find(self, seen: Measures) -> list[Found]:
-        """Up to two findings for each of the sets."""
-        found = []
+    def find(self, data: PairStatistics) -> list[Finding]:
+        """Return at most two findings per set."""
+        findings = []
         for name, other in self._others.items():
-            pair = _in(seen.pair_hashes, other.pair_hashes, other, seen)
-            source = np.where(pair < 0, _in(seen.source_hashes, other.source_hashes, other, seen), -1)
+            pair = _matches(data.pair_hashes, data, other.pair_hashes, other)
+            source = np.where(pair < 0, _matches(data.source_hashes, data, other.source_hashes, other), -1)
             for reason, partners in ((Reason.overlap, pair), (Reason.overlap_source, source)):
                 rows = np.flatnonzero(partners >= 0)
-                note = f"pairs of {name} concerned: {len(np.unique(partners[rows])):,}"
-                found.append(Found(reason, rows, partners=partners[rows], place=name, note=note))
-        return [one for one in found if len(one.rows)]
+                note = f"affects {len(np.unique(partners[rows])):,} pairs of {name}"
+                findings.append(Finding(reason, rows, partners=partners[rows], partner_corpus=name, note=note))
+        return [finding for finding in findings if len(finding.rows)]
 
 
-def _in(hashes: Numbers, other_hashes: Numbers, other: Measures, seen: Measures) -> Numbers:
-    """For each pair the number of one with the same hash in the other set, or -1; blank pairs are left out, [pairs]."""
+def _matches(hashes: Integers, data: PairStatistics, other_hashes: Integers, other: PairStatistics) -> Integers:
+    """Return for each pair the index of a pair with the same hash in another set, [pairs]; -1: none, or a blank."""
     rows = np.flatnonzero(other.filled)
     if not len(rows):
         return np.full(len(hashes), -1)
     order = rows[np.argsort(other_hashes[rows], kind="stable")]
-    place = np.minimum(np.searchsorted(other_hashes[order], hashes), len(order) - 1)
-    partners = order[place]
-    return np.where((other_hashes[partners] == hashes) & seen.filled, partners, -1)
+    nearest = np.minimum(np.searchsorted(other_hashes[order], hashes), len(order) - 1)
+    partners = order[nearest]
+    return np.where((other_hashes[partners] == hashes) & data.filled, partners, -1)

@@ -1,72 +1,76 @@
-"""Sentences that are missing, too long, or far longer than the other side's."""
+"""Checks of lengths: unreadable rows, blank sentences, long sentences, unusual length ratios."""
 
 import math
 
 import numpy as np
 
-from seq2seq.doctor.chunk import Chunk, Measures
-from seq2seq.doctor.types import Found, Reason
+from seq2seq.doctor.arrays import PairArrays, PairStatistics
+from seq2seq.doctor.findings import Finding, Reason
 
-SLACK = 10  # characters added to both sides before the ratio is taken, so that short sentences may differ freely
-
-
-class Unreadable:
-    """Rows that the reader could make nothing of."""
-
-    def find(self, seen: Chunk) -> list[Found]:
-        """One finding, with the reader's own words on the first row."""
-        rows = np.array(sorted(seen.broken), np.int64)
-        return [Found(Reason.unreadable, rows, note=seen.broken[int(rows[0])])] if len(rows) else []
+SMOOTHING = 10
+"""Characters added to both lengths before division, so that short sentences may differ freely."""
 
 
-class Blank:
-    """White space, or nothing, on one side or both."""
+class UnreadableRows:
+    """Finds rows that the reader rejected."""
 
-    def find(self, seen: Chunk) -> list[Found]:
-        """A finding for either side alone, and one for both."""
-        source, target = seen.source.blank.copy(), seen.target.blank.copy()
-        source[list(seen.broken)] = target[list(seen.broken)] = False
+    def find(self, data: PairArrays) -> list[Finding]:
+        """Return at most one finding; its note is the error of the first row."""
+        rows = np.array(sorted(data.errors), np.int64)
+        return [Finding(Reason.unreadable, rows, note=data.errors[int(rows[0])])] if len(rows) else []
+
+
+class BlankSentences:
+    """Finds pairs with an empty or white-space side. Unreadable rows do not count."""
+
+    def find(self, data: PairArrays) -> list[Finding]:
+        """Return one finding each for blank sources, blank targets, and pairs with both sides blank."""
+        source, target = data.source.blank.copy(), data.target.blank.copy()
+        source[list(data.errors)] = target[list(data.errors)] = False
         sides = {"source": source & ~target, "target": target & ~source, "": source & target}
-        return [Found(Reason.blank, np.flatnonzero(mask), side) for side, mask in sides.items() if mask.any()]
+        return [Finding(Reason.blank, np.flatnonzero(mask), side) for side, mask in sides.items() if mask.any()]
 
 
-class TooLong:
-    """Sentences of more characters than a limit.
-
-    Args:
-        most: the limit.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-
-    def find(self, seen: Measures) -> list[Found]:
-        """A finding a side."""
-        sides = {"source": seen.source_lengths, "target": seen.target_lengths}
-        found = (Found(Reason.too_long, np.flatnonzero(side > self._most), name) for name, side in sides.items())
-        return [one for one in found if len(one.rows)]
-
-
-class Ratio:
-    """Pairs whose lengths are out of proportion, for this corpus.
-
-    The ratio is (target + 10) / (source + 10) characters, and the usual one is the corpus's median: Chinese has a
-    third of the characters of its English translation, and that is no outlier.
+class LongSentences:
+    """Finds sentences above a length limit.
 
     Args:
-        most: how many times the usual ratio, or what part of it, a pair may have.
+        max_length: characters.
     """
 
-    def __init__(self, most: float) -> None:
-        self._most = most
+    def __init__(self, max_length: int) -> None:
+        self._max_length = max_length
 
-    def find(self, seen: Measures) -> list[Found]:
-        """One finding, which names the usual ratio."""
-        rows = np.flatnonzero(seen.filled)
+    def find(self, data: PairStatistics) -> list[Finding]:
+        """Return at most one finding per side."""
+        sides = {"source": data.source_lengths, "target": data.target_lengths}
+        findings = [
+            Finding(Reason.too_long, np.flatnonzero(lengths > self._max_length), side)
+            for side, lengths in sides.items()
+        ]
+        return [finding for finding in findings if len(finding.rows)]
+
+
+class LengthRatios:
+    """Finds pairs with a length ratio that is unusual in this corpus.
+
+    The ratio is (target + 10) / (source + 10) characters; the usual ratio is the median of the corpus. So Chinese
+    sentences with a third of the characters of their English translations are not outliers.
+
+    Args:
+        max_ratio: a pair is an outlier above this multiple of the usual ratio, or below its inverse.
+    """
+
+    def __init__(self, max_ratio: float) -> None:
+        self._max_ratio = max_ratio
+
+    def find(self, data: PairStatistics) -> list[Finding]:
+        """Return at most one finding; its note has the usual ratio."""
+        rows = np.flatnonzero(data.filled)
         if not len(rows):
             return []
-        logs = np.log((seen.target_lengths[rows] + SLACK) / (seen.source_lengths[rows] + SLACK))
-        usual = float(np.median(logs))
-        far = rows[np.abs(logs - usual) > math.log(self._most)]
-        note = f"usual here: {math.exp(usual):.2f} characters of the target for one of the source"
-        return [Found(Reason.ratio, far, note=note)] if len(far) else []
+        logs = np.log((data.target_lengths[rows] + SMOOTHING) / (data.source_lengths[rows] + SMOOTHING))
+        median = float(np.median(logs))
+        outliers = rows[np.abs(logs - median) > math.log(self._max_ratio)]
+        note = f"median of this corpus: {math.exp(median):.2f} target characters per source character"
+        return [Finding(Reason.ratio, outliers, note=note)] if len(outliers) else []

@@ -1,4 +1,4 @@
-"""What was found, for people: a table that fits a screen, then examples; and the same for programs."""
+"""The report: a table that fits a screen and examples for people, JSON for programs."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -7,170 +7,174 @@ from typing import Any
 import numpy as np
 
 from seq2seq.corpora.corpus import Corpus, Pair
-from seq2seq.doctor.cleaning import Cleaned
-from seq2seq.doctor.examination import Examination
-from seq2seq.doctor.rows import read_rows
-from seq2seq.doctor.types import Found, Numbers, Reason, Remedy
+from seq2seq.doctor.cleaning import CleaningResult
+from seq2seq.doctor.diagnosis import Diagnosis
+from seq2seq.doctor.findings import Finding, Integers, Reason, Remedy
+from seq2seq.doctor.reading import read_blocks
 from seq2seq.errors import escaped
 from seq2seq.report.aligned import aligned
 
-WIDTH = 100  # characters of a sentence that are shown
+WIDTH = 100
+"""Characters of a sentence that are shown."""
 
-REMEDIES = {Remedy.drop: "drops", Remedy.fold: "folds", Remedy.swap: "swaps", Remedy.none: ""}
+VERBS = {Remedy.drop: "drops", Remedy.repair: "repairs", Remedy.fold: "folds", Remedy.swap: "swaps", Remedy.none: ""}
 
-Texts = Mapping[tuple[str, int], Pair]
-"""Pairs by the name of their corpus and their number in it."""
+Examples = Mapping[tuple[str, int], Pair]
+"""Pairs by corpus name and row."""
 
 
-def summary(examinations: Sequence[Examination]) -> str:
-    """Pairs of each corpus by reason, what is wrong with files as a whole, and what was not found."""
-    counts = {one.name: _counts(one) for one in examinations}
-    met = [reason for reason in Reason if any(reason in count for count in counts.values())]
-    table = [["", *counts, "fix=true"], ["pairs", *(f"{one.pairs:,}" for one in examinations), ""]]
-    for reason in met:
+def summary(diagnoses: Sequence[Diagnosis]) -> str:
+    """Return the number of pairs by corpus and reason, the notes on whole files, and the reasons without findings."""
+    counts = {diagnosis.name: _counts(diagnosis) for diagnosis in diagnoses}
+    present = [reason for reason in Reason if any(reason in count for count in counts.values())]
+    table = [["", *counts, "fix=true"], ["pairs", *(f"{diagnosis.pairs:,}" for diagnosis in diagnoses), ""]]
+    for reason in present:
         numbers = (count.get(reason, 0) for count in counts.values())
-        table.append([reason, *(f"{number:,}" for number in numbers), REMEDIES[reason.remedy]])
-    lines = [f"{one.name}: {one.corpus.name}" for one in examinations]
-    lines += [f"  {note}" for note in dict.fromkeys(note for one in examinations for note in _notes(one))]
+        table.append([reason, *(f"{number:,}" for number in numbers), VERBS[reason.remedy]])
+    lines = [f"{diagnosis.name}: {diagnosis.corpus.name}" for diagnosis in diagnoses]
+    lines += [f"  {note}" for note in dict.fromkeys(note for diagnosis in diagnoses for note in _notes(diagnosis))]
     lines.append(aligned(table, texts=(0, len(counts) + 1), indent=""))
-    absent = [reason for reason in Reason if reason not in met]  # or not judged: the notes say so
+    absent = [reason for reason in Reason if reason not in present]  # or not checked, according to the notes
     return "\n".join([*lines, textwrap.fill(f"not found: {', '.join(absent)}", WIDTH)] if absent else lines)
 
 
-def details(examination: Examination, texts: Texts, examples: int) -> str:
-    """Each finding with its meaning, numbers of the first lines and their text."""
+def details(diagnosis: Diagnosis, pairs: Examples, examples: int) -> str:
+    """Return each finding with its meaning, and the line numbers and text of its first pairs."""
     lines = []
-    for found in examination.found:
-        if not len(found.rows):
+    for finding in diagnosis.findings:
+        if not len(finding.rows):
             continue
-        where = f" in {examination.name}{f', {found.side}' if found.side else ''}"
-        lines += ["", f"{found.reason}{where}: {len(found.rows):,} ({found.reason.meaning})"]
-        lines += [f"  {found.note}"] if found.note else []
-        for row, partner in _chosen(found, examples):
-            lines += _example(examination.name, row, texts)
-            if partner >= 0 and found.reason is not Reason.drift:
-                lines += _example(found.place or examination.name, partner, texts, "as ")
+        where = f" in {diagnosis.name}{f', {finding.side}' if finding.side else ''}"
+        lines += ["", f"{finding.reason}{where}: {len(finding.rows):,} ({finding.reason.meaning})"]
+        lines += [f"  {finding.note}"] if finding.note else []
+        for row, partner in _example_rows(finding, examples):
+            lines += _example(diagnosis.name, row, pairs)
+            if partner >= 0 and finding.reason is not Reason.drift:
+                lines += _example(finding.partner_corpus or diagnosis.name, partner, pairs, "as ")
     return "\n".join(lines)
 
 
-def told(cleaned: Cleaned) -> str:
-    """What cleaning did, in a line."""
-    parts = [f"{cleaned.source} and {cleaned.target}: {cleaned.kept:,} of {cleaned.pairs:,} pairs"]
-    if cleaned.dropped:
-        parts.append(f"dropped {', '.join(f'{count:,} {reason}' for reason, count in cleaned.dropped.items())}")
-    if cleaned.changed:
-        parts.append(f"changed {', '.join(f'{count:,} {reason}' for reason, count in cleaned.changed.items())}")
+def cleaning_summary(result: CleaningResult) -> str:
+    """Return the outcome of cleaning in one line."""
+    parts = [f"{result.source} and {result.target}: {result.kept:,} of {result.pairs:,} pairs"]
+    if result.dropped:
+        parts.append(f"dropped {', '.join(f'{count:,} {reason}' for reason, count in result.dropped.items())}")
+    if result.changed:
+        parts.append(f"changed {', '.join(f'{count:,} {reason}' for reason, count in result.changed.items())}")
     return "; ".join(parts)
 
 
-def as_dict(examinations: Sequence[Examination], cleaned: Mapping[str, Cleaned], texts: Texts, examples: int) -> Any:
-    """All of it, with every line number, for JSON."""
+def as_dict(
+    diagnoses: Sequence[Diagnosis], results: Mapping[str, CleaningResult], pairs: Examples, examples: int
+) -> Any:
+    """Return everything, with all line numbers, for JSON."""
     return {
-        one.name: {
-            "corpus": one.corpus.name,
-            "pairs": one.pairs,
-            "notes": one.notes,
-            "findings": [_finding(one.name, found, texts, examples) for found in one.found],
-            "cleaned": _cleaned(cleaned[one.name]) if one.name in cleaned else None,
+        diagnosis.name: {
+            "corpus": diagnosis.corpus.name,
+            "pairs": diagnosis.pairs,
+            "notes": diagnosis.notes,
+            "findings": [_finding(diagnosis.name, finding, pairs, examples) for finding in diagnosis.findings],
+            "cleaned": _result(results[diagnosis.name]) if diagnosis.name in results else None,
         }
-        for one in examinations
+        for diagnosis in diagnoses
     }
 
 
-def fetch(examinations: Sequence[Examination], examples: int) -> dict[tuple[str, int], Pair]:
-    """The text of all pairs that are shown, from one more look at each corpus, as far as the last of them."""
-    wanted: dict[str, set[int]] = {one.name: set() for one in examinations}
-    for one in examinations:
-        for found in one.found:
-            for row, partner in _chosen(found, examples):
-                wanted[one.name].add(row)
-                wanted[found.place or one.name].update([partner] if partner >= 0 else [])
-    corpora = {one.name: one.corpus for one in examinations}
-    return {(name, row): pair for name in wanted for row, pair in _pairs(corpora[name], wanted[name]).items()}
+def read_examples(diagnoses: Sequence[Diagnosis], examples: int) -> dict[tuple[str, int], Pair]:
+    """Read all pairs that the report shows. Each corpus is read up to the last of them."""
+    rows: dict[str, set[int]] = {diagnosis.name: set() for diagnosis in diagnoses}
+    for diagnosis in diagnoses:
+        for finding in diagnosis.findings:
+            for row, partner in _example_rows(finding, examples):
+                rows[diagnosis.name].add(row)
+                rows[finding.partner_corpus or diagnosis.name].update([partner] if partner >= 0 else [])
+    corpora = {diagnosis.name: diagnosis.corpus for diagnosis in diagnoses}
+    return {(name, row): pair for name in rows for row, pair in _read_pairs(corpora[name], rows[name]).items()}
 
 
-def shown(text: str) -> str:
-    """The text in a line of at most `WIDTH` characters, from shortly before the first that is not printable."""
-    marks = [*map(escaped, text)]
-    odd = next((place for place, char in enumerate(text) if not char.isprintable()), 0)
+def excerpt(text: str) -> str:
+    """Return at most `WIDTH` characters, unprintable ones escaped, starting shortly before the first of these."""
+    characters = [*map(escaped, text)]
+    odd = next((position for position, char in enumerate(text) if not char.isprintable()), 0)
     start = max(0, odd - WIDTH // 3) if odd > WIDTH - 20 else 0
-    line = "".join(marks[start : start + WIDTH])
+    line = "".join(characters[start : start + WIDTH])
     return f"{'…' if start else ''}{line}{'…' if start + WIDTH < len(text) else ''}"
 
 
-def _notes(examination: Examination) -> list[str]:
-    """Of the files as a whole, and of checks that could not judge."""
+def _notes(diagnosis: Diagnosis) -> list[str]:
+    """Return the notes on whole files, on drift, and on checks that were impossible."""
     return [
-        *examination.notes,
+        *diagnosis.notes,
         *(
-            f"{found.reason} in {examination.name}: {found.note}"
-            for found in examination.found
-            if found.note and (not len(found.rows) or found.reason is Reason.drift)
+            f"{finding.reason} in {diagnosis.name}: {finding.note}"
+            for finding in diagnosis.findings
+            if finding.note and (not len(finding.rows) or finding.reason is Reason.drift)
         ),
     ]
 
 
-def _counts(examination: Examination) -> dict[Reason, int]:
-    """Pairs by reason; one with both sides wrong counts once."""
-    rows: dict[Reason, list[Numbers]] = {}
-    for found in examination.found:
-        if len(found.rows):
-            rows.setdefault(found.reason, []).append(found.rows)
+def _counts(diagnosis: Diagnosis) -> dict[Reason, int]:
+    """Count pairs by reason. A pair with the same problem on both sides counts once."""
+    rows: dict[Reason, list[Integers]] = {}
+    for finding in diagnosis.findings:
+        if len(finding.rows):
+            rows.setdefault(finding.reason, []).append(finding.rows)
     return {
         reason: len(parts[0]) if len(parts) == 1 else len(np.unique(np.concatenate(parts)))
         for reason, parts in rows.items()
     }
 
 
-def _chosen(found: Found, examples: int) -> list[tuple[int, int]]:
-    """The first pairs of a finding, with their partners or -1; those with a partner where some have one."""
-    if found.partners is None:
-        return [(row, -1) for row in found.rows[:examples].tolist()]
-    pairs = zip(found.rows, found.partners, strict=True)
-    if (found.partners >= 0).any():
-        has = (found.partners >= 0).nonzero()[0][:examples]
-        pairs = zip(found.rows[has], found.partners[has], strict=True)
+def _example_rows(finding: Finding, examples: int) -> list[tuple[int, int]]:
+    """Return the first rows with their partners (-1: none). Rows with a partner are preferred."""
+    if finding.partners is None:
+        return [(row, -1) for row in finding.rows[:examples].tolist()]
+    pairs = zip(finding.rows, finding.partners, strict=True)
+    if (finding.partners >= 0).any():
+        has = (finding.partners >= 0).nonzero()[0][:examples]
+        pairs = zip(finding.rows[has], finding.partners[has], strict=True)
     return [(int(row), int(partner)) for (row, partner), _ in zip(pairs, range(examples), strict=False)]
 
 
-def _pairs(corpus: Corpus, wanted: set[int]) -> dict[int, Pair]:
-    found: dict[int, Pair] = {}
+def _read_pairs(corpus: Corpus, rows: set[int]) -> dict[int, Pair]:
+    pairs: dict[int, Pair] = {}
     start = 0
-    for rows in read_rows(corpus):
-        if start > max(wanted, default=-1):
+    for block in read_blocks(corpus):
+        if start > max(rows, default=-1):
             break
-        for row in [row for row in wanted if start <= row < start + len(rows.source)]:
-            found[row] = Pair(rows.source[row - start], rows.target[row - start])
-        start += len(rows.source)
-    return found
+        for row in [row for row in rows if start <= row < start + len(block.source)]:
+            pairs[row] = Pair(block.source[row - start], block.target[row - start])
+        start += len(block.source)
+    return pairs
 
 
-def _example(name: str, row: int, texts: Texts, before: str = "") -> list[str]:
-    pair = texts.get((name, row), Pair("", ""))
+def _example(name: str, row: int, pairs: Examples, before: str = "") -> list[str]:
+    pair = pairs.get((name, row), Pair("", ""))
     label = f"  {before}{name} {row + 1:,}"
-    return [f"{label}: {shown(pair.source)}", f"{' ' * len(label)}  {shown(pair.target)}"]
+    return [f"{label}: {excerpt(pair.source)}", f"{' ' * len(label)}  {excerpt(pair.target)}"]
 
 
-def _finding(name: str, found: Found, texts: Texts, examples: int) -> dict[str, Any]:
+def _finding(name: str, finding: Finding, pairs: Examples, examples: int) -> dict[str, Any]:
     return {
-        "reason": found.reason,
-        "side": found.side or None,
-        "pairs": len(found.rows),
-        "note": found.note or None,
-        "lines": (found.rows + 1).tolist(),
-        "partners": None if found.partners is None else [row + 1 or None for row in found.partners.tolist()],
-        "partners_in": found.place or None,
+        "reason": finding.reason,
+        "side": finding.side or None,
+        "pairs": len(finding.rows),
+        "note": finding.note or None,
+        "lines": (finding.rows + 1).tolist(),
+        "partners": None if finding.partners is None else [row + 1 or None for row in finding.partners.tolist()],
+        "partners_in": finding.partner_corpus or None,
         "examples": [
-            {"line": row + 1, **texts.get((name, row), Pair("", ""))._asdict()} for row, _ in _chosen(found, examples)
+            {"line": row + 1, **pairs.get((name, row), Pair("", ""))._asdict()}
+            for row, _ in _example_rows(finding, examples)
         ],
     }
 
 
-def _cleaned(cleaned: Cleaned) -> dict[str, Any]:
+def _result(result: CleaningResult) -> dict[str, Any]:
     return {
-        "source": str(cleaned.source),
-        "target": str(cleaned.target),
-        "kept": cleaned.kept,
-        "dropped": cleaned.dropped,
-        "changed": cleaned.changed,
+        "source": str(result.source),
+        "target": str(result.target),
+        "kept": result.kept,
+        "dropped": result.dropped,
+        "changed": result.changed,
     }

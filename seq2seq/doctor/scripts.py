@@ -1,94 +1,82 @@
-"""Writing systems: letters where they do not belong. Which scripts a side uses is learnt from the corpus."""
+"""Writing systems: letters of a script that is rare on their side, and words that mix alphabets.
 
-import sys
-import unicodedata
+The usual scripts of each side are counted in the corpus itself.
+"""
+
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+import regex
 
-from seq2seq.doctor.chunk import Chunk, Side
-from seq2seq.doctor.types import Found, Reason
+from seq2seq.doctor.arrays import PairArrays, SentenceArray
+from seq2seq.doctor.findings import Finding, Reason
 
-ALPHABETS = ("LATIN", "GREEK", "CYRILLIC", "ARMENIAN")
-"""Those whose letters look alike: no word mixes them."""
-SCRIPTS = (
-    *ALPHABETS,
-    *("ARABIC", "BENGALI", "CJK", "DEVANAGARI", "ETHIOPIC", "GEORGIAN", "GUJARATI", "GURMUKHI", "HANGUL", "HEBREW"),
-    *("KANNADA", "KHMER", "LAO", "MALAYALAM", "MONGOLIAN", "MYANMAR", "ORIYA", "SINHALA", "SYRIAC", "TAMIL", "TELUGU"),
-    *("THAANA", "THAI", "TIBETAN"),
+ALPHABETS = ("Latin", "Greek", "Cyrillic", "Armenian")
+"""Scripts with letters that look alike. No word mixes them."""
+CJK = ("Han", "Hiragana", "Katakana", "Bopomofo")
+"""Scripts that are written together. They count as one."""
+OTHERS = (
+    *("Arabic", "Bengali", "Devanagari", "Ethiopic", "Georgian", "Gujarati", "Gurmukhi", "Hangul", "Hebrew"),
+    *("Kannada", "Khmer", "Lao", "Malayalam", "Mongolian", "Myanmar", "Oriya", "Sinhala", "Syriac", "Tamil"),
+    *("Telugu", "Thaana", "Thai", "Tibetan"),
 )
-TOGETHER = {"HIRAGANA": "CJK", "KATAKANA": "CJK", "BOPOMOFO": "CJK"}
+SCRIPTS = (*((name,) for name in ALPHABETS), CJK, *((name,) for name in OTHERS))
 
-HARDLY = 0.01
-"""The share of a side's letters below which a script does not belong to it."""
+RARE = 0.01
+"""A script with a smaller share of the letters of a side is rare there."""
 
 
 @cache
-def table() -> npt.NDArray[np.uint8]:
-    """The script of every code point: 0 for what is no letter of any, else 1 + its place in `SCRIPTS`, [0x110000]."""
-    numbers = {name: number for number, name in enumerate(SCRIPTS, 1)}
-    numbers |= {name: numbers[home] for name, home in TOGETHER.items()}
-    scripts = np.zeros(sys.maxunicode + 1, np.uint8)
-    for code in range(0x30000):  # letters live in the first three planes, nearly all
-        char = chr(code)
-        if char.isalpha():
-            scripts[code] = numbers.get(unicodedata.name(char, "").split(" ")[0], 0)
+def script_table() -> npt.NDArray[np.uint8]:
+    """Return for every code point 1 + the index of its script in `SCRIPTS`, [0x110000]; 0: not a letter of any."""
+    scripts = np.zeros(0x110000, np.uint8)
+    characters = "".join(map(chr, range(0x30000)))  # nearly all letters are in the first three planes
+    for number, names in enumerate(SCRIPTS, 1):
+        members = "".join(rf"\p{{Script={name}}}" for name in names)
+        for letters in regex.finditer(rf"[\p{{Letter}}&&[{members}]]+", characters, regex.V1):
+            scripts[letters.start() : letters.end()] = number
     return scripts
 
 
-class UsualScripts:
-    """Which scripts each side uses.
+def count_scripts(sentences: SentenceArray) -> npt.NDArray[np.int64]:
+    """Count the letters of each script, [1 + scripts]; index 0 counts everything else."""
+    return np.bincount(script_table()[sentences.codes], minlength=len(SCRIPTS) + 1)
+
+
+class RareScripts:
+    """Finds sentences mostly in a script that is rare on their side, and sentences that mix scripts.
 
     Args:
-        counts: letters of each script (place 0: no letter), for each side, [1 + scripts].
+        counts: letters of each script, from `count_scripts`, by side.
     """
 
     def __init__(self, counts: dict[str, npt.NDArray[np.int64]]) -> None:
-        self._strange = {}
-        for name, letters in counts.items():
-            strange = letters < HARDLY * max(1, letters[1:].sum())
-            strange[0] = False
-            self._strange[name] = strange
+        self._rare = {}
+        for side, letters in counts.items():
+            rare = letters < RARE * max(1, letters[1:].sum())
+            rare[0] = False
+            self._rare[side] = rare
 
-    def strange(self, name: str, scripts: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-        """Which of the scripts found on a side it hardly uses."""
-        return np.asarray(self._strange[name][scripts])
+    def find(self, data: PairArrays) -> list[Finding]:
+        """Return at most two findings per side."""
+        findings = [finding for side, sentences in data.sides.items() for finding in self._find(side, sentences)]
+        return [finding for finding in findings if len(finding.rows)]
 
-
-def count_letters(side: Side) -> npt.NDArray[np.int64]:
-    """Letters of each script, [1 + scripts]."""
-    return np.bincount(table()[side.codes], minlength=len(SCRIPTS) + 1)
-
-
-class Scripts:
-    """Lines written mostly in a script that their side hardly uses, and lines where scripts mix.
-
-    Args:
-        usual: what was learnt of the corpus.
-    """
-
-    def __init__(self, usual: UsualScripts) -> None:
-        self._usual = usual
-
-    def find(self, seen: Chunk) -> list[Found]:
-        """Two findings a side."""
-        return [found for name, side in seen.sides.items() for found in self._side(name, side) if len(found.rows)]
-
-    def _side(self, name: str, side: Side) -> list[Found]:
-        scripts = table()[side.codes]
-        places = np.flatnonzero(self._usual.strange(name, scripts))
-        # Two letters of different alphabets side by side.
-        alphabet = np.where(scripts <= len(ALPHABETS), scripts, 0)
-        edges = (alphabet[:-1] != alphabet[1:]) & (alphabet[:-1] > 0) & (alphabet[1:] > 0)
-        mixed = side.rows_at(np.flatnonzero(edges))
-        if not len(places):
-            return [Found(Reason.mixed_scripts, mixed, name)]
-        rows = side.rows_at(places)
-        strange = np.bincount(np.searchsorted(side.starts, places, "right") - 1, minlength=len(side.lines))
-        foreign = 2 * strange > side.sums(scripts > 0)
-        mixed = np.union1d(mixed, rows)
+    def _find(self, side: str, sentences: SentenceArray) -> list[Finding]:
+        scripts = script_table()[sentences.codes]
+        alphabets = np.where(scripts <= len(ALPHABETS), scripts, 0)
+        edges = (alphabets[:-1] != alphabets[1:]) & (alphabets[:-1] > 0) & (alphabets[1:] > 0)
+        mixed = sentences.rows_at(np.flatnonzero(edges))
+        rare = np.flatnonzero(self._rare[side][scripts])
+        if not len(rare):
+            return [Finding(Reason.mixed_scripts, mixed, side)]
+        rare_letters = np.bincount(
+            np.searchsorted(sentences.starts, rare, "right") - 1, minlength=len(sentences.sentences)
+        )
+        foreign = 2 * rare_letters > sentences.sums(scripts > 0)
+        mixed = np.union1d(mixed, sentences.rows_at(rare))
         return [
-            Found(Reason.other_script, np.flatnonzero(foreign), name),
-            Found(Reason.mixed_scripts, mixed[~foreign[mixed]], name),
+            Finding(Reason.other_script, np.flatnonzero(foreign), side),
+            Finding(Reason.mixed_scripts, mixed[~foreign[mixed]], side),
         ]

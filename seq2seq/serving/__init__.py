@@ -1,4 +1,4 @@
-"""Serving: a local web page and a JSON API in front of trained runs.
+"""A local web page and a JSON API for trained runs.
 
-Only `config` and `installed` can be imported without the extra ``seq2seq[serve]``.
+Only `config` can be imported without the extra ``seq2seq[serve]``.
 """

@@ -1,64 +1,69 @@
-"""Other words at a place of a translation, each with the translation that it leads to."""
+"""Other words at a position of a translation, each with the best translation that contains it."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from fastapi import Request as Asking
+from fastapi import Request as HttpRequest
 
 from seq2seq.errors import Seq2SeqError
-from seq2seq.serving.answers import answer
-from seq2seq.serving.limits import client_of, received
-from seq2seq.serving.schemas import Alternative, AlternativesQuestion
-from seq2seq.serving.size import How
-from seq2seq.serving.worker import Worker
+from seq2seq.serving.executor import TranslationExecutor
+from seq2seq.serving.limits import BatchKey
+from seq2seq.serving.responses import client_address, result_of, translation_message
+from seq2seq.serving.schemas import Alternative, AlternativesRequest
 from seq2seq.translation.types import Request, Translation
 
 
-async def alternatives(worker: Worker, how: How, question: AlternativesQuestion, asking: Asking) -> list[Alternative]:
-    """The likeliest words behind ``question.before``, and the rest translated anew behind each.
+async def suggest_alternatives(
+    executor: TranslationExecutor, key: BatchKey, request: AlternativesRequest, http_request: HttpRequest
+) -> list[Alternative]:
+    """Return the most probable words after ``request.before``, each with a translation that starts with both.
 
     Raises:
-        BusyError: there is too much to do.
-        GoneError: the client has left.
-        Seq2SeqError: no pieces of the vocabulary write what is before.
+        BusyError: the queue is full.
+        DisconnectedError: the client has disconnected.
+        Seq2SeqError: the vocabulary cannot express ``request.before``.
     """
-    before = f"{' '.join(question.before.split())} ".lstrip()
-    translator = worker.translators[how.run]
-    suggest = partial(translator.suggest, question.text, before, question.count + 1)
-    called = worker.call(how, [question.text, before], suggest, client_of(asking))
-    suggested = await received(called, asking)
-    found = [one for one in suggested if one.word][: question.count]  # without the end of the sentence
-    beginnings = [before + one.word for one in found]
-    plain = await _translations(worker, how, question.text, beginnings, asking)
-    # A beginning may end within a word, so the model may have gone on in it: then another word is asked for behind it.
-    pairs = zip(plain, beginnings, strict=True)
-    longer = [text if one is None or keeps(one.text, text) else f"{text} " for one, text in pairs]
-    again = [text for text, beginning in zip(longer, beginnings, strict=True) if text != beginning]
-    retried = await _translations(worker, how, question.text, again, asking)
-    anew = dict(zip(again, retried, strict=True))
-    chosen = [(word, anew.get(text, one)) for word, text, one in zip(found, longer, plain, strict=True)]
+    before = f"{' '.join(request.before.split())} ".lstrip()
+    suggest = partial(executor.translators[key.run].suggest, request.text, before, request.count + 1)
+    pending = executor.call(key, [request.text, before], suggest, client_address(http_request))
+    suggestions = await result_of(pending, http_request)
+    words = [suggestion for suggestion in suggestions if suggestion.word][: request.count]  # without EOS
+    prefixes = [before + word.word for word in words]
+    translations = await _translations(executor, key, request.text, prefixes, http_request)
+    # A prefix may end within a word, so the model may have extended the word: then a space ends it.
+    complete = [
+        prefix if translation is None or keeps_words(translation.text, prefix) else f"{prefix} "
+        for translation, prefix in zip(translations, prefixes, strict=True)
+    ]
+    extended = [ended for ended, prefix in zip(complete, prefixes, strict=True) if ended != prefix]
+    retried = await _translations(executor, key, request.text, extended, http_request)
+    corrected = dict(zip(extended, retried, strict=True))
+    chosen = [
+        (word, corrected.get(ended, translation))
+        for word, ended, translation in zip(words, complete, translations, strict=True)
+    ]
     return [
-        Alternative(word=word.word, probability=word.probability, translation=answer(one))
-        for word, one in chosen
-        if one is not None
+        Alternative(word=word.word, probability=word.probability, translation=translation_message(translation))
+        for word, translation in chosen
+        if translation is not None
     ]
 
 
-def keeps(text: str, beginning: str) -> bool:
-    """Whether a text begins so, the last word complete."""
-    return f"{text} ".startswith(f"{beginning} ")
+def keeps_words(text: str, prefix: str) -> bool:
+    """Return whether a text starts with a prefix and ends its last word there."""
+    return f"{text} ".startswith(f"{prefix} ")
 
 
 async def _translations(
-    worker: Worker, how: How, text: str, beginnings: Sequence[str], asking: Asking
+    executor: TranslationExecutor, key: BatchKey, text: str, prefixes: Sequence[str], http_request: HttpRequest
 ) -> list[Translation | None]:
-    """A translation for each beginning; None where it cannot be one."""
-    how = replace(how, n_best=1, attention=False)
-    asked = [worker.translate(how, [Request(text, beginning)], client_of(asking)) for beginning in beginnings]
-    found = await asyncio.gather(*(received(one, asking) for one in asked), return_exceptions=True)
-    for one in found:
-        if isinstance(one, BaseException) and not isinstance(one, Seq2SeqError):
-            raise one
-    return [None if isinstance(one, BaseException) else one[0] for one in found]
+    """Translate a sentence with each prefix; None: the vocabulary cannot express the prefix."""
+    key = replace(key, n_best=1, attention=False)
+    pending = [executor.translate(key, [Request(text, prefix)], client_address(http_request)) for prefix in prefixes]
+    results = await asyncio.gather(*(result_of(each, http_request) for each in pending), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException) and not isinstance(result, Seq2SeqError):
+            raise result
+    return [None if isinstance(result, BaseException) else result[0] for result in results]

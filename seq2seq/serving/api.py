@@ -1,4 +1,4 @@
-"""The JSON API: a method a path; their docstrings and types are the OpenAPI description."""
+"""The JSON API: one method per path. Their docstrings and types become the OpenAPI description."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -6,41 +6,40 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Response
-from fastapi import Request as Asking
+from fastapi import Request as HttpRequest
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from seq2seq import __version__
-from seq2seq.serving.alternatives import alternatives
-from seq2seq.serving.answers import Events, translated, written
+from seq2seq.serving.alternatives import suggest_alternatives
 from seq2seq.serving.config import LimitsConfig
-from seq2seq.serving.limits import check_count, check_texts, client_of, received, within
-from seq2seq.serving.microscope import Microscope, Seen
+from seq2seq.serving.executor import TranslationExecutor
+from seq2seq.serving.limits import BatchKey, check_count, check_texts
+from seq2seq.serving.responses import TranslationEvents, client_address, result_of, source_translation, time_limit
+from seq2seq.serving.runs import run_info
 from seq2seq.serving.schemas import (
-    Alternatives,
-    AlternativesQuestion,
-    Limits,
+    AlternativesRequest,
+    AlternativesResponse,
+    ConstrainedSentence,
+    ErrorMessage,
+    LimitsInfo,
     Message,
-    Problem,
-    Question,
-    Sentence,
-    Served,
-    StreamQuestion,
-    TraceAnswer,
-    TraceQuestion,
-    TranslateQuestion,
-    Translations,
+    RunRequest,
+    ServerInfo,
+    StreamRequest,
+    TraceRequest,
+    TraceResponse,
+    TranslateRequest,
+    TranslateResponse,
 )
-from seq2seq.serving.size import How
-from seq2seq.serving.systems import described
-from seq2seq.serving.worker import Worker
+from seq2seq.serving.traces import CachedTrace, TraceCache
 from seq2seq.translation.types import Request
 
-PROBLEMS = {
-    404: "there is no such run",
-    413: "more was sent or asked for than is taken",
-    422: "the question cannot be answered",
-    503: "there is too much to do, or it took too long",
+ERRORS = {
+    404: "unknown run",
+    413: "a limit is exceeded",
+    422: "invalid request",
+    503: "the server is at capacity, or the time limit is exceeded",
 }
 
 
@@ -49,140 +48,153 @@ class EventStream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: Events) -> None:
-        super().__init__(events.told())
+    def __init__(self, events: TranslationEvents) -> None:
+        super().__init__(events.encoded())
         self.events = events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send them until the end or until the client leaves, which may be before the first."""
+        """Send the events until their end or until the client disconnects, possibly before the first."""
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self.events.stop()
+            self.events.cancel()
 
 
-class Picture(Response):
+class PngResponse(Response):
     """A picture."""
 
     media_type = "image/png"
 
 
 class Api:
-    """What can be asked.
+    """The paths of the API.
 
     Args:
-        worker: translates, looks into sentences, draws.
-        limits: what is refused.
+        executor: translates, traces and draws.
+        limits: limits of requests.
     """
 
-    def __init__(self, worker: Worker, limits: LimitsConfig) -> None:
-        self.worker, self.limits = worker, limits
-        self._writing = asyncio.Lock()
-        self.microscope = Microscope(worker.translators, limits)
+    def __init__(self, executor: TranslationExecutor, limits: LimitsConfig) -> None:
+        self.executor, self.limits = executor, limits
+        self._encoding = asyncio.Lock()
+        self.traces = TraceCache(executor.translators, limits)
 
     def router(self) -> APIRouter:
-        """Every path."""
-        told: dict[int | str, dict[str, Any]] = {
-            status: {"model": Problem, "description": text} for status, text in PROBLEMS.items()
+        """Return the routes."""
+        responses: dict[int | str, dict[str, Any]] = {
+            status: {"model": ErrorMessage, "description": text} for status, text in ERRORS.items()
         }
-        router = APIRouter(prefix="/api", responses=told)
+        router = APIRouter(prefix="/api", responses=responses)
         router.add_api_route("/runs", self.runs, methods=["GET"])
-        # The models describe what is answered; it is written by `_written`, for FastAPI would do it in the event loop.
-        router.add_api_route("/translate", self.translate, methods=["POST"], response_model=Translations)
+        # The models only describe the responses: FastAPI would encode them in the event loop, `_json` does not.
+        router.add_api_route("/translate", self.translate, methods=["POST"], response_model=TranslateResponse)
         router.add_api_route("/stream", self.stream, methods=["POST"], response_class=EventStream, status_code=200)
-        router.add_api_route("/alternatives", self.alternatives, methods=["POST"], response_model=Alternatives)
-        router.add_api_route("/trace", self.trace, methods=["POST"], response_model=TraceAnswer)
-        router.add_api_route("/picture", self.picture, methods=["GET"], response_class=Picture)
+        router.add_api_route("/alternatives", self.alternatives, methods=["POST"], response_model=AlternativesResponse)
+        router.add_api_route("/trace", self.trace, methods=["POST"], response_model=TraceResponse)
+        router.add_api_route("/picture", self.picture, methods=["GET"], response_class=PngResponse)
         return router
 
-    async def runs(self) -> Served:
-        """What translates here, and how much is taken."""
-        limits = {name: getattr(self.limits, name) for name in Limits.model_fields}
-        runs = [described(name, translator) for name, translator in self.worker.translators.items()]
-        return Served(version=__version__, runs=runs, limits=Limits(**limits))
+    async def runs(self) -> ServerInfo:
+        """Return the served runs and the limits."""
+        limits = {name: getattr(self.limits, name) for name in LimitsInfo.model_fields}
+        runs = [run_info(name, translator) for name, translator in self.executor.translators.items()]
+        return ServerInfo(version=__version__, runs=runs, limits=LimitsInfo(**limits))
 
-    async def translate(self, question: TranslateQuestion, asking: Asking) -> Response:
-        """Translate sentences; questions that come together share a batch, which changes no answer."""
-        how = self._how(question, question.n_best, question.attention)
-        check_count("the number of sentences", len(question.sentences), self.limits.sentences)
-        given = [
-            Sentence(text=one, prefix="", phrases=[]) if isinstance(one, str) else one for one in question.sentences
+    async def translate(self, request: TranslateRequest, http_request: HttpRequest) -> Response:
+        """Translate sentences. Requests that arrive together share a batch, which does not change the results."""
+        key = self._batch_key(request, request.n_best, request.attention)
+        check_count("the number of sentences", len(request.sentences), self.limits.sentences)
+        sentences = [
+            ConstrainedSentence(text=sentence, prefix="", phrases=[]) if isinstance(sentence, str) else sentence
+            for sentence in request.sentences
         ]
-        check_count("the number of phrases", max(len(one.phrases) for one in given), self.limits.sentences)
-        self._check(text for one in given for text in (one.text, one.prefix, *one.phrases))
-        requests = [Request(one.text, one.prefix, tuple(one.phrases)) for one in given]
-        async with within(self.limits):
-            found = await received(self.worker.translate(how, requests, client_of(asking)), asking)
-            return await self._written(lambda: Translations(run=how.run, translations=list(map(translated, found))))
+        check_count(
+            "the number of phrases", max(len(sentence.phrases) for sentence in sentences), self.limits.sentences
+        )
+        self._check_texts(
+            text for sentence in sentences for text in (sentence.text, sentence.prefix, *sentence.phrases)
+        )
+        requests = [Request(sentence.text, sentence.prefix, tuple(sentence.phrases)) for sentence in sentences]
+        async with time_limit(self.limits):
+            pending = self.executor.translate(key, requests, client_address(http_request))
+            translations = await result_of(pending, http_request)
+            return await self._json(
+                lambda: TranslateResponse(run=key.run, translations=list(map(source_translation, translations)))
+            )
 
-    async def stream(self, question: StreamQuestion, asking: Asking) -> EventStream:
-        """Translate one sentence and show it growing.
+    async def stream(self, request: StreamRequest, http_request: HttpRequest) -> EventStream:
+        """Translate one sentence and stream the translation.
 
-        Server-sent events: `growing` (text and pieces that will not change any more), each beginning with the one
-        before; at the end `done` (a translation as `/api/translate` gives it) or `error` (a problem).
+        Server-sent events: `growing` (text and tokens that are final, each event extending the one before); at the end
+        `done` (a translation as in `/api/translate`) or `error` (an error message).
         """
-        how = self._how(question)
-        self._check([question.text, question.prefix])
-        request = Request(question.text, question.prefix)
-        return EventStream(Events(self.worker, self.limits, how, request, client_of(asking)))
+        key = self._batch_key(request)
+        self._check_texts([request.text, request.prefix])
+        constrained = Request(request.text, request.prefix)
+        return EventStream(
+            TranslationEvents(self.executor, self.limits, key, constrained, client_address(http_request))
+        )
 
-    async def alternatives(self, question: AlternativesQuestion, asking: Asking) -> Response:
-        """The likeliest words at a place of a translation, and the rest translated anew behind each of them."""
-        how = self._how(question)
-        check_count("count", question.count, self.limits.beam_size)
-        self._check([question.text, question.before])
-        async with within(self.limits):
-            found = await alternatives(self.worker, how, question, asking)
-            return await self._written(lambda: Alternatives(run=how.run, alternatives=found))
+    async def alternatives(self, request: AlternativesRequest, http_request: HttpRequest) -> Response:
+        """Return the most probable words at a position of a translation, each with a new translation."""
+        key = self._batch_key(request)
+        check_count("count", request.count, self.limits.beam_size)
+        self._check_texts([request.text, request.before])
+        async with time_limit(self.limits):
+            alternatives = await suggest_alternatives(self.executor, key, request, http_request)
+            return await self._json(lambda: AlternativesResponse(run=key.run, alternatives=alternatives))
 
-    async def trace(self, question: TraceQuestion, asking: Asking) -> Response:
-        """Look into a sentence: probabilities and runners-up step by step, attention, and which pictures there are."""
-        how = self._how(question)
-        async with within(self.limits):
-            found = await self._traced(how, question.text, question.target, asking)
-            return await self._written(lambda: self.microscope.answer(found, how.run))
+    async def trace(self, request: TraceRequest, http_request: HttpRequest) -> Response:
+        """Trace a sentence: probabilities and other probable tokens by step, attention, names of pictures."""
+        key = self._batch_key(request)
+        async with time_limit(self.limits):
+            cached = await self._trace(key, request.text, request.target, http_request)
+            return await self._json(lambda: self.traces.response(cached, key.run))
 
     async def picture(
         self,
-        asking: Asking,
+        http_request: HttpRequest,
         text: str,
         name: Annotated[str, Query(description="one of the `pictures` of /api/trace")],
         run: str | None = None,
         target: str | None = None,
         beam_size: Annotated[int | None, Query(ge=1)] = None,
-    ) -> Picture:
-        """A picture of a sentence: gates and states of a cell, states over time, attention, the beam's tree; PNG."""
-        how = self._how(Question(run=run, beam_size=beam_size))
-        async with within(self.limits):
-            seen = await self._traced(how, text, target, asking)
-            drawn = self.worker.draw(partial(self.microscope.picture, seen, name), client_of(asking))
-            return Picture(await received(drawn, asking))
+    ) -> PngResponse:
+        """Draw a sentence: gates and states of a cell, states over time, attention, or the beam tree, as PNG."""
+        key = self._batch_key(RunRequest(run=run, beam_size=beam_size))
+        async with time_limit(self.limits):
+            cached = await self._trace(key, text, target, http_request)
+            pending = self.executor.draw(partial(self.traces.picture, cached, name), client_address(http_request))
+            return PngResponse(await result_of(pending, http_request))
 
-    async def _traced(self, how: How, text: str, target: str | None, asking: Asking) -> Seen:
-        """A sentence seen from inside."""
-        self._check([text, target or ""], self.limits.inspected)
-        trace = partial(self.microscope.traced, how.run, text, target, how.beam_size)
-        called = self.worker.call(how, [text, target or ""], trace, client_of(asking), self.limits.inspected)
-        return await received(called, asking)
+    async def _trace(self, key: BatchKey, text: str, target: str | None, http_request: HttpRequest) -> CachedTrace:
+        self._check_texts([text, target or ""], self.limits.inspected)
+        trace = partial(self.traces.trace, key.run, text, target, key.beam_size)
+        pending = self.executor.call(
+            key, [text, target or ""], trace, client_address(http_request), self.limits.inspected
+        )
+        return await result_of(pending, http_request)
 
-    async def _written(self, make: Callable[[], Message]) -> Response:
-        """An answer as JSON, made and written beside the event loop; one at a time, for it takes memory."""
-        async with self._writing:
-            return Response(await asyncio.to_thread(lambda: written(make())), media_type="application/json")
+    async def _json(self, make: Callable[[], Message]) -> Response:
+        """Make and encode a message outside the event loop, one at a time to save memory."""
+        async with self._encoding:
+            body = await asyncio.to_thread(lambda: make().model_dump_json().encode())
+            return Response(body, media_type="application/json")
 
-    def _how(self, question: Question, n_best: int | None = None, attention: bool = False) -> How:
-        """The run that is asked, and its settings.
+    def _batch_key(self, request: RunRequest, n_best: int | None = None, attention: bool = False) -> BatchKey:
+        """Return the run and the search settings of a request.
 
         Raises:
             HTTPException: there is no such run.
             TooLargeError: a number is too large.
         """
-        run = next(iter(self.worker.translators)) if question.run is None else question.run
-        if run not in self.worker.translators:
-            raise HTTPException(404, f"there is no run of that name: ask for {', '.join(self.worker.translators)}")
-        for name, value in (("beam_size", question.beam_size), ("n_best", n_best)):
+        run = next(iter(self.executor.translators)) if request.run is None else request.run
+        if run not in self.executor.translators:
+            names = ", ".join(self.executor.translators)
+            raise HTTPException(404, f"there is no run with this name: choose one of {names}")
+        for name, value in (("beam_size", request.beam_size), ("n_best", n_best)):
             check_count(name, value, self.limits.beam_size)
-        return How(run, question.beam_size, n_best, attention)
+        return BatchKey(run, request.beam_size, n_best, attention)
 
-    def _check(self, texts: Iterable[str], most: int | None = None) -> None:
-        check_texts(texts, self.limits.characters if most is None else most)
+    def _check_texts(self, texts: Iterable[str], limit: int | None = None) -> None:
+        check_texts(texts, self.limits.characters if limit is None else limit)

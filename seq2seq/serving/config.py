@@ -1,89 +1,101 @@
-"""Settings of recipes/serve.py: which runs, where the page is found, and how much it takes."""
+"""Settings of recipes/serve.py: runs, address and limits."""
 
 import ipaddress
 import socket
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from seq2seq.errors import ConfigError
 from seq2seq.inference import InferencePrecision
 from seq2seq.settings import Settings, setting
 
 LOCAL = ("127.0.0.1", "::1", "localhost")
-"""Addresses of this machine that no other machine reaches."""
+"""Names of this machine that other machines cannot reach."""
+
+PACKAGES = ("fastapi", "uvicorn")
+"""What the server needs beyond the dependencies of this library."""
+
+
+def require_packages() -> None:
+    """Check that the packages of the server are installed.
+
+    Raises:
+        ConfigError: a package is missing.
+    """
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise ConfigError(f'recipes/serve.py needs {" and ".join(missing)}: pip install "seq2seq[serve]"')
 
 
 @dataclass(kw_only=True)
 class LimitsConfig:
-    """What is refused, so that no request keeps the others waiting for long."""
+    """Limits of a request and of the server, so that no client slows down the others for long."""
 
-    body: int = setting(65536, "bytes of a request; more is answered by 413", at_least=1)
-    characters: int = setting(1000, "characters of a sentence; more is answered by 413", at_least=1)
-    pieces: int = setting(
-        1000, "tokens of a sentence, and of its prefix and phrases; more is answered by 413", at_least=1
-    )
-    inspected: int = setting(300, "characters, and tokens, of a sentence that is looked into", at_least=1)
-    drawn: int = setting(60, "tokens of the longest side of a sentence of which there are pictures", at_least=1)
-    sentences: int = setting(64, "sentences of a request; more is answered by 413", at_least=1)
-    beam_size: int = setting(16, "hypotheses, and translations or words asked for", at_least=1)
-    numbers: int = setting(131072, "tokens and attention weights of an answer; more is answered by 413", at_least=1)
-    batch: int = setting(64, "sentences translated together, at most", at_least=1)
-    collect: float = setting(0.005, "seconds that a request waits for others to share its batch", at_least=0)
-    waiting: int = setting(256, "sentences in the queue; beyond them the answer is 503", at_least=1)
-    streams: int = setting(32, "translations shown growing at a time; beyond them the answer is 503", at_least=1)
+    body: int = setting(65536, "bytes of a request body (above: status 413)", at_least=1)
+    characters: int = setting(1000, "characters of a sentence (above: status 413)", at_least=1)
+    tokens: int = setting(1000, "tokens of a sentence, or of its prefix and phrases (above: status 413)", at_least=1)
+    inspected: int = setting(300, "characters, and tokens, of a traced sentence (above: status 413)", at_least=1)
+    picture_tokens: int = setting(60, "tokens of the longer side of a sentence with pictures", at_least=1)
+    sentences: int = setting(64, "sentences of a request (above: status 413)", at_least=1)
+    beam_size: int = setting(16, "hypotheses, and requested translations or words (above: status 413)", at_least=1)
+    numbers: int = setting(131072, "tokens and attention weights of a response (above: status 413)", at_least=1)
+    batch: int = setting(64, "sentences translated in one batch", at_least=1)
+    collect: float = setting(0.005, "seconds within which requests are batched together", at_least=0)
+    waiting: int = setting(256, "sentences in the queue (above: status 503)", at_least=1)
+    streams: int = setting(32, "translations streamed at a time (above: status 503)", at_least=1)
     connections: int = setting(
-        128, "open connections; beyond them idle ones are closed, then the answer is 503", at_least=2
+        128, "open connections; above, idle ones are closed, and then the status is 503", at_least=2
     )
-    seconds: float = setting(30.0, "of an answer; after them it is 503", above=0)
-    arriving: float = setting(10.0, "seconds in which a request must arrive, its head and then its body", above=0)
+    seconds: float = setting(30.0, "seconds for a response (above: status 503)", above=0)
+    arriving: float = setting(10.0, "seconds for receiving the head of a request, and then its body", above=0)
 
 
 @dataclass(kw_only=True)
 class ServeConfig(Settings):
     """Settings of recipes/serve.py."""
 
-    run: str = setting("runs/demo", "run folder with the model")
-    runs: list[str] = setting(help="further run folders, shown side by side", factory=list)
-    host: str = setting("127.0.0.1", "address to listen at; 0.0.0.0 lets every machine of the network in")
-    port: int = setting(8000, "port to listen at; 0: any that is free", at_least=0, at_most=65535)
+    run: str = setting("runs/demo", "run folder of the model")
+    runs: list[str] = setting(help="more run folders, shown side by side", factory=list)
+    host: str = setting("127.0.0.1", "address to listen on; 0.0.0.0 opens the server to the network")
+    port: int = setting(8000, "port to listen on; 0: any free port", at_least=0, at_most=65535)
     names: list[str] = setting(
-        help="further host names by which a browser may ask for the page; on another host than this machine, "
-        "none means any",
+        help="more host names that requests may use; on a non-local host, an empty list allows any name",
         factory=list,
     )
     device: str = setting("auto", "auto, cpu or cuda")
     precision: InferencePrecision = setting(
-        InferencePrecision.auto, "float32, tf32 (of GPUs), bfloat16, int8, or auto: as the run's"
+        InferencePrecision.auto, "float32, tf32 (GPU), bfloat16, int8, or auto: the run's precision"
     )
     limits: LimitsConfig = setting(factory=LimitsConfig)
 
     def check(self) -> None:
-        """Hold what one setting demands of another.
+        """Check settings against each other.
 
         Raises:
-            ConfigError: a request may hold more sentences than a batch or the queue.
+            ConfigError: a request may have more sentences than a batch or the queue.
         """
         for name in ("batch", "waiting"):
             if getattr(self.limits, name) < self.limits.sentences:
                 raise ConfigError(
                     f"limits.{name}={getattr(self.limits, name)} is less than limits.sentences="
-                    f"{self.limits.sentences}, and a request is translated at once: set limits.sentences to less"
+                    f"{self.limits.sentences}, so that a full request never fits: reduce limits.sentences"
                 )
 
     @property
     def local(self) -> bool:
-        """Whether no other machine reaches the address, however it is written: 127.0.0.2, 127.1, LOCALHOST."""
+        """Whether ``host`` is reachable from this machine only, in any notation: 127.0.0.2, 127.1, LOCALHOST."""
         try:
-            found = socket.getaddrinfo(self.host, None, type=socket.SOCK_STREAM)
-            addresses = [ipaddress.ip_address(str(place[0]).partition("%")[0]) for *_, place in found]
+            infos = socket.getaddrinfo(self.host, None, type=socket.SOCK_STREAM)
+            addresses = [ipaddress.ip_address(str(sockaddr[0]).partition("%")[0]) for *_, sockaddr in infos]
         except (OSError, UnicodeError, ValueError):
             return False
-        return all((getattr(one, "ipv4_mapped", None) or one).is_loopback for one in addresses)
+        return all((getattr(address, "ipv4_mapped", None) or address).is_loopback for address in addresses)
 
     @property
     def hosts(self) -> frozenset[str] | None:
-        """Names in the ``Host`` of a request that are answered; None: any.
+        """Allowed names in the ``Host`` header of a request; None: any.
 
-        A page of another site that has its own name lead to this machine (DNS rebinding) is so kept out.
+        This rejects pages of other sites whose host names resolve to this machine (DNS rebinding).
         """
         if not (self.local or self.names):
             return None

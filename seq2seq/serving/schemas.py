@@ -1,6 +1,6 @@
-"""What the JSON API takes and gives; the OpenAPI description is made of these classes.
+"""Messages of the JSON API. The OpenAPI description is generated from these classes.
 
-How long a text and how many of them may be is a setting (`LimitsConfig`) and checked by `limits`.
+The limits on lengths and counts are settings (`LimitsConfig`), which `limits` checks.
 """
 
 from typing import Annotated
@@ -8,50 +8,50 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
-def encodable(text: str) -> str:
-    """Text that UTF-8 can write: JSON may name half a character (a lone surrogate), which is none.
+def check_encodable(text: str) -> str:
+    """Return the text if UTF-8 can encode it. JSON strings can also contain lone surrogates.
 
     Raises:
-        ValueError: it does.
+        ValueError: the text contains a lone surrogate.
     """
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError("half a character (a lone surrogate) is no text") from None
+        raise ValueError("the text contains a lone surrogate: send valid Unicode") from None
     return text
 
 
-Text = Annotated[str, AfterValidator(encodable)]
+Text = Annotated[str, AfterValidator(check_encodable)]
 
 
 class Message(BaseModel):
-    """Base of all: a name that is not known is refused, for it would do nothing."""
+    """Base of all messages. An unknown field is an error, since it would have no effect."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Problem(Message):
-    """Why there is no answer, in one line."""
+class ErrorMessage(Message):
+    """An error in one line."""
 
     detail: str
 
 
-class Run(Message):
-    """A model that translates here."""
+class RunInfo(Message):
+    """A served model."""
 
     name: str
     encoder: str
     decoder: str
     attention: str
-    attends: bool = Field(description="whether there are attention weights to show")
+    attends: bool = Field(description="whether the model has attention weights")
     pieces: int = Field(description="size of the target vocabulary")
     parameters: int
     precision: str
-    beam_size: int = Field(description="of its search, where a question names none")
+    beam_size: int = Field(description="default of the run")
 
 
-class Limits(Message):
-    """How much is taken."""
+class LimitsInfo(Message):
+    """Limits of a request."""
 
     characters: int
     inspected: int
@@ -59,128 +59,128 @@ class Limits(Message):
     beam_size: int
 
 
-class Served(Message):
-    """What is here."""
+class ServerInfo(Message):
+    """The served runs and the limits."""
 
     version: str
-    runs: list[Run]
-    limits: Limits
+    runs: list[RunInfo]
+    limits: LimitsInfo
 
 
-class Sentence(Message):
-    """A sentence with what its translation must have."""
+class ConstrainedSentence(Message):
+    """A sentence with constraints on its translation."""
 
     text: Text
-    prefix: Text = Field("", description="how the translation begins; it may end within a word")
-    phrases: list[Text] = Field([], description="words or phrases that the translation contains")
+    prefix: Text = Field("", description="start of the translation; it may end within a word")
+    phrases: list[Text] = Field([], description="words or phrases that the translation must contain")
 
 
-class Question(Message):
-    """What every question may say."""
+class RunRequest(Message):
+    """Fields of every request."""
 
-    run: Text | None = Field(None, description="name of the run; null: the first")
-    beam_size: int | None = Field(None, ge=1, description="hypotheses kept; 1 is greedy; null: as the run's search")
+    run: Text | None = Field(None, description="name of the run; null: the first run")
+    beam_size: int | None = Field(None, ge=1, description="number of hypotheses; 1: greedy search; null: run default")
 
 
-class TranslateQuestion(Question):
+class TranslateRequest(RunRequest):
     """Sentences to translate."""
 
-    sentences: list[Text | Sentence] = Field(min_length=1)
-    n_best: int | None = Field(None, ge=1, description="translations of each sentence, at most beam_size")
-    attention: bool = Field(False, description="give attention weights, where the model has attention")
+    sentences: list[Text | ConstrainedSentence] = Field(min_length=1)
+    n_best: int | None = Field(None, ge=1, description="translations per sentence, at most beam_size")
+    attention: bool = Field(False, description="whether to return attention weights, if the model has them")
 
 
-class StreamQuestion(Question):
-    """A sentence whose translation is followed while it grows."""
-
-    text: Text
-    prefix: Text = Field("", description="how the translation begins; it may end within a word")
-
-
-class AlternativesQuestion(Question):
-    """A place in a translation: what else could come there, and how the sentence would go on."""
+class StreamRequest(RunRequest):
+    """A sentence whose translation is streamed."""
 
     text: Text
-    before: Text = Field("", description="the words of the translation before that place")
+    prefix: Text = Field("", description="start of the translation; it may end within a word")
+
+
+class AlternativesRequest(RunRequest):
+    """A position in a translation for which other words are suggested."""
+
+    text: Text
+    before: Text = Field("", description="words of the translation before the position")
     count: int = Field(5, ge=1)
 
 
-class TraceQuestion(Question):
-    """A sentence to look into."""
+class TraceRequest(RunRequest):
+    """A sentence to trace through the model."""
 
     text: Text
-    target: Text | None = Field(None, description="the translation to look at; null: that of the search")
+    target: Text | None = Field(None, description="translation to trace; null: the result of the search")
 
 
-class Answer(Message):
+class TranslationMessage(Message):
     """One translation."""
 
     text: str
-    score: float = Field(description="length-normalised log-probability")
-    log_probability: float = Field(description="in nats, the end mark's included")
-    pieces: list[str]
-    attention: list[list[float]] | None = Field(None, description="a row a target piece, the end marks last")
+    score: float = Field(description="length-normalized log-probability")
+    log_probability: float = Field(description="log-probability in nats, including EOS")
+    pieces: list[str] = Field(description="tokens")
+    attention: list[list[float]] | None = Field(None, description="one row per target token, the last for EOS")
 
 
-class Translated(Answer):
-    """The translation of a sentence, and others of it."""
+class SourceTranslation(TranslationMessage):
+    """The translation of a sentence with its n-best list."""
 
     source: str
-    source_pieces: list[str]
-    n_best: list[Answer] = Field([], description="best first; empty unless n_best > 1")
+    source_pieces: list[str] = Field(description="source tokens")
+    n_best: list[TranslationMessage] = Field([], description="best first; empty unless n_best > 1")
 
 
-class Translations(Message):
-    """Of every sentence, in order."""
+class TranslateResponse(Message):
+    """The translations of all sentences, in their order."""
 
     run: str
-    translations: list[Translated]
+    translations: list[SourceTranslation]
 
 
-class Growing(Message):
-    """What of a translation is certain already (event ``growing``)."""
+class PartialTranslation(Message):
+    """The final part of an unfinished translation (event ``growing``)."""
 
     text: str
-    pieces: list[str]
+    pieces: list[str] = Field(description="tokens")
 
 
 class Alternative(Message):
-    """Another word, and the translation with it."""
+    """Another word, and the translation that contains it."""
 
     word: str
-    probability: float = Field(description="of this word among all that may come here")
-    translation: Answer
+    probability: float = Field(description="probability of this word among all words at this position")
+    translation: TranslationMessage
 
 
-class Alternatives(Message):
-    """Likeliest first."""
+class AlternativesResponse(Message):
+    """Other words, most probable first."""
 
     run: str
     alternatives: list[Alternative]
 
 
-class RunnerUp(Message):
-    """Another piece that was likely."""
+class TokenAlternative(Message):
+    """Another probable token."""
 
-    piece: str
+    piece: str = Field(description="token")
     probability: float
 
 
-class Step(Message):
-    """What the decoder did at one step."""
+class DecoderStep(Message):
+    """One step of the decoder: its input token, its output token, and other probable tokens."""
 
     read: str
     predicted: str
     probability: float
-    runners_up: list[RunnerUp]
+    runners_up: list[TokenAlternative]
 
 
-class TraceAnswer(Message):
-    """A sentence seen from inside."""
+class TraceResponse(Message):
+    """The decoder steps and attention weights of a sentence."""
 
     run: str
     text: str
-    source_pieces: list[str]
-    steps: list[Step]
-    attention: list[list[float]] | None = Field(description="a row a step, a column a source piece")
-    pictures: list[str] = Field(description="names that /api/picture draws")
+    source_pieces: list[str] = Field(description="source tokens")
+    steps: list[DecoderStep]
+    attention: list[list[float]] | None = Field(description="one row per step, one column per source token")
+    pictures: list[str] = Field(description="values of the parameter `name` of /api/picture")

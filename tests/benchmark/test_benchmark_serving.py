@@ -6,11 +6,11 @@ import pytest
 from benchmarks import small_benchmark
 
 from seq2seq.benchmark.config import ServingConfig
+from seq2seq.benchmark.load import Load, Reply
 from seq2seq.benchmark.report import serving_table
 from seq2seq.benchmark.serving import measure_serving, started, summary
 from seq2seq.benchmark.workload import prepare
 from seq2seq.errors import RunError
-from seq2seq.serving.load import Load, Reply
 
 
 def test_what_is_lost_crossed_and_different_is_counted():

@@ -18,7 +18,7 @@ from seq2seq.corpora.files import TextFiles, TsvFile
 from seq2seq.corpora.word_vectors import vector_width
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.doctor.cleaning import clean
-from seq2seq.doctor.examination import examine
+from seq2seq.doctor.diagnosis import diagnose
 from seq2seq.errors import DataError
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
 from seq2seq.tokenizer.tokenizer import Tokenizers
@@ -112,11 +112,11 @@ def test_text_that_changes_is_not_kept_under_the_hash_of_what_it_was(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_doctor_keeps_what_it_has_judged_or_nothing(tmp_path: Path, kind: str) -> None:
-    examination = examine({"train": corpus_of(tmp_path, kind)}, max_length=100, max_ratio=9.0)[0]
+    diagnosis = diagnose({"train": corpus_of(tmp_path, kind)}, max_length=100, max_ratio=9.0)[0]
     written(tmp_path, kind, PAIRS[::-1])
     before = sorted(tmp_path.iterdir())
     with pytest.raises(DataError, match="has changed while it was in use"):
-        clean(examination, [])
+        clean(diagnosis, [])
     assert sorted(tmp_path.iterdir()) == before
 
 

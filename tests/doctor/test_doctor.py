@@ -7,15 +7,15 @@ import pytest
 from seq2seq.corpora.builtin import BuiltinCorpus
 from seq2seq.corpora.config import BuiltinConfig, Split
 from seq2seq.corpora.files import TextFiles
-from seq2seq.doctor.types import Reason
+from seq2seq.doctor.findings import Reason
 
 SIDES = ("source", "target")
 
 
 @pytest.fixture
 def corpus(tmp_path):
-    """Two files of a hundred different pairs, of which one is there twice, with a blank line; their overrides."""
-    pairs = list(BuiltinCorpus(BuiltinConfig(train_size=200), Split.train))
+    """Overrides that name two files: a hundred distinct pairs, one repeated pair, and one blank target."""
+    pairs = BuiltinCorpus(BuiltinConfig(train_size=200), Split.train)
     pairs = list({pair.source: pair for pair in pairs}.values())[:100]
     for side in SIDES:
         lines = [getattr(pair, side) for pair in [*pairs, pairs[3]]]
@@ -24,7 +24,7 @@ def corpus(tmp_path):
     return [f"data.train.{side}={tmp_path}/train.{side}" for side in SIDES]
 
 
-def test_a_report_is_a_success(recipe, corpus, tmp_path):
+def test_a_report_with_findings_is_a_success(recipe, corpus, tmp_path):
     outcome = recipe("doctor", *corpus)
     assert (outcome.code, outcome.err) == (0, "")
     assert f"train: {tmp_path}/train.source and {tmp_path}/train.target" in outcome.out
@@ -34,7 +34,7 @@ def test_a_report_is_a_success(recipe, corpus, tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_fix_writes_a_copy_that_has_nothing_more_to_fix(recipe, corpus, tmp_path):
+def test_fix_writes_a_cleaned_copy_once(recipe, corpus, tmp_path):
     outcome = recipe("doctor", *corpus, "fix=true", "keep=[ratio]")
     assert outcome.code == 0, outcome.err
     assert f"{tmp_path}/train.clean.target: 99 of 101 pairs; dropped 1 blank, 1 duplicate" in outcome.out
@@ -42,17 +42,17 @@ def test_fix_writes_a_copy_that_has_nothing_more_to_fix(recipe, corpus, tmp_path
     again = recipe("doctor", *corpus, "fix=true")
     assert again.code == 1
     assert again.err.count("\n") == 1
-    assert "train.clean.source is there already" in again.err
+    assert "train.clean.source already exists" in again.err
 
 
 def test_json_is_one_object(recipe, corpus):
     outcome = recipe("doctor", *corpus, "json=true", "examples=1")
     report = json.loads(outcome.out)
     assert report["train"]["pairs"] == 101
-    assert [found["lines"] for found in report["train"]["findings"] if found["reason"] == "blank"] == [[51]]
+    assert [finding["lines"] for finding in report["train"]["findings"] if finding["reason"] == "blank"] == [[51]]
 
 
-def test_an_error_of_the_usual_reader_names_a_command_that_finds_the_line(recipe, corpus, tmp_path):
+def test_an_error_in_training_names_a_doctor_command_that_finds_the_line(recipe, corpus, tmp_path):
     with (tmp_path / "train.target").open("a") as file:
         file.write("Eine Zeile zu viel.\n")
     outcome = recipe(
@@ -71,20 +71,20 @@ def test_an_error_of_the_usual_reader_names_a_command_that_finds_the_line(recipe
     [
         (["data.train.source=nowhere.en", "data.train.target=nowhere.de"], "no such file"),
         (["data.train.source=nowhere.en"], "names only one side"),
-        (["fix=true"], "fix=true writes beside files"),
+        (["fix=true"], "fix=true needs files"),
         (["fix=true", "keep=[everything]"], "keep"),
         (["max_ratio=1"], "max_ratio must be above 1"),
         (["data.builtin.train_size=50", "fixed=true"], "did you mean fix?"),
     ],
 )
-def test_bad_use_is_one_line(recipe, overrides, words):
+def test_a_wrong_command_is_one_line(recipe, overrides, words):
     outcome = recipe("doctor", *overrides)
     assert outcome.code == 1
     assert outcome.err.count("\n") == 1
     assert words in outcome.err
 
 
-def test_the_built_in_corpus_is_healthy(recipe):
+def test_the_built_in_corpus_has_no_serious_problems(recipe):
     outcome = recipe(
         "doctor",
         *(f"data.builtin.{split}_size=100" for split in ("train", "validation", "test")),
@@ -93,6 +93,6 @@ def test_the_built_in_corpus_is_healthy(recipe):
     )
     report = json.loads(outcome.out)
     assert list(report) == ["train", "validation", "test"]
-    grave = {found["reason"] for one in report.values() for found in one["findings"] if found["lines"]}
-    fine = {Reason.duplicate, Reason.several_targets, Reason.several_sources, Reason.overlap_source}
-    assert grave <= fine
+    serious = {finding["reason"] for part in report.values() for finding in part["findings"] if finding["lines"]}
+    harmless = {Reason.duplicate, Reason.several_targets, Reason.several_sources, Reason.overlap_source}
+    assert serious <= harmless

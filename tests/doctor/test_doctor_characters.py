@@ -1,20 +1,20 @@
-"""Characters that no sentence needs, one at a time and among all others."""
+"""Odd characters and mojibake: what is reported, and what is left alone."""
 
 import sys
 import unicodedata
 
 import pytest
 
-from seq2seq.doctor.characters import KINDS, LEAD, OddCharacters, fold, table
-from seq2seq.doctor.chunk import Chunk, Side
-from seq2seq.doctor.types import Reason
+from seq2seq.doctor.arrays import PairArrays, SentenceArray
+from seq2seq.doctor.characters import KINDS, OddCharacters, fold, kind_table, repair_mojibake
+from seq2seq.doctor.findings import Reason
 
 
-def found(*lines: str) -> dict[Reason, list[int]]:
-    chunk = Chunk(Side(list(lines)), Side(["fine"] * len(lines)), {})
-    results = OddCharacters().find(chunk)
-    assert all(one.side == "source" for one in results)
-    return {one.reason: one.rows.tolist() for one in results}
+def findings(*lines: str) -> dict[Reason, list[int]]:
+    pairs = PairArrays(SentenceArray(list(lines)), SentenceArray(["fine"] * len(lines)), {})
+    results = OddCharacters().find(pairs)
+    assert all(finding.side == "source" for finding in results)
+    return {finding.reason: finding.rows.tolist() for finding in results}
 
 
 @pytest.mark.parametrize(
@@ -39,45 +39,52 @@ def found(*lines: str) -> dict[Reason, list[int]]:
     ],
 )
 def test_an_odd_character_is_found_in_its_line(char, reason):
-    assert found("good", f"a{char}b", "", char) == {reason: [1, 3]}
+    assert findings("good", f"a{char}b", "", char) == {reason: [1, 3]}
+    assert findings(f"ä{char}é", f"{char}{char}") == {reason: [0, 1]}, "nor is it mojibake beside other characters"
 
 
-def test_half_a_surrogate_pair_is_no_text():
-    assert found("a\ud83d") == {Reason.invalid_utf8: [0]}
+def test_a_lone_surrogate_is_invalid():
+    assert findings("a\ud83d") == {Reason.invalid_utf8: [0]}
 
 
-def test_what_writing_needs_is_not_odd():
-    assert found("Größe: 5 €, «à»\tañadió\xa0…", "می‌خواهم", "क्‍ष", "日本語\u3000。", "👩‍🚀 🏴", "Ελλάδα", "‘’“”–—") == {}
+def test_characters_that_a_writing_system_needs_are_not_odd():
+    lines = ["Größe: 5 €, «à»\tañadió\xa0…", "می‌خواهم", "क्‍ष", "日本語\u3000。", "👩‍🚀 🏴", "Ελλάδα", "‘’“”–—"]
+    assert findings(*lines) == {}
 
 
 def test_letters_are_never_odd():
-    odd = [chr(code) for code in range(sys.maxunicode + 1) if table()[code] & 7 and chr(code).isalpha()]
+    odd = [chr(code) for code in range(sys.maxunicode + 1) if kind_table()[code] and chr(code).isalpha()]
     assert odd == []
-    assert table()[ord("Ã")] & LEAD
-    assert len(KINDS) < 8
+    assert kind_table().max() == len(KINDS)
 
 
-def wrongly_read(text: str, encoding: str) -> str:
+def decoded_wrongly(text: str, encoding: str) -> str:
     return "".join(bytes([byte]).decode(encoding, "ignore") or chr(byte) for byte in text.encode())
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])
 @pytest.mark.parametrize(
     "text",
-    ["Größe", "déjà", "“quoted”", "it’s", "5 €", "Привет", "Ελλάδα", "złoty", "čeština", "\ufeffa", "a\ufffdb", "™"],
+    ["Größe", "déjà", "“quoted”", "it’s", "5 €", "Привет", "Ελλάδα", "złoty", "čeština", "\ufeffa", "a\ufffdb", "日本"],
 )
-def test_mojibake_is_found(text, encoding):
-    assert Reason.mojibake in found("good", wrongly_read(text, encoding))
+def test_mojibake_is_found_and_repaired(text, encoding):
+    assert Reason.mojibake in findings("good", decoded_wrongly(text, encoding))
+    assert repair_mojibake(decoded_wrongly(text, encoding)) == text
+
+
+def test_a_trademark_sign_is_found_where_it_became_a_control_character():
+    """As cp1252 it becomes â„¢, which could be text."""
+    assert Reason.mojibake in findings(decoded_wrongly("™", "latin-1"))
 
 
 @pytest.mark.parametrize(
     "text", ["„Spaß“", "CAFÉ”", "à «la» carte", "Ärger", "ÎLE", "ESPAÑA", "„Ä“", "Â", "Ørsted", "40 °C", "São", "ÑANDÚ"]
 )
-def test_what_only_looks_a_little_like_it_is_not(text):
-    assert found(text) == {}
+def test_text_that_resembles_mojibake_is_left_alone(text):
+    assert findings(text) == {}
 
 
-def test_folding_leaves_lines_that_no_program_breaks():
+def test_folded_text_is_one_line_in_every_program():
     assert fold("a\u2028b\x00c\u200bd\r") == "a bcd "
     for code in range(0x3000):
         folded = fold(f"a{chr(code)}b")

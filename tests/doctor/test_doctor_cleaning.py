@@ -1,4 +1,4 @@
-"""Cleaned copies: what stays, what changes, where it is written, and what is refused."""
+"""Cleaned copies: what is kept, what changes, where it is written, and what is an error."""
 
 import gzip
 import json
@@ -13,15 +13,15 @@ from seq2seq.corpora.corpus import Corpus, PairList
 from seq2seq.corpora.files import TextFiles, TsvFile
 from seq2seq.corpora.lines import read_lines
 from seq2seq.doctor.cleaning import check_fix, clean, clean_paths
-from seq2seq.doctor.examination import examine
-from seq2seq.doctor.types import Reason
+from seq2seq.doctor.diagnosis import Diagnosis, diagnose
+from seq2seq.doctor.findings import Reason
 from seq2seq.errors import ConfigError
 
 NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
 
-def written(folder: Path, packed: bool = False) -> TextFiles:
-    """Twelve fine pairs and six that are not, and one line too many."""
+def write_corpus(folder: Path, compressed: bool = False) -> TextFiles:
+    """Twelve good pairs, six with problems, and one surplus line."""
     sources = [f"the number is {word}" for word in NUMBERS] + [
         "",
         "a\u2028b c d",
@@ -34,115 +34,132 @@ def written(folder: Path, packed: bool = False) -> TextFiles:
     paths = []
     for name, lines in (("a.b.en", sources), ("a.b.de", targets)):
         data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
-        paths.append(folder / (f"{name}.gz" if packed else name))
-        paths[-1].write_bytes(gzip.compress(data) if packed else data)
+        paths.append(folder / (f"{name}.gz" if compressed else name))
+        paths[-1].write_bytes(gzip.compress(data) if compressed else data)
     return TextFiles(*paths)
 
 
-def looked_at(corpus: Corpus):
-    return examine({"train": corpus}, max_length=100, max_ratio=9.0)[0]
+def diagnosed(corpus: Corpus) -> Diagnosis:
+    return diagnose({"train": corpus}, max_length=100, max_ratio=9.0)[0]
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_the_copy_holds_what_is_left_and_the_original_is_as_it_was(tmp_path, packed):
-    corpus = written(tmp_path, packed)
+@pytest.mark.parametrize("compressed", [False, True])
+def test_the_copy_is_clean_and_the_original_unchanged(tmp_path, compressed):
+    corpus = write_corpus(tmp_path, compressed)
     before = corpus.source.read_bytes(), corpus.target.read_bytes()
-    done = clean(looked_at(corpus), [])
+    result = clean(diagnosed(corpus), [])
     assert (corpus.source.read_bytes(), corpus.target.read_bytes()) == before
-    end = ".gz" if packed else ""
-    assert (done.source, done.target) == (tmp_path / f"a.b.clean.en{end}", tmp_path / f"a.b.clean.de{end}")
-    pairs = list(TextFiles(done.source, done.target))
-    assert len(pairs) == done.kept == 14
+    ending = ".gz" if compressed else ""
+    assert (result.source, result.target) == (tmp_path / f"a.b.clean.en{ending}", tmp_path / f"a.b.clean.de{ending}")
+    pairs = list(TextFiles(result.source, result.target))
+    assert len(pairs) == result.kept == 14
     assert [pair.source for pair in pairs[12:]] == ["a b c d", "xy"]
     assert [pair.target for pair in pairs[12:]] == ["e f g h", "z"]
-    assert done.pairs == done.kept + sum(done.dropped.values()) == 18
-    assert done.dropped == {Reason.invalid_utf8: 1, Reason.blank: 2, Reason.duplicate: 1}
-    assert done.changed == {Reason.separators: 1, Reason.control: 1}
+    assert result.pairs == result.kept + sum(result.dropped.values()) == 18
+    assert result.dropped == {Reason.invalid_utf8: 1, Reason.blank: 2, Reason.duplicate: 1}
+    assert result.changed == {Reason.separators: 1, Reason.control: 1}
     assert len(list(tmp_path.iterdir())) == 4
-    again = looked_at(TextFiles(done.source, done.target))
-    assert [found.reason for found in again.found if len(found.rows) and found.reason.remedy != "none"] == []
+    again = diagnosed(TextFiles(result.source, result.target))
+    assert [finding.reason for finding in again.findings if len(finding.rows) and finding.reason.remedy != "none"] == []
 
 
-def test_what_is_to_be_kept_is_kept(tmp_path):
-    done = clean(looked_at(written(tmp_path)), [Reason.duplicate, Reason.blank, Reason.control])
-    lines = done.source.read_text(encoding="utf-8").split("\n")
-    assert done.dropped == {Reason.invalid_utf8: 1, Reason.blank: 1}
+def test_reasons_in_keep_are_ignored(tmp_path):
+    result = clean(diagnosed(write_corpus(tmp_path)), [Reason.duplicate, Reason.blank, Reason.control])
+    lines = result.source.read_text(encoding="utf-8").split("\n")
+    assert result.dropped == {Reason.invalid_utf8: 1, Reason.blank: 1}
     assert "x\0y" in lines
     assert lines.count("the number is one") == 2
 
 
-def test_sides_that_are_exchanged_are_put_right(tmp_path):
+def test_exchanged_sides_are_swapped(tmp_path):
     lines = [(f"the number is {word}", f"die Zahl heißt {word}") for word in NUMBERS * 20]
     lines[7] = lines[7][::-1]
     (tmp_path / "a.tsv").write_text(
         "".join(f"{source} {n}\t{target} {n}\n" for n, (source, target) in enumerate(lines))
     )
-    done = clean(looked_at(TsvFile(tmp_path / "a.tsv", "1", "2")), [])
-    assert done.changed == {Reason.exchanged: 1}
-    assert done.kept == 240
-    assert all(line.startswith("the") for line in done.source.read_text().splitlines())
-    assert done.source.name == "a.clean.source.txt"
+    result = clean(diagnosed(TsvFile(tmp_path / "a.tsv", "1", "2")), [])
+    assert result.changed == {Reason.exchanged: 1}
+    assert result.kept == 240
+    assert all(line.startswith("the") for line in result.source.read_text().splitlines())
+    assert result.source.name == "a.clean.source.txt"
+
+
+def test_mojibake_is_repaired_or_its_pair_dropped(tmp_path):
+    lines = [(f"the number is {word}", f"die Zahl heißt {word}") for word in NUMBERS]
+    lines[3] = ("the number is four", "die Zahl heiÃŸt vier")
+    lines[5] = ("the numberâ€¨is six", "die Zahl heißt sechs")  # a line separator, U+2028
+    lines[7] = ("the number is eight", "die Zahl heiï¿½t acht")
+    (tmp_path / "a.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in lines), "utf-8")
+    corpus = TsvFile(tmp_path / "a.tsv", "1", "2")
+    result = clean(diagnosed(corpus), [])
+    assert result.changed == {Reason.mojibake: 2}
+    assert result.dropped == {Reason.lost_characters: 1}
+    assert result.target.read_text("utf-8").splitlines()[3] == "die Zahl heißt vier"
+    assert result.source.read_text("utf-8").splitlines()[5] == "the number is six"
+    result.source.unlink()
+    result.target.unlink()
+    assert clean(diagnosed(corpus), [Reason.mojibake]).kept == len(lines)
 
 
 def test_a_sentence_of_several_lines_becomes_one(tmp_path):
     rows = [{"en": f"a {word}\nb", "de": f"c d {word}"} for word in NUMBERS] + [{"en": 1, "de": "x"}]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    done = clean(looked_at(JsonLinesFile(tmp_path / "a.jsonl", "en", "de")), [])
-    assert done.source.read_text().splitlines() == [f"a {word} b" for word in NUMBERS]
-    assert done.dropped == {Reason.unreadable: 1}
+    result = clean(diagnosed(JsonLinesFile(tmp_path / "a.jsonl", "en", "de")), [])
+    assert result.source.read_text().splitlines() == [f"a {word} b" for word in NUMBERS]
+    assert result.dropped == {Reason.unreadable: 1}
 
 
-def test_nothing_is_written_over(tmp_path):
-    corpus = written(tmp_path)
+def test_an_existing_file_is_never_replaced(tmp_path):
+    corpus = write_corpus(tmp_path)
     (tmp_path / "a.b.clean.de").write_text("mine")
-    with pytest.raises(ConfigError, match=r"a\.b\.clean\.de is there already and .*en is not, as a killed command"):
+    with pytest.raises(ConfigError, match=r"a\.b\.clean\.de already exists without .*en, as an interrupted command"):
         clean_paths(corpus, "train")
-    with pytest.raises(ConfigError, match="is there already"):
-        clean(looked_at(corpus), [])
+    with pytest.raises(ConfigError, match="already exists"):
+        clean(diagnosed(corpus), [])
     assert (tmp_path / "a.b.clean.de").read_text() == "mine"
     assert not (tmp_path / "a.b.clean.en").exists()
 
 
-def test_a_process_killed_between_the_two_names_leaves_no_pair(tmp_path, monkeypatch):
-    """The target's file alone, which the next command refuses to complete."""
-    report, replace = looked_at(written(tmp_path)), Path.replace
+def test_a_process_killed_between_the_two_files_leaves_no_pair(tmp_path, monkeypatch):
+    """It leaves the target file alone, and the next command refuses to complete it."""
+    diagnosis, replace = diagnosed(write_corpus(tmp_path)), Path.replace
 
-    def killed(place, path):
+    def killed(temporary, path):
         if path.exists() or path.name == "a.b.clean.en":
             raise KeyboardInterrupt
-        return replace(place, path)
+        return replace(temporary, path)
 
     monkeypatch.setattr(Path, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
-        clean(report, [])
+        clean(diagnosis, [])
     assert (tmp_path / "a.b.clean.de").exists()
     assert not (tmp_path / "a.b.clean.en").exists()
-    with pytest.raises(ConfigError, match="as a killed command leaves them: remove it"):
-        clean(report, [])
+    with pytest.raises(ConfigError, match="as an interrupted command leaves it: remove it"):
+        clean(diagnosis, [])
 
 
 def test_an_error_while_writing_leaves_nothing(tmp_path, monkeypatch):
-    report = looked_at(written(tmp_path))
+    diagnosis = diagnosed(write_corpus(tmp_path))
     before = sorted(tmp_path.iterdir())
     monkeypatch.setattr("seq2seq.doctor.cleaning.fold", lambda text: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        clean(report, [])
+        clean(diagnosis, [])
     assert sorted(tmp_path.iterdir()) == before
 
 
 @given(st.binary(max_size=200), st.binary(max_size=200))
-def test_any_two_files_are_looked_at_and_cleaned(tmp_path_factory, source, target):
+def test_any_two_files_can_be_diagnosed_and_cleaned(tmp_path_factory, source, target):
     folder = tmp_path_factory.mktemp("any")
     (folder / "a.en").write_bytes(source)
     (folder / "a.de").write_bytes(target.replace(b"\x01", b"\n"))
-    report = looked_at(TextFiles(folder / "a.en", folder / "a.de"))
-    done = clean(report, [])
-    cleaned = [list(read_lines(path)) for path in (done.source, done.target)]
-    assert len(cleaned[0]) == len(cleaned[1]) == done.kept == report.pairs - sum(done.dropped.values())
+    diagnosis = diagnosed(TextFiles(folder / "a.en", folder / "a.de"))
+    result = clean(diagnosis, [])
+    cleaned = [list(read_lines(path)) for path in (result.source, result.target)]
+    assert len(cleaned[0]) == len(cleaned[1]) == result.kept == diagnosis.pairs - sum(result.dropped.values())
     assert all(line.strip() and len(line.splitlines()) == 1 for lines in cleaned for line in lines)
 
 
-def test_names(tmp_path):
+def test_the_names_of_cleaned_copies(tmp_path):
     for name, cleaned in {"train": "train.clean", "a.en.gz": "a.clean.en.gz", "x.tok.de": "x.tok.clean.de"}.items():
         (tmp_path / name).touch()
         (tmp_path / "other.de").touch()
@@ -150,14 +167,14 @@ def test_names(tmp_path):
         assert paths == (tmp_path / cleaned, tmp_path / "other.clean.de")
 
 
-def test_what_cannot_be_done_is_said_before_anything_is_read(tmp_path):
-    corpus = written(tmp_path)
+def test_impossible_settings_are_errors_before_anything_is_read(tmp_path):
+    corpus = write_corpus(tmp_path)
     check_fix({"train": corpus}, [Reason.duplicate])
     with pytest.raises(ConfigError, match=r"name it with data\.train"):
         check_fix({}, [])
-    with pytest.raises(ConfigError, match="keep=separators cannot be"):
+    with pytest.raises(ConfigError, match="keep=separators is impossible"):
         check_fix({"train": corpus}, [Reason.separators])
-    with pytest.raises(ConfigError, match="fix=true writes beside files"):
+    with pytest.raises(ConfigError, match="fix=true needs files"):
         check_fix({"train": PairList("a list", [])}, [])
     with pytest.raises(ConfigError, match="on both sides"):
         check_fix({"more[0]": TextFiles(corpus.source, corpus.source)}, [])

@@ -1,20 +1,20 @@
-"""Which side a sentence is written like, learnt from sentences of two invented languages."""
+"""Wrong languages, with statistics of sentences in two invented languages."""
 
 import random
 
 import numpy as np
 import pytest
 
-from seq2seq.doctor.chunk import Chunk, Side
-from seq2seq.doctor.language import BUCKETS, Language, Languages, buckets, count_trigrams
-from seq2seq.doctor.types import Reason
+from seq2seq.doctor.arrays import PairArrays, SentenceArray
+from seq2seq.doctor.findings import Reason
+from seq2seq.doctor.language import BUCKETS, TrigramModel, WrongLanguages, count_trigrams, trigram_buckets
 
 
 def sentences(letters: str, seed: int, count: int = 300) -> list[str]:
-    """Sentences of a language whose words are made of some letters."""
-    draw = random.Random(seed)
-    words = ["".join(draw.choices(letters, k=draw.randint(2, 7))) for _ in range(60)]
-    return [" ".join(draw.choices(words, k=draw.randint(5, 15))) for _ in range(count)]
+    """Sentences of a language with a few letters and sixty words."""
+    chance = random.Random(seed)
+    words = ["".join(chance.choices(letters, k=chance.randint(2, 7))) for _ in range(60)]
+    return [" ".join(chance.choices(words, k=chance.randint(5, 15))) for _ in range(count)]
 
 
 @pytest.fixture(scope="module")
@@ -22,33 +22,34 @@ def sides() -> tuple[list[str], list[str]]:
     return sentences("abcdeilmnorst", 1), sentences("aefghiklnoprstuvwz", 2)
 
 
-def judged(sources: list[str], targets: list[str], learnt: tuple[list[str], list[str]]) -> dict[tuple, list[int]]:
-    languages = Languages(*(count_trigrams(Side(side)) for side in learnt))
-    found = Language(languages).find(Chunk(Side(sources), Side(targets), {}))
-    return {(one.reason, one.side): one.rows.tolist() for one in found}
+def findings(sources: list[str], targets: list[str], sample: tuple[list[str], list[str]]) -> dict[tuple, list[int]]:
+    model = TrigramModel(*(count_trigrams(SentenceArray(side)) for side in sample))
+    results = WrongLanguages(model).find(PairArrays(SentenceArray(sources), SentenceArray(targets), {}))
+    return {(finding.reason, finding.side): finding.rows.tolist() for finding in results}
 
 
-def test_buckets_are_of_three_characters_each():
-    one, other = (buckets(Side(lines)) for lines in (["abcab"], ["xab", "cab"]))
-    assert len(one) == 4
-    assert one[0] != one[1]
-    assert buckets(Side(["abcabc"]))[0] == buckets(Side(["abcabc"]))[3]
-    assert (other < BUCKETS).all()
-    assert count_trigrams(Side([""])).sum() == 0
+def test_a_bucket_depends_on_three_characters():
+    first, second = (trigram_buckets(SentenceArray(lines)) for lines in (["abcab"], ["xab", "cab"]))
+    assert len(first) == 4
+    assert first[0] != first[1]
+    repeated = trigram_buckets(SentenceArray(["abcabc"]))
+    assert repeated[0] == repeated[3]
+    assert (second < BUCKETS).all()
+    assert count_trigrams(SentenceArray([""])).sum() == 0
 
 
-def test_an_aligned_corpus_is_left_alone(sides):
-    assert judged(*sides, sides) == {}
+def test_a_correct_corpus_has_no_findings(sides):
+    assert findings(*sides, sides) == {}
 
 
-def test_exchanged_and_wrong_sides_are_told_apart(sides):
+def test_exchanged_wrong_and_untranslated_sides_are_distinguished(sides):
     sources, targets = (list(side) for side in sides)
     sources[3], targets[3] = targets[3], sources[3]
     sources[5] = targets[9]
     targets[7] = sources[11]
     targets[8] = sources[8]
     sources[9] = targets[9] = "12 345 678 901 234 567"
-    assert judged(sources, targets, (sources, targets)) == {
+    assert findings(sources, targets, (sources, targets)) == {
         (Reason.untranslated, ""): [8],
         (Reason.exchanged, ""): [3],
         (Reason.other_language, "source"): [5],
@@ -56,20 +57,20 @@ def test_exchanged_and_wrong_sides_are_told_apart(sides):
     }
 
 
-def test_a_set_with_exchanged_sides_is_seen_by_what_was_learnt_elsewhere(sides):
-    found = judged(sides[1], sides[0], sides)
-    assert len(found[Reason.exchanged, ""]) > 0.95 * len(sides[0])
+def test_a_set_with_exchanged_sides_is_found_with_the_statistics_of_other_sets(sides):
+    exchanged = findings(sides[1], sides[0], sides)[Reason.exchanged, ""]
+    assert len(exchanged) > 0.95 * len(sides[0])
 
 
-def test_short_sentences_are_not_judged(sides):
+def test_short_sentences_are_not_findings(sides):
     words = [line[:10] for line in sides[1]]
-    assert judged(words, words[::-1], sides).keys() <= {(Reason.untranslated, "")}
+    assert findings(words, words[::-1], sides).keys() <= {(Reason.untranslated, "")}
 
 
-def test_two_sides_of_one_language_are_not_judged(sides):
-    half = sides[0][:150], sides[0][150:]
-    languages = Languages(*(count_trigrams(Side(side)) for side in half))
-    assert not languages.apart
-    assert Languages(*(count_trigrams(Side(side)) for side in sides)).apart
-    assert judged(*half, half) == {}
-    assert not Languages(*(np.zeros(BUCKETS, np.int64),) * 2).apart
+def test_two_sides_of_one_language_are_not_findings(sides):
+    halves = sides[0][:150], sides[0][150:]
+    model = TrigramModel(*(count_trigrams(SentenceArray(side)) for side in halves))
+    assert not model.separable
+    assert TrigramModel(*(count_trigrams(SentenceArray(side)) for side in sides)).separable
+    assert findings(*halves, halves) == {}
+    assert not TrigramModel(*(np.zeros(BUCKETS, np.int64),) * 2).separable

@@ -1,41 +1,46 @@
-"""Sentences that are missing, too long, or out of proportion."""
+"""Checks of blank, long and disproportionate sentences."""
 
 import pytest
 
-from seq2seq.doctor.chunk import Chunk, Measures, Side, measure
-from seq2seq.doctor.lengths import Blank, Ratio, TooLong, Unreadable
-from seq2seq.doctor.types import Reason
+from seq2seq.doctor.arrays import PairArrays, PairStatistics, SentenceArray, pair_statistics
+from seq2seq.doctor.findings import Reason
+from seq2seq.doctor.lengths import BlankSentences, LengthRatios, LongSentences, UnreadableRows
 
 
-def chunk(*pairs: tuple[str, str], broken: dict[int, str] | None = None) -> Chunk:
-    return Chunk(Side([pair[0] for pair in pairs]), Side([pair[1] for pair in pairs]), broken or {})
+def arrays(*pairs: tuple[str, str], errors: dict[int, str] | None = None) -> PairArrays:
+    return PairArrays(
+        SentenceArray([source for source, _ in pairs]), SentenceArray([target for _, target in pairs]), errors or {}
+    )
 
 
-def lengths(*pairs: tuple[int, int]) -> Measures:
-    return measure(chunk(*(("a" * source, "b" * target) for source, target in pairs)))
+def statistics(*lengths: tuple[int, int]) -> PairStatistics:
+    return pair_statistics(arrays(*(("a" * source, "b" * target) for source, target in lengths)))
 
 
-def test_rows_that_could_not_be_read_are_not_blank_as_well():
-    seen = chunk(("", ""), ("a", ""), ("\u3000", "b"), ("", ""), ("c", "d"), broken={3: "row 4 is odd", 0: "row 1"})
-    assert [(one.rows.tolist(), one.note) for one in Unreadable().find(seen)] == [([0, 3], "row 1")]
-    assert {one.side: one.rows.tolist() for one in Blank().find(seen)} == {"source": [2], "target": [1]}
-    assert Unreadable().find(chunk(("a", "b"))) == Blank().find(chunk(("a", "b"))) == []
-    assert [(one.side, one.rows.tolist()) for one in Blank().find(chunk(("", " ")))] == [("", [0])]
+def test_unreadable_rows_do_not_count_as_blank():
+    data = arrays(("", ""), ("a", ""), ("\u3000", "b"), ("", ""), ("c", "d"), errors={3: "row 4 is odd", 0: "row 1"})
+    assert [(finding.rows.tolist(), finding.note) for finding in UnreadableRows().find(data)] == [([0, 3], "row 1")]
+    blank = {finding.side: finding.rows.tolist() for finding in BlankSentences().find(data)}
+    assert blank == {"source": [2], "target": [1]}
+    assert UnreadableRows().find(arrays(("a", "b"))) == BlankSentences().find(arrays(("a", "b"))) == []
+    both = BlankSentences().find(arrays(("", " ")))
+    assert [(finding.side, finding.rows.tolist()) for finding in both] == [("", [0])]
 
 
-def test_too_long_is_more_than_the_limit():
-    found = TooLong(50).find(lengths((50, 51), (51, 50), (9, 9)))
-    assert [(one.reason, one.side, one.rows.tolist()) for one in found] == [
+def test_only_sentences_above_the_limit_are_too_long():
+    findings = LongSentences(50).find(statistics((50, 51), (51, 50), (9, 9)))
+    assert [(finding.reason, finding.side, finding.rows.tolist()) for finding in findings] == [
         (Reason.too_long, "source", [1]),
         (Reason.too_long, "target", [0]),
     ]
 
 
 @pytest.mark.parametrize("factor", [1, 3])
-def test_the_ratio_is_held_against_the_usual_one(factor):
-    """Targets three times as long are no outliers where all are."""
-    usual = [(20 + place, factor * (30 + place) - 10) for place in range(50)]
-    found = Ratio(3.0).find(lengths(*usual, (100, 3), (3, 130 * factor), (0, 99)))
-    assert [one.rows.tolist() for one in found] == [[50, 51]]
-    assert f"usual here: {factor}.00 characters" in found[0].note
-    assert Ratio(3.0).find(lengths(*usual)) == Ratio(3.0).find(lengths((0, 5))) == Ratio(3.0).find(lengths()) == []
+def test_length_ratios_are_compared_with_the_median(factor):
+    """Targets three times as long are not outliers where all targets are."""
+    usual = [(20 + number, factor * (30 + number) - 10) for number in range(50)]
+    findings = LengthRatios(3.0).find(statistics(*usual, (100, 3), (3, 130 * factor), (0, 99)))
+    assert [finding.rows.tolist() for finding in findings] == [[50, 51]]
+    assert f"median of this corpus: {factor}.00 target characters" in findings[0].note
+    check = LengthRatios(3.0)
+    assert check.find(statistics(*usual)) == check.find(statistics((0, 5))) == check.find(statistics()) == []

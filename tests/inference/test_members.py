@@ -26,9 +26,9 @@ def test_attention_is_cut_to_each_pair():
 
 def test_without_a_shortlist_every_piece_may_be_demanded():
     own = Members((member(),), None, None, 0.2)
-    own.demand_every_piece("anything")
+    own.require_full_vocabulary("anything")
     bound = own.bind(own.encoded(["Wir."])[0])
     assert bound.ids([4, 5]) == [4, 5]
     assert bound.stepper.sentences == 1
     with pytest.raises(ConfigError, match=r"^anything needs the whole target vocabulary: "):
-        Members((member(),), object(), None, 0.2).demand_every_piece("anything")
+        Members((member(),), object(), None, 0.2).require_full_vocabulary("anything")

@@ -1,4 +1,4 @@
-"""A model folder from anywhere: it translates, or one line says what is wrong; nothing in it is ever executed."""
+"""Damaged and malicious model folders: each translates or is an error of one line, and nothing in it is executed."""
 
 import copy
 import io
@@ -45,7 +45,7 @@ MODEL, STATE = "model.safetensors", "checkpoints/last.pt"
 
 
 class Harmful:
-    """What a pickle can do: here, leave a file behind."""
+    """A pickle that executes code: it creates a folder."""
 
     def __init__(self, marker: Path) -> None:
         self.marker = marker
@@ -56,7 +56,7 @@ class Harmful:
 
 @pytest.fixture(scope="module")
 def world(folder: Path) -> dict[str, list[bytes]]:
-    """A tiny untrained model in the folder, and the forms that each file of it can have."""
+    """Write a tiny untrained model into the folder; return the possible contents of each file."""
     tokenizers = build_tokenizers(TokenizerConfig(size=281), CORPUS)
     torch.manual_seed(1)
     network = Network(config_of(CONFIG["model"]), tokenizers.source.size, tokenizers.target.size, joint=True)
@@ -84,7 +84,7 @@ def config_of(values: dict[str, Any]) -> ModelConfig:
     return config
 
 
-# What is put into config.yaml, and into the header of a safetensors file
+# Contents of config.yaml and of the header of a safetensors file
 
 BOMB = "a: &a [1, 1]\n" + "".join(f"{b}: &{b} [*{a}, *{a}, *{a}, *{a}]\n" for a, b in pairwise("abcdefghi"))
 SNIPPETS = [
@@ -121,7 +121,7 @@ wild = st.sampled_from(WILD) | st.text(max_size=5) | st.integers() | st.floats()
 
 @st.composite
 def configs(draw: st.DrawFn) -> bytes:
-    """config.yaml with wild values, or none that is one."""
+    """A config.yaml with arbitrary values, or one that is not a config at all."""
     if not draw(st.integers(0, 4)):
         return draw(st.sampled_from(SNIPPETS)).encode()
     values = json.loads(json.dumps(CONFIG))
@@ -137,12 +137,12 @@ def configs(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def headers(draw: st.DrawFn, originals: list[bytes]) -> bytes:
-    """A safetensors file whose header says something else than is there."""
+    """A safetensors file with a header that contradicts its content."""
     data = draw(st.sampled_from(originals))
     length = int.from_bytes(data[:8], "little")
     header, body = json.loads(data[8 : 8 + length]), data[8 + length :]
     if draw(st.booleans()):
-        header.pop("__metadata__", None)  # then there is no checksum to be wrong
+        header.pop("__metadata__", None)  # which contains the checksum
     for name in draw(st.lists(st.sampled_from([*header]), min_size=1, max_size=2)):
         field = draw(st.sampled_from(["dtype", "shape", "data_offsets", "name", "all", "more"]))
         entry = header.get(name)
@@ -159,12 +159,12 @@ def headers(draw: st.DrawFn, originals: list[bytes]) -> bytes:
         else:
             header[f"more{draw(st.integers(0, 9))}"] = {"dtype": "F32", "shape": [2**60], "data_offsets": [0, 2**62]}
     written = json.dumps(header).encode("utf-8", "surrogatepass")
-    told = draw(st.sampled_from([len(written)] * 8 + [0, 1, len(written) + 9, 2**27, 2**63, 2**64 - 1]))
-    return told.to_bytes(8, "little") + written + body
+    length = draw(st.sampled_from([len(written)] * 8 + [0, 1, len(written) + 9, 2**27, 2**63, 2**64 - 1]))
+    return length.to_bytes(8, "little") + written + body
 
 
 def damages(world: dict[str, list[bytes]]) -> st.SearchStrategy[tuple[str, bytes]]:
-    """The name of a file, and what is now in it."""
+    """The name of a file and its new content."""
     binary = [one for files in world.values() for one in files]
     weights = st.sampled_from([MODEL, "shortlist.safetensors"])
     return st.one_of(
@@ -173,22 +173,26 @@ def damages(world: dict[str, list[bytes]]) -> st.SearchStrategy[tuple[str, bytes
         st.tuples(st.just("tokenizer.model"), tampered(world["tokenizer.model"])),
         weights.flatmap(lambda name: st.tuples(st.just(name), headers(world[name]))),
         weights.flatmap(lambda name: st.tuples(st.just(name), tampered(world[name]))),
-        st.tuples(st.sampled_from([*world, "tokenizer.source.model"]), st.sampled_from(binary)),  # in disguise
+        st.tuples(
+            st.sampled_from([*world, "tokenizer.source.model"]), st.sampled_from(binary)
+        ),  # a file under another name
         st.tuples(st.sampled_from([*world]), tampered(world["pickle"])),
     )
 
 
 @pytest.mark.parametrize("number", ROUNDS)
-def test_any_model_folder_translates_or_is_refused_in_one_line(folder, world, monkeypatch, number):
-    """Where config.yaml is as it was, what is in it is known: reading it takes longer than all the rest."""
+def test_any_model_folder_translates_or_is_an_error_of_one_line(folder, world, monkeypatch, number):
+    """An unchanged config.yaml is read once only, since that takes longer than everything else."""
     names = [name for name in world if name != "pickle"]
-    known = {name: RunFolder.open(folder).section(name, schema) for name, schema in SECTIONS.items()}
+    sections = {name: RunFolder.open(folder).section(name, schema) for name, schema in SECTIONS.items()}
 
-    def holds(case: tuple[str, bytes]) -> None:
+    def check(case: tuple[str, bytes]) -> None:
         name, data = case
         (folder / name).write_bytes(data)
         if name != "config.yaml":
-            monkeypatch.setattr(RunFolder, "section", lambda _, section, __: copy.deepcopy(known[section]))
+            monkeypatch.setattr(
+                "seq2seq.run.folder.read_section", lambda _, section, __: copy.deepcopy(sections[section])
+            )
         try:
             translator = Translator.load(folder, "cpu", shortlist=True)
             assert len(translator.translate(["the dog", "\U0001f600"])) == 2
@@ -201,26 +205,26 @@ def test_any_model_folder_translates_or_is_refused_in_one_line(folder, world, mo
             if name in names:
                 (folder / name).write_bytes(world[name][0])
 
-    fuzz(damages(world), holds, number, quick=50)
+    fuzz(damages(world), check, number, quick=50)
 
 
 # A training state
 
 
 def states(folder: Path) -> list[Any]:
-    """What a run of some updates keeps to go on, as values."""
+    """The training state of a run after some updates, as values."""
     trainer(folder, training(updates=6), network=tiny_network()).fit()
     return [torch.load(folder / STATE, weights_only=True)]
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Where in nested dictionaries and lists there is something."""
+    """Paths of all values in nested dictionaries and lists."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(place for key, one in inner for place in places(one, (*path, key)))]
+    return [path, *(place for key, item in inner for place in places(item, (*path, key)))]
 
 
 def any_place(place: StreamPosition) -> Iterator[tuple[Batch, StreamPosition]]:
-    """As the stream over a corpus does, it takes a place behind the last batch for the next epoch."""
+    """Like the stream over a corpus: a position after the last batch is the start of the next epoch."""
     return Stream(SEVEN_BATCHES)(place if place.batch < 7 else StreamPosition(place.epoch + 1, 0))
 
 
@@ -237,19 +241,19 @@ def replaced(value: Any, path: tuple[Any, ...], other: Any) -> Any:
 
 
 @pytest.mark.parametrize("number", ROUNDS)
-def test_any_training_state_is_gone_on_from_or_refused_in_one_line(folder, world, number):
-    """A tenth as many: writing a state and going on from it takes a hundredth of a second."""
+def test_any_training_state_is_resumed_or_is_an_error_of_one_line(folder, world, number):
+    """A tenth of the cases, since writing and resuming a state takes a hundredth of a second."""
     run = folder / "run"
     [state] = states(run)
     files = [(run / STATE).read_bytes(), *world["pickle"]]
     kept = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     cases = st.one_of(tampered(files), st.tuples(st.sampled_from(places(state)), odd))
 
-    def holds(case: bytes | tuple[tuple[Any, ...], Any]) -> None:
+    def check(case: bytes | tuple[tuple[Any, ...], Any]) -> None:
         (run / STATE).write_bytes(case if isinstance(case, bytes) else written(replaced(state, *case)))
         try:
-            one: Trainer = trainer(run, training(updates=7), network=tiny_network(), stream=any_place)
-            one.fit()
+            resumed: Trainer = trainer(run, training(updates=7), network=tiny_network(), stream=any_place)
+            resumed.fit()
             assert metrics(run)
         except RunError as error:
             one_line(error)
@@ -259,7 +263,7 @@ def test_any_training_state_is_gone_on_from_or_refused_in_one_line(folder, world
                 path.parent.mkdir(exist_ok=True)
                 path.write_bytes(data)
 
-    fuzz(cases, holds, number, quick=20, share=10)
+    fuzz(cases, check, number, quick=20, share=10)
     shutil.rmtree(run)
 
 
@@ -269,12 +273,12 @@ def written(state: Any) -> bytes:
     return file.getvalue()
 
 
-# Found by the above, or thought of before
+# Single cases
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "tokenizer.model", MODEL, "shortlist.safetensors"])
 @pytest.mark.parametrize("how", ["missing", "folder", "pipe", "loop", "nowhere", "device", "root"])
-def test_what_stands_where_a_file_should_is_refused_and_not_waited_for(folder, world, name, how):
+def test_anything_in_place_of_a_file_is_an_error_at_once(folder, world, name, how):
     path = folder / name
     path.unlink()
     if how == "folder":
@@ -296,13 +300,13 @@ IMPOSSIBLE = ["a" * 300, "a/" * 3_000, "nul\0", "\ud800", "line\nbreak", "/proc/
 
 
 @pytest.mark.parametrize("name", IMPOSSIBLE)
-def test_a_name_that_no_system_takes_is_no_run_folder(name):
+def test_an_impossible_path_is_not_a_run_folder(name):
     with pytest.raises(RunError, match="is not a run folder") as error:
         Translator.load(name)
     one_line(error.value)
 
 
-def test_yaml_stands_for_no_more_than_is_written(folder, world, tmp_path):
+def test_yaml_aliases_are_rejected(folder, world, tmp_path):
     for text in (BOMB, "model: &m {encoder: *m}\n"):
         (tmp_path / "config.yaml").write_text(text)
         with pytest.raises(RunError, match=r"config\.yaml is damaged \(it has aliases\)"):
@@ -314,7 +318,7 @@ def test_yaml_stands_for_no_more_than_is_written(folder, world, tmp_path):
 
 @pytest.mark.parametrize("setting", ["embedding_size", "encoder", "decoder"])
 def test_a_config_of_an_absurd_size_takes_no_memory(folder, world, setting):
-    """Forty gigabytes, say, that a machine would give before it found out that the weights are others."""
+    """It would be forty gigabytes, allocated before the weights turn out to have other shapes."""
     values = json.loads(json.dumps(CONFIG))
     values["model"][setting] = 30_000 if setting == "embedding_size" else {"size": 30_000, "layers": 3}
     (folder / "config.yaml").write_text(yaml.safe_dump(values))

@@ -1,7 +1,7 @@
-"""Whatever is typed behind a recipe's name: it is a config that holds together, or one line says what is wrong.
+"""Arbitrary overrides: each gives a valid config or an error of one line.
 
-Composing all of a config takes Hydra a tenth of a second. So most cases are parsed by Hydra's parser and merged, by
-Hydra, into configs that were composed before; every hundredth goes all the way.
+Hydra needs a tenth of a second to compose a config. So in most cases, Hydra's parser and merging apply the overrides to
+a config composed before. Every hundredth case is composed from the start.
 """
 
 import copy
@@ -39,45 +39,61 @@ BASES = [
 ]
 CONF = str(Path(__file__).parents[2] / "conf")
 SMALL = 400_000
-"""Parameters of the largest network that is built."""
+"""Parameters of the largest network that the test builds."""
 
 
 @pytest.fixture(scope="module")
 def composed() -> Iterator[dict[str, DictConfig]]:
-    """Configs as composed, by what was typed."""
+    """Composed configs by recipe and overrides."""
     register()
     with initialize_config_dir(CONF, version_base="1.3"):
         yield {" ".join([name, *chosen]): compose(name, chosen) for name, chosen in BASES}
 
 
-def names(name: str, chosen: list[str]) -> list[str]:
-    """Every setting of a recipe, and every section."""
+def setting_names(name: str, chosen: list[str]) -> list[str]:
+    """All settings and sections of a recipe."""
     schema = RECIPES[name]()
     sections = [item.name for item in fields(schema) if is_dataclass(getattr(schema, item.name))]
     leaves = [path for path, *_ in walk(schema)]
-    return [*sections, *leaves, *(f"{one.replace('=', '.')}" for one in chosen), "optimizer.learning_rate"]
+    return [*sections, *leaves, *(f"{choice.replace('=', '.')}" for choice in chosen), "optimizer.learning_rate"]
 
 
-NAMES = {" ".join([name, *chosen]): names(name, chosen) for name, chosen in BASES}
+NAMES = {" ".join([name, *chosen]): setting_names(name, chosen) for name, chosen in BASES}
 
 
-def fitting() -> dict[str, list[str]]:
-    """For settings of training, values of their kind."""
+def valid_values() -> dict[str, list[str]]:
+    """Values of the right type for the settings of training."""
     kinds = {bool: ["true", "false"], int: ["1", "2", "3", "8", "64", "1000"], float: ["0", "0.1", "0.5", "1", "7e-5"]}
-    found = {}
+    values = {}
     for name, _, value in walk(TrainConfig()):
-        words = [str(one) for one in type(value)] if isinstance(value, Enum) else kinds.get(type(value))
-        found[name] = words or ["null", "word", "3"]
-    return found
+        words = [str(choice) for choice in type(value)] if isinstance(value, Enum) else kinds.get(type(value))
+        values[name] = words or ["null", "word", "3"]
+    return values
 
 
-FITTING = fitting()
+VALID_VALUES = valid_values()
 NUMBERS = ["0", "1", "2", "3", "7", "8", "64", "-1", "1e3", "0.5", "0.1", "1e-300", "1e308", "1e999", "-.inf", "nan"]
 NUMBERS += ["inf", "1_000", "0x10", "007", "2147483648", str(2**32), str(2**63), "9" * 400, "9" * 5_000, "0.0", "-0"]
 WORDS = ["null", "true", "false", "", "none", "lstm", "gru", "additive", "gnmt", "dot", "all", "copy", "bpe", "word"]
 WORDS += ["loss", "bleu", "cpu", "cuda:99", "int8", "???", "/", "..", "~", "a=b", "a,b", "<2de>", "train", "-", "runs"]
-ACTIVE = ["${run}", "${.}", "${..}", "${seed}", "${a", "${oc.env:HOME}", "${oc.env:NOWHERE}", "${oc.decode:'[1'}"]
-ACTIVE += ["${oc.create:{a: 1}}", "${hydra:run.dir}", "${model}", "${model.dropout}", "${data.train}", "${nothing:}"]
+INTERPOLATIONS = [
+    "${run}",
+    "${.}",
+    "${..}",
+    "${seed}",
+    "${a",
+    "${oc.env:HOME}",
+    "${oc.env:NOWHERE}",
+    "${oc.decode:'[1'}",
+]
+INTERPOLATIONS += [
+    "${oc.create:{a: 1}}",
+    "${hydra:run.dir}",
+    "${model}",
+    "${model.dropout}",
+    "${data.train}",
+    "${nothing:}",
+]
 FORMS = [
     "[{}]",
     "'{}'",
@@ -105,9 +121,9 @@ plain = st.sampled_from([*NUMBERS, *NUMBERS, *WORDS]) | st.integers().map(str) |
 values = st.one_of(
     plain,
     plain,
-    st.sampled_from(ACTIVE),
+    st.sampled_from(INTERPOLATIONS),
     texts,
-    st.builds(str.format, st.sampled_from(FORMS), st.one_of(plain, st.sampled_from([*ACTIVE, *ODD]))),
+    st.builds(str.format, st.sampled_from(FORMS), st.one_of(plain, st.sampled_from([*INTERPOLATIONS, *ODD]))),
 )
 marks = st.sampled_from(["=", "=", "=", "=", "=", "", ":=", "==", "@:=", "@x:y="])
 signs = st.sampled_from(["", "", "", "", "", "", "+", "++", "~", "+++", "-", "hydra.", "@", " "])
@@ -115,13 +131,13 @@ signs = st.sampled_from(["", "", "", "", "", "", "+", "++", "~", "+++", "-", "hy
 
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[str, list[str]]:
-    """What was chosen, and overrides of it."""
+    """A base config, and overrides of it."""
     base = draw(st.sampled_from([*NAMES, *list(NAMES)[:4] * 3]))
     overrides = []
     for _ in range(draw(st.integers(1, 4))):
         name = draw(st.sampled_from(NAMES[base]))
-        if name in FITTING and draw(st.booleans()):
-            overrides.append(f"{name}={draw(st.sampled_from(FITTING[name]))}")
+        if name in VALID_VALUES and draw(st.booleans()):
+            overrides.append(f"{name}={draw(st.sampled_from(VALID_VALUES[name]))}")
             continue
         if not draw(st.integers(0, 9)):
             place = draw(st.integers(0, len(name)))
@@ -131,8 +147,8 @@ def cases(draw: st.DrawFn) -> tuple[str, list[str]]:
 
 
 @contextmanager
-def composing() -> Iterator[None]:
-    """What is within is Hydra's: its errors are answered as `recipe` does."""
+def hydra_errors() -> Iterator[None]:
+    """Handle errors of Hydra like the decorator `recipe`."""
     try:
         yield
     except Exception as error:
@@ -142,24 +158,24 @@ def composing() -> Iterator[None]:
 
 
 def merged(config: DictConfig, overrides: list[str]) -> DictConfig:
-    """The config with these overrides, as `compose` does it; the config itself stays as it is."""
-    with composing():
+    """Apply overrides to a copy of a config like `compose`."""
+    with hydra_errors():
         parsed = OverridesParser.create().parse_overrides(overrides)
-        mine = copy.copy(config)
-        for name in {one.key_or_group.partition(".")[0] for one in parsed} & {*mine.keys()}:
-            mine._set_item_impl(name, copy.deepcopy(config._get_node(name)))
-        ConfigLoaderImpl._apply_overrides_to_config(parsed, mine)
-        return mine
+        changed = copy.copy(config)
+        for name in {override.key_or_group.partition(".")[0] for override in parsed} & {*changed.keys()}:
+            changed._set_item_impl(name, copy.deepcopy(config._get_node(name)))
+        ConfigLoaderImpl._apply_overrides_to_config(parsed, changed)
+        return changed
 
 
-def whole(name: str, overrides: list[str]) -> DictConfig:
-    """The config as Hydra makes it from the beginning."""
-    with composing():
+def composed_from_start(name: str, overrides: list[str]) -> DictConfig:
+    """Compose a config with Hydra."""
+    with hydra_errors():
         return compose(name, overrides)
 
 
-def begin(name: str, config: DictConfig) -> None:
-    """What a recipe does with a config before it reads or writes anything, down to a small network."""
+def check_config(name: str, config: DictConfig) -> None:
+    """Do what a recipe does with a config before it reads or writes anything; build a small network."""
     settings = OmegaConf.to_object(config)
     validate(settings)
     assert isinstance(settings, RECIPES[name])
@@ -179,16 +195,16 @@ def begin(name: str, config: DictConfig) -> None:
     settings.optimizer.build(network.parameters())
 
 
-def answered(name: str, work: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do it as a recipe does: without an error, or with one line on stderr and exit code 1."""
+def check_outcome(name: str, work: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Call a function like a recipe: it succeeds, or writes one line to stderr and exits with code 1."""
     err, code = io.StringIO(), None
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stderr", err)
         try:
             with one_line_errors(RECIPES[name]()):
                 work()
-        except SystemExit as left:
-            code = left.code
+        except SystemExit as stop:
+            code = stop.code
     line = err.getvalue()
     assert code == (1 if line else None)
     if line:
@@ -199,30 +215,32 @@ def answered(name: str, work: Callable[[], None], monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("number", ROUNDS)
-def test_any_override_is_taken_or_refused_in_one_line(composed, monkeypatch, number):
-    def holds(case: tuple[str, list[str]]) -> None:
+def test_any_override_is_valid_or_an_error_of_one_line(composed, monkeypatch, number):
+    def check(case: tuple[str, list[str]]) -> None:
         base, overrides = case
         name = base.split()[0]
-        answered(name, lambda: begin(name, merged(composed[base], overrides)), monkeypatch)
+        check_outcome(name, lambda: check_config(name, merged(composed[base], overrides)), monkeypatch)
 
-    fuzz(cases(), holds, number)
+    fuzz(cases(), check, number)
 
 
-@pytest.mark.parametrize("tried", [20, pytest.param(CASES // 100, marks=pytest.mark.slow)])
-def test_composing_takes_any_override_or_refuses_it_in_one_line(composed, monkeypatch, tried):
-    """Groups too, and what is put into the list of defaults."""
+@pytest.mark.parametrize("count", [20, pytest.param(CASES // 100, marks=pytest.mark.slow)])
+def test_any_override_is_composed_or_an_error_of_one_line(composed, monkeypatch, count):
+    """Including config groups and the list of defaults."""
     groups = ["model", "optimizer", "schedule", "data", "tokenizer", "search", "experiment", "hydra/launcher", "hydra"]
     choices = st.lists(st.builds("{}{}{}{}".format, signs, st.sampled_from(groups), marks, values), max_size=2)
 
-    def holds(case: tuple[tuple[str, list[str]], list[str]]) -> None:
+    def check(case: tuple[tuple[str, list[str]], list[str]]) -> None:
         (base, overrides), chosen = case
         name, *before = base.split()
-        answered(name, lambda: begin(name, whole(name, [*before, *overrides, *chosen])), monkeypatch)
+        check_outcome(
+            name, lambda: check_config(name, composed_from_start(name, [*before, *overrides, *chosen])), monkeypatch
+        )
 
-    fuzz(st.tuples(cases(), choices), holds, 0, quick=tried)
+    fuzz(st.tuples(cases(), choices), check, 0, quick=count)
 
 
-# Found by the above
+# Single cases
 
 
 @pytest.mark.parametrize(
@@ -233,7 +251,7 @@ def test_composing_takes_any_override_or_refuses_it_in_one_line(composed, monkey
         *("~seed +seed=", "~batch +batch=1"),
     ],
 )
-def test_what_hydra_stumbles_over_is_one_line(recipe, tmp_path, override):
+def test_an_override_that_hydra_cannot_handle_is_one_line(recipe, tmp_path, override):
     outcome = recipe("train", f"run={tmp_path / 'run'}", *(override.split() if "~" in override else [override]))
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err.startswith("error: ")

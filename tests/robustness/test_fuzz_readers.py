@@ -1,4 +1,4 @@
-"""Whatever is in a file: its reader gives text, or says in one line why not."""
+"""Damaged and arbitrary files: each reader returns valid text, or raises an error of one line."""
 
 import gzip
 import io
@@ -20,7 +20,7 @@ from seq2seq.corpora.files import TextFiles, TsvFile
 from seq2seq.corpora.hub import HubData, HubSplit
 from seq2seq.corpora.lines import MAX_LINE_BYTES, read_lines
 from seq2seq.corpora.word_vectors import read_vectors, vector_width
-from seq2seq.doctor.rows import read_rows
+from seq2seq.doctor.reading import read_blocks
 from seq2seq.errors import DataError
 from seq2seq.tokenizer.subword_sampling import SubwordSampler
 from seq2seq.tokenizer.tokenizer import PAD, Tokenizer
@@ -33,7 +33,7 @@ NESTED = [{"id": "1", "translation": row} for row in ROWS]
 WORDS = ["the", "dog", "ä", "der"]
 
 
-def packed(data: bytes) -> bytes:
+def compressed(data: bytes) -> bytes:
     return gzip.compress(data, 1, mtime=0)
 
 
@@ -75,13 +75,13 @@ ORIGINALS = {
 
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[str, bytes]:
-    """The name of a file and what is in it."""
+    """The name and the content of a file."""
     kind = draw(st.sampled_from([*ORIGINALS, "parquet", "model"]))
     if kind in ("parquet", "model") or draw(st.booleans()):
         return f"file.{kind}", draw(tampered(ORIGINALS[kind]))
     if draw(st.booleans()):
-        return f"file.{kind}.gz", packed(draw(tampered(ORIGINALS[kind])))
-    return f"file.{kind}.gz", draw(tampered([packed(data) for data in ORIGINALS[kind]]))
+        return f"file.{kind}.gz", compressed(draw(tampered(ORIGINALS[kind])))
+    return f"file.{kind}.gz", draw(tampered([compressed(data) for data in ORIGINALS[kind]]))
 
 
 def corpus_of(path: Path) -> Corpus:
@@ -94,16 +94,18 @@ def corpus_of(path: Path) -> Corpus:
 
 
 def read_corpus(path: Path) -> None:
-    """As training reads it, and as the doctor does."""
+    """Read a corpus like training and like the doctor."""
     corpus = corpus_of(path)
     assert corpus.fingerprint
     assert corpus.expected_pairs() is None or corpus.expected_pairs() >= 0
-    doctored = [(source, target) for rows in read_rows(corpus) for source, target in zip(*rows[:2], strict=True)]
+    pairs_of_doctor = [
+        (source, target) for block in read_blocks(corpus) for source, target in zip(*block[:2], strict=True)
+    ]
     pairs = list(corpus)
     assert pairs
     assert all(type(side) is str for pair in pairs for side in pair)
-    if doctored:
-        assert doctored == pairs
+    if pairs_of_doctor:
+        assert pairs_of_doctor == pairs
 
 
 def read_words(path: Path) -> None:
@@ -117,13 +119,13 @@ def read_tokenizer(path: Path) -> None:
     tokenizer = Tokenizer.load(path)
     text = "the dog ä \U0001f600 <2de> x"
     ids = tokenizer.encode(text)
-    assert all(0 <= one < tokenizer.size for one in ids)
+    assert all(0 <= token < tokenizer.size for token in ids)
     assert isinstance(tokenizer.decode(range(tokenizer.size)), str)
     assert len(tokenizer.tokens(range(tokenizer.size))) == tokenizer.size
     assert len(tokenizer.words()) <= tokenizer.size
     assert all(isinstance(tag, str) for tag in tokenizer.tags)
     [row] = SubwordSampler(tokenizer, 0.5)([ids], 1)
-    assert all(0 <= one < tokenizer.size for one in row)
+    assert all(0 <= token < tokenizer.size for token in row)
     assert PAD not in row
 
 
@@ -131,10 +133,10 @@ READERS = {"vec": read_words, "model": read_tokenizer}
 
 
 @pytest.mark.parametrize("number", ROUNDS)
-def test_any_file_is_read_or_refused_in_one_line(folder, number):
+def test_any_file_is_read_or_is_an_error_of_one_line(folder, number):
     (folder / "other").write_bytes(TEXT[1])
 
-    def holds(case: tuple[str, bytes]) -> None:
+    def check(case: tuple[str, bytes]) -> None:
         name, data = case
         path = folder / name
         path.write_bytes(data)
@@ -143,27 +145,27 @@ def test_any_file_is_read_or_refused_in_one_line(folder, number):
         except DataError as error:
             one_line(error, name, "cut a text")
 
-    fuzz(cases(), holds, number)
+    fuzz(cases(), check, number)
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # datasets leaves files open
-def test_any_folder_of_the_hubs_forms_is_read_or_refused_in_one_line(folder, monkeypatch):
-    """A tenth of a second each, and so a five-hundredth of the cases."""
+def test_any_folder_in_a_hub_format_is_read_or_is_an_error_of_one_line(folder, monkeypatch):
+    """A case takes a tenth of a second, hence a five-hundredth of the cases."""
     datasets = pytest.importorskip("datasets")
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", folder / "cache")
     lines = "en,de\n" + "".join(f'"{source}",{json.dumps(target)}\n' for source, target in PAIRS)
     table, arrow = pa.Table.from_pylist(ROWS), io.BytesIO()
     with pa.ipc.new_stream(arrow, table.schema) as writer:
         writer.write_table(table)
-    forms = {"csv": [lines.encode()], "arrow": [arrow.getvalue()], **{k: ORIGINALS[k] for k in ("jsonl", "parquet")}}
-    forms_tampered = st.sampled_from([*forms]).flatmap(lambda one: st.tuples(st.just(one), tampered(forms[one])))
-    seen = 0
+    formats = {"csv": [lines.encode()], "arrow": [arrow.getvalue()], **{k: ORIGINALS[k] for k in ("jsonl", "parquet")}}
+    tampered_files = st.sampled_from([*formats]).flatmap(lambda name: st.tuples(st.just(name), tampered(formats[name])))
+    count = 0
 
-    def holds(case: tuple[str, bytes]) -> None:
-        nonlocal seen
-        seen += 1
-        place = folder / f"set{seen}"
+    def check(case: tuple[str, bytes]) -> None:
+        nonlocal count
+        count += 1
+        place = folder / f"set{count}"
         place.mkdir()
         (place / f"train.{case[0]}").write_bytes(case[1])
         try:
@@ -171,10 +173,10 @@ def test_any_folder_of_the_hubs_forms_is_read_or_refused_in_one_line(folder, mon
         except DataError as error:
             one_line(error)
 
-    fuzz(forms_tampered, holds, 1, CASES // 500)
+    fuzz(tampered_files, check, 1, CASES // 500)
 
 
-# Found by the above, or thought of before
+# Single cases
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +186,7 @@ def bomb():
 
 
 @pytest.mark.parametrize("name", ["bomb.text.gz", "bomb.tsv.gz", "bomb.jsonl.gz", "bomb.vec.gz"])
-def test_zeros_packed_to_nothing_do_not_fill_the_memory(folder, bomb, name):
+def test_a_compression_bomb_does_not_fill_the_memory(folder, bomb, name):
     (folder / "other").write_bytes(TEXT[1])
     (folder / name).write_bytes(bomb)
     with little_memory(200 << 20), pytest.raises(DataError, match=r"line 1 has more than 1,000,000 bytes") as error:
@@ -192,7 +194,7 @@ def test_zeros_packed_to_nothing_do_not_fill_the_memory(folder, bomb, name):
     one_line(error.value)
 
 
-def test_a_line_may_be_long_but_not_endless(folder):
+def test_the_length_of_a_line_is_limited(folder):
     path = folder / "long"
     path.write_bytes(b"a" * (MAX_LINE_BYTES - 1) + b"\nb\n")
     assert [len(line) for line in read_lines(path)] == [MAX_LINE_BYTES - 1, 1]
@@ -201,7 +203,7 @@ def test_a_line_may_be_long_but_not_endless(folder):
         list(read_lines(path))
 
 
-def test_a_tokenizer_with_a_piece_that_is_no_text_is_damaged(folder):
+def test_a_tokenizer_with_invalid_utf8_is_damaged(folder):
     path = folder / "bytes.model"
     path.write_bytes(ORIGINALS["model"][0].replace(b"<unk>", b"\xbcunk>", 1))
     with pytest.raises(DataError, match=r"bytes\.model is damaged") as error:
@@ -210,7 +212,7 @@ def test_a_tokenizer_with_a_piece_that_is_no_text_is_damaged(folder):
 
 
 @pytest.mark.parametrize("first", ["9" * 5_000 + " 3", "3 " + "9" * 5_000, f"3 {2**63}", "0 0", "٣ ٣"])
-def test_a_first_line_of_absurd_numbers_is_no_header(folder, first):
+def test_a_first_line_of_absurd_numbers_is_not_a_header(folder, first):
     path = folder / "absurd.vec"
     path.write_bytes(f"{first}\nthe 1 2 3\n".encode())
     with pytest.raises(DataError) as error:
@@ -218,7 +220,7 @@ def test_a_first_line_of_absurd_numbers_is_no_header(folder, first):
     one_line(error.value)
 
 
-def test_a_tokenizer_that_is_no_file_is_not_waited_for(folder):
+def test_a_tokenizer_that_is_not_a_file_is_an_error_at_once(folder):
     os.mkfifo(folder / "pipe.model")
     with pytest.raises(DataError, match="no file") as error:
         Tokenizer.load(folder / "pipe.model")
@@ -227,7 +229,7 @@ def test_a_tokenizer_that_is_no_file_is_not_waited_for(folder):
         Tokenizer.load(folder)
 
 
-def test_what_a_file_says_of_itself_reaches_no_terminal(folder):
+def test_names_of_columns_are_escaped_in_errors(folder):
     path = folder / "columns.jsonl"
     path.write_text(json.dumps({"\x1b[2J\n\u202e": "a", **{f"column {number}": "" for number in range(9_999)}}))
     with pytest.raises(DataError) as error:

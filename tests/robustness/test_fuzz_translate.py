@@ -1,4 +1,4 @@
-"""Whatever is to be translated: for every line in there is a line out."""
+"""Arbitrary source text: every input line becomes one output line."""
 
 import io
 import json
@@ -38,13 +38,13 @@ def untrained(config: TokenizerConfig) -> Translator:
 
 @pytest.fixture(scope="module")
 def translators() -> list[Translator]:
-    """Over pieces with bytes behind them, and over words with none."""
+    """One with subwords and byte fallback, one with words only."""
     tagged = TokenizerConfig(size=285, tags=["<2de>"])
     return [untrained(tagged), untrained(TokenizerConfig(size=12, joint=False, algorithm=Algorithm.word))]
 
 
-def hold(line: str, translation: Translation) -> None:
-    """What must be of any line's translation."""
+def check_translation(line: str, translation: Translation) -> None:
+    """Check what holds for the translation of any line."""
     assert translation.source == line
     assert len(translation.text.splitlines()) <= 1
     translation.text.encode()
@@ -59,25 +59,25 @@ lists = st.lists(st.one_of(texts, texts, texts, st.sampled_from(["", " ", "the d
 def test_any_text_is_translated(translators, number):
     cases = st.tuples(st.sampled_from([0, 0, 0, 1]), lists | long.map(lambda text: [text]), st.integers(1, 2))
 
-    def holds(case: tuple[int, list[str], int]) -> None:
-        which, lines, beam_size = case
-        translations = translators[which].translate(lines, beam_size=beam_size, n_best=beam_size)
+    def check(case: tuple[int, list[str], int]) -> None:
+        number, lines, beam_size = case
+        translations = translators[number].translate(lines, beam_size=beam_size, n_best=beam_size)
         assert len(translations) == len(lines)
         for line, translation in zip(lines, translations, strict=True):
-            hold(line, translation)
+            check_translation(line, translation)
 
-    fuzz(cases, holds, number, quick=60)
+    fuzz(cases, check, number, quick=60)
 
 
 @pytest.mark.parametrize("number", ROUNDS)
-def test_any_bytes_give_a_line_for_a_line_or_one_line_that_says_where_they_are_none(translators, number):
-    """As recipes/translate.py reads and writes them."""
+def test_any_bytes_become_one_line_per_line_or_an_error_of_one_line(translators, number):
+    """With the functions by which recipes/translate.py reads and writes."""
     lines = st.lists(st.one_of(texts.map(lambda text: text.encode("utf-8", "ignore")), blobs), max_size=6)
     cases = st.tuples(lines, st.sampled_from([b"\n", b"\r\n", b"\r", b""]), st.booleans()).map(
         lambda parts: (b"\xef\xbb\xbf" if parts[2] else b"") + parts[1].join(parts[0])
     )
 
-    def holds(data: bytes) -> None:
+    def check(data: bytes) -> None:
         out = io.StringIO()
         try:
             for translation in translators[0].translate_all(decoded_lines(io.BytesIO(data), "it"), beam_size=1):
@@ -88,13 +88,13 @@ def test_any_bytes_give_a_line_for_a_line_or_one_line_that_says_where_they_are_n
             with pytest.raises(UnicodeDecodeError):
                 data.decode()
             return
-        unended = not data.endswith(b"\n") and data not in (b"", b"\xef\xbb\xbf")
-        assert out.getvalue().count("\n") == data.count(b"\n") + unended
+        unterminated = not data.endswith(b"\n") and data not in (b"", b"\xef\xbb\xbf")
+        assert out.getvalue().count("\n") == data.count(b"\n") + unterminated
 
-    fuzz(cases, holds, number, quick=60)
+    fuzz(cases, check, number, quick=60)
 
 
-# Long lines, and many
+# Long inputs
 
 
 SCRIPTS = {"words": "the dog sees a cat. ", "one word": "dog", "emoji": "\U0001f600", "unknown": "中文ༀ", "nul": "\0"}
@@ -103,13 +103,13 @@ QUICK = {"emoji"}
 
 
 @pytest.mark.parametrize(
-    "script", [pytest.param(one, marks=[] if one in QUICK else pytest.mark.slow) for one in SCRIPTS]
+    "script", [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in SCRIPTS]
 )
 def test_a_line_of_a_hundred_thousand_characters_is_translated(translators, script):
     line = (SCRIPTS[script] * 100_000)[:100_000]
     with little_memory():
         before, translation, after = translators[0].translate(["the dog", line, "a cat"], beam_size=1)
-    hold(line, translation)
+    check_translation(line, translation)
     assert [str(before), str(after)] == list(map(str, translators[0].translate(["the dog", "a cat"], beam_size=1)))
 
 
@@ -120,26 +120,28 @@ def test_a_hundred_thousand_lines_at_once_are_translated(translators):
         translations = translators[0].translate(lines, beam_size=1)
     assert len(translations) == len(lines)
     for line, translation in zip(lines, translations, strict=True):
-        hold(line, translation)
+        check_translation(line, translation)
 
 
-HOSTILE = "a\rb\n\r\n\u2028\u2029\n\x85\v\f\x1c\n\0\n \n\u200b\ufeff\n\U0010ffff\n<unk> </s> <0x41>\n".encode() + b"end"
+UNUSUAL_TEXT = (
+    "a\rb\n\r\n\u2028\u2029\n\x85\v\f\x1c\n\0\n \n\u200b\ufeff\n\U0010ffff\n<unk> </s> <0x41>\n".encode() + b"end"
+)
 
 
 @pytest.mark.parametrize("options", [[], ["json=true"]])
-def test_the_recipe_writes_a_line_for_a_line(recipe, tiny_run, tmp_path, monkeypatch, options):
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(HOSTILE)))
+def test_the_recipe_writes_one_line_per_line(recipe, tiny_run, tmp_path, monkeypatch, options):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(UNUSUAL_TEXT)))
     outcome = recipe("translate", f"run={tiny_run}", "beam_size=1", f"output={tmp_path / 'out'}", *options)
     assert (outcome.code, outcome.err) == (0, "")
     written = (tmp_path / "out").read_bytes().split(b"\n")
-    assert len(written) == HOSTILE.count(b"\n") + 2
+    assert len(written) == UNUSUAL_TEXT.count(b"\n") + 2
     assert written[-1] == b""
     if options:
         sources = [json.loads(line)["source"] for line in written[:-1]]
-        assert sources == [line.removesuffix("\r") for line in HOSTILE.decode().split("\n")]
+        assert sources == [line.removesuffix("\r") for line in UNUSUAL_TEXT.decode().split("\n")]
 
 
-def test_the_recipe_names_the_line_that_is_no_text(recipe, tiny_run, monkeypatch):
+def test_the_recipe_names_the_line_with_invalid_utf8(recipe, tiny_run, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a\n\xff\xfe\nb\n")))
     outcome = recipe("translate", f"run={tiny_run}", "beam_size=1")
     assert outcome.code == 1

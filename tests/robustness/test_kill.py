@@ -1,4 +1,4 @@
-"""A training process is killed, its disk is full, its files are damaged: the same command ends with the same bits."""
+"""Training after kills, full disks and damaged files: the same command ends with the same bits."""
 
 import os
 import subprocess
@@ -13,9 +13,9 @@ from seq2seq.system.lock import locked
 
 @pytest.fixture(scope="module")
 def trainings() -> Iterator[Trainings]:
-    one = Trainings()
-    yield one
-    one.close()
+    trainings = Trainings()
+    yield trainings
+    trainings.close()
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def whole(trainings: Trainings, tmp_path_factory: pytest.TempPathFactory) -> Who
     return Whole(trainings, tmp_path_factory.mktemp("whole") / "run")
 
 
-def test_killed_at_random_and_started_again_it_ends_alike(trainings, whole, tmp_path):
+def test_a_training_killed_at_random_ends_with_the_same_bits(trainings, whole, tmp_path):
     killed = kill_at_random(trainings, tmp_path / "run", "training.save_minutes=0", kills=5, seed=1, whole=whole)
     assert whole.differences(tmp_path / "run") == [], killed
 
@@ -31,7 +31,7 @@ def test_killed_at_random_and_started_again_it_ends_alike(trainings, whole, tmp_
 @pytest.mark.slow
 @pytest.mark.parametrize("minutes", ["0", "null"])
 @pytest.mark.parametrize("seed", [2, 3, 4])
-def test_killed_at_random_many_times(trainings, whole, tmp_path, seed, minutes):
+def test_a_training_killed_at_random_many_times_ends_with_the_same_bits(trainings, whole, tmp_path, seed, minutes):
     """Forty-two kills in all."""
     saves = f"training.save_minutes={minutes}"
     killed = kill_at_random(trainings, tmp_path / "run", saves, kills=7, seed=seed, whole=whole)
@@ -40,8 +40,8 @@ def test_killed_at_random_many_times(trainings, whole, tmp_path, seed, minutes):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", [1, 2, 3])
-def test_killed_before_each_change_of_a_file(trainings, whole, tmp_path, first):
-    """Once a run: before each time that it opens a file to write to, renames one or removes one; a third at a time."""
+def test_a_training_killed_before_any_file_change_ends_with_the_same_bits(trainings, whole, tmp_path, first):
+    """One kill per run, before each opening, renaming or removal of a file; a third of them per test."""
     assert len(whole.events) > 60
     for number in range(first, len(whole.events) + 1, 3):
         folder = tmp_path / str(number)
@@ -51,21 +51,21 @@ def test_killed_before_each_change_of_a_file(trainings, whole, tmp_path, first):
 
 
 def one_line(folder: Path) -> str:
-    """What the last process of a folder said on leaving, after its progress."""
-    told = errors_of(folder)
-    assert "Traceback" not in told
-    [line] = [line for line in told.splitlines() if line.startswith("error: ")]
-    assert told.endswith(line + "\n")
+    """The last line on stderr of the last process of a folder."""
+    errors = errors_of(folder)
+    assert "Traceback" not in errors
+    [line] = [line for line in errors.splitlines() if line.startswith("error: ")]
+    assert errors.endswith(line + "\n")
     return line
 
 
-ROOM = [1, 300, 9_000, 30_000, 70_000]
-"""Bytes that a file may have: enough for nothing, for the settings, for the tokenizer, and so on up to the picture."""
+FILE_SIZES = [1, 300, 9_000, 30_000, 70_000]
+"""Largest file size in bytes: too small for any file, then for the tokenizer, and so on."""
 
 
-def test_where_the_disk_is_full_it_leaves_with_one_line_and_goes_on_when_there_is_room(trainings, whole, tmp_path):
+def test_a_full_disk_is_one_line_and_training_resumes_with_more_space(trainings, whole, tmp_path):
     folder, stopped = tmp_path / "run", set()
-    for room in ROOM:
+    for room in FILE_SIZES:
         if trainings.run(folder, room=room) == 0:
             continue
         line = one_line(folder)
@@ -78,13 +78,13 @@ def test_where_the_disk_is_full_it_leaves_with_one_line_and_goes_on_when_there_i
 
 
 @pytest.mark.slow
-def test_on_a_small_disk_of_its_own(trainings, whole, tmp_path):
-    """A file system of 100 kB, made larger step by step."""
+def test_training_resumes_on_a_disk_that_grows(trainings, whole, tmp_path):
+    """A file system of 100 kB that grows in steps."""
     disk, stopped = tmp_path / "disk", 0
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "none", str(disk)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("this user may mount nothing")
+        pytest.skip("this user cannot mount file systems")
     try:
         for size in range(100, 1000, 60):
             subprocess.run(["mount", "-o", f"remount,size={size}k", str(disk)], check=True)
@@ -99,7 +99,7 @@ def test_on_a_small_disk_of_its_own(trainings, whole, tmp_path):
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_a_second_process_in_the_folder_is_refused_in_one_line(trainings, tmp_path):
+def test_a_second_process_in_the_folder_is_one_line(trainings, tmp_path):
     folder = tmp_path / "run"
     with locked(folder):
         before = [path.name for path in folder.iterdir()]

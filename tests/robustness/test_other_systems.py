@@ -1,6 +1,6 @@
-"""Training, going on and translating where calls are missing that Linux has: what Windows lacks and refuses.
+"""Training, resuming and translating without the system calls that Windows lacks or refuses.
 
-In a process of its own (`windows.py`). It is an imitation: no test of ours has run on Windows.
+`windows.py` imitates Windows in a separate process. No test has run on Windows itself.
 """
 
 import json
@@ -26,23 +26,23 @@ from seq2seq.recipes import average, quantize, train, translate
 from seq2seq.training.tensorboard import EventFile
 
 encoding.CHUNK, preparation.SHARD = 50, 4  # pairs in a chunk, chunks in a shard: work for processes, several files
-add, stop = EventFile.add, [3]
+add, interrupts = EventFile.add, [3]
 
-def interrupting(file, update, values):
+def add_and_interrupt(file, update, values):
     add(file, update, values)
-    if update in stop:
-        stop.remove(update)
+    if update in interrupts:
+        interrupts.remove(update)
         signal.raise_signal(signal.SIGINT)
 
-EventFile.add = interrupting
+EventFile.add = add_and_interrupt
 codes = []
 for recipe, arguments in json.load(sys.stdin):
     sys.argv = [f"{recipe}.py", *arguments]
     try:
         globals()[recipe].main()
         codes.append(0)
-    except SystemExit as left:
-        codes.append(left.code)
+    except SystemExit as stop:
+        codes.append(stop.code)
 print("\\n" + json.dumps({"codes": codes, "refused": sorted(set(windows.REFUSED))}))
 """
 SETTINGS = [
@@ -70,32 +70,35 @@ SETTINGS = [
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="open files are looked up in /proc")
-def test_it_trains_goes_on_and_translates_where_windows_calls_are_all_there_is(tmp_path):
+def test_it_trains_resumes_and_translates_with_the_calls_of_windows(tmp_path):
     run, text, output = tmp_path / "run", tmp_path / "text.en", tmp_path / "text.de"
     text.write_text("We work.\nShe sleeps.\n", encoding="utf-8")
     training = ["train", [f"run={run}", *SETTINGS]]
     translating = ["translate", [f"run={run}", f"input={text}", f"output={output}"]]
-    orders = [
+    commands = [
         training,
         training,
         translating,
         ["average", [f"run={run}", f"output={tmp_path / 'average'}"]],
         ["quantize", [f"run={run}", f"output={tmp_path / 'quantized'}"]],
-        ["train", [f"run={run}", *SETTINGS, "training.updates=10"]],  # its model is replaced, and its translation
+        [
+            "train",
+            [f"run={run}", *SETTINGS, "training.updates=10"],
+        ],  # the model is replaced, then the translation
         translating,
     ]
     done = subprocess.run(
         [sys.executable, "-X", "warn_default_encoding", "-c", PROGRAM],
-        input=json.dumps(orders).encode(),
+        input=json.dumps(commands).encode(),
         capture_output=True,
         check=False,
         env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "PYTHONIOENCODING": "cp1252"},
     )
-    told = done.stderr.decode("cp1252")
-    assert done.returncode == 0, told
-    found = json.loads(done.stdout.decode("cp1252").splitlines()[-1])
-    assert found["codes"] == [130, 0, 0, 0, 0, 0, 0], told
-    assert all(name.endswith(".lock") for name in found["refused"]), "but for locks, which go once they are closed"
+    errors = done.stderr.decode("cp1252")
+    assert done.returncode == 0, errors
+    result = json.loads(done.stdout.decode("cp1252").splitlines()[-1])
+    assert result["codes"] == [130, 0, 0, 0, 0, 0, 0], errors
+    assert all(name.endswith(".lock") for name in result["refused"]), "only lock files, which are removed after closing"
     assert len(list(run.rglob("*.safetensors"))) > 3
     assert list(tmp_path.rglob(".lock")) + list(tmp_path.rglob("*.tmp")) == []
     assert len(output.read_text(encoding="utf-8").splitlines()) == 2

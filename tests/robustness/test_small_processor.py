@@ -1,4 +1,4 @@
-"""On a large processor, what depends on the processor is tested with the kernels of AVX2 alone, as on a small one."""
+"""Tests that depend on the processor, with AVX2 kernels only, on a processor with AVX-512."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from processors import run_tests_of_processors
 LARGE = "AVX512" in torch.backends.cpu.get_cpu_capability()
 
 
-@pytest.mark.skipif(not LARGE, reason="this processor is a small one, or none of x86")
+@pytest.mark.skipif(not LARGE, reason="this processor lacks AVX-512")
 @pytest.mark.parametrize("extent", ["few", pytest.param("all", marks=pytest.mark.slow)])
-def test_with_kernels_of_avx2_alone(extent):
+def test_processor_tests_pass_with_avx2_only(extent):
     run_tests_of_processors(SMALL, extent)

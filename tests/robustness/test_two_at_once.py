@@ -1,6 +1,6 @@
-"""Every recipe that writes, started twice with the same output and killed at random: no wrong file with exit code 0.
+"""Two processes of a recipe with the same output, killed at random: no file is wrong after exit code 0.
 
-Two evaluations of one run are no rivals: each adds its own to scores.json.
+Two evaluations of one run do not exclude each other: each adds its entry to scores.json.
 """
 
 import json
@@ -30,12 +30,12 @@ from starting import Command, Ended, Starter
 LINES = [f"{subject} {verb}." for subject in ("The dog", "My key", "She", "A house") for verb in ("sleeps", "works")]
 LONGER = ["search.max_length_ratio=3", "search.max_length_offset=50"]
 REFUSED = (
-    r"in use by (another )?process|(is there )?already( exists)?|cannot be made|cannot be written|holds a run with"
+    r"in use by (another )?process|already exists|is there already|cannot be made|cannot be written|holds a run with"
 )
 
 
 class World(NamedTuple):
-    """What all commands read."""
+    """Input files of all commands."""
 
     runs: list[Path]
     text: Path
@@ -43,118 +43,129 @@ class World(NamedTuple):
 
 
 Overrides = Callable[[World, int, Path], list[str]]
-"""Of one of the two commands, beside its output, which goes into the folder."""
+"""Overrides of one of the two commands, without its output, which goes into the folder."""
 Contents = dict[str, object]
 
 
 def contents(folder: Path) -> Contents:
-    """Every file, but for what killed processes may leave: lock files, and what has our mark."""
+    """All files except those that killed processes may leave: lock files and temporary files."""
     files = [path for path in folder.rglob("*") if path.is_file()]
-    ours = {path for path in files if path.name.endswith(LOCK) or any(map(is_temporary, (path, *path.parents)))}
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files if path not in ours}
+    ignored = {path for path in files if path.name.endswith(LOCK) or any(map(is_temporary, (path, *path.parents)))}
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files if path not in ignored}
 
 
 def trained(folder: Path) -> Contents:
-    """What a finished run translates with; of one that was killed, nothing: the next command goes on in it."""
-    found = contents(folder)
+    """The model of a complete run; nothing of an incomplete run, which the next command resumes."""
+    files = contents(folder)
     names = {"out/model.safetensors", "out/tokenizer.model", "out.tmp"}
-    done = "out/scores.json" in found
-    return {name: data for name, data in found.items() if name in names and (done or name == "out.tmp")}
+    complete = "out/scores.json" in files
+    return {name: data for name, data in files.items() if name in names and (complete or name == "out.tmp")}
 
 
-def settled(folder: Path) -> Contents:
-    """Every file; of reports what they are about and found, without paths and times."""
-    found = contents(folder)
-    for name in [name for name in found if name.endswith(".json")]:
-        told = json.loads(found[name])
-        told = {key: value for key, value in told.items() if key not in ("seconds", "machine", "arguments")}
-        told["settings"] = {key: value for key, value in told.get("settings", {}).items() if key != "output"}
-        if "against" in told:
-            told["against"] = told["against"]["ratio_of_medians"]
-        found[name] = told
-    return found
+def reports(folder: Path) -> Contents:
+    """All files, with reports reduced to their results, without paths and times."""
+    files = contents(folder)
+    for name in [name for name in files if name.endswith(".json")]:
+        report = json.loads(files[name])
+        report = {key: value for key, value in report.items() if key not in ("seconds", "machine", "arguments")}
+        report["settings"] = {key: value for key, value in report.get("settings", {}).items() if key != "output"}
+        if "against" in report:
+            report["against"] = report["against"]["ratio_of_medians"]
+        files[name] = report
+    return files
 
 
 class Recipe(NamedTuple):
-    """A recipe that writes."""
+    """A recipe that writes files."""
 
     name: str
     output: str
     overrides: Overrides
-    found: Callable[[Path], Contents] = contents
-    """What of its output is compared."""
+    outputs: Callable[[Path], Contents] = contents
+    """The files that are compared."""
     parts: bool = False
-    """Whether a killed one may leave some of its files, each whole, but for the last that it writes."""
+    """Whether a killed process may leave some complete files, but not the last."""
     setting: str = "output"
-    """That names the output; empty where none does."""
+    """The setting for the output; empty: there is none."""
     kills: int = 25
-    """Of the slow test: fewer where a command takes seconds."""
+    """Kills in the slow test; fewer for commands that take seconds."""
 
 
 RECIPES: dict[str, Recipe] = {
-    "translate": Recipe("translate", "out.txt", lambda world, one, out: [run(world, one), f"input={world.text}"]),
-    "translate, packed": Recipe(
-        "translate", "out.gz", lambda world, one, out: [run(world, one), f"input={world.text}"]
+    "translate": Recipe("translate", "out.txt", lambda world, number, out: [run(world, number), f"input={world.text}"]),
+    "translate, compressed": Recipe(
+        "translate", "out.gz", lambda world, number, out: [run(world, number), f"input={world.text}"]
     ),
-    "document": Recipe("document", "out.txt", lambda world, one, out: [run(world, one), f"input={world.text}"]),
+    "document": Recipe("document", "out.txt", lambda world, number, out: [run(world, number), f"input={world.text}"]),
     "score": Recipe(
         "score",
         "out.txt",
-        lambda world, one, out: [run(world, one), f"source={world.text}", f"target={world.other}"],
+        lambda world, number, out: [run(world, number), f"source={world.text}", f"target={world.other}"],
     ),
     "backtranslate": Recipe(
         "backtranslate",
         "made",
-        lambda world, one, out: [run(world, one), f"input={world.text}", *LONGER],
+        lambda world, number, out: [run(world, number), f"input={world.text}", *LONGER],
     ),
-    "distill": Recipe("distill", "made", lambda world, one, out: [run(world, one), "split=test", *LONGER]),
-    "quantize": Recipe("quantize", "made", lambda world, one, out: [run(world, one)]),
-    "average": Recipe("average", "made", lambda world, one, out: [run(world, one), f"runs=[{world.runs[2]}]"]),
+    "distill": Recipe("distill", "made", lambda world, number, out: [run(world, number), "split=test", *LONGER]),
+    "quantize": Recipe("quantize", "made", lambda world, number, out: [run(world, number)]),
+    "average": Recipe("average", "made", lambda world, number, out: [run(world, number), f"runs=[{world.runs[2]}]"]),
     "microscope": Recipe(
-        "microscope", "made", lambda world, one, out: [run(world, one), "text='The dog sleeps.'"], parts=True, kills=4
+        "microscope",
+        "made",
+        lambda world, number, out: [run(world, number), "text='The dog sleeps.'"],
+        parts=True,
+        kills=4,
     ),
     "microscope, corpus": Recipe(
         "microscope",
         "made",
-        lambda world, one, out: [run(world, one), "corpus.sentences=4", "corpus.ablated=2"],
+        lambda world, number, out: [run(world, number), "corpus.sentences=4", "corpus.ablated=2"],
         parts=True,
         kills=4,
     ),
-    "train": Recipe("train", "out", lambda world, one, out: [*TINY, f"seed={one}"], trained, setting="run", kills=8),
-    "verify": Recipe("verify", "out", lambda world, one, out: ["claim=out", f"claims=[{claim(one)}]"], settled),
+    "train": Recipe(
+        "train", "out", lambda world, number, out: [*TINY, f"seed={number}"], trained, setting="run", kills=8
+    ),
+    "verify": Recipe("verify", "out", lambda world, number, out: ["claim=out", f"claims=[{claim(number)}]"], reports),
     "laboratory": Recipe(
         "laboratory",
         "made",
-        lambda world, one, out: [run(world, one), "figures=[exposure,lengths]", "bootstrap=10", "exposure.sentences=4"],
-        settled,
+        lambda world, number, out: [
+            run(world, number),
+            "figures=[exposure,lengths]",
+            "bootstrap=10",
+            "exposure.sentences=4",
+        ],
+        reports,
         parts=True,
         kills=8,
     ),
     "benchmark": Recipe(
         "benchmark",
         "made",
-        lambda world, one, out: [
+        lambda world, number, out: [
             "against.command='echo speed 500'",
             r"against.figure='speed (\d+)'",
-            f"against.own='echo speed {1 + one}000'",
+            f"against.own='echo speed {1 + number}000'",
             r"against.own_figure='speed (\d+)'",
             "against.rounds=1",
             *QUICK,
         ],
-        settled,
+        reports,
     ),
     "doctor": Recipe(
         "doctor",
         "text.clean.de",
-        lambda world, one, out: [*texts(out), "fix=true", f"keep=[{'duplicate' if one else ''}]"],
+        lambda world, number, out: [*texts(out), "fix=true", f"keep=[{'duplicate' if number else ''}]"],
         parts=True,
         setting="",
     ),
     "compare": Recipe(
         "compare",
         "out.json",
-        lambda world, one, out: [
-            f"systems=[{world.text},{world.other}]" if one else f"systems=[{world.other},{world.text}]",
+        lambda world, number, out: [
+            f"systems=[{world.text},{world.other}]" if number else f"systems=[{world.other},{world.text}]",
             f"data.test.source={world.text}",
             f"data.test.target={world.text}",
             "bootstrap=10",
@@ -162,9 +173,9 @@ RECIPES: dict[str, Recipe] = {
         ],
     ),
 }
-"""The recipe, the name of its output, and what else one of two commands is started with."""
+"""The recipes by a name for each case."""
 
-SAMPLE = ["translate", "translate, packed", "backtranslate", "quantize", "doctor"]
+SAMPLE = ["translate", "translate, compressed", "backtranslate", "quantize", "doctor"]
 QUICK = [
     "measure.warmup=0",
     "measure.repetitions=2",
@@ -173,19 +184,19 @@ QUICK = [
 ]
 
 
-def run(world: World, one: int) -> str:
-    return f"run={world.runs[one]}"
+def run(world: World, number: int) -> str:
+    return f"run={world.runs[number]}"
 
 
-def claim(one: int) -> str:
-    """A claim that holds, and writes a file."""
+def claim(number: int) -> str:
+    """A claim that is confirmed and writes a file."""
     figure = "{name: BLEU, shown: 'BLEU 4', expected: 4, spread: 1, pattern: 'BLEU ([0-9.]+)'}"
-    commands = [f"mkdir {{folder}} && echo {one} > {{folder}}/text", f"echo BLEU 4.{one}"]
+    commands = [f"mkdir {{folder}} && echo {number} > {{folder}}/text", f"echo BLEU 4.{number}"]
     return f"{{name: out, text: nothing, command: none, run: {commands}, figures: [{figure}]}}"
 
 
 def texts(out: Path) -> list[str]:
-    """A corpus with a pair that is there twice, in the folder beside which its cleaned copy is written."""
+    """Write a corpus with a repeated pair into the folder, where its cleaned copy is written."""
     for name, lines in (("text.en", [*KNOWN]), ("text.de", [*KNOWN.values()])):
         (out / name).write_text("".join(f"{line}\n" for line in [*lines, lines[0]]), "utf-8")
     return [f"data.train.source={out / 'text.en'}", f"data.train.target={out / 'text.de'}"]
@@ -193,14 +204,14 @@ def texts(out: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def starter() -> Iterator[Starter]:
-    one = Starter()
-    yield one
-    one.close()
+    starter = Starter()
+    yield starter
+    starter.close()
 
 
 @pytest.fixture(scope="module")
 def world(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Three runs that translate otherwise, and two texts."""
+    """Three runs with different weights, and two texts."""
     folder = tmp_path_factory.mktemp("world")
     runs = [random_run(tiny_run, folder / f"run{seed}", seed) for seed in range(3)]
     (folder / "text").write_text("".join(f"{line}\n" for line in LINES))
@@ -208,14 +219,14 @@ def world(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(runs, folder / "text", folder / "other")
 
 
-def command(world: World, name: str, one: int, out: Path, **times: float) -> Command:
+def command(world: World, name: str, number: int, out: Path, **times: float) -> Command:
     recipe, place = RECIPES[name], out if name == "verify" else out / RECIPES[name].output
     named = f"{recipe.setting}=[{place}]" if name == "compare" else f"{recipe.setting}={place}"
-    return Command(recipe.name, [*recipe.overrides(world, one, out), *([named] if recipe.setting else [])], **times)
+    return Command(recipe.name, [*recipe.overrides(world, number, out), *([named] if recipe.setting else [])], **times)
 
 
-def told(ended: Ended) -> str:
-    """The one line that a command ends with."""
+def error_line(ended: Ended) -> str:
+    """The error message of a command, which must be one line."""
     assert "Traceback" not in ended.err, ended.err
     [line] = [line for line in ended.err.splitlines() if line.startswith("error: ")]
     return line
@@ -224,50 +235,50 @@ def told(ended: Ended) -> str:
 def check_round(
     starter: Starter, name: str, out: Path, references: list[Contents], commands: list[Command]
 ) -> list[Ended]:
-    """Start two, and check what they leave."""
+    """Run two commands at once and check their output."""
     recipe = RECIPES[name]
     (out / f"{recipe.output}.tmp").write_text("mine")
     ended = starter(*commands)
-    left = recipe.found(out)
+    left = recipe.outputs(out)
     assert left.pop(f"{recipe.output}.tmp") == b"mine"
-    for one in ended:
-        assert one.code in (0, 1, -9), one.err
-        if one.code == 1:
-            assert re.search(REFUSED, told(one)), one.err
-    wholes = [reference for reference, one in zip(references, ended, strict=True) if one.code != 1]
-    if any(one.code == 0 for one in ended):
-        assert left in wholes, "one of them, whole"
+    for process in ended:
+        assert process.code in (0, 1, -9), process.err
+        if process.code == 1:
+            assert re.search(REFUSED, error_line(process)), process.err
+    wholes = [reference for reference, process in zip(references, ended, strict=True) if process.code != 1]
+    if any(process.code == 0 for process in ended):
+        assert left in wholes, "the complete output of one"
     elif recipe.parts:
-        assert any(holds(whole, left) for whole in (*wholes, {})), "whole files of one of them, or nothing"
+        assert any(is_part(left, whole) for whole in (*wholes, {})), "complete files of one, or nothing"
     else:
-        assert left in (*wholes, {}), "one of them, whole, or nothing"
+        assert left in (*wholes, {}), "the complete output of one, or nothing"
     return ended
 
 
-def holds(whole: Contents, left: Contents) -> bool:
-    """Whether all that is left is there."""
+def is_part(left: Contents, whole: Contents) -> bool:
+    """Whether all of these files are in the complete output."""
     return all(name in whole and whole[name] == data for name, data in left.items())
 
 
 def rounds(starter: Starter, world: World, name: str, folder: Path, kills: int, seed: int) -> None:
-    """Two at once, neither killed; then so many times with one of them killed at random."""
+    """Run two commands at once, first without a kill, then many times with one of them killed at random."""
     references, chance = [], random.Random(seed)
-    for one in (0, 1):
-        (folder / f"alone{one}").mkdir()
-        [alone] = starter(command(world, name, one, folder / f"alone{one}"))
+    for number in (0, 1):
+        (folder / f"alone{number}").mkdir()
+        [alone] = starter(command(world, name, number, folder / f"alone{number}"))
         assert alone.code == 0, alone.err
-        references.append(RECIPES[name].found(folder / f"alone{one}"))
+        references.append(RECIPES[name].outputs(folder / f"alone{number}"))
     assert references[0] != references[1]
     (folder / "both").mkdir()
-    both = [command(world, name, one, folder / "both") for one in (0, 1)]
+    both = [command(world, name, number, folder / "both") for number in (0, 1)]
     ended = check_round(starter, name, folder / "both", references, both)
-    assert 0 in [one.code for one in ended]
-    for number in range(kills):
-        out, killed = folder / str(number), chance.randrange(2)
+    assert 0 in [process.code for process in ended]
+    for attempt in range(kills):
+        out, killed = folder / str(attempt), chance.randrange(2)
         out.mkdir()
         commands = [
-            command(world, name, one, out, after=chance.choice([0.0, chance.uniform(0, alone.seconds / 2)]))
-            for one in (0, 1)
+            command(world, name, number, out, after=chance.choice([0.0, chance.uniform(0, alone.seconds / 2)]))
+            for number in (0, 1)
         ]
         commands[killed] = commands[killed]._replace(kill=chance.uniform(0, 1.2 * alone.seconds))
         check_round(starter, name, out, references, commands)
@@ -275,7 +286,7 @@ def rounds(starter: Starter, world: World, name: str, folder: Path, kills: int, 
 
 
 def check_again(starter: Starter, world: World, name: str, out: Path, reference: Contents) -> None:
-    """Start one more, where none of the two has left what is not to be replaced."""
+    """Run one more command, after removing output that is never replaced."""
     recipe = RECIPES[name]
     for output in out.iterdir():
         if output.is_dir() and not is_temporary(output):
@@ -286,23 +297,23 @@ def check_again(starter: Starter, world: World, name: str, out: Path, reference:
     [again] = starter(command(world, name, 0, out))
     assert again.code == 0, again.err
     (out / f"{recipe.output}.tmp").unlink()
-    assert recipe.found(out) == reference
-    assert not any(map(is_temporary, out.iterdir())), "what was left behind is removed"
+    assert recipe.outputs(out) == reference
+    assert not any(map(is_temporary, out.iterdir())), "temporary files of killed processes are removed"
 
 
 @pytest.mark.parametrize("name", SAMPLE)
-def test_two_commands_with_the_same_output(starter, world, tmp_path, name):
+def test_two_commands_with_the_same_output_do_not_mix(starter, world, tmp_path, name):
     rounds(starter, world, name, tmp_path, kills=1, seed=1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
-def test_two_commands_with_the_same_output_many_times(starter, world, tmp_path, name):
+def test_two_commands_with_the_same_output_do_not_mix_after_many_kills(starter, world, tmp_path, name):
     rounds(starter, world, name, tmp_path, kills=RECIPES[name].kills, seed=2)
 
 
 def evaluations(starter: Starter, world: World, folder: Path, kill: float | None = None) -> list[Ended]:
-    """Evaluate a run on two splits at once, with other entries in its scores.json."""
+    """Evaluate a run on two splits at once; its scores.json has another entry."""
     shutil.copytree(world.runs[0], folder)
     write_scores(folder / SCORES, "mine", {"corpus": "mine"})
     commands = [
@@ -312,9 +323,9 @@ def evaluations(starter: Starter, world: World, folder: Path, kill: float | None
     ended = starter(*commands)
     scores = json.loads((folder / SCORES).read_text("utf-8"))
     assert scores["mine"] == {"corpus": "mine"}, "no entry is lost"
-    for split, one in zip(("test", "validation"), ended, strict=True):
-        assert one.code in (0, -9), one.err
-        assert split in scores or one.code, "nor one of those just written"
+    for split, process in zip(("test", "validation"), ended, strict=True):
+        assert process.code in (0, -9), process.err
+        assert split in scores or process.code, "nor a new one"
         for label in ("greedy", "beam"):
             if split in scores:
                 lines = list(read_lines(folder / f"hypotheses.{split}.{label}.txt"))
@@ -323,11 +334,11 @@ def evaluations(starter: Starter, world: World, folder: Path, kill: float | None
 
 
 def test_two_evaluations_of_a_run_keep_both_entries(starter, world, tmp_path):
-    assert [one.code for one in evaluations(starter, world, tmp_path / "run")] == [0, 0]
+    assert [process.code for process in evaluations(starter, world, tmp_path / "run")] == [0, 0]
 
 
 @pytest.mark.slow
-def test_two_evaluations_one_killed_many_times(starter, world, tmp_path):
+def test_two_evaluations_keep_entries_after_many_kills(starter, world, tmp_path):
     [alone] = [evaluations(starter, world, tmp_path / "run")[0]]
     chance = random.Random(3)
     for number in range(25):
@@ -336,7 +347,7 @@ def test_two_evaluations_one_killed_many_times(starter, world, tmp_path):
 
 
 def test_entries_written_at_once_are_all_kept(tmp_path):
-    """One read-modify-write at a time, whoever does it."""
+    """A read-modify-write by one process excludes the others."""
     processes = []
     for number in range(4):
         process = os.fork()

@@ -1,4 +1,4 @@
-"""Where there is oneDNN, what depends on the processor is tested without it, as some builds of PyTorch have none."""
+"""Tests that depend on the processor, without oneDNN, which some builds of PyTorch lack."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from conftest import WITHOUT_ONEDNN
 from processors import run_tests_of_processors
 
 
-@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="there is no oneDNN here")
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="oneDNN is not available")
 @pytest.mark.parametrize("extent", ["few", pytest.param("all", marks=pytest.mark.slow)])
-def test_without_onednn(extent):
+def test_processor_tests_pass_without_onednn(extent):
     run_tests_of_processors({WITHOUT_ONEDNN: "1"}, extent)

@@ -1,122 +1,124 @@
-"""The JSON API as a client sees it."""
+"""The JSON API: results, streams, errors, and its description."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from pydantic import ValidationError
 from server_tools import SMALL, serving, translators
 from translators import SENTENCES
 
 from seq2seq.serving.config import ServeConfig
+from seq2seq.serving.schemas import StreamRequest, TranslateRequest
 
-OWN = translators()
+TRANSLATORS = translators()
 
 
 @pytest.fixture(scope="module")
-def served():
-    with serving(OWN) as one:
-        yield one
+def client():
+    with serving(TRANSLATORS) as client:
+        yield client
 
 
-def test_it_tells_what_translates_and_how_much_it_takes(served):
-    found = served.get("/api/runs").json
-    assert [(run["name"], run["attends"], run["beam_size"]) for run in found["runs"]] == [
+def test_runs_and_limits_are_description(client):
+    info = client.get("/api/runs").json
+    assert [(run["name"], run["attends"], run["beam_size"]) for run in info["runs"]] == [
         ("attends", True, 3),
         ("context", False, 3),
     ]
-    assert found["limits"] == {"characters": 60, "inspected": 40, "sentences": 8, "beam_size": 6}
+    assert info["limits"] == {"characters": 60, "inspected": 40, "sentences": 8, "beam_size": 6}
 
 
-def test_translations_are_those_of_the_translator(served):
-    for run, own in OWN.items():
+def test_translations_equal_those_of_the_translator(client):
+    for run, translator in TRANSLATORS.items():
         sentences = [*SENTENCES, " "]
-        reply = served.ask("/api/translate", run=run, sentences=sentences, n_best=2, attention=True)
+        reply = client.post("/api/translate", run=run, sentences=sentences, n_best=2, attention=True)
         assert reply.status == 200, reply.body
         assert reply.json["run"] == run
-        for found, wanted in zip(
-            reply.json["translations"], own.translate(sentences, n_best=2, attention=True), strict=True
+        for message, expected in zip(
+            reply.json["translations"], translator.translate(sentences, n_best=2, attention=True), strict=True
         ):
-            assert (found["source"], found["text"], tuple(found["pieces"])) == (
-                wanted.source,
-                wanted.text,
-                wanted.pieces,
+            assert (message["source"], message["text"], tuple(message["pieces"])) == (
+                expected.source,
+                expected.text,
+                expected.tokens,
             )
-            assert found["score"] == pytest.approx(wanted.score, abs=1e-5)
-            assert [one["text"] for one in found["n_best"]] == [one.text for one in wanted.n_best]
-            if wanted.attention is None:
-                assert found["attention"] is None
+            assert message["score"] == pytest.approx(expected.score, abs=1e-5)
+            assert [each["text"] for each in message["n_best"]] == [each.text for each in expected.n_best]
+            if expected.attention is None:
+                assert message["attention"] is None
             else:
-                assert len(found["attention"]) == len(wanted.pieces) + 1
-                assert found["attention"][0][0] == pytest.approx(float(wanted.attention[0, 0]), abs=1e-3)
+                assert len(message["attention"]) == len(expected.tokens) + 1
+                assert message["attention"][0][0] == pytest.approx(float(expected.attention[0, 0]), abs=1e-3)
 
 
-def test_without_a_name_the_first_run_answers_and_conditions_hold(served):
-    asked = [{"text": "Wir.", "prefix": "Die F"}, {"text": "Wir.", "phrases": ["Haus"]}, "Wir."]
-    reply = served.ask("/api/translate", sentences=asked, beam_size=4)
-    begun, forced, free = (one["text"] for one in reply.json["translations"])
+def test_the_first_run_is_the_default_and_constraints_hold(client):
+    sentences = [{"text": "Wir.", "prefix": "Die F"}, {"text": "Wir.", "phrases": ["Haus"]}, "Wir."]
+    reply = client.post("/api/translate", sentences=sentences, beam_size=4)
+    prefixed, forced, free = (translation["text"] for translation in reply.json["translations"])
     assert reply.json["run"] == "attends"
-    assert begun.startswith("Die F")
+    assert prefixed.startswith("Die F")
     assert "Haus" in forced.split()
-    assert free == OWN["attends"].translate("Wir.", beam_size=4).text
+    assert free == TRANSLATORS["attends"].translate("Wir.", beam_size=4).text
 
 
-def test_answers_belong_to_their_questions_under_32_clients(served):
+def test_32_clients_receive_the_results_of_their_own_requests(client):
     texts = [f"{text} {number}" for number in range(8) for text in SENTENCES]
-    alone = {text: OWN["attends"].translate(text).text for text in texts}
+    alone = {text: TRANSLATORS["attends"].translate(text).text for text in texts}
 
-    def client(number):
-        own = [texts[(number * 7 + turn) % len(texts)] for turn in range(2)]
-        return [(text, served.ask("/api/translate", sentences=[text])) for text in own]
+    def send(number):
+        mine = [texts[(number * 7 + turn) % len(texts)] for turn in range(2)]
+        return [(text, client.post("/api/translate", sentences=[text])) for text in mine]
 
     with ThreadPoolExecutor(32) as clients:
-        found = [one for answers in clients.map(client, range(32)) for one in answers]
-    assert len(found) == 64
-    for text, reply in found:
+        results = [result for each in clients.map(send, range(32)) for result in each]
+    assert len(results) == 64
+    for text, reply in results:
         assert reply.status == 200, reply.body
-        (answer,) = reply.json["translations"]
-        assert (answer["source"], answer["text"]) == (text, alone[text])
+        (translation,) = reply.json["translations"]
+        assert (translation["source"], translation["text"]) == (text, alone[text])
 
 
-def test_a_stream_grows_into_the_translation(served):
+def test_a_stream_grows_into_the_translation(client):
     for beam_size in (1, 3):
-        *growing, (name, done) = served.events(text=SENTENCES[0], beam_size=beam_size, prefix="Da")
-        wanted = OWN["attends"].translate(SENTENCES[0], beam_size=beam_size, prefix="Da")
-        assert (name, done["text"], tuple(done["pieces"])) == ("done", wanted.text, wanted.pieces)
-        assert done["score"] == pytest.approx(wanted.score, abs=1e-5)
+        *growing, (name, done) = client.events(text=SENTENCES[0], beam_size=beam_size, prefix="Da")
+        expected = TRANSLATORS["attends"].translate(SENTENCES[0], beam_size=beam_size, prefix="Da")
+        assert (name, done["text"], tuple(done["pieces"])) == ("done", expected.text, expected.tokens)
+        assert done["score"] == pytest.approx(expected.score, abs=1e-5)
         assert {name for name, _ in growing} <= {"growing"}
-        for (_, one), (_, longer) in zip(growing, [*growing[1:], (name, done)], strict=True):
-            assert longer["text"].startswith(one["text"])
-    assert [name for name, _ in served.events(text=" ")] == ["done"]
-    ((name, problem),) = served.events(text="Wir.", prefix="x" * 60)[-1:]
-    assert (name, list(problem)) == ("done", list(done)) or "prefix" in problem["detail"]
+        for (_, part), (_, longer) in zip(growing, [*growing[1:], (name, done)], strict=True):
+            assert longer["text"].startswith(part["text"])
+    assert [name for name, _ in client.events(text=" ")] == ["done"]
+    ((name, message),) = client.events(text="Wir.", prefix="x" * 60)[-1:]
+    assert (name, list(message)) == ("done", list(done)) or "prefix" in message["detail"]
 
 
-def test_streams_side_by_side_are_their_own(served):
+def test_concurrent_streams_do_not_mix(client):
     with ThreadPoolExecutor(8) as clients:
-        found = list(clients.map(lambda text: served.events(text=text), SENTENCES * 2))
-    for text, events in zip(SENTENCES * 2, found, strict=True):
-        assert events[-1][1]["text"] == OWN["attends"].translate(text).text
+        streams = list(clients.map(lambda text: client.events(text=text), SENTENCES * 2))
+    for text, events in zip(SENTENCES * 2, streams, strict=True):
+        assert events[-1][1]["text"] == TRANSLATORS["attends"].translate(text).text
 
 
-def test_a_sentence_is_seen_from_inside(served):
-    found = served.ask("/api/trace", text="Wir.").json
-    wanted = OWN["attends"].trace("Wir.")
-    assert found["text"] == wanted.text
-    assert [step["predicted"] for step in found["steps"]] == list(wanted.target_tokens)
-    assert len(found["attention"]) == len(found["steps"])
-    assert {"tree", "attention", "encoder.1.forward", "decoder.1.forward"} <= set(found["pictures"])
-    other = served.ask("/api/trace", run="context", text="Wir.", target="Das Haus").json
+def test_a_trace_has_steps_attention_and_pictures(client):
+    trace = client.post("/api/trace", text="Wir.").json
+    expected = TRANSLATORS["attends"].trace("Wir.")
+    assert trace["text"] == expected.text
+    assert [step["predicted"] for step in trace["steps"]] == list(expected.target_tokens)
+    assert len(trace["attention"]) == len(trace["steps"])
+    assert {"tree", "attention", "encoder.1.forward", "decoder.1.forward"} <= set(trace["pictures"])
+    other = client.post("/api/trace", run="context", text="Wir.", target="Das Haus").json
     assert (other["text"], other["attention"]) == ("Das Haus", None)
-    picture = served.get("/api/picture?text=Wir.&run=context&target=Das&name=decoder.1.forward.states")
+    picture = client.get("/api/picture?text=Wir.&run=context&target=Das&name=decoder.1.forward.states")
     assert picture.headers["content-type"] == "image/png"
     assert picture.body.startswith(b"\x89PNG")
-    missing = served.get("/api/picture?text=Wir.&name=../../etc/passwd")
+    missing = client.get("/api/picture?text=Wir.&name=../../etc/passwd")
     assert (missing.status, missing.detail.startswith("there is no picture")) == (422, True)
 
 
 @pytest.mark.parametrize(
-    ("path", "question", "status", "words"),
+    ("path", "fields", "status", "words"),
     [
         ("translate", {"sentences": ["a" * 61]}, 413, "61 characters"),
         ("translate", {"sentences": [{"text": "a", "prefix": "b" * 61}]}, 413, "61 characters"),
@@ -133,18 +135,18 @@ def test_a_sentence_is_seen_from_inside(served):
         ("stream", {"text": "a" * 61}, 413, "61 characters"),
         ("stream", {"text": 7}, 422, "text"),
         ("alternatives", {"text": "a", "count": 7}, 413, "count is 7"),
-        ("trace", {"text": "a" * 41}, 413, "at most 40"),
+        ("trace", {"text": "a" * 41}, 413, "the limit is 40"),
         ("trace", {"text": " "}, 422, "nothing to trace"),
     ],
 )
-def test_a_mistake_is_one_line(served, path, question, status, words):
-    reply = served.ask(f"/api/{path}", **question)
+def test_an_error_is_one_line(client, path, fields, status, words):
+    reply = client.post(f"/api/{path}", **fields)
     assert reply.status == status, reply.body
     assert words in reply.detail
     assert "\n" not in reply.detail
 
 
-def test_what_is_no_text_is_no_question(served):
+def test_an_invalid_body_is_an_error(client):
     for body in (
         b"",
         b"{",
@@ -154,38 +156,54 @@ def test_what_is_no_text_is_no_question(served):
         b"null",
         b'{"sentences": ["a"], "beam_size": 1e99}',
     ):
-        reply = served.send("POST", "/api/translate", body, {"Content-Type": "application/json"})
+        reply = client.send("POST", "/api/translate", body, {"Content-Type": "application/json"})
         assert reply.status == 422, (body, reply.body)
         assert "\n" not in reply.detail
 
 
 @pytest.mark.parametrize("text", ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", '"&lt;\u2028\0'])
-def test_markup_is_text_and_stays_it(served, text):
-    reply = served.ask("/api/translate", sentences=[text])
+def test_markup_is_treated_as_text(client, text):
+    reply = client.post("/api/translate", sentences=[text])
     assert reply.headers["content-type"] == "application/json"
     assert reply.json["translations"][0]["source"] == text
-    events = served.events(text=text, prefix="<b>")
+    events = client.events(text=text, prefix="<b>")
     assert events[-1][1]["source"] == text
-    assert served.ask("/api/translate", run=text, sentences=["a"]).headers["content-type"] == "application/json"
+    assert client.post("/api/translate", run=text, sentences=["a"]).headers["content-type"] == "application/json"
 
 
-def test_there_is_a_description_of_every_path(served):
-    described = served.get("/openapi.json").json
-    assert set(described["paths"]) == {
+def test_every_path_is_description(client):
+    description = client.get("/openapi.json").json
+    assert set(description["paths"]) == {
         f"/api/{name}" for name in ("runs", "translate", "stream", "alternatives", "trace", "picture")
     }
-    for path in described["paths"].values():
+    for path in description["paths"].values():
         for operation in path.values():
             assert operation["description"]
             assert {"404", "413", "422", "503"} <= set(operation["responses"])
-    assert "HTTPValidationError" not in json.dumps(described["paths"])
-    assert served.get("/docs").status == 404
+    assert "HTTPValidationError" not in json.dumps(description["paths"])
+    assert client.get("/docs").status == 404
 
 
-def test_a_queue_that_is_full_is_503():
+def test_a_full_queue_is_503():
     limits = replace(SMALL, waiting=1, sentences=2)
-    with serving(OWN, ServeConfig(port=0, limits=limits)) as full:
-        reply = full.ask("/api/translate", sentences=["a", "b"])
+    with serving(TRANSLATORS, ServeConfig(port=0, limits=limits)) as full:
+        reply = full.post("/api/translate", sentences=["a", "b"])
         assert reply.status == 503
         assert reply.headers["retry-after"] == "1"
-        assert "waiting" in reply.detail
+        assert "the queue is full" in reply.detail
+
+
+def test_a_sentence_is_a_text_or_a_text_with_constraints():
+    request = TranslateRequest.model_validate({"sentences": ["a", {"text": "b", "prefix": "c"}]})
+    first, second = request.sentences
+    assert first == "a"
+    assert not isinstance(second, str)
+    assert (second.text, second.prefix, second.phrases) == ("b", "c", [])
+
+
+@pytest.mark.parametrize(
+    "body", [{"text": "a", "prefx": "b"}, {"text": None}, {}, {"text": ["a"]}, {"text": b"a", "beam_size": True}]
+)
+def test_unknown_fields_and_wrong_types_are_errors(body):
+    with pytest.raises(ValidationError):
+        StreamRequest.model_validate_json(json.dumps(body, default=list))

@@ -1,14 +1,15 @@
-"""Where the page is found, and what it takes."""
+"""Settings of the server, and the packages that it needs."""
 
 from dataclasses import replace
 
 import pytest
 
 from seq2seq.errors import ConfigError
-from seq2seq.serving.config import LimitsConfig, ServeConfig
+from seq2seq.serving import config as config_module
+from seq2seq.serving.config import LimitsConfig, ServeConfig, require_packages
 
 
-def test_by_default_this_machine_alone_is_answered():
+def test_by_default_only_local_names_are_allowed():
     config = ServeConfig()
     config.check()
     assert config.host == "127.0.0.1"
@@ -19,7 +20,7 @@ def test_by_default_this_machine_alone_is_answered():
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "127.0.0.2", "127.1", "localhost", "LOCALHOST", "::1", "::ffff:127.0.0.1"]
 )
-def test_this_machine_however_it_is_written_is_asked_for_by_name(host):
+def test_a_local_address_is_recognized_in_any_notation(host):
     config = ServeConfig(host=host)
     assert config.local
     assert config.hosts is not None
@@ -28,11 +29,11 @@ def test_this_machine_however_it_is_written_is_asked_for_by_name(host):
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "", "a" * 70, "\N{SNOWMAN}."])
-def test_another_host_is_not_this_machine(host):
+def test_other_addresses_are_not_local(host):
     assert not ServeConfig(host=host).local
 
 
-def test_on_a_network_any_name_will_do_unless_some_are_given():
+def test_on_a_network_any_name_is_allowed_unless_some_are_listed():
     assert ServeConfig(host="0.0.0.0").hosts is None
     assert "mine.example" in (ServeConfig(host="0.0.0.0", names=["mine.example"]).hosts or set())
 
@@ -42,3 +43,17 @@ def test_a_request_must_fit_a_batch_and_the_queue(name):
     config = ServeConfig(limits=replace(LimitsConfig(), **{name: 5}))
     with pytest.raises(ConfigError, match=rf"limits\.{name}=5 is less than limits\.sentences=64"):
         config.check()
+
+
+def test_missing_packages_are_listed_with_the_command_that_installs_them(monkeypatch):
+    require_packages()
+    monkeypatch.setattr(config_module, "PACKAGES", ("json", "no_such_package", "nor_this"))
+    with pytest.raises(ConfigError, match=r'no_such_package and nor_this: pip install "seq2seq\[serve\]"$'):
+        require_packages()
+
+
+def test_the_recipe_reports_a_missing_package_in_one_line(recipe, tiny_run, monkeypatch):
+    monkeypatch.setattr(config_module, "PACKAGES", ("no_such_package",))
+    outcome = recipe("serve", f"run={tiny_run}")
+    assert outcome.code == 1
+    assert outcome.err == 'error: recipes/serve.py needs no_such_package: pip install "seq2seq[serve]"\n'

@@ -1,56 +1,56 @@
-// Questions to the server this page comes from.
+// Requests to the server of this page.
 
-async function problem(response) {
+async function failure(response) {
   const text = await response.text();
   try {
     return new Error(JSON.parse(text).detail);
   } catch {
-    return new Error(text || `the server answered ${response.status}`);
+    return new Error(text || `the server responded with status ${response.status}`);
   }
 }
 
-function post(path, question, signal) {
+async function checked(response) {
+  if (!response.ok) throw await failure(response);
+  return response;
+}
+
+async function send(path, fields, signal) {
   const headers = { "Content-Type": "application/json" };
-  return fetch(path, { method: "POST", headers, body: JSON.stringify(question), signal });
+  return checked(await fetch(path, { method: "POST", headers, body: JSON.stringify(fields), signal }));
 }
 
-/** What is served: runs and limits. */
-export async function served() {
-  const response = await fetch("/api/runs");
-  if (!response.ok) throw await problem(response);
-  return response.json();
+/** Runs and limits of the server. */
+export async function fetchServer() {
+  return (await checked(await fetch("/api/runs"))).json();
 }
 
-/** An answer in one piece. */
-export async function ask(path, question, signal) {
-  const response = await post(path, question, signal);
-  if (!response.ok) throw await problem(response);
-  return response.json();
+/** The response to a request. */
+export async function post(path, fields, signal) {
+  return (await send(path, fields, signal)).json();
 }
 
-/** A translation, told to `growing` whenever more of it is certain. */
-export async function follow(question, signal, growing) {
-  const response = await post("/api/stream", question, signal);
-  if (!response.ok) throw await problem(response);
+/** A translation; `onPart` receives each longer part of it. */
+export async function stream(fields, signal, onPart) {
+  const response = await send("/api/stream", fields, signal);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let held = "";
+  let buffer = "";
   for (;;) {
     const { value, done } = await reader.read();
-    if (done) throw new Error("the server broke off");
-    held += value;
-    for (let end = held.indexOf("\n\n"); end >= 0; end = held.indexOf("\n\n")) {
-      const [event, data] = held.slice(0, end).split("\n");
-      held = held.slice(end + 2);
+    if (done) throw new Error("the server closed the connection");
+    buffer += value;
+    for (let end = buffer.indexOf("\n\n"); end >= 0; end = buffer.indexOf("\n\n")) {
+      const [event, data] = buffer.slice(0, end).split("\n");
+      buffer = buffer.slice(end + 2);
       const message = JSON.parse(data.slice("data: ".length));
-      if (event === "event: growing") growing(message);
+      if (event === "event: growing") onPart(message);
       else if (event === "event: done") return message;
       else throw new Error(message.detail);
     }
   }
 }
 
-/** Where a picture of a sentence is. */
-export function pictureAddress(question, name) {
-  const known = Object.entries({ ...question, name }).filter(([, value]) => value !== null && value !== undefined);
-  return `/api/picture?${new URLSearchParams(known)}`;
+/** The address of a picture. */
+export function pictureUrl(fields, name) {
+  const given = Object.entries({ ...fields, name }).filter(([, value]) => value !== null && value !== undefined);
+  return `/api/picture?${new URLSearchParams(given)}`;
 }

@@ -1,49 +1,50 @@
-// The page: what is typed goes to every run.
-import { served } from "./api.js";
+// The page: every run translates the source text while it is typed.
+import { fetchServer } from "./api.js";
 import { Panel } from "./panel.js";
 
-const PAUSE = 300; // milliseconds without a key before it is translated
+const DELAY = 300; // milliseconds without a key press before a translation
 const source = document.getElementById("source");
 const beam = document.getElementById("beam");
 const count = document.getElementById("count");
-const problem = document.getElementById("problem");
+const error = document.getElementById("error");
 
-function tell(text) {
-  problem.textContent = text;
-  problem.hidden = !text;
+function showError(text) {
+  error.textContent = text;
+  error.hidden = !text;
 }
 
-function typed(limits) {
+/** The lines of the source text, or null if they exceed a limit. */
+function sourceLines(limits) {
   const lines = source.value.split("\n").map((line) => line.trim()).filter(Boolean);
   const longest = Math.max(0, ...lines.map((line) => [...line].length));
   count.textContent = longest ? `${longest.toLocaleString("en")} / ${limits.characters.toLocaleString("en")}` : "";
-  if (longest > limits.characters) tell("A sentence is too long: break it into lines.");
-  else if (lines.length > limits.sentences) tell(`At most ${limits.sentences} sentences at a time.`);
+  if (longest > limits.characters) showError("A sentence is too long: split it into lines.");
+  else if (lines.length > limits.sentences) showError(`Too many sentences: the limit is ${limits.sentences}.`);
   else {
-    tell("");
+    showError("");
     return lines;
   }
   return null;
 }
 
-async function begin() {
-  const { runs, limits, version } = await served();
-  document.getElementById("told").textContent = `${version} · ${runs.length === 1 ? "one run" : `${runs.length} runs`}`;
+async function start() {
+  const { runs, limits, version } = await fetchServer();
+  document.getElementById("server").textContent = `${version} · ${runs.length === 1 ? "1 run" : `${runs.length} runs`}`;
   for (const option of beam.options) option.hidden = Number(option.value) > limits.beam_size;
   const panels = runs.map((run) => new Panel(run));
   document.getElementById("runs").append(...panels.map((panel) => panel.element));
   let timer = 0;
   const translate = () => {
-    const lines = typed(limits);
+    const lines = sourceLines(limits);
     if (lines) for (const panel of panels) panel.show(lines, beam.value ? Number(beam.value) : null);
   };
   source.addEventListener("input", () => {
     clearTimeout(timer);
-    timer = setTimeout(translate, PAUSE);
+    timer = setTimeout(translate, DELAY);
   });
   beam.addEventListener("change", translate);
   source.value ||= new URLSearchParams(location.search).get("text") ?? "";
   translate();
 }
 
-begin().catch((error) => tell(error.message));
+start().catch((failure) => showError(failure.message));

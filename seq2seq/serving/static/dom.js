@@ -1,6 +1,6 @@
-// Elements are made of text, never of markup: whatever comes from outside is a text node or an attribute's value.
+// Elements are made of text, never of markup: text from outside becomes a text node or an attribute value.
 
-/** An element with attributes (functions are listeners, true is present, false absent) and children. */
+/** An element with attributes (functions: listeners; true: present; false: absent) and children. */
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -12,12 +12,12 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** A share of one as the page writes it. */
-export function percent(share) {
-  return share >= 0.9995 ? "100%" : `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}%`;
+/** A probability in percent. */
+export function percent(probability) {
+  return probability >= 0.9995 ? "100%" : `${(100 * probability).toFixed(probability < 0.1 ? 1 : 0)}%`;
 }
 
-/** A number as the page writes it, with a true minus; where there is none, a dash. */
+/** A number with a typographic minus sign; a dash for null. */
 export function number(value, digits = 2) {
   return value === null ? "–" : value.toFixed(digits).replace("-", "−");
 }

@@ -1,37 +1,37 @@
-// A run: its translations of all sentences, and what is behind the one that is selected.
+// The panel of a run: translations of all sentences, and details of the selected one.
+import { nBestList, traceDetails } from "./details.js";
 import { make } from "./dom.js";
-import { inside, others } from "./inside.js";
 import { Sentence } from "./sentence.js";
 
-/** A part that is filled when it is opened, and anew when the translation is another. */
-class Drawer {
-  constructor(title, fill) {
-    this.fill = fill;
+/** A collapsible section. Its content is loaded when it opens, and again after each change of the translation. */
+class Section {
+  constructor(title, load) {
+    this.load = load;
     this.sentence = null;
-    this.stopping = new AbortController();
+    this.abort = new AbortController();
     this.content = make("div");
     this.element = make("details", { toggle: () => this.refresh() }, make("summary", {}, title), this.content);
   }
 
-  look(sentence) {
+  show(sentence) {
     this.sentence = sentence;
-    this.filled = null;
+    this.loaded = null;
     this.refresh();
   }
 
   async refresh() {
     const { translation } = this.sentence ?? {};
-    if (!this.element.open || !translation || this.filled === translation) return;
-    this.filled = translation;
-    this.stopping.abort();
-    this.stopping = new AbortController();
-    const { signal } = this.stopping;
+    if (!this.element.open || !translation || this.loaded === translation) return;
+    this.loaded = translation;
+    this.abort.abort();
+    this.abort = new AbortController();
+    const { signal } = this.abort;
     if (!this.content.childElementCount) this.content.replaceChildren("…");
     try {
-      const parts = await this.fill(this.sentence, signal);
+      const parts = await this.load(this.sentence, signal);
       if (!signal.aborted) this.content.replaceChildren(...parts);
     } catch (error) {
-      if (!signal.aborted) this.content.replaceChildren(make("p", { class: "problem" }, error.message));
+      if (!signal.aborted) this.content.replaceChildren(make("p", { class: "error" }, error.message));
     }
   }
 }
@@ -40,53 +40,55 @@ export class Panel {
   constructor(run) {
     this.run = run;
     this.sentences = [];
-    this.turn = 0;
+    this.version = 0;
     this.list = make("div");
-    this.drawers = [new Drawer("Other translations", others), new Drawer("Look inside", inside)];
+    this.sections = [new Section("Other translations", nBestList), new Section("Inside the model", traceDetails)];
     const millions = (run.parameters / 1e6).toFixed(run.parameters < 1e7 ? 1 : 0);
-    const told = `${run.attention === "none" ? "one context vector" : `attention: ${run.attention}`}; encoder ${run.encoder}; decoder ${run.decoder}; ${millions} M parameters`;
-    this.behind = make("div", { hidden: true }, ...this.drawers.map((drawer) => drawer.element));
+    const attention = run.attention === "none" ? "context vector" : `attention: ${run.attention}`;
+    const model = `${attention}; encoder ${run.encoder}; decoder ${run.decoder}; ${millions} M parameters`;
+    this.details = make("div", { hidden: true }, ...this.sections.map((section) => section.element));
     this.element = make(
       "article",
       { class: "run", "data-run": run.name },
       make("h2", {}, run.name),
-      make("p", { class: "model" }, told),
+      make("p", { class: "model" }, model),
       this.list,
-      this.behind,
+      this.details,
     );
     this.show([], null);
   }
 
-  /** Translate these sentences; those that are there already stay. */
+  /** Show these sentences, and translate those that are new. */
   show(sources, beam) {
-    const known = this.sentences.filter((one) => one.beam === beam);
-    const kept = sources.map((source) => {
-      const place = known.findIndex((one) => one.source === source);
-      return place < 0 ? this.fresh(source, beam) : known.splice(place, 1)[0];
+    const previous = this.sentences.filter((sentence) => sentence.beam === beam);
+    const sentences = sources.map((source) => {
+      const index = previous.findIndex((sentence) => sentence.source === source);
+      return index < 0 ? this.newSentence(source, beam) : previous.splice(index, 1)[0];
     });
-    for (const one of this.sentences) if (!kept.includes(one)) one.stop();
-    this.sentences = kept;
-    this.behind.hidden = !kept.length;
-    this.list.replaceChildren(...(kept.length ? kept.map((one) => one.element) : [make("p", { class: "empty" }, "…")]));
-    this.element.classList.toggle("several", kept.length > 1);
-    if (!kept.includes(this.selected) && kept.length) this.select(kept[0]);
-    this.work();
+    for (const sentence of this.sentences) if (!sentences.includes(sentence)) sentence.stop();
+    this.sentences = sentences;
+    this.details.hidden = !sentences.length;
+    const elements = sentences.map((sentence) => sentence.element);
+    this.list.replaceChildren(...(elements.length ? elements : [make("p", { class: "empty" }, "…")]));
+    this.element.classList.toggle("several", sentences.length > 1);
+    if (!sentences.includes(this.selected) && sentences.length) this.select(sentences[0]);
+    this.translate();
   }
 
-  fresh(source, beam) {
+  newSentence(source, beam) {
     const sentence = new Sentence(this.run.name, source, beam, {
-      chosen: (one) => this.select(one),
-      changed: (one) => one === this.selected && this.look(),
+      onSelect: (selected) => this.select(selected),
+      onChange: (changed) => changed === this.selected && this.showDetails(),
     });
-    sentence.usualBeam = this.run.beam_size;
+    sentence.defaultBeam = this.run.beam_size;
     return sentence;
   }
 
-  /** One sentence after the other, from the first. */
-  async work() {
-    const turn = ++this.turn;
+  /** Translate the sentences one after another, until others are shown. */
+  async translate() {
+    const version = ++this.version;
     for (const sentence of this.sentences) {
-      if (turn !== this.turn) return;
+      if (version !== this.version) return;
       await sentence.ready();
     }
   }
@@ -94,11 +96,11 @@ export class Panel {
   select(sentence) {
     if (sentence === this.selected) return;
     this.selected = sentence;
-    for (const one of this.sentences) one.element.classList.toggle("selected", one === sentence);
-    this.look();
+    for (const other of this.sentences) other.element.classList.toggle("selected", other === sentence);
+    this.showDetails();
   }
 
-  look() {
-    for (const drawer of this.drawers) drawer.look(this.selected);
+  showDetails() {
+    for (const section of this.sections) section.show(this.selected);
   }
 }

@@ -1,106 +1,104 @@
-// A sentence and its translation: growing, then made of words that can be clicked for others.
-import { ask, follow } from "./api.js";
+// A sentence and its translation, which is streamed. Each word of it opens a list of alternatives.
+import { post, stream } from "./api.js";
 import { make, number, percent } from "./dom.js";
 
 export class Sentence {
-  /** `run` is its name; `changed` is called when the translation is another, `chosen` when the sentence is picked. */
-  constructor(run, source, beam, { changed, chosen }) {
-    Object.assign(this, { run, source, beam, changed, chosen });
+  /** `run` is a name. `onChange` is called after a new translation, `onSelect` after a click. */
+  constructor(run, source, beam, { onChange, onSelect }) {
+    Object.assign(this, { run, source, beam, onChange });
     this.prefix = "";
     this.translation = null;
     this.pending = null;
-    this.stopping = new AbortController();
+    this.abort = new AbortController();
     this.text = make("p", { class: "text", "aria-live": "polite" });
     this.figures = make("p", { class: "figures" });
     this.below = make("div");
-    this.element = make("div", { class: "sentence", click: () => chosen(this) }, this.text, this.figures, this.below);
+    this.element = make("div", { class: "sentence", click: () => onSelect(this) }, this.text, this.figures, this.below);
   }
 
-  get question() {
+  get fields() {
     return { run: this.run, text: this.source, beam_size: this.beam };
   }
 
   stop() {
-    this.stopping.abort();
+    this.abort.abort();
   }
 
-  /** Have a translation, unless there is one or it is under way. */
+  /** Wait for the translation; start it if necessary. */
   async ready() {
     if (!this.translation && !this.pending) this.pending = this.translate().finally(() => (this.pending = null));
     await this.pending;
   }
 
-  /** Translate, and show it growing. */
+  /** Translate, and show the partial translations. */
   async translate() {
     this.stop();
-    this.stopping = new AbortController();
-    const { signal } = this.stopping;
+    this.abort = new AbortController();
+    const { signal } = this.abort;
     this.prefix = "";
-    this.text.classList.add("under-way");
+    this.text.classList.add("in-progress");
     try {
-      this.show(await follow(this.question, signal, ({ text }) => this.text.replaceChildren(text)));
+      this.show(await stream(this.fields, signal, ({ text }) => this.text.replaceChildren(text)));
     } catch (error) {
       if (signal.aborted) return;
-      this.text.replaceChildren(make("span", { class: "problem" }, error.message));
+      this.text.replaceChildren(make("span", { class: "error" }, error.message));
     } finally {
-      if (!signal.aborted) this.text.classList.remove("under-way");
+      if (!signal.aborted) this.text.classList.remove("in-progress");
     }
   }
 
-  /** A complete translation, of which the words of `prefix` were chosen. */
+  /** Show a complete translation; the user chose the words of `prefix`. */
   show(translation, prefix = "") {
     this.translation = translation;
     this.prefix = prefix;
-    const held = prefix ? prefix.split(" ").length : 0;
+    const chosen = prefix ? prefix.split(" ").length : 0;
     const words = translation.text.split(" ").filter(Boolean);
-    const shown = words.map((word, place) =>
+    const buttons = words.map((word, position) =>
       make(
         "button",
         {
           type: "button",
-          class: place < held ? "word held" : "word",
+          class: position < chosen ? "word chosen" : "word",
           "aria-expanded": "false",
-          title: "other words here",
-          click: (event) => this.offer(event.currentTarget, words, place),
+          title: "alternatives",
+          click: (event) => this.toggleAlternatives(event.currentTarget, words, position),
         },
         word,
       ),
     );
-    this.text.replaceChildren(...shown.flatMap((word, place) => (place ? [" ", word] : [word])));
-    const told = `score ${number(translation.score, 3)} · log-probability ${number(translation.log_probability)} · ${translation.pieces.length} pieces`;
-    const back = prefix
-      ? make("button", { type: "button", click: () => this.translate() }, "as translated first")
-      : null;
-    this.figures.replaceChildren(...(words.length ? [told, back].filter(Boolean) : []));
+    this.text.replaceChildren(...buttons.flatMap((button, position) => (position ? [" ", button] : [button])));
+    const scores = `score ${number(translation.score, 3)} · log-probability ${number(translation.log_probability)} · ${translation.pieces.length} tokens`;
+    const reset = prefix ? make("button", { type: "button", click: () => this.translate() }, "reset") : null;
+    this.figures.replaceChildren(...(words.length ? [scores, reset].filter(Boolean) : []));
     this.below.replaceChildren();
-    this.changed(this);
+    this.onChange(this);
   }
 
-  /** Other words in place of one, each with the rest translated anew. */
-  async offer(button, words, place) {
-    const opened = button.getAttribute("aria-expanded") === "true";
+  /** Open or close the list of alternatives to a word. */
+  async toggleAlternatives(button, words, position) {
+    const wasOpen = button.getAttribute("aria-expanded") === "true";
     for (const other of this.text.querySelectorAll("button")) other.setAttribute("aria-expanded", "false");
     this.below.replaceChildren();
-    if (opened) return;
+    if (wasOpen) return;
     button.setAttribute("aria-expanded", "true");
-    const { signal } = this.stopping;
+    const { signal } = this.abort;
     const list = make("ul");
-    const title = make("span", {}, `In place of “${words[place]}” …`);
-    const close = make("button", { type: "button", "aria-label": "close", click: () => this.offer(button, words, place) }, "×");
+    const title = make("span", {}, `Alternatives to “${words[position]}” …`);
+    const close = make("button", { type: "button", "aria-label": "close", click: () => this.toggleAlternatives(button, words, position) }, "×");
     const box = make("div", { class: "alternatives" }, make("p", {}, title, close), list);
     this.below.replaceChildren(box);
-    const before = words.slice(0, place).join(" ");
+    const before = words.slice(0, position).join(" ");
     try {
-      const { alternatives } = await ask("/api/alternatives", { ...this.question, before, count: 6 }, signal);
-      title.replaceChildren(`In place of “${words[place]}”, and how it would go on`);
-      list.replaceChildren(...alternatives.map((one) => this.offered(one, before)));
-      if (!alternatives.length) title.replaceChildren("The sentence may only end here.");
+      const { alternatives } = await post("/api/alternatives", { ...this.fields, before, count: 6 }, signal);
+      title.replaceChildren(`Alternatives to “${words[position]}”, with the new translations`);
+      list.replaceChildren(...alternatives.map((alternative) => this.alternativeElement(alternative, before)));
+      if (!alternatives.length) title.replaceChildren("There are no alternatives: the translation ends here.");
     } catch (error) {
-      if (!signal.aborted) title.replaceChildren(make("span", { class: "problem" }, error.message));
+      if (!signal.aborted) title.replaceChildren(make("span", { class: "error" }, error.message));
     }
   }
 
-  offered({ word, probability, translation }, before) {
+  alternativeElement({ word, probability, translation }, before) {
     const prefix = before ? `${before} ${word}` : word;
     const rest = translation.text.slice(prefix.length);
     return make(

@@ -1,4 +1,4 @@
-"""All checks on corpora with one of everything wrong."""
+"""All checks on corpora with one problem of each kind."""
 
 import random
 from itertools import pairwise
@@ -9,13 +9,13 @@ import pytest
 from seq2seq.corpora.builtin import BuiltinCorpus
 from seq2seq.corpora.config import BuiltinConfig, Split
 from seq2seq.corpora.corpus import Pair, PairList
-from seq2seq.doctor import examination, rows
-from seq2seq.doctor.examination import examine, learn, merged, wrong_codes
-from seq2seq.doctor.types import Found, Reason, Remedy
+from seq2seq.doctor import diagnosis, reading
+from seq2seq.doctor.diagnosis import diagnose, language_notes, merge_findings, sample_statistics
+from seq2seq.doctor.findings import Finding, Reason, Remedy
 
 
 def clean_pairs(count: int) -> list[Pair]:
-    """Different sentences of the built-in corpus, in a random order."""
+    """Distinct sentences of the built-in corpus in random order."""
     pairs = list(
         {pair.source: pair for pair in BuiltinCorpus(BuiltinConfig(train_size=2 * count), Split.train)}.values()
     )
@@ -28,16 +28,16 @@ def pairs() -> list[Pair]:
     return clean_pairs(900)
 
 
-def found(corpora: dict[str, list[Pair]]) -> dict[str, dict[Reason, list[int]]]:
+def findings(corpora: dict[str, list[Pair]]) -> dict[str, dict[Reason, list[int]]]:
     lists = {name: PairList(name, pairs) for name, pairs in corpora.items()}
     return {
-        one.name: {part.reason: part.rows.tolist() for part in one.found if len(part.rows)}
-        for one in examine(lists, max_length=400, max_ratio=3.0)
+        result.name: {finding.reason: finding.rows.tolist() for finding in result.findings if len(finding.rows)}
+        for result in diagnose(lists, max_length=400, max_ratio=3.0)
     }
 
 
-def test_each_thing_is_found_where_it_is(pairs, monkeypatch):
-    monkeypatch.setattr(rows, "CHUNK", 100)
+def test_each_problem_is_found_in_its_row(pairs, monkeypatch):
+    monkeypatch.setattr(reading, "BLOCK_PAIRS", 100)
     train = list(pairs[:700])
     train[110] = Pair("", train[110].target)
     train[120] = Pair(train[120].source + "\u2028", train[120].target)
@@ -51,7 +51,7 @@ def test_each_thing_is_found_where_it_is(pairs, monkeypatch):
     train[400] = Pair(train[400].source, train[400].target + "\udcf6")
     validation = [*pairs[700:800], train[5]]
     test = [*pairs[800:], Pair(train[6].source, "Ganz anders übersetzt.")]
-    reports = found({"train": train, "validation": validation, "test": test})
+    reports = findings({"train": train, "validation": validation, "test": test})
     report = reports["train"]
     assert report.pop(Reason.ratio, [370]) == [370]
     assert {102, 390} <= set(report.pop(Reason.several_targets))
@@ -73,66 +73,68 @@ def test_each_thing_is_found_where_it_is(pairs, monkeypatch):
         assert reports[name].keys() <= {Reason.several_sources, Reason.several_targets}
 
 
-def test_the_order_of_the_corpora_is_kept_and_more_is_held_against_the_held_out(pairs):
-    reports = found({"train": pairs[:200], "validation": pairs[200:300], "more[0]": pairs[250:350]})
+def test_every_corpus_is_compared_with_the_held_out_sets_whatever_the_order(pairs):
+    reports = findings({"train": pairs[:200], "validation": pairs[200:300], "more[0]": pairs[250:350]})
     assert list(reports) == ["train", "validation", "more[0]"]
     assert Reason.overlap not in reports["train"]
     assert reports["more[0]"][Reason.overlap] == list(range(50))
 
 
-def test_a_set_whose_sides_are_exchanged_is_told_by_the_others(pairs):
-    turned = [Pair(target, source) for source, target in pairs[700:800]]
-    assert len(found({"train": pairs[:700], "test": turned})["test"][Reason.exchanged]) > 90
+def test_a_set_with_exchanged_sides_is_found_with_the_others(pairs):
+    exchanged = [Pair(target, source) for source, target in pairs[700:800]]
+    assert len(findings({"train": pairs[:700], "test": exchanged})["test"][Reason.exchanged]) > 90
 
 
-def test_a_corpus_without_lines_is_reported_and_not_refused(pairs):
+def test_an_empty_corpus_is_reported(pairs):
     nothing, full = PairList("nothing", []), PairList("full", pairs)
-    empty, other = examine({"train": nothing, "validation": full}, max_length=400, max_ratio=3.0)
+    empty, other = diagnose({"train": nothing, "validation": full}, max_length=400, max_ratio=3.0)
     assert (empty.pairs, other.pairs) == (0, len(pairs))
-    assert "nothing: no lines" in empty.notes[0]
+    assert "nothing has no lines" in empty.notes[0]
 
 
-def test_sides_of_one_language_are_said_to_be(pairs):
-    same = PairList("same", [Pair(one.source, other.source) for one, other in pairwise(pairs)])
-    (one,) = examine({"train": same}, max_length=400, max_ratio=3.0)
-    assert "too much alike" in one.notes[0]
+def test_two_sides_of_one_language_are_noted(pairs):
+    same = PairList("same", [Pair(first.source, second.source) for first, second in pairwise(pairs)])
+    (result,) = diagnose({"train": same}, max_length=400, max_ratio=3.0)
+    assert "too similar" in result.notes[0]
 
 
-def test_a_side_that_is_not_written_as_its_language_is_noted(pairs):
+def test_a_side_in_another_script_than_its_language_is_noted(pairs):
     chinese = PairList("chinese", [Pair(pair.source, "我们在厨房里工作。") for pair in pairs[:50]])
     for target, words in (("de", "the target side looks like Chinese, zh, but data.target_language=de"), ("zho", "")):
-        (one,) = examine({"train": chinese}, max_length=400, max_ratio=3.0, codes={"source": "en", "target": target})
-        notes = [note for note in one.notes if "language" in note]
+        (result,) = diagnose(
+            {"train": chinese}, max_length=400, max_ratio=3.0, codes={"source": "en", "target": target}
+        )
+        notes = [note for note in result.notes if "language" in note]
         assert len(notes) == bool(words)
         assert all(words in note for note in notes)
-    assert wrong_codes({"source": [], "target": []}, {"source": "english", "target": "de"}) == [
-        "data.source_language=english is no language code: set one of ISO 639 or BCP 47, such as de, deu or zh-Hant "
-        "(data.source_column names a column)"
+    assert language_notes({"source": [], "target": []}, {"source": "english", "target": "de"}) == [
+        "data.source_language=english is not a language code: set an ISO 639 or BCP 47 code, such as de, deu "
+        "or zh-Hant (data.source_column selects a column)"
     ]
 
 
-def test_what_is_learnt_is_learnt_from_a_sample(pairs, monkeypatch):
-    monkeypatch.setattr(examination, "SAMPLE", 2 * examination.CHUNK)
-    taken = []
+def test_statistics_come_from_a_sample(pairs, monkeypatch):
+    monkeypatch.setattr(diagnosis, "SAMPLE_PAIRS", 2 * diagnosis.BLOCK_PAIRS)
+    reads = []
 
     class Long(PairList):
         def __iter__(self):
             for number in range(100):
-                taken.append(number)
+                reads.append(number)
                 yield from self.pairs * 10
 
-    languages, _ = learn([Long("long", pairs)])
-    assert languages.apart
-    assert len(taken) <= 2
+    model, _ = sample_statistics([Long("long", pairs)])
+    assert model.separable
+    assert len(reads) <= 2
 
 
-def test_findings_of_one_kind_become_one():
-    def one(reason: Reason, *numbers: int, side: str = "", note: str = "") -> Found:
-        return Found(reason, np.array(numbers), side, note=note)
+def test_findings_of_one_kind_are_merged():
+    def finding(reason: Reason, *numbers: int, side: str = "", note: str = "") -> Finding:
+        return Finding(reason, np.array(numbers), side, note=note)
 
-    blanks = one(Reason.blank, 2, side="target", note="a"), one(Reason.blank, 7, side="target")
-    parts = merged([one(Reason.ratio, 1), *blanks])
-    assert [(part.reason, part.side, part.rows.tolist(), part.note) for part in parts] == [
+    blanks = finding(Reason.blank, 2, side="target", note="a"), finding(Reason.blank, 7, side="target")
+    merged = merge_findings([finding(Reason.ratio, 1), *blanks])
+    assert [(part.reason, part.side, part.rows.tolist(), part.note) for part in merged] == [
         (Reason.blank, "target", [2, 7], "a"),
         (Reason.ratio, "", [1], ""),
     ]

@@ -1,4 +1,4 @@
-"""A run folder from a stranger: it leads no command to files outside, to the environment or to the terminal."""
+"""Malicious run folders: no command follows them to other files, to the environment or to the terminal."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ import torch
 import yaml
 
 from seq2seq.comparison.systems import Common, read_systems
-from seq2seq.config.hydra import printed_log, safe_terminal
+from seq2seq.config.hydra import safe_terminal
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.config import DataConfig
 from seq2seq.corpora.corpus import Pair, PairList
@@ -70,14 +70,14 @@ def original(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def run(original, tmp_path) -> Path:
-    """A copy of it, which a test may change."""
+    """A copy that a test may change."""
     shutil.copytree(original, tmp_path / "run")
     return tmp_path / "run"
 
 
 @pytest.fixture
 def secret(tmp_path) -> Path:
-    """A file of the user's outside the folder."""
+    """A file of the user outside the run folder."""
     path = tmp_path / "secret"
     path.write_text(SECRET)
     return path
@@ -94,7 +94,7 @@ def texts(tmp_path) -> list[str]:
 # Links
 
 
-def test_no_link_in_a_folder_is_written_through(recipe, run, secret, texts):
+def test_no_file_is_written_through_a_link(recipe, run, secret, texts):
     names = ["hypotheses.test.greedy.txt", "hypotheses.test.beam.txt", "scores.json"]
     for name in names:
         (run / f"{name}.tmp").symlink_to(secret)
@@ -115,7 +115,7 @@ def test_no_link_in_a_folder_is_written_through(recipe, run, secret, texts):
         ("quantize", "shortlist.safetensors"),
     ],
 )
-def test_a_model_that_is_handed_on_holds_no_file_from_outside(recipe, run, secret, tmp_path, program, name):
+def test_a_model_folder_contains_no_linked_file(recipe, run, secret, tmp_path, program, name):
     (run / name).unlink(missing_ok=True)
     (run / name).symlink_to(secret)
     (tmp_path / "again").symlink_to(run)
@@ -133,14 +133,14 @@ def test_a_model_that_is_handed_on_holds_no_file_from_outside(recipe, run, secre
         assert files[name] == (run / name).read_bytes()
 
 
-def test_a_model_is_known_by_the_files_that_are_loaded_alone(run, tmp_path):
+def test_the_hash_of_a_model_covers_only_files_that_are_loaded(run, tmp_path):
     before = model_hash(run)
-    os.mkfifo(run / "tokenizer.other.model")  # which nobody writes to: reading it never ends
+    os.mkfifo(run / "tokenizer.other.model")  # reading it never ends, since nothing writes to it
     assert model_hash(run) == before
 
 
 @pytest.mark.parametrize("what", ["link", "link to nowhere", "pipe", "folder", "file"])
-def test_what_is_no_lock_file_is_not_opened_as_one(tmp_path, secret, what):
+def test_a_file_that_is_not_a_lock_file_is_not_opened(tmp_path, secret, what):
     folder = tmp_path / "folder"
     folder.mkdir()
     lock, nowhere = folder / LOCK, tmp_path / "nowhere"
@@ -174,7 +174,7 @@ def test_training_does_not_write_into_a_linked_folder(tmp_path):
         open_run(tmp_path / "run", training())
     (tmp_path / "again").symlink_to(tmp_path / "run")
     (tmp_path / "run" / "checkpoints").unlink()
-    open_run(tmp_path / "again", training())  # the whole run may be a link
+    open_run(tmp_path / "again", training())  # the run folder itself may be a link
 
 
 # Interpolation
@@ -191,7 +191,7 @@ FAN_OUT = "\n".join(f"  a{n}: ${{.a{n + 1}}}${{.a{n + 1}}}" for n in range(40)) 
         f"data:\n  target_language: ${{.a0}}\n{FAN_OUT}",
     ],
 )
-def test_a_saved_config_is_taken_as_it_stands(run, monkeypatch, text):
+def test_interpolations_in_a_saved_config_are_rejected(run, monkeypatch, text):
     monkeypatch.setenv("SECRET", "hunter2")
     (run / "config.yaml").write_text(text)
     for read in (RunFolder.open, load_run, lambda folder: RunFolder.open(folder).section("data", DataConfig)):
@@ -202,14 +202,14 @@ def test_a_saved_config_is_taken_as_it_stands(run, monkeypatch, text):
 
 
 @pytest.mark.parametrize("depth", [25, 200, 400, 5_000])
-def test_a_config_that_is_nested_deeply_is_one_line(run, depth):
+def test_a_deeply_nested_config_is_one_line(run, depth):
     (run / "config.yaml").write_text("data: " + "{a: " * depth + "1" + "}" * depth)
     with pytest.raises(RunError, match=r"config\.yaml is damaged \((it is nested|maximum recursion)") as error:
         RunFolder.open(run).section("data", DataConfig)
     assert "\n" not in str(error.value)
 
 
-def test_no_run_is_made_that_could_not_be_read(tmp_path):
+def test_no_run_is_created_with_a_config_that_cannot_be_read(tmp_path):
     config = training()
     config.data.source_tag = "${tag}"
     with pytest.raises(ConfigError, match=r"a setting has \$\{ in its value"):
@@ -217,19 +217,19 @@ def test_no_run_is_made_that_could_not_be_read(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-# Files that say more than they hold
+# Files whose headers exceed their content
 
 GIBIBYTES = 4
 HUGE = GIBIBYTES * 2**30
 
 
 def sparse(path: Path, tensors: dict[str, tuple[str, list[int], int]]) -> None:
-    """A safetensors file whose head promises tensors (type, shape, bytes), and whose numbers are a hole."""
-    head, end = {}, 0
+    """A safetensors file with a header for tensors (type, shape, bytes) and a sparse body."""
+    header, end = {}, 0
     for name, (kind, shape, size) in tensors.items():
-        head[name] = {"dtype": kind, "shape": shape, "data_offsets": [end, end + size]}
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [end, end + size]}
         end += size
-    text = json.dumps(head).encode()
+    text = json.dumps(header).encode()
     path.write_bytes(len(text).to_bytes(8, "little") + text)
     os.truncate(path, 8 + len(text) + end)
     assert path.stat().st_blocks * 512 < 100_000
@@ -237,7 +237,7 @@ def sparse(path: Path, tensors: dict[str, tuple[str, list[int], int]]) -> None:
 
 @contextmanager
 def little_memory() -> Iterator[None]:
-    """This process gets no more than a quarter of what the files ask for, not even addresses."""
+    """Limit the address space of this process to a quarter of the size of the files."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + HUGE // 4, before[1]))
@@ -258,7 +258,7 @@ ONE_TENSOR = [
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
 @pytest.mark.parametrize(("name", "kind", "words"), ONE_TENSOR)
-def test_shapes_are_held_against_the_config_before_memory_is_taken(run, name, kind, words):
+def test_shapes_are_checked_against_the_config_before_memory_is_allocated(run, name, kind, words):
     size, network = {"F32": 4, "I8": 1, "F8_E4M3": 1}[kind], load_run(run).network
     sparse(run / "model.safetensors", {name: (kind, [HUGE // size], HUGE)})
     for load in (load_run, lambda folder: load_start_weights(folder, network)):
@@ -269,7 +269,7 @@ def test_shapes_are_held_against_the_config_before_memory_is_taken(run, name, ki
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
-def test_so_are_those_of_the_short_list_and_of_checkpoints(run):
+def test_shapes_of_shortlists_and_checkpoints_are_checked_before_memory_is_allocated(run):
     loaded = load_run(run)
     rows = loaded.tokenizers.source.size
     columns = HUGE // 4 // rows
@@ -292,7 +292,7 @@ def test_so_are_those_of_the_short_list_and_of_checkpoints(run):
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
-def test_so_are_the_sizes_of_tokenizers_and_of_the_log(run):
+def test_sizes_of_tokenizers_and_logs_are_checked_before_memory_is_allocated(run):
     (run / "metrics.jsonl").write_text('{"kind": "train", "update": 5}\n')
     for name in ("tokenizer.model", "metrics.jsonl"):
         os.truncate(run / name, HUGE)
@@ -306,14 +306,14 @@ LINES = ["3", "[" * 9000, '{"kind": "train"}', '{"kind": "train", "update": "5"}
 
 
 @pytest.mark.parametrize("line", [*LINES, '{"kind": "train", "update": 5, "loss": "low"}', "\udcff"])
-def test_a_log_that_holds_something_else_is_one_line(run, line):
+def test_a_log_with_invalid_records_is_one_line(run, line):
     path = run / "metrics.jsonl"
     path.write_bytes(f'{{"kind": "train", "update": 5}}\n{line}\n'.encode("utf-8", "surrogateescape"))
     with pytest.raises(RunError, match=r"metrics\.jsonl is damaged \(line 2 is not a record\): delete that line"):
         read_metrics(path)
 
 
-def test_a_head_that_is_absurd_is_one_line(run):
+def test_an_absurd_header_is_one_line(run):
     (run / "model.safetensors").write_bytes((99_000_000).to_bytes(8, "little") + b"{")
     os.truncate(run / "model.safetensors", 99_000_008)
     with pytest.raises(RunError, match="its header has more than 10,000,000 bytes"):
@@ -349,7 +349,7 @@ def test_damaged_scores_are_one_line(tmp_path, what):
         assert "\n" not in str(error.value)
 
 
-def test_they_are_looked_at_before_anything_is_translated(recipe, run, texts, monkeypatch):
+def test_damaged_scores_are_an_error_before_the_translation(recipe, run, texts, monkeypatch):
     (run / "scores.json").write_text(SCORES["nested"])
     monkeypatch.setattr("seq2seq.evaluation.evaluate.translate_distributed", None)
     outcome = recipe("evaluate", f"run={run}", *texts)
@@ -378,17 +378,17 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG)
-def test_scores_of_the_wrong_kinds_are_one_line(run, name, value):
-    def compared(entry: dict[str, object]) -> str:
+def test_scores_of_the_wrong_types_are_one_line(run, name, value):
+    def comparison_error(entry: dict[str, object]) -> str:
         (run / "scores.json").write_text(json.dumps({"test": entry}))
         with pytest.raises(Seq2SeqError) as error:
             read_systems([str(run)], Common("r", 1, {"bleu": "s"}, "test", "beam"))
         assert "\n" not in str(error.value)
         return str(error.value)
 
-    assert "hypotheses.test.beam.txt: no such file" in compared(RECORD), "as it is, its text is looked for"
+    assert "hypotheses.test.beam.txt: no such file" in comparison_error(RECORD), "a valid entry leads to the next check"
     changed = RECORD | {name: value} if name in RECORD else RECORD | {"beam": RECORD["beam"] | {name: value}}
-    assert "scores.json is damaged (" in compared(changed)
+    assert "scores.json is damaged (" in comparison_error(changed)
 
 
 # Worker processes
@@ -402,7 +402,7 @@ print(list(ordered_map(abs, [-1, -2, -3], 2, alone=0)))
 """
 
 
-def test_a_worker_imports_nothing_from_the_current_folder_or_the_environment(tmp_path):
+def test_a_worker_process_imports_nothing_from_the_current_folder_or_the_environment(tmp_path):
     for folder in ("here", "environment"):
         (tmp_path / folder).mkdir()
         for name in ("pickle", "signal", "sitecustomize"):
@@ -416,56 +416,58 @@ def test_a_worker_imports_nothing_from_the_current_folder_or_the_environment(tmp
 
 # The terminal
 
-OBEYED = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp.exe"
-SHOWN = r"\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp.exe"
+CONTROL_SEQUENCES = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp.exe"
+ESCAPED = r"\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp.exe"
 
 
-def obeyed(text: str) -> bool:
-    """Whether a terminal would do something else than write the text."""
-    return any(not one.isprintable() for one in text.replace("\n", "").replace("\t", ""))
+def has_control_characters(text: str) -> bool:
+    """Whether a terminal would do more than print the text."""
+    return any(not char.isprintable() for char in text.replace("\n", "").replace("\t", ""))
 
 
 def test_examples_of_a_test_set_are_escaped(run):
-    shown = evaluate_on_test(run, PairList("pairs", [Pair(f"the dog {OBEYED}", f"der Hund {OBEYED}")] * 2), "cpu")
-    assert not obeyed(shown)
-    assert shown.count(SHOWN) >= 4
+    shown = evaluate_on_test(
+        run, PairList("pairs", [Pair(f"the dog {CONTROL_SEQUENCES}", f"der Hund {CONTROL_SEQUENCES}")] * 2), "cpu"
+    )
+    assert not has_control_characters(shown)
+    assert shown.count(ESCAPED) >= 4
 
 
 @pytest.mark.parametrize("name", ["source_tag", "target_language", "cache"])
 def test_settings_of_a_run_have_no_control_characters(run, name):
-    values = CONFIG | {"data": {name: f"a{OBEYED}"}}
+    values = CONFIG | {"data": {name: f"a{CONTROL_SEQUENCES}"}}
     (run / "config.yaml").write_text(yaml.safe_dump(values))
     with pytest.raises(RunError, match="must be one line of text in UTF-8") as error:
         RunFolder.open(run).section("data", DataConfig)
-    assert not obeyed(str(error.value))
+    assert not has_control_characters(str(error.value))
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 @pytest.mark.parametrize("tag", ["\u202egnp.exe", "it's \u200b\\x41", "$(touch x)", "ä\u2028b"])
-def test_a_command_to_be_pasted_shows_what_it_is_and_means_the_same(tag):
+def test_a_suggested_command_is_printable_and_equivalent(tag):
     (word,) = overrides(DataConfig(source_tag=tag), "data")
-    assert not obeyed(word)
+    assert not has_control_characters(word)
     environment = os.environ | {"LC_ALL": "C.UTF-8"}
     done = subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, check=True, env=environment)
     assert done.stdout.decode() == f'data.source_tag="{tag}"'
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal")
-def test_what_is_printed_on_a_terminal_is_escaped_and_in_a_file_as_it_is(tmp_path, monkeypatch):
-    text = f"a\tb\nc {OBEYED} \u0627\u200c\u0628 \U0001f469\u200d\U0001f4bb\n"
+def test_text_is_escaped_on_a_terminal_and_unchanged_in_a_file(tmp_path, monkeypatch):
+    text = f"a\tb\nc {CONTROL_SEQUENCES} \u0627\u200c\u0628 \U0001f469\u200d\U0001f4bb\n"
     leader, follower = os.openpty()
     with open(follower, "w", encoding="utf-8") as terminal, open(tmp_path / "file", "w", encoding="utf-8") as file:
         for stream in (terminal, file):
             monkeypatch.setattr(sys, "stdout", stream)
             with safe_terminal():
                 print(text, end="", flush=True)
-        found = os.read(leader, 1000).decode().replace("\r\n", "\n")
+        printed = os.read(leader, 1000).decode().replace("\r\n", "\n")
     os.close(leader)
-    assert found == text.replace(OBEYED, SHOWN)
+    assert printed == text.replace(CONTROL_SEQUENCES, ESCAPED)
     assert (tmp_path / "file").read_text(encoding="utf-8") == text
 
 
-def test_a_warning_is_one_line_that_no_terminal_obeys(capsys):
+def test_a_warning_is_one_printable_line(capsys):
     with printed_log():
-        logging.getLogger("seq2seq").warning("the text %s is odd", f"a\n{OBEYED}")
-    assert capsys.readouterr().err == rf"the text a\n{SHOWN} is odd" + "\n"
+        logging.getLogger("seq2seq").warning("the text %s is odd", f"a\n{CONTROL_SEQUENCES}")
+    assert capsys.readouterr().err == rf"the text a\n{ESCAPED} is odd" + "\n"

@@ -1,51 +1,51 @@
-"""The runs that are served: what they are called, and what is told of them."""
+"""The served runs: names, loading, descriptions."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from seq2seq.errors import ConfigError
 from seq2seq.serving.config import ServeConfig
-from seq2seq.serving.schemas import Run
+from seq2seq.serving.schemas import RunInfo
 from seq2seq.translation.translator import Translator
 
 
-def names(folders: Sequence[Path]) -> list[str]:
-    """The last parts of the folders' names, as many of them as tell the folders apart.
+def run_names(folders: Sequence[Path]) -> list[str]:
+    """Return the shortest trailing parts of the paths that distinguish the folders.
 
     Raises:
-        ConfigError: a folder is named twice.
+        ConfigError: two paths are the same folder.
     """
     parts = [folder.expanduser().resolve().parts for folder in folders]
     for count in range(1, max(map(len, parts)) + 1):
-        found = ["/".join(one[-count:]) for one in parts]
-        if len(set(found)) == len(found):
-            return found
-    twice = next(folder for number, folder in enumerate(folders) if parts[number] in parts[:number])
-    raise ConfigError(f"{twice} is named twice: leave it out of runs")
+        names = ["/".join(path[-count:]) for path in parts]
+        if len(set(names)) == len(names):
+            return names
+    repeated = next(folder for number, folder in enumerate(folders) if parts[number] in parts[:number])
+    raise ConfigError(f"{repeated} is named twice: remove it from runs")
 
 
-def load_systems(config: ServeConfig) -> dict[str, Translator]:
-    """Every run by its name, in the order of the command.
+def load_translators(config: ServeConfig) -> dict[str, Translator]:
+    """Load all runs, in the order of the command, by name.
 
     Raises:
         RunError: a file is missing, damaged or foreign, or a run is a language model.
-        ConfigError: a folder is named twice, or the device or precision is not to be had.
+        ConfigError: two paths are the same folder, or the device or precision is unavailable.
     """
     folders = [Path(run) for run in [config.run, *config.runs]]
     return {
         name: Translator.load(folder, config.device, config.precision)
-        for name, folder in zip(names(folders), folders, strict=True)
+        for name, folder in zip(run_names(folders), folders, strict=True)
     }
 
 
-def described(name: str, translator: Translator) -> Run:
-    """What the page says of a run."""
+def run_info(name: str, translator: Translator) -> RunInfo:
+    """Describe a run for the page."""
     member = translator.members[0]
     network = member.network.config
     encoder, decoder = (
         f"{part.layers} × {part.cell} of {part.size} units" for part in (network.encoder, network.decoder)
     )
-    return Run(
+    return RunInfo(
         name=name,
         encoder=f"{encoder}, {network.encoder.direction}",
         decoder=decoder,

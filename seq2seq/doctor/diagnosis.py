@@ -1,0 +1,147 @@
+"""All checks on all corpora: one pass for statistics of both sides, one for the checks, one for examples."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from seq2seq.corpora.config import Split
+from seq2seq.corpora.corpus import Corpus
+from seq2seq.corpora.languages import EXAMPLES, mismatched_segmentation, script
+from seq2seq.doctor.arrays import PairArrays, PairStatistics, SentenceArray, concatenated, pair_statistics
+from seq2seq.doctor.characters import OddCharacters
+from seq2seq.doctor.drift import Drift
+from seq2seq.doctor.duplicates import Duplicates, Overlap
+from seq2seq.doctor.findings import Check, Finding, Reason
+from seq2seq.doctor.language import BUCKETS, TrigramModel, WrongLanguages, count_trigrams
+from seq2seq.doctor.lengths import BlankSentences, LengthRatios, LongSentences, UnreadableRows
+from seq2seq.doctor.reading import BLOCK_PAIRS, read_blocks
+from seq2seq.doctor.scripts import SCRIPTS, RareScripts, count_scripts
+
+SAMPLE_PAIRS = 100_000
+"""First pairs of each corpus from which language and script statistics are estimated."""
+
+HELD_OUT = (str(Split.test), str(Split.validation))
+"""Corpora that are checked first, and then compared with the others."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The findings in one corpus.
+
+    Args:
+        name: its split, or ``more[0]``, ….
+        corpus: the corpus, for reading it again.
+        pairs: number of pairs.
+        notes: problems of whole files.
+        findings: at most one per reason, side and partner corpus, in the order of `Reason`.
+    """
+
+    name: str
+    corpus: Corpus
+    pairs: int
+    notes: list[str]
+    findings: list[Finding]
+
+
+def diagnose(
+    corpora: Mapping[str, Corpus], *, max_length: int, max_ratio: float, codes: Mapping[str, str] | None = None
+) -> list[Diagnosis]:
+    """Run every check on corpora of one language pair.
+
+    Args:
+        corpora: by name. Those named validation and test are compared with the others and with each other.
+        max_length: longest sentence, in characters.
+        max_ratio: largest multiple of the median length ratio.
+        codes: language codes of ``source`` and ``target``; None: unknown, and not checked.
+
+    Raises:
+        DataError: a file cannot be read, can be read only once, or changes meanwhile.
+    """
+    for corpus in corpora.values():  # after the fingerprint, reading a changed file is an error
+        _ = corpus.fingerprint
+    trigrams, scripts = sample_statistics(corpora.values())
+    pair_checks: list[Check[PairArrays]] = [
+        *(UnreadableRows(), BlankSentences(), OddCharacters(), RareScripts(scripts), WrongLanguages(trigrams))
+    ]
+    corpus_checks: list[Check[PairStatistics]] = [
+        *(LongSentences(max_length), LengthRatios(max_ratio), Drift(), Duplicates())
+    ]
+    held_out: dict[str, PairStatistics] = {}
+    diagnoses: dict[str, Diagnosis] = {}
+    for name in sorted(corpora, key=lambda name: HELD_OUT.index(name) if name in HELD_OUT else len(HELD_OUT)):
+        statistics, notes, findings = check_pairs(corpora[name], pair_checks, codes or {})
+        for check in (*corpus_checks, Overlap(held_out)):
+            findings += check.find(statistics)
+        if not trigrams.separable:
+            notes.append("languages are not checked: the two sides are too similar")
+        diagnoses[name] = Diagnosis(name, corpora[name], len(statistics.filled), notes, merge_findings(findings))
+        if name in HELD_OUT:
+            held_out[name] = statistics
+    return [diagnoses[name] for name in corpora]
+
+
+def sample_statistics(corpora: Iterable[Corpus]) -> tuple[TrigramModel, dict[str, np.ndarray]]:
+    """Count trigrams, and letters of each script by side, in the first `SAMPLE_PAIRS` pairs of each corpus."""
+    trigrams = {side: np.zeros(BUCKETS, np.int64) for side in ("source", "target")}
+    letters = {side: np.zeros(len(SCRIPTS) + 1, np.int64) for side in trigrams}
+    for corpus in corpora:
+        for block in islice(read_blocks(corpus), SAMPLE_PAIRS // BLOCK_PAIRS):
+            for side, lines in (("source", block.source), ("target", block.target)):
+                sentences = SentenceArray(lines)
+                trigrams[side] += count_trigrams(sentences)
+                letters[side] += count_scripts(sentences)
+    return TrigramModel(trigrams["source"], trigrams["target"]), letters
+
+
+def check_pairs(
+    corpus: Corpus, checks: list[Check[PairArrays]], codes: Mapping[str, str]
+) -> tuple[PairStatistics, list[str], list[Finding]]:
+    """Read a corpus and check its pairs; return their statistics, notes on whole files, and the findings."""
+    parts, unpaired, start = [pair_statistics(PairArrays(SentenceArray([]), SentenceArray([]), {}))], (0, 0), 0
+    notes: list[str] = []
+    findings: list[Finding] = []
+    for block in read_blocks(corpus):
+        notes += block.notes
+        if not start:
+            notes += language_notes({"source": block.source, "target": block.target}, codes)
+        if any(block.unpaired):
+            unpaired = block.unpaired
+        if block.source:
+            pairs = PairArrays(SentenceArray(block.source), SentenceArray(block.target), block.errors)
+            parts.append(pair_statistics(pairs))
+            for check in checks:
+                findings += [finding._replace(rows=finding.rows + start) for finding in check.find(pairs)]
+            start += len(block.source)
+    if not start:
+        notes.append(f"{corpus.name} has no lines: check that this is the right file")
+    return concatenated(parts, unpaired), notes, findings
+
+
+def language_notes(sides: Mapping[str, list[str]], codes: Mapping[str, str]) -> list[str]:
+    """Return one line for each side with an invalid language code, or with text in another script than the code's."""
+    notes = []
+    for side, code in codes.items():
+        if script(code) is None:
+            notes.append(
+                f"data.{side}_language={code} is not a language code: set an ISO 639 or BCP 47 code, such as de, deu "
+                f"or zh-Hant (data.{side}_column selects a column)"
+            )
+        elif (other := mismatched_segmentation(code, sides[side])) is not None:
+            notes.append(
+                f"the {side} side looks like {EXAMPLES[other]}, but data.{side}_language={code}: set the right code"
+            )
+    return notes
+
+
+def merge_findings(findings: Iterable[Finding]) -> list[Finding]:
+    """Join findings with equal reason, side and partner corpus, in the order of `Reason`. The first note is kept."""
+    groups: dict[tuple[Reason, str, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.reason, finding.side, finding.partner_corpus), []).append(finding)
+    order = list(Reason)
+    return [
+        group[0]._replace(rows=np.concatenate([finding.rows for finding in group]))
+        for _, group in sorted(groups.items(), key=lambda item: (order.index(item[0][0]), item[0][1:]))
+    ]
