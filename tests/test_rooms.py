@@ -46,9 +46,8 @@ ALLOWED = {
         *{"config", "corpora", "data", "evaluation", "inference", "metrics", "model", "report", "run", "search"},
         *{"system", "tokenizer", "training", "translation"},
     },
-    "claims": {"report"},
     "config.hydra": {
-        *{"analysis", "benchmark", "claims", "comparison", "config", "figures", "report", "serving", "system"},
+        *{"analysis", "benchmark", "comparison", "config", "figures", "report", "serving", "system"},
         *{"training", "translation"},
     },
     "__init__": {"metrics", "search", "system", "translation"},

@@ -31,7 +31,6 @@ from yaml import YAMLError
 
 from seq2seq.analysis.config import MicroscopeConfig
 from seq2seq.benchmark.config import BenchmarkConfig
-from seq2seq.claims import VerifyConfig
 from seq2seq.comparison.config import CompareConfig
 from seq2seq.config.recipes import (
     AverageConfig,
@@ -104,7 +103,6 @@ RECIPES: dict[str, type] = {
     "laboratory": LaboratoryConfig,
     "microscope": MicroscopeConfig,
     "compare": CompareConfig,
-    "verify": VerifyConfig,
     "serve": ServeConfig,
 }
 

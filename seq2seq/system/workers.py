@@ -37,6 +37,11 @@ def python(program: str, *arguments: str) -> list[str]:
     return [sys.executable, "-I", "-u", "-c", f"import sys; sys.path[:] = {sys.path!a}\n{program}", *arguments]
 
 
+def last_line(output: str) -> str:
+    """The last line that a failed process printed, for an error message."""
+    return (output.strip().splitlines() or ["it printed nothing"])[-1]
+
+
 def available() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
