@@ -174,7 +174,7 @@ def conf_folder() -> Traversable:
     try:
         return importlib.resources.files("seq2seq.conf")
     except ModuleNotFoundError:
-        return Path(__file__).parents[1] / "conf"
+        return Path(__file__).parents[2] / "conf"
 
 
 def in_one_line(record: logging.LogRecord) -> bool:

@@ -8,16 +8,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from seq2seq.errors import ConfigError
-from seq2seq.inference.product import (
-    LEVELS,
-    FloatProduct,
-    InferencePrecision,
-    IntegerProduct,
-    Quantized,
-    make_product,
-    make_scores,
-    quantize,
-)
+from seq2seq.inference.product import FloatProduct, InferencePrecision, IntegerProduct, make_product, make_scores
+from seq2seq.model.quantization import LEVELS, Quantized, quantize
 from seq2seq.system import capability, integer
 from seq2seq.system.capability import packs
 from seq2seq.system.integer import KERNELS, FbgemmKernel, OneDnnKernel, QnnpackKernel, two_digits
