@@ -19,7 +19,7 @@ from torch import Tensor
 from seq2seq.analysis.beam_tree import Fate, Node
 from seq2seq.analysis.recording import Place, Reading, Side
 from seq2seq.errors import RunError
-from seq2seq.system.output import output_file
+from seq2seq.system.lock import output_file
 
 FORMAT = "seq2seq trace 1"
 

@@ -224,7 +224,7 @@ STEPS = {"draw": draw, "prepare": prepare, "train": train}
 
 @contextmanager
 def timer(name: str, figures: dict[str, float]) -> Iterator[None]:
-    """Store the time of a block as ``NAME_seconds`` and its CPU time, ended child processes included, as ``NAME_cpu``."""
+    """Store the time of a block as ``NAME_seconds``, and its CPU time with that of ended children as ``NAME_cpu``."""
     start, start_cpu = time.perf_counter(), sum(os.times()[:4])
     yield
     figures[f"{name}_seconds"] = time.perf_counter() - start

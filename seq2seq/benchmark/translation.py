@@ -229,7 +229,9 @@ def measure_batched(
     )
 
 
-def measure_single(translator: Translator, sentences: Sequence[str], beam: int, floor: TranslationFloor, warmup: int) -> Single:
+def measure_single(
+    translator: Translator, sentences: Sequence[str], beam: int, floor: TranslationFloor, warmup: int
+) -> Single:
     """Measure one call per sentence."""
     for text in sentences[:warmup]:
         translator.translate(text, beam_size=beam)

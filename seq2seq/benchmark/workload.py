@@ -1,4 +1,4 @@
-"""The measured model and text: those of a run, or the configured model with random weights and the configured corpus."""
+"""The measured model and text: those of a run, or the configured corpus and a model with random weights."""
 
 import contextlib
 import random

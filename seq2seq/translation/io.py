@@ -12,7 +12,7 @@ from typing import TextIO
 from seq2seq.corpora.lines import decoded_lines, open_binary, open_output, read_lines, unreadable
 from seq2seq.corpora.mixture import tagged
 from seq2seq.errors import ConfigError, DataError
-from seq2seq.system.output import output_file
+from seq2seq.system.lock import output_file
 from seq2seq.translation.config import ScoreConfig, TranslateConfig, TranslatorConfig
 from seq2seq.translation.glossary import Glossary
 from seq2seq.translation.translator import Translator

@@ -1,4 +1,4 @@
-"""Counted arithmetic against PyTorch's own counter of products, and counted weights against the network's."""
+"""Counted operations against PyTorch's counter, and counted weights against the network's."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from seq2seq.benchmark.arithmetic import (
     Counts,
     Work,
     cell,
-    counted,
+    count_tokens,
     forward_operations,
     step_weights,
     training_work,
@@ -21,7 +21,7 @@ from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, ModelConf
 from seq2seq.model.choices import CellKind
 
 S, T, B = 5, 4, 3
-"""Pieces with end marks; all sentences alike, so that nothing is padded."""
+"""Tokens with EOS. All sentences have the same length, so there is no padding."""
 
 
 MATCHED = ModelConfig(attention=AttentionKind.general, tying=Tying.none)
@@ -55,7 +55,7 @@ def flag_operations(config: ModelConfig) -> int:
 
 @pytest.mark.parametrize("config", EVERY)
 def test_forward_operations_are_those_that_pytorch_counts(config):
-    counts = counted(batch_of())
+    counts = count_tokens(batch_of())
     one = forward_operations(config, VOCABULARY)
     ours = one.encoder * counts.source + one.bridge * B + one.decoder * counts.target
     ours += one.keys * counts.source + one.queries * counts.target + one.scores * counts.pairs
@@ -66,7 +66,7 @@ def test_forward_operations_are_those_that_pytorch_counts(config):
 
 @pytest.mark.parametrize("config", EVERY)
 def test_an_update_is_three_forward_passes_but_for_what_needs_no_gradient(config):
-    work = training_work(config, VOCABULARY, VOCABULARY, counted(batch_of()), 4)
+    work = training_work(config, VOCABULARY, VOCABULARY, count_tokens(batch_of()), 4)
     ours = sum(part.operations for part in work.values())
     found = measured(random_network(config, 1), backward=True)
     # PyTorch leaves out the gradient of the encoder's zero state, and adds the flag's.
@@ -103,7 +103,7 @@ def test_the_matched_model_by_hand():
 
 def test_padding_counts_nothing():
     batch = make_batch([[4] * 9, [4]], [[5], [5] * 6])
-    assert counted(batch) == Counts(sentences=2, source=10 + 2, target=2 + 7, pairs=10 * 2 + 2 * 7)
+    assert count_tokens(batch) == Counts(sentences=2, source=10 + 2, target=2 + 7, pairs=10 * 2 + 2 * 7)
 
 
 def test_bytes_of_an_update():

@@ -1,4 +1,4 @@
-"""The machine's limits, and the floors made of them."""
+"""The machine's limits and floors."""
 
 import pytest
 import torch

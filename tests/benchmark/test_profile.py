@@ -6,7 +6,7 @@ from benchmarks import tiny_updater
 from torch import nn
 from torch.autograd.profiler_util import FunctionEvent, Kernel
 
-from seq2seq.benchmark.profile import BACKWARD, MODULES, PARTS, attributed, profiled, scopes
+from seq2seq.benchmark.profile import BACKWARD, MODULES, PARTS, attribute, profile_parts, scopes
 from seq2seq.benchmark.update import SCOPE
 from seq2seq.model import AttentionKind, ModelConfig, Network
 
@@ -27,7 +27,7 @@ def test_backward_work_belongs_to_the_scope_of_its_forward_operation():
     node = event(f"{BACKWARD}: AddmmBackward0", 300, 400, number=7)
     inner = event("aten::mm", 310, 390, node, number=7)
     nobody = event(f"{BACKWARD}: AccumulateGrad", 400, 410, number=99)
-    found = attributed([encoder, look, output, product, node, inner, nobody], cuda=False)
+    found = attribute([encoder, look, output, product, node, inner, nobody], cuda=False)
     assert found == {
         "encoder": pytest.approx(100e-6),
         "output layer": pytest.approx(200e-6),
@@ -39,7 +39,7 @@ def test_the_innermost_scope_counts():
     decoder = event(f"{SCOPE}decoder", 0, 100)
     attention = event(f"{SCOPE}attention", 20, 50, decoder)
     event("aten::bmm", 25, 45, attention)
-    found = attributed([decoder, attention, *attention.cpu_children], cuda=False)
+    found = attribute([decoder, attention, *attention.cpu_children], cuda=False)
     assert found == {"decoder": pytest.approx(70e-6), "attention": pytest.approx(30e-6)}
 
 
@@ -48,13 +48,13 @@ def test_on_a_gpu_the_kernels_count_and_the_range_of_a_scope_does_not():
     scope.kernels.append(Kernel(f"{SCOPE}encoder", 0, 500))
     product = event("aten::mm", 10, 20, scope)
     product.kernels.append(Kernel("gemm", 0, 40))
-    assert attributed([scope, product], cuda=True) == {"encoder": pytest.approx(40e-6)}
+    assert attribute([scope, product], cuda=True) == {"encoder": pytest.approx(40e-6)}
 
 
 def test_a_real_update_adds_up_and_every_part_is_met():
     update = tiny_updater()
     before = {name: len(module._forward_hooks) for name, module in update.network.named_modules()}
-    found = profiled(update, update.network, torch.device("cpu"), 2)
+    found = profile_parts(update, update.network, torch.device("cpu"), 2)
     assert list(found) == list(PARTS)
     assert all(found[part] > 0 for part in PARTS)
     # Little is left over, in the backward pass too: it has found its scopes.

@@ -7,7 +7,7 @@ import torch
 from benchmarks import small_benchmark
 
 from seq2seq import Translator
-from seq2seq.benchmark.workload import model_folder, prepare, translated_corpus, widened
+from seq2seq.benchmark.workload import model_folder, prepare, translated_corpus, with_made_up_words
 from seq2seq.corpora.config import SplitConfig
 from seq2seq.corpora.corpus import PairList
 from seq2seq.corpora.pair import Pair
@@ -31,8 +31,8 @@ def test_own_text_is_left_as_it_is():
             yield Pair("a", "b")
 
     own = OwnText()
-    assert widened(own, 100) is own
-    assert len(list(widened(PairList("built-in", [Pair("a", "b")]), 100))) == 101
+    assert with_made_up_words(own, 100) is own
+    assert len(list(with_made_up_words(PairList("built-in", [Pair("a", "b")]), 100))) == 101
 
 
 def test_batches_never_end(tmp_path):

@@ -96,7 +96,7 @@ def test_a_second_process_is_refused_in_one_line_until_the_first_has_ended(tmp_p
     with locked(folder):
         told = other(f"lock {folder}")
         assert told.startswith(f"{folder} is in use by process {os.getpid()} on ")
-        assert told.endswith(": wait until it has ended, or choose another folder with run=PATH")
+        assert told.endswith(": wait until it ends, or choose another folder with run=PATH")
         assert other(f"lock {tmp_path / 'runs/two'}") == "done"
     assert other(f"lock {folder}") == "done"
     with pytest.raises(RunError, match=f"in use by process {other.process.pid} on ") as error, locked(folder):
@@ -212,7 +212,9 @@ def test_where_there_are_no_locks_a_warning_says_so(tmp_path, monkeypatch, caplo
     monkeypatch.setattr(lock_module, "lock_descriptor", unsupported)
     with caplog.at_level(logging.WARNING), locked(tmp_path):
         pass
-    assert caplog.messages == [f"{tmp_path} cannot be locked (Function not implemented): start no second run there"]
+    assert caplog.messages == [
+        f"{tmp_path} cannot be locked (Function not implemented): do not start a second run there"
+    ]
 
 
 def test_of_several_processes_of_a_run_the_first_alone_has_it(tmp_path, monkeypatch):
@@ -244,9 +246,7 @@ def test_who_waits_takes_over_though_the_folder_is_taken_away(tmp_path, other, c
 def test_an_output_is_one_commands_and_what_lies_beside_it_is_free(tmp_path, other):
     path = tmp_path / "new/out.txt"
     assert other(f"output {path}") == "done"
-    message = (
-        rf"^{path} is in use by process {other.process.pid} on .*: wait until it has ended, or choose another with o"
-    )
+    message = rf"^{path} is in use by process {other.process.pid} on .*: wait until it ends, or choose another with o"
     with pytest.raises(RunError, match=message), locked_output(path):
         pass
     with locked_output(tmp_path / "new/other.txt"):

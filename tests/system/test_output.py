@@ -8,7 +8,7 @@ import pytest
 
 from seq2seq.corpora.pair import Pair
 from seq2seq.errors import RunError
-from seq2seq.system.output import output_file
+from seq2seq.system.lock import output_file
 from seq2seq.translation.io import opened
 from seq2seq.translation.synthetic_text import SOURCE, Synthetic, write_pairs
 

@@ -1,6 +1,6 @@
 """Another program and this one in turn, A B A B …: the ratio of each pair, and the ratio of the medians.
 
-    python -m tests.tools.against "against.command=cd other; ./train.sh 50" "against.figure=([0-9.]+) tok/s"
+python -m tests.tools.against "against.command=cd other; ./train.sh 50" "against.figure=([0-9.]+) tok/s"
 """
 
 import re
@@ -58,7 +58,7 @@ class Round:
 
 
 def own_command(arguments: Sequence[str], output: Path) -> str:
-    """The command of recipes/benchmark.py with the same settings, its training part alone, and its own output folder."""
+    """The command that measures training alone, with the same settings and its own output folder."""
     kept = [word for word in arguments if not word.startswith(("against.", "parts=", "output="))]
     return shlex.join([sys.executable, str(BENCHMARK), *kept, "parts=[training]", f"output={output / 'own'}"])
 

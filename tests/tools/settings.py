@@ -1,4 +1,4 @@
-"""The command line and the report of the tools that measure: settings of recipes/benchmark.py and a few of their own."""
+"""Command line and report of the measuring tools: the settings of recipes/benchmark.py and those of the tool."""
 
 import logging
 import sys
@@ -70,7 +70,7 @@ def run_tool(
             machine = measure_machine(choose_device(config.device), config.measure)
             print(machine_table(machine), flush=True)
             figures, table = measure(settings, config, machine)
-            path = output / f"{name}.json"
+            file = output / f"{name}.json"
             sections = {"seq2seq": __version__, "settings": config, f"{name} settings": settings, "machine": machine}
-            write_report(path, {**sections, name: figures})
-            print(f"\n{table}\n\n{path}")
+            write_report(file, {**sections, name: figures})
+            print(f"\n{table}\n\n{file}")

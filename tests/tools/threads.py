@@ -1,6 +1,6 @@
 """Training speed by number of threads and by how idle threads wait; each measurement has its own process.
 
-    python -m tests.tools.threads data.train.source=train.en data.train.target=train.de
+python -m tests.tools.threads data.train.source=train.en data.train.target=train.de
 """
 
 import os

@@ -2,7 +2,7 @@
 
     python -m tests.tools.verify
     python -m tests.tools.verify claim=demo
-    python -m tests.tools.verify claim=multi30k_quick "arguments=['data.test.source=test.en', 'data.test.target=test.de']"
+    python -m tests.tools.verify claim=multi30k_quick "arguments=['data.train.source=…', 'data.train.target=…']"
 
 Without a name it lists the claims of claims.yaml. The exit code is 1 if the claim does not hold.
 """
@@ -50,7 +50,9 @@ class FigureConfig(Settings):
     shown: str = setting("", "the words of README.md that state it")
     expected: float = setting(0.0, "the claimed number")
     spread: float = setting(0.0, "largest difference with which the claim holds", at_least=0)
-    bound: Bound = setting(Bound.within, "within; at_least: any higher figure also holds; at_most: any lower figure also holds")
+    bound: Bound = setting(
+        Bound.within, "within; at_least: any higher figure also holds; at_most: any lower figure also holds"
+    )
     scale: float = setting(1.0, "factor of the number found, such as 100 for a share", above=0)
     pattern: str | None = setting(None, "regular expression with one group, around the number; the last match counts")
     file: str | None = setting(None, "JSON file in the folder of the claim")
@@ -207,7 +209,7 @@ def value_in_file(figure: FigureConfig, folder: Path) -> float:
         for name in figure.key.split("."):
             value = value[int(name)] if isinstance(value, list) else value[name]
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise ConfigError(f"{path} has no {figure.key} ({type(error).__name__}): see the files that the command wrote") from None
+        raise ConfigError(f"{path} has no {figure.key} ({type(error).__name__}): see the command's output") from None
     return to_number(value, f"{path}, {figure.key}")
 
 
