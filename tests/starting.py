@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 
 
 class Command(NamedTuple):
-    """A recipe with its overrides."""
+    """A recipe, or a tool by its module (``tests.tools.verify``), with its overrides."""
 
     recipe: str
     overrides: list[str]
@@ -70,6 +70,7 @@ def serve() -> None:
 
     for path in (ROOT / "recipes").glob("[a-z]*.py"):
         import_module(f"seq2seq.recipes.{path.stem}")
+    import_module("tests.tools.verify")
     torch.set_num_threads(1)
     for line in sys.stdin:
         print(json.dumps(run([Command(*one) for one in json.loads(line)])), flush=True)
@@ -116,7 +117,8 @@ def work(command: Command, errors: int) -> NoReturn:
     os.dup2(errors, 2)
     sys.argv = [f"{command.recipe}.py", *command.overrides]
     try:
-        import_module(f"seq2seq.recipes.{command.recipe}").main()
+        module = command.recipe if "." in command.recipe else f"seq2seq.recipes.{command.recipe}"
+        import_module(module).main()
         code = 0
     except SystemExit as exit_:
         code = int(exit_.code or 0)

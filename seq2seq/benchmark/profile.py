@@ -97,18 +97,23 @@ def _tied(network: nn.Module) -> bool:
 
 def attribute(events: Iterable[FunctionEvent], cuda: bool) -> dict[str, float]:
     """Seconds by part: each operation's own time, on a GPU that of its kernels, without nested operations."""
+    by_part: dict[str, float] = {}
+    for event, part in with_parts(events):
+        by_part[part] = by_part.get(part, 0.0) + (_kernels(event) if cuda else event.self_cpu_time_total) / 1e6
+    return by_part
+
+
+def with_parts(events: Iterable[FunctionEvent]) -> Iterator[tuple[FunctionEvent, str]]:
+    """Each operation of the CPU with its part, in the order of their start."""
     operations = sorted((event for event in events if event.device_type.name == "CPU"), key=_start)
     forward_part: dict[int, str] = {}
     for event in operations:
         # Of all operations with this number, the last one created the node.
         if event.sequence_nr >= 0 and _backward(event) is None:
             forward_part[event.sequence_nr] = _scope(event)
-    by_part: dict[str, float] = {}
     for event in operations:
         node = _backward(event)
-        part = _scope(event) if node is None else forward_part.get(node.sequence_nr, "other")
-        by_part[part] = by_part.get(part, 0.0) + (_kernels(event) if cuda else event.self_cpu_time_total) / 1e6
-    return by_part
+        yield event, _scope(event) if node is None else forward_part.get(node.sequence_nr, "other")
 
 
 def _start(event: FunctionEvent) -> float:
