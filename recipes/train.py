@@ -27,7 +27,7 @@ from seq2seq.run.folder import CONFIG, learn_shortlist, prepare_tokenizers
 from seq2seq.run.resume import opened_run
 from seq2seq.system.device import choose_device, resolve_precision, set_seed
 from seq2seq.system.lock import locked
-from seq2seq.system.processes import count, first_before_others, is_first, rank
+from seq2seq.system.processes import first_before_others, is_first, rank, world_size
 from seq2seq.system.threads import use_threads
 from seq2seq.tokenizer.spelling import no_text
 from seq2seq.training import Trainer, build_objective
@@ -72,7 +72,7 @@ def train(config: TrainConfig, folder: Path) -> float:
         table = encode_mix(corpus, tokenizers, cache, data.filters, data.workers)
         validation_table = prepared_corpus(validation, tokenizers, cache, None, data.workers)
     print(f"{table.report}; {tokenizers.source.size:,} source and {tokenizers.target.size:,} target pieces")
-    place = f"on {device} in {precision}{'' if count() == 1 else f', {count()} processes'}"
+    place = f"on {device} in {precision}{'' if world_size() == 1 else f', {world_size()} processes'}"
     place += f", {threads} thread{'s' * (threads > 1)}"
     print(*notes, f"{sum(parameter.numel() for parameter in network.parameters()):,} parameters, {place}", sep="\n")
 
@@ -80,7 +80,7 @@ def train(config: TrainConfig, folder: Path) -> float:
     draw = Sampler(tokenizers, config.risk, precision, data.target_language)
     progress = Trainer(
         network,
-        batch_stream(table, order, Resampler(tokenizers, tokenizer, config.seed, tags), rank(), count()),
+        batch_stream(table, order, Resampler(tokenizers, tokenizer, config.seed, tags), rank(), world_size()),
         Validator(
             validation_table,
             list(validation),

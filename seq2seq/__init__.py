@@ -12,7 +12,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from seq2seq.system.threads import wait_briefly
+from seq2seq.system.threads import set_wait_policy
 
 if TYPE_CHECKING:
     from seq2seq.metrics.score import Score
@@ -34,7 +34,7 @@ __all__ = [
     "__version__",
 ]
 
-wait_briefly()  # before anything imports PyTorch
+set_wait_policy()  # before anything imports PyTorch
 
 _HOMES = {
     "Copy": "translation.types",

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from seq2seq.system.processes import join, parting
+from seq2seq.system.processes import closing_group, join_group
 
 context = multiprocessing.get_context("forkserver")
 # The last is what DistributedDataParallel imports when one is made.
@@ -48,9 +48,9 @@ def _work(rank: int, count: int, port: int, folder: Path, joins: bool, function:
         os.dup2(err.fileno(), 2)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
-                with parting():
+                with closing_group():
                     if joins:
-                        join()
+                        join_group()
                     torch.save(function(*args), folder / f"{rank}.pt")
             except Exception:
                 traceback.print_exc(file=err)

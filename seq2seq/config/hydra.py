@@ -49,7 +49,7 @@ from seq2seq.settings import validate
 from seq2seq.system.atomic import FULL, unwritable
 from seq2seq.system.descriptors import BINARY
 from seq2seq.system.out_of_memory import is_out_of_memory
-from seq2seq.system.processes import join, launched, parting, taking_part, tells
+from seq2seq.system.processes import closing_group, in_group, is_launched, join_group, should_report
 from seq2seq.training import (
     SGD,
     Adadelta,
@@ -139,7 +139,7 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
         job = HydraConfig.get()
         sweeps = job.mode is RunMode.MULTIRUN  # then an error is for the sweeper to see, which may count it and go on
         told = contextlib.nullcontext() if sweeps else one_line_errors(schema())
-        with full_errors(SHOW_TRACEBACKS), told, taking_part():
+        with full_errors(SHOW_TRACEBACKS), told, in_group():
             settings = OmegaConf.to_object(config)
             validate(settings)
             if sweeps and name == "train":
@@ -153,11 +153,11 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
         if isinstance(sys.stdout, io.TextIOWrapper):  # which a notebook's is not
             sys.stdout.reconfigure(errors="backslashreplace")  # a file on Windows has an encoding with few letters
         # With full errors Hydra raises them to us instead of printing pages.
-        with parting(), safe_terminal(), one_line_errors(schema()), full_errors(True):
-            if launched():
+        with closing_group(), safe_terminal(), one_line_errors(schema()), full_errors(True):
+            if is_launched():
                 if name not in TOGETHER:
                     raise ConfigError(f"recipes/{name}.py is for one process: start it with python, not with torchrun")
-                join()
+                join_group()
             try:
                 with texts_alone_checked():
                     composed()
@@ -272,19 +272,19 @@ def one_line_errors(config: Any) -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY | BINARY), sys.stdout.fileno())
         sys.exit(1)
     except Interrupted as interrupted:
-        if tells(interrupted):
+        if should_report(interrupted):
             print(interrupted, file=sys.stderr)
         sys.exit(interrupted.exit_code)
     except (Seq2SeqError, HydraException, OmegaConfBaseException, YAMLError) as error:
         if SHOW_TRACEBACKS:
             raise
-        if tells(error):
+        if should_report(error):
             print(f"error: {shown(one_line(error, config))}", file=sys.stderr)
         sys.exit(1)
     except (MemoryError, RuntimeError) as error:
         if SHOW_TRACEBACKS or not is_out_of_memory(error):
             raise
-        if tells(error):
+        if should_report(error):
             advice = "lower batch.tokens or the sizes of the model, or beam_size where it translates"
             print(f"error: there is no memory left ({shown(str(error))}): {advice}", file=sys.stderr)
         sys.exit(1)

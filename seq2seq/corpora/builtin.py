@@ -26,7 +26,7 @@ from seq2seq.grammar.sentences import (
     size_of,
 )
 from seq2seq.system.atomic import atomic_write
-from seq2seq.system.workers import available, ordered_map
+from seq2seq.system.workers import available_cores, ordered_map
 
 HELD = 100_000
 """A corpus of so many pairs is kept in memory once it has been read; a larger one is drawn at each reading."""
@@ -101,7 +101,7 @@ class BuiltinCorpus:
         seen = Seen(2 * self.size)
         first, found = (0, 0) if notes is None else _recalled(notes, done, seen)
         draw = partial(draw_block, self._config.seed, self._split, builtin.DRAWS)
-        with closing(ordered_map(draw, count(first), self.processes or available(), alone=0)) as blocks:
+        with closing(ordered_map(draw, count(first), self.processes or available_cores(), before_start=0)) as blocks:
             for number, block in enumerate(blocks, first):
                 new = array("Q")
                 for pair, *both in zip(block.pairs, block.hashes[::2], block.hashes[1::2], strict=True):

@@ -18,7 +18,7 @@ from seq2seq.errors import DataError, RunError
 from seq2seq.system.atomic import remove_leftovers
 from seq2seq.system.lock import locked
 from seq2seq.system.processes import is_first, rank
-from seq2seq.system.workers import available
+from seq2seq.system.workers import available_cores
 from seq2seq.tokenizer.tokenizer import Tokenizers
 
 SHARD = 20
@@ -93,7 +93,7 @@ def _opened(
         if table is not None:
             return table
         try:
-            _prepare(corpus, tokenizers, folder, filters, key, processes or available())
+            _prepare(corpus, tokenizers, folder, filters, key, processes or available_cores())
         except DataError:  # text that has been mended has another key
             _clear(folder, 0)
             raise

@@ -10,7 +10,7 @@ import torch
 
 from seq2seq.errors import ConfigError
 from seq2seq.system.capability import prefers_bfloat16, runs_bfloat16, runs_tf32
-from seq2seq.system.processes import own_gpu
+from seq2seq.system.processes import assigned_gpu
 
 # On a CPU, oneDNN keeps a compiled kernel with its buffers for each of the last 1024 shapes, and every batch has a
 # shape of its own: gigabytes by the second epoch. It reads these at its first use; who sets them otherwise is obeyed.
@@ -102,7 +102,7 @@ def choose_device(name: str) -> torch.device:
 
 def _own(device: torch.device) -> torch.device:
     """This process's GPU, if several work together on GPUs; else the device itself."""
-    number = own_gpu(torch.cuda.device_count()) if device.type == "cuda" else None
+    number = assigned_gpu(torch.cuda.device_count()) if device.type == "cuda" else None
     if number is None:
         return device
     if device.index is not None:

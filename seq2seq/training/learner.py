@@ -8,8 +8,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from seq2seq.data.batch import Batch
 from seq2seq.model import Network
-from seq2seq.system.out_of_memory import whole_or_halves
-from seq2seq.system.processes import add_up, alone, count, rank
+from seq2seq.system.out_of_memory import halve_if_out_of_memory
+from seq2seq.system.processes import all_reduce, is_single_process, rank, world_size
 from seq2seq.training.loss import Loss, Objective
 
 
@@ -40,7 +40,7 @@ class Learner:
 
     def __init__(self, network: Network, objective: Objective, seed: int) -> None:
         loss = Objected(network, objective)
-        self.parallel = None if alone() else DistributedDataParallel(loss, gradient_as_bucket_view=True)
+        self.parallel = None if is_single_process() else DistributedDataParallel(loss, gradient_as_bucket_view=True)
         self.loss = loss if self.parallel is None else self.parallel
         self.seed = seed
 
@@ -68,18 +68,18 @@ class Learner:
             return self._gradients([half for batch in batches for half in batch.halves()], tokens, update)
 
         what = f"the batches of update {update:,}"
-        return whole_or_halves(lambda: self._gradients(batches, tokens, update), halves, what, "batch.tokens")
+        return halve_if_out_of_memory(lambda: self._gradients(batches, tokens, update), halves, what, "batch.tokens")
 
     def _gradients(self, batches: list[Batch], tokens: int, update: int) -> Tensor:
         cross_entropy = torch.zeros((), device=batches[0].source_BS.device)
         for number, batch in enumerate(batches):
-            torch.manual_seed(seed_of(self.seed, update, number * count() + rank()))
+            torch.manual_seed(seed_of(self.seed, update, number * world_size() + rank()))
             last = number + 1 == len(batches)
             with nullcontext() if last or self.parallel is None else self.parallel.no_sync():
                 loss: Loss = self.loss(batch, update)
-                (loss.objective / (tokens / count())).backward()  # type: ignore[no-untyped-call]
+                (loss.objective / (tokens / world_size())).backward()  # type: ignore[no-untyped-call]
             cross_entropy += loss.cross_entropy
-        return add_up(cross_entropy)
+        return all_reduce(cross_entropy)
 
 
 def seed_of(seed: int, update: int, batch: int) -> int:

@@ -16,7 +16,7 @@ from seq2seq.data.prefetch import ahead
 from seq2seq.data.stream import Batches, BatchStream
 from seq2seq.model import Network
 from seq2seq.model.weights import save_weights, set_weights
-from seq2seq.system.processes import is_first, largest, total, wait
+from seq2seq.system.processes import barrier, is_first, max_over_processes, sum_over_processes
 from seq2seq.training.checkpoints import Checkpoints, damaged
 from seq2seq.training.config import TrainingConfig
 from seq2seq.training.interrupt import Interrupted, InterruptFlag
@@ -112,7 +112,7 @@ class Trainer:
     def _save_due(self) -> bool:
         """True where so long has passed since the last state was saved, for one of the processes at least."""
         minutes = self.config.save_minutes
-        return minutes is not None and bool(largest(time.perf_counter() - self.saved_at >= 60 * minutes))
+        return minutes is not None and bool(max_over_processes(time.perf_counter() - self.saved_at >= 60 * minutes))
 
     def _stop_if_asked(self, interrupt: InterruptFlag) -> None:
         number = interrupt.asked()
@@ -152,7 +152,7 @@ class Trainer:
         """One update of the weights from ``accumulate`` batches of each process; its learning rate."""
         number = self.progress.update + 1
         taken = [next(batches) for _ in range(self.config.accumulate)]
-        tokens = total(sum(batch.labels_P.numel() for batch, _ in taken))
+        tokens = sum_over_processes(sum(batch.labels_P.numel() for batch, _ in taken))
         learning_rate = self._set_learning_rate(number)
         tally.add(*self._gradients([batch for batch, _ in taken], tokens))
         self.optimizer.step()
@@ -251,7 +251,7 @@ class Trainer:
             best = self.progress.ranked(self.config.criterion)[:1]
             needed = {*self._averaged(), *self.progress.model, *(validation.update for validation in best)}
             self.checkpoints.save_state(state, needed)
-        wait()
+        barrier()
         self.saved_at = time.perf_counter()
 
     def _resume(self, state: dict[str, Any]) -> Progress:

@@ -8,7 +8,7 @@ from seq2seq.corpora.segments import LONGEST, sentences, stretches
 from seq2seq.data.batch import batches_by_length
 from seq2seq.inference.members import Encoded, Members
 from seq2seq.search import DRAWING, SearchConfig
-from seq2seq.system.out_of_memory import whole_or_halves
+from seq2seq.system.out_of_memory import halve_if_out_of_memory
 from seq2seq.translation.types import Request, Translation, joined
 
 CHUNK = 2048
@@ -75,7 +75,7 @@ def _whole_or_halves(
         return [one for part in parts for one in translate(requests[part], [ids[part] for ids in encoded])]
 
     setting = "search.samples or n_best" if search.method in DRAWING else "beam_size"
-    return whole_or_halves(
+    return halve_if_out_of_memory(
         lambda: translate(requests, encoded), halves, f"a batch of {len(requests):,} sentences", setting
     )
 

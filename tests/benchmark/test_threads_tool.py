@@ -24,7 +24,7 @@ def test_every_number_of_threads_has_its_own_process(tmp_path, monkeypatch):
     )
     monkeypatch.setenv("GOMP_SPINCOUNT", "7")
     monkeypatch.setenv("OMP_NUM_THREADS", "9")
-    monkeypatch.setattr(threads, "available", lambda: 2)
+    monkeypatch.setattr(threads, "available_cores", lambda: 2)
     monkeypatch.setattr("tests.tools.against.BENCHMARK", program)
     rows = list(measure_threads(own_command([], tmp_path)))
     assert [(row.threads, row.policy, row.tokens_per_second) for row in rows] == [

@@ -399,7 +399,7 @@ import os, sys
 from pathlib import Path
 from seq2seq.system.workers import ordered_map
 os.chdir(sys.argv[1])
-print(list(ordered_map(abs, [-1, -2, -3], 2, alone=0)))
+print(list(ordered_map(abs, [-1, -2, -3], 2, before_start=0)))
 """
 
 

@@ -1,4 +1,4 @@
-"""No memory for a batch: it is done in two halves, once, with a warning, and the outcome is the same."""
+"""A batch that does not fit in memory is processed in two halves, with a warning and the same result."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ from seq2seq.evaluation.evaluate import Validator
 from seq2seq.model import Network
 from seq2seq.run.folder import load_run
 from seq2seq.system.device import Precision
-from seq2seq.system.out_of_memory import is_out_of_memory, whole_or_halves
+from seq2seq.system.out_of_memory import halve_if_out_of_memory, is_out_of_memory
 from seq2seq.training.learner import Learner
 from seq2seq.training.objective import TeacherForcing
 
@@ -60,19 +60,19 @@ def test_other_errors_are_others_and_stay():
     assert not is_out_of_memory(other)
     assert not is_out_of_memory(ValueError("DefaultCPUAllocator"))
     with pytest.raises(RuntimeError) as error:
-        whole_or_halves(partial(fail, other), list, "it", "batch.tokens")
+        halve_if_out_of_memory(partial(fail, other), list, "it", "batch.tokens")
     assert error.value is other
 
 
 def test_halves_are_tried_once_and_named_in_one_line(caplog):
-    assert whole_or_halves(lambda: 1, lambda: 2, "it", "batch.tokens") == 1
+    assert halve_if_out_of_memory(lambda: 1, lambda: 2, "it", "batch.tokens") == 1
     assert not caplog.messages
-    assert whole_or_halves(fail, lambda: 2, "a batch of 9 pairs", "batch.tokens") == 2
+    assert halve_if_out_of_memory(fail, lambda: 2, "a batch of 9 pairs", "batch.tokens") == 2
     assert caplog.messages == [
-        "no memory for a batch of 9 pairs: it is done in two halves; lower batch.tokens to be rid of this"
+        "out of memory for a batch of 9 pairs: it is processed in two halves; lower batch.tokens to avoid this"
     ]
-    with pytest.raises(RunError, match=r"^no memory for it, nor for half of it: lower beam_size$"):
-        whole_or_halves(fail, fail, "it", "beam_size")
+    with pytest.raises(RunError, match=r"^out of memory for it and for half of it: lower beam_size$"):
+        halve_if_out_of_memory(fail, fail, "it", "beam_size")
 
 
 # In translation
@@ -91,16 +91,16 @@ def test_a_batch_in_halves_is_translated_alike(tiny_run, monkeypatch, caplog, be
     halves = translator.translate(SENTENCES, beam_size=beam_size, n_best=beam_size)
     assert little.given == [4, 2, 2]
     assert caplog.messages == [
-        "no memory for a batch of 4 sentences: it is done in two halves; lower beam_size to be rid of this"
+        "out of memory for a batch of 4 sentences: it is processed in two halves; lower beam_size to avoid this"
     ]
     for one, other in zip(whole, halves, strict=True):
         assert (one.source, one.text, one.pieces) == (other.source, other.text, other.pieces)
         assert one.score == pytest.approx(other.score, abs=1e-5)
     little.room = 1
-    with pytest.raises(RunError, match="no memory for a batch of 4 sentences, nor for half of it: lower beam_size"):
+    with pytest.raises(RunError, match="out of memory for a batch of 4 sentences, nor for half of it: lower beam_size"):
         translator.translate(SENTENCES, beam_size=beam_size)
     little.room = 0
-    with pytest.raises(RunError, match="no memory for a batch of 1 sentences"):
+    with pytest.raises(RunError, match="out of memory for a batch of 1 sentences"):
         translator.translate("We work.")
 
 
@@ -148,7 +148,7 @@ def test_an_update_in_halves_has_the_same_gradients(fails, caplog):
     assert halves == pytest.approx(whole, rel=1e-6)
     assert close(found, wanted)
     assert caplog.messages == [
-        "no memory for the batches of update 7: it is done in two halves; lower batch.tokens to be rid of this"
+        "out of memory for the batches of update 7: it is processed in two halves; lower batch.tokens to avoid this"
     ]
 
 
@@ -171,7 +171,7 @@ def test_an_update_that_finds_no_memory_in_halves_either_is_one_line():
     assert network.encoder is not None
     network.encoder.register_forward_pre_hook(Little(0))
     with pytest.raises(
-        RunError, match=r"no memory for the batches of update 7, nor for half of it: lower batch\.tokens"
+        RunError, match=r"out of memory for the batches of update 7, nor for half of it: lower batch\.tokens"
     ):
         gradients(network, SEVEN_BATCHES[:1])
     assert close(weights(network), before, 0)
@@ -194,11 +194,11 @@ def test_halves_are_a_batch():
 STARVED = """
 import resource, torch
 from pathlib import Path
-from seq2seq.system.out_of_memory import whole_or_halves
+from seq2seq.system.out_of_memory import halve_if_out_of_memory
 torch.ones(9) @ torch.ones(9)
 taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (taken + (300 << 20), -1))
-print(whole_or_halves(lambda: len(torch.ones(100 << 20)), lambda: 2 * len(torch.ones(50 << 20)), "it", "less"))
+print(halve_if_out_of_memory(lambda: len(torch.ones(100 << 20)), lambda: 2 * len(torch.ones(50 << 20)), "it", "less"))
 """
 
 

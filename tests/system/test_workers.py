@@ -15,24 +15,24 @@ import pytest
 
 from seq2seq.corpora.files import TsvFile
 from seq2seq.errors import DataError, RunError
-from seq2seq.system.workers import available, ordered_map
+from seq2seq.system.workers import available_cores, ordered_map
 
 
 @pytest.mark.parametrize("processes", [1, 3])
 @pytest.mark.parametrize("items", [0, 1, 2, 9])
 def test_results_come_in_the_order_of_their_items(processes, items):
-    assert list(ordered_map(math.sqrt, range(items), processes, alone=1)) == [math.sqrt(n) for n in range(items)]
+    assert list(ordered_map(math.sqrt, range(items), processes, before_start=1)) == [math.sqrt(n) for n in range(items)]
 
 
 def test_few_items_start_no_process(monkeypatch):
     monkeypatch.setattr("seq2seq.system.workers.Worker", None)
-    assert list(ordered_map(abs, [-1, -2, -3], 8, alone=3)) == [1, 2, 3]
+    assert list(ordered_map(abs, [-1, -2, -3], 8, before_start=3)) == [1, 2, 3]
 
 
 def test_the_work_is_done_elsewhere_and_large_items_do_not_block():
     large = b"x" * 1_000_000  # more than a pipe holds, both ways
-    assert list(ordered_map(bytes.upper, [large] * 6, 2, alone=0)) == [large.upper()] * 6
-    found = set(ordered_map(operator.call, [os.getpid] * 6, 3, alone=0))
+    assert list(ordered_map(bytes.upper, [large] * 6, 2, before_start=0)) == [large.upper()] * 6
+    found = set(ordered_map(operator.call, [os.getpid] * 6, 3, before_start=0))
     assert len(found) == 3
     assert os.getpid() not in found
 
@@ -40,7 +40,7 @@ def test_the_work_is_done_elsewhere_and_large_items_do_not_block():
 def test_items_are_read_no_further_than_processes_are_waiting():
     read = []
     items = (read.append(number) or number for number in count())
-    with closing(ordered_map(abs, items, 2, alone=0)) as results:
+    with closing(ordered_map(abs, items, 2, before_start=0)) as results:
         assert list(islice(results, 3)) == [0, 1, 2]
         assert len(read) <= 6
 
@@ -48,22 +48,22 @@ def test_items_are_read_no_further_than_processes_are_waiting():
 def test_a_users_error_comes_through(tmp_path):
     reader = partial(TsvFile, source_column="1", target_column="2")
     with pytest.raises(DataError, match="none: no such file"):
-        list(ordered_map(reader, [tmp_path / "none"] * 3, 2, alone=0))
+        list(ordered_map(reader, [tmp_path / "none"] * 3, 2, before_start=0))
 
 
 def test_what_the_work_prints_is_no_result(capfd):
-    assert list(ordered_map(print, ["said"] * 2, 2, alone=0)) == [None, None]
+    assert list(ordered_map(print, ["said"] * 2, 2, before_start=0)) == [None, None]
     assert capfd.readouterr() == ("", "said\n" * 2)
 
 
 def test_a_process_that_dies_is_named():
-    with pytest.raises(RunError, match=r"killed by signal 9\): where memory is short set data\.workers=1") as error:
-        list(ordered_map(signal.raise_signal, [signal.SIGKILL] * 4, 2, alone=0))
+    with pytest.raises(RunError, match=r"killed by signal 9\): set data\.workers=1 if memory is short") as error:
+        list(ordered_map(signal.raise_signal, [signal.SIGKILL] * 4, 2, before_start=0))
     assert "\n" not in str(error.value)
 
 
 def test_leaving_early_ends_the_processes():
-    results = ordered_map(time.sleep, [0, 60, 60], 2, alone=0)
+    results = ordered_map(time.sleep, [0, 60, 60], 2, before_start=0)
     next(results)
     started = time.monotonic()
     results.close()
@@ -72,7 +72,9 @@ def test_leaving_early_ends_the_processes():
 
 def test_no_process_outlives_a_parent_that_is_killed():
     program = "import operator, os\nfrom itertools import repeat\nfrom seq2seq.system.workers import ordered_map\n"
-    program += "for process in ordered_map(operator.call, repeat(os.getpid), 2, alone=0): print(process, flush=True)"
+    program += (
+        "for process in ordered_map(operator.call, repeat(os.getpid), 2, before_start=0): print(process, flush=True)"
+    )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as parent:
         workers = {int(parent.stdout.readline()) for _ in range(2)}
         parent.kill()
@@ -95,4 +97,4 @@ def test_a_worker_imports_no_pytorch():
 
 
 def test_there_is_a_core():
-    assert 1 <= available() <= (os.cpu_count() or 1)
+    assert 1 <= available_cores() <= (os.cpu_count() or 1)

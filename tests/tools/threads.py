@@ -13,13 +13,15 @@ from seq2seq.benchmark.config import BenchmarkConfig
 from seq2seq.benchmark.machine import Machine
 from seq2seq.report.aligned import aligned
 from seq2seq.settings import Settings
-from seq2seq.system.threads import COUNTING, SHORT_WAIT, WAITING
-from seq2seq.system.workers import available
+from seq2seq.system.threads import COUNT_VARIABLES, SHORT_WAIT, WAIT_VARIABLES
+from seq2seq.system.workers import available_cores
 from tests.tools.against import OWN_FIGURE, Take, figure_in, output_of, own_command, regular_expression
 from tests.tools.settings import run_tool
 
 POLICIES = {"spin briefly": SHORT_WAIT, "sleep": {"OMP_WAIT_POLICY": "PASSIVE"}, "spin": {"OMP_WAIT_POLICY": "ACTIVE"}}
 """Ways in which idle threads wait, with the environment that sets them."""
+
+VARIABLES = (*WAIT_VARIABLES, *COUNT_VARIABLES)
 
 
 @dataclass(kw_only=True)
@@ -44,9 +46,9 @@ def measure_threads(command: str) -> Iterator[ThreadsRow]:
         RunError: a process failed.
     """
     pattern = regular_expression(OWN_FIGURE, "figure")
-    for threads in thread_counts(available()):
+    for threads in thread_counts(available_cores()):
         for policy in POLICIES if threads > 1 else list(POLICIES)[:1]:
-            environment = {name: value for name, value in os.environ.items() if name not in (*WAITING, *COUNTING)}
+            environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
             environment |= {"OMP_NUM_THREADS": str(threads), **POLICIES[policy]}
             yield ThreadsRow(
                 threads, policy, figure_in(output_of(command, environment), pattern, Take.median, "figure")

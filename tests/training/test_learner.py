@@ -27,7 +27,7 @@ from seq2seq.data.batch import Batch
 from seq2seq.data.batch_sampler import Place
 from seq2seq.model import Network
 from seq2seq.system.device import Precision
-from seq2seq.system.processes import count, is_first, rank, taking_part
+from seq2seq.system.processes import in_group, is_first, rank, world_size
 from seq2seq.training import Validation
 from seq2seq.training.consistency import Consistency
 from seq2seq.training.interrupt import Interrupted
@@ -64,7 +64,7 @@ def gradients() -> dict[str, tuple[float, Weights]]:
     for name, objective in objectives().items():
         network = tiny_network().train()
         network.output.bias.requires_grad = False  # what is not trained is no hindrance
-        own = SEVEN_BATCHES[rank() : BATCHES : count()]
+        own = SEVEN_BATCHES[rank() : BATCHES : world_size()]
         tokens = sum(batch.labels_P.numel() for batch in SEVEN_BATCHES[:BATCHES])
         learner = Learner(network, objective, seed=3)
         for update in (7, 8):  # two, for what the first may leave behind
@@ -102,7 +102,7 @@ class Shared:
 
     def __call__(self, place: Place) -> Iterator[tuple[Batch, Place]]:
         batches = self.stream(place)
-        while turn := list(islice(batches, count())):
+        while turn := list(islice(batches, world_size())):
             yield turn[rank()][0], turn[-1][1]
 
 
@@ -123,7 +123,7 @@ def run(folder: Path, updates: int, accumulate: int, before=None, patience: int 
     config = training(updates=updates, accumulate=accumulate, ema=0.9, patience=patience)
     stream, network = Stream(SEVEN_BATCHES, before or (lambda place: None)), tiny_network()
     one = trainer(folder, config, network=network, stream=Shared(stream), validate=validate)
-    with taking_part():
+    with in_group():
         one.fit()
     return {**weights(network), "place": torch.tensor(one.progress.place), "validated": torch.tensor(told)}
 
