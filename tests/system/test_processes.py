@@ -50,15 +50,21 @@ def test_a_single_process_is_the_first_of_one(capsys):
         raise RuntimeError("an error of gloo in a single process")
 
 
-def meet(folder: Path) -> dict[str, object]:
+def collective_operations(folder: Path) -> dict[str, object]:
     found = {
-        "alone": is_single_process(), "rank": rank(), "count": world_size(), "first": is_first(),
-        "total": sum_over_processes(10 + rank()), "largest": max_over_processes(-rank()), "sum": all_reduce(torch.tensor([1.0, 10.0 * rank()])),
-        "from": broadcast_object(f"said by {rank()}"), "to": gather_objects([rank()] * 2),
-    }  # fmt: skip
-    mark = folder / "made"
+        "single": is_single_process(),
+        "rank": rank(),
+        "size": world_size(),
+        "first": is_first(),
+        "total": sum_over_processes(10 + rank()),
+        "largest": max_over_processes(-rank()),
+        "sum": all_reduce(torch.tensor([1.0, 10.0 * rank()])),
+        "broadcast": broadcast_object(f"from {rank()}"),
+        "gathered": gather_objects([rank()] * 2),
+    }
+    mark = folder / "mark"
     with first_before_others():
-        found["there"] = mark.exists()
+        found["exists"] = mark.exists()
         if is_first():
             time.sleep(0.2)
             mark.touch()
@@ -68,25 +74,25 @@ def meet(folder: Path) -> dict[str, object]:
     return found
 
 
-def test_two_processes_know_and_tell_each_other(tmp_path):
-    ended = together(tmp_path, meet, tmp_path)
+def test_collective_operations_of_two_processes(tmp_path):
+    ended = together(tmp_path, collective_operations, tmp_path)
     first, second = results(ended)
-    assert not first["alone"]
+    assert not first["single"]
     assert (first["rank"], second["rank"]) == (0, 1)
     assert (first["first"], second["first"]) == (True, False)
-    assert (first["there"], second["there"]) == (False, True)
+    assert (first["exists"], second["exists"]) == (False, True)
     for found in (first, second):
-        assert found["count"] == 2
+        assert found["size"] == 2
         assert found["total"] == 21
         assert found["largest"] == 0
         assert found["sum"].tolist() == [2.0, 10.0]
-        assert found["from"] == "said by 0"
-    assert (first["to"], second["to"]) == ([[0, 0], [1, 1]], [])
+        assert found["broadcast"] == "from 0"
+    assert (first["gathered"], second["gathered"]) == ([[0, 0], [1, 1]], [])
     assert [one.out for one in ended] == ["out 0\n", ""], "only the first prints"
     assert [one.err for one in ended] == ["err 0\n", ""]
 
 
-def die(killed: int) -> str:
+def lose_a_process(killed: int) -> str:
     barrier()
     if rank() == killed:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -98,7 +104,7 @@ def die(killed: int) -> str:
 
 @pytest.mark.parametrize("killed", [0, 1])
 def test_the_loss_of_another_process_gives_one_line_without_delay(tmp_path, killed):
-    ended = together(tmp_path, die, killed)
+    ended = together(tmp_path, lose_a_process, killed)
     left = ended[1 - killed]
     assert ended[killed].code == -signal.SIGKILL
     assert left.code == 0, left.err

@@ -1,4 +1,4 @@
-"""Work in other processes: the same results in the same order, errors and deaths told in one line."""
+"""Work in several processes: the same results in the same order, and errors in one line."""
 
 import math
 import operator
