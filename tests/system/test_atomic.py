@@ -11,7 +11,7 @@ from disk import little_room
 
 from seq2seq.errors import RunError
 from seq2seq.system.atomic import (
-    MARK,
+    SUFFIX,
     atomic_folder,
     atomic_write,
     is_temporary,
@@ -107,9 +107,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_file_and_no_other(tmp_path):
     path.write_text("old")
     with little_room(1000), pytest.raises(RunError) as error, atomic_write(path) as temporary:
         temporary.write_text("x" * 2000)
-    assert one_line(error) == (
-        f"{path} cannot be written (File too large): make room for it, and give the same command again"
-    )
+    assert one_line(error) == (f"{path} cannot be written (File too large): free some space and rerun the same command")
     assert found(tmp_path) == {"a.txt": "old"}
 
 
@@ -177,7 +175,7 @@ def test_a_temporary_name_is_another_each_time_and_is_known_again(tmp_path):
 
 
 def test_only_what_carries_the_mark_is_removed(tmp_path):
-    users = ["a.txt.tmp", f"a.txt{MARK}", f"a.txt.backup{MARK}", f"b.txt.{'0' * 16}{MARK}"]
+    users = ["a.txt.tmp", f"a.txt{SUFFIX}", f"a.txt.backup{SUFFIX}", f"b.txt.{'0' * 16}{SUFFIX}"]
     for name in users:
         (tmp_path / name).write_text("mine")
     temporary_path(tmp_path / "a.txt").write_text("half")
