@@ -22,7 +22,7 @@ slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
 
 # Measurements on a GPU, written to GPU_OUTPUT after each part, and then the tests that need a GPU: at most eight minutes.
-# PYTHON=… uses that Python and installs nothing.
+# PYTHON=… uses that Python and installs nothing. Without a GPU it prints what to do.
 GPU_OUTPUT ?= runs/gpu
 ifeq ($(origin PYTHON),file)
 GPU_PYTHON := $(BIN)/python
@@ -31,14 +31,19 @@ else
 GPU_PYTHON := $(PYTHON)
 endif
 
+NO_GPU := f"PyTorch {torch.__version__} sees no GPU. If nvidia-smi lists one, install a build of PyTorch for CUDA \
+(https://pytorch.org/get-started/locally) and run make gpu PYTHON=python3. make test needs no GPU."
+
 gpu: export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 gpu:
+	@$(GPU_PYTHON) -c 'import sys, torch; torch.cuda.is_available() or sys.exit($(NO_GPU))'
 	mkdir -p $(GPU_OUTPUT)
-	$(GPU_PYTHON) -m seq2seq.benchmark.host_waits > $(GPU_OUTPUT)/host_waits.json
-	timeout 170 $(GPU_PYTHON) recipes/benchmark.py device=cuda output=$(GPU_OUTPUT); figures=$$?; \
-	timeout 120 $(GPU_PYTHON) -m tests.tools.ceiling device=cuda output=$(GPU_OUTPUT); ceiling=$$?; \
-	timeout 180 $(GPU_PYTHON) -m pytest -m gpu tests/test_gpu.py; tests=$$?; \
-	exit $$((figures + ceiling + tests))
+	timeout 60 $(GPU_PYTHON) -m seq2seq.benchmark.host_waits > $(GPU_OUTPUT)/host_waits.json; waits=$$?; \
+	timeout 150 $(GPU_PYTHON) recipes/benchmark.py device=cuda output=$(GPU_OUTPUT) \
+	  "parts=[precisions,translation]"; figures=$$?; \
+	timeout 100 $(GPU_PYTHON) -m tests.tools.ceiling device=cuda output=$(GPU_OUTPUT); ceiling=$$?; \
+	timeout 170 $(GPU_PYTHON) -m pytest -m gpu tests/test_gpu.py; tests=$$?; \
+	exit $$((waits + figures + ceiling + tests))
 
 lint: .venv/installed
 	$(BIN)/ruff check .

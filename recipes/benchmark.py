@@ -3,6 +3,7 @@
 python recipes/benchmark.py
 python recipes/benchmark.py run=runs/demo
 python recipes/benchmark.py data.train.source=train.en data.train.target=train.de
+python recipes/benchmark.py parts=[precisions] device=cuda
 python recipes/benchmark.py parts=[preparation] preparation.pairs=[100000,1000000,10000000]
 python recipes/benchmark.py run=runs/demo parts=[serving] serving.clients=32
 
@@ -18,7 +19,7 @@ from seq2seq.benchmark.config import BenchmarkConfig, Part
 from seq2seq.benchmark.machine import measure_machine
 from seq2seq.benchmark.preparation import measure_preparation
 from seq2seq.benchmark.serving import measure_serving
-from seq2seq.benchmark.training import measure_training
+from seq2seq.benchmark.training import measure_precisions, measure_training
 from seq2seq.benchmark.translation import measure_translation
 from seq2seq.benchmark.workload import prepare
 from seq2seq.config.hydra import recipe
@@ -48,11 +49,14 @@ def measure(config: BenchmarkConfig, path: Path) -> None:
 
     report.write_report(path, sections)
     print(report.machine_table(machine))
-    if {Part.training, Part.translation, Part.serving} & parts:
+    if {Part.training, Part.precisions, Part.translation, Part.serving} & parts:
         workload = prepare(config)
         if Part.training in parts:
             training = measure_training(config, workload, machine)
             keep("training", training, report.training_table(training))
+        if Part.precisions in parts:
+            precisions = list(measure_precisions(config, workload, machine))
+            keep("precisions", precisions, report.precisions_table(precisions))
         if Part.translation in parts:
             translation = measure_translation(config, workload, machine)
             keep("translation", translation, report.translation_table(translation))

@@ -10,6 +10,7 @@ from seq2seq.inference import InferencePrecision
 from seq2seq.model import ModelConfig
 from seq2seq.search import SearchConfig
 from seq2seq.settings import Settings, setting
+from seq2seq.system.device import Precision
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.training import LossConfig, OptimizerConfig
 
@@ -18,6 +19,7 @@ class Part(StrEnum):
     """A part of the benchmark. The machine itself is always measured."""
 
     training = "training"
+    precisions = "precisions"
     translation = "translation"
     preparation = "preparation"
     serving = "serving"
@@ -65,12 +67,15 @@ class BenchmarkConfig(Settings):
     run: str | None = setting(None, "run folder to measure; null: the model below with random weights")
     output: str = setting("runs/benchmark", "output folder for benchmark.json")
     parts: list[Part] = setting(
-        help="what to measure: training, translation, preparation, serving",
+        help="what to measure: training, precisions, translation, preparation, serving",
         factory=lambda: [Part.training, Part.translation],
     )
     seed: int = setting(1, "seed of initial weights, batch order and random sentences", at_least=0)
     device: str = setting("auto", "auto, cpu or cuda")
-    precision: str = setting("auto", "auto, float32, tf32, bfloat16 or int8; with int8, training uses auto")
+    precision: str = setting(
+        "auto",
+        "auto, float32, tf32, bfloat16, float16 or int8; float16 cannot translate and int8 cannot train: then auto",
+    )
     shortlist: bool = setting(False, "translate with the run's lexical shortlist")
     data: DataConfig = setting(factory=DataConfig)
     tokenizer: TokenizerConfig = setting(factory=TokenizerConfig)
@@ -84,6 +89,11 @@ class BenchmarkConfig(Settings):
     preparation: PreparationConfig = setting(factory=PreparationConfig)
     serving: ServingConfig = setting(factory=ServingConfig)
 
+    @property
+    def translation_precision(self) -> str:
+        """The configured precision, or ``auto`` where the configured one (float16) cannot translate."""
+        return self.precision if self.precision in InferencePrecision.__members__ else InferencePrecision.auto
+
     def check(self) -> None:
         """Check settings that depend on each other.
 
@@ -91,8 +101,9 @@ class BenchmarkConfig(Settings):
             ConfigError: settings contradict each other; the message names them.
         """
         self.model.check()
-        if self.precision not in InferencePrecision.__members__:
-            raise ConfigError(f"precision must be one of {', '.join(InferencePrecision)}, got {self.precision}")
+        known = list(dict.fromkeys([*map(str, InferencePrecision), *map(str, Precision)]))
+        if self.precision not in known:
+            raise ConfigError(f"precision must be one of {', '.join(known)}, got {self.precision}")
         self.search.check()
         if any(pairs < 1 for pairs in self.preparation.pairs):
             raise ConfigError(f"preparation.pairs must hold numbers of at least 1, got {min(self.preparation.pairs)}")

@@ -17,6 +17,7 @@ from seq2seq.benchmark.measurement import seconds
 from seq2seq.inference import InferencePrecision
 from seq2seq.inference.product import make_product
 from seq2seq.system.capability import integer_kernel, prefers_bfloat16, runs_bfloat16, runs_int8
+from seq2seq.system.device import DTYPES
 
 PRODUCT = 2048, 8192
 """Rows and columns of the product on a CPU and on a GPU, where 2048 would measure the launch of the kernel."""
@@ -60,10 +61,11 @@ class Machine:
 
 def measure_machine(device: torch.device, config: MeasureConfig) -> Machine:
     """Measure a device. This takes some seconds on a CPU."""
-    precisions = [InferencePrecision.float32]
-    precisions += [InferencePrecision.bfloat16] if runs_bfloat16(device) else []
-    precisions += [InferencePrecision.int8] if runs_int8(device) else []
-    rates = {str(precision): _product_rate(device, precision, config) for precision in precisions}
+    precisions = ["float32"]
+    precisions += ["bfloat16"] if runs_bfloat16(device) else []
+    precisions += ["float16"] if device.type == "cuda" else []  # most CPUs have no fast float16 product
+    precisions += ["int8"] if runs_int8(device) else []
+    rates = {precision: _product_rate(device, precision, config) for precision in precisions}
     return Machine(
         device=str(device),
         name=_name(device),
@@ -95,17 +97,19 @@ def _size(device: torch.device, configured: int | None, defaults: tuple[int, int
     return defaults[device.type != "cpu"] if configured is None else configured
 
 
-def _product_rate(device: torch.device, precision: InferencePrecision, config: MeasureConfig) -> float:
+def _product_rate(device: torch.device, precision: str, config: MeasureConfig) -> float:
     """The best rate of PyTorch's own product and of one with packed weights, as search uses it.
 
     Which of the two is faster depends on the processor.
     """
     size = _size(device, config.product, PRODUCT)
     left, right = (torch.rand(size, size, device=device) for _ in range(2))
-    prepared = make_product(left, None, precision)
-    took = seconds(lambda: prepared(right), device, max(1, config.warmup), config.repetitions)
-    if precision is not InferencePrecision.int8:
-        dtype = torch.bfloat16 if precision is InferencePrecision.bfloat16 else torch.float32
+    took: list[float] = []
+    if precision in InferencePrecision.__members__:
+        prepared = make_product(left, None, InferencePrecision(precision))
+        took += seconds(lambda: prepared(right), device, max(1, config.warmup), config.repetitions)
+    if precision != InferencePrecision.int8:
+        dtype = DTYPES.get(precision, torch.float32)
         left, right = left.to(dtype), right.to(dtype)
         took += seconds(lambda: left @ right, device, max(1, config.warmup), config.repetitions)
     return 2 * size**3 / min(took)

@@ -69,6 +69,22 @@ def training_table(training: Training) -> str:
     )
 
 
+def precisions_table(measured: Sequence[Training]) -> str:
+    """One line per precision."""
+    rows = [("precision", "target tokens/s", "update ms", "share of the floor", "peak MB")]
+    rows += [
+        (
+            row.precision,
+            rate(row.pieces_per_second),
+            f"{row.seconds_per_update.median * 1e3:,.1f}",
+            f"{row.share_of_floor:.1%}",
+            f"{row.peak_bytes / 1e6:,.0f}",
+        )
+        for row in measured
+    ]
+    return f"training by precision\n{aligned(rows)}"
+
+
 def translation_table(result: TranslationResult) -> str:
     """Speed, latency, loading and memory of translation."""
     precision = f"{result.precision}{', shortlist' if result.shortlist else ''}"

@@ -1,7 +1,9 @@
 """Training: target tokens per second, peak memory, the floor, and a profile by part."""
 
+import copy
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean
 
 import torch
@@ -14,7 +16,8 @@ from seq2seq.benchmark.profile import profile_parts
 from seq2seq.benchmark.update import Updater
 from seq2seq.benchmark.workload import Workload
 from seq2seq.data.prefetch import ahead
-from seq2seq.system.device import Precision, choose_device, resolve_precision
+from seq2seq.errors import ConfigError
+from seq2seq.system.device import DTYPES, Precision, choose_device, resolve_precision
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,18 @@ def measure_training(config: BenchmarkConfig, workload: Workload, machine: Machi
     )
 
 
+def measure_precisions(config: BenchmarkConfig, workload: Workload, machine: Machine) -> Iterator[Training]:
+    """Measure training from the same weights in each precision that the device supports, the slowest first."""
+    device = choose_device(config.device)
+    for precision in (Precision.float32, Precision.tf32, Precision.bfloat16, Precision.float16):
+        try:
+            resolve_precision(precision, device)
+        except ConfigError:
+            continue
+        copied = replace(workload, network=copy.deepcopy(workload.network))
+        yield measure_training(replace(config, precision=str(precision)), copied, machine)
+
+
 def profile_rows(profile: dict[str, float], work: dict[str, Work], machine: Machine, precision: str) -> list[PartRow]:
     """The profile with the floor of each part; ``work`` is that of the mean measured update."""
     total = sum(profile.values())
@@ -112,4 +127,4 @@ def mean_work(workload: Workload, batches: list[Counts], precision: str) -> dict
     """Work of the mean update by part. Work is linear in token counts, so the mean counts give the mean work."""
     average = Counts(*(mean(column) for column in zip(*batches, strict=True)))
     sizes = workload.tokenizers.source.size, workload.tokenizers.target.size
-    return training_work(workload.model, *sizes, average, 2 if precision == "bfloat16" else 4)
+    return training_work(workload.model, *sizes, average, DTYPES.get(precision, torch.float32).itemsize)

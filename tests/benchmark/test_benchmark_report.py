@@ -1,6 +1,7 @@
 """Tables and JSON of the benchmark."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from benchmarks import SPREAD, TRAINING, small_benchmark
@@ -39,6 +40,12 @@ def test_the_training_table_has_speed_floor_and_profile():
     assert "share of the floor   50.0%" in table
     assert "loss" in table
     assert "20%" in table
+
+
+def test_the_table_of_precisions_has_one_line_each():
+    table = report.precisions_table([TRAINING, replace(TRAINING, precision="float16")])
+    assert [line.split()[0] for line in table.splitlines()[2:]] == ["bfloat16", "float16"]
+    assert table.count("7,012 (6,800–7,100)") == 2
 
 
 def test_the_translation_table_reports_that_eos_is_excluded():

@@ -254,7 +254,7 @@ EXCUSED = {
     ("seq2seq/training/log.py", "write"): "appends to metrics.jsonl, which is made anew of the training state",
     ("seq2seq/training/tensorboard.py", "__init__"): "appends, and readers stop at a record that was cut short",
     ("seq2seq/benchmark/measurement.py", "reset_peak"): "a switch of the kernel",
-    ("seq2seq/system/processes.py", "taking_part"): "the null device",
+    ("seq2seq/system/processes.py", "in_group"): "the null device",
     ("seq2seq/analysis/pictures.py", "png"): "into memory",
 }
 

@@ -30,7 +30,7 @@ from seq2seq.report.aligned import aligned
 from seq2seq.search import SearchConfig
 from seq2seq.settings import Settings, setting
 from seq2seq.system.atomic import atomic_write
-from seq2seq.system.device import Precision, choose_device
+from seq2seq.system.device import DTYPES, choose_device
 from seq2seq.translation.translator import Translator
 from tests.tools.random_text import id_tokenizers, random_batches, random_ids
 from tests.tools.settings import run_tool
@@ -169,7 +169,7 @@ def measure_update(
     )
     measured = timed(update, device, scale.warmup, scale.repetitions)
     counts = count_tokens(measured[0][1])
-    logit_bytes = 2 if precision is Precision.bfloat16 else 4
+    logit_bytes = DTYPES.get(precision, torch.float32).itemsize
     work = training_work(case.model, case.vocabulary, case.vocabulary, counts, logit_bytes)
     return median(took for took, _ in measured), machine.floor(sum(work.values(), Work()), precision), counts.target
 
@@ -182,7 +182,7 @@ def measure_search(
     network = build(case, config)
     network.load_state_dict(weights_without_eos(network))
     search = SearchConfig(beam_size=case.beam, max_length_ratio=1, max_length_offset=0)
-    member = Member.prepare(network.eval(), id_tokenizers(case.vocabulary), device, config.precision)
+    member = Member.prepare(network.eval(), id_tokenizers(case.vocabulary), device, config.translation_precision)
     translator = Translator([member], search)
     ids = random_ids(case.batch, max(1, case.length - 1), case.vocabulary, config.seed)
     texts = [" ".join(map(str, sentence)) for sentence in ids]
