@@ -13,7 +13,7 @@ from seq2seq.benchmark.meta_device import META, Waits
 from seq2seq.data.batch import source_tensors
 from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
 from seq2seq.search import forced
-from seq2seq.system.transfer import to_device
+from seq2seq.system.device import to_device
 
 RECIPES = Path(__file__).parents[2] / "recipes" / "README.md"
 

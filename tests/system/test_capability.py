@@ -96,7 +96,9 @@ def test_weights_are_packed_where_the_packed_product_is_right(fresh, fault):
     elif fault == "failing":
         fresh.setattr(capability, "_packed_product", missing)
     else:
-        fresh.setattr(capability, "_packed_product", lambda dtype: capability._demand(torch.ones(1), torch.zeros(1)))
+        fresh.setattr(
+            capability, "_packed_product", lambda dtype: capability._are_close([torch.ones(1)], [torch.zeros(1)])
+        )
     assert not capability.packs(torch.float32)
 
 
@@ -159,7 +161,7 @@ def test_faster_means_clearly_faster(monkeypatch):
     assert not capability._is_faster(taking(2.0), taking(1.0))
 
 
-def answers(settings: dict[str, str], before: str = "") -> str:
+def reported_by_a_process(settings: dict[str, str], before: str = "") -> str:
     """What a process of its own finds out under these settings."""
     program = (
         f"import torch; {before}\n"
@@ -175,12 +177,14 @@ def answers(settings: dict[str, str], before: str = "") -> str:
 
 
 def test_a_small_processor_trains_in_float32_and_has_integers_of_two_digits():
-    assert answers(SMALL) == f"False False {FbgemmKernel.__name__} float32"
+    assert reported_by_a_process(SMALL) == f"False False {FbgemmKernel.__name__} float32"
 
 
 def test_without_onednn_there_are_integers_too():
     """As on other architectures: neither oneDNN nor FBGEMM."""
-    found = answers(SMALL, "torch.backends.mkldnn.is_available = lambda: False; torch.backends.mkldnn.set_flags(False)")
+    found = reported_by_a_process(
+        SMALL, "torch.backends.mkldnn.is_available = lambda: False; torch.backends.mkldnn.set_flags(False)"
+    )
     assert found.split()[1:3] == ["False", "FbgemmKernel"]
 
 

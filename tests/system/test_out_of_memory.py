@@ -97,7 +97,7 @@ def test_a_batch_in_halves_is_translated_alike(tiny_run, monkeypatch, caplog, be
         assert (one.source, one.text, one.pieces) == (other.source, other.text, other.pieces)
         assert one.score == pytest.approx(other.score, abs=1e-5)
     little.room = 1
-    with pytest.raises(RunError, match="out of memory for a batch of 4 sentences, and for half of it: lower beam_size"):
+    with pytest.raises(RunError, match="out of memory for a batch of 4 sentences and for half of it: lower beam_size"):
         translator.translate(SENTENCES, beam_size=beam_size)
     little.room = 0
     with pytest.raises(RunError, match="out of memory for a batch of 1 sentences"):
@@ -171,7 +171,7 @@ def test_an_update_that_finds_no_memory_in_halves_either_is_one_line():
     assert network.encoder is not None
     network.encoder.register_forward_pre_hook(Little(0))
     with pytest.raises(
-        RunError, match=r"out of memory for the batches of update 7, and for half of it: lower batch\.tokens"
+        RunError, match=r"out of memory for the batches of update 7 and for half of it: lower batch\.tokens"
     ):
         gradients(network, SEVEN_BATCHES[:1])
     assert close(weights(network), before, 0)

@@ -156,7 +156,7 @@ def test_each_process_has_its_own_gpu(monkeypatch):
     assert choose_device("auto") == choose_device("cuda") == torch.device("cuda", 1)
     assert chosen == [1, 1]
     assert choose_device("cpu") == torch.device("cpu")
-    with pytest.raises(ConfigError, match="device=cuda:0 is one GPU for several processes: use device=cuda"):
+    with pytest.raises(ConfigError, match="device=cuda:0 is one GPU for several processes: set device=cuda"):
         choose_device("cuda:0")
 
 

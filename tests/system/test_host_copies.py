@@ -5,7 +5,7 @@ import math
 import torch
 
 from seq2seq.benchmark.meta_device import META, Waits
-from seq2seq.system.transfer import to_device, to_host
+from seq2seq.system.device import to_device, to_host
 
 CPU = torch.device("cpu")
 TENSORS = [
