@@ -31,7 +31,7 @@ def test_an_unknown_precision_is_refused():
 
 
 @pytest.mark.parametrize(("asked", "used"), [("float16", "auto"), ("bfloat16", "bfloat16"), ("int8", "int8")])
-def test_a_precision_that_only_trains_leaves_translation_alone(asked, used):
+def test_a_precision_that_cannot_translate_is_replaced_by_auto(asked, used):
     config = BenchmarkConfig(precision=asked)
     config.check()
     assert config.translation_precision == used

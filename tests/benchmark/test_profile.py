@@ -1,4 +1,4 @@
-"""The profile: every operation in the right part, forward and backward, and all of them adding up."""
+"""The profile: every operation is in the right part, forward and backward."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Scale: one factor at a time, growth against the floor's."""
+"""Scale: one factor at a time, and its growth relative to the floor."""
 
 import json
 from dataclasses import replace

@@ -34,7 +34,7 @@ def beside(shown: str, command: str) -> bool:
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=[claim.name for claim in CLAIMS])
-def test_every_figure_stands_in_the_readme_next_to_its_command(claim):
+def test_the_readme_has_every_figure_next_to_its_command(claim):
     assert claim.figures
     for figure in claim.figures:
         assert beside(figure.shown, claim.command), f"README.md does not show {figure.shown} beside {claim.command}"

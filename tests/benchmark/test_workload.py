@@ -1,4 +1,4 @@
-"""What is measured: random weights on the built-in corpus, own files, or a run."""
+"""The measured model and text: random weights on the built-in corpus, files, or a run."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def test_the_built_in_corpus_fills_a_vocabulary_of_any_size(tmp_path):
     assert len(workload.table) == 200
 
 
-def test_own_text_is_left_as_it_is():
+def test_words_are_added_to_the_built_in_corpus_only():
     class OwnText:
         name = fingerprint = "own"
 
@@ -42,7 +42,7 @@ def test_batches_never_end(tmp_path):
     assert pieces > 200 * 10, "more than one epoch"
 
 
-def test_a_model_with_barred_end_writes_as_many_pieces_as_it_reads(tmp_path):
+def test_a_model_without_eos_writes_as_many_tokens_as_it_reads(tmp_path):
     config = small_benchmark(tmp_path)
     workload = prepare(config)
     with model_folder(workload, config) as folder:
@@ -54,7 +54,7 @@ def test_a_model_with_barred_end_writes_as_many_pieces_as_it_reads(tmp_path):
     assert workload.network.output.bias.abs().max() < 100, "the workload's own network is as it was"
 
 
-def test_a_run_brings_its_model_its_corpus_and_its_weights(tmp_path, tiny_run):
+def test_a_run_gives_model_corpus_and_weights(tmp_path, tiny_run):
     config = small_benchmark(tmp_path)
     config.run = str(tiny_run)
     workload = prepare(config)
@@ -66,7 +66,7 @@ def test_a_run_brings_its_model_its_corpus_and_its_weights(tmp_path, tiny_run):
 
 
 @pytest.mark.parametrize("splits", [("train",), ("train", "validation"), ("train", "validation", "test")])
-def test_what_is_translated_is_the_best_split_that_is_named(tmp_path, splits):
+def test_the_last_configured_split_is_translated(tmp_path, splits):
     config = small_benchmark(tmp_path)
     for split in splits:
         for side, text in (("source", f"We work in {split}.\n\n"), ("target", "Wir arbeiten.\n\n")):
@@ -81,7 +81,7 @@ def test_what_is_translated_is_the_best_split_that_is_named(tmp_path, splits):
     assert "" not in workload.sentences
 
 
-def test_a_test_set_is_read_with_the_tag_that_the_run_has_learnt(tmp_path):
+def test_a_test_set_is_read_with_the_tag_of_the_run(tmp_path):
     for name in ("source", "target"):
         (tmp_path / name).write_text("We work.\n")
     run = small_benchmark(tmp_path).data
@@ -91,7 +91,7 @@ def test_a_test_set_is_read_with_the_tag_that_the_run_has_learnt(tmp_path):
     assert list(translated) == [Pair("<2de> We work.", "We work.")]
 
 
-def test_a_mistake_in_the_model_is_found(tmp_path):
+def test_model_settings_are_checked(tmp_path):
     config = small_benchmark(tmp_path)
     config.model.decoder.feed_context = True
     with pytest.raises(ConfigError, match="feed_context"):

@@ -1,4 +1,4 @@
-"""What a machine can do is tried: kernels that are missing, wrong or slow are found out, whatever flags say."""
+"""Kernels are tried: those that are missing, wrong or slow are not used, whatever the processor's flags."""
 
 import os
 import subprocess
@@ -61,7 +61,7 @@ def test_float16_is_tried(fresh, fault):
 
 
 @pytest.mark.parametrize("place", [torch.inference_mode, torch.no_grad, lambda: torch.autocast("cpu", torch.bfloat16)])
-def test_the_answers_do_not_depend_on_where_they_are_asked_first(fresh, place):
+def test_results_do_not_depend_on_the_context_of_the_first_call(fresh, place):
     def answers():
         runs = capability.runs_bfloat16(CPU), capability.runs_int8(CPU)
         return *runs, capability.packs(torch.float32), capability.packs(torch.bfloat16)
@@ -73,7 +73,7 @@ def test_the_answers_do_not_depend_on_where_they_are_asked_first(fresh, place):
         assert answers() == plainly
 
 
-def test_bfloat16_is_chosen_where_it_is_clearly_faster_alone(fresh):
+def test_bfloat16_is_chosen_only_where_it_is_clearly_faster(fresh):
     fresh.setattr(capability, "_bfloat16_update", lambda: None)
     for faster in (True, False):
         capability.prefers_bfloat16.cache_clear()
@@ -90,7 +90,7 @@ def test_a_gpu_has_bfloat16_from_compute_capability_8(fresh, capabilities, has):
 
 
 @pytest.mark.parametrize("fault", ["absent", "failing", "wrong"])
-def test_weights_are_packed_where_the_packed_product_is_right(fresh, fault):
+def test_weights_are_packed_only_if_the_packed_product_is_correct(fresh, fault):
     if fault == "absent":
         fresh.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     elif fault == "failing":
@@ -102,7 +102,7 @@ def test_weights_are_packed_where_the_packed_product_is_right(fresh, fault):
     assert not capability.packs(torch.float32)
 
 
-def test_no_weights_of_other_types_are_packed(fresh):
+def test_weights_of_other_types_are_not_packed(fresh):
     assert not capability.packs(torch.float64)
 
 
@@ -125,7 +125,7 @@ class Missing(OneDnnKernel):
         missing()
 
 
-def test_a_kernel_that_is_missing_or_saturates_is_passed_over(fresh):
+def test_a_kernel_that_is_missing_or_saturates_is_skipped(fresh):
     fresh.setattr(capability, "KERNELS", (Missing, Saturating, QnnpackKernel))
     assert capability.integer_kernel() is QnnpackKernel
     assert capability.runs_int8(CPU)
@@ -176,11 +176,11 @@ def reported_by_a_process(settings: dict[str, str], before: str = "") -> str:
     return " ".join(done.stdout.split())
 
 
-def test_a_small_processor_trains_in_float32_and_has_integers_of_two_digits():
+def test_a_small_processor_trains_in_float32_and_has_two_digit_integer_products():
     assert reported_by_a_process(SMALL) == f"False False {FbgemmKernel.__name__} float32"
 
 
-def test_without_onednn_there_are_integers_too():
+def test_without_onednn_there_are_integer_products():
     """As on other architectures: neither oneDNN nor FBGEMM."""
     found = reported_by_a_process(
         SMALL, "torch.backends.mkldnn.is_available = lambda: False; torch.backends.mkldnn.set_flags(False)"
@@ -189,7 +189,7 @@ def test_without_onednn_there_are_integers_too():
 
 
 @needs_bfloat16
-def test_what_recurrent_layers_take_is_tried_and_draws_no_random_numbers(fresh):
+def test_the_type_of_recurrent_layers_is_tried_without_random_numbers(fresh):
     device, before = torch.device("cpu"), torch.get_rng_state()
     assert not capability.runs_recurrent_bfloat16(device), "a CPU has no cuDNN"
     assert capability.recurrent_dtype(device, torch.bfloat16) is torch.float32

@@ -51,11 +51,11 @@ def fail(error: Exception = ERRORS[0]) -> list[int]:
 
 
 @pytest.mark.parametrize("error", ERRORS)
-def test_no_memory_is_known_by_what_is_raised(error):
+def test_out_of_memory_errors_are_recognized(error):
     assert is_out_of_memory(error)
 
 
-def test_other_errors_are_others_and_stay():
+def test_other_errors_are_raised():
     other = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
     assert not is_out_of_memory(other)
     assert not is_out_of_memory(ValueError("DefaultCPUAllocator"))
@@ -64,7 +64,7 @@ def test_other_errors_are_others_and_stay():
     assert error.value is other
 
 
-def test_halves_are_tried_once_and_named_in_one_line(caplog):
+def test_halves_are_tried_once_with_one_warning(caplog):
     assert halve_if_out_of_memory(lambda: 1, lambda: 2, "it", "batch.tokens") == 1
     assert not caplog.messages
     assert halve_if_out_of_memory(fail, lambda: 2, "a batch of 9 pairs", "batch.tokens") == 2
@@ -83,7 +83,7 @@ SENTENCES = ["We work.", "Where is my key?", "", "The old man sleeps.", "She see
 
 @pytest.mark.parametrize("beam_size", [1, 3])
 @pytest.mark.parametrize("error", ERRORS[:3])
-def test_a_batch_in_halves_is_translated_alike(tiny_run, monkeypatch, caplog, beam_size, error):
+def test_a_batch_in_halves_has_the_same_translations(tiny_run, monkeypatch, caplog, beam_size, error):
     translator = Translator.load(tiny_run, "cpu")
     whole = translator.translate(SENTENCES, beam_size=beam_size, n_best=beam_size)
     little = Little(2, error)
@@ -165,7 +165,7 @@ class Fails:
             raise ERRORS[1]
 
 
-def test_an_update_that_finds_no_memory_in_halves_either_is_one_line():
+def test_an_update_that_does_not_fit_in_halves_gives_one_line():
     network = tiny_network()
     before = weights(network)
     assert network.encoder is not None
@@ -177,7 +177,7 @@ def test_an_update_that_finds_no_memory_in_halves_either_is_one_line():
     assert close(weights(network), before, 0)
 
 
-def test_halves_are_a_batch():
+def test_halves_together_are_the_batch():
     batch = SEVEN_BATCHES[0]
     first, second = batch.halves()
     assert len(first.source_BS) == len(second.source_BS) == 3
@@ -203,6 +203,6 @@ print(halve_if_out_of_memory(lambda: len(torch.ones(100 << 20)), lambda: 2 * len
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="where memory can be limited")
-def test_what_torch_says_when_there_is_none_is_understood():
+def test_errors_of_a_real_memory_limit_are_recognized():
     done = subprocess.run([sys.executable, "-c", STARVED], capture_output=True, text=True, check=False)
     assert done.stdout == f"{100 << 20}\n", done.stderr

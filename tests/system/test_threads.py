@@ -1,4 +1,4 @@
-"""Threads: one a core, told otherwise by a setting or the environment; they wait with a short spin, then sleep."""
+"""Number of threads: one per core, or as a setting or the environment says; idle threads spin briefly and then sleep."""
 
 import os
 import subprocess
@@ -62,18 +62,18 @@ def threads_restored(monkeypatch):
         ([0, 7], None, None),  # of processor 7 nothing is known
     ],
 )
-def test_cores_are_counted_and_not_processors(machine, cpus, quota, found):
+def test_physical_cores_are_counted(machine, cpus, quota, found):
     machine(cpus, quota)
     assert physical_cores() == found
 
 
-def test_a_system_that_does_not_say_leaves_the_number_to_torch(monkeypatch, threads_restored):
+def test_on_other_systems_torch_chooses_the_number(monkeypatch, threads_restored):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     assert physical_cores() is None
     assert use_threads(None) == threads_restored
 
 
-def test_a_setting_comes_before_the_environment_and_that_before_the_cores(machine, monkeypatch, threads_restored):
+def test_the_setting_precedes_the_environment_and_the_environment_the_cores(machine, monkeypatch, threads_restored):
     machine([0, 1, 4, 5])
     assert use_threads(3) == torch.get_num_threads() == 3
     assert use_threads(None) == torch.get_num_threads() == 2
@@ -84,7 +84,7 @@ def test_a_setting_comes_before_the_environment_and_that_before_the_cores(machin
 
 
 @pytest.mark.parametrize("name", [None, *WAIT_VARIABLES])
-def test_threads_spin_briefly_and_then_sleep_unless_told_otherwise(monkeypatch, name):
+def test_threads_spin_briefly_and_then_sleep_unless_the_environment_sets_a_policy(monkeypatch, name):
     for variable in WAIT_VARIABLES:
         monkeypatch.delenv(variable, raising=False)
     if name is not None:
@@ -94,7 +94,7 @@ def test_threads_spin_briefly_and_then_sleep_unless_told_otherwise(monkeypatch, 
     assert found == (SHORT_WAIT if name is None else {name: "7"})
 
 
-def test_training_says_how_threads_wait_before_torch_is_there():
+def test_training_sets_the_wait_policy_before_it_imports_torch():
     """OpenMP reads it when torch is imported."""
     program = (
         "import sys, os, runpy; from importlib.abc import MetaPathFinder\n"
