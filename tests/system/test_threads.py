@@ -1,4 +1,4 @@
-"""Number of threads: one per core, or as a setting or the environment says; idle threads spin briefly and then sleep."""
+"""Number of threads: one per core, or as set; idle threads spin briefly and then sleep."""
 
 import os
 import subprocess
