@@ -157,7 +157,7 @@ def test_an_existing_folder_is_accepted_and_another_file_is_not(tmp_path):
 def test_an_error_while_appending_gives_one_line(tmp_path):
     with little_room(10), pytest.raises(RunError) as error, writing(tmp_path / "log"):
         (tmp_path / "log").write_text("x" * 20)
-    assert "make room" in one_line(error)
+    assert "free some space" in one_line(error)
 
 
 # Temporary names

@@ -28,10 +28,10 @@ def fresh(monkeypatch):
         capability.runs_float16,
     )
     for question in asked:
-        question.cache_clear()
+        function.cache_clear()
     yield monkeypatch
     for question in asked:
-        question.cache_clear()
+        function.cache_clear()
 
 
 def missing(*_: object, **__: object) -> None:
@@ -62,19 +62,19 @@ def test_float16_is_tried(fresh, fault):
 
 @pytest.mark.parametrize("place", [torch.inference_mode, torch.no_grad, lambda: torch.autocast("cpu", torch.bfloat16)])
 def test_results_do_not_depend_on_the_context_of_the_first_call(fresh, place):
-    def answers():
+    def results():
         runs = capability.runs_bfloat16(CPU), capability.runs_int8(CPU)
         return *runs, capability.packs(torch.float32), capability.packs(torch.bfloat16)
 
-    plainly = answers()
-    for question in (capability.runs_bfloat16, capability.packs, capability.integer_kernel):
-        question.cache_clear()
+    expected = results()
+    for function in (capability.runs_bfloat16, capability.packs, capability.integer_kernel):
+        function.cache_clear()
     with place():
-        assert answers() == plainly
+        assert results() == expected
 
 
 def test_bfloat16_is_chosen_only_where_it_is_clearly_faster(fresh):
-    fresh.setattr(capability, "_bfloat16_update", lambda: None)
+    fresh.setattr(capability, "_bfloat16_update", lambda: True)
     for faster in (True, False):
         capability.prefers_bfloat16.cache_clear()
         fresh.setattr(capability, "_is_faster", lambda *_, faster=faster: faster)

@@ -78,7 +78,7 @@ def test_a_device_stays_a_device(tmp_path):
         with opened("/dev/full") as file:
             file.write("text")
 
-    with pytest.raises(RunError, match=r"^/dev/full cannot be written \(No space left on device\): make room"):
+    with pytest.raises(RunError, match=r"^/dev/full cannot be written \(No space left on device\): free some space"):
         fill()
 
 
