@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def fresh(monkeypatch):
     """Questions whose answers are not remembered, from before or for later."""
-    asked = (
+    cached = (
         capability.runs_bfloat16,
         capability.prefers_bfloat16,
         capability.packs,
@@ -27,10 +27,10 @@ def fresh(monkeypatch):
         capability.runs_recurrent_bfloat16,
         capability.runs_float16,
     )
-    for question in asked:
+    for function in cached:
         function.cache_clear()
     yield monkeypatch
-    for question in asked:
+    for function in cached:
         function.cache_clear()
 
 
