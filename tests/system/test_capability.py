@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def fresh(monkeypatch):
-    """Questions whose answers are not remembered, from before or for later."""
+    """Monkeypatch, with empty caches of all trials before and after the test."""
     cached = (
         capability.runs_bfloat16,
         capability.prefers_bfloat16,
@@ -34,12 +34,12 @@ def fresh(monkeypatch):
         function.cache_clear()
 
 
-def missing(*_: object, **__: object) -> None:
+def missing_kernel(*_: object, **__: object) -> None:
     raise RuntimeError("could not create a primitive descriptor")
 
 
 def test_a_recurrent_layer_without_a_kernel_means_no_bfloat16(fresh):
-    fresh.setattr(torch.nn.LSTM, "forward", missing)
+    fresh.setattr(torch.nn.LSTM, "forward", missing_kernel)
     assert not capability.runs_bfloat16(CPU)
     assert not capability.prefers_bfloat16(CPU)
 
@@ -51,7 +51,7 @@ def test_float16_is_tried(fresh, fault):
     assert torch.equal(torch.get_rng_state(), before)
     capability.runs_float16.cache_clear()
     if fault == "failing":
-        fresh.setattr(torch.Tensor, "backward", missing)
+        fresh.setattr(torch.Tensor, "backward", missing_kernel)
     elif fault == "wrong":
         right = torch.Tensor.__matmul__
         fresh.setattr(torch.Tensor, "__matmul__", lambda one, other: right(one, other) + 1)
@@ -94,7 +94,7 @@ def test_weights_are_packed_only_if_the_packed_product_is_correct(fresh, fault):
     if fault == "absent":
         fresh.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     elif fault == "failing":
-        fresh.setattr(capability, "_packed_product", missing)
+        fresh.setattr(capability, "_packed_product", missing_kernel)
     else:
         fresh.setattr(
             capability, "_packed_product", lambda dtype: capability._are_close([torch.ones(1)], [torch.zeros(1)])
