@@ -122,7 +122,7 @@ class Missing(OneDnnKernel):
     """Has no instructions for it."""
 
     def __init__(self, *_: torch.Tensor) -> None:
-        missing()
+        missing_kernel()
 
 
 def test_a_kernel_that_is_missing_or_saturates_is_skipped(fresh):
