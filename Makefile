@@ -1,4 +1,4 @@
-# Both commands do all their own set-up: an environment in .venv, then the work.
+# Each target creates the environment .venv where it is missing.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -9,20 +9,20 @@ BIN := .venv/bin
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	touch $@
 
-# The main job: train on the built-in corpus, evaluate on its test set, translate sentences never seen.
+# Train on the built-in corpus, evaluate on its test set, and translate new sentences.
 demo: .venv/installed
 	$(BIN)/python recipes/train.py run=runs/demo
 
-# Two processes with a thread each take half as long as one with two.
+# Two processes with one thread each take half the time of one process with two threads.
 test: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-# What takes minutes.
+# Tests that take minutes.
 slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
 
-# What needs a GPU, in eight minutes at most: figures first, written to GPU_OUTPUT part by part, then tests. With
-# PYTHON=… that Python is used as it is, and nothing is installed. Without a GPU it says what to do, and ends.
+# Measurements on a GPU, written to GPU_OUTPUT after each part, and then the tests that need a GPU: at most eight minutes.
+# PYTHON=… uses that Python and installs nothing. Without a GPU it prints what to do.
 GPU_OUTPUT ?= runs/gpu
 ifeq ($(origin PYTHON),file)
 GPU_PYTHON := $(BIN)/python
@@ -39,10 +39,11 @@ gpu:
 	@$(GPU_PYTHON) -c 'import sys, torch; torch.cuda.is_available() or sys.exit($(NO_GPU))'
 	mkdir -p $(GPU_OUTPUT)
 	timeout 60 $(GPU_PYTHON) -m seq2seq.benchmark.host_waits > $(GPU_OUTPUT)/host_waits.json; waits=$$?; \
-	timeout 250 $(GPU_PYTHON) recipes/benchmark.py device=cuda output=$(GPU_OUTPUT) \
-	  "parts=[precisions,ceiling,translation]"; figures=$$?; \
+	timeout 150 $(GPU_PYTHON) recipes/benchmark.py device=cuda output=$(GPU_OUTPUT) \
+	  "parts=[precisions,translation]"; figures=$$?; \
+	timeout 100 $(GPU_PYTHON) -m tests.tools.ceiling device=cuda output=$(GPU_OUTPUT); ceiling=$$?; \
 	timeout 170 $(GPU_PYTHON) -m pytest -m gpu tests/test_gpu.py; tests=$$?; \
-	exit $$((waits + figures + tests))
+	exit $$((waits + figures + ceiling + tests))
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -19,7 +19,7 @@ from typing import TextIO
 from seq2seq.config.hydra import recipe
 from seq2seq.corpora.lines import read_input
 from seq2seq.errors import ConfigError
-from seq2seq.system.processes import alone, is_first
+from seq2seq.system.processes import is_first, is_single_process
 from seq2seq.translation.config import TranslateConfig
 from seq2seq.translation.distributed import translate_distributed
 from seq2seq.translation.io import load_translator, opened, requests, with_progress
@@ -61,7 +61,7 @@ def main(config: TranslateConfig) -> None:
     sentences = requests(config, lines)
     with opened(config.output if is_first() else "-") as output:  # only the first process writes
         if config.stream:
-            if not alone():
+            if not is_single_process():
                 raise ConfigError("stream=true needs a single process: start it with python, not with torchrun")
             for each in sentences:
                 show_stream(translator.stream(each.text, search=search, prefix=each.prefix), output)

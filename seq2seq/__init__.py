@@ -13,7 +13,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from seq2seq.system.threads import wait_briefly
+from seq2seq.system.threads import set_wait_policy
 
 if TYPE_CHECKING:
     from seq2seq.api import Run, evaluate, train
@@ -41,7 +41,7 @@ __all__ = [
     "train",
 ]
 
-wait_briefly()  # must run before PyTorch is imported
+set_wait_policy()  # must run before PyTorch is imported
 
 _MODULES = {
     "Copy": "translation.types",

@@ -37,7 +37,7 @@ from seq2seq.run.resume import PAIRS, run_setup
 from seq2seq.system.atomic import atomic_write
 from seq2seq.system.device import choose_device, resolve_precision, set_seed
 from seq2seq.system.lock import locked
-from seq2seq.system.processes import count, first_before_others, is_first, rank
+from seq2seq.system.processes import first_before_others, is_first, rank, world_size
 from seq2seq.system.threads import use_threads
 from seq2seq.tokenizer.token_bytes import non_text_tokens
 from seq2seq.training import Progress, Trainer, TrainingConfig, Validation, build_objective
@@ -326,7 +326,7 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
         f"{sum(parameter.numel() for parameter in network.parameters()):,}",
         device,
         precision,
-        "" if count() == 1 else f", {count()} processes",
+        "" if world_size() == 1 else f", {world_size()} processes",
         threads,
         "s" * (threads > 1),
     )
@@ -344,7 +344,7 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
     )
     Trainer(
         network,
-        batch_stream(table, order, SubwordResampler(tokenizers, tokenizer, config.seed, tags), rank(), count()),
+        batch_stream(table, order, SubwordResampler(tokenizers, tokenizer, config.seed, tags), rank(), world_size()),
         validate if on_validation is None else _reporting(validate, on_validation),
         folder,
         config=config.training,

@@ -1,12 +1,14 @@
-"""A benchmark small enough for tests: tiny model, tiny corpus, few repetitions."""
+"""A benchmark for tests: small model, small corpus, few repetitions."""
 
 import itertools
 from pathlib import Path
 
 import torch
 
-from seq2seq.benchmark.config import BenchmarkConfig, CeilingConfig, MeasureConfig, ScaleConfig, Size
+from seq2seq.benchmark.config import BenchmarkConfig, MeasureConfig
 from seq2seq.benchmark.machine import Machine
+from seq2seq.benchmark.measurement import Spread
+from seq2seq.benchmark.training import PartRow, Training
 from seq2seq.benchmark.update import Updater
 from seq2seq.corpora.config import BuiltinConfig, DataConfig
 from seq2seq.data.batch import make_batch
@@ -18,7 +20,26 @@ from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
 from seq2seq.training import Adam
 
 SLOW_MACHINE = Machine("cpu", "made up", 1, 1, "2", "3", {"float32": 1e9, "bfloat16": 2e9}, 1e9)
-"""Limits that a test can count with."""
+"""Limits with round numbers."""
+
+SPREAD = Spread(7012.4, 6800.0, 7100.0)
+TRAINING = Training(
+    "w", "bfloat16", 12, 3500.0, SPREAD, Spread(0.5, 0.4, 0.6), 10**9, 1e11, 0.25, 0.1, [PartRow("loss", 0.5, 1.0, 0.1)]
+)
+
+SMALL_OVERRIDES = [
+    "data.builtin.train_size=200",
+    "tokenizer.size=400",
+    "model.embedding_size=8",
+    "model.encoder.size=6",
+    "model.decoder.size=12",
+    "measure.warmup=0",
+    "measure.repetitions=1",
+    "measure.updates=1",
+    "measure.product=32",
+    "measure.copy=1",
+]
+"""Overrides of recipes/benchmark.py for a quick measurement."""
 
 
 def small_benchmark(output: Path) -> BenchmarkConfig:
@@ -41,20 +62,6 @@ def small_benchmark(output: Path) -> BenchmarkConfig:
         measure=MeasureConfig(
             warmup=1, repetitions=2, updates=2, passes=1, batched=10, sentences=3, product=32, copy=1
         ),
-        scale=ScaleConfig(
-            vocabulary=[300, 600],
-            width=[8, 16],
-            layers=[1, 2],
-            tokens=[50, 100],
-            beam=[1, 2],
-            batch=[1, 3],
-            length=[4, 8],
-            pieces=6,
-            sentences=2,
-            warmup=0,
-            repetitions=1,
-        ),
-        ceiling=CeilingConfig(sizes=[Size.matched], tokens=60, pieces=6),
     )
 
 

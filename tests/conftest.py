@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import combinations
@@ -178,19 +178,28 @@ class Outcome:
 @pytest.fixture
 def recipe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     """``recipe("train", "seed=2")`` runs recipes/train.py with these overrides."""
+    return lambda name, *overrides: run_main(f"seq2seq.recipes.{name}", overrides, monkeypatch, capsys)
 
-    def run(name: str, *overrides: str) -> Outcome:
-        monkeypatch.setattr(sys, "argv", [f"{name}.py", *overrides])
-        capsys.readouterr()
-        code = 0
-        try:
-            import_module(f"seq2seq.recipes.{name}").main()
-        except SystemExit as exit_:
-            code = int(exit_.code or 0)
-        captured = capsys.readouterr()
-        return Outcome(code, captured.out, captured.err)
 
-    return run
+@pytest.fixture
+def tool(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """``tool("ceiling", "seed=2")`` runs tests/tools/ceiling.py with these overrides."""
+    return lambda name, *overrides: run_main(f"tests.tools.{name}", overrides, monkeypatch, capsys)
+
+
+def run_main(
+    module: str, overrides: Sequence[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Outcome:
+    """Run a module's main function as a program with these arguments."""
+    monkeypatch.setattr(sys, "argv", [f"{module.rpartition('.')[2]}.py", *overrides])
+    capsys.readouterr()
+    code = 0
+    try:
+        import_module(module).main()
+    except SystemExit as exit_:
+        code = int(exit_.code or 0)
+    captured = capsys.readouterr()
+    return Outcome(code, captured.out, captured.err)
 
 
 @pytest.fixture(scope="session")

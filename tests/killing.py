@@ -1,9 +1,9 @@
-"""A world for the tests of exact resume: a training process of its own, killed whenever the test likes.
+"""Training processes for the tests of exact resume, killed at any chosen moment.
 
     python tests/killing.py
 
-imports what training needs, once, and then makes a process (a fork of its own) for each training that it is asked for
-on standard input. SIGKILL cannot be caught: a process sees no more of a power failure, or of the out-of-memory killer.
+This server imports once what training needs, and forks a process for each training that it is sent on standard input.
+SIGKILL cannot be caught, like a power failure or the out-of-memory killer.
 """
 
 import json
@@ -56,12 +56,12 @@ SETTINGS = [
     "search.beam_size=1",
     "shortlist.frequent=50",
 ]
-"""All that has a state or draws at random: dropout, subword sampling, accumulation, averages, patience, a schedule that
-waits for validations."""
+"""Settings with a state or random numbers: dropout, subword sampling, accumulation, averages, patience, and a schedule
+that depends on validations."""
 
 
 class Trainings:
-    """Training processes on request."""
+    """Client of the server that forks training processes."""
 
     def __init__(self) -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
@@ -77,15 +77,15 @@ class Trainings:
         events: int | None = None,
         room: int | None = None,
     ) -> int:
-        """Begin or go on with a training; its exit code, which is negative where it was killed.
+        """Start or resume a training, and return its exit code, which is negative if it was killed.
 
         Args:
-            folder: the run's.
-            overrides: of `SETTINGS`.
-            seconds: it is killed after so long.
-            events: it kills itself before the so manieth time that it opens a file in the folder to write to, renames
-                one or removes one there; 0: it only counts them, see `events_of`.
-            room: bytes that a file may have.
+            folder: the run folder.
+            overrides: added to `SETTINGS`.
+            seconds: kill it after this time.
+            events: kill it before this event, counted from 1. An event opens a file in the folder for writing, renames
+                one or removes one. 0: only count them, see `events_of`.
+            room: maximum size of a file in bytes.
         """
         argv = [f"run={folder}", *SETTINGS, *overrides]
         order = {"argv": argv, "folder": str(folder), "seconds": seconds, "events": events, "room": room}
@@ -100,17 +100,17 @@ class Trainings:
 
 
 def errors_of(folder: Path) -> str:
-    """What the last process of a folder wrote to stderr."""
+    """Standard error of the last process of a folder."""
     return folder.with_suffix(".err").read_text("utf-8")
 
 
 def events_of(folder: Path) -> list[str]:
-    """The events that were counted: what happened to which file."""
+    """The counted events, each with its file."""
     return folder.with_suffix(".events").read_text("utf-8").splitlines()
 
 
 def left(folder: Path) -> dict[str, Any]:
-    """All that a run leaves but what it measures by the clock: what must not differ."""
+    """All results of a run that must not differ, without measured times."""
     from safetensors.torch import load_file
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -139,20 +139,20 @@ def left(folder: Path) -> dict[str, Any]:
         "names": sorted(
             path.relative_to(folder).as_posix()
             for path in folder.rglob("*")
-            if "tfevents" not in path.name and path.name != LOCK  # as many as starts; left behind it locks nothing
+            if "tfevents" not in path.name and path.name != LOCK  # one per start; a lock file left behind locks nothing
         ),
     }
 
 
 def without_speed(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The records of metrics.jsonl without the one column that is measured by the clock."""
+    """The records of metrics.jsonl without the measured speed."""
     for record in records:
         record.pop("tokens_per_second", None)
     return records
 
 
 def differences(one: Any, other: Any, place: str = "") -> list[str]:
-    """Where two structures differ, tensors by torch.equal."""
+    """Paths of the differences between two structures; tensors are compared by torch.equal."""
     if isinstance(one, torch.Tensor):
         return [] if isinstance(other, torch.Tensor) and torch.equal(one, other) else [place]
     if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
@@ -166,14 +166,13 @@ def differences(one: Any, other: Any, place: str = "") -> list[str]:
 def kill_at_random(
     trainings: Trainings, folder: Path, *overrides: str, kills: int, seed: int, whole: "Whole"
 ) -> list[str]:
-    """Start a training, kill it so many times, and let it end; how it was killed each time.
+    """Start a training, kill it several times, and let it end. Returns how it was killed each time.
 
-    Every other time after a random part of the seconds that a whole training takes, and every other time at a random
-    one of the times that it changes a file: many kills fall between writing a file and giving it its name.
+    Kills alternate between a random time and a random event: many events lie between writing a file and renaming it.
     """
-    chance, killed = random.Random(seed), list[str]()
+    generator, killed = random.Random(seed), list[str]()
     while len(killed) < kills:
-        seconds, number = chance.uniform(0, 0.7 * whole.seconds), chance.randint(1, len(whole.events) // 2)
+        seconds, number = generator.uniform(0, 0.7 * whole.seconds), generator.randint(1, len(whole.events) // 2)
         timed = len(killed) % 2 == 0
         code = trainings.run(folder, *overrides, **({"seconds": seconds} if timed else {"events": number}))
         if code == -signal.SIGKILL:
@@ -184,7 +183,7 @@ def kill_at_random(
 
 
 class Whole:
-    """A training that nobody has disturbed."""
+    """An uninterrupted training."""
 
     def __init__(self, trainings: Trainings, folder: Path) -> None:
         started = time.perf_counter()
@@ -194,7 +193,7 @@ class Whole:
         self.left = left(folder)
 
     def differences(self, folder: Path) -> list[str]:
-        """What another has left otherwise."""
+        """Differences between the results of another training and those of this one."""
         return differences(self.left, left(folder))
 
 
@@ -211,21 +210,21 @@ def serve() -> None:
     torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # the first imports a third of torch
     for line in sys.stdin:
         order = json.loads(line)
-        # A pipe: where files may have no more bytes, stderr still has room.
-        told, errors = os.pipe()
+        # A pipe, because the size of files may be limited.
+        output, errors = os.pipe()
         process = os.fork()
         if process == 0:
             os.dup2(errors, 2)
             work(train.main, order)
         os.close(errors)
         code = exit_code(process, order["seconds"])
-        with os.fdopen(told, "rb") as pipe:
+        with os.fdopen(output, "rb") as pipe:
             Path(order["folder"]).with_suffix(".err").write_bytes(pipe.read())
         print(code, flush=True)
 
 
 def exit_code(process: int, seconds: float | None) -> int:
-    """Wait for a process, and kill it when it takes longer than so long."""
+    """Wait for a process, and kill it after this time."""
     end = math.inf if seconds is None else time.perf_counter() + seconds
     while True:
         ended, status = os.waitpid(process, os.WNOHANG)
@@ -238,7 +237,7 @@ def exit_code(process: int, seconds: float | None) -> int:
 
 
 def work(main: Callable[[], None], order: dict[str, Any]) -> NoReturn:
-    """The training process: as if ``python recipes/train.py`` had been started with these arguments."""
+    """Main function of a training process: run recipes/train.py with these arguments."""
     code, folder = 1, Path(order["folder"])
     os.setsid()
     for descriptor in (0, 1):
@@ -246,7 +245,7 @@ def work(main: Callable[[], None], order: dict[str, Any]) -> NoReturn:
     sys.argv = ["train.py", *order["argv"]]
     counted: list[str] = []
     if order["events"] is not None:
-        sys.addaudithook(partial(heard, f"{folder}/", order["events"], counted))
+        sys.addaudithook(partial(count_event, f"{folder}/", order["events"], counted))
     if order["room"] is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["room"], order["room"]))
     try:
@@ -263,8 +262,8 @@ def work(main: Callable[[], None], order: dict[str, Any]) -> NoReturn:
     os._exit(code)
 
 
-def heard(folder: str, last: int, counted: list[str], event: str, args: tuple[Any, ...]) -> None:
-    """Told by Python of everything that it does, just before: count what changes files of the folder."""
+def count_event(folder: str, last: int, counted: list[str], event: str, args: tuple[Any, ...]) -> None:
+    """Audit hook of Python: count the events that change files of the folder."""
     if event == "open":
         flags = args[2] if isinstance(args[2], int) else 0
         if not flags & (os.O_WRONLY | os.O_RDWR):

@@ -1,4 +1,4 @@
-"""The tests of what depends on the processor, in a process of their own: products, precision, training, translation."""
+"""Tests that depend on the processor (products, precisions, training, translation), in a process of their own."""
 
 import os
 import re
@@ -18,11 +18,11 @@ RECIPES = [
     "test_translate_and_evaluate_in_8_bits_with_a_shortlist",
 ]
 EXTENTS = {"few": (EACH, 100), "all": (EACH + MORE, 300)}
-"""Files, and how many of their tests are to pass on any processor: those that are skipped need what some lack."""
+"""Test files, and the minimum number of their tests that pass on any processor; others may be skipped."""
 
 
 def run_tests_of_processors(settings: dict[str, str], extent: str) -> None:
-    """Run them with these variables in the environment; what pytest prints is shown where one fails."""
+    """Run the tests with these environment variables; a failure shows pytest's output."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     files, fewest = EXTENTS[extent]
     found = [path for name in files for path in sorted((ROOT / "tests").rglob(f"{name}.py"))]

@@ -15,7 +15,7 @@ from seq2seq.data.batch_sampler import StreamPosition
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.config import DecoderConfig, EncoderConfig
 from seq2seq.system.device import Precision
-from seq2seq.system.processes import count, rank
+from seq2seq.system.processes import rank, world_size
 from seq2seq.training import (
     Adam,
     Constant,
@@ -67,7 +67,7 @@ class Shared:
 
     def __call__(self, place: StreamPosition) -> Iterator[tuple[Batch, StreamPosition]]:
         batches = self.stream(place)
-        while turn := list(islice(batches, count())):
+        while turn := list(islice(batches, world_size())):
             yield turn[rank()][0], turn[-1][1]
 
 

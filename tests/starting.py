@@ -1,8 +1,8 @@
-"""A world for the tests of commands started at once: a process that imports everything and forks a recipe on request.
+"""Recipes started at once, for tests: a server that imports everything and forks a process for each command.
 
     python tests/starting.py
 
-As in `killing`, whose processes are started one after the other, SIGKILL ends them whenever the test likes.
+As in `killing`, whose processes run one after the other, SIGKILL ends them at any chosen moment.
 """
 
 import json
@@ -21,27 +21,27 @@ ROOT = Path(__file__).parents[1]
 
 
 class Command(NamedTuple):
-    """A recipe with its overrides."""
+    """A recipe, or a tool by its module (``tests.tools.verify``), with its overrides."""
 
     recipe: str
     overrides: list[str]
     after: float = 0.0
-    """Seconds until it is started."""
+    """Seconds until it starts."""
     kill: float | None = None
-    """Seconds until it is killed, if it is."""
+    """Seconds until it is killed; None: not killed."""
 
 
 class Ended(NamedTuple):
-    """What became of a command."""
+    """How a command ended."""
 
     code: int
-    """Negative where it was killed."""
+    """Exit code; negative if it was killed."""
     err: str
     seconds: float
 
 
 class Starter:
-    """Starts commands at once."""
+    """Starts several commands at once."""
 
     def __init__(self) -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
@@ -50,7 +50,7 @@ class Starter:
         )
 
     def __call__(self, *commands: Command) -> list[Ended]:
-        """What becomes of them, in their order."""
+        """Run the commands, and return how each ended, in order."""
         print(json.dumps(commands), file=self.server.stdin, flush=True)
         return [Ended(*one) for one in json.loads(self.server.stdout.readline())]
 
@@ -65,20 +65,21 @@ class Starter:
 
 
 def serve() -> None:
-    """For each line of JSON, fork its commands, and answer with what became of them."""
+    """For each line of JSON, fork its commands, and reply how each ended."""
     import torch
 
     for path in (ROOT / "recipes").glob("[a-z]*.py"):
         import_module(f"seq2seq.recipes.{path.stem}")
+    import_module("tests.tools.verify")
     torch.set_num_threads(1)
     for line in sys.stdin:
         print(json.dumps(run([Command(*one) for one in json.loads(line)])), flush=True)
 
 
 def run(commands: list[Command]) -> list[Ended]:
-    """Start each at its time, kill it at its time, and wait for all."""
+    """Start and kill each command at its time, and wait for all."""
     start = time.perf_counter()
-    begun: dict[int, tuple[int, IO[bytes]]] = {}  # its process, and the file that its errors go to
+    begun: dict[int, tuple[int, IO[bytes]]] = {}  # process, and file of its errors
     ended: dict[int, Ended] = {}
     while len(ended) < len(commands):
         for number, command in enumerate(commands):
@@ -99,7 +100,7 @@ def run(commands: list[Command]) -> list[Ended]:
 
 
 def fork(command: Command) -> tuple[int, IO[bytes]]:
-    """Start a command; its process, and the file that its errors go to."""
+    """Start a command, and return its process and the file of its errors."""
     errors = tempfile.TemporaryFile()  # noqa: SIM115
     process = os.fork()
     if process == 0:
@@ -108,7 +109,7 @@ def fork(command: Command) -> tuple[int, IO[bytes]]:
 
 
 def work(command: Command, errors: int) -> NoReturn:
-    """The process of a command: as if ``python recipes/NAME.py`` had been started with these arguments."""
+    """Main function of a command's process: run the recipe or tool with these arguments."""
     code = 1
     os.setsid()
     for descriptor in (0, 1):
@@ -116,7 +117,8 @@ def work(command: Command, errors: int) -> NoReturn:
     os.dup2(errors, 2)
     sys.argv = [f"{command.recipe}.py", *command.overrides]
     try:
-        import_module(f"seq2seq.recipes.{command.recipe}").main()
+        module = command.recipe if "." in command.recipe else f"seq2seq.recipes.{command.recipe}"
+        import_module(module).main()
         code = 0
     except SystemExit as exit_:
         code = int(exit_.code or 0)

@@ -1,6 +1,6 @@
-"""Real processes that work together, as torchrun would start them: two of them, each with one thread, over gloo.
+"""Groups of real processes as torchrun starts them: two by default, each with one thread, over gloo.
 
-They are forked from one server that has imported what they need, so that a test waits for no import but the first.
+They are forked from one server that has imported what they need, so only the first test waits for imports.
 """
 
 import contextlib
@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 import torch
 
-from seq2seq.system.processes import join, parting
+from seq2seq.system.processes import closing_group, join_group
 
 context = multiprocessing.get_context("forkserver")
-# The last is what DistributedDataParallel imports when one is made.
+# DistributedDataParallel imports the last one when it is constructed.
 RECIPES = ["seq2seq.recipes.train", "seq2seq.recipes.translate", "seq2seq.recipes.evaluate"]
 context.set_forkserver_preload([*RECIPES, "torch._dynamo"])
 
@@ -28,7 +28,7 @@ class Ended(NamedTuple):
 
     code: int
     value: Any
-    """What its function returned; None where it did not."""
+    """Return value of its function; None after an error."""
     out: str
     err: str
 
@@ -48,9 +48,9 @@ def _work(rank: int, count: int, port: int, folder: Path, joins: bool, function:
         os.dup2(err.fileno(), 2)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
-                with parting():
+                with closing_group():
                     if joins:
-                        join()
+                        join_group()
                     torch.save(function(*args), folder / f"{rank}.pt")
             except Exception:
                 traceback.print_exc(file=err)
@@ -59,7 +59,7 @@ def _work(rank: int, count: int, port: int, folder: Path, joins: bool, function:
 
 
 def together(folder: Path, function: Callable[..., Any], *args: Any, count: int = 2, joins: bool = True) -> list[Ended]:
-    """Call a function of a test file in each of ``count`` processes; it may return what `torch.save` keeps."""
+    """Call a function of a test file in each of ``count`` processes. Its result must be supported by `torch.save`."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     workers = [
@@ -81,14 +81,14 @@ def together(folder: Path, function: Callable[..., Any], *args: Any, count: int 
 
 
 def results(ended: list[Ended]) -> list[Any]:
-    """What the functions returned, all of them having done so."""
+    """The functions' return values; fails if a process has failed."""
     for one in ended:
         assert one.code == 0, one.err
     return [one.value for one in ended]
 
 
 def call_recipe(name: str, *overrides: str) -> Any:
-    """As `conftest.recipe`, within a process."""
+    """Run a recipe within a process, like `conftest.recipe`."""
     import importlib
 
     program = importlib.import_module(f"seq2seq.recipes.{name}")

@@ -1,8 +1,9 @@
-"""A process as Windows would have it, for as much of that as Linux can imitate.
+"""Imitation of Windows in a process on Linux.
 
     import windows; windows.imitate()
 
-goes before every other import. What is missing there is missing; what is open cannot be renamed, replaced or removed.
+must precede every other import. Functions that Windows lacks are removed. Open files cannot be renamed, replaced or
+removed.
 """
 
 import ctypes
@@ -23,12 +24,12 @@ CALLS = (
 SIGNALS = ("SIGALRM", "SIGHUP", "SIGPIPE", "SIGUSR1", "SIGUSR2", "alarm", "pthread_sigmask", "setitimer", "sigwait")
 
 REFUSED: list[str] = []
-"""What was to be renamed, replaced or removed while this process had it open: the files' names."""
+"""Names of open files that this process tried to rename, replace or remove."""
 
 
 def imitate() -> None:
-    """Take away what Windows lacks, and refuse what it refuses."""
-    import portalocker  # noqa: F401  # sacrebleu's; it takes locks by the name of the system
+    """Remove the functions that Windows lacks, and refuse the calls that it refuses."""
+    import portalocker  # noqa: F401  # sacrebleu uses it; it chooses its locks by the name of the system
 
     sys.modules |= dict.fromkeys(MODULES)
     for module, names in ((os, CALLS), (signal, SIGNALS)):
@@ -38,7 +39,7 @@ def imitate() -> None:
     for method in ("fork", "forkserver"):
         multiprocessing.context._concrete_contexts.pop(method)
     multiprocessing.context._default_context._default_context = multiprocessing.get_context("spawn")
-    shutil._use_fd_functions = False  # files of a tree are then removed by their paths
+    shutil._use_fd_functions = False  # remove files of a folder by their paths
     for name in ("remove", "rename", "replace", "rmdir", "unlink"):
         setattr(os, name, refusing(getattr(os, name)))
     open_file = os.open
@@ -55,24 +56,24 @@ def imitate() -> None:
             super().__init__(name, *rest, **more)
 
     os.open, ctypes.CDLL = open_no_folder, Library
-    # Text that says no encoding is of another on Windows.
+    # Windows has another default encoding.
     warnings.filterwarnings("error", category=EncodingWarning, module=r"seq2seq|recipes")
 
 
 def held() -> set[str]:
-    """The files that this process has open or mapped."""
+    """Files that this process has open or mapped."""
     found = set()
     for link in os.listdir("/proc/self/fd"):
         try:
             found.add(os.readlink(f"/proc/self/fd/{link}"))
-        except FileNotFoundError:  # that of the listing itself
+        except FileNotFoundError:  # the descriptor of the listing itself
             continue
     lines = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
     return found | {"/" + line.partition("/")[2] for line in lines if "/" in line}
 
 
 def refusing(call):
-    """The call, which fails where a path that it is given, or a file below it, is open."""
+    """The call, which fails if one of its paths, or a file below it, is open."""
 
     def refuse(*paths, **more):
         files = held()

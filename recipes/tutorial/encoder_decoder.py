@@ -39,10 +39,11 @@ from torch.nn.functional import cross_entropy
 
 from seq2seq import SearchConfig, Translator
 from seq2seq.analysis.pictures import attention_figure, layer_figure, png, tree_figure
+from seq2seq.corpora.builtin import BuiltinCorpus
+from seq2seq.corpora.config import BuiltinConfig
 from seq2seq.corpora.corpus import PairList
 from seq2seq.data.batch import make_batch
 from seq2seq.figures.contexts import principal_components
-from seq2seq.grammar.sentences import BuiltinConfig, builtin_corpus
 from seq2seq.inference.member import Member
 from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, ModelConfig, Network, Summary
 from seq2seq.model.cell import LSTM, RNN, CellState, cell_of
@@ -70,7 +71,7 @@ def show(figure, width=9):
 
 # %%
 config = BuiltinConfig(train_size=80_000, validation_size=300, test_size=200)
-train, validation, test = (builtin_corpus(config, split) for split in ("train", "validation", "test"))
+train, validation, test = (list(BuiltinCorpus(config, split)) for split in ("train", "validation", "test"))
 for pair in train[:3]:
     print(pair.source, "|", pair.target)
 
@@ -82,7 +83,7 @@ for pair in train[:3]:
 tokenizers = build_tokenizers(TokenizerConfig(size=1500), PairList("tutorial", train))
 ids = tokenizers.source.encode(train[0].source)
 print(ids)
-print(tokenizers.source.pieces(ids))
+print(tokenizers.source.tokens(ids))
 print(tokenizers.source.decode(ids))
 
 # %% [markdown]
@@ -202,8 +203,8 @@ print("initial decoder state:", tuple(state.hidden_LNH.shape))
 # %%
 pair = train[0]
 batch = make_batch([tokenizers.source.encode(pair.source)], [tokenizers.target.encode(pair.target)])
-print("reads:   ", tokenizers.target.pieces(batch.target_BT[0].tolist()))
-print("predicts:", tokenizers.target.pieces(batch.labels_P.tolist()))
+print("reads:   ", tokenizers.target.tokens(batch.target_BT[0].tolist()))
+print("predicts:", tokenizers.target.tokens(batch.labels_P.tolist()))
 
 
 def loss_of(network, batch):

@@ -17,7 +17,7 @@ from torch import Tensor
 from seq2seq.analysis.beam_tree import Node, Outcome
 from seq2seq.analysis.replay import CellDirection, CellLocation, Side
 from seq2seq.errors import RunError
-from seq2seq.system.output import output_file
+from seq2seq.system.lock import output_file
 
 FORMAT = "seq2seq trace 1"
 

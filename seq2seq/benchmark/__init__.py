@@ -1,1 +1,1 @@
-"""Measuring: how fast training and translation run here, beside the floor that arithmetic and memory set."""
+"""Benchmarks of training, translation, corpus preparation and serving, each next to its lower bound."""

@@ -1,10 +1,9 @@
-"""How much a model has to compute and move: counted from its sizes, not measured.
+"""Arithmetic operations and memory traffic of a model, counted from its sizes.
 
-A multiply-add is two operations; a backward pass is two forward passes (a product for the inputs' gradient, one for
-the weights'). Only matrix products count, biases and functions of single elements do not; only real pieces count,
-padding does not. Bytes are those that must come from or go to memory whatever the code does: weights, their gradients,
-the optimiser's moments, and the logits; other activations may stay in a cache and count nothing. So both are lower
-bounds.
+A multiply-add is two operations. A backward pass costs two forward passes: one product for the gradient of the inputs,
+one for the gradient of the weights. Only matrix products are counted, not biases or elementwise functions; only real
+tokens, not padding. Bytes are those that any implementation must move: weights, their gradients, the optimizer's
+moments, and logits. Other activations may stay in a cache and are not counted. So both counts are lower bounds.
 """
 
 from collections.abc import Sequence
@@ -16,15 +15,15 @@ from seq2seq.model.choices import AttentionKind, AttentionOrder, BridgeKind, Cel
 from seq2seq.model.config import ModelConfig
 
 FLOAT = 4
-"""Bytes of a float32: what weights, gradients and moments are kept in."""
+"""Bytes of a float32, the type of weights, gradients and moments."""
 
 BLOCKS = {CellKind.lstm: 4, CellKind.layer_norm_lstm: 4, CellKind.gru: 3, CellKind.rnn_tanh: 1, CellKind.rnn_relu: 1}
-"""Gates and candidates of a cell."""
+"""Number of gates and candidates of a cell."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """Operations to do and bytes to move."""
+    """Arithmetic operations and bytes of memory traffic."""
 
     operations: float = 0
     bytes: float = 0
@@ -34,36 +33,36 @@ class Work:
 
 
 class Counts(NamedTuple):
-    """What a batch holds, or a mean batch, padding left out; end marks are pieces."""
+    """Token counts of a batch, or of a mean batch, without padding; EOS counts as a token."""
 
     sentences: float
     source: float
     target: float
     pairs: float
-    """Sum over sentences of source times target pieces: what attention compares."""
+    """Sum over sentences of source tokens × target tokens: the comparisons of attention."""
 
 
 class Operations(NamedTuple):
-    """Forward operations of a model, per unit of what they are done for."""
+    """Forward operations of a model's parts, each per the unit given below it."""
 
     encoder: float
-    """Per source piece."""
+    """Per source token."""
     bridge: float
     """Per sentence."""
     decoder: float
-    """Per target piece."""
+    """Per target token."""
     keys: float
-    """Attention, per source piece."""
+    """Attention, per source token."""
     queries: float
-    """Attention, per target piece."""
+    """Attention, per target token."""
     scores: float
-    """Attention, per source piece and target piece: scores and mixture."""
+    """Attention, per source token and target token: scores and weighted sum."""
     output: float
-    """Per target piece: readout and output layer."""
+    """Per target token: readout and output layer."""
 
 
-def counted(batch: Batch) -> Counts:
-    """What is in a batch."""
+def count_tokens(batch: Batch) -> Counts:
+    """Token counts of a batch."""
     columns = batch.target_BT.size(1)
     target_B = (batch.positions_P // columns).bincount(minlength=batch.target_BT.size(0))
     pairs = int((batch.source_lengths_B * target_B).sum())
@@ -71,11 +70,11 @@ def counted(batch: Batch) -> Counts:
 
 
 def forward_operations(config: ModelConfig, vocabulary: int) -> Operations:
-    """Forward operations of each part, ``vocabulary`` being the target's."""
+    """Forward operations of each part; ``vocabulary`` is the size of the target vocabulary."""
     keys, queries, scores = attention_operations(config)
     readout = config.readout_sizes
     mixing = 0 if readout is None else 2 * readout[0] * readout[1]
-    # A fixed context is multiplied once a sentence.
+    # A fixed context vector is multiplied once per sentence.
     width = config.context_width if config.decoder.feed_context else 0
     shared = 0 if readout is None else 2 * width * readout[1]
     fed = 2 * BLOCKS[config.decoder.cell] * config.decoder.size * width if config.decoder.cell is CellKind.lstm else 0
@@ -91,12 +90,12 @@ def forward_operations(config: ModelConfig, vocabulary: int) -> Operations:
 
 
 def cell(kind: CellKind, inputs: int, size: int) -> int:
-    """One step of one row: every gate and candidate from input and state."""
+    """One time step of one row: every gate and candidate from input and state."""
     return 2 * BLOCKS[kind] * size * (inputs + size)
 
 
 def encoder_operations(config: ModelConfig) -> int:
-    """Its layers, per source piece."""
+    """Encoder layers, per source token."""
     encoder, operations, inputs = config.encoder, 0, config.embedding_size
     for layer in range(encoder.layers):
         directions = 2 if encoder.is_bidirectional(layer) else 1
@@ -106,20 +105,20 @@ def encoder_operations(config: ModelConfig) -> int:
 
 
 def bridge_operations(config: ModelConfig) -> int:
-    """Its maps, per sentence."""
+    """Projections of the bridge, per sentence."""
     if config.encoder.layers == 0 or config.bridge in (BridgeKind.copy, BridgeKind.zero):
         return 0
-    heard = config.bridged_layers[:1] if config.bridge_shared else config.bridged_layers
-    summaries = [config.summary_width(layer) for layer in heard]
+    layers = config.bridged_layers[:1] if config.bridge_shared else config.bridged_layers
+    summaries = [config.summary_width(layer) for layer in layers]
     cells = summaries
     if config.encoder.cell.has_cell_state:
-        cells = [config.encoder.layer_width(layer) for layer in heard]
+        cells = [config.encoder.layer_width(layer) for layer in layers]
     inputs = sum(summaries) + (sum(cells) if config.decoder.cell.has_cell_state else 0)
     return 2 * inputs * config.decoder.size
 
 
 def decoder_operations(config: ModelConfig) -> int:
-    """Its layers, per target piece."""
+    """Decoder layers, per target token."""
     decoder, width = config.decoder, config.encoder.width
     order = config.attention_order if config.attention is not AttentionKind.none else None
     first, upper = config.embedding_size, decoder.size
@@ -135,7 +134,7 @@ def decoder_operations(config: ModelConfig) -> int:
 
 
 def attention_operations(config: ModelConfig) -> tuple[int, int, int]:
-    """Per source piece, per target piece, and per source piece and target piece."""
+    """Keys per source token, queries per target token, and scores per source token and target token."""
     kind, heads = config.attention, config.attention_heads
     if kind is AttentionKind.none:
         return 0, 0, 0
@@ -145,24 +144,24 @@ def attention_operations(config: ModelConfig) -> tuple[int, int, int]:
         queries += 2 * size * keys
     if config.attention_window is not None:
         queries += 2 * size * size + 2 * size
-    # Additive heads share one product, in which each sees zeros for the others' share.
+    # Additive heads share one product, in which each head has zeros in place of the other heads' units.
     compared = 2 * keys * ((heads if additive else 1) + (1 if config.coverage else 0))
     mapped = (0 if kind is AttentionKind.dot else 2 * width * keys) + (2 * width * width if heads > 1 else 0)
     return mapped, queries, compared + 2 * width
 
 
 def weights(config: ModelConfig, source_vocabulary: int, target_vocabulary: int) -> dict[str, float]:
-    """Weights of each part, biases left out. A tied matrix counts once, in the output layer."""
-    one = forward_operations(config, target_vocabulary)
+    """Number of weights of each part, without biases. A tied matrix counts once, in the output layer."""
+    per = forward_operations(config, target_vocabulary)
     source = source_vocabulary if config.encoder.layers > 0 else 0
     tables = {Tying.none: source + target_vocabulary, Tying.output: source, Tying.all: 0}
-    vectors = (config.attention is AttentionKind.additive) + config.coverage  # of what is compared
+    vectors = (config.attention is AttentionKind.additive) + config.coverage  # scoring vectors
     return {
         "embedding": tables[config.tying] * config.embedding_size,
-        "encoder": (one.encoder + one.bridge) / 2,  # each weight is one multiply-add
-        "decoder": one.decoder / 2,
-        "attention": (one.keys + one.queries) / 2 + vectors * config.key_size,
-        "output layer": one.output / 2,
+        "encoder": (per.encoder + per.bridge) / 2,  # each weight is one multiply-add
+        "decoder": per.decoder / 2,
+        "attention": (per.keys + per.queries) / 2 + vectors * config.key_size,
+        "output layer": per.output / 2,
     }
 
 
@@ -171,17 +170,17 @@ def training_work(
 ) -> dict[str, Work]:
     """Work of one update by part.
 
-    A weight is read forward and backward and its gradient written; an embedding's row is read and its gradient
-    written, once a piece; logits are read once and replaced by their gradient; the optimiser (clipping and Adam) reads
-    the gradient for its norm, then weight, gradient and both moments, and writes weight and moments.
+    Weights are read in the forward and the backward pass, and their gradient is written. An embedding row is read and
+    its gradient written once per token. Logits are read once and replaced by their gradient. The optimizer (clipping
+    and Adam) reads the gradient for its norm, then weight, gradient and both moments, and writes weight and moments.
     """
-    one = forward_operations(config, target_vocabulary)
+    per = forward_operations(config, target_vocabulary)
     size = weights(config, source_vocabulary, target_vocabulary)
     forward = {
-        "encoder": one.encoder * batch.source + one.bridge * batch.sentences,
-        "decoder": one.decoder * batch.target,
-        "attention": one.keys * batch.source + one.queries * batch.target + one.scores * batch.pairs,
-        "output layer": one.output * batch.target,
+        "encoder": per.encoder * batch.source + per.bridge * batch.sentences,
+        "decoder": per.decoder * batch.target,
+        "attention": per.keys * batch.source + per.queries * batch.target + per.scores * batch.pairs,
+        "output layer": per.output * batch.target,
     }
     rows = (batch.source + batch.target) * config.embedding_size
     return {
@@ -196,24 +195,24 @@ def training_work(
 def translation_work(
     config: ModelConfig, vocabulary: int, lengths: Sequence[tuple[int, int]], beam: int, weight_bytes: int
 ) -> Work:
-    """Work of translating a batch with (source, target) lengths in pieces, end marks included, by a beam.
+    """Work of translating a batch by beam search; ``lengths`` are (source, target) lengths in tokens, with EOS.
 
-    Every sentence has one row in the first step and ``beam`` rows in the others. A step reads the weights of decoder,
-    attention and output layer once for the whole batch, and there are as many steps as the longest target has pieces;
-    encoding reads the others once.
+    Each sentence has one row in the first step and ``beam`` rows in the others. A step reads the weights of decoder,
+    attention and output layer once for the whole batch. There are as many steps as the longest target has tokens.
+    Encoding reads the other weights once.
     """
-    one = forward_operations(config, vocabulary)
+    per = forward_operations(config, vocabulary)
     operations = 0.0
     for source, target in lengths:
         rows = 1 + beam * (target - 1)
-        operations += source * (one.encoder + one.keys) + one.bridge
-        operations += rows * (one.decoder + one.queries + source * one.scores + one.output)
-    read = (one.encoder + one.keys + one.bridge) / 2
+        operations += source * (per.encoder + per.keys) + per.bridge
+        operations += rows * (per.decoder + per.queries + source * per.scores + per.output)
+    read = (per.encoder + per.keys + per.bridge) / 2
     steps = max(target for _, target in lengths)
     return Work(operations, weight_bytes * (read + steps * step_weights(config, vocabulary)))
 
 
 def step_weights(config: ModelConfig, vocabulary: int) -> float:
-    """Weights that one search step reads."""
-    one = forward_operations(config, vocabulary)
-    return (one.decoder + one.queries + one.output) / 2
+    """Number of weights that one search step reads."""
+    per = forward_operations(config, vocabulary)
+    return (per.decoder + per.queries + per.output) / 2

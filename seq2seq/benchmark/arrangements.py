@@ -108,7 +108,7 @@ def arrangements() -> dict[str, Arrangement]:
         "encoder alternating": model(layers=2, direction=Direction.alternating),
         "encoder as in GNMT": model(general, layers=2, direction=Direction.gnmt),
         "recurrent dropout": model(general, recurrent_dropout=0.2),
-        "dropout drawn at every step": model(general, dropout_shared_over_time=False),
+        "dropout sampled at every step": model(general, dropout_shared_over_time=False),
         "gru": model(general, cell=CellKind.gru),
         "rnn_tanh": model(general, cell=CellKind.rnn_tanh),
         "rnn_relu": model(general, cell=CellKind.rnn_relu),
@@ -138,5 +138,5 @@ def arrangements() -> dict[str, Arrangement]:
         "nucleus sampling": Arrangement(model=usual, search=searching(method=sampling, n_best=3, top_k=8, top_p=0.9)),
         "ensemble": Arrangement(model=usual, bind=ensemble),
         "fusion": Arrangement(model=usual, bind=lambda steppers: fusion(steppers[0], steppers[1], 0.2)),
-        "short-list": Arrangement(model=usual, shortlist=True),
+        "shortlist": Arrangement(model=usual, shortlist=True),
     }

@@ -19,8 +19,7 @@ from seq2seq.data.batch_sampler import StreamPosition
 from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
 from seq2seq.model import ModelConfig, Network
 from seq2seq.search import CallbackStepper, Stepper, search
-from seq2seq.system.device import Precision
-from seq2seq.system.transfer import to_device
+from seq2seq.system.device import Precision, to_device
 from seq2seq.training import Constant, Trainer, TrainingConfig, Validation
 from seq2seq.training.loss_scale import LossScale
 from seq2seq.training.step import MetricSums

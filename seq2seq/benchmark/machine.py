@@ -1,7 +1,7 @@
-"""What the machine can do at best: the rate of matrix products and the bandwidth of its memory, measured here and now.
+"""The machine's limits: the rate of matrix products and the bandwidth of memory, both measured.
 
-A floor is the time that these two allow for counted work: nothing can be done faster than its arithmetic at the rate of
-a large square product, nor than its bytes at the bandwidth of a large copy.
+A floor is the least time for counted work under these limits: its arithmetic at the rate of a large square product, or
+its bytes at the bandwidth of a large copy, whichever takes longer.
 """
 
 import os
@@ -12,19 +12,19 @@ from pathlib import Path
 import torch
 
 from seq2seq.benchmark.arithmetic import Work
-from seq2seq.benchmark.clock import seconds
 from seq2seq.benchmark.config import MeasureConfig
+from seq2seq.benchmark.measurement import seconds
 from seq2seq.inference import InferencePrecision
 from seq2seq.inference.products import make_product
 from seq2seq.system.capability import integer_kernel, prefers_bfloat16, runs_bfloat16, runs_int8
 from seq2seq.system.device import DTYPES
 
 PRODUCT = 2048, 8192
-"""Rows and columns on a CPU, and on a GPU: there 2048 rows take no longer than to start and to wait for the kernel."""
+"""Rows and columns of the product on a CPU and on a GPU, where 2048 would measure the launch of the kernel."""
 COPY = 256, 2048
-"""Megabytes, likewise."""
+"""Megabytes of the copy on a CPU and on a GPU."""
 REREADS = 100
-"""Sums between two looks at the clock on a GPU, likewise."""
+"""Sums per measurement on a GPU; one on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -38,29 +38,32 @@ class Machine:
     torch: str
     python: str
     operations: dict[str, float]
-    """Floating (for int8: integer) operations per second of a large square product, by precision."""
+    """Operations per second of a large square product, by precision (integer operations for int8)."""
     bandwidth: float
-    """Bytes per second of a large copy, reading and writing both counted."""
+    """Bytes per second of a large copy, read and written bytes added."""
     kernels: str = ""
-    """What was found to run here: PyTorch's instruction set, bfloat16, the kernel of integers."""
+    """Kernels that work here: PyTorch's instruction set, bfloat16, and the int8 kernel."""
 
     def rate(self, precision: str) -> float:
-        """Operations per second in a precision; the fastest known where that one was not measured."""
+        """Operations per second in a precision; the fastest measured rate where that precision was not measured."""
         return self.operations.get(precision, max(self.operations.values()))
 
     def floor(self, work: Work, precision: str, bandwidth: float = 0) -> float:
-        """Seconds that ``work`` takes at least: the longer of its arithmetic's and its bytes' time.
+        """Minimum time of ``work`` in seconds: the longer of the times of its arithmetic and of its bytes.
 
-        ``bandwidth`` counts where it is higher than main memory's: the bytes may come from a cache (`reread_rate`).
+        Args:
+            work: counted operations and bytes.
+            precision: of the arithmetic.
+            bandwidth: bytes per second from a cache (`reread_rate`); used where it exceeds that of main memory.
         """
         return max(work.operations / self.rate(precision), work.bytes / max(bandwidth, self.bandwidth))
 
 
 def measure_machine(device: torch.device, config: MeasureConfig) -> Machine:
-    """Measure a device; some seconds on a CPU."""
+    """Measure a device. This takes some seconds on a CPU."""
     precisions = ["float32"]
     precisions += ["bfloat16"] if runs_bfloat16(device) else []
-    precisions += ["float16"] if device.type == "cuda" else []  # most CPUs have no fast product of it
+    precisions += ["float16"] if device.type == "cuda" else []  # most CPUs have no fast float16 product
     precisions += ["int8"] if runs_int8(device) else []
     rates = {precision: _product_rate(device, precision, config) for precision in precisions}
     return Machine(
@@ -77,7 +80,7 @@ def measure_machine(device: torch.device, config: MeasureConfig) -> Machine:
 
 
 def reread_rate(device: torch.device, size: int, config: MeasureConfig) -> float:
-    """Bytes per second at which the same ``size`` bytes are read again and again: a cache's, where they fit in one."""
+    """Bytes per second when the same ``size`` bytes are read repeatedly: the rate of a cache where they fit in one."""
     block = torch.ones(max(1024, size // 4), device=device)
     times = _size(device, None, (1, REREADS))
 
@@ -89,15 +92,15 @@ def reread_rate(device: torch.device, size: int, config: MeasureConfig) -> float
     return times * block.numel() * 4 / min(took)
 
 
-def _size(device: torch.device, asked: int | None, usual: tuple[int, int]) -> int:
-    """What the settings say; else, of the two, that for a CPU or that for a GPU."""
-    return usual[device.type != "cpu"] if asked is None else asked
+def _size(device: torch.device, configured: int | None, defaults: tuple[int, int]) -> int:
+    """The configured size, or the default for a CPU or for a GPU."""
+    return defaults[device.type != "cpu"] if configured is None else configured
 
 
 def _product_rate(device: torch.device, precision: str, config: MeasureConfig) -> float:
-    """The best of all repetitions of two ways, PyTorch's own and with weights laid out beforehand, as search does it.
+    """The best rate of PyTorch's own product and of one with packed weights, as search uses it.
 
-    A floor wants what the machine can do, and neither library is the faster on every processor.
+    Which of the two is faster depends on the processor.
     """
     size = _size(device, config.product, PRODUCT)
     left, right = (torch.rand(size, size, device=device) for _ in range(2))

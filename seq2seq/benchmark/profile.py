@@ -1,7 +1,7 @@
-"""Where an update's time goes, part by part.
+"""Profile of a training update by part of the network.
 
-Hooks around the network's modules name the scope of each operation of the forward pass. An operation of the backward
-pass belongs to the scope of the forward operation that made its node of the graph: both carry one sequence number.
+Hooks around the network's modules mark the scope of each operation of the forward pass. An operation of the backward
+pass belongs to the scope of the forward operation that created its graph node: both have the same sequence number.
 """
 
 import contextlib
@@ -15,10 +15,10 @@ from torch import nn
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from seq2seq.benchmark.clock import synchronize
+from seq2seq.benchmark.measurement import synchronize
 from seq2seq.benchmark.update import SCOPE
 
-# The profiler would otherwise report its own start and end on stderr; whoever sets it otherwise is obeyed.
+# Keeps the profiler from reporting its own start and end on stderr; a value set by the user has precedence.
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")
 
 MODULES = {
@@ -28,45 +28,45 @@ MODULES = {
     "bridge": "encoder",
     "decoder": "decoder",
     "decoder.attention": "attention",
-    "decoder.attention.key_map": "attention",  # both called from outside of attention, once a sentence
+    "decoder.attention.key_map": "attention",  # both are called outside of attention, once per sentence
     "decoder.attention.value_map": "attention",
     "decoder.readout": "output layer",
     "output": "output layer",
 }
-"""Part of each module; the innermost counts."""
+"""Part of each module. Of nested modules the innermost determines the part."""
 
 PARTS = ("embedding", "encoder", "decoder", "attention", "output layer", "loss", "optimiser", "data", "other")
 BACKWARD = "autograd::engine::evaluate_function"
 
 
-def profiled(
+def profile_parts(
     work: Callable[[], object], network: nn.Module, device: torch.device, repetitions: int
 ) -> dict[str, float]:
-    """Seconds of one call of ``work`` by part, in the order of `PARTS`; they add up to the time on the clock.
+    """Seconds of one call of ``work`` by part, in the order of `PARTS`; they add up to the elapsed time.
 
-    On a GPU it is the kernels' time; "other" then also holds the time in which the GPU had nothing to do.
+    On a GPU the time of kernels is counted, and "other" includes the time in which the GPU was idle.
     """
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device.type == "cuda" else [])]
     with scopes(network):
         work()
-        with profile(activities=activities) as found:
+        with profile(activities=activities) as profiler:
             synchronize(device)
-            started = time.perf_counter()
+            start = time.perf_counter()
             for _ in range(repetitions):
                 work()
             synchronize(device)
-            total = time.perf_counter() - started
-    by_part = attributed(found.events() or [], cuda=device.type == "cuda")
+            total = time.perf_counter() - start
+    by_part = attribute(profiler.events() or [], cuda=device.type == "cuda")
     by_part["other"] = total - sum(took for part, took in by_part.items() if part != "other")
     return {part: by_part.get(part, 0.0) / repetitions for part in PARTS}
 
 
 @contextlib.contextmanager
 def scopes(network: nn.Module) -> Iterator[None]:
-    """Name what the network's modules do while this is open; afterwards the network is as it was."""
+    """Mark the operations of the network's modules with their parts. The hooks are removed at the end."""
     entered: list[Any] = []
 
-    def entering(part: str) -> Callable[..., None]:
+    def enter_part(part: str) -> Callable[..., None]:
         def enter(module: nn.Module, inputs: object) -> None:
             scope = record_function(f"{SCOPE}{part}")
             scope.__enter__()  # type: ignore[no-untyped-call]
@@ -80,7 +80,7 @@ def scopes(network: nn.Module) -> Iterator[None]:
     handles = []
     for name, module in network.named_modules(remove_duplicate=False):
         if name in MODULES and not (name == "source_embedding" and _tied(network)):
-            handles.append(module.register_forward_pre_hook(entering(MODULES[name])))
+            handles.append(module.register_forward_pre_hook(enter_part(MODULES[name])))
             handles.append(module.register_forward_hook(leave))
     try:
         yield
@@ -90,25 +90,30 @@ def scopes(network: nn.Module) -> Iterator[None]:
 
 
 def _tied(network: nn.Module) -> bool:
-    """Both embeddings are one module, which must not get its hooks twice."""
+    """Whether both embeddings are one module, which must not get its hooks twice."""
     modules = dict(network.named_modules(remove_duplicate=False))
     return modules.get("source_embedding") is modules.get("target_embedding")
 
 
-def attributed(events: Iterable[FunctionEvent], cuda: bool) -> dict[str, float]:
-    """Seconds by part: each operation's own time (on a GPU: its kernels'), without that of operations within it."""
+def attribute(events: Iterable[FunctionEvent], cuda: bool) -> dict[str, float]:
+    """Seconds by part: each operation's own time, on a GPU that of its kernels, without nested operations."""
+    by_part: dict[str, float] = {}
+    for event, part in with_parts(events):
+        by_part[part] = by_part.get(part, 0.0) + (_kernels(event) if cuda else event.self_cpu_time_total) / 1e6
+    return by_part
+
+
+def with_parts(events: Iterable[FunctionEvent]) -> Iterator[tuple[FunctionEvent, str]]:
+    """Each operation of the CPU with its part, in the order of their start."""
     operations = sorted((event for event in events if event.device_type.name == "CPU"), key=_start)
-    made: dict[int, str] = {}
+    forward_part: dict[int, str] = {}
     for event in operations:
-        # Of all operations that saw this number, the last made the node.
+        # Of all operations with this number, the last one created the node.
         if event.sequence_nr >= 0 and _backward(event) is None:
-            made[event.sequence_nr] = _scope(event)
-    found: dict[str, float] = {}
+            forward_part[event.sequence_nr] = _scope(event)
     for event in operations:
         node = _backward(event)
-        part = _scope(event) if node is None else made.get(node.sequence_nr, "other")
-        found[part] = found.get(part, 0.0) + (_kernels(event) if cuda else event.self_cpu_time_total) / 1e6
-    return found
+        yield event, _scope(event) if node is None else forward_part.get(node.sequence_nr, "other")
 
 
 def _start(event: FunctionEvent) -> float:
@@ -116,23 +121,23 @@ def _start(event: FunctionEvent) -> float:
 
 
 def _kernels(event: FunctionEvent) -> float:
-    """Microseconds of the kernels that the operation itself started; a scope's own range on the GPU is none."""
+    """Microseconds of the kernels that the operation itself launched, without the GPU ranges of scopes."""
     return float(sum(kernel.duration for kernel in event.kernels if not kernel.name.startswith(SCOPE)))
 
 
 def _ancestry(event: FunctionEvent) -> Iterator[FunctionEvent]:
-    at: FunctionEvent | None = event
-    while at is not None:
-        yield at
-        at = at.cpu_parent
+    current: FunctionEvent | None = event
+    while current is not None:
+        yield current
+        current = current.cpu_parent
 
 
 def _backward(event: FunctionEvent) -> FunctionEvent | None:
-    """The node of the backward pass that the operation is or belongs to."""
-    return next((one for one in _ancestry(event) if one.name.startswith(BACKWARD)), None)
+    """The backward node that the operation is or belongs to; None in the forward pass."""
+    return next((outer for outer in _ancestry(event) if outer.name.startswith(BACKWARD)), None)
 
 
 def _scope(event: FunctionEvent) -> str:
-    """The innermost named part around the operation."""
-    names = (one.name for one in _ancestry(event) if one.name.startswith(SCOPE))
+    """The part of the innermost scope around the operation."""
+    names = (outer.name for outer in _ancestry(event) if outer.name.startswith(SCOPE))
     return next((name.removeprefix(SCOPE) for name in names), "other")

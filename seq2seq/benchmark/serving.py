@@ -1,4 +1,4 @@
-"""Serving: many clients at once at a server of its own process, every answer held against that of one by one."""
+"""Serving: concurrent clients of a server in its own process; each answer is compared with translating it alone."""
 
 import contextlib
 import json
@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-from seq2seq.benchmark.clock import percentile
 from seq2seq.benchmark.config import BenchmarkConfig
 from seq2seq.benchmark.load import Load, load
+from seq2seq.benchmark.measurement import percentile
 from seq2seq.benchmark.workload import Workload, model_folder
 from seq2seq.errors import RunError
 from seq2seq.serving.config import LimitsConfig, require_packages
@@ -20,10 +20,10 @@ from seq2seq.translation.translator import Translator
 PROGRAM = """
 import json, sys
 from seq2seq.serving.config import LimitsConfig, ServeConfig
-from seq2seq.serving.runs import load_translators
 from seq2seq.serving.server import listen, page_url, serve
-asked = json.load(sys.stdin)
-config = ServeConfig(**asked | {"limits": LimitsConfig(**asked["limits"])})
+from seq2seq.serving.runs import load_translators
+settings = json.load(sys.stdin)
+config = ServeConfig(**settings | {"limits": LimitsConfig(**settings["limits"])})
 translators = load_translators(config)
 with listen(config) as listening:
     print(page_url(config, listening), flush=True)
@@ -33,53 +33,53 @@ with listen(config) as listening:
 
 @dataclass(frozen=True)
 class Serving:
-    """What many clients got."""
+    """Measurements of all clients together."""
 
     clients: int
     questions: int
-    """Of all of them."""
+    """Requests of all clients."""
     sentences_per_second: float
     median: float
-    """Seconds from a question to its answer."""
+    """Seconds from a request to its answer."""
     percentile95: float
     percentile99: float
     lost: int
-    """Questions without a translation."""
+    """Requests without a translation."""
     reason: str
-    """Why the first of them had none."""
+    """Error of the first of them."""
     crossed: int
-    """Answers to another question."""
+    """Answers that belong to another request."""
     different: int
-    """Translations that are not those of one sentence at a time."""
+    """Translations that differ from those of the same sentences translated alone."""
 
 
 def measure_serving(config: BenchmarkConfig, workload: Workload) -> Serving:
-    """Serve the model as recipes/serve.py does, and have it asked.
+    """Serve the model as recipes/serve.py does, and send requests.
 
     Raises:
-        ConfigError: the server is not installed.
-        RunError: it did not start.
+        ConfigError: the server's packages are not installed.
+        RunError: the server did not start.
     """
     require_packages()
-    asked = config.serving
+    clients, requests = config.serving.clients, config.serving.questions
     with model_folder(workload, config) as folder:
-        with started(folder, config) as url:
-            load(url, workload.sentences, asked.clients, config.measure.warmup)
-            found = load(url, workload.sentences, asked.clients, asked.questions)
+        with server(folder, config) as url:
+            load(url, workload.sentences, clients, config.measure.warmup)
+            measured = load(url, workload.sentences, clients, requests)
         translator = Translator.load(folder, config.device, config.translation_precision)
-        alone = {text: translator.translate(text).text for text in {reply.source for reply in found.replies}}
-    return summary(found, asked.clients, alone)
+        alone = {text: translator.translate(text).text for text in {reply.source for reply in measured.replies}}
+    return summary(measured, clients, alone)
 
 
-def summary(found: Load, clients: int, alone: dict[str, str]) -> Serving:
-    """What came back, counted; ``alone`` has the translation of each sentence."""
-    lost = [reply for reply in found.replies if reply.text is None]
-    answered = [reply for reply in found.replies if reply.text is not None]
+def summary(measured: Load, clients: int, alone: dict[str, str]) -> Serving:
+    """Statistics of the replies; ``alone`` maps each sentence to its translation."""
+    lost = [reply for reply in measured.replies if reply.text is None]
+    answered = [reply for reply in measured.replies if reply.text is not None]
     seconds = [reply.seconds for reply in answered] or [0.0]
     return Serving(
         clients=clients,
-        questions=len(found.replies),
-        sentences_per_second=len(answered) / found.seconds,
+        questions=len(measured.replies),
+        sentences_per_second=len(answered) / measured.seconds,
         median=median(seconds),
         percentile95=percentile(seconds, 0.95),
         percentile99=percentile(seconds, 0.99),
@@ -91,24 +91,24 @@ def summary(found: Load, clients: int, alone: dict[str, str]) -> Serving:
 
 
 @contextlib.contextmanager
-def started(folder: Path, config: BenchmarkConfig) -> Iterator[str]:
-    """The address of a server with room for all clients, in a process of its own.
+def server(folder: Path, config: BenchmarkConfig) -> Iterator[str]:
+    """Run a server for all clients in a process of its own, and yield its URL.
 
     Raises:
-        RunError: it did not start.
+        RunError: the server did not start.
     """
     clients = config.serving.clients
     limits = LimitsConfig(connections=max(128, 2 * clients), waiting=max(256, 2 * clients), seconds=120)
-    asked = {"run": str(folder), "port": 0, "device": config.device, "precision": config.translation_precision}
+    settings = {"run": str(folder), "port": 0, "device": config.device, "precision": config.translation_precision}
     with subprocess.Popen(python(PROGRAM), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(json.dumps(asked | {"limits": asdict(limits)}))
+        process.stdin.write(json.dumps(settings | {"limits": asdict(limits)}))
         process.stdin.close()
         try:
             url = process.stdout.readline().strip()
             if not url:
-                raise RunError(f"no server started for {folder}: try recipes/serve.py run={folder}")
+                raise RunError(f"the server for {folder} did not start: try recipes/serve.py run={folder}")
             yield url
         finally:
             process.terminate()

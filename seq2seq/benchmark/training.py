@@ -1,4 +1,4 @@
-"""Training: target pieces per second, peak memory, the floor, and a profile by part."""
+"""Training: target tokens per second, peak memory, the floor, and a profile by part."""
 
 import copy
 from collections.abc import Iterator
@@ -8,12 +8,11 @@ from statistics import mean
 
 import torch
 
-from seq2seq.benchmark.arithmetic import Counts, Work, counted, training_work
-from seq2seq.benchmark.clock import Spread, timed
+from seq2seq.benchmark.arithmetic import Counts, Work, count_tokens, training_work
 from seq2seq.benchmark.config import BenchmarkConfig
 from seq2seq.benchmark.machine import Machine
-from seq2seq.benchmark.memory import peak, reset_peak
-from seq2seq.benchmark.profile import profiled
+from seq2seq.benchmark.measurement import Spread, peak, reset_peak, timed
+from seq2seq.benchmark.profile import profile_parts
 from seq2seq.benchmark.update import Updater
 from seq2seq.benchmark.workload import Workload
 from seq2seq.data.prefetch import prefetch
@@ -27,46 +26,46 @@ class PartRow:
 
     part: str
     seconds: float
-    """In the profiled update, which the profiler slows down a little."""
+    """Time in the profiled update; the profiler slows it down slightly."""
     share: float
     floor: float
-    """The longer of the part's arithmetic's and its bytes' time."""
+    """Minimum time of the part's arithmetic and bytes."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """What was measured of training."""
+    """Measurements of training."""
 
     workload: str
     precision: str
     parameters: int
     pieces_per_update: float
     pieces_per_second: Spread
-    """Target pieces, end marks included, padding not."""
+    """Target tokens with EOS, without padding."""
     seconds_per_update: Spread
     peak_bytes: int
     operations: float
-    """Counted operations of an update."""
+    """Counted operations per update."""
     arithmetic_seconds: float
-    """Those at the measured rate: the floor."""
+    """Their time at the measured rate."""
     memory_seconds: float
-    """Counted bytes of an update at the measured bandwidth."""
+    """Time of the counted bytes per update at the measured bandwidth."""
     profile: list[PartRow]
 
     @property
     def share_of_floor(self) -> float:
-        """Floor / measured: 1 is as fast as the machine multiplies."""
+        """Floor / measured time: 1 means that the machine's limit is reached."""
         return max(self.arithmetic_seconds, self.memory_seconds) / self.seconds_per_update.median
 
 
 def training_precision(config: BenchmarkConfig, device: torch.device) -> Precision:
-    """The precision of training: as asked for, or what auto means here where that only translates (int8)."""
-    named = config.precision in Precision.__members__
-    return resolve_precision(Precision(config.precision) if named else Precision.auto, device)
+    """The configured precision, or that of ``auto`` where the configured one (int8) cannot train."""
+    trains = config.precision in Precision.__members__
+    return resolve_precision(Precision(config.precision) if trains else Precision.auto, device)
 
 
 def measure_training(config: BenchmarkConfig, workload: Workload, machine: Machine) -> Training:
-    """Train for some updates and say how long they took; the workload's network learns on the way."""
+    """Measure updates of the workload's network, whose weights change."""
     device, measure = choose_device(config.device), config.measure
     precision = training_precision(config, device)
     torch.manual_seed(config.seed)
@@ -81,21 +80,21 @@ def measure_training(config: BenchmarkConfig, workload: Workload, machine: Machi
             precision=precision,
             device=device,
         )
-        found = timed(lambda: update.several(measure.updates), device, measure.warmup, measure.repetitions)
-        at_most = peak(device)
-        profile = profiled(update, workload.network, device, measure.repetitions)
-    groups = [[counted(batch) for batch in group] for _, group in found]
-    pieces = [sum(counts.target for counts in group) for group in groups]
-    work = mean_work(workload, [counts for group in groups for counts in group], precision)
+        groups = timed(lambda: update.several(measure.updates), device, measure.warmup, measure.repetitions)
+        peak_bytes = peak(device)
+        profile = profile_parts(update, workload.network, device, measure.repetitions)
+    counts = [[count_tokens(batch) for batch in batches] for _, batches in groups]
+    tokens = [sum(count.target for count in group) for group in counts]
+    work = mean_work(workload, [count for group in counts for count in group], precision)
     total = sum(work.values(), Work())
     return Training(
         workload=workload.name,
         precision=precision,
         parameters=sum(parameter.numel() for parameter in workload.network.parameters()),
-        pieces_per_update=mean(pieces) / measure.updates,
-        pieces_per_second=Spread.of([count / took for count, (took, _) in zip(pieces, found, strict=True)]),
-        seconds_per_update=Spread.of([took / measure.updates for took, _ in found]),
-        peak_bytes=at_most,
+        pieces_per_update=mean(tokens) / measure.updates,
+        pieces_per_second=Spread.of([count / took for count, (took, _) in zip(tokens, groups, strict=True)]),
+        seconds_per_update=Spread.of([took / measure.updates for took, _ in groups]),
+        peak_bytes=peak_bytes,
         operations=total.operations,
         arithmetic_seconds=total.operations / machine.rate(precision),
         memory_seconds=total.bytes / machine.bandwidth,
@@ -104,19 +103,19 @@ def measure_training(config: BenchmarkConfig, workload: Workload, machine: Machi
 
 
 def measure_precisions(config: BenchmarkConfig, workload: Workload, machine: Machine) -> Iterator[Training]:
-    """Train from the same weights in each precision that runs on the device, slowest first."""
+    """Measure training from the same weights in each precision that the device supports, the slowest first."""
     device = choose_device(config.device)
     for precision in (Precision.float32, Precision.tf32, Precision.bfloat16, Precision.float16):
         try:
             resolve_precision(precision, device)
         except ConfigError:
             continue
-        fresh = replace(workload, network=copy.deepcopy(workload.network))
-        yield measure_training(replace(config, precision=str(precision)), fresh, machine)
+        copied = replace(workload, network=copy.deepcopy(workload.network))
+        yield measure_training(replace(config, precision=str(precision)), copied, machine)
 
 
 def profile_rows(profile: dict[str, float], work: dict[str, Work], machine: Machine, precision: str) -> list[PartRow]:
-    """The profile with each part's own floor: that of a mean update among those that were timed."""
+    """The profile with the floor of each part; ``work`` is that of the mean measured update."""
     total = sum(profile.values())
     return [
         PartRow(part, took, took / total, machine.floor(work.get(part, Work()), precision))
@@ -125,7 +124,7 @@ def profile_rows(profile: dict[str, float], work: dict[str, Work], machine: Mach
 
 
 def mean_work(workload: Workload, batches: list[Counts], precision: str) -> dict[str, Work]:
-    """Work of a mean update by part: every count is linear in what a batch holds."""
+    """Work of the mean update by part. Work is linear in token counts, so the mean counts give the mean work."""
     average = Counts(*(mean(column) for column in zip(*batches, strict=True)))
     sizes = workload.tokenizers.source.size, workload.tokenizers.target.size
     return training_work(workload.model, *sizes, average, DTYPES.get(precision, torch.float32).itemsize)

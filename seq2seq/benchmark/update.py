@@ -1,4 +1,4 @@
-"""One training update, as the trainer makes it, with a name on each part for the profile.
+"""One training update, as the trainer performs it, with scopes for the profile.
 
 P target positions of a batch, V vocabulary.
 """
@@ -18,11 +18,11 @@ from seq2seq.training.loss_scale import LossScale
 from seq2seq.training.optimizer import optimizer_of
 
 SCOPE = "part: "
-"""What names of profiled parts begin with."""
+"""Prefix of the names of profiled parts."""
 
 
 class Updater:
-    """Updates a network from an endless iterator of batches; nothing in it waits for the device."""
+    """Updates a network from an endless iterator of batches, without waiting for the device."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Updater:
         self.device = device
 
     def __call__(self) -> Batch:
-        """Take the next batch and update the weights; the batch comes back, to be counted."""
+        """Update the weights on the next batch, and return that batch."""
         with record_function(f"{SCOPE}data"):
             batch = next(self.batches)
         self.optimizer.zero_grad(set_to_none=True)
@@ -62,5 +62,5 @@ class Updater:
         return batch
 
     def several(self, count: int) -> list[Batch]:
-        """``count`` updates; their batches."""
+        """Perform ``count`` updates and return their batches."""
         return [self() for _ in range(count)]

@@ -1,4 +1,4 @@
-"""What is measured: a run's model and corpus, or the configured model with random weights on the configured corpus."""
+"""The measured model and text: those of a run, or the configured corpus and a model with random weights."""
 
 import contextlib
 import random
@@ -26,17 +26,17 @@ from seq2seq.tokenizer.tokenizer import EOS, Tokenizers, save_tokenizers
 from seq2seq.tokenizer.vocabulary import build_tokenizers
 from seq2seq.training import LossConfig
 
-BARRED = -1e4
-"""Bias of the end mark that no search chooses."""
+EXCLUDED = -1e4
+"""Bias of EOS with which no search chooses it."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A model, its text, and how it is trained."""
+    """A model, its training data, and the sentences to translate."""
 
     name: str
     folder: Path | None
-    """The run, where there is one."""
+    """The run folder; None with random weights."""
     model: ModelConfig
     network: Network
     tokenizers: Tokenizers
@@ -44,18 +44,18 @@ class Workload:
     order: BatchSampler
     smoothing: float
     translated: str
-    """Where the sentences are from."""
+    """Name of the corpus of the sentences."""
     sentences: list[str]
-    """What is translated."""
+    """Source sentences to translate."""
 
     def batches(self, device: torch.device) -> Iterator[Batch]:
-        """The training batches without end, on the device."""
+        """Training batches on the device, without end."""
         for rows, _ in self.order.stream(StreamPosition(0, 0)):
             yield make_batch(*self.table.rows(rows)).to(device)
 
 
 def prepare(config: BenchmarkConfig) -> Workload:
-    """Read, encode and build what the settings name; the encoded corpus goes to ``output``/data.
+    """Load or build the model, and encode the corpus into ``output``/data.
 
     Raises:
         ConfigError, DataError, RunError: the run or the corpus cannot be used.
@@ -71,7 +71,7 @@ def prepare(config: BenchmarkConfig) -> Workload:
     corpus = read_split(data, Split.train)
     assert corpus is not None, "only a test split may be missing"
     if folder is None:
-        tokenizers = build_tokenizers(config.tokenizer, widened(corpus, config.tokenizer.size))
+        tokenizers = build_tokenizers(config.tokenizer, with_made_up_words(corpus, config.tokenizer.size))
         torch.manual_seed(config.seed)
         network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
     table = encode_corpus(corpus, tokenizers, Path(config.output).expanduser() / "data/train", data.filters)
@@ -90,45 +90,45 @@ def prepare(config: BenchmarkConfig) -> Workload:
     )
 
 
-def widened(corpus: Corpus, size: int) -> Corpus:
-    """The text that a vocabulary of ``size`` is learnt from.
+def with_made_up_words(corpus: Corpus, size: int) -> Corpus:
+    """The corpus from which to learn a vocabulary of ``size``.
 
-    The built-in corpus knows too few words for a vocabulary of real size, so as many are made up beside it: its own
-    text is cut as before, and the output layer has the size that was asked for.
+    The built-in corpus has too few words for a large vocabulary, so ``size`` random words are added. They make the
+    output layer as large as configured; the corpus itself is tokenized as before.
     """
     if not isinstance(corpus, PairList):
         return corpus
-    chance = random.Random(size)
-    words = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=8)) for _ in range(size)]
+    generator = random.Random(size)
+    words = ["".join(generator.choices("abcdefghijklmnopqrstuvwxyz", k=8)) for _ in range(size)]
     return PairList(f"{corpus.name} and {size:,} made-up words", [*corpus, *(Pair(word, word) for word in words)])
 
 
-def translated_corpus(asked: DataConfig, data: DataConfig) -> Corpus | None:
-    """The test set that is asked for, else the run's, else the validation set; None where there is neither."""
-    test = read_split(text_for_run(asked, data, Split.test), Split.test)
+def translated_corpus(configured: DataConfig, data: DataConfig) -> Corpus | None:
+    """The configured test set, else that of the run (``data``), else its validation set; None without any."""
+    test = read_split(text_for_run(configured, data, Split.test), Split.test)
     if test is None and names_corpus(data, Split.validation):
         return read_split(data, Split.validation)
     return test
 
 
 def sentences(corpus: Corpus, count: int) -> list[str]:
-    """The first ``count`` source sentences that are not blank."""
+    """The first ``count`` non-blank source sentences."""
     return list(islice((pair.source for pair in corpus if pair.source.strip()), count))
 
 
-def barred(network: Network) -> dict[str, torch.Tensor]:
-    """Weights with which no translation ends before its maximum length."""
+def weights_without_eos(network: Network) -> dict[str, torch.Tensor]:
+    """The network's weights, with EOS excluded: each translation has its maximum length."""
     weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    weights["output.bias"][EOS] = BARRED
+    weights["output.bias"][EOS] = EXCLUDED
     return weights
 
 
 @contextlib.contextmanager
 def model_folder(workload: Workload, config: BenchmarkConfig) -> Iterator[Path]:
-    """A folder to load the model from: the run's own, else a temporary one in which the end of sentence is barred.
+    """The model's folder: the run folder, or a temporary one whose model excludes EOS.
 
-    With random weights a translation ends anywhere; barred, each has exactly as many pieces as its source with its
-    end mark, and the arithmetic is known.
+    With random weights a translation may end anywhere. Without EOS it has exactly as many tokens as its source with
+    EOS, so its arithmetic can be counted.
     """
     if workload.folder is not None:
         yield workload.folder
@@ -141,6 +141,6 @@ def model_folder(workload: Workload, config: BenchmarkConfig) -> Iterator[Path]:
         network = Network(
             workload.model, workload.tokenizers.source.size, workload.tokenizers.target.size, workload.tokenizers.joint
         )
-        network.load_state_dict(barred(workload.network))
+        network.load_state_dict(weights_without_eos(workload.network))
         save_weights(network, folder / MODEL)
         yield folder

@@ -11,7 +11,7 @@ from seq2seq.comparison.pages import Section, as_html, as_markdown
 from seq2seq.comparison.significance import Significance
 from seq2seq.metrics.score import Metric
 from seq2seq.run.provenance import SAMPLING
-from seq2seq.system.output import output_file
+from seq2seq.system.lock import output_file
 
 METRICS = {"bleu": "BLEU", "chrf": "chrF", "ter": "TER", "comet": "COMET"}
 """Names of metrics in reports."""

@@ -32,7 +32,6 @@ from yaml import YAMLError
 
 from seq2seq.analysis.config import MicroscopeConfig
 from seq2seq.benchmark.config import BenchmarkConfig
-from seq2seq.claims import VerifyConfig
 from seq2seq.comparison.config import CompareConfig
 from seq2seq.config.recipes import (
     AverageConfig,
@@ -52,7 +51,7 @@ from seq2seq.settings import validate, walk
 from seq2seq.system.atomic import FULL, unwritable
 from seq2seq.system.descriptors import BINARY
 from seq2seq.system.out_of_memory import is_out_of_memory
-from seq2seq.system.processes import join, launched, parting, taking_part, tells
+from seq2seq.system.processes import closing_group, in_group, is_launched, join_group, should_report
 from seq2seq.training import (
     SGD,
     Adadelta,
@@ -106,7 +105,6 @@ RECIPES: dict[str, type] = {
     "laboratory": LaboratoryConfig,
     "microscope": MicroscopeConfig,
     "compare": CompareConfig,
-    "verify": VerifyConfig,
     "serve": ServeConfig,
 }
 
@@ -144,7 +142,7 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
         job = HydraConfig.get()
         sweeps = job.mode is RunMode.MULTIRUN  # the sweeper handles errors of its jobs
         errors = contextlib.nullcontext() if sweeps else one_line_errors(schema())
-        with full_errors(SHOW_TRACEBACKS), errors, taking_part():
+        with full_errors(SHOW_TRACEBACKS), errors, in_group():
             settings = OmegaConf.to_object(config)
             validate(settings)
             if sweeps and name == "train":
@@ -156,11 +154,11 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
         if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook has another class
             sys.stdout.reconfigure(errors="backslashreplace")  # a file on Windows has a small character set
         # With HYDRA_FULL_ERROR=1 Hydra raises errors instead of printing them.
-        with parting(), safe_terminal(), printed_log(), one_line_errors(schema()), full_errors(True):
-            if launched():
+        with closing_group(), safe_terminal(), printed_log(), one_line_errors(schema()), full_errors(True):
+            if is_launched():
                 if name not in MULTI_PROCESS:
                     raise ConfigError(f"recipes/{name}.py runs in one process: start it with python, not with torchrun")
-                join()
+                join_group()
             arguments, notes = rename_overrides(sys.argv[1:], {path for path, _, _ in walk(schema())})
             sys.argv = [sys.argv[0], *arguments]
             for note in notes:
@@ -322,19 +320,19 @@ def one_line_errors(config: Any) -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY | BINARY), sys.stdout.fileno())
         sys.exit(1)
     except Interrupted as interrupted:
-        if tells(interrupted):
+        if should_report(interrupted):
             print(interrupted, file=sys.stderr)
         sys.exit(interrupted.exit_code)
     except (Seq2SeqError, HydraException, OmegaConfBaseException, YAMLError) as error:
         if SHOW_TRACEBACKS:
             raise
-        if tells(error):
+        if should_report(error):
             print(f"error: {shown(one_line(error, config))}", file=sys.stderr)
         sys.exit(1)
     except (MemoryError, RuntimeError) as error:
         if SHOW_TRACEBACKS or not is_out_of_memory(error):
             raise
-        if tells(error):
+        if should_report(error):
             advice = "lower batch.tokens or the sizes of the model, or beam_size where it translates"
             print(f"error: out of memory ({shown(str(error))}): {advice}", file=sys.stderr)
         sys.exit(1)

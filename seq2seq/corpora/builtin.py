@@ -18,7 +18,7 @@ from seq2seq.corpora.corpus import Corpus, Pair, PairSample
 from seq2seq.grammar import sentences as grammar
 from seq2seq.grammar.sentences import HashSet, draw_sentences, exhausted, text_hash
 from seq2seq.system.atomic import atomic_write
-from seq2seq.system.workers import available, ordered_map
+from seq2seq.system.workers import available_cores, ordered_map
 
 IN_MEMORY = 100_000
 """Pairs up to which a corpus is kept in memory; a larger one is generated at each reading."""
@@ -95,7 +95,7 @@ class BuiltinCorpus(Corpus):
         seen = HashSet(2 * self.size)
         first, found = (0, 0) if state is None else _restore(state, done, seen)
         generate = partial(generate_block, self._config.seed, self._split, grammar.DRAWS)
-        with closing(ordered_map(generate, count(first), self.processes or available(), alone=0)) as blocks:
+        with closing(ordered_map(generate, count(first), self.processes or available_cores(), before_start=0)) as blocks:
             for number, block in enumerate(blocks, first):
                 new = array("Q")
                 for pair, *both in zip(block.pairs, block.hashes[::2], block.hashes[1::2], strict=True):

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seq2seq.system.transfer import to_device
+from seq2seq.system.device import to_device
 from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD
 
 Ids = NDArray[np.int32] | Sequence[int]

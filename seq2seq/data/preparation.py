@@ -20,7 +20,7 @@ from seq2seq.errors import DataError, RunError
 from seq2seq.system.atomic import remove_leftovers
 from seq2seq.system.lock import locked
 from seq2seq.system.processes import is_first, rank
-from seq2seq.system.workers import available
+from seq2seq.system.workers import available_cores
 from seq2seq.tokenizer.tokenizer import Tokenizers
 
 SHARD = 20
@@ -91,7 +91,7 @@ def _open_or_encode(
         if table is not None:
             return table
         try:
-            _encode(corpus, tokenizers, folder, filters, key, processes or available())
+            _encode(corpus, tokenizers, folder, filters, key, processes or available_cores())
         except DataError:  # the corrected text will have another key
             _clear(folder, 0)
             raise

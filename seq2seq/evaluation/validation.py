@@ -14,8 +14,8 @@ from seq2seq.metrics.score import bleu, chrf, warn_of_misfit
 from seq2seq.model import Network
 from seq2seq.search import SearchConfig
 from seq2seq.system.device import Precision, autocast
-from seq2seq.system.out_of_memory import whole_or_halves
-from seq2seq.system.processes import add_up, count, from_first, is_first, rank
+from seq2seq.system.out_of_memory import halve_if_out_of_memory
+from seq2seq.system.processes import all_reduce, broadcast_object, is_first, rank, world_size
 from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training.loss import loss_sums
 from seq2seq.training.progress import Criterion, Validation
@@ -70,7 +70,7 @@ class Validator:
         translator = Translator([Member.prepare(network, self.tokenizers, device)], self.search)
         translations = translate_distributed(translator, (pair.source for pair in self.pairs))
         texts = [str(translation) for translation in translations]
-        scores = from_first(self._scores(texts) if is_first() else (0.0, None))
+        scores = broadcast_object(self._scores(texts) if is_first() else (0.0, None))
         return Validation(update, self._loss(network, device), *scores)
 
     def _scores(self, texts: Sequence[str]) -> tuple[float, float | None]:
@@ -82,9 +82,9 @@ class Validator:
     @torch.inference_mode()
     def _loss(self, network: Network, device: torch.device) -> float:
         sums = torch.zeros(len(self.batches), dtype=torch.float64, device=device)
-        for number in range(rank(), len(self.batches), count()):
+        for number in range(rank(), len(self.batches), world_size()):
             sums[number] = self._batch_loss(network, device, self.batches[number])
-        total = sum(map(float, add_up(sums).tolist()))
+        total = sum(map(float, all_reduce(sums).tolist()))
         return total / sum(batch.labels_P.numel() for batch in self.batches)
 
     def _batch_loss(self, network: Network, device: torch.device, batch: Batch) -> Tensor:
@@ -99,4 +99,4 @@ class Validator:
             return torch.stack(sums).sum()
 
         what = f"a validation batch of {len(batch.source_BS):,} pairs"
-        return whole_or_halves(lambda: loss([batch]), lambda: loss(batch.halves()), what, "batch.tokens")
+        return halve_if_out_of_memory(lambda: loss([batch]), lambda: loss(batch.halves()), what, "batch.tokens")

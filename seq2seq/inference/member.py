@@ -17,8 +17,7 @@ from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecode
 from seq2seq.inference.shortlist import BatchShortlist
 from seq2seq.model import Network
 from seq2seq.system.capability import prefers_bfloat16, prefers_int8, runs_int8
-from seq2seq.system.device import Precision, allow_tf32, resolve_precision
-from seq2seq.system.transfer import to_device
+from seq2seq.system.device import Precision, allow_tf32, resolve_precision, to_device
 from seq2seq.tokenizer.tokenizer import BOS, EOS, Tokenizer, Tokenizers
 
 log = logging.getLogger("seq2seq")

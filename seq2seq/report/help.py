@@ -18,7 +18,7 @@ def help_node(name: str, schema: type, choices: Mapping[str, Iterable[str]]) -> 
         schema: the dataclass of its settings.
         choices: for each section with several classes their names.
     """
-    lines = [f"  {path} = {override_value(value)}\n      {_meaning(item)}" for path, item, value in walk(schema())]
+    lines = [f"  {path} = {override_value(value)}\n      {meaning(item)}" for path, item, value in walk(schema())]
     chosen = [f"  {group}: {', '.join(options)}" for group, options in choices.items()]
     template = "\n".join(
         [
@@ -37,7 +37,7 @@ def help_node(name: str, schema: type, choices: Mapping[str, Iterable[str]]) -> 
     return {"app_name": name, "header": f"recipes/{name}.py", "footer": "", "template": template}
 
 
-def _meaning(item: Any) -> str:
+def meaning(item: Any) -> str:
     """Help and range of a setting."""
     bounds = described_range(item.metadata.get("bounds", {}))
     return f"{item.metadata.get('help', '')}{f' ({bounds})' if bounds else ''}"

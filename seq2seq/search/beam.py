@@ -20,7 +20,7 @@ from seq2seq.search.hypothesis import NO_HYPOTHESIS, Hypothesis, make_hypothesis
 from seq2seq.search.prefix import length_limits
 from seq2seq.search.stepper import State, Stepper
 from seq2seq.search.topk import top_continuations
-from seq2seq.system.transfer import to_device, to_host
+from seq2seq.system.device import to_device, to_host
 
 
 class Beam(NamedTuple):

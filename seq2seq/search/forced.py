@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from seq2seq.search.stepper import State, Stepper
-from seq2seq.system.transfer import to_device, to_host
+from seq2seq.system.device import to_device, to_host
 
 
 @torch.no_grad()

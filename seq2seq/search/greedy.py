@@ -9,7 +9,7 @@ from seq2seq.search.config import SearchConfig
 from seq2seq.search.hypothesis import NO_HYPOTHESIS, Hypothesis, make_hypothesis
 from seq2seq.search.prefix import length_limits
 from seq2seq.search.stepper import State, Stepper
-from seq2seq.system.transfer import to_device, to_host
+from seq2seq.system.device import to_device, to_host
 
 
 @torch.no_grad()

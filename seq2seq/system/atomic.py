@@ -1,4 +1,4 @@
-"""Files written whole or not at all: whoever reads finds the old content or the new one, never half of it."""
+"""Atomic writing of files and folders: a reader finds the old content or the new one, never a part."""
 
 import errno
 import os
@@ -17,48 +17,52 @@ from seq2seq.errors import RunError
 from seq2seq.system.descriptors import BINARY, NO_LINK, NO_WAIT
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""What a system says where there is no more room: on the disk, in a user's share of it, or for so large a file."""
+"""Error numbers of a full disk, an exceeded quota and an exceeded file size."""
 
-MARK = ".seq2seq.tmp"
-"""How the names of our temporary files and folders end. Nothing else is ever removed as a leftover."""
+SUFFIX = ".seq2seq.tmp"
+"""End of the names of temporary files and folders. Nothing else is ever removed as a leftover."""
 
 NAME_KEPT = 50
-"""Characters of a file's name that its temporary name repeats: systems allow 255 bytes, and a character has up to 4."""
+"""Characters of a file's name that its temporary name repeats. Names have at most 255 bytes, characters up to 4."""
 
-HOLDS = find_spec("fcntl") is not None
-"""Whether temporary files are locked while they are written. Windows needs no lock: an open file cannot be removed."""
+USES_LOCKS = find_spec("fcntl") is not None
+"""Whether temporary files are locked while they are written. On Windows an open file cannot be removed anyway."""
 
 
 def temporary_path(path: Path) -> Path:
-    """A name beside ``path``, another one at each call, for what is to become ``path``."""
-    return path.with_name(f"{path.name[:NAME_KEPT]}.{secrets.token_hex(8)}{MARK}")
+    """A new name next to ``path``, different at each call, for content that will replace ``path``."""
+    return path.with_name(f"{path.name[:NAME_KEPT]}.{secrets.token_hex(8)}{SUFFIX}")
 
 
 def is_temporary(place: Path, path: Path | None = None) -> bool:
-    """Whether a name is one that `temporary_path` gives, for ``path`` where that is stated."""
-    found = re.fullmatch(r"(.*)\.[0-9a-f]{16}" + re.escape(MARK), place.name, re.DOTALL)
-    return found is not None and (path is None or found[1] == path.name[:NAME_KEPT])
+    """Whether a name is from `temporary_path`; if ``path`` is given, whether it is for this path."""
+    match = re.fullmatch(r"(.*)\.[0-9a-f]{16}" + re.escape(SUFFIX), place.name, re.DOTALL)
+    return match is not None and (path is None or match[1] == path.name[:NAME_KEPT])
 
 
 def remove_leftovers(folder: Path, path: Path | None = None) -> None:
-    """Remove the temporary files and folders that killed processes left in a folder; of ``path`` where it is stated.
+    """Remove the temporary files and folders that killed processes left in a folder.
 
-    What a process is still writing is left alone: it is locked, or open on Windows. safetensors replaces the file that
-    was locked, so that only who has locked the folder or the output itself may call this where others write weights.
+    Files that a process is still writing stay: they are locked, or open on Windows. safetensors replaces the locked
+    file, so where other processes may write weights, the caller must have locked the folder or the output.
+
+    Args:
+        folder: if it is missing, nothing is done.
+        path: if given, remove only leftovers for this path.
     """
-    with suppress(OSError):  # the folder is missing, or cannot be read
+    with suppress(OSError):  # the folder is missing or cannot be read
         for place in [place for place in folder.iterdir() if is_temporary(place, path)]:
-            with suppress(OSError):  # it is a link, another's, or gone
+            with suppress(OSError):  # it is a link, belongs to another user, or was removed
                 _remove_leftover(place)
 
 
 def _remove_leftover(place: Path) -> None:
-    """Remove a temporary file or folder that no process holds."""
-    if not HOLDS:
+    """Remove a temporary file or folder that no process is writing."""
+    if not USES_LOCKS:
         abandoned = temporary_path(place)
-        place.rename(abandoned)  # refused where anything within is open
+        place.rename(abandoned)  # fails if any file in it is open
         place = abandoned
-    descriptor = _open(place) if HOLDS else None
+    descriptor = _open(place) if USES_LOCKS else None
     try:
         if descriptor is not None and not (lock_descriptor(descriptor, blocking=False) and is_at(descriptor, place)):
             return
@@ -72,12 +76,12 @@ def _remove_leftover(place: Path) -> None:
 
 
 def _open(place: Path) -> int:
-    """The descriptor of a temporary file or folder, never of what a link names."""
+    """Open a temporary file or folder, but never through a link, and return its descriptor."""
     return os.open(place, (os.O_RDONLY if place.is_dir() else os.O_RDWR) | NO_LINK | NO_WAIT | BINARY)
 
 
 def is_at(descriptor: int, path: Path) -> bool:
-    """Whether the open file is the one that the path names, and no link to it."""
+    """Whether the open file is the one at the path, not one that the path links to."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.lstat())
     except FileNotFoundError:
@@ -86,10 +90,10 @@ def is_at(descriptor: int, path: Path) -> bool:
 
 @contextmanager
 def _temporary(path: Path, make: Callable[[Path], object]) -> Iterator[Path]:
-    """A new temporary file or folder beside ``path``, held while this is open, and removed at the end if still there.
+    """Create a temporary file or folder next to ``path``, lock it, and remove it at the end if it still exists.
 
     Raises:
-        RunError: it cannot be made.
+        RunError: it cannot be created.
     """
     with writing(path):
         make_folder(path.parent)
@@ -98,7 +102,7 @@ def _temporary(path: Path, make: Callable[[Path], object]) -> Iterator[Path]:
     try:
         yield temporary
     finally:
-        with suppress(OSError):  # where nothing can be written there may be nothing to remove
+        with suppress(OSError):  # a full or read-only disk
             if temporary.is_dir():
                 shutil.rmtree(temporary, ignore_errors=True)
             else:
@@ -108,54 +112,54 @@ def _temporary(path: Path, make: Callable[[Path], object]) -> Iterator[Path]:
 
 
 def _make(path: Path, make: Callable[[Path], object]) -> tuple[Path, int | None]:
-    """Make a temporary file or folder and lock it: the path, and the descriptor that holds it (None on Windows)."""
+    """Create and lock a temporary file or folder. Returns its path and descriptor (None on Windows)."""
     while True:
         temporary = temporary_path(path)
         make(temporary)
-        if not HOLDS:
+        if not USES_LOCKS:
             return temporary, None
         descriptor = _open(temporary)
         try:
-            free = lock_descriptor(descriptor, blocking=False)
-        except OSError:  # there are no locks here, and so nobody removes it
-            free = True
-        if free and is_at(descriptor, temporary):
+            acquired = lock_descriptor(descriptor, blocking=False)
+        except OSError:  # without locks no other process removes it
+            acquired = True
+        if acquired and is_at(descriptor, temporary):
             return temporary, descriptor
-        os.close(descriptor)  # another process has taken it for a leftover before it was locked
+        os.close(descriptor)  # another process has removed it as a leftover before it was locked
 
 
 def _make_file(place: Path) -> None:
-    """Make an empty file where nothing is, not even a link; nobody else may read it."""
+    """Create an empty file that only this user may read, where nothing exists, not even a link."""
     os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK | BINARY, 0o600))
 
 
 @contextmanager
 def atomic_write(path: Path, before: Path | None = None) -> Iterator[Path]:
-    """A temporary path beside ``path``, whose folder is made where it is missing, to write (and close) a file at.
+    """A temporary path next to ``path`` to write (and close) a file at. The folder is created if it is missing.
 
-    The file is made here, under a name that nobody can foresee: whoever put links into the folder leads it nowhere.
-    At the end of the context it is forced to the disk and takes the name ``path`` in one step; so power may fail at
-    any time. A link at ``path`` is replaced, not followed. An error within the context removes the file and leaves
-    ``path`` as it was; what a killed process left behind is removed next time.
+    The file is created here under an unpredictable name, so links in the folder cannot redirect it. At the end of the
+    context it is synced to disk and renamed to ``path`` in one step, so a power failure at any time is safe. A link at
+    ``path`` is replaced, not followed. After an error within the context the file is removed and ``path`` is unchanged.
+    Files that a killed process left behind are removed by the next write.
 
     Args:
         path: the file.
-        before: the name that what was at ``path`` takes; None: it is replaced.
+        before: new name for the previous file at ``path``; None: it is replaced.
 
     Raises:
         RunError: the disk is full, or the file cannot be written.
-        OSError: the body has met with an error of another file.
+        OSError: the body failed on another file.
     """
     with _temporary(path, _make_file) as temporary:
         try:
             yield temporary
         except (OSError, SafetensorError) as error:
-            told = error if isinstance(error, OSError) else _told_by_rust(error)
-            if told.errno in FULL or told.filename == str(temporary):
-                raise unwritable(path, told) from None
+            os_error = error if isinstance(error, OSError) else _os_error(error)
+            if os_error.errno in FULL or os_error.filename == str(temporary):
+                raise unwritable(path, os_error) from None
             raise
         with writing(path):
-            with temporary.open("rb+") as file:  # for writing, though nothing is: some systems sync no other
+            with temporary.open("rb+") as file:  # for writing, because some systems sync no files opened for reading
                 os.fsync(file.fileno())
             temporary.chmod(0o666 & ~_umask())
             if before is not None and path.exists():
@@ -166,15 +170,15 @@ def atomic_write(path: Path, before: Path | None = None) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder beside ``path`` to write files in; at the end of the context it takes the name ``path``.
+    """A temporary folder next to ``path`` to write files in. At the end of the context it is renamed to ``path``.
 
-    An error within the context leaves nothing; what a killed process left behind is removed next time.
+    After an error within the context it is removed. What a killed process left behind is removed by the next write.
 
     Args:
-        path: where nothing is, or an empty folder.
+        path: does not exist, or is an empty folder.
 
     Raises:
-        RunError: the folder cannot be made, or there is something at ``path`` by now.
+        RunError: the folder cannot be created, or something exists at ``path`` at the end.
     """
     with _temporary(path, Path.mkdir) as temporary:
         yield temporary
@@ -184,12 +188,12 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def remove_outdated(path: Path) -> None:
-    """Remove the file that tells that a command's output is whole, before the other files of that output are written.
+    """Remove the last file of a command's output before the command writes its other files.
 
-    That file is written last. So where it is, all of them are of the same command, whenever another was killed.
+    If the last file exists, all files come from the same command, even if another command was killed.
 
     Raises:
-        RunError: it cannot be removed.
+        RunError: the file cannot be removed.
     """
     with writing(path):
         path.unlink(missing_ok=True)
@@ -197,10 +201,10 @@ def remove_outdated(path: Path) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """What is within writes ``path``.
+    """Turn any OSError of the body, which writes ``path``, into an error of one line.
 
     Raises:
-        RunError: in place of any OSError.
+        RunError: in place of the OSError.
     """
     try:
         yield
@@ -209,33 +213,31 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def _umask() -> int:
-    """What this user lets others not do with new files; it can only be read by setting it."""
+    """The mask of permissions of new files. It can only be read by setting it."""
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
 
 
 def unwritable(path: Path, error: OSError) -> RunError:
-    """The one line for a file that cannot be written."""
+    """The error for a file that cannot be written."""
     reason = os.strerror(error.errno) if error.errno else str(error)
     if error.errno in FULL:
-        return RunError(f"{path} cannot be written ({reason}): make room for it, and give the same command again")
-    return RunError(
-        f"{path} cannot be written ({reason}): choose another place, or see that this one can be written to"
-    )
+        return RunError(f"{path} cannot be written ({reason}): free some space and rerun the same command")
+    return RunError(f"{path} cannot be written ({reason}): choose another path, or change its permissions")
 
 
-def _told_by_rust(error: SafetensorError) -> OSError:
-    """What the system told safetensors, which keeps its number in the text alone."""
+def _os_error(error: SafetensorError) -> OSError:
+    """The system's error behind one of safetensors, whose message has its number."""
     number = re.search(r"os error (\d+)", str(error))
     return OSError(int(number[1]) if number else None, str(error))
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, so that they are still there after a power failure.
+    """Create a folder and its parents, and sync them so that they survive a power failure.
 
     Raises:
-        OSError: there is something else in its place, or it cannot be made.
+        OSError: the path is not a folder, or the folder cannot be created.
     """
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
     folder.mkdir(parents=True, exist_ok=True)
@@ -244,8 +246,8 @@ def make_folder(folder: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Force the names in a folder to the disk, where the system can."""
-    with suppress(OSError):  # some can open no folder, and some can sync none
+    """Sync the names in a folder to disk, if the system supports it."""
+    with suppress(OSError):  # some systems cannot open folders, some cannot sync them
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)

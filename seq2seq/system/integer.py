@@ -1,7 +1,7 @@
-"""Products of 8-bit integer weights, by the kernels that PyTorch brings for different processors.
+"""Products with 8-bit integer weights, by PyTorch's kernels for different processors.
 
-Each kernel takes inputs in [-1, 1] and sums integers exactly. The scale of the inputs is fixed, so that what a row
-gives never depends on the rows beside it.
+Each kernel takes inputs in [-1, 1] and sums integers exactly. The scale of the inputs is fixed, so a row's output never
+depends on the other rows.
 
 N rows, I inputs, O outputs.
 """
@@ -13,11 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from seq2seq.system.torch_private import (
-    onednn_int8_sums,
     onednn_pack_int8,
     quantized_linear,
     quantized_linear_dynamic,
-    quantized_pack,
 )
 
 
@@ -38,13 +36,13 @@ class IntegerKernel(Protocol):
 class OneDnnKernel:
     """oneDNN with inputs as one 8-bit digit: exact where 8-bit products do not saturate (x86 with VNNI or AMX).
 
-    It gives the sums of integers, and they are scaled here: oneDNN has other kernels for other numbers of rows, whose
-    scaling rounds differently.
+    It returns integer sums, which are scaled here: oneDNN uses different kernels for different numbers of rows, and
+    their scaling rounds differently.
     """
 
     LEVELS = 127
     MIDDLE = 128
-    """The kernel takes unsigned inputs: this is the code of 0."""
+    """Code of 0, because the kernel takes unsigned inputs."""
 
     def __init__(self, codes_OI: Tensor, scales_O: Tensor, bias_O: Tensor) -> None:
         self.packed = onednn_pack_int8(codes_OI)
@@ -55,16 +53,19 @@ class OneDnnKernel:
     def __call__(self, inputs_NI: Tensor) -> Tensor:
         """Outputs (N, O), float32, of inputs in [-1, 1]."""
         codes_NI = round_up(torch.add(self.middle, inputs_NI, alpha=self.LEVELS).to(torch.uint8))
-        sums_NO = onednn_int8_sums(codes_NI, self.MIDDLE, self.packed, self.ones_O, self.zeros_O)
-        # Two operations: where one does both, its vector and its scalar code may round differently.
+        weights, output = (self.packed, self.ones_O, self.zeros_O), (1.0, 0, torch.float32)
+        sums_NO: Tensor = torch.ops.onednn.qlinear_pointwise(
+            codes_NI, 1.0, self.MIDDLE, *weights, None, *output, "none", [], ""
+        )
+        # Two operations: the vectorized and the scalar code of one fused operation may round differently.
         return sums_NO[: inputs_NI.size(0)].mul_(self.scales_O).add_(self.bias_O)
 
 
 class FbgemmKernel:
     """FBGEMM (x86 with AVX2) with inputs as two 7-bit digits.
 
-    AVX2 adds two products of bytes in 16 bits. Digits of 7 bits never overflow there (2 · 127 · 127 < 2^15), as 8 bits
-    would, and two of them carry an input as exactly as 14 bits can.
+    AVX2 adds two products of bytes in 16 bits. Unlike 8-bit digits, 7-bit digits never overflow there
+    (2 · 127 · 127 < 2^15). Two of them represent an input with 14 bits.
     """
 
     ZERO = 64
@@ -83,8 +84,8 @@ class FbgemmKernel:
 class QnnpackKernel:
     """QNNPACK (Arm, and any x86) with inputs as the same two digits.
 
-    It derives the input's scale from the smallest and the largest input. Two more rows, of -128 and of 127, always make
-    that scale 1.
+    It computes the scale of the inputs from the smallest and the largest one. Two more rows, of -128 and of 127, keep
+    that scale at 1.
     """
 
     def __init__(self, codes_OI: Tensor, scales_O: Tensor, bias_O: Tensor) -> None:
@@ -99,10 +100,10 @@ class QnnpackKernel:
 
 
 KERNELS: tuple[type[IntegerKernel], ...] = (OneDnnKernel, FbgemmKernel, QnnpackKernel)
-"""In the order of their speed where they work."""
+"""Kernels, the fastest first."""
 
 LEVELS = 63 * 128 + 63
-"""Largest code that two digits of -64 … 63 hold; inputs of ±1 become ± this."""
+"""Largest code of two digits of -64 … 63: the code of an input of 1."""
 
 
 def two_digits(inputs_NI: Tensor) -> Tensor:
@@ -117,7 +118,7 @@ def two_digits(inputs_NI: Tensor) -> Tensor:
 
 
 def round_up(inputs_NI: Tensor) -> Tensor:
-    """More rows, up to one of few numbers: oneDNN compiles a kernel for each, and rows leave a search one by one."""
+    """Pad to one of a few numbers of rows. oneDNN compiles a kernel for each, and a search loses rows one at a time."""
     rows = inputs_NI.size(0)
     step = 64 if rows > 64 else 16 if rows > 16 else 1
     missing = -rows % step
@@ -129,16 +130,17 @@ def _combined(sums_XO: Tensor, rows: int, bias_O: Tensor) -> Tensor:
 
 
 def _prepack(engine: str, codes_OI: Tensor, scales_O: Tensor) -> object:
-    """Weights in the layout of an engine of PyTorch's quantized products."""
+    """Pack weights for an engine of PyTorch's quantized products."""
     if engine not in torch.backends.quantized.supported_engines:
         raise RuntimeError(f"this build of PyTorch lacks {engine}")
     before = torch.backends.quantized.engine
     torch.backends.quantized.engine = engine
     try:
-        with warnings.catch_warnings():  # PyTorch announces that these tensors will move to another package
+        with warnings.catch_warnings():  # PyTorch warns that these tensors will move to another package
             warnings.simplefilter("ignore")
             zeros_O = torch.zeros(len(scales_O), dtype=torch.int64)
-            scales_O = scales_O.clamp(min=torch.finfo(torch.float32).tiny)  # QNNPACK refuses smaller ones
-            return quantized_pack(codes_OI, scales_O.double(), zeros_O)
+            scales_O = scales_O.clamp(min=torch.finfo(torch.float32).tiny)  # QNNPACK refuses smaller scales
+            weight = torch._make_per_channel_quantized_tensor(codes_OI, scales_O.double(), zeros_O, 0)
+            return torch.ops.quantized.linear_prepack(weight, None)
     finally:
         torch.backends.quantized.engine = before

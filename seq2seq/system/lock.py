@@ -1,4 +1,8 @@
-"""One process at a time in a run folder, or at an output: a second one would write over what the first has saved."""
+"""One process at a time in a run folder or at an output, so that no other process overwrites its files.
+
+`filelock` takes and waits for the lock (flock, or LockFileEx on Windows). Its `FileLock` is not used because it leaves
+its file behind on Unix, and because messages here name the process that holds the lock.
+"""
 
 import logging
 import os
@@ -12,93 +16,123 @@ from typing import NamedTuple
 from filelock import lock_descriptor
 
 from seq2seq.errors import RunError
-from seq2seq.system.atomic import NAME_KEPT, is_at, make_folder, unwritable
+from seq2seq.system.atomic import FULL, NAME_KEPT, atomic_write, is_at, make_folder, unwritable, writing
 from seq2seq.system.descriptors import BINARY, NO_LINK, NO_WAIT, read_at
 from seq2seq.system.processes import is_first
 
 LOCK = ".lock"
-"""The file that is locked. It names the process and goes when the run ends; one that was left behind locks nothing."""
+"""Name of the lock file, which names its process and is removed at the end. One that was left behind locks nothing."""
 
 SIGNATURE = b"\nprocess "
-"""How a lock file begins. The first byte is not read: Windows lets nobody read what is locked."""
+"""Beginning of a lock file. The first byte is never read, because Windows refuses to read locked bytes."""
 
 log = logging.getLogger("seq2seq")
 
 _descriptors: set[int] = set()
-"""Those of the files that this process has locked."""
+"""Descriptors of the files that this process has locked."""
 
 
-def _give_up() -> None:
-    """In a process that was forked: the lock stays its parent's alone, and goes with it."""
+def _close_in_child() -> None:
+    """Close the locks in a forked process, so that they end with the parent."""
     while _descriptors:
         os.close(_descriptors.pop())
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_give_up)
+    os.register_at_fork(after_in_child=_close_in_child)
 
 
 @contextmanager
 def locked(folder: Path, wait: bool = False) -> Iterator[None]:
-    """A run folder, made where it is missing, in which no other process can be while this is open.
+    """Lock a run folder against all other processes. The folder is created if it is missing.
 
-    The system gives the lock back when the process ends, however it ends; processes that this one has started do not
-    hold it on. It is what `filelock` takes on each system: flock, which also holds between machines on a network file
-    system that has locks, or LockFileEx on Windows. Where there are no locks, a warning says so.
+    The system releases the lock when the process ends, however it ends; child processes do not keep it. On network
+    file systems with locks it also holds between machines. A file system without locks gives a warning.
 
-    Of several processes of one run the first alone has it. A folder that was made here and in which nothing has been
-    put is taken away again.
+    Of several processes of one run only the first takes the lock. A folder that was created here and is still empty at
+    the end is removed.
 
     Args:
-        folder: the folder; one that this process has locked already counts as another's.
-        wait: where another process has it, a warning says so, and this one waits until that one has ended.
+        folder: the run folder. A second lock on it by the same process is refused as well.
+        wait: wait for another process that holds the lock, with a warning, instead of raising RunError.
 
     Raises:
-        RunError: another process has it, there can be no such folder, or ``.lock`` is something else than a lock file.
+        RunError: another process holds the lock, the folder cannot be created, or ``.lock`` is not a lock file.
     """
-    with _held(_Place(folder / LOCK, folder, "folder with run=PATH"), wait):
+    with _hold(_Place(folder / LOCK, folder, "folder with run=PATH"), wait):
         yield
 
 
 @contextmanager
 def locked_output(path: Path, wait: bool = False) -> Iterator[None]:
-    """A file or folder that a command writes, and that no other process writes while this is open.
+    """Lock an output file or folder against all other processes.
 
-    The file that is locked lies beside it and goes at the end.
+    The lock file is next to it and is removed at the end.
 
     Args:
-        path: the output, whose folder is made where it is missing.
-        wait: as `locked` has it.
+        path: the output. Its parent folder is created if it is missing.
+        wait: as in `locked`.
 
     Raises:
-        RunError: another process writes it, or it cannot be written.
+        RunError: another process is writing the output, or it cannot be written.
     """
     lock = path.with_name(f".{path.name[:NAME_KEPT]}{LOCK}")
-    with _held(_Place(lock, path, "with output=PATH"), wait):
+    with _hold(_Place(lock, path, "with output=PATH"), wait):
         yield
 
 
+@contextmanager
+def output_file(path: Path) -> Iterator[Path]:
+    """A path to write (and close) a file at. The file replaces ``path`` at the end of the context.
+
+    A symbolic link stays, and the file it points to is replaced. A special file, such as a device or a named pipe, is
+    written to directly.
+
+    Args:
+        path: as the user named it.
+
+    Raises:
+        RunError: another process is writing it, it is a folder, the disk is full, or it cannot be written.
+    """
+    with writing(path):
+        special = os.path.exists(path) and not os.path.isfile(path)
+        path = Path(os.path.realpath(path)) if path.is_symlink() and not special else path
+    if not special:
+        with locked_output(path), atomic_write(path) as temporary:
+            yield temporary
+        return
+    if path.is_dir():
+        raise RunError(f"{path} is a folder: name a file with output=PATH")
+    try:
+        yield path
+    except OSError as error:
+        if error.errno in FULL or error.filename == str(path):
+            raise unwritable(path, error) from None
+        raise
+
+
 class _Place(NamedTuple):
-    """What is locked, and how errors call it."""
+    """The locked path, and the words of its error messages."""
 
     lock: Path
-    """The file that is locked, in the folder to be made where it is missing."""
+    """The lock file."""
     path: Path
+    """The locked folder or output."""
     another: str
     """How to name another: ``folder with run=PATH``."""
 
 
 @contextmanager
-def _held(place: _Place, wait: bool) -> Iterator[None]:
-    """Hold a lock; a folder that was made for it and in which nothing has been put is taken away at the end."""
+def _hold(place: _Place, wait: bool) -> Iterator[None]:
+    """Hold a lock. A folder that was created for it and is still empty is removed at the end."""
     if not is_first():
         yield
         return
     path, folder = place.lock, place.lock.parent
     try:
-        descriptor, made = _acquire(place, wait)
+        descriptor, created = _acquire(place, wait)
     except FileExistsError:
-        raise RunError(f"{folder} is no folder: choose another {place.another}") from None
+        raise RunError(f"{folder} is not a folder: choose another {place.another}") from None
     except OSError as error:
         raise unwritable(path, error) from None
     _descriptors.add(descriptor)
@@ -107,16 +141,16 @@ def _held(place: _Place, wait: bool) -> Iterator[None]:
     finally:
         if descriptor in _descriptors:
             _release(descriptor, path)
-            if made:
-                with suppress(OSError):  # there is something in it
+            if created:
+                with suppress(OSError):  # it is not empty
                     folder.rmdir()
 
 
 def _acquire(place: _Place, wait: bool) -> tuple[int, bool]:
-    """Lock a file that is there and stays there: its descriptor, and whether its folder was made for it."""
+    """Lock the lock file. Returns its descriptor, and whether its folder was created."""
     while True:
-        made = not place.lock.parent.exists()
-        make_folder(place.lock.parent)  # at each try: whoever had the lock may have taken it away with the folder
+        created = not place.lock.parent.exists()
+        make_folder(place.lock.parent)  # at each attempt: the last holder may have removed the folder
         try:
             descriptor = _open(place)
         except FileNotFoundError:
@@ -124,20 +158,20 @@ def _acquire(place: _Place, wait: bool) -> tuple[int, bool]:
         try:
             if not _lock(descriptor, place, wait) or is_at(descriptor, place.lock):
                 _sign(descriptor)
-                return descriptor, made
+                return descriptor, created
         except BaseException:
             os.close(descriptor)
             raise
-        os.close(descriptor)  # whoever had it has taken it away meanwhile
+        os.close(descriptor)  # the last holder has removed this file
 
 
 def _open(place: _Place) -> int:
-    """The descriptor of a lock file, made where there is none.
+    """Open the lock file, or create it, and return its descriptor.
 
-    What else may have that name is not ours: a link would let the holder empty a file elsewhere.
+    Other files of that name are refused: through a link the holder would empty a file elsewhere.
 
     Raises:
-        RunError: the path names a link, a pipe or another file.
+        RunError: the path is a link, a pipe or another file.
     """
     path = place.lock
     foreign = RunError(f"{path} is not a lock file: remove it, or choose another {place.another}")
@@ -158,40 +192,38 @@ def _open(place: _Place) -> int:
 
 
 def _release(descriptor: int, path: Path) -> None:
-    """Take the file away and give the lock back."""
+    """Remove the lock file and release the lock."""
     _descriptors.remove(descriptor)
     try:
-        path.unlink()  # before it is given back: afterwards it may be another's
-    except OSError:  # Windows takes away no open file
+        path.unlink()  # before the release: afterwards the file may belong to another process
+    except OSError:  # Windows does not remove open files
         os.close(descriptor)
-        with suppress(OSError):  # nor this one, where another process has it now
+        with suppress(OSError):  # another process has opened it meanwhile
             path.unlink()
     else:
         os.close(descriptor)
 
 
 def _lock(descriptor: int, place: _Place, wait: bool) -> bool:
-    """Whether the file is now locked; False where the system has no locks.
+    """Lock an open file. Returns False if the file system has no locks.
 
     Raises:
-        RunError: another process has the lock.
+        RunError: another process holds the lock, and ``wait`` is False.
     """
     try:
         if lock_descriptor(descriptor, blocking=False):
             return True
     except OSError as error:
-        log.warning("%s cannot be locked (%s): start no second run there", place.path, error.strerror)
+        log.warning("%s cannot be locked (%s): do not start a second run there", place.path, error.strerror)
         return False
     holder = read_at(descriptor, 200, 1).decode(errors="replace").split("\n")[0] or "another process"
     if not wait:
-        raise RunError(
-            f"{place.path} is in use by {holder}: wait until it has ended, or choose another {place.another}"
-        )
-    log.warning("%s is in use by %s: waiting until it has ended", place.path, holder)
+        raise RunError(f"{place.path} is in use by {holder}: wait until it ends, or choose another {place.another}")
+    log.warning("%s is in use by %s: waiting until it ends", place.path, holder)
     return lock_descriptor(descriptor)
 
 
 def _sign(descriptor: int) -> None:
-    """Say who has the lock, for the message that others get; not in the first byte, which Windows lets none read."""
+    """Write the holder's name for other processes' messages, after the first byte (see `SIGNATURE`)."""
     os.ftruncate(descriptor, 0)
     os.write(descriptor, SIGNATURE + f"{os.getpid()} on {socket.gethostname()}\n".encode())

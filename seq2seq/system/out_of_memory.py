@@ -1,4 +1,4 @@
-"""A batch that finds no memory is tried again in two halves: once, and with a warning."""
+"""If a batch does not fit in memory, it is processed in two halves, with a warning."""
 
 import logging
 from collections.abc import Callable
@@ -10,41 +10,44 @@ from seq2seq.errors import RunError
 
 Result = TypeVar("Result")
 
-SIGNS = (
+MESSAGES = (
     *("DefaultCPUAllocator", "out of memory", "_ALLOC_FAILED", "bad_alloc", "bad allocation"),
-    "Storage size calculation overflowed",  # a size beyond all numbers
+    "Storage size calculation overflowed",  # a size beyond all integers
 )
-"""What a RuntimeError says that is one of memory: of torch on a processor, of CUDA, of libraries above and below."""
+"""Parts of the messages of RuntimeErrors that mean out of memory: torch on a CPU, CUDA, and other libraries."""
 
 log = logging.getLogger("seq2seq")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether there was no memory, of whatever device, for what was asked."""
+    """Whether an error means that memory could not be allocated, on any device."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS)
+    return isinstance(error, RuntimeError) and any(message in str(error) for message in MESSAGES)
 
 
-def whole_or_halves(whole: Callable[[], Result], halves: Callable[[], Result], what: str, setting: str) -> Result:
-    """``whole()``; where there is no memory for it, ``halves()``, which is the same in two parts one after the other.
+def halve_if_out_of_memory(
+    whole: Callable[[], Result], halves: Callable[[], Result], what: str, setting: str
+) -> Result:
+    """Return ``whole()``, or ``halves()`` if ``whole`` runs out of memory.
 
     Args:
-        whole: leaves nothing behind where it fails; or ``halves`` clears it away.
-        halves: may be the same again where there is nothing to halve: memory that lay idle is given back before.
-        what: what finds no memory, for the warning and the error.
-        setting: what to lower to be rid of both.
+        whole: leaves no result behind when it fails, unless ``halves`` removes it.
+        halves: the same work in two parts, one after the other. It may be ``whole`` itself if nothing can be halved:
+            cached memory is freed before.
+        what: what does not fit, for the warning and the error.
+        setting: the setting to lower.
 
     Raises:
-        RunError: a half finds no memory either.
+        RunError: ``halves`` also runs out of memory.
     """
     try:
         return whole()
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-    # Not within the clause above: as long as there is an error, its traceback holds the tensors of the attempt.
-    log.warning("no memory for %s: it is done in two halves; lower %s to be rid of this", what, setting)
+    # Outside the except clause: the error's traceback keeps the tensors of the failed attempt.
+    log.warning("out of memory for %s: it is processed in two halves; lower %s to avoid this", what, setting)
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.empty_cache()
     try:
@@ -52,4 +55,4 @@ def whole_or_halves(whole: Callable[[], Result], halves: Callable[[], Result], w
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-    raise RunError(f"no memory for {what}, nor for half of it: lower {setting}")
+    raise RunError(f"out of memory for {what} and for half of it: lower {setting}")

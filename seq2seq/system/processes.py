@@ -1,9 +1,9 @@
-"""Several processes at one piece of work: who this one is, sums over all of them, the first one before the others.
+"""Several processes working on one run: their ranks, collective operations, and joining and leaving the group.
 
-`torchrun` starts them, on one machine or several. A program that is started by itself is the first of one, and nothing
-here costs it anything. Who takes part is torch.distributed's to know; nothing is kept here.
+`torchrun` starts them, on one machine or on several. A program that was started by itself is a single process, and
+all functions work without a group. The group's state is that of torch.distributed.
 
-What is said here goes from processor to processor (gloo) and waits for no GPU; only `add_up` works where its tensor is.
+Collective operations use gloo between CPUs and never wait for a GPU. Only `all_reduce` works on the tensor's device.
 """
 
 import logging
@@ -21,96 +21,98 @@ from torch import distributed as dist
 
 from seq2seq.errors import ConfigError, RunError
 
-PATIENCE = timedelta(days=1)
-"""How long a process waits for the first to prepare a corpus; one that has died is noticed at once all the same."""
+CPU_TIMEOUT = timedelta(days=1)
+"""Time to wait for the first process to prepare a corpus. A process that has ended is noticed immediately anyway."""
 
-GPU_PATIENCE = timedelta(minutes=10)
-"""How long a GPU waits for another's part of a sum: NCCL itself does not notice that a process has died."""
+GPU_TIMEOUT = timedelta(minutes=10)
+"""Time to wait for another GPU's part of a sum. NCCL does not notice that a process has ended."""
 
-GRACE = 1.0
-"""Seconds in which the first process says what it leaves for before another says the same."""
+REPORT_DELAY = 1.0
+"""Seconds in which the first process reports its error before another process reports the same one."""
 
-LAUNCHED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-"""What a launcher such as torchrun tells each of its processes."""
+LAUNCHER_VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+"""Environment variables that a launcher such as torchrun sets."""
 
 Value = TypeVar("Value")
 
 
 class LostProcessError(RunError):
-    """Another process has ended, and what was to be done together cannot be."""
+    """Another process has ended, so a collective operation cannot complete."""
 
 
-def launched() -> bool:
-    """Whether a launcher started this process, which may have others beside it."""
-    return all(name in os.environ for name in LAUNCHED)
+def is_launched() -> bool:
+    """Whether a launcher started this process, possibly with others."""
+    return all(name in os.environ for name in LAUNCHER_VARIABLES)
 
 
-def join() -> None:
+def join_group() -> None:
     """Join the processes that were launched together.
 
     Raises:
-        RunError: they do not find each other.
+        RunError: the processes cannot connect.
     """
     with_gpus = torch.cuda.is_available() and dist.is_nccl_available()
     try:
-        dist.init_process_group("cpu:gloo,cuda:nccl" if with_gpus else "gloo", timeout=PATIENCE)
+        dist.init_process_group("cpu:gloo,cuda:nccl" if with_gpus else "gloo", timeout=CPU_TIMEOUT)
         if with_gpus:
-            _nccl()._set_default_timeout(GPU_PATIENCE)
-        wait()  # who leaves at once, for an error in the settings, has been found by all
+            _nccl()._set_default_timeout(GPU_TIMEOUT)
+        barrier()  # a process that exits early, for example because of its settings, has been connected to by all
     except (ValueError, RuntimeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise RunError(f"the processes do not find each other ({reason}): start them with torchrun") from None
+        raise RunError(f"the processes cannot connect ({reason}): start them with torchrun") from None
 
 
 def _nccl() -> Any:
-    """What sums on the GPUs of the processes."""
+    """The group's backend for GPUs."""
     return dist.distributed_c10d._get_default_group()._get_backend(torch.device("cuda"))
 
 
 @contextmanager
-def parting() -> Iterator[None]:
-    """Part from the others at the end of what runs within, where there are any.
+def closing_group() -> Iterator[None]:
+    """Leave the group at the end of the context, if this process has joined one.
 
-    Where it fails, sums that are under way on GPUs are given up: who waits for the others to add their part would never
-    end where these have failed as well.
+    After an error, running sums on GPUs are aborted: waiting for processes that have also failed would never end.
     """
     try:
         yield
     except BaseException:
-        if not alone() and "nccl" in dist.get_backend_config():
+        if not is_single_process() and "nccl" in dist.get_backend_config():
             _nccl().abort()
         raise
-    if not alone():
+    if not is_single_process():
         dist.destroy_process_group()
 
 
-def alone() -> bool:
-    """Whether this process has joined no others."""
+def is_single_process() -> bool:
+    """Whether this process has joined no group."""
     return not dist.is_initialized()
 
 
 def rank() -> int:
     """The number of this process, from 0."""
-    return 0 if alone() else dist.get_rank()
+    return 0 if is_single_process() else dist.get_rank()
 
 
-def count() -> int:
-    """How many processes there are, on all machines."""
-    return 1 if alone() else dist.get_world_size()
+def world_size() -> int:
+    """The number of processes on all machines."""
+    return 1 if is_single_process() else dist.get_world_size()
 
 
 def is_first() -> bool:
-    """Whether this is the process that writes and prints; so is one by itself."""
+    """Whether this process writes and prints: rank 0, or a single process."""
     return rank() == 0
 
 
-def own_gpu(gpus: int) -> int | None:
-    """Which of this machine's GPUs is this process's; None where a process is by itself and takes the usual one.
+def assigned_gpu(gpus: int) -> int | None:
+    """The GPU of this machine that this process uses; None for a single process, which uses the default GPU.
+
+    Args:
+        gpus: number of GPUs of this machine.
 
     Raises:
         ConfigError: there are more processes on this machine than GPUs.
     """
-    if alone():
+    if is_single_process():
         return None
     number = int(os.environ.get("LOCAL_RANK", rank()))
     if number >= gpus:
@@ -121,72 +123,72 @@ def own_gpu(gpus: int) -> int | None:
     return number
 
 
-def total(value: int) -> int:
-    """The sum of what every process says."""
-    return _agreed(value, dist.ReduceOp.SUM)
+def sum_over_processes(value: int) -> int:
+    """The sum of every process's value."""
+    return _reduce(value, dist.ReduceOp.SUM)
 
 
-def largest(value: int) -> int:
-    """The largest of what the processes say."""
-    return _agreed(value, dist.ReduceOp.MAX)
+def max_over_processes(value: int) -> int:
+    """The largest of every process's value."""
+    return _reduce(value, dist.ReduceOp.MAX)
 
 
-def _agreed(value: int, operation: "dist.ReduceOp.RedOpType") -> int:
-    if alone():
+def _reduce(value: int, operation: "dist.ReduceOp.RedOpType") -> int:
+    if is_single_process():
         return value
-    told = torch.tensor([int(value)])
-    dist.all_reduce(told, operation)
-    return int(told)
+    reduced = torch.tensor([int(value)])
+    dist.all_reduce(reduced, operation)
+    return int(reduced)
 
 
-def add_up(tensor: Tensor) -> Tensor:
-    """The sum of every process's tensor, of the same shape, in its place; to the last bit the same in each of them."""
-    if not alone():
+def all_reduce(tensor: Tensor) -> Tensor:
+    """Replace every process's tensor by their sum, which has the same bits in each process, and return it."""
+    if not is_single_process():
         dist.all_reduce(tensor)
     return tensor
 
 
-def from_first(value: Value) -> Value:
-    """What the first process says, told to all; what the others say counts for nothing."""
-    if alone():
+def broadcast_object(value: Value) -> Value:
+    """The first process's value; the other processes' values are ignored."""
+    if is_single_process():
         return value
-    told = [value]
-    dist.broadcast_object_list(told, src=0)
-    return told[0]
+    values = [value]
+    dist.broadcast_object_list(values, src=0)
+    return values[0]
 
 
-def to_first(value: Value) -> list[Value]:
-    """What every process says, in their order, told to the first; the others learn nothing."""
-    if alone():
+def gather_objects(value: Value) -> list[Value]:
+    """Every process's value by rank, in the first process; an empty list in the others."""
+    if is_single_process():
         return [value]
-    told: list[Value] = [value] * count() if is_first() else []
-    dist.gather_object(value, told if is_first() else None, dst=0)
-    return told
+    values: list[Value] = [value] * world_size() if is_first() else []
+    dist.gather_object(value, values if is_first() else None, dst=0)
+    return values
 
 
-def wait() -> None:
-    """Wait until every process has come here: what the first wrote before is there for all after."""
-    total(0)
+def barrier() -> None:
+    """Wait until every process has reached this call. Files that the first process wrote before are then visible."""
+    sum_over_processes(0)
 
 
 @contextmanager
 def first_before_others() -> Iterator[None]:
-    """The first process does what is within while the others wait; then they do the same, and find it done."""
+    """Run the body in the first process while the others wait; then in the others, which find its result."""
     if not is_first():
-        wait()
+        barrier()
     yield
     if is_first():
-        wait()
+        barrier()
 
 
 @contextmanager
-def taking_part() -> Iterator[None]:
-    """What runs within prints on the first process alone, and ends with one line where another process has ended.
+def in_group() -> Iterator[None]:
+    """Print in the first process only, and turn a lost connection into an error of one line.
 
     Raises:
         LostProcessError: the connection to another process was lost.
     """
-    if alone():
+    if is_single_process():
         yield
         return
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
@@ -195,25 +197,25 @@ def taking_part() -> Iterator[None]:
         try:
             with redirect_stdout(out), redirect_stderr(err):
                 yield
-        except RuntimeError as error:  # torch gives the failures of gloo no class of their own
+        except RuntimeError as error:  # torch has no class of its own for errors of gloo
             if not (isinstance(error, dist.DistError) or "gloo" in str(error)):
                 raise
             raise LostProcessError(
-                f"process {rank() + 1} of {count()}: another process has ended before its work was done, see what it "
-                f"said; the same command goes on from what was saved last, with any number of processes"
+                f"process {rank() + 1} of {world_size()}: another process has ended too early, see its message; rerun "
+                f"the same command to resume from the last checkpoint, with any number of processes"
             ) from None
         finally:
             logging.disable(logging.NOTSET)
 
 
-def tells(error: BaseException) -> bool:
-    """Whether this process is to print what it leaves for; to be asked just before.
+def should_report(error: BaseException) -> bool:
+    """Whether this process prints the error with which it ends. Call it just before printing.
 
-    Where all meet the same, the launcher ends the others while they wait for the first to say so. That another process
-    has ended the first two say, and at once: one of them is still there.
+    If all processes have the same error, the launcher ends the others while they wait for the first to report it. The
+    loss of a process is reported by the first two ranks without delay, because one of them still exists.
     """
     if isinstance(error, LostProcessError):
         return rank() < 2
     if not is_first():
-        time.sleep(GRACE)
+        time.sleep(REPORT_DELAY)
     return is_first() or isinstance(error, Exception)

@@ -1,8 +1,8 @@
-"""Work spread over processes, its results in order: text is cut and encoded by Python code, which runs on one core.
+"""A map over several worker processes, with results in order, for Python code that would use one core only.
 
-A worker is a new interpreter that is sent a function once and then items, through pipes. It is no fork, which may
-deadlock where the parent has threads (PyTorch's, Arrow's), and it imports nothing of the program that starts it. It
-ends when its pipe does, whatever has become of the parent.
+A worker is a new interpreter. It receives a function once and then items, through pipes. It is not a fork, which may
+deadlock if the parent has threads (those of PyTorch or Arrow), and it does not import the program that started it. It
+ends when its pipe is closed, even if the parent was killed.
 """
 
 import os
@@ -18,55 +18,59 @@ from typing import IO, Any, TypeVar
 
 from seq2seq.errors import RunError, Seq2SeqError
 
-ALONE = 5
-"""Items that are worked on before any process is started: of fewer, none is worth its start."""
+BEFORE_START = 5
+"""Items that are processed before workers are started, because starting them costs more time."""
 
-START = "from seq2seq.system.workers import serve; serve()"
+PROGRAM = "from seq2seq.system.workers import worker_main; worker_main()"
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 def python(program: str, *arguments: str) -> list[str]:
-    """The command that runs a program of ours in a new interpreter, which imports from where this one does.
+    """The command that runs a program in a new interpreter with the import path of this one.
 
-    Python by itself looks first into the current folder, which may hold a stranger's text, and with it a ``pickle.py``;
-    and into what the environment names. ``-I`` keeps it from both; with ``-u`` nothing that is printed is lost when the
-    process is killed.
+    By default Python imports first from the current folder, where downloaded data may contain a ``pickle.py``, and from
+    folders that the environment names. ``-I`` prevents both. With ``-u`` no output is lost when the process is killed.
     """
     return [sys.executable, "-I", "-u", "-c", f"import sys; sys.path[:] = {sys.path!a}\n{program}", *arguments]
 
 
-def available() -> int:
-    """Cores that this process may use."""
+def last_line(output: str) -> str:
+    """The last line that a failed process printed, for an error message."""
+    return (output.strip().splitlines() or ["it printed nothing"])[-1]
+
+
+def available_cores() -> int:
+    """Number of logical cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def ordered_map(
-    work: Callable[[Item], Result], items: Iterable[Item], processes: int, alone: int = ALONE
+    work: Callable[[Item], Result], items: Iterable[Item], processes: int, before_start: int = BEFORE_START
 ) -> Generator[Result]:
-    """What ``work`` makes of each item, in the items' order, by several processes at once.
+    """Apply ``work`` to each item in several processes, and yield the results in order.
 
-    At most one item a process is under way, so that memory is bounded. Items are read in this process, between results;
-    hold the iterator in `contextlib.closing` where it may not be read to its end.
+    Each process has at most one item at a time, so memory is bounded. Items are read in this process, between results.
+    Use `contextlib.closing` if the iterator may not be read to its end.
 
     Args:
-        work: picklable, a function of a module or a `functools.partial` of one.
+        work: picklable: a function of a module, or a `functools.partial` of one.
         items: picklable.
-        processes: how many; 1: none but this one.
-        alone: so many items are worked on here before the processes are started.
+        processes: number of workers; 1: this process does all work.
+        before_start: number of items that this process handles before it starts workers.
 
     Raises:
-        RunError: a process was killed.
-        Seq2SeqError: as ``work`` raises it.
+        RunError: a worker was killed.
+        Seq2SeqError: raised by ``work``.
     """
-    waiting = iter(items)
-    yield from map(work, islice(waiting, None if processes <= 1 else alone))
-    if processes <= 1 or (following := list(islice(waiting, 1))) == []:
+    remaining = iter(items)
+    yield from map(work, islice(remaining, None if processes <= 1 else before_start))
+    if processes <= 1 or (following := list(islice(remaining, 1))) == []:
         return
     workers = [Worker(work) for _ in range(processes)]
     try:
-        items = chain(following, waiting)
+        items = chain(following, remaining)
         busy = deque[Worker]()
         for worker, item in zip(workers, items, strict=False):
             worker.send(item)
@@ -80,63 +84,63 @@ def ordered_map(
             yield busy.popleft().receive()
     finally:
         for worker in workers:
-            worker.end()
+            worker.kill()
 
 
 class Worker:
-    """A process that applies one function. It takes an item only when the result before has been received."""
+    """A process that applies one function to one item at a time; receive each result before sending the next item."""
 
     def __init__(self, work: Callable[[Any], Any]) -> None:
-        self._process = subprocess.Popen(python(START), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._process = subprocess.Popen(python(PROGRAM), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.send(work)
 
     def send(self, item: object) -> None:
-        """Hand an item over.
+        """Send an item.
 
         Raises:
-            RunError: the process is gone.
+            RunError: the process has ended.
         """
         assert self._process.stdin is not None
         try:
             _write(item, self._process.stdin)
         except OSError:
-            raise self._gone() from None
+            raise self._ended() from None
 
     def receive(self) -> Any:
         """Wait for the result.
 
         Raises:
-            RunError: the process is gone.
-            Seq2SeqError: what the function raised.
+            RunError: the process has ended.
+            Seq2SeqError: raised by the function.
         """
         assert self._process.stdout is not None
         try:
             result = pickle.load(self._process.stdout)  # from our own process
         except (EOFError, OSError, pickle.UnpicklingError):
-            raise self._gone() from None
+            raise self._ended() from None
         if isinstance(result, Seq2SeqError):
             raise result
         return result
 
-    def end(self) -> None:
-        """End the process, whatever it does, and wait until it is gone."""
+    def kill(self) -> None:
+        """Kill the process and wait until it has ended."""
         self._process.kill()
-        with suppress(OSError):  # what was not flushed is for nobody
+        with suppress(OSError):  # unsent data is lost on purpose
             self._process.communicate()
 
-    def _gone(self) -> RunError:
+    def _ended(self) -> RunError:
         code = self._process.wait()
-        how = f"killed by signal {-code}" if code < 0 else f"it left with code {code}"
+        reason = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
         return RunError(
-            f"a worker process is gone ({how}): where memory is short set data.workers=1; the same command goes on"
+            f"a worker process has ended ({reason}): set data.workers=1 if memory is short, and rerun the same command"
         )
 
 
-def serve() -> None:
-    """What a worker does: read a function, then items, and write results, until there are no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to answer
+def worker_main() -> None:
+    """Main function of a worker: read a function, then items, and write results, until the pipe is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     results = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what the function prints must not get between the results
+    os.dup2(2, 1)  # the function's own output must not mix with the results
     with suppress(EOFError, BrokenPipeError):
         work = pickle.load(sys.stdin.buffer)
         while True:

@@ -15,8 +15,7 @@ from seq2seq.data.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.model import Network
 from seq2seq.settings import Settings, setting
-from seq2seq.system.device import Precision, autocast
-from seq2seq.system.transfer import to_device
+from seq2seq.system.device import Precision, autocast, to_device
 from seq2seq.training.loss import Loss, Objective, evaluating
 
 

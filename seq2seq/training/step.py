@@ -11,8 +11,8 @@ from torch.nn.utils import clip_grad_norm_
 from seq2seq.data.batch import Batch
 from seq2seq.errors import RunError
 from seq2seq.model import Network
-from seq2seq.system.out_of_memory import whole_or_halves
-from seq2seq.system.processes import add_up, alone, count, rank, total
+from seq2seq.system.out_of_memory import halve_if_out_of_memory
+from seq2seq.system.processes import all_reduce, is_single_process, rank, sum_over_processes, world_size
 from seq2seq.training.loss import Loss, Objective
 from seq2seq.training.loss_scale import LossScale
 
@@ -45,7 +45,7 @@ class UpdateStep:
     ) -> None:
         self.network = network
         module = ObjectiveModule(network, objective)
-        self.parallel = None if alone() else DistributedDataParallel(module, gradient_as_bucket_view=True)
+        self.parallel = None if is_single_process() else DistributedDataParallel(module, gradient_as_bucket_view=True)
         self.objective = module if self.parallel is None else self.parallel
         self.optimizer = optimizer
         self.loss_scale = loss_scale
@@ -65,7 +65,7 @@ class UpdateStep:
         Raises:
             RunError: out of memory, even with half batches.
         """
-        tokens = total(sum(batch.labels_P.numel() for batch in batches))
+        tokens = sum_over_processes(sum(batch.labels_P.numel() for batch in batches))
         self.network.train()
         cross_entropy = self.backward(batches, tokens, update)
         self.loss_scale.unscale(self.network.parameters())
@@ -88,18 +88,18 @@ class UpdateStep:
             self.optimizer.zero_grad(set_to_none=True)
             cross_entropy = torch.zeros((), device=batches[0].source_BS.device)
             for number, batch in enumerate(batches):
-                torch.manual_seed(batch_seed(self.seed, update, number * count() + rank()))
+                torch.manual_seed(batch_seed(self.seed, update, number * world_size() + rank()))
                 is_last = number + 1 == len(batches)
                 with nullcontext() if is_last or self.parallel is None else self.parallel.no_sync():
                     loss: Loss = self.objective(batch, update)
-                    mean = loss.objective / (tokens / count())
+                    mean = loss.objective / (tokens / world_size())
                     (mean * self.loss_scale.scale).backward()  # type: ignore[no-untyped-call]
                 cross_entropy += loss.cross_entropy
-            return add_up(cross_entropy)
+            return all_reduce(cross_entropy)
 
         if self.parallel is not None:
             return accumulate(batches)
-        return whole_or_halves(
+        return halve_if_out_of_memory(
             lambda: accumulate(batches),
             lambda: accumulate([half for batch in batches for half in batch.halves()]),
             f"the batches of update {update:,}",

@@ -18,7 +18,7 @@ from seq2seq.data.stream import BatchIterator, BatchStream
 from seq2seq.model import Network
 from seq2seq.model.weights import save_weights, set_weights
 from seq2seq.system.device import Precision, resolve_precision
-from seq2seq.system.processes import is_first, largest, wait
+from seq2seq.system.processes import barrier, is_first, max_over_processes
 from seq2seq.training.checkpoints import Checkpoints, damaged
 from seq2seq.training.config import TrainingConfig
 from seq2seq.training.interrupt import Interrupted, InterruptFlag
@@ -132,7 +132,7 @@ class Trainer:
     def _save_due(self) -> bool:
         """Whether the last state is older than ``save_minutes`` in any process."""
         minutes = self.config.save_minutes
-        return minutes is not None and bool(largest(time.perf_counter() - self.saved_at >= 60 * minutes))
+        return minutes is not None and bool(max_over_processes(time.perf_counter() - self.saved_at >= 60 * minutes))
 
     def _stop_if_interrupted(self, interrupt: InterruptFlag) -> None:
         number = interrupt.received()
@@ -267,7 +267,7 @@ class Trainer:
             best = self.progress.ranked(self.config.criterion)[:1]
             needed = {*self._averaged(), *self.progress.model, *(validation.update for validation in best)}
             self.checkpoints.save_state(state, needed)
-        wait()
+        barrier()
         self.saved_at = time.perf_counter()
 
     def _resume(self, state: dict[str, Any]) -> Progress:

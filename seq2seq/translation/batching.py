@@ -9,7 +9,7 @@ from seq2seq.corpora.segmentation import MAX_SEGMENT, split_long_text, split_sen
 from seq2seq.data.batch import batches_by_length
 from seq2seq.inference.members import EncodedSources, Members
 from seq2seq.search import SAMPLING_METHODS, SearchConfig
-from seq2seq.system.out_of_memory import whole_or_halves
+from seq2seq.system.out_of_memory import halve_if_out_of_memory
 from seq2seq.translation.types import Request, Translation, join_translations
 
 CHUNK = 2048
@@ -103,7 +103,7 @@ def _whole_or_halves(
         return [each for part in parts for each in translate(requests[part], [ids[part] for ids in encoded])]
 
     setting = "search.samples or n_best" if search.method in SAMPLING_METHODS else "beam_size"
-    return whole_or_halves(
+    return halve_if_out_of_memory(
         lambda: translate(requests, encoded), halves, f"a batch of {len(requests):,} sentences", setting
     )
 

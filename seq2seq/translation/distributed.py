@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from seq2seq.search import SearchConfig
-from seq2seq.system.processes import alone, count, from_first, is_first, rank, to_first
+from seq2seq.system.processes import broadcast_object, gather_objects, is_first, is_single_process, rank, world_size
 from seq2seq.translation.batching import CHUNK
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.types import Copy, Request, Translation
@@ -38,7 +38,7 @@ def translate_distributed(
     def translate(texts: Iterable[str | Request]) -> Iterator[Translation]:
         return translator.translate_all(texts, beam_size=beam_size, n_best=n_best, search=search, copy=copy)
 
-    if alone():
+    if is_single_process():
         return translate(lines)
     return _rounds(translator, iter(lines), translate, search)
 
@@ -49,10 +49,10 @@ def _rounds(
     translate: Callable[[list[str | Request]], Iterator[Translation]],
     search: SearchConfig | None,
 ) -> Iterator[Translation]:
-    while texts := from_first(list(islice(lines, count() * CHUNK)) if is_first() else []):
-        own = split_work(translator, texts, search)[rank() :: count()]
+    while texts := broadcast_object(list(islice(lines, world_size() * CHUNK)) if is_first() else []):
+        own = split_work(translator, texts, search)[rank() :: world_size()]
         translated = [(rows, list(translate([texts[row] for row in rows]))) for rows in own]
-        shares = (share for process in to_first(translated) for share in process)
+        shares = (share for process in gather_objects(translated) for share in process)
         results = {row: translation for share in shares for row, translation in zip(*share, strict=True)}
         yield from (results[row] for row in sorted(results))
 
@@ -64,7 +64,7 @@ def split_work(
 
     Batches balance better, but every process has to encode all texts to know them.
     """
-    if len(texts) == count() * CHUNK:
+    if len(texts) == world_size() * CHUNK:
         return [list(range(start, start + CHUNK)) for start in range(0, len(texts), CHUNK)]
     batches = translator.batches(texts, search)
     return [*batches, sorted(set(range(len(texts))).difference(*batches))]  # blank texts, which are in no batch, last

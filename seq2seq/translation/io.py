@@ -14,7 +14,7 @@ from tqdm import tqdm
 from seq2seq.corpora.lines import decoded_lines, open_binary, open_output, read_lines, unreadable
 from seq2seq.corpora.mixture import add_tag
 from seq2seq.errors import ConfigError, DataError
-from seq2seq.system.output import output_file
+from seq2seq.system.lock import output_file
 from seq2seq.translation.batching import chunked
 from seq2seq.translation.config import ScoreConfig, TranslateConfig, TranslatorConfig
 from seq2seq.translation.translator import Translator

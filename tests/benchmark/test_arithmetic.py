@@ -1,4 +1,4 @@
-"""Counted arithmetic against PyTorch's own counter of products, and counted weights against the network's."""
+"""Counted operations against PyTorch's counter, and counted weights against the network's."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from seq2seq.benchmark.arithmetic import (
     Counts,
     Work,
     cell,
-    counted,
+    count_tokens,
     forward_operations,
     step_weights,
     training_work,
@@ -21,7 +21,7 @@ from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, ModelConf
 from seq2seq.model.choices import CellKind
 
 S, T, B = 5, 4, 3
-"""Pieces with end marks; all sentences alike, so that nothing is padded."""
+"""Tokens with EOS. All sentences have the same length, so there is no padding."""
 
 
 MATCHED = ModelConfig(attention=AttentionKind.general, tying=Tying.none)
@@ -55,7 +55,7 @@ def flag_operations(config: ModelConfig) -> int:
 
 @pytest.mark.parametrize("config", EVERY)
 def test_forward_operations_are_those_that_pytorch_counts(config):
-    counts = counted(batch_of())
+    counts = count_tokens(batch_of())
     one = forward_operations(config, VOCABULARY)
     ours = one.encoder * counts.source + one.bridge * B + one.decoder * counts.target
     ours += one.keys * counts.source + one.queries * counts.target + one.scores * counts.pairs
@@ -65,8 +65,8 @@ def test_forward_operations_are_those_that_pytorch_counts(config):
 
 
 @pytest.mark.parametrize("config", EVERY)
-def test_an_update_is_three_forward_passes_but_for_what_needs_no_gradient(config):
-    work = training_work(config, VOCABULARY, VOCABULARY, counted(batch_of()), 4)
+def test_an_update_costs_three_forward_passes_except_for_inputs_without_gradient(config):
+    work = training_work(config, VOCABULARY, VOCABULARY, count_tokens(batch_of()), 4)
     ours = sum(part.operations for part in work.values())
     found = measured(random_network(config, 1), backward=True)
     # PyTorch leaves out the gradient of the encoder's zero state, and adds the flag's.
@@ -74,14 +74,14 @@ def test_an_update_is_three_forward_passes_but_for_what_needs_no_gradient(config
 
 
 @pytest.mark.parametrize("config", EVERY)
-def test_weights_are_all_the_networks_matrices(config):
+def test_counted_weights_are_the_networks_matrices(config):
     network = random_network(config, 1)
     matrices = sum(parameter.numel() for parameter in network.parameters() if parameter.dim() == 2)
     assert sum(weights(config, VOCABULARY, VOCABULARY).values()) == matrices
 
 
 @pytest.mark.parametrize(("kind", "blocks"), [("lstm", 4), ("gru", 3), ("rnn_tanh", 1), ("layer_norm_lstm", 4)])
-def test_a_step_of_a_cell_by_hand(kind, blocks):
+def test_a_step_of_a_cell_against_a_count_by_hand(kind, blocks):
     # Every block 3 units from 2 inputs and 3 states: 3 · 5 multiply-adds.
     assert cell(CellKind(kind), 2, 3) == blocks * 30
 
@@ -93,7 +93,7 @@ def test_a_language_model_has_no_encoder():
     assert weights(config, 77, 100)["embedding"] == 100 * config.embedding_size
 
 
-def test_the_matched_model_by_hand():
+def test_the_matched_model_against_a_count_by_hand():
     one = forward_operations(MATCHED, 8000)
     assert one.encoder == 2 * 8 * 256 * (256 + 256)
     assert one.decoder == 8 * 512 * (256 + 512)
@@ -101,9 +101,9 @@ def test_the_matched_model_by_hand():
     assert one.output == 2 * 1024 * 512 + 2 * 512 * 8000
 
 
-def test_padding_counts_nothing():
+def test_padding_is_not_counted():
     batch = make_batch([[4] * 9, [4]], [[5], [5] * 6])
-    assert counted(batch) == Counts(sentences=2, source=10 + 2, target=2 + 7, pairs=10 * 2 + 2 * 7)
+    assert count_tokens(batch) == Counts(sentences=2, source=10 + 2, target=2 + 7, pairs=10 * 2 + 2 * 7)
 
 
 def test_bytes_of_an_update():
@@ -138,7 +138,7 @@ def test_work_adds_up():
     assert Work(1, 2) + Work(3, 4) == Work(4, 6)
 
 
-def test_deeper_and_wider_is_more():
+def test_deeper_models_cost_more():
     small = forward_operations(ModelConfig(), 100)
     deep = forward_operations(ModelConfig(encoder=EncoderConfig(layers=2), decoder=DecoderConfig(layers=2)), 100)
     assert deep.encoder > small.encoder

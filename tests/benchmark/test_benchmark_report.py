@@ -1,26 +1,15 @@
-"""Tables and JSON."""
+"""Tables and JSON of the benchmark."""
 
 import json
 from dataclasses import replace
 
 import pytest
-from benchmarks import SLOW_MACHINE, small_benchmark
+from benchmarks import SPREAD, TRAINING, small_benchmark
 
 from seq2seq.benchmark import report
-from seq2seq.benchmark.against import Round
-from seq2seq.benchmark.ceiling import CeilingRow
-from seq2seq.benchmark.clock import Spread
-from seq2seq.benchmark.config import AgainstConfig
-from seq2seq.benchmark.fresh import Fresh
 from seq2seq.benchmark.preparation import PreparationRow
-from seq2seq.benchmark.scale import ScaleRow
-from seq2seq.benchmark.training import PartRow, Training
-from seq2seq.benchmark.translation import Batched, Single, TranslationResult
+from seq2seq.benchmark.translation import Batched, Fresh, Single, TranslationResult
 
-SPREAD = Spread(7012.4, 6800.0, 7100.0)
-TRAINING = Training(
-    "w", "bfloat16", 12, 3500.0, SPREAD, Spread(0.5, 0.4, 0.6), 10**9, 1e11, 0.25, 0.1, [PartRow("loss", 0.5, 1.0, 0.1)]
-)
 TRANSLATION = TranslationResult(
     workload="w",
     translated="test",
@@ -40,55 +29,41 @@ TRANSLATION = TranslationResult(
 )
 
 
-def test_columns_stand_under_each_other():
+def test_columns_are_aligned():
     assert report.aligned([("name", "n"), ("x", "1,000")]) == "  name       n\n  x      1,000"
 
 
-def test_the_training_table_says_speed_floor_and_where_the_rest_goes():
+def test_the_training_table_has_speed_floor_and_profile():
     table = report.training_table(TRAINING)
-    assert "target pieces/s" in table
+    assert "target tokens/s" in table
     assert "7,012 (6,800–7,100)" in table
     assert "share of the floor   50.0%" in table
     assert "loss" in table
     assert "20%" in table
 
 
-def test_the_precisions_have_a_line_each():
+def test_the_table_of_precisions_has_one_line_each():
     table = report.precisions_table([TRAINING, replace(TRAINING, precision="float16")])
     assert [line.split()[0] for line in table.splitlines()[2:]] == ["bfloat16", "float16"]
     assert table.count("7,012 (6,800–7,100)") == 2
 
 
-def test_the_figure_that_others_are_held_against_is_found_once_in_what_training_prints():
-    import re
-
-    text = report.machine_table(SLOW_MACHINE) + report.training_table(TRAINING)
-    assert re.findall(AgainstConfig().own_figure, text) == ["7,012"]
-
-
-def test_the_translation_table_says_that_the_end_is_barred():
+def test_the_translation_table_reports_that_eos_is_excluded():
     table = report.translation_table(TRANSLATION)
-    for words in ("barred", "greedy", "beam 5", "12.30", "250 MB", "importing torch, 1.00 s"):
+    for words in ("EOS excluded", "greedy", "beam 5", "12.30", "250 MB", "(importing torch) 1.00 s"):
         assert words in table
 
 
-def test_the_other_tables():
-    scale = report.scale_table([ScaleRow("training", "layers", 8, 100.0, 2.0, 1.0, 4.0, 1.5)])
-    assert "50.0%" in scale
-    assert "1.50" in scale
-    assert "85%" in report.ceiling_table([CeilingRow("gnmt", 10, 20, 85.0, 100.0, 0.85, 0.4)])
+def test_the_table_of_preparation():
     sizes = {"draw": 2**20, "prepare": 3 * 2**20, "train": 4 * 2**20}
     row = PreparationRow(1_000_000, 1.0, 2.0, 3.0, 4.0, 5.5, 10**7, 0.5, 0.25, 0.125, 0.001, sizes, sizes)
     preparation = report.preparation_table([row, row])
     for words in ("1,000,000", "5.5", "10.0", "address space, MiB: prepare"):
         assert words in preparation
-    against = report.against_table([Round(30.0, 10.0, 3.0)], 3.0)
-    assert "3.00" in against
-    assert "medians" in against
 
 
 @pytest.mark.parametrize("found", [TRAINING, TRANSLATION])
-def test_json_holds_every_figure_and_setting(tmp_path, found):
+def test_json_has_every_figure_and_setting(tmp_path, found):
     report.write_report(
         tmp_path / "new" / "b.json", {"settings": small_benchmark(tmp_path), "found": found, "l": [SPREAD]}
     )

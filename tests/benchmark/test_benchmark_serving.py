@@ -1,4 +1,4 @@
-"""What many clients at once get of a server."""
+"""Concurrent clients of a server."""
 
 from dataclasses import replace
 
@@ -8,12 +8,12 @@ from benchmarks import small_benchmark
 from seq2seq.benchmark.config import ServingConfig
 from seq2seq.benchmark.load import Load, Reply
 from seq2seq.benchmark.report import serving_table
-from seq2seq.benchmark.serving import measure_serving, started, summary
+from seq2seq.benchmark.serving import measure_serving, server, summary
 from seq2seq.benchmark.workload import prepare
 from seq2seq.errors import RunError
 
 
-def test_what_is_lost_crossed_and_different_is_counted():
+def test_lost_crossed_and_different_answers_are_counted():
     replies = [
         Reply("a", "a", "A", 0.1),
         Reply("b", "a", "A", 0.2),
@@ -29,7 +29,7 @@ def test_what_is_lost_crossed_and_different_is_counted():
 
 
 @pytest.mark.slow
-def test_a_server_of_its_own_process_answers_32_clients(tmp_path):
+def test_a_server_in_its_own_process_answers_32_clients(tmp_path):
     config = replace(small_benchmark(tmp_path), serving=ServingConfig(clients=32, questions=3))
     found = measure_serving(config, prepare(config))
     assert (found.clients, found.questions) == (32, 96)
@@ -38,9 +38,9 @@ def test_a_server_of_its_own_process_answers_32_clients(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_server_that_does_not_start_is_one_line(tmp_path, capfd):
+def test_a_server_that_does_not_start_gives_one_line(tmp_path, capfd):
     with (
-        pytest.raises(RunError, match=r"^no server started for .*recipes/serve\.py"),
-        started(tmp_path / "nowhere", small_benchmark(tmp_path)),
+        pytest.raises(RunError, match=r"^the server for .* did not start: .*recipes/serve\.py"),
+        server(tmp_path / "nowhere", small_benchmark(tmp_path)),
     ):
         pass

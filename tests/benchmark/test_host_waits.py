@@ -12,8 +12,8 @@ from seq2seq.benchmark.host_waits import BOS, EOS, host_waits, network_of, searc
 from seq2seq.benchmark.meta_device import META, Waits
 from seq2seq.data.batch import source_tensors
 from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
-from seq2seq.search import forced_decoding
-from seq2seq.system.transfer import to_device
+from seq2seq.search.forced import forced_decoding
+from seq2seq.system.device import to_device
 
 RECIPES = Path(__file__).parents[2] / "recipes" / "README.md"
 
@@ -28,7 +28,7 @@ def test_no_update_waits_and_a_search_step_waits_once(found):
     assert json.loads(json.dumps(found)) == found
 
 
-def test_the_documentation_says_so(found):
+def test_the_documentation_has_the_counts(found):
     text = " ".join(RECIPES.read_text(encoding="utf-8").partition("## On a GPU")[2].split())
     counts = [re.search(rf"{what} waits (\d+) times? in all of them", text)[1] for what in ("update", "search step")]
     assert {(str(waits["update"]), str(waits["step"])) for waits in found.values()} == {tuple(counts)}
@@ -67,14 +67,14 @@ def test_scoring_given_translations_waits_once():
         (lambda tensor: tensor.sort().values.cumsum(0).masked_fill(tensor > 1, 0), 0),
     ],
 )
-def test_what_counts_as_a_wait(wait, count):
+def test_operations_that_are_waits(wait, count):
     with Waits() as waits:
         tensor = torch.tensor([1.0, 3.0, 2.0]).to(META, non_blocking=True)
         wait(tensor)
     assert len(waits.found) == count
 
 
-def test_what_is_read_is_what_a_device_would_tell():
+def test_the_host_reads_the_values_of_the_device():
     with Waits():
         tensor = torch.tensor([1.0, 3.0, 2.0]).to(META, non_blocking=True)
         tensor[0].mul_(5)

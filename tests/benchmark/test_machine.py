@@ -1,4 +1,4 @@
-"""The machine's limits, and the floors made of them."""
+"""The machine's limits and floors."""
 
 import pytest
 import torch
@@ -31,7 +31,7 @@ def test_an_unmeasured_precision_has_the_fastest_known_rate():
 
 
 @pytest.mark.parametrize(("device", "rows", "megabytes"), [("cpu", 2048, 256), ("meta", 8192, 2048)])
-def test_a_gpu_is_measured_by_more_work_than_takes_it_to_begin(device, rows, megabytes, monkeypatch):
+def test_a_gpu_is_measured_with_larger_products_and_copies(device, rows, megabytes, monkeypatch):
     """The meta device stands for one."""
     made, there = [], torch.device(device)
     monkeypatch.setattr(machine, "seconds", lambda *work: [1.0])

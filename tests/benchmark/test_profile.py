@@ -1,12 +1,13 @@
-"""The profile: every operation in the right part, forward and backward, and all of them adding up."""
+"""The profile: every operation is in the right part, forward and backward."""
 
 import pytest
 import torch
 from benchmarks import tiny_updater
 from torch import nn
 from torch.autograd.profiler_util import FunctionEvent, Kernel
+from torch.profiler import ProfilerActivity, profile
 
-from seq2seq.benchmark.profile import BACKWARD, MODULES, PARTS, attributed, profiled, scopes
+from seq2seq.benchmark.profile import BACKWARD, MODULES, PARTS, attribute, profile_parts, scopes, with_parts
 from seq2seq.benchmark.update import SCOPE
 from seq2seq.model import AttentionKind, ModelConfig, Network
 
@@ -27,7 +28,7 @@ def test_backward_work_belongs_to_the_scope_of_its_forward_operation():
     node = event(f"{BACKWARD}: AddmmBackward0", 300, 400, number=7)
     inner = event("aten::mm", 310, 390, node, number=7)
     nobody = event(f"{BACKWARD}: AccumulateGrad", 400, 410, number=99)
-    found = attributed([encoder, look, output, product, node, inner, nobody], cuda=False)
+    found = attribute([encoder, look, output, product, node, inner, nobody], cuda=False)
     assert found == {
         "encoder": pytest.approx(100e-6),
         "output layer": pytest.approx(200e-6),
@@ -39,7 +40,7 @@ def test_the_innermost_scope_counts():
     decoder = event(f"{SCOPE}decoder", 0, 100)
     attention = event(f"{SCOPE}attention", 20, 50, decoder)
     event("aten::bmm", 25, 45, attention)
-    found = attributed([decoder, attention, *attention.cpu_children], cuda=False)
+    found = attribute([decoder, attention, *attention.cpu_children], cuda=False)
     assert found == {"decoder": pytest.approx(70e-6), "attention": pytest.approx(30e-6)}
 
 
@@ -48,18 +49,27 @@ def test_on_a_gpu_the_kernels_count_and_the_range_of_a_scope_does_not():
     scope.kernels.append(Kernel(f"{SCOPE}encoder", 0, 500))
     product = event("aten::mm", 10, 20, scope)
     product.kernels.append(Kernel("gemm", 0, 40))
-    assert attributed([scope, product], cuda=True) == {"encoder": pytest.approx(40e-6)}
+    assert attribute([scope, product], cuda=True) == {"encoder": pytest.approx(40e-6)}
 
 
-def test_a_real_update_adds_up_and_every_part_is_met():
+def test_every_part_of_a_real_update_is_measured_and_hooks_are_removed():
     update = tiny_updater()
     before = {name: len(module._forward_hooks) for name, module in update.network.named_modules()}
-    found = profiled(update, update.network, torch.device("cpu"), 2)
-    assert list(found) == list(PARTS)
-    assert all(found[part] > 0 for part in PARTS)
-    # Little is left over, in the backward pass too: it has found its scopes.
-    assert found["other"] < 0.5 * sum(found.values())
+    by_part = profile_parts(update, update.network, torch.device("cpu"), 2)
+    assert list(by_part) == list(PARTS)
+    assert all(by_part[part] > 0 for part in PARTS)
     assert before == {name: len(module._forward_hooks) for name, module in update.network.named_modules()}
+
+
+def test_every_product_of_a_real_backward_pass_has_a_part():
+    update = tiny_updater()
+    with scopes(update.network), profile(activities=[ProfilerActivity.CPU]) as profiler:
+        update()
+    backward = [(event, part) for event, part in with_parts(profiler.events()) if event.name.startswith(BACKWARD)]
+    assert {part for _, part in backward} >= {"encoder", "decoder", "attention", "output layer", "loss"}
+    products = {(event.name, part) for event, part in backward if "mm" in event.name or "lstm" in event.name.lower()}
+    assert products
+    assert "other" not in {part for _, part in products}
 
 
 def test_every_named_module_exists():

@@ -1,4 +1,4 @@
-"""Training is measured over real pieces, and its floor follows from the machine."""
+"""Training is measured in tokens without padding, and its floor follows from the machine."""
 
 import pytest
 import torch
@@ -35,7 +35,7 @@ def test_an_update_is_measured(tmp_path, workload):
     assert sum(row.share for row in found.profile) == pytest.approx(1)
 
 
-def test_a_mean_update_is_the_mean_of_updates(workload):
+def test_the_work_of_a_mean_update_is_the_mean_of_updates(workload):
     batches = [Counts(2, 10, 8, 40), Counts(4, 20, 16, 80)]
     found = mean_work(workload, batches, "bfloat16")
     each = [training_work(workload.model, 400, 400, batch, 2) for batch in batches]
@@ -62,7 +62,7 @@ def test_every_precision_that_runs_is_measured_from_the_same_weights(tmp_path, w
     ("asked", "used"),
     [("float32", "float32"), pytest.param("bfloat16", "bfloat16", marks=needs_bfloat16), ("int8", "auto")],
 )
-def test_a_precision_that_only_translates_leaves_training_alone(tmp_path, asked, used):
+def test_a_precision_that_cannot_train_is_replaced_by_auto(tmp_path, asked, used):
     config = small_benchmark(tmp_path)
     config.precision = asked
     assert training_precision(config, CPU) == resolve_precision(Precision(used), CPU)

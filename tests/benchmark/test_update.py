@@ -1,4 +1,4 @@
-"""The benchmark's update is the trainer's."""
+"""The benchmark's update equals the trainer's."""
 
 import torch
 from benchmarks import BATCH, tiny_updater
@@ -12,7 +12,7 @@ def loss_of(network: Network) -> float:
     return float(loss_sums(network(source, lengths, target, positions), labels, 0.0).cross_entropy)
 
 
-def test_updates_are_plain_adam_and_hand_back_their_batches():
+def test_updates_equal_plain_adam_and_return_their_batches():
     update, network = tiny_updater(clip=None), tiny_updater().network
     before = loss_of(network)
     assert update.several(20) == [BATCH] * 20
@@ -26,7 +26,7 @@ def test_updates_are_plain_adam_and_hand_back_their_batches():
     torch.testing.assert_close(loss_of(update.network), loss_of(network), rtol=1e-4, atol=0)
 
 
-def test_the_gradient_is_the_mean_over_pieces_and_is_clipped():
+def test_the_gradient_is_the_mean_over_tokens_and_is_clipped():
     update = tiny_updater(clip=1e-3)
     update()
     norms = [parameter.grad.norm() for parameter in update.network.parameters() if parameter.grad is not None]

@@ -1,4 +1,4 @@
-"""What is measured: random weights on the built-in corpus, own files, or a run."""
+"""The measured model and text: random weights on the built-in corpus, files, or a run."""
 
 from dataclasses import replace
 
@@ -7,9 +7,9 @@ import torch
 from benchmarks import small_benchmark
 
 from seq2seq import Translator
-from seq2seq.benchmark.workload import model_folder, prepare, translated_corpus, widened
+from seq2seq.benchmark.workload import model_folder, prepare, translated_corpus, with_made_up_words
 from seq2seq.corpora.config import SplitConfig
-from seq2seq.corpora.corpus import Corpus, Pair, PairList
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.errors import ConfigError
 
 
@@ -22,16 +22,16 @@ def test_the_built_in_corpus_fills_a_vocabulary_of_any_size(tmp_path):
     assert len(workload.table) == 200
 
 
-def test_own_text_is_left_as_it_is():
-    class OwnText(Corpus):
+def test_words_are_added_to_the_built_in_corpus_only():
+    class OwnText:
         name = fingerprint = "own"
 
         def __iter__(self):
             yield Pair("a", "b")
 
     own = OwnText()
-    assert widened(own, 100) is own
-    assert len(list(widened(PairList("built-in", [Pair("a", "b")]), 100))) == 101
+    assert with_made_up_words(own, 100) is own
+    assert len(list(with_made_up_words(PairList("built-in", [Pair("a", "b")]), 100))) == 101
 
 
 def test_batches_never_end(tmp_path):
@@ -41,19 +41,19 @@ def test_batches_never_end(tmp_path):
     assert pieces > 200 * 10, "more than one epoch"
 
 
-def test_a_model_with_barred_end_writes_as_many_pieces_as_it_reads(tmp_path):
+def test_a_model_without_eos_writes_as_many_tokens_as_it_reads(tmp_path):
     config = small_benchmark(tmp_path)
     workload = prepare(config)
     with model_folder(workload, config) as folder:
         translator = Translator.load(folder, "cpu")
         for beam in (1, 3):
             for translation in translator.translate(workload.sentences, beam_size=beam):
-                assert len(translation.pieces) == len(translation.source_pieces) + 1
+                assert len(translation.tokens) == len(translation.source_tokens) + 1
     assert not folder.exists()
     assert workload.network.output.bias.abs().max() < 100, "the workload's own network is as it was"
 
 
-def test_a_run_brings_its_model_its_corpus_and_its_weights(tmp_path, tiny_run):
+def test_a_run_gives_model_corpus_and_weights(tmp_path, tiny_run):
     config = small_benchmark(tmp_path)
     config.run = str(tiny_run)
     workload = prepare(config)
@@ -65,7 +65,7 @@ def test_a_run_brings_its_model_its_corpus_and_its_weights(tmp_path, tiny_run):
 
 
 @pytest.mark.parametrize("splits", [("train",), ("train", "validation"), ("train", "validation", "test")])
-def test_what_is_translated_is_the_best_split_that_is_named(tmp_path, splits):
+def test_the_last_configured_split_is_translated(tmp_path, splits):
     config = small_benchmark(tmp_path)
     for split in splits:
         for side, text in (("source", f"We work in {split}.\n\n"), ("target", "Wir arbeiten.\n\n")):
@@ -80,7 +80,7 @@ def test_what_is_translated_is_the_best_split_that_is_named(tmp_path, splits):
     assert "" not in workload.sentences
 
 
-def test_a_test_set_is_read_with_the_tag_that_the_run_has_learnt(tmp_path):
+def test_a_test_set_is_read_with_the_tag_of_the_run(tmp_path):
     for name in ("source", "target"):
         (tmp_path / name).write_text("We work.\n")
     run = small_benchmark(tmp_path).data
@@ -90,7 +90,7 @@ def test_a_test_set_is_read_with_the_tag_that_the_run_has_learnt(tmp_path):
     assert list(translated) == [Pair("<2de> We work.", "We work.")]
 
 
-def test_a_mistake_in_the_model_is_found(tmp_path):
+def test_model_settings_are_checked(tmp_path):
     config = small_benchmark(tmp_path)
     config.model.decoder.feed_context = True
     with pytest.raises(ConfigError, match="feed_context"):

@@ -121,8 +121,7 @@ def test_a_full_disk_is_one_line_whatever_was_written(capsys):
         raise OSError(errno.ENOSPC, "No space left on device", "anything.txt")
     assert left.value.code == 1
     assert capsys.readouterr().err == (
-        "error: anything.txt cannot be written (No space left on device): "
-        "make room for it, and give the same command again\n"
+        "error: anything.txt cannot be written (No space left on device): free some space and rerun the same command\n"
     )
     with pytest.raises(FileNotFoundError), one_line_errors(None):  # a fault of ours is not hidden
         raise FileNotFoundError(errno.ENOENT, "No such file")

@@ -243,7 +243,7 @@ def test_what_another_program_is_making_is_waited_for_and_taken(
     assert corpus.reads == 1, "it was there when the other had ended"
     assert len(found[0]) == 50
     assert caplog.messages == [
-        f"{folder} is in use by process {other.pid} on {socket.gethostname()}: waiting until it has ended"
+        f"{folder} is in use by process {other.pid} on {socket.gethostname()}: waiting until it ends"
     ]
 
 

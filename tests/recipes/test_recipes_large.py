@@ -41,7 +41,7 @@ def test_however_a_corpus_is_read_and_prepared_the_run_is_the_same(recipe, tmp_p
     assert caplog.messages == []
     monkeypatch.setattr(encoding, "CHUNK", 3)
     monkeypatch.setattr(preparation, "SHARD", 2)
-    monkeypatch.setattr(encoding, "ordered_map", lambda *work: ordered_map(*work, alone=1))
+    monkeypatch.setattr(encoding, "ordered_map", lambda *work: ordered_map(*work, before_start=1))
     large = [*hub, "data.hub.streaming=true", "data.workers=2", f"data.cache={tmp_path / 'cache'}"]
     outcome = recipe("train", f"run={tmp_path / 'two'}", *SHORT, *mixed, *large)
     assert outcome.code == 0, outcome.err

@@ -69,7 +69,7 @@ def test_a_full_disk_is_one_line_and_training_resumes_with_more_space(trainings,
         if trainings.run(folder, room=room) == 0:
             continue
         line = one_line(folder)
-        assert line.endswith("cannot be written (File too large): make room for it, and give the same command again")
+        assert line.endswith("cannot be written (File too large): free some space and rerun the same command")
         stopped.add(line.split()[1].rpartition("/")[2])
         assert [path for path in folder.rglob("*") if path.name.endswith(".tmp")] == []
     assert len(stopped) >= 4, stopped

@@ -17,7 +17,7 @@ import torch
 import yaml
 
 from seq2seq.comparison.systems import Common, read_systems
-from seq2seq.config.hydra import safe_terminal
+from seq2seq.config.hydra import printed_log, safe_terminal
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.config import DataConfig
 from seq2seq.corpora.corpus import Pair, PairList
@@ -398,7 +398,7 @@ import os, sys
 from pathlib import Path
 from seq2seq.system.workers import ordered_map
 os.chdir(sys.argv[1])
-print(list(ordered_map(abs, [-1, -2, -3], 2, alone=0)))
+print(list(ordered_map(abs, [-1, -2, -3], 2, before_start=0)))
 """
 
 

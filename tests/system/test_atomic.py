@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic writing of files and folders."""
 
 import ast
 import errno
@@ -11,7 +11,7 @@ from disk import little_room
 
 from seq2seq.errors import RunError
 from seq2seq.system.atomic import (
-    MARK,
+    SUFFIX,
     atomic_folder,
     atomic_write,
     is_temporary,
@@ -28,7 +28,7 @@ def found(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in folder.iterdir()}
 
 
-def test_a_file_takes_its_name_when_it_is_complete(tmp_path):
+def test_a_file_gets_its_name_when_it_is_complete(tmp_path):
     (tmp_path / "a.txt").write_text("old")
     with atomic_write(tmp_path / "a.txt") as temporary:
         assert is_temporary(temporary, tmp_path / "a.txt")
@@ -38,7 +38,7 @@ def test_a_file_takes_its_name_when_it_is_complete(tmp_path):
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_a_failure_in_the_middle_leaves_the_old_file_and_no_other(tmp_path, error):
+def test_a_failed_write_leaves_only_the_old_file(tmp_path, error):
     (tmp_path / "a.txt").write_text("old")
 
     def fail() -> None:
@@ -51,7 +51,7 @@ def test_a_failure_in_the_middle_leaves_the_old_file_and_no_other(tmp_path, erro
     assert found(tmp_path) == {"a.txt": "old"}
 
 
-def test_a_failure_where_nothing_was_leaves_nothing(tmp_path):
+def test_a_failed_first_write_leaves_nothing(tmp_path):
     def fail() -> None:
         with atomic_write(tmp_path / "a.txt"):
             raise ValueError
@@ -61,7 +61,7 @@ def test_a_failure_where_nothing_was_leaves_nothing(tmp_path):
     assert found(tmp_path) == {}
 
 
-def test_a_file_that_cannot_be_forced_to_the_disk_replaces_nothing(tmp_path, monkeypatch):
+def test_a_file_that_cannot_be_synced_replaces_nothing(tmp_path, monkeypatch):
     def broken(descriptor: int) -> None:
         raise OSError(errno.EIO, "input/output error")
 
@@ -77,7 +77,7 @@ def test_a_file_that_cannot_be_forced_to_the_disk_replaces_nothing(tmp_path, mon
     assert found(tmp_path) == {"a.txt": "old"}
 
 
-def test_what_a_killed_process_left_is_removed_and_a_missing_folder_made(tmp_path):
+def test_leftovers_of_a_killed_process_are_removed_and_a_missing_folder_is_created(tmp_path):
     path = tmp_path / "new/folder/a.txt"
     path.parent.mkdir(parents=True)
     temporary_path(path).write_text("half a file of a process that was killed")
@@ -95,26 +95,24 @@ def one_line(error: pytest.ExceptionInfo[RunError]) -> str:
     return str(error.value)
 
 
-def test_what_was_there_takes_another_name(tmp_path):
+def test_the_previous_file_is_renamed(tmp_path):
     for text in ("one", "two", "three"):
         with atomic_write(tmp_path / "last", before=tmp_path / "previous") as temporary:
             temporary.write_text(text)
     assert found(tmp_path) == {"last": "three", "previous": "two"}
 
 
-def test_a_full_disk_is_one_line_and_leaves_the_old_file_and_no_other(tmp_path):
+def test_a_full_disk_gives_one_line_and_leaves_only_the_old_file(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
     with little_room(1000), pytest.raises(RunError) as error, atomic_write(path) as temporary:
         temporary.write_text("x" * 2000)
-    assert one_line(error) == (
-        f"{path} cannot be written (File too large): make room for it, and give the same command again"
-    )
+    assert one_line(error) == (f"{path} cannot be written (File too large): free some space and rerun the same command")
     assert found(tmp_path) == {"a.txt": "old"}
 
 
 @pytest.mark.parametrize("place", ["file/a.txt", "folder"])
-def test_a_place_that_cannot_be_written_to_is_one_line(tmp_path, place):
+def test_a_path_that_cannot_be_written_gives_one_line(tmp_path, place):
     (tmp_path / "file").write_text("precious")
     (tmp_path / "folder").mkdir()
     with pytest.raises(RunError) as error, atomic_write(tmp_path / place) as temporary:
@@ -124,13 +122,13 @@ def test_a_place_that_cannot_be_written_to_is_one_line(tmp_path, place):
     assert (tmp_path / "file").read_text() == "precious"
 
 
-def test_the_error_of_another_file_is_not_taken_for_this_ones(tmp_path):
+def test_an_error_of_another_file_is_not_attributed_to_this_one(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"), atomic_write(tmp_path / "a.txt"):
         (tmp_path / "nowhere").read_text()
     assert found(tmp_path) == {}
 
 
-def test_file_and_folders_are_forced_to_the_disk_before_and_after_the_name_is_taken(tmp_path, monkeypatch):
+def test_the_file_is_synced_before_and_the_folder_after_the_rename(tmp_path, monkeypatch):
     happened = []
     sync, replace = os.fsync, Path.replace
 
@@ -147,7 +145,7 @@ def test_file_and_folders_are_forced_to_the_disk_before_and_after_the_name_is_ta
     assert happened[2:] == [temporary.name, tmp_path / "new/deep/a.txt", "deep"]
 
 
-def test_a_folder_may_be_there_already_but_nothing_else(tmp_path):
+def test_an_existing_folder_is_accepted_and_another_file_is_not(tmp_path):
     make_folder(tmp_path)
     make_folder(tmp_path / "a/b")
     assert (tmp_path / "a/b").is_dir()
@@ -156,16 +154,16 @@ def test_a_folder_may_be_there_already_but_nothing_else(tmp_path):
         make_folder(tmp_path / "file")
 
 
-def test_an_error_while_appending_is_one_line_too(tmp_path):
+def test_an_error_while_appending_gives_one_line(tmp_path):
     with little_room(10), pytest.raises(RunError) as error, writing(tmp_path / "log"):
         (tmp_path / "log").write_text("x" * 20)
-    assert "make room" in one_line(error)
+    assert "free some space" in one_line(error)
 
 
 # Temporary names
 
 
-def test_a_temporary_name_is_another_each_time_and_is_known_again(tmp_path):
+def test_temporary_names_are_unique_and_recognized(tmp_path):
     path = tmp_path / ("\U0001f600" * 63)  # of 252 bytes
     names = {temporary_path(path) for _ in range(100)}
     assert len(names) == 100
@@ -176,8 +174,8 @@ def test_a_temporary_name_is_another_each_time_and_is_known_again(tmp_path):
     assert found(tmp_path) == {path.name: "new"}
 
 
-def test_only_what_carries_the_mark_is_removed(tmp_path):
-    users = ["a.txt.tmp", f"a.txt{MARK}", f"a.txt.backup{MARK}", f"b.txt.{'0' * 16}{MARK}"]
+def test_only_files_with_our_suffix_are_removed(tmp_path):
+    users = ["a.txt.tmp", f"a.txt{SUFFIX}", f"a.txt.backup{SUFFIX}", f"b.txt.{'0' * 16}{SUFFIX}"]
     for name in users:
         (tmp_path / name).write_text("mine")
     temporary_path(tmp_path / "a.txt").write_text("half")
@@ -188,7 +186,7 @@ def test_only_what_carries_the_mark_is_removed(tmp_path):
     assert set(found(tmp_path)) == {"a.txt", *users[:3]}, "in a folder that is locked, those of every file go"
 
 
-def test_two_that_write_one_file_at_once_do_not_disturb_each_other(tmp_path):
+def test_two_processes_can_write_one_file_at_once(tmp_path):
     with atomic_write(tmp_path / "a.txt") as first, atomic_write(tmp_path / "a.txt") as second:
         assert first != second
         remove_leftovers(tmp_path)
@@ -197,7 +195,7 @@ def test_two_that_write_one_file_at_once_do_not_disturb_each_other(tmp_path):
     assert found(tmp_path) == {"a.txt": "first"}, "that which ends last"
 
 
-def test_a_temporary_file_is_made_where_nothing_is_and_for_its_user_alone(tmp_path):
+def test_a_temporary_file_is_new_and_private(tmp_path):
     with atomic_write(tmp_path / "a.txt") as temporary:
         assert temporary.lstat().st_mode & 0o077 == 0
         temporary.write_text("new")
@@ -210,7 +208,7 @@ def umask() -> int:
     return mask
 
 
-def test_a_link_is_replaced_and_one_with_our_mark_is_left_alone(tmp_path):
+def test_a_link_is_replaced_and_a_link_with_our_suffix_stays(tmp_path):
     (tmp_path / "precious").write_text("precious")
     (tmp_path / "a.txt").symlink_to("precious")
     marked = temporary_path(tmp_path / "a.txt")
@@ -221,7 +219,7 @@ def test_a_link_is_replaced_and_one_with_our_mark_is_left_alone(tmp_path):
     assert found(tmp_path) == {"precious": "precious", "a.txt": "new", marked.name: "precious"}
 
 
-def test_a_folder_is_there_whole_or_not_at_all(tmp_path):
+def test_a_folder_is_written_atomically(tmp_path):
     left = temporary_path(tmp_path / "new/a")
     left.mkdir(parents=True)
     (left / "half").touch()
@@ -255,8 +253,8 @@ EXCUSED = {
     ("seq2seq/training/checkpoints.py", "_write"): "its caller's atomic_write gives the path",
     ("seq2seq/training/log.py", "write"): "appends to metrics.jsonl, which is made anew of the training state",
     ("seq2seq/training/tensorboard.py", "__init__"): "appends, and readers stop at a record that was cut short",
-    ("seq2seq/benchmark/memory.py", "reset_peak"): "a switch of the kernel",
-    ("seq2seq/system/processes.py", "taking_part"): "the null device",
+    ("seq2seq/benchmark/measurement.py", "reset_peak"): "a switch of the kernel",
+    ("seq2seq/system/processes.py", "in_group"): "the null device",
     ("seq2seq/analysis/pictures.py", "png"): "into memory",
 }
 
@@ -283,7 +281,7 @@ def unguarded(node: ast.AST, function: str = "", guarded: bool = False) -> Itera
         yield from unguarded(child, function, guarded)
 
 
-def test_every_file_is_written_whole_or_not_at_all():
+def test_every_file_of_the_package_is_written_atomically():
     found = [
         (path.relative_to(ROOT).as_posix(), *call)
         for folder in ("seq2seq", "recipes")

@@ -1,4 +1,4 @@
-"""What a machine can do is tried: kernels that are missing, wrong or slow are found out, whatever flags say."""
+"""Kernels are tried: those that are missing, wrong or slow are not used, whatever the processor's flags."""
 
 import os
 import subprocess
@@ -17,8 +17,8 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def fresh(monkeypatch):
-    """Questions whose answers are not remembered, from before or for later."""
-    asked = (
+    """Monkeypatch, with empty caches of all trials before and after the test."""
+    cached = (
         capability.runs_bfloat16,
         capability.prefers_bfloat16,
         capability.packs,
@@ -27,19 +27,19 @@ def fresh(monkeypatch):
         capability.runs_recurrent_bfloat16,
         capability.runs_float16,
     )
-    for question in asked:
-        question.cache_clear()
+    for function in cached:
+        function.cache_clear()
     yield monkeypatch
-    for question in asked:
-        question.cache_clear()
+    for function in cached:
+        function.cache_clear()
 
 
-def missing(*_: object, **__: object) -> None:
+def missing_kernel(*_: object, **__: object) -> None:
     raise RuntimeError("could not create a primitive descriptor")
 
 
 def test_a_recurrent_layer_without_a_kernel_means_no_bfloat16(fresh):
-    fresh.setattr(torch.nn.LSTM, "forward", missing)
+    fresh.setattr(torch.nn.LSTM, "forward", missing_kernel)
     assert not capability.runs_bfloat16(CPU)
     assert not capability.prefers_bfloat16(CPU)
 
@@ -51,7 +51,7 @@ def test_float16_is_tried(fresh, fault):
     assert torch.equal(torch.get_rng_state(), before)
     capability.runs_float16.cache_clear()
     if fault == "failing":
-        fresh.setattr(torch.Tensor, "backward", missing)
+        fresh.setattr(torch.Tensor, "backward", missing_kernel)
     elif fault == "wrong":
         right = torch.Tensor.__matmul__
         fresh.setattr(torch.Tensor, "__matmul__", lambda one, other: right(one, other) + 1)
@@ -61,20 +61,20 @@ def test_float16_is_tried(fresh, fault):
 
 
 @pytest.mark.parametrize("place", [torch.inference_mode, torch.no_grad, lambda: torch.autocast("cpu", torch.bfloat16)])
-def test_the_answers_do_not_depend_on_where_they_are_asked_first(fresh, place):
-    def answers():
+def test_results_do_not_depend_on_the_context_of_the_first_call(fresh, place):
+    def results():
         runs = capability.runs_bfloat16(CPU), capability.runs_int8(CPU)
         return *runs, capability.packs(torch.float32), capability.packs(torch.bfloat16)
 
-    plainly = answers()
-    for question in (capability.runs_bfloat16, capability.packs, capability.integer_kernel):
-        question.cache_clear()
+    expected = results()
+    for function in (capability.runs_bfloat16, capability.packs, capability.integer_kernel):
+        function.cache_clear()
     with place():
-        assert answers() == plainly
+        assert results() == expected
 
 
-def test_bfloat16_is_chosen_where_it_is_clearly_faster_alone(fresh):
-    fresh.setattr(capability, "_bfloat16_update", lambda: None)
+def test_bfloat16_is_chosen_only_where_it_is_clearly_faster(fresh):
+    fresh.setattr(capability, "_bfloat16_update", lambda: True)
     for faster in (True, False):
         capability.prefers_bfloat16.cache_clear()
         fresh.setattr(capability, "_is_faster", lambda *_, faster=faster: faster)
@@ -90,17 +90,19 @@ def test_a_gpu_has_bfloat16_from_compute_capability_8(fresh, capabilities, has):
 
 
 @pytest.mark.parametrize("fault", ["absent", "failing", "wrong"])
-def test_weights_are_packed_where_the_packed_product_is_right(fresh, fault):
+def test_weights_are_packed_only_if_the_packed_product_is_correct(fresh, fault):
     if fault == "absent":
         fresh.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     elif fault == "failing":
-        fresh.setattr(capability, "_packed_product", missing)
+        fresh.setattr(capability, "_packed_product", missing_kernel)
     else:
-        fresh.setattr(capability, "_packed_product", lambda dtype: capability._demand(torch.ones(1), torch.zeros(1)))
+        fresh.setattr(
+            capability, "_packed_product", lambda dtype: capability._are_close([torch.ones(1)], [torch.zeros(1)])
+        )
     assert not capability.packs(torch.float32)
 
 
-def test_no_weights_of_other_types_are_packed(fresh):
+def test_weights_of_other_types_are_not_packed(fresh):
     assert not capability.packs(torch.float64)
 
 
@@ -120,10 +122,10 @@ class Missing(OneDnnKernel):
     """Has no instructions for it."""
 
     def __init__(self, *_: torch.Tensor) -> None:
-        missing()
+        missing_kernel()
 
 
-def test_a_kernel_that_is_missing_or_saturates_is_passed_over(fresh):
+def test_a_kernel_that_is_missing_or_saturates_is_skipped(fresh):
     fresh.setattr(capability, "KERNELS", (Missing, Saturating, QnnpackKernel))
     assert capability.integer_kernel() is QnnpackKernel
     assert capability.runs_int8(CPU)
@@ -159,7 +161,7 @@ def test_faster_means_clearly_faster(monkeypatch):
     assert not capability._is_faster(taking(2.0), taking(1.0))
 
 
-def answers(settings: dict[str, str], before: str = "") -> str:
+def reported_by_a_process(settings: dict[str, str], before: str = "") -> str:
     """What a process of its own finds out under these settings."""
     program = (
         f"import torch; {before}\n"
@@ -174,18 +176,20 @@ def answers(settings: dict[str, str], before: str = "") -> str:
     return " ".join(done.stdout.split())
 
 
-def test_a_small_processor_trains_in_float32_and_has_integers_of_two_digits():
-    assert answers(SMALL) == f"False False {FbgemmKernel.__name__} float32"
+def test_a_small_processor_trains_in_float32_and_has_two_digit_integer_products():
+    assert reported_by_a_process(SMALL) == f"False False {FbgemmKernel.__name__} float32"
 
 
-def test_without_onednn_there_are_integers_too():
+def test_without_onednn_there_are_integer_products():
     """As on other architectures: neither oneDNN nor FBGEMM."""
-    found = answers(SMALL, "torch.backends.mkldnn.is_available = lambda: False; torch.backends.mkldnn.set_flags(False)")
+    found = reported_by_a_process(
+        SMALL, "torch.backends.mkldnn.is_available = lambda: False; torch.backends.mkldnn.set_flags(False)"
+    )
     assert found.split()[1:3] == ["False", "FbgemmKernel"]
 
 
 @needs_bfloat16
-def test_what_recurrent_layers_take_is_tried_and_draws_no_random_numbers(fresh):
+def test_the_type_of_recurrent_layers_is_tried_without_random_numbers(fresh):
     device, before = torch.device("cpu"), torch.get_rng_state()
     assert not capability.runs_recurrent_bfloat16(device), "a CPU has no cuDNN"
     assert capability.recurrent_dtype(device, torch.bfloat16) is torch.float32

@@ -1,4 +1,4 @@
-"""Files read at a position, with and without the system's own call for it."""
+"""Files read at a position, with and without `os.pread`."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +21,7 @@ def test_threads_share_a_descriptor(tmp_path, read):
     os.close(descriptor)
 
 
-def test_bytes_are_read_as_they_are(tmp_path):
+def test_bytes_are_read_unchanged(tmp_path):
     """Line ends and Ctrl-Z; on Windows alone this can fail."""
     (tmp_path / "bytes").write_bytes(b"a\r\n\x1ab\n")
     descriptor = open_to_read(tmp_path / "bytes")

@@ -1,11 +1,13 @@
-"""Device and precision."""
+"""Devices, precisions, and copies between the host and a GPU, for which the meta device stands."""
 
+import math
 import os
 
 import pytest
 import torch
 from abilities import needs_bfloat16
 
+from seq2seq.benchmark.meta_device import META, Waits
 from seq2seq.errors import ConfigError
 from seq2seq.system.device import (
     Precision,
@@ -14,9 +16,18 @@ from seq2seq.system.device import (
     choose_device,
     keep_freed_memory,
     resolve_precision,
+    to_device,
+    to_host,
 )
 
 CPU = torch.device("cpu")
+TENSORS = [
+    torch.tensor([[0.1, -math.inf], [math.pi, 3e38]]),
+    torch.tensor([2**53, -7]),
+    torch.tensor([True, False, True]),
+    torch.zeros(0, 2),
+    torch.tensor([1e-40, 2.5]).bfloat16(),
+]
 
 
 def product(precision: Precision) -> torch.dtype:
@@ -31,16 +42,16 @@ def test_auto_is_the_gpu_where_there_is_one(monkeypatch, there):
     assert choose_device("auto").type == ("cuda" if there else "cpu")
 
 
-def test_a_gpu_that_is_not_there(monkeypatch):
+def test_a_missing_gpu_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("cpu") == CPU
     for name in ("cuda", "cuda:1"):
-        with pytest.raises(ConfigError, match=f"^device={name} asks for a GPU, .* use device=cpu$"):
+        with pytest.raises(ConfigError, match=f"^device={name} is not available, .* set device=cpu$"):
             choose_device(name)
 
 
 @pytest.mark.parametrize("name", ["gpu", "", "cpu:x", "CPU "])
-def test_an_unknown_device(name):
+def test_an_unknown_device_is_refused(name):
     with pytest.raises(ConfigError, match=f"^device must be auto, cpu, cuda or cuda:NUMBER, got {name}$"):
         choose_device(name)
 
@@ -60,16 +71,16 @@ def test_the_precision_ends_with_its_context():
     assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is torch.float32
 
 
-def test_bfloat16_by_name_where_it_does_not_run(monkeypatch):
+def test_bfloat16_is_refused_where_it_does_not_run(monkeypatch):
     monkeypatch.setattr("seq2seq.system.device.runs_bfloat16", lambda device: False)
     for device, where in ((CPU, "processor"), (torch.device("cuda"), "GPU")):
         with pytest.raises(ConfigError) as caught:
             resolve_precision(Precision.bfloat16, device)
-        assert str(caught.value) == (f"bfloat16 does not run on this {where}: set the precision to float32, or to auto")
+        assert str(caught.value) == (f"bfloat16 does not run on this {where}: set the precision to float32 or auto")
     assert resolve_precision(Precision.float32, CPU) is Precision.float32
 
 
-def test_float16_by_name_alone_and_not_where_it_does_not_run(monkeypatch):
+def test_float16_is_never_automatic_and_refused_where_it_does_not_run(monkeypatch):
     monkeypatch.setattr("seq2seq.system.device.prefers_bfloat16", lambda device: False)
     for runs in (True, False):
         monkeypatch.setattr("seq2seq.system.device.runs_float16", lambda device, runs=runs: runs)
@@ -79,17 +90,17 @@ def test_float16_by_name_alone_and_not_where_it_does_not_run(monkeypatch):
             assert product(Precision.float16) is torch.float16
     for device, where in ((CPU, "processor"), (torch.device("cuda"), "GPU")):
         with pytest.raises(
-            ConfigError, match=f"^float16 does not run on this {where}: set the precision to float32, or to auto$"
+            ConfigError, match=f"^float16 does not run on this {where}: set the precision to float32 or auto$"
         ):
             resolve_precision(Precision.float16, device)
 
 
-def test_kernels_kept_for_shapes_gone_by_are_few():
+def test_few_kernels_of_earlier_shapes_are_kept():
     for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
         assert int(os.environ[name]) < 1024
 
 
-def test_keeping_freed_memory_may_be_asked_for_again_and_on_any_system(monkeypatch):
+def test_keep_freed_memory_works_repeatedly_and_on_any_system(monkeypatch):
     keep_freed_memory()
     keep_freed_memory()
     assert torch.ones(3_000_000).sum() == 3_000_000
@@ -99,7 +110,7 @@ def test_keeping_freed_memory_may_be_asked_for_again_and_on_any_system(monkeypat
     keep_freed_memory()
 
 
-def test_a_gpu_multiplies_float32_as_it_is_unless_tf32_is_asked_for(monkeypatch):
+def test_a_gpu_uses_tf32_only_if_configured(monkeypatch):
     """Recurrent layers and other products alike: a pass with the target given and a search must not differ."""
 
     def precisions() -> list[str]:
@@ -114,11 +125,36 @@ def test_a_gpu_multiplies_float32_as_it_is_unless_tf32_is_asked_for(monkeypatch)
         assert precisions() == ["ieee", "ieee"]
     finally:
         allow_tf32(False)
-    with pytest.raises(
-        ConfigError, match=r"^tf32 is for GPUs that have it .*: set the precision to float32, or to auto$"
-    ):
+    with pytest.raises(ConfigError, match=r"^tf32 needs an Ampere or later GPU: set the precision to float32 or auto$"):
         resolve_precision(Precision.tf32, CPU)
 
 
 def test_products_of_a_gpu_have_workspaces_of_a_fixed_size():
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+
+
+def test_tensors_come_to_the_host_unchanged_by_one_copy():
+    with Waits() as waits:
+        there = [to_device(tensor, META) for tensor in TENSORS]
+        assert waits.found == []
+        here = to_host(*there)
+        assert len(waits.found) == 1
+    for found, wanted in zip(here, TENSORS, strict=True):
+        assert found.dtype is wanted.dtype
+        assert torch.equal(found, wanted)
+
+
+def test_on_a_cpu_nothing_is_copied():
+    assert all(found is wanted for found, wanted in zip(to_host(*TENSORS), TENSORS, strict=True))
+    assert to_host() == []
+    assert to_device(TENSORS[0], CPU) is TENSORS[0]
+
+
+def test_copies_to_a_gpu_are_from_pinned_memory(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: asked.append("pinned") or self)
+    monkeypatch.setattr(torch.Tensor, "to", lambda self, device, **how: asked.append((device.type, how)) or self)
+    to_device(torch.ones(2), torch.device("cuda"))
+    assert asked == ["pinned", ("cuda", {"non_blocking": True})]
+    to_device(torch.ones(2, device=META), torch.device("cuda"))
+    assert asked[2:] == [("cuda", {"non_blocking": True})], "only memory of the host can be pinned"

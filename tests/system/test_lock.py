@@ -1,4 +1,4 @@
-"""One process at a time in a run folder."""
+"""Locks of run folders and outputs."""
 
 import logging
 import os
@@ -91,12 +91,12 @@ def other() -> Iterator[Other]:
     one.kill()
 
 
-def test_a_second_process_is_refused_in_one_line_until_the_first_has_ended(tmp_path, other):
+def test_a_second_process_is_refused_in_one_line_until_the_first_ends(tmp_path, other):
     folder = tmp_path / "runs/one"
     with locked(folder):
         told = other(f"lock {folder}")
         assert told.startswith(f"{folder} is in use by process {os.getpid()} on ")
-        assert told.endswith(": wait until it has ended, or choose another folder with run=PATH")
+        assert told.endswith(": wait until it ends, or choose another folder with run=PATH")
         assert other(f"lock {tmp_path / 'runs/two'}") == "done"
     assert other(f"lock {folder}") == "done"
     with pytest.raises(RunError, match=f"in use by process {other.process.pid} on ") as error, locked(folder):
@@ -108,7 +108,7 @@ def test_a_second_process_is_refused_in_one_line_until_the_first_has_ended(tmp_p
 
 
 @pytest.mark.parametrize("child", ["none", "fork", "fork exec"])
-def test_a_killed_process_locks_nothing_even_where_it_has_left_children(tmp_path, other, child):
+def test_the_lock_of_a_killed_process_is_released_even_if_it_has_children(tmp_path, other, child):
     assert other(f"lock {tmp_path}") == "done"
     left = None if child == "none" else int(other(child))
     try:
@@ -121,7 +121,7 @@ def test_a_killed_process_locks_nothing_even_where_it_has_left_children(tmp_path
             os.kill(left, signal.SIGKILL)
 
 
-def test_what_a_run_has_put_there_stays_and_an_empty_folder_goes(tmp_path):
+def test_files_of_a_run_stay_and_an_empty_folder_is_removed(tmp_path):
     for name in ("empty", "filled"):
         with locked(tmp_path / name):
             assert (tmp_path / name / LOCK).exists()
@@ -137,7 +137,7 @@ def test_what_a_run_has_put_there_stays_and_an_empty_folder_goes(tmp_path):
     assert (tmp_path / "there").is_dir(), "it was not made here"
 
 
-def test_the_holder_keeps_it_when_a_folder_is_locked_again_in_the_same_process(tmp_path, other):
+def test_a_second_lock_in_the_same_process_is_refused_and_the_first_stays(tmp_path, other):
     with locked(tmp_path):
         with pytest.raises(RunError, match=f"in use by process {os.getpid()} on "), locked(tmp_path):
             pass
@@ -145,12 +145,12 @@ def test_the_holder_keeps_it_when_a_folder_is_locked_again_in_the_same_process(t
     assert other(f"lock {tmp_path}") == "done"
 
 
-def test_a_forked_child_that_leaves_takes_nothing_away(tmp_path):
+def test_a_forked_child_that_exits_does_not_remove_the_lock(tmp_path):
     command = [sys.executable, "-c", FORKED, str(tmp_path / "run")]
     subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
-def test_where_no_open_file_can_be_taken_away_it_goes_after_it_is_closed(tmp_path, monkeypatch):
+def test_where_open_files_cannot_be_removed_the_lock_file_is_removed_after_closing(tmp_path, monkeypatch):
     refused, unlink = [], Path.unlink
 
     def as_on_windows(path: Path, missing_ok: bool = False) -> None:
@@ -166,7 +166,7 @@ def test_where_no_open_file_can_be_taken_away_it_goes_after_it_is_closed(tmp_pat
     assert not (tmp_path / "run").exists()
 
 
-def test_errors_give_it_back(tmp_path, other):
+def test_errors_release_the_lock(tmp_path, other):
     def fail() -> None:
         with locked(tmp_path / "run"):
             raise ValueError("anything")
@@ -178,7 +178,7 @@ def test_errors_give_it_back(tmp_path, other):
 
 
 @pytest.mark.parametrize("below", ["", "/run"])
-def test_a_file_in_the_folders_place_is_one_line(tmp_path, below):
+def test_a_file_in_place_of_the_folder_gives_one_line(tmp_path, below):
     (tmp_path / "file").write_text("precious")
     with pytest.raises(RunError) as error, locked(Path(f"{tmp_path}/file{below}")):
         pass
@@ -187,7 +187,7 @@ def test_a_file_in_the_folders_place_is_one_line(tmp_path, below):
     assert (tmp_path / "file").read_text() == "precious"
 
 
-def test_a_file_that_is_taken_away_by_the_one_who_had_it_is_not_the_lock(tmp_path, monkeypatch):
+def test_a_lock_file_that_its_holder_removes_is_opened_again(tmp_path, monkeypatch):
     """Between opening it and locking it: the lock is then on a file that nobody else can find."""
     opened, open_file = [], os.open
 
@@ -205,24 +205,26 @@ def test_a_file_that_is_taken_away_by_the_one_who_had_it_is_not_the_lock(tmp_pat
         assert (tmp_path / "run" / LOCK).exists()
 
 
-def test_where_there_are_no_locks_a_warning_says_so(tmp_path, monkeypatch, caplog):
+def test_a_file_system_without_locks_gives_a_warning(tmp_path, monkeypatch, caplog):
     def unsupported(descriptor: int, blocking: bool = True) -> bool:
         raise OSError(38, "Function not implemented")
 
     monkeypatch.setattr(lock_module, "lock_descriptor", unsupported)
     with caplog.at_level(logging.WARNING), locked(tmp_path):
         pass
-    assert caplog.messages == [f"{tmp_path} cannot be locked (Function not implemented): start no second run there"]
+    assert caplog.messages == [
+        f"{tmp_path} cannot be locked (Function not implemented): do not start a second run there"
+    ]
 
 
-def test_of_several_processes_of_a_run_the_first_alone_has_it(tmp_path, monkeypatch):
+def test_of_several_processes_of_a_run_only_the_first_locks(tmp_path, monkeypatch):
     monkeypatch.setattr(lock_module, "is_first", lambda: False)
     with locked(tmp_path / "run"):
         assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("end", ["release", "kill"])
-def test_who_waits_takes_over_though_the_folder_is_taken_away(tmp_path, other, caplog, end):
+def test_a_waiting_process_gets_the_lock_even_if_the_folder_was_removed(tmp_path, other, caplog, end):
     """A preparation that is interrupted before its first shard takes away the lock file, and the folder it made."""
     folder = tmp_path / "cache/key"
     assert other(f"lock {folder}") == "done"
@@ -241,12 +243,10 @@ def test_who_waits_takes_over_though_the_folder_is_taken_away(tmp_path, other, c
     assert entered == [f"process {os.getpid()} on {socket.gethostname()}"]
 
 
-def test_an_output_is_one_commands_and_what_lies_beside_it_is_free(tmp_path, other):
+def test_a_locked_output_leaves_its_neighbours_free(tmp_path, other):
     path = tmp_path / "new/out.txt"
     assert other(f"output {path}") == "done"
-    message = (
-        rf"^{path} is in use by process {other.process.pid} on .*: wait until it has ended, or choose another with o"
-    )
+    message = rf"^{path} is in use by process {other.process.pid} on .*: wait until it ends, or choose another with o"
     with pytest.raises(RunError, match=message), locked_output(path):
         pass
     with locked_output(tmp_path / "new/other.txt"):
@@ -256,7 +256,7 @@ def test_an_output_is_one_commands_and_what_lies_beside_it_is_free(tmp_path, oth
     assert [one.name for one in (tmp_path / "new").iterdir()] == ["out.txt"]
 
 
-def test_a_file_of_the_users_is_no_lock_file(tmp_path):
+def test_a_users_file_is_not_used_as_a_lock_file(tmp_path):
     (tmp_path / ".out.txt.lock").write_text("mine")
     message = "is not a lock file: remove it, or choose another with output=PATH"
     with pytest.raises(RunError, match=message), locked_output(tmp_path / "out.txt"):

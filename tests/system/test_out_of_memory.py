@@ -1,4 +1,4 @@
-"""No memory for a batch: it is done in two halves, once, with a warning, and the outcome is the same."""
+"""A batch that does not fit in memory is processed in two halves, with a warning and the same result."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ from seq2seq.evaluation.validation import Validator
 from seq2seq.model import Network
 from seq2seq.run.folder import load_run
 from seq2seq.system.device import Precision
-from seq2seq.system.out_of_memory import is_out_of_memory, whole_or_halves
+from seq2seq.system.out_of_memory import halve_if_out_of_memory, is_out_of_memory
 from seq2seq.training import SGD
 from seq2seq.training.loss_scale import LossScale
 from seq2seq.training.objective import TeacherForcing
@@ -53,28 +53,28 @@ def fail(error: Exception = ERRORS[0]) -> list[int]:
 
 
 @pytest.mark.parametrize("error", ERRORS)
-def test_no_memory_is_known_by_what_is_raised(error):
+def test_out_of_memory_errors_are_recognized(error):
     assert is_out_of_memory(error)
 
 
-def test_other_errors_are_others_and_stay():
+def test_other_errors_are_raised():
     other = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
     assert not is_out_of_memory(other)
     assert not is_out_of_memory(ValueError("DefaultCPUAllocator"))
     with pytest.raises(RuntimeError) as error:
-        whole_or_halves(partial(fail, other), list, "it", "batch.tokens")
+        halve_if_out_of_memory(partial(fail, other), list, "it", "batch.tokens")
     assert error.value is other
 
 
-def test_halves_are_tried_once_and_named_in_one_line(caplog):
-    assert whole_or_halves(lambda: 1, lambda: 2, "it", "batch.tokens") == 1
+def test_halves_are_tried_once_with_one_warning(caplog):
+    assert halve_if_out_of_memory(lambda: 1, lambda: 2, "it", "batch.tokens") == 1
     assert not caplog.messages
-    assert whole_or_halves(fail, lambda: 2, "a batch of 9 pairs", "batch.tokens") == 2
+    assert halve_if_out_of_memory(fail, lambda: 2, "a batch of 9 pairs", "batch.tokens") == 2
     assert caplog.messages == [
-        "no memory for a batch of 9 pairs: it is done in two halves; lower batch.tokens to be rid of this"
+        "out of memory for a batch of 9 pairs: it is processed in two halves; lower batch.tokens to avoid this"
     ]
-    with pytest.raises(RunError, match=r"^no memory for it, nor for half of it: lower beam_size$"):
-        whole_or_halves(fail, fail, "it", "beam_size")
+    with pytest.raises(RunError, match=r"^out of memory for it and for half of it: lower beam_size$"):
+        halve_if_out_of_memory(fail, fail, "it", "beam_size")
 
 
 # In translation
@@ -85,7 +85,7 @@ SENTENCES = ["We work.", "Where is my key?", "", "The old man sleeps.", "She see
 
 @pytest.mark.parametrize("beam_size", [1, 3])
 @pytest.mark.parametrize("error", ERRORS[:3])
-def test_a_batch_in_halves_is_translated_alike(tiny_run, monkeypatch, caplog, beam_size, error):
+def test_a_batch_in_halves_has_the_same_translations(tiny_run, monkeypatch, caplog, beam_size, error):
     translator = Translator.load(tiny_run, "cpu")
     whole = translator.translate(SENTENCES, beam_size=beam_size, n_best=beam_size)
     little = Little(2, error)
@@ -93,16 +93,16 @@ def test_a_batch_in_halves_is_translated_alike(tiny_run, monkeypatch, caplog, be
     halves = translator.translate(SENTENCES, beam_size=beam_size, n_best=beam_size)
     assert little.given == [4, 2, 2]
     assert caplog.messages == [
-        "no memory for a batch of 4 sentences: it is done in two halves; lower beam_size to be rid of this"
+        "out of memory for a batch of 4 sentences: it is processed in two halves; lower beam_size to avoid this"
     ]
     for one, other in zip(whole, halves, strict=True):
         assert (one.source, one.text, one.pieces) == (other.source, other.text, other.pieces)
         assert one.score == pytest.approx(other.score, abs=1e-5)
     little.room = 1
-    with pytest.raises(RunError, match="no memory for a batch of 4 sentences, nor for half of it: lower beam_size"):
+    with pytest.raises(RunError, match="out of memory for a batch of 4 sentences and for half of it: lower beam_size"):
         translator.translate(SENTENCES, beam_size=beam_size)
     little.room = 0
-    with pytest.raises(RunError, match="no memory for a batch of 1 sentences"):
+    with pytest.raises(RunError, match="out of memory for a batch of 1 sentences"):
         translator.translate("We work.")
 
 
@@ -152,7 +152,7 @@ def test_an_update_in_halves_has_the_same_gradients(fails, caplog):
     assert halves == pytest.approx(whole, rel=1e-6)
     assert close(found, wanted)
     assert caplog.messages == [
-        "no memory for the batches of update 7: it is done in two halves; lower batch.tokens to be rid of this"
+        "out of memory for the batches of update 7: it is processed in two halves; lower batch.tokens to avoid this"
     ]
 
 
@@ -169,19 +169,19 @@ class Fails:
             raise ERRORS[1]
 
 
-def test_an_update_that_finds_no_memory_in_halves_either_is_one_line():
+def test_an_update_that_does_not_fit_in_halves_gives_one_line():
     network = tiny_network()
     before = weights(network)
     assert network.encoder is not None
     network.encoder.register_forward_pre_hook(Little(0))
     with pytest.raises(
-        RunError, match=r"no memory for the batches of update 7, nor for half of it: lower batch\.tokens"
+        RunError, match=r"out of memory for the batches of update 7 and for half of it: lower batch\.tokens"
     ):
         gradients(network, SEVEN_BATCHES[:1])
     assert close(weights(network), before, 0)
 
 
-def test_halves_are_a_batch():
+def test_halves_together_are_the_batch():
     batch = SEVEN_BATCHES[0]
     first, second = batch.halves()
     assert len(first.source_BS) == len(second.source_BS) == 3
@@ -198,15 +198,15 @@ def test_halves_are_a_batch():
 STARVED = """
 import resource, torch
 from pathlib import Path
-from seq2seq.system.out_of_memory import whole_or_halves
+from seq2seq.system.out_of_memory import halve_if_out_of_memory
 torch.ones(9) @ torch.ones(9)
 taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (taken + (300 << 20), -1))
-print(whole_or_halves(lambda: len(torch.ones(100 << 20)), lambda: 2 * len(torch.ones(50 << 20)), "it", "less"))
+print(halve_if_out_of_memory(lambda: len(torch.ones(100 << 20)), lambda: 2 * len(torch.ones(50 << 20)), "it", "less"))
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="where memory can be limited")
-def test_what_torch_says_when_there_is_none_is_understood():
+def test_errors_of_a_real_memory_limit_are_recognized():
     done = subprocess.run([sys.executable, "-c", STARVED], capture_output=True, text=True, check=False)
     assert done.stdout == f"{100 << 20}\n", done.stderr

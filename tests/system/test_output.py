@@ -1,4 +1,4 @@
-"""Where a command writes what the user has named: links stay, devices and pipes are written into."""
+"""The output file that a user names: links stay, and devices and pipes are written to."""
 
 import os
 import threading
@@ -8,7 +8,7 @@ import pytest
 
 from seq2seq.corpora.corpus import Pair
 from seq2seq.errors import RunError
-from seq2seq.system.output import output_file
+from seq2seq.system.lock import output_file
 from seq2seq.translation.io import opened
 from seq2seq.translation.synthetic_text import SOURCE, SyntheticPairs, write_pairs
 
@@ -18,7 +18,7 @@ def write(path: Path, text: str) -> None:
         temporary.write_text(text)
 
 
-def test_a_file_is_replaced_when_the_new_one_is_whole(tmp_path):
+def test_an_output_file_is_replaced_atomically(tmp_path):
     path = tmp_path / "new/out.txt"
     write(path, "first")
 
@@ -34,7 +34,7 @@ def test_a_file_is_replaced_when_the_new_one_is_whole(tmp_path):
     assert [(one.name, one.read_text()) for one in path.parent.iterdir()] == [("out.txt", "second")]
 
 
-def test_a_link_stays_and_its_file_is_replaced(tmp_path):
+def test_a_link_stays_and_its_target_is_replaced(tmp_path):
     (tmp_path / "far").mkdir()
     (tmp_path / "far/file").write_text("old")
     (tmp_path / "link").symlink_to("far/file")
@@ -52,7 +52,7 @@ def test_a_link_stays_and_its_file_is_replaced(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-def test_a_pipe_is_written_into(tmp_path):
+def test_a_pipe_is_written_to(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     found = []
     reader = threading.Thread(target=lambda: found.append((tmp_path / "pipe").read_text()))
@@ -78,7 +78,7 @@ def test_a_device_stays_a_device(tmp_path):
         with opened("/dev/full") as file:
             file.write("text")
 
-    with pytest.raises(RunError, match=r"^/dev/full cannot be written \(No space left on device\): make room"):
+    with pytest.raises(RunError, match=r"^/dev/full cannot be written \(No space left on device\): free some space"):
         fill()
 
 

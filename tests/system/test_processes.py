@@ -1,4 +1,4 @@
-"""Several processes at one piece of work: real ones, over gloo."""
+"""Collective operations of several real processes over gloo, and errors of such processes."""
 
 import os
 import signal
@@ -17,131 +17,138 @@ from seq2seq.system import processes
 from seq2seq.system.device import choose_device
 from seq2seq.system.processes import (
     LostProcessError,
-    add_up,
-    alone,
-    count,
+    all_reduce,
+    assigned_gpu,
+    barrier,
+    broadcast_object,
     first_before_others,
-    from_first,
+    gather_objects,
+    in_group,
     is_first,
-    largest,
-    launched,
-    own_gpu,
+    is_launched,
+    is_single_process,
+    max_over_processes,
     rank,
-    taking_part,
-    tells,
-    to_first,
-    total,
-    wait,
+    should_report,
+    sum_over_processes,
+    world_size,
 )
 
 
-def test_a_process_by_itself_is_the_first_of_one(capsys):
+def test_a_single_process_is_the_first_of_one(capsys):
     tensor = torch.ones(2)
-    assert (alone(), rank(), count(), is_first()) == (True, 0, 1, True)
-    assert (total(3), largest(4), from_first("a"), to_first("b")) == (3, 4, "a", ["b"])
-    assert add_up(tensor) is tensor
-    assert own_gpu(0) is None
-    wait()
-    with first_before_others(), taking_part():
-        print("heard")
-    assert capsys.readouterr().out == "heard\n"
-    with pytest.raises(RuntimeError, match="gloo"), taking_part():
-        raise RuntimeError("something of gloo, but nobody was lost")
+    assert (is_single_process(), rank(), world_size(), is_first()) == (True, 0, 1, True)
+    assert (sum_over_processes(3), max_over_processes(4)) == (3, 4)
+    assert (broadcast_object("a"), gather_objects("b")) == ("a", ["b"])
+    assert all_reduce(tensor) is tensor
+    assert assigned_gpu(0) is None
+    barrier()
+    with first_before_others(), in_group():
+        print("text")
+    assert capsys.readouterr().out == "text\n"
+    with pytest.raises(RuntimeError, match="gloo"), in_group():
+        raise RuntimeError("an error of gloo in a single process")
 
 
-def meet(folder: Path) -> dict[str, object]:
+def collective_operations(folder: Path) -> dict[str, object]:
     found = {
-        "alone": alone(), "rank": rank(), "count": count(), "first": is_first(),
-        "total": total(10 + rank()), "largest": largest(-rank()), "sum": add_up(torch.tensor([1.0, 10.0 * rank()])),
-        "from": from_first(f"said by {rank()}"), "to": to_first([rank()] * 2),
-    }  # fmt: skip
-    mark = folder / "made"
+        "single": is_single_process(),
+        "rank": rank(),
+        "size": world_size(),
+        "first": is_first(),
+        "total": sum_over_processes(10 + rank()),
+        "largest": max_over_processes(-rank()),
+        "sum": all_reduce(torch.tensor([1.0, 10.0 * rank()])),
+        "broadcast": broadcast_object(f"from {rank()}"),
+        "gathered": gather_objects([rank()] * 2),
+    }
+    mark = folder / "mark"
     with first_before_others():
-        found["there"] = mark.exists()
+        found["exists"] = mark.exists()
         if is_first():
             time.sleep(0.2)
             mark.touch()
-    with taking_part():
+    with in_group():
         print(f"out {rank()}")
         print(f"err {rank()}", file=sys.stderr)
     return found
 
 
-def test_two_processes_know_and_tell_each_other(tmp_path):
-    ended = together(tmp_path, meet, tmp_path)
+def test_collective_operations_of_two_processes(tmp_path):
+    ended = together(tmp_path, collective_operations, tmp_path)
     first, second = results(ended)
-    assert not first["alone"]
+    assert not first["single"]
     assert (first["rank"], second["rank"]) == (0, 1)
     assert (first["first"], second["first"]) == (True, False)
-    assert (first["there"], second["there"]) == (False, True)
+    assert (first["exists"], second["exists"]) == (False, True)
     for found in (first, second):
-        assert found["count"] == 2
+        assert found["size"] == 2
         assert found["total"] == 21
         assert found["largest"] == 0
         assert found["sum"].tolist() == [2.0, 10.0]
-        assert found["from"] == "said by 0"
-    assert (first["to"], second["to"]) == ([[0, 0], [1, 1]], [])
+        assert found["broadcast"] == "from 0"
+    assert (first["gathered"], second["gathered"]) == ([[0, 0], [1, 1]], [])
     assert [one.out for one in ended] == ["out 0\n", ""], "only the first prints"
     assert [one.err for one in ended] == ["err 0\n", ""]
 
 
-def die(killed: int) -> str:
-    wait()
+def lose_a_process(killed: int) -> str:
+    barrier()
     if rank() == killed:
         os.kill(os.getpid(), signal.SIGKILL)
-    with pytest.raises(LostProcessError) as raised, taking_part():
-        wait()
-    assert tells(raised.value)
+    with pytest.raises(LostProcessError) as raised, in_group():
+        barrier()
+    assert should_report(raised.value)
     return str(raised.value)
 
 
 @pytest.mark.parametrize("killed", [0, 1])
-def test_who_loses_another_says_so_in_one_line_and_does_not_wait(tmp_path, killed):
-    ended = together(tmp_path, die, killed)
+def test_the_loss_of_another_process_gives_one_line_without_delay(tmp_path, killed):
+    ended = together(tmp_path, lose_a_process, killed)
     left = ended[1 - killed]
     assert ended[killed].code == -signal.SIGKILL
     assert left.code == 0, left.err
     assert left.value == (
-        f"process {2 - killed} of 2: another process has ended before its work was done, see what it said; the same "
-        f"command goes on from what was saved last, with any number of processes"
+        f"process {2 - killed} of 2: another process has ended too early, see its message; rerun the same "
+        f"command to resume from the last checkpoint, with any number of processes"
     )
 
 
 def fail() -> None:
-    with taking_part():
+    with in_group():
         raise RuntimeError("an error of this process's own")
 
 
-def test_an_error_of_its_own_is_no_loss_of_another(tmp_path):
+def test_a_processes_own_error_is_not_the_loss_of_another(tmp_path):
     for one in together(tmp_path, fail):
         assert one.code == 70
         assert "RuntimeError: an error of this process's own" in one.err
 
 
-def test_the_first_tells_what_all_meet_and_the_first_two_what_they_lost(monkeypatch):
-    own, lost, stopped, waited = ConfigError("x"), LostProcessError("y"), KeyboardInterrupt(), []
-    monkeypatch.setattr("time.sleep", waited.append)
-    for number, told in enumerate([(True, True, True), (True, True, False), (True, False, False)]):
+def test_the_first_process_reports_an_error_of_all_and_the_first_two_report_a_loss(monkeypatch):
+    own, lost, stopped, delays = ConfigError("x"), LostProcessError("y"), KeyboardInterrupt(), []
+    monkeypatch.setattr("time.sleep", delays.append)
+    for number, reported in enumerate([(True, True, True), (True, True, False), (True, False, False)]):
         monkeypatch.setattr(processes, "rank", lambda number=number: number)
-        assert tuple(map(tells, (own, lost, stopped))) == told
-    assert waited == [processes.GRACE] * 4, "but for the first, and but for what was lost"
+        assert tuple(map(should_report, (own, lost, stopped))) == reported
+    assert delays == [processes.REPORT_DELAY] * 4, "without delay: the first process, and a loss"
 
 
-def test_what_a_launcher_says_is_complete_or_there_is_none(monkeypatch):
-    assert not launched()
-    for name in processes.LAUNCHED:
-        assert not launched()
+def test_a_launcher_sets_all_variables(monkeypatch):
+    assert not is_launched()
+    for name in processes.LAUNCHER_VARIABLES:
+        assert not is_launched()
         monkeypatch.setenv(name, "1")
-    assert launched()
+    assert is_launched()
 
 
-def test_each_process_has_a_gpu_of_its_own(monkeypatch):
-    monkeypatch.setattr(processes, "alone", lambda: False)
+def test_each_process_has_its_own_gpu(monkeypatch):
+    monkeypatch.setattr(processes, "is_single_process", lambda: False)
     monkeypatch.setattr(processes, "rank", lambda: 1)
     monkeypatch.setenv("LOCAL_RANK", "1")
-    assert own_gpu(2) == 1
+    assert assigned_gpu(2) == 1
     with pytest.raises(ConfigError, match=r"^process 2 of this machine has no GPU, torch sees 1: .*nproc_per_node=1"):
-        own_gpu(1)
+        assigned_gpu(1)
     chosen = []
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
@@ -149,19 +156,19 @@ def test_each_process_has_a_gpu_of_its_own(monkeypatch):
     assert choose_device("auto") == choose_device("cuda") == torch.device("cuda", 1)
     assert chosen == [1, 1]
     assert choose_device("cpu") == torch.device("cpu")
-    with pytest.raises(ConfigError, match="device=cuda:0 is one GPU for several processes: use device=cuda"):
+    with pytest.raises(ConfigError, match="device=cuda:0 is one GPU for several processes: set device=cuda"):
         choose_device("cuda:0")
 
 
-def test_processes_that_do_not_find_each_other_are_one_line(monkeypatch):
-    for name, value in zip(processes.LAUNCHED, ["0", "two", "127.0.0.1", "1"], strict=True):
+def test_processes_that_cannot_connect_give_one_line(monkeypatch):
+    for name, value in zip(processes.LAUNCHER_VARIABLES, ["0", "two", "127.0.0.1", "1"], strict=True):
         monkeypatch.setenv(name, value)
-    with pytest.raises(RunError, match=r"^the processes do not find each other \(.+\): start them with torchrun$"):
-        processes.join()
+    with pytest.raises(RunError, match=r"^the processes cannot connect \(.+\): start them with torchrun$"):
+        processes.join_group()
 
 
 def test_a_recipe_for_one_process_refuses_a_launcher(recipe, monkeypatch, tmp_path):
-    for name in processes.LAUNCHED:
+    for name in processes.LAUNCHER_VARIABLES:
         monkeypatch.setenv(name, "0")
     outcome = recipe("quantize", f"run={tmp_path}")
     assert outcome.code == 1
@@ -172,19 +179,19 @@ def test_a_recipe_for_one_process_refuses_a_launcher(recipe, monkeypatch, tmp_pa
     ("backends", "fails", "wanted"),
     [("cpu:gloo,cuda:nccl", True, ["abort"]), ("cpu:gloo,cuda:nccl", False, ["destroy"]), ("cpu:gloo", True, [])],
 )
-def test_who_fails_gives_up_what_the_others_wait_for(monkeypatch, backends, fails, wanted):
+def test_a_failing_process_aborts_sums_on_gpus(monkeypatch, backends, fails, wanted):
     done = []
     monkeypatch.setattr("torch.distributed.get_backend_config", lambda: backends)
-    monkeypatch.setattr(processes, "alone", lambda: False)
+    monkeypatch.setattr(processes, "is_single_process", lambda: False)
     monkeypatch.setattr(processes, "_nccl", lambda: SimpleNamespace(abort=lambda: done.append("abort")))
     monkeypatch.setattr("torch.distributed.destroy_process_group", lambda: done.append("destroy"))
-    with pytest.raises(SystemExit) if fails else nullcontext(), processes.parting():
+    with pytest.raises(SystemExit) if fails else nullcontext(), processes.closing_group():
         if fails:
             sys.exit(1)
     assert done == wanted
 
 
-def test_a_gpu_waits_minutes_for_another_and_a_preparation_may_take_a_day(monkeypatch):
+def test_a_gpu_waits_for_minutes_and_a_cpu_for_a_day(monkeypatch):
     asked = {}
     backend = SimpleNamespace(_set_default_timeout=lambda limit: asked.update(nccl=limit))
     group = SimpleNamespace(_get_backend=lambda device: {"cuda": backend}[device.type])
@@ -192,6 +199,6 @@ def test_a_gpu_waits_minutes_for_another_and_a_preparation_may_take_a_day(monkey
     monkeypatch.setattr("torch.distributed.is_nccl_available", lambda: True)
     monkeypatch.setattr("torch.distributed.init_process_group", lambda kind, timeout: asked.update({kind: timeout}))
     monkeypatch.setattr("torch.distributed.distributed_c10d._get_default_group", lambda: group)
-    processes.join()
-    assert asked == {"cpu:gloo,cuda:nccl": processes.PATIENCE, "nccl": processes.GPU_PATIENCE}
-    assert processes.GPU_PATIENCE.total_seconds() <= 1800 < processes.PATIENCE.total_seconds()
+    processes.join_group()
+    assert asked == {"cpu:gloo,cuda:nccl": processes.CPU_TIMEOUT, "nccl": processes.GPU_TIMEOUT}
+    assert processes.GPU_TIMEOUT.total_seconds() <= 1800 < processes.CPU_TIMEOUT.total_seconds()

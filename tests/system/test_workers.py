@@ -1,4 +1,4 @@
-"""Work in other processes: the same results in the same order, errors and deaths told in one line."""
+"""Work in several processes: the same results in the same order, and errors in one line."""
 
 import math
 import operator
@@ -15,64 +15,66 @@ import pytest
 
 from seq2seq.corpora.files import TsvFile
 from seq2seq.errors import DataError, RunError
-from seq2seq.system.workers import available, ordered_map
+from seq2seq.system.workers import available_cores, ordered_map
 
 
 @pytest.mark.parametrize("processes", [1, 3])
 @pytest.mark.parametrize("items", [0, 1, 2, 9])
 def test_results_come_in_the_order_of_their_items(processes, items):
-    assert list(ordered_map(math.sqrt, range(items), processes, alone=1)) == [math.sqrt(n) for n in range(items)]
+    assert list(ordered_map(math.sqrt, range(items), processes, before_start=1)) == [math.sqrt(n) for n in range(items)]
 
 
 def test_few_items_start_no_process(monkeypatch):
     monkeypatch.setattr("seq2seq.system.workers.Worker", None)
-    assert list(ordered_map(abs, [-1, -2, -3], 8, alone=3)) == [1, 2, 3]
+    assert list(ordered_map(abs, [-1, -2, -3], 8, before_start=3)) == [1, 2, 3]
 
 
-def test_the_work_is_done_elsewhere_and_large_items_do_not_block():
+def test_other_processes_do_the_work_and_large_items_do_not_block():
     large = b"x" * 1_000_000  # more than a pipe holds, both ways
-    assert list(ordered_map(bytes.upper, [large] * 6, 2, alone=0)) == [large.upper()] * 6
-    found = set(ordered_map(operator.call, [os.getpid] * 6, 3, alone=0))
+    assert list(ordered_map(bytes.upper, [large] * 6, 2, before_start=0)) == [large.upper()] * 6
+    found = set(ordered_map(operator.call, [os.getpid] * 6, 3, before_start=0))
     assert len(found) == 3
     assert os.getpid() not in found
 
 
-def test_items_are_read_no_further_than_processes_are_waiting():
+def test_no_more_items_are_read_than_there_are_free_workers():
     read = []
     items = (read.append(number) or number for number in count())
-    with closing(ordered_map(abs, items, 2, alone=0)) as results:
+    with closing(ordered_map(abs, items, 2, before_start=0)) as results:
         assert list(islice(results, 3)) == [0, 1, 2]
         assert len(read) <= 6
 
 
-def test_a_users_error_comes_through(tmp_path):
+def test_an_error_of_the_work_is_raised(tmp_path):
     reader = partial(TsvFile, source_column="1", target_column="2")
     with pytest.raises(DataError, match="none: no such file"):
-        list(ordered_map(reader, [tmp_path / "none"] * 3, 2, alone=0))
+        list(ordered_map(reader, [tmp_path / "none"] * 3, 2, before_start=0))
 
 
-def test_what_the_work_prints_is_no_result(capfd):
-    assert list(ordered_map(print, ["said"] * 2, 2, alone=0)) == [None, None]
+def test_output_of_the_work_does_not_mix_with_results(capfd):
+    assert list(ordered_map(print, ["said"] * 2, 2, before_start=0)) == [None, None]
     assert capfd.readouterr() == ("", "said\n" * 2)
 
 
-def test_a_process_that_dies_is_named():
-    with pytest.raises(RunError, match=r"killed by signal 9\): where memory is short set data\.workers=1") as error:
-        list(ordered_map(signal.raise_signal, [signal.SIGKILL] * 4, 2, alone=0))
+def test_a_killed_worker_gives_one_line():
+    with pytest.raises(RunError, match=r"killed by signal 9\): set data\.workers=1 if memory is short") as error:
+        list(ordered_map(signal.raise_signal, [signal.SIGKILL] * 4, 2, before_start=0))
     assert "\n" not in str(error.value)
 
 
-def test_leaving_early_ends_the_processes():
-    results = ordered_map(time.sleep, [0, 60, 60], 2, alone=0)
+def test_closing_the_iterator_ends_the_workers():
+    results = ordered_map(time.sleep, [0, 60, 60], 2, before_start=0)
     next(results)
     started = time.monotonic()
     results.close()
     assert time.monotonic() - started < 30
 
 
-def test_no_process_outlives_a_parent_that_is_killed():
+def test_workers_end_when_their_parent_is_killed():
     program = "import operator, os\nfrom itertools import repeat\nfrom seq2seq.system.workers import ordered_map\n"
-    program += "for process in ordered_map(operator.call, repeat(os.getpid), 2, alone=0): print(process, flush=True)"
+    program += (
+        "for process in ordered_map(operator.call, repeat(os.getpid), 2, before_start=0): print(process, flush=True)"
+    )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as parent:
         workers = {int(parent.stdout.readline()) for _ in range(2)}
         parent.kill()
@@ -88,11 +90,11 @@ def running(process: int) -> bool:
     return done.stdout.strip()[:1] not in ("", "Z")
 
 
-def test_a_worker_imports_no_pytorch():
+def test_workers_do_not_import_pytorch():
     modules = "seq2seq.system.workers, seq2seq.data.encoding, seq2seq.grammar.sentences"
     code = f"import sys, {modules}; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout == b"False\n"
 
 
-def test_there_is_a_core():
-    assert 1 <= available() <= (os.cpu_count() or 1)
+def test_at_least_one_core_is_available():
+    assert 1 <= available_cores() <= (os.cpu_count() or 1)

@@ -31,7 +31,7 @@ from seq2seq.data.batch_sampler import StreamPosition
 from seq2seq.errors import RunError
 from seq2seq.model import Network
 from seq2seq.system.device import Precision
-from seq2seq.system.processes import count, is_first, rank, taking_part
+from seq2seq.system.processes import in_group, is_first, rank, world_size
 from seq2seq.training import SGD, Validation
 from seq2seq.training.consistency import Consistency
 from seq2seq.training.interrupt import Interrupted
@@ -70,7 +70,7 @@ def gradients(precision: Precision = F32, scale: float = 1.0) -> dict[str, tuple
     for name, objective in objectives(precision).items():
         network = tiny_network().train()
         network.output.bias.requires_grad = False  # what is not trained is no hindrance
-        own = SEVEN_BATCHES[rank() : BATCHES : count()]
+        own = SEVEN_BATCHES[rank() : BATCHES : world_size()]
         tokens = sum(batch.labels_P.numel() for batch in SEVEN_BATCHES[:BATCHES])
         loss_scale = LossScale(False, torch.device("cpu"))
         loss_scale.scale.fill_(scale)
@@ -128,7 +128,7 @@ def run(folder: Path, updates: int, accumulate: int, before=None, patience: int 
     config = training(updates=updates, accumulate=accumulate, ema=0.9, patience=patience)
     stream, network = Stream(SEVEN_BATCHES, before or (lambda place: None)), tiny_network()
     one = trainer(folder, config, network=network, stream=Shared(stream), validate=validate)
-    with taking_part():
+    with in_group():
         one.fit()
     return {**weights(network), "place": torch.tensor(one.progress.place), "validated": torch.tensor(told)}
 

@@ -201,7 +201,7 @@ def test_existing_files_are_kept_and_detected_before_translating(tmp_path):
     for folder in (tmp_path / "out", tmp_path / "out" / "source.txt"):
         with pytest.raises(RunError, match=r"already exists: delete it, or choose another folder with output=PATH"):
             write_pairs(never(), folder)
-    with pytest.raises(RunError, match="is no folder: choose another with output=PATH"):
+    with pytest.raises(RunError, match="is not a folder: choose another with output=PATH"):
         write_pairs(never(), tmp_path / "out" / "source.txt" / "below")
     assert (tmp_path / "out" / "source.txt").read_text() == "precious\n"
     (tmp_path / "empty").mkdir()

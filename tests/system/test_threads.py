@@ -1,4 +1,4 @@
-"""Threads: one a core, told otherwise by a setting or the environment; they wait with a short spin, then sleep."""
+"""Number of threads: one per core, or as set; idle threads spin briefly and then sleep."""
 
 import os
 import subprocess
@@ -9,7 +9,14 @@ import pytest
 import torch
 
 from seq2seq.system import threads
-from seq2seq.system.threads import COUNTING, SHORT_WAIT, WAITING, cores, use_threads, wait_briefly
+from seq2seq.system.threads import (
+    COUNT_VARIABLES,
+    SHORT_WAIT,
+    WAIT_VARIABLES,
+    physical_cores,
+    set_wait_policy,
+    use_threads,
+)
 
 SIBLINGS = {0: "0,4", 1: "1,5", 4: "0,4", 5: "1,5"}
 """Two cores of two processors each."""
@@ -36,7 +43,7 @@ def machine(monkeypatch, tmp_path):
 @pytest.fixture
 def threads_restored(monkeypatch):
     before = torch.get_num_threads()
-    for name in COUNTING:
+    for name in COUNT_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     yield before
     torch.set_num_threads(before)
@@ -55,18 +62,18 @@ def threads_restored(monkeypatch):
         ([0, 7], None, None),  # of processor 7 nothing is known
     ],
 )
-def test_cores_are_counted_and_not_processors(machine, cpus, quota, found):
+def test_physical_cores_are_counted(machine, cpus, quota, found):
     machine(cpus, quota)
-    assert cores() == found
+    assert physical_cores() == found
 
 
-def test_a_system_that_does_not_say_leaves_the_number_to_torch(monkeypatch, threads_restored):
+def test_on_other_systems_torch_chooses_the_number(monkeypatch, threads_restored):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    assert cores() is None
+    assert physical_cores() is None
     assert use_threads(None) == threads_restored
 
 
-def test_a_setting_comes_before_the_environment_and_that_before_the_cores(machine, monkeypatch, threads_restored):
+def test_the_setting_precedes_the_environment_and_the_environment_the_cores(machine, monkeypatch, threads_restored):
     machine([0, 1, 4, 5])
     assert use_threads(3) == torch.get_num_threads() == 3
     assert use_threads(None) == torch.get_num_threads() == 2
@@ -76,18 +83,18 @@ def test_a_setting_comes_before_the_environment_and_that_before_the_cores(machin
     assert use_threads(1) == 1
 
 
-@pytest.mark.parametrize("name", [None, *WAITING])
-def test_threads_spin_briefly_and_then_sleep_unless_told_otherwise(monkeypatch, name):
-    for variable in WAITING:
+@pytest.mark.parametrize("name", [None, *WAIT_VARIABLES])
+def test_threads_spin_briefly_and_then_sleep_unless_the_environment_sets_a_policy(monkeypatch, name):
+    for variable in WAIT_VARIABLES:
         monkeypatch.delenv(variable, raising=False)
     if name is not None:
         monkeypatch.setenv(name, "7")
-    wait_briefly()
-    found = {variable: os.environ.pop(variable) for variable in WAITING if variable in os.environ}
+    set_wait_policy()
+    found = {variable: os.environ.pop(variable) for variable in WAIT_VARIABLES if variable in os.environ}
     assert found == (SHORT_WAIT if name is None else {name: "7"})
 
 
-def test_training_says_how_threads_wait_before_torch_is_there():
+def test_training_sets_the_wait_policy_before_it_imports_torch():
     """OpenMP reads it when torch is imported."""
     program = (
         "import sys, os, runpy; from importlib.abc import MetaPathFinder\n"
@@ -98,6 +105,6 @@ def test_training_says_how_threads_wait_before_torch_is_there():
         "runpy.run_path(sys.argv[1])"
     )
     recipe = Path(__file__).parents[2] / "recipes" / "train.py"
-    environment = {name: value for name, value in os.environ.items() if name not in WAITING}
+    environment = {name: value for name, value in os.environ.items() if name not in WAIT_VARIABLES}
     done = subprocess.run([sys.executable, "-c", program, str(recipe)], env=environment, capture_output=True, text=True)
     assert done.stdout.split() == [SHORT_WAIT["GOMP_SPINCOUNT"]]

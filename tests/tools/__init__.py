@@ -1,0 +1,8 @@
+"""Tools of the clone that are not part of the package; run one with ``python -m tests.tools.NAME``.
+
+- `ceiling`: a training update against a bare loop of fused LSTMs.
+- `scale`: cost as sizes grow, one at a time.
+- `threads`: training by number of threads.
+- `against`: another program and this one, in turn.
+- `verify`: the figures of README.md, measured again.
+"""
