@@ -23,13 +23,14 @@ def run_kernel(
     weights: Sequence[Tensor],
     training: bool,
 ) -> Any:
-    """What ``kernel`` (`torch.lstm`, `torch.gru` and the like) makes of one layer from its initial state on.
+    """Run one layer by ``kernel`` (`torch.lstm`, `torch.gru` and the like) and return what it returns.
 
     On a GPU PyTorch's autocast casts to float16 for cuDNN's recurrent layers, whichever type it was asked for. Most
-    gradients of a mean over thousands of target pieces are so small that float16 keeps few of their digits. So under
-    autocast everything is cast here, to what `recurrent_dtype` says, and the kernel is called without it.
+    gradients of a mean over thousands of target tokens are so small that float16 keeps few of their digits unless the
+    loss is scaled, which it is for `Precision.float16` alone. So under autocast everything is cast here, to what
+    `recurrent_dtype` says, and the kernel is called without it.
     """
-    settings = True, 1, 0.0, training, False, True
+    settings = True, 1, 0.0, training, False, True  # biases, layers, dropout, training, both directions, batch first
     device = inputs_NTI.device.type
     if device == "cpu" or not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
         return kernel(inputs_NTI, initial, weights, *settings)

@@ -27,7 +27,10 @@ def faster(inputs_NTI: Tensor, has_constant: bool) -> bool:
     """
     if inputs_NTI.device.type != "cpu":
         return False
-    return has_constant or (torch.is_grad_enabled() and product_dtype(inputs_NTI) is not torch.bfloat16)
+    dtype = product_dtype(inputs_NTI)
+    if has_constant or dtype is torch.float16:  # few processors have a kernel of oneDNN for it
+        return True
+    return torch.is_grad_enabled() and dtype is not torch.bfloat16
 
 
 def product_dtype(tensor: Tensor) -> torch.dtype:
@@ -57,7 +60,7 @@ def run_lstm(
         padding_NT: True where a row has ended: its cell state stays as it is. Hidden states there mean nothing.
     """
     dtype = product_dtype(inputs_NTI)
-    state_dtype = torch.float32 if dtype is torch.bfloat16 else dtype
+    state_dtype = torch.promote_types(dtype, torch.float32)
     inputs_TNI, W_ih, W_hh = inputs_NTI.transpose(0, 1).to(dtype), W_ih.to(dtype), W_hh.to(dtype)
     initial = hidden_NH.to(dtype), cell_NH.to(state_dtype)
     with torch.autocast(inputs_NTI.device.type, enabled=False):
