@@ -95,7 +95,9 @@ class BuiltinCorpus(Corpus):
         seen = HashSet(2 * self.size)
         first, found = (0, 0) if state is None else _restore(state, done, seen)
         generate = partial(generate_block, self._config.seed, self._split, grammar.DRAWS)
-        with closing(ordered_map(generate, count(first), self.processes or available_cores(), before_start=0)) as blocks:
+        with closing(
+            ordered_map(generate, count(first), self.processes or available_cores(), before_start=0)
+        ) as blocks:
             for number, block in enumerate(blocks, first):
                 new = array("Q")
                 for pair, *both in zip(block.pairs, block.hashes[::2], block.hashes[1::2], strict=True):

@@ -1,4 +1,4 @@
-"""The claims of README.md: README.md has them, and the tool measures them again."""
+"""The claims of RESULTS.md: RESULTS.md has them, and the tool measures them again."""
 
 import json
 import re
@@ -21,11 +21,11 @@ from tests.tools.verify import (
 
 ROOT = Path(__file__).parents[2]
 CLAIMS = read_config([]).claims
-BLOCKS = (ROOT / "README.md").read_text(encoding="utf-8").split("\n\n")
+BLOCKS = (ROOT / "recipes" / "RESULTS.md").read_text(encoding="utf-8").split("\n\n")
 
 
 def beside(shown: str, command: str) -> bool:
-    """Whether README.md shows both, not far from each other."""
+    """Whether RESULTS.md shows both, not far from each other."""
     for number, block in enumerate(BLOCKS):
         near = " ".join("\n".join(BLOCKS[max(0, number - 1) : number + 3]).split())
         if shown in " ".join(block.split()) and command in near:
@@ -37,7 +37,7 @@ def beside(shown: str, command: str) -> bool:
 def test_the_readme_has_every_figure_next_to_its_command(claim):
     assert claim.figures
     for figure in claim.figures:
-        assert beside(figure.shown, claim.command), f"README.md does not show {figure.shown} beside {claim.command}"
+        assert beside(figure.shown, claim.command), f"RESULTS.md does not show {figure.shown} beside {claim.command}"
         numbers = [float(number.replace(",", "")) for number in re.findall(r"\d[\d,]*(?:\.\d+)?", figure.shown)]
         assert figure.expected in numbers, f"{figure.shown} does not hold {figure.expected}"
         assert figure.spread > 0, "nothing measured twice is the same to the last digit"
@@ -95,7 +95,7 @@ def test_a_figure_is_found_in_a_file(tmp_path):
     (finding,) = verify(claim, folder, [])
     assert finding.value == 39.2
     assert finding.holds
-    assert str(finding) == "BLEU: 39.2, claimed 40 ± 1 (README.md: BLEU 40.0): holds"
+    assert str(finding) == "BLEU: 39.2, claimed 40 ± 1 (RESULTS.md: BLEU 40.0): holds"
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_without_a_name_claims_are_listed_and_not_run(tool, monkeypatch):
 def test_a_claim_that_holds(tool, own, tmp_path):
     outcome = tool("verify", *own(40.6))
     assert outcome.code == 0, outcome.err
-    assert outcome.out == "BLEU: 40.6, claimed 40 ± 1 (README.md: BLEU 40.0): holds\n"
+    assert outcome.out == "BLEU: 40.6, claimed 40 ± 1 (RESULTS.md: BLEU 40.0): holds\n"
     written = json.loads((tmp_path / "quick.json").read_text())
     assert written["figures"][0]["found"] == 40.6
     assert written["figures"][0]["holds"] is True

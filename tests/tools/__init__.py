@@ -4,5 +4,5 @@
 - `scale`: cost as sizes grow, one at a time.
 - `threads`: training by number of threads.
 - `against`: another program and this one, in turn.
-- `verify`: the figures of README.md, measured again.
+- `verify`: the figures of RESULTS.md, measured again.
 """

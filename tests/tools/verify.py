@@ -1,4 +1,4 @@
-"""Measure a figure of README.md again, and report whether it holds within its stated spread.
+"""Measure a figure of RESULTS.md again, and report whether it holds within its stated spread.
 
     python -m tests.tools.verify
     python -m tests.tools.verify claim=demo
@@ -47,7 +47,7 @@ class FigureConfig(Settings):
     """One number of a claim: found by a regular expression in the output, or by a key in a JSON file."""
 
     name: str = setting("", "its name, such as: BLEU, beam 5")
-    shown: str = setting("", "the words of README.md that state it")
+    shown: str = setting("", "the words of RESULTS.md that state it")
     expected: float = setting(0.0, "the claimed number")
     spread: float = setting(0.0, "largest difference with which the claim holds", at_least=0)
     bound: Bound = setting(
@@ -61,16 +61,16 @@ class FigureConfig(Settings):
 
 @dataclass(kw_only=True)
 class ClaimConfig:
-    """One claim of README.md."""
+    """One claim of RESULTS.md."""
 
     name: str = setting("", "its name")
     text: str = setting("", "what is claimed, in one line")
-    command: str = setting("", "the command that README.md shows next to the figures")
+    command: str = setting("", "the command that RESULTS.md shows next to the figures")
     run: list[str] = setting(
         help="commands to run, if not the command alone; {folder} is the claim's folder",
         factory=list,
     )
-    minutes: float = setting(0.0, "approximate duration on the machine of README.md", at_least=0)
+    minutes: float = setting(0.0, "approximate duration on the machine of RESULTS.md", at_least=0)
     needs: str | None = setting(None, "what it needs that is not built in")
     figures: list[FigureConfig] = setting(help="its numbers", factory=list)
 
@@ -113,7 +113,7 @@ class Finding:
             Bound.at_most: f"at most {figure.expected + figure.spread:g}",
         }[figure.bound]
         verdict = "holds" if self.holds else "does not hold"
-        return f"{figure.name}: {self.value:.4g}, claimed {limit} (README.md: {figure.shown}): {verdict}"
+        return f"{figure.name}: {self.value:.4g}, claimed {limit} (RESULTS.md: {figure.shown}): {verdict}"
 
 
 def find_claim(claims: Sequence[ClaimConfig], name: str) -> ClaimConfig:
