@@ -84,11 +84,13 @@ def test_commands_are_found():
     assert len(commands()) > 10
 
 
-def test_the_python_in_the_readme_runs(learned_run, capsys):
+def test_the_python_in_the_readme_runs(learned_run, tmp_path, capsys):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
-    exec(compile(code.replace("runs/demo", str(learned_run)), "README.md", "exec"), {})
+    translating, training = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
+    exec(compile(translating.replace("runs/demo", str(learned_run)), "README.md", "exec"), {})
     assert len(capsys.readouterr().out.split("\n")) == 8
+    exec(compile(training.replace("runs/python", str(tmp_path / "run")), "README.md", "exec"), {})
+    assert len(capsys.readouterr().out.split("\n")) == 3
 
 
 def test_the_python_in_the_readme_of_the_recipes_runs(tiny_run):
