@@ -68,7 +68,7 @@ def corpus_of(folder: Path, kind: str) -> Corpus:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_read_again_is_the_text_that_was_hashed(tmp_path: Path, kind: str) -> None:
+def test_text_that_is_read_again_is_the_text_that_was_hashed(tmp_path: Path, kind: str) -> None:
     corpus = corpus_of(tmp_path, kind)
     assert corpus.fingerprint == corpus_of(tmp_path, kind).fingerprint
     assert list(corpus) == list(corpus) == PAIRS
@@ -97,9 +97,7 @@ class Changing(Corpus):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_text_that_changes_is_not_kept_under_the_hash_of_what_it_was(
-    tokenizers: Tokenizers, tmp_path: Path, kind: str
-) -> None:
+def test_changed_text_is_not_cached_under_the_old_hash(tokenizers: Tokenizers, tmp_path: Path, kind: str) -> None:
     """A later run with the text as it was would train on the other without a word."""
     changing = Changing(corpus_of(tmp_path, kind), tmp_path, kind)
     with pytest.raises(DataError, match="has changed while it was in use: start the same command again"):
@@ -111,7 +109,7 @@ def test_text_that_changes_is_not_kept_under_the_hash_of_what_it_was(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_doctor_keeps_what_it_has_judged_or_nothing(tmp_path: Path, kind: str) -> None:
+def test_the_doctor_writes_the_text_it_examined_or_nothing(tmp_path: Path, kind: str) -> None:
     examination = examine({"train": corpus_of(tmp_path, kind)}, max_length=100, max_ratio=9.0)[0]
     written(tmp_path, kind, PAIRS[::-1])
     before = sorted(tmp_path.iterdir())
@@ -171,7 +169,7 @@ def test_training_refuses_a_pipe_before_any_work(recipe, tmp_path: Path, split: 
 
 
 @pytest.mark.parametrize("kind", ["text", "tsv", "jsonl"])
-def test_files_are_closed_where_a_line_is_refused(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_closed_after_an_error_in_a_line(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """At once, and not when the error that holds the readers is collected."""
     bad = {"text": b"a\n\xff\nb\n", "tsv": b"a\tb\nc\nd\te\n", "jsonl": b'{"en": "a", "de": "b"}\n[]\n{}\n'}[kind]
     (tmp_path / "bad").write_bytes(bad)
