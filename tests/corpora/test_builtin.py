@@ -1,4 +1,4 @@
-"""The built-in corpus read as it is drawn: the same pairs however many processes draw, wherever reading begins."""
+"""The built-in corpus: the same pairs for any number of processes and any start."""
 
 import itertools
 from contextlib import closing

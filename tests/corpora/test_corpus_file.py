@@ -1,4 +1,4 @@
-"""Text that is read several times is the same each time, or refused."""
+"""Text that is read several times is the same each time, or an error."""
 
 import gzip
 import json
@@ -98,7 +98,7 @@ class Changing(Corpus):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_changed_text_is_not_cached_under_the_old_hash(tokenizers: Tokenizers, tmp_path: Path, kind: str) -> None:
-    """A later run with the text as it was would train on the other without a word."""
+    """Otherwise a later run with the old text would silently train on the new one."""
     changing = Changing(corpus_of(tmp_path, kind), tmp_path, kind)
     with pytest.raises(DataError, match="has changed while it was in use: start the same command again"):
         encode_corpus(changing, tokenizers, tmp_path / "train", None)
@@ -121,7 +121,7 @@ def test_the_doctor_writes_the_text_it_examined_or_nothing(tmp_path: Path, kind:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_pipe_is_read_once_and_then_refused(tmp_path: Path, kind: str) -> None:
-    """Not waited for, and not called the wrong file for what has been taken out of it."""
+    """Without blocking, and without calling it the wrong file because it is empty."""
     data = written(tmp_path, kind, PAIRS).read_bytes()
     (tmp_path / f"file.{kind}").unlink()
     os.mkfifo(tmp_path / f"file.{kind}")
@@ -170,7 +170,7 @@ def test_training_refuses_a_pipe_before_any_work(recipe, tmp_path: Path, split: 
 
 @pytest.mark.parametrize("kind", ["text", "tsv", "jsonl"])
 def test_files_are_closed_after_an_error_in_a_line(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At once, and not when the error that holds the readers is collected."""
+    """Immediately, not when the exception with its frames is garbage-collected."""
     bad = {"text": b"a\n\xff\nb\n", "tsv": b"a\tb\nc\nd\te\n", "jsonl": b'{"en": "a", "de": "b"}\n[]\n{}\n'}[kind]
     (tmp_path / "bad").write_bytes(bad)
     (tmp_path / "good").write_text("a\nb\nc\n")

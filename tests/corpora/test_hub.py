@@ -1,4 +1,4 @@
-"""Data sets of the hub, here local folders of the same forms: downloaded ones and streams."""
+"""Data sets of the hub, as local folders with the same layout: downloaded and streamed."""
 
 import logging
 import os
@@ -141,7 +141,7 @@ def test_the_limitations_of_a_stream_are_logged_once(tmp_path: Path, caplog: pyt
 
 
 class Lost:
-    """A stream whose connection is lost after some batches; it is there again at the second reading."""
+    """A stream whose connection is lost after some batches, until the second reading."""
 
     def __init__(self, data: Any, batches: int) -> None:
         self.data, self.batches = data, batches

@@ -1,4 +1,4 @@
-"""Codes of languages, and what a text looks like."""
+"""Language codes, and the segmentation of a text."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Text in one language: which lines are read, and what of them reaches a table."""
+"""Monolingual text: which lines are read and encoded."""
 
 from pathlib import Path
 

@@ -30,7 +30,7 @@ def plain(batches: list[Indices]) -> list[list[int]]:
 
 
 def normal_lengths(count: int) -> NDArray[np.int32]:
-    """Log-normal around 12 pieces, as sentences are."""
+    """Log-normal around 12 tokens, like sentences."""
     return np.random.default_rng(5).lognormal(2.5, 0.5, count).astype(np.int32) + 1
 
 
@@ -112,7 +112,7 @@ def test_the_stream_is_epoch_after_epoch():
 
 
 def padding_share(pairs: list[tuple[int, int]], pool: int) -> float:
-    """Share of an epoch's padded target pieces that are padding."""
+    """Share of padding in an epoch's padded target tokens."""
     lengths = np.array([target + 1 for _, target in pairs])
     batches = order(pairs, tokens=1000, pool=pool).epoch(0)
     return 1 - lengths.sum() / sum(len(batch) * lengths[batch].max() for batch in batches)
@@ -126,7 +126,7 @@ def test_sentences_of_similar_length_share_batches():
 
 
 def test_batches_with_two_target_lengths_have_sources_of_similar_length(monkeypatch):
-    """Reference: source lengths ascending within every target length, so that such batches hold long and short ones."""
+    """Reference: ascending source lengths within every target length mix long and short sources in such batches."""
     generator = np.random.default_rng(1)
     targets = normal_lengths(5000)
     sources = np.maximum(1, targets + generator.normal(0, 3, len(targets)).round().astype(np.int32))
@@ -141,18 +141,18 @@ def test_batches_with_two_target_lengths_have_sources_of_similar_length(monkeypa
 
 
 def weighted(weights: list[float], tokens: int = 40, pool: int = 2, seed: int = 0) -> BatchSampler:
-    """Over pairs of 3 to 9 pieces."""
+    """Over pairs of 3 to 9 tokens."""
     lengths = (3 + np.arange(len(weights)) % 7).astype(np.int32)
     return BatchSampler(lengths, lengths, BatchConfig(tokens=tokens, pool=pool), seed, np.array(weights))
 
 
 def counts(found: BatchSampler, epoch: int, pairs: int) -> NDArray[np.int64]:
-    """How often an epoch holds each pair."""
+    """Number of repetitions of each pair in an epoch."""
     return np.bincount(np.concatenate(found.epoch(epoch)), minlength=pairs)
 
 
 def test_batches_without_weights_are_those_of_earlier_versions():
-    """Runs that were begun before weights were there go on with the same batches."""
+    """Runs that started before weights existed resume with the same batches."""
     lengths = (np.arange(12, dtype=np.int32) * 7) % 10 + 1
     batches = BatchSampler(lengths, lengths[::-1].copy(), BatchConfig(tokens=30, pool=2), seed=3).epoch(4)
     assert plain(batches) == OLD

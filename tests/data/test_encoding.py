@@ -50,7 +50,7 @@ def test_several_processes_give_the_same_chunks_as_one(tokenizers, monkeypatch, 
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_long_lines_make_chunks_of_fewer_pairs(tokenizers, monkeypatch, processes):
-    """Or ten thousand of them would be in memory at a time, whatever they hold."""
+    """Otherwise ten thousand lines of any length would be in memory at a time."""
     monkeypatch.setattr(encoding, "CHARACTERS", 100)
     pairs = [Pair("a" * 60, "b" * 60), *[Pair("a b", "c")] * 30, Pair("a" * 99, "b")]
     chunks = list(encoded_chunks(pairs, tokenizers, None, False, processes))

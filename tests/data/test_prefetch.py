@@ -1,4 +1,4 @@
-"""Items made by a thread before they are asked for."""
+"""Items that a thread prefetches."""
 
 import itertools
 import threading
@@ -48,7 +48,7 @@ def test_items_are_made_in_one_other_thread():
 
 
 class Trouble(BaseException):
-    """No Exception: it must arrive all the same."""
+    """Not an Exception; it must be raised too."""
 
 
 @pytest.mark.parametrize("error", [ValueError, Trouble])

@@ -1,4 +1,4 @@
-"""Encoding once: nothing twice, changes noticed, what was stopped gone on with, several processes with one result."""
+"""Preprocessing: cached by content, resumed after interruptions, the same with several processes."""
 
 import gzip
 import json
@@ -113,7 +113,7 @@ def test_a_corpus_that_fails_leaves_no_file(tokenizers: Tokenizers, tmp_path: Pa
 
 
 class Stopped(Counted):
-    """A corpus whose reading is stopped by something that is no error of the user's."""
+    """A corpus whose reading is interrupted."""
 
     def __init__(self, pairs: list[Pair], stop: int) -> None:
         super().__init__(pairs)
@@ -250,7 +250,7 @@ def test_a_table_that_another_program_is_encoding_is_awaited_and_used(
 def test_a_process_that_does_not_see_the_first_ones_table_raises(
     tokenizers: Tokenizers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing would hold its writing and that of its neighbours apart."""
+    """Otherwise several processes would write the same files."""
     corpus = Counted(PAIRS)
     monkeypatch.setattr(preparation, "is_first", lambda: False)
     monkeypatch.setattr(preparation, "rank", lambda: 3)

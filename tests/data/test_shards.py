@@ -1,4 +1,4 @@
-"""Files of encoded pairs: what is written comes back, what is none is refused."""
+"""Files of encoded pairs: written pairs are read back, other files are refused."""
 
 import re
 from collections import Counter

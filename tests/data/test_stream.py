@@ -1,4 +1,4 @@
-"""The stream of batches: made of the rows that the order says, at any place."""
+"""The stream of batches: the rows of the sampler at any position."""
 
 from itertools import islice
 

@@ -119,7 +119,7 @@ def test_a_tokenizer_that_cannot_be_sampled_is_refused(tokenizers: Tokenizers) -
 
 
 def test_a_resumed_run_ends_with_the_same_bits(recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stopped in the middle of an epoch, between two validations; what is drawn after is what would have been drawn."""
+    """Interrupted in the middle of an epoch, between two validations."""
     from seq2seq.training.trainer import Trainer
 
     for name, texts in (("en", SOURCES), ("de", TARGETS)):

@@ -130,7 +130,7 @@ def flipped(path: Path, place: int, bit: int = 0) -> None:
 
 @pytest.mark.parametrize("place", range(0, 300, 7))
 def test_every_changed_bit_is_detected(tokenizers: Tokenizers, tmp_path: Path, place: int) -> None:
-    """Wherever it is: in the head, the offsets or the ids; and the next run encodes again what is damaged."""
+    """In the header, the offsets or the ids; the next run encodes the damaged shard again."""
     corpus, folder = PairList("pairs", PAIRS), tmp_path / "train"
     encode_corpus(corpus, tokenizers, folder, None)
     path = folder / "00000.safetensors"
@@ -144,7 +144,7 @@ def test_every_changed_bit_is_detected(tokenizers: Tokenizers, tmp_path: Path, p
 
 
 def test_a_block_is_checked_when_it_is_first_read(tmp_path: Path) -> None:
-    """Damage does not stop a run that does not come to it; what is damaged goes, and what lies before it stays."""
+    """Damage does not stop a run that does not read it. The damaged shard is removed, those before it stay."""
     lists = [[number % 400] * 100 for number in range(2_000)]
     chunk = EncodedChunk(rows(lists, np.uint16), rows(lists, np.uint16), 2_000, encoding.Counter())
     write_shard(shard_path(tmp_path, 0), "key", [chunk], None)

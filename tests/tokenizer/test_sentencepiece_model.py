@@ -1,4 +1,4 @@
-"""Vocabularies as their files hold them."""
+"""Vocabularies read from model files."""
 
 import pytest
 

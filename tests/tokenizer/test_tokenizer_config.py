@@ -1,4 +1,4 @@
-"""Settings of tokenizers: what contradicts itself, and what can be a tag."""
+"""Settings of tokenizers: contradictions and invalid tags."""
 
 from dataclasses import replace
 
