@@ -1,4 +1,4 @@
-"""The built-in corpus read as it is drawn: the same pairs however many processes draw, wherever reading begins."""
+"""The built-in corpus: the same pairs for any number of processes and any start."""
 
 import itertools
 from contextlib import closing
@@ -29,7 +29,7 @@ def pairs(small):
 
 
 @pytest.mark.usefixtures("small")
-def test_what_is_drawn_block_by_block_is_the_corpus(pairs):
+def test_a_corpus_generated_in_blocks_is_the_sequential_one(pairs):
     assert list(BuiltinCorpus(CONFIG, "train", processes=1)) == pairs
     assert len(set(pairs)) == len({pair.source for pair in pairs}) == 1500
 
@@ -39,7 +39,7 @@ def test_processes_change_nothing(pairs):
     assert list(BuiltinCorpus(CONFIG, "train", processes=2)) == pairs
 
 
-def test_a_small_corpus_is_drawn_once(monkeypatch):
+def test_a_small_corpus_is_generated_once(monkeypatch):
     corpus = BuiltinCorpus(BuiltinConfig(train_size=50), "train")
     first = list(corpus)
     monkeypatch.setattr(builtin, "draw_sentences", None)
@@ -48,7 +48,7 @@ def test_a_small_corpus_is_drawn_once(monkeypatch):
 
 
 @pytest.mark.parametrize("stop", [0, 1, 399, 700, 1500])
-def test_reading_goes_on_without_drawing_finished_blocks_again(pairs, tmp_path, monkeypatch, stop):
+def test_reading_resumes_without_generating_finished_blocks_again(pairs, tmp_path, monkeypatch, stop):
     corpus = BuiltinCorpus(CONFIG, "train", processes=1)
     with closing(corpus.pairs_after(0, tmp_path)) as reading:
         assert list(itertools.islice(reading, stop)) == pairs[:stop]
@@ -63,14 +63,14 @@ def test_reading_goes_on_without_drawing_finished_blocks_again(pairs, tmp_path, 
     assert whole == drawn[-1], "of the last block, not read to its end, nothing is noted"
 
 
-def test_notes_of_more_than_is_done_are_not_used(pairs, tmp_path):
+def test_saved_hashes_beyond_the_pairs_read_are_ignored(pairs, tmp_path):
     corpus = BuiltinCorpus(CONFIG, "train", processes=1)
     assert list(corpus.pairs_after(0, tmp_path)) == pairs
     for done in (0, 5, 1000):
         assert list(corpus.pairs_after(done, tmp_path)) == pairs[done:]
 
 
-def test_a_vocabulary_is_learnt_from_the_first_pairs(pairs):
+def test_the_vocabulary_sample_is_the_first_pairs(pairs):
     start = BuiltinCorpus(CONFIG, "train", processes=1).vocabulary_sample(600)
     assert start.expected == 600
     assert list(start.pairs) == pairs[:600]
@@ -86,7 +86,7 @@ def test_the_fingerprint_follows_size_seed_and_split():
     assert BuiltinCorpus(CONFIG, "train").fingerprint == BuiltinCorpus(CONFIG, "train", 7).fingerprint
 
 
-def test_more_than_the_grammar_yields_is_one_line(small, monkeypatch):
+def test_a_size_beyond_the_grammar_is_one_line(small, monkeypatch):
     one = next(draw_sentences(CONFIG.seed, "train", 1))
     monkeypatch.setattr(grammar, "draw_block", lambda *_: iter([one, None, one]))
     with pytest.raises(ConfigError, match=r"^data\.builtin\.train_size is 1,500, but .* after 1: [^\n]*$"):

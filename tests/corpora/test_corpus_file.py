@@ -1,4 +1,4 @@
-"""Text that is read several times is the same each time, or refused."""
+"""Text that is read several times is the same each time, or an error."""
 
 import gzip
 import json
@@ -68,7 +68,7 @@ def corpus_of(folder: Path, kind: str) -> Corpus:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_read_again_is_the_text_that_was_hashed(tmp_path: Path, kind: str) -> None:
+def test_text_that_is_read_again_is_the_text_that_was_hashed(tmp_path: Path, kind: str) -> None:
     corpus = corpus_of(tmp_path, kind)
     assert corpus.fingerprint == corpus_of(tmp_path, kind).fingerprint
     assert list(corpus) == list(corpus) == PAIRS
@@ -97,10 +97,8 @@ class Changing(Corpus):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_text_that_changes_is_not_kept_under_the_hash_of_what_it_was(
-    tokenizers: Tokenizers, tmp_path: Path, kind: str
-) -> None:
-    """A later run with the text as it was would train on the other without a word."""
+def test_changed_text_is_not_cached_under_the_old_hash(tokenizers: Tokenizers, tmp_path: Path, kind: str) -> None:
+    """Otherwise a later run with the old text would silently train on the new one."""
     changing = Changing(corpus_of(tmp_path, kind), tmp_path, kind)
     with pytest.raises(DataError, match="has changed while it was in use: start the same command again"):
         encode_corpus(changing, tokenizers, tmp_path / "train", None)
@@ -111,8 +109,8 @@ def test_text_that_changes_is_not_kept_under_the_hash_of_what_it_was(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_doctor_keeps_what_it_has_judged_or_nothing(tmp_path: Path, kind: str) -> None:
-    diagnosis = diagnose({"train": corpus_of(tmp_path, kind)}, max_length=100, max_ratio=9.0)[0]
+def test_the_doctor_writes_the_text_it_examined_or_nothing(tmp_path: Path, kind: str) -> None:
+    examination = examine({"train": corpus_of(tmp_path, kind)}, max_length=100, max_ratio=9.0)[0]
     written(tmp_path, kind, PAIRS[::-1])
     before = sorted(tmp_path.iterdir())
     with pytest.raises(DataError, match="has changed while it was in use"):
@@ -123,7 +121,7 @@ def test_the_doctor_keeps_what_it_has_judged_or_nothing(tmp_path: Path, kind: st
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_pipe_is_read_once_and_then_refused(tmp_path: Path, kind: str) -> None:
-    """Not waited for, and not called the wrong file for what has been taken out of it."""
+    """Without blocking, and without calling it the wrong file because it is empty."""
     data = written(tmp_path, kind, PAIRS).read_bytes()
     (tmp_path / f"file.{kind}").unlink()
     os.mkfifo(tmp_path / f"file.{kind}")
@@ -171,8 +169,8 @@ def test_training_refuses_a_pipe_before_any_work(recipe, tmp_path: Path, split: 
 
 
 @pytest.mark.parametrize("kind", ["text", "tsv", "jsonl"])
-def test_files_are_closed_where_a_line_is_refused(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At once, and not when the error that holds the readers is collected."""
+def test_files_are_closed_after_an_error_in_a_line(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Immediately, not when the exception with its frames is garbage-collected."""
     bad = {"text": b"a\n\xff\nb\n", "tsv": b"a\tb\nc\nd\te\n", "jsonl": b'{"en": "a", "de": "b"}\n[]\n{}\n'}[kind]
     (tmp_path / "bad").write_bytes(bad)
     (tmp_path / "good").write_text("a\nb\nc\n")

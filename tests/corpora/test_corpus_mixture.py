@@ -17,7 +17,7 @@ def test_a_tag_is_the_first_word_and_blank_text_stays_blank():
     assert add_tag(" \u2028 ", "<2de>") == " \u2028 "
 
 
-def test_a_tagged_corpus_differs_in_its_sources_name_and_fingerprint():
+def test_a_tagged_corpus_has_other_sources_name_and_fingerprint():
     corpus = TaggedCorpus(ONE, "<2de>")
     assert list(corpus) == [Pair("<2de> a", "b"), Pair(" ", "c"), Pair("", "")]
     assert list(corpus) == list(corpus)
@@ -26,12 +26,12 @@ def test_a_tagged_corpus_differs_in_its_sources_name_and_fingerprint():
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.1, 3.0])
-def test_a_mix_reads_every_pair_once_whatever_it_weighs(weight):
+def test_a_mixture_reads_every_pair_once_for_any_weight(weight):
     mix = MixedCorpus([WeightedCorpus(ONE), WeightedCorpus(TWO, weight)])
     assert list(mix) == list(mix) == [*ONE.pairs, *TWO.pairs]
     assert mix.name == "one + two"
 
 
-def test_a_mix_of_one_is_that_corpus():
+def test_a_mixture_of_one_is_that_corpus():
     mix = MixedCorpus([WeightedCorpus(ONE)])
     assert (mix.name, mix.fingerprint, list(mix)) == (ONE.name, ONE.fingerprint, list(ONE))

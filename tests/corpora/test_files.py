@@ -40,7 +40,7 @@ def test_empty_and_missing_files(tmp_path: Path) -> None:
         TextFiles(tmp_path / "text.en", tmp_path)
 
 
-def test_fingerprint_follows_what_is_in_the_files(tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_the_content(tmp_path: Path) -> None:
     first = text_files(tmp_path, "a\n", "b\n").fingerprint
     state = (tmp_path / "text.en").stat()
     os.utime(tmp_path / "text.en", ns=(1, 1))
@@ -55,7 +55,7 @@ def test_fingerprint_follows_what_is_in_the_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["pairs.tsv", "pairs.tsv.gz"])
-def test_the_pairs_to_expect_are_estimated_from_the_beginning(tmp_path: Path, name: str) -> None:
+def test_the_number_of_pairs_is_estimated_from_the_first_bytes(tmp_path: Path, name: str) -> None:
     data = "".join(f"{number} a sentence\tund noch einer {number * 7}\n" for number in range(80_000)).encode()
     (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
     expected = TsvFile(tmp_path / name, "1", "2").expected_pairs()

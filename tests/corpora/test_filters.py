@@ -30,7 +30,7 @@ def test_settings_move_the_limits() -> None:
     assert [filters.reason(3, 3), filters.reason(4, 3), filters.reason(2, 3)] == [None, "too long", "length ratio"]
 
 
-def test_without_settings_only_blank_pairs_go() -> None:
+def test_without_settings_only_blank_pairs_are_dropped() -> None:
     filters = Filters(None)
     assert [filters.keep(1, 9_999), filters.keep(0, 1)] == [True, False]
     assert filters.report() == "kept 1 of 2 pairs; dropped 1 blank"
@@ -46,7 +46,7 @@ def test_the_report_counts_each_filter() -> None:
     filters.require_some("train.tsv")
 
 
-def test_nothing_left_is_an_error_with_counts_and_advice() -> None:
+def test_dropping_every_pair_is_an_error_with_counts_and_advice() -> None:
     filters = Filters(FilterConfig())
     filters.keep(0, 3)
     message = r"train\.tsv: every pair was dropped \(kept 0 of 1 pairs; dropped 1 blank.*data\.filters\.max_length"

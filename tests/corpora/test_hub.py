@@ -1,4 +1,4 @@
-"""Data sets of the hub, here local folders of the same forms: downloaded ones and streams."""
+"""Data sets of the hub, as local folders with the same layout: downloaded and streamed."""
 
 import logging
 import os
@@ -58,7 +58,7 @@ def test_hub_fingerprint_follows_the_content(tmp_path: Path) -> None:
     assert hub(write_json(tmp_path / "set" / "train.jsonl", ROWS[:1] * 2).parent).fingerprint != first
 
 
-def test_hub_errors_say_what_is_there(tmp_path: Path) -> None:
+def test_hub_errors_list_the_existing_names(tmp_path: Path) -> None:
     write_json(tmp_path / "set" / "x" / "train.jsonl", ROWS[:1])
     write_json(tmp_path / "set" / "y" / "train.jsonl", ROWS[:1])
     (tmp_path / "set" / "README.md").write_text(
@@ -76,7 +76,7 @@ def test_hub_errors_say_what_is_there(tmp_path: Path) -> None:
     assert list(hub(tmp_path / "set", subset="x")) == PAIRS[:1]
 
 
-def test_hub_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hub_is_unreachable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(*_: object, **__: object) -> None:
         raise ConnectionError("Couldn't reach 'no/such' on the Hub (LocalEntryNotFoundError)")
 
@@ -87,7 +87,7 @@ def test_hub_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("form", [lambda rows: rows, nested], ids=["flat", "nested"])
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
-def test_a_stream_has_the_pairs_of_what_is_downloaded(tmp_path: Path, kind: str, form: Any) -> None:
+def test_a_stream_has_the_pairs_of_the_downloaded_data(tmp_path: Path, kind: str, form: Any) -> None:
     rows = form([{"en": f"{HOSTILE} {number}", "de": f"{number}"} for number in range(1500)])
     write = write_json if kind == "jsonl" else write_parquet
     write(tmp_path / "set" / f"train.{kind}", rows)
@@ -99,7 +99,7 @@ def test_a_stream_has_the_pairs_of_what_is_downloaded(tmp_path: Path, kind: str,
     assert list(corpus.pairs_after(1400, tmp_path)) == list(corpus)[1400:]
 
 
-def test_a_stream_of_local_files_is_known_by_what_is_in_them(tmp_path: Path) -> None:
+def test_the_fingerprint_of_a_local_stream_depends_on_the_content(tmp_path: Path) -> None:
     folder = write_parquet(tmp_path / "set" / "train.parquet", ROWS[:1]).parent
     write_parquet(tmp_path / "set" / "test.parquet", ROWS[:1])
     first = stream(folder).fingerprint
@@ -111,7 +111,7 @@ def test_a_stream_of_local_files_is_known_by_what_is_in_them(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
-def test_a_change_of_a_stream_is_noticed_though_size_and_age_are_the_same(tmp_path: Path, kind: str) -> None:
+def test_a_changed_stream_is_detected_with_the_same_size_and_age(tmp_path: Path, kind: str) -> None:
     write, path = write_json if kind == "jsonl" else write_parquet, tmp_path / "set" / f"train.{kind}"
     write(path, [{"en": "a", "de": "b"}])
     before = path.stat()
@@ -122,7 +122,7 @@ def test_a_change_of_a_stream_is_noticed_though_size_and_age_are_the_same(tmp_pa
     assert stream(path.parent).fingerprint != first
 
 
-def test_what_a_stream_gives_up_is_said_once_and_first(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_limitations_of_a_stream_are_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows = [{"en": f"a {number}", "de": f"b {number}"} for number in range(30)]
     for split in ("train", "validation", "test"):
         write_parquet(tmp_path / "set" / f"{split}.parquet", rows)
@@ -141,7 +141,7 @@ def test_what_a_stream_gives_up_is_said_once_and_first(tmp_path: Path, caplog: p
 
 
 class Lost:
-    """A stream whose connection is lost after some batches; it is there again at the second reading."""
+    """A stream whose connection is lost after some batches, until the second reading."""
 
     def __init__(self, data: Any, batches: int) -> None:
         self.data, self.batches = data, batches
@@ -154,9 +154,7 @@ class Lost:
         raise ConnectionError("Connection reset by peer")
 
 
-def test_what_was_encoded_of_a_stream_is_kept_when_the_connection_is_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lost_connection_keeps_the_encoded_part_of_a_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoding, "CHUNK", 100)
     monkeypatch.setattr(preparation, "SHARD", 2)
     rows = [{"en": f"a {number}", "de": f"b {number}"} for number in range(2500)]

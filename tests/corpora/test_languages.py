@@ -1,4 +1,4 @@
-"""Codes of languages, and what a text looks like."""
+"""Language codes, and the segmentation of a text."""
 
 import pytest
 
@@ -31,11 +31,11 @@ GERMAN = "Wir arbeiten in der Küche, und die Kinder essen Äpfel im Garten."
         (["", "xyzzy", "german", "no code at all", "de.UTF-8"], Segmentation.spaces),
     ],
 )
-def test_a_code_says_how_words_are_set_apart(codes, expected):
+def test_a_language_code_determines_the_segmentation(codes, expected):
     assert {code: segmentation(code) for code in codes} == dict.fromkeys(codes, expected)
 
 
-def test_what_is_no_code_has_no_script():
+def test_an_invalid_code_has_no_script():
     assert (script("yor"), script("zh-Hant"), script("uk")) == ("Latn", "Hant", "Cyrl")
     assert [script(code) for code in ("", "german", "xyzzy", "de.UTF-8")] == [None] * 4
 
@@ -43,14 +43,14 @@ def test_what_is_no_code_has_no_script():
 @pytest.mark.parametrize(
     ("text", "code"), [(CHINESE, "zh"), (JAPANESE, "ja"), (KOREAN, "ko"), (THAI, "th"), (KHMER, "km"), (GERMAN, "de")]
 )
-def test_a_text_is_known_by_its_letters(text, code):
+def test_the_segmentation_of_a_text_is_detected_from_its_letters(text, code):
     assert detect_segmentation([text]) is segmentation(code)
     assert detect_segmentation(["", "12:30 %", *[text] * 3, "OK 1990"]) is segmentation(code)
     assert mismatched_segmentation(code, [text]) is None
     assert mismatched_segmentation("zh" if code == "de" else "de", [text]) is segmentation(code)
 
 
-def test_nothing_is_said_of_little_text_or_of_a_mixture():
+def test_little_or_mixed_text_gives_no_result():
     assert (
         detect_segmentation([])
         is detect_segmentation(["Wir."])
@@ -61,7 +61,7 @@ def test_nothing_is_said_of_little_text_or_of_a_mixture():
     assert mismatched_segmentation("de", ["我们"]) is None
 
 
-def test_words_are_counted_by_spaces_where_there_are_any():
+def test_words_are_counted_by_spaces_if_the_language_has_them():
     assert has_spaces("ko")
     assert word_count("Wir  arbeiten.", "de") == 2
     assert word_count("我们 工作。", "zh") == 5

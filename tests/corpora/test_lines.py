@@ -43,7 +43,7 @@ def test_only_a_line_feed_ends_a_line(tmp_path: Path, separator: str, name: str)
         (b"a\0b\n", ["a\0b"]),
     ],
 )
-def test_ends_marks_and_blank_lines(tmp_path: Path, data: bytes, lines: list[str], name: str) -> None:
+def test_line_ends_byte_order_marks_and_blank_lines(tmp_path: Path, data: bytes, lines: list[str], name: str) -> None:
     assert list(read_lines(written(tmp_path, data, name))) == lines
 
 
@@ -79,14 +79,12 @@ def test_damaged_gzip(tmp_path: Path) -> None:
         list(read_lines(path))
 
 
-def test_lines_come_one_at_a_time(tmp_path: Path) -> None:
+def test_lines_are_read_lazily(tmp_path: Path) -> None:
     path = written(tmp_path, b"first\n\xff\n")
     assert next(read_lines(path)) == "first"
 
 
-def test_the_input_of_a_recipe_is_counted_where_it_can_be_read_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_regular_input_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines, count = read_input(str(written(tmp_path, b"a\n\nb", "text.gz")))
     assert (list(lines), count) == (["a", "", "b"], 3)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a\nb\n")))
@@ -100,7 +98,7 @@ def test_the_input_of_a_recipe_is_counted_where_it_can_be_read_twice(
     os.close(reader)
 
 
-def test_what_is_wrong_with_a_file_is_said_before_any_work(tmp_path: Path) -> None:
+def test_an_invalid_file_is_reported_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="line 2: byte 0xff"):
         read_input(str(written(tmp_path, b"a\n\xff\n")))
     with pytest.raises(DataError, match="no such file"):

@@ -1,4 +1,4 @@
-"""Text in one language: which lines are read, and what of them reaches a table."""
+"""Monolingual text: which lines are read and encoded."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def files(text: str, **others: object) -> DataConfig:
 
 
 @pytest.mark.parametrize("source", [None, "/no/such/file"])
-def test_a_target_file_is_enough_and_no_source_is_opened(text, source):
+def test_a_target_file_is_sufficient_and_no_source_is_opened(text, source):
     config = DataConfig(train=SplitConfig(source=source, target=text), validation=SplitConfig(target=text))
     train, validation, test = read_target_corpora(config)
     assert list(train) == list(validation) == [Pair("", line) for line in LINES]
@@ -42,20 +42,20 @@ def test_a_target_file_is_enough_and_no_source_is_opened(text, source):
     assert validation.name == f"{text} (target side)"
 
 
-def test_only_a_source_is_one_line_that_names_what_is_missing(text):
+def test_a_source_without_target_is_one_line_with_the_missing_setting(text):
     with pytest.raises(ConfigError, match=r"^data\.train names only one side: add data\.train\.target=FILE$"):
         read_target_corpora(DataConfig(train=SplitConfig(source=text), validation=SplitConfig(target=text)))
     with pytest.raises(DataError, match="no such file"):
         read_target_split(DataConfig(test=SplitConfig(target="/no/such/file")), Split.test)
 
 
-def test_the_built_in_corpus_lends_its_target_side():
+def test_the_target_side_of_the_built_in_corpus():
     config = DataConfig(builtin=BuiltinConfig(train_size=5, validation_size=3, test_size=4))
     for split, corpus in zip(Split, read_target_corpora(config), strict=True):
         assert list(corpus or []) == [Pair("", pair.target) for pair in list(BuiltinCorpus(config.builtin, split))]
 
 
-def test_of_columns_the_targets_is_asked_for(tmp_path):
+def test_only_the_target_column_is_read(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"de": "b"}\n')
     (tmp_path / "a.tsv").write_text("a\tb\tc\n")
     config = DataConfig(test=SplitConfig(file=str(tmp_path / "a.jsonl")))
@@ -73,7 +73,7 @@ def test_more_text_joins_with_its_weight_and_without_its_tag(text, tmp_path):
     assert list(train)[-1] == Pair("", "Mehr.")
 
 
-def test_settings_are_left_as_they_are(text):
+def test_settings_are_not_modified(text):
     config = files(text)
     read_target_corpora(config)
     assert config == files(text)
@@ -81,7 +81,7 @@ def test_settings_are_left_as_they_are(text):
     assert config.train.source is None
 
 
-def test_the_two_sides_of_a_corpus_are_told_apart(text):
+def test_a_corpus_and_its_target_side_have_different_fingerprints(text):
     pairs = PairList("one", [Pair("a", "b")])
     assert TargetSide(pairs).fingerprint != pairs.fingerprint
     assert TargetSide(pairs).fingerprint == TargetSide(PairList("one", [Pair("a", "b")])).fingerprint
@@ -95,7 +95,7 @@ def test_only_the_target_is_filtered():
     assert Filters(None).reason(0, 5) == "blank"
 
 
-def test_a_table_of_one_language_has_empty_sources(text, tmp_path):
+def test_a_monolingual_table_has_empty_sources(text, tmp_path):
     tokenizer = train_tokenizer(LINES, TokenizerConfig(size=300), "lines")
     tokenizers = Tokenizers(tokenizer, tokenizer)
     corpora = read_target_corpora(files(text))
@@ -110,7 +110,7 @@ def test_a_table_of_one_language_has_empty_sources(text, tmp_path):
 
 
 @pytest.mark.parametrize("joint", [True, False])
-def test_the_only_vocabulary_is_the_targets(text, joint):
+def test_the_monolingual_vocabulary_is_the_targets(text, joint):
     others = {} if joint else {"target_size": 280, "source_model": "/no/such/model"}
     config = TokenizerConfig(size=280 if joint else 290, joint=joint, **others)  # type: ignore[arg-type]
     built = build_tokenizers(config.monolingual(), read_target_corpora(files(text)).train)
@@ -125,7 +125,7 @@ def test_the_words_of_a_closed_vocabulary_are_the_targets(tmp_path):
 
 
 @pytest.mark.parametrize("joint", [True, False])
-def test_a_run_folder_lends_the_vocabulary_of_its_side(text, tmp_path, joint):
+def test_the_vocabulary_of_a_run_folder_is_that_of_the_side(text, tmp_path, joint):
     one, other = (train_tokenizer(LINES, TokenizerConfig(size=size), "lines") for size in (280, 285))
     save_tokenizers(Tokenizers(one, one) if joint else Tokenizers(one, other), tmp_path)
     corpus = read_target_corpora(files(text)).train

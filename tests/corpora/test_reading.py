@@ -47,14 +47,14 @@ def test_the_built_in_corpus_is_the_default() -> None:
     assert again.fingerprint == corpus.fingerprint != other.fingerprint
 
 
-def test_files_named_for_a_split_win_over_the_hub(files: SplitConfig) -> None:
+def test_files_take_precedence_over_the_hub(files: SplitConfig) -> None:
     config = DataConfig(train=files, validation=files, hub=HubConfig(name="no/such"))
     assert isinstance(read_split(config, Split.train), TextFiles)
     assert list(read_split(config, Split.train) or []) == [Pair("a", "b")]
     assert read_split(config, Split.test) is None  # neither the hub's test set nor the built-in one
 
 
-def test_own_test_files_alone_are_enough_to_evaluate(files: SplitConfig) -> None:
+def test_test_files_alone_are_sufficient_to_evaluate(files: SplitConfig) -> None:
     assert isinstance(read_split(DataConfig(test=files), Split.test), TextFiles)
 
 
@@ -135,14 +135,14 @@ def test_more_corpora_join_the_training_split_with_their_weights(files: SplitCon
     assert source_tags(config) == ["<2de>", "<2fr>"]
 
 
-def test_more_corpora_beside_the_built_in_one(files: SplitConfig) -> None:
+def test_more_corpora_are_added_to_the_built_in_one(files: SplitConfig) -> None:
     more = [MoreConfig(source=files.source, target=files.target)]
     train, _, test = read_corpora(DataConfig(builtin=BuiltinConfig(train_size=9), more=more))
     assert [type(part.corpus) for part in train.parts] == [BuiltinCorpus, TextFiles]  # type: ignore[attr-defined]
     assert isinstance(test, BuiltinCorpus), "files in more do not put the built-in test set out of play"
 
 
-def test_a_main_corpus_of_weight_0_need_not_be_there(files: SplitConfig) -> None:
+def test_a_main_corpus_of_weight_0_is_not_required(files: SplitConfig) -> None:
     more = [MoreConfig(source=files.source, target=files.target)]
     config = DataConfig(validation=files, weight=0, more=more)
     assert list(read_corpora(config).train) == [Pair("a", "b")]
@@ -181,7 +181,7 @@ def test_own_text_is_read_with_the_tag_of_the_run(files: SplitConfig) -> None:
     ]
 
 
-def test_every_corpus_that_is_named_is_there_by_itself(files: SplitConfig) -> None:
+def test_every_named_corpus_is_separate(files: SplitConfig) -> None:
     more = [MoreConfig(source=files.source, target=files.target, source_tag="<bt>", weight=0)]
     config = DataConfig(train=files, test=files, more=more, source_tag="<2de>")
     found = named_corpora(config)

@@ -20,7 +20,9 @@ def written(folder: Path, text: str, name: str = "vectors.txt") -> Path:
 
 @pytest.mark.parametrize("name", ["vectors.txt", "vectors.vec.gz"])
 @pytest.mark.parametrize("text", [GLOVE, WORD2VEC, FASTTEXT, GLOVE.replace("\n", "\r\n"), GLOVE.rstrip("\n")])
-def test_all_forms_give_the_words_asked_for_and_the_first_of_two(tmp_path: Path, text: str, name: str) -> None:
+def test_all_formats_give_the_requested_words_and_the_first_of_repeated_ones(
+    tmp_path: Path, text: str, name: str
+) -> None:
     path = written(tmp_path, text, name)
     assert vector_width(path) == 3
     vectors = read_vectors(path, {"the", "dog"})
@@ -38,7 +40,7 @@ def test_odd_words_are_words(tmp_path: Path, word: str) -> None:
     }
 
 
-def test_words_with_spaces_are_passed_over(tmp_path: Path) -> None:
+def test_words_with_spaces_are_skipped(tmp_path: Path) -> None:
     path = written(tmp_path, "x 1 2\n. . . 3 4\nat name@domain.com 3 4\n 7 8\ny 5 6\n")
     assert read_vectors(path, {"x", "y", "at", "."}).keys() == {"x", "y"}
 
@@ -70,11 +72,11 @@ def test_damage_is_one_line(tmp_path: Path, text: str, words: str) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_values_of_words_nobody_asked_for_are_not_looked_at(tmp_path: Path) -> None:
+def test_values_of_other_words_are_not_checked(tmp_path: Path) -> None:
     assert read_vectors(written(tmp_path, "the 1 2\ncat x y\n"), {"the"}).keys() == {"the"}
 
 
-def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
+def test_a_missing_or_binary_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         vector_width(tmp_path / "nowhere.txt")
     (tmp_path / "binary.bin").write_bytes(b"the 1 2\n\xff\xfe 1 2\n")

@@ -21,13 +21,13 @@ def test_a_small_example():
     assert {part.dtype for part in batch} == {torch.int64}
 
 
-def test_rows_may_be_arrays_as_the_table_gives_them():
+def test_rows_can_be_arrays():
     rows = [np.array([11, 12], dtype=np.int32), np.array([], dtype=np.int32)]
     for one, other in zip(make_batch(rows, rows), make_batch([[11, 12], []], [[11, 12], []]), strict=True):
         assert torch.equal(one, other)
 
 
-def test_empty_rows_are_their_marks():
+def test_empty_rows_have_only_bos_and_eos():
     batch = make_batch([[], [11]], [[], [21, 22]])
     assert batch.source_BS.tolist() == [[EOS, PAD], [11, EOS]]
     assert batch.source_lengths_B.tolist() == [1, 2]
@@ -39,7 +39,7 @@ def test_empty_rows_are_their_marks():
 
 
 @given(st.lists(st.tuples(*[st.lists(st.integers(4, 99), max_size=7)] * 2), min_size=1, max_size=5))
-def test_labels_are_the_targets_one_piece_later(pairs):
+def test_labels_are_the_targets_shifted_by_one_token(pairs):
     sources, targets = [source for source, _ in pairs], [target for _, target in pairs]
     batch = make_batch(sources, targets)
     # What stands at the chosen positions is read, and what stands in the labels comes next.
@@ -66,7 +66,7 @@ def test_translation_makes_the_same_tensors_as_training():
     assert torch.equal(target_input([[21], [22, 23]]), batch.target_BT)
 
 
-def test_it_moves_as_a_whole():
+def test_all_tensors_move_to_the_device():
     batch = make_batch([[11, 12], [13]], [[21], [22, 23]])
     moved = batch.to(torch.device("meta"))
     assert type(moved) is type(batch)
@@ -74,7 +74,7 @@ def test_it_moves_as_a_whole():
     assert [part.shape for part in moved] == [part.shape for part in batch]
 
 
-def test_batches_hold_every_row_once_within_the_budget():
+def test_batches_by_length_contain_every_row_once_within_the_budget():
     sources = [[5] * length for length in (3, 0, 900, 2, 3000, 1, 40)]
     batches = list(batches_by_length(sources, 1000))
     assert sorted(row for rows in batches for row in rows) == [0, 2, 3, 4, 5, 6]

@@ -30,7 +30,7 @@ def plain(batches: list[Indices]) -> list[list[int]]:
 
 
 def normal_lengths(count: int) -> NDArray[np.int32]:
-    """Log-normal around 12 pieces, as sentences are."""
+    """Log-normal around 12 tokens, like sentences."""
     return np.random.default_rng(5).lognormal(2.5, 0.5, count).astype(np.int32) + 1
 
 
@@ -42,7 +42,7 @@ def test_an_epoch_holds_every_pair_once(pairs, budget, seed, epoch):
 
 
 @given(PAIRS, BUDGETS, st.integers(0, 1000))
-def test_a_batch_holds_its_budget_on_both_sides_with_end_marks(pairs, budget, seed):
+def test_a_batch_keeps_its_budget_on_both_sides_with_eos(pairs, budget, seed):
     tokens = budget[0]
     for batch in plain(order(pairs, *budget, seed).epoch(0)):
         widest = max(max(pairs[row]) + 1 for row in batch)
@@ -56,7 +56,7 @@ def test_batches_are_as_full_as_the_budget_allows():
     assert sorted(len(batch) for batch in order([(9, 9)] * 5, tokens=50).epoch(0)) == [5]
 
 
-def test_a_sentence_longer_than_the_budget_stands_alone():
+def test_a_sentence_longer_than_the_budget_is_a_batch_by_itself():
     pairs = [(3, 3), (3, 3), (200, 3), (3, 200)]
     assert sorted(sorted(batch) for batch in plain(order(pairs, tokens=40, pool=100).epoch(0))) == [[0, 1], [2], [3]]
 
@@ -73,7 +73,7 @@ def test_the_same_seed_and_epoch_give_the_same_batches(pairs, budget, seed, epoc
     assert plain(first.epoch(epoch)) == plain(again.epoch(epoch))
 
 
-def test_another_seed_or_epoch_gives_others():
+def test_another_seed_or_epoch_gives_other_batches():
     pairs = [(int(length), int(length)) for length in normal_lengths(300)]
     found = [plain(order(pairs, seed=seed).epoch(epoch)) for seed in (0, 1) for epoch in (0, 1)]
     for number, one in enumerate(found):
@@ -83,7 +83,7 @@ def test_another_seed_or_epoch_gives_others():
             assert {frozenset(batch) for batch in one} != {frozenset(batch) for batch in other}
 
 
-def test_batches_do_not_come_by_length():
+def test_batches_are_not_ordered_by_length():
     lengths = normal_lengths(3000)
     batches = order([(int(length), int(length)) for length in lengths], tokens=200, pool=50).epoch(0)
     means = [lengths[batch].mean() for batch in batches]
@@ -92,7 +92,7 @@ def test_batches_do_not_come_by_length():
 
 
 @given(PAIRS, BUDGETS, st.integers(0, 1000), st.integers(0, 30))
-def test_the_stream_goes_on_from_any_place(pairs, budget, seed, taken):
+def test_the_stream_resumes_at_any_position(pairs, budget, seed, taken):
     one, other = order(pairs, *budget, seed), order(pairs, *budget, seed)
     whole = list(islice(one.stream(StreamPosition(0, 0)), taken + 20))
     place = whole[taken - 1][1] if taken else StreamPosition(0, 0)
@@ -112,21 +112,21 @@ def test_the_stream_is_epoch_after_epoch():
 
 
 def padding_share(pairs: list[tuple[int, int]], pool: int) -> float:
-    """Share of an epoch's padded target pieces that are padding."""
+    """Share of padding in an epoch's padded target tokens."""
     lengths = np.array([target + 1 for _, target in pairs])
     batches = order(pairs, tokens=1000, pool=pool).epoch(0)
     return 1 - lengths.sum() / sum(len(batch) * lengths[batch].max() for batch in batches)
 
 
-def test_sentences_of_like_length_share_batches():
+def test_sentences_of_similar_length_share_batches():
     pairs = [(int(length), int(length)) for length in normal_lengths(5000)]
     assert padding_share(pairs, pool=100) < 0.03
     assert padding_share(pairs, pool=100) < padding_share(pairs, pool=10) < padding_share(pairs, pool=1)
     assert padding_share(pairs, pool=1) > 0.2  # or the lengths would be no test
 
 
-def test_batches_that_span_two_target_lengths_hold_sources_alike_in_length(monkeypatch):
-    """Reference: source lengths ascending within every target length, so that such batches hold long and short ones."""
+def test_batches_with_two_target_lengths_have_sources_of_similar_length(monkeypatch):
+    """Reference: ascending source lengths within every target length mix long and short sources in such batches."""
     generator = np.random.default_rng(1)
     targets = normal_lengths(5000)
     sources = np.maximum(1, targets + generator.normal(0, 3, len(targets)).round().astype(np.int32))
@@ -141,18 +141,18 @@ def test_batches_that_span_two_target_lengths_hold_sources_alike_in_length(monke
 
 
 def weighted(weights: list[float], tokens: int = 40, pool: int = 2, seed: int = 0) -> BatchSampler:
-    """Over pairs of 3 to 9 pieces."""
+    """Over pairs of 3 to 9 tokens."""
     lengths = (3 + np.arange(len(weights)) % 7).astype(np.int32)
     return BatchSampler(lengths, lengths, BatchConfig(tokens=tokens, pool=pool), seed, np.array(weights))
 
 
 def counts(found: BatchSampler, epoch: int, pairs: int) -> NDArray[np.int64]:
-    """How often an epoch holds each pair."""
+    """Number of repetitions of each pair in an epoch."""
     return np.bincount(np.concatenate(found.epoch(epoch)), minlength=pairs)
 
 
-def test_batches_without_weights_are_those_of_old():
-    """Runs that were begun before weights were there go on with the same batches."""
+def test_batches_without_weights_are_those_of_earlier_versions():
+    """Runs that started before weights existed resume with the same batches."""
     lengths = (np.arange(12, dtype=np.int32) * 7) % 10 + 1
     batches = BatchSampler(lengths, lengths[::-1].copy(), BatchConfig(tokens=30, pool=2), seed=3).epoch(4)
     assert plain(batches) == OLD
@@ -166,7 +166,7 @@ def test_weights_of_one_change_nothing(pairs, budget, seed, epoch):
 
 
 @given(st.lists(st.floats(0, 4), min_size=1, max_size=40), st.integers(0, 1000), st.integers(0, 5))
-def test_an_epoch_holds_each_pair_as_often_as_its_weight_says(weights, seed, epoch):
+def test_an_epoch_repeats_each_pair_according_to_its_weight(weights, seed, epoch):
     if sum(weights) < 1:
         weights = [*weights, 1.5]
     found = counts(weighted(weights, seed=seed), epoch, len(weights))
@@ -176,7 +176,7 @@ def test_an_epoch_holds_each_pair_as_often_as_its_weight_says(weights, seed, epo
     assert plain(weighted(weights, seed=seed).epoch(epoch)) == plain(weighted(weights, seed=seed).epoch(epoch))
 
 
-def test_a_fraction_draws_another_share_each_epoch_and_all_alike_in_the_end():
+def test_a_fraction_resamples_each_epoch_and_covers_all_pairs_equally():
     found = weighted([0.3] * 50 + [1.5] * 50, tokens=100)
     epochs = [counts(found, number, 100) for number in range(200)]
     assert len({tuple(epoch[:50]) for epoch in epochs}) > 190
@@ -188,7 +188,7 @@ def test_a_fraction_draws_another_share_each_epoch_and_all_alike_in_the_end():
     assert 0.06 < together < 0.12
 
 
-def test_a_share_of_less_than_a_pair_is_drawn_in_some_epochs():
+def test_less_than_one_pair_per_epoch_occurs_in_some_epochs():
     found = weighted([1.0] * 5 + [0.25])
     drawn = sum(counts(found, epoch, 6)[5] for epoch in range(400))
     assert 60 < drawn < 140  # 100 expected, standard deviation 8.7
@@ -210,7 +210,7 @@ def test_corpora_of_different_weight_stay_mixed():
     assert 0.4 < min(shares) <= max(shares) < 0.6
 
 
-def test_the_stream_of_weighted_pairs_goes_on_from_any_place():
+def test_the_stream_of_weighted_pairs_resumes_at_any_position():
     whole = list(islice(weighted([0.4] * 30).stream(StreamPosition(0, 0)), 30))
     rest = list(islice(weighted([0.4] * 30).stream(whole[9][1]), 20))
     assert [(batch.tolist(), place) for batch, place in rest] == [(b.tolist(), place) for b, place in whole[10:]]
@@ -221,7 +221,7 @@ def test_weights_that_leave_nothing_are_refused():
         weighted([0.1] * 3)
 
 
-def test_the_lengths_of_the_table_are_left_as_they_are():
+def test_the_lengths_of_the_table_are_not_modified():
     lengths = np.array([4, 5], dtype=np.int32)
     BatchSampler(lengths, lengths, BatchConfig(), seed=0).epoch(0)
     assert lengths.tolist() == [4, 5]

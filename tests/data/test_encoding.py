@@ -21,7 +21,7 @@ def tokenizers() -> Tokenizers:
     return build_tokenizers(TokenizerConfig(size=290), PairList("pairs", PAIRS))
 
 
-def test_a_chunk_holds_what_is_kept_and_counts_the_rest(tokenizers):
+def test_a_chunk_has_the_kept_pairs_and_counts_the_dropped_ones(tokenizers):
     chunk = encode_chunk(tokenizers, FilterConfig(), False, 1, PAIRS)
     kept = [pair for pair in PAIRS if pair.source]
     assert chunk.read == 40
@@ -32,13 +32,13 @@ def test_a_chunk_holds_what_is_kept_and_counts_the_rest(tokenizers):
         assert rows.ids.dtype == np.uint16
 
 
-def test_without_a_source_only_targets_are_judged(tokenizers):
+def test_monolingual_chunks_filter_targets_only(tokenizers):
     chunk = encode_chunk(tokenizers, None, True, None, [("", "a"), ("", "")])
     assert (len(chunk.source.ids), chunk.dropped) == (0, {"blank": 1})
 
 
 @pytest.mark.parametrize("size", [1, 7, 40, 41])
-def test_chunks_by_several_processes_are_those_of_one(tokenizers, monkeypatch, size):
+def test_several_processes_give_the_same_chunks_as_one(tokenizers, monkeypatch, size):
     monkeypatch.setattr(encoding, "CHUNK", size)
     one, two = (list(encoded_chunks(PAIRS, tokenizers, None, False, processes)) for processes in (1, 2))
     assert [chunk.read for chunk in one] == [size] * (40 // size) + ([40 % size] if 40 % size else [])
@@ -50,7 +50,7 @@ def test_chunks_by_several_processes_are_those_of_one(tokenizers, monkeypatch, s
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_long_lines_make_chunks_of_fewer_pairs(tokenizers, monkeypatch, processes):
-    """Or ten thousand of them would be in memory at a time, whatever they hold."""
+    """Otherwise ten thousand lines of any length would be in memory at a time."""
     monkeypatch.setattr(encoding, "CHARACTERS", 100)
     pairs = [Pair("a" * 60, "b" * 60), *[Pair("a b", "c")] * 30, Pair("a" * 99, "b")]
     chunks = list(encoded_chunks(pairs, tokenizers, None, False, processes))
@@ -58,7 +58,7 @@ def test_long_lines_make_chunks_of_fewer_pairs(tokenizers, monkeypatch, processe
     assert sum(len(chunk.target.offsets) - 1 for chunk in chunks) == 32
 
 
-def test_a_tokenizer_goes_to_another_process_and_stays_one_for_both_sides(tokenizers):
+def test_a_pickled_joint_tokenizer_is_still_joint(tokenizers):
     there = pickle.loads(pickle.dumps(tokenizers))
     assert there.joint
     assert there.source.encode("ein Hund") == tokenizers.source.encode("ein Hund")

@@ -34,7 +34,7 @@ def mixture(tokenizers: Tokenizers, tmp_path_factory: pytest.TempPathFactory) ->
     return encode_mixture(mix, tokenizers, tmp_path_factory.mktemp("data") / "train", FilterConfig())
 
 
-def test_each_corpus_has_a_table_of_its_own(tokenizers, tmp_path):
+def test_each_corpus_has_a_separate_table(tokenizers, tmp_path):
     encode_mixture(
         MixedCorpus([WeightedCorpus(ONE), WeightedCorpus(TWO), WeightedCorpus(ONE)]),
         tokenizers,
@@ -49,7 +49,7 @@ def test_each_corpus_has_a_table_of_its_own(tokenizers, tmp_path):
 
 
 @given(indices=st.lists(st.integers(0, 49), max_size=30))
-def test_rows_are_those_of_the_tables_in_the_order_asked_for(mixture, tokenizers, indices):
+def test_rows_are_those_of_the_tables_in_the_order_of_the_indices(mixture, tokenizers, indices):
     pairs = [*ONE, *TWO]
     for side, rows in enumerate(mixture.rows(np.array(indices, dtype=np.int64))):
         assert [row.tolist() for row in rows] == [tokenizers[side].encode(pairs[n][side]) for n in indices]
@@ -68,7 +68,7 @@ def test_rows_outside_the_mixture(mixture, index):
         mixture.rows(np.array([3, index]))
 
 
-def test_weights_stand_for_every_pair_and_are_none_where_they_change_nothing(mixture):
+def test_weights_are_per_pair_and_none_if_all_are_one(mixture):
     assert mixture.weights.tolist() == [1.0] * 30 + [2.5] * 20
     assert TableMixture([part._replace(weight=1) for part in mixture.parts]).weights is None
 
@@ -86,7 +86,7 @@ def test_the_report_names_every_part(mixture, tokenizers, tmp_path):
     assert TableMixture([WeightedTable("one", table, 1)]).report == f"one: {table.report}"
 
 
-def test_a_corpus_that_is_no_mix_is_one_part(tokenizers, tmp_path):
+def test_a_corpus_that_is_not_a_mixture_is_one_part(tokenizers, tmp_path):
     mixture = encode_mixture(ONE, tokenizers, tmp_path / "train", None)
     assert len(mixture) == 30
     assert mixture.weights is None
@@ -94,7 +94,7 @@ def test_a_corpus_that_is_no_mix_is_one_part(tokenizers, tmp_path):
     assert mixture.rows(np.array([7]))[1][0].tolist() == tokenizers.target.encode(ONE.pairs[7].target)
 
 
-def test_a_part_of_which_nothing_is_left_is_named(tokenizers, tmp_path: Path):
+def test_a_part_without_kept_pairs_is_named(tokenizers, tmp_path: Path):
     blank = PairList("blank.tsv", [Pair("", "x")])
     with pytest.raises(DataError, match=r"^blank\.tsv: every pair was dropped"):
         encode_mixture(

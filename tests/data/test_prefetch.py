@@ -1,4 +1,4 @@
-"""Items made by a thread before they are asked for."""
+"""Items that a thread prefetches."""
 
 import itertools
 import threading
@@ -22,7 +22,7 @@ def test_the_same_items_in_the_same_order(items, depth):
     assert alone()
 
 
-def test_it_is_ahead_by_its_depth_and_no_more():
+def test_it_prefetches_exactly_its_depth():
     made, third = [], threading.Event()
 
     def source() -> Iterator[int]:
@@ -41,18 +41,18 @@ def test_it_is_ahead_by_its_depth_and_no_more():
     assert alone()
 
 
-def test_items_are_made_in_another_thread_and_one_only():
+def test_items_are_made_in_one_other_thread():
     threads = set(prefetch(threading.get_ident() for _ in range(20)))
     assert len(threads) == 1
     assert threading.get_ident() not in threads
 
 
 class Trouble(BaseException):
-    """No Exception: it must arrive all the same."""
+    """Not an Exception; it must be raised too."""
 
 
 @pytest.mark.parametrize("error", [ValueError, Trouble])
-def test_an_error_arrives_at_its_place(error):
+def test_an_error_is_raised_in_order(error):
     def source() -> Iterator[int]:
         yield from (1, 2)
         raise error("of the source")
@@ -66,14 +66,14 @@ def test_an_error_arrives_at_its_place(error):
 
 
 @pytest.mark.parametrize("taken", [0, 1, 5])
-def test_closed_it_leaves_no_thread_behind(taken):
+def test_closing_leaves_no_thread(taken):
     with closing(prefetch(itertools.count(), depth=2)) as items:
         assert list(itertools.islice(items, taken)) == list(range(taken))
     assert alone()
     assert list(items) == []
 
 
-def test_an_error_of_the_caller_leaves_no_thread_behind():
+def test_an_error_of_the_caller_leaves_no_thread():
     def fail() -> None:
         with closing(prefetch(itertools.count())) as items:
             next(items)
@@ -84,7 +84,7 @@ def test_an_error_of_the_caller_leaves_no_thread_behind():
     assert alone()
 
 
-def test_closing_waits_for_the_item_under_way():
+def test_closing_joins_the_thread_after_its_current_item():
     started, let_go, finished = threading.Event(), threading.Event(), []
 
     def source() -> Iterator[int]:

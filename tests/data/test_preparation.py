@@ -1,4 +1,4 @@
-"""Encoding once: nothing twice, changes noticed, what was stopped gone on with, several processes with one result."""
+"""Preprocessing: cached by content, resumed after interruptions, the same with several processes."""
 
 import gzip
 import json
@@ -63,7 +63,7 @@ def test_filters_drop_and_report(tokenizers: Tokenizers, tmp_path: Path) -> None
     assert Table(tmp_path / "t", SIZES).report == table.report
 
 
-def test_nothing_is_prepared_twice(tokenizers: Tokenizers, tmp_path: Path) -> None:
+def test_nothing_is_encoded_twice(tokenizers: Tokenizers, tmp_path: Path) -> None:
     path, corpus = tmp_path / "train", Counted(PAIRS)
     first = encode_corpus(corpus, tokenizers, path, FilterConfig())
     again = encode_corpus(corpus, tokenizers, path, FilterConfig())
@@ -72,7 +72,7 @@ def test_nothing_is_prepared_twice(tokenizers: Tokenizers, tmp_path: Path) -> No
     assert len(again) == len(first)
 
 
-def test_a_change_of_corpus_filters_or_tokenizers_prepares_anew(tokenizers: Tokenizers, tmp_path: Path) -> None:
+def test_a_change_of_corpus_filters_or_tokenizers_encodes_again(tokenizers: Tokenizers, tmp_path: Path) -> None:
     path, corpus = tmp_path / "train", Counted(PAIRS)
     old = encode_corpus(corpus, tokenizers, path, FilterConfig())
     encode_corpus(corpus, tokenizers, path, FilterConfig(max_length=90))
@@ -113,7 +113,7 @@ def test_a_corpus_that_fails_leaves_no_file(tokenizers: Tokenizers, tmp_path: Pa
 
 
 class Stopped(Counted):
-    """A corpus whose reading is stopped by something that is no error of the user's."""
+    """A corpus whose reading is interrupted."""
 
     def __init__(self, pairs: list[Pair], stop: int) -> None:
         super().__init__(pairs)
@@ -141,7 +141,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("processes", [1, 2])
 @pytest.mark.parametrize("stop", [0, 5, 13, 49])
-def test_what_was_stopped_goes_on_with_the_shards_that_are_finished(
+def test_interrupted_preprocessing_resumes_after_the_complete_shards(
     tokenizers: Tokenizers, tmp_path: Path, stop: int, processes: int
 ) -> None:
     pairs = [*PAIRS[:20], Pair("", "x"), *PAIRS[20:], Pair("a", "b " * 300)]
@@ -159,7 +159,7 @@ def test_what_was_stopped_goes_on_with_the_shards_that_are_finished(
 
 
 @pytest.mark.usefixtures("small")
-def test_shards_of_other_text_and_damaged_ones_are_not_gone_on_with(tokenizers: Tokenizers, tmp_path: Path) -> None:
+def test_shards_of_other_text_and_damaged_ones_are_encoded_again(tokenizers: Tokenizers, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         encode_corpus(Stopped(PAIRS, 30), tokenizers, tmp_path / "train", None, processes=1)
     changed = Counted(PAIRS[::-1], fingerprint="2")
@@ -194,7 +194,7 @@ preparation.encode_corpus(corpus, load_tokenizers(folder), folder / "train", Non
 
 
 @pytest.mark.usefixtures("small")
-def test_a_program_that_is_killed_leaves_what_the_next_goes_on_with(tokenizers: Tokenizers, tmp_path: Path) -> None:
+def test_preprocessing_resumes_after_a_killed_program(tokenizers: Tokenizers, tmp_path: Path) -> None:
     save_tokenizers(tokenizers, tmp_path)
     for side, name in enumerate(("text.en", "text.de")):
         (tmp_path / name).write_text("".join(f"{pair[side]}\n" for pair in PAIRS))
@@ -209,7 +209,7 @@ def test_a_program_that_is_killed_leaves_what_the_next_goes_on_with(tokenizers: 
     assert left == contents(tmp_path / "whole")
 
 
-def test_runs_share_what_lies_in_a_cache(tokenizers: Tokenizers, tmp_path: Path) -> None:
+def test_runs_share_cached_tables(tokenizers: Tokenizers, tmp_path: Path) -> None:
     corpus, cache = Counted(PAIRS), tmp_path / "cache"
     one = encode_cached(corpus, tokenizers, cache, FilterConfig())
     two = encode_cached(corpus, tokenizers, cache, FilterConfig())
@@ -220,7 +220,7 @@ def test_runs_share_what_lies_in_a_cache(tokenizers: Tokenizers, tmp_path: Path)
     assert corpus.reads == 1, "other text takes another place"
 
 
-def test_what_another_program_is_making_is_waited_for_and_taken(
+def test_a_table_that_another_program_is_encoding_is_awaited_and_used(
     tokenizers: Tokenizers, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Runs that are started together encode their corpus once."""
@@ -247,10 +247,10 @@ def test_what_another_program_is_making_is_waited_for_and_taken(
     ]
 
 
-def test_a_process_that_does_not_see_what_the_first_has_written_says_so(
+def test_a_process_that_does_not_see_the_first_ones_table_raises(
     tokenizers: Tokenizers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing would hold its writing and that of its neighbours apart."""
+    """Otherwise several processes would write the same files."""
     corpus = Counted(PAIRS)
     monkeypatch.setattr(preparation, "is_first", lambda: False)
     monkeypatch.setattr(preparation, "rank", lambda: 3)
@@ -287,7 +287,7 @@ def test_a_changed_file_is_noticed_though_its_size_and_age_are_the_same(
     assert prepared() == "cow"
 
 
-def test_ids_take_two_bytes_where_they_can(tokenizers: Tokenizers, tmp_path: Path) -> None:
+def test_ids_of_small_vocabularies_take_two_bytes(tokenizers: Tokenizers, tmp_path: Path) -> None:
     encode_corpus(Counted(PAIRS), tokenizers, tmp_path / "train", None)
     shard = read_shard(tmp_path / "train" / "00000.safetensors")
     assert shard.source.dtype == shard.target.dtype == np.uint16
@@ -295,14 +295,14 @@ def test_ids_take_two_bytes_where_they_can(tokenizers: Tokenizers, tmp_path: Pat
     assert encoding.id_type((1 << 16) + 1) == np.int32
 
 
-def test_locked_is_given_back(tokenizers: Tokenizers, tmp_path: Path) -> None:
+def test_the_lock_is_released(tokenizers: Tokenizers, tmp_path: Path) -> None:
     encode_corpus(Counted(PAIRS), tokenizers, tmp_path / "train", None)
     with locked(tmp_path / "train"):
         pass
     assert [path.name for path in (tmp_path / "train").iterdir()] == ["00000.safetensors"]
 
 
-def test_what_an_older_version_wrote_without_checksums_is_encoded_again(tokenizers: Tokenizers, tmp_path: Path) -> None:
+def test_shards_of_an_old_version_without_checksums_are_encoded_again(tokenizers: Tokenizers, tmp_path: Path) -> None:
     corpus, folder = Counted(PAIRS), tmp_path / "train"
     encode_corpus(corpus, tokenizers, folder, None)
     path = folder / "00000.safetensors"

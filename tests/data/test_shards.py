@@ -1,4 +1,4 @@
-"""Files of encoded pairs: what is written comes back, what is none is refused."""
+"""Files of encoded pairs: written pairs are read back, other files are refused."""
 
 import re
 from collections import Counter
@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "00003.safetensors"
 
 
-def test_what_a_shard_says_of_itself(path):
+def test_the_header_of_a_shard(path):
     shard = read_shard(path)
     assert (shard.key, shard.read, shard.report, shard.pairs) == ("the key", 9, None, 6)
     assert shard.dropped == Counter({"blank": 3})
@@ -31,7 +31,7 @@ def test_what_a_shard_says_of_itself(path):
     assert read_shard(path).report == "kept all"
 
 
-def test_ids_lie_where_it_says(path):
+def test_ids_are_at_the_positions_in_the_header(path):
     data, shard = path.read_bytes(), read_shard(path)
     sides = (shard.source, [0, 2, 2, 5, 7, 7, 10], ONE), (shard.target, [0, 0, 1, 2, 2, 3, 4], TWO)
     for column, offsets, rows in sides:
@@ -40,13 +40,13 @@ def test_ids_lie_where_it_says(path):
         assert ids.tolist() == [*rows.ids, *rows.ids]
 
 
-def test_the_file_is_one_of_safetensors(path):
+def test_the_file_is_a_valid_safetensors_file(path):
     arrays = load_file(path)
     assert arrays["target.ids"].tolist() == [70_000, 5, 70_000, 5]
     assert sorted(arrays) == ["source.ids", "source.offsets", "target.ids", "target.offsets"]
 
 
-def test_a_shard_of_nothing(tmp_path):
+def test_an_empty_shard(tmp_path):
     write_shard(tmp_path / "empty", "key", [], "none")
     assert read_shard(tmp_path / "empty").pairs == 0
 

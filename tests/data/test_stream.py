@@ -1,4 +1,4 @@
-"""The stream of batches: made of the rows that the order says, at any place."""
+"""The stream of batches: the rows of the sampler at any position."""
 
 from itertools import islice
 
@@ -27,7 +27,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Table, BatchSampler
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.5])
-def test_a_stream_from_any_place_is_the_rest_of_the_stream(world, rate):
+def test_a_stream_from_any_position_is_the_rest_of_the_stream(world, rate):
     table, order, tokenizers = world
     resample = SubwordResampler(tokenizers, TokenizerConfig(algorithm=Algorithm.bpe, sampling=rate), seed=1)
     stream = batch_stream(table, order, resample)
@@ -40,7 +40,7 @@ def test_a_stream_from_any_place_is_the_rest_of_the_stream(world, rate):
 
 
 @pytest.mark.parametrize("count", [2, 3])
-def test_processes_share_a_stream_and_its_places_count_all_of_it(world, count):
+def test_processes_share_a_stream_and_positions_count_all_its_batches(world, count):
     table, order, tokenizers = world
     resample = SubwordResampler(tokenizers, TokenizerConfig(algorithm=Algorithm.bpe, sampling=0.5), seed=1)
     whole = list(islice(batch_stream(table, order, resample)(StreamPosition(0, 1)), 3 * len(order.epoch(0)) * count))
@@ -53,7 +53,7 @@ def test_processes_share_a_stream_and_its_places_count_all_of_it(world, count):
             assert all(torch.equal(one, other) for one, other in zip(batch, whole[turn + rank][0], strict=True))
 
 
-def test_a_batch_holds_the_rows_of_its_place_cut_as_asked(world):
+def test_a_batch_has_the_rows_of_its_position_segmented_as_configured(world):
     table, order, tokenizers = world
     plain = batch_stream(table, order, SubwordResampler(tokenizers, TokenizerConfig(), seed=1))
     batch, _ = next(plain(StreamPosition(1, 0)))

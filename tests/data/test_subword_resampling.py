@@ -36,7 +36,7 @@ def rows_of(tokenizers: Tokenizers) -> tuple[list[list[int]], list[list[int]]]:
     return tokenizers.source.encode_all(SOURCES), tokenizers.target.encode_all(TARGETS)
 
 
-def test_the_text_stays_and_the_pieces_change_with_seed_and_place(tokenizers: Tokenizers) -> None:
+def test_the_text_stays_and_the_tokens_change_with_seed_and_position(tokenizers: Tokenizers) -> None:
     rows = rows_of(tokenizers)
     seen = []
     for seed, place in (
@@ -54,7 +54,7 @@ def test_the_text_stays_and_the_pieces_change_with_seed_and_place(tokenizers: To
     assert rows == rows_of(tokenizers)
 
 
-def test_the_target_and_everything_may_stay_as_they_are(tokenizers: Tokenizers) -> None:
+def test_resampling_can_be_off_for_the_target_or_both_sides(tokenizers: Tokenizers) -> None:
     rows, place = rows_of(tokenizers), StreamPosition(3, 4)
     sources, targets = SubwordResampler(tokenizers, settings(sample_target=False), 1)(rows, place)
     assert sources != rows[0]
@@ -62,7 +62,7 @@ def test_the_target_and_everything_may_stay_as_they_are(tokenizers: Tokenizers) 
     assert SubwordResampler(tokenizers, settings(sampling=0.0), 1)(rows, place) == rows
 
 
-def test_a_stream_that_goes_on_draws_what_it_would_have_drawn(tokenizers: Tokenizers) -> None:
+def test_a_resumed_stream_has_the_same_segmentations(tokenizers: Tokenizers) -> None:
     lengths = np.array([len(row) for row in rows_of(tokenizers)[0]], dtype=np.int32)
     order = BatchSampler(lengths, lengths, BatchConfig(tokens=30), seed=1)
 
@@ -101,7 +101,7 @@ def test_tags_stay_whole_and_lengths_within_bounds(tokenizers: Tokenizers) -> No
             assert max(map(len, cut)) <= MAX_GROWTH * max(map(len, rows))
 
 
-def test_arrays_of_a_table_are_taken_too(tokenizers: Tokenizers) -> None:
+def test_rows_can_be_arrays_of_a_table(tokenizers: Tokenizers) -> None:
     rows = tokenizers.source.encode_all(SOURCES)
     arrays = [np.array(row, dtype=np.int32) for row in rows]
     sampler = SubwordSampler(tokenizers.source, 0.3)
@@ -109,7 +109,7 @@ def test_arrays_of_a_table_are_taken_too(tokenizers: Tokenizers) -> None:
     assert [list(row) for row in cut] == [list(row) for row in again]
 
 
-def test_what_cannot_be_sampled_is_found_at_once(tokenizers: Tokenizers) -> None:
+def test_a_tokenizer_that_cannot_be_sampled_is_refused(tokenizers: Tokenizers) -> None:
     words = build_tokenizers(settings(Algorithm.word, sampling=0.0, size=30), CORPUS)
     with pytest.raises(DataError, match=r"set tokenizer\.sampling=0"):
         SubwordResampler(words, settings(), 1)
@@ -118,8 +118,8 @@ def test_what_cannot_be_sampled_is_found_at_once(tokenizers: Tokenizers) -> None
     SubwordResampler(words, settings(sampling=0.0), 1)
 
 
-def test_a_stopped_run_ends_with_the_same_bits(recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stopped in the middle of an epoch, between two validations; what is drawn after is what would have been drawn."""
+def test_a_resumed_run_ends_with_the_same_bits(recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interrupted in the middle of an epoch, between two validations."""
     from seq2seq.training.trainer import Trainer
 
     for name, texts in (("en", SOURCES), ("de", TARGETS)):
@@ -150,7 +150,7 @@ def test_a_stopped_run_ends_with_the_same_bits(recipe, tmp_path: Path, monkeypat
     assert weights[0] == weights[1] != weights[2]
 
 
-def test_a_batch_cut_anew_holds_no_more_than_its_setting_says(tokenizers: Tokenizers) -> None:
+def test_a_resegmented_batch_stays_within_the_documented_size(tokenizers: Tokenizers) -> None:
     sources, targets = (rows * 10 for rows in rows_of(tokenizers))
     lengths = [np.array([len(row) for row in rows], dtype=np.int32) for rows in (sources, targets)]
     config = BatchConfig(tokens=1 + max(len(row) for row in sources + targets))  # the longest pair alone fills it

@@ -69,7 +69,7 @@ def rows(lists: list[list[int]], dtype: type) -> IdLists:
 @given(
     shards=st.lists(st.lists(LISTS, max_size=3), min_size=1, max_size=3), dtype=st.sampled_from([np.uint16, np.int32])
 )
-def test_any_lists_come_back_from_any_number_of_files(tmp_path_factory, shards, dtype):
+def test_any_lists_are_read_back_from_any_number_of_files(tmp_path_factory, shards, dtype):
     """Batches without pairs and files without batches among them."""
     folder, lists = tmp_path_factory.mktemp("table"), [ids for shard in shards for batch in shard for ids in batch]
     for number, shard in enumerate(shards):
@@ -98,7 +98,7 @@ def test_files_are_not_mapped_and_are_closed_with_the_table(tokenizers: Tokenize
     assert len(os.listdir("/dev/fd")) == before - 1
 
 
-def test_more_files_than_may_be_open_are_told_in_one_line_and_encoded_no_second_time(
+def test_too_many_open_files_are_one_line_and_nothing_is_encoded_again(
     tokenizers: Tokenizers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     corpus = PairList("pairs", PAIRS)
@@ -114,7 +114,7 @@ def test_more_files_than_may_be_open_are_told_in_one_line_and_encoded_no_second_
     assert (tmp_path / "train" / "00000.safetensors").stat().st_mtime_ns == before
 
 
-def test_a_file_that_shrinks_under_a_table_is_noticed(tokenizers: Tokenizers, tmp_path: Path) -> None:
+def test_a_truncated_file_is_detected(tokenizers: Tokenizers, tmp_path: Path) -> None:
     table = encode_corpus(PairList("pairs", PAIRS), tokenizers, tmp_path / "train", None)
     os.truncate(tmp_path / "train" / "00000.safetensors", 900)
     with pytest.raises(DataError, match=r"00000\.safetensors is damaged \(checksum mismatch"):
@@ -129,8 +129,8 @@ def flipped(path: Path, place: int, bit: int = 0) -> None:
 
 
 @pytest.mark.parametrize("place", range(0, 300, 7))
-def test_no_bit_can_change_unnoticed(tokenizers: Tokenizers, tmp_path: Path, place: int) -> None:
-    """Wherever it is: in the head, the offsets or the ids; and the next run encodes again what is damaged."""
+def test_every_changed_bit_is_detected(tokenizers: Tokenizers, tmp_path: Path, place: int) -> None:
+    """In the header, the offsets or the ids; the next run encodes the damaged shard again."""
     corpus, folder = PairList("pairs", PAIRS), tmp_path / "train"
     encode_corpus(corpus, tokenizers, folder, None)
     path = folder / "00000.safetensors"
@@ -144,7 +144,7 @@ def test_no_bit_can_change_unnoticed(tokenizers: Tokenizers, tmp_path: Path, pla
 
 
 def test_a_block_is_checked_when_it_is_first_read(tmp_path: Path) -> None:
-    """Damage does not stop a run that does not come to it; what is damaged goes, and what lies before it stays."""
+    """Damage does not stop a run that does not read it. The damaged shard is removed, those before it stay."""
     lists = [[number % 400] * 100 for number in range(2_000)]
     chunk = EncodedChunk(rows(lists, np.uint16), rows(lists, np.uint16), 2_000, encoding.Counter())
     write_shard(shard_path(tmp_path, 0), "key", [chunk], None)
@@ -168,7 +168,7 @@ FORGED = {
 
 @pytest.mark.parametrize("kind", FORGED)
 @pytest.mark.parametrize("side", ["source", "target"])
-def test_a_forged_shard_with_right_checksums_is_refused_and_encoded_again(
+def test_a_forged_shard_with_valid_checksums_is_refused_and_encoded_again(
     tokenizers: Tokenizers, tmp_path: Path, kind: str, side: str
 ) -> None:
     corpus, folder = PairList("pairs", PAIRS), tmp_path / "train"
@@ -188,7 +188,7 @@ def test_a_forged_shard_with_right_checksums_is_refused_and_encoded_again(
     assert path.read_bytes() == whole
 
 
-def test_shards_with_ids_of_two_types_are_no_table(tmp_path: Path) -> None:
+def test_shards_with_ids_of_two_types_are_refused(tmp_path: Path) -> None:
     for number, dtype in enumerate((np.uint16, np.int32)):
         chunk = EncodedChunk(rows([[5, 6]], dtype), rows([[5]], np.uint16), 1, encoding.Counter())
         write_shard(shard_path(tmp_path, number), "key", [chunk], "all" if number else None)
@@ -197,7 +197,7 @@ def test_shards_with_ids_of_two_types_are_no_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("read", "9"), ("dropped", {"blank": []}), ("key", 3), ("report", [])])
-def test_a_forged_note_is_no_encoded_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name, value) -> None:
+def test_forged_metadata_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name, value) -> None:
     chunk = EncodedChunk(rows([[5]], np.uint16), rows([[5]], np.uint16), 1, encoding.Counter())
     dumps = json.dumps
     monkeypatch.setattr(json, "dumps", lambda facts: dumps({**facts, name: value}))

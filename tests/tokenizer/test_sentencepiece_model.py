@@ -1,4 +1,4 @@
-"""Vocabularies as their files hold them."""
+"""Vocabularies read from model files."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
     return train_tokenizer(TEXT * 3, TokenizerConfig(algorithm=request.param, size=size, tags=["<2de>"]), "the text")
 
 
-def test_pieces_are_those_that_the_package_tells_of(tokenizer: Tokenizer) -> None:
+def test_pieces_are_those_of_the_package(tokenizer: Tokenizer) -> None:
     _, pieces = read_pieces(tokenizer.to_bytes())
     processor = tokenizer._processor
     numbers = range(tokenizer.size)
@@ -35,7 +35,7 @@ def test_pieces_are_those_that_the_package_tells_of(tokenizer: Tokenizer) -> Non
 
 
 @pytest.mark.parametrize("algorithm", list(Algorithm))
-def test_the_kind_of_a_model(algorithm: Algorithm) -> None:
+def test_the_type_of_a_model(algorithm: Algorithm) -> None:
     size = 12 if algorithm is Algorithm.word else 300
     model = train_tokenizer(TEXT, TokenizerConfig(algorithm=algorithm, size=size), "the text").to_bytes()
     assert read_pieces(model)[0] == ModelType[algorithm.value]
@@ -47,7 +47,7 @@ def test_other_bytes_are_refused(damaged: bytes) -> None:
         read_pieces(damaged)
 
 
-def test_fields_that_are_not_known_are_passed_over(tokenizer: Tokenizer) -> None:
+def test_unknown_fields_are_skipped(tokenizer: Tokenizer) -> None:
     model = tokenizer.to_bytes()
     odd = b"".join((b"\x08\x05", b"\x15\x00\x00\x90\xc1", b"\x7a\x01x"))  # known numbers of other kinds, another number
     assert Tokenizer(model + odd).tags == tokenizer.tags

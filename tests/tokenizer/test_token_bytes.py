@@ -15,19 +15,19 @@ def tokenizer(algorithm: Algorithm, size: int):
     return train_tokenizer(TEXTS, TokenizerConfig(algorithm=algorithm, size=size), "lines")
 
 
-def test_what_is_typed_begins_a_word_and_keeps_the_space_at_its_end():
+def test_a_typed_prefix_starts_a_word_and_keeps_its_final_space():
     assert prefix_bytes("") == prefix_bytes(" \t") == b""
     assert prefix_bytes("Wo  ist me") == b" Wo ist me"
     assert prefix_bytes(" Wo ist\u00a0") == b" Wo ist "
     assert prefix_bytes("Schlu\u0308") == " Schlü".encode()
 
 
-def test_what_goes_on_in_a_word():
+def test_tokens_that_continue_a_word():
     pieces = [None, b" a", b"a", "ü".encode(), b"7", b".", b"-x", b"\xc3", "\u0301".encode(), b" ", b"", "日".encode()]
     assert word_internal_tokens(pieces) == {2, 3, 4, 7, 8, 11}
 
 
-def test_all_pieces_of_a_text_spell_it():
+def test_the_tokens_of_a_text_spell_it():
     pieces = tokenizer(Algorithm.unigram, 300)
     written = token_bytes(pieces)
     assert b"".join(written[one] for one in pieces.encode("Wo ist 中?")) == " Wo ist 中?".encode()
@@ -35,7 +35,7 @@ def test_all_pieces_of_a_text_spell_it():
     assert written[UNK] == b" \xff"
 
 
-def test_a_phrase_is_the_pieces_of_its_words():
+def test_a_phrase_is_the_tokens_of_its_words():
     pieces = tokenizer(Algorithm.unigram, 300)
     assert phrase_tokens(pieces, " mein  Schlüssel") == tuple(pieces.encode("mein Schlüssel"))
     with pytest.raises(ConfigError, match="a phrase is blank"):

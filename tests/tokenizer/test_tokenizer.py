@@ -72,7 +72,7 @@ def test_normalisation(text: str, expected: str) -> None:
     assert normalize(text) == expected
 
 
-def test_batches_pieces_and_specials(tokenizer: Tokenizer) -> None:
+def test_batches_tokens_and_special_tokens(tokenizer: Tokenizer) -> None:
     ids = tokenizer.encode("the cat")
     assert tokenizer.encode_all(["the cat", "", "日本"]) == [ids, [], tokenizer.encode("日本")]
     assert "".join(tokenizer.tokens(ids)).replace("\u2581", " ").strip() == "the cat"
@@ -93,7 +93,7 @@ def test_bytes_and_files_keep_the_model(tokenizer: Tokenizer, tmp_path: Path) ->
         assert same.encode("the cat 日本") == tokenizer.encode("the cat 日本")
 
 
-def test_files_that_are_no_tokenizer(tokenizer: Tokenizer, tmp_path: Path) -> None:
+def test_files_that_are_not_tokenizers(tokenizer: Tokenizer, tmp_path: Path) -> None:
     path = tmp_path / "a.model"
     with pytest.raises(DataError, match=r"a\.model cannot be read"):
         Tokenizer.load(path)
@@ -146,7 +146,7 @@ some_words = st.sampled_from(["the", "cat", "dog", "a", "small", "unseen", "<2de
 
 @given(st.lists(st.one_of(marks, some_words, any_text)).map(" ".join))
 @example("<unk> <s> </s> <pad> unseen unseen \u2585 the")
-def test_words_come_back_as_they_are_and_others_as_unknown_one_by_one(words: Tokenizer, text: str) -> None:
+def test_known_words_are_decoded_and_each_other_word_is_unknown(words: Tokenizer, text: str) -> None:
     ids = words.encode(text)
     known = words.words()
     split = normalize(text).split()
@@ -155,7 +155,7 @@ def test_words_come_back_as_they_are_and_others_as_unknown_one_by_one(words: Tok
     assert words.encode_all([text, "the cat"]) == [ids, words.encode("the cat")]
 
 
-def test_only_a_vocabulary_of_words_is_at_word_level(words: Tokenizer, tokenizer: Tokenizer) -> None:
+def test_only_a_word_vocabulary_is_word_level(words: Tokenizer, tokenizer: Tokenizer) -> None:
     assert words.word_level
     assert {"the", "cat", "dog", "kleine", "Katze", "<2de>"} <= words.words().keys()
     assert not tokenizer.word_level
@@ -165,7 +165,7 @@ def test_only_a_vocabulary_of_words_is_at_word_level(words: Tokenizer, tokenizer
 
 
 @pytest.mark.parametrize("algorithm", list(Algorithm))
-def test_a_tag_is_one_piece_wherever_it_stands(algorithm: Algorithm) -> None:
+def test_a_tag_is_one_token_in_every_position(algorithm: Algorithm) -> None:
     size = 20 if algorithm is Algorithm.word else SIZE + 10
     config = TokenizerConfig(algorithm=algorithm, size=size, tags=["<2de>", "<bt>"])
     tokenizer = train_tokenizer(TEXT, config, "the test text")

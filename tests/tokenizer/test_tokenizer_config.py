@@ -1,4 +1,4 @@
-"""Settings of tokenizers: what contradicts itself, and what can be a tag."""
+"""Settings of tokenizers: contradictions and invalid tags."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ def test_settings_at_odds(changes: dict[str, object], words: str) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_settings_in_harmony() -> None:
+def test_consistent_settings() -> None:
     TokenizerConfig(sampling=0.1).check()
     TokenizerConfig(algorithm=Algorithm.word, size=9).check()
     mixed = TokenizerConfig(joint=False, target_algorithm=Algorithm.word, sampling=0.1, sample_target=False)
@@ -38,7 +38,7 @@ def test_settings_in_harmony() -> None:
 
 
 @pytest.mark.parametrize("tag", ["", " ", "a b", "a,b", "e\u0301", "\u2581x", "<s>", "<unk>", "<0x0A>", "\ud800"])
-def test_no_tag(tag: str) -> None:
+def test_invalid_tags(tag: str) -> None:
     with pytest.raises(ConfigError, match="is not a valid tag"):
         check_tag(tag)
 
