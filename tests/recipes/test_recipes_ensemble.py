@@ -118,7 +118,7 @@ def test_average_of_runs_and_what_has_none(recipe, copied, tmp_path):
     deeper = sibling(copied, tmp_path / "deeper", 1, {"decoder.layers": 2})
     for overrides, words in {
         (f"runs=[{deeper}]", f"output={tmp_path / 'a'}"): f"{deeper} has model.decoder.layers=2",
-        (f"runs=[{other}]", f"output={mean}"): f"{mean} cannot be made",
+        (f"runs=[{other}]", f"output={mean}"): f"{mean} already exists",
         (f"run={other}", f"output={tmp_path / 'b'}"): "chose 0 of the two or more checkpoints",
     }.items():
         outcome = recipe("average", f"run={copied}", *overrides)
