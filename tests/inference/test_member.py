@@ -181,7 +181,7 @@ def test_runs_that_write_other_pieces_are_refused_by_name(runs):
 
 
 def test_without_a_run_there_is_one_line():
-    with pytest.raises(ConfigError, match=r"^nothing can translate: name a run folder$"):
+    with pytest.raises(ConfigError, match=r"^there is no model to translate with: name a run folder$"):
         Translator.load([])
 
 
