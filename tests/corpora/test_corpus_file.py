@@ -110,7 +110,7 @@ def test_changed_text_is_not_cached_under_the_old_hash(tokenizers: Tokenizers, t
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_doctor_writes_the_text_it_examined_or_nothing(tmp_path: Path, kind: str) -> None:
-    examination = examine({"train": corpus_of(tmp_path, kind)}, max_length=100, max_ratio=9.0)[0]
+    diagnosis = diagnose({"train": corpus_of(tmp_path, kind)}, max_length=100, max_ratio=9.0)[0]
     written(tmp_path, kind, PAIRS[::-1])
     before = sorted(tmp_path.iterdir())
     with pytest.raises(DataError, match="has changed while it was in use"):

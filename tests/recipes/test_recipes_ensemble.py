@@ -118,8 +118,8 @@ def test_average_of_runs_and_what_has_none(recipe, copied, tmp_path):
     deeper = random_run(copied, tmp_path / "deeper", 1, {"decoder.layers": 2})
     for overrides, words in {
         (f"runs=[{deeper}]", f"output={tmp_path / 'a'}"): f"{deeper} has model.decoder.layers=2",
-        (f"runs=[{other}]", f"output={mean}"): f"{mean} cannot be made",
-        (f"run={other}", f"output={tmp_path / 'b'}"): "an average needs two or more checkpoints",
+        (f"runs=[{other}]", f"output={mean}"): f"{mean} already exists",
+        (f"run={other}", f"output={tmp_path / 'b'}"): "chose 0 of the two or more checkpoints",
     }.items():
         outcome = recipe("average", f"run={copied}", *overrides)
         assert outcome.code == 1

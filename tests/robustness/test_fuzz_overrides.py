@@ -22,7 +22,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 
-from seq2seq.config.hydra import RECIPES, USERS_ERRORS, one_line_errors, register, uncomposable
+from seq2seq.config.hydra import RECIPES, USER_ERRORS, not_composable, one_line_errors, register
 from seq2seq.config.recipes import EvaluateConfig, TrainConfig
 from seq2seq.corpora.reading import source_tags
 from seq2seq.model import Network
@@ -152,9 +152,9 @@ def hydra_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if isinstance(error, USERS_ERRORS):
+        if isinstance(error, USER_ERRORS):
             raise
-        raise uncomposable(error) from error
+        raise not_composable(error) from error
 
 
 def merged(config: DictConfig, overrides: list[str]) -> DictConfig:

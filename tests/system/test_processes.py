@@ -172,7 +172,7 @@ def test_a_recipe_for_one_process_refuses_a_launcher(recipe, monkeypatch, tmp_pa
         monkeypatch.setenv(name, "0")
     outcome = recipe("quantize", f"run={tmp_path}")
     assert outcome.code == 1
-    assert outcome.err == "error: recipes/quantize.py is for one process: start it with python, not with torchrun\n"
+    assert outcome.err == "error: recipes/quantize.py runs in one process: start it with python, not with torchrun\n"
 
 
 @pytest.mark.parametrize(
