@@ -22,7 +22,7 @@ slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
 
 # What needs a GPU, in eight minutes at most: figures first, written to GPU_OUTPUT part by part, then tests. With
-# PYTHON=… that Python is used as it is, and nothing is installed.
+# PYTHON=… that Python is used as it is, and nothing is installed. Without a GPU it says what to do, and ends.
 GPU_OUTPUT ?= runs/gpu
 ifeq ($(origin PYTHON),file)
 GPU_PYTHON := $(BIN)/python
@@ -31,14 +31,18 @@ else
 GPU_PYTHON := $(PYTHON)
 endif
 
+NO_GPU := f"PyTorch {torch.__version__} sees no GPU. If nvidia-smi lists one, install a build of PyTorch for CUDA \
+(https://pytorch.org/get-started/locally) and run make gpu PYTHON=python3. make test needs no GPU."
+
 gpu: export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 gpu:
+	@$(GPU_PYTHON) -c 'import sys, torch; torch.cuda.is_available() or sys.exit($(NO_GPU))'
 	mkdir -p $(GPU_OUTPUT)
-	$(GPU_PYTHON) -m seq2seq.benchmark.host_waits > $(GPU_OUTPUT)/host_waits.json
+	timeout 30 $(GPU_PYTHON) -m seq2seq.benchmark.host_waits > $(GPU_OUTPUT)/host_waits.json; waits=$$?; \
 	timeout 270 $(GPU_PYTHON) recipes/benchmark.py device=cuda output=$(GPU_OUTPUT) \
-	  "parts=[training,ceiling,translation]"; figures=$$?; \
+	  "parts=[precisions,ceiling,translation]"; figures=$$?; \
 	timeout 180 $(GPU_PYTHON) -m pytest -m gpu tests/test_gpu.py; tests=$$?; \
-	exit $$((figures + tests))
+	exit $$((waits + figures + tests))
 
 lint: .venv/installed
 	$(BIN)/ruff check .

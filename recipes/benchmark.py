@@ -5,7 +5,7 @@ python recipes/benchmark.py run=runs/demo
 python recipes/benchmark.py data.train.source=train.en data.train.target=train.de
 python recipes/benchmark.py parts=[scale]
 python recipes/benchmark.py parts=[threads]
-python recipes/benchmark.py parts=[ceiling] device=cuda
+python recipes/benchmark.py parts=[precisions,ceiling] device=cuda
 python recipes/benchmark.py parts=[preparation] preparation.pairs=[100000,1000000,10000000]
 python recipes/benchmark.py run=runs/demo parts=[serving] serving.clients=32
 """
@@ -25,7 +25,7 @@ from seq2seq.benchmark.preparation import measure_preparation
 from seq2seq.benchmark.scale import measure_scale
 from seq2seq.benchmark.serving import measure_serving
 from seq2seq.benchmark.threads import measure_threads
-from seq2seq.benchmark.training import measure_training
+from seq2seq.benchmark.training import measure_precisions, measure_training
 from seq2seq.benchmark.translation import measure_translation
 from seq2seq.benchmark.workload import prepare
 from seq2seq.config.hydra import recipe
@@ -61,11 +61,14 @@ def measure(config: BenchmarkConfig, output: Path) -> None:
         kept = {"rounds": report.plain(rounds), "ratio_of_medians": medians}
         keep("against", kept, report.against_table(rounds, medians))
         parts = set()
-    if {Part.training, Part.translation, Part.serving} & parts:
+    if {Part.training, Part.precisions, Part.translation, Part.serving} & parts:
         workload = prepare(config)
         if Part.training in parts:
             training = measure_training(config, workload, machine)
             keep("training", training, report.training_table(training))
+        if Part.precisions in parts:
+            precisions = list(measure_precisions(config, workload, machine))
+            keep("precisions", precisions, report.precisions_table(precisions))
         if Part.translation in parts:
             translation = measure_translation(config, workload, machine)
             keep("translation", translation, report.translation_table(translation))

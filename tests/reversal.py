@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,6 +15,7 @@ from seq2seq.data.batch_sampler import Place
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.config import DecoderConfig, EncoderConfig
 from seq2seq.system.device import Precision
+from seq2seq.system.processes import count, rank
 from seq2seq.training import (
     Adam,
     Constant,
@@ -55,6 +57,18 @@ class Stream:
             batch = self.batches[taken]
             epoch, taken = (epoch, taken + 1) if taken + 1 < len(self.batches) else (epoch + 1, 0)
             yield batch, Place(epoch, taken)
+
+
+class Shared:
+    """This process's batches of the stream that all processes share, as `batch_stream` gives them."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+
+    def __call__(self, place: Place) -> Iterator[tuple[Batch, Place]]:
+        batches = self.stream(place)
+        while turn := list(islice(batches, count())):
+            yield turn[rank()][0], turn[-1][1]
 
 
 SEVEN_BATCHES = [reversal_batch(sources(6, seed)) for seed in range(7)]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from markov import MarkovStepper, random_stepper
 from networks import BOS, EOS, SAMPLES, padded, random_network, random_sentences
-from reversal import Scripted, same, tiny_network, trainer, training
+from reversal import Scripted, metrics, same, tiny_network, trainer, training, weights
 from test_cell import assert_close, random_cell, random_inputs, tensors
 
 from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
@@ -16,6 +16,8 @@ from seq2seq.model.choices import CellKind
 from seq2seq.model.weights import load_weights
 from seq2seq.search import Method, SearchConfig, WatchedStepper, search
 from seq2seq.system.device import Precision, autocast
+from seq2seq.training import SGD, Adadelta, Adagrad, Adam, Muon, Validation
+from seq2seq.training.loss_scale import INITIAL, LossScale
 
 pytestmark = [
     pytest.mark.gpu,
@@ -47,19 +49,23 @@ def test_float32_is_not_rounded_to_tf32(kind):
 
 
 def slopes(kind: CellKind, precision: Precision) -> list[torch.Tensor]:
-    """Gradients of a cell's weights where the loss is a mean over very many positions."""
+    """Gradients of a cell's weights where the loss is a mean over very many positions; scaled in float16."""
+    half = precision is Precision.float16
+    scale = LossScale(half, CUDA)
     cell = random_cell(kind, 3, torch.float32).cuda()
     inputs_NTI, _, padding_NT = random_inputs(3, [5, 1, 9], torch.float32)
     with autocast(precision, CUDA):
         states, _ = cell.run(inputs_NTI.cuda(), None, padding_NT.cuda())
-    assert states.dtype is not torch.float16
-    (states.float().sum() / 1e6).backward()
+    assert (states.dtype is torch.float16) is half
+    (states.float().sum() / 1e6 * scale.scale).backward()
+    scale.unscale(cell.parameters())
     return [parameter.grad for parameter in cell.parameters()]
 
 
+@pytest.mark.parametrize("precision", [Precision.auto, Precision.float16])
 @pytest.mark.parametrize("kind", FUSED)
-def test_small_gradients_keep_their_digits(kind):
-    for found, wanted in zip(slopes(kind, Precision.auto), slopes(kind, Precision.float32), strict=True):
+def test_small_gradients_keep_their_digits(kind, precision):
+    for found, wanted in zip(slopes(kind, precision), slopes(kind, Precision.float32), strict=True):
         assert (found - wanted).norm() < 0.03 * wanted.norm()
 
 
@@ -71,10 +77,15 @@ def test_search_finds_what_a_cpu_finds():
         assert search(on_gpu, settings) == search(on_cpu, settings)
 
 
-@pytest.mark.parametrize("precision", [Precision.auto, Precision.float32])
-def test_no_update_waits(tmp_path, precision):
+PRECISIONS = [Precision.auto, Precision.float32, Precision.float16]
+OPTIMIZERS = [Adam(), Adadelta(), Adagrad(), SGD(momentum=0.9), Muon(rows=4)]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_no_update_waits(tmp_path, precision, optimizer):
     config = training(updates=12, log_every=6, validate_every=NEVER, precision=precision)
-    one, waits = trainer(tmp_path, config, validate=Scripted([1.0]), device="cuda"), []
+    one, waits = trainer(tmp_path, config, validate=Scripted([1.0]), optimizer=optimizer, device="cuda"), []
     update = one._update
 
     def strictly(batches, tally):
@@ -125,9 +136,35 @@ def trained(folder: Path, updates: int, precision: Precision) -> dict[str, torch
     return load_weights(folder / "model.safetensors")
 
 
-@pytest.mark.parametrize("precision", [Precision.auto, Precision.float32])
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_a_run_repeats_itself_to_the_bit_resumed_or_not(tmp_path, precision):
     whole = trained(tmp_path / "whole", 12, precision)
     assert same(trained(tmp_path / "again", 12, precision), whole)
     trained(tmp_path / "resumed", 4, precision)
     assert same(trained(tmp_path / "resumed", 12, precision), whole)
+
+
+def test_float16_has_the_loss_of_float32(tmp_path):
+    losses = {}
+    for precision in (Precision.float32, Precision.float16):
+        config = training(updates=40, log_every=10, validate_every=NEVER, precision=precision)
+        network, validate = tiny_network(dropout=0.0), Scripted([1.0])
+        trainer(tmp_path / precision, config, network=network, validate=validate, device="cuda").fit()
+        losses[precision] = [record["loss"] for record in metrics(tmp_path / precision) if record["kind"] == "train"]
+    assert losses[Precision.float16] == pytest.approx(losses[Precision.float32], rel=0.02)
+    assert losses[Precision.float16][-1] < losses[Precision.float16][0]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda one: type(one).__name__)
+def test_an_overflow_skips_an_update(tmp_path, optimizer):
+    network, factors = tiny_network(), iter([1.0, float("inf"), 1.0])
+    network.output.bias.register_hook(lambda gradient: gradient * next(factors))
+    shown: list[dict[str, torch.Tensor]] = []
+    config = training(updates=3, validate_every=1, log_every=1, precision=Precision.float16)
+    one = trainer(tmp_path, config, network=network, optimizer=optimizer, device="cuda")
+    one.validate = lambda network, update: shown.append(weights(network)) or Validation(update, 1.0, None)
+    one.fit()
+    first, second, third = shown[:3]
+    assert same(first, second)
+    assert not same(second, third)
+    assert one.loss_scale.state_dict() == {"scale": INITIAL / 2, "streak": 1}

@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,15 @@ def test_the_check_of_a_gpu_takes_the_python_it_is_given():
     assert ".venv/bin/python recipes/benchmark.py device=cuda" in commands()
     limits = [int(seconds) for seconds in re.findall(r"timeout (\d+)", given)]
     assert sum(limits) <= 8 * 60
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_the_check_of_a_gpu_says_what_to_do_without_one(tmp_path):
+    words = ["make", "gpu", f"PYTHON={sys.executable}", f"GPU_OUTPUT={tmp_path / 'gpu'}"]
+    found = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)  # conftest.py hides GPUs
+    assert found.returncode != 0
+    assert re.search(r"^PyTorch \S+ sees no GPU\. If nvidia-smi lists one, install .* make test", found.stderr)
+    assert not (tmp_path / "gpu").exists()
 
 
 def test_links_lead_somewhere():

@@ -10,6 +10,7 @@ from seq2seq.inference import InferencePrecision
 from seq2seq.model import ModelConfig
 from seq2seq.search import SearchConfig
 from seq2seq.settings import Settings, setting
+from seq2seq.system.device import Precision
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.training import LossConfig, OptimizerConfig
 
@@ -18,6 +19,7 @@ class Part(StrEnum):
     """What is measured; the machine itself is measured every time."""
 
     training = "training"
+    precisions = "precisions"
     translation = "translation"
     scale = "scale"
     ceiling = "ceiling"
@@ -127,13 +129,14 @@ class BenchmarkConfig(Settings):
     run: str | None = setting(None, "run folder whose model is measured; null: the model below with random weights")
     output: str = setting("runs/benchmark", "folder for benchmark.json and benchmark.png")
     parts: list[Part] = setting(
-        help="what is measured: training, translation, scale, ceiling, preparation, serving, threads",
+        help="what is measured: training, precisions, translation, scale, ceiling, preparation, serving, threads",
         factory=lambda: [Part.training, Part.translation],
     )
     seed: int = setting(1, "seed of initial weights, order of batches and random sentences", at_least=0)
     device: str = setting("auto", "auto, cpu or cuda")
     precision: str = setting(
-        "auto", "auto, float32, tf32, bfloat16 or int8; training, which has no int8, is then at auto"
+        "auto",
+        "auto, float32, tf32, bfloat16, float16 or int8; translation has no float16 and training no int8: then auto",
     )
     shortlist: bool = setting(False, "translate with the run's vocabulary short-list")
     data: DataConfig = setting(factory=DataConfig)
@@ -151,6 +154,11 @@ class BenchmarkConfig(Settings):
     serving: ServingConfig = setting(factory=ServingConfig)
     against: AgainstConfig = setting(factory=AgainstConfig)
 
+    @property
+    def translation_precision(self) -> str:
+        """The precision of translation: as ``precision`` says, or auto where that is of training alone (float16)."""
+        return self.precision if self.precision in InferencePrecision.__members__ else InferencePrecision.auto
+
     def check(self) -> None:
         """Hold what one setting demands of another.
 
@@ -158,8 +166,9 @@ class BenchmarkConfig(Settings):
             ConfigError: names the settings that contradict each other.
         """
         self.model.check()
-        if self.precision not in InferencePrecision.__members__:
-            raise ConfigError(f"precision must be one of {', '.join(InferencePrecision)}, got {self.precision}")
+        known = list(dict.fromkeys([*map(str, InferencePrecision), *map(str, Precision)]))
+        if self.precision not in known:
+            raise ConfigError(f"precision must be one of {', '.join(known)}, got {self.precision}")
         self.search.check()
         if self.against.command is not None and self.against.figure is None:
             raise ConfigError(

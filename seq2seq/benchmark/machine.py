@@ -17,6 +17,7 @@ from seq2seq.benchmark.config import MeasureConfig
 from seq2seq.inference import InferencePrecision
 from seq2seq.inference.products import make_product
 from seq2seq.system.capability import integer_kernel, prefers_bfloat16, runs_bfloat16, runs_int8
+from seq2seq.system.device import DTYPES
 
 PRODUCT = 2048, 8192
 """Rows and columns on a CPU, and on a GPU: there 2048 rows take no longer than to start and to wait for the kernel."""
@@ -57,10 +58,11 @@ class Machine:
 
 def measure_machine(device: torch.device, config: MeasureConfig) -> Machine:
     """Measure a device; some seconds on a CPU."""
-    precisions = [InferencePrecision.float32]
-    precisions += [InferencePrecision.bfloat16] if runs_bfloat16(device) else []
-    precisions += [InferencePrecision.int8] if runs_int8(device) else []
-    rates = {str(precision): _product_rate(device, precision, config) for precision in precisions}
+    precisions = ["float32"]
+    precisions += ["bfloat16"] if runs_bfloat16(device) else []
+    precisions += ["float16"] if device.type == "cuda" else []  # most CPUs have no fast product of it
+    precisions += ["int8"] if runs_int8(device) else []
+    rates = {precision: _product_rate(device, precision, config) for precision in precisions}
     return Machine(
         device=str(device),
         name=_name(device),
@@ -92,17 +94,19 @@ def _size(device: torch.device, asked: int | None, usual: tuple[int, int]) -> in
     return usual[device.type != "cpu"] if asked is None else asked
 
 
-def _product_rate(device: torch.device, precision: InferencePrecision, config: MeasureConfig) -> float:
+def _product_rate(device: torch.device, precision: str, config: MeasureConfig) -> float:
     """The best of all repetitions of two ways, PyTorch's own and with weights laid out beforehand, as search does it.
 
     A floor wants what the machine can do, and neither library is the faster on every processor.
     """
     size = _size(device, config.product, PRODUCT)
     left, right = (torch.rand(size, size, device=device) for _ in range(2))
-    prepared = make_product(left, None, precision)
-    took = seconds(lambda: prepared(right), device, max(1, config.warmup), config.repetitions)
-    if precision is not InferencePrecision.int8:
-        dtype = torch.bfloat16 if precision is InferencePrecision.bfloat16 else torch.float32
+    took: list[float] = []
+    if precision in InferencePrecision.__members__:
+        prepared = make_product(left, None, InferencePrecision(precision))
+        took += seconds(lambda: prepared(right), device, max(1, config.warmup), config.repetitions)
+    if precision != InferencePrecision.int8:
+        dtype = DTYPES.get(precision, torch.float32)
         left, right = left.to(dtype), right.to(dtype)
         took += seconds(lambda: left @ right, device, max(1, config.warmup), config.repetitions)
     return 2 * size**3 / min(took)

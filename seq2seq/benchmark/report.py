@@ -81,6 +81,22 @@ def training_table(found: Training) -> str:
     )
 
 
+def precisions_table(found: Sequence[Training]) -> str:
+    """A line for each precision."""
+    rows = [("precision", "target pieces/s", "update ms", "share of the floor", "peak MB")]
+    rows += [
+        (
+            row.precision,
+            rate(row.pieces_per_second),
+            f"{row.seconds_per_update.median * 1e3:,.1f}",
+            f"{row.share_of_floor:.1%}",
+            f"{row.peak_bytes / 1e6:,.0f}",
+        )
+        for row in found
+    ]
+    return f"training by precision\n{aligned(rows)}"
+
+
 def translation_table(found: TranslationResult) -> str:
     """Speed, latency, loading and memory."""
     how = f"{found.precision}{', short-list' if found.shortlist else ''}"

@@ -22,7 +22,7 @@ from seq2seq.benchmark.workload import barred
 from seq2seq.inference.member import Member
 from seq2seq.model import Direction, ModelConfig, Network
 from seq2seq.search import SearchConfig
-from seq2seq.system.device import Precision, choose_device
+from seq2seq.system.device import DTYPES, choose_device
 from seq2seq.translation.translator import Translator
 
 TRAINING = ("vocabulary", "width", "layers", "tokens")
@@ -127,7 +127,7 @@ def measure_update(case: Case, config: BenchmarkConfig, machine: Machine) -> tup
     )
     found = timed(update, device, scale.warmup, scale.repetitions)
     counts = counted(found[0][1])
-    logit_bytes = 2 if precision is Precision.bfloat16 else 4
+    logit_bytes = DTYPES.get(precision, torch.float32).itemsize
     work = training_work(case.model, case.vocabulary, case.vocabulary, counts, logit_bytes)
     return median(took for took, _ in found), machine.floor(sum(work.values(), Work()), precision), counts.target
 
@@ -138,7 +138,7 @@ def measure_search(case: Case, config: BenchmarkConfig, machine: Machine) -> tup
     network = build(case, config)
     network.load_state_dict(barred(network))
     search = SearchConfig(beam_size=case.beam, max_length_ratio=1, max_length_offset=0)
-    member = Member.prepare(network.eval(), numerals(case.vocabulary), device, config.precision)
+    member = Member.prepare(network.eval(), numerals(case.vocabulary), device, config.translation_precision)
     translator = Translator([member], search)
     ids = random_ids(case.batch, max(1, case.length - 1), case.vocabulary, config.seed)
     texts = [" ".join(map(str, sentence)) for sentence in ids]

@@ -67,7 +67,7 @@ def measure_serving(config: BenchmarkConfig, workload: Workload) -> Serving:
         with started(folder, config) as url:
             load(url, workload.sentences, asked.clients, config.measure.warmup)
             found = load(url, workload.sentences, asked.clients, asked.questions)
-        translator = Translator.load(folder, config.device, config.precision)
+        translator = Translator.load(folder, config.device, config.translation_precision)
         alone = {text: translator.translate(text).text for text in {reply.source for reply in found.replies}}
     return summary(found, asked.clients, alone)
 
@@ -100,7 +100,7 @@ def started(folder: Path, config: BenchmarkConfig) -> Iterator[str]:
     """
     clients = config.serving.clients
     limits = LimitsConfig(connections=max(128, 2 * clients), waiting=max(256, 2 * clients), seconds=120)
-    asked = {"run": str(folder), "port": 0, "device": config.device, "precision": config.precision}
+    asked = {"run": str(folder), "port": 0, "device": config.device, "precision": config.translation_precision}
     with subprocess.Popen(python(PROGRAM), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None

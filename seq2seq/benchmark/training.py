@@ -1,7 +1,9 @@
 """Training: target pieces per second, peak memory, the floor, and a profile by part."""
 
+import copy
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean
 
 import torch
@@ -15,7 +17,8 @@ from seq2seq.benchmark.profile import profiled
 from seq2seq.benchmark.update import Updater
 from seq2seq.benchmark.workload import Workload
 from seq2seq.data.prefetch import ahead
-from seq2seq.system.device import Precision, choose_device, resolve_precision
+from seq2seq.errors import ConfigError
+from seq2seq.system.device import DTYPES, Precision, choose_device, resolve_precision
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,18 @@ def measure_training(config: BenchmarkConfig, workload: Workload, machine: Machi
     )
 
 
+def measure_precisions(config: BenchmarkConfig, workload: Workload, machine: Machine) -> Iterator[Training]:
+    """Train from the same weights in each precision that runs on the device, slowest first."""
+    device = choose_device(config.device)
+    for precision in (Precision.float32, Precision.tf32, Precision.bfloat16, Precision.float16):
+        try:
+            resolve_precision(precision, device)
+        except ConfigError:
+            continue
+        fresh = replace(workload, network=copy.deepcopy(workload.network))
+        yield measure_training(replace(config, precision=str(precision)), fresh, machine)
+
+
 def profile_rows(profile: dict[str, float], work: dict[str, Work], machine: Machine, precision: str) -> list[PartRow]:
     """The profile with each part's own floor: that of a mean update among those that were timed."""
     total = sum(profile.values())
@@ -113,4 +128,4 @@ def mean_work(workload: Workload, batches: list[Counts], precision: str) -> dict
     """Work of a mean update by part: every count is linear in what a batch holds."""
     average = Counts(*(mean(column) for column in zip(*batches, strict=True)))
     sizes = workload.tokenizers.source.size, workload.tokenizers.target.size
-    return training_work(workload.model, *sizes, average, 2 if precision == "bfloat16" else 4)
+    return training_work(workload.model, *sizes, average, DTYPES.get(precision, torch.float32).itemsize)

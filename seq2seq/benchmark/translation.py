@@ -110,7 +110,7 @@ def measure_translation(config: BenchmarkConfig, workload: Workload, machine: Ma
     beams = sorted({1, config.search.beam_size})
     many, few = workload.sentences[: measure.batched], workload.sentences[: measure.sentences]
     with model_folder(workload, config) as folder:
-        how = (folder, config.device, config.precision, config.shortlist)
+        how = (folder, config.device, config.translation_precision, config.shortlist)
         loading = seconds(lambda: Translator.load(*how), device, 1, measure.passes)
         translator = Translator.load(*how)
         precision = translator.members[0].precision

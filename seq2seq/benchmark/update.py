@@ -14,6 +14,7 @@ from seq2seq.model import Network
 from seq2seq.system.device import Precision, autocast
 from seq2seq.training import OptimizerConfig
 from seq2seq.training.loss import loss_sums
+from seq2seq.training.loss_scale import LossScale
 from seq2seq.training.optimizer import optimizer_of
 
 SCOPE = "part: "
@@ -37,6 +38,7 @@ class Updater:
         self.network = network.to(device).train()
         self.batches = batches
         self.optimizer = optimizer_of(network, optimizer)
+        self.loss_scale = LossScale(precision is Precision.float16, device)
         self.clip = math.inf if clip is None else clip
         self.smoothing = smoothing
         self.precision = precision
@@ -52,10 +54,11 @@ class Updater:
             logits_PV = self.network(source_BS, lengths_B, target_BT, positions_P)
         with record_function(f"{SCOPE}loss"):
             loss = loss_sums(logits_PV, labels_P, self.smoothing).objective / labels_P.numel()
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss * self.loss_scale.scale).backward()  # type: ignore[no-untyped-call]
         with record_function(f"{SCOPE}optimiser"):
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip)
-            self.optimizer.step()
+            self.loss_scale.unscale(self.network.parameters())
+            norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip)
+            self.loss_scale.step(self.optimizer, norm)
         return batch
 
     def several(self, count: int) -> list[Batch]:

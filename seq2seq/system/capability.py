@@ -35,6 +35,12 @@ def runs_bfloat16(device: torch.device) -> bool:
     return _works(_bfloat16_update)
 
 
+@cache
+def runs_float16(device: torch.device) -> bool:
+    """Whether products in float16 run here with their gradients, at whatever speed."""
+    return _works(lambda: _float16_update(device), device)
+
+
 def runs_tf32(device: torch.device) -> bool:
     """Whether this is a GPU that multiplies in TF32."""
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
@@ -58,7 +64,7 @@ def recurrent_dtype(device: torch.device, wanted: torch.dtype) -> torch.dtype:
     """The type in which recurrent layers run on a GPU where ``wanted`` is that of other products.
 
     float32 in place of a bfloat16 that cuDNN does not take. PyTorch's own kernels would take it: one position at a
-    time, and several times as slow.
+    time, and several times as slow. float16 stays float16: every version of cuDNN takes it.
     """
     return torch.float32 if wanted is torch.bfloat16 and not runs_recurrent_bfloat16(device) else wanted
 
@@ -122,6 +128,19 @@ def _bfloat16_update() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         loss = output(lstm(inputs)[0]).float().sum()
     loss.backward()
+
+
+def _float16_update(device: torch.device) -> None:
+    """A product and its gradient under autocast. No random numbers: it may first be tried in the middle of training."""
+    weight = torch.full((4, 6), 0.5, device=device, requires_grad=True)
+    with torch.autocast(device.type, torch.float16):
+        outputs = torch.ones(2, 4, device=device) @ weight
+    outputs.float().sum().backward()  # type: ignore[no-untyped-call]
+    assert weight.grad is not None
+    if outputs.dtype is not torch.float16:
+        raise RuntimeError("autocast has no float16 here")
+    _demand(outputs.float(), torch.full_like(outputs, 2.0, dtype=torch.float32))
+    _demand(weight.grad, torch.full_like(weight, 2.0))
 
 
 def _recurrent_bfloat16(device: torch.device) -> None:

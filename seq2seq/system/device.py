@@ -9,7 +9,7 @@ from enum import StrEnum
 import torch
 
 from seq2seq.errors import ConfigError
-from seq2seq.system.capability import prefers_bfloat16, runs_bfloat16, runs_tf32
+from seq2seq.system.capability import prefers_bfloat16, runs_bfloat16, runs_float16, runs_tf32
 from seq2seq.system.processes import own_gpu
 
 # On a CPU, oneDNN keeps a compiled kernel with its buffers for each of the last 1024 shapes, and every batch has a
@@ -78,8 +78,14 @@ class Precision(StrEnum):
     auto = "auto"
     float32 = "float32"
     bfloat16 = "bfloat16"
+    float16 = "float16"
+    """Trained with a scaled loss: see `seq2seq.training.loss_scale`. ``auto`` never chooses it."""
     tf32 = "tf32"
     """float32 whose products a GPU may round to TF32."""
+
+
+DTYPES: dict[str, torch.dtype] = {Precision.bfloat16: torch.bfloat16, Precision.float16: torch.float16}
+"""The type that autocast takes products in; float32 for the others."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -120,13 +126,14 @@ def resolve_precision(precision: Precision, device: torch.device) -> Precision:
     """The precision that products are taken in: for ``auto``, bfloat16 where it is clearly faster than float32.
 
     Raises:
-        ConfigError: bfloat16 or TF32 was asked for and does not run on this device.
+        ConfigError: bfloat16, float16 or TF32 was asked for and does not run on this device.
     """
     if precision is Precision.auto:
         return Precision.bfloat16 if prefers_bfloat16(device) else Precision.float32
-    if precision is Precision.bfloat16 and not runs_bfloat16(device):
+    lacks_bfloat16 = precision is Precision.bfloat16 and not runs_bfloat16(device)
+    if lacks_bfloat16 or (precision is Precision.float16 and not runs_float16(device)):
         where = "processor" if device.type == "cpu" else "GPU"
-        raise ConfigError(f"bfloat16 does not run on this {where}: set the precision to float32, or to auto")
+        raise ConfigError(f"{precision} does not run on this {where}: set the precision to float32, or to auto")
     if precision is Precision.tf32 and not runs_tf32(device):
         raise ConfigError("tf32 is for GPUs that have it (Ampere and later): set the precision to float32, or to auto")
     return precision
@@ -142,7 +149,7 @@ def autocast(precision: Precision, device: torch.device) -> AbstractContextManag
     resolved = resolve_precision(precision, device)
     if device.type == "cuda":
         allow_tf32(resolved is Precision.tf32)
-    return cast_to(torch.bfloat16 if resolved is Precision.bfloat16 else torch.float32, device)
+    return cast_to(DTYPES.get(resolved, torch.float32), device)
 
 
 def cast_to(dtype: torch.dtype, device: torch.device) -> AbstractContextManager[None]:

@@ -5,13 +5,13 @@ from torch import Tensor
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """The tensor on ``device``, for which the host does not wait: a GPU fetches it from pinned memory.
+    """The tensor on ``device``; the host does not wait for a GPU, which copies from pinned memory.
 
-    On a CPU it is the tensor itself.
+    A tensor that is there already is returned as it is.
     """
-    if tensor.device == device or device.type == "cpu":
-        return tensor.to(device)
-    return (tensor.pin_memory() if device.type == "cuda" else tensor).to(device, non_blocking=True)
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=device.type != "cpu")
 
 
 def to_host(*tensors: Tensor) -> list[Tensor]:

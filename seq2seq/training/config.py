@@ -31,7 +31,9 @@ class TrainingConfig(Settings):
         at_least=0,
     )
     log_every: int = setting(50, "updates between records in metrics.jsonl", at_least=1)
-    precision: Precision = setting(Precision.auto, "matrix products in auto, float32, tf32 (of GPUs) or bfloat16")
+    precision: Precision = setting(
+        Precision.auto, "matrix products in auto, float32, tf32 (of GPUs), bfloat16 or float16 (scaled loss)"
+    )
     device: str = setting("auto", "auto, cpu or cuda")
     threads: int | None = setting(
         None, "threads on a CPU; null: OMP_NUM_THREADS, or one for each core; resume with the same", at_least=1

@@ -44,7 +44,7 @@ class Learner:
         self.loss = loss if self.parallel is None else self.parallel
         self.seed = seed
 
-    def __call__(self, batches: list[Batch], tokens: int, update: int) -> Tensor:
+    def __call__(self, batches: list[Batch], tokens: int, update: int, scale: Tensor | float = 1.0) -> Tensor:
         """The cross entropy, summed over all batches of update number ``update`` (from 1), with its gradients.
 
         Where one process by itself has no memory for them, it does the update over, with every batch in two halves and
@@ -56,28 +56,29 @@ class Learner:
             batches: this process's, at least one and as many as every other's.
             tokens: target pieces in the batches of all processes: what the sum is divided by for the gradients.
             update: the number of the update.
+            scale: what the gradients are multiplied by; the cross entropy is not.
 
         Raises:
             RunError: there is no memory for half a batch.
         """
         if self.parallel is not None:
-            return self._gradients(batches, tokens, update)
+            return self._gradients(batches, tokens, update, scale)
 
         def halves() -> Tensor:
             self.loss.zero_grad(set_to_none=True)  # some of a batch that was not finished
-            return self._gradients([half for batch in batches for half in batch.halves()], tokens, update)
+            return self._gradients([half for batch in batches for half in batch.halves()], tokens, update, scale)
 
         what = f"the batches of update {update:,}"
-        return whole_or_halves(lambda: self._gradients(batches, tokens, update), halves, what, "batch.tokens")
+        return whole_or_halves(lambda: self._gradients(batches, tokens, update, scale), halves, what, "batch.tokens")
 
-    def _gradients(self, batches: list[Batch], tokens: int, update: int) -> Tensor:
+    def _gradients(self, batches: list[Batch], tokens: int, update: int, scale: Tensor | float) -> Tensor:
         cross_entropy = torch.zeros((), device=batches[0].source_BS.device)
         for number, batch in enumerate(batches):
             torch.manual_seed(seed_of(self.seed, update, number * count() + rank()))
             last = number + 1 == len(batches)
             with nullcontext() if last or self.parallel is None else self.parallel.no_sync():
                 loss: Loss = self.loss(batch, update)
-                (loss.objective / (tokens / count())).backward()  # type: ignore[no-untyped-call]
+                (loss.objective / (tokens / count()) * scale).backward()  # type: ignore[no-untyped-call]
             cross_entropy += loss.cross_entropy
         return add_up(cross_entropy)
 

@@ -51,7 +51,8 @@ class MuonOptimizer(torch.optim.Optimizer):
         betas: tuple[float, float],
         epsilon: float,
     ) -> None:
-        super().__init__([{"params": matrices}, {"params": others}], {"lr": learning_rate})
+        # Capturable: `load_state_dict` puts the count of steps where the parameters are.
+        super().__init__([{"params": matrices}, {"params": others}], {"lr": learning_rate, "capturable": True})
         self.momentum = momentum
         self.rows = rows
         self.iterations = iterations
@@ -81,14 +82,14 @@ class MuonOptimizer(torch.optim.Optimizer):
     def _adam_step(self, parameter: nn.Parameter, rate: float) -> None:
         state, gradient = self.state[parameter], gradient_of(parameter)
         if not state:
-            state["step"] = torch.zeros(())
+            state["step"] = torch.zeros((), device=parameter.device)
             state["mean"], state["square"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
-        state["step"] += 1
-        step, (beta1, beta2) = float(state["step"]), self.betas
+        # Counted and read on the device: an update may be undone there (`seq2seq.training.loss_scale`).
+        step, (beta1, beta2) = state["step"].add_(1).double(), self.betas
         mean = state["mean"].lerp_(gradient, 1 - beta1)
         square = state["square"].mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
         root = (square / (1 - beta2**step)).sqrt_().add_(self.epsilon)
-        parameter.addcdiv_(mean, root, value=-rate / (1 - beta1**step))
+        parameter.sub_(mean * (rate / (1 - beta1**step)) / root)
 
 
 def orthogonal(block_KRC: Tensor, iterations: int) -> Tensor:

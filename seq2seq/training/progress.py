@@ -66,6 +66,8 @@ class Window:
     seconds: float = 0.0
     learning_rate: float = 0.0
     gradient_norm: float = 0.0
+    loss_scale: float | None = None
+    """None where the loss is not scaled."""
 
     @property
     def loss(self) -> float:
@@ -80,7 +82,8 @@ class Window:
     def as_metrics(self) -> dict[str, float]:
         """What a record in metrics.jsonl holds of it."""
         rates = {"learning_rate": self.learning_rate, "gradient_norm": self.gradient_norm}
-        return {"loss": self.loss, **rates, "tokens_per_second": self.speed}
+        scale = {} if self.loss_scale is None else {"loss_scale": self.loss_scale}
+        return {"loss": self.loss, **rates, **scale, "tokens_per_second": self.speed}
 
 
 @dataclass
@@ -183,6 +186,7 @@ class Progress:
         counts += [one.update for one in outcomes] + [record["update"] for record in self.records]
         measures = [self.window.cross_entropy, self.window.seconds]
         measures += [self.window.learning_rate, self.window.gradient_norm]
+        measures += [] if self.window.loss_scale is None else [self.window.loss_scale]
         measures += [one.loss for one in outcomes]
         measures += [score for one in outcomes for score in (one.bleu, one.chrf) if score is not None]
         measures += [value for one in self.records for name, value in one.items() if name not in ("kind", "update")]

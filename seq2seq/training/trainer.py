@@ -16,6 +16,7 @@ from seq2seq.data.prefetch import ahead
 from seq2seq.data.stream import Batches, BatchStream
 from seq2seq.model import Network
 from seq2seq.model.weights import save_weights, set_weights
+from seq2seq.system.device import Precision, resolve_precision
 from seq2seq.system.processes import is_first, largest, total, wait
 from seq2seq.training.checkpoints import Checkpoints, damaged
 from seq2seq.training.config import TrainingConfig
@@ -23,6 +24,7 @@ from seq2seq.training.interrupt import Interrupted, InterruptFlag
 from seq2seq.training.learner import Learner
 from seq2seq.training.log import MetricsLog, ProgressBar
 from seq2seq.training.loss import Objective
+from seq2seq.training.loss_scale import LossScale
 from seq2seq.training.moving_average import MovingAverage
 from seq2seq.training.optimizer import OptimizerConfig, load_state, optimizer_of, tables_of
 from seq2seq.training.progress import Progress, Validation, Window
@@ -61,6 +63,7 @@ class Trainer:
         self.learner = Learner(self.network, objective, seed)
         self.optimizer_config = optimizer
         self.optimizer = optimizer_of(network, optimizer)
+        self.loss_scale = LossScale(resolve_precision(config.precision, device) is Precision.float16, device)
         self.schedule = schedule
         self.device = device
         self.checkpoints = Checkpoints(folder / "checkpoints", network)
@@ -139,6 +142,7 @@ class Trainer:
                 break
         window.cross_entropy, window.gradient_norm = tally.look(range(first, progress.update + 1), window.tokens)
         window.seconds, window.learning_rate = window.seconds + time.perf_counter() - started, learning_rate
+        window.loss_scale = float(self.loss_scale.scale) if self.loss_scale.enabled else None
         bar.show(window.loss, learning_rate, window.speed)
         if progress.update % self.config.log_every == 0:
             self._record(log)
@@ -154,8 +158,8 @@ class Trainer:
         taken = [next(batches) for _ in range(self.config.accumulate)]
         tokens = total(sum(batch.labels_P.numel() for batch, _ in taken))
         learning_rate = self._set_learning_rate(number)
-        tally.add(*self._gradients([batch for batch, _ in taken], tokens))
-        self.optimizer.step()
+        cross_entropy, norm = self._gradients([batch for batch, _ in taken], tokens)
+        tally.add(cross_entropy, self.loss_scale.step(self.optimizer, norm))
         if self.average is not None:
             self.average.update(number)
         self.progress.update, self.progress.place = number, taken[-1][1]
@@ -166,7 +170,8 @@ class Trainer:
         """Leave clipped gradients of the mean loss over ``tokens`` in the network; summed cross entropy and norm."""
         self.network.train()
         self.optimizer.zero_grad(set_to_none=True)
-        cross_entropy = self.learner(batches, tokens, self.progress.update + 1)
+        cross_entropy = self.learner(batches, tokens, self.progress.update + 1, self.loss_scale.scale)
+        self.loss_scale.unscale(self.network.parameters())
         limit = math.inf if self.config.clip is None else self.config.clip
         return cross_entropy, torch.nn.utils.clip_grad_norm_(self.network.parameters(), limit)
 
@@ -247,6 +252,8 @@ class Trainer:
         }
         if self.average is not None:
             state["average"] = self.average.weights
+        if self.loss_scale.enabled:
+            state["loss_scale"] = self.loss_scale.state_dict()
         if is_first():
             best = self.progress.ranked(self.config.criterion)[:1]
             needed = {*self._averaged(), *self.progress.model, *(validation.update for validation in best)}
@@ -265,6 +272,8 @@ class Trainer:
             load_state(self.optimizer, self.optimizer_config, state["optimizer"], tables_of(self.network))
             if self.average is not None:
                 self.average.load(state["average"])
+            if self.loss_scale.enabled and "loss_scale" in state:  # else it was trained in another precision
+                self.loss_scale.load_state_dict(state["loss_scale"])
             progress = Progress.from_dict(state["progress"])
         except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             raise damaged(self.checkpoints.last, type(error).__name__) from None

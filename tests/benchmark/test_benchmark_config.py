@@ -40,5 +40,12 @@ def test_a_point_of_a_scale_is_at_least_one():
 
 
 def test_an_unknown_precision_is_refused():
-    with pytest.raises(ConfigError, match="float16"):
-        BenchmarkConfig(precision="float16").check()
+    with pytest.raises(ConfigError, match=r"must be one of .*float16.* got half$"):
+        BenchmarkConfig(precision="half").check()
+
+
+@pytest.mark.parametrize(("asked", "used"), [("float16", "auto"), ("bfloat16", "bfloat16"), ("int8", "int8")])
+def test_a_precision_that_only_trains_leaves_translation_alone(asked, used):
+    config = BenchmarkConfig(precision=asked)
+    config.check()
+    assert config.translation_precision == used

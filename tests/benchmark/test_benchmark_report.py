@@ -1,6 +1,7 @@
 """Tables and JSON."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from benchmarks import SLOW_MACHINE, small_benchmark
@@ -50,6 +51,12 @@ def test_the_training_table_says_speed_floor_and_where_the_rest_goes():
     assert "share of the floor   50.0%" in table
     assert "loss" in table
     assert "20%" in table
+
+
+def test_the_precisions_have_a_line_each():
+    table = report.precisions_table([TRAINING, replace(TRAINING, precision="float16")])
+    assert [line.split()[0] for line in table.splitlines()[2:]] == ["bfloat16", "float16"]
+    assert table.count("7,012 (6,800–7,100)") == 2
 
 
 def test_the_figure_that_others_are_held_against_is_found_once_in_what_training_prints():

@@ -1,12 +1,20 @@
 """Training is measured over real pieces, and its floor follows from the machine."""
 
 import pytest
+import torch
 from abilities import CPU, needs_bfloat16
 from benchmarks import SLOW_MACHINE, small_benchmark
 
 from seq2seq.benchmark.arithmetic import Counts, Work, training_work
-from seq2seq.benchmark.training import mean_work, measure_training, profile_rows, training_precision
+from seq2seq.benchmark.training import (
+    mean_work,
+    measure_precisions,
+    measure_training,
+    profile_rows,
+    training_precision,
+)
 from seq2seq.benchmark.workload import prepare
+from seq2seq.system.capability import runs_bfloat16, runs_float16
 from seq2seq.system.device import Precision, resolve_precision
 
 
@@ -39,6 +47,15 @@ def test_a_mean_update_is_the_mean_of_updates(workload):
 def test_each_part_has_its_own_floor():
     rows = profile_rows({"encoder": 3.0, "other": 1.0}, {"encoder": Work(1e9, 0)}, SLOW_MACHINE, "float32")
     assert [(row.part, row.share, row.floor) for row in rows] == [("encoder", 0.75, 1.0), ("other", 0.25, 0.0)]
+
+
+def test_every_precision_that_runs_is_measured_from_the_same_weights(tmp_path, workload):
+    before = {name: tensor.clone() for name, tensor in workload.network.state_dict().items()}
+    found = list(measure_precisions(small_benchmark(tmp_path), workload, SLOW_MACHINE))
+    runs = [("bfloat16", runs_bfloat16(CPU)), ("float16", runs_float16(CPU))]
+    assert [one.precision for one in found] == ["float32", *(name for name, there in runs if there)]
+    assert all(torch.equal(tensor, before[name]) for name, tensor in workload.network.state_dict().items())
+    assert all(one.pieces_per_second.median > 0 for one in found)
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,13 @@ def test_a_kernel_gets_bfloat16_where_it_takes_it_and_never_float16_in_its_place
     assert (states.dtype, states.device.type) == (wanted, "cuda")
 
 
+@pytest.mark.parametrize("kind", FUSED)
+def test_a_kernel_gets_float16_where_it_is_asked_for(kind):
+    kernel = Kernel()
+    states = run(kind, kernel, torch.float16)
+    assert (kernel.types, kernel.cast, states.dtype) == ({torch.float16}, [False], torch.float16)
+
+
 def test_without_autocast_a_kernel_gets_what_is_there():
     kernel = Kernel()
     run(CellKind.lstm, kernel, None)

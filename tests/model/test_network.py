@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from abilities import needs_bfloat16
+from abilities import LOW_TRAINING, needs_bfloat16
 from hypothesis import given
 from hypothesis import strategies as st
 from networks import BOS, EOS, EVERY, VOCABULARY, model_configs, padded, random_network, random_sentences
@@ -250,19 +250,19 @@ def test_words_fall_in_training_alone():
         assert torch.equal(silent_BT, (embedded_BTE == 0).any(2)), "a word falls as a whole"
 
 
-@needs_bfloat16
+@pytest.mark.parametrize("low", LOW_TRAINING)
 @pytest.mark.parametrize("config", EVERY)
-def test_every_arrangement_learns_in_bfloat16(config):
+def test_every_arrangement_learns_in_fewer_bits(config, low):
     """Gradients are those of float32 but for the rounding, and none is lost on the way."""
     network = random_network(config, seed=1, spread=0.5, dtype=torch.float32).train()
     source_BS, lengths_B = padded(random_sentences(1, [5, 3]))
     target_BT, positions_P = torch.tensor([[BOS, 3, 4], [BOS, 5, 6]]), torch.arange(6)
     labels_P = torch.tensor([3, 4, EOS, 5, 6, EOS])
     gradients = []
-    for dtype in (torch.float32, torch.bfloat16):
+    for dtype in (torch.float32, low):
         network.zero_grad()
         torch.manual_seed(1)  # the same dropout
-        with torch.autocast("cpu", dtype, enabled=dtype is torch.bfloat16):
+        with torch.autocast("cpu", dtype, enabled=dtype is low):
             logits_PV = network(source_BS, lengths_B, target_BT, positions_P)
         torch.nn.functional.cross_entropy(logits_PV.float(), labels_P).backward()
         gradients.append(torch.cat([parameter.grad.flatten() for parameter in network.parameters()]))

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -24,6 +25,7 @@ def fresh(monkeypatch):
         capability.integer_kernel,
         capability.prefers_int8,
         capability.runs_recurrent_bfloat16,
+        capability.runs_float16,
     )
     for question in asked:
         question.cache_clear()
@@ -40,6 +42,22 @@ def test_a_recurrent_layer_without_a_kernel_means_no_bfloat16(fresh):
     fresh.setattr(torch.nn.LSTM, "forward", missing)
     assert not capability.runs_bfloat16(CPU)
     assert not capability.prefers_bfloat16(CPU)
+
+
+@pytest.mark.parametrize("fault", ["failing", "wrong", "ignored"])
+def test_float16_is_tried(fresh, fault):
+    before = torch.get_rng_state()
+    capability.runs_float16(CPU)
+    assert torch.equal(torch.get_rng_state(), before)
+    capability.runs_float16.cache_clear()
+    if fault == "failing":
+        fresh.setattr(torch.Tensor, "backward", missing)
+    elif fault == "wrong":
+        right = torch.Tensor.__matmul__
+        fresh.setattr(torch.Tensor, "__matmul__", lambda one, other: right(one, other) + 1)
+    else:
+        fresh.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+    assert not capability.runs_float16(CPU)
 
 
 @pytest.mark.parametrize("place", [torch.inference_mode, torch.no_grad, lambda: torch.autocast("cpu", torch.bfloat16)])

@@ -69,6 +69,21 @@ def test_bfloat16_by_name_where_it_does_not_run(monkeypatch):
     assert resolve_precision(Precision.float32, CPU) is Precision.float32
 
 
+def test_float16_by_name_alone_and_not_where_it_does_not_run(monkeypatch):
+    monkeypatch.setattr("seq2seq.system.device.prefers_bfloat16", lambda device: False)
+    for runs in (True, False):
+        monkeypatch.setattr("seq2seq.system.device.runs_float16", lambda device, runs=runs: runs)
+        assert resolve_precision(Precision.auto, torch.device("cuda")) is Precision.float32
+        if runs:
+            assert resolve_precision(Precision.float16, CPU) is Precision.float16
+            assert product(Precision.float16) is torch.float16
+    for device, where in ((CPU, "processor"), (torch.device("cuda"), "GPU")):
+        with pytest.raises(
+            ConfigError, match=f"^float16 does not run on this {where}: set the precision to float32, or to auto$"
+        ):
+            resolve_precision(Precision.float16, device)
+
+
 def test_kernels_kept_for_shapes_gone_by_are_few():
     for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
         assert int(os.environ[name]) < 1024

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from seq2seq.benchmark.host_waits import META, Waits
+from seq2seq.benchmark.meta_device import META, Waits
 from seq2seq.system.transfer import to_device, to_host
 
 CPU = torch.device("cpu")
@@ -40,3 +40,5 @@ def test_a_gpu_fetches_from_pinned_memory(monkeypatch):
     monkeypatch.setattr(torch.Tensor, "to", lambda self, device, **how: asked.append((device.type, how)) or self)
     to_device(torch.ones(2), torch.device("cuda"))
     assert asked == ["pinned", ("cuda", {"non_blocking": True})]
+    to_device(torch.ones(2, device=META), torch.device("cuda"))
+    assert asked[2:] == [("cuda", {"non_blocking": True})], "only memory of the host can be pinned"

@@ -2,14 +2,14 @@
 
 import os
 import signal
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
 import pytest
 import torch
+from abilities import needs_float16
 from reversal import (
     SEVEN_BATCHES,
+    Shared,
     Stream,
     Weights,
     close,
@@ -47,21 +47,21 @@ def draw(network: Network, batch: Batch) -> list[list[Candidate]]:
     return [[Candidate((*one, 2), sum(one) / 20) for one in drawn] for drawn in pieces]
 
 
-def objectives() -> dict[str, Objective]:
-    plain = TeacherForcing(0.1, F32)
+def objectives(precision: Precision) -> dict[str, Objective]:
+    plain = TeacherForcing(0.1, precision)
     return {
         "plain": plain,
-        "consistency": Consistency(2.0, 0.1, F32),
-        "scheduled sampling": ScheduledSampling(plain, ScheduledSamplingConfig(rate=0.5), 1, F32),
-        "risk": RiskTraining(plain, RiskConfig(weight=0.5), draw, F32),
-        "risk alone": RiskTraining(plain, RiskConfig(weight=1.0), draw, F32),
+        "consistency": Consistency(2.0, 0.1, precision),
+        "scheduled sampling": ScheduledSampling(plain, ScheduledSamplingConfig(rate=0.5), 1, precision),
+        "risk": RiskTraining(plain, RiskConfig(weight=0.5), draw, precision),
+        "risk alone": RiskTraining(plain, RiskConfig(weight=1.0), draw, precision),
     }
 
 
-def gradients() -> dict[str, tuple[float, Weights]]:
+def gradients(precision: Precision = F32, scale: float = 1.0) -> dict[str, tuple[float, Weights]]:
     """Of every objective, over the first batches: cross entropy and gradients."""
     found = {}
-    for name, objective in objectives().items():
+    for name, objective in objectives(precision).items():
         network = tiny_network().train()
         network.output.bias.requires_grad = False  # what is not trained is no hindrance
         own = SEVEN_BATCHES[rank() : BATCHES : count()]
@@ -69,7 +69,7 @@ def gradients() -> dict[str, tuple[float, Weights]]:
         learner = Learner(network, objective, seed=3)
         for update in (7, 8):  # two, for what the first may leave behind
             network.zero_grad()
-            cross_entropy = float(learner(own, tokens, update))
+            cross_entropy = float(learner(own, tokens, update, scale))
         parameters = dict(network.named_parameters())
         found[name] = (cross_entropy, {n: p.grad.clone() for n, p in parameters.items() if p.grad is not None})
     return found
@@ -88,22 +88,19 @@ def test_gradients_of_every_objective_are_those_of_one_process(tmp_path):
     assert not close(alone["plain"][1], alone["consistency"][1], 1e-4)
 
 
+@needs_float16
+def test_every_objective_has_the_gradients_of_float32_in_float16():
+    scale, exact = 2.0**16, gradients()
+    for name, (cross_entropy, found) in gradients(Precision.float16, scale).items():
+        assert cross_entropy == pytest.approx(exact[name][0], rel=1e-3)
+        whole, half = (torch.cat([one[key].flatten() for key in found]) for one in (exact[name][1], found))
+        assert (half / scale - whole).norm() < 0.01 * whole.norm(), name
+
+
 def test_what_is_drawn_depends_on_the_place_of_a_batch_and_not_on_who_takes_it():
     seeds = {seed_of(1, update, batch) % 2**32 for update in range(1, 2001) for batch in range(64)}
     assert len(seeds) == 2000 * 64, "the generator takes 32 bits"
     assert seed_of(2, 5, 0) == 2 * 1_000_003 + 5, "as in earlier versions"
-
-
-class Shared:
-    """This process's batches of the stream that all processes share, as `batch_stream` gives them."""
-
-    def __init__(self, stream: Stream) -> None:
-        self.stream = stream
-
-    def __call__(self, place: Place) -> Iterator[tuple[Batch, Place]]:
-        batches = self.stream(place)
-        while turn := list(islice(batches, count())):
-            yield turn[rank()][0], turn[-1][1]
 
 
 def weights_at_the_end(found: Weights) -> Weights:
