@@ -38,10 +38,10 @@ gpu: export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 gpu:
 	@$(GPU_PYTHON) -c 'import sys, torch; torch.cuda.is_available() or sys.exit($(NO_GPU))'
 	mkdir -p $(GPU_OUTPUT)
-	timeout 30 $(GPU_PYTHON) -m seq2seq.benchmark.host_waits > $(GPU_OUTPUT)/host_waits.json; waits=$$?; \
-	timeout 270 $(GPU_PYTHON) recipes/benchmark.py device=cuda output=$(GPU_OUTPUT) \
+	timeout 60 $(GPU_PYTHON) -m seq2seq.benchmark.host_waits > $(GPU_OUTPUT)/host_waits.json; waits=$$?; \
+	timeout 250 $(GPU_PYTHON) recipes/benchmark.py device=cuda output=$(GPU_OUTPUT) \
 	  "parts=[precisions,ceiling,translation]"; figures=$$?; \
-	timeout 180 $(GPU_PYTHON) -m pytest -m gpu tests/test_gpu.py; tests=$$?; \
+	timeout 170 $(GPU_PYTHON) -m pytest -m gpu tests/test_gpu.py; tests=$$?; \
 	exit $$((waits + figures + tests))
 
 lint: .venv/installed

@@ -33,7 +33,7 @@ from seq2seq.tokenizer.spelling import no_text
 from seq2seq.training import Trainer, build_objective
 from seq2seq.training.learning_curve import draw_learning_curve
 from seq2seq.training.pretrained_embeddings import freeze_embeddings, set_embeddings
-from seq2seq.training.warm_start import checked_start, inherited_frozen, take_weights
+from seq2seq.training.warm_start import checked_start, inherited_frozen, load_start_weights
 from seq2seq.translation.risk_sampler import Sampler
 
 
@@ -100,7 +100,7 @@ def train(config: TrainConfig, folder: Path) -> float:
         schedule=config.schedule,
         seed=config.seed,
         device=device,
-        start=None if start is None else partial(take_weights, start),
+        start=None if start is None else partial(load_start_weights, start),
     ).fit()
     if is_first():
         draw_learning_curve(folder)

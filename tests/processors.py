@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-EACH = ["cell", "packed", "product", "translate", "update"]
-"""Files of tests/ with products, precisions, training and translation, for the fast suite."""
+EACH = ["test_cell", "test_packed", "test_product", "test_translator", "test_update"]
+"""Files of tests with products, precisions, training and translation, for the fast suite."""
 MORE = [
-    "arithmetic", "benchmark_translation", "ceiling", "decoder", "encoder", "machine", "network", "prepared", "stepper",
-    "trainer", "training",
-]  # fmt: skip
+    *("test_arithmetic", "test_benchmark_translation", "test_ceiling", "test_decoder", "test_encoder", "test_machine"),
+    *("test_network", "test_prepared", "test_stepper", "test_trainer", "test_training"),
+]
 RECIPES = [
     "test_benchmark_measures_training_and_translation_without_a_run",
     "test_translate_and_evaluate_in_8_bits_with_a_shortlist",
@@ -25,7 +25,9 @@ def run_tests_of_processors(settings: dict[str, str], extent: str) -> None:
     """Run them with these variables in the environment; what pytest prints is shown where one fails."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     files, fewest = EXTENTS[extent]
-    tests = [*(f"tests/test_{name}.py" for name in files), *(f"tests/test_recipes.py::{name}" for name in RECIPES)]
+    found = [path for name in files for path in sorted((ROOT / "tests").rglob(f"{name}.py"))]
+    assert len(found) == len(files)
+    tests = [*map(str, found), *(f"tests/test_recipes.py::{name}" for name in RECIPES)]
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]
     environment = inherited | {"OMP_NUM_THREADS": "1"} | settings
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

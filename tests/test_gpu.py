@@ -167,4 +167,4 @@ def test_an_overflow_skips_an_update(tmp_path, optimizer):
     first, second, third = shown[:3]
     assert same(first, second)
     assert not same(second, third)
-    assert one.loss_scale.state_dict() == {"scale": INITIAL / 2, "streak": 1}
+    assert one.step.loss_scale.state_dict() == {"scale": INITIAL / 2, "streak": 1}

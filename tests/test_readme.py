@@ -124,6 +124,23 @@ def test_the_check_of_a_gpu_takes_the_python_it_is_given():
     assert sum(limits) <= 8 * 60
 
 
+def test_the_tests_of_a_gpu_are_found_when_they_run_alone():
+    words = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-m",
+        "gpu",
+        "--collect-only",
+        "-p",
+        "no:cacheprovider",
+        "tests/test_gpu.py",
+    ]
+    found = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout
+    assert "test_float16_has_the_loss_of_float32" in found.stdout
+
+
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 def test_the_check_of_a_gpu_says_what_to_do_without_one(tmp_path):
     words = ["make", "gpu", f"PYTHON={sys.executable}", f"GPU_OUTPUT={tmp_path / 'gpu'}"]

@@ -243,7 +243,7 @@ def test_a_terminated_training_saves_leaves_with_one_line_and_goes_on(tmp_path):
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate()
     assert process.returncode == 128 + signal.SIGTERM, err
-    assert "the same command goes on" in err.strip().splitlines()[-1]
+    assert "rerun the same command to resume" in err.strip().splitlines()[-1]
     assert "Traceback" not in err
     for run in (stopped, alone):
         subprocess.run([*command, f"run={run}"], check=True, capture_output=True, env=environment, cwd=ROOT)

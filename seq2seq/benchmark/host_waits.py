@@ -23,7 +23,7 @@ from seq2seq.system.device import Precision
 from seq2seq.system.transfer import to_device
 from seq2seq.training import Constant, Trainer, TrainingConfig, Validation
 from seq2seq.training.loss_scale import LossScale
-from seq2seq.training.tally import Tally
+from seq2seq.training.step import MetricSums
 
 BOS, EOS, VOCABULARY = 1, 2, 12
 """Token ids of made-up sentences; 0 is padding."""
@@ -65,10 +65,10 @@ def update_waits(arrangement: Arrangement) -> list[str]:
         seed=1,
         device=META,
     )
-    trainer.loss_scale = LossScale(arrangement.scaled_loss, META)  # autocast knows no meta device
-    tally = Tally(0.0, META)
+    trainer.step.loss_scale = LossScale(arrangement.scaled_loss, META)  # autocast knows no meta device
+    sums = MetricSums(0.0, META)
     with Waits(with_values=False) as waits:
-        trainer._update(((batch.to(META), Place(0, 1)) for _ in range(1)), tally)
+        trainer._update(((batch.to(META), Place(0, 1)) for _ in range(1)), sums)
     return waits.found
 
 

@@ -1,4 +1,4 @@
-"""Learning: loss, optimiser, schedule, progress, trainer, log. It never imports search: validation is passed in."""
+"""Training: loss, optimizer, schedule, update step, trainer, checkpoints, log. Validation is passed as a function."""
 
 from seq2seq.training.config import TrainingConfig
 from seq2seq.training.loss import LossConfig

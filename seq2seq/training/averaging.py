@@ -1,4 +1,4 @@
-"""One model of several: the mean of the weights of runs that began alike, or of the checkpoints that one run chose."""
+"""Weight averaging: over runs with the same initial weights, or over checkpoints of one run."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,32 +14,32 @@ from seq2seq.training.progress import Progress
 
 
 def average_runs(run: Path, loaded: LoadedRun, others: Sequence[Path]) -> Weights:
-    """Mean of the weights of a run and others (model soups, Wortsman et al. 2022).
+    """Average the weights of a run and others (model soups, Wortsman et al. 2022).
 
-    It only makes sense for runs that began from the same weights (training.start, or one seed) and stayed near each
-    other: the units of other runs have nothing to do with each other.
+    The runs must have started from the same weights (training.start, or the same seed) and stayed near each other:
+    otherwise their units do not correspond.
 
     Raises:
-        RunError: another run has another architecture or other vocabularies; or a folder is no run.
+        RunError: another run has a different architecture or vocabulary, or a folder is not a run folder.
     """
 
     def weights() -> Iterator[Weights]:
         yield _parameters(loaded.network)
         for folder in others:
             other = load_run(folder)
-            _hold_same_model(loaded, run, other, folder)
+            _check_same_model(loaded, run, other, folder)
             yield _parameters(other.network)
 
     return mean_weights(weights())
 
 
 def chosen_checkpoints(run: Path) -> list[Path]:
-    """The checkpoints that ``training.average`` chooses, oldest first: those of the run's best or last validations.
+    """The checkpoints of the run's best or last validations, as ``training.average`` selects them, oldest first.
 
-    Where no training state can be read, all checkpoints that are there.
+    All checkpoints in the folder, if no training state can be read.
 
     Raises:
-        RunError: there are fewer than two; or the folder is no run.
+        RunError: there are fewer than two, or the folder is not a run folder.
     """
     training, checkpoints = read_section(run, "training", TrainingConfig), Checkpoints(run / "checkpoints")
     try:
@@ -50,18 +50,18 @@ def chosen_checkpoints(run: Path) -> list[Path]:
         paths = checkpoints.kept()
     if len(paths) < 2:
         raise RunError(
-            f"{run}: training.average={training.average} with training.average_count={training.average_count} chose "
-            f"{len(paths)} of the two or more checkpoints that a mean takes: name other runs with runs=[PATH,…], or "
-            f"train one with training.average=best"
+            f"{run}: an average needs two or more checkpoints, and training.average={training.average} with "
+            f"training.average_count={training.average_count} selected {len(paths)}: name other runs with "
+            f"runs=[PATH,…], or train with training.average=best"
         )
     return paths
 
 
 def average_checkpoints(network: Network, paths: Sequence[Path]) -> Weights:
-    """Mean of the weights in these files (Junczys-Dowmunt et al. 2016), all of them a network's like this one.
+    """Average the weights in these files (Junczys-Dowmunt et al. 2016).
 
     Raises:
-        RunError: a file is damaged or holds the weights of another network.
+        RunError: a file is damaged or does not fit the network.
     """
 
     def weights() -> Iterator[Weights]:
@@ -75,17 +75,17 @@ def _parameters(network: Network) -> Weights:
     return {name: parameter.detach() for name, parameter in network.named_parameters()}
 
 
-def _hold_same_model(first: LoadedRun, run: Path, other: LoadedRun, folder: Path) -> None:
-    """Refuse to average what does not compute the same function of its weights."""
+def _check_same_model(first: LoadedRun, run: Path, other: LoadedRun, folder: Path) -> None:
+    """Check that two runs have the same architecture and vocabulary."""
     settings, others = _architecture(first.network.config), _architecture(other.network.config)
     for name, value in settings.items():
         if others[name] != value:
             raise RunError(
-                f"{folder} has model.{name}={others[name]}, {run} has model.{name}={value}: only runs of one "
-                f"architecture have a mean; as they are, they translate together with ensemble=[PATH,…]"
+                f"{folder} has model.{name}={others[name]}, {run} has model.{name}={value}: only runs with the "
+                f"same architecture can be averaged; use them as an ensemble with ensemble=[PATH,…]"
             )
     if [side.to_bytes() for side in first.tokenizers] != [side.to_bytes() for side in other.tokenizers]:
-        raise RunError(f"{folder} has another vocabulary than {run}: average runs that were made with one tokenizer")
+        raise RunError(f"{folder} has another vocabulary than {run}: average runs with the same tokenizer")
 
 
 def _architecture(config: ModelConfig) -> dict[str, object]:

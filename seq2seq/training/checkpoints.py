@@ -1,7 +1,7 @@
-"""Checkpoints: training states to go on from, and weights worth keeping. Each is written whole or not at all.
+"""Checkpoints: training states to resume from, and weights of validated updates. Every file is written atomically.
 
-Two states are kept, the last and the one before it, with the weights that either of them asks for: should the disk
-spoil the last, training goes on from the other, and ends alike.
+The last two states are kept, with the weights that they refer to. If the last is damaged, training resumes from the
+one before it and ends with the same result.
 """
 
 import logging
@@ -20,15 +20,15 @@ from seq2seq.system.atomic import atomic_write, remove_leftovers
 log = logging.getLogger("seq2seq")
 
 State = dict[str, Any]
-"""Tensors, numbers and texts in dictionaries and lists, so that it can be loaded without running code."""
+"""Tensors, numbers and strings in dictionaries and lists, so that loading it executes nothing."""
 
 
 class UnusableError(Exception):
-    """Why a training state cannot be gone on from."""
+    """The reason why a training state cannot be used."""
 
 
 def damaged(path: Path, reason: object) -> RunError:
-    """The one line for a training state that cannot be used."""
+    """The error for a training state that cannot be used."""
     return RunError(f"{path} is damaged ({reason}): delete {path.parent} to train from the beginning")
 
 
@@ -37,7 +37,7 @@ class Checkpoints:
 
     Args:
         folder: the folder.
-        network: what is trained. Where it is stated, no memory is taken for what a file has of another shape.
+        network: the network that is trained. If given, files that do not fit are rejected before memory is allocated.
     """
 
     def __init__(self, folder: Path, network: nn.Module | None = None) -> None:
@@ -45,39 +45,39 @@ class Checkpoints:
         self.network = network
         self.last = folder / "last.pt"
         self.previous = folder / "previous.pt"
-        self._last_is_whole = False  # then it may take the place of the one before
-        self._asked_for: set[int] = set()  # the updates whose weights the last state needs
+        self._last_is_whole = False  # then it may replace the one before
+        self._needed: set[int] = set()  # updates whose weights the last state refers to
 
     def save_state(self, state: State, updates: Iterable[int]) -> None:
-        """Write a training state, and delete the weights that neither it nor the one before asks for.
+        """Write a training state, and delete weights that neither it nor the one before refers to.
 
         Args:
             state: the state.
-            updates: those whose weights, kept with `save`, it needs to go on.
+            updates: those whose weights, written by `save`, the state refers to.
 
         Raises:
-            RunError: it cannot be written.
+            RunError: the file cannot be written.
         """
-        asked_for = set(updates)
+        needed = set(updates)
         with atomic_write(self.last, before=self.previous if self._last_is_whole else None) as temporary:
-            _write({"kept": sorted(asked_for), "kept_before": sorted(self._asked_for), **state}, temporary)
-        # Last: until the new state is on the disk, the old ones may still be asked for what they kept.
-        self._keep_only(asked_for | self._asked_for)
-        self._last_is_whole, self._asked_for = True, asked_for
+            _write({"kept": sorted(needed), "kept_before": sorted(self._needed), **state}, temporary)
+        # Last: until the new state is on the disk, the old states are still needed.
+        self._keep_only(needed | self._needed)
+        self._last_is_whole, self._needed = True, needed
 
     def load_state(self) -> State | None:
-        """The last training state, or the one before where that is damaged; None where nothing has been saved.
+        """Load the last training state, or the one before it if the last is damaged; None if there is none.
 
-        Nothing in it is executed. A line in the log says so where it is not the last.
+        Loading executes nothing. A warning is logged if the last state is not used.
 
         Raises:
-            RunError: neither can be used.
+            RunError: neither state can be used.
         """
         if not self.last.exists() and not self.previous.exists():
             return None
         try:
             state, self._last_is_whole = self._read(self.last), True
-            if "kept" in state:  # a process may have been killed before it deleted what nobody asks for
+            if "kept" in state:  # a process may have been killed before it deleted unneeded files
                 self._keep_only([*state["kept"], *state.get("kept_before", [])])
         except UnusableError as fault:
             try:
@@ -85,16 +85,16 @@ class Checkpoints:
             except UnusableError:
                 raise damaged(self.last, fault) from None
             log.warning(
-                "%s cannot be used (%s): going on from the state before it, %s", self.last, fault, self.previous
+                "%s cannot be used (%s): resuming from the state before it, %s", self.last, fault, self.previous
             )
-        self._asked_for = set(state.get("kept", []))  # of an older version: it did not say
+        self._needed = set(state.get("kept", []))  # older versions have no such entry
         return state
 
     def _read(self, path: Path) -> State:
-        """A state whose every byte is as it was written, and for which all weights are there.
+        """Read a state and check its checksums and the weights that it refers to.
 
         Raises:
-            UnusableError: with the reason.
+            UnusableError: it cannot be used.
         """
         if not path.exists():
             raise UnusableError("it is missing")
@@ -103,9 +103,9 @@ class Checkpoints:
                 size = sum(entry.file_size for entry in archive.infolist())
                 if self.network is not None and size > _most_bytes(self.network):
                     raise UnusableError(f"it has {size:,} bytes, too many for this network")
-                spoilt = archive.testzip()  # torch writes checksums and does not look at them
-            if spoilt is not None:
-                raise UnusableError(f"the checksum of {spoilt} is another")
+                corrupt = archive.testzip()  # torch writes checksums but does not check them
+            if corrupt is not None:
+                raise UnusableError(f"checksum mismatch in {corrupt}")
             state: State = torch.load(path, map_location="cpu", weights_only=True)
             for update in state.get("kept", []):
                 self.load(update)
@@ -120,24 +120,24 @@ class Checkpoints:
         return state
 
     def weights_path(self, update: int) -> Path:
-        """Where the weights after ``update`` updates are kept."""
+        """Path of the weights after ``update`` updates."""
         return self.folder / f"update-{update:07d}.safetensors"
 
     def save(self, network: nn.Module, update: int) -> None:
-        """Keep the weights after ``update`` updates, until a state is saved that does not ask for them."""
+        """Save the weights after ``update`` updates, until no saved state refers to them."""
         save_weights(network, self.weights_path(update))
 
     def load(self, update: int) -> Weights:
-        """The weights after ``update`` updates.
+        """Load the weights after ``update`` updates.
 
         Raises:
-            RunError: they are missing or damaged, or those of another network.
+            RunError: they are missing or damaged, or do not fit the network.
         """
         path = self.weights_path(update)
         return load_weights(path) if self.network is None else load_weights_of(self.network, path)
 
     def _keep_only(self, updates: Iterable[int]) -> None:
-        """Delete the weights of all other updates, and what a killed process left half-written."""
+        """Delete the weights of all other updates, and temporary files of killed processes."""
         kept = {self.weights_path(update) for update in updates}
         for path in self.kept():
             if path not in kept:
@@ -145,11 +145,11 @@ class Checkpoints:
         remove_leftovers(self.folder)
 
     def kept(self) -> list[Path]:
-        """All weights that are there, oldest first."""
+        """Paths of all saved weights, oldest first."""
         return sorted(self.folder.glob(f"update-{'[0-9]' * 7}*.safetensors"))
 
     def progress(self) -> dict[str, Any] | None:
-        """The entry ``progress`` of the last state; None where it cannot be read."""
+        """The entry ``progress`` of the last state; None if it cannot be read."""
         try:
             progress = torch.load(self.last, map_location="cpu", weights_only=True, mmap=True)["progress"]
         except Exception:  # missing, or damaged: random bytes make the unpickler raise nearly anything
@@ -157,31 +157,31 @@ class Checkpoints:
         return progress if isinstance(progress, dict) else None
 
     def average(self, updates: Iterable[int]) -> Weights:
-        """Mean of the weights kept after these updates; of one, the same to the last bit."""
+        """Average the weights after these updates; a single one keeps its bits."""
         return mean_weights(map(self.load, updates))
 
     def put(self, updates: list[int], path: Path) -> None:
-        """Write the mean of the weights kept after these updates, unless it is what is there.
+        """Write the average of the weights after these updates, unless the file has it already.
 
         Raises:
             RunError: they are missing or damaged, or the file cannot be written.
         """
-        wanted = self.average(updates)
+        average = self.average(updates)
         try:
-            found = load_weights(path)
+            current = load_weights(path)
         except RunError:
-            found = {}
-        if found.keys() != wanted.keys() or not all(torch.equal(found[name], wanted[name]) for name in found):
-            save_tensors(wanted, path)
+            current = {}
+        if current.keys() != average.keys() or not all(torch.equal(current[name], average[name]) for name in current):
+            save_tensors(average, path)
 
 
 def _most_bytes(network: nn.Module) -> int:
-    """Bytes that a training state has at most: a dozen tensors of eight bytes for each parameter, and the log."""
+    """Upper limit of the bytes of a training state: a dozen float64 tensors per parameter, and the log."""
     return 100 * sum(parameter.numel() for parameter in network.parameters()) + 2**28
 
 
 def _write(state: State, path: Path) -> None:
-    """torch.save, whose errors say nothing of a full disk.
+    """Call torch.save, and raise the OSError behind its error.
 
     Raises:
         OSError: the file cannot be written.

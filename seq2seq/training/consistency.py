@@ -1,6 +1,7 @@
-"""R-Drop: two passes with different dropout must agree (Liang et al. 2021).
+"""R-Drop: a penalty on the divergence of two passes with different dropout (Liang et al. 2021).
 
-B sentences, T target positions, P real target positions of a batch, C of them at a time, V vocabulary.
+B sentences, T target positions, P target positions of a batch that are not padding, C of them at a time, V vocabulary
+size.
 """
 
 from typing import Any
@@ -17,9 +18,9 @@ from seq2seq.training.loss import Loss, chunk_size, loss_sums
 class Consistency:
     """Mean cross entropy of two passes plus ``alpha`` times the mean of both divergences between them.
 
-    L = ½ (CE₁ + CE₂) + α · ½ (KL(P₁ ‖ P₂) + KL(P₂ ‖ P₁)). Liang et al. 2021, eq. 4, and the authors' code for
-    translation add the cross entropies up; here they are averaged, so that cross entropy weighs what it weighs without
-    this. So α here is half of theirs: 2.5 has the balance of their 5.
+    L = ½ (CE₁ + CE₂) + α · ½ (KL(P₁ ‖ P₂) + KL(P₂ ‖ P₁)). Liang et al. 2021, eq. 4, and the authors' translation code
+    sum the cross entropies. Here they are averaged, so that cross entropy has the same weight as without this penalty;
+    α = 2.5 corresponds to their 5.
     """
 
     def __init__(self, alpha: float, smoothing: float, precision: Precision) -> None:
@@ -28,10 +29,10 @@ class Consistency:
         self.precision = precision
 
     def __call__(self, network: Network, batch: Batch, update: int) -> Loss:
-        """Sums over the batch's target pieces.
+        """Sums over the batch's target tokens.
 
-        Both passes are one, over each sentence twice. Recurrent dropout has one mask for all sentences of a pass, so
-        with it the passes are two.
+        Both passes are computed as one pass over each sentence twice. Recurrent dropout shares a mask among the
+        sentences of a pass, so it takes two passes.
         """
         *inputs, labels_P = doubled(batch)
         with autocast(self.precision, batch.source_BS.device):
@@ -45,7 +46,7 @@ class Consistency:
 
 
 def doubled(batch: Batch) -> Batch:
-    """The batch behind itself: every sentence twice, so with dropout masks of its own."""
+    """The batch concatenated with itself: every sentence twice, with its own dropout mask each time."""
     source_BS, lengths_B, target_BT, positions_P, labels_P = batch
     return Batch(
         torch.cat([source_BS, source_BS]),
@@ -57,17 +58,16 @@ def doubled(batch: Batch) -> Batch:
 
 
 def symmetric_divergence(logits_PV: Tensor) -> Tensor:
-    """KL(P ‖ Q) + KL(Q ‖ P) summed over positions, P the softmax of the first half of the rows, Q of the second."""
+    """KL(P ‖ Q) + KL(Q ‖ P), summed over positions; P is the softmax of the first half of the rows, Q of the second."""
     divergence: Tensor = SymmetricDivergence.apply(logits_PV)  # type: ignore[no-untyped-call]
     return divergence
 
 
 class SymmetricDivergence(torch.autograd.Function):
-    """Its value and, while the probabilities are at hand, its gradient.
+    """The divergence, with its gradient computed in the forward pass.
 
-    With logits a and b, KL(p ‖ q) + KL(q ‖ p) = Σ (p - q)(log p - log q) = Σ (p - q)(a - b): what the softmax takes
-    off all logits alike cancels. Its slope in a is (p - q) + p · ((a - b) - Σ p (a - b)), and the same with both
-    exchanged in b.
+    With logits a and b, KL(p ‖ q) + KL(q ‖ p) = Σ (p - q)(log p - log q) = Σ (p - q)(a - b): the normalizers cancel.
+    The gradient by a is (p - q) + p · ((a - b) - Σ p (a - b)); that by b has p and q, and a and b, exchanged.
     """
 
     @staticmethod
@@ -77,19 +77,19 @@ class SymmetricDivergence(torch.autograd.Function):
         total = torch.zeros((), device=logits_PV.device)
         rows, chunk = len(first_PV), chunk_size(logits_PV)
         for start in range(0, rows, chunk):
-            one_CV, other_CV = (half[start : start + chunk].float() for half in (first_PV, second_PV))
-            p_CV, q_CV = one_CV.softmax(1), other_CV.softmax(1)
-            apart_CV, difference_CV = p_CV - q_CV, one_CV - other_CV
-            total += (apart_CV * difference_CV).sum()
+            a_CV, b_CV = (half[start : start + chunk].float() for half in (first_PV, second_PV))
+            p_CV, q_CV = a_CV.softmax(1), b_CV.softmax(1)
+            p_minus_q_CV, a_minus_b_CV = p_CV - q_CV, a_CV - b_CV
+            total += (p_minus_q_CV * a_minus_b_CV).sum()
             if gradient_PV is not None:
-                for begin, share_CV, sign in ((start, p_CV, 1), (start + rows, q_CV, -1)):
-                    mean_C1 = (share_CV * difference_CV).sum(1, keepdim=True)
-                    slope_CV = (share_CV * (difference_CV - mean_C1)).add_(apart_CV).mul_(sign)
-                    gradient_PV[begin : begin + len(slope_CV)] = slope_CV
+                for begin, probability_CV, sign in ((start, p_CV, 1), (start + rows, q_CV, -1)):
+                    mean_C1 = (probability_CV * a_minus_b_CV).sum(1, keepdim=True)
+                    partial_CV = (probability_CV * (a_minus_b_CV - mean_C1)).add_(p_minus_q_CV).mul_(sign)
+                    gradient_PV[begin : begin + len(partial_CV)] = partial_CV
         context.gradient_PV = gradient_PV
         return total
 
     @staticmethod
-    def backward(context: Any, slope: Tensor) -> Tensor:  # noqa: D102
+    def backward(context: Any, grad: Tensor) -> Tensor:  # noqa: D102
         gradient_PV: Tensor = context.gradient_PV
-        return gradient_PV.mul_(slope.to(gradient_PV.dtype))
+        return gradient_PV.mul_(grad.to(gradient_PV.dtype))

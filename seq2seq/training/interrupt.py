@@ -1,4 +1,4 @@
-"""Leaving politely: Ctrl-C and SIGTERM ask training to stop after the update under way."""
+"""Ctrl-C and SIGTERM stop training after the current update, and save its state."""
 
 import signal
 import threading
@@ -10,7 +10,7 @@ HANDLED = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(BaseException):
-    """Training was asked to stop and has saved its state. Not an Exception: it is no error and passes every handler."""
+    """Training was interrupted and has saved its state. Not an Exception, because it is not an error."""
 
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
@@ -18,14 +18,14 @@ class Interrupted(BaseException):
 
 
 class InterruptFlag:
-    """Within its context, a signal sets `signal_number`; a second one ends the program as ever."""
+    """Within its context, a signal sets `signal_number`; a second signal has its usual effect."""
 
     def __init__(self) -> None:
         self.signal_number: int | None = None
         self.previous = {number: signal.getsignal(number) for number in HANDLED}
 
     def __enter__(self) -> "InterruptFlag":
-        # Python allows handlers in the main thread only; elsewhere training runs without them.
+        # Python allows signal handlers only in the main thread.
         if threading.current_thread() is threading.main_thread():
             for number in HANDLED:
                 signal.signal(number, self._handle)
@@ -38,8 +38,8 @@ class InterruptFlag:
             for number, handler in self.previous.items():
                 signal.signal(number, handler)
 
-    def asked(self) -> int | None:
-        """The signal that this process got or, in training with several, any of them; to be asked by all at once."""
+    def received(self) -> int | None:
+        """The signal that any of the processes has received. All processes must call this together."""
         return largest(self.signal_number or 0) or None
 
     def _handle(self, number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""The learning curve as a picture."""
+"""The learning curve as a figure."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ from seq2seq.training.log import read_metrics
 
 
 def draw_learning_curve(folder: Path) -> None:
-    """Draw losses and validation BLEU over updates from metrics.jsonl into learning_curve.png."""
-    # Imported here: matplotlib takes a second, and translating must not pay for it.
+    """Plot losses and validation BLEU over updates from metrics.jsonl into learning_curve.png."""
+    # Imported here because matplotlib takes a second to import.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -21,7 +21,7 @@ def draw_learning_curve(folder: Path) -> None:
     losses.plot([r["update"] for r in training], [r["loss"] for r in training], color="tab:gray", label="training loss")
     updates = [r["update"] for r in validation]
     losses.plot(updates, [r["loss"] for r in validation], "o-", color="tab:blue", label="validation loss")
-    losses.set(xlabel="updates", ylabel="cross entropy per target piece (nats)")
+    losses.set(xlabel="updates", ylabel="cross entropy per target token (nats)")
     lines = losses.get_lines()
     scored = [r for r in validation if "bleu" in r]
     if scored or not validation:  # a language model has no BLEU

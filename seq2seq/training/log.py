@@ -1,4 +1,4 @@
-"""What a run says while it learns: metrics.jsonl, TensorBoard and the progress bar."""
+"""Training logs: metrics.jsonl, TensorBoard and the progress bar."""
 
 import json
 import sys
@@ -17,10 +17,10 @@ from seq2seq.training.tensorboard import EventFile
 
 
 class MetricsLog:
-    """metrics.jsonl and TensorBoard events of one run; of several processes the first alone writes.
+    """metrics.jsonl and TensorBoard events of a run; only the first process writes.
 
-    The records are part of the run's progress, and so of every training state: a run that goes on makes the file anew
-    of them, whatever has become of it.
+    The records are part of the run's progress, and so of every training state: a resumed run rewrites the file from
+    them.
 
     Raises:
         RunError: a file cannot be written.
@@ -29,7 +29,7 @@ class MetricsLog:
     def __init__(self, folder: Path, progress: Progress) -> None:
         self.path = folder / "metrics.jsonl"
         self.records = progress.records
-        if progress.update and not self.records:  # a training state of an older version has none
+        if progress.update and not self.records:  # training states of older versions have none
             self.records += [record for record in read_metrics(self.path) if record["update"] <= progress.update]
         self.events: EventFile | None = None
         if is_first():
@@ -61,7 +61,7 @@ class MetricsLog:
             file.write(_as_line(record))
         with writing(self.path.parent / "tensorboard"):
             self.events.add(update, {f"{kind}/{name}": value for name, value in values.items()})
-            if kind == "validation":  # a training state comes next, and power may fail after it
+            if kind == "validation":  # a training state is saved next
                 self.events.sync()
 
 
@@ -70,27 +70,27 @@ def _as_line(record: dict[str, Any]) -> str:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Records of a metrics.jsonl; none where it does not exist; a last line cut short by a crash is left out.
+    """Read the records of a metrics.jsonl; empty if it does not exist. An incomplete last line is ignored.
 
     Raises:
-        RunError: another line is no record, or this is no file.
+        RunError: another line is not a record, or the path is not a file.
     """
     if not path.exists():
         return []
-    if not path.is_file():  # a pipe, say, that would be waited for
-        raise RunError(f"{path} is no file: delete it and start again")
+    if not path.is_file():  # reading a pipe would block
+        raise RunError(f"{path} is not a file: delete it and start again")
     records, number = [], 0
     with path.open("rb") as file:
-        while (line := file.readline(LONGEST)) and (line.endswith(b"\n") or len(line) == LONGEST):
+        while (line := file.readline(MAX_LINE)) and (line.endswith(b"\n") or len(line) == MAX_LINE):
             number += 1
             if (record := _record(line)) is None:
-                raise RunError(f"{path} is damaged (line {number} is no record): delete that line and start again")
+                raise RunError(f"{path} is damaged (line {number} is not a record): delete that line and start again")
             records.append(record)
     return records
 
 
 def _record(line: bytes) -> dict[str, Any] | None:
-    """What a line says; None where it is no record."""
+    """Parse a line; None if it is not a record."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
@@ -98,33 +98,35 @@ def _record(line: bytes) -> dict[str, Any] | None:
     if not isinstance(record, dict) or not isinstance(record.get("kind"), str):
         return None
     others = [value for name, value in record.items() if name != "kind"]
-    return record if type(record.get("update")) is int and all(type(one) in (int, float) for one in others) else None
+    return (
+        record if type(record.get("update")) is int and all(type(value) in (int, float) for value in others) else None
+    )
 
 
-LONGEST = 1_000_000
-"""Bytes of a line of metrics.jsonl: more is no record."""
+MAX_LINE = 1_000_000
+"""Most bytes of a line of metrics.jsonl."""
 
 
-LONG = 15 * 60
-"""Seconds of training beyond which the run says at once how long it will take."""
+LONG_TRAINING = 15 * 60
+"""Seconds of training beyond which the expected duration is printed at the start."""
 
 FIRST, LAST = 3, 10
-"""Updates between which the time is taken for that: the very first ones take longer."""
+"""Updates between which time is measured for that; the very first updates are slower."""
 
 
 class ProgressBar:
-    """One line on stderr: update, loss, learning rate, target pieces a second, time left.
+    """One line on stderr: update, loss, learning rate, target tokens per second, remaining time.
 
     Args:
-        update: where training stands.
-        updates: where it ends.
-        smaller: a setting with which training takes less time, named where it would take long.
+        update: updates done.
+        updates: updates in total.
+        smaller: a setting for a smaller model, suggested if training takes long.
     """
 
     def __init__(self, update: int, updates: int, smaller: str | None = None) -> None:
         self.first, self.updates, self.smaller = update, updates, smaller
         self.started = time.perf_counter()
-        # Redrawn twice a second for a reader, now and then where stderr is a file.
+        # Redrawn twice a second on a terminal, and rarely in a file.
         interval = 0.5 if sys.stderr.isatty() else 15
         self.bar = tqdm(
             total=updates, initial=update, unit="update", mininterval=interval, dynamic_ncols=True, desc="training"
@@ -139,7 +141,7 @@ class ProgressBar:
         self.bar.close()
 
     def step(self) -> None:
-        """One update more."""
+        """Advance by one update."""
         self.bar.update()
         done = self.bar.n - self.first
         if done == FIRST:
@@ -148,17 +150,17 @@ class ProgressBar:
             self._estimate((time.perf_counter() - self.started) / (LAST - FIRST))
 
     def _estimate(self, seconds_per_update: float) -> None:
-        """Say how long training will take, if that is long."""
+        """Print the expected duration of training if it is long."""
         seconds = seconds_per_update * (self.updates - self.bar.n)
-        if seconds > LONG:
+        if seconds > LONG_TRAINING:
             hint = "" if self.smaller is None else f"; {self.smaller} takes less"
             self.say(f"training will take about {seconds / 60:,.0f} minutes here{hint}")
 
     def show(self, loss: float, learning_rate: float, tokens_per_second: float) -> None:
-        """What was found at the last look."""
+        """Show the latest metrics."""
         values = {"loss": f"{loss:.3f}", "lr": f"{learning_rate:.2e}", "tokens/s": f"{tokens_per_second:,.0f}"}
         self.bar.set_postfix(values, refresh=False)
 
     def say(self, line: str) -> None:
-        """A line above the bar."""
+        """Print a line above the bar."""
         self.bar.write(line, file=sys.stderr)

@@ -1,6 +1,6 @@
-"""The loss: a sum over target pieces, divided by their count where gradients are taken.
+"""The loss: a sum over target tokens, which the update step divides by their number.
 
-P target positions, C of them at a time, V vocabulary.
+P target positions, C of them at a time, V vocabulary size.
 """
 
 from collections.abc import Iterator
@@ -16,45 +16,48 @@ from seq2seq.model import Network
 from seq2seq.settings import setting
 
 CHUNK = 128
-"""Positions whose logits are worked on together: few enough that they stay in the processor's cache."""
+"""Positions whose logits are processed together on a CPU: few enough to stay in its cache."""
 
 
 def chunk_size(logits_PV: Tensor) -> int:
-    """How many positions are worked on together: `CHUNK` on a CPU, all of them elsewhere."""
+    """Positions that are processed together: `CHUNK` on a CPU, all of them elsewhere."""
     return CHUNK if logits_PV.device.type == "cpu" else max(1, len(logits_PV))
 
 
 @dataclass(kw_only=True)
 class LossConfig:
-    """What training minimises."""
+    """Settings of the loss."""
 
     label_smoothing: float = setting(
-        0.1, "share of the target probability spread over the vocabulary (Szegedy et al. 2016)", at_least=0, below=1
+        0.1,
+        "share of the target probability that is spread over the vocabulary (Szegedy et al. 2016)",
+        at_least=0,
+        below=1,
     )
     consistency: float = setting(
-        0.0, "weight of the divergence between two passes with different dropout (R-Drop); 0: one pass", at_least=0
+        0.0, "weight of the divergence between two passes with different dropout (R-Drop); 0: off", at_least=0
     )
 
 
 class Loss(NamedTuple):
-    """Sums over target pieces, in nats."""
+    """Sums over target tokens, in nats."""
 
     objective: Tensor
-    """Label-smoothed cross entropy: what is minimised."""
+    """What is minimized: label-smoothed cross entropy, or another objective."""
     cross_entropy: Tensor
-    """Plain cross entropy: what is reported; its mean's exponential is the perplexity per piece."""
+    """What is reported: cross entropy. Its mean's exponential is the perplexity per token."""
 
 
 class Objective(Protocol):
-    """What an update minimises. Its randomness is torch's alone, which the trainer sets for every update."""
+    """What an update minimizes. It draws random numbers from torch's generator only, which the update step seeds."""
 
     def __call__(self, network: Network, batch: Batch, update: int) -> Loss:
-        """Sums over the batch's target pieces, for update number ``update`` (from 1), with gradients."""
+        """Sums over the batch's target tokens, for update number ``update`` (from 1), with gradients."""
 
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """The network is in evaluation mode while this is open: an objective looks at what it would say in search."""
+    """Set the network to evaluation mode within the context, and back afterwards."""
     training = network.training
     network.eval()
     try:
@@ -64,7 +67,7 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 
 def loss_sums(logits_PV: Tensor, labels_P: Tensor, smoothing: float) -> Loss:
-    """Cross entropy of ``labels_P`` under softmax(logits), plain and smoothed, in float32 whatever the logits are.
+    """Cross entropy of ``labels_P`` under softmax(logits), plain and label-smoothed, in float32 for logits of any type.
 
     Smoothed: (1 - s) · -log p(label) + s · mean over the vocabulary of -log p.
     """
@@ -73,9 +76,9 @@ def loss_sums(logits_PV: Tensor, labels_P: Tensor, smoothing: float) -> Loss:
 
 
 class SmoothedCrossEntropy(torch.autograd.Function):
-    """Both sums, and their gradient while the probabilities are at hand: p - (1 - s) · onehot(label) - s / V.
+    """Both sums, with the gradient computed in the forward pass: p - (1 - s) · onehot(label) - s / V.
 
-    PyTorch's own operations would write the (P, V) float32 logits seven times; this reads them once.
+    PyTorch's own operations would write float32 logits (P, V) seven times; this reads the logits once.
     """
 
     @staticmethod
@@ -87,35 +90,35 @@ class SmoothedCrossEntropy(torch.autograd.Function):
         for start in range(0, len(logits_PV), chunk):
             logits_CV, labels_C1 = logits_PV[start : start + chunk], labels_P[start : start + chunk].unsqueeze(1)
             probabilities_CV = logits_CV.softmax(1, dtype=torch.float32)
-            # The highest probability is at least 1 / V: its logarithm gives the log of the sum without a second pass.
+            # The highest probability is at least 1 / V: its logarithm gives the log of the sum without another pass.
             log_sum_C = logits_CV.amax(1).float() - probabilities_CV.amax(1).log()
             label_sum += (log_sum_C - logits_CV.gather(1, labels_C1).squeeze(1)).sum()
             if smoothing > 0:
                 uniform_sum += (log_sum_C - logits_CV.mean(1, dtype=torch.float32)).sum()
             if gradient_PV is not None:
-                slope_CV = probabilities_CV.sub_(smoothing / logits_PV.size(1)) if smoothing > 0 else probabilities_CV
-                slope_CV.scatter_add_(1, labels_C1, slope_CV.new_full(labels_C1.shape, smoothing - 1))
-                gradient_PV[start : start + chunk] = slope_CV
+                partial_CV = probabilities_CV.sub_(smoothing / logits_PV.size(1)) if smoothing > 0 else probabilities_CV
+                partial_CV.scatter_add_(1, labels_C1, partial_CV.new_full(labels_C1.shape, smoothing - 1))
+                gradient_PV[start : start + chunk] = partial_CV
         context.gradient_PV = gradient_PV
         objective = (1 - smoothing) * label_sum + smoothing * uniform_sum
         context.mark_non_differentiable(label_sum)
         return objective, label_sum
 
     @staticmethod
-    def backward(context: Any, objective_slope: Tensor, _: Tensor) -> tuple[Tensor, None, None]:  # noqa: D102
-        return context.gradient_PV.mul_(objective_slope.to(context.gradient_PV.dtype)), None, None
+    def backward(context: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, None, None]:  # noqa: D102
+        return context.gradient_PV.mul_(grad.to(context.gradient_PV.dtype)), None, None
 
 
 def label_log_probabilities(logits_PV: Tensor, labels_P: Tensor) -> Tensor:
-    """Log-probability (P,) of each label under softmax(logits), float32 whatever the logits are."""
+    """Log-probability (P,) of each label under softmax(logits), in float32 for logits of any type."""
     log_probability_P: Tensor = LabelLogProbability.apply(logits_PV, labels_P)  # type: ignore[no-untyped-call]
     return log_probability_P
 
 
 class LabelLogProbability(torch.autograd.Function):
-    """Beside the logits themselves nothing of their size is kept: the probabilities are computed again for the slope.
+    """Saves no tensor of the size of the logits except the logits: the backward pass computes probabilities again.
 
-    The slope of one position: onehot(label) - p.
+    The gradient of one position is onehot(label) - p.
     """
 
     @staticmethod
@@ -129,13 +132,13 @@ class LabelLogProbability(torch.autograd.Function):
         return label_P - log_sum_P
 
     @staticmethod
-    def backward(context: Any, slope_P: Tensor) -> tuple[Tensor, None]:  # noqa: D102
+    def backward(context: Any, grad_P: Tensor) -> tuple[Tensor, None]:  # noqa: D102
         logits_PV, labels_P, log_sum_P = context.saved_tensors
         gradient_PV = torch.empty_like(logits_PV)
         chunk = chunk_size(logits_PV)
         for start in range(0, len(logits_PV), chunk):
             part = slice(start, start + chunk)
-            slope_C1, labels_C1 = slope_P[part].unsqueeze(1), labels_P[part].unsqueeze(1)
-            slope_CV = (logits_PV[part].float() - log_sum_P[part].unsqueeze(1)).exp_().mul_(-slope_C1)
-            gradient_PV[part] = slope_CV.scatter_add_(1, labels_C1, slope_C1)
+            grad_C1, labels_C1 = grad_P[part].unsqueeze(1), labels_P[part].unsqueeze(1)
+            partial_CV = (logits_PV[part].float() - log_sum_P[part].unsqueeze(1)).exp_().mul_(-grad_C1)
+            gradient_PV[part] = partial_CV.scatter_add_(1, labels_C1, grad_C1)
         return gradient_PV, None

@@ -23,14 +23,14 @@ GROWTH_INTERVAL = 2000
 
 
 class LossScale:
-    """The scale of the loss, which adapts itself; unless ``enabled``, it is 1, and nothing here changes anything.
+    """An adaptive scale of the loss. Unless ``enabled``, it is 1 and changes nothing.
 
     An update whose gradients are not finite is skipped: weights and optimizer state stay as they are, and the scale is
     halved. After `GROWTH_INTERVAL` updates in a row without overflow it is doubled. Gradients that overflow at the
-    lowest scale are not the scale's fault: their norm is handed on, and `Tally.look` reports divergence. A new run
-    comes to that after 17 updates in a row that were skipped.
+    lowest scale are not caused by the scale: their norm is returned, and `MetricSums.read` reports divergence. In a new
+    run that happens after 17 skipped updates in a row.
 
-    With several processes, gradients are already summed when they are looked at: each takes the same decision.
+    With several processes, gradients are summed before they are checked: all processes take the same decision.
     """
 
     def __init__(self, enabled: bool, device: torch.device) -> None:
@@ -93,9 +93,9 @@ class LossScale:
 
 @torch.no_grad()
 def step_if(finite: Tensor, optimizer: torch.optim.Optimizer) -> None:
-    """`optimizer.step()` if ``finite``, a Boolean scalar on the device, is true; else nothing changes.
+    """Call `optimizer.step()` if ``finite``, a Boolean scalar on the device, is true; else change nothing.
 
-    PyTorch's fused optimizers read the flag on the device. For others, what the step has changed is put back.
+    PyTorch's fused optimizers read the flag on the device. For others, the changes of the step are undone.
     """
     if getattr(optimizer, "_step_supports_amp_scaling", False):
         optimizer.found_inf = finite.logical_not().float()  # type: ignore[attr-defined]

@@ -1,13 +1,14 @@
-"""A moving average of the weights, which validates and is saved in place of the weights that are trained."""
+"""An exponential moving average of the weights, which is validated and saved instead of the trained weights."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
 from torch import Tensor, nn
 
+from seq2seq.system.torch_private import copy_each, lerp_each
+
 WARMUP = 10
-"""The decay after n updates is at most (1 + n) / (WARMUP + n), so that the initial weights are soon forgotten."""
+"""The decay after n updates is at most (1 + n) / (WARMUP + n), so that initial weights have little influence."""
 
 
 class MovingAverage:
@@ -21,15 +22,14 @@ class MovingAverage:
         self.decay = decay
         self.weights = [parameter.detach().clone() for parameter in self.parameters]
 
-    @torch.no_grad()
     def update(self, number: int) -> None:
-        """Take in the weights after update ``number``, the first being 1."""
+        """Add the weights after update ``number``, counted from 1."""
         decay = min(self.decay, (1 + number) / (WARMUP + number))
-        torch._foreach_lerp_(self.weights, self.parameters, 1 - decay)
+        lerp_each(self.weights, self.parameters, 1 - decay)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """The network has the average's weights while this is open, and its own again afterwards."""
+        """Set the network's weights to the average within the context, and back afterwards."""
         trained = [parameter.detach().clone() for parameter in self.parameters]
         self._put(self.weights)
         try:
@@ -37,17 +37,16 @@ class MovingAverage:
         finally:
             self._put(trained)
 
-    @torch.no_grad()
     def _put(self, weights: list[Tensor]) -> None:
-        # Copied, not exchanged: cuDNN wants an LSTM's weights where they are, side by side.
-        torch._foreach_copy_(self.parameters, weights)
+        # Copied, because cuDNN needs an LSTM's weights in one block of memory.
+        copy_each(self.parameters, weights)
 
     def load(self, weights: list[Tensor]) -> None:
-        """Go on from the average that a training state has kept.
+        """Continue from the average of a training state.
 
         Raises:
-            ValueError: there are not as many weights.
-            RuntimeError: their shapes are others.
+            ValueError: the number of weights differs.
+            RuntimeError: a shape differs.
         """
         if len(weights) != len(self.weights):
             raise ValueError(f"{len(weights)} averaged weights of {len(self.weights)}")

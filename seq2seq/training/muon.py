@@ -1,11 +1,11 @@
-"""Muon: momentum whose rows are made orthogonal, for matrices; Adam for everything else.
+"""Muon: orthogonalized momentum for matrices, Adam for everything else.
 
-A gradient of a weight matrix has a few large singular values: plain descent moves along those directions alone. Muon
-(Jordan 2024, https://kellerjordan.github.io/posts/muon/) replaces the momentum M = U S V' by U V', so that all
-directions move equally far. Newton-Schulz iterations come near U V' by matrix products.
+The gradient of a weight matrix has a few large singular values, and plain descent moves only along those directions.
+Muon (Jordan 2024, https://kellerjordan.github.io/posts/muon/) replaces the momentum M = U S V' by U V', so that all
+directions move equally far. Newton-Schulz iterations approximate U V' by matrix products.
 
-Here they work on blocks of a few rows. Their arithmetic falls with the height of a block, and a matrix of stacked LSTM
-gates is not one map anyway.
+Here they run on blocks of a few rows: the cost falls with the height of a block, and the stacked gates of an LSTM are
+separate maps anyway.
 
 R rows of a block, C columns, K blocks of a matrix.
 """
@@ -17,20 +17,20 @@ import torch
 from torch import Tensor, nn
 
 COEFFICIENTS = 3.4445, -4.7750, 2.0315
-"""Of a x + b x³ + c x⁵, which takes small singular values quickly to about 1 (Jordan 2024)."""
+"""Coefficients of a x + b x³ + c x⁵, which maps small singular values to about 1 in few steps (Jordan 2024)."""
 
 SCALE = 0.2
-"""Root mean square of an entry of the step at learning rate 1: Adam's usual one (Liu et al. 2025, sec. 2.2)."""
+"""Root mean square of the step at learning rate 1, as usual for Adam (Liu et al. 2025, sec. 2.2)."""
 
 
 class MuonOptimizer(torch.optim.Optimizer):
-    """Muon for matrices, Adam for other parameters, in two parameter groups in this order.
+    """Muon for matrices (first parameter group), Adam for other parameters (second group).
 
     Args:
         matrices: two-dimensional parameters.
         others: parameters of any shape.
         learning_rate: of the matrices.
-        momentum: decay of the mean of gradients; the step looks ahead along the gradient (Nesterov).
+        momentum: decay of the mean of gradients, with Nesterov momentum.
         rows: height R of a block; the last block of a matrix may be lower.
         iterations: Newton-Schulz iterations.
         adam_share: learning rate of the others, as a share of ``learning_rate``.
@@ -62,7 +62,7 @@ class MuonOptimizer(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
-        """Move every parameter that has a gradient."""
+        """Update every parameter that has a gradient."""
         matrices, others = self.param_groups
         for parameter in _with_gradient(matrices):
             self._orthogonal_step(parameter, matrices["lr"])
@@ -74,8 +74,8 @@ class MuonOptimizer(torch.optim.Optimizer):
         if not state:
             state["mean"] = torch.zeros_like(matrix)
         mean = state["mean"].lerp_(gradient, 1 - self.momentum)
-        ahead = gradient.lerp(mean, self.momentum)
-        for block_KRC, weight_KRC in zip(row_blocks(ahead, self.rows), row_blocks(matrix, self.rows), strict=True):
+        nesterov = gradient.lerp(mean, self.momentum)
+        for block_KRC, weight_KRC in zip(row_blocks(nesterov, self.rows), row_blocks(matrix, self.rows), strict=True):
             scale = SCALE * max(block_KRC.shape[1:]) ** 0.5
             weight_KRC.sub_(orthogonal(block_KRC, self.iterations), alpha=rate * scale)
 
@@ -84,7 +84,7 @@ class MuonOptimizer(torch.optim.Optimizer):
         if not state:
             state["step"] = torch.zeros((), device=parameter.device)
             state["mean"], state["square"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
-        # Counted and read on the device: an update may be undone there (`seq2seq.training.loss_scale`).
+        # Counted and read on the device, where an update may be undone (`seq2seq.training.loss_scale`).
         step, (beta1, beta2) = state["step"].add_(1).double(), self.betas
         mean = state["mean"].lerp_(gradient, 1 - beta1)
         square = state["square"].mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
@@ -93,9 +93,9 @@ class MuonOptimizer(torch.optim.Optimizer):
 
 
 def orthogonal(block_KRC: Tensor, iterations: int) -> Tensor:
-    """Matrices near U V' of each matrix U S V', (K, R, C): after three iterations roughly, after five nearly.
+    """Approximate U V' of each matrix U S V', (K, R, C): roughly after three iterations, closely after five.
 
-    A matrix of zeros stays one.
+    A matrix of zeros stays zero.
     """
     if block_KRC.size(1) > block_KRC.size(2):
         return orthogonal(block_KRC.mT, iterations).mT
@@ -108,7 +108,7 @@ def orthogonal(block_KRC: Tensor, iterations: int) -> Tensor:
 
 
 def row_blocks(matrix: Tensor, rows: int) -> Iterator[Tensor]:
-    """Views of a matrix: its whole blocks (K, rows, columns), then what is left over, (1, rest, columns)."""
+    """Views of a matrix: its full blocks (K, rows, columns), then the remaining rows (1, rest, columns)."""
     whole = matrix.size(0) // rows * rows
     if whole:
         yield matrix[:whole].view(-1, rows, matrix.size(1))

@@ -1,4 +1,4 @@
-"""What an update minimises: teacher forcing, and the variations that settings put around it."""
+"""What an update minimizes: teacher forcing, and its variations."""
 
 from collections.abc import Collection
 
@@ -13,14 +13,14 @@ from seq2seq.training.scheduled_sampling import ScheduledSampling, ScheduledSamp
 
 
 class TeacherForcing:
-    """Cross entropy of each target piece, those before it being given: the plain objective."""
+    """Cross entropy of each target token, given the tokens before it: the default objective."""
 
     def __init__(self, smoothing: float, precision: Precision) -> None:
         self.smoothing = smoothing
         self.precision = precision
 
     def __call__(self, network: Network, batch: Batch, update: int) -> Loss:
-        """Sums over the batch's target pieces."""
+        """Sums over the batch's target tokens."""
         source_BS, lengths_B, target_BT, positions_P, labels_P = batch
         with autocast(self.precision, source_BS.device):
             logits_PV = network(source_BS, lengths_B, target_BT, positions_P)
@@ -35,18 +35,18 @@ def build_objective(
     draw: Draw,
     excluded: Collection[int] = (),
 ) -> Objective:
-    """Teacher forcing, or what the settings make of it.
+    """Build the objective of the settings.
 
-    From the inside out: one pass or two that must agree, over inputs as they are or mixed with the network's own
-    predictions, alone or beside the risk of its own translations.
+    From the inside out: teacher forcing in one pass, or in two passes with a consistency loss; over the target's tokens
+    or over inputs with scheduled sampling; alone or added to the risk of sampled translations.
 
     Args:
-        loss: smoothing, and the weight of agreement.
-        scheduled_sampling: how many inputs are the network's own.
-        risk: the weight of risk, and how it is estimated.
-        training: how many updates there will be, which a schedule may go by, and the precision of products.
-        draw: samples translations and rewards them; called only where risk has a weight.
-        excluded: tokens that write nothing, which scheduled sampling never predicts.
+        loss: label smoothing, and the weight of consistency.
+        scheduled_sampling: the share of inputs that are the network's own predictions.
+        risk: the weight of the risk, and its estimator.
+        training: the number of updates, which the sampling schedule depends on, and the precision.
+        draw: samples translations and rewards them; called only if the risk has a weight.
+        excluded: tokens that scheduled sampling never predicts, such as padding.
     """
     precision = training.precision
     objective: Objective = TeacherForcing(loss.label_smoothing, precision)

@@ -1,4 +1,4 @@
-"""Optimisers: each a small group of settings that builds a `torch.optim.Optimizer`."""
+"""Optimizers: each is a group of settings that builds a `torch.optim.Optimizer`."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from seq2seq.training.muon import MuonOptimizer
 
 @dataclass(kw_only=True)
 class OptimizerConfig:
-    """What every optimiser has. A choice of `conf/optimizer` is one of its subclasses."""
+    """Settings of every optimizer. Each choice of `conf/optimizer` is a subclass."""
 
     learning_rate: float = setting(0.001, "learning rate at the schedule's peak", above=0)
 
     def build(self, parameters: Iterable[nn.Parameter], tables: Collection[Tensor] = ()) -> torch.optim.Optimizer:
-        """The optimiser over ``parameters``; ``tables`` are those of them with one row for each token."""
+        """Build the optimizer of ``parameters``; ``tables`` are those with one row per token."""
         raise NotImplementedError
 
 
@@ -42,7 +42,7 @@ class Adam(OptimizerConfig):
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
 
-    weight_decay: float = setting(0.01, "share of a weight taken off an update, times the learning rate", at_least=0)
+    weight_decay: float = setting(0.01, "share of a weight subtracted per update, times the learning rate", at_least=0)
 
     def build(self, parameters: Iterable[nn.Parameter], tables: Collection[Tensor] = ()) -> torch.optim.Optimizer:
         """`torch.optim.AdamW`, fused."""
@@ -52,11 +52,11 @@ class AdamW(Adam):
 
 @dataclass(kw_only=True)
 class Adadelta(OptimizerConfig):
-    """Adadelta (Zeiler 2012): steps as large as those of late; at learning rate 1 as published."""
+    """Adadelta (Zeiler 2012): steps of the size of recent steps; learning rate 1 is as published."""
 
     learning_rate: float = setting(1.0, "learning rate at the schedule's peak", above=0)
     rho: float = setting(0.95, "decay of the means of squared gradients and of squared steps", at_least=0, below=1)
-    epsilon: float = setting(1e-6, "added to both means under their roots", above=0)
+    epsilon: float = setting(1e-6, "added to both means before their roots", above=0)
 
     def build(self, parameters: Iterable[nn.Parameter], tables: Collection[Tensor] = ()) -> torch.optim.Optimizer:
         """`torch.optim.Adadelta`."""
@@ -65,7 +65,7 @@ class Adadelta(OptimizerConfig):
 
 @dataclass(kw_only=True)
 class Adagrad(OptimizerConfig):
-    """Adagrad (Duchi et al. 2011): each weight's rate falls with the root of its summed squared gradients."""
+    """Adagrad (Duchi et al. 2011): each weight's rate is divided by the root of its summed squared gradients."""
 
     learning_rate: float = setting(0.02, "learning rate at the schedule's peak", above=0)
     epsilon: float = setting(1e-10, "added to the root of the sum", above=0)
@@ -80,7 +80,7 @@ class SGD(OptimizerConfig):
     """Stochastic gradient descent, plain or with momentum."""
 
     learning_rate: float = setting(1.0, "learning rate at the schedule's peak", above=0)
-    momentum: float = setting(0.0, "share of the last step carried into the next", at_least=0, below=1)
+    momentum: float = setting(0.0, "share of the last step that is added to the next", at_least=0, below=1)
 
     def build(self, parameters: Iterable[nn.Parameter], tables: Collection[Tensor] = ()) -> torch.optim.Optimizer:
         """`torch.optim.SGD`."""
@@ -89,12 +89,12 @@ class SGD(OptimizerConfig):
 
 @dataclass(kw_only=True)
 class Muon(OptimizerConfig):
-    """Muon (Jordan 2024) for matrices, Adam for embeddings, the output layer and biases; see `training.muon`."""
+    """Muon (Jordan 2024) for matrices, Adam for embeddings, output layer and biases; see `seq2seq.training.muon`."""
 
     learning_rate: float = setting(0.02, "learning rate of the matrices at the schedule's peak", above=0)
     momentum: float = setting(0.95, "decay of the mean of gradients", at_least=0, below=1)
-    rows: int = setting(128, "rows of a matrix that are made orthogonal together; fewer cost less", at_least=1)
-    iterations: int = setting(3, "Newton-Schulz iterations of an update", at_least=1, at_most=20)
+    rows: int = setting(128, "rows of a matrix that are orthogonalized together; fewer cost less", at_least=1)
+    iterations: int = setting(3, "Newton-Schulz iterations per update", at_least=1, at_most=20)
     adam_share: float = setting(0.4, "Adam's learning rate, as a share of the matrices'", above=0)
     beta1: float = setting(0.9, "Adam's decay of the mean of gradients", at_least=0, below=1)
     beta2: float = setting(0.98, "Adam's decay of the mean of squared gradients", at_least=0, below=1)
@@ -122,13 +122,13 @@ class Muon(OptimizerConfig):
 
 
 def optimizer_of(network: Network, config: OptimizerConfig) -> torch.optim.Optimizer:
-    """The optimiser over the parameters of a network that learn."""
-    learning = (parameter for parameter in network.parameters() if parameter.requires_grad)
-    return config.build(learning, tables_of(network))
+    """Build the optimizer of the network's trainable parameters."""
+    trainable = (parameter for parameter in network.parameters() if parameter.requires_grad)
+    return config.build(trainable, tables_of(network))
 
 
 def tables_of(network: Network) -> list[Tensor]:
-    """The matrices with one row for each token: the embeddings and the output layer."""
+    """The matrices with one row per token: the embeddings and the output layer."""
     embeddings = [module.weight for module in network.modules() if isinstance(module, nn.Embedding)]
     return [*embeddings, network.output.weight]
 
@@ -139,17 +139,17 @@ def load_state(
     state: dict[str, Any],
     tables: Collection[Tensor] = (),
 ) -> None:
-    """Go on from a state of an optimiser that ``config`` built, whose settings are taken from ``config``, not from it.
+    """Load the state of an optimizer that ``config`` built. Settings such as the learning rate are not loaded.
 
-    Shapes are looked at here because fused kernels look at none, and write where a tensor of the right size would be.
-    ``tables`` are those that `OptimizerConfig.build` was given.
+    Shapes are checked, because fused kernels do not check them and would write outside a smaller tensor. ``tables`` are
+    those of `OptimizerConfig.build`.
 
     Raises:
-        ValueError: it is no such state.
+        ValueError: the state does not fit the optimizer.
         LookupError, TypeError, AttributeError: likewise.
     """
     numbers = {id(table) for table in tables}
-    expected_of = {is_matrix: rehearsed_state(config, is_matrix) for is_matrix in (False, True)}
+    expected_of = {is_matrix: state_after_one_update(config, is_matrix) for is_matrix in (False, True)}
     own = optimizer.state_dict()["param_groups"]
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for number, parameter in enumerate(parameters):
@@ -162,12 +162,12 @@ def load_state(
             if not isinstance(value, Tensor) or value.shape != shape or not value.is_floating_point():
                 raise ValueError(f"{name} of parameter {number}")
     if not {*state["state"]} <= {*range(len(parameters))}:
-        raise ValueError("it has more parameters")
+        raise ValueError("the state has more parameters")
     optimizer.load_state_dict({"state": state["state"], "param_groups": own})
 
 
-def rehearsed_state(config: OptimizerConfig, is_matrix: bool) -> dict[str, Tensor]:
-    """What an optimiser keeps of a matrix, or of a table, after one update: tensors of its shape, or numbers."""
+def state_after_one_update(config: OptimizerConfig, is_matrix: bool) -> dict[str, Tensor]:
+    """The optimizer state of a matrix, or of a table, after one update: tensors of its shape, or scalars."""
     model = nn.Parameter(torch.zeros(2, 3))
     model.grad = torch.zeros(2, 3)
     optimizer = config.build([model], [] if is_matrix else [model])

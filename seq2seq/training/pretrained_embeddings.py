@@ -1,4 +1,4 @@
-"""Embeddings that begin as word vectors learnt elsewhere: word2vec, GloVe or fastText, for word-level vocabularies."""
+"""Pretrained word vectors (word2vec, GloVe, fastText) as initial embeddings of word-level vocabularies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,39 +17,41 @@ from seq2seq.tokenizer.tokenizer import Tokenizer, Tokenizers
 
 @dataclass(kw_only=True)
 class EmbeddingsConfig:
-    """Which files embeddings are read from before training; a word that is not there begins at random."""
+    """Files with initial embeddings; words that they lack are initialized randomly."""
 
-    source: str | None = setting(None, "text file of vectors of source words: word2vec, GloVe, fastText; .gz accepted")
+    source: str | None = setting(
+        None, "text file with vectors of source words (word2vec, GloVe, fastText; .gz accepted)"
+    )
     target: str | None = setting(None, "the same for target words")
     freeze: bool = setting(
-        False, "train no row of an embedding table that was read from a file; a run that begins with it does not either"
+        False, "do not train embedding tables that are read from a file; runs that start from this one do not either"
     )
-    unfreeze: bool = setting(False, "with training.start: train the embedding tables that its run had frozen")
+    unfreeze: bool = setting(False, "with training.start: train the embedding tables that its run has frozen")
 
     def files(self) -> dict[str, Path]:
-        """The files that are named, by side."""
-        named = {"source": self.source, "target": self.target}
-        return {side: Path(name).expanduser() for side, name in named.items() if name is not None}
+        """The files, by side (source, target)."""
+        names = {"source": self.source, "target": self.target}
+        return {side: Path(name).expanduser() for side, name in names.items() if name is not None}
 
     def check(self, model: ModelConfig, tokenizer: TokenizerConfig) -> None:
-        """Hold what these settings demand of others, and look at the first line of each file.
+        """Check that settings agree with each other and with the first line of each file.
 
         Raises:
-            ConfigError: names the settings that contradict each other, or the width that the vectors need.
-            DataError: a file cannot be read or holds no vectors.
+            ConfigError: settings contradict each other, or the vectors have another width than the embeddings.
+            DataError: a file cannot be read or has no vectors.
         """
         files = self.files()
         if self.freeze:
             self._check_freeze(model)
         if "source" in files and not model.encoder.layers:
-            raise ConfigError("embeddings.source needs an encoder: name embeddings.target or set model.encoder.layers")
+            raise ConfigError("embeddings.source needs an encoder: use embeddings.target, or set model.encoder.layers")
         sides = {"source": tokenizer.source_side(), "target": tokenizer.target_side()}
         source, target = tokenizer.source_model, tokenizer.target_model
         joint = source or target if tokenizer.joint else None
         models = {"source": source or joint, "target": target or joint}
         for side, path in files.items():
             if models[side] is None and sides[side].algorithm is not Algorithm.word:
-                raise _not_words(side, f"{sides[side].algorithm} pieces")
+                raise _not_words(side, f"{sides[side].algorithm} tokens")
             width = vector_width(path)
             if width != model.embedding_size:
                 raise ConfigError(
@@ -59,7 +61,7 @@ class EmbeddingsConfig:
 
     def _check_freeze(self, model: ModelConfig) -> None:
         if not self.files():
-            raise ConfigError("embeddings.freeze=true has no file to read: name embeddings.source or embeddings.target")
+            raise ConfigError("embeddings.freeze=true needs a file: set embeddings.source or embeddings.target")
         if self.target is not None and model.tying is not Tying.none:
             raise ConfigError(
                 f"embeddings.freeze=true with embeddings.target would freeze the output layer, which model.tying="
@@ -73,47 +75,47 @@ class EmbeddingsConfig:
 
 
 def set_embeddings(network: Network, tokenizers: Tokenizers, config: EmbeddingsConfig) -> list[str]:
-    """Write the vectors of the files into the network's embeddings, and freeze these where that is asked for.
+    """Copy the vectors of the files into the network's embeddings, and freeze these if ``freeze`` is set.
 
-    Where both sides share one table, the source's file is read first and the target's wins.
+    If both sides share a table, the target's vectors replace those of the source.
 
     Returns:
-        What was found, a line for each file: ``embeddings: 7,812 of 8,000 source words (97.7 %) from glove.txt``.
+        One line per file: ``embeddings: 7,812 of 8,000 source words (97.7 %) from glove.txt``.
 
     Raises:
-        ConfigError: a vocabulary is not of words.
+        ConfigError: a vocabulary does not consist of words.
         DataError: a file is damaged, or has none of the words.
     """
     tables = {"source": network.source_embedding, "target": network.target_embedding}
     lines = []
     for side, path in config.files().items():
         table, tokenizer = tables[side], getattr(tokenizers, side)
-        assert isinstance(table, nn.Embedding), "no source to embed: see EmbeddingsConfig.check"
-        found, words = _fill(table, tokenizer, path, side)
-        lines.append(f"embeddings: {found:,} of {words:,} {side} words ({100 * found / words:.1f} %) from {path}")
+        assert isinstance(table, nn.Embedding), "no source embeddings: see EmbeddingsConfig.check"
+        filled, words = _fill(table, tokenizer, path, side)
+        lines.append(f"embeddings: {filled:,} of {words:,} {side} words ({100 * filled / words:.1f} %) from {path}")
         table.weight.requires_grad_(not config.freeze)
     return lines
 
 
 def freeze_embeddings(network: Network, sides: Sequence[str]) -> None:
-    """Train no row of the embedding tables of these sides, source or target."""
+    """Exclude the embedding tables of these sides (source, target) from training."""
     tables = {"source": network.source_embedding, "target": network.target_embedding}
     for side in sides:
         table = tables[side]
-        assert isinstance(table, nn.Embedding), "no source to embed: a start has the same architecture"
+        assert isinstance(table, nn.Embedding), "no source embeddings: the start has the same architecture"
         table.weight.requires_grad_(False)
 
 
 @torch.no_grad()
 def _fill(table: nn.Embedding, tokenizer: Tokenizer, path: Path, side: str) -> tuple[int, int]:
-    """Write a file's vectors into their rows; how many of how many words were found."""
+    """Copy a file's vectors into their rows; returns the number of rows, and of words."""
     words = tokenizer.words()
     if not words:
-        raise _not_words(side, "the pieces of the tokenizer model that is named")
+        raise _not_words(side, "the tokens of the given tokenizer model")
     vectors = read_vectors(path, words)
     if not vectors:
         raise DataError(
-            f"{path} has none of the {len(words):,} {side} words: name a file of that language, spelt as the corpus is"
+            f"{path} has none of the {len(words):,} {side} words: use a file of that language, spelled as in the corpus"
         )
     rows = torch.tensor([words[word] for word in vectors])
     values = torch.stack([torch.from_numpy(vector) for vector in vectors.values()])
@@ -121,7 +123,7 @@ def _fill(table: nn.Embedding, tokenizer: Tokenizer, path: Path, side: str) -> t
     return len(vectors), len(words)
 
 
-def _not_words(side: str, pieces: str) -> ConfigError:
+def _not_words(side: str, tokens: str) -> ConfigError:
     return ConfigError(
-        f"embeddings.{side} needs a vocabulary of words, not {pieces}: set tokenizer=word, or leave it out"
+        f"embeddings.{side} needs a vocabulary of words, not {tokens}: set tokenizer=word, or leave it out"
     )

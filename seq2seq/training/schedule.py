@@ -1,7 +1,7 @@
-"""Learning-rate schedules: a factor on the learning rate, a function of the update and of validation losses.
+"""Learning rate schedules: a factor of the learning rate, a function of the update and of the validation losses.
 
-Every schedule begins with a linear warm-up over ``warmup`` updates. Schedules hold no state: what a schedule must
-remember of validations is the list of their losses, which the trainer keeps.
+Every schedule begins with a linear warm-up over ``warmup`` updates. Schedules have no state: the trainer keeps the
+validation losses.
 """
 
 import math
@@ -14,20 +14,20 @@ from seq2seq.settings import setting
 
 @dataclass(kw_only=True)
 class ScheduleConfig:
-    """What every schedule has. A choice of `conf/schedule` is one of its subclasses."""
+    """Settings of every schedule. Each choice of `conf/schedule` is a subclass."""
 
-    warmup: int = setting(0, "updates over which the learning rate rises from zero", at_least=0)
+    warmup: int = setting(0, "updates over which the learning rate rises linearly from zero", at_least=0)
 
     def check(self, updates: int) -> None:
-        """Hold that a run of ``updates`` updates reaches the learning rate and learns.
+        """Check the settings for a run of ``updates`` updates.
 
         Raises:
-            ConfigError: warm-up is longer than the run, or settings of the schedule contradict each other.
+            ConfigError: warm-up is longer than the run, or settings contradict each other.
         """
         if self.warmup > updates:
             shorter = max(1, updates // 10)
             raise ConfigError(
-                f"schedule.warmup={self.warmup} is longer than the run: the learning rate would never reach its peak; "
+                f"schedule.warmup={self.warmup} is longer than the run, so the learning rate never reaches its peak: "
                 f"set schedule.warmup={shorter}, or training.updates={self.warmup} or more (it is {updates})"
             )
 
@@ -38,13 +38,13 @@ class ScheduleConfig:
         return self.after_warmup(update, updates, losses)
 
     def after_warmup(self, update: int, updates: int, losses: Sequence[float]) -> float:
-        """The factor once warm-up is over."""
+        """The factor after warm-up."""
         raise NotImplementedError
 
 
 @dataclass(kw_only=True)
 class Constant(ScheduleConfig):
-    """The learning rate stays."""
+    """The learning rate is constant after warm-up."""
 
     def after_warmup(self, update: int, updates: int, losses: Sequence[float]) -> float:
         """One."""
@@ -53,9 +53,9 @@ class Constant(ScheduleConfig):
 
 @dataclass(kw_only=True)
 class InverseSquareRoot(ScheduleConfig):
-    """Falls with the root of the update (Vaswani et al. 2017, eq. 3), from the end of warm-up on."""
+    """Decays with the inverse square root of the update after warm-up (Vaswani et al. 2017, eq. 3)."""
 
-    warmup: int = setting(4000, "updates over which the learning rate rises from zero", at_least=1)
+    warmup: int = setting(4000, "updates over which the learning rate rises linearly from zero", at_least=1)
 
     def after_warmup(self, update: int, updates: int, losses: Sequence[float]) -> float:
         """sqrt(warmup / update)."""
@@ -64,17 +64,17 @@ class InverseSquareRoot(ScheduleConfig):
 
 @dataclass(kw_only=True)
 class Cosine(ScheduleConfig):
-    """Falls along half a cosine to ``floor`` at the last update (Loshchilov & Hutter 2017, eq. 5, without restarts)."""
+    """Decays along half a cosine to ``floor`` at the last update (Loshchilov & Hutter 2017, eq. 5, no restarts)."""
 
     floor: float = setting(0.0, "factor at the last update", at_least=0, at_most=1)
 
     def check(self, updates: int) -> None:
-        """Hold what every schedule demands, and that not all factors are 0."""
+        """Check as every schedule, and that not all factors are 0."""
         super().check(updates)
         if updates == 1 and self.factor(1, 1, []) == 0:
             raise ConfigError(
-                "schedule=cosine is at 0 in its last update, and training.updates=1 has no other: set "
-                "training.updates=2 or more, or schedule=constant"
+                "schedule=cosine has a learning rate of 0 in its last update, and training.updates=1 has no other: "
+                "set training.updates=2 or more, or schedule=constant"
             )
 
     def after_warmup(self, update: int, updates: int, losses: Sequence[float]) -> float:
@@ -85,19 +85,19 @@ class Cosine(ScheduleConfig):
 
 @dataclass(kw_only=True)
 class Exponential(ScheduleConfig):
-    """Stays until update ``start``, then falls by the same share an update to ``floor`` at ``end`` (RNMT+, eq. 1)."""
+    """Constant until update ``start``, then decays exponentially to ``floor`` at ``end`` (RNMT+, eq. 1)."""
 
-    start: int = setting(1000, "update after which the fall begins", at_least=0)
-    end: int = setting(3000, "update at which the floor is reached; later than start", at_least=1)
+    start: int = setting(1000, "update after which the decay begins", at_least=0)
+    end: int = setting(3000, "update at which the floor is reached; after start", at_least=1)
     floor: float = setting(0.01, "factor from the end on", above=0, at_most=1)
 
     def check(self, updates: int) -> None:
-        """Hold what every schedule demands, and that the fall begins after warm-up and takes some updates."""
+        """Check as every schedule, and that the decay begins after warm-up and ends after it begins."""
         super().check(updates)
         if self.end <= self.start:
             raise ConfigError(
-                f"schedule.end={self.end} must be later than schedule.start={self.start}: set schedule.end="
-                f"{2 * self.start + 1}, say"
+                f"schedule.end={self.end} must be after schedule.start={self.start}: set schedule.end="
+                f"{2 * self.start + 1} or so"
             )
         check_start(self.start, self.warmup)
 
@@ -109,34 +109,34 @@ class Exponential(ScheduleConfig):
 
 @dataclass(kw_only=True)
 class Plateau(ScheduleConfig):
-    """Multiplied by ``decay`` whenever ``patience`` validations in a row have not lowered the best loss."""
+    """Multiplied by ``decay`` after each ``patience`` validations in a row that do not improve the best loss."""
 
-    decay: float = setting(0.5, "factor of each fall", above=0, below=1)
-    patience: int = setting(1, "validations without a better loss before a fall", at_least=1)
-    smallest: float = setting(0.01, "the factor never falls below this", at_least=0, at_most=1)
+    decay: float = setting(0.5, "factor of each decay", above=0, below=1)
+    patience: int = setting(1, "validations without a lower loss before a decay", at_least=1)
+    smallest: float = setting(0.01, "lower limit of the factor", at_least=0, at_most=1)
 
     def after_warmup(self, update: int, updates: int, losses: Sequence[float]) -> float:
-        """decay ** number of falls so far."""
-        best, waited, falls = math.inf, 0, 0
+        """decay ** (number of decays so far)."""
+        best, worse, decays = math.inf, 0, 0
         for loss in losses:
             if loss < best:
-                best, waited = loss, 0
+                best, worse = loss, 0
             else:
-                waited += 1
-            if waited == self.patience:
-                waited, falls = 0, falls + 1
-        return max(self.smallest, self.decay**falls)
+                worse += 1
+            if worse == self.patience:
+                worse, decays = 0, decays + 1
+        return max(self.smallest, self.decay**decays)
 
 
 @dataclass(kw_only=True)
 class Halving(ScheduleConfig):
     """Halved every ``interval`` updates from update ``start`` on (Luong et al. 2015; Wu et al. 2016)."""
 
-    start: int = setting(1000, "update after which the first halving happens", at_least=0)
+    start: int = setting(1000, "update after which the learning rate is first halved", at_least=0)
     interval: int = setting(500, "updates between halvings", at_least=1)
 
     def check(self, updates: int) -> None:
-        """Hold what every schedule demands, and that halving begins after warm-up."""
+        """Check as every schedule, and that halving begins after warm-up."""
         super().check(updates)
         check_start(self.start, self.warmup)
 
@@ -148,9 +148,13 @@ class Halving(ScheduleConfig):
 
 
 def check_start(start: int, warmup: int) -> None:
-    """Refuse a fall that begins within warm-up: the learning rate would jump where warm-up ends."""
+    """Check that a decay does not begin within warm-up, at whose end the learning rate would jump.
+
+    Raises:
+        ConfigError: it does.
+    """
     if start < warmup:
         raise ConfigError(
-            f"schedule.start={start} lies within the warm-up: set schedule.start={warmup} or more, or schedule.warmup="
+            f"schedule.start={start} is within the warm-up: set schedule.start={warmup} or more, or schedule.warmup="
             f"{start} or less (it is {warmup})"
         )

@@ -1,6 +1,6 @@
-"""Scheduled sampling: the decoder reads its own predictions in place of some target pieces (Bengio et al. 2015).
+"""Scheduled sampling: the decoder reads its own predictions instead of some target tokens (Bengio et al. 2015).
 
-B sentences, T target positions, R rows that need a prediction, V vocabulary.
+B sentences, T target positions, R rows that need a prediction, V vocabulary size.
 """
 
 import math
@@ -21,7 +21,7 @@ from seq2seq.training.loss import Loss, Objective, evaluating
 
 
 class SamplingSchedule(StrEnum):
-    """How the share of own predictions rises: the three decays of Bengio et al. 2015, sec. 2.4, turned round."""
+    """How the share of predictions rises: 1 minus the three decays of Bengio et al. 2015, sec. 2.4."""
 
     linear = "linear"
     exponential = "exponential"
@@ -29,7 +29,7 @@ class SamplingSchedule(StrEnum):
 
 
 class Prediction(StrEnum):
-    """Which of its predictions the decoder reads: one drawn from its distribution, or the likeliest."""
+    """The prediction that the decoder reads: a sample of its distribution, or the most probable token."""
 
     sample = "sample"
     argmax = "argmax"
@@ -38,8 +38,8 @@ class Prediction(StrEnum):
 class Passes(StrEnum):
     """How predictions are made.
 
-    sequential: position by position, each after inputs mixed so far (Bengio et al. 2015). parallel: all at once, each
-    after the target's own pieces, in one pass more (Mihaylova & Martins 2019, Duckworth et al. 2019).
+    sequential: position by position, each after the mixed inputs before it (Bengio et al. 2015). parallel: all at once,
+    each after the target's tokens, in one additional pass (Mihaylova & Martins 2019, Duckworth et al. 2019).
     """
 
     sequential = "sequential"
@@ -48,44 +48,45 @@ class Passes(StrEnum):
 
 @dataclass(kw_only=True)
 class ScheduledSamplingConfig(Settings):
-    """How often the decoder reads its own prediction in training."""
+    """Settings of scheduled sampling."""
 
     rate: float = setting(
-        0.0, "share of the decoder's inputs that are its own predictions at the end; 0: off", at_least=0, at_most=1
+        0.0, "final share of decoder inputs that are its own predictions; 0: off", at_least=0, at_most=1
     )
     schedule: SamplingSchedule = setting(
         SamplingSchedule.linear, "how the share rises: linear, exponential or inverse_sigmoid (Bengio et al. 2015)"
     )
-    updates: int | None = setting(None, "updates until the rate is reached; null: training.updates", at_least=1)
-    prediction: Prediction = setting(Prediction.sample, "the prediction that is read: sample (a draw) or argmax")
+    updates: int | None = setting(None, "updates until the final share is reached; null: training.updates", at_least=1)
+    prediction: Prediction = setting(Prediction.sample, "prediction that the decoder reads: sample or argmax")
     passes: Passes = setting(
-        Passes.sequential, "predictions made sequential (each sees those before) or parallel (one pass, cheaper)"
+        Passes.sequential,
+        "how predictions are made: sequential (each depends on those before) or parallel (one pass, cheaper)",
     )
 
     def check(self, updates: int | None = None) -> None:
-        """Hold what the schedule demands of the rate and, where it is known, of the number of updates.
+        """Check that the schedule reaches its rate, within ``updates`` if that is given.
 
         Raises:
-            ConfigError: a schedule that never reaches the rate.
+            ConfigError: it does not.
         """
         if self.rate > 0 and self.updates is not None and updates is not None and self.updates > updates:
             raise ConfigError(
-                f"scheduled_sampling.updates={self.updates} is longer than the run, which would never reach "
+                f"scheduled_sampling.updates={self.updates} is longer than the run, which never reaches "
                 f"scheduled_sampling.rate={self.rate:g}: set scheduled_sampling.updates=null, or training.updates="
                 f"{self.updates} or more (it is {updates})"
             )
         if self.rate == 1 and self.schedule is not SamplingSchedule.linear:
             raise ConfigError(
-                f"scheduled_sampling.schedule={self.schedule} approaches a rate of 1 and never reaches it: set "
+                f"scheduled_sampling.schedule={self.schedule} never reaches a rate of 1: set "
                 f"scheduled_sampling.rate=0.99 or less, or scheduled_sampling.schedule=linear"
             )
 
 
 def rate_at(config: ScheduledSamplingConfig, update: int, updates: int) -> float:
-    """Share of own predictions after ``update`` of the schedule's ``updates`` updates; it stays there.
+    """Share of predictions at ``update`` of the schedule's ``updates`` updates; constant afterwards.
 
     Bengio et al. 2015 write ε for the target's share, i for the update: linear ε = 1 - c·i, exponential ε = kⁱ, inverse
-    sigmoid ε = k / (k + exp(i / k)). Here c and k are those with which 1 - ε is ``rate`` at the end.
+    sigmoid ε = k / (k + exp(i / k)). Here c and k are such that 1 - ε is ``rate`` at the end.
     """
     share = min(1.0, update / updates)
     if config.schedule is SamplingSchedule.linear or config.rate == 0:
@@ -97,7 +98,7 @@ def rate_at(config: ScheduledSamplingConfig, update: int, updates: int) -> float
 
 
 def _inverse_sigmoid(rate: float, updates: int) -> float:
-    """The k with k / (k + exp(updates / k)) = 1 - rate: updates / k - log k falls in k, so halving finds it."""
+    """The k with k / (k + exp(updates / k)) = 1 - rate: updates / k - log k decreases in k, so bisection finds it."""
     wanted = math.log(rate) - math.log1p(-rate)
     low, high = 1e-3, float(updates) + 1
     while updates / high - math.log(high) > wanted:
@@ -109,10 +110,10 @@ def _inverse_sigmoid(rate: float, updates: int) -> float:
 
 
 class ScheduledSampling:
-    """Another objective over batches whose decoder inputs are in part the network's own predictions.
+    """Another objective over batches in which some decoder inputs are the network's own predictions.
 
-    The inputs are made first, without gradients and without dropout, as in search; the objective then reads them in
-    one fused pass. No gradient flows through a prediction, in this as in the paper, so nothing is lost by that.
+    Inputs are computed first, without gradients and dropout, as in search. The objective then reads them in one fused
+    pass. No gradient flows through a prediction, as in the paper.
     """
 
     def __init__(
@@ -123,14 +124,14 @@ class ScheduledSampling:
         precision: Precision,
         excluded: Collection[int] = (),
     ) -> None:
-        """Put it around another objective.
+        """Wrap another objective.
 
         Args:
-            objective: what reads the mixed inputs.
-            config: how often, and what is read.
-            updates: how many there will be, by which the rate rises unless ``config`` says otherwise.
-            precision: of products.
-            excluded: tokens that write nothing, such as padding, which are never predicted.
+            objective: reads the mixed inputs.
+            config: rate, schedule and kind of predictions.
+            updates: updates of the run, over which the rate rises unless ``config.updates`` is set.
+            precision: precision of matrix products.
+            excluded: tokens that are never predicted, such as padding.
 
         Raises:
             ConfigError: as `ScheduledSamplingConfig.check`.
@@ -143,47 +144,47 @@ class ScheduledSampling:
         self.excluded = sorted(excluded)
 
     def __call__(self, network: Network, batch: Batch, update: int) -> Loss:
-        """The objective over the batch with its inputs mixed at this update's rate."""
+        """The objective over the batch, with inputs mixed at this update's rate."""
         target_BT = self.mixed(network, batch, rate_at(self.config, update, self.updates))
         return self.objective(network, batch._replace(target_BT=target_BT), update)
 
     @torch.no_grad()
     def mixed(self, network: Network, batch: Batch, rate: float) -> Tensor:
-        """Decoder inputs (B, T): each piece but the beginning mark with chance ``rate`` the prediction of its place."""
-        # Drawn on the host, so that it knows which rows need a prediction without asking the device.
-        own_BT = torch.rand(batch.target_BT.shape) < rate
-        own_BT[:, 0] = False
+        """Decoder inputs (B, T): each token except BOS is replaced by its prediction with probability ``rate``."""
+        # Drawn on the host, which then knows the rows that need a prediction without waiting for the device.
+        replaced_BT = torch.rand(batch.target_BT.shape) < rate
+        replaced_BT[:, 0] = False
         make = self._sequential if self.config.passes is Passes.sequential else self._parallel
         with evaluating(network), autocast(self.precision, batch.target_BT.device):
-            return make(network, batch, own_BT)
+            return make(network, batch, replaced_BT)
 
-    def _sequential(self, network: Network, batch: Batch, own_BT: Tensor) -> Tensor:
+    def _sequential(self, network: Network, batch: Batch, replaced_BT: Tensor) -> Tensor:
         inputs_BT = batch.target_BT.clone()
         memory, state = network.encode(batch.source_BS, batch.source_lengths_B)
-        for step, own_B in enumerate(own_BT.T[1:]):
+        for step, replaced_B in enumerate(replaced_BT.T[1:]):
             embedded_B1E = network.target_embedding(inputs_BT[:, step : step + 1])
             decoded = network.decoder(embedded_B1E, memory, state)
             state = decoded.state
-            rows_R = to_device(own_B.nonzero().squeeze(1), inputs_BT.device)
+            rows_R = to_device(replaced_B.nonzero().squeeze(1), inputs_BT.device)
             if len(rows_R):
                 logits_RV = network.output(decoded.features_NTF[:, 0].index_select(0, rows_R))
                 inputs_BT[:, step + 1].index_copy_(0, rows_R, self._predict(logits_RV))
         return inputs_BT
 
-    def _parallel(self, network: Network, batch: Batch, own_BT: Tensor) -> Tensor:
-        places_R = to_device(own_BT.flatten().nonzero().squeeze(1), batch.target_BT.device)
+    def _parallel(self, network: Network, batch: Batch, replaced_BT: Tensor) -> Tensor:
+        positions_R = to_device(replaced_BT.flatten().nonzero().squeeze(1), batch.target_BT.device)
         inputs_BT = batch.target_BT.clone()
-        if len(places_R):
-            # What stands at a place is predicted at the place before it.
-            logits_RV = network(batch.source_BS, batch.source_lengths_B, batch.target_BT, places_R - 1)
-            inputs_BT.view(-1).index_copy_(0, places_R, self._predict(logits_RV))
+        if len(positions_R):
+            # A token is predicted at the position before it.
+            logits_RV = network(batch.source_BS, batch.source_lengths_B, batch.target_BT, positions_R - 1)
+            inputs_BT.view(-1).index_copy_(0, positions_R, self._predict(logits_RV))
         return inputs_BT
 
     def _predict(self, logits_RV: Tensor) -> Tensor:
         logits_RV[:, self.excluded] = -torch.inf
         if self.config.prediction is Prediction.argmax:
             return logits_RV.argmax(1)
-        # Where in the running sum of probabilities a uniform number falls: one random number a row.
+        # Inverse of the cumulative distribution: one random number per row.
         sum_RV = logits_RV.softmax(1, dtype=torch.float32).cumsum(1)
-        place_R1 = torch.rand_like(sum_RV[:, :1]) * sum_RV[:, -1:]
-        return torch.searchsorted(sum_RV, place_R1, right=True).squeeze(1).clamp_(max=sum_RV.size(1) - 1)
+        uniform_R1 = torch.rand_like(sum_RV[:, :1]) * sum_RV[:, -1:]
+        return torch.searchsorted(sum_RV, uniform_R1, right=True).squeeze(1).clamp_(max=sum_RV.size(1) - 1)

@@ -1,7 +1,7 @@
-"""What TensorBoard reads: a file of events for each time that a run is started.
+"""TensorBoard event files, one per start of a run.
 
-Written at once, without the thread that TensorBoard's own writer has: what is saved is on the disk with the state that
-it belongs to, and a full disk is an error here and not in another thread.
+Unlike TensorBoard's own writer, this one has no thread: events are on the disk when a training state is, and a full
+disk raises an error here.
 """
 
 import os
@@ -15,19 +15,19 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 
 class EventFile:
-    """Appends scalars; what earlier files of the folder have from an update on is taken back.
+    """Appends scalars. Readers ignore what earlier files in the folder have from ``update`` on.
 
     Args:
-        folder: made where it is missing.
-        update: the first that this file tells of; readers forget what others tell of it and of later ones.
+        folder: created if it is missing.
+        update: first update of this file.
 
     Raises:
-        OSError: the file cannot be written; so does every method.
+        OSError: the file cannot be written (also in every method).
     """
 
     def __init__(self, folder: Path, update: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        # Readers take the files by their names: by time, and by number where the time is the same.
+        # Readers sort files by name: by time, then by number.
         number = sum(1 for _ in folder.glob("events.out.tfevents.*"))
         self.file = (folder / f"events.out.tfevents.{int(time.time()):010d}.{number:06d}").open("xb")
         self.records = RecordWriter(self.file)
@@ -39,17 +39,17 @@ class EventFile:
             raise
 
     def add(self, update: int, values: dict[str, float]) -> None:
-        """The scalars of an update, by tag."""
+        """Append the scalars of an update, by tag."""
         scalars = [Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
         self._write(Event(step=update, summary=Summary(value=scalars)))
 
     def sync(self) -> None:
-        """Force what was added to the disk."""
+        """Flush the file to the disk."""
         self.file.flush()
         os.fsync(self.file.fileno())
 
     def close(self) -> None:
-        """End the file; all that could be written has been."""
+        """Close the file."""
         with suppress(OSError):
             self.file.close()
 

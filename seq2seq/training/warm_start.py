@@ -1,4 +1,4 @@
-"""Beginning where another run ended: fine-tuning, or another objective after cross entropy."""
+"""Warm start from another run (``training.start``): fine-tuning, or another objective after cross entropy."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -15,51 +15,54 @@ from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import load_tokenizers
 from seq2seq.training.pretrained_embeddings import EmbeddingsConfig
 
-HEEDED = {"tags", "sampling", "sample_target"}
-"""Settings of tokenizers that count where a run begins with another's vocabulary."""
+EFFECTIVE = {"tags", "sampling", "sample_target"}
+"""Tokenizer settings that have an effect with another run's vocabulary."""
 
 INITIAL = {"initialization", "initial_range", "forget_bias"}
-"""Settings of the weights that a run begins with, where it does not begin with another's."""
+"""Settings of initial weights, which have no effect with another run's weights."""
 
 
 def checked_start(
     folder: Path, start: str | None, model: ModelConfig, tokenizer: TokenizerConfig, source_tags: Sequence[str] = ()
 ) -> Path | None:
-    """The folder of ``training.start``, if one is named; before any work, see that a run can begin with its model.
+    """Check that a new run can start from ``training.start``, before any work is done.
 
-    A run that has begun needs its start no more: it is not looked at.
+    A run that is resumed does not need its start any more, and it is not checked.
 
     Args:
-        folder: of the run that is to begin.
-        start: of the run to begin with.
+        folder: folder of the new run.
+        start: folder of the run to start from; None: none.
         model: the architecture, which must be the same.
-        tokenizer: whose tags the other run's vocabularies must have.
-        source_tags: further tags, of the source alone.
+        tokenizer: settings whose tags the other run's vocabularies must contain.
+        source_tags: further tags, only of the source.
+
+    Returns:
+        The folder to start from.
 
     Raises:
-        RunError: ``start`` is no run folder with a trained model, its model has another architecture, or its
-            vocabulary lacks a tag.
-        ConfigError: a setting of the vocabulary or of initial weights is neither the start's nor its default.
+        RunError: ``start`` is not a run folder with a trained model, its architecture differs, or its vocabulary lacks
+            a tag.
+        ConfigError: a setting without effect is neither the start's nor its default.
         DataError: its tokenizers are missing or damaged.
     """
     if start is None:
         return None
     other = Path(start).expanduser()
     if not (folder / CONFIG).exists():
-        _hold_architecture(other, model)
+        _check_architecture(other, model)
         if not (other / MODEL).is_file():
             raise RunError(f"training.start={start} has no {MODEL}: train it until it has validated at least once")
-        _hold_tags(other, tokenizer, source_tags)
+        _check_tags(other, tokenizer, source_tags)
         _refuse_ignored(other, model, tokenizer)
     return other
 
 
 def inherited_frozen(folder: Path, start: Path | None, embeddings: EmbeddingsConfig) -> list[str]:
-    """The embedding tables that a run does not train: those it freezes itself, or those its start had frozen.
+    """The embedding tables that a run does not train: those it freezes itself, or those frozen in its start.
 
     Raises:
-        ConfigError: the start's are to be trained (``embeddings.unfreeze``), and it has none.
-        RunError: the start is no run folder.
+        ConfigError: ``embeddings.unfreeze`` is set, and the start has no frozen tables.
+        RunError: the start is not a run folder.
     """
     if (folder / CONFIG).exists():
         return frozen_tables(folder)
@@ -67,65 +70,67 @@ def inherited_frozen(folder: Path, start: Path | None, embeddings: EmbeddingsCon
         return list(embeddings.files()) if embeddings.freeze else []
     frozen = frozen_tables(start)
     if embeddings.unfreeze and not frozen:
-        raise ConfigError(f"embeddings.unfreeze=true, but training.start={start} froze no embeddings: leave it out")
+        raise ConfigError(
+            f"embeddings.unfreeze=true, but training.start={start} has no frozen embeddings: leave it out"
+        )
     return [] if embeddings.unfreeze else frozen
 
 
-def _hold_architecture(start: Path, model: ModelConfig) -> None:
-    found = {name: value for name, _, value in walk(read_section(start, "model", ModelConfig))}
-    others = [name for name, _, value in walk(model) if name not in TRAINING_ONLY and found[name] != value]
+def _check_architecture(start: Path, model: ModelConfig) -> None:
+    started = {name: value for name, _, value in walk(read_section(start, "model", ModelConfig))}
+    others = [name for name, _, value in walk(model) if name not in TRAINING_ONLY and started[name] != value]
     if others:
         raise RunError(
-            f"training.start={start} is a model of another architecture than this command's: set "
-            f"{' '.join(f'model.{name}={_written(found[name])}' for name in others)}, or begin with another run"
+            f"training.start={start} has another architecture than this command: set "
+            f"{' '.join(f'model.{name}={_as_typed(started[name])}' for name in others)}, or start from another run"
         )
 
 
 def _refuse_ignored(start: Path, model: ModelConfig, tokenizer: TokenizerConfig) -> None:
-    """Refuse settings of the vocabulary and of the initial weights that are named and not those of the start."""
+    """Refuse settings of vocabulary and initial weights that differ from the start's and from their defaults."""
     vocabulary = read_section(start, "tokenizer", TokenizerConfig)
     vocabulary = vocabulary if model.encoder.layers else target_tokenizer(vocabulary)
     sections = {
-        "tokenizer": (tokenizer, vocabulary, {item.name for item in fields(TokenizerConfig)} - HEEDED),
+        "tokenizer": (tokenizer, vocabulary, {item.name for item in fields(TokenizerConfig)} - EFFECTIVE),
         "model": (model, read_section(start, "model", ModelConfig), INITIAL),
     }
     others = [
-        (f"{section}.{name}", getattr(asked, name), getattr(found, name))
-        for section, (asked, found, names) in sections.items()
+        (f"{section}.{name}", getattr(config, name), getattr(started, name))
+        for section, (config, started, names) in sections.items()
         for name in sorted(names)
-        if getattr(asked, name) not in (getattr(found, name), getattr(type(asked)(), name))
+        if getattr(config, name) not in (getattr(started, name), getattr(type(config)(), name))
     ]
     if others:
         name, value, _ = others[0]
         raise ConfigError(
-            f"{name}={_written(value)} does nothing, because training.start={start} brings vocabulary and weights: set "
-            f"{' '.join(f'{name}={_written(value)}' for name, _, value in others)}, as it has, or leave it out"
+            f"{name}={_as_typed(value)} does nothing, as vocabulary and weights come from training.start={start}: set "
+            f"{' '.join(f'{name}={_as_typed(value)}' for name, _, value in others)} as there, or leave it out"
         )
 
 
-def _written(value: object) -> str:
+def _as_typed(value: object) -> str:
     """A setting's value as it is typed."""
     return {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))
 
 
-def _hold_tags(start: Path, tokenizer: TokenizerConfig, source_tags: Sequence[str]) -> None:
+def _check_tags(start: Path, tokenizer: TokenizerConfig, source_tags: Sequence[str]) -> None:
     source, target = load_tokenizers(start)
-    asked = [(source, tag) for tag in (*tokenizer.tags, *source_tags)] + [(target, tag) for tag in tokenizer.tags]
-    for vocabulary, tag in asked:
+    tags = [(source, tag) for tag in (*tokenizer.tags, *source_tags)] + [(target, tag) for tag in tokenizer.tags]
+    for vocabulary, tag in tags:
         try:
             vocabulary.ids_of_tags([tag])
         except DataError:
             raise RunError(
-                f"training.start={start} has no piece for the tag {tag}, and a run keeps the vocabulary it begins "
-                f"with: begin with a run that was trained with {tag} (in tokenizer.tags, say), or leave the tag out"
+                f"training.start={start} has no token for the tag {tag}, and a run keeps the vocabulary of its "
+                f"start: start from a run that was trained with {tag} in tokenizer.tags, or leave the tag out"
             ) from None
 
 
-def take_weights(start: Path, network: Network) -> None:
-    """Put the weights of another run into a network of the same architecture and vocabulary.
+def load_start_weights(start: Path, network: Network) -> None:
+    """Copy the weights of another run into a network of the same architecture and vocabulary.
 
     Raises:
-        RunError: they are missing, damaged or of another shape.
+        RunError: they are missing or damaged, or their shapes differ.
     """
     path = start / MODEL
     set_weights(network, dequantized(load_weights_of(network, path), path), path)

@@ -19,7 +19,7 @@ from seq2seq.system.device import Precision, is_reduced
 from seq2seq.tokenizer.spelling import no_text, single_bytes
 from seq2seq.tokenizer.tokenizer import BOS, EOS, Tokenizers
 from seq2seq.training.loss import evaluating
-from seq2seq.training.risk import Candidate, RiskConfig, RiskKind, reference_pieces
+from seq2seq.training.risk import Candidate, RiskConfig, RiskKind, reference_tokens
 
 
 class Sampler:
@@ -40,7 +40,7 @@ class Sampler:
         """``risk.samples`` candidates of every sentence of the batch, in its order; scored as detokenised text."""
         decode = self.tokenizers.target.decode
         found = []
-        for drawn, reference in zip(self._drawn(network, batch), reference_pieces(batch), strict=True):
+        for drawn, reference in zip(self._drawn(network, batch), reference_tokens(batch), strict=True):
             rewards = self.reward([decode(one.tokens) for one in drawn], decode(reference))
             found.append([Candidate(pieces(one), reward) for one, reward in zip(drawn, rewards, strict=True)])
         return found

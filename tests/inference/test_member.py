@@ -249,7 +249,7 @@ def test_a_language_models_probability_is_its_own_where_a_shortlist_rules_tokens
 
 
 def test_a_translator_is_no_language_model_nor_the_other_way_round(runs, language_model):
-    with pytest.raises(RunError, match=r"^.*twin is no language model: name a run with model\.encoder\.layers=0$"):
+    with pytest.raises(RunError, match=r"^.*twin is not a language model: name a run with model\.encoder\.layers=0$"):
         Translator.load(runs["tiny"], "cpu", language_model=runs["twin"])
     for members in ([language_model], [runs["tiny"], language_model]):
         with pytest.raises(RunError) as caught:

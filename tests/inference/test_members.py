@@ -30,5 +30,5 @@ def test_without_a_shortlist_every_piece_may_be_demanded():
     bound = own.bind(own.encoded(["Wir."])[0])
     assert bound.ids([4, 5]) == [4, 5]
     assert bound.stepper.sentences == 1
-    with pytest.raises(ConfigError, match=r"^anything may need any piece, and a short-list leaves most out: "):
+    with pytest.raises(ConfigError, match=r"^anything needs the whole target vocabulary: "):
         Members((member(),), object(), None, 0.2).demand_every_piece("anything")

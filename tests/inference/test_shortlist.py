@@ -172,10 +172,10 @@ def message(path: Path, source_size: int = SOURCES, target_size: int = TARGETS) 
 
 def test_files_of_other_models_missing_ones_and_damaged_ones(small, tmp_path):
     path = tmp_path / "shortlist"
-    assert "training command again" in message(path)
+    assert "rerun the training command" in message(path)
     small.save(path)
-    assert "34 source pieces, the model 35" in message(path, source_size=35)
-    assert "the model has 20 target pieces" in message(path, target_size=20)
+    assert "34 source tokens, the model 35" in message(path, source_size=35)
+    assert "the model has 20 target tokens" in message(path, target_size=20)
     path.write_bytes(path.read_bytes()[:-8])
     assert "damaged" in message(path)
 
@@ -205,4 +205,4 @@ def test_files_that_are_no_short_list(small, tmp_path, change, wanted):
     tensors = {name: tensor for name, tensor in (load_file(path) | change).items() if tensor is not None}
     save_file(tensors, path)
     assert re.search(wanted, message(path))
-    assert "no short-list of this run" in message(path)
+    assert "is not a shortlist of this run" in message(path)

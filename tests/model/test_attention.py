@@ -1,15 +1,15 @@
-"""Attention, against the equations written out number by number."""
+"""Attention: scores, heads, coverage, local windows."""
 
 import math
 from dataclasses import replace
 
 import pytest
 import torch
-from networks import BOS, EVERY, padded, random_network, random_sentences
+from networks import ARRANGEMENTS, BOS, EVERY, padded, random_network, random_sentences
 from torch import Tensor
 
 from seq2seq.model import AttentionKind, DecoderConfig, Direction, EncoderConfig, ModelConfig
-from seq2seq.model.attention import Attention
+from seq2seq.model.attention import Attention, Window
 
 LENGTHS = [3, 1, 5]
 KINDS = [kind for kind in AttentionKind if kind is not AttentionKind.none]
@@ -219,3 +219,93 @@ def test_the_network_tells_its_weights_sentence_by_sentence(config):
         else:
             assert (total > 0).all()
             assert (total <= 1 + 1e-6).all()
+
+
+COVERING = ARRANGEMENTS[5]
+
+
+@pytest.mark.parametrize("beam", [1, 2])
+@torch.no_grad()
+def test_coverage_is_the_sum_of_the_weights_so_far(beam):
+    network = random_network(COVERING, 1)
+    memory, state = network.encode(*padded(random_sentences(1, [4, 2, 6])))
+    queries = torch.randn(3 * beam, 4, COVERING.decoder.size, dtype=torch.float64)
+    coverage = state.coverage_NS.repeat_interleave(beam, 0)
+    found = network.decoder.attention.attend(queries, memory.attention, coverage)
+    assert found[1].shape == (3 * beam, 4, 6)
+    torch.testing.assert_close(found[2], found[1].sum(1))
+    first = network.decoder.attention.attend(queries[:, :3], memory.attention, coverage)
+    last = network.decoder.attention.attend(queries[:, 3:], memory.attention, first[2])
+    torch.testing.assert_close(last[1][:, 0], found[1][:, 3])
+    blind = network.decoder.attention.attend(queries[:, 3:], memory.attention, coverage)
+    assert not torch.allclose(blind[1], last[1], atol=1e-3)
+
+
+@torch.no_grad()
+def test_a_row_asks_its_own_sentence():
+    network = random_network(ARRANGEMENTS[1], 1)
+    memory, _ = network.encode(*padded(random_sentences(1, [4, 2, 6])))
+    queries = torch.randn(6, 3, ARRANGEMENTS[1].decoder.size, dtype=torch.float64)
+    found = network.decoder.attention.attend(queries, memory.attention, None)
+    assert found[2] is None
+    for row in range(6):
+        own = memory.attention.select(torch.tensor([row // 2]))
+        alone = network.decoder.attention.attend(queries[row : row + 1], own, None)
+        torch.testing.assert_close(found[0][row], alone[0][0])
+        torch.testing.assert_close(found[1][row], alone[1][0])
+
+
+def test_a_later_query_teaches_an_earlier_one_through_coverage():
+    network = random_network(COVERING, 1)
+    memory, state = network.encode(*padded(random_sentences(1, [4, 2, 6])))
+    queries = torch.randn(3, 4, COVERING.decoder.size, dtype=torch.float64, requires_grad=True)
+    found = network.decoder.attention.attend(queries, memory.attention, state.coverage_NS)
+    first, *_ = found[1][:, 3].unbind(1)
+    [gradient] = torch.autograd.grad(first.sum(), queries)
+    assert (gradient.abs().amax(2) > 0).all()
+
+
+def window(reach: int, place: float, inputs: torch.Tensor) -> Window:
+    """A window at ``place`` (a share of the sentence) for queries of ones."""
+    made = Window(inputs.size(2), reach)
+    with torch.no_grad():
+        made.query_map.weight.fill_(0.5)
+        hidden = math.tanh(0.5 * inputs.size(2))
+        made.place.weight.fill_(math.log(place / (1 - place)) / hidden / inputs.size(2))
+    return made
+
+
+def test_a_gaussian_around_the_predicted_place():
+    """Luong et al. 2015, eq. 10: exp(-(s - p)² / 2σ²), σ = D/2, positions counted from 1, nothing beyond D."""
+    queries = torch.ones(1, 1, 3)
+    nearness = window(2, 0.5, queries)(queries, None, 8).flatten().tolist()  # p = 4
+    assert nearness == pytest.approx([0, math.exp(-2), math.exp(-0.5), 1, math.exp(-0.5), math.exp(-2), 0, 0], abs=1e-6)
+
+
+def test_each_sentence_has_its_own_length():
+    queries = torch.ones(2, 1, 3)
+    padding = torch.arange(8) >= torch.tensor([[8], [4]])
+    found = window(1, 0.5, queries)(queries, padding, 8)
+    assert found.argmax(2).flatten().tolist() == [3, 1]  # p = 4 and p = 2
+    alone = window(1, 0.5, queries)(queries[1:], None, 4)
+    torch.testing.assert_close(found[1, :, :4], alone[0])
+
+
+@pytest.mark.parametrize("extreme", [-1e3, 1e3])
+@pytest.mark.parametrize("length", [1, 2, 7])
+def test_some_position_is_always_near(extreme, length):
+    made = Window(2, 1)
+    with torch.no_grad():
+        made.query_map.weight.fill_(1.0)
+        made.place.weight.fill_(extreme)
+    padding = (torch.arange(9) >= length).unsqueeze(0)
+    nearness = made(torch.ones(1, 1, 2), padding, 9)
+    assert (nearness[..., :length] > 0).any()
+
+
+def test_the_place_is_learnt():
+    queries = torch.ones(1, 1, 3)
+    made = window(3, 0.4, queries)
+    made(queries, None, 6)[..., 4].sum().backward()
+    assert made.place.weight.grad.abs().sum() > 0
+    assert made.query_map.weight.grad.abs().sum() > 0

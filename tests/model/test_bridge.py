@@ -165,5 +165,5 @@ def test_without_a_bridge_the_source_must_be_heard_otherwise():
     zero = {"bridge": BridgeKind.zero, "encoder": EncoderConfig(size=3)}
     ModelConfig(**zero, attention=AttentionKind.additive).check()
     ModelConfig(**zero, decoder=DecoderConfig(feed_context=True)).check()
-    with pytest.raises(ConfigError, match=r"^model\.bridge=zero gives the decoder no information about the source: set "):
+    with pytest.raises(ConfigError, match=r"^model\.bridge=zero gives the decoder no information .*: set "):
         ModelConfig(**zero).check()

@@ -1,4 +1,4 @@
-"""Recurrent cells: a step is the textbook's, a run is its steps, and padding changes nothing."""
+"""Recurrent cells: steps, sequences, padding, recurrent dropout."""
 
 import math
 
@@ -8,9 +8,10 @@ from abilities import needs_bfloat16
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn.functional import layer_norm
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from seq2seq.model.cell import GRU, LSTM, RNN, Cell, CellState, make_cell, weight_dropped
+from seq2seq.model.cell import GRU, LSTM, RNN, Cell, CellState, LayerNormLSTM, make_cell, weight_dropped
 from seq2seq.model.choices import CellKind
 from seq2seq.model.encoder import padding_mask
 
@@ -251,3 +252,81 @@ def test_in_bfloat16_a_cell_learns_much_the_same(kind):
     for one, other in zip(found, wanted, strict=True):
         torch.testing.assert_close(one, other, rtol=0.1, atol=0.1)
     assert all(gradient.isfinite().all() for gradient in gradients(cell, [], found))
+
+
+RATE = 0.3
+
+
+@pytest.mark.parametrize("kind", CellKind)
+def test_recurrent_weights_alone_fall_and_the_others_make_up_for_them(kind):
+    torch.manual_seed(1)
+    cell = make_cell(kind, 5, 60, RATE).train()
+    W_ih, W_hh, *biases = weight_dropped(cell)
+    wanted_ih, wanted_hh, *wanted_biases = cell.weights()
+    assert torch.equal(W_ih, wanted_ih)
+    assert all(map(torch.equal, biases, wanted_biases))
+    fallen = W_hh == 0
+    assert abs(fallen.float().mean().item() - RATE) < 0.05
+    torch.testing.assert_close(W_hh[~fallen], wanted_hh[~fallen] / (1 - RATE))
+    assert not torch.equal(weight_dropped(cell)[1] == 0, fallen)
+
+
+@pytest.mark.parametrize(("rate", "training"), [(RATE, False), (0.0, True)])
+def test_else_the_weights_are_the_cells_own(rate, training):
+    cell = make_cell(CellKind.lstm, 5, 6, rate).train(training)
+    before = torch.get_rng_state()
+    assert all(one is other for one, other in zip(weight_dropped(cell), cell.weights(), strict=True))
+    assert torch.equal(torch.get_rng_state(), before), "nothing was drawn"
+
+
+def random_layer_norm_lstm() -> LayerNormLSTM:
+    """Three inputs, four units, every number in [-1, 1]."""
+    lstm = LayerNormLSTM(3, 4).double()
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in lstm.parameters():
+            parameter.uniform_(-1, 1, generator=generator)
+    return lstm
+
+
+def random_layer_norm_state() -> tuple[torch.Tensor, CellState]:
+    generator = torch.Generator().manual_seed(2)
+    inputs, hidden, cell = (torch.randn(2, size, generator=generator).double() for size in (3, 4, 4))
+    return inputs, CellState(hidden.tanh(), cell)
+
+
+def test_every_gate_is_normalised_by_itself_and_the_cell_on_its_way_out():
+    lstm, (inputs, state) = random_layer_norm_lstm(), random_layer_norm_state()
+    after, gates = lstm.step(inputs, state)
+    sums = inputs @ lstm.weight_ih.T + state.hidden_NH @ lstm.weight_hh.T
+    closed = [
+        layer_norm(part, [4], gain, bias)
+        for part, gain, bias in zip(
+            sums.chunk(4, 1), lstm.gate_norm.weight.chunk(4), lstm.gate_norm.bias.chunk(4), strict=True
+        )
+    ]
+    i, f, o = (closed[place].sigmoid() for place in (0, 1, 3))
+    for name, wanted in (("input", i), ("forget", f), ("candidate", closed[2].tanh()), ("output", o)):
+        torch.testing.assert_close(gates[name], wanted, **CLOSE)
+    cell = f * state.cell_NH + i * closed[2].tanh()
+    torch.testing.assert_close(after.cell_NH, cell, **CLOSE)
+    wanted = o * layer_norm(cell, [4], lstm.cell_norm.weight, lstm.cell_norm.bias).tanh()
+    torch.testing.assert_close(after.hidden_NH, wanted, **CLOSE)
+
+
+def test_the_scale_of_one_gates_weights_does_not_matter():
+    lstm, (inputs, state) = random_layer_norm_lstm(), random_layer_norm_state()
+    before, _ = lstm.step(inputs, state)
+    with torch.no_grad():
+        for weight in lstm.weights():
+            weight[:4].mul_(3)  # the input gate's
+    after, _ = lstm.step(inputs, state)
+    # To the small number that keeps a normalisation from dividing by zero.
+    torch.testing.assert_close(after.hidden_NH, before.hidden_NH, rtol=0, atol=1e-4)
+
+
+def test_under_autocast_the_state_stays_as_it_is():
+    lstm = LayerNormLSTM(3, 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        states, (hidden, cell) = lstm.run(torch.randn(2, 5, 3))
+    assert states.dtype == hidden.dtype == cell.dtype == torch.float32

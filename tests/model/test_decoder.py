@@ -1,4 +1,4 @@
-"""The decoder, against its equations written out step by step."""
+"""The decoder and its readout, against their equations."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -22,7 +22,7 @@ from seq2seq.model import (
     Tying,
 )
 from seq2seq.model.cell import CellState
-from seq2seq.model.decoder import Decoder, Memory, State
+from seq2seq.model.decoder import Decoder, Memory, State, maxout
 from seq2seq.model.dropout import apply_mask
 
 CLOSE = {"rtol": 0, "atol": 1e-6}  # attention weights are float32 in every precision
@@ -277,9 +277,7 @@ def test_every_layer_has_a_mask_of_its_own(order, monkeypatch):
     for cell in network.decoder.layers:
         name = "step" if network.decoder.sequential else "run"
         call = getattr(cell, name)
-        monkeypatch.setattr(
-            cell, name, lambda *all, call=call, **named: (read.append(all[0]), call(*all, **named))[1]
-        )
+        monkeypatch.setattr(cell, name, lambda *all, call=call, **named: (read.append(all[0]), call(*all, **named))[1])
     network.decoder(embedded, memory, state)
     assert masks[0].shape == (3, 30)
     first = [masks[place] == 0 for place in range(4)]  # three layers and the features, at the first position
@@ -312,3 +310,48 @@ def test_gradients_reach_what_came_before(config):
     embedded.requires_grad_()
     network.decoder(embedded, memory, state).features_NTF[:, -1].sum().backward()
     assert embedded.grad[:, 0].abs().max() > 1e-9
+
+
+def test_maxout_takes_the_larger_of_two_neighbours():
+    mixed = torch.tensor([[1.0, 3.0, -2.0, -5.0], [0.0, 0.0, 7.0, 8.0]])
+    assert maxout(mixed).tolist() == [[3, -2], [0, 8]]
+    assert maxout(mixed.unsqueeze(0)).shape == (1, 2, 2)
+
+
+def test_only_the_larger_learns():
+    mixed = torch.tensor([[1.0, 3.0]], requires_grad=True)
+    maxout(mixed).sum().backward()
+    assert mixed.grad.tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize(("tying", "width"), [(Tying.none, 7), (Tying.output, 5), (Tying.all, 5)])
+def test_a_shared_matrix_settles_the_width(tying, width):
+    config = ModelConfig(embedding_size=5, decoder=DecoderConfig(size=7), tying=tying)
+    assert config.feature_size == width
+
+
+@pytest.mark.parametrize("readout", Readout)
+def test_a_readout_has_the_units_it_is_told(readout):
+    decoder = DecoderConfig(size=7, readout=readout, readout_size=3)
+    config = ModelConfig(embedding_size=5, decoder=decoder, tying=Tying.none)
+    config.check()
+    assert config.feature_size == 3
+    assert config.readout_sizes == (7, 6 if readout is Readout.maxout else 3)
+
+
+def test_a_readout_as_wide_as_it_would_be_is_no_other():
+    config = ModelConfig(decoder=DecoderConfig(size=7, readout_size=7), tying=Tying.none)
+    assert config.readout_sizes is None
+    tied = ModelConfig(embedding_size=5, decoder=DecoderConfig(size=7, readout_size=5))
+    tied.check()
+    assert tied.readout_sizes == (7, 5)
+
+
+def test_a_readout_sees_state_context_and_piece():
+    config = ModelConfig(
+        embedding_size=5,
+        encoder=EncoderConfig(size=4),
+        decoder=DecoderConfig(size=7, feed_context=True, readout_sees_input=True, readout=Readout.maxout),
+        tying=Tying.none,
+    )
+    assert config.readout_sizes == (7 + 8 + 5, 14)

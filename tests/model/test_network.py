@@ -1,4 +1,7 @@
-"""The whole network: sharing, sizes, and a sentence's logits and translations being its own."""
+"""The network, and copies of it without weights."""
+
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -11,6 +14,8 @@ from torch import Tensor
 from seq2seq.errors import ConfigError
 from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
 from seq2seq.model import AttentionKind, DecoderConfig, Direction, EncoderConfig, ModelConfig, Network, Tying
+from seq2seq.model.choices import Initialization
+from seq2seq.model.network import meta_network
 from seq2seq.search import Hypothesis, SearchConfig, search
 
 LENGTHS = st.lists(st.integers(1, 7), min_size=2, max_size=5)
@@ -196,7 +201,7 @@ def test_memory_holds_the_top_summary_and_what_attention_needs(config):
 def test_settings_that_contradict_each_other_make_no_network():
     config = small()
     config.attention, config.decoder.feed_context = AttentionKind.general, True
-    with pytest.raises(ConfigError, match=r"feed_context .* needs model\.attention=none"):
+    with pytest.raises(ConfigError, match=r"feed_context=true feeds .* or model\.attention=none"):
         Network(config, 9, 9, joint=False)
 
 
@@ -284,3 +289,35 @@ def test_search_after_an_encoder_in_bfloat16(config):
         _, state = stepper.step(torch.tensor([BOS, BOS]), stepper.start(1))
         scores.append(stepper.step(torch.tensor([3, 4]), state)[0])
     torch.testing.assert_close(*scores, rtol=0, atol=0.1)
+
+
+@pytest.mark.parametrize("config", EVERY)
+def test_it_has_the_names_and_shapes_of_the_network(config):
+    config.initialization = Initialization.orthogonal
+    wanted = Network(config, VOCABULARY, VOCABULARY, joint=True).named_parameters()
+    found = meta_network(config, VOCABULARY, VOCABULARY, joint=True).named_parameters()
+    assert [(name, one.shape) for name, one in found] == [(name, one.shape) for name, one in wanted]
+
+
+def test_nothing_is_drawn_and_nothing_held():
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    network = meta_network(ModelConfig(embedding_size=10**9), 10**6, 10**6, joint=True)  # some petabytes
+    assert {parameter.device.type for parameter in network.parameters()} == {"meta"}
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_what_is_no_network_has_no_outline():
+    with pytest.raises(ConfigError):
+        meta_network(ModelConfig(attention_heads=2), 9, 9, joint=True)
+    with pytest.raises(RuntimeError):
+        meta_network(ModelConfig(embedding_size=2**62), 9, 9, joint=True)
+
+
+def test_no_compiler_is_loaded_for_it():
+    program = (
+        "import sys; from seq2seq.model import ModelConfig; from seq2seq.model.network import meta_network; "
+        "meta_network(ModelConfig(), 9, 9, True); print('sympy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -1,5 +1,12 @@
-"""What leaves the fused path says so."""
+"""Which settings run position by position: decoder, search and warnings agree."""
 
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from networks import model_configs
+
+from seq2seq.inference.prepared_decoder import can_pack
 from seq2seq.model import (
     AttentionKind,
     AttentionOrder,
@@ -9,6 +16,8 @@ from seq2seq.model import (
     ModelConfig,
     slow_path_warnings,
 )
+from seq2seq.model.decoder import Decoder
+from seq2seq.model.slow_path import sequential_attention_settings, sequential_decoder_settings
 
 
 def test_what_is_fused_says_nothing():
@@ -37,3 +46,39 @@ def test_every_reason_has_its_line():
         "model.coverage=true",
     ]
     assert all(line.endswith("one position at a time") for line in found)
+
+
+ATTENDING = ModelConfig(attention=AttentionKind.additive)
+FEEDING = DecoderConfig(input_feeding=True)
+
+
+@pytest.mark.parametrize(
+    ("config", "decoder", "attention"),
+    [
+        (ModelConfig(), [], []),
+        (ModelConfig(attention_order=AttentionOrder.bahdanau), [], []),
+        (replace(ATTENDING, attention_order=AttentionOrder.luong), [], []),
+        (replace(ATTENDING, attention_order=AttentionOrder.bahdanau), ["model.attention_order=bahdanau"], []),
+        (replace(ATTENDING, decoder=FEEDING), ["model.decoder.input_feeding=true"], []),
+        (replace(ATTENDING, coverage=True), [], ["model.coverage=true"]),
+        (
+            replace(ATTENDING, attention_order=AttentionOrder.bahdanau, decoder=FEEDING, coverage=True),
+            ["model.attention_order=bahdanau", "model.decoder.input_feeding=true"],
+            ["model.coverage=true"],
+        ),
+    ],
+)
+def test_every_setting_that_waits_is_named(config, decoder, attention):
+    config.check()
+    assert sequential_decoder_settings(config) == decoder
+    assert sequential_attention_settings(config) == attention
+
+
+@given(model_configs())
+def test_decoder_search_and_notes_agree(config):
+    decoder = replace(config.decoder, cell=CellKind.lstm)
+    config = replace(config, encoder=EncoderConfig(layers=config.encoder.layers), decoder=decoder)
+    waits = sequential_decoder_settings(config), sequential_attention_settings(config)
+    assert Decoder(config).sequential == bool(waits[0])
+    assert can_pack(config) == (not any(waits))
+    assert [line.split(":")[0] for line in slow_path_warnings(config)] == [*waits[0], *waits[1]]

@@ -129,7 +129,7 @@ def test_a_checksum_is_of_names_shapes_types_and_bytes():
 
 def test_a_missing_file(tmp_path):
     assert message(tmp_path / "model.safetensors").endswith(
-        "is missing: is this a run folder whose training has validated at least once?"
+        "is missing: there is no model before the first validation; resume training, or name another run folder"
     )
     assert "is missing" in message(tmp_path)  # a folder is no file
 

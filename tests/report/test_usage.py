@@ -31,7 +31,7 @@ def test_choices_are_named_where_there_are_any():
 def test_help_shows_settings_ranges_and_the_composed_config(recipe):
     outcome = recipe("train", "--help", "model=attention")
     assert outcome.code == 0
-    assert "share of units silenced in training (in [0, 1))" in outcome.out
+    assert "share of units dropped in training (in [0, 1))" in outcome.out
     assert "attention: general" in outcome.out
     assert "multi30k_context" in outcome.out
 

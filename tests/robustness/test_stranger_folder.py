@@ -39,7 +39,7 @@ from seq2seq.training import Adam, Cosine
 from seq2seq.training.averaging import average_checkpoints
 from seq2seq.training.checkpoints import Checkpoints
 from seq2seq.training.log import read_metrics
-from seq2seq.training.warm_start import take_weights
+from seq2seq.training.warm_start import load_start_weights
 
 CONFIG = {
     "model": {"embedding_size": 4, "encoder": {"size": 2}, "decoder": {"size": 3}, "attention": "general"},
@@ -252,7 +252,7 @@ ONE_TENSOR = [
     ("a.more", "F32", "does not belong to config.yaml: the model of config.yaml has no a.more"),
     ("source_embedding.weight", "F32", "does not belong to config.yaml: "),
     ("source_embedding.weight", "I8", "is damaged (source_embedding.weight has no scales)"),
-    ("source_embedding.weight", "F8_E4M3", "is damaged (it has tensors of type F8_E4M3)"),
+    ("source_embedding.weight", "F8_E4M3", "is damaged (unsupported tensor type F8_E4M3)"),
     ("source_embedding.weight.scales", "F32", "is damaged (source_embedding.weight.scales fits no matrix)"),
 ]
 
@@ -262,7 +262,7 @@ ONE_TENSOR = [
 def test_shapes_are_held_against_the_config_before_memory_is_taken(run, name, kind, words):
     size, network = {"F32": 4, "I8": 1, "F8_E4M3": 1}[kind], load_run(run).network
     sparse(run / "model.safetensors", {name: (kind, [HUGE // size], HUGE)})
-    for load in (load_run, lambda folder: take_weights(folder, network)):
+    for load in (load_run, lambda folder: load_start_weights(folder, network)):
         with little_memory(), pytest.raises(RunError) as error:
             load(run)
         assert words in str(error.value)
@@ -299,7 +299,7 @@ def test_so_are_the_sizes_of_tokenizers_and_of_the_log(run):
         os.truncate(run / name, HUGE)
     with little_memory(), pytest.raises(DataError, match=r"tokenizer\.model cannot be read: it has more than 100,000"):
         load_tokenizers(run)
-    with little_memory(), pytest.raises(RunError, match=r"metrics\.jsonl is damaged \(line 2 is no record\)"):
+    with little_memory(), pytest.raises(RunError, match=r"metrics\.jsonl is damaged \(line 2 is not a record\)"):
         read_metrics(run / "metrics.jsonl")
 
 
@@ -310,7 +310,7 @@ LINES = ["3", "[" * 9000, '{"kind": "train"}', '{"kind": "train", "update": "5"}
 def test_a_log_that_holds_something_else_is_one_line(run, line):
     path = run / "metrics.jsonl"
     path.write_bytes(f'{{"kind": "train", "update": 5}}\n{line}\n'.encode("utf-8", "surrogateescape"))
-    with pytest.raises(RunError, match=r"metrics\.jsonl is damaged \(line 2 is no record\): delete that line"):
+    with pytest.raises(RunError, match=r"metrics\.jsonl is damaged \(line 2 is not a record\): delete that line"):
         read_metrics(path)
 
 

@@ -20,8 +20,11 @@ from seq2seq.model import Network
 from seq2seq.run.folder import load_run
 from seq2seq.system.device import Precision
 from seq2seq.system.out_of_memory import is_out_of_memory, whole_or_halves
-from seq2seq.training.learner import Learner
+from seq2seq.training import SGD
+from seq2seq.training.loss_scale import LossScale
 from seq2seq.training.objective import TeacherForcing
+from seq2seq.training.optimizer import optimizer_of
+from seq2seq.training.step import UpdateStep
 
 CPU = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate"
 ERRORS = [
@@ -130,7 +133,9 @@ def test_a_validation_batch_in_halves_has_the_same_loss(tiny_run, tmp_path, capl
 
 def gradients(network: Network, batches: list[Batch]) -> tuple[float, dict[str, torch.Tensor]]:
     tokens = sum(batch.labels_P.numel() for batch in batches)
-    cross_entropy = float(Learner(network.train(), TeacherForcing(0.1, Precision.float32), seed=3)(batches, tokens, 7))
+    objective, loss_scale = TeacherForcing(0.1, Precision.float32), LossScale(False, torch.device("cpu"))
+    step = UpdateStep(network.train(), objective, optimizer_of(network, SGD()), loss_scale, clip=None, seed=3)
+    cross_entropy = float(step.backward(batches, tokens, 7))
     return cross_entropy, {name: one.grad.clone() for name, one in network.named_parameters() if one.grad is not None}
 
 

@@ -63,7 +63,7 @@ def test_what_is_only_for_training_may_differ_and_nothing_else(tiny_run, tmp_pat
 def test_other_vocabularies_are_refused(tiny_run, tmp_path):
     trained = train_tokenizer(["we work", "she sleeps"], TokenizerConfig(size=270), "two lines")
     other = random_run(tiny_run, tmp_path / "other", 1, tokenizers=Tokenizers(trained, trained))
-    with pytest.raises(RunError, match=r"other has another vocabulary than .*: average runs that"):
+    with pytest.raises(RunError, match=r"other has another vocabulary than .*: average runs with"):
         average_runs(tiny_run, load_run(tiny_run), [other])
 
 
@@ -106,7 +106,9 @@ def test_a_run_that_averages_nothing_has_no_mean(run):
     (run / "config.yaml").write_text(yaml.safe_dump(config))
     state = Progress(update=200, validations=[Validation(10, 1.0, 0.0), Validation(30, 2.0, 0.0)]).as_dict()
     Checkpoints(run / "checkpoints").save_state({"progress": state}, [10, 30, 200])
-    with pytest.raises(RunError, match=r"training.average=none .* chose 0 of the two or more checkpoints"):
+    with pytest.raises(
+        RunError, match=r"an average needs two or more checkpoints, and training.average=none .* selected 0: name"
+    ):
         chosen_checkpoints(run)
 
 
@@ -121,5 +123,5 @@ def test_a_checkpoint_of_another_model_is_named(run, tiny_run, tmp_path):
 def test_one_checkpoint_is_too_few(run):
     for path in chosen_checkpoints(run)[1:]:
         path.unlink()
-    with pytest.raises(RunError, match=r"chose 1 of the two or more checkpoints.*runs=\["):
+    with pytest.raises(RunError, match=r"an average needs two or more checkpoints, .* selected 1: .*runs=\["):
         chosen_checkpoints(run)

@@ -82,7 +82,7 @@ def test_a_damaged_state_falls_back_to_the_one_before_with_a_line_that_says_so(c
     assert found(checkpoints)["progress"] == {"update": 1}
     [line] = caplog.messages
     assert line.startswith(f"{checkpoints.last} cannot be used (")
-    assert line.endswith(f"): going on from the state before it, {checkpoints.previous}")
+    assert line.endswith(f"): resuming from the state before it, {checkpoints.previous}")
     assert "\n" not in line
 
 

@@ -105,7 +105,7 @@ def test_a_line_that_is_no_record_is_named(tmp_path, line):
     write(tmp_path, 10)
     path = tmp_path / "metrics.jsonl"
     path.write_text(path.read_text("utf-8") + line + "\n", "utf-8")
-    with pytest.raises(RunError, match=r"metrics\.jsonl is damaged \(line 2 is no record\)"):
+    with pytest.raises(RunError, match=r"metrics\.jsonl is damaged \(line 2 is not a record\)"):
         read_metrics(path)
 
 

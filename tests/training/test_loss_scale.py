@@ -29,9 +29,10 @@ from seq2seq.model import Network
 from seq2seq.system.device import Precision
 from seq2seq.system.processes import is_first
 from seq2seq.training import SGD, Adadelta, Adagrad, Adam, AdamW, Muon, Trainer, loss_scale
-from seq2seq.training.learner import Learner
 from seq2seq.training.loss_scale import INITIAL, LossScale
 from seq2seq.training.objective import TeacherForcing
+from seq2seq.training.optimizer import optimizer_of
+from seq2seq.training.step import UpdateStep
 
 CPU = torch.device("cpu")
 OPTIMIZERS = [Adam(), AdamW(), Adadelta(), Adagrad(), SGD(), SGD(momentum=0.9), Muon(rows=4)]
@@ -86,11 +87,11 @@ def test_an_overflow_skips_one_update_and_halves_the_scale(tmp_path, optimizer, 
     updated(one, place - 1)
     before = state_of(one)
     assert updated(one, 1) == [0.0]
-    assert float(one.loss_scale.scale) == INITIAL / 2
+    assert float(one.step.loss_scale.scale) == INITIAL / 2
     assert same(flat(state_of(one)), flat(before)), "weights, means and counts of steps"
     [norm] = updated(one, 1)
     assert 0 < norm < math.inf
-    assert float(one.loss_scale.scale) == INITIAL / 2
+    assert float(one.step.loss_scale.scale) == INITIAL / 2
     assert not same(weights(one.network), before["weights"])
 
 
@@ -101,7 +102,7 @@ def test_a_scaled_loss_changes_no_bit(tmp_path, optimizer):
         trainer(tmp_path, training(clip=0.1, accumulate=2), network=tiny_network(), optimizer=optimizer)
         for _ in range(2)
     )
-    scaled.loss_scale = LossScale(True, CPU)
+    scaled.step.loss_scale = LossScale(True, CPU)
     assert updated(plain, 3) == updated(scaled, 3)
     assert same(weights(plain.network), weights(scaled.network))
     assert same(flat(state_of(plain)), flat(state_of(scaled)))
@@ -112,7 +113,8 @@ def test_gradients_are_those_of_float32_to_rounding_and_without_the_scale_they_a
         network = tiny_network().train()
         objective = TeacherForcing(0.1, precision)
         tokens = int(sum(batch.labels_P.numel() for batch in SEVEN_BATCHES) / weight)
-        Learner(network, objective, seed=3)(SEVEN_BATCHES, tokens, 1, scale.scale)
+        optimizer = optimizer_of(network, SGD())
+        UpdateStep(network, objective, optimizer, scale, clip=None, seed=3).backward(SEVEN_BATCHES, tokens, 1)
         scale.unscale(network.parameters())
         return torch.cat([parameter.grad.flatten() for parameter in network.parameters()]) / weight
 
@@ -184,7 +186,7 @@ def test_overflow_at_the_lowest_scale_is_divergence(tmp_path):
         RunError, match=r"^update 20: loss [\d.]+, gradient norm (inf|nan): training has diverged; .*=flo"
     ):
         one.fit()  # three updates, sixteen that halve the scale to 1, and one more
-    assert float(one.loss_scale.scale) == 1.0
+    assert float(one.step.loss_scale.scale) == 1.0
     assert all(bool(weight.isfinite().all()) for weight in weights(one.network).values())
     assert all(math.isfinite(record["gradient_norm"]) for record in metrics(tmp_path))
 
@@ -220,7 +222,7 @@ def test_a_run_resumes_to_the_bit_in_the_middle_of_a_streak(tmp_path, monkeypatc
     again = trainer(tmp_path / "cut", config, network=overflowing({9 - 4}), optimizer=optimizer)
     torch.manual_seed(99)
     again.fit()
-    assert again.loss_scale.state_dict() == whole.loss_scale.state_dict()
+    assert again.step.loss_scale.state_dict() == whole.step.loss_scale.state_dict()
     assert same(weights(again.network), weights(whole.network))
     assert all(map(torch.equal, again.average.weights, whole.average.weights))
     assert metrics(tmp_path / "cut") == metrics(tmp_path / "whole")
@@ -237,7 +239,7 @@ def test_a_training_state_without_a_scale_opens_and_begins_with_the_first(tmp_pa
     state["progress"]["window"].pop("loss_scale")  # nor did older versions have this
     torch.save(state, path)
     one = trainer(tmp_path, half(updates=8))
-    assert (float(one.loss_scale.scale), one.progress.update) == (INITIAL, 4)
+    assert (float(one.step.loss_scale.scale), one.progress.update) == (INITIAL, 4)
     assert one.fit().update == 8
 
 
@@ -271,7 +273,7 @@ def shared_run(folder: Path) -> dict[str, torch.Tensor]:
         folder, half(updates=5), network=network, stream=Shared(Stream(SEVEN_BATCHES)), validate=held_out_loss
     )
     one.fit()
-    return {**weights(network), "scale": one.loss_scale.scale}
+    return {**weights(network), "scale": one.step.loss_scale.scale}
 
 
 def test_every_process_takes_the_same_decision(tmp_path):

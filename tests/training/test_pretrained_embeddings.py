@@ -91,9 +91,9 @@ def test_only_what_was_read_is_frozen(english: str) -> None:
     ("model", "tokenizer", "changes", "words"),
     [
         ({"embedding_size": 4}, {}, {}, "3 values, model.embedding_size is 4: set model.embedding_size="),
-        ({}, {"algorithm": Algorithm.bpe}, {}, "embeddings.source needs a vocabulary of words, not bpe pieces"),
+        ({}, {"algorithm": Algorithm.bpe}, {}, "embeddings.source needs a vocabulary of words, not bpe tokens"),
         ({}, {"target_algorithm": Algorithm.char}, {"target": "en"}, "embeddings.target needs a vocabulary of words"),
-        ({}, {}, {"source": None, "freeze": True}, "embeddings.freeze=true has no file to read"),
+        ({}, {}, {"source": None, "freeze": True}, "embeddings.freeze=true needs a file: set"),
         ({"tying": Tying.output}, {}, {"target": "en", "freeze": True}, "set model.tying=none or embeddings.freeze="),
         ({"tying": Tying.all}, {}, {"freeze": True}, "set model.tying=output or embeddings.freeze=false"),
         ({"encoder": 0}, {}, {}, "embeddings.source needs an encoder"),
@@ -177,7 +177,7 @@ def test_frozen_embeddings_stay_frozen_in_the_runs_that_begin_with_them(recipe, 
     assert torch.equal(run("third", f"training.start={tmp_path / 'second'}"), first)
     outcome = recipe("train", f"run={tmp_path / 'x'}", *options, f"training.start={tmp_path / 'thawed'}", thaw[1])
     assert outcome.code == 1
-    assert "thawed froze no embeddings: leave it out" in outcome.err
+    assert "thawed has no frozen embeddings: leave it out" in outcome.err
     assert not (tmp_path / "x").exists()
 
 

@@ -19,13 +19,13 @@ RUN = Progress(
 def test_best_and_order_by_loss():
     assert RUN.best(Criterion.loss) == Validation(20, 2.0, 5.0)
     assert [validation.update for validation in RUN.ranked(Criterion.loss)] == [20, 30, 40, 10]
-    assert RUN.waited(Criterion.loss) == 2
+    assert RUN.validations_since_best(Criterion.loss) == 2
 
 
 def test_best_and_order_by_bleu_and_by_loss_where_it_is_equal():
     assert RUN.best(Criterion.bleu) == Validation(30, 2.0, 9.0)
     assert [validation.update for validation in RUN.ranked(Criterion.bleu)] == [30, 10, 40, 20]
-    assert RUN.waited(Criterion.bleu) == 1
+    assert RUN.validations_since_best(Criterion.bleu) == 1
 
 
 def test_a_score_that_stays_the_same_leaves_the_choice_to_the_loss_and_says_so():
@@ -34,9 +34,9 @@ def test_a_score_that_stays_the_same_leaves_the_choice_to_the_loss_and_says_so()
     falling = Progress(validations=[Validation(number, loss, 0.0, 7.0) for number, loss in enumerate(losses, 1)])
     for criterion in (Criterion.bleu, Criterion.chrf):
         assert falling.best(criterion).update == 4
-        assert falling.waited(criterion) == 0, "patience goes on"
+        assert falling.validations_since_best(criterion) == 0, "patience goes on"
         assert falling.averaged(Average.best, 2, criterion) == [4, 3]
-    assert falling.undecided(Criterion.bleu).startswith("BLEU was 0.00 at all 4 validations and cannot tell")
+    assert falling.undecided(Criterion.bleu).startswith("BLEU was 0.00 at all 4 validations, so the loss selected")
     assert falling.undecided(Criterion.chrf).startswith("chrF was 7.00 at all 4")
     assert falling.undecided(Criterion.loss) is None
     assert RUN.undecided(Criterion.bleu) is None
@@ -66,7 +66,7 @@ def test_an_average_stays_until_something_is_better():
 
 def test_before_the_first_validation_there_is_no_best_and_nobody_waits():
     assert Progress().best(Criterion.loss) is None
-    assert Progress().waited(Criterion.loss) == 0
+    assert Progress().validations_since_best(Criterion.loss) == 0
     assert Progress().ranked(Criterion.bleu) == []
 
 

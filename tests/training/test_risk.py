@@ -18,7 +18,7 @@ from seq2seq.training.risk import (
     RiskTraining,
     expected_risk,
     policy_gradient,
-    reference_pieces,
+    reference_tokens,
 )
 
 EOS, LETTER = 2, 5
@@ -88,13 +88,13 @@ def test_the_policy_gradient_is_unbiased():
 def test_references_are_read_back_from_the_batch():
     targets = [[4, 5], [6], [7, 8, 4]]
     batch = make_batch([[4], [5], [6]], targets)
-    assert reference_pieces(batch) == [(*target, EOS) for target in targets]
+    assert reference_tokens(batch) == [(*target, EOS) for target in targets]
 
 
 def test_candidates_stand_in_a_table_without_repetition():
     counts = [Counter([(4, EOS), (4, EOS), (5,)]), Counter([(6, 7, EOS)])]
     table = Candidates.of(counts, [{(4, EOS): 0.5, (5,): 0.1}, {(6, 7, EOS): 1.0}])
-    assert table.pieces == [(4, EOS), (5,), (6, 7, EOS)]
+    assert table.tokens == [(4, EOS), (5,), (6, 7, EOS)]
     assert table.count_BK.tolist() == [[2, 1], [1, 0]]
     assert table.reward_BK.flatten().tolist() == pytest.approx([0.5, 0.1, 1.0, 0.0])
     assert table.by_sentence(torch.tensor([-1.0, -2.0, -3.0])).tolist() == [[-1, -2], [-3, NOTHING]]

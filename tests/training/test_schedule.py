@@ -134,7 +134,7 @@ def test_a_cosine_of_one_update_learns_something():
 
 @pytest.mark.parametrize("end", [5, 10])
 def test_an_exponential_falls_from_its_start_to_its_end(end):
-    with pytest.raises(ConfigError, match=rf"^schedule.end={end} must be later than schedule.start=10: set schedule.e"):
+    with pytest.raises(ConfigError, match=rf"^schedule.end={end} must be after schedule.start=10: set schedule.e"):
         Exponential(start=10, end=end).check(100)
     Exponential(start=10, end=11).check(100)
 

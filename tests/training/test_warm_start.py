@@ -16,7 +16,7 @@ from seq2seq.run.folder import read_section
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import load_tokenizers, save_tokenizers
 from seq2seq.tokenizer.vocabulary import build_tokenizers
-from seq2seq.training.warm_start import checked_start, take_weights
+from seq2seq.training.warm_start import checked_start, load_start_weights
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_another_architecture_is_refused_in_one_line_that_says_what_to_set(tiny_
     model.dropout, model.word_dropout = 0.7, 0.1  # say nothing of the weights
     checked_start(tmp_path, str(tiny_run), model, TokenizerConfig())
     model.decoder.size, model.bridge_shared = 99, True
-    wanted = r"set model\.bridge_shared=false model\.decoder\.size=20, or begin with another run"
+    wanted = r"set model\.bridge_shared=false model\.decoder\.size=20, or start from another run"
     with pytest.raises(RunError, match=wanted) as raised:
         checked_start(tmp_path, str(tiny_run), model, TokenizerConfig())
     assert "\n" not in str(raised.value)
@@ -91,7 +91,7 @@ def test_without_a_start_there_is_nothing_to_check(tmp_path, model):
     ("tags", "source_tags", "missing"), [([], ["<bt>", "<2de>"], "<bt>"), (["<2fr>"], [], "<2fr>")]
 )
 def test_a_vocabulary_without_a_tag_is_refused(tiny_run, tmp_path, model, tags, source_tags, missing):
-    with pytest.raises(RunError, match=rf"has no piece for the tag {missing}, .* or leave the tag out") as raised:
+    with pytest.raises(RunError, match=rf"has no token for the tag {missing}, .* or leave the tag out") as raised:
         checked_start(tmp_path, str(tiny_run), model, TokenizerConfig(tags=tags), source_tags)
     assert "\n" not in str(raised.value)
 
@@ -105,7 +105,7 @@ def test_a_vocabulary_with_the_tags_is_enough(tiny_run, tmp_path, model):
         build_tokenizers(trained, PairList("one", [Pair("We work.", "Nous travaillons.")]), ["<bt>"]), start
     )
     assert checked_start(tmp_path / "run", str(start), model, config, ["<bt>"]) == start
-    with pytest.raises(RunError, match="no piece for the tag <bt>"):  # the source alone has it
+    with pytest.raises(RunError, match="no token for the tag <bt>"):  # the source alone has it
         checked_start(tmp_path / "run", str(start), model, TokenizerConfig(tags=["<bt>"]))
 
 
@@ -113,7 +113,7 @@ def test_a_tag_of_the_data_is_missed_before_a_folder_is_made(recipe, tiny_run, t
     asked = [f"run={tmp_path / 'run'}", f"training.start={tiny_run}", "model=attention", *TINY]
     outcome = recipe("train", *asked, "data.source_tag='<2de>'")
     assert outcome.code == 1
-    assert "no piece for the tag <2de>" in outcome.err
+    assert "no token for the tag <2de>" in outcome.err
     assert outcome.err.count("\n") == 1
     assert not (tmp_path / "run").exists()
 
@@ -121,10 +121,10 @@ def test_a_tag_of_the_data_is_missed_before_a_folder_is_made(recipe, tiny_run, t
 def test_the_weights_are_those_of_the_other_run(tiny_run, model):
     tokenizers = load_tokenizers(tiny_run)
     network = Network(model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
-    take_weights(tiny_run, network)
+    load_start_weights(tiny_run, network)
     assert same(dict(network.named_parameters()), load_weights(tiny_run / "model.safetensors"))
     with pytest.raises(RunError, match="does not belong"):
-        take_weights(tiny_run, Network(model, 11, 11, joint=True))
+        load_start_weights(tiny_run, Network(model, 11, 11, joint=True))
 
 
 def test_a_run_takes_over_tokenizers_and_weights_and_then_needs_its_start_no_more(recipe, tiny_run, tmp_path):

@@ -199,10 +199,10 @@ def test_what_cannot_be_is_one_line():
         (
             lambda: short.translate("Wir.", prefix="D"),
             ConfigError,
-            r"^a prefix may need any piece, .* shortlist=false$",
+            r"^a prefix needs the whole target vocabulary: set shortlist=false$",
         ),
-        (lambda: short.translate("Wir.", phrases=["D"]), ConfigError, r"^a phrase may need any piece"),
-        (lambda: short.suggest("Wir."), ConfigError, r"^a suggestion may need any piece"),
+        (lambda: short.translate("Wir.", phrases=["D"]), ConfigError, r"^a phrase needs the whole target vocabulary"),
+        (lambda: short.suggest("Wir."), ConfigError, r"^a suggestion needs the whole target vocabulary"),
         (lambda: own.translate("Wir.", copy=Copy.unknown), ConfigError, r"^copy=unknown replaces <unk>, and only"),
         (lambda: own.translate("Wir.", copy="some"), ConfigError, r"^copy must be one of none, unknown, numbers, all,"),
         (

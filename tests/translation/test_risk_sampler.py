@@ -69,10 +69,10 @@ def test_every_sentence_gets_its_samples_scored_as_text_against_its_own_referenc
     for text, source, candidates in zip(TEXTS, ids, found, strict=True):
         assert len(candidates) == 5
         for one in candidates:
-            said = tokenizers.target.decode(one.pieces)
+            said = tokenizers.target.decode(one.tokens)
             assert one.reward == pytest.approx(sacrebleu.sentence_bleu(said, [text]).score / 100)
-            assert 1 <= len(one.pieces) <= len(source) + 3
-            assert EOS not in one.pieces[:-1]
+            assert 1 <= len(one.tokens) <= len(source) + 3
+            assert EOS not in one.tokens[:-1]
     rewards = [one.reward for candidates in found for one in candidates]
     assert max(rewards) > 0
 
@@ -98,8 +98,8 @@ def test_samples_for_minimum_risk_are_text_and_those_of_reinforce_the_networks_o
         risk = RiskConfig(weight=0.5, kind=kind, samples=50)
         found = Sampler(tokenizers, risk, Precision.float32)(network, batch)
         drawn[kind] = [one for candidates in found for one in candidates]
-    said = [one for one in drawn[RiskKind.minimum_risk] if one.pieces[-1] == EOS]
+    said = [one for one in drawn[RiskKind.minimum_risk] if one.tokens[-1] == EOS]
     assert said
-    assert not any(marks & {*one.pieces} for one in drawn[RiskKind.minimum_risk])
-    assert not any("\ufffd" in tokenizers.target.decode(one.pieces) for one in said)
-    assert any(marks & {*one.pieces} for one in drawn[RiskKind.reinforce])
+    assert not any(marks & {*one.tokens} for one in drawn[RiskKind.minimum_risk])
+    assert not any("\ufffd" in tokenizers.target.decode(one.tokens) for one in said)
+    assert any(marks & {*one.tokens} for one in drawn[RiskKind.reinforce])

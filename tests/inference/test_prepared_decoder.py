@@ -1,4 +1,6 @@
-"""The decoder that search steps, in lower precision and on its own; test_stepper holds that it is the network's."""
+"""The decoder prepared for search; test_stepper compares it with the network."""
+
+from dataclasses import replace
 
 import pytest
 import torch
@@ -7,9 +9,22 @@ from networks import BOS, EVERY, SAMPLES, VOCABULARY, padded, random_network, ra
 from torch import Tensor
 
 from seq2seq.inference import InferencePrecision, PreparedDecoder
-from seq2seq.inference.prepared_decoder import PackedDecoder, PreparedMemory, PreparedState, Vocabulary, can_pack
-from seq2seq.inference.products import features_bounded
-from seq2seq.model import AttentionKind, AttentionOrder, DecoderConfig, EncoderConfig, ModelConfig, Network
+from seq2seq.inference.prepared_decoder import (
+    CHUNK,
+    PackedDecoder,
+    PackedLayer,
+    PlainDecoder,
+    PreparedMemory,
+    PreparedState,
+    Vocabulary,
+    can_pack,
+    tanh,
+)
+from seq2seq.inference.products import allowed_precision, features_bounded
+from seq2seq.model import AttentionKind, AttentionOrder, CellKind, DecoderConfig, EncoderConfig, ModelConfig, Network
+from seq2seq.model.attention import AttentionMemory
+from seq2seq.model.cell import CellState, make_cell
+from seq2seq.model.decoder import State
 
 SOURCES = random_sentences(1, [4, 2, 6])
 TARGETS = torch.tensor([[BOS, 5, 3], [BOS, 4, 7], [BOS, 6, 6]])
@@ -162,3 +177,136 @@ def test_a_search_starts_from_the_states_of_its_sentences(config, beam_size):
     for one, other, dimension in zip(found, state, (1, 1, 0, 0), strict=True):
         assert (one is None) == (other is None)
         assert one is None or torch.equal(one, other.repeat_interleave(beam_size, dimension))
+
+
+ATTENDING = ModelConfig(attention=AttentionKind.additive)
+
+
+@pytest.mark.parametrize(
+    ("config", "packs"),
+    [
+        (ModelConfig(), True),
+        (ATTENDING, True),
+        (replace(ATTENDING, attention_order=AttentionOrder.luong, attention_heads=4, attention_window=2), True),
+        (replace(ATTENDING, attention_order=AttentionOrder.bahdanau), False),
+        (ModelConfig(attention_order=AttentionOrder.bahdanau), True),
+        (replace(ATTENDING, coverage=True), False),
+        (replace(ATTENDING, decoder=DecoderConfig(input_feeding=True)), False),
+        *[(ModelConfig(decoder=DecoderConfig(cell=cell)), cell is CellKind.lstm) for cell in CellKind],
+    ],
+)
+def test_only_what_waits_for_nothing_is_packed(config, packs):
+    config.check()
+    assert can_pack(config) == packs
+
+
+@torch.no_grad()
+def test_a_packed_layer_is_one_step_of_the_cell():
+    torch.manual_seed(1)
+    cell = make_cell(CellKind.lstm, 3, 4).double()
+    packed = PackedLayer(cell, cell.weights()[0], InferencePrecision.float32)
+    inputs, hidden, before = (torch.randn(5, width).double() for width in (3, 4, 4))
+    after, _ = cell.step(inputs, CellState(hidden, before))
+    found, found_cell = packed(inputs, hidden, before, None)
+    torch.testing.assert_close(found, after.hidden_NH)
+    torch.testing.assert_close(found_cell, after.cell_NH)
+
+
+@pytest.mark.parametrize("precision", InferencePrecision)
+def test_only_integers_need_bounds(precision):
+    assert allowed_precision(precision, True) is precision
+    wanted = InferencePrecision.float32 if precision is InferencePrecision.int8 else precision
+    assert allowed_precision(precision, False) is wanted
+
+
+def test_samples_are_packed_and_not():
+    assert {can_pack(config) for config in SAMPLES} == {True, False}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_tanh_by_way_of_the_sigmoid(dtype):
+    inputs = torch.cat([torch.linspace(-12, 12, 4001), torch.tensor([-1e4, -1e-6, 0.0, 1e-6, 1e4, 3e38])]).to(dtype)
+    before = inputs.clone()
+    torch.testing.assert_close(tanh(inputs), inputs.tanh(), rtol=0, atol=1e-6)
+    assert (tanh(inputs).abs() <= 1).all(), "integer products rely on it"
+    assert torch.equal(inputs, before)
+
+
+@pytest.mark.parametrize("config", [config for config in EVERY if can_pack(config)])
+@torch.no_grad()
+def test_what_can_be_packed_can_be_stepped_plainly_too(config):
+    network = random_network(config, 2)
+    memory, state = network.encode(*padded(random_sentences(1, [4, 2, 6])))
+    inputs = torch.randn(3, config.embedding_size, dtype=torch.float64)
+    both = PlainDecoder(network), PackedDecoder(network, InferencePrecision.float32, 1.0)
+    rows = PreparedState.of(state)
+    for _ in range(2):
+        (plain, rows), (packed, other) = (steps.step(inputs, steps.memory(memory), rows) for steps in both)
+        torch.testing.assert_close(plain, packed)
+        torch.testing.assert_close(rows.states_ZNH, other.states_ZNH)
+
+
+def test_it_is_a_copy_that_drops_nothing():
+    network = random_network(EVERY[-1], 2).train()
+    decoder = PlainDecoder(network).decoder
+    assert not decoder.training
+    assert network.decoder.training
+    assert all(one is not other for one, other in zip(decoder.parameters(), network.decoder.parameters(), strict=True))
+
+
+def test_a_state_packs_and_unpacks():
+    hidden, cell, fed, coverage = torch.rand(2, 3, 4), torch.rand(2, 3, 4), torch.rand(3, 5), torch.rand(3, 6)
+    packed = PreparedState.of(State(hidden, cell, fed, coverage))
+    assert packed.states_ZNH.shape == (4, 3, 4)
+    for one, other in zip(packed.unpacked(2), (hidden, cell, fed, coverage), strict=True):
+        assert torch.equal(one, other)
+    without = PreparedState.of(State(hidden, None, None, None)).unpacked(2)
+    assert torch.equal(without.hidden_LNH, hidden)
+    assert without[1:] == (None, None, None)
+
+
+def test_rows_move_with_all_they_carry():
+    state = PreparedState(torch.rand(2, 3, 4), torch.rand(3, 5), torch.rand(3, 6))
+    chosen = state.select(torch.tensor([2, 0, 0, 1]))
+    assert torch.equal(chosen.states_ZNH[:, 1], state.states_ZNH[:, 0])
+    assert torch.equal(chosen.fed_NX[0], state.fed_NX[2])
+    assert torch.equal(chosen.coverage_NS[3], state.coverage_NS[1])
+    assert PreparedState(state.states_ZNH, None, None).select(torch.tensor([0]))[1:] == (None, None)
+
+
+def test_repeated_rows_stand_side_by_side_in_another_precision():
+    state = PreparedState(torch.rand(2, 3, 4), torch.rand(3, 5), torch.rand(3, 6)).repeated(2, torch.float64)
+    assert state.states_ZNH.shape == (2, 6, 4)
+    assert torch.equal(state.states_ZNH[:, 0], state.states_ZNH[:, 1])
+    assert torch.equal(state.fed_NX[4], state.fed_NX[5])
+    assert [part.dtype for part in state] == [torch.float64, torch.float64, torch.float32]
+
+
+def test_sentences_are_chosen_from_every_part_of_the_memory():
+    attended = AttentionMemory(torch.rand(3, 1, 5, 4), torch.rand(3, 1, 5, 2), torch.rand(3, 5) > 0.5)
+    memory = PreparedMemory(attended, torch.rand(3, 2), torch.rand(3, 8), torch.rand(3, 6))
+    chosen = memory.select(torch.tensor([2, 0]))
+    for one, other in zip([*chosen.attention, *chosen[1:]], [*attended, *memory[1:]], strict=True):
+        assert torch.equal(one, other[[2, 0]])
+    assert PreparedMemory(None).select(torch.tensor([0])) == PreparedMemory(None)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("rows", [1, CHUNK, 2 * CHUNK + 3])
+def test_logits_in_parts_are_those_of_the_whole(rows):
+    """Each part's softmax writes into the result it is a part of."""
+    network = random_network(SAMPLES[0], 3, dtype=torch.float32)
+    vocabulary = PreparedDecoder(network, InferencePrecision.float32).vocabulary
+    features = torch.rand(rows, network.output.in_features) * 2 - 1
+    torch.testing.assert_close(vocabulary.log_probabilities(features), network.output(features).log_softmax(1))
+
+
+@torch.no_grad()
+def test_a_part_of_the_pieces_is_numbered_anew():
+    network = random_network(SAMPLES[0], 3, dtype=torch.float32)
+    vocabulary = PreparedDecoder(network, InferencePrecision.float32).vocabulary
+    pieces = torch.tensor([5, 0, 3])
+    part = vocabulary.select(pieces)
+    features = torch.rand(4, network.output.in_features) * 2 - 1
+    assert torch.equal(part.embedding_VE, network.target_embedding.weight[pieces])
+    torch.testing.assert_close(part.output(features), network.output(features)[:, pieces])

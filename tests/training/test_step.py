@@ -1,5 +1,6 @@
-"""One update by one process or by several: the same gradients, the same run."""
+"""One update, by one process or several: gradients, runs, metrics."""
 
+import math
 import os
 import signal
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 from abilities import needs_float16
+from hypothesis import given
+from hypothesis import strategies as st
 from reversal import (
     SEVEN_BATCHES,
     Shared,
@@ -25,17 +28,20 @@ from together import results, together
 
 from seq2seq.data.batch import Batch
 from seq2seq.data.batch_sampler import Place
+from seq2seq.errors import RunError
 from seq2seq.model import Network
 from seq2seq.system.device import Precision
 from seq2seq.system.processes import count, is_first, rank, taking_part
-from seq2seq.training import Validation
+from seq2seq.training import SGD, Validation
 from seq2seq.training.consistency import Consistency
 from seq2seq.training.interrupt import Interrupted
-from seq2seq.training.learner import Learner, seed_of
 from seq2seq.training.loss import Objective
+from seq2seq.training.loss_scale import LossScale
 from seq2seq.training.objective import TeacherForcing
+from seq2seq.training.optimizer import optimizer_of
 from seq2seq.training.risk import Candidate, RiskConfig, RiskTraining
 from seq2seq.training.scheduled_sampling import ScheduledSampling, ScheduledSamplingConfig
+from seq2seq.training.step import MetricSums, UpdateStep, batch_seed
 
 F32 = Precision.float32
 BATCHES = 4  # of an update, whoever computes them
@@ -66,10 +72,12 @@ def gradients(precision: Precision = F32, scale: float = 1.0) -> dict[str, tuple
         network.output.bias.requires_grad = False  # what is not trained is no hindrance
         own = SEVEN_BATCHES[rank() : BATCHES : count()]
         tokens = sum(batch.labels_P.numel() for batch in SEVEN_BATCHES[:BATCHES])
-        learner = Learner(network, objective, seed=3)
+        loss_scale = LossScale(False, torch.device("cpu"))
+        loss_scale.scale.fill_(scale)
+        step = UpdateStep(network, objective, optimizer_of(network, SGD()), loss_scale, clip=None, seed=3)
         for update in (7, 8):  # two, for what the first may leave behind
             network.zero_grad()
-            cross_entropy = float(learner(own, tokens, update, scale))
+            cross_entropy = float(step.backward(own, tokens, update))
         parameters = dict(network.named_parameters())
         found[name] = (cross_entropy, {n: p.grad.clone() for n, p in parameters.items() if p.grad is not None})
     return found
@@ -98,9 +106,9 @@ def test_every_objective_has_the_gradients_of_float32_in_float16():
 
 
 def test_what_is_drawn_depends_on_the_place_of_a_batch_and_not_on_who_takes_it():
-    seeds = {seed_of(1, update, batch) % 2**32 for update in range(1, 2001) for batch in range(64)}
+    seeds = {batch_seed(1, update, batch) % 2**32 for update in range(1, 2001) for batch in range(64)}
     assert len(seeds) == 2000 * 64, "the generator takes 32 bits"
-    assert seed_of(2, 5, 0) == 2 * 1_000_003 + 5, "as in earlier versions"
+    assert batch_seed(2, 5, 0) == 2 * 1_000_003 + 5, "as in earlier versions"
 
 
 def weights_at_the_end(found: Weights) -> Weights:
@@ -171,7 +179,7 @@ def terminated(folder: Path) -> tuple[str, int]:
 
 def test_a_signal_to_one_stops_all_after_the_same_update_and_the_run_goes_on(tmp_path):
     stopped = results(together(tmp_path / "out", terminated, tmp_path / "run"))
-    message = "stopped at update 3 and saved; the same command goes on from there"
+    message = "stopped at update 3 and saved; rerun the same command to resume"
     assert stopped == [(message, 128 + signal.SIGTERM)] * 2
     expected = run(tmp_path / "whole", 10, 2)
     found = results(together(tmp_path / "out", run, tmp_path / "run", 10, 1))
@@ -182,3 +190,62 @@ def test_patience_runs_out_for_all_at_once(tmp_path):
     for found in results(together(tmp_path / "out", run, tmp_path / "run", 99, 1, None, 1)):
         assert found["validated"].tolist()[:2] == [4, 8]
         assert found["place"].tolist() == [2, 2], "sixteen batches of seven an epoch"
+
+
+CPU = torch.device("cpu")
+
+
+def scalar(value: float) -> torch.Tensor:
+    return torch.tensor(value, dtype=torch.float32)
+
+
+def sums_of(*updates: tuple[float, float], before: float = 0.0) -> MetricSums:
+    sums = MetricSums(before, CPU)
+    for cross_entropy, norm in updates:
+        sums.add(scalar(cross_entropy), scalar(norm))
+    return sums
+
+
+@given(st.lists(st.floats(0, 1e6, width=32), min_size=1, max_size=20), st.data())
+def test_the_sum_is_that_of_floats_in_order_wherever_looks_fall_in_it(values, data):
+    expected = 0.0
+    for value in values:
+        expected += value
+    cut = data.draw(st.integers(1, len(values)))
+    total = sums_of(*((value, 1.0) for value in values[:cut])).read(range(1, cut + 1), 10)[0]
+    if cut < len(values):
+        rest = sums_of(*((value, 1.0) for value in values[cut:]), before=total)
+        total = rest.read(range(cut + 1, len(values) + 1), 10)[0]
+    assert total == expected
+
+
+def test_the_norm_is_that_of_the_last_update():
+    sums = sums_of((1.0, 5.0), (2.0, 0.1))
+    assert sums.read(range(1, 3), 10) == (3.0, float(scalar(0.1)))
+
+
+def test_what_is_added_may_be_written_to_again():
+    cross_entropy, sums = scalar(2.0), MetricSums(0.0, CPU)
+    sums.add(cross_entropy, scalar(1.0))
+    cross_entropy.zero_()
+    assert sums.read(range(1, 2), 10)[0] == 2.0
+
+
+@pytest.mark.parametrize("spoilt", [math.nan, math.inf])
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("part", [0, 1])
+def test_one_bad_number_is_noticed_however_good_the_others_are(spoilt, place, part):
+    updates = [[30.0, 1.0], [30.0, 1.0], [30.0, 1.0]]
+    updates[place][part] = spoilt
+    with pytest.raises(RunError) as raised:
+        sums_of(*updates).read(range(51, 54), 10)
+    message = str(raised.value)
+    assert message.startswith("updates 51 to 53: loss ")
+    assert f"{spoilt:g}" in message
+    assert "try a lower optimizer.learning_rate" in message
+    assert "\n" not in message
+
+
+def test_a_window_of_one_update_names_one():
+    with pytest.raises(RunError, match=r"^update 7: loss nan, gradient norm 1: training has diverged; try"):
+        sums_of((math.nan, 1.0)).read(range(7, 8), 10)
