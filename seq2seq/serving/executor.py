@@ -4,17 +4,15 @@ A translation does not depend on its batch (`Translator`), so every result equal
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from seq2seq.errors import Seq2SeqError
 from seq2seq.serving.config import LimitsConfig
 from seq2seq.serving.limits import BatchKey, RequestSize, checked_size, max_hypotheses, max_source_tokens
-from seq2seq.serving.scheduler import BusyError, Scheduler, Task
+from seq2seq.serving.scheduler import BusyError, CallTask, FutureTask, PendingResult, Scheduler, Task
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.types import Request, Translation
 
@@ -27,48 +25,6 @@ MAX_QUEUED_PICTURES = 32
 
 SHORT_BITS = 6
 """Sentences of fewer than 2 ** this tokens count as equally long."""
-
-
-@dataclass(frozen=True)
-class PendingResult(Generic[Result]):
-    """A result that is being computed."""
-
-    future: "Future[Result]"
-    cancel: Callable[[], None]
-    """Stops the computation. It has no effect afterwards."""
-
-
-class FutureTask(Task, Generic[Result]):
-    """A task that sets a future."""
-
-    def __init__(self, client: str, size: int) -> None:
-        super().__init__(client, size)
-        self.future: Future[Result] = Future()
-
-    def finish(self, result: Result) -> None:
-        """Set the result, unless the future was cancelled."""
-        with suppress(InvalidStateError):
-            self.future.set_result(result)
-
-    def fail(self, error: Exception) -> None:
-        """Set an error, likewise."""
-        with suppress(InvalidStateError):
-            self.future.set_exception(error)
-
-
-class CallTask(FutureTask[Result]):
-    """A function call."""
-
-    def __init__(self, client: str, size: int, function: Callable[[], Result]) -> None:
-        super().__init__(client, size)
-        self.function = function
-
-    def run(self) -> None:
-        """Call the function."""
-        try:
-            self.finish(self.function())
-        except Exception as error:  # the thread must survive any error; the client receives it
-            self.fail(error)
 
 
 class TranslateTask(FutureTask[list[Translation]]):

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from seq2seq.errors import Seq2SeqError
 from seq2seq.serving.config import LimitsConfig
-from seq2seq.serving.executor import PendingResult, TranslationExecutor
+from seq2seq.serving.executor import TranslationExecutor
 from seq2seq.serving.limits import BatchKey
-from seq2seq.serving.scheduler import ClosedError
+from seq2seq.serving.scheduler import ClosedError, PendingResult
 from seq2seq.serving.schemas import (
     ErrorMessage,
     Message,

@@ -8,6 +8,12 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Result = TypeVar("Result")
 
 TIME_SLICE = 0.25
 """Seconds; a slice ends with the next search step. Ordinary batches need one slice."""
@@ -74,6 +80,48 @@ class Task(ABC):
     @abstractmethod
     def fail(self, error: Exception) -> None:
         """Deliver an error instead of a result."""
+
+
+@dataclass(frozen=True)
+class PendingResult(Generic[Result]):
+    """A result that is being computed."""
+
+    future: "Future[Result]"
+    cancel: Callable[[], None]
+    """Stops the computation. It has no effect afterwards."""
+
+
+class FutureTask(Task, Generic[Result]):
+    """A task that sets a future."""
+
+    def __init__(self, client: str, size: int) -> None:
+        super().__init__(client, size)
+        self.future: Future[Result] = Future()
+
+    def finish(self, result: Result) -> None:
+        """Set the result, unless the future was cancelled."""
+        with suppress(InvalidStateError):
+            self.future.set_result(result)
+
+    def fail(self, error: Exception) -> None:
+        """Set an error, likewise."""
+        with suppress(InvalidStateError):
+            self.future.set_exception(error)
+
+
+class CallTask(FutureTask[Result]):
+    """A function call."""
+
+    def __init__(self, client: str, size: int, function: Callable[[], Result]) -> None:
+        super().__init__(client, size)
+        self.function = function
+
+    def run(self) -> None:
+        """Call the function."""
+        try:
+            self.finish(self.function())
+        except Exception as error:  # the thread must survive any error; the client receives it
+            self.fail(error)
 
 
 class Scheduler:

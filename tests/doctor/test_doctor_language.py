@@ -62,12 +62,12 @@ def test_a_set_with_exchanged_sides_is_found_with_the_statistics_of_other_sets(s
     assert len(exchanged) > 0.95 * len(sides[0])
 
 
-def test_short_sentences_are_not_findings(sides):
+def test_short_sentences_are_not_classified(sides):
     words = [line[:10] for line in sides[1]]
     assert findings(words, words[::-1], sides).keys() <= {(Reason.untranslated, "")}
 
 
-def test_two_sides_of_one_language_are_not_findings(sides):
+def test_two_sides_of_one_language_are_not_classified(sides):
     halves = sides[0][:150], sides[0][150:]
     model = TrigramModel(*(count_trigrams(SentenceArray(side)) for side in halves))
     assert not model.separable

@@ -21,7 +21,7 @@ def client():
         yield client
 
 
-def test_runs_and_limits_are_description(client):
+def test_runs_and_limits_are_described(client):
     info = client.get("/api/runs").json
     assert [(run["name"], run["attends"], run["beam_size"]) for run in info["runs"]] == [
         ("attends", True, 3),
@@ -171,7 +171,7 @@ def test_markup_is_treated_as_text(client, text):
     assert client.post("/api/translate", run=text, sentences=["a"]).headers["content-type"] == "application/json"
 
 
-def test_every_path_is_description(client):
+def test_every_path_is_described(client):
     description = client.get("/openapi.json").json
     assert set(description["paths"]) == {
         f"/api/{name}" for name in ("runs", "translate", "stream", "alternatives", "trace", "picture")

@@ -10,7 +10,6 @@ import torch
 
 from seq2seq.errors import DataError
 from seq2seq.serving.config import LimitsConfig
-from seq2seq.serving.executor import PendingResult
 from seq2seq.serving.responses import (
     DisconnectedError,
     TimeLimitError,
@@ -22,6 +21,7 @@ from seq2seq.serving.responses import (
     time_limit,
     translation_message,
 )
+from seq2seq.serving.scheduler import PendingResult
 from seq2seq.serving.schemas import PartialTranslation
 from seq2seq.translation.types import Translation
 

@@ -19,7 +19,7 @@ def test_names_are_the_shortest_distinct_parts_of_paths(tmp_path):
         run_names([Path("runs/a"), Path("runs/./a")])
 
 
-def test_a_run_is_loaded_and_run_info(tiny_run):
+def test_a_run_is_loaded_and_described(tiny_run):
     loaded = load_translators(ServeConfig(run=str(tiny_run), device="cpu"))
     assert list(loaded) == ["tiny"]
     info = run_info("tiny", loaded["tiny"])

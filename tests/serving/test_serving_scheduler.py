@@ -6,8 +6,7 @@ from concurrent.futures import Future
 import pytest
 
 from seq2seq.serving import scheduler as scheduler_module
-from seq2seq.serving.executor import CallTask
-from seq2seq.serving.scheduler import SMALL_SIZE, BusyError, CancelledError, ClosedError, Scheduler
+from seq2seq.serving.scheduler import SMALL_SIZE, BusyError, CallTask, CancelledError, ClosedError, Scheduler
 
 LARGE = SMALL_SIZE + 1
 
