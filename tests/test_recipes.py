@@ -292,7 +292,7 @@ def test_quantize_by_default_writes_beside_the_run_and_never_over_anything(recip
         outcome = recipe("quantize", f"run={run}", f"output={tmp_path / 'full'}")
     assert outcome.code == 1
     assert outcome.err.count("\n") == 1
-    assert "make room" in outcome.err
+    assert "free some space" in outcome.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "run-int8"]
     # What is quantised already may be quantised again: nothing changes.
     assert recipe("quantize", f"run={made}", f"output={tmp_path / 'again'}").code == 0

@@ -156,7 +156,7 @@ def test_what_is_saved_comes_back(small, tmp_path):
 
 def test_a_write_that_fails_leaves_the_old_file(small, tmp_path):
     small.save(tmp_path / "shortlist")
-    with little_room(100), pytest.raises(RunError, match="make room"):
+    with little_room(100), pytest.raises(RunError, match="free some space"):
         small.save(tmp_path / "shortlist")
     assert [path.name for path in tmp_path.iterdir()] == ["shortlist"]
     Shortlist.load(tmp_path / "shortlist", SOURCES, TARGETS)

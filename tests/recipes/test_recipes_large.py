@@ -61,7 +61,7 @@ def test_however_a_corpus_is_read_and_prepared_the_run_is_the_same(recipe, tmp_p
 LIMITED = """
 import resource, sys
 import datasets, matplotlib.figure, torch.utils.tensorboard
-from seq2seq.benchmark.memory import resident
+from seq2seq.benchmark.measurement import resident
 from seq2seq.data import encoding, preparation
 from seq2seq.recipes import train
 from seq2seq.grammar import sentences as builtin

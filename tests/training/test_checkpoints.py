@@ -67,7 +67,7 @@ def test_a_save_for_which_there_is_no_room_leaves_both_states(checkpoints):
     checkpoints.save_state({"progress": {"update": 1}}, [])
     checkpoints.save_state(STATE, [])
     before = {path: path.read_bytes() for path in checkpoints.folder.iterdir()}
-    with little_room(1000), pytest.raises(RunError, match=r"last\.pt cannot be written .*make room"):
+    with little_room(1000), pytest.raises(RunError, match=r"last\.pt cannot be written .*free some space"):
         checkpoints.save_state({"weights": torch.zeros(1000)}, [])
     assert {path: path.read_bytes() for path in checkpoints.folder.iterdir()} == before
 

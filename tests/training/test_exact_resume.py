@@ -146,7 +146,7 @@ def test_where_there_is_no_room_the_run_stops_in_one_line_and_goes_on_when_there
     stopped_at = set()
     for room in (50, 500, 5_000, 12_000, 20_000):
         before = {path: path.read_bytes() for path in tmp_path.rglob("*.pt")}
-        with little_room(room), pytest.raises(RunError, match=r"cannot be written .*: make room") as error:
+        with little_room(room), pytest.raises(RunError, match=r"cannot be written .*: free some space") as error:
             trainer(tmp_path, CONFIG).fit()
         assert "\n" not in str(error.value)
         assert not list(tmp_path.rglob("*.tmp"))

@@ -95,8 +95,8 @@ def test_a_full_disk_is_one_line(tmp_path):
         log.write("train", 1, {"loss": 1.0})
         with little_room((tmp_path / "metrics.jsonl").stat().st_size), pytest.raises(RunError) as error:
             log.write("train", 2, {"loss": 1.0})
-    assert "metrics.jsonl cannot be written (File too large): make room" in str(error.value)
-    with little_room(100), pytest.raises(RunError, match="make room"):
+    assert "metrics.jsonl cannot be written (File too large): free some space" in str(error.value)
+    with little_room(100), pytest.raises(RunError, match="free some space"):
         MetricsLog(tmp_path, cut(write(tmp_path, *range(50)), 50))
 
 
