@@ -7,6 +7,8 @@ from typing import Any
 RENAMED: dict[str, str] = {
     "runners_up": "alternatives",
     "corpus.silenced": "corpus.ablated",
+    "limits.pieces": "limits.tokens",
+    "limits.drawn": "limits.picture_tokens",
 }
 """Dotted path of a setting or of a section, old to new: ``"search.old_name": "search.new_name"``."""
 
