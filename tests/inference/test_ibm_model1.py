@@ -67,10 +67,10 @@ def test_blocks_of_any_size_give_what_plain_loops_give(pairs, iterations, chunk)
 
 
 @given(corpora)
-def test_the_likelihood_does_not_fall_and_chances_of_a_source_piece_add_up_to_one(pairs):
+def test_the_likelihood_does_not_fall_and_probabilities_of_a_source_token_add_up_to_one(pairs):
     lexicon, likelihoods = model1(bitext(pairs), 6)
     assert all(later >= earlier - 1e-4 for earlier, later in pairwise(likelihoods))
-    totals = np.bincount(lexicon.sources_C, lexicon.chances_C)
+    totals = np.bincount(lexicon.sources_C, lexicon.probabilities_C)
     assert totals[totals > 0] == pytest.approx(1, rel=1e-5)
 
 

@@ -48,7 +48,7 @@ def run_on_fake_gpu(kind: CellKind, kernel: Kernel, dtype: torch.dtype | None) -
         inputs_NTI = torch.empty(ROWS, STEPS, WIDTH, device="cuda:0")
         padding_NT = padding_mask(torch.empty(ROWS, dtype=torch.int64, device="cuda:0"), STEPS)
         with torch.autocast("cuda", dtype, enabled=dtype is not None):
-            return cell.run_on_fake_gpu(inputs_NTI, None, padding_NT)[0]
+            return cell.run(inputs_NTI, None, padding_NT)[0]
 
 
 @pytest.mark.parametrize("takes_bfloat16", [True, False])

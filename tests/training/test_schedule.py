@@ -142,5 +142,5 @@ def test_an_exponential_falls_from_its_start_to_its_end(end):
 @pytest.mark.parametrize("schedule", [Exponential, Halving])
 def test_a_fall_does_not_begin_within_the_warm_up(schedule):
     schedule(start=10, warmup=10).check(100)
-    with pytest.raises(ConfigError, match=r"^schedule.start=10 lies within .* set schedule.start=11 or more, or sch"):
+    with pytest.raises(ConfigError, match=r"^schedule.start=10 is within .* set schedule.start=11 or more, or sch"):
         schedule(start=10, warmup=11).check(100)

@@ -38,8 +38,8 @@ def test_another_architecture_is_refused_in_one_line_that_says_what_to_set(tiny_
 @pytest.mark.parametrize(
     ("tokenizer", "changes", "named"),
     [
-        ({"size": 300}, {}, "tokenizer.size=300 .* set tokenizer.size=400, as it has"),
-        ({"algorithm": "bpe"}, {}, "tokenizer.algorithm=bpe .* set tokenizer.algorithm=unigram, as it has"),
+        ({"size": 300}, {}, "tokenizer.size=300 .* set tokenizer.size=400 as there"),
+        ({"algorithm": "bpe"}, {}, "tokenizer.algorithm=bpe .* set tokenizer.algorithm=unigram as there"),
         (
             {"source_model": "a", "size": 500},
             {},
@@ -48,9 +48,9 @@ def test_another_architecture_is_refused_in_one_line_that_says_what_to_set(tiny_
         (
             {},
             {"initialization": "xavier"},
-            "model.initialization=xavier .* set model.initialization=uniform, as it has",
+            "model.initialization=xavier .* set model.initialization=uniform as there",
         ),
-        ({}, {"forget_bias": 0.5}, "model.forget_bias=0.5 .* set model.forget_bias=1.0, as it has"),
+        ({}, {"forget_bias": 0.5}, "model.forget_bias=0.5 .* set model.forget_bias=1.0 as there"),
     ],
 )
 def test_what_the_start_brings_cannot_be_set(tiny_run, tmp_path, model, tokenizer, changes, named):
