@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-EACH = ["test_cell", "test_packed", "test_product", "test_translator", "test_update"]
+EACH = ["test_cell", "test_products", "test_translator", "test_update"]
 """Files of tests with products, precisions, training and translation, for the fast suite."""
 MORE = [
     *("test_arithmetic", "test_benchmark_translation", "test_ceiling", "test_decoder", "test_encoder", "test_machine"),
-    *("test_network", "test_prepared", "test_stepper", "test_trainer", "test_training"),
+    *("test_network", "test_prepared_decoder", "test_stepper", "test_trainer", "test_training"),
 ]
 RECIPES = [
     "test_benchmark_measures_training_and_translation_without_a_run",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from markov import BOS, EOS, A, B, chain, log_probability, random_stepper
 
 from seq2seq.analysis.beam_tree import Outcome, search_with_tree
-from seq2seq.search import Hypothesis, SearchConfig, beam, search
+from seq2seq.search import Hypothesis, SearchConfig, beam_search, search
 
 SETTINGS = SearchConfig(beam_size=2, n_best=2, length_penalty=1.0, max_length_ratio=0, max_length_offset=3)
 
@@ -26,7 +26,7 @@ def path(nodes, number):
 def test_a_small_tree_by_hand():
     """A beam of two keeps A and B, which both end at the next step, and prunes the rest."""
     stepper = chain({BOS: {A: 0.6, B: 0.3, EOS: 0.1}, A: {A: 0.3, EOS: 0.7}, B: {EOS: 0.9, B: 0.1}})
-    hypotheses, nodes = search_with_tree(stepper, lambda recorder: beam(recorder, SETTINGS), width=4)
+    hypotheses, nodes = search_with_tree(stepper, lambda recorder: beam_search(recorder, SETTINGS), width=4)
     assert [hypothesis.tokens for hypothesis in hypotheses] == [[A], [B]]
     by_path = {tuple(path(nodes, number)): node for number, node in enumerate(nodes)}
     assert by_path[()].outcome is Outcome.kept

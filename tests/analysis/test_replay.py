@@ -9,7 +9,7 @@ from networks import ARRANGEMENTS, BOS, EVERY, SAMPLES, model_configs, padded, r
 
 from seq2seq.analysis import replay as replay_module
 from seq2seq.analysis.replay import CellDirection, CellLocation, Side, replay, teacher_forced_batches
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair
 from seq2seq.errors import DataError
 from seq2seq.model import DecoderConfig, Direction, EncoderConfig, ModelConfig
 

@@ -125,7 +125,7 @@ def test_the_translator_traces_its_own_translation(tiny_run):
     translator = Translator.load(tiny_run)
     translation, trace = translator.translate("We work."), translator.trace("We work.")
     assert trace.text == translation.text
-    assert trace.target_tokens[: len(translation.pieces)] == translation.pieces
+    assert trace.target_tokens[: len(translation.tokens)] == translation.tokens
     assert float(trace.log_probabilities.sum()) == pytest.approx(translation.log_probability, abs=1e-3)
     torch.testing.assert_close(
         trace.attention, translator.translate("We work.", attention=True).attention[: len(trace.target_tokens)]

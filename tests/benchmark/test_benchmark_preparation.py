@@ -9,9 +9,10 @@ from benchmarks import small_benchmark
 
 from seq2seq.benchmark.config import PreparationConfig
 from seq2seq.benchmark.preparation import STEPS, Task, measure_preparation, timer
+from seq2seq.corpora.builtin import BuiltinCorpus
+from seq2seq.corpora.config import BuiltinConfig
 from seq2seq.corpora.files import TextFiles
 from seq2seq.errors import ConfigError, RunError
-from seq2seq.grammar.sentences import BuiltinConfig, builtin_corpus
 
 
 @pytest.mark.slow
@@ -46,7 +47,9 @@ def task(tmp_path_factory):
 def test_each_step_uses_the_output_of_the_previous_step(task):
     figures = {step: work(task) for step, work in STEPS.items()}
     generated = TextFiles(task.folder / "train.en", task.folder / "train.de")
-    assert list(generated) == builtin_corpus(BuiltinConfig(train_size=400, validation_size=5, test_size=10), "train")
+    assert list(generated) == list(
+        BuiltinCorpus(BuiltinConfig(train_size=400, validation_size=5, test_size=10), "train", None)
+    )
     assert figures["prepare"]["kept"] == 400
     assert figures["prepare"]["bytes"] == (task.folder / "train" / "00000.safetensors").stat().st_size
     assert {"first_batch_seconds", "epoch_cpu", "resumed_seconds", "training_cpu"} <= figures["train"].keys()

@@ -60,6 +60,6 @@ def test_a_new_process_translates(tiny_run):
 
 
 def test_a_new_process_that_fails_gives_one_line(tmp_path):
-    with pytest.raises(RunError, match="no run folder") as error:
+    with pytest.raises(RunError, match="not a run folder") as error:
         measure_fresh((tmp_path, "cpu", "float32", False), ["We work."], 1)
     assert "\n" not in str(error.value)

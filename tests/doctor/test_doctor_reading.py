@@ -84,7 +84,7 @@ def test_unreadable_rows_are_recorded_with_their_number(tmp_path):
     block = read_whole(TsvFile(tmp_path / "a.tsv", "1", "2"))
     assert (block.source, block.target) == (["a", "", "c"], ["b", "", "d\udcff"])
     assert list(block.errors) == [1]
-    assert "line 2: 1 tab-separated columns where 2 are needed" in block.errors[1]
+    assert "line 2: 1 tab-separated columns, but 2 are needed" in block.errors[1]
     lines = [
         json.dumps({"en": "a", "de": "b"}),
         "{",

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from laboratories import system
 
-from seq2seq.corpora.pair import Pair
+from seq2seq.corpora.corpus import Pair
 from seq2seq.figures.bleu_curves import Range, bleu_by_length, bleu_of_width, length_ranges
 from seq2seq.figures.config import LengthsConfig
 from seq2seq.metrics.score import score

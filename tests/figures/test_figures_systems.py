@@ -33,10 +33,10 @@ def test_a_system_uses_the_tag_of_its_run_unless_the_data_give_another(tiny_run,
     values = yaml.safe_load((folder / CONFIG).read_text("utf-8"))
     values["data"]["source_tag"] = "<2de>"
     (folder / CONFIG).write_text(yaml.safe_dump(values), "utf-8")
-    assert System.load(folder, "a", "cpu", DataConfig()).tagged(["a"]) == ["<2de> a"]
-    assert System.load(folder, "a", "cpu", DataConfig(source_tag="<2fr>")).tagged(["a"]) == ["<2fr> a"]
+    assert System.load(folder, "a", "cpu", DataConfig()).add_tag(["a"]) == ["<2de> a"]
+    assert System.load(folder, "a", "cpu", DataConfig(source_tag="<2fr>")).add_tag(["a"]) == ["<2fr> a"]
     untagged = System.load(folder, "a", "cpu", DataConfig(source_tag=""))
-    assert untagged.tagged(["a"]) == ["a"]
+    assert untagged.add_tag(["a"]) == ["a"]
     tagged = System.load(folder, "a", "cpu", DataConfig())
     assert len(tagged.encoded(["We work."])[0]) > len(untagged.encoded(["We work."])[0])
     with pytest.raises(DataError, match="sentence 2 of 2 is blank"):

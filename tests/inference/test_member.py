@@ -73,7 +73,7 @@ def by_hand(translator: Translator, translation: Translation, longest: int) -> f
     """Log-probability of a translation by the mean of the members' probabilities, with the language model's share."""
     target = translator.members[0].tokenizers.target
     ids = {token: number for number, token in enumerate(target.tokens(range(target.size)))}
-    tokens = [ids[token] for token in translation.pieces]
+    tokens = [ids[token] for token in translation.tokens]
     given = [forced(member, translation.source, tokens).exp() for member in translator.members]
     total_TV = torch.stack(given).mean(0).log()
     if translator.language_model is not None:
@@ -99,7 +99,7 @@ def test_what_an_ensemble_says_is_the_mean_of_the_members_probabilities(runs, na
 def test_an_ensemble_of_equals_is_the_one(runs):
     one, three = Translator.load(runs["twin"], "cpu"), Translator.load([runs["twin"]] * 3, "cpu")
     for alone, together in zip(one.translate(SENTENCES), three.translate(SENTENCES), strict=True):
-        assert (alone.text, alone.pieces) == (together.text, together.pieces)
+        assert (alone.text, alone.tokens) == (together.text, together.tokens)
         assert alone.score == pytest.approx(together.score, abs=1e-5)
 
 
@@ -120,7 +120,7 @@ def test_an_ensembles_translation_does_not_depend_on_its_batch(runs, precision, 
     turned = translator.translate(SENTENCES[::-1], beam_size=3)[::-1]
     for text, one, other in zip(SENTENCES, together, turned, strict=True):
         alone = translator.translate(text, beam_size=3)
-        assert one.pieces == other.pieces == alone.pieces
+        assert one.tokens == other.tokens == alone.tokens
         assert one.score == pytest.approx(other.score, abs=1e-2)
         assert one.score == pytest.approx(alone.score, abs=1e-2)
 
@@ -133,7 +133,7 @@ def test_the_first_runs_shortlist_binds_all(runs):
     shortlist = Shortlist(translations_VK, torch.tensor([EOS], dtype=torch.int32), target.size)
     members = [Member.prepare(one.network, one.tokenizers, CPU) for one in loaded]
     translation = Translator(members, loaded[0].search, shortlist).translate("We work.", beam_size=4, n_best=4)
-    written = {token for one in translation.n_best for token in one.pieces}
+    written = {token for one in translation.n_best for token in one.tokens}
     assert written
     assert written <= {*target.tokens([20, 21, *source.encode("We work.")])}
 
@@ -218,7 +218,7 @@ def test_a_fused_translation_does_not_depend_on_its_batch(runs, language_model, 
     together = translator.translate(SENTENCES, beam_size=3)
     for text, one in zip(SENTENCES, together, strict=True):
         alone = translator.translate(text, beam_size=3)
-        assert one.pieces == alone.pieces
+        assert one.tokens == alone.tokens
         assert one.score == pytest.approx(alone.score, abs=1e-4)
         assert math.isfinite(one.score)
 
@@ -238,9 +238,11 @@ def test_a_language_models_probability_is_its_own_where_a_shortlist_rules_tokens
     for text in ("We work.", "Where is my key?"):
         found = Translator([own], search, lists, beside, 0.3).translate(text, beam_size=3, n_best=3)
         for one in found.n_best:
-            ids = [target.tokens(range(target.size)).index(token) for token in one.pieces]
+            ids = [target.tokens(range(target.size)).index(token) for token in one.tokens]
             bound = alone.bind(alone.encoded([text])[0])
-            [parts] = searching.forced_decoding(bound.stepper, [[bound.first.pieces.index(number) for number in ids]])
+            [parts] = searching.forced_decoding(
+                bound.stepper, [[bound.first.shortlist.index(number) for number in ids]]
+            )
             logits = other.network(*beside.sources([[]]), target_input([ids]), torch.arange(len(ids) + 1))
             theirs = logits.log_softmax(1)[range(len(ids) + 1), [*ids, EOS]].tolist()
             count = len(ids) + one.finished

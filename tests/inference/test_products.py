@@ -55,7 +55,7 @@ def size(inputs_NI: Tensor, weight_OI: Tensor, bias_O: Tensor) -> Tensor:
 def packed(request, monkeypatch) -> bool:
     """With oneDNN's layout, where there is one, and without."""
     if request.param == "plain":
-        monkeypatch.setattr("seq2seq.inference.product.packs", lambda dtype: False)
+        monkeypatch.setattr("seq2seq.inference.products.packs", lambda dtype: False)
     return request.param == "packed"
 
 
@@ -91,7 +91,7 @@ def test_scores_in_bfloat16_have_rounded_inputs_and_weights_and_float32_sums(pac
     rounded = [parts[0].bfloat16(), parts[1].bfloat16(), parts[2]]
     assert found_NO.dtype is torch.float32
     assert ((found_NO - exact(*rounded)).abs() <= 2e-6 * size(*rounded)).all()
-    assert torch.allclose(scores.only(torch.tensor([4, 0]))(parts[0]), found_NO[:, [4, 0]], rtol=1e-5)
+    assert torch.allclose(scores.select(torch.tensor([4, 0]))(parts[0]), found_NO[:, [4, 0]], rtol=1e-5)
     plain = (make(*parts[1:], InferencePrecision.float32)(parts[0]) for make in (make_output_product, make_product))
     assert torch.equal(*plain)
 
@@ -127,13 +127,13 @@ def test_some_of_the_outputs_in_another_order(precision):
     inputs_NI, weight_OI, bias_O = world(4, 6, 30, 50)
     product = make_product(weight_OI, bias_O, InferencePrecision(precision))
     chosen_U = torch.tensor([49, 0, 7, 7, 21])
-    found_NU = product.only(chosen_U)(inputs_NI)
+    found_NU = product.select(chosen_U)(inputs_NI)
     torch.testing.assert_close(
         found_NU, product(inputs_NI)[:, chosen_U], rtol=1e-2 if precision == "bfloat16" else 1e-5, atol=1e-5
     )
     # And again of these.
     assert torch.equal(
-        product.only(chosen_U).only(torch.tensor([2]))(inputs_NI), product.only(chosen_U[2:3])(inputs_NI)
+        product.select(chosen_U).select(torch.tensor([2]))(inputs_NI), product.select(chosen_U[2:3])(inputs_NI)
     )
 
 
@@ -154,11 +154,11 @@ def test_a_product_keeps_weights_of_its_own(precision, dtype):
     inputs_NI, weight_OI, bias_O = world(6, 3, 8, 4, dtype)
     product = make_product(weight_OI, bias_O, InferencePrecision(precision))
     part = torch.tensor([1, 3])
-    before, part_before = product(inputs_NI), product.only(part)(inputs_NI)
+    before, part_before = product(inputs_NI), product.select(part)(inputs_NI)
     weight_OI.zero_()
     bias_O.zero_()
     assert torch.equal(product(inputs_NI), before)
-    assert torch.equal(product.only(part)(inputs_NI), part_before)
+    assert torch.equal(product.select(part)(inputs_NI), part_before)
 
 
 @given(seeds, st.integers(1, 20), st.integers(1, 40), st.floats(-30, 30))
@@ -193,7 +193,7 @@ def test_an_output_without_weights_is_its_bias():
 
 
 def test_without_a_kernel_of_integers_the_error_says_what_runs(monkeypatch):
-    monkeypatch.setattr("seq2seq.inference.product.integer_kernel", lambda: None)
+    monkeypatch.setattr("seq2seq.inference.products.integer_kernel", lambda: None)
     with pytest.raises(ConfigError, match=r"^int8 does not run on this processor: use precision=float32$"):
         make_product(torch.ones(2, 2), None, InferencePrecision.int8)
 

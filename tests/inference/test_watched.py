@@ -44,7 +44,7 @@ def test_every_search_can_be_ended_at_each_step_and_else_is_the_same(name):
     own, counted = translator(), Counted()
     found = own.watched(counted).translate(SENTENCES[0], **SEARCHES[name])
     assert found == own.translate(SENTENCES[0], **SEARCHES[name])
-    assert counted.count >= len(found.pieces)
+    assert counted.count >= len(found.tokens)
     for last in (1, 2, counted.count):
         ended = Counted(last)
         with pytest.raises(EndedError):

@@ -86,7 +86,7 @@ def test_others_may_read_weights_as_any_new_file_of_this_user(tmp_path, mask, mo
 @pytest.mark.parametrize("save", [save_weights, save_quantized])
 def test_the_old_weights_stand_where_there_is_no_room_for_new_ones(saved, save):
     before = saved.read_bytes()
-    with little_room(len(before) // 2), pytest.raises(RunError, match=r"model\.safetensors cannot be written .*room"):
+    with little_room(len(before) // 2), pytest.raises(RunError, match=r"model\.safetensors cannot be written .*space"):
         save(network(seed=9), saved)
     assert saved.read_bytes() == before
     assert [entry.name for entry in saved.parent.iterdir()] == ["model.safetensors"]

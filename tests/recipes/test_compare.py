@@ -70,7 +70,7 @@ def test_runs_that_were_evaluated_and_a_file(recipe, tiny_run, tmp_path):
     assert entry["references"][:12] in outcome.out
     outcome = recipe("compare", f"systems=[{a},{b}]", *QUICK, "lowercase=true")
     assert outcome.code == 1
-    assert "this comparison has nrefs:1|case:lc" in outcome.err
+    assert "this comparison uses nrefs:1|case:lc" in outcome.err
     assert outcome.err.count("\n") == 1
 
 

@@ -71,7 +71,7 @@ def test_runs_that_do_not_fit_are_one_line(recipe, copied, tmp_path, text):
     for name, more in (("translate", []), ("evaluate", text)):
         for override, words in {
             f"ensemble=[{missing}]": f"{missing} is not a run folder",
-            f"language_model={copied}": f"{copied} is no language model",
+            f"language_model={copied}": f"{copied} is not a language model",
             "language_model_weight=-1": "language_model_weight must be at least 0, got -1",
         }.items():
             outcome = recipe(name, f"run={copied}", override, *more)
@@ -119,7 +119,7 @@ def test_average_of_runs_and_what_has_none(recipe, copied, tmp_path):
     for overrides, words in {
         (f"runs=[{deeper}]", f"output={tmp_path / 'a'}"): f"{deeper} has model.decoder.layers=2",
         (f"runs=[{other}]", f"output={mean}"): f"{mean} already exists",
-        (f"run={other}", f"output={tmp_path / 'b'}"): "chose 0 of the two or more checkpoints",
+        (f"run={other}", f"output={tmp_path / 'b'}"): "an average needs two or more checkpoints",
     }.items():
         outcome = recipe("average", f"run={copied}", *overrides)
         assert outcome.code == 1

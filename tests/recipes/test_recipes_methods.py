@@ -66,11 +66,11 @@ def test_a_stream_prints_what_is_printed_without_it(recipe, stdin, tiny_run):
 def test_what_contradicts_is_one_line(recipe, stdin, tiny_run):
     for options, message in (
         (["search=sampling", "phrases=[Haus]"], "error: search.method=sampling cannot force phrases"),
-        (["stream=true", "json=true"], "error: stream=true shows one translation"),
+        (["stream=true", "json=true"], "error: stream=true shows a single translation"),
         (["search.top_k=3"], "error: search.top_k=3 does nothing with search.method=beam"),
         (["search.temperature=0"], "error: search.temperature must be in [1e-30, 1e+30], got 0"),
         (["search.temperature=1e-46"], "error: search.temperature must be in [1e-30, 1e+30], got 1e-46"),
-        (["language_model_weight=0.5"], "error: language_model_weight=0.5 has no language model to weigh"),
+        (["language_model_weight=0.5"], "error: language_model_weight=0.5 does nothing without a language model"),
         (
             ["search=sampling", "search.beam_size=3"],
             "error: search.beam_size=3 does nothing with search.method=sampling",

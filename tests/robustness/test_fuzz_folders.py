@@ -190,9 +190,7 @@ def test_any_model_folder_translates_or_is_an_error_of_one_line(folder, world, m
         name, data = case
         (folder / name).write_bytes(data)
         if name != "config.yaml":
-            monkeypatch.setattr(
-                "seq2seq.run.folder.read_section", lambda _, section, __: copy.deepcopy(sections[section])
-            )
+            monkeypatch.setattr(RunFolder, "section", lambda _, section, __: copy.deepcopy(sections[section]))
         try:
             translator = Translator.load(folder, "cpu", shortlist=True)
             assert len(translator.translate(["the dog", "\U0001f600"])) == 2

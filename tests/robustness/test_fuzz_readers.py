@@ -143,7 +143,7 @@ def test_any_file_is_read_or_is_an_error_of_one_line(folder, number):
         try:
             READERS.get(name.split(".")[1], read_corpus)(path)
         except DataError as error:
-            one_line(error, name, "cut a text")
+            one_line(error, name, "segmentation of a text")
 
     fuzz(cases(), check, number)
 
@@ -222,7 +222,7 @@ def test_a_first_line_of_absurd_numbers_is_not_a_header(folder, first):
 
 def test_a_tokenizer_that_is_not_a_file_is_an_error_at_once(folder):
     os.mkfifo(folder / "pipe.model")
-    with pytest.raises(DataError, match="no file") as error:
+    with pytest.raises(DataError, match="is not a regular file") as error:
         Tokenizer.load(folder / "pipe.model")
     one_line(error.value)
     with pytest.raises(DataError):

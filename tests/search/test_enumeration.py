@@ -127,12 +127,12 @@ class World:
             lists, allowed = self._lists(Random(seed), sources)
         batch = padded(sources)
         steppers = [self._stepper(one, *batch, lists) for one in networks]
-        self.numbers = steppers[0].pieces or range(VOCABULARY)
+        self.numbers = steppers[0].shortlist or range(VOCABULARY)
         """The network's id of each token of the search."""
         self.stepper: Stepper[Any] = ensemble(steppers)
         if beside is not None:
             other: Stepper[Any] = self._stepper(beside, *batch, None)
-            other = other if lists is None else SubsetStepper(other, steppers[0].pieces or [])
+            other = other if lists is None else SubsetStepper(other, steppers[0].shortlist or [])
             self.stepper = fusion(self.stepper, other, WEIGHT)
         self.limits = list(limits)
         self.trees = [

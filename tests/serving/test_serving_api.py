@@ -136,7 +136,7 @@ def test_a_trace_has_steps_attention_and_pictures(client):
         ("stream", {"text": 7}, 422, "text"),
         ("alternatives", {"text": "a", "count": 7}, 413, "count is 7"),
         ("trace", {"text": "a" * 41}, 413, "the limit is 40"),
-        ("trace", {"text": " "}, 422, "nothing to trace"),
+        ("trace", {"text": " "}, 422, "is blank"),
     ],
 )
 def test_an_error_is_one_line(client, path, fields, status, words):

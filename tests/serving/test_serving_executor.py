@@ -72,7 +72,7 @@ def test_results_of_32_clients_equal_those_of_single_requests():
     assert len(results) == 32 * 6
     for run, text, translation in results:
         expected = alone[run, text]
-        assert (translation.source, translation.text, translation.pieces) == (text, expected.text, expected.tokens)
+        assert (translation.source, translation.text, translation.tokens) == (text, expected.text, expected.tokens)
         assert translation.score == pytest.approx(expected.score, abs=1e-5)
 
 

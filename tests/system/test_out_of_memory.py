@@ -96,7 +96,7 @@ def test_a_batch_in_halves_has_the_same_translations(tiny_run, monkeypatch, capl
         "out of memory for a batch of 4 sentences: it is processed in two halves; lower beam_size to avoid this"
     ]
     for one, other in zip(whole, halves, strict=True):
-        assert (one.source, one.text, one.pieces) == (other.source, other.text, other.pieces)
+        assert (one.source, one.text, one.tokens) == (other.source, other.text, other.tokens)
         assert one.score == pytest.approx(other.score, abs=1e-5)
     little.room = 1
     with pytest.raises(RunError, match="out of memory for a batch of 4 sentences and for half of it: lower beam_size"):

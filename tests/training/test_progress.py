@@ -83,7 +83,9 @@ numbers = st.floats(allow_nan=False)
         Progress,
         update=st.integers(0, 10**9),
         place=st.builds(StreamPosition, st.integers(0, 10**6), st.integers(0, 10**6)),
-        validations=st.lists(st.builds(Validation, st.integers(0, 10**9), numbers, numbers), max_size=5),
+        validations=st.lists(
+            st.builds(Validation, st.integers(0, 10**9), numbers, numbers, st.none() | numbers), max_size=5
+        ),
         window=st.builds(Window, cross_entropy=numbers, tokens=st.integers(0, 10**9), seconds=numbers),
         settled=st.integers(0, 10**9),
         model=st.lists(st.integers(0, 10**9), max_size=4),

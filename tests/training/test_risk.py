@@ -204,7 +204,10 @@ def test_reinforce_follows_the_expected_reward_of_the_distribution_it_samples():
         means[temperature] = total
     assert torch.allclose(means[1.0], wanted, atol=1e-6)
     assert not torch.allclose(means[0.5], wanted, atol=0.02)
-    with pytest.raises(ConfigError, match=r"^risk\.temperature=0\.5 .* biased: set risk\.temperature=1 or risk\.kind="):
+    with pytest.raises(
+        ConfigError,
+        match=r"^risk\.temperature=0\.5 .* biases risk\.kind=reinforce: set risk\.temperature=1",
+    ):
         risk_training(None, kind=RiskKind.reinforce, temperature=0.5)
     risk_training(None, kind=RiskKind.minimum_risk, temperature=0.5)
 

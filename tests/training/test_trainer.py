@@ -40,6 +40,7 @@ from seq2seq.training.config import Average
 from seq2seq.training.interrupt import Interrupted
 from seq2seq.training.objective import TeacherForcing
 from seq2seq.training.progress import Criterion
+from seq2seq.training.step import UpdateStep
 
 NEVER = 10**6
 
@@ -68,18 +69,18 @@ def test_it_learns(tmp_path):
     assert progress.update == 60
 
 
-def test_metrics_tell_the_mean_loss_of_their_window(tmp_path):
+def test_metrics_have_the_mean_loss_of_their_window(tmp_path, monkeypatch):
     seen = []
     one = trainer(tmp_path, training(updates=4, log_every=2, clip=None), network=tiny_network(0.0), optimizer=SGD())
-    gradients = one._gradients
-    one._gradients = lambda batches, tokens: seen.append((gradients(batches, tokens), tokens)) or seen[-1][0]
+    update = UpdateStep.__call__
+    monkeypatch.setattr(UpdateStep, "__call__", lambda *arguments: seen.append(update(*arguments)) or seen[-1])
     one.fit()
     records = [record for record in metrics(tmp_path) if record["kind"] == "train"]
     assert [record["update"] for record in records] == [2, 4]
     for record, window in zip(records, (seen[:2], seen[2:]), strict=True):
-        total, tokens = sum(float(values[0]) for values, _ in window), sum(count for _, count in window)
+        total, tokens = sum(float(loss) for _, loss, _ in window), sum(count for count, _, _ in window)
         assert record["loss"] == total / tokens
-        assert record["gradient_norm"] == float(window[-1][0][1])
+        assert record["gradient_norm"] == float(window[-1][2])
         assert record["learning_rate"] == 1.0
         assert record["epoch"] == 0
 
@@ -93,18 +94,18 @@ def test_metrics_tell_the_mean_loss_of_their_window(tmp_path):
         ({"updates": 30, "patience": 1}, [1.0, 2.0, 3.0], [5, 8]),
     ],
 )
-def test_the_last_window_is_recorded_though_it_is_not_full(tmp_path, changes, losses, updates):
+def test_the_last_window_is_recorded_though_it_is_not_full(tmp_path, monkeypatch, changes, losses, updates):
     seen = []
     config = training(**changes, average=Average.none, clip=None)
     one = trainer(tmp_path, config, validate=Scripted(losses) if losses else held_out_loss)
-    gradients = one._gradients
-    one._gradients = lambda batches, tokens: seen.append((gradients(batches, tokens), tokens)) or seen[-1][0]
+    update = UpdateStep.__call__
+    monkeypatch.setattr(UpdateStep, "__call__", lambda *arguments: seen.append(update(*arguments)) or seen[-1])
     one.fit()
     records = [record for record in metrics(tmp_path) if record["kind"] == "train"]
     assert [record["update"] for record in records] == updates
     window = seen[updates[-2] if len(updates) > 1 else 0 :]
     assert len(window) == updates[-1] - (updates[-2] if len(updates) > 1 else 0)
-    assert records[-1]["loss"] == sum(float(values[0]) for values, _ in window) / sum(count for _, count in window)
+    assert records[-1]["loss"] == sum(float(loss) for _, loss, _ in window) / sum(count for count, _, _ in window)
     before = metrics(tmp_path)
     trainer(tmp_path, config, validate=Scripted([9.0])).fit()
     assert metrics(tmp_path) == before, "a finished run has nothing to add"

@@ -123,14 +123,14 @@ def test_prefix_words_are_tokenized_as_in_training(method):
             prefix = f"{given} {partial}" if given else partial
             for one in (found := own.translate("Wir.", prefix=prefix, search=tight)).n_best or (found,):
                 assert one.text.startswith(prefix.rstrip()), (method, prefix)
-                cut = tuple(vocabulary.pieces(vocabulary.encode(given)))
+                cut = tuple(vocabulary.tokens(vocabulary.encode(given)))
                 assert one.tokens[: len(cut)] == cut
 
 
 def test_long_prefix_without_spaces_is_tokenized_as_in_training():
     own, vocabulary = translator(), tokenizer()
     prefix = "東京" * 40
-    cut = vocabulary.pieces(vocabulary.encode(prefix[:-16]))
+    cut = vocabulary.tokens(vocabulary.encode(prefix[:-16]))
     assert list(own.translate("Wir.", prefix=prefix).tokens[: len(cut)]) == cut
 
 
@@ -201,8 +201,8 @@ def test_impossible_requests_raise_one_line():
             ConfigError,
             r"^a prefix needs the whole target vocabulary: set shortlist=false$",
         ),
-        (lambda: short.translate("Wir.", phrases=["D"]), ConfigError, r"^a phrase may need any piece"),
-        (lambda: short.suggest("Wir."), ConfigError, r"^a suggestion may need any piece"),
+        (lambda: short.translate("Wir.", phrases=["D"]), ConfigError, r"^a phrase needs the whole target vocabulary"),
+        (lambda: short.suggest("Wir."), ConfigError, r"^a suggestion needs the whole target vocabulary"),
         (lambda: own.translate("Wir.", copy=Copy.unknown), ConfigError, r"^copy=unknown replaces <unk>, which only"),
         (lambda: own.translate("Wir.", copy="some"), ConfigError, r"^copy must be one of none, unknown, numbers, all,"),
         (

@@ -119,7 +119,7 @@ def test_suggestions_of_a_word_vocabulary_match_the_distribution(words, prefix):
     probabilities = distribution(model, words.encode(prefix))
     probabilities[[BOS, PAD]] = 0
     ends = [number for number in range(words.size) if number not in (BOS, PAD)]
-    spelt = {number: token.removeprefix("\u2581") for number, token in enumerate(words.pieces(range(words.size)))}
+    spelt = {number: token.removeprefix("\u2581") for number, token in enumerate(words.tokens(range(words.size)))}
     wanted = {}
     for number in ends:
         if number in (EOS, UNK):  # the end is an answer, the unknown word is none, though it takes its share

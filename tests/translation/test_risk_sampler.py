@@ -69,10 +69,10 @@ def test_samples_are_scored_as_text_against_their_own_reference(tokenizers, netw
     for text, source, candidates in zip(TEXTS, ids, found, strict=True):
         assert len(candidates) == 5
         for one in candidates:
-            finished = tokenizers.target.decode(one.pieces)
+            finished = tokenizers.target.decode(one.tokens)
             assert one.reward == pytest.approx(sacrebleu.sentence_bleu(finished, [text]).score / 100)
-            assert 1 <= len(one.pieces) <= len(source) + 3
-            assert EOS not in one.pieces[:-1]
+            assert 1 <= len(one.tokens) <= len(source) + 3
+            assert EOS not in one.tokens[:-1]
     rewards = [one.reward for candidates in found for one in candidates]
     assert max(rewards) > 0
 
@@ -98,8 +98,8 @@ def test_minimum_risk_samples_are_valid_text_and_reinforce_samples_are_unrestric
         risk = RiskConfig(weight=0.5, kind=kind, samples=50)
         found = Sampler(tokenizers, risk, Precision.float32)(network, batch)
         samples[kind] = [one for candidates in found for one in candidates]
-    finished = [one for one in samples[RiskKind.minimum_risk] if one.pieces[-1] == EOS]
+    finished = [one for one in samples[RiskKind.minimum_risk] if one.tokens[-1] == EOS]
     assert finished
-    assert not any(marks & {*one.pieces} for one in samples[RiskKind.minimum_risk])
-    assert not any("\ufffd" in tokenizers.target.decode(one.pieces) for one in finished)
-    assert any(marks & {*one.pieces} for one in samples[RiskKind.reinforce])
+    assert not any(marks & {*one.tokens} for one in samples[RiskKind.minimum_risk])
+    assert not any("\ufffd" in tokenizers.target.decode(one.tokens) for one in finished)
+    assert any(marks & {*one.tokens} for one in samples[RiskKind.reinforce])

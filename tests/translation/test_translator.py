@@ -282,7 +282,7 @@ def test_shortlist_allows_copying_unseen_names_and_numbers(tiny_run):
     other = train_tokenizer(["1990 Žižek 東京"] * 3, TokenizerConfig(size=300), "lines")
     apart = replace(members, translators=(replace(members.translators[0], tokenizers=Tokenizers(other, target)),))
     copies = apart.copies.tolist()
-    for number, token in enumerate(other.pieces(range(other.size))):
+    for number, token in enumerate(other.tokens(range(other.size))):
         shared = token in target.tokens(range(target.size)) and number > PAD
         assert target.tokens([copies[number]]) == [token] if shared else copies[number] == -1
 
