@@ -33,7 +33,7 @@ TINY = [
     "training.average_count=2",
     "batch.tokens=500",
     "search.beam_size=2",
-    # A network that learnt next to nothing finishes no sentence: its translations end here.
+    # An almost untrained network never predicts EOS: its translations end at this limit.
     "search.max_length_ratio=0.5",
     "search.max_length_offset=5",
 ]
@@ -204,7 +204,7 @@ def run_main(
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run that learnt next to nothing; tests must not change it."""
+    """The folder of an almost untrained run; tests must not change it."""
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["train.py", f"run={folder}", "model=attention", *TINY])
@@ -214,7 +214,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def learned_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run that knows a dozen sentences by heart; tests must not change it."""
+    """The folder of a run that has memorised a dozen sentences; tests must not change it."""
     folder = tmp_path_factory.mktemp("learned")
     for language, lines in (("en", KNOWN.keys()), ("de", KNOWN.values())):
         (folder / f"known.{language}").write_text("\n".join(lines) + "\n", "utf-8")

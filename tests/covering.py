@@ -114,7 +114,7 @@ def factors() -> dict[str, list[Level]]:
         values = VALUES.get(name)
         if values is None:
             values = [True, False] if isinstance(value, bool) else [str(word) for word in type(value)]
-            assert isinstance(value, bool | Enum), f"tests/covering.py knows no value of {name}"
+            assert isinstance(value, bool | Enum), f"tests/covering.py has no value for {name}"
         found[name] = [{name: one} for one in values]
     return found
 

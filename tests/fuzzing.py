@@ -84,7 +84,7 @@ signal.signal(signal.SIGALRM, _too_long)
 
 @contextmanager
 def little_memory(room: int = ROOM) -> Iterator[None]:
-    """What is within gets no more than so much address space: who asks for more meets a MemoryError."""
+    """Limits the address space within the context; beyond it allocation raises MemoryError."""
     usual = resource.getrlimit(resource.RLIMIT_AS)
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + room, usual[1]))

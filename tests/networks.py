@@ -80,7 +80,7 @@ def model_configs(draw: st.DrawFn) -> ModelConfig:
     uneven = copies and direction is Direction.gnmt
     same = copies or attention is AttentionKind.dot
     decoder_cell, input_feeding = draw(cells), attends and draw(st.booleans())
-    # What knows no bound and feeds itself would grow beyond all numbers.
+    # An unbounded cell that feeds itself would overflow.
     grows = decoder_cell is CellKind.rnn_relu and input_feeding
     decoder = DecoderConfig(
         cell=decoder_cell,

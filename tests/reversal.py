@@ -45,7 +45,7 @@ def reversal_batch(rows: Rows) -> Batch:
 
 
 class Stream:
-    """The endless stream over some batches; ``before`` is told of every batch about to be given."""
+    """The endless stream over some batches; ``before`` receives every batch before it is yielded."""
 
     def __init__(self, batches: list[Batch], before: Callable[[StreamPosition], None] = lambda place: None) -> None:
         self.batches, self.before = batches, before

@@ -1,4 +1,4 @@
-"""Whatever the documents show is run: commands compose, Python works, make knows its targets."""
+"""Whatever the documents show is run: commands compose, Python works, make has the targets."""
 
 import os
 import re

@@ -218,7 +218,7 @@ class Grouped:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "reported"),
     [
         ("group", 3, "group must be a group of settings, got 3: set one of them by group.NAME=…"),
         ("group", Grouped(), "group must be a group of settings, got Grouped"),
@@ -232,9 +232,9 @@ class Grouped:
         ("whether", "no", "whether must be true or false, got 'no'"),
     ],
 )
-def test_a_value_is_of_its_settings_kind(name, value, told):
+def test_a_value_is_of_its_settings_kind(name, value, reported):
     validate(Grouped())
-    with pytest.raises(ConfigError, match=f"^{re.escape(told)}"):
+    with pytest.raises(ConfigError, match=f"^{re.escape(reported)}"):
         validate(Grouped(**{name: value}))
 
 
@@ -263,7 +263,7 @@ def test_a_word_is_the_member_that_it_names():
 
 
 @pytest.mark.parametrize(
-    ("settings_", "told"),
+    ("settings_", "reported"),
     [
         ({"colour": "blue"}, "colour must be one of red, green, got blue"),
         ({"other": "blue"}, "other must be one of red, green, got blue"),
@@ -271,5 +271,5 @@ def test_a_word_is_the_member_that_it_names():
         ({"colour": 3}, "colour must be one of red, green, got 3"),
     ],
 )
-def test_a_word_that_names_none_is_refused_with_those_that_do(settings_, told):
-    assert message(Painted(**settings_)) == told
+def test_a_word_that_names_none_is_refused_with_those_that_do(settings_, reported):
+    assert message(Painted(**settings_)) == reported

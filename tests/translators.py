@@ -54,7 +54,7 @@ def member(
 
 @torch.no_grad()
 def randomize(network: Network, ending: float = 4.0) -> None:
-    """Draw the numbers of a trained run anew, so that its translations differ and, as trained ones do, come to an end.
+    """Draw the weights of a trained run again, so that its translations differ and, as trained ones do, come to an end.
 
     ``ending`` is what the end of a sentence gains, in nats.
     """

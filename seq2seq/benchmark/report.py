@@ -89,7 +89,7 @@ def translation_table(result: TranslationResult) -> str:
     """Speed, latency, loading and memory of translation."""
     precision = f"{result.precision}{', shortlist' if result.shortlist else ''}"
     title = f"translation: {result.workload}; sentences of {result.translated}; {precision}"
-    if result.barred:
+    if result.without_eos:
         title += "; EOS excluded, so translations are as long as their sources"
     many = [(f"{result.batched_sentences} in batches", "sentences/s", "target tokens/s", "floor s", "floor / measured")]
     many += [

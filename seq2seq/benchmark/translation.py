@@ -118,7 +118,7 @@ class TranslationResult:
 
     workload: str
     translated: str
-    barred: bool
+    without_eos: bool
     """Whether EOS is excluded, because weights are random; a translation is then as long as its source."""
     precision: str
     shortlist: bool
@@ -195,7 +195,7 @@ def measure_translation(config: BenchmarkConfig, workload: Workload, machine: Ma
         return TranslationResult(
             workload=workload.name,
             translated=workload.translated,
-            barred=workload.folder is None,
+            without_eos=workload.folder is None,
             precision=precision,
             shortlist=config.shortlist,
             batched_sentences=len(many),

@@ -62,7 +62,7 @@ class TokenizerConfig(Settings):
     )
     sample_target: bool = setting(True, "resegment the target too if sampling is above 0")
     character_coverage: float = setting(
-        1.0, "share of the text's characters that become tokens; the rest is spelt in bytes", at_least=0.98, at_most=1
+        1.0, "share of the text's characters that become tokens; the rest is spelled in bytes", at_least=0.98, at_most=1
     )
     training_sentences: int = setting(
         1_000_000, "maximum number of sentences sampled for training the vocabulary", at_least=1

@@ -28,7 +28,7 @@ def token_bytes(tokenizer: Tokenizer) -> list[bytes | None]:
 
 
 def byte_values(tokenizer: Tokenizer) -> list[int | None]:
-    """The value of each byte token, with which text outside the vocabulary is spelt; None for all other tokens."""
+    """The value of each byte token, with which text outside the vocabulary is spelled; None for all other tokens."""
     matches = map(BYTE.fullmatch, tokenizer.tokens(range(tokenizer.size)))
     return [None if byte is None else int(byte[1], 16) for byte in matches]
 
@@ -70,8 +70,8 @@ def stable_prefix_tokens(tokenizer: Tokenizer, prefix: str, texts: Sequence[byte
     stable = max(len(f" {complete}".encode()) if complete else 0, len(text[:-UNSTABLE_CHARACTERS].encode()))
     tokens, written = list[int](), 0
     for token in tokenizer.encode(prefix):
-        spelt = texts[token] or b""
-        written += len(spelt if tokens else b" " + spelt.removeprefix(b" "))
+        spelled = texts[token] or b""
+        written += len(spelled if tokens else b" " + spelled.removeprefix(b" "))
         if written > stable:
             break
         tokens.append(token)

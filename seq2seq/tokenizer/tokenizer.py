@@ -1,6 +1,6 @@
 """Text to token ids and back, with SentencePiece (Kudo & Richardson 2018).
 
-``decode(encode(text)) == normalize(text)`` for every string, because text outside the vocabulary is spelt in bytes.
+``decode(encode(text)) == normalize(text)`` for every string, because text outside the vocabulary is spelled in bytes.
 Word-level vocabularies are closed: an unknown word is decoded as ``<unk>``.
 """
 

@@ -13,7 +13,7 @@ from seq2seq.benchmark.translation import Batched, Fresh, Single, TranslationRes
 TRANSLATION = TranslationResult(
     workload="w",
     translated="test",
-    barred=True,
+    without_eos=True,
     precision="float32",
     shortlist=False,
     batched_sentences=10,

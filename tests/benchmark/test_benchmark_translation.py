@@ -41,7 +41,7 @@ def test_greedy_and_beam_are_measured(tmp_path, monkeypatch):
     workload = prepare(config)
     result = measure_translation(config, workload, SLOW_MACHINE)
     assert [row.beam for row in result.batched] == [row.beam for row in result.single] == [1, 2]
-    assert result.barred
+    assert result.without_eos
     assert (result.batched_sentences, result.single_sentences) == (10, 3)
     tokens = sum(len(ids) + 1 for ids in workload.tokenizers.source.encode_all(workload.sentences))
     for row in result.batched:

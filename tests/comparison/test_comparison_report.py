@@ -1,4 +1,4 @@
-"""What is told of a comparison."""
+"""The report of a comparison."""
 
 import json
 

@@ -58,8 +58,8 @@ def test_a_name_that_matches_nothing_is_refused(tmp_path):
 def test_seeds_of_one_system_differ_in_the_seed_only(tmp_path):
     for seed, dropout in ((1, 0.1), (2, 0.3)):
         scored_run(tmp_path / f"run{seed}", FIRST, seed=seed, model={"dropout": dropout})
-    told = refused([tmp_path / "run*"])
-    assert "not seeds of one system: model.dropout is 0.1 in one, 0.3 in the other" in told
+    reported = refused([tmp_path / "run*"])
+    assert "not seeds of one system: model.dropout is 0.1 in one, 0.3 in the other" in reported
     folder = scored_run(tmp_path / "twice" / "0", FIRST)
     other = scored_run(tmp_path / "twice" / "1", FIRST)
     (other / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
@@ -69,9 +69,9 @@ def test_seeds_of_one_system_differ_in_the_seed_only(tmp_path):
 
 def test_other_references_are_refused(tmp_path):
     run = scored_run(tmp_path / "a", FIRST)
-    told = refused([run], references=[*REFERENCES[:4], "Wir schlafen."])
-    assert "scored against other references" in told
-    assert f"evaluate run={run}" in told or f"evaluate.py run={run}" in told
+    reported = refused([run], references=[*REFERENCES[:4], "Wir schlafen."])
+    assert "scored against other references" in reported
+    assert f"evaluate run={run}" in reported or f"evaluate.py run={run}" in reported
 
 
 def test_other_signatures_are_refused(tmp_path):

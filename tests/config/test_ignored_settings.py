@@ -60,8 +60,8 @@ def base() -> TrainConfig:
 @pytest.mark.parametrize(("others", "name", "value", "enough"), CASES)
 def test_what_does_nothing_is_refused_until_it_counts(base, others, name, value, enough):
     line = refusal(base, {"": others | {name: value}})
-    told = re.fullmatch(rf"{re.escape(name)}=\S+ does nothing .*: set .*, or {re.escape(name)}=\S+", line or "")
-    assert told, line
+    reported = re.fullmatch(rf"{re.escape(name)}=\S+ does nothing .*: set .*, or {re.escape(name)}=\S+", line or "")
+    assert reported, line
     assert refusal(base, {"": others}) is None, "it is the setting that does nothing"
     for other, instead in enough:
         feeds = {"model.decoder.feed_context": True} if other == "model.encoder.layers" else {}  # the bridge is zero

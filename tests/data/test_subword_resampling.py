@@ -160,5 +160,5 @@ def test_a_resegmented_batch_stays_within_the_documented_size(tokenizers: Tokeni
         batch = make_batch(*resample(([sources[row] for row in rows], [targets[row] for row in rows]), after))
         filled.append(max(batch.source_BS.numel(), batch.target_BT.numel()) / config.tokens)
     assert 1 < max(filled) <= MAX_GROWTH
-    [told] = [item.metadata["help"] for path, item, _ in walk(config) if path == "tokens"]
-    assert f"up to {MAX_GROWTH} times as many with tokenizer.sampling" in told
+    [reported] = [item.metadata["help"] for path, item, _ in walk(config) if path == "tokens"]
+    assert f"up to {MAX_GROWTH} times as many with tokenizer.sampling" in reported

@@ -55,11 +55,11 @@ def test_provenance_names_every_model_of_an_ensemble(tiny_run, tmp_path):
     )
     other = random_run(tiny_run, tmp_path / "b", 2)
     translator = Translator.load([tiny_run, other], shortlist=True, language_model=language_model)
-    told = provenance(translator, ["eins"])
-    assert told["models"] == [model_hash(tiny_run), model_hash(other)]
-    assert told["ensemble"] == [str(tiny_run), str(other)]
-    assert told["language_model_hash"] == model_hash(language_model)
-    assert told["shortlist"] == file_hash(tiny_run / "shortlist.safetensors")
+    reported = provenance(translator, ["eins"])
+    assert reported["models"] == [model_hash(tiny_run), model_hash(other)]
+    assert reported["ensemble"] == [str(tiny_run), str(other)]
+    assert reported["language_model_hash"] == model_hash(language_model)
+    assert reported["shortlist"] == file_hash(tiny_run / "shortlist.safetensors")
 
 
 def test_evaluation_of_a_translator_shows_scores_and_examples(tiny_run, tmp_path):

@@ -22,7 +22,7 @@ def bitext(pairs: list[tuple[list[int], list[int]]]) -> Bitext:
     return make_bitext(sources, targets, SIZE, SIZE)
 
 
-def learnt(pairs: list[tuple[list[int], list[int]]], iterations: int) -> dict[tuple[int, int], float]:
+def learned(pairs: list[tuple[list[int], list[int]]], iterations: int) -> dict[tuple[int, int], float]:
     """t by (source token, target token)."""
     lexicon, _ = model1(bitext(pairs), iterations)
     return {(int(e), int(f)): float(t) for e, f, t in zip(*lexicon, strict=True)}
@@ -49,7 +49,7 @@ def test_the_textbook_example():
     """Koehn (2010), figure 4.4: the house / das Haus, the book / das Buch, a book / ein Buch."""
     the, house, book, a = range(4)
     das, haus, buch, ein = range(4)
-    t = learnt([([the, house], [das, haus]), ([the, book], [das, buch]), ([a, book], [ein, buch])], 40)
+    t = learned([([the, house], [das, haus]), ([the, book], [das, buch]), ([a, book], [ein, buch])], 40)
     assert t[the, das] > 0.9
     assert t[book, buch] > 0.9
     assert t[house, haus] > 0.9 > 0.1 > t[house, das]
@@ -60,7 +60,7 @@ def test_the_textbook_example():
 def test_blocks_of_any_size_give_what_plain_loops_give(pairs, iterations, chunk):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(alignment, "CHUNK", chunk)
-        found = learnt(pairs, iterations)
+        found = learned(pairs, iterations)
     wanted = by_loops(pairs, iterations)
     assert found.keys() == wanted.keys()
     assert found == pytest.approx(wanted, rel=1e-4)

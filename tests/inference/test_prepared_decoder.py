@@ -111,7 +111,7 @@ def test_first_states_of_a_linear_bridge_know_no_bound(precision):
 @pytest.mark.parametrize("order", [AttentionOrder.gnmt, AttentionOrder.luong])
 @pytest.mark.parametrize("precision", LOW)
 def test_contexts_that_several_heads_mix_know_no_bound(precision, order):
-    """Whoever hears them: the layers above (gnmt) or the readout alone (luong)."""
+    """Whether the layers above (gnmt) or only the readout (luong) receive the context."""
     config = ModelConfig(
         embedding_size=4,
         encoder=EncoderConfig(size=3),

@@ -118,7 +118,7 @@ def test_a_list_does_not_depend_on_the_batch(small, rows, padding):
     tokens_U, masked_BU = small.choose(*pad(rows, padding))
     assert tokens_U.dtype == torch.int64
     assert masked_BU.shape == (len(rows), len(tokens_U))
-    assert [tokens_U[~barred].tolist() for barred in masked_BU] == [alone(small, row) for row in rows]
+    assert [tokens_U[~masked].tolist() for masked in masked_BU] == [alone(small, row) for row in rows]
     assert not masked_BU.all(0).any()  # every token is some sentence's
 
 

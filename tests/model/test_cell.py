@@ -72,7 +72,7 @@ def tensors(outcome: tuple[Tensor, CellState]) -> list[Tensor]:
 
 
 def gradients(cell: Cell, inputs: list[Tensor], outcome: list[Tensor]) -> list[Tensor]:
-    """Of the inputs and all weights, for a loss that asks something else of every number."""
+    """Gradients of the inputs and all weights, for a loss that weights every number differently."""
     loss = sum((part * torch.linspace(-1, 1, part.numel(), dtype=part.dtype).view_as(part)).sum() for part in outcome)
     return list(torch.autograd.grad(loss, [*inputs, *cell.parameters()]))
 
@@ -209,7 +209,7 @@ def test_a_run_is_that_of_a_packed_sequence(kind, seed, lengths, more, dtype, le
     cell = random_cell(kind, seed, dtype).train(learning)
     inputs_NTI, lengths_B, padding_NT = random_inputs(seed, lengths, dtype, more)
     tolerance = 5e-6 if dtype is torch.float32 else 1e-12
-    with torch.set_grad_enabled(learning):  # torch has another kernel where nothing is learnt
+    with torch.set_grad_enabled(learning):  # torch has another kernel where nothing is learned
         found = tensors(cell.run(inputs_NTI.requires_grad_(learning), None, padding_NT))
         wanted = packed(cell, inputs_NTI, lengths_B)
         assert_close(found, wanted, tolerance)

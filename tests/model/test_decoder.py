@@ -218,7 +218,7 @@ def test_dropout_is_on_in_training_alone(tying):
     silenced_NF = (learning.features_NTF == 0).all(1)
     assert silenced_NF.any()
     assert not silenced_NF.all()
-    # The state hears the dropped embeddings, and no dropped unit is lost to it.
+    # The state receives the dropped embeddings.
     assert not torch.allclose(learning.state.hidden_LNH, still.state.hidden_LNH, atol=1e-3)
     assert (learning.state.hidden_LNH != 0).all()
 

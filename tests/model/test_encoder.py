@@ -115,7 +115,7 @@ def test_one_direction_is_a_plain_run_over_the_sentence_as_it_is_read(direction,
         one = alone(encoder, row)
         torch.testing.assert_close(one.states_BSD, states.flip(1) if backwards else states, **CLOSE)
         torch.testing.assert_close(one.hidden[0], last.hidden_NH, **CLOSE)
-        # Of a cell without a cell state the decoder hears the hidden state twice.
+        # A cell without a cell state passes its hidden state twice.
         wanted = last.cell_NH if cell.has_cell_state else last.hidden_NH
         torch.testing.assert_close(one.cell[0], wanted, **CLOSE)
 

@@ -1,4 +1,4 @@
-"""A language model as a user trains, scores and asks it; and beside a translator of the same pieces."""
+"""Train, score and query a language model; fuse it with a translator of the same vocabulary."""
 
 import io
 import json
@@ -144,7 +144,7 @@ def test_each_kind_of_run_says_what_it_is_not(recipe, run, tiny_run):
 
 
 def test_a_language_model_of_a_translators_pieces_may_join_it(recipe, tiny_run, tmp_path):
-    """One setting, the translator's run folder, makes the vocabularies the same: what shallow fusion asks for."""
+    """One setting, the translator's run folder, makes the vocabularies the same, as shallow fusion needs."""
     folder = tmp_path / "lm"
     outcome = recipe("train", f"run={folder}", *TINY_LM, f"tokenizer.target_model={tiny_run}", "training.updates=2")
     assert outcome.code == 0, outcome.err

@@ -107,9 +107,9 @@ def test_pairs_are_scored_and_words_suggested(recipe, tiny_run, tmp_path):
     (tmp_path / "en").write_text("We work.\n\n")
     (tmp_path / "de").write_text("Wir arbeiten.\nDas Haus.\n")
     pairs = [f"run={tiny_run}", f"source={tmp_path / 'en'}", f"target={tmp_path / 'de'}"]
-    plain, told = recipe("score", *pairs), recipe("score", *pairs, "json=true")
-    assert plain.code == told.code == 0, plain.err
-    values = [json.loads(line) for line in told.out.splitlines()]
+    plain, reported = recipe("score", *pairs), recipe("score", *pairs, "json=true")
+    assert plain.code == reported.code == 0, plain.err
+    values = [json.loads(line) for line in reported.out.splitlines()]
     assert plain.out.splitlines() == [f"{one['log_probability']:.4f}" for one in values]
     assert values[0]["pieces"][-1][0] == "</s>"
     assert sum(value for _, value in values[0]["pieces"]) == pytest.approx(values[0]["log_probability"])

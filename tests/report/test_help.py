@@ -1,4 +1,4 @@
-"""What a user is told to type: help, overrides, the next command."""
+"""Help for users: --help, overrides, the next command."""
 
 import shlex
 
@@ -37,20 +37,21 @@ def test_help_shows_settings_ranges_and_the_composed_config(recipe):
 
 
 @pytest.mark.parametrize(
-    ("program", "told"), [("recipes/train.py", "recipes/translate.py"), ("/usr/bin/seq2seq-train", "seq2seq-translate")]
+    ("program", "reported"),
+    [("recipes/train.py", "recipes/translate.py"), ("/usr/bin/seq2seq-train", "seq2seq-translate")],
 )
-def test_the_next_command_starts_like_this_one(monkeypatch, program, told):
+def test_the_next_command_starts_like_this_one(monkeypatch, program, expected):
     monkeypatch.setattr("sys.argv", [program])
-    assert command("translate").endswith(told)
+    assert command("translate").endswith(expected)
 
 
 def test_settings_as_overrides_give_the_same_settings():
     data = DataConfig(source_language="fr", source_tag='<2de> "x"', weight=0.5, source_column="1")
     data.train.source = "a b/c-d_e.en"
     data.more = [MoreConfig(file="true", weight=2), MoreConfig(source="x", target="y,z", source_tag="'<bt>'")]
-    told = overrides(data, "data")
-    assert len(told) == 6, "settings that are as usual are left out"
+    reported = overrides(data, "data")
+    assert len(reported) == 6, "settings that are as usual are left out"
     register()
     with initialize_config_module("seq2seq.conf", version_base="1.3"):
-        composed = OmegaConf.to_object(compose("evaluate", overrides=shlex.split(" ".join(told))))
+        composed = OmegaConf.to_object(compose("evaluate", overrides=shlex.split(" ".join(reported))))
     assert composed.data == data

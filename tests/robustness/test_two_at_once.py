@@ -66,10 +66,10 @@ def settled(folder: Path) -> Contents:
     """Every file; of reports what they are about and found, without paths and times."""
     found = contents(folder)
     for name in [name for name in found if name.endswith(".json")]:
-        told = json.loads(found[name])
-        told = {key: value for key, value in told.items() if key not in ("seconds", "machine", "arguments")}
-        told["settings"] = {key: value for key, value in told.get("settings", {}).items() if key != "output"}
-        found[name] = told
+        reported = json.loads(found[name])
+        reported = {key: value for key, value in reported.items() if key not in ("seconds", "machine", "arguments")}
+        reported["settings"] = {key: value for key, value in reported.get("settings", {}).items() if key != "output"}
+        found[name] = reported
     return found
 
 

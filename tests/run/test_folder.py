@@ -235,7 +235,7 @@ def test_failed_tokenizer_training_leaves_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-# In 8 bits, and the short-list
+# In 8 bits, and the shortlist
 
 
 def test_an_8_bit_run_loads_with_small_differences(trained, folder):

@@ -67,7 +67,7 @@ with locked(folder):
 
 
 class Other:
-    """Another process, which does as it is told."""
+    """Another process that executes commands."""
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
@@ -94,9 +94,9 @@ def other() -> Iterator[Other]:
 def test_a_second_process_is_refused_in_one_line_until_the_first_ends(tmp_path, other):
     folder = tmp_path / "runs/one"
     with locked(folder):
-        told = other(f"lock {folder}")
-        assert told.startswith(f"{folder} is in use by process {os.getpid()} on ")
-        assert told.endswith(": wait until it ends, or choose another folder with run=PATH")
+        reported = other(f"lock {folder}")
+        assert reported.startswith(f"{folder} is in use by process {os.getpid()} on ")
+        assert reported.endswith(": wait until it ends, or choose another folder with run=PATH")
         assert other(f"lock {tmp_path / 'runs/two'}") == "done"
     assert other(f"lock {folder}") == "done"
     with pytest.raises(RunError, match=f"in use by process {other.process.pid} on ") as error, locked(folder):

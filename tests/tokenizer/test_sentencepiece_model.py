@@ -23,13 +23,13 @@ def test_pieces_are_those_of_the_package(tokenizer: Tokenizer) -> None:
     numbers = range(tokenizer.size)
     assert [one.text for one in pieces] == tokenizer.tokens(numbers)
     assert [one.score for one in pieces] == [processor.get_score(number) for number in numbers]
-    for kind, told in (
+    for kind, reported in (
         (PieceType.byte, processor.is_byte),
         (PieceType.control, processor.is_control),
         (PieceType.unknown, processor.is_unknown),
         (PieceType.unused, processor.is_unused),
     ):
-        assert [one.type is kind for one in pieces] == [told(number) for number in numbers]
+        assert [one.type is kind for one in pieces] == [reported(number) for number in numbers]
     assert [pieces[number].type for number in (UNK, BOS, EOS, PAD)] == [PieceType.unknown, *[PieceType.control] * 3]
     assert {one.text.lstrip("\u2581") for one in pieces if one.type is PieceType.user_defined} == {"<2de>"}
 

@@ -25,7 +25,7 @@ def close(found: Weights, wanted: Weights) -> bool:
 
 
 def test_the_mean_is_taken_number_by_number_in_float64():
-    large = 2.0**25  # past which float32 knows no odd number
+    large = 2.0**25  # above which float32 has no odd numbers
     several = [{"w": torch.tensor([large, 1.0])}, {"w": torch.tensor([1.0, 2.0])}, {"w": torch.tensor([-large, 6.0])}]
     mean = mean_weights(iter(several))
     assert mean["w"].dtype is torch.float32

@@ -236,7 +236,7 @@ def test_what_a_killed_process_had_no_time_to_delete_goes_with_the_next_start(ch
     spoil(checkpoints.last, "0.5")
     checkpoints.save(filled(1), 10)
     found(checkpoints)
-    assert checkpoints.weights_path(10).exists(), "what the state before asks for beside its own is not known"
+    assert checkpoints.weights_path(10).exists(), "the previous state may need further weights"
 
 
 def test_what_is_there_is_named_and_how_far_the_run_was(checkpoints):

@@ -62,7 +62,7 @@ def test_without_dropout_both_passes_agree_and_the_gradient_is_the_plain_one():
 
 def test_with_dropout_the_objective_is_the_mean_loss_of_two_passes_and_half_the_divergence():
     network = tiny_network(0.4).train()
-    torch.nn.init.normal_(network.output.weight)  # a fresh network says the same whatever it hears
+    torch.nn.init.normal_(network.output.weight)  # the output of a fresh network hardly depends on its input
     batch = doubled(SEVEN_BATCHES[0])
     torch.manual_seed(1)
     both = TeacherForcing(0.1, Precision.float32)(network, batch, 1)

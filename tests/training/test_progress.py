@@ -12,7 +12,7 @@ from seq2seq.training.progress import Average, Criterion, Progress, Validation, 
 RUN = Progress(
     update=40,
     place=StreamPosition(2, 3),
-    validations=[Validation(*told) for told in [(10, 3.0, 9.0), (20, 2.0, 5.0), (30, 2.0, 9.0), (40, 2.5, 8.0)]],
+    validations=[Validation(*row) for row in [(10, 3.0, 9.0), (20, 2.0, 5.0), (30, 2.0, 9.0), (40, 2.5, 8.0)]],
 )
 
 

@@ -62,7 +62,7 @@ def test_cosine_of_a_run_that_is_all_warm_up():
         ([3.0, 4.0], 1.0),  # waited once
         ([3.0, 4.0, 5.0], 0.1),  # twice: falls
         ([3.0, 3.0, 3.0], 0.1),  # as good as the best is not better
-        ([3.0, 4.0, 5.0, 6.0], 0.1),  # the count begins anew after a fall
+        ([3.0, 4.0, 5.0, 6.0], 0.1),  # the count restarts after a fall
         ([3.0, 4.0, 5.0, 6.0, 7.0], 0.05),  # a second fall, held at smallest
         ([3.0, 4.0, 2.0, 2.5, 1.0], 1.0),  # better in time
         ([3.0, 4.0, 5.0, 1.0, 2.0, 0.5], 0.1),  # never rises again

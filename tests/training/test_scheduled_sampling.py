@@ -48,17 +48,17 @@ def test_the_share_rises_to_its_rate_and_stays(schedule, rate, updates, shares):
 
 
 def test_the_schedules_are_those_of_the_paper():
-    def told(schedule, update):
+    def reported(schedule, update):
         return 1 - rate_at(ScheduledSamplingConfig(rate=0.5, schedule=schedule), update, 1000)
 
-    assert told(SamplingSchedule.linear, 400) == pytest.approx(1 - 0.5 * 400 / 1000)
+    assert reported(SamplingSchedule.linear, 400) == pytest.approx(1 - 0.5 * 400 / 1000)
     k = 0.5 ** (1 / 1000)
-    assert told(SamplingSchedule.exponential, 400) == pytest.approx(k**400)
-    beginning = told(SamplingSchedule.inverse_sigmoid, 0)
+    assert reported(SamplingSchedule.exponential, 400) == pytest.approx(k**400)
+    beginning = reported(SamplingSchedule.inverse_sigmoid, 0)
     k = beginning / (1 - beginning)  # as the paper's formula has it at i = 0
     assert k > 100
-    assert told(SamplingSchedule.inverse_sigmoid, 400) == pytest.approx(k / (k + math.exp(400 / k)))
-    assert told(SamplingSchedule.inverse_sigmoid, 1000) == pytest.approx(k / (k + math.exp(1000 / k)))
+    assert reported(SamplingSchedule.inverse_sigmoid, 400) == pytest.approx(k / (k + math.exp(400 / k)))
+    assert reported(SamplingSchedule.inverse_sigmoid, 1000) == pytest.approx(k / (k + math.exp(1000 / k)))
 
 
 def test_a_rate_that_a_schedule_never_reaches_is_refused_in_one_line():

@@ -118,10 +118,10 @@ def weights_at_the_end(found: Weights) -> Weights:
 
 def run(folder: Path, updates: int, accumulate: int, before=None, patience: int | None = None) -> Weights:
     """Train with dropout and a moving average; what the network ends with."""
-    told = []
+    reported = []
 
     def validate(network: Network, update: int) -> Validation:
-        told.append(update)
+        reported.append(update)
         outcome = held_out_loss(network, update)
         return outcome if patience is None else outcome._replace(loss=float(update))  # worse and worse
 
@@ -130,7 +130,7 @@ def run(folder: Path, updates: int, accumulate: int, before=None, patience: int 
     one = trainer(folder, config, network=network, stream=Shared(stream), validate=validate)
     with in_group():
         one.fit()
-    return {**weights(network), "place": torch.tensor(one.progress.place), "validated": torch.tensor(told)}
+    return {**weights(network), "place": torch.tensor(one.progress.place), "validated": torch.tensor(reported)}
 
 
 def test_two_processes_are_one_that_accumulates(tmp_path):

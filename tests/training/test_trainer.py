@@ -50,7 +50,7 @@ def best_weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def kept(folder: Path) -> list[int]:
-    """The updates whose weights the last state asks for; all of them are there."""
+    """The updates whose weights the last state needs; all of them exist."""
     asked_for = torch.load(folder / "checkpoints/last.pt", weights_only=True)["kept"]
     assert {int(path.stem[-7:]) for path in (folder / "checkpoints").glob("update-*")} >= set(asked_for)
     return asked_for
@@ -337,7 +337,7 @@ def uninterrupted(tmp_path_factory):
 
 
 def go_on_and_compare(folder: Path, uninterrupted: tuple[Path, dict[str, torch.Tensor]]) -> None:
-    """A new process would build all of this anew, its random state wherever it may be."""
+    """A new process would build all of this again, in any random state."""
     network = tiny_network()
     again = trainer(folder, LONG, network=network)
     torch.manual_seed(999)
@@ -614,10 +614,10 @@ def test_the_best_weights_are_there_while_training_goes_on(tmp_path):
 
 def test_the_bar_tells_each_validation_and_which_is_best(tmp_path, capsys):
     trainer(tmp_path, training(updates=8), validate=Scripted([2.0, 3.0, 4.0], [7.0, 8.0, 9.0])).fit()
-    told = capsys.readouterr().err
-    assert "update      4  validation loss 2.000  perplexity 7.39  BLEU 7.00  (best)\n" in told
-    assert "update      8  validation loss 3.000  perplexity 20.09  BLEU 8.00\n" in told
-    assert "model.safetensors is the best single checkpoint" in told
+    reported = capsys.readouterr().err
+    assert "update      4  validation loss 2.000  perplexity 7.39  BLEU 7.00  (best)\n" in reported
+    assert "update      8  validation loss 3.000  perplexity 20.09  BLEU 8.00\n" in reported
+    assert "model.safetensors is the best single checkpoint" in reported
 
 
 def test_adam_goes_on_with_its_moments(tmp_path):
@@ -662,11 +662,11 @@ def test_a_new_run_begins_with_other_weights_where_they_are_given_and_a_resumed_
 
 
 def test_an_objective_is_told_the_update_and_every_accumulated_batch(tmp_path):
-    told, plain = [], TeacherForcing(0.1, Precision.float32)
+    reported, plain = [], TeacherForcing(0.1, Precision.float32)
 
     def objective(network, batch, update):
-        told.append((update, [known.labels_P is batch.labels_P for known in SEVEN_BATCHES].index(True)))
+        reported.append((update, [known.labels_P is batch.labels_P for known in SEVEN_BATCHES].index(True)))
         return plain(network, batch, update)
 
     trainer(tmp_path, training(updates=2, accumulate=2), objective=objective).fit()
-    assert told == [(1, 0), (1, 1), (2, 2), (2, 3)]
+    assert reported == [(1, 0), (1, 1), (2, 2), (2, 3)]

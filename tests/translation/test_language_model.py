@@ -119,14 +119,14 @@ def test_suggestions_of_a_word_vocabulary_match_the_distribution(words, prefix):
     probabilities = distribution(model, words.encode(prefix))
     probabilities[[BOS, PAD]] = 0
     ends = [number for number in range(words.size) if number not in (BOS, PAD)]
-    spelt = {number: token.removeprefix("\u2581") for number, token in enumerate(words.tokens(range(words.size)))}
+    spelled = {number: token.removeprefix("\u2581") for number, token in enumerate(words.tokens(range(words.size)))}
     wanted = {}
     for number in ends:
         if number in (EOS, UNK):  # the end is an answer, the unknown word is none, though it takes its share
             wanted[""] = float(probabilities[EOS])
         else:
             after = distribution(model, [*words.encode(prefix), number])
-            wanted[spelt[number]] = float(probabilities[number] * after[ends].sum())
+            wanted[spelled[number]] = float(probabilities[number] * after[ends].sum())
     found = model.suggest(prefix, 6)
     assert [one.word for one in found] == sorted(wanted, key=lambda word: -wanted[word])[: len(found)]
     for word, share in found:
@@ -146,16 +146,16 @@ def test_suggestions_of_a_subword_vocabulary_match_all_short_spellings(subwords)
         model.member.network.output.bias[EOS] += 6
     model = LanguageModel(Member.prepare(model.member.network, model.member.tokenizers, CPU))
     given = subwords.encode("Wo ist")
-    spelt = token_bytes(subwords)
-    starts = [number for number, token in enumerate(spelt) if token is not None and token.startswith(b" ")]
+    spelled = token_bytes(subwords)
+    starts = [number for number, token in enumerate(spelled) if token is not None and token.startswith(b" ")]
     total, wanted = 0.0, dict.fromkeys([""], 0.0)
     first = distribution(model, given)
     wanted[""] = float(first[EOS])
     total = float(first[[*starts, EOS]].sum())
     for number in starts:
-        if number == UNK or spelt[number] == b" ":
+        if number == UNK or spelled[number] == b" ":
             continue
-        word = (spelt[number] or b"")[1:].decode()
+        word = (spelled[number] or b"")[1:].decode()
         ends = distribution(model, [*given, number])[[*starts, EOS]].sum()
         wanted[word] = wanted.get(word, 0.0) + float(first[number] * ends)
     found = model.suggest("Wo ist ", 4)
@@ -184,10 +184,10 @@ def test_split_prefix():
 
 
 def test_spelling_of_tokens(subwords):
-    spelt = token_bytes(subwords)
-    assert [spelt[mark] for mark in (BOS, EOS, PAD)] == [None] * 3
+    spelled = token_bytes(subwords)
+    assert [spelled[mark] for mark in (BOS, EOS, PAD)] == [None] * 3
     for text in [*TEXTS[:5], "Ärger 中文 \u0001"]:
-        written = b"".join(spelt[token] or b"" for token in subwords.encode(text))
+        written = b"".join(spelled[token] or b"" for token in subwords.encode(text))
         assert written.decode() == f" {text}".rstrip()
 
 
