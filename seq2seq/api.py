@@ -3,23 +3,18 @@
 These functions use every room, so they belong to none. recipes/train.py is a program around `train`.
 """
 
-import json
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from seq2seq.config.hydra import compose_train
 from seq2seq.config.ignored_settings import refuse_ignored
 from seq2seq.config.recipes import TrainConfig
-from seq2seq.corpora.config import DataConfig, HubConfig, Split, SplitConfig
-from seq2seq.corpora.corpus import Corpus, Pair
+from seq2seq.corpora.config import DataConfig, Split
+from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.mixture import TaggedCorpus
 from seq2seq.corpora.monolingual import read_target_corpora, read_target_split
 from seq2seq.corpora.reading import read_corpora, read_split, source_tags
@@ -27,19 +22,20 @@ from seq2seq.data.batch_sampler import BatchSampler
 from seq2seq.data.mixture import encode_mixture
 from seq2seq.data.preparation import encode_cached
 from seq2seq.data.stream import SubwordResampler, batch_stream
-from seq2seq.errors import ConfigError, DataError, RunError, Seq2SeqError
+from seq2seq.errors import ConfigError
 from seq2seq.evaluation import evaluate as evaluation
 from seq2seq.evaluation.validation import Validator
 from seq2seq.metrics.score import Score
 from seq2seq.model import Network, slow_path_warnings
 from seq2seq.run.folder import CONFIG, RunFolder, learn_shortlist, prepare_tokenizers
-from seq2seq.run.resume import PAIRS, run_setup
-from seq2seq.system.atomic import atomic_write
+from seq2seq.run.pairs import Pairs, as_corpus, saved_data, saved_pairs
+from seq2seq.run.resume import run_setup
 from seq2seq.system.device import choose_device, resolve_precision, set_seed
 from seq2seq.system.lock import locked
 from seq2seq.system.processes import first_before_others, is_first, rank, world_size
 from seq2seq.system.threads import use_threads
 from seq2seq.tokenizer.token_bytes import non_text_tokens
+from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training import Progress, Trainer, TrainingConfig, Validation, build_objective
 from seq2seq.training.learning_curve import draw_learning_curve
 from seq2seq.training.log import read_metrics
@@ -54,9 +50,6 @@ log = logging.getLogger("seq2seq")
 
 OnValidation = Callable[[Validation], None]
 """Receives the result of each validation during training."""
-
-Pairs = Corpus | Iterable[Iterable[str] | Mapping[str, Any]]
-"""A corpus, or rows: (source, target), or mappings with two columns as in data sets of the Hugging Face hub."""
 
 
 @dataclass(frozen=True)
@@ -164,13 +157,13 @@ def train(
         if folder is None:
             raise ConfigError("folder is missing: train(pairs, 'runs/mine')")
         config = compose_train(experiment, overrides)
-        pairs = _as_corpus(data, config.data)
-        config = replace(config, run=str(folder), data=_data_in(Path(folder).expanduser(), config.data))
+        pairs = as_corpus(data, config.data)
+        config = replace(config, run=str(folder), data=saved_data(Path(folder).expanduser(), config.data))
     config.check()
     path = Path(config.run).expanduser()
     if not (path / CONFIG).exists():
         refuse_ignored(config)
-    with locked(path), _saved_pairs(path, pairs, config):
+    with locked(path), saved_pairs(path, pairs, config.seed):
         _train(config, path, on_validation)
     return Run.open(path)
 
@@ -202,96 +195,13 @@ def evaluate(run: Run | str | Path, on: str | Pairs = Split.test, device: str = 
             raise ConfigError(f"the data of {run.folder} has no {on} set: pass pairs instead")
     else:
         own = RunFolder.open(run.folder).section("data", DataConfig)
-        corpus = _as_corpus(on, own)
+        corpus = as_corpus(on, own)
         name = re.sub(r"\W+", "-", corpus.name).strip("-")
         corpus = TaggedCorpus(corpus, own.source_tag) if own.source_tag else corpus
     translator = run.translator(device)
     return evaluation.evaluate(
         translator, list(corpus), translator.search, folder=run.folder, name=name, corpus=corpus.name
     )
-
-
-# Pairs from memory: a run folder keeps them, so that it can be resumed and evaluated without them.
-
-
-def _as_corpus(pairs: Pairs, data: DataConfig) -> Corpus:
-    if isinstance(pairs, Corpus):
-        return pairs
-    if not isinstance(pairs, Iterable) or isinstance(pairs, str | bytes | Mapping):
-        raise DataError(f"{type(pairs).__name__} is not a list of pairs: pass rows of (source, target)")
-    return Corpus.from_pairs("pairs", (_row(row, data) for row in pairs))
-
-
-def _row(row: Iterable[str] | Mapping[str, Any], data: DataConfig) -> Iterable[str]:
-    """A mapping becomes (source, target): by the names of columns or languages, else in order if there are two."""
-    if not isinstance(row, Mapping):
-        return row
-    row = row.get("translation", row)
-    if isinstance(row, Mapping):
-        for columns in (data.source_column, data.target_column), (data.source_language, data.target_language):
-            if {*columns} <= row.keys():
-                return [row[str(column)] for column in columns]
-    return [*row.values()] if isinstance(row, Mapping) and len(row) == 2 else row
-
-
-SPLITS = {split: f"{split}.jsonl" for split in Split}
-
-
-def _data_in(folder: Path, data: DataConfig) -> DataConfig:
-    """The settings of data that a run folder keeps."""
-    train, validation, test = (SplitConfig(file=str(folder.absolute() / PAIRS / name)) for name in SPLITS.values())
-    data = replace(data, source_column="source", target_column="target", hub=HubConfig())
-    return replace(data, train=train, validation=validation, test=test)
-
-
-@contextmanager
-def _saved_pairs(folder: Path, pairs: Corpus | None, config: TrainConfig) -> Iterator[None]:
-    """Save pairs in a run folder; a user error while the run is set up removes them again.
-
-    Raises:
-        RunError: the folder has a run with other pairs.
-    """
-    if pairs is None or not is_first():
-        yield
-        return
-    resumed = (folder / CONFIG).exists()
-    for split, part in split_pairs(list(pairs), config.seed).items():
-        path = folder / PAIRS / SPLITS[split]
-        text = "".join(json.dumps({"source": pair.source, "target": pair.target}) + "\n" for pair in part)
-        if resumed and not (path.is_file() and path.read_text("utf-8") == text):
-            raise RunError(f"{folder} holds a run that was trained on other pairs: choose another folder")
-        if not resumed:
-            with atomic_write(path) as temporary:
-                temporary.write_text(text, "utf-8")
-    try:
-        yield
-    except Seq2SeqError:
-        if not (folder / CONFIG).exists():
-            for name in SPLITS.values():
-                (folder / PAIRS / name).unlink(missing_ok=True)
-            with suppress(OSError):
-                (folder / PAIRS).rmdir()
-        raise
-
-
-def split_pairs(pairs: Sequence[Pair], seed: int) -> dict[Split, list[Pair]]:
-    """Split pairs at random: 90 % train, 5 % validation, 5 % test, with 10 to 2,000 pairs for each of the latter two.
-
-    Raises:
-        DataError: there are fewer than three pairs.
-    """
-    if len(pairs) < 3:
-        raise DataError(f"{len(pairs)} pairs cannot be split into train, validation and test: pass at least 3")
-    held_out = max(1, min(max(len(pairs) // 20, 10), 2_000, len(pairs) // 5))
-    order = np.random.default_rng(seed).permutation(len(pairs))
-    parts = np.split(order, [held_out, 2 * held_out])
-    return {
-        split: [pairs[number] for number in sorted(part)]
-        for split, part in zip((Split.validation, Split.test, Split.train), parts, strict=True)
-    }
-
-
-# The training of a run
 
 
 def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None) -> None:
@@ -308,30 +218,18 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
     frozen = inherited_frozen(folder, start, config.embeddings)
     with first_before_others(), run_setup(folder, config, frozen):
         tokenizers = prepare_tokenizers(folder, tokenizer, corpus, tags, start, cache)
-        set_seed(config.seed)
-        network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
-        notes = [*set_embeddings(network, tokenizers, config.embeddings), *slow_path_warnings(config.model)]
-        freeze_embeddings(network, frozen)
-        notes += [f"embeddings: the {side} table is frozen" for side in frozen]
+        network, notes = _initial_network(config, tokenizers, frozen)
     with first_before_others():
         table = encode_mixture(corpus, tokenizers, cache, data.filters, data.workers)
         validation_table = encode_cached(validation, tokenizers, cache, None, data.workers)
-    log.info(
-        "%s; %s source and %s target tokens", table.report, f"{tokenizers.source.size:,}", f"{tokenizers.target.size:,}"
-    )
-    for note in notes:
-        log.info("%s", note)
-    log.info(
-        "%s parameters, on %s in %s%s, %d thread%s",
-        f"{sum(parameter.numel() for parameter in network.parameters()):,}",
-        device,
-        precision,
-        "" if world_size() == 1 else f", {world_size()} processes",
-        threads,
-        "s" * (threads > 1),
-    )
-    order = BatchSampler(table.source_lengths, table.target_lengths, config.batch, config.seed, table.weights)
-    draw = Sampler(tokenizers, config.risk, precision, data.target_language)
+    sizes = f"{tokenizers.source.size:,} source and {tokenizers.target.size:,} target tokens"
+    processes = "" if world_size() == 1 else f", {world_size()} processes"
+    place = f"on {device} in {precision}{processes}, {threads} thread{'s' * (threads > 1)}"
+    parameters = f"{sum(parameter.numel() for parameter in network.parameters()):,} parameters"
+    for line in (f"{table.report}; {sizes}", *notes, f"{parameters}, {place}"):
+        log.info("%s", line)
+    sampler = BatchSampler(table.source_lengths, table.target_lengths, config.batch, config.seed, table.weights)
+    resampler = SubwordResampler(tokenizers, tokenizer, config.seed, tags)
     validate = Validator(
         validation_table,
         list(validation),
@@ -342,20 +240,21 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
         target_language=data.target_language,
         criterion=config.training.criterion,
     )
+    objective = build_objective(
+        config.loss,
+        config.scheduled_sampling,
+        config.risk,
+        config.training,
+        Sampler(tokenizers, config.risk, precision, data.target_language),
+        non_text_tokens(tokenizers.target),
+    )
     Trainer(
         network,
-        batch_stream(table, order, SubwordResampler(tokenizers, tokenizer, config.seed, tags), rank(), world_size()),
+        batch_stream(table, sampler, resampler, rank(), world_size()),
         validate if on_validation is None else _reporting(validate, on_validation),
         folder,
         config=config.training,
-        objective=build_objective(
-            config.loss,
-            config.scheduled_sampling,
-            config.risk,
-            config.training,
-            draw,
-            non_text_tokens(tokenizers.target),
-        ),
+        objective=objective,
         optimizer=config.optimizer,
         schedule=config.schedule,
         seed=config.seed,
@@ -366,6 +265,15 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
         draw_learning_curve(folder)
         if config.translates:
             learn_shortlist(folder, config.shortlist, table, tokenizers, config.seed)
+
+
+def _initial_network(config: TrainConfig, tokenizers: Tokenizers, frozen: Sequence[str]) -> tuple[Network, list[str]]:
+    """A network with its initial weights, and lines to report about it."""
+    set_seed(config.seed)
+    network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
+    notes = [*set_embeddings(network, tokenizers, config.embeddings), *slow_path_warnings(config.model)]
+    freeze_embeddings(network, frozen)
+    return network, [*notes, *(f"embeddings: the {side} table is frozen" for side in frozen)]
 
 
 def _reporting(validate: Validator, on_validation: OnValidation) -> Callable[[Network, int], Validation]:

@@ -9,11 +9,11 @@ import pytest
 from conftest import TINY, without_data
 
 from seq2seq import Corpus, Run, Score, Translator, evaluate, train
-from seq2seq.api import split_pairs
 from seq2seq.config.hydra import compose_train
 from seq2seq.corpora.config import Split
 from seq2seq.corpora.corpus import Pair
 from seq2seq.errors import ConfigError, DataError, RunError
+from seq2seq.run.pairs import split_pairs
 
 SMALL = without_data(TINY)
 

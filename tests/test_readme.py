@@ -14,7 +14,11 @@ from seq2seq import Request, SearchConfig, Translator
 from seq2seq.config.hydra import CHOICES
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "recipes" / "README.md", ROOT / "conf" / "README.md", *ROOT.glob("recipes/**/*.py")]
+DOCUMENTS = [
+    ROOT / "README.md",
+    *(ROOT / name for name in ("recipes/README.md", "recipes/RESULTS.md", "conf/README.md")),
+]
+PAGES = [*DOCUMENTS, *ROOT.glob("recipes/**/*.py")]
 
 
 def commands() -> list[str]:
@@ -104,7 +108,7 @@ def test_the_python_in_the_readme_of_the_recipes_runs(tiny_run):
 
 def test_make_knows_the_targets_that_are_named():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for page in PAGES[:3]:
+    for page in DOCUMENTS:
         for target in re.findall(r"make (demo|test|slow|gpu|lint)\b", page.read_text(encoding="utf-8")):
             assert f"\n{target}:" in makefile
 
@@ -153,6 +157,6 @@ def test_the_check_of_a_gpu_says_what_to_do_without_one(tmp_path):
 
 
 def test_links_lead_somewhere():
-    for page in PAGES[:3]:
+    for page in DOCUMENTS:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page}: {target}"

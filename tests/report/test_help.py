@@ -37,7 +37,7 @@ def test_help_shows_settings_ranges_and_the_composed_config(recipe):
 
 
 @pytest.mark.parametrize(
-    ("program", "reported"),
+    ("program", "expected"),
     [("recipes/train.py", "recipes/translate.py"), ("/usr/bin/seq2seq-train", "seq2seq-translate")],
 )
 def test_the_next_command_starts_like_this_one(monkeypatch, program, expected):
