@@ -12,6 +12,7 @@ python recipes/laboratory.py run=runs/demo figures=[width] sweep.widths=[16,64,2
 from pathlib import Path
 
 from seq2seq import __version__
+from seq2seq.api import train
 from seq2seq.config.hydra import recipe
 from seq2seq.figures.config import Figure, LaboratoryConfig
 from seq2seq.figures.figure import make_figure
@@ -21,7 +22,6 @@ from seq2seq.figures.report import write_json
 from seq2seq.figures.systems import System, corpus_to_score, legend_names, pairs_to_score
 from seq2seq.figures.variants import run_variants, train_variant
 from seq2seq.model import AttentionKind
-from seq2seq.recipes.train import train
 from seq2seq.system.atomic import remove_outdated
 from seq2seq.system.lock import locked_output
 

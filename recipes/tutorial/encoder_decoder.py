@@ -30,6 +30,7 @@
 import io
 import math
 import random
+import tempfile
 
 import matplotlib.pyplot as plt
 import torch
@@ -37,6 +38,7 @@ from PIL import Image
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+import seq2seq
 from seq2seq import SearchConfig, Translator
 from seq2seq.analysis.pictures import attention_figure, layer_figure, png, tree_figure
 from seq2seq.corpora.builtin import BuiltinCorpus
@@ -381,6 +383,22 @@ for name, model in (("context vector", translator), ("with attention", with_atte
     translations = model.translate([pair.source for pair in test])
     correct = sum(str(text) == pair.target for text, pair in zip(translations, test, strict=True))
     print(f"{name}: {correct} of {len(test)} test sentences equal to the reference")
+
+# %% [markdown]
+# ## 9. The same with the toolkit
+#
+# `seq2seq.train` takes any list of sentence pairs. It splits them, trains a vocabulary and a model, validates, saves
+# checkpoints, and resumes when you call it again with the same folder. Twenty updates on 200 pairs only show the call;
+# leave out `overrides` to train a model that translates.
+
+# %%
+pairs = [(pair.source, pair.target) for pair in test]
+with tempfile.TemporaryDirectory() as folder:
+    run = seq2seq.train(
+        pairs, f"{folder}/run", overrides=["training.updates=20", "schedule.warmup=5", "tokenizer.size=350"]
+    )
+    print(f"update {run.best.update}: validation loss {run.best.loss:.1f}")
+    print(sorted(path.name for path in run.folder.iterdir() if path.is_file() and not path.name.startswith(".")))
 
 # %% [markdown]
 # ## Next steps

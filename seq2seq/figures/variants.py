@@ -16,7 +16,6 @@ from seq2seq.run.folder import CONFIG, FROZEN, MODEL, RunFolder
 from seq2seq.run.resume import CHOICES
 from seq2seq.settings import validate
 from seq2seq.system.atomic import atomic_write
-from seq2seq.system.lock import locked
 from seq2seq.training import OptimizerConfig, ScheduleConfig
 
 FINISHED = "finished.yaml"
@@ -120,8 +119,7 @@ def train_variant(variant: Variant, train: Train) -> None:
     marker = variant.folder / FINISHED
     if marker.exists() and marker.read_text(encoding="utf-8") == settings and (variant.folder / MODEL).exists():
         return
-    with locked(variant.folder):
-        train(variant.config, variant.folder)
+    train(variant.config, variant.folder)  # which locks the folder
     with atomic_write(marker) as temporary:
         temporary.write_text(settings, encoding="utf-8")
 

@@ -16,6 +16,7 @@ from seq2seq.figures.variants import FINISHED, run_variants, settings_of, train_
 from seq2seq.run.folder import CONFIG, MODEL
 from seq2seq.run.resume import open_run
 from seq2seq.settings import walk
+from seq2seq.system.lock import locked
 from seq2seq.training import SGD, AdamW, Halving
 
 
@@ -140,11 +141,11 @@ def test_a_variant_is_trained_once_and_resumed_after_an_interruption(context_run
     calls = []
 
     def train(config: TrainConfig, folder: Path) -> None:
-        calls.append(folder)
-        folder.mkdir(exist_ok=True)
-        if len(calls) == 1:
-            raise RunError("stopped")
-        (folder / MODEL).touch()
+        with locked(folder):  # as seq2seq.train does; a second lock would be refused
+            calls.append(folder)
+            if len(calls) == 1:
+                raise RunError("stopped")
+            (folder / MODEL).touch()
 
     with pytest.raises(RunError, match="stopped"):
         train_variant(variant, train)
