@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -97,6 +98,18 @@ def test_the_python_in_the_readme_runs(learned_run, tmp_path, capsys):
     assert len(capsys.readouterr().out.split("\n")) == 3
 
 
+def test_training_on_a_csv_file_works_as_shown(tmp_path, monkeypatch, capsys):
+    readme = (ROOT / "recipes" / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("### Train from Python\n\n")[2].partition("\n\nThe pairs are rows")[0]
+    tiny = ["training.updates=1", "model.embedding_size=8", "model.encoder.size=8", "model.decoder.size=16"]
+    program = dedent(section).replace('["seed=2"]', str([*tiny, "schedule.warmup=0", "seed=2"]))
+    monkeypatch.chdir(tmp_path)
+    Path("pairs.csv").write_text('Yes.,Ja.\r\n"Well, no.",Nein.\r\nSo what?,Na und?\r\n' * 40, encoding="utf-8-sig")
+    exec(compile(program, "recipes/README.md", "exec"), {})
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    assert '"Well, no."' in (tmp_path / "runs" / "mine" / "pairs" / "train.jsonl").read_text(encoding="utf-8")
+
+
 def test_the_python_in_the_readme_of_the_recipes_runs(tiny_run):
     readme = (ROOT / "recipes" / "README.md").read_text(encoding="utf-8")
     lines = re.findall(r"^    (translator\..*)$", readme, flags=re.MULTILINE)
@@ -156,7 +169,19 @@ def test_the_check_of_a_gpu_says_what_to_do_without_one(tmp_path):
     assert not (tmp_path / "gpu").exists()
 
 
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_links_lead_somewhere():
     for page in DOCUMENTS:
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page}: {target}"
+        for path, anchor in re.findall(r"\]\(([^)#:]*)#?([^):]*)\)", page.read_text(encoding="utf-8")):
+            target = page.parent / path if path else page
+            assert target.exists(), f"{page}: {path}"
+            assert not anchor or anchor in anchors(target), f"{page}: {path}#{anchor}"
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150

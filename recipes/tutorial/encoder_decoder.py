@@ -16,8 +16,8 @@
 # To open the notebook:
 #
 # ```
-# pip install jupyter
-# jupyter lab recipes/tutorial/encoder_decoder.ipynb
+# python -m pip install jupyterlab
+# python -m jupyterlab recipes/tutorial/encoder_decoder.ipynb
 # ```
 #
 # To change it, edit the script `recipes/tutorial/encoder_decoder.py`, then create the notebook again:

@@ -98,7 +98,7 @@ def decoded_lines(file: IO[bytes], name: str) -> Iterator[str]:
     except UnicodeDecodeError as error:
         raise DataError(
             f"{name}, line {number:,}: byte 0x{error.object[error.start]:02x} at position {error.start + 1} is not "
-            f"UTF-8: convert the file first, for example with iconv -f ISO-8859-1 -t UTF-8 OLD > NEW"
+            f"UTF-8: save it as UTF-8 in a text editor, or convert it: iconv -f ISO-8859-1 -t UTF-8 OLD > NEW"
         ) from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(

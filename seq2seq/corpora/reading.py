@@ -173,7 +173,9 @@ def file_corpus(config: DataConfig, path: Path, setting: str = "path") -> Corpus
         return JsonLinesFile(path, *_column_names(config))
     if path.name.endswith(".parquet"):
         return ParquetFile(path, *_column_names(config))
-    raise ConfigError(f"{setting} must end in .tsv, .tsv.gz, .jsonl, .jsonl.gz or .parquet, got {path.name!r}")
+    raise ConfigError(
+        f"{setting} must end in .tsv, .tsv.gz, .jsonl, .jsonl.gz or .parquet, got {path.name!r}: save it as one of them"
+    )
 
 
 def _hub(config: DataConfig, name: str, part: SplitConfig, split: Split) -> Corpus | None:

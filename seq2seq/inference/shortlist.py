@@ -35,8 +35,8 @@ MAX_TRANSLATIONS = 1_000
 class ShortlistConfig:
     """Length of the lists, and number of pairs to learn them from."""
 
-    translations: int = setting(100, "most probable target tokens of each source token", at_least=1)
-    frequent: int = setting(100, "most frequent target tokens, part of every sentence's list", at_least=0)
+    translations: int = setting(100, "number of most probable target tokens per source token", at_least=1)
+    frequent: int = setting(100, "number of most frequent target tokens, in every shortlist", at_least=0)
     pairs: int = setting(200_000, "maximum number of training pairs to learn the lists from", at_least=1)
 
 

@@ -3,30 +3,35 @@
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from seq2seq.settings import described_range, override_value, walk
 
 
-def help_node(name: str, schema: type, choices: Mapping[str, Iterable[str]]) -> dict[str, str]:
+def help_node(name: str, schema: type, choices: Mapping[str, Mapping[str, type]]) -> dict[str, str]:
     """The ``--help`` text for Hydra: every setting with its default, meaning and range, then the composed config.
 
     Args:
         name: the recipe.
         schema: the dataclass of its settings.
-        choices: for each section with several classes their names.
+        choices: for each section with several classes: their names and classes.
     """
-    lines = [f"  {path} = {override_value(value)}\n      {meaning(item)}" for path, item, value in walk(schema())]
-    chosen = [f"  {group}: {', '.join(options)}" for group, options in choices.items()]
+    lines = described_settings(schema)
+    chosen = [
+        line
+        for group, options in choices.items()
+        for option, settings in options.items()
+        for line in (f"{group}={option}", *described_settings(settings, group))
+    ]
     template = "\n".join(
         [
             "${hydra.help.header}",
             "",
             "Settings (set one with NAME=VALUE):",
             *lines,
-            *(["", "Choices with specific settings (choose with GROUP=CHOICE):", *chosen] if chosen else []),
+            *(["", "Settings of each choice (choose with GROUP=CHOICE):", *chosen] if chosen else []),
             "",
             "Config groups (GROUP=CHOICE):",
             "$APP_CONFIG_GROUPS",
@@ -35,6 +40,11 @@ def help_node(name: str, schema: type, choices: Mapping[str, Iterable[str]]) -> 
         ]
     )
     return {"app_name": name, "header": f"recipes/{name}.py", "footer": "", "template": template}
+
+
+def described_settings(schema: type, path: str = "") -> list[str]:
+    """Two lines for each setting of a dataclass, whose names begin with ``path``: the default, then the meaning."""
+    return [f"  {name} = {override_value(value)}\n      {meaning(item)}" for name, item, value in walk(schema(), path)]
 
 
 def meaning(item: Any) -> str:

@@ -147,7 +147,8 @@ def _unused(name: str, value: Any, method: Method, methods: tuple[Method, ...]) 
 def override(name: str) -> Any:
     """Return a nullable field with the help and the range of the `SearchConfig` field ``name``."""
     (item,) = (item for item in fields(SearchConfig) if item.name == name)
-    return setting(None, f"{item.metadata['help']}; null: use the run's value", **item.metadata["bounds"])
+    meaning = item.metadata["help"].partition("; null:")[0]  # null has another meaning here
+    return setting(None, f"{meaning}; null: use the run's value", **item.metadata["bounds"])
 
 
 @dataclass(kw_only=True)

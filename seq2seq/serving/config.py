@@ -31,22 +31,20 @@ def require_packages() -> None:
 class LimitsConfig:
     """Limits of a request and of the server, so that no client slows down the others for long."""
 
-    body: int = setting(65536, "bytes of a request body (above: status 413)", at_least=1)
-    characters: int = setting(1000, "characters of a sentence (above: status 413)", at_least=1)
-    tokens: int = setting(1000, "tokens of a sentence, or of its prefix and phrases (above: status 413)", at_least=1)
-    inspected: int = setting(300, "characters, and tokens, of a traced sentence (above: status 413)", at_least=1)
+    body: int = setting(65536, "bytes of a request body; more: status 413", at_least=1)
+    characters: int = setting(1000, "characters of a sentence; more: status 413", at_least=1)
+    tokens: int = setting(1000, "tokens of a sentence, or of its prefix and phrases; more: status 413", at_least=1)
+    inspected: int = setting(300, "characters, and tokens, of a traced sentence; more: status 413", at_least=1)
     picture_tokens: int = setting(60, "tokens of the longer side of a sentence with pictures", at_least=1)
-    sentences: int = setting(64, "sentences of a request (above: status 413)", at_least=1)
-    beam_size: int = setting(16, "hypotheses, and requested translations or words (above: status 413)", at_least=1)
-    numbers: int = setting(131072, "tokens and attention weights of a response (above: status 413)", at_least=1)
+    sentences: int = setting(64, "sentences of a request; more: status 413", at_least=1)
+    beam_size: int = setting(16, "hypotheses, and requested translations or words; more: status 413", at_least=1)
+    numbers: int = setting(131072, "tokens and attention weights of a response; more: status 413", at_least=1)
     batch: int = setting(64, "sentences translated in one batch", at_least=1)
     collect: float = setting(0.005, "seconds within which requests are batched together", at_least=0)
-    waiting: int = setting(256, "sentences in the queue (above: status 503)", at_least=1)
-    streams: int = setting(32, "translations streamed at a time (above: status 503)", at_least=1)
-    connections: int = setting(
-        128, "open connections; above, idle ones are closed, and then the status is 503", at_least=2
-    )
-    seconds: float = setting(30.0, "seconds for a response (above: status 503)", above=0)
+    waiting: int = setting(256, "sentences in the queue; more: status 503", at_least=1)
+    streams: int = setting(32, "translations streamed at a time; more: status 503", at_least=1)
+    connections: int = setting(128, "open connections; more: idle ones are closed, else status 503", at_least=2)
+    seconds: float = setting(30.0, "seconds for a response; more: status 503", above=0)
     arriving: float = setting(10.0, "seconds for receiving the head of a request, and then its body", above=0)
 
 

@@ -39,7 +39,7 @@ class TrainingConfig(Settings):
     )
     log_every: int = setting(50, "updates between records in metrics.jsonl", at_least=1)
     precision: Precision = setting(
-        Precision.auto, "matrix products in auto, float32, tf32 (of GPUs), bfloat16 or float16 (scaled loss)"
+        Precision.auto, "precision of matrix products: auto, float32, tf32 (GPUs), bfloat16 or float16 (scaled loss)"
     )
     device: str = setting("auto", "auto, cpu or cuda")
     threads: int | None = setting(

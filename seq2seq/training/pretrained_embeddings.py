@@ -24,7 +24,7 @@ class EmbeddingsConfig:
     )
     target: str | None = setting(None, "the same for target words")
     freeze: bool = setting(
-        False, "do not train embedding tables that are read from a file; runs that start from this one do not either"
+        False, "do not train embedding tables that are read from a file, here and in runs that start from this one"
     )
     unfreeze: bool = setting(False, "with training.start: train the embedding tables that its run has frozen")
 

@@ -53,7 +53,9 @@ class RiskConfig(Settings):
     metric: RewardMetric = setting(RewardMetric.bleu, "sentence score that rewards a translation: bleu or chrf")
     samples: int = setting(8, "sampled translations per sentence", at_least=2)
     temperature: float = setting(1.0, "samples are drawn from p ** (1 / temperature)", at_least=1e-30, at_most=1e30)
-    max_length_ratio: float = setting(1.5, "maximum length of a sample: this * source tokens + offset", at_least=0)
+    max_length_ratio: float = setting(
+        1.5, "maximum length of a sample in tokens = ratio * source tokens + offset", at_least=0
+    )
     max_length_offset: int = setting(10, "tokens allowed on top of max_length_ratio * source tokens", at_least=0)
     sharpness: float = setting(0.005, "minimum_risk: candidates are weighted by p ** sharpness, renormalized", above=0)
     reference: bool = setting(True, "minimum_risk: the reference is a candidate too (Shen et al. 2016)")

@@ -19,7 +19,7 @@ class RunConfig(Settings):
     run: str = setting("runs/demo", "run folder of the model")
     device: str = setting("auto", "auto, cpu or cuda")
     precision: InferencePrecision = setting(
-        InferencePrecision.auto, "float32, tf32 (GPUs), bfloat16, int8, or auto: as the run"
+        InferencePrecision.auto, "float32, tf32 (GPUs), bfloat16, int8, or auto: the run's precision"
     )
 
 

@@ -122,5 +122,6 @@ def test_a_parquet_file_is_read_by_its_columns(tmp_path: Path):
 
 def test_a_file_with_another_ending_is_refused(tmp_path: Path):
     (tmp_path / "a.csv").write_text("a,b\n")
-    with pytest.raises(ConfigError, match=r"^path must end in \.tsv, .* or \.parquet, got 'a\.csv'$"):
+    words = r"^path must end in \.tsv, .* or \.parquet, got 'a\.csv': save it as one of them$"
+    with pytest.raises(ConfigError, match=words):
         Corpus.read(tmp_path / "a.csv")

@@ -6,7 +6,7 @@ import pytest
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
-from seq2seq.config.hydra import RECIPES, register
+from seq2seq.config.hydra import CHOICES, RECIPES, register
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.config import DataConfig, MoreConfig
 from seq2seq.report.help import command, help_node, overrides
@@ -20,12 +20,13 @@ def test_every_setting_has_a_help_text(schema):
         assert path in help_node("train", schema, {})["template"]
 
 
-def test_help_names_the_choices_of_a_recipe():
-    assert (
-        "  schedule: cosine, plateau\n"
-        in help_node("train", TrainConfig, {"schedule": ["cosine", "plateau"]})["template"]
-    )
-    assert "GROUP=CHOICE):\n  " not in help_node("train", TrainConfig, {})["template"]
+def test_help_has_the_settings_of_every_choice():
+    text = help_node("train", TrainConfig, CHOICES)["template"]
+    for group, options in CHOICES.items():
+        for option, schema in options.items():
+            own = text.partition(f"\n{group}={option}\n")[2]
+            assert all(f"  {path} = " in own for path, _, _ in walk(schema(), group))
+    assert "Settings of each choice" not in help_node("train", TrainConfig, {})["template"]
 
 
 def test_help_shows_settings_ranges_and_the_composed_config(recipe):

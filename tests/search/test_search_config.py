@@ -15,7 +15,8 @@ def test_every_setting_can_be_overridden_within_its_range():
     assert [item.name for item in fields(SearchOverrides)] == [item.name for item in fields(SearchConfig)]
     for own, changed in zip(fields(SearchConfig), fields(SearchOverrides), strict=True):
         assert changed.metadata["bounds"] == own.metadata["bounds"]
-        assert changed.metadata["help"].startswith(own.metadata["help"])
+        meaning = own.metadata["help"].partition("; null:")[0]
+        assert changed.metadata["help"] == f"{meaning}; null: use the run's value"
         assert changed.default is None
     with pytest.raises(ConfigError, match=r"^search.top_p must be in \(0, 1\], got 2$"):
         validate(SearchOverrides(top_p=2.0), "search")
