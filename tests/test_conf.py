@@ -68,7 +68,7 @@ def test_a_choice_builds_its_own_class(group, choice):
 
 
 @pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONF)))
-def test_a_config_says_what_it_is(path):
+def test_a_config_starts_with_a_comment(path):
     assert path.read_text(encoding="utf-8").startswith("#")
 
 

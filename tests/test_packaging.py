@@ -22,7 +22,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_the_wheel_holds_every_config_and_recipe(wheel):
+def test_the_wheel_contains_every_config_and_recipe(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     for path in (ROOT / "conf").rglob("*.yaml"):
         assert f"seq2seq/conf/{path.relative_to(ROOT / 'conf')}" in names
@@ -33,7 +33,7 @@ def test_the_wheel_holds_every_config_and_recipe(wheel):
 
 
 @pytest.mark.slow
-def test_the_wheel_trains_and_translates_far_from_a_clone(wheel, tmp_path):
+def test_the_wheel_trains_and_translates_without_a_clone(wheel, tmp_path):
     site = tmp_path / "site"
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)]
     subprocess.run(install, check=True, capture_output=True)

@@ -65,7 +65,7 @@ def together() -> list[tuple[str, dict[str, str]]]:
 
 
 @pytest.mark.parametrize(("program", "settings"), together())
-def test_commands_that_are_shown_compose_together(recipe, program, settings):
+def test_documented_commands_compose_together(recipe, program, settings):
     overrides = [f"{name}={value}" for name, value in settings.items()]
     outcome = recipe(Path(program).stem, *overrides, "--cfg", "job")
     assert outcome.code == 0, outcome.err
@@ -73,7 +73,7 @@ def test_commands_that_are_shown_compose_together(recipe, program, settings):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", commands())
-def test_a_command_that_is_shown_composes(recipe, command, capsys):
+def test_a_documented_command_composes(recipe, command, capsys):
     program, *arguments = shlex.split(command)
     if "--config-dir" in arguments or "-m" in arguments:
         pytest.skip("names a folder of the reader's own, or is a sweep: test_config runs both")
@@ -106,7 +106,7 @@ def test_the_python_in_the_readme_of_the_recipes_runs(tiny_run):
         exec(compile(line, "recipes/README.md", "exec"), names)
 
 
-def test_make_knows_the_targets_that_are_named():
+def test_documented_make_targets_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for page in DOCUMENTS:
         for target in re.findall(r"make (demo|test|slow|gpu|lint)\b", page.read_text(encoding="utf-8")):
@@ -114,7 +114,7 @@ def test_make_knows_the_targets_that_are_named():
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
-def test_the_check_of_a_gpu_takes_the_python_it_is_given():
+def test_make_gpu_uses_the_given_python():
     def commands(*words: str) -> str:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHON"}
         return subprocess.run(
@@ -130,7 +130,7 @@ def test_the_check_of_a_gpu_takes_the_python_it_is_given():
     assert sum(limits) <= 8 * 60
 
 
-def test_the_tests_of_a_gpu_are_found_when_they_run_alone():
+def test_gpu_tests_are_collected_when_they_run_alone():
     words = [
         sys.executable,
         "-m",
@@ -148,7 +148,7 @@ def test_the_tests_of_a_gpu_are_found_when_they_run_alone():
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
-def test_the_check_of_a_gpu_says_what_to_do_without_one(tmp_path):
+def test_make_gpu_without_a_gpu_prints_what_to_do(tmp_path):
     words = ["make", "gpu", f"PYTHON={sys.executable}", f"GPU_OUTPUT={tmp_path / 'gpu'}"]
     found = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)  # conftest.py hides GPUs
     assert found.returncode != 0
@@ -156,7 +156,7 @@ def test_the_check_of_a_gpu_says_what_to_do_without_one(tmp_path):
     assert not (tmp_path / "gpu").exists()
 
 
-def test_links_lead_somewhere():
+def test_links_have_a_target():
     for page in DOCUMENTS:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page}: {target}"

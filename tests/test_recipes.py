@@ -38,7 +38,7 @@ def own_files(tmp_path: Path) -> list[str]:
     ]
 
 
-def test_a_run_leaves_what_others_rely_on(tiny_run):
+def test_a_run_writes_the_documented_files(tiny_run):
     for name in (
         "config.yaml",
         "tokenizer.model",
@@ -60,7 +60,7 @@ def test_a_run_leaves_what_others_rely_on(tiny_run):
     assert not list(tiny_run.rglob("*.tmp"))
 
 
-def test_own_files_by_overrides_alone(recipe, tmp_path, own_files):
+def test_own_files_need_overrides_only(recipe, tmp_path, own_files):
     run = f"run={tmp_path / 'run'}"
     outcome = recipe("train", run, *own_files, *TINY)
     assert outcome.code == 0, outcome.err
@@ -130,13 +130,13 @@ def test_evaluate_finds_the_home_folder(recipe, tiny_run, tmp_path, monkeypatch)
     assert recipe("evaluate", f"hypotheses='~/{written.relative_to(tmp_path)}'", "run='~/copy'").code == 0
 
 
-def test_evaluate_knows_the_corpus_of_its_run(recipe, tiny_run):
+def test_evaluate_uses_the_corpus_of_the_run(recipe, tiny_run):
     before = json.loads((tiny_run / "scores.json").read_text())["test"]
     assert recipe("evaluate", f"run={tiny_run}").code == 0  # the run's own beam, 2
     assert json.loads((tiny_run / "scores.json").read_text())["test"] == before
 
 
-def test_evaluate_scores_text_already_translated(recipe, tmp_path, own_files):
+def test_evaluate_scores_existing_translations(recipe, tmp_path, own_files):
     outcome = recipe("evaluate", f"hypotheses={tmp_path / 'test.de'}", *own_files[4:])
     assert outcome.code == 0, outcome.err
     assert "BLEU  100.0" in outcome.out
@@ -146,7 +146,7 @@ def test_evaluate_scores_text_already_translated(recipe, tmp_path, own_files):
     assert outcome.err.count("\n") == 1
 
 
-def test_evaluate_without_model_or_text_says_what_to_name(recipe):
+def test_evaluate_without_model_or_text_names_the_missing_settings(recipe):
     outcome = recipe("evaluate")
     assert outcome.code == 1
     assert "run=PATH" in outcome.err
@@ -155,7 +155,7 @@ def test_evaluate_without_model_or_text_says_what_to_name(recipe):
 TEXT = "We work.\n\n  \nWhere is my key?\r\na\u2028b\x0bc\x0cd\re"
 
 
-def test_translate_gives_a_line_for_a_line(recipe, tiny_run, monkeypatch):
+def test_translate_writes_one_line_per_line(recipe, tiny_run, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode())))
     outcome = recipe("translate", f"run={tiny_run}", "beam_size=1")
     assert outcome.code == 0, outcome.err
@@ -165,7 +165,7 @@ def test_translate_gives_a_line_for_a_line(recipe, tiny_run, monkeypatch):
     assert lines[0] == str(Translator.load(tiny_run).translate("We work.", beam_size=1))
 
 
-def test_translate_writes_files_whole_or_not_at_all(recipe, tiny_run, tmp_path):
+def test_translate_writes_files_atomically(recipe, tiny_run, tmp_path):
     source, target = tmp_path / "in.gz", tmp_path / "out.txt"
     source.write_bytes(gzip.compress(TEXT.encode()))
     assert recipe("translate", f"run={tiny_run}", f"input={source}", f"output={target}", "beam_size=1").code == 0
@@ -179,7 +179,9 @@ def test_translate_writes_files_whole_or_not_at_all(recipe, tiny_run, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.gz", "out.txt"]
 
 
-def test_translate_shows_a_terminal_how_far_it_is_unless_the_lines_go_there(recipe, tiny_run, tmp_path, monkeypatch):
+def test_translate_shows_progress_on_a_terminal_unless_it_prints_translations_there(
+    recipe, tiny_run, tmp_path, monkeypatch
+):
     (tmp_path / "in.txt").write_text("We work.\nShe sleeps.\n")
     asked = [f"run={tiny_run}", f"input={tmp_path / 'in.txt'}", "beam_size=1"]
     quiet = recipe("translate", *asked)
@@ -209,7 +211,7 @@ def test_translate_as_json_lines(recipe, tiny_run, monkeypatch):
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(1, {"finished": False}), (40, {})])
-def test_json_says_what_did_not_end(recipe, learned_run, monkeypatch, limit, expected):
+def test_json_marks_unfinished_translations(recipe, learned_run, monkeypatch, limit, expected):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"We work.\n")))
     within = ["search.max_length_ratio=0", f"search.max_length_offset={limit}", "beam_size=1"]
     found = json.loads(recipe("translate", f"run={learned_run}", "json=true", *within).out)
@@ -223,7 +225,7 @@ def test_translate_without_a_run_is_one_line(recipe, tmp_path):
     assert "run=PATH" in outcome.err
 
 
-def test_a_terminated_training_saves_leaves_with_one_line_and_goes_on(tmp_path):
+def test_a_terminated_training_saves_prints_one_line_and_resumes(tmp_path):
     """A real process, a real signal; the end is bit for bit that of a run that was left alone."""
     command = [
         sys.executable,
@@ -250,7 +252,7 @@ def test_a_terminated_training_saves_leaves_with_one_line_and_goes_on(tmp_path):
     assert (stopped / "model.safetensors").read_bytes() == (alone / "model.safetensors").read_bytes()
 
 
-def test_quantize_makes_a_model_a_quarter_of_the_size(recipe, tiny_run, tmp_path, monkeypatch):
+def test_quantize_writes_a_model_of_a_quarter_of_the_size(recipe, tiny_run, tmp_path, monkeypatch):
     output = tmp_path / "new" / "int8"
     before = {path: path.stat().st_mtime_ns for path in tiny_run.iterdir()}
     outcome = recipe("quantize", f"run={tiny_run}", f"output={output}")
@@ -272,7 +274,7 @@ def test_quantize_makes_a_model_a_quarter_of_the_size(recipe, tiny_run, tmp_path
     assert (output / "scores.json").exists()
 
 
-def test_quantize_by_default_writes_beside_the_run_and_never_over_anything(recipe, tiny_run, tmp_path):
+def test_quantize_writes_next_to_the_run_by_default_and_never_overwrites(recipe, tiny_run, tmp_path):
     run = tmp_path / "run"
     run.mkdir()
     for name in ("config.yaml", "tokenizer.model", "model.safetensors"):

@@ -85,17 +85,17 @@ def imported(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_room_imports_only_its_neighbours(path):
+def test_a_package_imports_only_its_allowed_packages(path):
     own = room(path)
     rooms = {room_of(name.removeprefix("seq2seq.")) for name in imported(path) if name.startswith("seq2seq.")}
     assert rooms - COMMON - {own} <= ALLOWED[own]
 
 
-def test_no_circle_of_rooms():
+def test_packages_have_no_import_cycle():
     TopologicalSorter(ALLOWED).prepare()  # raises CycleError, which names the circle
 
 
-def test_only_the_config_file_knows_hydra():
+def test_only_the_hydra_module_imports_hydra():
     assert [path.name for path in FILES if any(name.split(".")[0] == "hydra" for name in imported(path))] == [
         "hydra.py"
     ]
@@ -107,7 +107,7 @@ def test_nothing_imports_recipes_or_configs():
 
 
 @pytest.mark.parametrize("folder", ["model", "search"])
-def test_state_goes_in_and_comes_out(folder):
+def test_no_attribute_is_assigned_after_init(folder):
     """No attribute is assigned outside __init__."""
     for path in (ROOT / "seq2seq" / folder).glob("*.py"):
         for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -121,7 +121,7 @@ def test_state_goes_in_and_comes_out(folder):
                 ), f"{path}:{node.lineno} keeps state"
 
 
-def test_the_top_of_the_house():
+def test_the_top_level_files_are_listed():
     folders = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith((".", "__"))}
     assert folders - {"runs", "build", "dist"} - {path.name for path in ROOT.glob("*.egg-info")} == {
         "seq2seq",

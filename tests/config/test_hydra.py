@@ -95,7 +95,7 @@ def test_a_failed_job_of_a_sweep_is_named_and_its_error_is_passed_to_the_sweeper
         ("train", "shortlist.translations=0", ["shortlist.translations must be at least 1, got 0"]),
     ],
 )
-def test_a_mistake_in_how_to_translate_is_one_line(recipe, name, override, words):
+def test_invalid_translation_settings_give_one_line(recipe, name, override, words):
     outcome = recipe(name, override)
     assert outcome.code == 1
     assert outcome.err.startswith("error: ")
@@ -116,7 +116,7 @@ def test_child_processes_do_not_inherit_hydra_full_error(recipe, tmp_path, monke
     assert "HYDRA_FULL_ERROR" not in os.environ
 
 
-def test_a_full_disk_is_one_line_whatever_was_written(capsys):
+def test_a_full_disk_gives_one_line_for_any_output(capsys):
     with pytest.raises(SystemExit) as left, one_line_errors(None):
         raise OSError(errno.ENOSPC, "No space left on device", "anything.txt")
     assert left.value.code == 1

@@ -58,7 +58,7 @@ def base() -> TrainConfig:
 
 
 @pytest.mark.parametrize(("others", "name", "value", "enough"), CASES)
-def test_what_does_nothing_is_refused_until_it_counts(base, others, name, value, enough):
+def test_a_setting_without_effect_is_refused_unless_it_has_an_effect(base, others, name, value, enough):
     line = refusal(base, {"": others | {name: value}})
     reported = re.fullmatch(rf"{re.escape(name)}=\S+ does nothing .*: set .*, or {re.escape(name)}=\S+", line or "")
     assert reported, line
@@ -68,7 +68,7 @@ def test_what_does_nothing_is_refused_until_it_counts(base, others, name, value,
         assert refusal(base, {"": others | {name: value} | feeds | {other: instead}}) is None
 
 
-def test_a_mistake_is_found_before_a_folder_is_made_and_a_run_that_has_begun_goes_on(recipe, tmp_path):
+def test_a_setting_without_effect_is_refused_before_a_folder_is_created_and_existing_runs_resume(recipe, tmp_path):
     run = tmp_path / "run"
     asked = [f"run={run}", *overrides(BASE), "training.updates=1", "model.attention_order=luong"]
     outcome = recipe("train", *asked)

@@ -29,7 +29,7 @@ def covering(base) -> Covering:
     return Covering(base)
 
 
-def test_every_setting_is_tried_or_left_out_for_a_reason():
+def test_every_setting_is_tested_or_excluded_with_a_reason():
     named = {name for levels in factors().values() for level in levels for name in level}
     settings = {name for name, *_ in walk(TrainConfig())}
     assert settings - named - {*LEFT_OUT} == set()
@@ -37,7 +37,7 @@ def test_every_setting_is_tried_or_left_out_for_a_reason():
     assert all("\n" not in reason for reason in LEFT_OUT.values())
 
 
-def test_a_level_is_judged_as_it_is_composed(base, covering):
+def test_a_level_is_checked_like_the_composed_config(base, covering):
     """`refusal` puts levels into a config by itself, for Hydra takes a tenth of a second."""
     for level in covering.levels[:: len(covering.levels) // 4]:
         row = covering.row(level)

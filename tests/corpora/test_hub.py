@@ -76,7 +76,7 @@ def test_hub_errors_list_the_existing_names(tmp_path: Path) -> None:
     assert list(hub(tmp_path / "set", subset="x")) == PAIRS[:1]
 
 
-def test_the_hub_is_unreachable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_hub_gives_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(*_: object, **__: object) -> None:
         raise ConnectionError("Couldn't reach 'no/such' on the Hub (LocalEntryNotFoundError)")
 

@@ -155,7 +155,7 @@ def test_direction_is_accusative_and_place_dative():
     assert german(Sentence(main=clause)) == "Die Kuh ist heute zur alten Kirche gelaufen."
 
 
-def test_indefinite_things_stand_behind_the_place_and_before_whom_they_are_for():
+def test_indefinite_objects_follow_the_place_and_precede_the_recipient():
     clause = say("he", "draw", "a tree", phrase=in_("the park"))
     assert german(Sentence(main=clause)) == "Er zeichnet im Park einen Baum."
     clause = replace(clause, phrase=Phrase("for", "für", Case.accusative, np("my mother")))

@@ -57,7 +57,7 @@ def test_the_textbook_example():
 
 
 @given(corpora, st.integers(1, 4), st.sampled_from([1, 10, 40, 4_000_000]))
-def test_blocks_of_any_size_give_what_plain_loops_give(pairs, iterations, chunk):
+def test_blocks_of_any_size_match_plain_loops(pairs, iterations, chunk):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(alignment, "CHUNK", chunk)
         found = learned(pairs, iterations)

@@ -32,7 +32,7 @@ def stepper_of(config: ModelConfig, seed: int, sources: list[list[int]]) -> Netw
     st.sampled_from([1, 3]),
 )
 @torch.no_grad()
-def test_stepping_is_the_teacher_forced_pass(config, seed, lengths, beam_size):
+def test_stepping_equals_the_teacher_forced_pass(config, seed, lengths, beam_size):
     sources = random_sentences(seed, lengths)
     targets = [[BOS, *rest] for rest in random_sentences(seed + 1, [STEPS - 1] * len(lengths) * beam_size)]
     stepper = stepper_of(config, seed, sources)
@@ -48,7 +48,7 @@ def test_stepping_is_the_teacher_forced_pass(config, seed, lengths, beam_size):
 
 @given(model_configs(), st.integers(0, 10_000), st.data())
 @torch.no_grad()
-def test_rows_are_reordered_with_all_they_remember(config, seed, data):
+def test_rows_are_reordered_with_their_whole_state(config, seed, data):
     beam_size, sources = 3, random_sentences(seed, [2, 5, 3, 4])
     histories = [[BOS, *rest] for rest in random_sentences(seed + 1, [2] * 12)]
     stepper = stepper_of(config, seed, sources)
@@ -83,7 +83,7 @@ def test_a_state_can_be_stepped_from_twice(config):
 
 
 @torch.no_grad()
-def test_it_tells_search_what_search_asks():
+def test_the_stepper_protocol_values_are_those_of_network_and_batch():
     stepper = stepper_of(SAMPLES[0], 1, random_sentences(1, [3, 1]))
     assert (stepper.bos, stepper.eos, stepper.sentences, stepper.source_lengths.tolist()) == (BOS, EOS, 2, [3, 1])
     log_probability_NV, _ = stepper.step(torch.full((6,), BOS), stepper.start(3))
@@ -91,7 +91,7 @@ def test_it_tells_search_what_search_asks():
 
 
 @torch.no_grad()
-def test_memory_is_held_once_a_sentence():
+def test_memory_is_stored_once_per_sentence():
     stepper = stepper_of(SAMPLES[5], 1, random_sentences(1, [3, 1, 2]))
     state = stepper.start(4)
     assert state.memory.attention is not None
@@ -108,7 +108,7 @@ TOKENS = st.sets(st.sampled_from([0, 3, 4, 5, 6, 7])).map(lambda tokens: sorted(
 
 @given(model_configs(), st.integers(0, 10_000), TOKENS, st.data())
 @torch.no_grad()
-def test_a_shortlist_shares_the_probability_among_what_it_allows(config, seed, listed, data):
+def test_a_shortlist_renormalizes_the_probability_over_the_allowed_tokens(config, seed, listed, data):
     """At every step, for every sentence by its own list, and after rows and sentences have been selected too."""
     beam_size, sources = 2, random_sentences(seed, [2, 4, 3])
     masked_BU = torch.tensor([[data.draw(st.booleans()) and token != EOS for token in listed] for _ in sources])
@@ -139,5 +139,5 @@ def test_a_shortlist_shares_the_probability_among_what_it_allows(config, seed, l
 
 
 @pytest.mark.parametrize("tokens", [[], [3, 7, 4]])
-def test_without_a_shortlist_pieces_keep_their_ids(tokens):
+def test_without_a_shortlist_tokens_keep_their_ids(tokens):
     assert stepper_of(SAMPLES[0], 1, random_sentences(1, [2])).ids(tokens) == tokens

@@ -162,7 +162,7 @@ def test_large_scores_do_not_overflow():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_learnt_is_what_the_equation_names(kind):
+def test_the_parameters_are_those_of_the_equation(kind):
     key = {"key_map.weight": (6, 2)}
     query = {"key_map.weight": (12, 2), "query_map.weight": (12, 6), "query_map.bias": (12,)}
     energy = query | {"energy.weight": (1, 12)}
@@ -171,7 +171,7 @@ def test_what_is_learnt_is_what_the_equation_names(kind):
     assert {name: tuple(parameter.shape) for name, parameter in attention.named_parameters()} == wanted
 
 
-def test_heads_coverage_and_a_window_learn_more():
+def test_heads_coverage_and_a_window_have_further_parameters():
     plain = replace(config(AttentionKind.additive), attention_size=None)
     whole = replace(plain, attention_heads=2, coverage=True, attention_window=3)
     before, after = ({name for name, _ in Attention(one).named_parameters()} for one in (plain, whole))
@@ -183,7 +183,7 @@ def test_heads_coverage_and_a_window_learn_more():
     }
 
 
-def test_a_piece_that_has_had_attention_can_lose_it():
+def test_coverage_can_lower_the_weight_of_an_attended_token():
     """With w against v, and both positive elsewhere, coverage pulls the score down."""
     attention = Attention(replace(config(AttentionKind.additive), coverage=True))
     with torch.no_grad():
@@ -198,7 +198,7 @@ def test_a_piece_that_has_had_attention_can_lose_it():
 
 
 @pytest.mark.parametrize("config", EVERY)
-def test_the_network_tells_its_weights_sentence_by_sentence(config):
+def test_the_network_returns_its_attention_weights_per_sentence(config):
     network = random_network(config, seed=3)
     sources, targets = random_sentences(1, [4, 2, 6]), random_sentences(2, [3, 3, 3])
     source_BS, lengths_B = padded(sources, more=1)
@@ -242,7 +242,7 @@ def test_coverage_is_the_sum_of_the_weights_so_far(beam):
 
 
 @torch.no_grad()
-def test_a_row_asks_its_own_sentence():
+def test_a_row_attends_to_its_own_sentence():
     network = random_network(ARRANGEMENTS[1], 1)
     memory, _ = network.encode(*padded(random_sentences(1, [4, 2, 6])))
     queries = torch.randn(6, 3, ARRANGEMENTS[1].decoder.size, dtype=torch.float64)
@@ -255,7 +255,7 @@ def test_a_row_asks_its_own_sentence():
         torch.testing.assert_close(found[1][row], alone[1][0])
 
 
-def test_a_later_query_teaches_an_earlier_one_through_coverage():
+def test_coverage_passes_gradients_from_later_queries_to_earlier_ones():
     network = random_network(COVERING, 1)
     memory, state = network.encode(*padded(random_sentences(1, [4, 2, 6])))
     queries = torch.randn(3, 4, COVERING.decoder.size, dtype=torch.float64, requires_grad=True)
@@ -275,7 +275,7 @@ def window(reach: int, place: float, inputs: torch.Tensor) -> Window:
     return made
 
 
-def test_a_gaussian_around_the_predicted_place():
+def test_the_window_is_a_gaussian_around_the_predicted_position():
     """Luong et al. 2015, eq. 10: exp(-(s - p)² / 2σ²), σ = D/2, positions counted from 1, nothing beyond D."""
     queries = torch.ones(1, 1, 3)
     nearness = window(2, 0.5, queries)(queries, None, 8).flatten().tolist()  # p = 4
@@ -293,7 +293,7 @@ def test_each_sentence_has_its_own_length():
 
 @pytest.mark.parametrize("extreme", [-1e3, 1e3])
 @pytest.mark.parametrize("length", [1, 2, 7])
-def test_some_position_is_always_near(extreme, length):
+def test_at_least_one_position_is_always_within_the_window(extreme, length):
     made = Window(2, 1)
     with torch.no_grad():
         made.query_map.weight.fill_(1.0)
@@ -303,7 +303,7 @@ def test_some_position_is_always_near(extreme, length):
     assert (nearness[..., :length] > 0).any()
 
 
-def test_the_place_is_learnt():
+def test_the_predicted_position_has_gradients():
     queries = torch.ones(1, 1, 3)
     made = window(3, 0.4, queries)
     made(queries, None, 6)[..., 4].sum().backward()

@@ -86,7 +86,7 @@ def assert_close(found: list[Tensor], wanted: list[Tensor], tolerance: float = 1
 @pytest.mark.parametrize("padded", [True, False])
 @pytest.mark.parametrize("begun", [True, False])
 @pytest.mark.parametrize("kind", CellKind)
-def test_a_run_is_its_steps_in_value_and_gradient(kind, begun, padded):
+def test_a_sequence_equals_its_steps_in_value_and_gradient(kind, begun, padded):
     cell, lengths = random_cell(kind, 1), [5, 1, 7, 3] if padded else [6, 6]
     inputs_NTI, _, padding_NT = random_inputs(2, lengths, more=2 if padded else 0)
     zero = torch.zeros(len(lengths), UNITS, dtype=torch.float64)
@@ -103,7 +103,7 @@ def test_a_run_is_its_steps_in_value_and_gradient(kind, begun, padded):
 
 
 @pytest.mark.parametrize("kind", CellKind)
-def test_recurrent_dropout_is_one_draw_for_all_positions(kind):
+def test_recurrent_dropout_draws_one_mask_for_all_positions(kind):
     cell, lengths = random_cell(kind, 3, rate=0.5).train(), [4, 6]
     inputs_NTI, _, padding_NT = random_inputs(4, lengths)
     zero = torch.zeros(2, UNITS, dtype=torch.float64)
@@ -168,7 +168,7 @@ def test_a_simple_step_by_hand(relu, wanted):
 
 
 @pytest.mark.parametrize("kind", CellKind)
-def test_a_cell_is_what_its_kind_says(kind):
+def test_each_kind_builds_its_cell(kind):
     cell = make_cell(kind, INPUTS, UNITS)
     assert (cell.input_size, cell.hidden_size) == (INPUTS, UNITS)
     W_ih, W_hh, *biases = cell.weights()
@@ -184,7 +184,7 @@ def test_a_cell_is_what_its_kind_says(kind):
     assert (after.cell_NH is not None) == kind.has_cell_state
 
 
-def test_an_lstm_with_a_cell_state_missing_is_a_mistake():
+def test_an_lstm_without_a_cell_state_raises():
     with pytest.raises(AssertionError, match="needs a cell state"):
         LSTM(1, 1).step(torch.ones(1, 1), CellState(torch.ones(1, 1), None))
 
@@ -205,7 +205,7 @@ def packed(cell: nn.RNNBase, inputs_NTI: Tensor, lengths_B: Tensor) -> list[Tens
     st.sampled_from([torch.float32, torch.float64]),
     st.booleans(),
 )
-def test_a_run_is_that_of_a_packed_sequence(kind, seed, lengths, more, dtype, learning):
+def test_a_sequence_equals_a_packed_sequence(kind, seed, lengths, more, dtype, learning):
     cell = random_cell(kind, seed, dtype).train(learning)
     inputs_NTI, lengths_B, padding_NT = random_inputs(seed, lengths, dtype, more)
     tolerance = 5e-6 if dtype is torch.float32 else 1e-12
@@ -220,7 +220,7 @@ def test_a_run_is_that_of_a_packed_sequence(kind, seed, lengths, more, dtype, le
 
 
 @given(st.sampled_from(CellKind), st.integers(0, 10_000), LENGTHS, st.sampled_from([0.0, -1.0, 30.0]))
-def test_what_stands_on_padding_never_matters(kind, seed, lengths, padding):
+def test_inputs_at_padding_have_no_effect(kind, seed, lengths, padding):
     cell = random_cell(kind, seed, torch.float32)
     inputs_NTI, _, padding_NT = random_inputs(seed, lengths, torch.float32, more=2)
     other = inputs_NTI.masked_fill(padding_NT.unsqueeze(2), padding)
@@ -243,7 +243,7 @@ def test_a_cell_survives_ten_thousand_steps_of_padding():
 
 @needs_bfloat16
 @pytest.mark.parametrize("kind", CellKind)
-def test_in_bfloat16_a_cell_learns_much_the_same(kind):
+def test_gradients_in_bfloat16_are_close_to_float32(kind):
     cell = random_cell(kind, 6, torch.float32)
     inputs_NTI, _, padding_NT = random_inputs(6, [5, 2, 8], torch.float32)
     wanted = tensors(cell.run(inputs_NTI, None, padding_NT))
@@ -258,7 +258,7 @@ RATE = 0.3
 
 
 @pytest.mark.parametrize("kind", CellKind)
-def test_recurrent_weights_alone_fall_and_the_others_make_up_for_them(kind):
+def test_weight_dropping_zeroes_recurrent_weights_only_and_scales_the_rest(kind):
     torch.manual_seed(1)
     cell = make_cell(kind, 5, 60, RATE).train()
     W_ih, W_hh, *biases = weight_dropped(cell)
@@ -272,7 +272,7 @@ def test_recurrent_weights_alone_fall_and_the_others_make_up_for_them(kind):
 
 
 @pytest.mark.parametrize(("rate", "training"), [(RATE, False), (0.0, True)])
-def test_else_the_weights_are_the_cells_own(rate, training):
+def test_without_weight_dropping_the_weights_are_unchanged(rate, training):
     cell = make_cell(CellKind.lstm, 5, 6, rate).train(training)
     before = torch.get_rng_state()
     assert all(one is other for one, other in zip(weight_dropped(cell), cell.weights(), strict=True))
@@ -295,7 +295,7 @@ def random_layer_norm_state() -> tuple[torch.Tensor, CellState]:
     return inputs, CellState(hidden.tanh(), cell)
 
 
-def test_every_gate_is_normalised_by_itself_and_the_cell_on_its_way_out():
+def test_each_gate_and_the_output_cell_state_are_normalised_separately():
     lstm, (inputs, state) = random_layer_norm_lstm(), random_layer_norm_state()
     after, gates = lstm.step(inputs, state)
     sums = inputs @ lstm.weight_ih.T + state.hidden_NH @ lstm.weight_hh.T
@@ -314,7 +314,7 @@ def test_every_gate_is_normalised_by_itself_and_the_cell_on_its_way_out():
     torch.testing.assert_close(after.hidden_NH, wanted, **CLOSE)
 
 
-def test_the_scale_of_one_gates_weights_does_not_matter():
+def test_scaling_the_weights_of_one_gate_changes_nothing():
     lstm, (inputs, state) = random_layer_norm_lstm(), random_layer_norm_state()
     before, _ = lstm.step(inputs, state)
     with torch.no_grad():
@@ -325,7 +325,7 @@ def test_the_scale_of_one_gates_weights_does_not_matter():
     torch.testing.assert_close(after.hidden_NH, before.hidden_NH, rtol=0, atol=1e-4)
 
 
-def test_under_autocast_the_state_stays_as_it_is():
+def test_autocast_keeps_the_type_of_the_state():
     lstm = LayerNormLSTM(3, 4)
     with torch.autocast("cpu", torch.bfloat16):
         states, (hidden, cell) = lstm.run(torch.randn(2, 5, 3))

@@ -70,7 +70,7 @@ def test_a_sentence_does_not_depend_on_its_batch(direction, summary, layers):
 
 @pytest.mark.parametrize("cell", CellKind)
 @pytest.mark.parametrize("direction", Direction)
-def test_nor_does_it_with_any_cell_and_residual_connections(direction, cell):
+def test_a_sentence_does_not_depend_on_its_batch_with_any_cell_and_residual_connections(direction, cell):
     assert_every_sentence_is_its_own(random_encoder(direction, Summary.last, 4, cell, residual_from=3))
 
 
@@ -103,7 +103,7 @@ def test_both_directions_are_those_of_torch_on_a_packed_sequence(layers):
 
 @pytest.mark.parametrize("cell", CellKind)
 @pytest.mark.parametrize("direction", [Direction.forward, Direction.reversed])
-def test_one_direction_is_a_plain_run_over_the_sentence_as_it_is_read(direction, cell):
+def test_one_direction_equals_a_plain_lstm_over_the_sentence(direction, cell):
     encoder = random_encoder(direction, cell=cell)
     layer = encoder.layers[0]
     runner = layer.forward_cell if direction is Direction.forward else layer.reversed_cell
@@ -120,7 +120,7 @@ def test_one_direction_is_a_plain_run_over_the_sentence_as_it_is_read(direction,
         torch.testing.assert_close(one.cell[0], wanted, **CLOSE)
 
 
-def test_who_reads_how():
+def test_each_direction_has_its_layers_and_orders():
     left, right, both = (True, False), (False, True), (True, True)
     assert {direction: [directions(direction, depth) for depth in range(4)] for direction in Direction} == {
         Direction.forward: [left] * 4,
@@ -132,7 +132,7 @@ def test_who_reads_how():
 
 
 @pytest.mark.parametrize("direction", Direction)
-def test_layers_are_as_wide_as_the_config_says(direction):
+def test_layers_have_the_configured_widths(direction):
     config = EncoderConfig(layers=4, size=3, direction=direction)
     found = random_encoder(direction, layers=4)(*embedded())
     widths = [config.layer_width(layer) for layer in range(4)]
@@ -142,7 +142,7 @@ def test_layers_are_as_wide_as_the_config_says(direction):
 
 
 @pytest.mark.parametrize("direction", [Direction.alternating, Direction.gnmt])
-def test_a_layer_reads_what_the_one_below_wrote(direction):
+def test_each_layer_reads_the_output_of_the_layer_below(direction):
     """The stack by hand, one sentence."""
     encoder = random_encoder(direction, layers=3)
     states = embedded()[0][2:3, :7]
@@ -158,7 +158,7 @@ def test_a_layer_reads_what_the_one_below_wrote(direction):
 
 
 @pytest.mark.parametrize("summary", Summary)
-def test_a_residual_layer_adds_what_it_read(summary):
+def test_a_residual_layer_adds_its_input(summary):
     plain = random_encoder(Direction.forward, summary, 2)
     residual = random_encoder(Direction.forward, summary, 3, residual_from=3)
     for depth in range(2):
@@ -176,7 +176,7 @@ def test_a_residual_layer_adds_what_it_read(summary):
 
 
 @pytest.mark.parametrize(("direction", "first"), [(Direction.gnmt, 3), (Direction.alternating, 2)])
-def test_a_residual_connection_joins_equal_widths(direction, first):
+def test_a_residual_connection_needs_equal_widths(direction, first):
     def config(residual_from: int, layers: int) -> ModelConfig:
         encoder = EncoderConfig(layers=layers, size=3, direction=direction, residual_from=residual_from)
         return ModelConfig(encoder=encoder, decoder=DecoderConfig(size=5))
@@ -192,7 +192,7 @@ def test_a_residual_connection_joins_equal_widths(direction, first):
 
 
 @pytest.mark.parametrize("direction", Direction)
-def test_mean_and_maximum_are_over_the_sentence_alone(direction):
+def test_mean_and_maximum_exclude_padding(direction):
     inputs_BSE, lengths_B = embedded()
     mean = random_encoder(direction, Summary.mean)(inputs_BSE, lengths_B)
     maximum = random_encoder(direction, Summary.max)(inputs_BSE, lengths_B)
@@ -204,7 +204,7 @@ def test_mean_and_maximum_are_over_the_sentence_alone(direction):
 
 
 @pytest.mark.parametrize("direction", Direction)
-def test_every_layer_has_a_summary_of_its_own(direction):
+def test_every_layer_has_its_own_summary(direction):
     deep, shallow = random_encoder(direction, Summary.mean, 3), random_encoder(direction, Summary.mean, 1)
     shallow.layers[0].load_state_dict(deep.layers[0].state_dict())
     of_three, of_one = deep(*embedded()), shallow(*embedded())
@@ -212,7 +212,7 @@ def test_every_layer_has_a_summary_of_its_own(direction):
     torch.testing.assert_close(of_three.cell[0], of_one.cell[0], **CLOSE)
 
 
-def test_dropout_is_on_in_training_alone_and_keeps_padding_zero():
+def test_dropout_is_active_in_training_only_and_keeps_padding_zero():
     encoder = random_encoder(Direction.bidirectional, layers=2)
     inputs_BSE, lengths_B = embedded()
     still = encoder(inputs_BSE, lengths_B)

@@ -53,7 +53,7 @@ def run_on_fake_gpu(kind: CellKind, kernel: Kernel, dtype: torch.dtype | None) -
 
 @pytest.mark.parametrize("takes_bfloat16", [True, False])
 @pytest.mark.parametrize("kind", FUSED)
-def test_a_kernel_gets_bfloat16_where_it_takes_it_and_never_float16_in_its_place(kind, takes_bfloat16, monkeypatch):
+def test_a_kernel_receives_bfloat16_if_supported_and_never_float16_instead(kind, takes_bfloat16, monkeypatch):
     """PyTorch's own autocast would hand it float16 for bfloat16."""
     monkeypatch.setattr("seq2seq.system.capability.runs_recurrent_bfloat16", lambda device: takes_bfloat16)
     kernel, wanted = Kernel(), torch.bfloat16 if takes_bfloat16 else torch.float32
@@ -63,13 +63,13 @@ def test_a_kernel_gets_bfloat16_where_it_takes_it_and_never_float16_in_its_place
 
 
 @pytest.mark.parametrize("kind", FUSED)
-def test_a_kernel_gets_float16_where_it_is_asked_for(kind):
+def test_a_kernel_receives_float16_if_requested(kind):
     kernel = Kernel()
     states = run_on_fake_gpu(kind, kernel, torch.float16)
     assert (kernel.types, kernel.cast, states.dtype) == ({torch.float16}, [False], torch.float16)
 
 
-def test_without_autocast_a_kernel_gets_what_is_there():
+def test_without_autocast_a_kernel_receives_the_inputs_unchanged():
     kernel = Kernel()
     run_on_fake_gpu(CellKind.lstm, kernel, None)
     assert (kernel.types, kernel.cast) == ({torch.float32}, [False])
@@ -88,7 +88,7 @@ def random_arguments(seed: int = 1) -> tuple[Tensor, ...]:
 
 
 @pytest.mark.parametrize("padded", [True, False])
-def test_its_gradients_are_those_of_differences(padded):
+def test_gradients_match_finite_differences(padded):
     _, _, padding_NT = random_inputs(1, LENGTHS)
 
     def run(*parts: Tensor) -> tuple[Tensor, ...]:
@@ -102,7 +102,7 @@ def test_its_gradients_are_those_of_differences(padded):
 
 @pytest.mark.parametrize("kind", CellKind)
 @pytest.mark.parametrize("own", [True, False])
-def test_inputs_that_do_not_change_are_inputs_at_every_position(kind, own, monkeypatch):
+def test_constant_inputs_equal_inputs_at_every_position(kind, own, monkeypatch):
     monkeypatch.setattr(cells, "faster_than_torch", lambda *_: own)
     cell = random_cell(kind, 1)
     inputs_NTI, _, _ = random_inputs(2, [5, 5])
@@ -118,7 +118,7 @@ def test_inputs_that_do_not_change_are_inputs_at_every_position(kind, own, monke
 
 
 @pytest.mark.parametrize("begun", [True, False])
-def test_torch_s_kernel_gives_the_same(begun, monkeypatch):
+def test_the_results_equal_those_of_the_torch_kernel(begun, monkeypatch):
     """Padding, recurrent dropout and a state to begin with among it."""
     cell = random_cell(CellKind.lstm, 3, rate=0.5).train()
     inputs_NTI, _, padding_NT = random_inputs(4, [5, 1, 7], more=2)
@@ -133,7 +133,7 @@ def test_torch_s_kernel_gives_the_same(begun, monkeypatch):
     assert_close(*found)
 
 
-def test_in_bfloat16_products_alone_are_rounded():
+def test_in_bfloat16_only_products_are_rounded():
     """As near to float32 as torch's kernel comes; gradients too."""
     cell = random_cell(CellKind.lstm, 6, torch.float32)
     inputs_NTI, _, _ = random_inputs(6, [8, 8, 8], torch.float32)
@@ -150,7 +150,7 @@ def test_in_bfloat16_products_alone_are_rounded():
         torch.testing.assert_close(one.float(), other, rtol=0, atol=0.02 * scale)
 
 
-def test_it_is_used_where_it_was_measured_to_be_faster():
+def test_the_kernel_is_used_where_it_was_measured_to_be_faster():
     inputs_NTI = torch.zeros(1, 1, 1)
     assert faster_than_torch(inputs_NTI, has_constant=False)
     with torch.no_grad():

@@ -19,7 +19,7 @@ def noise(seed: int, lengths: list[int], more: int) -> tuple[Tensor, Tensor]:
     return torch.randn(len(lengths), max(lengths) + more, 3, generator=generator), torch.tensor(lengths)
 
 
-def test_the_mask_is_true_behind_the_end():
+def test_the_mask_is_true_at_padding():
     mask = padding_mask(torch.tensor([1, 3, 4]), 4)
     assert mask.tolist() == [[False, True, True, True], [False, False, False, True], [False] * 4]
 
@@ -31,7 +31,7 @@ def test_reversal_leaves_padding_at_the_end():
 
 
 @given(st.integers(0, 10_000), LENGTHS, st.integers(0, 3))
-def test_reversal_is_that_of_a_list_and_its_own_inverse(seed, lengths, more):
+def test_reversal_equals_list_reversal_and_is_its_own_inverse(seed, lengths, more):
     inputs_BSE, lengths_B = noise(seed, lengths, more)
     there = reverse_sentences(inputs_BSE, lengths_B)
     for row, length in enumerate(lengths):
@@ -40,7 +40,7 @@ def test_reversal_is_that_of_a_list_and_its_own_inverse(seed, lengths, more):
     assert torch.equal(reverse_sentences(there, lengths_B), inputs_BSE)
 
 
-def test_the_flag_shuts_the_input_gate_and_opens_the_forget_gate():
+def test_the_padding_flag_closes_the_input_gate_and_opens_the_forget_gate():
     column = padding_column(torch.randn(8, 3))
     assert column.shape == (8, 1)
     shut, opened, rest = column[:2], column[2:4], column[4:]
@@ -50,7 +50,7 @@ def test_the_flag_shuts_the_input_gate_and_opens_the_forget_gate():
 
 
 @pytest.mark.parametrize("inputs", [3, 4])
-def test_the_flag_is_one_more_input_and_its_weights_one_more_column(inputs):
+def test_the_padding_flag_is_one_more_input_with_one_more_weight_column(inputs):
     """And a zero, where their number would be odd."""
     _, lengths_B = noise(1, [2, 3], 0)
     inputs_BSE, weight = torch.randn(2, 3, inputs), torch.randn(8, inputs)
@@ -72,7 +72,7 @@ def test_on_a_gpu_rows_stay_aligned(inputs, wide):
 
 
 @given(st.integers(0, 10_000), LENGTHS, st.integers(0, 3))
-def test_the_last_state_is_that_before_the_padding(seed, lengths, more):
+def test_the_last_state_precedes_the_padding(seed, lengths, more):
     inputs_BSE, lengths_B = noise(seed, lengths, more)
     found = last_states(inputs_BSE, padding_mask(lengths_B, inputs_BSE.size(1)))
     assert torch.equal(found, torch.stack([inputs_BSE[row, length - 1] for row, length in enumerate(lengths)]))

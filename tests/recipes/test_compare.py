@@ -35,7 +35,7 @@ def test_files_of_translations(recipe, files, tmp_path):
     assert "&lt;b&gt;line 1&lt;/b&gt;" in outputs[2].read_text()
 
 
-def test_chinese_is_cut_as_its_code_says(recipe, tmp_path):
+def test_chinese_is_tokenized_by_its_language_code(recipe, tmp_path):
     references = ["我们在厨房里工作。", "他在写信给他的母亲。", "孩子们在花园里吃苹果。"]
     first = write_lines(tmp_path / "first.zh", ["我们在厨房里睡觉。", *references[1:]])
     second, target = write_lines(tmp_path / "second.zh", references), write_lines(tmp_path / "test.zh", references)
@@ -53,7 +53,7 @@ def test_chinese_is_cut_as_its_code_says(recipe, tmp_path):
     assert "tok:13a" in warned.out
 
 
-def test_runs_that_were_evaluated_and_a_file(recipe, tiny_run, tmp_path):
+def test_evaluated_runs_and_a_file(recipe, tiny_run, tmp_path):
     a, b = tmp_path / "a", random_run(tiny_run, tmp_path / "b", 1)
     shutil.copytree(tiny_run, a, ignore=shutil.ignore_patterns("data", "checkpoints", "tensorboard"))
     outcome = recipe("compare", f"systems=[{a},{b}]", *QUICK)

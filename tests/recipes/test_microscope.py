@@ -33,7 +33,7 @@ def test_a_corpus(recipe, tiny_run, tmp_path):
     assert (output / "corpus.html").read_text(encoding="utf-8").count("<img ") == len(list(output.glob("*.png"))) == 4
 
 
-def test_what_is_wrong_is_one_line(recipe, tiny_run):
+def test_a_mistake_is_one_line(recipe, tiny_run):
     for override in ("target=x", "text=' '", "split=train data.train.source=none.en data.train.target=none.de"):
         outcome = recipe("microscope", f"run={tiny_run}", *override.split(" ") if "=" in override[6:] else [override])
         assert outcome.code == 1

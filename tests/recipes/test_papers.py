@@ -132,12 +132,12 @@ def test_a_network_is_as_large_as_published(name):
 
 
 @pytest.mark.parametrize("name", LARGEST)
-def test_our_own_are_no_larger_than_they_may_be(name):
+def test_our_own_networks_are_within_their_size_limits(name):
     assert parameters(full_size(settings(name))) <= LARGEST[name]
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_papers_search_is_that_of_evaluation_and_distillation(name):
+def test_the_search_of_a_paper_is_used_by_evaluation_and_distillation(name):
     """Beams of 10, 12 and 16 hold where the command says nothing of its own."""
     search = settings(name).search
     for recipe in ("evaluate", "distill", "translate"):
@@ -145,7 +145,7 @@ def test_a_papers_search_is_that_of_evaluation_and_distillation(name):
         assert composed(recipe, ["beam_size=3"]).search_config(search) == replace(search, beam_size=3)
 
 
-def test_sutskevers_recurrent_connections_are_half_the_encoders_half_the_decoders():
+def test_sutskevers_encoder_and_decoder_have_equally_many_recurrent_weights():
     """Section 3.4: "64M are pure recurrent connections (32M for the encoder LSTM and 32M for the decoder LSTM)"."""
     network = full_size(settings("sutskever2014"))
     for stack in (network.encoder, network.decoder):
@@ -153,7 +153,7 @@ def test_sutskevers_recurrent_connections_are_half_the_encoders_half_the_decoder
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_the_learning_rate_ends_where_the_paper_has_it(name):
+def test_the_last_learning_rate_is_that_of_the_paper(name):
     config = settings(name)
     updates = config.training.updates
     assert config.schedule.factor(updates, updates, []) == pytest.approx(SCHEDULES[name], rel=1e-3)
@@ -170,7 +170,7 @@ def test_a_paper_states_score_unit_and_command(name):
 
 
 @pytest.mark.parametrize(("name", "count"), [("cho2014", 23_229_000), ("bahdanau2015", 81_452_000)])
-def test_a_head_counts_the_parameters_by_hand(name, count):
+def test_the_comment_counts_the_parameters(name, count):
     assert parameters(full_size(settings(name))) == count
     assert f"# Parameters: {count:,}: " in (EXPERIMENT / f"{name}.yaml").read_text(encoding="utf-8")
 
@@ -199,7 +199,7 @@ TINY = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
-def test_a_tiny_one_trains_translates_and_is_scored(recipe, tmp_path, name):
+def test_a_tiny_network_trains_translates_and_is_scored(recipe, tmp_path, name):
     run = tmp_path / "run"
     outcome = recipe("train", f"experiment={name}", f"run={run}", *TINY)
     assert outcome.code == 0, outcome.err

@@ -72,7 +72,7 @@ def test_two_corpora_with_tags_make_one_run(recipe, tmp_path, more):
     assert records[0]["translation"] == str(Translator.load(run).translate("<2fr> We work.", beam_size=1))
 
 
-def test_a_main_corpus_of_weight_0_leaves_the_others(recipe, tmp_path, more):
+def test_a_main_corpus_of_weight_0_is_excluded(recipe, tmp_path, more):
     outcome = recipe("train", f"run={tmp_path}/run", *SMALL, *SHORT, "data.weight=0", f"data.more=[{{{more}}}]")
     assert outcome.code == 0, outcome.err
     assert outcome.out.startswith(f"{tmp_path}/more.en and {tmp_path}/more.fr: kept 20 of 20 pairs")
@@ -166,9 +166,7 @@ TAGS = [([], "<2de>"), (["data.source_tag='<2fr>'"], "<2fr>"), (["data.source_ta
 
 
 @pytest.mark.parametrize(("asked", "tag"), TAGS)
-def test_own_files_are_evaluated_with_the_tag_of_the_run_unless_one_is_asked_for(
-    recipe, tagged_run, tmp_path, more, asked, tag
-):
+def test_own_files_are_evaluated_with_the_tag_of_the_run_by_default(recipe, tagged_run, tmp_path, more, asked, tag):
     own = [f"data.test.source={tmp_path}/more.en", f"data.test.target={tmp_path}/more.fr"]
     outcome = recipe("evaluate", f"run={tagged_run}", "beam_size=1", *own, *asked)
     assert outcome.code == 0, outcome.err
@@ -180,9 +178,7 @@ def test_own_files_are_evaluated_with_the_tag_of_the_run_unless_one_is_asked_for
 
 
 @pytest.mark.parametrize(("asked", "tag"), TAGS)
-def test_own_files_are_distilled_with_the_tag_of_the_run_unless_one_is_asked_for(
-    recipe, tagged_run, tmp_path, more, asked, tag
-):
+def test_own_files_are_distilled_with_the_tag_of_the_run_by_default(recipe, tagged_run, tmp_path, more, asked, tag):
     own = [f"data.train.source={tmp_path}/more.en", f"data.train.target={tmp_path}/more.fr"]
     outcome = recipe("distill", f"run={tagged_run}", f"output={tmp_path}/out", "beam_size=1", *own, *asked)
     assert outcome.code == 0, outcome.err
@@ -194,7 +190,7 @@ def test_own_files_are_distilled_with_the_tag_of_the_run_unless_one_is_asked_for
     assert all(f'"{tag}"' in word for word in named)
 
 
-def test_a_folder_that_is_there_is_left_alone(recipe, tiny_run, tmp_path):
+def test_an_existing_folder_is_not_modified(recipe, tiny_run, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
     for name, asked in {"distill": [], "backtranslate": [f"input={tmp_path}/out/mine.txt"]}.items():
@@ -224,7 +220,7 @@ def test_backtranslate_drops_blank_lines_and_names_the_next_command(recipe, tiny
 
 
 @pytest.mark.parametrize("options", [["search=sampling", "n_best=3"], ["beam_size=3", "n_best=3"]])
-def test_backtranslate_writes_several_sources_for_a_sentence(recipe, tiny_run, tmp_path, options):
+def test_backtranslate_writes_several_sources_per_sentence(recipe, tiny_run, tmp_path, options):
     (tmp_path / "mono.de").write_text("We work.\nShe sleeps.\n")
     output = tmp_path / "back"
     outcome = recipe("backtranslate", f"run={tiny_run}", f"input={tmp_path}/mono.de", f"output={output}", *options)
@@ -235,7 +231,7 @@ def test_backtranslate_writes_several_sources_for_a_sentence(recipe, tiny_run, t
 
 
 @pytest.mark.parametrize(("asked", "tag"), [([], "<2de>"), (["tag='<2fr>'"], "<2fr>"), (["tag=''"], "")])
-def test_the_reverse_run_reads_its_own_tag_unless_one_is_asked_for(recipe, tagged_run, tmp_path, asked, tag):
+def test_the_reverse_run_uses_its_own_tag_by_default(recipe, tagged_run, tmp_path, asked, tag):
     (tmp_path / "mono.de").write_text("We work.\n")
     outcome = recipe(
         "backtranslate", f"run={tagged_run}", f"input={tmp_path}/mono.de", f"output={tmp_path}/out", *asked
@@ -247,7 +243,7 @@ def test_the_reverse_run_reads_its_own_tag_unless_one_is_asked_for(recipe, tagge
 
 
 @pytest.mark.parametrize("name", ["distill", "backtranslate"])
-def test_without_a_run_nothing_is_made(recipe, tmp_path, name):
+def test_without_a_run_nothing_is_written(recipe, tmp_path, name):
     outcome = recipe(name, f"run={tmp_path / 'nowhere'}", f"output={tmp_path / 'out'}")
     assert outcome.code == 1
     assert outcome.err.count("\n") == 1

@@ -33,7 +33,7 @@ def text(tmp_path: Path) -> list[str]:
     return [f"data.test.{side}={tmp_path / 'test'}.{side}" for side in ("source", "target")]
 
 
-def test_translate_by_an_ensemble_with_a_language_model(recipe, copied, tmp_path):
+def test_translate_with_an_ensemble_and_a_language_model(recipe, copied, tmp_path):
     others = [random_run(copied, tmp_path / str(seed), seed) for seed in (1, 2)]
     language = {"encoder.layers": 0, "attention": "none", "bridge": "zero"}
     language_model = random_run(copied, tmp_path / "language", 3, language)
@@ -49,7 +49,7 @@ def test_translate_by_an_ensemble_with_a_language_model(recipe, copied, tmp_path
         assert found == pytest.approx([one.score for one in expected], abs=1e-4)
 
 
-def test_evaluate_keeps_the_scores_of_an_ensemble_beside_the_runs_own(recipe, copied, tmp_path, text):
+def test_evaluate_adds_the_scores_of_an_ensemble_to_those_of_the_run(recipe, copied, tmp_path, text):
     other = random_run(copied, tmp_path / "other", 1)
     assert recipe("evaluate", f"run={copied}", "beam_size=1", *text).code == 0
     alone = json.loads((copied / "scores.json").read_text())["test"]
@@ -66,7 +66,7 @@ def test_evaluate_keeps_the_scores_of_an_ensemble_beside_the_runs_own(recipe, co
     }
 
 
-def test_runs_that_do_not_fit_are_one_line(recipe, copied, tmp_path, text):
+def test_incompatible_runs_give_one_line(recipe, copied, tmp_path, text):
     missing = tmp_path / "missing"
     for name, more in (("translate", []), ("evaluate", text)):
         for override, words in {
@@ -80,7 +80,7 @@ def test_runs_that_do_not_fit_are_one_line(recipe, copied, tmp_path, text):
             assert outcome.err.count("\n") == 1
 
 
-def test_evaluate_refuses_an_ensemble_that_would_have_no_say(recipe, copied, tmp_path, text):
+def test_evaluate_refuses_an_ensemble_without_effect(recipe, copied, tmp_path, text):
     language_model = {"encoder.layers": 0, "attention": "none", "bridge": "zero"}
     language_model = random_run(copied, tmp_path / "language", 3, language_model)
     for asked, words in {
@@ -94,7 +94,7 @@ def test_evaluate_refuses_an_ensemble_that_would_have_no_say(recipe, copied, tmp
     assert not (language_model / "scores.json").exists()
 
 
-def test_average_of_a_runs_checkpoints_is_a_model(recipe, copied):
+def test_the_average_of_checkpoints_is_a_model(recipe, copied):
     before = {path: path.stat().st_mtime_ns for path in copied.rglob("*")}
     outcome = recipe("average", f"run={copied}/")
     assert outcome.code == 0, outcome.err
@@ -109,7 +109,7 @@ def test_average_of_a_runs_checkpoints_is_a_model(recipe, copied):
     assert Translator.load(output, shortlist=True).translate("We work.").source == "We work."
 
 
-def test_average_of_runs_and_what_has_none(recipe, copied, tmp_path):
+def test_the_average_of_runs_and_errors_without_checkpoints(recipe, copied, tmp_path):
     other, mean = random_run(copied, tmp_path / "other", 1), tmp_path / "new" / "mean"
     outcome = recipe("average", f"run={copied}", f"runs=[{other}]", f"output={mean}")
     assert outcome.code == 0, outcome.err

@@ -32,7 +32,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return [f"data.hub.name={tmp_path / 'set'}"]
 
 
-def test_however_a_corpus_is_read_and_prepared_the_run_is_the_same(recipe, tmp_path, monkeypatch, caplog, hub):
+def test_the_run_does_not_depend_on_how_the_corpus_is_read(recipe, tmp_path, monkeypatch, caplog, hub):
     """Downloaded and encoded at once; or as a stream, in many files, by two processes, shared: beside another corpus,
     with pieces drawn at random."""
     (tmp_path / "more.tsv").write_text("We work.\tWir arbeiten.\nShe sleeps.\tSie schläft.\n" * 10)

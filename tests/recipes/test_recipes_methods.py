@@ -36,7 +36,7 @@ def test_every_method_by_its_group(recipe, stdin, learned_run):
 
 
 @pytest.mark.parametrize("group", ["greedy", "beam"])
-def test_a_search_that_is_named_wins_over_the_method_of_the_run(recipe, stdin, tiny_run, tmp_path, group):
+def test_a_search_override_wins_over_the_method_of_the_run(recipe, stdin, tiny_run, tmp_path, group):
     own = tmp_path / "own"
     shutil.copytree(tiny_run, own)
     config = (own / "config.yaml").read_text("utf-8")
@@ -54,7 +54,7 @@ def test_a_search_that_is_named_wins_over_the_method_of_the_run(recipe, stdin, t
     assert recipe("translate", f"run={own}", f"search={group}").code == 0, "nor does the run's n_best stand in the way"
 
 
-def test_a_stream_prints_what_is_printed_without_it(recipe, stdin, tiny_run):
+def test_streaming_prints_the_same_translation(recipe, stdin, tiny_run):
     found = []
     for stream in ("true", "false"):
         stdin(TEXT)
@@ -63,7 +63,7 @@ def test_a_stream_prints_what_is_printed_without_it(recipe, stdin, tiny_run):
     assert found[0].count("\n") == 3
 
 
-def test_what_contradicts_is_one_line(recipe, stdin, tiny_run):
+def test_contradictory_settings_give_one_line(recipe, stdin, tiny_run):
     for options, message in (
         (["search=sampling", "phrases=[Haus]"], "error: search.method=sampling cannot force phrases"),
         (["stream=true", "json=true"], "error: stream=true shows a single translation"),

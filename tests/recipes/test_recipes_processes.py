@@ -36,7 +36,7 @@ def call(name: str, *overrides: str) -> float | None:
     return call_recipe(name, *overrides)
 
 
-def test_a_run_of_two_processes_is_that_of_one(recipe, tmp_path):
+def test_two_processes_give_the_run_of_one(recipe, tmp_path):
     options = [*TINY, "training.precision=float32", "training.updates=6", "training.validate_every=3"]
     alone, both = tmp_path / "alone", tmp_path / "both"
     assert recipe("train", f"run={alone}", *options, "training.accumulate=2").code == 0
@@ -61,7 +61,7 @@ def test_a_run_of_two_processes_is_that_of_one(recipe, tmp_path):
     assert len((tmp_path / "both.jsonl").read_text().splitlines()) == len(LINES)
 
 
-def test_a_users_error_is_told_and_leaves_nothing(tmp_path):
+def test_a_users_error_is_reported_once_and_leaves_no_files(tmp_path):
     options = [f"run={tmp_path / 'run'}", *TINY, "data.train.source=nowhere.en", "data.train.target=nowhere.de"]
     first, second = together(tmp_path / "out", call, "train", *options, joins=False)
     assert (first.code, second.code) == (1, 1)
@@ -75,7 +75,7 @@ ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
 @pytest.mark.slow
-def test_with_everything_on_two_processes_are_one_that_accumulates(tmp_path):
+def test_with_all_settings_two_processes_equal_one_with_accumulation(tmp_path):
     """Under torchrun, with all that is drawn: dropout, pieces, own predictions, own translations; and an average."""
     options = [
         *TINY, "model=attention", "training.precision=float32", "training.device=cpu", "model.recurrent_dropout=0.1",
@@ -99,7 +99,7 @@ def test_with_everything_on_two_processes_are_one_that_accumulates(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("killed", [0, 1])
-def test_a_process_that_is_killed_ends_the_run_and_another_number_goes_on(tmp_path, killed):
+def test_a_killed_process_ends_the_run_which_resumes_with_another_number(tmp_path, killed):
     options = [*TINY, "training.updates=200", "training.validate_every=50", "training.precision=float32"]
     run, program = tmp_path / "run", str(ROOT / "recipes/train.py")
     started = subprocess.Popen(

@@ -26,7 +26,7 @@ def test_the_notebook_contains_its_outputs_and_no_errors():
 
 
 @pytest.mark.slow
-def test_the_tutorial_runs_as_its_first_cell_says(tmp_path):
+def test_the_tutorial_runs_with_the_command_in_its_first_cell(tmp_path):
     made = tmp_path / "made.ipynb"
     command = [sys.executable, "-m", "jupytext", "--to", "ipynb", "--execute", str(TUTORIAL), "--output", str(made)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=TUTORIAL.parents[2])

@@ -24,7 +24,7 @@ def close(found: Weights, wanted: Weights) -> bool:
     return found.keys() == wanted.keys() and all(torch.allclose(found[name], wanted[name]) for name in wanted)
 
 
-def test_the_mean_is_taken_number_by_number_in_float64():
+def test_the_mean_is_elementwise_in_float64():
     large = 2.0**25  # above which float32 has no odd numbers
     several = [{"w": torch.tensor([large, 1.0])}, {"w": torch.tensor([1.0, 2.0])}, {"w": torch.tensor([-large, 6.0])}]
     mean = mean_weights(iter(several))
@@ -40,14 +40,14 @@ def test_the_mean_of_runs(tiny_run, tmp_path):
     assert close(found, {name: sum(one[name] for one in weights) / 3 for name in weights[0]})
 
 
-def test_a_run_in_8_bits_is_averaged_as_what_it_stands_for(tiny_run, tmp_path):
+def test_an_8_bit_run_is_averaged_after_dequantization(tiny_run, tmp_path):
     quantized = random_run(tiny_run, tmp_path / "int8", 1)
     save_quantized(load_run(quantized).network, quantized / "model.safetensors")
     found = average_runs(quantized, load_run(quantized), [quantized])
     assert close(found, dict(load_run(quantized).network.named_parameters()))
 
 
-def test_what_is_only_for_training_may_differ_and_nothing_else(tiny_run, tmp_path):
+def test_only_training_settings_may_differ(tiny_run, tmp_path):
     assert {item.name for item in fields(ModelConfig)} >= TRAINING_ONLY
     first = load_run(tiny_run)
     alike = random_run(tiny_run, tmp_path / "alike", 1, {"dropout": 0.7, "initial_range": 0.3, "word_dropout": 0.1})
@@ -89,7 +89,7 @@ def test_the_mean_of_a_runs_checkpoints(run):
 @pytest.mark.parametrize(
     ("average", "count", "wanted"), [("best", 2, [10, 30]), ("last", 2, [30, 200]), ("best", 3, [10, 30, 200])]
 )
-def test_the_checkpoints_are_those_that_training_chose_not_all_that_are_kept(run, average, count, wanted):
+def test_only_the_checkpoints_chosen_by_training_are_averaged(run, average, count, wanted):
     """A run keeps those of its model and its best validation beside them."""
     config = yaml.safe_load((run / "config.yaml").read_text())
     config["training"] |= {"average": average, "average_count": count, "criterion": "loss"}
@@ -100,7 +100,7 @@ def test_the_checkpoints_are_those_that_training_chose_not_all_that_are_kept(run
     assert [int(path.stem[-7:]) for path in chosen_checkpoints(run)] == wanted
 
 
-def test_a_run_that_averages_nothing_has_no_mean(run):
+def test_a_run_without_averaging_is_refused(run):
     config = yaml.safe_load((run / "config.yaml").read_text())
     config["training"]["average"] = "none"
     (run / "config.yaml").write_text(yaml.safe_dump(config))

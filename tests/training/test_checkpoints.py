@@ -51,7 +51,7 @@ def found(checkpoints: Checkpoints) -> dict[str, object]:
     return state
 
 
-def test_the_state_comes_back_and_the_one_before_it_stays(checkpoints):
+def test_the_state_is_restored_and_the_previous_one_is_kept(checkpoints):
     assert checkpoints.load_state() is None
     for update in (1, 2):
         checkpoints.save_state({"progress": {"update": update}}, [])
@@ -63,7 +63,7 @@ def test_the_state_comes_back_and_the_one_before_it_stays(checkpoints):
     assert files(checkpoints) == {"last.pt", "previous.pt"}
 
 
-def test_a_save_for_which_there_is_no_room_leaves_both_states(checkpoints):
+def test_a_full_disk_keeps_both_states(checkpoints):
     checkpoints.save_state({"progress": {"update": 1}}, [])
     checkpoints.save_state(STATE, [])
     before = {path: path.read_bytes() for path in checkpoints.folder.iterdir()}
@@ -73,7 +73,7 @@ def test_a_save_for_which_there_is_no_room_leaves_both_states(checkpoints):
 
 
 @pytest.mark.parametrize("how", HOW)
-def test_a_damaged_state_falls_back_to_the_one_before_with_a_line_that_says_so(checkpoints, how, caplog):
+def test_a_damaged_state_falls_back_to_the_previous_one_with_a_warning(checkpoints, how, caplog):
     checkpoints.save_state({"progress": {"update": 1}}, [])
     checkpoints.save_state(STATE, [])
     assert found(checkpoints)["progress"] == STATE["progress"]
@@ -86,7 +86,7 @@ def test_a_damaged_state_falls_back_to_the_one_before_with_a_line_that_says_so(c
     assert "\n" not in line
 
 
-def test_a_damaged_state_never_takes_the_place_of_the_whole_one(checkpoints):
+def test_a_damaged_state_never_replaces_the_intact_one(checkpoints):
     checkpoints.save_state({"progress": {"update": 1}}, [])
     checkpoints.save_state(STATE, [])
     spoil(checkpoints.last, "0.5")
@@ -101,7 +101,7 @@ def test_a_damaged_state_never_takes_the_place_of_the_whole_one(checkpoints):
 
 @pytest.mark.parametrize("how", HOW[1:])
 @pytest.mark.parametrize("before", ["none", "damaged too"])
-def test_where_no_state_is_whole_the_last_is_refused_in_one_line(checkpoints, how, before):
+def test_two_damaged_states_give_one_line(checkpoints, how, before):
     checkpoints.save_state(STATE, [])
     if before == "damaged too":
         checkpoints.save_state(STATE, [])
@@ -110,7 +110,7 @@ def test_where_no_state_is_whole_the_last_is_refused_in_one_line(checkpoints, ho
     assert "damaged" in refused(checkpoints)
 
 
-def test_every_bit_of_a_state_is_as_it_was_or_the_state_is_not_used(checkpoints):
+def test_a_state_with_any_changed_bit_is_not_used(checkpoints):
     checkpoints.save_state(STATE, [])
     whole = checkpoints.last.read_bytes()
     for place in range(0, 8 * len(whole), 61):
@@ -168,14 +168,14 @@ def test_nothing_in_a_state_is_executed(checkpoints, tmp_path, form):
     assert not proof.exists()
 
 
-def test_a_state_of_an_older_version_is_gone_on_from(checkpoints):
+def test_a_state_of_an_older_version_is_resumed(checkpoints):
     """It did not say what it had kept, and there was one."""
     checkpoints.folder.mkdir()
     torch.save(STATE, checkpoints.last)
     assert found(checkpoints)["progress"] == STATE["progress"]
 
 
-def test_average_is_the_mean_of_the_weights_named(checkpoints):
+def test_the_average_is_the_mean_of_the_named_weights(checkpoints):
     for update, value in {10: 1.0, 20: 2.0, 30: 100.0, 40: 6.0}.items():
         checkpoints.save(filled(value), update)
     mean = checkpoints.average([10, 20, 40])
@@ -184,25 +184,25 @@ def test_average_is_the_mean_of_the_weights_named(checkpoints):
     assert mean["weight"].dtype == torch.float32
 
 
-def test_average_of_one_is_that_one_bit_by_bit(checkpoints):
+def test_the_average_of_one_checkpoint_has_its_bits(checkpoints):
     network = nn.Linear(3, 2)
     checkpoints.save(network, 7)
     assert torch.equal(checkpoints.average([7])["weight"], network.weight)
 
 
-def test_average_is_summed_finer_than_float32(checkpoints):
+def test_the_average_is_summed_in_higher_precision_than_float32(checkpoints):
     for update, value in {1: 2.0**24, 2: 1.0, 3: 1.0, 4: 2.0}.items():
         checkpoints.save(filled(value), update)
     assert checkpoints.average([1, 2, 3, 4])["weight"][0, 0] == (2.0**24 + 4) / 4
 
 
-def test_average_of_weights_that_are_gone_says_so(checkpoints):
+def test_the_average_of_missing_weights_gives_one_line(checkpoints):
     checkpoints.save(filled(1.0), 1)
     with pytest.raises(RunError, match=r"update-0000002\.safetensors is missing"):
         checkpoints.average([1, 2])
 
 
-def test_weights_are_kept_until_neither_state_asks_for_them(checkpoints):
+def test_weights_are_kept_while_a_state_refers_to_them(checkpoints):
     def kept() -> list[int]:
         return sorted(int(name[7:14]) for name in files(checkpoints) if name.startswith("update-"))
 
@@ -223,7 +223,7 @@ def test_weights_are_kept_until_neither_state_asks_for_them(checkpoints):
     assert load_weights(checkpoints.weights_path(30))["weight"][0, 0] == 30
 
 
-def test_what_a_killed_process_had_no_time_to_delete_goes_with_the_next_start(checkpoints):
+def test_files_left_by_a_killed_process_are_deleted_at_the_next_start(checkpoints):
     for update in (10, 20, 30):
         checkpoints.save(filled(update), update)
         checkpoints.save_state({"progress": {"update": update}}, [update])
@@ -239,7 +239,7 @@ def test_what_a_killed_process_had_no_time_to_delete_goes_with_the_next_start(ch
     assert checkpoints.weights_path(10).exists(), "the previous state may need further weights"
 
 
-def test_what_is_there_is_named_and_how_far_the_run_was(checkpoints):
+def test_existing_checkpoints_and_their_update_are_listed(checkpoints):
     for update in (10, 20, 30):
         checkpoints.save(filled(update), update)
         checkpoints.save_state({"progress": {"update": update}}, [update - 10, update])
@@ -252,7 +252,7 @@ def test_what_is_there_is_named_and_how_far_the_run_was(checkpoints):
 
 
 @pytest.mark.parametrize("how", ["whole", *HOW, "of another update"])
-def test_a_model_is_put_back_as_it_was_and_only_then(checkpoints, tmp_path, how):
+def test_a_model_is_restored_only_if_it_is_unchanged(checkpoints, tmp_path, how):
     path = tmp_path / "model.safetensors"
     for update, value in {1: 1.0, 2: 3.0}.items():
         checkpoints.save(filled(value), update)

@@ -32,12 +32,12 @@ def test_the_divergence_and_its_gradient_are_those_of_the_definition(rows):
     assert torch.allclose(ours.grad, theirs.grad, atol=1e-5)
 
 
-def test_what_is_added_to_all_logits_of_a_position_changes_nothing():
+def test_a_constant_added_to_all_logits_of_a_position_changes_nothing():
     shifted = logits(4) + torch.randn(8, 1)
     assert float(symmetric_divergence(shifted)) == pytest.approx(float(symmetric_divergence(logits(4))), rel=1e-4)
 
 
-def test_logits_in_bfloat16_get_a_gradient_of_their_kind():
+def test_logits_in_bfloat16_have_bfloat16_gradients():
     given = logits(3).bfloat16().requires_grad_()
     symmetric_divergence(given).backward()
     assert given.grad.dtype == torch.bfloat16
@@ -99,7 +99,7 @@ def disagreement(network) -> float:
         return float(symmetric_divergence(network.train()(*doubled(HELD_OUT)[:4])))
 
 
-def test_training_with_it_makes_passes_agree_more_than_training_without(tmp_path):
+def test_the_objective_increases_the_agreement_of_two_passes(tmp_path):
     found = {}
     for alpha in (0.0, 5.0):
         network = tiny_network(0.4)

@@ -70,7 +70,7 @@ def stopped(folder: Path, place: StreamPosition = AFTER_NINE, config=CONFIG) -> 
 @pytest.mark.grid
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize(("file", "goes_on_from"), [(LAST, 4), (weights_after(8), 4), (PREVIOUS, 8), (MODEL, 8)])
-def test_a_damaged_file_costs_time_and_nothing_else(tmp_path, whole, how, file, goes_on_from, caplog):
+def test_a_damaged_state_does_not_change_the_result(tmp_path, whole, how, file, goes_on_from, caplog):
     stopped(tmp_path)
     spoil(tmp_path / file, how)
     assert trainer(tmp_path, CONFIG).progress.update == goes_on_from
@@ -78,7 +78,7 @@ def test_a_damaged_file_costs_time_and_nothing_else(tmp_path, whole, how, file, 
     assert Ended(tmp_path).same_as(whole)
 
 
-def test_damage_twice_on_the_way_is_no_worse(tmp_path, whole):
+def test_repeated_damage_does_not_change_the_result(tmp_path, whole):
     stopped(tmp_path)
     spoil(tmp_path / LAST, "0.5")
     stopped(tmp_path, StreamPosition(3, 5))  # goes on from 4, validates at 8 and 12, crashes
@@ -87,7 +87,7 @@ def test_damage_twice_on_the_way_is_no_worse(tmp_path, whole):
     assert Ended(tmp_path).same_as(whole)
 
 
-def test_what_a_killed_process_left_half_written_does_no_harm(tmp_path, whole):
+def test_incomplete_files_of_a_killed_process_are_ignored(tmp_path, whole):
     stopped(tmp_path)
     for name in (LAST, MODEL, weights_after(8), weights_after(12), weights_after(99), "metrics.jsonl"):
         temporary_path(tmp_path / name).write_bytes(b"half a file")
@@ -99,7 +99,7 @@ def test_what_a_killed_process_left_half_written_does_no_harm(tmp_path, whole):
 
 
 @pytest.mark.parametrize("how", HOW)
-def test_weights_that_both_states_ask_for_are_missed_in_one_line(tmp_path, how):
+def test_missing_weights_of_both_states_give_one_line(tmp_path, how):
     stopped(tmp_path)
     spoil(tmp_path / weights_after(4), how)
     with pytest.raises(RunError) as error:
@@ -124,7 +124,7 @@ def judged(average_is_better: bool):
 @pytest.mark.grid
 @pytest.mark.parametrize("how", [*HOW, "another"])
 @pytest.mark.parametrize("average_is_better", [True, False])
-def test_the_model_of_a_finished_run_is_put_back_without_judging_again(tmp_path, how, average_is_better):
+def test_the_model_of_a_finished_run_is_restored_without_validation(tmp_path, how, average_is_better):
     validate, shown = judged(average_is_better)
     ended = Ended(tmp_path, validate=validate)
     assert ended.trainer.progress.model == ([14, 12] if average_is_better else [14])
@@ -142,7 +142,7 @@ def test_the_model_of_a_finished_run_is_put_back_without_judging_again(tmp_path,
 # No room
 
 
-def test_where_there_is_no_room_the_run_stops_in_one_line_and_goes_on_when_there_is(tmp_path, whole):
+def test_a_full_disk_stops_the_run_in_one_line_and_it_resumes_with_space(tmp_path, whole):
     stopped_at = set()
     for room in (50, 500, 5_000, 12_000, 20_000):
         before = {path: path.read_bytes() for path in tmp_path.rglob("*.pt")}
@@ -180,7 +180,7 @@ class Clock:
         (60, [10, 20, 24]),
     ],
 )
-def test_a_state_is_saved_with_the_first_record_after_so_many_minutes(tmp_path, monkeypatch, minutes, states):
+def test_a_state_is_saved_with_the_first_record_after_save_minutes(tmp_path, monkeypatch, minutes, states):
     clock = Clock(monkeypatch)
     config = training(updates=24, validate_every=10, log_every=2, save_minutes=minutes, average=Average.none)
     one = trainer(tmp_path, config)
@@ -196,7 +196,7 @@ def test_a_state_is_saved_with_the_first_record_after_so_many_minutes(tmp_path, 
     assert sorted({*saved}) == states
 
 
-def test_states_in_between_cost_less_when_it_crashes_and_change_nothing(tmp_path, whole):
+def test_intermediate_states_reduce_the_loss_of_a_crash_and_change_nothing(tmp_path, whole):
     config = training(updates=14, accumulate=2, ema=0.7, save_minutes=0)  # recorded, and so saved, at 5 and 10
     stopped(tmp_path, StreamPosition(3, 2), config)  # after update 11, in the middle of the next
     assert trainer(tmp_path, config).progress.update == 10

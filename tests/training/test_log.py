@@ -37,7 +37,7 @@ def scalars(folder):
     return [(event.step, round(event.value, 3)) for event in events.Scalars("train/loss")]
 
 
-def test_a_record_is_a_line(tmp_path):
+def test_a_record_is_one_line(tmp_path):
     with MetricsLog(tmp_path, Progress()) as log:
         log.write("train", 50, {"loss": 2.5, "learning_rate": 1e-3})
         log.write("validation", 100, {"loss": math.inf, "bleu": 12.0})
@@ -47,7 +47,7 @@ def test_a_record_is_a_line(tmp_path):
     }  # fmt: skip
 
 
-def test_going_on_takes_back_what_came_after_the_checkpoint(tmp_path):
+def test_resuming_removes_records_after_the_checkpoint(tmp_path):
     with MetricsLog(tmp_path, cut(write(tmp_path, 10, 20, 30, 40), 20)) as log:
         assert [record["update"] for record in read_metrics(log.path)] == [10, 20]
         log.write("train", 30, {"loss": 9.0})
@@ -56,14 +56,14 @@ def test_going_on_takes_back_what_came_after_the_checkpoint(tmp_path):
     assert not list(tmp_path.glob("*.tmp"))
 
 
-def test_a_run_killed_before_its_first_checkpoint_begins_anew(tmp_path):
+def test_a_run_killed_before_its_first_checkpoint_starts_with_an_empty_log(tmp_path):
     write(tmp_path, 10, 20)
     write(tmp_path, 10)
     assert len(lines(tmp_path)) == 1
 
 
 @pytest.mark.parametrize("spoilt", [None, "", '{"kind": "tr', "\0\0\0\n{}\n", '{"kind": "train", "update": 10}\n' * 2])
-def test_going_on_makes_the_file_anew_whatever_has_become_of_it(tmp_path, spoilt):
+def test_resuming_rewrites_the_log_from_the_checkpoint(tmp_path, spoilt):
     progress = write(tmp_path, 10, 20)
     path = tmp_path / "metrics.jsonl"
     whole = path.read_bytes()
@@ -74,14 +74,14 @@ def test_going_on_makes_the_file_anew_whatever_has_become_of_it(tmp_path, spoilt
     assert [record["update"] for record in read_metrics(path)] == [10, 20, 30]
 
 
-def test_a_last_line_cut_short_is_left_out(tmp_path):
+def test_a_truncated_last_line_is_ignored(tmp_path):
     write(tmp_path, 10, 20)
     path = tmp_path / "metrics.jsonl"
     path.write_text(path.read_text("utf-8")[:-7], "utf-8")
     assert [record["update"] for record in read_metrics(path)] == [10]
 
 
-def test_a_run_of_an_older_version_whose_state_has_no_records_finds_them_in_the_file(tmp_path):
+def test_records_missing_in_an_older_state_are_read_from_the_file(tmp_path):
     write(tmp_path, 10, 20, 30)
     progress = Progress(20)
     with MetricsLog(tmp_path, progress) as log:

@@ -108,7 +108,7 @@ def test_extreme_logits_stay_finite(size):
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 @pytest.mark.parametrize("place", [(0, 1), (0, 2), (CHUNK, 1)])
-def test_a_logit_that_is_no_number_is_not_passed_over_in_silence(bad, place):
+def test_a_nan_logit_gives_a_nan_loss(bad, place):
     logits_PV, labels_P = torch.zeros(CHUNK + 1, 3), torch.ones(CHUNK + 1, dtype=torch.long)
     logits_PV[place] = bad
     loss = loss_sums(logits_PV, labels_P, 0.1)

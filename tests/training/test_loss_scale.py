@@ -108,7 +108,7 @@ def test_a_scaled_loss_changes_no_bit(tmp_path, optimizer):
     assert same(flat(state_of(plain)), flat(state_of(scaled)))
 
 
-def test_gradients_are_those_of_float32_to_rounding_and_without_the_scale_they_are_not():
+def test_gradients_match_float32_only_with_the_scale():
     def gradients(precision: Precision, scale: LossScale, weight: float) -> torch.Tensor:
         network = tiny_network().train()
         objective = TeacherForcing(0.1, precision)
@@ -145,7 +145,7 @@ def test_the_scale_grows_after_a_streak_and_stays_within_its_limits(monkeypatch)
     assert (largest * INITIAL, smallest * INITIAL) == (loss_scale.HIGHEST, loss_scale.LOWEST)
 
 
-def test_it_learns_as_in_float32(tmp_path):
+def test_training_in_float16_learns_as_in_float32(tmp_path):
     losses = {}
     for precision in (Precision.float32, Precision.float16):
         config, optimizer = training(updates=30, validate_every=30, precision=precision), Adam(learning_rate=0.02)
@@ -207,7 +207,7 @@ def crash() -> None:
 
 
 @pytest.mark.parametrize("optimizer", [Adam(learning_rate=0.01), Muon(rows=4), SGD(momentum=0.9)], ids=str)
-def test_a_run_resumes_to_the_bit_in_the_middle_of_a_streak(tmp_path, monkeypatch, optimizer):
+def test_a_run_resumed_within_a_streak_has_the_same_bits(tmp_path, monkeypatch, optimizer):
     monkeypatch.setattr(loss_scale, "GROWTH_INTERVAL", 6)
     config = half(updates=14, ema=0.9, log_every=2)  # validated and saved after 4, 8 and 12
     whole = trainer(tmp_path / "whole", config, network=overflowing({2, 9}), optimizer=optimizer)
@@ -230,7 +230,7 @@ def test_a_run_resumes_to_the_bit_in_the_middle_of_a_streak(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("before", [Precision.float32, Precision.float16])
-def test_a_training_state_without_a_scale_opens_and_begins_with_the_first(tmp_path, before):
+def test_a_training_state_without_a_scale_starts_with_the_initial_scale(tmp_path, before):
     spoilt = {1} if before is Precision.float16 else set()
     trainer(tmp_path, training(updates=4, precision=before), network=overflowing(spoilt)).fit()
     path = tmp_path / "checkpoints/last.pt"
@@ -244,7 +244,7 @@ def test_a_training_state_without_a_scale_opens_and_begins_with_the_first(tmp_pa
     assert one.fit().update == 8
 
 
-def test_a_run_in_float16_goes_on_in_float32(tmp_path):
+def test_a_run_in_float16_resumes_in_float32(tmp_path):
     trainer(tmp_path, half(updates=4)).fit()
     assert trainer(tmp_path, training(updates=8)).fit().update == 8
     assert "loss_scale" not in torch.load(tmp_path / "checkpoints/last.pt", weights_only=True)
@@ -256,7 +256,7 @@ def test_a_run_in_float16_goes_on_in_float32(tmp_path):
      {"scale": 2.0**30, "streak": 0}, {"scale": "1", "streak": 0}, {"scale": 2.0, "streak": -1},
      {"scale": 2.0, "streak": 2000}, {"scale": 2.0, "streak": 1.0}, {"scale": 2.0}],
 )  # fmt: skip
-def test_a_spoilt_scale_is_refused_in_one_line(tmp_path, state):
+def test_an_invalid_scale_is_refused_in_one_line(tmp_path, state):
     trainer(tmp_path, half(updates=1)).fit()
     path = tmp_path / "checkpoints/last.pt"
     torch.save(torch.load(path, weights_only=True) | {"loss_scale": state}, path)
@@ -277,7 +277,7 @@ def shared_run(folder: Path) -> dict[str, torch.Tensor]:
     return {**weights(network), "scale": one.step.loss_scale.scale}
 
 
-def test_every_process_takes_the_same_decision(tmp_path):
+def test_all_processes_skip_the_same_update(tmp_path):
     first, second = results(together(tmp_path / "out", shared_run, tmp_path / "run"))
     assert same(first, second)
     assert float(first["scale"]) == INITIAL / 2

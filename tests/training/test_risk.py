@@ -42,7 +42,7 @@ def log_probability(network, batch, sentence: int, tokens: tuple[int, ...]) -> t
 # The formulas
 
 
-def test_expected_risk_is_shens():
+def test_expected_risk_follows_shen():
     log_p = torch.tensor([[-1.0, -3.0, -2.0], [-4.0, -1.0, NOTHING]])
     cost = torch.tensor([[0.2, 0.9, 0.5], [1.0, 0.0, 0.7]])
     for alpha in (0.005, 1.0, 2.5):
@@ -54,7 +54,7 @@ def test_expected_risk_is_shens():
         assert expected_risk(log_p, cost, alpha).tolist() == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_policy_gradient_pushes_each_sample_by_its_reward_above_the_others_mean():
+def test_the_policy_gradient_weights_samples_by_reward_above_the_mean_of_the_others():
     log_p = torch.tensor([[-1.0, -3.0, -2.0], [-4.0, -1.0, NOTHING]], requires_grad=True)
     reward, count = torch.tensor([[0.9, 0.3, 0.3], [1.0, 0.0, 0.0]]), torch.tensor([[1.0, 2.0, 1.0], [3.0, 1.0, 0.0]])
     policy_gradient(log_p, reward, count).sum().backward()
@@ -85,13 +85,13 @@ def test_the_policy_gradient_is_unbiased():
 # From samples to the objective
 
 
-def test_references_are_read_back_from_the_batch():
+def test_references_are_recovered_from_the_batch():
     targets = [[4, 5], [6], [7, 8, 4]]
     batch = make_batch([[4], [5], [6]], targets)
     assert reference_tokens(batch) == [(*target, EOS) for target in targets]
 
 
-def test_candidates_stand_in_a_table_without_repetition():
+def test_candidates_are_unique_in_the_table():
     counts = [Counter([(4, EOS), (4, EOS), (5,)]), Counter([(6, 7, EOS)])]
     table = Candidates.of(counts, [{(4, EOS): 0.5, (5,): 0.1}, {(6, 7, EOS): 1.0}])
     assert table.tokens == [(4, EOS), (5,), (6, 7, EOS)]
@@ -101,7 +101,7 @@ def test_candidates_stand_in_a_table_without_repetition():
 
 
 @pytest.mark.parametrize("reference", [True, False])
-def test_minimum_risk_of_given_samples_is_that_of_the_formula(reference):
+def test_minimum_risk_of_given_samples_follows_the_formula(reference):
     network, batch = tiny_network(0.0), make_batch([[4, 5, 6], [7]], [[6, 5, 4], [7]])
     samples = [[((4, EOS), 0.4), ((4, EOS), 0.4), ((6, 5, 4, EOS), 1.0)], [((8, 8, 8), 0.0), ((7, 4, EOS), 0.6)]]
     one = risk_training(
@@ -122,7 +122,7 @@ def test_minimum_risk_of_given_samples_is_that_of_the_formula(reference):
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(ours, theirs, strict=True))
 
 
-def test_nothing_is_added_in_an_order_that_a_gpu_may_change():
+def test_sums_have_a_fixed_order_on_a_gpu():
     network, batch = tiny_network(0.0), reversal_batch([[LETTER, LETTER], [LETTER]])
     objective = risk_training(lambda network, batch: [[Candidate((3, 4, EOS), 0.5)], [Candidate((EOS,), 0.1)]])
     with Operations() as called:
@@ -131,7 +131,7 @@ def test_nothing_is_added_in_an_order_that_a_gpu_may_change():
     assert "aten::index_add" not in called.names
 
 
-def test_the_weight_is_the_share_of_risk():
+def test_the_weight_interpolates_loss_and_risk():
     network = tiny_network(0.0)
 
     def draw(network, batch):
@@ -146,7 +146,7 @@ def test_the_weight_is_the_share_of_risk():
         assert found.objective.requires_grad
 
 
-def test_a_sentence_counts_the_same_alone_and_among_others():
+def test_the_contribution_of_a_sentence_does_not_depend_on_the_batch():
     """So accumulated batches are one batch."""
     network, rows = tiny_network(0.0), [[4, 5, 6, 7], [8], [5, 5]]
 
@@ -184,7 +184,7 @@ def sampler(count: int):
     return draw
 
 
-def test_reinforce_follows_the_expected_reward_of_the_distribution_it_samples():
+def test_reinforce_estimates_the_gradient_of_the_expected_reward():
     """Against the gradient of the sum over all outcomes; of samples drawn at temperature 0.5 the estimate is half."""
     logits, reward = torch.tensor([0.3, -0.4, 0.1], requires_grad=True), torch.tensor([1.0, 0.0, 0.3])
     (wanted,) = torch.autograd.grad(-(logits.softmax(0) * reward).sum(), logits)
@@ -224,7 +224,7 @@ def expected_reward(network) -> float:
 
 
 @pytest.mark.parametrize("kind", RiskKind)
-def test_training_on_risk_raises_the_reward_of_what_the_network_says(tmp_path, kind):
+def test_training_on_risk_raises_the_reward_of_the_outputs(tmp_path, kind):
     """The reward is for something no reference has much of: cross entropy would never teach it."""
     network = tiny_network(0.0)
     before = expected_reward(network)

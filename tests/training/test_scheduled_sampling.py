@@ -39,7 +39,7 @@ def sampling(**changes) -> ScheduledSampling:
     updates=st.integers(1, 100_000),
     shares=st.tuples(st.floats(0, 1), st.floats(0, 1)),
 )
-def test_the_share_rises_to_its_rate_and_stays(schedule, rate, updates, shares):
+def test_the_mixing_probability_rises_to_its_rate(schedule, rate, updates, shares):
     config = ScheduledSamplingConfig(rate=rate, schedule=schedule)
     assert rate_at(config, updates, updates) == pytest.approx(rate, rel=1e-6)
     assert rate_at(config, 3 * updates, updates) == pytest.approx(rate, rel=1e-6)
@@ -69,7 +69,7 @@ def test_a_rate_that_a_schedule_never_reaches_is_refused_in_one_line():
     ScheduledSamplingConfig(rate=1.0).check()
 
 
-def test_the_rate_is_reached_within_the_run():
+def test_a_run_too_short_for_the_rate_is_refused():
     ScheduledSamplingConfig(rate=0.5, updates=10).check(10)
     with pytest.raises(ConfigError, match=r"^scheduled_sampling.updates=11 is longer than the run, .*[.]rate=0.5: set"):
         ScheduledSamplingConfig(rate=0.5, updates=11).check(10)
@@ -80,7 +80,7 @@ def test_the_rate_is_reached_within_the_run():
 
 @pytest.mark.parametrize("passes", Passes)
 @pytest.mark.parametrize("rate", [0.0, 0.25, 0.8])
-def test_the_mixture_has_the_rate_that_is_asked_for(passes, rate):
+def test_the_mixture_has_the_configured_rate(passes, rate):
     """Predictions of a network that only ever says token 0, which no target has, can be counted."""
     network = tiny_network()
     torch.nn.init.zeros_(network.output.weight)
@@ -95,7 +95,7 @@ def test_the_mixture_has_the_rate_that_is_asked_for(passes, rate):
     assert float(own_BT[:, 1:][among].float().mean()) == pytest.approx(rate, abs=0.05)
 
 
-def test_each_prediction_is_of_the_mixed_inputs_before_it():
+def test_each_prediction_depends_on_the_previous_mixed_inputs():
     network = tiny_network().eval()
     torch.manual_seed(2)
     mixed_BT = sampling(prediction=Prediction.argmax).mixed(network, BATCH, 0.5)
@@ -108,7 +108,7 @@ def test_each_prediction_is_of_the_mixed_inputs_before_it():
     assert torch.equal(mixed_BT[:, 1:], torch.where(own_BT, predicted_BT, BATCH.target_BT[:, 1:]))
 
 
-def test_in_parallel_each_prediction_is_of_the_target_before_it():
+def test_in_parallel_each_prediction_depends_on_the_previous_target_tokens():
     network = tiny_network().eval()
     mixed_BT = sampling(prediction=Prediction.argmax, passes=Passes.parallel).mixed(network, BATCH, 1.0)
     with torch.no_grad():
@@ -117,7 +117,7 @@ def test_in_parallel_each_prediction_is_of_the_target_before_it():
 
 
 @pytest.mark.parametrize("passes", Passes)
-def test_draws_follow_the_networks_distribution(passes):
+def test_samples_follow_the_networks_distribution(passes):
     network, batch = tiny_network().eval(), reversal_batch([[5, 6]] * 4000)
     torch.nn.init.normal_(network.output.bias)
     with torch.no_grad():
@@ -130,7 +130,7 @@ def test_draws_follow_the_networks_distribution(passes):
 
 @pytest.mark.parametrize("passes", Passes)
 @pytest.mark.parametrize("prediction", Prediction)
-def test_what_is_excluded_is_never_read(passes, prediction):
+def test_excluded_tokens_are_never_inputs(passes, prediction):
     """Marks, which no target holds within."""
     network = tiny_network().eval()
     with torch.no_grad():
@@ -157,7 +157,7 @@ def test_the_network_stays_in_training_and_learns_from_the_mixed_inputs():
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 
-def test_at_its_beginning_nothing_is_mixed():
+def test_at_the_first_update_nothing_is_mixed():
     network = tiny_network(0.0)
     assert torch.equal(sampling()(network, BATCH, 0).objective, PLAIN(network, BATCH, 0).objective)
 
@@ -173,7 +173,7 @@ def own_loss(network) -> float:
         return float(sampling()(network.eval(), UNFORESEEN, 10).cross_entropy) / len(UNFORESEEN.labels_P)
 
 
-def test_training_with_it_lowers_the_loss_after_own_words(tmp_path):
+def test_training_lowers_the_loss_on_model_inputs(tmp_path):
     """A wrong first letter leads a network on that only ever read right ones."""
     found = {}
     for rate in (0.0, 1.0):

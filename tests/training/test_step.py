@@ -105,7 +105,7 @@ def test_every_objective_has_the_gradients_of_float32_in_float16():
         assert (half / scale - whole).norm() < 0.01 * whole.norm(), name
 
 
-def test_what_is_drawn_depends_on_the_place_of_a_batch_and_not_on_who_takes_it():
+def test_random_numbers_depend_on_the_batch_position_and_not_on_the_process():
     seeds = {batch_seed(1, update, batch) % 2**32 for update in range(1, 2001) for batch in range(64)}
     assert len(seeds) == 2000 * 64, "the generator takes 32 bits"
     assert batch_seed(2, 5, 0) == 2 * 1_000_003 + 5, "as in earlier versions"
@@ -133,7 +133,7 @@ def run(folder: Path, updates: int, accumulate: int, before=None, patience: int 
     return {**weights(network), "place": torch.tensor(one.progress.place), "validated": torch.tensor(reported)}
 
 
-def test_two_processes_are_one_that_accumulates(tmp_path):
+def test_two_processes_equal_one_with_accumulation(tmp_path):
     alone, both = tmp_path / "alone", tmp_path / "both"
     expected = run(alone, 10, 2)
     first, second = results(together(tmp_path / "out", run, both, 10, 1))
@@ -155,7 +155,7 @@ def vanish(folder: Path, last: StreamPosition) -> None:
     run(folder, 10, 1, before)
 
 
-def test_a_process_that_dies_ends_the_run_which_goes_on_with_fewer(tmp_path):
+def test_a_lost_process_ends_the_run_which_resumes_with_fewer(tmp_path):
     expected = run(tmp_path / "whole", 10, 2)
     first, second = together(tmp_path / "out", vanish, tmp_path / "run", StreamPosition(1, 6))
     assert (first.code, second.code) == (70, -signal.SIGKILL)
@@ -177,7 +177,7 @@ def terminated(folder: Path) -> tuple[str, int]:
     return str(raised.value), raised.value.exit_code
 
 
-def test_a_signal_to_one_stops_all_after_the_same_update_and_the_run_goes_on(tmp_path):
+def test_a_signal_to_one_process_stops_all_after_the_same_update(tmp_path):
     stopped = results(together(tmp_path / "out", terminated, tmp_path / "run"))
     message = "stopped at update 3 and saved; rerun the same command to resume"
     assert stopped == [(message, 128 + signal.SIGTERM)] * 2
@@ -186,7 +186,7 @@ def test_a_signal_to_one_stops_all_after_the_same_update_and_the_run_goes_on(tmp
     assert all(close(weights_at_the_end(one), expected, 1e-6) for one in found)
 
 
-def test_patience_runs_out_for_all_at_once(tmp_path):
+def test_patience_ends_in_all_processes_at_once(tmp_path):
     for found in results(together(tmp_path / "out", run, tmp_path / "run", 99, 1, None, 1)):
         assert found["validated"].tolist()[:2] == [4, 8]
         assert found["place"].tolist() == [2, 2], "sixteen batches of seven an epoch"
@@ -207,7 +207,7 @@ def sums_of(*updates: tuple[float, float], before: float = 0.0) -> MetricSums:
 
 
 @given(st.lists(st.floats(0, 1e6, width=32), min_size=1, max_size=20), st.data())
-def test_the_sum_is_that_of_floats_in_order_wherever_looks_fall_in_it(values, data):
+def test_the_sum_does_not_depend_on_when_it_is_read(values, data):
     expected = 0.0
     for value in values:
         expected += value
@@ -219,12 +219,12 @@ def test_the_sum_is_that_of_floats_in_order_wherever_looks_fall_in_it(values, da
     assert total == expected
 
 
-def test_the_norm_is_that_of_the_last_update():
+def test_the_norm_is_of_the_last_update():
     sums = sums_of((1.0, 5.0), (2.0, 0.1))
     assert sums.read(range(1, 3), 10) == (3.0, float(scalar(0.1)))
 
 
-def test_what_is_added_may_be_written_to_again():
+def test_added_tensors_may_be_overwritten():
     cross_entropy, sums = scalar(2.0), MetricSums(0.0, CPU)
     sums.add(cross_entropy, scalar(1.0))
     cross_entropy.zero_()
@@ -234,7 +234,7 @@ def test_what_is_added_may_be_written_to_again():
 @pytest.mark.parametrize("spoilt", [math.nan, math.inf])
 @pytest.mark.parametrize("place", [0, 1, 2])
 @pytest.mark.parametrize("part", [0, 1])
-def test_one_bad_number_is_noticed_however_good_the_others_are(spoilt, place, part):
+def test_one_nan_is_detected_among_finite_numbers(spoilt, place, part):
     updates = [[30.0, 1.0], [30.0, 1.0], [30.0, 1.0]]
     updates[place][part] = spoilt
     with pytest.raises(RunError) as raised:
@@ -246,6 +246,6 @@ def test_one_bad_number_is_noticed_however_good_the_others_are(spoilt, place, pa
     assert "\n" not in message
 
 
-def test_a_window_of_one_update_names_one():
+def test_a_divergence_message_of_one_update_names_it():
     with pytest.raises(RunError, match=r"^update 7: loss nan, gradient norm 1: training has diverged; try"):
         sums_of((math.nan, 1.0)).read(range(7, 8), 10)
