@@ -1,4 +1,4 @@
-"""Tests that depend on the processor (products, precisions, training, translation), in a process of their own."""
+"""Processor-dependent tests (products, precisions, training, translation), run in a separate process."""
 
 import os
 import re

@@ -1,6 +1,6 @@
-"""Groups of real processes as torchrun starts them: two by default, each with one thread, over gloo.
+"""Process groups as torchrun starts them: two processes by default, with one thread each, over gloo.
 
-They are forked from one server that has imported what they need, so only the first test waits for imports.
+They are forked from a server that has imported the modules, so only the first test imports them.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ context.set_forkserver_preload([*RECIPES, "torch._dynamo"])
 
 
 class Ended(NamedTuple):
-    """How a process ended."""
+    """Result of a process."""
 
     code: int
     value: Any

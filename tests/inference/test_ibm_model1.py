@@ -1,4 +1,4 @@
-"""IBM Model 1 against the textbook and against plain loops."""
+"""IBM Model 1, compared with the textbook and with plain loops."""
 
 from collections import Counter, defaultdict
 from itertools import pairwise
@@ -23,13 +23,13 @@ def bitext(pairs: list[tuple[list[int], list[int]]]) -> Bitext:
 
 
 def learned(pairs: list[tuple[list[int], list[int]]], iterations: int) -> dict[tuple[int, int], float]:
-    """t by (source token, target token)."""
+    """Return t by (source token, target token)."""
     lexicon, _ = model1(bitext(pairs), iterations)
     return {(int(e), int(f)): float(t) for e, f, t in zip(*lexicon, strict=True)}
 
 
 def by_loops(pairs: list[tuple[list[int], list[int]]], iterations: int) -> dict[tuple[int, int], float]:
-    """The same, as Brown et al. write it."""
+    """Compute t with the loops of Brown et al."""
     chance: dict[tuple[int, int], float] = defaultdict(lambda: 1.0)
     for _ in range(iterations):
         counts: Counter[tuple[int, int]] = Counter()

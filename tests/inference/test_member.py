@@ -1,4 +1,4 @@
-"""Networks that translate together: ensembles of runs, and a language model beside them."""
+"""Ensembles of runs, and fusion with a language model."""
 
 import math
 from dataclasses import replace
@@ -31,7 +31,7 @@ LANGUAGE_MODEL = {"encoder.layers": 0, "attention": "none", "bridge": "zero"}
 
 @pytest.fixture(scope="module")
 def runs(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Runs that write the tiny run's tokens, one of another architecture, one that also reads others."""
+    """Runs with the target vocabulary of the tiny run; one has another architecture, one another source vocabulary."""
     folder, target = tmp_path_factory.mktemp("siblings"), load_run(tiny_run).tokenizers.target
     text = ["the old man works", "where is my key", "she sleeps in the house"]
     source = train_tokenizer(text, TokenizerConfig(size=280), "three lines")
@@ -50,7 +50,7 @@ def language_model(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def short(translator: Translator, longest: int = 6) -> Translator:
-    """The same, with at most so many tokens a translation."""
+    """Return the ensemble with this maximum number of tokens per translation."""
     search = replace(translator.search, max_length_ratio=0.0, max_length_offset=longest)
     return Translator(
         translator.members,
@@ -62,7 +62,7 @@ def short(translator: Translator, longest: int = 6) -> Translator:
 
 
 def forced(member: Member, text: str, target: list[int]) -> Tensor:
-    """Log-probabilities (len(target) + 1, V) by the pass that training takes, the translation given."""
+    """Return log-probabilities (len(target) + 1, V) of the teacher-forced pass."""
     places = torch.arange(len(target) + 1)
     sources = source_tensors([member.tokenizers.source.encode(text)])
     with torch.inference_mode():
@@ -70,7 +70,7 @@ def forced(member: Member, text: str, target: list[int]) -> Tensor:
 
 
 def by_hand(translator: Translator, translation: Translation, longest: int) -> float:
-    """Log-probability of a translation by the mean of the members' probabilities, with the language model's share."""
+    """Return the log-probability of a translation by the mean of member probabilities plus the weighted language model."""
     target = translator.members[0].tokenizers.target
     ids = {token: number for number, token in enumerate(target.tokens(range(target.size)))}
     tokens = [ids[token] for token in translation.tokens]
@@ -142,7 +142,7 @@ def test_attention_is_the_mean_over_members_with_attention_and_the_same_tokens(r
     def weights(*names: str) -> Tensor | None:
         members = [load_run(runs[name]).member(CPU, "float32") for name in names]
         translator = Translator(members, load_run(runs["twin"]).search)
-        # The translation is the members' own; that of one that always ends at once has the EOS's row alone.
+        # Each member has its own translation; the one that always predicts EOS first has only the row of EOS.
         for member in members:
             with torch.no_grad():
                 member.decoder.vocabulary.output.bias_O[EOS] += 1e4
@@ -185,7 +185,7 @@ def test_an_empty_list_of_runs_gives_one_line():
         Translator.load([])
 
 
-# A language model beside them
+# Fusion with a language model
 
 
 @pytest.mark.parametrize("names", [["twin"], ["context", "reader"]])
@@ -224,7 +224,7 @@ def test_a_fused_translation_does_not_depend_on_its_batch(runs, language_model, 
 
 
 def test_language_model_probabilities_are_not_renormalized_over_the_shortlist(runs, language_model):
-    """Renormalised over the list it would be nats a sentence higher."""
+    """Renormalised over the shortlist, it would be nats per sentence higher."""
     loaded, other = load_run(runs["twin"]), load_run(language_model)
     target, own = loaded.tokenizers.target, Member.prepare(loaded.network, loaded.tokenizers, CPU)
     beside = Member.prepare(other.network, other.tokenizers, CPU)
@@ -259,7 +259,7 @@ def test_translators_and_language_models_are_not_interchangeable(runs, language_
         assert str(caught.value).startswith(f"{language_model} is a language model and cannot translate")
 
 
-# One by itself
+# A single member
 
 
 @pytest.mark.parametrize("faster", [True, False])

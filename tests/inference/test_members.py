@@ -1,4 +1,4 @@
-"""All that choose tokens together."""
+"""The members of an ensemble."""
 
 import pytest
 from translators import member, translator

@@ -32,7 +32,7 @@ TARGETS = torch.tensor([[BOS, 5, 3], [BOS, 4, 7], [BOS, 6, 6]])
 
 @torch.no_grad()
 def followed(decoder: PreparedDecoder, network: Network) -> Tensor:
-    """Log-probabilities (B, T, V) along the targets; the network encodes the sources."""
+    """Return log-probabilities (B, T, V) along the targets; the network encodes the sources."""
     memory, state = network.encode(*padded(SOURCES))
     prepared, rows, steps = decoder.memory(memory), decoder.start(state, 1), []
     for tokens_N in TARGETS.T:
@@ -44,7 +44,7 @@ def followed(decoder: PreparedDecoder, network: Network) -> Tensor:
 def read(
     decoder: PreparedDecoder, vocabulary: Vocabulary, memory: PreparedMemory, rows: PreparedState
 ) -> tuple[Tensor, PreparedState]:
-    """Log-probabilities and state after one token."""
+    """Return log-probabilities and state after one token."""
     features, after = decoder.step(TARGETS[:, 1], vocabulary.embedding_VE, memory, rows)
     return vocabulary.log_probabilities(features), after
 
@@ -59,15 +59,15 @@ def test_lstm_layers_without_sequential_dependency_on_attention_are_packed(confi
 @pytest.mark.parametrize("precision", LOW)
 @pytest.mark.parametrize("sample", range(len(EVERY)))
 def test_lower_precision_stays_close_to_float32(sample, precision):
-    """However far embeddings reach: at ±40 as at ±1/2, where the weights that meet them are as much smaller."""
+    """For embeddings up to ±40 as for ±1/2, with the weights that multiply them scaled down."""
     config = EVERY[sample]
     for far in (1, 80):
         network = random_network(config, seed=5, spread=0.5, dtype=torch.float32)
         embedding = network.target_embedding.weight
         if far > 1 and network.output.weight is embedding:
-            continue  # the output layer grows with embeddings that it shares, and so does what rounding does to it
+            continue  # a tied output layer, and its rounding error, grow with the embeddings
         if far > 1 and not (can_pack(config) and not config.decoder.readout_sees_input):
-            continue  # embeddings meet no weights in lower precision, or some that are not made smaller
+            continue  # no weights of lower precision multiply the embeddings, or some that are not scaled down
         with torch.no_grad():
             embedding.mul_(far)
             network.decoder.layers[0].weights()[0][:, : embedding.size(1)].div_(far)
@@ -84,7 +84,7 @@ def test_lower_precision_stays_close_to_float32(sample, precision):
 @pytest.mark.parametrize("precision", LOW)
 @pytest.mark.parametrize("config", EVERY)
 def test_weights_of_zero_are_quantized_correctly(config, precision):
-    """An embedding, an output or a row of gates that is all zeros: of a token never seen, or of a pruned unit."""
+    """An embedding, an output or a row of gates of zeros: an unseen token or a pruned unit."""
     for zeroed in ("target_embedding.weight", "output.weight", "decoder.layers.0"):
         network = random_network(config, seed=5, spread=0.5, dtype=torch.float32)
         with torch.no_grad():
@@ -125,7 +125,7 @@ def test_contexts_mixed_from_several_heads_are_unbounded(precision, order):
     with torch.no_grad():
         decoder.attention.value_map.weight.mul_(40)
         for weight in (decoder.readout.weight, *(cell.weights()[0] for cell in decoder.layers[1:])):
-            weight[:, 4:].div_(40)  # of the context, whether it is heard here or not
+            weight[:, 4:].div_(40)  # of the context, with or without effect on this layer
         assert network.encode(*padded(SOURCES))[0].attention.values_BMSD.abs().max() > 2
     wanted = followed(PreparedDecoder(network, InferencePrecision.float32), network)
     found = followed(PreparedDecoder(network, InferencePrecision(precision)), network)
@@ -294,7 +294,7 @@ def test_selecting_sentences_selects_from_every_tensor_of_the_memory():
 @torch.no_grad()
 @pytest.mark.parametrize("rows", [1, CHUNK, 2 * CHUNK + 3])
 def test_logits_in_parts_equal_logits_of_the_whole_vocabulary(rows):
-    """Each part's softmax writes into the result it is a part of."""
+    """The softmax of each part writes into the whole result."""
     network = random_network(SAMPLES[0], 3, dtype=torch.float32)
     vocabulary = PreparedDecoder(network, InferencePrecision.float32).vocabulary
     features = torch.rand(rows, network.output.in_features) * 2 - 1

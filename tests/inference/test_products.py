@@ -32,7 +32,7 @@ seeds = st.integers(0, 10_000)
 
 
 def world(seed: int, rows: int, inputs: int, outputs: int, dtype: torch.dtype = torch.float32) -> list[Tensor]:
-    """Inputs in [-1, 1], weights whose rows differ in size by up to a thousand, biases."""
+    """Return inputs in [-1, 1], weights whose rows differ in scale by up to a thousand, and biases."""
     generator = torch.Generator().manual_seed(seed)
     inputs_NI = torch.rand(rows, inputs, generator=generator) * 2 - 1
     weight_OI = torch.randn(outputs, inputs, generator=generator) * 10 ** (
@@ -42,18 +42,18 @@ def world(seed: int, rows: int, inputs: int, outputs: int, dtype: torch.dtype = 
 
 
 def exact(inputs_NI: Tensor, weight_OI: Tensor, bias_O: Tensor) -> Tensor:
-    """The product in float64."""
+    """Return the product in float64."""
     return inputs_NI.double() @ weight_OI.double().T + bias_O.double()
 
 
 def size(inputs_NI: Tensor, weight_OI: Tensor, bias_O: Tensor) -> Tensor:
-    """Sum of the absolute terms: what rounding errors of a sum are measured by."""
+    """Return the sum of absolute terms, the scale of rounding errors."""
     return exact(inputs_NI.abs(), weight_OI.abs(), bias_O.abs())
 
 
 @pytest.fixture(params=["packed", "plain"])
 def packed(request, monkeypatch) -> bool:
-    """With oneDNN's layout, where there is one, and without."""
+    """With and without oneDNN's layout, where available."""
     if request.param == "plain":
         monkeypatch.setattr("seq2seq.inference.products.packs", lambda dtype: False)
     return request.param == "packed"
@@ -102,7 +102,7 @@ def test_the_error_of_an_integer_product_is_the_rounding_of_inputs_and_weights(s
     parts = inputs_NI, weight_OI, bias_O = world(seed, *shape)
     found_NO = make_product(weight_OI, bias_O, InferencePrecision.int8)(inputs_NI)
     assert found_NO.dtype is torch.float32
-    step = 1 / (2 * LEVELS)  # most that rounding moves an input
+    step = 1 / (2 * LEVELS)  # maximum rounding error of an input
     scales_O = weight_OI.double().abs().amax(1) / LEVELS
     of_weights_NO = (inputs_NI.double().abs().sum(1, keepdim=True) + step * shape[1]) * scales_O / 2
     of_inputs_O = step * weight_OI.double().abs().sum(1)
@@ -131,7 +131,7 @@ def test_a_selection_of_outputs_in_another_order(precision):
     torch.testing.assert_close(
         found_NU, product(inputs_NI)[:, chosen_U], rtol=1e-2 if precision == "bfloat16" else 1e-5, atol=1e-5
     )
-    # And again of these.
+    # Quantizing the codes changes nothing.
     assert torch.equal(
         product.select(chosen_U).select(torch.tensor([2]))(inputs_NI), product.select(chosen_U[2:3])(inputs_NI)
     )
@@ -198,7 +198,7 @@ def test_without_an_integer_kernel_the_error_names_the_available_precisions(monk
         make_product(torch.ones(2, 2), None, InferencePrecision.int8)
 
 
-# The kernels of integers, each by itself
+# Integer kernels
 
 
 @pytest.fixture(params=KERNELS, ids=lambda kernel: kernel.__name__)
@@ -209,7 +209,7 @@ def kernel(request):
 
 
 INPUT_STEP = {OneDnnKernel: 1 / 127, FbgemmKernel: 1 / 8127, QnnpackKernel: 1 / 8127}
-"""What an input is rounded to a multiple of."""
+"""Return the quantization step of the inputs."""
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -227,7 +227,7 @@ def test_the_error_of_a_kernel_is_the_rounding_of_its_inputs(kernel, seed, shape
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=seeds, shape=sizes, data=st.data())
 def test_the_result_of_a_row_does_not_depend_on_the_batch(kernel, seed, shape, data):
-    """To the last bit: a difference there, of a step's output, would become one of 1/127 where it is an input again."""
+    """Results are equal to the last bit: a difference would grow to 1/127 when the next step quantizes it."""
     inputs_NI, weight_OI, bias_O = world(seed, *shape)
     weight = quantize(weight_OI)
     multiply = kernel(weight.codes_OI, weight.scales_O, bias_O)
@@ -239,7 +239,7 @@ def test_the_result_of_a_row_does_not_depend_on_the_batch(kernel, seed, shape, d
 
 @pytest.mark.parametrize(("inputs", "outputs"), [(36, 80), (20, 37), (52, 20), (512, 512)])
 def test_the_result_of_a_row_is_the_same_alone_and_in_a_large_batch(kernel, inputs, outputs):
-    """oneDNN has kernels of its own for few rows, and their scaling rounds differently."""
+    """oneDNN has special kernels for few rows, and their scaling rounds differently."""
     inputs_NI, weight_OI, bias_O = world(1, 70, inputs, outputs)
     weight = quantize(weight_OI)
     multiply = kernel(weight.codes_OI, weight.scales_O, bias_O)

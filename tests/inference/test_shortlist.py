@@ -1,4 +1,4 @@
-"""Which tokens a source may be translated by, over a made-up language where content word i always becomes `twin(i)`."""
+"""Lexical shortlists of an artificial language in which content word i always becomes `twin(i)`."""
 
 import re
 from collections import Counter
@@ -19,7 +19,7 @@ from seq2seq.errors import DataError, RunError
 from seq2seq.inference.shortlist import Shortlist, ShortlistConfig
 
 UNK, BOS, EOS, PAD = 0, 1, 2, 3
-OF, THE = 5, 6  # target tokens in nearly every sentence; nothing in the source says them
+OF, THE = 5, 6  # target tokens in nearly every sentence, independent of the source
 CONTENT = range(10, 30)
 SOURCES, TARGETS = 34, 40  # sizes of the vocabularies
 
@@ -57,7 +57,7 @@ def pad(rows: list[list[int]], padding: int = PAD) -> tuple[torch.Tensor, torch.
 
 
 def alone(shortlist: Shortlist, source: list[int]) -> list[int]:
-    """The list of one sentence."""
+    """Return the list of one sentence."""
     chosen = shortlist.choose(*pad([source]))
     assert not chosen.masked_BU.any()
     return chosen.tokens_U.tolist()
@@ -103,7 +103,7 @@ def test_coverage_of_the_training_targets_is_reported(table, frequent, covered):
 
 
 def test_a_sentence_allows_only_its_own_tokens(small):
-    """Two words: three translations each at most, two frequent tokens, two special ones."""
+    """Two words have at most three translations each, two frequent tokens and two special tokens."""
     listed = alone(small, [10, 11])
     assert len(listed) <= 2 * 3 + 2 + 2
     assert {twin(10), twin(11)} <= set(listed)
@@ -119,7 +119,7 @@ def test_a_list_does_not_depend_on_the_batch(small, rows, padding):
     assert tokens_U.dtype == torch.int64
     assert masked_BU.shape == (len(rows), len(tokens_U))
     assert [tokens_U[~masked].tolist() for masked in masked_BU] == [alone(small, row) for row in rows]
-    assert not masked_BU.all(0).any()  # every token is some sentence's
+    assert not masked_BU.all(0).any()  # every token is in some list
 
 
 def test_ties_are_won_by_the_lower_id(tmp_path):

@@ -1,4 +1,4 @@
-"""A network as search sees it: stepping is the teacher-forced pass, row by row."""
+"""The stepper of a network: stepping equals the teacher-forced pass, row by row."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ STEPS = 5
 
 
 def forced(network: Network, source: list[int], target: list[int]) -> Tensor:
-    """Log-probabilities (len(target), V) after each token of ``target``, by the pass that training takes."""
+    """Return log-probabilities (len(target), V) after each token of ``target`` by the teacher-forced pass."""
     every = torch.arange(len(target))
     return network(*padded([source]), torch.tensor([target]), every).log_softmax(1)
 
@@ -55,7 +55,7 @@ def test_rows_are_reordered_with_their_whole_state(config, seed, data):
     state = stepper.start(beam_size)
     for position in range(3):
         _, state = stepper.step(torch.tensor([history[position] for history in histories]), state)
-    # Some sentences stay; each of their rows continues any old row of the same sentence.
+    # Some sentences remain; each of their rows continues any old row of the same sentence.
     stay = data.draw(st.lists(st.integers(0, 3), min_size=1, unique=True).map(sorted))
     rows = [sentence * beam_size + data.draw(st.integers(0, 2)) for sentence in stay for _ in range(beam_size)]
     everyone = len(stay) == 4
@@ -70,7 +70,7 @@ def test_rows_are_reordered_with_their_whole_state(config, seed, data):
 @pytest.mark.parametrize("config", EVERY)
 @torch.no_grad()
 def test_a_state_can_be_stepped_from_twice(config):
-    """Nothing is kept in the stepper: what search holds is all there is."""
+    """The stepper is stateless: search holds all states."""
     stepper = stepper_of(config, 3, random_sentences(1, [3, 4]))
     start = stepper.start(2)
     before = [None if part is None else part.clone() for part in start.rows]
@@ -109,7 +109,7 @@ TOKENS = st.sets(st.sampled_from([0, 3, 4, 5, 6, 7])).map(lambda tokens: sorted(
 @given(model_configs(), st.integers(0, 10_000), TOKENS, st.data())
 @torch.no_grad()
 def test_a_shortlist_renormalizes_the_probability_over_the_allowed_tokens(config, seed, listed, data):
-    """At every step, for every sentence by its own list, and after rows and sentences have been selected too."""
+    """At every step, for every sentence by its own list, also after a selection of rows and sentences."""
     beam_size, sources = 2, random_sentences(seed, [2, 4, 3])
     masked_BU = torch.tensor([[data.draw(st.booleans()) and token != EOS for token in listed] for _ in sources])
     full = stepper_of(config, seed, sources)

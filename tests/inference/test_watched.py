@@ -1,4 +1,4 @@
-"""A search that is ended from outside, whatever its method."""
+"""Interruption of searches of any method."""
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ class EndedError(Exception):
 
 
 class Counted:
-    """Ends the search at a step."""
+    """Raises at a given step to stop the search."""
 
     def __init__(self, last=None):
         self.count, self.last = 0, last
@@ -68,7 +68,7 @@ def test_streaming_suggestions_scoring_and_tracing_can_be_stopped_at_each_step()
 @pytest.mark.parametrize("kind", CellKind)
 @pytest.mark.parametrize("direction", Direction)
 def test_encoding_in_parts_gives_the_same_result(monkeypatch, kind, direction):
-    """Whatever the rows' lengths: some have ended before the last part."""
+    """With rows of different lengths: some end before the last part."""
     config = ModelConfig(
         embedding_size=6,
         encoder=EncoderConfig(layers=2, size=8, cell=kind, direction=direction),
@@ -93,7 +93,7 @@ def direction_count(direction, depth):
 
 
 def test_an_interruption_of_the_encoder_propagates_and_copies_are_watched():
-    """`inspect` copies the network that it looks into."""
+    """`inspect` copies the network before recording."""
 
     def ended():
         raise EndedError

@@ -18,7 +18,7 @@ CLOSE = {"rtol": 0, "atol": 1e-6}  # weights are float32 in every precision
 
 
 def config(kind: AttentionKind, heads: int = 1, width: int = 6) -> ModelConfig:
-    """Queries are 6 wide; keys too, or 12."""
+    """Queries have 6 units, keys 6 or 12."""
     return ModelConfig(
         encoder=EncoderConfig(size=width, direction=Direction.forward),
         decoder=DecoderConfig(size=6),
@@ -29,7 +29,7 @@ def config(kind: AttentionKind, heads: int = 1, width: int = 6) -> ModelConfig:
 
 
 def world(model: ModelConfig) -> tuple[Attention, Tensor, Tensor, Tensor]:
-    """Attention, queries (3, 4, 6), states (3, 5, D) with noise on padding, and the mask of padding."""
+    """Return attention, queries (3, 4, 6), states (3, 5, D) with noise at padding, and the padding mask."""
     model.check()
     generator = torch.Generator().manual_seed(11)
     attention = Attention(model).double()
@@ -50,7 +50,7 @@ def ask(
 
 
 def score(model: ModelConfig, attention: Attention, query: Tensor, state: Tensor, head: int, covered: float) -> float:
-    """The equation for one head, one query and one state."""
+    """Return the score of one head, one query and one state by the equation."""
     key = state if attention.key_map is None else attention.key_map.weight @ state
     if attention.query_map is not None:
         query = attention.query_map.weight @ query + attention.query_map.bias
@@ -66,7 +66,7 @@ def score(model: ModelConfig, attention: Attention, query: Tensor, state: Tensor
 
 
 def nearness(attention: Attention, query: Tensor, length: int) -> list[float]:
-    """Of every position to the place predicted for it (Luong et al. 2015, eq. 9, 10); 0: not looked at."""
+    """Return the window weights of all positions (Luong et al. 2015, eq. 9, 10); 0: outside the window."""
     if attention.window is None:
         return [1.0] * length
     hidden = (attention.window.query_map.weight @ query).tanh()
@@ -81,7 +81,7 @@ def nearness(attention: Attention, query: Tensor, length: int) -> list[float]:
 def equation(
     model: ModelConfig, attention: Attention, query: Tensor, states: Tensor, coverage: list[float]
 ) -> tuple[Tensor, list[float]]:
-    """Context and mean weights of one query over the real states of its sentence: a softmax over those looked at."""
+    """Return context and mean weights of one query over the unpadded states: a softmax within the window."""
     near = nearness(attention, query, len(states))
     values = states if attention.value_map is None else states @ attention.value_map.weight.T
     parts, mean = [], [0.0] * len(states)
@@ -104,7 +104,7 @@ def equation(
 def test_weights_and_contexts_are_those_of_the_equation(kind, heads, window):
     covers = kind == "coverage"
     model = replace(config(AttentionKind.additive if covers else kind, heads), coverage=covers, attention_window=window)
-    tolerance = 1e-6 if window is None else 1e-5  # the place is float32
+    tolerance = 1e-6 if window is None else 1e-5  # the position is float32
     attention, queries, states, padding = world(model)
     coverage = torch.rand(3, 4, 5, generator=torch.manual_seed(2)) if covers else torch.zeros(3, 4, 5)
     contexts, weights = ask(attention, queries, states, padding, coverage if covers else None)
@@ -184,7 +184,7 @@ def test_heads_coverage_and_a_window_have_further_parameters():
 
 
 def test_coverage_can_lower_the_weight_of_an_attended_token():
-    """With w against v, and both positive elsewhere, coverage pulls the score down."""
+    """With w = -v and otherwise positive weights, coverage lowers the score."""
     attention = Attention(replace(config(AttentionKind.additive), coverage=True))
     with torch.no_grad():
         for parameter in attention.parameters():
@@ -266,7 +266,7 @@ def test_coverage_passes_gradients_from_later_queries_to_earlier_ones():
 
 
 def window(reach: int, place: float, inputs: torch.Tensor) -> Window:
-    """A window at ``place`` (a share of the sentence) for queries of ones."""
+    """Return a window centred at ``place`` (a share of the sentence) for queries of ones."""
     made = Window(inputs.size(2), reach)
     with torch.no_grad():
         made.query_map.weight.fill_(0.5)
@@ -276,7 +276,7 @@ def window(reach: int, place: float, inputs: torch.Tensor) -> Window:
 
 
 def test_the_window_is_a_gaussian_around_the_predicted_position():
-    """Luong et al. 2015, eq. 10: exp(-(s - p)² / 2σ²), σ = D/2, positions counted from 1, nothing beyond D."""
+    """Luong et al. 2015, eq. 10: exp(-(s - p)² / 2σ²), σ = D/2, positions counted from 1, zero beyond D."""
     queries = torch.ones(1, 1, 3)
     nearness = window(2, 0.5, queries)(queries, None, 8).flatten().tolist()  # p = 4
     assert nearness == pytest.approx([0, math.exp(-2), math.exp(-0.5), 1, math.exp(-0.5), math.exp(-2), 0, 0], abs=1e-6)

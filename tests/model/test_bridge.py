@@ -29,7 +29,7 @@ def bridge(
 
 
 def summaries(layers: int, width: int = 3) -> tuple[Tensor, Tensor]:
-    """Hidden states and cells (layers, 2, width) of two sentences, larger than 1 in size so that tanh is seen."""
+    """Return hidden and cell states (layers, 2, width) of two sentences, beyond ±1 so that tanh has an effect."""
     generator = torch.Generator().manual_seed(layers)
     return 2 * torch.randn(layers, 2, width, generator=generator), 2 * torch.randn(
         layers, 2, width, generator=generator
@@ -148,7 +148,7 @@ def test_a_copy_requires_equal_width_of_the_copied_layers_only():
 
 @pytest.mark.parametrize("encoder_cell", [CellKind.lstm, CellKind.gru])
 def test_concatenated_summaries_are_mapped_and_cannot_be_copied(encoder_cell):
-    """An encoder without cell states hands the same summary, twice as wide as a state, on in their place."""
+    """An encoder without cell states passes its summary, twice as wide as a state, in their place."""
     config = ModelConfig(
         encoder=EncoderConfig(cell=encoder_cell, size=3), decoder=DecoderConfig(size=6), summary=Summary.max_mean
     )

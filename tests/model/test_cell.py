@@ -29,19 +29,19 @@ GATES = {
 
 
 def random_cell(kind: CellKind, seed: int, dtype: torch.dtype = torch.float64, rate: float = 0.0) -> Cell:
-    """A cell with weights in [-1, 1], wide enough to saturate some gates."""
+    """Return a cell with weights in [-1, 1], large enough to saturate some gates."""
     generator = torch.Generator().manual_seed(seed)
     cell = make_cell(kind, INPUTS, UNITS, rate).to(dtype)
     with torch.no_grad():
         for parameter in cell.parameters():
             parameter.uniform_(-1, 1, generator=generator)
-        if kind is CellKind.rnn_relu:  # Its states know no bound: they shall not grow.
+        if kind is CellKind.rnn_relu:  # Its states are unbounded; small weights keep them finite.
             cell.weights()[1].mul_(0.3)
     return cell
 
 
 def random_inputs(seed: int, lengths: list[int], dtype: torch.dtype = torch.float64, more: int = 0) -> tuple:
-    """Inputs with noise on padding, lengths and mask."""
+    """Return inputs with noise at padding, lengths and mask."""
     positions, lengths_B = max(lengths) + more, torch.tensor(lengths)
     generator = torch.Generator().manual_seed(seed)
     inputs_NTI = torch.randn(len(lengths), positions, INPUTS, generator=generator, dtype=torch.float64).to(dtype)
@@ -54,7 +54,7 @@ def random_state(kind: CellKind, rows: int) -> CellState:
 
 
 def stepped(cell: Cell, inputs_NTI: Tensor, lengths: list[int], state: CellState, weights=None) -> tuple:
-    """What `Cell.run` promises, by `Cell.step` on one row after the other."""
+    """Compute the result of `Cell.run` with `Cell.step`, row by row."""
     states, ends = torch.zeros(*inputs_NTI.shape[:2], UNITS, dtype=inputs_NTI.dtype), []
     for row, length in enumerate(lengths):
         after = CellState(*(part if part is None else part[row : row + 1] for part in state))
@@ -72,7 +72,7 @@ def tensors(outcome: tuple[Tensor, CellState]) -> list[Tensor]:
 
 
 def gradients(cell: Cell, inputs: list[Tensor], outcome: list[Tensor]) -> list[Tensor]:
-    """Gradients of the inputs and all weights, for a loss that weights every number differently."""
+    """Return gradients of the inputs and all weights for a loss with a different weight for every number."""
     loss = sum((part * torch.linspace(-1, 1, part.numel(), dtype=part.dtype).view_as(part)).sum() for part in outcome)
     return list(torch.autograd.grad(loss, [*inputs, *cell.parameters()]))
 
@@ -113,7 +113,7 @@ def test_recurrent_dropout_draws_one_mask_for_all_positions(kind):
     torch.manual_seed(5)
     weights = weight_dropped(cell)
     assert_close(found, tensors(stepped(cell, inputs_NTI, lengths, start, weights)))
-    # Many calls with these weights are one call with them; another draw is another cell; in evaluation all is there.
+    # Several calls with one mask equal one call; another mask gives another result; evaluation drops nothing.
     first, state = cell.run(inputs_NTI[:, :3], None, None, weights)
     second, _ = cell.run(inputs_NTI[:, 3:4], state, None, weights)
     torch.testing.assert_close(torch.cat([first, second], 1), found[0][:, :4], **CLOSE)
@@ -128,7 +128,7 @@ def sigmoid(x: float) -> float:
 
 
 def one_unit(cell: Cell, input_weights: list[float], recurrent_weights: list[float], biases: list[float]) -> Cell:
-    """A cell of one unit over one input, its second bias half the first."""
+    """Return a cell with one unit and one input, and the second bias half the first."""
     with torch.no_grad():
         for weight, numbers in zip(cell.weights(), (input_weights, recurrent_weights, biases), strict=False):
             weight.copy_(torch.tensor(numbers, dtype=torch.float64).view_as(weight))
@@ -190,7 +190,7 @@ def test_an_lstm_without_a_cell_state_raises():
 
 
 def packed(cell: nn.RNNBase, inputs_NTI: Tensor, lengths_B: Tensor) -> list[Tensor]:
-    """States and last states as torch gives them for a packed sequence."""
+    """Return states and last states of torch for a packed sequence."""
     sequence = pack_padded_sequence(inputs_NTI, lengths_B, batch_first=True, enforce_sorted=False)
     outputs, last = cell(sequence)
     states = pad_packed_sequence(outputs, batch_first=True, total_length=inputs_NTI.size(1))[0]
@@ -209,7 +209,7 @@ def test_a_sequence_equals_a_packed_sequence(kind, seed, lengths, more, dtype, l
     cell = random_cell(kind, seed, dtype).train(learning)
     inputs_NTI, lengths_B, padding_NT = random_inputs(seed, lengths, dtype, more)
     tolerance = 5e-6 if dtype is torch.float32 else 1e-12
-    with torch.set_grad_enabled(learning):  # torch has another kernel where nothing is learned
+    with torch.set_grad_enabled(learning):  # torch uses another kernel without gradients
         found = tensors(cell.run(inputs_NTI.requires_grad_(learning), None, padding_NT))
         wanted = packed(cell, inputs_NTI, lengths_B)
         assert_close(found, wanted, tolerance)
@@ -236,7 +236,7 @@ def test_a_cell_survives_ten_thousand_steps_of_padding():
     with torch.no_grad():
         _, end = cell.run(inputs_NTI, None, padding_NT)
         _, alone = cell.run(inputs_NTI[:, :3])
-    # Padding changes nothing; kernels round by the number of positions.
+    # Padding changes nothing but rounding, which depends on the number of positions.
     torch.testing.assert_close(end.cell_NH, alone.cell_NH, rtol=0, atol=1e-6)
     torch.testing.assert_close(end.hidden_NH, alone.hidden_NH, rtol=0, atol=1e-6)
 
@@ -321,7 +321,7 @@ def test_scaling_the_weights_of_one_gate_changes_nothing():
         for weight in lstm.weights():
             weight[:4].mul_(3)  # the input gate's
     after, _ = lstm.step(inputs, state)
-    # To the small number that keeps a normalisation from dividing by zero.
+    # The tolerance allows for the epsilon of layer normalisation.
     torch.testing.assert_close(after.hidden_NH, before.hidden_NH, rtol=0, atol=1e-4)
 
 

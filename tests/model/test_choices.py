@@ -1,4 +1,4 @@
-"""The words that a model's settings choose from."""
+"""The enums of the model settings."""
 
 from enum import StrEnum
 

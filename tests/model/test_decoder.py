@@ -1,4 +1,4 @@
-"""The decoder and its readout, against their equations."""
+"""The decoder and its readout, compared with their equations."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -30,7 +30,7 @@ STEPS, BEAM = 5, 3
 
 
 class OneRow:
-    """One row of a decoder, read token by token; `test_cell` holds the cells to their equations."""
+    """One row of a decoder, computed token by token; `test_cell` compares the cells with their equations."""
 
     def __init__(self, network: Network, memory: Memory, state: State, row: int, sentence: int) -> None:
         self.config, self.decoder = network.config, network.decoder
@@ -57,7 +57,7 @@ class OneRow:
         return self.hidden[depth]
 
     def read(self, token: Tensor) -> Tensor:
-        """Features after one more token."""
+        """Return the features after one more token."""
         config, decoder = self.config, self.config.decoder
         attends = config.attention is not AttentionKind.none
         order = config.attention_order if attends else None
@@ -206,7 +206,7 @@ def test_a_readout_exists_only_to_combine_inputs_or_change_the_width(
 
 @pytest.mark.parametrize("tying", [Tying.none, Tying.output])
 def test_dropout_is_active_in_training_only(tying):
-    """On the embeddings, on what a layer hands on, and on the readout."""
+    """On the embeddings, on the outputs of layers, and on the readout."""
     config = ModelConfig(
         embedding_size=6, encoder=EncoderConfig(size=3), decoder=DecoderConfig(size=8), tying=tying, dropout=0.5
     )
@@ -220,7 +220,7 @@ def test_dropout_is_active_in_training_only(tying):
     silenced_NF = (learning.features_NTF == 0).all(1)
     assert silenced_NF.any()
     assert not silenced_NF.all()
-    # The state receives the dropped embeddings.
+    # The state depends on the dropped embeddings.
     assert not torch.allclose(learning.state.hidden_LNH, still.state.hidden_LNH, atol=1e-3)
     assert (learning.state.hidden_LNH != 0).all()
 
@@ -239,7 +239,7 @@ def test_dropout_applies_to_the_inputs_of_the_readout():
 @pytest.mark.parametrize("order", AttentionOrder)
 @pytest.mark.parametrize("shared", [True, False])
 def test_a_dropout_mask_is_shared_by_all_positions_or_drawn_for_each(order, shared):
-    """Also where positions are taken one by one."""
+    """Also if positions are computed one by one."""
     config = ModelConfig(
         embedding_size=20,
         encoder=EncoderConfig(size=3),
@@ -284,7 +284,7 @@ def test_every_layer_has_its_own_mask(order, monkeypatch):
     assert masks[0].shape == (3, 30)
     first = [masks[place] == 0 for place in range(4)]  # three layers and the features, at the first position
     assert not any(torch.equal(one, other) for one, other in combinations(first, 2))
-    for layer, silent in enumerate(first[:2]):  # what the layer above reads is what was masked
+    for layer, silent in enumerate(first[:2]):  # the layer above receives the masked outputs
         heard = read[layer + 1].reshape(3, -1, read[layer + 1].size(-1))[:, 0, :30]
         assert torch.equal(heard == 0, silent)
 
@@ -306,7 +306,7 @@ def test_recurrent_weights_are_dropped_once_for_all_positions(monkeypatch):
 
 @pytest.mark.parametrize("config", [SAMPLES[4], ARRANGEMENTS[3], ARRANGEMENTS[5]])
 def test_gradients_reach_states_and_inputs(config):
-    """Through coverage and input feeding, a later position teaches an earlier input."""
+    """Through coverage and input feeding, gradients of a later position reach an earlier input."""
     network = random_network(config, seed=1)
     embedded, memory, state = world(network)
     embedded.requires_grad_()

@@ -1,4 +1,4 @@
-"""The encoder: a sentence's states, summaries and cells are its own."""
+"""The encoder: states, summaries and cell states of a sentence do not depend on others."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ def random_encoder(
     cell: CellKind = CellKind.lstm,
     residual_from: int | None = None,
 ) -> Encoder:
-    """An encoder of 3 units a direction over embeddings of width 4, in evaluation mode, weights in [-1, 1]."""
+    """Return an encoder with 3 units per direction and embeddings of width 4, in evaluation mode, weights in [-1, 1]."""
     encoder = EncoderConfig(cell=cell, layers=layers, size=3, direction=direction, residual_from=residual_from)
     built = Encoder(ModelConfig(embedding_size=4, encoder=encoder, summary=summary, dropout=0.5)).double().eval()
     generator = torch.Generator().manual_seed(7)
@@ -32,19 +32,19 @@ def random_encoder(
 
 
 def embedded() -> tuple[Tensor, Tensor]:
-    """Five sentences, three more columns than the longest needs, noise on padding."""
+    """Return five sentences with three additional columns and noise at padding."""
     generator = torch.Generator().manual_seed(3)
     return torch.randn(5, 10, 4, generator=generator, dtype=torch.float64), torch.tensor(LENGTHS)
 
 
 def alone(encoder: Encoder, row: int) -> EncoderOutput:
-    """What the encoder makes of one sentence without padding."""
+    """Return the results of the encoder for one sentence without padding."""
     inputs_BSE, lengths_B = embedded()
     return encoder(inputs_BSE[row : row + 1, : LENGTHS[row]], lengths_B[row : row + 1])
 
 
 def assert_every_sentence_is_its_own(encoder: Encoder) -> None:
-    """Whatever stands beside and behind it, in whatever order."""
+    """For any other sentences, padding and order."""
     inputs_BSE, lengths_B = embedded()
     together = encoder(inputs_BSE, lengths_B)
     order = torch.tensor([3, 0, 4, 1, 2])
@@ -75,7 +75,7 @@ def test_a_sentence_does_not_depend_on_its_batch_with_any_cell_and_residual_conn
 
 
 def torch_lstm(encoder: Encoder, layers: int) -> nn.LSTM:
-    """torch's own bidirectional LSTM with the encoder's weights."""
+    """Return torch's bidirectional LSTM with the encoder's weights."""
     lstm = nn.LSTM(4, 3, layers, batch_first=True, bidirectional=True).double()
     with torch.no_grad():
         for depth, layer in enumerate(encoder.layers):
@@ -95,7 +95,7 @@ def test_both_directions_are_those_of_torch_on_a_packed_sequence(layers):
     outputs, (hidden, cell) = torch_lstm(encoder, layers)(packed)
     states = pad_packed_sequence(outputs, batch_first=True, total_length=10)[0]
     torch.testing.assert_close(found.states_BSD, states, **CLOSE)
-    # torch stacks layer by layer, the two directions of a layer after each other.
+    # torch orders states by layer, then by direction.
     for ours, theirs in ((found.hidden, hidden), (found.cell, cell)):
         wanted = [torch.cat((one[0], one[1]), 1) for one in theirs.view(layers, 2, 5, 3)]
         torch.testing.assert_close(list(ours), wanted, **CLOSE)
@@ -143,7 +143,7 @@ def test_layers_have_the_configured_widths(direction):
 
 @pytest.mark.parametrize("direction", [Direction.alternating, Direction.gnmt])
 def test_each_layer_reads_the_output_of_the_layer_below(direction):
-    """The stack by hand, one sentence."""
+    """Compute the stack manually for one sentence."""
     encoder = random_encoder(direction, layers=3)
     states = embedded()[0][2:3, :7]
     for depth, layer in enumerate(encoder.layers):
@@ -167,7 +167,7 @@ def test_a_residual_layer_adds_its_input(summary):
     written, last, _ = residual.layers[2](below.states_BSD, embedded()[1], below.padding_BS)
     torch.testing.assert_close(found.states_BSD, below.states_BSD + written, **CLOSE)
     torch.testing.assert_close(found.hidden[:2], below.hidden, **CLOSE)
-    # The summary is of what the layer wrote, without what it read.
+    # The summary is of the layer's output without the residual input.
     for row, length in enumerate(LENGTHS):
         own = written[row, :length]
         pooled = {Summary.last: last[row], Summary.mean: own.mean(0), Summary.max: own.amax(0)}
@@ -188,7 +188,7 @@ def test_a_residual_connection_needs_equal_widths(direction, first):
         ):
             config(2, 4).check()
         with pytest.raises(ConfigError, match=r"set model\.encoder\.residual_from=null$"):
-            config(2, 2).check()  # there is no third layer to begin at
+            config(2, 2).check()  # there is no third layer
 
 
 @pytest.mark.parametrize("direction", Direction)
@@ -221,7 +221,7 @@ def test_dropout_is_active_in_training_only_and_keeps_padding_zero():
     assert not torch.equal(first.states_BSD, second.states_BSD)
     assert not torch.equal(first.hidden[0], still.hidden[0])
     assert first.states_BSD[first.padding_BS].abs().sum() == 0
-    # What attention sees is dropped by whole units; the summaries are not.
+    # Dropout zeroes whole units of the attended states, but not of the summaries.
     silenced_D = (first.states_BSD[2, : LENGTHS[2]] == 0).all(0)
     assert silenced_D.any()
     assert not silenced_D.all()
@@ -234,5 +234,5 @@ def test_recurrent_dropout_reaches_both_directions():
     still, noisy = encoder.eval()(inputs_BSE, lengths_B), encoder.train()(inputs_BSE, lengths_B)
     for half in (slice(0, 3), slice(3, 6)):
         assert not torch.allclose(still.states_BSD[..., half], noisy.states_BSD[..., half])
-    # A first position has nothing behind it that could fall.
+    # A first position has no previous state to drop.
     torch.testing.assert_close(still.states_BSD[:, 0, :3], noisy.states_BSD[:, 0, :3], **CLOSE)

@@ -19,7 +19,7 @@ def fresh(
     cell: CellKind = CellKind.lstm,
     embedding_range: float | None = None,
 ) -> Network:
-    """A network with every kind of matrix there is."""
+    """Return a network with every kind of matrix."""
     torch.manual_seed(1)
     config = ModelConfig(
         embedding_size=12,
@@ -45,7 +45,7 @@ BLOCKS = {
 
 
 def matrices(network: Network) -> dict[str, list[torch.Tensor]]:
-    """All matrices but the embeddings by name, those of a cell cut into its gates."""
+    """Return all matrices except embeddings by name, those of cells split by gate."""
     blocks = {
         f"{name}.{part}": BLOCKS[network.config.encoder.cell]
         for name, module in network.named_modules()
@@ -60,7 +60,7 @@ def matrices(network: Network) -> dict[str, list[torch.Tensor]]:
 
 
 def fills(numbers: torch.Tensor, bound: float) -> bool:
-    """Within [-bound, bound], and near both ends and evenly spread as far as their count can show."""
+    """Assert that values are within [-bound, bound], reach both ends and are uniform, as far as their number allows."""
     inside = numbers.abs().max().item() <= bound
     deviation = bound / math.sqrt(3)
     slack = 5 / math.sqrt(numbers.numel())

@@ -19,7 +19,7 @@ FUSED = [kind for kind in CellKind if kind is not CellKind.layer_norm_lstm]
 
 
 class Kernel:
-    """Notes the types of its tensors, and whether autocast would cast them to another."""
+    """Records the types of its tensors, and whether autocast would cast them."""
 
     def __init__(self) -> None:
         self.types: set[torch.dtype] = set()
@@ -33,7 +33,7 @@ class Kernel:
 
 
 def run_on_fake_gpu(kind: CellKind, kernel: Kernel, dtype: torch.dtype | None) -> torch.Tensor:
-    """A sequence's states on a fake GPU, under autocast to this type."""
+    """Run a sequence on a fake GPU under autocast to this type."""
     with (
         mock.patch("torch.cuda.amp.common.amp_definitely_not_available", return_value=False),
         mock.patch("torch.cuda.is_bf16_supported", return_value=True),
@@ -54,7 +54,7 @@ def run_on_fake_gpu(kind: CellKind, kernel: Kernel, dtype: torch.dtype | None) -
 @pytest.mark.parametrize("takes_bfloat16", [True, False])
 @pytest.mark.parametrize("kind", FUSED)
 def test_a_kernel_receives_bfloat16_if_supported_and_never_float16_instead(kind, takes_bfloat16, monkeypatch):
-    """PyTorch's own autocast would hand it float16 for bfloat16."""
+    """PyTorch's autocast would pass float16 instead of bfloat16."""
     monkeypatch.setattr("seq2seq.system.capability.runs_recurrent_bfloat16", lambda device: takes_bfloat16)
     kernel, wanted = Kernel(), torch.bfloat16 if takes_bfloat16 else torch.float32
     states = run_on_fake_gpu(kind, kernel, torch.bfloat16)
@@ -80,7 +80,7 @@ CONSTANT = 2
 
 
 def random_arguments(seed: int = 1) -> tuple[Tensor, ...]:
-    """Inputs, constant part of the gates, both initial states and both weights, float64, all with gradients."""
+    """Return inputs, constant part of the gates, initial states and weights in float64, all with gradients."""
     generator = torch.Generator().manual_seed(seed)
     rows, gates = len(LENGTHS), 4 * UNITS
     shapes = [(rows, 4, INPUTS), (rows, gates), (rows, UNITS), (rows, UNITS), (gates, INPUTS), (gates, UNITS)]
@@ -93,7 +93,7 @@ def test_gradients_match_finite_differences(padded):
 
     def run(*parts: Tensor) -> tuple[Tensor, ...]:
         states, hidden, cell = run_lstm(*parts, padding_NT if padded else None)
-        if padded:  # hidden states on padding mean nothing
+        if padded:  # hidden states at padding are undefined
             return states.masked_fill(padding_NT.unsqueeze(2), 0), cell
         return states, hidden, cell
 
@@ -119,7 +119,7 @@ def test_constant_inputs_equal_inputs_at_every_position(kind, own, monkeypatch):
 
 @pytest.mark.parametrize("begun", [True, False])
 def test_the_results_equal_those_of_the_torch_kernel(begun, monkeypatch):
-    """Padding, recurrent dropout and a state to begin with among it."""
+    """Including padding, recurrent dropout and an initial state."""
     cell = random_cell(CellKind.lstm, 3, rate=0.5).train()
     inputs_NTI, _, padding_NT = random_inputs(4, [5, 1, 7], more=2)
     inputs_NTI.requires_grad_()
@@ -134,7 +134,7 @@ def test_the_results_equal_those_of_the_torch_kernel(begun, monkeypatch):
 
 
 def test_in_bfloat16_only_products_are_rounded():
-    """As near to float32 as torch's kernel comes; gradients too."""
+    """Outputs and gradients are as close to float32 as those of torch's kernel."""
     cell = random_cell(CellKind.lstm, 6, torch.float32)
     inputs_NTI, _, _ = random_inputs(6, [8, 8, 8], torch.float32)
     constant_NX = inputs_NTI[:, 0, -CONSTANT:]

@@ -12,7 +12,7 @@ from seq2seq.settings import validate, walk
 def config(
     bridge: BridgeKind, attention: AttentionKind, decoder_size: int, *, feed_context: bool = False
 ) -> ModelConfig:
-    """Over an encoder whose states are 6 wide."""
+    """With an encoder of width 6."""
     return ModelConfig(
         encoder=EncoderConfig(size=3, direction=Direction.bidirectional),
         decoder=DecoderConfig(size=decoder_size, feed_context=feed_context),
@@ -39,7 +39,7 @@ def test_the_defaults_are_valid():
 @pytest.mark.parametrize("decoder_size", [3, 6, 12])
 def test_only_a_copy_bridge_and_dot_attention_require_equal_widths(bridge, attention, decoder_size):
     if bridge is BridgeKind.zero and attention is AttentionKind.none:
-        return  # nothing would be heard of the source: tests/model/test_bridge.py
+        return  # the source would have no effect: tests/model/test_bridge.py
     wanted = decoder_size == 6 or (bridge is not BridgeKind.copy and attention is not AttentionKind.dot)
     if wanted:
         config(bridge, attention, decoder_size).check()

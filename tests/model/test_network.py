@@ -24,7 +24,7 @@ LENGTHS = st.lists(st.integers(1, 7), min_size=2, max_size=5)
 def logits(
     network: Network, sources: list[list[int]], targets: list[list[int]], padding: int, more: int
 ) -> list[Tensor]:
-    """Logits (target length + 1, V) of every pair."""
+    """Return the logits (target length + 1, V) of every pair."""
     source_BS, lengths_B = padded(sources, padding, more)
     target_BT, target_lengths_B = padded([[BOS, *target] for target in targets], padding, more)
     positions = (torch.arange(target_BT.size(1)) < target_lengths_B.unsqueeze(1)).flatten().nonzero().squeeze(1)
@@ -57,7 +57,7 @@ def translations(
 
 
 def assert_same(found: list[Hypothesis], wanted: list[Hypothesis]) -> None:
-    """The same tokens exactly, the same scores to rounding."""
+    """Equal tokens, and scores equal to rounding."""
     assert [(one.tokens, one.finished) for one in found] == [(one.tokens, one.finished) for one in wanted]
     assert [one.score for one in found] == pytest.approx([one.score for one in wanted], abs=1e-5)
 
@@ -89,7 +89,7 @@ def test_logits_do_not_depend_on_the_batch_in_the_training_precision(config, bea
             [alone] = translations(network, [source], settings)
             assert_same(found, alone)
         different += len({tuple(best.tokens) for best, *_ in together})
-    assert different > 5  # were they all alike, nothing would have been shown
+    assert different > 5  # equal translations would make the test meaningless
 
 
 @pytest.mark.parametrize("config", EVERY)
@@ -119,7 +119,7 @@ def test_every_parameter_affects_the_output(config):
 
 
 def small(tying: Tying = Tying.none) -> ModelConfig:
-    """E = 4, H = 3 a direction, two encoder layers, decoder of one layer of 5 units."""
+    """E = 4, H = 3 per direction, two encoder layers, one decoder layer of 5 units."""
     return ModelConfig(
         embedding_size=4,
         encoder=EncoderConfig(layers=2, size=3, direction=Direction.bidirectional),
@@ -165,7 +165,7 @@ def test_tied_tables_are_one_tensor(tying, output, source):
     target = network.target_embedding.weight
     assert (network.output.weight is target) == output
     assert (network.source_embedding.weight is target) == source
-    # They stay one when they move to another precision.
+    # They remain tied in another precision.
     network.double()
     assert (network.output.weight is network.target_embedding.weight) == output
 
@@ -258,7 +258,7 @@ def test_word_dropout_is_active_in_training_only():
 @pytest.mark.parametrize("low", LOW_TRAINING)
 @pytest.mark.parametrize("config", EVERY)
 def test_every_sample_config_trains_in_lower_precision(config, low):
-    """Gradients are those of float32 but for the rounding, and none is lost on the way."""
+    """All gradients exist and equal those of float32 to rounding."""
     network = random_network(config, seed=1, spread=0.5, dtype=torch.float32).train()
     source_BS, lengths_B = padded(random_sentences(1, [5, 3]))
     target_BT, positions_P = torch.tensor([[BOS, 3, 4], [BOS, 5, 6]]), torch.arange(6)
@@ -273,7 +273,7 @@ def test_every_sample_config_trains_in_lower_precision(config, low):
         gradients.append(torch.cat([parameter.grad.flatten() for parameter in network.parameters()]))
     full, half = gradients
     assert full.norm() > 0.05
-    assert torch.nn.functional.cosine_similarity(full, half, dim=0) > 0.95  # rounding may turn a maximum
+    assert torch.nn.functional.cosine_similarity(full, half, dim=0) > 0.95  # rounding may change a maximum
 
 
 @needs_bfloat16
@@ -302,7 +302,7 @@ def test_a_meta_network_has_the_names_and_shapes_of_the_network(config):
 def test_a_meta_network_uses_no_random_numbers_and_no_memory():
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    network = meta_network(ModelConfig(embedding_size=10**9), 10**6, 10**6, joint=True)  # some petabytes
+    network = meta_network(ModelConfig(embedding_size=10**9), 10**6, 10**6, joint=True)  # petabytes
     assert {parameter.device.type for parameter in network.parameters()} == {"meta"}
     assert torch.equal(torch.get_rng_state(), before)
 

@@ -1,4 +1,4 @@
-"""Padding: masks, reversal, last states and the flag; tests/model/test_cell.py holds that padding changes nothing."""
+"""Padding: masks, reversal, last states and the flag; tests/model/test_cell.py tests that padding changes nothing."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=6)
 
 
 def noise(seed: int, lengths: list[int], more: int) -> tuple[Tensor, Tensor]:
-    """Vectors of width 3, on padding too, and the lengths."""
+    """Return vectors of width 3, also at padding, and the lengths."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(len(lengths), max(lengths) + more, 3, generator=generator), torch.tensor(lengths)
 
@@ -51,7 +51,7 @@ def test_the_padding_flag_closes_the_input_gate_and_opens_the_forget_gate():
 
 @pytest.mark.parametrize("inputs", [3, 4])
 def test_the_padding_flag_is_one_more_input_with_one_more_weight_column(inputs):
-    """And a zero, where their number would be odd."""
+    """A zero pads an odd number of columns."""
     _, lengths_B = noise(1, [2, 3], 0)
     inputs_BSE, weight = torch.randn(2, 3, inputs), torch.randn(8, inputs)
     flagged, flagged_weight = flag_padding(inputs_BSE, padding_mask(lengths_B, 3), weight)
@@ -65,7 +65,7 @@ def test_the_padding_flag_is_one_more_input_with_one_more_weight_column(inputs):
 
 @pytest.mark.parametrize(("inputs", "wide"), [(6, 8), (7, 8), (8, 16), (256, 264)])
 def test_on_a_gpu_rows_stay_aligned(inputs, wide):
-    """The meta device stands for one."""
+    """The meta device represents a GPU."""
     sizes = (2, 3, inputs), (2, 3), (8, inputs)
     flagged, weight = flag_padding(*(torch.empty(size, device="meta") for size in sizes))
     assert (flagged.size(2), weight.size(1)) == (wide, wide)

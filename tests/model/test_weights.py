@@ -32,7 +32,7 @@ def network(tying: Tying = Tying.all, size: int = 5, seed: int = 0) -> Network:
 
 
 def message(path: Path, into: nn.Module | None = None) -> str:
-    """The one line that loading ``path`` ends with."""
+    """Return the error message of loading ``path``."""
     with pytest.raises(RunError) as caught:
         set_weights(into or network(), load_weights(path), path)
     assert "\n" not in str(caught.value)
@@ -93,7 +93,7 @@ def test_a_full_disk_keeps_the_old_weights(saved, save):
 
 
 def test_every_changed_bit_is_detected(saved):
-    """But for the padding of the header, and the name of the checksum itself."""
+    """Except the padding of the header and the name of the checksum."""
     whole, weights = saved.read_bytes(), load_weights(saved)
     for place in range(0, 8 * len(whole), 101):
         spoilt = bytearray(whole)
@@ -118,7 +118,7 @@ def test_the_checksum_covers_names_shapes_types_and_bytes():
     others = [
         one | {"a": torch.arange(6.0).view(2, 3)},
         one | {"a": torch.arange(6.0).view(torch.int32)},
-        one | {"a": -torch.arange(6.0)},  # but for zero: only signs differ
+        one | {"a": -torch.arange(6.0)},  # except zero: only signs differ
         {"a": one["a"], "c": one["b"]},
         {"a": one["a"]},
     ]
@@ -131,7 +131,7 @@ def test_a_missing_file(tmp_path):
     assert message(tmp_path / "model.safetensors").endswith(
         "is missing: there is no model before the first validation; resume training, or name another run folder"
     )
-    assert "is missing" in message(tmp_path)  # a folder is no file
+    assert "is missing" in message(tmp_path)  # a folder instead of a file
 
 
 @pytest.mark.parametrize("kept", [0, 4, 8, 100, -1])
@@ -249,7 +249,7 @@ def test_mismatched_codes_and_scales_are_refused(quantized, changes, words):
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="open files are looked up in /proc")
 def test_loaded_weights_keep_no_file_open(tmp_path):
-    """Windows replaces no file that is open or mapped."""
+    """Windows cannot replace open or mapped files."""
     path = tmp_path.resolve() / "model.safetensors"
     save_weights(network(), path)
     mapped = load_file(path)

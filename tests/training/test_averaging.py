@@ -90,7 +90,7 @@ def test_the_mean_of_a_runs_checkpoints(run):
     ("average", "count", "wanted"), [("best", 2, [10, 30]), ("last", 2, [30, 200]), ("best", 3, [10, 30, 200])]
 )
 def test_only_the_checkpoints_chosen_by_training_are_averaged(run, average, count, wanted):
-    """A run keeps those of its model and its best validation beside them."""
+    """A run also keeps the checkpoints of its model and its best validation."""
     config = yaml.safe_load((run / "config.yaml").read_text())
     config["training"] |= {"average": average, "average_count": count, "criterion": "loss"}
     (run / "config.yaml").write_text(yaml.safe_dump(config))

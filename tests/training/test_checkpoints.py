@@ -34,7 +34,7 @@ def files(checkpoints: Checkpoints) -> set[str]:
 
 
 def refused(checkpoints: Checkpoints) -> str:
-    """The one line that a new process ends with, which finds this folder."""
+    """Return the error message of a new process in this folder."""
     with pytest.raises(RunError) as raised:
         Checkpoints(checkpoints.folder).load_state()
     message = str(raised.value)
@@ -45,7 +45,7 @@ def refused(checkpoints: Checkpoints) -> str:
 
 
 def found(checkpoints: Checkpoints) -> dict[str, object]:
-    """What a new process finds."""
+    """Return the state that a new process loads."""
     state = Checkpoints(checkpoints.folder).load_state()
     assert state is not None
     return state
@@ -147,7 +147,7 @@ def test_random_bytes_are_refused_in_one_line(checkpoints, noise, beginning):
 
 
 class Malicious:
-    """Unpickled as anything goes, it makes a folder."""
+    """An unsafe unpickler would create a folder."""
 
     def __init__(self, proof: Path) -> None:
         self.proof = proof
@@ -169,7 +169,7 @@ def test_nothing_in_a_state_is_executed(checkpoints, tmp_path, form):
 
 
 def test_a_state_of_an_older_version_is_resumed(checkpoints):
-    """It did not say what it had kept, and there was one."""
+    """It has one state and no list of kept weights."""
     checkpoints.folder.mkdir()
     torch.save(STATE, checkpoints.last)
     assert found(checkpoints)["progress"] == STATE["progress"]

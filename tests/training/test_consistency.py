@@ -22,7 +22,7 @@ def reference(logits_PV: torch.Tensor) -> torch.Tensor:
     return kl_div(p, q, reduction="sum", log_target=True) + kl_div(q, p, reduction="sum", log_target=True)
 
 
-@pytest.mark.parametrize("rows", [1, 5, 300])  # 300: in several chunks
+@pytest.mark.parametrize("rows", [1, 5, 300])  # 300 rows are several chunks
 def test_the_divergence_and_its_gradient_are_those_of_the_definition(rows):
     ours, theirs = logits(rows).requires_grad_(), logits(rows).requires_grad_()
     found, expected = symmetric_divergence(ours), reference(theirs)
@@ -77,7 +77,7 @@ def test_with_dropout_the_objective_is_the_mean_loss_of_two_passes_and_half_the_
 
 @pytest.mark.parametrize("cell", [CellKind.lstm, CellKind.gru])
 def test_recurrent_dropout_draws_a_mask_for_each_pass(cell):
-    """Against two passes that are made one after the other; one mask for both would leave no divergence at all."""
+    """Compared with two successive passes; with one mask for both, the divergence would be zero."""
     config = replace(SAMPLES[0], recurrent_dropout=0.5, dropout=0.0)
     config = replace(config, encoder=replace(config.encoder, cell=cell), decoder=replace(config.decoder, cell=cell))
     network = random_network(config, 1, dtype=torch.float32).train()

@@ -1,6 +1,6 @@
-"""What the disk may do to a stopped run: files damaged, lost, half-written, no room. It ends as if nothing had been.
+"""A run resumes exactly after disk failures: damaged, missing or incomplete files and a full disk.
 
-In this process, over the tiny network of `reversal`; `test_kill.py` does the like to whole programs.
+These tests run in this process with the tiny network of `reversal`; `test_kill.py` tests whole programs.
 """
 
 import shutil
@@ -27,7 +27,7 @@ def weights_after(update: int) -> str:
 
 
 class Ended:
-    """A run at its end: what must be the same however it came there."""
+    """The results of a finished run, which must not depend on interruptions."""
 
     def __init__(self, folder: Path, config=CONFIG, validate=held_out_loss) -> None:
         network = tiny_network()
@@ -57,7 +57,7 @@ AFTER_NINE = StreamPosition(2, 5)
 
 
 def stopped(folder: Path, place: StreamPosition = AFTER_NINE, config=CONFIG) -> None:
-    """A run that has crashed after update 9, its states being of updates 8 and 4; or elsewhere."""
+    """Crash a run, by default after update 9, with states of updates 8 and 4."""
 
     def crash(now: StreamPosition) -> None:
         if now == place:
@@ -81,7 +81,7 @@ def test_a_damaged_state_does_not_change_the_result(tmp_path, whole, how, file, 
 def test_repeated_damage_does_not_change_the_result(tmp_path, whole):
     stopped(tmp_path)
     spoil(tmp_path / LAST, "0.5")
-    stopped(tmp_path, StreamPosition(3, 5))  # goes on from 4, validates at 8 and 12, crashes
+    stopped(tmp_path, StreamPosition(3, 5))  # resumes from 4, validates at 8 and 12, crashes
     spoil(tmp_path / LAST, "bit")
     assert trainer(tmp_path, CONFIG).progress.update == 8
     assert Ended(tmp_path).same_as(whole)
@@ -110,7 +110,7 @@ def test_missing_weights_of_both_states_give_one_line(tmp_path, how):
 
 
 def judged(average_is_better: bool):
-    """A validation that likes the average of the two best as asked, and tells what it has been shown."""
+    """A validation that prefers the average or not, and records the weights it receives."""
     shown = []
 
     def validate(network, update):
@@ -156,11 +156,11 @@ def test_a_full_disk_stops_the_run_in_one_line_and_it_resumes_with_space(tmp_pat
     assert Ended(tmp_path).same_as(whole)
 
 
-# How often
+# Frequency of saving
 
 
 class Clock:
-    """A clock that an update puts forward by a minute."""
+    """A clock that each update advances by a minute."""
 
     def __init__(self, monkeypatch) -> None:
         self.now = 0.0
@@ -198,7 +198,7 @@ def test_a_state_is_saved_with_the_first_record_after_save_minutes(tmp_path, mon
 
 def test_intermediate_states_reduce_the_loss_of_a_crash_and_change_nothing(tmp_path, whole):
     config = training(updates=14, accumulate=2, ema=0.7, save_minutes=0)  # recorded, and so saved, at 5 and 10
-    stopped(tmp_path, StreamPosition(3, 2), config)  # after update 11, in the middle of the next
+    stopped(tmp_path, StreamPosition(3, 2), config)  # after update 11, during the next
     assert trainer(tmp_path, config).progress.update == 10
     spoil(tmp_path / LAST, "0.5")
     assert trainer(tmp_path, config).progress.update == 8

@@ -9,7 +9,7 @@ from seq2seq.training.interrupt import Interrupted, InterruptFlag
 
 @pytest.fixture
 def heard():
-    """Signals that reached the handlers that were there before."""
+    """The signals received by the previous handlers."""
     numbers: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
@@ -35,7 +35,7 @@ def test_the_first_signal_sets_a_flag_and_the_second_calls_the_previous_handler(
 
 
 def test_after_ctrl_c_a_second_one_is_a_keyboard_interrupt():
-    # As Python starts in a terminal; a shell that starts it in the background has it ignore Ctrl-C.
+    # Python's default in a terminal; a shell makes background processes ignore Ctrl-C.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with InterruptFlag() as flag:

@@ -15,7 +15,7 @@ def lines(folder):
 
 
 def write(folder, *updates):
-    """The progress of a run that has recorded these updates."""
+    """Return the progress of a run with records of these updates."""
     progress = Progress()
     with MetricsLog(folder, progress) as log:
         for update in updates:
@@ -24,12 +24,12 @@ def write(folder, *updates):
 
 
 def cut(progress, update):
-    """As a training state after so many updates has it."""
+    """Return the records as in a training state after this number of updates."""
     return Progress(update, records=[record for record in progress.records if record["update"] <= update])
 
 
 def scalars(folder):
-    """What TensorBoard reads: the loss by update."""
+    """Return the loss by update as read by TensorBoard."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(folder / "tensorboard"))
@@ -125,7 +125,7 @@ def test_tensorboard_forgets_what_is_taken_back(tmp_path):
 
 
 def test_tensorboard_has_a_record_as_soon_as_it_is_written(tmp_path):
-    """A killed process closes nothing."""
+    """A killed process does not close its files."""
     with MetricsLog(tmp_path, Progress()) as log:
         log.write("train", 10, {"loss": 1.0})
         assert scalars(tmp_path) == [(10, 1.0)]

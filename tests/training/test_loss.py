@@ -18,7 +18,7 @@ def world(count: int, vocabulary: int, seed: int, scale: float) -> tuple[torch.T
 
 
 def reference(logits_PV: torch.Tensor, labels_P: torch.Tensor, smoothing: float) -> tuple[float, float, torch.Tensor]:
-    """PyTorch's own, in float64: objective, plain cross entropy, gradient of the objective."""
+    """PyTorch's results in float64: objective, plain cross entropy, gradient of the objective."""
     exact_PV = logits_PV.detach().double().requires_grad_()
     objective = cross_entropy(exact_PV, labels_P, reduction="sum", label_smoothing=smoothing)
     objective.backward()

@@ -1,4 +1,4 @@
-"""Training in float16: a scaled loss, updates that are skipped, the same bits after a restart."""
+"""Training in float16: a scaled loss, skipped updates, the same bits after a restart."""
 
 import copy
 import math
@@ -44,7 +44,7 @@ def half(**changes: Any):
 
 
 def overflowing(updates: set[int], everywhere: bool = True) -> Network:
-    """A network with infinite gradients in these updates, from 1; of several processes in all, or in the first."""
+    """A network with infinite gradients in these updates (from 1), in all processes or in the first only."""
     network, count = tiny_network(), [0]
 
     def spoil(gradient: torch.Tensor) -> torch.Tensor:
@@ -56,7 +56,7 @@ def overflowing(updates: set[int], everywhere: bool = True) -> Network:
 
 
 def updated(one: Trainer, times: int) -> list[float]:
-    """Make some updates of a run by hand; the norms that they record."""
+    """Compute some updates manually and return their gradient norms."""
     norms: list[torch.Tensor] = []
 
     class Norms:
@@ -74,7 +74,7 @@ def state_of(one: Trainer) -> dict[str, Any]:
 
 
 def flat(state: Any, prefix: str = "") -> dict[str, Any]:
-    """A nested dictionary by path; zeros are left out, as they are what state begins with."""
+    """Flatten a nested dictionary; zeros are omitted because initial states are zero."""
     if not isinstance(state, dict):
         return {prefix: state} if state.any() else {}
     return {name: value for key, one in state.items() for name, value in flat(one, f"{prefix}/{key}").items()}
@@ -97,7 +97,7 @@ def test_an_overflow_skips_one_update_and_halves_the_scale(tmp_path, optimizer, 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda one: type(one).__name__)
 def test_a_scaled_loss_changes_no_bit(tmp_path, optimizer):
-    """In float32, where nothing is lost: gradients are unscaled before they are measured, clipped and used."""
+    """float32 is exact here: gradients are unscaled before measuring, clipping and use."""
     plain, scaled = (
         trainer(tmp_path, training(clip=0.1, accumulate=2), network=tiny_network(), optimizer=optimizer)
         for _ in range(2)
@@ -199,7 +199,7 @@ def test_a_loss_that_is_not_finite_is_divergence_at_any_scale(tmp_path):
         trainer(tmp_path, half(updates=9, log_every=1), network=network).fit()
 
 
-# Stopped and started again
+# Resuming
 
 
 def crash() -> None:
@@ -219,7 +219,7 @@ def test_a_run_resumed_within_a_streak_has_the_same_bits(tmp_path, monkeypatch, 
     assert kept == {"scale": INITIAL, "streak": 0}, "halved after 2, doubled after 8"
     previous = torch.load(tmp_path / "cut/checkpoints/previous.pt", weights_only=True)["loss_scale"]
     assert previous == {"scale": INITIAL / 2, "streak": 2}
-    (tmp_path / "cut/checkpoints/last.pt").unlink()  # so that it resumes after 4, with a streak of two
+    (tmp_path / "cut/checkpoints/last.pt").unlink()  # it resumes after 4, with a streak of two
     again = trainer(tmp_path / "cut", config, network=overflowing({9 - 4}), optimizer=optimizer)
     torch.manual_seed(99)
     again.fit()
@@ -237,7 +237,7 @@ def test_a_training_state_without_a_scale_starts_with_the_initial_scale(tmp_path
     state = torch.load(path, weights_only=True)
     assert ("loss_scale" in state) is (before is Precision.float16)
     state.pop("loss_scale", None)
-    state["progress"]["window"].pop("loss_scale")  # nor did older versions have this
+    state["progress"]["window"].pop("loss_scale")  # older versions lack this too
     torch.save(state, path)
     one = trainer(tmp_path, half(updates=8))
     assert (float(one.step.loss_scale.scale), one.progress.update) == (INITIAL, 4)
@@ -268,7 +268,7 @@ def test_an_invalid_scale_is_refused_in_one_line(tmp_path, state):
 
 
 def shared_run(folder: Path) -> dict[str, torch.Tensor]:
-    """Train in float16, with an overflow in the first process alone."""
+    """Train in float16 with an overflow in the first process only."""
     network = overflowing({3}, everywhere=False)
     one = trainer(
         folder, half(updates=5), network=network, stream=Shared(Stream(SEVEN_BATCHES)), validate=held_out_loss

@@ -1,4 +1,4 @@
-"""Muon: beside singular vectors, PyTorch's own Muon, and Adam."""
+"""Muon, compared with singular vectors, PyTorch's Muon and Adam."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ def test_five_iterations_approximate_the_orthogonal_factor(shape):
     left, _, right = torch.linalg.svd(block_KRC, full_matrices=False)
     found = orthogonal(block_KRC, 5)
     assert torch.linalg.svdvals(found).sub(1).abs().max() < 0.4
-    # The same singular vectors: U' X V is near the identity.
+    # With the same singular vectors, U' X V is close to the identity.
     torch.testing.assert_close(
         left.mT @ found @ right.mT, torch.eye(min(shape[1:])).expand(shape[0], -1, -1), rtol=0, atol=0.4
     )

@@ -60,7 +60,7 @@ def test_each_setting_adds_its_objective_and_objectives_nest():
 
 
 def fixed(network, batch):
-    """Two candidates of every sentence, drawn by torch: what an update's random state decides."""
+    """Two candidates per sentence, sampled by torch from the random state of the update."""
     drawn = torch.randint(4, 9, (batch.source_BS.size(0), 2, 3)).tolist()
     return [[Candidate((*tokens, 2), tokens[0] / 9) for tokens in sentence] for sentence in drawn]
 
@@ -74,7 +74,7 @@ def test_all_objectives_together_are_reproducible_and_resumable(tmp_path, ema):
         )
         config = training(updates=updates, accumulate=2, ema=ema)
         trainer(tmp_path / folder, config, network=network, objective=objective).fit()
-        torch.manual_seed(len(folder))  # whatever else draws from the generator in between
+        torch.manual_seed(len(folder))  # other uses of the generator have no effect
         return weights(network)
 
     whole = run("whole", 6)

@@ -13,7 +13,7 @@ START, GRADIENTS = [1.0, -2.0, 0.5], [[0.1, -0.3, 2.0], [-0.2, 0.4, 1.0]]
 
 
 def after_steps(config: OptimizerConfig) -> list[list[float]]:
-    """The weights after each of the two gradients."""
+    """Return the weights after each of the two gradients."""
     parameter = nn.Parameter(torch.tensor(START))
     optimizer = config.build([parameter])
     path = []
@@ -105,7 +105,7 @@ def test_adadelta_follows_the_paper():
 
 def test_adagrad_divides_by_the_root_of_the_sum_of_squares():
     first, second = after_steps(Adagrad(learning_rate=0.1))
-    assert first == pytest.approx([0.9, -1.9, 0.4])  # every first step is the learning rate, whatever the gradient
+    assert first == pytest.approx([0.9, -1.9, 0.4])  # the first step is the learning rate for any gradient
     moves = [0.1 * b / math.hypot(a, b) for a, b in zip(*GRADIENTS, strict=True)]
     assert second == pytest.approx([weight - move for weight, move in zip(first, moves, strict=True)], abs=1e-6)
 

@@ -117,7 +117,7 @@ def test_valid_settings(english: str) -> None:
     source.check(MODEL, WORDS)
     source.check(replace(MODEL, tying=Tying.output), WORDS)
     EmbeddingsConfig(target=english).check(replace(MODEL, tying=Tying.all), replace(WORDS, joint=True))
-    # The settings do not say what a named model is: that is seen when it is loaded.
+    # The kind of a named model is known only after loading it.
     source.check(MODEL, replace(WORDS, algorithm=Algorithm.bpe, source_model="named"))
 
 
@@ -131,7 +131,7 @@ def test_a_subword_vocabulary_and_a_file_of_another_language_give_one_line(engli
 
 
 def test_a_run_with_words_and_frozen_vectors(recipe, tmp_path: Path) -> None:
-    """The recipe reports the coverage, leaves the frozen table as it was read and goes on where it stopped."""
+    """The recipe reports the coverage, does not change the frozen table and resumes."""
     vectors = tmp_path / "en.txt"
     vectors.write_text("".join(f"{word}{f' {value}' * 16}\n" for word, value in (("the", 0.25), ("my", 0.5))))
     options = [*TINY, "tokenizer=word", "tokenizer.joint=false", "model.tying=none", "embeddings.freeze=true"]
@@ -153,7 +153,7 @@ def test_a_run_with_words_and_frozen_vectors(recipe, tmp_path: Path) -> None:
 
 
 def test_frozen_embeddings_stay_frozen_after_a_warm_start(recipe, tmp_path: Path) -> None:
-    """Also in the second such run, whose start froze nothing itself; and when it goes on without its start."""
+    """Also in a second warm start, and after resuming without the folder of the start."""
     vectors = tmp_path / "en.txt"
     vectors.write_text("the " + " ".join(["0.25"] * 16) + "\n")
     options = [*TINY, "tokenizer=word", "tokenizer.joint=false", "model.tying=none"]

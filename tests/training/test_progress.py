@@ -29,7 +29,7 @@ def test_best_and_order_by_bleu_then_by_loss():
 
 
 def test_equal_scores_are_ranked_by_loss_with_a_note():
-    """As of Chinese by 13a, or of lines of one word: BLEU is 0 while the loss falls from 1.211 to 0.017."""
+    """As with 13a on Chinese or lines of one word: BLEU is 0 while the loss falls from 1.211 to 0.017."""
     losses = [1.211, 0.4, 0.1, 0.017]
     falling = Progress(validations=[Validation(number, loss, 0.0, 7.0) for number, loss in enumerate(losses, 1)])
     for criterion in (Criterion.bleu, Criterion.chrf):
@@ -171,7 +171,7 @@ def test_perplexity():
 
 
 def test_a_validation_without_bleu_is_ranked_by_loss_and_restored():
-    """A language model translates nothing."""
+    """A language model has no BLEU."""
     progress = Progress(validations=[Validation(1, 3.0, None), Validation(2, 2.0, None), Validation(3, 2.5, None)])
     assert progress.best(Criterion.loss) == Validation(2, 2.0, None)
     assert progress.best(Criterion.bleu) == Validation(2, 2.0, None)

@@ -31,7 +31,7 @@ def risk_training(draw, **changes) -> RiskTraining:
 
 
 def log_probability(network, batch, sentence: int, tokens: tuple[int, ...]) -> torch.Tensor:
-    """Of one translation, from a batch of its own."""
+    """Of one translation in a separate batch."""
     length = int(batch.source_lengths_B[sentence])
     target = torch.tensor([[1, *tokens[:-1]]])
     source = batch.source_BS[sentence : sentence + 1, :length]
@@ -66,7 +66,7 @@ def test_the_policy_gradient_weights_samples_by_reward_above_the_mean_of_the_oth
 
 
 def test_the_policy_gradient_is_unbiased():
-    """Its mean over all ways to draw three samples from three translations is the gradient of the expected reward."""
+    """The mean over all draws of three samples from three translations is the gradient of the expected reward."""
     logits = torch.tensor([0.3, -0.5, 0.9], requires_grad=True)
     reward = torch.tensor([0.2, 1.0, 0.5])
     p = logits.softmax(0)
@@ -147,7 +147,7 @@ def test_the_weight_interpolates_loss_and_risk():
 
 
 def test_the_contribution_of_a_sentence_does_not_depend_on_the_batch():
-    """So accumulated batches are one batch."""
+    """Therefore accumulated batches equal one batch."""
     network, rows = tiny_network(0.0), [[4, 5, 6, 7], [8], [5, 5]]
 
     def draw(network, batch):
@@ -160,11 +160,11 @@ def test_the_contribution_of_a_sentence_does_not_depend_on_the_batch():
     assert together == pytest.approx(alone, rel=1e-4)
 
 
-# What it is for
+# Effect of training
 
 
 def sampler(count: int):
-    """Draws translations from the network, token by token, rewarded by their share of one letter."""
+    """Samples translations from the network; the reward is the share of one letter."""
 
     @torch.no_grad()
     def draw(network, batch, count=count):
@@ -185,7 +185,7 @@ def sampler(count: int):
 
 
 def test_reinforce_estimates_the_gradient_of_the_expected_reward():
-    """Against the gradient of the sum over all outcomes; of samples drawn at temperature 0.5 the estimate is half."""
+    """Compared with the gradient of the sum over all outcomes; at temperature 0.5 the estimate is half of it."""
     logits, reward = torch.tensor([0.3, -0.4, 0.1], requires_grad=True), torch.tensor([1.0, 0.0, 0.3])
     (wanted,) = torch.autograd.grad(-(logits.softmax(0) * reward).sum(), logits)
     log_p = logits.log_softmax(0)
@@ -225,7 +225,7 @@ def expected_reward(network) -> float:
 
 @pytest.mark.parametrize("kind", RiskKind)
 def test_training_on_risk_raises_the_reward_of_the_outputs(tmp_path, kind):
-    """The reward is for something no reference has much of: cross entropy would never teach it."""
+    """The references rarely contain the rewarded letter, so cross entropy cannot raise the reward."""
     network = tiny_network(0.0)
     before = expected_reward(network)
     objective = risk_training(sampler(8), kind=kind, reference=False, sharpness=0.5)

@@ -41,7 +41,7 @@ def test_inverse_square_root():
 
 def test_cosine_ends_at_its_floor():
     schedule = Cosine(warmup=10, floor=0.2)
-    # after warm-up, 100 updates: start, a third, half, two thirds, end; then a run that was made longer
+    # after warm-up, 100 updates: start, a third, half, two thirds, end; then an extended run
     factors = [schedule.factor(update, 130, []) for update in (10, 50, 70, 90, 130, 500)]
     assert factors == pytest.approx([1.0, 0.2 + 0.8 * 0.75, 0.6, 0.2 + 0.8 * 0.25, 0.2, 0.2])
     assert Cosine().factor(7, 7, []) == pytest.approx(0.0)
@@ -59,14 +59,14 @@ def test_cosine_of_a_run_with_warm_up_only():
         ([], 1.0),
         ([3.0], 1.0),
         ([3.0, 2.0, 1.0], 1.0),
-        ([3.0, 4.0], 1.0),  # waited once
-        ([3.0, 4.0, 5.0], 0.1),  # twice: falls
-        ([3.0, 3.0, 3.0], 0.1),  # as good as the best is not better
+        ([3.0, 4.0], 1.0),  # one validation without improvement
+        ([3.0, 4.0, 5.0], 0.1),  # two: the factor falls
+        ([3.0, 3.0, 3.0], 0.1),  # a tie is not an improvement
         ([3.0, 4.0, 5.0, 6.0], 0.1),  # the count restarts after a fall
-        ([3.0, 4.0, 5.0, 6.0, 7.0], 0.05),  # a second fall, held at smallest
-        ([3.0, 4.0, 2.0, 2.5, 1.0], 1.0),  # better in time
-        ([3.0, 4.0, 5.0, 1.0, 2.0, 0.5], 0.1),  # never rises again
-        ([3.0, math.nan, math.nan], 0.1),  # no number is no improvement
+        ([3.0, 4.0, 5.0, 6.0, 7.0], 0.05),  # a second fall, limited by smallest
+        ([3.0, 4.0, 2.0, 2.5, 1.0], 1.0),  # an improvement within the patience
+        ([3.0, 4.0, 5.0, 1.0, 2.0, 0.5], 0.1),  # the factor never rises
+        ([3.0, math.nan, math.nan], 0.1),  # NaN is not an improvement
     ],
 )
 def test_plateau_falls_when_patience_runs_out(losses, factor):

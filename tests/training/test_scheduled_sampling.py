@@ -55,7 +55,7 @@ def test_the_schedules_are_those_of_the_paper():
     k = 0.5 ** (1 / 1000)
     assert reported(SamplingSchedule.exponential, 400) == pytest.approx(k**400)
     beginning = reported(SamplingSchedule.inverse_sigmoid, 0)
-    k = beginning / (1 - beginning)  # as the paper's formula has it at i = 0
+    k = beginning / (1 - beginning)  # the paper's formula at i = 0
     assert k > 100
     assert reported(SamplingSchedule.inverse_sigmoid, 400) == pytest.approx(k / (k + math.exp(400 / k)))
     assert reported(SamplingSchedule.inverse_sigmoid, 1000) == pytest.approx(k / (k + math.exp(1000 / k)))
@@ -81,7 +81,7 @@ def test_a_run_too_short_for_the_rate_is_refused():
 @pytest.mark.parametrize("passes", Passes)
 @pytest.mark.parametrize("rate", [0.0, 0.25, 0.8])
 def test_the_mixture_has_the_configured_rate(passes, rate):
-    """Predictions of a network that only ever says token 0, which no target has, can be counted."""
+    """The network always predicts token 0, which no target contains, so its predictions can be counted."""
     network = tiny_network()
     torch.nn.init.zeros_(network.output.weight)
     with torch.no_grad():
@@ -131,7 +131,7 @@ def test_samples_follow_the_networks_distribution(passes):
 @pytest.mark.parametrize("passes", Passes)
 @pytest.mark.parametrize("prediction", Prediction)
 def test_excluded_tokens_are_never_inputs(passes, prediction):
-    """Marks, which no target holds within."""
+    """BOS, EOS and padding occur within no target."""
     network = tiny_network().eval()
     with torch.no_grad():
         network.output.bias[[0, 3]] += 5.0
@@ -163,18 +163,18 @@ def test_at_the_first_update_nothing_is_mixed():
 
 
 UNFORESEEN = make_batch([[4]] * 5, [[letter] * 4 for letter in range(4, 9)])
-"""One letter four times, which letter the source does not tell: who reads the target learns to repeat what it read."""
+"""Targets repeat one letter that the source does not determine: a teacher-forced network learns to copy its input."""
 
 
 def own_loss(network) -> float:
-    """Cross entropy per token where the network reads nothing but its own words."""
+    """Return the cross entropy per token with the network's own predictions as inputs."""
     torch.manual_seed(0)
     with torch.no_grad():
         return float(sampling()(network.eval(), UNFORESEEN, 10).cross_entropy) / len(UNFORESEEN.labels_P)
 
 
 def test_training_lowers_the_loss_on_model_inputs(tmp_path):
-    """A wrong first letter leads a network on that only ever read right ones."""
+    """A network trained on correct inputs only repeats a wrong first letter."""
     found = {}
     for rate in (0.0, 1.0):
         network = tiny_network(0.0)
@@ -190,5 +190,5 @@ def test_training_lowers_the_loss_on_model_inputs(tmp_path):
         )
         one.fit()
         found[rate] = own_loss(network)
-    assert found[1.0] == pytest.approx(4 / 5 * math.log(5), rel=0.02)  # as little as can be
+    assert found[1.0] == pytest.approx(4 / 5 * math.log(5), rel=0.02)  # nearly nothing
     assert found[0.0] > 1.25 * found[1.0]

@@ -44,11 +44,11 @@ from seq2seq.training.scheduled_sampling import ScheduledSampling, ScheduledSamp
 from seq2seq.training.step import MetricSums, UpdateStep, batch_seed
 
 F32 = Precision.float32
-BATCHES = 4  # of an update, whoever computes them
+BATCHES = 4  # of an update, for any number of processes
 
 
 def draw(network: Network, batch: Batch) -> list[list[Candidate]]:
-    """Candidates by chance, as the network's own would be."""
+    """Random candidates in place of samples from the network."""
     tokens = torch.randint(4, 9, (len(batch.source_BS), 3, 2)).tolist()
     return [[Candidate((*one, 2), sum(one) / 20) for one in drawn] for drawn in tokens]
 
@@ -65,17 +65,17 @@ def objectives(precision: Precision) -> dict[str, Objective]:
 
 
 def gradients(precision: Precision = F32, scale: float = 1.0) -> dict[str, tuple[float, Weights]]:
-    """Of every objective, over the first batches: cross entropy and gradients."""
+    """Return cross entropy and gradients of every objective over the first batches."""
     found = {}
     for name, objective in objectives(precision).items():
         network = tiny_network().train()
-        network.output.bias.requires_grad = False  # what is not trained is no hindrance
+        network.output.bias.requires_grad = False  # untrained parameters are allowed
         own = SEVEN_BATCHES[rank() : BATCHES : world_size()]
         tokens = sum(batch.labels_P.numel() for batch in SEVEN_BATCHES[:BATCHES])
         loss_scale = LossScale(False, torch.device("cpu"))
         loss_scale.scale.fill_(scale)
         step = UpdateStep(network, objective, optimizer_of(network, SGD()), loss_scale, clip=None, seed=3)
-        for update in (7, 8):  # two, for what the first may leave behind
+        for update in (7, 8):  # two, because the first may leave state
             network.zero_grad()
             cross_entropy = float(step.backward(own, tokens, update))
         parameters = dict(network.named_parameters())
@@ -84,7 +84,7 @@ def gradients(precision: Precision = F32, scale: float = 1.0) -> dict[str, tuple
 
 
 def test_gradients_of_every_objective_are_those_of_one_process(tmp_path):
-    """With dropout, and with all that is drawn."""
+    """With dropout and all other random numbers."""
     alone = gradients()
     for found in results(together(tmp_path, gradients)):
         for name, (cross_entropy, expected) in alone.items():
@@ -112,18 +112,18 @@ def test_random_numbers_depend_on_the_batch_position_and_not_on_the_process():
 
 
 def weights_at_the_end(found: Weights) -> Weights:
-    """Without what tells of the way there."""
+    """Return the records without values that depend on interruptions."""
     return {name: tensor for name, tensor in found.items() if name != "validated"}
 
 
 def run(folder: Path, updates: int, accumulate: int, before=None, patience: int | None = None) -> Weights:
-    """Train with dropout and a moving average; what the network ends with."""
+    """Train with dropout and a moving average, and return the final weights."""
     reported = []
 
     def validate(network: Network, update: int) -> Validation:
         reported.append(update)
         outcome = held_out_loss(network, update)
-        return outcome if patience is None else outcome._replace(loss=float(update))  # worse and worse
+        return outcome if patience is None else outcome._replace(loss=float(update))  # rising losses
 
     config = training(updates=updates, accumulate=accumulate, ema=0.9, patience=patience)
     stream, network = Stream(SEVEN_BATCHES, before or (lambda place: None)), tiny_network()
@@ -146,7 +146,7 @@ def test_two_processes_equal_one_with_accumulation(tmp_path):
 
 
 def vanish(folder: Path, last: StreamPosition) -> None:
-    """A process that is gone once the stream has come to a place."""
+    """A process that exits at a position of the stream."""
 
     def before(place: StreamPosition) -> None:
         if place == last and not is_first():
@@ -166,7 +166,7 @@ def test_a_lost_process_ends_the_run_which_resumes_with_fewer(tmp_path):
 
 
 def terminated(folder: Path) -> tuple[str, int]:
-    """The second process alone gets a signal."""
+    """Only the second process receives a signal."""
 
     def before(place: StreamPosition) -> None:
         if place == StreamPosition(0, 4) and not is_first():

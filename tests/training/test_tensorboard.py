@@ -1,4 +1,4 @@
-"""What TensorBoard reads of runs that are stopped, gone on with and cut short."""
+"""Event files of interrupted, resumed and truncated runs, as read by TensorBoard."""
 
 import threading
 
@@ -11,7 +11,7 @@ from seq2seq.training.tensorboard import EventFile
 
 
 def read(folder):
-    """Updates and values by tag."""
+    """Return updates and values by tag."""
     events = EventAccumulator(str(folder))
     events.Reload()
     return {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
@@ -27,7 +27,7 @@ def test_values_are_read_by_tag(tmp_path):
 
 @pytest.mark.parametrize("clock", [1.0, 0.0])
 def test_a_later_file_replaces_values_from_its_first_update_on(tmp_path, monkeypatch, clock):
-    """Also where they are begun within a second of each other."""
+    """Also if both files are created within one second."""
     now = [1_700_000_000.0]
     monkeypatch.setattr(events_module.time, "time", lambda: now[0])
     for first, updates in ((1, (10, 20, 30)), (21, (30, 40)), (11, (20,)), (21, ())):

@@ -50,7 +50,7 @@ def best_weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def kept(folder: Path) -> list[int]:
-    """The updates whose weights the last state needs; all of them exist."""
+    """Return the updates whose weights the last state needs, and assert that they exist."""
     asked_for = torch.load(folder / "checkpoints/last.pt", weights_only=True)["kept"]
     assert {int(path.stem[-7:]) for path in (folder / "checkpoints").glob("update-*")} >= set(asked_for)
     return asked_for
@@ -159,11 +159,11 @@ def test_products_are_computed_in_the_configured_precision(tmp_path, precision, 
     assert all(parameter.dtype == torch.float32 for parameter in network.parameters())
 
 
-# What a gradient means
+# Gradients
 
 
 def one_step(folder: Path, batches: list[Batch], clip: float | None = None) -> dict[str, torch.Tensor]:
-    """Weights after one plain step of all batches together, at learning rate 1."""
+    """Return the weights after one plain step over all batches at learning rate 1."""
     config = training(updates=1, accumulate=len(batches), clip=clip, log_every=1)
     network = tiny_network(dropout=0.0)
     trainer(folder, config, network=network, stream=Stream(batches), optimizer=SGD(learning_rate=1.0)).fit()
@@ -171,7 +171,7 @@ def one_step(folder: Path, batches: list[Batch], clip: float | None = None) -> d
 
 
 def padded(batch: Batch, more: int) -> Batch:
-    """The same sentences among longer ones: more padding on the right of both sides."""
+    """Return the same sentences with more padding on the right of both sides."""
     source_BS, lengths_B, target_BT, positions_P, labels_P = batch
     width = target_BT.size(1)
     rows, columns = positions_P // width, positions_P % width
@@ -186,7 +186,7 @@ def test_accumulated_batches_equal_one_batch(tmp_path):
     rows = sorted(sources(14, 1), key=len)
     whole = one_step(tmp_path / "whole", [reversal_batch(rows)])
     parts = one_step(tmp_path / "parts", [reversal_batch(rows[:9]), reversal_batch(rows[9:])])
-    assert not close(weights(tiny_network()), whole, 1e-3)  # the step does something
+    assert not close(weights(tiny_network()), whole, 1e-3)  # the step changes the weights
     assert close(whole, parts)
 
 
@@ -206,7 +206,7 @@ def test_clipping_limits_the_step_and_the_log_has_the_norm_before_clipping(tmp_p
 
 
 def spoilt_at(place: StreamPosition, factor: float, before=lambda: None) -> dict[str, object]:
-    """A network whose logits are multiplied by ``factor`` from a place of the stream on, and that stream."""
+    """Return a network whose logits are multiplied by ``factor`` from a stream position on, and that stream."""
     network, factors = tiny_network(), [1.0]
     network.output.register_forward_hook(lambda module, inputs, output: output * factors[0])
 
@@ -261,7 +261,7 @@ def test_divergence_is_detected_before_a_signal_saves(tmp_path):
 
 
 def test_a_nan_gradient_stops_the_run_with_clipping_too(tmp_path):
-    """Clipping makes zeros of finite gradients whose norm is infinite: nothing later would tell."""
+    """Clipping turns finite gradients with an infinite norm into zeros, so later checks cannot detect them."""
     network, scale = tiny_network(), iter([1e30, 1e30, 1.0, 1.0, 1.0])
     network.output.weight.register_hook(lambda gradient: gradient * next(scale))
     with pytest.raises(RunError, match=r"updates 1 to 4: loss [\d.]+, gradient norm inf"):
@@ -269,11 +269,11 @@ def test_a_nan_gradient_stops_the_run_with_clipping_too(tmp_path):
     assert not (tmp_path / "checkpoints").exists()
 
 
-# Waiting for the device
+# Synchronization with the device
 
 
 class Looks(TorchDispatchMode):
-    """Counts how often a number is fetched from a tensor: each time the host would wait for a GPU."""
+    """Counts how often a number is read from a tensor; each read synchronizes with a GPU."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -300,7 +300,7 @@ def test_an_update_reads_no_number_from_the_device(tmp_path):
 
 
 def test_the_speed_excludes_validations(tmp_path, monkeypatch):
-    """By a clock that an update puts forward by a second and a validation by an hour."""
+    """With a clock that an update advances by a second and a validation by an hour."""
     clock = [0.0]
     monkeypatch.setattr(trainer_module, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
     one = trainer(tmp_path, training(updates=8, log_every=8, validate_every=4))
@@ -322,7 +322,7 @@ def test_the_speed_excludes_validations(tmp_path, monkeypatch):
     assert record["tokens_per_second"] == tokens / 8
 
 
-# Stopped and started again
+# Resuming
 
 
 LONG = training(updates=14, accumulate=2)  # validated at 4, 8, 12 and 14; recorded at 5 and 10
@@ -330,14 +330,14 @@ LONG = training(updates=14, accumulate=2)  # validated at 4, 8, 12 and 14; recor
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
-    """A run never stopped: its folder and its weights at the end."""
+    """The folder and final weights of an uninterrupted run."""
     folder, network = tmp_path_factory.mktemp("uninterrupted"), tiny_network()
     trainer(folder, LONG, network=network).fit()
     return folder, weights(network)
 
 
 def go_on_and_compare(folder: Path, uninterrupted: tuple[Path, dict[str, torch.Tensor]]) -> None:
-    """A new process would build all of this again, in any random state."""
+    """Return a new trainer, as a new process would, in another random state."""
     network = tiny_network()
     again = trainer(folder, LONG, network=network)
     torch.manual_seed(999)
@@ -380,7 +380,7 @@ def test_a_signal_saves_after_the_current_update_and_the_run_resumes(tmp_path, u
 
 @pytest.mark.parametrize("number", [1, 2, 4, 5])
 def test_a_signal_while_validating_loses_nothing(tmp_path, uninterrupted, number):
-    """The fourth is the validation of the last update, the fifth that of the average."""
+    """The fourth validation is of the last update, the fifth of the average."""
     calls = []
 
     def validate(network, update):
@@ -418,7 +418,7 @@ def test_a_crash_while_validating_does_no_harm(tmp_path, uninterrupted, number):
 
 
 def test_prefetching_changes_nothing_and_leaves_no_thread(tmp_path, uninterrupted):
-    """As on a GPU: crashed, gone on with, and stopped by the end of the training."""
+    """With prefetching, as on a GPU: after a crash, after resuming, and at the end."""
     for stream, error in ((at(StreamPosition(1, 6), crash), ConnectionError), (Stream(SEVEN_BATCHES), None)):
         network = tiny_network()
         one = trainer(tmp_path, LONG, network=network, stream=stream)
@@ -468,7 +468,7 @@ def test_a_state_of_another_network_or_optimizer_is_refused_in_one_line(tmp_path
             trainer(tmp_path, training(updates=1))
 
 
-# The end
+# End of training
 
 
 def test_a_finished_run_is_not_changed(tmp_path):
@@ -502,13 +502,13 @@ def test_patience_stops_the_run_and_the_best_weights_are_kept(tmp_path, criterio
     validate = Scripted(losses, bleu)
     config = training(updates=10, validate_every=2, patience=2, criterion=criterion, average=Average.none)
     if stopped == 5:
-        config.updates = 10  # patience never runs out: 10 updates, 5 validations
+        config.updates = 10  # patience is not exceeded: 10 updates, 5 validations
     progress = trainer(tmp_path, config, validate=validate).fit()
     assert progress.update == 2 * stopped
     assert len(validate.shown) == stopped
     assert same(best_weights(tmp_path), validate.shown[best - 1])
     assert kept(tmp_path) == [2 * best]
-    # and once more: patience has still run out
+    # again: patience is still exceeded
     assert trainer(tmp_path, config, validate=validate).fit().update == 2 * stopped
     assert len(validate.shown) == stopped
 
@@ -534,7 +534,7 @@ def test_a_better_average_is_selected(tmp_path, average, chosen):
     expected = mean(*(validate.shown[number - 1] for number in chosen))
     assert close(validate.shown[4], expected)
     assert close(best_weights(tmp_path), expected)
-    assert same(weights(network), validate.shown[3])  # the network itself is where training left it
+    assert same(weights(network), validate.shown[3])  # the network keeps its last weights
     assert kept(tmp_path) == sorted({2 * number for number in (*chosen, 3)})
 
 
@@ -556,7 +556,7 @@ def test_without_averaging_there_is_no_further_validation(tmp_path, config):
 
 @pytest.mark.parametrize("average", [Average.best, Average.last])
 def test_an_average_is_kept_when_an_extension_brings_no_gain(tmp_path, average, capsys):
-    """Neither a single checkpoint that is the best of its kind (1.9) takes its place, nor a worse average (0.6)."""
+    """Neither the best later checkpoint (1.9) nor a worse average (0.6) replaces it."""
     validate = Scripted([3.0, 2.0, 0.5, 1.9, 5.0, 0.6])
     trainer(tmp_path, training(updates=2, validate_every=1, average=average), validate=validate).fit()
     accepted = mean(*validate.shown[:2])
@@ -621,7 +621,7 @@ def test_the_progress_bar_shows_each_validation_and_the_best(tmp_path, capsys):
 
 
 def test_adam_resumes_with_its_moments(tmp_path):
-    """Without them the first step after a restart would be as long as the learning rate."""
+    """Without the moments, the first step after a restart would have the size of the learning rate."""
     trainer(tmp_path, training(updates=4)).fit()
     again = trainer(tmp_path, training(updates=5), optimizer=Adam(learning_rate=0.01))
     assert {int(state["step"]) for state in again.optimizer.state.values()} == {4}

@@ -1,4 +1,4 @@
-"""Beginning where another run ended."""
+"""Warm start from another run."""
 
 import shutil
 from dataclasses import replace
@@ -25,7 +25,7 @@ def model(tiny_run):
 
 def test_another_architecture_is_refused_with_the_settings_to_use(tiny_run, tmp_path, model):
     checked_start(tmp_path, str(tiny_run), model, TokenizerConfig())
-    model.dropout, model.word_dropout = 0.7, 0.1  # say nothing of the weights
+    model.dropout, model.word_dropout = 0.7, 0.1  # do not affect the weights
     checked_start(tmp_path, str(tiny_run), model, TokenizerConfig())
     model.decoder.size, model.bridge_shared = 99, True
     wanted = r"set model\.bridge_shared=false model\.decoder\.size=20, or start from another run"
@@ -104,7 +104,7 @@ def test_a_vocabulary_with_the_tags_is_accepted(tiny_run, tmp_path, model):
         build_tokenizers(trained, PairList("one", [Pair("We work.", "Nous travaillons.")]), ["<bt>"]), start
     )
     assert checked_start(tmp_path / "run", str(start), model, config, ["<bt>"]) == start
-    with pytest.raises(RunError, match="no token for the tag <bt>"):  # the source alone has it
+    with pytest.raises(RunError, match="no token for the tag <bt>"):  # only the source has it
         checked_start(tmp_path / "run", str(start), model, TokenizerConfig(tags=["<bt>"]))
 
 
