@@ -28,7 +28,7 @@ def made_up_pairs(count: int = 200) -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> tuple[Run, list]:
-    """A run that was trained on a list of pairs, and the validations that it reported."""
+    """A run trained on a list of pairs, and the validations it reported."""
     validations: list = []
     folder = tmp_path_factory.mktemp("api") / "run"
     return train(made_up_pairs(), folder, overrides=SMALL, on_validation=validations.append), validations

@@ -1,4 +1,4 @@
-"""A message is one line, whatever is in it."""
+"""Error messages are one line for any content."""
 
 import pickle
 

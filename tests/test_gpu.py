@@ -1,4 +1,4 @@
-"""What only a GPU can show: that it computes what a CPU does, waits for nobody, and repeats itself to the bit."""
+"""GPU tests: results match the CPU, updates do not synchronize, and runs are reproducible to the bit."""
 
 import warnings
 from itertools import pairwise
@@ -49,7 +49,7 @@ def test_float32_is_not_rounded_to_tf32(kind):
 
 
 def slopes(kind: CellKind, precision: Precision) -> list[torch.Tensor]:
-    """Gradients of a cell's weights where the loss is a mean over very many positions; scaled in float16."""
+    """Return gradients of a cell's weights for a mean loss over many positions, scaled in float16."""
     half = precision is Precision.float16
     scale = LossScale(half, CUDA)
     cell = random_cell(kind, 3, torch.float32).cuda()

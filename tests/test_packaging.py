@@ -1,4 +1,4 @@
-"""A plain wheel carries recipes and configs and works far from a clone."""
+"""The wheel contains recipes and configs and works without a clone."""
 
 import os
 import subprocess

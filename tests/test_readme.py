@@ -1,4 +1,4 @@
-"""Whatever the documents show is run: commands compose, Python works, make has the targets."""
+"""Examples in the documents work: commands compose, Python runs, make targets exist."""
 
 import os
 import re
@@ -22,7 +22,7 @@ PAGES = [*DOCUMENTS, *ROOT.glob("recipes/**/*.py")]
 
 
 def commands() -> list[str]:
-    """Every recipe command shown anywhere, without pipes and redirections."""
+    """Return every documented recipe command, without pipes and redirections."""
     found = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8").replace("\\\n", " ")
@@ -34,11 +34,11 @@ NAMES = {
     "run", "runs", "ensemble", "language_model", "systems", "source", "target", "file", "input", "output", "prefixes",
     "glossary", "hypotheses", "text", "prefix", "phrases", "start", "claim",
 }  # fmt: skip
-"""Last words of settings that take any name or text: whatever one command says there, another may say as well."""
+"""Last parts of settings that accept any name or text; commands may differ in their values."""
 
 
 GROUPS = {*CHOICES, *(path.name for path in (ROOT / "conf").iterdir() if path.is_dir())}
-"""Words that choose a config group's option, which says what settings there are."""
+"""Overrides that choose an option of a config group, which determines the valid settings."""
 
 
 def chosen(settings: dict[str, str]) -> dict[str, str]:
@@ -46,7 +46,7 @@ def chosen(settings: dict[str, str]) -> dict[str, str]:
 
 
 def together() -> list[tuple[str, dict[str, str]]]:
-    """Recipes, each with the overrides of several commands: they choose alike and set no setting to two values."""
+    """Return recipes with the combined overrides of commands with equal choices and no conflicting values."""
     merged: list[tuple[str, dict[str, str]]] = []
     for command in commands():
         program, *arguments = shlex.split(command)

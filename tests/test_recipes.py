@@ -1,4 +1,4 @@
-"""The recipes as a user runs them: the files they leave, what they print, how they go on."""
+"""The recipes as a user runs them: their files, their output, and resuming."""
 
 import gzip
 import io
@@ -27,7 +27,7 @@ TARGETS = ["Wir arbeiten.", "Wo ist mein Schlüssel?", "Sie schläft.", "Der Man
 
 @pytest.fixture
 def own_files(tmp_path: Path) -> list[str]:
-    """Overrides that name own text files for all three splits."""
+    """Write text files for all three splits, and return their overrides."""
     for split in ("train", "validation", "test"):
         (tmp_path / f"{split}.en").write_text("\n".join(SOURCES) + "\n", encoding="utf-8")
         (tmp_path / f"{split}.de").write_text("\n".join(TARGETS) + "\n", encoding="utf-8")
@@ -67,7 +67,7 @@ def test_own_files_need_overrides_only(recipe, tmp_path, own_files):
     assert "kept 20 of 20 pairs" in outcome.out
     assert "BLEU" in outcome.out
     assert f"translate.py {run}" in outcome.out
-    # The same command goes on where nothing is left to do, and changes nothing.
+    # The same command on the finished run changes nothing.
     before = (tmp_path / "run" / "model.safetensors").read_bytes()
     assert recipe("train", run, *own_files, *TINY).code == 0
     assert (tmp_path / "run" / "model.safetensors").read_bytes() == before
@@ -226,7 +226,7 @@ def test_translate_without_a_run_is_one_line(recipe, tmp_path):
 
 
 def test_a_terminated_training_saves_prints_one_line_and_resumes(tmp_path):
-    """A real process, a real signal; the end is bit for bit that of a run that was left alone."""
+    """With a real process and signal; the result has the same bits as an uninterrupted run."""
     command = [
         sys.executable,
         str(ROOT / "recipes/train.py"),
@@ -264,7 +264,7 @@ def test_quantize_writes_a_model_of_a_quarter_of_the_size(recipe, tiny_run, tmp_
     weights = "model.safetensors"
     assert (output / weights).stat().st_size < 0.4 * (
         tiny_run / weights
-    ).stat().st_size  # headers count in one so small
+    ).stat().st_size  # headers matter in such small files
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode())))
     outcome = recipe("translate", f"run={output}", "beam_size=1", "shortlist=true")
     assert outcome.code == 0, outcome.err
@@ -296,7 +296,7 @@ def test_quantize_writes_next_to_the_run_by_default_and_never_overwrites(recipe,
     assert outcome.err.count("\n") == 1
     assert "free some space" in outcome.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "run-int8"]
-    # What is quantised already may be quantised again: nothing changes.
+    # Quantizing a quantized model changes nothing.
     assert recipe("quantize", f"run={made}", f"output={tmp_path / 'again'}").code == 0
     assert (tmp_path / "again" / "model.safetensors").read_bytes() == before
 

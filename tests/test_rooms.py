@@ -1,4 +1,4 @@
-"""The plan of the house: which room may look into which."""
+"""Import rules: the packages that each package may import."""
 
 import ast
 from graphlib import TopologicalSorter
@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "seq2seq").rglob("*.py"))
 
-# The rooms that each room may import; errors and settings may be imported everywhere, old names of settings too.
+# The packages that each package may import; all may import errors, settings and old names of settings.
 COMMON = {"errors", "settings", "config.renamed"}
 ALLOWED = {
     "errors": set(),
@@ -29,7 +29,7 @@ ALLOWED = {
     "analysis": {"corpora", "data", "inference", "metrics", "model", "report", "search", "system", "tokenizer"},
     "translation": {
         *{"analysis", "corpora", "data", "inference", "metrics", "model", "run", "search", "system", "tokenizer"},
-        "training",  # the samples of minimum-risk training
+        "training",  # samples for minimum-risk training
     },
     "evaluation": {
         *{"corpora", "data", "inference", "metrics", "model", "run", "search", "system", "tokenizer", "training"},
@@ -55,7 +55,7 @@ ALLOWED = {
         *{"analysis", "benchmark", "comparison", "config", "figures", "report", "serving", "system"},
         *{"training", "translation"},
     },
-    "api": {  # everything that a user does from Python uses all rooms between text and scores
+    "api": {  # the Python API uses all packages between text and scores
         *{"config", "config.hydra", "corpora", "data", "evaluation", "metrics", "model", "run", "system", "tokenizer"},
         *{"training", "translation"},
     },
@@ -64,7 +64,7 @@ ALLOWED = {
 
 
 def room_of(module: str) -> str:
-    """The room of a module below seq2seq. Hydra's entry, which imports all settings, and old names are separate."""
+    """Return the package of a module below seq2seq; the Hydra module, which imports all settings, is separate."""
     return module if module in ("config.hydra", "config.renamed") else module.split(".")[0]
 
 
@@ -73,7 +73,7 @@ def room(path: Path) -> str:
 
 
 def imported(path: Path) -> set[str]:
-    """Modules a file imports, as dotted names."""
+    """Return the dotted names of the modules that a file imports."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -92,7 +92,7 @@ def test_a_package_imports_only_its_allowed_packages(path):
 
 
 def test_packages_have_no_import_cycle():
-    TopologicalSorter(ALLOWED).prepare()  # raises CycleError, which names the circle
+    TopologicalSorter(ALLOWED).prepare()  # raises CycleError with the names of the cycle
 
 
 def test_only_the_hydra_module_imports_hydra():

@@ -16,7 +16,7 @@ from seq2seq.settings import Settings, described_range, setting, validate, walk
 
 @dataclass(kw_only=True)
 class Leaf:
-    """A setting of every kind of range."""
+    """One setting for every kind of range."""
 
     closed: float = setting(0.5, "both ends allowed", at_least=0, at_most=1)
     half: float = setting(0.5, "the upper end not", at_least=0, below=1)
@@ -59,7 +59,7 @@ RANGES = {
 
 
 def message(config: Any) -> str | None:
-    """The error that `validate` raises, if it does."""
+    """Return the error message of `validate`, if any."""
     try:
         validate(config)
     except ConfigError as error:

@@ -151,7 +151,7 @@ def test_a_claim_is_found_by_its_name():
 
 @pytest.fixture
 def own(tmp_path):
-    """Overrides with one claim that takes no time, in a folder of its own."""
+    """Return overrides with one fast claim in a separate folder."""
 
     def overrides(found: float) -> list[str]:
         figure = r"{name: BLEU, shown: 'BLEU 40.0', expected: 40, spread: 1, pattern: 'BLEU ([0-9.]+)'}"

@@ -15,7 +15,7 @@ SOURCES = [f"source {number}" for number in range(5)]
 
 
 class Model:
-    """Scores a translation by the share of the reference's words in it, and remembers what it was asked."""
+    """Scores a translation by its share of the reference's words, and records its inputs."""
 
     def __init__(self):
         self.asked = []

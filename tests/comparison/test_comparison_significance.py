@@ -70,7 +70,7 @@ def test_p_values_are_those_of_full_enumeration(kind, rows):
 
 @pytest.mark.parametrize("differing", [1, 2, 3, 4])
 def test_few_different_sentences_are_not_significant(differing):
-    """Of 200. sacreBLEU 2.6, which counts larger differences alone, gives 0.001 where p is 1, 0.5 and 0.25."""
+    """Of 200. sacreBLEU 2.6 counts only larger differences, and gives 0.001 where p is 1, 0.5 and 0.25."""
     references = [f"{line} {number}" for number, line in enumerate(REFERENCES * 40)]
     first = worse(references, 0.2, 1)
     second = [*worse(references, 0.4, 2)[:differing], *first[differing:]]

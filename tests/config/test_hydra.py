@@ -1,4 +1,4 @@
-"""What a user types, and the one line that answers a mistake."""
+"""Command lines, and the one-line messages for mistakes."""
 
 import argparse
 import errno
@@ -123,12 +123,12 @@ def test_a_full_disk_gives_one_line_for_any_output(capsys):
     assert capsys.readouterr().err == (
         "error: anything.txt cannot be written (No space left on device): free some space and rerun the same command\n"
     )
-    with pytest.raises(FileNotFoundError), one_line_errors(None):  # a fault of ours is not hidden
+    with pytest.raises(FileNotFoundError), one_line_errors(None):  # internal errors keep their traceback
         raise FileNotFoundError(errno.ENOENT, "No such file")
 
 
 def test_a_recipe_composes_if_argparse_checks_help_texts(recipe, monkeypatch):
-    """As Python 3.14 does, in `_check_help`; one of Hydra's is an object that is no text."""
+    """As in `_check_help` of Python 3.14; one help text of Hydra is not a string."""
 
     def check_help(self, action):
         if action.help and hasattr(self, "_get_formatter"):
@@ -158,7 +158,7 @@ def test_a_recipe_composes_if_argparse_checks_help_texts(recipe, monkeypatch):
 
 
 def test_characters_outside_the_output_encoding_are_escaped(monkeypatch):
-    """Standard output that goes to a file has such an encoding on Windows."""
+    """Standard output redirected to a file has such an encoding on Windows."""
     written = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="cp1252"))
     monkeypatch.setattr(sys, "argv", ["train.py", "--cfg", "job", "run='\u5f15ä'"])

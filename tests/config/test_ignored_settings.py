@@ -1,4 +1,4 @@
-"""Settings that would do nothing: the run is refused in one line, and what the line says to set is taken."""
+"""Settings without effect: the run is refused in one line, and the settings named in the line are accepted."""
 
 import re
 from typing import Any
@@ -47,7 +47,7 @@ CASES: list[tuple[dict[str, Any], str, Any, list[tuple[str, Any]]]] = [
     (LANGUAGE_MODEL, "search.length_penalty", 0.5, [("model.encoder.layers", 1)]),
     (LANGUAGE_MODEL, "shortlist.pairs", 5, [("model.encoder.layers", 1)]),
 ]
-"""What else is set; the setting that does nothing then, and its value; what makes it count."""
+"""Other settings; the setting without effect and its value; the settings that give it an effect."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What one setting of a recipe demands of another."""
+"""Requirements between the settings of a recipe."""
 
 import pytest
 

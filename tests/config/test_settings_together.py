@@ -1,4 +1,4 @@
-"""Settings of training together: whatever is combined, a run of two updates ends well or one line refuses it."""
+"""Combined training settings: a run of two updates succeeds or is refused in one line."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from seq2seq.config.hydra import TrainConfig
 from seq2seq.settings import walk
 
 SAMPLE = 2
-"""Rows that the fast tests run."""
+"""Number of rows in the fast tests."""
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_every_setting_is_tested_or_excluded_with_a_reason():
 
 
 def test_a_level_is_checked_like_the_composed_config(base, covering):
-    """`refusal` puts levels into a config by itself, for Hydra takes a tenth of a second."""
+    """`refusal` sets levels without Hydra, which takes a tenth of a second."""
     for level in covering.levels[:: len(covering.levels) // 4]:
         row = covering.row(level)
         config = composed("train", overrides(merged(row)))
@@ -47,7 +47,7 @@ def test_a_level_is_checked_like_the_composed_config(base, covering):
 
 
 def trains(recipe, folder, row) -> bool:
-    """Whether a row runs, to its end or until one line says what only data show; else one line refuses it before."""
+    """Run a row, and return whether its settings are legal; errors that depend on the data must be one line."""
     asked = overrides(merged(row))
     outcome = recipe("train", f"run={folder}", *asked)
     if outcome.code:
@@ -80,7 +80,7 @@ NO_EFFECT = {
     "embeddings.freeze": "needs vectors from a file: test_embeddings",
     "embeddings.unfreeze": "needs a run to start from: test_start",
 }
-"""Settings that change no result, or none here, and why."""
+"""Settings without effect on the results of these tests, with the reason."""
 DIVERSE = {"search.method": "diverse_beam", "search.beam_size": 4, "search.n_best": 4}
 UNSTEADY = {"schedule": "constant", "optimizer.learning_rate": 0.3, "training.updates": 20}
 COMPANY: dict[str, Level] = {
@@ -91,16 +91,16 @@ COMPANY: dict[str, Level] = {
     "training.average_count": UNSTEADY,
     "training.patience": UNSTEADY,
 }
-"""What is set beside these, for without it they change nothing: a run that gets better to its end averages nothing."""
+"""Further settings without which these have no effect: a run that improves until its end averages nothing."""
 
 
 def results(folder: Path) -> tuple[object, ...]:
-    """All that a run has made of its settings but for times."""
+    """Return all results of a run except times."""
     files = sorted(path for pattern in ("*.safetensors", "*.model", "hypothes*") for path in folder.glob(pattern))
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
     measured = [{name: value for name, value in one.items() if name != "tokens_per_second"} for one in records]
     said: object = None
-    if (folder / "shortlist.safetensors").exists():  # it translates
+    if (folder / "shortlist.safetensors").exists():  # it has BLEU
         sentences = ["We work.", "Where is my key?", "She sees the old house."]
         said = [(one.text, one.score, one.n_best) for one in Translator.load(folder).translate(sentences)]
     return [(path.name, path.read_bytes()) for path in files], measured, said
@@ -109,7 +109,7 @@ def results(folder: Path) -> tuple[object, ...]:
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(4))
 def test_every_setting_changes_something(recipe, tmp_path, covering, part):
-    """A run with it is compared with one without, in the same company."""
+    """Runs with and without the setting differ, all other settings being equal."""
     longer: Level = {"training.updates": 6, "training.validate_every": 2, "training.log_every": 2}
     longer |= {"training.criterion": "loss"}
     made: dict[str, tuple[object, ...]] = {}

@@ -111,7 +111,7 @@ HARD = {
     "indentation": " " * 100_000 + "a\n" + "b\n" * 100_000,
     "numbers": "7.\n" * 100_000,
 }
-"""Texts that take minutes to hours if every mark causes the text before it to be read again."""
+"""Texts that take minutes to hours if every punctuation mark causes a scan of the preceding text."""
 
 LINEAR = """
 import sys

@@ -42,7 +42,7 @@ def test_empty_rows_have_only_bos_and_eos():
 def test_labels_are_the_targets_shifted_by_one_token(pairs):
     sources, targets = [source for source, _ in pairs], [target for _, target in pairs]
     batch = make_batch(sources, targets)
-    # What stands at the chosen positions is read, and what stands in the labels comes next.
+    # Positions select the inputs, and labels are the tokens after them.
     assert batch.target_BT.flatten()[batch.positions_P].tolist() == [i for row in targets for i in (BOS, *row)]
     assert batch.labels_P.tolist() == [i for row in targets for i in (*row, EOS)]
     for row, length, source in zip(batch.source_BS.tolist(), batch.source_lengths_B.tolist(), sources, strict=True):

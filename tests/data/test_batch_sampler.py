@@ -50,7 +50,7 @@ def test_a_batch_keeps_its_budget_on_both_sides_with_eos(pairs, budget, seed):
 
 
 def test_batches_are_as_full_as_the_budget_allows():
-    # Five sentences of 9 pieces and an end mark: 40 pieces hold four of them.
+    # Five sentences of 9 tokens and EOS: a budget of 40 tokens allows four of them.
     assert sorted(len(batch) for batch in order([(9, 9)] * 5, tokens=40).epoch(0)) == [1, 4]
     assert sorted(len(batch) for batch in order([(9, 9)] * 5, tokens=39).epoch(0)) == [2, 3]
     assert sorted(len(batch) for batch in order([(9, 9)] * 5, tokens=50).epoch(0)) == [5]
@@ -69,7 +69,7 @@ def test_a_long_sentence_does_not_widen_the_batches_after_it():
 @given(PAIRS, BUDGETS, st.integers(0, 1000), st.integers(0, 5))
 def test_the_same_seed_and_epoch_give_the_same_batches(pairs, budget, seed, epoch):
     first, again = order(pairs, *budget, seed), order(pairs, *budget, seed)
-    first.epoch(epoch + 1)  # what was asked before does not matter
+    first.epoch(epoch + 1)  # earlier calls have no effect
     assert plain(first.epoch(epoch)) == plain(again.epoch(epoch))
 
 
@@ -183,7 +183,7 @@ def test_a_fraction_resamples_each_epoch_and_covers_all_pairs_equally():
     means = np.mean(epochs, axis=0)
     # 200 draws: standard deviations 0.032 and 0.035; five of them for the worst of a hundred.
     assert np.abs(means - ([0.3] * 50 + [1.5] * 50)).max() < 0.17
-    # The share is drawn pair by pair: neighbours know nothing of each other.
+    # Pairs are drawn independently of their neighbours.
     together = np.mean([epoch[:49] * epoch[1:50] for epoch in epochs])
     assert 0.06 < together < 0.12
 
@@ -199,7 +199,7 @@ def test_copies_of_a_pair_are_spread_over_the_epoch():
     found = BatchSampler(lengths, lengths, BatchConfig(tokens=100, pool=4), seed=1, weights=np.full(400, 2.0))
     batches = found.epoch(0)
     assert counts(found, 0, 400).tolist() == [2] * 400
-    # Pools of 40 in 800: by chance alone 1 pair in 20 would have both copies in one pool, 1 in 80 in one batch.
+    # Pools of 40 in 800: with random order, 1 pair in 20 would have both copies in one pool, 1 in 80 in one batch.
     assert sum(len(batch) - len(set(batch.tolist())) for batch in batches) <= 2
 
 

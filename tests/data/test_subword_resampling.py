@@ -153,7 +153,7 @@ def test_a_resumed_run_ends_with_the_same_bits(recipe, tmp_path: Path, monkeypat
 def test_a_resegmented_batch_stays_within_the_documented_size(tokenizers: Tokenizers) -> None:
     sources, targets = (rows * 10 for rows in rows_of(tokenizers))
     lengths = [np.array([len(row) for row in rows], dtype=np.int32) for rows in (sources, targets)]
-    config = BatchConfig(tokens=1 + max(len(row) for row in sources + targets))  # the longest pair alone fills it
+    config = BatchConfig(tokens=1 + max(len(row) for row in sources + targets))  # the longest pair fills a batch
     resample = SubwordResampler(tokenizers, settings(sampling=0.5, tags=[]), 1)
     filled = []
     for rows, after in islice(BatchSampler(*lengths, config, seed=1).stream(StreamPosition(0, 0)), 60):

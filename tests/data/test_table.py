@@ -182,7 +182,7 @@ def test_a_forged_shard_with_valid_checksums_is_refused_and_encoded_again(
     )
     both = (forged, others) if side == "source" else (others, forged)
     write_shard(path, key, [EncodedChunk(*both, 50, encoding.Counter())], "all")
-    with contextlib.suppress(DataError):  # unless it was encoded again at once
+    with contextlib.suppress(DataError):  # unless it was already encoded again
         encode_corpus(corpus, tokenizers, folder, None).rows(np.arange(len(offsets) - 1))
     assert len(encode_corpus(corpus, tokenizers, folder, None).rows(np.arange(50))[0]) == 50
     assert path.read_bytes() == whole

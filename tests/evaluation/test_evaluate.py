@@ -103,7 +103,7 @@ def test_a_failed_write_keeps_the_old_scores(tmp_path):
 
 
 def test_the_validation_loss_is_the_mean_over_tokens(tiny_run, tmp_path):
-    """Against the log-probabilities of a search stepper, piece by piece."""
+    """Compared with the log-probabilities of a search stepper, token by token."""
     translator = Translator.load(tiny_run, device="cpu")
     network, tokenizers = translator.members[0].network, translator.members[0].tokenizers
     pairs = PAIRS[:2]

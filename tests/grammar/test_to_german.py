@@ -25,7 +25,7 @@ PAST, FUTURE = Tense.past, Tense.future
 
 
 def np(words, **more):
-    """``np("the old man")``: determiner, number, adjective and noun are looked up; a dash is no determiner."""
+    """``np("the old man")`` looks up determiner, number, adjective and noun; a dash means no determiner."""
     determiner, *rest = words.split()
     noun = next(n for n in lexicon.NOUNS if rest[-1] in (n.english, n.english_plural))
     adjective = next((a for a in lexicon.ADJECTIVES if a.english in rest[:-1]), None)

@@ -70,7 +70,7 @@ def forced(member: Member, text: str, target: list[int]) -> Tensor:
 
 
 def by_hand(translator: Translator, translation: Translation, longest: int) -> float:
-    """Return the log-probability of a translation by the mean of member probabilities plus the weighted language model."""
+    """Return the log-probability of a translation: mean of member probabilities plus the weighted language model."""
     target = translator.members[0].tokenizers.target
     ids = {token: number for number, token in enumerate(target.tokens(range(target.size)))}
     tokens = [ids[token] for token in translation.tokens]

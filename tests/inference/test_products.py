@@ -131,7 +131,7 @@ def test_a_selection_of_outputs_in_another_order(precision):
     torch.testing.assert_close(
         found_NU, product(inputs_NI)[:, chosen_U], rtol=1e-2 if precision == "bfloat16" else 1e-5, atol=1e-5
     )
-    # Quantizing the codes changes nothing.
+    # Selections can be nested.
     assert torch.equal(
         product.select(chosen_U).select(torch.tensor([2]))(inputs_NI), product.select(chosen_U[2:3])(inputs_NI)
     )

@@ -21,7 +21,7 @@ def random_encoder(
     cell: CellKind = CellKind.lstm,
     residual_from: int | None = None,
 ) -> Encoder:
-    """Return an encoder with 3 units per direction and embeddings of width 4, in evaluation mode, weights in [-1, 1]."""
+    """Return an encoder in evaluation mode: 3 units per direction, embeddings of width 4, weights in [-1, 1]."""
     encoder = EncoderConfig(cell=cell, layers=layers, size=3, direction=direction, residual_from=residual_from)
     built = Encoder(ModelConfig(embedding_size=4, encoder=encoder, summary=summary, dropout=0.5)).double().eval()
     generator = torch.Generator().manual_seed(7)

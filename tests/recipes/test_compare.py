@@ -13,7 +13,7 @@ QUICK = ["bootstrap=20", "randomization=20"]
 
 @pytest.fixture
 def files(tmp_path):
-    """Overrides that name a test set and two files of translations."""
+    """Return overrides with a test set and two files of translations."""
     write_lines(tmp_path / "test.en", [f"<b>line {number}</b>" for number in range(5)])
     write_lines(tmp_path / "test.de", REFERENCES)
     first, second = write_lines(tmp_path / "first.de", FIRST), write_lines(tmp_path / "second.de", SECOND)

@@ -76,7 +76,7 @@ def test_one_file_is_sufficient_and_evaluate_scores_another(recipe, tmp_path):
 
 
 def test_several_texts_are_mixed_by_weight(recipe, tmp_path):
-    """Targets alone again: a text file, and one with columns whose first is not looked at."""
+    """Targets only: a text file, and a file with columns, of which the first is ignored."""
     (tmp_path / "mono.de").write_text("".join(f"{line}\n" for line in LINES), encoding="utf-8")
     (tmp_path / "more.tsv").write_text("We run.\tWir laufen.\n" * 7)
     named = [f"data.{split}.target={tmp_path / 'mono.de'}" for split in ("train", "validation")]

@@ -24,7 +24,7 @@ SIDES = ("source", "target")
 
 @pytest.fixture(scope="module")
 def tiny_run(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny run with numbers by which its translations end: those that do not are no text to learn from."""
+    """The tiny run with weights for which translations end; distillation drops unfinished ones."""
     folder = tmp_path_factory.mktemp("ending") / "tiny"
     shutil.copytree(tiny_run, folder)
     network = load_run(folder).network
@@ -35,7 +35,7 @@ def tiny_run(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def more(tmp_path: Path) -> str:
-    """A further corpus of twenty pairs, as an entry of data.more."""
+    """Write a further corpus of twenty pairs, and return its entry of data.more."""
     (tmp_path / "more.en").write_text("We work.\nShe sleeps.\n" * 10)
     (tmp_path / "more.fr").write_text("Nous travaillons.\nElle dort.\n" * 10)
     return f"source: {tmp_path}/more.en, target: {tmp_path}/more.fr"
@@ -53,7 +53,7 @@ def test_two_corpora_with_tags_make_one_run(recipe, tmp_path, more):
     tokenizer = load_tokenizers(run).source
     for tag in ("<2de>", "<2fr>"):
         assert tokenizer.tokens(tokenizer.encode(f"{tag} We work.")).count(tag) == 1
-    # The same command goes on in the folder, another mix is refused.
+    # The same command resumes; another mixture is refused.
     before = (run / "model.safetensors").read_bytes()
     assert recipe("train", *asked).code == 0
     assert (run / "model.safetensors").read_bytes() == before
@@ -61,10 +61,10 @@ def test_two_corpora_with_tags_make_one_run(recipe, tmp_path, more):
     assert outcome.code == 1
     assert outcome.err.count("\n") == 1
     assert "data.more=" in outcome.err
-    # The run knows its corpus again, tags and all.
+    # Evaluation uses the corpus of the run with its tags.
     assert recipe("evaluate", f"run={run}", "beam_size=1").code == 0
     assert json.loads((run / "scores.json").read_text())["test"]["corpus"] == "built-in corpus (test) (<2de>)"
-    # A tag asked for is the first word of each line.
+    # The requested tag is the first word of each line.
     (tmp_path / "in.txt").write_text("We work.\n\nShe sleeps.\n")
     asked = [f"run={run}", f"input={tmp_path}/in.txt", "beam_size=1", "json=true"]
     records = [json.loads(line) for line in recipe("translate", *asked, "tag='<2fr>'").out.splitlines()]
@@ -104,7 +104,7 @@ def test_a_mistake_in_the_mix_is_one_line(recipe, tmp_path, override, words):
 
 
 def next_command(out: str) -> list[str]:
-    """The overrides of the command that a recipe printed last."""
+    """Return the overrides of the command that the recipe printed last."""
     words = shlex.split(out.splitlines()[-1])
     return words[next(number for number, word in enumerate(words) if word.endswith("train.py")) + 1 :]
 
@@ -153,7 +153,7 @@ def test_distill_keeps_the_tag_for_the_command_that_reads_the_files(recipe, tiny
 
 @pytest.fixture
 def tagged_run(tiny_run: Path, tmp_path: Path) -> Path:
-    """A run whose sources all begin with a tag."""
+    """A run whose sources all start with a tag."""
     folder = tmp_path / "tagged"
     shutil.copytree(tiny_run, folder)
     values = yaml.safe_load((folder / "config.yaml").read_text())
@@ -253,9 +253,9 @@ def test_without_a_run_nothing_is_written(recipe, tmp_path, name):
 
 @pytest.mark.slow
 def test_a_student_predicts_its_teacher_better_than_one_that_learnt_from_the_originals(recipe, tmp_path):
-    """On sentences that neither has seen: a teacher's text has fewer ways to say a thing (Kim & Rush 2016, §5.1).
+    """On unseen sentences: a teacher's translations vary less than the originals (Kim & Rush 2016, §5.1).
 
-    Every word here has two translations, the first in three cases of five; a teacher settles for the first.
+    Every word has two translations, the first with probability 3/5; the teacher always chooses the first.
     """
     chance = random.Random(1)
     for split, size in {"train": 1200, "validation": 150}.items():

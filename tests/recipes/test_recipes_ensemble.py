@@ -1,4 +1,4 @@
-"""Several runs as a user puts them together: ensembles, fusion, the mean of weights."""
+"""Recipes with several runs: ensembles, fusion, averaged weights."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ SOURCES = ["We work.", "Where is my key?", "She sleeps."]
 
 @pytest.fixture
 def copied(tiny_run: Path, tmp_path: Path) -> Path:
-    """The tiny run's model and checkpoints, to write into."""
+    """A writable copy of the tiny run's model and checkpoints."""
     folder = tmp_path / "copy"
     folder.mkdir()
     for name in MODEL_FILES:
@@ -27,7 +27,7 @@ def copied(tiny_run: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def text(tmp_path: Path) -> list[str]:
-    """Overrides that name a test set of own files."""
+    """Return overrides with a test set in files."""
     for side in ("source", "target"):
         (tmp_path / f"test.{side}").write_text("\n".join(SOURCES) + "\n", encoding="utf-8")
     return [f"data.test.{side}={tmp_path / 'test'}.{side}" for side in ("source", "target")]

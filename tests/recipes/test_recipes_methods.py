@@ -1,4 +1,4 @@
-"""More ways to translate, by the recipes, as a user runs them."""
+"""Recipes with every search method, documents, scoring and suggestions."""
 
 import io
 import json
@@ -12,7 +12,7 @@ TEXT = "We work.\n\nWhere is my key?\n"
 
 @pytest.fixture
 def stdin(monkeypatch):
-    """``stdin(text)``: what the next recipe reads."""
+    """``stdin(text)`` sets the standard input of the next recipe."""
     return lambda text: monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
 
 

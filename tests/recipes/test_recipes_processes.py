@@ -1,4 +1,4 @@
-"""Recipes that several processes work at: the files they leave, what they print, how they end and go on."""
+"""Recipes under torchrun: their files, output, errors and resuming."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def files(run: Path) -> set[Path]:
 
 
 def call(name: str, *overrides: str) -> float | None:
-    """What a recipe returns: of training, the best validation score."""
+    """Return the result of a recipe; training returns the best validation score."""
     return call_recipe(name, *overrides)
 
 
@@ -48,7 +48,7 @@ def test_two_processes_give_the_run_of_one(recipe, tmp_path):
     assert "BLEU" in first.out
     assert (second.out, second.err) == ("", ""), "the first alone prints"
 
-    # The test set was translated by both; by one process alone it has the same scores.
+    # Both processes translated the test set; one process gets the same scores.
     before = json.loads((both / "scores.json").read_text())
     assert recipe("evaluate", f"run={both}", "beam_size=2").code == 0
     assert json.loads((both / "scores.json").read_text()) == before
@@ -76,7 +76,7 @@ ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 @pytest.mark.slow
 def test_with_all_settings_two_processes_equal_one_with_accumulation(tmp_path):
-    """Under torchrun, with all that is drawn: dropout, pieces, own predictions, own translations; and an average."""
+    """Under torchrun, with all random numbers: dropout, subword sampling, scheduled sampling, risk; and an average."""
     options = [
         *TINY, "model=attention", "training.precision=float32", "training.device=cpu", "model.recurrent_dropout=0.1",
         "model.word_dropout=0.1", "training.ema=0.9", "loss.consistency=1", "scheduled_sampling.rate=0.3",
@@ -93,7 +93,7 @@ def test_with_all_settings_two_processes_equal_one_with_accumulation(tmp_path):
     command = [*TORCHRUN, str(ROOT / "recipes/evaluate.py"), f"run={both}", "beam_size=2"]
     subprocess.run(command, check=True, capture_output=True, env=ENVIRONMENT, cwd=ROOT)
     assert json.loads((both / "scores.json").read_text()) == before
-    # Scheduled sampling goes by the number of updates: it would have risen faster.
+    # The schedule of scheduled sampling depends on the number of updates.
     assert not close(alone, fewer)
 
 
@@ -119,7 +119,7 @@ def test_a_killed_process_ends_the_run_which_resumes_with_another_number(tmp_pat
 
 
 def worker(launcher: int, rank: int) -> int:
-    """The process that torchrun has given a rank."""
+    """Return the process with this rank."""
     for path in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])

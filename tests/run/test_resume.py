@@ -1,4 +1,4 @@
-"""A run folder made, gone on in, refused; and what is left of one whose beginning fails."""
+"""Run folders: creation, resuming, refusal, and cleanup after a failed setup."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -22,7 +22,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.search import Hypothesis, SearchConfig, beam_search, greedy_search, search
 from seq2seq.settings import validate
 
-# Greedy takes A, after which nothing is likely; B is less likely at first and certain from there.
+# Greedy search takes A, after which all tokens are improbable; B is less probable, but its continuation is certain.
 TRAP = {BOS: {A: 0.6, B: 0.4}, A: {A: 0.4, B: 0.3, EOS: 0.3}, B: {EOS: 1.0}}
 
 

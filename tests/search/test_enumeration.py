@@ -140,7 +140,7 @@ class World:
             for source, limit, own in zip(sources, limits, allowed, strict=True)
         ]
         self.whole = lists is None
-        """Whether there is no shortlist."""
+        """Return whether the world has no shortlist."""
 
     def _network(self, config: ModelConfig, seed: int) -> Network:
         network = random_network(config, seed, spread=0.7, dtype=torch.float32)
@@ -238,7 +238,7 @@ def test_random_networks_cover_every_kind(count):
 
 @few_or_many
 def test_wide_beam_lists_every_translation(count):
-    """Each source has a length limit of its own."""
+    """Each source has a different length limit."""
     for ratio, offset in ((0.0, 3), (1.0, 0), (0.7, 1)):
         limits = [max(1, math.floor(ratio * length + offset)) for length in LENGTHS]
         for world, random in worlds(count, limits):

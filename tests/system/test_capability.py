@@ -162,7 +162,7 @@ def test_faster_means_clearly_faster(monkeypatch):
 
 
 def reported_by_a_process(settings: dict[str, str], before: str = "") -> str:
-    """What a process of its own finds out under these settings."""
+    """Return the capabilities that a new process detects under these settings."""
     program = (
         f"import torch; {before}\n"
         "from seq2seq.system.capability import *\n"

@@ -1,4 +1,4 @@
-"""Devices, precisions, and copies between the host and a GPU, for which the meta device stands."""
+"""Devices, precisions, and copies between the host and a GPU, represented by the meta device."""
 
 import math
 import os
@@ -106,7 +106,7 @@ def test_keep_freed_memory_works_repeatedly_and_on_any_system(monkeypatch):
     assert torch.ones(3_000_000).sum() == 3_000_000
     monkeypatch.setattr("seq2seq.system.device.ctypes.CDLL", lambda name: object())  # a C library without mallopt
     keep_freed_memory()
-    monkeypatch.setattr("seq2seq.system.device.ctypes.CDLL", lambda name: "" + name)  # Windows takes no None
+    monkeypatch.setattr("seq2seq.system.device.ctypes.CDLL", lambda name: "" + name)  # Windows does not accept None
     keep_freed_memory()
 
 

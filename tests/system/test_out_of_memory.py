@@ -140,7 +140,7 @@ def gradients(network: Network, batches: list[Batch]) -> tuple[float, dict[str, 
 
 @pytest.mark.parametrize("fails", ["forward", "backward"])
 def test_an_update_in_halves_has_the_same_gradients(fails, caplog):
-    """Without dropout, that is; what is drawn for halves is not what is drawn for the whole."""
+    """Without dropout, because halves draw other random numbers than the whole batch."""
     whole, wanted = gradients(tiny_network(dropout=0), SEVEN_BATCHES[:2])
     network = tiny_network(dropout=0)
     assert network.encoder is not None
@@ -190,7 +190,7 @@ def test_halves_together_are_the_batch():
         assert half.positions_P.max() < half.target_BT.numel()
         assert len(half.positions_P) == len(half.labels_P)
     single = first.halves()[0]
-    assert single.halves() == [single]  # by identity: of a single pair there is no half
+    assert single.halves() == [single]  # the same object: a single pair cannot be halved
 
 
 # In earnest

@@ -59,7 +59,7 @@ def threads_restored(monkeypatch):
         ([0, 1, 4, 5], "150000 100000\n", 1),
         ([0, 1, 4, 5], "50000 100000\n", 1),
         ([0, 1, 4, 5], "400000 100000\n", 2),
-        ([0, 7], None, None),  # of processor 7 nothing is known
+        ([0, 7], None, None),  # the core of processor 7 is unknown
     ],
 )
 def test_physical_cores_are_counted(machine, cpus, quota, found):
@@ -77,7 +77,7 @@ def test_the_setting_precedes_the_environment_and_the_environment_the_cores(mach
     machine([0, 1, 4, 5])
     assert use_threads(3) == torch.get_num_threads() == 3
     assert use_threads(None) == torch.get_num_threads() == 2
-    torch.set_num_threads(3)  # as torch takes it from the environment
+    torch.set_num_threads(3)  # torch reads it from the environment
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert use_threads(None) == 3
     assert use_threads(1) == 1

@@ -52,7 +52,7 @@ def test_segmentations_are_a_function_of_rate_and_seed_in_every_process(tokenize
     command = [sys.executable, "-c", program, str(tmp_path / "tokenizer.model"), json.dumps(rows)]
     elsewhere = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     sampler = SubwordSampler(tokenizer, 0.3)
-    sampler(rows, 77)  # what was asked before does not matter
+    sampler(rows, 77)  # earlier calls have no effect
     assert elsewhere == [sampler(rows, 1), sampler(rows, 2)]
     assert elsewhere[0] != elsewhere[1]
 

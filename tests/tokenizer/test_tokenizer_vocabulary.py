@@ -46,7 +46,7 @@ def test_too_large_a_size_becomes_the_largest_that_works(
     assert [record.getMessage() for record in caplog.records] == [
         f"tokenizer.size=8000 is more than pairs.tsv supports; using {tokenizer.size:,} tokens"
     ]
-    assert capfd.readouterr() == ("", "")  # SentencePiece itself says nothing
+    assert capfd.readouterr() == ("", "")  # SentencePiece prints nothing
     assert tokenizer.decode(tokenizer.encode("日本 the")) == "日本 the"
 
 
@@ -85,7 +85,7 @@ def test_building_saving_and_loading(joint: bool, tmp_path: Path) -> None:
     tokenizers = build_tokenizers(TokenizerConfig(size=290, joint=joint), CORPUS)
     assert tokenizers.joint is joint
     known = {piece for piece in tokenizers.source.tokens(range(tokenizers.source.size)) if "K" in piece}
-    assert bool(known) is joint  # the English side alone has never seen a K
+    assert bool(known) is joint  # only the English training text lacks K
     save_tokenizers(tokenizers, tmp_path)
     names = {"tokenizer.model"} if joint else {"tokenizer.source.model", "tokenizer.target.model"}
     assert {path.name for path in tmp_path.iterdir()} == names

@@ -99,7 +99,7 @@ def test_progress_can_be_hidden(capsys):
 def test_progress_moves_by_chunks(capsys, monkeypatch):
     """All items of a chunk are done when the first one comes."""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("tqdm.std.time", map(float, count(0, 10)).__next__)  # any two looks are far apart
+    monkeypatch.setattr("tqdm.std.time", map(float, count(0, 10)).__next__)  # clock readings are far apart
     assert len(list(with_progress(range(2 * CHUNK + 1), 2 * CHUNK + 1, "translating"))) == 2 * CHUNK + 1
     err = capsys.readouterr().err
     for done in (CHUNK, 2 * CHUNK, 2 * CHUNK + 1):

@@ -122,7 +122,7 @@ def test_suggestions_of_a_word_vocabulary_match_the_distribution(words, prefix):
     spelled = {number: token.removeprefix("\u2581") for number, token in enumerate(words.tokens(range(words.size)))}
     wanted = {}
     for number in ends:
-        if number in (EOS, UNK):  # the end is an answer, the unknown word is none, though it takes its share
+        if number in (EOS, UNK):  # EOS is suggested; <unk> is not, but keeps its probability
             wanted[""] = float(probabilities[EOS])
         else:
             after = distribution(model, [*words.encode(prefix), number])

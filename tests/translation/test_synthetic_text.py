@@ -178,7 +178,7 @@ def test_leftovers_of_a_killed_process_are_ignored(tmp_path):
     left = temporary_path(tmp_path / "out")
     left.mkdir()
     temporary_path(left / "source.txt").write_text("half a li")
-    (tmp_path / "out.tmp").mkdir()  # not one of ours
+    (tmp_path / "out.tmp").mkdir()  # a file of another program
     write_pairs(made([Pair("a", "b")]), tmp_path / "out")
     assert {path.name for path in tmp_path.iterdir()} == {"out", "out.tmp"}
     assert (tmp_path / "out" / "source.txt").read_text() == "a\n"

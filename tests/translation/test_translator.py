@@ -228,7 +228,7 @@ def test_translation_does_not_depend_on_the_batch_in_any_precision(learned_run, 
 @pytest.mark.parametrize("beam_size", [1, 4])
 def test_full_shortlist_changes_nothing(tiny_run, beam_size):
     loaded = load_run(tiny_run)
-    with torch.no_grad():  # no list has the mark of the beginning, so none of the probability may be its
+    with torch.no_grad():  # shortlists exclude BOS, so its probability must be negligible
         loaded.network.output.bias[BOS] = -1e4
     member = Member.prepare(loaded.network, loaded.tokenizers, CPU)
     source_size, size = loaded.tokenizers.source.size, loaded.tokenizers.target.size

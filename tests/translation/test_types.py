@@ -20,7 +20,7 @@ def test_requests_are_accepted_like_strings():
     assert own.translate([Request("Wir.", "Das")]) == [own.translate("Wir.", prefix="Das")]
     assert own.translate("Wir.", phrases=["Haus"]) == own.translate(Request("Wir.", phrases=("Haus",)))
     mixed = own.translate_all(iter(["Wir.", Request("Wir.", "Das")]), prefix="Wo")
-    for found, prefix in zip(mixed, ("Wo", "Das"), strict=True):  # a request has conditions of its own
+    for found, prefix in zip(mixed, ("Wo", "Das"), strict=True):  # a request has its own constraints
         alone = own.translate("Wir.", prefix=prefix)
         assert found.tokens == alone.tokens
         assert found.score == pytest.approx(alone.score, rel=1e-6)  # rounding depends on how many share a batch
