@@ -22,9 +22,7 @@ def event(name: str, start: float, end: float, parent: FunctionEvent | None = No
 
 def test_backward_work_belongs_to_the_scope_of_its_forward_operation():
     encoder = event(f"{SCOPE}encoder", 0, 100)
-    look = event(
-        "aten::empty", 5, 10, encoder, number=7
-    )  # creates no node, so the next operation has the same sequence number
+    look = event("aten::empty", 5, 10, encoder, number=7)  # without a node: the next event has its number
     output = event(f"{SCOPE}output layer", 100, 200)
     product = event("aten::addmm", 100, 150, output, number=7)
     node = event(f"{BACKWARD}: AddmmBackward0", 300, 400, number=7)

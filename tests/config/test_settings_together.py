@@ -54,7 +54,7 @@ def trains(recipe, folder, row) -> bool:
         assert outcome.err.splitlines()[-1].startswith("error: "), (asked, outcome.err)
         assert "Traceback" not in outcome.err, (asked, outcome.err)
         diverged = "training has diverged" in outcome.err  # such as layer normalisation over units that dropout zeroes
-        filtered = "raise data.filters.max_length and data.filters.max_ratio" in outcome.err  # tokens show which pairs
+        filtered = "raise data.filters.max_length and data.filters.max_ratio" in outcome.err  # depends on token counts
         assert diverged or filtered or not folder.exists(), (asked, outcome.err)
         return diverged or filtered
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
@@ -100,7 +100,7 @@ def results(folder: Path) -> tuple[object, ...]:
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
     measured = [{name: value for name, value in one.items() if name != "tokens_per_second"} for one in records]
     said: object = None
-    if (folder / "shortlist.safetensors").exists():  # it has BLEU
+    if (folder / "shortlist.safetensors").exists():  # a translator, not a language model
         sentences = ["We work.", "Where is my key?", "She sees the old house."]
         said = [(one.text, one.score, one.n_best) for one in Translator.load(folder).translate(sentences)]
     return [(path.name, path.read_bytes()) for path in files], measured, said

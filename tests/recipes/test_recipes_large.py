@@ -35,7 +35,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_the_run_does_not_depend_on_how_the_corpus_is_read(recipe, tmp_path, monkeypatch, caplog, hub):
     """Downloaded and encoded in one file; or as a stream, in many files, by two processes, with a shared cache.
 
-    Both runs have a second corpus and subword sampling."""
+    Both runs have a second corpus and subword sampling.
+    """
     (tmp_path / "more.tsv").write_text("We work.\tWir arbeiten.\nShe sleeps.\tSie schläft.\n" * 10)
     mixed = [f"data.more=[{{file: {tmp_path / 'more.tsv'}, weight: 0.5}}]", "tokenizer=bpe", "tokenizer.sampling=0.2"]
     outcome = recipe("train", f"run={tmp_path / 'one'}", *SHORT, *mixed, *hub)
@@ -79,7 +80,7 @@ train.main()
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere address space has no limit that holds")
 def test_a_whole_run_needs_little_address_space(tmp_path):
-    """From generation to scores within half the limit for ten million pairs; recipes/benchmark.py measures larger ones."""
+    """From generation to scores in half the limit for ten million pairs; recipes/benchmark.py measures larger ones."""
     asked = [*TINY, f"run={tmp_path / 'run'}", "data.builtin.train_size=3000", "training.device=cpu"]
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, *asked], cwd=ROOT, capture_output=True, text=True, check=False
