@@ -107,16 +107,16 @@ LEFT_OUT = {
 
 def factors() -> dict[str, list[Level]]:
     """Return the levels of every setting by name, with all members of enums and both booleans."""
-    found = dict(CHOSEN)
+    result = dict(CHOSEN)
     for name, _, value in walk(TrainConfig()):
-        if name in LEFT_OUT or name in found:
+        if name in LEFT_OUT or name in result:
             continue
         values = VALUES.get(name)
         if values is None:
             values = [True, False] if isinstance(value, bool) else [str(word) for word in type(value)]
             assert isinstance(value, bool | Enum), f"tests/covering.py has no value for {name}"
-        found[name] = [{name: one} for one in values]
-    return found
+        result[name] = [{name: one} for one in values]
+    return result
 
 
 def overrides(settings: Level) -> list[str]:

@@ -156,10 +156,10 @@ def differences(one: Any, other: Any, place: str = "") -> list[str]:
     if isinstance(one, torch.Tensor):
         return [] if isinstance(other, torch.Tensor) and torch.equal(one, other) else [place]
     if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
-        return [found for key in one for found in differences(one[key], other[key], f"{place}/{key}")]
+        return [result for key in one for result in differences(one[key], other[key], f"{place}/{key}")]
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         pairs = enumerate(zip(one, other, strict=True))
-        return [found for key, (mine, yours) in pairs for found in differences(mine, yours, f"{place}/{key}")]
+        return [result for key, (mine, yours) in pairs for result in differences(mine, yours, f"{place}/{key}")]
     return [] if type(one) is type(other) and one == other else [place]
 
 

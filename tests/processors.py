@@ -25,9 +25,9 @@ def run_tests_of_processors(settings: dict[str, str], extent: str) -> None:
     """Run the tests with these environment variables; a failure shows pytest's output."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     files, fewest = EXTENTS[extent]
-    found = [path for name in files for path in sorted((ROOT / "tests").rglob(f"{name}.py"))]
-    assert len(found) == len(files)
-    tests = [*map(str, found), *(f"tests/test_recipes.py::{name}" for name in RECIPES)]
+    result = [path for name in files for path in sorted((ROOT / "tests").rglob(f"{name}.py"))]
+    assert len(result) == len(files)
+    tests = [*map(str, result), *(f"tests/test_recipes.py::{name}" for name in RECIPES)]
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]
     environment = inherited | {"OMP_NUM_THREADS": "1"} | settings
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

@@ -90,8 +90,8 @@ def run(commands: list[Command]) -> list[Ended]:
                 process, errors = begun[number]
                 if command.kill is not None and passed >= command.kill:
                     os.kill(process, signal.SIGKILL)
-                found, status = os.waitpid(process, os.WNOHANG)
-                if found:
+                result, status = os.waitpid(process, os.WNOHANG)
+                if result:
                     errors.seek(0)
                     ended[number] = Ended(os.waitstatus_to_exitcode(status), errors.read().decode(), passed)
                     errors.close()

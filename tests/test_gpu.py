@@ -65,8 +65,8 @@ def slopes(kind: CellKind, precision: Precision) -> list[torch.Tensor]:
 @pytest.mark.parametrize("precision", [Precision.auto, Precision.float16])
 @pytest.mark.parametrize("kind", FUSED)
 def test_small_gradients_keep_their_precision(kind, precision):
-    for found, wanted in zip(slopes(kind, precision), slopes(kind, Precision.float32), strict=True):
-        assert (found - wanted).norm() < 0.03 * wanted.norm()
+    for actual, expected in zip(slopes(kind, precision), slopes(kind, Precision.float32), strict=True):
+        assert (actual - expected).norm() < 0.03 * expected.norm()
 
 
 def test_search_results_match_the_cpu():

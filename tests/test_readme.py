@@ -23,11 +23,11 @@ PAGES = [*DOCUMENTS, *ROOT.glob("recipes/**/*.py")]
 
 def commands() -> list[str]:
     """Return every documented recipe command, without pipes and redirections."""
-    found = []
+    result = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8").replace("\\\n", " ")
-        found += re.findall(r"(?:python|torchrun(?: --[^ ]+)+) (recipes/[a-z]+\.py(?: [^\n`|<>\"{]*)?)", text)
-    return sorted({" ".join(command.split()) for command in found})
+        result += re.findall(r"(?:python|torchrun(?: --[^ ]+)+) (recipes/[a-z]+\.py(?: [^\n`|<>\"{]*)?)", text)
+    return sorted({" ".join(command.split()) for command in result})
 
 
 NAMES = {
@@ -142,17 +142,17 @@ def test_gpu_tests_are_collected_when_they_run_alone():
         "no:cacheprovider",
         "tests/test_gpu.py",
     ]
-    found = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
-    assert found.returncode == 0, found.stdout
-    assert "test_float16_has_the_loss_of_float32" in found.stdout
+    completed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert completed.returncode == 0, completed.stdout
+    assert "test_float16_has_the_loss_of_float32" in completed.stdout
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 def test_make_gpu_without_a_gpu_prints_what_to_do(tmp_path):
     words = ["make", "gpu", f"PYTHON={sys.executable}", f"GPU_OUTPUT={tmp_path / 'gpu'}"]
-    found = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)  # conftest.py hides GPUs
-    assert found.returncode != 0
-    assert re.search(r"^PyTorch \S+ sees no GPU\. If nvidia-smi lists one, install .* make test", found.stderr)
+    completed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)  # conftest.py hides GPUs
+    assert completed.returncode != 0
+    assert re.search(r"^PyTorch \S+ sees no GPU\. If nvidia-smi lists one, install .* make test", completed.stderr)
     assert not (tmp_path / "gpu").exists()
 
 

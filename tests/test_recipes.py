@@ -214,8 +214,8 @@ def test_translate_as_json_lines(recipe, tiny_run, monkeypatch):
 def test_json_marks_unfinished_translations(recipe, learned_run, monkeypatch, limit, expected):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"We work.\n")))
     within = ["search.max_length_ratio=0", f"search.max_length_offset={limit}", "beam_size=1"]
-    found = json.loads(recipe("translate", f"run={learned_run}", "json=true", *within).out)
-    assert {name: found[name] for name in found if name == "finished"} == expected
+    actual = json.loads(recipe("translate", f"run={learned_run}", "json=true", *within).out)
+    assert {name: actual[name] for name in actual if name == "finished"} == expected
 
 
 def test_translate_without_a_run_is_one_line(recipe, tmp_path):
@@ -356,10 +356,10 @@ def test_benchmark_measures_training_and_translation_without_a_run(recipe, tmp_p
     assert outcome.code == 0, outcome.err
     for words in ("GFLOP/s", "share of the floor", "optimiser", "beam 2", "cold start", "EOS excluded"):
         assert words in outcome.out
-    found = json.loads((tmp_path / "benchmark.json").read_text())
-    assert found["settings"]["model"]["attention"] == "general"
-    assert found["training"]["pieces_per_second"]["median"] > 0
-    assert found["translation"]["fresh"]["memory_bytes"] > 0
+    report = json.loads((tmp_path / "benchmark.json").read_text())
+    assert report["settings"]["model"]["attention"] == "general"
+    assert report["training"]["pieces_per_second"]["median"] > 0
+    assert report["translation"]["fresh"]["memory_bytes"] > 0
 
 
 def test_benchmark_of_a_run_with_own_text(recipe, tiny_run, tmp_path, own_files):
@@ -379,7 +379,7 @@ def test_benchmark_of_preparation(recipe, tmp_path):
     outcome = recipe("benchmark", f"output={tmp_path}", *asked, *SMALL, *MINIATURE)
     assert outcome.code == 0, outcome.err
     assert "address space, MiB: prepare" in outcome.out
-    found = json.loads((tmp_path / "benchmark.json").read_text())["preparation"]
-    assert [row["pairs"] for row in found] == [300, 600]
-    assert found[1]["disk_bytes"] > found[0]["disk_bytes"] > 300
+    report = json.loads((tmp_path / "benchmark.json").read_text())["preparation"]
+    assert [row["pairs"] for row in report] == [300, 600]
+    assert report[1]["disk_bytes"] > report[0]["disk_bytes"] > 300
     assert [path.name for path in tmp_path.iterdir()] == ["benchmark.json"], "prepared data is removed"

@@ -138,10 +138,10 @@ def test_the_first_of_several_is_named():
 
 
 def test_walk_finds_every_leaf_in_order():
-    found = [(path, item.metadata["help"], value) for path, item, value in walk(Tree(count=7))]
-    assert found[0] == ("branch.leaf.closed", "both ends allowed", 0.5)
-    assert found[-2:] == [("branch.size", "how many", 2), ("count", "how often", 7)]
-    assert len(found) == 12
+    result = [(path, item.metadata["help"], value) for path, item, value in walk(Tree(count=7))]
+    assert result[0] == ("branch.leaf.closed", "both ends allowed", 0.5)
+    assert result[-2:] == [("branch.size", "how many", 2), ("count", "how often", 7)]
+    assert len(result) == 12
 
 
 def test_nested_settings_are_not_shared():

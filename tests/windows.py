@@ -62,14 +62,14 @@ def imitate() -> None:
 
 def held() -> set[str]:
     """Files that this process has open or mapped."""
-    found = set()
+    result = set()
     for link in os.listdir("/proc/self/fd"):
         try:
-            found.add(os.readlink(f"/proc/self/fd/{link}"))
+            result.add(os.readlink(f"/proc/self/fd/{link}"))
         except FileNotFoundError:  # the descriptor of this listing
             continue
     lines = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
-    return found | {"/" + line.partition("/")[2] for line in lines if "/" in line}
+    return result | {"/" + line.partition("/")[2] for line in lines if "/" in line}
 
 
 def refusing(call):

@@ -28,8 +28,8 @@ def test_backward_work_belongs_to_the_scope_of_its_forward_operation():
     node = event(f"{BACKWARD}: AddmmBackward0", 300, 400, number=7)
     inner = event("aten::mm", 310, 390, node, number=7)
     nobody = event(f"{BACKWARD}: AccumulateGrad", 400, 410, number=99)
-    found = attribute([encoder, look, output, product, node, inner, nobody], cuda=False)
-    assert found == {
+    times = attribute([encoder, look, output, product, node, inner, nobody], cuda=False)
+    assert times == {
         "encoder": pytest.approx(100e-6),
         "output layer": pytest.approx(200e-6),
         "other": pytest.approx(10e-6),
@@ -40,8 +40,8 @@ def test_the_innermost_scope_counts():
     decoder = event(f"{SCOPE}decoder", 0, 100)
     attention = event(f"{SCOPE}attention", 20, 50, decoder)
     event("aten::bmm", 25, 45, attention)
-    found = attribute([decoder, attention, *attention.cpu_children], cuda=False)
-    assert found == {"decoder": pytest.approx(70e-6), "attention": pytest.approx(30e-6)}
+    times = attribute([decoder, attention, *attention.cpu_children], cuda=False)
+    assert times == {"decoder": pytest.approx(70e-6), "attention": pytest.approx(30e-6)}
 
 
 def test_on_a_gpu_the_kernels_count_and_the_range_of_a_scope_does_not():

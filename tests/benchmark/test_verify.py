@@ -105,7 +105,7 @@ def test_a_figure_is_found_in_a_file(tmp_path):
 )  # fmt: skip
 def test_a_bound_is_open_on_one_side(bound, held):
     figure = FigureConfig(name="ratio", expected=5.4, spread=0.2, bound=bound, shown="5.4")
-    assert [Finding(figure, found).holds for found in (5.1, 5.2, 5.6, 5.7)] == held
+    assert [Finding(figure, result).holds for result in (5.1, 5.2, 5.6, 5.7)] == held
     words = {Bound.within: "5.4 ± 0.2", Bound.at_least: "at least 5.2", Bound.at_most: "at most 5.6"}[bound]
     assert f"claimed {words} " in str(Finding(figure, 5.1))
 

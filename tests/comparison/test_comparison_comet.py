@@ -24,15 +24,15 @@ class Model:
         self.asked.append((samples, gpus))
         shares = []
         for sample in samples:
-            wanted = sample["ref"].split()
-            shares.append(sum(word in sample["mt"].split() for word in wanted) / len(wanted))
+            expected = sample["ref"].split()
+            shares.append(sum(word in sample["mt"].split() for word in expected) / len(expected))
         return SimpleNamespace(scores=shares, system_score=sum(shares) / len(shares))
 
 
 @pytest.fixture
 def model(monkeypatch):
     """An installed package ``comet`` that has one model, ``some/model``."""
-    found, package = Model(), ModuleType("comet")
+    result, package = Model(), ModuleType("comet")
 
     def download_model(name):
         if name != "some/model":
@@ -41,12 +41,12 @@ def model(monkeypatch):
 
     def load_from_checkpoint(path):
         assert path == "/cache/model.ckpt"
-        return found
+        return result
 
     package.download_model, package.load_from_checkpoint = download_model, load_from_checkpoint
     package.__version__ = "2.2.0"
     monkeypatch.setitem(sys.modules, "comet", package)
-    return found
+    return result
 
 
 def test_the_score_is_the_mean_of_the_model_scores(model):

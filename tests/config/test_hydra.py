@@ -148,10 +148,10 @@ def test_a_recipe_composes_if_argparse_checks_help_texts(recipe, monkeypatch):
     monkeypatch.setattr(argparse._ActionsContainer, "add_argument", add_checked)
     with pytest.raises(ValueError, match="badly formed"):
         get_args_parser()
-    found = recipe("train", "--cfg", "job", "seed=4321", "model=attention")
-    assert found.code == 0, found.err
-    assert "seed: 4321\n" in found.out
-    assert "badly formed" not in found.err
+    outcome = recipe("train", "--cfg", "job", "seed=4321", "model=attention")
+    assert outcome.code == 0, outcome.err
+    assert "seed: 4321\n" in outcome.out
+    assert "badly formed" not in outcome.err
     with unformatted_help_allowed(), pytest.raises(ValueError, match="badly formed"):
         argparse.ArgumentParser().add_argument("--size", help="%(none)s")
     assert argparse._ActionsContainer._check_help is check_help, "as it was"

@@ -77,12 +77,12 @@ def test_the_vocabulary_sample_is_the_first_pairs(pairs):
 
 
 def test_the_fingerprint_follows_size_seed_and_split():
-    found = {
+    result = {
         BuiltinCorpus(config, split).fingerprint
         for config in (CONFIG, BuiltinConfig(train_size=1501, test_size=20), BuiltinConfig(test_size=20, seed=2))
         for split in ("train", "test")
     }
-    assert len(found) == 5, "the test set does not depend on how large the training set is"
+    assert len(result) == 5, "the test set does not depend on how large the training set is"
     assert BuiltinCorpus(CONFIG, "train").fingerprint == BuiltinCorpus(CONFIG, "train", 7).fingerprint
 
 

@@ -184,9 +184,9 @@ def test_own_text_is_read_with_the_tag_of_the_run(files: SplitConfig) -> None:
 def test_every_named_corpus_is_separate(files: SplitConfig) -> None:
     more = [MoreConfig(source=files.source, target=files.target, source_tag="<bt>", weight=0)]
     config = DataConfig(train=files, test=files, more=more, source_tag="<2de>")
-    found = named_corpora(config)
-    assert list(found) == ["train", "test", "more[0]"]
-    assert [list(corpus) for corpus in found.values()] == [[Pair("a", "b")]] * 3
+    names = named_corpora(config)
+    assert list(names) == ["train", "test", "more[0]"]
+    assert [list(corpus) for corpus in names.values()] == [[Pair("a", "b")]] * 3
     assert list(named_corpora(DataConfig(builtin=BuiltinConfig(train_size=50)))) == ["train", "validation", "test"]
     with pytest.raises(ConfigError, match=r"data\.more\[0\] names no text"):
         named_corpora(DataConfig(more=[MoreConfig()]))

@@ -40,7 +40,7 @@ def test_a_letter():
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("He left. She stayed.", ["He left.", "She stayed."]),
         ("He left.She stayed.", ["He left.She stayed."]),
@@ -64,8 +64,8 @@ def test_a_letter():
         ("Use ```x``` here.", ["Use ```x``` here."]),
     ],
 )
-def test_sentence_ends(text, wanted):
-    assert sentences(text) == wanted
+def test_sentence_ends(text, expected):
+    assert sentences(text) == expected
 
 
 def test_wrapped_lines_form_paragraphs_that_lists_and_blank_lines_end():

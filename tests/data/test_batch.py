@@ -54,8 +54,8 @@ def test_labels_are_the_targets_shifted_by_one_token(pairs):
 def test_padding_is_on_the_right_alone(rows, before, after):
     matrix = pad(rows, before=before, after=after)
     width = max(map(len, rows)) + len(before) + len(after)
-    wanted = [[*before, *row, *after] for row in rows]
-    assert matrix.tolist() == [line + [PAD] * (width - len(line)) for line in wanted]
+    expected = [[*before, *row, *after] for row in rows]
+    assert matrix.tolist() == [line + [PAD] * (width - len(line)) for line in expected]
 
 
 def test_translation_makes_the_same_tensors_as_training():

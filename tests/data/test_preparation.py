@@ -224,7 +224,7 @@ def test_a_table_that_another_program_is_encoding_is_awaited_and_used(
     tokenizers: Tokenizers, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Runs that are started together encode their corpus once."""
-    corpus, found = Counted(PAIRS), list[Table]()
+    corpus, result = Counted(PAIRS), list[Table]()
     folder = tmp_path / "cache" / preparation.corpus_key(corpus, tokenizers, None)[:32]
     encode_corpus(corpus, tokenizers, tmp_path / "one", None)
     program = "import sys; from pathlib import Path; from seq2seq.system.lock import locked\n"
@@ -233,7 +233,7 @@ def test_a_table_that_another_program_is_encoding_is_awaited_and_used(
         assert other.stdout is not None
         other.stdout.readline()
         arguments = corpus, tokenizers, tmp_path / "cache", None
-        waiting = threading.Thread(target=lambda: found.append(encode_cached(*arguments)))
+        waiting = threading.Thread(target=lambda: result.append(encode_cached(*arguments)))
         waiting.start()
         while waiting.is_alive() and not caplog.messages:
             time.sleep(0.01)
@@ -241,7 +241,7 @@ def test_a_table_that_another_program_is_encoding_is_awaited_and_used(
         other.communicate()
     waiting.join()
     assert corpus.reads == 1, "it was there when the other had ended"
-    assert len(found[0]) == 50
+    assert len(result[0]) == 50
     assert caplog.messages == [
         f"{folder} is in use by process {other.pid} on {socket.gethostname()}: waiting until it ends"
     ]

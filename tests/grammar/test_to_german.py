@@ -47,7 +47,7 @@ def say(subject, verb, object=None, **more):
         return np(value) if " " in value else Pronoun(value)
 
     verbs = (*lexicon.VERBS, *lexicon.REPORTS, lexicon.BE)
-    found = next(v for v in verbs if " ".join(filter(None, (v.base, v.particle, v.preposition))) == verb)
+    result = next(v for v in verbs if " ".join(filter(None, (v.base, v.particle, v.preposition))) == verb)
     tables = {"time": lexicon.TIMES, "frequency": lexicon.FREQUENCIES, "predicate": lexicon.ADJECTIVES}
     for name, table in tables.items():
         if name in more:
@@ -56,7 +56,7 @@ def say(subject, verb, object=None, **more):
         more["modal"] = next(modal for modal in lexicon.MODALS if modal.finite == more["modal"])
     if "recipient" in more:
         more["recipient"] = nominal(more["recipient"])
-    return Clause(subject=nominal(subject), verb=found, object=nominal(object), **more)
+    return Clause(subject=nominal(subject), verb=result, object=nominal(object), **more)
 
 
 def in_(words):

@@ -60,10 +60,10 @@ def test_the_textbook_example():
 def test_blocks_of_any_size_match_plain_loops(pairs, iterations, chunk):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(alignment, "CHUNK", chunk)
-        found = learned(pairs, iterations)
-    wanted = by_loops(pairs, iterations)
-    assert found.keys() == wanted.keys()
-    assert found == pytest.approx(wanted, rel=1e-4)
+        actual = learned(pairs, iterations)
+    expected = by_loops(pairs, iterations)
+    assert actual.keys() == expected.keys()
+    assert actual == pytest.approx(expected, rel=1e-4)
 
 
 @given(corpora)

@@ -168,9 +168,9 @@ def test_a_text_is_encoded_once_for_all_members_with_the_same_vocabulary(runs, m
     monkeypatch.setattr(Members, "bind", lambda own, tokens, **others: (searched.append(tokens), bind(own, tokens))[1])
     translator.translate(["We work."])
     assert len(encoded) == 2
-    wanted = [[member.tokenizers.source.encode("We work.")] for member in translator.members]
-    assert searched == [wanted], "each member still gets the tokens that it reads"
-    assert wanted[0] != wanted[1]
+    expected = [[member.tokenizers.source.encode("We work.")] for member in translator.members]
+    assert searched == [expected], "each member still gets the tokens that it reads"
+    assert expected[0] != expected[1]
 
 
 def test_runs_with_another_target_vocabulary_are_refused_by_name(runs):
@@ -236,8 +236,8 @@ def test_language_model_probabilities_are_not_renormalized_over_the_shortlist(ru
     search = replace(loaded.search, max_length_ratio=0.0, max_length_offset=6)
     alone = Members((own,), lists, None, 0.0)
     for text in ("We work.", "Where is my key?"):
-        found = Translator([own], search, lists, beside, 0.3).translate(text, beam_size=3, n_best=3)
-        for one in found.n_best:
+        translations = Translator([own], search, lists, beside, 0.3).translate(text, beam_size=3, n_best=3)
+        for one in translations.n_best:
             ids = [target.tokens(range(target.size)).index(token) for token in one.tokens]
             bound = alone.bind(alone.encoded([text])[0])
             [parts] = searching.forced_decoding(
@@ -246,8 +246,8 @@ def test_language_model_probabilities_are_not_renormalized_over_the_shortlist(ru
             logits = other.network(*beside.sources([[]]), target_input([ids]), torch.arange(len(ids) + 1))
             theirs = logits.log_softmax(1)[range(len(ids) + 1), [*ids, EOS]].tolist()
             count = len(ids) + one.finished
-            wanted = sum(parts[:count]) + 0.3 * sum(theirs[:count])
-            assert one.log_probability == pytest.approx(wanted, abs=1e-3)
+            expected = sum(parts[:count]) + 0.3 * sum(theirs[:count])
+            assert one.log_probability == pytest.approx(expected, abs=1e-3)
 
 
 def test_translators_and_language_models_are_not_interchangeable(runs, language_model):

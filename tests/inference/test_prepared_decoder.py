@@ -71,11 +71,11 @@ def test_lower_precision_stays_close_to_float32(sample, precision):
         with torch.no_grad():
             embedding.mul_(far)
             network.decoder.layers[0].weights()[0][:, : embedding.size(1)].div_(far)
-        wanted = followed(PreparedDecoder(network, InferencePrecision.float32), network)
-        found = followed(PreparedDecoder(network, InferencePrecision(precision)), network)
-        assert wanted.max() - wanted.min() > 0.5
+        expected = followed(PreparedDecoder(network, InferencePrecision.float32), network)
+        actual = followed(PreparedDecoder(network, InferencePrecision(precision)), network)
+        assert expected.max() - expected.min() > 0.5
         rounds = can_pack(config) or features_bounded(config) or precision == "bfloat16"
-        difference = (found - wanted).abs().max()
+        difference = (actual - expected).abs().max()
         assert (1e-6 if rounds else -1) < difference < (0.03 if precision == "int8" else 0.015)
         assert rounds or difference == 0
 
@@ -91,9 +91,9 @@ def test_weights_of_zero_are_quantized_correctly(config, precision):
             for name, parameter in network.named_parameters(remove_duplicate=False):
                 if name.startswith(zeroed):
                     parameter.zero_()
-        wanted = followed(PreparedDecoder(network, InferencePrecision.float32), network)
-        found = followed(PreparedDecoder(network, InferencePrecision(precision)), network)
-        torch.testing.assert_close(found, wanted, rtol=0, atol=0.03)
+        expected = followed(PreparedDecoder(network, InferencePrecision.float32), network)
+        actual = followed(PreparedDecoder(network, InferencePrecision(precision)), network)
+        torch.testing.assert_close(actual, expected, rtol=0, atol=0.03)
 
 
 @pytest.mark.parametrize("precision", LOW)
@@ -103,9 +103,9 @@ def test_initial_states_of_a_linear_bridge_are_unbounded(precision):
         for bridge in network.bridge.hidden_maps:
             bridge.weight.mul_(40)
         assert network.encode(*padded(SOURCES))[1].hidden_LNH.abs().max() > 2
-    wanted = followed(PreparedDecoder(network, InferencePrecision.float32), network)
-    found = followed(PreparedDecoder(network, InferencePrecision(precision)), network)
-    assert (found - wanted).abs().max() < 0.1
+    expected = followed(PreparedDecoder(network, InferencePrecision.float32), network)
+    actual = followed(PreparedDecoder(network, InferencePrecision(precision)), network)
+    assert (actual - expected).abs().max() < 0.1
 
 
 @pytest.mark.parametrize("order", [AttentionOrder.gnmt, AttentionOrder.luong])
@@ -127,10 +127,10 @@ def test_contexts_mixed_from_several_heads_are_unbounded(precision, order):
         for weight in (decoder.readout.weight, *(cell.weights()[0] for cell in decoder.layers[1:])):
             weight[:, 4:].div_(40)  # of the context, with or without effect on this layer
         assert network.encode(*padded(SOURCES))[0].attention.values_BMSD.abs().max() > 2
-    wanted = followed(PreparedDecoder(network, InferencePrecision.float32), network)
-    found = followed(PreparedDecoder(network, InferencePrecision(precision)), network)
-    assert wanted.max() - wanted.min() > 0.5
-    assert (found - wanted).abs().max() < 0.02
+    expected = followed(PreparedDecoder(network, InferencePrecision.float32), network)
+    actual = followed(PreparedDecoder(network, InferencePrecision(precision)), network)
+    assert expected.max() - expected.min() > 0.5
+    assert (actual - expected).abs().max() < 0.02
 
 
 FORMS = [
@@ -156,9 +156,9 @@ def test_later_changes_of_the_network_have_no_effect(sample, dtype, precision):
     for parameter in network.parameters():
         parameter.fill_(0.123)
     parts = decoder.vocabulary, decoder.vocabulary.select(torch.arange(VOCABULARY))
-    for vocabulary, (wanted, after) in zip(parts, before, strict=True):
-        found, found_after = read(decoder, vocabulary, prepared, rows)
-        assert torch.equal(found, wanted)
+    for vocabulary, (expected, after) in zip(parts, before, strict=True):
+        actual, found_after = read(decoder, vocabulary, prepared, rows)
+        assert torch.equal(actual, expected)
         for one, other in zip(found_after, after, strict=True):
             assert (one is None and other is None) or torch.equal(one, other)
     again = decoder.memory(memory)
@@ -173,8 +173,8 @@ def test_a_search_starts_from_the_states_of_its_sentences(config, beam_size):
     network = random_network(config, 3)
     decoder = PreparedDecoder(network, InferencePrecision.float32)
     _, state = network.encode(*padded(SOURCES))
-    found = decoder.start(state, beam_size).unpacked(config.decoder.layers)
-    for one, other, dimension in zip(found, state, (1, 1, 0, 0), strict=True):
+    result = decoder.start(state, beam_size).unpacked(config.decoder.layers)
+    for one, other, dimension in zip(result, state, (1, 1, 0, 0), strict=True):
         assert (one is None) == (other is None)
         assert one is None or torch.equal(one, other.repeat_interleave(beam_size, dimension))
 
@@ -207,16 +207,16 @@ def test_a_packed_layer_is_one_step_of_the_cell():
     packed = PackedLayer(cell, cell.weights()[0], InferencePrecision.float32)
     inputs, hidden, before = (torch.randn(5, width).double() for width in (3, 4, 4))
     after, _ = cell.step(inputs, CellState(hidden, before))
-    found, found_cell = packed(inputs, hidden, before, None)
-    torch.testing.assert_close(found, after.hidden_NH)
+    result, found_cell = packed(inputs, hidden, before, None)
+    torch.testing.assert_close(result, after.hidden_NH)
     torch.testing.assert_close(found_cell, after.cell_NH)
 
 
 @pytest.mark.parametrize("precision", InferencePrecision)
 def test_only_integers_need_bounds(precision):
     assert allowed_precision(precision, True) is precision
-    wanted = InferencePrecision.float32 if precision is InferencePrecision.int8 else precision
-    assert allowed_precision(precision, False) is wanted
+    expected = InferencePrecision.float32 if precision is InferencePrecision.int8 else precision
+    assert allowed_precision(precision, False) is expected
 
 
 def test_the_sample_configs_include_packed_and_plain_decoders():

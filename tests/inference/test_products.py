@@ -177,12 +177,12 @@ def test_codes_are_the_nearest_and_codes_of_codes_are_the_same(seed, outputs, in
 
 def test_rows_of_zeros_and_tiny_numbers_are_preserved():
     weight_OI = torch.tensor([[0.0, 0.0, 0.0], [1e-42, 0.0, -1e-45], [0.5, -0.25, 0.0]])
-    found = quantize(weight_OI)
-    assert isinstance(found, Quantized)
-    assert found.codes_OI[0].tolist() == [0, 0, 0]
-    assert torch.equal(found.dequantize()[0], weight_OI[0])
-    torch.testing.assert_close(found.dequantize(), weight_OI, rtol=0, atol=0.5 / LEVELS)
-    assert torch.equal(quantize(found.dequantize()).codes_OI, found.codes_OI)
+    quantized = quantize(weight_OI)
+    assert isinstance(quantized, Quantized)
+    assert quantized.codes_OI[0].tolist() == [0, 0, 0]
+    assert torch.equal(quantized.dequantize()[0], weight_OI[0])
+    torch.testing.assert_close(quantized.dequantize(), weight_OI, rtol=0, atol=0.5 / LEVELS)
+    assert torch.equal(quantize(quantized.dequantize()).codes_OI, quantized.codes_OI)
 
 
 @needs_int8

@@ -184,7 +184,7 @@ FRENCH = torch.zeros(3, dtype=torch.int32)
 
 
 @pytest.mark.parametrize(
-    ("change", "wanted"),
+    ("change", "expected"),
     [
         ({"frequent": None}, "has no frequent"),
         ({"translations": None}, "has no translations"),
@@ -199,10 +199,10 @@ FRENCH = torch.zeros(3, dtype=torch.int32)
         ({"translations": torch.full((SOURCES, 2), TARGETS, dtype=torch.int32)}, "to 40, the model has 40"),
     ],
 )
-def test_files_that_are_not_a_shortlist_are_refused(small, tmp_path, change, wanted):
+def test_files_that_are_not_a_shortlist_are_refused(small, tmp_path, change, expected):
     path = tmp_path / "shortlist"
     small.save(path)
     tensors = {name: tensor for name, tensor in (load_file(path) | change).items() if tensor is not None}
     save_file(tensors, path)
-    assert re.search(wanted, message(path))
+    assert re.search(expected, message(path))
     assert "is not a shortlist of this run" in message(path)

@@ -63,8 +63,8 @@ def test_rows_are_reordered_with_their_whole_state(config, seed, data):
     tokens = torch.randint(3, VOCABULARY, (len(rows),), generator=torch.Generator().manual_seed(seed)).tolist()
     found_NV, _ = stepper.step(torch.tensor(tokens), state)
     for place, (row, token) in enumerate(zip(rows, tokens, strict=True)):
-        wanted = forced(stepper.network, sources[row // beam_size], [*histories[row], token])[-1]
-        torch.testing.assert_close(found_NV[place], wanted, **CLOSE)
+        expected = forced(stepper.network, sources[row // beam_size], [*histories[row], token])[-1]
+        torch.testing.assert_close(found_NV[place], expected, **CLOSE)
 
 
 @pytest.mark.parametrize("config", EVERY)

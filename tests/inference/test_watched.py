@@ -42,9 +42,9 @@ class Counted:
 @pytest.mark.parametrize("name", SEARCHES)
 def test_every_search_can_be_stopped_at_each_step_and_is_otherwise_unchanged(name):
     own, counted = translator(), Counted()
-    found = own.watched(counted).translate(SENTENCES[0], **SEARCHES[name])
-    assert found == own.translate(SENTENCES[0], **SEARCHES[name])
-    assert counted.count >= len(found.tokens)
+    translation = own.watched(counted).translate(SENTENCES[0], **SEARCHES[name])
+    assert translation == own.translate(SENTENCES[0], **SEARCHES[name])
+    assert counted.count >= len(translation.tokens)
     for last in (1, 2, counted.count):
         ended = Counted(last)
         with pytest.raises(EndedError):
@@ -85,7 +85,9 @@ def test_encoding_in_parts_gives_the_same_result(monkeypatch, kind, direction):
     with torch.inference_mode():
         assert torch.allclose(other(*given), own(*given), atol=1e-5)
     assert len(parts) == 4 * sum(direction_count(direction, depth) for depth in (0, 1)) + 3 * 2
-    assert {id(one) for one in other.parameters()} == {id(one) for one in own.parameters()}, "the same weights"
+    assert {id(parameter) for parameter in other.parameters()} == {id(parameter) for parameter in own.parameters()}, (
+        "the same weights"
+    )
 
 
 def direction_count(direction, depth):

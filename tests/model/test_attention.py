@@ -112,8 +112,8 @@ def test_weights_and_contexts_are_those_of_the_equation(kind, heads, window):
     for row, length in enumerate(LENGTHS):
         for position, query in enumerate(queries[row]):
             seen = coverage[row, position, :length].tolist()
-            context, wanted = equation(model, attention, query, states[row, :length], seen)
-            assert weights[row, position, :length].tolist() == pytest.approx(wanted, abs=tolerance)
+            context, expected = equation(model, attention, query, states[row, :length], seen)
+            assert weights[row, position, :length].tolist() == pytest.approx(expected, abs=tolerance)
             torch.testing.assert_close(contexts[row, position], context, rtol=0, atol=tolerance)
 
 
@@ -166,9 +166,9 @@ def test_the_parameters_are_those_of_the_equation(kind):
     key = {"key_map.weight": (6, 2)}
     query = {"key_map.weight": (12, 2), "query_map.weight": (12, 6), "query_map.bias": (12,)}
     energy = query | {"energy.weight": (1, 12)}
-    wanted = dict(zip(KINDS, [{}, key, query, energy], strict=True))[kind]
+    expected = dict(zip(KINDS, [{}, key, query, energy], strict=True))[kind]
     attention = Attention(config(kind, width=6 if kind is AttentionKind.dot else 2))
-    assert {name: tuple(parameter.shape) for name, parameter in attention.named_parameters()} == wanted
+    assert {name: tuple(parameter.shape) for name, parameter in attention.named_parameters()} == expected
 
 
 def test_heads_coverage_and_a_window_have_further_parameters():
@@ -231,12 +231,12 @@ def test_coverage_is_the_sum_of_the_weights_so_far(beam):
     memory, state = network.encode(*padded(random_sentences(1, [4, 2, 6])))
     queries = torch.randn(3 * beam, 4, COVERING.decoder.size, dtype=torch.float64)
     coverage = state.coverage_NS.repeat_interleave(beam, 0)
-    found = network.decoder.attention.attend(queries, memory.attention, coverage)
-    assert found[1].shape == (3 * beam, 4, 6)
-    torch.testing.assert_close(found[2], found[1].sum(1))
+    attended = network.decoder.attention.attend(queries, memory.attention, coverage)
+    assert attended[1].shape == (3 * beam, 4, 6)
+    torch.testing.assert_close(attended[2], attended[1].sum(1))
     first = network.decoder.attention.attend(queries[:, :3], memory.attention, coverage)
     last = network.decoder.attention.attend(queries[:, 3:], memory.attention, first[2])
-    torch.testing.assert_close(last[1][:, 0], found[1][:, 3])
+    torch.testing.assert_close(last[1][:, 0], attended[1][:, 3])
     blind = network.decoder.attention.attend(queries[:, 3:], memory.attention, coverage)
     assert not torch.allclose(blind[1], last[1], atol=1e-3)
 
@@ -246,21 +246,21 @@ def test_a_row_attends_to_its_own_sentence():
     network = random_network(ARRANGEMENTS[1], 1)
     memory, _ = network.encode(*padded(random_sentences(1, [4, 2, 6])))
     queries = torch.randn(6, 3, ARRANGEMENTS[1].decoder.size, dtype=torch.float64)
-    found = network.decoder.attention.attend(queries, memory.attention, None)
-    assert found[2] is None
+    attended = network.decoder.attention.attend(queries, memory.attention, None)
+    assert attended[2] is None
     for row in range(6):
         own = memory.attention.select(torch.tensor([row // 2]))
         alone = network.decoder.attention.attend(queries[row : row + 1], own, None)
-        torch.testing.assert_close(found[0][row], alone[0][0])
-        torch.testing.assert_close(found[1][row], alone[1][0])
+        torch.testing.assert_close(attended[0][row], alone[0][0])
+        torch.testing.assert_close(attended[1][row], alone[1][0])
 
 
 def test_coverage_passes_gradients_from_later_queries_to_earlier_ones():
     network = random_network(COVERING, 1)
     memory, state = network.encode(*padded(random_sentences(1, [4, 2, 6])))
     queries = torch.randn(3, 4, COVERING.decoder.size, dtype=torch.float64, requires_grad=True)
-    found = network.decoder.attention.attend(queries, memory.attention, state.coverage_NS)
-    first, *_ = found[1][:, 3].unbind(1)
+    attended = network.decoder.attention.attend(queries, memory.attention, state.coverage_NS)
+    first, *_ = attended[1][:, 3].unbind(1)
     [gradient] = torch.autograd.grad(first.sum(), queries)
     assert (gradient.abs().amax(2) > 0).all()
 
@@ -285,10 +285,10 @@ def test_the_window_is_a_gaussian_around_the_predicted_position():
 def test_each_sentence_has_its_own_length():
     queries = torch.ones(2, 1, 3)
     padding = torch.arange(8) >= torch.tensor([[8], [4]])
-    found = window(1, 0.5, queries)(queries, padding, 8)
-    assert found.argmax(2).flatten().tolist() == [3, 1]  # p = 4 and p = 2
+    result = window(1, 0.5, queries)(queries, padding, 8)
+    assert result.argmax(2).flatten().tolist() == [3, 1]  # p = 4 and p = 2
     alone = window(1, 0.5, queries)(queries[1:], None, 4)
-    torch.testing.assert_close(found[1, :, :4], alone[0])
+    torch.testing.assert_close(result[1, :, :4], alone[0])
 
 
 @pytest.mark.parametrize("extreme", [-1e3, 1e3])

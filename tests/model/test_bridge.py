@@ -60,9 +60,9 @@ def test_each_layer_has_separate_maps_for_hidden_and_cell_state(kind):
     hidden, cell = summaries(3)
     found_hidden, found_cell = built(hidden, cell)
     for layer, heard in enumerate([1, 2]):
-        for found, maps, summary in ((found_hidden, built.hidden_maps, hidden), (found_cell, built.cell_maps, cell)):
-            wanted = summary[heard] @ maps[layer].weight.T + maps[layer].bias
-            torch.testing.assert_close(found[layer], wanted.tanh() if kind is BridgeKind.tanh else wanted)
+        for actual, maps, summary in ((found_hidden, built.hidden_maps, hidden), (found_cell, built.cell_maps, cell)):
+            expected = summary[heard] @ maps[layer].weight.T + maps[layer].bias
+            torch.testing.assert_close(actual[layer], expected.tanh() if kind is BridgeKind.tanh else expected)
     assert found_hidden.shape == found_cell.shape == (2, 2, 5)
     assert len({id(parameter) for parameter in built.parameters()}) == 8
 
@@ -72,11 +72,11 @@ def test_a_shared_bridge_gives_all_layers_one_map_of_the_top_layer(kind):
     built = bridge(kind, 2, 3, width=3, size=5, shared=True)
     hidden, cell = summaries(2)
     assert len(list(built.parameters())) == 4
-    for found, (mapped,), summary in zip(
+    for actual, (mapped,), summary in zip(
         built(hidden, cell), (built.hidden_maps, built.cell_maps), (hidden, cell), strict=True
     ):
-        wanted = summary[-1] @ mapped.weight.T + mapped.bias
-        torch.testing.assert_close(found, (wanted.tanh() if kind is BridgeKind.tanh else wanted).expand(3, -1, -1))
+        expected = summary[-1] @ mapped.weight.T + mapped.bias
+        torch.testing.assert_close(actual, (expected.tanh() if kind is BridgeKind.tanh else expected).expand(3, -1, -1))
 
 
 def test_a_shared_copy_gives_all_layers_the_top_state():

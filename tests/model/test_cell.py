@@ -94,12 +94,12 @@ def test_a_sequence_equals_its_steps_in_value_and_gradient(kind, begun, padded):
     leaves = [inputs_NTI, *(part for part in state if part is not None)] if begun else [inputs_NTI]
     for leaf in leaves:
         leaf.requires_grad_()
-    found = tensors(cell.run(inputs_NTI, state if begun else None, padding_NT if padded else None))
-    wanted = tensors(stepped(cell, inputs_NTI, lengths, state))
-    assert len(found) == (3 if kind.has_cell_state else 2)
-    assert_close(found, wanted)
-    assert found[0][padding_NT].abs().sum() == 0
-    assert_close(gradients(cell, leaves, found), gradients(cell, leaves, wanted))
+    actual = tensors(cell.run(inputs_NTI, state if begun else None, padding_NT if padded else None))
+    expected = tensors(stepped(cell, inputs_NTI, lengths, state))
+    assert len(actual) == (3 if kind.has_cell_state else 2)
+    assert_close(actual, expected)
+    assert actual[0][padding_NT].abs().sum() == 0
+    assert_close(gradients(cell, leaves, actual), gradients(cell, leaves, expected))
 
 
 @pytest.mark.parametrize("kind", CellKind)
@@ -109,15 +109,15 @@ def test_recurrent_dropout_draws_one_mask_for_all_positions(kind):
     zero = torch.zeros(2, UNITS, dtype=torch.float64)
     start = CellState(zero, zero if kind.has_cell_state else None)
     torch.manual_seed(5)
-    found = tensors(cell.run(inputs_NTI, None, padding_NT))
+    actual = tensors(cell.run(inputs_NTI, None, padding_NT))
     torch.manual_seed(5)
     weights = weight_dropped(cell)
-    assert_close(found, tensors(stepped(cell, inputs_NTI, lengths, start, weights)))
+    assert_close(actual, tensors(stepped(cell, inputs_NTI, lengths, start, weights)))
     # Several calls with one mask equal one call; another mask gives another result; evaluation drops nothing.
     first, state = cell.run(inputs_NTI[:, :3], None, None, weights)
     second, _ = cell.run(inputs_NTI[:, 3:4], state, None, weights)
-    torch.testing.assert_close(torch.cat([first, second], 1), found[0][:, :4], **CLOSE)
-    assert not torch.allclose(cell.run(inputs_NTI, None, padding_NT)[0], found[0])
+    torch.testing.assert_close(torch.cat([first, second], 1), actual[0][:, :4], **CLOSE)
+    assert not torch.allclose(cell.run(inputs_NTI, None, padding_NT)[0], actual[0])
     assert_close(
         tensors(cell.eval().run(inputs_NTI, None, padding_NT)), tensors(stepped(cell, inputs_NTI, lengths, start))
     )
@@ -152,19 +152,19 @@ def test_a_gru_step_by_hand():
     (hidden, memory), gates = cell.step(torch.tensor([[0.7]]).double(), CellState(torch.tensor([[0.3]]).double(), None))
     r, z = sigmoid(0.7 + 0.15 + 0.3), sigmoid(-1.4 + 0.3 + 0.6)
     n = math.tanh(0.35 - 0.6 + r * (-0.3 - 0.3))
-    found = [gates["reset"], gates["update"], gates["candidate"], hidden]
-    assert [number.item() for number in found] == pytest.approx([r, z, n, (1 - z) * n + z * 0.3], abs=1e-7)
+    result = [gates["reset"], gates["update"], gates["candidate"], hidden]
+    assert [number.item() for number in result] == pytest.approx([r, z, n, (1 - z) * n + z * 0.3], abs=1e-7)
     assert memory is None
 
 
-@pytest.mark.parametrize(("relu", "wanted"), [(False, math.tanh(-0.55)), (True, 0.0)])
-def test_a_simple_step_by_hand(relu, wanted):
+@pytest.mark.parametrize(("relu", "expected"), [(False, math.tanh(-0.55)), (True, 0.0)])
+def test_a_simple_step_by_hand(relu, expected):
     cell = one_unit(RNN(1, 1, relu=relu).double(), [-1.0], [0.5], [0.0])
     state, gates = cell.step(torch.tensor([[0.7]]).double(), CellState(torch.tensor([[0.3]]).double(), None))
-    assert state.hidden_NH.item() == pytest.approx(wanted, abs=1e-7)
+    assert state.hidden_NH.item() == pytest.approx(expected, abs=1e-7)
     assert (state.cell_NH, gates) == (None, {})
     upwards, _ = cell.step(torch.tensor([[-0.7]]).double(), state)
-    assert upwards.hidden_NH.item() == pytest.approx(0.7 if relu else math.tanh(0.7 + wanted / 2), abs=1e-7)
+    assert upwards.hidden_NH.item() == pytest.approx(0.7 if relu else math.tanh(0.7 + expected / 2), abs=1e-7)
 
 
 @pytest.mark.parametrize("kind", CellKind)
@@ -210,12 +210,12 @@ def test_a_sequence_equals_a_packed_sequence(kind, seed, lengths, more, dtype, l
     inputs_NTI, lengths_B, padding_NT = random_inputs(seed, lengths, dtype, more)
     tolerance = 5e-6 if dtype is torch.float32 else 1e-12
     with torch.set_grad_enabled(learning):  # torch uses another kernel without gradients
-        found = tensors(cell.run(inputs_NTI.requires_grad_(learning), None, padding_NT))
-        wanted = packed(cell, inputs_NTI, lengths_B)
-        assert_close(found, wanted, tolerance)
+        actual = tensors(cell.run(inputs_NTI.requires_grad_(learning), None, padding_NT))
+        expected = packed(cell, inputs_NTI, lengths_B)
+        assert_close(actual, expected, tolerance)
         if learning:
-            of_inputs, *of_weights = gradients(cell, [inputs_NTI], found)
-            assert_close([of_inputs, *of_weights], gradients(cell, [inputs_NTI], wanted), tolerance)
+            of_inputs, *of_weights = gradients(cell, [inputs_NTI], actual)
+            assert_close([of_inputs, *of_weights], gradients(cell, [inputs_NTI], expected), tolerance)
             assert of_inputs[padding_NT].abs().sum() == 0
 
 
@@ -246,12 +246,12 @@ def test_a_cell_survives_ten_thousand_steps_of_padding():
 def test_gradients_in_bfloat16_are_close_to_float32(kind):
     cell = random_cell(kind, 6, torch.float32)
     inputs_NTI, _, padding_NT = random_inputs(6, [5, 2, 8], torch.float32)
-    wanted = tensors(cell.run(inputs_NTI, None, padding_NT))
+    expected = tensors(cell.run(inputs_NTI, None, padding_NT))
     with torch.autocast("cpu", torch.bfloat16):
-        found = [part.float() for part in tensors(cell.run(inputs_NTI, None, padding_NT))]
-    for one, other in zip(found, wanted, strict=True):
+        actual = [part.float() for part in tensors(cell.run(inputs_NTI, None, padding_NT))]
+    for one, other in zip(actual, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=0.1, atol=0.1)
-    assert all(gradient.isfinite().all() for gradient in gradients(cell, [], found))
+    assert all(gradient.isfinite().all() for gradient in gradients(cell, [], actual))
 
 
 RATE = 0.3
@@ -306,12 +306,12 @@ def test_each_gate_and_the_output_cell_state_are_normalised_separately():
         )
     ]
     i, f, o = (closed[place].sigmoid() for place in (0, 1, 3))
-    for name, wanted in (("input", i), ("forget", f), ("candidate", closed[2].tanh()), ("output", o)):
-        torch.testing.assert_close(gates[name], wanted, **CLOSE)
+    for name, expected in (("input", i), ("forget", f), ("candidate", closed[2].tanh()), ("output", o)):
+        torch.testing.assert_close(gates[name], expected, **CLOSE)
     cell = f * state.cell_NH + i * closed[2].tanh()
     torch.testing.assert_close(after.cell_NH, cell, **CLOSE)
-    wanted = o * layer_norm(cell, [4], lstm.cell_norm.weight, lstm.cell_norm.bias).tanh()
-    torch.testing.assert_close(after.hidden_NH, wanted, **CLOSE)
+    expected = o * layer_norm(cell, [4], lstm.cell_norm.weight, lstm.cell_norm.bias).tanh()
+    torch.testing.assert_close(after.hidden_NH, expected, **CLOSE)
 
 
 def test_scaling_the_weights_of_one_gate_changes_nothing():

@@ -118,11 +118,11 @@ def world(network: Network, beam: int = 1) -> tuple[Tensor, Memory, State]:
 def test_features_are_those_of_the_equations(config, beam):
     network = random_network(config, seed=1)
     embedded, memory, state = world(network, beam)
-    found = network.decoder(embedded, memory, state).features_NTF
-    assert found.shape == (3 * beam, STEPS, network.decoder.feature_size)
+    result = network.decoder(embedded, memory, state).features_NTF
+    assert result.shape == (3 * beam, STEPS, network.decoder.feature_size)
     for row in range(3 * beam):
         one = OneRow(network, memory, state, row, sentence=row // beam)
-        torch.testing.assert_close(found[row], torch.stack([one.read(token) for token in embedded[row]]), **CLOSE)
+        torch.testing.assert_close(result[row], torch.stack([one.read(token) for token in embedded[row]]), **CLOSE)
 
 
 @given(model_configs(), st.integers(0, 10_000), st.sampled_from([1, BEAM]), st.integers(1, STEPS - 1))

@@ -15,23 +15,23 @@ def dropped(shared_over_time: bool, rate: float = RATE, units: int = 40) -> torc
 
 
 def test_a_shared_mask_is_constant_over_steps_and_differs_between_sentences():
-    found = dropped(shared_over_time=True)
-    assert torch.equal(found, found[:, :1].expand_as(found))
-    assert len({tuple(row) for row in found[:, 0].tolist()}) == 64
+    dropped_values = dropped(shared_over_time=True)
+    assert torch.equal(dropped_values, dropped_values[:, :1].expand_as(dropped_values))
+    assert len({tuple(row) for row in dropped_values[:, 0].tolist()}) == 64
 
 
 def test_an_unshared_mask_differs_at_every_step():
-    found = dropped(shared_over_time=False)
-    assert len({tuple(row) for row in found.flatten(0, 1).tolist()}) == 640
+    dropped_values = dropped(shared_over_time=False)
+    assert len({tuple(row) for row in dropped_values.flatten(0, 1).tolist()}) == 640
 
 
 @pytest.mark.parametrize("shared_over_time", [True, False])
 @pytest.mark.parametrize("rate", [0.1, 0.5])
 def test_the_share_is_dropped_and_the_mean_stays(shared_over_time, rate):
-    found = dropped(shared_over_time, rate, units=400)
-    assert found.unique().tolist() == pytest.approx([0, 1 / (1 - rate)])
-    assert (found == 0).float().mean().item() == pytest.approx(rate, abs=0.015)  # 5 deviations of 25,600 masks
-    assert found.mean().item() == pytest.approx(1, abs=0.03)
+    dropped_values = dropped(shared_over_time, rate, units=400)
+    assert dropped_values.unique().tolist() == pytest.approx([0, 1 / (1 - rate)])
+    assert (dropped_values == 0).float().mean().item() == pytest.approx(rate, abs=0.015)  # 5 deviations of 25,600 masks
+    assert dropped_values.mean().item() == pytest.approx(1, abs=0.03)
 
 
 @pytest.mark.parametrize("shared_over_time", [True, False])
@@ -59,11 +59,13 @@ def test_the_precision_is_kept():
 @pytest.mark.parametrize("rate", [0.1, 0.5])
 def test_word_dropout_drops_whole_embeddings(rate):
     torch.manual_seed(1)
-    found = WordDropout(rate)(torch.ones(64, 100, 7))
-    assert torch.equal(found, found[..., :1].expand_as(found))
-    assert found.unique().tolist() == pytest.approx([0, 1 / (1 - rate)])
-    assert (found[..., 0] == 0).float().mean().item() == pytest.approx(rate, abs=0.03)  # 5 deviations of 6,400 words
-    assert len({tuple(row) for row in found[..., 0].tolist()}) == 64
+    dropped_values = WordDropout(rate)(torch.ones(64, 100, 7))
+    assert torch.equal(dropped_values, dropped_values[..., :1].expand_as(dropped_values))
+    assert dropped_values.unique().tolist() == pytest.approx([0, 1 / (1 - rate)])
+    assert (dropped_values[..., 0] == 0).float().mean().item() == pytest.approx(
+        rate, abs=0.03
+    )  # 5 deviations of 6,400 words
+    assert len({tuple(row) for row in dropped_values[..., 0].tolist()}) == 64
 
 
 def test_word_dropout_is_off_in_evaluation_and_at_rate_zero():

@@ -54,8 +54,8 @@ def assert_every_sentence_is_its_own(encoder: Encoder) -> None:
         for batch, place in ((together, row), (reordered, order.tolist().index(row))):
             torch.testing.assert_close(batch.states_BSD[place, :length], one.states_BSD[0], **CLOSE)
             for ours, theirs in ((batch.hidden, one.hidden), (batch.cell, one.cell)):
-                for layer, wanted in zip(ours, theirs, strict=True):
-                    torch.testing.assert_close(layer[place], wanted[0], **CLOSE)
+                for layer, expected in zip(ours, theirs, strict=True):
+                    torch.testing.assert_close(layer[place], expected[0], **CLOSE)
             assert batch.states_BSD[place, length:].abs().sum() == 0
             assert batch.padding_BS[place].tolist() == [False] * length + [True] * (10 - length)
 
@@ -90,15 +90,15 @@ def torch_lstm(encoder: Encoder, layers: int) -> nn.LSTM:
 def test_both_directions_are_those_of_torch_on_a_packed_sequence(layers):
     encoder = random_encoder(Direction.bidirectional, Summary.last, layers)
     inputs_BSE, lengths_B = embedded()
-    found = encoder(inputs_BSE, lengths_B)
+    actual = encoder(inputs_BSE, lengths_B)
     packed = pack_padded_sequence(inputs_BSE, lengths_B, batch_first=True, enforce_sorted=False)
     outputs, (hidden, cell) = torch_lstm(encoder, layers)(packed)
     states = pad_packed_sequence(outputs, batch_first=True, total_length=10)[0]
-    torch.testing.assert_close(found.states_BSD, states, **CLOSE)
+    torch.testing.assert_close(actual.states_BSD, states, **CLOSE)
     # torch orders states by layer, then by direction.
-    for ours, theirs in ((found.hidden, hidden), (found.cell, cell)):
-        wanted = [torch.cat((one[0], one[1]), 1) for one in theirs.view(layers, 2, 5, 3)]
-        torch.testing.assert_close(list(ours), wanted, **CLOSE)
+    for ours, theirs in ((actual.hidden, hidden), (actual.cell, cell)):
+        expected = [torch.cat((one[0], one[1]), 1) for one in theirs.view(layers, 2, 5, 3)]
+        torch.testing.assert_close(list(ours), expected, **CLOSE)
 
 
 @pytest.mark.parametrize("cell", CellKind)
@@ -116,8 +116,8 @@ def test_one_direction_equals_a_plain_lstm_over_the_sentence(direction, cell):
         torch.testing.assert_close(one.states_BSD, states.flip(1) if backwards else states, **CLOSE)
         torch.testing.assert_close(one.hidden[0], last.hidden_NH, **CLOSE)
         # A cell without a cell state passes its hidden state twice.
-        wanted = last.cell_NH if cell.has_cell_state else last.hidden_NH
-        torch.testing.assert_close(one.cell[0], wanted, **CLOSE)
+        expected = last.cell_NH if cell.has_cell_state else last.hidden_NH
+        torch.testing.assert_close(one.cell[0], expected, **CLOSE)
 
 
 def test_each_direction_has_its_layers_and_orders():
@@ -134,11 +134,11 @@ def test_each_direction_has_its_layers_and_orders():
 @pytest.mark.parametrize("direction", Direction)
 def test_layers_have_the_configured_widths(direction):
     config = EncoderConfig(layers=4, size=3, direction=direction)
-    found = random_encoder(direction, layers=4)(*embedded())
+    result = random_encoder(direction, layers=4)(*embedded())
     widths = [config.layer_width(layer) for layer in range(4)]
-    assert [tuple(state.shape) for state in found.hidden] == [(5, width) for width in widths]
-    assert [tuple(state.shape) for state in found.cell] == [(5, width) for width in widths]
-    assert found.states_BSD.shape == (5, 10, config.width)
+    assert [tuple(state.shape) for state in result.hidden] == [(5, width) for width in widths]
+    assert [tuple(state.shape) for state in result.cell] == [(5, width) for width in widths]
+    assert result.states_BSD.shape == (5, 10, config.width)
 
 
 @pytest.mark.parametrize("direction", [Direction.alternating, Direction.gnmt])
@@ -163,16 +163,16 @@ def test_a_residual_layer_adds_its_input(summary):
     residual = random_encoder(Direction.forward, summary, 3, residual_from=3)
     for depth in range(2):
         residual.layers[depth].load_state_dict(plain.layers[depth].state_dict())
-    below, found = plain(*embedded()), residual(*embedded())
+    below, actual = plain(*embedded()), residual(*embedded())
     written, last, _ = residual.layers[2](below.states_BSD, embedded()[1], below.padding_BS)
-    torch.testing.assert_close(found.states_BSD, below.states_BSD + written, **CLOSE)
-    torch.testing.assert_close(found.hidden[:2], below.hidden, **CLOSE)
+    torch.testing.assert_close(actual.states_BSD, below.states_BSD + written, **CLOSE)
+    torch.testing.assert_close(actual.hidden[:2], below.hidden, **CLOSE)
     # The summary is of the layer's output without the residual input.
     for row, length in enumerate(LENGTHS):
         own = written[row, :length]
         pooled = {Summary.last: last[row], Summary.mean: own.mean(0), Summary.max: own.amax(0)}
-        wanted = {**pooled, Summary.max_mean: torch.cat([pooled[Summary.max], pooled[Summary.mean]])}[summary]
-        torch.testing.assert_close(found.hidden[2][row], wanted, **CLOSE)
+        expected = {**pooled, Summary.max_mean: torch.cat([pooled[Summary.max], pooled[Summary.mean]])}[summary]
+        torch.testing.assert_close(actual.hidden[2][row], expected, **CLOSE)
 
 
 @pytest.mark.parametrize(("direction", "first"), [(Direction.gnmt, 3), (Direction.alternating, 2)])

@@ -81,9 +81,9 @@ def test_uniform_fills_its_range():
 
 @pytest.mark.parametrize("cell", CellKind)
 def test_xavier_uses_the_bounds_of_each_gate(cell):
-    found = matrices(fresh(Initialization.xavier, cell=cell))
-    assert len(found) > 12
-    for name, parts in found.items():
+    matrices_by_name = matrices(fresh(Initialization.xavier, cell=cell))
+    assert len(matrices_by_name) > 12
+    for name, parts in matrices_by_name.items():
         for part in parts:
             assert fills(part, math.sqrt(6 / sum(part.shape))), name
 

@@ -56,10 +56,10 @@ def run_on_fake_gpu(kind: CellKind, kernel: Kernel, dtype: torch.dtype | None) -
 def test_a_kernel_receives_bfloat16_if_supported_and_never_float16_instead(kind, takes_bfloat16, monkeypatch):
     """PyTorch's autocast would pass float16 instead of bfloat16."""
     monkeypatch.setattr("seq2seq.system.capability.runs_recurrent_bfloat16", lambda device: takes_bfloat16)
-    kernel, wanted = Kernel(), torch.bfloat16 if takes_bfloat16 else torch.float32
+    kernel, expected = Kernel(), torch.bfloat16 if takes_bfloat16 else torch.float32
     states = run_on_fake_gpu(kind, kernel, torch.bfloat16)
-    assert (kernel.types, kernel.cast) == ({wanted}, [False])
-    assert (states.dtype, states.device.type) == (wanted, "cuda")
+    assert (kernel.types, kernel.cast) == ({expected}, [False])
+    assert (states.dtype, states.device.type) == (expected, "cuda")
 
 
 @pytest.mark.parametrize("kind", FUSED)
@@ -111,10 +111,10 @@ def test_constant_inputs_equal_inputs_at_every_position(kind, own, monkeypatch):
     state = random_state(kind, 2)
     leaves = [varying_NTX.requires_grad_(), constant_NX.requires_grad_()]
     repeated_NTI = torch.cat([varying_NTX, constant_NX.unsqueeze(1).expand(-1, 5, -1)], 2)
-    found = tensors(cell.run(varying_NTX, state, None, None, constant_NX))
-    wanted = tensors(stepped(cell, repeated_NTI, [5, 5], state))
-    assert_close(found, wanted)
-    assert_close(gradients(cell, leaves, found), gradients(cell, leaves, wanted))
+    actual = tensors(cell.run(varying_NTX, state, None, None, constant_NX))
+    expected = tensors(stepped(cell, repeated_NTI, [5, 5], state))
+    assert_close(actual, expected)
+    assert_close(gradients(cell, leaves, actual), gradients(cell, leaves, expected))
 
 
 @pytest.mark.parametrize("begun", [True, False])
@@ -124,13 +124,13 @@ def test_the_results_equal_those_of_the_torch_kernel(begun, monkeypatch):
     inputs_NTI, _, padding_NT = random_inputs(4, [5, 1, 7], more=2)
     inputs_NTI.requires_grad_()
     state = random_state(CellKind.lstm, 3) if begun else None
-    found = []
+    result = []
     for own in (True, False):
         monkeypatch.setattr(cells, "faster_than_torch", lambda *_, own=own: own)
         torch.manual_seed(5)
         outcome = tensors(cell.run(inputs_NTI, state, padding_NT))
-        found.append([*outcome, *gradients(cell, [inputs_NTI], outcome)])
-    assert_close(*found)
+        result.append([*outcome, *gradients(cell, [inputs_NTI], outcome)])
+    assert_close(*result)
 
 
 def test_in_bfloat16_only_products_are_rounded():
@@ -140,12 +140,12 @@ def test_in_bfloat16_only_products_are_rounded():
     constant_NX = inputs_NTI[:, 0, -CONSTANT:]
     state = CellState(*(part.float() for part in random_state(CellKind.lstm, 3)))
     run = (inputs_NTI[..., :-CONSTANT], state, None, None, constant_NX)
-    wanted = tensors(cell.run(*run))
+    expected = tensors(cell.run(*run))
     with torch.autocast("cpu", torch.bfloat16):
-        found = tensors(cell.run(*run))
-    assert [part.dtype for part in found] == [torch.bfloat16, torch.bfloat16, torch.float32]
-    slopes = gradients(cell, [], [part.float() for part in found])
-    for one, other in zip([*found, *slopes], [*wanted, *gradients(cell, [], wanted)], strict=True):
+        actual = tensors(cell.run(*run))
+    assert [part.dtype for part in actual] == [torch.bfloat16, torch.bfloat16, torch.float32]
+    slopes = gradients(cell, [], [part.float() for part in actual])
+    for one, other in zip([*actual, *slopes], [*expected, *gradients(cell, [], expected)], strict=True):
         scale = 1 + other.abs().max().item()
         torch.testing.assert_close(one.float(), other, rtol=0, atol=0.02 * scale)
 

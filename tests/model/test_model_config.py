@@ -40,8 +40,8 @@ def test_the_defaults_are_valid():
 def test_only_a_copy_bridge_and_dot_attention_require_equal_widths(bridge, attention, decoder_size):
     if bridge is BridgeKind.zero and attention is AttentionKind.none:
         return  # the source would have no effect: tests/model/test_bridge.py
-    wanted = decoder_size == 6 or (bridge is not BridgeKind.copy and attention is not AttentionKind.dot)
-    if wanted:
+    expected = decoder_size == 6 or (bridge is not BridgeKind.copy and attention is not AttentionKind.dot)
+    if expected:
         config(bridge, attention, decoder_size).check()
         return
     with pytest.raises(

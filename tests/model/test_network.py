@@ -85,9 +85,9 @@ def test_logits_do_not_depend_on_the_batch_in_the_training_precision(config, bea
         network = random_network(config, seed, dtype=torch.float32)
         sources = random_sentences(seed, [6, 1, 3, 8, 2])
         together = translations(network, sources, settings, more=2)
-        for source, found in zip(sources, together, strict=True):
+        for source, result in zip(sources, together, strict=True):
             [alone] = translations(network, [source], settings)
-            assert_same(found, alone)
+            assert_same(result, alone)
         different += len({tuple(best.tokens) for best, *_ in together})
     assert different > 5  # equal translations would make the test meaningless
 
@@ -102,8 +102,8 @@ def test_scores_are_the_log_probabilities_of_the_forward_pass(config):
             strict=True,
         ):
             tokens = [*best.tokens, EOS] if best.finished else best.tokens
-            [found] = logits(network, [source], [tokens[:-1]], 0, 0)
-            chosen = found.log_softmax(1)[torch.arange(len(tokens)), torch.tensor(tokens)]
+            [result] = logits(network, [source], [tokens[:-1]], 0, 0)
+            chosen = result.log_softmax(1)[torch.arange(len(tokens)), torch.tensor(tokens)]
             assert best.log_probability == pytest.approx(chosen.sum().item(), abs=1e-4)
 
 
@@ -111,7 +111,7 @@ def test_scores_are_the_log_probabilities_of_the_forward_pass(config):
 def test_every_parameter_affects_the_output(config):
     network = random_network(config, seed=4)
     outputs = logits(network, random_sentences(1, [6, 4, 5]), random_sentences(2, [4, 6, 5]), 0, 0)
-    sum((one * torch.linspace(-1, 1, one.numel()).view_as(one)).sum() for one in outputs).backward()
+    sum((output * torch.linspace(-1, 1, output.numel()).view_as(output)).sum() for output in outputs).backward()
     without = [
         name for name, parameter in network.named_parameters() if parameter.grad is None or not parameter.grad.any()
     ]
@@ -294,9 +294,9 @@ def test_search_after_an_encoder_in_bfloat16(config):
 @pytest.mark.parametrize("config", EVERY)
 def test_a_meta_network_has_the_names_and_shapes_of_the_network(config):
     config.initialization = Initialization.orthogonal
-    wanted = Network(config, VOCABULARY, VOCABULARY, joint=True).named_parameters()
-    found = meta_network(config, VOCABULARY, VOCABULARY, joint=True).named_parameters()
-    assert [(name, one.shape) for name, one in found] == [(name, one.shape) for name, one in wanted]
+    expected = Network(config, VOCABULARY, VOCABULARY, joint=True).named_parameters()
+    meta = meta_network(config, VOCABULARY, VOCABULARY, joint=True).named_parameters()
+    assert [(name, one.shape) for name, one in meta] == [(name, one.shape) for name, one in expected]
 
 
 def test_a_meta_network_uses_no_random_numbers_and_no_memory():

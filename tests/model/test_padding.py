@@ -26,8 +26,8 @@ def test_the_mask_is_true_at_padding():
 
 def test_reversal_leaves_padding_at_the_end():
     rows = torch.tensor([[1, 2, 3, 0], [4, 0, 0, 0], [5, 6, 7, 8]]).unsqueeze(2)
-    found = reverse_sentences(rows, torch.tensor([3, 1, 4])).squeeze(2)
-    assert found.tolist() == [[3, 2, 1, 0], [4, 0, 0, 0], [8, 7, 6, 5]]
+    result = reverse_sentences(rows, torch.tensor([3, 1, 4])).squeeze(2)
+    assert result.tolist() == [[3, 2, 1, 0], [4, 0, 0, 0], [8, 7, 6, 5]]
 
 
 @given(st.integers(0, 10_000), LENGTHS, st.integers(0, 3))
@@ -74,5 +74,5 @@ def test_on_a_gpu_rows_stay_aligned(inputs, wide):
 @given(st.integers(0, 10_000), LENGTHS, st.integers(0, 3))
 def test_the_last_state_precedes_the_padding(seed, lengths, more):
     inputs_BSE, lengths_B = noise(seed, lengths, more)
-    found = last_states(inputs_BSE, padding_mask(lengths_B, inputs_BSE.size(1)))
-    assert torch.equal(found, torch.stack([inputs_BSE[row, length - 1] for row, length in enumerate(lengths)]))
+    result = last_states(inputs_BSE, padding_mask(lengths_B, inputs_BSE.size(1)))
+    assert torch.equal(result, torch.stack([inputs_BSE[row, length - 1] for row, length in enumerate(lengths)]))

@@ -37,15 +37,15 @@ def test_every_reason_has_a_warning():
         attention_order=AttentionOrder.bahdanau,
         coverage=True,
     )
-    found = slow_path_warnings(config)
-    assert [line.split(":")[0] for line in found] == [
+    warnings = slow_path_warnings(config)
+    assert [line.split(":")[0] for line in warnings] == [
         "model.encoder.cell=layer_norm_lstm",
         "model.decoder.cell=layer_norm_lstm",
         "model.attention_order=bahdanau",
         "model.decoder.input_feeding=true",
         "model.coverage=true",
     ]
-    assert all(line.endswith("one position at a time") for line in found)
+    assert all(line.endswith("one position at a time") for line in warnings)
 
 
 ATTENDING = ModelConfig(attention=AttentionKind.additive)

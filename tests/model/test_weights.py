@@ -100,12 +100,12 @@ def test_every_changed_bit_is_detected(saved):
         spoilt[place // 8] ^= 1 << place % 8
         saved.write_bytes(spoilt)
         try:
-            found = load_weights(saved)
+            loaded = load_weights(saved)
         except RunError as error:
             assert f"{saved} is damaged" in str(error)  # noqa: PT017
         else:
-            assert found.keys() == weights.keys()
-            assert all(torch.equal(found[name], weights[name]) for name in weights)
+            assert loaded.keys() == weights.keys()
+            assert all(torch.equal(loaded[name], weights[name]) for name in weights)
 
 
 def test_weights_of_other_programs_have_no_checksum(saved):
@@ -195,14 +195,14 @@ def test_matrices_in_8_bits_are_restored_within_half_a_step(tmp_path, tying):
     assert {tensor.dtype for tensor in weights.values()} == {torch.int8, torch.float32}
     set_weights(after, dequantized(weights, path), path)
     for name, parameter in before.named_parameters():
-        found = after.state_dict()[name]
-        assert found.dtype is torch.float32
+        result = after.state_dict()[name]
+        assert result.dtype is torch.float32
         if parameter.dim() == 2:
-            assert not torch.equal(found, parameter), name
+            assert not torch.equal(result, parameter), name
             step = parameter.abs().amax(1, keepdim=True) / 127
-            assert ((found - parameter).abs() <= 0.501 * step).all(), name
+            assert ((result - parameter).abs() <= 0.501 * step).all(), name
         else:
-            assert torch.equal(found, parameter), name
+            assert torch.equal(result, parameter), name
     again = tmp_path / "again.safetensors"
     save_quantized(after, again)
     assert again.read_bytes() == path.read_bytes(), "what has been rounded once is not rounded again"

@@ -44,10 +44,10 @@ def test_chinese_is_tokenized_by_its_language_code(recipe, tmp_path):
     asked = [f"systems=[{first},{second}]", f"data.test.source={source}", f"data.test.target={target}", *QUICK]
     outcome = recipe("compare", *asked, "data.target_language=zho", "sentence_metric=bleu", f"output=[{report}]")
     assert (outcome.code, outcome.err) == (0, "")
-    found = json.loads(report.read_text())
+    result = json.loads(report.read_text())
     assert "tok:zh" in outcome.out
-    assert [wins["group"] for wins in found["contrasts"][0]["wins_by_length"]] == ["0–9", "10–19", "all"]
-    assert found["contrasts"][0]["wins_by_length"][-1]["mean_other"] == pytest.approx(100)
+    assert [wins["group"] for wins in result["contrasts"][0]["wins_by_length"]] == ["0–9", "10–19", "all"]
+    assert result["contrasts"][0]["wins_by_length"][-1]["mean_other"] == pytest.approx(100)
     warned = recipe("compare", *asked)
     assert warned.code == 0
     assert "tok:13a" in warned.out

@@ -48,10 +48,10 @@ def test_training_on_the_target_side_lowers_perplexity(run):
 
 
 def test_the_test_set_is_evaluated_by_perplexity(run):
-    found = json.loads((run / "scores.json").read_text())["test"]
-    assert "target side" in found["corpus"]
-    assert 1 < found["perplexity"]["per_piece"] < found["perplexity"]["per_word"]
-    assert found["perplexity"]["sentences"] == 20
+    scores = json.loads((run / "scores.json").read_text())["test"]
+    assert "target side" in scores["corpus"]
+    assert 1 < scores["perplexity"]["per_piece"] < scores["perplexity"]["per_word"]
+    assert scores["perplexity"]["sentences"] == 20
 
 
 def test_the_vocabulary_excludes_the_source_language(run):
@@ -115,8 +115,8 @@ def test_settings_that_need_a_source_are_refused_before_any_work(recipe, tmp_pat
 def test_suggest_continues_a_prefix_from_the_command_line(recipe, run):
     outcome = recipe("suggest", f"run={run}", "prefix='Wo ist '", "count=3")
     assert outcome.code == 0, outcome.err
-    wanted = LanguageModel.load(run).suggest("Wo ist ", 3)
-    assert outcome.out == "\t".join(f"{one.word or '</s>'} {one.probability:.1%}" for one in wanted) + "\n"
+    expected = LanguageModel.load(run).suggest("Wo ist ", 3)
+    assert outcome.out == "\t".join(f"{one.word or '</s>'} {one.probability:.1%}" for one in expected) + "\n"
     begun = recipe("suggest", f"run={run}", "prefix=Wo is").out.split("\t")
     assert all(word.startswith("is") for word in begun)
 

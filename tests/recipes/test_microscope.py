@@ -27,9 +27,9 @@ def test_a_corpus(recipe, tiny_run, tmp_path):
     small = ["corpus.sentences=6", "corpus.ablated=2", "corpus.translated=1", "corpus.positions=2"]
     outcome = recipe("microscope", f"run={tiny_run}", f"output={output}", *small)
     assert outcome.code == 0, outcome.err
-    found = json.loads((output / "corpus.json").read_text(encoding="utf-8"))
-    assert found["pairs"] == 6
-    assert len(found["silenced"]) == 2
+    result = json.loads((output / "corpus.json").read_text(encoding="utf-8"))
+    assert result["pairs"] == 6
+    assert len(result["silenced"]) == 2
     assert (output / "corpus.html").read_text(encoding="utf-8").count("<img ") == len(list(output.glob("*.png"))) == 4
 
 

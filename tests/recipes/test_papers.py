@@ -212,4 +212,6 @@ def test_a_tiny_network_trains_translates_and_is_scored(recipe, tmp_path, name):
     assert json.loads((run / "scores.json").read_text())["test"]["beam"]["beam_size"] == 2
     translator = Translator.load(run)
     sentences = ["We work.", "Where is my key?"]
-    assert [str(one) for one in translator.translate(sentences)] == [str(translator.translate(s)) for s in sentences]
+    assert [str(translation) for translation in translator.translate(sentences)] == [
+        str(translator.translate(s)) for s in sentences
+    ]

@@ -171,8 +171,8 @@ def test_own_files_are_evaluated_with_the_tag_of_the_run_by_default(recipe, tagg
     outcome = recipe("evaluate", f"run={tagged_run}", "beam_size=1", *own, *asked)
     assert outcome.code == 0, outcome.err
     translator = Translator.load(tagged_run)
-    found = (tagged_run / "hypotheses.test.greedy.txt").read_text().splitlines()
-    assert found[:2] == [
+    lines = (tagged_run / "hypotheses.test.greedy.txt").read_text().splitlines()
+    assert lines[:2] == [
         str(translator.translate(f"{tag} {source}", beam_size=1)) for source in ("We work.", "She sleeps.")
     ]
 
@@ -183,8 +183,8 @@ def test_own_files_are_distilled_with_the_tag_of_the_run_by_default(recipe, tagg
     outcome = recipe("distill", f"run={tagged_run}", f"output={tmp_path}/out", "beam_size=1", *own, *asked)
     assert outcome.code == 0, outcome.err
     assert (tmp_path / "out" / "source.txt").read_text().splitlines()[0] == "We work."
-    found = (tmp_path / "out" / "target.txt").read_text().splitlines()[0]
-    assert found == str(Translator.load(tagged_run).translate(f"{tag} We work.", beam_size=1))
+    result = (tmp_path / "out" / "target.txt").read_text().splitlines()[0]
+    assert result == str(Translator.load(tagged_run).translate(f"{tag} We work.", beam_size=1))
     named = [word for word in next_command(outcome.out) if "source_tag" in word]
     assert [word.split("=")[0] for word in named] == ["data.source_tag", "data.more"] * bool(tag)
     assert all(f'"{tag}"' in word for word in named)
@@ -238,8 +238,8 @@ def test_the_reverse_run_uses_its_own_tag_by_default(recipe, tagged_run, tmp_pat
     )
     assert outcome.code == 0, outcome.err
     assert (tmp_path / "out" / "target.txt").read_text() == "We work.\n"
-    wanted = Translator.load(tagged_run).translate(f"{tag} We work.", beam_size=1)
-    assert (tmp_path / "out" / "source.txt").read_text() == f"{wanted}\n"
+    expected = Translator.load(tagged_run).translate(f"{tag} We work.", beam_size=1)
+    assert (tmp_path / "out" / "source.txt").read_text() == f"{expected}\n"
 
 
 @pytest.mark.parametrize("name", ["distill", "backtranslate"])

@@ -43,10 +43,10 @@ def test_translate_with_an_ensemble_and_a_language_model(recipe, copied, tmp_pat
     for fused in ([], [f"language_model={language_model}", "language_model_weight=0.7"]):
         outcome = recipe("translate", *asked, *fused, "json=true")
         assert outcome.code == 0, outcome.err
-        found = [json.loads(line)["score"] for line in output.read_text(encoding="utf-8").splitlines()]
+        actual = [json.loads(line)["score"] for line in output.read_text(encoding="utf-8").splitlines()]
         how = {"language_model": language_model, "language_model_weight": 0.7} if fused else {}
         expected = Translator.load([copied, *others], **how).translate(SOURCES)
-        assert found == pytest.approx([one.score for one in expected], abs=1e-4)
+        assert actual == pytest.approx([one.score for one in expected], abs=1e-4)
 
 
 def test_evaluate_adds_the_scores_of_an_ensemble_to_those_of_the_run(recipe, copied, tmp_path, text):
@@ -113,8 +113,8 @@ def test_the_average_of_runs_and_errors_without_checkpoints(recipe, copied, tmp_
     other, mean = random_run(copied, tmp_path / "other", 1), tmp_path / "new" / "mean"
     outcome = recipe("average", f"run={copied}", f"runs=[{other}]", f"output={mean}")
     assert outcome.code == 0, outcome.err
-    first, second, found = (load_weights(folder / "model.safetensors") for folder in (copied, other, mean))
-    assert all(tensor.tolist() == ((first[name] + second[name]) / 2).tolist() for name, tensor in found.items())
+    first, second, result = (load_weights(folder / "model.safetensors") for folder in (copied, other, mean))
+    assert all(tensor.tolist() == ((first[name] + second[name]) / 2).tolist() for name, tensor in result.items())
     deeper = random_run(copied, tmp_path / "deeper", 1, {"decoder.layers": 2})
     for overrides, words in {
         (f"runs=[{deeper}]", f"output={tmp_path / 'a'}"): f"{deeper} has model.decoder.layers=2",

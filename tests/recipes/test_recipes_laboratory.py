@@ -79,11 +79,11 @@ def test_missing_variants_are_trained_once(recipe, tiny_run, tmp_path):
     ]
     vocabularies = {path.read_bytes() for path in [tiny_run / "tokenizer.model", *out.rglob("tokenizer.model")]}
     assert len(vocabularies) == 1
-    found = {
+    result = {
         name: json.loads((out / f"{name}.json").read_text())["found"] for name in ("attention", "reversal", "width")
     }
-    assert [curve["name"] for curve in found["attention"]] == ["one context vector", "general attention"]
-    assert [point["width"] for point in found["width"][0]["points"]] == [8, 24]
+    assert [curve["name"] for curve in result["attention"]] == ["one context vector", "general attention"]
+    assert [point["width"] for point in result["width"][0]["points"]] == [8, 24]
     before = {path: path.stat().st_mtime_ns for path in (out / "variants").rglob("*") if path.is_file()}
     again = recipe("laboratory", *asked, "figures=[reversal]")
     assert again.code == 0, again.err

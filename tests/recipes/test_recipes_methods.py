@@ -43,24 +43,24 @@ def test_a_search_override_wins_over_the_method_of_the_run(recipe, stdin, tiny_r
     assert "  method: beam\n" in config
     changed = config.replace("  method: beam\n", "  method: sampling\n").replace("  n_best: 1\n", "  n_best: 9\n")
     (own / "config.yaml").write_text(changed, "utf-8")
-    found = []
+    result = []
     for run in (tiny_run, own):
         stdin(TEXT)
         outcome = recipe("translate", f"run={run}", f"search={group}", "search.n_best=1", "json=true")
         assert outcome.code == 0, outcome.err
-        found.append(outcome.out)
-    assert found[0] == found[1]
+        result.append(outcome.out)
+    assert result[0] == result[1]
     stdin(TEXT)
     assert recipe("translate", f"run={own}", f"search={group}").code == 0, "nor does the run's n_best stand in the way"
 
 
 def test_streaming_prints_the_same_translation(recipe, stdin, tiny_run):
-    found = []
+    result = []
     for stream in ("true", "false"):
         stdin(TEXT)
-        found.append(recipe("translate", f"run={tiny_run}", f"stream={stream}", "beam_size=1").out)
-    assert found[0] == found[1]
-    assert found[0].count("\n") == 3
+        result.append(recipe("translate", f"run={tiny_run}", f"stream={stream}", "beam_size=1").out)
+    assert result[0] == result[1]
+    assert result[0].count("\n") == 3
 
 
 def test_contradictory_settings_give_one_line(recipe, stdin, tiny_run):

@@ -165,7 +165,7 @@ def headers(draw: st.DrawFn, originals: list[bytes]) -> bytes:
 
 def damages(world: dict[str, list[bytes]]) -> st.SearchStrategy[tuple[str, bytes]]:
     """The name of a file and its new content."""
-    binary = [one for files in world.values() for one in files]
+    binary = [file for files in world.values() for file in files]
     weights = st.sampled_from([MODEL, "shortlist.safetensors"])
     return st.one_of(
         st.tuples(st.just("config.yaml"), configs()),

@@ -62,7 +62,7 @@ def change(config: TrainConfig, path: str, value: object) -> TrainConfig:
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "found"),
+    ("path", "value", "expected"),
     [
         ("seed", 2, "seed=1, this command says seed=2"),
         ("model.dropout", 0.3, "model.dropout=0.2, this command says model.dropout=0.3"),
@@ -76,11 +76,11 @@ def change(config: TrainConfig, path: str, value: object) -> TrainConfig:
         ("optimizer.beta1", 0.5, "optimizer.beta1=0.9, this command says optimizer.beta1=0.5"),
     ],
 )
-def test_other_settings_are_refused_and_leave_the_folder_alone(tmp_path, path, value, found):
+def test_other_settings_are_refused_and_leave_the_folder_alone(tmp_path, path, value, expected):
     open_run(tmp_path, settings())
     before = (tmp_path / "config.yaml").read_bytes()
     message = one_line(lambda: open_run(tmp_path, change(settings(), path, value)))
-    assert f"{tmp_path} holds a run with {found}: choose another folder with run=PATH" in message
+    assert f"{tmp_path} holds a run with {expected}: choose another folder with run=PATH" in message
     assert (tmp_path / "config.yaml").read_bytes() == before
 
 

@@ -50,9 +50,9 @@ def test_beam_finds_better_than_the_greedy_first_token():
 
 
 def test_n_best_hypotheses_are_distinct_and_sorted():
-    [found] = beam_search(chain(TRAP), config(4, n_best=3, length_penalty=0.0))
-    assert [one.tokens for one in found] == [[B], [A, B], [A]] or [one.tokens for one in found] == [[B], [A], [A, B]]
-    assert [one.log_probability for one in found] == pytest.approx([math.log(p) for p in (0.4, 0.18, 0.18)])
+    [result] = beam_search(chain(TRAP), config(4, n_best=3, length_penalty=0.0))
+    assert [one.tokens for one in result] == [[B], [A, B], [A]] or [one.tokens for one in result] == [[B], [A], [A, B]]
+    assert [one.log_probability for one in result] == pytest.approx([math.log(p) for p in (0.4, 0.18, 0.18)])
 
 
 def test_length_penalty_decides_between_short_and_long():
@@ -65,9 +65,9 @@ def test_length_penalty_decides_between_short_and_long():
 def test_maximum_length_depends_on_the_sentences_own_source():
     forever = {BOS: {A: 1.0}, A: {A: 0.6, B: 0.4}, B: {B: 0.9, A: 0.1}}
     settings = SearchConfig(beam_size=3, n_best=2, max_length_ratio=1.5, max_length_offset=1)
-    found = beam_search(chain(forever, forever, source_lengths=[2, 4]), settings)
-    assert [[len(one.tokens) for one in several] for several in found] == [[4, 4], [7, 7]]
-    assert not any(one.finished for several in found for one in several)
+    hypotheses = beam_search(chain(forever, forever, source_lengths=[2, 4]), settings)
+    assert [[len(one.tokens) for one in several] for several in hypotheses] == [[4, 4], [7, 7]]
+    assert not any(one.finished for several in hypotheses for one in several)
 
 
 def test_unfinished_hypotheses_only_fill_up_n_best():
@@ -88,8 +88,8 @@ def test_completed_sentences_are_not_stepped_again():
     short = {BOS: {A: 0.5, B: 0.5}, A: {EOS: 1.0}, B: {EOS: 1.0}}
     long = {BOS: {A: 1.0}, A: {A: 0.6, B: 0.4}, B: {A: 1.0}}
     stepper = chain(long, short, long)
-    found = beam_search(stepper, config(2, longest=4))
-    assert [len(one.tokens) for [one] in found] == [4, 1, 4]
+    hypotheses = beam_search(stepper, config(2, longest=4))
+    assert [len(one.tokens) for [one] in hypotheses] == [4, 1, 4]
     assert stepper.rows_stepped == [3, 6, 4, 4]  # one row a sentence at first
     assert stepper.sentences_kept == [None, [0, 2], None]
 
@@ -122,28 +122,28 @@ def plain_beam(stepper: MarkovStepper, sentence: int, beam_size: int, limit: int
 @given(st.integers(0, 10_000), st.integers(1, 5), st.sampled_from([0.0, 0.3, 0.6]))
 def test_narrow_beam_matches_a_plain_implementation(seed, beam_size, impossible):
     stepper = random_stepper(seed, [1, 1, 1], impossible)
-    for sentence, found in enumerate(beam_search(stepper, config(beam_size, n_best=beam_size, longest=6))):
+    for sentence, result in enumerate(beam_search(stepper, config(beam_size, n_best=beam_size, longest=6))):
         plain = plain_beam(stepper, sentence, beam_size, limit=6)
         # By score: over a table, paths that take the same transitions in another order tie.
         best = sorted((log_probability(stepper, sentence, path) / len(path) for path in plain), reverse=True)
-        assert [one.score for one in found if one.finished] == pytest.approx(best[:beam_size], abs=1e-4)
+        assert [one.score for one in result if one.finished] == pytest.approx(best[:beam_size], abs=1e-4)
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.4, 0.8]), st.sampled_from([0.0, 0.6, 1.0]))
 def test_wide_beam_finds_the_exact_n_best_list(seed, impossible, alpha):
     stepper, limit = random_stepper(seed, [1, 1], impossible), 4
-    for sentence, found in enumerate(
+    for sentence, result in enumerate(
         beam_search(stepper, config(128, n_best=128, length_penalty=alpha, longest=limit))
     ):
         paths = every_path(stepper, sentence, limit)
         if not paths:
-            assert [one.score for one in found] == [-math.inf]
+            assert [one.score for one in result] == [-math.inf]
             continue
         scores = {path: total / len(path) ** alpha for path, total in paths.items()}
         ideal = sorted(scores, key=lambda path: (path[-1] == EOS, scores[path]), reverse=True)
-        assert {tuple(tokens_of(one)) for one in found} == set(paths)
-        assert [one.finished for one in found] == [path[-1] == EOS for path in ideal]
-        assert [one.score for one in found] == pytest.approx([scores[path] for path in ideal], abs=1e-4)
+        assert {tuple(tokens_of(one)) for one in result} == set(paths)
+        assert [one.finished for one in result] == [path[-1] == EOS for path in ideal]
+        assert [one.score for one in result] == pytest.approx([scores[path] for path in ideal], abs=1e-4)
 
 
 @given(
@@ -159,15 +159,15 @@ def test_result_does_not_depend_on_the_batch(seed, source_lengths, beam_size, im
     order = random.sample(range(len(source_lengths)), len(source_lengths))
     together = beam_search(stepper, settings)
     assert beam_search(sentence_of(stepper, order), settings) == [together[sentence] for sentence in order]
-    for sentence, found in enumerate(together):
-        assert beam_search(sentence_of(stepper, [sentence]), settings) == [found]
+    for sentence, result in enumerate(together):
+        assert beam_search(sentence_of(stepper, [sentence]), settings) == [result]
 
 
 @given(st.integers(0, 10_000), st.integers(1, 6), st.sampled_from([0.0, 0.3]), st.sampled_from([0.0, 1.0]))
 def test_scores_match_the_model_and_smaller_n_best_is_a_prefix(seed, beam_size, impossible, alpha):
     stepper = random_stepper(seed, [1, 1, 1], impossible)
-    found = beam_search(stepper, config(beam_size, n_best=beam_size, length_penalty=alpha))
-    for sentence, several in enumerate(found):
+    hypotheses = beam_search(stepper, config(beam_size, n_best=beam_size, length_penalty=alpha))
+    for sentence, several in enumerate(hypotheses):
         assert len({(tuple(one.tokens), one.finished) for one in several}) == len(several)
         assert several == sorted(several, key=lambda one: (one.finished, one.score), reverse=True)
         for one in several:
@@ -178,7 +178,7 @@ def test_scores_match_the_model_and_smaller_n_best_is_a_prefix(seed, beam_size, 
         if not impossible:
             assert len(several) == beam_size
     fewer = beam_search(stepper, config(beam_size, n_best=1, length_penalty=alpha))
-    assert fewer == [several[:1] for several in found]
+    assert fewer == [several[:1] for several in hypotheses]
 
 
 @given(st.integers(0, 10_000), st.lists(st.integers(1, 5), min_size=1, max_size=5), st.sampled_from([0.0, 0.5]))

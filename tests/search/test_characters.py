@@ -90,15 +90,15 @@ def test_translations_that_are_drawn_hold_neither_marks_nor_broken_characters(me
     """The model is random: of its free samples most held some."""
     counts = {Method.sampling: {"n_best": 40}, Method.minimum_bayes_risk: {"n_best": 20, "samples": 20}}
     config = SearchConfig(method=method, **counts.get(method, {"beam_size": 8, "n_best": 8}), max_length_offset=20)
-    for found in translator().translate(SENTENCES, search=config):
-        for one in found.n_best:
+    for result in translator().translate(SENTENCES, search=config):
+        for one in result.n_best:
             assert "\ufffd" not in one.text
             assert not {"<unk>", "<s>", "<pad>"} & set(one.tokens)
 
 
 def test_vocabularies_of_words_alone_write_unknown_ones():
     config = SearchConfig(method=Method.sampling, n_best=60, max_length_offset=10)
-    found = translator(algorithm=Algorithm.word).translate(SENTENCES, search=config)
-    drawn = {piece for each in found for one in each.n_best for piece in one.tokens}
+    translation = translator(algorithm=Algorithm.word).translate(SENTENCES, search=config)
+    drawn = {piece for each in translation for one in each.n_best for piece in one.tokens}
     assert "<unk>" in drawn
     assert not {"<s>", "<pad>"} & drawn

@@ -53,8 +53,10 @@ def check_ranking(found: list[Hypothesis], scores: dict[tuple[int, ...], float])
 @given(st.integers(0, 10_000), st.integers(1, 4), st.sampled_from([0.0, 0.4, 0.8]), st.sampled_from([0.0, 0.6, 1.0]))
 def test_ensemble_ranks_by_mean_probability(seed, members, impossible, alpha):
     steppers = [random_stepper(seed + place, [1, 1], impossible) for place in range(members)]
-    for sentence, found in enumerate(beam_search(ensemble(steppers), config(128, alpha))):
-        check_ranking(found, {path: by_hand(steppers, path, sentence) / len(path) ** alpha for path in every_ending(4)})
+    for sentence, result in enumerate(beam_search(ensemble(steppers), config(128, alpha))):
+        check_ranking(
+            result, {path: by_hand(steppers, path, sentence) / len(path) ** alpha for path in every_ending(4)}
+        )
 
 
 @given(
@@ -65,14 +67,14 @@ def test_ensemble_ranks_by_mean_probability(seed, members, impossible, alpha):
 )
 def test_fusion_ranks_by_the_weighted_sum(seed, weight, impossible, alpha):
     translator, language_model = (random_stepper(seed + place, [1, 1], impossible) for place in range(2))
-    for sentence, found in enumerate(beam_search(fusion(translator, language_model, weight), config(128, alpha))):
+    for sentence, result in enumerate(beam_search(fusion(translator, language_model, weight), config(128, alpha))):
         scores = {}
         for path in every_ending(4):
             total = log_probability(translator, sentence, path)
             if weight:
                 total += weight * log_probability(language_model, sentence, path)
             scores[path] = total / len(path) ** alpha
-        check_ranking(found, scores)
+        check_ranking(result, scores)
 
 
 def test_ensemble_chooses_by_mean_probability_not_by_one_member():
@@ -87,9 +89,9 @@ def test_ensemble_chooses_by_mean_probability_not_by_one_member():
 def test_one_member_cannot_exclude_a_token_but_all_can():
     first = {BOS: {A: 1.0}, A: {EOS: 1.0}, B: {EOS: 1.0}}
     other = {BOS: {B: 1.0}, A: {EOS: 1.0}, B: {EOS: 1.0}}
-    [found] = beam_search(ensemble([chain(first), chain(other)]), config(4))
-    assert {tuple(one.tokens) for one in found} == {(A,), (B,)}
-    assert [one.log_probability for one in found] == pytest.approx([math.log(0.5)] * 2)
+    [result] = beam_search(ensemble([chain(first), chain(other)]), config(4))
+    assert {tuple(one.tokens) for one in result} == {(A,), (B,)}
+    assert [one.log_probability for one in result] == pytest.approx([math.log(0.5)] * 2)
 
 
 def test_language_model_changes_the_choice_and_excludes_impossible_tokens():
@@ -99,10 +101,10 @@ def test_language_model_changes_the_choice_and_excludes_impossible_tokens():
         [[best]] = search(fusion(chain(translator), chain(language), weight), SearchConfig(beam_size=1))
         assert best.tokens == tokens
     never = {BOS: {B: 1.0}, B: {EOS: 1.0}}
-    [found] = beam_search(fusion(chain(translator), chain(never), 0.5), config(4))
-    assert [one.tokens for one in found] == [[B]]
-    [found] = beam_search(fusion(chain(translator), chain(never), 0.0), config(4))
-    assert [one.tokens for one in found] == [[A], [B]]
+    [result] = beam_search(fusion(chain(translator), chain(never), 0.5), config(4))
+    assert [one.tokens for one in result] == [[B]]
+    [result] = beam_search(fusion(chain(translator), chain(never), 0.0), config(4))
+    assert [one.tokens for one in result] == [[A], [B]]
 
 
 def test_weight_zero_does_not_evaluate_the_language_model():

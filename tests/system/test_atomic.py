@@ -282,11 +282,11 @@ def unguarded(node: ast.AST, function: str = "", guarded: bool = False) -> Itera
 
 
 def test_every_file_of_the_package_is_written_atomically():
-    found = [
+    result = [
         (path.relative_to(ROOT).as_posix(), *call)
         for folder in ("seq2seq", "recipes")
         for path in sorted((ROOT / folder).rglob("*.py"))
         if path.name != "atomic.py"
         for call in unguarded(ast.parse(path.read_text("utf-8")))
     ]
-    assert [call for call in found if call[:2] not in EXCUSED] == []
+    assert [call for call in result if call[:2] not in EXCUSED] == []

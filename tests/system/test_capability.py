@@ -182,10 +182,10 @@ def test_a_small_processor_trains_in_float32_and_has_two_digit_integer_products(
 
 def test_without_onednn_there_are_integer_products():
     """As on other architectures: neither oneDNN nor FBGEMM."""
-    found = reported_by_a_process(
+    result = reported_by_a_process(
         SMALL, "torch.backends.mkldnn.is_available = lambda: False; torch.backends.mkldnn.set_flags(False)"
     )
-    assert found.split()[1:3] == ["False", "FbgemmKernel"]
+    assert result.split()[1:3] == ["False", "FbgemmKernel"]
 
 
 @needs_bfloat16

@@ -59,8 +59,8 @@ def test_an_unknown_device_is_refused(name):
 @pytest.mark.parametrize("faster", [True, False])
 def test_auto_is_bfloat16_where_it_is_faster(monkeypatch, faster):
     monkeypatch.setattr("seq2seq.system.device.prefers_bfloat16", lambda device: faster)
-    wanted = Precision.bfloat16 if faster else Precision.float32
-    assert resolve_precision(Precision.auto, CPU) is wanted
+    expected = Precision.bfloat16 if faster else Precision.float32
+    assert resolve_precision(Precision.auto, CPU) is expected
     assert product(Precision.auto) is (torch.bfloat16 if faster else torch.float32)
     assert product(Precision.float32) is torch.float32
 
@@ -139,13 +139,13 @@ def test_tensors_come_to_the_host_unchanged_by_one_copy():
         assert waits.found == []
         here = to_host(*there)
         assert len(waits.found) == 1
-    for found, wanted in zip(here, TENSORS, strict=True):
-        assert found.dtype is wanted.dtype
-        assert torch.equal(found, wanted)
+    for actual, expected in zip(here, TENSORS, strict=True):
+        assert actual.dtype is expected.dtype
+        assert torch.equal(actual, expected)
 
 
 def test_on_a_cpu_nothing_is_copied():
-    assert all(found is wanted for found, wanted in zip(to_host(*TENSORS), TENSORS, strict=True))
+    assert all(actual is expected for actual, expected in zip(to_host(*TENSORS), TENSORS, strict=True))
     assert to_host() == []
     assert to_device(TENSORS[0], CPU) is TENSORS[0]
 

@@ -141,16 +141,16 @@ def gradients(network: Network, batches: list[Batch]) -> tuple[float, dict[str, 
 @pytest.mark.parametrize("fails", ["forward", "backward"])
 def test_an_update_in_halves_has_the_same_gradients(fails, caplog):
     """Without dropout, because halves draw other random numbers than the whole batch."""
-    whole, wanted = gradients(tiny_network(dropout=0), SEVEN_BATCHES[:2])
+    whole, expected = gradients(tiny_network(dropout=0), SEVEN_BATCHES[:2])
     network = tiny_network(dropout=0)
     assert network.encoder is not None
     if fails == "forward":
         network.encoder.register_forward_pre_hook(Little(3))
     else:  # in the midst of it: some parameters have their gradients already
         Fails(network)
-    halves, found = gradients(network, SEVEN_BATCHES[:2])
+    halves, actual = gradients(network, SEVEN_BATCHES[:2])
     assert halves == pytest.approx(whole, rel=1e-6)
-    assert close(found, wanted)
+    assert close(actual, expected)
     assert caplog.messages == [
         "out of memory for the batches of update 7: it is processed in two halves; lower batch.tokens to avoid this"
     ]

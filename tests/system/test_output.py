@@ -54,13 +54,13 @@ def test_a_link_stays_and_its_target_is_replaced(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_pipe_is_written_to(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    found = []
-    reader = threading.Thread(target=lambda: found.append((tmp_path / "pipe").read_text()))
+    result = []
+    reader = threading.Thread(target=lambda: result.append((tmp_path / "pipe").read_text()))
     reader.start()
     with opened(str(tmp_path / "pipe")) as file:
         file.write("text")
     reader.join()
-    assert found == ["text"]
+    assert result == ["text"]
     assert (tmp_path / "pipe").is_fifo()
     assert [one.name for one in tmp_path.iterdir()] == ["pipe"]
 

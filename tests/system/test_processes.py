@@ -51,7 +51,7 @@ def test_a_single_process_is_the_first_of_one(capsys):
 
 
 def collective_operations(folder: Path) -> dict[str, object]:
-    found = {
+    result = {
         "single": is_single_process(),
         "rank": rank(),
         "size": world_size(),
@@ -64,14 +64,14 @@ def collective_operations(folder: Path) -> dict[str, object]:
     }
     mark = folder / "mark"
     with first_before_others():
-        found["exists"] = mark.exists()
+        result["exists"] = mark.exists()
         if is_first():
             time.sleep(0.2)
             mark.touch()
     with in_group():
         print(f"out {rank()}")
         print(f"err {rank()}", file=sys.stderr)
-    return found
+    return result
 
 
 def test_collective_operations_of_two_processes(tmp_path):
@@ -81,12 +81,12 @@ def test_collective_operations_of_two_processes(tmp_path):
     assert (first["rank"], second["rank"]) == (0, 1)
     assert (first["first"], second["first"]) == (True, False)
     assert (first["exists"], second["exists"]) == (False, True)
-    for found in (first, second):
-        assert found["size"] == 2
-        assert found["total"] == 21
-        assert found["largest"] == 0
-        assert found["sum"].tolist() == [2.0, 10.0]
-        assert found["broadcast"] == "from 0"
+    for result in (first, second):
+        assert result["size"] == 2
+        assert result["total"] == 21
+        assert result["largest"] == 0
+        assert result["sum"].tolist() == [2.0, 10.0]
+        assert result["broadcast"] == "from 0"
     assert (first["gathered"], second["gathered"]) == ([[0, 0], [1, 1]], [])
     assert [one.out for one in ended] == ["out 0\n", ""], "only the first prints"
     assert [one.err for one in ended] == ["err 0\n", ""]
@@ -176,10 +176,10 @@ def test_a_recipe_for_one_process_refuses_a_launcher(recipe, monkeypatch, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("backends", "fails", "wanted"),
+    ("backends", "fails", "expected"),
     [("cpu:gloo,cuda:nccl", True, ["abort"]), ("cpu:gloo,cuda:nccl", False, ["destroy"]), ("cpu:gloo", True, [])],
 )
-def test_a_failing_process_aborts_sums_on_gpus(monkeypatch, backends, fails, wanted):
+def test_a_failing_process_aborts_sums_on_gpus(monkeypatch, backends, fails, expected):
     done = []
     monkeypatch.setattr("torch.distributed.get_backend_config", lambda: backends)
     monkeypatch.setattr(processes, "is_single_process", lambda: False)
@@ -188,7 +188,7 @@ def test_a_failing_process_aborts_sums_on_gpus(monkeypatch, backends, fails, wan
     with pytest.raises(SystemExit) if fails else nullcontext(), processes.closing_group():
         if fails:
             sys.exit(1)
-    assert done == wanted
+    assert done == expected
 
 
 def test_a_gpu_waits_for_minutes_and_a_cpu_for_a_day(monkeypatch):

@@ -50,7 +50,7 @@ def threads_restored(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("cpus", "quota", "found"),
+    ("cpus", "quota", "expected"),
     [
         ([0, 1, 4, 5], None, 2),
         ([0, 4], None, 1),
@@ -62,9 +62,9 @@ def threads_restored(monkeypatch):
         ([0, 7], None, None),  # the core of processor 7 is unknown
     ],
 )
-def test_physical_cores_are_counted(machine, cpus, quota, found):
+def test_physical_cores_are_counted(machine, cpus, quota, expected):
     machine(cpus, quota)
-    assert physical_cores() == found
+    assert physical_cores() == expected
 
 
 def test_on_other_systems_torch_chooses_the_number(monkeypatch, threads_restored):
@@ -90,8 +90,8 @@ def test_threads_spin_briefly_and_then_sleep_unless_the_environment_sets_a_polic
     if name is not None:
         monkeypatch.setenv(name, "7")
     set_wait_policy()
-    found = {variable: os.environ.pop(variable) for variable in WAIT_VARIABLES if variable in os.environ}
-    assert found == (SHORT_WAIT if name is None else {name: "7"})
+    result = {variable: os.environ.pop(variable) for variable in WAIT_VARIABLES if variable in os.environ}
+    assert result == (SHORT_WAIT if name is None else {name: "7"})
 
 
 def test_training_sets_the_wait_policy_before_it_imports_torch():

@@ -59,8 +59,8 @@ def test_segmentations_are_a_function_of_rate_and_seed_in_every_process(tokenize
 
 @given(st.lists(any_text, max_size=4), st.sampled_from([0.1, 0.5, 1.0]), st.integers(0, 2**32 - 1))
 def test_segmentations_spell_the_same_text(tokenizer: Tokenizer, texts: list[str], rate: float, seed: int) -> None:
-    found = SubwordSampler(tokenizer, rate)(tokenizer.encode_all(texts), seed)
-    assert [tokenizer.decode(ids) for ids in found] == [normalize(text) for text in texts]
+    result = SubwordSampler(tokenizer, rate)(tokenizer.encode_all(texts), seed)
+    assert [tokenizer.decode(ids) for ids in result] == [normalize(text) for text in texts]
 
 
 @pytest.mark.parametrize(("algorithm", "rates"), [(Algorithm.bpe, (0.01, 0.3, 1)), (Algorithm.unigram, (1, 0.3, 0.01))])
@@ -90,11 +90,11 @@ def test_unigram_segmentations_have_the_published_probabilities(rate: float) -> 
     scores = {piece.text: piece.score for piece in read_pieces(one.to_bytes())[1]}
     weights = {way: math.exp(rate * sum(map(scores.__getitem__, way))) for way in all_ways("▁denen", set(scores))}
     drawn = SubwordSampler(one, rate)([one.encode("denen")] * 4000, seed=3)
-    found = Counter(tuple(one.tokens(row)) for row in drawn)
+    result = Counter(tuple(one.tokens(row)) for row in drawn)
     assert len(weights) > 4
-    assert found.keys() <= weights.keys()
+    assert result.keys() <= weights.keys()
     for way, weight in weights.items():  # 0.03: four standard deviations at the least
-        assert found[way] / 4000 == pytest.approx(weight / sum(weights.values()), abs=0.033)
+        assert result[way] / 4000 == pytest.approx(weight / sum(weights.values()), abs=0.033)
 
 
 def test_merges_are_dropped_with_the_given_probability() -> None:
@@ -143,6 +143,6 @@ def test_words_and_characters_cannot_be_sampled() -> None:
 def test_long_texts_without_spaces_are_not_cached(tokenizer: Tokenizer) -> None:
     sampler = SubwordSampler(tokenizer, 0.3)
     rows = tokenizer.encode_all(["thesmalldogseesacatandthecatseesthesmalldog" * 5, "日本" * 40, "the cat"])
-    found = sampler(rows, seed=1)
-    assert [tokenizer.decode(row) for row in found] == [tokenizer.decode(row) for row in rows]
+    result = sampler(rows, seed=1)
+    assert [tokenizer.decode(row) for row in result] == [tokenizer.decode(row) for row in rows]
     assert sampler._cached_lattice.cache_info().currsize + sampler._cached_merges.cache_info().currsize == 2

@@ -129,9 +129,9 @@ def test_log_probabilities_of_labels_and_their_gradients_are_those_of_the_softma
     ours, theirs = (torch.randn(positions, 9, generator=generator.manual_seed(1)).requires_grad_() for _ in range(2))
     labels_P = torch.randint(0, 9, (positions,), generator=generator)
     slopes_P = torch.randn(positions, generator=generator)
-    found, expected = label_log_probabilities(ours, labels_P), theirs.log_softmax(1)[range(positions), labels_P]
-    assert torch.allclose(found, expected, atol=1e-6)
-    (found @ slopes_P).backward()
+    actual, expected = label_log_probabilities(ours, labels_P), theirs.log_softmax(1)[range(positions), labels_P]
+    assert torch.allclose(actual, expected, atol=1e-6)
+    (actual @ slopes_P).backward()
     (expected @ slopes_P).backward()
     assert torch.allclose(ours.grad, theirs.grad, atol=1e-6)
 

@@ -19,11 +19,11 @@ def drawn(*shape: int, seed: int = 1) -> torch.Tensor:
 def test_five_iterations_approximate_the_orthogonal_factor(shape):
     block_KRC = drawn(*shape)
     left, _, right = torch.linalg.svd(block_KRC, full_matrices=False)
-    found = orthogonal(block_KRC, 5)
-    assert torch.linalg.svdvals(found).sub(1).abs().max() < 0.4
+    factor = orthogonal(block_KRC, 5)
+    assert torch.linalg.svdvals(factor).sub(1).abs().max() < 0.4
     # With the same singular vectors, U' X V is close to the identity.
     torch.testing.assert_close(
-        left.mT @ found @ right.mT, torch.eye(min(shape[1:])).expand(shape[0], -1, -1), rtol=0, atol=0.4
+        left.mT @ factor @ right.mT, torch.eye(min(shape[1:])).expand(shape[0], -1, -1), rtol=0, atol=0.4
     )
 
 

@@ -86,6 +86,6 @@ def test_the_reported_cross_entropy_is_per_target_token_for_every_objective():
     network = tiny_network(0.0)
     expected = TeacherForcing(0.0, Precision.float32)(network, HELD_OUT, 1).cross_entropy
     for objective in (built(LossConfig(consistency=2.0)), built(risk=RiskConfig(weight=0.3), draw=fixed)):
-        found = objective(network, HELD_OUT, 1)
-        assert float(found.cross_entropy) == pytest.approx(float(expected), rel=1e-5)
-        assert math.isfinite(found.objective.item())
+        actual = objective(network, HELD_OUT, 1)
+        assert float(actual.cross_entropy) == pytest.approx(float(expected), rel=1e-5)
+        assert math.isfinite(actual.objective.item())

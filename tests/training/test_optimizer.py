@@ -146,8 +146,10 @@ def test_a_loaded_state_uses_the_current_settings(config, steps):
     saved["param_groups"][0]["lr"] = 99.0
     load_state(second, config, saved)
     assert second.param_groups[0]["lr"] == config.learning_rate
-    found, wanted = second.state_dict()["state"], first.state_dict()["state"]
-    assert {name: str(value) for name, value in found.items()} == {name: str(value) for name, value in wanted.items()}
+    actual, expected = second.state_dict()["state"], first.state_dict()["state"]
+    assert {name: str(value) for name, value in actual.items()} == {
+        name: str(value) for name, value in expected.items()
+    }
 
 
 @pytest.mark.parametrize("config", [one for one in EVERY if stepped(one, 1)[1].state_dict()["state"]])

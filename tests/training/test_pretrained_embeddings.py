@@ -49,8 +49,8 @@ def test_vectors_replace_their_rows_only(english: str, german: str) -> None:
         f"embeddings: 2 of 5 source words (40.0 %) from {english}",
         f"embeddings: 1 of 5 target words (20.0 %) from {german}",
     ]
-    found = {"source": {"dog": [1, 2, 3], "cat": [4, 5, 6]}, "target": {"Hund": [7, 8, 9]}}
-    for side, words in found.items():
+    result = {"source": {"dog": [1, 2, 3], "cat": [4, 5, 6]}, "target": {"Hund": [7, 8, 9]}}
+    for side, words in result.items():
         rows = getattr(tokenizers, side).words()
         table, old = (getattr(which, f"{side}_embedding").weight for which in (network, before))
         for word, vector in words.items():

@@ -61,8 +61,8 @@ def test_the_policy_gradient_weights_samples_by_reward_above_the_mean_of_the_oth
     first = [1 * (0.9 - 0.9 / 3), 2 * (0.3 - 1.5 / 3), 1 * (0.3 - 1.5 / 3)]
     second = [3 * (1.0 - 2.0 / 3), 1 * (0.0 - 3.0 / 3), 0.0]
     expected = [[-value / 4 for value in row] for row in (first, second)]
-    for found, wanted in zip(log_p.grad.tolist(), expected, strict=True):
-        assert found == pytest.approx(wanted, abs=1e-6)
+    for actual, wanted in zip(log_p.grad.tolist(), expected, strict=True):
+        assert actual == pytest.approx(wanted, abs=1e-6)
 
 
 def test_the_policy_gradient_is_unbiased():
@@ -115,9 +115,9 @@ def test_minimum_risk_of_given_samples_follows_the_formula(reference):
         log_p = torch.stack([log_probability(network, batch, sentence, tokens) for tokens in known])
         share = (0.7 * log_p).softmax(0)
         expected += length * (share * (1 - torch.tensor(list(known.values())))).sum()
-    found = one.risk(network, batch)
-    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
-    ours = torch.autograd.grad(found, list(network.parameters()))
+    actual = one.risk(network, batch)
+    assert actual.item() == pytest.approx(expected.item(), rel=1e-5)
+    ours = torch.autograd.grad(actual, list(network.parameters()))
     theirs = torch.autograd.grad(expected, list(network.parameters()))
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(ours, theirs, strict=True))
 
@@ -139,11 +139,11 @@ def test_the_weight_interpolates_loss_and_risk():
 
     plain, whole = PLAIN(network, SEVEN_BATCHES[0], 1), risk_training(draw).risk(network, SEVEN_BATCHES[0]).item()
     for weight in (0.3, 1.0):
-        found = risk_training(draw, weight=weight)(network, SEVEN_BATCHES[0], 1)
+        actual = risk_training(draw, weight=weight)(network, SEVEN_BATCHES[0], 1)
         expected = (1 - weight) * plain.objective.item() + weight * whole
-        assert found.objective.item() == pytest.approx(expected, rel=1e-5)
-        assert found.cross_entropy.item() == pytest.approx(plain.cross_entropy.item(), rel=1e-5)
-        assert found.objective.requires_grad
+        assert actual.objective.item() == pytest.approx(expected, rel=1e-5)
+        assert actual.cross_entropy.item() == pytest.approx(plain.cross_entropy.item(), rel=1e-5)
+        assert actual.objective.requires_grad
 
 
 def test_the_contribution_of_a_sentence_does_not_depend_on_the_batch():
@@ -187,7 +187,7 @@ def sampler(count: int):
 def test_reinforce_estimates_the_gradient_of_the_expected_reward():
     """Compared with the gradient of the sum over all outcomes; at temperature 0.5 the estimate is half of it."""
     logits, reward = torch.tensor([0.3, -0.4, 0.1], requires_grad=True), torch.tensor([1.0, 0.0, 0.3])
-    (wanted,) = torch.autograd.grad(-(logits.softmax(0) * reward).sum(), logits)
+    (expected,) = torch.autograd.grad(-(logits.softmax(0) * reward).sum(), logits)
     log_p = logits.log_softmax(0)
     means = {}
     for temperature in (1.0, 0.5):
@@ -202,8 +202,8 @@ def test_reinforce_estimates_the_gradient_of_the_expected_reward():
             )
             total += q[first] * q[second] * gradient
         means[temperature] = total
-    assert torch.allclose(means[1.0], wanted, atol=1e-6)
-    assert not torch.allclose(means[0.5], wanted, atol=0.02)
+    assert torch.allclose(means[1.0], expected, atol=1e-6)
+    assert not torch.allclose(means[0.5], expected, atol=0.02)
     with pytest.raises(
         ConfigError,
         match=r"^risk\.temperature=0\.5 .* biases risk\.kind=reinforce: set risk\.temperature=1",
@@ -219,7 +219,7 @@ def ended(row: list[int]) -> tuple[int, ...]:
 def expected_reward(network) -> float:
     torch.manual_seed(0)
     drawn = sampler(50)(network, SEVEN_BATCHES[0])
-    rewards = [one.reward for samples in drawn for one in samples]
+    rewards = [sample.reward for samples in drawn for sample in samples]
     return sum(rewards) / len(rewards)
 
 

@@ -124,8 +124,8 @@ def test_samples_follow_the_networks_distribution(passes):
         logits = network(batch.source_BS[:1], batch.source_lengths_B[:1], batch.target_BT[:1], torch.tensor([0]))
     torch.manual_seed(4)
     first_B = sampling(passes=passes).mixed(network, batch, 1.0)[:, 1]
-    found = torch.bincount(first_B, minlength=9) / len(first_B)
-    assert torch.allclose(found, logits[0].softmax(0), atol=0.03)
+    result = torch.bincount(first_B, minlength=9) / len(first_B)
+    assert torch.allclose(result, logits[0].softmax(0), atol=0.03)
 
 
 @pytest.mark.parametrize("passes", Passes)
@@ -175,7 +175,7 @@ def own_loss(network) -> float:
 
 def test_training_lowers_the_loss_on_model_inputs(tmp_path):
     """A network trained on correct inputs only repeats a wrong first letter."""
-    found = {}
+    result = {}
     for rate in (0.0, 1.0):
         network = tiny_network(0.0)
         objective = ScheduledSampling(PLAIN, ScheduledSamplingConfig(rate=rate, updates=20), 10, Precision.float32)
@@ -189,6 +189,6 @@ def test_training_lowers_the_loss_on_model_inputs(tmp_path):
             validate=Scripted([1.0]),
         )
         one.fit()
-        found[rate] = own_loss(network)
-    assert found[1.0] == pytest.approx(4 / 5 * math.log(5), rel=0.02)  # nearly nothing
-    assert found[0.0] > 1.25 * found[1.0]
+        result[rate] = own_loss(network)
+    assert result[1.0] == pytest.approx(4 / 5 * math.log(5), rel=0.02)  # nearly nothing
+    assert result[0.0] > 1.25 * result[1.0]

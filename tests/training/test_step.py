@@ -66,7 +66,7 @@ def objectives(precision: Precision) -> dict[str, Objective]:
 
 def gradients(precision: Precision = F32, scale: float = 1.0) -> dict[str, tuple[float, Weights]]:
     """Return cross entropy and gradients of every objective over the first batches."""
-    found = {}
+    result = {}
     for name, objective in objectives(precision).items():
         network = tiny_network().train()
         network.output.bias.requires_grad = False  # untrained parameters are allowed
@@ -79,29 +79,29 @@ def gradients(precision: Precision = F32, scale: float = 1.0) -> dict[str, tuple
             network.zero_grad()
             cross_entropy = float(step.backward(own, tokens, update))
         parameters = dict(network.named_parameters())
-        found[name] = (cross_entropy, {n: p.grad.clone() for n, p in parameters.items() if p.grad is not None})
-    return found
+        result[name] = (cross_entropy, {n: p.grad.clone() for n, p in parameters.items() if p.grad is not None})
+    return result
 
 
 def test_gradients_of_every_objective_are_those_of_one_process(tmp_path):
     """With dropout and all other random numbers."""
     alone = gradients()
-    for found in results(together(tmp_path, gradients)):
+    for actual in results(together(tmp_path, gradients)):
         for name, (cross_entropy, expected) in alone.items():
-            assert found[name][0] == pytest.approx(cross_entropy, rel=1e-6)
-            assert expected.keys() == found[name][1].keys()
+            assert actual[name][0] == pytest.approx(cross_entropy, rel=1e-6)
+            assert expected.keys() == actual[name][1].keys()
             largest = max(float(gradient.abs().max()) for gradient in expected.values())
             assert largest > 1e-5
-            assert close(found[name][1], expected, 1e-5 * largest), name
+            assert close(actual[name][1], expected, 1e-5 * largest), name
     assert not close(alone["plain"][1], alone["consistency"][1], 1e-4)
 
 
 @needs_float16
 def test_every_objective_has_the_gradients_of_float32_in_float16():
     scale, exact = 2.0**16, gradients()
-    for name, (cross_entropy, found) in gradients(Precision.float16, scale).items():
+    for name, (cross_entropy, result) in gradients(Precision.float16, scale).items():
         assert cross_entropy == pytest.approx(exact[name][0], rel=1e-3)
-        whole, half = (torch.cat([one[key].flatten() for key in found]) for one in (exact[name][1], found))
+        whole, half = (torch.cat([one[key].flatten() for key in result]) for one in (exact[name][1], result))
         assert (half / scale - whole).norm() < 0.01 * whole.norm(), name
 
 
@@ -160,9 +160,9 @@ def test_a_lost_process_ends_the_run_which_resumes_with_fewer(tmp_path):
     first, second = together(tmp_path / "out", vanish, tmp_path / "run", StreamPosition(1, 6))
     assert (first.code, second.code) == (70, -signal.SIGKILL)
     assert "LostProcessError: process 1 of 2: another process has ended" in first.err
-    found = run(tmp_path / "run", 10, 2)
-    assert found["validated"].tolist() == [8, 10, 10], "two processes up to update 4, then one; the last of an average"
-    assert close(weights_at_the_end(found), expected, 1e-6)
+    actual = run(tmp_path / "run", 10, 2)
+    assert actual["validated"].tolist() == [8, 10, 10], "two processes up to update 4, then one; the last of an average"
+    assert close(weights_at_the_end(actual), expected, 1e-6)
 
 
 def terminated(folder: Path) -> tuple[str, int]:
@@ -182,14 +182,14 @@ def test_a_signal_to_one_process_stops_all_after_the_same_update(tmp_path):
     message = "stopped at update 3 and saved; rerun the same command to resume"
     assert stopped == [(message, 128 + signal.SIGTERM)] * 2
     expected = run(tmp_path / "whole", 10, 2)
-    found = results(together(tmp_path / "out", run, tmp_path / "run", 10, 1))
-    assert all(close(weights_at_the_end(one), expected, 1e-6) for one in found)
+    actual = results(together(tmp_path / "out", run, tmp_path / "run", 10, 1))
+    assert all(close(weights_at_the_end(one), expected, 1e-6) for one in actual)
 
 
 def test_patience_ends_in_all_processes_at_once(tmp_path):
-    for found in results(together(tmp_path / "out", run, tmp_path / "run", 99, 1, None, 1)):
-        assert found["validated"].tolist()[:2] == [4, 8]
-        assert found["place"].tolist() == [2, 2], "sixteen batches of seven an epoch"
+    for result in results(together(tmp_path / "out", run, tmp_path / "run", 99, 1, None, 1)):
+        assert result["validated"].tolist()[:2] == [4, 8]
+        assert result["place"].tolist() == [2, 2], "sixteen batches of seven an epoch"
 
 
 CPU = torch.device("cpu")

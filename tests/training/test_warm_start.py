@@ -28,8 +28,8 @@ def test_another_architecture_is_refused_with_the_settings_to_use(tiny_run, tmp_
     model.dropout, model.word_dropout = 0.7, 0.1  # do not affect the weights
     checked_start(tmp_path, str(tiny_run), model, TokenizerConfig())
     model.decoder.size, model.bridge_shared = 99, True
-    wanted = r"set model\.bridge_shared=false model\.decoder\.size=20, or start from another run"
-    with pytest.raises(RunError, match=wanted) as raised:
+    expected = r"set model\.bridge_shared=false model\.decoder\.size=20, or start from another run"
+    with pytest.raises(RunError, match=expected) as raised:
         checked_start(tmp_path, str(tiny_run), model, TokenizerConfig())
     assert "\n" not in str(raised.value)
     assert str(tiny_run) in str(raised.value)

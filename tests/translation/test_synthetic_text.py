@@ -67,9 +67,9 @@ def test_closest_is_chosen_from_the_whole_beam(translator):
     """The reference is the last translation of the beam itself, so it is the closest."""
     beam = [one.text for one in translator.translate("We work.", beam_size=4, n_best=4).n_best if one.finished]
     assert len({text for text in beam if text}) > 1, "or this would be no test"
-    wanted = [text for text in beam if text][-1]
-    (group,) = distill(translator, [Pair("We work.", wanted)], search=translator.search.beam(4), closest=True)
-    assert group.pairs == [Pair("We work.", wanted)]
+    expected = [text for text in beam if text][-1]
+    (group,) = distill(translator, [Pair("We work.", expected)], search=translator.search.beam(4), closest=True)
+    assert group.pairs == [Pair("We work.", expected)]
 
 
 def test_tag_is_for_the_teacher_only(translator):
@@ -122,9 +122,9 @@ def test_distillation_uses_the_search_method(translator):
     (group,) = distill(translator, [PAIRS[0]], search=search)
     assert group.pairs == [Pair("We work.", str(translator.translate("We work.", search=search)))]
     samples = translator.translate("We work.", search=replace(search, n_best=6)).n_best
-    wanted = [one.text for one in samples if one.text and one.finished][-1]
-    (group,) = distill(translator, [Pair("We work.", wanted)], search=search, closest=True)
-    assert group.pairs == [Pair("We work.", wanted)]
+    expected = [sample.text for sample in samples if sample.text and sample.finished][-1]
+    (group,) = distill(translator, [Pair("We work.", expected)], search=search, closest=True)
+    assert group.pairs == [Pair("We work.", expected)]
     with pytest.raises(ConfigError, match=r"n_best must be at most search\.samples, 6, got 7: set search\.samples=7"):
         list(distill(translator, PAIRS, search=search, n_best=7))
     sampling = SearchConfig(method=Method.sampling)

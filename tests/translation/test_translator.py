@@ -137,7 +137,7 @@ def test_threads_may_share_a_translator(translator):
         return [str(translator.translate(text)) for text in SENTENCES]
 
     with ThreadPoolExecutor(4) as pool:
-        assert all(found == expected for found in pool.map(work, range(4)))
+        assert all(actual == expected for actual in pool.map(work, range(4)))
 
 
 def test_loading_says_what_is_wrong(tiny_run, tmp_path):
@@ -234,11 +234,11 @@ def test_full_shortlist_changes_nothing(tiny_run, beam_size):
     source_size, size = loaded.tokenizers.source.size, loaded.tokenizers.target.size
     everything = torch.tensor([token for token in range(size) if token != BOS], dtype=torch.int32)
     listing = Shortlist(torch.full((source_size, 1), -1, dtype=torch.int32), everything, size)
-    found, wanted = (
+    actual, expected = (
         Translator([member], loaded.search, shortlist).translate(SENTENCES, beam_size=beam_size)
         for shortlist in (listing, None)
     )
-    for one, other in zip(found, wanted, strict=True):
+    for one, other in zip(actual, expected, strict=True):
         assert one.log_probability == pytest.approx(other.log_probability, rel=1e-4)
         if beam_size == 1:  # a beam meets orders of words that are as likely as each other to the last bit
             assert (one.text, one.tokens) == (other.text, other.tokens)
