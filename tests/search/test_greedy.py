@@ -30,8 +30,8 @@ def test_empty_translation_is_allowed():
 def test_stops_at_the_maximum_length_of_each_source():
     forever = {BOS: {A: 1.0}, A: {A: 0.5, B: 0.3, EOS: 0.2}}
     hypotheses = greedy_search(chain(forever, forever, forever, source_lengths=[3, 1, 2]), CONFIG)
-    assert [one.tokens for one in hypotheses] == [[A] * 8, [A] * 4, [A] * 6]
-    assert not any(one.finished for one in hypotheses)
+    assert [hypothesis.tokens for hypothesis in hypotheses] == [[A] * 8, [A] * 4, [A] * 6]
+    assert not any(hypothesis.finished for hypothesis in hypotheses)
     assert hypotheses[1].log_probability == pytest.approx(3 * math.log(0.5))
 
 

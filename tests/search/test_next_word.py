@@ -83,11 +83,13 @@ def test_words_start_with_the_typed_letters_and_probabilities_sum_to_at_most_one
     suggestions = next_words(
         random_table(seed, len(LETTERS)), before, partial_word, LETTERS, count=100, beam_size=beam_size
     )
-    assert all(one.word.startswith(partial_word) for one in suggestions)
-    assert sum(one.probability for one in suggestions) <= 1 + 1e-6
-    assert [one.probability for one in suggestions] == sorted((one.probability for one in suggestions), reverse=True)
-    assert len({one.word for one in suggestions}) == len(suggestions)
-    assert not any(" " in one.word for one in suggestions)
+    assert all(suggestion.word.startswith(partial_word) for suggestion in suggestions)
+    assert sum(suggestion.probability for suggestion in suggestions) <= 1 + 1e-6
+    assert [suggestion.probability for suggestion in suggestions] == sorted(
+        (suggestion.probability for suggestion in suggestions), reverse=True
+    )
+    assert len({suggestion.word for suggestion in suggestions}) == len(suggestions)
+    assert not any(" " in suggestion.word for suggestion in suggestions)
 
 
 def chain(following: dict[int, dict[int, float]], spelling: int) -> MarkovStepper:
@@ -131,8 +133,8 @@ def test_token_of_two_words_ends_the_first():
     spelling = [None, None, b" in", b" in dem", b"nen", b"n den"]
     stepper = chain({BOS: {2: 0.4, 3: 0.6}, 2: {4: 0.5, 5: 0.25, EOS: 0.25}, 4: {EOS: 1.0}}, 6)
     suggestions = next_words(stepper, [], "", spelling, 5)
-    assert [one.word for one in suggestions] == ["in", "innen", "inn"]
-    assert [one.probability for one in suggestions] == pytest.approx([0.7, 0.2, 0.1])
+    assert [suggestion.word for suggestion in suggestions] == ["in", "innen", "inn"]
+    assert [suggestion.probability for suggestion in suggestions] == pytest.approx([0.7, 0.2, 0.1])
 
 
 def test_endless_word_ends_the_search():

@@ -46,8 +46,8 @@ def test_whole_translations_are_drawn_with_their_probabilities():
     for sentence in range(2):
         expected = every_path(stepper, sentence, 4)
         counts = dict.fromkeys(expected, 0)
-        for one in hypotheses[sentence]:
-            counts[path(one)] += 1
+        for hypothesis in hypotheses[sentence]:
+            counts[path(hypothesis)] += 1
         for each, total in expected.items():
             assert counts[each] / 4000 == pytest.approx(math.exp(total), abs=0.03)
 
@@ -100,8 +100,8 @@ def test_low_temperature_equals_greedy_search():
 
 def test_impossible_sentence_gives_empty_samples():
     hypotheses = sample(chain({}, {0: {EOS: 1.0}}), SHORT, 2)
-    assert [(one.tokens, one.log_probability) for one in hypotheses[0]] == [([], -math.inf)] * 2
-    assert [one.finished for one in hypotheses[1]] == [True, True]
+    assert [(hypothesis.tokens, hypothesis.log_probability) for hypothesis in hypotheses[0]] == [([], -math.inf)] * 2
+    assert [hypothesis.finished for hypothesis in hypotheses[1]] == [True, True]
 
 
 @pytest.mark.parametrize("model", [SAMPLES[1], SAMPLES[4]])

@@ -32,7 +32,11 @@ def shared(run: Path, chunk: int, number: int) -> tuple[list[str], list[float], 
     translator._batch = counted
     text = lines(number) if rank() == 0 else []  # only the first reads
     translations = list(translate_distributed(translator, text, beam_size=2, n_best=2))
-    return [one.text for one in translations], [other.score for one in translations for other in one.n_best], own[0]
+    return (
+        [translation.text for translation in translations],
+        [other.score for translation in translations for other in translation.n_best],
+        own[0],
+    )
 
 
 @pytest.mark.parametrize("chunk", [8, 100])

@@ -128,14 +128,16 @@ def test_suggestions_of_a_word_vocabulary_match_the_distribution(words, prefix):
             after = distribution(model, [*words.encode(prefix), number])
             expected[spelled[number]] = float(probabilities[number] * after[ends].sum())
     suggestions = model.suggest(prefix, 6)
-    assert [one.word for one in suggestions] == sorted(expected, key=lambda word: -expected[word])[: len(suggestions)]
+    assert [suggestion.word for suggestion in suggestions] == sorted(expected, key=lambda word: -expected[word])[
+        : len(suggestions)
+    ]
     for word, share in suggestions:
         assert share == pytest.approx(expected[word] / float(probabilities.sum()), rel=1e-4)
 
 
 def test_suggestions_complete_the_partial_word(words):
     suggestions = language_model(words).suggest("Wo ist M", 5)
-    assert {one.word for one in suggestions} == {"Mann", "Mann?"}
+    assert {suggestion.word for suggestion in suggestions} == {"Mann", "Mann?"}
     assert language_model(words).suggest("Wo ist xyz", 5) == []
 
 
@@ -169,8 +171,8 @@ def test_partial_word_is_completed(subwords):
     model = language_model(subwords)
     suggestions = model.suggest("Der Ma", 8)
     assert suggestions
-    assert all(one.word.startswith("Ma") for one in suggestions)
-    assert sum(one.probability for one in suggestions) <= 1 + 1e-6
+    assert all(suggestion.word.startswith("Ma") for suggestion in suggestions)
+    assert sum(suggestion.probability for suggestion in suggestions) <= 1 + 1e-6
     assert model.suggest("Der Ma", 8) == suggestions
     assert model.suggest("  Der\u2581 \tMa", 3) == suggestions[:3]
 
