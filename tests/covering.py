@@ -156,12 +156,12 @@ def refusal(base: TrainConfig, row: Row) -> str | None:
 
 def _copied(config: Any) -> Any:
     """Return a copy of a config, faster than `copy.deepcopy`."""
-    made = copy.copy(config)
+    copied = copy.copy(config)
     for item in fields(config):
         value = getattr(config, item.name)
         if is_dataclass(value):
-            setattr(made, item.name, _copied(value))
-    return made
+            setattr(copied, item.name, _copied(value))
+    return copied
 
 
 def judged(config: TrainConfig) -> str | None:

@@ -85,8 +85,8 @@ signal.signal(signal.SIGALRM, _too_long)
 def little_memory(room: int = ROOM) -> Iterator[None]:
     """Limits the address space within the context; beyond it allocation raises MemoryError."""
     usual = resource.getrlimit(resource.RLIMIT_AS)
-    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (taken + room, usual[1]))
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + room, usual[1]))
     try:
         yield
     finally:
@@ -97,9 +97,9 @@ def little_memory(room: int = ROOM) -> Iterator[None]:
 def folder() -> Iterator[Path]:
     """A temporary folder, in memory where the system supports it."""
     memory = Path("/dev/shm")
-    made = Path(tempfile.mkdtemp(prefix="fuzz-", dir=memory if os.access(memory, os.W_OK) else None))
-    yield made
-    shutil.rmtree(made)
+    temporary = Path(tempfile.mkdtemp(prefix="fuzz-", dir=memory if os.access(memory, os.W_OK) else None))
+    yield temporary
+    shutil.rmtree(temporary)
 
 
 def one_line(error: BaseException, *words: str) -> None:

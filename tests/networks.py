@@ -96,7 +96,7 @@ def model_configs(draw: st.DrawFn) -> ModelConfig:
     decoder.readout_size = draw(st.sampled_from([None, 2, 7])) if tying is Tying.none else None
     maps_queries = attention in (AttentionKind.additive, AttentionKind.scaled_dot)
     attention_size = draw(st.sampled_from([None, 2, 4, 6])) if maps_queries else None
-    both = math.gcd(encoder.width, attention_size or decoder.size)
+    gcd = math.gcd(encoder.width, attention_size or decoder.size)
     return ModelConfig(
         embedding_size=draw(st.integers(3, 8)),
         encoder=encoder,
@@ -106,7 +106,7 @@ def model_configs(draw: st.DrawFn) -> ModelConfig:
         decoder=decoder,
         attention=attention,
         attention_order=draw(st.sampled_from(AttentionOrder)),
-        attention_heads=draw(st.sampled_from([heads for heads in (1, 2, 3) if both % heads == 0])) if attends else 1,
+        attention_heads=draw(st.sampled_from([heads for heads in (1, 2, 3) if gcd % heads == 0])) if attends else 1,
         attention_size=attention_size,
         attention_window=draw(st.sampled_from([None, 1, 2])) if attends else None,
         coverage=attention is AttentionKind.additive and draw(st.booleans()),

@@ -30,6 +30,6 @@ def run_tests_of_processors(settings: dict[str, str], extent: str) -> None:
     tests = [*map(str, result), *(f"tests/test_recipes.py::{name}" for name in RECIPES)]
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]
     environment = inherited | {"OMP_NUM_THREADS": "1"} | settings
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert int(re.findall(r"(\d+) passed", done.stdout)[-1]) >= fewest, done.stdout
+    completed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    assert int(re.findall(r"(\d+) passed", completed.stdout)[-1]) >= fewest, completed.stdout

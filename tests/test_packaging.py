@@ -44,9 +44,9 @@ def test_the_wheel_trains_and_translates_without_a_clone(wheel, tmp_path):
             f"import seq2seq; assert {str(site)!r} in seq2seq.__file__; from seq2seq.recipes.{name} import main; main()"
         )
         command = [sys.executable, "-c", code, *arguments]
-        done = subprocess.run(command, input=text, capture_output=True, text=True, env=environment, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        completed = subprocess.run(command, input=text, capture_output=True, text=True, env=environment, cwd=tmp_path)
+        assert completed.returncode == 0, completed.stderr
+        return completed.stdout
 
     assert "BLEU" in run("train", "run=here", "model=attention", *TINY)
     assert run("translate", "run=here", text="We work.\n\n").count("\n") == 2

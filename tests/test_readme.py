@@ -55,8 +55,8 @@ def together() -> list[tuple[str, dict[str, str]]]:
         own = dict(word.split("=", 1) for word in arguments)
         fixed = {name: value for name, value in own.items() if name.split(".")[-1] not in NAMES}
         for other, settings in merged:
-            alike = other == program and chosen(settings) == chosen(own)
-            if alike and all(settings.get(name, value) == value for name, value in fixed.items()):
+            compatible = other == program and chosen(settings) == chosen(own)
+            if compatible and all(settings.get(name, value) == value for name, value in fixed.items()):
                 settings.update(own)
                 break
         else:

@@ -183,16 +183,16 @@ def test_translate_shows_progress_on_a_terminal_unless_it_prints_translations_th
     recipe, tiny_run, tmp_path, monkeypatch
 ):
     (tmp_path / "in.txt").write_text("We work.\nShe sleeps.\n")
-    asked = [f"run={tiny_run}", f"input={tmp_path / 'in.txt'}", "beam_size=1"]
-    quiet = recipe("translate", *asked)
+    overrides = [f"run={tiny_run}", f"input={tmp_path / 'in.txt'}", "beam_size=1"]
+    quiet = recipe("translate", *overrides)
     assert quiet.err == ""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    shown = recipe("translate", *asked)
-    assert "2/2" in shown.err
-    assert shown.out == quiet.out, "the bar goes to stderr"
+    outcome = recipe("translate", *overrides)
+    assert "2/2" in outcome.err
+    assert outcome.out == quiet.out, "the bar goes to stderr"
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    assert recipe("translate", *asked).err == ""
-    assert "2/2" in recipe("translate", *asked, f"output={tmp_path / 'out.txt'}").err
+    assert recipe("translate", *overrides).err == ""
+    assert "2/2" in recipe("translate", *overrides, f"output={tmp_path / 'out.txt'}").err
 
 
 def test_translate_as_json_lines(recipe, tiny_run, monkeypatch):
@@ -314,15 +314,15 @@ def test_translate_and_evaluate_in_8_bits_with_a_shortlist(recipe, tiny_run, tmp
     run.mkdir()
     for name in ("config.yaml", "tokenizer.model", "model.safetensors", "shortlist.safetensors"):
         (run / name).write_bytes((tiny_run / name).read_bytes())
-    asked = [f"run={run}", f"precision={INT8}", "shortlist=true", "device=cpu"]
-    outcome = recipe("evaluate", *asked, "beam_size=2", *own_files[4:])
+    overrides = [f"run={run}", f"precision={INT8}", "shortlist=true", "device=cpu"]
+    outcome = recipe("evaluate", *overrides, "beam_size=2", *own_files[4:])
     assert outcome.code == 0, outcome.err
     translated = tmp_path / "out.de"
-    outcome = recipe("translate", *asked, "beam_size=2", f"input={tmp_path / 'test.en'}", f"output={translated}")
+    outcome = recipe("translate", *overrides, "beam_size=2", f"input={tmp_path / 'test.en'}", f"output={translated}")
     assert outcome.code == 0, outcome.err
     assert translated.read_text(encoding="utf-8") == (run / "hypotheses.test.beam.txt").read_text(encoding="utf-8")
     (run / "shortlist.safetensors").unlink()
-    outcome = recipe("translate", *asked, f"input={tmp_path / 'test.en'}")
+    outcome = recipe("translate", *overrides, f"input={tmp_path / 'test.en'}")
     assert outcome.code == 1
     assert "shortlist.safetensors is missing" in outcome.err
     assert outcome.err.count("\n") == 1
@@ -375,8 +375,8 @@ def test_benchmark_of_a_run_with_own_text(recipe, tiny_run, tmp_path, own_files)
 
 @pytest.mark.slow
 def test_benchmark_of_preparation(recipe, tmp_path):
-    asked = ["parts=[preparation]", "preparation.pairs=[300,600]", "preparation.updates=2"]
-    outcome = recipe("benchmark", f"output={tmp_path}", *asked, *SMALL, *MINIATURE)
+    overrides = ["parts=[preparation]", "preparation.pairs=[300,600]", "preparation.updates=2"]
+    outcome = recipe("benchmark", f"output={tmp_path}", *overrides, *SMALL, *MINIATURE)
     assert outcome.code == 0, outcome.err
     assert "address space, MiB: prepare" in outcome.out
     report = json.loads((tmp_path / "benchmark.json").read_text())["preparation"]

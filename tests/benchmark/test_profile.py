@@ -13,11 +13,11 @@ from seq2seq.model import AttentionKind, ModelConfig, Network
 
 
 def event(name: str, start: float, end: float, parent: FunctionEvent | None = None, number: int = -1) -> FunctionEvent:
-    made = FunctionEvent(0, name, 1, start, end, sequence_nr=number)
+    profiled = FunctionEvent(0, name, 1, start, end, sequence_nr=number)
     if parent is not None:
-        made.cpu_parent = parent
-        parent.append_cpu_child(made)
-    return made
+        profiled.cpu_parent = parent
+        parent.append_cpu_child(profiled)
+    return profiled
 
 
 def test_backward_work_belongs_to_the_scope_of_its_forward_operation():

@@ -48,8 +48,8 @@ def all_resamples(name: str, first: list[str], second: list[str], references: li
     """p over every way to draw as many sentences with replacement."""
     observed, result = gap(name, first, second, references), []
     for rows in product(range(len(references)), repeat=len(references)):
-        drawn = ([lines[row] for row in rows] for lines in (first, second, references))
-        result.append(round(abs(gap(name, *drawn) - observed), 8) >= round(abs(observed), 8))
+        resampled = ([lines[row] for row in rows] for lines in (first, second, references))
+        result.append(round(abs(gap(name, *resampled) - observed), 8) >= round(abs(observed), 8))
     return sum(result) / len(result)
 
 

@@ -70,15 +70,15 @@ def test_a_setting_without_effect_is_refused_unless_it_has_an_effect(base, other
 
 def test_a_setting_without_effect_is_refused_before_a_folder_is_created_and_existing_runs_resume(recipe, tmp_path):
     run = tmp_path / "run"
-    asked = [f"run={run}", *overrides(BASE), "training.updates=1", "model.attention_order=luong"]
-    outcome = recipe("train", *asked)
+    arguments = [f"run={run}", *overrides(BASE), "training.updates=1", "model.attention_order=luong"]
+    outcome = recipe("train", *arguments)
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err == (
         "error: model.attention_order=luong does nothing without attention: set model.attention=additive, or "
         "model.attention_order=gnmt\n"
     )
     assert not run.exists()
-    assert recipe("train", *asked[:-1]).code == 0
+    assert recipe("train", *arguments[:-1]).code == 0
     config = (run / "config.yaml").read_text("utf-8")
     (run / "config.yaml").write_text(config.replace("attention_order: gnmt", "attention_order: luong"), "utf-8")
-    assert recipe("train", *asked).code == 0, "an older version let it begin"
+    assert recipe("train", *arguments).code == 0, "an older version let it begin"

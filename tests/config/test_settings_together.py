@@ -48,19 +48,19 @@ def test_a_level_is_checked_like_the_composed_config(base, covering):
 
 def trains(recipe, folder, row) -> bool:
     """Run a row, and return whether its settings are legal; errors that depend on the data must be one line."""
-    asked = overrides(merged(row))
-    outcome = recipe("train", f"run={folder}", *asked)
+    arguments = overrides(merged(row))
+    outcome = recipe("train", f"run={folder}", *arguments)
     if outcome.code:
-        assert outcome.err.splitlines()[-1].startswith("error: "), (asked, outcome.err)
-        assert "Traceback" not in outcome.err, (asked, outcome.err)
+        assert outcome.err.splitlines()[-1].startswith("error: "), (arguments, outcome.err)
+        assert "Traceback" not in outcome.err, (arguments, outcome.err)
         diverged = "training has diverged" in outcome.err  # such as layer normalisation over units that dropout zeroes
         filtered = "raise data.filters.max_length and data.filters.max_ratio" in outcome.err  # depends on token counts
-        assert diverged or filtered or not folder.exists(), (asked, outcome.err)
+        assert diverged or filtered or not folder.exists(), (arguments, outcome.err)
         return diverged or filtered
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
-    assert {record["kind"] for record in records} == {"train", "validation"}, asked
-    assert max(record["update"] for record in records) == 2 or "training.patience=1" in asked
-    assert all(math.isfinite(record["loss"]) for record in records), asked
+    assert {record["kind"] for record in records} == {"train", "validation"}, arguments
+    assert max(record["update"] for record in records) == 2 or "training.patience=1" in arguments
+    assert all(math.isfinite(record["loss"]) for record in records), arguments
     assert (folder / "model.safetensors").exists()
     return True
 
@@ -99,11 +99,11 @@ def results(folder: Path) -> tuple[object, ...]:
     files = sorted(path for pattern in ("*.safetensors", "*.model", "hypothes*") for path in folder.glob(pattern))
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
     measured = [{name: value for name, value in one.items() if name != "tokens_per_second"} for one in records]
-    said: object = None
+    translations: object = None
     if (folder / "shortlist.safetensors").exists():  # a translator, not a language model
         sentences = ["We work.", "Where is my key?", "She sees the old house."]
-        said = [(one.text, one.score, one.n_best) for one in Translator.load(folder).translate(sentences)]
-    return [(path.name, path.read_bytes()) for path in files], measured, said
+        translations = [(one.text, one.score, one.n_best) for one in Translator.load(folder).translate(sentences)]
+    return [(path.name, path.read_bytes()) for path in files], measured, translations
 
 
 @pytest.mark.slow
@@ -117,12 +117,12 @@ def test_every_setting_changes_something(recipe, tmp_path, covering, part):
     def outcome(levels: tuple[tuple[str, int], ...], company: Level) -> tuple[object, ...]:
         settings = merged(covering.row(*levels))
         settings |= {name: value for name, value in longer.items() if name not in settings or "updates" in name}
-        asked = overrides(settings | company)
-        if str(asked) not in made:
+        arguments = overrides(settings | company)
+        if str(arguments) not in made:
             folder = tmp_path / str(len(made))
-            assert recipe("train", f"run={folder}", *asked).code == 0, asked
-            made[str(asked)] = results(folder)
-        return made[str(asked)]
+            assert recipe("train", f"run={folder}", *arguments).code == 0, arguments
+            made[str(arguments)] = results(folder)
+        return made[str(arguments)]
 
     idle = []
     for name in [name for name in covering.factors if name not in NO_EFFECT][part::4]:

@@ -190,8 +190,8 @@ def test_a_fraction_resamples_each_epoch_and_covers_all_pairs_equally():
 
 def test_less_than_one_pair_per_epoch_occurs_in_some_epochs():
     sampler = weighted([1.0] * 5 + [0.25])
-    drawn = sum(counts(sampler, epoch, 6)[5] for epoch in range(400))
-    assert 60 < drawn < 140  # 100 expected, standard deviation 8.7
+    occurrences = sum(counts(sampler, epoch, 6)[5] for epoch in range(400))
+    assert 60 < occurrences < 140  # 100 expected, standard deviation 8.7
 
 
 def test_copies_of_a_pair_are_spread_over_the_epoch():

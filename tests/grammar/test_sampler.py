@@ -81,7 +81,7 @@ def test_most_sentences_are_short(pairs):
 
 
 def test_every_noun_is_drawn(sentences):
-    seen = {nominal.noun for sentence in sentences for clause in clauses(sentence)
+    nouns_used = {nominal.noun for sentence in sentences for clause in clauses(sentence)
             for nominal in (clause.subject, clause.object, getattr(clause.phrase, "nominal", None))
             if isinstance(clause, Clause) and hasattr(nominal, "noun")}  # fmt: skip
-    assert set(NOUNS) <= seen
+    assert set(NOUNS) <= nouns_used

@@ -78,8 +78,8 @@ def by_hand(translator: Translator, translation: Translation, longest: int) -> f
     total_TV = torch.stack(given).mean(0).log()
     if translator.language_model is not None:
         total_TV += translator.language_model_weight * forced(translator.language_model, translation.source, tokens)
-    said = tokens if len(tokens) == longest else [*tokens, EOS]
-    return float(sum(total_TV[place, token] for place, token in enumerate(said)))
+    output_tokens = tokens if len(tokens) == longest else [*tokens, EOS]
+    return float(sum(total_TV[place, token] for place, token in enumerate(output_tokens)))
 
 
 # Ensembles

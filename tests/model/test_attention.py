@@ -111,8 +111,8 @@ def test_weights_and_contexts_are_those_of_the_equation(kind, heads, window):
     assert contexts.shape == (3, 4, 6)
     for row, length in enumerate(LENGTHS):
         for position, query in enumerate(queries[row]):
-            seen = coverage[row, position, :length].tolist()
-            context, expected = equation(model, attention, query, states[row, :length], seen)
+            attended_before = coverage[row, position, :length].tolist()
+            context, expected = equation(model, attention, query, states[row, :length], attended_before)
             assert weights[row, position, :length].tolist() == pytest.approx(expected, abs=tolerance)
             torch.testing.assert_close(contexts[row, position], context, rtol=0, atol=tolerance)
 
@@ -267,12 +267,12 @@ def test_coverage_passes_gradients_from_later_queries_to_earlier_ones():
 
 def window(reach: int, place: float, inputs: torch.Tensor) -> Window:
     """Return a window centred at ``place`` (a share of the sentence) for queries of ones."""
-    made = Window(inputs.size(2), reach)
+    local_window = Window(inputs.size(2), reach)
     with torch.no_grad():
-        made.query_map.weight.fill_(0.5)
+        local_window.query_map.weight.fill_(0.5)
         hidden = math.tanh(0.5 * inputs.size(2))
-        made.place.weight.fill_(math.log(place / (1 - place)) / hidden / inputs.size(2))
-    return made
+        local_window.place.weight.fill_(math.log(place / (1 - place)) / hidden / inputs.size(2))
+    return local_window
 
 
 def test_the_window_is_a_gaussian_around_the_predicted_position():
@@ -294,18 +294,18 @@ def test_each_sentence_has_its_own_length():
 @pytest.mark.parametrize("extreme", [-1e3, 1e3])
 @pytest.mark.parametrize("length", [1, 2, 7])
 def test_at_least_one_position_is_always_within_the_window(extreme, length):
-    made = Window(2, 1)
+    local_window = Window(2, 1)
     with torch.no_grad():
-        made.query_map.weight.fill_(1.0)
-        made.place.weight.fill_(extreme)
+        local_window.query_map.weight.fill_(1.0)
+        local_window.place.weight.fill_(extreme)
     padding = (torch.arange(9) >= length).unsqueeze(0)
-    nearness = made(torch.ones(1, 1, 2), padding, 9)
+    nearness = local_window(torch.ones(1, 1, 2), padding, 9)
     assert (nearness[..., :length] > 0).any()
 
 
 def test_the_predicted_position_has_gradients():
     queries = torch.ones(1, 1, 3)
-    made = window(3, 0.4, queries)
-    made(queries, None, 6)[..., 4].sum().backward()
-    assert made.place.weight.grad.abs().sum() > 0
-    assert made.query_map.weight.grad.abs().sum() > 0
+    local_window = window(3, 0.4, queries)
+    local_window(queries, None, 6)[..., 4].sum().backward()
+    assert local_window.place.weight.grad.abs().sum() > 0
+    assert local_window.query_map.weight.grad.abs().sum() > 0

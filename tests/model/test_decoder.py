@@ -285,8 +285,8 @@ def test_every_layer_has_its_own_mask(order, monkeypatch):
     first = [masks[place] == 0 for place in range(4)]  # three layers and the features, at the first position
     assert not any(torch.equal(one, other) for one, other in combinations(first, 2))
     for layer, silent in enumerate(first[:2]):  # the layer above receives the masked outputs
-        heard = read[layer + 1].reshape(3, -1, read[layer + 1].size(-1))[:, 0, :30]
-        assert torch.equal(heard == 0, silent)
+        layer_input = read[layer + 1].reshape(3, -1, read[layer + 1].size(-1))[:, 0, :30]
+        assert torch.equal(layer_input == 0, silent)
 
 
 def test_recurrent_weights_are_dropped_once_for_all_positions(monkeypatch):

@@ -319,5 +319,5 @@ def test_building_a_meta_network_loads_no_compiler():
         "import sys; from seq2seq.model import ModelConfig; from seq2seq.model.network import meta_network; "
         "meta_network(ModelConfig(), 9, 9, True); print('sympy' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
+    completed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert completed.stdout == "False\n"

@@ -33,11 +33,11 @@ def test_reversal_leaves_padding_at_the_end():
 @given(st.integers(0, 10_000), LENGTHS, st.integers(0, 3))
 def test_reversal_equals_list_reversal_and_is_its_own_inverse(seed, lengths, more):
     inputs_BSE, lengths_B = noise(seed, lengths, more)
-    there = reverse_sentences(inputs_BSE, lengths_B)
+    reversed_states = reverse_sentences(inputs_BSE, lengths_B)
     for row, length in enumerate(lengths):
-        assert there[row, :length].tolist() == inputs_BSE[row, :length].tolist()[::-1]
-        assert there[row, length:].tolist() == inputs_BSE[row, length:].tolist()
-    assert torch.equal(reverse_sentences(there, lengths_B), inputs_BSE)
+        assert reversed_states[row, :length].tolist() == inputs_BSE[row, :length].tolist()[::-1]
+        assert reversed_states[row, length:].tolist() == inputs_BSE[row, length:].tolist()
+    assert torch.equal(reverse_sentences(reversed_states, lengths_B), inputs_BSE)
 
 
 def test_the_padding_flag_closes_the_input_gate_and_opens_the_forget_gate():

@@ -41,14 +41,14 @@ def test_chinese_is_tokenized_by_its_language_code(recipe, tmp_path):
     second, target = write_lines(tmp_path / "second.zh", references), write_lines(tmp_path / "test.zh", references)
     source = write_lines(tmp_path / "test.en", ["one", "two", "three"])
     report = tmp_path / "report.json"
-    asked = [f"systems=[{first},{second}]", f"data.test.source={source}", f"data.test.target={target}", *QUICK]
-    outcome = recipe("compare", *asked, "data.target_language=zho", "sentence_metric=bleu", f"output=[{report}]")
+    overrides = [f"systems=[{first},{second}]", f"data.test.source={source}", f"data.test.target={target}", *QUICK]
+    outcome = recipe("compare", *overrides, "data.target_language=zho", "sentence_metric=bleu", f"output=[{report}]")
     assert (outcome.code, outcome.err) == (0, "")
     result = json.loads(report.read_text())
     assert "tok:zh" in outcome.out
     assert [wins["group"] for wins in result["contrasts"][0]["wins_by_length"]] == ["0–9", "10–19", "all"]
     assert result["contrasts"][0]["wins_by_length"][-1]["mean_other"] == pytest.approx(100)
-    warned = recipe("compare", *asked)
+    warned = recipe("compare", *overrides)
     assert warned.code == 0
     assert "tok:13a" in warned.out
 
@@ -76,13 +76,13 @@ def test_evaluated_runs_and_a_file(recipe, tiny_run, tmp_path):
 
 def test_a_mistake_is_one_line(recipe, files, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "comet", None)
-    for asked, words in (
+    for override, words in (
         ("comet=some/model", 'pip install "seq2seq[comet]"'),
         (f"systems=[{tmp_path}/first.de]", "needs two"),
         (f"output=[{tmp_path}/report.pdf]", "output must end in"),
         ("translations=widest", "beam, greedy"),
     ):
-        outcome = recipe("compare", *files, asked)
+        outcome = recipe("compare", *files, override)
         assert outcome.code == 1
         assert outcome.err.startswith("error: ")
         assert outcome.err.count("\n") == 1

@@ -81,16 +81,16 @@ def test_several_texts_are_mixed_by_weight(recipe, tmp_path):
     (tmp_path / "more.tsv").write_text("We run.\tWir laufen.\n" * 7)
     named = [f"data.{split}.target={tmp_path / 'mono.de'}" for split in ("train", "validation")]
     more = [f"{{target: {tmp_path}/mono.de, weight: 0.5}}", f"{{file: {tmp_path}/more.tsv, weight: 3}}"]
-    asked = [f"run={tmp_path / 'lm'}", *named, *TINY_LM, f"data.more=[{', '.join(more)}]", "training.updates=2"]
-    asked += ["tokenizer=word", "tokenizer.size=30"]
-    outcome = recipe("train", *asked)
+    overrides = [f"run={tmp_path / 'lm'}", *named, *TINY_LM, f"data.more=[{', '.join(more)}]", "training.updates=2"]
+    overrides += ["tokenizer=word", "tokenizer.size=30"]
+    outcome = recipe("train", *overrides)
     assert outcome.code == 0, outcome.err
     report = outcome.out.splitlines()[0]
     assert f"{tmp_path}/mono.de (target side), weight 0.5: kept 20 of 20 pairs" in report
     assert f"{tmp_path}/more.tsv (target side), weight 3: kept 7 of 7 pairs" in report
     assert RunFolder.open(tmp_path / "lm").settings["data"]["more"][1]["weight"] == 3
     assert {"laufen.", "run."} & load_tokenizers(tmp_path / "lm").target.words().keys() == {"laufen."}
-    assert recipe("train", *asked).code == 0, "the same command goes on"
+    assert recipe("train", *overrides).code == 0, "the same command goes on"
 
 
 def test_evaluate_uses_the_corpus_of_the_run(recipe, run):
@@ -117,8 +117,8 @@ def test_suggest_continues_a_prefix_from_the_command_line(recipe, run):
     assert outcome.code == 0, outcome.err
     expected = LanguageModel.load(run).suggest("Wo ist ", 3)
     assert outcome.out == "\t".join(f"{one.word or '</s>'} {one.probability:.1%}" for one in expected) + "\n"
-    begun = recipe("suggest", f"run={run}", "prefix=Wo is").out.split("\t")
-    assert all(word.startswith("is") for word in begun)
+    completions = recipe("suggest", f"run={run}", "prefix=Wo is").out.split("\t")
+    assert all(word.startswith("is") for word in completions)
 
 
 def test_suggest_writes_one_line_per_line(recipe, run, tmp_path, monkeypatch):

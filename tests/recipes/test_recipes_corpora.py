@@ -44,8 +44,8 @@ def more(tmp_path: Path) -> str:
 def test_two_corpora_with_tags_make_one_run(recipe, tmp_path, more):
     run = tmp_path / "run"
     tags = ["data.source_tag='<2de>'", "data.weight=0.5"]
-    asked = [f"run={run}", *SMALL, *SHORT, *tags, f"data.more=[{{{more}, weight: 2, source_tag: '<2fr>'}}]"]
-    outcome = recipe("train", *asked)
+    overrides = [f"run={run}", *SMALL, *SHORT, *tags, f"data.more=[{{{more}, weight: 2, source_tag: '<2fr>'}}]"]
+    outcome = recipe("train", *overrides)
     assert outcome.code == 0, outcome.err
     assert "built-in corpus (train) (<2de>), weight 0.5: kept 60 of 60 pairs" in outcome.out
     assert f"{tmp_path}/more.fr (<2fr>), weight 2: kept 20 of 20 pairs" in outcome.out
@@ -55,9 +55,9 @@ def test_two_corpora_with_tags_make_one_run(recipe, tmp_path, more):
         assert tokenizer.tokens(tokenizer.encode(f"{tag} We work.")).count(tag) == 1
     # The same command resumes; another mixture is refused.
     before = (run / "model.safetensors").read_bytes()
-    assert recipe("train", *asked).code == 0
+    assert recipe("train", *overrides).code == 0
     assert (run / "model.safetensors").read_bytes() == before
-    outcome = recipe("train", *asked[:-1], f"data.more=[{{{more}, weight: 3, source_tag: '<2fr>'}}]")
+    outcome = recipe("train", *overrides[:-1], f"data.more=[{{{more}, weight: 3, source_tag: '<2fr>'}}]")
     assert outcome.code == 1
     assert outcome.err.count("\n") == 1
     assert "data.more=" in outcome.err
@@ -66,8 +66,8 @@ def test_two_corpora_with_tags_make_one_run(recipe, tmp_path, more):
     assert json.loads((run / "scores.json").read_text())["test"]["corpus"] == "built-in corpus (test) (<2de>)"
     # The requested tag is the first word of each line.
     (tmp_path / "in.txt").write_text("We work.\n\nShe sleeps.\n")
-    asked = [f"run={run}", f"input={tmp_path}/in.txt", "beam_size=1", "json=true"]
-    records = [json.loads(line) for line in recipe("translate", *asked, "tag='<2fr>'").out.splitlines()]
+    overrides = [f"run={run}", f"input={tmp_path}/in.txt", "beam_size=1", "json=true"]
+    records = [json.loads(line) for line in recipe("translate", *overrides, "tag='<2fr>'").out.splitlines()]
     assert [record["source"] for record in records] == ["<2fr> We work.", "", "<2fr> She sleeps."]
     assert records[0]["translation"] == str(Translator.load(run).translate("<2fr> We work.", beam_size=1))
 
@@ -121,10 +121,10 @@ def test_distill_translates_the_runs_own_training_set_and_names_the_next_command
     translator = Translator.load(tiny_run, "cpu")
     for number in (0, 100, -1):
         assert targets[number] == str(translator.translate(sources[number], beam_size=2))
-    asked = next_command(outcome.out)
-    assert "data.builtin.train_size=300" in asked
-    assert "data.weight=0.0" in asked
-    outcome = recipe("train", *asked, f"run={tmp_path / 'student'}", *SHORT)
+    overrides = next_command(outcome.out)
+    assert "data.builtin.train_size=300" in overrides
+    assert "data.weight=0.0" in overrides
+    outcome = recipe("train", *overrides, f"run={tmp_path / 'student'}", *SHORT)
     assert outcome.code == 0, outcome.err
     first = outcome.out.splitlines()[0]
     assert first.startswith(f"{output}/source.txt and {output}/target.txt: kept ")
@@ -134,8 +134,8 @@ def test_distill_translates_the_runs_own_training_set_and_names_the_next_command
 
 def test_distill_takes_an_ensemble_a_reference_and_own_files(recipe, tiny_run, tmp_path, more):
     files = [f"data.test.source={tmp_path}/more.en", f"data.test.target={tmp_path}/more.fr", "split=test"]
-    asked = ["beam_size=3", "n_best=2", "closest=true", f"ensemble=[{tiny_run}]"]
-    outcome = recipe("distill", f"run={tiny_run}", f"output={tmp_path}/out", *files, *asked)
+    overrides = ["beam_size=3", "n_best=2", "closest=true", f"ensemble=[{tiny_run}]"]
+    outcome = recipe("distill", f"run={tiny_run}", f"output={tmp_path}/out", *files, *overrides)
     assert outcome.code == 0, outcome.err
     sources = (tmp_path / "out" / "source.txt").read_text().splitlines()
     assert set(sources) == {"We work.", "She sleeps."}
@@ -193,8 +193,8 @@ def test_own_files_are_distilled_with_the_tag_of_the_run_by_default(recipe, tagg
 def test_an_existing_folder_is_not_modified(recipe, tiny_run, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
-    for name, asked in {"distill": [], "backtranslate": [f"input={tmp_path}/out/mine.txt"]}.items():
-        outcome = recipe(name, f"run={tiny_run}", f"output={tmp_path}/out", *asked)
+    for name, overrides in {"distill": [], "backtranslate": [f"input={tmp_path}/out/mine.txt"]}.items():
+        outcome = recipe(name, f"run={tiny_run}", f"output={tmp_path}/out", *overrides)
         assert outcome.code == 1
         assert outcome.err.count("\n") == 1
         assert "output=PATH" in outcome.err
@@ -274,8 +274,8 @@ def test_a_student_predicts_its_teacher_better_than_one_that_learnt_from_the_ori
     own = [*files("train.", "train"), *files("validation.", "validation")]
     assert recipe("train", f"run={tmp_path / 'teacher'}", *common, *own).code == 0
     for split in ("train", "validation"):
-        asked = [f"run={tmp_path / 'teacher'}", f"output={tmp_path / split}", f"split={split}"]
-        assert recipe("distill", *asked).code == 0
+        overrides = [f"run={tmp_path / 'teacher'}", f"output={tmp_path / split}", f"split={split}"]
+        assert recipe("distill", *overrides).code == 0
     losses = {}
     for name, text in {"distilled": "train/", "originals": "train."}.items():
         named = [*files(text, "train"), *files("validation/", "validation")]

@@ -39,9 +39,9 @@ def test_translate_with_an_ensemble_and_a_language_model(recipe, copied, tmp_pat
     language_model = random_run(copied, tmp_path / "language", 3, language)
     source, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
     source.write_text("\n".join(SOURCES), encoding="utf-8")
-    asked = [f"run={copied}", f"ensemble=[{others[0]},{others[1]}]", f"input={source}", f"output={output}"]
+    overrides = [f"run={copied}", f"ensemble=[{others[0]},{others[1]}]", f"input={source}", f"output={output}"]
     for fused in ([], [f"language_model={language_model}", "language_model_weight=0.7"]):
-        outcome = recipe("translate", *asked, *fused, "json=true")
+        outcome = recipe("translate", *overrides, *fused, "json=true")
         assert outcome.code == 0, outcome.err
         actual = [json.loads(line)["score"] for line in output.read_text(encoding="utf-8").splitlines()]
         how = {"language_model": language_model, "language_model_weight": 0.7} if fused else {}
@@ -83,11 +83,11 @@ def test_incompatible_runs_give_one_line(recipe, copied, tmp_path, text):
 def test_evaluate_refuses_an_ensemble_without_effect(recipe, copied, tmp_path, text):
     language_model = {"encoder.layers": 0, "attention": "none", "bridge": "zero"}
     language_model = random_run(copied, tmp_path / "language", 3, language_model)
-    for asked, words in {
+    for override, words in {
         f"run={language_model}": f"run={language_model} is a language model and does not translate: leave ensemble out",
         f"hypotheses={tmp_path / 'test.target'}": "test.target is already translated: leave ensemble out",
     }.items():
-        outcome = recipe("evaluate", asked, f"ensemble=[{copied}]", *text)
+        outcome = recipe("evaluate", override, f"ensemble=[{copied}]", *text)
         assert outcome.code == 1
         assert words in outcome.err
         assert outcome.err.count("\n") == 1
@@ -116,12 +116,12 @@ def test_the_average_of_runs_and_errors_without_checkpoints(recipe, copied, tmp_
     first, second, result = (load_weights(folder / "model.safetensors") for folder in (copied, other, mean))
     assert all(tensor.tolist() == ((first[name] + second[name]) / 2).tolist() for name, tensor in result.items())
     deeper = random_run(copied, tmp_path / "deeper", 1, {"decoder.layers": 2})
-    for overrides, words in {
+    for override, words in {
         (f"runs=[{deeper}]", f"output={tmp_path / 'a'}"): f"{deeper} has model.decoder.layers=2",
         (f"runs=[{other}]", f"output={mean}"): f"{mean} already exists",
         (f"run={other}", f"output={tmp_path / 'b'}"): "an average needs two or more checkpoints",
     }.items():
-        outcome = recipe("average", f"run={copied}", *overrides)
+        outcome = recipe("average", f"run={copied}", *override)
         assert outcome.code == 1
         assert words in outcome.err
         assert outcome.err.count("\n") == 1

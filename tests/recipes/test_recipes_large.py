@@ -81,10 +81,10 @@ train.main()
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere address space has no limit that holds")
 def test_a_whole_run_needs_little_address_space(tmp_path):
     """From generation to scores in half the limit for ten million pairs; recipes/benchmark.py measures larger ones."""
-    asked = [*TINY, f"run={tmp_path / 'run'}", "data.builtin.train_size=3000", "training.device=cpu"]
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED, *asked], cwd=ROOT, capture_output=True, text=True, check=False
+    overrides = [*TINY, f"run={tmp_path / 'run'}", "data.builtin.train_size=3000", "training.device=cpu"]
+    completed = subprocess.run(
+        [sys.executable, "-c", LIMITED, *overrides], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
-    assert "kept 3,000 of 3,000 pairs" in done.stdout
+    assert completed.returncode == 0, completed.stderr
+    assert "kept 3,000 of 3,000 pairs" in completed.stdout
     assert len(list((tmp_path / "prepared").glob("*/0000[1-9].safetensors"))) == 5

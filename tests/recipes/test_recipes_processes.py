@@ -54,9 +54,9 @@ def test_two_processes_give_the_run_of_one(recipe, tmp_path):
     assert json.loads((both / "scores.json").read_text()) == before
 
     (tmp_path / "in.txt").write_text("\n".join(LINES) + "\n")
-    asked = [f"run={both}", f"input={tmp_path / 'in.txt'}", "json=true", "n_best=2"]
-    assert recipe("translate", *asked, f"output={tmp_path / 'alone.jsonl'}").code == 0
-    results(together(tmp_path / "out", call, "translate", *asked, f"output={tmp_path / 'both.jsonl'}", joins=False))
+    overrides = [f"run={both}", f"input={tmp_path / 'in.txt'}", "json=true", "n_best=2"]
+    assert recipe("translate", *overrides, f"output={tmp_path / 'alone.jsonl'}").code == 0
+    results(together(tmp_path / "out", call, "translate", *overrides, f"output={tmp_path / 'both.jsonl'}", joins=False))
     assert (tmp_path / "both.jsonl").read_bytes() == (tmp_path / "alone.jsonl").read_bytes()
     assert len((tmp_path / "both.jsonl").read_text().splitlines()) == len(LINES)
 

@@ -409,8 +409,10 @@ def test_a_worker_process_imports_nothing_from_the_current_folder_or_the_environ
             (tmp_path / folder / f"{name}.py").write_text(f"open({str(tmp_path / 'executed')!r}, 'w')\n")
     program = tmp_path / "program.py"
     program.write_text(PROGRAM.replace("print", f"os.environ['PYTHONPATH'] = {str(tmp_path / 'environment')!r}\nprint"))
-    done = subprocess.run([sys.executable, program, tmp_path / "here"], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("[1, 2, 3]\n", "")
+    completed = subprocess.run(
+        [sys.executable, program, tmp_path / "here"], capture_output=True, text=True, check=False
+    )
+    assert (completed.stdout, completed.stderr) == ("[1, 2, 3]\n", "")
     assert not (tmp_path / "executed").exists()
 
 
@@ -426,11 +428,11 @@ def has_control_characters(text: str) -> bool:
 
 
 def test_examples_of_a_test_set_are_escaped(run):
-    shown = evaluate_on_test(
+    report = evaluate_on_test(
         run, PairList("pairs", [Pair(f"the dog {CONTROL_SEQUENCES}", f"der Hund {CONTROL_SEQUENCES}")] * 2), "cpu"
     )
-    assert not has_control_characters(shown)
-    assert shown.count(ESCAPED) >= 4
+    assert not has_control_characters(report)
+    assert report.count(ESCAPED) >= 4
 
 
 @pytest.mark.parametrize("name", ["source_tag", "target_language", "cache"])
@@ -448,8 +450,8 @@ def test_a_suggested_command_is_printable_and_equivalent(tag):
     (word,) = overrides(DataConfig(source_tag=tag), "data")
     assert not has_control_characters(word)
     environment = os.environ | {"LC_ALL": "C.UTF-8"}
-    done = subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, check=True, env=environment)
-    assert done.stdout.decode() == f'data.source_tag="{tag}"'
+    completed = subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, check=True, env=environment)
+    assert completed.stdout.decode() == f'data.source_tag="{tag}"'
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal")

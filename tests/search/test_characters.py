@@ -99,6 +99,6 @@ def test_translations_that_are_drawn_hold_neither_marks_nor_broken_characters(me
 def test_vocabularies_of_words_alone_write_unknown_ones():
     config = SearchConfig(method=Method.sampling, n_best=60, max_length_offset=10)
     translation = translator(algorithm=Algorithm.word).translate(SENTENCES, search=config)
-    drawn = {piece for each in translation for one in each.n_best for piece in one.tokens}
-    assert "<unk>" in drawn
-    assert not {"<s>", "<pad>"} & drawn
+    tokens = {piece for each in translation for one in each.n_best for piece in one.tokens}
+    assert "<unk>" in tokens
+    assert not {"<s>", "<pad>"} & tokens

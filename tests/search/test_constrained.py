@@ -159,9 +159,9 @@ def test_some_token_always_advances_a_hypothesis(wanted, text):
     progress = [0] * len(phrases)
     for token in text:
         progress = [phrase.advance(far, token) for phrase, far in zip(phrases, progress, strict=True)]
-    now = bank_number(phrases, progress)
+    bank = bank_number(phrases, progress)
     later = [
         bank_number(phrases, [phrase.advance(far, token) for phrase, far in zip(phrases, progress, strict=True)])
         for token in range(2, 7)
     ]
-    assert max(later) > now or all_complete(phrases, progress, at_end=False)
+    assert max(later) > bank or all_complete(phrases, progress, at_end=False)

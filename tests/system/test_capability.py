@@ -172,8 +172,10 @@ def reported_by_a_process(settings: dict[str, str], before: str = "") -> str:
         "print(resolve_precision(Precision.auto, cpu))"
     )
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **settings}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
-    return " ".join(done.stdout.split())
+    completed = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    return " ".join(completed.stdout.split())
 
 
 def test_a_small_processor_trains_in_float32_and_has_two_digit_integer_products():

@@ -135,11 +135,11 @@ def test_products_of_a_gpu_have_workspaces_of_a_fixed_size():
 
 def test_tensors_come_to_the_host_unchanged_by_one_copy():
     with Waits() as waits:
-        there = [to_device(tensor, META) for tensor in TENSORS]
+        on_device = [to_device(tensor, META) for tensor in TENSORS]
         assert waits.found == []
-        here = to_host(*there)
+        on_host = to_host(*on_device)
         assert len(waits.found) == 1
-    for actual, expected in zip(here, TENSORS, strict=True):
+    for actual, expected in zip(on_host, TENSORS, strict=True):
         assert actual.dtype is expected.dtype
         assert torch.equal(actual, expected)
 

@@ -192,13 +192,13 @@ def test_a_failing_process_aborts_sums_on_gpus(monkeypatch, backends, fails, exp
 
 
 def test_a_gpu_waits_for_minutes_and_a_cpu_for_a_day(monkeypatch):
-    asked = {}
-    backend = SimpleNamespace(_set_default_timeout=lambda limit: asked.update(nccl=limit))
+    variables = {}
+    backend = SimpleNamespace(_set_default_timeout=lambda limit: variables.update(nccl=limit))
     group = SimpleNamespace(_get_backend=lambda device: {"cuda": backend}[device.type])
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.distributed.is_nccl_available", lambda: True)
-    monkeypatch.setattr("torch.distributed.init_process_group", lambda kind, timeout: asked.update({kind: timeout}))
+    monkeypatch.setattr("torch.distributed.init_process_group", lambda kind, timeout: variables.update({kind: timeout}))
     monkeypatch.setattr("torch.distributed.distributed_c10d._get_default_group", lambda: group)
     processes.join_group()
-    assert asked == {"cpu:gloo,cuda:nccl": processes.CPU_TIMEOUT, "nccl": processes.GPU_TIMEOUT}
+    assert variables == {"cpu:gloo,cuda:nccl": processes.CPU_TIMEOUT, "nccl": processes.GPU_TIMEOUT}
     assert processes.GPU_TIMEOUT.total_seconds() <= 1800 < processes.CPU_TIMEOUT.total_seconds()

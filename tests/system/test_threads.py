@@ -106,5 +106,7 @@ def test_training_sets_the_wait_policy_before_it_imports_torch():
     )
     recipe = Path(__file__).parents[2] / "recipes" / "train.py"
     environment = {name: value for name, value in os.environ.items() if name not in WAIT_VARIABLES}
-    done = subprocess.run([sys.executable, "-c", program, str(recipe)], env=environment, capture_output=True, text=True)
-    assert done.stdout.split() == [SHORT_WAIT["GOMP_SPINCOUNT"]]
+    completed = subprocess.run(
+        [sys.executable, "-c", program, str(recipe)], env=environment, capture_output=True, text=True
+    )
+    assert completed.stdout.split() == [SHORT_WAIT["GOMP_SPINCOUNT"]]

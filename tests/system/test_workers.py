@@ -86,8 +86,8 @@ def test_workers_end_when_their_parent_is_killed():
 
 def running(process: int) -> bool:
     """Whether there is such a process, and it has not ended."""
-    done = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True, check=False)
-    return done.stdout.strip()[:1] not in ("", "Z")
+    completed = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True, check=False)
+    return completed.stdout.strip()[:1] not in ("", "Z")
 
 
 def test_workers_do_not_import_pytorch():

@@ -89,8 +89,8 @@ def test_unigram_segmentations_have_the_published_probabilities(rate: float) -> 
     one = train_tokenizer([pair.target for pair in corpus], TokenizerConfig(size=450), "the text")
     scores = {piece.text: piece.score for piece in read_pieces(one.to_bytes())[1]}
     weights = {way: math.exp(rate * sum(map(scores.__getitem__, way))) for way in all_ways("▁denen", set(scores))}
-    drawn = SubwordSampler(one, rate)([one.encode("denen")] * 4000, seed=3)
-    result = Counter(tuple(one.tokens(row)) for row in drawn)
+    segmentations = SubwordSampler(one, rate)([one.encode("denen")] * 4000, seed=3)
+    result = Counter(tuple(one.tokens(row)) for row in segmentations)
     assert len(weights) > 4
     assert result.keys() <= weights.keys()
     for way, weight in weights.items():  # 0.03: four standard deviations at the least
@@ -103,8 +103,8 @@ def test_merges_are_dropped_with_the_given_probability() -> None:
     row = one.encode("small")
     merges = len("▁small") - len(row)
     assert merges >= 4
-    drawn = SubwordSampler(one, 0.1)([row] * 4000, seed=3)
-    assert sum(cut == row for cut in drawn) / 4000 == pytest.approx(0.9**merges, abs=0.033)
+    segmentations = SubwordSampler(one, 0.1)([row] * 4000, seed=3)
+    assert sum(cut == row for cut in segmentations) / 4000 == pytest.approx(0.9**merges, abs=0.033)
     assert [one.tokens(cut) for cut in SubwordSampler(one, 1.0)([row], seed=3)] == [list("▁small")]
     rows = one.encode_all(LINES)
     assert SubwordSampler(one, 1e-12)(rows, seed=3) == rows  # without dropout as SentencePiece

@@ -73,8 +73,8 @@ def test_a_sample_is_drawn_from_the_whole_text() -> None:
     text = ["abab baba"] * 50 + ["zyzy yzyz"] * 50
     config = TokenizerConfig(algorithm=Algorithm.bpe, size=266, training_sentences=20)
     tokenizer = train_tokenizer(text, config, "x")
-    seen = {letter for piece in tokenizer.tokens(range(260, 266)) for letter in piece}
-    assert seen == set("\u2581abyz")
+    letters = {letter for piece in tokenizer.tokens(range(260, 266)) for letter in piece}
+    assert letters == set("\u2581abyz")
 
 
 CORPUS = PairList("pairs", [Pair(TEXT[0], TEXT[2]), Pair(TEXT[1], TEXT[3])] * 3)

@@ -116,12 +116,12 @@ def output_of(command: str, environment: dict[str, str] | None = None) -> str:
     Raises:
         RunError: its exit code is not 0; the message has the last line that it printed.
     """
-    done = subprocess.run(
+    completed = subprocess.run(
         command, shell=True, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
-    text = done.stdout.decode("utf-8", "replace")
-    if done.returncode:
-        raise RunError(f"{command} ended with code {done.returncode}: {last_line(text)}; run it by itself first")
+    text = completed.stdout.decode("utf-8", "replace")
+    if completed.returncode:
+        raise RunError(f"{command} ended with code {completed.returncode}: {last_line(text)}; run it by itself first")
     return text
 
 

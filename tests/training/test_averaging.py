@@ -50,11 +50,11 @@ def test_an_8_bit_run_is_averaged_after_dequantization(tiny_run, tmp_path):
 def test_only_training_settings_may_differ(tiny_run, tmp_path):
     assert {item.name for item in fields(ModelConfig)} >= TRAINING_ONLY
     first = load_run(tiny_run)
-    alike = random_run(tiny_run, tmp_path / "alike", 1, {"dropout": 0.7, "initial_range": 0.3, "word_dropout": 0.1})
-    assert average_runs(tiny_run, first, [alike])
+    similar = random_run(tiny_run, tmp_path / "alike", 1, {"dropout": 0.7, "initial_range": 0.3, "word_dropout": 0.1})
+    assert average_runs(tiny_run, first, [similar])
     reversed_ = random_run(tiny_run, tmp_path / "reversed", 2, {"summary": "mean"})  # of the same shapes
     with pytest.raises(RunError) as caught:
-        average_runs(tiny_run, first, [alike, reversed_])
+        average_runs(tiny_run, first, [similar, reversed_])
     for words in (f"{reversed_} has model.summary=mean", f"{tiny_run} has model.summary=last", "ensemble=["):
         assert words in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -111,21 +111,21 @@ def test_missing_weights_of_both_states_give_one_line(tmp_path, how):
 
 def judged(average_is_better: bool):
     """A validation that prefers the average or not, and records the weights it receives."""
-    shown = []
+    updates = []
 
     def validate(network, update):
-        shown.append(update)
+        updates.append(update)
         outcome = held_out_loss(network, update)
-        return outcome._replace(loss=outcome.loss * (0.5 if average_is_better else 2)) if len(shown) == 5 else outcome
+        return outcome._replace(loss=outcome.loss * (0.5 if average_is_better else 2)) if len(updates) == 5 else outcome
 
-    return validate, shown
+    return validate, updates
 
 
 @pytest.mark.grid
 @pytest.mark.parametrize("how", [*HOW, "another"])
 @pytest.mark.parametrize("average_is_better", [True, False])
 def test_the_model_of_a_finished_run_is_restored_without_validation(tmp_path, how, average_is_better):
-    validate, shown = judged(average_is_better)
+    validate, updates = judged(average_is_better)
     ended = Ended(tmp_path, validate=validate)
     assert ended.trainer.progress.model == ([14, 12] if average_is_better else [14])
     before = (tmp_path / MODEL).read_bytes()
@@ -136,7 +136,7 @@ def test_the_model_of_a_finished_run_is_restored_without_validation(tmp_path, ho
         spoil(tmp_path / MODEL, how)
     assert Ended(tmp_path, validate=validate).same_as(ended)
     assert (tmp_path / MODEL).read_bytes() == before
-    assert len(shown) == 5
+    assert len(updates) == 5
 
 
 # No room

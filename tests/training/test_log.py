@@ -137,11 +137,11 @@ def test_the_bar_shows_place_loss_rate_speed_and_time_left(capsys):
         bar.show(2.34567, 0.001, 12345.6)
         bar.say("a line above")
         bar.bar.refresh()
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert "a line above\n" in shown.err
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "a line above\n" in captured.err
     for part in ("4/10", "loss=2.346", "lr=1.00e-03", "tokens/s=12,346", "<"):
-        assert part in shown.err
+        assert part in captured.err
 
 
 @pytest.mark.parametrize(
@@ -161,5 +161,5 @@ def test_a_long_training_is_announced_after_ten_updates(capsys, monkeypatch, sec
             bar.step()
             if update == 9:
                 assert "minutes" not in capsys.readouterr().err
-    said = [one for one in capsys.readouterr().err.replace("\r", "\n").splitlines() if "minutes" in one]
-    assert said == line.splitlines()
+    lines = [one for one in capsys.readouterr().err.replace("\r", "\n").splitlines() if "minutes" in one]
+    assert lines == line.splitlines()

@@ -105,9 +105,11 @@ def test_minimum_risk_of_given_samples_follows_the_formula(reference):
     network, batch = tiny_network(0.0), make_batch([[4, 5, 6], [7]], [[6, 5, 4], [7]])
     samples = [[((4, EOS), 0.4), ((4, EOS), 0.4), ((6, 5, 4, EOS), 1.0)], [((8, 8, 8), 0.0), ((7, 4, EOS), 0.6)]]
     one = risk_training(
-        lambda *_: [[Candidate(*each) for each in drawn] for drawn in samples], reference=reference, sharpness=0.7
+        lambda *_: [[Candidate(*each) for each in candidates] for candidates in samples],
+        reference=reference,
+        sharpness=0.7,
     )
-    rewards = [dict(drawn) for drawn in samples]
+    rewards = [dict(candidates) for candidates in samples]
     if reference:
         rewards[1][(7, EOS)] = 1.0
     expected = 0.0
@@ -195,8 +197,8 @@ def test_reinforce_estimates_the_gradient_of_the_expected_reward():
         total = torch.zeros(3)
         for first, second in ((one, other) for one in range(3) for other in range(3)):
             counts = torch.zeros(1, 3)
-            for drawn in (first, second):
-                counts[0, drawn] += 1
+            for candidates in (first, second):
+                counts[0, candidates] += 1
             [gradient] = torch.autograd.grad(
                 policy_gradient(log_p[None], reward[None], counts).sum(), logits, retain_graph=True
             )
@@ -218,8 +220,8 @@ def ended(row: list[int]) -> tuple[int, ...]:
 
 def expected_reward(network) -> float:
     torch.manual_seed(0)
-    drawn = sampler(50)(network, SEVEN_BATCHES[0])
-    rewards = [sample.reward for samples in drawn for sample in samples]
+    candidates = sampler(50)(network, SEVEN_BATCHES[0])
+    rewards = [sample.reward for samples in candidates for sample in samples]
     return sum(rewards) / len(rewards)
 
 

@@ -43,8 +43,8 @@ def test_the_mixing_probability_rises_to_its_rate(schedule, rate, updates, share
     config = ScheduledSamplingConfig(rate=rate, schedule=schedule)
     assert rate_at(config, updates, updates) == pytest.approx(rate, rel=1e-6)
     assert rate_at(config, 3 * updates, updates) == pytest.approx(rate, rel=1e-6)
-    early, late = (rate_at(config, int(share * updates), updates) for share in sorted(shares))
-    assert -1e-9 <= early <= late + 1e-9 <= rate + 2e-9
+    earlier_rate, later_rate = (rate_at(config, int(share * updates), updates) for share in sorted(shares))
+    assert -1e-9 <= earlier_rate <= later_rate + 1e-9 <= rate + 2e-9
 
 
 def test_the_schedules_are_those_of_the_paper():

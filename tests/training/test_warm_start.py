@@ -78,8 +78,8 @@ def test_a_folder_without_a_model_is_refused(tiny_run, tmp_path, model):
 
 
 def test_a_resumed_run_does_not_read_its_start(tiny_run, tmp_path, model):
-    gone = tmp_path / "gone"
-    assert checked_start(tiny_run, str(gone), model, TokenizerConfig(tags=["<2de>"])) == gone
+    missing = tmp_path / "gone"
+    assert checked_start(tiny_run, str(missing), model, TokenizerConfig(tags=["<2de>"])) == missing
 
 
 def test_without_a_start_nothing_is_checked(tmp_path, model):
@@ -109,8 +109,8 @@ def test_a_vocabulary_with_the_tags_is_accepted(tiny_run, tmp_path, model):
 
 
 def test_a_missing_tag_is_refused_before_a_folder_is_created(recipe, tiny_run, tmp_path):
-    asked = [f"run={tmp_path / 'run'}", f"training.start={tiny_run}", "model=attention", *TINY]
-    outcome = recipe("train", *asked, "data.source_tag='<2de>'")
+    overrides = [f"run={tmp_path / 'run'}", f"training.start={tiny_run}", "model=attention", *TINY]
+    outcome = recipe("train", *overrides, "data.source_tag='<2de>'")
     assert outcome.code == 1
     assert "no token for the tag <2de>" in outcome.err
     assert outcome.err.count("\n") == 1

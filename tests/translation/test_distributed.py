@@ -63,16 +63,16 @@ def test_single_process_equals_translate(tiny_run):
 
 
 def test_work_covers_every_line_once_in_the_batches_of_translate(tiny_run, monkeypatch):
-    translator, seen = Translator.load(tiny_run), []
+    translator, units = Translator.load(tiny_run), []
     batch = translator._batch
     translator._batch = lambda requests, *rest: (
-        seen.append([request.text for request in requests]) or batch(requests, *rest)
+        units.append([request.text for request in requests]) or batch(requests, *rest)
     )
     monkeypatch.setattr(batching, "CHUNK", 8)
     monkeypatch.setattr(batching, "BATCH_TOKENS", 40)
     texts = lines(20)
     translator.translate(texts, beam_size=1)
     *batches, blank = split_work(translator, texts)
-    assert [[texts[row] for row in rows] for rows in batches] == seen
+    assert [[texts[row] for row in rows] for rows in batches] == units
     assert all(not texts[row].strip() for row in blank)
     assert sorted(row for rows in [*batches, blank] for row in rows) == list(range(20))

@@ -77,10 +77,10 @@ def test_text_is_read_and_written_unchanged(tmp_path, monkeypatch):
 
 def test_progress_shows_count_speed_and_time_on_stderr(capsys):
     assert list(with_progress(iter("abc"), 3, "translating")) == ["a", "b", "c"]
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert shown.err.startswith("\rtranslating:   0%")
-    last = shown.err.split("\r")[-1]
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("\rtranslating:   0%")
+    last = captured.err.split("\r")[-1]
     for part in ("translating: 100%", "3/3", "sentence/s", "<"):
         assert part in last
     assert last.endswith("\n")

@@ -152,8 +152,8 @@ def test_loading_says_what_is_wrong(tiny_run, tmp_path):
 def test_model_folder_needs_three_files(tiny_run, tmp_path):
     for name in ("config.yaml", "tokenizer.model", "model.safetensors"):
         (tmp_path / name).write_bytes((tiny_run / name).read_bytes())
-    there, here = Translator.load(tiny_run), Translator.load(tmp_path)
-    assert str(there.translate("We work.")) == str(here.translate("We work."))
+    original, quantized = Translator.load(tiny_run), Translator.load(tmp_path)
+    assert str(original.translate("We work.")) == str(quantized.translate("We work."))
 
 
 # Lower precision and shortlists
