@@ -151,7 +151,7 @@ def refusal(base: TrainConfig, row: Row) -> str | None:
     for name in sorted(settings, key=lambda name: name.count(".") > 0):
         if name != "model":  # set in BASE
             _set(config, name, settings[name])
-    return judged(config)
+    return error_of(config)
 
 
 def _copied(config: Any) -> Any:
@@ -164,7 +164,7 @@ def _copied(config: Any) -> Any:
     return copied
 
 
-def judged(config: TrainConfig) -> str | None:
+def error_of(config: TrainConfig) -> str | None:
     """Return the error message of recipes/train.py for settings, or None if they are valid."""
     try:
         config.check()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @contextmanager
-def little_room(size: int) -> Iterator[None]:
+def full_disk(size: int) -> Iterator[None]:
     """Limit the size of written files within the context; Python ignores the accompanying signal."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
@@ -17,7 +17,7 @@ def little_room(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def spoil(path: Path, how: str) -> None:
+def damage(path: Path, how: str) -> None:
     """Damage a file: ``missing`` deletes it, ``bit`` flips a bit in the middle, a number is the share that is kept."""
     whole = path.read_bytes()
     path.unlink()  # a new file: the old one may be mapped into memory
@@ -31,4 +31,4 @@ def spoil(path: Path, how: str) -> None:
 
 
 HOW = ["missing", "bit", "0", "0.5", "0.99"]
-"""The ways to `spoil` a file."""
+"""The ways to `damage` a file."""

@@ -56,16 +56,16 @@ def fuzz(
     )
     @given(cases)
     def attempt(case: Case) -> None:
-        with in_time():
+        with time_limit():
             holds(case)
 
-    with little_memory(), warnings.catch_warnings():
+    with limited_memory(), warnings.catch_warnings():
         warnings.simplefilter("ignore", HypothesisWarning)  # print failing cases of any length
         attempt()
 
 
 @contextmanager
-def in_time() -> Iterator[None]:
+def time_limit() -> Iterator[None]:
     """Raise TimeoutError if the block takes too long."""
     signal.setitimer(signal.ITIMER_REAL, PATIENCE)
     try:
@@ -82,7 +82,7 @@ signal.signal(signal.SIGALRM, _too_long)
 
 
 @contextmanager
-def little_memory(room: int = ROOM) -> Iterator[None]:
+def limited_memory(room: int = ROOM) -> Iterator[None]:
     """Limits the address space within the context; beyond it allocation raises MemoryError."""
     usual = resource.getrlimit(resource.RLIMIT_AS)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import TINY
-from disk import little_room
+from disk import full_disk
 
 from seq2seq import Translator
 from seq2seq.system.capability import runs_int8
@@ -290,7 +290,7 @@ def test_quantize_writes_next_to_the_run_by_default_and_never_overwrites(recipe,
         assert f"{output} already exists" in outcome.err or f"{output} cannot be " in outcome.err
         assert "choose another" in outcome.err
     assert (made / "model.safetensors").read_bytes() == before
-    with little_room(len(before) // 2):
+    with full_disk(len(before) // 2):
         outcome = recipe("quantize", f"run={run}", f"output={tmp_path / 'full'}")
     assert outcome.code == 1
     assert outcome.err.count("\n") == 1

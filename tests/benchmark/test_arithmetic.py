@@ -69,7 +69,7 @@ def test_an_update_costs_three_forward_passes_except_for_inputs_without_gradient
     work = training_work(config, VOCABULARY, VOCABULARY, count_tokens(batch_of()), 4)
     ours = sum(part.operations for part in work.values())
     measurement = measured(random_network(config, 1), backward=True)
-    # PyTorch leaves out the gradient of the encoder's zero state, and adds the flag's.
+    # PyTorch skips the gradient of the encoder's zero state, and computes that of the flag.
     assert measurement - 3 * flag_operations(config) <= ours <= 1.25 * measurement
 
 

@@ -47,7 +47,7 @@ def test_growth_is_relative_to_the_first_point_and_to_the_floor(tmp_path, monkey
     settings = replace(SMALL, layers=[1, 4])
     monkeypatch.setattr(scale, "TRAINING", ("layers",))
     monkeypatch.setattr(scale, "TRANSLATION", ())
-    # Made up: six times the time for three times the floor.
+    # Invented values: six times the time for three times the floor.
     outcomes = iter([(1.0, 0.5, 100.0), (6.0, 1.5, 100.0)])
     monkeypatch.setattr(scale, "measure_update", lambda *_: next(outcomes))
     first, last = measure_scale(settings, config, SLOW_MACHINE)

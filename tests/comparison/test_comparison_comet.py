@@ -56,7 +56,7 @@ def test_the_score_is_the_mean_of_the_model_scores(model):
     assert measured.score == pytest.approx(100 * sum(shares) / 5)
     assert measured.ci95[0] <= measured.score <= measured.ci95[1]
     assert measured.signature == "nrefs:1|bs:50|seed:12345|model:some/model|scale:100|version:2.2.0"
-    ((samples, gpus),) = model.asked  # each text but once
+    ((samples, gpus),) = model.asked  # each text once
     assert samples[0] == {"src": "source 0", "mt": FIRST[0], "ref": REFERENCES[0]}
     assert gpus == 0
 

@@ -36,7 +36,7 @@ def test_scores_in_a_comparison_equal_separate_scores():
     )
     assert "ar:40" in contrast.tests[Significance.randomization]["ter"].signature
     assert contrast.wins[-1].sentences == 5
-    # chrF: the second has the first and the third line nearer, the first the second and the fourth.
+    # chrF: the second output is better on lines 1 and 3, the first on lines 2 and 4.
     assert contrast.wins[-1][2:5] == (2, 1, 2)
     assert {one.line for one in contrast.differences} == {1, 2, 3, 4}
 

@@ -32,7 +32,7 @@ def gap(name: str, first: Sequence[str], second: Sequence[str], references: Sequ
 
 
 def all_exchanges(name: str, first: list[str], second: list[str], references: list[str]) -> float:
-    """p over every way to exchange the sentences in which two outputs differ."""
+    """Return p over all exchanges of the sentences in which two outputs differ."""
     rows = [row for row, pair in enumerate(zip(first, second, strict=True)) if len(set(pair)) == 2]
     observed, result = abs(gap(name, first, second, references)), []
     for exchanged in product((False, True), repeat=len(rows)):
@@ -45,7 +45,7 @@ def all_exchanges(name: str, first: list[str], second: list[str], references: li
 
 
 def all_resamples(name: str, first: list[str], second: list[str], references: list[str]) -> float:
-    """p over every way to draw as many sentences with replacement."""
+    """Return p over all draws of the same number of sentences with replacement."""
     observed, result = gap(name, first, second, references), []
     for rows in product(range(len(references)), repeat=len(references)):
         resampled = ([lines[row] for row in rows] for lines in (first, second, references))
@@ -84,8 +84,8 @@ def test_few_different_sentences_are_not_significant(differing):
         resampled = paired_test(
             Significance.bootstrap, first, second, references, {"bleu": BLEU(), "chrf": CHRF()}, 1000
         )
-        # Drawn k times, a Poisson number, the sentence makes the difference k-fold: p is that of k = 0, k > 2, and
-        # whichever of the k = 2 round up.
+        # The sentence is drawn k times (Poisson), and the difference is k-fold: p is the share of k = 0, k > 2, and
+        # those k = 2 that rounding raises.
         for p in resampled.values():
             assert 0.367 + 0.080 - 0.05 < p.values[0] < 0.367 + 0.264 + 0.05
 

@@ -62,7 +62,7 @@ def test_a_setting_without_effect_is_refused_unless_it_has_an_effect(base, other
     line = refusal(base, {"": others | {name: value}})
     reported = re.fullmatch(rf"{re.escape(name)}=\S+ does nothing .*: set .*, or {re.escape(name)}=\S+", line or "")
     assert reported, line
-    assert refusal(base, {"": others}) is None, "it is the setting that does nothing"
+    assert refusal(base, {"": others}) is None, "the error names the setting without effect"
     for other, instead in enough:
         feeds = {"model.decoder.feed_context": True} if other == "model.encoder.layers" else {}  # the bridge is zero
         assert refusal(base, {"": others | {name: value} | feeds | {other: instead}}) is None
@@ -81,4 +81,4 @@ def test_a_setting_without_effect_is_refused_before_a_folder_is_created_and_exis
     assert recipe("train", *arguments[:-1]).code == 0
     config = (run / "config.yaml").read_text("utf-8")
     (run / "config.yaml").write_text(config.replace("attention_order: gnmt", "attention_order: luong"), "utf-8")
-    assert recipe("train", *arguments).code == 0, "an older version let it begin"
+    assert recipe("train", *arguments).code == 0, "runs created by older versions resume"

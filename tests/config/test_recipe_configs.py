@@ -68,7 +68,7 @@ def test_a_language_model_reads_the_target_side_and_has_its_vocabulary(joint):
     data, tokenizer = config.text()
     assert (data.train.source, data.train.target, data.source_tag) == ("x.de", "x.de", None)
     assert tokenizer.joint
-    assert config.data.train.source == "x.en", "a run folder keeps what was asked for"
+    assert config.data.train.source == "x.en", "the run folder keeps the settings as given"
 
 
 @pytest.mark.parametrize(

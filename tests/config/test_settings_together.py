@@ -6,7 +6,7 @@ from itertools import combinations, islice
 from pathlib import Path
 
 import pytest
-from covering import BASE, LEFT_OUT, VALUES, Covering, Level, factors, judged, merged, overrides, refusal
+from covering import BASE, LEFT_OUT, VALUES, Covering, Level, error_of, factors, merged, overrides, refusal
 from test_conf import composed
 
 from seq2seq import Translator
@@ -43,7 +43,7 @@ def test_a_level_is_checked_like_the_composed_config(base, covering):
         row = covering.row(level)
         config = composed("train", overrides(merged(row)))
         assert isinstance(config, TrainConfig)
-        assert refusal(base, row) == judged(config)
+        assert refusal(base, row) == error_of(config)
 
 
 def trains(recipe, folder, row) -> bool:

@@ -45,7 +45,7 @@ def test_a_mapped_corpus_has_the_properties_of_the_original(wrap, tmp_path):
     assert corpus.expected_pairs() == 40
     assert list(corpus.pairs_after(35, tmp_path)) == pairs[35:]
     sample = corpus.vocabulary_sample(10)
-    sentences = 10 if isinstance(corpus, TaggedCorpus) else 20  # of one side twice the pairs
+    sentences = 10 if isinstance(corpus, TaggedCorpus) else 20  # one side has twice the pairs
     assert (list(sample.pairs), sample.expected) == (pairs[:sentences], sentences)
     assert wrap(PLAIN).expected_pairs() is None
 

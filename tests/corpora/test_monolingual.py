@@ -38,7 +38,7 @@ def test_a_target_file_is_sufficient_and_no_source_is_opened(text, source):
     config = DataConfig(train=SplitConfig(source=source, target=text), validation=SplitConfig(target=text))
     train, validation, test = read_target_corpora(config)
     assert list(train) == list(validation) == [Pair("", line) for line in LINES]
-    assert test is None  # the built-in one is of other text
+    assert test is None  # the built-in corpus has other text
     assert validation.name == f"{text} (target side)"
 
 

@@ -139,7 +139,7 @@ def test_more_corpora_are_added_to_the_built_in_one(files: SplitConfig) -> None:
     more = [MoreConfig(source=files.source, target=files.target)]
     train, _, test = read_corpora(DataConfig(builtin=BuiltinConfig(train_size=9), more=more))
     assert [type(part.corpus) for part in train.parts] == [BuiltinCorpus, TextFiles]  # type: ignore[attr-defined]
-    assert isinstance(test, BuiltinCorpus), "files in more do not put the built-in test set out of play"
+    assert isinstance(test, BuiltinCorpus), "files in data.more do not disable the built-in test set"
 
 
 def test_a_main_corpus_of_weight_0_is_not_required(files: SplitConfig) -> None:

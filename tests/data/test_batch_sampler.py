@@ -15,7 +15,7 @@ from seq2seq.settings import validate
 PAIRS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=60)
 BUDGETS = st.tuples(st.integers(1, 120), st.integers(1, 4))
 
-# What the order gave before it knew of weights, for the lengths in the test below.
+# The order of versions without weights, for the lengths in the test below.
 OLD = [[11, 2, 9], [6, 3, 0], [4], [10, 7], [1, 8, 5]]
 
 
@@ -79,7 +79,7 @@ def test_another_seed_or_epoch_gives_other_batches():
     for number, one in enumerate(result):
         for other in result[:number]:
             assert one != other
-            # Not only the order of the batches: other sentences share them.
+            # Not only the order of batches changes, but also their sentences.
             assert {frozenset(batch) for batch in one} != {frozenset(batch) for batch in other}
 
 
@@ -122,7 +122,7 @@ def test_sentences_of_similar_length_share_batches():
     pairs = [(int(length), int(length)) for length in normal_lengths(5000)]
     assert padding_share(pairs, pool=100) < 0.03
     assert padding_share(pairs, pool=100) < padding_share(pairs, pool=10) < padding_share(pairs, pool=1)
-    assert padding_share(pairs, pool=1) > 0.2  # or the lengths would be no test
+    assert padding_share(pairs, pool=1) > 0.2  # the test needs different lengths
 
 
 def test_batches_with_two_target_lengths_have_sources_of_similar_length(monkeypatch):
@@ -181,7 +181,7 @@ def test_a_fraction_resamples_each_epoch_and_covers_all_pairs_equally():
     epochs = [counts(sampler, number, 100) for number in range(200)]
     assert len({tuple(epoch[:50]) for epoch in epochs}) > 190
     means = np.mean(epochs, axis=0)
-    # 200 draws: standard deviations 0.032 and 0.035; five of them for the worst of a hundred.
+    # 200 draws have standard deviations 0.032 and 0.035; the largest of a hundred deviations is within five.
     assert np.abs(means - ([0.3] * 50 + [1.5] * 50)).max() < 0.17
     # Pairs are drawn independently of their neighbours.
     together = np.mean([epoch[:49] * epoch[1:50] for epoch in epochs])

@@ -82,7 +82,7 @@ def test_a_change_of_corpus_filters_or_tokenizers_encodes_again(tokenizers: Toke
     assert corpus.reads == 4
     changed = Counted(PAIRS[:9], fingerprint="2")
     assert len(encode_corpus(changed, tokenizers, path, None)) == 9
-    assert len(old) == 50  # a table that is open stays what it was
+    assert len(old) == 50  # an open table is unchanged
     assert old.rows(np.array([49]))[0][0].tolist() == tokenizers.source.encode(PAIRS[49].source)
 
 
@@ -217,7 +217,7 @@ def test_runs_share_cached_tables(tokenizers: Tokenizers, tmp_path: Path) -> Non
     assert two.rows(np.arange(50))[1][7].tolist() == one.rows(np.arange(50))[1][7].tolist()
     encode_cached(Counted(PAIRS[:9], "2"), tokenizers, cache, FilterConfig())
     encode_cached(corpus, tokenizers, cache, FilterConfig())
-    assert corpus.reads == 1, "other text takes another place"
+    assert corpus.reads == 1, "other text has another folder"
 
 
 def test_a_table_that_another_program_is_encoding_is_awaited_and_used(
@@ -240,7 +240,7 @@ def test_a_table_that_another_program_is_encoding_is_awaited_and_used(
         shutil.copy(tmp_path / "one" / "00000.safetensors", folder)
         other.communicate()
     waiting.join()
-    assert corpus.reads == 1, "it was there when the other had ended"
+    assert corpus.reads == 1, "the table existed when the other process ended"
     assert len(result[0]) == 50
     assert caplog.messages == [
         f"{folder} is in use by process {other.pid} on {socket.gethostname()}: waiting until it ends"

@@ -95,7 +95,7 @@ def test_tags_stay_whole_and_lengths_within_bounds(tokenizers: Tokenizers) -> No
     long, short = ["the small dogs see <2de> the cats"] * 50, ["the"] * 50
     for texts in (long, short):
         rows = tokenizers.source.encode_all(texts)
-        for rate in (0.001, 0.9):  # the one is wild for a unigram model, the other for merges
+        for rate in (0.001, 0.9):  # one is a high rate for a unigram model, the other for merges
             cut = resample_rows(SubwordSampler(tokenizers.source, rate, tags), rows, seed=1)
             assert [list(row).count(tag) for row in cut] == [row.count(tag) for row in rows]
             assert max(map(len, cut)) <= MAX_GROWTH * max(map(len, rows))

@@ -144,7 +144,7 @@ def test_every_changed_bit_is_detected(tokenizers: Tokenizers, tmp_path: Path, p
 
 
 def test_a_block_is_checked_when_it_is_first_read(tmp_path: Path) -> None:
-    """Damage does not stop a run that does not read it. The damaged shard is removed, those before it stay."""
+    """Damage does not stop a run that does not read it. The damaged shard is removed, earlier ones remain."""
     lists = [[number % 400] * 100 for number in range(2_000)]
     chunk = EncodedChunk(rows(lists, np.uint16), rows(lists, np.uint16), 2_000, encoding.Counter())
     write_shard(shard_path(tmp_path, 0), "key", [chunk], None)

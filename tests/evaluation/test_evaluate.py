@@ -134,7 +134,7 @@ def validator(run, folder, pairs=PAIRS[:2], **settings):
 
 
 def test_validation_searches_greedily_within_the_limits_of_the_run(learned_run, tmp_path):
-    """As `Translator.translate` does with the run's settings; chrF is there where it decides."""
+    """As `Translator.translate` with the run's settings; chrF is computed if it is the criterion."""
     translator, references = Translator.load(learned_run, device="cpu"), [pair.target for pair in PAIRS[:2]]
     result = {}
     for offset in (1, 3, 40):

@@ -70,7 +70,7 @@ EXAMPLES = [
      "The old man who bought the house yesterday does not want to sell it.",
      "Der alte Mann, der das Haus gestern gekauft hat, will es nicht verkaufen."),
     (say("my key", "be", question=Question.where), "Where is my key?", "Wo ist mein Schlüssel?"),
-    # verb second, objects before and behind the time
+    # verb second, objects before and after the time
     (say("the woman", "buy", "a red dress", tense=PAST, time="yesterday", fronted="time"),
      "Yesterday the woman bought a red dress.", "Gestern hat die Frau ein rotes Kleid gekauft."),
     (say("she", "read", "the newspaper", time="every day"),

@@ -169,7 +169,7 @@ def test_a_text_is_encoded_once_for_all_members_with_the_same_vocabulary(runs, m
     translator.translate(["We work."])
     assert len(encoded) == 2
     expected = [[member.tokenizers.source.encode("We work.")] for member in translator.members]
-    assert searched == [expected], "each member still gets the tokens that it reads"
+    assert searched == [expected], "each member receives tokens of its own vocabulary"
     assert expected[0] != expected[1]
 
 

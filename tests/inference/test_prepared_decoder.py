@@ -31,7 +31,7 @@ TARGETS = torch.tensor([[BOS, 5, 3], [BOS, 4, 7], [BOS, 6, 6]])
 
 
 @torch.no_grad()
-def followed(decoder: PreparedDecoder, network: Network) -> Tensor:
+def teacher_forced(decoder: PreparedDecoder, network: Network) -> Tensor:
     """Return log-probabilities (B, T, V) along the targets; the network encodes the sources."""
     memory, state = network.encode(*padded(SOURCES))
     prepared, rows, steps = decoder.memory(memory), decoder.start(state, 1), []
@@ -71,8 +71,8 @@ def test_lower_precision_stays_close_to_float32(sample, precision):
         with torch.no_grad():
             embedding.mul_(far)
             network.decoder.layers[0].weights()[0][:, : embedding.size(1)].div_(far)
-        expected = followed(PreparedDecoder(network, InferencePrecision.float32), network)
-        actual = followed(PreparedDecoder(network, InferencePrecision(precision)), network)
+        expected = teacher_forced(PreparedDecoder(network, InferencePrecision.float32), network)
+        actual = teacher_forced(PreparedDecoder(network, InferencePrecision(precision)), network)
         assert expected.max() - expected.min() > 0.5
         rounds = can_pack(config) or features_bounded(config) or precision == "bfloat16"
         difference = (actual - expected).abs().max()
@@ -91,8 +91,8 @@ def test_weights_of_zero_are_quantized_correctly(config, precision):
             for name, parameter in network.named_parameters(remove_duplicate=False):
                 if name.startswith(zeroed):
                     parameter.zero_()
-        expected = followed(PreparedDecoder(network, InferencePrecision.float32), network)
-        actual = followed(PreparedDecoder(network, InferencePrecision(precision)), network)
+        expected = teacher_forced(PreparedDecoder(network, InferencePrecision.float32), network)
+        actual = teacher_forced(PreparedDecoder(network, InferencePrecision(precision)), network)
         torch.testing.assert_close(actual, expected, rtol=0, atol=0.03)
 
 
@@ -103,8 +103,8 @@ def test_initial_states_of_a_linear_bridge_are_unbounded(precision):
         for bridge in network.bridge.hidden_maps:
             bridge.weight.mul_(40)
         assert network.encode(*padded(SOURCES))[1].hidden_LNH.abs().max() > 2
-    expected = followed(PreparedDecoder(network, InferencePrecision.float32), network)
-    actual = followed(PreparedDecoder(network, InferencePrecision(precision)), network)
+    expected = teacher_forced(PreparedDecoder(network, InferencePrecision.float32), network)
+    actual = teacher_forced(PreparedDecoder(network, InferencePrecision(precision)), network)
     assert (actual - expected).abs().max() < 0.1
 
 
@@ -127,8 +127,8 @@ def test_contexts_mixed_from_several_heads_are_unbounded(precision, order):
         for weight in (decoder.readout.weight, *(cell.weights()[0] for cell in decoder.layers[1:])):
             weight[:, 4:].div_(40)  # of the context, with or without effect on this layer
         assert network.encode(*padded(SOURCES))[0].attention.values_BMSD.abs().max() > 2
-    expected = followed(PreparedDecoder(network, InferencePrecision.float32), network)
-    actual = followed(PreparedDecoder(network, InferencePrecision(precision)), network)
+    expected = teacher_forced(PreparedDecoder(network, InferencePrecision.float32), network)
+    actual = teacher_forced(PreparedDecoder(network, InferencePrecision(precision)), network)
     assert expected.max() - expected.min() > 0.5
     assert (actual - expected).abs().max() < 0.02
 

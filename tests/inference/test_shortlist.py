@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from disk import little_room
+from disk import full_disk
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
@@ -156,7 +156,7 @@ def test_a_saved_shortlist_is_loaded_unchanged(small, tmp_path):
 
 def test_a_failed_write_keeps_the_old_file(small, tmp_path):
     small.save(tmp_path / "shortlist")
-    with little_room(100), pytest.raises(RunError, match="free some space"):
+    with full_disk(100), pytest.raises(RunError, match="free some space"):
         small.save(tmp_path / "shortlist")
     assert [path.name for path in tmp_path.iterdir()] == ["shortlist"]
     Shortlist.load(tmp_path / "shortlist", SOURCES, TARGETS)

@@ -42,7 +42,7 @@ def world(model: ModelConfig) -> tuple[Attention, Tensor, Tensor, Tensor]:
     return attention, queries, states, padding
 
 
-def ask(
+def attend(
     attention: Attention, queries: Tensor, states: Tensor, padding: Tensor | None, coverage: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     keys, values, _ = attention.memory(states, padding)
@@ -107,7 +107,7 @@ def test_weights_and_contexts_are_those_of_the_equation(kind, heads, window):
     tolerance = 1e-6 if window is None else 1e-5  # the position is float32
     attention, queries, states, padding = world(model)
     coverage = torch.rand(3, 4, 5, generator=torch.manual_seed(2)) if covers else torch.zeros(3, 4, 5)
-    contexts, weights = ask(attention, queries, states, padding, coverage if covers else None)
+    contexts, weights = attend(attention, queries, states, padding, coverage if covers else None)
     assert contexts.shape == (3, 4, 6)
     for row, length in enumerate(LENGTHS):
         for position, query in enumerate(queries[row]):
@@ -127,7 +127,7 @@ def test_dot_by_hand():
     )
     states = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [9.0, 9.0]]])
     query = torch.tensor([[[math.log(3), 0.0]]])
-    contexts, weights = ask(attention, query, states, torch.tensor([[False, False, True]]))
+    contexts, weights = attend(attention, query, states, torch.tensor([[False, False, True]]))
     assert weights.flatten().tolist() == pytest.approx([0.75, 0.25, 0.0])
     assert contexts.flatten().tolist() == pytest.approx([0.75, 0.25])
 
@@ -137,12 +137,12 @@ def test_dot_by_hand():
 @pytest.mark.parametrize("kind", KINDS)
 def test_padding_weighs_exactly_nothing_and_the_rest_sums_to_one(kind, heads, window):
     attention, queries, states, padding = world(replace(config(kind, heads), attention_window=window))
-    contexts, weights = ask(attention, queries, states, padding)
+    contexts, weights = attend(attention, queries, states, padding)
     assert weights.masked_select(padding.unsqueeze(1)).abs().sum() == 0
     if window is None:
         torch.testing.assert_close(weights.sum(2), torch.ones(3, 4), **CLOSE)
     other = states.masked_fill(padding.unsqueeze(2), 40.0)
-    other_contexts, other_weights = ask(attention, queries, other, padding)
+    other_contexts, other_weights = attend(attention, queries, other, padding)
     assert torch.equal(weights, other_weights)
     assert torch.equal(contexts, other_contexts)
 
@@ -156,7 +156,7 @@ def test_large_scores_do_not_overflow():
         )
     )
     states = torch.tensor([[[1e4], [-1e4], [0.0]]])
-    contexts, weights = ask(attention, torch.tensor([[[1e4]]]), states, torch.zeros(1, 3, dtype=torch.bool))
+    contexts, weights = attend(attention, torch.tensor([[[1e4]]]), states, torch.zeros(1, 3, dtype=torch.bool))
     assert weights.flatten().tolist() == [1, 0, 0]
     assert contexts.item() == 1e4
 
@@ -192,7 +192,7 @@ def test_coverage_can_lower_the_weight_of_an_attended_token():
         attention.energy.weight.fill_(1.0)
         attention.coverage_map.weight.fill_(-2.0)
     queries, states = torch.zeros(1, 1, 6), torch.zeros(1, 3, 6)
-    _, weights = ask(attention, queries, states, None, torch.tensor([[[0.0, 1.0, 0.5]]]))
+    _, weights = attend(attention, queries, states, None, torch.tensor([[[0.0, 1.0, 0.5]]]))
     first, second, third = weights.flatten().tolist()
     assert first > third > second
 

@@ -252,7 +252,7 @@ def test_word_dropout_is_active_in_training_only():
         silent_BT = (embedded_BTE == 0).all(2)
         assert silent_BT.any()
         assert not silent_BT.all()
-        assert torch.equal(silent_BT, (embedded_BTE == 0).any(2)), "a word falls as a whole"
+        assert torch.equal(silent_BT, (embedded_BTE == 0).any(2)), "word dropout drops whole embeddings"
 
 
 @pytest.mark.parametrize("low", LOW_TRAINING)

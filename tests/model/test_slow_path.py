@@ -24,7 +24,7 @@ def test_fused_settings_give_no_warning():
     assert slow_path_warnings(ModelConfig()) == []
     assert slow_path_warnings(ModelConfig(attention=AttentionKind.general, attention_order=AttentionOrder.luong)) == []
     assert slow_path_warnings(ModelConfig(attention_order=AttentionOrder.bahdanau)) == [], (
-        "nobody asks without attention"
+        "there is no query without attention"
     )
     assert slow_path_warnings(ModelConfig(decoder=DecoderConfig(cell=CellKind.gru, residual_from=2, layers=2))) == []
 

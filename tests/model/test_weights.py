@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from disk import little_room
+from disk import full_disk
 from safetensors.torch import load_file, save_file
 from torch import nn
 from windows import held
@@ -86,7 +86,10 @@ def test_weight_files_have_the_usual_permissions(tmp_path, mask, mode):
 @pytest.mark.parametrize("save", [save_weights, save_quantized])
 def test_a_full_disk_keeps_the_old_weights(saved, save):
     before = saved.read_bytes()
-    with little_room(len(before) // 2), pytest.raises(RunError, match=r"model\.safetensors cannot be written .*space"):
+    with (
+        full_disk(len(before) // 2),
+        pytest.raises(RunError, match=r"model\.safetensors cannot be written .*space"),
+    ):
         save(network(seed=9), saved)
     assert saved.read_bytes() == before
     assert [entry.name for entry in saved.parent.iterdir()] == ["model.safetensors"]
@@ -205,7 +208,7 @@ def test_matrices_in_8_bits_are_restored_within_half_a_step(tmp_path, tying):
             assert torch.equal(result, parameter), name
     again = tmp_path / "again.safetensors"
     save_quantized(after, again)
-    assert again.read_bytes() == path.read_bytes(), "what has been rounded once is not rounded again"
+    assert again.read_bytes() == path.read_bytes(), "quantizing again changes nothing"
 
 
 def test_plain_weights_are_not_quantized_and_unchanged(saved):

@@ -90,7 +90,7 @@ def test_several_texts_are_mixed_by_weight(recipe, tmp_path):
     assert f"{tmp_path}/more.tsv (target side), weight 3: kept 7 of 7 pairs" in report
     assert RunFolder.open(tmp_path / "lm").settings["data"]["more"][1]["weight"] == 3
     assert {"laufen.", "run."} & load_tokenizers(tmp_path / "lm").target.words().keys() == {"laufen."}
-    assert recipe("train", *overrides).code == 0, "the same command goes on"
+    assert recipe("train", *overrides).code == 0, "the same command resumes"
 
 
 def test_evaluate_uses_the_corpus_of_the_run(recipe, run):

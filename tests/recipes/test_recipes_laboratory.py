@@ -26,7 +26,7 @@ def test_one_command_draws_all_figures_that_need_no_training(recipe, tiny_run, t
     assert len(read["lengths"]["found"][0]["origin"]["models"][0]) == 64
     for name in figures:
         assert f"{output / name}.png" in outcome.out
-    assert sorted(path.name for path in run.iterdir()) == before, "the run is left as it is"
+    assert sorted(path.name for path in run.iterdir()) == before, "the run is unchanged"
 
 
 def test_several_runs_share_a_picture_and_attention_has_no_interpolation(recipe, tiny_run, tmp_path):

@@ -59,7 +59,7 @@ def test_the_run_does_not_depend_on_how_the_corpus_is_read(recipe, tmp_path, mon
     monkeypatch.setattr("seq2seq.tokenizer.vocabulary.build_tokenizers", None)
     assert recipe("train", f"run={tmp_path / 'three'}", *SHORT, *mixed, *large).code == 0
     assert (tmp_path / "three" / "model.safetensors").read_bytes() == one
-    assert recipe("train", f"run={tmp_path / 'four'}", *SHORT, *mixed, *hub).code == 0, "beside the run folder"
+    assert recipe("train", f"run={tmp_path / 'four'}", *SHORT, *mixed, *hub).code == 0, "next to the run folder"
 
 
 LIMITED = """

@@ -51,7 +51,7 @@ def test_a_search_override_wins_over_the_method_of_the_run(recipe, stdin, tiny_r
         result.append(outcome.out)
     assert result[0] == result[1]
     stdin(TEXT)
-    assert recipe("translate", f"run={own}", f"search={group}").code == 0, "nor does the run's n_best stand in the way"
+    assert recipe("translate", f"run={own}", f"search={group}").code == 0, "the run's n_best does not prevent streaming"
 
 
 def test_streaming_prints_the_same_translation(recipe, stdin, tiny_run):

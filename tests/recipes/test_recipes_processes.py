@@ -46,7 +46,7 @@ def test_two_processes_give_the_run_of_one(recipe, tmp_path):
     assert files(both) == files(alone)
     assert ", 2 processes, " in first.out
     assert "BLEU" in first.out
-    assert (second.out, second.err) == ("", ""), "the first alone prints"
+    assert (second.out, second.err) == ("", ""), "only the first process prints"
 
     # Both processes translated the test set; one process gets the same scores.
     before = json.loads((both / "scores.json").read_text())

@@ -62,7 +62,7 @@ def trained(tmp_path_factory) -> tuple[Path, Network]:
 
 @pytest.fixture
 def folder(trained, tmp_path) -> Path:
-    """A copy to spoil."""
+    """A copy to damage."""
     return Path(shutil.copytree(trained[0], tmp_path / "copy"))
 
 

@@ -34,7 +34,7 @@ def test_the_model_hash_depends_on_the_files_of_the_model_only(tiny_run, tmp_pat
     config["training"]["updates"] = 1_000_000
     config["search"]["beam_size"] = 9
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    assert model_hash(folder) == before, "neither says what the model is"
+    assert model_hash(folder) == before, "training and search settings do not define the model"
     config["model"]["decoder"]["feed_context"] = True
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     hashes = {before, model_hash(folder)}

@@ -142,7 +142,7 @@ def test_a_file_instead_of_a_folder_is_refused(tmp_path, below):
 
 
 def forget(folder: Path, path: str) -> None:
-    """Take a setting out of config.yaml, as if it had not been there yet."""
+    """Remove a setting from config.yaml, as in a folder of an older version."""
     values = yaml.safe_load((folder / "config.yaml").read_text("utf-8"))
     *parents, last = path.split(".")
     place = values
@@ -189,7 +189,7 @@ def test_older_list_entries_are_completed_with_defaults(tmp_path):
     assert "data.more=" in one_line(lambda: open_run(tmp_path, config()))
 
 
-# A beginning that fails
+# Failed setup
 
 
 def fail(folder: Path, error: BaseException, made: str = "tokenizer.model") -> None:

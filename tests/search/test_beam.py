@@ -58,7 +58,7 @@ def test_n_best_hypotheses_are_distinct_and_sorted():
 def test_length_penalty_decides_between_short_and_long():
     table = {BOS: {EOS: 0.3, A: 0.7}, A: {B: 0.6, EOS: 0.4}, B: {EOS: 0.6, B: 0.4}}
     by_sum, by_mean = (beam_search(chain(table), config(3, length_penalty=alpha))[0][0] for alpha in (0.0, 1.0))
-    assert by_sum.tokens == []  # 0.3 against 0.28 and 0.252
+    assert by_sum.tokens == []  # 0.3 compared with 0.28 and 0.252
     assert by_mean.tokens == [A, B]  # the cube root of 0.252 is 0.63
 
 
@@ -81,7 +81,7 @@ def test_unfinished_hypotheses_only_fill_up_n_best():
         ([A], True),
         ([A] * 4, False),
     ]
-    assert several[3].score > several[0].score  # and yet it comes last
+    assert several[3].score > several[0].score  # although it ranks last
 
 
 def test_completed_sentences_are_not_stepped_again():
@@ -90,7 +90,7 @@ def test_completed_sentences_are_not_stepped_again():
     stepper = chain(long, short, long)
     hypotheses = beam_search(stepper, config(2, longest=4))
     assert [len(one.tokens) for [one] in hypotheses] == [4, 1, 4]
-    assert stepper.rows_stepped == [3, 6, 4, 4]  # one row a sentence at first
+    assert stepper.rows_stepped == [3, 6, 4, 4]  # one row per sentence in the first step
     assert stepper.sentences_kept == [None, [0, 2], None]
 
 
@@ -124,7 +124,7 @@ def test_narrow_beam_matches_a_plain_implementation(seed, beam_size, impossible)
     stepper = random_stepper(seed, [1, 1, 1], impossible)
     for sentence, result in enumerate(beam_search(stepper, config(beam_size, n_best=beam_size, longest=6))):
         plain = plain_beam(stepper, sentence, beam_size, limit=6)
-        # By score: over a table, paths that take the same transitions in another order tie.
+        # Compared by score, because paths with the same transitions in another order tie.
         best = sorted((log_probability(stepper, sentence, path) / len(path) for path in plain), reverse=True)
         assert [one.score for one in result if one.finished] == pytest.approx(best[:beam_size], abs=1e-4)
 

@@ -10,7 +10,7 @@ from markov import BOS, EOS, A, B, chain, every_path, log_probability, random_st
 from seq2seq.search import Phrase, SearchConfig, beam_search, constrained_beam_search
 from seq2seq.search.constrained import all_complete, bank_number
 
-C = BOS  # no token of a text, but one more that the table has
+C = BOS  # an additional token of the table that occurs in no text
 THREE_LETTERS = st.lists(st.sampled_from([A, B, C]), min_size=1, max_size=3).map(tuple)
 LETTERS = st.lists(st.sampled_from([A, B]), min_size=1, max_size=2).map(tuple)
 
@@ -67,7 +67,7 @@ def test_without_phrases_equals_beam_search_and_results_do_not_depend_on_the_bat
     settings_ = SearchConfig(beam_size=beam_size, n_best=beam_size, max_length_ratio=1.5, max_length_offset=1)
     plain = constrained_beam_search(stepper, settings_, [[] for _ in lengths])
     for sentence, (one, other) in enumerate(zip(plain, beam_search(stepper, settings_), strict=True)):
-        # By score, since of two that are equally likely either may come first.
+        # Sorted by score, because the order of ties is undefined.
         assert [each.score for each in one] == pytest.approx([each.score for each in other], abs=1e-5)
         assert len({path(each) for each in one}) == len(one)
         for each in one:
@@ -81,7 +81,7 @@ def test_without_phrases_equals_beam_search_and_results_do_not_depend_on_the_bat
 
 
 def test_two_partial_phrases_do_not_displace_a_complete_one():
-    """`A B` ranks no lower than `A A`, whose final A begins both phrases."""
+    """`A B` ranks at least as high as `A A`, whose final A starts both phrases."""
     table = {0: {A: 0.9, EOS: 0.1}, A: {A: 0.98, B: 0.01, C: 0.01}, B: {A: 0.9, EOS: 0.1}}
     for beam_size in (1, 2, 3, 5):
         [[best]] = constrained_beam_search(chain(table), config(beam_size), [[Phrase((A, B), ()), Phrase((A, C), ())]])
@@ -94,7 +94,7 @@ def test_wide_beam_places_the_phrase_where_it_fits():
     [[wide]] = constrained_beam_search(chain(table), config(8), [[Phrase((B,), ())]])
     assert path(wide) == (A, B, EOS)
     [[narrow]] = constrained_beam_search(chain(table), config(1), [[Phrase((B,), ())]])
-    assert path(narrow) == (B, EOS), "one place is for what is farthest on"
+    assert path(narrow) == (B, EOS), "one place is reserved for the bank with the most progress"
 
 
 def test_impossible_phrase_is_missing_from_the_result():
@@ -130,7 +130,7 @@ def test_phrase_progress_matches_substring_search(text, wanted):
         read = text[:number]
         assert all_complete([phrase], [progress], at_end=True) == contains(read, wanted, at_end=True)
         assert all_complete([phrase], [progress], at_end=False) == contains(read, wanted, at_end=False)
-        if progress < phrase.complete:  # the longest end of the text that is a beginning of the phrase
+        if progress < phrase.complete:  # the longest suffix of the text that is a prefix of the phrase
             fits = [length for length in range(len(wanted) + 1) if read[len(read) - length :] == wanted[:length]]
             assert progress == max(length for length in fits if length <= number)
 

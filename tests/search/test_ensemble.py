@@ -134,7 +134,7 @@ def test_ensemble_of_one_is_that_stepper():
 )
 def test_result_does_not_depend_on_the_batch(seed, source_lengths, beam_size, impossible, random):
     steppers = [random_stepper(seed + place, source_lengths, impossible) for place in range(3)]
-    # At most 4 tokens: too few for two paths of the same transitions, which rounding would rank by chance.
+    # With at most 4 tokens no two paths have the same transitions, so there are no ties.
     search_config = SearchConfig(beam_size=beam_size, n_best=beam_size, max_length_ratio=0.6, max_length_offset=1)
 
     def found(sentences: list[int]) -> list[list[Hypothesis]]:

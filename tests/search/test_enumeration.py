@@ -2,8 +2,8 @@
 
 `Tree` computes the next-token distribution after every context by the training pass, not by search steps, for one
 network, an ensemble of two, one fused with a language model, and a shortlist. The tests compare it with the lists of a
-beam as wide as the tree, the results of narrow beams, phrases, prefixes, and sample frequencies. A few networks here;
-hundreds with ``-m slow``.
+beam as wide as the tree, the results of narrow beams, phrases, prefixes, and sample frequencies. The fast tests
+use a few networks, ``-m slow`` uses hundreds.
 """
 
 import math
@@ -277,7 +277,7 @@ def test_narrow_beam_matches_a_plain_implementation(count):
         hypotheses = world.search(limited(3, beam_size=width, n_best=width))
         for tree, several in zip(world.trees, hypotheses, strict=True):
             ended, margin = plain_beam(tree, width)
-            if margin < 1e-3:  # rounding may decide otherwise
+            if margin < 1e-3:  # rounding may change the order of ties
                 continue
             compared += 1
             expected = sorted((tree.total(path) / len(path) for path in ended), reverse=True)[:width]
@@ -311,7 +311,7 @@ def test_wide_beam_with_phrases_lists_every_translation_that_contains_them(count
         inner = set(random.sample(LETTERS, random.randint(0, 2)))
         expected = [tuple(random.choices(LETTERS, k=random.randint(1, 2))) for _ in range(random.randint(1, 2))]
         longest = sum(map(len, expected))
-        if longest == 4:  # with one token more, the end, this is beyond the tree
+        if longest == 4:  # with EOS, this is beyond the tree
             continue
         search_config = limited(4 - longest, beam_size=4 * WIDE, n_best=4 * WIDE)
         narrow = replace(search_config, beam_size=(width := random.randint(1, 5)), n_best=width)

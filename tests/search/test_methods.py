@@ -110,7 +110,7 @@ def test_search_dispatches_by_method():
     named = SearchConfig(method="diverse_beam", beam_size=4, n_best=4, groups=2, **LIMITS)
     assert search(stepper, named) == diverse_beam_search(stepper, diverse)
     risk = SearchConfig(method=Method.minimum_bayes_risk, samples=6, **LIMITS)
-    assert [len(result) for result in search(stepper, risk)] == [6, 6], "candidates for whoever reads text"
+    assert [len(result) for result in search(stepper, risk)] == [6, 6], "candidates are texts"
 
 
 def test_phrases_need_beam_search():

@@ -144,13 +144,13 @@ def left(top_k=None, top_p=1.0, shares=SHARES) -> set[int]:
         (None, 0.6, {1, 3}),
         (None, 0.8, {1, 3, 0}),
         (None, 0.96, {1, 3, 0, 2}),
-        (2, 0.6, {1}),  # of 0.5 and 0.25 the first has two thirds
+        (2, 0.6, {1}),  # 0.5 is two thirds of 0.5 + 0.25
         (3, 0.6, {1, 3}),
     ],
 )
 def test_top_k_is_applied_before_the_nucleus(top_k, top_p, expected):
     assert left(top_k, top_p) == expected
-    assert left(top_k, top_p, [7 * share for share in SHARES]) == expected, "shares need not add up to 1"
+    assert left(top_k, top_p, [7 * share for share in SHARES]) == expected, "weights need not sum to 1"
 
 
 def test_kept_weights_are_unchanged_and_impossible_stays_impossible():

@@ -28,7 +28,7 @@ def test_partial_results_grow_into_the_search_result(seed, beam_size, impossible
         if expected.score > -math.inf:
             assert last.tokens[: len(one.tokens)] == one.tokens
     if beam_size == 1 and not impossible:
-        assert lengths == list(range(1, len(last.tokens) + 1)), "greedy search settles each token at once"
+        assert lengths == list(range(1, len(last.tokens) + 1)), "greedy search fixes each token immediately"
 
 
 def test_beam_fixes_the_common_prefix():

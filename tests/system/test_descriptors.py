@@ -16,7 +16,7 @@ def test_threads_share_a_descriptor(tmp_path, read):
     with ThreadPoolExecutor(8) as threads:
         result = list(threads.map(lambda place: read(descriptor, 4, place), range(0, 12_000, 4)))
     assert result == numbers
-    assert read(descriptor, 9, 11_996) == numbers[-1], "so much as there is"
+    assert read(descriptor, 9, 11_996) == numbers[-1], "only the available bytes"
     assert read(descriptor, 9, 12_000) == b""
     os.close(descriptor)
 

@@ -157,4 +157,4 @@ def test_copies_to_a_gpu_are_from_pinned_memory(monkeypatch):
     to_device(torch.ones(2), torch.device("cuda"))
     assert asked == ["pinned", ("cuda", {"non_blocking": True})]
     to_device(torch.ones(2, device=META), torch.device("cuda"))
-    assert asked[2:] == [("cuda", {"non_blocking": True})], "only memory of the host can be pinned"
+    assert asked[2:] == [("cuda", {"non_blocking": True})], "only host memory can be pinned"

@@ -134,7 +134,7 @@ def test_files_of_a_run_stay_and_an_empty_folder_is_removed(tmp_path):
     (tmp_path / "there").mkdir()
     with locked(tmp_path / "there"):
         pass
-    assert (tmp_path / "there").is_dir(), "it was not made here"
+    assert (tmp_path / "there").is_dir(), "another process created it"
 
 
 def test_a_second_lock_in_the_same_process_is_refused_and_the_first_stays(tmp_path, other):

@@ -146,7 +146,7 @@ def test_an_update_in_halves_has_the_same_gradients(fails, caplog):
     assert network.encoder is not None
     if fails == "forward":
         network.encoder.register_forward_pre_hook(Little(3))
-    else:  # in the midst of it: some parameters have their gradients already
+    else:  # during the backward pass: some parameters already have gradients
         Fails(network)
     halves, actual = gradients(network, SEVEN_BATCHES[:2])
     assert halves == pytest.approx(whole, rel=1e-6)
@@ -193,7 +193,7 @@ def test_halves_together_are_the_batch():
     assert single.halves() == [single]  # the same object: a single pair cannot be halved
 
 
-# In earnest
+# With a real memory limit
 
 STARVED = """
 import resource, torch

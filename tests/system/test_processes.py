@@ -88,7 +88,7 @@ def test_collective_operations_of_two_processes(tmp_path):
         assert result["sum"].tolist() == [2.0, 10.0]
         assert result["broadcast"] == "from 0"
     assert (first["gathered"], second["gathered"]) == ([[0, 0], [1, 1]], [])
-    assert [one.out for one in ended] == ["out 0\n", ""], "only the first prints"
+    assert [one.out for one in ended] == ["out 0\n", ""], "only the first process prints"
     assert [one.err for one in ended] == ["err 0\n", ""]
 
 

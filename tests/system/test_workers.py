@@ -30,7 +30,7 @@ def test_few_items_start_no_process(monkeypatch):
 
 
 def test_other_processes_do_the_work_and_large_items_do_not_block():
-    large = b"x" * 1_000_000  # more than a pipe holds, both ways
+    large = b"x" * 1_000_000  # more than the buffer of a pipe, in both directions
     assert list(ordered_map(bytes.upper, [large] * 6, 2, before_start=0)) == [large.upper()] * 6
     result = set(ordered_map(operator.call, [os.getpid] * 6, 3, before_start=0))
     assert len(result) == 3

@@ -49,12 +49,12 @@ def test_other_bytes_are_refused(damaged: bytes) -> None:
 
 def test_unknown_fields_are_skipped(tokenizer: Tokenizer) -> None:
     model = tokenizer.to_bytes()
-    odd = b"".join((b"\x08\x05", b"\x15\x00\x00\x90\xc1", b"\x7a\x01x"))  # known numbers of other kinds, another number
+    odd = b"".join((b"\x08\x05", b"\x15\x00\x00\x90\xc1", b"\x7a\x01x"))  # other types, unknown number
     assert Tokenizer(model + odd).tags == tokenizer.tags
     assert read_pieces(model + odd) == read_pieces(model)
 
 
 def test_a_model_that_only_sentencepiece_can_read_is_refused_in_one_line(tokenizer: Tokenizer) -> None:
-    damaged = Tokenizer(tokenizer.to_bytes() + b"\x7b\x7c")  # an empty group: no such model has one
+    damaged = Tokenizer(tokenizer.to_bytes() + b"\x7b\x7c")  # an empty group, which models do not contain
     with pytest.raises(DataError, match=r"^the tokenizer model is damaged \(wire type 3 at byte \d+\): train or fetch"):
         damaged.vocabulary()

@@ -93,7 +93,7 @@ def test_unigram_segmentations_have_the_published_probabilities(rate: float) -> 
     result = Counter(tuple(one.tokens(row)) for row in segmentations)
     assert len(weights) > 4
     assert result.keys() <= weights.keys()
-    for way, weight in weights.items():  # 0.03: four standard deviations at the least
+    for way, weight in weights.items():  # 0.03 is at least four standard deviations
         assert result[way] / 4000 == pytest.approx(weight / sum(weights.values()), abs=0.033)
 
 
@@ -107,7 +107,7 @@ def test_merges_are_dropped_with_the_given_probability() -> None:
     assert sum(cut == row for cut in segmentations) / 4000 == pytest.approx(0.9**merges, abs=0.033)
     assert [one.tokens(cut) for cut in SubwordSampler(one, 1.0)([row], seed=3)] == [list("▁small")]
     rows = one.encode_all(LINES)
-    assert SubwordSampler(one, 1e-12)(rows, seed=3) == rows  # without dropout as SentencePiece
+    assert SubwordSampler(one, 1e-12)(rows, seed=3) == rows  # without dropout, the result equals SentencePiece's
 
 
 def test_single_decisions_and_decisions_for_whole_words_agree() -> None:

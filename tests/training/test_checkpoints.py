@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from disk import HOW, little_room, spoil
+from disk import HOW, damage, full_disk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -67,7 +67,7 @@ def test_a_full_disk_keeps_both_states(checkpoints):
     checkpoints.save_state({"progress": {"update": 1}}, [])
     checkpoints.save_state(STATE, [])
     before = {path: path.read_bytes() for path in checkpoints.folder.iterdir()}
-    with little_room(1000), pytest.raises(RunError, match=r"last\.pt cannot be written .*free some space"):
+    with full_disk(1000), pytest.raises(RunError, match=r"last\.pt cannot be written .*free some space"):
         checkpoints.save_state({"weights": torch.zeros(1000)}, [])
     assert {path: path.read_bytes() for path in checkpoints.folder.iterdir()} == before
 
@@ -78,7 +78,7 @@ def test_a_damaged_state_falls_back_to_the_previous_one_with_a_warning(checkpoin
     checkpoints.save_state(STATE, [])
     assert found(checkpoints)["progress"] == STATE["progress"]
     assert caplog.messages == []
-    spoil(checkpoints.last, how)
+    damage(checkpoints.last, how)
     assert found(checkpoints)["progress"] == {"update": 1}
     [line] = caplog.messages
     assert line.startswith(f"{checkpoints.last} cannot be used (")
@@ -89,7 +89,7 @@ def test_a_damaged_state_falls_back_to_the_previous_one_with_a_warning(checkpoin
 def test_a_damaged_state_never_replaces_the_intact_one(checkpoints):
     checkpoints.save_state({"progress": {"update": 1}}, [])
     checkpoints.save_state(STATE, [])
-    spoil(checkpoints.last, "0.5")
+    damage(checkpoints.last, "0.5")
     again = Checkpoints(checkpoints.folder)
     again.load_state()
     again.save_state({"progress": {"update": 2}}, [])
@@ -105,8 +105,8 @@ def test_two_damaged_states_give_one_line(checkpoints, how, before):
     checkpoints.save_state(STATE, [])
     if before == "damaged too":
         checkpoints.save_state(STATE, [])
-        spoil(checkpoints.previous, "0.5")
-    spoil(checkpoints.last, how)
+        damage(checkpoints.previous, "0.5")
+    damage(checkpoints.last, how)
     assert "damaged" in refused(checkpoints)
 
 
@@ -131,10 +131,10 @@ def test_a_state_whose_weights_are_damaged_is_not_used(checkpoints, how, caplog)
     checkpoints.save_state({"progress": {"update": 10}}, [10])
     checkpoints.save(filled(2.0), 20)
     checkpoints.save_state({"progress": {"update": 20}}, [10, 20])
-    spoil(checkpoints.weights_path(20), how)
+    damage(checkpoints.weights_path(20), how)
     assert found(checkpoints)["progress"] == {"update": 10}
     assert "update-0000020.safetensors is" in caplog.messages[0]
-    spoil(checkpoints.weights_path(10), how)
+    damage(checkpoints.weights_path(10), how)
     assert "update-0000010.safetensors is" in refused(checkpoints)
 
 
@@ -233,7 +233,7 @@ def test_files_left_by_a_killed_process_are_deleted_at_the_next_start(checkpoint
     assert files(checkpoints) == {
         "last.pt", "previous.pt", "update-0000020.safetensors", "update-0000030.safetensors"
     }  # fmt: skip
-    spoil(checkpoints.last, "0.5")
+    damage(checkpoints.last, "0.5")
     checkpoints.save(filled(1), 10)
     found(checkpoints)
     assert checkpoints.weights_path(10).exists(), "the previous state may need further weights"
@@ -245,7 +245,7 @@ def test_existing_checkpoints_and_their_update_are_listed(checkpoints):
         checkpoints.save_state({"progress": {"update": update}}, [update - 10, update])
     assert [path.name[12:14] for path in checkpoints.kept()] == ["10", "20", "30"]
     assert checkpoints.progress() == {"update": 30}
-    spoil(checkpoints.last, "0.5")
+    damage(checkpoints.last, "0.5")
     assert checkpoints.progress() is None
     checkpoints.last.unlink()
     assert checkpoints.progress() is None
@@ -261,7 +261,7 @@ def test_a_model_is_restored_only_if_it_is_unchanged(checkpoints, tmp_path, how)
     if how == "of another update":
         checkpoints.put([2], path)
     elif how != "whole":
-        spoil(path, how)
+        damage(path, how)
     checkpoints.put([1, 2], path)
     assert path.read_bytes() == before
     assert torch.equal(load_weights(path)["weight"], torch.full((2, 3), 2.0))

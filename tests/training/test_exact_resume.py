@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from disk import HOW, little_room, spoil
+from disk import HOW, damage, full_disk
 from reversal import SEVEN_BATCHES, Stream, held_out_loss, metrics, same, tiny_network, trainer, training, weights
 
 from seq2seq.data.batch_sampler import StreamPosition
@@ -72,7 +72,7 @@ def stopped(folder: Path, place: StreamPosition = AFTER_NINE, config=CONFIG) -> 
 @pytest.mark.parametrize(("file", "goes_on_from"), [(LAST, 4), (weights_after(8), 4), (PREVIOUS, 8), (MODEL, 8)])
 def test_a_damaged_state_does_not_change_the_result(tmp_path, whole, how, file, goes_on_from, caplog):
     stopped(tmp_path)
-    spoil(tmp_path / file, how)
+    damage(tmp_path / file, how)
     assert trainer(tmp_path, CONFIG).progress.update == goes_on_from
     assert len(caplog.messages) == (goes_on_from == 4)
     assert Ended(tmp_path).same_as(whole)
@@ -80,9 +80,9 @@ def test_a_damaged_state_does_not_change_the_result(tmp_path, whole, how, file, 
 
 def test_repeated_damage_does_not_change_the_result(tmp_path, whole):
     stopped(tmp_path)
-    spoil(tmp_path / LAST, "0.5")
+    damage(tmp_path / LAST, "0.5")
     stopped(tmp_path, StreamPosition(3, 5))  # resumes from 4, validates at 8 and 12, crashes
-    spoil(tmp_path / LAST, "bit")
+    damage(tmp_path / LAST, "bit")
     assert trainer(tmp_path, CONFIG).progress.update == 8
     assert Ended(tmp_path).same_as(whole)
 
@@ -101,7 +101,7 @@ def test_incomplete_files_of_a_killed_process_are_ignored(tmp_path, whole):
 @pytest.mark.parametrize("how", HOW)
 def test_missing_weights_of_both_states_give_one_line(tmp_path, how):
     stopped(tmp_path)
-    spoil(tmp_path / weights_after(4), how)
+    damage(tmp_path / weights_after(4), how)
     with pytest.raises(RunError) as error:
         trainer(tmp_path, CONFIG)
     assert "update-0000004.safetensors is" in str(error.value)
@@ -109,7 +109,7 @@ def test_missing_weights_of_both_states_give_one_line(tmp_path, how):
     assert "\n" not in str(error.value)
 
 
-def judged(average_is_better: bool):
+def scripted_validation(average_is_better: bool):
     """A validation that prefers the average or not, and records the weights it receives."""
     updates = []
 
@@ -125,7 +125,7 @@ def judged(average_is_better: bool):
 @pytest.mark.parametrize("how", [*HOW, "another"])
 @pytest.mark.parametrize("average_is_better", [True, False])
 def test_the_model_of_a_finished_run_is_restored_without_validation(tmp_path, how, average_is_better):
-    validate, updates = judged(average_is_better)
+    validate, updates = scripted_validation(average_is_better)
     ended = Ended(tmp_path, validate=validate)
     assert ended.trainer.progress.model == ([14, 12] if average_is_better else [14])
     before = (tmp_path / MODEL).read_bytes()
@@ -133,7 +133,7 @@ def test_the_model_of_a_finished_run_is_restored_without_validation(tmp_path, ho
         (tmp_path / MODEL).unlink()
         shutil.copy(tmp_path / weights_after(12), tmp_path / MODEL)
     else:
-        spoil(tmp_path / MODEL, how)
+        damage(tmp_path / MODEL, how)
     assert Ended(tmp_path, validate=validate).same_as(ended)
     assert (tmp_path / MODEL).read_bytes() == before
     assert len(updates) == 5
@@ -146,7 +146,7 @@ def test_a_full_disk_stops_the_run_in_one_line_and_it_resumes_with_space(tmp_pat
     stopped_at = set()
     for room in (50, 500, 5_000, 12_000, 20_000):
         before = {path: path.read_bytes() for path in tmp_path.rglob("*.pt")}
-        with little_room(room), pytest.raises(RunError, match=r"cannot be written .*: free some space") as error:
+        with full_disk(room), pytest.raises(RunError, match=r"cannot be written .*: free some space") as error:
             trainer(tmp_path, CONFIG).fit()
         assert "\n" not in str(error.value)
         assert not list(tmp_path.rglob("*.tmp"))
@@ -200,6 +200,6 @@ def test_intermediate_states_reduce_the_loss_of_a_crash_and_change_nothing(tmp_p
     config = training(updates=14, accumulate=2, ema=0.7, save_minutes=0)  # recorded, and so saved, at 5 and 10
     stopped(tmp_path, StreamPosition(3, 2), config)  # after update 11, during the next
     assert trainer(tmp_path, config).progress.update == 10
-    spoil(tmp_path / LAST, "0.5")
+    damage(tmp_path / LAST, "0.5")
     assert trainer(tmp_path, config).progress.update == 8
     assert Ended(tmp_path, config).same_as(whole)

@@ -2,7 +2,7 @@ import json
 import math
 
 import pytest
-from disk import little_room
+from disk import full_disk
 
 from seq2seq.errors import RunError
 from seq2seq.training import log
@@ -93,10 +93,10 @@ def test_records_missing_in_an_older_state_are_read_from_the_file(tmp_path):
 def test_a_full_disk_is_one_line(tmp_path):
     with MetricsLog(tmp_path, Progress()) as log:
         log.write("train", 1, {"loss": 1.0})
-        with little_room((tmp_path / "metrics.jsonl").stat().st_size), pytest.raises(RunError) as error:
+        with full_disk((tmp_path / "metrics.jsonl").stat().st_size), pytest.raises(RunError) as error:
             log.write("train", 2, {"loss": 1.0})
     assert "metrics.jsonl cannot be written (File too large): free some space" in str(error.value)
-    with little_room(100), pytest.raises(RunError, match="free some space"):
+    with full_disk(100), pytest.raises(RunError, match="free some space"):
         MetricsLog(tmp_path, cut(write(tmp_path, *range(50)), 50))
 
 

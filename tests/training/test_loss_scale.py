@@ -47,11 +47,11 @@ def overflowing(updates: set[int], everywhere: bool = True) -> Network:
     """A network with infinite gradients in these updates (from 1), in all processes or in the first only."""
     network, count = tiny_network(), [0]
 
-    def spoil(gradient: torch.Tensor) -> torch.Tensor:
+    def damage(gradient: torch.Tensor) -> torch.Tensor:
         count[0] += 1
         return gradient * math.inf if count[0] in updates and (everywhere or is_first()) else gradient
 
-    network.output.bias.register_hook(spoil)
+    network.output.bias.register_hook(damage)
     return network
 
 
@@ -171,7 +171,7 @@ def test_the_moving_average_stays_finite(tmp_path):
     one = trainer(tmp_path, half(ema=0.9), network=overflowing({1, 2}))
     before = weights(one.network)
     updated(one, 2)
-    assert all(map(torch.equal, one.average.weights, before.values())), "no weight has changed, nor has their average"
+    assert all(map(torch.equal, one.average.weights, before.values())), "weights and average are unchanged"
     updated(one, 1)
     assert all(bool(tensor.isfinite().all()) for tensor in one.average.weights)
     assert not all(map(torch.equal, one.average.weights, before.values()))

@@ -34,7 +34,7 @@ def test_equal_scores_are_ranked_by_loss_with_a_note():
     falling = Progress(validations=[Validation(number, loss, 0.0, 7.0) for number, loss in enumerate(losses, 1)])
     for criterion in (Criterion.bleu, Criterion.chrf):
         assert falling.best(criterion).update == 4
-        assert falling.validations_since_best(criterion) == 0, "patience goes on"
+        assert falling.validations_since_best(criterion) == 0, "patience continues"
         assert falling.averaged(Average.best, 2, criterion) == [4, 3]
     assert falling.undecided(Criterion.bleu).startswith("BLEU was 0.00 at all 4 validations, so the loss selected")
     assert falling.undecided(Criterion.chrf).startswith("chrF was 7.00 at all 4")

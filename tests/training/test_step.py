@@ -137,12 +137,12 @@ def test_two_processes_equal_one_with_accumulation(tmp_path):
     alone, both = tmp_path / "alone", tmp_path / "both"
     expected = run(alone, 10, 2)
     first, second = results(together(tmp_path / "out", run, both, 10, 1))
-    assert same(first, second), "each has the same weights, place and validations"
+    assert same(first, second), "all have the same weights, position and validations"
     assert close(first, expected, 1e-6)
     for one, other in zip(metrics(both), metrics(alone), strict=True):
         assert one.pop("kind") == other.pop("kind")
         assert one == pytest.approx(other, rel=1e-5)
-    assert len(list((both / "tensorboard").iterdir())) == 1, "the first process writes, and no other"
+    assert len(list((both / "tensorboard").iterdir())) == 1, "only the first process writes"
 
 
 def vanish(folder: Path, last: StreamPosition) -> None:
@@ -189,7 +189,7 @@ def test_a_signal_to_one_process_stops_all_after_the_same_update(tmp_path):
 def test_patience_ends_in_all_processes_at_once(tmp_path):
     for result in results(together(tmp_path / "out", run, tmp_path / "run", 99, 1, None, 1)):
         assert result["validated"].tolist()[:2] == [4, 8]
-        assert result["place"].tolist() == [2, 2], "sixteen batches of seven an epoch"
+        assert result["place"].tolist() == [2, 2], "16 batches, with seven per epoch"
 
 
 CPU = torch.device("cpu")

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from disk import little_room
+from disk import full_disk
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from seq2seq.training import tensorboard as events_module
@@ -62,11 +62,11 @@ def test_a_full_disk_raises_in_the_caller_and_closing_does_not_raise(tmp_path):
     file = EventFile(tmp_path, 1)
     file.add(1, {"loss": 1.0})
     file.sync()
-    with little_room(sum(path.stat().st_size for path in tmp_path.iterdir())):
+    with full_disk(sum(path.stat().st_size for path in tmp_path.iterdir())):
         with pytest.raises(OSError, match="File too large"):
             file.add(2, {"loss": 1.0})
         file.close()
-    with little_room(10), pytest.raises(OSError, match="File too large"):
+    with full_disk(10), pytest.raises(OSError, match="File too large"):
         EventFile(tmp_path / "other", 1)
     assert threading.active_count() == threads
     assert read(tmp_path) == {"loss": [(1, 1.0)]}

@@ -108,7 +108,7 @@ def test_the_last_partial_window_is_recorded(tmp_path, monkeypatch, changes, los
     assert records[-1]["loss"] == sum(float(loss) for _, loss, _ in window) / sum(count for count, _, _ in window)
     before = metrics(tmp_path)
     trainer(tmp_path, config, validate=Scripted([9.0])).fit()
-    assert metrics(tmp_path) == before, "a finished run has nothing to add"
+    assert metrics(tmp_path) == before, "a finished run adds no records"
 
 
 def test_an_extended_run_removes_the_record_of_the_partial_window(tmp_path):
@@ -210,11 +210,11 @@ def spoilt_at(place: StreamPosition, factor: float, before=lambda: None) -> dict
     network, factors = tiny_network(), [1.0]
     network.output.register_forward_hook(lambda module, inputs, output: output * factors[0])
 
-    def spoil() -> None:
+    def damage() -> None:
         before()
         factors[0] = factor
 
-    return {"network": network, "stream": at(place, spoil)}
+    return {"network": network, "stream": at(place, damage)}
 
 
 @pytest.mark.parametrize("spoilt", [math.nan, math.inf])
@@ -589,7 +589,7 @@ def test_an_average_of_one_checkpoint_is_not_validated(tmp_path, capsys):
     validate = Scripted([2.0, 1.0, 1.5])
     config = training(updates=3, validate_every=1, average=Average.last, average_count=1)
     trainer(tmp_path, config, validate=validate).fit()
-    assert len(validate.shown) == 3, "its outcome is known"
+    assert len(validate.shown) == 3, "its validation is known"
     assert same(best_weights(tmp_path), validate.shown[1])
     assert "last checkpoint: validation loss 1.500" in capsys.readouterr().err
 

@@ -58,7 +58,7 @@ def test_settings_given_by_the_start_cannot_be_changed(tiny_run, tmp_path, model
     with pytest.raises(ConfigError, match=rf"^{named}") as raised:
         checked_start(tmp_path, str(tiny_run), changed, TokenizerConfig(**tokenizer))
     assert "\n" not in str(raised.value)
-    assert checked_start(tiny_run, str(tiny_run), changed, TokenizerConfig(**tokenizer)), "it has begun already"
+    assert checked_start(tiny_run, str(tiny_run), changed, TokenizerConfig(**tokenizer)), "the run already exists"
 
 
 @pytest.mark.parametrize("size", [400, 8000])

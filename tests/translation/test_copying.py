@@ -27,7 +27,7 @@ def test_unknown_word_becomes_the_most_attended_source_word():
 def test_attention_is_summed_over_the_tokens_of_a_word():
     result = translation("Zo e Klaus", "<unk>", [[0.3, 0.3, 0.4]], source_tokens=["▁Zo", "e", "▁Klaus"])
     assert copy_from_source(replace(result, source="Zoe Klaus"), Copy.unknown) == "Zoe"
-    assert copy_from_source(result, Copy.unknown) == "<unk>", "tokens and words that do not match are left alone"
+    assert copy_from_source(result, Copy.unknown) == "<unk>", "tokens and words that do not match are unchanged"
 
 
 def test_wrong_number_becomes_the_missing_source_number():
@@ -40,7 +40,7 @@ def test_wrong_number_becomes_the_missing_source_number():
 @pytest.mark.parametrize(
     ("source", "text", "expected"),
     [
-        (["1,000"], ["1.000"], ["1.000"]),  # the same digits, written otherwise
+        (["1,000"], ["1.000"], ["1.000"]),  # the same digits in another format
         (["3", "pm"], ["15", "Uhr"], ["3", "Uhr"]),
         (["five"], ["5"], ["5"]),  # no number is missing
         (["7", "7"], ["7", "8"], ["7", "7"]),

@@ -67,7 +67,7 @@ def test_prefix_may_end_within_a_word():
 
 
 def test_minimum_bayes_risk_ranks_unfinished_samples_last():
-    """As in a beam. A text that was drawn finished and unfinished counts as finished."""
+    """As in beam search. A text sampled both finished and unfinished counts as finished."""
     own = translator()
 
     def one(text: str, score: float, finished: bool) -> Hypothesis:
@@ -82,7 +82,7 @@ def test_minimum_bayes_risk_ranks_unfinished_samples_last():
     config = SearchConfig(method=Method.minimum_bayes_risk, samples=7, n_best=3)
     result = [choice.hypothesis for choice in rank(own.ensemble, samples, config)]
     assert [each.finished for each in result] == [True, True, False]
-    assert result[2] == samples[0], "it is most like all others, and would be the first"
+    assert result[2] == samples[0], "it is most similar to all others, and would rank first"
     assert samples[5] in result
 
 
@@ -107,7 +107,7 @@ def test_best_of_equal_texts_is_kept():
             best.setdefault(decode(own.ensemble, one), one.score)
         assert [(one.text, pytest.approx(one.score, abs=1e-5)) for one in result.n_best] == list(best.items())
         repeated += len(all_) - len(best)
-    assert repeated, "or this would be no test"
+    assert repeated, "the test needs this case"
 
 
 FOREIGN = ["Žižek", "Пушкин", "東京で", "Xylophonspieler", "Übermüdung"]
@@ -187,7 +187,7 @@ def test_unknown_words_are_copied_by_attention():
             ]
             assert taken.text.split() == expected
             assert taken.attention is None
-    assert unknown, "or nothing was tested"
+    assert unknown, "the test needs this case"
     assert network.config.attention is AttentionKind.general
 
 

@@ -60,7 +60,7 @@ def test_text_is_read_and_written_unchanged(tmp_path, monkeypatch):
     for name in ("one.gz", "two.gz"):
         with opened(str(tmp_path / name)) as output:
             output.write(text)
-    assert read_text(str(tmp_path / "one.gz")) == text, "what is written is read again by its name"
+    assert read_text(str(tmp_path / "one.gz")) == text, "written files are read by the same name"
     assert (tmp_path / "one.gz").read_bytes() == (tmp_path / "two.gz").read_bytes()
     (tmp_path / "bad.txt").write_bytes(b"a\n\xff\n")
     with pytest.raises(DataError, match=r"bad.txt, line 2: byte 0xff"):

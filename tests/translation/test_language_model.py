@@ -144,7 +144,7 @@ def test_suggestions_complete_the_partial_word(words):
 def test_suggestions_of_a_subword_vocabulary_match_all_short_spellings(subwords):
     """Compared with all spellings of at most two tokens, by the training pass."""
     model = language_model(subwords, seed=3)
-    with torch.no_grad():  # so that words end soon, and few subwords share what there is
+    with torch.no_grad():  # words end soon, and few subwords are probable
         model.member.network.output.bias[EOS] += 6
     model = LanguageModel(Member.prepare(model.member.network, model.member.tokenizers, CPU))
     given = subwords.encode("Wo ist")

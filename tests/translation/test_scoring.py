@@ -42,7 +42,7 @@ def test_scores_match_the_search():
     for translation in own.translate(SENTENCES, n_best=3):
         for other in translation.n_best:
             forced = own.score(other.source, other.text)
-            if forced.tokens == other.tokens:  # a search may cut a text otherwise than the tokenizer
+            if forced.tokens == other.tokens:  # search and tokenizer may segment a text differently
                 limit = LIMITS.max_lengths(torch.tensor([len(other.source_tokens) + 1])).item()
                 assert len(other.tokens) == limit or forced.log_probability == pytest.approx(
                     other.log_probability, abs=1e-4

@@ -66,7 +66,7 @@ def test_unfinished_translations_are_dropped_and_counted(tiny_run):
 def test_closest_is_chosen_from_the_whole_beam(translator):
     """The reference is the last translation of the beam itself, so it is the closest."""
     beam = [one.text for one in translator.translate("We work.", beam_size=4, n_best=4).n_best if one.finished]
-    assert len({text for text in beam if text}) > 1, "or this would be no test"
+    assert len({text for text in beam if text}) > 1, "the test needs this case"
     expected = [text for text in beam if text][-1]
     (group,) = distill(translator, [Pair("We work.", expected)], search=translator.search.beam(4), closest=True)
     assert group.pairs == [Pair("We work.", expected)]
@@ -166,7 +166,7 @@ def test_both_files_have_the_same_number_of_lines_for_any_text(tmp_path_factory,
 def test_failed_write_leaves_nothing(tmp_path):
     def broken() -> Iterator[SyntheticPairs]:
         yield SyntheticPairs([Pair("a", "b")])
-        assert not (tmp_path / "out").exists(), "not there before it is complete"
+        assert not (tmp_path / "out").exists(), "the file appears when it is complete"
         raise DataError("line 2 is not UTF-8")
 
     with pytest.raises(DataError, match="line 2"):

@@ -216,7 +216,7 @@ def test_translation_does_not_depend_on_the_batch_in_any_precision(learned_run, 
     sentences = [*SENTENCES, *KNOWN]
     together = translator.translate(sentences, beam_size=beam_size)
     turned = translator.translate(sentences[::-1], beam_size=beam_size)[::-1]
-    if beam_size == 1:  # a beam stops with as many hypotheses as it is wide, though a better one may go on
+    if beam_size == 1:  # beam search stops with K finished hypotheses, although an unfinished one may be better
         assert [one.text for one in together[-len(KNOWN) :]] == [*KNOWN.values()]
     for text, one, other in zip(sentences, together, turned, strict=True):
         alone = translator.translate(text, beam_size=beam_size)
@@ -240,7 +240,7 @@ def test_full_shortlist_changes_nothing(tiny_run, beam_size):
     )
     for one, other in zip(actual, expected, strict=True):
         assert one.log_probability == pytest.approx(other.log_probability, rel=1e-4)
-        if beam_size == 1:  # a beam meets orders of words that are as likely as each other to the last bit
+        if beam_size == 1:  # in a beam, different word orders can tie to the last bit
             assert (one.text, one.tokens) == (other.text, other.tokens)
 
 
