@@ -82,9 +82,9 @@ def together(folder: Path, function: Callable[..., Any], *args: Any, count: int 
 
 def results(ended: list[Ended]) -> list[Any]:
     """The functions' return values; fails if a process has failed."""
-    for one in ended:
-        assert one.code == 0, one.err
-    return [one.value for one in ended]
+    for process in ended:
+        assert process.code == 0, process.err
+    return [process.value for process in ended]
 
 
 def call_recipe(name: str, *overrides: str) -> Any:

@@ -98,11 +98,14 @@ def results(folder: Path) -> tuple[object, ...]:
     """Return all results of a run except times."""
     files = sorted(path for pattern in ("*.safetensors", "*.model", "hypothes*") for path in folder.glob(pattern))
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
-    measured = [{name: value for name, value in one.items() if name != "tokens_per_second"} for one in records]
+    measured = [{name: value for name, value in record.items() if name != "tokens_per_second"} for record in records]
     translations: object = None
     if (folder / "shortlist.safetensors").exists():  # a translator, not a language model
         sentences = ["We work.", "Where is my key?", "She sees the old house."]
-        translations = [(one.text, one.score, one.n_best) for one in Translator.load(folder).translate(sentences)]
+        translations = [
+            (translation.text, translation.score, translation.n_best)
+            for translation in Translator.load(folder).translate(sentences)
+        ]
     return [(path.name, path.read_bytes()) for path in files], measured, translations
 
 

@@ -156,7 +156,7 @@ def test_a_block_is_checked_when_it_is_first_read(tmp_path: Path) -> None:
         assert table.rows(np.array([pair]))[1][0].tolist() == lists[pair % 2_000]
     with pytest.raises(DataError, match=r"00001.* is damaged \(checksum mismatch.*: start the same command again"):
         table.rows(np.array([3_999, 5]))
-    assert [one.name for one in tmp_path.iterdir()] == ["00000.safetensors"]
+    assert [path.name for path in tmp_path.iterdir()] == ["00000.safetensors"]
 
 
 FORGED = {

@@ -92,8 +92,8 @@ def test_ensemble_probabilities_are_the_mean_over_the_members(runs, names, beam_
     translator = short(Translator.load([runs[name] for name in names], "cpu"))
     for text in SENTENCES:
         translation = translator.translate(text, beam_size=beam_size, n_best=beam_size)
-        for one in translation.n_best or [translation] if text else []:
-            assert one.log_probability == pytest.approx(by_hand(translator, one, 6), abs=1e-3)
+        for alternative in translation.n_best or [translation] if text else []:
+            assert alternative.log_probability == pytest.approx(by_hand(translator, alternative, 6), abs=1e-3)
 
 
 def test_an_ensemble_of_equal_members_equals_one_member(runs):
@@ -133,7 +133,7 @@ def test_the_shortlist_of_the_first_run_applies_to_all(runs):
     shortlist = Shortlist(translations_VK, torch.tensor([EOS], dtype=torch.int32), target.size)
     members = [Member.prepare(one.network, one.tokenizers, CPU) for one in loaded]
     translation = Translator(members, loaded[0].search, shortlist).translate("We work.", beam_size=4, n_best=4)
-    written = {token for one in translation.n_best for token in one.tokens}
+    written = {token for alternative in translation.n_best for token in alternative.tokens}
     assert written
     assert written <= {*target.tokens([20, 21, *source.encode("We work.")])}
 
@@ -237,17 +237,17 @@ def test_language_model_probabilities_are_not_renormalized_over_the_shortlist(ru
     alone = Members((own,), lists, None, 0.0)
     for text in ("We work.", "Where is my key?"):
         translations = Translator([own], search, lists, beside, 0.3).translate(text, beam_size=3, n_best=3)
-        for one in translations.n_best:
-            ids = [target.tokens(range(target.size)).index(token) for token in one.tokens]
+        for alternative in translations.n_best:
+            ids = [target.tokens(range(target.size)).index(token) for token in alternative.tokens]
             bound = alone.bind(alone.encoded([text])[0])
             [parts] = searching.forced_decoding(
                 bound.stepper, [[bound.first.shortlist.index(number) for number in ids]]
             )
             logits = other.network(*beside.sources([[]]), target_input([ids]), torch.arange(len(ids) + 1))
             theirs = logits.log_softmax(1)[range(len(ids) + 1), [*ids, EOS]].tolist()
-            count = len(ids) + one.finished
+            count = len(ids) + alternative.finished
             expected = sum(parts[:count]) + 0.3 * sum(theirs[:count])
-            assert one.log_probability == pytest.approx(expected, abs=1e-3)
+            assert alternative.log_probability == pytest.approx(expected, abs=1e-3)
 
 
 def test_translators_and_language_models_are_not_interchangeable(runs, language_model):

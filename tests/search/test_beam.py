@@ -51,8 +51,10 @@ def test_beam_finds_better_than_the_greedy_first_token():
 
 def test_n_best_hypotheses_are_distinct_and_sorted():
     [result] = beam_search(chain(TRAP), config(4, n_best=3, length_penalty=0.0))
-    assert [one.tokens for one in result] == [[B], [A, B], [A]] or [one.tokens for one in result] == [[B], [A], [A, B]]
-    assert [one.log_probability for one in result] == pytest.approx([math.log(p) for p in (0.4, 0.18, 0.18)])
+    assert [hypothesis.tokens for hypothesis in result] in ([[B], [A, B], [A]], [[B], [A], [A, B]])
+    assert [hypothesis.log_probability for hypothesis in result] == pytest.approx(
+        [math.log(p) for p in (0.4, 0.18, 0.18)]
+    )
 
 
 def test_length_penalty_decides_between_short_and_long():
@@ -66,8 +68,8 @@ def test_maximum_length_depends_on_the_sentences_own_source():
     forever = {BOS: {A: 1.0}, A: {A: 0.6, B: 0.4}, B: {B: 0.9, A: 0.1}}
     settings = SearchConfig(beam_size=3, n_best=2, max_length_ratio=1.5, max_length_offset=1)
     hypotheses = beam_search(chain(forever, forever, source_lengths=[2, 4]), settings)
-    assert [[len(one.tokens) for one in several] for several in hypotheses] == [[4, 4], [7, 7]]
-    assert not any(one.finished for several in hypotheses for one in several)
+    assert [[len(hypothesis.tokens) for hypothesis in several] for several in hypotheses] == [[4, 4], [7, 7]]
+    assert not any(hypothesis.finished for several in hypotheses for hypothesis in several)
 
 
 def test_unfinished_hypotheses_only_fill_up_n_best():
@@ -75,7 +77,7 @@ def test_unfinished_hypotheses_only_fill_up_n_best():
     [alone] = beam_search(chain(table), config(4, n_best=1))
     assert alone[0].finished
     [several] = beam_search(chain(table), config(4, n_best=4))
-    assert [(one.tokens, one.finished) for one in several] == [
+    assert [(hypothesis.tokens, hypothesis.finished) for hypothesis in several] == [
         ([A, A, A], True),
         ([A, A], True),
         ([A], True),
@@ -126,7 +128,9 @@ def test_narrow_beam_matches_a_plain_implementation(seed, beam_size, impossible)
         plain = plain_beam(stepper, sentence, beam_size, limit=6)
         # Compared by score, because paths with the same transitions in another order tie.
         best = sorted((log_probability(stepper, sentence, path) / len(path) for path in plain), reverse=True)
-        assert [one.score for one in result if one.finished] == pytest.approx(best[:beam_size], abs=1e-4)
+        assert [hypothesis.score for hypothesis in result if hypothesis.finished] == pytest.approx(
+            best[:beam_size], abs=1e-4
+        )
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.4, 0.8]), st.sampled_from([0.0, 0.6, 1.0]))
@@ -137,13 +141,13 @@ def test_wide_beam_finds_the_exact_n_best_list(seed, impossible, alpha):
     ):
         paths = every_path(stepper, sentence, limit)
         if not paths:
-            assert [one.score for one in result] == [-math.inf]
+            assert [hypothesis.score for hypothesis in result] == [-math.inf]
             continue
         scores = {path: total / len(path) ** alpha for path, total in paths.items()}
         ideal = sorted(scores, key=lambda path: (path[-1] == EOS, scores[path]), reverse=True)
-        assert {tuple(tokens_of(one)) for one in result} == set(paths)
-        assert [one.finished for one in result] == [path[-1] == EOS for path in ideal]
-        assert [one.score for one in result] == pytest.approx([scores[path] for path in ideal], abs=1e-4)
+        assert {tuple(tokens_of(hypothesis)) for hypothesis in result} == set(paths)
+        assert [hypothesis.finished for hypothesis in result] == [path[-1] == EOS for path in ideal]
+        assert [hypothesis.score for hypothesis in result] == pytest.approx([scores[path] for path in ideal], abs=1e-4)
 
 
 @given(
@@ -187,7 +191,7 @@ def test_beam_of_one_equals_greedy_search(seed, source_lengths, impossible):
     settings = SearchConfig(beam_size=1, max_length_offset=1)
     assert (
         beam_search(stepper, settings)
-        == [[one] for one in greedy_search(stepper, settings)]
+        == [[hypothesis] for hypothesis in greedy_search(stepper, settings)]
         == search(stepper, settings)
     )
 

@@ -37,14 +37,16 @@ def has(tokens: tuple[int, ...], phrase: tuple[int, ...], inner: set[int]) -> bo
 )
 def test_wide_beam_finds_the_best_translations_with_all_phrases(seed, phrases, inner, impossible):
     stepper, limit = random_stepper(seed, [1], impossible), 1
-    [actual] = constrained_beam_search(stepper, config(400, 400, limit), [[Phrase(one, inner) for one in phrases]])
+    [actual] = constrained_beam_search(
+        stepper, config(400, 400, limit), [[Phrase(phrase, inner) for phrase in phrases]]
+    )
     raised = limit + sum(map(len, phrases))
     expected = {
         whole: total / len(whole)
         for whole, total in every_path(stepper, 0, raised).items()
         if whole[-1] == EOS and all(has(whole[:-1], phrase, inner) for phrase in phrases)
     }
-    ended = [one for one in actual if one.finished]
+    ended = [hypothesis for hypothesis in actual if hypothesis.finished]
     assert {path(one) for one in ended} == set(expected)
     assert [one.score for one in ended] == pytest.approx(sorted(expected.values(), reverse=True), abs=1e-4)
 
@@ -53,7 +55,7 @@ def test_wide_beam_finds_the_best_translations_with_all_phrases(seed, phrases, i
 def test_any_beam_size_completes_every_phrase(seed, beam_size, phrases):
     stepper = random_stepper(seed, [1, 1])
     inner = {B} if all(phrase[-1] == A for phrase in phrases) else set()
-    required = [[Phrase(one, inner) for one in phrases], []]
+    required = [[Phrase(phrase, inner) for phrase in phrases], []]
     hypotheses = constrained_beam_search(stepper, config(beam_size, longest=3), required)
     for sentence, [best] in enumerate(hypotheses):
         if sentence == 0:
@@ -100,10 +102,10 @@ def test_wide_beam_places_the_phrase_where_it_fits():
 def test_impossible_phrase_is_missing_from_the_result():
     table = {0: {A: 1.0}, A: {A: 0.5, EOS: 0.5}}
     [result] = constrained_beam_search(chain(table), config(3), [[Phrase((B,), ())]])
-    assert [one.finished for one in result] == [False]
+    assert [hypothesis.finished for hypothesis in result] == [False]
     assert B not in result[0].tokens
     [nothing] = constrained_beam_search(chain({}), config(3), [[Phrase((B,), ())]])
-    assert [one.log_probability for one in nothing] == [-math.inf]
+    assert [hypothesis.log_probability for hypothesis in nothing] == [-math.inf]
 
 
 # Progress of a hypothesis in a phrase

@@ -21,7 +21,7 @@ def by_hand(steppers: list[MarkovStepper], path: tuple[int, ...], sentence: int)
     total = 0.0
     for end in range(len(path)):
         before, last, token = [BOS, BOS, *path][end : end + 3]
-        mean = sum(math.exp(one.table_SVVV[sentence, before, last, token]) for one in steppers) / len(steppers)
+        mean = sum(math.exp(stepper.table_SVVV[sentence, before, last, token]) for stepper in steppers) / len(steppers)
         total += math.log(mean) if mean else NEVER
     return total
 
@@ -42,12 +42,14 @@ def check_ranking(found: list[Hypothesis], scores: dict[tuple[int, ...], float])
     """Assert that a wide beam found every possible path with its score, finished before unfinished, best first."""
     possible = {path: score for path, score in scores.items() if score > NEVER}
     if not possible:
-        assert [one.score for one in found] == [NEVER]
+        assert [hypothesis.score for hypothesis in found] == [NEVER]
         return
     ideal = sorted(possible, key=lambda path: (path[-1] == EOS, possible[path]), reverse=True)
-    assert {(*one.tokens, EOS) if one.finished else tuple(one.tokens) for one in found} == set(possible)
-    assert [one.finished for one in found] == [path[-1] == EOS for path in ideal]
-    assert [one.score for one in found] == pytest.approx([possible[path] for path in ideal], abs=1e-4)
+    assert {
+        (*hypothesis.tokens, EOS) if hypothesis.finished else tuple(hypothesis.tokens) for hypothesis in found
+    } == set(possible)
+    assert [hypothesis.finished for hypothesis in found] == [path[-1] == EOS for path in ideal]
+    assert [hypothesis.score for hypothesis in found] == pytest.approx([possible[path] for path in ideal], abs=1e-4)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 4), st.sampled_from([0.0, 0.4, 0.8]), st.sampled_from([0.0, 0.6, 1.0]))
@@ -90,8 +92,8 @@ def test_one_member_cannot_exclude_a_token_but_all_can():
     first = {BOS: {A: 1.0}, A: {EOS: 1.0}, B: {EOS: 1.0}}
     other = {BOS: {B: 1.0}, A: {EOS: 1.0}, B: {EOS: 1.0}}
     [result] = beam_search(ensemble([chain(first), chain(other)]), config(4))
-    assert {tuple(one.tokens) for one in result} == {(A,), (B,)}
-    assert [one.log_probability for one in result] == pytest.approx([math.log(0.5)] * 2)
+    assert {tuple(hypothesis.tokens) for hypothesis in result} == {(A,), (B,)}
+    assert [hypothesis.log_probability for hypothesis in result] == pytest.approx([math.log(0.5)] * 2)
 
 
 def test_language_model_changes_the_choice_and_excludes_impossible_tokens():
@@ -102,9 +104,9 @@ def test_language_model_changes_the_choice_and_excludes_impossible_tokens():
         assert best.tokens == tokens
     never = {BOS: {B: 1.0}, B: {EOS: 1.0}}
     [result] = beam_search(fusion(chain(translator), chain(never), 0.5), config(4))
-    assert [one.tokens for one in result] == [[B]]
+    assert [hypothesis.tokens for hypothesis in result] == [[B]]
     [result] = beam_search(fusion(chain(translator), chain(never), 0.0), config(4))
-    assert [one.tokens for one in result] == [[A], [B]]
+    assert [hypothesis.tokens for hypothesis in result] == [[A], [B]]
 
 
 def test_weight_zero_does_not_evaluate_the_language_model():

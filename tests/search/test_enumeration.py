@@ -206,12 +206,12 @@ def ranked(tree: Tree, paths: list[Path], length_penalty: float) -> list[tuple[b
 
 def real(found: list) -> list:
     """Return the hypotheses without special tokens, each of which costs ten thousand nats."""
-    return [one for one in found if one.log_probability > -1e3]
+    return [hypothesis for hypothesis in found if hypothesis.log_probability > -1e3]
 
 
 def agrees(found: list, wanted: list[tuple[bool, float]]) -> bool:
-    return [one.finished for one in found] == [ended for ended, _ in wanted] and [
-        one.score for one in found
+    return [hypothesis.finished for hypothesis in found] == [ended for ended, _ in wanted] and [
+        hypothesis.score for hypothesis in found
     ] == pytest.approx([score for _, score in wanted], abs=2e-4)
 
 
@@ -247,7 +247,7 @@ def test_wide_beam_lists_every_translation(count):
             search_config = limited(3, beam_size=WIDE, n_best=WIDE, length_penalty=penalty)
             for tree, result in zip(world.trees, world.search(replace(search_config, **lengths)), strict=True):
                 assert agrees(real(result), ranked(tree, list(tree.paths()), penalty))
-                assert {path_of(one) for one in real(result)} == {*tree.paths()}
+                assert {path_of(hypothesis) for hypothesis in real(result)} == {*tree.paths()}
 
 
 def plain_beam(tree: Tree, width: int) -> tuple[set[Path], float]:
@@ -281,7 +281,7 @@ def test_narrow_beam_matches_a_plain_implementation(count):
                 continue
             compared += 1
             expected = sorted((tree.total(path) / len(path) for path in ended), reverse=True)[:width]
-            scores = [one.score for one in real(several) if one.finished]
+            scores = [hypothesis.score for hypothesis in real(several) if hypothesis.finished]
             assert scores == pytest.approx(expected, abs=2e-4)
     assert compared > count
 
@@ -294,9 +294,9 @@ def test_narrow_beam_results_are_valid_and_not_better_than_the_best(count):
         for tree, several in zip(world.trees, hypotheses, strict=True):
             best = ranked(tree, list(tree.paths()), 1.0)[0]
             assert 1 <= len(several) <= width
-            for one in real(several):
-                assert one.log_probability == pytest.approx(tree.total(path_of(one)), abs=2e-4)
-                assert (one.finished, one.score) <= (best[0], best[1] + 2e-4)
+            for hypothesis in real(several):
+                assert hypothesis.log_probability == pytest.approx(tree.total(path_of(hypothesis)), abs=2e-4)
+                assert (hypothesis.finished, hypothesis.score) <= (best[0], best[1] + 2e-4)
 
 
 def contains(path: Path, phrase: Path, inner: set[int]) -> bool:
@@ -433,7 +433,7 @@ def test_sample_frequencies_match_probabilities(count, partial):
             drawings = world.search(search_config, seeds)
         for tree, prefix, actual in zip(world.trees, prefixes, drawings, strict=True):
             chance = chances(tree, search_config, limit + (most(prefix, ()) if partial else 0), prefix)
-            counts = Counter(path_of(one) for one in actual)
+            counts = Counter(path_of(hypothesis) for hypothesis in actual)
             assert all(chance[path] > 0 for path in counts)
             often = {path: draws * share for path, share in chance.items() if draws * share >= 5}
             rest = draws - sum(often.values())
@@ -441,6 +441,6 @@ def test_sample_frequencies_match_probabilities(count, partial):
             cells += [(draws - sum(counts[path] for path in often), rest)] if rest >= 5 else []
             statistic += sum((seen - expected) ** 2 / expected for seen, expected in cells)
             degrees += len(cells) - sum(expected for _, expected in cells) / draws
-            for one in actual[:20]:
-                assert one.log_probability == pytest.approx(tree.total(path_of(one)), abs=2e-4)
+            for hypothesis in actual[:20]:
+                assert hypothesis.log_probability == pytest.approx(tree.total(path_of(hypothesis)), abs=2e-4)
     assert abs(statistic - degrees) < 5 * math.sqrt(2 * degrees)

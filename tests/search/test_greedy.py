@@ -39,7 +39,7 @@ def test_completed_sentences_are_not_stepped_again():
     at_once, short = {BOS: {EOS: 1.0}}, {BOS: {A: 1.0}, A: {EOS: 1.0}}
     long = {BOS: {A: 1.0}, A: {B: 1.0}, B: {EOS: 1.0}}
     stepper = chain(short, at_once, long)
-    assert [one.tokens for one in greedy_search(stepper, CONFIG)] == [[A], [], [A, B]]
+    assert [hypothesis.tokens for hypothesis in greedy_search(stepper, CONFIG)] == [[A], [], [A, B]]
     assert stepper.rows_stepped == [3, 2, 1]
     assert stepper.sentences_kept == [[0, 2], [1]]
 

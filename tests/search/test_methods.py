@@ -63,7 +63,7 @@ def test_sampling_frequencies_match_exact_probabilities(settings_):
     config = SearchConfig(method=Method.sampling, n_best=count, **LIMITS, **settings_)
     wanted = exact(stepper, config)
     assert sum(wanted.values()) == pytest.approx(1)
-    counts = Counter(path(one) for one in search(stepper, config, [5])[0])
+    counts = Counter(path(hypothesis) for hypothesis in search(stepper, config, [5])[0])
     assert set(counts) <= set(wanted)
     often = {whole: count * chance for whole, chance in wanted.items() if count * chance >= 5}
     chi_square = sum((counts[whole] - expected) ** 2 / expected for whole, expected in often.items())
@@ -92,14 +92,15 @@ def test_samples_depend_on_the_seed():
     ]
     assert result[0] == result[1] != result[2]
     assert all(
-        one.log_probability == pytest.approx(log_probability(stepper, 0, path(one)), abs=1e-5) for one in result[0][0]
+        hypothesis.log_probability == pytest.approx(log_probability(stepper, 0, path(hypothesis)), abs=1e-5)
+        for hypothesis in result[0][0]
     )
 
 
 def test_search_dispatches_by_method():
     stepper = random_stepper(4, [1, 2])
     assert search(stepper, SearchConfig(beam_size=1, **LIMITS)) == [
-        [one] for one in greedy_search(stepper, SearchConfig(beam_size=1, **LIMITS))
+        [hypothesis] for hypothesis in greedy_search(stepper, SearchConfig(beam_size=1, **LIMITS))
     ]
     wide = SearchConfig(beam_size=4, n_best=2, **LIMITS)
     assert search(stepper, wide, (), [(), ()]) == beam_search(stepper, wide)

@@ -108,7 +108,7 @@ def test_typed_letters_may_be_spelled_by_other_tokens_than_the_tokenizers():
         NextWord("Mann", pytest.approx(0.75)),
         NextWord("Maus", pytest.approx(0.25)),
     ]
-    assert [one.word for one in next_words(stepper, [], "", spelling, 2)] == ["Haus", "Mann"]
+    assert [suggestion.word for suggestion in next_words(stepper, [], "", spelling, 2)] == ["Haus", "Mann"]
     assert next_words(stepper, [], "x", spelling, 5) == []
 
 

@@ -60,24 +60,28 @@ def test_samples_have_the_models_log_probability_and_respect_the_length_limit(te
     torch.manual_seed(2)
     for sentence, samples in enumerate(sample(stepper, config, 30, temperature)):
         assert len(samples) == 30
-        for one in samples:
-            tokens = path(one)
-            assert one.log_probability == pytest.approx(log_probability(stepper, sentence, tokens), abs=1e-5)
-            assert one.score == pytest.approx(one.log_probability / len(tokens) ** 0.5)
-            assert EOS not in one.tokens
-            assert len(tokens) == lengths[sentence] + 1 if not one.finished else len(tokens) <= lengths[sentence] + 1
+        for hypothesis in samples:
+            tokens = path(hypothesis)
+            assert hypothesis.log_probability == pytest.approx(log_probability(stepper, sentence, tokens), abs=1e-5)
+            assert hypothesis.score == pytest.approx(hypothesis.log_probability / len(tokens) ** 0.5)
+            assert EOS not in hypothesis.tokens
+            assert (
+                len(tokens) == lengths[sentence] + 1
+                if not hypothesis.finished
+                else len(tokens) <= lengths[sentence] + 1
+            )
 
 
 def test_unused_rows_leave_the_batch():
     ends, lasts = {0: {EOS: 1.0}}, {0: {A: 1.0}, A: {B: 1.0}, B: {EOS: 1.0}}
     stepper = chain(ends, lasts)
     hypotheses = sample(stepper, SHORT, 3)
-    assert [path(one) for one in hypotheses[0]] == [(EOS,)] * 3
-    assert [path(one) for one in hypotheses[1]] == [(A, B, EOS)] * 3
+    assert [path(hypothesis) for hypothesis in hypotheses[0]] == [(EOS,)] * 3
+    assert [path(hypothesis) for hypothesis in hypotheses[1]] == [(A, B, EOS)] * 3
     assert stepper.rows_stepped == [6, 3, 3]
     split = chain({0: {EOS: 0.5, A: 0.5}, A: {A: 1.0}})
     torch.manual_seed(0)
-    lengths = [len(path(one)) for one in sample(split, SHORT, 8)[0]]
+    lengths = [len(path(hypothesis)) for hypothesis in sample(split, SHORT, 8)[0]]
     alive = lengths.count(4)
     assert 0 < alive < 8
     assert split.rows_stepped == [8, alive, alive, alive]
@@ -88,7 +92,7 @@ def test_same_seed_gives_same_samples():
     result = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
-        result.append([[path(one) for one in samples] for samples in sample(stepper, SHORT, 6)])
+        result.append([[path(hypothesis) for hypothesis in samples] for samples in sample(stepper, SHORT, 6)])
     assert result[0] == result[1] != result[2]
 
 
@@ -112,14 +116,14 @@ def test_network_samples_have_the_networks_log_probability(model):
     stepper = NetworkStepper(network, decoder, source_BS, lengths_B, NETWORK_BOS, NETWORK_EOS)
     torch.manual_seed(4)
     for sentence, samples in enumerate(sample(stepper, SHORT, 5)):
-        for one in samples:
-            tokens = [*one.tokens, *([NETWORK_EOS] if one.finished else [])]
+        for hypothesis in samples:
+            tokens = [*hypothesis.tokens, *([NETWORK_EOS] if hypothesis.finished else [])]
             target = torch.tensor([[NETWORK_BOS, *tokens[:-1]]])
             source = source_BS[sentence : sentence + 1], lengths_B[sentence : sentence + 1]
             with torch.no_grad():
                 logits = network(*source, target, torch.arange(len(tokens)))
             total = logits.log_softmax(1).gather(1, torch.tensor(tokens)[:, None]).sum()
-            assert one.log_probability == pytest.approx(total.item(), abs=1e-4)
+            assert hypothesis.log_probability == pytest.approx(total.item(), abs=1e-4)
 
 
 # Top-k and nucleus

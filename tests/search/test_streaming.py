@@ -21,12 +21,12 @@ def test_partial_results_grow_into_the_search_result(seed, beam_size, impossible
     assert last.result is not None
     assert last.tokens == last.result.tokens
     assert last.result.score == pytest.approx(expected.score, abs=1e-5)
-    lengths = [len(one.tokens) for one in partial]
+    lengths = [len(part.tokens) for part in partial]
     assert lengths == sorted(set(lengths))
-    for one in partial:
-        assert one.result is None
+    for part in partial:
+        assert part.result is None
         if expected.score > -math.inf:
-            assert last.tokens[: len(one.tokens)] == one.tokens
+            assert last.tokens[: len(part.tokens)] == part.tokens
     if beam_size == 1 and not impossible:
         assert lengths == list(range(1, len(last.tokens) + 1)), "greedy search fixes each token immediately"
 
@@ -36,7 +36,7 @@ def test_beam_fixes_the_common_prefix():
     result = list(
         stream_beam_search(chain(table), SearchConfig(beam_size=2, max_length_ratio=0.0, max_length_offset=3))
     )
-    assert [one.tokens for one in result[:1]] == [[A]]
+    assert [hypothesis.tokens for hypothesis in result[:1]] == [[A]]
     assert result[-1].result is not None
 
 

@@ -253,7 +253,7 @@ def test_a_locked_output_leaves_its_neighbours_free(tmp_path, other):
         assert other("release") == "done"
         with locked_output(path):
             path.touch()
-    assert [one.name for one in (tmp_path / "new").iterdir()] == ["out.txt"]
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["out.txt"]
 
 
 def test_a_users_file_is_not_used_as_a_lock_file(tmp_path):

@@ -88,8 +88,8 @@ def test_collective_operations_of_two_processes(tmp_path):
         assert result["sum"].tolist() == [2.0, 10.0]
         assert result["broadcast"] == "from 0"
     assert (first["gathered"], second["gathered"]) == ([[0, 0], [1, 1]], [])
-    assert [one.out for one in ended] == ["out 0\n", ""], "only the first process prints"
-    assert [one.err for one in ended] == ["err 0\n", ""]
+    assert [process.out for process in ended] == ["out 0\n", ""], "only the first process prints"
+    assert [process.err for process in ended] == ["err 0\n", ""]
 
 
 def lose_a_process(killed: int) -> str:
@@ -120,9 +120,9 @@ def fail() -> None:
 
 
 def test_a_processes_own_error_is_not_the_loss_of_another(tmp_path):
-    for one in together(tmp_path, fail):
-        assert one.code == 70
-        assert "RuntimeError: an error of this process's own" in one.err
+    for process in together(tmp_path, fail):
+        assert process.code == 70
+        assert "RuntimeError: an error of this process's own" in process.err
 
 
 def test_the_first_process_reports_an_error_of_all_and_the_first_two_report_a_loss(monkeypatch):

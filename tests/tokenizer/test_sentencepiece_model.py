@@ -21,17 +21,17 @@ def test_pieces_are_those_of_the_package(tokenizer: Tokenizer) -> None:
     _, pieces = read_pieces(tokenizer.to_bytes())
     processor = tokenizer._processor
     numbers = range(tokenizer.size)
-    assert [one.text for one in pieces] == tokenizer.tokens(numbers)
-    assert [one.score for one in pieces] == [processor.get_score(number) for number in numbers]
+    assert [piece.text for piece in pieces] == tokenizer.tokens(numbers)
+    assert [piece.score for piece in pieces] == [processor.get_score(number) for number in numbers]
     for kind, reported in (
         (PieceType.byte, processor.is_byte),
         (PieceType.control, processor.is_control),
         (PieceType.unknown, processor.is_unknown),
         (PieceType.unused, processor.is_unused),
     ):
-        assert [one.type is kind for one in pieces] == [reported(number) for number in numbers]
+        assert [piece.type is kind for piece in pieces] == [reported(number) for number in numbers]
     assert [pieces[number].type for number in (UNK, BOS, EOS, PAD)] == [PieceType.unknown, *[PieceType.control] * 3]
-    assert {one.text.lstrip("\u2581") for one in pieces if one.type is PieceType.user_defined} == {"<2de>"}
+    assert {piece.text.lstrip("\u2581") for piece in pieces if piece.type is PieceType.user_defined} == {"<2de>"}
 
 
 @pytest.mark.parametrize("algorithm", list(Algorithm))

@@ -161,5 +161,5 @@ def test_a_long_training_is_announced_after_ten_updates(capsys, monkeypatch, sec
             bar.step()
             if update == 9:
                 assert "minutes" not in capsys.readouterr().err
-    lines = [one for one in capsys.readouterr().err.replace("\r", "\n").splitlines() if "minutes" in one]
+    lines = [line for line in capsys.readouterr().err.replace("\r", "\n").splitlines() if "minutes" in line]
     assert lines == line.splitlines()

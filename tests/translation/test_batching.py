@@ -33,7 +33,7 @@ def test_stream_order_does_not_depend_on_the_chunk_size(monkeypatch):
     texts = ["Wir.", "", "Wo ist der Mann?", "Das Haus."] * 2
     expected = translator().translate(texts)
     monkeypatch.setattr(batching, "CHUNK", 3)
-    assert [one.text for one in translator().translate(texts)] == [one.text for one in expected]
+    assert [translation.text for translation in translator().translate(texts)] == [one.text for one in expected]
     assert [one.source for one in expected] == texts
 
 
@@ -75,7 +75,7 @@ def test_first_segment_has_as_many_sentences_as_the_prefix():
 @pytest.mark.parametrize("n_best", [1, 2])
 def test_blank_text_has_n_best_like_any_other(n_best):
     blank, other = translator().translate([" ", "Wir."], n_best=n_best)
-    assert [one.text for one in blank.n_best] == [""] * (n_best > 1)
+    assert [alternative.text for alternative in blank.n_best] == [""] * (n_best > 1)
     assert bool(blank.n_best) == bool(other.n_best)
 
 

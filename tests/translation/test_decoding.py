@@ -92,7 +92,7 @@ def test_n_best_texts_are_unique(method):
     own = translator(algorithm=Algorithm.char)
     settings = replace(METHODS[method], n_best=4) if method is not Method.beam else replace(LIMITS, beam_size=12)
     for result in own.translate(SENTENCES, search=replace(settings, n_best=8 if method is Method.beam else 4)):
-        texts = [one.text for one in result.n_best]
+        texts = [alternative.text for alternative in result.n_best]
         assert len(set(texts)) == len(texts) > 1
 
 
@@ -121,10 +121,10 @@ def test_prefix_words_are_tokenized_as_in_training(method):
     for word in FOREIGN:
         for given, partial in ((f"{word} {word} {word}", "Ha"), (f"Der {word}", ""), ("", word)):
             prefix = f"{given} {partial}" if given else partial
-            for one in (result := own.translate("Wir.", prefix=prefix, search=tight)).n_best or (result,):
-                assert one.text.startswith(prefix.rstrip()), (method, prefix)
+            for alternative in (result := own.translate("Wir.", prefix=prefix, search=tight)).n_best or (result,):
+                assert alternative.text.startswith(prefix.rstrip()), (method, prefix)
                 cut = tuple(vocabulary.tokens(vocabulary.encode(given)))
-                assert one.tokens[: len(cut)] == cut
+                assert alternative.tokens[: len(cut)] == cut
 
 
 def test_long_prefix_without_spaces_is_tokenized_as_in_training():
@@ -150,9 +150,9 @@ def test_phrases_occur_as_whole_words(phrases):
 def test_samples_depend_on_seed_and_sentence():
     own, sampling = translator(), METHODS[Method.sampling]
     first, again = own.translate(["Wir.", "Wir.", "Das Haus."], search=sampling)[:2]
-    assert [one.text for one in first.n_best] == [one.text for one in again.n_best]
+    assert [alternative.text for alternative in first.n_best] == [alternative.text for alternative in again.n_best]
     other = own.translate("Wir.", search=replace(sampling, seed=2))
-    assert [one.text for one in first.n_best] != [one.text for one in other.n_best]
+    assert [alternative.text for alternative in first.n_best] != [alternative.text for alternative in other.n_best]
     assert sentence_seed(1, " Wir. ") == sentence_seed(1, "Wir.") != sentence_seed(2, "Wir.")
     assert 0 <= sentence_seed(1, "\ud800") < 2**63
 
@@ -161,14 +161,16 @@ def test_minimum_bayes_risk_matches_expected_utilities():
     own, count = translator(), 12
     samples = own.translate("Wir.", search=replace(METHODS[Method.sampling], n_best=count, top_k=5))
     risk = replace(LIMITS, method=Method.minimum_bayes_risk, samples=count, n_best=3, top_k=5)
-    texts = [one.text for one in samples.n_best]
+    texts = [alternative.text for alternative in samples.n_best]
     similarity = Similarity("chrf")
     worth = {text: sum(similarity([text], other)[0] for other in texts) / count for text in texts}
     translation = own.translate("Wir.", search=risk)
-    assert [one.utility for one in translation.n_best] == pytest.approx(sorted(worth.values(), reverse=True)[:3])
-    for one in translation.n_best:
-        assert one.utility == pytest.approx(worth[one.text])
-        assert one.score == max(other.score for other in samples.n_best if other.text == one.text)
+    assert [alternative.utility for alternative in translation.n_best] == pytest.approx(
+        sorted(worth.values(), reverse=True)[:3]
+    )
+    for alternative in translation.n_best:
+        assert alternative.utility == pytest.approx(worth[alternative.text])
+        assert alternative.score == max(other.score for other in samples.n_best if other.text == alternative.text)
 
 
 def test_unknown_words_are_copied_by_attention():

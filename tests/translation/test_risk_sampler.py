@@ -97,9 +97,9 @@ def test_minimum_risk_samples_are_valid_text_and_reinforce_samples_are_unrestric
         torch.manual_seed(1)
         risk = RiskConfig(weight=0.5, kind=kind, samples=50)
         result = Sampler(tokenizers, risk, Precision.float32)(network, batch)
-        samples[kind] = [one for candidates in result for one in candidates]
-    finished = [one for one in samples[RiskKind.minimum_risk] if one.tokens[-1] == EOS]
+        samples[kind] = [candidate for candidates in result for candidate in candidates]
+    finished = [sample for sample in samples[RiskKind.minimum_risk] if sample.tokens[-1] == EOS]
     assert finished
-    assert not any(marks & {*one.tokens} for one in samples[RiskKind.minimum_risk])
+    assert not any(marks & {*sample.tokens} for sample in samples[RiskKind.minimum_risk])
     assert not any("\ufffd" in tokenizers.target.decode(one.tokens) for one in finished)
-    assert any(marks & {*one.tokens} for one in samples[RiskKind.reinforce])
+    assert any(marks & {*sample.tokens} for sample in samples[RiskKind.reinforce])

@@ -61,14 +61,14 @@ def test_suggestions_of_a_word_vocabulary_match_scores():
     """Compared with scores of the translations."""
     own = translator(1, 2, algorithm=Algorithm.word)
     suggestions = own.suggest("Wo ist der Mann?", "Das ", 30)
-    assert 0.5 < sum(one.probability for one in suggestions) <= 1 + 1e-6
+    assert 0.5 < sum(suggestion.probability for suggestion in suggestions) <= 1 + 1e-6
     target = own.members[0].tokenizers.target
-    for one in suggestions[:5]:
-        if one.word:
-            tokens = own.score("Wo ist der Mann?", f"Das {one.word}").token_log_probabilities
-            assert one.probability == pytest.approx(math.exp(tokens[1]), rel=0.2)
-            assert target.encode(one.word)
-    assert {one.word for one in own.suggest("Wir.", "Das H")} == {"Haus"}
+    for suggestion in suggestions[:5]:
+        if suggestion.word:
+            tokens = own.score("Wo ist der Mann?", f"Das {suggestion.word}").token_log_probabilities
+            assert suggestion.probability == pytest.approx(math.exp(tokens[1]), rel=0.2)
+            assert target.encode(suggestion.word)
+    assert {suggestion.word for suggestion in own.suggest("Wir.", "Das H")} == {"Haus"}
     with pytest.raises(ConfigError, match="count must be at least 1"):
         own.suggest("Wir.", "", 0)
 

@@ -49,7 +49,11 @@ def test_distilled_targets_are_the_teachers_translations(translator):
 def test_distilled_n_best_are_unique_and_ranked(translator):
     groups = distill(translator, PAIRS, search=translator.search.beam(4), n_best=3)
     for pair, group in zip(PAIRS, groups, strict=True):
-        best = [one.text for one in translator.translate(pair.source, beam_size=4, n_best=3).n_best if one.finished]
+        best = [
+            alternative.text
+            for alternative in translator.translate(pair.source, beam_size=4, n_best=3).n_best
+            if alternative.finished
+        ]
         assert [target for _, target in group.pairs] == list(dict.fromkeys(text for text in best if text))
         assert not pair.source or len(best) + group.unfinished == 3
 
@@ -65,7 +69,11 @@ def test_unfinished_translations_are_dropped_and_counted(tiny_run):
 
 def test_closest_is_chosen_from_the_whole_beam(translator):
     """The reference is the last translation of the beam itself, so it is the closest."""
-    beam = [one.text for one in translator.translate("We work.", beam_size=4, n_best=4).n_best if one.finished]
+    beam = [
+        alternative.text
+        for alternative in translator.translate("We work.", beam_size=4, n_best=4).n_best
+        if alternative.finished
+    ]
     assert len({text for text in beam if text}) > 1, "the test needs this case"
     expected = [text for text in beam if text][-1]
     (group,) = distill(translator, [Pair("We work.", expected)], search=translator.search.beam(4), closest=True)

@@ -48,7 +48,7 @@ def test_joining_combines_n_best_lists_by_rank():
         Translation("A cat.", "Eine Katze.", -2.0, -4.0, n_best=(TWO, other)),
     ]
     translation = join_translations("The dog. A cat.", parts, 1.0)
-    assert [str(one) for one in translation.n_best] == ["Der Hund. Eine Katze.", "Katze."]
+    assert [str(alternative) for alternative in translation.n_best] == ["Der Hund. Eine Katze.", "Katze."]
     assert translation.n_best[1].log_probability == -math.inf
 
 
