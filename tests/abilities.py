@@ -1,4 +1,4 @@
-"""Marks for tests of what some processors lack, and settings under which a large processor lacks it too."""
+"""Marks for tests that need certain processor features, and settings that disable these features."""
 
 import pytest
 import torch
@@ -14,4 +14,4 @@ LOW_TRAINING = [pytest.param(torch.bfloat16, marks=needs_bfloat16), pytest.param
 PRECISIONS = ["float32", *LOW]
 
 SMALL = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
-"""Environment in which a large x86 processor has the kernels of one with AVX2 alone."""
+"""Environment in which an x86 processor uses only AVX2 kernels."""

@@ -1,4 +1,4 @@
-"""A world for the tests of comparison: a test set, translations of it, run folders as evaluate.py leaves them."""
+"""Fixtures for comparison tests: a test set, translations of it, and run folders as evaluate.py writes them."""
 
 import json
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ SECOND = [
 
 
 def common(references: Sequence[str] = REFERENCES, **changes: Any) -> Common:
-    """What outputs for these references must have in common."""
+    """Return the values that all systems must share for these references."""
     signatures = score(["a"], ["a"], bootstrap=0)
     expected = {name: comparable(getattr(signatures, name).signature) for name in fresh_metrics()}
     return replace(Common(text_hash(references), len(references), expected, "test", "beam"), **changes)
@@ -50,7 +50,7 @@ def write_lines(path: Path, lines: Sequence[str]) -> Path:
 
 
 def scored_run(folder: Path, lines: Sequence[str], *, seed: int = 1, lowercase: bool = False, **settings: Any) -> Path:
-    """A folder with a model of a sort and what evaluate.py leaves of these translations, beam search alone."""
+    """Write a folder with a placeholder model and the files that evaluate.py writes for beam search."""
     folder.mkdir(parents=True)
     values = {"seed": seed, "run": str(folder), "model": {"layers": 1}, "training": {"updates": 5}, **settings}
     (folder / "config.yaml").write_text(yaml.safe_dump(values), "utf-8")

@@ -1,7 +1,6 @@
-"""What is run when, a tiny trained run that several tests look at, and a way to call recipes as a user does.
+"""Test selection, small trained runs shared by several tests, and fixtures that call recipes.
 
-Modules that take long to import are imported where they are needed: the process that only hands tests to others, with
-`-n`, needs none of them.
+Slow modules are imported inside functions, because the main process of `pytest -n` does not need them.
 """
 
 import gc
@@ -74,34 +73,34 @@ LEARNED = [
     "batch.tokens=1000",
     "search.beam_size=2",
 ]
-"""By wide embeddings a small network learns from the first update on; else it needs hundreds to tell pieces apart."""
+"""With wide embeddings a small network learns from the first update on; otherwise it needs hundreds of updates."""
 
 
 LONG = {"test_small_processor.py", "test_without_onednn.py"}
-"""Files whose one test takes as long as many others."""
+"""Files with one long test."""
 WITHOUT_ONEDNN = "TESTS_WITHOUT_ONEDNN"
-"""A variable in the environment: with it, tests run as if PyTorch had no oneDNN."""
+"""Environment variable: if it is set, tests run without oneDNN."""
 
 
 def runs_slow(config: pytest.Config) -> bool:
-    """Whether this is `make slow`."""
+    """Return whether this is `make slow`."""
     return config.option.markexpr == "slow"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hide GPUs from all tests but those of GPUs, and from the processes they start: ``device=auto`` is the CPU.
+    """Hide GPUs from all tests without the mark `gpu` and from their child processes: ``device=auto`` is the CPU.
 
-    Results to the last bit, warnings, several processes: what tests expect of one kind of device no other gives.
+    These tests compare exact bits and warnings, which differ between kinds of devices.
     """
-    logging.getLogger("seq2seq").setLevel(logging.INFO)  # recipes do so too: training shows its progress
+    logging.getLogger("seq2seq").setLevel(logging.INFO)  # as in the recipes, so that training logs its progress
     if config.option.markexpr != "gpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 def pytest_collection(session: pytest.Session) -> None:
-    """Few examples for the fast suite and many for the slow one; and no garbage collection while modules are imported.
+    """Set the number of hypothesis examples, and disable garbage collection during imports.
 
-    With `-n` this is called in those processes alone that run tests.
+    With `-n`, pytest calls this function only in the processes that run tests.
     """
     from hypothesis import settings
 
@@ -114,7 +113,7 @@ def pytest_collection(session: pytest.Session) -> None:
 
 
 def leave_onednn_out() -> None:
-    """Make this process one of a PyTorch that was built without oneDNN and FBGEMM, as on other architectures."""
+    """Imitate a PyTorch that was built without oneDNN and FBGEMM, as on other architectures."""
     import torch
 
     from seq2seq.system import capability, integer
@@ -125,15 +124,15 @@ def leave_onednn_out() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """From here on garbage collection leaves alone what was imported, which would cost a third of the time."""
+    """Exclude imported objects from garbage collection, which would take a third of the time."""
     gc.freeze()
     gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Function]) -> None:
-    """Give the slow suite what the fast one has a sample of: more examples of hypothesis, and the rest of each grid."""
-    items.sort(key=lambda item: item.path.name not in LONG)  # so that no process has one of them left at the end
+    """Move the hypothesis tests of the slow suite, and grid cases outside the covering sample, to the slow suite."""
+    items.sort(key=lambda item: item.path.name not in LONG)  # start long tests first
     grids = defaultdict(list)
     for item in items:
         if runs_slow(config) and getattr(item.function, "is_hypothesis_test", False):
@@ -146,10 +145,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Func
 
 
 def covering(grid: list[pytest.Function]) -> list[pytest.Function]:
-    """Some of a test's cases, in which every value of every parameter occurs that occurs in any that is not skipped.
+    """Choose cases of a test that contain every value of every parameter, except skipped cases.
 
-    With `grid(2)` every two values of two parameters occur together. Chosen is whatever has most that is missing yet,
-    and of those alike in this what has been chosen least.
+    With `grid(2)`, every pair of values of two parameters occurs. The choice is greedy: the case with the most missing
+    values, and among equals the case whose values were chosen least often.
     """
     [size] = grid[0].get_closest_marker("grid").args or [1]
     values = {item: set(combinations(item.callspec.indices.items(), size)) for item in grid if not skipped(item)}
@@ -164,7 +163,7 @@ def covering(grid: list[pytest.Function]) -> list[pytest.Function]:
 
 
 def skipped(item: pytest.Function) -> bool:
-    """Whether a case is left out on this processor."""
+    """Return whether a case is skipped on this processor."""
     return any(mark.args[0] for mark in item.iter_markers("skipif"))
 
 

@@ -1,8 +1,8 @@
-"""Settings of training in every pair: the values that are tried, and rows of them that cover all that go together.
+"""Pairwise testing of training settings: the tested values, and rows that cover all compatible pairs.
 
-A level is a value of a setting, or of several where one alone would say nothing: ``{"optimizer": "sgd",
-"optimizer.momentum": 0.9}``. A row is levels put together; one that `TrainConfig.check` or `refuse_ignored` refuses is
-not legal.
+A level is a value of one setting, or values of several settings that depend on each other: ``{"optimizer": "sgd",
+"optimizer.momentum": 0.9}``. A row combines levels. A row is legal if
+`TrainConfig.check` and `refuse_ignored` accept it.
 """
 
 import copy
@@ -20,7 +20,7 @@ from seq2seq.settings import walk
 
 Level = dict[str, Any]
 Row = dict[str, Level]
-"""A level of each factor."""
+"""One level of each factor."""
 
 BASE: Level = {
     "model": "attention",
@@ -66,7 +66,7 @@ VALUES: dict[str, list[Any]] = {
     "search.top_p": [0.1, 0.9], "search.seed": [0, 9], "search.samples": [1, 4], "shortlist.translations": [1, 50],
     "shortlist.frequent": [0, 500], "shortlist.pairs": [1, 50],
 }  # fmt: skip
-"""Low and high values of what is neither a word nor true or false."""
+"""Low and high values of settings that are neither enums nor booleans."""
 CHOSEN: dict[str, list[Level]] = {
     "optimizer": [
         *({"optimizer": name} for name in CHOICES["optimizer"]),
@@ -85,7 +85,7 @@ CHOSEN: dict[str, list[Level]] = {
         {"schedule": "plateau", "schedule.decay": 0.1, "schedule.patience": 9, "schedule.smallest": 0.5},
     ],
     "language model": [LANGUAGE_MODEL],
-    "data.filters.max_ratio": [  # of numbers of tokens: between words and letters a low one leaves no pair
+    "data.filters.max_ratio": [  # ratio of token counts: between words and characters a low value drops every pair
         {"data.filters.max_ratio": 1.1, "tokenizer.algorithm": "unigram", "tokenizer.target_algorithm": None},
         {"data.filters.max_ratio": 100.0},
     ],
@@ -106,21 +106,21 @@ LEFT_OUT = {
 
 
 def factors() -> dict[str, list[Level]]:
-    """The levels of every setting, by its name; every word of an enum and both truth values are among them."""
-    found = dict(CHOSEN)
+    """Return the levels of every setting by name, with all members of enums and both booleans."""
+    result = dict(CHOSEN)
     for name, _, value in walk(TrainConfig()):
-        if name in LEFT_OUT or name in found:
+        if name in LEFT_OUT or name in result:
             continue
         values = VALUES.get(name)
         if values is None:
             values = [True, False] if isinstance(value, bool) else [str(word) for word in type(value)]
             assert isinstance(value, bool | Enum), f"tests/covering.py has no value for {name}"
-        found[name] = [{name: one} for one in values]
-    return found
+        result[name] = [{name: one} for one in values]
+    return result
 
 
 def overrides(settings: Level) -> list[str]:
-    """The settings as they are typed, groups before what they hold."""
+    """Return the settings as command-line overrides, groups before their fields."""
 
     def typed(value: Any) -> str:
         if isinstance(value, list):
@@ -133,7 +133,7 @@ def overrides(settings: Level) -> list[str]:
 
 
 def merged(row: Row) -> Level | None:
-    """All settings of a row; None where two of its levels contradict each other."""
+    """Return all settings of a row, or None if two of its levels contradict each other."""
     settings: Level = {}
     for level in row.values():
         if any(settings.get(name, value) != value for name, value in level.items()):
@@ -143,29 +143,29 @@ def merged(row: Row) -> Level | None:
 
 
 def refusal(base: TrainConfig, row: Row) -> str | None:
-    """The one line by which a row is refused; None for a legal one."""
+    """Return the error message for a row, or None for a legal row."""
     settings = merged(row)
     if settings is None:
         return "two of its levels contradict each other"
     config = _copied(base)
     for name in sorted(settings, key=lambda name: name.count(".") > 0):
-        if name != "model":  # the base has it
+        if name != "model":  # set in BASE
             _set(config, name, settings[name])
-    return judged(config)
+    return error_of(config)
 
 
 def _copied(config: Any) -> Any:
-    """Another config of the same values, faster than `copy.deepcopy`."""
-    made = copy.copy(config)
+    """Return a copy of a config, faster than `copy.deepcopy`."""
+    copied = copy.copy(config)
     for item in fields(config):
         value = getattr(config, item.name)
         if is_dataclass(value):
-            setattr(made, item.name, _copied(value))
-    return made
+            setattr(copied, item.name, _copied(value))
+    return copied
 
 
-def judged(config: TrainConfig) -> str | None:
-    """The one line by which recipes/train.py refuses settings; None where it takes them."""
+def error_of(config: TrainConfig) -> str | None:
+    """Return the error message of recipes/train.py for settings, or None if they are valid."""
     try:
         config.check()
         refuse_ignored(config)
@@ -192,10 +192,10 @@ Pair = frozenset[tuple[str, int]]
 
 
 class Covering:
-    """Rows by which every pair of levels is covered that goes together at all (greedy, as Cohen et al. 1997).
+    """Rows that cover every compatible pair of levels (greedy algorithm of Cohen et al. 1997).
 
-    Many settings need another one to count, so a level is legal in the company of at most one other (``company``), and
-    a pair goes together where it does in some company of both.
+    Many settings have an effect only with another setting. ``company`` returns the levels that make a level legal. A
+    pair is compatible if it is legal with some company of both levels.
     """
 
     def __init__(self, base: TrainConfig, seed: int = 1) -> None:
@@ -216,14 +216,14 @@ class Covering:
         return self.legal_rows[key]
 
     def company(self, level: tuple[str, int]) -> list[tuple[tuple[str, int], ...]]:
-        """No other, where the level is legal alone; else each other that makes it so."""
+        """Return ``[()]`` if the level is legal alone, or else each single level that makes it legal."""
         if level not in self.companies:
             others = [(other,) for other in self.levels if other[0] != level[0] and self.legal(level, other)]
             self.companies[level] = [()] if self.legal(level) else others
         return self.companies[level]
 
     def seed_of(self, one: tuple[str, int], other: tuple[str, int]) -> tuple[tuple[str, int], ...] | None:
-        """The pair in the smallest company in which it is legal; None: it never is."""
+        """Return the pair with the smallest company that makes it legal, or None if there is none."""
         for mine in self.company(one)[:12]:
             for others in self.company(other)[:12]:
                 levels = tuple(dict.fromkeys([one, other, *mine, *others]))
@@ -232,7 +232,7 @@ class Covering:
         return None
 
     def rows(self) -> Iterator[list[tuple[str, int]]]:
-        """The levels of each row, until all pairs that go together are covered."""
+        """Yield the levels of each row until all compatible pairs are covered."""
         pairs = [frozenset(pair) for pair in combinations(self.levels, 2) if pair[0][0] != pair[1][0]]
         self.random.shuffle(pairs)
         uncovered = dict.fromkeys(pairs)

@@ -1,4 +1,4 @@
-"""A disk that is full, on any system: the kernel lets no file grow beyond so many bytes and says so (EFBIG)."""
+"""Imitation of a full disk on any system: the kernel limits the size of files (EFBIG)."""
 
 import resource
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ from pathlib import Path
 
 
 @contextmanager
-def little_room(size: int) -> Iterator[None]:
-    """Files that are larger cannot be written while this is open; Python ignores the signal that goes with it."""
+def full_disk(size: int) -> Iterator[None]:
+    """Limit the size of written files within the context; Python ignores the accompanying signal."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -17,13 +17,13 @@ def little_room(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def spoil(path: Path, how: str) -> None:
-    """Damage a file: ``missing``, ``bit`` (one, in the middle) or a number, the part of it that is left."""
+def damage(path: Path, how: str) -> None:
+    """Damage a file: ``missing`` deletes it, ``bit`` flips a bit in the middle, a number is the share that is kept."""
     whole = path.read_bytes()
     path.unlink()  # a new file: the old one may be mapped into memory
     if how == "bit":
         place = len(whole) // 2
-        while whole[place] == ord("Z"):  # torch fills up with it between tensors: there a bit does no harm
+        while whole[place] == ord("Z"):  # torch's padding: a changed bit there has no effect
             place += 1
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :])
     elif how != "missing":
@@ -31,4 +31,4 @@ def spoil(path: Path, how: str) -> None:
 
 
 HOW = ["missing", "bit", "0", "0.5", "0.99"]
-"""The ways to `spoil` a file."""
+"""The ways to `damage` a file."""

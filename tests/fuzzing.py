@@ -1,8 +1,7 @@
-"""Hostile input: how many cases are tried, what guards each, and bytes that were tampered with.
+"""Fuzzing: the number of cases, limits of time and memory, and strategies for manipulated bytes and text.
 
-Every kind of input is one property with `ROUNDS`: a quick one that is the same every time, and in the slow suite
-`CASES` others, in rounds whose number is their seed. `FUZZ_CASES` and `FUZZ_SEED` in the environment ask for more, or
-for others.
+Every kind of input has one property, tested in `ROUNDS`: a quick round with fixed cases, and in the slow suite `CASES`
+further cases, in rounds seeded by their number. The environment variables `FUZZ_CASES` and `FUZZ_SEED` change them.
 """
 
 import os
@@ -25,8 +24,8 @@ Case = TypeVar("Case")
 
 QUICK, CASES, PARTS = 100, int(os.environ.get("FUZZ_CASES", 100_000)), 20
 FIRST = int(os.environ.get("FUZZ_SEED", 0)) * PARTS
-PATIENCE = 120  # seconds: a case takes some thousandths, and the machine may be busy
-ROOM = 2 << 30  # bytes of address space that a round may take beyond what there was before
+PATIENCE = 120  # seconds; a case takes some milliseconds, and the machine may be busy
+ROOM = 2 << 30  # bytes of address space that a round may add
 
 ROUNDS = [
     pytest.param(0, id="quick"),
@@ -37,14 +36,14 @@ ROUNDS = [
 def fuzz(
     cases: st.SearchStrategy[Case], holds: Callable[[Case], None], round_: int, quick: int = QUICK, share: int = 1
 ) -> None:
-    """Try a property in one round: each case ends in time, and all of them together in bounded memory.
+    """Test a property in one round with a time limit per case and a memory limit per round.
 
     Args:
-        cases: what is tried.
+        cases: strategy of the cases.
         holds: the property.
-        round_: 0 is the quick one; of any other it is the seed.
-        quick: cases of the quick round.
-        share: where a case takes long, one of so many is tried in the others.
+        round_: 0 for the quick round; otherwise the seed.
+        quick: number of cases of the quick round.
+        share: divisor of the number of cases in the other rounds, for slow cases.
     """
 
     @seed(round_)
@@ -57,17 +56,17 @@ def fuzz(
     )
     @given(cases)
     def attempt(case: Case) -> None:
-        with in_time():
+        with time_limit():
             holds(case)
 
-    with little_memory(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", HypothesisWarning)  # a case that fails may be long: it is shown all the same
+    with limited_memory(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", HypothesisWarning)  # print failing cases of any length
         attempt()
 
 
 @contextmanager
-def in_time() -> Iterator[None]:
-    """What is within ends in time, or is interrupted."""
+def time_limit() -> Iterator[None]:
+    """Raise TimeoutError if the block takes too long."""
     signal.setitimer(signal.ITIMER_REAL, PATIENCE)
     try:
         yield
@@ -83,11 +82,11 @@ signal.signal(signal.SIGALRM, _too_long)
 
 
 @contextmanager
-def little_memory(room: int = ROOM) -> Iterator[None]:
+def limited_memory(room: int = ROOM) -> Iterator[None]:
     """Limits the address space within the context; beyond it allocation raises MemoryError."""
     usual = resource.getrlimit(resource.RLIMIT_AS)
-    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (taken + room, usual[1]))
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + room, usual[1]))
     try:
         yield
     finally:
@@ -96,15 +95,15 @@ def little_memory(room: int = ROOM) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """A folder in memory, where there is such a thing."""
+    """A temporary folder, in memory where the system supports it."""
     memory = Path("/dev/shm")
-    made = Path(tempfile.mkdtemp(prefix="fuzz-", dir=memory if os.access(memory, os.W_OK) else None))
-    yield made
-    shutil.rmtree(made)
+    temporary = Path(tempfile.mkdtemp(prefix="fuzz-", dir=memory if os.access(memory, os.W_OK) else None))
+    yield temporary
+    shutil.rmtree(temporary)
 
 
 def one_line(error: BaseException, *words: str) -> None:
-    """Hold that a message is one line that can be printed, and says one of some words if there are any."""
+    """Assert that a message is one printable line, and contains one of the words if any are given."""
     assert not words or any(word in str(error) for word in words)
     assert str(error)
     assert str(error).isprintable()
@@ -116,7 +115,7 @@ ODD = [
     *("\0", "\t", "\r", "\v", "\f", "\x1b[31m", "\x1c", "\x7f", "\n", "\r\n", " ", "\u00a0", "\u3000", "\u2581"),
     *('"', "'", "{", "}", "[", "]", ":", ",", "\\", "<unk>", "</s>", "<0x41>", "&a", "*a", "!!python/name:os.system"),
 ]
-"""Pieces of text that mean something to one reader or another."""
+"""Strings with a special meaning in some file format."""
 
 BYTES = [
     *(one.encode() for one in ODD),
@@ -130,7 +129,7 @@ blobs = st.sampled_from(BYTES) | st.binary(max_size=9)
 
 @st.composite
 def tampered(draw: st.DrawFn, originals: Sequence[bytes]) -> bytes:
-    """One of these, cut short, with bits flipped, or with some bytes replaced, put in, taken out or repeated."""
+    """One of the originals: truncated, with flipped bits, or with bytes replaced, inserted, removed or repeated."""
     data = bytearray(draw(st.sampled_from(originals)))
     for _ in range(draw(st.integers(1, 3))):
         place = draw(st.integers(0, len(data)))
@@ -156,4 +155,4 @@ texts = st.one_of(
     st.text(max_size=20),
     st.lists(st.sampled_from([*ODD, "a", "the dog", "Hund.", "中文", "\ud800", "\udcff"]), max_size=12).map("".join),
 )
-"""Any text, lone surrogates among it."""
+"""Any text, including lone surrogates."""

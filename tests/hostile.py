@@ -31,7 +31,7 @@ class Effect(NamedTuple):
     """Seconds of its slowest response."""
     median: float
     processor_seconds: float
-    """Processor time of the server between a request and its response, at most. On a busy machine, this counts."""
+    """Maximum processor time of the server between a request and its response; meaningful on a busy machine."""
     shutdown: float
     """Seconds from Ctrl-C under attack to the end of the process."""
     code: int

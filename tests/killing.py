@@ -2,7 +2,7 @@
 
     python tests/killing.py
 
-This server imports once what training needs, and forks a process for each training that it is sent on standard input.
+This server imports the modules of training once, and forks a process for each training read from standard input.
 SIGKILL cannot be caught, like a power failure or the out-of-memory killer.
 """
 
@@ -139,7 +139,7 @@ def left(folder: Path) -> dict[str, Any]:
         "names": sorted(
             path.relative_to(folder).as_posix()
             for path in folder.rglob("*")
-            if "tfevents" not in path.name and path.name != LOCK  # one per start; a lock file left behind locks nothing
+            if "tfevents" not in path.name and path.name != LOCK  # may be left after a kill
         ),
     }
 
@@ -156,10 +156,10 @@ def differences(one: Any, other: Any, place: str = "") -> list[str]:
     if isinstance(one, torch.Tensor):
         return [] if isinstance(other, torch.Tensor) and torch.equal(one, other) else [place]
     if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
-        return [found for key in one for found in differences(one[key], other[key], f"{place}/{key}")]
+        return [result for key in one for result in differences(one[key], other[key], f"{place}/{key}")]
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         pairs = enumerate(zip(one, other, strict=True))
-        return [found for key, (mine, yours) in pairs for found in differences(mine, yours, f"{place}/{key}")]
+        return [result for key, (mine, yours) in pairs for result in differences(mine, yours, f"{place}/{key}")]
     return [] if type(one) is type(other) and one == other else [place]
 
 
@@ -207,7 +207,7 @@ def serve() -> None:
 
     from seq2seq.recipes import train
 
-    torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # the first imports a third of torch
+    torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # the first call imports a third of torch
     for line in sys.stdin:
         order = json.loads(line)
         # A pipe, because the size of files may be limited.

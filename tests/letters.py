@@ -1,6 +1,6 @@
-"""A world for the tests of looking: tiny random networks behind a tokenizer whose pieces are the letters of a text.
+"""Fixtures for analysis tests: tiny random networks and a tokenizer whose tokens are letters.
 
-``(``, ``)`` and ``,`` are pieces too, so that there are brackets to follow.
+``(``, ``)`` and ``,`` are tokens too, for tests of bracket counting.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ MARKS = ("<unk>", "<s>", "</s>", "<pad>")
 
 
 class Letters:
-    """Stands in for a `Tokenizer`; blanks are no pieces."""
+    """Replaces a `Tokenizer`; spaces are not tokens."""
 
     size = len(MARKS) + len(ALPHABET)
     word_level = False
@@ -38,7 +38,7 @@ class Letters:
 
 
 def lettered(config: ModelConfig, seed: int = 0, spread: float = 1.0) -> Member:
-    """A random network, every number drawn from [-spread, spread], that reads and writes letters."""
+    """Return a network over letters with weights uniform in [-spread, spread]."""
     letters = Letters()
     network = Network(config, letters.size, letters.size, joint=True).eval()
     generator = torch.Generator().manual_seed(seed)

@@ -1,6 +1,6 @@
-"""A world for the tests of search: made-up log-probabilities that depend on the sentence and the last two pieces.
+"""A test model for search: log-probabilities that depend on the sentence and the last two tokens.
 
-Piece 0 begins a sentence, 1 ends it; letters stand for the rest.
+Token 0 is BOS, 1 is EOS; letters name the others.
 """
 
 import math
@@ -14,9 +14,9 @@ BOS, EOS, A, B = 0, 1, 2, 3
 
 
 class MarkovStepper:
-    """`Stepper` over a table (S, V, V, V): sentence, piece before last, last piece, next piece.
+    """`Stepper` over a table (S, V, V, V): sentence, second-to-last token, last token, next token.
 
-    The piece before last lives in the state alone, so a row that is reordered wrongly gives wrong numbers.
+    Only the state contains the second-to-last token, so a wrongly reordered row gives wrong numbers.
     """
 
     bos, eos = BOS, EOS
@@ -46,7 +46,7 @@ class MarkovStepper:
 
 
 def chain(*tables: dict[int, dict[int, float]], source_lengths: Sequence[int] | None = None) -> MarkovStepper:
-    """A stepper from one ``{last piece: {next piece: probability}}`` per sentence; what is not named cannot come."""
+    """Return a stepper from one ``{last token: {next token: probability}}`` per sentence; others have probability 0."""
     table_SVVV = torch.full((len(tables), 4, 4, 4), -math.inf)
     for sentence, table in enumerate(tables):
         for last, following in table.items():
@@ -56,7 +56,7 @@ def chain(*tables: dict[int, dict[int, float]], source_lengths: Sequence[int] | 
 
 
 def random_stepper(seed: int, source_lengths: Sequence[int], impossible: float = 0.0) -> MarkovStepper:
-    """Another random table for every sentence, with a share of the entries impossible."""
+    """Return a stepper with a random table per sentence, in which a share of the entries is impossible."""
     generator = torch.Generator().manual_seed(seed)
     table_SVVV = (2 * torch.randn(len(source_lengths), 4, 4, 4, generator=generator)).log_softmax(-1)
     ruled_out = torch.rand(table_SVVV.shape, generator=generator) < impossible
@@ -64,13 +64,13 @@ def random_stepper(seed: int, source_lengths: Sequence[int], impossible: float =
 
 
 def sentence_of(stepper: MarkovStepper, sentences: Sequence[int]) -> MarkovStepper:
-    """A batch of some of the sentences, in the order given."""
+    """Return a batch of the given sentences in their order."""
     lengths = stepper.source_lengths[list(sentences)].tolist()
     return MarkovStepper(stepper.table_SVVV[list(sentences)], lengths)
 
 
 def log_probability(stepper: MarkovStepper, sentence: int, pieces: Sequence[int]) -> float:
-    """Sum of the table's log-probabilities along the pieces."""
+    """Return the sum of the table's log-probabilities along the tokens."""
     path = [BOS, BOS, *pieces]
     return sum(
         stepper.table_SVVV[sentence, before, last, piece].item()
@@ -79,7 +79,7 @@ def log_probability(stepper: MarkovStepper, sentence: int, pieces: Sequence[int]
 
 
 def every_path(stepper: MarkovStepper, sentence: int, limit: int) -> dict[tuple[int, ...], float]:
-    """All possible paths that end within ``limit`` pieces, or are cut there, with their log-probabilities."""
+    """Return all possible paths of at most ``limit`` tokens, finished or truncated, with their log-probabilities."""
     others = [piece for piece in range(stepper.table_SVVV.size(-1)) if piece != EOS]
     ended = [(*body, EOS) for length in range(limit) for body in product(others, repeat=length)]
     cut = list(product(others, repeat=limit))

@@ -1,6 +1,6 @@
-"""A world for the tests of the model: tiny random networks and sentences of random pieces.
+"""Fixtures for model tests: tiny random networks and sentences of random tokens.
 
-Piece 0 pads, 1 begins a sentence, 2 ends it; 3 .. VOCABULARY - 1 stand for the rest.
+Token 0 is padding, 1 is BOS, 2 is EOS; 3 .. VOCABULARY - 1 are the others.
 """
 
 import math
@@ -30,9 +30,9 @@ PAD, BOS, EOS, VOCABULARY = 0, 1, 2, 8
 
 
 def random_network(config: ModelConfig, seed: int, spread: float = 1.5, dtype: torch.dtype = torch.float64) -> Network:
-    """A network in evaluation mode, every number drawn from [-spread, spread], the output layer's thrice as wide.
+    """Return a network in evaluation mode with weights uniform in [-spread, spread], those of the output layer times 3.
 
-    So the output is peaked and differs from sentence to sentence, which that of a fresh network hardly does.
+    Its output is peaked and differs between sentences, unlike that of a freshly initialized network.
     """
     network = Network(config, VOCABULARY, VOCABULARY, joint=True).to(dtype).eval()
     generator = torch.Generator().manual_seed(seed)
@@ -40,20 +40,20 @@ def random_network(config: ModelConfig, seed: int, spread: float = 1.5, dtype: t
         for parameter in network.parameters():
             parameter.uniform_(-spread, spread, generator=generator)
         for module in network.modules():
-            if isinstance(module, RNN) and module.relu:  # Its states know no bound: they shall not grow.
+            if isinstance(module, RNN) and module.relu:  # Its states are unbounded; small weights keep them finite.
                 module.weight_hh_l0.mul_(0.2 / spread)
         network.output.weight.mul_(3)
     return network
 
 
 def random_sentences(seed: int, lengths: Sequence[int]) -> list[list[int]]:
-    """Sentences of those many pieces."""
+    """Return sentences with these numbers of tokens."""
     generator = torch.Generator().manual_seed(seed)
     return [torch.randint(3, VOCABULARY, (length,), generator=generator).tolist() for length in lengths]
 
 
 def padded(sentences: Sequence[Sequence[int]], padding: int = PAD, more: int = 0) -> tuple[Tensor, Tensor]:
-    """Right-padded matrix and lengths, with ``more`` columns than the longest sentence needs."""
+    """Return the right-padded matrix, with ``more`` additional columns, and the lengths."""
     width = max(map(len, sentences)) + more
     rows = [[*sentence, *[padding] * (width - len(sentence))] for sentence in sentences]
     return torch.tensor(rows), torch.tensor([len(sentence) for sentence in sentences])
@@ -61,7 +61,7 @@ def padded(sentences: Sequence[Sequence[int]], padding: int = PAD, more: int = 0
 
 @st.composite
 def model_configs(draw: st.DrawFn) -> ModelConfig:
-    """Every choice of the model that is allowed, tiny, without dropout."""
+    """Any valid tiny model without dropout."""
     direction, cells = draw(st.sampled_from(Direction)), st.sampled_from(CellKind)
     layers, decoder_layers = draw(st.integers(0, 3)), draw(st.integers(1, 3))
     encoder = EncoderConfig(
@@ -80,7 +80,7 @@ def model_configs(draw: st.DrawFn) -> ModelConfig:
     uneven = copies and direction is Direction.gnmt
     same = copies or attention is AttentionKind.dot
     decoder_cell, input_feeding = draw(cells), attends and draw(st.booleans())
-    # An unbounded cell that feeds itself would overflow.
+    # An unbounded cell with input feeding would overflow.
     grows = decoder_cell is CellKind.rnn_relu and input_feeding
     decoder = DecoderConfig(
         cell=decoder_cell,
@@ -96,7 +96,7 @@ def model_configs(draw: st.DrawFn) -> ModelConfig:
     decoder.readout_size = draw(st.sampled_from([None, 2, 7])) if tying is Tying.none else None
     maps_queries = attention in (AttentionKind.additive, AttentionKind.scaled_dot)
     attention_size = draw(st.sampled_from([None, 2, 4, 6])) if maps_queries else None
-    both = math.gcd(encoder.width, attention_size or decoder.size)
+    gcd = math.gcd(encoder.width, attention_size or decoder.size)
     return ModelConfig(
         embedding_size=draw(st.integers(3, 8)),
         encoder=encoder,
@@ -106,7 +106,7 @@ def model_configs(draw: st.DrawFn) -> ModelConfig:
         decoder=decoder,
         attention=attention,
         attention_order=draw(st.sampled_from(AttentionOrder)),
-        attention_heads=draw(st.sampled_from([heads for heads in (1, 2, 3) if both % heads == 0])) if attends else 1,
+        attention_heads=draw(st.sampled_from([heads for heads in (1, 2, 3) if gcd % heads == 0])) if attends else 1,
         attention_size=attention_size,
         attention_window=draw(st.sampled_from([None, 1, 2])) if attends else None,
         coverage=attention is AttentionKind.additive and draw(st.booleans()),
@@ -115,7 +115,7 @@ def model_configs(draw: st.DrawFn) -> ModelConfig:
     )
 
 
-# Enough to meet every cell, direction, kind of attention, feeding, tying, bridge and unequal depth and width once.
+# These cover every cell, direction, kind of attention, feeding, tying, bridge and unequal depth and width once.
 SAMPLES = [
     ModelConfig(
         embedding_size=5,
@@ -189,7 +189,7 @@ SAMPLES = [
     ),
 ]
 
-# And every order, several heads, local attention, coverage, input feeding, residual decoders and other readouts.
+# These cover every order, several heads, local attention, coverage, input feeding, residual decoders and readouts.
 ARRANGEMENTS = [
     ModelConfig(
         embedding_size=5,

@@ -1,4 +1,4 @@
-"""Tests that depend on the processor (products, precisions, training, translation), in a process of their own."""
+"""Processor-dependent tests (products, precisions, training, translation), run in a separate process."""
 
 import os
 import re
@@ -25,11 +25,11 @@ def run_tests_of_processors(settings: dict[str, str], extent: str) -> None:
     """Run the tests with these environment variables; a failure shows pytest's output."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     files, fewest = EXTENTS[extent]
-    found = [path for name in files for path in sorted((ROOT / "tests").rglob(f"{name}.py"))]
-    assert len(found) == len(files)
-    tests = [*map(str, found), *(f"tests/test_recipes.py::{name}" for name in RECIPES)]
+    result = [path for name in files for path in sorted((ROOT / "tests").rglob(f"{name}.py"))]
+    assert len(result) == len(files)
+    tests = [*map(str, result), *(f"tests/test_recipes.py::{name}" for name in RECIPES)]
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]
     environment = inherited | {"OMP_NUM_THREADS": "1"} | settings
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert int(re.findall(r"(\d+) passed", done.stdout)[-1]) >= fewest, done.stdout
+    completed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    assert int(re.findall(r"(\d+) passed", completed.stdout)[-1]) >= fewest, completed.stdout

@@ -1,4 +1,4 @@
-"""A world for the tests of training: a tiny network that learns to reverse short sequences of ids."""
+"""Fixtures for training tests: a tiny network that learns to reverse short sequences of ids."""
 
 import copy
 import json
@@ -29,7 +29,7 @@ from seq2seq.training.loss import Objective, loss_sums
 from seq2seq.training.objective import TeacherForcing
 from seq2seq.training.progress import Criterion
 
-VOCABULARY = 9  # four specials and five letters
+VOCABULARY = 9  # four special tokens and five letters
 
 Weights = dict[str, torch.Tensor]
 Rows = list[list[int]]
@@ -60,7 +60,7 @@ class Stream:
 
 
 class Shared:
-    """This process's batches of the stream that all processes share, as `batch_stream` gives them."""
+    """The batches of this process from the stream shared by all processes, like `batch_stream`."""
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
@@ -77,7 +77,7 @@ HELD_OUT = reversal_batch(sources(20, 100))
 
 @torch.inference_mode()
 def held_out_loss(network: Network, update: int) -> Validation:
-    """Real loss, and in BLEU's place a number that rises as it falls."""
+    """Return the real loss, and as BLEU a number that rises as the loss falls."""
     assert not network.training
     source_BS, lengths_B, target_BT, positions_P, labels_P = HELD_OUT
     total = loss_sums(network(source_BS, lengths_B, target_BT, positions_P), labels_P, 0.0).cross_entropy
@@ -86,7 +86,7 @@ def held_out_loss(network: Network, update: int) -> Validation:
 
 
 class Scripted:
-    """A validation whose outcomes are made up, and which keeps the weights that it was shown."""
+    """A validation with given results, which stores the weights it receives."""
 
     def __init__(self, losses: list[float], bleu: list[float] | None = None) -> None:
         self.losses, self.bleu, self.shown = losses, bleu or [0.0] * len(losses), list[Weights]()
@@ -142,7 +142,7 @@ def weights(network: torch.nn.Module) -> Weights:
 
 
 def same(one: Weights, other: Weights) -> bool:
-    """Bit by bit."""
+    """Return whether the weights have the same bits."""
     return one.keys() == other.keys() and all(torch.equal(tensor, other[name]) for name, tensor in one.items())
 
 
@@ -151,6 +151,6 @@ def close(one: Weights, other: Weights, tolerance: float = 1e-6) -> bool:
 
 
 def metrics(folder: Path) -> list[dict[str, Any]]:
-    """metrics.jsonl without the one value that is measured by the clock."""
+    """Return the records of metrics.jsonl without the measured speed."""
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
     return [{name: value for name, value in record.items() if name != "tokens_per_second"} for record in records]

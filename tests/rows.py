@@ -1,4 +1,4 @@
-"""Rows with whatever a line may hold, their pairs, and files of them."""
+"""Rows with unusual characters, their pairs, and files of them."""
 
 import gzip
 import json

@@ -1,8 +1,8 @@
-"""Recipes started at once, for tests: a server that imports everything and forks a process for each command.
+"""Start several recipes at once: a server imports all modules and forks a process for each command.
 
     python tests/starting.py
 
-As in `killing`, whose processes run one after the other, SIGKILL ends them at any chosen moment.
+SIGKILL can end each process at a chosen moment. The processes of `killing` run one after the other.
 """
 
 import json
@@ -32,7 +32,7 @@ class Command(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """How a command ended."""
+    """Result of a command."""
 
     code: int
     """Exit code; negative if it was killed."""
@@ -50,7 +50,7 @@ class Starter:
         )
 
     def __call__(self, *commands: Command) -> list[Ended]:
-        """Run the commands, and return how each ended, in order."""
+        """Run the commands, and return their results in order."""
         print(json.dumps(commands), file=self.server.stdin, flush=True)
         return [Ended(*one) for one in json.loads(self.server.stdout.readline())]
 
@@ -65,7 +65,7 @@ class Starter:
 
 
 def serve() -> None:
-    """For each line of JSON, fork its commands, and reply how each ended."""
+    """For each line of JSON, fork its commands, and reply with their results."""
     import torch
 
     for path in (ROOT / "recipes").glob("[a-z]*.py"):
@@ -90,8 +90,8 @@ def run(commands: list[Command]) -> list[Ended]:
                 process, errors = begun[number]
                 if command.kill is not None and passed >= command.kill:
                     os.kill(process, signal.SIGKILL)
-                found, status = os.waitpid(process, os.WNOHANG)
-                if found:
+                result, status = os.waitpid(process, os.WNOHANG)
+                if result:
                     errors.seek(0)
                     ended[number] = Ended(os.waitstatus_to_exitcode(status), errors.read().decode(), passed)
                     errors.close()

@@ -28,7 +28,7 @@ def made_up_pairs(count: int = 200) -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> tuple[Run, list]:
-    """A run that was trained on a list of pairs, and the validations that it reported."""
+    """A run trained on a list of pairs, and the validations it reported."""
     validations: list = []
     folder = tmp_path_factory.mktemp("api") / "run"
     return train(made_up_pairs(), folder, overrides=SMALL, on_validation=validations.append), validations
@@ -61,7 +61,7 @@ def test_the_same_call_resumes_and_changes_nothing(trained):
     assert reported == []
 
 
-def test_a_longer_training_goes_on_from_the_last_update(trained, tmp_path):
+def test_a_longer_training_resumes_from_the_last_update(trained, tmp_path):
     folder, reported = tmp_path / "run", []
     longer = [*SMALL, "training.updates=30", "schedule=constant"]
     train(made_up_pairs(), folder, overrides=[*SMALL, "schedule=constant"])
@@ -107,7 +107,7 @@ def test_evaluation_takes_pairs_a_corpus_or_a_split(trained):
         evaluate(run, "tset")
 
 
-def test_settings_of_a_recipe_can_be_trained_with(tmp_path):
+def test_a_train_config_can_be_trained(tmp_path):
     config = compose_train(overrides=[*TINY, "training.updates=10", f"run={tmp_path / 'unused'}"])
     run = train(config, tmp_path / "run")
     assert [validation.update for validation in run.curve] == [10]
@@ -200,7 +200,7 @@ def test_pairs_are_split_by_the_seed_and_none_is_lost(count, held_out):
         assert parts != split_pairs(pairs, 2)
 
 
-def test_the_run_folder_of_pairs_is_one_that_recipes_take(recipe, trained):
+def test_the_run_folder_of_pairs_is_accepted_by_recipes(recipe, trained):
     run, _ = trained
     outcome = recipe("evaluate", f"run={run.folder}")
     assert outcome.code == 0, outcome.err

@@ -1,4 +1,4 @@
-"""Every YAML under conf/ composes: found by looking, never from a list."""
+"""Every YAML file found under conf/ composes."""
 
 from collections import defaultdict
 from itertools import zip_longest
@@ -19,7 +19,7 @@ BUILT = sorted((group, choice) for group, choices in CHOICES.items() for choice 
 
 
 def choices_at_once() -> list[list[tuple[str, str]]]:
-    """Of every group its first option, of every group its second, …; experiments compose in test_papers."""
+    """The first option of every group, the second of every group, …; test_papers composes the experiments."""
     groups = defaultdict(list)
     for group, choice in [*((str(option.parent), option.name) for option in OPTIONS), *BUILT]:
         groups[group].append((group, choice))
@@ -68,7 +68,7 @@ def test_a_choice_builds_its_own_class(group, choice):
 
 
 @pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONF)))
-def test_a_config_says_what_it_is(path):
+def test_a_config_starts_with_a_comment(path):
     assert path.read_text(encoding="utf-8").startswith("#")
 
 

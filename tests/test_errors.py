@@ -1,4 +1,4 @@
-"""A message is one line, whatever is in it."""
+"""Error messages are one line for any content."""
 
 import pickle
 
@@ -8,7 +8,7 @@ from seq2seq.errors import LONGEST, ConfigError, DataError, RunError
 
 
 @pytest.mark.parametrize("kind", [ConfigError, DataError, RunError])
-def test_a_message_is_one_line_that_can_be_printed(kind):
+def test_a_message_is_one_printable_line(kind):
     error = kind("a\nb\r\x1b[2J \u2028 \u202e \ud800 \0 ä 中 😀 …")
     assert str(error) == r"a\nb\r\x1b[2J \u2028 \u202e \ud800 \x00 ä 中 😀 …"
     assert str(pickle.loads(pickle.dumps(error))) == str(error)

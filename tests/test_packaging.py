@@ -1,4 +1,4 @@
-"""A plain wheel carries recipes and configs and works far from a clone."""
+"""The wheel contains recipes and configs and works without a clone."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_the_wheel_holds_every_config_and_recipe(wheel):
+def test_the_wheel_contains_every_config_and_recipe(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     for path in (ROOT / "conf").rglob("*.yaml"):
         assert f"seq2seq/conf/{path.relative_to(ROOT / 'conf')}" in names
@@ -33,7 +33,7 @@ def test_the_wheel_holds_every_config_and_recipe(wheel):
 
 
 @pytest.mark.slow
-def test_the_wheel_trains_and_translates_far_from_a_clone(wheel, tmp_path):
+def test_the_wheel_trains_and_translates_without_a_clone(wheel, tmp_path):
     site = tmp_path / "site"
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)]
     subprocess.run(install, check=True, capture_output=True)
@@ -44,9 +44,9 @@ def test_the_wheel_trains_and_translates_far_from_a_clone(wheel, tmp_path):
             f"import seq2seq; assert {str(site)!r} in seq2seq.__file__; from seq2seq.recipes.{name} import main; main()"
         )
         command = [sys.executable, "-c", code, *arguments]
-        done = subprocess.run(command, input=text, capture_output=True, text=True, env=environment, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        completed = subprocess.run(command, input=text, capture_output=True, text=True, env=environment, cwd=tmp_path)
+        assert completed.returncode == 0, completed.stderr
+        return completed.stdout
 
     assert "BLEU" in run("train", "run=here", "model=attention", *TINY)
     assert run("translate", "run=here", text="We work.\n\n").count("\n") == 2

@@ -1,4 +1,4 @@
-"""Whatever the documents show is run: commands compose, Python works, make has the targets."""
+"""Examples in the documents work: commands compose, Python runs, make targets exist."""
 
 import os
 import re
@@ -23,23 +23,23 @@ PAGES = [*DOCUMENTS, *ROOT.glob("recipes/**/*.py")]
 
 
 def commands() -> list[str]:
-    """Every recipe command shown anywhere, without pipes and redirections."""
-    found = []
+    """Return every documented recipe command, without pipes and redirections."""
+    result = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8").replace("\\\n", " ")
-        found += re.findall(r"(?:python|torchrun(?: --[^ ]+)+) (recipes/[a-z]+\.py(?: [^\n`|<>\"{]*)?)", text)
-    return sorted({" ".join(command.split()) for command in found})
+        result += re.findall(r"(?:python|torchrun(?: --[^ ]+)+) (recipes/[a-z]+\.py(?: [^\n`|<>\"{]*)?)", text)
+    return sorted({" ".join(command.split()) for command in result})
 
 
 NAMES = {
     "run", "runs", "ensemble", "language_model", "systems", "source", "target", "file", "input", "output", "prefixes",
     "glossary", "hypotheses", "text", "prefix", "phrases", "start", "claim",
 }  # fmt: skip
-"""Last words of settings that take any name or text: whatever one command says there, another may say as well."""
+"""Last parts of settings that accept any name or text; commands may differ in their values."""
 
 
 GROUPS = {*CHOICES, *(path.name for path in (ROOT / "conf").iterdir() if path.is_dir())}
-"""Words that choose a config group's option, which says what settings there are."""
+"""Overrides that choose an option of a config group, which determines the valid settings."""
 
 
 def chosen(settings: dict[str, str]) -> dict[str, str]:
@@ -47,7 +47,7 @@ def chosen(settings: dict[str, str]) -> dict[str, str]:
 
 
 def together() -> list[tuple[str, dict[str, str]]]:
-    """Recipes, each with the overrides of several commands: they choose alike and set no setting to two values."""
+    """Return recipes with the combined overrides of commands with equal choices and no conflicting values."""
     merged: list[tuple[str, dict[str, str]]] = []
     for command in commands():
         program, *arguments = shlex.split(command)
@@ -56,8 +56,8 @@ def together() -> list[tuple[str, dict[str, str]]]:
         own = dict(word.split("=", 1) for word in arguments)
         fixed = {name: value for name, value in own.items() if name.split(".")[-1] not in NAMES}
         for other, settings in merged:
-            alike = other == program and chosen(settings) == chosen(own)
-            if alike and all(settings.get(name, value) == value for name, value in fixed.items()):
+            compatible = other == program and chosen(settings) == chosen(own)
+            if compatible and all(settings.get(name, value) == value for name, value in fixed.items()):
                 settings.update(own)
                 break
         else:
@@ -66,7 +66,7 @@ def together() -> list[tuple[str, dict[str, str]]]:
 
 
 @pytest.mark.parametrize(("program", "settings"), together())
-def test_commands_that_are_shown_compose_together(recipe, program, settings):
+def test_documented_commands_compose_together(recipe, program, settings):
     overrides = [f"{name}={value}" for name, value in settings.items()]
     outcome = recipe(Path(program).stem, *overrides, "--cfg", "job")
     assert outcome.code == 0, outcome.err
@@ -74,7 +74,7 @@ def test_commands_that_are_shown_compose_together(recipe, program, settings):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", commands())
-def test_a_command_that_is_shown_composes(recipe, command, capsys):
+def test_a_documented_command_composes(recipe, command, capsys):
     program, *arguments = shlex.split(command)
     if "--config-dir" in arguments or "-m" in arguments:
         pytest.skip("names a folder of the reader's own, or is a sweep: test_config runs both")
@@ -119,7 +119,7 @@ def test_the_python_in_the_readme_of_the_recipes_runs(tiny_run):
         exec(compile(line, "recipes/README.md", "exec"), names)
 
 
-def test_make_knows_the_targets_that_are_named():
+def test_documented_make_targets_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for page in DOCUMENTS:
         for target in re.findall(r"make (demo|test|slow|gpu|lint)\b", page.read_text(encoding="utf-8")):
@@ -127,7 +127,7 @@ def test_make_knows_the_targets_that_are_named():
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
-def test_the_check_of_a_gpu_takes_the_python_it_is_given():
+def test_make_gpu_uses_the_given_python():
     def commands(*words: str) -> str:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHON"}
         return subprocess.run(
@@ -143,7 +143,7 @@ def test_the_check_of_a_gpu_takes_the_python_it_is_given():
     assert sum(limits) <= 8 * 60
 
 
-def test_the_tests_of_a_gpu_are_found_when_they_run_alone():
+def test_gpu_tests_are_collected_when_they_run_alone():
     words = [
         sys.executable,
         "-m",
@@ -155,17 +155,17 @@ def test_the_tests_of_a_gpu_are_found_when_they_run_alone():
         "no:cacheprovider",
         "tests/test_gpu.py",
     ]
-    found = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
-    assert found.returncode == 0, found.stdout
-    assert "test_float16_has_the_loss_of_float32" in found.stdout
+    completed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert completed.returncode == 0, completed.stdout
+    assert "test_float16_has_the_loss_of_float32" in completed.stdout
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
-def test_the_check_of_a_gpu_says_what_to_do_without_one(tmp_path):
+def test_make_gpu_without_a_gpu_prints_what_to_do(tmp_path):
     words = ["make", "gpu", f"PYTHON={sys.executable}", f"GPU_OUTPUT={tmp_path / 'gpu'}"]
-    found = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)  # conftest.py hides GPUs
-    assert found.returncode != 0
-    assert re.search(r"^PyTorch \S+ sees no GPU\. If nvidia-smi lists one, install .* make test", found.stderr)
+    completed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)  # conftest.py hides GPUs
+    assert completed.returncode != 0
+    assert re.search(r"^PyTorch \S+ sees no GPU\. If nvidia-smi lists one, install .* make test", completed.stderr)
     assert not (tmp_path / "gpu").exists()
 
 
@@ -175,7 +175,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_links_lead_somewhere():
+def test_links_have_a_target():
     for page in DOCUMENTS:
         for path, anchor in re.findall(r"\]\(([^)#:]*)#?([^):]*)\)", page.read_text(encoding="utf-8")):
             target = page.parent / path if path else page

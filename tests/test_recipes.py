@@ -1,4 +1,4 @@
-"""The recipes as a user runs them: the files they leave, what they print, how they go on."""
+"""The recipes as a user runs them: their files, their output, and resuming."""
 
 import gzip
 import io
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import TINY
-from disk import little_room
+from disk import full_disk
 
 from seq2seq import Translator
 from seq2seq.system.capability import runs_int8
@@ -27,7 +27,7 @@ TARGETS = ["Wir arbeiten.", "Wo ist mein Schlüssel?", "Sie schläft.", "Der Man
 
 @pytest.fixture
 def own_files(tmp_path: Path) -> list[str]:
-    """Overrides that name own text files for all three splits."""
+    """Write text files for all three splits, and return their overrides."""
     for split in ("train", "validation", "test"):
         (tmp_path / f"{split}.en").write_text("\n".join(SOURCES) + "\n", encoding="utf-8")
         (tmp_path / f"{split}.de").write_text("\n".join(TARGETS) + "\n", encoding="utf-8")
@@ -38,7 +38,7 @@ def own_files(tmp_path: Path) -> list[str]:
     ]
 
 
-def test_a_run_leaves_what_others_rely_on(tiny_run):
+def test_a_run_writes_the_documented_files(tiny_run):
     for name in (
         "config.yaml",
         "tokenizer.model",
@@ -60,14 +60,14 @@ def test_a_run_leaves_what_others_rely_on(tiny_run):
     assert not list(tiny_run.rglob("*.tmp"))
 
 
-def test_own_files_by_overrides_alone(recipe, tmp_path, own_files):
+def test_own_files_need_overrides_only(recipe, tmp_path, own_files):
     run = f"run={tmp_path / 'run'}"
     outcome = recipe("train", run, *own_files, *TINY)
     assert outcome.code == 0, outcome.err
     assert "kept 20 of 20 pairs" in outcome.out
     assert "BLEU" in outcome.out
     assert f"translate.py {run}" in outcome.out
-    # The same command goes on where nothing is left to do, and changes nothing.
+    # The same command on the finished run changes nothing.
     before = (tmp_path / "run" / "model.safetensors").read_bytes()
     assert recipe("train", run, *own_files, *TINY).code == 0
     assert (tmp_path / "run" / "model.safetensors").read_bytes() == before
@@ -130,13 +130,13 @@ def test_evaluate_finds_the_home_folder(recipe, tiny_run, tmp_path, monkeypatch)
     assert recipe("evaluate", f"hypotheses='~/{written.relative_to(tmp_path)}'", "run='~/copy'").code == 0
 
 
-def test_evaluate_knows_the_corpus_of_its_run(recipe, tiny_run):
+def test_evaluate_uses_the_corpus_of_the_run(recipe, tiny_run):
     before = json.loads((tiny_run / "scores.json").read_text())["test"]
     assert recipe("evaluate", f"run={tiny_run}").code == 0  # the run's own beam, 2
     assert json.loads((tiny_run / "scores.json").read_text())["test"] == before
 
 
-def test_evaluate_scores_text_already_translated(recipe, tmp_path, own_files):
+def test_evaluate_scores_existing_translations(recipe, tmp_path, own_files):
     outcome = recipe("evaluate", f"hypotheses={tmp_path / 'test.de'}", *own_files[4:])
     assert outcome.code == 0, outcome.err
     assert "BLEU  100.0" in outcome.out
@@ -146,7 +146,7 @@ def test_evaluate_scores_text_already_translated(recipe, tmp_path, own_files):
     assert outcome.err.count("\n") == 1
 
 
-def test_evaluate_without_model_or_text_says_what_to_name(recipe):
+def test_evaluate_without_model_or_text_names_the_missing_settings(recipe):
     outcome = recipe("evaluate")
     assert outcome.code == 1
     assert "run=PATH" in outcome.err
@@ -155,7 +155,7 @@ def test_evaluate_without_model_or_text_says_what_to_name(recipe):
 TEXT = "We work.\n\n  \nWhere is my key?\r\na\u2028b\x0bc\x0cd\re"
 
 
-def test_translate_gives_a_line_for_a_line(recipe, tiny_run, monkeypatch):
+def test_translate_writes_one_line_per_line(recipe, tiny_run, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode())))
     outcome = recipe("translate", f"run={tiny_run}", "beam_size=1")
     assert outcome.code == 0, outcome.err
@@ -165,7 +165,7 @@ def test_translate_gives_a_line_for_a_line(recipe, tiny_run, monkeypatch):
     assert lines[0] == str(Translator.load(tiny_run).translate("We work.", beam_size=1))
 
 
-def test_translate_writes_files_whole_or_not_at_all(recipe, tiny_run, tmp_path):
+def test_translate_writes_files_atomically(recipe, tiny_run, tmp_path):
     source, target = tmp_path / "in.gz", tmp_path / "out.txt"
     source.write_bytes(gzip.compress(TEXT.encode()))
     assert recipe("translate", f"run={tiny_run}", f"input={source}", f"output={target}", "beam_size=1").code == 0
@@ -179,18 +179,20 @@ def test_translate_writes_files_whole_or_not_at_all(recipe, tiny_run, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.gz", "out.txt"]
 
 
-def test_translate_shows_a_terminal_how_far_it_is_unless_the_lines_go_there(recipe, tiny_run, tmp_path, monkeypatch):
+def test_translate_shows_progress_on_a_terminal_unless_it_prints_translations_there(
+    recipe, tiny_run, tmp_path, monkeypatch
+):
     (tmp_path / "in.txt").write_text("We work.\nShe sleeps.\n")
-    asked = [f"run={tiny_run}", f"input={tmp_path / 'in.txt'}", "beam_size=1"]
-    quiet = recipe("translate", *asked)
+    overrides = [f"run={tiny_run}", f"input={tmp_path / 'in.txt'}", "beam_size=1"]
+    quiet = recipe("translate", *overrides)
     assert quiet.err == ""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    shown = recipe("translate", *asked)
-    assert "2/2" in shown.err
-    assert shown.out == quiet.out, "the bar goes to stderr"
+    outcome = recipe("translate", *overrides)
+    assert "2/2" in outcome.err
+    assert outcome.out == quiet.out, "the bar goes to stderr"
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    assert recipe("translate", *asked).err == ""
-    assert "2/2" in recipe("translate", *asked, f"output={tmp_path / 'out.txt'}").err
+    assert recipe("translate", *overrides).err == ""
+    assert "2/2" in recipe("translate", *overrides, f"output={tmp_path / 'out.txt'}").err
 
 
 def test_translate_as_json_lines(recipe, tiny_run, monkeypatch):
@@ -209,11 +211,11 @@ def test_translate_as_json_lines(recipe, tiny_run, monkeypatch):
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(1, {"finished": False}), (40, {})])
-def test_json_says_what_did_not_end(recipe, learned_run, monkeypatch, limit, expected):
+def test_json_marks_unfinished_translations(recipe, learned_run, monkeypatch, limit, expected):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"We work.\n")))
     within = ["search.max_length_ratio=0", f"search.max_length_offset={limit}", "beam_size=1"]
-    found = json.loads(recipe("translate", f"run={learned_run}", "json=true", *within).out)
-    assert {name: found[name] for name in found if name == "finished"} == expected
+    actual = json.loads(recipe("translate", f"run={learned_run}", "json=true", *within).out)
+    assert {name: actual[name] for name in actual if name == "finished"} == expected
 
 
 def test_translate_without_a_run_is_one_line(recipe, tmp_path):
@@ -223,8 +225,8 @@ def test_translate_without_a_run_is_one_line(recipe, tmp_path):
     assert "run=PATH" in outcome.err
 
 
-def test_a_terminated_training_saves_leaves_with_one_line_and_goes_on(tmp_path):
-    """A real process, a real signal; the end is bit for bit that of a run that was left alone."""
+def test_a_terminated_training_saves_prints_one_line_and_resumes(tmp_path):
+    """With a real process and signal; the result has the same bits as an uninterrupted run."""
     command = [
         sys.executable,
         str(ROOT / "recipes/train.py"),
@@ -250,7 +252,7 @@ def test_a_terminated_training_saves_leaves_with_one_line_and_goes_on(tmp_path):
     assert (stopped / "model.safetensors").read_bytes() == (alone / "model.safetensors").read_bytes()
 
 
-def test_quantize_makes_a_model_a_quarter_of_the_size(recipe, tiny_run, tmp_path, monkeypatch):
+def test_quantize_writes_a_model_of_a_quarter_of_the_size(recipe, tiny_run, tmp_path, monkeypatch):
     output = tmp_path / "new" / "int8"
     before = {path: path.stat().st_mtime_ns for path in tiny_run.iterdir()}
     outcome = recipe("quantize", f"run={tiny_run}", f"output={output}")
@@ -262,7 +264,7 @@ def test_quantize_makes_a_model_a_quarter_of_the_size(recipe, tiny_run, tmp_path
     weights = "model.safetensors"
     assert (output / weights).stat().st_size < 0.4 * (
         tiny_run / weights
-    ).stat().st_size  # headers count in one so small
+    ).stat().st_size  # headers matter in such small files
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode())))
     outcome = recipe("translate", f"run={output}", "beam_size=1", "shortlist=true")
     assert outcome.code == 0, outcome.err
@@ -272,7 +274,7 @@ def test_quantize_makes_a_model_a_quarter_of_the_size(recipe, tiny_run, tmp_path
     assert (output / "scores.json").exists()
 
 
-def test_quantize_by_default_writes_beside_the_run_and_never_over_anything(recipe, tiny_run, tmp_path):
+def test_quantize_writes_next_to_the_run_by_default_and_never_overwrites(recipe, tiny_run, tmp_path):
     run = tmp_path / "run"
     run.mkdir()
     for name in ("config.yaml", "tokenizer.model", "model.safetensors"):
@@ -288,13 +290,13 @@ def test_quantize_by_default_writes_beside_the_run_and_never_over_anything(recip
         assert f"{output} already exists" in outcome.err or f"{output} cannot be " in outcome.err
         assert "choose another" in outcome.err
     assert (made / "model.safetensors").read_bytes() == before
-    with little_room(len(before) // 2):
+    with full_disk(len(before) // 2):
         outcome = recipe("quantize", f"run={run}", f"output={tmp_path / 'full'}")
     assert outcome.code == 1
     assert outcome.err.count("\n") == 1
     assert "free some space" in outcome.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "run-int8"]
-    # What is quantised already may be quantised again: nothing changes.
+    # Quantizing a quantized model changes nothing.
     assert recipe("quantize", f"run={made}", f"output={tmp_path / 'again'}").code == 0
     assert (tmp_path / "again" / "model.safetensors").read_bytes() == before
 
@@ -312,15 +314,15 @@ def test_translate_and_evaluate_in_8_bits_with_a_shortlist(recipe, tiny_run, tmp
     run.mkdir()
     for name in ("config.yaml", "tokenizer.model", "model.safetensors", "shortlist.safetensors"):
         (run / name).write_bytes((tiny_run / name).read_bytes())
-    asked = [f"run={run}", f"precision={INT8}", "shortlist=true", "device=cpu"]
-    outcome = recipe("evaluate", *asked, "beam_size=2", *own_files[4:])
+    overrides = [f"run={run}", f"precision={INT8}", "shortlist=true", "device=cpu"]
+    outcome = recipe("evaluate", *overrides, "beam_size=2", *own_files[4:])
     assert outcome.code == 0, outcome.err
     translated = tmp_path / "out.de"
-    outcome = recipe("translate", *asked, "beam_size=2", f"input={tmp_path / 'test.en'}", f"output={translated}")
+    outcome = recipe("translate", *overrides, "beam_size=2", f"input={tmp_path / 'test.en'}", f"output={translated}")
     assert outcome.code == 0, outcome.err
     assert translated.read_text(encoding="utf-8") == (run / "hypotheses.test.beam.txt").read_text(encoding="utf-8")
     (run / "shortlist.safetensors").unlink()
-    outcome = recipe("translate", *asked, f"input={tmp_path / 'test.en'}")
+    outcome = recipe("translate", *overrides, f"input={tmp_path / 'test.en'}")
     assert outcome.code == 1
     assert "shortlist.safetensors is missing" in outcome.err
     assert outcome.err.count("\n") == 1
@@ -354,10 +356,10 @@ def test_benchmark_measures_training_and_translation_without_a_run(recipe, tmp_p
     assert outcome.code == 0, outcome.err
     for words in ("GFLOP/s", "share of the floor", "optimiser", "beam 2", "cold start", "EOS excluded"):
         assert words in outcome.out
-    found = json.loads((tmp_path / "benchmark.json").read_text())
-    assert found["settings"]["model"]["attention"] == "general"
-    assert found["training"]["pieces_per_second"]["median"] > 0
-    assert found["translation"]["fresh"]["memory_bytes"] > 0
+    report = json.loads((tmp_path / "benchmark.json").read_text())
+    assert report["settings"]["model"]["attention"] == "general"
+    assert report["training"]["pieces_per_second"]["median"] > 0
+    assert report["translation"]["fresh"]["memory_bytes"] > 0
 
 
 def test_benchmark_of_a_run_with_own_text(recipe, tiny_run, tmp_path, own_files):
@@ -373,11 +375,11 @@ def test_benchmark_of_a_run_with_own_text(recipe, tiny_run, tmp_path, own_files)
 
 @pytest.mark.slow
 def test_benchmark_of_preparation(recipe, tmp_path):
-    asked = ["parts=[preparation]", "preparation.pairs=[300,600]", "preparation.updates=2"]
-    outcome = recipe("benchmark", f"output={tmp_path}", *asked, *SMALL, *MINIATURE)
+    overrides = ["parts=[preparation]", "preparation.pairs=[300,600]", "preparation.updates=2"]
+    outcome = recipe("benchmark", f"output={tmp_path}", *overrides, *SMALL, *MINIATURE)
     assert outcome.code == 0, outcome.err
     assert "address space, MiB: prepare" in outcome.out
-    found = json.loads((tmp_path / "benchmark.json").read_text())["preparation"]
-    assert [row["pairs"] for row in found] == [300, 600]
-    assert found[1]["disk_bytes"] > found[0]["disk_bytes"] > 300
+    report = json.loads((tmp_path / "benchmark.json").read_text())["preparation"]
+    assert [row["pairs"] for row in report] == [300, 600]
+    assert report[1]["disk_bytes"] > report[0]["disk_bytes"] > 300
     assert [path.name for path in tmp_path.iterdir()] == ["benchmark.json"], "prepared data is removed"

@@ -1,4 +1,4 @@
-"""The plan of the house: which room may look into which."""
+"""Import rules: the packages that each package may import."""
 
 import ast
 from graphlib import TopologicalSorter
@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "seq2seq").rglob("*.py"))
 
-# The rooms that each room may import; errors and settings may be imported everywhere, old names of settings too.
+# The packages that each package may import; all may import errors, settings and old names of settings.
 COMMON = {"errors", "settings", "config.renamed"}
 ALLOWED = {
     "errors": set(),
@@ -29,7 +29,7 @@ ALLOWED = {
     "analysis": {"corpora", "data", "inference", "metrics", "model", "report", "search", "system", "tokenizer"},
     "translation": {
         *{"analysis", "corpora", "data", "inference", "metrics", "model", "run", "search", "system", "tokenizer"},
-        "training",  # the samples of minimum-risk training
+        "training",  # samples for minimum-risk training
     },
     "evaluation": {
         *{"corpora", "data", "inference", "metrics", "model", "run", "search", "system", "tokenizer", "training"},
@@ -55,7 +55,7 @@ ALLOWED = {
         *{"analysis", "benchmark", "comparison", "config", "figures", "report", "serving", "system"},
         *{"training", "translation"},
     },
-    "api": {  # everything that a user does from Python uses all rooms between text and scores
+    "api": {  # the Python API uses all packages between text and scores
         *{"config", "config.hydra", "corpora", "data", "evaluation", "metrics", "model", "run", "system", "tokenizer"},
         *{"training", "translation"},
     },
@@ -64,7 +64,7 @@ ALLOWED = {
 
 
 def room_of(module: str) -> str:
-    """The room of a module below seq2seq. Hydra's entry, which imports all settings, and old names are separate."""
+    """Return the package of a module below seq2seq; the Hydra module, which imports all settings, is separate."""
     return module if module in ("config.hydra", "config.renamed") else module.split(".")[0]
 
 
@@ -73,7 +73,7 @@ def room(path: Path) -> str:
 
 
 def imported(path: Path) -> set[str]:
-    """Modules a file imports, as dotted names."""
+    """Return the dotted names of the modules that a file imports."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -85,17 +85,17 @@ def imported(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_room_imports_only_its_neighbours(path):
+def test_a_package_imports_only_its_allowed_packages(path):
     own = room(path)
     rooms = {room_of(name.removeprefix("seq2seq.")) for name in imported(path) if name.startswith("seq2seq.")}
     assert rooms - COMMON - {own} <= ALLOWED[own]
 
 
-def test_no_circle_of_rooms():
-    TopologicalSorter(ALLOWED).prepare()  # raises CycleError, which names the circle
+def test_packages_have_no_import_cycle():
+    TopologicalSorter(ALLOWED).prepare()  # raises CycleError with the names of the cycle
 
 
-def test_only_the_config_file_knows_hydra():
+def test_only_the_hydra_module_imports_hydra():
     assert [path.name for path in FILES if any(name.split(".")[0] == "hydra" for name in imported(path))] == [
         "hydra.py"
     ]
@@ -107,7 +107,7 @@ def test_nothing_imports_recipes_or_configs():
 
 
 @pytest.mark.parametrize("folder", ["model", "search"])
-def test_state_goes_in_and_comes_out(folder):
+def test_no_attribute_is_assigned_after_init(folder):
     """No attribute is assigned outside __init__."""
     for path in (ROOT / "seq2seq" / folder).glob("*.py"):
         for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -121,7 +121,7 @@ def test_state_goes_in_and_comes_out(folder):
                 ), f"{path}:{node.lineno} keeps state"
 
 
-def test_the_top_of_the_house():
+def test_the_top_level_files_are_listed():
     folders = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith((".", "__"))}
     assert folders - {"runs", "build", "dist"} - {path.name for path in ROOT.glob("*.egg-info")} == {
         "seq2seq",

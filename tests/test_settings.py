@@ -16,7 +16,7 @@ from seq2seq.settings import Settings, described_range, setting, validate, walk
 
 @dataclass(kw_only=True)
 class Leaf:
-    """A setting of every kind of range."""
+    """One setting for every kind of range."""
 
     closed: float = setting(0.5, "both ends allowed", at_least=0, at_most=1)
     half: float = setting(0.5, "the upper end not", at_least=0, below=1)
@@ -59,7 +59,7 @@ RANGES = {
 
 
 def message(config: Any) -> str | None:
-    """The error that `validate` raises, if it does."""
+    """Return the error message of `validate`, if any."""
     try:
         validate(config)
     except ConfigError as error:
@@ -81,11 +81,11 @@ def message(config: Any) -> str | None:
         ({}, ""),
     ],
 )
-def test_a_range_in_words(bounds, words):
+def test_a_range_is_described_in_words(bounds, words):
     assert described_range(bounds) == words
 
 
-def test_the_defaults_pass():
+def test_the_defaults_are_valid():
     assert message(Tree()) is None
 
 
@@ -103,7 +103,7 @@ def test_the_defaults_pass():
         ("maybe", [None, 1], [0]),
     ],
 )
-def test_ranges_hold_their_ends(name, allowed, refused):
+def test_ranges_include_their_limits(name, allowed, refused):
     assert [message(Leaf(**{name: value})) for value in allowed] == [None] * len(allowed)
     words = RANGES.get(name, "at least 1")
     assert [message(Leaf(**{name: value})) for value in refused] == [
@@ -113,17 +113,17 @@ def test_ranges_hold_their_ends(name, allowed, refused):
 
 @pytest.mark.parametrize("name", sorted(RANGES.keys() - {"least", "most"}))
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_what_is_no_number_is_in_no_range(name, value):
+def test_nan_is_in_no_range(name, value):
     assert message(Leaf(**{name: value})) == f"{name} must be {RANGES[name]}, got {value:g}"
 
 
 @given(st.floats(), st.sampled_from(["closed", "half", "lower_open", "opened"]))
-def test_words_and_check_agree(value, name):
+def test_description_and_check_of_a_range_agree(value, name):
     inside = 0 <= value <= 1 and not (value == 0 and "(" in RANGES[name]) and not (value == 1 and ")" in RANGES[name])
     assert (message(Leaf(**{name: value})) is None) == inside
 
 
-def test_the_error_names_the_whole_path():
+def test_the_error_names_the_full_path():
     tree = Tree(branch=Branch(leaf=Leaf(half=2.0)))
     assert message(tree) == "branch.leaf.half must be in [0, 1), got 2"
     assert message(Tree(branch=Branch(size=0))) == "branch.size must be at least 1, got 0"
@@ -138,10 +138,10 @@ def test_the_first_of_several_is_named():
 
 
 def test_walk_finds_every_leaf_in_order():
-    found = [(path, item.metadata["help"], value) for path, item, value in walk(Tree(count=7))]
-    assert found[0] == ("branch.leaf.closed", "both ends allowed", 0.5)
-    assert found[-2:] == [("branch.size", "how many", 2), ("count", "how often", 7)]
-    assert len(found) == 12
+    result = [(path, item.metadata["help"], value) for path, item, value in walk(Tree(count=7))]
+    assert result[0] == ("branch.leaf.closed", "both ends allowed", 0.5)
+    assert result[-2:] == [("branch.size", "how many", 2), ("count", "how often", 7)]
+    assert len(result) == 12
 
 
 def test_nested_settings_are_not_shared():
@@ -160,7 +160,7 @@ def test_without_a_default_a_setting_is_required():
     assert Required(path="x").path == "x"
 
 
-def test_a_number_without_a_range_must_still_be_one():
+def test_a_number_without_a_range_must_be_a_number():
     @dataclass(kw_only=True)
     class Loose:
         bias: float = setting(1.0, "any number")
@@ -177,7 +177,7 @@ class Grove:
     sizes: list[int] = setting(factory=lambda: [1, 2], help="plain numbers have no range")
 
 
-def test_ranges_hold_within_lists_too():
+def test_ranges_apply_to_list_items():
     assert message(Grove(trees=[Branch(), Branch()])) is None
     wrong = Branch(leaf=Leaf(least=0))
     assert message(Grove(trees=[Branch(), wrong])) == "trees[1].leaf.least must be at least 1, got 0"
@@ -193,7 +193,7 @@ class Loose:
 
 
 @pytest.mark.parametrize("count", [2**63, -(2**63) - 1, 10**400])
-def test_a_whole_number_fits_64_bits(count):
+def test_an_integer_fits_64_bits(count):
     assert validate(Loose(count=2**63 - 1)) is None
     with pytest.raises(ConfigError, match=r"^count must be a number of at most 64 bits"):
         validate(Loose(count=count))
@@ -232,7 +232,7 @@ class Grouped:
         ("whether", "no", "whether must be true or false, got 'no'"),
     ],
 )
-def test_a_value_is_of_its_settings_kind(name, value, reported):
+def test_a_value_has_the_type_of_its_setting(name, value, reported):
     validate(Grouped())
     with pytest.raises(ConfigError, match=f"^{re.escape(reported)}"):
         validate(Grouped(**{name: value}))
@@ -251,7 +251,7 @@ class Painted(Settings):
     name: str = setting("red")
 
 
-def test_a_word_is_the_member_that_it_names():
+def test_a_string_is_converted_to_its_enum_member():
     painted = Painted(colour="green", other="red", more=["red", Colour.green])
     assert painted.colour is Colour.green
     assert painted.other is Colour.red
@@ -271,5 +271,5 @@ def test_a_word_is_the_member_that_it_names():
         ({"colour": 3}, "colour must be one of red, green, got 3"),
     ],
 )
-def test_a_word_that_names_none_is_refused_with_those_that_do(settings_, reported):
+def test_an_unknown_enum_name_is_refused_with_the_valid_ones(settings_, reported):
     assert message(Painted(**settings_)) == reported

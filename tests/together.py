@@ -1,6 +1,6 @@
-"""Groups of real processes as torchrun starts them: two by default, each with one thread, over gloo.
+"""Process groups as torchrun starts them: two processes by default, with one thread each, over gloo.
 
-They are forked from one server that has imported what they need, so only the first test waits for imports.
+They are forked from a server that has imported the modules, so only the first test imports them.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ context.set_forkserver_preload([*RECIPES, "torch._dynamo"])
 
 
 class Ended(NamedTuple):
-    """How a process ended."""
+    """Result of a process."""
 
     code: int
     value: Any
@@ -82,9 +82,9 @@ def together(folder: Path, function: Callable[..., Any], *args: Any, count: int 
 
 def results(ended: list[Ended]) -> list[Any]:
     """The functions' return values; fails if a process has failed."""
-    for one in ended:
-        assert one.code == 0, one.err
-    return [one.value for one in ended]
+    for process in ended:
+        assert process.code == 0, process.err
+    return [process.value for process in ended]
 
 
 def call_recipe(name: str, *overrides: str) -> Any:

@@ -1,4 +1,4 @@
-"""A world for the tests of what translates: translators of random weights, over pieces or over words."""
+"""Fixtures for translation tests: translators with random weights, over subwords or words."""
 
 from functools import lru_cache
 
@@ -54,9 +54,9 @@ def member(
 
 @torch.no_grad()
 def randomize(network: Network, ending: float = 4.0) -> None:
-    """Draw the weights of a trained run again, so that its translations differ and, as trained ones do, come to an end.
+    """Replace the weights of a run by random ones, so that translations differ between sentences and end with EOS.
 
-    ``ending`` is what the end of a sentence gains, in nats.
+    ``ending`` is added to the logit of EOS, in nats.
     """
     generator = torch.Generator().manual_seed(1)
     for parameter in network.parameters():
@@ -66,5 +66,5 @@ def randomize(network: Network, ending: float = 4.0) -> None:
 
 
 def translator(*seeds: int, **kind: object) -> Translator:
-    """An ensemble of as many members as there are seeds; of one, without any."""
+    """Return a translator with one ensemble member per seed; without seeds, with one member."""
     return Translator([member(seed=seed, **kind) for seed in seeds or (1,)], LIMITS)  # type: ignore[arg-type]

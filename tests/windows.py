@@ -62,18 +62,18 @@ def imitate() -> None:
 
 def held() -> set[str]:
     """Files that this process has open or mapped."""
-    found = set()
+    result = set()
     for link in os.listdir("/proc/self/fd"):
         try:
-            found.add(os.readlink(f"/proc/self/fd/{link}"))
-        except FileNotFoundError:  # the descriptor of the listing itself
+            result.add(os.readlink(f"/proc/self/fd/{link}"))
+        except FileNotFoundError:  # the descriptor of this listing
             continue
     lines = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
-    return found | {"/" + line.partition("/")[2] for line in lines if "/" in line}
+    return result | {"/" + line.partition("/")[2] for line in lines if "/" in line}
 
 
 def refusing(call):
-    """The call, which fails if one of its paths, or a file below it, is open."""
+    """Return the function, which raises if one of its paths, or a file below it, is open."""
 
     def refuse(*paths, **more):
         files = held()

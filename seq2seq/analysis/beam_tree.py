@@ -23,7 +23,7 @@ NO_NODE = -1
 
 
 class Outcome(StrEnum):
-    """What happened to a hypothesis."""
+    """Outcome of a hypothesis."""
 
     pruned = "pruned"
     """It was a candidate, and the search dropped it."""

@@ -64,7 +64,7 @@ class TeacherForcedBatch(NamedTuple):
     source_tokens: list[list[str]]
     """EOS included; empty rows for a language model."""
     input_tokens: list[list[str]]
-    """What the decoder reads, BOS included."""
+    """Input tokens of the decoder, with BOS."""
 
     def tokens(self, side: Side) -> list[list[str]]:
         """The tokens that a side reads."""

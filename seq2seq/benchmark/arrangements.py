@@ -45,7 +45,7 @@ class Arrangement(NamedTuple):
     optimizer: OptimizerConfig = PLAIN_DESCENT
     """Adam's fused kernel does not run on the meta device."""
     scaled_loss: bool = False
-    """As in float16."""
+    """Scale the loss, as in float16."""
     search: SearchConfig = BEAM
     bind: Callable[[list[Stepper[Any]]], Stepper[Any]] = only
     """Combines two steppers of the model into the one that is searched."""
@@ -86,7 +86,7 @@ def model(
 
 
 def arrangements() -> dict[str, Arrangement]:
-    """By name: every model, trained and searched plainly; then ways to train one of them and to search it."""
+    """Return arrangements by name: each model with plain training and search, then other ways to train and search."""
     additive, general = AttentionKind.additive, AttentionKind.general
     models = {
         "context": model(),

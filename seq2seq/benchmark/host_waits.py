@@ -28,7 +28,7 @@ BOS, EOS, VOCABULARY = 1, 2, 12
 """Token ids of made-up sentences; 0 is padding."""
 
 SENTENCES = [[5, 7], [8, 6], [3]]
-"""Of different lengths: some are padded, and leave a search before others."""
+"""Sentences of different lengths: some are padded, and some end a search before others."""
 
 
 def network_of(config: ModelConfig, waits: Waits | None = None) -> Network:

@@ -33,7 +33,7 @@ MODULES = {
     "decoder.readout": "output layer",
     "output": "output layer",
 }
-"""Part of each module. Of nested modules the innermost determines the part."""
+"""Part of each module; in nested modules the innermost determines the part."""
 
 PARTS = ("embedding", "encoder", "decoder", "attention", "output layer", "loss", "optimiser", "data", "other")
 BACKWARD = "autograd::engine::evaluate_function"

@@ -53,7 +53,7 @@ class System:
 
 @dataclass(frozen=True)
 class Common:
-    """What all outputs must share to be comparable."""
+    """Values that outputs must share to be comparable."""
 
     references: str
     """`text_hash` of the references."""

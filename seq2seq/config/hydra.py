@@ -131,7 +131,7 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     """Turn ``main(config: SomeConfig)`` into a program: Hydra composes the config, and errors become one line.
 
     The schema names the config file: TrainConfig is conf/train.yaml. In a sweep (``-m``) each job of train has its own
-    run folder: ``RUN/0``, ``RUN/1``, …. Of several processes that torchrun started only the first prints.
+    run folder: ``RUN/0``, ``RUN/1``, …. Under torchrun only the first process prints.
     """
     schema = function.__annotations__["config"]
     name = next(name for name, registered in RECIPES.items() if registered is schema)

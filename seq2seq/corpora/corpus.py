@@ -145,16 +145,16 @@ class MappedCorpus(Corpus):
         return map(self.map_pair, self.corpus)
 
     def expected_pairs(self) -> int | None:
-        """As of the other corpus."""
+        """Same as for the other corpus."""
         return self.corpus.expected_pairs()
 
     def vocabulary_sample(self, size: int) -> PairSample:
-        """As of the other corpus."""
+        """Same as for the other corpus."""
         sample = self.corpus.vocabulary_sample(size)
         return sample._replace(pairs=map(self.map_pair, sample.pairs))
 
     def pairs_after(self, count: int, state: Path) -> Iterator[Pair]:
-        """As of the other corpus."""
+        """Same as for the other corpus."""
         return map(self.map_pair, self.corpus.pairs_after(count, state))
 
 

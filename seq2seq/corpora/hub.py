@@ -26,7 +26,7 @@ class HubSplit(NamedTuple):
     """One split of a data set."""
 
     name: str
-    """Of a data set, or a local folder that `datasets` can load; this and the next two as in `load_dataset`."""
+    """Name of a data set, or a local folder that `datasets` can load. This and the next two as in `load_dataset`."""
     subset: str | None
     revision: str | None
     split: str

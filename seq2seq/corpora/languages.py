@@ -27,7 +27,7 @@ OF_SCRIPT = {
     **dict.fromkeys(("Kore", "Hang"), Segmentation.korean),
     **dict.fromkeys(("Thai", "Laoo", "Khmr", "Mymr", "Tibt", "Lana", "Talu", "Java", "Bali"), Segmentation.unsegmented),
 }
-"""By ISO 15924 code; all other scripts have spaces."""
+"""Scripts without spaces by ISO 15924 code; all others have spaces."""
 
 EXAMPLES = {
     Segmentation.spaces: "a language with spaces between words, such as en",

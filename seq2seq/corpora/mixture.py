@@ -26,7 +26,7 @@ class TaggedCorpus(MappedCorpus):
 
     @property
     def fingerprint(self) -> str:
-        """Of the corpus and the tag."""
+        """Fingerprint of the corpus and the tag."""
         return f"tag {self.tag!r} {self.corpus.fingerprint}"
 
     def map_pair(self, pair: Pair) -> Pair:

@@ -20,7 +20,7 @@ class TargetSide(MappedCorpus):
 
     @property
     def fingerprint(self) -> str:
-        """Of the corpus and the side."""
+        """Fingerprint of the corpus and the side."""
         return f"target side {self.corpus.fingerprint}"
 
     def map_pair(self, pair: Pair) -> Pair:

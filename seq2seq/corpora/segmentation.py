@@ -101,8 +101,8 @@ def _code_blocks(lines: list[str]) -> Iterator[tuple[list[str], bool]]:
 def _fence_ends(lines: list[str]) -> dict[int, int]:
     """For each line with a fence, the line after the block that it would open.
 
-    Lines are read backwards, each once. Of the fences that may close a block, a list keeps those longer than all fences
-    before them, the nearest last.
+    Lines are read backwards, each once. A list keeps the fences that may close a block and are longer than all
+    fences before them, the nearest last.
     """
     ends: dict[int, int] = {}
     closing: dict[str, list[tuple[int, int]]] = {"`": [], "~": []}  # length of each fence, and the line after it

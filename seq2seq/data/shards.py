@@ -42,7 +42,7 @@ class Column(NamedTuple):
     """Bytes before the first id."""
     dtype: np.dtype[Any]
     checksums: list[int]
-    """Of each `BLOCK` of the ids."""
+    """Checksum of each `BLOCK` of the ids."""
 
 
 class Shard(NamedTuple):

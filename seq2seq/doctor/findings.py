@@ -12,7 +12,7 @@ Data = TypeVar("Data", contravariant=True)
 
 
 class Remedy(StrEnum):
-    """What cleaning does with a pair."""
+    """Treatment of a pair by cleaning."""
 
     drop = "drop"
     repair = "repair"
@@ -22,7 +22,7 @@ class Remedy(StrEnum):
 
 
 class Reason(StrEnum):
-    """What can be wrong with a pair, most serious first. A dropped pair counts under its first reason."""
+    """Defects of a pair, most serious first. A dropped pair counts under its first reason."""
 
     unreadable = "unreadable"
     invalid_utf8 = "invalid_utf8"
@@ -54,7 +54,7 @@ class Reason(StrEnum):
 
     @property
     def remedy(self) -> Remedy:
-        """What cleaning does with such a pair."""
+        """Treatment of such a pair by cleaning."""
         return _REMEDIES_AND_MEANINGS[self][0]
 
 

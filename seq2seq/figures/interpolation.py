@@ -65,11 +65,11 @@ class MixtureStepper:
         return StepperState(decoder.memory(self.memory), decoder.start(self.state, beam_size))
 
     def step(self, tokens_N: Tensor, state: StepperState) -> tuple[Tensor, StepperState]:
-        """As `NetworkStepper.step`."""
+        """Same as `NetworkStepper.step`."""
         return self.stepper.step(tokens_N, state)
 
     def select(self, state: StepperState, rows_N: Tensor, sentences_B: Tensor | None) -> StepperState:
-        """As `NetworkStepper.select`."""
+        """Same as `NetworkStepper.select`."""
         return self.stepper.select(state, rows_N, sentences_B)
 
 

@@ -43,7 +43,7 @@ class Member:
     tokenizers: Tokenizers
     device: torch.device
     precision: InferencePrecision
-    """Of the decoder's weights; never ``auto``."""
+    """Precision of the decoder's weights; never ``auto``."""
     target_language: str = ""
     """Code of the target language, which BLEU's tokenization depends on; empty if unknown."""
 

@@ -38,7 +38,7 @@ CHUNK = 128
 
 
 class PreparedMemory(NamedTuple):
-    """What every step reads of the source, one entry per sentence; None where it is not needed."""
+    """Source tensors that every step reads, one entry per sentence; None if unused."""
 
     attention: AttentionMemory | None
     context_BD: Tensor | None = None
@@ -176,7 +176,7 @@ class PlainDecoder:
         self.layers = network.config.decoder.layers
 
     def memory(self, memory: Memory) -> PreparedMemory:
-        """As `PreparedDecoder.memory`."""
+        """Same as `PreparedDecoder.memory`."""
         return PreparedMemory(memory.attention, memory.context_BD)
 
     def step(self, inputs_NE: Tensor, memory: PreparedMemory, state: PreparedState) -> tuple[Tensor, PreparedState]:
@@ -265,7 +265,7 @@ class PackedDecoder:
             self.readout = make_product(weight, decoder.readout.bias, mixing)
 
     def memory(self, memory: Memory) -> PreparedMemory:
-        """As `PreparedDecoder.memory`."""
+        """Same as `PreparedDecoder.memory`."""
         if self.context_products is None:
             return PreparedMemory(memory.attention)
         to_gates, to_readout = self.context_products

@@ -160,7 +160,7 @@ class Shortlist:
 
 
 def _shape_fault(lists: dict[str, Tensor], source_size: int, target_size: int, longest: int) -> str:
-    """What is wrong with the shapes and types of a file's tensors; empty if nothing is."""
+    """Describe errors in the shapes and types of a file's tensors; empty if there are none."""
     for name, shape, most in (("translations", [source_size, -1], longest), ("frequent", [-1], target_size)):
         if name not in lists:
             return f"it has no {name}"

@@ -14,7 +14,7 @@ from seq2seq.system.device import cast_to
 
 
 class StepperState(NamedTuple):
-    """What a step needs."""
+    """Inputs of a step."""
 
     memory: PreparedMemory
     """One entry per sentence."""

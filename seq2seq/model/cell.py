@@ -19,7 +19,7 @@ Gates = dict[str, Tensor]
 
 
 class CellState(NamedTuple):
-    """What a cell passes from one position to the next."""
+    """State that a cell passes from one position to the next."""
 
     hidden_NH: Tensor
     cell_NH: Tensor | None

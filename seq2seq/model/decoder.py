@@ -23,7 +23,7 @@ from seq2seq.model.slow_path import sequential_decoder_settings
 
 
 class Memory(NamedTuple):
-    """What the decoder reads of the source at all positions, one entry per sentence. A language model's is empty."""
+    """Source tensors that the decoder reads at all positions, one entry per sentence; empty in a language model."""
 
     context_BD: Tensor
     """The context vector: the summary of the encoder's top layer; (B, 0) without an encoder."""
@@ -32,7 +32,7 @@ class Memory(NamedTuple):
 
 
 class State(NamedTuple):
-    """What the decoder passes from one position to the next, one entry per row."""
+    """State that the decoder passes from one position to the next, one entry per row."""
 
     hidden_LNH: Tensor
     cell_LNH: Tensor | None

@@ -65,8 +65,8 @@ def file_hash(path: Path) -> str:
 def model_hash(folder: Path) -> str:
     """SHA-256 of the model in a run folder (architecture, tokenizers, weights) in hexadecimal.
 
-    Moving the folder does not change it. Neither do settings that are recorded with each score: search, precision,
-    shortlist.
+    It does not depend on the location of the folder, nor on settings that are recorded with each score: search,
+    precision, shortlist.
 
     Raises:
         RunError: there is no model in the folder.

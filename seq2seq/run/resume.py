@@ -43,8 +43,8 @@ def run_setup(folder: Path, config: Any, frozen: Sequence[str] = ()) -> Iterator
     """Open a run folder as `open_run` does, for the caller to add what training needs, such as tokenizers.
 
     If the context ends with a user error, a new folder is removed again, so that it can be used with other settings. A
-    resumed folder and what an interrupted program has made stay. Of several processes the first opens the folder; the
-    others enter afterwards (`first_before_others`).
+    resumed folder and what an interrupted program has made stay. With several processes, the first opens the folder
+    before the others (`first_before_others`).
 
     Raises:
         RunError: as `open_run`; or a process on another machine does not see the folder.

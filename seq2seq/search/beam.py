@@ -123,7 +123,7 @@ def initial_beam(stepper: Stepper[State]) -> Beam:
 def advance(
     total_BK: Tensor, log_probability_NV: Tensor, beam_size: int, eos: int
 ) -> tuple[Finished, Tensor, Tensor, Tensor]:
-    """Take one step. Of the 2K best candidates of a sentence, EOS among the best K finishes; the best K others go on.
+    """Take one step over the 2K best candidates: EOS among the best K finishes, and the best K without EOS continue.
 
     A row has one way to end, so at least K of the 2K candidates do not end. Fewer than 2K candidates exist only if
     the single row of the first step meets a small vocabulary; padding of total ``-inf`` fills the rest.

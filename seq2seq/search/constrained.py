@@ -76,8 +76,8 @@ class Phrase:
 def bank_number(phrases: Sequence[Phrase], progress: Sequence[int]) -> int:
     """Return the bank of a hypothesis: its progress in all phrases.
 
-    Complete phrases count for good. Of the partial ones only the longest counts, since advancing it may break the
-    others off. So there is always a next token that advances the hypothesis, until all phrases are complete.
+    Complete phrases count for good. Only the longest partial phrase counts, because its next token may interrupt
+    the others. There is therefore always a next token that advances the hypothesis, until all phrases are complete.
     """
     partial = complete = 0
     for phrase, matched in zip(phrases, progress, strict=True):

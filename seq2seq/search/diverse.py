@@ -35,7 +35,7 @@ from seq2seq.system.device import to_device, to_host
 
 
 class GroupStep(NamedTuple):
-    """What one group chooses in a step."""
+    """Choice of one group in a step."""
 
     finished: Finished
     total_BW: Tensor

@@ -1,8 +1,8 @@
 """The most probable next words: a beam search over tokens that ends at word boundaries.
 
 A word may be spelled in several ways, as one token or many; its probability is the sum over the spellings that the
-beam visits. A word ends if the next token begins another word or ends the sentence. Of a partly typed word, only
-continuations of the typed letters count, however they are divided into tokens.
+beam visits. A word ends if the next token begins another word or ends the sentence. For a partly
+typed word, only continuations of the typed letters count, with any division into tokens.
 
 Shapes: N partial words in the beam, V vocabulary.
 """

@@ -33,7 +33,7 @@ class HostRows(NamedTuple):
 
 
 class DeviceRows(NamedTuple):
-    """What the next draw needs, on the device."""
+    """Inputs of the next draw, on the device."""
 
     token_N: Tensor
     """The last token."""

@@ -13,7 +13,7 @@ LOCAL = ("127.0.0.1", "::1", "localhost")
 """Names of this machine that other machines cannot reach."""
 
 PACKAGES = ("fastapi", "uvicorn")
-"""What the server needs beyond the dependencies of this library."""
+"""Packages of the server in addition to the dependencies of this library."""
 
 
 def require_packages() -> None:

@@ -33,7 +33,7 @@ class TooLargeError(Exception):
 
 @dataclass(frozen=True)
 class BatchKey:
-    """What requests must have in common to share a batch."""
+    """Values that requests must share to be in one batch."""
 
     run: str
     beam_size: int | None = None

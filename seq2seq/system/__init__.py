@@ -1,1 +1,1 @@
-"""What a program needs of the machine it runs on: devices, processes, files written whole, locks, memory."""
+"""Access to the machine: devices, processes, atomically written files, locks, memory."""

@@ -172,7 +172,7 @@ def atomic_write(path: Path, before: Path | None = None) -> Iterator[Path]:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """A temporary folder next to ``path`` to write files in. At the end of the context it is renamed to ``path``.
 
-    After an error within the context it is removed. What a killed process left behind is removed by the next write.
+    After an error within the context it is removed. The next write removes the leftovers of a killed process.
 
     Args:
         path: does not exist, or is an empty folder.

@@ -49,8 +49,8 @@ def locked(folder: Path, wait: bool = False) -> Iterator[None]:
     The system releases the lock when the process ends, however it ends; child processes do not keep it. On network
     file systems with locks it also holds between machines. A file system without locks gives a warning.
 
-    Of several processes of one run only the first takes the lock. A folder that was created here and is still empty at
-    the end is removed.
+    If a run has several processes, only the first takes the lock. A folder that this function created is removed at the
+    end if it is empty.
 
     Args:
         folder: the run folder. A second lock on it by the same process is refused as well.

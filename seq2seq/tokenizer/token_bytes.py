@@ -13,7 +13,7 @@ UNSTABLE_CHARACTERS = 16
 """Characters at the end of a text without spaces whose tokens may still change: SentencePiece's longest piece."""
 
 UNK_BYTES = b" \xff"
-"""What ``<unk>`` writes: a word that is not UTF-8, so that it counts as a word and is never suggested."""
+"""Bytes of ``<unk>``: a word that is not UTF-8, so that it counts as a word and is never suggested."""
 
 
 def token_bytes(tokenizer: Tokenizer) -> list[bytes | None]:

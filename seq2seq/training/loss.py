@@ -43,13 +43,13 @@ class Loss(NamedTuple):
     """Sums over target tokens, in nats."""
 
     objective: Tensor
-    """What is minimized: label-smoothed cross entropy, or another objective."""
+    """The minimized value: label-smoothed cross entropy, or another objective."""
     cross_entropy: Tensor
-    """What is reported: cross entropy. Its mean's exponential is the perplexity per token."""
+    """The reported value: cross entropy. The exponential of its mean is the perplexity per token."""
 
 
 class Objective(Protocol):
-    """What an update minimizes. It draws random numbers from torch's generator only, which the update step seeds."""
+    """A value that an update minimizes. It only draws from torch's generator, which the update step seeds."""
 
     def __call__(self, network: Network, batch: Batch, update: int) -> Loss:
         """Sums over the batch's target tokens, for update number ``update`` (from 1), with gradients."""

@@ -72,7 +72,7 @@ class LossScale:
         self.streak = streak.masked_fill(grown, 0)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a training state keeps: the scale, and how long it has held."""
+        """Return the values for a training state: the scale, and the number of updates since it changed."""
         return {"scale": float(self.scale), "streak": int(self.streak)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What an update minimizes: teacher forcing, and its variations."""
+"""Training objectives: teacher forcing and its variations."""
 
 from collections.abc import Collection
 

@@ -81,8 +81,9 @@ def replace_wrong_numbers(
 ) -> list[str]:
     """Replace every number that the source does not have by a source number that the translation lacks.
 
-    Numbers are compared by their digits, so ``1,000`` may become ``1.000``. Of several missing numbers, the one whose
-    word gets most attention is copied. If none is missing, numbers stay: languages count hours and floors differently.
+    Numbers are compared by their digits, so ``1,000`` may become ``1.000``. If several are missing, the number whose
+    word has the largest attention weight is copied. If none is missing, numbers stay: languages count hours and
+    floors differently.
     """
     missing = [(digits(number), number, index) for index, word in enumerate(source_words) for number in numbers(word)]
     source_digits = {own for own, _, _ in missing}

@@ -1,4 +1,4 @@
-"""What a translator takes and returns: requests, glossaries and translations."""
+"""Inputs and outputs of a translator: requests, glossaries and translations."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ from seq2seq.tokenizer.tokenizer import normalize
 
 
 class Copy(StrEnum):
-    """What to copy from the source by attention."""
+    """Kinds of source text that are copied by attention."""
 
     none = "none"
     unknown = "unknown"
@@ -60,7 +60,7 @@ class Glossary:
     def phrases(self, source: str) -> tuple[str, ...]:
         """Return the required translations of the terms in ``source``, without duplicates.
 
-        Terms match whole words in any case. Of overlapping terms, the first one counts, then the longest.
+        Terms match whole words in any case. If terms overlap, the first one counts, then the longest.
         """
         if self.pattern is None:
             return ()

@@ -56,7 +56,7 @@ def test_recording_changes_nothing_and_misses_nothing(seed, beam_size, limit, im
         assert nodes[node.parent].step == node.step - 1 or node.step == 0
     ended = {tokens for tokens, node in paths.items() if node.outcome in (Outcome.finished, Outcome.cut)}
     returned = [hypothesis for hypothesis in hypotheses if hypothesis.log_probability > -math.inf]
-    assert ended == {(*found.tokens, *([EOS] if found.finished else [])) for found in returned}
+    assert ended == {(*actual.tokens, *([EOS] if actual.finished else [])) for actual in returned}
     chosen = sorted((tokens for tokens, node in paths.items() if node.chosen), key=len)
     if returned:
         assert chosen == [chosen[-1][:length] for length in range(len(chosen[-1]) + 1)]

@@ -1,4 +1,4 @@
-"""Another program in turn with this one."""
+"""Alternating measurements of another program and this one."""
 
 import json
 import re

@@ -60,17 +60,17 @@ def test_forward_operations_are_those_that_pytorch_counts(config):
     ours = one.encoder * counts.source + one.bridge * B + one.decoder * counts.target
     ours += one.keys * counts.source + one.queries * counts.target + one.scores * counts.pairs
     ours += one.output * counts.target
-    found = measured(random_network(config, 1), backward=False)
-    assert found - flag_operations(config) <= ours <= found
+    measurement = measured(random_network(config, 1), backward=False)
+    assert measurement - flag_operations(config) <= ours <= measurement
 
 
 @pytest.mark.parametrize("config", EVERY)
 def test_an_update_costs_three_forward_passes_except_for_inputs_without_gradient(config):
     work = training_work(config, VOCABULARY, VOCABULARY, count_tokens(batch_of()), 4)
     ours = sum(part.operations for part in work.values())
-    found = measured(random_network(config, 1), backward=True)
-    # PyTorch leaves out the gradient of the encoder's zero state, and adds the flag's.
-    assert found - 3 * flag_operations(config) <= ours <= 1.25 * found
+    measurement = measured(random_network(config, 1), backward=True)
+    # PyTorch skips the gradient of the encoder's zero state, and computes that of the flag.
+    assert measurement - 3 * flag_operations(config) <= ours <= 1.25 * measurement
 
 
 @pytest.mark.parametrize("config", EVERY)

@@ -62,10 +62,10 @@ def test_the_table_of_preparation():
         assert words in preparation
 
 
-@pytest.mark.parametrize("found", [TRAINING, TRANSLATION])
-def test_json_has_every_figure_and_setting(tmp_path, found):
+@pytest.mark.parametrize("expected", [TRAINING, TRANSLATION])
+def test_json_has_every_figure_and_setting(tmp_path, expected):
     report.write_report(
-        tmp_path / "new" / "b.json", {"settings": small_benchmark(tmp_path), "found": found, "l": [SPREAD]}
+        tmp_path / "new" / "b.json", {"settings": small_benchmark(tmp_path), "found": expected, "l": [SPREAD]}
     )
     written = json.loads((tmp_path / "new" / "b.json").read_text())
     assert written["settings"]["parts"] == ["training", "translation"]

@@ -48,11 +48,11 @@ def test_the_bare_loop_trains_every_weight(tmp_path):
     ("size", "layers", "units", "vocabulary"), [(Size.luong2015, 4, 1000, 50_000), (Size.gnmt, 8, 1024, 32_000)]
 )
 def test_the_published_sizes(tmp_path, size, layers, units, vocabulary):
-    model, found = model_of(size, small_benchmark(tmp_path))
+    model, result = model_of(size, small_benchmark(tmp_path))
     assert (model.encoder.layers, model.decoder.layers) == (layers, layers)
-    assert (model.encoder.size, model.decoder.size, found) == (units, units, vocabulary)
+    assert (model.encoder.size, model.decoder.size, result) == (units, units, vocabulary)
     with torch.device("meta"):
-        network = Network(model, found, found, joint=True)
+        network = Network(model, result, result, joint=True)
     assert sum(parameter.numel() for parameter in network.parameters()) > 150e6
 
 

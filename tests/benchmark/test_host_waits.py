@@ -45,8 +45,8 @@ def test_scoring_given_translations_waits_once():
     with waits, torch.no_grad():
         decoder = PreparedDecoder(network, InferencePrecision.float32)
         places = (to_device(part, META) for part in source_tensors([[5, 7, 3], [8, 6]]))
-        found = forced_decoding(NetworkStepper(network, decoder, *places, BOS, EOS), [[4], [3, 9]])
-    assert [len(values) for values in found] == [2, 3]
+        result = forced_decoding(NetworkStepper(network, decoder, *places, BOS, EOS), [[4], [3, 9]])
+    assert [len(values) for values in result] == [2, 3]
     assert len(waits.found) == 1
 
 

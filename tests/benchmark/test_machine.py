@@ -32,7 +32,7 @@ def test_an_unmeasured_precision_has_the_fastest_known_rate():
 
 @pytest.mark.parametrize(("device", "rows", "megabytes"), [("cpu", 2048, 256), ("meta", 8192, 2048)])
 def test_a_gpu_is_measured_with_larger_products_and_copies(device, rows, megabytes, monkeypatch):
-    """The meta device stands for one."""
+    """The meta device represents a GPU."""
     made, there = [], torch.device(device)
     monkeypatch.setattr(machine, "seconds", lambda *work: [1.0])
 

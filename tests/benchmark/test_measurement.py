@@ -37,9 +37,9 @@ def test_percentile_by_nearest_rank(share, expected):
 
 @given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0, 1))
 def test_at_least_a_share_is_not_above_the_percentile(values, share):
-    found = percentile(values, share)
-    assert found in values
-    assert sum(value <= found for value in values) >= share * len(values) - 1e-6
+    result = percentile(values, share)
+    assert result in values
+    assert sum(value <= result for value in values) >= share * len(values) - 1e-6
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a peak cannot be reset")

@@ -13,23 +13,23 @@ from seq2seq.model import AttentionKind, ModelConfig, Network
 
 
 def event(name: str, start: float, end: float, parent: FunctionEvent | None = None, number: int = -1) -> FunctionEvent:
-    made = FunctionEvent(0, name, 1, start, end, sequence_nr=number)
+    profiled = FunctionEvent(0, name, 1, start, end, sequence_nr=number)
     if parent is not None:
-        made.cpu_parent = parent
-        parent.append_cpu_child(made)
-    return made
+        profiled.cpu_parent = parent
+        parent.append_cpu_child(profiled)
+    return profiled
 
 
 def test_backward_work_belongs_to_the_scope_of_its_forward_operation():
     encoder = event(f"{SCOPE}encoder", 0, 100)
-    look = event("aten::empty", 5, 10, encoder, number=7)  # makes no node: the next operation sees the same number
+    look = event("aten::empty", 5, 10, encoder, number=7)  # without a node: the next event has its number
     output = event(f"{SCOPE}output layer", 100, 200)
     product = event("aten::addmm", 100, 150, output, number=7)
     node = event(f"{BACKWARD}: AddmmBackward0", 300, 400, number=7)
     inner = event("aten::mm", 310, 390, node, number=7)
     nobody = event(f"{BACKWARD}: AccumulateGrad", 400, 410, number=99)
-    found = attribute([encoder, look, output, product, node, inner, nobody], cuda=False)
-    assert found == {
+    times = attribute([encoder, look, output, product, node, inner, nobody], cuda=False)
+    assert times == {
         "encoder": pytest.approx(100e-6),
         "output layer": pytest.approx(200e-6),
         "other": pytest.approx(10e-6),
@@ -40,8 +40,8 @@ def test_the_innermost_scope_counts():
     decoder = event(f"{SCOPE}decoder", 0, 100)
     attention = event(f"{SCOPE}attention", 20, 50, decoder)
     event("aten::bmm", 25, 45, attention)
-    found = attribute([decoder, attention, *attention.cpu_children], cuda=False)
-    assert found == {"decoder": pytest.approx(70e-6), "attention": pytest.approx(30e-6)}
+    times = attribute([decoder, attention, *attention.cpu_children], cuda=False)
+    assert times == {"decoder": pytest.approx(70e-6), "attention": pytest.approx(30e-6)}
 
 
 def test_on_a_gpu_the_kernels_count_and_the_range_of_a_scope_does_not():

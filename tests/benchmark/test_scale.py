@@ -47,7 +47,7 @@ def test_growth_is_relative_to_the_first_point_and_to_the_floor(tmp_path, monkey
     settings = replace(SMALL, layers=[1, 4])
     monkeypatch.setattr(scale, "TRAINING", ("layers",))
     monkeypatch.setattr(scale, "TRANSLATION", ())
-    # Made up: six times the time for three times the floor.
+    # Invented values: six times the time for three times the floor.
     outcomes = iter([(1.0, 0.5, 100.0), (6.0, 1.5, 100.0)])
     monkeypatch.setattr(scale, "measure_update", lambda *_: next(outcomes))
     first, last = measure_scale(settings, config, SLOW_MACHINE)
@@ -75,10 +75,10 @@ def test_a_stack_too_shallow_for_residual_connections_has_none(tmp_path):
     config = small_benchmark(tmp_path)
     for part in (config.model.encoder, config.model.decoder):
         part.layers, part.residual_from = 4, 3
-    for layers, wanted in {1: None, 2: None, 3: 3, 8: 3}.items():
+    for layers, expected in {1: None, 2: None, 3: 3, 8: 3}.items():
         model = varied(base(SMALL, config), "layers", layers).model
         model.check()
-        assert (model.encoder.residual_from, model.decoder.residual_from) == (wanted, wanted)
+        assert (model.encoder.residual_from, model.decoder.residual_from) == (expected, expected)
 
 
 def test_tokens_are_those_trained_and_translated(tmp_path):

@@ -24,22 +24,26 @@ def workload(tmp_path):
 
 
 def test_an_update_is_measured(tmp_path, workload):
-    found = measure_training(small_benchmark(tmp_path), workload, SLOW_MACHINE)
-    assert found.precision == "float32"
-    assert found.parameters == sum(parameter.numel() for parameter in workload.network.parameters())
-    assert 0 < found.pieces_per_update <= 200
-    assert found.pieces_per_second.least <= found.pieces_per_second.median <= found.pieces_per_second.most
-    assert found.arithmetic_seconds == found.operations / 1e9
-    assert found.peak_bytes > 1e6
-    assert found.share_of_floor > 0
-    assert sum(row.share for row in found.profile) == pytest.approx(1)
+    measurement = measure_training(small_benchmark(tmp_path), workload, SLOW_MACHINE)
+    assert measurement.precision == "float32"
+    assert measurement.parameters == sum(parameter.numel() for parameter in workload.network.parameters())
+    assert 0 < measurement.pieces_per_update <= 200
+    assert (
+        measurement.pieces_per_second.least
+        <= measurement.pieces_per_second.median
+        <= measurement.pieces_per_second.most
+    )
+    assert measurement.arithmetic_seconds == measurement.operations / 1e9
+    assert measurement.peak_bytes > 1e6
+    assert measurement.share_of_floor > 0
+    assert sum(row.share for row in measurement.profile) == pytest.approx(1)
 
 
 def test_the_work_of_a_mean_update_is_the_mean_of_updates(workload):
     batches = [Counts(2, 10, 8, 40), Counts(4, 20, 16, 80)]
-    found = mean_work(workload, batches, "bfloat16")
+    measurement = mean_work(workload, batches, "bfloat16")
     each = [training_work(workload.model, 400, 400, batch, 2) for batch in batches]
-    for part, work in found.items():
+    for part, work in measurement.items():
         assert work.operations == pytest.approx(sum(one[part].operations for one in each) / 2)
         assert work.bytes == pytest.approx(sum(one[part].bytes for one in each) / 2)
 
@@ -51,11 +55,11 @@ def test_each_part_has_its_own_floor():
 
 def test_every_precision_that_runs_is_measured_from_the_same_weights(tmp_path, workload):
     before = {name: tensor.clone() for name, tensor in workload.network.state_dict().items()}
-    found = list(measure_precisions(small_benchmark(tmp_path), workload, SLOW_MACHINE))
+    result = list(measure_precisions(small_benchmark(tmp_path), workload, SLOW_MACHINE))
     runs = [("bfloat16", runs_bfloat16(CPU)), ("float16", runs_float16(CPU))]
-    assert [one.precision for one in found] == ["float32", *(name for name, there in runs if there)]
+    assert [one.precision for one in result] == ["float32", *(name for name, there in runs if there)]
     assert all(torch.equal(tensor, before[name]) for name, tensor in workload.network.state_dict().items())
-    assert all(one.pieces_per_second.median > 0 for one in found)
+    assert all(one.pieces_per_second.median > 0 for one in result)
 
 
 @pytest.mark.parametrize(

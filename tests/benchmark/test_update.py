@@ -38,5 +38,5 @@ def test_the_gradient_is_the_mean_over_tokens_and_is_clipped():
     source, lengths, target, positions, labels = BATCH
     logits = network(source, lengths, target, positions)
     torch.nn.functional.cross_entropy(logits, labels).backward()
-    for found, parameter in zip(gradients, network.parameters(), strict=True):
-        torch.testing.assert_close(found, parameter.grad)
+    for result, parameter in zip(gradients, network.parameters(), strict=True):
+        torch.testing.assert_close(result, parameter.grad)

@@ -1,4 +1,4 @@
-"""The claims of RESULTS.md: RESULTS.md has them, and the tool measures them again."""
+"""The claims of RESULTS.md: the document contains them, and the tool measures them."""
 
 import json
 import re
@@ -25,7 +25,7 @@ BLOCKS = (ROOT / "recipes" / "RESULTS.md").read_text(encoding="utf-8").split("\n
 
 
 def beside(shown: str, command: str) -> bool:
-    """Whether RESULTS.md shows both, not far from each other."""
+    """Return whether RESULTS.md contains both close to each other."""
     for number, block in enumerate(BLOCKS):
         near = " ".join("\n".join(BLOCKS[max(0, number - 1) : number + 3]).split())
         if shown in " ".join(block.split()) and command in near:
@@ -34,13 +34,13 @@ def beside(shown: str, command: str) -> bool:
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=[claim.name for claim in CLAIMS])
-def test_the_readme_has_every_figure_next_to_its_command(claim):
+def test_the_document_has_every_figure_next_to_its_command(claim):
     assert claim.figures
     for figure in claim.figures:
-        assert beside(figure.shown, claim.command), f"RESULTS.md does not show {figure.shown} beside {claim.command}"
+        assert beside(figure.shown, claim.command), f"RESULTS.md does not show {figure.shown} next to {claim.command}"
         numbers = [float(number.replace(",", "")) for number in re.findall(r"\d[\d,]*(?:\.\d+)?", figure.shown)]
-        assert figure.expected in numbers, f"{figure.shown} does not hold {figure.expected}"
-        assert figure.spread > 0, "nothing measured twice is the same to the last digit"
+        assert figure.expected in numbers, f"{figure.shown} does not contain {figure.expected}"
+        assert figure.spread > 0, "measured figures vary"
         assert (figure.pattern is None) != (figure.file is None and figure.key is None)
         if figure.bound is Bound.within and "[" in figure.shown:  # with an interval: the spread is its wider half
             low, high = numbers[1:]
@@ -105,7 +105,7 @@ def test_a_figure_is_found_in_a_file(tmp_path):
 )  # fmt: skip
 def test_a_bound_is_open_on_one_side(bound, held):
     figure = FigureConfig(name="ratio", expected=5.4, spread=0.2, bound=bound, shown="5.4")
-    assert [Finding(figure, found).holds for found in (5.1, 5.2, 5.6, 5.7)] == held
+    assert [Finding(figure, result).holds for result in (5.1, 5.2, 5.6, 5.7)] == held
     words = {Bound.within: "5.4 ± 0.2", Bound.at_least: "at least 5.2", Bound.at_most: "at most 5.6"}[bound]
     assert f"claimed {words} " in str(Finding(figure, 5.1))
 
@@ -151,7 +151,7 @@ def test_a_claim_is_found_by_its_name():
 
 @pytest.fixture
 def own(tmp_path):
-    """Overrides with one claim that takes no time, in a folder of its own."""
+    """Return overrides with one fast claim in a separate folder."""
 
     def overrides(found: float) -> list[str]:
         figure = r"{name: BLEU, shown: 'BLEU 40.0', expected: 40, spread: 1, pattern: 'BLEU ([0-9.]+)'}"
@@ -181,7 +181,7 @@ def test_a_claim_that_holds(tool, own, tmp_path):
     assert written["figures"][0]["found"] == 40.6
     assert written["figures"][0]["holds"] is True
     assert written["commands"] == ["mkdir -p {folder}", "echo BLEU 40.6"]
-    # What was measured once is not measured again by chance in the same folder.
+    # An existing output folder is not measured again.
     outcome = tool("verify", *own(40.6))
     assert outcome.code == 1
     assert "already exists" in outcome.err

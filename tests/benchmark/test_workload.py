@@ -50,7 +50,7 @@ def test_a_model_without_eos_writes_as_many_tokens_as_it_reads(tmp_path):
             for translation in translator.translate(workload.sentences, beam_size=beam):
                 assert len(translation.tokens) == len(translation.source_tokens) + 1
     assert not folder.exists()
-    assert workload.network.output.bias.abs().max() < 100, "the workload's own network is as it was"
+    assert workload.network.output.bias.abs().max() < 100, "the workload's network is unchanged"
 
 
 def test_a_run_gives_model_corpus_and_weights(tmp_path, tiny_run):

@@ -15,7 +15,7 @@ SOURCES = [f"source {number}" for number in range(5)]
 
 
 class Model:
-    """Scores a translation by the share of the reference's words in it, and remembers what it was asked."""
+    """Scores a translation by its share of the reference's words, and records its inputs."""
 
     def __init__(self):
         self.asked = []
@@ -24,15 +24,15 @@ class Model:
         self.asked.append((samples, gpus))
         shares = []
         for sample in samples:
-            wanted = sample["ref"].split()
-            shares.append(sum(word in sample["mt"].split() for word in wanted) / len(wanted))
+            expected = sample["ref"].split()
+            shares.append(sum(word in sample["mt"].split() for word in expected) / len(expected))
         return SimpleNamespace(scores=shares, system_score=sum(shares) / len(shares))
 
 
 @pytest.fixture
 def model(monkeypatch):
     """An installed package ``comet`` that has one model, ``some/model``."""
-    found, package = Model(), ModuleType("comet")
+    result, package = Model(), ModuleType("comet")
 
     def download_model(name):
         if name != "some/model":
@@ -41,12 +41,12 @@ def model(monkeypatch):
 
     def load_from_checkpoint(path):
         assert path == "/cache/model.ckpt"
-        return found
+        return result
 
     package.download_model, package.load_from_checkpoint = download_model, load_from_checkpoint
     package.__version__ = "2.2.0"
     monkeypatch.setitem(sys.modules, "comet", package)
-    return found
+    return result
 
 
 def test_the_score_is_the_mean_of_the_model_scores(model):
@@ -56,7 +56,7 @@ def test_the_score_is_the_mean_of_the_model_scores(model):
     assert measured.score == pytest.approx(100 * sum(shares) / 5)
     assert measured.ci95[0] <= measured.score <= measured.ci95[1]
     assert measured.signature == "nrefs:1|bs:50|seed:12345|model:some/model|scale:100|version:2.2.0"
-    ((samples, gpus),) = model.asked  # each text but once
+    ((samples, gpus),) = model.asked  # each text once
     assert samples[0] == {"src": "source 0", "mt": FIRST[0], "ref": REFERENCES[0]}
     assert gpus == 0
 

@@ -25,36 +25,36 @@ def compared(*systems, **settings):
 
 
 def test_scores_in_a_comparison_equal_separate_scores():
-    found = compared([FIRST], [SECOND])
+    comparison = compared([FIRST], [SECOND])
     expected = score(SECOND, REFERENCES, bootstrap=30)
     for name in ("bleu", "chrf", "ter"):
-        assert found.systems[1].scores[0][name] == getattr(expected, name)
-    assert found.systems[1].over_seeds("bleu") == (expected.bleu.score, None, 1)
-    (contrast,) = found.contrasts
+        assert comparison.systems[1].scores[0][name] == getattr(expected, name)
+    assert comparison.systems[1].over_seeds("bleu") == (expected.bleu.score, None, 1)
+    (contrast,) = comparison.contrasts
     assert contrast.tests[Significance.bootstrap] == paired_test(
         Significance.bootstrap, FIRST, SECOND, REFERENCES, fresh_metrics(), 30
     )
     assert "ar:40" in contrast.tests[Significance.randomization]["ter"].signature
     assert contrast.wins[-1].sentences == 5
-    # chrF: the second has the first and the third line nearer, the first the second and the fourth.
+    # chrF: the second output is better on lines 1 and 3, the first on lines 2 and 4.
     assert contrast.wins[-1][2:5] == (2, 1, 2)
     assert {one.line for one in contrast.differences} == {1, 2, 3, 4}
 
 
 def test_seeds_are_averaged_and_tested_in_pairs():
-    found = compared([FIRST, SECOND], [REFERENCES], randomization=0)
+    comparison = compared([FIRST, SECOND], [REFERENCES], randomization=0)
     each = [score(lines, REFERENCES, bootstrap=0).chrf.score for lines in (FIRST, SECOND)]
-    mean, deviation, seeds = found.systems[0].over_seeds("chrf")
+    mean, deviation, seeds = comparison.systems[0].over_seeds("chrf")
     assert (mean, deviation, seeds) == (pytest.approx(sum(each) / 2), pytest.approx(stdev(each)), 2)
-    (contrast,) = found.contrasts
+    (contrast,) = comparison.contrasts
     assert list(contrast.tests) == [Significance.bootstrap]
     assert [len(p.values) for p in contrast.tests[Significance.bootstrap].values()] == [2, 2, 2]
     assert contrast.differences[0].baseline in FIRST
 
 
 def test_every_system_is_compared_with_the_first():
-    found = compared([FIRST], [SECOND], [REFERENCES], randomization=0, examples=0)
-    assert [contrast.name for contrast in found.contrasts] == ["system 1", "system 2"]
-    assert found.contrasts[1].wins[-1].baseline == 0
-    assert found.contrasts[1].rare_words[0].found_other == found.contrasts[1].rare_words[0].words
-    assert found.contrasts[0].differences == []
+    comparison = compared([FIRST], [SECOND], [REFERENCES], randomization=0, examples=0)
+    assert [contrast.name for contrast in comparison.contrasts] == ["system 1", "system 2"]
+    assert comparison.contrasts[1].wins[-1].baseline == 0
+    assert comparison.contrasts[1].rare_words[0].found_other == comparison.contrasts[1].rare_words[0].words
+    assert comparison.contrasts[0].differences == []

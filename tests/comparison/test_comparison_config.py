@@ -1,4 +1,4 @@
-"""What can be wrong with a comparison before any work."""
+"""Settings of a comparison that are refused before any work."""
 
 import pytest
 

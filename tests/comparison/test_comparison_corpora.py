@@ -46,10 +46,10 @@ def test_the_first_run_is_the_first_that_is_a_folder(tmp_path):
 
 def test_words_are_counted_in_a_known_training_text(tmp_path):
     config = CompareConfig(data=data(tmp_path, train=SECOND, test=REFERENCES))
-    found = frequencies(config, None, REFERENCES)
-    assert found.counts["Männer"] == 1
-    assert found.counts["Ein"] == 1
-    assert "training text, target side, 5 lines of" in found.text
+    counts = frequencies(config, None, REFERENCES)
+    assert counts.counts["Männer"] == 1
+    assert counts.counts["Ein"] == 1
+    assert "training text, target side, 5 lines of" in counts.text
     config.training_lines = 2
     assert frequencies(config, None, REFERENCES).counts["Ein"] == 0
 
@@ -61,11 +61,11 @@ def test_words_are_otherwise_counted_in_the_references_with_the_reason(tmp_path)
         (CompareConfig(training_lines=0), "because training_lines=0"),
         (CompareConfig(), "the training text is not known"),
     ):
-        found = frequencies(asked, None, REFERENCES)
-        assert found.counts["Zwei"] == 1
-        assert found.counts["Männer"] == 1
-        assert found.text.startswith("the references, because")
-        assert reason in found.text
+        counts = frequencies(asked, None, REFERENCES)
+        assert counts.counts["Zwei"] == 1
+        assert counts.counts["Männer"] == 1
+        assert counts.text.startswith("the references, because")
+        assert reason in counts.text
     config = CompareConfig(data=data(tmp_path, train=SECOND, test=REFERENCES))
     (tmp_path / "train.de").unlink()
     assert "no such file" in frequencies(config, None, REFERENCES).text

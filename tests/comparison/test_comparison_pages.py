@@ -38,7 +38,7 @@ def test_plain_text_has_columns_side_by_side_and_sentences_below_each_other():
     assert lines[5:8] == ["", "sentences", ""]
     assert lines[8] == "  line    7"
     assert lines[9].startswith('  source  <script>alert("1")</script> | *b*')
-    assert lines[9].endswith(r"\n# \x1b[31m")  # no terminal obeys it
+    assert lines[9].endswith(r"\n# \x1b[31m")  # terminals do not interpret it
     assert len(lines) == 10
 
 

@@ -16,8 +16,8 @@ def test_rare_words_of_both_systems_are_counted():
     references = ["a b x", "a x x y", "a z"]
     baseline = ["a x", "x x y", "a a"]
     other = ["a b", "a x y", "z a"]
-    found = wins_by_rare_words(references, baseline, other, counts, [1, 10], Words(False))
-    assert [tuple(group) for group in found] == [
+    wins = wins_by_rare_words(references, baseline, other, counts, [1, 10], Words(False))
+    assert [tuple(group) for group in wins] == [
         ("0", 1, 0, 1, 0, 0, 1),  # z
         ("1–9", 4, 4, 2, 2, 0, 0),  # x; x x y
         ("10 and more", 4, 2, 4, 0, 1, 2),  # a b; a; a

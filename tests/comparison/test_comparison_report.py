@@ -12,8 +12,8 @@ from seq2seq.metrics.score import score
 
 
 def test_the_text_has_every_figure():
-    found = compared([FIRST], [SECOND])
-    text = as_text(sections(found))
+    comparison = compared([FIRST], [SECOND])
+    text = as_text(sections(comparison))
     bleu = score(FIRST, REFERENCES, bootstrap=30).bleu
     assert f"0.0   {bleu.score:.1f} [{bleu.ci95[0]:.1f}, {bleu.ci95[1]:.1f}]" in text
     assert f"BLEU  {bleu.signature}" in text
@@ -37,22 +37,22 @@ def test_the_report_names_seeds_and_several_comparisons():
 
 @pytest.mark.parametrize("ending", [".json", ".md", ".html"])
 def test_files_hold_the_same(tmp_path, ending):
-    found = compared([FIRST], [SECOND], randomization=0)
+    comparison = compared([FIRST], [SECOND], randomization=0)
     path = tmp_path / f"report{ending}"
-    write(found, sections(found), path)
+    write(comparison, sections(comparison), path)
     text = path.read_text(encoding="utf-8")
     assert SECOND[3] in text
-    assert found.systems[0].scores[0]["bleu"].signature.split("|")[1] in text
+    assert comparison.systems[0].scores[0]["bleu"].signature.split("|")[1] in text
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
 def test_json_has_what_programs_need():
-    found = compared([FIRST, SECOND], [SECOND])
-    read = json.loads(json.dumps(as_dict(found)))
+    comparison = compared([FIRST, SECOND], [SECOND])
+    read = json.loads(json.dumps(as_dict(comparison)))
     assert read["references"] == "hash"
     first = read["systems"][0]
     assert first["over_seeds"]["ter"]["seeds"] == 2
-    assert first["outputs"][0]["scores"]["bleu"] == found.systems[0].scores[0]["bleu"].as_dict()
+    assert first["outputs"][0]["scores"]["bleu"] == comparison.systems[0].scores[0]["bleu"].as_dict()
     (contrast,) = read["contrasts"]
     assert len(contrast["tests"]["randomization"]["chrf"]["p"]) == 2
     assert contrast["wins_by_length"][-1]["sentences"] == 5

@@ -35,9 +35,9 @@ def test_wins_by_length():
 
 def test_the_most_different_sentences_of_both_directions_exclude_ties():
     scores = ([50.0, 100.0, 30.0, 60.0, 100.0], [100.0, 80.0, 70.0, 10.0, 100.0])
-    found = most_different(PAIRS, (FIRST, SECOND), scores, 2)
-    assert [one.line for one in found] == [4, 2, 1, 3]
-    assert found[0] == (4, "source 3", REFERENCES[3], FIRST[3], SECOND[3], 60.0, 10.0)
+    result = most_different(PAIRS, (FIRST, SECOND), scores, 2)
+    assert [one.line for one in result] == [4, 2, 1, 3]
+    assert result[0] == (4, "source 3", REFERENCES[3], FIRST[3], SECOND[3], 60.0, 10.0)
     assert [one.line for one in most_different(PAIRS, (FIRST, SECOND), scores, 9)] == [4, 2, 1, 3]
     assert most_different(PAIRS, (FIRST, SECOND), scores, 0) == []
     assert most_different(PAIRS, (FIRST, FIRST), (scores[0], scores[0]), 5) == []

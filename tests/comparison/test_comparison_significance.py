@@ -32,25 +32,25 @@ def gap(name: str, first: Sequence[str], second: Sequence[str], references: Sequ
 
 
 def all_exchanges(name: str, first: list[str], second: list[str], references: list[str]) -> float:
-    """p over every way to exchange the sentences in which two outputs differ."""
+    """Return p over all exchanges of the sentences in which two outputs differ."""
     rows = [row for row, pair in enumerate(zip(first, second, strict=True)) if len(set(pair)) == 2]
-    observed, found = abs(gap(name, first, second, references)), []
+    observed, result = abs(gap(name, first, second, references)), []
     for exchanged in product((False, True), repeat=len(rows)):
         one, two = list(first), list(second)
         for row, exchange in zip(rows, exchanged, strict=True):
             if exchange:
                 one[row], two[row] = second[row], first[row]
-        found.append(abs(gap(name, one, two, references)) >= observed)
-    return sum(found) / len(found)
+        result.append(abs(gap(name, one, two, references)) >= observed)
+    return sum(result) / len(result)
 
 
 def all_resamples(name: str, first: list[str], second: list[str], references: list[str]) -> float:
-    """p over every way to draw as many sentences with replacement."""
-    observed, found = gap(name, first, second, references), []
+    """Return p over all draws of the same number of sentences with replacement."""
+    observed, result = gap(name, first, second, references), []
     for rows in product(range(len(references)), repeat=len(references)):
-        drawn = ([lines[row] for row in rows] for lines in (first, second, references))
-        found.append(round(abs(gap(name, *drawn) - observed), 8) >= round(abs(observed), 8))
-    return sum(found) / len(found)
+        resampled = ([lines[row] for row in rows] for lines in (first, second, references))
+        result.append(round(abs(gap(name, *resampled) - observed), 8) >= round(abs(observed), 8))
+    return sum(result) / len(result)
 
 
 EXACT: dict[Significance, Callable[[str, list[str], list[str], list[str]], float]] = {
@@ -63,29 +63,29 @@ EXACT: dict[Significance, Callable[[str, list[str], list[str], list[str]], float
 @pytest.mark.parametrize("rows", [slice(0, 4), slice(1, 5)])
 def test_p_values_are_those_of_full_enumeration(kind, rows):
     lines = FIRST[rows], SECOND[rows], REFERENCES[rows]
-    found = paired_test(kind, *lines, fresh_metrics(), 1500)
+    result = paired_test(kind, *lines, fresh_metrics(), 1500)
     for name in METRICS:
-        assert found[name].values[0] == pytest.approx(EXACT[kind](name, *lines), abs=0.05), name
+        assert result[name].values[0] == pytest.approx(EXACT[kind](name, *lines), abs=0.05), name
 
 
 @pytest.mark.parametrize("differing", [1, 2, 3, 4])
 def test_few_different_sentences_are_not_significant(differing):
-    """Of 200. sacreBLEU 2.6, which counts larger differences alone, gives 0.001 where p is 1, 0.5 and 0.25."""
+    """Of 200. sacreBLEU 2.6 counts only larger differences, and gives 0.001 where p is 1, 0.5 and 0.25."""
     references = [f"{line} {number}" for number, line in enumerate(REFERENCES * 40)]
     first = worse(references, 0.2, 1)
     second = [*worse(references, 0.4, 2)[:differing], *first[differing:]]
-    found = paired_test(Significance.randomization, first, second, references, fresh_metrics(), 1000)
+    result = paired_test(Significance.randomization, first, second, references, fresh_metrics(), 1000)
     for name in ("bleu", "chrf")[: 2 if differing < 4 else 1]:
         expected = all_exchanges(name, first, second, references)
-        assert found[name].values[0] == pytest.approx(expected, abs=0.05), name
-        assert found[name].values[0] >= 2**-differing
+        assert result[name].values[0] == pytest.approx(expected, abs=0.05), name
+        assert result[name].values[0] >= 2**-differing
     if differing == 1:
-        assert found["bleu"].values == found["chrf"].values == found["ter"].values == [1.0]
+        assert result["bleu"].values == result["chrf"].values == result["ter"].values == [1.0]
         resampled = paired_test(
             Significance.bootstrap, first, second, references, {"bleu": BLEU(), "chrf": CHRF()}, 1000
         )
-        # Drawn k times, a Poisson number, the sentence makes the difference k-fold: p is that of k = 0, k > 2, and
-        # whichever of the k = 2 round up.
+        # The sentence is drawn k times (Poisson), and the difference is k-fold: p is the share of k = 0, k > 2, and
+        # those k = 2 that rounding raises.
         for p in resampled.values():
             assert 0.367 + 0.080 - 0.05 < p.values[0] < 0.367 + 0.264 + 0.05
 
@@ -113,8 +113,8 @@ def test_systems_that_are_equally_good_have_uniform_p_values(kind, spread):
         outputs = [
             list(map(str, hard + 1 + random.normal(size=80) + spread * random.exponential(size=80))) for _ in "ab"
         ]
-        found = paired_test(kind, *outputs, [""] * 80, {"mean": Mean()}, 99)
-        values += found["mean"].values
+        result = paired_test(kind, *outputs, [""] * 80, {"mean": Mean()}, 99)
+        values += result["mean"].values
     for level in (0.05, 0.1, 0.25, 0.5, 0.75, 0.9):
         spread_of_share = (level * (1 - level) / 300) ** 0.5
         assert np.mean(np.array(values) <= level) == pytest.approx(level, abs=3 * spread_of_share + 0.01)
@@ -129,7 +129,7 @@ def test_trials_and_signatures_are_sacrebleus(kind, name, seed, monkeypatch):
         monkeypatch.setenv("SACREBLEU_SEED", seed)
     references = REFERENCES * 8
     baseline, other = worse(references, 0.3, 1), worse(references, 0.2, 2)
-    found = paired_test(Significance(kind), baseline, other, references, fresh_metrics(), 100)
+    result = paired_test(Significance(kind), baseline, other, references, fresh_metrics(), 100)
     theirs = PairedTest(
         [("a", baseline), ("b", other)],
         {"BLEU": BLEU(), "chrF": CHRF(), "TER": TER()},
@@ -140,9 +140,9 @@ def test_trials_and_signatures_are_sacrebleus(kind, name, seed, monkeypatch):
     signatures, results = theirs()
     for ours, key in zip(("bleu", "chrf", "ter"), ("BLEU", "chrF2", "TER"), strict=True):
         if kind == "randomization":
-            assert found[ours].values == [results[key][1].p_value]
-        assert found[ours].signature == str(signatures[key])
-    assert f"{name}:100|seed:{seed or 12345}" in found["bleu"].signature
+            assert result[ours].values == [results[key][1].p_value]
+        assert result[ours].signature == str(signatures[key])
+    assert f"{name}:100|seed:{seed or 12345}" in result["bleu"].signature
 
 
 def test_no_difference_is_not_significant():
@@ -150,16 +150,16 @@ def test_no_difference_is_not_significant():
     for kind in Significance:
         same = paired_test(kind, FIRST * 4, FIRST * 4, REFERENCES * 4, fresh_metrics(), 50)
         assert [p.values for p in same.values()] == [[1.0]] * 3
-        found = paired_test(kind, FIRST * 4, louder * 4, REFERENCES * 4, fresh_metrics(), 50)
-        assert found["ter"].values == [1.0]  # which ignores case
-        assert found["chrf"].values[0] < 0.1
+        result = paired_test(kind, FIRST * 4, louder * 4, REFERENCES * 4, fresh_metrics(), 50)
+        assert result["ter"].values == [1.0]  # which ignores case
+        assert result["chrf"].values[0] < 0.1
 
 
 def test_a_large_difference_is_significant():
-    found = paired_test(
+    result = paired_test(
         Significance.randomization, ["nichts"] * 20, REFERENCES * 4, REFERENCES * 4, fresh_metrics(), 200
     )
-    assert all(p.values == [pytest.approx(1 / 201)] for p in found.values())
+    assert all(p.values == [pytest.approx(1 / 201)] for p in result.values())
 
 
 def test_trials_are_computed_in_blocks(monkeypatch):

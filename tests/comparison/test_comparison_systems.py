@@ -17,7 +17,7 @@ def refused(names, references=REFERENCES, **changes) -> str:
 
 
 def change(folder, **entries):
-    """Set entries of the test's scores; of a dict, some of its own."""
+    """Set entries of the test scores; a dictionary is merged."""
     path = folder / "scores.json"
     scores = json.loads(path.read_text())
     for name, value in entries.items():

@@ -1,4 +1,4 @@
-"""What a user types, and the one line that answers a mistake."""
+"""Command lines, and the one-line messages for mistakes."""
 
 import argparse
 import errno
@@ -95,7 +95,7 @@ def test_a_failed_job_of_a_sweep_is_named_and_its_error_is_passed_to_the_sweeper
         ("train", "shortlist.translations=0", ["shortlist.translations must be at least 1, got 0"]),
     ],
 )
-def test_a_mistake_in_how_to_translate_is_one_line(recipe, name, override, words):
+def test_invalid_translation_settings_give_one_line(recipe, name, override, words):
     outcome = recipe(name, override)
     assert outcome.code == 1
     assert outcome.err.startswith("error: ")
@@ -116,19 +116,19 @@ def test_child_processes_do_not_inherit_hydra_full_error(recipe, tmp_path, monke
     assert "HYDRA_FULL_ERROR" not in os.environ
 
 
-def test_a_full_disk_is_one_line_whatever_was_written(capsys):
+def test_a_full_disk_gives_one_line_for_any_output(capsys):
     with pytest.raises(SystemExit) as left, one_line_errors(None):
         raise OSError(errno.ENOSPC, "No space left on device", "anything.txt")
     assert left.value.code == 1
     assert capsys.readouterr().err == (
         "error: anything.txt cannot be written (No space left on device): free some space and rerun the same command\n"
     )
-    with pytest.raises(FileNotFoundError), one_line_errors(None):  # a fault of ours is not hidden
+    with pytest.raises(FileNotFoundError), one_line_errors(None):  # internal errors keep their traceback
         raise FileNotFoundError(errno.ENOENT, "No such file")
 
 
 def test_a_recipe_composes_if_argparse_checks_help_texts(recipe, monkeypatch):
-    """As Python 3.14 does, in `_check_help`; one of Hydra's is an object that is no text."""
+    """As in `_check_help` of Python 3.14; one help text of Hydra is not a string."""
 
     def check_help(self, action):
         if action.help and hasattr(self, "_get_formatter"):
@@ -148,17 +148,17 @@ def test_a_recipe_composes_if_argparse_checks_help_texts(recipe, monkeypatch):
     monkeypatch.setattr(argparse._ActionsContainer, "add_argument", add_checked)
     with pytest.raises(ValueError, match="badly formed"):
         get_args_parser()
-    found = recipe("train", "--cfg", "job", "seed=4321", "model=attention")
-    assert found.code == 0, found.err
-    assert "seed: 4321\n" in found.out
-    assert "badly formed" not in found.err
+    outcome = recipe("train", "--cfg", "job", "seed=4321", "model=attention")
+    assert outcome.code == 0, outcome.err
+    assert "seed: 4321\n" in outcome.out
+    assert "badly formed" not in outcome.err
     with unformatted_help_allowed(), pytest.raises(ValueError, match="badly formed"):
         argparse.ArgumentParser().add_argument("--size", help="%(none)s")
     assert argparse._ActionsContainer._check_help is check_help, "as it was"
 
 
 def test_characters_outside_the_output_encoding_are_escaped(monkeypatch):
-    """Standard output that goes to a file has such an encoding on Windows."""
+    """Standard output redirected to a file has such an encoding on Windows."""
     written = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="cp1252"))
     monkeypatch.setattr(sys, "argv", ["train.py", "--cfg", "job", "run='\u5f15ä'"])

@@ -1,4 +1,4 @@
-"""Settings that would do nothing: the run is refused in one line, and what the line says to set is taken."""
+"""Settings without effect: the run is refused in one line, and the settings named in the line are accepted."""
 
 import re
 from typing import Any
@@ -47,7 +47,7 @@ CASES: list[tuple[dict[str, Any], str, Any, list[tuple[str, Any]]]] = [
     (LANGUAGE_MODEL, "search.length_penalty", 0.5, [("model.encoder.layers", 1)]),
     (LANGUAGE_MODEL, "shortlist.pairs", 5, [("model.encoder.layers", 1)]),
 ]
-"""What else is set; the setting that does nothing then, and its value; what makes it count."""
+"""Other settings; the setting without effect and its value; the settings that give it an effect."""
 
 
 @pytest.fixture(scope="module")
@@ -58,27 +58,27 @@ def base() -> TrainConfig:
 
 
 @pytest.mark.parametrize(("others", "name", "value", "enough"), CASES)
-def test_what_does_nothing_is_refused_until_it_counts(base, others, name, value, enough):
+def test_a_setting_without_effect_is_refused_unless_it_has_an_effect(base, others, name, value, enough):
     line = refusal(base, {"": others | {name: value}})
     reported = re.fullmatch(rf"{re.escape(name)}=\S+ does nothing .*: set .*, or {re.escape(name)}=\S+", line or "")
     assert reported, line
-    assert refusal(base, {"": others}) is None, "it is the setting that does nothing"
+    assert refusal(base, {"": others}) is None, "the error names the setting without effect"
     for other, instead in enough:
         feeds = {"model.decoder.feed_context": True} if other == "model.encoder.layers" else {}  # the bridge is zero
         assert refusal(base, {"": others | {name: value} | feeds | {other: instead}}) is None
 
 
-def test_a_mistake_is_found_before_a_folder_is_made_and_a_run_that_has_begun_goes_on(recipe, tmp_path):
+def test_a_setting_without_effect_is_refused_before_a_folder_is_created_and_existing_runs_resume(recipe, tmp_path):
     run = tmp_path / "run"
-    asked = [f"run={run}", *overrides(BASE), "training.updates=1", "model.attention_order=luong"]
-    outcome = recipe("train", *asked)
+    arguments = [f"run={run}", *overrides(BASE), "training.updates=1", "model.attention_order=luong"]
+    outcome = recipe("train", *arguments)
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err == (
         "error: model.attention_order=luong does nothing without attention: set model.attention=additive, or "
         "model.attention_order=gnmt\n"
     )
     assert not run.exists()
-    assert recipe("train", *asked[:-1]).code == 0
+    assert recipe("train", *arguments[:-1]).code == 0
     config = (run / "config.yaml").read_text("utf-8")
     (run / "config.yaml").write_text(config.replace("attention_order: gnmt", "attention_order: luong"), "utf-8")
-    assert recipe("train", *asked).code == 0, "an older version let it begin"
+    assert recipe("train", *arguments).code == 0, "runs created by older versions resume"

@@ -1,4 +1,4 @@
-"""What one setting of a recipe demands of another."""
+"""Requirements between the settings of a recipe."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from seq2seq.search import SearchConfig, SearchOverrides
 from seq2seq.tokenizer.config import TokenizerConfig
 
 
-def test_settings_at_odds_are_found_before_a_corpus_is_read(recipe, tmp_path):
+def test_contradictory_settings_are_refused_before_the_corpus_is_read(recipe, tmp_path):
     nowhere = [f"data.train.{side}={tmp_path / 'nowhere'}" for side in ("source", "target")]
     for asked, words in {
         ("model.tying=all", "tokenizer.joint=false"): "model.tying=all shares one vocabulary",
@@ -28,7 +28,7 @@ def test_settings_at_odds_are_found_before_a_corpus_is_read(recipe, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_config_and_network_say_the_same_of_a_vocabulary_that_is_not_shared():
+def test_config_and_network_agree_on_separate_vocabularies():
     config = TrainConfig(tokenizer=TokenizerConfig(joint=False), model=ModelConfig(tying=Tying.all))
     messages = []
     for call in (config.check, lambda: Network(config.model, 9, 9, joint=False)):
@@ -49,7 +49,7 @@ def test_config_and_network_say_the_same_of_a_vocabulary_that_is_not_shared():
         ),
     ],
 )
-def test_a_language_model_is_not_asked_for_translations(recipe, tmp_path, overrides, words):
+def test_settings_that_need_translations_are_refused_for_a_language_model(recipe, tmp_path, overrides, words):
     model = ["model.encoder.layers=0", "model.decoder.feed_context=false"]
     outcome = recipe("train", f"run={tmp_path / 'run'}", *model, *overrides)
     assert outcome.code == 1
@@ -68,7 +68,7 @@ def test_a_language_model_reads_the_target_side_and_has_its_vocabulary(joint):
     data, tokenizer = config.text()
     assert (data.train.source, data.train.target, data.source_tag) == ("x.de", "x.de", None)
     assert tokenizer.joint
-    assert config.data.train.source == "x.en", "a run folder keeps what was asked for"
+    assert config.data.train.source == "x.en", "the run folder keeps the settings as given"
 
 
 @pytest.mark.parametrize(
@@ -94,20 +94,20 @@ def test_a_language_model_reads_the_target_side_and_has_its_vocabulary(joint):
         ),
     ],
 )
-def test_settings_of_translation_are_refused_if_nothing_is_translated(asked, predicts, words):
+def test_translation_settings_are_refused_if_nothing_is_translated(asked, predicts, words):
     with pytest.raises(ConfigError) as raised:
         EvaluateConfig(**asked).check(predicts)
     assert words in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
-def test_other_runs_join_a_translator():
+def test_other_runs_form_an_ensemble_with_a_translator():
     EvaluateConfig(run="a", ensemble=["b"], language_model="lm").check(language_model=False)
     EvaluateConfig(run="lm").check(language_model=True)
     EvaluateConfig(hypotheses="out.de").check(language_model=False)
 
 
-def test_how_many_translations_a_teacher_writes_has_one_name():
+def test_the_number_of_distilled_translations_has_one_setting():
     usual = SearchConfig()
     assert DistillConfig(n_best=3, search=SearchOverrides(n_best=3)).search_config(usual).n_best == 3
     with pytest.raises(ConfigError, match=r"^search.n_best=3 does nothing here: set n_best=3, "):

@@ -52,7 +52,7 @@ def test_a_run_with_an_old_name_is_read_as_if_it_had_the_new_one(values, current
     assert rename_settings(values, paths) == current
 
 
-def test_a_recipe_takes_an_old_name_and_says_so(recipe, monkeypatch):
+def test_a_recipe_accepts_an_old_name_with_a_note(recipe, monkeypatch):
     monkeypatch.setitem(RENAMED, "search.beams", "search.beam_size")
     outcome = recipe("train", "--cfg", "job", "search.beams=3")
     assert outcome.code == 0

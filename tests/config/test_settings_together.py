@@ -1,4 +1,4 @@
-"""Settings of training together: whatever is combined, a run of two updates ends well or one line refuses it."""
+"""Combined training settings: a run of two updates succeeds or is refused in one line."""
 
 import json
 import math
@@ -6,7 +6,7 @@ from itertools import combinations, islice
 from pathlib import Path
 
 import pytest
-from covering import BASE, LEFT_OUT, VALUES, Covering, Level, factors, judged, merged, overrides, refusal
+from covering import BASE, LEFT_OUT, VALUES, Covering, Level, error_of, factors, merged, overrides, refusal
 from test_conf import composed
 
 from seq2seq import Translator
@@ -14,7 +14,7 @@ from seq2seq.config.hydra import TrainConfig
 from seq2seq.settings import walk
 
 SAMPLE = 2
-"""Rows that the fast tests run."""
+"""Number of rows in the fast tests."""
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def covering(base) -> Covering:
     return Covering(base)
 
 
-def test_every_setting_is_tried_or_left_out_for_a_reason():
+def test_every_setting_is_tested_or_excluded_with_a_reason():
     named = {name for levels in factors().values() for level in levels for name in level}
     settings = {name for name, *_ in walk(TrainConfig())}
     assert settings - named - {*LEFT_OUT} == set()
@@ -37,30 +37,30 @@ def test_every_setting_is_tried_or_left_out_for_a_reason():
     assert all("\n" not in reason for reason in LEFT_OUT.values())
 
 
-def test_a_level_is_judged_as_it_is_composed(base, covering):
-    """`refusal` puts levels into a config by itself, for Hydra takes a tenth of a second."""
+def test_a_level_is_checked_like_the_composed_config(base, covering):
+    """`refusal` sets levels without Hydra, which takes a tenth of a second."""
     for level in covering.levels[:: len(covering.levels) // 4]:
         row = covering.row(level)
         config = composed("train", overrides(merged(row)))
         assert isinstance(config, TrainConfig)
-        assert refusal(base, row) == judged(config)
+        assert refusal(base, row) == error_of(config)
 
 
 def trains(recipe, folder, row) -> bool:
-    """Whether a row runs, to its end or until one line says what only data show; else one line refuses it before."""
-    asked = overrides(merged(row))
-    outcome = recipe("train", f"run={folder}", *asked)
+    """Run a row, and return whether its settings are legal; errors that depend on the data must be one line."""
+    arguments = overrides(merged(row))
+    outcome = recipe("train", f"run={folder}", *arguments)
     if outcome.code:
-        assert outcome.err.splitlines()[-1].startswith("error: "), (asked, outcome.err)
-        assert "Traceback" not in outcome.err, (asked, outcome.err)
+        assert outcome.err.splitlines()[-1].startswith("error: "), (arguments, outcome.err)
+        assert "Traceback" not in outcome.err, (arguments, outcome.err)
         diverged = "training has diverged" in outcome.err  # such as layer normalisation over units that dropout zeroes
-        filtered = "raise data.filters.max_length and data.filters.max_ratio" in outcome.err  # tokens show which pairs
-        assert diverged or filtered or not folder.exists(), (asked, outcome.err)
+        filtered = "raise data.filters.max_length and data.filters.max_ratio" in outcome.err  # depends on token counts
+        assert diverged or filtered or not folder.exists(), (arguments, outcome.err)
         return diverged or filtered
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
-    assert {record["kind"] for record in records} == {"train", "validation"}, asked
-    assert max(record["update"] for record in records) == 2 or "training.patience=1" in asked
-    assert all(math.isfinite(record["loss"]) for record in records), asked
+    assert {record["kind"] for record in records} == {"train", "validation"}, arguments
+    assert max(record["update"] for record in records) == 2 or "training.patience=1" in arguments
+    assert all(math.isfinite(record["loss"]) for record in records), arguments
     assert (folder / "model.safetensors").exists()
     return True
 
@@ -80,7 +80,7 @@ NO_EFFECT = {
     "embeddings.freeze": "needs vectors from a file: test_embeddings",
     "embeddings.unfreeze": "needs a run to start from: test_start",
 }
-"""Settings that change no result, or none here, and why."""
+"""Settings without effect on the results of these tests, with the reason."""
 DIVERSE = {"search.method": "diverse_beam", "search.beam_size": 4, "search.n_best": 4}
 UNSTEADY = {"schedule": "constant", "optimizer.learning_rate": 0.3, "training.updates": 20}
 COMPANY: dict[str, Level] = {
@@ -91,25 +91,28 @@ COMPANY: dict[str, Level] = {
     "training.average_count": UNSTEADY,
     "training.patience": UNSTEADY,
 }
-"""What is set beside these, for without it they change nothing: a run that gets better to its end averages nothing."""
+"""Further settings without which these have no effect: a run that improves until its end averages nothing."""
 
 
 def results(folder: Path) -> tuple[object, ...]:
-    """All that a run has made of its settings but for times."""
+    """Return all results of a run except times."""
     files = sorted(path for pattern in ("*.safetensors", "*.model", "hypothes*") for path in folder.glob(pattern))
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
-    measured = [{name: value for name, value in one.items() if name != "tokens_per_second"} for one in records]
-    said: object = None
-    if (folder / "shortlist.safetensors").exists():  # it translates
+    measured = [{name: value for name, value in record.items() if name != "tokens_per_second"} for record in records]
+    translations: object = None
+    if (folder / "shortlist.safetensors").exists():  # a translator, not a language model
         sentences = ["We work.", "Where is my key?", "She sees the old house."]
-        said = [(one.text, one.score, one.n_best) for one in Translator.load(folder).translate(sentences)]
-    return [(path.name, path.read_bytes()) for path in files], measured, said
+        translations = [
+            (translation.text, translation.score, translation.n_best)
+            for translation in Translator.load(folder).translate(sentences)
+        ]
+    return [(path.name, path.read_bytes()) for path in files], measured, translations
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(4))
 def test_every_setting_changes_something(recipe, tmp_path, covering, part):
-    """A run with it is compared with one without, in the same company."""
+    """Runs with and without the setting differ, all other settings being equal."""
     longer: Level = {"training.updates": 6, "training.validate_every": 2, "training.log_every": 2}
     longer |= {"training.criterion": "loss"}
     made: dict[str, tuple[object, ...]] = {}
@@ -117,12 +120,12 @@ def test_every_setting_changes_something(recipe, tmp_path, covering, part):
     def outcome(levels: tuple[tuple[str, int], ...], company: Level) -> tuple[object, ...]:
         settings = merged(covering.row(*levels))
         settings |= {name: value for name, value in longer.items() if name not in settings or "updates" in name}
-        asked = overrides(settings | company)
-        if str(asked) not in made:
+        arguments = overrides(settings | company)
+        if str(arguments) not in made:
             folder = tmp_path / str(len(made))
-            assert recipe("train", f"run={folder}", *asked).code == 0, asked
-            made[str(asked)] = results(folder)
-        return made[str(asked)]
+            assert recipe("train", f"run={folder}", *arguments).code == 0, arguments
+            made[str(arguments)] = results(folder)
+        return made[str(arguments)]
 
     idle = []
     for name in [name for name in covering.factors if name not in NO_EFFECT][part::4]:

@@ -60,7 +60,7 @@ def test_reading_resumes_without_generating_finished_blocks_again(pairs, tmp_pat
     whole = len(list(tmp_path.iterdir()))
     assert drawn[0] >= (done - 1) // 400
     assert drawn == list(range(drawn[0], drawn[-1] + 1))
-    assert whole == drawn[-1], "of the last block, not read to its end, nothing is noted"
+    assert whole == drawn[-1], "the incomplete last block is not saved"
 
 
 def test_saved_hashes_beyond_the_pairs_read_are_ignored(pairs, tmp_path):
@@ -77,12 +77,12 @@ def test_the_vocabulary_sample_is_the_first_pairs(pairs):
 
 
 def test_the_fingerprint_follows_size_seed_and_split():
-    found = {
+    result = {
         BuiltinCorpus(config, split).fingerprint
         for config in (CONFIG, BuiltinConfig(train_size=1501, test_size=20), BuiltinConfig(test_size=20, seed=2))
         for split in ("train", "test")
     }
-    assert len(found) == 5, "the test set does not depend on how large the training set is"
+    assert len(result) == 5, "the test set does not depend on the size of the training set"
     assert BuiltinCorpus(CONFIG, "train").fingerprint == BuiltinCorpus(CONFIG, "train", 7).fingerprint
 
 

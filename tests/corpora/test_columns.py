@@ -19,7 +19,7 @@ def test_json_lines(tmp_path: Path, name: str, rows: list[Any]) -> None:
     assert list(corpus) == PAIRS
 
 
-def test_json_lines_may_hold_lone_surrogates_and_a_mark(tmp_path: Path) -> None:
+def test_json_lines_may_contain_lone_surrogates_and_a_byte_order_mark(tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl"
     path.write_bytes(b'\xef\xbb\xbf{"en": "\\ud800", "de": "\\ud83d\\ude00"}')
     assert list(JsonLinesFile(path, "en", "de")) == [Pair("\ud800", "\U0001f600")]
@@ -34,14 +34,14 @@ def test_json_lines_may_hold_lone_surrogates_and_a_mark(tmp_path: Path) -> None:
         (["a", "b"], "a JSON list, not an object: write one object per line"),
     ],
 )
-def test_json_lines_that_do_not_fit(tmp_path: Path, row: Any, message: str) -> None:
+def test_json_lines_without_the_required_columns(tmp_path: Path, row: Any, message: str) -> None:
     path = write_json(tmp_path / "pairs.jsonl", [{"en": "a", "de": "b"}, row])
     with pytest.raises(DataError, match=rf"pairs\.jsonl, line 2: {message}") as error:
         list(JsonLinesFile(path, "en", "de"))
     assert "\n" not in str(error.value)
 
 
-def test_json_lines_broken_or_empty(tmp_path: Path) -> None:
+def test_invalid_or_empty_json_lines(tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl"
     path.write_text('{"en": "a"\n')
     with pytest.raises(DataError, match=r"pairs\.jsonl, line 1: not JSON"):
@@ -58,7 +58,7 @@ def test_parquet(tmp_path: Path, rows: list[Any]) -> None:
     assert list(corpus) == PAIRS
 
 
-def test_parquet_that_does_not_fit(tmp_path: Path) -> None:
+def test_parquet_without_the_required_columns(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "pairs.parquet", [{"en": "a", "n": 1}, {"en": "b", "n": 2}])
     with pytest.raises(DataError, match=r"no column 'de' \(there are: en, n\): set data\.target_column=NAME"):
         ParquetFile(path, "en", "de")
@@ -80,7 +80,7 @@ def test_parquet_that_does_not_fit(tmp_path: Path) -> None:
     [(b"\x18\x03odd", b"\x18\x03\xe9dd"), (b"\x16\x04\x19", b"\x16\x0b\x19")],
     ids=["a name that is no UTF-8", "-6 rows"],
 )
-def test_parquet_with_a_footer_that_was_tampered_with(tmp_path: Path, there: bytes, instead: bytes) -> None:
+def test_parquet_with_a_manipulated_footer(tmp_path: Path, there: bytes, instead: bytes) -> None:
     path = write_parquet(tmp_path / "pairs.parquet", [{"en": "a", "de": "b", "odd": "c"}] * 2)
     data = path.read_bytes()
     assert there in data
@@ -89,7 +89,7 @@ def test_parquet_with_a_footer_that_was_tampered_with(tmp_path: Path, there: byt
         ParquetFile(path, "en", "de")
 
 
-def test_parquet_empty(tmp_path: Path) -> None:
+def test_empty_parquet(tmp_path: Path) -> None:
     empty = pa.table({"en": pa.array([], pa.string()), "de": pa.array([], pa.string())})
     pyarrow.parquet.write_table(empty, tmp_path / "pairs.parquet")
     with pytest.raises(DataError, match="no lines found"):

@@ -38,19 +38,19 @@ def test_by_default_a_corpus_is_read_from_its_start_and_is_its_own_vocabulary_sa
 
 
 @pytest.mark.parametrize("wrap", [lambda corpus: TaggedCorpus(corpus, "<2de>"), TargetSide])
-def test_a_mapped_corpus_offers_what_the_other_offers(wrap, tmp_path):
+def test_a_mapped_corpus_has_the_properties_of_the_original(wrap, tmp_path):
     corpus, pairs = wrap(LARGE), [wrap(LARGE).map_pair(pair) for pair in LARGE]
     assert pairs[0] != next(iter(LARGE))
     assert list(corpus) == pairs
     assert corpus.expected_pairs() == 40
     assert list(corpus.pairs_after(35, tmp_path)) == pairs[35:]
     sample = corpus.vocabulary_sample(10)
-    sentences = 10 if isinstance(corpus, TaggedCorpus) else 20  # of one side twice the pairs
+    sentences = 10 if isinstance(corpus, TaggedCorpus) else 20  # one side has twice the pairs
     assert (list(sample.pairs), sample.expected) == (pairs[:sentences], sentences)
     assert wrap(PLAIN).expected_pairs() is None
 
 
-def test_a_mixture_samples_slow_corpora_and_reads_the_others_whole():
+def test_a_mixture_samples_slow_corpora_and_reads_the_others_completely():
     mixture = MixedCorpus([WeightedCorpus(LARGE), WeightedCorpus(PLAIN), WeightedCorpus(LARGE)])
     sample = mixture.vocabulary_sample(10)
     first = list(islice(LARGE, 10))
@@ -60,7 +60,7 @@ def test_a_mixture_samples_slow_corpora_and_reads_the_others_whole():
     assert (two.vocabulary_sample(10).expected, two.expected_pairs()) == (20, 80)
 
 
-def test_progress_changes_nothing_and_short_readings_show_nothing(capsys):
+def test_progress_changes_nothing_and_is_hidden_for_short_corpora(capsys):
     assert list(with_progress(iter(PLAIN.pairs), "reading", 30)) == list(PLAIN.pairs)
     assert capsys.readouterr() == ("", "")
 

@@ -88,9 +88,9 @@ class Changing(Corpus):
 
     @property
     def fingerprint(self) -> str:
-        found = self.corpus.fingerprint
+        result = self.corpus.fingerprint
         self.change()
-        return found
+        return result
 
     def __iter__(self):
         return iter(self.corpus)

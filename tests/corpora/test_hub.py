@@ -76,7 +76,7 @@ def test_hub_errors_list_the_existing_names(tmp_path: Path) -> None:
     assert list(hub(tmp_path / "set", subset="x")) == PAIRS[:1]
 
 
-def test_the_hub_is_unreachable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_hub_gives_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(*_: object, **__: object) -> None:
         raise ConnectionError("Couldn't reach 'no/such' on the Hub (LocalEntryNotFoundError)")
 
@@ -94,7 +94,7 @@ def test_a_stream_has_the_pairs_of_the_downloaded_data(tmp_path: Path, kind: str
     corpus = stream(tmp_path / "set")
     assert list(corpus) == list(corpus), "it can be read again"
     left = (tmp_path / "cache").rglob("*.*")
-    assert all(path.suffix == ".lock" for path in left), "it has left no copy"
+    assert all(path.suffix == ".lock" for path in left), "no copy remains"
     assert list(corpus) == list(hub(tmp_path / "set"))
     assert list(corpus.pairs_after(1400, tmp_path)) == list(corpus)[1400:]
 
@@ -104,7 +104,7 @@ def test_the_fingerprint_of_a_local_stream_depends_on_the_content(tmp_path: Path
     write_parquet(tmp_path / "set" / "test.parquet", ROWS[:1])
     first = stream(folder).fingerprint
     os.utime(folder / "train.parquet", ns=(1, 1))
-    assert stream(folder).fingerprint == first, "its age is nothing to go by"
+    assert stream(folder).fingerprint == first, "the modification time is ignored"
     assert len({first, stream(folder, "test").fingerprint, stream(folder, target="en").fingerprint}) == 3
     write_parquet(tmp_path / "set" / "train.parquet", ROWS)
     assert stream(folder).fingerprint != first

@@ -38,7 +38,7 @@ def test_a_target_file_is_sufficient_and_no_source_is_opened(text, source):
     config = DataConfig(train=SplitConfig(source=source, target=text), validation=SplitConfig(target=text))
     train, validation, test = read_target_corpora(config)
     assert list(train) == list(validation) == [Pair("", line) for line in LINES]
-    assert test is None  # the built-in one is of other text
+    assert test is None  # the built-in corpus has other text
     assert validation.name == f"{text} (target side)"
 
 
@@ -101,11 +101,11 @@ def test_a_monolingual_table_has_empty_sources(text, tmp_path):
     corpora = read_target_corpora(files(text))
     mixture = encode_mixture(corpora.train, tokenizers, tmp_path / "train.arrow", FilterConfig())
     table = encode_corpus(corpora.validation, tokenizers, tmp_path / "validation.arrow", None)
-    wanted = [tokenizer.encode(line) for line in LINES if line]
+    expected = [tokenizer.encode(line) for line in LINES if line]
     for encoded in (mixture, table):
         sources, targets = encoded.rows(np.arange(len(encoded)))
-        assert [target.tolist() for target in targets] == wanted
-        assert [source.tolist() for source in sources] == [[]] * len(wanted)
+        assert [target.tolist() for target in targets] == expected
+        assert [source.tolist() for source in sources] == [[]] * len(expected)
         assert "kept 3 of 4 pairs; dropped 1 blank" in encoded.report
 
 

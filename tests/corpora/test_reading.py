@@ -139,7 +139,7 @@ def test_more_corpora_are_added_to_the_built_in_one(files: SplitConfig) -> None:
     more = [MoreConfig(source=files.source, target=files.target)]
     train, _, test = read_corpora(DataConfig(builtin=BuiltinConfig(train_size=9), more=more))
     assert [type(part.corpus) for part in train.parts] == [BuiltinCorpus, TextFiles]  # type: ignore[attr-defined]
-    assert isinstance(test, BuiltinCorpus), "files in more do not put the built-in test set out of play"
+    assert isinstance(test, BuiltinCorpus), "files in data.more do not disable the built-in test set"
 
 
 def test_a_main_corpus_of_weight_0_is_not_required(files: SplitConfig) -> None:
@@ -184,9 +184,9 @@ def test_own_text_is_read_with_the_tag_of_the_run(files: SplitConfig) -> None:
 def test_every_named_corpus_is_separate(files: SplitConfig) -> None:
     more = [MoreConfig(source=files.source, target=files.target, source_tag="<bt>", weight=0)]
     config = DataConfig(train=files, test=files, more=more, source_tag="<2de>")
-    found = named_corpora(config)
-    assert list(found) == ["train", "test", "more[0]"]
-    assert [list(corpus) for corpus in found.values()] == [[Pair("a", "b")]] * 3
+    names = named_corpora(config)
+    assert list(names) == ["train", "test", "more[0]"]
+    assert [list(corpus) for corpus in names.values()] == [[Pair("a", "b")]] * 3
     assert list(named_corpora(DataConfig(builtin=BuiltinConfig(train_size=50)))) == ["train", "validation", "test"]
     with pytest.raises(ConfigError, match=r"data\.more\[0\] names no text"):
         named_corpora(DataConfig(more=[MoreConfig()]))

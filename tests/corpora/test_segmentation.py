@@ -40,7 +40,7 @@ def test_a_letter():
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("He left. She stayed.", ["He left.", "She stayed."]),
         ("He left.She stayed.", ["He left.She stayed."]),
@@ -64,8 +64,8 @@ def test_a_letter():
         ("Use ```x``` here.", ["Use ```x``` here."]),
     ],
 )
-def test_sentence_ends(text, wanted):
-    assert sentences(text) == wanted
+def test_sentence_ends(text, expected):
+    assert sentences(text) == expected
 
 
 def test_wrapped_lines_form_paragraphs_that_lists_and_blank_lines_end():
@@ -111,7 +111,7 @@ HARD = {
     "indentation": " " * 100_000 + "a\n" + "b\n" * 100_000,
     "numbers": "7.\n" * 100_000,
 }
-"""Texts that take minutes to hours if every mark causes the text before it to be read again."""
+"""Texts that take minutes to hours if every punctuation mark causes a scan of the preceding text."""
 
 LINEAR = """
 import sys

@@ -34,7 +34,7 @@ def test_all_formats_give_the_requested_words_and_the_first_of_repeated_ones(
 @pytest.mark.parametrize("word", ["\u00a0", "\u2028", "a\u0085b", "\t", ".", "1.5", "</s>", '"', "#", "日本", "\x0b"])
 def test_odd_words_are_words(tmp_path: Path, word: str) -> None:
     path = written(tmp_path, f"x 1 2\n{word} 3 4\ny 5 6\n")
-    assert {found: vector.tolist() for found, vector in read_vectors(path, {word, "y"}).items()} == {
+    assert {result: vector.tolist() for result, vector in read_vectors(path, {word, "y"}).items()} == {
         word: [3, 4],
         "y": [5, 6],
     }

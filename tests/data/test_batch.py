@@ -42,7 +42,7 @@ def test_empty_rows_have_only_bos_and_eos():
 def test_labels_are_the_targets_shifted_by_one_token(pairs):
     sources, targets = [source for source, _ in pairs], [target for _, target in pairs]
     batch = make_batch(sources, targets)
-    # What stands at the chosen positions is read, and what stands in the labels comes next.
+    # Positions select the inputs, and labels are the tokens after them.
     assert batch.target_BT.flatten()[batch.positions_P].tolist() == [i for row in targets for i in (BOS, *row)]
     assert batch.labels_P.tolist() == [i for row in targets for i in (*row, EOS)]
     for row, length, source in zip(batch.source_BS.tolist(), batch.source_lengths_B.tolist(), sources, strict=True):
@@ -54,8 +54,8 @@ def test_labels_are_the_targets_shifted_by_one_token(pairs):
 def test_padding_is_on_the_right_alone(rows, before, after):
     matrix = pad(rows, before=before, after=after)
     width = max(map(len, rows)) + len(before) + len(after)
-    wanted = [[*before, *row, *after] for row in rows]
-    assert matrix.tolist() == [line + [PAD] * (width - len(line)) for line in wanted]
+    expected = [[*before, *row, *after] for row in rows]
+    assert matrix.tolist() == [line + [PAD] * (width - len(line)) for line in expected]
 
 
 def test_translation_makes_the_same_tensors_as_training():

@@ -15,7 +15,7 @@ from seq2seq.settings import validate
 PAIRS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=60)
 BUDGETS = st.tuples(st.integers(1, 120), st.integers(1, 4))
 
-# What the order gave before it knew of weights, for the lengths in the test below.
+# The order of versions without weights, for the lengths in the test below.
 OLD = [[11, 2, 9], [6, 3, 0], [4], [10, 7], [1, 8, 5]]
 
 
@@ -50,7 +50,7 @@ def test_a_batch_keeps_its_budget_on_both_sides_with_eos(pairs, budget, seed):
 
 
 def test_batches_are_as_full_as_the_budget_allows():
-    # Five sentences of 9 pieces and an end mark: 40 pieces hold four of them.
+    # Five sentences of 9 tokens and EOS: a budget of 40 tokens allows four of them.
     assert sorted(len(batch) for batch in order([(9, 9)] * 5, tokens=40).epoch(0)) == [1, 4]
     assert sorted(len(batch) for batch in order([(9, 9)] * 5, tokens=39).epoch(0)) == [2, 3]
     assert sorted(len(batch) for batch in order([(9, 9)] * 5, tokens=50).epoch(0)) == [5]
@@ -69,17 +69,17 @@ def test_a_long_sentence_does_not_widen_the_batches_after_it():
 @given(PAIRS, BUDGETS, st.integers(0, 1000), st.integers(0, 5))
 def test_the_same_seed_and_epoch_give_the_same_batches(pairs, budget, seed, epoch):
     first, again = order(pairs, *budget, seed), order(pairs, *budget, seed)
-    first.epoch(epoch + 1)  # what was asked before does not matter
+    first.epoch(epoch + 1)  # earlier calls have no effect
     assert plain(first.epoch(epoch)) == plain(again.epoch(epoch))
 
 
 def test_another_seed_or_epoch_gives_other_batches():
     pairs = [(int(length), int(length)) for length in normal_lengths(300)]
-    found = [plain(order(pairs, seed=seed).epoch(epoch)) for seed in (0, 1) for epoch in (0, 1)]
-    for number, one in enumerate(found):
-        for other in found[:number]:
+    result = [plain(order(pairs, seed=seed).epoch(epoch)) for seed in (0, 1) for epoch in (0, 1)]
+    for number, one in enumerate(result):
+        for other in result[:number]:
             assert one != other
-            # Not only the order of the batches: other sentences share them.
+            # Not only the order of batches changes, but also their sentences.
             assert {frozenset(batch) for batch in one} != {frozenset(batch) for batch in other}
 
 
@@ -103,10 +103,10 @@ def test_the_stream_resumes_at_any_position(pairs, budget, seed, taken):
 
 
 def test_the_stream_is_epoch_after_epoch():
-    found = order([(3, 3)] * 10, tokens=16)
-    epochs = [plain(found.epoch(number)) for number in range(3)]
+    sampler = order([(3, 3)] * 10, tokens=16)
+    epochs = [plain(sampler.epoch(number)) for number in range(3)]
     assert [len(batches) for batches in epochs] == [3, 3, 3]
-    batches, places = zip(*islice(found.stream(StreamPosition(0, 0)), 9), strict=True)
+    batches, places = zip(*islice(sampler.stream(StreamPosition(0, 0)), 9), strict=True)
     assert plain(batches) == epochs[0] + epochs[1] + epochs[2]
     assert places[:4] == (StreamPosition(0, 1), StreamPosition(0, 2), StreamPosition(1, 0), StreamPosition(1, 1))
 
@@ -122,7 +122,7 @@ def test_sentences_of_similar_length_share_batches():
     pairs = [(int(length), int(length)) for length in normal_lengths(5000)]
     assert padding_share(pairs, pool=100) < 0.03
     assert padding_share(pairs, pool=100) < padding_share(pairs, pool=10) < padding_share(pairs, pool=1)
-    assert padding_share(pairs, pool=1) > 0.2  # or the lengths would be no test
+    assert padding_share(pairs, pool=1) > 0.2  # the test needs different lengths
 
 
 def test_batches_with_two_target_lengths_have_sources_of_similar_length(monkeypatch):
@@ -135,9 +135,9 @@ def test_batches_with_two_target_lengths_have_sources_of_similar_length(monkeypa
         batches = BatchSampler(sources, targets, BatchConfig(tokens=512), seed=0).epoch(0)
         return sum(len(batch) * (sources[batch].max() + 1) for batch in batches)
 
-    found = padded()
+    result = padded()
     monkeypatch.setattr(BatchSampler, "_by_length", lambda _, pool: np.lexsort((sources[pool], targets[pool])))
-    assert found < 0.985 * padded()
+    assert result < 0.985 * padded()
 
 
 def weighted(weights: list[float], tokens: int = 40, pool: int = 2, seed: int = 0) -> BatchSampler:
@@ -169,43 +169,43 @@ def test_weights_of_one_change_nothing(pairs, budget, seed, epoch):
 def test_an_epoch_repeats_each_pair_according_to_its_weight(weights, seed, epoch):
     if sum(weights) < 1:
         weights = [*weights, 1.5]
-    found = counts(weighted(weights, seed=seed), epoch, len(weights))
-    assert (found >= np.floor(weights)).all()
-    assert (found <= np.ceil(weights)).all()
-    assert abs(found.sum() - sum(weights)) < 1 + 1e-6
+    result = counts(weighted(weights, seed=seed), epoch, len(weights))
+    assert (result >= np.floor(weights)).all()
+    assert (result <= np.ceil(weights)).all()
+    assert abs(result.sum() - sum(weights)) < 1 + 1e-6
     assert plain(weighted(weights, seed=seed).epoch(epoch)) == plain(weighted(weights, seed=seed).epoch(epoch))
 
 
 def test_a_fraction_resamples_each_epoch_and_covers_all_pairs_equally():
-    found = weighted([0.3] * 50 + [1.5] * 50, tokens=100)
-    epochs = [counts(found, number, 100) for number in range(200)]
+    sampler = weighted([0.3] * 50 + [1.5] * 50, tokens=100)
+    epochs = [counts(sampler, number, 100) for number in range(200)]
     assert len({tuple(epoch[:50]) for epoch in epochs}) > 190
     means = np.mean(epochs, axis=0)
-    # 200 draws: standard deviations 0.032 and 0.035; five of them for the worst of a hundred.
+    # 200 draws have standard deviations 0.032 and 0.035; the largest of a hundred deviations is within five.
     assert np.abs(means - ([0.3] * 50 + [1.5] * 50)).max() < 0.17
-    # The share is drawn pair by pair: neighbours know nothing of each other.
+    # Pairs are drawn independently of their neighbours.
     together = np.mean([epoch[:49] * epoch[1:50] for epoch in epochs])
     assert 0.06 < together < 0.12
 
 
 def test_less_than_one_pair_per_epoch_occurs_in_some_epochs():
-    found = weighted([1.0] * 5 + [0.25])
-    drawn = sum(counts(found, epoch, 6)[5] for epoch in range(400))
-    assert 60 < drawn < 140  # 100 expected, standard deviation 8.7
+    sampler = weighted([1.0] * 5 + [0.25])
+    occurrences = sum(counts(sampler, epoch, 6)[5] for epoch in range(400))
+    assert 60 < occurrences < 140  # 100 expected, standard deviation 8.7
 
 
 def test_copies_of_a_pair_are_spread_over_the_epoch():
     lengths = np.full(400, 9, dtype=np.int32)
-    found = BatchSampler(lengths, lengths, BatchConfig(tokens=100, pool=4), seed=1, weights=np.full(400, 2.0))
-    batches = found.epoch(0)
-    assert counts(found, 0, 400).tolist() == [2] * 400
-    # Pools of 40 in 800: by chance alone 1 pair in 20 would have both copies in one pool, 1 in 80 in one batch.
+    sampler = BatchSampler(lengths, lengths, BatchConfig(tokens=100, pool=4), seed=1, weights=np.full(400, 2.0))
+    batches = sampler.epoch(0)
+    assert counts(sampler, 0, 400).tolist() == [2] * 400
+    # Pools of 40 in 800: with random order, 1 pair in 20 would have both copies in one pool, 1 in 80 in one batch.
     assert sum(len(batch) - len(set(batch.tolist())) for batch in batches) <= 2
 
 
 def test_corpora_of_different_weight_stay_mixed():
-    found = weighted([1.0] * 600 + [3.0] * 200, tokens=100, pool=1)
-    rows = found._shuffled(np.random.default_rng(0))
+    sampler = weighted([1.0] * 600 + [3.0] * 200, tokens=100, pool=1)
+    rows = sampler._shuffled(np.random.default_rng(0))
     shares = [(part >= 600).mean() for part in np.array_split(rows, 6)]
     assert 0.4 < min(shares) <= max(shares) < 0.6
 

@@ -59,6 +59,6 @@ def test_long_lines_make_chunks_of_fewer_pairs(tokenizers, monkeypatch, processe
 
 
 def test_a_pickled_joint_tokenizer_is_still_joint(tokenizers):
-    there = pickle.loads(pickle.dumps(tokenizers))
-    assert there.joint
-    assert there.source.encode("ein Hund") == tokenizers.source.encode("ein Hund")
+    unpickled = pickle.loads(pickle.dumps(tokenizers))
+    assert unpickled.joint
+    assert unpickled.source.encode("ein Hund") == tokenizers.source.encode("ein Hund")

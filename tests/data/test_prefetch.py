@@ -33,9 +33,9 @@ def test_it_prefetches_exactly_its_depth():
             yield number
 
     with closing(prefetch(source(), depth=2)) as items:
-        assert made == [], "nothing is made before the first is asked for"
+        assert made == [], "no item is made before the first request"
         assert next(items) == 1
-        assert third.wait(10), "one is taken, two wait"
+        assert third.wait(10), "one item is consumed, two are prefetched"
         assert made == [1, 2, 3]
     assert made == [1, 2, 3]
     assert alone()

@@ -82,7 +82,7 @@ def test_a_change_of_corpus_filters_or_tokenizers_encodes_again(tokenizers: Toke
     assert corpus.reads == 4
     changed = Counted(PAIRS[:9], fingerprint="2")
     assert len(encode_corpus(changed, tokenizers, path, None)) == 9
-    assert len(old) == 50  # a table that is open stays what it was
+    assert len(old) == 50  # an open table is unchanged
     assert old.rows(np.array([49]))[0][0].tolist() == tokenizers.source.encode(PAIRS[49].source)
 
 
@@ -217,14 +217,14 @@ def test_runs_share_cached_tables(tokenizers: Tokenizers, tmp_path: Path) -> Non
     assert two.rows(np.arange(50))[1][7].tolist() == one.rows(np.arange(50))[1][7].tolist()
     encode_cached(Counted(PAIRS[:9], "2"), tokenizers, cache, FilterConfig())
     encode_cached(corpus, tokenizers, cache, FilterConfig())
-    assert corpus.reads == 1, "other text takes another place"
+    assert corpus.reads == 1, "other text has another folder"
 
 
 def test_a_table_that_another_program_is_encoding_is_awaited_and_used(
     tokenizers: Tokenizers, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Runs that are started together encode their corpus once."""
-    corpus, found = Counted(PAIRS), list[Table]()
+    corpus, result = Counted(PAIRS), list[Table]()
     folder = tmp_path / "cache" / preparation.corpus_key(corpus, tokenizers, None)[:32]
     encode_corpus(corpus, tokenizers, tmp_path / "one", None)
     program = "import sys; from pathlib import Path; from seq2seq.system.lock import locked\n"
@@ -233,15 +233,15 @@ def test_a_table_that_another_program_is_encoding_is_awaited_and_used(
         assert other.stdout is not None
         other.stdout.readline()
         arguments = corpus, tokenizers, tmp_path / "cache", None
-        waiting = threading.Thread(target=lambda: found.append(encode_cached(*arguments)))
+        waiting = threading.Thread(target=lambda: result.append(encode_cached(*arguments)))
         waiting.start()
         while waiting.is_alive() and not caplog.messages:
             time.sleep(0.01)
         shutil.copy(tmp_path / "one" / "00000.safetensors", folder)
         other.communicate()
     waiting.join()
-    assert corpus.reads == 1, "it was there when the other had ended"
-    assert len(found[0]) == 50
+    assert corpus.reads == 1, "the table existed when the other process ended"
+    assert len(result[0]) == 50
     assert caplog.messages == [
         f"{folder} is in use by process {other.pid} on {socket.gethostname()}: waiting until it ends"
     ]

@@ -57,7 +57,7 @@ def test_damaged_and_foreign_files(path):
     damaged = [whole[:8] + head + whole[8 + size :] for head in (b"[" * size, b"3".ljust(size), b"{}".ljust(size))]
     damaged += [whole.replace(b"U16", b"F16"), whole.replace(b"key", b"kez"), b"\xff" * 99]
     damaged += [whole.replace(b'read\\": 9', b'read\\": 8'), whole.replace(b"checksums", b"checksumz")]
-    for end in (b"10", b"-1", b"9" * 40, b"9" * 15):  # of a side's ids: before any memory is taken for them
+    for end in (b"10", b"-1", b"9" * 40, b"9" * 15):  # checked before memory is allocated for the ids
         head = re.sub(rb'("source.ids":.*?"data_offsets":.\d+,)\d+', rb"\g<1>" + end, whole[8 : 8 + size])
         damaged.append(len(head).to_bytes(8, "little") + head + whole[8 + size :])
     for data in (b"", b"something else", whole[: len(whole) // 2], whole[:-1], *damaged):

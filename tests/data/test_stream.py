@@ -32,7 +32,7 @@ def test_a_stream_from_any_position_is_the_rest_of_the_stream(world, rate):
     resample = SubwordResampler(tokenizers, TokenizerConfig(algorithm=Algorithm.bpe, sampling=rate), seed=1)
     stream = batch_stream(table, order, resample)
     whole = list(islice(stream(StreamPosition(0, 0)), 3 * len(order.epoch(0))))
-    assert whole[-1][1].epoch >= 2, "it goes on for ever"
+    assert whole[-1][1].epoch >= 2, "the stream is endless"
     for number, (_, place) in enumerate(whole[:-2], 1):
         batch, after = next(stream(place))
         assert after == whole[number][1]

@@ -95,7 +95,7 @@ def test_tags_stay_whole_and_lengths_within_bounds(tokenizers: Tokenizers) -> No
     long, short = ["the small dogs see <2de> the cats"] * 50, ["the"] * 50
     for texts in (long, short):
         rows = tokenizers.source.encode_all(texts)
-        for rate in (0.001, 0.9):  # the one is wild for a unigram model, the other for merges
+        for rate in (0.001, 0.9):  # one is a high rate for a unigram model, the other for merges
             cut = resample_rows(SubwordSampler(tokenizers.source, rate, tags), rows, seed=1)
             assert [list(row).count(tag) for row in cut] == [row.count(tag) for row in rows]
             assert max(map(len, cut)) <= MAX_GROWTH * max(map(len, rows))
@@ -153,7 +153,7 @@ def test_a_resumed_run_ends_with_the_same_bits(recipe, tmp_path: Path, monkeypat
 def test_a_resegmented_batch_stays_within_the_documented_size(tokenizers: Tokenizers) -> None:
     sources, targets = (rows * 10 for rows in rows_of(tokenizers))
     lengths = [np.array([len(row) for row in rows], dtype=np.int32) for rows in (sources, targets)]
-    config = BatchConfig(tokens=1 + max(len(row) for row in sources + targets))  # the longest pair alone fills it
+    config = BatchConfig(tokens=1 + max(len(row) for row in sources + targets))  # the longest pair fills a batch
     resample = SubwordResampler(tokenizers, settings(sampling=0.5, tags=[]), 1)
     filled = []
     for rows, after in islice(BatchSampler(*lengths, config, seed=1).stream(StreamPosition(0, 0)), 60):

@@ -144,7 +144,7 @@ def test_every_changed_bit_is_detected(tokenizers: Tokenizers, tmp_path: Path, p
 
 
 def test_a_block_is_checked_when_it_is_first_read(tmp_path: Path) -> None:
-    """Damage does not stop a run that does not read it. The damaged shard is removed, those before it stay."""
+    """Damage does not stop a run that does not read it. The damaged shard is removed, earlier ones remain."""
     lists = [[number % 400] * 100 for number in range(2_000)]
     chunk = EncodedChunk(rows(lists, np.uint16), rows(lists, np.uint16), 2_000, encoding.Counter())
     write_shard(shard_path(tmp_path, 0), "key", [chunk], None)
@@ -156,7 +156,7 @@ def test_a_block_is_checked_when_it_is_first_read(tmp_path: Path) -> None:
         assert table.rows(np.array([pair]))[1][0].tolist() == lists[pair % 2_000]
     with pytest.raises(DataError, match=r"00001.* is damaged \(checksum mismatch.*: start the same command again"):
         table.rows(np.array([3_999, 5]))
-    assert [one.name for one in tmp_path.iterdir()] == ["00000.safetensors"]
+    assert [path.name for path in tmp_path.iterdir()] == ["00000.safetensors"]
 
 
 FORGED = {
@@ -182,7 +182,7 @@ def test_a_forged_shard_with_valid_checksums_is_refused_and_encoded_again(
     )
     both = (forged, others) if side == "source" else (others, forged)
     write_shard(path, key, [EncodedChunk(*both, 50, encoding.Counter())], "all")
-    with contextlib.suppress(DataError):  # unless it was encoded again at once
+    with contextlib.suppress(DataError):  # unless it was already encoded again
         encode_corpus(corpus, tokenizers, folder, None).rows(np.arange(len(offsets) - 1))
     assert len(encode_corpus(corpus, tokenizers, folder, None).rows(np.arange(50))[0]) == 50
     assert path.read_bytes() == whole

@@ -40,7 +40,7 @@ def findings(*lines: str) -> dict[Reason, list[int]]:
 )
 def test_an_odd_character_is_found_in_its_line(char, reason):
     assert findings("good", f"a{char}b", "", char) == {reason: [1, 3]}
-    assert findings(f"ä{char}é", f"{char}{char}") == {reason: [0, 1]}, "nor is it mojibake beside other characters"
+    assert findings(f"ä{char}é", f"{char}{char}") == {reason: [0, 1]}, "it is not mojibake next to other characters"
 
 
 def test_a_lone_surrogate_is_invalid():

@@ -103,7 +103,7 @@ def test_a_failed_write_keeps_the_old_scores(tmp_path):
 
 
 def test_the_validation_loss_is_the_mean_over_tokens(tiny_run, tmp_path):
-    """Against the log-probabilities of a search stepper, piece by piece."""
+    """Compared with the log-probabilities of a search stepper, token by token."""
     translator = Translator.load(tiny_run, device="cpu")
     network, tokenizers = translator.members[0].network, translator.members[0].tokenizers
     pairs = PAIRS[:2]
@@ -134,16 +134,16 @@ def validator(run, folder, pairs=PAIRS[:2], **settings):
 
 
 def test_validation_searches_greedily_within_the_limits_of_the_run(learned_run, tmp_path):
-    """As `Translator.translate` does with the run's settings; chrF is there where it decides."""
+    """As `Translator.translate` with the run's settings; chrF is computed if it is the criterion."""
     translator, references = Translator.load(learned_run, device="cpu"), [pair.target for pair in PAIRS[:2]]
-    found = {}
+    result = {}
     for offset in (1, 3, 40):
         search = SearchConfig(beam_size=3, max_length_ratio=0.0, max_length_offset=offset)
         validate = validator(learned_run, tmp_path, search=search, criterion=Criterion.chrf)
         texts = [translator.translate(pair.source, search=search.beam(1)).text for pair in PAIRS[:2]]
-        found[offset] = validate(translator.members[0].network, 1).chrf
-        assert found[offset] == pytest.approx(sacrebleu.corpus_chrf(texts, [references]).score)
-    assert len(set(found.values())) == 3
+        result[offset] = validate(translator.members[0].network, 1).chrf
+        assert result[offset] == pytest.approx(sacrebleu.corpus_chrf(texts, [references]).score)
+    assert len(set(result.values())) == 3
     assert validator(learned_run, tmp_path)(translator.members[0].network, 1).chrf is None
 
 
@@ -153,8 +153,8 @@ def test_validation_bleu_uses_the_tokenizer_of_the_language(tiny_run, tmp_path, 
     texts = [pair.target for pair in pairs]  # a perfect translator
     monkeypatch.setattr("seq2seq.evaluation.validation.translate_distributed", lambda translator, sources: iter(texts))
     network = Translator.load(tiny_run, device="cpu").members[0].network
-    found = validator(tiny_run, tmp_path, pairs, target_language=language)(network, 1)
-    assert found.bleu == pytest.approx(expected)
+    actual = validator(tiny_run, tmp_path, pairs, target_language=language)(network, 1)
+    assert actual.bleu == pytest.approx(expected)
 
 
 def test_the_search_method_of_the_run_is_scored_besides_greedy(tiny_run, tmp_path):
@@ -163,10 +163,12 @@ def test_the_search_method_of_the_run_is_scored_besides_greedy(tiny_run, tmp_pat
     scores = evaluate(translator, PAIRS, search, folder=tmp_path, name="test", corpus="three lines", bootstrap=10)
     assert list(scores) == ["greedy", "minimum_bayes_risk"]
     lines = (tmp_path / "hypotheses.test.minimum_bayes_risk.txt").read_text().split("\n")[:-1]
-    wanted = replace(search, n_best=1)
-    assert lines == [str(one) for one in translator.translate([pair.source for pair in PAIRS], search=wanted)]
+    expected = replace(search, n_best=1)
+    assert lines == [
+        str(translation) for translation in translator.translate([pair.source for pair in PAIRS], search=expected)
+    ]
     written = json.loads((tmp_path / "scores.json").read_text())["test"]["minimum_bayes_risk"]
-    assert written["search"] == asdict(wanted)
+    assert written["search"] == asdict(expected)
     assert list(searches(SearchConfig(beam_size=1))) == ["greedy"]
 
 

@@ -27,7 +27,7 @@ def test_a_figure_is_measured_drawn_and_tabulated(tiny_run, tmp_path, figure):
     result = make_figure(figure, systems, PairList("test", PAIRS), PAIRS, config)
     save(result.figure, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
-    assert len(result.data) == 2, "two runs, or two walks of one run"
+    assert len(result.data) == 2, "two runs, or two lines of one run"
     assert all(axes.has_data() for axes in result.figure.axes)
     if figure is not Figure.interpolation:
         assert all(name in result.table for name in systems)

@@ -41,10 +41,10 @@ def test_contexts_of_several_runs_and_sentences_of_any_kind(tmp_path):
         assert axes.lines[0].get_xydata().tolist() == [[point.x, point.y] for point in points]
         assert axes.get_xlabel() == "first component (50% of the variance)"
         assert [text.xy for text in axes.texts] == [(point.x, point.y) for point in points]
-        shown = [text.get_text().replace("\n", " ") for text in axes.texts]
-        assert shown[:3] == [r"\$x_1\$ costs 5 \$ \alpha", "", "日本語"]
-        assert shown[3].startswith("word word")
-        assert len(shown[3]) <= pictures.MAX_CHARACTERS
+        labels = [text.get_text().replace("\n", " ") for text in axes.texts]
+        assert labels[:3] == [r"\$x_1\$ costs 5 \$ \alpha", "", "日本語"]
+        assert labels[3].startswith("word word")
+        assert len(labels[3]) <= pictures.MAX_CHARACTERS
 
 
 def test_labels_overlap_neither_each_other_nor_a_point():

@@ -31,8 +31,13 @@ def test_tables_have_a_line_for_each_result():
 
 
 def test_json_names_every_value(tmp_path):
-    found = {"figure": Figure.lengths, "settings": LaboratoryConfig(), "found": [made_curve("ä", 30)], "path": tmp_path}
-    report.write_json(tmp_path / "new" / "lengths.json", found)
+    result = {
+        "figure": Figure.lengths,
+        "settings": LaboratoryConfig(),
+        "found": [made_curve("ä", 30)],
+        "path": tmp_path,
+    }
+    report.write_json(tmp_path / "new" / "lengths.json", result)
     text = (tmp_path / "new" / "lengths.json").read_text("utf-8")
     read = json.loads(text)
     assert "ä" in text

@@ -28,7 +28,7 @@ def test_a_noun_is_referred_to_by_the_pronoun_of_its_kind():
     assert [pronoun_for(phrase).word for phrase in phrases] == ["he", "she", "it", "they"]
 
 
-def test_combinations_see_objects_gaps_and_pronouns():
+def test_combinations_include_objects_gaps_and_pronouns():
     inner = Clause(subject=Pronoun("she"), verb=VERB["lose"], object=Gap(BOOK.noun))
     main = Clause(subject=MAN, verb=VERB["find"], object=NounPhrase(BOOK.noun, relative=inner))
     second = Clause(subject=Pronoun("I"), verb=VERB["give"], object=pronoun_for(BOOK), recipient=MAN)

@@ -12,13 +12,13 @@ def test_every_word_has_one_translation_in_either_direction():
         assert [word for word, count in Counter(words).items() if count > 1] == []
 
 
-def test_every_tag_a_verb_or_adjective_asks_for_is_some_nouns():
+def test_every_tag_required_by_a_verb_or_adjective_belongs_to_a_noun():
     tags = frozenset[str]().union(*(noun.tags for noun in NOUNS))
     for word in (*ADJECTIVES, *VERBS):
         assert word.tags <= tags, word
 
 
-def test_the_size_is_what_a_small_model_can_learn():
+def test_the_lexicon_is_small_enough_for_a_small_model():
     assert 60 <= len(NOUNS) <= 110
     assert 40 <= len(VERBS) <= 70
     assert 20 <= len(ADJECTIVES) <= 35
@@ -30,11 +30,11 @@ def test_verbs_have_several_objects_so_that_some_stay_in_training():
         assert objects == 0 or objects >= 4, verb
 
 
-def test_verbs_have_a_past_and_denied_modals_a_german():
+def test_verbs_have_a_past_and_negated_modals_have_a_translation():
     assert all(verb.participle or verb.preterite for verb in VERBS)
     assert all(bool(modal.denied) == bool(modal.german_denied) for modal in MODALS)
 
 
-def test_german_nouns_are_capitalised_and_nothing_else_is():
+def test_only_german_nouns_are_capitalised():
     assert all(noun.german[0].isupper() for noun in NOUNS)
     assert all(word.german[0].islower() for word in (*ADJECTIVES, *VERBS))

@@ -13,7 +13,7 @@ def drawn(count=3000):
     return [sampler.clause() for _ in range(count)]
 
 
-def test_nobody_eats_a_table():
+def test_verbs_reject_unsuitable_objects():
     table = NOUN["table"]
     assert {verb.base for verb in verbs_for(table)} >= {"buy", "sell"}
     assert not {verb.base for verb in verbs_for(table)} & {"eat", "drink", "read", "write", "wear"}

@@ -26,21 +26,21 @@ def test_the_same_random_state_gives_the_same_sentences():
     assert [draw_sentence(Random("a")) for _ in range(5)] == [draw_sentence(Random("a"))] * 5
 
 
-def test_one_english_sentence_has_one_german(pairs):
+def test_each_english_sentence_has_one_german_translation(pairs):
     targets = defaultdict(set)
     for source, target in pairs:
         targets[source].add(target)
     assert [source for source, known in targets.items() if len(known) > 1] == []
 
 
-def test_text_looks_like_text(pairs):
+def test_sentences_are_capitalised_and_punctuated(pairs):
     for text in (text for pair in pairs for text in pair):
         assert text[0].isupper()
         assert text[-1] in ".?"
         assert not any(mark in text for mark in (" ,", ",,", ",.", ",?", "  ", " .", " ?", "None"))
 
 
-def test_no_word_stands_twice_in_a_row_except_where_it_must(pairs):
+def test_words_are_repeated_only_where_german_requires_it(pairs):
     # …, die die Frau kennt; dass sie sie kennt; put on on Sunday
     doubled = {first for pair in pairs for text in pair for first, second in pairwise(text.split()) if first == second}
     assert doubled <= {"der", "die", "das", "sie", "on"}
@@ -64,7 +64,7 @@ def test_documented_sentences_have_their_construction(sentences, construction):
     assert any(construction(sentence) for sentence in sentences)
 
 
-def test_it_always_stands_for_a_noun_of_the_same_sentence(sentences):
+def test_it_always_refers_to_a_noun_of_the_same_sentence(sentences):
     for sentence in sentences:
         parts = list(clauses(sentence))
         named = {id(nominal.noun) for clause in parts for nominal in (clause.subject, clause.object)
@@ -81,7 +81,7 @@ def test_most_sentences_are_short(pairs):
 
 
 def test_every_noun_is_drawn(sentences):
-    seen = {nominal.noun for sentence in sentences for clause in clauses(sentence)
+    nouns_used = {nominal.noun for sentence in sentences for clause in clauses(sentence)
             for nominal in (clause.subject, clause.object, getattr(clause.phrase, "nominal", None))
             if isinstance(clause, Clause) and hasattr(nominal, "noun")}  # fmt: skip
-    assert set(NOUNS) <= seen
+    assert set(NOUNS) <= nouns_used

@@ -51,10 +51,10 @@ def test_splits_are_disjoint_as_text_on_either_side(drawn):
 
 
 def test_test_sentences_hold_combinations_never_seen_in_training(drawn):
-    seen = set().union(*(combinations(sentence) for sentence, _ in drawn["train"]))
+    training_combinations = set().union(*(combinations(sentence) for sentence, _ in drawn["train"]))
     for split, other in (("test", "validation"), ("validation", "test")):
         for sentence, _ in drawn[split]:
-            assert combinations(sentence) - seen
+            assert combinations(sentence) - training_combinations
             assert split in held(sentence)
             assert other not in held(sentence)
     assert all(held(sentence) <= {"train"} for sentence, _ in drawn["train"])
@@ -87,10 +87,12 @@ def test_the_corpus_does_not_depend_on_the_hash_seed():
         "from seq2seq.grammar.sentences import *; from hashlib import sha256; "
         "print(sha256(repr([texts for _, texts in draw_sentences(1, 'test', 40)]).encode()).hexdigest())"
     )
-    here = sha256(repr([texts for _, texts in draw_sentences(1, "test", 40)]).encode()).hexdigest()
+    own_hash = sha256(repr([texts for _, texts in draw_sentences(1, "test", 40)]).encode()).hexdigest()
     environment = os.environ | {"PYTHONHASHSEED": "7"}
-    there = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
-    assert there.stdout.strip() == here
+    completed = subprocess.run(
+        [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True
+    )
+    assert completed.stdout.strip() == own_hash
 
 
 def test_a_size_beyond_the_grammar_is_one_line(monkeypatch):

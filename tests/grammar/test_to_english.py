@@ -18,7 +18,7 @@ def test_third_person(base, form):
     assert third_singular(base) == form
 
 
-def test_article_goes_by_the_next_word():
+def test_the_article_depends_on_the_next_word():
     assert [indefinite_article(word) for word in ("apple", "old", "house", "green")] == ["an", "an", "a", "a"]
     old = next(adjective for adjective in ADJECTIVES if adjective.english == "old")
     clause = Clause(subject=HE, verb=VERB["see"], object=NounPhrase(NOUN["dog"], "a", adjective=old))

@@ -25,7 +25,7 @@ PAST, FUTURE = Tense.past, Tense.future
 
 
 def np(words, **more):
-    """``np("the old man")``: determiner, number, adjective and noun are looked up; a dash is no determiner."""
+    """``np("the old man")`` looks up determiner, number, adjective and noun; a dash means no determiner."""
     determiner, *rest = words.split()
     noun = next(n for n in lexicon.NOUNS if rest[-1] in (n.english, n.english_plural))
     adjective = next((a for a in lexicon.ADJECTIVES if a.english in rest[:-1]), None)
@@ -47,7 +47,7 @@ def say(subject, verb, object=None, **more):
         return np(value) if " " in value else Pronoun(value)
 
     verbs = (*lexicon.VERBS, *lexicon.REPORTS, lexicon.BE)
-    found = next(v for v in verbs if " ".join(filter(None, (v.base, v.particle, v.preposition))) == verb)
+    result = next(v for v in verbs if " ".join(filter(None, (v.base, v.particle, v.preposition))) == verb)
     tables = {"time": lexicon.TIMES, "frequency": lexicon.FREQUENCIES, "predicate": lexicon.ADJECTIVES}
     for name, table in tables.items():
         if name in more:
@@ -56,7 +56,7 @@ def say(subject, verb, object=None, **more):
         more["modal"] = next(modal for modal in lexicon.MODALS if modal.finite == more["modal"])
     if "recipient" in more:
         more["recipient"] = nominal(more["recipient"])
-    return Clause(subject=nominal(subject), verb=found, object=nominal(object), **more)
+    return Clause(subject=nominal(subject), verb=result, object=nominal(object), **more)
 
 
 def in_(words):
@@ -70,7 +70,7 @@ EXAMPLES = [
      "The old man who bought the house yesterday does not want to sell it.",
      "Der alte Mann, der das Haus gestern gekauft hat, will es nicht verkaufen."),
     (say("my key", "be", question=Question.where), "Where is my key?", "Wo ist mein Schlüssel?"),
-    # verb second, objects before and behind the time
+    # verb second, objects before and after the time
     (say("the woman", "buy", "a red dress", tense=PAST, time="yesterday", fronted="time"),
      "Yesterday the woman bought a red dress.", "Gestern hat die Frau ein rotes Kleid gekauft."),
     (say("she", "read", "the newspaper", time="every day"),
@@ -155,7 +155,7 @@ def test_direction_is_accusative_and_place_dative():
     assert german(Sentence(main=clause)) == "Die Kuh ist heute zur alten Kirche gelaufen."
 
 
-def test_indefinite_things_stand_behind_the_place_and_before_whom_they_are_for():
+def test_indefinite_objects_follow_the_place_and_precede_the_recipient():
     clause = say("he", "draw", "a tree", phrase=in_("the park"))
     assert german(Sentence(main=clause)) == "Er zeichnet im Park einen Baum."
     clause = replace(clause, phrase=Phrase("for", "für", Case.accusative, np("my mother")))

@@ -1,4 +1,4 @@
-"""IBM Model 1 against the textbook and against plain loops."""
+"""IBM Model 1, compared with the textbook and with plain loops."""
 
 from collections import Counter, defaultdict
 from itertools import pairwise
@@ -23,13 +23,13 @@ def bitext(pairs: list[tuple[list[int], list[int]]]) -> Bitext:
 
 
 def learned(pairs: list[tuple[list[int], list[int]]], iterations: int) -> dict[tuple[int, int], float]:
-    """t by (source token, target token)."""
+    """Return t by (source token, target token)."""
     lexicon, _ = model1(bitext(pairs), iterations)
     return {(int(e), int(f)): float(t) for e, f, t in zip(*lexicon, strict=True)}
 
 
 def by_loops(pairs: list[tuple[list[int], list[int]]], iterations: int) -> dict[tuple[int, int], float]:
-    """The same, as Brown et al. write it."""
+    """Compute t with the loops of Brown et al."""
     chance: dict[tuple[int, int], float] = defaultdict(lambda: 1.0)
     for _ in range(iterations):
         counts: Counter[tuple[int, int]] = Counter()
@@ -57,13 +57,13 @@ def test_the_textbook_example():
 
 
 @given(corpora, st.integers(1, 4), st.sampled_from([1, 10, 40, 4_000_000]))
-def test_blocks_of_any_size_give_what_plain_loops_give(pairs, iterations, chunk):
+def test_blocks_of_any_size_match_plain_loops(pairs, iterations, chunk):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(alignment, "CHUNK", chunk)
-        found = learned(pairs, iterations)
-    wanted = by_loops(pairs, iterations)
-    assert found.keys() == wanted.keys()
-    assert found == pytest.approx(wanted, rel=1e-4)
+        actual = learned(pairs, iterations)
+    expected = by_loops(pairs, iterations)
+    assert actual.keys() == expected.keys()
+    assert actual == pytest.approx(expected, rel=1e-4)
 
 
 @given(corpora)

@@ -1,4 +1,4 @@
-"""Networks that translate together: ensembles of runs, and a language model beside them."""
+"""Ensembles of runs, and fusion with a language model."""
 
 import math
 from dataclasses import replace
@@ -31,7 +31,7 @@ LANGUAGE_MODEL = {"encoder.layers": 0, "attention": "none", "bridge": "zero"}
 
 @pytest.fixture(scope="module")
 def runs(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Runs that write the tiny run's tokens, one of another architecture, one that also reads others."""
+    """Runs with the target vocabulary of the tiny run; one has another architecture, one another source vocabulary."""
     folder, target = tmp_path_factory.mktemp("siblings"), load_run(tiny_run).tokenizers.target
     text = ["the old man works", "where is my key", "she sleeps in the house"]
     source = train_tokenizer(text, TokenizerConfig(size=280), "three lines")
@@ -50,7 +50,7 @@ def language_model(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def short(translator: Translator, longest: int = 6) -> Translator:
-    """The same, with at most so many tokens a translation."""
+    """Return the ensemble with this maximum number of tokens per translation."""
     search = replace(translator.search, max_length_ratio=0.0, max_length_offset=longest)
     return Translator(
         translator.members,
@@ -62,7 +62,7 @@ def short(translator: Translator, longest: int = 6) -> Translator:
 
 
 def forced(member: Member, text: str, target: list[int]) -> Tensor:
-    """Log-probabilities (len(target) + 1, V) by the pass that training takes, the translation given."""
+    """Return log-probabilities (len(target) + 1, V) of the teacher-forced pass."""
     places = torch.arange(len(target) + 1)
     sources = source_tensors([member.tokenizers.source.encode(text)])
     with torch.inference_mode():
@@ -70,7 +70,7 @@ def forced(member: Member, text: str, target: list[int]) -> Tensor:
 
 
 def by_hand(translator: Translator, translation: Translation, longest: int) -> float:
-    """Log-probability of a translation by the mean of the members' probabilities, with the language model's share."""
+    """Return the log-probability of a translation: mean of member probabilities plus the weighted language model."""
     target = translator.members[0].tokenizers.target
     ids = {token: number for number, token in enumerate(target.tokens(range(target.size)))}
     tokens = [ids[token] for token in translation.tokens]
@@ -78,8 +78,8 @@ def by_hand(translator: Translator, translation: Translation, longest: int) -> f
     total_TV = torch.stack(given).mean(0).log()
     if translator.language_model is not None:
         total_TV += translator.language_model_weight * forced(translator.language_model, translation.source, tokens)
-    said = tokens if len(tokens) == longest else [*tokens, EOS]
-    return float(sum(total_TV[place, token] for place, token in enumerate(said)))
+    output_tokens = tokens if len(tokens) == longest else [*tokens, EOS]
+    return float(sum(total_TV[place, token] for place, token in enumerate(output_tokens)))
 
 
 # Ensembles
@@ -88,15 +88,15 @@ def by_hand(translator: Translator, translation: Translation, longest: int) -> f
 @pytest.mark.grid
 @pytest.mark.parametrize("beam_size", [1, 3])
 @pytest.mark.parametrize("names", [["twin", "context"], ["context", "twin", "reader"], ["reader", "tiny"]])
-def test_what_an_ensemble_says_is_the_mean_of_the_members_probabilities(runs, names, beam_size):
+def test_ensemble_probabilities_are_the_mean_over_the_members(runs, names, beam_size):
     translator = short(Translator.load([runs[name] for name in names], "cpu"))
     for text in SENTENCES:
         translation = translator.translate(text, beam_size=beam_size, n_best=beam_size)
-        for one in translation.n_best or [translation] if text else []:
-            assert one.log_probability == pytest.approx(by_hand(translator, one, 6), abs=1e-3)
+        for alternative in translation.n_best or [translation] if text else []:
+            assert alternative.log_probability == pytest.approx(by_hand(translator, alternative, 6), abs=1e-3)
 
 
-def test_an_ensemble_of_equals_is_the_one(runs):
+def test_an_ensemble_of_equal_members_equals_one_member(runs):
     one, three = Translator.load(runs["twin"], "cpu"), Translator.load([runs["twin"]] * 3, "cpu")
     for alone, together in zip(one.translate(SENTENCES), three.translate(SENTENCES), strict=True):
         assert (alone.text, alone.tokens) == (together.text, together.tokens)
@@ -125,7 +125,7 @@ def test_an_ensembles_translation_does_not_depend_on_its_batch(runs, precision, 
         assert one.score == pytest.approx(alone.score, abs=1e-2)
 
 
-def test_the_first_runs_shortlist_binds_all(runs):
+def test_the_shortlist_of_the_first_run_applies_to_all(runs):
     loaded = [load_run(runs[name]) for name in ("twin", "reader")]
     target, source = loaded[0].tokenizers.target, loaded[0].tokenizers.source
     translations_VK = torch.full((source.size, 2), -1, dtype=torch.int32)
@@ -133,16 +133,16 @@ def test_the_first_runs_shortlist_binds_all(runs):
     shortlist = Shortlist(translations_VK, torch.tensor([EOS], dtype=torch.int32), target.size)
     members = [Member.prepare(one.network, one.tokenizers, CPU) for one in loaded]
     translation = Translator(members, loaded[0].search, shortlist).translate("We work.", beam_size=4, n_best=4)
-    written = {token for one in translation.n_best for token in one.tokens}
+    written = {token for alternative in translation.n_best for token in alternative.tokens}
     assert written
     assert written <= {*target.tokens([20, 21, *source.encode("We work.")])}
 
 
-def test_attention_is_the_mean_over_those_that_attend_to_the_same_pieces(runs):
+def test_attention_is_the_mean_over_members_with_attention_and_the_same_tokens(runs):
     def weights(*names: str) -> Tensor | None:
         members = [load_run(runs[name]).member(CPU, "float32") for name in names]
         translator = Translator(members, load_run(runs["twin"]).search)
-        # The translation is the members' own; that of one that always ends at once has the EOS's row alone.
+        # Each member has its own translation; the one that always predicts EOS first has only the row of EOS.
         for member in members:
             with torch.no_grad():
                 member.decoder.vocabulary.output.bias_O[EOS] += 1e4
@@ -157,7 +157,7 @@ def test_attention_is_the_mean_over_those_that_attend_to_the_same_pieces(runs):
     assert weights("context") is None
 
 
-def test_a_text_is_encoded_once_for_all_that_read_the_same_pieces(runs, monkeypatch):
+def test_a_text_is_encoded_once_for_all_members_with_the_same_vocabulary(runs, monkeypatch):
     names = ["twin", "reader", "tiny", "context", "reader"]
     translator = short(Translator.load([runs[name] for name in names], "cpu"))
     encoded: list[Tokenizer] = []
@@ -168,24 +168,24 @@ def test_a_text_is_encoded_once_for_all_that_read_the_same_pieces(runs, monkeypa
     monkeypatch.setattr(Members, "bind", lambda own, tokens, **others: (searched.append(tokens), bind(own, tokens))[1])
     translator.translate(["We work."])
     assert len(encoded) == 2
-    wanted = [[member.tokenizers.source.encode("We work.")] for member in translator.members]
-    assert searched == [wanted], "each member still gets the tokens that it reads"
-    assert wanted[0] != wanted[1]
+    expected = [[member.tokenizers.source.encode("We work.")] for member in translator.members]
+    assert searched == [expected], "each member receives tokens of its own vocabulary"
+    assert expected[0] != expected[1]
 
 
-def test_runs_that_write_other_pieces_are_refused_by_name(runs):
+def test_runs_with_another_target_vocabulary_are_refused_by_name(runs):
     with pytest.raises(RunError) as caught:
         Translator.load([runs["twin"], runs["reader"], runs["foreign"]], "cpu")
     assert str(caught.value).startswith(f"{runs['foreign']} has another target vocabulary than {runs['twin']}")
     assert "\n" not in str(caught.value)
 
 
-def test_without_a_run_there_is_one_line():
+def test_an_empty_list_of_runs_gives_one_line():
     with pytest.raises(ConfigError, match=r"^there is no model to translate with: name a run folder$"):
         Translator.load([])
 
 
-# A language model beside them
+# Fusion with a language model
 
 
 @pytest.mark.parametrize("names", [["twin"], ["context", "reader"]])
@@ -199,14 +199,14 @@ def test_fusion_adds_the_weighted_log_probability(runs, language_model, names, b
         assert translation.log_probability == pytest.approx(by_hand(translator, translation, 6), abs=1e-3)
 
 
-def test_at_weight_nought_a_language_model_changes_nothing(runs, language_model):
+def test_a_language_model_of_weight_zero_changes_nothing(runs, language_model):
     alone = Translator.load(runs["twin"], "cpu")
     fused = Translator.load(runs["twin"], "cpu", language_model=language_model, language_model_weight=0.0)
     assert fused.translate(SENTENCES) == alone.translate(SENTENCES)
 
 
 @pytest.mark.parametrize("weight", [-0.1, math.nan])
-def test_a_weight_that_makes_no_sense_is_refused_at_once(runs, language_model, weight):
+def test_an_invalid_weight_is_refused(runs, language_model, weight):
     with pytest.raises(ConfigError, match=r"^language_model_weight must be at least 0, got"):
         Translator.load(runs["twin"], "cpu", language_model=language_model, language_model_weight=weight)
 
@@ -223,8 +223,8 @@ def test_a_fused_translation_does_not_depend_on_its_batch(runs, language_model, 
         assert math.isfinite(one.score)
 
 
-def test_a_language_models_probability_is_its_own_where_a_shortlist_rules_tokens_out(runs, language_model):
-    """Renormalised over the list it would be nats a sentence higher."""
+def test_language_model_probabilities_are_not_renormalized_over_the_shortlist(runs, language_model):
+    """Renormalised over the shortlist, it would be nats per sentence higher."""
     loaded, other = load_run(runs["twin"]), load_run(language_model)
     target, own = loaded.tokenizers.target, Member.prepare(loaded.network, loaded.tokenizers, CPU)
     beside = Member.prepare(other.network, other.tokenizers, CPU)
@@ -236,21 +236,21 @@ def test_a_language_models_probability_is_its_own_where_a_shortlist_rules_tokens
     search = replace(loaded.search, max_length_ratio=0.0, max_length_offset=6)
     alone = Members((own,), lists, None, 0.0)
     for text in ("We work.", "Where is my key?"):
-        found = Translator([own], search, lists, beside, 0.3).translate(text, beam_size=3, n_best=3)
-        for one in found.n_best:
-            ids = [target.tokens(range(target.size)).index(token) for token in one.tokens]
+        translations = Translator([own], search, lists, beside, 0.3).translate(text, beam_size=3, n_best=3)
+        for alternative in translations.n_best:
+            ids = [target.tokens(range(target.size)).index(token) for token in alternative.tokens]
             bound = alone.bind(alone.encoded([text])[0])
             [parts] = searching.forced_decoding(
                 bound.stepper, [[bound.first.shortlist.index(number) for number in ids]]
             )
             logits = other.network(*beside.sources([[]]), target_input([ids]), torch.arange(len(ids) + 1))
             theirs = logits.log_softmax(1)[range(len(ids) + 1), [*ids, EOS]].tolist()
-            count = len(ids) + one.finished
-            wanted = sum(parts[:count]) + 0.3 * sum(theirs[:count])
-            assert one.log_probability == pytest.approx(wanted, abs=1e-3)
+            count = len(ids) + alternative.finished
+            expected = sum(parts[:count]) + 0.3 * sum(theirs[:count])
+            assert alternative.log_probability == pytest.approx(expected, abs=1e-3)
 
 
-def test_a_translator_is_no_language_model_nor_the_other_way_round(runs, language_model):
+def test_translators_and_language_models_are_not_interchangeable(runs, language_model):
     with pytest.raises(RunError, match=r"^.*twin is not a language model: name a run with model\.encoder\.layers=0$"):
         Translator.load(runs["tiny"], "cpu", language_model=runs["twin"])
     for members in ([language_model], [runs["tiny"], language_model]):
@@ -259,18 +259,18 @@ def test_a_translator_is_no_language_model_nor_the_other_way_round(runs, languag
         assert str(caught.value).startswith(f"{language_model} is a language model and cannot translate")
 
 
-# One by itself
+# A single member
 
 
 @pytest.mark.parametrize("faster", [True, False])
-def test_what_auto_means(monkeypatch, faster):
+def test_auto_chooses_the_precision(monkeypatch, faster):
     monkeypatch.setattr("seq2seq.inference.member.prefers_int8", lambda device: faster)
     assert choose_precision("auto", CPU, quantized=False) is InferencePrecision.float32
     expected = InferencePrecision.int8 if faster else InferencePrecision.float32
     assert choose_precision("auto", CPU, quantized=True) is expected
 
 
-def test_a_named_precision_is_taken_or_refused(monkeypatch):
+def test_a_named_precision_is_used_or_refused(monkeypatch):
     monkeypatch.setattr("seq2seq.inference.member.runs_int8", lambda device: True)
     monkeypatch.setattr("seq2seq.system.device.runs_bfloat16", lambda device: True)
     for name in ("float32", "bfloat16", "int8"):
@@ -282,7 +282,7 @@ def test_a_named_precision_is_taken_or_refused(monkeypatch):
             choose_precision(name, CPU, quantized=True)
 
 
-def test_a_network_prepared_by_hand_has_a_form_like_any_other(tiny_run, monkeypatch):
+def test_a_manually_prepared_network_has_the_same_form(tiny_run, monkeypatch):
     loaded = load_run(tiny_run)
     member = Member.prepare(loaded.network, loaded.tokenizers, CPU, InferencePrecision.auto)
     assert member.precision is InferencePrecision.float32

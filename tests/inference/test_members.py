@@ -1,4 +1,4 @@
-"""All that choose tokens together."""
+"""The members of an ensemble."""
 
 import pytest
 from translators import member, translator
@@ -8,7 +8,7 @@ from seq2seq.inference.members import Members
 from seq2seq.model import AttentionKind
 
 
-def test_who_attends_and_what_is_worked_out_once():
+def test_attending_members_and_cached_attributes():
     assert translator().ensemble.attends
     assert not translator(attention=AttentionKind.none).ensemble.attends
     own = translator(1, 2).ensemble
@@ -17,14 +17,14 @@ def test_who_attends_and_what_is_worked_out_once():
     assert all(own.spelling[token] for token in own.inner)
 
 
-def test_attention_is_cut_to_each_pair():
+def test_attention_is_cropped_to_each_pair():
     own = translator().ensemble
     first, second = own.attention([[5, 6, 7], [8]], [[9], [10, 11]]) or ()
     assert (first.shape, second.shape) == ((2, 4), (3, 2))
     assert translator(attention=AttentionKind.none).ensemble.attention([[5]], [[6]]) is None
 
 
-def test_without_a_shortlist_every_piece_may_be_demanded():
+def test_without_a_shortlist_any_token_can_be_required():
     own = Members((member(),), None, None, 0.2)
     own.require_full_vocabulary("anything")
     bound = own.bind(own.encoded(["Wir."])[0])

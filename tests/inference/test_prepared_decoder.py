@@ -31,8 +31,8 @@ TARGETS = torch.tensor([[BOS, 5, 3], [BOS, 4, 7], [BOS, 6, 6]])
 
 
 @torch.no_grad()
-def followed(decoder: PreparedDecoder, network: Network) -> Tensor:
-    """Log-probabilities (B, T, V) along the targets; the network encodes the sources."""
+def teacher_forced(decoder: PreparedDecoder, network: Network) -> Tensor:
+    """Return log-probabilities (B, T, V) along the targets; the network encodes the sources."""
     memory, state = network.encode(*padded(SOURCES))
     prepared, rows, steps = decoder.memory(memory), decoder.start(state, 1), []
     for tokens_N in TARGETS.T:
@@ -44,13 +44,13 @@ def followed(decoder: PreparedDecoder, network: Network) -> Tensor:
 def read(
     decoder: PreparedDecoder, vocabulary: Vocabulary, memory: PreparedMemory, rows: PreparedState
 ) -> tuple[Tensor, PreparedState]:
-    """Log-probabilities and state after one token."""
+    """Return log-probabilities and state after one token."""
     features, after = decoder.step(TARGETS[:, 1], vocabulary.embedding_VE, memory, rows)
     return vocabulary.log_probabilities(features), after
 
 
 @pytest.mark.parametrize("config", EVERY)
-def test_lstm_layers_that_do_not_wait_for_attention_are_packed(config):
+def test_lstm_layers_without_sequential_dependency_on_attention_are_packed(config):
     decoder = PreparedDecoder(random_network(config, 1), InferencePrecision.float32)
     assert isinstance(decoder.steps, PackedDecoder) == can_pack(config)
 
@@ -58,24 +58,24 @@ def test_lstm_layers_that_do_not_wait_for_attention_are_packed(config):
 @pytest.mark.grid
 @pytest.mark.parametrize("precision", LOW)
 @pytest.mark.parametrize("sample", range(len(EVERY)))
-def test_lower_precision_stays_near(sample, precision):
-    """However far embeddings reach: at ±40 as at ±1/2, where the weights that meet them are as much smaller."""
+def test_lower_precision_stays_close_to_float32(sample, precision):
+    """For embeddings up to ±40 as for ±1/2, with the weights that multiply them scaled down."""
     config = EVERY[sample]
     for far in (1, 80):
         network = random_network(config, seed=5, spread=0.5, dtype=torch.float32)
         embedding = network.target_embedding.weight
         if far > 1 and network.output.weight is embedding:
-            continue  # the output layer grows with embeddings that it shares, and so does what rounding does to it
+            continue  # a tied output layer, and its rounding error, grow with the embeddings
         if far > 1 and not (can_pack(config) and not config.decoder.readout_sees_input):
-            continue  # embeddings meet no weights in lower precision, or some that are not made smaller
+            continue  # no weights of lower precision multiply the embeddings, or some that are not scaled down
         with torch.no_grad():
             embedding.mul_(far)
             network.decoder.layers[0].weights()[0][:, : embedding.size(1)].div_(far)
-        wanted = followed(PreparedDecoder(network, InferencePrecision.float32), network)
-        found = followed(PreparedDecoder(network, InferencePrecision(precision)), network)
-        assert wanted.max() - wanted.min() > 0.5
+        expected = teacher_forced(PreparedDecoder(network, InferencePrecision.float32), network)
+        actual = teacher_forced(PreparedDecoder(network, InferencePrecision(precision)), network)
+        assert expected.max() - expected.min() > 0.5
         rounds = can_pack(config) or features_bounded(config) or precision == "bfloat16"
-        difference = (found - wanted).abs().max()
+        difference = (actual - expected).abs().max()
         assert (1e-6 if rounds else -1) < difference < (0.03 if precision == "int8" else 0.015)
         assert rounds or difference == 0
 
@@ -83,34 +83,34 @@ def test_lower_precision_stays_near(sample, precision):
 @pytest.mark.grid
 @pytest.mark.parametrize("precision", LOW)
 @pytest.mark.parametrize("config", EVERY)
-def test_weights_of_zero_are_met_like_any_other(config, precision):
-    """An embedding, an output or a row of gates that is all zeros: of a token never seen, or of a pruned unit."""
+def test_weights_of_zero_are_quantized_correctly(config, precision):
+    """An embedding, an output or a row of gates of zeros: an unseen token or a pruned unit."""
     for zeroed in ("target_embedding.weight", "output.weight", "decoder.layers.0"):
         network = random_network(config, seed=5, spread=0.5, dtype=torch.float32)
         with torch.no_grad():
             for name, parameter in network.named_parameters(remove_duplicate=False):
                 if name.startswith(zeroed):
                     parameter.zero_()
-        wanted = followed(PreparedDecoder(network, InferencePrecision.float32), network)
-        found = followed(PreparedDecoder(network, InferencePrecision(precision)), network)
-        torch.testing.assert_close(found, wanted, rtol=0, atol=0.03)
+        expected = teacher_forced(PreparedDecoder(network, InferencePrecision.float32), network)
+        actual = teacher_forced(PreparedDecoder(network, InferencePrecision(precision)), network)
+        torch.testing.assert_close(actual, expected, rtol=0, atol=0.03)
 
 
 @pytest.mark.parametrize("precision", LOW)
-def test_first_states_of_a_linear_bridge_know_no_bound(precision):
+def test_initial_states_of_a_linear_bridge_are_unbounded(precision):
     network = random_network(SAMPLES[2], seed=5, spread=0.5, dtype=torch.float32)
     with torch.no_grad():
         for bridge in network.bridge.hidden_maps:
             bridge.weight.mul_(40)
         assert network.encode(*padded(SOURCES))[1].hidden_LNH.abs().max() > 2
-    wanted = followed(PreparedDecoder(network, InferencePrecision.float32), network)
-    found = followed(PreparedDecoder(network, InferencePrecision(precision)), network)
-    assert (found - wanted).abs().max() < 0.1
+    expected = teacher_forced(PreparedDecoder(network, InferencePrecision.float32), network)
+    actual = teacher_forced(PreparedDecoder(network, InferencePrecision(precision)), network)
+    assert (actual - expected).abs().max() < 0.1
 
 
 @pytest.mark.parametrize("order", [AttentionOrder.gnmt, AttentionOrder.luong])
 @pytest.mark.parametrize("precision", LOW)
-def test_contexts_that_several_heads_mix_know_no_bound(precision, order):
+def test_contexts_mixed_from_several_heads_are_unbounded(precision, order):
     """Whether the layers above (gnmt) or only the readout (luong) receive the context."""
     config = ModelConfig(
         embedding_size=4,
@@ -125,12 +125,12 @@ def test_contexts_that_several_heads_mix_know_no_bound(precision, order):
     with torch.no_grad():
         decoder.attention.value_map.weight.mul_(40)
         for weight in (decoder.readout.weight, *(cell.weights()[0] for cell in decoder.layers[1:])):
-            weight[:, 4:].div_(40)  # of the context, whether it is heard here or not
+            weight[:, 4:].div_(40)  # of the context, with or without effect on this layer
         assert network.encode(*padded(SOURCES))[0].attention.values_BMSD.abs().max() > 2
-    wanted = followed(PreparedDecoder(network, InferencePrecision.float32), network)
-    found = followed(PreparedDecoder(network, InferencePrecision(precision)), network)
-    assert wanted.max() - wanted.min() > 0.5
-    assert (found - wanted).abs().max() < 0.02
+    expected = teacher_forced(PreparedDecoder(network, InferencePrecision.float32), network)
+    actual = teacher_forced(PreparedDecoder(network, InferencePrecision(precision)), network)
+    assert expected.max() - expected.min() > 0.5
+    assert (actual - expected).abs().max() < 0.02
 
 
 FORMS = [
@@ -146,7 +146,7 @@ FORMS = [
 @pytest.mark.parametrize(("dtype", "precision"), FORMS)
 @pytest.mark.parametrize("sample", range(len(EVERY)))
 @torch.no_grad()
-def test_what_happens_to_the_network_later_changes_nothing(sample, dtype, precision):
+def test_later_changes_of_the_network_have_no_effect(sample, dtype, precision):
     network = random_network(EVERY[sample], 3, dtype=dtype)
     decoder = PreparedDecoder(network, InferencePrecision(precision))
     memory, state = network.encode(*padded(SOURCES))
@@ -156,9 +156,9 @@ def test_what_happens_to_the_network_later_changes_nothing(sample, dtype, precis
     for parameter in network.parameters():
         parameter.fill_(0.123)
     parts = decoder.vocabulary, decoder.vocabulary.select(torch.arange(VOCABULARY))
-    for vocabulary, (wanted, after) in zip(parts, before, strict=True):
-        found, found_after = read(decoder, vocabulary, prepared, rows)
-        assert torch.equal(found, wanted)
+    for vocabulary, (expected, after) in zip(parts, before, strict=True):
+        actual, found_after = read(decoder, vocabulary, prepared, rows)
+        assert torch.equal(actual, expected)
         for one, other in zip(found_after, after, strict=True):
             assert (one is None and other is None) or torch.equal(one, other)
     again = decoder.memory(memory)
@@ -173,8 +173,8 @@ def test_a_search_starts_from_the_states_of_its_sentences(config, beam_size):
     network = random_network(config, 3)
     decoder = PreparedDecoder(network, InferencePrecision.float32)
     _, state = network.encode(*padded(SOURCES))
-    found = decoder.start(state, beam_size).unpacked(config.decoder.layers)
-    for one, other, dimension in zip(found, state, (1, 1, 0, 0), strict=True):
+    result = decoder.start(state, beam_size).unpacked(config.decoder.layers)
+    for one, other, dimension in zip(result, state, (1, 1, 0, 0), strict=True):
         assert (one is None) == (other is None)
         assert one is None or torch.equal(one, other.repeat_interleave(beam_size, dimension))
 
@@ -195,7 +195,7 @@ ATTENDING = ModelConfig(attention=AttentionKind.additive)
         *[(ModelConfig(decoder=DecoderConfig(cell=cell)), cell is CellKind.lstm) for cell in CellKind],
     ],
 )
-def test_only_what_waits_for_nothing_is_packed(config, packs):
+def test_only_layers_without_sequential_dependency_are_packed(config, packs):
     config.check()
     assert can_pack(config) == packs
 
@@ -207,24 +207,24 @@ def test_a_packed_layer_is_one_step_of_the_cell():
     packed = PackedLayer(cell, cell.weights()[0], InferencePrecision.float32)
     inputs, hidden, before = (torch.randn(5, width).double() for width in (3, 4, 4))
     after, _ = cell.step(inputs, CellState(hidden, before))
-    found, found_cell = packed(inputs, hidden, before, None)
-    torch.testing.assert_close(found, after.hidden_NH)
+    result, found_cell = packed(inputs, hidden, before, None)
+    torch.testing.assert_close(result, after.hidden_NH)
     torch.testing.assert_close(found_cell, after.cell_NH)
 
 
 @pytest.mark.parametrize("precision", InferencePrecision)
 def test_only_integers_need_bounds(precision):
     assert allowed_precision(precision, True) is precision
-    wanted = InferencePrecision.float32 if precision is InferencePrecision.int8 else precision
-    assert allowed_precision(precision, False) is wanted
+    expected = InferencePrecision.float32 if precision is InferencePrecision.int8 else precision
+    assert allowed_precision(precision, False) is expected
 
 
-def test_samples_are_packed_and_not():
+def test_the_sample_configs_include_packed_and_plain_decoders():
     assert {can_pack(config) for config in SAMPLES} == {True, False}
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_tanh_by_way_of_the_sigmoid(dtype):
+def test_tanh_is_computed_from_the_sigmoid(dtype):
     inputs = torch.cat([torch.linspace(-12, 12, 4001), torch.tensor([-1e4, -1e-6, 0.0, 1e-6, 1e4, 3e38])]).to(dtype)
     before = inputs.clone()
     torch.testing.assert_close(tanh(inputs), inputs.tanh(), rtol=0, atol=1e-6)
@@ -234,7 +234,7 @@ def test_tanh_by_way_of_the_sigmoid(dtype):
 
 @pytest.mark.parametrize("config", [config for config in EVERY if can_pack(config)])
 @torch.no_grad()
-def test_what_can_be_packed_can_be_stepped_plainly_too(config):
+def test_packed_decoders_can_also_be_stepped_plainly(config):
     network = random_network(config, 2)
     memory, state = network.encode(*padded(random_sentences(1, [4, 2, 6])))
     inputs = torch.randn(3, config.embedding_size, dtype=torch.float64)
@@ -246,7 +246,7 @@ def test_what_can_be_packed_can_be_stepped_plainly_too(config):
         torch.testing.assert_close(rows.states_ZNH, other.states_ZNH)
 
 
-def test_it_is_a_copy_that_drops_nothing():
+def test_the_prepared_decoder_is_a_copy_without_dropout():
     network = random_network(EVERY[-1], 2).train()
     decoder = PlainDecoder(network).decoder
     assert not decoder.training
@@ -254,7 +254,7 @@ def test_it_is_a_copy_that_drops_nothing():
     assert all(one is not other for one, other in zip(decoder.parameters(), network.decoder.parameters(), strict=True))
 
 
-def test_a_state_packs_and_unpacks():
+def test_a_packed_state_unpacks_unchanged():
     hidden, cell, fed, coverage = torch.rand(2, 3, 4), torch.rand(2, 3, 4), torch.rand(3, 5), torch.rand(3, 6)
     packed = PreparedState.of(State(hidden, cell, fed, coverage))
     assert packed.states_ZNH.shape == (4, 3, 4)
@@ -265,7 +265,7 @@ def test_a_state_packs_and_unpacks():
     assert without[1:] == (None, None, None)
 
 
-def test_rows_move_with_all_they_carry():
+def test_reordered_rows_keep_their_whole_state():
     state = PreparedState(torch.rand(2, 3, 4), torch.rand(3, 5), torch.rand(3, 6))
     chosen = state.select(torch.tensor([2, 0, 0, 1]))
     assert torch.equal(chosen.states_ZNH[:, 1], state.states_ZNH[:, 0])
@@ -274,7 +274,7 @@ def test_rows_move_with_all_they_carry():
     assert PreparedState(state.states_ZNH, None, None).select(torch.tensor([0]))[1:] == (None, None)
 
 
-def test_repeated_rows_stand_side_by_side_in_another_precision():
+def test_repeated_rows_are_adjacent_in_the_new_precision():
     state = PreparedState(torch.rand(2, 3, 4), torch.rand(3, 5), torch.rand(3, 6)).repeated(2, torch.float64)
     assert state.states_ZNH.shape == (2, 6, 4)
     assert torch.equal(state.states_ZNH[:, 0], state.states_ZNH[:, 1])
@@ -282,7 +282,7 @@ def test_repeated_rows_stand_side_by_side_in_another_precision():
     assert [part.dtype for part in state] == [torch.float64, torch.float64, torch.float32]
 
 
-def test_sentences_are_chosen_from_every_part_of_the_memory():
+def test_selecting_sentences_selects_from_every_tensor_of_the_memory():
     attended = AttentionMemory(torch.rand(3, 1, 5, 4), torch.rand(3, 1, 5, 2), torch.rand(3, 5) > 0.5)
     memory = PreparedMemory(attended, torch.rand(3, 2), torch.rand(3, 8), torch.rand(3, 6))
     chosen = memory.select(torch.tensor([2, 0]))
@@ -293,8 +293,8 @@ def test_sentences_are_chosen_from_every_part_of_the_memory():
 
 @torch.no_grad()
 @pytest.mark.parametrize("rows", [1, CHUNK, 2 * CHUNK + 3])
-def test_logits_in_parts_are_those_of_the_whole(rows):
-    """Each part's softmax writes into the result it is a part of."""
+def test_logits_in_parts_equal_logits_of_the_whole_vocabulary(rows):
+    """The softmax of each part writes into the whole result."""
     network = random_network(SAMPLES[0], 3, dtype=torch.float32)
     vocabulary = PreparedDecoder(network, InferencePrecision.float32).vocabulary
     features = torch.rand(rows, network.output.in_features) * 2 - 1
@@ -302,7 +302,7 @@ def test_logits_in_parts_are_those_of_the_whole(rows):
 
 
 @torch.no_grad()
-def test_a_part_of_the_pieces_is_numbered_anew():
+def test_a_part_of_the_vocabulary_is_renumbered():
     network = random_network(SAMPLES[0], 3, dtype=torch.float32)
     vocabulary = PreparedDecoder(network, InferencePrecision.float32).vocabulary
     tokens = torch.tensor([5, 0, 3])

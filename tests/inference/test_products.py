@@ -32,7 +32,7 @@ seeds = st.integers(0, 10_000)
 
 
 def world(seed: int, rows: int, inputs: int, outputs: int, dtype: torch.dtype = torch.float32) -> list[Tensor]:
-    """Inputs in [-1, 1], weights whose rows differ in size by up to a thousand, biases."""
+    """Return inputs in [-1, 1], weights whose rows differ in scale by up to a thousand, and biases."""
     generator = torch.Generator().manual_seed(seed)
     inputs_NI = torch.rand(rows, inputs, generator=generator) * 2 - 1
     weight_OI = torch.randn(outputs, inputs, generator=generator) * 10 ** (
@@ -42,18 +42,18 @@ def world(seed: int, rows: int, inputs: int, outputs: int, dtype: torch.dtype = 
 
 
 def exact(inputs_NI: Tensor, weight_OI: Tensor, bias_O: Tensor) -> Tensor:
-    """The product in float64."""
+    """Return the product in float64."""
     return inputs_NI.double() @ weight_OI.double().T + bias_O.double()
 
 
 def size(inputs_NI: Tensor, weight_OI: Tensor, bias_O: Tensor) -> Tensor:
-    """Sum of the absolute terms: what rounding errors of a sum are measured by."""
+    """Return the sum of absolute terms, the scale of rounding errors."""
     return exact(inputs_NI.abs(), weight_OI.abs(), bias_O.abs())
 
 
 @pytest.fixture(params=["packed", "plain"])
 def packed(request, monkeypatch) -> bool:
-    """With oneDNN's layout, where there is one, and without."""
+    """With and without oneDNN's layout, where available."""
     if request.param == "plain":
         monkeypatch.setattr("seq2seq.inference.products.packs", lambda dtype: False)
     return request.param == "packed"
@@ -98,11 +98,11 @@ def test_scores_in_bfloat16_have_rounded_inputs_and_weights_and_float32_sums(pac
 
 @needs_int8
 @given(seeds, sizes)
-def test_a_product_of_integers_errs_by_the_rounding_of_inputs_and_weights_alone(seed, shape):
+def test_the_error_of_an_integer_product_is_the_rounding_of_inputs_and_weights(seed, shape):
     parts = inputs_NI, weight_OI, bias_O = world(seed, *shape)
     found_NO = make_product(weight_OI, bias_O, InferencePrecision.int8)(inputs_NI)
     assert found_NO.dtype is torch.float32
-    step = 1 / (2 * LEVELS)  # most that rounding moves an input
+    step = 1 / (2 * LEVELS)  # maximum rounding error of an input
     scales_O = weight_OI.double().abs().amax(1) / LEVELS
     of_weights_NO = (inputs_NI.double().abs().sum(1, keepdim=True) + step * shape[1]) * scales_O / 2
     of_inputs_O = step * weight_OI.double().abs().sum(1)
@@ -111,7 +111,7 @@ def test_a_product_of_integers_errs_by_the_rounding_of_inputs_and_weights_alone(
 
 
 @needs_int8
-def test_the_ends_of_the_range_and_zero_are_met_exactly():
+def test_the_limits_of_the_range_and_zero_are_exact():
     weight = quantize(torch.randn(20, 37, generator=torch.Generator().manual_seed(3)))
     inputs_NI = torch.tensor([-1.0, 0.0, 1.0])[torch.arange(37 * 9).view(9, 37) % 7 % 3]
     inputs_NI[:3] = torch.tensor([-1.0, 0.0, 1.0]).view(3, 1)
@@ -123,7 +123,7 @@ def test_the_ends_of_the_range_and_zero_are_met_exactly():
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_some_of_the_outputs_in_another_order(precision):
+def test_a_selection_of_outputs_in_another_order(precision):
     inputs_NI, weight_OI, bias_O = world(4, 6, 30, 50)
     product = make_product(weight_OI, bias_O, InferencePrecision(precision))
     chosen_U = torch.tensor([49, 0, 7, 7, 21])
@@ -131,7 +131,7 @@ def test_some_of_the_outputs_in_another_order(precision):
     torch.testing.assert_close(
         found_NU, product(inputs_NI)[:, chosen_U], rtol=1e-2 if precision == "bfloat16" else 1e-5, atol=1e-5
     )
-    # And again of these.
+    # Selections can be nested.
     assert torch.equal(
         product.select(chosen_U).select(torch.tensor([2]))(inputs_NI), product.select(chosen_U[2:3])(inputs_NI)
     )
@@ -148,7 +148,7 @@ def test_without_a_bias(precision):
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_product_keeps_weights_of_its_own(precision, dtype):
+def test_a_product_has_its_own_copy_of_the_weights(precision, dtype):
     if precision == "int8" and dtype is torch.float64:
         pytest.skip("integer products give float32")
     inputs_NI, weight_OI, bias_O = world(6, 3, 8, 4, dtype)
@@ -175,14 +175,14 @@ def test_codes_are_the_nearest_and_codes_of_codes_are_the_same(seed, outputs, in
     assert torch.equal(again.scales_O, once.scales_O)
 
 
-def test_rows_of_zeros_and_of_next_to_nothing_stay_so():
+def test_rows_of_zeros_and_tiny_numbers_are_preserved():
     weight_OI = torch.tensor([[0.0, 0.0, 0.0], [1e-42, 0.0, -1e-45], [0.5, -0.25, 0.0]])
-    found = quantize(weight_OI)
-    assert isinstance(found, Quantized)
-    assert found.codes_OI[0].tolist() == [0, 0, 0]
-    assert torch.equal(found.dequantize()[0], weight_OI[0])
-    torch.testing.assert_close(found.dequantize(), weight_OI, rtol=0, atol=0.5 / LEVELS)
-    assert torch.equal(quantize(found.dequantize()).codes_OI, found.codes_OI)
+    quantized = quantize(weight_OI)
+    assert isinstance(quantized, Quantized)
+    assert quantized.codes_OI[0].tolist() == [0, 0, 0]
+    assert torch.equal(quantized.dequantize()[0], weight_OI[0])
+    torch.testing.assert_close(quantized.dequantize(), weight_OI, rtol=0, atol=0.5 / LEVELS)
+    assert torch.equal(quantize(quantized.dequantize()).codes_OI, quantized.codes_OI)
 
 
 @needs_int8
@@ -192,13 +192,13 @@ def test_an_output_without_weights_is_its_bias():
     torch.testing.assert_close(found_NO, torch.tensor([[0.3, 2.4]]))
 
 
-def test_without_a_kernel_of_integers_the_error_says_what_runs(monkeypatch):
+def test_without_an_integer_kernel_the_error_names_the_available_precisions(monkeypatch):
     monkeypatch.setattr("seq2seq.inference.products.integer_kernel", lambda: None)
     with pytest.raises(ConfigError, match=r"^int8 does not run on this processor: use precision=float32$"):
         make_product(torch.ones(2, 2), None, InferencePrecision.int8)
 
 
-# The kernels of integers, each by itself
+# Integer kernels
 
 
 @pytest.fixture(params=KERNELS, ids=lambda kernel: kernel.__name__)
@@ -209,12 +209,12 @@ def kernel(request):
 
 
 INPUT_STEP = {OneDnnKernel: 1 / 127, FbgemmKernel: 1 / 8127, QnnpackKernel: 1 / 8127}
-"""What an input is rounded to a multiple of."""
+"""Return the quantization step of the inputs."""
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=seeds, shape=sizes)
-def test_a_kernel_errs_by_the_rounding_of_its_inputs_alone(kernel, seed, shape):
+def test_the_error_of_a_kernel_is_the_rounding_of_its_inputs(kernel, seed, shape):
     inputs_NI, weight_OI, bias_O = world(seed, *shape)
     weight = quantize(weight_OI)
     plain_OI = weight.dequantize()
@@ -226,8 +226,8 @@ def test_a_kernel_errs_by_the_rounding_of_its_inputs_alone(kernel, seed, shape):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=seeds, shape=sizes, data=st.data())
-def test_a_row_gives_the_same_in_any_batch(kernel, seed, shape, data):
-    """To the last bit: a difference there, of a step's output, would become one of 1/127 where it is an input again."""
+def test_the_result_of_a_row_does_not_depend_on_the_batch(kernel, seed, shape, data):
+    """Results are equal to the last bit: a difference would grow to 1/127 when the next step quantizes it."""
     inputs_NI, weight_OI, bias_O = world(seed, *shape)
     weight = quantize(weight_OI)
     multiply = kernel(weight.codes_OI, weight.scales_O, bias_O)
@@ -238,8 +238,8 @@ def test_a_row_gives_the_same_in_any_batch(kernel, seed, shape, data):
 
 
 @pytest.mark.parametrize(("inputs", "outputs"), [(36, 80), (20, 37), (52, 20), (512, 512)])
-def test_a_row_gives_the_same_alone_and_among_many(kernel, inputs, outputs):
-    """oneDNN has kernels of its own for few rows, and their scaling rounds differently."""
+def test_the_result_of_a_row_is_the_same_alone_and_in_a_large_batch(kernel, inputs, outputs):
+    """oneDNN has special kernels for few rows, and their scaling rounds differently."""
     inputs_NI, weight_OI, bias_O = world(1, 70, inputs, outputs)
     weight = quantize(weight_OI)
     multiply = kernel(weight.codes_OI, weight.scales_O, bias_O)
@@ -257,7 +257,7 @@ def test_the_largest_codes_do_not_overflow(kernel, inputs):
     torch.testing.assert_close(found_NO, 127.0 * inputs * torch.tensor([[1.0, -1.0, 1.0]] * 2), rtol=1e-6, atol=0)
 
 
-def test_two_digits_are_all_codes_and_stay_within_seven_bits():
+def test_two_digits_represent_every_code_and_fit_seven_bits():
     codes = torch.arange(-integer.LEVELS, integer.LEVELS + 1)
     high, low = two_digits((codes / integer.LEVELS).unsqueeze(1)).chunk(2)
     assert torch.equal((128 * high + low).squeeze(1).long(), codes)
@@ -266,7 +266,7 @@ def test_two_digits_are_all_codes_and_stay_within_seven_bits():
         assert digit.max() <= 63
 
 
-def test_packing_leaves_the_engine_as_it_was():
+def test_packing_restores_the_quantized_engine():
     before = torch.backends.quantized.engine
     QnnpackKernel(torch.ones(2, 2, dtype=torch.int8), torch.ones(2), torch.zeros(2))
     assert torch.backends.quantized.engine == before
@@ -282,7 +282,7 @@ def within(part: torch.Tensor) -> bool:
 
 @given(model_configs() | st.sampled_from(EVERY), st.integers(0, 10_000))
 @torch.no_grad()
-def test_what_is_bounded_is(config, seed):
+def test_bounded_inputs_are_within_the_bounds(config, seed):
     network = random_network(config, seed, spread=4.0)
     memory, state = network.encode(*padded(random_sentences(seed, [3, 5])))
     mixed: list[tuple[torch.Tensor, ...]] = []
@@ -300,6 +300,6 @@ def test_what_is_bounded_is(config, seed):
             assert within(constant[0]) or not context_bounded(config)
 
 
-def test_the_samples_meet_both():
+def test_the_sample_configs_include_bounded_and_unbounded_inputs():
     for bounded in (outputs_bounded, context_bounded, start_bounded, features_bounded):
         assert {bounded(config) for config in EVERY} == {True, False}, bounded.__name__

@@ -1,4 +1,4 @@
-"""Which tokens a source may be translated by, over a made-up language where content word i always becomes `twin(i)`."""
+"""Lexical shortlists of an artificial language in which content word i always becomes `twin(i)`."""
 
 import re
 from collections import Counter
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from disk import little_room
+from disk import full_disk
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
@@ -19,7 +19,7 @@ from seq2seq.errors import DataError, RunError
 from seq2seq.inference.shortlist import Shortlist, ShortlistConfig
 
 UNK, BOS, EOS, PAD = 0, 1, 2, 3
-OF, THE = 5, 6  # target tokens in nearly every sentence; nothing in the source says them
+OF, THE = 5, 6  # target tokens in nearly every sentence, independent of the source
 CONTENT = range(10, 30)
 SOURCES, TARGETS = 34, 40  # sizes of the vocabularies
 
@@ -57,7 +57,7 @@ def pad(rows: list[list[int]], padding: int = PAD) -> tuple[torch.Tensor, torch.
 
 
 def alone(shortlist: Shortlist, source: list[int]) -> list[int]:
-    """The list of one sentence."""
+    """Return the list of one sentence."""
     chosen = shortlist.choose(*pad([source]))
     assert not chosen.masked_BU.any()
     return chosen.tokens_U.tolist()
@@ -73,19 +73,19 @@ def small(table: Table) -> Shortlist:
     return learn(table, translations=3, frequent=2)
 
 
-def test_every_word_finds_its_twin_where_counting_finds_only_function_words(table):
+def test_every_word_finds_its_translation_where_counts_find_only_function_words(table):
     first = learn(table, translations=1, frequent=0).translations_VK[:, 0].tolist()
     assert [first[word] for word in CONTENT] == [twin(word) for word in CONTENT]
     together = {word: Counter(token for s, t in made_up() if word in s for token in t) for word in CONTENT}
     assert all(counts.most_common(1)[0][0] == THE for counts in together.values())
 
 
-def test_a_frequent_piece_takes_no_place_among_the_translations(small):
+def test_frequent_tokens_do_not_count_as_translations(small):
     assert small.frequent_F.tolist() == [EOS, UNK, THE, OF]
     assert not np.isin(small.translations_VK.numpy(), [EOS, UNK, THE, OF]).any()
 
 
-def test_end_mark_and_unknown_piece_are_in_every_list_and_begin_mark_and_padding_in_none(small):
+def test_every_list_has_eos_and_unk_and_excludes_bos_and_padding(small):
     for source in ([], [10], [PAD, BOS, 33], list(CONTENT)):
         listed = alone(small, source)
         assert {EOS, UNK} <= set(listed)
@@ -96,14 +96,14 @@ def test_end_mark_and_unknown_piece_are_in_every_list_and_begin_mark_and_padding
 @pytest.mark.parametrize(
     ("frequent", "covered"), [(0, lambda t: set(t) - {THE, OF}), (1, lambda t: set(t) - {OF}), (2, set)]
 )
-def test_what_is_covered_of_the_training_targets(table, frequent, covered):
+def test_coverage_of_the_training_targets_is_reported(table, frequent, covered):
     shortlist = learn(table, translations=1, frequent=frequent)
     for source, target in made_up():
         assert set(target) & set(alone(shortlist, source)) == covered(target)
 
 
-def test_a_sentence_has_no_piece_but_its_own(small):
-    """Two words: three translations each at most, two frequent tokens, two special ones."""
+def test_a_sentence_allows_only_its_own_tokens(small):
+    """Two words have at most three translations each, two frequent tokens and two special tokens."""
     listed = alone(small, [10, 11])
     assert len(listed) <= 2 * 3 + 2 + 2
     assert {twin(10), twin(11)} <= set(listed)
@@ -119,10 +119,10 @@ def test_a_list_does_not_depend_on_the_batch(small, rows, padding):
     assert tokens_U.dtype == torch.int64
     assert masked_BU.shape == (len(rows), len(tokens_U))
     assert [tokens_U[~masked].tolist() for masked in masked_BU] == [alone(small, row) for row in rows]
-    assert not masked_BU.all(0).any()  # every token is some sentence's
+    assert not masked_BU.all(0).any()  # every token is in some list
 
 
-def test_ties_go_to_the_lower_id(tmp_path):
+def test_ties_are_won_by_the_lower_id(tmp_path):
     table = write_table(tmp_path / "t", [([10], [39, 12, 30, 25]), ([11], [14, 38, 13])])
     shortlist = learn(table, translations=3, frequent=0)
     assert shortlist.translations_VK[10].tolist() == [12, 25, 30]
@@ -139,12 +139,12 @@ def test_a_sample_is_a_function_of_the_seed(table):
     assert lists(1, 15) != lists(1, 400) == lists(2, 400) == lists(1, 10**6)
 
 
-def test_a_table_of_another_vocabulary(table):
+def test_a_table_of_another_vocabulary_is_refused(table):
     with pytest.raises(DataError, match="encode the corpus again"):
         Shortlist.learn(table, 20, TARGETS, ShortlistConfig(), 1, eos=EOS, unk=UNK)
 
 
-def test_what_is_saved_comes_back(small, tmp_path):
+def test_a_saved_shortlist_is_loaded_unchanged(small, tmp_path):
     path = tmp_path / "new" / "shortlist.safetensors"
     small.save(path)
     loaded = Shortlist.load(path, SOURCES, TARGETS)
@@ -154,9 +154,9 @@ def test_what_is_saved_comes_back(small, tmp_path):
     assert alone(loaded, [10, 20]) == alone(small, [10, 20])
 
 
-def test_a_write_that_fails_leaves_the_old_file(small, tmp_path):
+def test_a_failed_write_keeps_the_old_file(small, tmp_path):
     small.save(tmp_path / "shortlist")
-    with little_room(100), pytest.raises(RunError, match="free some space"):
+    with full_disk(100), pytest.raises(RunError, match="free some space"):
         small.save(tmp_path / "shortlist")
     assert [path.name for path in tmp_path.iterdir()] == ["shortlist"]
     Shortlist.load(tmp_path / "shortlist", SOURCES, TARGETS)
@@ -170,7 +170,7 @@ def message(path: Path, source_size: int = SOURCES, target_size: int = TARGETS) 
     return str(caught.value)
 
 
-def test_files_of_other_models_missing_ones_and_damaged_ones(small, tmp_path):
+def test_foreign_missing_and_damaged_files_are_refused(small, tmp_path):
     path = tmp_path / "shortlist"
     assert "rerun the training command" in message(path)
     small.save(path)
@@ -184,7 +184,7 @@ FRENCH = torch.zeros(3, dtype=torch.int32)
 
 
 @pytest.mark.parametrize(
-    ("change", "wanted"),
+    ("change", "expected"),
     [
         ({"frequent": None}, "has no frequent"),
         ({"translations": None}, "has no translations"),
@@ -199,10 +199,10 @@ FRENCH = torch.zeros(3, dtype=torch.int32)
         ({"translations": torch.full((SOURCES, 2), TARGETS, dtype=torch.int32)}, "to 40, the model has 40"),
     ],
 )
-def test_files_that_are_no_short_list(small, tmp_path, change, wanted):
+def test_files_that_are_not_a_shortlist_are_refused(small, tmp_path, change, expected):
     path = tmp_path / "shortlist"
     small.save(path)
     tensors = {name: tensor for name, tensor in (load_file(path) | change).items() if tensor is not None}
     save_file(tensors, path)
-    assert re.search(wanted, message(path))
+    assert re.search(expected, message(path))
     assert "is not a shortlist of this run" in message(path)

@@ -1,4 +1,4 @@
-"""A network as search sees it: stepping is the teacher-forced pass, row by row."""
+"""The stepper of a network: stepping equals the teacher-forced pass, row by row."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ STEPS = 5
 
 
 def forced(network: Network, source: list[int], target: list[int]) -> Tensor:
-    """Log-probabilities (len(target), V) after each token of ``target``, by the pass that training takes."""
+    """Return log-probabilities (len(target), V) after each token of ``target`` by the teacher-forced pass."""
     every = torch.arange(len(target))
     return network(*padded([source]), torch.tensor([target]), every).log_softmax(1)
 
@@ -32,7 +32,7 @@ def stepper_of(config: ModelConfig, seed: int, sources: list[list[int]]) -> Netw
     st.sampled_from([1, 3]),
 )
 @torch.no_grad()
-def test_stepping_is_the_teacher_forced_pass(config, seed, lengths, beam_size):
+def test_stepping_equals_the_teacher_forced_pass(config, seed, lengths, beam_size):
     sources = random_sentences(seed, lengths)
     targets = [[BOS, *rest] for rest in random_sentences(seed + 1, [STEPS - 1] * len(lengths) * beam_size)]
     stepper = stepper_of(config, seed, sources)
@@ -48,14 +48,14 @@ def test_stepping_is_the_teacher_forced_pass(config, seed, lengths, beam_size):
 
 @given(model_configs(), st.integers(0, 10_000), st.data())
 @torch.no_grad()
-def test_rows_are_reordered_with_all_they_remember(config, seed, data):
+def test_rows_are_reordered_with_their_whole_state(config, seed, data):
     beam_size, sources = 3, random_sentences(seed, [2, 5, 3, 4])
     histories = [[BOS, *rest] for rest in random_sentences(seed + 1, [2] * 12)]
     stepper = stepper_of(config, seed, sources)
     state = stepper.start(beam_size)
     for position in range(3):
         _, state = stepper.step(torch.tensor([history[position] for history in histories]), state)
-    # Some sentences stay; each of their rows continues any old row of the same sentence.
+    # Some sentences remain; each of their rows continues any old row of the same sentence.
     stay = data.draw(st.lists(st.integers(0, 3), min_size=1, unique=True).map(sorted))
     rows = [sentence * beam_size + data.draw(st.integers(0, 2)) for sentence in stay for _ in range(beam_size)]
     everyone = len(stay) == 4
@@ -63,14 +63,14 @@ def test_rows_are_reordered_with_all_they_remember(config, seed, data):
     tokens = torch.randint(3, VOCABULARY, (len(rows),), generator=torch.Generator().manual_seed(seed)).tolist()
     found_NV, _ = stepper.step(torch.tensor(tokens), state)
     for place, (row, token) in enumerate(zip(rows, tokens, strict=True)):
-        wanted = forced(stepper.network, sources[row // beam_size], [*histories[row], token])[-1]
-        torch.testing.assert_close(found_NV[place], wanted, **CLOSE)
+        expected = forced(stepper.network, sources[row // beam_size], [*histories[row], token])[-1]
+        torch.testing.assert_close(found_NV[place], expected, **CLOSE)
 
 
 @pytest.mark.parametrize("config", EVERY)
 @torch.no_grad()
 def test_a_state_can_be_stepped_from_twice(config):
-    """Nothing is kept in the stepper: what search holds is all there is."""
+    """The stepper is stateless: search holds all states."""
     stepper = stepper_of(config, 3, random_sentences(1, [3, 4]))
     start = stepper.start(2)
     before = [None if part is None else part.clone() for part in start.rows]
@@ -83,7 +83,7 @@ def test_a_state_can_be_stepped_from_twice(config):
 
 
 @torch.no_grad()
-def test_it_tells_search_what_search_asks():
+def test_the_stepper_protocol_values_are_those_of_network_and_batch():
     stepper = stepper_of(SAMPLES[0], 1, random_sentences(1, [3, 1]))
     assert (stepper.bos, stepper.eos, stepper.sentences, stepper.source_lengths.tolist()) == (BOS, EOS, 2, [3, 1])
     log_probability_NV, _ = stepper.step(torch.full((6,), BOS), stepper.start(3))
@@ -91,7 +91,7 @@ def test_it_tells_search_what_search_asks():
 
 
 @torch.no_grad()
-def test_memory_is_held_once_a_sentence():
+def test_memory_is_stored_once_per_sentence():
     stepper = stepper_of(SAMPLES[5], 1, random_sentences(1, [3, 1, 2]))
     state = stepper.start(4)
     assert state.memory.attention is not None
@@ -108,8 +108,8 @@ TOKENS = st.sets(st.sampled_from([0, 3, 4, 5, 6, 7])).map(lambda tokens: sorted(
 
 @given(model_configs(), st.integers(0, 10_000), TOKENS, st.data())
 @torch.no_grad()
-def test_a_shortlist_shares_the_probability_among_what_it_allows(config, seed, listed, data):
-    """At every step, for every sentence by its own list, and after rows and sentences have been selected too."""
+def test_a_shortlist_renormalizes_the_probability_over_the_allowed_tokens(config, seed, listed, data):
+    """At every step, for every sentence by its own list, also after a selection of rows and sentences."""
     beam_size, sources = 2, random_sentences(seed, [2, 4, 3])
     masked_BU = torch.tensor([[data.draw(st.booleans()) and token != EOS for token in listed] for _ in sources])
     full = stepper_of(config, seed, sources)
@@ -139,5 +139,5 @@ def test_a_shortlist_shares_the_probability_among_what_it_allows(config, seed, l
 
 
 @pytest.mark.parametrize("tokens", [[], [3, 7, 4]])
-def test_without_a_shortlist_pieces_keep_their_ids(tokens):
+def test_without_a_shortlist_tokens_keep_their_ids(tokens):
     assert stepper_of(SAMPLES[0], 1, random_sentences(1, [2])).ids(tokens) == tokens

@@ -1,4 +1,4 @@
-"""A search that is ended from outside, whatever its method."""
+"""Interruption of searches of any method."""
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ class EndedError(Exception):
 
 
 class Counted:
-    """Ends the search at a step."""
+    """Raises at a given step to stop the search."""
 
     def __init__(self, last=None):
         self.count, self.last = 0, last
@@ -40,11 +40,11 @@ class Counted:
 
 
 @pytest.mark.parametrize("name", SEARCHES)
-def test_every_search_can_be_ended_at_each_step_and_else_is_the_same(name):
+def test_every_search_can_be_stopped_at_each_step_and_is_otherwise_unchanged(name):
     own, counted = translator(), Counted()
-    found = own.watched(counted).translate(SENTENCES[0], **SEARCHES[name])
-    assert found == own.translate(SENTENCES[0], **SEARCHES[name])
-    assert counted.count >= len(found.tokens)
+    translation = own.watched(counted).translate(SENTENCES[0], **SEARCHES[name])
+    assert translation == own.translate(SENTENCES[0], **SEARCHES[name])
+    assert counted.count >= len(translation.tokens)
     for last in (1, 2, counted.count):
         ended = Counted(last)
         with pytest.raises(EndedError):
@@ -52,7 +52,7 @@ def test_every_search_can_be_ended_at_each_step_and_else_is_the_same(name):
         assert ended.count == last
 
 
-def test_so_can_what_is_shown_growing_suggested_scored_and_traced():
+def test_streaming_suggestions_scoring_and_tracing_can_be_stopped_at_each_step():
     for last in (1, 2):
         own = translator().watched(Counted(last))
         with pytest.raises(EndedError):
@@ -67,8 +67,8 @@ def test_so_can_what_is_shown_growing_suggested_scored_and_traced():
 
 @pytest.mark.parametrize("kind", CellKind)
 @pytest.mark.parametrize("direction", Direction)
-def test_a_network_read_in_parts_is_the_same(monkeypatch, kind, direction):
-    """Whatever the rows' lengths: some have ended before the last part."""
+def test_encoding_in_parts_gives_the_same_result(monkeypatch, kind, direction):
+    """With rows of different lengths: some end before the last part."""
     config = ModelConfig(
         embedding_size=6,
         encoder=EncoderConfig(layers=2, size=8, cell=kind, direction=direction),
@@ -85,15 +85,17 @@ def test_a_network_read_in_parts_is_the_same(monkeypatch, kind, direction):
     with torch.inference_mode():
         assert torch.allclose(other(*given), own(*given), atol=1e-5)
     assert len(parts) == 4 * sum(direction_count(direction, depth) for depth in (0, 1)) + 3 * 2
-    assert {id(one) for one in other.parameters()} == {id(one) for one in own.parameters()}, "the same weights"
+    assert {id(parameter) for parameter in other.parameters()} == {id(parameter) for parameter in own.parameters()}, (
+        "the same weights"
+    )
 
 
 def direction_count(direction, depth):
     return sum(directions(direction, depth))
 
 
-def test_what_ends_a_reading_goes_through_and_copies_are_watched_too():
-    """`inspect` copies the network that it looks into."""
+def test_an_interruption_of_the_encoder_propagates_and_copies_are_watched():
+    """`inspect` copies the network before recording."""
 
     def ended():
         raise EndedError
@@ -105,7 +107,7 @@ def test_what_ends_a_reading_goes_through_and_copies_are_watched_too():
             network.encode(*batch)
 
 
-def test_the_more_a_position_costs_the_shorter_a_part(monkeypatch):
+def test_parts_are_shorter_for_larger_networks(monkeypatch):
     cell, parts = make_cell(CellKind.lstm, 4, 5), []
     monkeypatch.setattr(watched_module, "MAX_PRODUCTS", 4 * 5 * (4 + 5) * 6)
     watched_module.WatchedCell(cell, lambda: parts.append(1)).run(torch.zeros(3, 8, 4))

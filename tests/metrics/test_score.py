@@ -67,9 +67,9 @@ def test_perfect_output_without_spaces_scores_100(language):
 def test_tokenizer_follows_the_language(monkeypatch):
     monkeypatch.setattr("seq2seq.metrics.score.find_spec", lambda module: object())
     bleu_tokenizer.cache_clear()
-    found = {code: bleu_tokenizer(code) for code in ("de", "", "yor", "cmn", "jpn", "ko-KR", "lao")}
-    assert list(found.values()) == ["13a", "13a", "13a", "zh", "ja-mecab", "ko-mecab", "char"]
-    assert all(name in BLEU.TOKENIZERS for name in found.values())
+    result = {code: bleu_tokenizer(code) for code in ("de", "", "yor", "cmn", "jpn", "ko-KR", "lao")}
+    assert list(result.values()) == ["13a", "13a", "13a", "zh", "ja-mecab", "ko-mecab", "char"]
+    assert all(name in BLEU.TOKENIZERS for name in result.values())
     bleu_tokenizer.cache_clear()
     chinese = score(["他 们工作。"], ["他们工作。"], language="zh-Hant", bootstrap=0)
     assert "|tok:zh|" in chinese.bleu.signature

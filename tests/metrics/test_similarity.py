@@ -13,24 +13,24 @@ texts = st.lists(st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join), min
 
 @given(texts)
 def test_expected_utility_is_the_mean_similarity_to_all_samples(samples):
-    found = expected_utilities(samples, Similarity("chrf"))
-    assert list(found) == list(dict.fromkeys(samples))
-    for text, utility in found.items():
+    utilities = expected_utilities(samples, Similarity("chrf"))
+    assert list(utilities) == list(dict.fromkeys(samples))
+    for text, utility in utilities.items():
         by_hand = [sacrebleu.sentence_chrf(text, [reference]).score / 100 for reference in samples]
         assert utility == pytest.approx(sum(by_hand) / len(samples))
 
 
 def test_sentence_bleu_uses_the_languages_tokenizer():
     hypotheses, reference = ["我们工作。", "我们在工作。"], "我们在工作。"
-    found = Similarity("bleu", "zh")(hypotheses, reference)
+    result = Similarity("bleu", "zh")(hypotheses, reference)
     by_hand = [sacrebleu.sentence_bleu(text, [reference], tokenize="zh").score / 100 for text in hypotheses]
-    assert found == pytest.approx(by_hand)
-    assert 0.4 < found[0] < found[1] == pytest.approx(1)
+    assert result == pytest.approx(by_hand)
+    assert 0.4 < result[0] < result[1] == pytest.approx(1)
 
 
 def test_most_central_text_wins_over_the_most_frequent():
     samples = ["a b c d e", "a b c d f", "a b c d g", "a b c d h", "x y z", "x y z"]
     for metric in ("chrf", "bleu"):
-        found = expected_utilities(samples, Similarity(metric))
-        assert max(found, key=found.__getitem__).startswith("a b c d")
-        assert found["x y z"] == pytest.approx(2 / 6, abs=0.1)
+        utilities = expected_utilities(samples, Similarity(metric))
+        assert max(utilities, key=utilities.__getitem__).startswith("a b c d")
+        assert utilities["x y z"] == pytest.approx(2 / 6, abs=0.1)

@@ -18,7 +18,7 @@ CLOSE = {"rtol": 0, "atol": 1e-6}  # weights are float32 in every precision
 
 
 def config(kind: AttentionKind, heads: int = 1, width: int = 6) -> ModelConfig:
-    """Queries are 6 wide; keys too, or 12."""
+    """Queries have 6 units, keys 6 or 12."""
     return ModelConfig(
         encoder=EncoderConfig(size=width, direction=Direction.forward),
         decoder=DecoderConfig(size=6),
@@ -29,7 +29,7 @@ def config(kind: AttentionKind, heads: int = 1, width: int = 6) -> ModelConfig:
 
 
 def world(model: ModelConfig) -> tuple[Attention, Tensor, Tensor, Tensor]:
-    """Attention, queries (3, 4, 6), states (3, 5, D) with noise on padding, and the mask of padding."""
+    """Return attention, queries (3, 4, 6), states (3, 5, D) with noise at padding, and the padding mask."""
     model.check()
     generator = torch.Generator().manual_seed(11)
     attention = Attention(model).double()
@@ -42,7 +42,7 @@ def world(model: ModelConfig) -> tuple[Attention, Tensor, Tensor, Tensor]:
     return attention, queries, states, padding
 
 
-def ask(
+def attend(
     attention: Attention, queries: Tensor, states: Tensor, padding: Tensor | None, coverage: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     keys, values, _ = attention.memory(states, padding)
@@ -50,7 +50,7 @@ def ask(
 
 
 def score(model: ModelConfig, attention: Attention, query: Tensor, state: Tensor, head: int, covered: float) -> float:
-    """The equation for one head, one query and one state."""
+    """Return the score of one head, one query and one state by the equation."""
     key = state if attention.key_map is None else attention.key_map.weight @ state
     if attention.query_map is not None:
         query = attention.query_map.weight @ query + attention.query_map.bias
@@ -66,7 +66,7 @@ def score(model: ModelConfig, attention: Attention, query: Tensor, state: Tensor
 
 
 def nearness(attention: Attention, query: Tensor, length: int) -> list[float]:
-    """Of every position to the place predicted for it (Luong et al. 2015, eq. 9, 10); 0: not looked at."""
+    """Return the window weights of all positions (Luong et al. 2015, eq. 9, 10); 0: outside the window."""
     if attention.window is None:
         return [1.0] * length
     hidden = (attention.window.query_map.weight @ query).tanh()
@@ -81,7 +81,7 @@ def nearness(attention: Attention, query: Tensor, length: int) -> list[float]:
 def equation(
     model: ModelConfig, attention: Attention, query: Tensor, states: Tensor, coverage: list[float]
 ) -> tuple[Tensor, list[float]]:
-    """Context and mean weights of one query over the real states of its sentence: a softmax over those looked at."""
+    """Return context and mean weights of one query over the unpadded states: a softmax within the window."""
     near = nearness(attention, query, len(states))
     values = states if attention.value_map is None else states @ attention.value_map.weight.T
     parts, mean = [], [0.0] * len(states)
@@ -104,16 +104,16 @@ def equation(
 def test_weights_and_contexts_are_those_of_the_equation(kind, heads, window):
     covers = kind == "coverage"
     model = replace(config(AttentionKind.additive if covers else kind, heads), coverage=covers, attention_window=window)
-    tolerance = 1e-6 if window is None else 1e-5  # the place is float32
+    tolerance = 1e-6 if window is None else 1e-5  # the position is float32
     attention, queries, states, padding = world(model)
     coverage = torch.rand(3, 4, 5, generator=torch.manual_seed(2)) if covers else torch.zeros(3, 4, 5)
-    contexts, weights = ask(attention, queries, states, padding, coverage if covers else None)
+    contexts, weights = attend(attention, queries, states, padding, coverage if covers else None)
     assert contexts.shape == (3, 4, 6)
     for row, length in enumerate(LENGTHS):
         for position, query in enumerate(queries[row]):
-            seen = coverage[row, position, :length].tolist()
-            context, wanted = equation(model, attention, query, states[row, :length], seen)
-            assert weights[row, position, :length].tolist() == pytest.approx(wanted, abs=tolerance)
+            attended_before = coverage[row, position, :length].tolist()
+            context, expected = equation(model, attention, query, states[row, :length], attended_before)
+            assert weights[row, position, :length].tolist() == pytest.approx(expected, abs=tolerance)
             torch.testing.assert_close(contexts[row, position], context, rtol=0, atol=tolerance)
 
 
@@ -127,7 +127,7 @@ def test_dot_by_hand():
     )
     states = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [9.0, 9.0]]])
     query = torch.tensor([[[math.log(3), 0.0]]])
-    contexts, weights = ask(attention, query, states, torch.tensor([[False, False, True]]))
+    contexts, weights = attend(attention, query, states, torch.tensor([[False, False, True]]))
     assert weights.flatten().tolist() == pytest.approx([0.75, 0.25, 0.0])
     assert contexts.flatten().tolist() == pytest.approx([0.75, 0.25])
 
@@ -137,12 +137,12 @@ def test_dot_by_hand():
 @pytest.mark.parametrize("kind", KINDS)
 def test_padding_weighs_exactly_nothing_and_the_rest_sums_to_one(kind, heads, window):
     attention, queries, states, padding = world(replace(config(kind, heads), attention_window=window))
-    contexts, weights = ask(attention, queries, states, padding)
+    contexts, weights = attend(attention, queries, states, padding)
     assert weights.masked_select(padding.unsqueeze(1)).abs().sum() == 0
     if window is None:
         torch.testing.assert_close(weights.sum(2), torch.ones(3, 4), **CLOSE)
     other = states.masked_fill(padding.unsqueeze(2), 40.0)
-    other_contexts, other_weights = ask(attention, queries, other, padding)
+    other_contexts, other_weights = attend(attention, queries, other, padding)
     assert torch.equal(weights, other_weights)
     assert torch.equal(contexts, other_contexts)
 
@@ -156,22 +156,22 @@ def test_large_scores_do_not_overflow():
         )
     )
     states = torch.tensor([[[1e4], [-1e4], [0.0]]])
-    contexts, weights = ask(attention, torch.tensor([[[1e4]]]), states, torch.zeros(1, 3, dtype=torch.bool))
+    contexts, weights = attend(attention, torch.tensor([[[1e4]]]), states, torch.zeros(1, 3, dtype=torch.bool))
     assert weights.flatten().tolist() == [1, 0, 0]
     assert contexts.item() == 1e4
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_learnt_is_what_the_equation_names(kind):
+def test_the_parameters_are_those_of_the_equation(kind):
     key = {"key_map.weight": (6, 2)}
     query = {"key_map.weight": (12, 2), "query_map.weight": (12, 6), "query_map.bias": (12,)}
     energy = query | {"energy.weight": (1, 12)}
-    wanted = dict(zip(KINDS, [{}, key, query, energy], strict=True))[kind]
+    expected = dict(zip(KINDS, [{}, key, query, energy], strict=True))[kind]
     attention = Attention(config(kind, width=6 if kind is AttentionKind.dot else 2))
-    assert {name: tuple(parameter.shape) for name, parameter in attention.named_parameters()} == wanted
+    assert {name: tuple(parameter.shape) for name, parameter in attention.named_parameters()} == expected
 
 
-def test_heads_coverage_and_a_window_learn_more():
+def test_heads_coverage_and_a_window_have_further_parameters():
     plain = replace(config(AttentionKind.additive), attention_size=None)
     whole = replace(plain, attention_heads=2, coverage=True, attention_window=3)
     before, after = ({name for name, _ in Attention(one).named_parameters()} for one in (plain, whole))
@@ -183,8 +183,8 @@ def test_heads_coverage_and_a_window_learn_more():
     }
 
 
-def test_a_piece_that_has_had_attention_can_lose_it():
-    """With w against v, and both positive elsewhere, coverage pulls the score down."""
+def test_coverage_can_lower_the_weight_of_an_attended_token():
+    """With w = -v and otherwise positive weights, coverage lowers the score."""
     attention = Attention(replace(config(AttentionKind.additive), coverage=True))
     with torch.no_grad():
         for parameter in attention.parameters():
@@ -192,13 +192,13 @@ def test_a_piece_that_has_had_attention_can_lose_it():
         attention.energy.weight.fill_(1.0)
         attention.coverage_map.weight.fill_(-2.0)
     queries, states = torch.zeros(1, 1, 6), torch.zeros(1, 3, 6)
-    _, weights = ask(attention, queries, states, None, torch.tensor([[[0.0, 1.0, 0.5]]]))
+    _, weights = attend(attention, queries, states, None, torch.tensor([[[0.0, 1.0, 0.5]]]))
     first, second, third = weights.flatten().tolist()
     assert first > third > second
 
 
 @pytest.mark.parametrize("config", EVERY)
-def test_the_network_tells_its_weights_sentence_by_sentence(config):
+def test_the_network_returns_its_attention_weights_per_sentence(config):
     network = random_network(config, seed=3)
     sources, targets = random_sentences(1, [4, 2, 6]), random_sentences(2, [3, 3, 3])
     source_BS, lengths_B = padded(sources, more=1)
@@ -231,52 +231,52 @@ def test_coverage_is_the_sum_of_the_weights_so_far(beam):
     memory, state = network.encode(*padded(random_sentences(1, [4, 2, 6])))
     queries = torch.randn(3 * beam, 4, COVERING.decoder.size, dtype=torch.float64)
     coverage = state.coverage_NS.repeat_interleave(beam, 0)
-    found = network.decoder.attention.attend(queries, memory.attention, coverage)
-    assert found[1].shape == (3 * beam, 4, 6)
-    torch.testing.assert_close(found[2], found[1].sum(1))
+    attended = network.decoder.attention.attend(queries, memory.attention, coverage)
+    assert attended[1].shape == (3 * beam, 4, 6)
+    torch.testing.assert_close(attended[2], attended[1].sum(1))
     first = network.decoder.attention.attend(queries[:, :3], memory.attention, coverage)
     last = network.decoder.attention.attend(queries[:, 3:], memory.attention, first[2])
-    torch.testing.assert_close(last[1][:, 0], found[1][:, 3])
+    torch.testing.assert_close(last[1][:, 0], attended[1][:, 3])
     blind = network.decoder.attention.attend(queries[:, 3:], memory.attention, coverage)
     assert not torch.allclose(blind[1], last[1], atol=1e-3)
 
 
 @torch.no_grad()
-def test_a_row_asks_its_own_sentence():
+def test_a_row_attends_to_its_own_sentence():
     network = random_network(ARRANGEMENTS[1], 1)
     memory, _ = network.encode(*padded(random_sentences(1, [4, 2, 6])))
     queries = torch.randn(6, 3, ARRANGEMENTS[1].decoder.size, dtype=torch.float64)
-    found = network.decoder.attention.attend(queries, memory.attention, None)
-    assert found[2] is None
+    attended = network.decoder.attention.attend(queries, memory.attention, None)
+    assert attended[2] is None
     for row in range(6):
         own = memory.attention.select(torch.tensor([row // 2]))
         alone = network.decoder.attention.attend(queries[row : row + 1], own, None)
-        torch.testing.assert_close(found[0][row], alone[0][0])
-        torch.testing.assert_close(found[1][row], alone[1][0])
+        torch.testing.assert_close(attended[0][row], alone[0][0])
+        torch.testing.assert_close(attended[1][row], alone[1][0])
 
 
-def test_a_later_query_teaches_an_earlier_one_through_coverage():
+def test_coverage_passes_gradients_from_later_queries_to_earlier_ones():
     network = random_network(COVERING, 1)
     memory, state = network.encode(*padded(random_sentences(1, [4, 2, 6])))
     queries = torch.randn(3, 4, COVERING.decoder.size, dtype=torch.float64, requires_grad=True)
-    found = network.decoder.attention.attend(queries, memory.attention, state.coverage_NS)
-    first, *_ = found[1][:, 3].unbind(1)
+    attended = network.decoder.attention.attend(queries, memory.attention, state.coverage_NS)
+    first, *_ = attended[1][:, 3].unbind(1)
     [gradient] = torch.autograd.grad(first.sum(), queries)
     assert (gradient.abs().amax(2) > 0).all()
 
 
 def window(reach: int, place: float, inputs: torch.Tensor) -> Window:
-    """A window at ``place`` (a share of the sentence) for queries of ones."""
-    made = Window(inputs.size(2), reach)
+    """Return a window centred at ``place`` (a share of the sentence) for queries of ones."""
+    local_window = Window(inputs.size(2), reach)
     with torch.no_grad():
-        made.query_map.weight.fill_(0.5)
+        local_window.query_map.weight.fill_(0.5)
         hidden = math.tanh(0.5 * inputs.size(2))
-        made.place.weight.fill_(math.log(place / (1 - place)) / hidden / inputs.size(2))
-    return made
+        local_window.place.weight.fill_(math.log(place / (1 - place)) / hidden / inputs.size(2))
+    return local_window
 
 
-def test_a_gaussian_around_the_predicted_place():
-    """Luong et al. 2015, eq. 10: exp(-(s - p)² / 2σ²), σ = D/2, positions counted from 1, nothing beyond D."""
+def test_the_window_is_a_gaussian_around_the_predicted_position():
+    """Luong et al. 2015, eq. 10: exp(-(s - p)² / 2σ²), σ = D/2, positions counted from 1, zero beyond D."""
     queries = torch.ones(1, 1, 3)
     nearness = window(2, 0.5, queries)(queries, None, 8).flatten().tolist()  # p = 4
     assert nearness == pytest.approx([0, math.exp(-2), math.exp(-0.5), 1, math.exp(-0.5), math.exp(-2), 0, 0], abs=1e-6)
@@ -285,27 +285,27 @@ def test_a_gaussian_around_the_predicted_place():
 def test_each_sentence_has_its_own_length():
     queries = torch.ones(2, 1, 3)
     padding = torch.arange(8) >= torch.tensor([[8], [4]])
-    found = window(1, 0.5, queries)(queries, padding, 8)
-    assert found.argmax(2).flatten().tolist() == [3, 1]  # p = 4 and p = 2
+    result = window(1, 0.5, queries)(queries, padding, 8)
+    assert result.argmax(2).flatten().tolist() == [3, 1]  # p = 4 and p = 2
     alone = window(1, 0.5, queries)(queries[1:], None, 4)
-    torch.testing.assert_close(found[1, :, :4], alone[0])
+    torch.testing.assert_close(result[1, :, :4], alone[0])
 
 
 @pytest.mark.parametrize("extreme", [-1e3, 1e3])
 @pytest.mark.parametrize("length", [1, 2, 7])
-def test_some_position_is_always_near(extreme, length):
-    made = Window(2, 1)
+def test_at_least_one_position_is_always_within_the_window(extreme, length):
+    local_window = Window(2, 1)
     with torch.no_grad():
-        made.query_map.weight.fill_(1.0)
-        made.place.weight.fill_(extreme)
+        local_window.query_map.weight.fill_(1.0)
+        local_window.place.weight.fill_(extreme)
     padding = (torch.arange(9) >= length).unsqueeze(0)
-    nearness = made(torch.ones(1, 1, 2), padding, 9)
+    nearness = local_window(torch.ones(1, 1, 2), padding, 9)
     assert (nearness[..., :length] > 0).any()
 
 
-def test_the_place_is_learnt():
+def test_the_predicted_position_has_gradients():
     queries = torch.ones(1, 1, 3)
-    made = window(3, 0.4, queries)
-    made(queries, None, 6)[..., 4].sum().backward()
-    assert made.place.weight.grad.abs().sum() > 0
-    assert made.query_map.weight.grad.abs().sum() > 0
+    local_window = window(3, 0.4, queries)
+    local_window(queries, None, 6)[..., 4].sum().backward()
+    assert local_window.place.weight.grad.abs().sum() > 0
+    assert local_window.query_map.weight.grad.abs().sum() > 0

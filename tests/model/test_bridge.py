@@ -29,7 +29,7 @@ def bridge(
 
 
 def summaries(layers: int, width: int = 3) -> tuple[Tensor, Tensor]:
-    """Hidden states and cells (layers, 2, width) of two sentences, larger than 1 in size so that tanh is seen."""
+    """Return hidden and cell states (layers, 2, width) of two sentences, beyond ±1 so that tanh has an effect."""
     generator = torch.Generator().manual_seed(layers)
     return 2 * torch.randn(layers, 2, width, generator=generator), 2 * torch.randn(
         layers, 2, width, generator=generator
@@ -55,31 +55,31 @@ def test_stacks_are_aligned_at_the_top(encoder_layers, decoder_layers, heard):
 
 
 @pytest.mark.parametrize("kind", MAPS)
-def test_maps_are_one_for_each_layer_and_for_hidden_and_cell(kind):
+def test_each_layer_has_separate_maps_for_hidden_and_cell_state(kind):
     built = bridge(kind, 3, 2, width=3, size=5)
     hidden, cell = summaries(3)
     found_hidden, found_cell = built(hidden, cell)
     for layer, heard in enumerate([1, 2]):
-        for found, maps, summary in ((found_hidden, built.hidden_maps, hidden), (found_cell, built.cell_maps, cell)):
-            wanted = summary[heard] @ maps[layer].weight.T + maps[layer].bias
-            torch.testing.assert_close(found[layer], wanted.tanh() if kind is BridgeKind.tanh else wanted)
+        for actual, maps, summary in ((found_hidden, built.hidden_maps, hidden), (found_cell, built.cell_maps, cell)):
+            expected = summary[heard] @ maps[layer].weight.T + maps[layer].bias
+            torch.testing.assert_close(actual[layer], expected.tanh() if kind is BridgeKind.tanh else expected)
     assert found_hidden.shape == found_cell.shape == (2, 2, 5)
     assert len({id(parameter) for parameter in built.parameters()}) == 8
 
 
 @pytest.mark.parametrize("kind", MAPS)
-def test_shared_all_layers_hear_one_map_of_the_top(kind):
+def test_a_shared_bridge_gives_all_layers_one_map_of_the_top_layer(kind):
     built = bridge(kind, 2, 3, width=3, size=5, shared=True)
     hidden, cell = summaries(2)
     assert len(list(built.parameters())) == 4
-    for found, (mapped,), summary in zip(
+    for actual, (mapped,), summary in zip(
         built(hidden, cell), (built.hidden_maps, built.cell_maps), (hidden, cell), strict=True
     ):
-        wanted = summary[-1] @ mapped.weight.T + mapped.bias
-        torch.testing.assert_close(found, (wanted.tanh() if kind is BridgeKind.tanh else wanted).expand(3, -1, -1))
+        expected = summary[-1] @ mapped.weight.T + mapped.bias
+        torch.testing.assert_close(actual, (expected.tanh() if kind is BridgeKind.tanh else expected).expand(3, -1, -1))
 
 
-def test_a_shared_copy_is_the_top_for_all():
+def test_a_shared_copy_gives_all_layers_the_top_state():
     hidden, cell = summaries(2)
     found_hidden, found_cell = bridge(BridgeKind.copy, 2, 3, shared=True)(hidden, cell)
     assert torch.equal(found_hidden, hidden[[1, 1, 1]])
@@ -88,7 +88,7 @@ def test_a_shared_copy_is_the_top_for_all():
 
 @pytest.mark.parametrize("kind", BridgeKind)
 @pytest.mark.parametrize("cell", CellKind)
-def test_every_map_is_of_use_to_the_decoders_cell(kind, cell):
+def test_every_map_is_used_by_the_decoder_cell(kind, cell):
     built = bridge(kind, 2, 2, cell=cell)
     found_hidden, found_cell = built(*summaries(2))
     assert found_hidden.shape == (2, 2, 3)
@@ -100,14 +100,14 @@ def test_every_map_is_of_use_to_the_decoders_cell(kind, cell):
         assert all(gradient.any() for gradient in torch.autograd.grad(loss, parameters))
 
 
-def test_zero_is_zero_and_of_the_decoders_width():
+def test_zero_states_have_the_width_of_the_decoder():
     hidden, cell = bridge(BridgeKind.zero, 2, 3, width=3, size=5)(*summaries(2))
     assert hidden.shape == cell.shape == (3, 2, 5)
     assert not hidden.any()
     assert not cell.any()
 
 
-def test_layers_of_different_width_are_each_mapped_from_their_own():
+def test_layers_of_different_width_have_maps_of_their_width():
     config = ModelConfig(
         encoder=EncoderConfig(layers=2, size=3, direction=Direction.gnmt), decoder=DecoderConfig(layers=3, size=4)
     )
@@ -131,7 +131,7 @@ def test_a_copy_into_another_width_is_refused():
         Network(config, 9, 9, joint=False)
 
 
-def test_a_copy_needs_one_width_of_the_layers_it_copies_alone():
+def test_a_copy_requires_equal_width_of_the_copied_layers_only():
     def config(decoder_layers: int, shared: bool = False) -> ModelConfig:
         return ModelConfig(
             encoder=EncoderConfig(layers=3, size=3, direction=Direction.gnmt),
@@ -147,8 +147,8 @@ def test_a_copy_needs_one_width_of_the_layers_it_copies_alone():
 
 
 @pytest.mark.parametrize("encoder_cell", [CellKind.lstm, CellKind.gru])
-def test_two_summaries_side_by_side_are_mapped_and_cannot_be_copied(encoder_cell):
-    """An encoder without cell states hands the same summary, twice as wide as a state, on in their place."""
+def test_concatenated_summaries_are_mapped_and_cannot_be_copied(encoder_cell):
+    """An encoder without cell states passes its summary, twice as wide as a state, in their place."""
     config = ModelConfig(
         encoder=EncoderConfig(cell=encoder_cell, size=3), decoder=DecoderConfig(size=6), summary=Summary.max_mean
     )
@@ -161,7 +161,7 @@ def test_two_summaries_side_by_side_are_mapped_and_cannot_be_copied(encoder_cell
         replace(config, bridge=BridgeKind.copy).check()
 
 
-def test_without_a_bridge_the_source_must_be_heard_otherwise():
+def test_without_a_bridge_the_decoder_needs_another_path_to_the_source():
     zero = {"bridge": BridgeKind.zero, "encoder": EncoderConfig(size=3)}
     ModelConfig(**zero, attention=AttentionKind.additive).check()
     ModelConfig(**zero, decoder=DecoderConfig(feed_context=True)).check()

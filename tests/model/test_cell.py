@@ -29,19 +29,19 @@ GATES = {
 
 
 def random_cell(kind: CellKind, seed: int, dtype: torch.dtype = torch.float64, rate: float = 0.0) -> Cell:
-    """A cell with weights in [-1, 1], wide enough to saturate some gates."""
+    """Return a cell with weights in [-1, 1], large enough to saturate some gates."""
     generator = torch.Generator().manual_seed(seed)
     cell = make_cell(kind, INPUTS, UNITS, rate).to(dtype)
     with torch.no_grad():
         for parameter in cell.parameters():
             parameter.uniform_(-1, 1, generator=generator)
-        if kind is CellKind.rnn_relu:  # Its states know no bound: they shall not grow.
+        if kind is CellKind.rnn_relu:  # Its states are unbounded; small weights keep them finite.
             cell.weights()[1].mul_(0.3)
     return cell
 
 
 def random_inputs(seed: int, lengths: list[int], dtype: torch.dtype = torch.float64, more: int = 0) -> tuple:
-    """Inputs with noise on padding, lengths and mask."""
+    """Return inputs with noise at padding, lengths and mask."""
     positions, lengths_B = max(lengths) + more, torch.tensor(lengths)
     generator = torch.Generator().manual_seed(seed)
     inputs_NTI = torch.randn(len(lengths), positions, INPUTS, generator=generator, dtype=torch.float64).to(dtype)
@@ -54,7 +54,7 @@ def random_state(kind: CellKind, rows: int) -> CellState:
 
 
 def stepped(cell: Cell, inputs_NTI: Tensor, lengths: list[int], state: CellState, weights=None) -> tuple:
-    """What `Cell.run` promises, by `Cell.step` on one row after the other."""
+    """Compute the result of `Cell.run` with `Cell.step`, row by row."""
     states, ends = torch.zeros(*inputs_NTI.shape[:2], UNITS, dtype=inputs_NTI.dtype), []
     for row, length in enumerate(lengths):
         after = CellState(*(part if part is None else part[row : row + 1] for part in state))
@@ -72,7 +72,7 @@ def tensors(outcome: tuple[Tensor, CellState]) -> list[Tensor]:
 
 
 def gradients(cell: Cell, inputs: list[Tensor], outcome: list[Tensor]) -> list[Tensor]:
-    """Gradients of the inputs and all weights, for a loss that weights every number differently."""
+    """Return gradients of the inputs and all weights for a loss with a different weight for every number."""
     loss = sum((part * torch.linspace(-1, 1, part.numel(), dtype=part.dtype).view_as(part)).sum() for part in outcome)
     return list(torch.autograd.grad(loss, [*inputs, *cell.parameters()]))
 
@@ -86,7 +86,7 @@ def assert_close(found: list[Tensor], wanted: list[Tensor], tolerance: float = 1
 @pytest.mark.parametrize("padded", [True, False])
 @pytest.mark.parametrize("begun", [True, False])
 @pytest.mark.parametrize("kind", CellKind)
-def test_a_run_is_its_steps_in_value_and_gradient(kind, begun, padded):
+def test_a_sequence_equals_its_steps_in_value_and_gradient(kind, begun, padded):
     cell, lengths = random_cell(kind, 1), [5, 1, 7, 3] if padded else [6, 6]
     inputs_NTI, _, padding_NT = random_inputs(2, lengths, more=2 if padded else 0)
     zero = torch.zeros(len(lengths), UNITS, dtype=torch.float64)
@@ -94,30 +94,30 @@ def test_a_run_is_its_steps_in_value_and_gradient(kind, begun, padded):
     leaves = [inputs_NTI, *(part for part in state if part is not None)] if begun else [inputs_NTI]
     for leaf in leaves:
         leaf.requires_grad_()
-    found = tensors(cell.run(inputs_NTI, state if begun else None, padding_NT if padded else None))
-    wanted = tensors(stepped(cell, inputs_NTI, lengths, state))
-    assert len(found) == (3 if kind.has_cell_state else 2)
-    assert_close(found, wanted)
-    assert found[0][padding_NT].abs().sum() == 0
-    assert_close(gradients(cell, leaves, found), gradients(cell, leaves, wanted))
+    actual = tensors(cell.run(inputs_NTI, state if begun else None, padding_NT if padded else None))
+    expected = tensors(stepped(cell, inputs_NTI, lengths, state))
+    assert len(actual) == (3 if kind.has_cell_state else 2)
+    assert_close(actual, expected)
+    assert actual[0][padding_NT].abs().sum() == 0
+    assert_close(gradients(cell, leaves, actual), gradients(cell, leaves, expected))
 
 
 @pytest.mark.parametrize("kind", CellKind)
-def test_recurrent_dropout_is_one_draw_for_all_positions(kind):
+def test_recurrent_dropout_draws_one_mask_for_all_positions(kind):
     cell, lengths = random_cell(kind, 3, rate=0.5).train(), [4, 6]
     inputs_NTI, _, padding_NT = random_inputs(4, lengths)
     zero = torch.zeros(2, UNITS, dtype=torch.float64)
     start = CellState(zero, zero if kind.has_cell_state else None)
     torch.manual_seed(5)
-    found = tensors(cell.run(inputs_NTI, None, padding_NT))
+    actual = tensors(cell.run(inputs_NTI, None, padding_NT))
     torch.manual_seed(5)
     weights = weight_dropped(cell)
-    assert_close(found, tensors(stepped(cell, inputs_NTI, lengths, start, weights)))
-    # Many calls with these weights are one call with them; another draw is another cell; in evaluation all is there.
+    assert_close(actual, tensors(stepped(cell, inputs_NTI, lengths, start, weights)))
+    # Several calls with one mask equal one call; another mask gives another result; evaluation drops nothing.
     first, state = cell.run(inputs_NTI[:, :3], None, None, weights)
     second, _ = cell.run(inputs_NTI[:, 3:4], state, None, weights)
-    torch.testing.assert_close(torch.cat([first, second], 1), found[0][:, :4], **CLOSE)
-    assert not torch.allclose(cell.run(inputs_NTI, None, padding_NT)[0], found[0])
+    torch.testing.assert_close(torch.cat([first, second], 1), actual[0][:, :4], **CLOSE)
+    assert not torch.allclose(cell.run(inputs_NTI, None, padding_NT)[0], actual[0])
     assert_close(
         tensors(cell.eval().run(inputs_NTI, None, padding_NT)), tensors(stepped(cell, inputs_NTI, lengths, start))
     )
@@ -128,7 +128,7 @@ def sigmoid(x: float) -> float:
 
 
 def one_unit(cell: Cell, input_weights: list[float], recurrent_weights: list[float], biases: list[float]) -> Cell:
-    """A cell of one unit over one input, its second bias half the first."""
+    """Return a cell with one unit and one input, and the second bias half the first."""
     with torch.no_grad():
         for weight, numbers in zip(cell.weights(), (input_weights, recurrent_weights, biases), strict=False):
             weight.copy_(torch.tensor(numbers, dtype=torch.float64).view_as(weight))
@@ -152,23 +152,23 @@ def test_a_gru_step_by_hand():
     (hidden, memory), gates = cell.step(torch.tensor([[0.7]]).double(), CellState(torch.tensor([[0.3]]).double(), None))
     r, z = sigmoid(0.7 + 0.15 + 0.3), sigmoid(-1.4 + 0.3 + 0.6)
     n = math.tanh(0.35 - 0.6 + r * (-0.3 - 0.3))
-    found = [gates["reset"], gates["update"], gates["candidate"], hidden]
-    assert [number.item() for number in found] == pytest.approx([r, z, n, (1 - z) * n + z * 0.3], abs=1e-7)
+    result = [gates["reset"], gates["update"], gates["candidate"], hidden]
+    assert [number.item() for number in result] == pytest.approx([r, z, n, (1 - z) * n + z * 0.3], abs=1e-7)
     assert memory is None
 
 
-@pytest.mark.parametrize(("relu", "wanted"), [(False, math.tanh(-0.55)), (True, 0.0)])
-def test_a_simple_step_by_hand(relu, wanted):
+@pytest.mark.parametrize(("relu", "expected"), [(False, math.tanh(-0.55)), (True, 0.0)])
+def test_a_simple_step_by_hand(relu, expected):
     cell = one_unit(RNN(1, 1, relu=relu).double(), [-1.0], [0.5], [0.0])
     state, gates = cell.step(torch.tensor([[0.7]]).double(), CellState(torch.tensor([[0.3]]).double(), None))
-    assert state.hidden_NH.item() == pytest.approx(wanted, abs=1e-7)
+    assert state.hidden_NH.item() == pytest.approx(expected, abs=1e-7)
     assert (state.cell_NH, gates) == (None, {})
     upwards, _ = cell.step(torch.tensor([[-0.7]]).double(), state)
-    assert upwards.hidden_NH.item() == pytest.approx(0.7 if relu else math.tanh(0.7 + wanted / 2), abs=1e-7)
+    assert upwards.hidden_NH.item() == pytest.approx(0.7 if relu else math.tanh(0.7 + expected / 2), abs=1e-7)
 
 
 @pytest.mark.parametrize("kind", CellKind)
-def test_a_cell_is_what_its_kind_says(kind):
+def test_each_kind_builds_its_cell(kind):
     cell = make_cell(kind, INPUTS, UNITS)
     assert (cell.input_size, cell.hidden_size) == (INPUTS, UNITS)
     W_ih, W_hh, *biases = cell.weights()
@@ -184,13 +184,13 @@ def test_a_cell_is_what_its_kind_says(kind):
     assert (after.cell_NH is not None) == kind.has_cell_state
 
 
-def test_an_lstm_with_a_cell_state_missing_is_a_mistake():
+def test_an_lstm_without_a_cell_state_raises():
     with pytest.raises(AssertionError, match="needs a cell state"):
         LSTM(1, 1).step(torch.ones(1, 1), CellState(torch.ones(1, 1), None))
 
 
 def packed(cell: nn.RNNBase, inputs_NTI: Tensor, lengths_B: Tensor) -> list[Tensor]:
-    """States and last states as torch gives them for a packed sequence."""
+    """Return states and last states of torch for a packed sequence."""
     sequence = pack_padded_sequence(inputs_NTI, lengths_B, batch_first=True, enforce_sorted=False)
     outputs, last = cell(sequence)
     states = pad_packed_sequence(outputs, batch_first=True, total_length=inputs_NTI.size(1))[0]
@@ -205,22 +205,22 @@ def packed(cell: nn.RNNBase, inputs_NTI: Tensor, lengths_B: Tensor) -> list[Tens
     st.sampled_from([torch.float32, torch.float64]),
     st.booleans(),
 )
-def test_a_run_is_that_of_a_packed_sequence(kind, seed, lengths, more, dtype, learning):
+def test_a_sequence_equals_a_packed_sequence(kind, seed, lengths, more, dtype, learning):
     cell = random_cell(kind, seed, dtype).train(learning)
     inputs_NTI, lengths_B, padding_NT = random_inputs(seed, lengths, dtype, more)
     tolerance = 5e-6 if dtype is torch.float32 else 1e-12
-    with torch.set_grad_enabled(learning):  # torch has another kernel where nothing is learned
-        found = tensors(cell.run(inputs_NTI.requires_grad_(learning), None, padding_NT))
-        wanted = packed(cell, inputs_NTI, lengths_B)
-        assert_close(found, wanted, tolerance)
+    with torch.set_grad_enabled(learning):  # torch uses another kernel without gradients
+        actual = tensors(cell.run(inputs_NTI.requires_grad_(learning), None, padding_NT))
+        expected = packed(cell, inputs_NTI, lengths_B)
+        assert_close(actual, expected, tolerance)
         if learning:
-            of_inputs, *of_weights = gradients(cell, [inputs_NTI], found)
-            assert_close([of_inputs, *of_weights], gradients(cell, [inputs_NTI], wanted), tolerance)
+            of_inputs, *of_weights = gradients(cell, [inputs_NTI], actual)
+            assert_close([of_inputs, *of_weights], gradients(cell, [inputs_NTI], expected), tolerance)
             assert of_inputs[padding_NT].abs().sum() == 0
 
 
 @given(st.sampled_from(CellKind), st.integers(0, 10_000), LENGTHS, st.sampled_from([0.0, -1.0, 30.0]))
-def test_what_stands_on_padding_never_matters(kind, seed, lengths, padding):
+def test_inputs_at_padding_have_no_effect(kind, seed, lengths, padding):
     cell = random_cell(kind, seed, torch.float32)
     inputs_NTI, _, padding_NT = random_inputs(seed, lengths, torch.float32, more=2)
     other = inputs_NTI.masked_fill(padding_NT.unsqueeze(2), padding)
@@ -236,29 +236,29 @@ def test_a_cell_survives_ten_thousand_steps_of_padding():
     with torch.no_grad():
         _, end = cell.run(inputs_NTI, None, padding_NT)
         _, alone = cell.run(inputs_NTI[:, :3])
-    # Padding changes nothing; kernels round by the number of positions.
+    # Padding changes nothing but rounding, which depends on the number of positions.
     torch.testing.assert_close(end.cell_NH, alone.cell_NH, rtol=0, atol=1e-6)
     torch.testing.assert_close(end.hidden_NH, alone.hidden_NH, rtol=0, atol=1e-6)
 
 
 @needs_bfloat16
 @pytest.mark.parametrize("kind", CellKind)
-def test_in_bfloat16_a_cell_learns_much_the_same(kind):
+def test_gradients_in_bfloat16_are_close_to_float32(kind):
     cell = random_cell(kind, 6, torch.float32)
     inputs_NTI, _, padding_NT = random_inputs(6, [5, 2, 8], torch.float32)
-    wanted = tensors(cell.run(inputs_NTI, None, padding_NT))
+    expected = tensors(cell.run(inputs_NTI, None, padding_NT))
     with torch.autocast("cpu", torch.bfloat16):
-        found = [part.float() for part in tensors(cell.run(inputs_NTI, None, padding_NT))]
-    for one, other in zip(found, wanted, strict=True):
+        actual = [part.float() for part in tensors(cell.run(inputs_NTI, None, padding_NT))]
+    for one, other in zip(actual, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=0.1, atol=0.1)
-    assert all(gradient.isfinite().all() for gradient in gradients(cell, [], found))
+    assert all(gradient.isfinite().all() for gradient in gradients(cell, [], actual))
 
 
 RATE = 0.3
 
 
 @pytest.mark.parametrize("kind", CellKind)
-def test_recurrent_weights_alone_fall_and_the_others_make_up_for_them(kind):
+def test_weight_dropping_zeroes_recurrent_weights_only_and_scales_the_rest(kind):
     torch.manual_seed(1)
     cell = make_cell(kind, 5, 60, RATE).train()
     W_ih, W_hh, *biases = weight_dropped(cell)
@@ -272,7 +272,7 @@ def test_recurrent_weights_alone_fall_and_the_others_make_up_for_them(kind):
 
 
 @pytest.mark.parametrize(("rate", "training"), [(RATE, False), (0.0, True)])
-def test_else_the_weights_are_the_cells_own(rate, training):
+def test_without_weight_dropping_the_weights_are_unchanged(rate, training):
     cell = make_cell(CellKind.lstm, 5, 6, rate).train(training)
     before = torch.get_rng_state()
     assert all(one is other for one, other in zip(weight_dropped(cell), cell.weights(), strict=True))
@@ -295,7 +295,7 @@ def random_layer_norm_state() -> tuple[torch.Tensor, CellState]:
     return inputs, CellState(hidden.tanh(), cell)
 
 
-def test_every_gate_is_normalised_by_itself_and_the_cell_on_its_way_out():
+def test_each_gate_and_the_output_cell_state_are_normalised_separately():
     lstm, (inputs, state) = random_layer_norm_lstm(), random_layer_norm_state()
     after, gates = lstm.step(inputs, state)
     sums = inputs @ lstm.weight_ih.T + state.hidden_NH @ lstm.weight_hh.T
@@ -306,26 +306,26 @@ def test_every_gate_is_normalised_by_itself_and_the_cell_on_its_way_out():
         )
     ]
     i, f, o = (closed[place].sigmoid() for place in (0, 1, 3))
-    for name, wanted in (("input", i), ("forget", f), ("candidate", closed[2].tanh()), ("output", o)):
-        torch.testing.assert_close(gates[name], wanted, **CLOSE)
+    for name, expected in (("input", i), ("forget", f), ("candidate", closed[2].tanh()), ("output", o)):
+        torch.testing.assert_close(gates[name], expected, **CLOSE)
     cell = f * state.cell_NH + i * closed[2].tanh()
     torch.testing.assert_close(after.cell_NH, cell, **CLOSE)
-    wanted = o * layer_norm(cell, [4], lstm.cell_norm.weight, lstm.cell_norm.bias).tanh()
-    torch.testing.assert_close(after.hidden_NH, wanted, **CLOSE)
+    expected = o * layer_norm(cell, [4], lstm.cell_norm.weight, lstm.cell_norm.bias).tanh()
+    torch.testing.assert_close(after.hidden_NH, expected, **CLOSE)
 
 
-def test_the_scale_of_one_gates_weights_does_not_matter():
+def test_scaling_the_weights_of_one_gate_changes_nothing():
     lstm, (inputs, state) = random_layer_norm_lstm(), random_layer_norm_state()
     before, _ = lstm.step(inputs, state)
     with torch.no_grad():
         for weight in lstm.weights():
             weight[:4].mul_(3)  # the input gate's
     after, _ = lstm.step(inputs, state)
-    # To the small number that keeps a normalisation from dividing by zero.
+    # The tolerance allows for the epsilon of layer normalisation.
     torch.testing.assert_close(after.hidden_NH, before.hidden_NH, rtol=0, atol=1e-4)
 
 
-def test_under_autocast_the_state_stays_as_it_is():
+def test_autocast_keeps_the_type_of_the_state():
     lstm = LayerNormLSTM(3, 4)
     with torch.autocast("cpu", torch.bfloat16):
         states, (hidden, cell) = lstm.run(torch.randn(2, 5, 3))

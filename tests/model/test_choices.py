@@ -1,4 +1,4 @@
-"""The words that a model's settings choose from."""
+"""The enums of the model settings."""
 
 from enum import StrEnum
 
@@ -13,17 +13,17 @@ WORDS = [kind for kind in vars(choices).values() if isinstance(kind, type) and i
 
 
 @pytest.mark.parametrize("words", [kind for kind in WORDS if kind is not StrEnum])
-def test_words_are_spelt_alike_in_python_and_yaml(words: type[StrEnum]) -> None:
+def test_names_are_equal_in_python_and_yaml(words: type[StrEnum]) -> None:
     assert [member.name for member in words] == [member.value for member in words]
 
 
 @pytest.mark.parametrize("cell", CellKind)
-def test_a_word_of_yaml_is_a_choice_in_python(cell: CellKind) -> None:
+def test_a_yaml_name_is_an_enum_member_in_python(cell: CellKind) -> None:
     settings = OmegaConf.merge(OmegaConf.structured(ModelConfig), {"decoder": {"cell": cell.value}})
     assert OmegaConf.to_object(settings).decoder.cell is cell
 
 
-def test_a_word_of_python_is_a_choice_too() -> None:
+def test_a_python_string_is_accepted_as_a_choice() -> None:
     settings = ModelConfig(attention="general", encoder=EncoderConfig(direction="gnmt"))
     assert settings.attention is choices.AttentionKind.general
     assert settings.encoder.direction is choices.Direction.gnmt

@@ -1,4 +1,4 @@
-"""The decoder and its readout, against their equations."""
+"""The decoder and its readout, compared with their equations."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -30,7 +30,7 @@ STEPS, BEAM = 5, 3
 
 
 class OneRow:
-    """One row of a decoder, read token by token; `test_cell` holds the cells to their equations."""
+    """One row of a decoder, computed token by token; `test_cell` compares the cells with their equations."""
 
     def __init__(self, network: Network, memory: Memory, state: State, row: int, sentence: int) -> None:
         self.config, self.decoder = network.config, network.decoder
@@ -57,7 +57,7 @@ class OneRow:
         return self.hidden[depth]
 
     def read(self, token: Tensor) -> Tensor:
-        """Features after one more token."""
+        """Return the features after one more token."""
         config, decoder = self.config, self.config.decoder
         attends = config.attention is not AttentionKind.none
         order = config.attention_order if attends else None
@@ -118,16 +118,16 @@ def world(network: Network, beam: int = 1) -> tuple[Tensor, Memory, State]:
 def test_features_are_those_of_the_equations(config, beam):
     network = random_network(config, seed=1)
     embedded, memory, state = world(network, beam)
-    found = network.decoder(embedded, memory, state).features_NTF
-    assert found.shape == (3 * beam, STEPS, network.decoder.feature_size)
+    result = network.decoder(embedded, memory, state).features_NTF
+    assert result.shape == (3 * beam, STEPS, network.decoder.feature_size)
     for row in range(3 * beam):
         one = OneRow(network, memory, state, row, sentence=row // beam)
-        torch.testing.assert_close(found[row], torch.stack([one.read(token) for token in embedded[row]]), **CLOSE)
+        torch.testing.assert_close(result[row], torch.stack([one.read(token) for token in embedded[row]]), **CLOSE)
 
 
 @given(model_configs(), st.integers(0, 10_000), st.sampled_from([1, BEAM]), st.integers(1, STEPS - 1))
 @torch.no_grad()
-def test_all_at_once_is_the_same_as_in_parts(config, seed, beam, cut):
+def test_one_pass_equals_several_partial_passes(config, seed, beam, cut):
     network = random_network(config, seed)
     embedded, memory, state = world(network, beam)
     whole = network.decoder(embedded, memory, state)
@@ -144,7 +144,7 @@ def test_all_at_once_is_the_same_as_in_parts(config, seed, beam, cut):
 
 
 @pytest.mark.parametrize("config", EVERY)
-def test_only_what_feeds_on_the_step_before_is_taken_step_by_step(config, monkeypatch):
+def test_only_sequentially_dependent_decoders_are_computed_step_by_step(config, monkeypatch):
     network = random_network(config, seed=1)
     embedded, memory, state = world(network)
     lengths: list[int] = []
@@ -162,7 +162,7 @@ def test_only_what_feeds_on_the_step_before_is_taken_step_by_step(config, monkey
 
 
 @pytest.mark.parametrize("config", ARRANGEMENTS)
-def test_what_each_position_carries_is_told_in_the_state(config):
+def test_the_state_contains_everything_that_positions_pass_on(config):
     network = random_network(config, seed=1)
     _, state = network.encode(*padded(random_sentences(4, [2, 5, 3])))
     gnmt = config.attention_order is AttentionOrder.gnmt
@@ -190,7 +190,9 @@ def test_what_each_position_carries_is_told_in_the_state(config):
         (Tying.all, AttentionKind.general, {"readout": Readout.maxout, "readout_sees_input": True}, 5, (10, 15)),
     ],
 )
-def test_a_readout_is_there_to_mix_or_to_change_the_width(tying, attention, decoder, embedding_size, readout):
+def test_a_readout_exists_only_to_combine_inputs_or_change_the_width(
+    tying, attention, decoder, embedding_size, readout
+):
     config = ModelConfig(
         embedding_size=embedding_size,
         encoder=EncoderConfig(size=3, direction=Direction.bidirectional),
@@ -203,8 +205,8 @@ def test_a_readout_is_there_to_mix_or_to_change_the_width(tying, attention, deco
 
 
 @pytest.mark.parametrize("tying", [Tying.none, Tying.output])
-def test_dropout_is_on_in_training_alone(tying):
-    """On the embeddings, on what a layer hands on, and on the readout."""
+def test_dropout_is_active_in_training_only(tying):
+    """On the embeddings, on the outputs of layers, and on the readout."""
     config = ModelConfig(
         embedding_size=6, encoder=EncoderConfig(size=3), decoder=DecoderConfig(size=8), tying=tying, dropout=0.5
     )
@@ -218,12 +220,12 @@ def test_dropout_is_on_in_training_alone(tying):
     silenced_NF = (learning.features_NTF == 0).all(1)
     assert silenced_NF.any()
     assert not silenced_NF.all()
-    # The state receives the dropped embeddings.
+    # The state depends on the dropped embeddings.
     assert not torch.allclose(learning.state.hidden_LNH, still.state.hidden_LNH, atol=1e-3)
     assert (learning.state.hidden_LNH != 0).all()
 
 
-def test_what_the_readout_mixes_is_dropped_too():
+def test_dropout_applies_to_the_inputs_of_the_readout():
     config = ModelConfig(embedding_size=6, encoder=EncoderConfig(size=3), decoder=DecoderConfig(size=8), dropout=0.5)
     network = random_network(config, seed=1)
     embedded, memory, state = world(network)
@@ -236,8 +238,8 @@ def test_what_the_readout_mixes_is_dropped_too():
 
 @pytest.mark.parametrize("order", AttentionOrder)
 @pytest.mark.parametrize("shared", [True, False])
-def test_a_mask_is_drawn_once_for_all_positions_or_for_each(order, shared):
-    """Also where positions are taken one by one."""
+def test_a_dropout_mask_is_shared_by_all_positions_or_drawn_for_each(order, shared):
+    """Also if positions are computed one by one."""
     config = ModelConfig(
         embedding_size=20,
         encoder=EncoderConfig(size=3),
@@ -257,7 +259,7 @@ def test_a_mask_is_drawn_once_for_all_positions_or_for_each(order, shared):
 
 
 @pytest.mark.parametrize("order", AttentionOrder)
-def test_every_layer_has_a_mask_of_its_own(order, monkeypatch):
+def test_every_layer_has_its_own_mask(order, monkeypatch):
     config = ModelConfig(
         embedding_size=30,
         encoder=EncoderConfig(size=3),
@@ -282,12 +284,12 @@ def test_every_layer_has_a_mask_of_its_own(order, monkeypatch):
     assert masks[0].shape == (3, 30)
     first = [masks[place] == 0 for place in range(4)]  # three layers and the features, at the first position
     assert not any(torch.equal(one, other) for one, other in combinations(first, 2))
-    for layer, silent in enumerate(first[:2]):  # what the layer above reads is what was masked
-        heard = read[layer + 1].reshape(3, -1, read[layer + 1].size(-1))[:, 0, :30]
-        assert torch.equal(heard == 0, silent)
+    for layer, silent in enumerate(first[:2]):  # the layer above receives the masked outputs
+        layer_input = read[layer + 1].reshape(3, -1, read[layer + 1].size(-1))[:, 0, :30]
+        assert torch.equal(layer_input == 0, silent)
 
 
-def test_recurrent_weights_are_silenced_once_for_all_positions(monkeypatch):
+def test_recurrent_weights_are_dropped_once_for_all_positions(monkeypatch):
     config = replace(ARRANGEMENTS[0], recurrent_dropout=0.5)
     network = random_network(config, seed=1)
     embedded, memory, state = world(network)
@@ -303,8 +305,8 @@ def test_recurrent_weights_are_silenced_once_for_all_positions(monkeypatch):
 
 
 @pytest.mark.parametrize("config", [SAMPLES[4], ARRANGEMENTS[3], ARRANGEMENTS[5]])
-def test_gradients_reach_what_came_before(config):
-    """Through coverage and input feeding, a later position teaches an earlier input."""
+def test_gradients_reach_states_and_inputs(config):
+    """Through coverage and input feeding, gradients of a later position reach an earlier input."""
     network = random_network(config, seed=1)
     embedded, memory, state = world(network)
     embedded.requires_grad_()
@@ -312,26 +314,26 @@ def test_gradients_reach_what_came_before(config):
     assert embedded.grad[:, 0].abs().max() > 1e-9
 
 
-def test_maxout_takes_the_larger_of_two_neighbours():
+def test_maxout_takes_the_larger_of_two_adjacent_units():
     mixed = torch.tensor([[1.0, 3.0, -2.0, -5.0], [0.0, 0.0, 7.0, 8.0]])
     assert maxout(mixed).tolist() == [[3, -2], [0, 8]]
     assert maxout(mixed.unsqueeze(0)).shape == (1, 2, 2)
 
 
-def test_only_the_larger_learns():
+def test_only_the_larger_unit_has_a_gradient():
     mixed = torch.tensor([[1.0, 3.0]], requires_grad=True)
     maxout(mixed).sum().backward()
     assert mixed.grad.tolist() == [[0, 1]]
 
 
 @pytest.mark.parametrize(("tying", "width"), [(Tying.none, 7), (Tying.output, 5), (Tying.all, 5)])
-def test_a_shared_matrix_settles_the_width(tying, width):
+def test_a_tied_output_matrix_determines_the_readout_width(tying, width):
     config = ModelConfig(embedding_size=5, decoder=DecoderConfig(size=7), tying=tying)
     assert config.feature_size == width
 
 
 @pytest.mark.parametrize("readout", Readout)
-def test_a_readout_has_the_units_it_is_told(readout):
+def test_a_readout_has_the_configured_size(readout):
     decoder = DecoderConfig(size=7, readout=readout, readout_size=3)
     config = ModelConfig(embedding_size=5, decoder=decoder, tying=Tying.none)
     config.check()
@@ -339,7 +341,7 @@ def test_a_readout_has_the_units_it_is_told(readout):
     assert config.readout_sizes == (7, 6 if readout is Readout.maxout else 3)
 
 
-def test_a_readout_as_wide_as_it_would_be_is_no_other():
+def test_an_explicit_readout_size_equal_to_the_default_changes_nothing():
     config = ModelConfig(decoder=DecoderConfig(size=7, readout_size=7), tying=Tying.none)
     assert config.readout_sizes is None
     tied = ModelConfig(embedding_size=5, decoder=DecoderConfig(size=7, readout_size=5))
@@ -347,7 +349,7 @@ def test_a_readout_as_wide_as_it_would_be_is_no_other():
     assert tied.readout_sizes == (7, 5)
 
 
-def test_a_readout_sees_state_context_and_piece():
+def test_a_readout_receives_state_context_and_input_token():
     config = ModelConfig(
         embedding_size=5,
         encoder=EncoderConfig(size=4),

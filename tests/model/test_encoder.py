@@ -1,4 +1,4 @@
-"""The encoder: a sentence's states, summaries and cells are its own."""
+"""The encoder: states, summaries and cell states of a sentence do not depend on others."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ def random_encoder(
     cell: CellKind = CellKind.lstm,
     residual_from: int | None = None,
 ) -> Encoder:
-    """An encoder of 3 units a direction over embeddings of width 4, in evaluation mode, weights in [-1, 1]."""
+    """Return an encoder in evaluation mode: 3 units per direction, embeddings of width 4, weights in [-1, 1]."""
     encoder = EncoderConfig(cell=cell, layers=layers, size=3, direction=direction, residual_from=residual_from)
     built = Encoder(ModelConfig(embedding_size=4, encoder=encoder, summary=summary, dropout=0.5)).double().eval()
     generator = torch.Generator().manual_seed(7)
@@ -32,19 +32,19 @@ def random_encoder(
 
 
 def embedded() -> tuple[Tensor, Tensor]:
-    """Five sentences, three more columns than the longest needs, noise on padding."""
+    """Return five sentences with three additional columns and noise at padding."""
     generator = torch.Generator().manual_seed(3)
     return torch.randn(5, 10, 4, generator=generator, dtype=torch.float64), torch.tensor(LENGTHS)
 
 
 def alone(encoder: Encoder, row: int) -> EncoderOutput:
-    """What the encoder makes of one sentence without padding."""
+    """Return the results of the encoder for one sentence without padding."""
     inputs_BSE, lengths_B = embedded()
     return encoder(inputs_BSE[row : row + 1, : LENGTHS[row]], lengths_B[row : row + 1])
 
 
 def assert_every_sentence_is_its_own(encoder: Encoder) -> None:
-    """Whatever stands beside and behind it, in whatever order."""
+    """For any other sentences, padding and order."""
     inputs_BSE, lengths_B = embedded()
     together = encoder(inputs_BSE, lengths_B)
     order = torch.tensor([3, 0, 4, 1, 2])
@@ -54,8 +54,8 @@ def assert_every_sentence_is_its_own(encoder: Encoder) -> None:
         for batch, place in ((together, row), (reordered, order.tolist().index(row))):
             torch.testing.assert_close(batch.states_BSD[place, :length], one.states_BSD[0], **CLOSE)
             for ours, theirs in ((batch.hidden, one.hidden), (batch.cell, one.cell)):
-                for layer, wanted in zip(ours, theirs, strict=True):
-                    torch.testing.assert_close(layer[place], wanted[0], **CLOSE)
+                for layer, expected in zip(ours, theirs, strict=True):
+                    torch.testing.assert_close(layer[place], expected[0], **CLOSE)
             assert batch.states_BSD[place, length:].abs().sum() == 0
             assert batch.padding_BS[place].tolist() == [False] * length + [True] * (10 - length)
 
@@ -70,12 +70,12 @@ def test_a_sentence_does_not_depend_on_its_batch(direction, summary, layers):
 
 @pytest.mark.parametrize("cell", CellKind)
 @pytest.mark.parametrize("direction", Direction)
-def test_nor_does_it_with_any_cell_and_residual_connections(direction, cell):
+def test_a_sentence_does_not_depend_on_its_batch_with_any_cell_and_residual_connections(direction, cell):
     assert_every_sentence_is_its_own(random_encoder(direction, Summary.last, 4, cell, residual_from=3))
 
 
 def torch_lstm(encoder: Encoder, layers: int) -> nn.LSTM:
-    """torch's own bidirectional LSTM with the encoder's weights."""
+    """Return torch's bidirectional LSTM with the encoder's weights."""
     lstm = nn.LSTM(4, 3, layers, batch_first=True, bidirectional=True).double()
     with torch.no_grad():
         for depth, layer in enumerate(encoder.layers):
@@ -90,20 +90,20 @@ def torch_lstm(encoder: Encoder, layers: int) -> nn.LSTM:
 def test_both_directions_are_those_of_torch_on_a_packed_sequence(layers):
     encoder = random_encoder(Direction.bidirectional, Summary.last, layers)
     inputs_BSE, lengths_B = embedded()
-    found = encoder(inputs_BSE, lengths_B)
+    actual = encoder(inputs_BSE, lengths_B)
     packed = pack_padded_sequence(inputs_BSE, lengths_B, batch_first=True, enforce_sorted=False)
     outputs, (hidden, cell) = torch_lstm(encoder, layers)(packed)
     states = pad_packed_sequence(outputs, batch_first=True, total_length=10)[0]
-    torch.testing.assert_close(found.states_BSD, states, **CLOSE)
-    # torch stacks layer by layer, the two directions of a layer after each other.
-    for ours, theirs in ((found.hidden, hidden), (found.cell, cell)):
-        wanted = [torch.cat((one[0], one[1]), 1) for one in theirs.view(layers, 2, 5, 3)]
-        torch.testing.assert_close(list(ours), wanted, **CLOSE)
+    torch.testing.assert_close(actual.states_BSD, states, **CLOSE)
+    # torch orders states by layer, then by direction.
+    for ours, theirs in ((actual.hidden, hidden), (actual.cell, cell)):
+        expected = [torch.cat((one[0], one[1]), 1) for one in theirs.view(layers, 2, 5, 3)]
+        torch.testing.assert_close(list(ours), expected, **CLOSE)
 
 
 @pytest.mark.parametrize("cell", CellKind)
 @pytest.mark.parametrize("direction", [Direction.forward, Direction.reversed])
-def test_one_direction_is_a_plain_run_over_the_sentence_as_it_is_read(direction, cell):
+def test_one_direction_equals_a_plain_lstm_over_the_sentence(direction, cell):
     encoder = random_encoder(direction, cell=cell)
     layer = encoder.layers[0]
     runner = layer.forward_cell if direction is Direction.forward else layer.reversed_cell
@@ -116,11 +116,11 @@ def test_one_direction_is_a_plain_run_over_the_sentence_as_it_is_read(direction,
         torch.testing.assert_close(one.states_BSD, states.flip(1) if backwards else states, **CLOSE)
         torch.testing.assert_close(one.hidden[0], last.hidden_NH, **CLOSE)
         # A cell without a cell state passes its hidden state twice.
-        wanted = last.cell_NH if cell.has_cell_state else last.hidden_NH
-        torch.testing.assert_close(one.cell[0], wanted, **CLOSE)
+        expected = last.cell_NH if cell.has_cell_state else last.hidden_NH
+        torch.testing.assert_close(one.cell[0], expected, **CLOSE)
 
 
-def test_who_reads_how():
+def test_each_direction_has_its_layers_and_orders():
     left, right, both = (True, False), (False, True), (True, True)
     assert {direction: [directions(direction, depth) for depth in range(4)] for direction in Direction} == {
         Direction.forward: [left] * 4,
@@ -132,18 +132,18 @@ def test_who_reads_how():
 
 
 @pytest.mark.parametrize("direction", Direction)
-def test_layers_are_as_wide_as_the_config_says(direction):
+def test_layers_have_the_configured_widths(direction):
     config = EncoderConfig(layers=4, size=3, direction=direction)
-    found = random_encoder(direction, layers=4)(*embedded())
+    result = random_encoder(direction, layers=4)(*embedded())
     widths = [config.layer_width(layer) for layer in range(4)]
-    assert [tuple(state.shape) for state in found.hidden] == [(5, width) for width in widths]
-    assert [tuple(state.shape) for state in found.cell] == [(5, width) for width in widths]
-    assert found.states_BSD.shape == (5, 10, config.width)
+    assert [tuple(state.shape) for state in result.hidden] == [(5, width) for width in widths]
+    assert [tuple(state.shape) for state in result.cell] == [(5, width) for width in widths]
+    assert result.states_BSD.shape == (5, 10, config.width)
 
 
 @pytest.mark.parametrize("direction", [Direction.alternating, Direction.gnmt])
-def test_a_layer_reads_what_the_one_below_wrote(direction):
-    """The stack by hand, one sentence."""
+def test_each_layer_reads_the_output_of_the_layer_below(direction):
+    """Compute the stack manually for one sentence."""
     encoder = random_encoder(direction, layers=3)
     states = embedded()[0][2:3, :7]
     for depth, layer in enumerate(encoder.layers):
@@ -158,25 +158,25 @@ def test_a_layer_reads_what_the_one_below_wrote(direction):
 
 
 @pytest.mark.parametrize("summary", Summary)
-def test_a_residual_layer_adds_what_it_read(summary):
+def test_a_residual_layer_adds_its_input(summary):
     plain = random_encoder(Direction.forward, summary, 2)
     residual = random_encoder(Direction.forward, summary, 3, residual_from=3)
     for depth in range(2):
         residual.layers[depth].load_state_dict(plain.layers[depth].state_dict())
-    below, found = plain(*embedded()), residual(*embedded())
+    below, actual = plain(*embedded()), residual(*embedded())
     written, last, _ = residual.layers[2](below.states_BSD, embedded()[1], below.padding_BS)
-    torch.testing.assert_close(found.states_BSD, below.states_BSD + written, **CLOSE)
-    torch.testing.assert_close(found.hidden[:2], below.hidden, **CLOSE)
-    # The summary is of what the layer wrote, without what it read.
+    torch.testing.assert_close(actual.states_BSD, below.states_BSD + written, **CLOSE)
+    torch.testing.assert_close(actual.hidden[:2], below.hidden, **CLOSE)
+    # The summary is of the layer's output without the residual input.
     for row, length in enumerate(LENGTHS):
         own = written[row, :length]
         pooled = {Summary.last: last[row], Summary.mean: own.mean(0), Summary.max: own.amax(0)}
-        wanted = {**pooled, Summary.max_mean: torch.cat([pooled[Summary.max], pooled[Summary.mean]])}[summary]
-        torch.testing.assert_close(found.hidden[2][row], wanted, **CLOSE)
+        expected = {**pooled, Summary.max_mean: torch.cat([pooled[Summary.max], pooled[Summary.mean]])}[summary]
+        torch.testing.assert_close(actual.hidden[2][row], expected, **CLOSE)
 
 
 @pytest.mark.parametrize(("direction", "first"), [(Direction.gnmt, 3), (Direction.alternating, 2)])
-def test_a_residual_connection_joins_equal_widths(direction, first):
+def test_a_residual_connection_needs_equal_widths(direction, first):
     def config(residual_from: int, layers: int) -> ModelConfig:
         encoder = EncoderConfig(layers=layers, size=3, direction=direction, residual_from=residual_from)
         return ModelConfig(encoder=encoder, decoder=DecoderConfig(size=5))
@@ -188,11 +188,11 @@ def test_a_residual_connection_joins_equal_widths(direction, first):
         ):
             config(2, 4).check()
         with pytest.raises(ConfigError, match=r"set model\.encoder\.residual_from=null$"):
-            config(2, 2).check()  # there is no third layer to begin at
+            config(2, 2).check()  # there is no third layer
 
 
 @pytest.mark.parametrize("direction", Direction)
-def test_mean_and_maximum_are_over_the_sentence_alone(direction):
+def test_mean_and_maximum_exclude_padding(direction):
     inputs_BSE, lengths_B = embedded()
     mean = random_encoder(direction, Summary.mean)(inputs_BSE, lengths_B)
     maximum = random_encoder(direction, Summary.max)(inputs_BSE, lengths_B)
@@ -204,7 +204,7 @@ def test_mean_and_maximum_are_over_the_sentence_alone(direction):
 
 
 @pytest.mark.parametrize("direction", Direction)
-def test_every_layer_has_a_summary_of_its_own(direction):
+def test_every_layer_has_its_own_summary(direction):
     deep, shallow = random_encoder(direction, Summary.mean, 3), random_encoder(direction, Summary.mean, 1)
     shallow.layers[0].load_state_dict(deep.layers[0].state_dict())
     of_three, of_one = deep(*embedded()), shallow(*embedded())
@@ -212,7 +212,7 @@ def test_every_layer_has_a_summary_of_its_own(direction):
     torch.testing.assert_close(of_three.cell[0], of_one.cell[0], **CLOSE)
 
 
-def test_dropout_is_on_in_training_alone_and_keeps_padding_zero():
+def test_dropout_is_active_in_training_only_and_keeps_padding_zero():
     encoder = random_encoder(Direction.bidirectional, layers=2)
     inputs_BSE, lengths_B = embedded()
     still = encoder(inputs_BSE, lengths_B)
@@ -221,7 +221,7 @@ def test_dropout_is_on_in_training_alone_and_keeps_padding_zero():
     assert not torch.equal(first.states_BSD, second.states_BSD)
     assert not torch.equal(first.hidden[0], still.hidden[0])
     assert first.states_BSD[first.padding_BS].abs().sum() == 0
-    # What attention sees is dropped by whole units; the summaries are not.
+    # Dropout zeroes whole units of the attended states, but not of the summaries.
     silenced_D = (first.states_BSD[2, : LENGTHS[2]] == 0).all(0)
     assert silenced_D.any()
     assert not silenced_D.all()
@@ -234,5 +234,5 @@ def test_recurrent_dropout_reaches_both_directions():
     still, noisy = encoder.eval()(inputs_BSE, lengths_B), encoder.train()(inputs_BSE, lengths_B)
     for half in (slice(0, 3), slice(3, 6)):
         assert not torch.allclose(still.states_BSD[..., half], noisy.states_BSD[..., half])
-    # A first position has nothing behind it that could fall.
+    # A first position has no previous state to drop.
     torch.testing.assert_close(still.states_BSD[:, 0, :3], noisy.states_BSD[:, 0, :3], **CLOSE)

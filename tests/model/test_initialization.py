@@ -19,7 +19,7 @@ def fresh(
     cell: CellKind = CellKind.lstm,
     embedding_range: float | None = None,
 ) -> Network:
-    """A network with every kind of matrix there is."""
+    """Return a network with every kind of matrix."""
     torch.manual_seed(1)
     config = ModelConfig(
         embedding_size=12,
@@ -45,7 +45,7 @@ BLOCKS = {
 
 
 def matrices(network: Network) -> dict[str, list[torch.Tensor]]:
-    """All matrices but the embeddings by name, those of a cell cut into its gates."""
+    """Return all matrices except embeddings by name, those of cells split by gate."""
     blocks = {
         f"{name}.{part}": BLOCKS[network.config.encoder.cell]
         for name, module in network.named_modules()
@@ -60,7 +60,7 @@ def matrices(network: Network) -> dict[str, list[torch.Tensor]]:
 
 
 def fills(numbers: torch.Tensor, bound: float) -> bool:
-    """Within [-bound, bound], and near both ends and evenly spread as far as their count can show."""
+    """Assert that values are within [-bound, bound], reach both ends and are uniform, as far as their number allows."""
     inside = numbers.abs().max().item() <= bound
     deviation = bound / math.sqrt(3)
     slack = 5 / math.sqrt(numbers.numel())
@@ -80,16 +80,16 @@ def test_uniform_fills_its_range():
 
 
 @pytest.mark.parametrize("cell", CellKind)
-def test_xavier_fills_the_bounds_of_every_gate(cell):
-    found = matrices(fresh(Initialization.xavier, cell=cell))
-    assert len(found) > 12
-    for name, parts in found.items():
+def test_xavier_uses_the_bounds_of_each_gate(cell):
+    matrices_by_name = matrices(fresh(Initialization.xavier, cell=cell))
+    assert len(matrices_by_name) > 12
+    for name, parts in matrices_by_name.items():
         for part in parts:
             assert fills(part, math.sqrt(6 / sum(part.shape))), name
 
 
 @pytest.mark.parametrize("cell", CellKind)
-def test_orthogonal_makes_every_gate_orthogonal(cell):
+def test_orthogonal_initialization_makes_each_gate_orthogonal(cell):
     for name, parts in matrices(fresh(Initialization.orthogonal, cell=cell)).items():
         for part in parts:
             rows, columns = part.shape
@@ -101,7 +101,7 @@ def test_orthogonal_makes_every_gate_orthogonal(cell):
 
 @pytest.mark.parametrize("initialization", Initialization)
 @pytest.mark.parametrize("tying", [Tying.none, Tying.output])
-def test_embeddings_are_uniform_in_every_case(initialization, tying):
+def test_embeddings_are_always_uniform(initialization, tying):
     network = fresh(initialization, tying=tying)
     assert fills(network.source_embedding.weight.detach(), RANGE)
     assert fills(network.target_embedding.weight.detach(), RANGE)
@@ -109,7 +109,7 @@ def test_embeddings_are_uniform_in_every_case(initialization, tying):
 
 @pytest.mark.parametrize("initialization", Initialization)
 @pytest.mark.parametrize("tying", [Tying.none, Tying.output])
-def test_embeddings_may_have_a_range_of_their_own(initialization, tying):
+def test_embeddings_may_have_a_separate_range(initialization, tying):
     plain, wide = fresh(initialization, tying=tying), fresh(initialization, tying=tying, embedding_range=1.5)
     assert fills(wide.source_embedding.weight.detach(), 1.5)
     assert fills(wide.target_embedding.weight.detach(), 1.5)
@@ -119,7 +119,7 @@ def test_embeddings_may_have_a_range_of_their_own(initialization, tying):
 
 @pytest.mark.parametrize("initialization", Initialization)
 @pytest.mark.parametrize("forget_bias", [1.0, -0.5])
-def test_forget_gates_alone_have_a_bias_and_once(initialization, forget_bias):
+def test_only_forget_gates_have_an_initial_bias_which_is_added_once(initialization, forget_bias):
     network = fresh(initialization, forget_bias)
     lstms = {name: module for name, module in network.named_modules() if isinstance(module, LSTM)}
     assert len(lstms) == 6
@@ -142,7 +142,7 @@ def test_the_same_seed_draws_the_same_weights():
 
 
 @pytest.mark.parametrize("initialization", Initialization)
-def test_a_layer_normalised_lstm_begins_normalised_with_its_forget_gates_open(initialization):
+def test_a_layer_normalised_lstm_starts_with_unit_gains_and_open_forget_gates(initialization):
     network = fresh(initialization, 0.7, cell=CellKind.layer_norm_lstm)
     lstms = [module for module in network.modules() if isinstance(module, LayerNormLSTM)]
     assert len(lstms) == 6

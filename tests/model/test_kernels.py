@@ -19,7 +19,7 @@ FUSED = [kind for kind in CellKind if kind is not CellKind.layer_norm_lstm]
 
 
 class Kernel:
-    """Notes the types of its tensors, and whether autocast would cast them to another."""
+    """Records the types of its tensors, and whether autocast would cast them."""
 
     def __init__(self) -> None:
         self.types: set[torch.dtype] = set()
@@ -33,7 +33,7 @@ class Kernel:
 
 
 def run_on_fake_gpu(kind: CellKind, kernel: Kernel, dtype: torch.dtype | None) -> torch.Tensor:
-    """A sequence's states on a fake GPU, under autocast to this type."""
+    """Run a sequence on a fake GPU under autocast to this type."""
     with (
         mock.patch("torch.cuda.amp.common.amp_definitely_not_available", return_value=False),
         mock.patch("torch.cuda.is_bf16_supported", return_value=True),
@@ -53,23 +53,23 @@ def run_on_fake_gpu(kind: CellKind, kernel: Kernel, dtype: torch.dtype | None) -
 
 @pytest.mark.parametrize("takes_bfloat16", [True, False])
 @pytest.mark.parametrize("kind", FUSED)
-def test_a_kernel_gets_bfloat16_where_it_takes_it_and_never_float16_in_its_place(kind, takes_bfloat16, monkeypatch):
-    """PyTorch's own autocast would hand it float16 for bfloat16."""
+def test_a_kernel_receives_bfloat16_if_supported_and_never_float16_instead(kind, takes_bfloat16, monkeypatch):
+    """PyTorch's autocast would pass float16 instead of bfloat16."""
     monkeypatch.setattr("seq2seq.system.capability.runs_recurrent_bfloat16", lambda device: takes_bfloat16)
-    kernel, wanted = Kernel(), torch.bfloat16 if takes_bfloat16 else torch.float32
+    kernel, expected = Kernel(), torch.bfloat16 if takes_bfloat16 else torch.float32
     states = run_on_fake_gpu(kind, kernel, torch.bfloat16)
-    assert (kernel.types, kernel.cast) == ({wanted}, [False])
-    assert (states.dtype, states.device.type) == (wanted, "cuda")
+    assert (kernel.types, kernel.cast) == ({expected}, [False])
+    assert (states.dtype, states.device.type) == (expected, "cuda")
 
 
 @pytest.mark.parametrize("kind", FUSED)
-def test_a_kernel_gets_float16_where_it_is_asked_for(kind):
+def test_a_kernel_receives_float16_if_requested(kind):
     kernel = Kernel()
     states = run_on_fake_gpu(kind, kernel, torch.float16)
     assert (kernel.types, kernel.cast, states.dtype) == ({torch.float16}, [False], torch.float16)
 
 
-def test_without_autocast_a_kernel_gets_what_is_there():
+def test_without_autocast_a_kernel_receives_the_inputs_unchanged():
     kernel = Kernel()
     run_on_fake_gpu(CellKind.lstm, kernel, None)
     assert (kernel.types, kernel.cast) == ({torch.float32}, [False])
@@ -80,7 +80,7 @@ CONSTANT = 2
 
 
 def random_arguments(seed: int = 1) -> tuple[Tensor, ...]:
-    """Inputs, constant part of the gates, both initial states and both weights, float64, all with gradients."""
+    """Return inputs, constant part of the gates, initial states and weights in float64, all with gradients."""
     generator = torch.Generator().manual_seed(seed)
     rows, gates = len(LENGTHS), 4 * UNITS
     shapes = [(rows, 4, INPUTS), (rows, gates), (rows, UNITS), (rows, UNITS), (gates, INPUTS), (gates, UNITS)]
@@ -88,12 +88,12 @@ def random_arguments(seed: int = 1) -> tuple[Tensor, ...]:
 
 
 @pytest.mark.parametrize("padded", [True, False])
-def test_its_gradients_are_those_of_differences(padded):
+def test_gradients_match_finite_differences(padded):
     _, _, padding_NT = random_inputs(1, LENGTHS)
 
     def run(*parts: Tensor) -> tuple[Tensor, ...]:
         states, hidden, cell = run_lstm(*parts, padding_NT if padded else None)
-        if padded:  # hidden states on padding mean nothing
+        if padded:  # hidden states at padding are undefined
             return states.masked_fill(padding_NT.unsqueeze(2), 0), cell
         return states, hidden, cell
 
@@ -102,7 +102,7 @@ def test_its_gradients_are_those_of_differences(padded):
 
 @pytest.mark.parametrize("kind", CellKind)
 @pytest.mark.parametrize("own", [True, False])
-def test_inputs_that_do_not_change_are_inputs_at_every_position(kind, own, monkeypatch):
+def test_constant_inputs_equal_inputs_at_every_position(kind, own, monkeypatch):
     monkeypatch.setattr(cells, "faster_than_torch", lambda *_: own)
     cell = random_cell(kind, 1)
     inputs_NTI, _, _ = random_inputs(2, [5, 5])
@@ -111,46 +111,46 @@ def test_inputs_that_do_not_change_are_inputs_at_every_position(kind, own, monke
     state = random_state(kind, 2)
     leaves = [varying_NTX.requires_grad_(), constant_NX.requires_grad_()]
     repeated_NTI = torch.cat([varying_NTX, constant_NX.unsqueeze(1).expand(-1, 5, -1)], 2)
-    found = tensors(cell.run(varying_NTX, state, None, None, constant_NX))
-    wanted = tensors(stepped(cell, repeated_NTI, [5, 5], state))
-    assert_close(found, wanted)
-    assert_close(gradients(cell, leaves, found), gradients(cell, leaves, wanted))
+    actual = tensors(cell.run(varying_NTX, state, None, None, constant_NX))
+    expected = tensors(stepped(cell, repeated_NTI, [5, 5], state))
+    assert_close(actual, expected)
+    assert_close(gradients(cell, leaves, actual), gradients(cell, leaves, expected))
 
 
 @pytest.mark.parametrize("begun", [True, False])
-def test_torch_s_kernel_gives_the_same(begun, monkeypatch):
-    """Padding, recurrent dropout and a state to begin with among it."""
+def test_the_results_equal_those_of_the_torch_kernel(begun, monkeypatch):
+    """Including padding, recurrent dropout and an initial state."""
     cell = random_cell(CellKind.lstm, 3, rate=0.5).train()
     inputs_NTI, _, padding_NT = random_inputs(4, [5, 1, 7], more=2)
     inputs_NTI.requires_grad_()
     state = random_state(CellKind.lstm, 3) if begun else None
-    found = []
+    result = []
     for own in (True, False):
         monkeypatch.setattr(cells, "faster_than_torch", lambda *_, own=own: own)
         torch.manual_seed(5)
         outcome = tensors(cell.run(inputs_NTI, state, padding_NT))
-        found.append([*outcome, *gradients(cell, [inputs_NTI], outcome)])
-    assert_close(*found)
+        result.append([*outcome, *gradients(cell, [inputs_NTI], outcome)])
+    assert_close(*result)
 
 
-def test_in_bfloat16_products_alone_are_rounded():
-    """As near to float32 as torch's kernel comes; gradients too."""
+def test_in_bfloat16_only_products_are_rounded():
+    """Outputs and gradients are as close to float32 as those of torch's kernel."""
     cell = random_cell(CellKind.lstm, 6, torch.float32)
     inputs_NTI, _, _ = random_inputs(6, [8, 8, 8], torch.float32)
     constant_NX = inputs_NTI[:, 0, -CONSTANT:]
     state = CellState(*(part.float() for part in random_state(CellKind.lstm, 3)))
     run = (inputs_NTI[..., :-CONSTANT], state, None, None, constant_NX)
-    wanted = tensors(cell.run(*run))
+    expected = tensors(cell.run(*run))
     with torch.autocast("cpu", torch.bfloat16):
-        found = tensors(cell.run(*run))
-    assert [part.dtype for part in found] == [torch.bfloat16, torch.bfloat16, torch.float32]
-    slopes = gradients(cell, [], [part.float() for part in found])
-    for one, other in zip([*found, *slopes], [*wanted, *gradients(cell, [], wanted)], strict=True):
+        actual = tensors(cell.run(*run))
+    assert [part.dtype for part in actual] == [torch.bfloat16, torch.bfloat16, torch.float32]
+    slopes = gradients(cell, [], [part.float() for part in actual])
+    for one, other in zip([*actual, *slopes], [*expected, *gradients(cell, [], expected)], strict=True):
         scale = 1 + other.abs().max().item()
         torch.testing.assert_close(one.float(), other, rtol=0, atol=0.02 * scale)
 
 
-def test_it_is_used_where_it_was_measured_to_be_faster():
+def test_the_kernel_is_used_where_it_was_measured_to_be_faster():
     inputs_NTI = torch.zeros(1, 1, 1)
     assert faster_than_torch(inputs_NTI, has_constant=False)
     with torch.no_grad():

@@ -12,7 +12,7 @@ from seq2seq.settings import validate, walk
 def config(
     bridge: BridgeKind, attention: AttentionKind, decoder_size: int, *, feed_context: bool = False
 ) -> ModelConfig:
-    """Over an encoder whose states are 6 wide."""
+    """With an encoder of width 6."""
     return ModelConfig(
         encoder=EncoderConfig(size=3, direction=Direction.bidirectional),
         decoder=DecoderConfig(size=decoder_size, feed_context=feed_context),
@@ -21,7 +21,7 @@ def config(
     )
 
 
-def test_an_encoder_state_is_as_wide_as_its_directions():
+def test_the_encoder_width_is_the_sum_of_its_directions():
     one = {direction: EncoderConfig(size=5, direction=direction).width for direction in Direction}
     narrow = dict.fromkeys([Direction.forward, Direction.reversed, Direction.alternating], 5)
     assert one == {**narrow, Direction.bidirectional: 10, Direction.gnmt: 10}
@@ -29,7 +29,7 @@ def test_an_encoder_state_is_as_wide_as_its_directions():
     assert two == {**narrow, Direction.bidirectional: 10, Direction.gnmt: 5}
 
 
-def test_the_defaults_are_possible():
+def test_the_defaults_are_valid():
     validate(ModelConfig())
     ModelConfig().check()
 
@@ -37,11 +37,11 @@ def test_the_defaults_are_possible():
 @pytest.mark.parametrize("bridge", BridgeKind)
 @pytest.mark.parametrize("attention", AttentionKind)
 @pytest.mark.parametrize("decoder_size", [3, 6, 12])
-def test_only_a_copy_and_dot_attention_want_equal_widths(bridge, attention, decoder_size):
+def test_only_a_copy_bridge_and_dot_attention_require_equal_widths(bridge, attention, decoder_size):
     if bridge is BridgeKind.zero and attention is AttentionKind.none:
-        return  # nothing would be heard of the source: tests/model/test_bridge.py
-    wanted = decoder_size == 6 or (bridge is not BridgeKind.copy and attention is not AttentionKind.dot)
-    if wanted:
+        return  # the source would have no effect: tests/model/test_bridge.py
+    expected = decoder_size == 6 or (bridge is not BridgeKind.copy and attention is not AttentionKind.dot)
+    if expected:
         config(bridge, attention, decoder_size).check()
         return
     with pytest.raises(
@@ -51,7 +51,7 @@ def test_only_a_copy_and_dot_attention_want_equal_widths(bridge, attention, deco
 
 
 @pytest.mark.parametrize("attention", AttentionKind)
-def test_the_context_is_fed_where_there_is_no_attention(attention):
+def test_the_context_can_only_be_fed_without_attention(attention):
     fed = config(BridgeKind.tanh, attention, 6, feed_context=True)
     if attention is AttentionKind.none:
         fed.check()
@@ -63,7 +63,7 @@ def test_the_context_is_fed_where_there_is_no_attention(attention):
 
 
 @pytest.mark.parametrize("part", ["encoder", "decoder"])
-def test_one_unit_has_nothing_to_normalise(part):
+def test_layer_normalisation_needs_more_than_one_unit(part):
     model = ModelConfig()
     chosen = getattr(model, part)
     chosen.cell = CellKind.layer_norm_lstm
@@ -74,7 +74,7 @@ def test_one_unit_has_nothing_to_normalise(part):
 
 
 @pytest.mark.parametrize("part", ["encoder", "decoder"])
-def test_residual_connections_begin_within_the_stack(part):
+def test_residual_connections_start_within_the_stack(part):
     model = ModelConfig()
     chosen = getattr(model, part)
     chosen.layers, chosen.residual_from = 3, 3
@@ -89,7 +89,7 @@ def test_residual_connections_begin_within_the_stack(part):
 
 
 @pytest.mark.parametrize("tying", [Tying.output, Tying.all])
-def test_a_shared_matrix_leaves_the_readout_no_width_of_its_own(tying):
+def test_a_tied_output_matrix_excludes_a_readout_size(tying):
     model = ModelConfig(embedding_size=5, decoder=DecoderConfig(readout_size=4), tying=tying)
     with pytest.raises(
         ConfigError, match=rf"^model\.tying={tying} .*\(5\): set model\.tying=none, or .*readout_size=null \(it is 4\)$"
@@ -99,13 +99,13 @@ def test_a_shared_matrix_leaves_the_readout_no_width_of_its_own(tying):
     model.check()
 
 
-def test_a_language_model_asks_nothing_of_its_encoder_and_bridge():
+def test_a_language_model_ignores_encoder_and_bridge_settings():
     for bridge in BridgeKind:
         encoder = EncoderConfig(layers=0, size=3, direction=Direction.gnmt, residual_from=2)
         ModelConfig(encoder=encoder, bridge=bridge).check()
 
 
-def test_it_comes_back_from_yaml():
+def test_a_config_is_restored_from_yaml():
     before = config(BridgeKind.linear, AttentionKind.additive, 9)
     text = OmegaConf.to_yaml(OmegaConf.structured(before))
     after = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ModelConfig), OmegaConf.create(text)))
@@ -126,13 +126,13 @@ def test_it_comes_back_from_yaml():
         ({"decoder": DecoderConfig(size=-5)}, "decoder.size must be at least 1, got -5"),
     ],
 )
-def test_numbers_have_their_ranges(change, message):
+def test_numbers_have_ranges(change, message):
     with pytest.raises(ConfigError) as caught:
         validate(ModelConfig(**change))
     assert str(caught.value) == message
 
 
-def test_every_setting_is_explained():
+def test_every_setting_has_a_help_text():
     assert [path for path, item, _ in walk(ModelConfig()) if not item.metadata["help"]] == []
 
 
@@ -171,7 +171,7 @@ SIDE = {"encoder": EncoderConfig(size=3), "decoder": DecoderConfig(size=8)}
         ),
     ],
 )
-def test_attention_that_cannot_be(settings, words):
+def test_invalid_attention_settings_are_refused(settings, words):
     with pytest.raises(ConfigError, match=words):
         ModelConfig(**(SIDE | settings)).check()
 
@@ -185,10 +185,10 @@ def test_attention_that_cannot_be(settings, words):
         {"encoder": EncoderConfig(layers=0), "bridge": BridgeKind.copy},
     ],
 )
-def test_attention_that_can_be(settings):
+def test_valid_attention_settings_are_accepted(settings):
     ModelConfig(**(SIDE | settings)).check()
 
 
-def test_keys_are_as_wide_as_the_decoder_unless_told():
+def test_keys_have_the_decoder_width_by_default():
     assert ModelConfig(decoder=DecoderConfig(size=7)).key_size == 7
     assert ModelConfig(attention_size=5).key_size == 5

@@ -24,7 +24,7 @@ LENGTHS = st.lists(st.integers(1, 7), min_size=2, max_size=5)
 def logits(
     network: Network, sources: list[list[int]], targets: list[list[int]], padding: int, more: int
 ) -> list[Tensor]:
-    """Logits (target length + 1, V) of every pair."""
+    """Return the logits (target length + 1, V) of every pair."""
     source_BS, lengths_B = padded(sources, padding, more)
     target_BT, target_lengths_B = padded([[BOS, *target] for target in targets], padding, more)
     positions = (torch.arange(target_BT.size(1)) < target_lengths_B.unsqueeze(1)).flatten().nonzero().squeeze(1)
@@ -57,7 +57,7 @@ def translations(
 
 
 def assert_same(found: list[Hypothesis], wanted: list[Hypothesis]) -> None:
-    """The same tokens exactly, the same scores to rounding."""
+    """Equal tokens, and scores equal to rounding."""
     assert [(one.tokens, one.finished) for one in found] == [(one.tokens, one.finished) for one in wanted]
     assert [one.score for one in found] == pytest.approx([one.score for one in wanted], abs=1e-5)
 
@@ -78,18 +78,18 @@ def test_translations_and_scores_do_not_depend_on_the_batch(config, seed, length
 @pytest.mark.grid
 @pytest.mark.parametrize("beam_size", [1, 3])
 @pytest.mark.parametrize("config", EVERY)
-def test_nor_in_the_precision_of_training(config, beam_size):
+def test_logits_do_not_depend_on_the_batch_in_the_training_precision(config, beam_size):
     settings = SearchConfig(beam_size=beam_size, n_best=beam_size, max_length_ratio=1.0, max_length_offset=4)
     different = 0
     for seed in range(3):
         network = random_network(config, seed, dtype=torch.float32)
         sources = random_sentences(seed, [6, 1, 3, 8, 2])
         together = translations(network, sources, settings, more=2)
-        for source, found in zip(sources, together, strict=True):
+        for source, result in zip(sources, together, strict=True):
             [alone] = translations(network, [source], settings)
-            assert_same(found, alone)
+            assert_same(result, alone)
         different += len({tuple(best.tokens) for best, *_ in together})
-    assert different > 5  # were they all alike, nothing would have been shown
+    assert different > 5  # equal translations would make the test meaningless
 
 
 @pytest.mark.parametrize("config", EVERY)
@@ -102,16 +102,16 @@ def test_scores_are_the_log_probabilities_of_the_forward_pass(config):
             strict=True,
         ):
             tokens = [*best.tokens, EOS] if best.finished else best.tokens
-            [found] = logits(network, [source], [tokens[:-1]], 0, 0)
-            chosen = found.log_softmax(1)[torch.arange(len(tokens)), torch.tensor(tokens)]
+            [result] = logits(network, [source], [tokens[:-1]], 0, 0)
+            chosen = result.log_softmax(1)[torch.arange(len(tokens)), torch.tensor(tokens)]
             assert best.log_probability == pytest.approx(chosen.sum().item(), abs=1e-4)
 
 
 @pytest.mark.parametrize("config", EVERY)
-def test_every_parameter_has_its_part_in_the_output(config):
+def test_every_parameter_affects_the_output(config):
     network = random_network(config, seed=4)
     outputs = logits(network, random_sentences(1, [6, 4, 5]), random_sentences(2, [4, 6, 5]), 0, 0)
-    sum((one * torch.linspace(-1, 1, one.numel()).view_as(one)).sum() for one in outputs).backward()
+    sum((output * torch.linspace(-1, 1, output.numel()).view_as(output)).sum() for output in outputs).backward()
     without = [
         name for name, parameter in network.named_parameters() if parameter.grad is None or not parameter.grad.any()
     ]
@@ -119,7 +119,7 @@ def test_every_parameter_has_its_part_in_the_output(config):
 
 
 def small(tying: Tying = Tying.none) -> ModelConfig:
-    """E = 4, H = 3 a direction, two encoder layers, decoder of one layer of 5 units."""
+    """E = 4, H = 3 per direction, two encoder layers, one decoder layer of 5 units."""
     return ModelConfig(
         embedding_size=4,
         encoder=EncoderConfig(layers=2, size=3, direction=Direction.bidirectional),
@@ -144,7 +144,7 @@ BRIDGE = 2 * (6 * 5 + 5)
         (Tying.output, 7 * 4 + 9 * 4 + 9 + (5 * 4 + 4) + ENCODER + BRIDGE + lstm_parameters(4, 5)),
     ],
 )
-def test_parameters_are_as_many_as_the_formula_says(tying, count):
+def test_the_number_of_parameters_follows_the_formula(tying, count):
     assert sum(parameter.numel() for parameter in Network(small(tying), 7, 9, joint=False).parameters()) == count
 
 
@@ -165,18 +165,18 @@ def test_tied_tables_are_one_tensor(tying, output, source):
     target = network.target_embedding.weight
     assert (network.output.weight is target) == output
     assert (network.source_embedding.weight is target) == source
-    # They stay one when they move to another precision.
+    # They remain tied in another precision.
     network.double()
     assert (network.output.weight is network.target_embedding.weight) == output
 
 
-def test_three_tables_cannot_be_one_without_a_joint_vocabulary():
+def test_tying_all_tables_needs_a_joint_vocabulary():
     with pytest.raises(ConfigError, match=r"^model\.tying=all .*tokenizer\.joint=true or model\.tying=output$"):
         Network(small(Tying.all), 9, 9, joint=False)
 
 
 @pytest.mark.parametrize("config", EVERY)
-def test_memory_holds_the_top_summary_and_what_attention_needs(config):
+def test_memory_contains_the_top_summary_and_the_attention_inputs(config):
     network = random_network(config, seed=1)
     source_BS, lengths_B = padded(random_sentences(1, [3, 6]))
     memory, state = network.encode(source_BS, lengths_B)
@@ -198,7 +198,7 @@ def test_memory_holds_the_top_summary_and_what_attention_needs(config):
         assert memory.attention.padding_BS.tolist() == [[False] * 3 + [True] * 3, [False] * 6]
 
 
-def test_settings_that_contradict_each_other_make_no_network():
+def test_contradictory_settings_raise():
     config = small()
     config.attention, config.decoder.feed_context = AttentionKind.general, True
     with pytest.raises(ConfigError, match=r"feed_context=true feeds .* or model\.attention=none"):
@@ -211,7 +211,7 @@ LANGUAGE_MODEL = ModelConfig(
 
 
 @torch.no_grad()
-def test_without_an_encoder_no_source_is_heard():
+def test_without_an_encoder_the_source_has_no_effect():
     network = random_network(LANGUAGE_MODEL, seed=2)
     assert network.encoder is None
     assert network.bridge is None
@@ -228,13 +228,13 @@ def test_without_an_encoder_no_source_is_heard():
     assert network.attention_weights(*padded([[3]]), torch.tensor([[BOS]])) is None
 
 
-def test_a_language_model_shares_what_there_is_to_share():
+def test_a_language_model_ties_its_two_tables():
     config = ModelConfig(encoder=EncoderConfig(layers=0), tying=Tying.all)
     network = Network(config, 9, 9, joint=False)
     assert network.output.weight is network.target_embedding.weight
 
 
-def test_words_fall_in_training_alone():
+def test_word_dropout_is_active_in_training_only():
     config = small()
     config.word_dropout, config.dropout = 0.5, 0.0
     network = random_network(config, seed=1)
@@ -252,13 +252,13 @@ def test_words_fall_in_training_alone():
         silent_BT = (embedded_BTE == 0).all(2)
         assert silent_BT.any()
         assert not silent_BT.all()
-        assert torch.equal(silent_BT, (embedded_BTE == 0).any(2)), "a word falls as a whole"
+        assert torch.equal(silent_BT, (embedded_BTE == 0).any(2)), "word dropout drops whole embeddings"
 
 
 @pytest.mark.parametrize("low", LOW_TRAINING)
 @pytest.mark.parametrize("config", EVERY)
-def test_every_arrangement_learns_in_fewer_bits(config, low):
-    """Gradients are those of float32 but for the rounding, and none is lost on the way."""
+def test_every_sample_config_trains_in_lower_precision(config, low):
+    """All gradients exist and equal those of float32 to rounding."""
     network = random_network(config, seed=1, spread=0.5, dtype=torch.float32).train()
     source_BS, lengths_B = padded(random_sentences(1, [5, 3]))
     target_BT, positions_P = torch.tensor([[BOS, 3, 4], [BOS, 5, 6]]), torch.arange(6)
@@ -273,7 +273,7 @@ def test_every_arrangement_learns_in_fewer_bits(config, low):
         gradients.append(torch.cat([parameter.grad.flatten() for parameter in network.parameters()]))
     full, half = gradients
     assert full.norm() > 0.05
-    assert torch.nn.functional.cosine_similarity(full, half, dim=0) > 0.95  # rounding may turn a maximum
+    assert torch.nn.functional.cosine_similarity(full, half, dim=0) > 0.95  # rounding may change a maximum
 
 
 @needs_bfloat16
@@ -292,32 +292,32 @@ def test_search_after_an_encoder_in_bfloat16(config):
 
 
 @pytest.mark.parametrize("config", EVERY)
-def test_it_has_the_names_and_shapes_of_the_network(config):
+def test_a_meta_network_has_the_names_and_shapes_of_the_network(config):
     config.initialization = Initialization.orthogonal
-    wanted = Network(config, VOCABULARY, VOCABULARY, joint=True).named_parameters()
-    found = meta_network(config, VOCABULARY, VOCABULARY, joint=True).named_parameters()
-    assert [(name, one.shape) for name, one in found] == [(name, one.shape) for name, one in wanted]
+    expected = Network(config, VOCABULARY, VOCABULARY, joint=True).named_parameters()
+    meta = meta_network(config, VOCABULARY, VOCABULARY, joint=True).named_parameters()
+    assert [(name, one.shape) for name, one in meta] == [(name, one.shape) for name, one in expected]
 
 
-def test_nothing_is_drawn_and_nothing_held():
+def test_a_meta_network_uses_no_random_numbers_and_no_memory():
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    network = meta_network(ModelConfig(embedding_size=10**9), 10**6, 10**6, joint=True)  # some petabytes
+    network = meta_network(ModelConfig(embedding_size=10**9), 10**6, 10**6, joint=True)  # petabytes
     assert {parameter.device.type for parameter in network.parameters()} == {"meta"}
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_what_is_no_network_has_no_outline():
+def test_an_invalid_config_has_no_meta_network():
     with pytest.raises(ConfigError):
         meta_network(ModelConfig(attention_heads=2), 9, 9, joint=True)
     with pytest.raises(RuntimeError):
         meta_network(ModelConfig(embedding_size=2**62), 9, 9, joint=True)
 
 
-def test_no_compiler_is_loaded_for_it():
+def test_building_a_meta_network_loads_no_compiler():
     program = (
         "import sys; from seq2seq.model import ModelConfig; from seq2seq.model.network import meta_network; "
         "meta_network(ModelConfig(), 9, 9, True); print('sympy' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
+    completed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert completed.stdout == "False\n"

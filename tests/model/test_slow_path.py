@@ -20,16 +20,16 @@ from seq2seq.model.decoder import Decoder
 from seq2seq.model.slow_path import sequential_attention_settings, sequential_decoder_settings
 
 
-def test_what_is_fused_says_nothing():
+def test_fused_settings_give_no_warning():
     assert slow_path_warnings(ModelConfig()) == []
     assert slow_path_warnings(ModelConfig(attention=AttentionKind.general, attention_order=AttentionOrder.luong)) == []
     assert slow_path_warnings(ModelConfig(attention_order=AttentionOrder.bahdanau)) == [], (
-        "nobody asks without attention"
+        "there is no query without attention"
     )
     assert slow_path_warnings(ModelConfig(decoder=DecoderConfig(cell=CellKind.gru, residual_from=2, layers=2))) == []
 
 
-def test_every_reason_has_its_line():
+def test_every_reason_has_a_warning():
     config = ModelConfig(
         encoder=EncoderConfig(cell=CellKind.layer_norm_lstm),
         decoder=DecoderConfig(cell=CellKind.layer_norm_lstm, input_feeding=True),
@@ -37,15 +37,15 @@ def test_every_reason_has_its_line():
         attention_order=AttentionOrder.bahdanau,
         coverage=True,
     )
-    found = slow_path_warnings(config)
-    assert [line.split(":")[0] for line in found] == [
+    warnings = slow_path_warnings(config)
+    assert [line.split(":")[0] for line in warnings] == [
         "model.encoder.cell=layer_norm_lstm",
         "model.decoder.cell=layer_norm_lstm",
         "model.attention_order=bahdanau",
         "model.decoder.input_feeding=true",
         "model.coverage=true",
     ]
-    assert all(line.endswith("one position at a time") for line in found)
+    assert all(line.endswith("one position at a time") for line in warnings)
 
 
 ATTENDING = ModelConfig(attention=AttentionKind.additive)
@@ -68,14 +68,14 @@ FEEDING = DecoderConfig(input_feeding=True)
         ),
     ],
 )
-def test_every_setting_that_waits_is_named(config, decoder, attention):
+def test_every_setting_with_sequential_dependency_is_named(config, decoder, attention):
     config.check()
     assert sequential_decoder_settings(config) == decoder
     assert sequential_attention_settings(config) == attention
 
 
 @given(model_configs())
-def test_decoder_search_and_notes_agree(config):
+def test_decoder_search_and_warnings_agree(config):
     decoder = replace(config.decoder, cell=CellKind.lstm)
     config = replace(config, encoder=EncoderConfig(layers=config.encoder.layers), decoder=decoder)
     waits = sequential_decoder_settings(config), sequential_attention_settings(config)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from disk import little_room
+from disk import full_disk
 from safetensors.torch import load_file, save_file
 from torch import nn
 from windows import held
@@ -32,7 +32,7 @@ def network(tying: Tying = Tying.all, size: int = 5, seed: int = 0) -> Network:
 
 
 def message(path: Path, into: nn.Module | None = None) -> str:
-    """The one line that loading ``path`` ends with."""
+    """Return the error message of loading ``path``."""
     with pytest.raises(RunError) as caught:
         set_weights(into or network(), load_weights(path), path)
     assert "\n" not in str(caught.value)
@@ -47,7 +47,7 @@ def saved(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("tying", Tying)
-def test_what_is_saved_comes_back(tmp_path, tying):
+def test_saved_weights_are_loaded_unchanged(tmp_path, tying):
     before, after = network(tying, seed=1), network(tying, seed=2)
     path = tmp_path / "new" / "folder" / "model.safetensors"
     save_weights(before, path)
@@ -66,7 +66,7 @@ def test_tied_tables_are_stored_once(saved):
     }
 
 
-def test_weights_that_are_saved_again_replace_the_old(saved):
+def test_saving_again_replaces_the_old_weights(saved):
     save_weights(network(seed=9), saved)
     assert torch.equal(load_weights(saved)["output.bias"], network(seed=9).output.bias)
     assert torch.equal(load_weights(saved)["target_embedding.weight"], network(seed=9).target_embedding.weight)
@@ -74,7 +74,7 @@ def test_weights_that_are_saved_again_replace_the_old(saved):
 
 
 @pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
-def test_others_may_read_weights_as_any_new_file_of_this_user(tmp_path, mask, mode):
+def test_weight_files_have_the_usual_permissions(tmp_path, mask, mode):
     before = os.umask(mask)
     try:
         save_weights(network(), tmp_path / "model.safetensors")
@@ -84,28 +84,31 @@ def test_others_may_read_weights_as_any_new_file_of_this_user(tmp_path, mask, mo
 
 
 @pytest.mark.parametrize("save", [save_weights, save_quantized])
-def test_the_old_weights_stand_where_there_is_no_room_for_new_ones(saved, save):
+def test_a_full_disk_keeps_the_old_weights(saved, save):
     before = saved.read_bytes()
-    with little_room(len(before) // 2), pytest.raises(RunError, match=r"model\.safetensors cannot be written .*space"):
+    with (
+        full_disk(len(before) // 2),
+        pytest.raises(RunError, match=r"model\.safetensors cannot be written .*space"),
+    ):
         save(network(seed=9), saved)
     assert saved.read_bytes() == before
     assert [entry.name for entry in saved.parent.iterdir()] == ["model.safetensors"]
 
 
-def test_a_bit_that_has_changed_is_noticed_wherever_it_is(saved):
-    """But for the padding of the header, and the name of the checksum itself."""
+def test_every_changed_bit_is_detected(saved):
+    """Except the padding of the header and the name of the checksum."""
     whole, weights = saved.read_bytes(), load_weights(saved)
     for place in range(0, 8 * len(whole), 101):
         spoilt = bytearray(whole)
         spoilt[place // 8] ^= 1 << place % 8
         saved.write_bytes(spoilt)
         try:
-            found = load_weights(saved)
+            loaded = load_weights(saved)
         except RunError as error:
             assert f"{saved} is damaged" in str(error)  # noqa: PT017
         else:
-            assert found.keys() == weights.keys()
-            assert all(torch.equal(found[name], weights[name]) for name in weights)
+            assert loaded.keys() == weights.keys()
+            assert all(torch.equal(loaded[name], weights[name]) for name in weights)
 
 
 def test_weights_of_other_programs_have_no_checksum(saved):
@@ -113,12 +116,12 @@ def test_weights_of_other_programs_have_no_checksum(saved):
     assert load_weights(saved)["output.bias"].shape == (7,)
 
 
-def test_a_checksum_is_of_names_shapes_types_and_bytes():
+def test_the_checksum_covers_names_shapes_types_and_bytes():
     one = {"a": torch.arange(6.0), "b": torch.zeros(2, 3, dtype=torch.int8)}
     others = [
         one | {"a": torch.arange(6.0).view(2, 3)},
         one | {"a": torch.arange(6.0).view(torch.int32)},
-        one | {"a": -torch.arange(6.0)},  # but for zero: only signs differ
+        one | {"a": -torch.arange(6.0)},  # except zero: only signs differ
         {"a": one["a"], "c": one["b"]},
         {"a": one["a"]},
     ]
@@ -131,7 +134,7 @@ def test_a_missing_file(tmp_path):
     assert message(tmp_path / "model.safetensors").endswith(
         "is missing: there is no model before the first validation; resume training, or name another run folder"
     )
-    assert "is missing" in message(tmp_path)  # a folder is no file
+    assert "is missing" in message(tmp_path)  # a folder instead of a file
 
 
 @pytest.mark.parametrize("kept", [0, 4, 8, 100, -1])
@@ -154,18 +157,18 @@ def test_a_foreign_file(saved, content):
     assert "copy it again or retrain" in message(saved)
 
 
-def test_a_header_that_was_tampered_with(saved):
+def test_a_manipulated_header(saved):
     saved.write_bytes(saved.read_bytes().replace(b'"F32"', b'"F99"', 1))
     assert "is damaged (" in message(saved)
 
 
-def test_a_name_that_the_file_lacks(saved):
+def test_a_name_missing_in_the_file(saved):
     assert message(saved, network(Tying.output)).endswith(
         "does not belong to config.yaml: the file has no source_embedding.weight; restore the two together"
     )
 
 
-def test_a_name_that_the_model_lacks(saved):
+def test_a_name_missing_in_the_model(saved):
     save_weights(network(Tying.output), saved)
     assert "the model of config.yaml has no source_embedding.weight; restore the two together" in message(saved)
 
@@ -187,7 +190,7 @@ def quantized(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("tying", Tying)
-def test_matrices_in_8_bits_come_back_within_half_a_step(tmp_path, tying):
+def test_matrices_in_8_bits_are_restored_within_half_a_step(tmp_path, tying):
     before, after, path = network(tying, seed=1), network(tying, seed=2), tmp_path / "new" / "model.safetensors"
     save_quantized(before, path)
     weights = load_weights(path)
@@ -195,20 +198,20 @@ def test_matrices_in_8_bits_come_back_within_half_a_step(tmp_path, tying):
     assert {tensor.dtype for tensor in weights.values()} == {torch.int8, torch.float32}
     set_weights(after, dequantized(weights, path), path)
     for name, parameter in before.named_parameters():
-        found = after.state_dict()[name]
-        assert found.dtype is torch.float32
+        result = after.state_dict()[name]
+        assert result.dtype is torch.float32
         if parameter.dim() == 2:
-            assert not torch.equal(found, parameter), name
+            assert not torch.equal(result, parameter), name
             step = parameter.abs().amax(1, keepdim=True) / 127
-            assert ((found - parameter).abs() <= 0.501 * step).all(), name
+            assert ((result - parameter).abs() <= 0.501 * step).all(), name
         else:
-            assert torch.equal(found, parameter), name
+            assert torch.equal(result, parameter), name
     again = tmp_path / "again.safetensors"
     save_quantized(after, again)
-    assert again.read_bytes() == path.read_bytes(), "what has been rounded once is not rounded again"
+    assert again.read_bytes() == path.read_bytes(), "quantizing again changes nothing"
 
 
-def test_plain_weights_are_not_quantized_and_stay_as_they_are(saved):
+def test_plain_weights_are_not_quantized_and_unchanged(saved):
     weights = load_weights(saved)
     assert not is_quantized(weights)
     plain = dequantized(weights, saved)
@@ -239,7 +242,7 @@ MATRIX = "target_embedding.weight"
         ({"output.bias": torch.ones(7, dtype=torch.int64)}, "output.bias has no scales"),
     ],
 )
-def test_codes_and_scales_that_do_not_fit(quantized, changes, words):
+def test_mismatched_codes_and_scales_are_refused(quantized, changes, words):
     changed = {name: tensor for name, tensor in (load_weights(quantized) | changes).items() if tensor is not None}
     save_file(changed, quantized)
     with pytest.raises(RunError) as caught:
@@ -248,8 +251,8 @@ def test_codes_and_scales_that_do_not_fit(quantized, changes, words):
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="open files are looked up in /proc")
-def test_weights_that_were_read_hold_no_file(tmp_path):
-    """Windows replaces no file that is open or mapped."""
+def test_loaded_weights_keep_no_file_open(tmp_path):
+    """Windows cannot replace open or mapped files."""
     path = tmp_path.resolve() / "model.safetensors"
     save_weights(network(), path)
     mapped = load_file(path)

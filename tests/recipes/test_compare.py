@@ -13,7 +13,7 @@ QUICK = ["bootstrap=20", "randomization=20"]
 
 @pytest.fixture
 def files(tmp_path):
-    """Overrides that name a test set and two files of translations."""
+    """Return overrides with a test set and two files of translations."""
     write_lines(tmp_path / "test.en", [f"<b>line {number}</b>" for number in range(5)])
     write_lines(tmp_path / "test.de", REFERENCES)
     first, second = write_lines(tmp_path / "first.de", FIRST), write_lines(tmp_path / "second.de", SECOND)
@@ -35,25 +35,25 @@ def test_files_of_translations(recipe, files, tmp_path):
     assert "&lt;b&gt;line 1&lt;/b&gt;" in outputs[2].read_text()
 
 
-def test_chinese_is_cut_as_its_code_says(recipe, tmp_path):
+def test_chinese_is_tokenized_by_its_language_code(recipe, tmp_path):
     references = ["我们在厨房里工作。", "他在写信给他的母亲。", "孩子们在花园里吃苹果。"]
     first = write_lines(tmp_path / "first.zh", ["我们在厨房里睡觉。", *references[1:]])
     second, target = write_lines(tmp_path / "second.zh", references), write_lines(tmp_path / "test.zh", references)
     source = write_lines(tmp_path / "test.en", ["one", "two", "three"])
     report = tmp_path / "report.json"
-    asked = [f"systems=[{first},{second}]", f"data.test.source={source}", f"data.test.target={target}", *QUICK]
-    outcome = recipe("compare", *asked, "data.target_language=zho", "sentence_metric=bleu", f"output=[{report}]")
+    overrides = [f"systems=[{first},{second}]", f"data.test.source={source}", f"data.test.target={target}", *QUICK]
+    outcome = recipe("compare", *overrides, "data.target_language=zho", "sentence_metric=bleu", f"output=[{report}]")
     assert (outcome.code, outcome.err) == (0, "")
-    found = json.loads(report.read_text())
+    result = json.loads(report.read_text())
     assert "tok:zh" in outcome.out
-    assert [wins["group"] for wins in found["contrasts"][0]["wins_by_length"]] == ["0–9", "10–19", "all"]
-    assert found["contrasts"][0]["wins_by_length"][-1]["mean_other"] == pytest.approx(100)
-    warned = recipe("compare", *asked)
+    assert [wins["group"] for wins in result["contrasts"][0]["wins_by_length"]] == ["0–9", "10–19", "all"]
+    assert result["contrasts"][0]["wins_by_length"][-1]["mean_other"] == pytest.approx(100)
+    warned = recipe("compare", *overrides)
     assert warned.code == 0
     assert "tok:13a" in warned.out
 
 
-def test_runs_that_were_evaluated_and_a_file(recipe, tiny_run, tmp_path):
+def test_evaluated_runs_and_a_file(recipe, tiny_run, tmp_path):
     a, b = tmp_path / "a", random_run(tiny_run, tmp_path / "b", 1)
     shutil.copytree(tiny_run, a, ignore=shutil.ignore_patterns("data", "checkpoints", "tensorboard"))
     outcome = recipe("compare", f"systems=[{a},{b}]", *QUICK)
@@ -76,13 +76,13 @@ def test_runs_that_were_evaluated_and_a_file(recipe, tiny_run, tmp_path):
 
 def test_a_mistake_is_one_line(recipe, files, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "comet", None)
-    for asked, words in (
+    for override, words in (
         ("comet=some/model", 'pip install "seq2seq[comet]"'),
         (f"systems=[{tmp_path}/first.de]", "needs two"),
         (f"output=[{tmp_path}/report.pdf]", "output must end in"),
         ("translations=widest", "beam, greedy"),
     ):
-        outcome = recipe("compare", *files, asked)
+        outcome = recipe("compare", *files, override)
         assert outcome.code == 1
         assert outcome.err.startswith("error: ")
         assert outcome.err.count("\n") == 1

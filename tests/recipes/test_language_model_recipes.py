@@ -47,20 +47,20 @@ def test_training_on_the_target_side_lowers_perplexity(run):
     assert (run / "learning_curve.png").stat().st_size > 1000
 
 
-def test_the_test_set_is_judged_by_perplexity(run):
-    found = json.loads((run / "scores.json").read_text())["test"]
-    assert "target side" in found["corpus"]
-    assert 1 < found["perplexity"]["per_piece"] < found["perplexity"]["per_word"]
-    assert found["perplexity"]["sentences"] == 20
+def test_the_test_set_is_evaluated_by_perplexity(run):
+    scores = json.loads((run / "scores.json").read_text())["test"]
+    assert "target side" in scores["corpus"]
+    assert 1 < scores["perplexity"]["per_piece"] < scores["perplexity"]["per_word"]
+    assert scores["perplexity"]["sentences"] == 20
 
 
-def test_english_is_not_in_its_vocabulary(run):
+def test_the_vocabulary_excludes_the_source_language(run):
     pieces = {piece.strip("\u2581") for piece in load_tokenizers(run).target.tokens(range(4, 400))}
     assert "nicht" in pieces
     assert not {"the", "not", "who", "The"} & pieces
 
 
-def test_one_file_is_enough_and_evaluate_scores_another(recipe, tmp_path):
+def test_one_file_is_sufficient_and_evaluate_scores_another(recipe, tmp_path):
     (tmp_path / "mono.de").write_text("\n".join([*LINES, ""]) + "\n", encoding="utf-8")
     named = [f"data.{split}.target={tmp_path / 'mono.de'}" for split in ("train", "validation")]
     outcome = recipe("train", f"run={tmp_path / 'lm'}", *named, *TINY_LM, "tokenizer.joint=false")
@@ -76,24 +76,24 @@ def test_one_file_is_enough_and_evaluate_scores_another(recipe, tmp_path):
 
 
 def test_several_texts_are_mixed_by_weight(recipe, tmp_path):
-    """Targets alone again: a text file, and one with columns whose first is not looked at."""
+    """Targets only: a text file, and a file with columns, of which the first is ignored."""
     (tmp_path / "mono.de").write_text("".join(f"{line}\n" for line in LINES), encoding="utf-8")
     (tmp_path / "more.tsv").write_text("We run.\tWir laufen.\n" * 7)
     named = [f"data.{split}.target={tmp_path / 'mono.de'}" for split in ("train", "validation")]
     more = [f"{{target: {tmp_path}/mono.de, weight: 0.5}}", f"{{file: {tmp_path}/more.tsv, weight: 3}}"]
-    asked = [f"run={tmp_path / 'lm'}", *named, *TINY_LM, f"data.more=[{', '.join(more)}]", "training.updates=2"]
-    asked += ["tokenizer=word", "tokenizer.size=30"]
-    outcome = recipe("train", *asked)
+    overrides = [f"run={tmp_path / 'lm'}", *named, *TINY_LM, f"data.more=[{', '.join(more)}]", "training.updates=2"]
+    overrides += ["tokenizer=word", "tokenizer.size=30"]
+    outcome = recipe("train", *overrides)
     assert outcome.code == 0, outcome.err
     report = outcome.out.splitlines()[0]
     assert f"{tmp_path}/mono.de (target side), weight 0.5: kept 20 of 20 pairs" in report
     assert f"{tmp_path}/more.tsv (target side), weight 3: kept 7 of 7 pairs" in report
     assert RunFolder.open(tmp_path / "lm").settings["data"]["more"][1]["weight"] == 3
     assert {"laufen.", "run."} & load_tokenizers(tmp_path / "lm").target.words().keys() == {"laufen."}
-    assert recipe("train", *asked).code == 0, "the same command goes on"
+    assert recipe("train", *overrides).code == 0, "the same command resumes"
 
 
-def test_evaluate_knows_the_corpus_of_its_run(recipe, run):
+def test_evaluate_uses_the_corpus_of_the_run(recipe, run):
     before = json.loads((run / "scores.json").read_text())["test"]
     outcome = recipe("evaluate", f"run={run}")
     assert outcome.code == 0, outcome.err
@@ -104,7 +104,7 @@ def test_evaluate_knows_the_corpus_of_its_run(recipe, run):
 @pytest.mark.parametrize(
     "setting", ["model.attention=general", "model.decoder.feed_context=true", "training.criterion=bleu"]
 )
-def test_what_needs_a_source_is_refused_before_anything_is_made(recipe, tmp_path, setting):
+def test_settings_that_need_a_source_are_refused_before_any_work(recipe, tmp_path, setting):
     outcome = recipe("train", f"run={tmp_path / 'lm'}", *TINY_LM, setting)
     assert outcome.code == 1
     assert outcome.err.count("\n") == 1
@@ -112,16 +112,16 @@ def test_what_needs_a_source_is_refused_before_anything_is_made(recipe, tmp_path
     assert not (tmp_path / "lm").exists()
 
 
-def test_suggest_answers_a_prefix_of_the_command_line(recipe, run):
+def test_suggest_continues_a_prefix_from_the_command_line(recipe, run):
     outcome = recipe("suggest", f"run={run}", "prefix='Wo ist '", "count=3")
     assert outcome.code == 0, outcome.err
-    wanted = LanguageModel.load(run).suggest("Wo ist ", 3)
-    assert outcome.out == "\t".join(f"{one.word or '</s>'} {one.probability:.1%}" for one in wanted) + "\n"
-    begun = recipe("suggest", f"run={run}", "prefix=Wo is").out.split("\t")
-    assert all(word.startswith("is") for word in begun)
+    expected = LanguageModel.load(run).suggest("Wo ist ", 3)
+    assert outcome.out == "\t".join(f"{one.word or '</s>'} {one.probability:.1%}" for one in expected) + "\n"
+    completions = recipe("suggest", f"run={run}", "prefix=Wo is").out.split("\t")
+    assert all(word.startswith("is") for word in completions)
 
 
-def test_suggest_gives_a_line_for_a_line(recipe, run, tmp_path, monkeypatch):
+def test_suggest_writes_one_line_per_line(recipe, run, tmp_path, monkeypatch):
     lines = ["Wo ", "", "Der Ma", "\ud800".encode("utf-8", "surrogatepass").decode("utf-8", "replace") + "x"]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("\n".join(lines).encode())))
     outcome = recipe("suggest", f"run={run}", "json=true", "count=2")
@@ -133,7 +133,7 @@ def test_suggest_gives_a_line_for_a_line(recipe, run, tmp_path, monkeypatch):
     assert recipe("suggest", f"run={run}", "json=true", "count=2", f"input={tmp_path / 'in.txt'}").out == outcome.out
 
 
-def test_each_kind_of_run_says_what_it_is_not(recipe, run, tiny_run):
+def test_translators_and_language_models_are_refused_by_the_recipes_of_the_other(recipe, run, tiny_run):
     for name, folder in (("suggest", tiny_run), ("translate", run)):
         outcome = recipe(name, f"run={folder}")
         assert outcome.code == 1
@@ -143,7 +143,7 @@ def test_each_kind_of_run_says_what_it_is_not(recipe, run, tiny_run):
         Translator.load(run)
 
 
-def test_a_language_model_of_a_translators_pieces_may_join_it(recipe, tiny_run, tmp_path):
+def test_a_language_model_with_the_translators_vocabulary_can_be_fused(recipe, tiny_run, tmp_path):
     """One setting, the translator's run folder, makes the vocabularies the same, as shallow fusion needs."""
     folder = tmp_path / "lm"
     outcome = recipe("train", f"run={folder}", *TINY_LM, f"tokenizer.target_model={tiny_run}", "training.updates=2")

@@ -27,13 +27,13 @@ def test_a_corpus(recipe, tiny_run, tmp_path):
     small = ["corpus.sentences=6", "corpus.ablated=2", "corpus.translated=1", "corpus.positions=2"]
     outcome = recipe("microscope", f"run={tiny_run}", f"output={output}", *small)
     assert outcome.code == 0, outcome.err
-    found = json.loads((output / "corpus.json").read_text(encoding="utf-8"))
-    assert found["pairs"] == 6
-    assert len(found["silenced"]) == 2
+    result = json.loads((output / "corpus.json").read_text(encoding="utf-8"))
+    assert result["pairs"] == 6
+    assert len(result["silenced"]) == 2
     assert (output / "corpus.html").read_text(encoding="utf-8").count("<img ") == len(list(output.glob("*.png"))) == 4
 
 
-def test_what_is_wrong_is_one_line(recipe, tiny_run):
+def test_a_mistake_is_one_line(recipe, tiny_run):
     for override in ("target=x", "text=' '", "split=train data.train.source=none.en data.train.target=none.de"):
         outcome = recipe("microscope", f"run={tiny_run}", *override.split(" ") if "=" in override[6:] else [override])
         assert outcome.code == 1

@@ -1,4 +1,4 @@
-"""Every file of conf/experiment: its full-size network is as large as published, and a tiny one trains end to end.
+"""Every file of conf/experiment: the full network has the published size, and a tiny one trains end to end.
 
 V vocabulary (S source, T target), E embedding width, H units, D width of an encoder state, M maxout units.
 """
@@ -20,7 +20,7 @@ from seq2seq.model import Network
 EXPERIMENT = Path(__file__).parents[2] / "conf" / "experiment"
 FILES = sorted(path.stem for path in EXPERIMENT.glob("*.yaml"))
 SCHEDULES = {"sutskever2014": 0.5**5, "luong2015": 0.5**4, "gnmt2016": 0.5**4, "rnmt_plus2018": 1 / 64}
-"""The published factor on the learning rate at the last update, where it falls by a plan."""
+"""The published factor of the learning rate at the last update, for schedules with decay."""
 
 
 def linear(inputs: int, outputs: int) -> int:
@@ -28,7 +28,7 @@ def linear(inputs: int, outputs: int) -> int:
 
 
 def lstm(inputs: int, units: int) -> int:
-    """Four blocks, as all kernels have them: with two biases each."""
+    """Four blocks with two biases each, as in all kernels."""
     return 4 * units * (inputs + units + 2)
 
 
@@ -86,11 +86,11 @@ PARAMETERS: dict[str, tuple[float, float]] = {
     "gnmt2016": (278e6, 0.005),  # Pereyra et al. 2017, table of WMT14 English-German
     "britz2017": (britz2017(), 0),
     "wiseman_rush2016": (wiseman_rush2016(), 0),
-    "rnmt_plus2018": (378.9e6, 0.02),  # table 2; values of our heads are mapped, states of our encoder not projected
+    "rnmt_plus2018": (378.9e6, 0.02),  # table 2; here heads project their values, and encoder states are not projected
     "sennrich_zhang2019": (sennrich_zhang2019(), 0),
     "deng2018": (deng2018(), 0),
 }
-"""Parameters of the full-size network, and how far off they may be, as a share: published, or by the equations."""
+"""Parameters of the full-size network, published or by the equations, and the relative tolerance."""
 LARGEST = {
     "multi30k_attention": 10e6,
     "multi30k_context": 11e6,
@@ -99,7 +99,7 @@ LARGEST = {
     "multi30k_small": 6e6,
     "multi30k_student": 3e6,
 }
-"""The same of recipes of our own: no more than this."""
+"""Maximum numbers of parameters of this project's experiments."""
 
 
 def settings(name: str) -> TrainConfig:
@@ -111,7 +111,7 @@ def settings(name: str) -> TrainConfig:
 
 
 def full_size(config: TrainConfig) -> Network:
-    """The network with the vocabulary asked for, its weights nowhere."""
+    """Return the network with the configured vocabulary size on the meta device."""
     sizes = config.tokenizer.source_side().size, config.tokenizer.target_side().size
     with torch.device("meta"):
         return Network(config.model, *sizes, config.tokenizer.joint)
@@ -132,20 +132,20 @@ def test_a_network_is_as_large_as_published(name):
 
 
 @pytest.mark.parametrize("name", LARGEST)
-def test_our_own_are_no_larger_than_they_may_be(name):
+def test_our_own_networks_are_within_their_size_limits(name):
     assert parameters(full_size(settings(name))) <= LARGEST[name]
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_papers_search_is_that_of_evaluation_and_distillation(name):
-    """Beams of 10, 12 and 16 hold where the command says nothing of its own."""
+def test_the_search_of_a_paper_is_used_by_evaluation_and_distillation(name):
+    """Beam sizes of 10, 12 and 16 apply unless the command overrides them."""
     search = settings(name).search
     for recipe in ("evaluate", "distill", "translate"):
         assert composed(recipe, []).search_config(search) == search
         assert composed(recipe, ["beam_size=3"]).search_config(search) == replace(search, beam_size=3)
 
 
-def test_sutskevers_recurrent_connections_are_half_the_encoders_half_the_decoders():
+def test_sutskevers_encoder_and_decoder_have_equally_many_recurrent_weights():
     """Section 3.4: "64M are pure recurrent connections (32M for the encoder LSTM and 32M for the decoder LSTM)"."""
     network = full_size(settings("sutskever2014"))
     for stack in (network.encoder, network.decoder):
@@ -153,7 +153,7 @@ def test_sutskevers_recurrent_connections_are_half_the_encoders_half_the_decoder
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_the_learning_rate_ends_where_the_paper_has_it(name):
+def test_the_last_learning_rate_is_that_of_the_paper(name):
     config = settings(name)
     updates = config.training.updates
     assert config.schedule.factor(updates, updates, []) == pytest.approx(SCHEDULES[name], rel=1e-3)
@@ -170,7 +170,7 @@ def test_a_paper_states_score_unit_and_command(name):
 
 
 @pytest.mark.parametrize(("name", "count"), [("cho2014", 23_229_000), ("bahdanau2015", 81_452_000)])
-def test_a_head_counts_the_parameters_by_hand(name, count):
+def test_the_comment_counts_the_parameters(name, count):
     assert parameters(full_size(settings(name))) == count
     assert f"# Parameters: {count:,}: " in (EXPERIMENT / f"{name}.yaml").read_text(encoding="utf-8")
 
@@ -199,7 +199,7 @@ TINY = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
-def test_a_tiny_one_trains_translates_and_is_scored(recipe, tmp_path, name):
+def test_a_tiny_network_trains_translates_and_is_scored(recipe, tmp_path, name):
     run = tmp_path / "run"
     outcome = recipe("train", f"experiment={name}", f"run={run}", *TINY)
     assert outcome.code == 0, outcome.err
@@ -212,4 +212,6 @@ def test_a_tiny_one_trains_translates_and_is_scored(recipe, tmp_path, name):
     assert json.loads((run / "scores.json").read_text())["test"]["beam"]["beam_size"] == 2
     translator = Translator.load(run)
     sentences = ["We work.", "Where is my key?"]
-    assert [str(one) for one in translator.translate(sentences)] == [str(translator.translate(s)) for s in sentences]
+    assert [str(translation) for translation in translator.translate(sentences)] == [
+        str(translator.translate(s)) for s in sentences
+    ]

@@ -24,7 +24,7 @@ SIDES = ("source", "target")
 
 @pytest.fixture(scope="module")
 def tiny_run(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny run with numbers by which its translations end: those that do not are no text to learn from."""
+    """The tiny run with weights for which translations end; distillation drops unfinished ones."""
     folder = tmp_path_factory.mktemp("ending") / "tiny"
     shutil.copytree(tiny_run, folder)
     network = load_run(folder).network
@@ -35,7 +35,7 @@ def tiny_run(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def more(tmp_path: Path) -> str:
-    """A further corpus of twenty pairs, as an entry of data.more."""
+    """Write a further corpus of twenty pairs, and return its entry of data.more."""
     (tmp_path / "more.en").write_text("We work.\nShe sleeps.\n" * 10)
     (tmp_path / "more.fr").write_text("Nous travaillons.\nElle dort.\n" * 10)
     return f"source: {tmp_path}/more.en, target: {tmp_path}/more.fr"
@@ -44,8 +44,8 @@ def more(tmp_path: Path) -> str:
 def test_two_corpora_with_tags_make_one_run(recipe, tmp_path, more):
     run = tmp_path / "run"
     tags = ["data.source_tag='<2de>'", "data.weight=0.5"]
-    asked = [f"run={run}", *SMALL, *SHORT, *tags, f"data.more=[{{{more}, weight: 2, source_tag: '<2fr>'}}]"]
-    outcome = recipe("train", *asked)
+    overrides = [f"run={run}", *SMALL, *SHORT, *tags, f"data.more=[{{{more}, weight: 2, source_tag: '<2fr>'}}]"]
+    outcome = recipe("train", *overrides)
     assert outcome.code == 0, outcome.err
     assert "built-in corpus (train) (<2de>), weight 0.5: kept 60 of 60 pairs" in outcome.out
     assert f"{tmp_path}/more.fr (<2fr>), weight 2: kept 20 of 20 pairs" in outcome.out
@@ -53,26 +53,26 @@ def test_two_corpora_with_tags_make_one_run(recipe, tmp_path, more):
     tokenizer = load_tokenizers(run).source
     for tag in ("<2de>", "<2fr>"):
         assert tokenizer.tokens(tokenizer.encode(f"{tag} We work.")).count(tag) == 1
-    # The same command goes on in the folder, another mix is refused.
+    # The same command resumes; another mixture is refused.
     before = (run / "model.safetensors").read_bytes()
-    assert recipe("train", *asked).code == 0
+    assert recipe("train", *overrides).code == 0
     assert (run / "model.safetensors").read_bytes() == before
-    outcome = recipe("train", *asked[:-1], f"data.more=[{{{more}, weight: 3, source_tag: '<2fr>'}}]")
+    outcome = recipe("train", *overrides[:-1], f"data.more=[{{{more}, weight: 3, source_tag: '<2fr>'}}]")
     assert outcome.code == 1
     assert outcome.err.count("\n") == 1
     assert "data.more=" in outcome.err
-    # The run knows its corpus again, tags and all.
+    # Evaluation uses the corpus of the run with its tags.
     assert recipe("evaluate", f"run={run}", "beam_size=1").code == 0
     assert json.loads((run / "scores.json").read_text())["test"]["corpus"] == "built-in corpus (test) (<2de>)"
-    # A tag asked for is the first word of each line.
+    # The requested tag is the first word of each line.
     (tmp_path / "in.txt").write_text("We work.\n\nShe sleeps.\n")
-    asked = [f"run={run}", f"input={tmp_path}/in.txt", "beam_size=1", "json=true"]
-    records = [json.loads(line) for line in recipe("translate", *asked, "tag='<2fr>'").out.splitlines()]
+    overrides = [f"run={run}", f"input={tmp_path}/in.txt", "beam_size=1", "json=true"]
+    records = [json.loads(line) for line in recipe("translate", *overrides, "tag='<2fr>'").out.splitlines()]
     assert [record["source"] for record in records] == ["<2fr> We work.", "", "<2fr> She sleeps."]
     assert records[0]["translation"] == str(Translator.load(run).translate("<2fr> We work.", beam_size=1))
 
 
-def test_a_main_corpus_of_weight_0_leaves_the_others(recipe, tmp_path, more):
+def test_a_main_corpus_of_weight_0_is_excluded(recipe, tmp_path, more):
     outcome = recipe("train", f"run={tmp_path}/run", *SMALL, *SHORT, "data.weight=0", f"data.more=[{{{more}}}]")
     assert outcome.code == 0, outcome.err
     assert outcome.out.startswith(f"{tmp_path}/more.en and {tmp_path}/more.fr: kept 20 of 20 pairs")
@@ -104,7 +104,7 @@ def test_a_mistake_in_the_mix_is_one_line(recipe, tmp_path, override, words):
 
 
 def next_command(out: str) -> list[str]:
-    """The overrides of the command that a recipe printed last."""
+    """Return the overrides of the command that the recipe printed last."""
     words = shlex.split(out.splitlines()[-1])
     return words[next(number for number, word in enumerate(words) if word.endswith("train.py")) + 1 :]
 
@@ -121,10 +121,10 @@ def test_distill_translates_the_runs_own_training_set_and_names_the_next_command
     translator = Translator.load(tiny_run, "cpu")
     for number in (0, 100, -1):
         assert targets[number] == str(translator.translate(sources[number], beam_size=2))
-    asked = next_command(outcome.out)
-    assert "data.builtin.train_size=300" in asked
-    assert "data.weight=0.0" in asked
-    outcome = recipe("train", *asked, f"run={tmp_path / 'student'}", *SHORT)
+    overrides = next_command(outcome.out)
+    assert "data.builtin.train_size=300" in overrides
+    assert "data.weight=0.0" in overrides
+    outcome = recipe("train", *overrides, f"run={tmp_path / 'student'}", *SHORT)
     assert outcome.code == 0, outcome.err
     first = outcome.out.splitlines()[0]
     assert first.startswith(f"{output}/source.txt and {output}/target.txt: kept ")
@@ -134,8 +134,8 @@ def test_distill_translates_the_runs_own_training_set_and_names_the_next_command
 
 def test_distill_takes_an_ensemble_a_reference_and_own_files(recipe, tiny_run, tmp_path, more):
     files = [f"data.test.source={tmp_path}/more.en", f"data.test.target={tmp_path}/more.fr", "split=test"]
-    asked = ["beam_size=3", "n_best=2", "closest=true", f"ensemble=[{tiny_run}]"]
-    outcome = recipe("distill", f"run={tiny_run}", f"output={tmp_path}/out", *files, *asked)
+    overrides = ["beam_size=3", "n_best=2", "closest=true", f"ensemble=[{tiny_run}]"]
+    outcome = recipe("distill", f"run={tiny_run}", f"output={tmp_path}/out", *files, *overrides)
     assert outcome.code == 0, outcome.err
     sources = (tmp_path / "out" / "source.txt").read_text().splitlines()
     assert set(sources) == {"We work.", "She sleeps."}
@@ -153,7 +153,7 @@ def test_distill_keeps_the_tag_for_the_command_that_reads_the_files(recipe, tiny
 
 @pytest.fixture
 def tagged_run(tiny_run: Path, tmp_path: Path) -> Path:
-    """A run whose sources all begin with a tag."""
+    """A run whose sources all start with a tag."""
     folder = tmp_path / "tagged"
     shutil.copytree(tiny_run, folder)
     values = yaml.safe_load((folder / "config.yaml").read_text())
@@ -166,39 +166,35 @@ TAGS = [([], "<2de>"), (["data.source_tag='<2fr>'"], "<2fr>"), (["data.source_ta
 
 
 @pytest.mark.parametrize(("asked", "tag"), TAGS)
-def test_own_files_are_evaluated_with_the_tag_of_the_run_unless_one_is_asked_for(
-    recipe, tagged_run, tmp_path, more, asked, tag
-):
+def test_own_files_are_evaluated_with_the_tag_of_the_run_by_default(recipe, tagged_run, tmp_path, more, asked, tag):
     own = [f"data.test.source={tmp_path}/more.en", f"data.test.target={tmp_path}/more.fr"]
     outcome = recipe("evaluate", f"run={tagged_run}", "beam_size=1", *own, *asked)
     assert outcome.code == 0, outcome.err
     translator = Translator.load(tagged_run)
-    found = (tagged_run / "hypotheses.test.greedy.txt").read_text().splitlines()
-    assert found[:2] == [
+    lines = (tagged_run / "hypotheses.test.greedy.txt").read_text().splitlines()
+    assert lines[:2] == [
         str(translator.translate(f"{tag} {source}", beam_size=1)) for source in ("We work.", "She sleeps.")
     ]
 
 
 @pytest.mark.parametrize(("asked", "tag"), TAGS)
-def test_own_files_are_distilled_with_the_tag_of_the_run_unless_one_is_asked_for(
-    recipe, tagged_run, tmp_path, more, asked, tag
-):
+def test_own_files_are_distilled_with_the_tag_of_the_run_by_default(recipe, tagged_run, tmp_path, more, asked, tag):
     own = [f"data.train.source={tmp_path}/more.en", f"data.train.target={tmp_path}/more.fr"]
     outcome = recipe("distill", f"run={tagged_run}", f"output={tmp_path}/out", "beam_size=1", *own, *asked)
     assert outcome.code == 0, outcome.err
     assert (tmp_path / "out" / "source.txt").read_text().splitlines()[0] == "We work."
-    found = (tmp_path / "out" / "target.txt").read_text().splitlines()[0]
-    assert found == str(Translator.load(tagged_run).translate(f"{tag} We work.", beam_size=1))
+    result = (tmp_path / "out" / "target.txt").read_text().splitlines()[0]
+    assert result == str(Translator.load(tagged_run).translate(f"{tag} We work.", beam_size=1))
     named = [word for word in next_command(outcome.out) if "source_tag" in word]
     assert [word.split("=")[0] for word in named] == ["data.source_tag", "data.more"] * bool(tag)
     assert all(f'"{tag}"' in word for word in named)
 
 
-def test_a_folder_that_is_there_is_left_alone(recipe, tiny_run, tmp_path):
+def test_an_existing_folder_is_not_modified(recipe, tiny_run, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
-    for name, asked in {"distill": [], "backtranslate": [f"input={tmp_path}/out/mine.txt"]}.items():
-        outcome = recipe(name, f"run={tiny_run}", f"output={tmp_path}/out", *asked)
+    for name, overrides in {"distill": [], "backtranslate": [f"input={tmp_path}/out/mine.txt"]}.items():
+        outcome = recipe(name, f"run={tiny_run}", f"output={tmp_path}/out", *overrides)
         assert outcome.code == 1
         assert outcome.err.count("\n") == 1
         assert "output=PATH" in outcome.err
@@ -224,7 +220,7 @@ def test_backtranslate_drops_blank_lines_and_names_the_next_command(recipe, tiny
 
 
 @pytest.mark.parametrize("options", [["search=sampling", "n_best=3"], ["beam_size=3", "n_best=3"]])
-def test_backtranslate_writes_several_sources_for_a_sentence(recipe, tiny_run, tmp_path, options):
+def test_backtranslate_writes_several_sources_per_sentence(recipe, tiny_run, tmp_path, options):
     (tmp_path / "mono.de").write_text("We work.\nShe sleeps.\n")
     output = tmp_path / "back"
     outcome = recipe("backtranslate", f"run={tiny_run}", f"input={tmp_path}/mono.de", f"output={output}", *options)
@@ -235,19 +231,19 @@ def test_backtranslate_writes_several_sources_for_a_sentence(recipe, tiny_run, t
 
 
 @pytest.mark.parametrize(("asked", "tag"), [([], "<2de>"), (["tag='<2fr>'"], "<2fr>"), (["tag=''"], "")])
-def test_the_reverse_run_reads_its_own_tag_unless_one_is_asked_for(recipe, tagged_run, tmp_path, asked, tag):
+def test_the_reverse_run_uses_its_own_tag_by_default(recipe, tagged_run, tmp_path, asked, tag):
     (tmp_path / "mono.de").write_text("We work.\n")
     outcome = recipe(
         "backtranslate", f"run={tagged_run}", f"input={tmp_path}/mono.de", f"output={tmp_path}/out", *asked
     )
     assert outcome.code == 0, outcome.err
     assert (tmp_path / "out" / "target.txt").read_text() == "We work.\n"
-    wanted = Translator.load(tagged_run).translate(f"{tag} We work.", beam_size=1)
-    assert (tmp_path / "out" / "source.txt").read_text() == f"{wanted}\n"
+    expected = Translator.load(tagged_run).translate(f"{tag} We work.", beam_size=1)
+    assert (tmp_path / "out" / "source.txt").read_text() == f"{expected}\n"
 
 
 @pytest.mark.parametrize("name", ["distill", "backtranslate"])
-def test_without_a_run_nothing_is_made(recipe, tmp_path, name):
+def test_without_a_run_nothing_is_written(recipe, tmp_path, name):
     outcome = recipe(name, f"run={tmp_path / 'nowhere'}", f"output={tmp_path / 'out'}")
     assert outcome.code == 1
     assert outcome.err.count("\n") == 1
@@ -257,9 +253,9 @@ def test_without_a_run_nothing_is_made(recipe, tmp_path, name):
 
 @pytest.mark.slow
 def test_a_student_predicts_its_teacher_better_than_one_that_learnt_from_the_originals(recipe, tmp_path):
-    """On sentences that neither has seen: a teacher's text has fewer ways to say a thing (Kim & Rush 2016, §5.1).
+    """On unseen sentences: a teacher's translations vary less than the originals (Kim & Rush 2016, §5.1).
 
-    Every word here has two translations, the first in three cases of five; a teacher settles for the first.
+    Every word has two translations, the first with probability 3/5; the teacher always chooses the first.
     """
     chance = random.Random(1)
     for split, size in {"train": 1200, "validation": 150}.items():
@@ -278,8 +274,8 @@ def test_a_student_predicts_its_teacher_better_than_one_that_learnt_from_the_ori
     own = [*files("train.", "train"), *files("validation.", "validation")]
     assert recipe("train", f"run={tmp_path / 'teacher'}", *common, *own).code == 0
     for split in ("train", "validation"):
-        asked = [f"run={tmp_path / 'teacher'}", f"output={tmp_path / split}", f"split={split}"]
-        assert recipe("distill", *asked).code == 0
+        overrides = [f"run={tmp_path / 'teacher'}", f"output={tmp_path / split}", f"split={split}"]
+        assert recipe("distill", *overrides).code == 0
     losses = {}
     for name, text in {"distilled": "train/", "originals": "train."}.items():
         named = [*files(text, "train"), *files("validation/", "validation")]

@@ -1,4 +1,4 @@
-"""Several runs as a user puts them together: ensembles, fusion, the mean of weights."""
+"""Recipes with several runs: ensembles, fusion, averaged weights."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ SOURCES = ["We work.", "Where is my key?", "She sleeps."]
 
 @pytest.fixture
 def copied(tiny_run: Path, tmp_path: Path) -> Path:
-    """The tiny run's model and checkpoints, to write into."""
+    """A writable copy of the tiny run's model and checkpoints."""
     folder = tmp_path / "copy"
     folder.mkdir()
     for name in MODEL_FILES:
@@ -27,29 +27,29 @@ def copied(tiny_run: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def text(tmp_path: Path) -> list[str]:
-    """Overrides that name a test set of own files."""
+    """Return overrides with a test set in files."""
     for side in ("source", "target"):
         (tmp_path / f"test.{side}").write_text("\n".join(SOURCES) + "\n", encoding="utf-8")
     return [f"data.test.{side}={tmp_path / 'test'}.{side}" for side in ("source", "target")]
 
 
-def test_translate_by_an_ensemble_with_a_language_model(recipe, copied, tmp_path):
+def test_translate_with_an_ensemble_and_a_language_model(recipe, copied, tmp_path):
     others = [random_run(copied, tmp_path / str(seed), seed) for seed in (1, 2)]
     language = {"encoder.layers": 0, "attention": "none", "bridge": "zero"}
     language_model = random_run(copied, tmp_path / "language", 3, language)
     source, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
     source.write_text("\n".join(SOURCES), encoding="utf-8")
-    asked = [f"run={copied}", f"ensemble=[{others[0]},{others[1]}]", f"input={source}", f"output={output}"]
+    overrides = [f"run={copied}", f"ensemble=[{others[0]},{others[1]}]", f"input={source}", f"output={output}"]
     for fused in ([], [f"language_model={language_model}", "language_model_weight=0.7"]):
-        outcome = recipe("translate", *asked, *fused, "json=true")
+        outcome = recipe("translate", *overrides, *fused, "json=true")
         assert outcome.code == 0, outcome.err
-        found = [json.loads(line)["score"] for line in output.read_text(encoding="utf-8").splitlines()]
+        actual = [json.loads(line)["score"] for line in output.read_text(encoding="utf-8").splitlines()]
         how = {"language_model": language_model, "language_model_weight": 0.7} if fused else {}
         expected = Translator.load([copied, *others], **how).translate(SOURCES)
-        assert found == pytest.approx([one.score for one in expected], abs=1e-4)
+        assert actual == pytest.approx([one.score for one in expected], abs=1e-4)
 
 
-def test_evaluate_keeps_the_scores_of_an_ensemble_beside_the_runs_own(recipe, copied, tmp_path, text):
+def test_evaluate_adds_the_scores_of_an_ensemble_to_those_of_the_run(recipe, copied, tmp_path, text):
     other = random_run(copied, tmp_path / "other", 1)
     assert recipe("evaluate", f"run={copied}", "beam_size=1", *text).code == 0
     alone = json.loads((copied / "scores.json").read_text())["test"]
@@ -66,7 +66,7 @@ def test_evaluate_keeps_the_scores_of_an_ensemble_beside_the_runs_own(recipe, co
     }
 
 
-def test_runs_that_do_not_fit_are_one_line(recipe, copied, tmp_path, text):
+def test_incompatible_runs_give_one_line(recipe, copied, tmp_path, text):
     missing = tmp_path / "missing"
     for name, more in (("translate", []), ("evaluate", text)):
         for override, words in {
@@ -80,21 +80,21 @@ def test_runs_that_do_not_fit_are_one_line(recipe, copied, tmp_path, text):
             assert outcome.err.count("\n") == 1
 
 
-def test_evaluate_refuses_an_ensemble_that_would_have_no_say(recipe, copied, tmp_path, text):
+def test_evaluate_refuses_an_ensemble_without_effect(recipe, copied, tmp_path, text):
     language_model = {"encoder.layers": 0, "attention": "none", "bridge": "zero"}
     language_model = random_run(copied, tmp_path / "language", 3, language_model)
-    for asked, words in {
+    for override, words in {
         f"run={language_model}": f"run={language_model} is a language model and does not translate: leave ensemble out",
         f"hypotheses={tmp_path / 'test.target'}": "test.target is already translated: leave ensemble out",
     }.items():
-        outcome = recipe("evaluate", asked, f"ensemble=[{copied}]", *text)
+        outcome = recipe("evaluate", override, f"ensemble=[{copied}]", *text)
         assert outcome.code == 1
         assert words in outcome.err
         assert outcome.err.count("\n") == 1
     assert not (language_model / "scores.json").exists()
 
 
-def test_average_of_a_runs_checkpoints_is_a_model(recipe, copied):
+def test_the_average_of_checkpoints_is_a_model(recipe, copied):
     before = {path: path.stat().st_mtime_ns for path in copied.rglob("*")}
     outcome = recipe("average", f"run={copied}/")
     assert outcome.code == 0, outcome.err
@@ -109,19 +109,19 @@ def test_average_of_a_runs_checkpoints_is_a_model(recipe, copied):
     assert Translator.load(output, shortlist=True).translate("We work.").source == "We work."
 
 
-def test_average_of_runs_and_what_has_none(recipe, copied, tmp_path):
+def test_the_average_of_runs_and_errors_without_checkpoints(recipe, copied, tmp_path):
     other, mean = random_run(copied, tmp_path / "other", 1), tmp_path / "new" / "mean"
     outcome = recipe("average", f"run={copied}", f"runs=[{other}]", f"output={mean}")
     assert outcome.code == 0, outcome.err
-    first, second, found = (load_weights(folder / "model.safetensors") for folder in (copied, other, mean))
-    assert all(tensor.tolist() == ((first[name] + second[name]) / 2).tolist() for name, tensor in found.items())
+    first, second, result = (load_weights(folder / "model.safetensors") for folder in (copied, other, mean))
+    assert all(tensor.tolist() == ((first[name] + second[name]) / 2).tolist() for name, tensor in result.items())
     deeper = random_run(copied, tmp_path / "deeper", 1, {"decoder.layers": 2})
-    for overrides, words in {
+    for override, words in {
         (f"runs=[{deeper}]", f"output={tmp_path / 'a'}"): f"{deeper} has model.decoder.layers=2",
         (f"runs=[{other}]", f"output={mean}"): f"{mean} already exists",
         (f"run={other}", f"output={tmp_path / 'b'}"): "an average needs two or more checkpoints",
     }.items():
-        outcome = recipe("average", f"run={copied}", *overrides)
+        outcome = recipe("average", f"run={copied}", *override)
         assert outcome.code == 1
         assert words in outcome.err
         assert outcome.err.count("\n") == 1

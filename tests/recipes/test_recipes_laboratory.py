@@ -14,30 +14,30 @@ def test_one_command_draws_all_figures_that_need_no_training(recipe, tiny_run, t
     before = sorted(path.name for path in run.iterdir())
     outcome = recipe("laboratory", f"run={run}/", *QUICK, "exposure.sentences=1")
     assert outcome.code == 0, outcome.err
-    made = tmp_path / "run-laboratory"
+    output = tmp_path / "run-laboratory"
     figures = ["contexts", "exposure", "interpolation", "lengths"]
-    assert sorted(path.name for path in made.iterdir()) == [
+    assert sorted(path.name for path in output.iterdir()) == [
         f"{name}{end}" for name in figures for end in (".json", ".png")
     ]
-    read = {name: json.loads((made / f"{name}.json").read_text("utf-8")) for name in figures}
+    read = {name: json.loads((output / f"{name}.json").read_text("utf-8")) for name in figures}
     assert len(read["contexts"]["found"]["run"]) == 2
     assert "built-in" in read["lengths"]["corpus"]
     assert len(read["interpolation"]["found"][0]["mixtures"]) == 11
     assert len(read["lengths"]["found"][0]["origin"]["models"][0]) == 64
     for name in figures:
-        assert f"{made / name}.png" in outcome.out
-    assert sorted(path.name for path in run.iterdir()) == before, "the run is left as it is"
+        assert f"{output / name}.png" in outcome.out
+    assert sorted(path.name for path in run.iterdir()) == before, "the run is unchanged"
 
 
 def test_several_runs_share_a_picture_and_attention_has_no_interpolation(recipe, tiny_run, tmp_path):
     other = random_run(tiny_run, tmp_path / "other", 1, CONTEXT)
-    asked = [f"run={tiny_run}", f"runs=[{other}]", f"output={tmp_path / 'out'}", *QUICK]
-    outcome = recipe("laboratory", *asked, "exposure.sentences=1")
+    overrides = [f"run={tiny_run}", f"runs=[{other}]", f"output={tmp_path / 'out'}", *QUICK]
+    outcome = recipe("laboratory", *overrides, "exposure.sentences=1")
     assert outcome.code == 0, outcome.err
     assert not (tmp_path / "out" / "interpolation.json").exists()
     curves = json.loads((tmp_path / "out" / "lengths.json").read_text("utf-8"))["found"]
     assert [curve["name"] for curve in curves] == ["tiny", "other"]
-    outcome = recipe("laboratory", *asked[:3], "figures=[interpolation]")
+    outcome = recipe("laboratory", *overrides[:3], "figures=[interpolation]")
     assert outcome.code == 1
     assert outcome.err.count("\n") == 1
     assert "leave interpolation out" in outcome.err
@@ -63,8 +63,8 @@ def test_a_mistake_is_one_line_and_leaves_nothing(recipe, tiny_run, tmp_path, ov
 @pytest.mark.slow
 def test_missing_variants_are_trained_once(recipe, tiny_run, tmp_path):
     out = tmp_path / "out"
-    asked = [f"run={tiny_run}", f"output={out}", *QUICK, "sweep.updates=10", "sweep.widths=[8,24]"]
-    outcome = recipe("laboratory", *asked, "figures=[attention,reversal,width]")
+    overrides = [f"run={tiny_run}", f"output={out}", *QUICK, "sweep.updates=10", "sweep.widths=[8,24]"]
+    outcome = recipe("laboratory", *overrides, "figures=[attention,reversal,width]")
     assert outcome.code == 0, outcome.err
     trained = sorted(path.name for path in (out / "variants" / "tiny").iterdir())
     assert trained == [
@@ -79,13 +79,13 @@ def test_missing_variants_are_trained_once(recipe, tiny_run, tmp_path):
     ]
     vocabularies = {path.read_bytes() for path in [tiny_run / "tokenizer.model", *out.rglob("tokenizer.model")]}
     assert len(vocabularies) == 1
-    found = {
+    result = {
         name: json.loads((out / f"{name}.json").read_text())["found"] for name in ("attention", "reversal", "width")
     }
-    assert [curve["name"] for curve in found["attention"]] == ["one context vector", "general attention"]
-    assert [point["width"] for point in found["width"][0]["points"]] == [8, 24]
+    assert [curve["name"] for curve in result["attention"]] == ["one context vector", "general attention"]
+    assert [point["width"] for point in result["width"][0]["points"]] == [8, 24]
     before = {path: path.stat().st_mtime_ns for path in (out / "variants").rglob("*") if path.is_file()}
-    again = recipe("laboratory", *asked, "figures=[reversal]")
+    again = recipe("laboratory", *overrides, "figures=[reversal]")
     assert again.code == 0, again.err
     assert {path: path.stat().st_mtime_ns for path in (out / "variants").rglob("*") if path.is_file()} == before
     assert "parameters" not in again.out

@@ -1,4 +1,4 @@
-"""Corpora that are too large for memory or disk, as a user trains on them."""
+"""Training on corpora that are too large for memory or disk."""
 
 import logging
 import subprocess
@@ -22,7 +22,7 @@ SHORT = [word for word in TINY if not word.startswith("data.")] + ["training.upd
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Settings that name a data set of 60 pairs in a local folder, of the form that data sets have on the hub."""
+    """Overrides for a data set of 60 pairs in a local folder in hub format."""
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "huggingface")
     config = BuiltinConfig(train_size=60, validation_size=5, test_size=5)
     for split in ("train", "validation", "test"):
@@ -32,9 +32,11 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return [f"data.hub.name={tmp_path / 'set'}"]
 
 
-def test_however_a_corpus_is_read_and_prepared_the_run_is_the_same(recipe, tmp_path, monkeypatch, caplog, hub):
-    """Downloaded and encoded at once; or as a stream, in many files, by two processes, shared: beside another corpus,
-    with pieces drawn at random."""
+def test_the_run_does_not_depend_on_how_the_corpus_is_read(recipe, tmp_path, monkeypatch, caplog, hub):
+    """Downloaded and encoded in one file; or as a stream, in many files, by two processes, with a shared cache.
+
+    Both runs have a second corpus and subword sampling.
+    """
     (tmp_path / "more.tsv").write_text("We work.\tWir arbeiten.\nShe sleeps.\tSie schläft.\n" * 10)
     mixed = [f"data.more=[{{file: {tmp_path / 'more.tsv'}, weight: 0.5}}]", "tokenizer=bpe", "tokenizer.sampling=0.2"]
     outcome = recipe("train", f"run={tmp_path / 'one'}", *SHORT, *mixed, *hub)
@@ -52,12 +54,12 @@ def test_however_a_corpus_is_read_and_prepared_the_run_is_the_same(recipe, tmp_p
     one, two = ((tmp_path / run / "model.safetensors").read_bytes() for run in ("one", "two"))
     assert one == two
 
-    # A third run finds all of it, the vocabulary too.
+    # A third run uses the cached corpus and vocabulary.
     monkeypatch.setattr(preparation, "encoded_chunks", None)
     monkeypatch.setattr("seq2seq.tokenizer.vocabulary.build_tokenizers", None)
     assert recipe("train", f"run={tmp_path / 'three'}", *SHORT, *mixed, *large).code == 0
     assert (tmp_path / "three" / "model.safetensors").read_bytes() == one
-    assert recipe("train", f"run={tmp_path / 'four'}", *SHORT, *mixed, *hub).code == 0, "beside the run folder"
+    assert recipe("train", f"run={tmp_path / 'four'}", *SHORT, *mixed, *hub).code == 0, "next to the run folder"
 
 
 LIMITED = """
@@ -78,11 +80,11 @@ train.main()
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere address space has no limit that holds")
 def test_a_whole_run_needs_little_address_space(tmp_path):
-    """From drawing to the scores, in half of what ten million pairs may take; recipes/benchmark.py has larger ones."""
-    asked = [*TINY, f"run={tmp_path / 'run'}", "data.builtin.train_size=3000", "training.device=cpu"]
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED, *asked], cwd=ROOT, capture_output=True, text=True, check=False
+    """From generation to scores in half the limit for ten million pairs; recipes/benchmark.py measures larger ones."""
+    overrides = [*TINY, f"run={tmp_path / 'run'}", "data.builtin.train_size=3000", "training.device=cpu"]
+    completed = subprocess.run(
+        [sys.executable, "-c", LIMITED, *overrides], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
-    assert "kept 3,000 of 3,000 pairs" in done.stdout
+    assert completed.returncode == 0, completed.stderr
+    assert "kept 3,000 of 3,000 pairs" in completed.stdout
     assert len(list((tmp_path / "prepared").glob("*/0000[1-9].safetensors"))) == 5

@@ -1,4 +1,4 @@
-"""More ways to translate, by the recipes, as a user runs them."""
+"""Recipes with every search method, documents, scoring and suggestions."""
 
 import io
 import json
@@ -12,7 +12,7 @@ TEXT = "We work.\n\nWhere is my key?\n"
 
 @pytest.fixture
 def stdin(monkeypatch):
-    """``stdin(text)``: what the next recipe reads."""
+    """``stdin(text)`` sets the standard input of the next recipe."""
     return lambda text: monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
 
 
@@ -36,34 +36,34 @@ def test_every_method_by_its_group(recipe, stdin, learned_run):
 
 
 @pytest.mark.parametrize("group", ["greedy", "beam"])
-def test_a_search_that_is_named_wins_over_the_method_of_the_run(recipe, stdin, tiny_run, tmp_path, group):
+def test_a_search_override_wins_over_the_method_of_the_run(recipe, stdin, tiny_run, tmp_path, group):
     own = tmp_path / "own"
     shutil.copytree(tiny_run, own)
     config = (own / "config.yaml").read_text("utf-8")
     assert "  method: beam\n" in config
     changed = config.replace("  method: beam\n", "  method: sampling\n").replace("  n_best: 1\n", "  n_best: 9\n")
     (own / "config.yaml").write_text(changed, "utf-8")
-    found = []
+    result = []
     for run in (tiny_run, own):
         stdin(TEXT)
         outcome = recipe("translate", f"run={run}", f"search={group}", "search.n_best=1", "json=true")
         assert outcome.code == 0, outcome.err
-        found.append(outcome.out)
-    assert found[0] == found[1]
+        result.append(outcome.out)
+    assert result[0] == result[1]
     stdin(TEXT)
-    assert recipe("translate", f"run={own}", f"search={group}").code == 0, "nor does the run's n_best stand in the way"
+    assert recipe("translate", f"run={own}", f"search={group}").code == 0, "the run's n_best does not prevent streaming"
 
 
-def test_a_stream_prints_what_is_printed_without_it(recipe, stdin, tiny_run):
-    found = []
+def test_streaming_prints_the_same_translation(recipe, stdin, tiny_run):
+    result = []
     for stream in ("true", "false"):
         stdin(TEXT)
-        found.append(recipe("translate", f"run={tiny_run}", f"stream={stream}", "beam_size=1").out)
-    assert found[0] == found[1]
-    assert found[0].count("\n") == 3
+        result.append(recipe("translate", f"run={tiny_run}", f"stream={stream}", "beam_size=1").out)
+    assert result[0] == result[1]
+    assert result[0].count("\n") == 3
 
 
-def test_what_contradicts_is_one_line(recipe, stdin, tiny_run):
+def test_contradictory_settings_give_one_line(recipe, stdin, tiny_run):
     for options, message in (
         (["search=sampling", "phrases=[Haus]"], "error: search.method=sampling cannot force phrases"),
         (["stream=true", "json=true"], "error: stream=true shows a single translation"),

@@ -1,4 +1,4 @@
-"""Recipes that several processes work at: the files they leave, what they print, how they end and go on."""
+"""Recipes under torchrun: their files, output, errors and resuming."""
 
 import json
 import os
@@ -32,11 +32,11 @@ def files(run: Path) -> set[Path]:
 
 
 def call(name: str, *overrides: str) -> float | None:
-    """What a recipe returns: of training, the best validation score."""
+    """Return the result of a recipe; training returns the best validation score."""
     return call_recipe(name, *overrides)
 
 
-def test_a_run_of_two_processes_is_that_of_one(recipe, tmp_path):
+def test_two_processes_give_the_run_of_one(recipe, tmp_path):
     options = [*TINY, "training.precision=float32", "training.updates=6", "training.validate_every=3"]
     alone, both = tmp_path / "alone", tmp_path / "both"
     assert recipe("train", f"run={alone}", *options, "training.accumulate=2").code == 0
@@ -46,22 +46,22 @@ def test_a_run_of_two_processes_is_that_of_one(recipe, tmp_path):
     assert files(both) == files(alone)
     assert ", 2 processes, " in first.out
     assert "BLEU" in first.out
-    assert (second.out, second.err) == ("", ""), "the first alone prints"
+    assert (second.out, second.err) == ("", ""), "only the first process prints"
 
-    # The test set was translated by both; by one process alone it has the same scores.
+    # Both processes translated the test set; one process gets the same scores.
     before = json.loads((both / "scores.json").read_text())
     assert recipe("evaluate", f"run={both}", "beam_size=2").code == 0
     assert json.loads((both / "scores.json").read_text()) == before
 
     (tmp_path / "in.txt").write_text("\n".join(LINES) + "\n")
-    asked = [f"run={both}", f"input={tmp_path / 'in.txt'}", "json=true", "n_best=2"]
-    assert recipe("translate", *asked, f"output={tmp_path / 'alone.jsonl'}").code == 0
-    results(together(tmp_path / "out", call, "translate", *asked, f"output={tmp_path / 'both.jsonl'}", joins=False))
+    overrides = [f"run={both}", f"input={tmp_path / 'in.txt'}", "json=true", "n_best=2"]
+    assert recipe("translate", *overrides, f"output={tmp_path / 'alone.jsonl'}").code == 0
+    results(together(tmp_path / "out", call, "translate", *overrides, f"output={tmp_path / 'both.jsonl'}", joins=False))
     assert (tmp_path / "both.jsonl").read_bytes() == (tmp_path / "alone.jsonl").read_bytes()
     assert len((tmp_path / "both.jsonl").read_text().splitlines()) == len(LINES)
 
 
-def test_a_users_error_is_told_and_leaves_nothing(tmp_path):
+def test_a_users_error_is_reported_once_and_leaves_no_files(tmp_path):
     options = [f"run={tmp_path / 'run'}", *TINY, "data.train.source=nowhere.en", "data.train.target=nowhere.de"]
     first, second = together(tmp_path / "out", call, "train", *options, joins=False)
     assert (first.code, second.code) == (1, 1)
@@ -75,8 +75,8 @@ ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
 @pytest.mark.slow
-def test_with_everything_on_two_processes_are_one_that_accumulates(tmp_path):
-    """Under torchrun, with all that is drawn: dropout, pieces, own predictions, own translations; and an average."""
+def test_with_all_settings_two_processes_equal_one_with_accumulation(tmp_path):
+    """Under torchrun, with all random numbers: dropout, subword sampling, scheduled sampling, risk; and an average."""
     options = [
         *TINY, "model=attention", "training.precision=float32", "training.device=cpu", "model.recurrent_dropout=0.1",
         "model.word_dropout=0.1", "training.ema=0.9", "loss.consistency=1", "scheduled_sampling.rate=0.3",
@@ -93,13 +93,13 @@ def test_with_everything_on_two_processes_are_one_that_accumulates(tmp_path):
     command = [*TORCHRUN, str(ROOT / "recipes/evaluate.py"), f"run={both}", "beam_size=2"]
     subprocess.run(command, check=True, capture_output=True, env=ENVIRONMENT, cwd=ROOT)
     assert json.loads((both / "scores.json").read_text()) == before
-    # Scheduled sampling goes by the number of updates: it would have risen faster.
+    # The schedule of scheduled sampling depends on the number of updates.
     assert not close(alone, fewer)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("killed", [0, 1])
-def test_a_process_that_is_killed_ends_the_run_and_another_number_goes_on(tmp_path, killed):
+def test_a_killed_process_ends_the_run_which_resumes_with_another_number(tmp_path, killed):
     options = [*TINY, "training.updates=200", "training.validate_every=50", "training.precision=float32"]
     run, program = tmp_path / "run", str(ROOT / "recipes/train.py")
     started = subprocess.Popen(
@@ -119,7 +119,7 @@ def test_a_process_that_is_killed_ends_the_run_and_another_number_goes_on(tmp_pa
 
 
 def worker(launcher: int, rank: int) -> int:
-    """The process that torchrun has given a rank."""
+    """Return the process with this rank."""
     for path in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])

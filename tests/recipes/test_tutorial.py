@@ -26,12 +26,24 @@ def test_the_notebook_contains_its_outputs_and_no_errors():
 
 
 @pytest.mark.slow
-def test_the_tutorial_runs_as_its_first_cell_says(tmp_path):
-    made = tmp_path / "made.ipynb"
-    command = [sys.executable, "-m", "jupytext", "--to", "ipynb", "--execute", str(TUTORIAL), "--output", str(made)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=TUTORIAL.parents[2])
-    assert done.returncode == 0, done.stderr
-    texts = [output.get("text", "") for cell in jupytext.read(made).cells for output in cell.get("outputs", [])]
+def test_the_tutorial_runs_with_the_command_in_its_first_cell(tmp_path):
+    notebook_path = tmp_path / "made.ipynb"
+    command = [
+        sys.executable,
+        "-m",
+        "jupytext",
+        "--to",
+        "ipynb",
+        "--execute",
+        str(TUTORIAL),
+        "--output",
+        str(notebook_path),
+    ]
+    completed = subprocess.run(command, capture_output=True, text=True, check=False, cwd=TUTORIAL.parents[2])
+    assert completed.returncode == 0, completed.stderr
+    texts = [
+        output.get("text", "") for cell in jupytext.read(notebook_path).cells for output in cell.get("outputs", [])
+    ]
     lines = [line for text in texts for line in text.splitlines() if "equal to the reference" in line]
     correct = {name: int(rest.split()[0]) for name, _, rest in (line.partition(": ") for line in lines)}
     assert correct["with attention"] > correct["context vector"] > 20

@@ -1,4 +1,4 @@
-"""A page is safe whatever the text, needs nothing beside it, and is whole HTML."""
+"""A page escapes any text, loads no other files, and is complete HTML."""
 
 from base64 import b64decode
 from html.parser import HTMLParser

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from fuzzing import ODD, ROUNDS, folder, fuzz, little_memory, one_line, tampered
+from fuzzing import ODD, ROUNDS, folder, fuzz, limited_memory, one_line, tampered
 from hypothesis import strategies as st
 from reversal import SEVEN_BATCHES, Stream, metrics, tiny_network, trainer, training
 
@@ -165,7 +165,7 @@ def headers(draw: st.DrawFn, originals: list[bytes]) -> bytes:
 
 def damages(world: dict[str, list[bytes]]) -> st.SearchStrategy[tuple[str, bytes]]:
     """The name of a file and its new content."""
-    binary = [one for files in world.values() for one in files]
+    binary = [file for files in world.values() for file in files]
     weights = st.sampled_from([MODEL, "shortlist.safetensors"])
     return st.one_of(
         st.tuples(st.just("config.yaml"), configs()),
@@ -321,7 +321,7 @@ def test_a_config_of_an_absurd_size_takes_no_memory(folder, world, setting):
     values["model"][setting] = 30_000 if setting == "embedding_size" else {"size": 30_000, "layers": 3}
     (folder / "config.yaml").write_text(yaml.safe_dump(values))
     try:
-        with little_memory(1 << 28), pytest.raises(RunError, match=r"does not belong to config\.yaml"):
+        with limited_memory(1 << 28), pytest.raises(RunError, match=r"does not belong to config\.yaml"):
             RunFolder.open(folder).load()
     finally:
         (folder / "config.yaml").write_bytes(world["config.yaml"][0])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from fuzzing import CASES, ROUNDS, folder, fuzz, little_memory, one_line, tampered
+from fuzzing import CASES, ROUNDS, folder, fuzz, limited_memory, one_line, tampered
 from hypothesis import strategies as st
 from sentencepiece import SentencePieceTrainer
 
@@ -189,7 +189,7 @@ def bomb():
 def test_a_compression_bomb_does_not_fill_the_memory(folder, bomb, name):
     (folder / "other").write_bytes(TEXT[1])
     (folder / name).write_bytes(bomb)
-    with little_memory(200 << 20), pytest.raises(DataError, match=r"line 1 has more than 1,000,000 bytes") as error:
+    with limited_memory(200 << 20), pytest.raises(DataError, match=r"line 1 has more than 1,000,000 bytes") as error:
         READERS.get(name.split(".")[1], read_corpus)(folder / name)
     one_line(error.value)
 

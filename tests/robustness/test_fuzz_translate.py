@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import torch
-from fuzzing import ODD, ROUNDS, blobs, fuzz, little_memory, one_line, texts
+from fuzzing import ODD, ROUNDS, blobs, fuzz, limited_memory, one_line, texts
 from hypothesis import strategies as st
 
 from seq2seq import Translation, Translator
@@ -71,7 +71,7 @@ def test_any_text_is_translated(translators, number):
 
 @pytest.mark.parametrize("number", ROUNDS)
 def test_any_bytes_become_one_line_per_line_or_an_error_of_one_line(translators, number):
-    """With the functions by which recipes/translate.py reads and writes."""
+    """With the functions that recipes/translate.py uses to read and write."""
     lines = st.lists(st.one_of(texts.map(lambda text: text.encode("utf-8", "ignore")), blobs), max_size=6)
     cases = st.tuples(lines, st.sampled_from([b"\n", b"\r\n", b"\r", b""]), st.booleans()).map(
         lambda parts: (b"\xef\xbb\xbf" if parts[2] else b"") + parts[1].join(parts[0])
@@ -107,7 +107,7 @@ QUICK = {"emoji"}
 )
 def test_a_line_of_a_hundred_thousand_characters_is_translated(translators, script):
     line = (SCRIPTS[script] * 100_000)[:100_000]
-    with little_memory():
+    with limited_memory():
         before, translation, after = translators[0].translate(["the dog", line, "a cat"], beam_size=1)
     check_translation(line, translation)
     assert [str(before), str(after)] == list(map(str, translators[0].translate(["the dog", "a cat"], beam_size=1)))
@@ -116,7 +116,7 @@ def test_a_line_of_a_hundred_thousand_characters_is_translated(translators, scri
 @pytest.mark.slow
 def test_a_hundred_thousand_lines_at_once_are_translated(translators):
     lines = [ODD[number % len(ODD)] * (number % 9) + str(number % 7) * (number % 3) for number in range(100_000)]
-    with little_memory():
+    with limited_memory():
         translations = translators[0].translate(lines, beam_size=1)
     assert len(translations) == len(lines)
     for line, translation in zip(lines, translations, strict=True):

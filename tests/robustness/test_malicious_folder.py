@@ -236,7 +236,7 @@ def sparse(path: Path, tensors: dict[str, tuple[str, list[int], int]]) -> None:
 
 
 @contextmanager
-def little_memory() -> Iterator[None]:
+def limited_memory() -> Iterator[None]:
     """Limit the address space of this process to a quarter of the size of the files."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -262,7 +262,7 @@ def test_shapes_are_checked_against_the_config_before_memory_is_allocated(run, n
     size, network = {"F32": 4, "I8": 1, "F8_E4M3": 1}[kind], load_run(run).network
     sparse(run / "model.safetensors", {name: (kind, [HUGE // size], HUGE)})
     for load in (load_run, lambda folder: load_start_weights(folder, network)):
-        with little_memory(), pytest.raises(RunError) as error:
+        with limited_memory(), pytest.raises(RunError) as error:
             load(run)
         assert words in str(error.value)
         assert "\n" not in str(error.value)
@@ -275,14 +275,14 @@ def test_shapes_of_shortlists_and_checkpoints_are_checked_before_memory_is_alloc
     columns = HUGE // 4 // rows
     shapes = {"translations": ("I32", [rows, columns], rows * columns * 4), "frequent": ("I32", [1], 4)}
     sparse(run / "shortlist.safetensors", shapes)
-    with little_memory(), pytest.raises(RunError, match=f"translations are {columns:,}, more than 1,000"):
+    with limited_memory(), pytest.raises(RunError, match=f"translations are {columns:,}, more than 1,000"):
         RunFolder.open(run).load_shortlist(loaded.tokenizers)
     checkpoints = Checkpoints(run / "checkpoints", loaded.network)
     checkpoints.folder.mkdir()
     sparse(checkpoints.weights_path(7), {"output.bias": ("F32", [HUGE // 4], HUGE)})
-    with little_memory(), pytest.raises(RunError, match=r"update-0000007\.safetensors does not belong"):
+    with limited_memory(), pytest.raises(RunError, match=r"update-0000007\.safetensors does not belong"):
         checkpoints.average([7])
-    with little_memory(), pytest.raises(RunError, match=r"update-0000007\.safetensors does not belong"):
+    with limited_memory(), pytest.raises(RunError, match=r"update-0000007\.safetensors does not belong"):
         average_checkpoints(loaded.network, [checkpoints.weights_path(7)])
     with zipfile.ZipFile(checkpoints.last, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("a", "w") as file:
         for _ in range(512):
@@ -296,9 +296,9 @@ def test_sizes_of_tokenizers_and_logs_are_checked_before_memory_is_allocated(run
     (run / "metrics.jsonl").write_text('{"kind": "train", "update": 5}\n')
     for name in ("tokenizer.model", "metrics.jsonl"):
         os.truncate(run / name, HUGE)
-    with little_memory(), pytest.raises(DataError, match=r"tokenizer\.model cannot be read: it has more than 100,000"):
+    with limited_memory(), pytest.raises(DataError, match=r"tokenizer\.model cannot be read: it has more than 100,000"):
         load_tokenizers(run)
-    with little_memory(), pytest.raises(RunError, match=r"metrics\.jsonl is damaged \(line 2 is not a record\)"):
+    with limited_memory(), pytest.raises(RunError, match=r"metrics\.jsonl is damaged \(line 2 is not a record\)"):
         read_metrics(run / "metrics.jsonl")
 
 
@@ -409,8 +409,10 @@ def test_a_worker_process_imports_nothing_from_the_current_folder_or_the_environ
             (tmp_path / folder / f"{name}.py").write_text(f"open({str(tmp_path / 'executed')!r}, 'w')\n")
     program = tmp_path / "program.py"
     program.write_text(PROGRAM.replace("print", f"os.environ['PYTHONPATH'] = {str(tmp_path / 'environment')!r}\nprint"))
-    done = subprocess.run([sys.executable, program, tmp_path / "here"], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("[1, 2, 3]\n", "")
+    completed = subprocess.run(
+        [sys.executable, program, tmp_path / "here"], capture_output=True, text=True, check=False
+    )
+    assert (completed.stdout, completed.stderr) == ("[1, 2, 3]\n", "")
     assert not (tmp_path / "executed").exists()
 
 
@@ -426,11 +428,11 @@ def has_control_characters(text: str) -> bool:
 
 
 def test_examples_of_a_test_set_are_escaped(run):
-    shown = evaluate_on_test(
+    report = evaluate_on_test(
         run, PairList("pairs", [Pair(f"the dog {CONTROL_SEQUENCES}", f"der Hund {CONTROL_SEQUENCES}")] * 2), "cpu"
     )
-    assert not has_control_characters(shown)
-    assert shown.count(ESCAPED) >= 4
+    assert not has_control_characters(report)
+    assert report.count(ESCAPED) >= 4
 
 
 @pytest.mark.parametrize("name", ["source_tag", "target_language", "cache"])
@@ -448,8 +450,8 @@ def test_a_suggested_command_is_printable_and_equivalent(tag):
     (word,) = overrides(DataConfig(source_tag=tag), "data")
     assert not has_control_characters(word)
     environment = os.environ | {"LC_ALL": "C.UTF-8"}
-    done = subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, check=True, env=environment)
-    assert done.stdout.decode() == f'data.source_tag="{tag}"'
+    completed = subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, check=True, env=environment)
+    assert completed.stdout.decode() == f'data.source_tag="{tag}"'
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal")

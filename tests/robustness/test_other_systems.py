@@ -87,16 +87,16 @@ def test_it_trains_resumes_and_translates_with_the_calls_of_windows(tmp_path):
         ],  # the model is replaced, then the translation
         translating,
     ]
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-X", "warn_default_encoding", "-c", PROGRAM],
         input=json.dumps(commands).encode(),
         capture_output=True,
         check=False,
         env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "PYTHONIOENCODING": "cp1252"},
     )
-    errors = done.stderr.decode("cp1252")
-    assert done.returncode == 0, errors
-    result = json.loads(done.stdout.decode("cp1252").splitlines()[-1])
+    errors = completed.stderr.decode("cp1252")
+    assert completed.returncode == 0, errors
+    result = json.loads(completed.stdout.decode("cp1252").splitlines()[-1])
     assert result["codes"] == [130, 0, 0, 0, 0, 0, 0], errors
     assert all(name.endswith(".lock") for name in result["refused"]), "only lock files, which are removed after closing"
     assert len(list(run.rglob("*.safetensors"))) > 3

@@ -64,13 +64,13 @@ def trained(folder: Path) -> Contents:
 
 def settled(folder: Path) -> Contents:
     """Every file; of reports what they are about and found, without paths and times."""
-    found = contents(folder)
-    for name in [name for name in found if name.endswith(".json")]:
-        reported = json.loads(found[name])
+    result = contents(folder)
+    for name in [name for name in result if name.endswith(".json")]:
+        reported = json.loads(result[name])
         reported = {key: value for key, value in reported.items() if key not in ("seconds", "machine", "arguments")}
         reported["settings"] = {key: value for key, value in reported.get("settings", {}).items() if key != "output"}
-        found[name] = reported
-    return found
+        result[name] = reported
+    return result
 
 
 class Recipe(NamedTuple):

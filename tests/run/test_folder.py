@@ -62,7 +62,7 @@ def trained(tmp_path_factory) -> tuple[Path, Network]:
 
 @pytest.fixture
 def folder(trained, tmp_path) -> Path:
-    """A copy to spoil."""
+    """A copy to damage."""
     return Path(shutil.copytree(trained[0], tmp_path / "copy"))
 
 
@@ -243,9 +243,9 @@ def test_an_8_bit_run_loads_with_small_differences(trained, folder):
     run = load_run(folder)
     assert run.quantized
     assert {parameter.dtype for parameter in run.network.parameters()} == {torch.float32}
-    found, wanted = logits(run.network), logits(trained[1])
-    assert not torch.equal(found, wanted)
-    assert (found - wanted).abs().max() < 0.02 * (wanted.max() - wanted.min())
+    actual, expected = logits(run.network), logits(trained[1])
+    assert not torch.equal(actual, expected)
+    assert (actual - expected).abs().max() < 0.02 * (expected.max() - expected.min())
 
 
 def test_a_truncated_8_bit_run_is_refused(trained, folder):

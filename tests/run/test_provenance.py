@@ -34,14 +34,14 @@ def test_the_model_hash_depends_on_the_files_of_the_model_only(tiny_run, tmp_pat
     config["training"]["updates"] = 1_000_000
     config["search"]["beam_size"] = 9
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    assert model_hash(folder) == before, "neither says what the model is"
+    assert model_hash(folder) == before, "training and search settings do not define the model"
     config["model"]["decoder"]["feed_context"] = True
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    seen = {before, model_hash(folder)}
+    hashes = {before, model_hash(folder)}
     for name in ("tokenizer.model", "model.safetensors"):
         (folder / name).write_bytes((folder / name).read_bytes() + b"1")
-        seen.add(model_hash(folder))
-    assert len(seen) == 4
+        hashes.add(model_hash(folder))
+    assert len(hashes) == 4
 
 
 def test_a_folder_that_is_not_a_run_has_no_hash(tmp_path):

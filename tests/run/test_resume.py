@@ -1,4 +1,4 @@
-"""A run folder made, gone on in, refused; and what is left of one whose beginning fails."""
+"""Run folders: creation, resuming, refusal, and cleanup after a failed setup."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -62,7 +62,7 @@ def change(config: TrainConfig, path: str, value: object) -> TrainConfig:
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "found"),
+    ("path", "value", "expected"),
     [
         ("seed", 2, "seed=1, this command says seed=2"),
         ("model.dropout", 0.3, "model.dropout=0.2, this command says model.dropout=0.3"),
@@ -76,11 +76,11 @@ def change(config: TrainConfig, path: str, value: object) -> TrainConfig:
         ("optimizer.beta1", 0.5, "optimizer.beta1=0.9, this command says optimizer.beta1=0.5"),
     ],
 )
-def test_other_settings_are_refused_and_leave_the_folder_alone(tmp_path, path, value, found):
+def test_other_settings_are_refused_and_leave_the_folder_alone(tmp_path, path, value, expected):
     open_run(tmp_path, settings())
     before = (tmp_path / "config.yaml").read_bytes()
     message = one_line(lambda: open_run(tmp_path, change(settings(), path, value)))
-    assert f"{tmp_path} holds a run with {found}: choose another folder with run=PATH" in message
+    assert f"{tmp_path} holds a run with {expected}: choose another folder with run=PATH" in message
     assert (tmp_path / "config.yaml").read_bytes() == before
 
 
@@ -142,7 +142,7 @@ def test_a_file_instead_of_a_folder_is_refused(tmp_path, below):
 
 
 def forget(folder: Path, path: str) -> None:
-    """Take a setting out of config.yaml, as if it had not been there yet."""
+    """Remove a setting from config.yaml, as in a folder of an older version."""
     values = yaml.safe_load((folder / "config.yaml").read_text("utf-8"))
     *parents, last = path.split(".")
     place = values
@@ -189,7 +189,7 @@ def test_older_list_entries_are_completed_with_defaults(tmp_path):
     assert "data.more=" in one_line(lambda: open_run(tmp_path, config()))
 
 
-# A beginning that fails
+# Failed setup
 
 
 def fail(folder: Path, error: BaseException, made: str = "tokenizer.model") -> None:

@@ -63,10 +63,12 @@ def test_what_is_drawn_is_text():
     """Of a model to which all is alike, of whose free samples next to none would be."""
     stepper = CharacterStepper(Uniform(), SPELLED, {0, 2})
     config = SearchConfig(method=Method.sampling, n_best=300, max_length_ratio=0, max_length_offset=40)
-    for one in search(stepper, config, [1])[0]:
-        tokens = one.tokens if one.finished else complete_characters(one.tokens, SPELLED)
+    for hypothesis in search(stepper, config, [1])[0]:
+        tokens = hypothesis.tokens if hypothesis.finished else complete_characters(hypothesis.tokens, SPELLED)
         b"".join(b"x" if SPELLED[token] is None else bytes([SPELLED[token]]) for token in tokens).decode()
-        assert one.log_probability == pytest.approx(-math.log(VOCABULARY) * (len(one.tokens) + one.finished), rel=1e-5)
+        assert hypothesis.log_probability == pytest.approx(
+            -math.log(VOCABULARY) * (len(hypothesis.tokens) + hypothesis.finished), rel=1e-5
+        )
 
 
 def test_where_no_text_can_follow_the_rest_stays_possible():
@@ -90,15 +92,15 @@ def test_translations_that_are_drawn_hold_neither_marks_nor_broken_characters(me
     """The model is random: of its free samples most held some."""
     counts = {Method.sampling: {"n_best": 40}, Method.minimum_bayes_risk: {"n_best": 20, "samples": 20}}
     config = SearchConfig(method=method, **counts.get(method, {"beam_size": 8, "n_best": 8}), max_length_offset=20)
-    for found in translator().translate(SENTENCES, search=config):
-        for one in found.n_best:
-            assert "\ufffd" not in one.text
-            assert not {"<unk>", "<s>", "<pad>"} & set(one.tokens)
+    for result in translator().translate(SENTENCES, search=config):
+        for hypothesis in result.n_best:
+            assert "\ufffd" not in hypothesis.text
+            assert not {"<unk>", "<s>", "<pad>"} & set(hypothesis.tokens)
 
 
 def test_vocabularies_of_words_alone_write_unknown_ones():
     config = SearchConfig(method=Method.sampling, n_best=60, max_length_offset=10)
-    found = translator(algorithm=Algorithm.word).translate(SENTENCES, search=config)
-    drawn = {piece for each in found for one in each.n_best for piece in one.tokens}
-    assert "<unk>" in drawn
-    assert not {"<s>", "<pad>"} & drawn
+    translation = translator(algorithm=Algorithm.word).translate(SENTENCES, search=config)
+    tokens = {piece for each in translation for alternative in each.n_best for piece in alternative.tokens}
+    assert "<unk>" in tokens
+    assert not {"<s>", "<pad>"} & tokens

@@ -10,7 +10,7 @@ from markov import BOS, EOS, A, B, chain, every_path, log_probability, random_st
 from seq2seq.search import Phrase, SearchConfig, beam_search, constrained_beam_search
 from seq2seq.search.constrained import all_complete, bank_number
 
-C = BOS  # no token of a text, but one more that the table has
+C = BOS  # an additional token of the table that occurs in no text
 THREE_LETTERS = st.lists(st.sampled_from([A, B, C]), min_size=1, max_size=3).map(tuple)
 LETTERS = st.lists(st.sampled_from([A, B]), min_size=1, max_size=2).map(tuple)
 
@@ -37,25 +37,27 @@ def has(tokens: tuple[int, ...], phrase: tuple[int, ...], inner: set[int]) -> bo
 )
 def test_wide_beam_finds_the_best_translations_with_all_phrases(seed, phrases, inner, impossible):
     stepper, limit = random_stepper(seed, [1], impossible), 1
-    [found] = constrained_beam_search(stepper, config(400, 400, limit), [[Phrase(one, inner) for one in phrases]])
+    [actual] = constrained_beam_search(
+        stepper, config(400, 400, limit), [[Phrase(phrase, inner) for phrase in phrases]]
+    )
     raised = limit + sum(map(len, phrases))
-    wanted = {
+    expected = {
         whole: total / len(whole)
         for whole, total in every_path(stepper, 0, raised).items()
         if whole[-1] == EOS and all(has(whole[:-1], phrase, inner) for phrase in phrases)
     }
-    ended = [one for one in found if one.finished]
-    assert {path(one) for one in ended} == set(wanted)
-    assert [one.score for one in ended] == pytest.approx(sorted(wanted.values(), reverse=True), abs=1e-4)
+    ended = [hypothesis for hypothesis in actual if hypothesis.finished]
+    assert {path(one) for one in ended} == set(expected)
+    assert [one.score for one in ended] == pytest.approx(sorted(expected.values(), reverse=True), abs=1e-4)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 6), st.lists(THREE_LETTERS, min_size=1, max_size=3))
 def test_any_beam_size_completes_every_phrase(seed, beam_size, phrases):
     stepper = random_stepper(seed, [1, 1])
     inner = {B} if all(phrase[-1] == A for phrase in phrases) else set()
-    required = [[Phrase(one, inner) for one in phrases], []]
-    found = constrained_beam_search(stepper, config(beam_size, longest=3), required)
-    for sentence, [best] in enumerate(found):
+    required = [[Phrase(phrase, inner) for phrase in phrases], []]
+    hypotheses = constrained_beam_search(stepper, config(beam_size, longest=3), required)
+    for sentence, [best] in enumerate(hypotheses):
         if sentence == 0:
             assert all(has(tuple(best.tokens), phrase, inner) for phrase in phrases)
         assert best.log_probability == pytest.approx(log_probability(stepper, sentence, path(best)), abs=1e-4)
@@ -67,7 +69,7 @@ def test_without_phrases_equals_beam_search_and_results_do_not_depend_on_the_bat
     settings_ = SearchConfig(beam_size=beam_size, n_best=beam_size, max_length_ratio=1.5, max_length_offset=1)
     plain = constrained_beam_search(stepper, settings_, [[] for _ in lengths])
     for sentence, (one, other) in enumerate(zip(plain, beam_search(stepper, settings_), strict=True)):
-        # By score, since of two that are equally likely either may come first.
+        # Sorted by score, because the order of ties is undefined.
         assert [each.score for each in one] == pytest.approx([each.score for each in other], abs=1e-5)
         assert len({path(each) for each in one}) == len(one)
         for each in one:
@@ -81,7 +83,7 @@ def test_without_phrases_equals_beam_search_and_results_do_not_depend_on_the_bat
 
 
 def test_two_partial_phrases_do_not_displace_a_complete_one():
-    """`A B` ranks no lower than `A A`, whose final A begins both phrases."""
+    """`A B` ranks at least as high as `A A`, whose final A starts both phrases."""
     table = {0: {A: 0.9, EOS: 0.1}, A: {A: 0.98, B: 0.01, C: 0.01}, B: {A: 0.9, EOS: 0.1}}
     for beam_size in (1, 2, 3, 5):
         [[best]] = constrained_beam_search(chain(table), config(beam_size), [[Phrase((A, B), ()), Phrase((A, C), ())]])
@@ -94,16 +96,16 @@ def test_wide_beam_places_the_phrase_where_it_fits():
     [[wide]] = constrained_beam_search(chain(table), config(8), [[Phrase((B,), ())]])
     assert path(wide) == (A, B, EOS)
     [[narrow]] = constrained_beam_search(chain(table), config(1), [[Phrase((B,), ())]])
-    assert path(narrow) == (B, EOS), "one place is for what is farthest on"
+    assert path(narrow) == (B, EOS), "one place is reserved for the bank with the most progress"
 
 
 def test_impossible_phrase_is_missing_from_the_result():
     table = {0: {A: 1.0}, A: {A: 0.5, EOS: 0.5}}
-    [found] = constrained_beam_search(chain(table), config(3), [[Phrase((B,), ())]])
-    assert [one.finished for one in found] == [False]
-    assert B not in found[0].tokens
+    [result] = constrained_beam_search(chain(table), config(3), [[Phrase((B,), ())]])
+    assert [hypothesis.finished for hypothesis in result] == [False]
+    assert B not in result[0].tokens
     [nothing] = constrained_beam_search(chain({}), config(3), [[Phrase((B,), ())]])
-    assert [one.log_probability for one in nothing] == [-math.inf]
+    assert [hypothesis.log_probability for hypothesis in nothing] == [-math.inf]
 
 
 # Progress of a hypothesis in a phrase
@@ -130,7 +132,7 @@ def test_phrase_progress_matches_substring_search(text, wanted):
         read = text[:number]
         assert all_complete([phrase], [progress], at_end=True) == contains(read, wanted, at_end=True)
         assert all_complete([phrase], [progress], at_end=False) == contains(read, wanted, at_end=False)
-        if progress < phrase.complete:  # the longest end of the text that is a beginning of the phrase
+        if progress < phrase.complete:  # the longest suffix of the text that is a prefix of the phrase
             fits = [length for length in range(len(wanted) + 1) if read[len(read) - length :] == wanted[:length]]
             assert progress == max(length for length in fits if length <= number)
 
@@ -159,9 +161,9 @@ def test_some_token_always_advances_a_hypothesis(wanted, text):
     progress = [0] * len(phrases)
     for token in text:
         progress = [phrase.advance(far, token) for phrase, far in zip(phrases, progress, strict=True)]
-    now = bank_number(phrases, progress)
+    bank = bank_number(phrases, progress)
     later = [
         bank_number(phrases, [phrase.advance(far, token) for phrase, far in zip(phrases, progress, strict=True)])
         for token in range(2, 7)
     ]
-    assert max(later) > now or all_complete(phrases, progress, at_end=False)
+    assert max(later) > bank or all_complete(phrases, progress, at_end=False)

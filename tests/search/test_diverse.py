@@ -54,14 +54,16 @@ def plain(stepper: MarkovStepper, sentence: int, settings_: SearchConfig) -> set
 @given(st.integers(0, 10_000), st.sampled_from([(2, 2), (4, 2), (3, 3), (6, 3)]), st.sampled_from([0.3, 1.0, 100.0]))
 def test_groups_match_a_plain_implementation(seed, shape, strength):
     stepper, settings_ = random_stepper(seed, [1, 1], impossible=0.2), config(*shape, strength)
-    for sentence, found in enumerate(diverse_beam_search(stepper, settings_)):
-        wanted = plain(stepper, sentence, settings_)
-        ended = [path(one) for one in found if one.finished]
-        assert set(ended) <= wanted
-        assert len(ended) == len(set(ended)) == min(settings_.n_best, len(wanted))
-        for one in found:
-            if one.score > -math.inf:
-                assert one.log_probability == pytest.approx(log_probability(stepper, sentence, path(one)), abs=1e-4)
+    for sentence, actual in enumerate(diverse_beam_search(stepper, settings_)):
+        expected = plain(stepper, sentence, settings_)
+        ended = [path(hypothesis) for hypothesis in actual if hypothesis.finished]
+        assert set(ended) <= expected
+        assert len(ended) == len(set(ended)) == min(settings_.n_best, len(expected))
+        for hypothesis in actual:
+            if hypothesis.score > -math.inf:
+                assert hypothesis.log_probability == pytest.approx(
+                    log_probability(stepper, sentence, path(hypothesis)), abs=1e-4
+                )
 
 
 @given(st.integers(0, 10_000), st.integers(1, 4))
@@ -70,18 +72,18 @@ def test_one_group_equals_beam_search_and_zero_strength_makes_groups_equal(seed,
     alone = SearchConfig(beam_size=width, n_best=width, max_length_ratio=0.0, max_length_offset=5)
     assert diverse_beam_search(stepper, config(width, 1, 0.7)) == beam_search(stepper, alone)
     same = diverse_beam_search(stepper, config(3 * width, 3, 0.0, n_best=width))
-    assert [[path(one) for one in found] for found in same] == [
-        [path(one) for one in found] for found in beam_search(stepper, alone)
+    assert [[path(hypothesis) for hypothesis in result] for result in same] == [
+        [path(hypothesis) for hypothesis in result] for result in beam_search(stepper, alone)
     ]
 
 
 def test_groups_choose_different_tokens_if_the_penalty_is_large():
     table = {0: {A: 0.9, B: 0.1}, A: {EOS: 1.0}, B: {EOS: 1.0}}
-    [found] = diverse_beam_search(chain(table), config(2, 2, 3.0))
-    assert [path(one) for one in found] == [(A, EOS), (B, EOS)]
-    [found] = diverse_beam_search(chain(table), config(2, 2, 0.1))
-    assert [path(one) for one in found] == [(A, EOS)], "each text once"
-    assert found[0].log_probability == pytest.approx(math.log(0.9)), "diversity is not in the score"
+    [result] = diverse_beam_search(chain(table), config(2, 2, 3.0))
+    assert [path(hypothesis) for hypothesis in result] == [(A, EOS), (B, EOS)]
+    [result] = diverse_beam_search(chain(table), config(2, 2, 0.1))
+    assert [path(hypothesis) for hypothesis in result] == [(A, EOS)], "each text once"
+    assert result[0].log_probability == pytest.approx(math.log(0.9)), "diversity is not in the score"
 
 
 @given(st.integers(0, 1000), st.lists(st.integers(1, 4), min_size=2, max_size=5), st.randoms())
@@ -97,5 +99,5 @@ def test_result_does_not_depend_on_the_batch(seed, lengths, random):
 
 def test_impossible_sentence_returns_an_empty_hypothesis():
     nothing, fine = diverse_beam_search(chain({}, {0: {EOS: 1.0}}), config(4, 2, 1.0))
-    assert [(one.tokens, one.log_probability) for one in nothing] == [([], -math.inf)]
-    assert [path(one) for one in fine] == [(EOS,)]
+    assert [(hypothesis.tokens, hypothesis.log_probability) for hypothesis in nothing] == [([], -math.inf)]
+    assert [path(hypothesis) for hypothesis in fine] == [(EOS,)]

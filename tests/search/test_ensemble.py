@@ -21,7 +21,7 @@ def by_hand(steppers: list[MarkovStepper], path: tuple[int, ...], sentence: int)
     total = 0.0
     for end in range(len(path)):
         before, last, token = [BOS, BOS, *path][end : end + 3]
-        mean = sum(math.exp(one.table_SVVV[sentence, before, last, token]) for one in steppers) / len(steppers)
+        mean = sum(math.exp(stepper.table_SVVV[sentence, before, last, token]) for stepper in steppers) / len(steppers)
         total += math.log(mean) if mean else NEVER
     return total
 
@@ -42,19 +42,23 @@ def check_ranking(found: list[Hypothesis], scores: dict[tuple[int, ...], float])
     """Assert that a wide beam found every possible path with its score, finished before unfinished, best first."""
     possible = {path: score for path, score in scores.items() if score > NEVER}
     if not possible:
-        assert [one.score for one in found] == [NEVER]
+        assert [hypothesis.score for hypothesis in found] == [NEVER]
         return
     ideal = sorted(possible, key=lambda path: (path[-1] == EOS, possible[path]), reverse=True)
-    assert {(*one.tokens, EOS) if one.finished else tuple(one.tokens) for one in found} == set(possible)
-    assert [one.finished for one in found] == [path[-1] == EOS for path in ideal]
-    assert [one.score for one in found] == pytest.approx([possible[path] for path in ideal], abs=1e-4)
+    assert {
+        (*hypothesis.tokens, EOS) if hypothesis.finished else tuple(hypothesis.tokens) for hypothesis in found
+    } == set(possible)
+    assert [hypothesis.finished for hypothesis in found] == [path[-1] == EOS for path in ideal]
+    assert [hypothesis.score for hypothesis in found] == pytest.approx([possible[path] for path in ideal], abs=1e-4)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 4), st.sampled_from([0.0, 0.4, 0.8]), st.sampled_from([0.0, 0.6, 1.0]))
 def test_ensemble_ranks_by_mean_probability(seed, members, impossible, alpha):
     steppers = [random_stepper(seed + place, [1, 1], impossible) for place in range(members)]
-    for sentence, found in enumerate(beam_search(ensemble(steppers), config(128, alpha))):
-        check_ranking(found, {path: by_hand(steppers, path, sentence) / len(path) ** alpha for path in every_ending(4)})
+    for sentence, result in enumerate(beam_search(ensemble(steppers), config(128, alpha))):
+        check_ranking(
+            result, {path: by_hand(steppers, path, sentence) / len(path) ** alpha for path in every_ending(4)}
+        )
 
 
 @given(
@@ -65,14 +69,14 @@ def test_ensemble_ranks_by_mean_probability(seed, members, impossible, alpha):
 )
 def test_fusion_ranks_by_the_weighted_sum(seed, weight, impossible, alpha):
     translator, language_model = (random_stepper(seed + place, [1, 1], impossible) for place in range(2))
-    for sentence, found in enumerate(beam_search(fusion(translator, language_model, weight), config(128, alpha))):
+    for sentence, result in enumerate(beam_search(fusion(translator, language_model, weight), config(128, alpha))):
         scores = {}
         for path in every_ending(4):
             total = log_probability(translator, sentence, path)
             if weight:
                 total += weight * log_probability(language_model, sentence, path)
             scores[path] = total / len(path) ** alpha
-        check_ranking(found, scores)
+        check_ranking(result, scores)
 
 
 def test_ensemble_chooses_by_mean_probability_not_by_one_member():
@@ -87,9 +91,9 @@ def test_ensemble_chooses_by_mean_probability_not_by_one_member():
 def test_one_member_cannot_exclude_a_token_but_all_can():
     first = {BOS: {A: 1.0}, A: {EOS: 1.0}, B: {EOS: 1.0}}
     other = {BOS: {B: 1.0}, A: {EOS: 1.0}, B: {EOS: 1.0}}
-    [found] = beam_search(ensemble([chain(first), chain(other)]), config(4))
-    assert {tuple(one.tokens) for one in found} == {(A,), (B,)}
-    assert [one.log_probability for one in found] == pytest.approx([math.log(0.5)] * 2)
+    [result] = beam_search(ensemble([chain(first), chain(other)]), config(4))
+    assert {tuple(hypothesis.tokens) for hypothesis in result} == {(A,), (B,)}
+    assert [hypothesis.log_probability for hypothesis in result] == pytest.approx([math.log(0.5)] * 2)
 
 
 def test_language_model_changes_the_choice_and_excludes_impossible_tokens():
@@ -99,10 +103,10 @@ def test_language_model_changes_the_choice_and_excludes_impossible_tokens():
         [[best]] = search(fusion(chain(translator), chain(language), weight), SearchConfig(beam_size=1))
         assert best.tokens == tokens
     never = {BOS: {B: 1.0}, B: {EOS: 1.0}}
-    [found] = beam_search(fusion(chain(translator), chain(never), 0.5), config(4))
-    assert [one.tokens for one in found] == [[B]]
-    [found] = beam_search(fusion(chain(translator), chain(never), 0.0), config(4))
-    assert [one.tokens for one in found] == [[A], [B]]
+    [result] = beam_search(fusion(chain(translator), chain(never), 0.5), config(4))
+    assert [hypothesis.tokens for hypothesis in result] == [[B]]
+    [result] = beam_search(fusion(chain(translator), chain(never), 0.0), config(4))
+    assert [hypothesis.tokens for hypothesis in result] == [[A], [B]]
 
 
 def test_weight_zero_does_not_evaluate_the_language_model():
@@ -132,7 +136,7 @@ def test_ensemble_of_one_is_that_stepper():
 )
 def test_result_does_not_depend_on_the_batch(seed, source_lengths, beam_size, impossible, random):
     steppers = [random_stepper(seed + place, source_lengths, impossible) for place in range(3)]
-    # At most 4 tokens: too few for two paths of the same transitions, which rounding would rank by chance.
+    # With at most 4 tokens no two paths have the same transitions, so there are no ties.
     search_config = SearchConfig(beam_size=beam_size, n_best=beam_size, max_length_ratio=0.6, max_length_offset=1)
 
     def found(sentences: list[int]) -> list[list[Hypothesis]]:

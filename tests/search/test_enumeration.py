@@ -2,8 +2,8 @@
 
 `Tree` computes the next-token distribution after every context by the training pass, not by search steps, for one
 network, an ensemble of two, one fused with a language model, and a shortlist. The tests compare it with the lists of a
-beam as wide as the tree, the results of narrow beams, phrases, prefixes, and sample frequencies. A few networks here;
-hundreds with ``-m slow``.
+beam as wide as the tree, the results of narrow beams, phrases, prefixes, and sample frequencies. The fast tests
+use a few networks, ``-m slow`` uses hundreds.
 """
 
 import math
@@ -81,7 +81,7 @@ class Tree:
         self.limit, self.allowed = limit, allowed
         contexts = [path for length in range(limit) for path in product(allowed, repeat=length)]
         kept = [EOS, *allowed]
-        mean = sum(torch.from_numpy(_table(one, source, contexts))[:, kept].softmax(1) for one in networks)
+        mean = sum(torch.from_numpy(_table(network, source, contexts))[:, kept].softmax(1) for network in networks)
         total = (mean / len(networks)).log()
         if language_model is not None:
             own = torch.from_numpy(_table(language_model, source, contexts)).log_softmax(1)[:, kept]
@@ -126,7 +126,7 @@ class World:
         if number % 2:
             lists, allowed = self._lists(Random(seed), sources)
         batch = padded(sources)
-        steppers = [self._stepper(one, *batch, lists) for one in networks]
+        steppers = [self._stepper(network, *batch, lists) for network in networks]
         self.numbers = steppers[0].shortlist or range(VOCABULARY)
         """The network's id of each token of the search."""
         self.stepper: Stepper[Any] = ensemble(steppers)
@@ -140,7 +140,7 @@ class World:
             for source, limit, own in zip(sources, limits, allowed, strict=True)
         ]
         self.whole = lists is None
-        """Whether there is no shortlist."""
+        """Return whether the world has no shortlist."""
 
     def _network(self, config: ModelConfig, seed: int) -> Network:
         network = random_network(config, seed, spread=0.7, dtype=torch.float32)
@@ -162,8 +162,8 @@ class World:
 
     def search(self, search_config: SearchConfig, *others: Any) -> list[list[Any]]:
         """Return the search results with the networks' token ids."""
-        found = search(self.stepper, search_config, *others)
-        return [[one._replace(tokens=[self.numbers[token] for token in one.tokens]) for one in own] for own in found]
+        result = search(self.stepper, search_config, *others)
+        return [[one._replace(tokens=[self.numbers[token] for token in one.tokens]) for one in own] for own in result]
 
 
 def worlds(count: int, limits: Sequence[int] = (3, 3, 3), *, whole: bool = False) -> Iterator[tuple[World, Random]]:
@@ -176,7 +176,7 @@ def worlds(count: int, limits: Sequence[int] = (3, 3, 3), *, whole: bool = False
 
 @cache
 def _random_configs(count: int) -> list[tuple[ModelConfig, int]]:
-    found: list[tuple[ModelConfig, int]] = []
+    result: list[tuple[ModelConfig, int]] = []
 
     @settings(
         max_examples=count, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
@@ -184,10 +184,10 @@ def _random_configs(count: int) -> list[tuple[ModelConfig, int]]:
     )  # fmt: skip
     @given(model_configs(), st.integers(0, 10_000))
     def draw(config: ModelConfig, seed: int) -> None:
-        found.append((config, seed))
+        result.append((config, seed))
 
     draw()
-    return found
+    return result
 
 
 def limited(limit: int, **changes: object) -> SearchConfig:
@@ -206,20 +206,20 @@ def ranked(tree: Tree, paths: list[Path], length_penalty: float) -> list[tuple[b
 
 def real(found: list) -> list:
     """Return the hypotheses without special tokens, each of which costs ten thousand nats."""
-    return [one for one in found if one.log_probability > -1e3]
+    return [hypothesis for hypothesis in found if hypothesis.log_probability > -1e3]
 
 
 def agrees(found: list, wanted: list[tuple[bool, float]]) -> bool:
-    return [one.finished for one in found] == [ended for ended, _ in wanted] and [
-        one.score for one in found
+    return [hypothesis.finished for hypothesis in found] == [ended for ended, _ in wanted] and [
+        hypothesis.score for hypothesis in found
     ] == pytest.approx([score for _, score in wanted], abs=2e-4)
 
 
 @few_or_many
 def test_random_networks_cover_every_kind(count):
     """The other tests rely on this coverage."""
-    found = [(world.whole, type(world.stepper)) for world, _ in worlds(count, (1, 1, 1))]
-    assert len({*found}) == 4
+    result = [(world.whole, type(world.stepper)) for world, _ in worlds(count, (1, 1, 1))]
+    assert len({*result}) == 4
     configs = [config for config, _ in _random_configs(count)]
     assert {config.attention is AttentionKind.none for config in configs} == {True, False}
     for choices in (
@@ -238,16 +238,16 @@ def test_random_networks_cover_every_kind(count):
 
 @few_or_many
 def test_wide_beam_lists_every_translation(count):
-    """Each source has a length limit of its own."""
+    """Each source has a different length limit."""
     for ratio, offset in ((0.0, 3), (1.0, 0), (0.7, 1)):
         limits = [max(1, math.floor(ratio * length + offset)) for length in LENGTHS]
         for world, random in worlds(count, limits):
             penalty = random.choice([0.0, 0.6, 1.0])
             lengths = {"max_length_ratio": ratio, "max_length_offset": offset}
             search_config = limited(3, beam_size=WIDE, n_best=WIDE, length_penalty=penalty)
-            for tree, found in zip(world.trees, world.search(replace(search_config, **lengths)), strict=True):
-                assert agrees(real(found), ranked(tree, list(tree.paths()), penalty))
-                assert {path_of(one) for one in real(found)} == {*tree.paths()}
+            for tree, result in zip(world.trees, world.search(replace(search_config, **lengths)), strict=True):
+                assert agrees(real(result), ranked(tree, list(tree.paths()), penalty))
+                assert {path_of(hypothesis) for hypothesis in real(result)} == {*tree.paths()}
 
 
 def plain_beam(tree: Tree, width: int) -> tuple[set[Path], float]:
@@ -274,15 +274,15 @@ def test_narrow_beam_matches_a_plain_implementation(count):
     compared = 0
     for world, random in worlds(count):
         width = random.randint(1, 6)
-        found = world.search(limited(3, beam_size=width, n_best=width))
-        for tree, several in zip(world.trees, found, strict=True):
+        hypotheses = world.search(limited(3, beam_size=width, n_best=width))
+        for tree, several in zip(world.trees, hypotheses, strict=True):
             ended, margin = plain_beam(tree, width)
-            if margin < 1e-3:  # rounding may decide otherwise
+            if margin < 1e-3:  # rounding may change the order of ties
                 continue
             compared += 1
-            wanted = sorted((tree.total(path) / len(path) for path in ended), reverse=True)[:width]
-            scores = [one.score for one in real(several) if one.finished]
-            assert scores == pytest.approx(wanted, abs=2e-4)
+            expected = sorted((tree.total(path) / len(path) for path in ended), reverse=True)[:width]
+            scores = [hypothesis.score for hypothesis in real(several) if hypothesis.finished]
+            assert scores == pytest.approx(expected, abs=2e-4)
     assert compared > count
 
 
@@ -290,13 +290,13 @@ def test_narrow_beam_matches_a_plain_implementation(count):
 def test_narrow_beam_results_are_valid_and_not_better_than_the_best(count):
     for world, random in worlds(count):
         method, width = random.choice([Method.beam, Method.diverse_beam]), random.randint(1, 6)
-        found = world.search(limited(3, method=method, beam_size=width, n_best=width))
-        for tree, several in zip(world.trees, found, strict=True):
+        hypotheses = world.search(limited(3, method=method, beam_size=width, n_best=width))
+        for tree, several in zip(world.trees, hypotheses, strict=True):
             best = ranked(tree, list(tree.paths()), 1.0)[0]
             assert 1 <= len(several) <= width
-            for one in real(several):
-                assert one.log_probability == pytest.approx(tree.total(path_of(one)), abs=2e-4)
-                assert (one.finished, one.score) <= (best[0], best[1] + 2e-4)
+            for hypothesis in real(several):
+                assert hypothesis.log_probability == pytest.approx(tree.total(path_of(hypothesis)), abs=2e-4)
+                assert (hypothesis.finished, hypothesis.score) <= (best[0], best[1] + 2e-4)
 
 
 def contains(path: Path, phrase: Path, inner: set[int]) -> bool:
@@ -309,18 +309,18 @@ def contains(path: Path, phrase: Path, inner: set[int]) -> bool:
 def test_wide_beam_with_phrases_lists_every_translation_that_contains_them(count):
     for world, random in worlds(count, (4, 4, 4), whole=True):
         inner = set(random.sample(LETTERS, random.randint(0, 2)))
-        wanted = [tuple(random.choices(LETTERS, k=random.randint(1, 2))) for _ in range(random.randint(1, 2))]
-        longest = sum(map(len, wanted))
-        if longest == 4:  # with one token more, the end, this is beyond the tree
+        expected = [tuple(random.choices(LETTERS, k=random.randint(1, 2))) for _ in range(random.randint(1, 2))]
+        longest = sum(map(len, expected))
+        if longest == 4:  # with EOS, this is beyond the tree
             continue
         search_config = limited(4 - longest, beam_size=4 * WIDE, n_best=4 * WIDE)
         narrow = replace(search_config, beam_size=(width := random.randint(1, 5)), n_best=width)
-        phrases = [[Phrase(phrase, inner) for phrase in wanted]] * 3
+        phrases = [[Phrase(phrase, inner) for phrase in expected]] * 3
         both = (world.search(one, (), phrases) for one in (search_config, narrow))
-        for tree, found, few in zip(world.trees, *both, strict=True):
+        for tree, actual, few in zip(world.trees, *both, strict=True):
             ended = [path for path in tree.paths() if path[-1] == EOS]
-            having = [path for path in ended if all(contains(path, phrase, inner) for phrase in wanted)]
-            every = [one for one in real(found) if one.finished]
+            having = [path for path in ended if all(contains(path, phrase, inner) for phrase in expected)]
+            every = [one for one in real(actual) if one.finished]
             assert agrees(every, ranked(tree, having, 1.0))
             assert {path_of(one) for one in every} == {*having}
             for one in few:
@@ -375,7 +375,7 @@ def test_prefix_works_with_every_method(count):
             fitting = [path for path in tree.paths(1 + most(prefix, partial)) if fits(path, prefix, partial)]
             assert agrees(real(wide[place]), ranked(tree, fitting, 1.0)), (prefix, partial)
             assert {path_of(one) for one in real(wide[place])} == {*fitting}
-            for one in (one for found in others for one in found[place]):
+            for one in (one for result in others for one in result[place]):
                 assert path_of(one) in fitting
                 assert one.log_probability == pytest.approx(tree.total(path_of(one)), abs=2e-4)
 
@@ -431,9 +431,9 @@ def test_sample_frequencies_match_probabilities(count, partial):
             drawings = search(bound, search_config, seeds)
         else:
             drawings = world.search(search_config, seeds)
-        for tree, prefix, found in zip(world.trees, prefixes, drawings, strict=True):
+        for tree, prefix, actual in zip(world.trees, prefixes, drawings, strict=True):
             chance = chances(tree, search_config, limit + (most(prefix, ()) if partial else 0), prefix)
-            counts = Counter(path_of(one) for one in found)
+            counts = Counter(path_of(hypothesis) for hypothesis in actual)
             assert all(chance[path] > 0 for path in counts)
             often = {path: draws * share for path, share in chance.items() if draws * share >= 5}
             rest = draws - sum(often.values())
@@ -441,6 +441,6 @@ def test_sample_frequencies_match_probabilities(count, partial):
             cells += [(draws - sum(counts[path] for path in often), rest)] if rest >= 5 else []
             statistic += sum((seen - expected) ** 2 / expected for seen, expected in cells)
             degrees += len(cells) - sum(expected for _, expected in cells) / draws
-            for one in found[:20]:
-                assert one.log_probability == pytest.approx(tree.total(path_of(one)), abs=2e-4)
+            for hypothesis in actual[:20]:
+                assert hypothesis.log_probability == pytest.approx(tree.total(path_of(hypothesis)), abs=2e-4)
     assert abs(statistic - degrees) < 5 * math.sqrt(2 * degrees)

@@ -22,10 +22,10 @@ def test_forced_decoding_matches_the_table(seed, wanted):
 
 def test_forced_decoding_matches_the_search_and_drops_completed_sentences():
     stepper = random_stepper(2, [1, 2, 3])
-    found = [best for [best] in beam_search(stepper, SearchConfig(beam_size=3, max_length_ratio=4.0))]
+    result = [best for [best] in beam_search(stepper, SearchConfig(beam_size=3, max_length_ratio=4.0))]
     stepper.rows_stepped.clear()
-    for one, parts in zip(found, forced_decoding(stepper, [one.tokens for one in found]), strict=True):
+    for one, parts in zip(result, forced_decoding(stepper, [one.tokens for one in result]), strict=True):
         assert sum(parts) == pytest.approx(one.log_probability, abs=1e-4)
-    lengths = [len(one.tokens) + 1 for one in found]
+    lengths = [len(one.tokens) + 1 for one in result]
     assert stepper.rows_stepped == [sum(length > place for length in lengths) for place in range(max(lengths))]
     assert forced_decoding(random_stepper(1, []), []) == []

@@ -8,10 +8,10 @@ from seq2seq.search.hypothesis import NO_HYPOTHESIS, length_normalized, make_hyp
 
 
 def test_finished_hypothesis_drops_eos_but_counts_it():
-    found = make_hypothesis([7, 8, 2], -6.0, 1.0, finished=True)
-    assert found.tokens == [7, 8]
-    assert found.score == pytest.approx(-2.0)
-    assert found.log_probability == -6.0
+    hypothesis = make_hypothesis([7, 8, 2], -6.0, 1.0, finished=True)
+    assert hypothesis.tokens == [7, 8]
+    assert hypothesis.score == pytest.approx(-2.0)
+    assert hypothesis.log_probability == -6.0
 
 
 def test_unfinished_hypothesis_keeps_its_last_token():

@@ -63,7 +63,7 @@ def test_sampling_frequencies_match_exact_probabilities(settings_):
     config = SearchConfig(method=Method.sampling, n_best=count, **LIMITS, **settings_)
     wanted = exact(stepper, config)
     assert sum(wanted.values()) == pytest.approx(1)
-    counts = Counter(path(one) for one in search(stepper, config, [5])[0])
+    counts = Counter(path(hypothesis) for hypothesis in search(stepper, config, [5])[0])
     assert set(counts) <= set(wanted)
     often = {whole: count * chance for whole, chance in wanted.items() if count * chance >= 5}
     chi_square = sum((counts[whole] - expected) ** 2 / expected for whole, expected in often.items())
@@ -79,25 +79,28 @@ def test_samples_do_not_depend_on_the_batch(seed, lengths, random):
     order = random.sample(range(len(lengths)), len(lengths))
     turned = search(sentence_of(stepper, order), config, [seeds[place] for place in order])
     assert turned == [together[place] for place in order]
-    for place, found in enumerate(together):
-        assert search(sentence_of(stepper, [place]), config, [seeds[place]]) == [found]
+    for place, result in enumerate(together):
+        assert search(sentence_of(stepper, [place]), config, [seeds[place]]) == [result]
     fewer = SearchConfig(method=Method.sampling, n_best=2, top_p=0.9, max_length_ratio=1.5, max_length_offset=1)
-    assert search(stepper, fewer, seeds) == [found[:2] for found in together]
+    assert search(stepper, fewer, seeds) == [result[:2] for result in together]
 
 
 def test_samples_depend_on_the_seed():
     stepper = random_stepper(3, [1])
-    found = [search(stepper, SearchConfig(method=Method.sampling, n_best=8, seed=seed, **LIMITS)) for seed in (1, 1, 2)]
-    assert found[0] == found[1] != found[2]
+    result = [
+        search(stepper, SearchConfig(method=Method.sampling, n_best=8, seed=seed, **LIMITS)) for seed in (1, 1, 2)
+    ]
+    assert result[0] == result[1] != result[2]
     assert all(
-        one.log_probability == pytest.approx(log_probability(stepper, 0, path(one)), abs=1e-5) for one in found[0][0]
+        hypothesis.log_probability == pytest.approx(log_probability(stepper, 0, path(hypothesis)), abs=1e-5)
+        for hypothesis in result[0][0]
     )
 
 
 def test_search_dispatches_by_method():
     stepper = random_stepper(4, [1, 2])
     assert search(stepper, SearchConfig(beam_size=1, **LIMITS)) == [
-        [one] for one in greedy_search(stepper, SearchConfig(beam_size=1, **LIMITS))
+        [hypothesis] for hypothesis in greedy_search(stepper, SearchConfig(beam_size=1, **LIMITS))
     ]
     wide = SearchConfig(beam_size=4, n_best=2, **LIMITS)
     assert search(stepper, wide, (), [(), ()]) == beam_search(stepper, wide)
@@ -108,7 +111,7 @@ def test_search_dispatches_by_method():
     named = SearchConfig(method="diverse_beam", beam_size=4, n_best=4, groups=2, **LIMITS)
     assert search(stepper, named) == diverse_beam_search(stepper, diverse)
     risk = SearchConfig(method=Method.minimum_bayes_risk, samples=6, **LIMITS)
-    assert [len(found) for found in search(stepper, risk)] == [6, 6], "candidates for whoever reads text"
+    assert [len(result) for result in search(stepper, risk)] == [6, 6], "candidates are texts"
 
 
 def test_phrases_need_beam_search():

@@ -67,25 +67,29 @@ def by_counting(
 @pytest.mark.parametrize("seed", range(3))
 def test_word_probability_sums_over_all_spellings(seed, before, partial_word):
     stepper = random_table(seed, len(LETTERS))
-    wanted, beyond = by_counting(stepper, before, partial_word, LETTERS)
+    expected, beyond = by_counting(stepper, before, partial_word, LETTERS)
     assert beyond < 0.01
-    found = next_words(stepper, before, partial_word, LETTERS, count=6, beam_size=2000)
-    assert 0 < len(found) <= 6
-    for word, share in found:
-        assert share == pytest.approx(wanted.get(word, 0.0), abs=beyond + 2e-3)
-    likeliest = sorted(wanted.values(), reverse=True)
-    assert [share for _, share in found] == pytest.approx(likeliest[: len(found)], abs=beyond + 2e-3)
-    assert len(found) == 6 or sum(likeliest[len(found) : 6]) < 2e-3
+    suggestions = next_words(stepper, before, partial_word, LETTERS, count=6, beam_size=2000)
+    assert 0 < len(suggestions) <= 6
+    for word, share in suggestions:
+        assert share == pytest.approx(expected.get(word, 0.0), abs=beyond + 2e-3)
+    likeliest = sorted(expected.values(), reverse=True)
+    assert [share for _, share in suggestions] == pytest.approx(likeliest[: len(suggestions)], abs=beyond + 2e-3)
+    assert len(suggestions) == 6 or sum(likeliest[len(suggestions) : 6]) < 2e-3
 
 
 @given(st.integers(0, 10_000), st.text("ab", max_size=3), st.lists(st.integers(2, 7), max_size=3), st.integers(1, 9))
 def test_words_start_with_the_typed_letters_and_probabilities_sum_to_at_most_one(seed, partial_word, before, beam_size):
-    found = next_words(random_table(seed, len(LETTERS)), before, partial_word, LETTERS, count=100, beam_size=beam_size)
-    assert all(one.word.startswith(partial_word) for one in found)
-    assert sum(one.probability for one in found) <= 1 + 1e-6
-    assert [one.probability for one in found] == sorted((one.probability for one in found), reverse=True)
-    assert len({one.word for one in found}) == len(found)
-    assert not any(" " in one.word for one in found)
+    suggestions = next_words(
+        random_table(seed, len(LETTERS)), before, partial_word, LETTERS, count=100, beam_size=beam_size
+    )
+    assert all(suggestion.word.startswith(partial_word) for suggestion in suggestions)
+    assert sum(suggestion.probability for suggestion in suggestions) <= 1 + 1e-6
+    assert [suggestion.probability for suggestion in suggestions] == sorted(
+        (suggestion.probability for suggestion in suggestions), reverse=True
+    )
+    assert len({suggestion.word for suggestion in suggestions}) == len(suggestions)
+    assert not any(" " in suggestion.word for suggestion in suggestions)
 
 
 def chain(following: dict[int, dict[int, float]], spelling: int) -> MarkovStepper:
@@ -104,7 +108,7 @@ def test_typed_letters_may_be_spelled_by_other_tokens_than_the_tokenizers():
         NextWord("Mann", pytest.approx(0.75)),
         NextWord("Maus", pytest.approx(0.25)),
     ]
-    assert [one.word for one in next_words(stepper, [], "", spelling, 2)] == ["Haus", "Mann"]
+    assert [suggestion.word for suggestion in next_words(stepper, [], "", spelling, 2)] == ["Haus", "Mann"]
     assert next_words(stepper, [], "x", spelling, 5) == []
 
 
@@ -128,9 +132,9 @@ def test_byte_tokens_form_letters_and_invalid_bytes_form_no_word():
 def test_token_of_two_words_ends_the_first():
     spelling = [None, None, b" in", b" in dem", b"nen", b"n den"]
     stepper = chain({BOS: {2: 0.4, 3: 0.6}, 2: {4: 0.5, 5: 0.25, EOS: 0.25}, 4: {EOS: 1.0}}, 6)
-    found = next_words(stepper, [], "", spelling, 5)
-    assert [one.word for one in found] == ["in", "innen", "inn"]
-    assert [one.probability for one in found] == pytest.approx([0.7, 0.2, 0.1])
+    suggestions = next_words(stepper, [], "", spelling, 5)
+    assert [suggestion.word for suggestion in suggestions] == ["in", "innen", "inn"]
+    assert [suggestion.probability for suggestion in suggestions] == pytest.approx([0.7, 0.2, 0.1])
 
 
 def test_endless_word_ends_the_search():

@@ -70,16 +70,16 @@ def test_index_equals_linear_search(wanted):
 def test_wide_beam_finds_every_translation_with_the_prefix(seed, prefix):
     stepper = random_stepper(seed, [1], impossible=0.2)
     bound = PrefixStepper(stepper, [prefix], *token_indexes(SPELLED))
-    [found] = beam_search(bound, config(400, 3))
+    [result] = beam_search(bound, config(400, 3))
     limit = 3 + most(SPELLED, prefix)
     begins = {
         whole: total / len(whole)
         for whole, total in every_path(stepper, 0, limit).items()
         if BOS not in whole and text(whole, SPELLED).startswith(prefix)
     }
-    got = [path(one) for one in found if one.score > -math.inf and BOS not in one.tokens]
+    got = [path(hypothesis) for hypothesis in result if hypothesis.score > -math.inf and BOS not in hypothesis.tokens]
     assert set(got) == set(begins) or (not prefix and set(got) >= set(begins))
-    scores = [one.score for one in found if path(one) in begins]
+    scores = [hypothesis.score for hypothesis in result if path(hypothesis) in begins]
     ranked = sorted(begins, key=lambda whole: (whole[-1] == EOS, begins[whole]), reverse=True)
     assert scores == pytest.approx([begins[whole] for whole in ranked], abs=1e-4)
 
@@ -97,9 +97,15 @@ def test_prefixes_work_with_every_method_and_do_not_depend_on_the_batch(seed, ra
         together = search(bound(range(4)), settings_, [1, 2, 3, 4])
         turned = search(bound(order), settings_, [order[place] + 1 for place in range(4)])
         assert turned == [together[place] for place in order]
-        for prefix, found in zip(prefixes, together, strict=True):
-            assert all(text(one.tokens, SPELLED).startswith(prefix) for one in found if one.score > -math.inf)
-    assert [[one] for one in greedy_search(bound(order), config(1))] == beam_search(bound(order), config(1))
+        for prefix, result in zip(prefixes, together, strict=True):
+            assert all(
+                text(hypothesis.tokens, SPELLED).startswith(prefix)
+                for hypothesis in result
+                if hypothesis.score > -math.inf
+            )
+    assert [[hypothesis] for hypothesis in greedy_search(bound(order), config(1))] == beam_search(
+        bound(order), config(1)
+    )
 
 
 def test_tokens_that_lead_to_a_dead_end_are_excluded():
@@ -125,8 +131,12 @@ def test_given_tokens_are_kept_and_the_length_limit_starts_after_the_prefix(seed
         for whole, total in every_path(stepper, 0, limit).items()
         if BOS not in whole and whole[0] == first and text(whole, spelling).startswith(prefix)
     }
-    [found] = beam_search(bound, replace(config(800, longest), length_penalty=0.0))
-    got = {path(one): one.log_probability for one in found if one.score > -math.inf and BOS not in one.tokens}
+    [result] = beam_search(bound, replace(config(800, longest), length_penalty=0.0))
+    got = {
+        path(hypothesis): hypothesis.log_probability
+        for hypothesis in result
+        if hypothesis.score > -math.inf and BOS not in hypothesis.tokens
+    }
     assert got == pytest.approx(begins, abs=1e-4)
     for method in (
         greedy_search(bound, config(1, longest)),

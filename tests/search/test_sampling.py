@@ -42,12 +42,12 @@ def test_very_low_temperature_draws_only_the_most_probable_token():
 def test_whole_translations_are_drawn_with_their_probabilities():
     stepper = random_stepper(3, [1, 2])
     torch.manual_seed(1)
-    found = sample(stepper, SHORT, 4000)
+    hypotheses = sample(stepper, SHORT, 4000)
     for sentence in range(2):
         expected = every_path(stepper, sentence, 4)
         counts = dict.fromkeys(expected, 0)
-        for one in found[sentence]:
-            counts[path(one)] += 1
+        for hypothesis in hypotheses[sentence]:
+            counts[path(hypothesis)] += 1
         for each, total in expected.items():
             assert counts[each] / 4000 == pytest.approx(math.exp(total), abs=0.03)
 
@@ -60,24 +60,28 @@ def test_samples_have_the_models_log_probability_and_respect_the_length_limit(te
     torch.manual_seed(2)
     for sentence, samples in enumerate(sample(stepper, config, 30, temperature)):
         assert len(samples) == 30
-        for one in samples:
-            tokens = path(one)
-            assert one.log_probability == pytest.approx(log_probability(stepper, sentence, tokens), abs=1e-5)
-            assert one.score == pytest.approx(one.log_probability / len(tokens) ** 0.5)
-            assert EOS not in one.tokens
-            assert len(tokens) == lengths[sentence] + 1 if not one.finished else len(tokens) <= lengths[sentence] + 1
+        for hypothesis in samples:
+            tokens = path(hypothesis)
+            assert hypothesis.log_probability == pytest.approx(log_probability(stepper, sentence, tokens), abs=1e-5)
+            assert hypothesis.score == pytest.approx(hypothesis.log_probability / len(tokens) ** 0.5)
+            assert EOS not in hypothesis.tokens
+            assert (
+                len(tokens) == lengths[sentence] + 1
+                if not hypothesis.finished
+                else len(tokens) <= lengths[sentence] + 1
+            )
 
 
 def test_unused_rows_leave_the_batch():
     ends, lasts = {0: {EOS: 1.0}}, {0: {A: 1.0}, A: {B: 1.0}, B: {EOS: 1.0}}
     stepper = chain(ends, lasts)
-    found = sample(stepper, SHORT, 3)
-    assert [path(one) for one in found[0]] == [(EOS,)] * 3
-    assert [path(one) for one in found[1]] == [(A, B, EOS)] * 3
+    hypotheses = sample(stepper, SHORT, 3)
+    assert [path(hypothesis) for hypothesis in hypotheses[0]] == [(EOS,)] * 3
+    assert [path(hypothesis) for hypothesis in hypotheses[1]] == [(A, B, EOS)] * 3
     assert stepper.rows_stepped == [6, 3, 3]
     split = chain({0: {EOS: 0.5, A: 0.5}, A: {A: 1.0}})
     torch.manual_seed(0)
-    lengths = [len(path(one)) for one in sample(split, SHORT, 8)[0]]
+    lengths = [len(path(hypothesis)) for hypothesis in sample(split, SHORT, 8)[0]]
     alive = lengths.count(4)
     assert 0 < alive < 8
     assert split.rows_stepped == [8, alive, alive, alive]
@@ -85,11 +89,11 @@ def test_unused_rows_leave_the_batch():
 
 def test_same_seed_gives_same_samples():
     stepper = random_stepper(7, [2, 3])
-    found = []
+    result = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
-        found.append([[path(one) for one in samples] for samples in sample(stepper, SHORT, 6)])
-    assert found[0] == found[1] != found[2]
+        result.append([[path(hypothesis) for hypothesis in samples] for samples in sample(stepper, SHORT, 6)])
+    assert result[0] == result[1] != result[2]
 
 
 def test_low_temperature_equals_greedy_search():
@@ -99,9 +103,9 @@ def test_low_temperature_equals_greedy_search():
 
 
 def test_impossible_sentence_gives_empty_samples():
-    found = sample(chain({}, {0: {EOS: 1.0}}), SHORT, 2)
-    assert [(one.tokens, one.log_probability) for one in found[0]] == [([], -math.inf)] * 2
-    assert [one.finished for one in found[1]] == [True, True]
+    hypotheses = sample(chain({}, {0: {EOS: 1.0}}), SHORT, 2)
+    assert [(hypothesis.tokens, hypothesis.log_probability) for hypothesis in hypotheses[0]] == [([], -math.inf)] * 2
+    assert [hypothesis.finished for hypothesis in hypotheses[1]] == [True, True]
 
 
 @pytest.mark.parametrize("model", [SAMPLES[1], SAMPLES[4]])
@@ -112,14 +116,14 @@ def test_network_samples_have_the_networks_log_probability(model):
     stepper = NetworkStepper(network, decoder, source_BS, lengths_B, NETWORK_BOS, NETWORK_EOS)
     torch.manual_seed(4)
     for sentence, samples in enumerate(sample(stepper, SHORT, 5)):
-        for one in samples:
-            tokens = [*one.tokens, *([NETWORK_EOS] if one.finished else [])]
+        for hypothesis in samples:
+            tokens = [*hypothesis.tokens, *([NETWORK_EOS] if hypothesis.finished else [])]
             target = torch.tensor([[NETWORK_BOS, *tokens[:-1]]])
             source = source_BS[sentence : sentence + 1], lengths_B[sentence : sentence + 1]
             with torch.no_grad():
                 logits = network(*source, target, torch.arange(len(tokens)))
             total = logits.log_softmax(1).gather(1, torch.tensor(tokens)[:, None]).sum()
-            assert one.log_probability == pytest.approx(total.item(), abs=1e-4)
+            assert hypothesis.log_probability == pytest.approx(total.item(), abs=1e-4)
 
 
 # Top-k and nucleus
@@ -133,7 +137,7 @@ def left(top_k=None, top_p=1.0, shares=SHARES) -> set[int]:
 
 
 @pytest.mark.parametrize(
-    ("top_k", "top_p", "wanted"),
+    ("top_k", "top_p", "expected"),
     [
         (None, 1.0, {0, 1, 2, 3}),
         (1, 1.0, {1}),
@@ -144,13 +148,13 @@ def left(top_k=None, top_p=1.0, shares=SHARES) -> set[int]:
         (None, 0.6, {1, 3}),
         (None, 0.8, {1, 3, 0}),
         (None, 0.96, {1, 3, 0, 2}),
-        (2, 0.6, {1}),  # of 0.5 and 0.25 the first has two thirds
+        (2, 0.6, {1}),  # 0.5 is two thirds of 0.5 + 0.25
         (3, 0.6, {1, 3}),
     ],
 )
-def test_top_k_is_applied_before_the_nucleus(top_k, top_p, wanted):
-    assert left(top_k, top_p) == wanted
-    assert left(top_k, top_p, [7 * share for share in SHARES]) == wanted, "shares need not add up to 1"
+def test_top_k_is_applied_before_the_nucleus(top_k, top_p, expected):
+    assert left(top_k, top_p) == expected
+    assert left(top_k, top_p, [7 * share for share in SHARES]) == expected, "weights need not sum to 1"
 
 
 def test_kept_weights_are_unchanged_and_impossible_stays_impossible():
@@ -163,11 +167,11 @@ def test_kept_weights_are_unchanged_and_impossible_stays_impossible():
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=8), st.integers(1, 8), st.floats(0.05, 0.95))
 def test_truncation_matches_the_definition(weights, top_k, top_p):
     ranked = sorted(range(len(weights)), key=lambda token: -weights[token])[:top_k]
-    wanted, sum_of_all = [], sum(weights[token] for token in ranked)
+    expected, sum_of_all = [], sum(weights[token] for token in ranked)
     for token in ranked:
-        wanted.append(token)
-        if sum(weights[one] for one in wanted) / sum_of_all >= top_p + 1e-9:
+        expected.append(token)
+        if sum(weights[one] for one in expected) / sum_of_all >= top_p + 1e-9:
             break
-    total = sum(weights[one] for one in wanted) / sum_of_all
-    if abs(total - top_p) > 1e-6 and abs(total - weights[wanted[-1]] / sum_of_all - top_p) > 1e-6:
-        assert left(top_k, top_p, [float(weight) for weight in weights]) == set(wanted)
+    total = sum(weights[one] for one in expected) / sum_of_all
+    if abs(total - top_p) > 1e-6 and abs(total - weights[expected[-1]] / sum_of_all - top_p) > 1e-6:
+        assert left(top_k, top_p, [float(weight) for weight in weights]) == set(expected)

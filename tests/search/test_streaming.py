@@ -17,25 +17,27 @@ def test_partial_results_grow_into_the_search_result(seed, beam_size, impossible
     stepper = random_stepper(seed, [1], impossible)
     config = SearchConfig(beam_size=beam_size, max_length_ratio=0.0, max_length_offset=6)
     *partial, last = list(stream_beam_search(stepper, config))
-    [[wanted]] = search(stepper, config)
+    [[expected]] = search(stepper, config)
     assert last.result is not None
     assert last.tokens == last.result.tokens
-    assert last.result.score == pytest.approx(wanted.score, abs=1e-5)
-    lengths = [len(one.tokens) for one in partial]
+    assert last.result.score == pytest.approx(expected.score, abs=1e-5)
+    lengths = [len(part.tokens) for part in partial]
     assert lengths == sorted(set(lengths))
-    for one in partial:
-        assert one.result is None
-        if wanted.score > -math.inf:
-            assert last.tokens[: len(one.tokens)] == one.tokens
+    for part in partial:
+        assert part.result is None
+        if expected.score > -math.inf:
+            assert last.tokens[: len(part.tokens)] == part.tokens
     if beam_size == 1 and not impossible:
-        assert lengths == list(range(1, len(last.tokens) + 1)), "greedy search settles each token at once"
+        assert lengths == list(range(1, len(last.tokens) + 1)), "greedy search fixes each token immediately"
 
 
 def test_beam_fixes_the_common_prefix():
     table = {0: {A: 1.0}, A: {A: 0.6, B: 0.4}, B: {EOS: 1.0}}
-    found = list(stream_beam_search(chain(table), SearchConfig(beam_size=2, max_length_ratio=0.0, max_length_offset=3)))
-    assert [one.tokens for one in found[:1]] == [[A]]
-    assert found[-1].result is not None
+    result = list(
+        stream_beam_search(chain(table), SearchConfig(beam_size=2, max_length_ratio=0.0, max_length_offset=3))
+    )
+    assert [hypothesis.tokens for hypothesis in result[:1]] == [[A]]
+    assert result[-1].result is not None
 
 
 def test_streaming_rejects_other_methods_and_several_sentences():

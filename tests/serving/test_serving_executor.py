@@ -91,7 +91,7 @@ def test_queued_requests_share_a_batch_of_limited_size():
             ["D", "E"],
             ["F"],
         ]
-    assert translator.calls == [["first"], ["a", "b", "c"], ["f"], ["d", "e"]], "the smaller first"
+    assert translator.calls == [["first"], ["a", "b", "c"], ["f"], ["d", "e"]], "the smaller batch is first"
 
 
 def test_a_failing_request_does_not_affect_others_in_its_batch():

@@ -36,9 +36,9 @@ def test_a_late_result_is_cancelled():
     with pytest.raises(TimeLimitError, match=r"0\.01 seconds"):
         asyncio.run(limited_result(Future[int](), LimitsConfig(seconds=0.01), cancelled))
     assert cancelled == [True]
-    done = Future[int]()
-    done.set_result(7)
-    assert asyncio.run(limited_result(done, LimitsConfig(), cancelled)) == 7
+    future = Future[int]()
+    future.set_result(7)
+    assert asyncio.run(limited_result(future, LimitsConfig(), cancelled)) == 7
 
 
 def test_the_result_of_a_disconnected_client_is_cancelled():

@@ -24,5 +24,5 @@ def test_a_run_is_loaded_and_described(tiny_run):
     assert list(loaded) == ["tiny"]
     info = run_info("tiny", loaded["tiny"])
     assert (info.attends, info.beam_size, info.pieces) == (True, 2, 400)
-    assert str(tiny_run.parent) not in info.model_dump_json(), "paths of this machine are not for browsers"
+    assert str(tiny_run.parent) not in info.model_dump_json(), "local paths are not sent to browsers"
     assert not run_info("context", translators()["context"]).attends

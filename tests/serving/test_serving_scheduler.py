@@ -44,9 +44,9 @@ def steps(scheduler, count, name, log, begun=None, go=None):
 
 
 def test_a_short_task_overtakes_a_long_one(scheduler):
-    log, begun, go = [], threading.Event(), threading.Event()
-    long = submitted(scheduler, steps(scheduler, 100, "long", log, begun, go))
-    assert begun.wait(30)
+    log, started, go = [], threading.Event(), threading.Event()
+    long = submitted(scheduler, steps(scheduler, 100, "long", log, started, go))
+    assert started.wait(30)
     short = submitted(scheduler, steps(scheduler, 3, "short", log))
     go.set()
     assert (short.future.result(30), long.future.result(30)) == ("short", "long")
@@ -55,9 +55,9 @@ def test_a_short_task_overtakes_a_long_one(scheduler):
 
 
 def test_clients_share_the_time_equally_whatever_their_numbers_of_tasks(scheduler):
-    log, begun, go = [], threading.Event(), threading.Event()
-    tasks = [submitted(scheduler, steps(scheduler, 60, "many", log, begun, go), "many")]
-    assert begun.wait(30)
+    log, started, go = [], threading.Event(), threading.Event()
+    tasks = [submitted(scheduler, steps(scheduler, 60, "many", log, started, go), "many")]
+    assert started.wait(30)
     tasks += [submitted(scheduler, steps(scheduler, 60, "many", log), "many") for _ in range(3)]
     tasks.append(submitted(scheduler, steps(scheduler, 60, "one", log), "one"))
     go.set()
@@ -68,11 +68,11 @@ def test_clients_share_the_time_equally_whatever_their_numbers_of_tasks(schedule
 
 
 def test_small_tasks_have_reserved_slots(scheduler):
-    go, begun = threading.Event(), [threading.Event() for _ in range(scheduler_module.SLOTS)]
+    go, started = threading.Event(), [threading.Event() for _ in range(scheduler_module.SLOTS)]
 
     def large(number):
         def run():
-            begun[number].set()
+            started[number].set()
             while not go.is_set():
                 scheduler.before_step()
 
@@ -80,39 +80,39 @@ def test_small_tasks_have_reserved_slots(scheduler):
 
     tasks = [submitted(scheduler, large(number), size=LARGE) for number in range(scheduler_module.SLOTS)]
     free = scheduler_module.SLOTS - scheduler_module.RESERVED_SLOTS
-    assert all(event.wait(30) for event in begun[:free])
+    assert all(event.wait(30) for event in started[:free])
     assert submitted(scheduler, lambda: 7).future.result(30) == 7
-    assert not any(event.is_set() for event in begun[free:])
+    assert not any(event.is_set() for event in started[free:])
     go.set()
     for task in tasks:
         task.future.result(30)
 
 
 def test_a_cancelled_task_ends_at_its_next_step(scheduler):
-    begun = threading.Event()
+    started = threading.Event()
 
     def run():
         while True:
             scheduler.before_step()
-            begun.set()
+            started.set()
 
     task = submitted(scheduler, run)
-    assert begun.wait(30)
+    assert started.wait(30)
     scheduler.cancel(task)
     with pytest.raises(CancelledError):
         task.future.result(30)
 
 
 def test_closing_ends_all_tasks_and_accepts_no_others(scheduler):
-    begun = threading.Event()
+    started = threading.Event()
 
     def run():
         while True:
             scheduler.before_step()
-            begun.set()
+            started.set()
 
     tasks = [submitted(scheduler, run, size=LARGE) for _ in range(scheduler_module.SLOTS)]
-    assert begun.wait(30)
+    assert started.wait(30)
     scheduler.close()
     for task in tasks:
         with pytest.raises(ClosedError):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from disk import little_room
+from disk import full_disk
 
 from seq2seq.errors import RunError
 from seq2seq.system.atomic import (
@@ -105,7 +105,7 @@ def test_the_previous_file_is_renamed(tmp_path):
 def test_a_full_disk_gives_one_line_and_leaves_only_the_old_file(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with little_room(1000), pytest.raises(RunError) as error, atomic_write(path) as temporary:
+    with full_disk(1000), pytest.raises(RunError) as error, atomic_write(path) as temporary:
         temporary.write_text("x" * 2000)
     assert one_line(error) == (f"{path} cannot be written (File too large): free some space and rerun the same command")
     assert found(tmp_path) == {"a.txt": "old"}
@@ -140,7 +140,7 @@ def test_the_file_is_synced_before_and_the_folder_after_the_rename(tmp_path, mon
     if not Path("/proc/self/fd").exists():
         pytest.skip("needs /proc")
     with atomic_write(tmp_path / "new/deep/a.txt") as temporary:
-        assert happened == ["new", tmp_path.name]  # the folders made, in the folders that hold them
+        assert happened == ["new", tmp_path.name]  # the created folders, each in its parent
         temporary.write_text("new")
     assert happened[2:] == [temporary.name, tmp_path / "new/deep/a.txt", "deep"]
 
@@ -155,7 +155,7 @@ def test_an_existing_folder_is_accepted_and_another_file_is_not(tmp_path):
 
 
 def test_an_error_while_appending_gives_one_line(tmp_path):
-    with little_room(10), pytest.raises(RunError) as error, writing(tmp_path / "log"):
+    with full_disk(10), pytest.raises(RunError) as error, writing(tmp_path / "log"):
         (tmp_path / "log").write_text("x" * 20)
     assert "free some space" in one_line(error)
 
@@ -183,7 +183,7 @@ def test_only_files_with_our_suffix_are_removed(tmp_path):
         temporary.write_text("new")
     assert found(tmp_path) == {"a.txt": "new"} | dict.fromkeys(users, "mine")
     remove_leftovers(tmp_path)
-    assert set(found(tmp_path)) == {"a.txt", *users[:3]}, "in a folder that is locked, those of every file go"
+    assert set(found(tmp_path)) == {"a.txt", *users[:3]}, "in a locked folder, all temporary files are removed"
 
 
 def test_two_processes_can_write_one_file_at_once(tmp_path):
@@ -192,7 +192,7 @@ def test_two_processes_can_write_one_file_at_once(tmp_path):
         remove_leftovers(tmp_path)
         first.write_text("first")
         second.write_text("second")
-    assert found(tmp_path) == {"a.txt": "first"}, "that which ends last"
+    assert found(tmp_path) == {"a.txt": "first"}, "the writer that ends last wins"
 
 
 def test_a_temporary_file_is_new_and_private(tmp_path):
@@ -282,11 +282,11 @@ def unguarded(node: ast.AST, function: str = "", guarded: bool = False) -> Itera
 
 
 def test_every_file_of_the_package_is_written_atomically():
-    found = [
+    result = [
         (path.relative_to(ROOT).as_posix(), *call)
         for folder in ("seq2seq", "recipes")
         for path in sorted((ROOT / folder).rglob("*.py"))
         if path.name != "atomic.py"
         for call in unguarded(ast.parse(path.read_text("utf-8")))
     ]
-    assert [call for call in found if call[:2] not in EXCUSED] == []
+    assert [call for call in result if call[:2] not in EXCUSED] == []

@@ -162,7 +162,7 @@ def test_faster_means_clearly_faster(monkeypatch):
 
 
 def reported_by_a_process(settings: dict[str, str], before: str = "") -> str:
-    """What a process of its own finds out under these settings."""
+    """Return the capabilities that a new process detects under these settings."""
     program = (
         f"import torch; {before}\n"
         "from seq2seq.system.capability import *\n"
@@ -172,8 +172,10 @@ def reported_by_a_process(settings: dict[str, str], before: str = "") -> str:
         "print(resolve_precision(Precision.auto, cpu))"
     )
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **settings}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
-    return " ".join(done.stdout.split())
+    completed = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    return " ".join(completed.stdout.split())
 
 
 def test_a_small_processor_trains_in_float32_and_has_two_digit_integer_products():
@@ -182,10 +184,10 @@ def test_a_small_processor_trains_in_float32_and_has_two_digit_integer_products(
 
 def test_without_onednn_there_are_integer_products():
     """As on other architectures: neither oneDNN nor FBGEMM."""
-    found = reported_by_a_process(
+    result = reported_by_a_process(
         SMALL, "torch.backends.mkldnn.is_available = lambda: False; torch.backends.mkldnn.set_flags(False)"
     )
-    assert found.split()[1:3] == ["False", "FbgemmKernel"]
+    assert result.split()[1:3] == ["False", "FbgemmKernel"]
 
 
 @needs_bfloat16

@@ -14,9 +14,9 @@ def test_threads_share_a_descriptor(tmp_path, read):
     (tmp_path / "numbers").write_bytes(b"".join(numbers))
     descriptor = open_to_read(tmp_path / "numbers")
     with ThreadPoolExecutor(8) as threads:
-        found = list(threads.map(lambda place: read(descriptor, 4, place), range(0, 12_000, 4)))
-    assert found == numbers
-    assert read(descriptor, 9, 11_996) == numbers[-1], "so much as there is"
+        result = list(threads.map(lambda place: read(descriptor, 4, place), range(0, 12_000, 4)))
+    assert result == numbers
+    assert read(descriptor, 9, 11_996) == numbers[-1], "only the available bytes"
     assert read(descriptor, 9, 12_000) == b""
     os.close(descriptor)
 

@@ -1,4 +1,4 @@
-"""Devices, precisions, and copies between the host and a GPU, for which the meta device stands."""
+"""Devices, precisions, and copies between the host and a GPU, represented by the meta device."""
 
 import math
 import os
@@ -59,8 +59,8 @@ def test_an_unknown_device_is_refused(name):
 @pytest.mark.parametrize("faster", [True, False])
 def test_auto_is_bfloat16_where_it_is_faster(monkeypatch, faster):
     monkeypatch.setattr("seq2seq.system.device.prefers_bfloat16", lambda device: faster)
-    wanted = Precision.bfloat16 if faster else Precision.float32
-    assert resolve_precision(Precision.auto, CPU) is wanted
+    expected = Precision.bfloat16 if faster else Precision.float32
+    assert resolve_precision(Precision.auto, CPU) is expected
     assert product(Precision.auto) is (torch.bfloat16 if faster else torch.float32)
     assert product(Precision.float32) is torch.float32
 
@@ -106,7 +106,7 @@ def test_keep_freed_memory_works_repeatedly_and_on_any_system(monkeypatch):
     assert torch.ones(3_000_000).sum() == 3_000_000
     monkeypatch.setattr("seq2seq.system.device.ctypes.CDLL", lambda name: object())  # a C library without mallopt
     keep_freed_memory()
-    monkeypatch.setattr("seq2seq.system.device.ctypes.CDLL", lambda name: "" + name)  # Windows takes no None
+    monkeypatch.setattr("seq2seq.system.device.ctypes.CDLL", lambda name: "" + name)  # Windows does not accept None
     keep_freed_memory()
 
 
@@ -135,17 +135,17 @@ def test_products_of_a_gpu_have_workspaces_of_a_fixed_size():
 
 def test_tensors_come_to_the_host_unchanged_by_one_copy():
     with Waits() as waits:
-        there = [to_device(tensor, META) for tensor in TENSORS]
+        on_device = [to_device(tensor, META) for tensor in TENSORS]
         assert waits.found == []
-        here = to_host(*there)
+        on_host = to_host(*on_device)
         assert len(waits.found) == 1
-    for found, wanted in zip(here, TENSORS, strict=True):
-        assert found.dtype is wanted.dtype
-        assert torch.equal(found, wanted)
+    for actual, expected in zip(on_host, TENSORS, strict=True):
+        assert actual.dtype is expected.dtype
+        assert torch.equal(actual, expected)
 
 
 def test_on_a_cpu_nothing_is_copied():
-    assert all(found is wanted for found, wanted in zip(to_host(*TENSORS), TENSORS, strict=True))
+    assert all(actual is expected for actual, expected in zip(to_host(*TENSORS), TENSORS, strict=True))
     assert to_host() == []
     assert to_device(TENSORS[0], CPU) is TENSORS[0]
 
@@ -157,4 +157,4 @@ def test_copies_to_a_gpu_are_from_pinned_memory(monkeypatch):
     to_device(torch.ones(2), torch.device("cuda"))
     assert asked == ["pinned", ("cuda", {"non_blocking": True})]
     to_device(torch.ones(2, device=META), torch.device("cuda"))
-    assert asked[2:] == [("cuda", {"non_blocking": True})], "only memory of the host can be pinned"
+    assert asked[2:] == [("cuda", {"non_blocking": True})], "only host memory can be pinned"

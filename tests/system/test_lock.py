@@ -134,7 +134,7 @@ def test_files_of_a_run_stay_and_an_empty_folder_is_removed(tmp_path):
     (tmp_path / "there").mkdir()
     with locked(tmp_path / "there"):
         pass
-    assert (tmp_path / "there").is_dir(), "it was not made here"
+    assert (tmp_path / "there").is_dir(), "another process created it"
 
 
 def test_a_second_lock_in_the_same_process_is_refused_and_the_first_stays(tmp_path, other):
@@ -188,7 +188,7 @@ def test_a_file_in_place_of_the_folder_gives_one_line(tmp_path, below):
 
 
 def test_a_lock_file_that_its_holder_removes_is_opened_again(tmp_path, monkeypatch):
-    """Between opening it and locking it: the lock is then on a file that nobody else can find."""
+    """If it is removed between opening and locking, other processes could not see the lock."""
     opened, open_file = [], os.open
 
     def taken_away(path: object, *flags: int) -> int:
@@ -225,7 +225,7 @@ def test_of_several_processes_of_a_run_only_the_first_locks(tmp_path, monkeypatc
 
 @pytest.mark.parametrize("end", ["release", "kill"])
 def test_a_waiting_process_gets_the_lock_even_if_the_folder_was_removed(tmp_path, other, caplog, end):
-    """A preparation that is interrupted before its first shard takes away the lock file, and the folder it made."""
+    """Preprocessing interrupted before its first shard removes the lock file and the folder it created."""
     folder = tmp_path / "cache/key"
     assert other(f"lock {folder}") == "done"
     entered = []
@@ -253,7 +253,7 @@ def test_a_locked_output_leaves_its_neighbours_free(tmp_path, other):
         assert other("release") == "done"
         with locked_output(path):
             path.touch()
-    assert [one.name for one in (tmp_path / "new").iterdir()] == ["out.txt"]
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["out.txt"]
 
 
 def test_a_users_file_is_not_used_as_a_lock_file(tmp_path):

@@ -140,17 +140,17 @@ def gradients(network: Network, batches: list[Batch]) -> tuple[float, dict[str, 
 
 @pytest.mark.parametrize("fails", ["forward", "backward"])
 def test_an_update_in_halves_has_the_same_gradients(fails, caplog):
-    """Without dropout, that is; what is drawn for halves is not what is drawn for the whole."""
-    whole, wanted = gradients(tiny_network(dropout=0), SEVEN_BATCHES[:2])
+    """Without dropout, because halves draw other random numbers than the whole batch."""
+    whole, expected = gradients(tiny_network(dropout=0), SEVEN_BATCHES[:2])
     network = tiny_network(dropout=0)
     assert network.encoder is not None
     if fails == "forward":
         network.encoder.register_forward_pre_hook(Little(3))
-    else:  # in the midst of it: some parameters have their gradients already
+    else:  # during the backward pass: some parameters already have gradients
         Fails(network)
-    halves, found = gradients(network, SEVEN_BATCHES[:2])
+    halves, actual = gradients(network, SEVEN_BATCHES[:2])
     assert halves == pytest.approx(whole, rel=1e-6)
-    assert close(found, wanted)
+    assert close(actual, expected)
     assert caplog.messages == [
         "out of memory for the batches of update 7: it is processed in two halves; lower batch.tokens to avoid this"
     ]
@@ -190,10 +190,10 @@ def test_halves_together_are_the_batch():
         assert half.positions_P.max() < half.target_BT.numel()
         assert len(half.positions_P) == len(half.labels_P)
     single = first.halves()[0]
-    assert single.halves() == [single]  # by identity: of a single pair there is no half
+    assert single.halves() == [single]  # the same object: a single pair cannot be halved
 
 
-# In earnest
+# With a real memory limit
 
 STARVED = """
 import resource, torch
@@ -208,5 +208,5 @@ print(halve_if_out_of_memory(lambda: len(torch.ones(100 << 20)), lambda: 2 * len
 
 @pytest.mark.skipif(sys.platform != "linux", reason="where memory can be limited")
 def test_errors_of_a_real_memory_limit_are_recognized():
-    done = subprocess.run([sys.executable, "-c", STARVED], capture_output=True, text=True, check=False)
-    assert done.stdout == f"{100 << 20}\n", done.stderr
+    completed = subprocess.run([sys.executable, "-c", STARVED], capture_output=True, text=True, check=False)
+    assert completed.stdout == f"{100 << 20}\n", completed.stderr

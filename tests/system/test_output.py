@@ -43,7 +43,7 @@ def test_a_link_stays_and_its_target_is_replaced(tmp_path):
     for name in ("link", "new"):
         write(tmp_path / name, "new")
         assert (tmp_path / name).is_symlink()
-    assert {one.name: one.read_text() for one in (tmp_path / "far").iterdir()} == {"file": "new", "new": "new"}
+    assert {path.name: path.read_text() for path in (tmp_path / "far").iterdir()} == {"file": "new", "new": "new"}
     (tmp_path / "empty").mkdir()
     (tmp_path / "folder").symlink_to("empty", target_is_directory=True)
     write_pairs([SyntheticPairs([Pair("a", "b")])], tmp_path / "folder")
@@ -54,15 +54,15 @@ def test_a_link_stays_and_its_target_is_replaced(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_pipe_is_written_to(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    found = []
-    reader = threading.Thread(target=lambda: found.append((tmp_path / "pipe").read_text()))
+    result = []
+    reader = threading.Thread(target=lambda: result.append((tmp_path / "pipe").read_text()))
     reader.start()
     with opened(str(tmp_path / "pipe")) as file:
         file.write("text")
     reader.join()
-    assert found == ["text"]
+    assert result == ["text"]
     assert (tmp_path / "pipe").is_fifo()
-    assert [one.name for one in tmp_path.iterdir()] == ["pipe"]
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such devices here")
@@ -72,7 +72,7 @@ def test_a_device_stays_a_device(tmp_path):
     with opened(str(tmp_path / "null")) as file:
         file.write("text")
     assert (tmp_path / "null").is_char_device()
-    assert [one.name for one in tmp_path.iterdir()] == ["null"]
+    assert [path.name for path in tmp_path.iterdir()] == ["null"]
 
     def fill() -> None:
         with opened("/dev/full") as file:

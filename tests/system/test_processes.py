@@ -51,7 +51,7 @@ def test_a_single_process_is_the_first_of_one(capsys):
 
 
 def collective_operations(folder: Path) -> dict[str, object]:
-    found = {
+    result = {
         "single": is_single_process(),
         "rank": rank(),
         "size": world_size(),
@@ -64,14 +64,14 @@ def collective_operations(folder: Path) -> dict[str, object]:
     }
     mark = folder / "mark"
     with first_before_others():
-        found["exists"] = mark.exists()
+        result["exists"] = mark.exists()
         if is_first():
             time.sleep(0.2)
             mark.touch()
     with in_group():
         print(f"out {rank()}")
         print(f"err {rank()}", file=sys.stderr)
-    return found
+    return result
 
 
 def test_collective_operations_of_two_processes(tmp_path):
@@ -81,15 +81,15 @@ def test_collective_operations_of_two_processes(tmp_path):
     assert (first["rank"], second["rank"]) == (0, 1)
     assert (first["first"], second["first"]) == (True, False)
     assert (first["exists"], second["exists"]) == (False, True)
-    for found in (first, second):
-        assert found["size"] == 2
-        assert found["total"] == 21
-        assert found["largest"] == 0
-        assert found["sum"].tolist() == [2.0, 10.0]
-        assert found["broadcast"] == "from 0"
+    for result in (first, second):
+        assert result["size"] == 2
+        assert result["total"] == 21
+        assert result["largest"] == 0
+        assert result["sum"].tolist() == [2.0, 10.0]
+        assert result["broadcast"] == "from 0"
     assert (first["gathered"], second["gathered"]) == ([[0, 0], [1, 1]], [])
-    assert [one.out for one in ended] == ["out 0\n", ""], "only the first prints"
-    assert [one.err for one in ended] == ["err 0\n", ""]
+    assert [process.out for process in ended] == ["out 0\n", ""], "only the first process prints"
+    assert [process.err for process in ended] == ["err 0\n", ""]
 
 
 def lose_a_process(killed: int) -> str:
@@ -120,9 +120,9 @@ def fail() -> None:
 
 
 def test_a_processes_own_error_is_not_the_loss_of_another(tmp_path):
-    for one in together(tmp_path, fail):
-        assert one.code == 70
-        assert "RuntimeError: an error of this process's own" in one.err
+    for process in together(tmp_path, fail):
+        assert process.code == 70
+        assert "RuntimeError: an error of this process's own" in process.err
 
 
 def test_the_first_process_reports_an_error_of_all_and_the_first_two_report_a_loss(monkeypatch):
@@ -176,10 +176,10 @@ def test_a_recipe_for_one_process_refuses_a_launcher(recipe, monkeypatch, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("backends", "fails", "wanted"),
+    ("backends", "fails", "expected"),
     [("cpu:gloo,cuda:nccl", True, ["abort"]), ("cpu:gloo,cuda:nccl", False, ["destroy"]), ("cpu:gloo", True, [])],
 )
-def test_a_failing_process_aborts_sums_on_gpus(monkeypatch, backends, fails, wanted):
+def test_a_failing_process_aborts_sums_on_gpus(monkeypatch, backends, fails, expected):
     done = []
     monkeypatch.setattr("torch.distributed.get_backend_config", lambda: backends)
     monkeypatch.setattr(processes, "is_single_process", lambda: False)
@@ -188,17 +188,17 @@ def test_a_failing_process_aborts_sums_on_gpus(monkeypatch, backends, fails, wan
     with pytest.raises(SystemExit) if fails else nullcontext(), processes.closing_group():
         if fails:
             sys.exit(1)
-    assert done == wanted
+    assert done == expected
 
 
 def test_a_gpu_waits_for_minutes_and_a_cpu_for_a_day(monkeypatch):
-    asked = {}
-    backend = SimpleNamespace(_set_default_timeout=lambda limit: asked.update(nccl=limit))
+    variables = {}
+    backend = SimpleNamespace(_set_default_timeout=lambda limit: variables.update(nccl=limit))
     group = SimpleNamespace(_get_backend=lambda device: {"cuda": backend}[device.type])
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.distributed.is_nccl_available", lambda: True)
-    monkeypatch.setattr("torch.distributed.init_process_group", lambda kind, timeout: asked.update({kind: timeout}))
+    monkeypatch.setattr("torch.distributed.init_process_group", lambda kind, timeout: variables.update({kind: timeout}))
     monkeypatch.setattr("torch.distributed.distributed_c10d._get_default_group", lambda: group)
     processes.join_group()
-    assert asked == {"cpu:gloo,cuda:nccl": processes.CPU_TIMEOUT, "nccl": processes.GPU_TIMEOUT}
+    assert variables == {"cpu:gloo,cuda:nccl": processes.CPU_TIMEOUT, "nccl": processes.GPU_TIMEOUT}
     assert processes.GPU_TIMEOUT.total_seconds() <= 1800 < processes.CPU_TIMEOUT.total_seconds()

@@ -50,7 +50,7 @@ def threads_restored(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("cpus", "quota", "found"),
+    ("cpus", "quota", "expected"),
     [
         ([0, 1, 4, 5], None, 2),
         ([0, 4], None, 1),
@@ -59,12 +59,12 @@ def threads_restored(monkeypatch):
         ([0, 1, 4, 5], "150000 100000\n", 1),
         ([0, 1, 4, 5], "50000 100000\n", 1),
         ([0, 1, 4, 5], "400000 100000\n", 2),
-        ([0, 7], None, None),  # of processor 7 nothing is known
+        ([0, 7], None, None),  # the core of processor 7 is unknown
     ],
 )
-def test_physical_cores_are_counted(machine, cpus, quota, found):
+def test_physical_cores_are_counted(machine, cpus, quota, expected):
     machine(cpus, quota)
-    assert physical_cores() == found
+    assert physical_cores() == expected
 
 
 def test_on_other_systems_torch_chooses_the_number(monkeypatch, threads_restored):
@@ -77,7 +77,7 @@ def test_the_setting_precedes_the_environment_and_the_environment_the_cores(mach
     machine([0, 1, 4, 5])
     assert use_threads(3) == torch.get_num_threads() == 3
     assert use_threads(None) == torch.get_num_threads() == 2
-    torch.set_num_threads(3)  # as torch takes it from the environment
+    torch.set_num_threads(3)  # torch reads it from the environment
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert use_threads(None) == 3
     assert use_threads(1) == 1
@@ -90,8 +90,8 @@ def test_threads_spin_briefly_and_then_sleep_unless_the_environment_sets_a_polic
     if name is not None:
         monkeypatch.setenv(name, "7")
     set_wait_policy()
-    found = {variable: os.environ.pop(variable) for variable in WAIT_VARIABLES if variable in os.environ}
-    assert found == (SHORT_WAIT if name is None else {name: "7"})
+    result = {variable: os.environ.pop(variable) for variable in WAIT_VARIABLES if variable in os.environ}
+    assert result == (SHORT_WAIT if name is None else {name: "7"})
 
 
 def test_training_sets_the_wait_policy_before_it_imports_torch():
@@ -106,5 +106,7 @@ def test_training_sets_the_wait_policy_before_it_imports_torch():
     )
     recipe = Path(__file__).parents[2] / "recipes" / "train.py"
     environment = {name: value for name, value in os.environ.items() if name not in WAIT_VARIABLES}
-    done = subprocess.run([sys.executable, "-c", program, str(recipe)], env=environment, capture_output=True, text=True)
-    assert done.stdout.split() == [SHORT_WAIT["GOMP_SPINCOUNT"]]
+    completed = subprocess.run(
+        [sys.executable, "-c", program, str(recipe)], env=environment, capture_output=True, text=True
+    )
+    assert completed.stdout.split() == [SHORT_WAIT["GOMP_SPINCOUNT"]]

@@ -30,11 +30,11 @@ def test_few_items_start_no_process(monkeypatch):
 
 
 def test_other_processes_do_the_work_and_large_items_do_not_block():
-    large = b"x" * 1_000_000  # more than a pipe holds, both ways
+    large = b"x" * 1_000_000  # more than the buffer of a pipe, in both directions
     assert list(ordered_map(bytes.upper, [large] * 6, 2, before_start=0)) == [large.upper()] * 6
-    found = set(ordered_map(operator.call, [os.getpid] * 6, 3, before_start=0))
-    assert len(found) == 3
-    assert os.getpid() not in found
+    result = set(ordered_map(operator.call, [os.getpid] * 6, 3, before_start=0))
+    assert len(result) == 3
+    assert os.getpid() not in result
 
 
 def test_no_more_items_are_read_than_there_are_free_workers():
@@ -86,8 +86,8 @@ def test_workers_end_when_their_parent_is_killed():
 
 def running(process: int) -> bool:
     """Whether there is such a process, and it has not ended."""
-    done = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True, check=False)
-    return done.stdout.strip()[:1] not in ("", "Z")
+    completed = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True, check=False)
+    return completed.stdout.strip()[:1] not in ("", "Z")
 
 
 def test_workers_do_not_import_pytorch():

@@ -21,17 +21,17 @@ def test_pieces_are_those_of_the_package(tokenizer: Tokenizer) -> None:
     _, pieces = read_pieces(tokenizer.to_bytes())
     processor = tokenizer._processor
     numbers = range(tokenizer.size)
-    assert [one.text for one in pieces] == tokenizer.tokens(numbers)
-    assert [one.score for one in pieces] == [processor.get_score(number) for number in numbers]
+    assert [piece.text for piece in pieces] == tokenizer.tokens(numbers)
+    assert [piece.score for piece in pieces] == [processor.get_score(number) for number in numbers]
     for kind, reported in (
         (PieceType.byte, processor.is_byte),
         (PieceType.control, processor.is_control),
         (PieceType.unknown, processor.is_unknown),
         (PieceType.unused, processor.is_unused),
     ):
-        assert [one.type is kind for one in pieces] == [reported(number) for number in numbers]
+        assert [piece.type is kind for piece in pieces] == [reported(number) for number in numbers]
     assert [pieces[number].type for number in (UNK, BOS, EOS, PAD)] == [PieceType.unknown, *[PieceType.control] * 3]
-    assert {one.text.lstrip("\u2581") for one in pieces if one.type is PieceType.user_defined} == {"<2de>"}
+    assert {piece.text.lstrip("\u2581") for piece in pieces if piece.type is PieceType.user_defined} == {"<2de>"}
 
 
 @pytest.mark.parametrize("algorithm", list(Algorithm))
@@ -49,12 +49,12 @@ def test_other_bytes_are_refused(damaged: bytes) -> None:
 
 def test_unknown_fields_are_skipped(tokenizer: Tokenizer) -> None:
     model = tokenizer.to_bytes()
-    odd = b"".join((b"\x08\x05", b"\x15\x00\x00\x90\xc1", b"\x7a\x01x"))  # known numbers of other kinds, another number
+    odd = b"".join((b"\x08\x05", b"\x15\x00\x00\x90\xc1", b"\x7a\x01x"))  # other types, unknown number
     assert Tokenizer(model + odd).tags == tokenizer.tags
     assert read_pieces(model + odd) == read_pieces(model)
 
 
 def test_a_model_that_only_sentencepiece_can_read_is_refused_in_one_line(tokenizer: Tokenizer) -> None:
-    damaged = Tokenizer(tokenizer.to_bytes() + b"\x7b\x7c")  # an empty group: no such model has one
+    damaged = Tokenizer(tokenizer.to_bytes() + b"\x7b\x7c")  # an empty group, which models do not contain
     with pytest.raises(DataError, match=r"^the tokenizer model is damaged \(wire type 3 at byte \d+\): train or fetch"):
         damaged.vocabulary()

@@ -52,15 +52,15 @@ def test_segmentations_are_a_function_of_rate_and_seed_in_every_process(tokenize
     command = [sys.executable, "-c", program, str(tmp_path / "tokenizer.model"), json.dumps(rows)]
     elsewhere = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     sampler = SubwordSampler(tokenizer, 0.3)
-    sampler(rows, 77)  # what was asked before does not matter
+    sampler(rows, 77)  # earlier calls have no effect
     assert elsewhere == [sampler(rows, 1), sampler(rows, 2)]
     assert elsewhere[0] != elsewhere[1]
 
 
 @given(st.lists(any_text, max_size=4), st.sampled_from([0.1, 0.5, 1.0]), st.integers(0, 2**32 - 1))
 def test_segmentations_spell_the_same_text(tokenizer: Tokenizer, texts: list[str], rate: float, seed: int) -> None:
-    found = SubwordSampler(tokenizer, rate)(tokenizer.encode_all(texts), seed)
-    assert [tokenizer.decode(ids) for ids in found] == [normalize(text) for text in texts]
+    result = SubwordSampler(tokenizer, rate)(tokenizer.encode_all(texts), seed)
+    assert [tokenizer.decode(ids) for ids in result] == [normalize(text) for text in texts]
 
 
 @pytest.mark.parametrize(("algorithm", "rates"), [(Algorithm.bpe, (0.01, 0.3, 1)), (Algorithm.unigram, (1, 0.3, 0.01))])
@@ -89,12 +89,12 @@ def test_unigram_segmentations_have_the_published_probabilities(rate: float) -> 
     one = train_tokenizer([pair.target for pair in corpus], TokenizerConfig(size=450), "the text")
     scores = {piece.text: piece.score for piece in read_pieces(one.to_bytes())[1]}
     weights = {way: math.exp(rate * sum(map(scores.__getitem__, way))) for way in all_ways("▁denen", set(scores))}
-    drawn = SubwordSampler(one, rate)([one.encode("denen")] * 4000, seed=3)
-    found = Counter(tuple(one.tokens(row)) for row in drawn)
+    segmentations = SubwordSampler(one, rate)([one.encode("denen")] * 4000, seed=3)
+    result = Counter(tuple(one.tokens(row)) for row in segmentations)
     assert len(weights) > 4
-    assert found.keys() <= weights.keys()
-    for way, weight in weights.items():  # 0.03: four standard deviations at the least
-        assert found[way] / 4000 == pytest.approx(weight / sum(weights.values()), abs=0.033)
+    assert result.keys() <= weights.keys()
+    for way, weight in weights.items():  # 0.03 is at least four standard deviations
+        assert result[way] / 4000 == pytest.approx(weight / sum(weights.values()), abs=0.033)
 
 
 def test_merges_are_dropped_with_the_given_probability() -> None:
@@ -103,11 +103,11 @@ def test_merges_are_dropped_with_the_given_probability() -> None:
     row = one.encode("small")
     merges = len("▁small") - len(row)
     assert merges >= 4
-    drawn = SubwordSampler(one, 0.1)([row] * 4000, seed=3)
-    assert sum(cut == row for cut in drawn) / 4000 == pytest.approx(0.9**merges, abs=0.033)
+    segmentations = SubwordSampler(one, 0.1)([row] * 4000, seed=3)
+    assert sum(cut == row for cut in segmentations) / 4000 == pytest.approx(0.9**merges, abs=0.033)
     assert [one.tokens(cut) for cut in SubwordSampler(one, 1.0)([row], seed=3)] == [list("▁small")]
     rows = one.encode_all(LINES)
-    assert SubwordSampler(one, 1e-12)(rows, seed=3) == rows  # without dropout as SentencePiece
+    assert SubwordSampler(one, 1e-12)(rows, seed=3) == rows  # without dropout, the result equals SentencePiece's
 
 
 def test_single_decisions_and_decisions_for_whole_words_agree() -> None:
@@ -143,6 +143,6 @@ def test_words_and_characters_cannot_be_sampled() -> None:
 def test_long_texts_without_spaces_are_not_cached(tokenizer: Tokenizer) -> None:
     sampler = SubwordSampler(tokenizer, 0.3)
     rows = tokenizer.encode_all(["thesmalldogseesacatandthecatseesthesmalldog" * 5, "日本" * 40, "the cat"])
-    found = sampler(rows, seed=1)
-    assert [tokenizer.decode(row) for row in found] == [tokenizer.decode(row) for row in rows]
+    result = sampler(rows, seed=1)
+    assert [tokenizer.decode(row) for row in result] == [tokenizer.decode(row) for row in rows]
     assert sampler._cached_lattice.cache_info().currsize + sampler._cached_merges.cache_info().currsize == 2

@@ -46,7 +46,7 @@ def test_too_large_a_size_becomes_the_largest_that_works(
     assert [record.getMessage() for record in caplog.records] == [
         f"tokenizer.size=8000 is more than pairs.tsv supports; using {tokenizer.size:,} tokens"
     ]
-    assert capfd.readouterr() == ("", "")  # SentencePiece itself says nothing
+    assert capfd.readouterr() == ("", "")  # SentencePiece prints nothing
     assert tokenizer.decode(tokenizer.encode("日本 the")) == "日本 the"
 
 
@@ -73,8 +73,8 @@ def test_a_sample_is_drawn_from_the_whole_text() -> None:
     text = ["abab baba"] * 50 + ["zyzy yzyz"] * 50
     config = TokenizerConfig(algorithm=Algorithm.bpe, size=266, training_sentences=20)
     tokenizer = train_tokenizer(text, config, "x")
-    seen = {letter for piece in tokenizer.tokens(range(260, 266)) for letter in piece}
-    assert seen == set("\u2581abyz")
+    letters = {letter for piece in tokenizer.tokens(range(260, 266)) for letter in piece}
+    assert letters == set("\u2581abyz")
 
 
 CORPUS = PairList("pairs", [Pair(TEXT[0], TEXT[2]), Pair(TEXT[1], TEXT[3])] * 3)
@@ -85,7 +85,7 @@ def test_building_saving_and_loading(joint: bool, tmp_path: Path) -> None:
     tokenizers = build_tokenizers(TokenizerConfig(size=290, joint=joint), CORPUS)
     assert tokenizers.joint is joint
     known = {piece for piece in tokenizers.source.tokens(range(tokenizers.source.size)) if "K" in piece}
-    assert bool(known) is joint  # the English side alone has never seen a K
+    assert bool(known) is joint  # only the English training text lacks K
     save_tokenizers(tokenizers, tmp_path)
     names = {"tokenizer.model"} if joint else {"tokenizer.source.model", "tokenizer.target.model"}
     assert {path.name for path in tmp_path.iterdir()} == names

@@ -3,6 +3,6 @@
 - `ceiling`: a training update against a bare loop of fused LSTMs.
 - `scale`: cost as sizes grow, one at a time.
 - `threads`: training by number of threads.
-- `against`: another program and this one, in turn.
+- `against`: alternating measurements of another program and this one.
 - `verify`: the figures of RESULTS.md, measured again.
 """

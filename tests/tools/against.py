@@ -1,4 +1,4 @@
-"""Another program and this one in turn, A B A B …: the ratio of each pair, and the ratio of the medians.
+"""Alternating measurements of another program and this one, A B A B …: ratio of each pair, ratio of the medians.
 
 python -m tests.tools.against "against.command=cd other; ./train.sh 50" "against.figure=([0-9.]+) tok/s"
 """
@@ -58,13 +58,13 @@ class Round:
 
 
 def own_command(arguments: Sequence[str], output: Path) -> str:
-    """The command that measures training alone, with the same settings and its own output folder."""
+    """Return the command that measures only training, with the same settings and a separate output folder."""
     kept = [word for word in arguments if not word.startswith(("against.", "parts=", "output="))]
     return shlex.join([sys.executable, str(BENCHMARK), *kept, "parts=[training]", f"output={output / 'own'}"])
 
 
 def run_against(against: AgainstConfig, own: str) -> Iterator[Round]:
-    """Run ``own`` and ``against.command`` in turn, ``against.rounds`` times each.
+    """Run ``own`` and ``against.command`` alternately, ``against.rounds`` times each.
 
     Raises:
         ConfigError: a regular expression is invalid, does not have one group, or matches no number in the output.
@@ -116,12 +116,12 @@ def output_of(command: str, environment: dict[str, str] | None = None) -> str:
     Raises:
         RunError: its exit code is not 0; the message has the last line that it printed.
     """
-    done = subprocess.run(
+    completed = subprocess.run(
         command, shell=True, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
-    text = done.stdout.decode("utf-8", "replace")
-    if done.returncode:
-        raise RunError(f"{command} ended with code {done.returncode}: {last_line(text)}; run it by itself first")
+    text = completed.stdout.decode("utf-8", "replace")
+    if completed.returncode:
+        raise RunError(f"{command} ended with code {completed.returncode}: {last_line(text)}; run it by itself first")
     return text
 
 

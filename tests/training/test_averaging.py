@@ -24,7 +24,7 @@ def close(found: Weights, wanted: Weights) -> bool:
     return found.keys() == wanted.keys() and all(torch.allclose(found[name], wanted[name]) for name in wanted)
 
 
-def test_the_mean_is_taken_number_by_number_in_float64():
+def test_the_mean_is_elementwise_in_float64():
     large = 2.0**25  # above which float32 has no odd numbers
     several = [{"w": torch.tensor([large, 1.0])}, {"w": torch.tensor([1.0, 2.0])}, {"w": torch.tensor([-large, 6.0])}]
     mean = mean_weights(iter(several))
@@ -35,26 +35,26 @@ def test_the_mean_is_taken_number_by_number_in_float64():
 
 def test_the_mean_of_runs(tiny_run, tmp_path):
     others = [random_run(tiny_run, tmp_path / str(seed), seed) for seed in (1, 2)]
-    found = average_runs(tiny_run, load_run(tiny_run), others)
+    average = average_runs(tiny_run, load_run(tiny_run), others)
     weights = [load_weights(folder / "model.safetensors") for folder in (tiny_run, *others)]
-    assert close(found, {name: sum(one[name] for one in weights) / 3 for name in weights[0]})
+    assert close(average, {name: sum(one[name] for one in weights) / 3 for name in weights[0]})
 
 
-def test_a_run_in_8_bits_is_averaged_as_what_it_stands_for(tiny_run, tmp_path):
+def test_an_8_bit_run_is_averaged_after_dequantization(tiny_run, tmp_path):
     quantized = random_run(tiny_run, tmp_path / "int8", 1)
     save_quantized(load_run(quantized).network, quantized / "model.safetensors")
-    found = average_runs(quantized, load_run(quantized), [quantized])
-    assert close(found, dict(load_run(quantized).network.named_parameters()))
+    average = average_runs(quantized, load_run(quantized), [quantized])
+    assert close(average, dict(load_run(quantized).network.named_parameters()))
 
 
-def test_what_is_only_for_training_may_differ_and_nothing_else(tiny_run, tmp_path):
+def test_only_training_settings_may_differ(tiny_run, tmp_path):
     assert {item.name for item in fields(ModelConfig)} >= TRAINING_ONLY
     first = load_run(tiny_run)
-    alike = random_run(tiny_run, tmp_path / "alike", 1, {"dropout": 0.7, "initial_range": 0.3, "word_dropout": 0.1})
-    assert average_runs(tiny_run, first, [alike])
+    similar = random_run(tiny_run, tmp_path / "alike", 1, {"dropout": 0.7, "initial_range": 0.3, "word_dropout": 0.1})
+    assert average_runs(tiny_run, first, [similar])
     reversed_ = random_run(tiny_run, tmp_path / "reversed", 2, {"summary": "mean"})  # of the same shapes
     with pytest.raises(RunError) as caught:
-        average_runs(tiny_run, first, [alike, reversed_])
+        average_runs(tiny_run, first, [similar, reversed_])
     for words in (f"{reversed_} has model.summary=mean", f"{tiny_run} has model.summary=last", "ensemble=["):
         assert words in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -82,25 +82,25 @@ def test_the_mean_of_a_runs_checkpoints(run):
     paths = chosen_checkpoints(run)
     assert [path.stem for path in paths] == ["update-0000010", "update-0000030", "update-0000200"]
     weights = [load_weights(path) for path in paths]
-    found = average_checkpoints(load_run(run).network, paths)
-    assert close(found, {name: sum(one[name] for one in weights) / 3 for name in weights[0]})
+    average = average_checkpoints(load_run(run).network, paths)
+    assert close(average, {name: sum(one[name] for one in weights) / 3 for name in weights[0]})
 
 
 @pytest.mark.parametrize(
-    ("average", "count", "wanted"), [("best", 2, [10, 30]), ("last", 2, [30, 200]), ("best", 3, [10, 30, 200])]
+    ("average", "count", "expected"), [("best", 2, [10, 30]), ("last", 2, [30, 200]), ("best", 3, [10, 30, 200])]
 )
-def test_the_checkpoints_are_those_that_training_chose_not_all_that_are_kept(run, average, count, wanted):
-    """A run keeps those of its model and its best validation beside them."""
+def test_only_the_checkpoints_chosen_by_training_are_averaged(run, average, count, expected):
+    """A run also keeps the checkpoints of its model and its best validation."""
     config = yaml.safe_load((run / "config.yaml").read_text())
     config["training"] |= {"average": average, "average_count": count, "criterion": "loss"}
     (run / "config.yaml").write_text(yaml.safe_dump(config))
     outcomes = [Validation(10, 1.0, 0.0), Validation(30, 2.0, 0.0), Validation(200, 3.0, 0.0)]
     state = Progress(update=200, validations=outcomes, model=[10]).as_dict()
     Checkpoints(run / "checkpoints").save_state({"progress": state}, [10, 30, 200])
-    assert [int(path.stem[-7:]) for path in chosen_checkpoints(run)] == wanted
+    assert [int(path.stem[-7:]) for path in chosen_checkpoints(run)] == expected
 
 
-def test_a_run_that_averages_nothing_has_no_mean(run):
+def test_a_run_without_averaging_is_refused(run):
     config = yaml.safe_load((run / "config.yaml").read_text())
     config["training"]["average"] = "none"
     (run / "config.yaml").write_text(yaml.safe_dump(config))

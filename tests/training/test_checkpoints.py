@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from disk import HOW, little_room, spoil
+from disk import HOW, damage, full_disk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -34,7 +34,7 @@ def files(checkpoints: Checkpoints) -> set[str]:
 
 
 def refused(checkpoints: Checkpoints) -> str:
-    """The one line that a new process ends with, which finds this folder."""
+    """Return the error message of a new process in this folder."""
     with pytest.raises(RunError) as raised:
         Checkpoints(checkpoints.folder).load_state()
     message = str(raised.value)
@@ -45,13 +45,13 @@ def refused(checkpoints: Checkpoints) -> str:
 
 
 def found(checkpoints: Checkpoints) -> dict[str, object]:
-    """What a new process finds."""
+    """Return the state that a new process loads."""
     state = Checkpoints(checkpoints.folder).load_state()
     assert state is not None
     return state
 
 
-def test_the_state_comes_back_and_the_one_before_it_stays(checkpoints):
+def test_the_state_is_restored_and_the_previous_one_is_kept(checkpoints):
     assert checkpoints.load_state() is None
     for update in (1, 2):
         checkpoints.save_state({"progress": {"update": update}}, [])
@@ -63,22 +63,22 @@ def test_the_state_comes_back_and_the_one_before_it_stays(checkpoints):
     assert files(checkpoints) == {"last.pt", "previous.pt"}
 
 
-def test_a_save_for_which_there_is_no_room_leaves_both_states(checkpoints):
+def test_a_full_disk_keeps_both_states(checkpoints):
     checkpoints.save_state({"progress": {"update": 1}}, [])
     checkpoints.save_state(STATE, [])
     before = {path: path.read_bytes() for path in checkpoints.folder.iterdir()}
-    with little_room(1000), pytest.raises(RunError, match=r"last\.pt cannot be written .*free some space"):
+    with full_disk(1000), pytest.raises(RunError, match=r"last\.pt cannot be written .*free some space"):
         checkpoints.save_state({"weights": torch.zeros(1000)}, [])
     assert {path: path.read_bytes() for path in checkpoints.folder.iterdir()} == before
 
 
 @pytest.mark.parametrize("how", HOW)
-def test_a_damaged_state_falls_back_to_the_one_before_with_a_line_that_says_so(checkpoints, how, caplog):
+def test_a_damaged_state_falls_back_to_the_previous_one_with_a_warning(checkpoints, how, caplog):
     checkpoints.save_state({"progress": {"update": 1}}, [])
     checkpoints.save_state(STATE, [])
     assert found(checkpoints)["progress"] == STATE["progress"]
     assert caplog.messages == []
-    spoil(checkpoints.last, how)
+    damage(checkpoints.last, how)
     assert found(checkpoints)["progress"] == {"update": 1}
     [line] = caplog.messages
     assert line.startswith(f"{checkpoints.last} cannot be used (")
@@ -86,10 +86,10 @@ def test_a_damaged_state_falls_back_to_the_one_before_with_a_line_that_says_so(c
     assert "\n" not in line
 
 
-def test_a_damaged_state_never_takes_the_place_of_the_whole_one(checkpoints):
+def test_a_damaged_state_never_replaces_the_intact_one(checkpoints):
     checkpoints.save_state({"progress": {"update": 1}}, [])
     checkpoints.save_state(STATE, [])
-    spoil(checkpoints.last, "0.5")
+    damage(checkpoints.last, "0.5")
     again = Checkpoints(checkpoints.folder)
     again.load_state()
     again.save_state({"progress": {"update": 2}}, [])
@@ -101,16 +101,16 @@ def test_a_damaged_state_never_takes_the_place_of_the_whole_one(checkpoints):
 
 @pytest.mark.parametrize("how", HOW[1:])
 @pytest.mark.parametrize("before", ["none", "damaged too"])
-def test_where_no_state_is_whole_the_last_is_refused_in_one_line(checkpoints, how, before):
+def test_two_damaged_states_give_one_line(checkpoints, how, before):
     checkpoints.save_state(STATE, [])
     if before == "damaged too":
         checkpoints.save_state(STATE, [])
-        spoil(checkpoints.previous, "0.5")
-    spoil(checkpoints.last, how)
+        damage(checkpoints.previous, "0.5")
+    damage(checkpoints.last, how)
     assert "damaged" in refused(checkpoints)
 
 
-def test_every_bit_of_a_state_is_as_it_was_or_the_state_is_not_used(checkpoints):
+def test_a_state_with_any_changed_bit_is_not_used(checkpoints):
     checkpoints.save_state(STATE, [])
     whole = checkpoints.last.read_bytes()
     for place in range(0, 8 * len(whole), 61):
@@ -131,10 +131,10 @@ def test_a_state_whose_weights_are_damaged_is_not_used(checkpoints, how, caplog)
     checkpoints.save_state({"progress": {"update": 10}}, [10])
     checkpoints.save(filled(2.0), 20)
     checkpoints.save_state({"progress": {"update": 20}}, [10, 20])
-    spoil(checkpoints.weights_path(20), how)
+    damage(checkpoints.weights_path(20), how)
     assert found(checkpoints)["progress"] == {"update": 10}
     assert "update-0000020.safetensors is" in caplog.messages[0]
-    spoil(checkpoints.weights_path(10), how)
+    damage(checkpoints.weights_path(10), how)
     assert "update-0000010.safetensors is" in refused(checkpoints)
 
 
@@ -147,7 +147,7 @@ def test_random_bytes_are_refused_in_one_line(checkpoints, noise, beginning):
 
 
 class Malicious:
-    """Unpickled as anything goes, it makes a folder."""
+    """An unsafe unpickler would create a folder."""
 
     def __init__(self, proof: Path) -> None:
         self.proof = proof
@@ -168,14 +168,14 @@ def test_nothing_in_a_state_is_executed(checkpoints, tmp_path, form):
     assert not proof.exists()
 
 
-def test_a_state_of_an_older_version_is_gone_on_from(checkpoints):
-    """It did not say what it had kept, and there was one."""
+def test_a_state_of_an_older_version_is_resumed(checkpoints):
+    """It has one state and no list of kept weights."""
     checkpoints.folder.mkdir()
     torch.save(STATE, checkpoints.last)
     assert found(checkpoints)["progress"] == STATE["progress"]
 
 
-def test_average_is_the_mean_of_the_weights_named(checkpoints):
+def test_the_average_is_the_mean_of_the_named_weights(checkpoints):
     for update, value in {10: 1.0, 20: 2.0, 30: 100.0, 40: 6.0}.items():
         checkpoints.save(filled(value), update)
     mean = checkpoints.average([10, 20, 40])
@@ -184,25 +184,25 @@ def test_average_is_the_mean_of_the_weights_named(checkpoints):
     assert mean["weight"].dtype == torch.float32
 
 
-def test_average_of_one_is_that_one_bit_by_bit(checkpoints):
+def test_the_average_of_one_checkpoint_has_its_bits(checkpoints):
     network = nn.Linear(3, 2)
     checkpoints.save(network, 7)
     assert torch.equal(checkpoints.average([7])["weight"], network.weight)
 
 
-def test_average_is_summed_finer_than_float32(checkpoints):
+def test_the_average_is_summed_in_higher_precision_than_float32(checkpoints):
     for update, value in {1: 2.0**24, 2: 1.0, 3: 1.0, 4: 2.0}.items():
         checkpoints.save(filled(value), update)
     assert checkpoints.average([1, 2, 3, 4])["weight"][0, 0] == (2.0**24 + 4) / 4
 
 
-def test_average_of_weights_that_are_gone_says_so(checkpoints):
+def test_the_average_of_missing_weights_gives_one_line(checkpoints):
     checkpoints.save(filled(1.0), 1)
     with pytest.raises(RunError, match=r"update-0000002\.safetensors is missing"):
         checkpoints.average([1, 2])
 
 
-def test_weights_are_kept_until_neither_state_asks_for_them(checkpoints):
+def test_weights_are_kept_while_a_state_refers_to_them(checkpoints):
     def kept() -> list[int]:
         return sorted(int(name[7:14]) for name in files(checkpoints) if name.startswith("update-"))
 
@@ -223,7 +223,7 @@ def test_weights_are_kept_until_neither_state_asks_for_them(checkpoints):
     assert load_weights(checkpoints.weights_path(30))["weight"][0, 0] == 30
 
 
-def test_what_a_killed_process_had_no_time_to_delete_goes_with_the_next_start(checkpoints):
+def test_files_left_by_a_killed_process_are_deleted_at_the_next_start(checkpoints):
     for update in (10, 20, 30):
         checkpoints.save(filled(update), update)
         checkpoints.save_state({"progress": {"update": update}}, [update])
@@ -233,26 +233,26 @@ def test_what_a_killed_process_had_no_time_to_delete_goes_with_the_next_start(ch
     assert files(checkpoints) == {
         "last.pt", "previous.pt", "update-0000020.safetensors", "update-0000030.safetensors"
     }  # fmt: skip
-    spoil(checkpoints.last, "0.5")
+    damage(checkpoints.last, "0.5")
     checkpoints.save(filled(1), 10)
     found(checkpoints)
     assert checkpoints.weights_path(10).exists(), "the previous state may need further weights"
 
 
-def test_what_is_there_is_named_and_how_far_the_run_was(checkpoints):
+def test_existing_checkpoints_and_their_update_are_listed(checkpoints):
     for update in (10, 20, 30):
         checkpoints.save(filled(update), update)
         checkpoints.save_state({"progress": {"update": update}}, [update - 10, update])
     assert [path.name[12:14] for path in checkpoints.kept()] == ["10", "20", "30"]
     assert checkpoints.progress() == {"update": 30}
-    spoil(checkpoints.last, "0.5")
+    damage(checkpoints.last, "0.5")
     assert checkpoints.progress() is None
     checkpoints.last.unlink()
     assert checkpoints.progress() is None
 
 
 @pytest.mark.parametrize("how", ["whole", *HOW, "of another update"])
-def test_a_model_is_put_back_as_it_was_and_only_then(checkpoints, tmp_path, how):
+def test_a_model_is_restored_only_if_it_is_unchanged(checkpoints, tmp_path, how):
     path = tmp_path / "model.safetensors"
     for update, value in {1: 1.0, 2: 3.0}.items():
         checkpoints.save(filled(value), update)
@@ -261,7 +261,7 @@ def test_a_model_is_put_back_as_it_was_and_only_then(checkpoints, tmp_path, how)
     if how == "of another update":
         checkpoints.put([2], path)
     elif how != "whole":
-        spoil(path, how)
+        damage(path, how)
     checkpoints.put([1, 2], path)
     assert path.read_bytes() == before
     assert torch.equal(load_weights(path)["weight"], torch.full((2, 3), 2.0))

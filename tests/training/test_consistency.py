@@ -22,22 +22,22 @@ def reference(logits_PV: torch.Tensor) -> torch.Tensor:
     return kl_div(p, q, reduction="sum", log_target=True) + kl_div(q, p, reduction="sum", log_target=True)
 
 
-@pytest.mark.parametrize("rows", [1, 5, 300])  # 300: in several chunks
+@pytest.mark.parametrize("rows", [1, 5, 300])  # 300 rows are several chunks
 def test_the_divergence_and_its_gradient_are_those_of_the_definition(rows):
     ours, theirs = logits(rows).requires_grad_(), logits(rows).requires_grad_()
-    found, expected = symmetric_divergence(ours), reference(theirs)
-    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
-    (0.7 * found).backward()
+    actual, expected = symmetric_divergence(ours), reference(theirs)
+    assert actual.item() == pytest.approx(expected.item(), rel=1e-5)
+    (0.7 * actual).backward()
     (0.7 * expected).backward()
     assert torch.allclose(ours.grad, theirs.grad, atol=1e-5)
 
 
-def test_what_is_added_to_all_logits_of_a_position_changes_nothing():
+def test_a_constant_added_to_all_logits_of_a_position_changes_nothing():
     shifted = logits(4) + torch.randn(8, 1)
     assert float(symmetric_divergence(shifted)) == pytest.approx(float(symmetric_divergence(logits(4))), rel=1e-4)
 
 
-def test_logits_in_bfloat16_get_a_gradient_of_their_kind():
+def test_logits_in_bfloat16_have_bfloat16_gradients():
     given = logits(3).bfloat16().requires_grad_()
     symmetric_divergence(given).backward()
     assert given.grad.dtype == torch.bfloat16
@@ -69,15 +69,15 @@ def test_with_dropout_the_objective_is_the_mean_loss_of_two_passes_and_half_the_
     torch.manual_seed(1)
     divergence = reference(network(*batch[:4])).item()
     torch.manual_seed(1)
-    found = Consistency(3.0, 0.1, Precision.float32)(network, SEVEN_BATCHES[0], 1)
+    result = Consistency(3.0, 0.1, Precision.float32)(network, SEVEN_BATCHES[0], 1)
     assert divergence > 0.01
-    assert found.objective.item() == pytest.approx(both.objective.item() / 2 + 3 * divergence / 2, rel=1e-4)
-    assert float(found.cross_entropy) == pytest.approx(float(both.cross_entropy) / 2, rel=1e-5)
+    assert result.objective.item() == pytest.approx(both.objective.item() / 2 + 3 * divergence / 2, rel=1e-4)
+    assert float(result.cross_entropy) == pytest.approx(float(both.cross_entropy) / 2, rel=1e-5)
 
 
 @pytest.mark.parametrize("cell", [CellKind.lstm, CellKind.gru])
 def test_recurrent_dropout_draws_a_mask_for_each_pass(cell):
-    """Against two passes that are made one after the other; one mask for both would leave no divergence at all."""
+    """Compared with two successive passes; with one mask for both, the divergence would be zero."""
     config = replace(SAMPLES[0], recurrent_dropout=0.5, dropout=0.0)
     config = replace(config, encoder=replace(config.encoder, cell=cell), decoder=replace(config.decoder, cell=cell))
     network = random_network(config, 1, dtype=torch.float32).train()
@@ -86,11 +86,11 @@ def test_recurrent_dropout_draws_a_mask_for_each_pass(cell):
     torch.manual_seed(1)
     divergence = reference(torch.cat([network(*batch[:4]), network(*batch[:4])])).item()
     torch.manual_seed(1)
-    found = Consistency(2.0, 0.1, Precision.float32)(network, batch, 1).objective.item()
+    result = Consistency(2.0, 0.1, Precision.float32)(network, batch, 1).objective.item()
     torch.manual_seed(1)
     plain = [TeacherForcing(0.1, Precision.float32)(network, batch, 1).objective.item() for _ in range(2)]
     assert divergence > 0.1
-    assert found == pytest.approx(sum(plain) / 2 + divergence, rel=1e-4)
+    assert result == pytest.approx(sum(plain) / 2 + divergence, rel=1e-4)
 
 
 def disagreement(network) -> float:
@@ -99,8 +99,8 @@ def disagreement(network) -> float:
         return float(symmetric_divergence(network.train()(*doubled(HELD_OUT)[:4])))
 
 
-def test_training_with_it_makes_passes_agree_more_than_training_without(tmp_path):
-    found = {}
+def test_the_objective_increases_the_agreement_of_two_passes(tmp_path):
+    result = {}
     for alpha in (0.0, 5.0):
         network = tiny_network(0.4)
         before = weights(network)
@@ -108,5 +108,5 @@ def test_training_with_it_makes_passes_agree_more_than_training_without(tmp_path
         config = training(updates=60, validate_every=60)
         trainer(tmp_path / str(alpha), config, network=network, objective=objective, validate=Scripted([1.0])).fit()
         assert any(not torch.equal(before[name], now) for name, now in weights(network).items())
-        found[alpha] = disagreement(network)
-    assert found[5.0] < 0.7 * found[0.0]
+        result[alpha] = disagreement(network)
+    assert result[5.0] < 0.7 * result[0.0]

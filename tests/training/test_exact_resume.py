@@ -1,6 +1,6 @@
-"""What the disk may do to a stopped run: files damaged, lost, half-written, no room. It ends as if nothing had been.
+"""A run resumes exactly after disk failures: damaged, missing or incomplete files and a full disk.
 
-In this process, over the tiny network of `reversal`; `test_kill.py` does the like to whole programs.
+These tests run in this process with the tiny network of `reversal`; `test_kill.py` tests whole programs.
 """
 
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from disk import HOW, little_room, spoil
+from disk import HOW, damage, full_disk
 from reversal import SEVEN_BATCHES, Stream, held_out_loss, metrics, same, tiny_network, trainer, training, weights
 
 from seq2seq.data.batch_sampler import StreamPosition
@@ -27,7 +27,7 @@ def weights_after(update: int) -> str:
 
 
 class Ended:
-    """A run at its end: what must be the same however it came there."""
+    """The results of a finished run, which must not depend on interruptions."""
 
     def __init__(self, folder: Path, config=CONFIG, validate=held_out_loss) -> None:
         network = tiny_network()
@@ -57,7 +57,7 @@ AFTER_NINE = StreamPosition(2, 5)
 
 
 def stopped(folder: Path, place: StreamPosition = AFTER_NINE, config=CONFIG) -> None:
-    """A run that has crashed after update 9, its states being of updates 8 and 4; or elsewhere."""
+    """Crash a run, by default after update 9, with states of updates 8 and 4."""
 
     def crash(now: StreamPosition) -> None:
         if now == place:
@@ -70,24 +70,24 @@ def stopped(folder: Path, place: StreamPosition = AFTER_NINE, config=CONFIG) -> 
 @pytest.mark.grid
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize(("file", "goes_on_from"), [(LAST, 4), (weights_after(8), 4), (PREVIOUS, 8), (MODEL, 8)])
-def test_a_damaged_file_costs_time_and_nothing_else(tmp_path, whole, how, file, goes_on_from, caplog):
+def test_a_damaged_state_does_not_change_the_result(tmp_path, whole, how, file, goes_on_from, caplog):
     stopped(tmp_path)
-    spoil(tmp_path / file, how)
+    damage(tmp_path / file, how)
     assert trainer(tmp_path, CONFIG).progress.update == goes_on_from
     assert len(caplog.messages) == (goes_on_from == 4)
     assert Ended(tmp_path).same_as(whole)
 
 
-def test_damage_twice_on_the_way_is_no_worse(tmp_path, whole):
+def test_repeated_damage_does_not_change_the_result(tmp_path, whole):
     stopped(tmp_path)
-    spoil(tmp_path / LAST, "0.5")
-    stopped(tmp_path, StreamPosition(3, 5))  # goes on from 4, validates at 8 and 12, crashes
-    spoil(tmp_path / LAST, "bit")
+    damage(tmp_path / LAST, "0.5")
+    stopped(tmp_path, StreamPosition(3, 5))  # resumes from 4, validates at 8 and 12, crashes
+    damage(tmp_path / LAST, "bit")
     assert trainer(tmp_path, CONFIG).progress.update == 8
     assert Ended(tmp_path).same_as(whole)
 
 
-def test_what_a_killed_process_left_half_written_does_no_harm(tmp_path, whole):
+def test_incomplete_files_of_a_killed_process_are_ignored(tmp_path, whole):
     stopped(tmp_path)
     for name in (LAST, MODEL, weights_after(8), weights_after(12), weights_after(99), "metrics.jsonl"):
         temporary_path(tmp_path / name).write_bytes(b"half a file")
@@ -99,9 +99,9 @@ def test_what_a_killed_process_left_half_written_does_no_harm(tmp_path, whole):
 
 
 @pytest.mark.parametrize("how", HOW)
-def test_weights_that_both_states_ask_for_are_missed_in_one_line(tmp_path, how):
+def test_missing_weights_of_both_states_give_one_line(tmp_path, how):
     stopped(tmp_path)
-    spoil(tmp_path / weights_after(4), how)
+    damage(tmp_path / weights_after(4), how)
     with pytest.raises(RunError) as error:
         trainer(tmp_path, CONFIG)
     assert "update-0000004.safetensors is" in str(error.value)
@@ -109,23 +109,23 @@ def test_weights_that_both_states_ask_for_are_missed_in_one_line(tmp_path, how):
     assert "\n" not in str(error.value)
 
 
-def judged(average_is_better: bool):
-    """A validation that likes the average of the two best as asked, and tells what it has been shown."""
-    shown = []
+def scripted_validation(average_is_better: bool):
+    """A validation that prefers the average or not, and records the weights it receives."""
+    updates = []
 
     def validate(network, update):
-        shown.append(update)
+        updates.append(update)
         outcome = held_out_loss(network, update)
-        return outcome._replace(loss=outcome.loss * (0.5 if average_is_better else 2)) if len(shown) == 5 else outcome
+        return outcome._replace(loss=outcome.loss * (0.5 if average_is_better else 2)) if len(updates) == 5 else outcome
 
-    return validate, shown
+    return validate, updates
 
 
 @pytest.mark.grid
 @pytest.mark.parametrize("how", [*HOW, "another"])
 @pytest.mark.parametrize("average_is_better", [True, False])
-def test_the_model_of_a_finished_run_is_put_back_without_judging_again(tmp_path, how, average_is_better):
-    validate, shown = judged(average_is_better)
+def test_the_model_of_a_finished_run_is_restored_without_validation(tmp_path, how, average_is_better):
+    validate, updates = scripted_validation(average_is_better)
     ended = Ended(tmp_path, validate=validate)
     assert ended.trainer.progress.model == ([14, 12] if average_is_better else [14])
     before = (tmp_path / MODEL).read_bytes()
@@ -133,20 +133,20 @@ def test_the_model_of_a_finished_run_is_put_back_without_judging_again(tmp_path,
         (tmp_path / MODEL).unlink()
         shutil.copy(tmp_path / weights_after(12), tmp_path / MODEL)
     else:
-        spoil(tmp_path / MODEL, how)
+        damage(tmp_path / MODEL, how)
     assert Ended(tmp_path, validate=validate).same_as(ended)
     assert (tmp_path / MODEL).read_bytes() == before
-    assert len(shown) == 5
+    assert len(updates) == 5
 
 
 # No room
 
 
-def test_where_there_is_no_room_the_run_stops_in_one_line_and_goes_on_when_there_is(tmp_path, whole):
+def test_a_full_disk_stops_the_run_in_one_line_and_it_resumes_with_space(tmp_path, whole):
     stopped_at = set()
     for room in (50, 500, 5_000, 12_000, 20_000):
         before = {path: path.read_bytes() for path in tmp_path.rglob("*.pt")}
-        with little_room(room), pytest.raises(RunError, match=r"cannot be written .*: free some space") as error:
+        with full_disk(room), pytest.raises(RunError, match=r"cannot be written .*: free some space") as error:
             trainer(tmp_path, CONFIG).fit()
         assert "\n" not in str(error.value)
         assert not list(tmp_path.rglob("*.tmp"))
@@ -156,11 +156,11 @@ def test_where_there_is_no_room_the_run_stops_in_one_line_and_goes_on_when_there
     assert Ended(tmp_path).same_as(whole)
 
 
-# How often
+# Frequency of saving
 
 
 class Clock:
-    """A clock that an update puts forward by a minute."""
+    """A clock that each update advances by a minute."""
 
     def __init__(self, monkeypatch) -> None:
         self.now = 0.0
@@ -180,7 +180,7 @@ class Clock:
         (60, [10, 20, 24]),
     ],
 )
-def test_a_state_is_saved_with_the_first_record_after_so_many_minutes(tmp_path, monkeypatch, minutes, states):
+def test_a_state_is_saved_with_the_first_record_after_save_minutes(tmp_path, monkeypatch, minutes, states):
     clock = Clock(monkeypatch)
     config = training(updates=24, validate_every=10, log_every=2, save_minutes=minutes, average=Average.none)
     one = trainer(tmp_path, config)
@@ -196,10 +196,10 @@ def test_a_state_is_saved_with_the_first_record_after_so_many_minutes(tmp_path, 
     assert sorted({*saved}) == states
 
 
-def test_states_in_between_cost_less_when_it_crashes_and_change_nothing(tmp_path, whole):
+def test_intermediate_states_reduce_the_loss_of_a_crash_and_change_nothing(tmp_path, whole):
     config = training(updates=14, accumulate=2, ema=0.7, save_minutes=0)  # recorded, and so saved, at 5 and 10
-    stopped(tmp_path, StreamPosition(3, 2), config)  # after update 11, in the middle of the next
+    stopped(tmp_path, StreamPosition(3, 2), config)  # after update 11, during the next
     assert trainer(tmp_path, config).progress.update == 10
-    spoil(tmp_path / LAST, "0.5")
+    damage(tmp_path / LAST, "0.5")
     assert trainer(tmp_path, config).progress.update == 8
     assert Ended(tmp_path, config).same_as(whole)

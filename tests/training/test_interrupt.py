@@ -9,7 +9,7 @@ from seq2seq.training.interrupt import Interrupted, InterruptFlag
 
 @pytest.fixture
 def heard():
-    """Signals that reached the handlers that were there before."""
+    """The signals received by the previous handlers."""
     numbers: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
@@ -24,7 +24,7 @@ def send(number: int) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_is_a_flag_and_the_second_goes_where_it_went_before(heard, number):
+def test_the_first_signal_sets_a_flag_and_the_second_calls_the_previous_handler(heard, number):
     with InterruptFlag() as flag:
         assert flag.signal_number is None
         send(number)
@@ -35,7 +35,7 @@ def test_the_first_signal_is_a_flag_and_the_second_goes_where_it_went_before(hea
 
 
 def test_after_ctrl_c_a_second_one_is_a_keyboard_interrupt():
-    # As Python starts in a terminal; a shell that starts it in the background has it ignore Ctrl-C.
+    # Python's default in a terminal; a shell makes background processes ignore Ctrl-C.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with InterruptFlag() as flag:
@@ -47,7 +47,7 @@ def test_after_ctrl_c_a_second_one_is_a_keyboard_interrupt():
         signal.signal(signal.SIGINT, before)
 
 
-def test_after_one_signal_the_other_is_no_longer_held_back(heard):
+def test_after_one_signal_the_other_is_not_deferred(heard):
     with InterruptFlag() as flag:
         send(signal.SIGTERM)
         send(signal.SIGINT)
@@ -65,7 +65,7 @@ def leave_by_error() -> None:
 
 @pytest.mark.parametrize("interrupted", [False, True])
 @pytest.mark.parametrize("leave", [leave_normally, leave_by_error])
-def test_handlers_are_back_afterwards(heard, leave, interrupted):
+def test_handlers_are_restored(heard, leave, interrupted):
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     try:
         with InterruptFlag():
@@ -80,7 +80,7 @@ def test_handlers_are_back_afterwards(heard, leave, interrupted):
     assert heard == [signal.SIGTERM]
 
 
-def test_in_another_thread_it_does_nothing_and_does_no_harm():
+def test_in_another_thread_it_has_no_effect():
     before, flags = signal.getsignal(signal.SIGTERM), []
 
     def work() -> None:
@@ -93,10 +93,10 @@ def test_in_another_thread_it_does_nothing_and_does_no_harm():
     assert flags == [(None, before)]
 
 
-def test_exit_code_is_the_shells():
+def test_the_exit_code_is_that_of_a_shell():
     assert Interrupted("stopped", signal.SIGTERM).exit_code == 143
     assert Interrupted("stopped", signal.SIGINT).exit_code == 130
 
 
-def test_it_is_no_error_to_be_caught_by_the_way():
+def test_the_interruption_is_not_an_exception_subclass():
     assert not issubclass(Interrupted, Exception)

@@ -10,7 +10,7 @@ from seq2seq.training.learning_curve import draw_learning_curve
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """The figures that are saved."""
+    """Return the saved figures."""
     figures, save = [], Figure.savefig
 
     def spy(figure: Figure, path: object, *, dpi: int, format: str) -> None:

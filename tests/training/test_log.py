@@ -2,7 +2,7 @@ import json
 import math
 
 import pytest
-from disk import little_room
+from disk import full_disk
 
 from seq2seq.errors import RunError
 from seq2seq.training import log
@@ -15,7 +15,7 @@ def lines(folder):
 
 
 def write(folder, *updates):
-    """The progress of a run that has recorded these updates."""
+    """Return the progress of a run with records of these updates."""
     progress = Progress()
     with MetricsLog(folder, progress) as log:
         for update in updates:
@@ -24,12 +24,12 @@ def write(folder, *updates):
 
 
 def cut(progress, update):
-    """As a training state after so many updates has it."""
+    """Return the records as in a training state after this number of updates."""
     return Progress(update, records=[record for record in progress.records if record["update"] <= update])
 
 
 def scalars(folder):
-    """What TensorBoard reads: the loss by update."""
+    """Return the loss by update as read by TensorBoard."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(folder / "tensorboard"))
@@ -37,7 +37,7 @@ def scalars(folder):
     return [(event.step, round(event.value, 3)) for event in events.Scalars("train/loss")]
 
 
-def test_a_record_is_a_line(tmp_path):
+def test_a_record_is_one_line(tmp_path):
     with MetricsLog(tmp_path, Progress()) as log:
         log.write("train", 50, {"loss": 2.5, "learning_rate": 1e-3})
         log.write("validation", 100, {"loss": math.inf, "bleu": 12.0})
@@ -47,7 +47,7 @@ def test_a_record_is_a_line(tmp_path):
     }  # fmt: skip
 
 
-def test_going_on_takes_back_what_came_after_the_checkpoint(tmp_path):
+def test_resuming_removes_records_after_the_checkpoint(tmp_path):
     with MetricsLog(tmp_path, cut(write(tmp_path, 10, 20, 30, 40), 20)) as log:
         assert [record["update"] for record in read_metrics(log.path)] == [10, 20]
         log.write("train", 30, {"loss": 9.0})
@@ -56,14 +56,14 @@ def test_going_on_takes_back_what_came_after_the_checkpoint(tmp_path):
     assert not list(tmp_path.glob("*.tmp"))
 
 
-def test_a_run_killed_before_its_first_checkpoint_begins_anew(tmp_path):
+def test_a_run_killed_before_its_first_checkpoint_starts_with_an_empty_log(tmp_path):
     write(tmp_path, 10, 20)
     write(tmp_path, 10)
     assert len(lines(tmp_path)) == 1
 
 
 @pytest.mark.parametrize("spoilt", [None, "", '{"kind": "tr', "\0\0\0\n{}\n", '{"kind": "train", "update": 10}\n' * 2])
-def test_going_on_makes_the_file_anew_whatever_has_become_of_it(tmp_path, spoilt):
+def test_resuming_rewrites_the_log_from_the_checkpoint(tmp_path, spoilt):
     progress = write(tmp_path, 10, 20)
     path = tmp_path / "metrics.jsonl"
     whole = path.read_bytes()
@@ -74,14 +74,14 @@ def test_going_on_makes_the_file_anew_whatever_has_become_of_it(tmp_path, spoilt
     assert [record["update"] for record in read_metrics(path)] == [10, 20, 30]
 
 
-def test_a_last_line_cut_short_is_left_out(tmp_path):
+def test_a_truncated_last_line_is_ignored(tmp_path):
     write(tmp_path, 10, 20)
     path = tmp_path / "metrics.jsonl"
     path.write_text(path.read_text("utf-8")[:-7], "utf-8")
     assert [record["update"] for record in read_metrics(path)] == [10]
 
 
-def test_a_run_of_an_older_version_whose_state_has_no_records_finds_them_in_the_file(tmp_path):
+def test_records_missing_in_an_older_state_are_read_from_the_file(tmp_path):
     write(tmp_path, 10, 20, 30)
     progress = Progress(20)
     with MetricsLog(tmp_path, progress) as log:
@@ -93,10 +93,10 @@ def test_a_run_of_an_older_version_whose_state_has_no_records_finds_them_in_the_
 def test_a_full_disk_is_one_line(tmp_path):
     with MetricsLog(tmp_path, Progress()) as log:
         log.write("train", 1, {"loss": 1.0})
-        with little_room((tmp_path / "metrics.jsonl").stat().st_size), pytest.raises(RunError) as error:
+        with full_disk((tmp_path / "metrics.jsonl").stat().st_size), pytest.raises(RunError) as error:
             log.write("train", 2, {"loss": 1.0})
     assert "metrics.jsonl cannot be written (File too large): free some space" in str(error.value)
-    with little_room(100), pytest.raises(RunError, match="free some space"):
+    with full_disk(100), pytest.raises(RunError, match="free some space"):
         MetricsLog(tmp_path, cut(write(tmp_path, *range(50)), 50))
 
 
@@ -125,7 +125,7 @@ def test_tensorboard_forgets_what_is_taken_back(tmp_path):
 
 
 def test_tensorboard_has_a_record_as_soon_as_it_is_written(tmp_path):
-    """A killed process closes nothing."""
+    """A killed process does not close its files."""
     with MetricsLog(tmp_path, Progress()) as log:
         log.write("train", 10, {"loss": 1.0})
         assert scalars(tmp_path) == [(10, 1.0)]
@@ -137,11 +137,11 @@ def test_the_bar_shows_place_loss_rate_speed_and_time_left(capsys):
         bar.show(2.34567, 0.001, 12345.6)
         bar.say("a line above")
         bar.bar.refresh()
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert "a line above\n" in shown.err
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "a line above\n" in captured.err
     for part in ("4/10", "loss=2.346", "lr=1.00e-03", "tokens/s=12,346", "<"):
-        assert part in shown.err
+        assert part in captured.err
 
 
 @pytest.mark.parametrize(
@@ -161,5 +161,5 @@ def test_a_long_training_is_announced_after_ten_updates(capsys, monkeypatch, sec
             bar.step()
             if update == 9:
                 assert "minutes" not in capsys.readouterr().err
-    said = [one for one in capsys.readouterr().err.replace("\r", "\n").splitlines() if "minutes" in one]
-    assert said == line.splitlines()
+    lines = [line for line in capsys.readouterr().err.replace("\r", "\n").splitlines() if "minutes" in line]
+    assert lines == line.splitlines()

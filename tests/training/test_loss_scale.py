@@ -1,4 +1,4 @@
-"""Training in float16: a scaled loss, updates that are skipped, the same bits after a restart."""
+"""Training in float16: a scaled loss, skipped updates, the same bits after a restart."""
 
 import copy
 import math
@@ -44,19 +44,19 @@ def half(**changes: Any):
 
 
 def overflowing(updates: set[int], everywhere: bool = True) -> Network:
-    """A network with infinite gradients in these updates, from 1; of several processes in all, or in the first."""
+    """A network with infinite gradients in these updates (from 1), in all processes or in the first only."""
     network, count = tiny_network(), [0]
 
-    def spoil(gradient: torch.Tensor) -> torch.Tensor:
+    def damage(gradient: torch.Tensor) -> torch.Tensor:
         count[0] += 1
         return gradient * math.inf if count[0] in updates and (everywhere or is_first()) else gradient
 
-    network.output.bias.register_hook(spoil)
+    network.output.bias.register_hook(damage)
     return network
 
 
 def updated(one: Trainer, times: int) -> list[float]:
-    """Make some updates of a run by hand; the norms that they record."""
+    """Compute some updates manually and return their gradient norms."""
     norms: list[torch.Tensor] = []
 
     class Norms:
@@ -74,7 +74,7 @@ def state_of(one: Trainer) -> dict[str, Any]:
 
 
 def flat(state: Any, prefix: str = "") -> dict[str, Any]:
-    """A nested dictionary by path; zeros are left out, as they are what state begins with."""
+    """Flatten a nested dictionary; zeros are omitted because initial states are zero."""
     if not isinstance(state, dict):
         return {prefix: state} if state.any() else {}
     return {name: value for key, one in state.items() for name, value in flat(one, f"{prefix}/{key}").items()}
@@ -97,7 +97,7 @@ def test_an_overflow_skips_one_update_and_halves_the_scale(tmp_path, optimizer, 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda one: type(one).__name__)
 def test_a_scaled_loss_changes_no_bit(tmp_path, optimizer):
-    """In float32, where nothing is lost: gradients are unscaled before they are measured, clipped and used."""
+    """float32 is exact here: gradients are unscaled before measuring, clipping and use."""
     plain, scaled = (
         trainer(tmp_path, training(clip=0.1, accumulate=2), network=tiny_network(), optimizer=optimizer)
         for _ in range(2)
@@ -108,7 +108,7 @@ def test_a_scaled_loss_changes_no_bit(tmp_path, optimizer):
     assert same(flat(state_of(plain)), flat(state_of(scaled)))
 
 
-def test_gradients_are_those_of_float32_to_rounding_and_without_the_scale_they_are_not():
+def test_gradients_match_float32_only_with_the_scale():
     def gradients(precision: Precision, scale: LossScale, weight: float) -> torch.Tensor:
         network = tiny_network().train()
         objective = TeacherForcing(0.1, precision)
@@ -145,7 +145,7 @@ def test_the_scale_grows_after_a_streak_and_stays_within_its_limits(monkeypatch)
     assert (largest * INITIAL, smallest * INITIAL) == (loss_scale.HIGHEST, loss_scale.LOWEST)
 
 
-def test_it_learns_as_in_float32(tmp_path):
+def test_training_in_float16_learns_as_in_float32(tmp_path):
     losses = {}
     for precision in (Precision.float32, Precision.float16):
         config, optimizer = training(updates=30, validate_every=30, precision=precision), Adam(learning_rate=0.02)
@@ -171,7 +171,7 @@ def test_the_moving_average_stays_finite(tmp_path):
     one = trainer(tmp_path, half(ema=0.9), network=overflowing({1, 2}))
     before = weights(one.network)
     updated(one, 2)
-    assert all(map(torch.equal, one.average.weights, before.values())), "no weight has changed, nor has their average"
+    assert all(map(torch.equal, one.average.weights, before.values())), "weights and average are unchanged"
     updated(one, 1)
     assert all(bool(tensor.isfinite().all()) for tensor in one.average.weights)
     assert not all(map(torch.equal, one.average.weights, before.values()))
@@ -199,7 +199,7 @@ def test_a_loss_that_is_not_finite_is_divergence_at_any_scale(tmp_path):
         trainer(tmp_path, half(updates=9, log_every=1), network=network).fit()
 
 
-# Stopped and started again
+# Resuming
 
 
 def crash() -> None:
@@ -207,7 +207,7 @@ def crash() -> None:
 
 
 @pytest.mark.parametrize("optimizer", [Adam(learning_rate=0.01), Muon(rows=4), SGD(momentum=0.9)], ids=str)
-def test_a_run_resumes_to_the_bit_in_the_middle_of_a_streak(tmp_path, monkeypatch, optimizer):
+def test_a_run_resumed_within_a_streak_has_the_same_bits(tmp_path, monkeypatch, optimizer):
     monkeypatch.setattr(loss_scale, "GROWTH_INTERVAL", 6)
     config = half(updates=14, ema=0.9, log_every=2)  # validated and saved after 4, 8 and 12
     whole = trainer(tmp_path / "whole", config, network=overflowing({2, 9}), optimizer=optimizer)
@@ -219,7 +219,7 @@ def test_a_run_resumes_to_the_bit_in_the_middle_of_a_streak(tmp_path, monkeypatc
     assert kept == {"scale": INITIAL, "streak": 0}, "halved after 2, doubled after 8"
     previous = torch.load(tmp_path / "cut/checkpoints/previous.pt", weights_only=True)["loss_scale"]
     assert previous == {"scale": INITIAL / 2, "streak": 2}
-    (tmp_path / "cut/checkpoints/last.pt").unlink()  # so that it resumes after 4, with a streak of two
+    (tmp_path / "cut/checkpoints/last.pt").unlink()  # it resumes after 4, with a streak of two
     again = trainer(tmp_path / "cut", config, network=overflowing({9 - 4}), optimizer=optimizer)
     torch.manual_seed(99)
     again.fit()
@@ -230,21 +230,21 @@ def test_a_run_resumes_to_the_bit_in_the_middle_of_a_streak(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("before", [Precision.float32, Precision.float16])
-def test_a_training_state_without_a_scale_opens_and_begins_with_the_first(tmp_path, before):
+def test_a_training_state_without_a_scale_starts_with_the_initial_scale(tmp_path, before):
     spoilt = {1} if before is Precision.float16 else set()
     trainer(tmp_path, training(updates=4, precision=before), network=overflowing(spoilt)).fit()
     path = tmp_path / "checkpoints/last.pt"
     state = torch.load(path, weights_only=True)
     assert ("loss_scale" in state) is (before is Precision.float16)
     state.pop("loss_scale", None)
-    state["progress"]["window"].pop("loss_scale")  # nor did older versions have this
+    state["progress"]["window"].pop("loss_scale")  # older versions lack this too
     torch.save(state, path)
     one = trainer(tmp_path, half(updates=8))
     assert (float(one.step.loss_scale.scale), one.progress.update) == (INITIAL, 4)
     assert one.fit().update == 8
 
 
-def test_a_run_in_float16_goes_on_in_float32(tmp_path):
+def test_a_run_in_float16_resumes_in_float32(tmp_path):
     trainer(tmp_path, half(updates=4)).fit()
     assert trainer(tmp_path, training(updates=8)).fit().update == 8
     assert "loss_scale" not in torch.load(tmp_path / "checkpoints/last.pt", weights_only=True)
@@ -256,7 +256,7 @@ def test_a_run_in_float16_goes_on_in_float32(tmp_path):
      {"scale": 2.0**30, "streak": 0}, {"scale": "1", "streak": 0}, {"scale": 2.0, "streak": -1},
      {"scale": 2.0, "streak": 2000}, {"scale": 2.0, "streak": 1.0}, {"scale": 2.0}],
 )  # fmt: skip
-def test_a_spoilt_scale_is_refused_in_one_line(tmp_path, state):
+def test_an_invalid_scale_is_refused_in_one_line(tmp_path, state):
     trainer(tmp_path, half(updates=1)).fit()
     path = tmp_path / "checkpoints/last.pt"
     torch.save(torch.load(path, weights_only=True) | {"loss_scale": state}, path)
@@ -268,7 +268,7 @@ def test_a_spoilt_scale_is_refused_in_one_line(tmp_path, state):
 
 
 def shared_run(folder: Path) -> dict[str, torch.Tensor]:
-    """Train in float16, with an overflow in the first process alone."""
+    """Train in float16 with an overflow in the first process only."""
     network = overflowing({3}, everywhere=False)
     one = trainer(
         folder, half(updates=5), network=network, stream=Shared(Stream(SEVEN_BATCHES)), validate=held_out_loss
@@ -277,7 +277,7 @@ def shared_run(folder: Path) -> dict[str, torch.Tensor]:
     return {**weights(network), "scale": one.step.loss_scale.scale}
 
 
-def test_every_process_takes_the_same_decision(tmp_path):
+def test_all_processes_skip_the_same_update(tmp_path):
     first, second = results(together(tmp_path / "out", shared_run, tmp_path / "run"))
     assert same(first, second)
     assert float(first["scale"]) == INITIAL / 2

@@ -14,7 +14,7 @@ AVERAGED = training(updates=10, ema=0.7)  # validated at 4, 8 and 10
 
 
 def by_hand(shown: list[dict[str, torch.Tensor]], decay: float) -> dict[str, torch.Tensor]:
-    """The average of initial weights and those after each update, as the formula has it."""
+    """Return the average of the weights after each update according to the formula."""
     average = shown[0]
     for number, now in enumerate(shown[1:], 1):
         d = min(decay, (1 + number) / (10 + number))
@@ -31,7 +31,7 @@ class Watched(Stream):
 
 
 @pytest.mark.parametrize("decay", [0.15, 0.3, 0.999])
-def test_the_average_follows_its_formula_and_forgets_the_beginning_soon(tmp_path, decay):
+def test_the_average_follows_its_formula_with_a_rising_decay(tmp_path, decay):
     network = tiny_network()
     watched = Watched(network)
     one = trainer(
@@ -43,7 +43,7 @@ def test_the_average_follows_its_formula_and_forgets_the_beginning_soon(tmp_path
         assert torch.allclose(averaged, expected[name], atol=1e-6)
 
 
-def test_the_average_is_validated_and_saved_and_training_goes_on_with_its_own_weights(tmp_path):
+def test_the_average_is_validated_and_saved_and_training_keeps_its_weights(tmp_path):
     plain, averaged = tiny_network(), tiny_network()
     without, validate = Scripted([3.0, 2.0]), Scripted([3.0, 2.0])
     trainer(tmp_path / "plain", training(updates=8, average=Average.none), network=plain, validate=without).fit()
@@ -51,15 +51,15 @@ def test_the_average_is_validated_and_saved_and_training_goes_on_with_its_own_we
         tmp_path / "ema", training(updates=8, ema=0.9, average=Average.none), network=averaged, validate=validate
     )
     one.fit()
-    assert same(weights(plain), weights(averaged))  # what learns is left alone
+    assert same(weights(plain), weights(averaged))  # the trained weights are unchanged
     assert not same(validate.shown[1], without.shown[1])
     assert same(validate.shown[1], dict(zip(weights(averaged), one.average.weights, strict=True)))
     assert same(load_weights(tmp_path / "ema/model.safetensors"), validate.shown[1])
     assert same(load_weights(tmp_path / "ema/checkpoints/update-0000008.safetensors"), validate.shown[1])
 
 
-def test_weights_that_jump_about_are_averaged_to_a_lower_loss(tmp_path):
-    """What it is for: at a rate at which the weights circle their goal, the mean of the way is nearer to it."""
+def test_averaging_noisy_weights_lowers_the_loss(tmp_path):
+    """At a high learning rate, the mean of the weights is closer to the optimum than the last weights."""
     losses, optimizer = [], SGD(learning_rate=3.0)
     for ema in (None, 0.95):
         config = training(updates=120, validate_every=120, ema=ema)
@@ -73,7 +73,7 @@ def crash():
 
 
 @pytest.mark.parametrize("place", [StreamPosition(0, 5), StreamPosition(1, 2)])
-def test_a_run_goes_on_with_its_average_bit_for_bit(tmp_path, place):
+def test_a_resumed_average_has_the_same_bits(tmp_path, place):
     whole = trainer(tmp_path / "whole", AVERAGED)
     whole.fit()
     with pytest.raises(ConnectionError):
@@ -91,7 +91,7 @@ def test_a_run_goes_on_with_its_average_bit_for_bit(tmp_path, place):
 def test_a_state_without_its_average_is_refused_in_one_line(tmp_path):
     trainer(tmp_path, training(updates=1)).fit()
     last = torch.load(tmp_path / "checkpoints/last.pt", weights_only=True)
-    assert "average" not in last  # nothing is kept where nothing is averaged
+    assert "average" not in last  # frozen weights have no copy
     for average in ({}, {"average": []}):
         torch.save(last | average, tmp_path / "checkpoints/last.pt")
         with pytest.raises(RunError, match="is damaged"):
@@ -111,7 +111,7 @@ def test_frozen_weights_are_neither_trained_nor_averaged(tmp_path):
     assert torch.equal(load_weights(tmp_path / "model.safetensors")[name], after[name])
 
 
-def test_an_error_while_it_is_applied_brings_the_weights_back():
+def test_an_error_during_validation_restores_the_weights():
     network = tiny_network()
     before, average = weights(network), MovingAverage(network, 0.5)
     for tensor in average.weights:

@@ -27,7 +27,7 @@ def built(loss=None, scheduled_sampling=None, risk=None, draw=never):
     )
 
 
-def test_by_default_the_objective_is_teacher_forcing_and_nothing_else():
+def test_the_default_objective_is_teacher_forcing():
     assert type(built()) is TeacherForcing
     assert built().smoothing == LossConfig().label_smoothing
 
@@ -47,7 +47,7 @@ def test_updates_of_the_default_objective_are_those_of_a_plain_loop_bit_for_bit(
     assert same(weights(network), weights(plain))
 
 
-def test_each_setting_adds_its_part_and_the_parts_nest():
+def test_each_setting_adds_its_objective_and_objectives_nest():
     objective = built(
         LossConfig(consistency=2.0), ScheduledSamplingConfig(rate=0.5), RiskConfig(weight=0.3), draw=never
     )
@@ -60,13 +60,13 @@ def test_each_setting_adds_its_part_and_the_parts_nest():
 
 
 def fixed(network, batch):
-    """Two candidates of every sentence, drawn by torch: what an update's random state decides."""
+    """Two candidates per sentence, sampled by torch from the random state of the update."""
     drawn = torch.randint(4, 9, (batch.source_BS.size(0), 2, 3)).tolist()
     return [[Candidate((*tokens, 2), tokens[0] / 9) for tokens in sentence] for sentence in drawn]
 
 
 @pytest.mark.parametrize("ema", [None, 0.9])
-def test_all_of_it_together_is_a_function_of_config_and_seed_also_when_resumed(tmp_path, ema):
+def test_all_objectives_together_are_reproducible_and_resumable(tmp_path, ema):
     def run(folder, updates):
         network = tiny_network()
         objective = built(
@@ -74,7 +74,7 @@ def test_all_of_it_together_is_a_function_of_config_and_seed_also_when_resumed(t
         )
         config = training(updates=updates, accumulate=2, ema=ema)
         trainer(tmp_path / folder, config, network=network, objective=objective).fit()
-        torch.manual_seed(len(folder))  # whatever else draws from the generator in between
+        torch.manual_seed(len(folder))  # other uses of the generator have no effect
         return weights(network)
 
     whole = run("whole", 6)
@@ -82,10 +82,10 @@ def test_all_of_it_together_is_a_function_of_config_and_seed_also_when_resumed(t
     assert same(run("cut", 6), whole)
 
 
-def test_the_reported_cross_entropy_is_per_target_piece_whatever_is_minimised():
+def test_the_reported_cross_entropy_is_per_target_token_for_every_objective():
     network = tiny_network(0.0)
     expected = TeacherForcing(0.0, Precision.float32)(network, HELD_OUT, 1).cross_entropy
     for objective in (built(LossConfig(consistency=2.0)), built(risk=RiskConfig(weight=0.3), draw=fixed)):
-        found = objective(network, HELD_OUT, 1)
-        assert float(found.cross_entropy) == pytest.approx(float(expected), rel=1e-5)
-        assert math.isfinite(found.objective.item())
+        actual = objective(network, HELD_OUT, 1)
+        assert float(actual.cross_entropy) == pytest.approx(float(expected), rel=1e-5)
+        assert math.isfinite(actual.objective.item())

@@ -13,7 +13,7 @@ START, GRADIENTS = [1.0, -2.0, 0.5], [[0.1, -0.3, 2.0], [-0.2, 0.4, 1.0]]
 
 
 def after_steps(config: OptimizerConfig) -> list[list[float]]:
-    """The weights after each of the two gradients."""
+    """Return the weights after each of the two gradients."""
     parameter = nn.Parameter(torch.tensor(START))
     optimizer = config.build([parameter])
     path = []
@@ -39,13 +39,13 @@ def adam_by_hand(rate: float, beta1: float, beta2: float, epsilon: float, decay:
     return path
 
 
-def test_sgd_takes_the_gradient_off():
+def test_sgd_subtracts_the_scaled_gradient():
     first, second = after_steps(SGD(learning_rate=0.5))
     assert first == pytest.approx([0.95, -1.85, -0.5])
     assert second == pytest.approx([1.05, -2.05, -1.0])
 
 
-def test_momentum_carries_the_last_step_on():
+def test_momentum_adds_the_previous_step():
     first, second = after_steps(SGD(learning_rate=0.5, momentum=0.9))
     assert first == pytest.approx([0.95, -1.85, -0.5])
     # velocity = 0.9 · first gradient + second gradient
@@ -53,7 +53,7 @@ def test_momentum_carries_the_last_step_on():
 
 
 @pytest.mark.parametrize("epsilon", [1e-8, 0.1])
-def test_adam_is_the_papers(epsilon):
+def test_adam_follows_the_paper(epsilon):
     path = after_steps(Adam(learning_rate=0.01, beta1=0.8, beta2=0.98, epsilon=epsilon))
     expected = adam_by_hand(0.01, 0.8, 0.98, epsilon)
     assert path[0] == pytest.approx(expected[0], abs=1e-6)
@@ -88,7 +88,7 @@ def test_sgd_is_built_with_its_settings():
     assert optimizer.defaults["weight_decay"] == 0
 
 
-def test_adadelta_is_the_papers():
+def test_adadelta_follows_the_paper():
     """Zeiler 2012, algorithm 1."""
     rho, epsilon = 0.9, 1e-3
     squares, steps, weights = [0.0] * 3, [0.0] * 3, START
@@ -103,9 +103,9 @@ def test_adadelta_is_the_papers():
         assert taken == pytest.approx(weights, abs=1e-6)
 
 
-def test_adagrad_divides_by_the_root_of_all_squares_so_far():
+def test_adagrad_divides_by_the_root_of_the_sum_of_squares():
     first, second = after_steps(Adagrad(learning_rate=0.1))
-    assert first == pytest.approx([0.9, -1.9, 0.4])  # every first step is the learning rate, whatever the gradient
+    assert first == pytest.approx([0.9, -1.9, 0.4])  # the first step is the learning rate for any gradient
     moves = [0.1 * b / math.hypot(a, b) for a, b in zip(*GRADIENTS, strict=True)]
     assert second == pytest.approx([weight - move for weight, move in zip(first, moves, strict=True)], abs=1e-6)
 
@@ -139,19 +139,21 @@ def stepped(config: OptimizerConfig, steps: int) -> tuple[nn.Parameter, torch.op
 
 @pytest.mark.parametrize("config", EVERY)
 @pytest.mark.parametrize("steps", [0, 2])
-def test_a_state_is_gone_on_from_with_the_settings_of_now(config, steps):
+def test_a_loaded_state_uses_the_current_settings(config, steps):
     _, first = stepped(config, steps)
     _, second = stepped(config, 0)
     saved = first.state_dict()
     saved["param_groups"][0]["lr"] = 99.0
     load_state(second, config, saved)
     assert second.param_groups[0]["lr"] == config.learning_rate
-    found, wanted = second.state_dict()["state"], first.state_dict()["state"]
-    assert {name: str(value) for name, value in found.items()} == {name: str(value) for name, value in wanted.items()}
+    actual, expected = second.state_dict()["state"], first.state_dict()["state"]
+    assert {name: str(value) for name, value in actual.items()} == {
+        name: str(value) for name, value in expected.items()
+    }
 
 
 @pytest.mark.parametrize("config", [one for one in EVERY if stepped(one, 1)[1].state_dict()["state"]])
-def test_a_state_of_other_shapes_is_refused_before_a_fused_kernel_sees_it(config):
+def test_a_state_of_other_shapes_is_refused_before_the_fused_kernel(config):
     state = stepped(config, 1)[1].state_dict()["state"][0]
     wrongs = [{**state, "more": torch.zeros(2, 3)}, dict.fromkeys(state), None, "state"]
     wrongs += [{**state, name: wrong} for name in state for wrong in (torch.zeros(1), torch.zeros(9, 9), None, 1, "x")]

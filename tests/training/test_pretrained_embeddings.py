@@ -42,15 +42,15 @@ def built(tokenizer: TokenizerConfig, model: ModelConfig) -> tuple[Network, Toke
     return Network(model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint), tokenizers
 
 
-def test_vectors_go_to_their_rows_and_other_rows_stay(english: str, german: str) -> None:
+def test_vectors_replace_their_rows_only(english: str, german: str) -> None:
     (network, tokenizers), (before, _) = built(WORDS, MODEL), built(WORDS, MODEL)
     lines = set_embeddings(network, tokenizers, EmbeddingsConfig(source=english, target=german))
     assert lines == [
         f"embeddings: 2 of 5 source words (40.0 %) from {english}",
         f"embeddings: 1 of 5 target words (20.0 %) from {german}",
     ]
-    found = {"source": {"dog": [1, 2, 3], "cat": [4, 5, 6]}, "target": {"Hund": [7, 8, 9]}}
-    for side, words in found.items():
+    result = {"source": {"dog": [1, 2, 3], "cat": [4, 5, 6]}, "target": {"Hund": [7, 8, 9]}}
+    for side, words in result.items():
         rows = getattr(tokenizers, side).words()
         table, old = (getattr(which, f"{side}_embedding").weight for which in (network, before))
         for word, vector in words.items():
@@ -67,7 +67,7 @@ def test_without_files_nothing_changes() -> None:
         assert torch.equal(value, before.state_dict()[name])
 
 
-def test_in_a_shared_table_the_target_wins(english: str, german: str) -> None:
+def test_in_a_shared_table_target_vectors_take_precedence(english: str, german: str) -> None:
     joint = replace(WORDS, joint=True, size=20)
     network, tokenizers = built(joint, replace(MODEL, tying=Tying.all))
     set_embeddings(network, tokenizers, EmbeddingsConfig(source=english, target=german))
@@ -79,7 +79,7 @@ def test_in_a_shared_table_the_target_wins(english: str, german: str) -> None:
     }
 
 
-def test_only_what_was_read_is_frozen(english: str) -> None:
+def test_only_rows_from_files_are_frozen(english: str) -> None:
     network, tokenizers = built(WORDS, MODEL)
     set_embeddings(network, tokenizers, EmbeddingsConfig(source=english, freeze=True))
     frozen = [name for name, parameter in network.named_parameters() if not parameter.requires_grad]
@@ -98,7 +98,7 @@ def test_only_what_was_read_is_frozen(english: str) -> None:
         ({"encoder": 0}, {}, {}, "embeddings.source needs an encoder"),
     ],
 )
-def test_settings_at_odds(
+def test_contradictory_settings(
     english: str, model: dict[str, object], tokenizer: dict[str, object], changes: dict[str, object], words: str
 ) -> None:
     changes = {name: english if value == "en" else value for name, value in changes.items()}
@@ -112,16 +112,16 @@ def test_settings_at_odds(
     assert "\n" not in str(error.value)
 
 
-def test_settings_in_harmony(english: str) -> None:
+def test_valid_settings(english: str) -> None:
     source = EmbeddingsConfig(source=english, freeze=True)
     source.check(MODEL, WORDS)
     source.check(replace(MODEL, tying=Tying.output), WORDS)
     EmbeddingsConfig(target=english).check(replace(MODEL, tying=Tying.all), replace(WORDS, joint=True))
-    # The settings do not say what a named model is: that is seen when it is loaded.
+    # The kind of a named model is known only after loading it.
     source.check(MODEL, replace(WORDS, algorithm=Algorithm.bpe, source_model="named"))
 
 
-def test_a_vocabulary_of_pieces_and_a_file_of_another_language_are_one_line(english: str, tmp_path: Path) -> None:
+def test_a_subword_vocabulary_and_a_file_of_another_language_give_one_line(english: str, tmp_path: Path) -> None:
     network, tokenizers = built(replace(WORDS, algorithm=Algorithm.char, size=300), MODEL)
     with pytest.raises(ConfigError, match=r"embeddings\.source needs a vocabulary of words"):
         set_embeddings(network, tokenizers, EmbeddingsConfig(source=english))
@@ -131,7 +131,7 @@ def test_a_vocabulary_of_pieces_and_a_file_of_another_language_are_one_line(engl
 
 
 def test_a_run_with_words_and_frozen_vectors(recipe, tmp_path: Path) -> None:
-    """The recipe reports the coverage, leaves the frozen table as it was read and goes on where it stopped."""
+    """The recipe reports the coverage, does not change the frozen table and resumes."""
     vectors = tmp_path / "en.txt"
     vectors.write_text("".join(f"{word}{f' {value}' * 16}\n" for word, value in (("the", 0.25), ("my", 0.5))))
     options = [*TINY, "tokenizer=word", "tokenizer.joint=false", "model.tying=none", "embeddings.freeze=true"]
@@ -152,8 +152,8 @@ def test_a_run_with_words_and_frozen_vectors(recipe, tmp_path: Path) -> None:
     assert updates[-1] == 20
 
 
-def test_frozen_embeddings_stay_frozen_in_the_runs_that_begin_with_them(recipe, tmp_path: Path) -> None:
-    """Also in the second such run, whose start froze nothing itself; and when it goes on without its start."""
+def test_frozen_embeddings_stay_frozen_after_a_warm_start(recipe, tmp_path: Path) -> None:
+    """Also in a second warm start, and after resuming without the folder of the start."""
     vectors = tmp_path / "en.txt"
     vectors.write_text("the " + " ".join(["0.25"] * 16) + "\n")
     options = [*TINY, "tokenizer=word", "tokenizer.joint=false", "model.tying=none"]
@@ -180,7 +180,7 @@ def test_frozen_embeddings_stay_frozen_in_the_runs_that_begin_with_them(recipe, 
     assert not (tmp_path / "x").exists()
 
 
-def test_a_wrong_width_is_found_before_a_folder_is_made(recipe, english: str, tmp_path: Path) -> None:
+def test_a_wrong_width_is_refused_before_a_folder_is_created(recipe, english: str, tmp_path: Path) -> None:
     outcome = recipe("train", f"run={tmp_path / 'run'}", *TINY, "tokenizer=word", f"embeddings.source={english}")
     assert outcome.code == 1
     assert "set model.embedding_size=3" in outcome.err
@@ -195,7 +195,7 @@ BAD = {
 }
 
 
-def test_bad_vectors_leave_no_folder_and_a_run_that_has_begun_as_it_was(recipe, tmp_path: Path) -> None:
+def test_invalid_vectors_create_no_folder_and_do_not_change_a_run(recipe, tmp_path: Path) -> None:
     vectors, run = tmp_path / "en.txt", tmp_path / "run"
     options = [f"run={run}", *TINY, "tokenizer=word", "tokenizer.size=100", "tokenizer.joint=false"]
     options += ["model.embedding_size=3", "training.updates=1", f"embeddings.source={vectors}"]

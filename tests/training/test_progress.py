@@ -22,19 +22,19 @@ def test_best_and_order_by_loss():
     assert RUN.validations_since_best(Criterion.loss) == 2
 
 
-def test_best_and_order_by_bleu_and_by_loss_where_it_is_equal():
+def test_best_and_order_by_bleu_then_by_loss():
     assert RUN.best(Criterion.bleu) == Validation(30, 2.0, 9.0)
     assert [validation.update for validation in RUN.ranked(Criterion.bleu)] == [30, 10, 40, 20]
     assert RUN.validations_since_best(Criterion.bleu) == 1
 
 
-def test_a_score_that_stays_the_same_leaves_the_choice_to_the_loss_and_says_so():
-    """As of Chinese by 13a, or of lines of one word: BLEU is 0 while the loss falls from 1.211 to 0.017."""
+def test_equal_scores_are_ranked_by_loss_with_a_note():
+    """As with 13a on Chinese or lines of one word: BLEU is 0 while the loss falls from 1.211 to 0.017."""
     losses = [1.211, 0.4, 0.1, 0.017]
     falling = Progress(validations=[Validation(number, loss, 0.0, 7.0) for number, loss in enumerate(losses, 1)])
     for criterion in (Criterion.bleu, Criterion.chrf):
         assert falling.best(criterion).update == 4
-        assert falling.validations_since_best(criterion) == 0, "patience goes on"
+        assert falling.validations_since_best(criterion) == 0, "patience continues"
         assert falling.averaged(Average.best, 2, criterion) == [4, 3]
     assert falling.undecided(Criterion.bleu).startswith("BLEU was 0.00 at all 4 validations, so the loss selected")
     assert falling.undecided(Criterion.chrf).startswith("chrF was 7.00 at all 4")
@@ -43,7 +43,7 @@ def test_a_score_that_stays_the_same_leaves_the_choice_to_the_loss_and_says_so()
     assert Progress(validations=falling.validations[:1]).undecided(Criterion.bleu) is None
 
 
-def test_chrf_decides_where_it_is_asked_to():
+def test_chrf_can_be_the_criterion():
     progress = Progress(validations=[Validation(1, 1.0, 9.0, 30.0), Validation(2, 2.0, 8.0, 40.0)])
     assert progress.best(Criterion.chrf).update == 2
     assert progress.best_value(Criterion.chrf) == 40.0
@@ -54,7 +54,7 @@ def test_chrf_decides_where_it_is_asked_to():
     assert "chrf" not in Validation(1, 1.0, 9.0).as_metrics()
 
 
-def test_an_average_stays_until_something_is_better():
+def test_an_average_is_kept_until_a_better_validation():
     assert Progress().improves(Validation(1, 9.0, 0.0), Criterion.loss)
     progress = Progress(average=Validation(4, 0.5, 10.0))
     assert not progress.improves(Validation(5, 0.5, 10.0), Criterion.bleu)
@@ -64,13 +64,13 @@ def test_an_average_stays_until_something_is_better():
     assert Progress.from_dict(progress.as_dict()) == progress
 
 
-def test_before_the_first_validation_there_is_no_best_and_nobody_waits():
+def test_before_the_first_validation_best_and_patience_are_empty():
     assert Progress().best(Criterion.loss) is None
     assert Progress().validations_since_best(Criterion.loss) == 0
     assert Progress().ranked(Criterion.bleu) == []
 
 
-def test_a_loss_that_is_no_number_is_worse_than_any():
+def test_a_nan_loss_is_worse_than_any_number():
     progress = Progress(validations=[Validation(1, math.nan, 0.0), Validation(2, 1e9, 0.0), Validation(3, 5.0, 0.0)])
     assert [validation.update for validation in progress.ranked(Criterion.loss)] == [3, 2, 1]
 
@@ -99,7 +99,7 @@ numbers = st.floats(allow_nan=False)
         ),
     )
 )
-def test_progress_survives_a_file_that_is_loaded_without_running_code(progress):
+def test_progress_is_restored_by_a_weights_only_load(progress):
     file = io.BytesIO()
     torch.save(progress.as_dict(), file)
     file.seek(0)
@@ -134,13 +134,13 @@ def test_progress_survives_a_file_that_is_loaded_without_running_code(progress):
         {"records": [3]},
     ],
 )
-def test_what_is_no_progress_is_refused(wrong):
+def test_invalid_progress_is_refused(wrong):
     assert Progress.from_dict(RUN.as_dict()) == RUN
     with pytest.raises((ValueError, LookupError, TypeError, AttributeError)):
         Progress.from_dict(RUN.as_dict() | wrong)
 
 
-def test_what_is_saved_does_not_follow_the_progress():
+def test_saved_progress_is_a_copy():
     progress = Progress(update=1)
     saved = progress.as_dict()
     progress.update, progress.window.tokens = 2, 7
@@ -150,13 +150,13 @@ def test_what_is_saved_does_not_follow_the_progress():
     assert Progress.from_dict(saved) == Progress(update=1)
 
 
-def test_what_an_older_version_did_not_save_is_empty():
+def test_fields_missing_in_older_versions_are_empty():
     saved = RUN.as_dict()
     del saved["model"], saved["average"], saved["records"]
     assert Progress.from_dict(saved) == RUN
 
 
-def test_whose_weights_would_be_averaged():
+def test_the_validations_selected_for_averaging():
     assert RUN.averaged(Average.best, 3, Criterion.loss) == [20, 30, 40]
     assert RUN.averaged(Average.best, 2, Criterion.bleu) == [30, 10]
     assert RUN.averaged(Average.last, 2, Criterion.bleu) == [30, 40]
@@ -170,8 +170,8 @@ def test_perplexity():
     assert perplexity(1e4) == math.inf
 
 
-def test_a_validation_without_bleu_is_judged_by_its_loss_and_comes_back_from_a_checkpoint():
-    """A language model translates nothing."""
+def test_a_validation_without_bleu_is_ranked_by_loss_and_restored():
+    """A language model has no BLEU."""
     progress = Progress(validations=[Validation(1, 3.0, None), Validation(2, 2.0, None), Validation(3, 2.5, None)])
     assert progress.best(Criterion.loss) == Validation(2, 2.0, None)
     assert progress.best(Criterion.bleu) == Validation(2, 2.0, None)
@@ -181,7 +181,7 @@ def test_a_validation_without_bleu_is_judged_by_its_loss_and_comes_back_from_a_c
     assert "BLEU" not in Validation(2, 2.0, None).in_words()
 
 
-def test_what_a_sweep_maximises_is_higher_for_a_better_run():
+def test_the_sweep_objective_is_higher_for_a_better_run():
     progress = Progress(validations=[Validation(1, 3.0, 20.0), Validation(2, 2.0, 10.0)])
     assert progress.best_value(Criterion.bleu) == 20.0
     assert progress.best_value(Criterion.loss) == -2.0

@@ -31,7 +31,7 @@ def risk_training(draw, **changes) -> RiskTraining:
 
 
 def log_probability(network, batch, sentence: int, tokens: tuple[int, ...]) -> torch.Tensor:
-    """Of one translation, from a batch of its own."""
+    """Of one translation in a separate batch."""
     length = int(batch.source_lengths_B[sentence])
     target = torch.tensor([[1, *tokens[:-1]]])
     source = batch.source_BS[sentence : sentence + 1, :length]
@@ -42,7 +42,7 @@ def log_probability(network, batch, sentence: int, tokens: tuple[int, ...]) -> t
 # The formulas
 
 
-def test_expected_risk_is_shens():
+def test_expected_risk_follows_shen():
     log_p = torch.tensor([[-1.0, -3.0, -2.0], [-4.0, -1.0, NOTHING]])
     cost = torch.tensor([[0.2, 0.9, 0.5], [1.0, 0.0, 0.7]])
     for alpha in (0.005, 1.0, 2.5):
@@ -54,19 +54,19 @@ def test_expected_risk_is_shens():
         assert expected_risk(log_p, cost, alpha).tolist() == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_policy_gradient_pushes_each_sample_by_its_reward_above_the_others_mean():
+def test_the_policy_gradient_weights_samples_by_reward_above_the_mean_of_the_others():
     log_p = torch.tensor([[-1.0, -3.0, -2.0], [-4.0, -1.0, NOTHING]], requires_grad=True)
     reward, count = torch.tensor([[0.9, 0.3, 0.3], [1.0, 0.0, 0.0]]), torch.tensor([[1.0, 2.0, 1.0], [3.0, 1.0, 0.0]])
     policy_gradient(log_p, reward, count).sum().backward()
     first = [1 * (0.9 - 0.9 / 3), 2 * (0.3 - 1.5 / 3), 1 * (0.3 - 1.5 / 3)]
     second = [3 * (1.0 - 2.0 / 3), 1 * (0.0 - 3.0 / 3), 0.0]
     expected = [[-value / 4 for value in row] for row in (first, second)]
-    for found, wanted in zip(log_p.grad.tolist(), expected, strict=True):
-        assert found == pytest.approx(wanted, abs=1e-6)
+    for actual, wanted in zip(log_p.grad.tolist(), expected, strict=True):
+        assert actual == pytest.approx(wanted, abs=1e-6)
 
 
 def test_the_policy_gradient_is_unbiased():
-    """Its mean over all ways to draw three samples from three translations is the gradient of the expected reward."""
+    """The mean over all draws of three samples from three translations is the gradient of the expected reward."""
     logits = torch.tensor([0.3, -0.5, 0.9], requires_grad=True)
     reward = torch.tensor([0.2, 1.0, 0.5])
     p = logits.softmax(0)
@@ -85,13 +85,13 @@ def test_the_policy_gradient_is_unbiased():
 # From samples to the objective
 
 
-def test_references_are_read_back_from_the_batch():
+def test_references_are_recovered_from_the_batch():
     targets = [[4, 5], [6], [7, 8, 4]]
     batch = make_batch([[4], [5], [6]], targets)
     assert reference_tokens(batch) == [(*target, EOS) for target in targets]
 
 
-def test_candidates_stand_in_a_table_without_repetition():
+def test_candidates_are_unique_in_the_table():
     counts = [Counter([(4, EOS), (4, EOS), (5,)]), Counter([(6, 7, EOS)])]
     table = Candidates.of(counts, [{(4, EOS): 0.5, (5,): 0.1}, {(6, 7, EOS): 1.0}])
     assert table.tokens == [(4, EOS), (5,), (6, 7, EOS)]
@@ -101,13 +101,15 @@ def test_candidates_stand_in_a_table_without_repetition():
 
 
 @pytest.mark.parametrize("reference", [True, False])
-def test_minimum_risk_of_given_samples_is_that_of_the_formula(reference):
+def test_minimum_risk_of_given_samples_follows_the_formula(reference):
     network, batch = tiny_network(0.0), make_batch([[4, 5, 6], [7]], [[6, 5, 4], [7]])
     samples = [[((4, EOS), 0.4), ((4, EOS), 0.4), ((6, 5, 4, EOS), 1.0)], [((8, 8, 8), 0.0), ((7, 4, EOS), 0.6)]]
     one = risk_training(
-        lambda *_: [[Candidate(*each) for each in drawn] for drawn in samples], reference=reference, sharpness=0.7
+        lambda *_: [[Candidate(*each) for each in candidates] for candidates in samples],
+        reference=reference,
+        sharpness=0.7,
     )
-    rewards = [dict(drawn) for drawn in samples]
+    rewards = [dict(candidates) for candidates in samples]
     if reference:
         rewards[1][(7, EOS)] = 1.0
     expected = 0.0
@@ -115,14 +117,14 @@ def test_minimum_risk_of_given_samples_is_that_of_the_formula(reference):
         log_p = torch.stack([log_probability(network, batch, sentence, tokens) for tokens in known])
         share = (0.7 * log_p).softmax(0)
         expected += length * (share * (1 - torch.tensor(list(known.values())))).sum()
-    found = one.risk(network, batch)
-    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
-    ours = torch.autograd.grad(found, list(network.parameters()))
+    actual = one.risk(network, batch)
+    assert actual.item() == pytest.approx(expected.item(), rel=1e-5)
+    ours = torch.autograd.grad(actual, list(network.parameters()))
     theirs = torch.autograd.grad(expected, list(network.parameters()))
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(ours, theirs, strict=True))
 
 
-def test_nothing_is_added_in_an_order_that_a_gpu_may_change():
+def test_sums_have_a_fixed_order_on_a_gpu():
     network, batch = tiny_network(0.0), reversal_batch([[LETTER, LETTER], [LETTER]])
     objective = risk_training(lambda network, batch: [[Candidate((3, 4, EOS), 0.5)], [Candidate((EOS,), 0.1)]])
     with Operations() as called:
@@ -131,7 +133,7 @@ def test_nothing_is_added_in_an_order_that_a_gpu_may_change():
     assert "aten::index_add" not in called.names
 
 
-def test_the_weight_is_the_share_of_risk():
+def test_the_weight_interpolates_loss_and_risk():
     network = tiny_network(0.0)
 
     def draw(network, batch):
@@ -139,15 +141,15 @@ def test_the_weight_is_the_share_of_risk():
 
     plain, whole = PLAIN(network, SEVEN_BATCHES[0], 1), risk_training(draw).risk(network, SEVEN_BATCHES[0]).item()
     for weight in (0.3, 1.0):
-        found = risk_training(draw, weight=weight)(network, SEVEN_BATCHES[0], 1)
+        actual = risk_training(draw, weight=weight)(network, SEVEN_BATCHES[0], 1)
         expected = (1 - weight) * plain.objective.item() + weight * whole
-        assert found.objective.item() == pytest.approx(expected, rel=1e-5)
-        assert found.cross_entropy.item() == pytest.approx(plain.cross_entropy.item(), rel=1e-5)
-        assert found.objective.requires_grad
+        assert actual.objective.item() == pytest.approx(expected, rel=1e-5)
+        assert actual.cross_entropy.item() == pytest.approx(plain.cross_entropy.item(), rel=1e-5)
+        assert actual.objective.requires_grad
 
 
-def test_a_sentence_counts_the_same_alone_and_among_others():
-    """So accumulated batches are one batch."""
+def test_the_contribution_of_a_sentence_does_not_depend_on_the_batch():
+    """Therefore accumulated batches equal one batch."""
     network, rows = tiny_network(0.0), [[4, 5, 6, 7], [8], [5, 5]]
 
     def draw(network, batch):
@@ -160,11 +162,11 @@ def test_a_sentence_counts_the_same_alone_and_among_others():
     assert together == pytest.approx(alone, rel=1e-4)
 
 
-# What it is for
+# Effect of training
 
 
 def sampler(count: int):
-    """Draws translations from the network, token by token, rewarded by their share of one letter."""
+    """Samples translations from the network; the reward is the share of one letter."""
 
     @torch.no_grad()
     def draw(network, batch, count=count):
@@ -184,10 +186,10 @@ def sampler(count: int):
     return draw
 
 
-def test_reinforce_follows_the_expected_reward_of_the_distribution_it_samples():
-    """Against the gradient of the sum over all outcomes; of samples drawn at temperature 0.5 the estimate is half."""
+def test_reinforce_estimates_the_gradient_of_the_expected_reward():
+    """Compared with the gradient of the sum over all outcomes; at temperature 0.5 the estimate is half of it."""
     logits, reward = torch.tensor([0.3, -0.4, 0.1], requires_grad=True), torch.tensor([1.0, 0.0, 0.3])
-    (wanted,) = torch.autograd.grad(-(logits.softmax(0) * reward).sum(), logits)
+    (expected,) = torch.autograd.grad(-(logits.softmax(0) * reward).sum(), logits)
     log_p = logits.log_softmax(0)
     means = {}
     for temperature in (1.0, 0.5):
@@ -195,15 +197,15 @@ def test_reinforce_follows_the_expected_reward_of_the_distribution_it_samples():
         total = torch.zeros(3)
         for first, second in ((one, other) for one in range(3) for other in range(3)):
             counts = torch.zeros(1, 3)
-            for drawn in (first, second):
-                counts[0, drawn] += 1
+            for candidates in (first, second):
+                counts[0, candidates] += 1
             [gradient] = torch.autograd.grad(
                 policy_gradient(log_p[None], reward[None], counts).sum(), logits, retain_graph=True
             )
             total += q[first] * q[second] * gradient
         means[temperature] = total
-    assert torch.allclose(means[1.0], wanted, atol=1e-6)
-    assert not torch.allclose(means[0.5], wanted, atol=0.02)
+    assert torch.allclose(means[1.0], expected, atol=1e-6)
+    assert not torch.allclose(means[0.5], expected, atol=0.02)
     with pytest.raises(
         ConfigError,
         match=r"^risk\.temperature=0\.5 .* biases risk\.kind=reinforce: set risk\.temperature=1",
@@ -218,14 +220,14 @@ def ended(row: list[int]) -> tuple[int, ...]:
 
 def expected_reward(network) -> float:
     torch.manual_seed(0)
-    drawn = sampler(50)(network, SEVEN_BATCHES[0])
-    rewards = [one.reward for samples in drawn for one in samples]
+    candidates = sampler(50)(network, SEVEN_BATCHES[0])
+    rewards = [sample.reward for samples in candidates for sample in samples]
     return sum(rewards) / len(rewards)
 
 
 @pytest.mark.parametrize("kind", RiskKind)
-def test_training_on_risk_raises_the_reward_of_what_the_network_says(tmp_path, kind):
-    """The reward is for something no reference has much of: cross entropy would never teach it."""
+def test_training_on_risk_raises_the_reward_of_the_outputs(tmp_path, kind):
+    """The references rarely contain the rewarded letter, so cross entropy cannot raise the reward."""
     network = tiny_network(0.0)
     before = expected_reward(network)
     objective = risk_training(sampler(8), kind=kind, reference=False, sharpness=0.5)

@@ -39,12 +39,12 @@ def sampling(**changes) -> ScheduledSampling:
     updates=st.integers(1, 100_000),
     shares=st.tuples(st.floats(0, 1), st.floats(0, 1)),
 )
-def test_the_share_rises_to_its_rate_and_stays(schedule, rate, updates, shares):
+def test_the_mixing_probability_rises_to_its_rate(schedule, rate, updates, shares):
     config = ScheduledSamplingConfig(rate=rate, schedule=schedule)
     assert rate_at(config, updates, updates) == pytest.approx(rate, rel=1e-6)
     assert rate_at(config, 3 * updates, updates) == pytest.approx(rate, rel=1e-6)
-    early, late = (rate_at(config, int(share * updates), updates) for share in sorted(shares))
-    assert -1e-9 <= early <= late + 1e-9 <= rate + 2e-9
+    earlier_rate, later_rate = (rate_at(config, int(share * updates), updates) for share in sorted(shares))
+    assert -1e-9 <= earlier_rate <= later_rate + 1e-9 <= rate + 2e-9
 
 
 def test_the_schedules_are_those_of_the_paper():
@@ -55,7 +55,7 @@ def test_the_schedules_are_those_of_the_paper():
     k = 0.5 ** (1 / 1000)
     assert reported(SamplingSchedule.exponential, 400) == pytest.approx(k**400)
     beginning = reported(SamplingSchedule.inverse_sigmoid, 0)
-    k = beginning / (1 - beginning)  # as the paper's formula has it at i = 0
+    k = beginning / (1 - beginning)  # the paper's formula at i = 0
     assert k > 100
     assert reported(SamplingSchedule.inverse_sigmoid, 400) == pytest.approx(k / (k + math.exp(400 / k)))
     assert reported(SamplingSchedule.inverse_sigmoid, 1000) == pytest.approx(k / (k + math.exp(1000 / k)))
@@ -69,7 +69,7 @@ def test_a_rate_that_a_schedule_never_reaches_is_refused_in_one_line():
     ScheduledSamplingConfig(rate=1.0).check()
 
 
-def test_the_rate_is_reached_within_the_run():
+def test_a_run_too_short_for_the_rate_is_refused():
     ScheduledSamplingConfig(rate=0.5, updates=10).check(10)
     with pytest.raises(ConfigError, match=r"^scheduled_sampling.updates=11 is longer than the run, .*[.]rate=0.5: set"):
         ScheduledSamplingConfig(rate=0.5, updates=11).check(10)
@@ -80,8 +80,8 @@ def test_the_rate_is_reached_within_the_run():
 
 @pytest.mark.parametrize("passes", Passes)
 @pytest.mark.parametrize("rate", [0.0, 0.25, 0.8])
-def test_the_mixture_has_the_rate_that_is_asked_for(passes, rate):
-    """Predictions of a network that only ever says token 0, which no target has, can be counted."""
+def test_the_mixture_has_the_configured_rate(passes, rate):
+    """The network always predicts token 0, which no target contains, so its predictions can be counted."""
     network = tiny_network()
     torch.nn.init.zeros_(network.output.weight)
     with torch.no_grad():
@@ -95,7 +95,7 @@ def test_the_mixture_has_the_rate_that_is_asked_for(passes, rate):
     assert float(own_BT[:, 1:][among].float().mean()) == pytest.approx(rate, abs=0.05)
 
 
-def test_each_prediction_is_of_the_mixed_inputs_before_it():
+def test_each_prediction_depends_on_the_previous_mixed_inputs():
     network = tiny_network().eval()
     torch.manual_seed(2)
     mixed_BT = sampling(prediction=Prediction.argmax).mixed(network, BATCH, 0.5)
@@ -108,7 +108,7 @@ def test_each_prediction_is_of_the_mixed_inputs_before_it():
     assert torch.equal(mixed_BT[:, 1:], torch.where(own_BT, predicted_BT, BATCH.target_BT[:, 1:]))
 
 
-def test_in_parallel_each_prediction_is_of_the_target_before_it():
+def test_in_parallel_each_prediction_depends_on_the_previous_target_tokens():
     network = tiny_network().eval()
     mixed_BT = sampling(prediction=Prediction.argmax, passes=Passes.parallel).mixed(network, BATCH, 1.0)
     with torch.no_grad():
@@ -117,21 +117,21 @@ def test_in_parallel_each_prediction_is_of_the_target_before_it():
 
 
 @pytest.mark.parametrize("passes", Passes)
-def test_draws_follow_the_networks_distribution(passes):
+def test_samples_follow_the_networks_distribution(passes):
     network, batch = tiny_network().eval(), reversal_batch([[5, 6]] * 4000)
     torch.nn.init.normal_(network.output.bias)
     with torch.no_grad():
         logits = network(batch.source_BS[:1], batch.source_lengths_B[:1], batch.target_BT[:1], torch.tensor([0]))
     torch.manual_seed(4)
     first_B = sampling(passes=passes).mixed(network, batch, 1.0)[:, 1]
-    found = torch.bincount(first_B, minlength=9) / len(first_B)
-    assert torch.allclose(found, logits[0].softmax(0), atol=0.03)
+    result = torch.bincount(first_B, minlength=9) / len(first_B)
+    assert torch.allclose(result, logits[0].softmax(0), atol=0.03)
 
 
 @pytest.mark.parametrize("passes", Passes)
 @pytest.mark.parametrize("prediction", Prediction)
-def test_what_is_excluded_is_never_read(passes, prediction):
-    """Marks, which no target holds within."""
+def test_excluded_tokens_are_never_inputs(passes, prediction):
+    """BOS, EOS and padding occur within no target."""
     network = tiny_network().eval()
     with torch.no_grad():
         network.output.bias[[0, 3]] += 5.0
@@ -157,25 +157,25 @@ def test_the_network_stays_in_training_and_learns_from_the_mixed_inputs():
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 
-def test_at_its_beginning_nothing_is_mixed():
+def test_at_the_first_update_nothing_is_mixed():
     network = tiny_network(0.0)
     assert torch.equal(sampling()(network, BATCH, 0).objective, PLAIN(network, BATCH, 0).objective)
 
 
 UNFORESEEN = make_batch([[4]] * 5, [[letter] * 4 for letter in range(4, 9)])
-"""One letter four times, which letter the source does not tell: who reads the target learns to repeat what it read."""
+"""Targets repeat one letter that the source does not determine: a teacher-forced network learns to copy its input."""
 
 
 def own_loss(network) -> float:
-    """Cross entropy per token where the network reads nothing but its own words."""
+    """Return the cross entropy per token with the network's own predictions as inputs."""
     torch.manual_seed(0)
     with torch.no_grad():
         return float(sampling()(network.eval(), UNFORESEEN, 10).cross_entropy) / len(UNFORESEEN.labels_P)
 
 
-def test_training_with_it_lowers_the_loss_after_own_words(tmp_path):
-    """A wrong first letter leads a network on that only ever read right ones."""
-    found = {}
+def test_training_lowers_the_loss_on_model_inputs(tmp_path):
+    """A network trained on correct inputs only repeats a wrong first letter."""
+    result = {}
     for rate in (0.0, 1.0):
         network = tiny_network(0.0)
         objective = ScheduledSampling(PLAIN, ScheduledSamplingConfig(rate=rate, updates=20), 10, Precision.float32)
@@ -189,6 +189,6 @@ def test_training_with_it_lowers_the_loss_after_own_words(tmp_path):
             validate=Scripted([1.0]),
         )
         one.fit()
-        found[rate] = own_loss(network)
-    assert found[1.0] == pytest.approx(4 / 5 * math.log(5), rel=0.02)  # as little as can be
-    assert found[0.0] > 1.25 * found[1.0]
+        result[rate] = own_loss(network)
+    assert result[1.0] == pytest.approx(4 / 5 * math.log(5), rel=0.02)  # nearly nothing
+    assert result[0.0] > 1.25 * result[1.0]

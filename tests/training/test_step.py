@@ -44,11 +44,11 @@ from seq2seq.training.scheduled_sampling import ScheduledSampling, ScheduledSamp
 from seq2seq.training.step import MetricSums, UpdateStep, batch_seed
 
 F32 = Precision.float32
-BATCHES = 4  # of an update, whoever computes them
+BATCHES = 4  # of an update, for any number of processes
 
 
 def draw(network: Network, batch: Batch) -> list[list[Candidate]]:
-    """Candidates by chance, as the network's own would be."""
+    """Random candidates in place of samples from the network."""
     tokens = torch.randint(4, 9, (len(batch.source_BS), 3, 2)).tolist()
     return [[Candidate((*one, 2), sum(one) / 20) for one in drawn] for drawn in tokens]
 
@@ -65,65 +65,65 @@ def objectives(precision: Precision) -> dict[str, Objective]:
 
 
 def gradients(precision: Precision = F32, scale: float = 1.0) -> dict[str, tuple[float, Weights]]:
-    """Of every objective, over the first batches: cross entropy and gradients."""
-    found = {}
+    """Return cross entropy and gradients of every objective over the first batches."""
+    result = {}
     for name, objective in objectives(precision).items():
         network = tiny_network().train()
-        network.output.bias.requires_grad = False  # what is not trained is no hindrance
+        network.output.bias.requires_grad = False  # untrained parameters are allowed
         own = SEVEN_BATCHES[rank() : BATCHES : world_size()]
         tokens = sum(batch.labels_P.numel() for batch in SEVEN_BATCHES[:BATCHES])
         loss_scale = LossScale(False, torch.device("cpu"))
         loss_scale.scale.fill_(scale)
         step = UpdateStep(network, objective, optimizer_of(network, SGD()), loss_scale, clip=None, seed=3)
-        for update in (7, 8):  # two, for what the first may leave behind
+        for update in (7, 8):  # two, because the first may leave state
             network.zero_grad()
             cross_entropy = float(step.backward(own, tokens, update))
         parameters = dict(network.named_parameters())
-        found[name] = (cross_entropy, {n: p.grad.clone() for n, p in parameters.items() if p.grad is not None})
-    return found
+        result[name] = (cross_entropy, {n: p.grad.clone() for n, p in parameters.items() if p.grad is not None})
+    return result
 
 
 def test_gradients_of_every_objective_are_those_of_one_process(tmp_path):
-    """With dropout, and with all that is drawn."""
+    """With dropout and all other random numbers."""
     alone = gradients()
-    for found in results(together(tmp_path, gradients)):
+    for actual in results(together(tmp_path, gradients)):
         for name, (cross_entropy, expected) in alone.items():
-            assert found[name][0] == pytest.approx(cross_entropy, rel=1e-6)
-            assert expected.keys() == found[name][1].keys()
+            assert actual[name][0] == pytest.approx(cross_entropy, rel=1e-6)
+            assert expected.keys() == actual[name][1].keys()
             largest = max(float(gradient.abs().max()) for gradient in expected.values())
             assert largest > 1e-5
-            assert close(found[name][1], expected, 1e-5 * largest), name
+            assert close(actual[name][1], expected, 1e-5 * largest), name
     assert not close(alone["plain"][1], alone["consistency"][1], 1e-4)
 
 
 @needs_float16
 def test_every_objective_has_the_gradients_of_float32_in_float16():
     scale, exact = 2.0**16, gradients()
-    for name, (cross_entropy, found) in gradients(Precision.float16, scale).items():
+    for name, (cross_entropy, result) in gradients(Precision.float16, scale).items():
         assert cross_entropy == pytest.approx(exact[name][0], rel=1e-3)
-        whole, half = (torch.cat([one[key].flatten() for key in found]) for one in (exact[name][1], found))
+        whole, half = (torch.cat([one[key].flatten() for key in result]) for one in (exact[name][1], result))
         assert (half / scale - whole).norm() < 0.01 * whole.norm(), name
 
 
-def test_what_is_drawn_depends_on_the_place_of_a_batch_and_not_on_who_takes_it():
+def test_random_numbers_depend_on_the_batch_position_and_not_on_the_process():
     seeds = {batch_seed(1, update, batch) % 2**32 for update in range(1, 2001) for batch in range(64)}
     assert len(seeds) == 2000 * 64, "the generator takes 32 bits"
     assert batch_seed(2, 5, 0) == 2 * 1_000_003 + 5, "as in earlier versions"
 
 
 def weights_at_the_end(found: Weights) -> Weights:
-    """Without what tells of the way there."""
+    """Return the records without values that depend on interruptions."""
     return {name: tensor for name, tensor in found.items() if name != "validated"}
 
 
 def run(folder: Path, updates: int, accumulate: int, before=None, patience: int | None = None) -> Weights:
-    """Train with dropout and a moving average; what the network ends with."""
+    """Train with dropout and a moving average, and return the final weights."""
     reported = []
 
     def validate(network: Network, update: int) -> Validation:
         reported.append(update)
         outcome = held_out_loss(network, update)
-        return outcome if patience is None else outcome._replace(loss=float(update))  # worse and worse
+        return outcome if patience is None else outcome._replace(loss=float(update))  # rising losses
 
     config = training(updates=updates, accumulate=accumulate, ema=0.9, patience=patience)
     stream, network = Stream(SEVEN_BATCHES, before or (lambda place: None)), tiny_network()
@@ -133,20 +133,20 @@ def run(folder: Path, updates: int, accumulate: int, before=None, patience: int 
     return {**weights(network), "place": torch.tensor(one.progress.place), "validated": torch.tensor(reported)}
 
 
-def test_two_processes_are_one_that_accumulates(tmp_path):
+def test_two_processes_equal_one_with_accumulation(tmp_path):
     alone, both = tmp_path / "alone", tmp_path / "both"
     expected = run(alone, 10, 2)
     first, second = results(together(tmp_path / "out", run, both, 10, 1))
-    assert same(first, second), "each has the same weights, place and validations"
+    assert same(first, second), "all have the same weights, position and validations"
     assert close(first, expected, 1e-6)
     for one, other in zip(metrics(both), metrics(alone), strict=True):
         assert one.pop("kind") == other.pop("kind")
         assert one == pytest.approx(other, rel=1e-5)
-    assert len(list((both / "tensorboard").iterdir())) == 1, "the first process writes, and no other"
+    assert len(list((both / "tensorboard").iterdir())) == 1, "only the first process writes"
 
 
 def vanish(folder: Path, last: StreamPosition) -> None:
-    """A process that is gone once the stream has come to a place."""
+    """A process that exits at a position of the stream."""
 
     def before(place: StreamPosition) -> None:
         if place == last and not is_first():
@@ -155,18 +155,18 @@ def vanish(folder: Path, last: StreamPosition) -> None:
     run(folder, 10, 1, before)
 
 
-def test_a_process_that_dies_ends_the_run_which_goes_on_with_fewer(tmp_path):
+def test_a_lost_process_ends_the_run_which_resumes_with_fewer(tmp_path):
     expected = run(tmp_path / "whole", 10, 2)
     first, second = together(tmp_path / "out", vanish, tmp_path / "run", StreamPosition(1, 6))
     assert (first.code, second.code) == (70, -signal.SIGKILL)
     assert "LostProcessError: process 1 of 2: another process has ended" in first.err
-    found = run(tmp_path / "run", 10, 2)
-    assert found["validated"].tolist() == [8, 10, 10], "two processes up to update 4, then one; the last of an average"
-    assert close(weights_at_the_end(found), expected, 1e-6)
+    actual = run(tmp_path / "run", 10, 2)
+    assert actual["validated"].tolist() == [8, 10, 10], "two processes up to update 4, then one; the last of an average"
+    assert close(weights_at_the_end(actual), expected, 1e-6)
 
 
 def terminated(folder: Path) -> tuple[str, int]:
-    """The second process alone gets a signal."""
+    """Only the second process receives a signal."""
 
     def before(place: StreamPosition) -> None:
         if place == StreamPosition(0, 4) and not is_first():
@@ -177,19 +177,19 @@ def terminated(folder: Path) -> tuple[str, int]:
     return str(raised.value), raised.value.exit_code
 
 
-def test_a_signal_to_one_stops_all_after_the_same_update_and_the_run_goes_on(tmp_path):
+def test_a_signal_to_one_process_stops_all_after_the_same_update(tmp_path):
     stopped = results(together(tmp_path / "out", terminated, tmp_path / "run"))
     message = "stopped at update 3 and saved; rerun the same command to resume"
     assert stopped == [(message, 128 + signal.SIGTERM)] * 2
     expected = run(tmp_path / "whole", 10, 2)
-    found = results(together(tmp_path / "out", run, tmp_path / "run", 10, 1))
-    assert all(close(weights_at_the_end(one), expected, 1e-6) for one in found)
+    actual = results(together(tmp_path / "out", run, tmp_path / "run", 10, 1))
+    assert all(close(weights_at_the_end(one), expected, 1e-6) for one in actual)
 
 
-def test_patience_runs_out_for_all_at_once(tmp_path):
-    for found in results(together(tmp_path / "out", run, tmp_path / "run", 99, 1, None, 1)):
-        assert found["validated"].tolist()[:2] == [4, 8]
-        assert found["place"].tolist() == [2, 2], "sixteen batches of seven an epoch"
+def test_patience_ends_in_all_processes_at_once(tmp_path):
+    for result in results(together(tmp_path / "out", run, tmp_path / "run", 99, 1, None, 1)):
+        assert result["validated"].tolist()[:2] == [4, 8]
+        assert result["place"].tolist() == [2, 2], "16 batches, with seven per epoch"
 
 
 CPU = torch.device("cpu")
@@ -207,7 +207,7 @@ def sums_of(*updates: tuple[float, float], before: float = 0.0) -> MetricSums:
 
 
 @given(st.lists(st.floats(0, 1e6, width=32), min_size=1, max_size=20), st.data())
-def test_the_sum_is_that_of_floats_in_order_wherever_looks_fall_in_it(values, data):
+def test_the_sum_does_not_depend_on_when_it_is_read(values, data):
     expected = 0.0
     for value in values:
         expected += value
@@ -219,12 +219,12 @@ def test_the_sum_is_that_of_floats_in_order_wherever_looks_fall_in_it(values, da
     assert total == expected
 
 
-def test_the_norm_is_that_of_the_last_update():
+def test_the_norm_is_of_the_last_update():
     sums = sums_of((1.0, 5.0), (2.0, 0.1))
     assert sums.read(range(1, 3), 10) == (3.0, float(scalar(0.1)))
 
 
-def test_what_is_added_may_be_written_to_again():
+def test_added_tensors_may_be_overwritten():
     cross_entropy, sums = scalar(2.0), MetricSums(0.0, CPU)
     sums.add(cross_entropy, scalar(1.0))
     cross_entropy.zero_()
@@ -234,7 +234,7 @@ def test_what_is_added_may_be_written_to_again():
 @pytest.mark.parametrize("spoilt", [math.nan, math.inf])
 @pytest.mark.parametrize("place", [0, 1, 2])
 @pytest.mark.parametrize("part", [0, 1])
-def test_one_bad_number_is_noticed_however_good_the_others_are(spoilt, place, part):
+def test_one_nan_is_detected_among_finite_numbers(spoilt, place, part):
     updates = [[30.0, 1.0], [30.0, 1.0], [30.0, 1.0]]
     updates[place][part] = spoilt
     with pytest.raises(RunError) as raised:
@@ -246,6 +246,6 @@ def test_one_bad_number_is_noticed_however_good_the_others_are(spoilt, place, pa
     assert "\n" not in message
 
 
-def test_a_window_of_one_update_names_one():
+def test_a_divergence_message_of_one_update_names_it():
     with pytest.raises(RunError, match=r"^update 7: loss nan, gradient norm 1: training has diverged; try"):
         sums_of((math.nan, 1.0)).read(range(7, 8), 10)

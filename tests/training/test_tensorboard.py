@@ -1,9 +1,9 @@
-"""What TensorBoard reads of runs that are stopped, gone on with and cut short."""
+"""Event files of interrupted, resumed and truncated runs, as read by TensorBoard."""
 
 import threading
 
 import pytest
-from disk import little_room
+from disk import full_disk
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from seq2seq.training import tensorboard as events_module
@@ -11,13 +11,13 @@ from seq2seq.training.tensorboard import EventFile
 
 
 def read(folder):
-    """Updates and values by tag."""
+    """Return updates and values by tag."""
     events = EventAccumulator(str(folder))
     events.Reload()
     return {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
 
-def test_values_come_back_by_tag(tmp_path):
+def test_values_are_read_by_tag(tmp_path):
     file = EventFile(tmp_path / "new", 1)
     file.add(10, {"train/loss": 2.5, "train/learning_rate": 0.5})
     file.add(20, {"train/loss": 1.5})
@@ -26,8 +26,8 @@ def test_values_come_back_by_tag(tmp_path):
 
 
 @pytest.mark.parametrize("clock", [1.0, 0.0])
-def test_a_later_file_takes_back_what_earlier_ones_tell_from_its_update_on(tmp_path, monkeypatch, clock):
-    """Also where they are begun within a second of each other."""
+def test_a_later_file_replaces_values_from_its_first_update_on(tmp_path, monkeypatch, clock):
+    """Also if both files are created within one second."""
     now = [1_700_000_000.0]
     monkeypatch.setattr(events_module.time, "time", lambda: now[0])
     for first, updates in ((1, (10, 20, 30)), (21, (30, 40)), (11, (20,)), (21, ())):
@@ -40,7 +40,7 @@ def test_a_later_file_takes_back_what_earlier_ones_tell_from_its_update_on(tmp_p
 
 
 @pytest.mark.parametrize("left", [1, 9, 20, 40])
-def test_a_file_cut_short_tells_what_is_whole_and_the_next_one_goes_on(tmp_path, left):
+def test_a_truncated_file_keeps_its_complete_records(tmp_path, left):
     for first in (1, 21):
         file = EventFile(tmp_path, first)
         for update in (first + 9, first + 19):
@@ -57,16 +57,16 @@ def test_a_file_cut_short_tells_what_is_whole_and_the_next_one_goes_on(tmp_path,
     assert read(tmp_path)["loss"][0] == (10, 10.0)
 
 
-def test_a_full_disk_is_an_error_of_the_caller_and_closing_is_none(tmp_path):
+def test_a_full_disk_raises_in_the_caller_and_closing_does_not_raise(tmp_path):
     threads = threading.active_count()
     file = EventFile(tmp_path, 1)
     file.add(1, {"loss": 1.0})
     file.sync()
-    with little_room(sum(path.stat().st_size for path in tmp_path.iterdir())):
+    with full_disk(sum(path.stat().st_size for path in tmp_path.iterdir())):
         with pytest.raises(OSError, match="File too large"):
             file.add(2, {"loss": 1.0})
         file.close()
-    with little_room(10), pytest.raises(OSError, match="File too large"):
+    with full_disk(10), pytest.raises(OSError, match="File too large"):
         EventFile(tmp_path / "other", 1)
     assert threading.active_count() == threads
     assert read(tmp_path) == {"loss": [(1, 1.0)]}

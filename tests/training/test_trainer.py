@@ -50,7 +50,7 @@ def best_weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def kept(folder: Path) -> list[int]:
-    """The updates whose weights the last state needs; all of them exist."""
+    """Return the updates whose weights the last state needs, and assert that they exist."""
     asked_for = torch.load(folder / "checkpoints/last.pt", weights_only=True)["kept"]
     assert {int(path.stem[-7:]) for path in (folder / "checkpoints").glob("update-*")} >= set(asked_for)
     return asked_for
@@ -59,7 +59,7 @@ def kept(folder: Path) -> list[int]:
 # Learning
 
 
-def test_it_learns(tmp_path):
+def test_training_lowers_the_loss(tmp_path):
     config, optimizer = training(updates=60, validate_every=30), Adam(learning_rate=0.02)
     progress = trainer(tmp_path, config, network=tiny_network(0.0), optimizer=optimizer).fit()
     first, last = (record["loss"] for record in metrics(tmp_path) if record["kind"] == "validation")
@@ -69,7 +69,7 @@ def test_it_learns(tmp_path):
     assert progress.update == 60
 
 
-def test_metrics_have_the_mean_loss_of_their_window(tmp_path, monkeypatch):
+def test_metrics_contain_the_mean_loss_of_their_window(tmp_path, monkeypatch):
     seen = []
     one = trainer(tmp_path, training(updates=4, log_every=2, clip=None), network=tiny_network(0.0), optimizer=SGD())
     update = UpdateStep.__call__
@@ -94,7 +94,7 @@ def test_metrics_have_the_mean_loss_of_their_window(tmp_path, monkeypatch):
         ({"updates": 30, "patience": 1}, [1.0, 2.0, 3.0], [5, 8]),
     ],
 )
-def test_the_last_window_is_recorded_though_it_is_not_full(tmp_path, monkeypatch, changes, losses, updates):
+def test_the_last_partial_window_is_recorded(tmp_path, monkeypatch, changes, losses, updates):
     seen = []
     config = training(**changes, average=Average.none, clip=None)
     one = trainer(tmp_path, config, validate=Scripted(losses) if losses else held_out_loss)
@@ -108,10 +108,10 @@ def test_the_last_window_is_recorded_though_it_is_not_full(tmp_path, monkeypatch
     assert records[-1]["loss"] == sum(float(loss) for _, loss, _ in window) / sum(count for count, _, _ in window)
     before = metrics(tmp_path)
     trainer(tmp_path, config, validate=Scripted([9.0])).fit()
-    assert metrics(tmp_path) == before, "a finished run has nothing to add"
+    assert metrics(tmp_path) == before, "a finished run adds no records"
 
 
-def test_a_run_that_is_made_longer_takes_the_record_of_the_partial_window_back(tmp_path):
+def test_an_extended_run_removes_the_record_of_the_partial_window(tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     trainer(whole, training(updates=14, validate_every=2, average=Average.none)).fit()
     for updates in (6, 8, 14):
@@ -122,7 +122,7 @@ def test_a_run_that_is_made_longer_takes_the_record_of_the_partial_window_back(t
     assert [record["update"] for record in metrics(parts) if record["kind"] == "train"] == [5, 10, 14]
 
 
-def test_the_schedule_rules_the_learning_rate(tmp_path):
+def test_the_schedule_sets_the_learning_rate(tmp_path):
     config, optimizer = training(updates=4, log_every=1), SGD(learning_rate=0.5)
     trainer(tmp_path, config, optimizer=optimizer, schedule=Cosine(warmup=2)).fit()
     rates = [record["learning_rate"] for record in metrics(tmp_path) if record["kind"] == "train"]
@@ -136,7 +136,7 @@ def test_validations_reach_the_schedule(tmp_path):
     assert rates == pytest.approx([0.01, 0.01, 0.001, 0.001])
 
 
-def test_validation_is_without_dropout_and_training_with_it(tmp_path):
+def test_dropout_is_off_in_validation_and_on_in_training(tmp_path):
     network, modes = tiny_network(), []
     network.output.register_forward_hook(lambda module, inputs, output: modes.append(module.training))
     trainer(tmp_path, training(updates=2, validate_every=1, average=Average.none), network=network).fit()
@@ -150,7 +150,7 @@ def test_validation_is_without_dropout_and_training_with_it(tmp_path):
         pytest.param(Precision.bfloat16, torch.bfloat16, marks=needs_bfloat16),
     ],
 )
-def test_products_are_taken_in_the_precision_asked_for(tmp_path, precision, kind):
+def test_products_are_computed_in_the_configured_precision(tmp_path, precision, kind):
     network, kinds = tiny_network(), []
     network.output.register_forward_hook(lambda module, inputs, output: kinds.append(output.dtype))
     one = trainer(tmp_path, training(updates=1, precision=precision), network=network, validate=Scripted([1.0]))
@@ -159,11 +159,11 @@ def test_products_are_taken_in_the_precision_asked_for(tmp_path, precision, kind
     assert all(parameter.dtype == torch.float32 for parameter in network.parameters())
 
 
-# What a gradient means
+# Gradients
 
 
 def one_step(folder: Path, batches: list[Batch], clip: float | None = None) -> dict[str, torch.Tensor]:
-    """Weights after one plain step of all batches together, at learning rate 1."""
+    """Return the weights after one plain step over all batches at learning rate 1."""
     config = training(updates=1, accumulate=len(batches), clip=clip, log_every=1)
     network = tiny_network(dropout=0.0)
     trainer(folder, config, network=network, stream=Stream(batches), optimizer=SGD(learning_rate=1.0)).fit()
@@ -171,7 +171,7 @@ def one_step(folder: Path, batches: list[Batch], clip: float | None = None) -> d
 
 
 def padded(batch: Batch, more: int) -> Batch:
-    """The same sentences among longer ones: more padding on the right of both sides."""
+    """Return the same sentences with more padding on the right of both sides."""
     source_BS, lengths_B, target_BT, positions_P, labels_P = batch
     width = target_BT.size(1)
     rows, columns = positions_P // width, positions_P % width
@@ -182,11 +182,11 @@ def padded(batch: Batch, more: int) -> Batch:
     )  # fmt: skip
 
 
-def test_accumulated_batches_are_one_batch(tmp_path):
+def test_accumulated_batches_equal_one_batch(tmp_path):
     rows = sorted(sources(14, 1), key=len)
     whole = one_step(tmp_path / "whole", [reversal_batch(rows)])
     parts = one_step(tmp_path / "parts", [reversal_batch(rows[:9]), reversal_batch(rows[9:])])
-    assert not close(weights(tiny_network()), whole, 1e-3)  # the step does something
+    assert not close(weights(tiny_network()), whole, 1e-3)  # the step changes the weights
     assert close(whole, parts)
 
 
@@ -196,7 +196,7 @@ def test_padding_changes_no_gradient(tmp_path):
 
 
 @pytest.mark.parametrize(("clip", "length"), [(0.01, 0.01), (None, None), (1e6, None)])
-def test_clipping_limits_the_step_and_the_log_tells_the_norm_before_it(tmp_path, clip, length):
+def test_clipping_limits_the_step_and_the_log_has_the_norm_before_clipping(tmp_path, clip, length):
     before = weights(tiny_network())
     after = one_step(tmp_path, SEVEN_BATCHES[:1], clip)
     step = math.sqrt(sum(float((after[name] - before[name]).double().square().sum()) for name in before))
@@ -206,19 +206,19 @@ def test_clipping_limits_the_step_and_the_log_tells_the_norm_before_it(tmp_path,
 
 
 def spoilt_at(place: StreamPosition, factor: float, before=lambda: None) -> dict[str, object]:
-    """A network whose logits are multiplied by ``factor`` from a place of the stream on, and that stream."""
+    """Return a network whose logits are multiplied by ``factor`` from a stream position on, and that stream."""
     network, factors = tiny_network(), [1.0]
     network.output.register_forward_hook(lambda module, inputs, output: output * factors[0])
 
-    def spoil() -> None:
+    def damage() -> None:
         before()
         factors[0] = factor
 
-    return {"network": network, "stream": at(place, spoil)}
+    return {"network": network, "stream": at(place, damage)}
 
 
 @pytest.mark.parametrize("spoilt", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_stops_the_run_and_spoils_nothing_on_the_disk(tmp_path, spoilt):
+def test_a_nan_loss_stops_the_run_and_does_not_change_its_files(tmp_path, spoilt):
     files = []
 
     def remember() -> None:
@@ -247,21 +247,21 @@ WRITTEN = {".pt", ".safetensors", ".jsonl"}
         ({"log_every": 100, "validate_every": 100, "updates": 7}, StreamPosition(0, 6), "updates 1 to 7"),
     ],
 )
-def test_divergence_is_noticed_before_anything_is_recorded_validated_or_ended(tmp_path, changes, place, window):
+def test_divergence_is_detected_before_recording_validating_or_ending(tmp_path, changes, place, window):
     with pytest.raises(RunError, match=f"^{window}: loss nan"):
         trainer(tmp_path, training(**{"updates": 20, **changes}), **spoilt_at(place, math.nan)).fit()
     assert all(math.isfinite(record["loss"]) for record in metrics(tmp_path))
 
 
-def test_divergence_is_noticed_before_a_signal_saves(tmp_path):
+def test_divergence_is_detected_before_a_signal_saves(tmp_path):
     one = trainer(tmp_path, training(updates=9, log_every=9), **spoilt_at(StreamPosition(0, 2), math.nan, terminate))
     with pytest.raises(RunError, match=r"^updates 1 to 3: loss nan"):
         one.fit()
     assert not (tmp_path / "checkpoints").exists()
 
 
-def test_a_gradient_that_is_no_number_stops_the_run_too_even_if_clipping_hides_it(tmp_path):
-    """Clipping makes zeros of finite gradients whose norm is infinite: nothing later would tell."""
+def test_a_nan_gradient_stops_the_run_with_clipping_too(tmp_path):
+    """Clipping turns finite gradients with an infinite norm into zeros, so later checks cannot detect them."""
     network, scale = tiny_network(), iter([1e30, 1e30, 1.0, 1.0, 1.0])
     network.output.weight.register_hook(lambda gradient: gradient * next(scale))
     with pytest.raises(RunError, match=r"updates 1 to 4: loss [\d.]+, gradient norm inf"):
@@ -269,11 +269,11 @@ def test_a_gradient_that_is_no_number_stops_the_run_too_even_if_clipping_hides_i
     assert not (tmp_path / "checkpoints").exists()
 
 
-# Waiting for the device
+# Synchronization with the device
 
 
 class Looks(TorchDispatchMode):
-    """Counts how often a number is fetched from a tensor: each time the host would wait for a GPU."""
+    """Counts how often a number is read from a tensor; each read synchronizes with a GPU."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -292,15 +292,15 @@ def looks(folder: Path, updates: int) -> int:
     return counted.count
 
 
-def test_an_update_fetches_no_number_from_the_device(tmp_path):
+def test_an_update_reads_no_number_from_the_device(tmp_path):
     with Looks() as counted:
         float(torch.ones(()))
     assert counted.count == 1
     assert looks(tmp_path / "many", 12) == looks(tmp_path / "few", 2)
 
 
-def test_the_speed_is_of_the_updates_without_the_validations(tmp_path, monkeypatch):
-    """By a clock that an update puts forward by a second and a validation by an hour."""
+def test_the_speed_excludes_validations(tmp_path, monkeypatch):
+    """With a clock that an update advances by a second and a validation by an hour."""
     clock = [0.0]
     monkeypatch.setattr(trainer_module, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
     one = trainer(tmp_path, training(updates=8, log_every=8, validate_every=4))
@@ -322,7 +322,7 @@ def test_the_speed_is_of_the_updates_without_the_validations(tmp_path, monkeypat
     assert record["tokens_per_second"] == tokens / 8
 
 
-# Stopped and started again
+# Resuming
 
 
 LONG = training(updates=14, accumulate=2)  # validated at 4, 8, 12 and 14; recorded at 5 and 10
@@ -330,14 +330,14 @@ LONG = training(updates=14, accumulate=2)  # validated at 4, 8, 12 and 14; recor
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
-    """A run never stopped: its folder and its weights at the end."""
+    """The folder and final weights of an uninterrupted run."""
     folder, network = tmp_path_factory.mktemp("uninterrupted"), tiny_network()
     trainer(folder, LONG, network=network).fit()
     return folder, weights(network)
 
 
 def go_on_and_compare(folder: Path, uninterrupted: tuple[Path, dict[str, torch.Tensor]]) -> None:
-    """A new process would build all of this again, in any random state."""
+    """Return a new trainer, as a new process would, in another random state."""
     network = tiny_network()
     again = trainer(folder, LONG, network=network)
     torch.manual_seed(999)
@@ -369,7 +369,7 @@ def crash() -> None:
 @pytest.mark.parametrize(
     ("place", "update"), [(StreamPosition(0, 1), 1), (StreamPosition(1, 5), 7), (StreamPosition(3, 6), 14)]
 )
-def test_a_signal_saves_after_the_update_under_way_and_the_run_goes_on(tmp_path, uninterrupted, place, update):
+def test_a_signal_saves_after_the_current_update_and_the_run_resumes(tmp_path, uninterrupted, place, update):
     with pytest.raises(Interrupted, match=f"stopped at update {update} and saved") as raised:
         trainer(tmp_path, LONG, stream=at(place, terminate)).fit()
     assert raised.value.exit_code == 128 + signal.SIGTERM
@@ -380,7 +380,7 @@ def test_a_signal_saves_after_the_update_under_way_and_the_run_goes_on(tmp_path,
 
 @pytest.mark.parametrize("number", [1, 2, 4, 5])
 def test_a_signal_while_validating_loses_nothing(tmp_path, uninterrupted, number):
-    """The fourth is the validation of the last update, the fifth that of the average."""
+    """The fourth validation is of the last update, the fifth of the average."""
     calls = []
 
     def validate(network, update):
@@ -396,7 +396,7 @@ def test_a_signal_while_validating_loses_nothing(tmp_path, uninterrupted, number
 
 
 @pytest.mark.parametrize("place", [StreamPosition(0, 3), StreamPosition(1, 6), StreamPosition(2, 4)])
-def test_a_crash_while_learning_loses_what_came_after_the_last_save_and_no_more(tmp_path, uninterrupted, place):
+def test_a_crash_loses_only_the_updates_after_the_last_save(tmp_path, uninterrupted, place):
     with pytest.raises(ConnectionError):
         trainer(tmp_path, LONG, stream=at(place, crash)).fit()
     go_on_and_compare(tmp_path, uninterrupted)
@@ -417,8 +417,8 @@ def test_a_crash_while_validating_does_no_harm(tmp_path, uninterrupted, number):
     go_on_and_compare(tmp_path, uninterrupted)
 
 
-def test_batches_prepared_ahead_change_nothing_and_leave_no_thread(tmp_path, uninterrupted):
-    """As on a GPU: crashed, gone on with, and stopped by the end of the training."""
+def test_prefetching_changes_nothing_and_leaves_no_thread(tmp_path, uninterrupted):
+    """With prefetching, as on a GPU: after a crash, after resuming, and at the end."""
     for stream, error in ((at(StreamPosition(1, 6), crash), ConnectionError), (Stream(SEVEN_BATCHES), None)):
         network = tiny_network()
         one = trainer(tmp_path, LONG, network=network, stream=stream)
@@ -430,7 +430,7 @@ def test_batches_prepared_ahead_change_nothing_and_leave_no_thread(tmp_path, uni
     assert metrics(tmp_path) == metrics(uninterrupted[0])
 
 
-def test_the_same_trainer_may_go_on_after_a_signal(tmp_path, uninterrupted):
+def test_the_same_trainer_can_resume_after_a_signal(tmp_path, uninterrupted):
     network = tiny_network()
     stopped = trainer(tmp_path, LONG, network=network, stream=at(StreamPosition(1, 5), terminate))
     with pytest.raises(Interrupted):
@@ -440,7 +440,7 @@ def test_the_same_trainer_may_go_on_after_a_signal(tmp_path, uninterrupted):
     assert metrics(tmp_path) == metrics(uninterrupted[0])
 
 
-def test_a_seed_makes_the_run(tmp_path, uninterrupted):
+def test_the_seed_determines_the_run(tmp_path, uninterrupted):
     network = tiny_network()
     other = trainer(tmp_path, LONG, network=network)
     other.step.seed = 4
@@ -448,7 +448,7 @@ def test_a_seed_makes_the_run(tmp_path, uninterrupted):
     assert not close(weights(network), uninterrupted[1], 1e-4)
 
 
-def test_a_run_stopped_before_any_validation_and_then_called_long_enough_is_validated(tmp_path):
+def test_a_run_stopped_before_its_first_validation_is_validated_when_its_length_is_reduced(tmp_path):
     with pytest.raises(Interrupted):
         trainer(tmp_path, training(updates=9), stream=at(StreamPosition(0, 2), terminate)).fit()
     assert not (tmp_path / "model.safetensors").exists()
@@ -468,10 +468,10 @@ def test_a_state_of_another_network_or_optimizer_is_refused_in_one_line(tmp_path
             trainer(tmp_path, training(updates=1))
 
 
-# The end
+# End of training
 
 
-def test_a_finished_run_is_left_as_it_is(tmp_path):
+def test_a_finished_run_is_not_changed(tmp_path):
     validate = Scripted([3.0, 2.0, 1.0])
     trainer(tmp_path, training(updates=8), validate=validate).fit()
     watched = [tmp_path / name for name in ("model.safetensors", "checkpoints/last.pt", "metrics.jsonl")]
@@ -484,7 +484,7 @@ def test_a_finished_run_is_left_as_it_is(tmp_path):
     assert watched[0].stat().st_mtime_ns == stamp
 
 
-def test_a_finished_run_goes_on_when_it_is_made_longer(tmp_path, uninterrupted):
+def test_a_finished_run_resumes_when_extended(tmp_path, uninterrupted):
     trainer(tmp_path, training(updates=8, accumulate=2)).fit()
     go_on_and_compare(tmp_path, uninterrupted)
 
@@ -498,22 +498,22 @@ def test_a_finished_run_goes_on_when_it_is_made_longer(tmp_path, uninterrupted):
         (Criterion.bleu, [1.0, 2.0, 3.0, 4.0, 5.0], [1.0, 2.0, 3.0, 2.5, 4.0], 5, 5),
     ],
 )
-def test_patience_stops_the_run_and_the_best_weights_stay(tmp_path, criterion, losses, bleu, best, stopped):
+def test_patience_stops_the_run_and_the_best_weights_are_kept(tmp_path, criterion, losses, bleu, best, stopped):
     validate = Scripted(losses, bleu)
     config = training(updates=10, validate_every=2, patience=2, criterion=criterion, average=Average.none)
     if stopped == 5:
-        config.updates = 10  # patience never runs out: 10 updates, 5 validations
+        config.updates = 10  # patience is not exceeded: 10 updates, 5 validations
     progress = trainer(tmp_path, config, validate=validate).fit()
     assert progress.update == 2 * stopped
     assert len(validate.shown) == stopped
     assert same(best_weights(tmp_path), validate.shown[best - 1])
     assert kept(tmp_path) == [2 * best]
-    # and once more: patience has still run out
+    # again: patience is still exceeded
     assert trainer(tmp_path, config, validate=validate).fit().update == 2 * stopped
     assert len(validate.shown) == stopped
 
 
-def test_a_run_out_of_patience_averages_too(tmp_path):
+def test_a_run_stopped_by_patience_is_averaged(tmp_path):
     validate = Scripted([3.0, 2.0, 2.5, 2.6, 1.0])
     trainer(tmp_path, training(updates=99, validate_every=1, patience=2), validate=validate).fit()
     assert close(best_weights(tmp_path), mean(validate.shown[1], validate.shown[2]))
@@ -527,20 +527,20 @@ LOSSES = [2.0, 5.0, 1.0, 4.0]
 
 
 @pytest.mark.parametrize(("average", "chosen"), [(Average.best, (1, 3)), (Average.last, (3, 4))])
-def test_the_average_is_taken_where_it_is_better(tmp_path, average, chosen):
+def test_a_better_average_is_selected(tmp_path, average, chosen):
     validate, network = Scripted([*LOSSES, 0.9]), tiny_network()
     config = training(updates=8, validate_every=2, average=average)
     trainer(tmp_path, config, network=network, validate=validate).fit()
     expected = mean(*(validate.shown[number - 1] for number in chosen))
     assert close(validate.shown[4], expected)
     assert close(best_weights(tmp_path), expected)
-    assert same(weights(network), validate.shown[3])  # the network itself is where training left it
+    assert same(weights(network), validate.shown[3])  # the network keeps its last weights
     assert kept(tmp_path) == sorted({2 * number for number in (*chosen, 3)})
 
 
 @pytest.mark.parametrize("average", [Average.best, Average.last])
 @pytest.mark.parametrize("outcome", [1.0, 1.1, math.nan])
-def test_the_average_is_left_where_it_is_no_better(tmp_path, average, outcome):
+def test_a_worse_average_is_rejected(tmp_path, average, outcome):
     validate = Scripted([*LOSSES, outcome])
     trainer(tmp_path, training(updates=8, validate_every=2, average=average), validate=validate).fit()
     assert len(validate.shown) == 5
@@ -548,15 +548,15 @@ def test_the_average_is_left_where_it_is_no_better(tmp_path, average, outcome):
 
 
 @pytest.mark.parametrize("config", [training(updates=4, average=Average.none), training(updates=4, average_count=1)])
-def test_without_averaging_nothing_more_is_validated(tmp_path, config):
+def test_without_averaging_there_is_no_further_validation(tmp_path, config):
     validate = Scripted([1.0])
     trainer(tmp_path, config, validate=validate).fit()
     assert same(best_weights(tmp_path), validate.shown[0])
 
 
 @pytest.mark.parametrize("average", [Average.best, Average.last])
-def test_an_average_stays_when_the_run_is_made_longer_without_gain(tmp_path, average, capsys):
-    """Neither a single checkpoint that is the best of its kind (1.9) takes its place, nor a worse average (0.6)."""
+def test_an_average_is_kept_when_an_extension_brings_no_gain(tmp_path, average, capsys):
+    """Neither the best later checkpoint (1.9) nor a worse average (0.6) replaces it."""
     validate = Scripted([3.0, 2.0, 0.5, 1.9, 5.0, 0.6])
     trainer(tmp_path, training(updates=2, validate_every=1, average=average), validate=validate).fit()
     accepted = mean(*validate.shown[:2])
@@ -574,7 +574,7 @@ def test_an_average_stays_when_the_run_is_made_longer_without_gain(tmp_path, ave
 
 
 @pytest.mark.parametrize(("later", "chosen"), [([0.4, 5.0, 0.6], "single"), ([1.9, 5.0, 0.4], "average")])
-def test_an_average_gives_way_to_what_is_better(tmp_path, later, chosen):
+def test_an_average_is_replaced_by_a_better_validation(tmp_path, later, chosen):
     validate = Scripted([3.0, 2.0, 0.5, *later])
     for updates in (2, 4):
         trainer(tmp_path, training(updates=updates, validate_every=1), validate=validate).fit()
@@ -585,16 +585,16 @@ def test_an_average_gives_way_to_what_is_better(tmp_path, later, chosen):
         assert close(best_weights(tmp_path), validate.shown[5])
 
 
-def test_the_last_checkpoint_alone_is_held_against_the_best(tmp_path, capsys):
+def test_an_average_of_one_checkpoint_is_not_validated(tmp_path, capsys):
     validate = Scripted([2.0, 1.0, 1.5])
     config = training(updates=3, validate_every=1, average=Average.last, average_count=1)
     trainer(tmp_path, config, validate=validate).fit()
-    assert len(validate.shown) == 3, "its outcome is known"
+    assert len(validate.shown) == 3, "its validation is known"
     assert same(best_weights(tmp_path), validate.shown[1])
     assert "last checkpoint: validation loss 1.500" in capsys.readouterr().err
 
 
-def test_where_scores_are_all_equal_the_loss_decides_and_one_line_says_so(tmp_path, capsys):
+def test_equal_scores_are_ranked_by_loss_with_a_note(tmp_path, capsys):
     validate = Scripted([1.211, 0.4, 0.017])
     config = training(updates=3, validate_every=1, criterion=Criterion.bleu, patience=1, average=Average.none)
     assert trainer(tmp_path, config, validate=validate).fit().update == 3
@@ -605,14 +605,14 @@ def test_where_scores_are_all_equal_the_loss_decides_and_one_line_says_so(tmp_pa
     )
 
 
-def test_the_best_weights_are_there_while_training_goes_on(tmp_path):
+def test_the_best_weights_are_available_during_training(tmp_path):
     validate = Scripted([2.0, 3.0])
     with pytest.raises(ConnectionError):
         trainer(tmp_path, training(updates=NEVER), validate=validate, stream=at(StreamPosition(1, 2), crash)).fit()
     assert same(best_weights(tmp_path), validate.shown[0])
 
 
-def test_the_bar_tells_each_validation_and_which_is_best(tmp_path, capsys):
+def test_the_progress_bar_shows_each_validation_and_the_best(tmp_path, capsys):
     trainer(tmp_path, training(updates=8), validate=Scripted([2.0, 3.0, 4.0], [7.0, 8.0, 9.0])).fit()
     reported = capsys.readouterr().err
     assert "update      4  validation loss 2.000  perplexity 7.39  BLEU 7.00  (best)\n" in reported
@@ -620,14 +620,14 @@ def test_the_bar_tells_each_validation_and_which_is_best(tmp_path, capsys):
     assert "model.safetensors is the best single checkpoint" in reported
 
 
-def test_adam_goes_on_with_its_moments(tmp_path):
-    """Without them the first step after a restart would be as long as the learning rate."""
+def test_adam_resumes_with_its_moments(tmp_path):
+    """Without the moments, the first step after a restart would have the size of the learning rate."""
     trainer(tmp_path, training(updates=4)).fit()
     again = trainer(tmp_path, training(updates=5), optimizer=Adam(learning_rate=0.01))
     assert {int(state["step"]) for state in again.optimizer.state.values()} == {4}
 
 
-def test_validation_is_of_the_update_it_names(tmp_path):
+def test_a_validation_is_of_the_update_it_reports(tmp_path):
     progress = trainer(tmp_path, training(updates=6)).fit()
     assert [validation.update for validation in progress.validations] == [4, 6]
     assert all(isinstance(validation, Validation) for validation in progress.validations)
@@ -644,7 +644,7 @@ def test_a_run_without_bleu_is_trained_validated_averaged_and_resumed(tmp_path, 
     assert "BLEU" not in capsys.readouterr().err
 
 
-def test_a_new_run_begins_with_other_weights_where_they_are_given_and_a_resumed_one_does_not_ask(tmp_path):
+def test_given_initial_weights_are_used_by_a_new_run_only(tmp_path):
     begun = []
 
     def start(network):
@@ -661,7 +661,7 @@ def test_a_new_run_begins_with_other_weights_where_they_are_given_and_a_resumed_
     assert begun == [network]
 
 
-def test_an_objective_is_told_the_update_and_every_accumulated_batch(tmp_path):
+def test_an_objective_receives_the_update_and_every_accumulated_batch(tmp_path):
     reported, plain = [], TeacherForcing(0.1, Precision.float32)
 
     def objective(network, batch, update):

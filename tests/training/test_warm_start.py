@@ -1,4 +1,4 @@
-"""Beginning where another run ended."""
+"""Warm start from another run."""
 
 import shutil
 from dataclasses import replace
@@ -23,13 +23,13 @@ def model(tiny_run):
     return RunFolder.open(tiny_run).section("model", ModelConfig)
 
 
-def test_another_architecture_is_refused_in_one_line_that_says_what_to_set(tiny_run, tmp_path, model):
+def test_another_architecture_is_refused_with_the_settings_to_use(tiny_run, tmp_path, model):
     checked_start(tmp_path, str(tiny_run), model, TokenizerConfig())
-    model.dropout, model.word_dropout = 0.7, 0.1  # say nothing of the weights
+    model.dropout, model.word_dropout = 0.7, 0.1  # do not affect the weights
     checked_start(tmp_path, str(tiny_run), model, TokenizerConfig())
     model.decoder.size, model.bridge_shared = 99, True
-    wanted = r"set model\.bridge_shared=false model\.decoder\.size=20, or start from another run"
-    with pytest.raises(RunError, match=wanted) as raised:
+    expected = r"set model\.bridge_shared=false model\.decoder\.size=20, or start from another run"
+    with pytest.raises(RunError, match=expected) as raised:
         checked_start(tmp_path, str(tiny_run), model, TokenizerConfig())
     assert "\n" not in str(raised.value)
     assert str(tiny_run) in str(raised.value)
@@ -53,16 +53,16 @@ def test_another_architecture_is_refused_in_one_line_that_says_what_to_set(tiny_
         ({}, {"forget_bias": 0.5}, "model.forget_bias=0.5 .* set model.forget_bias=1.0 as there"),
     ],
 )
-def test_what_the_start_brings_cannot_be_set(tiny_run, tmp_path, model, tokenizer, changes, named):
+def test_settings_given_by_the_start_cannot_be_changed(tiny_run, tmp_path, model, tokenizer, changes, named):
     changed = replace(model, **changes)
     with pytest.raises(ConfigError, match=rf"^{named}") as raised:
         checked_start(tmp_path, str(tiny_run), changed, TokenizerConfig(**tokenizer))
     assert "\n" not in str(raised.value)
-    assert checked_start(tiny_run, str(tiny_run), changed, TokenizerConfig(**tokenizer)), "it has begun already"
+    assert checked_start(tiny_run, str(tiny_run), changed, TokenizerConfig(**tokenizer)), "the run already exists"
 
 
 @pytest.mark.parametrize("size", [400, 8000])
-def test_the_starts_own_settings_and_defaults_are_taken(tiny_run, tmp_path, model, size):
+def test_the_settings_of_the_start_and_defaults_are_accepted(tiny_run, tmp_path, model, size):
     config = TokenizerConfig(size=size, sampling=0.1, sample_target=False)
     assert checked_start(tmp_path, str(tiny_run), model, config) == tiny_run
 
@@ -77,12 +77,12 @@ def test_a_folder_without_a_model_is_refused(tiny_run, tmp_path, model):
     assert "\n" not in str(raised.value)
 
 
-def test_a_run_that_has_begun_does_not_look_at_its_start_again(tiny_run, tmp_path, model):
-    gone = tmp_path / "gone"
-    assert checked_start(tiny_run, str(gone), model, TokenizerConfig(tags=["<2de>"])) == gone
+def test_a_resumed_run_does_not_read_its_start(tiny_run, tmp_path, model):
+    missing = tmp_path / "gone"
+    assert checked_start(tiny_run, str(missing), model, TokenizerConfig(tags=["<2de>"])) == missing
 
 
-def test_without_a_start_there_is_nothing_to_check(tmp_path, model):
+def test_without_a_start_nothing_is_checked(tmp_path, model):
     assert checked_start(tmp_path, None, model, TokenizerConfig(tags=["<2de>"]), ["<bt>"]) is None
 
 
@@ -95,7 +95,7 @@ def test_a_vocabulary_without_a_tag_is_refused(tiny_run, tmp_path, model, tags, 
     assert "\n" not in str(raised.value)
 
 
-def test_a_vocabulary_with_the_tags_is_enough(tiny_run, tmp_path, model):
+def test_a_vocabulary_with_the_tags_is_accepted(tiny_run, tmp_path, model):
     start = tmp_path / "start"
     shutil.copytree(tiny_run, start)
     config = TokenizerConfig(tags=["<2fr>"])
@@ -104,13 +104,13 @@ def test_a_vocabulary_with_the_tags_is_enough(tiny_run, tmp_path, model):
         build_tokenizers(trained, PairList("one", [Pair("We work.", "Nous travaillons.")]), ["<bt>"]), start
     )
     assert checked_start(tmp_path / "run", str(start), model, config, ["<bt>"]) == start
-    with pytest.raises(RunError, match="no token for the tag <bt>"):  # the source alone has it
+    with pytest.raises(RunError, match="no token for the tag <bt>"):  # only the source has it
         checked_start(tmp_path / "run", str(start), model, TokenizerConfig(tags=["<bt>"]))
 
 
-def test_a_tag_of_the_data_is_missed_before_a_folder_is_made(recipe, tiny_run, tmp_path):
-    asked = [f"run={tmp_path / 'run'}", f"training.start={tiny_run}", "model=attention", *TINY]
-    outcome = recipe("train", *asked, "data.source_tag='<2de>'")
+def test_a_missing_tag_is_refused_before_a_folder_is_created(recipe, tiny_run, tmp_path):
+    overrides = [f"run={tmp_path / 'run'}", f"training.start={tiny_run}", "model=attention", *TINY]
+    outcome = recipe("train", *overrides, "data.source_tag='<2de>'")
     assert outcome.code == 1
     assert "no token for the tag <2de>" in outcome.err
     assert outcome.err.count("\n") == 1
@@ -126,7 +126,7 @@ def test_the_weights_are_those_of_the_other_run(tiny_run, model):
         load_start_weights(tiny_run, Network(model, 11, 11, joint=True))
 
 
-def test_a_run_takes_over_tokenizers_and_weights_and_then_needs_its_start_no_more(recipe, tiny_run, tmp_path):
+def test_a_run_copies_tokenizers_and_weights_of_its_start(recipe, tiny_run, tmp_path):
     start, run = tmp_path / "start", tmp_path / "run"
     shutil.copytree(tiny_run, start)
     settings = [f"run={run}", f"training.start={start}", "model=attention", *TINY, "training.average_count=4"]
@@ -140,7 +140,7 @@ def test_a_run_takes_over_tokenizers_and_weights_and_then_needs_its_start_no_mor
     assert outcome.code == 0, outcome.err
 
 
-def test_a_mistake_is_found_before_a_folder_is_made(recipe, tiny_run, tmp_path):
+def test_a_mistake_is_refused_before_a_folder_is_created(recipe, tiny_run, tmp_path):
     outcome = recipe("train", f"run={tmp_path / 'run'}", f"training.start={tiny_run}", *TINY)
     assert outcome.code == 1
     assert outcome.err.startswith("error: training.start=")

@@ -31,10 +31,10 @@ def test_gpu_gets_larger_batches():
 
 def test_stream_order_does_not_depend_on_the_chunk_size(monkeypatch):
     texts = ["Wir.", "", "Wo ist der Mann?", "Das Haus."] * 2
-    wanted = translator().translate(texts)
+    expected = translator().translate(texts)
     monkeypatch.setattr(batching, "CHUNK", 3)
-    assert [one.text for one in translator().translate(texts)] == [one.text for one in wanted]
-    assert [one.source for one in wanted] == texts
+    assert [translation.text for translation in translator().translate(texts)] == [one.text for one in expected]
+    assert [one.source for one in expected] == texts
 
 
 LONG = "Wir sehen das Haus. " * 60
@@ -47,7 +47,7 @@ def test_first_segment_of_a_long_text_gets_the_prefix_and_phrases():
     assert parts[0] == Request(parts[0].text, "Das", ("Haus",))
     assert all(part == Request(part.text) for part in parts[1:])
     whole = own.translate(LONG, prefix="Das", phrases=["Haus"])
-    assert whole.text == " ".join(one.text for one in own.translate(parts))
+    assert whole.text == " ".join(translation.text for translation in own.translate(parts))
     assert whole.text.startswith("Das")
 
 
@@ -75,7 +75,7 @@ def test_first_segment_has_as_many_sentences_as_the_prefix():
 @pytest.mark.parametrize("n_best", [1, 2])
 def test_blank_text_has_n_best_like_any_other(n_best):
     blank, other = translator().translate([" ", "Wir."], n_best=n_best)
-    assert [one.text for one in blank.n_best] == [""] * (n_best > 1)
+    assert [alternative.text for alternative in blank.n_best] == [""] * (n_best > 1)
     assert bool(blank.n_best) == bool(other.n_best)
 
 

@@ -18,29 +18,29 @@ def translation(source: str, text: str, rows: list[list[float]], tokens=None, so
 
 
 def test_unknown_word_becomes_the_most_attended_source_word():
-    found = translation("Zoe met Klaus", "<unk> traf <unk>", [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.1, 0.6]])
-    assert copy_from_source(found, Copy.unknown) == copy_from_source(found, Copy.all) == "Zoe traf Klaus"
-    assert copy_from_source(found, Copy.numbers) == found.text
-    assert copy_from_source(replace(found, attention=None), Copy.all) == found.text
+    result = translation("Zoe met Klaus", "<unk> traf <unk>", [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.1, 0.6]])
+    assert copy_from_source(result, Copy.unknown) == copy_from_source(result, Copy.all) == "Zoe traf Klaus"
+    assert copy_from_source(result, Copy.numbers) == result.text
+    assert copy_from_source(replace(result, attention=None), Copy.all) == result.text
 
 
 def test_attention_is_summed_over_the_tokens_of_a_word():
-    found = translation("Zo e Klaus", "<unk>", [[0.3, 0.3, 0.4]], source_tokens=["▁Zo", "e", "▁Klaus"])
-    assert copy_from_source(replace(found, source="Zoe Klaus"), Copy.unknown) == "Zoe"
-    assert copy_from_source(found, Copy.unknown) == "<unk>", "tokens and words that do not match are left alone"
+    result = translation("Zo e Klaus", "<unk>", [[0.3, 0.3, 0.4]], source_tokens=["▁Zo", "e", "▁Klaus"])
+    assert copy_from_source(replace(result, source="Zoe Klaus"), Copy.unknown) == "Zoe"
+    assert copy_from_source(result, Copy.unknown) == "<unk>", "tokens and words that do not match are unchanged"
 
 
 def test_wrong_number_becomes_the_missing_source_number():
     rows = [[0.1, 0.8, 0.1], [0.1, 0.1, 0.8], [0.1, 0.2, 0.7]]
-    found = translation("in 1984 12", "in 1985 12", rows)
-    assert copy_from_source(found, Copy.numbers) == "in 1984 12"
+    result = translation("in 1984 12", "in 1985 12", rows)
+    assert copy_from_source(result, Copy.numbers) == "in 1984 12"
     assert copy_from_source(translation("in 1984 12", "in 1984 12", rows), Copy.numbers) == "in 1984 12"
 
 
 @pytest.mark.parametrize(
-    ("source", "text", "wanted"),
+    ("source", "text", "expected"),
     [
-        (["1,000"], ["1.000"], ["1.000"]),  # the same digits, written otherwise
+        (["1,000"], ["1.000"], ["1.000"]),  # the same digits in another format
         (["3", "pm"], ["15", "Uhr"], ["3", "Uhr"]),
         (["five"], ["5"], ["5"]),  # no number is missing
         (["7", "7"], ["7", "8"], ["7", "7"]),
@@ -50,9 +50,9 @@ def test_wrong_number_becomes_the_missing_source_number():
         (["7-8"], ["1-2"], ["7-8"]),
     ],
 )
-def test_numbers_are_compared_by_their_digits(source, text, wanted):
+def test_numbers_are_compared_by_their_digits(source, text, expected):
     table = [[1 / len(source)] * len(source)] * len(text)
-    assert replace_wrong_numbers(text, source, table) == wanted
+    assert replace_wrong_numbers(text, source, table) == expected
 
 
 def test_tokens_are_numbered_by_word():

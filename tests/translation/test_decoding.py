@@ -47,10 +47,10 @@ def test_translations_do_not_depend_on_the_batch_with_any_method(method):
 @pytest.mark.parametrize("beam_size", [1, 3])
 def test_translation_starts_with_the_prefix(prefix, beam_size):
     own = translator()
-    found = own.translate("Wo ist der Mann?", prefix=prefix, beam_size=beam_size)
-    assert found.text.startswith(prefix)
-    forced = own.translate(found.source, prefix=found.text, search=LIMITS.beam(1))
-    assert forced.text.startswith(found.text)
+    translation = own.translate("Wo ist der Mann?", prefix=prefix, beam_size=beam_size)
+    assert translation.text.startswith(prefix)
+    forced = own.translate(translation.source, prefix=translation.text, search=LIMITS.beam(1))
+    assert forced.text.startswith(translation.text)
 
 
 def test_prefix_may_end_within_a_word():
@@ -67,7 +67,7 @@ def test_prefix_may_end_within_a_word():
 
 
 def test_minimum_bayes_risk_ranks_unfinished_samples_last():
-    """As in a beam. A text that was drawn finished and unfinished counts as finished."""
+    """As in beam search. A text sampled both finished and unfinished counts as finished."""
     own = translator()
 
     def one(text: str, score: float, finished: bool) -> Hypothesis:
@@ -80,10 +80,10 @@ def test_minimum_bayes_risk_ranks_unfinished_samples_last():
         one("Die Frau", -3.0, True),
     ]
     config = SearchConfig(method=Method.minimum_bayes_risk, samples=7, n_best=3)
-    found = [choice.hypothesis for choice in rank(own.ensemble, samples, config)]
-    assert [each.finished for each in found] == [True, True, False]
-    assert found[2] == samples[0], "it is most like all others, and would be the first"
-    assert samples[5] in found
+    result = [choice.hypothesis for choice in rank(own.ensemble, samples, config)]
+    assert [each.finished for each in result] == [True, True, False]
+    assert result[2] == samples[0], "it is most similar to all others, and would rank first"
+    assert samples[5] in result
 
 
 @pytest.mark.parametrize("method", [Method.beam, Method.diverse_beam, Method.minimum_bayes_risk])
@@ -91,8 +91,8 @@ def test_n_best_texts_are_unique(method):
     """Different tokens may spell the same text; the best stays, and others fill up the list."""
     own = translator(algorithm=Algorithm.char)
     settings = replace(METHODS[method], n_best=4) if method is not Method.beam else replace(LIMITS, beam_size=12)
-    for found in own.translate(SENTENCES, search=replace(settings, n_best=8 if method is Method.beam else 4)):
-        texts = [one.text for one in found.n_best]
+    for result in own.translate(SENTENCES, search=replace(settings, n_best=8 if method is Method.beam else 4)):
+        texts = [alternative.text for alternative in result.n_best]
         assert len(set(texts)) == len(texts) > 1
 
 
@@ -101,13 +101,13 @@ def test_best_of_equal_texts_is_kept():
     search = replace(LIMITS, beam_size=30, n_best=30, max_length_ratio=0.0, max_length_offset=4)
     bound = own.ensemble.bind(own.ensemble.encoded(SENTENCES)[0])
     repeated = 0
-    for all_, found in zip(beam_search(bound.stepper, search), own.translate(SENTENCES, search=search), strict=True):
+    for all_, result in zip(beam_search(bound.stepper, search), own.translate(SENTENCES, search=search), strict=True):
         best: dict[str, float] = {}
         for one in all_:
             best.setdefault(decode(own.ensemble, one), one.score)
-        assert [(one.text, pytest.approx(one.score, abs=1e-5)) for one in found.n_best] == list(best.items())
+        assert [(one.text, pytest.approx(one.score, abs=1e-5)) for one in result.n_best] == list(best.items())
         repeated += len(all_) - len(best)
-    assert repeated, "or this would be no test"
+    assert repeated, "the test needs this case"
 
 
 FOREIGN = ["Žižek", "Пушкин", "東京で", "Xylophonspieler", "Übermüdung"]
@@ -121,10 +121,10 @@ def test_prefix_words_are_tokenized_as_in_training(method):
     for word in FOREIGN:
         for given, partial in ((f"{word} {word} {word}", "Ha"), (f"Der {word}", ""), ("", word)):
             prefix = f"{given} {partial}" if given else partial
-            for one in (found := own.translate("Wir.", prefix=prefix, search=tight)).n_best or (found,):
-                assert one.text.startswith(prefix.rstrip()), (method, prefix)
+            for alternative in (result := own.translate("Wir.", prefix=prefix, search=tight)).n_best or (result,):
+                assert alternative.text.startswith(prefix.rstrip()), (method, prefix)
                 cut = tuple(vocabulary.tokens(vocabulary.encode(given)))
-                assert one.tokens[: len(cut)] == cut
+                assert alternative.tokens[: len(cut)] == cut
 
 
 def test_long_prefix_without_spaces_is_tokenized_as_in_training():
@@ -137,19 +137,22 @@ def test_long_prefix_without_spaces_is_tokenized_as_in_training():
 @pytest.mark.parametrize("phrases", [("Haus",), ("mein Schlüssel", "Frau"), ("Tage.",)])
 def test_phrases_occur_as_whole_words(phrases):
     for text in SENTENCES:
-        found = translator().translate(text, phrases=phrases)
+        translation = translator().translate(text, phrases=phrases)
         for phrase in phrases:
-            assert f" {phrase} " in f" {found.text.replace('?', ' ').replace(',', ' ')} " or phrase in found.text
-            place = found.text.index(phrase) + len(phrase)
-            assert not found.text[place : place + 1].isalnum()
+            assert (
+                f" {phrase} " in f" {translation.text.replace('?', ' ').replace(',', ' ')} "
+                or phrase in translation.text
+            )
+            place = translation.text.index(phrase) + len(phrase)
+            assert not translation.text[place : place + 1].isalnum()
 
 
 def test_samples_depend_on_seed_and_sentence():
     own, sampling = translator(), METHODS[Method.sampling]
     first, again = own.translate(["Wir.", "Wir.", "Das Haus."], search=sampling)[:2]
-    assert [one.text for one in first.n_best] == [one.text for one in again.n_best]
+    assert [alternative.text for alternative in first.n_best] == [alternative.text for alternative in again.n_best]
     other = own.translate("Wir.", search=replace(sampling, seed=2))
-    assert [one.text for one in first.n_best] != [one.text for one in other.n_best]
+    assert [alternative.text for alternative in first.n_best] != [alternative.text for alternative in other.n_best]
     assert sentence_seed(1, " Wir. ") == sentence_seed(1, "Wir.") != sentence_seed(2, "Wir.")
     assert 0 <= sentence_seed(1, "\ud800") < 2**63
 
@@ -158,33 +161,35 @@ def test_minimum_bayes_risk_matches_expected_utilities():
     own, count = translator(), 12
     samples = own.translate("Wir.", search=replace(METHODS[Method.sampling], n_best=count, top_k=5))
     risk = replace(LIMITS, method=Method.minimum_bayes_risk, samples=count, n_best=3, top_k=5)
-    texts = [one.text for one in samples.n_best]
+    texts = [alternative.text for alternative in samples.n_best]
     similarity = Similarity("chrf")
     worth = {text: sum(similarity([text], other)[0] for other in texts) / count for text in texts}
-    found = own.translate("Wir.", search=risk)
-    assert [one.utility for one in found.n_best] == pytest.approx(sorted(worth.values(), reverse=True)[:3])
-    for one in found.n_best:
-        assert one.utility == pytest.approx(worth[one.text])
-        assert one.score == max(other.score for other in samples.n_best if other.text == one.text)
+    translation = own.translate("Wir.", search=risk)
+    assert [alternative.utility for alternative in translation.n_best] == pytest.approx(
+        sorted(worth.values(), reverse=True)[:3]
+    )
+    for alternative in translation.n_best:
+        assert alternative.utility == pytest.approx(worth[alternative.text])
+        assert alternative.score == max(other.score for other in samples.n_best if other.text == alternative.text)
 
 
 def test_unknown_words_are_copied_by_attention():
     own = translator(algorithm=Algorithm.word)
     network = own.members[0].network
-    found = own.translate(SENTENCES, attention=True, n_best=3)
+    translations = own.translate(SENTENCES, attention=True, n_best=3)
     copied = own.translate(SENTENCES, copy=Copy.unknown, n_best=3)
     unknown = 0
-    for one, other in zip(found, copied, strict=True):
+    for one, other in zip(translations, copied, strict=True):
         for plain, taken in zip(one.n_best, other.n_best, strict=True):
             words, source = plain.text.split(), plain.source.split()
             unknown += words.count("<unk>")
-            wanted = [
+            expected = [
                 source[int(plain.attention[place, :-1].argmax())] if word == "<unk>" else word
                 for place, word in enumerate(words)
             ]
-            assert taken.text.split() == wanted
+            assert taken.text.split() == expected
             assert taken.attention is None
-    assert unknown, "or nothing was tested"
+    assert unknown, "the test needs this case"
     assert network.config.attention is AttentionKind.general
 
 

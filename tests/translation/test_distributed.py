@@ -31,8 +31,12 @@ def shared(run: Path, chunk: int, number: int) -> tuple[list[str], list[float], 
 
     translator._batch = counted
     text = lines(number) if rank() == 0 else []  # only the first reads
-    found = list(translate_distributed(translator, text, beam_size=2, n_best=2))
-    return [one.text for one in found], [other.score for one in found for other in one.n_best], own[0]
+    translations = list(translate_distributed(translator, text, beam_size=2, n_best=2))
+    return (
+        [translation.text for translation in translations],
+        [other.score for translation in translations for other in translation.n_best],
+        own[0],
+    )
 
 
 @pytest.mark.parametrize("chunk", [8, 100])
@@ -59,14 +63,16 @@ def test_single_process_equals_translate(tiny_run):
 
 
 def test_work_covers_every_line_once_in_the_batches_of_translate(tiny_run, monkeypatch):
-    translator, seen = Translator.load(tiny_run), []
+    translator, units = Translator.load(tiny_run), []
     batch = translator._batch
-    translator._batch = lambda requests, *rest: seen.append([one.text for one in requests]) or batch(requests, *rest)
+    translator._batch = lambda requests, *rest: (
+        units.append([request.text for request in requests]) or batch(requests, *rest)
+    )
     monkeypatch.setattr(batching, "CHUNK", 8)
     monkeypatch.setattr(batching, "BATCH_TOKENS", 40)
     texts = lines(20)
     translator.translate(texts, beam_size=1)
     *batches, blank = split_work(translator, texts)
-    assert [[texts[row] for row in rows] for rows in batches] == seen
+    assert [[texts[row] for row in rows] for rows in batches] == units
     assert all(not texts[row].strip() for row in blank)
     assert sorted(row for rows in [*batches, blank] for row in rows) == list(range(20))

@@ -14,11 +14,11 @@ DOCUMENT = "# Haus\r\n\r\n  Wo ist der Mann?  Wir arbeiten.\n\n\n- Das Haus.\n\t
 
 def test_sentences_are_translated_and_everything_else_is_kept():
     own = translator()
-    found = translate_document(own, DOCUMENT)
-    wanted = [own.translate(part.text).text if part.is_sentence else part.text for part in split_document(DOCUMENT)]
-    assert found == "".join(wanted)
+    document = translate_document(own, DOCUMENT)
+    expected = [own.translate(part.text).text if part.is_sentence else part.text for part in split_document(DOCUMENT)]
+    assert document == "".join(expected)
     for kept in ("# ", "\r\n\r\n  ", "\n\n\n- ", "\n\t"):
-        assert kept in found
+        assert kept in document
     assert translate_document(own, "") == ""
     assert translate_document(own, " \n\n") == " \n\n"
 
@@ -26,15 +26,15 @@ def test_sentences_are_translated_and_everything_else_is_kept():
 def test_parts_without_text_are_kept():
     for document in ("---\n***\n|---|---|\n", "12:30\t1990\r7", "```python\nx = 'Haus'\n```\n", "\t \r\n"):
         assert translate_document(translator(), document) == document
-    found = translate_document(translator(), "Wir.\tDas Haus.\rWir.\u2028---")
+    result = translate_document(translator(), "Wir.\tDas Haus.\rWir.\u2028---")
     first, second, third = (translator().translate(text).text for text in ("Wir.", "Das Haus.", "Wir."))
-    assert found == f"{first}\t{second}\r{third}\u2028---"
+    assert result == f"{first}\t{second}\r{third}\u2028---"
 
 
 def test_glossary_and_settings_apply_to_each_sentence():
     own, terms = translator(), Glossary([("Mann", "Frau"), ("wir", "Haus")])
-    found = translate_document(own, "Der Mann. Wir.\nDas.", glossary=terms)
-    first, second = found.split("\n")[0], found.split("\n")[1]
+    document = translate_document(own, "Der Mann. Wir.\nDas.", glossary=terms)
+    first, second = document.split("\n")[0], document.split("\n")[1]
     assert "Frau" in first
     assert "Haus" in first
     assert second == own.translate("Das.").text

@@ -60,7 +60,7 @@ def test_text_is_read_and_written_unchanged(tmp_path, monkeypatch):
     for name in ("one.gz", "two.gz"):
         with opened(str(tmp_path / name)) as output:
             output.write(text)
-    assert read_text(str(tmp_path / "one.gz")) == text, "what is written is read again by its name"
+    assert read_text(str(tmp_path / "one.gz")) == text, "written files are read by the same name"
     assert (tmp_path / "one.gz").read_bytes() == (tmp_path / "two.gz").read_bytes()
     (tmp_path / "bad.txt").write_bytes(b"a\n\xff\n")
     with pytest.raises(DataError, match=r"bad.txt, line 2: byte 0xff"):
@@ -77,10 +77,10 @@ def test_text_is_read_and_written_unchanged(tmp_path, monkeypatch):
 
 def test_progress_shows_count_speed_and_time_on_stderr(capsys):
     assert list(with_progress(iter("abc"), 3, "translating")) == ["a", "b", "c"]
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert shown.err.startswith("\rtranslating:   0%")
-    last = shown.err.split("\r")[-1]
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("\rtranslating:   0%")
+    last = captured.err.split("\r")[-1]
     for part in ("translating: 100%", "3/3", "sentence/s", "<"):
         assert part in last
     assert last.endswith("\n")
@@ -99,7 +99,7 @@ def test_progress_can_be_hidden(capsys):
 def test_progress_moves_by_chunks(capsys, monkeypatch):
     """All items of a chunk are done when the first one comes."""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("tqdm.std.time", map(float, count(0, 10)).__next__)  # any two looks are far apart
+    monkeypatch.setattr("tqdm.std.time", map(float, count(0, 10)).__next__)  # clock readings are far apart
     assert len(list(with_progress(range(2 * CHUNK + 1), 2 * CHUNK + 1, "translating"))) == 2 * CHUNK + 1
     err = capsys.readouterr().err
     for done in (CHUNK, 2 * CHUNK, 2 * CHUNK + 1):

@@ -61,12 +61,12 @@ def distribution(model: LanguageModel, before: Sequence[int]) -> torch.Tensor:
 
 def test_uniform_model_has_the_vocabulary_size_as_perplexity(subwords):
     model = language_model(subwords, spread=0.0)
-    found = model.perplexity(TEXTS)
-    assert found.per_token == pytest.approx(subwords.size)
-    assert found.sentences == 20
-    assert found.words == sum(len(text.split()) + 1 for text in TEXTS)
-    assert found.tokens == sum(len(subwords.encode(text)) + 1 for text in TEXTS)
-    assert found.per_word == pytest.approx(subwords.size ** (found.tokens / found.words))
+    perplexity = model.perplexity(TEXTS)
+    assert perplexity.per_token == pytest.approx(subwords.size)
+    assert perplexity.sentences == 20
+    assert perplexity.words == sum(len(text.split()) + 1 for text in TEXTS)
+    assert perplexity.tokens == sum(len(subwords.encode(text)) + 1 for text in TEXTS)
+    assert perplexity.per_word == pytest.approx(subwords.size ** (perplexity.tokens / perplexity.words))
     assert model.log_probability("") == pytest.approx(-math.log(subwords.size))
 
 
@@ -86,10 +86,10 @@ def test_log_probability_is_the_sum_over_tokens_and_eos(subwords):
     model = language_model(subwords)
     for text in TEXTS[:3]:
         ids = subwords.encode(text)
-        wanted = sum(
+        expected = sum(
             math.log(float(distribution(model, ids[:place])[token])) for place, token in enumerate([*ids, EOS])
         )
-        assert model.log_probability(text) == pytest.approx(wanted, rel=1e-5)
+        assert model.log_probability(text) == pytest.approx(expected, rel=1e-5)
 
 
 def test_log_probabilities_do_not_depend_on_the_batch(subwords):
@@ -120,59 +120,61 @@ def test_suggestions_of_a_word_vocabulary_match_the_distribution(words, prefix):
     probabilities[[BOS, PAD]] = 0
     ends = [number for number in range(words.size) if number not in (BOS, PAD)]
     spelled = {number: token.removeprefix("\u2581") for number, token in enumerate(words.tokens(range(words.size)))}
-    wanted = {}
+    expected = {}
     for number in ends:
-        if number in (EOS, UNK):  # the end is an answer, the unknown word is none, though it takes its share
-            wanted[""] = float(probabilities[EOS])
+        if number in (EOS, UNK):  # EOS is suggested; <unk> is not, but keeps its probability
+            expected[""] = float(probabilities[EOS])
         else:
             after = distribution(model, [*words.encode(prefix), number])
-            wanted[spelled[number]] = float(probabilities[number] * after[ends].sum())
-    found = model.suggest(prefix, 6)
-    assert [one.word for one in found] == sorted(wanted, key=lambda word: -wanted[word])[: len(found)]
-    for word, share in found:
-        assert share == pytest.approx(wanted[word] / float(probabilities.sum()), rel=1e-4)
+            expected[spelled[number]] = float(probabilities[number] * after[ends].sum())
+    suggestions = model.suggest(prefix, 6)
+    assert [suggestion.word for suggestion in suggestions] == sorted(expected, key=lambda word: -expected[word])[
+        : len(suggestions)
+    ]
+    for word, share in suggestions:
+        assert share == pytest.approx(expected[word] / float(probabilities.sum()), rel=1e-4)
 
 
 def test_suggestions_complete_the_partial_word(words):
-    found = language_model(words).suggest("Wo ist M", 5)
-    assert {one.word for one in found} == {"Mann", "Mann?"}
+    suggestions = language_model(words).suggest("Wo ist M", 5)
+    assert {suggestion.word for suggestion in suggestions} == {"Mann", "Mann?"}
     assert language_model(words).suggest("Wo ist xyz", 5) == []
 
 
 def test_suggestions_of_a_subword_vocabulary_match_all_short_spellings(subwords):
     """Compared with all spellings of at most two tokens, by the training pass."""
     model = language_model(subwords, seed=3)
-    with torch.no_grad():  # so that words end soon, and few subwords share what there is
+    with torch.no_grad():  # words end soon, and few subwords are probable
         model.member.network.output.bias[EOS] += 6
     model = LanguageModel(Member.prepare(model.member.network, model.member.tokenizers, CPU))
     given = subwords.encode("Wo ist")
     spelled = token_bytes(subwords)
     starts = [number for number, token in enumerate(spelled) if token is not None and token.startswith(b" ")]
-    total, wanted = 0.0, dict.fromkeys([""], 0.0)
+    total, expected = 0.0, dict.fromkeys([""], 0.0)
     first = distribution(model, given)
-    wanted[""] = float(first[EOS])
+    expected[""] = float(first[EOS])
     total = float(first[[*starts, EOS]].sum())
     for number in starts:
         if number == UNK or spelled[number] == b" ":
             continue
         word = (spelled[number] or b"")[1:].decode()
         ends = distribution(model, [*given, number])[[*starts, EOS]].sum()
-        wanted[word] = wanted.get(word, 0.0) + float(first[number] * ends)
-    found = model.suggest("Wo ist ", 4)
-    assert found[0].probability > 0.3
-    for word, share in found:
-        assert share >= wanted.get(word, 0.0) / total * (1 - 1e-4)  # more subwords may spell it too
-        assert share == pytest.approx(wanted.get(word, 0.0) / total, abs=0.05)
+        expected[word] = expected.get(word, 0.0) + float(first[number] * ends)
+    suggestions = model.suggest("Wo ist ", 4)
+    assert suggestions[0].probability > 0.3
+    for word, share in suggestions:
+        assert share >= expected.get(word, 0.0) / total * (1 - 1e-4)  # more subwords may spell it too
+        assert share == pytest.approx(expected.get(word, 0.0) / total, abs=0.05)
 
 
 def test_partial_word_is_completed(subwords):
     model = language_model(subwords)
-    found = model.suggest("Der Ma", 8)
-    assert found
-    assert all(one.word.startswith("Ma") for one in found)
-    assert sum(one.probability for one in found) <= 1 + 1e-6
-    assert model.suggest("Der Ma", 8) == found
-    assert model.suggest("  Der\u2581 \tMa", 3) == found[:3]
+    suggestions = model.suggest("Der Ma", 8)
+    assert suggestions
+    assert all(suggestion.word.startswith("Ma") for suggestion in suggestions)
+    assert sum(suggestion.probability for suggestion in suggestions) <= 1 + 1e-6
+    assert model.suggest("Der Ma", 8) == suggestions
+    assert model.suggest("  Der\u2581 \tMa", 3) == suggestions[:3]
 
 
 def test_split_prefix():

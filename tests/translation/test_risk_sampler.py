@@ -31,10 +31,10 @@ def test_rewards_are_sacrebleus_sentence_scores(hypotheses, reference):
 
 def test_reward_is_between_0_and_1_and_1_for_the_reference():
     for metric in RewardMetric:
-        found = Similarity(metric)([TEXTS[0], "the cat sat on a mat.", "zebra", ""], TEXTS[0])
-        assert found[0] == pytest.approx(1.0)
-        assert 0.2 < found[1] < 1
-        assert found[3] == 0.0
+        result = Similarity(metric)([TEXTS[0], "the cat sat on a mat.", "zebra", ""], TEXTS[0])
+        assert result[0] == pytest.approx(1.0)
+        assert 0.2 < result[1] < 1
+        assert result[3] == 0.0
 
 
 @pytest.fixture(scope="module")
@@ -63,17 +63,17 @@ def test_samples_are_scored_as_text_against_their_own_reference(tokenizers, netw
         network.output.bias[torch.tensor([token for row in ids for token in row] + [EOS])] += 5
     risk = RiskConfig(samples=5, temperature=0.8, max_length_ratio=1.0, max_length_offset=2)
     torch.manual_seed(1)
-    found = Sampler(tokenizers, risk, Precision.float32)(network, batch)
+    result = Sampler(tokenizers, risk, Precision.float32)(network, batch)
     assert network.training  # as before
-    assert len(found) == len(TEXTS)
-    for text, source, candidates in zip(TEXTS, ids, found, strict=True):
+    assert len(result) == len(TEXTS)
+    for text, source, candidates in zip(TEXTS, ids, result, strict=True):
         assert len(candidates) == 5
-        for one in candidates:
-            finished = tokenizers.target.decode(one.tokens)
-            assert one.reward == pytest.approx(sacrebleu.sentence_bleu(finished, [text]).score / 100)
-            assert 1 <= len(one.tokens) <= len(source) + 3
-            assert EOS not in one.tokens[:-1]
-    rewards = [one.reward for candidates in found for one in candidates]
+        for candidate in candidates:
+            finished = tokenizers.target.decode(candidate.tokens)
+            assert candidate.reward == pytest.approx(sacrebleu.sentence_bleu(finished, [text]).score / 100)
+            assert 1 <= len(candidate.tokens) <= len(source) + 3
+            assert EOS not in candidate.tokens[:-1]
+    rewards = [candidate.reward for candidates in result for candidate in candidates]
     assert max(rewards) > 0
 
 
@@ -81,11 +81,11 @@ def test_samples_are_scored_as_text_against_their_own_reference(tokenizers, netw
 def test_samples_depend_on_the_seed_and_not_on_dropout(tokenizers, network):
     ids = [tokenizers.source.encode(text) for text in TEXTS]
     sampler, batch = Sampler(tokenizers, RiskConfig(samples=3), Precision.bfloat16), make_batch(ids, ids)
-    found = []
+    result = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
-        found.append(sampler(network, batch))
-    assert found[0] == found[1] != found[2]
+        result.append(sampler(network, batch))
+    assert result[0] == result[1] != result[2]
 
 
 def test_minimum_risk_samples_are_valid_text_and_reinforce_samples_are_unrestricted(tokenizers, network):
@@ -96,10 +96,10 @@ def test_minimum_risk_samples_are_valid_text_and_reinforce_samples_are_unrestric
     for kind in RiskKind:
         torch.manual_seed(1)
         risk = RiskConfig(weight=0.5, kind=kind, samples=50)
-        found = Sampler(tokenizers, risk, Precision.float32)(network, batch)
-        samples[kind] = [one for candidates in found for one in candidates]
-    finished = [one for one in samples[RiskKind.minimum_risk] if one.tokens[-1] == EOS]
+        result = Sampler(tokenizers, risk, Precision.float32)(network, batch)
+        samples[kind] = [candidate for candidates in result for candidate in candidates]
+    finished = [sample for sample in samples[RiskKind.minimum_risk] if sample.tokens[-1] == EOS]
     assert finished
-    assert not any(marks & {*one.tokens} for one in samples[RiskKind.minimum_risk])
+    assert not any(marks & {*sample.tokens} for sample in samples[RiskKind.minimum_risk])
     assert not any("\ufffd" in tokenizers.target.decode(one.tokens) for one in finished)
-    assert any(marks & {*one.tokens} for one in samples[RiskKind.reinforce])
+    assert any(marks & {*sample.tokens} for sample in samples[RiskKind.reinforce])

@@ -27,8 +27,8 @@ def by_training(source: str, target: str) -> list[float]:
 def test_scores_match_the_training_pass(monkeypatch):
     pairs = [*zip(SENTENCES, TEXTS, strict=False), ("Wir.", ""), ("", "Wir."), ("", "")]
     monkeypatch.setattr(batching, "CHUNK", 3)
-    found = list(translator().score_all(iter(pairs)))
-    for (source, target), one in zip(pairs, found, strict=True):
+    translations = list(translator().score_all(iter(pairs)))
+    for (source, target), one in zip(pairs, translations, strict=True):
         assert one.token_log_probabilities == pytest.approx(by_training(source, target), abs=1e-4)
         assert one.log_probability == pytest.approx(sum(one.token_log_probabilities))
         assert one.score == pytest.approx(one.log_probability / len(one.token_log_probabilities))
@@ -39,10 +39,10 @@ def test_scores_match_the_training_pass(monkeypatch):
 
 def test_scores_match_the_search():
     own, checked = translator(1, 2, algorithm=Algorithm.word), 0
-    for one in own.translate(SENTENCES, n_best=3):
-        for other in one.n_best:
+    for translation in own.translate(SENTENCES, n_best=3):
+        for other in translation.n_best:
             forced = own.score(other.source, other.text)
-            if forced.tokens == other.tokens:  # a search may cut a text otherwise than the tokenizer
+            if forced.tokens == other.tokens:  # search and tokenizer may segment a text differently
                 limit = LIMITS.max_lengths(torch.tensor([len(other.source_tokens) + 1])).item()
                 assert len(other.tokens) == limit or forced.log_probability == pytest.approx(
                     other.log_probability, abs=1e-4
@@ -55,27 +55,27 @@ def test_long_source_is_scored_by_segments():
     """A translation by segments has the score of its segments, not that of one long sentence."""
     own = translator(algorithm=Algorithm.word)
     source, targets = "Der Mann arbeitet. " * 60, ["Das Haus ist alt.", "Wir arbeiten."] * 30
-    found = own.score(source, " ".join(targets))
+    score = own.score(source, " ".join(targets))
     parts = [own.score("Der Mann arbeitet.", target) for target in targets]
-    assert found.log_probability == pytest.approx(sum(part.log_probability for part in parts), rel=1e-4)
-    assert found.score == pytest.approx(found.log_probability / sum(len(part.tokens) + 1 for part in parts))
-    assert found.token_log_probabilities == pytest.approx(
+    assert score.log_probability == pytest.approx(sum(part.log_probability for part in parts), rel=1e-4)
+    assert score.score == pytest.approx(score.log_probability / sum(len(part.tokens) + 1 for part in parts))
+    assert score.token_log_probabilities == pytest.approx(
         [value for part in parts for value in part.token_log_probabilities], abs=1e-3
     )
-    assert len(found.tokens) + 1 == len(found.token_log_probabilities)
-    assert (found.source, found.text) == (source, " ".join(targets))
+    assert len(score.tokens) + 1 == len(score.token_log_probabilities)
+    assert (score.source, score.text) == (source, " ".join(targets))
     for target in ("", "Wir arbeiten.", "Wir. " * 100):
         assert math.isfinite(own.score(source, target).log_probability)
 
 
 def test_scoring_ignores_the_shortlist(monkeypatch):
     own = Translator([member()], LIMITS)
-    wanted = own.score("Wir.", "Das Haus.").log_probability
-    assert math.isfinite(wanted)
+    expected = own.score("Wir.", "Das Haus.").log_probability
+    assert math.isfinite(expected)
     bound = []
     bind = type(own.ensemble).bind
     monkeypatch.setattr(
         type(own.ensemble), "bind", lambda self, encoded, **other: bound.append(other) or bind(self, encoded, **other)
     )
-    assert own.score("Wir.", "Das Haus.").log_probability == wanted
+    assert own.score("Wir.", "Das Haus.").log_probability == expected
     assert bound == [{"shortlist": False}]

@@ -19,9 +19,9 @@ def test_stream_ends_with_the_translation(beam_size, prefix):
     own = translator()
     for text in SENTENCES:
         *growing, last = own.stream(text, beam_size=beam_size, prefix=prefix)
-        wanted = own.translate(text, beam_size=beam_size, prefix=prefix)
-        assert (last.text, last.tokens) == (wanted.text, wanted.tokens)
-        assert last.score == pytest.approx(wanted.score, abs=1e-5)
+        expected = own.translate(text, beam_size=beam_size, prefix=prefix)
+        assert (last.text, last.tokens) == (expected.text, expected.tokens)
+        assert last.score == pytest.approx(expected.score, abs=1e-5)
         for one, longer in zip(growing, [*growing[1:], last], strict=False):
             assert math.isnan(one.score)
             assert longer.text.startswith(one.text)
@@ -43,9 +43,9 @@ def test_greedy_stream_in_bfloat16_equals_the_translation():
 def test_long_text_is_streamed_by_segments():
     own, text = translator(), "Wir sehen das Haus. " * 60
     *growing, last = own.stream(text, beam_size=1, prefix="Das")
-    wanted = own.translate(text, beam_size=1, prefix="Das")
-    assert (last.text, last.tokens) == (wanted.text, wanted.tokens)
-    assert last.score == pytest.approx(wanted.score, abs=1e-5)
+    expected = own.translate(text, beam_size=1, prefix="Das")
+    assert (last.text, last.tokens) == (expected.text, expected.tokens)
+    assert last.score == pytest.approx(expected.score, abs=1e-5)
     assert all(last.text.startswith(one.text) and one.source == text for one in growing)
 
 
@@ -60,15 +60,15 @@ def test_incomplete_characters_are_not_streamed():
 def test_suggestions_of_a_word_vocabulary_match_scores():
     """Compared with scores of the translations."""
     own = translator(1, 2, algorithm=Algorithm.word)
-    found = own.suggest("Wo ist der Mann?", "Das ", 30)
-    assert 0.5 < sum(one.probability for one in found) <= 1 + 1e-6
+    suggestions = own.suggest("Wo ist der Mann?", "Das ", 30)
+    assert 0.5 < sum(suggestion.probability for suggestion in suggestions) <= 1 + 1e-6
     target = own.members[0].tokenizers.target
-    for one in found[:5]:
-        if one.word:
-            tokens = own.score("Wo ist der Mann?", f"Das {one.word}").token_log_probabilities
-            assert one.probability == pytest.approx(math.exp(tokens[1]), rel=0.2)
-            assert target.encode(one.word)
-    assert {one.word for one in own.suggest("Wir.", "Das H")} == {"Haus"}
+    for suggestion in suggestions[:5]:
+        if suggestion.word:
+            tokens = own.score("Wo ist der Mann?", f"Das {suggestion.word}").token_log_probabilities
+            assert suggestion.probability == pytest.approx(math.exp(tokens[1]), rel=0.2)
+            assert target.encode(suggestion.word)
+    assert {suggestion.word for suggestion in own.suggest("Wir.", "Das H")} == {"Haus"}
     with pytest.raises(ConfigError, match="count must be at least 1"):
         own.suggest("Wir.", "", 0)
 

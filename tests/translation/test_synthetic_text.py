@@ -49,7 +49,11 @@ def test_distilled_targets_are_the_teachers_translations(translator):
 def test_distilled_n_best_are_unique_and_ranked(translator):
     groups = distill(translator, PAIRS, search=translator.search.beam(4), n_best=3)
     for pair, group in zip(PAIRS, groups, strict=True):
-        best = [one.text for one in translator.translate(pair.source, beam_size=4, n_best=3).n_best if one.finished]
+        best = [
+            alternative.text
+            for alternative in translator.translate(pair.source, beam_size=4, n_best=3).n_best
+            if alternative.finished
+        ]
         assert [target for _, target in group.pairs] == list(dict.fromkeys(text for text in best if text))
         assert not pair.source or len(best) + group.unfinished == 3
 
@@ -65,11 +69,15 @@ def test_unfinished_translations_are_dropped_and_counted(tiny_run):
 
 def test_closest_is_chosen_from_the_whole_beam(translator):
     """The reference is the last translation of the beam itself, so it is the closest."""
-    beam = [one.text for one in translator.translate("We work.", beam_size=4, n_best=4).n_best if one.finished]
-    assert len({text for text in beam if text}) > 1, "or this would be no test"
-    wanted = [text for text in beam if text][-1]
-    (group,) = distill(translator, [Pair("We work.", wanted)], search=translator.search.beam(4), closest=True)
-    assert group.pairs == [Pair("We work.", wanted)]
+    beam = [
+        alternative.text
+        for alternative in translator.translate("We work.", beam_size=4, n_best=4).n_best
+        if alternative.finished
+    ]
+    assert len({text for text in beam if text}) > 1, "the test needs this case"
+    expected = [text for text in beam if text][-1]
+    (group,) = distill(translator, [Pair("We work.", expected)], search=translator.search.beam(4), closest=True)
+    assert group.pairs == [Pair("We work.", expected)]
 
 
 def test_tag_is_for_the_teacher_only(translator):
@@ -122,9 +130,9 @@ def test_distillation_uses_the_search_method(translator):
     (group,) = distill(translator, [PAIRS[0]], search=search)
     assert group.pairs == [Pair("We work.", str(translator.translate("We work.", search=search)))]
     samples = translator.translate("We work.", search=replace(search, n_best=6)).n_best
-    wanted = [one.text for one in samples if one.text and one.finished][-1]
-    (group,) = distill(translator, [Pair("We work.", wanted)], search=search, closest=True)
-    assert group.pairs == [Pair("We work.", wanted)]
+    expected = [sample.text for sample in samples if sample.text and sample.finished][-1]
+    (group,) = distill(translator, [Pair("We work.", expected)], search=search, closest=True)
+    assert group.pairs == [Pair("We work.", expected)]
     with pytest.raises(ConfigError, match=r"n_best must be at most search\.samples, 6, got 7: set search\.samples=7"):
         list(distill(translator, PAIRS, search=search, n_best=7))
     sampling = SearchConfig(method=Method.sampling)
@@ -166,7 +174,7 @@ def test_both_files_have_the_same_number_of_lines_for_any_text(tmp_path_factory,
 def test_failed_write_leaves_nothing(tmp_path):
     def broken() -> Iterator[SyntheticPairs]:
         yield SyntheticPairs([Pair("a", "b")])
-        assert not (tmp_path / "out").exists(), "not there before it is complete"
+        assert not (tmp_path / "out").exists(), "the file appears when it is complete"
         raise DataError("line 2 is not UTF-8")
 
     with pytest.raises(DataError, match="line 2"):
@@ -178,7 +186,7 @@ def test_leftovers_of_a_killed_process_are_ignored(tmp_path):
     left = temporary_path(tmp_path / "out")
     left.mkdir()
     temporary_path(left / "source.txt").write_text("half a li")
-    (tmp_path / "out.tmp").mkdir()  # not one of ours
+    (tmp_path / "out.tmp").mkdir()  # a file of another program
     write_pairs(made([Pair("a", "b")]), tmp_path / "out")
     assert {path.name for path in tmp_path.iterdir()} == {"out", "out.tmp"}
     assert (tmp_path / "out" / "source.txt").read_text() == "a\n"

@@ -73,9 +73,9 @@ OWN = [
 @pytest.mark.parametrize(("beam_size", "n_best"), [(1, 1), (5, None)])
 def test_method_override_wins_over_the_run(own, beam_size, n_best):
     """As set by conf/search/greedy.yaml and beam.yaml."""
-    found = SearchOverrides(method=Method.beam, beam_size=beam_size).apply_to(own)
-    found.check()
-    assert found == SearchConfig(beam_size=beam_size, n_best=n_best or min(own.n_best, beam_size))
+    result = SearchOverrides(method=Method.beam, beam_size=beam_size).apply_to(own)
+    result.check()
+    assert result == SearchConfig(beam_size=beam_size, n_best=n_best or min(own.n_best, beam_size))
 
 
 @pytest.mark.parametrize("own", OWN)

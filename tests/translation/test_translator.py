@@ -137,7 +137,7 @@ def test_threads_may_share_a_translator(translator):
         return [str(translator.translate(text)) for text in SENTENCES]
 
     with ThreadPoolExecutor(4) as pool:
-        assert all(found == expected for found in pool.map(work, range(4)))
+        assert all(actual == expected for actual in pool.map(work, range(4)))
 
 
 def test_loading_says_what_is_wrong(tiny_run, tmp_path):
@@ -152,8 +152,8 @@ def test_loading_says_what_is_wrong(tiny_run, tmp_path):
 def test_model_folder_needs_three_files(tiny_run, tmp_path):
     for name in ("config.yaml", "tokenizer.model", "model.safetensors"):
         (tmp_path / name).write_bytes((tiny_run / name).read_bytes())
-    there, here = Translator.load(tiny_run), Translator.load(tmp_path)
-    assert str(there.translate("We work.")) == str(here.translate("We work."))
+    original, quantized = Translator.load(tiny_run), Translator.load(tmp_path)
+    assert str(original.translate("We work.")) == str(quantized.translate("We work."))
 
 
 # Lower precision and shortlists
@@ -216,7 +216,7 @@ def test_translation_does_not_depend_on_the_batch_in_any_precision(learned_run, 
     sentences = [*SENTENCES, *KNOWN]
     together = translator.translate(sentences, beam_size=beam_size)
     turned = translator.translate(sentences[::-1], beam_size=beam_size)[::-1]
-    if beam_size == 1:  # a beam stops with as many hypotheses as it is wide, though a better one may go on
+    if beam_size == 1:  # beam search stops with K finished hypotheses, although an unfinished one may be better
         assert [one.text for one in together[-len(KNOWN) :]] == [*KNOWN.values()]
     for text, one, other in zip(sentences, together, turned, strict=True):
         alone = translator.translate(text, beam_size=beam_size)
@@ -228,19 +228,19 @@ def test_translation_does_not_depend_on_the_batch_in_any_precision(learned_run, 
 @pytest.mark.parametrize("beam_size", [1, 4])
 def test_full_shortlist_changes_nothing(tiny_run, beam_size):
     loaded = load_run(tiny_run)
-    with torch.no_grad():  # no list has the mark of the beginning, so none of the probability may be its
+    with torch.no_grad():  # shortlists exclude BOS, so its probability must be negligible
         loaded.network.output.bias[BOS] = -1e4
     member = Member.prepare(loaded.network, loaded.tokenizers, CPU)
     source_size, size = loaded.tokenizers.source.size, loaded.tokenizers.target.size
     everything = torch.tensor([token for token in range(size) if token != BOS], dtype=torch.int32)
     listing = Shortlist(torch.full((source_size, 1), -1, dtype=torch.int32), everything, size)
-    found, wanted = (
+    actual, expected = (
         Translator([member], loaded.search, shortlist).translate(SENTENCES, beam_size=beam_size)
         for shortlist in (listing, None)
     )
-    for one, other in zip(found, wanted, strict=True):
+    for one, other in zip(actual, expected, strict=True):
         assert one.log_probability == pytest.approx(other.log_probability, rel=1e-4)
-        if beam_size == 1:  # a beam meets orders of words that are as likely as each other to the last bit
+        if beam_size == 1:  # in a beam, different word orders can tie to the last bit
             assert (one.text, one.tokens) == (other.text, other.tokens)
 
 

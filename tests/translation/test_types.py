@@ -20,10 +20,10 @@ def test_requests_are_accepted_like_strings():
     assert own.translate([Request("Wir.", "Das")]) == [own.translate("Wir.", prefix="Das")]
     assert own.translate("Wir.", phrases=["Haus"]) == own.translate(Request("Wir.", phrases=("Haus",)))
     mixed = own.translate_all(iter(["Wir.", Request("Wir.", "Das")]), prefix="Wo")
-    for found, prefix in zip(mixed, ("Wo", "Das"), strict=True):  # a request has conditions of its own
+    for result, prefix in zip(mixed, ("Wo", "Das"), strict=True):  # a request has its own constraints
         alone = own.translate("Wir.", prefix=prefix)
-        assert found.tokens == alone.tokens
-        assert found.score == pytest.approx(alone.score, rel=1e-6)  # rounding depends on how many share a batch
+        assert result.tokens == alone.tokens
+        assert result.score == pytest.approx(alone.score, rel=1e-6)  # rounding depends on how many share a batch
 
 
 def test_str_of_a_translation_and_copy_values():
@@ -32,13 +32,13 @@ def test_str_of_a_translation_and_copy_values():
 
 
 def test_joining_sums_log_probabilities():
-    found = join_translations("The dog. A cat. ?", [ONE, TWO, NONE], 1.0)
-    assert (found.source, found.text) == ("The dog. A cat. ?", "Der Hund. Eine Katze.")
-    assert found.log_probability == -12
-    assert found.score == pytest.approx(-12 / (2 + 3 + 0 + 3))  # tokens, and EOS of each part
-    assert found.tokens == ONE.tokens + TWO.tokens
-    assert found.source_tokens == ONE.source_tokens + TWO.source_tokens
-    assert (found.attention, found.n_best) == (None, ())
+    translation = join_translations("The dog. A cat. ?", [ONE, TWO, NONE], 1.0)
+    assert (translation.source, translation.text) == ("The dog. A cat. ?", "Der Hund. Eine Katze.")
+    assert translation.log_probability == -12
+    assert translation.score == pytest.approx(-12 / (2 + 3 + 0 + 3))  # tokens, and EOS of each part
+    assert translation.tokens == ONE.tokens + TWO.tokens
+    assert translation.source_tokens == ONE.source_tokens + TWO.source_tokens
+    assert (translation.attention, translation.n_best) == (None, ())
 
 
 def test_joining_combines_n_best_lists_by_rank():
@@ -47,9 +47,9 @@ def test_joining_combines_n_best_lists_by_rank():
         Translation("The dog.", "Der Hund.", -1.0, -3.0, n_best=(ONE, NONE)),
         Translation("A cat.", "Eine Katze.", -2.0, -4.0, n_best=(TWO, other)),
     ]
-    found = join_translations("The dog. A cat.", parts, 1.0)
-    assert [str(one) for one in found.n_best] == ["Der Hund. Eine Katze.", "Katze."]
-    assert found.n_best[1].log_probability == -math.inf
+    translation = join_translations("The dog. A cat.", parts, 1.0)
+    assert [str(alternative) for alternative in translation.n_best] == ["Der Hund. Eine Katze.", "Katze."]
+    assert translation.n_best[1].log_probability == -math.inf
 
 
 def test_joining_no_parts_gives_empty_text():
@@ -60,7 +60,7 @@ TERMS = Glossary([("key", "Schlüssel"), ("front door key", "Haustürschlüssel"
 
 
 @pytest.mark.parametrize(
-    ("source", "wanted"),
+    ("source", "expected"),
     [
         ("Where is my key?", ("Schlüssel",)),
         ("my front  door KEY, man", ("Haustürschlüssel", "Mann")),
@@ -70,8 +70,8 @@ TERMS = Glossary([("key", "Schlüssel"), ("front door key", "Haustürschlüssel"
         ("", ()),
     ],
 )
-def test_glossary_terms_match_whole_words_in_any_case(source, wanted):
-    assert TERMS.phrases(source) == wanted
+def test_glossary_terms_match_whole_words_in_any_case(source, expected):
+    assert TERMS.phrases(source) == expected
 
 
 def test_glossary_file_has_one_term_per_line(tmp_path):
