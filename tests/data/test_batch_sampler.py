@@ -35,7 +35,7 @@ def normal_lengths(count: int) -> NDArray[np.int32]:
 
 
 @given(PAIRS, BUDGETS, st.integers(0, 1000), st.integers(0, 5))
-def test_an_epoch_holds_every_pair_once(pairs, budget, seed, epoch):
+def test_an_epoch_contains_every_pair_once(pairs, budget, seed, epoch):
     batches = plain(order(pairs, *budget, seed).epoch(epoch))
     assert sorted(row for batch in batches for row in batch) == list(range(len(pairs)))
     assert all(batches)
