@@ -160,8 +160,8 @@ some_phrases = st.lists(st.lists(st.integers(2, 4), min_size=1, max_size=3), min
 
 
 @given(some_phrases, st.lists(st.integers(2, 5)))
-def test_some_token_always_advances_a_hypothesis(phrase_tokens, text):
-    phrases = [Phrase(tuple(tokens), frozenset({INNER})) for tokens in phrase_tokens]
+def test_some_token_always_advances_a_hypothesis(token_lists, text):
+    phrases = [Phrase(tuple(tokens), frozenset({INNER})) for tokens in token_lists]
     progress = [0] * len(phrases)
     for token in text:
         progress = [phrase.advance(far, token) for phrase, far in zip(phrases, progress, strict=True)]

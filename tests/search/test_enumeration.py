@@ -204,9 +204,9 @@ def ranked(tree: Tree, paths: list[Path], length_penalty: float) -> list[tuple[b
     return sorted(scores, reverse=True)
 
 
-def real(actual: list) -> list:
+def real(hypotheses: list) -> list:
     """Return the hypotheses without special tokens, each of which costs ten thousand nats."""
-    return [hypothesis for hypothesis in actual if hypothesis.log_probability > -1e3]
+    return [hypothesis for hypothesis in hypotheses if hypothesis.log_probability > -1e3]
 
 
 def agrees(actual: list, expected: list[tuple[bool, float]]) -> bool:
