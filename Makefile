@@ -1,4 +1,4 @@
-# Each target creates the environment .venv where it is missing.
+# Each target creates the environment .venv if it is missing.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -17,11 +17,11 @@ demo: .venv/installed
 test: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-# Tests that take minutes.
+# Run the tests that take minutes.
 slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
 
-# Measurements on a GPU, written to GPU_OUTPUT after each part, and then the tests that need a GPU: at most eight minutes.
+# Measure on a GPU, write results to GPU_OUTPUT after each part, and run the GPU tests: at most eight minutes in all.
 # PYTHON=… uses that Python and installs nothing. Without a GPU it prints what to do.
 GPU_OUTPUT ?= runs/gpu
 ifeq ($(origin PYTHON),file)

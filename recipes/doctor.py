@@ -19,7 +19,7 @@ from seq2seq.doctor.report import as_dict, cleaning_summary, details, read_examp
 
 @recipe
 def main(config: DoctorConfig) -> None:
-    """Print a table and examples; with fix=true, write cleaned copies beside the training files."""
+    """Print a table and examples; with fix=true, write cleaned copies next to the training files."""
     corpora = named_corpora(config.data)
     training = {name: corpus for name, corpus in corpora.items() if name not in HELD_OUT}
     if config.fix:

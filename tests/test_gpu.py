@@ -31,7 +31,7 @@ FUSED = [kind for kind in CellKind if kind is not CellKind.layer_norm_lstm]
 
 
 @pytest.mark.parametrize("kind", CellKind)
-def test_cells_match_the_cpu(kind):
+def test_cells_are_the_cpu_s(kind):
     cell = random_cell(kind, 3)
     inputs_NTI, _, padding_NT = random_inputs(3, [5, 1, 9], more=2)
     on_cpu = tensors(cell.run(inputs_NTI, None, padding_NT))
@@ -64,12 +64,12 @@ def slopes(kind: CellKind, precision: Precision) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("precision", [Precision.auto, Precision.float16])
 @pytest.mark.parametrize("kind", FUSED)
-def test_small_gradients_keep_their_precision(kind, precision):
-    for actual, expected in zip(slopes(kind, precision), slopes(kind, Precision.float32), strict=True):
-        assert (actual - expected).norm() < 0.03 * expected.norm()
+def test_small_gradients_keep_their_digits(kind, precision):
+    for found, wanted in zip(slopes(kind, precision), slopes(kind, Precision.float32), strict=True):
+        assert (found - wanted).norm() < 0.03 * wanted.norm()
 
 
-def test_search_results_match_the_cpu():
+def test_search_finds_what_a_cpu_finds():
     on_cpu = random_stepper(5, [1, 2, 3, 4], impossible=0.2)
     on_gpu = MarkovStepper(on_cpu.table_SVVV.cuda(), [1, 2, 3, 4])
     for beam_size in (1, 4):
@@ -83,7 +83,7 @@ OPTIMIZERS = [Adam(), Adadelta(), Adagrad(), SGD(momentum=0.9), Muon(rows=4)]
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda one: type(one).__name__)
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_no_update_synchronizes_with_the_host(tmp_path, precision, optimizer):
+def test_no_update_waits(tmp_path, precision, optimizer):
     config = training(updates=12, log_every=6, validate_every=NEVER, precision=precision)
     one, waits = trainer(tmp_path, config, validate=Scripted([1.0]), optimizer=optimizer, device="cuda"), []
     update = one._update
@@ -112,7 +112,7 @@ SEARCHES = [
 
 @pytest.mark.parametrize("config", SEARCHES, ids=lambda config: f"{config.method}-{config.beam_size}")
 @pytest.mark.parametrize("model", SAMPLES[:4], ids=range(4))
-def test_a_search_step_synchronizes_once(model, config):
+def test_a_search_step_waits_once(model, config):
     network = random_network(model, 1, dtype=torch.float32).cuda()
     decoder = PreparedDecoder(network, InferencePrecision.float32)
     places = (part.cuda() for part in padded(random_sentences(1, [5, 3, 2])))
@@ -137,7 +137,7 @@ def trained(folder: Path, updates: int, precision: Precision) -> dict[str, torch
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_a_run_has_the_same_bits_repeated_and_resumed(tmp_path, precision):
+def test_a_run_repeats_itself_to_the_bit_resumed_or_not(tmp_path, precision):
     whole = trained(tmp_path / "whole", 12, precision)
     assert same(trained(tmp_path / "again", 12, precision), whole)
     trained(tmp_path / "resumed", 4, precision)

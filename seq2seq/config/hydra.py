@@ -202,7 +202,7 @@ def compose_train(experiment: str | None = None, overrides: Sequence[str] = ()) 
 
 
 def conf_folder() -> Traversable:
-    """The folder of YAML files: in the installed package, or beside the library in a clone that is not installed."""
+    """The folder of YAML files: in the installed package, or next to the library in a clone that is not installed."""
     try:
         return importlib.resources.files("seq2seq.conf")
     except ModuleNotFoundError:

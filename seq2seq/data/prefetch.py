@@ -47,7 +47,7 @@ def prefetch(items: Iterator[Item], depth: int = DEPTH) -> Generator[Item]:
             if error is not None:
                 raise error
             room.release()
-            yield item  # type: ignore[misc]  # None only beside an error
+            yield item  # type: ignore[misc]  # None only with an error
     finally:
         closed.set()
         room.release()

@@ -1,4 +1,4 @@
-"""Write a cleaned copy beside the original: drop, repair or keep each pair, and count what changed by reason."""
+"""Write a cleaned copy next to the original: drop, repair or keep each pair, and count what changed by reason."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping

@@ -17,7 +17,7 @@ def initialize(network: nn.Module, config: ModelConfig) -> None:
     """
     embeddings = {id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding)}
     cells = [module for module in network.modules() if isinstance(module, Cell)]
-    # The gates of a cell are stacked in one matrix, but each block is drawn as a matrix of its own.
+    # The gates of a cell are stacked in one matrix, but each block is drawn as a separate matrix.
     blocks = {id(matrix): cell.blocks for cell in cells for matrix in cell.weights()}
     embedding_range = config.initial_range if config.embedding_range is None else config.embedding_range
     for parameter in network.parameters():

@@ -36,7 +36,7 @@ def test_the_report_names_seeds_and_several_comparisons():
 
 
 @pytest.mark.parametrize("ending", [".json", ".md", ".html"])
-def test_files_hold_the_same(tmp_path, ending):
+def test_files_have_the_same_content(tmp_path, ending):
     comparison = compared([FIRST], [SECOND], randomization=0)
     path = tmp_path / f"report{ending}"
     write(comparison, sections(comparison), path)
@@ -46,7 +46,7 @@ def test_files_hold_the_same(tmp_path, ending):
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
-def test_json_has_what_programs_need():
+def test_json_has_every_result():
     comparison = compared([FIRST, SECOND], [SECOND])
     read = json.loads(json.dumps(as_dict(comparison)))
     assert read["references"] == "hash"

@@ -51,7 +51,7 @@ def test_labels_are_the_targets_shifted_by_one_token(pairs):
 
 
 @given(IDS, st.lists(st.integers(0, 3), max_size=2), st.lists(st.integers(0, 3), max_size=2))
-def test_padding_is_on_the_right_alone(rows, before, after):
+def test_padding_is_on_the_right_only(rows, before, after):
     matrix = pad(rows, before=before, after=after)
     width = max(map(len, rows)) + len(before) + len(after)
     expected = [[*before, *row, *after] for row in rows]

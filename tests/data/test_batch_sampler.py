@@ -35,7 +35,7 @@ def normal_lengths(count: int) -> NDArray[np.int32]:
 
 
 @given(PAIRS, BUDGETS, st.integers(0, 1000), st.integers(0, 5))
-def test_an_epoch_holds_every_pair_once(pairs, budget, seed, epoch):
+def test_an_epoch_contains_every_pair_once(pairs, budget, seed, epoch):
     batches = plain(order(pairs, *budget, seed).epoch(epoch))
     assert sorted(row for batch in batches for row in batch) == list(range(len(pairs)))
     assert all(batches)
@@ -146,9 +146,9 @@ def weighted(weights: list[float], tokens: int = 40, pool: int = 2, seed: int = 
     return BatchSampler(lengths, lengths, BatchConfig(tokens=tokens, pool=pool), seed, np.array(weights))
 
 
-def counts(found: BatchSampler, epoch: int, pairs: int) -> NDArray[np.int64]:
+def counts(sampler: BatchSampler, epoch: int, pairs: int) -> NDArray[np.int64]:
     """Number of repetitions of each pair in an epoch."""
-    return np.bincount(np.concatenate(found.epoch(epoch)), minlength=pairs)
+    return np.bincount(np.concatenate(sampler.epoch(epoch)), minlength=pairs)
 
 
 def test_batches_without_weights_are_those_of_earlier_versions():

@@ -73,7 +73,7 @@ def test_each_problem_is_found_in_its_row(pairs, monkeypatch):
         assert reports[name].keys() <= {Reason.several_sources, Reason.several_targets}
 
 
-def test_every_corpus_is_compared_with_the_held_out_sets_whatever_the_order(pairs):
+def test_every_corpus_is_compared_with_the_held_out_sets_in_any_order(pairs):
     reports = findings({"train": pairs[:200], "validation": pairs[200:300], "more[0]": pairs[250:350]})
     assert list(reports) == ["train", "validation", "more[0]"]
     assert Reason.overlap not in reports["train"]

@@ -78,7 +78,7 @@ def test_nouns(german, forms):
     assert " ".join(singular + plural) == forms
 
 
-def test_it_takes_the_gender_of_its_antecedent():
+def test_it_has_the_gender_of_its_antecedent():
     assert [pronoun("it", Case.accusative, gender) for gender in Gender] == ["ihn", "sie", "es"]
     assert [pronoun("it", Case.dative, gender) for gender in Gender] == ["ihm", "ihr", "ihm"]
     assert [pronoun("who", case) for case in Case] == ["wer", "wen", "wem"]

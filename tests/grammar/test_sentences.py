@@ -50,7 +50,7 @@ def test_splits_are_disjoint_as_text_on_either_side(drawn):
         assert len(set().union(*texts)) == sum(map(len, texts))
 
 
-def test_test_sentences_hold_combinations_never_seen_in_training(drawn):
+def test_test_sentences_contain_combinations_unseen_in_training(drawn):
     training_combinations = set().union(*(combinations(sentence) for sentence, _ in drawn["train"]))
     for split, other in (("test", "validation"), ("validation", "test")):
         for sentence, _ in drawn[split]:

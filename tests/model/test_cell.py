@@ -77,8 +77,8 @@ def gradients(cell: Cell, inputs: list[Tensor], outcome: list[Tensor]) -> list[T
     return list(torch.autograd.grad(loss, [*inputs, *cell.parameters()]))
 
 
-def assert_close(found: list[Tensor], wanted: list[Tensor], tolerance: float = 1e-12) -> None:
-    for one, other in zip(found, wanted, strict=True):
+def assert_close(actual: list[Tensor], expected: list[Tensor], tolerance: float = 1e-12) -> None:
+    for one, other in zip(actual, expected, strict=True):
         scale = 1 + other.abs().max().item()  # gradients of weights are sums over all positions
         torch.testing.assert_close(one, other, rtol=0, atol=tolerance * scale)
 

@@ -89,7 +89,7 @@ def test_xavier_uses_the_bounds_of_each_gate(cell):
 
 
 @pytest.mark.parametrize("cell", CellKind)
-def test_orthogonal_initialization_makes_each_gate_orthogonal(cell):
+def test_orthogonal_initialization_is_per_gate(cell):
     for name, parts in matrices(fresh(Initialization.orthogonal, cell=cell)).items():
         for part in parts:
             rows, columns = part.shape

@@ -56,10 +56,10 @@ def translations(
     return search(NetworkStepper(network, decoder, *padded(sources, more=more), BOS, EOS), config)
 
 
-def assert_same(found: list[Hypothesis], wanted: list[Hypothesis]) -> None:
+def assert_same(actual: list[Hypothesis], expected: list[Hypothesis]) -> None:
     """Equal tokens, and scores equal to rounding."""
-    assert [(one.tokens, one.finished) for one in found] == [(one.tokens, one.finished) for one in wanted]
-    assert [one.score for one in found] == pytest.approx([one.score for one in wanted], abs=1e-5)
+    assert [(one.tokens, one.finished) for one in actual] == [(one.tokens, one.finished) for one in expected]
+    assert [one.score for one in actual] == pytest.approx([one.score for one in expected], abs=1e-5)
 
 
 @given(model_configs(), st.integers(0, 10_000), LENGTHS, st.sampled_from([1, 2, 4]), st.integers(0, 3), st.randoms())

@@ -132,7 +132,7 @@ def test_distill_translates_the_runs_own_training_set_and_names_the_next_command
     assert "BLEU" in outcome.out, "the student is scored on the teacher's test set"
 
 
-def test_distill_takes_an_ensemble_a_reference_and_own_files(recipe, tiny_run, tmp_path, more):
+def test_distill_accepts_an_ensemble_a_reference_and_own_files(recipe, tiny_run, tmp_path, more):
     files = [f"data.test.source={tmp_path}/more.en", f"data.test.target={tmp_path}/more.fr", "split=test"]
     overrides = ["beam_size=3", "n_best=2", "closest=true", f"ensemble=[{tiny_run}]"]
     outcome = recipe("distill", f"run={tiny_run}", f"output={tmp_path}/out", *files, *overrides)

@@ -27,7 +27,7 @@ def one_line(call: Callable[[], object]) -> str:
     return str(raised.value)
 
 
-def test_a_new_folder_holds_the_settings(tmp_path):
+def test_a_new_folder_contains_the_settings(tmp_path):
     config = settings(seed=42, run="there")
     open_run(tmp_path / "a/b", config)
     assert [path.name for path in (tmp_path / "a/b").iterdir()] == ["config.yaml"]
@@ -76,7 +76,7 @@ def change(config: TrainConfig, path: str, value: object) -> TrainConfig:
         ("optimizer.beta1", 0.5, "optimizer.beta1=0.9, this command says optimizer.beta1=0.5"),
     ],
 )
-def test_other_settings_are_refused_and_leave_the_folder_alone(tmp_path, path, value, expected):
+def test_other_settings_are_refused_without_changes_of_the_folder(tmp_path, path, value, expected):
     open_run(tmp_path, settings())
     before = (tmp_path / "config.yaml").read_bytes()
     message = one_line(lambda: open_run(tmp_path, change(settings(), path, value)))

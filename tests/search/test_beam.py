@@ -37,8 +37,8 @@ def config(beam_size: int, n_best: int = 1, length_penalty: float = 1.0, longest
     )
 
 
-def tokens_of(found: Hypothesis) -> list[int]:
-    return [*found.tokens, EOS] if found.finished else found.tokens
+def tokens_of(hypothesis: Hypothesis) -> list[int]:
+    return [*hypothesis.tokens, EOS] if hypothesis.finished else hypothesis.tokens
 
 
 def test_beam_finds_better_than_the_greedy_first_token():

@@ -44,7 +44,7 @@ def is_character(text: bytes) -> bool:
         return False
 
 
-def test_the_bytes_that_may_follow_are_those_that_python_reads():
+def test_allowed_bytes_are_those_that_python_decodes():
     stepper = CharacterStepper(Uniform(), SPELLED, {0, 2})
     states = [(b"", stepper.start(1), 0)]
     while states:
@@ -59,7 +59,7 @@ def test_the_bytes_that_may_follow_are_those_that_python_reads():
         states += [(text + bytes([byte]), after, MARKS + byte) for byte in following]
 
 
-def test_what_is_drawn_is_text():
+def test_samples_are_text():
     """Of a model to which all is alike, of whose free samples next to none would be."""
     stepper = CharacterStepper(Uniform(), SPELLED, {0, 2})
     config = SearchConfig(method=Method.sampling, n_best=300, max_length_ratio=0, max_length_offset=40)
@@ -71,14 +71,14 @@ def test_what_is_drawn_is_text():
         )
 
 
-def test_where_no_text_can_follow_the_rest_stays_possible():
+def test_without_a_valid_continuation_all_tokens_remain_possible():
     stepper = CharacterStepper(MarkovStepper(torch.zeros(1, 4, 4, 4), [1]), [None, None, 0xC3, None])
     _, state = stepper.step(torch.tensor([0]), stepper.start(1))
     after, _ = stepper.step(torch.tensor([2]), state)
     assert after.isfinite().all()
 
 
-def test_the_end_of_a_text_that_was_cut_off_is_a_whole_character():
+def test_a_truncated_text_ends_with_a_complete_character():
     written = [None, *range(256)]
     for text in ("aé", "a中", "a😀", "aa"):
         tokens = [0, *(1 + byte for byte in text.encode())]
@@ -88,7 +88,7 @@ def test_the_end_of_a_text_that_was_cut_off_is_a_whole_character():
 
 
 @pytest.mark.parametrize("method", [Method.sampling, Method.minimum_bayes_risk, Method.diverse_beam])
-def test_translations_that_are_drawn_hold_neither_marks_nor_broken_characters(method):
+def test_sampled_translations_have_no_special_tokens_or_invalid_characters(method):
     """The model is random: of its free samples most held some."""
     counts = {Method.sampling: {"n_best": 40}, Method.minimum_bayes_risk: {"n_best": 20, "samples": 20}}
     config = SearchConfig(method=method, **counts.get(method, {"beam_size": 8, "n_best": 8}), max_length_offset=20)
@@ -98,7 +98,7 @@ def test_translations_that_are_drawn_hold_neither_marks_nor_broken_characters(me
             assert not {"<unk>", "<s>", "<pad>"} & set(hypothesis.tokens)
 
 
-def test_vocabularies_of_words_alone_write_unknown_ones():
+def test_word_vocabularies_can_write_unk():
     config = SearchConfig(method=Method.sampling, n_best=60, max_length_offset=10)
     translation = translator(algorithm=Algorithm.word).translate(SENTENCES, search=config)
     tokens = {piece for each in translation for alternative in each.n_best for piece in alternative.tokens}

@@ -125,15 +125,19 @@ def contains(text: list[int], phrase: list[int], *, at_end: bool) -> bool:
 
 
 @given(tokens, tokens.filter(bool))
-def test_phrase_progress_matches_substring_search(text, wanted):
-    phrase, progress = Phrase(tuple(wanted), frozenset({INNER})), 0
+def test_phrase_progress_matches_substring_search(text, phrase_tokens):
+    phrase, progress = Phrase(tuple(phrase_tokens), frozenset({INNER})), 0
     for number, token in enumerate(text, 1):
         progress = phrase.advance(progress, token)
         read = text[:number]
-        assert all_complete([phrase], [progress], at_end=True) == contains(read, wanted, at_end=True)
-        assert all_complete([phrase], [progress], at_end=False) == contains(read, wanted, at_end=False)
+        assert all_complete([phrase], [progress], at_end=True) == contains(read, phrase_tokens, at_end=True)
+        assert all_complete([phrase], [progress], at_end=False) == contains(read, phrase_tokens, at_end=False)
         if progress < phrase.complete:  # the longest suffix of the text that is a prefix of the phrase
-            fits = [length for length in range(len(wanted) + 1) if read[len(read) - length :] == wanted[:length]]
+            fits = [
+                length
+                for length in range(len(phrase_tokens) + 1)
+                if read[len(read) - length :] == phrase_tokens[:length]
+            ]
             assert progress == max(length for length in fits if length <= number)
 
 
@@ -156,8 +160,8 @@ some_phrases = st.lists(st.lists(st.integers(2, 4), min_size=1, max_size=3), min
 
 
 @given(some_phrases, st.lists(st.integers(2, 5)))
-def test_some_token_always_advances_a_hypothesis(wanted, text):
-    phrases = [Phrase(tuple(tokens), frozenset({INNER})) for tokens in wanted]
+def test_some_token_always_advances_a_hypothesis(token_lists, text):
+    phrases = [Phrase(tuple(tokens), frozenset({INNER})) for tokens in token_lists]
     progress = [0] * len(phrases)
     for token in text:
         progress = [phrase.advance(far, token) for phrase, far in zip(phrases, progress, strict=True)]

@@ -38,18 +38,18 @@ def every_ending(limit: int) -> list[tuple[int, ...]]:
     return list(every_path(even, 0, limit))
 
 
-def check_ranking(found: list[Hypothesis], scores: dict[tuple[int, ...], float]) -> None:
+def check_ranking(actual: list[Hypothesis], scores: dict[tuple[int, ...], float]) -> None:
     """Assert that a wide beam found every possible path with its score, finished before unfinished, best first."""
     possible = {path: score for path, score in scores.items() if score > NEVER}
     if not possible:
-        assert [hypothesis.score for hypothesis in found] == [NEVER]
+        assert [hypothesis.score for hypothesis in actual] == [NEVER]
         return
     ideal = sorted(possible, key=lambda path: (path[-1] == EOS, possible[path]), reverse=True)
     assert {
-        (*hypothesis.tokens, EOS) if hypothesis.finished else tuple(hypothesis.tokens) for hypothesis in found
+        (*hypothesis.tokens, EOS) if hypothesis.finished else tuple(hypothesis.tokens) for hypothesis in actual
     } == set(possible)
-    assert [hypothesis.finished for hypothesis in found] == [path[-1] == EOS for path in ideal]
-    assert [hypothesis.score for hypothesis in found] == pytest.approx([possible[path] for path in ideal], abs=1e-4)
+    assert [hypothesis.finished for hypothesis in actual] == [path[-1] == EOS for path in ideal]
+    assert [hypothesis.score for hypothesis in actual] == pytest.approx([possible[path] for path in ideal], abs=1e-4)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 4), st.sampled_from([0.0, 0.4, 0.8]), st.sampled_from([0.0, 0.6, 1.0]))

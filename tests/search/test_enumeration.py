@@ -204,15 +204,15 @@ def ranked(tree: Tree, paths: list[Path], length_penalty: float) -> list[tuple[b
     return sorted(scores, reverse=True)
 
 
-def real(found: list) -> list:
+def real(hypotheses: list) -> list:
     """Return the hypotheses without special tokens, each of which costs ten thousand nats."""
-    return [hypothesis for hypothesis in found if hypothesis.log_probability > -1e3]
+    return [hypothesis for hypothesis in hypotheses if hypothesis.log_probability > -1e3]
 
 
-def agrees(found: list, wanted: list[tuple[bool, float]]) -> bool:
-    return [hypothesis.finished for hypothesis in found] == [ended for ended, _ in wanted] and [
-        hypothesis.score for hypothesis in found
-    ] == pytest.approx([score for _, score in wanted], abs=2e-4)
+def agrees(actual: list, expected: list[tuple[bool, float]]) -> bool:
+    return [hypothesis.finished for hypothesis in actual] == [ended for ended, _ in expected] and [
+        hypothesis.score for hypothesis in actual
+    ] == pytest.approx([score for _, score in expected], abs=2e-4)
 
 
 @few_or_many

@@ -11,9 +11,9 @@ targets = st.lists(st.lists(st.sampled_from([A, B]), max_size=5), min_size=1, ma
 
 
 @given(st.integers(0, 1000), targets)
-def test_forced_decoding_matches_the_table(seed, wanted):
-    stepper = random_stepper(seed, [1] * len(wanted), impossible=0.2)
-    for sentence, (target, parts) in enumerate(zip(wanted, forced_decoding(stepper, wanted), strict=True)):
+def test_forced_decoding_matches_the_table(seed, outputs):
+    stepper = random_stepper(seed, [1] * len(outputs), impossible=0.2)
+    for sentence, (target, parts) in enumerate(zip(outputs, forced_decoding(stepper, outputs), strict=True)):
         whole = [*target, EOS]
         assert len(parts) == len(whole)
         for length in range(1, len(whole) + 1):

@@ -54,15 +54,15 @@ def most(spelling, prefix: bytes, *given_: int) -> int:
 
 
 @given(st.text("abc d", min_size=1, max_size=4))
-def test_index_equals_linear_search(wanted):
-    wanted, index = wanted.encode(), TokenIndex(RICH)
-    assert sorted(index.covering(wanted)) == [
-        number for number, token in enumerate(RICH) if token and token.startswith(wanted)
+def test_index_equals_linear_search(prefix):
+    prefix, index = prefix.encode(), TokenIndex(RICH)
+    assert sorted(index.covering(prefix)) == [
+        number for number, token in enumerate(RICH) if token and token.startswith(prefix)
     ]
-    assert sorted(index.within(wanted)) == [
+    assert sorted(index.within(prefix)) == [
         (number, len(token))
         for number, token in enumerate(RICH)
-        if token and wanted.startswith(token) and token != wanted
+        if token and prefix.startswith(token) and token != prefix
     ]
 
 

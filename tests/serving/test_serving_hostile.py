@@ -107,7 +107,7 @@ def test_the_task_of_a_disconnected_client_ends(path, body):
         assert fake.ended.wait(30)
 
 
-def test_other_clients_are_served_beside_endless_tasks():
+def test_other_clients_are_served_during_endless_tasks():
     fake = EndlessTranslator()
     with serving({"one": fake}, config_with(seconds=300)) as client, contextlib.ExitStack() as connections:
         body = b'{"text": "a"}'

@@ -73,7 +73,7 @@ def test_numbers_that_json_lacks_become_null():
     assert translation_message(translation).pieces == ["x"]
 
 
-def test_an_event_has_two_lines_whatever_the_text():
+def test_an_event_has_two_lines_for_any_text():
     text = "a\n\nevent: done\r\u2028"
     head, data, end = encoded_event("growing", PartialTranslation(text=text, pieces=[])).split("\n", 2)
     assert (head, end) == ("event: growing", "\n")

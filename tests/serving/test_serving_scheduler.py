@@ -54,7 +54,7 @@ def test_a_short_task_overtakes_a_long_one(scheduler):
     assert log.count("short") == 3
 
 
-def test_clients_share_the_time_equally_whatever_their_numbers_of_tasks(scheduler):
+def test_clients_share_the_time_equally_for_any_numbers_of_tasks(scheduler):
     log, started, go = [], threading.Event(), threading.Event()
     tasks = [submitted(scheduler, steps(scheduler, 60, "many", log, started, go), "many")]
     assert started.wait(30)

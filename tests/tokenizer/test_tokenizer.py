@@ -81,7 +81,7 @@ def test_batches_tokens_and_special_tokens(tokenizer: Tokenizer) -> None:
     assert tokenizer.tokens([UNK, BOS, EOS, PAD]) == ["<unk>", "<s>", "</s>", "<pad>"]
 
 
-def test_decoded_text_is_one_line_whatever_the_ids(tokenizer: Tokenizer) -> None:
+def test_decoded_text_is_one_line_for_any_ids(tokenizer: Tokenizer) -> None:
     newline = tokenizer.tokens(range(tokenizer.size)).index("<0x0A>")
     assert tokenizer.decode([*tokenizer.encode("the"), newline, *tokenizer.encode("cat")]) == "the cat"
 

@@ -20,8 +20,8 @@ from seq2seq.training.checkpoints import Checkpoints
 from seq2seq.training.progress import Progress, Validation
 
 
-def close(found: Weights, wanted: Weights) -> bool:
-    return found.keys() == wanted.keys() and all(torch.allclose(found[name], wanted[name]) for name in wanted)
+def close(actual: Weights, expected: Weights) -> bool:
+    return actual.keys() == expected.keys() and all(torch.allclose(actual[name], expected[name]) for name in expected)
 
 
 def test_the_mean_is_elementwise_in_float64():

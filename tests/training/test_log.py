@@ -101,7 +101,7 @@ def test_a_full_disk_is_one_line(tmp_path):
 
 
 @pytest.mark.parametrize("line", ["{not json", "5", '{"kind": "train"}'])
-def test_a_line_that_is_no_record_is_named(tmp_path, line):
+def test_an_invalid_line_is_named(tmp_path, line):
     write(tmp_path, 10)
     path = tmp_path / "metrics.jsonl"
     path.write_text(path.read_text("utf-8") + line + "\n", "utf-8")
@@ -118,7 +118,7 @@ def test_tensorboard_reads_the_values(tmp_path):
     assert scalars(tmp_path) == [(50, 5.0), (100, 10.0)]
 
 
-def test_tensorboard_forgets_what_is_taken_back(tmp_path):
+def test_removed_records_are_removed_from_tensorboard(tmp_path):
     with MetricsLog(tmp_path, cut(write(tmp_path, 10, 20, 30), 20)) as log:
         log.write("train", 30, {"loss": 9.0})
     assert scalars(tmp_path) == [(10, 1.0), (20, 2.0), (30, 9.0)]

@@ -61,7 +61,7 @@ def test_a_factor_on_the_loss_is_a_factor_on_the_gradient():
     assert torch.allclose(logits_PV.grad.double(), gradient_PV / 11, rtol=0, atol=1e-6)
 
 
-def test_gradient_reaches_the_logits_of_a_slice_and_leaves_the_logits_alone():
+def test_the_gradient_reaches_a_slice_and_the_logits_are_unchanged():
     logits_PV, labels_P = world(CHUNK + 5, 7, 1, 1.0)
     before_PV = logits_PV.clone()
     logits_PV.requires_grad_()
@@ -80,7 +80,7 @@ def test_analytic_gradient_is_the_numeric_one():
     assert (logits_PV.grad * direction_PV).sum().item() == pytest.approx((ahead - behind).item() / 0.02, abs=1e-3)
 
 
-def test_plain_cross_entropy_is_a_report_and_takes_no_gradient():
+def test_the_reported_cross_entropy_has_no_gradient():
     logits_PV, labels_P = world(3, 4, 2, 1.0)
     loss = loss_sums(logits_PV.requires_grad_(), labels_P, 0.2)
     assert loss.objective.requires_grad
@@ -116,7 +116,7 @@ def test_a_nan_logit_gives_a_nan_loss(bad, place):
     assert not math.isfinite(loss.cross_entropy.item())
 
 
-def test_a_label_ruled_out_costs_infinity_and_so_does_any_piece_where_all_share_the_target():
+def test_an_excluded_token_gives_infinite_loss_as_label_or_with_label_smoothing():
     ruled_out_PV = torch.tensor([[0.0, -math.inf, 0.0]])
     assert loss_sums(ruled_out_PV, torch.tensor([1]), 0.0).cross_entropy.item() == math.inf
     assert loss_sums(ruled_out_PV, torch.tensor([1]), 0.0).objective.item() == math.inf
@@ -136,7 +136,7 @@ def test_log_probabilities_of_labels_and_their_gradients_are_those_of_the_softma
     assert torch.allclose(ours.grad, theirs.grad, atol=1e-6)
 
 
-def test_a_look_in_evaluation_mode_leaves_the_mode_as_it_was():
+def test_evaluation_restores_the_previous_mode():
     network = torch.nn.Dropout()
     for training in (True, False):
         network.train(training)

@@ -111,9 +111,9 @@ def test_random_numbers_depend_on_the_batch_position_and_not_on_the_process():
     assert batch_seed(2, 5, 0) == 2 * 1_000_003 + 5, "as in earlier versions"
 
 
-def weights_at_the_end(found: Weights) -> Weights:
+def weights_at_the_end(saved: Weights) -> Weights:
     """Return the records without values that depend on interruptions."""
-    return {name: tensor for name, tensor in found.items() if name != "validated"}
+    return {name: tensor for name, tensor in saved.items() if name != "validated"}
 
 
 def run(folder: Path, updates: int, accumulate: int, before=None, patience: int | None = None) -> Weights:

@@ -79,7 +79,7 @@ def test_blank_text_has_n_best_like_any_other(n_best):
     assert bool(blank.n_best) == bool(other.n_best)
 
 
-def test_long_text_is_a_batch_of_its_own():
+def test_long_text_is_a_separate_batch():
     own = translator()
     assert own.batches(["Wir.", LONG, "", "Haus."]) == [[1], [3, 0]]
     assert split_request(own.ensemble, Request(" " * 5000)) == []

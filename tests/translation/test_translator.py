@@ -140,7 +140,7 @@ def test_threads_may_share_a_translator(translator):
         assert all(actual == expected for actual in pool.map(work, range(4)))
 
 
-def test_loading_says_what_is_wrong(tiny_run, tmp_path):
+def test_loading_errors_name_the_problem(tiny_run, tmp_path):
     with pytest.raises(RunError, match="not a run folder"):
         Translator.load(tmp_path / "nowhere")
     with pytest.raises(ConfigError, match=r"^precision must be one of auto, float32, bfloat16, int8, tf32, got int4$"):
