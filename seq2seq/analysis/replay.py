@@ -18,7 +18,7 @@ from seq2seq.data.batch import Batch, batches_by_length, make_batch
 from seq2seq.errors import DataError
 from seq2seq.inference.member import Member
 from seq2seq.model import Network
-from seq2seq.model.cell import Cell, CellState, Gates, run_steps, with_constant, zero_state
+from seq2seq.model.cell import Cell, CellState, Gates, WrappedCell, run_steps, with_constant, zero_state
 from seq2seq.model.decoder import DecoderOutput, Memory, State
 from seq2seq.model.encoder import reverse_sentences
 from seq2seq.model.network import shared_copy
@@ -137,15 +137,12 @@ class Replay(NamedTuple):
     decoded: DecoderOutput
 
 
-class RecordingCell(Cell):
+class RecordingCell(WrappedCell):
     """Run another cell step by step and append every step to ``steps``."""
 
     def __init__(self, cell: Cell, steps: list[CellStep]) -> None:
-        super().__init__()
-        self.cell = cell
+        super().__init__(cell)
         self.steps = steps
-        self.input_size, self.hidden_size, self.blocks = cell.input_size, cell.hidden_size, cell.blocks
-        self.recurrent_dropout = cell.recurrent_dropout
 
     def step(self, inputs_NI: Tensor, state: CellState, weights: list[Tensor] | None = None) -> tuple[CellState, Gates]:
         """Run and record one position."""
@@ -165,10 +162,6 @@ class RecordingCell(Cell):
         inputs_NTI = with_constant(inputs_NTI, constant_NX)
         state = zero_state(self, len(inputs_NTI), inputs_NTI) if state is None else state
         return run_steps(lambda inputs, before: self.step(inputs, before, weights)[0], inputs_NTI, state, padding_NT)
-
-    def weights(self) -> list[Tensor]:
-        """Return the weights of the recorded cell."""
-        return self.cell.weights()
 
 
 def replay(network: Network, source_BS: Tensor, lengths_B: Tensor, target_BT: Tensor) -> Replay:

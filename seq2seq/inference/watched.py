@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from seq2seq.model.cell import Cell, CellState, Gates, last_states
+from seq2seq.model.cell import Cell, CellState, Gates, WrappedCell, last_states
 from seq2seq.model.network import Network, shared_copy
 
 MAX_PRODUCTS = 2_000_000_000
@@ -18,7 +18,7 @@ MAX_POSITIONS = 128
 """Most positions per chunk: each position reads all weights of a cell, however few rows there are."""
 
 
-class WatchedCell(Cell):
+class WatchedCell(WrappedCell):
     """A cell that runs through a sequence in chunks; states are equal to those of one run up to rounding.
 
     Args:
@@ -27,10 +27,8 @@ class WatchedCell(Cell):
     """
 
     def __init__(self, cell: Cell, on_chunk: Callable[[], None]) -> None:
-        super().__init__()
-        self.cell, self.on_chunk = cell, on_chunk
-        self.input_size, self.hidden_size, self.blocks = cell.input_size, cell.hidden_size, cell.blocks
-        self.recurrent_dropout = cell.recurrent_dropout
+        super().__init__(cell)
+        self.on_chunk = on_chunk
 
     def step(self, inputs_NI: Tensor, state: CellState, weights: list[Tensor] | None = None) -> tuple[CellState, Gates]:
         """Compute one position."""
@@ -60,10 +58,6 @@ class WatchedCell(Cell):
         if padding_NT is not None:  # a row may end before the last chunk
             state = state._replace(hidden_NH=last_states(states_NTH, padding_NT))
         return states_NTH, state
-
-    def weights(self) -> list[Tensor]:
-        """The cell's weights."""
-        return self.cell.weights()
 
 
 def watched(network: Network, on_chunk: Callable[[], None]) -> Network:

@@ -81,6 +81,20 @@ class Cell(nn.Module):
         raise NotImplementedError
 
 
+class WrappedCell(Cell):
+    """A cell that runs another one in its own way: sizes and weights are those of the other."""
+
+    def __init__(self, cell: Cell) -> None:
+        super().__init__()
+        self.cell = cell
+        self.input_size, self.hidden_size, self.blocks = cell.input_size, cell.hidden_size, cell.blocks
+        self.recurrent_dropout = cell.recurrent_dropout
+
+    def weights(self) -> list[Tensor]:
+        """The weights of the other cell."""
+        return self.cell.weights()
+
+
 class FusedCell(Cell, nn.RNNBase):
     """A cell with the weights of a torch module of one layer, which a fused kernel runs."""
 
