@@ -18,7 +18,7 @@ import pyarrow.parquet
 
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.corpus_file import CorpusFile
-from seq2seq.corpora.files import require_pairs
+from seq2seq.corpora.files import PairPerLine, require_pairs
 from seq2seq.corpora.lines import unreadable
 from seq2seq.errors import DataError
 
@@ -26,7 +26,7 @@ NESTED = "translation"
 ROWS = 1_000  # rows in memory at a time
 
 
-class JsonLinesFile(Corpus):
+class JsonLinesFile(PairPerLine):
     """A file with one JSON object per line and a string (or null, a blank sentence) in each of the two columns.
 
     Raises:
@@ -35,20 +35,13 @@ class JsonLinesFile(Corpus):
     """
 
     def __init__(self, path: Path, source_column: str, target_column: str) -> None:
-        self.path, self.name, self.file = path, str(path), CorpusFile(path)
+        super().__init__(path)
         self.columns = source_column, target_column
 
     @cached_property
     def fingerprint(self) -> str:
         """The content of the file, and which columns are read."""
         return f"json {self.file.content} {self.columns}"
-
-    def expected_pairs(self) -> int | None:
-        """Approximate number of pairs."""
-        return self.file.expected_lines()
-
-    def __iter__(self) -> Iterator[Pair]:
-        return require_pairs(self.file.parsed(self.pair), self.name)
 
     def pair(self, line: str, number: int) -> Pair:
         """The pair in a line; the line's number is for messages.

@@ -1,6 +1,7 @@
 """Corpora in text files: two aligned files, or one file of tab-separated values."""
 
 import re
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import closing
 from functools import cached_property
@@ -54,7 +55,29 @@ class TextFiles(Corpus):
         )
 
 
-class TsvFile(Corpus):
+class PairPerLine(Corpus):
+    """A file, plain or ``.gz``, with both sides of a pair in each line; a subclass says how `pair` finds them.
+
+    Raises:
+        DataError: the file is missing or a folder. While reading: as `read_lines` and `pair`; or the file is empty.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.name, self.file = path, str(path), CorpusFile(path)
+
+    @abstractmethod
+    def pair(self, line: str, number: int) -> Pair:
+        """The pair in a line; the line's number is for messages."""
+
+    def expected_pairs(self) -> int | None:
+        """Approximate number of pairs."""
+        return self.file.expected_lines()
+
+    def __iter__(self) -> Iterator[Pair]:
+        return require_pairs(self.file.parsed(self.pair), self.name)
+
+
+class TsvFile(PairPerLine):
     """One file of tab-separated values with a pair per row; quotation marks have no special meaning.
 
     Args:
@@ -68,7 +91,7 @@ class TsvFile(Corpus):
     """
 
     def __init__(self, path: Path, source_column: str, target_column: str) -> None:
-        self.path, self.name, self.file = path, str(path), CorpusFile(path)
+        super().__init__(path)
         self.source = _column_number(source_column, "data.source_column")
         self.target = _column_number(target_column, "data.target_column")
 
@@ -76,13 +99,6 @@ class TsvFile(Corpus):
     def fingerprint(self) -> str:
         """The content of the file, and which columns are read."""
         return f"tsv {self.file.content} {self.source} {self.target}"
-
-    def expected_pairs(self) -> int | None:
-        """Approximate number of pairs."""
-        return self.file.expected_lines()
-
-    def __iter__(self) -> Iterator[Pair]:
-        return require_pairs(self.file.parsed(self.pair), self.name)
 
     def pair(self, line: str, number: int) -> Pair:
         """The pair in a line; the line's number is for messages.

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple, cast
 import pyarrow as pa
 import pyarrow.compute
 
-from seq2seq.corpora.columns import JsonLinesFile, ParquetFile, sentence
+from seq2seq.corpora.columns import ParquetFile, sentence
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.corpus_file import CorpusFile
-from seq2seq.corpora.files import TextFiles, TsvFile
+from seq2seq.corpora.files import PairPerLine, TextFiles
 from seq2seq.corpora.lines import MAX_LINE_BYTES, raw_lines, too_long, unreadable
 from seq2seq.errors import DataError
 
@@ -46,7 +46,7 @@ def read_blocks(corpus: Corpus) -> Iterator[PairBlock]:
     """
     if isinstance(corpus, TextFiles):
         return _text_blocks(corpus)
-    if isinstance(corpus, TsvFile | JsonLinesFile):
+    if isinstance(corpus, PairPerLine):
         return _record_blocks(corpus)
     if isinstance(corpus, ParquetFile):
         return _parquet_blocks(corpus)
@@ -135,7 +135,7 @@ def _text_blocks(corpus: TextFiles) -> Iterator[PairBlock]:
             reader.close()
 
 
-def _record_blocks(corpus: TsvFile | JsonLinesFile) -> Iterator[PairBlock]:
+def _record_blocks(corpus: PairPerLine) -> Iterator[PairBlock]:
     reader = LineReader(corpus.file)
     try:
         while lines := reader.read(BLOCK_PAIRS):
