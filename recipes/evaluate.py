@@ -22,8 +22,8 @@ from seq2seq.evaluation.evaluate import evaluate, evaluate_language_model, score
 from seq2seq.metrics.score import score
 from seq2seq.run.folder import RunFolder
 from seq2seq.run.provenance import text_hash
+from seq2seq.translation.io import load_translator
 from seq2seq.translation.language_model import LanguageModel
-from seq2seq.translation.translator import Translator
 
 
 @recipe
@@ -63,14 +63,7 @@ def main(config: EvaluateConfig) -> None:
         perplexity = evaluate_language_model(model, texts, folder=folder, name=str(config.split), corpus=corpus.name)
         print(f"{corpus.name}, {perplexity.sentences:,} sentences\n{perplexity.table()}\n{folder / 'scores.json'}")
         return
-    translator = Translator.load(
-        [config.run, *config.ensemble],
-        config.device,
-        config.precision,
-        config.shortlist,
-        language_model=config.language_model,
-        language_model_weight=config.language_model_weight,
-    )
+    translator = load_translator(config)
     # Ensembles and shallow fusion have separate entries in scores.json.
     parts = [config.split, *(["ensemble"] if config.ensemble else []), *(["fusion"] if config.language_model else [])]
     scores = evaluate(

@@ -106,8 +106,9 @@ class Run:
         """
         if split not in list(Split):
             raise ConfigError(f"{split!r} is not a split: name one of {', '.join(Split)}")
-        data = RunFolder.open(self.folder).section("data", DataConfig)
-        return (read_target_split if self.is_language_model else read_split)(data, Split(split))
+        run = RunFolder.open(self.folder)
+        read = read_target_split if run.is_language_model else read_split
+        return read(run.section("data", DataConfig), Split(split))
 
     def translator(self, device: str = "auto", precision: str = "auto") -> Translator:
         """The best model as a translator: see `Translator.load`."""

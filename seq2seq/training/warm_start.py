@@ -47,11 +47,12 @@ def checked_start(
         return None
     other = Path(start).expanduser()
     if not (folder / CONFIG).exists():
-        _check_architecture(other, model)
+        run = RunFolder.open(other)
+        _check_architecture(run, model)
         if not (other / MODEL).is_file():
             raise RunError(f"training.start={start} has no {MODEL}: train it until it has validated at least once")
         _check_tags(other, tokenizer, source_tags)
-        _refuse_ignored(other, model, tokenizer)
+        _refuse_ignored(run, model, tokenizer)
     return other
 
 
@@ -74,24 +75,23 @@ def inherited_frozen(folder: Path, start: Path | None, embeddings: EmbeddingsCon
     return [] if embeddings.unfreeze else frozen
 
 
-def _check_architecture(start: Path, model: ModelConfig) -> None:
-    started = {name: value for name, _, value in walk(RunFolder.open(start).section("model", ModelConfig))}
+def _check_architecture(start: RunFolder, model: ModelConfig) -> None:
+    started = {name: value for name, _, value in walk(start.section("model", ModelConfig))}
     others = [name for name, _, value in walk(model) if name not in TRAINING_ONLY and started[name] != value]
     if others:
         raise RunError(
-            f"training.start={start} has another architecture than this command: set "
+            f"training.start={start.path} has another architecture than this command: set "
             f"{' '.join(f'model.{name}={override_value(started[name])}' for name in others)}, or start from another run"
         )
 
 
-def _refuse_ignored(start: Path, model: ModelConfig, tokenizer: TokenizerConfig) -> None:
+def _refuse_ignored(start: RunFolder, model: ModelConfig, tokenizer: TokenizerConfig) -> None:
     """Refuse settings of vocabulary and initial weights that differ from the start's and from their defaults."""
-    run = RunFolder.open(start)
-    vocabulary = run.section("tokenizer", TokenizerConfig)
+    vocabulary = start.section("tokenizer", TokenizerConfig)
     vocabulary = vocabulary if model.encoder.layers else vocabulary.monolingual()
     sections = {
         "tokenizer": (tokenizer, vocabulary, {item.name for item in fields(TokenizerConfig)} - EFFECTIVE),
-        "model": (model, run.section("model", ModelConfig), INITIAL),
+        "model": (model, start.section("model", ModelConfig), INITIAL),
     }
     others = [
         (f"{section}.{name}", getattr(config, name), getattr(started, name))
@@ -103,7 +103,7 @@ def _refuse_ignored(start: Path, model: ModelConfig, tokenizer: TokenizerConfig)
         name, value, _ = others[0]
         raise ConfigError(
             f"{name}={override_value(value)} does nothing, as vocabulary and weights come from "
-            f"training.start={start}: set "
+            f"training.start={start.path}: set "
             f"{' '.join(f'{name}={override_value(value)}' for name, _, value in others)} as there, or leave it out"
         )
 
