@@ -177,10 +177,11 @@ def test_configs_are_found_in_a_clone_without_installation(monkeypatch):
 
 def test_a_small_character_set_of_stderr_is_no_error(monkeypatch):
     written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding="cp1252", errors="strict")
     with monkeypatch.context() as patch:
-        patch.setattr(sys, "stderr", io.TextIOWrapper(written, encoding="cp1252", errors="strict"))
+        patch.setattr(sys, "stderr", stream)
         patch.setattr(sys, "argv", ["average.py", "run='引ä'"])
         with pytest.raises(SystemExit):
             average.main()
-        sys.stderr.flush()
+        stream.flush()
     assert "\\u5f15ä" in written.getvalue().decode("cp1252")
