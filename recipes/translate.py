@@ -19,6 +19,7 @@ from typing import TextIO
 from seq2seq.config.hydra import recipe
 from seq2seq.corpora.lines import read_input
 from seq2seq.errors import ConfigError
+from seq2seq.metrics.suspicious import OutputCounts
 from seq2seq.system.processes import is_first, is_single_process
 from seq2seq.translation.config import TranslateConfig
 from seq2seq.translation.distributed import translate_distributed
@@ -68,8 +69,12 @@ def main(config: TranslateConfig) -> None:
             return
         translations = translate_distributed(translator, sentences, search=search, copy=config.copy)
         shown = sys.stderr.isatty() and not output.isatty()  # a terminal shows the translations themselves
+        counts = OutputCounts()
         for translation in with_progress(translations, count, "translating", shown=shown):
             print(as_json(translation) if config.json else translation, file=output, flush=output is sys.stdout)
+            counts.add(translation.source, translation.text, translation.finished)
+    if report := counts.report():
+        print(report, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -179,9 +179,9 @@ def test_translate_writes_files_whole_or_not_at_all(recipe, tiny_run, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.gz", "out.txt"]
 
 
-def test_translate_shows_a_terminal_how_far_it_is_unless_the_lines_go_there(recipe, tiny_run, tmp_path, monkeypatch):
+def test_translate_shows_a_terminal_how_far_it_is_unless_the_lines_go_there(recipe, learned_run, tmp_path, monkeypatch):
     (tmp_path / "in.txt").write_text("We work.\nShe sleeps.\n")
-    asked = [f"run={tiny_run}", f"input={tmp_path / 'in.txt'}", "beam_size=1"]
+    asked = [f"run={learned_run}", f"input={tmp_path / 'in.txt'}", "beam_size=1"]
     quiet = recipe("translate", *asked)
     assert quiet.err == ""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
@@ -193,9 +193,9 @@ def test_translate_shows_a_terminal_how_far_it_is_unless_the_lines_go_there(reci
     assert "2/2" in recipe("translate", *asked, f"output={tmp_path / 'out.txt'}").err
 
 
-def test_translate_as_json_lines(recipe, tiny_run, monkeypatch):
+def test_translate_as_json_lines(recipe, learned_run, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode())))
-    outcome = recipe("translate", f"run={tiny_run}", "json=true", "n_best=2", "beam_size=2")
+    outcome = recipe("translate", f"run={learned_run}", "json=true", "n_best=2", "beam_size=2")
     records = [json.loads(line) for line in outcome.out.split("\n")[:-1]]
     assert [record["source"] for record in records] == [
         "We work.",
