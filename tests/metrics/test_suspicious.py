@@ -34,7 +34,8 @@ def test_blank_looping_cut_off_and_identical_translations_are_reported():
     counts = count_outputs([("a", " ", True), ("b", "no " * 9, False), ("c", "ja", False), ("", "", True)])
     assert (counts.sentences, counts.blank, counts.looping, counts.cut_off) == (3, 1, 1, 2)
     assert counts.report().startswith(
-        "suspicious translations of 3 sentences: 1 blank, 1 looping (the end repeats), 2 cut off at the maximum length: "
+        "suspicious translations of 3 sentences: "
+        "1 blank, 1 looping (the end repeats), 2 cut off at the maximum length: "
     )
     assert ": all the same: " in count_outputs((str(n), ".", True) for n in range(5)).report()
     assert count_outputs([("-" * 30, "-" * 30, True)]).looping == 0, "the source does so itself"
