@@ -193,9 +193,9 @@ def test_translate_shows_a_terminal_how_far_it_is_unless_the_lines_go_there(reci
     assert "2/2" in recipe("translate", *asked, f"output={tmp_path / 'out.txt'}").err
 
 
-def test_translate_as_json_lines(recipe, learned_run, monkeypatch):
+def test_translate_as_json_lines(recipe, tiny_run, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode())))
-    outcome = recipe("translate", f"run={learned_run}", "json=true", "n_best=2", "beam_size=2")
+    outcome = recipe("translate", f"run={tiny_run}", "json=true", "n_best=2", "beam_size=2")
     records = [json.loads(line) for line in outcome.out.split("\n")[:-1]]
     assert [record["source"] for record in records] == [
         "We work.",
@@ -381,3 +381,19 @@ def test_benchmark_of_preparation(recipe, tmp_path):
     assert [row["pairs"] for row in found] == [300, 600]
     assert found[1]["disk_bytes"] > found[0]["disk_bytes"] > 300
     assert [path.name for path in tmp_path.iterdir()] == ["benchmark.json"], "prepared data is removed"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "no lines found"), ("Zu wenig.\n", "they must match"), (None, "no such file"), (b"\xff\n", "is not UTF-8")],
+)
+def test_a_bad_test_set_is_found_before_training(recipe, tmp_path, own_files, text, message):
+    path = tmp_path / "test.de"
+    path.unlink() if text is None else path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    if text == "":
+        (tmp_path / "test.en").write_bytes(b"")
+    outcome = recipe("train", f"run={tmp_path / 'run'}", *own_files, *TINY)
+    assert outcome.code == 1
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert not (tmp_path / "run" / "metrics.jsonl").exists()
