@@ -151,8 +151,9 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
 
     @functools.wraps(function)
     def main() -> None:
-        if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook has another class
-            sys.stdout.reconfigure(errors="backslashreplace")  # a file on Windows has a small character set
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a notebook has another class
+                stream.reconfigure(errors="backslashreplace")  # a file on Windows has a small character set
         # With HYDRA_FULL_ERROR=1 Hydra raises errors instead of printing them.
         with closing_group(), safe_terminal(), printed_log(), one_line_errors(schema()), full_errors(True):
             if is_launched():

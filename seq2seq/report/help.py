@@ -3,7 +3,8 @@
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -57,15 +58,25 @@ def overrides(config: Any, path: str) -> list[str]:
     """The shell words that set a section: ``PATH.NAME=VALUE`` for each value that is not the default."""
     defaults = {name: value for name, _, value in walk(type(config)(), path)}
     changed = ((name, value) for name, _, value in walk(config, path) if value != defaults[name])
-    return [_quoted(f"{name}={override_value(value)}") for name, value in changed]
+    return [quoted(f"{name}={override_value(value)}") for name, value in changed]
 
 
-def _quoted(word: str) -> str:
+def quoted(word: str) -> str:
     """A word quoted for a shell; unprintable characters are escaped for bash and zsh."""
     if word.isprintable():
         return shlex.quote(word)
     plain = word.replace("\\", r"\\").replace("'", r"\'")
     return "$'" + "".join(char if char.isprintable() else rf"\U{ord(char):08x}" for char in plain) + "'"
+
+
+def assignment(name: str, value: Any) -> str:
+    """One setting as a shell word: ``NAME=VALUE``, quoted for Hydra and for the shell; a path may have spaces."""
+    return quoted(f"{name}={override_value(str(value))}")
+
+
+def example_text(texts: Iterable[str]) -> str:
+    """The shortest of the first twenty texts that are not blank; empty if there is none."""
+    return min(islice(filter(str.strip, texts), 20), key=len, default="")
 
 
 def command(name: str) -> str:
