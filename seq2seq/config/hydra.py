@@ -33,6 +33,7 @@ from yaml import YAMLError
 from seq2seq.analysis.config import MicroscopeConfig
 from seq2seq.benchmark.config import BenchmarkConfig
 from seq2seq.comparison.config import CompareConfig
+from seq2seq.config.command_line import quote_text
 from seq2seq.config.recipes import (
     AverageConfig,
     BacktranslateConfig,
@@ -160,7 +161,7 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
                     raise ConfigError(f"recipes/{name}.py runs in one process: start it with python, not with torchrun")
                 join_group()
             arguments, notes = rename_overrides(sys.argv[1:], {path for path, _, _ in walk(schema())})
-            sys.argv = [sys.argv[0], *arguments]
+            sys.argv = [sys.argv[0], *quote_text(arguments, schema())]
             for note in notes:
                 print(note, file=sys.stderr)
             try:
@@ -191,7 +192,7 @@ def compose_train(experiment: str | None = None, overrides: Sequence[str] = ()) 
         log.warning(note)
     try:
         with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
-            settings = OmegaConf.to_object(hydra.compose("train", overrides=arguments))
+            settings = OmegaConf.to_object(hydra.compose("train", overrides=quote_text(arguments, TrainConfig())))
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise ConfigError(one_line(error, TrainConfig())) from None
     except Exception as error:
