@@ -9,7 +9,29 @@ from collections.abc import Sequence
 from types import NoneType
 from typing import Any, get_args
 
+from seq2seq.errors import ConfigError
 from seq2seq.settings import HYDRA_QUOTED, hydra_quoted, walk
+
+FOREIGN: dict[str, str] = {
+    "batch_size": "batch.tokens",
+    "bs": "batch.tokens",
+    "emb_size": "model.embedding_size",
+    "embed_dim": "model.embedding_size",
+    "epochs": "training.updates",
+    "hidden_size": "model.encoder.size",
+    "layers": "model.encoder.layers",
+    "learning_rate": "optimizer.learning_rate",
+    "lr": "optimizer.learning_rate",
+    "max_epochs": "training.updates",
+    "max_steps": "training.updates",
+    "num_epochs": "training.updates",
+    "num_layers": "model.encoder.layers",
+    "output_dir": "run",
+    "rnn_size": "model.encoder.size",
+    "steps": "training.updates",
+    "vocab_size": "tokenizer.size",
+}
+"""Names of settings in other toolkits and the setting meant, if the recipe has it."""
 
 OVERRIDE = re.compile(r"(\+{0,2}([\w.]+)=)(.*)", re.DOTALL)
 RESOLVER = r"oc\.[\w.]+:|hydra[.:]|now:"
@@ -55,6 +77,29 @@ def quote_text(arguments: Sequence[str], config: Any) -> list[str]:
         return f"{name}{_quoted(value)}"
 
     return [quoted(argument) for argument in arguments]
+
+
+def foreign_name(name: str, config: Any) -> str | None:
+    """The setting that a name from another toolkit means in this recipe, such as ``lr``; None: no such setting."""
+    meant = FOREIGN.get(name.rpartition(".")[2].replace("-", "_"))
+    return meant if meant in {path for path, _, _ in walk(config)} else None
+
+
+def refuse_dashes(arguments: Sequence[str], config: Any) -> None:
+    """Refuse settings that are written as options.
+
+    Raises:
+        ConfigError: an argument is ``--run=x`` or ``--epochs``; names the setting meant.
+    """
+    known = {path for path, _, _ in walk(config)}
+    for argument in arguments:
+        match = re.match(r"--([\w.-]+)(=.*)?$", argument, re.DOTALL)
+        if match is None or (match[1] == "run" and not match[2]):  # --run is an option of Hydra
+            continue
+        name = match[1].replace("-", "_")
+        setting = name if name in known else foreign_name(name, config)
+        if setting:
+            raise ConfigError(f"{argument} is not an option: set {setting}{match[2] or '=VALUE'}, without dashes")
 
 
 def _is_text(kind: Any) -> bool:

@@ -1,6 +1,7 @@
 """What the shell passes is what arrives."""
 
 import sys
+from importlib.metadata import version
 
 import pytest
 from hypothesis import given, settings
@@ -107,3 +108,44 @@ def test_what_is_no_text_stays():
     others = ["model=attention", "seed=3", "optimizer=adam", "--cfg", "job", "-m", "unknown=¿", "~data.more", "+x=1"]
     assert quote_text(others, TrainConfig()) == others
     assert quote_text(["+run=a b", "++run=a b"], TrainConfig()) == ["+run='a b'", "++run='a b'"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["learning_rate=1"], "optimizer.learning_rate"),
+        (["lr=1"], "optimizer.learning_rate"),
+        (["epochs=3"], "training.updates"),
+        (["training.epochs=3"], "training.updates"),
+        (["model.layers=2"], "model.encoder.layers"),
+        (["batch_size=3"], "batch.tokens"),
+        (["hidden_size=3"], "model.encoder.size"),
+        (["--run=x"], "set run=x, without dashes"),
+        (["--epochs", "3"], "set training.updates=VALUE, without dashes"),
+        (["--lr=1"], "set optimizer.learning_rate=1, without dashes"),
+        (["model=transformer"], "choose model=context, attention or language_model"),
+    ],
+)
+def test_a_name_from_another_toolkit_is_answered_by_the_setting_meant(recipe_run, arguments, named):
+    outcome = recipe_run("train", *arguments)
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (1, "", 1)
+    assert outcome.err.startswith("error: ")
+    assert named in outcome.err
+
+
+def test_an_experiment_file_without_its_package_line_is_told_so(recipe_run, tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text("model: {dropout: 0.5}\n")
+    outcome = recipe_run("train", "--config-dir", str(tmp_path), "experiment=mine")
+    assert outcome.code == 1
+    assert "# @package _global_" in outcome.err
+
+
+def test_the_version_is_that_of_the_project(recipe_run):
+    assert recipe_run("train", "--version").out == f"seq2seq {version('seq2seq')}\n"
+
+
+@pytest.fixture
+def recipe_run(request):
+    """The fixture `recipe`, whose name is a function here."""
+    return request.getfixturevalue("recipe")
