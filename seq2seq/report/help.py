@@ -4,11 +4,12 @@ import os
 import shlex
 import sys
 from collections.abc import Iterable, Mapping
+from enum import Enum
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from seq2seq.settings import described_range, override_value, walk
+from seq2seq.settings import HYDRA_QUOTED, described_range, hydra_quoted, override_value, walk
 
 
 def help_node(name: str, schema: type, choices: Mapping[str, Mapping[str, type]]) -> dict[str, str]:
@@ -58,7 +59,14 @@ def overrides(config: Any, path: str) -> list[str]:
     """The shell words that set a section: ``PATH.NAME=VALUE`` for each value that is not the default."""
     defaults = {name: value for name, _, value in walk(type(config)(), path)}
     changed = ((name, value) for name, _, value in walk(config, path) if value != defaults[name])
-    return [quoted(f"{name}={override_value(value)}") for name, value in changed]
+    return [quoted(f"{name}={typed(value)}") for name, value in changed]
+
+
+def typed(value: Any) -> str:
+    """A value as a user types it after ``NAME=``, where a recipe takes most texts as they are."""
+    if isinstance(value, str) and not isinstance(value, Enum):
+        return hydra_quoted(value) if value == "null" or "${" in value or HYDRA_QUOTED.fullmatch(value) else value
+    return override_value(value)
 
 
 def quoted(word: str) -> str:
