@@ -8,6 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from seq2seq.errors import program
 from seq2seq.settings import HYDRA_QUOTED, described_range, hydra_quoted, override_value, walk
 
 
@@ -35,7 +36,7 @@ def help_node(name: str, schema: type, choices: Mapping[str, Iterable[str]]) -> 
             "$CONFIG",
         ]
     )
-    return {"app_name": name, "header": f"recipes/{name}.py", "footer": "", "template": template}
+    return {"app_name": name, "header": program(name), "footer": "", "template": template}
 
 
 def meaning(item: Any) -> str:
