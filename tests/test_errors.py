@@ -4,6 +4,7 @@ import pickle
 
 import pytest
 
+from seq2seq.corpora.files import TextFiles
 from seq2seq.errors import LONGEST, ConfigError, DataError, RunError
 
 
@@ -30,4 +31,4 @@ def test_a_recipe_is_named_as_the_user_starts_recipes(monkeypatch, tmp_path, sta
     (tmp_path / "a.en").write_text("a\nb\n")
     (tmp_path / "a.de").write_text("a\n")
     with pytest.raises(DataError, match=rf"misaligned line with {named} data\.train\.source="):
-        list(FileCorpus(tmp_path / "a.en", tmp_path / "a.de"))
+        list(TextFiles(tmp_path / "a.en", tmp_path / "a.de"))
