@@ -107,8 +107,8 @@ def _is_text(kind: Any) -> bool:
 
 
 def _is_list(value: str) -> bool:
-    """Whether a value is one list, not several in a sweep."""
-    return value.startswith("[") and value.endswith("]") and not re.search(r"\]\s*,\s*\[", value)
+    """Whether a value is one list, neither several in a sweep nor nested."""
+    return value.startswith("[") and value.endswith("]") and not re.search(r"[\[,]\s*[\[{]", value)
 
 
 def _quoted(value: str) -> str:

@@ -45,7 +45,7 @@ from seq2seq.config.recipes import (
     TrainConfig,
 )
 from seq2seq.config.renamed import rename_overrides
-from seq2seq.errors import HARMLESS, ConfigError, Seq2SeqError, escaped, shown
+from seq2seq.errors import HARMLESS, ConfigError, Seq2SeqError, escaped, program, shown
 from seq2seq.figures.config import LaboratoryConfig
 from seq2seq.report.help import help_node
 from seq2seq.serving.config import ServeConfig
@@ -160,7 +160,7 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
         with closing_group(), safe_terminal(), printed_log(), one_line_errors(schema()), full_errors(True):
             if is_launched():
                 if name not in MULTI_PROCESS:
-                    raise ConfigError(f"recipes/{name}.py runs in one process: start it with python, not with torchrun")
+                    raise ConfigError(f"{program(name)} runs in one process: start it with python, not with torchrun")
                 join_group()
             if sys.argv[1:] == ["--version"]:
                 print(f"seq2seq {importlib.metadata.version('seq2seq')}")

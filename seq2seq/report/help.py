@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from seq2seq.errors import program
 from seq2seq.settings import HYDRA_QUOTED, described_range, hydra_quoted, override_value, walk
 
 
@@ -41,7 +42,7 @@ def help_node(name: str, schema: type, choices: Mapping[str, Mapping[str, type]]
             "$CONFIG",
         ]
     )
-    return {"app_name": name, "header": f"recipes/{name}.py", "footer": "", "template": template}
+    return {"app_name": name, "header": program(name), "footer": "", "template": template}
 
 
 def described_settings(schema: type, path: str = "") -> list[str]:

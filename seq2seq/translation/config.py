@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from seq2seq.errors import ConfigError
+from seq2seq.errors import ConfigError, program
 from seq2seq.inference import InferencePrecision
 from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchConfig, SearchOverrides
 from seq2seq.settings import Settings, setting
@@ -144,7 +144,7 @@ class DocumentConfig(TranslatorConfig):
             ConfigError: ``search.n_best`` is above 1.
         """
         if (self.search.n_best or 1) > 1:
-            raise ConfigError("a document has one translation: leave search.n_best out, or use recipes/translate.py")
+            raise ConfigError(f"a document has one translation: leave search.n_best out, or use {program('translate')}")
 
 
 @dataclass(kw_only=True)
