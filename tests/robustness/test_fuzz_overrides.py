@@ -182,7 +182,7 @@ def check_config(name: str, config: DictConfig) -> None:
     validate(settings)
     assert isinstance(settings, RECIPES[name])
     if isinstance(settings, EvaluateConfig):
-        settings.check(predicts=False)
+        settings.check(False)
     if not isinstance(settings, TrainConfig):
         return
     settings.check()
