@@ -9,7 +9,7 @@ from pathlib import Path
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import AverageConfig
 from seq2seq.model.weights import save_weights, set_weights
-from seq2seq.report.help import command
+from seq2seq.report.help import assignment, command
 from seq2seq.run.folder import MODEL, RunFolder, new_model_folder
 from seq2seq.training.averaging import average_checkpoints, average_runs, chosen_checkpoints
 
@@ -31,7 +31,7 @@ def main(config: AverageConfig) -> None:
     with new_model_folder(folder, loaded, output) as made:
         save_weights(loaded.network, made / MODEL)
     print(f"{output / MODEL}: the mean of {', '.join(map(str, averaged))}")
-    print(f"next: {command('evaluate')} run={output}")
+    print(f"next: {command('evaluate')} {assignment('run', output)}")
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import DistillConfig
-from seq2seq.corpora.config import DataConfig, MoreConfig
-from seq2seq.corpora.reading import read_split, text_for_run
+from seq2seq.corpora.config import DataConfig, MoreConfig, Split
+from seq2seq.corpora.reading import names_corpus, read_split, text_for_run
 from seq2seq.errors import ConfigError
-from seq2seq.report.help import command, overrides
+from seq2seq.report.help import assignment, command, overrides
 from seq2seq.run.folder import RunFolder
 from seq2seq.translation.io import with_progress
 from seq2seq.translation.synthetic_text import SOURCE, TARGET, distill, write_pairs
@@ -26,7 +26,8 @@ def main(config: DistillConfig) -> None:
     """Write source.txt and target.txt into a new folder and print the next command."""
     run = config.run.rstrip("/")
     output = Path(config.output or f"{run}-distilled").expanduser()
-    data = text_for_run(config.data, RunFolder.open(run).section("data", DataConfig), config.split)
+    own = RunFolder.open(run).section("data", DataConfig)
+    data = text_for_run(config.data, own, config.split)
     corpus = read_split(replace(data, source_tag=None), config.split)  # only the teacher reads the tag
     if corpus is None:
         raise ConfigError(f"there is no {config.split} set: set data.{config.split}.source=… and .target=…")
@@ -43,8 +44,10 @@ def main(config: DistillConfig) -> None:
         f"{corpus.name}: {write_pairs(with_progress(pairs, sum(1 for _ in corpus), 'translating'), output)} in {output}"
     )
     synthetic = MoreConfig(source=str(output / SOURCE), target=str(output / TARGET), source_tag=data.source_tag)
-    student = replace(data, weight=0.0, more=[*data.more, synthetic])
-    print(f"next: {command('train')} {' '.join(overrides(student, 'data'))} run={run}-student")
+    # The student validates on the run's sets if the command names only a set to translate.
+    base = data if names_corpus(data, Split.validation) else own
+    student = replace(base, weight=0.0, more=[*data.more, synthetic], source_tag=data.source_tag)
+    print(f"next: {command('train')} {' '.join(overrides(student, 'data'))} {assignment('run', f'{run}-student')}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ python recipes/evaluate.py hypotheses=FILE data.test.source=FILE data.test.targe
 """
 
 import json
+import sys
 from pathlib import Path
 
 from seq2seq import __version__
@@ -20,6 +21,7 @@ from seq2seq.corpora.reading import language_of_text, names_corpus, read_split, 
 from seq2seq.errors import ConfigError
 from seq2seq.evaluation.evaluate import evaluate, evaluate_language_model, score_table
 from seq2seq.metrics.score import score
+from seq2seq.metrics.suspicious import blank_report, count_outputs
 from seq2seq.run.folder import RunFolder
 from seq2seq.run.provenance import text_hash
 from seq2seq.translation.io import load_translator
@@ -44,15 +46,19 @@ def main(config: EvaluateConfig) -> None:
     pairs = list(corpus)
     if config.hypotheses is not None:
         lines = list(read_lines(Path(config.hypotheses).expanduser()))
+        references = [pair.target for pair in pairs]
         result = score(
             lines,
-            [pair.target for pair in pairs],
+            references,
             language=language,
             lowercase=config.lowercase,
             bootstrap=config.bootstrap,
         )
         print(f"{config.hypotheses} against {corpus.name}\n{result.table()}")
-        hashes = {"references": text_hash(pair.target for pair in pairs), "hypotheses": text_hash(lines)}
+        counts = count_outputs((pair.source, line, True) for pair, line in zip(pairs, lines, strict=True))
+        for report in filter(None, (blank_report(references, lines), counts.report())):
+            print(report, file=sys.stderr)
+        hashes = {"references": text_hash(references), "hypotheses": text_hash(lines)}
         print(json.dumps({"version": __version__, **hashes, **result.as_dict()}))
         return
     if config.run is None or run is None:

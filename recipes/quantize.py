@@ -9,7 +9,7 @@ from pathlib import Path
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import QuantizeConfig
 from seq2seq.model.weights import save_quantized
-from seq2seq.report.help import command
+from seq2seq.report.help import assignment, command
 from seq2seq.run.folder import MODEL, RunFolder, new_model_folder
 
 
@@ -24,7 +24,7 @@ def main(config: QuantizeConfig) -> None:
         save_quantized(loaded.network, made / MODEL)
     before, after = ((path / MODEL).stat().st_size / 1e6 for path in (run, output))
     print(f"{output / MODEL}: {after:,.1f} MB instead of {before:,.1f} MB")
-    print(f"next: {command('evaluate')} run={output}")
+    print(f"next: {command('evaluate')} {assignment('run', output)}")
 
 
 if __name__ == "__main__":

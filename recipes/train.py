@@ -7,11 +7,14 @@
     python recipes/train.py model=language_model data.train.target=mono.de data.validation.target=val.de run=runs/lm
 """
 
+from collections.abc import Iterable
+
 from seq2seq.api import train
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import TrainConfig
+from seq2seq.corpora.corpus import Pair
 from seq2seq.evaluation.evaluate import evaluate_on_test
-from seq2seq.report.help import command
+from seq2seq.report.help import assignment, command, example_text, quoted
 
 
 @recipe
@@ -21,10 +24,13 @@ def main(config: TrainConfig) -> float:
     test = run.corpus("test")
     if test is not None:
         print(f"\n{evaluate_on_test(run.folder, test, config.training.device)}")
+    folder = assignment("run", run.folder)
+    sentences: Iterable[Pair] = test or run.corpus("validation") or []
     if run.is_language_model:
-        following = f"{command('suggest')} run={run.folder} prefix='Wo ist'"
+        prefix = " ".join(example_text(pair.target for pair in sentences).split()[:2])
+        following = f"{command('suggest')} {folder} {assignment('prefix', prefix)}"
     else:
-        following = f"echo 'Where is my key?' | {command('translate')} run={run.folder}"
+        following = f"echo {quoted(example_text(pair.source for pair in sentences))} | {command('translate')} {folder}"
     print(f"run folder: {run.folder}\nnext:       {following}")
     return run.best_score
 

@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from seq2seq.config.hydra import recipe
-from seq2seq.corpora.lines import read_input
+from seq2seq.corpora.lines import MAX_LINE_BYTES, read_input
 from seq2seq.errors import ConfigError
+from seq2seq.metrics.suspicious import OutputCounts
 from seq2seq.system.processes import is_first, is_single_process
-from seq2seq.translation.config import TranslateConfig
+from seq2seq.translation.config import OnError, TranslateConfig
 from seq2seq.translation.distributed import translate_distributed
 from seq2seq.translation.io import load_translator, opened, requests, with_progress
 from seq2seq.translation.types import Translation
@@ -51,13 +52,23 @@ def show_stream(translations: Iterator[Translation], output: TextIO) -> None:
     print(file=output, flush=True)
 
 
+def report_problems(counts: OutputCounts, skipped: list[int]) -> None:
+    """Print on stderr how many lines were too long, and what looks wrong in the translations."""
+    if skipped:
+        first = f"{len(skipped):,} not translated, the first in line {skipped[0]:,}"
+        print(f"lines of more than {MAX_LINE_BYTES:,} bytes: {first}: split them into sentences", file=sys.stderr)
+    if report := counts.report():
+        print(report, file=sys.stderr)
+
+
 @recipe
 def main(config: TranslateConfig) -> None:
     """Translate a stream of lines; progress is shown on stderr."""
     config.check()
     translator = load_translator(config)
     search = config.search_config(translator.search)
-    lines, count = read_input(config.input)
+    skipped: list[int] = []
+    lines, count = read_input(config.input, skipped if config.errors is OnError.skip else None)
     sentences = requests(config, lines)
     with opened(config.output if is_first() else "-") as output:  # only the first process writes
         if config.stream:
@@ -65,11 +76,15 @@ def main(config: TranslateConfig) -> None:
                 raise ConfigError("stream=true needs a single process: start it with python, not with torchrun")
             for each in sentences:
                 show_stream(translator.stream(each.text, search=search, prefix=each.prefix), output)
+            report_problems(OutputCounts(), skipped)
             return
         translations = translate_distributed(translator, sentences, search=search, copy=config.copy)
         shown = sys.stderr.isatty() and not output.isatty()  # a terminal shows the translations themselves
+        counts = OutputCounts()
         for translation in with_progress(translations, count, "translating", shown=shown):
             print(as_json(translation) if config.json else translation, file=output, flush=output is sys.stdout)
+            counts.add(translation.source, translation.text, translation.finished)
+    report_problems(counts, skipped)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.mixture import TaggedCorpus
 from seq2seq.corpora.monolingual import read_target_corpora, read_target_split
-from seq2seq.corpora.reading import read_corpora, read_split, source_tags
+from seq2seq.corpora.reading import check_files, read_corpora, read_split, source_tags
 from seq2seq.data.batch_sampler import BatchSampler
 from seq2seq.data.mixture import encode_mixture
 from seq2seq.data.preparation import encode_cached
@@ -212,7 +212,8 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
     threads = use_threads(config.training.threads)
     data, tokenizer = config.text()
     tags, cache = source_tags(data), data.cache_folder(folder)
-    corpus, validation, _ = read_corpora(data) if config.translates else read_target_corpora(data)
+    corpus, validation, test = read_corpora(data) if config.translates else read_target_corpora(data)
+    check_files(data.test, test)
     for text in (corpus, validation):  # a file that changes after this point is refused
         _ = text.fingerprint
     start = checked_start(folder, config.training.start, config.model, tokenizer, tags)

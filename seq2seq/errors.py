@@ -1,5 +1,8 @@
 """User errors. Each message is one line: what is wrong, and what to do."""
 
+import sys
+from pathlib import Path
+
 LONGEST = 2_000
 """Maximum characters of a message: a hostile file can have a thousand columns to name."""
 
@@ -49,3 +52,8 @@ class DataError(Seq2SeqError):
 
 class RunError(Seq2SeqError):
     """A run folder is missing, damaged, or does not fit the command or other runs."""
+
+
+def program(name: str) -> str:
+    """A recipe as messages name it: ``recipes/doctor.py``, or ``seq2seq-doctor`` if console scripts are in use."""
+    return f"seq2seq-{name}" if Path(sys.argv[0]).name.startswith("seq2seq-") else f"recipes/{name}.py"

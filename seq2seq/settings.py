@@ -67,6 +67,16 @@ def described_range(bounds: dict[str, float]) -> str:
     return "".join(f"{words[name]} {bound:g}" for name, bound in bounds.items())
 
 
+HYDRA_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
+"""A text in single quotes, as Hydra's grammar has it."""
+
+
+def hydra_quoted(text: str) -> str:
+    """A text in single quotes that Hydra and OmegaConf read as exactly this text."""
+    text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)  # no interpolation
+    return "'" + re.sub(r"(\\*)('|\Z)", lambda match: 2 * match[1] + match[2].replace("'", r"\'"), text) + "'"
+
+
 def override_value(value: Any) -> str:
     """A value as a user types it in an override."""
     if value is None:
@@ -80,8 +90,7 @@ def override_value(value: Any) -> str:
         return f"{{{', '.join(f'{name}: {override_value(part)}' for name, part in changed.items())}}}"
     if isinstance(value, str) and not isinstance(value, Enum):
         plain = re.fullmatch(r"[\w./+*@-]+", value, re.ASCII) and not re.fullmatch(r"null|true|false|[\d.+-]+", value)
-        escaped = value.replace('"', r"\"")
-        return value if plain or value == "-" else f'"{escaped}"'
+        return value if plain or value == "-" else hydra_quoted(value)
     return value.value if isinstance(value, Enum) else str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -180,10 +180,10 @@ def test_translate_writes_files_atomically(recipe, tiny_run, tmp_path):
 
 
 def test_translate_shows_progress_on_a_terminal_unless_it_prints_translations_there(
-    recipe, tiny_run, tmp_path, monkeypatch
+    recipe, learned_run, tmp_path, monkeypatch
 ):
     (tmp_path / "in.txt").write_text("We work.\nShe sleeps.\n")
-    overrides = [f"run={tiny_run}", f"input={tmp_path / 'in.txt'}", "beam_size=1"]
+    overrides = [f"run={learned_run}", f"input={tmp_path / 'in.txt'}", "beam_size=1"]
     quiet = recipe("translate", *overrides)
     assert quiet.err == ""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
@@ -383,3 +383,19 @@ def test_benchmark_of_preparation(recipe, tmp_path):
     assert [row["pairs"] for row in report] == [300, 600]
     assert report[1]["disk_bytes"] > report[0]["disk_bytes"] > 300
     assert [path.name for path in tmp_path.iterdir()] == ["benchmark.json"], "prepared data is removed"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "no lines found"), ("Zu wenig.\n", "they must match"), (None, "no such file"), (b"\xff\n", "is not UTF-8")],
+)
+def test_a_bad_test_set_is_found_before_training(recipe, tmp_path, own_files, text, message):
+    path = tmp_path / "test.de"
+    path.unlink() if text is None else path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    if text == "":
+        (tmp_path / "test.en").write_bytes(b"")
+    outcome = recipe("train", f"run={tmp_path / 'run'}", *own_files, *TINY)
+    assert outcome.code == 1
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert not (tmp_path / "run" / "metrics.jsonl").exists()

@@ -12,7 +12,7 @@ from seq2seq.benchmark.config import BenchmarkConfig
 from seq2seq.benchmark.load import Load, load
 from seq2seq.benchmark.measurement import percentile
 from seq2seq.benchmark.workload import Workload, model_folder
-from seq2seq.errors import RunError
+from seq2seq.errors import RunError, program
 from seq2seq.serving.config import LimitsConfig, require_packages
 from seq2seq.system.workers import python
 from seq2seq.translation.translator import Translator
@@ -108,7 +108,7 @@ def server(folder: Path, config: BenchmarkConfig) -> Iterator[str]:
         try:
             url = process.stdout.readline().strip()
             if not url:
-                raise RunError(f"the server for {folder} did not start: try recipes/serve.py run={folder}")
+                raise RunError(f"the server for {folder} did not start: try {program('serve')} run={folder}")
             yield url
         finally:
             process.terminate()

@@ -13,7 +13,7 @@ from seq2seq.benchmark.config import BenchmarkConfig
 from seq2seq.benchmark.machine import Machine, reread_rate
 from seq2seq.benchmark.measurement import Spread, percentile, seconds, timed
 from seq2seq.benchmark.workload import Workload, model_folder
-from seq2seq.errors import RunError
+from seq2seq.errors import RunError, program
 from seq2seq.model import ModelConfig
 from seq2seq.run.folder import MODEL
 from seq2seq.system.device import choose_device
@@ -80,7 +80,7 @@ def measure_fresh(load: tuple[Path, str, str, bool], sentences: Sequence[str], b
     done = subprocess.run(python(PROGRAM), input=task, capture_output=True, text=True)
     if done.returncode:
         last = last_line(done.stderr)
-        raise RunError(f"a new process could not translate with {run}: {last}; try recipes/translate.py run={run}")
+        raise RunError(f"a new process could not translate with {run}: {last}; try {program('translate')} run={run}")
     figures = json.loads(done.stdout.splitlines()[-1])
     return Fresh(figures["imported"] - start, figures["translated"] - start, figures["memory"])
 

@@ -9,7 +9,7 @@ from typing import Any
 from seq2seq.comparison.config import Searched
 from seq2seq.corpora.lines import read_lines
 from seq2seq.errors import DataError, RunError
-from seq2seq.report.help import command
+from seq2seq.report.help import assignment, command
 from seq2seq.run.folder import CONFIG, RunFolder
 from seq2seq.run.provenance import comparable, model_hash, read_scores, text_hash
 
@@ -116,7 +116,7 @@ def _file_output(path: Path, common: Common) -> Output:
 
 def _run_output(folder: Path, common: Common) -> Output:
     """Translations that evaluate.py saved; they must be unchanged and comparable with the others."""
-    again = f"evaluate it on this test set: {command('evaluate')} run={folder}"
+    again = f"evaluate it on this test set: {command('evaluate')} {assignment('run', folder)}"
     record = _record(folder, common, again)
     if record["references"] != common.references:
         raise RunError(

@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import difflib
 import functools
+import importlib.metadata
 import importlib.resources
 import io
 import logging
@@ -33,6 +34,7 @@ from yaml import YAMLError
 from seq2seq.analysis.config import MicroscopeConfig
 from seq2seq.benchmark.config import BenchmarkConfig
 from seq2seq.comparison.config import CompareConfig
+from seq2seq.config.command_line import foreign_name, quote_text, refuse_dashes
 from seq2seq.config.recipes import (
     AverageConfig,
     BacktranslateConfig,
@@ -43,7 +45,7 @@ from seq2seq.config.recipes import (
     TrainConfig,
 )
 from seq2seq.config.renamed import rename_overrides
-from seq2seq.errors import HARMLESS, ConfigError, Seq2SeqError, escaped, shown
+from seq2seq.errors import HARMLESS, ConfigError, Seq2SeqError, escaped, program, shown
 from seq2seq.figures.config import LaboratoryConfig
 from seq2seq.report.help import help_node
 from seq2seq.serving.config import ServeConfig
@@ -151,16 +153,21 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
 
     @functools.wraps(function)
     def main() -> None:
-        if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook has another class
-            sys.stdout.reconfigure(errors="backslashreplace")  # a file on Windows has a small character set
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a notebook has another class
+                stream.reconfigure(errors="backslashreplace")  # a file on Windows has a small character set
         # With HYDRA_FULL_ERROR=1 Hydra raises errors instead of printing them.
         with closing_group(), safe_terminal(), printed_log(), one_line_errors(schema()), full_errors(True):
             if is_launched():
                 if name not in MULTI_PROCESS:
-                    raise ConfigError(f"recipes/{name}.py runs in one process: start it with python, not with torchrun")
+                    raise ConfigError(f"{program(name)} runs in one process: start it with python, not with torchrun")
                 join_group()
+            if sys.argv[1:] == ["--version"]:
+                print(f"seq2seq {importlib.metadata.version('seq2seq')}")
+                return
+            refuse_dashes(sys.argv[1:], schema())
             arguments, notes = rename_overrides(sys.argv[1:], {path for path, _, _ in walk(schema())})
-            sys.argv = [sys.argv[0], *arguments]
+            sys.argv = [sys.argv[0], *quote_text(arguments, schema())]
             for note in notes:
                 print(note, file=sys.stderr)
             try:
@@ -191,7 +198,7 @@ def compose_train(experiment: str | None = None, overrides: Sequence[str] = ()) 
         log.warning(note)
     try:
         with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
-            settings = OmegaConf.to_object(hydra.compose("train", overrides=arguments))
+            settings = OmegaConf.to_object(hydra.compose("train", overrides=quote_text(arguments, TrainConfig())))
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise ConfigError(one_line(error, TrainConfig())) from None
     except Exception as error:
@@ -355,6 +362,11 @@ def one_line(error: BaseException, config: Any) -> str:
     cause: BaseException = error
     while cause.__cause__ is not None and not isinstance(cause, OmegaConfBaseException):
         cause = cause.__cause__
+    if "Key 'experiment' not in" in str(cause):
+        return "the experiment file sets unknown settings: write '# @package _global_' as its first line"
+    missing = re.search(r"Could not find 'model/(?:transformer|lstm|gru|rnn)\w*'", str(error))
+    if missing:
+        return f"{missing[0]}: models here are recurrent; choose model=context, attention or language_model"
     key = getattr(cause, "full_key", None)
     override = re.search(r"override '?([\w.]+)", str(error))
     if key and override and not key.startswith(override[1].split(".")[0]):
@@ -369,6 +381,9 @@ def one_line(error: BaseException, config: Any) -> str:
 
 def unknown_setting(key: str, config: Any) -> str:
     """One line for an unknown setting, with the settings of the same section."""
+    meant = foreign_name(key, config)
+    if meant:
+        return f"there is no setting {key}: set {meant}"
     *parents, last = key.split(".")
     place = config
     for parent in parents:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.corpus_file import CorpusFile
-from seq2seq.errors import ConfigError, DataError
+from seq2seq.errors import ConfigError, DataError, program
 
 
 class TextFiles(Corpus):
@@ -51,7 +51,7 @@ class TextFiles(Corpus):
     def _unequal(self, sources: int, targets: int) -> DataError:
         return DataError(
             f"{self.target} has {targets:,} lines, {self.source} {sources:,}: they must match; find the first "
-            f"misaligned line with recipes/doctor.py data.train.source={self.source} data.train.target={self.target}"
+            f"misaligned line with {program('doctor')} data.train.source={self.source} data.train.target={self.target}"
         )
 
 

@@ -41,16 +41,20 @@ def read_lines(path: Path) -> Iterator[str]:
         raise unreadable(path, error) from None
 
 
-def read_input(name: str) -> tuple[Iterator[str], int | None]:
+def read_input(name: str, skipped: list[int] | None = None) -> tuple[Iterator[str], int | None]:
     """The lines of a file, or of standard input for ``-``, and their number; None if they can be read only once.
 
     Counting reads the whole file, so that an invalid line is reported before any work.
+
+    Args:
+        name: the file.
+        skipped: as for `decoded_lines`; for standard input only.
 
     Raises:
         DataError: as `read_lines`: immediately for a file, otherwise while reading.
     """
     if name == "-":
-        return decoded_lines(sys.stdin.buffer, "standard input"), None
+        return decoded_lines(sys.stdin.buffer, "standard input", skipped), None
     path = Path(name).expanduser()
     once = path.exists() and not path.is_file()  # a pipe
     return read_lines(path), None if once else sum(1 for _ in read_lines(path))
@@ -77,8 +81,13 @@ def estimated_lines(path: Path) -> int | None:
     return round(text.count(b"\n") * size / read) if read else None
 
 
-def decoded_lines(file: IO[bytes], name: str) -> Iterator[str]:
-    """The lines of an open binary stream, by the rules of `read_lines`; ``name`` is for messages.
+def decoded_lines(file: IO[bytes], name: str, skipped: list[int] | None = None) -> Iterator[str]:
+    """The lines of an open binary stream, by the rules of `read_lines`.
+
+    Args:
+        file: the stream.
+        name: of the stream, for messages.
+        skipped: receives the numbers of lines that are too long, and they are yielded as blank; None: an error.
 
     Raises:
         DataError: damaged gzip data, bytes that are not UTF-8, or a line that is too long.
@@ -88,7 +97,13 @@ def decoded_lines(file: IO[bytes], name: str) -> Iterator[str]:
     try:
         for number, raw in enumerate(raw_lines(file), 1):
             if len(raw) > MAX_LINE_BYTES:
-                raise too_long(name, number)
+                if skipped is None:
+                    raise too_long(name, number)
+                skipped.append(number)
+                while raw and not raw.endswith(b"\n"):
+                    raw = file.readline(MAX_LINE_BYTES)
+                yield ""
+                continue
             line = raw.removesuffix(b"\n").removesuffix(b"\r")
             if number == 1 and raw.startswith(codecs.BOM_UTF8):
                 if raw == codecs.BOM_UTF8:  # an empty file with a byte-order mark

@@ -49,6 +49,17 @@ def read_corpora(config: DataConfig) -> Corpora:
     return Corpora(MixedCorpus(parts), validation, test)
 
 
+def check_files(files: FilesConfig, corpus: Corpus | None) -> None:
+    """Read the files of a test set once, so that an error in them is found before training and not after it.
+
+    Raises:
+        DataError: a file is empty or cannot be read, or the numbers of lines differ.
+    """
+    if corpus is not None and _names_files(files):
+        for _ in corpus:
+            pass
+
+
 def named_corpora(config: DataConfig) -> dict[str, Corpus]:
     """Every corpus that the settings name, separately and without tags, for inspection.
 

@@ -1,6 +1,7 @@
 """Evaluation on a test set: translate, score, and save the scores with what is needed to reproduce them."""
 
 import json
+import logging
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
@@ -13,6 +14,7 @@ from seq2seq import __version__
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.errors import shown
 from seq2seq.metrics.score import Score, score
+from seq2seq.metrics.suspicious import blank_report, count_outputs
 from seq2seq.run.folder import SHORTLIST, RunFolder
 from seq2seq.run.provenance import file_hash, hash_if_run, read_scores, text_hash
 from seq2seq.search import Method, SearchConfig
@@ -23,6 +25,8 @@ from seq2seq.translation.distributed import translate_distributed
 from seq2seq.translation.language_model import LanguageModel, Perplexity
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.types import Translation
+
+log = logging.getLogger("seq2seq")
 
 SCORES = "scores.json"
 """The file of a run folder with all scores: an entry for each test set, updated under a lock."""
@@ -113,6 +117,9 @@ def evaluate(
         if not is_first():
             continue
         hypotheses = texts[label] = [str(translation) for translation in translations]
+        counts = count_outputs((each.source, each.text, each.finished) for each in translations)
+        for line in filter(None, (blank_report(references, hypotheses), counts.report())):
+            log.warning("%s: %s", label, line)
         scores[label] = score(hypotheses, references, language=language, lowercase=lowercase, bootstrap=bootstrap)
         origin = {"beam_size": config.beam_size, "search": asdict(config), "hypotheses": text_hash(hypotheses)}
         entry[label] = {**scores[label].as_dict(), **origin}

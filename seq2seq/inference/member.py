@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from seq2seq.data.batch import source_tensors
-from seq2seq.errors import ConfigError, RunError
+from seq2seq.errors import ConfigError, RunError, program
 from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
 from seq2seq.inference.shortlist import BatchShortlist
 from seq2seq.model import Network
@@ -107,7 +107,7 @@ def check_members(members: Sequence[Member], language_model: Member | None) -> N
         if member.is_language_model:
             raise RunError(
                 f"{member.name} is a language model and cannot translate: "
-                f"use recipes/suggest.py, or pass it as language_model=PATH"
+                f"use {program('suggest')}, or pass it as language_model=PATH"
             )
     if language_model is not None and not language_model.is_language_model:
         raise RunError(f"{language_model.name} is not a language model: name a run with model.encoder.layers=0")

@@ -3,11 +3,14 @@
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from seq2seq.settings import described_range, override_value, walk
+from seq2seq.errors import program
+from seq2seq.settings import HYDRA_QUOTED, described_range, hydra_quoted, override_value, walk
 
 
 def help_node(name: str, schema: type, choices: Mapping[str, Mapping[str, type]]) -> dict[str, str]:
@@ -39,7 +42,7 @@ def help_node(name: str, schema: type, choices: Mapping[str, Mapping[str, type]]
             "$CONFIG",
         ]
     )
-    return {"app_name": name, "header": f"recipes/{name}.py", "footer": "", "template": template}
+    return {"app_name": name, "header": program(name), "footer": "", "template": template}
 
 
 def described_settings(schema: type, path: str = "") -> list[str]:
@@ -57,15 +60,32 @@ def overrides(config: Any, path: str) -> list[str]:
     """The shell words that set a section: ``PATH.NAME=VALUE`` for each value that is not the default."""
     defaults = {name: value for name, _, value in walk(type(config)(), path)}
     changed = ((name, value) for name, _, value in walk(config, path) if value != defaults[name])
-    return [_quoted(f"{name}={override_value(value)}") for name, value in changed]
+    return [quoted(f"{name}={typed(value)}") for name, value in changed]
 
 
-def _quoted(word: str) -> str:
+def typed(value: Any) -> str:
+    """A value as a user types it after ``NAME=``, where a recipe takes most texts as they are."""
+    if isinstance(value, str) and not isinstance(value, Enum):
+        return hydra_quoted(value) if value == "null" or "${" in value or HYDRA_QUOTED.fullmatch(value) else value
+    return override_value(value)
+
+
+def quoted(word: str) -> str:
     """A word quoted for a shell; unprintable characters are escaped for bash and zsh."""
     if word.isprintable():
         return shlex.quote(word)
     plain = word.replace("\\", r"\\").replace("'", r"\'")
     return "$'" + "".join(char if char.isprintable() else rf"\U{ord(char):08x}" for char in plain) + "'"
+
+
+def assignment(name: str, value: Any) -> str:
+    """One setting as a shell word: ``NAME=VALUE``, quoted for Hydra and for the shell; a path may have spaces."""
+    return quoted(f"{name}={override_value(str(value))}")
+
+
+def example_text(texts: Iterable[str]) -> str:
+    """The shortest of the first twenty texts that are not blank; empty if there is none."""
+    return min(islice(filter(str.strip, texts), 20), key=len, default="")
 
 
 def command(name: str) -> str:

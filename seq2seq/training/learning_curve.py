@@ -1,5 +1,6 @@
 """The learning curve as a figure."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from seq2seq.system.atomic import atomic_write
@@ -28,8 +29,15 @@ def draw_learning_curve(folder: Path) -> None:
         scores = losses.twinx()
         values = [r["bleu"] for r in scored]
         scores.plot([r["update"] for r in scored], values, "s--", color="tab:orange", label="validation BLEU (greedy)")
-        scores.set(ylabel="BLEU", ylim=(0, 100))
+        scores.set(ylabel="BLEU", ylim=(0, bleu_limit(values)))
         lines += scores.get_lines()
-    losses.legend(lines, [str(line.get_label()) for line in lines], loc="center right")
+    labels = [str(line.get_label()) for line in lines]
+    figure.legend(lines, labels, loc="outside upper center", ncols=len(lines))  # above the axes it covers no curve
     with atomic_write(folder / "learning_curve.png") as temporary:
         figure.savefig(temporary, dpi=120, format="png")
+
+
+def bleu_limit(values: Sequence[float]) -> float:
+    """The upper end of the BLEU axis: a little above the highest score, and at most 100."""
+    highest = max(values, default=0.0)
+    return min(100.0, 1.1 * highest) if highest > 0 else 1.0

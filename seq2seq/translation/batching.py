@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from seq2seq.corpora.segmentation import MAX_SEGMENT, split_long_text, split_sentences
 from seq2seq.data.batch import batches_by_length
+from seq2seq.errors import DataError
 from seq2seq.inference.members import EncodedSources, Members
 from seq2seq.search import SAMPLING_METHODS, SearchConfig
 from seq2seq.system.out_of_memory import halve_if_out_of_memory
@@ -32,10 +33,23 @@ Result = TypeVar("Result")
 
 
 def chunked(items: Iterable[Item], size: int | None = None) -> Iterator[list[Item]]:
-    """Yield lists of ``size`` items (None: `CHUNK`), the last one shorter; reads no more than one chunk ahead."""
-    iterator = iter(items)
-    while chunk := list(islice(iterator, size or CHUNK)):
-        yield chunk
+    """Yield lists of ``size`` items (None: `CHUNK`), the last one shorter; reads no more than one chunk ahead.
+
+    If an item cannot be read, those before it are yielded before the error is raised.
+    """
+    iterator, error = iter(items), None
+    while error is None:
+        chunk: list[Item] = []
+        try:
+            for item in islice(iterator, size or CHUNK):
+                chunk.append(item)  # noqa: PERF402 - the items before an error are needed
+        except DataError as raised:
+            error = raised
+        if chunk:
+            yield chunk
+        elif error is None:
+            return
+    raise error
 
 
 def map_batches(batches: Iterable[list[int]], process: Callable[[list[int]], Sequence[Result]]) -> dict[int, Result]:

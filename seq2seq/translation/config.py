@@ -1,8 +1,9 @@
 """The settings of the recipes that translate, score and suggest."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
-from seq2seq.errors import ConfigError
+from seq2seq.errors import ConfigError, program
 from seq2seq.inference import InferencePrecision
 from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchConfig, SearchOverrides
 from seq2seq.settings import Settings, setting
@@ -10,6 +11,15 @@ from seq2seq.translation.types import Copy
 
 GLOSSARY = "glossary file, one term, tab and translation per line: these translations are forced"
 COPY = "copy by attention: unknown (<unk> becomes a source word), numbers, all or none"
+
+
+class OnError(StrEnum):
+    """What to do with a line of standard input that is too long to be text."""
+
+    skip = "skip"
+    """Translate it as a blank line, and report at the end how many there were."""
+    stop = "stop"
+    """Translate the lines before it, and end with an error."""
 
 
 @dataclass(kw_only=True)
@@ -78,6 +88,9 @@ class TranslateConfig(TranslatorConfig, OverridesConfig):
     phrases: list[str] = setting(help="words or phrases that every translation contains", factory=list)
     glossary: str | None = setting(None, GLOSSARY)
     copy: Copy = setting(Copy.none, COPY)
+    errors: OnError = setting(
+        OnError.skip, "lines of over a million bytes on standard input: skip (blank translation) or stop"
+    )
     stream: bool = setting(False, "show each translation token by token while it is searched")
     json: bool = setting(False, "write JSON lines with scores and all n-best translations")
 
@@ -131,7 +144,7 @@ class DocumentConfig(TranslatorConfig):
             ConfigError: ``search.n_best`` is above 1.
         """
         if (self.search.n_best or 1) > 1:
-            raise ConfigError("a document has one translation: leave search.n_best out, or use recipes/translate.py")
+            raise ConfigError(f"a document has one translation: leave search.n_best out, or use {program('translate')}")
 
 
 @dataclass(kw_only=True)

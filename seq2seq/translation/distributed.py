@@ -1,11 +1,10 @@
 """Translation by several processes. They share whole batches, so results equal those of a single process."""
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 
 from seq2seq.search import SearchConfig
 from seq2seq.system.processes import broadcast_object, gather_objects, is_first, is_single_process, rank, world_size
-from seq2seq.translation.batching import CHUNK
+from seq2seq.translation.batching import CHUNK, chunked
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.types import Copy, Request, Translation
 
@@ -49,7 +48,8 @@ def _rounds(
     translate: Callable[[list[str | Request]], Iterator[Translation]],
     search: SearchConfig | None,
 ) -> Iterator[Translation]:
-    while texts := broadcast_object(list(islice(lines, world_size() * CHUNK)) if is_first() else []):
+    chunks = chunked(lines, world_size() * CHUNK)
+    while texts := broadcast_object(next(chunks, []) if is_first() else []):
         own = split_work(translator, texts, search)[rank() :: world_size()]
         translated = [(rows, list(translate([texts[row] for row in rows]))) for rows in own]
         shares = (share for process in gather_objects(translated) for share in process)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from seq2seq.corpora.lines import decoded_lines, open_binary, open_output, read_lines, unreadable
 from seq2seq.corpora.mixture import add_tag
-from seq2seq.errors import ConfigError, DataError
+from seq2seq.errors import ConfigError, DataError, program
 from seq2seq.system.lock import output_file
 from seq2seq.translation.batching import chunked
 from seq2seq.translation.config import ScoreConfig, TranslateConfig, TranslatorConfig
@@ -86,7 +86,7 @@ def zip_lines(
             longer, shorter = (first_name, second_name) if isinstance(one, str) else (second_name, first_name)
             raise DataError(
                 f"{longer} has a line {number:,} and {shorter} has not: they must match line by line; run "
-                f"recipes/doctor.py to find the first line that is shifted"
+                f"{program('doctor')} to find the first line that is shifted"
             )
 
 

@@ -8,7 +8,7 @@ import torch
 
 from seq2seq.analysis.trace import Trace
 from seq2seq.analysis.tracing import ALTERNATIVES, trace_text
-from seq2seq.errors import ConfigError, DataError, RunError
+from seq2seq.errors import ConfigError, DataError, RunError, program
 from seq2seq.inference.member import Member
 from seq2seq.run.folder import load_run
 from seq2seq.search import NextWord, next_words
@@ -76,8 +76,8 @@ class LanguageModel:
         """
         if not member.is_language_model:
             raise RunError(
-                f"{member.name} is a translator, not a language model: use recipes/translate.py, or train a language "
-                f"model with recipes/train.py model=language_model"
+                f"{member.name} is a translator, not a language model: use {program('translate')}, or train a language "
+                f"model with {program('train')} model=language_model"
             )
         self.member = member
         self.tokenizer = member.tokenizers.target

@@ -10,7 +10,7 @@ import pytest
 from hydra._internal.utils import get_args_parser
 
 from seq2seq.config.hydra import conf_folder, one_line_errors, unformatted_help_allowed
-from seq2seq.recipes import train
+from seq2seq.recipes import average, train
 
 
 @pytest.mark.parametrize(
@@ -173,3 +173,15 @@ def test_configs_are_found_in_a_clone_without_installation(monkeypatch):
 
     monkeypatch.setattr("importlib.resources.files", missing)
     assert (conf_folder() / "train.yaml").is_file()
+
+
+def test_a_small_character_set_of_stderr_is_no_error(monkeypatch):
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding="cp1252", errors="strict")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", stream)
+        patch.setattr(sys, "argv", ["average.py", "run='引ä'"])
+        with pytest.raises(SystemExit):
+            average.main()
+        stream.flush()
+    assert "\\u5f15ä" in written.getvalue().decode("cp1252")

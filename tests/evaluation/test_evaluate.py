@@ -180,3 +180,14 @@ def test_damaged_scores_are_one_line_and_stay(tmp_path, damaged):
         write_scores(path, "test", {"a": 1})
     assert "\n" not in str(raised.value)
     assert path.read_bytes() == damaged
+
+
+def test_evaluation_reports_blank_and_suspicious_outputs(tiny_run, tmp_path, caplog):
+    """The network is almost untrained, so that its translations end at the maximum length."""
+    translator = Translator.load(tiny_run)
+    pairs = [Pair("We work.", "Wir arbeiten."), Pair("She works.", " "), Pair("", "")]
+    evaluate(translator, pairs, translator.search.beam(1), folder=tmp_path, name="test", corpus="c", bootstrap=10)
+    blank, suspicious = (record.getMessage() for record in caplog.records if record.levelname == "WARNING")
+    assert blank == "greedy: blank: 2 of 3 references, 1 outputs"
+    assert suspicious.startswith("greedy: suspicious translations of 2 sentences: ")
+    assert "2 cut off at the maximum length" in suspicious

@@ -6,8 +6,9 @@ import pytest
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
+from seq2seq.config.command_line import quote_text
 from seq2seq.config.hydra import CHOICES, RECIPES, register
-from seq2seq.config.recipes import TrainConfig
+from seq2seq.config.recipes import EvaluateConfig, TrainConfig
 from seq2seq.corpora.config import DataConfig, MoreConfig
 from seq2seq.report.help import command, help_node, overrides
 from seq2seq.settings import walk
@@ -54,5 +55,7 @@ def test_settings_as_overrides_give_the_same_settings():
     assert len(reported) == 6, "settings with default values are omitted"
     register()
     with initialize_config_module("seq2seq.conf", version_base="1.3"):
-        composed = OmegaConf.to_object(compose("evaluate", overrides=shlex.split(" ".join(reported))))
+        composed = OmegaConf.to_object(
+            compose("evaluate", quote_text(shlex.split(" ".join(reported)), EvaluateConfig()))
+        )
     assert composed.data == data

@@ -22,6 +22,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 
+from seq2seq.config.command_line import quote_text
 from seq2seq.config.hydra import RECIPES, USER_ERRORS, not_composable, one_line_errors, register
 from seq2seq.config.recipes import EvaluateConfig, TrainConfig
 from seq2seq.corpora.reading import source_tags
@@ -143,7 +144,8 @@ def cases(draw: st.DrawFn) -> tuple[str, list[str]]:
             place = draw(st.integers(0, len(name)))
             name = name[:place] + draw(texts) + name[place + draw(st.integers(0, 2)) :]
         overrides.append(f"{draw(signs)}{name}{draw(marks)}{draw(values)}")
-    return base, overrides
+    schema = RECIPES[base.split()[0]]
+    return base, quote_text(overrides, schema()) if draw(st.booleans()) else overrides
 
 
 @contextmanager
@@ -180,7 +182,7 @@ def check_config(name: str, config: DictConfig) -> None:
     validate(settings)
     assert isinstance(settings, RECIPES[name])
     if isinstance(settings, EvaluateConfig):
-        settings.check(predicts=False)
+        settings.check(False)
     if not isinstance(settings, TrainConfig):
         return
     settings.check()

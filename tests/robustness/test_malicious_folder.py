@@ -451,7 +451,7 @@ def test_a_suggested_command_is_printable_and_equivalent(tag):
     assert not has_control_characters(word)
     environment = os.environ | {"LC_ALL": "C.UTF-8"}
     completed = subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, check=True, env=environment)
-    assert completed.stdout.decode() == f'data.source_tag="{tag}"'
+    assert completed.stdout.decode() == f"data.source_tag={tag}"
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal")

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from seq2seq.training.learning_curve import draw_learning_curve
+from seq2seq.training.learning_curve import bleu_limit, draw_learning_curve
 
 
 @pytest.fixture
@@ -59,3 +59,22 @@ def test_a_language_models_curve_has_no_bleu(tmp_path, drawn):
     draw_learning_curve(tmp_path)
     [axes] = drawn[0].axes
     assert [line.get_label() for line in axes.get_lines()] == ["training loss", "validation loss"]
+
+
+def test_the_legend_covers_no_curve_and_the_bleu_axis_fits(tmp_path, drawn):
+    updates = range(1, 41)
+    record(
+        tmp_path,
+        *({"kind": "train", "update": update, "loss": 4 / update} for update in updates),
+        *({"kind": "validation", "update": u, "loss": 4 / u, "perplexity": 2.0, "bleu": u / 10} for u in updates),
+    )
+    draw_learning_curve(tmp_path)
+    [legend] = [*drawn[0].legends, *(axes.get_legend() for axes in drawn[0].axes if axes.get_legend())]
+    assert not any(legend.get_window_extent().overlaps(axes.get_window_extent()) for axes in drawn[0].axes)
+    low, high = drawn[0].axes[1].get_ylim()
+    assert (low, high) == (0, pytest.approx(4.4))
+
+
+@pytest.mark.parametrize(("values", "limit"), [([], 1), ([0.0], 1), ([40.0, 20.0], 44), ([99.0], 100)])
+def test_the_bleu_axis_ends_a_little_above_the_scores(values, limit):
+    assert bleu_limit(values) == pytest.approx(limit)

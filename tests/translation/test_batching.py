@@ -6,9 +6,10 @@ import pytest
 import torch
 from translators import translator
 
+from seq2seq.errors import DataError
 from seq2seq.search import Method, SearchConfig
 from seq2seq.translation import batching
-from seq2seq.translation.batching import BATCH_TOKENS, GPU_BATCH_TOKENS, batch_tokens, batches, split_request
+from seq2seq.translation.batching import BATCH_TOKENS, GPU_BATCH_TOKENS, batch_tokens, batches, chunked, split_request
 from seq2seq.translation.types import Glossary, Request
 
 
@@ -83,3 +84,14 @@ def test_long_text_is_a_separate_batch():
     own = translator()
     assert own.batches(["Wir.", LONG, "", "Haus."]) == [[1], [3, 0]]
     assert split_request(own.ensemble, Request(" " * 5000)) == []
+
+
+def test_items_before_an_error_are_yielded_first():
+    def lines():
+        yield from "abc"
+        raise DataError("line 4")
+
+    chunks = chunked(lines(), 2)
+    assert [next(chunks), next(chunks)] == [["a", "b"], ["c"]]
+    with pytest.raises(DataError, match="line 4"):
+        next(chunks)

@@ -1,0 +1,87 @@
+"""Counts of translations that a working model hardly writes: blank, looping, cut off, or the same text for all."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+SHARE = 0.05
+"""Share of the sentences above which a count is reported."""
+
+LONGEST_UNIT = 50
+"""Characters of the longest text whose repetition is a loop."""
+
+FEWEST = 5
+"""Sentences from which equal translations of different sources are reported."""
+
+
+@dataclass
+class OutputCounts:
+    """How many translations of non-blank sources are suspicious; grows with `add`, so a stream can be counted."""
+
+    sentences: int = 0
+    blank: int = 0
+    looping: int = 0
+    cut_off: int = 0
+    first: tuple[str, str] = ("", "")
+    """The first source and its translation."""
+    sources_differ: bool = False
+    texts_differ: bool = False
+
+    def add(self, source: str, text: str, finished: bool = True) -> None:
+        """Count one translation.
+
+        Args:
+            source: the sentence; a blank one is not counted.
+            text: its translation.
+            finished: False if the search reached the maximum length.
+        """
+        if not source.strip():
+            return
+        self.first = (source, text) if not self.sentences else self.first
+        self.sentences += 1
+        self.sources_differ |= source != self.first[0]
+        self.texts_differ |= text != self.first[1]
+        self.blank += not text.strip()
+        self.looping += is_looping(text) and not is_looping(source)
+        self.cut_off += not finished
+
+    @property
+    def identical(self) -> bool:
+        """Whether different sources all have the same translation."""
+        return self.sentences >= FEWEST and self.sources_differ and not self.texts_differ
+
+    def report(self) -> str:
+        """One line about counts above `SHARE` of the sentences; empty if there are none."""
+        counts = {
+            "blank": self.blank,
+            "looping (the end repeats)": self.looping,
+            "cut off at the maximum length": self.cut_off,
+        }
+        found = [f"{count:,} {name}" for name, count in counts.items() if count > SHARE * self.sentences]
+        if self.identical:
+            found.append("all the same")
+        advice = "train longer, or check that the text is in the model's source language"
+        return f"suspicious translations of {self.sentences:,} sentences: {', '.join(found)}: {advice}" if found else ""
+
+
+def count_outputs(outputs: Iterable[tuple[str, str, bool]]) -> OutputCounts:
+    """Count suspicious translations, given as (source, translation, finished)."""
+    counts = OutputCounts()
+    for source, text, finished in outputs:
+        counts.add(source, text, finished)
+    return counts
+
+
+def is_looping(text: str) -> bool:
+    """Whether a text ends in at least four repetitions, 20 characters or more, of at most `LONGEST_UNIT` characters."""
+    for end in (text, text.rstrip(" .!?。")):
+        for unit in range(1, LONGEST_UNIT + 1):
+            tail = end[-max(4 * unit, 20) :]
+            if len(tail) == max(4 * unit, 20) and tail[unit:] == tail[:-unit]:
+                return True
+    return False
+
+
+def blank_report(references: Sequence[str], outputs: Sequence[str]) -> str:
+    """One line with the numbers of blank references and outputs; empty if there are none."""
+    blank = [sum(not text.strip() for text in texts) for texts in (references, outputs)]
+    return f"blank: {blank[0]:,} of {len(references):,} references, {blank[1]:,} outputs" if any(blank) else ""

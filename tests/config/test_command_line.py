@@ -1,0 +1,151 @@
+"""What the shell passes is what arrives."""
+
+import sys
+from importlib.metadata import version
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seq2seq.analysis.config import MicroscopeConfig
+from seq2seq.config.command_line import quote_text
+from seq2seq.config.hydra import compose_train, recipe
+from seq2seq.config.recipes import TrainConfig
+from seq2seq.settings import HYDRA_QUOTED
+from seq2seq.translation.config import TranslateConfig
+
+TEXTS = [
+    "¿Dónde está?",
+    "मेरी चाबी कहाँ है?",
+    "ᎭᏢ ᎠᏆᏤᎵ ᏍᏚᎢᏍᏗ?",
+    "Yes, I do.",
+    "Don't go.",
+    '"Who did that?"',
+    "/home/josé/v.tsv",
+    "'Tis the season",
+    "NULL",
+    "1_000",
+    "true",
+    "a=b: {c} [d] (e)",
+    "  two spaces  ",
+    "Hello ${name}, \\${name} costs $5",
+    "C:\\texts\\",
+    "",
+]
+
+
+def received(schema, *arguments):
+    """The settings that a recipe of this schema receives."""
+    found = []
+
+    def main(config):
+        found.append(config)
+        return 0.0
+
+    main.__annotations__["config"] = schema
+    argv, sys.argv = sys.argv, ["recipe.py", *arguments]
+    try:
+        recipe(main)()
+    finally:
+        sys.argv = argv
+    return found
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_text_arrives_as_the_shell_passes_it(text):
+    [config] = received(MicroscopeConfig, f"text={text}", f"run={text or 'runs/a'}")
+    assert (config.text, config.run) == (text, text or "runs/a")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"])))
+def test_any_text_arrives(text):
+    if text == "null" or HYDRA_QUOTED.fullmatch(text):
+        return
+    assert compose_train(overrides=[f"data.train.source={text}"]).data.train.source == text
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text("'\"\\${}[]a, ="))
+def test_any_punctuation_arrives(text):
+    if HYDRA_QUOTED.fullmatch(text):
+        return
+    assert compose_train(overrides=[f"data.train.source={text}"]).data.train.source == text
+
+
+def test_null_is_no_text_unless_it_is_quoted():
+    assert received(MicroscopeConfig, "text=null")[0].text is None
+    assert received(MicroscopeConfig, "text='null'")[0].text == "null"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("'<2de>'", "<2de>"), (r"'Don\'t go.'", "Don't go."), ("runs/${seed}", "runs/7"), ("${oc.env:KEYBOARD}/é", "x/é")],
+)
+def test_what_is_written_for_hydra_keeps_its_meaning(monkeypatch, value, text):
+    monkeypatch.setenv("KEYBOARD", "x")
+    assert compose_train(overrides=["seed=7", f"data.train.source={value}"]).data.train.source == text
+
+
+def test_entries_of_a_list_are_text():
+    [config] = received(TranslateConfig, "phrases=[Straße, Don't go.,'a, b', \"c, d\" ,1_0,null]")
+    assert config.phrases == ["Straße", "Don't go.", "a, b", "c, d", "1_0", "null"]
+    assert received(TranslateConfig, "phrases=[]")[0].phrases == []
+
+
+def test_a_sweep_splits_text_at_commas_and_leaves_choices_to_hydra():
+    swept = ["-m", "run=runs/s", "data.train.source=josé.en,'a, b.en'", "data.train.target=choice(a,b)", "seed=1,2"]
+    assert quote_text(swept, TrainConfig()) == [
+        *("-m", "run='runs/s'", "data.train.source='josé.en','a, b.en'", "data.train.target=choice(a,b)", "seed=1,2")
+    ]
+    jobs = received(TrainConfig, *swept)
+    assert [job.data.train.source for job in jobs] == [*["josé.en"] * 4, *["a, b.en"] * 4]
+    assert [job.data.train.target for job in jobs] == ["a", "a", "b", "b"] * 2
+    assert [job.seed for job in jobs] == [1, 2] * 4
+
+
+def test_what_is_no_text_stays():
+    others = ["model=attention", "seed=3", "optimizer=adam", "--cfg", "job", "-m", "unknown=¿", "~data.more", "+x=1"]
+    assert quote_text(others, TrainConfig()) == others
+    assert quote_text(["+run=a b", "++run=a b"], TrainConfig()) == ["+run='a b'", "++run='a b'"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["learning_rate=1"], "optimizer.learning_rate"),
+        (["lr=1"], "optimizer.learning_rate"),
+        (["epochs=3"], "training.updates"),
+        (["training.epochs=3"], "training.updates"),
+        (["model.layers=2"], "model.encoder.layers"),
+        (["batch_size=3"], "batch.tokens"),
+        (["hidden_size=3"], "model.encoder.size"),
+        (["--run=x"], "set run=x, without dashes"),
+        (["--epochs", "3"], "set training.updates=VALUE, without dashes"),
+        (["--lr=1"], "set optimizer.learning_rate=1, without dashes"),
+        (["model=transformer"], "choose model=context, attention or language_model"),
+    ],
+)
+def test_a_name_from_another_toolkit_is_answered_by_the_setting_meant(recipe_run, arguments, named):
+    outcome = recipe_run("train", *arguments)
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (1, "", 1)
+    assert outcome.err.startswith("error: ")
+    assert named in outcome.err
+
+
+def test_an_experiment_file_without_its_package_line_is_told_so(recipe_run, tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text("model: {dropout: 0.5}\n")
+    outcome = recipe_run("train", "--config-dir", str(tmp_path), "experiment=mine")
+    assert outcome.code == 1
+    assert "# @package _global_" in outcome.err
+
+
+def test_the_version_is_that_of_the_project(recipe_run):
+    assert recipe_run("train", "--version").out == f"seq2seq {version('seq2seq')}\n"
+
+
+@pytest.fixture
+def recipe_run(request):
+    """The fixture `recipe`, whose name is a function here."""
+    return request.getfixturevalue("recipe")

@@ -1,0 +1,35 @@
+"""Recipes say when their output can hardly be right."""
+
+import pytest
+
+
+@pytest.fixture
+def texts(tmp_path):
+    """A source, references and the hypotheses of a broken model."""
+    sources = [f"Sentence {number}." for number in range(6)]
+    (tmp_path / "source").write_text("".join(f"{line}\n" for line in sources), "utf-8")
+    (tmp_path / "references").write_text("Satz.\n" * 5 + "\n", "utf-8")
+    (tmp_path / "hypotheses").write_text("the the the the the the\n" * 4 + "\n\n", "utf-8")
+    return tmp_path
+
+
+def test_translation_reports_on_stderr_what_was_cut_off(recipe, tiny_run, texts):
+    outcome = recipe("translate", f"run={tiny_run}", f"input={texts / 'source'}")
+    assert outcome.code == 0
+    assert outcome.out.count("\n") == 6
+    assert "suspicious translations of 6 sentences: " in outcome.err
+    assert "6 cut off at the maximum length" in outcome.err
+
+
+def test_translation_of_a_working_model_reports_nothing(recipe, learned_run, texts):
+    (texts / "source").write_text("We work.\nWhere is my key?\n\n", "utf-8")
+    assert recipe("translate", f"run={learned_run}", f"input={texts / 'source'}").err == ""
+
+
+def test_evaluation_of_given_translations_reports_blank_and_looping_ones(recipe, texts):
+    files = [f"data.test.source={texts / 'source'}", f"data.test.target={texts / 'references'}"]
+    outcome = recipe("evaluate", f"hypotheses={texts / 'hypotheses'}", *files)
+    assert outcome.code == 0, outcome.err
+    first, second = outcome.err.splitlines()
+    assert first == "blank: 1 of 6 references, 2 outputs"
+    assert second.startswith("suspicious translations of 6 sentences: 2 blank, 4 looping")
