@@ -3,16 +3,16 @@
 import argparse
 import contextlib
 import functools
-import importlib.metadata
-import importlib.resources
 import io
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from seq2seq import __version__
 from seq2seq.config.command_line import quote_text, refuse_dashes
 from seq2seq.config.error_lines import (
     SHOW_TRACEBACKS,
@@ -30,10 +31,11 @@ from seq2seq.config.error_lines import (
     one_line_errors,
     raised_within,
 )
+from seq2seq.config.help import Group, help_text
 from seq2seq.config.printing import printed_log, safe_terminal
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.config.renamed import rename_overrides
-from seq2seq.config.schemas import MULTI_PROCESS, RECIPES, conf_folder, register
+from seq2seq.config.schemas import CHOICES, MULTI_PROCESS, RECIPES, conf_folder, register
 from seq2seq.errors import ConfigError, program
 from seq2seq.settings import validate, walk
 from seq2seq.system.launcher import is_launched
@@ -53,14 +55,25 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     schema = function.__annotations__["config"]
     name = next(name for name, registered in RECIPES.items() if registered is schema)
     register()
+    topic: str | None = None
 
     @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)
-    def composed(config: DictConfig) -> Result:
+    def composed(config: DictConfig) -> Result | None:
         job = HydraConfig.get()
         sweeps = job.mode is RunMode.MULTIRUN  # the sweeper handles errors of its jobs
         errors = contextlib.nullcontext() if sweeps else one_line_errors(schema())
         with full_errors(SHOW_TRACEBACKS), errors, _in_group():
             settings = OmegaConf.to_object(config)
+            if topic is not None:
+                document = sys.modules[function.__module__].__doc__ or ""
+                found = groups()
+                others = {
+                    group: alternatives(name, group, found[group])
+                    for group in CHOICES.keys() & found.keys()
+                    if topic in ("all", group)
+                }
+                print(help_text(name, document, settings, found, others, topic))
+                return None
             validate(settings)
             if sweeps and name == "train":
                 settings.run = str(Path(settings.run) / str(job.job.num))  # type: ignore[union-attr]
@@ -68,6 +81,7 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
 
     @functools.wraps(function)
     def main() -> None:
+        nonlocal topic
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):  # a notebook has another class
                 stream.reconfigure(errors="backslashreplace")  # a file on Windows has a small character set
@@ -76,10 +90,11 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
             if is_launched():
                 _join_group(name)
             if sys.argv[1:] == ["--version"]:
-                print(f"seq2seq {importlib.metadata.version('seq2seq')}")
+                print(f"seq2seq {__version__}")
                 return
-            refuse_dashes(sys.argv[1:], schema())
-            arguments, notes = rename_overrides(sys.argv[1:], {path for path, _, _ in walk(schema())})
+            topic, arguments = split_help(sys.argv[1:])
+            refuse_dashes(arguments, schema())
+            arguments, notes = rename_overrides(arguments, {path for path, _, _ in walk(schema())})
             sys.argv = [sys.argv[0], *quote_text(arguments, schema())]
             for note in notes:
                 print(note, file=sys.stderr)
@@ -92,6 +107,35 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
                 raise not_composable(error) from error
 
     return main
+
+
+HELP = re.compile(r"(?:--help|-h)(?:=(.*))?", re.DOTALL)
+
+
+def split_help(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The topic of ``--help=TOPIC``, empty for ``--help``, None without either; and the other arguments."""
+    topics = [match[1] or "" for match in map(HELP.fullmatch, arguments) if match]
+    if not topics:
+        return None, list(arguments)
+    return topics[-1], [each for each in arguments if not HELP.fullmatch(each) and each not in ("-m", "--multirun")]
+
+
+def groups() -> dict[str, Group]:
+    """The config groups of the command that runs, with all their choices."""
+    loader = GlobalHydra.instance().config_loader()
+    chosen = {name: choice for name, choice in HydraConfig.get().runtime.choices.items() if "hydra" not in name}
+    return {name: Group(choice, loader.get_group_options(name)) for name, choice in sorted(chosen.items())}
+
+
+def alternatives(name: str, group: str, choices: Group) -> dict[str, Any]:
+    """The settings of each other choice of a group, as composed in this command."""
+    own = [
+        each
+        for each in HydraConfig.get().overrides.task
+        if not each.lstrip("+~").startswith((f"{group}=", f"{group}."))
+    ]
+    others = (choice for choice in choices.choices if choice != choices.chosen)
+    return {choice: OmegaConf.to_object(hydra.compose(name, [*own, f"{group}={choice}"])[group]) for choice in others}
 
 
 def _join_group(name: str) -> None:
