@@ -51,9 +51,10 @@ def test_constraints_of_a_long_text_hold(client):
 
 
 def test_a_long_text_is_streamed(client):
-    *growing, (name, done) = client.events(text=LONG, beam_size=2)
-    assert (name, done["text"]) == ("done", TRANSLATORS["attends"].translate(LONG, beam_size=2).text)
-    assert len(growing) > 24
+    text = (" " * 400).join(["Wir arbeiten."] * 4)
+    *growing, (name, done) = client.events(text=text, beam_size=2)
+    assert (name, done["text"]) == ("done", TRANSLATORS["attends"].translate(text, beam_size=2).text)
+    assert len(growing) >= 3
     assert all(done["text"].startswith(message["text"]) for _, message in growing)
 
 
