@@ -1,8 +1,8 @@
 """Fonts of pictures: installed fonts that have the characters of a text, whatever its script.
 
 matplotlib's own font has Latin, Greek, Cyrillic, Arabic, Hebrew and a few other scripts. For other characters,
-matplotlib takes the first font of a list that has them, and this module makes the list. Since version 3.11, matplotlib itself draws
-text from right to left and joins letters.
+matplotlib takes the first font of a list that has them, and this module makes the list. Since version 3.11, matplotlib
+itself draws text from right to left and joins letters.
 """
 
 import logging

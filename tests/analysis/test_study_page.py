@@ -60,7 +60,7 @@ def test_the_page_contains_every_picture():
 
 
 def test_legends_cover_no_curve():
-    gates = [replace(STUDY.gates[0], location=replace(LOCATION, layer=layer)) for layer in range(1, 9)]
+    gates = [replace(STUDY.gates[0], location=LOCATION._replace(layer=layer)) for layer in range(1, 9)]
     gradients = [replace(STUDY.gradients[0], side=side) for side in ("source", "target")]
     for draw in (half_life_figure, gradient_figure):
         assert hidden(draw(replace(STUDY, gates=gates, gradients=gradients))) == []
