@@ -6,7 +6,6 @@ itself draws text from right to left and joins letters.
 """
 
 import logging
-import re
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
@@ -24,16 +23,14 @@ PREFERRED = (
 )
 """Families to try before others: on Linux, Windows and macOS."""
 
+REGULAR = (400, "normal", "regular", "book")
+"""Weights of a family that matplotlib uses without a warning."""
+
 MISSING = "□"
 """Replaces a character that no installed font has."""
 
-NAME_OF_SCRIPT = re.compile(
-    r"(.+?) (?:LETTER|SIGN|VOWEL|SYLLABLE|DIGIT|CAPITAL|SMALL|UNIFIED|COMPATIBILITY|CHARACTER)\b"
-)
-"""The start of a letter's Unicode name, such as CHEROKEE LETTER A."""
-
-EAST_ASIAN = {"Hiragana", "Katakana", "Hangul"}
-"""Scripts that Chinese fonts contain."""
+TWO_WORDS = {"OLD", "NEW", "TAI"}
+"""First words of scripts' names that have two: Old Persian, New Tai (Lue), Tai Tham."""
 
 
 def drawable(text: str) -> str:
@@ -71,7 +68,11 @@ def _families() -> Iterator[str]:
     from matplotlib import font_manager, get_data_path
 
     own = get_data_path()  # it has fonts for formulas, and one with a box for every character
-    others = {entry.name for entry in font_manager.fontManager.ttflist if not entry.fname.startswith(own)}
+    others = {
+        entry.name
+        for entry in font_manager.fontManager.ttflist
+        if entry.weight in REGULAR and entry.style == "normal" and not entry.fname.startswith(own)
+    }
     yield DEFAULT
     yield from (family for family in PREFERRED if family in others)
     yield from sorted(others, key=lambda family: (not family.startswith("Noto Sans"), family))
@@ -108,11 +109,13 @@ def _missing(letter: str) -> str:
 
 
 def _script(letter: str) -> str:
-    match = NAME_OF_SCRIPT.match(unicodedata.name(letter, ""))
-    if unicodedata.category(letter)[0] not in "LMN" or match is None:
+    """Return the name of a character's script: the start of its Unicode name, such as CHEROKEE LETTER A."""
+    words = unicodedata.name(letter, "").split()
+    if not words or unicodedata.category(letter)[0] not in "LMNP":
         return "some symbols"
-    script = match[1].title()
-    return "Chinese, Japanese and Korean" if script in {"Cjk"} | EAST_ASIAN else script
+    if unicodedata.east_asian_width(letter) in "WFH":
+        return "Chinese, Japanese and Korean"
+    return " ".join(words[: 2 if words[0] in TWO_WORDS else 1]).title()
 
 
 @cache
