@@ -37,7 +37,7 @@ ALLOWED = {
     },
     "comparison": {"corpora", "metrics", "report", "run", "system"},
     "doctor": {"corpora", "report", "system"},
-    "serving": {"analysis", "inference", "system", "translation"},
+    "serving": {"analysis", "corpora", "inference", "system", "translation"},
     "benchmark": {
         *{"corpora", "data", "inference", "model", "report", "run", "search", "serving", "system", "tokenizer"},
         *{"training", "translation"},

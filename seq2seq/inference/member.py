@@ -48,6 +48,8 @@ class Member:
     """Precision of the decoder's weights; never ``auto``."""
     target_language: str = ""
     """Code of the target language, which BLEU's tokenization depends on; empty if unknown."""
+    source_language: str = ""
+    """Code of the source language; empty if unknown."""
 
     @classmethod
     def prepare(
@@ -60,6 +62,7 @@ class Member:
         quantized: bool = False,
         name: str = "the model",
         target_language: str = "",
+        source_language: str = "",
     ) -> "Member":
         """Move a network to a device and prepare its decoder for search.
 
@@ -71,6 +74,7 @@ class Member:
             quantized: whether its folder stores the weights in 8 bits.
             name: the name in messages.
             target_language: code of the target language.
+            source_language: code of the source language.
 
         Raises:
             ConfigError: the precision is unknown or does not run on this device.
@@ -83,7 +87,7 @@ class Member:
             allow_tf32(form is InferencePrecision.tf32)  # a setting of the process: the last member decides
         network = network.to(device)
         decoder = PreparedDecoder(network, form, torch.bfloat16 if reduced else torch.float32)
-        return cls(name, network, decoder, tokenizers, device, form, target_language)
+        return cls(name, network, decoder, tokenizers, device, form, target_language, source_language)
 
     @property
     def is_language_model(self) -> bool:

@@ -106,6 +106,8 @@ class LoadedRun:
     """Language code of the output; empty if the folder does not name it."""
     name: str = "the model"
     """The run folder, for messages."""
+    source_language: str = ""
+    """Language code of the input; empty if the folder does not name it."""
 
     def member(self, device: torch.device, precision: str) -> Member:
         """The model prepared for search on a device: see `Member.prepare` for precisions and errors."""
@@ -116,6 +118,7 @@ class LoadedRun:
             precision,
             quantized=self.quantized,
             name=self.name,
+            source_language=self.source_language,
             target_language=self.target_language,
         )
 
@@ -189,10 +192,18 @@ class RunFolder:
         return self.section("model", ModelConfig).encoder.layers == 0
 
     @property
+    def source_language(self) -> str:
+        """Language code of the input; empty if the settings do not name it."""
+        return self._language("source_language")
+
+    @property
     def target_language(self) -> str:
         """Language code of the output; empty if the settings do not name it."""
+        return self._language("target_language")
+
+    def _language(self, name: str) -> str:
         data = self.settings.get("data")
-        language = data.get("target_language") if isinstance(data, dict) else None
+        language = data.get(name) if isinstance(data, dict) else None
         return language if isinstance(language, str) else ""
 
     @property
@@ -233,7 +244,8 @@ class RunFolder:
         network = Network(model, *sizes)
         set_weights(network, dequantized(weights, file), file)
         quantized = is_quantized(weights)
-        return LoadedRun(network.eval(), tokenizers, search, quantized, self.target_language, str(self.path))
+        languages = {"source_language": self.source_language, "target_language": self.target_language}
+        return LoadedRun(network.eval(), tokenizers, search, quantized, name=str(self.path), **languages)
 
     def load_shortlist(self, tokenizers: Tokenizers) -> Shortlist:
         """The lexical shortlist of the run.
