@@ -42,6 +42,7 @@ from seq2seq.config.recipes import (
     DoctorConfig,
     EvaluateConfig,
     QuantizeConfig,
+    SplitFileConfig,
     TrainConfig,
 )
 from seq2seq.config.renamed import rename_overrides
@@ -103,6 +104,7 @@ RECIPES: dict[str, type] = {
     "distill": DistillConfig,
     "backtranslate": BacktranslateConfig,
     "doctor": DoctorConfig,
+    "split": SplitFileConfig,
     "benchmark": BenchmarkConfig,
     "laboratory": LaboratoryConfig,
     "microscope": MicroscopeConfig,

@@ -57,11 +57,12 @@ def read_target_corpora(config: DataConfig) -> Corpora:
 
 
 def without_source(config: DataConfig) -> DataConfig:
-    """The settings with the target's file and column for both sides, and without tags."""
+    """The settings with the target's file and column for both sides, and without tags; data.file keeps both sides."""
+    whole = config.file is not None
     return replace(
         config,
-        source_language=config.target_language,
-        source_column=config.target_column,
+        source_language=config.source_language if whole else config.target_language,
+        source_column=config.source_column if whole else config.target_column,
         source_tag=None,
         train=_target_for_both(config.train),
         validation=_target_for_both(config.validation),

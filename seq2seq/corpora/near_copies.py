@@ -137,7 +137,7 @@ def _candidates(grams: Integers, starts: Integers, sizes: Integers) -> Iterator[
 def _blocks(pairs: Integers, sizes: Integers) -> Iterator[Integers]:
     """Consecutive parts of pairs [2, pairs] with at most about `BLOCK` n-grams each."""
     cumulative = np.cumsum(sizes[pairs].sum(0))
-    cuts = np.searchsorted(cumulative, np.arange(BLOCK, cumulative[-1], BLOCK)) if len(cumulative) else []
+    cuts = np.searchsorted(cumulative, np.arange(BLOCK, cumulative.max(initial=0), BLOCK))
     return (part for part in np.split(pairs, cuts, axis=1) if part.shape[1])
 
 
