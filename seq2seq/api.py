@@ -17,7 +17,7 @@ from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.mixture import TaggedCorpus
 from seq2seq.corpora.monolingual import read_target_corpora, read_target_split
-from seq2seq.corpora.reading import check_files, read_corpora, read_split, source_tags, split_file
+from seq2seq.corpora.reading import check_files, read_corpora, read_split, source_tags, whole_file
 from seq2seq.corpora.splitting import SplitCorpus
 from seq2seq.data.batch_sampler import BatchSampler
 from seq2seq.data.mixture import encode_mixture
@@ -29,7 +29,7 @@ from seq2seq.evaluation.validation import Validator
 from seq2seq.metrics.score import Metric, Score
 from seq2seq.model import Network, slow_path_warnings
 from seq2seq.run.folder import CONFIG, RunFolder, learn_shortlist, prepare_tokenizers
-from seq2seq.run.pairs import Pairs, as_corpus, as_pairs, save_file_split, saved_data, saved_pairs
+from seq2seq.run.pairs import Pairs, as_corpus, as_pairs, saved_data, saved_pairs
 from seq2seq.run.resume import run_setup
 from seq2seq.system.device import choose_device, resolve_precision, set_seed
 from seq2seq.system.lock import locked
@@ -180,17 +180,20 @@ def train(
         RunError: the folder belongs to another run or to something else.
         Interrupted: training received Ctrl-C or SIGTERM; its state is saved.
     """
+    pairs: SplitCorpus | Corpus | None
     if isinstance(data, TrainConfig):
         if experiment is not None or overrides:
             raise ConfigError("experiment and overrides are for training on pairs: change the settings in data instead")
-        config, pairs = data if folder is None else replace(data, run=str(folder)), None
-        given = config.data
+        config = data if folder is None else replace(data, run=str(folder))
+        pairs = None if config.data.file is None else whole_file(config.data)
     else:
         if folder is None:
             raise ConfigError("folder is missing: train(pairs, 'runs/mine')")
-        config = compose_train(experiment, [*_languages(data), *overrides])
-        pairs, given = as_pairs(data, config.data), config.data
-        config = replace(config, run=str(folder), data=saved_data(Path(folder).expanduser(), pairs, given))
+        config = replace(compose_train(experiment, [*_languages(data), *overrides]), run=str(folder))
+        pairs = as_pairs(data, config.data)
+    given = config.data
+    if pairs is not None:
+        config = replace(config, data=saved_data(Path(config.run).expanduser(), pairs, given))
     config.check()
     path = Path(config.run).expanduser()
     if not (path / CONFIG).exists():
@@ -257,14 +260,11 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
     tags, cache = source_tags(data), data.cache_folder(folder)
     corpus, validation, test = read_corpora(data) if config.translates else read_target_corpora(data)
     check_files(data.test, test)
-    split = None if data.file is None else split_file(data)
     for text in (corpus, validation):  # a file that changes after this point is refused
         _ = text.fingerprint
     start = checked_start(folder, config.training.start, config.model, tokenizer, tags)
     frozen = inherited_frozen(folder, start, config.embeddings)
     with first_before_others(), run_setup(folder, config, frozen):
-        if split is not None and is_first():
-            save_file_split(folder, split)
         tokenizers = prepare_tokenizers(folder, tokenizer, corpus, tags, start, cache)
         network, notes = _initial_network(config, tokenizers, frozen)
     with first_before_others():

@@ -15,7 +15,7 @@ from seq2seq.corpora.files import TextFiles, TsvFile
 from seq2seq.corpora.hub import STREAM_WARNING, HubData, HubSplit, HubStream
 from seq2seq.corpora.lines import unreadable
 from seq2seq.corpora.mixture import MixedCorpus, TaggedCorpus, WeightedCorpus
-from seq2seq.corpora.splitting import SplitCorpus, check_sizes, size_of
+from seq2seq.corpora.splitting import SplitCorpus
 from seq2seq.corpora.table import TableFile
 from seq2seq.errors import ConfigError, DataError
 
@@ -111,13 +111,13 @@ def language_of_text(given: DataConfig, run: DataConfig) -> str:
 def read_split(config: DataConfig, split: Split) -> Corpus | None:
     """The corpus of a split, without ``data.more``; None if there is no test split.
 
-    Files named for the split come first, then its part of ``data.file``. If another split names files, the hub and the
+    Its part of ``data.file`` comes first, or files named for the split. If another split names files, the hub and the
     built-in corpus are ignored, so that a model is never trained on own files and scored on other text. Next is the hub
     data set, if one is named, and last the built-in corpus.
 
     Raises:
         ConfigError: train or validation has no files while another split has, a source file has no target file, a split
-            names both a single file and separate ones, or it names files and also gets pairs of ``data.file``.
+            names both a single file and separate ones, or a split and ``data.file`` name files.
         DataError: a file, the data set or a column is missing.
     """
     corpus = _untagged(config, split)
@@ -126,16 +126,10 @@ def read_split(config: DataConfig, split: Split) -> Corpus | None:
 
 def _untagged(config: DataConfig, split: Split) -> Corpus | None:
     part = _split_config(config, split)
-    if _names_files(part):
-        check_sizes(config.split)
-        if config.file is not None and size_of(split, config.split) > 0:
-            raise ConfigError(
-                f"data.file and data.{split} both name the {split} set: leave one of them out, or set data.split so "
-                f"that {split} gets 0, such as data.split=[95,5,0]"
-            )
-        return _files(config, part, f"data.{split}")
     if config.file is not None:
         return split_file(config).part(split)
+    if _names_files(part):
+        return _files(config, part, f"data.{split}")
     if others := _splits_with_files(config):
         if split is Split.test:
             return None
@@ -149,8 +143,15 @@ def _untagged(config: DataConfig, split: Split) -> Corpus | None:
 
 
 def whole_file(config: DataConfig) -> Corpus:
-    """The corpus in ``data.file``, unsplit; raises as `pairs_file`."""
+    """The corpus in ``data.file``, unsplit.
+
+    Raises:
+        ConfigError: a split names files too.
+        DataError: as `pairs_file`.
+    """
     assert config.file is not None
+    if others := _splits_with_files(config):
+        raise ConfigError(f"data.file and data.{others[0]} both name text: leave one of them out")
     return pairs_file(config, Path(config.file).expanduser())
 
 

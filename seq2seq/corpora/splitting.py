@@ -60,7 +60,7 @@ class SplitReport:
         share = f" ({self.repeated_at_random / self.test:.1%})" if self.test else ""
         return (
             f"split {self.pairs:,} pairs: {self.train:,} train, {self.validation:,} validation, {self.test:,} test, "
-            f"seed {self.seed}; {self.groups:,} groups of near copies, the largest with {self.largest:,} pairs; a "
+            f"seed {self.seed}; {self.groups:,} groups of near copies, the largest of {self.largest:,}; a "
             f"random split would leave {self.repeated_at_random:,}{share} of the test sources in train, this one none"
         )
 
@@ -254,8 +254,8 @@ def check_sizes(sizes: Sequence[float] | None) -> None:
         raise ConfigError(
             f"{given} could be percentages or counts: {advice}; [{sizes[0]:g},{sizes[1]:g},0] has no test"
         )
-    if not _are_shares(sizes) and any(size != int(size) for size in sizes):
-        raise ConfigError(f"{given} are neither percentages, which sum to 100, nor whole numbers of pairs: {advice}")
+    if not _are_shares(sizes) and (any(size != int(size) for size in sizes) or (len(sizes) == 3 and max(sizes) <= 100)):
+        raise ConfigError(f"{given} are neither percentages, which sum to 100, nor numbers of pairs: {advice}")
 
 
 def size_of(split: Split, sizes: Sequence[float] | None) -> float:

@@ -1,6 +1,6 @@
-"""Sentence pairs that a program passes to `seq2seq.train`: split, and kept in the run folder.
+"""Sentence pairs from a Python program or from data.file: split, and kept in the run folder.
 
-A run can then be resumed and evaluated without them.
+A run can then be resumed and evaluated without them, and its test set stays the same if the file changes.
 """
 
 import json
@@ -18,7 +18,7 @@ from seq2seq.errors import ConfigError, DataError, RunError, Seq2SeqError
 from seq2seq.run.folder import CONFIG
 from seq2seq.run.resume import PAIRS, SPLIT
 from seq2seq.system.atomic import atomic_write
-from seq2seq.system.processes import is_first
+from seq2seq.system.processes import barrier, is_first
 
 log = logging.getLogger("seq2seq")
 
@@ -74,12 +74,17 @@ def saved_data(folder: Path, pairs: SplitCorpus | Corpus, data: DataConfig) -> D
     """The settings of data for pairs that `saved_pairs` keeps in a run folder; split.json says how they are split."""
     sizes = pairs.sizes if isinstance(pairs, SplitCorpus) else data.split
     check_sizes(sizes)
+    if any(more.file is not None for more in data.more):  # data.source_column cannot suit it as well
+        raise ConfigError(
+            "data.more beside one file or pairs needs text files: name source and target in place of file"
+        )
     train, validation, test = (
         SplitConfig(file=str(folder.absolute() / PAIRS / name) if size_of(split, sizes) > 0 else None)
         for split, name in SPLITS.items()
     )
     data = replace(data, source_column="source", target_column="target", hub=HubConfig())
-    return replace(data, train=train, validation=validation, test=test, split=None, split_seed=DataConfig().split_seed)
+    data = replace(data, file=None, split=None, split_seed=DataConfig().split_seed)
+    return replace(data, train=train, validation=validation, test=test)
 
 
 @contextmanager
@@ -95,7 +100,11 @@ def saved_pairs(folder: Path, pairs: Corpus | SplitCorpus | None, data: DataConf
         DataError: the pairs cannot be split.
         RunError: the folder has a run with other pairs, or split otherwise.
     """
-    if pairs is None or not is_first():
+    if pairs is None:
+        yield
+        return
+    if not is_first():
+        barrier()
         yield
         return
     corpus, sizes, seed = (
@@ -115,6 +124,7 @@ def saved_pairs(folder: Path, pairs: Corpus | SplitCorpus | None, data: DataConf
         for part, name in SPLITS.items():
             _write_pairs(folder / PAIRS / name, split.part(part) or ())
         _save_split(folder, split, record)
+    barrier()  # the other processes read the files
     try:
         yield
     except Seq2SeqError:
@@ -131,19 +141,6 @@ def _write_pairs(path: Path, pairs: Iterable[Pair]) -> None:
     with atomic_write(path) as temporary:
         rows = ({"source": pair.source, "target": pair.target} for pair in pairs)
         temporary.write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
-
-
-def save_file_split(folder: Path, split: SplitCorpus) -> None:
-    """Report the split of a file and save it in a run folder, or check that the folder's run has the same one.
-
-    Raises:
-        RunError: the run has another split: the file has changed.
-    """
-    record = {"pairs": split.train.fingerprint, "sizes": split.sizes, "seed": split.seed}
-    if (folder / SPLIT).exists():
-        _check_same_split(folder, record)
-    else:
-        _save_split(folder, split, record)
 
 
 def _save_split(folder: Path, split: SplitCorpus, record: dict[str, Any]) -> None:
