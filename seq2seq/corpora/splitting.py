@@ -22,7 +22,7 @@ from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.near_copies import Integers, group_pairs
 from seq2seq.corpora.table import TableFile
 from seq2seq.errors import ConfigError, DataError
-from seq2seq.system.atomic import new_folder
+from seq2seq.system.atomic import atomic_write, new_folder
 from seq2seq.system.lock import locked_output
 
 VERSION = 1
@@ -226,7 +226,7 @@ def write_sets(split: SplitCorpus, folder: Path) -> dict[Split, Path]:
         kind = "tsv" if corpus.separator == "\t" else "csv"
     with locked_output(folder), new_folder(folder) as new:
         for part, text in sets.items():
-            with (new / f"{part}.{kind}").open("w", encoding="utf-8", newline="") as file:
+            with atomic_write(new / f"{part}.{kind}") as place, place.open("w", encoding="utf-8", newline="") as file:
                 rows = ([" ".join(side.split()) for side in pair] for pair in text)
                 if kind == "csv":
                     csv.writer(file, lineterminator="\n").writerows(rows)
