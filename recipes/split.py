@@ -9,8 +9,6 @@ from pathlib import Path
 
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import SplitFileConfig
-from seq2seq.corpora.reading import split_file
-from seq2seq.corpora.splitting import write_sets
 from seq2seq.errors import ConfigError
 from seq2seq.report.help import assignment, command
 
@@ -18,6 +16,10 @@ from seq2seq.report.help import assignment, command
 @recipe
 def main(config: SplitFileConfig) -> None:
     """Write a file for each set into a new folder, print a report and the command that trains on them."""
+    # Imported here: --help and errors in the arguments need no PyTorch.
+    from seq2seq.corpora.reading import split_file
+    from seq2seq.corpora.splitting import write_sets
+
     if config.data.file is None:
         raise ConfigError("no file to split: name it with data.file=FILE")
     path = Path(config.data.file).expanduser()

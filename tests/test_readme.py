@@ -17,7 +17,7 @@ import pytest
 
 import seq2seq
 from seq2seq import Request, SearchConfig, Translator
-from seq2seq.config.hydra import CHOICES
+from seq2seq.config.schemas import CHOICES
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
