@@ -245,3 +245,46 @@ def test_a_run_from_before_split_json_resumes_with_its_saved_pairs(tmp_path):
     assert held.read_bytes() == before
     with pytest.raises(RunError, match="trained on other pairs"):
         train(made_up_pairs(199), folder, overrides=[*SMALL, "training.updates=20"])
+
+
+def test_one_file_is_split_trained_on_and_kept(recipe, tmp_path):
+    path, folder = tmp_path / "pairs.csv", tmp_path / "run"
+    rows = "".join(f"{target},{source}\r\n" for source, target in made_up_pairs())
+    path.write_text(f"German,English\r\n{rows}", encoding="utf-8-sig")
+    words = [f"data.file={path}", "data.split=[160,30,10]", *SMALL, "schedule=constant"]
+    command = ["train", f"run={folder}", *words]
+    outcome = recipe(*command)
+    assert outcome.code == 0, outcome.err
+    assert "the first row is a header: source 'English', target 'German'" in outcome.out
+    assert "split 200 pairs: 160 train, 30 validation, 10 test, seed 1; " in outcome.out
+    assert "kept 160 of 160 pairs" in outcome.out
+    data = Corpus.read(path).split(160, 30, 10)
+    assert [list(Run.open(folder).corpus(split)) for split in Split] == [list(part) for part in data]
+    # The same run from Python, and resumed, has the same weights; a changed file or split is refused.
+    for updates in (10, 20):
+        train(data, tmp_path / "python", overrides=[*words[2:], f"training.updates={updates}"])
+    models = [(place / "model.safetensors").read_bytes() for place in (folder, tmp_path / "python")]
+    assert models[0] == models[1]
+    assert "trained on other pairs" in recipe(*command, "data.split_seed=2").err
+    with path.open("a", encoding="utf-8") as file:
+        file.write("Neu,New\r\n")
+    assert "trained on other pairs" in recipe(*command).err
+    assert "10 sentences" in recipe("evaluate", f"run={folder}").out
+    # A run that has moved uses its own pairs.
+    folder.rename(tmp_path / "moved")
+    assert "10 sentences" in recipe("evaluate", f"run={tmp_path / 'moved'}").out
+
+
+def test_a_split_without_test_trains_without_test(recipe, tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("".join(f"{source}\t{target}\n" for source, target in made_up_pairs()), encoding="utf-8")
+    words = [*SMALL, "training.updates=10"]
+    outcome = recipe("train", f"run={tmp_path / 'run'}", f"data.file={path}", "data.split=[90,10,0]", *words)
+    assert outcome.code == 0, outcome.err
+    assert Run.open(tmp_path / "run").corpus("test") is None
+    assert recipe("doctor", f"data.file={path}", "json=true").code == 0
+    outcome = recipe("train", f"run={tmp_path / 'other'}", "data.split=[90,10,0]", *words)
+    assert "data.split=[90.0,10.0,0.0] does nothing without data.file" in outcome.err
+    outcome = recipe("train", f"run={tmp_path / 'other'}", f"data.file={path}", "data.split=[90,0,10]", *words)
+    assert "data.validation" in outcome.err
+    assert not (tmp_path / "other").exists()

@@ -15,8 +15,8 @@ from seq2seq.corpora.config import DataConfig, HubConfig, Split, SplitConfig
 from seq2seq.corpora.corpus import Corpus, Pair, PairList
 from seq2seq.corpora.splitting import SplitCorpus, check_sizes, size_of
 from seq2seq.errors import ConfigError, DataError, RunError, Seq2SeqError
-from seq2seq.run.folder import CONFIG
-from seq2seq.run.resume import PAIRS, SPLIT
+from seq2seq.run.folder import CONFIG, PAIRS
+from seq2seq.run.resume import SPLIT
 from seq2seq.system.atomic import atomic_write
 from seq2seq.system.processes import barrier, is_first
 
@@ -120,7 +120,7 @@ def saved_pairs(folder: Path, pairs: Corpus | SplitCorpus | None, data: DataConf
         else:
             _check_same_pairs(folder, held)
     else:
-        split = pairs if isinstance(pairs, SplitCorpus) else SplitCorpus(held, sizes, seed)
+        split = pairs if isinstance(pairs, SplitCorpus) else SplitCorpus(corpus, sizes, seed)
         for part, name in SPLITS.items():
             _write_pairs(folder / PAIRS / name, split.part(part) or ())
         _save_split(folder, split, record)

@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from seq2seq.errors import ConfigError, RunError, Seq2SeqError
-from seq2seq.run.folder import CONFIG, FROZEN, INTERPOLATION, RunFolder
+from seq2seq.run.folder import CONFIG, FROZEN, INTERPOLATION, PAIRS, RunFolder
 from seq2seq.settings import walk
 from seq2seq.system.atomic import atomic_write, is_temporary, make_folder
 from seq2seq.system.lock import LOCK
@@ -17,9 +17,6 @@ from seq2seq.system.processes import is_first, rank
 
 CHOICES = "choices"
 """The section of config.yaml with the class of each section that has several, such as optimizer: Adam."""
-
-PAIRS = "pairs"
-"""The folder in a run folder with the sentence pairs that a Python program trained on."""
 
 SPLIT = "split.json"
 """The file in a run folder that says how one corpus was split into sets."""
