@@ -38,6 +38,9 @@ CONFIG = "config.yaml"
 MODEL = "model.safetensors"
 SHORTLIST = "shortlist.safetensors"
 
+PAIRS = "pairs"
+"""The folder in a run folder with the sentence pairs that a Python program trained on."""
+
 FROZEN = "frozen"
 """The section of config.yaml that lists frozen embedding tables: source, target. Missing if there are none."""
 
@@ -123,6 +126,18 @@ class LoadedRun:
         )
 
 
+def _with_own_pairs(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings that name the pairs in this run folder where they name those in its former place."""
+    data = settings.get("data")
+    for part in data.values() if isinstance(data, dict) else ():
+        file = part.get("file") if isinstance(part, dict) else None
+        if isinstance(file, str) and os.path.basename(os.path.dirname(file)) == PAIRS:
+            own = folder.absolute() / PAIRS / os.path.basename(file)
+            if os.path.isfile(own):
+                part["file"] = str(own)
+    return settings
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """A run folder whose config.yaml has been read."""
@@ -153,7 +168,7 @@ class RunFolder:
             raise RunError(f"{file} is damaged ({' '.join(str(error).split())}): restore it or retrain") from None
         if not isinstance(settings, dict):
             raise RunError(f"{file} is damaged (no settings in it): restore it or retrain")
-        return cls(folder, text, rename_settings(settings))
+        return cls(folder, text, _with_own_pairs(folder, rename_settings(settings)))
 
     @property
     def flat_settings(self) -> dict[str, Any]:
