@@ -62,6 +62,7 @@ VALUES: dict[str, list[Any]] = {
     "training.device": ["cpu"], "training.threads": [1], "search.beam_size": [1, 3], "search.n_best": [2, 3],
     "search.length_penalty": [0.0, 2.0], "search.max_length_ratio": [0.0, 3.0], "search.max_length_offset": [1, 20],
     "search.groups": [1, 2],
+    "search.no_repeat_ngram": [1, 3], "search.repetition_penalty": [1.2, 5.0],
     "search.diversity_strength": [0.0, 2.0], "search.temperature": [0.2, 5.0], "search.top_k": [1, 3],
     "search.top_p": [0.1, 0.9], "search.seed": [0, 9], "search.samples": [1, 4], "shortlist.translations": [1, 50],
     "shortlist.frequent": [0, 500], "shortlist.pairs": [1, 50],

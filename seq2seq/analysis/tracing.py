@@ -17,7 +17,7 @@ from seq2seq.errors import ConfigError, DataError
 from seq2seq.inference.member import Member, SourceBatch
 from seq2seq.inference.members import Members
 from seq2seq.model import Network
-from seq2seq.search import Method, SearchConfig, search
+from seq2seq.search import Method, SearchConfig, search, with_repetition_settings
 from seq2seq.settings import validate
 from seq2seq.tokenizer.tokenizer import BOS, EOS
 
@@ -111,7 +111,9 @@ def best_translation(stepper: Any, config: SearchConfig) -> TargetToTrace:
     Raises:
         DataError: the search excludes every translation.
     """
-    config = replace(config, n_best=config.beam_size)  # this does not change which hypothesis is best
+    stepper = with_repetition_settings(stepper, config)  # the tree shows the candidates that remain
+    # A larger n_best does not change which hypothesis is best.
+    config = replace(config, n_best=config.beam_size, no_repeat_ngram=0, repetition_penalty=1.0)
     ranked, nodes = search_with_tree(stepper, lambda recorder: search(recorder, config), width=2 * config.beam_size)
     best = ranked[0]
     labels = [*best.tokens, *([stepper.eos] if best.finished else [])]

@@ -19,6 +19,7 @@ from seq2seq.search.hypothesis import Hypothesis, length_normalized, make_hypoth
 from seq2seq.search.methods import search
 from seq2seq.search.next_word import NextWord, next_words
 from seq2seq.search.prefix import PrefixStepper, TokenIndex, token_indexes
+from seq2seq.search.repetition import with_repetition_settings
 from seq2seq.search.sampling import sample
 from seq2seq.search.stepper import CallbackStepper, Stepper
 from seq2seq.search.streaming import PartialResult, stream_beam_search
@@ -56,4 +57,5 @@ __all__ = [
     "search",
     "stream_beam_search",
     "token_indexes",
+    "with_repetition_settings",
 ]
