@@ -71,7 +71,7 @@ def trace_sentence(
     if not length:
         raise DataError(f"the sentence {text!r} is blank: give a sentence to trace")
     if target is not None:
-        chosen = TargetToTrace([*members.target.encode(target), EOS])
+        chosen = TargetToTrace([*members.target.encode(members.protected(target, text)), EOS])
     elif config.method is not Method.beam:
         raise ConfigError(
             f"search.method={config.method} has no beam to trace: set search.method=beam, or give the translation as "
@@ -83,7 +83,8 @@ def trace_sentence(
         ids = bound.ids([node.token for node in tree])
         nodes = tuple(node._replace(token=token) for node, token in zip(tree, ids, strict=True))
         chosen = TargetToTrace(bound.ids(labels), nodes)
-    return trace_target(members.translators[member], text, chosen, alternatives)
+    trace = trace_target(members.translators[member], members.protected(text, text), chosen, alternatives)
+    return replace(trace, source=text, text=members.restored(trace.text, text))
 
 
 def trace_text(model: Member, text: str, alternatives: int = ALTERNATIVES) -> Trace:

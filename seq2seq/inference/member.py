@@ -18,6 +18,7 @@ from seq2seq.inference.shortlist import BatchShortlist
 from seq2seq.model import Network
 from seq2seq.system.capability import prefers_bfloat16, prefers_int8, runs_int8
 from seq2seq.system.device import Precision, allow_tf32, resolve_precision, to_device
+from seq2seq.tokenizer.placeholders import Placeholders
 from seq2seq.tokenizer.tokenizer import BOS, EOS, Tokenizer, Tokenizers
 
 log = logging.getLogger("seq2seq")
@@ -46,6 +47,8 @@ class Member:
     """Precision of the decoder's weights; never ``auto``."""
     target_language: str = ""
     """Code of the target language, which BLEU's tokenization depends on; empty if unknown."""
+    placeholders: Placeholders | None = None
+    """What translations copy from the source."""
 
     @classmethod
     def prepare(
@@ -58,6 +61,7 @@ class Member:
         quantized: bool = False,
         name: str = "the model",
         target_language: str = "",
+        placeholders: Placeholders | None = None,
     ) -> "Member":
         """Move a network to a device and prepare its decoder for search.
 
@@ -69,6 +73,7 @@ class Member:
             quantized: whether its folder stores the weights in 8 bits.
             name: the name in messages.
             target_language: code of the target language.
+            placeholders: what translations copy from the source.
 
         Raises:
             ConfigError: the precision is unknown or does not run on this device.
@@ -81,7 +86,7 @@ class Member:
             allow_tf32(form is InferencePrecision.tf32)  # a setting of the process: the last member decides
         network = network.to(device)
         decoder = PreparedDecoder(network, form, torch.bfloat16 if reduced else torch.float32)
-        return cls(name, network, decoder, tokenizers, device, form, target_language)
+        return cls(name, network, decoder, tokenizers, device, form, target_language, placeholders)
 
     @property
     def is_language_model(self) -> bool:
@@ -112,6 +117,12 @@ def check_members(members: Sequence[Member], language_model: Member | None) -> N
     if language_model is not None and not language_model.is_language_model:
         raise RunError(f"{language_model.name} is not a language model: name a run with model.encoder.layers=0")
     first = members[0]
+    for other in members[1:]:
+        if repr(other.placeholders) != repr(first.placeholders):
+            raise RunError(
+                f"{other.name} protects other placeholders than {first.name}: train it with the same "
+                f"tokenizer.placeholders and tags"
+            )
     for other in [*members[1:], *([] if language_model is None else [language_model])]:
         if not equal_tokenizers(other.tokenizers.target, first.tokenizers.target):
             raise RunError(

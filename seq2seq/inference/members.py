@@ -28,6 +28,7 @@ from seq2seq.search import (
     fusion,
     token_indexes,
 )
+from seq2seq.tokenizer.placeholders import Placeholders
 from seq2seq.tokenizer.token_bytes import byte_values, non_text_tokens, token_bytes, word_internal_tokens
 from seq2seq.tokenizer.tokenizer import PAD, UNK, Tokenizer
 
@@ -138,8 +139,24 @@ class Members:
         """The target tokens that continue a word."""
         return word_internal_tokens(self.spelling)
 
+    @property
+    def placeholders(self) -> Placeholders | None:
+        """What translations copy from the source, the same for all members."""
+        return self.translators[0].placeholders
+
+    def protected(self, text: str, source: str) -> str:
+        """The text with symbols for the placeholders that it shares with a source."""
+        found = self.placeholders
+        return text if found is None else found.replace(text, found.symbols(source))
+
+    def restored(self, text: str, source: str) -> str:
+        """The text with the placeholders of its source in place of symbols."""
+        found = self.placeholders
+        return text if found is None else found.restore(text, found.symbols(source))
+
     def encoded(self, texts: Sequence[str]) -> tuple[EncodedSources, list[list[int]]]:
         """Encode texts for each member; also returns the longest encoding of each text."""
+        texts = [self.protected(text, text) for text in texts]
         tokens = {tokenizer: tokenizer.encode_all(texts) for tokenizer in set(self.source_tokenizers)}
         encoded = [tokens[tokenizer] for tokenizer in self.source_tokenizers]
         return encoded, [max(sources, key=len) for sources in zip(*encoded, strict=True)]

@@ -26,6 +26,7 @@ from seq2seq.search import SearchConfig
 from seq2seq.settings import validate
 from seq2seq.system.atomic import atomic_folder, atomic_write
 from seq2seq.tokenizer.config import TokenizerConfig
+from seq2seq.tokenizer.placeholders import SYMBOLS, Placeholders
 from seq2seq.tokenizer.tokenizer import EOS, UNK, Tokenizers, load_tokenizers, save_tokenizers
 from seq2seq.tokenizer.vocabulary import cached_tokenizers
 
@@ -105,6 +106,8 @@ class LoadedRun:
     """Language code of the output; empty if the folder does not name it."""
     name: str = "the model"
     """The run folder, for messages."""
+    placeholders: Placeholders | None = None
+    """What translations copy from the source."""
 
     def member(self, device: torch.device, precision: str) -> Member:
         """The model prepared for search on a device: see `Member.prepare` for precisions and errors."""
@@ -116,6 +119,7 @@ class LoadedRun:
             quantized=self.quantized,
             name=self.name,
             target_language=self.target_language,
+            placeholders=self.placeholders,
         )
 
 
@@ -194,6 +198,17 @@ class RunFolder:
         language = data.get("target_language") if isinstance(data, dict) else None
         return language if isinstance(language, str) else ""
 
+    def placeholders(self, tokenizers: Tokenizers) -> Placeholders | None:
+        """What was protected as a placeholder in training; None for nothing.
+
+        Raises:
+            RunError: the settings are not usable.
+        """
+        tokenizer = self.settings.get("tokenizer")
+        if not isinstance(tokenizer, dict) or not tokenizer.get("placeholders"):
+            return None
+        return self.section("tokenizer", TokenizerConfig).protection(sorted(tokenizers.source.tags - {*SYMBOLS}))
+
     @property
     def frozen_tables(self) -> list[str]:
         """The embedding tables that are not trained: source, target, both or none.
@@ -232,7 +247,10 @@ class RunFolder:
         network = Network(model, *sizes)
         set_weights(network, dequantized(weights, file), file)
         quantized = is_quantized(weights)
-        return LoadedRun(network.eval(), tokenizers, search, quantized, self.target_language, str(self.path))
+        placeholders = self.placeholders(tokenizers)
+        return LoadedRun(
+            network.eval(), tokenizers, search, quantized, self.target_language, str(self.path), placeholders
+        )
 
     def load_shortlist(self, tokenizers: Tokenizers) -> Shortlist:
         """The lexical shortlist of the run.

@@ -66,7 +66,9 @@ class SearchConfig(Settings):
         2.0, "maximum translation length in tokens = ratio * source tokens + offset", at_least=0, at_most=100
     )
     max_length_offset: int = setting(10, "tokens added to max_length_ratio * source tokens", at_least=0, at_most=10_000)
-    no_repeat_ngram: int = setting(0, "exclude tokens that would repeat an n-gram of this many tokens; 0: off", at_least=0)
+    no_repeat_ngram: int = setting(
+        0, "exclude tokens that would repeat an n-gram of this many tokens; 0: off", at_least=0
+    )
     repetition_penalty: float = setting(
         1.0, "factor on the log-probability of tokens already in the translation; 1: off", at_least=1, at_most=100
     )

@@ -84,7 +84,9 @@ def test_wide_beam_finds_every_translation_without_repetition_and_its_own_log_pr
 @given(st.integers(0, 10_000), st.sampled_from([1.5, 4.0]))
 def test_log_probabilities_of_hypotheses_contain_the_penalty(seed, penalty):
     stepper = random_stepper(seed, [1])
-    config = SearchConfig(beam_size=400, n_best=400, repetition_penalty=penalty, max_length_ratio=0, max_length_offset=4)
+    config = SearchConfig(
+        beam_size=400, n_best=400, repetition_penalty=penalty, max_length_ratio=0, max_length_offset=4
+    )
     [result] = beam_search(stepper, config)
     for one in result:
         before, total = [BOS, BOS], 0.0
@@ -164,9 +166,7 @@ def test_phrases_are_completed_even_if_they_repeat(seed, beam_size, n, random):
     together = search(stepper, config, (), phrases)
     for [best], own in zip(together, phrases, strict=True):
         places = range(len(best.tokens))
-        assert all(
-            any(tuple(best.tokens[at : at + len(each.tokens)]) == each.tokens for at in places) for each in own
-        )
+        assert all(any(tuple(best.tokens[at : at + len(each.tokens)]) == each.tokens for at in places) for each in own)
         if not own:
             assert not repeats(path(best), n)
     order = random.sample(range(3), 3)
