@@ -21,6 +21,7 @@ from seq2seq.model import AttentionKind
 from seq2seq.search import (
     CallbackStepper,
     CharacterStepper,
+    ExclusionStepper,
     Stepper,
     SubsetStepper,
     TokenIndex,
@@ -28,7 +29,7 @@ from seq2seq.search import (
     fusion,
     token_indexes,
 )
-from seq2seq.tokenizer.placeholders import Placeholders
+from seq2seq.tokenizer.placeholders import SYMBOLS, Placeholders
 from seq2seq.tokenizer.token_bytes import byte_values, non_text_tokens, token_bytes, word_internal_tokens
 from seq2seq.tokenizer.tokenizer import PAD, UNK, Tokenizer
 
@@ -173,9 +174,24 @@ class Members:
             if chosen is not None:
                 language_model = SubsetStepper(language_model, steppers[0].shortlist or [])
             together = fusion(together, language_model, self.language_model_weight)
+        if self.placeholders is not None:
+            together = self._without_foreign_symbols(together, encoded[0], steppers[0].shortlist)
         if self.on_step is not None:
             together = CallbackStepper(together, self.on_step)
         return BoundMembers(together, steppers[0])
+
+    def _without_foreign_symbols(
+        self, stepper: Stepper[Any], sources: list[list[int]], shortlist: list[int] | None
+    ) -> Stepper[Any]:
+        """Exclude the symbols of placeholders that a source does not have."""
+        source, target = self.translators[0].tokenizers
+        symbols = [(source.id_of_tag(symbol), target.id_of_tag(symbol)) for symbol in SYMBOLS]
+        places = range(target.size) if shortlist is None else shortlist
+        listed = [(own, places.index(other)) for own, other in symbols if other in places]
+        if not listed:
+            return stepper
+        excluded = [[own not in tokens for own, _ in listed] for tokens in sources]
+        return ExclusionStepper(stepper, [place for _, place in listed], excluded)
 
     def require_full_vocabulary(self, what: str) -> None:
         """Check that there is no shortlist, for ``what`` may need tokens outside it.

@@ -13,6 +13,7 @@ from seq2seq.search.ensemble import (
     fusion,
     normalized,
 )
+from seq2seq.search.exclusion import ExclusionStepper
 from seq2seq.search.forced import forced_decoding
 from seq2seq.search.greedy import greedy_search
 from seq2seq.search.hypothesis import Hypothesis, length_normalized, make_hypothesis
@@ -29,6 +30,7 @@ __all__ = [
     "SAMPLING_METHODS",
     "CallbackStepper",
     "CharacterStepper",
+    "ExclusionStepper",
     "Hypothesis",
     "Method",
     "NextWord",

@@ -4,9 +4,9 @@ A placeholder of the source is replaced by a symbol, a token of its own, before 
 strings in the target. In the translation, symbols are replaced by the strings of the source. A symbol that stands for
 no string of the source is removed.
 
-In training, only strings of both sides are replaced, so that the model learns to copy every symbol. The first symbol of
-a sentence depends on a hash of the sentence, so that all are trained equally often. Where a text contains a symbol
-literally, it is a placeholder too.
+In training, only strings of both sides are replaced, so that the model learns to copy every symbol. Half of the
+sentences begin with another symbol than the first, by a hash of the sentence, so that all symbols are trained: few
+sentences have many placeholders. Where a text contains a symbol literally, it is a placeholder too.
 """
 
 import re
@@ -85,12 +85,14 @@ class Placeholders:
         """The placeholders of a text in their order."""
         return [match for match in self.pattern.findall(normalize(text)) if match not in self.tags]
 
-    def symbols(self, source: str, among: Collection[str] | None = None) -> dict[str, str]:
-        """The symbol of each placeholder of a source, of those in ``among`` if it is given."""
+    def symbols(self, source: str, among: Collection[str] | None = None, first: int = 0) -> dict[str, str]:
+        """The symbol of each placeholder of a source, in their order from symbol number ``first`` on.
+
+        With ``among``, only these placeholders have a symbol.
+        """
         found = [each for each in dict.fromkeys(self.find(source)) if among is None or each in among]
         found.sort(key=lambda each: each not in SYMBOLS)  # literal symbols could not stay text
-        start = zlib.crc32(normalize(source).encode())
-        return {each: SYMBOLS[(start + number) % len(SYMBOLS)] for number, each in enumerate(found[: len(SYMBOLS)])}
+        return {each: SYMBOLS[(first + number) % len(SYMBOLS)] for number, each in enumerate(found[: len(SYMBOLS)])}
 
     def replace(self, text: str, symbols: dict[str, str]) -> str:
         """The text with symbols for the placeholders that have one; white space at its end is kept."""
@@ -112,7 +114,9 @@ class Placeholders:
     def replace_pair(self, pair: Pair) -> Pair:
         """A training pair with symbols for the placeholders of both sides; without a source, for all of the target."""
         source, target = pair
-        symbols = self.symbols(source, self.find(target)) if source.strip() else self.symbols(target)
+        number = zlib.crc32(normalize(source or target).encode()) % (2 * len(SYMBOLS))
+        first = number if number < len(SYMBOLS) else 0
+        symbols = self.symbols(source or target, self.find(target), first)
         return Pair(self.replace(source, symbols), self.replace(target, symbols))
 
     def compare(self, source: str, translation: str) -> PlaceholderDifference:
@@ -137,7 +141,7 @@ class ProtectedCorpus(MappedCorpus):
     @property
     def fingerprint(self) -> str:
         """Fingerprint of the corpus and of what is replaced."""
-        return f"{self.placeholders!r} {PATTERNS} {self.corpus.fingerprint}"
+        return f"1 {self.placeholders!r} {PATTERNS} {SYMBOLS} {self.corpus.fingerprint}"
 
     def map_pair(self, pair: Pair) -> Pair:
         """The pair with symbols."""

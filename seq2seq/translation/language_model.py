@@ -141,7 +141,8 @@ class LanguageModel:
         words = next_words(stepper, self.tokenizer.encode(context), partial_word, self.spelling, count)
         if found is None:
             return words
-        return [word._replace(word=found.restore(word.word, found.symbols(prefix))) for word in words]
+        restored = [word._replace(word=found.restore(word.word, found.symbols(prefix))) for word in words]
+        return [own for own, word in zip(restored, words, strict=True) if own.word or not word.word]
 
     def trace(self, text: str, *, alternatives: int = ALTERNATIVES) -> Trace:
         """Return everything that the network computes for a sentence: gates, states and probabilities.
