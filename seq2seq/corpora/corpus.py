@@ -37,9 +37,11 @@ class Corpus(ABC):
 
     Attributes:
         name: identifies the corpus in messages.
+        monolingual: whether all sources are empty by design.
     """
 
     name: str
+    monolingual: bool = False
 
     @property
     @abstractmethod

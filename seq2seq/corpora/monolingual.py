@@ -14,6 +14,8 @@ Files = TypeVar("Files", bound=FilesConfig)
 class TargetSide(MappedCorpus):
     """The target sentences of a corpus, repeated ones included."""
 
+    monolingual = True
+
     def __init__(self, corpus: Corpus) -> None:
         super().__init__(corpus)
         self.name = f"{corpus.name} (target side)"

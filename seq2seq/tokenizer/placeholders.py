@@ -136,7 +136,7 @@ class ProtectedCorpus(MappedCorpus):
     def __init__(self, corpus: Corpus, placeholders: Placeholders) -> None:
         super().__init__(corpus)
         self.placeholders = placeholders
-        self.name = corpus.name
+        self.name, self.monolingual = corpus.name, corpus.monolingual
 
     @property
     def fingerprint(self) -> str:
