@@ -148,6 +148,14 @@ class ProtectedCorpus(MappedCorpus):
         return self.placeholders.replace_pair(pair)
 
 
+def protected_pairs(pairs: Sequence[Pair], placeholders: Placeholders | None) -> Sequence[Pair]:
+    """The pairs with the symbols that translation uses for the placeholders of the source; None changes nothing."""
+    if placeholders is None:
+        return pairs
+    symbols = [placeholders.symbols(pair.source or pair.target) for pair in pairs]
+    return [Pair(*(placeholders.replace(text, own) for text in pair)) for pair, own in zip(pairs, symbols, strict=True)]
+
+
 def protected_corpus(corpus: Corpus, placeholders: Placeholders | None) -> Corpus:
     """The corpus with symbols for placeholders, each part of a mixture by itself; None changes nothing."""
     if placeholders is None:

@@ -9,9 +9,13 @@ import yaml
 from conftest import LEARNED
 
 from seq2seq import LanguageModel, Request, Run, SearchConfig, Translator, train
-from seq2seq.errors import RunError
+from seq2seq.analysis.ablation import Ablator
+from seq2seq.analysis.replay import teacher_forced_batches
+from seq2seq.corpora.corpus import Pair
+from seq2seq.errors import ConfigError, RunError
 from seq2seq.search import Method
 from seq2seq.tokenizer.placeholders import SYMBOLS
+from seq2seq.translation.documents import translate_document
 from seq2seq.translation.synthetic_text import back_translate, distill
 
 NAMES = ["%s", "%d", "%(user)s", "{name}", "{count}", "{0}", "<b>", "</b>", "%(a)s", "{x}"]
@@ -138,6 +142,32 @@ def test_ensembles_need_the_same_placeholders_and_old_folders_have_none(translat
     del settings["tokenizer"]["placeholders"]
     (old / "config.yaml").write_text(yaml.safe_dump(settings), "utf-8")
     assert Translator.load(old, "cpu").members[0].placeholders is None
+
+
+def test_a_run_that_starts_from_another_needs_the_same_placeholders(run, tmp_path):
+    settings = [each for each in SETTINGS if not each.startswith("tokenizer.placeholders")]
+    start = [*settings, "model=attention", f"training.start='{run.folder}'"]
+    with pytest.raises(
+        ConfigError, match=r"trained with tokenizer.placeholders=\[printf,braces,tags\], and a run keeps"
+    ):
+        train(made_up_pairs(50), tmp_path / "next", overrides=start)
+
+
+def test_analyses_read_symbols(translator):
+    pairs = [Pair(*UNSEEN[0])]
+    (batch,) = teacher_forced_batches(translator.members[0], pairs)
+    assert [SYMBOLS[0] in tokens or any("⟨ph" in each for each in tokens) for tokens in batch.source_tokens] == [True]
+    assert Ablator(translator.members[0], [batch]).bleu(pairs) > 99
+
+
+def test_documents_keep_placeholders_and_report_lost_ones(translator, caplog):
+    assert (
+        translate_document(translator, "Click {a} now\n\n  Click <i> now\n")
+        == "Jetzt {a} klicken\n\n  Jetzt <i> klicken\n"
+    )
+    names = " ".join(f"{{n{number}}}" for number in range(12))
+    translate_document(translator, f"Click {names} now")
+    assert "placeholders in 1 sentences: " in caplog.text
 
 
 def test_a_language_model_reads_symbols(run, tmp_path):
