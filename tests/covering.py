@@ -43,6 +43,7 @@ VALUES: dict[str, list[Any]] = {
     "seed": [0, 7], "data.source_tag": ["<2de>"], "data.weight": [0.5, 3.0], "data.builtin.seed": [2],
     "data.filters.max_length": [30, 1000], "data.workers": [1],
     "tokenizer.size": [310, 600], "tokenizer.target_size": [310, 400], "tokenizer.tags": [["<x>"]],
+    "tokenizer.placeholders": [["printf"], ["numbers", "tags"]],
     "tokenizer.target_algorithm": ["bpe", "word", "char"], "tokenizer.sampling": [0.1, 0.5],
     "tokenizer.character_coverage": [0.98], "tokenizer.training_sentences": [20],
     "model.embedding_size": [2, 12], "model.encoder.layers": [2, 3], "model.encoder.size": [4, 12],

@@ -106,7 +106,7 @@ def check_members(members: Sequence[Member], language_model: Member | None) -> N
     """Check that all members translate, and that all models have the same target vocabulary.
 
     Raises:
-        RunError: a target vocabulary differs, a member is a language model, or ``language_model`` is not one.
+        RunError: a target vocabulary or the protected placeholders differ, a member is a language model, or ``language_model`` is not one.
     """
     for member in members:
         if member.is_language_model:
@@ -117,18 +117,22 @@ def check_members(members: Sequence[Member], language_model: Member | None) -> N
     if language_model is not None and not language_model.is_language_model:
         raise RunError(f"{language_model.name} is not a language model: name a run with model.encoder.layers=0")
     first = members[0]
-    for other in members[1:]:
-        if repr(other.placeholders) != repr(first.placeholders):
-            raise RunError(
-                f"{other.name} protects other placeholders than {first.name}: train it with the same "
-                f"tokenizer.placeholders and tags"
-            )
     for other in [*members[1:], *([] if language_model is None else [language_model])]:
         if not equal_tokenizers(other.tokenizers.target, first.tokenizers.target):
             raise RunError(
                 f"{other.name} has another target vocabulary than {first.name}, and ensembles need a shared one: "
                 f"train it with tokenizer.target_model={first.name}"
             )
+        if placeholder_kinds(other) != placeholder_kinds(first):
+            raise RunError(
+                f"{other.name} protects other placeholders than {first.name}: train it with the same "
+                f"tokenizer.placeholders"
+            )
+
+
+def placeholder_kinds(member: Member) -> frozenset[str]:
+    """What a member protects in its source."""
+    return frozenset() if member.placeholders is None else member.placeholders.kinds
 
 
 def attention_weights(members: Sequence[Member], sources: SourceBatch, target_BT: Tensor) -> Tensor | None:

@@ -147,24 +147,20 @@ def test_ensembles_need_the_same_placeholders_and_old_folders_have_none(translat
 def test_a_run_that_starts_from_another_needs_the_same_placeholders(run, tmp_path):
     settings = [each for each in SETTINGS if not each.startswith("tokenizer.placeholders")]
     start = [*settings, "model=attention", f"training.start='{run.folder}'"]
-    with pytest.raises(
-        ConfigError, match=r"trained with tokenizer.placeholders=\[printf,braces,tags\], and a run keeps"
-    ):
+    with pytest.raises(ConfigError, match=r"trained with tokenizer.placeholders=\[printf,braces,tags\], and a run"):
         train(made_up_pairs(50), tmp_path / "next", overrides=start)
 
 
 def test_analyses_read_symbols(translator):
     pairs = [Pair(*UNSEEN[0])]
     (batch,) = teacher_forced_batches(translator.members[0], pairs)
-    assert [SYMBOLS[0] in tokens or any("⟨ph" in each for each in tokens) for tokens in batch.source_tokens] == [True]
+    assert SYMBOLS[0] in batch.source_tokens[0]
     assert Ablator(translator.members[0], [batch]).bleu(pairs) > 99
 
 
 def test_documents_keep_placeholders_and_report_lost_ones(translator, caplog):
-    assert (
-        translate_document(translator, "Click {a} now\n\n  Click <i> now\n")
-        == "Jetzt {a} klicken\n\n  Jetzt <i> klicken\n"
-    )
+    translated = translate_document(translator, "Click {a} now\n\n  Click <i> now\n")
+    assert translated == "Jetzt {a} klicken\n\n  Jetzt <i> klicken\n"
     names = " ".join(f"{{n{number}}}" for number in range(12))
     translate_document(translator, f"Click {names} now")
     assert "placeholders in 1 sentences: " in caplog.text
