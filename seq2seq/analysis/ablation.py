@@ -31,7 +31,7 @@ from seq2seq.metrics.score import bleu
 from seq2seq.model import Network
 from seq2seq.model.cell import GRU, LSTM, Cell, LayerNormLSTM
 from seq2seq.search import SearchConfig, search
-from seq2seq.tokenizer.placeholders import protected_pairs
+from seq2seq.tokenizer.protection import protected_pairs
 
 CLOSED = -1e4
 """A gate input whose sigmoid is exactly 0."""

@@ -22,7 +22,7 @@ from seq2seq.model.cell import Cell, CellState, Gates, WrappedCell, run_steps, w
 from seq2seq.model.decoder import DecoderOutput, Memory, State
 from seq2seq.model.encoder import reverse_sentences
 from seq2seq.model.network import shared_copy
-from seq2seq.tokenizer.placeholders import protected_pairs
+from seq2seq.tokenizer.protection import protected_pairs
 from seq2seq.tokenizer.tokenizer import BOS, EOS
 
 MAX_BATCH_TOKENS = 1536

@@ -13,11 +13,13 @@ from torch import Tensor
 
 from seq2seq.data.batch import source_tensors
 from seq2seq.errors import ConfigError, RunError, program
-from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
+from seq2seq.inference import NetworkStepper, PreparedDecoder
+from seq2seq.inference.config import InferencePrecision
 from seq2seq.inference.shortlist import BatchShortlist
 from seq2seq.model import Network
 from seq2seq.system.capability import prefers_bfloat16, prefers_int8, runs_int8
-from seq2seq.system.device import Precision, allow_tf32, resolve_precision, to_device
+from seq2seq.system.device import allow_tf32, resolve_precision, to_device
+from seq2seq.system.precision import Precision
 from seq2seq.tokenizer.placeholders import Placeholders
 from seq2seq.tokenizer.tokenizer import BOS, EOS, Tokenizer, Tokenizers
 
@@ -106,7 +108,8 @@ def check_members(members: Sequence[Member], language_model: Member | None) -> N
     """Check that all members translate, and that all models have the same target vocabulary.
 
     Raises:
-        RunError: a target vocabulary or the protected placeholders differ, a member is a language model, or ``language_model`` is not one.
+        RunError: target vocabularies or protected placeholders differ, a member is a language model, or
+            ``language_model`` is not one.
     """
     for member in members:
         if member.is_language_model:

@@ -25,10 +25,10 @@ from seq2seq.search import (
     Stepper,
     SubsetStepper,
     TokenIndex,
-    ensemble,
     fusion,
     token_indexes,
 )
+from seq2seq.search.ensemble import ensemble
 from seq2seq.tokenizer.placeholders import SYMBOLS, Placeholders
 from seq2seq.tokenizer.token_bytes import byte_values, non_text_tokens, token_bytes, word_internal_tokens
 from seq2seq.tokenizer.tokenizer import PAD, UNK, Tokenizer

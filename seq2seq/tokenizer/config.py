@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from seq2seq.errors import ConfigError
 from seq2seq.settings import Settings, setting
+from seq2seq.tokenizer.normalization import normalize
 from seq2seq.tokenizer.placeholders import SYMBOLS, PlaceholderKind, Placeholders
-from seq2seq.tokenizer.tokenizer import normalize
 
 SMALLEST = 4 + 256  # the special tokens and one token per byte
 SMALLEST_OF_WORDS = 4 + 1

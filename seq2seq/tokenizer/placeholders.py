@@ -12,13 +12,11 @@ sentences have many placeholders. Where a text contains a symbol literally, it i
 import re
 import zlib
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from enum import StrEnum
 from typing import NamedTuple
 
-from seq2seq.corpora.corpus import Corpus, MappedCorpus, Pair
-from seq2seq.corpora.mixture import MixedCorpus, WeightedCorpus
-from seq2seq.tokenizer.tokenizer import normalize
+from seq2seq.tokenizer.normalization import normalize
 
 SYMBOLS = tuple(f"⟨ph{number}⟩" for number in range(1, 9))
 """Their number is the most different placeholders of a sentence that are protected; further ones stay text."""
@@ -111,13 +109,12 @@ class Placeholders:
         strings = {symbol: string for string, symbol in symbols.items()}
         return normalize(LITERAL.sub(lambda match: strings.get(match[0], ""), text))
 
-    def replace_pair(self, pair: Pair) -> Pair:
+    def replace_pair(self, source: str, target: str) -> tuple[str, str]:
         """A training pair with symbols for the placeholders of both sides; without a source, for all of the target."""
-        source, target = pair
         number = zlib.crc32(normalize(source or target).encode()) % (2 * len(SYMBOLS))
         first = number if number < len(SYMBOLS) else 0
         symbols = self.symbols(source or target, self.find(target), first)
-        return Pair(self.replace(source, symbols), self.replace(target, symbols))
+        return self.replace(source, symbols), self.replace(target, symbols)
 
     def compare(self, source: str, translation: str) -> PlaceholderDifference:
         """The placeholders that a translation has lost, and those that it has added."""
@@ -128,39 +125,3 @@ class Placeholders:
 def _without_symbols(text: str) -> str:
     """The text without literal symbols, which have no symbol of their own only where training drops them."""
     return LITERAL.sub(r"⟨ \1", text)
-
-
-class ProtectedCorpus(MappedCorpus):
-    """A corpus with symbols for placeholders."""
-
-    def __init__(self, corpus: Corpus, placeholders: Placeholders) -> None:
-        super().__init__(corpus)
-        self.placeholders = placeholders
-        self.name, self.monolingual = corpus.name, corpus.monolingual
-
-    @property
-    def fingerprint(self) -> str:
-        """Fingerprint of the corpus and of what is replaced."""
-        return f"1 {self.placeholders!r} {PATTERNS} {SYMBOLS} {self.corpus.fingerprint}"
-
-    def map_pair(self, pair: Pair) -> Pair:
-        """The pair with symbols."""
-        return self.placeholders.replace_pair(pair)
-
-
-def protected_pairs(pairs: Sequence[Pair], placeholders: Placeholders | None) -> Sequence[Pair]:
-    """The pairs with the symbols that translation uses for the placeholders of the source; None changes nothing."""
-    if placeholders is None:
-        return pairs
-    symbols = [placeholders.symbols(pair.source or pair.target) for pair in pairs]
-    return [Pair(*(placeholders.replace(text, own) for text in pair)) for pair, own in zip(pairs, symbols, strict=True)]
-
-
-def protected_corpus(corpus: Corpus, placeholders: Placeholders | None) -> Corpus:
-    """The corpus with symbols for placeholders, each part of a mixture by itself; None changes nothing."""
-    if placeholders is None:
-        return corpus
-    if isinstance(corpus, MixedCorpus):
-        parts: Sequence[WeightedCorpus] = corpus.parts
-        return MixedCorpus([part._replace(corpus=ProtectedCorpus(part.corpus, placeholders)) for part in parts])
-    return ProtectedCorpus(corpus, placeholders)

@@ -16,12 +16,12 @@ from seq2seq.search import (
     PrefixStepper,
     SearchConfig,
     beam_search,
-    ensemble,
     search,
     stream_beam_search,
     token_indexes,
     with_repetition_settings,
 )
+from seq2seq.search.ensemble import ensemble
 from seq2seq.search.repetition import discourage_repetition
 
 LIMITS = {"max_length_ratio": 1.0, "max_length_offset": 5}
