@@ -57,7 +57,9 @@ class Group(NamedTuple):
 def _groups() -> dict[str, Group]:
     """The config groups of the command that runs, with all their choices."""
     loader = GlobalHydra.instance().config_loader()
-    chosen = {name: choice for name, choice in HydraConfig.get().runtime.choices.items() if not name.startswith("hydra/")}
+    chosen = {
+        name: choice for name, choice in HydraConfig.get().runtime.choices.items() if not name.startswith("hydra/")
+    }
     return {name: Group(choice, loader.get_group_options(name)) for name, choice in sorted(chosen.items())}
 
 
