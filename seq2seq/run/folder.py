@@ -27,6 +27,7 @@ from seq2seq.search import SearchConfig
 from seq2seq.settings import validate
 from seq2seq.system.atomic import atomic_folder, atomic_write
 from seq2seq.tokenizer.config import TokenizerConfig
+from seq2seq.tokenizer.placeholders import SYMBOLS, Placeholders
 from seq2seq.tokenizer.tokenizer import EOS, UNK, Tokenizers, load_tokenizers, save_tokenizers
 from seq2seq.tokenizer.vocabulary import cached_tokenizers
 
@@ -109,6 +110,10 @@ class LoadedRun:
     """Language code of the output; empty if the folder does not name it."""
     name: str = "the model"
     """The run folder, for messages."""
+    source_language: str = ""
+    """Language code of the input; empty if the folder does not name it."""
+    placeholders: Placeholders | None = None
+    """What translations copy from the source."""
 
     def member(self, device: torch.device, precision: str) -> Member:
         """The model prepared for search on a device: see `Member.prepare` for precisions and errors."""
@@ -119,7 +124,9 @@ class LoadedRun:
             precision,
             quantized=self.quantized,
             name=self.name,
+            source_language=self.source_language,
             target_language=self.target_language,
+            placeholders=self.placeholders,
         )
 
 
@@ -204,11 +211,30 @@ class RunFolder:
         return self.section("model", ModelConfig).encoder.layers == 0
 
     @property
+    def source_language(self) -> str:
+        """Language code of the input; empty if the settings do not name it."""
+        return self._language("source_language")
+
+    @property
     def target_language(self) -> str:
         """Language code of the output; empty if the settings do not name it."""
+        return self._language("target_language")
+
+    def _language(self, name: str) -> str:
         data = self.settings.get("data")
-        language = data.get("target_language") if isinstance(data, dict) else None
+        language = data.get(name) if isinstance(data, dict) else None
         return language if isinstance(language, str) else ""
+
+    def placeholders(self, tokenizers: Tokenizers) -> Placeholders | None:
+        """What was protected as a placeholder in training; None for nothing.
+
+        Raises:
+            RunError: the settings are not usable.
+        """
+        tokenizer = self.settings.get("tokenizer")
+        if not isinstance(tokenizer, dict) or not tokenizer.get("placeholders"):
+            return None
+        return self.section("tokenizer", TokenizerConfig).protection(sorted(tokenizers.source.tags - {*SYMBOLS}))
 
     @property
     def frozen_tables(self) -> list[str]:
@@ -247,8 +273,16 @@ class RunFolder:
         weights = load_weights_of(shapes, file)
         network = Network(model, *sizes)
         set_weights(network, dequantized(weights, file), file)
-        quantized = is_quantized(weights)
-        return LoadedRun(network.eval(), tokenizers, search, quantized, self.target_language, str(self.path))
+        return LoadedRun(
+            network.eval(),
+            tokenizers,
+            search,
+            is_quantized(weights),
+            target_language=self.target_language,
+            name=str(self.path),
+            source_language=self.source_language,
+            placeholders=self.placeholders(tokenizers),
+        )
 
     def load_shortlist(self, tokenizers: Tokenizers) -> Shortlist:
         """The lexical shortlist of the run.
