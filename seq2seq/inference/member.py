@@ -49,6 +49,8 @@ class Member:
     """Precision of the decoder's weights; never ``auto``."""
     target_language: str = ""
     """Code of the target language, which BLEU's tokenization depends on; empty if unknown."""
+    source_language: str = ""
+    """Code of the source language; empty if unknown."""
     placeholders: Placeholders | None = None
     """What translations copy from the source."""
 
@@ -63,6 +65,7 @@ class Member:
         quantized: bool = False,
         name: str = "the model",
         target_language: str = "",
+        source_language: str = "",
         placeholders: Placeholders | None = None,
     ) -> "Member":
         """Move a network to a device and prepare its decoder for search.
@@ -75,6 +78,7 @@ class Member:
             quantized: whether its folder stores the weights in 8 bits.
             name: the name in messages.
             target_language: code of the target language.
+            source_language: code of the source language.
             placeholders: what translations copy from the source.
 
         Raises:
@@ -88,7 +92,8 @@ class Member:
             allow_tf32(form is InferencePrecision.tf32)  # a setting of the process: the last member decides
         network = network.to(device)
         decoder = PreparedDecoder(network, form, torch.bfloat16 if reduced else torch.float32)
-        return cls(name, network, decoder, tokenizers, device, form, target_language, placeholders)
+        languages = target_language, source_language
+        return cls(name, network, decoder, tokenizers, device, form, *languages, placeholders)
 
     @property
     def is_language_model(self) -> bool:
