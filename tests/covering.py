@@ -189,7 +189,9 @@ def _set(config: TrainConfig, name: str, value: Any) -> None:
         place = getattr(place, parent)
     kind = type(place).__dataclass_fields__[last].type
     [enum] = [one for one in (kind, *get_args(kind)) if isinstance(one, type) and issubclass(one, Enum)] or [None]
-    setattr(place, last, enum(value) if enum and value is not None else value)
+    if enum and value is not None:
+        value = [enum(part) for part in value] if isinstance(value, list) else enum(value)
+    setattr(place, last, value)
 
 
 Pair = frozenset[tuple[str, int]]
