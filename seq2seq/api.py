@@ -140,7 +140,8 @@ def train(
             test sets with the seed of the run, and saved in the run folder.
         folder: the run folder; call again with the same arguments to resume. Required with pairs; with settings,
             None stands for their ``run``.
-        experiment: with pairs, a file of conf/experiment without ``.yaml``.
+        experiment: with pairs, a file of conf/experiment without ``.yaml``, or the path of a file of your own. Without
+            it, pairs take the settings of ``data=files model=attention``, unless ``overrides`` choose others.
         overrides: with pairs, settings as on the command line of recipes/train.py: ``["model=attention", "seed=2"]``.
         on_validation: called after each validation. An exception that it raises ends the training.
 
@@ -157,7 +158,7 @@ def train(
     else:
         if folder is None:
             raise ConfigError("folder is missing: train(pairs, 'runs/mine')")
-        config = compose_train(experiment, overrides)
+        config = compose_train(experiment, overrides, names_text=True)
         pairs = as_corpus(data, config.data)
         config = replace(config, run=str(folder), data=saved_data(Path(folder).expanduser(), config.data))
     config.check()

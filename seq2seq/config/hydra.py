@@ -26,7 +26,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 from tqdm import tqdm
 from yaml import YAMLError
@@ -35,6 +35,7 @@ from seq2seq.analysis.config import MicroscopeConfig
 from seq2seq.benchmark.config import BenchmarkConfig
 from seq2seq.comparison.config import CompareConfig
 from seq2seq.config.command_line import foreign_name, quote_text, refuse_dashes
+from seq2seq.config.own_text import require_text, with_settings_for_own_text
 from seq2seq.config.recipes import (
     AverageConfig,
     BacktranslateConfig,
@@ -53,7 +54,7 @@ from seq2seq.settings import validate, walk
 from seq2seq.system.atomic import FULL, unwritable
 from seq2seq.system.descriptors import BINARY
 from seq2seq.system.out_of_memory import is_out_of_memory
-from seq2seq.system.processes import closing_group, in_group, is_launched, join_group, should_report
+from seq2seq.system.processes import closing_group, in_group, is_first, is_launched, join_group, should_report
 from seq2seq.training import (
     SGD,
     Adadelta,
@@ -147,6 +148,7 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
         with full_errors(SHOW_TRACEBACKS), errors, in_group():
             settings = OmegaConf.to_object(config)
             validate(settings)
+            _check_choices(job.runtime.choices, settings)
             if sweeps and name == "train":
                 settings.run = str(Path(settings.run) / str(job.job.num))  # type: ignore[union-attr]
             return function(settings)  # type: ignore[arg-type]
@@ -165,10 +167,9 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
             if sys.argv[1:] == ["--version"]:
                 print(f"seq2seq {importlib.metadata.version('seq2seq')}")
                 return
-            refuse_dashes(sys.argv[1:], schema())
-            arguments, notes = rename_overrides(sys.argv[1:], {path for path, _, _ in walk(schema())})
-            sys.argv = [sys.argv[0], *quote_text(arguments, schema())]
-            for note in notes:
+            arguments, notes = prepare_arguments(name, sys.argv[1:])
+            sys.argv = [sys.argv[0], *arguments]
+            for note in notes if is_first() else []:
                 print(note, file=sys.stderr)
             try:
                 with unformatted_help_allowed():
@@ -181,31 +182,116 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     return main
 
 
-def compose_train(experiment: str | None = None, overrides: Sequence[str] = ()) -> TrainConfig:
+def compose_train(
+    experiment: str | None = None, overrides: Sequence[str] = (), names_text: bool = False
+) -> TrainConfig:
     """The settings of recipes/train.py with these command-line arguments.
 
     Args:
-        experiment: a file of conf/experiment without ``.yaml``.
+        experiment: a file of conf/experiment without ``.yaml``, or the path of another file with it.
         overrides: such as ``model=attention`` or ``training.updates=500``.
+        names_text: whether there is text that the arguments do not name, such as pairs from Python.
+
+    Raises:
+        ConfigError: an argument is malformed, or a setting is unknown or invalid.
+    """
+    chosen = [f"experiment={experiment}"] if experiment else []
+    settings = compose("train", [*chosen, *overrides], names_text)
+    assert isinstance(settings, TrainConfig)
+    return settings
+
+
+def compose(name: str, arguments: Sequence[str], names_text: bool = False) -> Any:
+    """The settings of a recipe with these command-line arguments; lines about the arguments are logged.
+
+    Args:
+        name: the recipe.
+        arguments: settings and choices; options such as ``--cfg`` are not supported.
+        names_text: for train, whether there is text that the arguments do not name.
 
     Raises:
         ConfigError: an argument is malformed, or a setting is unknown or invalid.
     """
     register()
-    known = {path for path, _, _ in walk(TrainConfig())}
-    arguments, notes = rename_overrides([*([f"experiment={experiment}"] if experiment else []), *overrides], known)
-    for note in notes:
-        log.warning(note)
+    schema = RECIPES[name]()
     try:
+        prepared, notes = prepare_arguments(name, arguments, names_text)
+        for note in notes:
+            log.warning(note)
         with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
-            settings = OmegaConf.to_object(hydra.compose("train", overrides=quote_text(arguments, TrainConfig())))
+            composed = hydra.compose(name, overrides=prepared, return_hydra_config=True)
+        choices = composed.hydra.runtime.choices
+        with flag_override(composed, ["readonly", "struct"], False):
+            del composed["hydra"]
+        settings = OmegaConf.to_object(composed)
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
-        raise ConfigError(one_line(error, TrainConfig())) from None
+        raise ConfigError(one_line(error, schema)) from None
+    except Seq2SeqError:
+        raise
     except Exception as error:
         raise not_composable(error) from error
-    assert isinstance(settings, TrainConfig)
     validate(settings)
+    if not names_text:
+        _check_choices(choices, settings)
     return settings
+
+
+def prepare_arguments(name: str, arguments: Sequence[str], names_text: bool = False) -> tuple[list[str], list[str]]:
+    """The arguments of a recipe as Hydra parses them, and one line for each that is renamed or added.
+
+    Args:
+        name: the recipe.
+        arguments: as the user gives them.
+        names_text: for train, whether there is text that the arguments do not name.
+
+    Raises:
+        ConfigError: a setting is written as an option, or an experiment file cannot be read.
+    """
+    schema = RECIPES[name]()
+    refuse_dashes(arguments, schema)
+    current, notes = rename_overrides(arguments, {path for path, _, _ in walk(schema)})
+    if name == "train":
+        current, added = with_settings_for_own_text(current, names_text)
+        current, notes = [register_experiments(argument) for argument in current], [*notes, *added]
+    return quote_text(current, schema), notes
+
+
+def register_experiments(argument: str) -> str:
+    """Register the file of ``experiment=PATH.yaml`` with Hydra; returns the argument with the names of options.
+
+    Raises:
+        ConfigError: the file is missing, or is not a YAML mapping.
+    """
+    if not argument.startswith("experiment=") or ".yaml" not in argument:
+        return argument
+    _, _, values = argument.partition("=")
+    return "experiment=" + ",".join(
+        _register_experiment(Path(value)) if value.endswith(".yaml") else value for value in values.split(",")
+    )
+
+
+def _register_experiment(path: Path) -> str:
+    """Register one experiment file; returns the name of the option."""
+    try:
+        node = OmegaConf.load(path.expanduser())
+    except (OSError, UnicodeError, YAMLError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise ConfigError(f"experiment={path} cannot be read ({reason}): name a YAML file") from None
+    if not isinstance(node, DictConfig):
+        raise ConfigError(f"experiment={path} is not a mapping of settings: see conf/experiment for examples")
+    name = f"file_{re.sub('[^a-zA-Z0-9]', '_', path.stem)}"
+    ConfigStore.instance().store(group="experiment", name=name, node=node, package="_global_")
+    return name
+
+
+def _check_choices(choices: Any, settings: Any) -> None:
+    """Check settings against the choices of groups that led to them.
+
+    Raises:
+        ConfigError: ``data=files`` names no text.
+    """
+    if isinstance(settings, TrainConfig) and choices.get("data") == "files":
+        require_text(settings.data)
 
 
 def conf_folder() -> Traversable:
