@@ -45,7 +45,9 @@ def require_text(data: DataConfig) -> None:
     Raises:
         ConfigError: they do not, so that training would read the built-in corpus.
     """
-    named = (name for part in (data.train, data.validation, data.test) for name in (part.source, part.target, part.file))
+    named = (
+        name for part in (data.train, data.validation, data.test) for name in (part.source, part.target, part.file)
+    )
     if data.hub.name is None and not any(named):
         raise ConfigError(
             "data=files names no text: set data.train.file=FILE data.validation.file=FILE, or data=builtin for the "
