@@ -19,7 +19,7 @@ from seq2seq import __version__
 from seq2seq.config.hydra import conf_folder, one_line_errors
 from seq2seq.config.preflight import check_command
 from seq2seq.errors import ConfigError
-from seq2seq.report.help import assignment
+from seq2seq.report.help import quoted
 
 EXPERIMENT = "experiment"
 
@@ -104,7 +104,7 @@ def copy_experiment(name: str, file: Path) -> str:
         raise ConfigError(f"{path} already exists: name another file") from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be written ({error.strerror}): name another file") from None
-    use = f"{command('train')} {assignment(EXPERIMENT, path)} {assignment('run', f'runs/{path.stem}')}"
+    use = f"{command('train')} {quoted(f'{EXPERIMENT}={path}')} {quoted(f'run=runs/{path.stem}')}"
     return f"{path} is a copy of experiment={name}. Edit it, then train:\n{use}"
 
 

@@ -54,7 +54,7 @@ from seq2seq.settings import validate, walk
 from seq2seq.system.atomic import FULL, unwritable
 from seq2seq.system.descriptors import BINARY
 from seq2seq.system.out_of_memory import is_out_of_memory
-from seq2seq.system.processes import closing_group, in_group, is_first, is_launched, join_group, should_report
+from seq2seq.system.processes import closing_group, in_group, is_launched, join_group, should_report
 from seq2seq.training import (
     SGD,
     Adadelta,
@@ -138,6 +138,7 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     """
     schema = function.__annotations__["config"]
     name = next(name for name, registered in RECIPES.items() if registered is schema)
+    first_lines: list[str] = []
     register()
 
     @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)
@@ -151,6 +152,8 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
             _check_choices(job.runtime.choices, settings)
             if sweeps and name == "train":
                 settings.run = str(Path(settings.run) / str(job.job.num))  # type: ignore[union-attr]
+            for line in first_lines:
+                log.info("%s", line)
             return function(settings)  # type: ignore[arg-type]
 
     @functools.wraps(function)
@@ -167,9 +170,9 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
             if sys.argv[1:] == ["--version"]:
                 print(f"seq2seq {importlib.metadata.version('seq2seq')}")
                 return
-            arguments, notes = prepare_arguments(name, sys.argv[1:])
+            arguments, notes, first_lines[:] = prepare_arguments(name, sys.argv[1:])
             sys.argv = [sys.argv[0], *arguments]
-            for note in notes if is_first() else []:
+            for note in notes:
                 print(note, file=sys.stderr)
             try:
                 with unformatted_help_allowed():
@@ -215,7 +218,7 @@ def compose(name: str, arguments: Sequence[str], names_text: bool = False) -> An
     register()
     schema = RECIPES[name]()
     try:
-        prepared, notes = prepare_arguments(name, arguments, names_text)
+        prepared, notes, first_lines = prepare_arguments(name, arguments, names_text)
         for note in notes:
             log.warning(note)
         with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
@@ -233,11 +236,15 @@ def compose(name: str, arguments: Sequence[str], names_text: bool = False) -> An
     validate(settings)
     if not names_text:
         _check_choices(choices, settings)
+    for line in first_lines:
+        log.info("%s", line)
     return settings
 
 
-def prepare_arguments(name: str, arguments: Sequence[str], names_text: bool = False) -> tuple[list[str], list[str]]:
-    """The arguments of a recipe as Hydra parses them, and one line for each that is renamed or added.
+def prepare_arguments(
+    name: str, arguments: Sequence[str], names_text: bool = False
+) -> tuple[list[str], list[str], list[str]]:
+    """The arguments of a recipe as Hydra parses them, a line for each that is renamed, and the first lines of the run.
 
     Args:
         name: the recipe.
@@ -250,10 +257,11 @@ def prepare_arguments(name: str, arguments: Sequence[str], names_text: bool = Fa
     schema = RECIPES[name]()
     refuse_dashes(arguments, schema)
     current, notes = rename_overrides(arguments, {path for path, _, _ in walk(schema)})
+    first_lines: list[str] = []
     if name == "train":
-        current, added = with_settings_for_own_text(current, names_text)
-        current, notes = [register_experiments(argument) for argument in current], [*notes, *added]
-    return quote_text(current, schema), notes
+        current, first_lines = with_settings_for_own_text(current, names_text)
+        current = [register_experiments(argument) for argument in current]
+    return quote_text(current, schema), notes, first_lines
 
 
 def register_experiments(argument: str) -> str:

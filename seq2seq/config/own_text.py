@@ -26,7 +26,7 @@ def with_settings_for_own_text(arguments: Sequence[str], names_text: bool = Fals
         names_text: whether there is text that the arguments do not name, such as pairs from Python.
 
     Returns:
-        The arguments, and the line that reports the addition, if there is one.
+        The arguments, and the line that reports the addition, if there is one: the first line of the run.
     """
     chosen = {match[1] for argument in arguments if (match := re.match(r"\+{0,2}(\w+)=(?!null$)", argument))}
     other_config = any(re.match(r"--config-name|-cn", argument) for argument in arguments)
@@ -34,7 +34,7 @@ def with_settings_for_own_text(arguments: Sequence[str], names_text: bool = Fals
     if not (named or names_text) or other_config or chosen & {"data", "experiment"}:
         return [*arguments], []
     added = [f"{group}={choice}" for group, choice in SETTINGS.items() if group not in chosen]
-    note = f"note: own text without data= or experiment=, so {' '.join(added)} is set (data=builtin: as the demo)"
+    note = f"own text without data= or experiment=: using {' '.join(added)}"
     place = named[0] if named else 0  # argparse wants settings side by side, not before and after --cfg job
     return [*arguments[:place], *added, *arguments[place:]], [note]
 
@@ -46,7 +46,9 @@ def require_text(data: DataConfig) -> None:
         ConfigError: they do not, so that training would read the built-in corpus.
     """
     named = (
-        name for part in (data.train, data.validation, data.test) for name in (part.source, part.target, part.file)
+        name is not None
+        for part in (data.train, data.validation, data.test)
+        for name in (part.source, part.target, part.file)
     )
     if data.hub.name is None and not any(named):
         raise ConfigError(
