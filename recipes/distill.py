@@ -12,7 +12,7 @@ from pathlib import Path
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import DistillConfig
 from seq2seq.corpora.config import DataConfig, MoreConfig, Split
-from seq2seq.corpora.reading import names_corpus, read_split, text_for_run
+from seq2seq.corpora.reading import check_named, names_corpus, read_split, text_for_run
 from seq2seq.errors import ConfigError
 from seq2seq.report.help import assignment, command, overrides
 from seq2seq.run.folder import RunFolder
@@ -26,6 +26,7 @@ def main(config: DistillConfig) -> None:
     """Write source.txt and target.txt into a new folder and print the next command."""
     run = config.run.rstrip("/")
     output = Path(config.output or f"{run}-distilled").expanduser()
+    check_named(config.data, config.split)
     own = RunFolder.open(run).section("data", DataConfig)
     data = text_for_run(config.data, own, config.split)
     corpus = read_split(replace(data, source_tag=None), config.split)  # only the teacher reads the tag

@@ -10,6 +10,7 @@ import json
 import sys
 
 from seq2seq.config.hydra import recipe
+from seq2seq.config.ignored_settings import refuse_ignored_data
 from seq2seq.config.recipes import DoctorConfig
 from seq2seq.corpora.reading import named_corpora
 from seq2seq.doctor.cleaning import check_fix, clean
@@ -20,6 +21,7 @@ from seq2seq.doctor.report import as_dict, cleaning_summary, details, read_examp
 @recipe
 def main(config: DoctorConfig) -> None:
     """Print a table and examples; with fix=true, write cleaned copies next to the training files."""
+    refuse_ignored_data(config)
     corpora = named_corpora(config.data)
     training = {name: corpus for name, corpus in corpora.items() if name not in HELD_OUT}
     if config.fix:

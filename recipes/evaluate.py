@@ -17,7 +17,7 @@ from seq2seq.config.recipes import EvaluateConfig
 from seq2seq.corpora.config import DataConfig
 from seq2seq.corpora.lines import read_lines
 from seq2seq.corpora.monolingual import read_target_split
-from seq2seq.corpora.reading import language_of_text, names_corpus, read_split, text_for_run
+from seq2seq.corpora.reading import check_named, language_of_text, names_corpus, read_split, text_for_run
 from seq2seq.errors import ConfigError
 from seq2seq.evaluation.evaluate import evaluate, evaluate_language_model, score_table
 from seq2seq.metrics.score import score
@@ -34,6 +34,7 @@ def main(config: EvaluateConfig) -> None:
     data, language = config.data, config.data.target_language
     run = None if config.run is None else RunFolder.open(config.run)
     if run is not None:
+        check_named(data, config.split)
         own = run.section("data", DataConfig)
         data, language = text_for_run(data, own, config.split), language_of_text(data, own)
     elif not names_corpus(data, config.split):

@@ -19,7 +19,7 @@ from seq2seq.config.hydra import recipe
 from seq2seq.corpora.config import DataConfig
 from seq2seq.corpora.mixture import add_tag
 from seq2seq.corpora.monolingual import read_target_split
-from seq2seq.corpora.reading import read_split, text_for_run
+from seq2seq.corpora.reading import check_named, read_split, text_for_run
 from seq2seq.errors import ConfigError
 from seq2seq.report.page import write_page
 from seq2seq.run.folder import RunFolder
@@ -46,6 +46,7 @@ def trace_sentence(config: MicroscopeConfig, text: str, is_lm: bool) -> Trace:
 
 def study_corpus(config: MicroscopeConfig, is_lm: bool) -> Study:
     """Analyse the model over the corpus."""
+    check_named(config.data, config.split)
     run = RunFolder.open(config.run)
     data = text_for_run(config.data, run.section("data", DataConfig), config.split)
     corpus = (read_target_split if is_lm else read_split)(data, config.split)

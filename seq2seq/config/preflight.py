@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.config.hydra import RECIPES, compose
-from seq2seq.config.ignored_settings import refuse_ignored
+from seq2seq.config.ignored_settings import refuse_ignored, refuse_ignored_data
 from seq2seq.config.recipes import DoctorConfig, EvaluateConfig, TrainConfig
 from seq2seq.corpora.monolingual import read_target_corpora
 from seq2seq.corpora.reading import check_files, named_corpora, read_corpora
@@ -67,6 +67,8 @@ def _check_settings(config: Any) -> None:
         config.check()
         if not (Path(config.run).expanduser() / "config.yaml").exists():  # older runs resume
             refuse_ignored(config)
+    elif isinstance(config, DoctorConfig):
+        refuse_ignored_data(config)
     elif isinstance(config, EvaluateConfig):
         config.check(language_model=False)
     elif hasattr(config, "check") and config.check.__func__.__code__.co_argcount == 1:

@@ -13,6 +13,12 @@ from seq2seq.corpora.files import TextFiles, TsvFile
 from seq2seq.corpora.hub import STREAM_WARNING, HubData, HubSplit, HubStream
 from seq2seq.corpora.mixture import MixedCorpus, TaggedCorpus, WeightedCorpus
 from seq2seq.errors import ConfigError
+from seq2seq.settings import override_value, walk
+
+USED_WITHOUT_TEXT = {
+    f"data.{name}" for name in ("source_language", "target_language", "source_tag", "cache", "workers")
+}
+"""Settings that also apply to the text of a run."""
 
 log = logging.getLogger("seq2seq")
 
@@ -68,7 +74,8 @@ def named_corpora(config: DataConfig) -> dict[str, Corpus]:
     Raises:
         ConfigError, DataError: as `read_split`.
     """
-    splits = _splits_with_files(config) or list(Split)
+    named = any(names_corpus(config, split) for split in Split)
+    splits = _splits_with_files(config) or (list(Split) if named or not config.more else [])
     corpora = {str(split): _untagged(config, split) for split in splits}
     for number, more in enumerate(config.more):
         corpora[f"more[{number}]"] = _more(config, replace(more, source_tag=None), f"data.more[{number}]")
@@ -86,6 +93,23 @@ def names_corpus(config: DataConfig, split: Split) -> bool:
     return (
         _names_files(_split_config(config, split)) or config.hub.name is not None or config.builtin != BuiltinConfig()
     )
+
+
+def check_named(given: DataConfig, split: Split) -> None:
+    """Check that settings of text name the split that is read, if they are set at all; else the run's text is read.
+
+    Raises:
+        ConfigError: names a setting that would have no effect, such as a file of another split.
+    """
+    if names_corpus(given, split):
+        return
+    default = {name: value for name, _, value in walk(DataConfig(), "data")}
+    for name, _, value in walk(given, "data"):
+        if value != default[name] and name not in USED_WITHOUT_TEXT:
+            raise ConfigError(
+                f"{name}={override_value(value)} has no effect on the {split} set of the run: name text with "
+                f"data.{split}.source=FILE data.{split}.target=FILE, choose another split=…, or leave {name} out"
+            )
 
 
 def text_for_run(given: DataConfig, run: DataConfig, split: Split) -> DataConfig:
