@@ -16,8 +16,9 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from seq2seq import __version__
-from seq2seq.config.hydra import conf_folder, one_line_errors
+from seq2seq.config.error_lines import one_line_errors
 from seq2seq.config.preflight import check_command
+from seq2seq.config.schemas import conf_folder
 from seq2seq.errors import ConfigError
 from seq2seq.report.help import quoted
 

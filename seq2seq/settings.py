@@ -76,7 +76,7 @@ def hydra_quoted(text: str, interpolation: re.Pattern[str] | None = None) -> str
 
     Args:
         text: any text.
-        interpolation: the beginnings of interpolations, such as ``${seed}``, that keep their meaning; None: no text is one.
+        interpolation: the beginnings of interpolations, such as ``${seed}``, that keep their meaning; None: none.
     """
 
     def escaped(match: re.Match[str]) -> str:

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from seq2seq.config.hydra import RECIPES, compose
+from seq2seq.config.hydra import compose
 from seq2seq.config.ignored_settings import refuse_ignored, refuse_ignored_data
 from seq2seq.config.recipes import DoctorConfig, EvaluateConfig, TrainConfig
+from seq2seq.config.schemas import RECIPES
 from seq2seq.corpora.monolingual import read_target_corpora
 from seq2seq.corpora.reading import check_files, named_corpora, read_corpora
 from seq2seq.errors import ConfigError, DataError, RunError
