@@ -8,7 +8,7 @@ from typing import NamedTuple
 from seq2seq.corpora.builtin import BuiltinCorpus
 from seq2seq.corpora.columns import JsonLinesFile, ParquetFile
 from seq2seq.corpora.config import BuiltinConfig, DataConfig, FilesConfig, MoreConfig, Split, SplitConfig
-from seq2seq.corpora.corpus import Corpus
+from seq2seq.corpora.corpus import Corpus, FirstPairs
 from seq2seq.corpora.files import TextFiles, TsvFile
 from seq2seq.corpora.hub import STREAM_WARNING, HubData, HubSplit, HubStream
 from seq2seq.corpora.mixture import MixedCorpus, TaggedCorpus, WeightedCorpus
@@ -125,14 +125,16 @@ def read_split(config: DataConfig, split: Split) -> Corpus | None:
 
     Files named for the split come first. If another split names files, the hub and the built-in corpus are ignored, so
     that a model is never trained on own files and scored on other text. Next is the hub data set, if one is named, and
-    last the built-in corpus.
+    last the built-in corpus. With ``data.overfit`` every split is the beginning of the training split.
 
     Raises:
         ConfigError: train or validation has no files while another split has, a source file has no target file, or a
             split names both a single file and separate ones.
         DataError: a file, the data set or a column is missing.
     """
-    corpus = _untagged(config, split)
+    corpus = _untagged(config, split if config.overfit is None else Split.train)
+    if corpus is not None and config.overfit is not None:
+        corpus = FirstPairs(corpus, config.overfit)
     return TaggedCorpus(corpus, config.source_tag) if corpus is not None and config.source_tag else corpus
 
 
