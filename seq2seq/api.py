@@ -235,7 +235,7 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
     parameters = f"{sum(parameter.numel() for parameter in network.parameters()):,} parameters"
     for line in (f"{table.report}; {sizes}", *notes, *length, f"{parameters}, {place}"):
         log.info("%s", line)
-    if len(table) < FEW_PAIRS:
+    if len(table) < FEW_PAIRS and data.overfit is None:
         log.warning(
             "only %s training pairs: a model memorises so few and translates nothing else; it takes thousands",
             f"{len(table):,}",

@@ -6,12 +6,14 @@ import pytest
 import torch
 from conftest import TINY
 
+from seq2seq import train
+from seq2seq.config.hydra import compose_train
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.data.batch_sampler import BatchConfig, BatchSampler
 from seq2seq.model.weights import load_weights
 from seq2seq.run.resume import CHANGEABLE
 
-SETTINGS = [*TINY, "training.updates=100", "training.validate_every=100", "training.precision=float32"]
+SETTINGS = [*TINY, "training.updates=100", "training.validate_every=5", "training.precision=float32"]
 
 
 def sampler_of(pairs: int = 200) -> BatchSampler:
@@ -51,10 +53,17 @@ def test_epochs_end_training_with_the_whole_schedule_and_resume_to_the_bit(recip
     assert epochs[-1] == 2
     assert epochs[-2] == 1, "no batch of a third epoch"
 
-    by_updates = [argument for argument in arguments if "epochs" not in argument and "updates" not in argument]
-    assert recipe("train", f"run={tmp_path / 'same'}", *by_updates, f"training.updates={updates}").code == 0
-    assert records(tmp_path / "same") == whole
-    first, second = (load_weights(tmp_path / name / "model.safetensors") for name in ("whole", "same"))
+    config = compose_train(overrides=arguments)
+
+    def crash(validation):
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        train(config, tmp_path / "resumed", on_validation=crash)
+    config.training.save_minutes = 0.0  # saved at every record
+    train(config, tmp_path / "resumed")
+    assert records(tmp_path / "resumed") == whole
+    first, second = (load_weights(tmp_path / name / "model.safetensors") for name in ("whole", "resumed"))
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
