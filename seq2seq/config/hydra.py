@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import functools
-import importlib.metadata
 import io
 import logging
 import sys
@@ -19,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from seq2seq import __version__
 from seq2seq.config.command_line import quote_text, refuse_dashes
 from seq2seq.config.error_lines import (
     SHOW_TRACEBACKS,
@@ -29,6 +29,7 @@ from seq2seq.config.error_lines import (
     one_line_errors,
     raised_within,
 )
+from seq2seq.config.help import print_help, split_help
 from seq2seq.config.own_text import require_text, with_settings_for_own_text
 from seq2seq.config.printing import printed_log, safe_terminal
 from seq2seq.config.recipes import TrainConfig
@@ -54,14 +55,18 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     name = next(name for name, registered in RECIPES.items() if registered is schema)
     first_lines: list[str] = []
     register()
+    topic: str | None = None
 
     @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)
-    def composed(config: DictConfig) -> Result:
+    def composed(config: DictConfig) -> Result | None:
         job = HydraConfig.get()
         sweeps = job.mode is RunMode.MULTIRUN  # the sweeper handles errors of its jobs
         errors = contextlib.nullcontext() if sweeps else one_line_errors(schema())
         with full_errors(SHOW_TRACEBACKS), errors, _in_group():
             settings = OmegaConf.to_object(config)
+            if topic is not None:
+                print_help(name, sys.modules[function.__module__].__doc__ or "", settings, topic)
+                return None
             validate(settings)
             _check_choices(job.runtime.choices, settings)
             if sweeps and name == "train":
@@ -72,6 +77,7 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
 
     @functools.wraps(function)
     def main() -> None:
+        nonlocal topic
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):  # a notebook has another class
                 stream.reconfigure(errors="backslashreplace")  # a file on Windows has a small character set
@@ -80,9 +86,10 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
             if is_launched():
                 _join_group(name)
             if sys.argv[1:] == ["--version"]:
-                print(f"seq2seq {importlib.metadata.version('seq2seq')}")
+                print(f"seq2seq {__version__}")
                 return
-            arguments, notes, first_lines[:] = prepare_arguments(name, sys.argv[1:])
+            topic, arguments = split_help(sys.argv[1:])
+            arguments, notes, first_lines[:] = prepare_arguments(name, arguments)
             sys.argv = [sys.argv[0], *arguments]
             for note in notes:
                 print(note, file=sys.stderr)

@@ -4,7 +4,7 @@ A setting counts as set if its value is not the default. conf/README.md lists ex
 (`data.builtin`, and settings that a trained vocabulary replaces).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -47,7 +47,7 @@ def refuse_ignored_data(config: Any) -> None:
 
 
 def _refuse(config: Any, conditions: Iterable[Condition]) -> None:
-    defaults = _defaults(type(config))
+    defaults = _defaults(type(config))  # type: ignore[arg-type]  # a class is hashable
     changed = {name: value for name, _, value in walk(config) if name in defaults and value != defaults[name]}
     for condition in (condition for condition in conditions if condition.holds):
         for name, value in changed.items():
@@ -59,7 +59,7 @@ def _refuse(config: Any, conditions: Iterable[Condition]) -> None:
 
 
 @cache
-def _defaults(schema: type) -> dict[str, object]:
+def _defaults(schema: Callable[[], Any]) -> dict[str, object]:
     """The default of every setting of a recipe by dotted path."""
     return {name: value for name, _, value in walk(schema())}
 
@@ -141,7 +141,8 @@ def _of_data(data: DataConfig) -> Iterator[Condition]:
     splits = {"train": data.train, "validation": data.validation, "test": data.test}
     hub += [f"data.{name}.hub_split" for name, split in splits.items() if split.hub_split is not None]
     yield Condition(tuple(hub), data.hub.name is None, "without a data set of the hub", "data.hub.name=NAME")
-    files = [data.train.file, data.validation.file, data.test.file, *(more.file for more in data.more)]
+    yield Condition(("data.split", "data.split_seed"), data.file is None, "without data.file", "data.file=FILE")
+    files = [data.file, data.train.file, data.validation.file, data.test.file, *(more.file for more in data.more)]
     columns = data.hub.name is not None or any(name is not None for name in files)
     yield Condition(
         ("data.source_column", "data.target_column"), not columns, "without text in columns", "data.train.file=FILE"

@@ -50,8 +50,8 @@ def require_text(data: DataConfig) -> None:
         for part in (data.train, data.validation, data.test)
         for name in (part.source, part.target, part.file)
     )
-    if data.hub.name is None and not any(named):
+    if data.file is None and data.hub.name is None and not any(named):
         raise ConfigError(
-            "data=files names no text: set data.train.file=FILE data.validation.file=FILE, or data=builtin for the "
+            "data=files names no text: set data.file=FILE, or data.train.file=FILE and so on, or data=builtin for the "
             "built-in corpus"
         )
