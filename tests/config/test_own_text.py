@@ -60,7 +60,7 @@ def test_the_first_line_of_a_run_says_so(recipe, tmp_path):
 def test_files_without_files_are_refused(recipe, tmp_path, arguments):
     outcome = recipe("train", f"run={tmp_path / 'run'}", "data=files", *arguments)
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (1, "", 1)
-    assert "data=files names no text: set data.train.file=FILE" in outcome.err
+    assert "data=files names no text: set data.file=FILE" in outcome.err
     assert not (tmp_path / "run").exists()
 
 
