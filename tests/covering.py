@@ -103,7 +103,8 @@ LEFT_OUT = {
     "tokenizer.target_model": "needs a file",
     "embeddings.source": "needs a file", "embeddings.target": "needs a file", "training.updates": "in BASE",
     "training.start": "needs a run", "training.epochs": "depends on the number of batches: test_epochs",
-    "data.overfit": "shortens the text: test_presets", "training.smaller": "a name in advice", "optimizer.learning_rate": "in CHOSEN",
+    "data.overfit": "shortens the text: test_presets",
+    "training.smaller": "a name in advice", "optimizer.learning_rate": "in CHOSEN",
     **{f"data.{split}.{name}": "needs files" for split in ("train", "validation", "test")
        for name in ("source", "target", "file", "hub_split")},
     **{f"data.hub.{name}": "needs the hub" for name in ("name", "subset", "revision", "streaming")},

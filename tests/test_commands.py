@@ -1,5 +1,7 @@
 """`python -m seq2seq list | copy | check` and `python -m seq2seq.demo`."""
 
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -132,3 +134,13 @@ def test_the_demo_trains_evaluates_and_translates(monkeypatch, capsys, tmp_path)
 def test_make_demo_is_the_demo():
     done = subprocess.run(["make", "-n", "demo"], cwd=ROOT, capture_output=True, text=True)
     assert "python -m seq2seq.demo" in done.stdout
+
+
+def test_the_documented_commands_work(seq2seq, tmp_path, monkeypatch):
+    page = (ROOT / "recipes" / "README.md").read_text("utf-8")
+    commands = re.findall(r"^    python -m seq2seq (.*)$", page, re.MULTILINE)
+    assert [command.split()[0] for command in commands] == ["list", "copy", "check"]
+    monkeypatch.chdir(tmp_path)
+    for command in commands:
+        outcome = seq2seq(*shlex.split(command))
+        assert (outcome.code, outcome.err) == (0, "")
