@@ -45,6 +45,7 @@ from seq2seq.config.recipes import (
     TrainConfig,
 )
 from seq2seq.config.renamed import rename_overrides
+from seq2seq.config.sweep import sweep_job, sweeping
 from seq2seq.errors import HARMLESS, ConfigError, Seq2SeqError, escaped, program, shown
 from seq2seq.figures.config import LaboratoryConfig
 from seq2seq.report.help import help_node
@@ -132,8 +133,8 @@ def register() -> None:
 def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     """Turn ``main(config: SomeConfig)`` into a program: Hydra composes the config, and errors become one line.
 
-    The schema names the config file: TrainConfig is conf/train.yaml. In a sweep (``-m``) each job of train has its own
-    run folder: ``RUN/0``, ``RUN/1``, …. Under torchrun only the first process prints.
+    The schema names the config file: TrainConfig is conf/train.yaml. In a sweep (``-m``) of train each job has a run
+    folder of its own (`sweeping`). Under torchrun only the first process prints.
     """
     schema = function.__annotations__["config"]
     name = next(name for name, registered in RECIPES.items() if registered is schema)
@@ -141,15 +142,17 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
 
     @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)
     def composed(config: DictConfig) -> Result:
-        job = HydraConfig.get()
-        sweeps = job.mode is RunMode.MULTIRUN  # the sweeper handles errors of its jobs
-        errors = contextlib.nullcontext() if sweeps else one_line_errors(schema())
-        with full_errors(SHOW_TRACEBACKS), errors, in_group():
+        def load() -> Settings:
             settings = OmegaConf.to_object(config)
             validate(settings)
+            return settings  # type: ignore[return-value]
+
+        sweeps = HydraConfig.get().mode is RunMode.MULTIRUN  # the sweeper handles errors of its jobs
+        errors = contextlib.nullcontext() if sweeps else one_line_errors(schema())
+        with full_errors(SHOW_TRACEBACKS), errors, in_group():
             if sweeps and name == "train":
-                settings.run = str(Path(settings.run) / str(job.job.num))  # type: ignore[union-attr]
-            return function(settings)  # type: ignore[arg-type]
+                return sweep_job(load, in_group()(function), lambda error: error_line(error, schema()))  # type: ignore
+            return function(load())
 
     @functools.wraps(function)
     def main() -> None:
@@ -166,13 +169,19 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
                 print(f"seq2seq {importlib.metadata.version('seq2seq')}")
                 return
             refuse_dashes(sys.argv[1:], schema())
-            arguments, notes = rename_overrides(sys.argv[1:], {path for path, _, _ in walk(schema())})
+            typed = sys.argv[1:]
+            arguments, notes = rename_overrides(typed, {path for path, _, _ in walk(schema())})
             sys.argv = [sys.argv[0], *quote_text(arguments, schema())]
             for note in notes:
                 print(note, file=sys.stderr)
             try:
                 with unformatted_help_allowed():
-                    composed()
+                    if name == "train":
+                        with sweeping(sys.argv[1:], conf_folder(), typed) as arguments:
+                            sys.argv[1:] = arguments
+                            composed()
+                    else:
+                        composed()
             except Exception as error:
                 if raised_within(function, error) or isinstance(error, (*USER_ERRORS, OSError)):
                     raise
@@ -330,24 +339,25 @@ def one_line_errors(config: Any) -> Iterator[None]:
         if should_report(interrupted):
             print(interrupted, file=sys.stderr)
         sys.exit(interrupted.exit_code)
-    except (Seq2SeqError, HydraException, OmegaConfBaseException, YAMLError) as error:
-        if SHOW_TRACEBACKS:
+    except Exception as error:
+        line = None if SHOW_TRACEBACKS else error_line(error, config)
+        if line is None:
             raise
         if should_report(error):
-            print(f"error: {shown(one_line(error, config))}", file=sys.stderr)
+            print(f"error: {shown(line)}", file=sys.stderr)
         sys.exit(1)
-    except (MemoryError, RuntimeError) as error:
-        if SHOW_TRACEBACKS or not is_out_of_memory(error):
-            raise
-        if should_report(error):
-            advice = "lower batch.tokens or the sizes of the model, or beam_size where it translates"
-            print(f"error: out of memory ({shown(str(error))}): {advice}", file=sys.stderr)
-        sys.exit(1)
-    except OSError as error:  # a full disk, also behind standard output
-        if SHOW_TRACEBACKS or error.errno not in FULL:
-            raise
-        print(f"error: {unwritable(Path(error.filename or 'the output'), error)}", file=sys.stderr)
-        sys.exit(1)
+
+
+def error_line(error: Exception, config: Any) -> str | None:
+    """One line for an error of the user or the machine: wrong settings, no memory, a full disk; None for any other."""
+    if isinstance(error, USER_ERRORS):
+        return one_line(error, config)
+    if is_out_of_memory(error):
+        advice = "lower batch.tokens or the sizes of the model, or beam_size where it translates"
+        return f"out of memory ({shown(str(error))}): {advice}"
+    if isinstance(error, OSError) and error.errno in FULL:  # also behind standard output
+        return str(unwritable(Path(error.filename or "the output"), error))
+    return None
 
 
 def one_line(error: BaseException, config: Any) -> str:
