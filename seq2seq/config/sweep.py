@@ -55,6 +55,9 @@ SETTINGS = "sweep.yaml"
 STOP = ".stop"
 """A file that keeps jobs from starting; Ctrl-C creates it if a launcher runs jobs in other processes."""
 
+STOPPED = 128 + signal.SIGINT
+"""Exit code after Ctrl-C."""
+
 LONGEST_NAME = 60
 """Maximum characters of a job folder's name that state its settings; longer ones end in a hash."""
 
@@ -162,10 +165,16 @@ def folder_name(settings: Mapping[str, str]) -> str:
     Characters that need quotes in a shell are replaced. A name that is not exactly the settings ends in a hash of them.
     """
     text = "+".join(f"{name}={value}" for name, value in settings.items()) or "job"
-    name = re.sub(r"[^\w.=+-]+", "-", text)
+    name = "+".join(f"{name}={_rounded(value)}" for name, value in settings.items()) or "job"
+    name = re.sub(r"[^\w.=+-]+", "-", name)
     if name == text and len(name) <= LONGEST_NAME and not name.endswith("."):
         return name
     return f"{name[:LONGEST_NAME]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _rounded(value: str) -> str:
+    """A number with many digits, as sweepers draw them, with six; any other value unchanged."""
+    return f"{float(value):.6g}" if re.fullmatch(r"-?\d*\.\d{7,}(e-?\d+)?", value) else value
 
 
 # The process that the user started
@@ -193,36 +202,35 @@ def sweeping(arguments: Sequence[str], conf: Traversable, typed: Sequence[str]) 
 
     Raises:
         ConfigError: a setting is invalid.
-        RunError: the folder holds another sweep, or the sweep ended early.
-        SystemExit: a job failed or was interrupted.
+        RunError: the folder holds another sweep.
+        SystemExit: at the end, with 1 if a job failed, or 128 + the signal if the sweep was stopped.
     """
     sweep = _prepare(arguments, conf)
     if sweep is None:
         yield list(arguments)
         return
     again = f"resume with: {command('train')} {' '.join(map(quoted, typed))}"
-    stop = sweep.folder / STOP
+    stop, exit_code = sweep.folder / STOP, 0
     try:
         with _stopping(stop) if sweep.waits else contextlib.nullcontext():
             yield [*arguments, *sweep.arguments]
     except (Interrupted, KeyboardInterrupt) as interrupt:
-        _report(sweep.folder)
-        print(again, file=sys.stderr)
-        sys.exit(getattr(interrupt, "exit_code", 128 + signal.SIGINT))
+        exit_code = getattr(interrupt, "exit_code", STOPPED)
+        print(str(interrupt) or "stopped", file=sys.stderr)
     except Exception as error:
-        if not _report(sweep.folder) or isinstance(error, USER_ERRORS):
+        if isinstance(error, USER_ERRORS) or not (stop.exists() or (sweep.folder / TABLE).exists()):
             raise
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise RunError(f"the sweep ended early ({reason}): rerun the same command to resume") from error
+        if not stop.exists():  # launchers raise many kinds of exceptions, also when their jobs are stopped
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            print(f"error: the sweep ended early ({shown(reason)}): rerun the same command to resume", file=sys.stderr)
+            exit_code = 1
     finally:
-        stopped = stop.exists()
+        exit_code = exit_code or STOPPED * stop.exists()
         _tidy(sweep.folder)
     statuses = _report(sweep.folder)
-    if stopped or Status.interrupted in statuses:
+    if Status.interrupted in statuses or exit_code >= STOPPED:
         print(again, file=sys.stderr)
-        sys.exit(128 + signal.SIGINT)
-    if Status.failed in statuses:
-        sys.exit(1)
+    sys.exit(exit_code or Status.failed in statuses)
 
 
 def _prepare(arguments: Sequence[str], conf: Traversable) -> Sweep | None:
@@ -362,13 +370,10 @@ def describe(folder: Path, jobs: Sequence[Job]) -> str:
     criteria = [*{job.criterion for job in jobs if job.criterion}]
     header = scores[criteria[0]] if len(criteria) == 1 else "best score"
     rows = [["job folder", *names, header, "update", "time", "", ""]]
-    for job in jobs:
-        score = -job.score if job.criterion == "loss" else job.score
-        seconds = round(job.seconds)
-        spent = f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-        result = ["–" if math.isnan(score) else f"{score:.3f}", "–" if job.update is None else f"{job.update:,}", spent]
-        error = job.error if len(job.error) <= LONGEST_ERROR else f"{job.error[:LONGEST_ERROR]}…"
-        rows.append([job.folder, *job.settings.values(), *result, job.status, error])
+    rows += [
+        [job.folder, *map(_rounded, job.settings.values()), *_result(job), job.status, _shortened(job.error)]
+        for job in jobs
+    ]
     counts = [f"{count} {status}" for status in Status if (count := sum(job.status == status for job in jobs))]
     lines = [f"sweep in {folder}: {', '.join(counts)}", aligned(rows, (0, len(rows[0]) - 2, len(rows[0]) - 1))]
     if not math.isnan(jobs[0].score):
@@ -376,12 +381,24 @@ def describe(folder: Path, jobs: Sequence[Job]) -> str:
     return "\n".join([*lines, f"table: {folder / TABLE}"])
 
 
+def _result(job: Job) -> list[str]:
+    """The best score, its update and the time of a job in words."""
+    score = f"{-job.score:.4f}" if job.criterion == "loss" else f"{job.score:.2f}"
+    minutes, seconds = divmod(round(job.seconds), 60)
+    time_spent = f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+    return ["–" if math.isnan(job.score) else score, "–" if job.update is None else f"{job.update:,}", time_spent]
+
+
+def _shortened(error: str) -> str:
+    return error if len(error) <= LONGEST_ERROR else f"{error[:LONGEST_ERROR]}…"
+
+
 # The process of a job
 
 
 def sweep_job(
     load: Callable[[], TrainConfig], train: Callable[[TrainConfig], float], line: Callable[[Exception], str | None]
-) -> float:
+) -> float | None:
     """Run one job of a sweep and write its row of sweep.csv. A job that has finished before is not run again.
 
     Args:
@@ -390,7 +407,8 @@ def sweep_job(
         line: describes an error of the user or the machine in one line; None for any other.
 
     Returns:
-        The score, higher is better. NaN if the job failed, or if it was interrupted in a process of a launcher.
+        The score, higher is better. None if the job failed, or if it was interrupted in a process of a launcher:
+        Optuna's sweeper counts such a job as failed and goes on.
 
     Raises:
         Interrupted: Ctrl-C or SIGTERM, if the job runs in the process of the sweep.
@@ -398,24 +416,24 @@ def sweep_job(
     hydra = HydraConfig.get()
     folder, settings = Path(hydra.sweep.dir), _swept(hydra)
     if (folder / STOP).exists():
-        return math.nan
+        return None
     job = Job(folder_name(settings), settings, Status.interrupted)
     started = time.perf_counter()
     try:
         config = load()
         job = replace(job, folder=_job_folder(folder, job.folder, config), criterion=str(config.training.criterion))
         if (finished := _finished(folder, job.folder, config)) is not None:
-            job = finished
             print(f"{folder / job.folder}: finished before, skipped")
-            return job.score
+            job, started = finished, math.inf
+            return _number(job.score)
         print(f"\n{folder / job.folder}")
         score = train(replace(config, run=str(folder / job.folder)))
         job = replace(job, status=Status.finished)
-        return score
+        return _number(score)
     except Interrupted as interrupted:
         if not hydra.launcher._target_.endswith(".BasicLauncher"):
             print(interrupted, file=sys.stderr)
-            return math.nan
+            return None
         raise
     except Exception as error:
         reason = line(error)
@@ -423,9 +441,13 @@ def sweep_job(
             traceback.print_exc()
         job = replace(job, status=Status.failed, error=shown(reason or f"{type(error).__name__}: {error}"))
         print(f"error: {folder / job.folder}: {job.error}", file=sys.stderr)
-        return math.nan
+        return None
     finally:
-        _record(folder, job, time.perf_counter() - started)
+        _record(folder, job, max(0, time.perf_counter() - started))
+
+
+def _number(score: float) -> float | None:
+    return None if math.isnan(score) else score
 
 
 def _swept(hydra: Any) -> dict[str, str]:
