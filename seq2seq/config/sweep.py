@@ -64,12 +64,6 @@ LONGEST_NAME = 60
 LONGEST_ERROR = 60
 """Maximum characters of an error in the printed table; sweep.csv has all of it."""
 
-MACHINE = (
-    *("run", "data.cache", "data.workers"),
-    *("training.device", "training.threads", "training.save_minutes", "training.smaller"),
-)
-"""Settings that do not change what is trained."""
-
 BEFORE, AFTER = ("job",), ("criterion", "score", "update", "seconds", "status", "error")
 """Columns of sweep.csv around those of the swept settings."""
 
@@ -265,6 +259,8 @@ def _prepare(arguments: Sequence[str], conf: Traversable) -> Sweep | None:
     sampler, storage = (OmegaConf.select(hydra, f"sweeper.{name}") for name in ("sampler", "storage"))
     if storage is None and sampler is not None and sampler.get("seed", 0) is None:
         told.append("hydra.sweeper.sampler.seed=1")  # the same command makes the same trials, and so resumes
+    if OmegaConf.select(hydra, "sweeper.max_failure_rate") == 0:
+        told.append("hydra.sweeper.max_failure_rate=1")
     return Sweep(folder, told, not hydra.launcher._target_.endswith(".BasicLauncher"))
 
 
@@ -370,10 +366,9 @@ def describe(folder: Path, jobs: Sequence[Job]) -> str:
     criteria = [*{job.criterion for job in jobs if job.criterion}]
     header = scores[criteria[0]] if len(criteria) == 1 else "best score"
     rows = [["job folder", *names, header, "update", "time", "", ""]]
-    rows += [
-        [job.folder, *map(_rounded, job.settings.values()), *_result(job), job.status, _shortened(job.error)]
-        for job in jobs
-    ]
+    for job in jobs:
+        error = job.error if len(job.error) <= LONGEST_ERROR else f"{job.error[:LONGEST_ERROR]}…"
+        rows.append([job.folder, *map(_rounded, job.settings.values()), *_result(job), job.status, error])
     counts = [f"{count} {status}" for status in Status if (count := sum(job.status == status for job in jobs))]
     lines = [f"sweep in {folder}: {', '.join(counts)}", aligned(rows, (0, len(rows[0]) - 2, len(rows[0]) - 1))]
     if not math.isnan(jobs[0].score):
@@ -387,10 +382,6 @@ def _result(job: Job) -> list[str]:
     minutes, seconds = divmod(round(job.seconds), 60)
     time_spent = f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
     return ["–" if math.isnan(job.score) else score, "–" if job.update is None else f"{job.update:,}", time_spent]
-
-
-def _shortened(error: str) -> str:
-    return error if len(error) <= LONGEST_ERROR else f"{error[:LONGEST_ERROR]}…"
 
 
 # The process of a job
@@ -472,7 +463,7 @@ def _job_folder(folder: Path, name: str, config: TrainConfig) -> str:
 def _holds(folder: Path, config: TrainConfig) -> bool:
     """Whether the run in a folder has all settings of a job, except those of the machine."""
     from seq2seq.run.folder import CONFIG, RunFolder
-    from seq2seq.run.resume import saved_settings
+    from seq2seq.run.resume import MACHINE, saved_settings
 
     if not (folder / CONFIG).exists():
         return False

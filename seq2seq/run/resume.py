@@ -37,6 +37,12 @@ CHANGEABLE = (
     "shortlist.",
 )
 
+MACHINE = (
+    *("run", "data.cache", "data.workers"),
+    *("training.device", "training.threads", "training.save_minutes", "training.smaller"),
+)
+"""Settings that say where and how a run is computed, not what is trained."""
+
 
 @contextmanager
 def run_setup(folder: Path, config: Any, frozen: Sequence[str] = ()) -> Iterator[None]:
