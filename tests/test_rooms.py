@@ -65,7 +65,7 @@ ALLOWED = {
 
 
 def room_of(module: str) -> str:
-    """Return the package of a module below seq2seq; the Hydra modules, which import more than settings, are separate."""
+    """Return the package of a module below seq2seq; modules that import more than their package are separate."""
     return module if module in ("config.hydra", "config.renamed", "config.sweep") else module.split(".")[0]
 
 
