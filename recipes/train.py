@@ -1,25 +1,27 @@
 """Train a translator or a language model, score it on the test set and show examples.
 
-    python recipes/train.py run=runs/demo
-    python recipes/train.py experiment=multi30k_attention run=runs/multi30k
-    python recipes/train.py data.train.source=train.en data.train.target=train.de \
-        data.validation.source=val.en data.validation.target=val.de run=runs/mine
-    python recipes/train.py model=language_model data.train.target=mono.de data.validation.target=val.de run=runs/lm
+python recipes/train.py run=runs/demo
+python recipes/train.py experiment=multi30k_attention run=runs/multi30k
+python recipes/train.py experiment=multi30k_quick data.train.file=train.tsv data.validation.file=val.tsv run=runs/mine
+python recipes/train.py model=language_model data.train.target=mono.de data.validation.target=val.de run=runs/lm
 """
 
 from collections.abc import Iterable
 
-from seq2seq.api import train
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import TrainConfig
-from seq2seq.corpora.corpus import Pair
-from seq2seq.evaluation.evaluate import evaluate_on_test
 from seq2seq.report.help import assignment, command, example_text, quoted
 
 
 @recipe
 def main(config: TrainConfig) -> float:
     """Train in the run folder, or resume there; sweeps maximise the returned score of the best validation."""
+    config.check()
+    # Imported here: --help and errors in the arguments need no PyTorch.
+    from seq2seq.api import train
+    from seq2seq.corpora.corpus import Pair
+    from seq2seq.evaluation.evaluate import evaluate_on_test
+
     run = train(config)
     test = run.corpus("test")
     if test is not None:

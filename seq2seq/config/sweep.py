@@ -18,7 +18,6 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -29,22 +28,20 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
-from omegaconf import OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig, OmegaConf, open_dict
 
+from seq2seq.config.error_lines import USER_ERRORS, error_line
 from seq2seq.config.recipes import TrainConfig
+from seq2seq.config.schemas import conf_folder
 from seq2seq.errors import ConfigError, RunError, Seq2SeqError, shown
 from seq2seq.report.aligned import aligned
 from seq2seq.report.help import command, quoted
 from seq2seq.settings import differing, flat, hydra_quoted, validate
+from seq2seq.system.launcher import is_launched
 from seq2seq.training.interrupt import Interrupted
 
 if TYPE_CHECKING:  # imports torch
     from seq2seq.run.folder import RunFolder
-
-USER_ERRORS = Seq2SeqError, HydraException, OmegaConfBaseException, yaml.YAMLError
-"""Exceptions that the recipe prints as one line."""
 
 TABLE = "sweep.csv"
 """A row for each job: the swept settings, the best validation, the time, and what became of it."""
@@ -186,12 +183,11 @@ class Sweep:
 
 
 @contextlib.contextmanager
-def sweeping(arguments: Sequence[str], conf: Traversable, typed: Sequence[str]) -> Iterator[list[str]]:
+def sweeping(arguments: Sequence[str], typed: Sequence[str]) -> Iterator[list[str]]:
     """Prepare a sweep, yield the arguments to start it with, and print its table at the end, however it ends.
 
     Args:
         arguments: of recipes/train.py, as Hydra reads them. Without ``-m`` they are yielded unchanged.
-        conf: the folder of YAML files.
         typed: the arguments as the user typed them, for the command that resumes.
 
     Raises:
@@ -199,7 +195,7 @@ def sweeping(arguments: Sequence[str], conf: Traversable, typed: Sequence[str]) 
         RunError: the folder holds another sweep.
         SystemExit: at the end, with 1 if a job failed, or 128 + the signal if the sweep was stopped.
     """
-    sweep = _prepare(arguments, conf)
+    sweep = _prepare(arguments)
     if sweep is None:
         yield list(arguments)
         return
@@ -210,24 +206,27 @@ def sweeping(arguments: Sequence[str], conf: Traversable, typed: Sequence[str]) 
             yield [*arguments, *sweep.arguments]
     except (Interrupted, KeyboardInterrupt) as interrupt:
         exit_code = getattr(interrupt, "exit_code", STOPPED)
-        print(str(interrupt) or "stopped", file=sys.stderr)
+        if _is_first():
+            print(str(interrupt) or "stopped", file=sys.stderr)
     except Exception as error:
         if isinstance(error, USER_ERRORS) or not (stop.exists() or (sweep.folder / TABLE).exists()):
             raise
         if not stop.exists():  # launchers raise many kinds of exceptions, also when their jobs are stopped
             reason = (str(error).splitlines() or [type(error).__name__])[0]
-            print(f"error: the sweep ended early ({shown(reason)}): rerun the same command to resume", file=sys.stderr)
             exit_code = 1
+            print(f"error: the sweep ended early ({shown(reason)}): rerun the same command to resume", file=sys.stderr)
     finally:
         exit_code = exit_code or STOPPED * stop.exists()
         _tidy(sweep.folder)
     statuses = _report(sweep.folder)
-    if Status.interrupted in statuses or exit_code >= STOPPED:
+    exit_code = exit_code or STOPPED * (sweep.waits and Status.interrupted in statuses) or Status.failed in statuses
+    if exit_code >= STOPPED and _is_first():
         print(again, file=sys.stderr)
-    sys.exit(exit_code or Status.failed in statuses)
+    if exit_code:
+        sys.exit(int(exit_code))
 
 
-def _prepare(arguments: Sequence[str], conf: Traversable) -> Sweep | None:
+def _prepare(arguments: Sequence[str]) -> Sweep | None:
     """Read the arguments of a sweep and check that its folder can hold it; None if they start no sweep."""
     parsed = get_args_parser().parse_args(list(arguments))
     if not (parsed.multirun or "hydra.mode=MULTIRUN" in parsed.overrides) or parsed.help or parsed.cfg or parsed.info:
@@ -236,7 +235,7 @@ def _prepare(arguments: Sequence[str], conf: Traversable) -> Sweep | None:
     fixed = [override.input_line or "" for override in overrides if not override.is_sweep_override()]
     if parsed.config_dir is not None:
         fixed.append(f"hydra.searchpath=[{hydra_quoted('file://' + os.path.abspath(parsed.config_dir))}]")
-    with initialize_config_dir(str(conf), version_base="1.3"):
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         config = compose(parsed.config_name or "train", fixed, return_hydra_config=True)
     hydra = config.hydra
     params = OmegaConf.select(hydra, "sweeper.params") or {}
@@ -247,9 +246,7 @@ def _prepare(arguments: Sequence[str], conf: Traversable) -> Sweep | None:
     folder = Path(str(hydra.sweep.dir)).expanduser()
     with open_dict(config):
         del config["hydra"]
-    settings = OmegaConf.to_object(config)
-    assert isinstance(settings, TrainConfig)
-    validate(settings)
+    settings = _settings(config)
     _open(folder, settings, swept)
     kept = sorted({override.get_key_element() for override in overrides} - {*swept})
     told = [
@@ -262,6 +259,22 @@ def _prepare(arguments: Sequence[str], conf: Traversable) -> Sweep | None:
     if OmegaConf.select(hydra, "sweeper.max_failure_rate") == 0:
         told.append("hydra.sweeper.max_failure_rate=1")
     return Sweep(folder, told, not hydra.launcher._target_.endswith(".BasicLauncher"))
+
+
+def _is_first() -> bool:
+    """Whether this process writes and prints; torchrun may have started several."""
+    if not is_launched():
+        return True
+    from seq2seq.system.processes import is_first  # imports PyTorch
+
+    return is_first()
+
+
+def _settings(composed: DictConfig) -> TrainConfig:
+    settings = OmegaConf.to_object(composed)
+    assert isinstance(settings, TrainConfig)
+    validate(settings)
+    return settings
 
 
 def _open(folder: Path, config: TrainConfig, swept: list[str]) -> None:
@@ -291,6 +304,8 @@ def _open(folder: Path, config: TrainConfig, swept: list[str]) -> None:
     for old in checked:
         for name, (before, now) in differing([old, settings], ignored).items():
             raise RunError(f"{folder} holds a sweep with {name}={before}, this command says {name}={now}: {another}")
+    if not _is_first():
+        return
     with atomic_write(folder / SETTINGS) as temporary:
         temporary.write_text(OmegaConf.to_yaml({"swept": swept, "settings": settings}), encoding="utf-8")
     # Jobs that failed start again, if they are still part of the sweep.
@@ -344,7 +359,7 @@ def _stopping(stop: Path) -> Iterator[None]:
 def _tidy(folder: Path) -> None:
     """Remove the files of a sweep that keep no job from starting any more, or that belong to no job."""
     (folder / STOP).unlink(missing_ok=True)
-    if not any(place.is_dir() or place.name == TABLE for place in folder.iterdir()):
+    if _is_first() and not any(place.is_dir() or place.name == TABLE for place in folder.iterdir()):
         for name in (SETTINGS, "multirun.yaml"):  # the latter is Hydra's
             (folder / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # it has other files
@@ -354,7 +369,7 @@ def _tidy(folder: Path) -> None:
 def _report(folder: Path) -> list[Status]:
     """Print the table of a sweep and return the status of every job in it."""
     jobs = read_jobs(folder)
-    if jobs:
+    if jobs and _is_first():
         print(f"\n{describe(folder, jobs)}")
     return [job.status for job in jobs]
 
@@ -387,15 +402,12 @@ def _result(job: Job) -> list[str]:
 # The process of a job
 
 
-def sweep_job(
-    load: Callable[[], TrainConfig], train: Callable[[TrainConfig], float], line: Callable[[Exception], str | None]
-) -> float | None:
+def sweep_job(composed: DictConfig, train: Callable[[TrainConfig], float]) -> float | None:
     """Run one job of a sweep and write its row of sweep.csv. A job that has finished before is not run again.
 
     Args:
-        load: returns the settings of the job.
+        composed: the settings of the job.
         train: trains with them, and returns the score for the sweeper.
-        line: describes an error of the user or the machine in one line; None for any other.
 
     Returns:
         The score, higher is better. None if the job failed, or if it was interrupted in a process of a launcher:
@@ -411,7 +423,7 @@ def sweep_job(
     job = Job(folder_name(settings), settings, Status.interrupted)
     started = time.perf_counter()
     try:
-        config = load()
+        config = _settings(composed)
         job = replace(job, folder=_job_folder(folder, job.folder, config), criterion=str(config.training.criterion))
         if (finished := _finished(folder, job.folder, config)) is not None:
             print(f"{folder / job.folder}: finished before, skipped")
@@ -427,7 +439,7 @@ def sweep_job(
             return None
         raise
     except Exception as error:
-        reason = line(error)
+        reason = error_line(error, TrainConfig())
         if reason is None:
             traceback.print_exc()
         job = replace(job, status=Status.failed, error=shown(reason or f"{type(error).__name__}: {error}"))
@@ -481,11 +493,11 @@ def _finished(folder: Path, name: str, config: TrainConfig) -> Job | None:
 def _record(folder: Path, job: Job, seconds: float) -> None:
     """Write a job's row of sweep.csv, with its best validation. An error is printed and does not end the sweep."""
     from seq2seq.system.lock import locked_output
-    from seq2seq.system.processes import is_first
+    from seq2seq.training.config import Criterion
     from seq2seq.training.log import read_validations
-    from seq2seq.training.progress import Criterion, Progress
+    from seq2seq.training.progress import Progress
 
-    if not is_first():
+    if not _is_first():
         return
     try:
         progress = Progress(validations=read_validations(folder / job.folder / "metrics.jsonl"))

@@ -78,6 +78,16 @@ def test_the_table_is_sorted_and_finished_jobs_are_skipped(recipe, trained, tmp_
     assert len(rows(sweep)) == 3
 
 
+def test_each_job_of_a_sweep_has_its_own_run_folder(recipe, tmp_path):
+    small = ["training.updates=1", "data.builtin.validation_size=2", "data.builtin.test_size=2"]
+    outcome = recipe("train", "-m", f"run={tmp_path / 'sweep'}", *TINY, *small, "model.dropout=0,0.3")
+    assert outcome.code == 0, outcome.err
+    for value, dropout in (("0", "dropout: 0.0"), ("0.3", "dropout: 0.3")):
+        folder = tmp_path / "sweep" / f"model.dropout={value}"
+        assert (folder / "scores.json").exists()
+        assert dropout in (folder / "config.yaml").read_text()
+
+
 def test_failing_jobs_do_not_end_the_others(recipe, trained, tmp_path):
     trained.errors |= {(1, 0.1): DataError("no pairs"), (2, 0.1): MemoryError("1 TB"), (3, 0.1): KeyError("a bug")}
     command = ["-m", f"run={tmp_path}/s", "model.dropout=0.1"]
