@@ -198,6 +198,7 @@ def test_groups_and_text_can_be_swept(recipe, trained, tmp_path):
     assert len({place[2] for place in trained.seen}) == 4
 
 
+@pytest.mark.filterwarnings("ignore")  # Optuna 2 is old
 def test_optuna_makes_the_same_trials_again_and_goes_on_after_a_failure(recipe, trained, tmp_path):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     optuna = ["hydra/sweeper=optuna", "hydra.sweeper.direction=maximize", "hydra.sweeper.n_jobs=1"]
