@@ -214,6 +214,31 @@ def test_optuna_makes_the_same_trials_again_and_goes_on_after_a_failure(recipe, 
     assert len(rows(tmp_path / "s")) == 5
 
 
+def documented() -> list[list[str]]:
+    """The sweeps in the documents, as arguments of recipes/train.py."""
+    page = (Path(__file__).parents[2] / "recipes" / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line.strip() for line in page.splitlines() if line.startswith("    python recipes/train.py -m ")]
+    return [shlex.split(line)[2:] for line in lines]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("number", [0, *(pytest.param(number, marks=pytest.mark.slow) for number in range(1, 5))])
+def test_documented_sweeps_run(recipe, trained, tmp_path, monkeypatch, number):
+    """With the basic launcher, because training is replaced in this process only; other launchers are composed."""
+    monkeypatch.chdir(tmp_path)
+    assert len(documented()) == 5
+    command = documented()[number]
+    launcher = [argument for argument in command if argument.startswith(("hydra/launcher", "hydra.launcher"))]
+    for plugin in ("joblib_launcher", "submitit_launcher", "optuna_sweeper"):
+        if any(plugin.split("_")[0] in argument for argument in command):
+            pytest.importorskip(f"hydra_plugins.hydra_{plugin}")
+    outcome = recipe("train", *(argument for argument in command if argument not in launcher))
+    assert outcome.code == 0, outcome.err
+    assert len(trained.seen) == {0: 6, 4: 30}.get(number, 3)
+    outcome = recipe("train", *launcher, "--cfg", "hydra", "-p", "hydra.launcher")
+    assert outcome.code == 0, outcome.err
+
+
 LAUNCHERS = {
     "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
     "submitit": ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=10"],
