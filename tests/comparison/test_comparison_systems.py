@@ -52,12 +52,12 @@ def test_settings_that_differ_between_runs(tmp_path):
     dropout = {"dropout": 0.3, "layers": 1}
     for seed in (1, 2):
         scored_run(tmp_path / "base" / str(seed), FIRST, seed=seed)
-        scored_run(tmp_path / "new" / str(seed), SECOND, seed=seed, training={"updates": 5, "threads": seed})
+        scored_run(tmp_path / "new" / str(seed), SECOND, seed=seed, training={"updates": 5, "device": f"d{seed}"})
     scored_run(tmp_path / "one", SECOND, model=dropout, training={"updates": 9}, choices={"optimizer": "Adam"})
     path = write_lines(tmp_path / "x.de", SECOND)
     base, new, one, text = map(str, (tmp_path / "base", tmp_path / "new", tmp_path / "one", path))
     assert setting_differences(read_systems([base, text], common())) == {}
-    assert setting_differences(read_systems([base, new], common())) == {}, "the same seeds, other threads"
+    assert setting_differences(read_systems([base, new], common())) == {}, "the same seeds, other devices"
     assert setting_differences(read_systems([base, text, one], common())) == {
         "seed": {base: [1, 2], one: [1]},
         "training.updates": {base: [5], one: [9]},
