@@ -1,11 +1,17 @@
 """The text of ``--help``: what a recipe does, examples, and its settings with the values of this command."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from textwrap import shorten, wrap
 from typing import Any, NamedTuple
 
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+from seq2seq.config.schemas import CHOICES
 from seq2seq.errors import ConfigError, program
 from seq2seq.report.help import typed
 from seq2seq.settings import described_range, walk
@@ -22,11 +28,50 @@ MOST_USED = (
 """Settings within sections that ``--help`` shows of a recipe with more."""
 
 
+HELP = re.compile(r"(?:--help|-h)(?:=(.*))?", re.DOTALL)
+
+
+def split_help(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The topic of ``--help=TOPIC``, empty for ``--help``, None without either; and the other arguments."""
+    topics = [match[1] or "" for match in map(HELP.fullmatch, arguments) if match]
+    if not topics:
+        return None, list(arguments)
+    return topics[-1], [each for each in arguments if not HELP.fullmatch(each) and each not in ("-m", "--multirun")]
+
+
+def print_help(name: str, document: str, config: Any, topic: str) -> None:
+    """Print the help of the recipe that Hydra runs: see `help_text`."""
+    groups = _groups()
+    sections = {group: groups[group] for group in CHOICES if group in groups and topic in ("all", group)}
+    alternatives = {group: _alternatives(name, group, choices) for group, choices in sections.items()}
+    print(help_text(name, document, config, groups, alternatives, topic))
+
+
 class Group(NamedTuple):
     """A config group: ``GROUP=CHOICE``."""
 
     chosen: str | None
     choices: list[str]
+
+
+def _groups() -> dict[str, Group]:
+    """The config groups of the command that runs, with all their choices."""
+    loader = GlobalHydra.instance().config_loader()
+    chosen = {
+        name: choice for name, choice in HydraConfig.get().runtime.choices.items() if not name.startswith("hydra/")
+    }
+    return {name: Group(choice, loader.get_group_options(name)) for name, choice in sorted(chosen.items())}
+
+
+def _alternatives(name: str, group: str, choices: Group) -> dict[str, Any]:
+    """The settings of each other choice of a group, as composed in this command."""
+    own = [
+        each
+        for each in HydraConfig.get().overrides.task
+        if not each.lstrip("+~").startswith((f"{group}=", f"{group}."))
+    ]
+    others = (choice for choice in choices.choices if choice != choices.chosen)
+    return {choice: OmegaConf.to_object(hydra.compose(name, [*own, f"{group}={choice}"])[group]) for choice in others}
 
 
 def help_text(

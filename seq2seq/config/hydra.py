@@ -5,13 +5,11 @@ import contextlib
 import functools
 import io
 import logging
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import hydra
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -30,11 +28,11 @@ from seq2seq.config.error_lines import (
     one_line_errors,
     raised_within,
 )
-from seq2seq.config.help import Group, help_text
+from seq2seq.config.help import print_help, split_help
 from seq2seq.config.printing import printed_log, safe_terminal
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.config.renamed import rename_overrides
-from seq2seq.config.schemas import CHOICES, MULTI_PROCESS, RECIPES, conf_folder, register
+from seq2seq.config.schemas import MULTI_PROCESS, RECIPES, conf_folder, register
 from seq2seq.config.sweep import sweep_job, sweeping
 from seq2seq.errors import ConfigError, program
 from seq2seq.settings import validate, walk
@@ -67,14 +65,7 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
         with full_errors(SHOW_TRACEBACKS), errors, _in_group():
             settings = OmegaConf.to_object(config)
             if topic is not None:
-                document = sys.modules[function.__module__].__doc__ or ""
-                found = groups()
-                others = {
-                    group: alternatives(name, group, found[group])
-                    for group in CHOICES.keys() & found.keys()
-                    if topic in ("all", group)
-                }
-                print(help_text(name, document, settings, found, others, topic))
+                print_help(name, sys.modules[function.__module__].__doc__ or "", settings, topic)
                 return None
             validate(settings)
             return function(settings)  # type: ignore[arg-type]
@@ -109,35 +100,6 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
                 raise not_composable(error) from error
 
     return main
-
-
-HELP = re.compile(r"(?:--help|-h)(?:=(.*))?", re.DOTALL)
-
-
-def split_help(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
-    """The topic of ``--help=TOPIC``, empty for ``--help``, None without either; and the other arguments."""
-    topics = [match[1] or "" for match in map(HELP.fullmatch, arguments) if match]
-    if not topics:
-        return None, list(arguments)
-    return topics[-1], [each for each in arguments if not HELP.fullmatch(each) and each not in ("-m", "--multirun")]
-
-
-def groups() -> dict[str, Group]:
-    """The config groups of the command that runs, with all their choices."""
-    loader = GlobalHydra.instance().config_loader()
-    chosen = {name: choice for name, choice in HydraConfig.get().runtime.choices.items() if "hydra" not in name}
-    return {name: Group(choice, loader.get_group_options(name)) for name, choice in sorted(chosen.items())}
-
-
-def alternatives(name: str, group: str, choices: Group) -> dict[str, Any]:
-    """The settings of each other choice of a group, as composed in this command."""
-    own = [
-        each
-        for each in HydraConfig.get().overrides.task
-        if not each.lstrip("+~").startswith((f"{group}=", f"{group}."))
-    ]
-    others = (choice for choice in choices.choices if choice != choices.chosen)
-    return {choice: OmegaConf.to_object(hydra.compose(name, [*own, f"{group}={choice}"])[group]) for choice in others}
 
 
 def _join_group(name: str) -> None:

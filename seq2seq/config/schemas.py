@@ -18,6 +18,7 @@ from seq2seq.config.recipes import (
     DoctorConfig,
     EvaluateConfig,
     QuantizeConfig,
+    SplitFileConfig,
     TrainConfig,
 )
 from seq2seq.figures.config import LaboratoryConfig
@@ -63,6 +64,7 @@ RECIPES: dict[str, type] = {
     "distill": DistillConfig,
     "backtranslate": BacktranslateConfig,
     "doctor": DoctorConfig,
+    "split": SplitFileConfig,
     "benchmark": BenchmarkConfig,
     "laboratory": LaboratoryConfig,
     "microscope": MicroscopeConfig,
