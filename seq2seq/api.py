@@ -41,7 +41,7 @@ from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training import Progress, Trainer, TrainingConfig, Validation, build_objective
 from seq2seq.training.config import Criterion
 from seq2seq.training.learning_curve import draw_learning_curve
-from seq2seq.training.log import read_metrics
+from seq2seq.training.log import read_validations
 from seq2seq.training.pretrained_embeddings import freeze_embeddings, set_embeddings
 from seq2seq.training.warm_start import checked_start, inherited_frozen, load_start_weights
 from seq2seq.translation.language_model import LanguageModel
@@ -107,12 +107,7 @@ class Run:
             RunError: there is no run in the folder, or a file of it is damaged.
         """
         run = RunFolder.open(folder)
-        records = read_metrics(run.path / "metrics.jsonl")
-        curve = [
-            Validation(record["update"], record["loss"], record.get("bleu"), record.get("chrf"))
-            for record in records
-            if record["kind"] == "validation"
-        ]
+        curve = read_validations(run.path / "metrics.jsonl")
         return cls(run.path, curve, run.section("training", TrainingConfig).criterion)
 
     @property

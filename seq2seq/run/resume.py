@@ -38,6 +38,12 @@ CHANGEABLE = (
     "shortlist.",
 )
 
+MACHINE = (
+    *("run", "data.cache", "data.workers"),
+    *("training.device", "training.threads", "training.save_minutes", "training.smaller"),
+)
+"""Settings that say where and how a run is computed, not what is trained."""
+
 
 @contextmanager
 def run_setup(folder: Path, config: Any, frozen: Sequence[str] = ()) -> Iterator[None]:
@@ -91,9 +97,7 @@ def open_run(folder: Path, config: Any, frozen: Sequence[str] = ()) -> None:
             raise RunError(f"{folder} is not empty and not a run folder: choose another with run=PATH")
         _check_no_linked_folder(folder)
         # A resumed run writes its settings as well, because some may have changed.
-        settings = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
-        assert isinstance(settings, dict)
-        text = OmegaConf.to_yaml({**settings, CHOICES: _choices(config), **({FROZEN: list(frozen)} if frozen else {})})
+        text = OmegaConf.to_yaml({**saved_settings(config), **({FROZEN: list(frozen)} if frozen else {})})
         if INTERPOLATION in text:
             raise ConfigError(f"a setting has {INTERPOLATION} in its value, which config.yaml must not: leave it out")
         make_folder(folder)
@@ -101,6 +105,13 @@ def open_run(folder: Path, config: Any, frozen: Sequence[str] = ()) -> None:
             temporary.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RunError(f"{folder} cannot be written ({error.strerror}): choose another with run=PATH") from None
+
+
+def saved_settings(config: Any) -> dict[str, Any]:
+    """All settings of a command as config.yaml has them, with the class of each section that has several."""
+    settings = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
+    assert isinstance(settings, dict)
+    return {**settings, CHOICES: _choices(config)}
 
 
 def _check_no_linked_folder(folder: Path) -> None:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from seq2seq.errors import RunError
 from seq2seq.system.atomic import atomic_write, writing
 from seq2seq.system.processes import is_first
-from seq2seq.training.progress import Progress
+from seq2seq.training.progress import Progress, Validation
 from seq2seq.training.tensorboard import EventFile
 
 log = logging.getLogger("seq2seq")
@@ -90,6 +90,15 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
                 raise RunError(f"{path} is damaged (line {number} is not a record): delete that line and start again")
             records.append(record)
     return records
+
+
+def read_validations(path: Path) -> list[Validation]:
+    """The validations in a metrics.jsonl: see `read_metrics`."""
+    return [
+        Validation(record["update"], record["loss"], record.get("bleu"), record.get("chrf"))
+        for record in read_metrics(path)
+        if record["kind"] == "validation"
+    ]
 
 
 def _record(line: bytes) -> dict[str, Any] | None:
