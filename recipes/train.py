@@ -7,23 +7,35 @@
     python recipes/train.py model=language_model data.train.target=mono.de data.validation.target=val.de run=runs/lm
 """
 
+import logging
 from collections.abc import Iterable
 
-from seq2seq.api import train
+from seq2seq.api import Run, train
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.corpus import Pair
 from seq2seq.evaluation.evaluate import evaluate_on_test
 from seq2seq.report.help import assignment, command, example_text, quoted
+from seq2seq.training.run_log import run_log
+
+log = logging.getLogger("seq2seq")
 
 
 @recipe
 def main(config: TrainConfig) -> float:
     """Train in the run folder, or resume there; sweeps maximise the returned score of the best validation."""
     run = train(config)
+    with run_log(run.folder) as kept:  # scores belong to run.log too
+        kept.open()
+        report(run, config.training.device)
+    return run.best_score
+
+
+def report(run: Run, device: str) -> None:
+    """Score the test set and suggest the next command."""
     test = run.corpus("test")
     if test is not None:
-        print(f"\n{evaluate_on_test(run.folder, test, config.training.device)}")
+        log.info("\n%s", evaluate_on_test(run.folder, test, device))
     folder = assignment("run", run.folder)
     sentences: Iterable[Pair] = test or run.corpus("validation") or []
     if run.is_language_model:
@@ -31,8 +43,7 @@ def main(config: TrainConfig) -> float:
         following = f"{command('suggest')} {folder} {assignment('prefix', prefix)}"
     else:
         following = f"echo {quoted(example_text(pair.source for pair in sentences))} | {command('translate')} {folder}"
-    print(f"run folder: {run.folder}\nnext:       {following}")
-    return run.best_score
+    log.info("run folder: %s\nnext:       %s", run.folder, following)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from seq2seq.model import Network, slow_path_warnings
 from seq2seq.run.folder import CONFIG, RunFolder, learn_shortlist, prepare_tokenizers
 from seq2seq.run.pairs import Pairs, as_corpus, saved_data, saved_pairs
 from seq2seq.run.resume import run_setup
+from seq2seq.settings import override_value, walk
 from seq2seq.system.device import choose_device, resolve_precision, set_seed
 from seq2seq.system.lock import locked
 from seq2seq.system.processes import first_before_others, is_first, rank, world_size
@@ -39,12 +40,15 @@ from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training import Progress, Trainer, TrainingConfig, Validation, build_objective
 from seq2seq.training.learning_curve import draw_learning_curve
 from seq2seq.training.log import read_metrics
+from seq2seq.training.loggers import TensorBoard
 from seq2seq.training.pretrained_embeddings import freeze_embeddings, set_embeddings
 from seq2seq.training.progress import Criterion
+from seq2seq.training.run_log import RunLog, run_log
 from seq2seq.training.warm_start import checked_start, inherited_frozen, load_start_weights
 from seq2seq.translation.language_model import LanguageModel
 from seq2seq.translation.risk_sampler import Sampler
 from seq2seq.translation.translator import Translator
+from seq2seq.translation.types import Translation
 
 log = logging.getLogger("seq2seq")
 
@@ -164,8 +168,8 @@ def train(
     path = Path(config.run).expanduser()
     if not (path / CONFIG).exists():
         refuse_ignored(config)
-    with locked(path), saved_pairs(path, pairs, config.seed):
-        _train(config, path, on_validation)
+    with run_log(path) as kept, locked(path), saved_pairs(path, pairs, config.seed):
+        _train(config, path, on_validation, kept)
     return Run.open(path)
 
 
@@ -205,7 +209,7 @@ def evaluate(run: Run | str | Path, on: str | Pairs = Split.test, device: str = 
     )
 
 
-def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None) -> None:
+def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None, kept: RunLog) -> None:
     """Train from the corpus to the selected model and its shortlist; an interrupted run resumes at each step."""
     device = choose_device(config.training.device)
     precision = resolve_precision(config.training.precision, device)
@@ -221,6 +225,7 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
     with first_before_others(), run_setup(folder, config, frozen):
         tokenizers = prepare_tokenizers(folder, tokenizer, corpus, tags, start, cache)
         network, notes = _initial_network(config, tokenizers, frozen)
+    kept.open()
     with first_before_others():
         table = encode_mixture(corpus, tokenizers, cache, data.filters, data.workers)
         validation_table = encode_cached(validation, tokenizers, cache, None, data.workers)
@@ -241,6 +246,8 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
         search=config.search,
         target_language=data.target_language,
         criterion=config.training.criterion,
+        samples=config.training.samples,
+        draw=_attention_picture if isinstance(config.logger, TensorBoard) else None,
     )
     objective = build_objective(
         config.loss,
@@ -262,11 +269,29 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
         seed=config.seed,
         device=device,
         start=None if start is None else partial(load_start_weights, start),
+        logger=config.logger.build(folder, _flat(config)),
+        samples=lambda: validate.samples,
     ).fit()
     if is_first():
         draw_learning_curve(folder)
         if config.translates:
             learn_shortlist(folder, config.shortlist, table, tokenizers, config.seed)
+
+
+def _flat(config: TrainConfig) -> dict[str, str | int | float | bool]:
+    """The settings by dotted path, as loggers keep them: what is no number is text as on the command line."""
+    values = {name: value for name, _, value in walk(config)}
+    return {
+        name: value if isinstance(value, (bool, int, float)) else override_value(value)
+        for name, value in values.items()
+    }
+
+
+def _attention_picture(translation: Translation) -> bytes:
+    from seq2seq.analysis.pictures import attention_picture  # imports matplotlib
+
+    assert translation.attention is not None
+    return attention_picture(translation.attention, translation.source_tokens, translation.tokens)
 
 
 def _initial_network(config: TrainConfig, tokenizers: Tokenizers, frozen: Sequence[str]) -> tuple[Network, list[str]]:

@@ -25,6 +25,7 @@ from seq2seq.training import (
     TrainingConfig,
     Validation,
 )
+from seq2seq.training.loggers import TensorBoard
 from seq2seq.training.loss import Objective, loss_sums
 from seq2seq.training.objective import TeacherForcing
 from seq2seq.training.progress import Criterion
@@ -134,6 +135,7 @@ def trainer(
         seed=3,
         device=torch.device(device),
         start=start,
+        logger=TensorBoard().build(folder, {}),
     )
 
 

@@ -56,8 +56,8 @@ ALLOWED = {
         *{"training", "translation"},
     },
     "api": {  # the Python API uses all packages between text and scores
-        *{"config", "config.hydra", "corpora", "data", "evaluation", "metrics", "model", "run", "system", "tokenizer"},
-        *{"training", "translation"},
+        *{"analysis", "config", "config.hydra", "corpora", "data", "evaluation", "metrics", "model", "run", "system"},
+        *{"tokenizer", "training", "translation"},
     },
     "__init__": {"api", "corpora", "metrics", "search", "system", "translation"},
 }

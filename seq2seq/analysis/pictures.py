@@ -82,10 +82,19 @@ def attention_figure(trace: Trace) -> Any:
     """
     if trace.attention is None:
         raise ValueError("this trace has no attention weights")
-    sources, targets = (list(map(readable, tokens)) for tokens in (trace.source_tokens, trace.target_tokens))
+    return _attention_map(trace.attention, trace.source_tokens, trace.target_tokens)
+
+
+def attention_picture(weights_TS: Tensor, source_tokens: Sequence[str], target_tokens: Sequence[str]) -> bytes:
+    """Draw the attention weights of a translation as PNG; its weights have a row and a column for EOS too."""
+    return png(_attention_map(weights_TS, [*source_tokens, "</s>"], [*target_tokens, "</s>"]))
+
+
+def _attention_map(weights_TS: Tensor, source_tokens: Sequence[str], target_tokens: Sequence[str]) -> Any:
+    sources, targets = (list(map(readable, tokens)) for tokens in (source_tokens, target_tokens))
     figure = new_figure(2.6 + 0.3 * len(sources), 1.8 + 0.26 * len(targets))
     axes = figure.add_subplot()
-    image = axes.imshow(trace.attention.numpy(), cmap="Greys", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    image = axes.imshow(weights_TS.numpy(), cmap="Greys", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     figure.colorbar(image, ax=axes, label="weight")
     axes.set_title("attention", fontsize="medium")
     axes.set(xlabel="source token", ylabel="predicted target token")

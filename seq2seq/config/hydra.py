@@ -69,6 +69,7 @@ from seq2seq.training import (
     Plateau,
 )
 from seq2seq.training.interrupt import Interrupted
+from seq2seq.training.loggers import Csv, LoggerConfig, MLflow, TensorBoard, WeightsAndBiases
 from seq2seq.translation.config import DocumentConfig, ScoreConfig, SuggestConfig, TranslateConfig
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -89,6 +90,13 @@ CHOICES: dict[str, dict[str, type]] = {
         "halving": Halving,
         "inverse_square_root": InverseSquareRoot,
         "plateau": Plateau,
+    },
+    "logger": {
+        "csv": Csv,
+        "mlflow": MLflow,
+        "none": LoggerConfig,
+        "tensorboard": TensorBoard,
+        "wandb": WeightsAndBiases,
     },
 }
 RECIPES: dict[str, type] = {

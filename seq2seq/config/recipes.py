@@ -22,6 +22,7 @@ from seq2seq.training import (
     ScheduledSamplingConfig,
     TrainingConfig,
 )
+from seq2seq.training.loggers import LoggerConfig, TensorBoard
 from seq2seq.training.pretrained_embeddings import EmbeddingsConfig
 from seq2seq.training.progress import Criterion
 from seq2seq.translation.config import EnsembleConfig, OverridesConfig, RunConfig, TranslatorConfig
@@ -48,6 +49,7 @@ class TrainConfig:
     training: TrainingConfig = setting(factory=TrainingConfig)
     search: SearchConfig = setting(factory=SearchConfig)
     shortlist: ShortlistConfig = setting(factory=ShortlistConfig)
+    logger: LoggerConfig = setting(factory=TensorBoard)
 
     @property
     def translates(self) -> bool:
@@ -81,6 +83,7 @@ class TrainConfig:
         if self.model.tying is Tying.all and not self.tokenizer.joint:
             raise ConfigError("model.tying=all shares one vocabulary: set tokenizer.joint=true or model.tying=output")
         self.risk.check()
+        self.logger.check()
 
     def _check_language_model(self) -> None:
         """Refuse settings that score translations, which a language model does not make."""

@@ -1,6 +1,6 @@
 """Validation during training: loss, and BLEU of greedy translations."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -19,8 +19,10 @@ from seq2seq.system.processes import all_reduce, broadcast_object, is_first, ran
 from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training.loss import loss_sums
 from seq2seq.training.progress import Criterion, Validation
+from seq2seq.training.samples import Sample, choose
 from seq2seq.translation.distributed import translate_distributed
 from seq2seq.translation.translator import Translator
+from seq2seq.translation.types import Translation
 
 
 class Validator:
@@ -37,6 +39,12 @@ class Validator:
         search: the search settings of the run; validation searches greedily within their length limits.
         target_language: language code that selects the tokenization of BLEU.
         criterion: chrF is computed only if this is chrf.
+        samples: number of translations that are kept for `samples`.
+        draw: makes a picture of the attention weights of a sample.
+
+    Attributes:
+        samples: sentences of the set, the same ones each time, with their translations in the last validation; only in
+            the first process, and none for a language model.
     """
 
     def __init__(
@@ -50,6 +58,8 @@ class Validator:
         search: SearchConfig | None = None,
         target_language: str = "",
         criterion: Criterion = Criterion.bleu,
+        samples: int = 0,
+        draw: Callable[[Translation], bytes] | None = None,
     ) -> None:
         order = BatchSampler(table.source_lengths, table.target_lengths, batch, seed=0)
         self.batches = [make_batch(*table.rows(rows)) for rows in order.epoch(0)]
@@ -59,6 +69,9 @@ class Validator:
         self.search = (search or SearchConfig()).beam(1)
         self.target_language = target_language
         self.criterion = criterion
+        self.chosen = choose(pairs, samples)
+        self.draw = draw
+        self.samples: list[Sample] = []
         if is_first():
             warn_of_misfit(target_language, [pair.target for pair in pairs])
 
@@ -71,7 +84,18 @@ class Validator:
         translations = translate_distributed(translator, (pair.source for pair in self.pairs))
         texts = [str(translation) for translation in translations]
         scores = broadcast_object(self._scores(texts) if is_first() else (0.0, None))
+        if is_first():
+            self.samples = self._samples(translator, texts)
         return Validation(update, self._loss(network, device), *scores)
+
+    def _samples(self, translator: Translator, texts: Sequence[str]) -> list[Sample]:
+        pairs = [self.pairs[row] for row in self.chosen]
+        pictures: list[bytes | None] = [None] * len(pairs)
+        if self.draw is not None and pairs:
+            translations = translator.translate_all((pair.source for pair in pairs), attention=True)
+            pictures = [self.draw(each) if each.attention is not None else None for each in translations]
+        hypotheses = [texts[row] for row in self.chosen]
+        return [Sample(*pair, text, picture) for pair, text, picture in zip(pairs, hypotheses, pictures, strict=True)]
 
     def _scores(self, texts: Sequence[str]) -> tuple[float, float | None]:
         """BLEU, and chrF if it is the criterion."""
