@@ -26,7 +26,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.evaluation import evaluate as evaluation
 from seq2seq.evaluation.validation import Validator
 from seq2seq.metrics.score import Score
-from seq2seq.model import Network, slow_path_warnings
+from seq2seq.model import AttentionKind, Network, slow_path_warnings
 from seq2seq.run.folder import CONFIG, RunFolder, learn_shortlist, prepare_tokenizers
 from seq2seq.run.pairs import Pairs, as_corpus, saved_data, saved_pairs
 from seq2seq.run.resume import run_setup
@@ -40,7 +40,6 @@ from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training import Progress, Trainer, TrainingConfig, Validation, build_objective
 from seq2seq.training.learning_curve import draw_learning_curve
 from seq2seq.training.log import read_metrics
-from seq2seq.training.loggers import TensorBoard
 from seq2seq.training.pretrained_embeddings import freeze_embeddings, set_embeddings
 from seq2seq.training.progress import Criterion
 from seq2seq.training.run_log import RunLog, run_log
@@ -247,7 +246,7 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
         target_language=data.target_language,
         criterion=config.training.criterion,
         samples=config.training.samples,
-        draw=_attention_picture if isinstance(config.logger, TensorBoard) else None,
+        draw=None if config.model.attention is AttentionKind.none else _attention_picture,
     )
     objective = build_objective(
         config.loss,

@@ -22,7 +22,7 @@ from seq2seq.training import (
     ScheduledSamplingConfig,
     TrainingConfig,
 )
-from seq2seq.training.loggers import LoggerConfig, TensorBoard
+from seq2seq.training.loggers import LoggerConfig
 from seq2seq.training.pretrained_embeddings import EmbeddingsConfig
 from seq2seq.training.progress import Criterion
 from seq2seq.translation.config import EnsembleConfig, OverridesConfig, RunConfig, TranslatorConfig
@@ -49,7 +49,7 @@ class TrainConfig:
     training: TrainingConfig = setting(factory=TrainingConfig)
     search: SearchConfig = setting(factory=SearchConfig)
     shortlist: ShortlistConfig = setting(factory=ShortlistConfig)
-    logger: LoggerConfig = setting(factory=TensorBoard)
+    logger: LoggerConfig = setting(factory=LoggerConfig)
 
     @property
     def translates(self) -> bool:

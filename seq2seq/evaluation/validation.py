@@ -1,6 +1,7 @@
 """Validation during training: loss, and BLEU of greedy translations."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -40,7 +41,7 @@ class Validator:
         target_language: language code that selects the tokenization of BLEU.
         criterion: chrF is computed only if this is chrf.
         samples: number of translations that are kept for `samples`.
-        draw: makes a picture of the attention weights of a sample.
+        draw: draws the attention weights of a sample; None if the model has no attention.
 
     Attributes:
         samples: sentences of the set, the same ones each time, with their translations in the last validation; only in
@@ -89,13 +90,11 @@ class Validator:
         return Validation(update, self._loss(network, device), *scores)
 
     def _samples(self, translator: Translator, texts: Sequence[str]) -> list[Sample]:
-        pairs = [self.pairs[row] for row in self.chosen]
-        pictures: list[bytes | None] = [None] * len(pairs)
-        if self.draw is not None and pairs:
-            translations = translator.translate_all((pair.source for pair in pairs), attention=True)
-            pictures = [self.draw(each) if each.attention is not None else None for each in translations]
-        hypotheses = [texts[row] for row in self.chosen]
-        return [Sample(*pair, text, picture) for pair, text, picture in zip(pairs, hypotheses, pictures, strict=True)]
+        """The samples with their translations; a logger that shows pictures has them drawn."""
+        rows = [(*self.pairs[row], texts[row]) for row in self.chosen]
+        if self.draw is None:
+            return [Sample(*row) for row in rows]
+        return [Sample(*row, partial(_picture, translator, row[0], self.draw)) for row in rows]
 
     def _scores(self, texts: Sequence[str]) -> tuple[float, float | None]:
         """BLEU, and chrF if it is the criterion."""
@@ -124,3 +123,9 @@ class Validator:
 
         what = f"a validation batch of {len(batch.source_BS):,} pairs"
         return halve_if_out_of_memory(lambda: loss([batch]), lambda: loss(batch.halves()), what, "batch.tokens")
+
+
+def _picture(translator: Translator, source: str, draw: Callable[[Translation], bytes]) -> bytes | None:
+    """Translate once more, with attention weights, and draw them; None for a long text, which has none."""
+    [translation] = translator.translate_all([source], attention=True)
+    return None if translation.attention is None else draw(translation)

@@ -116,9 +116,8 @@ class WeightsAndBiases(LoggerConfig):
         require("wandb", "wandb")
         import wandb
 
-        settings = wandb.setup().settings
-        offline = self.offline or settings.mode in ("offline", "disabled")
-        if not offline and not wandb.api.api_key and not sys.stdin.isatty():  # on a terminal it asks for the key
+        offline = self.offline or wandb.setup().settings.mode in ("offline", "disabled")
+        if not offline and not wandb.login(prompt=sys.stdin.isatty()):
             raise ConfigError("logger=wandb has no API key: run wandb login, or set logger.offline=true")
 
     def build(self, folder: Path, settings: Flat) -> Logger:
@@ -134,7 +133,7 @@ class MLflow(LoggerConfig):
 
     experiment: str = setting("seq2seq", "experiment of MLflow; created if it is missing")
     uri: str | None = setting(
-        None, "server, database or folder, such as http://localhost:5000; null: MLFLOW_TRACKING_URI, or mlruns/"
+        None, "server or database, such as http://localhost:5000; null: MLFLOW_TRACKING_URI, or a local database"
     )
 
     def check(self) -> None:

@@ -2,7 +2,7 @@
 
 import shutil
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from seq2seq.corpora.corpus import Pair
@@ -18,8 +18,8 @@ class Sample(NamedTuple):
     source: str
     reference: str
     hypothesis: str
-    picture: bytes | None = None
-    """Its attention weights as a PNG file; None if nobody asked for it or the model has no attention."""
+    picture: Callable[[], bytes | None] | None = None
+    """Draws its attention weights, as a PNG file; None if the model has no attention."""
 
     def rows(self) -> Iterator[str]:
         """Three lines, each with its name; control characters are escaped."""

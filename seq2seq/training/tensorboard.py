@@ -114,8 +114,8 @@ class TensorBoardLogger(Logger):
         """Add texts, and pictures of attention."""
         for number, sample in enumerate(samples, 1):
             self._open(update).add_text(update, f"samples/{number}", list(sample.rows()))
-            if sample.picture:
-                self._open(update).add_picture(update, f"attention/{number}", sample.picture)
+            if sample.picture is not None and (picture := sample.picture()) is not None:
+                self._open(update).add_picture(update, f"attention/{number}", picture)
 
     def sync(self) -> None:
         """Flush the file to the disk."""
