@@ -46,6 +46,7 @@ class CsvLogger(Logger):
             file.truncate(self.size)
             file.seek(self.size)
             file.write(_csv([record]))
+            file.flush()
             self.size = file.tell()
 
 
@@ -104,7 +105,7 @@ class WandbLogger(Logger):
     def close(self, ending: Ending) -> None:
         """Finish the run."""
         if self.run is not None:
-            self.run.finish(exit_code=0 if ending is Ending.finished else 1, quiet=True)
+            self.run.finish(exit_code=0 if ending is Ending.finished else 1)
 
 
 class MlflowLogger(Logger):
