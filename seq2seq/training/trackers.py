@@ -82,13 +82,10 @@ class WandbLogger(Logger):
             )
         except wandb.Error as error:
             raise _unusable("wandb", error) from None
-        # Steps of wandb must rise, but a resumed run repeats some updates.
-        self.run.define_metric("update")
-        self.run.define_metric("*", step_metric="update")
 
     def record(self, record: Record) -> None:
-        """Log a record."""
-        self.run.log({"update": record["update"], **measurements(record)})
+        """Log a record. wandb ignores the updates that a resumed run repeats: they have the same values."""
+        self.run.log(measurements(record), step=record["update"])
 
     def samples(self, update: int, samples: Sequence[Sample]) -> None:
         """Log a table."""
@@ -96,7 +93,7 @@ class WandbLogger(Logger):
 
         rows = [[sample.source, sample.reference, sample.hypothesis] for sample in samples]
         table = wandb.Table(columns=["source", "reference", "model"], data=rows)
-        self.run.log({"update": update, "samples": table})
+        self.run.log({"samples": table}, step=update)
 
     def best(self, update: int, scores: Mapping[str, float]) -> None:
         """Set values of the summary."""

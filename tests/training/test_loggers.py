@@ -134,16 +134,19 @@ def test_wandb_works_offline_and_resumes_the_same_run(tmp_path, wandb):
     config.check()
     train(tmp_path / "mine", config)
     train(tmp_path / "mine", config, [30], start=20)
+    wandb.teardown()  # its process writes the end of the file when it stops
     identity = json.loads((tmp_path / "mine" / IDS).read_text())["wandb"]
     files = sorted((tmp_path / "mine" / "wandb").glob(f"offline-run-*/run-{identity}.wandb"))
     history, summary, settings, named = [], {}, {}, []
     for record in (record for file in files for record in wandb_records(file)):
         values = {".".join(item.nested_key) or item.key: item.value_json for item in record.history.item}
-        history += [(json.loads(values["update"]), values["train/loss"])] if "train/loss" in values else []
+        if "train/loss" in values:
+            history.append((record.history.step.num, float(values["train/loss"])))
+            assert values["validation/bleu"] == "2.5"
         summary |= {item.key or item.nested_key[0]: item.value_json for item in record.summary.update}
         settings |= {item.key or item.nested_key[0]: item.value_json for item in record.run.config.update}
         named += [(record.run.display_name, record.run.project)] if record.run.run_id else []
-    assert history == [(10, "1.0"), (20, "2.0"), (30, "3.0")]
+    assert history == [(10, 1.0), (20, 2.0), (30, 3.0)]
     assert {*named} == {("mine", "translation")}
     assert settings["model.dropout"] == "0.25"
     assert any(value == "7.5" for value in summary.values())

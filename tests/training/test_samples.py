@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.corpora.corpus import Pair
-from seq2seq.training import samples as module
 from seq2seq.training.samples import Sample, choose, cut
 
 
@@ -36,9 +35,7 @@ def test_a_cut_text_fits_and_is_a_beginning(text, width):
 
 @pytest.mark.parametrize("width", [30, 80])
 def test_a_sample_is_three_printable_lines_of_the_width_of_the_terminal(monkeypatch, width):
-    monkeypatch.setattr(
-        module.shutil, "get_terminal_size", lambda fallback: module.shutil.os.terminal_size((width, 24))
-    )
+    monkeypatch.setenv("COLUMNS", str(width))
     lines = Sample("Where is\x1b[2K my key?\n", "Wo ist mein Schlüssel? " * 9, "").lines()
     assert all(line.isprintable() and len(line) <= width for line in lines)
     assert [line.split()[0] for line in lines] == ["source", "reference", "model"]
