@@ -10,13 +10,9 @@
 import logging
 from collections.abc import Iterable
 
-from seq2seq.api import Run, train
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import TrainConfig
-from seq2seq.corpora.corpus import Pair
-from seq2seq.evaluation.evaluate import evaluate_on_test
 from seq2seq.report.help import assignment, command, example_text, quoted
-from seq2seq.training.run_log import run_log
 
 log = logging.getLogger("seq2seq")
 
@@ -24,26 +20,28 @@ log = logging.getLogger("seq2seq")
 @recipe
 def main(config: TrainConfig) -> float:
     """Train in the run folder, or resume there; sweeps maximise the returned score of the best validation."""
+    config.check()
+    # Imported here: --help and errors in the arguments need no PyTorch.
+    from seq2seq.api import train
+    from seq2seq.corpora.corpus import Pair
+    from seq2seq.evaluation.evaluate import evaluate_on_test
+    from seq2seq.training.run_log import run_log
+
     run = train(config)
-    with run_log(run.folder) as kept:  # scores belong to run.log too
-        kept.open()
-        report(run, config.training.device)
+    with run_log(run.folder, continues=True):  # keeps what is reported here too
+        test = run.corpus("test")
+        if test is not None:
+            log.info("\n%s", evaluate_on_test(run.folder, test, config.training.device))
+        folder = assignment("run", run.folder)
+        sentences: Iterable[Pair] = test or run.corpus("validation") or []
+        if run.is_language_model:
+            prefix = " ".join(example_text(pair.target for pair in sentences).split()[:2])
+            following = f"{command('suggest')} {folder} {assignment('prefix', prefix)}"
+        else:
+            example = quoted(example_text(pair.source for pair in sentences))
+            following = f"echo {example} | {command('translate')} {folder}"
+        log.info("run folder: %s\nnext:       %s", run.folder, following)
     return run.best_score
-
-
-def report(run: Run, device: str) -> None:
-    """Score the test set and suggest the next command."""
-    test = run.corpus("test")
-    if test is not None:
-        log.info("\n%s", evaluate_on_test(run.folder, test, device))
-    folder = assignment("run", run.folder)
-    sentences: Iterable[Pair] = test or run.corpus("validation") or []
-    if run.is_language_model:
-        prefix = " ".join(example_text(pair.target for pair in sentences).split()[:2])
-        following = f"{command('suggest')} {folder} {assignment('prefix', prefix)}"
-    else:
-        following = f"echo {quoted(example_text(pair.source for pair in sentences))} | {command('translate')} {folder}"
-    log.info("run folder: %s\nnext:       %s", run.folder, following)
 
 
 if __name__ == "__main__":

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seq2seq.errors import ConfigError
 from seq2seq.settings import Settings, setting
-from seq2seq.training.samples import Sample
+
+if TYPE_CHECKING:  # settings need no PyTorch
+    from seq2seq.training.samples import Sample
 
 Record = Mapping[str, Any]
 """A record of metrics.jsonl: ``kind`` (train or validation), ``update``, and measurements by name."""
@@ -43,7 +45,7 @@ class Logger:
     def record(self, record: Record) -> None:
         """Receive a record of metrics.jsonl."""
 
-    def samples(self, update: int, samples: Sequence[Sample]) -> None:
+    def samples(self, update: int, samples: "Sequence[Sample]") -> None:
         """Receive the sample translations of a validation."""
 
     def sync(self) -> None:

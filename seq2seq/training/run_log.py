@@ -85,13 +85,18 @@ def _timed(text: str, seconds: float) -> str:
 
 
 @contextmanager
-def run_log(folder: Path) -> Iterator[RunLog]:
+def run_log(folder: Path, continues: bool = False) -> Iterator[RunLog]:
     """Keep what is reported in the context, and the error that ends it, in run.log of a folder.
 
-    Only the first of several processes writes. Nothing is written before `RunLog.open` is called. Lines that users do
-    not see otherwise are those of level `FILE_ONLY`.
+    Only the first of several processes writes, and nothing before `RunLog.open` is called.
+
+    Args:
+        folder: the run folder.
+        continues: this command has already written to run.log, which is open at once.
     """
     kept, level = RunLog(folder, is_first()), log.level
+    if continues:
+        kept.waiting = None
     log.addFilter(kept)
     log.setLevel(FILE_ONLY)
     try:
