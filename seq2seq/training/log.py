@@ -58,6 +58,7 @@ class MetricsLog:
     ) -> None:
         interrupted = isinstance(error, (Interrupted, KeyboardInterrupt))
         ending = Ending.finished if error is None else Ending.interrupted if interrupted else Ending.failed
+        self.failed = False
         self._try(lambda: self.logger.close(ending))
 
     def write(self, kind: str, update: int, values: dict[str, float]) -> None:

@@ -17,7 +17,8 @@ from seq2seq.training.samples import Sample
 from seq2seq.training.trackers import COLUMNS, IDS
 
 SETTINGS = {"seed": 3, "model.dropout": 0.25, "model.attention": "general", "data.filters.unique": True, "run": "x"}
-SAMPLE = Sample("We *work*.", "Wir <b>arbeiten</b>.", "Wir.")
+PICTURE = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 30, 20) + b" and so on"
+SAMPLE = Sample("We *work*.", "Wir <b>arbeiten</b>.", "Wir.", lambda: PICTURE)
 
 
 def train(folder, config, updates=(10, 20), start=0):
@@ -52,12 +53,21 @@ def test_tensorboard_shows_samples_settings_and_the_best_scores(tmp_path):
     [text] = texts[0].tensor_proto.string_val
     lines = text.decode().splitlines()
     assert lines == ["    source     We *work*.", "    reference  Wir <b>arbeiten</b>.", "    model      Wir."]
+    pictures = events.Images("attention/1")
+    assert [(event.step, event.width, event.height) for event in pictures] == [(10, 30, 20), (20, 30, 20), (30, 30, 20)]
+    assert pictures[0].encoded_image_string == PICTURE
     [content] = events.PluginTagToContent("hparams").values()
     shown = HParamsPluginData.FromString(content).session_start_info.hparams
     assert shown["model.dropout"].number_value == 0.25
     assert shown["data.filters.unique"].bool_value is True
     assert shown["model.attention"].string_value == "general"
     assert shown.keys() == SETTINGS.keys()
+
+
+def test_a_picture_that_cannot_be_drawn_does_not_end_the_run(tmp_path, caplog):
+    with MetricsLog(tmp_path, Progress(), TensorBoard().build(tmp_path, SETTINGS)) as log:
+        log.samples([SAMPLE._replace(picture=lambda: 1 / 0)])
+    assert ["division by zero" in message for message in caplog.messages] == [True]
 
 
 def test_csv_has_a_row_per_record(tmp_path):
