@@ -158,7 +158,7 @@ FIRST, LAST = 3, 10
 FIRST_LINE, NEXT_LINE = 3, 15
 """Seconds until the first line where there is no terminal, and at least between later ones."""
 
-BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}, {rate_fmt}{postfix}]"
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
 
 
 class TimeLeft:
@@ -294,7 +294,7 @@ class ProgressBar:
         return self.left.validating()
 
     def say(self, line: str) -> None:
-        """Print a line above the bar."""
+        """Print one or more lines above the bar."""
         log.log(FILE_ONLY, "%s", line)
         if self.reported:
             self.bar.write(line, file=sys.stderr)

@@ -231,8 +231,8 @@ class Trainer:
 
     def _report_samples(self, bar: ProgressBar, log: MetricsLog) -> None:
         samples = self.samples()
-        for line in (line for sample in samples for line in sample.lines()):
-            bar.say(line)
+        if samples:
+            bar.say("\n".join(line for sample in samples for line in sample.lines()))
         log.samples(samples)
 
     def _averaged(self) -> list[int]:
