@@ -44,6 +44,7 @@ VALUES: dict[str, list[Any]] = {
     "seed": [0, 7], "data.source_tag": ["<2de>"], "data.weight": [0.5, 3.0], "data.builtin.seed": [2],
     "data.filters.max_length": [30, 1000], "data.workers": [1],
     "tokenizer.size": [310, 600], "tokenizer.target_size": [310, 400], "tokenizer.tags": [["<x>"]],
+    "tokenizer.placeholders": [["printf"], ["numbers", "tags"]],
     "tokenizer.target_algorithm": ["bpe", "word", "char"], "tokenizer.sampling": [0.1, 0.5],
     "tokenizer.character_coverage": [0.98], "tokenizer.training_sentences": [20],
     "model.embedding_size": [2, 12], "model.encoder.layers": [2, 3], "model.encoder.size": [4, 12],
@@ -63,6 +64,7 @@ VALUES: dict[str, list[Any]] = {
     "training.device": ["cpu"], "training.threads": [1], "search.beam_size": [1, 3], "search.n_best": [2, 3],
     "search.length_penalty": [0.0, 2.0], "search.max_length_ratio": [0.0, 3.0], "search.max_length_offset": [1, 20],
     "search.groups": [1, 2],
+    "search.no_repeat_ngram": [1, 3], "search.repetition_penalty": [1.2, 5.0],
     "search.diversity_strength": [0.0, 2.0], "search.temperature": [0.2, 5.0], "search.top_k": [1, 3],
     "search.top_p": [0.1, 0.9], "search.seed": [0, 9], "search.samples": [1, 4], "shortlist.translations": [1, 50],
     "shortlist.frequent": [0, 500], "shortlist.pairs": [1, 50],
@@ -93,6 +95,7 @@ CHOSEN: dict[str, list[Level]] = {
 }
 LEFT_OUT = {
     "run": "where it is kept",
+    "data.file": "needs a file", "data.split": "needs a file", "data.split_seed": "needs a file",
     "data.source_language": "a name", "data.target_language": "a name", "data.source_column": "needs a file",
     "data.target_column": "needs a file", "data.more": "needs files", "data.cache": "a folder",
     "data.builtin.train_size": "in BASE", "data.builtin.validation_size": "in BASE",

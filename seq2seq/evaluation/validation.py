@@ -19,6 +19,7 @@ from seq2seq.system.device import autocast
 from seq2seq.system.out_of_memory import halve_if_out_of_memory
 from seq2seq.system.precision import Precision
 from seq2seq.system.processes import all_reduce, broadcast_object, is_first, rank, world_size
+from seq2seq.tokenizer.placeholders import Placeholders
 from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training.config import Criterion
 from seq2seq.training.loss import loss_sums
@@ -43,6 +44,7 @@ class Validator:
         search: the search settings of the run; validation searches greedily within their length limits.
         target_language: language code that selects the tokenization of BLEU.
         criterion: chrF is computed only if this is chrf.
+        placeholders: what translations copy from the source.
         samples: number of translations that are kept for `samples`.
         draw: draws the attention weights of a sample; None if the model has no attention.
 
@@ -64,6 +66,7 @@ class Validator:
         criterion: Criterion = Criterion.bleu,
         samples: int = 0,
         draw: Callable[[Translation], bytes] | None = None,
+        placeholders: Placeholders | None = None,
     ) -> None:
         order = BatchSampler(table.source_lengths, table.target_lengths, batch, seed=0)
         self.batches = [make_batch(*table.rows(rows)) for rows in order.epoch(0)]
@@ -76,6 +79,7 @@ class Validator:
         self.chosen = choose(pairs, samples)
         self.draw = draw
         self.samples: list[Sample] = []
+        self.placeholders = placeholders
         if is_first():
             warn_of_misfit(target_language, [pair.target for pair in pairs])
 
@@ -84,7 +88,8 @@ class Validator:
         device = next(network.parameters()).device
         if network.config.encoder.layers == 0:
             return Validation(update, self._loss(network, device), None)
-        translator = Translator([Member.prepare(network, self.tokenizers, device)], self.search)
+        member = Member.prepare(network, self.tokenizers, device, placeholders=self.placeholders)
+        translator = Translator([member], self.search)
         translations = translate_distributed(translator, (pair.source for pair in self.pairs))
         texts = [str(translation) for translation in translations]
         scores = broadcast_object(self._scores(texts) if is_first() else (0.0, None))

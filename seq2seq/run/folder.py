@@ -27,6 +27,7 @@ from seq2seq.search import SearchConfig
 from seq2seq.settings import validate
 from seq2seq.system.atomic import atomic_folder, atomic_write
 from seq2seq.tokenizer.config import TokenizerConfig
+from seq2seq.tokenizer.placeholders import SYMBOLS, Placeholders
 from seq2seq.tokenizer.tokenizer import EOS, UNK, Tokenizers, load_tokenizers, save_tokenizers
 from seq2seq.tokenizer.vocabulary import cached_tokenizers
 
@@ -37,6 +38,9 @@ if TYPE_CHECKING:  # programs that only translate do not import pyarrow
 CONFIG = "config.yaml"
 MODEL = "model.safetensors"
 SHORTLIST = "shortlist.safetensors"
+
+PAIRS = "pairs"
+"""The folder in a run folder with the sentence pairs that a Python program trained on."""
 
 FROZEN = "frozen"
 """The section of config.yaml that lists frozen embedding tables: source, target. Missing if there are none."""
@@ -106,6 +110,10 @@ class LoadedRun:
     """Language code of the output; empty if the folder does not name it."""
     name: str = "the model"
     """The run folder, for messages."""
+    source_language: str = ""
+    """Language code of the input; empty if the folder does not name it."""
+    placeholders: Placeholders | None = None
+    """What translations copy from the source."""
 
     def member(self, device: torch.device, precision: str) -> Member:
         """The model prepared for search on a device: see `Member.prepare` for precisions and errors."""
@@ -116,8 +124,22 @@ class LoadedRun:
             precision,
             quantized=self.quantized,
             name=self.name,
+            source_language=self.source_language,
             target_language=self.target_language,
+            placeholders=self.placeholders,
         )
+
+
+def _with_own_pairs(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings that name the pairs in this run folder where they name those in its former place."""
+    data = settings.get("data")
+    for part in data.values() if isinstance(data, dict) else ():
+        file = part.get("file") if isinstance(part, dict) else None
+        if isinstance(file, str) and os.path.basename(os.path.dirname(file)) == PAIRS:
+            own = folder.absolute() / PAIRS / os.path.basename(file)
+            if os.path.isfile(own):
+                part["file"] = str(own)
+    return settings
 
 
 @dataclass(frozen=True)
@@ -150,7 +172,7 @@ class RunFolder:
             raise RunError(f"{file} is damaged ({' '.join(str(error).split())}): restore it or retrain") from None
         if not isinstance(settings, dict):
             raise RunError(f"{file} is damaged (no settings in it): restore it or retrain")
-        return cls(folder, text, rename_settings(settings))
+        return cls(folder, text, _with_own_pairs(folder, rename_settings(settings)))
 
     @property
     def flat_settings(self) -> dict[str, Any]:
@@ -189,11 +211,30 @@ class RunFolder:
         return self.section("model", ModelConfig).encoder.layers == 0
 
     @property
+    def source_language(self) -> str:
+        """Language code of the input; empty if the settings do not name it."""
+        return self._language("source_language")
+
+    @property
     def target_language(self) -> str:
         """Language code of the output; empty if the settings do not name it."""
+        return self._language("target_language")
+
+    def _language(self, name: str) -> str:
         data = self.settings.get("data")
-        language = data.get("target_language") if isinstance(data, dict) else None
+        language = data.get(name) if isinstance(data, dict) else None
         return language if isinstance(language, str) else ""
+
+    def placeholders(self, tokenizers: Tokenizers) -> Placeholders | None:
+        """What was protected as a placeholder in training; None for nothing.
+
+        Raises:
+            RunError: the settings are not usable.
+        """
+        tokenizer = self.settings.get("tokenizer")
+        if not isinstance(tokenizer, dict) or not tokenizer.get("placeholders"):
+            return None
+        return self.section("tokenizer", TokenizerConfig).protection(sorted(tokenizers.source.tags - {*SYMBOLS}))
 
     @property
     def frozen_tables(self) -> list[str]:
@@ -232,8 +273,16 @@ class RunFolder:
         weights = load_weights_of(shapes, file)
         network = Network(model, *sizes)
         set_weights(network, dequantized(weights, file), file)
-        quantized = is_quantized(weights)
-        return LoadedRun(network.eval(), tokenizers, search, quantized, self.target_language, str(self.path))
+        return LoadedRun(
+            network.eval(),
+            tokenizers,
+            search,
+            is_quantized(weights),
+            target_language=self.target_language,
+            name=str(self.path),
+            source_language=self.source_language,
+            placeholders=self.placeholders(tokenizers),
+        )
 
     def load_shortlist(self, tokenizers: Tokenizers) -> Shortlist:
         """The lexical shortlist of the run.
