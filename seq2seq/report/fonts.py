@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-logger = logging.getLogger("seq2seq")
+logger = logging.getLogger(__name__)
 
 DEFAULT = "DejaVu Sans"
 """matplotlib's own font."""
