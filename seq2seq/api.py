@@ -27,10 +27,11 @@ from seq2seq.errors import ConfigError
 from seq2seq.evaluation import evaluate as evaluation
 from seq2seq.evaluation.validation import Validator
 from seq2seq.metrics.score import Metric, Score
-from seq2seq.model import Network, slow_path_warnings
+from seq2seq.model import AttentionKind, Network, slow_path_warnings
 from seq2seq.run.folder import CONFIG, RunFolder, learn_shortlist, prepare_tokenizers
 from seq2seq.run.pairs import Pairs, as_corpus, as_pairs, saved_data, saved_pairs
 from seq2seq.run.resume import run_setup
+from seq2seq.settings import override_value, walk
 from seq2seq.system.device import choose_device, resolve_precision, set_seed
 from seq2seq.system.lock import locked
 from seq2seq.system.processes import first_before_others, is_first, rank, world_size
@@ -43,10 +44,12 @@ from seq2seq.training.config import Criterion
 from seq2seq.training.learning_curve import draw_learning_curve
 from seq2seq.training.log import read_validations
 from seq2seq.training.pretrained_embeddings import freeze_embeddings, set_embeddings
+from seq2seq.training.run_log import RunLog, run_log
 from seq2seq.training.warm_start import checked_start, inherited_frozen, load_start_weights
 from seq2seq.translation.language_model import LanguageModel
 from seq2seq.translation.risk_sampler import Sampler
 from seq2seq.translation.translator import Translator
+from seq2seq.translation.types import Translation
 
 log = logging.getLogger("seq2seq")
 
@@ -199,8 +202,8 @@ def train(
     path = Path(config.run).expanduser()
     if not (path / CONFIG).exists():
         refuse_ignored(config)
-    with locked(path), saved_pairs(path, pairs, given):
-        _train(config, path, on_validation)
+    with run_log(path) as kept, locked(path), saved_pairs(path, pairs, given):
+        _train(config, path, on_validation, kept)
     return Run.open(path)
 
 
@@ -252,7 +255,7 @@ def _languages(data: SplitCorpus | Pairs) -> list[str]:
     return [f"data.source_language={languages[0]}", f"data.target_language={languages[1]}"]
 
 
-def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None) -> None:
+def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None, kept: RunLog) -> None:
     """Train from the corpus to the selected model and its shortlist; an interrupted run resumes at each step."""
     device = choose_device(config.training.device)
     precision = resolve_precision(config.training.precision, device)
@@ -276,6 +279,7 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
         )
         sampler = BatchSampler(table.source_lengths, table.target_lengths, config.batch, config.seed, table.weights)
         config, length = _within_epochs(config, sampler)
+    kept.open()
     sizes = f"{tokenizers.source.size:,} source and {tokenizers.target.size:,} target tokens"
     processes = "" if world_size() == 1 else f", {world_size()} processes"
     place = f"on {device} in {precision}{processes}, {threads} thread{'s' * (threads > 1)}"
@@ -297,6 +301,8 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
         search=config.search,
         target_language=data.target_language,
         criterion=config.training.criterion,
+        samples=config.training.samples,
+        draw=None if config.model.attention is AttentionKind.none else _attention_picture,
         placeholders=placeholders,
     )
     objective = build_objective(
@@ -319,6 +325,8 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
         seed=config.seed,
         device=device,
         start=None if start is None else partial(load_start_weights, start),
+        logger=config.logger.build(folder, _flat(config)),
+        samples=lambda: validate.samples,
     ).fit()
     if is_first():
         draw_learning_curve(folder)
@@ -348,6 +356,22 @@ def _within_epochs(config: TrainConfig, sampler: BatchSampler) -> tuple[TrainCon
         raise ConfigError(f"training.epochs={epochs} takes {bound} updates: {error}") from None
     bounded = replace(config, training=replace(config.training, updates=bound))
     return bounded, [f"training.epochs={epochs} takes {bound:,} updates"]
+
+
+def _flat(config: TrainConfig) -> dict[str, str | int | float | bool]:
+    """The settings by dotted path, as loggers keep them: what is no number is text as on the command line."""
+    values = {name: value for name, _, value in walk(config)}
+    return {
+        name: value if isinstance(value, (bool, int, float)) else override_value(value)
+        for name, value in values.items()
+    }
+
+
+def _attention_picture(translation: Translation) -> bytes:
+    from seq2seq.analysis.pictures import attention_picture  # imports matplotlib
+
+    assert translation.attention is not None
+    return attention_picture(translation.attention, translation.source_tokens, translation.tokens)
 
 
 def _initial_network(config: TrainConfig, tokenizers: Tokenizers, frozen: Sequence[str]) -> tuple[Network, list[str]]:

@@ -61,8 +61,8 @@ ALLOWED = {
     "__main__": {"__init__", "config", "config.preflight", "config.schemas", "report"},
     "demo": {"__main__"},
     "api": {  # the Python API uses all packages between text and scores
-        *{"config", "config.hydra", "corpora", "data", "evaluation", "metrics", "model", "run", "system", "tokenizer"},
-        *{"training", "translation"},
+        *{"analysis", "config", "config.hydra", "corpora", "data", "evaluation", "metrics", "model", "run", "system"},
+        *{"tokenizer", "training", "translation"},
     },
     "__init__": {"api", "corpora", "metrics", "search", "system", "translation"},
 }

@@ -32,6 +32,8 @@ CHANGEABLE = (
     "training.threads",
     "training.smaller",
     "training.save_minutes",
+    "training.samples",
+    "logger",
     "data.cache",
     "data.workers",
     "search.",
@@ -142,7 +144,11 @@ def _choices(config: Any) -> dict[str, str]:
 def _check_same_settings(run: RunFolder, config: Any) -> None:
     """Refuse other settings than those of the run; a setting that an older folder lacks had its default."""
     saved, defaults = run.flat_settings, _defaults(config)
-    compared = {name: (saved.get(f"{CHOICES}.{name}"), kind) for name, kind in _choices(config).items()}
+    compared = {
+        name: (saved.get(f"{CHOICES}.{name}"), kind)
+        for name, kind in _choices(config).items()
+        if not name.startswith(CHANGEABLE)
+    }
     compared |= {
         name: (_with_defaults(saved.get(name, defaults[name]), value), _plain(value))
         for name, _, value in walk(config)
