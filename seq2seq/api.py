@@ -262,6 +262,7 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
         seed=config.seed,
         device=device,
         start=None if start is None else partial(load_start_weights, start),
+        metadata=RunFolder.open(folder).metadata(tokenizers),
     ).fit()
     if is_first():
         draw_learning_curve(folder)

@@ -35,6 +35,10 @@ def shown(text: str) -> str:
     return escaped(text)
 
 
+DISTRIBUTION = "recurrent-translation"
+"""The name of this project in package indexes, where ``seq2seq`` is another project."""
+
+
 class Seq2SeqError(Exception):
     """Base class of user errors; recipes print the message as one line and exit with code 1."""
 
@@ -57,3 +61,11 @@ class RunError(Seq2SeqError):
 def program(name: str) -> str:
     """A recipe as messages name it: ``recipes/doctor.py``, or ``seq2seq-doctor`` if console scripts are in use."""
     return f"seq2seq-{name}" if Path(sys.argv[0]).name.startswith("seq2seq-") else f"recipes/{name}.py"
+
+
+def install_hint(extra: str) -> str:
+    """The command that installs an extra of this project: into the clone that runs, or by name if it is installed."""
+    root = Path(__file__).parents[1]
+    if not (root / "pyproject.toml").is_file():
+        return f'python -m pip install "{DISTRIBUTION}[{extra}]"'
+    return f'python -m pip install -e "{"." if root == Path.cwd() else root}[{extra}]"'

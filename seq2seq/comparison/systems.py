@@ -16,6 +16,7 @@ from seq2seq.run.provenance import comparable, model_hash, read_scores, text_has
 SEED_SETTINGS = (
     "run",
     "seed",
+    "licence",
     "training.start",
     "training.device",
     "training.save_minutes",

@@ -7,7 +7,6 @@ import argparse
 import contextlib
 import difflib
 import functools
-import importlib.metadata
 import importlib.resources
 import io
 import logging
@@ -31,6 +30,7 @@ from omegaconf.errors import OmegaConfBaseException
 from tqdm import tqdm
 from yaml import YAMLError
 
+from seq2seq import __version__
 from seq2seq.analysis.config import MicroscopeConfig
 from seq2seq.benchmark.config import BenchmarkConfig
 from seq2seq.comparison.config import CompareConfig
@@ -163,7 +163,7 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
                     raise ConfigError(f"{program(name)} runs in one process: start it with python, not with torchrun")
                 join_group()
             if sys.argv[1:] == ["--version"]:
-                print(f"seq2seq {importlib.metadata.version('seq2seq')}")
+                print(f"seq2seq {__version__}")
                 return
             refuse_dashes(sys.argv[1:], schema())
             arguments, notes = rename_overrides(sys.argv[1:], {path for path, _, _ in walk(schema())})

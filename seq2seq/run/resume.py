@@ -24,6 +24,7 @@ PAIRS = "pairs"
 # Settings that a resumed run may change: the length of training and everything after it.
 CHANGEABLE = (
     "run",
+    "licence",
     "training.updates",
     "training.accumulate",  # another number of processes can make the same update
     "training.patience",

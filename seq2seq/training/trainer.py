@@ -4,7 +4,7 @@ The result is a function of config and seed: a run that was killed and restarted
 """
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from seq2seq.data.prefetch import prefetch
 from seq2seq.data.stream import BatchIterator, BatchStream
 from seq2seq.model import Network
 from seq2seq.model.weights import save_weights, set_weights
+from seq2seq.run.metadata import check_metadata
 from seq2seq.system.device import Precision, resolve_precision
 from seq2seq.system.processes import barrier, is_first, max_over_processes
 from seq2seq.training.checkpoints import Checkpoints, damaged
@@ -52,6 +53,7 @@ class Trainer:
         seed: int,
         device: torch.device,
         start: Callable[[Network], None] | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> None:
         """Prepare training, or resume it from the folder's last state.
 
@@ -67,9 +69,10 @@ class Trainer:
             seed: seed of everything that is drawn.
             device: where it trains.
             start: sets the initial weights of a new run; not called when a run is resumed.
+            metadata: of the weights, written into each file of them.
 
         Raises:
-            RunError: the training state in the folder cannot be used.
+            RunError: the training state in the folder cannot be used, or belongs to other tokenizers or settings.
         """
         self.network = network.to(device)
         self.stream = stream
@@ -83,7 +86,8 @@ class Trainer:
         self.step = UpdateStep(self.network, objective, self.optimizer, loss_scale, clip=config.clip, seed=seed)
         self.schedule = schedule
         self.device = device
-        self.checkpoints = Checkpoints(folder / "checkpoints", network)
+        self.metadata = dict(metadata or {})
+        self.checkpoints = Checkpoints(folder / "checkpoints", network, self.metadata)
         self.saved_at = time.perf_counter()
         state = self.checkpoints.load_state()
         if state is None and start is not None:
@@ -205,7 +209,7 @@ class Trainer:
             if is_first():
                 self.checkpoints.save(self.network, validation.update)
                 if chosen:
-                    save_weights(self.network, self.model_path)
+                    save_weights(self.network, self.model_path, self.metadata)
         if chosen:
             self.progress.model, self.progress.average = [validation.update], None
         if self.finished() and self.progress.window.tokens:
@@ -258,6 +262,7 @@ class Trainer:
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "progress": self.progress.as_dict(),
+            "metadata": self.metadata,
         }
         if self.average is not None:
             state["average"] = self.average.weights
@@ -274,9 +279,10 @@ class Trainer:
         """Resume from a training state.
 
         Raises:
-            RunError: it is damaged, or of another network or optimizer.
+            RunError: it is damaged, or of another network, tokenizer or optimizer.
         """
         try:
+            check_metadata(dict(state.get("metadata", {})), self.metadata, self.checkpoints.last, self.folder)
             self.network.load_state_dict(state["network"])
             load_state(self.optimizer, self.optimizer_config, state["optimizer"], tables_of(self.network))
             if self.average is not None:
