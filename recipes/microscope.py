@@ -16,12 +16,12 @@ from seq2seq.analysis.study_page import study_page, study_pictures, study_text
 from seq2seq.analysis.trace import Trace
 from seq2seq.analysis.trace_page import trace_page, trace_pictures, trace_text
 from seq2seq.config.hydra import recipe
-from seq2seq.corpora.config import DataConfig
 from seq2seq.corpora.mixture import add_tag
 from seq2seq.corpora.monolingual import read_target_split
-from seq2seq.corpora.reading import read_split, text_for_run
+from seq2seq.corpora.reading import read_split
 from seq2seq.errors import ConfigError
 from seq2seq.report.page import write_page
+from seq2seq.run.files import run_text
 from seq2seq.run.folder import RunFolder
 from seq2seq.system.atomic import atomic_write, remove_outdated
 from seq2seq.system.device import choose_device
@@ -47,7 +47,7 @@ def trace_sentence(config: MicroscopeConfig, text: str, is_lm: bool) -> Trace:
 def study_corpus(config: MicroscopeConfig, is_lm: bool) -> Study:
     """Analyse the model over the corpus."""
     run = RunFolder.open(config.run)
-    data = text_for_run(config.data, run.section("data", DataConfig), config.split)
+    data = run_text(run, config.data, config.split)
     corpus = (read_target_split if is_lm else read_split)(data, config.split)
     if corpus is None:
         raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")

@@ -27,6 +27,7 @@ from seq2seq.evaluation import evaluate as evaluation
 from seq2seq.evaluation.validation import Validator
 from seq2seq.metrics.score import Score
 from seq2seq.model import Network, slow_path_warnings
+from seq2seq.run.files import record_files, run_text
 from seq2seq.run.folder import CONFIG, RunFolder, learn_shortlist, prepare_tokenizers
 from seq2seq.run.pairs import Pairs, as_corpus, saved_data, saved_pairs
 from seq2seq.run.resume import run_setup
@@ -108,7 +109,7 @@ class Run:
             raise ConfigError(f"{split!r} is not a split: name one of {', '.join(Split)}")
         run = RunFolder.open(self.folder)
         read = read_target_split if run.is_language_model else read_split
-        return read(run.section("data", DataConfig), Split(split))
+        return read(run_text(run, DataConfig(), Split(split)), Split(split))
 
     def translator(self, device: str = "auto", precision: str = "auto") -> Translator:
         """The best model as a translator: see `Translator.load`."""
@@ -213,12 +214,13 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
     data, tokenizer = config.text()
     tags, cache = source_tags(data), data.cache_folder(folder)
     corpus, validation, test = read_corpora(data) if config.translates else read_target_corpora(data)
-    check_files(data.test, test)
     for text in (corpus, validation):  # a file that changes after this point is refused
         _ = text.fingerprint
+    files = record_files(config, folder, (corpus, validation, test))
+    check_files(data.test, test)
     start = checked_start(folder, config.training.start, config.model, tokenizer, tags)
     frozen = inherited_frozen(folder, start, config.embeddings)
-    with first_before_others(), run_setup(folder, config, frozen):
+    with first_before_others(), run_setup(folder, config, frozen, files):
         tokenizers = prepare_tokenizers(folder, tokenizer, corpus, tags, start, cache)
         network, notes = _initial_network(config, tokenizers, frozen)
     with first_before_others():

@@ -10,6 +10,7 @@ from seq2seq.comparison.config import Searched
 from seq2seq.corpora.lines import read_lines
 from seq2seq.errors import DataError, RunError
 from seq2seq.report.help import assignment, command
+from seq2seq.run.files import FILES
 from seq2seq.run.folder import CONFIG, RunFolder
 from seq2seq.run.provenance import comparable, model_hash, read_scores, text_hash
 
@@ -177,7 +178,8 @@ def _check_seeds(paths: Sequence[Path], outputs: Sequence[Output]) -> None:
     settings = [RunFolder.open(run).flat_settings for run in runs]
     for run, other in zip(runs[1:], settings[1:], strict=True):
         for name in sorted(settings[0].keys() & other.keys()):
-            if name not in SEED_SETTINGS and settings[0][name] != other[name]:
+            moved = name.startswith(f"{FILES}.") and not name.endswith(".hash")
+            if name not in SEED_SETTINGS and not moved and settings[0][name] != other[name]:
                 raise RunError(
                     f"{runs[0]} and {run} are not seeds of one system: {name} is {settings[0][name]} in one, "
                     f"{other[name]} in the other: name them as separate systems"
