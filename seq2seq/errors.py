@@ -69,3 +69,14 @@ def install_hint(extra: str) -> str:
     if not (root / "pyproject.toml").is_file():
         return f'python -m pip install "{DISTRIBUTION}[{extra}]"'
     return f'python -m pip install -e "{"." if root == Path.cwd() else root}[{extra}]"'
+
+
+def require_text(value: object, name: str) -> None:
+    """Check that an argument is a string.
+
+    Raises:
+        DataError: it is not.
+    """
+    if not isinstance(value, str):
+        advice = "decode it: text.decode('utf-8')" if isinstance(value, bytes | bytearray) else "pass a string"
+        raise DataError(f"{name} must be a string, got {type(value).__name__}: {advice}")

@@ -6,7 +6,7 @@ B sentences, S source positions, T target positions.
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -83,6 +83,11 @@ class Member:
         decoder = PreparedDecoder(network, form, torch.bfloat16 if reduced else torch.float32)
         return cls(name, network, decoder, tokenizers, device, form, target_language)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickling and copying: packed weights cannot be pickled, so the copy packs its own."""
+        parts = (self.network, self.tokenizers, self.device, self.precision, self.name, self.target_language)
+        return _prepared, parts
+
     @property
     def is_language_model(self) -> bool:
         """Whether it has no encoder."""
@@ -95,6 +100,12 @@ class Member:
     def stepper(self, sources: SourceBatch, shortlist: BatchShortlist | None = None) -> NetworkStepper:
         """This member's stepper for a batch, over the tokens of the shortlist (None: over all target tokens)."""
         return NetworkStepper(self.network, self.decoder, *sources, BOS, EOS, shortlist)
+
+
+def _prepared(
+    network: Network, tokenizers: Tokenizers, device: torch.device, precision: str, name: str, target_language: str
+) -> Member:
+    return Member.prepare(network, tokenizers, device, precision, name=name, target_language=target_language)
 
 
 def check_members(members: Sequence[Member], language_model: Member | None) -> None:

@@ -126,7 +126,10 @@ class RunFolder:
 
         Raises:
             RunError: the folder has no config.yaml, or it is not a YAML mapping.
+            ConfigError: the argument is not a path.
         """
+        if not isinstance(path, str | os.PathLike):
+            raise ConfigError(f"a run folder is a path, got {type(path).__name__}: pass a string or a Path")
         folder = Path(path).expanduser()
         file = folder / CONFIG
         if not os.path.isfile(file):  # `Path.is_file` raises an error for names that the system does not allow

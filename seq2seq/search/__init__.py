@@ -2,7 +2,7 @@
 
 from seq2seq.search.beam import beam_search
 from seq2seq.search.characters import CharacterStepper
-from seq2seq.search.config import SAMPLING_METHODS, Method, SearchConfig, SearchOverrides, Utility
+from seq2seq.search.config import SAMPLING_METHODS, Method, SearchConfig, SearchOverrides, Utility, resolve_search
 from seq2seq.search.constrained import Phrase, constrained_beam_search
 from seq2seq.search.diverse import diverse_beam_search
 from seq2seq.search.ensemble import (
@@ -52,6 +52,7 @@ __all__ = [
     "make_hypothesis",
     "next_words",
     "normalized",
+    "resolve_search",
     "sample",
     "search",
     "stream_beam_search",

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sentencepiece import SentencePieceProcessor
 
-from seq2seq.errors import DataError
+from seq2seq.errors import DataError, require_text
 from seq2seq.system.atomic import atomic_write
 from seq2seq.tokenizer.sentencepiece_model import ModelType, Piece, PieceType, read_pieces
 
@@ -28,7 +28,11 @@ def normalize(text: str) -> str:
 
     Unicode NFC; a lone surrogate becomes U+FFFD; any run of white space (as defined by `str.split`, and U+2581, which
     is SentencePiece's space) becomes one space; white space at the ends is removed.
+
+    Raises:
+        DataError: the argument is not a string.
     """
+    require_text(text, "text")
     text = re.sub("[\ud800-\udfff]", "\ufffd", text).replace(SPACE, " ")
     return " ".join(unicodedata.normalize("NFC", text).split())
 
