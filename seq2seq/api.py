@@ -31,6 +31,7 @@ from seq2seq.run.files import record_files, run_text
 from seq2seq.run.folder import CONFIG, RunFolder, learn_shortlist, prepare_tokenizers
 from seq2seq.run.pairs import Pairs, as_corpus, saved_data, saved_pairs
 from seq2seq.run.resume import run_setup
+from seq2seq.settings import validate, with_members
 from seq2seq.system.device import choose_device, resolve_precision, set_seed
 from seq2seq.system.lock import locked
 from seq2seq.system.processes import first_before_others, is_first, rank, world_size
@@ -154,10 +155,13 @@ def train(
     if isinstance(data, TrainConfig):
         if experiment is not None or overrides:
             raise ConfigError("experiment and overrides are for training on pairs: change the settings in data instead")
-        config, pairs = data if folder is None else replace(data, run=str(folder)), None
+        config, pairs = with_members(data if folder is None else replace(data, run=str(folder))), None
+        validate(config)
     else:
         if folder is None:
             raise ConfigError("folder is missing: train(pairs, 'runs/mine')")
+        if not isinstance(folder, str | Path):
+            raise ConfigError(f"a run folder is a path, got {type(folder).__name__}: pass a string or a Path")
         config = compose_train(experiment, overrides)
         pairs = as_corpus(data, config.data)
         config = replace(config, run=str(folder), data=saved_data(Path(folder).expanduser(), config.data))

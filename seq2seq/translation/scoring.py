@@ -14,6 +14,7 @@ import torch
 from seq2seq.corpora.segmentation import MAX_SEGMENT, align_segments, split_long_text, split_sentences
 from seq2seq.data.batch import batches_by_length, make_batch
 from seq2seq.data.batch_sampler import BatchConfig, BatchSampler
+from seq2seq.errors import require_text
 from seq2seq.inference.member import Member
 from seq2seq.inference.members import EncodedSources, Members
 from seq2seq.search import forced_decoding, make_hypothesis
@@ -40,6 +41,7 @@ def score_pairs(members: Members, pairs: Iterable[tuple[str, str]], length_penal
 
 
 def _split(members: Members, source: str, target: str) -> list[tuple[str, str]]:
+    require_text(source, "text")
     if len(source) <= MAX_SEGMENT:
         return [(source, target)]
     tags = members.source_tokenizers[0].tags
