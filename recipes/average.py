@@ -8,15 +8,17 @@ from pathlib import Path
 
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import AverageConfig
-from seq2seq.model.weights import save_weights, set_weights
 from seq2seq.report.help import assignment, command
-from seq2seq.run.folder import MODEL, RunFolder, new_model_folder
-from seq2seq.training.averaging import average_checkpoints, average_runs, chosen_checkpoints
 
 
 @recipe
 def main(config: AverageConfig) -> None:
     """Write a new model folder with averaged weights; the runs are not changed."""
+    # Imported here: --help and errors in the arguments need no PyTorch.
+    from seq2seq.model.weights import save_weights, set_weights
+    from seq2seq.run.folder import MODEL, RunFolder, new_model_folder
+    from seq2seq.training.averaging import average_checkpoints, average_runs, chosen_checkpoints
+
     run = Path(config.run).expanduser()
     output = Path(config.output or f"{config.run.rstrip('/')}-average").expanduser()
     folder = RunFolder.open(run)

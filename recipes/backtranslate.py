@@ -12,16 +12,18 @@ from seq2seq.config.recipes import BacktranslateConfig
 from seq2seq.corpora.config import DataConfig, MoreConfig
 from seq2seq.corpora.lines import read_input
 from seq2seq.report.help import command, overrides
-from seq2seq.run.folder import RunFolder
-from seq2seq.translation.decoding import search_options
-from seq2seq.translation.io import with_progress
-from seq2seq.translation.synthetic_text import SOURCE, TARGET, back_translate, write_pairs
-from seq2seq.translation.translator import Translator
 
 
 @recipe
 def main(config: BacktranslateConfig) -> None:
     """Write source.txt and target.txt into a new folder and print the next command."""
+    # Imported here: --help and errors in the arguments need no PyTorch.
+    from seq2seq.run.folder import RunFolder
+    from seq2seq.translation.decoding import search_options
+    from seq2seq.translation.io import with_progress
+    from seq2seq.translation.synthetic_text import SOURCE, TARGET, back_translate, write_pairs
+    from seq2seq.translation.translator import Translator
+
     output = Path(config.output or f"{config.run.rstrip('/')}-synthetic").expanduser()
     reverse = Translator.load(config.run, config.device, config.precision)
     lines, count = read_input(config.input)

@@ -14,23 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq import __version__
-from seq2seq.benchmark import report
 from seq2seq.benchmark.config import BenchmarkConfig, Part
-from seq2seq.benchmark.machine import measure_machine
-from seq2seq.benchmark.preparation import measure_preparation
-from seq2seq.benchmark.serving import measure_serving
-from seq2seq.benchmark.training import measure_precisions, measure_training
-from seq2seq.benchmark.translation import measure_translation
-from seq2seq.benchmark.workload import prepare
 from seq2seq.config.hydra import recipe
-from seq2seq.system.device import choose_device
-from seq2seq.system.lock import locked_output
 
 
 @recipe
 def main(config: BenchmarkConfig) -> None:
     """Print tables, and write the same figures to benchmark.json."""
     config.check()
+    # Imported here: --help and errors in the arguments need no PyTorch.
+    from seq2seq.system.lock import locked_output
+
     output = Path(config.output).expanduser()
     with locked_output(output):
         measure(config, output / "benchmark.json")
@@ -38,6 +32,15 @@ def main(config: BenchmarkConfig) -> None:
 
 def measure(config: BenchmarkConfig, path: Path) -> None:
     """Measure each part in turn. The report is written after each part, so an error loses no earlier figure."""
+    from seq2seq.benchmark import report
+    from seq2seq.benchmark.machine import measure_machine
+    from seq2seq.benchmark.preparation import measure_preparation
+    from seq2seq.benchmark.serving import measure_serving
+    from seq2seq.benchmark.training import measure_precisions, measure_training
+    from seq2seq.benchmark.translation import measure_translation
+    from seq2seq.benchmark.workload import prepare
+    from seq2seq.system.device import choose_device
+
     machine = measure_machine(choose_device(config.device), config.measure)
     sections: dict[str, Any] = {"seq2seq": __version__, "settings": config, "machine": machine}
     parts = set(config.parts)

@@ -9,24 +9,26 @@ python recipes/compare.py systems=[runs/a,runs/b] comet=Unbabel/wmt22-comet-da
 import sys
 from pathlib import Path
 
-from seq2seq.comparison.comet import Comet, CometMetric
-from seq2seq.comparison.comparison import compare
 from seq2seq.comparison.config import CompareConfig
-from seq2seq.comparison.corpora import first_run, frequencies, read_test_set, target_language
-from seq2seq.comparison.pages import as_text
-from seq2seq.comparison.report import sections, write
-from seq2seq.comparison.systems import Common, read_systems
 from seq2seq.config.hydra import recipe
-from seq2seq.metrics.score import fresh_metrics, score, warn_of_misfit
-from seq2seq.metrics.suspicious import blank_report, count_outputs
-from seq2seq.run.provenance import comparable, text_hash
-from seq2seq.system.device import choose_device
 
 
 @recipe
 def main(config: CompareConfig) -> None:
     """Print tables, then sentences; the same goes to the files of output."""
     config.check()
+    # Imported here: --help and errors in the arguments need no PyTorch.
+    from seq2seq.comparison.comet import Comet, CometMetric
+    from seq2seq.comparison.comparison import compare
+    from seq2seq.comparison.corpora import first_run, frequencies, read_test_set, target_language
+    from seq2seq.comparison.pages import as_text
+    from seq2seq.comparison.report import sections, write
+    from seq2seq.comparison.systems import Common, read_systems
+    from seq2seq.metrics.score import fresh_metrics, score, warn_of_misfit
+    from seq2seq.metrics.suspicious import blank_report, count_outputs
+    from seq2seq.run.provenance import comparable, text_hash
+    from seq2seq.system.device import choose_device
+
     run = first_run(config.systems)
     corpus = read_test_set(config, run)
     pairs = list(corpus)

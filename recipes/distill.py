@@ -12,19 +12,21 @@ from pathlib import Path
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import DistillConfig
 from seq2seq.corpora.config import MoreConfig, Split
-from seq2seq.corpora.reading import names_corpus, read_split
 from seq2seq.errors import ConfigError
 from seq2seq.report.help import assignment, command, overrides
-from seq2seq.run.files import run_data, run_text
-from seq2seq.run.folder import RunFolder
-from seq2seq.translation.io import with_progress
-from seq2seq.translation.synthetic_text import SOURCE, TARGET, distill, write_pairs
-from seq2seq.translation.translator import Translator
 
 
 @recipe
 def main(config: DistillConfig) -> None:
     """Write source.txt and target.txt into a new folder and print the next command."""
+    # Imported here: --help and errors in the arguments need no PyTorch.
+    from seq2seq.corpora.reading import names_corpus, read_split
+    from seq2seq.run.files import run_data, run_text
+    from seq2seq.run.folder import RunFolder
+    from seq2seq.translation.io import with_progress
+    from seq2seq.translation.synthetic_text import SOURCE, TARGET, distill, write_pairs
+    from seq2seq.translation.translator import Translator
+
     run = config.run.rstrip("/")
     output = Path(config.output or f"{run}-distilled").expanduser()
     folder = RunFolder.open(run)

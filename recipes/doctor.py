@@ -11,15 +11,17 @@ import sys
 
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import DoctorConfig
-from seq2seq.corpora.reading import named_corpora
-from seq2seq.doctor.cleaning import check_fix, clean
-from seq2seq.doctor.diagnosis import HELD_OUT, diagnose
-from seq2seq.doctor.report import as_dict, cleaning_summary, details, read_examples, summary
 
 
 @recipe
 def main(config: DoctorConfig) -> None:
     """Print a table and examples; with fix=true, write cleaned copies next to the training files."""
+    # Imported here: --help and errors in the arguments need no PyTorch.
+    from seq2seq.corpora.reading import named_corpora
+    from seq2seq.doctor.cleaning import check_fix, clean
+    from seq2seq.doctor.diagnosis import HELD_OUT, diagnose
+    from seq2seq.doctor.report import as_dict, cleaning_summary, details, read_examples, summary
+
     corpora = named_corpora(config.data)
     training = {name: corpus for name, corpus in corpora.items() if name not in HELD_OUT}
     if config.fix:

@@ -7,14 +7,16 @@ python recipes/document.py run=runs/demo search.beam_size=1 < letter.txt
 
 from seq2seq.config.hydra import recipe
 from seq2seq.translation.config import DocumentConfig
-from seq2seq.translation.documents import translate_document
-from seq2seq.translation.io import load_glossary, load_translator, opened, read_text
 
 
 @recipe
 def main(config: DocumentConfig) -> None:
     """Read a whole document, translate its sentences in batches, and write the result."""
     config.check()
+    # Imported here: --help and errors in the arguments need no PyTorch.
+    from seq2seq.translation.documents import translate_document
+    from seq2seq.translation.io import load_glossary, load_translator, opened, read_text
+
     translator = load_translator(config)
     translated = translate_document(
         translator,

@@ -15,22 +15,24 @@ from seq2seq import __version__
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import EvaluateConfig
 from seq2seq.corpora.lines import read_lines
-from seq2seq.corpora.monolingual import read_target_split
-from seq2seq.corpora.reading import language_of_text, names_corpus, read_split
 from seq2seq.errors import ConfigError
-from seq2seq.evaluation.evaluate import evaluate, evaluate_language_model, score_table
-from seq2seq.metrics.score import score
-from seq2seq.metrics.suspicious import blank_report, count_outputs
-from seq2seq.run.files import run_data, run_text
-from seq2seq.run.folder import RunFolder
-from seq2seq.run.provenance import text_hash
-from seq2seq.translation.io import load_translator
-from seq2seq.translation.language_model import LanguageModel
 
 
 @recipe
 def main(config: EvaluateConfig) -> None:
     """Print a table; JSON and hypotheses go to the run folder."""
+    # Imported here: --help and errors in the arguments need no PyTorch.
+    from seq2seq.corpora.monolingual import read_target_split
+    from seq2seq.corpora.reading import language_of_text, names_corpus, read_split
+    from seq2seq.evaluation.evaluate import evaluate, evaluate_language_model, score_table
+    from seq2seq.metrics.score import score
+    from seq2seq.metrics.suspicious import blank_report, count_outputs
+    from seq2seq.run.files import run_data, run_text
+    from seq2seq.run.folder import RunFolder
+    from seq2seq.run.provenance import text_hash
+    from seq2seq.translation.io import load_translator
+    from seq2seq.translation.language_model import LanguageModel
+
     data, language = config.data, config.data.target_language
     run = None if config.run is None else RunFolder.open(config.run)
     if run is not None:

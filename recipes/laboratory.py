@@ -10,26 +10,30 @@ python recipes/laboratory.py run=runs/demo figures=[width] sweep.widths=[16,64,2
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seq2seq import __version__
-from seq2seq.api import train
 from seq2seq.config.hydra import recipe
 from seq2seq.figures.config import Figure, LaboratoryConfig
-from seq2seq.figures.figure import make_figure
-from seq2seq.figures.interpolation import check_no_attention
-from seq2seq.figures.pictures import save
-from seq2seq.figures.report import write_json
-from seq2seq.figures.systems import System, corpus_to_score, legend_names, pairs_to_score
-from seq2seq.figures.variants import run_variants, train_variant
-from seq2seq.model import AttentionKind
-from seq2seq.system.atomic import remove_outdated
-from seq2seq.system.lock import locked_output
+
+if TYPE_CHECKING:
+    from seq2seq.figures.systems import System
 
 
 @recipe
 def main(config: LaboratoryConfig) -> None:
     """Draw the figures into the folder ``output``; train missing variants in folders below it."""
     config.check()
+    # Imported here: --help and errors in the arguments need no PyTorch.
+    from seq2seq.figures.figure import make_figure
+    from seq2seq.figures.interpolation import check_no_attention
+    from seq2seq.figures.pictures import save
+    from seq2seq.figures.report import write_json
+    from seq2seq.figures.systems import System, corpus_to_score, legend_names, pairs_to_score
+    from seq2seq.model import AttentionKind
+    from seq2seq.system.atomic import remove_outdated
+    from seq2seq.system.lock import locked_output
+
     folders = [Path(run).expanduser() for run in [config.run, *config.runs]]
     output = Path(config.output or f"{config.run.rstrip('/')}-laboratory").expanduser()
     corpus = corpus_to_score(config.data, folders[0], config.split)
@@ -52,8 +56,12 @@ def main(config: LaboratoryConfig) -> None:
         print(f"\n{result.table}\n{picture}\n{data}", flush=True)
 
 
-def variants(figure: Figure, system: System, config: LaboratoryConfig, output: Path) -> list[System]:
+def variants(figure: Figure, system: "System", config: LaboratoryConfig, output: Path) -> "list[System]":
     """Train and load the variants of a run that a figure compares; other figures use the run itself."""
+    from seq2seq.api import train
+    from seq2seq.figures.systems import System
+    from seq2seq.figures.variants import run_variants, train_variant
+
     if not figure.trains:
         return [system]
     folder = output / "siblings"  # the name in earlier versions: their finished variants are not trained again

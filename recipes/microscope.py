@@ -9,29 +9,23 @@ python recipes/microscope.py run=runs/demo split=validation corpus.sentences=500
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seq2seq.analysis.config import MicroscopeConfig
-from seq2seq.analysis.study import Study, study
-from seq2seq.analysis.study_page import study_page, study_pictures, study_text
-from seq2seq.analysis.trace import Trace
-from seq2seq.analysis.trace_page import trace_page, trace_pictures, trace_text
 from seq2seq.config.hydra import recipe
-from seq2seq.corpora.mixture import add_tag
-from seq2seq.corpora.monolingual import read_target_split
-from seq2seq.corpora.reading import read_split
 from seq2seq.errors import ConfigError
-from seq2seq.report.page import write_page
-from seq2seq.run.files import run_text
-from seq2seq.run.folder import RunFolder
-from seq2seq.system.atomic import atomic_write, remove_outdated
-from seq2seq.system.device import choose_device
-from seq2seq.system.lock import locked_output
-from seq2seq.translation.language_model import LanguageModel
-from seq2seq.translation.translator import Translator
+
+if TYPE_CHECKING:
+    from seq2seq.analysis.study import Study
+    from seq2seq.analysis.trace import Trace
 
 
-def trace_sentence(config: MicroscopeConfig, text: str, is_lm: bool) -> Trace:
+def trace_sentence(config: MicroscopeConfig, text: str, is_lm: bool) -> "Trace":
     """Trace the translation of a sentence, or a language model that reads it."""
+    from seq2seq.corpora.mixture import add_tag
+    from seq2seq.translation.language_model import LanguageModel
+    from seq2seq.translation.translator import Translator
+
     if is_lm:
         return LanguageModel.load(config.run, config.device).trace(text, alternatives=config.alternatives)
     translator = Translator.load([config.run, *config.ensemble], config.device, "float32")
@@ -44,8 +38,15 @@ def trace_sentence(config: MicroscopeConfig, text: str, is_lm: bool) -> Trace:
     )
 
 
-def study_corpus(config: MicroscopeConfig, is_lm: bool) -> Study:
+def study_corpus(config: MicroscopeConfig, is_lm: bool) -> "Study":
     """Analyse the model over the corpus."""
+    from seq2seq.analysis.study import study
+    from seq2seq.corpora.monolingual import read_target_split
+    from seq2seq.corpora.reading import read_split
+    from seq2seq.run.files import run_text
+    from seq2seq.run.folder import RunFolder
+    from seq2seq.system.device import choose_device
+
     run = RunFolder.open(config.run)
     data = run_text(run, config.data, config.split)
     corpus = (read_target_split if is_lm else read_split)(data, config.split)
@@ -59,6 +60,10 @@ def study_corpus(config: MicroscopeConfig, is_lm: bool) -> Study:
 @recipe
 def main(config: MicroscopeConfig) -> None:
     """Print a summary; write the report, its pictures and its data to the folder ``output``."""
+    # Imported here: --help and errors in the arguments need no PyTorch.
+    from seq2seq.run.folder import RunFolder
+    from seq2seq.system.lock import locked_output
+
     is_lm = RunFolder.open(config.run).is_language_model
     config.check(is_lm)
     output = Path(config.output or f"{config.run.rstrip('/')}-microscope").expanduser()
@@ -69,6 +74,11 @@ def main(config: MicroscopeConfig) -> None:
 
 def report(config: MicroscopeConfig, output: Path, is_lm: bool) -> None:
     """Write all files, the page last, and print the summary."""
+    from seq2seq.analysis.study_page import study_page, study_pictures, study_text
+    from seq2seq.analysis.trace_page import trace_page, trace_pictures, trace_text
+    from seq2seq.report.page import write_page
+    from seq2seq.system.atomic import atomic_write, remove_outdated
+
     if config.text is not None:
         trace = trace_sentence(config, config.text, is_lm)
         name, summary, pictures = "sentence", trace_text(trace), trace_pictures(trace)

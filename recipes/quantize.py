@@ -8,14 +8,16 @@ from pathlib import Path
 
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import QuantizeConfig
-from seq2seq.model.weights import save_quantized
 from seq2seq.report.help import assignment, command
-from seq2seq.run.folder import MODEL, RunFolder, new_model_folder
 
 
 @recipe
 def main(config: QuantizeConfig) -> None:
     """Write a new model folder with quantized weights; the run is not changed."""
+    # Imported here: --help and errors in the arguments need no PyTorch.
+    from seq2seq.model.weights import save_quantized
+    from seq2seq.run.folder import MODEL, RunFolder, new_model_folder
+
     run = Path(config.run).expanduser()
     output = Path(config.output or f"{config.run.rstrip('/')}-int8").expanduser()
     folder = RunFolder.open(run)

@@ -8,16 +8,19 @@ python recipes/score.py run=runs/a ensemble=[runs/b] source=test.en target=test.
 import json
 import math
 import sys
+from typing import TYPE_CHECKING
 
 from seq2seq.config.hydra import recipe
 from seq2seq.translation.config import ScoreConfig
-from seq2seq.translation.io import load_translator, opened, scored_pairs
-from seq2seq.translation.scoring import END
-from seq2seq.translation.types import Translation
+
+if TYPE_CHECKING:
+    from seq2seq.translation.types import Translation
 
 
-def as_json(scored: Translation) -> str:
+def as_json(scored: "Translation") -> str:
     """Return one line of JSON: the pair, its scores, and every token with its log-probability, EOS last."""
+    from seq2seq.translation.scoring import END
+
     tokens = zip([*scored.tokens, END], scored.token_log_probabilities, strict=True)
     values = {
         "source": scored.source,
@@ -32,6 +35,9 @@ def as_json(scored: Translation) -> str:
 @recipe
 def main(config: ScoreConfig) -> None:
     """Write a log-probability in nats for each pair; the perplexity of all pairs goes to stderr."""
+    # Imported here: --help and errors in the arguments need no PyTorch.
+    from seq2seq.translation.io import load_translator, opened, scored_pairs
+
     translator = load_translator(config)
     pairs = tokens = 0
     total = 0.0

@@ -12,23 +12,25 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seq2seq.config.hydra import recipe
 from seq2seq.corpora.lines import decoded_lines, read_lines
-from seq2seq.search import NextWord
 from seq2seq.translation.config import SuggestConfig
-from seq2seq.translation.language_model import LanguageModel
-from seq2seq.translation.scoring import END
-from seq2seq.translation.translator import Translator
+
+if TYPE_CHECKING:
+    from seq2seq.search import NextWord
 
 
-def as_json(prefix: str, words: list[NextWord]) -> str:
+def as_json(prefix: str, words: "list[NextWord]") -> str:
     """Return one line of JSON; the end of the sentence is an empty word."""
     return json.dumps({"prefix": prefix, "words": [each._asdict() for each in words]}, ensure_ascii=False)
 
 
-def as_text(words: list[NextWord]) -> str:
+def as_text(words: "list[NextWord]") -> str:
     """Return the words, most probable first, each with its probability, separated by tabs."""
+    from seq2seq.translation.scoring import END
+
     return "\t".join(f"{each.word or END} {each.probability:.1%}" for each in words)
 
 
@@ -41,8 +43,11 @@ def prefixes(config: SuggestConfig) -> Iterable[str]:
     return read_lines(Path(config.input).expanduser())
 
 
-def load_suggest(config: SuggestConfig) -> Callable[[str, int], list[NextWord]]:
+def load_suggest(config: SuggestConfig) -> "Callable[[str, int], list[NextWord]]":
     """Load a language model, or a translator for ``source``; return its function of a prefix and a count."""
+    from seq2seq.translation.language_model import LanguageModel
+    from seq2seq.translation.translator import Translator
+
     if config.source is None:
         return LanguageModel.load(config.run, config.device).suggest
     return partial(Translator.load(config.run, config.device).suggest, config.source)

@@ -9,17 +9,20 @@
 
 from collections.abc import Iterable
 
-from seq2seq.api import train
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import TrainConfig
-from seq2seq.corpora.corpus import Pair
-from seq2seq.evaluation.evaluate import evaluate_on_test
 from seq2seq.report.help import assignment, command, example_text, quoted
 
 
 @recipe
 def main(config: TrainConfig) -> float:
     """Train in the run folder, or resume there; sweeps maximise the returned score of the best validation."""
+    config.check()
+    # Imported here: --help and errors in the arguments need no PyTorch.
+    from seq2seq.api import train
+    from seq2seq.corpora.corpus import Pair
+    from seq2seq.evaluation.evaluate import evaluate_on_test
+
     run = train(config)
     test = run.corpus("test")
     if test is not None:

@@ -14,20 +14,19 @@ import json
 import math
 import sys
 from collections.abc import Iterator
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from seq2seq.config.hydra import recipe
 from seq2seq.corpora.lines import MAX_LINE_BYTES, read_input
 from seq2seq.errors import ConfigError
-from seq2seq.metrics.suspicious import OutputCounts
-from seq2seq.system.processes import is_first, is_single_process
 from seq2seq.translation.config import OnError, TranslateConfig
-from seq2seq.translation.distributed import translate_distributed
-from seq2seq.translation.io import load_translator, opened, requests, with_progress
-from seq2seq.translation.types import Translation
+
+if TYPE_CHECKING:
+    from seq2seq.metrics.suspicious import OutputCounts
+    from seq2seq.translation.types import Translation
 
 
-def as_json(translation: Translation) -> str:
+def as_json(translation: "Translation") -> str:
     """Return one line of JSON: source, translation, scores and the n-best translations, if requested."""
     values = {"source": translation.source, **with_scores(translation)}
     if translation.n_best:
@@ -35,14 +34,14 @@ def as_json(translation: Translation) -> str:
     return json.dumps(values, ensure_ascii=False)
 
 
-def with_scores(translation: Translation) -> dict[str, object]:
+def with_scores(translation: "Translation") -> dict[str, object]:
     """Return text and score, the utility for minimum Bayes risk, and whether the maximum length was reached."""
     utility = {} if translation.utility is None else {"utility": translation.utility}
     unfinished = {} if translation.finished else {"finished": False}
     return {"translation": translation.text, "score": translation.score, **utility, **unfinished}
 
 
-def show_stream(translations: Iterator[Translation], output: TextIO) -> None:
+def show_stream(translations: "Iterator[Translation]", output: TextIO) -> None:
     """Write a translation while it grows, without its last letter, which an accent may still change."""
     written = 0
     for partial in translations:
@@ -52,7 +51,7 @@ def show_stream(translations: Iterator[Translation], output: TextIO) -> None:
     print(file=output, flush=True)
 
 
-def report_problems(counts: OutputCounts, skipped: list[int]) -> None:
+def report_problems(counts: "OutputCounts", skipped: list[int]) -> None:
     """Print on stderr how many lines were too long, and what looks wrong in the translations."""
     if skipped:
         first = f"{len(skipped):,} not translated, the first in line {skipped[0]:,}"
@@ -65,6 +64,12 @@ def report_problems(counts: OutputCounts, skipped: list[int]) -> None:
 def main(config: TranslateConfig) -> None:
     """Translate a stream of lines; progress is shown on stderr."""
     config.check()
+    # Imported here: --help and errors in the arguments need no PyTorch.
+    from seq2seq.metrics.suspicious import OutputCounts
+    from seq2seq.system.processes import is_first, is_single_process
+    from seq2seq.translation.distributed import translate_distributed
+    from seq2seq.translation.io import load_translator, opened, requests, with_progress
+
     translator = load_translator(config)
     search = config.search_config(translator.search)
     skipped: list[int] = []

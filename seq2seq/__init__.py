@@ -10,9 +10,9 @@
     print(seq2seq.LanguageModel.load("runs/lm").suggest("Wo ist "))
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from seq2seq.system.lazy import lazy
 from seq2seq.system.threads import set_wait_policy
 
 if TYPE_CHECKING:
@@ -20,9 +20,24 @@ if TYPE_CHECKING:
     from seq2seq.corpora.corpus import Corpus
     from seq2seq.metrics.score import Score
     from seq2seq.search import SearchConfig
+    from seq2seq.translation.config import Copy
     from seq2seq.translation.language_model import LanguageModel
     from seq2seq.translation.translator import Translator
-    from seq2seq.translation.types import Copy, Request, Translation
+    from seq2seq.translation.types import Request, Translation
+else:
+    __getattr__ = lazy(
+        __name__,
+        {
+            "api": "evaluate Run train",
+            "corpora.corpus": "Corpus",
+            "metrics.score": "Score",
+            "search": "SearchConfig",
+            "translation.config": "Copy",
+            "translation.language_model": "LanguageModel",
+            "translation.translator": "Translator",
+            "translation.types": "Request Translation",
+        },
+    )
 
 __version__ = "0.1.0"
 
@@ -42,24 +57,3 @@ __all__ = [
 ]
 
 set_wait_policy()  # must run before PyTorch is imported
-
-_MODULES = {
-    "Copy": "translation.types",
-    "Corpus": "corpora.corpus",
-    "LanguageModel": "translation.language_model",
-    "Request": "translation.types",
-    "Run": "api",
-    "Score": "metrics.score",
-    "SearchConfig": "search",
-    "Translation": "translation.types",
-    "Translator": "translation.translator",
-    "evaluate": "api",
-    "train": "api",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name at its first use: processes that only encode text need no PyTorch."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -13,11 +13,11 @@ from pathlib import Path
 from seq2seq.config.hydra import compose_train
 from seq2seq.config.ignored_settings import refuse_ignored
 from seq2seq.config.recipes import TrainConfig
-from seq2seq.corpora.config import DataConfig, Split
+from seq2seq.corpora.config import DataConfig, Split, source_tags
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.mixture import TaggedCorpus
 from seq2seq.corpora.monolingual import read_target_corpora, read_target_split
-from seq2seq.corpora.reading import check_files, read_corpora, read_split, source_tags
+from seq2seq.corpora.reading import check_files, read_corpora, read_split
 from seq2seq.data.batch_sampler import BatchSampler
 from seq2seq.data.mixture import encode_mixture
 from seq2seq.data.preparation import encode_cached
@@ -39,10 +39,10 @@ from seq2seq.system.threads import use_threads
 from seq2seq.tokenizer.token_bytes import non_text_tokens
 from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training import Progress, Trainer, TrainingConfig, Validation, build_objective
+from seq2seq.training.config import Criterion
 from seq2seq.training.learning_curve import draw_learning_curve
 from seq2seq.training.log import read_metrics
 from seq2seq.training.pretrained_embeddings import freeze_embeddings, set_embeddings
-from seq2seq.training.progress import Criterion
 from seq2seq.training.warm_start import checked_start, inherited_frozen, load_start_weights
 from seq2seq.translation.language_model import LanguageModel
 from seq2seq.translation.risk_sampler import Sampler

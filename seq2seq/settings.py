@@ -77,9 +77,19 @@ HYDRA_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
 """A text in single quotes, as Hydra's grammar has it."""
 
 
-def hydra_quoted(text: str) -> str:
-    """A text in single quotes that Hydra and OmegaConf read as exactly this text."""
-    text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)  # no interpolation
+def hydra_quoted(text: str, interpolation: re.Pattern[str] | None = None) -> str:
+    """A text in single quotes that Hydra and OmegaConf read as exactly this text.
+
+    Args:
+        text: any text.
+        interpolation: the beginnings of interpolations, such as ``${seed}``, that keep their meaning; None: none.
+    """
+
+    def escaped(match: re.Match[str]) -> str:
+        kept = interpolation and interpolation.match(text, match.end(1))
+        return match[0] if kept else rf"{match[1] * 2}\${{"
+
+    text = re.sub(r"(\\*)\$\{", escaped, text)
     return "'" + re.sub(r"(\\*)('|\Z)", lambda match: 2 * match[1] + match[2].replace("'", r"\'"), text) + "'"
 
 

@@ -12,10 +12,10 @@ from seq2seq.benchmark.training import PartRow, Training
 from seq2seq.benchmark.update import Updater
 from seq2seq.corpora.config import BuiltinConfig, DataConfig
 from seq2seq.data.batch import make_batch
-from seq2seq.data.batch_sampler import BatchConfig
+from seq2seq.data.config import BatchConfig
 from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, ModelConfig, Network, Tying
 from seq2seq.search import SearchConfig
-from seq2seq.system.device import Precision
+from seq2seq.system.precision import Precision
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
 from seq2seq.training import Adam
 

@@ -13,8 +13,9 @@ from itertools import combinations
 from random import Random
 from typing import Any, get_args
 
-from seq2seq.config.hydra import CHOICES, TrainConfig
 from seq2seq.config.ignored_settings import refuse_ignored
+from seq2seq.config.recipes import TrainConfig
+from seq2seq.config.schemas import CHOICES
 from seq2seq.errors import ConfigError
 from seq2seq.settings import walk
 

@@ -14,7 +14,7 @@ from seq2seq.data.batch import Batch, make_batch
 from seq2seq.data.batch_sampler import StreamPosition
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.config import DecoderConfig, EncoderConfig
-from seq2seq.system.device import Precision
+from seq2seq.system.precision import Precision
 from seq2seq.system.processes import rank, world_size
 from seq2seq.training import (
     Adam,
@@ -25,9 +25,9 @@ from seq2seq.training import (
     TrainingConfig,
     Validation,
 )
+from seq2seq.training.config import Criterion
 from seq2seq.training.loss import Objective, loss_sums
 from seq2seq.training.objective import TeacherForcing
-from seq2seq.training.progress import Criterion
 
 VOCABULARY = 9  # four special tokens and five letters
 

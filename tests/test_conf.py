@@ -8,7 +8,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from seq2seq.config.hydra import CHOICES, RECIPES, register
+from seq2seq.config.schemas import CHOICES, RECIPES, register
 from seq2seq.settings import validate
 
 CONF = Path(__file__).parents[1] / "conf"

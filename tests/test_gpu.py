@@ -11,11 +11,13 @@ from networks import BOS, EOS, SAMPLES, padded, random_network, random_sentences
 from reversal import Scripted, metrics, same, tiny_network, trainer, training, weights
 from test_cell import assert_close, random_cell, random_inputs, tensors
 
-from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
+from seq2seq.inference import NetworkStepper, PreparedDecoder
+from seq2seq.inference.config import InferencePrecision
 from seq2seq.model.choices import CellKind
 from seq2seq.model.weights import load_weights
 from seq2seq.search import CallbackStepper, Method, SearchConfig, search
-from seq2seq.system.device import Precision, autocast
+from seq2seq.system.device import autocast
+from seq2seq.system.precision import Precision
 from seq2seq.training import SGD, Adadelta, Adagrad, Adam, Muon, Validation
 from seq2seq.training.loss_scale import INITIAL, LossScale
 

@@ -12,7 +12,7 @@ from textwrap import dedent
 import pytest
 
 from seq2seq import Request, SearchConfig, Translator
-from seq2seq.config.hydra import CHOICES
+from seq2seq.config.schemas import CHOICES
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [

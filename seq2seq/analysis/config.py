@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 
-from seq2seq.analysis.gradients import POSITIONS
-from seq2seq.analysis.tracing import ALTERNATIVES
 from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.errors import ConfigError
 from seq2seq.settings import Settings, setting
+
+ALTERNATIVES = 5
+"""Other tokens reported at each step of a trace."""
+
+POSITIONS = 8
+"""Target positions of a batch whose loss is differentiated, evenly spaced: each costs a backward pass."""
 
 
 @dataclass(kw_only=True)

@@ -15,12 +15,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from seq2seq.analysis.config import POSITIONS
 from seq2seq.analysis.replay import TeacherForcedBatch
 from seq2seq.model import Direction, Network
 from seq2seq.model.network import shared_copy
-
-POSITIONS = 8
-"""Target positions of a batch whose loss is differentiated, evenly spaced: each costs a backward pass."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from seq2seq.analysis.beam_tree import Node, search_with_tree
+from seq2seq.analysis.config import ALTERNATIVES
 from seq2seq.analysis.replay import LayerRecord, replay
 from seq2seq.analysis.trace import LayerTrace, Trace
 from seq2seq.corpora.segmentation import MAX_SEGMENT
@@ -20,8 +21,6 @@ from seq2seq.model import Network
 from seq2seq.search import Method, SearchConfig, search
 from seq2seq.settings import validate
 from seq2seq.tokenizer.tokenizer import BOS, EOS
-
-ALTERNATIVES = 5
 
 CHUNK = 32
 """Target positions whose probabilities are computed at a time: all at once would need T · V numbers."""

@@ -15,13 +15,15 @@ from seq2seq.model import (
     Tying,
 )
 from seq2seq.model.choices import CellKind, Readout
-from seq2seq.search import Method, SearchConfig, Stepper, ensemble, fusion
-from seq2seq.system.device import Precision
+from seq2seq.search import Method, SearchConfig, Stepper, fusion
+from seq2seq.search.ensemble import ensemble
+from seq2seq.system.precision import Precision
 from seq2seq.training import SGD, Adadelta, Adagrad, Muon, OptimizerConfig
+from seq2seq.training.config import Passes, ScheduledSamplingConfig
 from seq2seq.training.consistency import Consistency
 from seq2seq.training.loss import Objective
 from seq2seq.training.objective import TeacherForcing
-from seq2seq.training.scheduled_sampling import Passes, ScheduledSampling, ScheduledSamplingConfig
+from seq2seq.training.scheduled_sampling import ScheduledSampling
 
 
 def searching(**settings: Any) -> SearchConfig:

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from seq2seq.corpora.config import DataConfig
-from seq2seq.data.batch_sampler import BatchConfig
+from seq2seq.data.config import BatchConfig
 from seq2seq.errors import ConfigError
-from seq2seq.inference import InferencePrecision
+from seq2seq.inference.config import InferencePrecision
 from seq2seq.model import ModelConfig
 from seq2seq.search import SearchConfig
 from seq2seq.settings import Settings, setting
-from seq2seq.system.device import Precision
+from seq2seq.system.precision import Precision
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.training import LossConfig, OptimizerConfig
 

@@ -16,10 +16,12 @@ from seq2seq.benchmark.arrangements import Arrangement, arrangements
 from seq2seq.benchmark.meta_device import META, Waits
 from seq2seq.data.batch import make_batch, source_tensors
 from seq2seq.data.batch_sampler import StreamPosition
-from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
+from seq2seq.inference import NetworkStepper, PreparedDecoder
+from seq2seq.inference.config import InferencePrecision
 from seq2seq.model import ModelConfig, Network
 from seq2seq.search import CallbackStepper, Stepper, search
-from seq2seq.system.device import Precision, to_device
+from seq2seq.system.device import to_device
+from seq2seq.system.precision import Precision
 from seq2seq.training import Constant, Trainer, TrainingConfig, Validation
 from seq2seq.training.loss_scale import LossScale
 from seq2seq.training.step import MetricSums

@@ -14,7 +14,7 @@ import torch
 from seq2seq.benchmark.arithmetic import Work
 from seq2seq.benchmark.config import MeasureConfig
 from seq2seq.benchmark.measurement import seconds
-from seq2seq.inference import InferencePrecision
+from seq2seq.inference.config import InferencePrecision
 from seq2seq.inference.products import make_product
 from seq2seq.system.capability import integer_kernel, prefers_bfloat16, runs_bfloat16, runs_int8
 from seq2seq.system.device import DTYPES

@@ -17,7 +17,8 @@ from seq2seq.benchmark.update import Updater
 from seq2seq.benchmark.workload import Workload
 from seq2seq.data.prefetch import prefetch
 from seq2seq.errors import ConfigError
-from seq2seq.system.device import DTYPES, Precision, choose_device, resolve_precision
+from seq2seq.system.device import DTYPES, choose_device, resolve_precision
+from seq2seq.system.precision import Precision
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ from torch.profiler import record_function
 
 from seq2seq.data.batch import Batch
 from seq2seq.model import Network
-from seq2seq.system.device import Precision, autocast
+from seq2seq.system.device import autocast
+from seq2seq.system.precision import Precision
 from seq2seq.training import OptimizerConfig
 from seq2seq.training.loss import loss_sums
 from seq2seq.training.loss_scale import LossScale
-from seq2seq.training.optimizer import optimizer_of
+from seq2seq.training.optimizer_state import optimizer_of
 
 SCOPE = "part: "
 """Prefix of the names of profiled parts."""

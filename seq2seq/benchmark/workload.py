@@ -15,7 +15,8 @@ from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.corpora.corpus import Corpus, Pair, PairList
 from seq2seq.corpora.reading import names_corpus, read_split, text_for_run
 from seq2seq.data.batch import Batch, make_batch
-from seq2seq.data.batch_sampler import BatchConfig, BatchSampler, StreamPosition
+from seq2seq.data.batch_sampler import BatchSampler, StreamPosition
+from seq2seq.data.config import BatchConfig
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.data.table import Table
 from seq2seq.model import ModelConfig, Network

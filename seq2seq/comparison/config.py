@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from seq2seq.comparison.pages import ENDINGS
 from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.errors import ConfigError
 from seq2seq.settings import Settings, setting
+
+ENDINGS = (".json", ".md", ".html")
+"""File name endings of report formats."""
 
 
 class Searched(StrEnum):

@@ -9,9 +9,6 @@ from seq2seq.errors import shown
 from seq2seq.report.aligned import aligned
 from seq2seq.report.page import heading, page, table
 
-ENDINGS = (".json", ".md", ".html")
-"""File name endings of report formats."""
-
 
 class Section(NamedTuple):
     """One table of a report."""

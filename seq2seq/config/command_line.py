@@ -64,17 +64,17 @@ def quote_text(arguments: Sequence[str], config: Any) -> list[str]:
 
     def quoted(argument: str) -> str:
         match = OVERRIDE.fullmatch(argument)
-        if match is None or match[2] not in kinds or interpolation.search(match[3]):
+        if match is None or match[2] not in kinds:
             return argument
         name, path, value = match.groups()
         if kinds[path] == list[str]:
             inside = value[1:-1]
-            return f"{name}[{_entries(inside)}]" if _is_list(value) and inside.strip() else argument
+            return f"{name}[{_entries(inside, interpolation)}]" if _is_list(value) and inside.strip() else argument
         if not _is_text(kinds[path]) or (value == "null" and kinds[path] is not str):
             return argument
         if sweep and ("," in value or SWEEP.fullmatch(value)):
-            return argument if SWEEP.fullmatch(value) else f"{name}{_entries(value)}"
-        return f"{name}{_quoted(value)}"
+            return argument if SWEEP.fullmatch(value) else f"{name}{_entries(value, interpolation)}"
+        return f"{name}{_quoted(value, interpolation)}"
 
     return [quoted(argument) for argument in arguments]
 
@@ -111,13 +111,14 @@ def _is_list(value: str) -> bool:
     return value.startswith("[") and value.endswith("]") and not re.search(r"[\[,]\s*[\[{]", value)
 
 
-def _quoted(value: str) -> str:
-    return value if HYDRA_QUOTED.fullmatch(value) else hydra_quoted(value)
+def _quoted(value: str, interpolation: re.Pattern[str]) -> str:
+    return value if HYDRA_QUOTED.fullmatch(value) else hydra_quoted(value, interpolation)
 
 
-def _entries(text: str) -> str:
+def _entries(text: str, interpolation: re.Pattern[str]) -> str:
     """A comma list with each entry in quotes; an empty entry stays, for Hydra to refuse."""
     entries = [match[1] for match in ENTRY.finditer(f"{text},")]
     return ",".join(
-        part if not part or re.fullmatch(QUOTED, part, re.DOTALL) else hydra_quoted(part) for part in entries
+        part if not part or re.fullmatch(QUOTED, part, re.DOTALL) else hydra_quoted(part, interpolation)
+        for part in entries
     )

@@ -14,8 +14,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.model import AttentionKind, BridgeKind, ModelConfig
 from seq2seq.model.choices import CellKind
 from seq2seq.settings import override_value, walk
-from seq2seq.training.progress import Average
-from seq2seq.training.risk import RiskKind
+from seq2seq.training.config import Average, RiskKind
 
 
 class Condition(NamedTuple):

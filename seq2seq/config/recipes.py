@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass
 
-from seq2seq.corpora.config import DataConfig, Split
-from seq2seq.corpora.monolingual import without_source
-from seq2seq.corpora.reading import source_tags
-from seq2seq.data.batch_sampler import BatchConfig
-from seq2seq.doctor.findings import Reason
+from seq2seq.corpora.config import DataConfig, Split, source_tags, without_source
+from seq2seq.data.config import BatchConfig
+from seq2seq.doctor.reasons import Reason
 from seq2seq.errors import ConfigError
-from seq2seq.inference import InferencePrecision
-from seq2seq.inference.shortlist import ShortlistConfig
+from seq2seq.inference.config import InferencePrecision, ShortlistConfig
 from seq2seq.model import ModelConfig, Tying
 from seq2seq.search import SearchConfig, SearchOverrides
 from seq2seq.settings import Settings, setting, walk
@@ -22,8 +19,7 @@ from seq2seq.training import (
     ScheduledSamplingConfig,
     TrainingConfig,
 )
-from seq2seq.training.pretrained_embeddings import EmbeddingsConfig
-from seq2seq.training.progress import Criterion
+from seq2seq.training.config import Criterion, EmbeddingsConfig
 from seq2seq.translation.config import EnsembleConfig, OverridesConfig, RunConfig, TranslatorConfig
 
 SPLIT = "train, validation or test split of data, or of the run's data if data is not set"

@@ -1,8 +1,9 @@
 """The settings of a run's corpora: sources of the three splits, filters, mixture, cache."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from seq2seq.corpora.filters import FilterConfig
 from seq2seq.errors import ConfigError
@@ -107,3 +108,31 @@ class DataConfig:
     def cache_folder(self, run: Path) -> Path:
         """The folder of encoded corpora and vocabularies for a run folder."""
         return run.parent / "prepared" if self.cache is None else Path(self.cache).expanduser()
+
+
+def source_tags(config: DataConfig) -> list[str]:
+    """Every word of every source tag, without repetitions: tokens that must not be split."""
+    tags = (config.source_tag, *(more.source_tag for more in config.more))
+    return list(dict.fromkeys(word for tag in tags for word in (tag or "").split()))
+
+
+Files = TypeVar("Files", bound=FilesConfig)
+
+
+def without_source(config: DataConfig) -> DataConfig:
+    """The settings with the target's file and column for both sides, and without tags."""
+    return replace(
+        config,
+        source_language=config.target_language,
+        source_column=config.target_column,
+        source_tag=None,
+        train=_target_for_both(config.train),
+        validation=_target_for_both(config.validation),
+        test=_target_for_both(config.test),
+        more=[replace(part, source_tag=None) for part in map(_target_for_both, config.more)],
+    )
+
+
+def _target_for_both(files: Files) -> Files:
+    """The target file for both sides; without one, the files are unchanged and `read_split` checks them."""
+    return files if files.target is None else replace(files, source=files.target)

@@ -1,14 +1,9 @@
 """Monolingual text for language models: the target side of a corpus, as pairs with an empty source."""
 
-from dataclasses import replace
-from typing import TypeVar
-
-from seq2seq.corpora.config import DataConfig, FilesConfig, Split
+from seq2seq.corpora.config import DataConfig, Split, without_source
 from seq2seq.corpora.corpus import Corpus, MappedCorpus, Pair, PairSample
 from seq2seq.corpora.mixture import MixedCorpus, WeightedCorpus
 from seq2seq.corpora.reading import Corpora, read_corpora, read_split
-
-Files = TypeVar("Files", bound=FilesConfig)
 
 
 class TargetSide(MappedCorpus):
@@ -54,22 +49,3 @@ def read_target_corpora(config: DataConfig) -> Corpora:
     parts = train.parts if isinstance(train, MixedCorpus) else [WeightedCorpus(train)]
     sides = MixedCorpus([part._replace(corpus=TargetSide(part.corpus)) for part in parts])
     return Corpora(sides, TargetSide(validation), None if test is None else TargetSide(test))
-
-
-def without_source(config: DataConfig) -> DataConfig:
-    """The settings with the target's file and column for both sides, and without tags."""
-    return replace(
-        config,
-        source_language=config.target_language,
-        source_column=config.target_column,
-        source_tag=None,
-        train=_target_for_both(config.train),
-        validation=_target_for_both(config.validation),
-        test=_target_for_both(config.test),
-        more=[replace(part, source_tag=None) for part in map(_target_for_both, config.more)],
-    )
-
-
-def _target_for_both(files: Files) -> Files:
-    """The target file for both sides; without one, the files are unchanged and `read_split` checks them."""
-    return files if files.target is None else replace(files, source=files.target)

@@ -75,12 +75,6 @@ def named_corpora(config: DataConfig) -> dict[str, Corpus]:
     return {name: corpus for name, corpus in corpora.items() if corpus is not None}
 
 
-def source_tags(config: DataConfig) -> list[str]:
-    """Every word of every source tag, without repetitions: tokens that must not be split."""
-    tags = (config.source_tag, *(more.source_tag for more in config.more))
-    return list(dict.fromkeys(word for tag in tags for word in (tag or "").split()))
-
-
 def names_corpus(config: DataConfig, split: Split) -> bool:
     """Whether the settings name text for a split: files, a hub data set, or a changed built-in corpus."""
     return (

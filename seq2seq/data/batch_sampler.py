@@ -1,31 +1,16 @@
 """Composes the batches of an epoch and orders them: a function of (lengths, weights, seed, epoch)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seq2seq.data.config import BatchConfig
 from seq2seq.errors import ConfigError
-from seq2seq.settings import setting
 
 Indices = NDArray[np.integer[Any]]
 """Row numbers of pairs: 32 bits each, or 64 if there are more pairs."""
-
-
-@dataclass(kw_only=True)
-class BatchConfig:
-    """The size of batches."""
-
-    tokens: int = setting(
-        4096,
-        "tokens per batch on either side, padding included; up to 3 times as many with tokenizer.sampling",
-        at_least=1,
-    )
-    pool: int = setting(
-        100, "batches whose sentences are sorted by length together; more batches: less padding", at_least=1
-    )
 
 
 class StreamPosition(NamedTuple):

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from ftfy import TextFixerConfig, fix_encoding
 
 from seq2seq.doctor.arrays import PairArrays, SentenceArray
-from seq2seq.doctor.findings import Finding, Reason
+from seq2seq.doctor.findings import Finding
+from seq2seq.doctor.reasons import Reason
 
 SEPARATORS = "\n\x0b\x0c\r\x1c\x1d\x1e\x85\u2028\u2029"
 INVISIBLE = (

@@ -15,8 +15,8 @@ from seq2seq.corpora.lines import open_output
 from seq2seq.doctor.arrays import Mask
 from seq2seq.doctor.characters import fold, repair_mojibake
 from seq2seq.doctor.diagnosis import Diagnosis
-from seq2seq.doctor.findings import Reason, Remedy
 from seq2seq.doctor.reading import PairBlock, read_blocks
+from seq2seq.doctor.reasons import Reason, Remedy
 from seq2seq.errors import ConfigError
 from seq2seq.system.atomic import atomic_write
 from seq2seq.system.lock import locked_output

@@ -13,10 +13,11 @@ from seq2seq.doctor.arrays import PairArrays, PairStatistics, SentenceArray, con
 from seq2seq.doctor.characters import OddCharacters
 from seq2seq.doctor.drift import Drift
 from seq2seq.doctor.duplicates import Duplicates, Overlap
-from seq2seq.doctor.findings import Check, Finding, Reason
+from seq2seq.doctor.findings import Check, Finding
 from seq2seq.doctor.language import BUCKETS, TrigramModel, WrongLanguages, count_trigrams
 from seq2seq.doctor.lengths import BlankSentences, LengthRatios, LongSentences, UnreadableRows
 from seq2seq.doctor.reading import BLOCK_PAIRS, read_blocks
+from seq2seq.doctor.reasons import Reason
 from seq2seq.doctor.scripts import SCRIPTS, RareScripts, count_scripts
 
 SAMPLE_PAIRS = 100_000

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seq2seq.doctor.arrays import PairStatistics
-from seq2seq.doctor.findings import Finding, Reason
+from seq2seq.doctor.findings import Finding
+from seq2seq.doctor.reasons import Reason
 
 LAGS = 20
 """Largest lag that is tried, in lines."""

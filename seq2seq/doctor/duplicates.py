@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from seq2seq.doctor.arrays import PairStatistics
-from seq2seq.doctor.findings import Finding, Integers, Reason
+from seq2seq.doctor.findings import Finding, Integers
+from seq2seq.doctor.reasons import Reason
 
 
 def repetitions(hashes: Integers) -> tuple[Integers, Integers]:

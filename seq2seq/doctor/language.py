@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seq2seq.doctor.arrays import Mask, PairArrays, SentenceArray
-from seq2seq.doctor.findings import Finding, Reason
+from seq2seq.doctor.findings import Finding
+from seq2seq.doctor.reasons import Reason
 
 BUCKETS = 1 << 16
 MIN_DIFFERENCE = 0.5

@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from seq2seq.doctor.arrays import PairArrays, PairStatistics
-from seq2seq.doctor.findings import Finding, Reason
+from seq2seq.doctor.findings import Finding
+from seq2seq.doctor.reasons import Reason
 
 SMOOTHING = 10
 """Characters added to both lengths before division, so that short sentences may differ freely."""

@@ -9,8 +9,9 @@ import numpy as np
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.doctor.cleaning import CleaningResult
 from seq2seq.doctor.diagnosis import Diagnosis
-from seq2seq.doctor.findings import Finding, Integers, Reason, Remedy
+from seq2seq.doctor.findings import Finding, Integers
 from seq2seq.doctor.reading import read_blocks
+from seq2seq.doctor.reasons import Reason, Remedy
 from seq2seq.errors import escaped
 from seq2seq.report.aligned import aligned
 

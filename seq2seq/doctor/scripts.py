@@ -10,7 +10,8 @@ import numpy.typing as npt
 import regex
 
 from seq2seq.doctor.arrays import PairArrays, SentenceArray
-from seq2seq.doctor.findings import Finding, Reason
+from seq2seq.doctor.findings import Finding
+from seq2seq.doctor.reasons import Reason
 
 ALPHABETS = ("Latin", "Greek", "Cyrillic", "Armenian")
 """Scripts with letters that look alike. No word mixes them."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.errors import ConfigError
 from seq2seq.settings import Settings, setting
-from seq2seq.training.scheduled_sampling import Prediction
+from seq2seq.training.config import Prediction
 
 
 class Figure(StrEnum):

@@ -27,12 +27,13 @@ from seq2seq.data.batch import Batch, batches_by_length, make_batch
 from seq2seq.figures.config import ExposureConfig
 from seq2seq.figures.systems import System
 from seq2seq.model import Network
-from seq2seq.system.device import Precision
+from seq2seq.system.precision import Precision
 from seq2seq.tokenizer.token_bytes import non_text_tokens
 from seq2seq.tokenizer.tokenizer import EOS
+from seq2seq.training.config import Prediction, ScheduledSamplingConfig
 from seq2seq.training.loss import label_log_probabilities
 from seq2seq.training.objective import TeacherForcing
-from seq2seq.training.scheduled_sampling import Prediction, ScheduledSampling, ScheduledSamplingConfig
+from seq2seq.training.scheduled_sampling import ScheduledSampling
 
 MAX_BATCH_TOKENS = 2048
 """Source tokens of a batch, padding included."""

@@ -18,16 +18,8 @@ from seq2seq.inference.member import Member, attention_weights, deduplicated
 from seq2seq.inference.shortlist import Shortlist
 from seq2seq.inference.watched import watched
 from seq2seq.model import AttentionKind
-from seq2seq.search import (
-    CallbackStepper,
-    CharacterStepper,
-    Stepper,
-    SubsetStepper,
-    TokenIndex,
-    ensemble,
-    fusion,
-    token_indexes,
-)
+from seq2seq.search import CallbackStepper, CharacterStepper, Stepper, SubsetStepper, TokenIndex, fusion, token_indexes
+from seq2seq.search.ensemble import ensemble
 from seq2seq.tokenizer.token_bytes import byte_values, non_text_tokens, token_bytes, word_internal_tokens
 from seq2seq.tokenizer.tokenizer import PAD, UNK, Tokenizer
 

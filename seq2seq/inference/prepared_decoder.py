@@ -14,8 +14,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from seq2seq.inference.config import InferencePrecision
 from seq2seq.inference.products import (
-    InferencePrecision,
     Product,
     allowed_precision,
     context_bounded,

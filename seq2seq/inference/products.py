@@ -6,30 +6,19 @@ whatever its weights are.
 N rows, I inputs, O outputs, U chosen outputs.
 """
 
-from enum import StrEnum
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from seq2seq.errors import ConfigError
+from seq2seq.inference.config import InferencePrecision
 from seq2seq.model.choices import AttentionKind, BridgeKind, CellKind, Readout
 from seq2seq.model.config import ModelConfig
 from seq2seq.model.weights import Quantized, quantize
 from seq2seq.system.capability import integer_kernel, packs
 from seq2seq.system.integer import round_up
 from seq2seq.system.torch_private import pack_linear, packed_linear
-
-
-class InferencePrecision(StrEnum):
-    """Form of the decoder's weights in translation; ``auto`` is the form in which the model folder stores them."""
-
-    auto = "auto"
-    float32 = "float32"
-    bfloat16 = "bfloat16"
-    int8 = "int8"
-    tf32 = "tf32"
-    """float32 whose products a GPU may round to TF32."""
 
 
 class Product(Protocol):

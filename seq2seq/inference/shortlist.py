@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from seq2seq.errors import RunError
+from seq2seq.inference.config import ShortlistConfig
 from seq2seq.inference.ibm_model1 import Lexicon, Numbers, make_bitext, model1
 from seq2seq.model.weights import load_weights, save_tensors
-from seq2seq.settings import setting
 
 if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
     from seq2seq.data.table import EncodedPairs
@@ -30,15 +30,6 @@ ITERATIONS = 5  # on Multi30k three cover unseen translations as well, two do wo
 
 MAX_TRANSLATIONS = 1_000
 """Default limit of tokens in a source token's list, because the header of a damaged file may claim billions."""
-
-
-@dataclass(kw_only=True)
-class ShortlistConfig:
-    """Length of the lists, and number of pairs to learn them from."""
-
-    translations: int = setting(100, "number of most probable target tokens per source token", at_least=1)
-    frequent: int = setting(100, "number of most frequent target tokens, in every shortlist", at_least=0)
-    pairs: int = setting(200_000, "maximum number of training pairs to learn the lists from", at_least=1)
 
 
 class BatchShortlist(NamedTuple):

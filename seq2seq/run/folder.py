@@ -17,8 +17,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seq2seq.config.renamed import rename_settings
 from seq2seq.errors import ConfigError, RunError
+from seq2seq.inference.config import ShortlistConfig
 from seq2seq.inference.member import Member
-from seq2seq.inference.shortlist import MAX_TRANSLATIONS, Shortlist, ShortlistConfig
+from seq2seq.inference.shortlist import MAX_TRANSLATIONS, Shortlist
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.network import meta_network
 from seq2seq.model.weights import dequantized, is_quantized, load_weights_of, read_metadata, set_weights

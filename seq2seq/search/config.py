@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from seq2seq.errors import ConfigError
 from seq2seq.settings import Settings, setting
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LANGUAGE_MODEL_WEIGHT = 0.2
+"""Default weight of a language model's log-probabilities in shallow fusion."""
 
 
 class Method(StrEnum):
@@ -131,7 +135,7 @@ class SearchConfig(Settings):
             max_length_offset=self.max_length_offset,
         )
 
-    def max_lengths(self, source_lengths_B: Tensor) -> Tensor:
+    def max_lengths(self, source_lengths_B: "Tensor") -> "Tensor":
         """Return the maximum number of tokens (B,) of each hypothesis, EOS included; at least 1."""
         limits_B = source_lengths_B.double() * self.max_length_ratio + self.max_length_offset
         return limits_B.floor().long().clamp(min=1)

@@ -14,9 +14,6 @@ from torch import Tensor
 from seq2seq.errors import ConfigError
 from seq2seq.search.stepper import Stepper
 
-LANGUAGE_MODEL_WEIGHT = 0.2
-"""Default weight of a language model's log-probabilities in shallow fusion."""
-
 States = tuple[Any, ...]
 """The state of every member."""
 

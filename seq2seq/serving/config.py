@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from seq2seq.errors import ConfigError, install_hint, program
-from seq2seq.inference import InferencePrecision
+from seq2seq.inference.config import InferencePrecision
 from seq2seq.settings import Settings, setting
 
 LOCAL = ("127.0.0.1", "::1", "localhost")

@@ -4,13 +4,13 @@ import ctypes
 import os
 import re
 from contextlib import AbstractContextManager, nullcontext
-from enum import StrEnum
 
 import torch
 from torch import Tensor
 
 from seq2seq.errors import ConfigError
 from seq2seq.system.capability import prefers_bfloat16, runs_bfloat16, runs_float16, runs_tf32
+from seq2seq.system.precision import Precision
 from seq2seq.system.processes import assigned_gpu
 
 # On a CPU, oneDNN keeps a compiled kernel with its buffers for each of the last 1024 shapes. Every batch has another
@@ -68,21 +68,6 @@ def allow_tf32(allowed: bool) -> None:
 
 
 allow_tf32(False)
-
-
-class Precision(StrEnum):
-    """Precision of matrix products and their results, including the logits in training.
-
-    Weights, softmax, sums and losses are always float32.
-    """
-
-    auto = "auto"
-    float32 = "float32"
-    bfloat16 = "bfloat16"
-    float16 = "float16"
-    """Training scales the loss: see `seq2seq.training.loss_scale`. ``auto`` never chooses it."""
-    tf32 = "tf32"
-    """float32, with products that a GPU may round to TF32."""
 
 
 DTYPES: dict[str, torch.dtype] = {Precision.bfloat16: torch.bfloat16, Precision.float16: torch.float16}

@@ -30,19 +30,11 @@ GPU_TIMEOUT = timedelta(minutes=10)
 REPORT_DELAY = 1.0
 """Seconds in which the first process reports its error before another process reports the same one."""
 
-LAUNCHER_VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-"""Environment variables that a launcher such as torchrun sets."""
-
 Value = TypeVar("Value")
 
 
 class LostProcessError(RunError):
     """Another process has ended, so a collective operation cannot complete."""
-
-
-def is_launched() -> bool:
-    """Whether a launcher started this process, possibly with others."""
-    return all(name in os.environ for name in LAUNCHER_VARIABLES)
 
 
 def join_group() -> None:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from seq2seq.errors import ConfigError
 from seq2seq.settings import Settings, setting
-from seq2seq.tokenizer.tokenizer import normalize
+from seq2seq.tokenizer.normalization import normalize
 
 SMALLEST = 4 + 256  # the special tokens and one token per byte
 SMALLEST_OF_WORDS = 4 + 1

@@ -16,8 +16,9 @@ from itertools import accumulate, chain
 from typing import NamedTuple
 
 from seq2seq.errors import DataError
+from seq2seq.tokenizer.normalization import SPACE
 from seq2seq.tokenizer.sentencepiece_model import ModelType, PieceType
-from seq2seq.tokenizer.tokenizer import SPACE, Tokenizer
+from seq2seq.tokenizer.tokenizer import Tokenizer
 
 CACHED_WORDS = 1 << 13
 """Words in the cache, which takes some tens of megabytes at most."""

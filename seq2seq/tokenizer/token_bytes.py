@@ -5,7 +5,8 @@ import unicodedata
 from collections.abc import Sequence
 
 from seq2seq.errors import ConfigError, DataError, require_text
-from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, SPACE, UNK, Tokenizer, normalize
+from seq2seq.tokenizer.normalization import SPACE, normalize
+from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
 
 BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 

@@ -4,8 +4,6 @@
 Word-level vocabularies are closed: an unknown word is decoded as ``<unk>``.
 """
 
-import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,28 +11,14 @@ from typing import NamedTuple
 
 from sentencepiece import SentencePieceProcessor
 
-from seq2seq.errors import DataError, require_text
+from seq2seq.errors import DataError
 from seq2seq.system.atomic import atomic_write
+from seq2seq.tokenizer.normalization import SPACE, normalize
 from seq2seq.tokenizer.sentencepiece_model import ModelType, Piece, PieceType, read_pieces
 
 UNK, BOS, EOS, PAD = 0, 1, 2, 3
 MAX_FILE = 100_000_000
 """Bytes of a model file: five times those of a million tokens."""
-SPACE = "\u2581"  # SentencePiece's space
-
-
-def normalize(text: str) -> str:
-    """The text in the form that models are trained on.
-
-    Unicode NFC; a lone surrogate becomes U+FFFD; any run of white space (as defined by `str.split`, and U+2581, which
-    is SentencePiece's space) becomes one space; white space at the ends is removed.
-
-    Raises:
-        DataError: the argument is not a string.
-    """
-    require_text(text, "text")
-    text = re.sub("[\ud800-\udfff]", "\ufffd", text).replace(SPACE, " ")
-    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 class Tokenizer:

@@ -16,17 +16,8 @@ from seq2seq.corpora.corpus import Corpus, Pair, with_progress
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.system.lock import locked
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig, check_size, check_tag
-from seq2seq.tokenizer.tokenizer import (
-    BOS,
-    EOS,
-    PAD,
-    UNK,
-    Tokenizer,
-    Tokenizers,
-    load_tokenizers,
-    normalize,
-    save_tokenizers,
-)
+from seq2seq.tokenizer.normalization import normalize
+from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, Tokenizers, load_tokenizers, save_tokenizers
 
 MAX_CHARACTERS = 1_000  # SentencePiece ignores sentences over 4,192 bytes, so longer ones are split
 

@@ -1,10 +1,31 @@
-"""Settings of the training loop."""
+"""Settings of training: the loop, the loss and its alternatives, initial embeddings."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
 
+from seq2seq.errors import ConfigError
+from seq2seq.model.choices import Tying
+from seq2seq.model.config import ModelConfig
 from seq2seq.settings import Settings, setting
-from seq2seq.system.device import Precision
-from seq2seq.training.progress import Average, Criterion
+from seq2seq.system.precision import Precision
+from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
+
+
+class Criterion(StrEnum):
+    """Selects the best model on the validation set; the loss breaks ties."""
+
+    loss = "loss"
+    bleu = "bleu"
+    chrf = "chrf"
+
+
+class Average(StrEnum):
+    """The validations whose weights are averaged at the end of training."""
+
+    none = "none"
+    best = "best"
+    last = "last"
 
 
 @dataclass(kw_only=True)
@@ -47,4 +68,196 @@ class TrainingConfig(Settings):
     )
     smaller: str | None = setting(
         None, "experiment=NAME of a smaller model, suggested if training takes over 15 minutes; null: none"
+    )
+
+
+@dataclass(kw_only=True)
+class LossConfig:
+    """Settings of the loss."""
+
+    label_smoothing: float = setting(
+        0.1,
+        "share of the target probability that is spread over the vocabulary (Szegedy et al. 2016)",
+        at_least=0,
+        below=1,
+    )
+    consistency: float = setting(
+        0.0, "weight of the divergence between two passes with different dropout (R-Drop); 0: off", at_least=0
+    )
+
+
+class RiskKind(StrEnum):
+    """Estimator of the expectation: renormalized samples (Shen et al. 2016) or REINFORCE (Ranzato et al. 2016)."""
+
+    minimum_risk = "minimum_risk"
+    reinforce = "reinforce"
+
+
+class RewardMetric(StrEnum):
+    """The reward of a translation: sacreBLEU's sentence BLEU or chrF."""
+
+    bleu = "bleu"
+    chrf = "chrf"
+
+
+@dataclass(kw_only=True)
+class RiskConfig(Settings):
+    """Settings of minimum risk training."""
+
+    weight: float = setting(
+        0.0, "weight of the risk of sampled translations in the objective; 0: off", at_least=0, at_most=1
+    )
+    kind: RiskKind = setting(
+        RiskKind.minimum_risk, "estimator: minimum_risk (Shen et al. 2016) or reinforce (Ranzato et al. 2016)"
+    )
+    metric: RewardMetric = setting(RewardMetric.bleu, "sentence score that rewards a translation: bleu or chrf")
+    samples: int = setting(8, "sampled translations per sentence", at_least=2)
+    temperature: float = setting(1.0, "samples are drawn from p ** (1 / temperature)", at_least=1e-30, at_most=1e30)
+    max_length_ratio: float = setting(
+        1.5, "maximum length of a sample in tokens = ratio * source tokens + offset", at_least=0
+    )
+    max_length_offset: int = setting(10, "tokens allowed on top of max_length_ratio * source tokens", at_least=0)
+    sharpness: float = setting(0.005, "minimum_risk: candidates are weighted by p ** sharpness, renormalized", above=0)
+    reference: bool = setting(True, "minimum_risk: the reference is a candidate too (Shen et al. 2016)")
+
+    def check(self) -> None:
+        """Check that REINFORCE samples from the model's own distribution.
+
+        Raises:
+            ConfigError: the temperature changes the distribution.
+        """
+        if self.weight > 0 and self.kind == RiskKind.reinforce and self.temperature != 1:
+            raise ConfigError(
+                f"risk.temperature={self.temperature:g} changes the distribution that is sampled, which biases "
+                f"risk.kind=reinforce: set risk.temperature=1 or risk.kind=minimum_risk"
+            )
+
+
+class SamplingSchedule(StrEnum):
+    """How the share of predictions rises: 1 minus the three decays of Bengio et al. 2015, sec. 2.4."""
+
+    linear = "linear"
+    exponential = "exponential"
+    inverse_sigmoid = "inverse_sigmoid"
+
+
+class Prediction(StrEnum):
+    """The prediction that the decoder reads: a sample of its distribution, or the most probable token."""
+
+    sample = "sample"
+    argmax = "argmax"
+
+
+class Passes(StrEnum):
+    """How predictions are made.
+
+    sequential: position by position, each after the mixed inputs before it (Bengio et al. 2015). parallel: all at once,
+    each after the target's tokens, in one additional pass (Mihaylova & Martins 2019, Duckworth et al. 2019).
+    """
+
+    sequential = "sequential"
+    parallel = "parallel"
+
+
+@dataclass(kw_only=True)
+class ScheduledSamplingConfig(Settings):
+    """Settings of scheduled sampling."""
+
+    rate: float = setting(
+        0.0, "final share of decoder inputs that are its own predictions; 0: off", at_least=0, at_most=1
+    )
+    schedule: SamplingSchedule = setting(
+        SamplingSchedule.linear, "how the share rises: linear, exponential or inverse_sigmoid (Bengio et al. 2015)"
+    )
+    updates: int | None = setting(None, "updates until the final share is reached; null: training.updates", at_least=1)
+    prediction: Prediction = setting(Prediction.sample, "prediction that the decoder reads: sample or argmax")
+    passes: Passes = setting(
+        Passes.sequential,
+        "how predictions are made: sequential (each depends on those before) or parallel (one pass, cheaper)",
+    )
+
+    def check(self, updates: int | None = None) -> None:
+        """Check that the schedule reaches its rate, within ``updates`` if that is given.
+
+        Raises:
+            ConfigError: it does not.
+        """
+        if self.rate > 0 and self.updates is not None and updates is not None and self.updates > updates:
+            raise ConfigError(
+                f"scheduled_sampling.updates={self.updates} is longer than the run, which never reaches "
+                f"scheduled_sampling.rate={self.rate:g}: set scheduled_sampling.updates=null, or training.updates="
+                f"{self.updates} or more (it is {updates})"
+            )
+        if self.rate == 1 and self.schedule is not SamplingSchedule.linear:
+            raise ConfigError(
+                f"scheduled_sampling.schedule={self.schedule} never reaches a rate of 1: set "
+                f"scheduled_sampling.rate=0.99 or less, or scheduled_sampling.schedule=linear"
+            )
+
+
+@dataclass(kw_only=True)
+class EmbeddingsConfig:
+    """Files with initial embeddings; words that they lack are initialized randomly."""
+
+    source: str | None = setting(
+        None, "text file with vectors of source words (word2vec, GloVe, fastText; .gz accepted)"
+    )
+    target: str | None = setting(None, "the same for target words")
+    freeze: bool = setting(
+        False, "do not train embedding tables that are read from a file, here and in runs that start from this one"
+    )
+    unfreeze: bool = setting(False, "with training.start: train the embedding tables that its run has frozen")
+
+    def files(self) -> dict[str, Path]:
+        """The files, by side (source, target)."""
+        names = {"source": self.source, "target": self.target}
+        return {side: Path(name).expanduser() for side, name in names.items() if name is not None}
+
+    def check(self, model: ModelConfig, tokenizer: TokenizerConfig) -> None:
+        """Check that settings agree with each other and with the first line of each file.
+
+        Raises:
+            ConfigError: settings contradict each other, or the vectors have another width than the embeddings.
+            DataError: a file cannot be read or has no vectors.
+        """
+        from seq2seq.corpora.word_vectors import vector_width  # imports NumPy
+
+        files = self.files()
+        if self.freeze:
+            self._check_freeze(model)
+        if "source" in files and not model.encoder.layers:
+            raise ConfigError("embeddings.source needs an encoder: use embeddings.target, or set model.encoder.layers")
+        sides = {"source": tokenizer.source_side(), "target": tokenizer.target_side()}
+        source, target = tokenizer.source_model, tokenizer.target_model
+        joint = source or target if tokenizer.joint else None
+        models = {"source": source or joint, "target": target or joint}
+        for side, path in files.items():
+            if models[side] is None and sides[side].algorithm is not Algorithm.word:
+                raise not_words(side, f"{sides[side].algorithm} tokens")
+            width = vector_width(path)
+            if width != model.embedding_size:
+                raise ConfigError(
+                    f"{path} has vectors of {width} values, model.embedding_size is {model.embedding_size}: set "
+                    f"model.embedding_size={width}"
+                )
+
+    def _check_freeze(self, model: ModelConfig) -> None:
+        if not self.files():
+            raise ConfigError("embeddings.freeze=true needs a file: set embeddings.source or embeddings.target")
+        if self.target is not None and model.tying is not Tying.none:
+            raise ConfigError(
+                f"embeddings.freeze=true with embeddings.target would freeze the output layer, which model.tying="
+                f"{model.tying} shares with it: set model.tying=none or embeddings.freeze=false"
+            )
+        if self.source is not None and model.tying is Tying.all:
+            raise ConfigError(
+                "embeddings.freeze=true with embeddings.source would freeze the target's embeddings and the output "
+                "layer, which model.tying=all shares with it: set model.tying=output or embeddings.freeze=false"
+            )
+
+
+def not_words(side: str, tokens: str) -> ConfigError:
+    """The error that vectors of words do not fit a vocabulary of other tokens."""
+    return ConfigError(
+        f"embeddings.{side} needs a vocabulary of words, not {tokens}: set tokenizer=word, or leave it out"
     )

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from seq2seq.data.batch import Batch
 from seq2seq.model import Network
-from seq2seq.system.device import Precision, autocast
+from seq2seq.system.device import autocast
+from seq2seq.system.precision import Precision
 from seq2seq.training.loss import Loss, chunk_size, loss_sums
 
 

@@ -4,8 +4,6 @@ import signal
 import threading
 from types import FrameType, TracebackType
 
-from seq2seq.system.processes import max_over_processes
-
 HANDLED = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -40,6 +38,8 @@ class InterruptFlag:
 
     def received(self) -> int | None:
         """The signal that any of the processes has received. All processes must call this together."""
+        from seq2seq.system.processes import max_over_processes  # imports PyTorch
+
         return max_over_processes(self.signal_number or 0) or None
 
     def _handle(self, number: int, frame: FrameType | None) -> None:

@@ -5,7 +5,6 @@ P target positions, C of them at a time, V vocabulary size.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -13,7 +12,6 @@ from torch import Tensor, nn
 
 from seq2seq.data.batch import Batch
 from seq2seq.model import Network
-from seq2seq.settings import setting
 
 CHUNK = 128
 """Positions whose logits are processed together on a CPU: few enough to stay in its cache."""
@@ -22,21 +20,6 @@ CHUNK = 128
 def chunk_size(logits_PV: Tensor) -> int:
     """Positions that are processed together: `CHUNK` on a CPU, all of them elsewhere."""
     return CHUNK if logits_PV.device.type == "cpu" else max(1, len(logits_PV))
-
-
-@dataclass(kw_only=True)
-class LossConfig:
-    """Settings of the loss."""
-
-    label_smoothing: float = setting(
-        0.1,
-        "share of the target probability that is spread over the vocabulary (Szegedy et al. 2016)",
-        at_least=0,
-        below=1,
-    )
-    consistency: float = setting(
-        0.0, "weight of the divergence between two passes with different dropout (R-Drop); 0: off", at_least=0
-    )
 
 
 class Loss(NamedTuple):

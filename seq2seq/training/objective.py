@@ -4,12 +4,13 @@ from collections.abc import Collection
 
 from seq2seq.data.batch import Batch
 from seq2seq.model import Network
-from seq2seq.system.device import Precision, autocast
-from seq2seq.training.config import TrainingConfig
+from seq2seq.system.device import autocast
+from seq2seq.system.precision import Precision
+from seq2seq.training.config import LossConfig, RiskConfig, ScheduledSamplingConfig, TrainingConfig
 from seq2seq.training.consistency import Consistency
-from seq2seq.training.loss import Loss, LossConfig, Objective, loss_sums
-from seq2seq.training.risk import Draw, RiskConfig, RiskTraining
-from seq2seq.training.scheduled_sampling import ScheduledSampling, ScheduledSamplingConfig
+from seq2seq.training.loss import Loss, Objective, loss_sums
+from seq2seq.training.risk import Draw, RiskTraining
+from seq2seq.training.scheduled_sampling import ScheduledSampling
 
 
 class TeacherForcing:

@@ -1,77 +1,16 @@
 """Pretrained word vectors (word2vec, GloVe, fastText) as initial embeddings of word-level vocabularies."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from seq2seq.corpora.word_vectors import read_vectors, vector_width
-from seq2seq.errors import ConfigError, DataError
-from seq2seq.model import ModelConfig, Network, Tying
-from seq2seq.settings import setting
-from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
+from seq2seq.corpora.word_vectors import read_vectors
+from seq2seq.errors import DataError
+from seq2seq.model import Network
 from seq2seq.tokenizer.tokenizer import Tokenizer, Tokenizers
-
-
-@dataclass(kw_only=True)
-class EmbeddingsConfig:
-    """Files with initial embeddings; words that they lack are initialized randomly."""
-
-    source: str | None = setting(
-        None, "text file with vectors of source words (word2vec, GloVe, fastText; .gz accepted)"
-    )
-    target: str | None = setting(None, "the same for target words")
-    freeze: bool = setting(
-        False, "do not train embedding tables that are read from a file, here and in runs that start from this one"
-    )
-    unfreeze: bool = setting(False, "with training.start: train the embedding tables that its run has frozen")
-
-    def files(self) -> dict[str, Path]:
-        """The files, by side (source, target)."""
-        names = {"source": self.source, "target": self.target}
-        return {side: Path(name).expanduser() for side, name in names.items() if name is not None}
-
-    def check(self, model: ModelConfig, tokenizer: TokenizerConfig) -> None:
-        """Check that settings agree with each other and with the first line of each file.
-
-        Raises:
-            ConfigError: settings contradict each other, or the vectors have another width than the embeddings.
-            DataError: a file cannot be read or has no vectors.
-        """
-        files = self.files()
-        if self.freeze:
-            self._check_freeze(model)
-        if "source" in files and not model.encoder.layers:
-            raise ConfigError("embeddings.source needs an encoder: use embeddings.target, or set model.encoder.layers")
-        sides = {"source": tokenizer.source_side(), "target": tokenizer.target_side()}
-        source, target = tokenizer.source_model, tokenizer.target_model
-        joint = source or target if tokenizer.joint else None
-        models = {"source": source or joint, "target": target or joint}
-        for side, path in files.items():
-            if models[side] is None and sides[side].algorithm is not Algorithm.word:
-                raise _not_words(side, f"{sides[side].algorithm} tokens")
-            width = vector_width(path)
-            if width != model.embedding_size:
-                raise ConfigError(
-                    f"{path} has vectors of {width} values, model.embedding_size is {model.embedding_size}: set "
-                    f"model.embedding_size={width}"
-                )
-
-    def _check_freeze(self, model: ModelConfig) -> None:
-        if not self.files():
-            raise ConfigError("embeddings.freeze=true needs a file: set embeddings.source or embeddings.target")
-        if self.target is not None and model.tying is not Tying.none:
-            raise ConfigError(
-                f"embeddings.freeze=true with embeddings.target would freeze the output layer, which model.tying="
-                f"{model.tying} shares with it: set model.tying=none or embeddings.freeze=false"
-            )
-        if self.source is not None and model.tying is Tying.all:
-            raise ConfigError(
-                "embeddings.freeze=true with embeddings.source would freeze the target's embeddings and the output "
-                "layer, which model.tying=all shares with it: set model.tying=output or embeddings.freeze=false"
-            )
+from seq2seq.training.config import EmbeddingsConfig, not_words
 
 
 def set_embeddings(network: Network, tokenizers: Tokenizers, config: EmbeddingsConfig) -> list[str]:
@@ -111,7 +50,7 @@ def _fill(table: nn.Embedding, tokenizer: Tokenizer, path: Path, side: str) -> t
     """Copy a file's vectors into their rows; returns the number of rows, and of words."""
     words = tokenizer.words()
     if not words:
-        raise _not_words(side, "the tokens of the given tokenizer model")
+        raise not_words(side, "the tokens of the given tokenizer model")
     vectors = read_vectors(path, words)
     if not vectors:
         raise DataError(
@@ -121,9 +60,3 @@ def _fill(table: nn.Embedding, tokenizer: Tokenizer, path: Path, side: str) -> t
     values = torch.stack([torch.from_numpy(vector) for vector in vectors.values()])
     table.weight[rows] = values.to(table.weight)
     return len(vectors), len(words)
-
-
-def _not_words(side: str, tokens: str) -> ConfigError:
-    return ConfigError(
-        f"embeddings.{side} needs a vocabulary of words, not {tokens}: set tokenizer=word, or leave it out"
-    )

@@ -2,26 +2,10 @@
 
 import math
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 from seq2seq.data.batch_sampler import StreamPosition
-
-
-class Criterion(StrEnum):
-    """Selects the best model on the validation set; the loss breaks ties."""
-
-    loss = "loss"
-    bleu = "bleu"
-    chrf = "chrf"
-
-
-class Average(StrEnum):
-    """The validations whose weights are averaged at the end of training."""
-
-    none = "none"
-    best = "best"
-    last = "last"
+from seq2seq.training.config import Average, Criterion
 
 
 class Validation(NamedTuple):

@@ -10,8 +10,6 @@ vocabulary size.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from itertools import islice
 from typing import NamedTuple
 
@@ -19,58 +17,11 @@ import torch
 from torch import Tensor
 
 from seq2seq.data.batch import Batch, pad, target_input
-from seq2seq.errors import ConfigError
 from seq2seq.model import Network
-from seq2seq.settings import Settings, setting
-from seq2seq.system.device import Precision, autocast
+from seq2seq.system.device import autocast
+from seq2seq.system.precision import Precision
+from seq2seq.training.config import RiskConfig, RiskKind
 from seq2seq.training.loss import Loss, Objective, label_log_probabilities
-
-
-class RiskKind(StrEnum):
-    """Estimator of the expectation: renormalized samples (Shen et al. 2016) or REINFORCE (Ranzato et al. 2016)."""
-
-    minimum_risk = "minimum_risk"
-    reinforce = "reinforce"
-
-
-class RewardMetric(StrEnum):
-    """The reward of a translation: sacreBLEU's sentence BLEU or chrF."""
-
-    bleu = "bleu"
-    chrf = "chrf"
-
-
-@dataclass(kw_only=True)
-class RiskConfig(Settings):
-    """Settings of minimum risk training."""
-
-    weight: float = setting(
-        0.0, "weight of the risk of sampled translations in the objective; 0: off", at_least=0, at_most=1
-    )
-    kind: RiskKind = setting(
-        RiskKind.minimum_risk, "estimator: minimum_risk (Shen et al. 2016) or reinforce (Ranzato et al. 2016)"
-    )
-    metric: RewardMetric = setting(RewardMetric.bleu, "sentence score that rewards a translation: bleu or chrf")
-    samples: int = setting(8, "sampled translations per sentence", at_least=2)
-    temperature: float = setting(1.0, "samples are drawn from p ** (1 / temperature)", at_least=1e-30, at_most=1e30)
-    max_length_ratio: float = setting(
-        1.5, "maximum length of a sample in tokens = ratio * source tokens + offset", at_least=0
-    )
-    max_length_offset: int = setting(10, "tokens allowed on top of max_length_ratio * source tokens", at_least=0)
-    sharpness: float = setting(0.005, "minimum_risk: candidates are weighted by p ** sharpness, renormalized", above=0)
-    reference: bool = setting(True, "minimum_risk: the reference is a candidate too (Shen et al. 2016)")
-
-    def check(self) -> None:
-        """Check that REINFORCE samples from the model's own distribution.
-
-        Raises:
-            ConfigError: the temperature changes the distribution.
-        """
-        if self.weight > 0 and self.kind == RiskKind.reinforce and self.temperature != 1:
-            raise ConfigError(
-                f"risk.temperature={self.temperature:g} changes the distribution that is sampled, which biases "
-                f"risk.kind=reinforce: set risk.temperature=1 or risk.kind=minimum_risk"
-            )
 
 
 class Candidate(NamedTuple):

@@ -5,80 +5,16 @@ B sentences, T target positions, R rows that need a prediction, V vocabulary siz
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
-from enum import StrEnum
 
 import torch
 from torch import Tensor
 
 from seq2seq.data.batch import Batch
-from seq2seq.errors import ConfigError
 from seq2seq.model import Network
-from seq2seq.settings import Settings, setting
-from seq2seq.system.device import Precision, autocast, to_device
+from seq2seq.system.device import autocast, to_device
+from seq2seq.system.precision import Precision
+from seq2seq.training.config import Passes, Prediction, SamplingSchedule, ScheduledSamplingConfig
 from seq2seq.training.loss import Loss, Objective, evaluating
-
-
-class SamplingSchedule(StrEnum):
-    """How the share of predictions rises: 1 minus the three decays of Bengio et al. 2015, sec. 2.4."""
-
-    linear = "linear"
-    exponential = "exponential"
-    inverse_sigmoid = "inverse_sigmoid"
-
-
-class Prediction(StrEnum):
-    """The prediction that the decoder reads: a sample of its distribution, or the most probable token."""
-
-    sample = "sample"
-    argmax = "argmax"
-
-
-class Passes(StrEnum):
-    """How predictions are made.
-
-    sequential: position by position, each after the mixed inputs before it (Bengio et al. 2015). parallel: all at once,
-    each after the target's tokens, in one additional pass (Mihaylova & Martins 2019, Duckworth et al. 2019).
-    """
-
-    sequential = "sequential"
-    parallel = "parallel"
-
-
-@dataclass(kw_only=True)
-class ScheduledSamplingConfig(Settings):
-    """Settings of scheduled sampling."""
-
-    rate: float = setting(
-        0.0, "final share of decoder inputs that are its own predictions; 0: off", at_least=0, at_most=1
-    )
-    schedule: SamplingSchedule = setting(
-        SamplingSchedule.linear, "how the share rises: linear, exponential or inverse_sigmoid (Bengio et al. 2015)"
-    )
-    updates: int | None = setting(None, "updates until the final share is reached; null: training.updates", at_least=1)
-    prediction: Prediction = setting(Prediction.sample, "prediction that the decoder reads: sample or argmax")
-    passes: Passes = setting(
-        Passes.sequential,
-        "how predictions are made: sequential (each depends on those before) or parallel (one pass, cheaper)",
-    )
-
-    def check(self, updates: int | None = None) -> None:
-        """Check that the schedule reaches its rate, within ``updates`` if that is given.
-
-        Raises:
-            ConfigError: it does not.
-        """
-        if self.rate > 0 and self.updates is not None and updates is not None and self.updates > updates:
-            raise ConfigError(
-                f"scheduled_sampling.updates={self.updates} is longer than the run, which never reaches "
-                f"scheduled_sampling.rate={self.rate:g}: set scheduled_sampling.updates=null, or training.updates="
-                f"{self.updates} or more (it is {updates})"
-            )
-        if self.rate == 1 and self.schedule is not SamplingSchedule.linear:
-            raise ConfigError(
-                f"scheduled_sampling.schedule={self.schedule} never reaches a rate of 1: set "
-                f"scheduled_sampling.rate=0.99 or less, or scheduled_sampling.schedule=linear"
-            )
 
 
 def rate_at(config: ScheduledSamplingConfig, update: int, updates: int) -> float:

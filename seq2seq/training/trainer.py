@@ -18,7 +18,8 @@ from seq2seq.data.stream import BatchIterator, BatchStream
 from seq2seq.model import Network
 from seq2seq.model.weights import save_weights, set_weights
 from seq2seq.run.metadata import check_metadata
-from seq2seq.system.device import Precision, resolve_precision
+from seq2seq.system.device import resolve_precision
+from seq2seq.system.precision import Precision
 from seq2seq.system.processes import barrier, is_first, max_over_processes
 from seq2seq.training.checkpoints import Checkpoints, damaged
 from seq2seq.training.config import TrainingConfig
@@ -27,7 +28,8 @@ from seq2seq.training.log import MetricsLog, ProgressBar
 from seq2seq.training.loss import Objective
 from seq2seq.training.loss_scale import LossScale
 from seq2seq.training.moving_average import MovingAverage
-from seq2seq.training.optimizer import OptimizerConfig, load_state, optimizer_of, tables_of
+from seq2seq.training.optimizer import OptimizerConfig
+from seq2seq.training.optimizer_state import load_state, optimizer_of, tables_of
 from seq2seq.training.progress import Progress, Validation, Window
 from seq2seq.training.schedule import ScheduleConfig
 from seq2seq.training.step import MetricSums, UpdateStep

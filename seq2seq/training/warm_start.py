@@ -12,7 +12,7 @@ from seq2seq.run.metadata import architecture
 from seq2seq.settings import override_value
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import Tokenizers, load_tokenizers
-from seq2seq.training.pretrained_embeddings import EmbeddingsConfig
+from seq2seq.training.config import EmbeddingsConfig
 
 EFFECTIVE = {"tags", "sampling", "sample_target"}
 """Tokenizer settings that have an effect with another run's vocabulary."""

@@ -4,13 +4,24 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from seq2seq.errors import ConfigError, program
-from seq2seq.inference import InferencePrecision
+from seq2seq.inference.config import InferencePrecision
 from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchConfig, SearchOverrides
 from seq2seq.settings import Settings, setting
-from seq2seq.translation.types import Copy
 
 GLOSSARY = "glossary file, one term, tab and translation per line: these translations are forced"
 COPY = "copy by attention: unknown (<unk> becomes a source word), numbers, all or none"
+
+
+class Copy(StrEnum):
+    """Kinds of source text that are copied by attention."""
+
+    none = "none"
+    unknown = "unknown"
+    """Replace ``<unk>`` by the source word with most attention (Luong et al. 2015, "Addressing the rare word problem",
+    §3)."""
+    numbers = "numbers"
+    """Replace a number that is not in the source by the missing source number with most attention."""
+    all = "all"
 
 
 class OnError(StrEnum):

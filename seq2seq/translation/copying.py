@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from seq2seq.tokenizer.tokenizer import SPACE
-from seq2seq.translation.types import Copy, Translation
+from seq2seq.tokenizer.normalization import SPACE
+from seq2seq.translation.config import Copy
+from seq2seq.translation.types import Translation
 
 UNKNOWN = "<unk>"
 """The text of an unknown word (`tokenizer.vocabulary`)."""

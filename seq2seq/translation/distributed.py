@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 from seq2seq.search import SearchConfig
 from seq2seq.system.processes import broadcast_object, gather_objects, is_first, is_single_process, rank, world_size
 from seq2seq.translation.batching import CHUNK, chunked
+from seq2seq.translation.config import Copy
 from seq2seq.translation.translator import Translator
-from seq2seq.translation.types import Copy, Request, Translation
+from seq2seq.translation.types import Request, Translation
 
 
 def translate_distributed(

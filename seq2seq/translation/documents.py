@@ -3,8 +3,9 @@
 from seq2seq.corpora.mixture import add_tag
 from seq2seq.corpora.segmentation import split_document
 from seq2seq.search import SearchConfig
+from seq2seq.translation.config import Copy
 from seq2seq.translation.translator import Translator
-from seq2seq.translation.types import Copy, Glossary, Request
+from seq2seq.translation.types import Glossary, Request
 
 
 def translate_document(

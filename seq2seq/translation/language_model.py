@@ -6,15 +6,16 @@ from typing import Any, NamedTuple
 
 import torch
 
+from seq2seq.analysis.config import ALTERNATIVES
 from seq2seq.analysis.trace import Trace
-from seq2seq.analysis.tracing import ALTERNATIVES, trace_text
+from seq2seq.analysis.tracing import trace_text
 from seq2seq.errors import ConfigError, DataError, RunError, program
 from seq2seq.inference.member import Member
 from seq2seq.run.folder import load_run
 from seq2seq.search import NextWord, next_words
 from seq2seq.system.device import choose_device
+from seq2seq.tokenizer.normalization import normalize
 from seq2seq.tokenizer.token_bytes import split_prefix, token_bytes
-from seq2seq.tokenizer.tokenizer import normalize
 from seq2seq.translation.batching import chunked
 from seq2seq.translation.scoring import score_sentences
 

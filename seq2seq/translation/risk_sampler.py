@@ -9,15 +9,18 @@ from typing import Any
 import torch
 
 from seq2seq.data.batch import Batch
-from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
+from seq2seq.inference import NetworkStepper, PreparedDecoder
+from seq2seq.inference.config import InferencePrecision
 from seq2seq.metrics.similarity import Similarity
 from seq2seq.model import Network
 from seq2seq.search import CharacterStepper, Hypothesis, SearchConfig, Stepper, sample
-from seq2seq.system.device import Precision, is_reduced
+from seq2seq.system.device import is_reduced
+from seq2seq.system.precision import Precision
 from seq2seq.tokenizer.token_bytes import byte_values, non_text_tokens
 from seq2seq.tokenizer.tokenizer import BOS, EOS, Tokenizers
+from seq2seq.training.config import RiskConfig, RiskKind
 from seq2seq.training.loss import evaluating
-from seq2seq.training.risk import Candidate, RiskConfig, RiskKind, reference_tokens
+from seq2seq.training.risk import Candidate, reference_tokens
 
 
 class Sampler:

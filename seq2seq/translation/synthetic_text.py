@@ -19,7 +19,7 @@ from seq2seq.metrics.score import sentence_bleu
 from seq2seq.search import Method, SearchConfig
 from seq2seq.system.atomic import atomic_folder, atomic_write
 from seq2seq.system.lock import locked_output
-from seq2seq.tokenizer.tokenizer import normalize
+from seq2seq.tokenizer.normalization import normalize
 from seq2seq.translation.translator import Translator
 
 SOURCE, TARGET = "source.txt", "target.txt"

@@ -6,8 +6,9 @@ from typing import Any, overload
 
 import torch
 
+from seq2seq.analysis.config import ALTERNATIVES
 from seq2seq.analysis.trace import Trace
-from seq2seq.analysis.tracing import ALTERNATIVES, trace_sentence
+from seq2seq.analysis.tracing import trace_sentence
 from seq2seq.corpora.segmentation import MAX_SEGMENT
 from seq2seq.errors import ConfigError, require_text
 from seq2seq.inference.member import Member, check_members
@@ -27,10 +28,11 @@ from seq2seq.search import (
 from seq2seq.system.device import choose_device
 from seq2seq.tokenizer.token_bytes import split_prefix
 from seq2seq.translation.batching import batch_rows, translate_stream
+from seq2seq.translation.config import Copy
 from seq2seq.translation.decoding import SearchOptions, search_options, translate_batch
 from seq2seq.translation.scoring import score_pairs
 from seq2seq.translation.streaming import stream_translation
-from seq2seq.translation.types import Copy, Request, Translation
+from seq2seq.translation.types import Request, Translation
 
 
 class Translator:

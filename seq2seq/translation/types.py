@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from itertools import chain
 from pathlib import Path
 
@@ -12,19 +11,7 @@ from torch import Tensor
 from seq2seq.corpora.lines import read_lines
 from seq2seq.errors import DataError, require_text
 from seq2seq.search import length_normalized
-from seq2seq.tokenizer.tokenizer import normalize
-
-
-class Copy(StrEnum):
-    """Kinds of source text that are copied by attention."""
-
-    none = "none"
-    unknown = "unknown"
-    """Replace ``<unk>`` by the source word with most attention (Luong et al. 2015, "Addressing the rare word problem",
-    §3)."""
-    numbers = "numbers"
-    """Replace a number that is not in the source by the missing source number with most attention."""
-    all = "all"
+from seq2seq.tokenizer.normalization import normalize
 
 
 class Glossary:

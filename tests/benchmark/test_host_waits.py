@@ -11,7 +11,8 @@ from seq2seq.benchmark.arrangements import arrangements
 from seq2seq.benchmark.host_waits import BOS, EOS, host_waits, network_of, search_waits
 from seq2seq.benchmark.meta_device import META, Waits
 from seq2seq.data.batch import source_tensors
-from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
+from seq2seq.inference import NetworkStepper, PreparedDecoder
+from seq2seq.inference.config import InferencePrecision
 from seq2seq.search.forced import forced_decoding
 from seq2seq.system.device import to_device
 

@@ -7,7 +7,7 @@ from seq2seq.benchmark import machine
 from seq2seq.benchmark.arithmetic import Work
 from seq2seq.benchmark.config import MeasureConfig
 from seq2seq.benchmark.machine import Machine, measure_machine, reread_rate
-from seq2seq.inference import InferencePrecision
+from seq2seq.inference.config import InferencePrecision
 from seq2seq.system.capability import runs_bfloat16, runs_int8
 
 CPU = torch.device("cpu")

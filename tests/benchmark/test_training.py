@@ -15,7 +15,8 @@ from seq2seq.benchmark.training import (
 )
 from seq2seq.benchmark.workload import prepare
 from seq2seq.system.capability import runs_bfloat16, runs_float16
-from seq2seq.system.device import Precision, resolve_precision
+from seq2seq.system.device import resolve_precision
+from seq2seq.system.precision import Precision
 
 
 @pytest.fixture

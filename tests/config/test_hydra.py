@@ -9,7 +9,9 @@ import sys
 import pytest
 from hydra._internal.utils import get_args_parser
 
-from seq2seq.config.hydra import conf_folder, one_line_errors, unformatted_help_allowed
+from seq2seq.config.error_lines import one_line_errors
+from seq2seq.config.hydra import unformatted_help_allowed
+from seq2seq.config.schemas import conf_folder
 from seq2seq.recipes import average, train
 
 

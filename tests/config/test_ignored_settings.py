@@ -7,7 +7,7 @@ import pytest
 from covering import BASE, overrides, refusal
 from test_conf import composed
 
-from seq2seq.config.hydra import TrainConfig
+from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.config import MoreConfig
 
 LANGUAGE_MODEL = {"model.encoder.layers": 0, "model.bridge": "zero", "training.criterion": "loss"}

@@ -10,7 +10,7 @@ from covering import BASE, LEFT_OUT, VALUES, Covering, Level, error_of, factors,
 from test_conf import composed
 
 from seq2seq import Translator
-from seq2seq.config.hydra import TrainConfig
+from seq2seq.config.recipes import TrainConfig
 from seq2seq.settings import walk
 
 SAMPLE = 2

@@ -10,12 +10,12 @@ from omegaconf import OmegaConf
 
 from seq2seq.corpora.builtin import BuiltinCorpus
 from seq2seq.corpora.columns import JsonLinesFile
-from seq2seq.corpora.config import BuiltinConfig, DataConfig, HubConfig, MoreConfig, Split, SplitConfig
+from seq2seq.corpora.config import BuiltinConfig, DataConfig, HubConfig, MoreConfig, Split, SplitConfig, source_tags
 from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.files import TextFiles, TsvFile
 from seq2seq.corpora.hub import HubData, HubStream
 from seq2seq.corpora.mixture import MixedCorpus
-from seq2seq.corpora.reading import named_corpora, read_corpora, read_split, source_tags, text_for_run
+from seq2seq.corpora.reading import named_corpora, read_corpora, read_split, text_for_run
 from seq2seq.errors import ConfigError, DataError
 
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from seq2seq.data.batch_sampler import BatchConfig, BatchSampler, Indices, StreamPosition
+from seq2seq.data.batch_sampler import BatchSampler, Indices, StreamPosition
+from seq2seq.data.config import BatchConfig
 from seq2seq.errors import ConfigError
 from seq2seq.settings import validate
 

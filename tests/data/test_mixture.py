@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.corpora.filters import FilterConfig
 from seq2seq.corpora.mixture import MixedCorpus, WeightedCorpus
-from seq2seq.data.batch_sampler import BatchConfig, BatchSampler
+from seq2seq.data.batch_sampler import BatchSampler
+from seq2seq.data.config import BatchConfig
 from seq2seq.data.mixture import TableMixture, WeightedTable, encode_mixture
 from seq2seq.data.preparation import corpus_key, encode_corpus
 from seq2seq.data.shards import shard_path

@@ -8,7 +8,8 @@ import torch
 
 from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.data.batch import make_batch
-from seq2seq.data.batch_sampler import BatchConfig, BatchSampler, StreamPosition
+from seq2seq.data.batch_sampler import BatchSampler, StreamPosition
+from seq2seq.data.config import BatchConfig
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.data.stream import SubwordResampler, batch_stream
 from seq2seq.data.table import Table

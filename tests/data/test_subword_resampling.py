@@ -8,7 +8,8 @@ from conftest import TINY
 
 from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.data.batch import make_batch
-from seq2seq.data.batch_sampler import BatchConfig, BatchSampler, StreamPosition
+from seq2seq.data.batch_sampler import BatchSampler, StreamPosition
+from seq2seq.data.config import BatchConfig
 from seq2seq.data.stream import MAX_GROWTH, SubwordResampler, resample_rows
 from seq2seq.errors import DataError
 from seq2seq.settings import walk

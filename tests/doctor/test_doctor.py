@@ -7,7 +7,7 @@ import pytest
 from seq2seq.corpora.builtin import BuiltinCorpus
 from seq2seq.corpora.config import BuiltinConfig, Split
 from seq2seq.corpora.files import TextFiles
-from seq2seq.doctor.findings import Reason
+from seq2seq.doctor.reasons import Reason
 
 SIDES = ("source", "target")
 

@@ -7,7 +7,7 @@ import pytest
 
 from seq2seq.doctor.arrays import PairArrays, SentenceArray
 from seq2seq.doctor.characters import KINDS, OddCharacters, fold, kind_table, repair_mojibake
-from seq2seq.doctor.findings import Reason
+from seq2seq.doctor.reasons import Reason
 
 
 def findings(*lines: str) -> dict[Reason, list[int]]:

@@ -14,7 +14,7 @@ from seq2seq.corpora.files import TextFiles, TsvFile
 from seq2seq.corpora.lines import read_lines
 from seq2seq.doctor.cleaning import check_fix, clean, clean_paths
 from seq2seq.doctor.diagnosis import Diagnosis, diagnose
-from seq2seq.doctor.findings import Reason
+from seq2seq.doctor.reasons import Reason
 from seq2seq.errors import ConfigError
 
 NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]

@@ -11,7 +11,8 @@ from seq2seq.corpora.config import BuiltinConfig, Split
 from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.doctor import diagnosis, reading
 from seq2seq.doctor.diagnosis import diagnose, language_notes, merge_findings, sample_statistics
-from seq2seq.doctor.findings import Finding, Reason, Remedy
+from seq2seq.doctor.findings import Finding
+from seq2seq.doctor.reasons import Reason, Remedy
 
 
 def clean_pairs(count: int) -> list[Pair]:

@@ -5,7 +5,8 @@ import pytest
 
 from seq2seq.doctor.arrays import PairStatistics
 from seq2seq.doctor.drift import LAGS, Drift, LengthModel, likeliest_segments
-from seq2seq.doctor.findings import Finding, Reason
+from seq2seq.doctor.findings import Finding
+from seq2seq.doctor.reasons import Reason
 
 COUNT = 3_000
 

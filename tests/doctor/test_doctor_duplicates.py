@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from seq2seq.doctor.arrays import PairArrays, PairStatistics, SentenceArray, pair_statistics
 from seq2seq.doctor.duplicates import Duplicates, Overlap, repetitions
-from seq2seq.doctor.findings import Reason
+from seq2seq.doctor.reasons import Reason
 
 Pairs = list[tuple[str, str]]
 PAIRS = st.lists(st.tuples(st.sampled_from(["a", "b", "c", " "]), st.sampled_from(["x", "y", "z", ""])), max_size=20)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from seq2seq.doctor.arrays import PairArrays, SentenceArray
-from seq2seq.doctor.findings import Reason
 from seq2seq.doctor.language import BUCKETS, TrigramModel, WrongLanguages, count_trigrams, trigram_buckets
+from seq2seq.doctor.reasons import Reason
 
 
 def sentences(letters: str, seed: int, count: int = 300) -> list[str]:

@@ -3,8 +3,8 @@
 import pytest
 
 from seq2seq.doctor.arrays import PairArrays, PairStatistics, SentenceArray, pair_statistics
-from seq2seq.doctor.findings import Reason
 from seq2seq.doctor.lengths import BlankSentences, LengthRatios, LongSentences, UnreadableRows
+from seq2seq.doctor.reasons import Reason
 
 
 def arrays(*pairs: tuple[str, str], errors: dict[int, str] | None = None) -> PairArrays:

@@ -7,7 +7,8 @@ import numpy as np
 from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.doctor.cleaning import CleaningResult
 from seq2seq.doctor.diagnosis import Diagnosis
-from seq2seq.doctor.findings import Finding, Reason
+from seq2seq.doctor.findings import Finding
+from seq2seq.doctor.reasons import Reason
 from seq2seq.doctor.report import WIDTH, as_dict, cleaning_summary, details, excerpt, read_examples, summary
 
 

@@ -1,7 +1,7 @@
 """Letters of rare scripts, and words that mix alphabets."""
 
 from seq2seq.doctor.arrays import PairArrays, SentenceArray
-from seq2seq.doctor.findings import Reason
+from seq2seq.doctor.reasons import Reason
 from seq2seq.doctor.scripts import SCRIPTS, RareScripts, count_scripts, script_table
 
 ENGLISH = ["This is a sentence of some letters."] * 50

@@ -12,7 +12,7 @@ from random_runs import random_run
 
 from seq2seq import Translator, __version__
 from seq2seq.corpora.corpus import Pair, PairList
-from seq2seq.data.batch_sampler import BatchConfig
+from seq2seq.data.config import BatchConfig
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.errors import RunError
 from seq2seq.evaluation.evaluate import evaluate, evaluate_on_test, provenance, searches, write_scores
@@ -20,8 +20,8 @@ from seq2seq.evaluation.validation import Validator
 from seq2seq.metrics.score import score
 from seq2seq.run.provenance import file_hash, model_hash, text_hash
 from seq2seq.search import Method, SearchConfig
-from seq2seq.system.device import Precision
-from seq2seq.training.progress import Criterion
+from seq2seq.system.precision import Precision
+from seq2seq.training.config import Criterion
 
 PAIRS = [Pair("We work.", "Wir arbeiten."), Pair("Where is my key?", "Wo ist mein Schlüssel?"), Pair("", "Nichts.")]
 

@@ -12,7 +12,7 @@ from seq2seq.data.batch import make_batch
 from seq2seq.figures.config import ExposureConfig
 from seq2seq.figures.exposure_bias import batch_losses, measure_exposure
 from seq2seq.tokenizer.tokenizer import BOS, EOS
-from seq2seq.training.scheduled_sampling import Prediction
+from seq2seq.training.config import Prediction
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ from seq2seq import Translation, Translator
 from seq2seq import search as searching
 from seq2seq.data.batch import source_tensors, target_input
 from seq2seq.errors import ConfigError, RunError
-from seq2seq.inference import InferencePrecision
+from seq2seq.inference.config import InferencePrecision
 from seq2seq.inference.member import Member, check_members, choose_precision
 from seq2seq.inference.members import Members
 from seq2seq.inference.shortlist import Shortlist

@@ -8,7 +8,8 @@ from abilities import LOW, needs_bfloat16, needs_int8
 from networks import BOS, EVERY, SAMPLES, VOCABULARY, padded, random_network, random_sentences
 from torch import Tensor
 
-from seq2seq.inference import InferencePrecision, PreparedDecoder
+from seq2seq.inference import PreparedDecoder
+from seq2seq.inference.config import InferencePrecision
 from seq2seq.inference.prepared_decoder import (
     CHUNK,
     PackedDecoder,

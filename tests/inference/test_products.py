@@ -9,9 +9,9 @@ from networks import BOS, EVERY, model_configs, padded, random_network, random_s
 from torch import Tensor
 
 from seq2seq.errors import ConfigError
+from seq2seq.inference.config import InferencePrecision
 from seq2seq.inference.products import (
     FloatProduct,
-    InferencePrecision,
     IntegerProduct,
     context_bounded,
     features_bounded,

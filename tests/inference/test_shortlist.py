@@ -16,7 +16,8 @@ from seq2seq.data.encoding import EncodedChunk, IdLists
 from seq2seq.data.shards import shard_path, write_shard
 from seq2seq.data.table import Table
 from seq2seq.errors import DataError, RunError
-from seq2seq.inference.shortlist import Shortlist, ShortlistConfig
+from seq2seq.inference.config import ShortlistConfig
+from seq2seq.inference.shortlist import Shortlist
 
 UNK, BOS, EOS, PAD = 0, 1, 2, 3
 OF, THE = 5, 6  # target tokens in nearly every sentence, independent of the source

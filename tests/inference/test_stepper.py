@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from networks import BOS, EOS, EVERY, SAMPLES, VOCABULARY, model_configs, padded, random_network, random_sentences
 from torch import Tensor
 
-from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
+from seq2seq.inference import NetworkStepper, PreparedDecoder
+from seq2seq.inference.config import InferencePrecision
 from seq2seq.model import ModelConfig, Network
 
 CLOSE = {"rtol": 0, "atol": 1e-9}

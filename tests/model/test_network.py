@@ -12,7 +12,8 @@ from networks import BOS, EOS, EVERY, VOCABULARY, model_configs, padded, random_
 from torch import Tensor
 
 from seq2seq.errors import ConfigError
-from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
+from seq2seq.inference import NetworkStepper, PreparedDecoder
+from seq2seq.inference.config import InferencePrecision
 from seq2seq.model import AttentionKind, DecoderConfig, Direction, EncoderConfig, ModelConfig, Network, Tying
 from seq2seq.model.choices import Initialization
 from seq2seq.model.network import meta_network

@@ -13,8 +13,8 @@ import torch
 from test_conf import composed
 
 from seq2seq import Translator
-from seq2seq.config.hydra import TrainConfig
 from seq2seq.config.ignored_settings import refuse_ignored
+from seq2seq.config.recipes import TrainConfig
 from seq2seq.model import Network
 
 EXPERIMENT = Path(__file__).parents[2] / "conf" / "experiment"

@@ -7,8 +7,8 @@ from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
 from seq2seq.config.command_line import quote_text
-from seq2seq.config.hydra import CHOICES, RECIPES, register
 from seq2seq.config.recipes import EvaluateConfig, TrainConfig
+from seq2seq.config.schemas import CHOICES, RECIPES, register
 from seq2seq.corpora.config import DataConfig, MoreConfig
 from seq2seq.report.help import command, help_node, overrides
 from seq2seq.settings import walk

@@ -23,9 +23,10 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 
 from seq2seq.config.command_line import quote_text
-from seq2seq.config.hydra import RECIPES, USER_ERRORS, not_composable, one_line_errors, register
+from seq2seq.config.error_lines import USER_ERRORS, not_composable, one_line_errors
 from seq2seq.config.recipes import EvaluateConfig, TrainConfig
-from seq2seq.corpora.reading import source_tags
+from seq2seq.config.schemas import RECIPES, register
+from seq2seq.corpora.config import source_tags
 from seq2seq.model import Network
 from seq2seq.model.network import meta_network
 from seq2seq.settings import validate, walk

@@ -17,7 +17,7 @@ import torch
 import yaml
 
 from seq2seq.comparison.systems import Common, read_systems
-from seq2seq.config.hydra import printed_log, safe_terminal
+from seq2seq.config.printing import printed_log, safe_terminal
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.config import DataConfig
 from seq2seq.corpora.corpus import Pair, PairList

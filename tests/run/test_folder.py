@@ -11,7 +11,7 @@ from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.errors import DataError, RunError
-from seq2seq.inference.shortlist import ShortlistConfig
+from seq2seq.inference.config import ShortlistConfig
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.weights import save_quantized, save_weights
 from seq2seq.run.folder import (

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from markov import BOS, EOS, A, B, MarkovStepper, chain, every_path, log_probability, random_stepper, sentence_of
 
 from seq2seq.errors import ConfigError
-from seq2seq.search import Hypothesis, SearchConfig, beam_search, ensemble, fusion, search
-from seq2seq.search.ensemble import JointStepper, mean_probability, weighted_sum
+from seq2seq.search import Hypothesis, SearchConfig, beam_search, fusion, search
+from seq2seq.search.ensemble import JointStepper, ensemble, mean_probability, weighted_sum
 
 NEVER = -math.inf
 

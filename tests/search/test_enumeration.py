@@ -21,7 +21,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from networks import BOS, EOS, PAD, VOCABULARY, model_configs, padded, random_network, random_sentences
 
-from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
+from seq2seq.inference import NetworkStepper, PreparedDecoder
+from seq2seq.inference.config import InferencePrecision
 from seq2seq.inference.shortlist import Shortlist
 from seq2seq.model import AttentionKind, BridgeKind, DecoderConfig, EncoderConfig, ModelConfig, Network, Tying
 from seq2seq.search import (
@@ -31,11 +32,11 @@ from seq2seq.search import (
     SearchConfig,
     Stepper,
     SubsetStepper,
-    ensemble,
     fusion,
     search,
     token_indexes,
 )
+from seq2seq.search.ensemble import ensemble
 
 Path = tuple[int, ...]
 LETTERS = range(3, VOCABULARY)

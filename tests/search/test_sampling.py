@@ -9,7 +9,8 @@ from networks import BOS as NETWORK_BOS
 from networks import EOS as NETWORK_EOS
 from networks import SAMPLES, padded, random_network, random_sentences
 
-from seq2seq.inference import InferencePrecision, NetworkStepper, PreparedDecoder
+from seq2seq.inference import NetworkStepper, PreparedDecoder
+from seq2seq.inference.config import InferencePrecision
 from seq2seq.search import SearchConfig, greedy_search
 from seq2seq.search.sampling import draw_tokens, sample, truncate
 

@@ -10,7 +10,6 @@ from abilities import needs_bfloat16
 from seq2seq.benchmark.meta_device import META, Waits
 from seq2seq.errors import ConfigError
 from seq2seq.system.device import (
-    Precision,
     allow_tf32,
     autocast,
     choose_device,
@@ -19,6 +18,7 @@ from seq2seq.system.device import (
     to_device,
     to_host,
 )
+from seq2seq.system.precision import Precision
 
 CPU = torch.device("cpu")
 TENSORS = [

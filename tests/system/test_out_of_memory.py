@@ -11,18 +11,18 @@ from reversal import SEVEN_BATCHES, close, tiny_network, weights
 from seq2seq import Translator
 from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.data.batch import Batch
-from seq2seq.data.batch_sampler import BatchConfig
+from seq2seq.data.config import BatchConfig
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.errors import RunError
 from seq2seq.evaluation.validation import Validator
 from seq2seq.model import Network
 from seq2seq.run.folder import load_run
-from seq2seq.system.device import Precision
 from seq2seq.system.out_of_memory import halve_if_out_of_memory, is_out_of_memory
+from seq2seq.system.precision import Precision
 from seq2seq.training import SGD
 from seq2seq.training.loss_scale import LossScale
 from seq2seq.training.objective import TeacherForcing
-from seq2seq.training.optimizer import optimizer_of
+from seq2seq.training.optimizer_state import optimizer_of
 from seq2seq.training.step import UpdateStep
 
 CPU = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate"

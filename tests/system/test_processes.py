@@ -13,8 +13,9 @@ import torch
 from together import results, together
 
 from seq2seq.errors import ConfigError, RunError
-from seq2seq.system import processes
+from seq2seq.system import launcher, processes
 from seq2seq.system.device import choose_device
+from seq2seq.system.launcher import is_launched
 from seq2seq.system.processes import (
     LostProcessError,
     all_reduce,
@@ -25,7 +26,6 @@ from seq2seq.system.processes import (
     gather_objects,
     in_group,
     is_first,
-    is_launched,
     is_single_process,
     max_over_processes,
     rank,
@@ -136,7 +136,7 @@ def test_the_first_process_reports_an_error_of_all_and_the_first_two_report_a_lo
 
 def test_a_launcher_sets_all_variables(monkeypatch):
     assert not is_launched()
-    for name in processes.LAUNCHER_VARIABLES:
+    for name in launcher.VARIABLES:
         assert not is_launched()
         monkeypatch.setenv(name, "1")
     assert is_launched()
@@ -161,14 +161,14 @@ def test_each_process_has_its_own_gpu(monkeypatch):
 
 
 def test_processes_that_cannot_connect_give_one_line(monkeypatch):
-    for name, value in zip(processes.LAUNCHER_VARIABLES, ["0", "two", "127.0.0.1", "1"], strict=True):
+    for name, value in zip(launcher.VARIABLES, ["0", "two", "127.0.0.1", "1"], strict=True):
         monkeypatch.setenv(name, value)
     with pytest.raises(RunError, match=r"^the processes cannot connect \(.+\): start them with torchrun$"):
         processes.join_group()
 
 
 def test_a_recipe_for_one_process_refuses_a_launcher(recipe, monkeypatch, tmp_path):
-    for name in processes.LAUNCHER_VARIABLES:
+    for name in launcher.VARIABLES:
         monkeypatch.setenv(name, "0")
     outcome = recipe("quantize", f"run={tmp_path}")
     assert outcome.code == 1

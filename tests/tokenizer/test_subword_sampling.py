@@ -16,9 +16,10 @@ from seq2seq.corpora.builtin import BuiltinCorpus
 from seq2seq.corpora.config import BuiltinConfig, Split
 from seq2seq.errors import DataError
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
+from seq2seq.tokenizer.normalization import normalize
 from seq2seq.tokenizer.sentencepiece_model import read_pieces
 from seq2seq.tokenizer.subword_sampling import MergeDropout, SubwordSampler
-from seq2seq.tokenizer.tokenizer import EOS, UNK, Tokenizer, normalize
+from seq2seq.tokenizer.tokenizer import EOS, UNK, Tokenizer
 from seq2seq.tokenizer.vocabulary import train_tokenizer
 
 TEXT = [

@@ -9,7 +9,8 @@ from sentencepiece import SentencePieceTrainer
 
 from seq2seq.errors import DataError
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
-from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, load_tokenizers, normalize
+from seq2seq.tokenizer.normalization import normalize
+from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, load_tokenizers
 from seq2seq.tokenizer.vocabulary import train_tokenizer
 
 TEXT = [

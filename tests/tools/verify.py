@@ -24,7 +24,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from seq2seq import __version__
-from seq2seq.config.hydra import one_line_errors
+from seq2seq.config.error_lines import one_line_errors
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.settings import Settings, setting, validate
 from seq2seq.system.atomic import atomic_write

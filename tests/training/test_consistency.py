@@ -8,7 +8,7 @@ from torch.nn.functional import kl_div
 
 from seq2seq.data.batch import Batch
 from seq2seq.model.choices import CellKind
-from seq2seq.system.device import Precision
+from seq2seq.system.precision import Precision
 from seq2seq.training.consistency import Consistency, doubled, symmetric_divergence
 from seq2seq.training.objective import TeacherForcing
 

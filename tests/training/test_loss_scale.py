@@ -26,12 +26,12 @@ from together import results, together
 from seq2seq.data.batch_sampler import StreamPosition
 from seq2seq.errors import RunError
 from seq2seq.model import Network
-from seq2seq.system.device import Precision
+from seq2seq.system.precision import Precision
 from seq2seq.system.processes import is_first
 from seq2seq.training import SGD, Adadelta, Adagrad, Adam, AdamW, Muon, Trainer, loss_scale
 from seq2seq.training.loss_scale import INITIAL, LossScale
 from seq2seq.training.objective import TeacherForcing
-from seq2seq.training.optimizer import optimizer_of
+from seq2seq.training.optimizer_state import optimizer_of
 from seq2seq.training.step import UpdateStep
 
 CPU = torch.device("cpu")

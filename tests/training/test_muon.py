@@ -8,7 +8,7 @@ from torch import nn
 from seq2seq.model import ModelConfig
 from seq2seq.training import Adam, Muon
 from seq2seq.training.muon import orthogonal, row_blocks
-from seq2seq.training.optimizer import optimizer_of, tables_of
+from seq2seq.training.optimizer_state import optimizer_of, tables_of
 
 
 def drawn(*shape: int, seed: int = 1) -> torch.Tensor:

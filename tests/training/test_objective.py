@@ -4,7 +4,7 @@ import pytest
 import torch
 from reversal import HELD_OUT, SEVEN_BATCHES, same, tiny_network, trainer, training, weights
 
-from seq2seq.system.device import Precision
+from seq2seq.system.precision import Precision
 from seq2seq.training import LossConfig, RiskConfig, ScheduledSamplingConfig, build_objective
 from seq2seq.training.consistency import Consistency
 from seq2seq.training.loss import loss_sums

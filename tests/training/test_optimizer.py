@@ -7,7 +7,7 @@ from torch import nn
 from seq2seq.errors import ConfigError
 from seq2seq.settings import validate
 from seq2seq.training import SGD, Adadelta, Adagrad, Adam, AdamW, Muon, OptimizerConfig
-from seq2seq.training.optimizer import load_state
+from seq2seq.training.optimizer_state import load_state
 
 START, GRADIENTS = [1.0, -2.0, 0.5], [[0.1, -0.3, 2.0], [-0.2, 0.4, 1.0]]
 

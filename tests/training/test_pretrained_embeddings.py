@@ -15,7 +15,8 @@ from seq2seq.run.folder import load_run
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
 from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.tokenizer.vocabulary import build_tokenizers
-from seq2seq.training.pretrained_embeddings import EmbeddingsConfig, set_embeddings
+from seq2seq.training.config import EmbeddingsConfig
+from seq2seq.training.pretrained_embeddings import set_embeddings
 
 CORPUS = PairList("pairs", [Pair("the dog sees a cat", "der Hund sieht eine Katze")] * 3)
 WORDS = TokenizerConfig(algorithm=Algorithm.word, joint=False, size=9)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.data.batch_sampler import StreamPosition
-from seq2seq.training.progress import Average, Criterion, Progress, Validation, Window, perplexity
+from seq2seq.training.config import Average, Criterion
+from seq2seq.training.progress import Progress, Validation, Window, perplexity
 
 RUN = Progress(
     update=40,

@@ -8,18 +8,10 @@ from reversal import SEVEN_BATCHES, Scripted, reversal_batch, tiny_network, trai
 from seq2seq.data.batch import make_batch
 from seq2seq.errors import ConfigError
 from seq2seq.system.capability import Operations
-from seq2seq.system.device import Precision
+from seq2seq.system.precision import Precision
+from seq2seq.training.config import RiskConfig, RiskKind
 from seq2seq.training.objective import TeacherForcing
-from seq2seq.training.risk import (
-    Candidate,
-    Candidates,
-    RiskConfig,
-    RiskKind,
-    RiskTraining,
-    expected_risk,
-    policy_gradient,
-    reference_tokens,
-)
+from seq2seq.training.risk import Candidate, Candidates, RiskTraining, expected_risk, policy_gradient, reference_tokens
 
 EOS, LETTER = 2, 5
 PLAIN = TeacherForcing(0.0, Precision.float32)

@@ -8,17 +8,11 @@ from reversal import Scripted, Stream, reversal_batch, sources, tiny_network, tr
 
 from seq2seq.data.batch import make_batch
 from seq2seq.errors import ConfigError
-from seq2seq.system.device import Precision
+from seq2seq.system.precision import Precision
 from seq2seq.training import Adam
+from seq2seq.training.config import Passes, Prediction, SamplingSchedule, ScheduledSamplingConfig
 from seq2seq.training.objective import TeacherForcing
-from seq2seq.training.scheduled_sampling import (
-    Passes,
-    Prediction,
-    SamplingSchedule,
-    ScheduledSampling,
-    ScheduledSamplingConfig,
-    rate_at,
-)
+from seq2seq.training.scheduled_sampling import ScheduledSampling, rate_at
 
 PLAIN = TeacherForcing(0.0, Precision.float32)
 BATCH = reversal_batch(sources(300, 4))

@@ -30,17 +30,18 @@ from seq2seq.data.batch import Batch
 from seq2seq.data.batch_sampler import StreamPosition
 from seq2seq.errors import RunError
 from seq2seq.model import Network
-from seq2seq.system.device import Precision
+from seq2seq.system.precision import Precision
 from seq2seq.system.processes import in_group, is_first, rank, world_size
 from seq2seq.training import SGD, Validation
+from seq2seq.training.config import RiskConfig, ScheduledSamplingConfig
 from seq2seq.training.consistency import Consistency
 from seq2seq.training.interrupt import Interrupted
 from seq2seq.training.loss import Objective
 from seq2seq.training.loss_scale import LossScale
 from seq2seq.training.objective import TeacherForcing
-from seq2seq.training.optimizer import optimizer_of
-from seq2seq.training.risk import Candidate, RiskConfig, RiskTraining
-from seq2seq.training.scheduled_sampling import ScheduledSampling, ScheduledSamplingConfig
+from seq2seq.training.optimizer_state import optimizer_of
+from seq2seq.training.risk import Candidate, RiskTraining
+from seq2seq.training.scheduled_sampling import ScheduledSampling
 from seq2seq.training.step import MetricSums, UpdateStep, batch_seed
 
 F32 = Precision.float32

@@ -33,13 +33,12 @@ from seq2seq.data.batch_sampler import StreamPosition
 from seq2seq.data.prefetch import prefetch
 from seq2seq.errors import RunError
 from seq2seq.model.weights import load_weights
-from seq2seq.system.device import Precision
+from seq2seq.system.precision import Precision
 from seq2seq.training import SGD, Adam, Cosine, Plateau, Validation
 from seq2seq.training import trainer as trainer_module
-from seq2seq.training.config import Average
+from seq2seq.training.config import Average, Criterion
 from seq2seq.training.interrupt import Interrupted
 from seq2seq.training.objective import TeacherForcing
-from seq2seq.training.progress import Criterion
 from seq2seq.training.step import UpdateStep
 
 NEVER = 10**6

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from seq2seq.translation.config import Copy
 from seq2seq.translation.copying import copy_from_source, replace_wrong_numbers, word_attention, word_numbers
-from seq2seq.translation.types import Copy, Translation
+from seq2seq.translation.types import Translation
 
 
 def translation(source: str, text: str, rows: list[list[float]], tokens=None, source_tokens=None) -> Translation:

@@ -13,8 +13,8 @@ from seq2seq.metrics.similarity import Similarity
 from seq2seq.model import AttentionKind
 from seq2seq.search import Hypothesis, Method, beam_search
 from seq2seq.tokenizer.config import Algorithm
+from seq2seq.translation.config import Copy
 from seq2seq.translation.decoding import decode, rank, sentence_seed
-from seq2seq.translation.types import Copy
 
 METHODS = {
     Method.beam: LIMITS,

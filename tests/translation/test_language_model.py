@@ -9,13 +9,13 @@ import torch
 
 from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.corpora.monolingual import TargetSide
-from seq2seq.data.batch_sampler import BatchConfig
+from seq2seq.data.config import BatchConfig
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.evaluation.validation import Validator
 from seq2seq.inference.member import Member
 from seq2seq.model import BridgeKind, DecoderConfig, EncoderConfig, ModelConfig, Network, Tying
-from seq2seq.system.device import Precision
+from seq2seq.system.precision import Precision
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
 from seq2seq.tokenizer.token_bytes import split_prefix, token_bytes
 from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, Tokenizers

@@ -10,11 +10,11 @@ from seq2seq.metrics.similarity import Similarity
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.choices import AttentionKind
 from seq2seq.model.config import DecoderConfig, EncoderConfig
-from seq2seq.system.device import Precision
+from seq2seq.system.precision import Precision
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, UNK, Tokenizers
 from seq2seq.tokenizer.vocabulary import train_tokenizer
-from seq2seq.training.risk import RewardMetric, RiskConfig, RiskKind
+from seq2seq.training.config import RewardMetric, RiskConfig, RiskKind
 from seq2seq.translation.risk_sampler import Sampler
 
 TEXTS = ["the cat sat on the mat.", "a dog ran", "the dog sat on the cat, and the cat ran.", "mat"]

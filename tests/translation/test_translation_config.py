@@ -4,8 +4,7 @@ import pytest
 
 from seq2seq.errors import ConfigError
 from seq2seq.search import Method, SearchConfig, SearchOverrides
-from seq2seq.translation.config import DocumentConfig, TranslateConfig
-from seq2seq.translation.types import Copy
+from seq2seq.translation.config import Copy, DocumentConfig, TranslateConfig
 
 RUN = SearchConfig(beam_size=4, length_penalty=0.5)
 

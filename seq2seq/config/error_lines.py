@@ -1,0 +1,151 @@
+"""Errors of a recipe in one line."""
+
+import contextlib
+import difflib
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from seq2seq.config.command_line import foreign_name
+from seq2seq.errors import ConfigError, Seq2SeqError, shown
+from seq2seq.system.descriptors import BINARY
+from seq2seq.system.launcher import is_launched
+from seq2seq.training.interrupt import Interrupted
+
+FULL_ERROR = "HYDRA_FULL_ERROR"
+
+
+SHOW_TRACEBACKS = os.environ.get(FULL_ERROR) == "1"
+"""The user's value; `recipe` changes the variable while Hydra runs."""
+
+
+@contextlib.contextmanager
+def full_errors(enabled: bool) -> Iterator[None]:
+    """Set or unset HYDRA_FULL_ERROR for this process and its children; restore it afterwards."""
+    before = os.environ.pop(FULL_ERROR, None)
+    if enabled:
+        os.environ[FULL_ERROR] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(FULL_ERROR, None)
+        if before is not None:
+            os.environ[FULL_ERROR] = before
+
+
+USER_ERRORS = Seq2SeqError, HydraException, OmegaConfBaseException, YAMLError, Interrupted
+"""Exceptions that `one_line_errors` always turns into one line."""
+
+
+def raised_within(function: Callable[..., Any], error: Exception) -> bool:
+    """Whether an exception was raised inside a function, not before its call."""
+    return any(frame.f_code is function.__code__ for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
+def not_composable(error: Exception) -> ConfigError:
+    """One line for arguments that Hydra cannot parse; it raises many kinds of exceptions for them."""
+    reason = str(error).split("\n")[0] or type(error).__name__
+    advice = "write NAME=VALUE for a setting, GROUP=NAME for a choice"
+    return ConfigError(f"the arguments are not valid ({reason}): {advice}")
+
+
+def should_report(error: BaseException) -> bool:
+    """Whether this process prints the error with which it ends: see `seq2seq.system.processes.should_report`."""
+    if not is_launched():
+        return True
+    from seq2seq.system import processes  # imports PyTorch
+
+    return processes.should_report(error)
+
+
+@contextlib.contextmanager
+def one_line_errors(config: Any) -> Iterator[None]:
+    """Exit with one line on stderr instead of a traceback; HYDRA_FULL_ERROR=1 shows tracebacks."""
+    try:
+        yield
+    except BrokenPipeError:  # the reader of our output has closed it
+        os.dup2(os.open(os.devnull, os.O_WRONLY | BINARY), sys.stdout.fileno())
+        sys.exit(1)
+    except Interrupted as interrupted:
+        if should_report(interrupted):
+            print(interrupted, file=sys.stderr)
+        sys.exit(interrupted.exit_code)
+    except (Seq2SeqError, HydraException, OmegaConfBaseException, YAMLError) as error:
+        if SHOW_TRACEBACKS:
+            raise
+        if should_report(error):
+            print(f"error: {shown(one_line(error, config))}", file=sys.stderr)
+        sys.exit(1)
+    except (MemoryError, RuntimeError) as error:
+        from seq2seq.system.out_of_memory import is_out_of_memory  # imports PyTorch
+
+        if SHOW_TRACEBACKS or not is_out_of_memory(error):
+            raise
+        if should_report(error):
+            advice = "lower batch.tokens or the sizes of the model, or beam_size where it translates"
+            print(f"error: out of memory ({shown(str(error))}): {advice}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:  # a full disk, also behind standard output
+        from seq2seq.system.atomic import FULL, unwritable  # imports safetensors
+
+        if SHOW_TRACEBACKS or error.errno not in FULL:
+            raise
+        print(f"error: {unwritable(Path(error.filename or 'the output'), error)}", file=sys.stderr)
+        sys.exit(1)
+
+
+def one_line(error: BaseException, config: Any) -> str:
+    """The error in one line; for an unknown setting, with the most similar known one."""
+    if isinstance(error, Seq2SeqError):
+        return str(error)
+    if isinstance(error, OverrideParseException):
+        return (
+            f"{error.override} cannot be read as NAME=VALUE: {error.message.splitlines()[0]}; "
+            f"quote values with punctuation or non-ASCII characters: \"NAME='VALUE'\""
+        )
+    cause: BaseException = error
+    while cause.__cause__ is not None and not isinstance(cause, OmegaConfBaseException):
+        cause = cause.__cause__
+    if "Key 'experiment' not in" in str(cause):
+        return "the experiment file sets unknown settings: write '# @package _global_' as its first line"
+    missing = re.search(r"Could not find 'model/(?:transformer|lstm|gru|rnn)\w*'", str(error))
+    if missing:
+        return f"{missing[0]}: models here are recurrent; choose model=context, attention or language_model"
+    key = getattr(cause, "full_key", None)
+    override = re.search(r"override '?([\w.]+)", str(error))
+    if key and override and not key.startswith(override[1].split(".")[0]):
+        key = f"{override[1]}[].{key}"  # within a list OmegaConf gives the path from the entry
+    if key and ("not in struct" in str(cause) or "not in '" in str(cause)):
+        return unknown_setting(key, config)
+    first, *rest = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    if key:
+        return f"{key}: {first}"
+    return " ".join([first, *(line for line in rest if not line.startswith(("Set the environment", "full_key")))])
+
+
+def unknown_setting(key: str, config: Any) -> str:
+    """One line for an unknown setting, with the settings of the same section."""
+    meant = foreign_name(key, config)
+    if meant:
+        return f"there is no setting {key}: set {meant}"
+    *parents, last = key.split(".")
+    place = config
+    for parent in parents:
+        if parent.endswith("[]"):
+            place = get_args(get_type_hints(type(place))[parent.removesuffix("[]")])[0]()
+        else:
+            place = getattr(place, parent, None)
+    names = [item.name for item in fields(place)] if is_dataclass(place) else []
+    near = difflib.get_close_matches(last, names, n=1)
+    prefix = ".".join([*parents, ""])
+    hint = f"; did you mean {prefix}{near[0]}?" if near else ""
+    return f"there is no setting {key}{hint} ({'.'.join(parents) or 'top level'} has: {', '.join(names)})"

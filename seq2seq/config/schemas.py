@@ -1,0 +1,97 @@
+"""The settings of each recipe and each choice, as Hydra composes them."""
+
+import functools
+import importlib.metadata
+import importlib.resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from hydra.core.config_store import ConfigStore
+
+from seq2seq.analysis.config import MicroscopeConfig
+from seq2seq.benchmark.config import BenchmarkConfig
+from seq2seq.comparison.config import CompareConfig
+from seq2seq.config.recipes import (
+    AverageConfig,
+    BacktranslateConfig,
+    DistillConfig,
+    DoctorConfig,
+    EvaluateConfig,
+    QuantizeConfig,
+    TrainConfig,
+)
+from seq2seq.figures.config import LaboratoryConfig
+from seq2seq.report.help import help_node
+from seq2seq.serving.config import ServeConfig
+from seq2seq.training import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    AdamW,
+    Constant,
+    Cosine,
+    Exponential,
+    Halving,
+    InverseSquareRoot,
+    Muon,
+    Plateau,
+)
+from seq2seq.translation.config import DocumentConfig, ScoreConfig, SuggestConfig, TranslateConfig
+
+CHOICES: dict[str, dict[str, type]] = {
+    "optimizer": {"adadelta": Adadelta, "adagrad": Adagrad, "adam": Adam, "adamw": AdamW, "muon": Muon, "sgd": SGD},
+    "schedule": {
+        "constant": Constant,
+        "cosine": Cosine,
+        "exponential": Exponential,
+        "halving": Halving,
+        "inverse_square_root": InverseSquareRoot,
+        "plateau": Plateau,
+    },
+}
+
+
+RECIPES: dict[str, type] = {
+    "train": TrainConfig,
+    "evaluate": EvaluateConfig,
+    "translate": TranslateConfig,
+    "document": DocumentConfig,
+    "score": ScoreConfig,
+    "suggest": SuggestConfig,
+    "quantize": QuantizeConfig,
+    "average": AverageConfig,
+    "distill": DistillConfig,
+    "backtranslate": BacktranslateConfig,
+    "doctor": DoctorConfig,
+    "benchmark": BenchmarkConfig,
+    "laboratory": LaboratoryConfig,
+    "microscope": MicroscopeConfig,
+    "compare": CompareConfig,
+    "serve": ServeConfig,
+}
+
+
+MULTI_PROCESS = ("train", "evaluate", "translate")
+"""Recipes that torchrun may start in several processes."""
+
+
+@functools.cache
+def register() -> None:
+    """Register the schema of every recipe, every choice that is a dataclass, and the help texts with Hydra."""
+    store = ConfigStore.instance()
+    for name, schema in RECIPES.items():
+        store.store(name=f"{name}_schema", node=schema)
+        node = help_node(name, schema, CHOICES if name == "train" else {})
+        store.store(group="hydra/help", name=f"{name}_help", node=node)
+    for group, options in CHOICES.items():
+        for name, schema in options.items():
+            store.store(group=group, name=name, node=schema)
+
+
+def conf_folder() -> Traversable:
+    """The folder of YAML files: in the installed package, or next to the library in a clone that is not installed."""
+    try:
+        return importlib.resources.files("seq2seq.conf")
+    except ModuleNotFoundError:
+        return Path(__file__).parents[2] / "conf"
