@@ -27,8 +27,9 @@ from seq2seq.evaluation import evaluate as evaluation
 from seq2seq.evaluation.validation import Validator
 from seq2seq.metrics.score import Score
 from seq2seq.model import Network, slow_path_warnings
+from seq2seq.model.weights import read_metadata
 from seq2seq.run.files import record_files, run_text
-from seq2seq.run.folder import CONFIG, RunFolder, learn_shortlist, prepare_tokenizers
+from seq2seq.run.folder import CONFIG, MODEL, RunFolder, learn_shortlist, prepare_tokenizers
 from seq2seq.run.pairs import Pairs, as_corpus, saved_data, saved_pairs
 from seq2seq.run.resume import run_setup
 from seq2seq.settings import validate, with_members
@@ -93,6 +94,15 @@ class Run:
     def best_score(self) -> float:
         """BLEU, chrF or negative loss of the best validation, by the criterion; NaN if there was no validation."""
         return Progress(validations=self.curve).best_value(self.criterion)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the weights say about the model: version, languages, licence, settings, SHA-256 of its tokenizers.
+
+        Raises:
+            RunError: there is no trained model in the folder.
+        """
+        return read_metadata(self.folder / MODEL)
 
     @property
     def is_language_model(self) -> bool:

@@ -16,7 +16,6 @@ from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.errors import DataError, RunError
 from seq2seq.figures.systems import corpus_to_score
 from seq2seq.figures.variants import settings_of
-from seq2seq.model.weights import read_metadata
 from seq2seq.run.files import run_data, run_text
 from seq2seq.run.folder import RunFolder
 
@@ -67,7 +66,7 @@ def test_settings_keep_the_given_and_the_absolute_path_size_and_hash(project):
     assert record["path"] == str(project / "test.tsv")
     assert record["bytes"] == len(TEST.encode())
     assert len(record["hash"]) == 64
-    assert read_metadata(project / "runs/mine/model.safetensors")["licence"] == "CC0-1.0"
+    assert Run.open(project / "runs/mine").metadata["licence"] == "CC0-1.0"
 
 
 def test_a_file_at_the_same_relative_path_elsewhere_is_not_read(project, recipe, caplog):
