@@ -83,6 +83,19 @@ def save_tensors(weights: Weights, path: Path, metadata: Mapping[str, str] | Non
     """
     with atomic_write(path) as temporary:
         save_file(weights, temporary, {**(metadata or {}), CHECKSUM: checksum(weights)})
+        _sort_metadata(temporary)
+
+
+def _sort_metadata(path: Path) -> None:
+    """Sort the metadata of a file in place: safetensors writes it in random order, and equal files have equal bytes."""
+    with path.open("r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header[METADATA] = dict(sorted(header[METADATA].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+        assert len(text) <= size
+        file.seek(8)
+        file.write(text.ljust(size))
 
 
 def checksum(weights: Weights) -> str:

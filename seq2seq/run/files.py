@@ -106,7 +106,7 @@ def _all_settings(config: Any) -> Iterator[tuple[str, Any, str]]:
 
 def _relative(path: Path, folder: Path) -> str | None:
     try:
-        return os.path.relpath(path, folder)
+        return Path(os.path.relpath(path, folder)).as_posix()
     except ValueError:  # on another drive of Windows
         return None
 
