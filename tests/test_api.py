@@ -229,7 +229,7 @@ def test_words_are_accepted_where_settings_have_choices(tmp_path):
     config.training.criterion = "chrf"
     assert replace(config.training, criterion="chrf").criterion is Criterion.chrf
     config.training.criterion = "blue"
-    with pytest.raises(ConfigError, match=r"training\.criterion must be one of bleu, .*, got blue"):
+    with pytest.raises(ConfigError, match=r"training\.criterion must be one of loss, bleu, chrf, got blue"):
         train(config, tmp_path / "run")
     config.training.criterion = "loss"
     assert train(config, tmp_path / "run").criterion is Criterion.loss

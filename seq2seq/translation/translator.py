@@ -141,7 +141,7 @@ class Translator:
         n_best: int | None = None,
         attention: bool = False,
         search: SearchConfig | str | None = None,
-        copy: Copy = Copy.none,
+        copy: Copy | str = Copy.none,
         prefix: str = "",
         phrases: Sequence[str] = (),
     ) -> Translation: ...
@@ -155,7 +155,7 @@ class Translator:
         n_best: int | None = None,
         attention: bool = False,
         search: SearchConfig | str | None = None,
-        copy: Copy = Copy.none,
+        copy: Copy | str = Copy.none,
         prefix: str = "",
         phrases: Sequence[str] = (),
     ) -> list[Translation]: ...
@@ -168,7 +168,7 @@ class Translator:
         n_best: int | None = None,
         attention: bool = False,
         search: SearchConfig | str | None = None,
-        copy: Copy = Copy.none,
+        copy: Copy | str = Copy.none,
         prefix: str = "",
         phrases: Sequence[str] = (),
     ) -> Translation | list[Translation]:
@@ -213,7 +213,7 @@ class Translator:
         n_best: int | None = None,
         attention: bool = False,
         search: SearchConfig | str | None = None,
-        copy: Copy = Copy.none,
+        copy: Copy | str = Copy.none,
         prefix: str = "",
         phrases: Sequence[str] = (),
     ) -> Iterator[Translation]:
