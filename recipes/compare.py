@@ -2,7 +2,7 @@
 
 python recipes/compare.py systems=[runs/a,runs/b]
 python recipes/compare.py systems=[a.de,b.de] data.test.source=test.en data.test.target=test.de
-python recipes/compare.py 'systems=[runs/base-seed*,runs/new-seed*]' output=[report.json,report.md,report.html]
+python recipes/compare.py 'systems=[runs/base-seed*,runs/new-seed*]' output=[report.html]
 python recipes/compare.py systems=[runs/a,runs/b] comet=Unbabel/wmt22-comet-da
 """
 

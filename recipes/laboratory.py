@@ -2,8 +2,8 @@
 
 python recipes/laboratory.py run=runs/demo
 python recipes/laboratory.py run=runs/demo figures=[contexts] contexts.input=sentences.txt
-python recipes/laboratory.py run=runs/demo figures=[interpolation] "interpolation.sentences=['We work.','She sleeps.']"
 python recipes/laboratory.py run=runs/a runs=[runs/b,runs/c] figures=[lengths,exposure]
+python recipes/laboratory.py run=runs/demo figures=[interpolation] "interpolation.sentences=['We work.','She sleeps.']"
 python recipes/laboratory.py run=runs/demo figures=[attention]
 python recipes/laboratory.py run=runs/demo figures=[reversal]
 python recipes/laboratory.py run=runs/demo figures=[width] sweep.widths=[16,64,256]

@@ -1,10 +1,9 @@
 """Train a translator or a language model, score it on the test set and show examples.
 
-    python recipes/train.py run=runs/demo
-    python recipes/train.py experiment=multi30k_attention run=runs/multi30k
-    python recipes/train.py data.train.source=train.en data.train.target=train.de \
-        data.validation.source=val.en data.validation.target=val.de run=runs/mine
-    python recipes/train.py model=language_model data.train.target=mono.de data.validation.target=val.de run=runs/lm
+python recipes/train.py run=runs/demo
+python recipes/train.py experiment=multi30k_attention run=runs/multi30k
+python recipes/train.py experiment=multi30k_quick data.train.file=train.tsv data.validation.file=val.tsv run=runs/mine
+python recipes/train.py model=language_model data.train.target=mono.de data.validation.target=val.de run=runs/lm
 """
 
 from collections.abc import Iterable

@@ -17,7 +17,8 @@ from seq2seq.corpora.config import DataConfig, Split, source_tags
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.mixture import TaggedCorpus
 from seq2seq.corpora.monolingual import read_target_corpora, read_target_split
-from seq2seq.corpora.reading import check_files, read_corpora, read_split
+from seq2seq.corpora.reading import check_files, read_corpora, read_split, whole_file
+from seq2seq.corpora.splitting import SplitCorpus
 from seq2seq.data.batch_sampler import BatchSampler
 from seq2seq.data.mixture import encode_mixture
 from seq2seq.data.preparation import encode_cached
@@ -25,12 +26,12 @@ from seq2seq.data.stream import SubwordResampler, batch_stream
 from seq2seq.errors import ConfigError
 from seq2seq.evaluation import evaluate as evaluation
 from seq2seq.evaluation.validation import Validator
-from seq2seq.metrics.score import Score
+from seq2seq.metrics.score import Metric, Score
 from seq2seq.model import Network, slow_path_warnings
 from seq2seq.model.weights import read_metadata
 from seq2seq.run.files import record_files, run_text
 from seq2seq.run.folder import CONFIG, MODEL, RunFolder, learn_shortlist, prepare_tokenizers
-from seq2seq.run.pairs import Pairs, as_corpus, saved_data, saved_pairs
+from seq2seq.run.pairs import Pairs, as_corpus, as_pairs, saved_data, saved_pairs
 from seq2seq.run.resume import run_setup
 from seq2seq.settings import validate, with_members
 from seq2seq.system.device import choose_device, resolve_precision, set_seed
@@ -53,6 +54,34 @@ log = logging.getLogger("seq2seq")
 
 OnValidation = Callable[[Validation], None]
 """Receives the result of each validation during training."""
+
+
+class Scores(dict[str, Score]):
+    """A score for each search: ``greedy``, and the method of the run, mostly ``beam``.
+
+    Attributes:
+        bleu, chrf, ter: the metrics of the run's own search.
+    """
+
+    @property
+    def own(self) -> Score:
+        """The score of the run's own search."""
+        return [*self.values()][-1]
+
+    @property
+    def bleu(self) -> Metric:
+        """BLEU of the run's own search."""
+        return self.own.bleu
+
+    @property
+    def chrf(self) -> Metric:
+        """Character F-score of the run's own search."""
+        return self.own.chrf
+
+    @property
+    def ter(self) -> Metric:
+        """Translation edit rate of the run's own search."""
+        return self.own.ter
 
 
 @dataclass(frozen=True)
@@ -130,13 +159,13 @@ class Run:
         """The best model of a run without an encoder: see `LanguageModel.load`."""
         return LanguageModel.load(self.folder, device)
 
-    def evaluate(self, on: str | Pairs = Split.test, device: str = "auto") -> dict[str, Score]:
+    def evaluate(self, on: str | Pairs = Split.test, device: str = "auto") -> Scores:
         """Score the translations of a test set: see `evaluate`."""
         return evaluate(self, on, device)
 
 
 def train(
-    data: TrainConfig | Pairs,
+    data: TrainConfig | SplitCorpus | Pairs,
     folder: str | Path | None = None,
     experiment: str | None = None,
     overrides: Sequence[str] = (),
@@ -148,8 +177,9 @@ def train(
     appears on stderr.
 
     Args:
-        data: sentence pairs, or the settings of a run that name its data. Pairs are split into train, validation and
-            test sets with the seed of the run, and saved in the run folder.
+        data: sentence pairs, a split of them (`Corpus.split`), or the settings of a run that name its data. Pairs are
+            split as by `Corpus.split` with data.split and data.split_seed. The run folder keeps them. The languages of
+            a corpus from `Corpus.read` become those of the run.
         folder: the run folder; call again with the same arguments to resume. Required with pairs; with settings,
             None stands for their ``run``.
         experiment: with pairs, a file of conf/experiment without ``.yaml``.
@@ -158,33 +188,37 @@ def train(
 
     Raises:
         ConfigError: a setting is unknown or invalid.
-        DataError: a row is not a pair of strings, or there are too few pairs.
+        DataError: a row is not a pair of strings, or the pairs cannot be split.
         RunError: the folder belongs to another run or to something else.
         Interrupted: training received Ctrl-C or SIGTERM; its state is saved.
     """
+    pairs: SplitCorpus | Corpus | None
     if isinstance(data, TrainConfig):
         if experiment is not None or overrides:
             raise ConfigError("experiment and overrides are for training on pairs: change the settings in data instead")
-        config, pairs = with_members(data if folder is None else replace(data, run=str(folder))), None
+        config = with_members(data if folder is None else replace(data, run=str(folder)))
         validate(config)
+        pairs = None if config.data.file is None else whole_file(config.data)
     else:
         if folder is None:
             raise ConfigError("folder is missing: train(pairs, 'runs/mine')")
         if not isinstance(folder, str | Path):
             raise ConfigError(f"a run folder is a path, got {type(folder).__name__}: pass a string or a Path")
-        config = compose_train(experiment, overrides)
-        pairs = as_corpus(data, config.data)
-        config = replace(config, run=str(folder), data=saved_data(Path(folder).expanduser(), config.data))
+        config = replace(compose_train(experiment, [*_languages(data), *overrides]), run=str(folder))
+        pairs = as_pairs(data, config.data)
+    given = config.data
+    if pairs is not None:
+        config = replace(config, data=saved_data(Path(config.run).expanduser(), pairs, given))
     config.check()
     path = Path(config.run).expanduser()
     if not (path / CONFIG).exists():
         refuse_ignored(config)
-    with locked(path), saved_pairs(path, pairs, config.seed):
+    with locked(path), saved_pairs(path, pairs, given):
         _train(config, path, on_validation)
     return Run.open(path)
 
 
-def evaluate(run: Run | str | Path, on: str | Pairs = Split.test, device: str = "auto") -> dict[str, Score]:
+def evaluate(run: Run | str | Path, on: str | Pairs = Split.test, device: str = "auto") -> Scores:
     """Translate a test set with greedy search and with the search settings of the run, and score both.
 
     Scores and translations are saved in the run folder: see `evaluation.evaluate.evaluate`.
@@ -195,7 +229,8 @@ def evaluate(run: Run | str | Path, on: str | Pairs = Split.test, device: str = 
         device: auto, cpu or cuda.
 
     Returns:
-        A score for each search: ``greedy``, and the method of the run, mostly ``beam``.
+        A score for each search: ``scores["greedy"]``, and the method of the run, mostly ``scores["beam"]``;
+        ``scores.bleu`` is that of the latter.
 
     Raises:
         ConfigError: the run is a language model, or its data has no such split.
@@ -215,9 +250,20 @@ def evaluate(run: Run | str | Path, on: str | Pairs = Split.test, device: str = 
         name = re.sub(r"\W+", "-", corpus.name).strip("-")
         corpus = TaggedCorpus(corpus, own.source_tag) if own.source_tag else corpus
     translator = run.translator(device)
-    return evaluation.evaluate(
-        translator, list(corpus), translator.search, folder=run.folder, name=name, corpus=corpus.name
+    return Scores(
+        evaluation.evaluate(
+            translator, list(corpus), translator.search, folder=run.folder, name=name, corpus=corpus.name
+        )
     )
+
+
+def _languages(data: SplitCorpus | Pairs) -> list[str]:
+    """The overrides that set the languages of a corpus, if it knows them."""
+    corpus = data.corpus if isinstance(data, SplitCorpus) else data
+    languages = corpus.languages if isinstance(corpus, Corpus) else None
+    if languages is None:
+        return []
+    return [f"data.source_language={languages[0]}", f"data.target_language={languages[1]}"]
 
 
 def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None) -> None:

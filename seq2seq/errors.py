@@ -59,8 +59,10 @@ class RunError(Seq2SeqError):
 
 
 def program(name: str) -> str:
-    """A recipe as messages name it: ``recipes/doctor.py``, or ``seq2seq-doctor`` if console scripts are in use."""
-    return f"seq2seq-{name}" if Path(sys.argv[0]).name.startswith("seq2seq-") else f"recipes/{name}.py"
+    """A recipe as messages name it: ``recipes/doctor.py``, or ``seq2seq-doctor`` from a wheel or a console script."""
+    from_wheel = (Path(__file__).parent / "recipes").is_dir()  # a clone has the recipes outside the package
+    as_script = from_wheel or Path(sys.argv[0]).name.startswith("seq2seq-")
+    return f"seq2seq-{name}" if as_script else f"recipes/{name}.py"
 
 
 def install_hint(extra: str) -> str:

@@ -93,6 +93,7 @@ CHOSEN: dict[str, list[Level]] = {
 }
 LEFT_OUT = {
     "run": "where it is kept",
+    "data.file": "needs a file", "data.split": "needs a file", "data.split_seed": "needs a file",
     "data.source_language": "a name", "data.target_language": "a name", "data.source_column": "needs a file",
     "data.target_column": "needs a file", "data.more": "needs files", "data.cache": "a folder",
     "data.builtin.train_size": "in BASE", "data.builtin.validation_size": "in BASE",

@@ -12,9 +12,7 @@ from conftest import TINY, without_data
 from seq2seq import Corpus, Run, Score, Translator, evaluate, train
 from seq2seq.config.hydra import compose_train
 from seq2seq.corpora.config import Split
-from seq2seq.corpora.corpus import Pair
 from seq2seq.errors import ConfigError, DataError, RunError
-from seq2seq.run.pairs import split_pairs
 from seq2seq.training.progress import Criterion
 
 SMALL = without_data(TINY)
@@ -49,6 +47,8 @@ def test_a_list_of_pairs_is_trained_on_evaluated_and_translated(trained):
     scores = run.evaluate()
     assert set(scores) == {"greedy", "beam"}
     assert isinstance(scores["beam"], Score)
+    assert (scores.bleu, scores.chrf, scores.ter) == (scores["beam"].bleu, scores["beam"].chrf, scores["beam"].ter)
+    assert str(scores.bleu).startswith(f"{scores.bleu.score:.1f} [")
     assert json.loads((run.folder / "scores.json").read_text())["test"]["beam"]["bleu"]["score"] == (
         scores["beam"].bleu.score
     )
@@ -191,17 +191,6 @@ def test_a_missing_folder_or_experiment_is_one_line(tmp_path):
         Run.open(tmp_path)
 
 
-@pytest.mark.parametrize(("count", "held_out"), [(3, 1), (9, 1), (50, 10), (200, 10), (1000, 50), (100_000, 2000)])
-def test_pairs_are_split_by_the_seed_and_none_is_lost(count, held_out):
-    pairs = [Pair(str(number), str(-number)) for number in range(count)]
-    parts = split_pairs(pairs, 1)
-    assert [len(parts[split]) for split in Split] == [count - 2 * held_out, held_out, held_out]
-    assert sorted(pair for part in parts.values() for pair in part) == sorted(pairs)
-    assert parts == split_pairs(pairs, 1)
-    if count > 20:
-        assert parts != split_pairs(pairs, 2)
-
-
 def test_the_run_folder_of_pairs_is_accepted_by_recipes(recipe, trained):
     run, _ = trained
     outcome = recipe("evaluate", f"run={run.folder}")
@@ -233,3 +222,96 @@ def test_words_are_accepted_where_settings_have_choices(tmp_path):
         train(config, tmp_path / "run")
     config.training.criterion = "loss"
     assert train(config, tmp_path / "run").criterion is Criterion.loss
+
+
+def test_a_split_is_trained_on_as_it_is_and_keeps_its_languages(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("".join(f"{source}\t{target}\n" for source, target in made_up_pairs()), encoding="utf-8")
+    data = Corpus.read(path, "en", "vi").split(80, 10, 10, seed=2)
+    short = [*SMALL, "training.updates=10"]
+    made = train(data, tmp_path / "run", overrides=short)
+    config = (made.folder / "config.yaml").read_text()
+    assert "target_language: vi" in config
+    for split in Split:
+        assert list(made.corpus(split)) == list(data.part(split))
+    saved = json.loads((made.folder / "split.json").read_text())
+    assert (saved["sizes"], saved["seed"]) == ([80, 10, 10], 2)
+    assert saved["report"] == data.report.as_dict()
+    path.unlink()  # the run keeps its pairs
+    assert made.evaluate("test").bleu.signature.startswith("nrefs:1")
+    # The same pairs and split from a list are the same run; another split is not.
+    pairs = Corpus.from_pairs("list", made_up_pairs())
+    vietnamese = [*short, "data.target_language=vi"]
+    assert train(pairs.split(80, 10, 10, seed=2), made.folder, overrides=vietnamese) == made
+    assert train(pairs, made.folder, overrides=[*vietnamese, "data.split=[80,10,10]", "data.split_seed=2"]) == made
+    for other in (pairs.split(80, 10, 10), pairs.split(90, 5, 5, seed=2), pairs):
+        with pytest.raises(RunError, match="trained on other pairs"):
+            train(other, made.folder, overrides=vietnamese)
+
+
+def test_a_split_is_not_split_again(tmp_path):
+    data = Corpus.from_pairs("mine", made_up_pairs()).split()
+    with pytest.raises(ConfigError, match="the corpus is split already"):
+        train(data, tmp_path / "run", overrides=[*SMALL, "data.split=[80,10,10]"])
+    with pytest.raises(ConfigError, match=r"data\.file=x\.csv and the pairs both name text"):
+        train(made_up_pairs(), tmp_path / "run", overrides=[*SMALL, "data.file=x.csv"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_from_before_split_json_resumes_with_its_saved_pairs(tmp_path):
+    folder = tmp_path / "run"
+    train(made_up_pairs(), folder, overrides=[*SMALL, "training.updates=10"])
+    (folder / "split.json").unlink()
+    held, kept = folder / "pairs" / "validation.jsonl", folder / "pairs" / "train.jsonl"
+    moved = held.read_text().splitlines(True)  # that version chose other pairs for each set
+    first = kept.read_text().splitlines(True)
+    held.write_text("".join(first[: len(moved)]))
+    kept.write_text("".join(moved + first[len(moved) :]))
+    before = held.read_bytes()
+    train(made_up_pairs(), folder, overrides=[*SMALL, "training.updates=20"])
+    assert held.read_bytes() == before
+    with pytest.raises(RunError, match="trained on other pairs"):
+        train(made_up_pairs(199), folder, overrides=[*SMALL, "training.updates=20"])
+
+
+def test_one_file_is_split_trained_on_and_kept(recipe, tmp_path):
+    path, folder = tmp_path / "pairs.csv", tmp_path / "run"
+    rows = "".join(f"{target},{source}\r\n" for source, target in made_up_pairs())
+    path.write_text(f"German,English\r\n{rows}", encoding="utf-8-sig")
+    words = [f"data.file={path}", "data.split=[160,30,10]", *SMALL, "schedule=constant"]
+    command = ["train", f"run={folder}", *words]
+    outcome = recipe(*command)
+    assert outcome.code == 0, outcome.err
+    assert "the first row is a header: source 'English', target 'German'" in outcome.out
+    assert "split 200 pairs: 160 train, 30 validation, 10 test, seed 1; " in outcome.out
+    assert "kept 160 of 160 pairs" in outcome.out
+    data = Corpus.read(path).split(160, 30, 10)
+    assert [list(Run.open(folder).corpus(split)) for split in Split] == [list(part) for part in data]
+    # The same run from Python, and resumed, has the same weights; a changed file or split is refused.
+    for updates in (10, 20):
+        train(data, tmp_path / "python", overrides=[*words[2:], f"training.updates={updates}"])
+    models = [(place / "model.safetensors").read_bytes() for place in (folder, tmp_path / "python")]
+    assert models[0] == models[1]
+    assert "trained on other pairs" in recipe(*command, "data.split_seed=2").err
+    with path.open("a", encoding="utf-8") as file:
+        file.write("Neu,New\r\n")
+    assert "trained on other pairs" in recipe(*command).err
+    assert "10 sentences" in recipe("evaluate", f"run={folder}").out
+    # A run that has moved uses its own pairs.
+    folder.rename(tmp_path / "moved")
+    assert "10 sentences" in recipe("evaluate", f"run={tmp_path / 'moved'}").out
+
+
+def test_a_split_without_test_trains_without_test(recipe, tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("".join(f"{source}\t{target}\n" for source, target in made_up_pairs()), encoding="utf-8")
+    words = [*SMALL, "training.updates=10"]
+    outcome = recipe("train", f"run={tmp_path / 'run'}", f"data.file={path}", "data.split=[90,10,0]", *words)
+    assert outcome.code == 0, outcome.err
+    assert Run.open(tmp_path / "run").corpus("test") is None
+    assert recipe("doctor", f"data.file={path}", "json=true").code == 0
+    outcome = recipe("train", f"run={tmp_path / 'other'}", "data.split=[90,10,0]", *words)
+    assert "data.split=[90.0,10.0,0.0] does nothing without data.file" in outcome.err
+    outcome = recipe("train", f"run={tmp_path / 'other'}", f"data.file={path}", "data.split=[90,0,10]", *words)
+    assert "data.validation" in outcome.err
+    assert not (tmp_path / "other").exists()

@@ -1,16 +1,21 @@
 """Examples in the documents work: commands compose, Python runs, make targets exist."""
 
+import csv
+import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from itertools import permutations
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
+import seq2seq
 from seq2seq import Request, SearchConfig, Translator
 from seq2seq.config.schemas import CHOICES
 
@@ -89,25 +94,56 @@ def test_commands_are_found():
     assert len(commands()) > 10
 
 
-def test_the_python_in_the_readme_runs(learned_run, tmp_path, capsys):
+TINY_NETWORK = [
+    *("training.updates=2", "training.validate_every=2", "schedule.warmup=0", "search.max_length_ratio=1"),
+    *("model.embedding_size=8", "model.encoder.size=8", "model.decoder.size=16", "tokenizer.size=300"),
+]
+
+
+@pytest.fixture
+def documented(tmp_path, monkeypatch) -> Callable[[str], None]:
+    """Run documented code as it is written, beside a made-up pairs.tsv and pairs.csv, but with a tiny network."""
+    words = [
+        first + second for first in ("ba", "ko", "li", "me", "su", "to") for second in ("n", "ra", "t", "vi", "xu")
+    ]
+    rows = [(f"{a}, {b} is {c}.", f"{c.upper()} {a} {b}!") for a, b, c in permutations(words[:8], 3)]
+    monkeypatch.chdir(tmp_path)
+    Path("pairs.tsv").write_text("".join("\t".join(row) + "\n" for row in [("vi", "en"), *rows]), encoding="utf-8")
+    with open("pairs.csv", "w", encoding="utf-8-sig", newline="") as file:
+        csv.writer(file).writerows(rows)
+    trained = seq2seq.train
+
+    def train(data, folder, experiment=None, overrides=(), on_validation=None):
+        return trained(data, folder, experiment, [*TINY_NETWORK, *overrides], on_validation)
+
+    monkeypatch.setattr(seq2seq, "train", train)
+    return lambda code: exec(compile(code, "README.md", "exec"), {})
+
+
+def test_the_python_in_the_readme_runs(learned_run, documented, capsys):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     translating, training = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
-    exec(compile(translating.replace("runs/demo", str(learned_run)), "README.md", "exec"), {})
+    documented(translating.replace("runs/demo", str(learned_run)))
     assert len(capsys.readouterr().out.split("\n")) == 8
-    exec(compile(training.replace("runs/python", str(tmp_path / "run")), "README.md", "exec"), {})
-    assert len(capsys.readouterr().out.split("\n")) == 3
+    documented(training)
+    validation, score = capsys.readouterr().out.splitlines()
+    assert validation.startswith("Validation(update=2, loss=")
+    assert "tok:13a" in score
+    # The header names the languages: "vi" is on the left in the file, and the target of the run.
+    assert '"source": "' in Path("runs/vi/pairs/test.jsonl").read_text(encoding="utf-8")
+    first = json.loads(Path("runs/vi/pairs/train.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    assert first["source"].isupper() or first["source"].endswith("!")
+    assert first["target"].endswith(".")
 
 
-def test_training_on_a_csv_file_works_as_shown(tmp_path, monkeypatch, capsys):
+def test_training_from_python_works_as_shown(documented, capsys):
     readme = (ROOT / "recipes" / "README.md").read_text(encoding="utf-8")
-    section = readme.partition("### Train from Python\n\n")[2].partition("\n\nThe pairs are rows")[0]
-    tiny = ["training.updates=1", "model.embedding_size=8", "model.encoder.size=8", "model.decoder.size=16"]
-    program = dedent(section).replace('["seed=2"]', str([*tiny, "schedule.warmup=0", "seed=2"]))
-    monkeypatch.chdir(tmp_path)
-    Path("pairs.csv").write_text('Yes.,Ja.\r\n"Well, no.",Nein.\r\nSo what?,Na und?\r\n' * 40, encoding="utf-8-sig")
-    exec(compile(program, "recipes/README.md", "exec"), {})
-    assert len(capsys.readouterr().out.splitlines()) == 1
-    assert '"Well, no."' in (tmp_path / "runs" / "mine" / "pairs" / "train.jsonl").read_text(encoding="utf-8")
+    section = readme.partition("### Train from Python\n\n")[2].partition("\n`overrides` are settings")[0]
+    for block in re.findall(r"(?:^(?:    .*)?\n)+", section, flags=re.MULTILINE):
+        documented(dedent(block))
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert "ba" in Path("runs/mine/pairs/train.jsonl").read_text(encoding="utf-8")
+    assert json.loads(Path("runs/mine/split.json").read_text())["sizes"] == [80, 10, 10]
 
 
 def test_the_python_in_the_readme_of_the_recipes_runs(tiny_run):

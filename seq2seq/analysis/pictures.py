@@ -6,7 +6,6 @@ If there are more units than fit, the ones that vary most are shown; the trace i
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import cache
 from io import BytesIO
 from typing import Any
 
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from seq2seq.analysis.beam_tree import Node, Outcome
 from seq2seq.analysis.trace import LayerTrace, Trace
+from seq2seq.report.fonts import drawable, use_fonts
 
 MAX_UNITS = 48
 """Rows of a heat map."""
@@ -29,13 +29,16 @@ MAX_CURVES = 8
 MAX_STEPS = 60
 """Columns of a beam tree."""
 
+MIN_TREE_WIDTH = 5.0
+"""Inches that the title and the legend of a beam tree need."""
+
 COLOURS = {Outcome.pruned: "0.55", Outcome.kept: "tab:blue", Outcome.finished: "tab:green", Outcome.cut: "tab:purple"}
 CHOSEN = "tab:red"
 
 
 def layer_figure(trace: Trace, layer: LayerTrace) -> Any:
     """Draw heat maps of a cell's gates, candidate and states: one column per token, one row per unit."""
-    tokens = [readable(token) for token in trace.tokens_of(layer)]
+    tokens = [drawable(token) for token in trace.tokens_of(layer)]
     panels = {**layer.gates, "hidden": layer.hidden, **({} if layer.cell is None else {"cell": layer.cell})}
     units = most_variable(layer.recurrent_state, MAX_UNITS)
     columns = min(3, len(panels))
@@ -58,7 +61,7 @@ def layer_figure(trace: Trace, layer: LayerTrace) -> Any:
 
 def states_figure(trace: Trace, layer: LayerTrace) -> Any:
     """Plot the recurrent state of a cell over time: one line for each of the units that vary most."""
-    tokens = [readable(token) for token in trace.tokens_of(layer)]
+    tokens = [drawable(token) for token in trace.tokens_of(layer)]
     units = most_variable(layer.recurrent_state, MAX_CURVES, ordered=True)
     figure = new_figure(2.4 + max(4.0, 0.34 * len(tokens)), 3.6)
     axes = figure.add_subplot()
@@ -82,7 +85,7 @@ def attention_figure(trace: Trace) -> Any:
     """
     if trace.attention is None:
         raise ValueError("this trace has no attention weights")
-    sources, targets = (list(map(readable, tokens)) for tokens in (trace.source_tokens, trace.target_tokens))
+    sources, targets = (list(map(drawable, tokens)) for tokens in (trace.source_tokens, trace.target_tokens))
     figure = new_figure(2.6 + 0.3 * len(sources), 1.8 + 0.26 * len(targets))
     axes = figure.add_subplot()
     image = axes.imshow(trace.attention.numpy(), cmap="Greys", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
@@ -106,7 +109,8 @@ def tree_figure(trace: Trace) -> Any:
     last_step = max(step for step, _ in positions.values())
     last_rank = max(rank for _, rank in positions.values())
     longest = max(len(trace.tree_tokens[number]) for number in positions)
-    figure = new_figure(1.2 + max(0.8, 0.3 + 0.068 * longest) * (last_step + 1), 1.5 + 0.36 * (last_rank + 1))
+    width = 1.2 + max(0.8, 0.3 + 0.068 * longest) * (last_step + 1)
+    figure = new_figure(max(width, MIN_TREE_WIDTH), 1.5 + 0.36 * (last_rank + 1))
     axes = figure.add_subplot()
     for number, (step, rank) in positions.items():
         node = trace.tree[number]
@@ -118,7 +122,7 @@ def tree_figure(trace: Trace) -> Any:
         axes.text(
             step,
             rank,
-            f"{readable(trace.tree_tokens[number])}\n{node.log_probability:.2f}",
+            f"{drawable(trace.tree_tokens[number])}\n{node.log_probability:.2f}",
             ha="center",
             va="center",
             fontsize=7,
@@ -158,18 +162,6 @@ def most_variable(values: Tensor, count: int, *, ordered: bool = False) -> list[
     return units if ordered else sorted(units)
 
 
-def readable(token: str) -> str:
-    """Replace characters that the font lacks by a box, and escape dollar signs, which start a formula."""
-    return "".join(letter if ord(letter) in _glyphs() else "□" for letter in token).replace("$", r"\$")
-
-
-@cache
-def _glyphs() -> frozenset[int]:
-    from matplotlib.font_manager import findfont, get_font
-
-    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
-
-
 def new_figure(width: float, height: float) -> Any:
     """Return an empty figure of this size in inches, at most 120 by 120."""
     # Imported here because matplotlib takes a second to import.
@@ -183,6 +175,7 @@ def new_figure(width: float, height: float) -> Any:
 
 def png(figure: Any) -> bytes:
     """Render a figure as PNG."""
+    use_fonts(figure)
     buffer = BytesIO()
     width, height = figure.get_size_inches()
     figure.savefig(buffer, format="png", dpi=min(DOTS_PER_INCH, math.sqrt(MAX_PIXELS / (width * height))))

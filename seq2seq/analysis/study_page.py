@@ -41,7 +41,7 @@ def saturation_figure(study: Study) -> Any:
 
 def half_life_figure(study: Study) -> Any:
     """Plot the sorted half-lives of a cell's units: one line per cell."""
-    figure = new_figure(6.4, 3.8)
+    figure = new_figure(8.0, 3.8)
     axes = figure.add_subplot()
     for gate in study.gates:
         if gate.half_life is not None:
@@ -51,13 +51,13 @@ def half_life_figure(study: Study) -> Any:
     axes.set_title("memory: half-life of the state of a unit", fontsize="medium")
     axes.set(xlabel="share of the cell's units with a shorter half-life", ylabel="half-life in steps", xlim=(0, 1))
     axes.grid(True, axis="y", color="0.9")
-    axes.legend(fontsize="small")
+    figure.legend(loc="outside right upper", fontsize="small")
     return figure
 
 
 def gradient_figure(study: Study) -> Any:
     """Plot the mean gradient norm by distance on a logarithmic scale: exponential decay is a straight line."""
-    figure = new_figure(6.4, 3.8)
+    figure = new_figure(6.4, 4.0)
     axes = figure.add_subplot()
     for gradient in study.gradients:
         label = f"{gradient.side} tokens: × {gradient.factor:.2f} per step"
@@ -65,7 +65,7 @@ def gradient_figure(study: Study) -> Any:
     axes.set_title("gradient of the loss at a target position, with respect to an earlier token", fontsize="medium")
     axes.set(xlabel="recurrent steps between the two", ylabel="mean norm")
     axes.grid(True, axis="y", color="0.9")
-    axes.legend(fontsize="small")
+    figure.legend(loc="outside lower center", ncols=2, fontsize="small")
     return figure
 
 

@@ -29,6 +29,7 @@ from seq2seq.config.error_lines import (
     one_line_errors,
     raised_within,
 )
+from seq2seq.config.help import print_help, split_help
 from seq2seq.config.printing import printed_log, safe_terminal
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.config.renamed import rename_overrides
@@ -52,14 +53,18 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     schema = function.__annotations__["config"]
     name = next(name for name, registered in RECIPES.items() if registered is schema)
     register()
+    topic: str | None = None
 
     @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)
-    def composed(config: DictConfig) -> Result:
+    def composed(config: DictConfig) -> Result | None:
         job = HydraConfig.get()
         sweeps = job.mode is RunMode.MULTIRUN  # the sweeper handles errors of its jobs
         errors = contextlib.nullcontext() if sweeps else one_line_errors(schema())
         with full_errors(SHOW_TRACEBACKS), errors, _in_group():
             settings = OmegaConf.to_object(config)
+            if topic is not None:
+                print_help(name, sys.modules[function.__module__].__doc__ or "", settings, topic)
+                return None
             validate(settings)
             if sweeps and name == "train":
                 settings.run = str(Path(settings.run) / str(job.job.num))  # type: ignore[union-attr]
@@ -67,6 +72,7 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
 
     @functools.wraps(function)
     def main() -> None:
+        nonlocal topic
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):  # a notebook has another class
                 stream.reconfigure(errors="backslashreplace")  # a file on Windows has a small character set
@@ -77,8 +83,9 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
             if sys.argv[1:] == ["--version"]:
                 print(f"seq2seq {__version__}")
                 return
-            refuse_dashes(sys.argv[1:], schema())
-            arguments, notes = rename_overrides(sys.argv[1:], {path for path, _, _ in walk(schema())})
+            topic, arguments = split_help(sys.argv[1:])
+            refuse_dashes(arguments, schema())
+            arguments, notes = rename_overrides(arguments, {path for path, _, _ in walk(schema())})
             sys.argv = [sys.argv[0], *quote_text(arguments, schema())]
             for note in notes:
                 print(note, file=sys.stderr)

@@ -126,7 +126,8 @@ def _of_objectives(config: TrainConfig) -> Iterator[Condition]:
 def _of_data(data: DataConfig) -> Iterator[Condition]:
     hub = tuple(f"data.hub.{name}" for name in ("subset", "revision", "streaming"))
     yield Condition(hub, data.hub.name is None, "without a data set of the hub", "data.hub.name=NAME")
-    files = [data.train.file, data.validation.file, data.test.file, *(more.file for more in data.more)]
+    yield Condition(("data.split", "data.split_seed"), data.file is None, "without data.file", "data.file=FILE")
+    files = [data.file, data.train.file, data.validation.file, data.test.file, *(more.file for more in data.more)]
     columns = data.hub.name is not None or any(name is not None for name in files)
     yield Condition(
         ("data.source_column", "data.target_column"), not columns, "without text in columns", "data.train.file=FILE"

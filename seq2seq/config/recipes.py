@@ -194,6 +194,14 @@ class BacktranslateConfig(RunConfig):
 
 
 @dataclass(kw_only=True)
+class SplitFileConfig:
+    """Settings of recipes/split.py."""
+
+    data: DataConfig = setting(factory=DataConfig)
+    output: str | None = setting(None, "new folder; null: the file's name without its ending, and -split")
+
+
+@dataclass(kw_only=True)
 class DoctorConfig(Settings):
     """Settings of recipes/doctor.py."""
 

@@ -17,10 +17,10 @@ from seq2seq.config.recipes import (
     DoctorConfig,
     EvaluateConfig,
     QuantizeConfig,
+    SplitFileConfig,
     TrainConfig,
 )
 from seq2seq.figures.config import LaboratoryConfig
-from seq2seq.report.help import help_node
 from seq2seq.serving.config import ServeConfig
 from seq2seq.training import (
     SGD,
@@ -63,6 +63,7 @@ RECIPES: dict[str, type] = {
     "distill": DistillConfig,
     "backtranslate": BacktranslateConfig,
     "doctor": DoctorConfig,
+    "split": SplitFileConfig,
     "benchmark": BenchmarkConfig,
     "laboratory": LaboratoryConfig,
     "microscope": MicroscopeConfig,
@@ -77,12 +78,10 @@ MULTI_PROCESS = ("train", "evaluate", "translate")
 
 @functools.cache
 def register() -> None:
-    """Register the schema of every recipe, every choice that is a dataclass, and the help texts with Hydra."""
+    """Register the schema of every recipe and of every choice that is a dataclass with Hydra."""
     store = ConfigStore.instance()
     for name, schema in RECIPES.items():
         store.store(name=f"{name}_schema", node=schema)
-        node = help_node(name, schema, CHOICES if name == "train" else {})
-        store.store(group="hydra/help", name=f"{name}_help", node=node)
     for group, options in CHOICES.items():
         for name, schema in options.items():
             store.store(group=group, name=name, node=schema)

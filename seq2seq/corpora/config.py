@@ -24,7 +24,9 @@ class FilesConfig:
 
     source: str | None = setting(None, "text file of source sentences, one per line; .gz accepted")
     target: str | None = setting(None, "text file of target sentences, one per line; .gz accepted")
-    file: str | None = setting(None, "one file with both sides: .tsv, .jsonl, .parquet; .gz accepted for the first two")
+    file: str | None = setting(
+        None, "one file with both sides: .tsv, .csv, .jsonl, .parquet; .gz accepted for all but the last"
+    )
 
 
 @dataclass(kw_only=True)
@@ -84,11 +86,20 @@ class DataConfig:
     source_language: str = setting("en", "language translated from")
     target_language: str = setting("de", "language translated to")
     source_column: str | None = setting(
-        None, "column of source sentences: a name (default: the language); for TSV a number (default: 1)"
+        None, "column of source sentences: a name (default: the language); for CSV and TSV a number too (default: 1)"
     )
     target_column: str | None = setting(
-        None, "column of target sentences: a name (default: the language); for TSV a number (default: 2)"
+        None, "column of target sentences: a name (default: the language); for CSV and TSV a number too (default: 2)"
     )
+    file: str | None = setting(
+        None, "one file with all pairs, which is split: CSV, tab-separated, JSON lines or Parquet; .gz accepted"
+    )
+    split: list[float] | None = setting(
+        None,
+        "sizes of the sets of data.file: percentages of train, validation and test such as [90,5,5], or counts of "
+        "validation and test pairs; null: 5 % each for validation and test, 10 to 2,000 pairs",
+    )
+    split_seed: int = setting(1, "seed of the split of data.file", at_least=0)
     train: SplitConfig = setting(factory=lambda: SplitConfig(hub_split="train"))
     validation: SplitConfig = setting(factory=lambda: SplitConfig(hub_split="validation"))
     test: SplitConfig = setting(factory=lambda: SplitConfig(hub_split="test"))
@@ -120,11 +131,12 @@ Files = TypeVar("Files", bound=FilesConfig)
 
 
 def without_source(config: DataConfig) -> DataConfig:
-    """The settings with the target's file and column for both sides, and without tags."""
+    """The settings with the target's file and column for both sides, and without tags; data.file keeps both sides."""
+    whole = config.file is not None
     return replace(
         config,
-        source_language=config.target_language,
-        source_column=config.target_column,
+        source_language=config.source_language if whole else config.target_language,
+        source_column=config.source_column if whole else config.target_column,
         source_tag=None,
         train=_target_for_both(config.train),
         validation=_target_for_both(config.validation),

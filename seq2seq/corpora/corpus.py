@@ -7,12 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tqdm import tqdm
 
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.errors import DataError
+
+if TYPE_CHECKING:
+    from seq2seq.corpora.splitting import SplitCorpus
 
 
 class Pair(NamedTuple):
@@ -41,6 +44,8 @@ class Corpus(ABC):
     """
 
     name: str
+    languages: tuple[str, str] | None = None
+    """Codes of the source and target language, if `read` received them."""
 
     @property
     @abstractmethod
@@ -54,6 +59,11 @@ class Corpus(ABC):
     def files(self) -> Sequence[CorpusFile]:
         """The files that it is read from; empty for other text."""
         return ()
+
+    @property
+    def note(self) -> str:
+        """One line about how the text is read that a user should know; mostly empty."""
+        return ""
 
     def expected_pairs(self) -> int | None:
         """Approximate number of pairs, found without reading them; None if unknown."""
@@ -80,21 +90,44 @@ class Corpus(ABC):
 
     @staticmethod
     def read(path: str | Path, source_language: str = "en", target_language: str = "de") -> "Corpus":
-        """A corpus from one file with both sides.
+        """A corpus from one file with both sides; the content decides how it is read.
 
         Args:
-            path: ``.tsv`` (the first two columns), ``.jsonl`` (both plain or ``.gz``) or ``.parquet``.
-            source_language, target_language: names of the columns in JSON lines and Parquet.
+            path: a table (CSV or tab-separated; see `TableFile` for its columns), JSON lines (both plain or ``.gz``)
+                or Parquet.
+            source_language, target_language: language codes. They find the columns if there is a header or the columns
+                have names, and become the languages of a run that `seq2seq.train` trains on this corpus.
 
         Raises:
-            ConfigError: the file has another ending.
             DataError: the file is missing or damaged, or lacks a column; some errors are raised while reading.
         """
         from seq2seq.corpora.config import DataConfig
-        from seq2seq.corpora.reading import file_corpus  # its readers derive from this class
+        from seq2seq.corpora.reading import pairs_file  # its readers derive from this class
 
         config = DataConfig(source_language=source_language, target_language=target_language)
-        return file_corpus(config, Path(path).expanduser())
+        corpus = pairs_file(config, Path(path).expanduser())
+        corpus.languages = source_language, target_language
+        return corpus
+
+    def split(self, *sizes: float, seed: int = 1) -> "SplitCorpus":
+        """Split into training, validation and test sets that share no near copies (`corpora.near_copies`).
+
+        Pairs that are near copies on either side are one group, which goes to one set. The result depends on the pairs,
+        the sizes and the seed only.
+
+        Args:
+            sizes: three percentages of train, validation and test, ``split(90, 5, 5)``; or counts of validation and
+                test pairs, ``split(500, 500)``; or three counts, which leave the other pairs out. None: 5 % each for
+                validation and test, 10 to 2,000 pairs. 0 leaves validation or test out.
+            seed: chooses other groups for the sets.
+
+        Raises:
+            ConfigError: the sizes are neither three percentages nor counts.
+            DataError: there are too few pairs, or the groups of near copies are too large for these sizes.
+        """
+        from seq2seq.corpora.splitting import SplitCorpus
+
+        return SplitCorpus(self, sizes or None, seed)
 
 
 class PairList(Corpus):

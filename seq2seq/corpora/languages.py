@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from enum import StrEnum
 from functools import lru_cache
 from itertools import islice
@@ -53,6 +54,17 @@ ENOUGH = 20
 """Minimum number of letters for a decision."""
 
 
+def language_tag(language: str) -> str:
+    """The BCP 47 tag of a language code: ``zh`` for zh and zho, ``zh-Hant`` for zh-Hant; empty for an invalid code."""
+    import langcodes  # takes 30 ms to import
+
+    try:
+        tag = langcodes.Language.get(language)
+        return tag.to_tag() if tag.is_valid() else ""
+    except ValueError:
+        return ""
+
+
 @lru_cache
 def script(language: str) -> str | None:
     """The ISO 15924 code of a language's script; None for an invalid code.
@@ -67,6 +79,24 @@ def script(language: str) -> str | None:
         return tag.maximize().script if tag.is_valid() else None
     except ValueError:
         return None
+
+
+@lru_cache
+def language_named(text: str) -> str | None:
+    """The language of a code or name, such as vi, vie, vi-VN, Vietnamese or Tiếng Việt; None if it is neither.
+
+    Returns:
+        The shortest ISO 639 code, of the macrolanguage if there is one: zh for cmn.
+    """
+    import langcodes  # takes 30 ms to import
+
+    with suppress(ValueError):
+        tag = langcodes.Language.get(text)
+        if text and tag.is_valid():
+            return tag.prefer_macrolanguage().language
+    with suppress(LookupError):
+        return langcodes.find(text).prefer_macrolanguage().language
+    return None
 
 
 def segmentation(language: str) -> Segmentation:

@@ -1,6 +1,7 @@
 """The corpora that the settings name: files, data sets of the hub, or the built-in corpus."""
 
 import logging
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -9,10 +10,14 @@ from seq2seq.corpora.builtin import BuiltinCorpus
 from seq2seq.corpora.columns import JsonLinesFile, ParquetFile
 from seq2seq.corpora.config import BuiltinConfig, DataConfig, FilesConfig, MoreConfig, Split, SplitConfig
 from seq2seq.corpora.corpus import Corpus
+from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.files import TextFiles, TsvFile
 from seq2seq.corpora.hub import STREAM_WARNING, HubData, HubSplit, HubStream
+from seq2seq.corpora.lines import unreadable
 from seq2seq.corpora.mixture import MixedCorpus, TaggedCorpus, WeightedCorpus
-from seq2seq.errors import ConfigError
+from seq2seq.corpora.splitting import SplitCorpus
+from seq2seq.corpora.table import TableFile
+from seq2seq.errors import ConfigError, DataError
 
 log = logging.getLogger("seq2seq")
 
@@ -42,7 +47,7 @@ def read_corpora(config: DataConfig) -> Corpora:
     for number, more in enumerate(config.more):
         if more.weight:
             parts.append(WeightedCorpus(_more(config, more, f"data.more[{number}]"), more.weight))
-    if config.hub.streaming and config.hub.name is not None and not _splits_with_files(config):
+    if config.hub.streaming and config.hub.name is not None and not (config.file or _splits_with_files(config)):
         log.warning(STREAM_WARNING, config.hub.name)
     if not parts:
         raise ConfigError("every corpus has weight 0, so there is no training text: raise data.weight")
@@ -64,12 +69,14 @@ def named_corpora(config: DataConfig) -> dict[str, Corpus]:
     """Every corpus that the settings name, separately and without tags, for inspection.
 
     The keys are the splits, and ``more[0]``, ``more[1]``, …. If some splits name files, the other splits are left out.
+    ``data.file`` is the corpus ``file``, unsplit.
 
     Raises:
         ConfigError, DataError: as `read_split`.
     """
-    splits = _splits_with_files(config) or list(Split)
-    corpora = {str(split): _untagged(config, split) for split in splits}
+    splits = _splits_with_files(config) or ([] if config.file else list(Split))
+    corpora: dict[str, Corpus | None] = {"file": whole_file(config)} if config.file else {}
+    corpora |= {str(split): _untagged(config, split) for split in splits}
     for number, more in enumerate(config.more):
         corpora[f"more[{number}]"] = _more(config, replace(more, source_tag=None), f"data.more[{number}]")
     return {name: corpus for name, corpus in corpora.items() if corpus is not None}
@@ -77,9 +84,8 @@ def named_corpora(config: DataConfig) -> dict[str, Corpus]:
 
 def names_corpus(config: DataConfig, split: Split) -> bool:
     """Whether the settings name text for a split: files, a hub data set, or a changed built-in corpus."""
-    return (
-        _names_files(_split_config(config, split)) or config.hub.name is not None or config.builtin != BuiltinConfig()
-    )
+    files = config.file is not None or _names_files(_split_config(config, split))
+    return files or config.hub.name is not None or config.builtin != BuiltinConfig()
 
 
 def text_for_run(given: DataConfig, run: DataConfig, split: Split) -> DataConfig:
@@ -99,13 +105,13 @@ def language_of_text(given: DataConfig, run: DataConfig) -> str:
 def read_split(config: DataConfig, split: Split) -> Corpus | None:
     """The corpus of a split, without ``data.more``; None if there is no test split.
 
-    Files named for the split come first. If another split names files, the hub and the built-in corpus are ignored, so
-    that a model is never trained on own files and scored on other text. Next is the hub data set, if one is named, and
-    last the built-in corpus.
+    Its part of ``data.file`` comes first, or files named for the split. If another split names files, the hub and the
+    built-in corpus are ignored, so that a model is never trained on own files and scored on other text. Next is the hub
+    data set, if one is named, and last the built-in corpus.
 
     Raises:
-        ConfigError: train or validation has no files while another split has, a source file has no target file, or a
-            split names both a single file and separate ones.
+        ConfigError: train or validation has no files while another split has, a source file has no target file, a split
+            names both a single file and separate ones, or a split and ``data.file`` name files.
         DataError: a file, the data set or a column is missing.
     """
     corpus = _untagged(config, split)
@@ -114,6 +120,8 @@ def read_split(config: DataConfig, split: Split) -> Corpus | None:
 
 def _untagged(config: DataConfig, split: Split) -> Corpus | None:
     part = _split_config(config, split)
+    if config.file is not None:
+        return split_file(config).part(split)
     if _names_files(part):
         return _files(config, part, f"data.{split}")
     if others := _splits_with_files(config):
@@ -126,6 +134,28 @@ def _untagged(config: DataConfig, split: Split) -> Corpus | None:
     if config.hub.name is not None:
         return _hub(config, config.hub.name, part, split)
     return BuiltinCorpus(config.builtin, split, config.workers)
+
+
+def whole_file(config: DataConfig) -> Corpus:
+    """The corpus in ``data.file``, unsplit.
+
+    Raises:
+        ConfigError: a split names files too.
+        DataError: as `pairs_file`.
+    """
+    assert config.file is not None
+    if others := _splits_with_files(config):
+        raise ConfigError(f"data.file and data.{others[0]} both name text: leave one of them out")
+    return pairs_file(config, Path(config.file).expanduser())
+
+
+def split_file(config: DataConfig) -> SplitCorpus:
+    """The three sets of ``data.file``.
+
+    Raises:
+        ConfigError, DataError: as `pairs_file` and `Corpus.split`.
+    """
+    return SplitCorpus(whole_file(config), config.split, config.split_seed)
 
 
 def _split_config(config: DataConfig, split: Split) -> SplitConfig:
@@ -172,6 +202,8 @@ def file_corpus(config: DataConfig, path: Path, setting: str = "path") -> Corpus
         DataError: the file is missing or damaged, or lacks a column.
     """
     plain = path.name.removesuffix(".gz")
+    if plain.endswith(".csv"):
+        return _table(config, path)
     if plain.endswith(".tsv"):
         return TsvFile(path, config.source_column or "1", config.target_column or "2")
     if plain.endswith(".jsonl"):
@@ -179,8 +211,42 @@ def file_corpus(config: DataConfig, path: Path, setting: str = "path") -> Corpus
     if path.name.endswith(".parquet"):
         return ParquetFile(path, *_column_names(config))
     raise ConfigError(
-        f"{setting} must end in .tsv, .tsv.gz, .jsonl, .jsonl.gz or .parquet, got {path.name!r}: save it as one of them"
+        f"{setting} must end in .tsv, .csv, .jsonl (also with .gz) or .parquet, got {path.name!r}: save it as one of "
+        f"them"
     )
+
+
+def pairs_file(config: DataConfig, path: Path) -> Corpus:
+    """The corpus in one file with both sides; its first bytes choose the reader, whatever its name.
+
+    Args:
+        config: names of languages and columns.
+        path: the file.
+
+    Raises:
+        DataError: the file is missing or damaged, of another kind, has no columns or lacks a named one.
+    """
+    file = CorpusFile(path)
+    file.require_regular()
+    try:
+        with file.raw() as raw:
+            magic = raw.read(4)
+    except OSError as error:
+        raise unreadable(path, error) from None
+    if magic == b"PAR1":
+        return ParquetFile(path, *_column_names(config))
+    if magic == b"PK\3\4":
+        raise DataError(f"{path} is an Excel file or an archive: save the table as CSV (UTF-8), or unpack it")
+    with closing(file.lines()) as lines:
+        first = next((line for line in lines if line.strip()), "")
+    if first.lstrip().startswith("{"):
+        return JsonLinesFile(path, *_column_names(config))
+    return _table(config, path)
+
+
+def _table(config: DataConfig, path: Path) -> TableFile:
+    languages, columns = (config.source_language, config.target_language), (config.source_column, config.target_column)
+    return TableFile(path, *languages, *columns)
 
 
 def _hub(config: DataConfig, name: str, part: SplitConfig, split: Split) -> Corpus | None:

@@ -12,6 +12,7 @@ from seq2seq.corpora.columns import ParquetFile
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.files import PairPerLine, TextFiles
 from seq2seq.corpora.lines import open_output
+from seq2seq.corpora.table import TableFile
 from seq2seq.doctor.arrays import Mask
 from seq2seq.doctor.characters import fold, repair_mojibake
 from seq2seq.doctor.diagnosis import Diagnosis
@@ -55,7 +56,7 @@ def clean_paths(corpus: Corpus, name: str) -> tuple[Path, Path]:
     """
     if isinstance(corpus, TextFiles):
         paths = _clean_path(corpus.source), _clean_path(corpus.target)
-    elif isinstance(corpus, PairPerLine | ParquetFile):
+    elif isinstance(corpus, PairPerLine | ParquetFile | TableFile):
         stem = corpus.path.name.removesuffix(".gz").rpartition(".")[0]
         paths = (
             corpus.path.with_name(f"{stem}.clean.source.txt"),

@@ -101,7 +101,7 @@ def check_pairs(
 ) -> tuple[PairStatistics, list[str], list[Finding]]:
     """Read a corpus and check its pairs; return their statistics, notes on whole files, and the findings."""
     parts, unpaired, start = [pair_statistics(PairArrays(SentenceArray([]), SentenceArray([]), {}))], (0, 0), 0
-    notes: list[str] = []
+    notes = [corpus.note] if corpus.note else []
     findings: list[Finding] = []
     for block in read_blocks(corpus):
         notes += block.notes

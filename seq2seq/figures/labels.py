@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
+from seq2seq.report.fonts import use_fonts
+
 GAPS = (6, 16, 30, 46, 64)
 """Typographic points (1/72 inch) between a point and its label, in order of preference."""
 
@@ -66,10 +68,12 @@ def _beside(point: tuple[float, float], size: tuple[float, float], side: tuple[i
 def add_labels(axes: Any, points: Sequence[tuple[float, float]], texts: Sequence[str], **font: Any) -> None:
     """Write a text next to each point, with a thin line to it; the limits of the axes must not change afterwards."""
     figure = axes.figure
+    use_fonts(figure)
     figure.draw_without_rendering()
     renderer, scale = figure.canvas.get_renderer(), figure.dpi / 72
     pixels = [tuple(pair) for pair in axes.transData.transform(points).tolist()]
     drafts = [axes.text(0, 0, text, **font) for text in texts]
+    use_fonts(figure)
     extents = [draft.get_window_extent(renderer) for draft in drafts]
     corners = axes.get_window_extent(renderer).extents
     frame = Box(*(float(corner) for corner in corners))

@@ -11,12 +11,15 @@ from seq2seq.figures.exposure_bias import Exposure
 from seq2seq.figures.interpolation import Walk
 from seq2seq.figures.labels import add_labels
 from seq2seq.metrics.score import Metric
+from seq2seq.report.fonts import drawable, use_fonts
 from seq2seq.system.atomic import atomic_write
 
 COLOURS = ["tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink", "tab:olive"]
 MARKERS = "os^Dv<>P"
 MAX_CHARACTERS = 90
 """Longer texts are cut."""
+MAX_NAME = 45
+"""The same of a run's name."""
 
 
 def contexts_figure(runs: Sequence[tuple[str, Sequence[Projection]]]) -> Any:
@@ -36,7 +39,7 @@ def contexts_figure(runs: Sequence[tuple[str, Sequence[Projection]]]) -> Any:
             )
             axes.margins(0.28, 0.16)  # room for labels
             first, second = panel.explained_variance
-            axes.set_title(f"{short(name)}: {panel.vector}s of width {panel.width:,}", fontsize="medium")
+            axes.set_title(f"{short_name(name)}: {panel.vector}s of width {panel.width:,}", fontsize="medium")
             axes.set(xlabel=f"first component ({first:.0%} of the variance)", ylabel=f"second component ({second:.0%})")
             axes.axhline(0, color="0.9", linewidth=0.8, zorder=0)
             axes.axvline(0, color="0.9", linewidth=0.8, zorder=0)
@@ -50,8 +53,11 @@ def interpolation_figure(name: str, walks: Sequence[Walk]) -> Any:
     """Plot each mixture's text with its similarity to the texts of both ends."""
     longest = max(len(mixture.text) for walk in walks for mixture in walk.mixtures)
     rows = sum(len(walk.mixtures) for walk in walks)
-    figure = _new_figure(4.6 + 0.075 * min(longest, 90), 0.26 * rows + 1.5 * len(walks) + 0.5)
-    figure.suptitle(f"{short(name)}: translations of (1 − t) c₁ + t c₂")
+    title = f"{short_name(name)}: translations of (1 − t) c₁ + t c₂"
+    longest_end = max(len(short(end)) for walk in walks for end in (walk.first, walk.second))
+    width = max(0.1 * len(title), 0.075 * min(longest, 90) + max(4.6, 1.0 + 0.08 * longest_end))
+    figure = _new_figure(width, 0.26 * rows + 1.5 * len(walks) + 0.5)
+    figure.suptitle(title)
     ratios = [len(walk.mixtures) + 3 for walk in walks]
     for axes, walk in zip(_stacked_axes(figure, ratios), walks, strict=True):
         shares = [mixture.t for mixture in walk.mixtures]
@@ -78,11 +84,11 @@ def lengths_figure(title: str, curves: Sequence[Curve]) -> Any:
     bins = curves[0].bins
     for number, curve in enumerate(curves):
         positions = [position + 0.08 * (number - (len(curves) - 1) / 2) for position in range(len(bins))]
-        label = f"{short(curve.name)}: {metric_text(curve.whole.bleu)} over all"
+        label = f"{short_name(curve.name)}: {metric_text(curve.whole.bleu)} over all"
         _plot_scores(scores, positions, [bin_.score.bleu for bin_ in curve.bins], number, label)
     scores.set(ylabel=f"BLEU (beam {curves[0].beam_size}), 95 % interval", xlim=(-0.5, len(bins) - 0.5))
     scores.set_xticks([])
-    scores.legend(fontsize=8.5)
+    _add_legend(figure, scores)
     scores.grid(axis="y", color="0.9")
     bars = counts.bar(range(len(bins)), [bin_.score.sentences for bin_ in bins], color="0.8", width=0.6)
     counts.bar_label(bars, fontsize=8)
@@ -98,14 +104,14 @@ def width_figure(curves: Sequence[WidthCurve]) -> Any:
     axes = figure.add_subplot()
     for number, curve in enumerate(curves):
         widths = [float(point.width) for point in curve.points]
-        _plot_scores(axes, widths, [point.score.bleu for point in curve.points], number, short(curve.name))
+        _plot_scores(axes, widths, [point.score.bleu for point in curve.points], number, short_name(curve.name))
     ticks = sorted({point.width for curve in curves for point in curve.points})
     axes.set_xscale("log", base=2)
     axes.set_xticks(ticks, [f"{width:,}" for width in ticks], minor=False)
     axes.set_title("BLEU against the width of the context vector")
     axes.set(xlabel="width of the context vector", ylabel="BLEU, 95 % interval")
     axes.grid(axis="y", color="0.9")
-    axes.legend(fontsize=8.5)
+    _add_legend(figure, axes)
     return figure
 
 
@@ -122,7 +128,7 @@ def exposure_figure(exposures: Sequence[Exposure]) -> Any:
             (free, "s--", "free-running", run.free_running),
             (teacher, "o-", "teacher-forced", run.teacher_forced),
         ):
-            label = f"{short(run.name)}, {kind}: {mean:.2f} over all"
+            label = f"{short_name(run.name)}, {kind}: {mean:.2f} over all"
             losses.plot(positions, values, style, color=colour, markersize=4, label=label)
         low = [position.teacher_forced + position.gap_ci95[0] for position in run.positions]
         high = [position.teacher_forced + position.gap_ci95[1] for position in run.positions]
@@ -130,7 +136,7 @@ def exposure_figure(exposures: Sequence[Exposure]) -> Any:
         same = [100 * position.same for position in run.positions]
         agreement.plot(positions, same, "^-", color=colour, markersize=4)
     losses.set(ylabel="nats per token; shaded: 95 % interval of the gap", ylim=(0, None))
-    losses.legend(fontsize=8.5)
+    _add_legend(figure, losses)
     agreement.set(xlabel="target position in tokens", ylabel="% still equal to\nthe reference", ylim=(0, 104))
     for axes in (losses, agreement):
         axes.grid(color="0.92")
@@ -144,13 +150,19 @@ def save(figure: Any, path: Path) -> None:
     Raises:
         RunError: the file cannot be written.
     """
+    use_fonts(figure)
     with atomic_write(path) as temporary:
         figure.savefig(temporary, format="png")
 
 
 def short(text: str) -> str:
-    """Cut a text to `MAX_CHARACTERS`, and escape dollar signs, which start a formula."""
-    return textwrap.shorten(text, MAX_CHARACTERS, placeholder="…").replace("$", r"\$")
+    """Cut a text to `MAX_CHARACTERS`, and prepare it for matplotlib."""
+    return drawable(textwrap.shorten(text, MAX_CHARACTERS, placeholder="…"))
+
+
+def short_name(name: str) -> str:
+    """Cut the start of a run's name, since names of runs often differ in their end, and prepare it for matplotlib."""
+    return short(name if len(name) <= MAX_NAME else f"…{name[1 - MAX_NAME :]}")
 
 
 def metric_text(metric: Metric) -> str:
@@ -166,6 +178,14 @@ def _plot_scores(axes: Any, x: Sequence[float], metrics: Sequence[Metric], numbe
     style: Mapping[str, Any] = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
     scores = [metric.score for metric in metrics]
     axes.errorbar(x, scores, [below, above], capsize=3, markersize=5, label=label, **style)
+
+
+def _add_legend(figure: Any, axes: Any) -> None:
+    """Add a legend below the axes, where it covers no curve, and make room for it."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = 1 if max(map(len, labels), default=0) > MAX_NAME else 2
+    figure.set_figheight(figure.get_figheight() + 0.3 + 0.17 * -(-len(labels) // columns))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8.5)
 
 
 def _new_figure(width: float, height: float) -> Any:

@@ -6,6 +6,7 @@ B sentences, S source positions, T target positions.
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -48,6 +49,8 @@ class Member:
     """Precision of the decoder's weights; never ``auto``."""
     target_language: str = ""
     """Code of the target language, which BLEU's tokenization depends on; empty if unknown."""
+    source_language: str = ""
+    """Code of the source language; empty if unknown."""
 
     @classmethod
     def prepare(
@@ -60,6 +63,7 @@ class Member:
         quantized: bool = False,
         name: str = "the model",
         target_language: str = "",
+        source_language: str = "",
     ) -> "Member":
         """Move a network to a device and prepare its decoder for search.
 
@@ -71,6 +75,7 @@ class Member:
             quantized: whether its folder stores the weights in 8 bits.
             name: the name in messages.
             target_language: code of the target language.
+            source_language: code of the source language.
 
         Raises:
             ConfigError: the precision is unknown or does not run on this device.
@@ -83,12 +88,13 @@ class Member:
             allow_tf32(form is InferencePrecision.tf32)  # a setting of the process: the last member decides
         network = network.to(device)
         decoder = PreparedDecoder(network, form, torch.bfloat16 if reduced else torch.float32)
-        return cls(name, network, decoder, tokenizers, device, form, target_language)
+        return cls(name, network, decoder, tokenizers, device, form, target_language, source_language)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For pickling and copying: packed weights cannot be pickled, so the copy packs its own."""
-        parts = (self.network, self.tokenizers, self.device, self.precision, self.name, self.target_language)
-        return _prepared, parts
+        names = {"target_language": self.target_language, "source_language": self.source_language}
+        prepare = partial(Member.prepare, name=self.name, **names)
+        return prepare, (self.network, self.tokenizers, self.device, self.precision)
 
     @property
     def is_language_model(self) -> bool:
@@ -102,12 +108,6 @@ class Member:
     def stepper(self, sources: SourceBatch, shortlist: BatchShortlist | None = None) -> NetworkStepper:
         """This member's stepper for a batch, over the tokens of the shortlist (None: over all target tokens)."""
         return NetworkStepper(self.network, self.decoder, *sources, BOS, EOS, shortlist)
-
-
-def _prepared(
-    network: Network, tokenizers: Tokenizers, device: torch.device, precision: str, name: str, target_language: str
-) -> Member:
-    return Member.prepare(network, tokenizers, device, precision, name=name, target_language=target_language)
 
 
 def check_members(members: Sequence[Member], language_model: Member | None) -> None:

@@ -41,6 +41,14 @@ class Metric:
         """Return the same as plain JSON types."""
         return {"score": self.score, "signature": self.signature, "ci95": self.ci95 and list(self.ci95)}
 
+    def __str__(self) -> str:
+        return self.line().lstrip()
+
+    def line(self) -> str:
+        """Return ``  36.2 [35.1, 37.4]  nrefs:1|case:mixed|…``."""
+        interval = f" [{self.ci95[0]:.1f}, {self.ci95[1]:.1f}]" if self.ci95 else ""
+        return f"{self.score:6.1f}{interval}  {self.signature}"
+
 
 @dataclass(frozen=True)
 class Score:
@@ -62,11 +70,8 @@ class Score:
 
     def table(self) -> str:
         """Return one line per metric: ``BLEU   36.2 [35.1, 37.4]  nrefs:1|case:mixed|…``."""
-        lines = []
-        for name, metric in (("BLEU", self.bleu), ("chrF", self.chrf), ("TER", self.ter)):
-            interval = f" [{metric.ci95[0]:.1f}, {metric.ci95[1]:.1f}]" if metric.ci95 else ""
-            lines.append(f"{name:4} {metric.score:6.1f}{interval}  {metric.signature}")
-        return "\n".join(lines)
+        metrics = {"BLEU": self.bleu, "chrF": self.chrf, "TER": self.ter}
+        return "\n".join(f"{name:4} {metric.line()}" for name, metric in metrics.items())
 
     def __str__(self) -> str:
         return self.table()

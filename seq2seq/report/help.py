@@ -1,59 +1,15 @@
-"""Help for users: the --help text of recipes, settings as overrides, the next command."""
+"""Commands for users: settings as overrides, words quoted for a shell, the next command."""
 
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from enum import Enum
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from seq2seq.errors import program
-from seq2seq.settings import HYDRA_QUOTED, described_range, hydra_quoted, override_value, walk
-
-
-def help_node(name: str, schema: type, choices: Mapping[str, Mapping[str, type]]) -> dict[str, str]:
-    """The ``--help`` text for Hydra: every setting with its default, meaning and range, then the composed config.
-
-    Args:
-        name: the recipe.
-        schema: the dataclass of its settings.
-        choices: for each section with several classes: their names and classes.
-    """
-    lines = described_settings(schema)
-    chosen = [
-        line
-        for group, options in choices.items()
-        for option, settings in options.items()
-        for line in (f"{group}={option}", *described_settings(settings, group))
-    ]
-    template = "\n".join(
-        [
-            "${hydra.help.header}",
-            "",
-            "Settings (set one with NAME=VALUE):",
-            *lines,
-            *(["", "Settings of each choice (choose with GROUP=CHOICE):", *chosen] if chosen else []),
-            "",
-            "Config groups (GROUP=CHOICE):",
-            "$APP_CONFIG_GROUPS",
-            "Config of this command:",
-            "$CONFIG",
-        ]
-    )
-    return {"app_name": name, "header": program(name), "footer": "", "template": template}
-
-
-def described_settings(schema: type, path: str = "") -> list[str]:
-    """Two lines for each setting of a dataclass, whose names begin with ``path``: the default, then the meaning."""
-    return [f"  {name} = {override_value(value)}\n      {meaning(item)}" for name, item, value in walk(schema(), path)]
-
-
-def meaning(item: Any) -> str:
-    """Help and range of a setting."""
-    bounds = described_range(item.metadata.get("bounds", {}))
-    return f"{item.metadata.get('help', '')}{f' ({bounds})' if bounds else ''}"
+from seq2seq.settings import HYDRA_QUOTED, hydra_quoted, override_value, walk
 
 
 def overrides(config: Any, path: str) -> list[str]:

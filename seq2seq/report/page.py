@@ -16,7 +16,7 @@ STYLE = (
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """Content security policy: only embedded images and styles."""
 AUTO = ' dir="auto"'
-"""Attribute of cells: the browser detects the text direction."""
+"""Attribute of elements with any text: the browser detects the text direction."""
 
 
 def page(title: str, parts: Iterable[str]) -> str:
@@ -28,7 +28,7 @@ def page(title: str, parts: Iterable[str]) -> str:
             f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">',
             '<meta name="viewport" content="width=device-width">',
             f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
-            f"<h1>{escape(title)}</h1>",
+            f"<h1{AUTO}>{escape(title)}</h1>",
             *parts,
             "</body></html>\n",
         ]
@@ -37,12 +37,12 @@ def page(title: str, parts: Iterable[str]) -> str:
 
 def heading(title: str, *texts: str) -> str:
     """A heading with paragraphs of plain text."""
-    return "\n".join([f"<h2>{escape(title)}</h2>", *(f"<p>{escape(text)}</p>" for text in texts)])
+    return "\n".join([f"<h2{AUTO}>{escape(title)}</h2>", *(f"<p{AUTO}>{escape(text)}</p>" for text in texts)])
 
 
 def table(names: Sequence[str], rows: Iterable[Sequence[str]], numbers: Collection[int] = ()) -> str:
     """A table of plain text; the columns ``numbers`` are right-aligned."""
-    head = f"<tr>{''.join(f'<th>{escape(name)}</th>' for name in names)}</tr>" if any(names) else ""
+    head = f"<tr>{''.join(f'<th{AUTO}>{escape(name)}</th>' for name in names)}</tr>" if any(names) else ""
     body = (
         "<tr>"
         + "".join(

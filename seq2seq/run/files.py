@@ -51,14 +51,17 @@ class FileRecord:
     def find(self, given: str, folder: Path) -> str:
         """The path of this file today.
 
-        The absolute path comes first, as the user wrote it if that means the same. Where nothing is at this path, the
-        run may have moved with its data: the file may be at the given path, or at its place relative to the run folder.
+        A file in the run folder stays there. For others the absolute path comes first, as the user wrote it if that
+        means the same. Where nothing is at this path, the run may have moved with its data: the file may be at the
+        given path, or at its place relative to the run folder.
         """
         given = os.path.expanduser(given)
-        if os.path.exists(self.path):
-            return given if os.path.abspath(given) == self.path else self.path
-        moved = [given, *([] if self.in_run is None else [os.path.normpath(folder / self.in_run)])]
-        return next(filter(self.is_at, moved), self.path)
+        beside = [] if self.in_run is None else [os.path.abspath(folder / self.in_run)]
+        inside = beside if self.in_run and not self.in_run.startswith("..") else []
+        for path in (*inside, self.path):
+            if os.path.exists(path):
+                return given if os.path.abspath(given) == path else path
+        return next(filter(self.is_at, [given, *beside]), self.path)
 
 
 @lru_cache(maxsize=64)

@@ -39,6 +39,9 @@ CONFIG = "config.yaml"
 MODEL = "model.safetensors"
 SHORTLIST = "shortlist.safetensors"
 
+PAIRS = "pairs"
+"""The folder in a run folder with the sentence pairs that a Python program trained on."""
+
 FROZEN = "frozen"
 """The section of config.yaml that lists frozen embedding tables: source, target. Missing if there are none."""
 
@@ -97,6 +100,8 @@ class LoadedRun:
     """The run folder, for messages."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """The metadata of its weights, for those that are made from them."""
+    source_language: str = ""
+    """Language code of the input; empty if the folder does not name it."""
 
     def member(self, device: torch.device, precision: str) -> Member:
         """The model prepared for search on a device: see `Member.prepare` for precisions and errors."""
@@ -107,8 +112,21 @@ class LoadedRun:
             precision,
             quantized=self.quantized,
             name=self.name,
+            source_language=self.source_language,
             target_language=self.target_language,
         )
+
+
+def _with_own_pairs(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings that name the pairs in this run folder where they name those in its former place."""
+    data = settings.get("data")
+    for part in data.values() if isinstance(data, dict) else ():
+        file = part.get("file") if isinstance(part, dict) else None
+        if isinstance(file, str) and os.path.basename(os.path.dirname(file)) == PAIRS:
+            own = folder.absolute() / PAIRS / os.path.basename(file)
+            if os.path.isfile(own):
+                part["file"] = str(own)
+    return settings
 
 
 @dataclass(frozen=True)
@@ -144,7 +162,7 @@ class RunFolder:
             raise RunError(f"{file} is damaged ({' '.join(str(error).split())}): restore it or retrain") from None
         if not isinstance(settings, dict):
             raise RunError(f"{file} is damaged (no settings in it): restore it or retrain")
-        return cls(folder, text, rename_settings(settings))
+        return cls(folder, text, _with_own_pairs(folder, rename_settings(settings)))
 
     @property
     def flat_settings(self) -> dict[str, Any]:
@@ -183,10 +201,18 @@ class RunFolder:
         return self.section("model", ModelConfig).encoder.layers == 0
 
     @property
+    def source_language(self) -> str:
+        """Language code of the input; empty if the settings do not name it."""
+        return self._language("source_language")
+
+    @property
     def target_language(self) -> str:
         """Language code of the output; empty if the settings do not name it."""
+        return self._language("target_language")
+
+    def _language(self, name: str) -> str:
         data = self.settings.get("data")
-        language = data.get("target_language") if isinstance(data, dict) else None
+        language = data.get(name) if isinstance(data, dict) else None
         return language if isinstance(language, str) else ""
 
     @property
@@ -228,7 +254,10 @@ class RunFolder:
         network = Network(model, *sizes)
         set_weights(network, dequantized(weights, file), file)
         quantized = is_quantized(weights)
-        return LoadedRun(network.eval(), tokenizers, search, quantized, self.target_language, str(self.path), metadata)
+        languages = {"source_language": self.source_language, "target_language": self.target_language}
+        return LoadedRun(
+            network.eval(), tokenizers, search, quantized, name=str(self.path), metadata=metadata, **languages
+        )
 
     def metadata(self, tokenizers: Tokenizers) -> dict[str, str]:
         """The metadata of the run's weights: see `model_metadata`.

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from seq2seq.errors import ConfigError, RunError, Seq2SeqError
 from seq2seq.run.files import FILES, FileRecord, check_same_files
-from seq2seq.run.folder import CONFIG, FROZEN, INTERPOLATION, RunFolder
+from seq2seq.run.folder import CONFIG, FROZEN, INTERPOLATION, PAIRS, RunFolder
 from seq2seq.settings import walk
 from seq2seq.system.atomic import atomic_write, is_temporary, make_folder
 from seq2seq.system.lock import LOCK
@@ -19,8 +19,8 @@ from seq2seq.system.processes import is_first, rank
 CHOICES = "choices"
 """The section of config.yaml with the class of each section that has several, such as optimizer: Adam."""
 
-PAIRS = "pairs"
-"""The folder in a run folder with the sentence pairs that a Python program trained on."""
+SPLIT = "split.json"
+"""The file in a run folder that says how one corpus was split into sets."""
 
 # Settings that a resumed run may change: the length of training and everything after it.
 CHANGEABLE = (
@@ -66,7 +66,7 @@ def run_setup(
         yield
     except Seq2SeqError:
         if not resumed:
-            for path in (folder / CONFIG, *folder.glob("tokenizer*.model")):
+            for path in (folder / CONFIG, folder / SPLIT, *folder.glob("tokenizer*.model")):
                 path.unlink(missing_ok=True)
         if not existed:
             with suppress(OSError):  # another program has put a file there
@@ -126,7 +126,7 @@ def _check_no_linked_folder(folder: Path) -> None:
 
 def _may_precede_a_run(place: Path) -> bool:
     """Whether a run folder without settings may contain this."""
-    return place.name in (LOCK, PAIRS) or is_temporary(place)
+    return place.name in (LOCK, PAIRS, SPLIT) or is_temporary(place)
 
 
 def _choices(config: Any) -> dict[str, str]:

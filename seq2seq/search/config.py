@@ -157,7 +157,7 @@ def override(name: str) -> Any:
 
 @dataclass(kw_only=True)
 class SearchOverrides(Settings):
-    """The fields of `SearchConfig`, each nullable: null keeps the value of the run."""
+    """Overrides of the run's search settings; null keeps its value."""
 
     method: Method | None = override("method")
     beam_size: int | None = override("beam_size")

@@ -11,6 +11,8 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from seq2seq import __version__
+from seq2seq.corpora.segmentation import MAX_SEGMENT
+from seq2seq.errors import program
 from seq2seq.serving.alternatives import suggest_alternatives
 from seq2seq.serving.config import LimitsConfig
 from seq2seq.serving.executor import TranslationExecutor
@@ -25,6 +27,8 @@ from seq2seq.serving.schemas import (
     LimitsInfo,
     Message,
     RunRequest,
+    SegmentsRequest,
+    SegmentsResponse,
     ServerInfo,
     StreamRequest,
     TraceRequest,
@@ -33,6 +37,7 @@ from seq2seq.serving.schemas import (
     TranslateResponse,
 )
 from seq2seq.serving.traces import CachedTrace, TraceCache
+from seq2seq.translation.batching import segments
 from seq2seq.translation.types import Request
 
 ERRORS = {
@@ -89,6 +94,7 @@ class Api:
         # The models only describe the responses: FastAPI would encode them in the event loop, `_json` does not.
         router.add_api_route("/translate", self.translate, methods=["POST"], response_model=TranslateResponse)
         router.add_api_route("/stream", self.stream, methods=["POST"], response_class=EventStream, status_code=200)
+        router.add_api_route("/segments", self.segments, methods=["POST"], response_model=SegmentsResponse)
         router.add_api_route("/alternatives", self.alternatives, methods=["POST"], response_model=AlternativesResponse)
         router.add_api_route("/trace", self.trace, methods=["POST"], response_model=TraceResponse)
         router.add_api_route("/picture", self.picture, methods=["GET"], response_class=PngResponse)
@@ -96,9 +102,12 @@ class Api:
 
     async def runs(self) -> ServerInfo:
         """Return the served runs and the limits."""
-        limits = {name: getattr(self.limits, name) for name in LimitsInfo.model_fields}
+        names = LimitsInfo.model_fields.keys() - {"segment"}
+        limits = {"segment": MAX_SEGMENT, **{name: getattr(self.limits, name) for name in names}}
         runs = [run_info(name, translator) for name, translator in self.executor.translators.items()]
-        return ServerInfo(version=__version__, runs=runs, limits=LimitsInfo(**limits))
+        name = program("serve")
+        command = f"python {name}" if name.endswith(".py") else name
+        return ServerInfo(version=__version__, program=command, runs=runs, limits=LimitsInfo(**limits))
 
     async def translate(self, request: TranslateRequest, http_request: HttpRequest) -> Response:
         """Translate sentences. Requests that arrive together share a batch, which does not change the results."""
@@ -123,7 +132,7 @@ class Api:
             )
 
     async def stream(self, request: StreamRequest, http_request: HttpRequest) -> EventStream:
-        """Translate one sentence and stream the translation.
+        """Translate one text and stream the translation.
 
         Server-sent events: `growing` (text and tokens that are final, each event extending the one before); at the end
         `done` (a translation as in `/api/translate`) or `error` (an error message).
@@ -135,11 +144,28 @@ class Api:
             TranslationEvents(self.executor, self.limits, key, constrained, client_address(http_request))
         )
 
+    async def segments(self, request: SegmentsRequest) -> Response:
+        """Split a text into lines and these into the segments that `/api/translate` translates separately.
+
+        A line of up to `limits.segment` characters is one segment, a longer one is split into sentences.
+        """
+        key = self._batch_key(request)
+        self._check_texts([request.text])
+        members = self.executor.translators[key.run].ensemble
+
+        def parts(line: str) -> list[str]:
+            return [part.text for part in segments(members, Request(line))] if line.strip() else []
+
+        lines = request.text.replace("\r\n", "\n").split("\n")
+        return await self._json(lambda: SegmentsResponse(run=key.run, lines=list(map(parts, lines))))
+
     async def alternatives(self, request: AlternativesRequest, http_request: HttpRequest) -> Response:
         """Return the most probable words at a position of a translation, each with a new translation."""
         key = self._batch_key(request)
         check_count("count", request.count, self.limits.beam_size)
-        self._check_texts([request.text, request.before])
+        self._check_texts([request.before])
+        longest = min(self.limits.characters, MAX_SEGMENT)
+        check_texts([request.text], longest, "split it with /api/segments, or shorten it")
         async with time_limit(self.limits):
             alternatives = await suggest_alternatives(self.executor, key, request, http_request)
             return await self._json(lambda: AlternativesResponse(run=key.run, alternatives=alternatives))

@@ -32,11 +32,11 @@ class LimitsConfig:
     """Limits of a request and of the server, so that no client slows down the others for long."""
 
     body: int = setting(65536, "bytes of a request body; more: status 413", at_least=1)
-    characters: int = setting(1000, "characters of a sentence; more: status 413", at_least=1)
+    characters: int = setting(20000, "characters of a text; more: status 413", at_least=1)
     tokens: int = setting(1000, "tokens of a sentence, or of its prefix and phrases; more: status 413", at_least=1)
     inspected: int = setting(300, "characters, and tokens, of a traced sentence; more: status 413", at_least=1)
     picture_tokens: int = setting(60, "tokens of the longer side of a sentence with pictures", at_least=1)
-    sentences: int = setting(64, "sentences of a request; more: status 413", at_least=1)
+    sentences: int = setting(64, "sentences of a request, after long texts are split; more: status 413", at_least=1)
     beam_size: int = setting(16, "hypotheses, and requested translations or words; more: status 413", at_least=1)
     numbers: int = setting(131072, "tokens and attention weights of a response; more: status 413", at_least=1)
     batch: int = setting(64, "sentences translated in one batch", at_least=1)

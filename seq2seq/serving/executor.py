@@ -7,14 +7,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from types import TracebackType
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from seq2seq.errors import Seq2SeqError
 from seq2seq.serving.config import LimitsConfig
-from seq2seq.serving.limits import BatchKey, RequestSize, checked_size, max_hypotheses, max_source_tokens
+from seq2seq.serving.limits import (
+    BatchKey,
+    RequestSize,
+    check_count,
+    checked_size,
+    max_hypotheses,
+    max_source_tokens,
+)
 from seq2seq.serving.scheduler import BusyError, CallTask, FutureTask, PendingResult, Scheduler, Task
+from seq2seq.translation.batching import segments
 from seq2seq.translation.translator import Translator
-from seq2seq.translation.types import Request, Translation
+from seq2seq.translation.types import Request, Translation, join_translations
 
 Result = TypeVar("Result")
 
@@ -27,8 +35,20 @@ SHORT_BITS = 6
 """Sentences of fewer than 2 ** this tokens count as equally long."""
 
 
+class SplitText(NamedTuple):
+    """A text of a request and its segments, which are translated separately: itself, or its sentences if it is long."""
+
+    source: str
+    segments: Sequence[Request]
+
+    def joined(self, translations: Sequence[Translation], length_penalty: float) -> Translation:
+        """Return the translation of the text, given those of its segments."""
+        whole = len(self.segments) == 1 and self.segments[0].text == self.source
+        return translations[0] if whole else join_translations(self.source, translations, length_penalty)
+
+
 class TranslateTask(FutureTask[list[Translation]]):
-    """The sentences of one request."""
+    """The texts of one request."""
 
     batchable = True
 
@@ -37,13 +57,15 @@ class TranslateTask(FutureTask[list[Translation]]):
         client: str,
         size: RequestSize,
         key: BatchKey,
-        requests: Sequence[Request],
+        texts: Sequence[SplitText],
         translate: Callable[[Sequence["TranslateTask"]], None],
     ) -> None:
         super().__init__(client, size.work)
-        self.key, self.requests, self.translate = key, tuple(requests), translate
-        # All requests of a batch end with its longest sentence, and phrases need another search method.
-        self.group = (key, max(SHORT_BITS, size.longest.bit_length()), any(request.phrases for request in requests))
+        self.key, self.texts, self.translate = key, texts, translate
+        self.sentences = [sentence for text in texts for sentence in text.segments]
+        # All sentences of a batch end with its longest one, and phrases need another search method.
+        phrases = any(sentence.phrases for sentence in self.sentences)
+        self.group = (key, max(SHORT_BITS, size.longest.bit_length()), phrases)
 
     def run(self) -> None:
         """Translate the sentences without others."""
@@ -141,39 +163,40 @@ class TranslationExecutor:
     def translate(
         self, key: BatchKey, requests: Sequence[Request], client: str = ""
     ) -> PendingResult[list[Translation]]:
-        """Translate sentences.
+        """Translate texts, each as `Translator.translate` does: long ones are split into sentences.
 
         Raises:
-            TooLargeError: a sentence or the response is too large.
+            TooLargeError: a sentence, the number of sentences or the response is too large.
             BusyError: the queue is full.
         """
-        task = TranslateTask(client, self._size(key, requests), key, requests, self._translate_tasks)
+        texts = self._texts(key, requests)
+        task = TranslateTask(client, self._size(key, texts), key, texts, self._translate_tasks)
 
         def check_capacity(queue: Sequence[Task], _: Sequence[Task]) -> None:
-            queued = sum(len(other.requests) for other in queue if isinstance(other, TranslateTask))
-            if queued + len(requests) > self.limits.waiting:
+            queued = sum(len(other.sentences) for other in queue if isinstance(other, TranslateTask))
+            if queued + len(task.sentences) > self.limits.waiting:
                 raise BusyError(f"the queue is full with {queued} sentences: retry later")
 
         self._scheduler.submit(task, check_capacity)
         return PendingResult(task.future, lambda: self._scheduler.cancel(task))
 
     def stream(self, key: BatchKey, request: Request, deliver: Deliver, client: str = "") -> Callable[[], None]:
-        """Translate a sentence and deliver its translation in parts; return a function that cancels it.
+        """Translate a text and deliver its translation in parts; return a function that cancels it.
 
         Args:
             key: run and beam size; ``n_best`` and ``attention`` are ignored.
-            request: the sentence and its prefix.
+            request: the text and its prefix.
             deliver: called in a thread of the executor.
             client: address of the client.
 
         Raises:
-            TooLargeError: the sentence is too long.
+            TooLargeError: a sentence, or the number of sentences, is too large.
             BusyError: there are too many streams.
         """
         translator, text, prefix = self.translators[key.run], request.text, request.prefix
         task = StreamTask(
             client,
-            self._size(key, [request]).work,
+            self._size(key, self._texts(key, [request])).work,
             lambda: translator.stream(text, beam_size=key.beam_size, prefix=prefix),
             deliver,
         )
@@ -220,8 +243,14 @@ class TranslationExecutor:
         """
         return self._submit_call(self._picture_scheduler, CallTask(client, 0, function), MAX_QUEUED_PICTURES)
 
-    def _size(self, key: BatchKey, requests: Sequence[Request]) -> RequestSize:
-        return checked_size(self.translators[key.run], key, requests, self.limits)
+    def _texts(self, key: BatchKey, requests: Sequence[Request]) -> list[SplitText]:
+        members = self.translators[key.run].ensemble
+        return [SplitText(request.text, segments(members, request)) for request in requests]
+
+    def _size(self, key: BatchKey, texts: Sequence[SplitText]) -> RequestSize:
+        sentences = [sentence for text in texts for sentence in text.segments]
+        check_count("the number of sentences", len(sentences), self.limits.sentences)
+        return checked_size(self.translators[key.run], key, sentences, self.limits)
 
     def _submit_call(self, scheduler: Scheduler, task: CallTask[Result], limit: int) -> PendingResult[Result]:
         def check_capacity(queue: Sequence[Task], _: Sequence[Task]) -> None:
@@ -235,14 +264,14 @@ class TranslationExecutor:
         """Join a request with queued ones that can share its batch, and remove these from the queue."""
         if not isinstance(first, TranslateTask):
             return first
-        tasks, count = [first], len(first.requests)
+        tasks, count = [first], len(first.sentences)
         for other in list(queue):
             if isinstance(other, TranslateTask) and other.group == first.group:
-                if count + len(other.requests) > self.limits.batch:
+                if count + len(other.sentences) > self.limits.batch:
                     break
                 queue.remove(other)
                 tasks.append(other)
-                count += len(other.requests)
+                count += len(other.sentences)
         return BatchTask(tasks)
 
     def _translate_tasks(self, tasks: Sequence[TranslateTask]) -> None:
@@ -251,8 +280,8 @@ class TranslationExecutor:
         if not tasks:
             return
         try:
-            requests = [request for task in tasks for request in task.requests]
-            translations = iter(self._translate(tasks[0].key, requests))
+            sentences = [sentence for task in tasks for sentence in task.sentences]
+            translations = iter(self._translate(tasks[0].key, sentences))
         except Exception as error:  # the thread must survive any error
             if len(tasks) > 1 and isinstance(error, Seq2SeqError):
                 for task in tasks:
@@ -261,8 +290,9 @@ class TranslationExecutor:
             for task in tasks:
                 task.fail(error)
             return
+        penalty = self.translators[tasks[0].key.run].search.length_penalty
         for task in tasks:
-            task.finish([next(translations) for _ in task.requests])
+            task.finish([text.joined([next(translations) for _ in text.segments], penalty) for text in task.texts])
 
     def _translate(self, key: BatchKey, requests: Sequence[Request]) -> list[Translation]:
         """Translate in batches that fit the time of a step and memory, for a model of any size."""

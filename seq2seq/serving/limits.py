@@ -54,7 +54,7 @@ class RequestSize(NamedTuple):
     """Tokens of the longest text."""
 
 
-def check_texts(texts: Iterable[str], limit: int) -> None:
+def check_texts(texts: Iterable[str], limit: int, advice: str = "shorten it") -> None:
     """Check the length of texts in characters.
 
     Raises:
@@ -62,7 +62,7 @@ def check_texts(texts: Iterable[str], limit: int) -> None:
     """
     for text in texts:
         if len(text) > limit:
-            raise TooLargeError(f"a text has {len(text):,} characters, the limit is {limit:,}: shorten it")
+            raise TooLargeError(f"a text has {len(text):,} characters, the limit is {limit:,}: {advice}")
 
 
 def check_count(name: str, count: int | None, limit: int) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from seq2seq.corpora.languages import language_tag
 from seq2seq.errors import ConfigError
 from seq2seq.serving.config import ServeConfig
 from seq2seq.serving.schemas import RunInfo
@@ -55,4 +56,6 @@ def run_info(name: str, translator: Translator) -> RunInfo:
         parameters=sum(parameter.numel() for parameter in member.network.parameters()),
         precision=str(member.precision),
         beam_size=translator.search.beam_size,
+        source_language=language_tag(member.source_language),
+        target_language=language_tag(member.target_language),
     )

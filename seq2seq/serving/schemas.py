@@ -48,12 +48,15 @@ class RunInfo(Message):
     parameters: int
     precision: str
     beam_size: int = Field(description="default of the run")
+    source_language: str = Field(description="BCP 47 tag; empty: unknown")
+    target_language: str = Field(description="BCP 47 tag; empty: unknown")
 
 
 class LimitsInfo(Message):
     """Limits of a request."""
 
     characters: int
+    segment: int = Field(description="a text of more characters is split into sentences")
     inspected: int
     sentences: int
     beam_size: int
@@ -63,6 +66,7 @@ class ServerInfo(Message):
     """The served runs and the limits."""
 
     version: str
+    program: str = Field(description="command that starts the server")
     runs: list[RunInfo]
     limits: LimitsInfo
 
@@ -83,11 +87,11 @@ class RunRequest(Message):
 
 
 class TranslateRequest(RunRequest):
-    """Sentences to translate."""
+    """Sentences to translate. A text that is too long to be one sentence is split, and its translations are joined."""
 
     sentences: list[Text | ConstrainedSentence] = Field(min_length=1)
     n_best: int | None = Field(None, ge=1, description="translations per sentence, at most beam_size")
-    attention: bool = Field(False, description="whether to return attention weights, if the model has them")
+    attention: bool = Field(False, description="whether to return attention weights; a split text has none")
 
 
 class StreamRequest(RunRequest):
@@ -95,6 +99,19 @@ class StreamRequest(RunRequest):
 
     text: Text
     prefix: Text = Field("", description="start of the translation; it may end within a word")
+
+
+class SegmentsRequest(RunRequest):
+    """A text to split as it is translated."""
+
+    text: Text
+
+
+class SegmentsResponse(Message):
+    """The lines of a text, each as the segments that are translated separately; none for a blank line."""
+
+    run: str
+    lines: list[list[str]]
 
 
 class AlternativesRequest(RunRequest):

@@ -187,6 +187,15 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         _sync_folder(path.parent)
 
 
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """As `atomic_folder`, but raise at once if the folder is not empty."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise RunError(f"{path} already exists: delete it, or choose another folder with output=PATH")
+    with atomic_folder(path) as new:
+        yield new
+
+
 def remove_outdated(path: Path) -> None:
     """Remove the last file of a command's output before the command writes its other files.
 

@@ -220,8 +220,6 @@ class EmbeddingsConfig:
             ConfigError: settings contradict each other, or the vectors have another width than the embeddings.
             DataError: a file cannot be read or has no vectors.
         """
-        from seq2seq.corpora.word_vectors import vector_width  # imports NumPy
-
         files = self.files()
         if self.freeze:
             self._check_freeze(model)
@@ -234,6 +232,8 @@ class EmbeddingsConfig:
         for side, path in files.items():
             if models[side] is None and sides[side].algorithm is not Algorithm.word:
                 raise not_words(side, f"{sides[side].algorithm} tokens")
+            from seq2seq.corpora.word_vectors import vector_width  # imports NumPy
+
             width = vector_width(path)
             if width != model.embedding_size:
                 raise ConfigError(

@@ -101,6 +101,11 @@ def split_request(members: Members, request: Request) -> list[Request]:
     return [replace(each, text=part).with_terms() for each, part in zip(requests, parts, strict=False)]
 
 
+def segments(members: Members, request: Request) -> list[Request]:
+    """Return the requests for the segments of a text; most texts are their only segment."""
+    return split_request(members, request) or [request]
+
+
 def _encode(members: Members, requests: Sequence[Request]) -> tuple[EncodedSources, list[list[int]]]:
     """As `Members.encoded`, with no tokens for texts that are translated in segments."""
     return members.encoded([each.text if len(each.text) <= MAX_SEGMENT else "" for each in requests])

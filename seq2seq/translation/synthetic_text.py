@@ -6,7 +6,6 @@ et al. (2016), "Improving neural machine translation models with monolingual dat
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import tee
 from pathlib import Path
@@ -14,10 +13,10 @@ from typing import NamedTuple
 
 from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.mixture import add_tag
-from seq2seq.errors import ConfigError, DataError, RunError
+from seq2seq.errors import ConfigError, DataError
 from seq2seq.metrics.score import sentence_bleu
 from seq2seq.search import Method, SearchConfig
-from seq2seq.system.atomic import atomic_folder, atomic_write
+from seq2seq.system.atomic import atomic_write, new_folder
 from seq2seq.system.lock import locked_output
 from seq2seq.tokenizer.normalization import normalize
 from seq2seq.translation.translator import Translator
@@ -124,7 +123,7 @@ def write_pairs(groups: Iterable[SyntheticPairs], folder: Path) -> str:
         DataError: there is no pair.
     """
     folder = Path(os.path.realpath(folder)) if folder.is_symlink() else folder  # keep the link
-    with locked_output(folder), _new_folder(folder) as new:
+    with locked_output(folder), new_folder(folder) as new:
         with atomic_write(new / SOURCE) as sources, atomic_write(new / TARGET) as targets:
             pairs, sentences, without, unfinished = _write_lines(groups, sources, targets)
         if not pairs:
@@ -133,15 +132,6 @@ def write_pairs(groups: Iterable[SyntheticPairs], folder: Path) -> str:
     dropped = f"; dropped {without:,} that are blank or have no translation" if without else ""
     cut = f"; left out {unfinished:,} translations that did not end within the maximum length" if unfinished else ""
     return f"{pairs:,} pairs from {sentences:,} sentences{dropped}{cut}"
-
-
-@contextmanager
-def _new_folder(folder: Path) -> Iterator[Path]:
-    """As `atomic_folder`, but raise at once if the folder is not empty."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunError(f"{folder} already exists: delete it, or choose another folder with output=PATH")
-    with atomic_folder(folder) as new:
-        yield new
 
 
 def _write_lines(groups: Iterable[SyntheticPairs], sources: Path, targets: Path) -> tuple[int, int, int, int]:

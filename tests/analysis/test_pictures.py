@@ -4,6 +4,7 @@ import struct
 
 import pytest
 import torch
+from drawing import hidden
 from test_trace import small_trace
 
 from seq2seq.analysis.beam_tree import Node, Outcome
@@ -16,7 +17,6 @@ from seq2seq.analysis.pictures import (
     most_variable,
     new_figure,
     png,
-    readable,
     states_figure,
     tree_figure,
     tree_layout,
@@ -46,11 +46,6 @@ def test_a_large_figure_gets_a_lower_resolution():
     assert MAX_PIXELS * 0.99 < width * height < MAX_PIXELS * 1.01
     assert width == pytest.approx(4 * height, rel=0.01)
     assert size(png(new_figure(10, 5))) == (1100, 550)
-
-
-def test_missing_glyphs_are_boxes_and_dollar_signs_are_escaped():
-    assert readable("▁Straße") == "▁Straße"
-    assert readable("日$x$") == r"□\$x\$"
 
 
 def test_heat_maps_show_gates_and_states():
@@ -146,3 +141,16 @@ def test_a_long_search_is_cut_after_a_number_of_steps(monkeypatch):
     assert size(png(figure))[0] > size(png(tree_figure(small_trace())))[0]
     with pytest.raises(ValueError, match="no beam tree"):
         tree_figure(small_trace(tree=(), tree_tokens=()))
+
+
+def test_no_title_or_legend_of_a_short_sentence_is_cut_off():
+    tree = (
+        Node(0, -1, 1, 0.0, Outcome.kept, True),
+        Node(1, 0, 4, -0.5, Outcome.finished, True),
+        Node(1, 0, 5, -1.5, Outcome.pruned, False),
+        Node(1, 0, 6, -1.7, Outcome.cut, False),
+        Node(1, 0, 7, -1.8, Outcome.kept, False),
+    )
+    trace = small_trace(tree=tree, tree_tokens=("<s>", "a", "b", "c", "d"))
+    for figure in (tree_figure(trace), attention_figure(trace), states_figure(trace, trace.layers[0])):
+        assert hidden(figure) == []

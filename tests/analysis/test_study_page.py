@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from drawing import hidden
 
 from seq2seq.analysis.ablation import Ablation, Unit
 from seq2seq.analysis.gates import GateStatistics
@@ -56,6 +57,13 @@ def test_the_page_contains_every_picture():
     text = study_page(STUDY, pictures)
     assert text.count("<img ") == 4
     assert "runs/&lt;demo&gt;" in text
+
+
+def test_legends_cover_no_curve():
+    gates = [replace(STUDY.gates[0], location=LOCATION._replace(layer=layer)) for layer in range(1, 9)]
+    gradients = [replace(STUDY.gradients[0], side=side) for side in ("source", "target")]
+    for draw in (half_life_figure, gradient_figure):
+        assert hidden(draw(replace(STUDY, gates=gates, gradients=gradients))) == []
 
 
 def test_the_figures_show_the_results():

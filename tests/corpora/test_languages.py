@@ -6,6 +6,7 @@ from seq2seq.corpora.languages import (
     Segmentation,
     detect_segmentation,
     has_spaces,
+    language_tag,
     mismatched_segmentation,
     script,
     segmentation,
@@ -33,6 +34,11 @@ GERMAN = "Wir arbeiten in der Küche, und die Kinder essen Äpfel im Garten."
 )
 def test_a_language_code_determines_the_segmentation(codes, expected):
     assert {code: segmentation(code) for code in codes} == dict.fromkeys(codes, expected)
+
+
+def test_a_page_names_a_language_by_its_tag():
+    codes = ("en", "deu", "zho", "zh_Hant", "yor", "chr", "", "german", "xyzzy", "de.UTF-8")
+    assert [language_tag(code) for code in codes] == ["en", "de", "zh", "zh-Hant", "yo", "chr", "", "", "", ""]
 
 
 def test_an_invalid_code_has_no_script():

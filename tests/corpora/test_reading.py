@@ -86,7 +86,7 @@ def test_the_ending_chooses_the_reader(tmp_path: Path, name: str, kind: type) ->
 def test_parquet_is_opened_and_other_endings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a\.parquet is not a readable Parquet file"):
         read_split(one_file(tmp_path, "a.parquet"), Split.test)
-    for name in ("a.csv", "a.parquet.gz", "tsv"):
+    for name in ("a.xls", "a.parquet.gz", "tsv"):
         with pytest.raises(ConfigError, match=r"must end in \.tsv"):
             read_split(one_file(tmp_path, name), Split.test)
 
@@ -155,7 +155,7 @@ def test_mistakes_in_more_name_their_entry(files: SplitConfig) -> None:
         r"data\.more\[1\] names no text": MoreConfig(),
         r"add data\.more\[1\]\.target=FILE": MoreConfig(source="x"),
         r"data\.more\[1\] names both file and source/target": MoreConfig(source="x", target="y", file="z"),
-        r"data\.more\[1\]\.file must end in \.tsv": MoreConfig(file="x.csv"),
+        r"data\.more\[1\]\.file must end in \.tsv": MoreConfig(file="x.txt"),
     }.items():
         good = MoreConfig(source=files.source, target=files.target)
         with pytest.raises(ConfigError, match=words):

@@ -3,6 +3,7 @@
 from itertools import combinations
 
 import pytest
+from drawing import hidden
 from laboratories import made_curve, made_score
 from matplotlib.text import Text
 
@@ -12,6 +13,7 @@ from seq2seq.figures.contexts import CONTEXT, Point, Projection
 from seq2seq.figures.exposure_bias import Exposure, Position
 from seq2seq.figures.interpolation import Mixture, Walk
 from seq2seq.figures.labels import Box
+from seq2seq.report.fonts import drawable
 
 # What a data set, a user's file or a poor model may contain: formulas, nothing, another script, long text.
 ODD = ["$x_1$ costs 5 $ \\alpha", "", "日本語", "word " * 60]
@@ -28,7 +30,7 @@ def text_boxes(axes):
     return [Box(*map(float, Text.get_window_extent(text, renderer).extents)) for text in texts]
 
 
-@pytest.mark.filterwarnings("ignore:Glyph")  # the font has no Japanese
+@pytest.mark.filterwarnings("error:Glyph")  # the font has no Japanese
 def test_contexts_of_several_runs_and_sentences_of_any_kind(tmp_path):
     points = [Point(text, float(number), number**2 % 3.0) for number, text in enumerate(ODD)]
     panel = Projection(CONTEXT, 512, points, (0.5, 0.25))
@@ -42,7 +44,7 @@ def test_contexts_of_several_runs_and_sentences_of_any_kind(tmp_path):
         assert axes.get_xlabel() == "first component (50% of the variance)"
         assert [text.xy for text in axes.texts] == [(point.x, point.y) for point in points]
         labels = [text.get_text().replace("\n", " ") for text in axes.texts]
-        assert labels[:3] == [r"\$x_1\$ costs 5 \$ \alpha", "", "日本語"]
+        assert labels[:3] == [r"\$x_1\$ costs 5 \$ \alpha", "", drawable("日本語")]
         assert labels[3].startswith("word word")
         assert len(labels[3]) <= pictures.MAX_CHARACTERS
 
@@ -59,7 +61,7 @@ def test_labels_overlap_neither_each_other_nor_a_point():
     assert all(box.overlap(mark) == 0 for box in boxes for mark in marks)
 
 
-@pytest.mark.filterwarnings("ignore:Glyph")
+@pytest.mark.filterwarnings("error:Glyph")
 def test_interpolation_of_any_texts():
     mixtures = [Mixture(number / 3, text, -1.0, 100.0 - number, 20.0 * number) for number, text in enumerate(ODD)]
     figure = pictures.interpolation_figure("a", [Walk(ODD[0], ODD[3], mixtures)] * 2)
@@ -71,7 +73,7 @@ def test_interpolation_of_any_texts():
         assert second.get_xdata().tolist() == [0, 20, 40, 60]
         assert first.get_ydata().tolist() == second.get_ydata().tolist() == [mixture.t for mixture in mixtures]
         texts = [label.get_text() for label in axes.get_yticklabels()]
-        assert texts[:3] == [r"\$x_1\$ costs 5 \$ \alpha   0.00", "(nothing)   0.33", "日本語   0.67"]
+        assert texts[:3] == [r"\$x_1\$ costs 5 \$ \alpha   0.00", "(nothing)   0.33", drawable("日本語") + "   0.67"]
         assert axes.get_title(loc="left").startswith(r"c₁  \$x_1\$ costs 5 \$ \alpha" + "\nc₂  word")
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["chrF against the text at t = 0", "at t = 1"]
 
@@ -116,3 +118,21 @@ def test_losses_by_position_and_a_run_without_positions():
     assert empty == [[], []]
     assert agreement.lines[0].get_xdata().tolist() == [*range(1, 9)]
     assert agreement.lines[0].get_ydata().tolist() == pytest.approx([100 / number for number in range(1, 9)])
+
+
+@pytest.mark.parametrize("name", ["a", "runs/a-run-with-a-long-name-" + "and-more-" * 9])
+def test_no_title_or_legend_is_cut_off_or_covers_a_curve(name):
+    mixtures = [Mixture(number / 3, "x", 0.0, 100.0 - number, 20.0 * number) for number in range(4)]
+    positions = [Position(number, 50, 1.0, 1.5, (0.1, 0.3), 0.5) for number in range(1, 8)]
+    widths = [WidthPoint(width, 64, 1000, "runs/a", made_score(width / 2), {}) for width in (16, 64, 100)]
+    points = [Point("We work.", float(number), number % 3) for number in range(5)]
+    names = [f"{name}{number}" for number in range(5)]
+    for figure in (
+        pictures.lengths_figure("BLEU by source length", [made_curve(each, 30) for each in names]),
+        pictures.width_figure([WidthCurve(each, widths) for each in names]),
+        pictures.exposure_figure([Exposure(each, positions, 800, 1.0, 1.5) for each in names[:3]]),
+        pictures.interpolation_figure(name, [Walk(ODD[3], "Wir.", mixtures)] * 2),
+        pictures.contexts_figure([(name, [Projection(CONTEXT, 512, points, (0.5, 0.25))])]),
+    ):
+        assert hidden(figure) == []
+    assert pictures.short_name(names[0]) != pictures.short_name(names[1])

@@ -1,4 +1,4 @@
-"""Help for users: --help, overrides, the next command."""
+"""Commands for users: settings as overrides, the next command."""
 
 import shlex
 
@@ -7,35 +7,10 @@ from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
 from seq2seq.config.command_line import quote_text
-from seq2seq.config.recipes import EvaluateConfig, TrainConfig
-from seq2seq.config.schemas import CHOICES, RECIPES, register
+from seq2seq.config.recipes import EvaluateConfig
+from seq2seq.config.schemas import register
 from seq2seq.corpora.config import DataConfig, MoreConfig
-from seq2seq.report.help import command, help_node, overrides
-from seq2seq.settings import walk
-
-
-@pytest.mark.parametrize("schema", sorted(RECIPES.values(), key=str))
-def test_every_setting_has_a_help_text(schema):
-    for path, item, _ in walk(schema()):
-        assert item.metadata.get("help"), f"{path} has no help"
-        assert path in help_node("train", schema, {})["template"]
-
-
-def test_help_has_the_settings_of_every_choice():
-    text = help_node("train", TrainConfig, CHOICES)["template"]
-    for group, options in CHOICES.items():
-        for option, schema in options.items():
-            own = text.partition(f"\n{group}={option}\n")[2]
-            assert all(f"  {path} = " in own for path, _, _ in walk(schema(), group))
-    assert "Settings of each choice" not in help_node("train", TrainConfig, {})["template"]
-
-
-def test_help_shows_settings_ranges_and_the_composed_config(recipe):
-    outcome = recipe("train", "--help", "model=attention")
-    assert outcome.code == 0
-    assert "share of units dropped in training (in [0, 1))" in outcome.out
-    assert "attention: general" in outcome.out
-    assert "multi30k_context" in outcome.out
+from seq2seq.report.help import command, overrides
 
 
 @pytest.mark.parametrize(

@@ -59,3 +59,13 @@ def test_images_are_embedded_and_nothing_is_loaded():
 def test_a_page_is_written_whole(tmp_path):
     write_page(tmp_path / "new" / "page.html", page("ü", []))
     assert "<title>ü</title>" in (tmp_path / "new" / "page.html").read_text(encoding="utf-8")
+
+
+def test_the_direction_of_every_text_is_that_of_its_letters():
+    parts = [
+        heading("\u05e9\u05dc\u05d5\u05dd", "\u05d0\u05ea"),
+        table(["a", "b"], [["x", "y"], ["\u05e9", "1"]], numbers=[1]),
+    ]
+    text = page("\u05e2\u05d1\u05e8\u05d9\u05ea", parts)
+    for tag, count in {"h1": 1, "h2": 1, "p": 1, "th": 2, "td": 2}.items():
+        assert text.count(f'<{tag} dir="auto">') == count, "numbers keep their alignment"

@@ -27,7 +27,8 @@ def test_runs_and_limits_are_described(client):
         ("attends", True, 3),
         ("context", False, 3),
     ]
-    assert info["limits"] == {"characters": 60, "inspected": 40, "sentences": 8, "beam_size": 6}
+    assert info["limits"] == {"characters": 60, "segment": 1000, "inspected": 40, "sentences": 8, "beam_size": 6}
+    assert info["program"] == "python recipes/serve.py"
 
 
 def test_translations_equal_those_of_the_translator(client):
@@ -174,7 +175,7 @@ def test_markup_is_treated_as_text(client, text):
 def test_every_path_is_described(client):
     description = client.get("/openapi.json").json
     assert set(description["paths"]) == {
-        f"/api/{name}" for name in ("runs", "translate", "stream", "alternatives", "trace", "picture")
+        f"/api/{name}" for name in ("runs", "translate", "stream", "segments", "alternatives", "trace", "picture")
     }
     for path in description["paths"].values():
         for operation in path.values():

@@ -24,5 +24,8 @@ def test_a_run_is_loaded_and_described(tiny_run):
     assert list(loaded) == ["tiny"]
     info = run_info("tiny", loaded["tiny"])
     assert (info.attends, info.beam_size, info.pieces) == (True, 2, 400)
+    assert (info.source_language, info.target_language) == ("en", "de")
+    unnamed = run_info("context", translators()["context"])
+    assert (unnamed.source_language, unnamed.target_language) == ("", "")
     assert str(tiny_run.parent) not in info.model_dump_json(), "local paths are not sent to browsers"
     assert not run_info("context", translators()["context"]).attends

@@ -14,8 +14,8 @@ from seq2seq.benchmark.config import BenchmarkConfig
 from seq2seq.benchmark.machine import Machine, measure_machine
 from seq2seq.benchmark.report import machine_table, write_report
 from seq2seq.config.error_lines import one_line_errors
+from seq2seq.config.help import meaning
 from seq2seq.config.schemas import conf_folder, register
-from seq2seq.report.help import meaning
 from seq2seq.settings import override_value, validate, walk
 from seq2seq.system.device import choose_device
 from seq2seq.system.lock import locked_output

@@ -1,11 +1,11 @@
 // Details of a translation: the n-best list, probabilities step by step, attention, gates and states.
-import { pictureUrl, post } from "./api.js";
-import { make, number, percent } from "./dom.js";
+import { fetchServer, pictureUrl, post } from "./api.js";
+import { inLanguage, make, number, percent } from "./dom.js";
 
 const N_BEST = 5;
 
-function tokenElement(text) {
-  return make("span", { class: "token" }, text);
+function tokenElement(text, language) {
+  return make("span", { class: "token", ...inLanguage(language) }, text);
 }
 
 function table(names, rows, numbers = []) {
@@ -21,20 +21,21 @@ export async function nBestList(sentence, signal) {
   const fields = { run, n_best: N_BEST, sentences: [{ text, prefix: sentence.prefix }] };
   fields.beam_size = Math.max(beam_size ?? sentence.defaultBeam, N_BEST);
   const { translations } = await post("/api/translate", fields, signal);
-  const rows = translations[0].n_best.map((one) => [number(one.score, 3), number(one.log_probability), one.text]);
+  const cell = (text) => make("div", inLanguage(sentence.languages.target), text);
+  const rows = translations[0].n_best.map((one) => [number(one.score, 3), number(one.log_probability), cell(one.text)]);
   return [table(["score", "log-probability", `translation (beam of ${fields.beam_size})`], rows, [0, 1])];
 }
 
-function stepTable(steps) {
+function stepTable(steps, language) {
   const rows = steps.map(({ predicted, probability, runners_up }) => {
     const bar = make("span", { class: "bar" });
     bar.style.setProperty("--share", probability);
     const alternatives = runners_up.flatMap(({ piece, probability: share }) => [
-      make("span", {}, tokenElement(piece), make("span", { class: "share" }, ` ${percent(share)}`)),
+      make("span", {}, tokenElement(piece, language), make("span", { class: "share" }, ` ${percent(share)}`)),
       " ",
     ]);
     return [
-      tokenElement(predicted),
+      tokenElement(predicted, language),
       make("span", { class: "share-of-one" }, bar, percent(probability)),
       make("span", { class: "others" }, ...alternatives),
     ];
@@ -42,15 +43,15 @@ function stepTable(steps) {
   return table(["token", "probability", "alternatives"], rows);
 }
 
-function attentionTable(weights, sources, targets) {
-  const head = sources.map((source) => make("th", { scope: "col" }, make("span", {}, source)));
+function attentionTable(weights, sources, targets, languages) {
+  const head = sources.map((source) => make("th", { scope: "col" }, make("span", inLanguage(languages.source), source)));
   const rows = weights.map((row, step) => {
     const cells = row.map((weight, column) => {
       const cell = make("td", { class: "weight", title: `${targets[step]} ← ${sources[column]}: ${percent(weight)}` });
       cell.style.setProperty("--weight", weight);
       return cell;
     });
-    return make("tr", {}, make("th", { scope: "row" }, targets[step]), ...cells);
+    return make("tr", {}, make("th", { scope: "row", ...inLanguage(languages.target) }, targets[step]), ...cells);
   });
   const whole = make("table", { class: "attention" }, make("thead", {}, make("tr", {}, make("th"), ...head)), make("tbody", {}, ...rows));
   return make("div", { class: "scroll" }, whole);
@@ -67,7 +68,10 @@ function pictures(fields, names) {
   const status = make("span", { role: "status" });
   const image = make("img", { class: "wide", alt: "" });
   image.addEventListener("load", () => status.replaceChildren());
-  image.addEventListener("error", () => status.replaceChildren(make("span", { class: "error" }, "drawing failed: try again")));
+  image.addEventListener("error", async () => {
+    const reason = await fetchServer().then(() => "drawing failed: try again", (error) => error.message);
+    status.replaceChildren(make("span", { class: "error" }, reason));
+  });
   const choice = make("select", { "aria-label": "picture" }, ...names.map((name) => make("option", { value: name }, label(name))));
   const draw = () => {
     status.replaceChildren("drawing …");
@@ -86,8 +90,11 @@ export async function traceDetails(sentence, signal) {
   const fields = { run, text, beam_size, target: sentence.prefix ? sentence.translation.text : null };
   const trace = await post("/api/trace", fields, signal);
   const targets = trace.steps.map((step) => step.predicted);
-  const parts = [make("h3", {}, "Decoder steps"), stepTable(trace.steps)];
-  if (trace.attention) parts.push(make("h3", {}, "Attention weights"), attentionTable(trace.attention, trace.source_pieces, targets));
+  const { languages } = sentence;
+  const parts = [make("h3", {}, "Decoder steps"), stepTable(trace.steps, languages.target)];
+  if (trace.attention) {
+    parts.push(make("h3", {}, "Attention weights"), attentionTable(trace.attention, trace.source_pieces, targets, languages));
+  }
   const drawn = trace.pictures.length ? pictures(fields, trace.pictures) : [make("p", {}, "The sentence is too long for pictures.")];
   parts.push(make("h3", {}, "Gates and states"), ...drawn);
   return parts;

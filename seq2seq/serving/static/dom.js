@@ -12,6 +12,20 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** Attributes of an element with text of a language: its direction is that of the text. */
+export function inLanguage(language) {
+  return { dir: "auto", lang: language || null };
+}
+
+/** The English name of a language; its tag if the browser does not know it. */
+export function languageName(tag) {
+  try {
+    return tag && new Intl.DisplayNames(["en"], { type: "language" }).of(tag);
+  } catch {
+    return tag;
+  }
+}
+
 /** A probability in percent. */
 export function percent(probability) {
   return probability >= 0.9995 ? "100%" : `${(100 * probability).toFixed(probability < 0.1 ? 1 : 0)}%`;

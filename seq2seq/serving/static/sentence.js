@@ -1,19 +1,41 @@
 // A sentence and its translation, which is streamed. Each word of it opens a list of alternatives.
 import { post, stream } from "./api.js";
-import { make, number, percent } from "./dom.js";
+import { inLanguage, make, number, percent } from "./dom.js";
+
+let opened = null; // the list of alternatives that is open: its word (a button) and its box
+
+function closeAlternatives({ focus = false } = {}) {
+  if (!opened) return;
+  const { button, box } = opened;
+  opened = null;
+  box.remove();
+  button.setAttribute("aria-expanded", "false");
+  if (focus) button.focus();
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") closeAlternatives({ focus: true });
+});
+document.addEventListener("pointerdown", ({ target }) => {
+  if (opened && !opened.box.contains(target) && !opened.button.contains(target)) closeAlternatives();
+});
 
 export class Sentence {
-  /** `run` is a name. `onChange` is called after a new translation, `onSelect` after a click. */
-  constructor(run, source, beam, { onChange, onSelect }) {
-    Object.assign(this, { run, source, beam, onChange });
+  /**
+   * `run` is a run of the server. `onChange` is called after a new translation, `onSelect` after a click, `onFailure`
+   * after an error.
+   */
+  constructor(run, source, beam, { onChange, onSelect, onFailure }) {
+    Object.assign(this, { run: run.name, source, beam, onChange, onFailure });
+    this.languages = { source: run.source_language, target: run.target_language };
+    this.defaultBeam = run.beam_size;
     this.prefix = "";
     this.translation = null;
     this.pending = null;
     this.abort = new AbortController();
-    this.text = make("p", { class: "text", "aria-live": "polite" });
+    this.text = make("div", { class: "text", "aria-live": "polite", ...inLanguage(run.target_language) });
     this.figures = make("p", { class: "figures" });
-    this.below = make("div");
-    this.element = make("div", { class: "sentence", click: () => onSelect(this) }, this.text, this.figures, this.below);
+    this.element = make("div", { class: "sentence", click: () => onSelect(this) }, this.text, this.figures);
   }
 
   get fields() {
@@ -42,6 +64,7 @@ export class Sentence {
     } catch (error) {
       if (signal.aborted) return;
       this.text.replaceChildren(make("span", { class: "error" }, error.message));
+      this.onFailure();
     } finally {
       if (!signal.aborted) this.text.classList.remove("in-progress");
     }
@@ -67,49 +90,58 @@ export class Sentence {
       ),
     );
     this.text.replaceChildren(...buttons.flatMap((button, position) => (position ? [" ", button] : [button])));
-    const scores = `score ${number(translation.score, 3)} · log-probability ${number(translation.log_probability)} · ${translation.pieces.length} tokens`;
+    const tokens = translation.pieces.length === 1 ? "1 token" : `${translation.pieces.length} tokens`;
+    const scores = `score ${number(translation.score, 3)} · log-probability ${number(translation.log_probability)} · ${tokens}`;
     const reset = prefix ? make("button", { type: "button", click: () => this.translate() }, "reset") : null;
     this.figures.replaceChildren(...(words.length ? [scores, reset].filter(Boolean) : []));
-    this.below.replaceChildren();
+    buttons[chosen - 1]?.focus();
     this.onChange(this);
   }
 
-  /** Open or close the list of alternatives to a word. */
+  /** Open or close the list of alternatives to a word. It follows the word in the document, so that Tab reaches it. */
   async toggleAlternatives(button, words, position) {
-    const wasOpen = button.getAttribute("aria-expanded") === "true";
-    for (const other of this.text.querySelectorAll("button")) other.setAttribute("aria-expanded", "false");
-    this.below.replaceChildren();
+    const wasOpen = opened?.button === button;
+    closeAlternatives({ focus: wasOpen });
     if (wasOpen) return;
     button.setAttribute("aria-expanded", "true");
     const { signal } = this.abort;
     const list = make("ul");
-    const title = make("span", {}, `Alternatives to “${words[position]}” …`);
-    const close = make("button", { type: "button", "aria-label": "close", click: () => this.toggleAlternatives(button, words, position) }, "×");
-    const box = make("div", { class: "alternatives" }, make("p", {}, title, close), list);
-    this.below.replaceChildren(box);
+    const word = make("bdi", { lang: this.languages.target || null }, words[position]);
+    const title = make("span", {}, "Alternatives to “", word, "” …");
+    const close = make("button", { type: "button", "aria-label": "close", click: () => closeAlternatives({ focus: true }) }, "×");
+    const box = make("div", { class: "alternatives", dir: "ltr", lang: "en", "aria-live": "off" }, make("p", {}, title, close), list);
+    button.after(box);
+    opened = { button, box };
     const before = words.slice(0, position).join(" ");
     try {
       const { alternatives } = await post("/api/alternatives", { ...this.fields, before, count: 6 }, signal);
-      title.replaceChildren(`Alternatives to “${words[position]}”, with the new translations`);
+      title.replaceChildren("Alternatives to “", word, "”, with the new translations");
       list.replaceChildren(...alternatives.map((alternative) => this.alternativeElement(alternative, before)));
       if (!alternatives.length) title.replaceChildren("There are no alternatives: the translation ends here.");
     } catch (error) {
-      if (!signal.aborted) title.replaceChildren(make("span", { class: "error" }, error.message));
+      if (signal.aborted) return;
+      title.replaceChildren(make("span", { class: "error" }, error.message));
+      this.onFailure();
     }
   }
 
   alternativeElement({ word, probability, translation }, before) {
     const prefix = before ? `${before} ${word}` : word;
     const rest = translation.text.slice(prefix.length);
+    const language = inLanguage(this.languages.target);
+    const choose = () => {
+      closeAlternatives();
+      this.show(translation, prefix);
+    };
     return make(
       "li",
       {},
       make(
         "button",
-        { type: "button", click: () => this.show(translation, prefix) },
-        make("strong", {}, word),
+        { type: "button", click: choose },
+        make("strong", language, word),
         make("span", { class: "share" }, percent(probability)),
-        make("span", { class: "rest" }, before ? `… ${word}${rest}` : `${word}${rest}`),
+        make("span", { class: "rest", ...language }, before ? `… ${word}${rest}` : `${word}${rest}`),
       ),
     );
   }

@@ -1,0 +1,220 @@
+"""Tables of sentence pairs, as spreadsheets and other programs save them: CSV or tabs, with or without a header.
+
+The content decides, not the ending of the name. Cells may be quoted and then contain separators and line ends.
+"""
+
+import csv
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, suppress
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from seq2seq.corpora.columns import no_column
+from seq2seq.corpora.corpus import Corpus, Pair
+from seq2seq.corpora.corpus_file import CorpusFile
+from seq2seq.corpora.files import require_pairs
+from seq2seq.corpora.languages import language_named
+from seq2seq.errors import DataError
+
+log = logging.getLogger("seq2seq")
+
+SAMPLE = 1_000
+"""Lines at the start of a file that decide its separator."""
+
+SEPARATORS = "\t;,|"
+"""Possible separators; an earlier one wins if both separate equally many rows."""
+
+QUOTED_ROWS = re.compile(r'(?:(?:"(?:[^"]|"")*+"|[^"\t\n]*+)[\t\n])*+')
+"""Tab-separated rows in which all quotation marks belong to quoted cells."""
+
+LINE_ENDS = re.compile(r"[ \t]*[\r\n]+[ \t]*")
+
+SIDES = (
+    {"source", "src", "source text", "source sentence", "source language", "original", "sentence", "text"},
+    {"target", "tgt", "trg", "target text", "target sentence", "target language", "translation"},
+)
+"""Titles of columns that name a side."""
+
+
+class Header(NamedTuple):
+    """What the first row of a table says."""
+
+    columns: tuple[int, int]
+    """Of the source and of the target, from 0."""
+    misfit: bool
+    """Whether it names other languages than the settings."""
+
+
+class TableFile(Corpus):
+    """A file, plain or ``.gz``, with a row of cells for each pair.
+
+    Without column settings, a header row that names the two languages or sides decides the columns; else the first two
+    columns are source and target. Only a first row that names languages, sides or the given columns is a header. Line
+    ends within a cell become spaces.
+
+    Attributes:
+        header: the cells of the header row, which is no pair; None: there is none.
+
+    Raises:
+        DataError: the file is missing or a folder, can be read only once, or has no separators, or lacks a named
+            column. While reading: as `read_lines`; a row has too few cells or wrong quotes; or there are no pairs.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        source_language: str,
+        target_language: str,
+        source_column: str | None = None,
+        target_column: str | None = None,
+    ) -> None:
+        self.path, self.name, self.file = path, str(path), CorpusFile(path)
+        self.file.require_regular()
+        with closing(self.file.lines()) as lines:
+            sample = list(islice(lines, SAMPLE + 1))
+        self.separator = _separator(sample[:SAMPLE], self.name)
+        self.quoted = self.separator != "\t" or _has_quoted_cells(sample)
+        self.header: list[str] | None = None
+        self.columns = 0, 1
+        given = source_column, target_column
+        first = next(self._rows(), (0, []))[1]
+        header = header_columns(first, source_language, target_language)
+        if header is not None or any(_is_title(column) for column in given):
+            self.header = first
+            self.columns = (0, 1) if header is None else header.columns
+        source, target = (
+            default if column is None else _column(column, first, side, self.name)
+            for column, default, side in zip(given, self.columns, ("source", "target"), strict=True)
+        )
+        self.columns = source, target
+        if header is not None and header.misfit:
+            log.warning(
+                "%s names the languages %s, but the settings say %s and %s: set data.source_language and "
+                "data.target_language",
+                *(path, " and ".join(first), source_language, target_language),
+            )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The content of the file, and how it is read."""
+        how = f"{self.separator!r} {self.quoted} {self.header is not None} {self.columns}"
+        return f"table {self.file.content} {how}"
+
+    @property
+    def note(self) -> str:
+        """Names the header row."""
+        if self.header is None:
+            return ""
+        source, target = (self.header[column] for column in self.columns)
+        return f"{self.name}: the first row is a header: source {source!r}, target {target!r}"
+
+    @property
+    def files(self) -> Sequence[CorpusFile]:
+        """The file."""
+        return (self.file,)
+
+    def expected_pairs(self) -> int | None:
+        """Approximate number of pairs."""
+        return self.file.expected_lines()
+
+    def __iter__(self) -> Iterator[Pair]:
+        return require_pairs(self._pairs(), self.name)
+
+    def _pairs(self) -> Iterator[Pair]:
+        source, target = self.columns
+        for line, cells in islice(self._rows(), self.header is not None, None):
+            if len(cells) <= max(source, target):
+                raise DataError(
+                    f"{self.path}, line {line:,}: {len(cells)} columns separated by {self.separator!r}, but "
+                    f"{max(source, target) + 1} are needed: fix the row or set data.source_column=NUMBER "
+                    "data.target_column=NUMBER"
+                )
+            yield Pair(cells[source], cells[target])
+
+    def _rows(self) -> Iterator[tuple[int, list[str]]]:
+        """The number of the last line of each row, from 1, and its cells; blank lines are left out."""
+        with closing(self.file.lines()) as lines:
+            ended = (f"{line}\n" for line in lines)
+            rows = csv.reader(
+                ended,
+                delimiter=self.separator,
+                quoting=csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE,
+                strict=True,
+            )
+            try:
+                for cells in rows:
+                    if cells:
+                        yield rows.line_num, [LINE_ENDS.sub(" ", cell.removeprefix("\ufeff")) for cell in cells]
+            except csv.Error as error:
+                raise DataError(
+                    f"{self.path}, line {rows.line_num:,}: wrong quotation marks ({error}): write a mark within a "
+                    'quoted cell twice, ""'
+                ) from None
+
+
+def _separator(lines: list[str], name: str) -> str:
+    """The separator with which most rows have the same number of cells, at least two."""
+    shares = {}
+    for separator in SEPARATORS:
+        rows = []
+        with suppress(csv.Error):  # marks that are text can join lines to a cell that is too long
+            rows += [row for row in csv.reader((f"{line}\n" for line in lines), delimiter=separator) if row]
+        widths = Counter(len(row) for row in rows if len(row) > 1)
+        shares[separator] = max(widths.values(), default=0) / max(len(rows), 1)
+    best = max(shares, key=shares.__getitem__)
+    if shares[best] < 0.5:
+        raise DataError(
+            f"{name} has no columns: write one pair per line, source and translation separated by a tab, or save the "
+            "table as CSV (UTF-8)"
+        )
+    return best
+
+
+def _has_quoted_cells(lines: list[str]) -> bool:
+    """Whether the quotation marks of tab-separated text enclose cells, and are not simply text."""
+    text = "".join(f"{line}\n" for line in lines)
+    rows = QUOTED_ROWS.match(text)
+    unmatched = len(text) - (rows.end() if rows else 0)
+    complete = unmatched == 0 or (len(lines) > SAMPLE and unmatched < SAMPLE)  # the sample may end within a cell
+    return '"' in text and complete
+
+
+def header_columns(cells: list[str], source_language: str, target_language: str) -> Header | None:
+    """What a first row says if it names languages or sides; None if it is a pair.
+
+    Args:
+        cells: of the row.
+        source_language, target_language: codes of the languages.
+    """
+    titles = [cell.strip().casefold() for cell in cells]
+    languages = [language_named(title) for title in titles]
+    wanted = language_named(source_language), language_named(target_language)
+    if wanted[0] != wanted[1]:
+        places = [[number for number, language in enumerate(languages) if language == side] for side in wanted]
+        if [len(numbers) for numbers in places] == [1, 1]:
+            return Header((places[0][0], places[1][0]), misfit=False)
+    places = [[number for number, title in enumerate(titles) if title.replace("_", " ") in side] for side in SIDES]
+    if [len(numbers) for numbers in places] == [1, 1]:
+        return Header((places[0][0], places[1][0]), misfit=False)
+    # Words such as "the" are codes of three letters too.
+    plain = len(cells) == 2 and all(languages) and languages[0] != languages[1] and all(len(t) != 3 for t in titles)
+    return Header((0, 1), misfit=True) if plain else None
+
+
+def _is_title(column: str | None) -> bool:
+    return column is not None and not column.isdecimal()
+
+
+def _column(column: str, titles: Iterable[str], side: str, name: str) -> int:
+    """The index of a column that a setting names, by its number from 1 or by its title."""
+    if column.isdecimal() and int(column) > 0:
+        return int(column) - 1
+    names = [title.strip() for title in titles]
+    if column not in names:
+        raise no_column(name, column, side, names)
+    return names.index(column)

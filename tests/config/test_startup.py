@@ -1,0 +1,81 @@
+"""Help, the version and mistakes in arguments are answered without PyTorch and other slow packages."""
+
+import importlib
+import json
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+from seq2seq.config.schemas import RECIPES
+from seq2seq.settings import walk
+
+SLOW = [
+    "torch",
+    "numpy",
+    "sentencepiece",
+    "sacrebleu",
+    "datasets",
+    "pyarrow",
+    "matplotlib",
+    "tensorboard",
+    "safetensors",
+]
+PROGRAM = """
+import importlib, io, json, sys
+from contextlib import redirect_stderr, redirect_stdout
+
+*cases, slow = map(json.loads, sys.argv[1:])
+for name, argument in cases:
+    sys.argv = [f"{name}.py", *([argument] if argument else [])]
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        try:
+            importlib.import_module(f"seq2seq.recipes.{name}").main()
+            code = 0
+        except SystemExit as exit:
+            code = exit.code
+    assert not set(slow) & sys.modules.keys(), (name, argument, set(slow) & sys.modules.keys())
+    print(json.dumps([name, argument, code, out.getvalue(), err.getvalue()]))
+"""
+
+
+def mistakes() -> list[tuple[str, str]]:
+    """For each recipe a value out of range, if it has a setting with a range, or else an unknown setting."""
+    unknown = dict.fromkeys(RECIPES, "nonsense=1")
+    too_low = {
+        name: f"{path}={item.metadata['bounds']['at_least'] - 1}"
+        for name, schema in RECIPES.items()
+        for path, item, _ in walk(schema())
+        if "at_least" in item.metadata.get("bounds", {})
+    }
+    related = [("compare", ""), ("train", "schedule.warmup=9999")]
+    return [*(unknown | too_low).items(), ("train", "nonsense=1"), *related]
+
+
+def test_help_and_mistakes_are_answered_without_slow_packages():
+    answered = [("train", "--version"), ("train", "--help=all"), *((name, "--help") for name in RECIPES)]
+    cases = [json.dumps(case) for case in (*answered, *mistakes())]
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *cases, json.dumps(SLOW)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for name, argument, code, out, err in map(json.loads, done.stdout.splitlines()):
+        if argument.startswith("--"):
+            assert (code, err) == (0, ""), (name, argument)
+            assert out.strip()
+        else:
+            assert code == 1, (name, argument)
+            assert err.startswith("error: "), (name, argument)
+            assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "package", ["seq2seq", *(f"seq2seq.{name}" for name in ["inference", "model", "search", "training"])]
+)
+def test_every_public_name_of_a_lazy_package_can_be_imported(package):
+    module = importlib.import_module(package)
+    for name in module.__all__:
+        assert not isinstance(getattr(module, name), ModuleType), f"{package}.{name} hides a module"
+    with pytest.raises(AttributeError, match=f"module '{package}' has no attribute 'nonsense'"):
+        module.nonsense  # noqa: B018

@@ -1,0 +1,153 @@
+"""Tables of pairs: separators, quotes, headers, columns."""
+
+import csv
+import gzip
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seq2seq.corpora.corpus import Corpus, Pair
+from seq2seq.corpora.table import TableFile, header_columns
+from seq2seq.errors import DataError
+
+WE, YES = Pair("We work.", "Wir arbeiten."), Pair("Well, yes; 7.", 'Nun, "ja".')
+
+
+def table(tmp_path: Path, content: str | bytes, *columns: str | None, name: str = "pairs.csv") -> TableFile:
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return TableFile(path, "en", "de", *columns)
+
+
+@pytest.mark.parametrize("separator", ["\t", ",", ";", "|"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_separator_is_found_in_quoted_cells(tmp_path, separator, end):
+    text = io.StringIO()
+    csv.writer(text, delimiter=separator, lineterminator=end).writerows([WE, YES, ("Two\nlines", "Zwei\r\n Zeilen")])
+    assert list(table(tmp_path, text.getvalue())) == [WE, YES, Pair("Two lines", "Zwei Zeilen")]
+
+
+def test_byte_order_marks_blank_lines_and_further_columns_are_left_out(tmp_path):
+    corpus = table(tmp_path, '\ufeff"\ufeffWe work.",\ufeffWir arbeiten.,Tatoeba\n\n"Yes.","Ja.",\n')
+    assert list(corpus) == [WE, Pair("Yes.", "Ja.")]
+    assert corpus.note == ""
+
+
+def test_quotation_marks_of_tab_separated_text_stay_unless_all_enclose_cells(tmp_path):
+    raw = '"Yes," he said.\t"Ja", sagte er.\n"No."\t"Nein."\nHe said "no".\tEr sagte "nein".\n'
+    assert list(table(tmp_path, raw)) == [Pair(*line.split("\t")) for line in raw.splitlines()]
+    quoted = '"He said ""no"".\t"\tEr sagte „nein“.\n"No."\t"Nein,\nnein."\n'
+    assert list(table(tmp_path, quoted)) == [Pair('He said "no".\t', "Er sagte „nein“."), Pair("No.", "Nein, nein.")]
+
+
+def test_a_long_quoted_table_is_recognised_by_its_beginning(tmp_path):
+    rows = '"He said ""no""."\tNein.\n' * 999 + '"Two\nlines"\tZwei.\n' + "Yes.\tJa.\n" * 500
+    pairs = list(table(tmp_path, rows))
+    assert len(pairs) == 1500
+    assert pairs[0] == ('He said "no".', "Nein.")
+    assert pairs[999] == ("Two lines", "Zwei.")
+
+
+@pytest.mark.parametrize(
+    ("header", "swapped"),
+    [
+        ("en,de", False),
+        ("de,en", True),
+        ("English,German", False),
+        ("Deutsch,Englisch"[:8] + "English", True),
+        ("ger,eng", True),
+        ("de-AT,en_GB", True),
+        ("target,source", True),
+        ("Source Sentence,Translation", False),
+    ],
+)
+def test_a_header_that_names_the_languages_or_sides_decides_the_order(tmp_path, header, swapped):
+    row = ",".join(reversed(WE) if swapped else WE)
+    corpus = table(tmp_path, f"{header}\n{row}\n")
+    assert list(corpus) == [WE]
+    assert "the first row is a header: source" in corpus.note
+
+
+def test_a_header_finds_the_columns_among_others(tmp_path):
+    corpus = table(tmp_path, "No.;German;Notes;English\n1;Wir arbeiten.;;We work.\n")
+    assert list(corpus) == [WE]
+    assert corpus.note.endswith("the first row is a header: source 'English', target 'German'")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["We work.", "Wir arbeiten."],
+        ["German", "Deutsch"],  # one language
+        ["is", "ist"],  # codes of two languages, but of three letters
+        ["the", "das"],
+        ["English", "Englisch spricht man hier"],
+        ["source", "Quelle"],
+        ["", ""],
+        [],
+    ],
+)
+def test_a_pair_is_no_header(cells):
+    assert header_columns(cells, "en", "de") is None
+
+
+def test_a_header_with_other_languages_is_left_out_with_a_warning(tmp_path, caplog):
+    assert list(table(tmp_path, "English,Tiếng Việt\nHello.,Xin chào.\n")) == [Pair("Hello.", "Xin chào.")]
+    assert "names the languages English and Tiếng Việt, but the settings say en and de" in caplog.text
+
+
+def test_columns_are_chosen_by_number_or_title(tmp_path):
+    content = "id,Lesson,Answer\n7,We work.,Wir arbeiten.\n"
+    assert list(table(tmp_path, content, "Lesson", "Answer")) == [WE]
+    assert list(table(tmp_path, content, "Lesson", "3")) == [WE]
+    assert list(table(tmp_path, content, "2", "3")) == [Pair("Lesson", "Answer"), WE]
+    with pytest.raises(DataError, match=r"no column 'French' \(there are: Answer, Lesson, id\): set data\.target"):
+        table(tmp_path, content, "Lesson", "French")
+    with pytest.raises(DataError, match="no column '0'"):
+        table(tmp_path, content, "0", "1")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("One sentence.\nAnother, longer one.\nA third.\n", "has no columns: write one pair per line"),
+        ("", "has no columns"),
+        ("a,b\nc,d\ne\n", r"line 3: 1 columns separated by ',', but 2 are needed: fix the row"),
+        ('a,b\n"c" x,d\n', r"line 2: wrong quotation marks \(.*\): write a mark within a quoted cell twice"),
+        ('a,b\nc,d\n"e,f\n', r"line 3: wrong quotation marks \(unexpected end of data\)"),
+        (b"a,b\nc,\xff\n", r"line 2: byte 0xff at position 3 is not UTF-8"),
+    ],
+)
+def test_a_damaged_table_is_one_line(tmp_path, content, words):
+    with pytest.raises(DataError, match=words) as error:
+        list(table(tmp_path, content))
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_only_a_header_has_no_pairs(tmp_path):
+    with pytest.raises(DataError, match="no lines found"):
+        list(table(tmp_path, "en,de\n"))
+
+
+@given(st.lists(st.tuples(*[st.text("ab ,;\t|\"'ñß\n\r", min_size=1)] * 2), min_size=1, max_size=8))
+def test_what_csv_writes_is_read(tmp_path_factory, rows):
+    folder, text = tmp_path_factory.mktemp("table"), io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows([("en", "de"), *rows])
+    read = list(table(folder, text.getvalue()))
+    assert [[side.split() for side in pair] for pair in read] == [[side.split() for side in row] for row in rows]
+
+
+def test_the_content_decides_the_reader_of_a_file(tmp_path):
+    (tmp_path / "a.json").write_text('{"fr": "b", "en": "a"}\n')
+    assert list(Corpus.read(tmp_path / "a.json", "en", "fr")) == [Pair("a", "b")]
+    with gzip.open(tmp_path / "b.txt.gz", "wt") as file:
+        file.write("a\tb\n")
+    assert list(Corpus.read(tmp_path / "b.txt.gz")) == [Pair("a", "b")]
+    (tmp_path / "c.csv").write_bytes(b"PK\3\4rest")
+    with pytest.raises(DataError, match=r"c\.csv is an Excel file or an archive: save the table as CSV"):
+        Corpus.read(tmp_path / "c.csv")
+    with pytest.raises(DataError, match="no such file"):
+        Corpus.read(tmp_path / "d.csv")
