@@ -92,8 +92,8 @@ class Member:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For pickling and copying: packed weights cannot be pickled, so the copy packs its own."""
-        names = {"target_language": self.target_language, "source_language": self.source_language}
-        prepare = partial(Member.prepare, name=self.name, **names)
+        languages: dict[str, Any] = {"target_language": self.target_language, "source_language": self.source_language}
+        prepare = partial(Member.prepare, name=self.name, **languages)
         return prepare, (self.network, self.tokenizers, self.device, self.precision)
 
     @property
