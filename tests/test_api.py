@@ -214,7 +214,7 @@ def test_arguments_of_other_kinds_are_refused_in_one_line(tmp_path, trained, val
 
 
 def test_words_are_accepted_where_settings_have_choices(tmp_path):
-    config = compose_train(None, SMALL)
+    config = compose_train(None, TINY)
     config.training.criterion = "chrf"
     assert replace(config.training, criterion="chrf").criterion is Criterion.chrf
     config.training.criterion = "blue"
