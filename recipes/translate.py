@@ -35,10 +35,15 @@ def as_json(translation: "Translation") -> str:
 
 
 def with_scores(translation: "Translation") -> dict[str, object]:
-    """Return text and score, the utility for minimum Bayes risk, and whether the maximum length was reached."""
+    """Return text and score, the utility for minimum Bayes risk, and what is wrong with the translation."""
     utility = {} if translation.utility is None else {"utility": translation.utility}
     unfinished = {} if translation.finished else {"finished": False}
-    return {"translation": translation.text, "score": translation.score, **utility, **unfinished}
+    differences = {
+        name: values
+        for name in ("lost_placeholders", "added_placeholders")
+        if (values := list(getattr(translation, name)))
+    }
+    return {"translation": translation.text, "score": translation.score, **utility, **unfinished, **differences}
 
 
 def show_stream(translations: "Iterator[Translation]", output: TextIO) -> None:
@@ -56,7 +61,7 @@ def report_problems(counts: "OutputCounts", skipped: list[int]) -> None:
     if skipped:
         first = f"{len(skipped):,} not translated, the first in line {skipped[0]:,}"
         print(f"lines of more than {MAX_LINE_BYTES:,} bytes: {first}: split them into sentences", file=sys.stderr)
-    if report := counts.report():
+    for report in filter(None, (counts.report(), counts.placeholder_report())):
         print(report, file=sys.stderr)
 
 
@@ -88,7 +93,8 @@ def main(config: TranslateConfig) -> None:
         counts = OutputCounts()
         for translation in with_progress(translations, count, "translating", shown=shown):
             print(as_json(translation) if config.json else translation, file=output, flush=output is sys.stdout)
-            counts.add(translation.source, translation.text, translation.finished)
+            differences = translation.lost_placeholders, translation.added_placeholders
+            counts.add(translation.source, translation.text, translation.finished, *differences)
     report_problems(counts, skipped)
 
 

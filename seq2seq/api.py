@@ -38,6 +38,7 @@ from seq2seq.system.device import choose_device, resolve_precision, set_seed
 from seq2seq.system.lock import locked
 from seq2seq.system.processes import first_before_others, is_first, rank, world_size
 from seq2seq.system.threads import use_threads
+from seq2seq.tokenizer.protection import protected_corpus
 from seq2seq.tokenizer.token_bytes import non_text_tokens
 from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training import Progress, Trainer, TrainingConfig, Validation, build_objective
@@ -278,6 +279,8 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
         _ = text.fingerprint
     files = record_files(config, folder, (corpus, validation, test))
     check_files(data.test, test)
+    placeholders, tokenizer = tokenizer.protection(tags), tokenizer.with_symbols()
+    corpus = protected_corpus(corpus, placeholders)
     start = checked_start(folder, config.training.start, config.model, tokenizer, tags)
     frozen = inherited_frozen(folder, start, config.embeddings)
     with first_before_others(), run_setup(folder, config, frozen, files):
@@ -285,7 +288,9 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
         network, notes = _initial_network(config, tokenizers, frozen)
     with first_before_others():
         table = encode_mixture(corpus, tokenizers, cache, data.filters, data.workers)
-        validation_table = encode_cached(validation, tokenizers, cache, None, data.workers)
+        validation_table = encode_cached(
+            protected_corpus(validation, placeholders), tokenizers, cache, None, data.workers
+        )
     sizes = f"{tokenizers.source.size:,} source and {tokenizers.target.size:,} target tokens"
     processes = "" if world_size() == 1 else f", {world_size()} processes"
     place = f"on {device} in {precision}{processes}, {threads} thread{'s' * (threads > 1)}"
@@ -303,6 +308,7 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
         search=config.search,
         target_language=data.target_language,
         criterion=config.training.criterion,
+        placeholders=placeholders,
     )
     objective = build_objective(
         config.loss,

@@ -31,6 +31,7 @@ from seq2seq.metrics.score import bleu
 from seq2seq.model import Network
 from seq2seq.model.cell import GRU, LSTM, Cell, LayerNormLSTM
 from seq2seq.search import SearchConfig, search
+from seq2seq.tokenizer.protection import protected_pairs
 
 CLOSED = -1e4
 """A gate input whose sigmoid is exactly 0."""
@@ -158,6 +159,7 @@ class Ablator:
     def bleu(self, pairs: Sequence[Pair]) -> float:
         """Compute BLEU of greedy float32 translations with the current weights."""
         tokenizers, device = self.member.tokenizers, self.member.device
+        pairs = protected_pairs(pairs, self.member.placeholders)
         member = Member.prepare(self.network, tokenizers, device)
         sources = tokenizers.source.encode_all([pair.source for pair in pairs])
         texts = [""] * len(pairs)

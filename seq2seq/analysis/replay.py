@@ -22,6 +22,7 @@ from seq2seq.model.cell import Cell, CellState, Gates, WrappedCell, run_steps, w
 from seq2seq.model.decoder import DecoderOutput, Memory, State
 from seq2seq.model.encoder import reverse_sentences
 from seq2seq.model.network import shared_copy
+from seq2seq.tokenizer.protection import protected_pairs
 from seq2seq.tokenizer.tokenizer import BOS, EOS
 
 MAX_BATCH_TOKENS = 1536
@@ -77,6 +78,7 @@ def teacher_forced_batches(member: Member, pairs: Sequence[Pair]) -> list[Teache
     Raises:
         DataError: every pair is blank or too long.
     """
+    pairs = protected_pairs(pairs, member.placeholders)
     source_tokenizer, target_tokenizer = member.tokenizers
     has_source = not member.is_language_model
     targets = target_tokenizer.encode_all([pair.target for pair in pairs]) if pairs else []

@@ -18,7 +18,7 @@ from seq2seq.errors import ConfigError, DataError, require_text
 from seq2seq.inference.member import Member, SourceBatch
 from seq2seq.inference.members import Members
 from seq2seq.model import Network
-from seq2seq.search import Method, SearchConfig, search
+from seq2seq.search import Method, SearchConfig, search, with_repetition_settings
 from seq2seq.settings import validate
 from seq2seq.tokenizer.tokenizer import BOS, EOS
 
@@ -70,7 +70,7 @@ def trace_sentence(
     if not length:
         raise DataError(f"the sentence {text!r} is blank: give a sentence to trace")
     if target is not None:
-        chosen = TargetToTrace([*members.target.encode(target), EOS])
+        chosen = TargetToTrace([*members.target.encode(members.protected(target, text)), EOS])
     elif config.method is not Method.beam:
         raise ConfigError(
             f"search.method={config.method} has no beam to trace: set search.method=beam, or give the translation as "
@@ -82,7 +82,8 @@ def trace_sentence(
         ids = bound.ids([node.token for node in tree])
         nodes = tuple(node._replace(token=token) for node, token in zip(tree, ids, strict=True))
         chosen = TargetToTrace(bound.ids(labels), nodes)
-    return trace_target(members.translators[member], text, chosen, alternatives)
+    trace = trace_target(members.translators[member], members.protected(text, text), chosen, alternatives)
+    return replace(trace, source=text, text=members.restored(trace.text, text))
 
 
 def trace_text(model: Member, text: str, alternatives: int = ALTERNATIVES) -> Trace:
@@ -111,7 +112,9 @@ def best_translation(stepper: Any, config: SearchConfig) -> TargetToTrace:
     Raises:
         DataError: the search excludes every translation.
     """
-    config = replace(config, n_best=config.beam_size)  # this does not change which hypothesis is best
+    stepper = with_repetition_settings(stepper, config)  # the tree shows the candidates that remain
+    # A larger n_best does not change which hypothesis is best.
+    config = replace(config, n_best=config.beam_size, no_repeat_ngram=0, repetition_penalty=1.0)
     ranked, nodes = search_with_tree(stepper, lambda recorder: search(recorder, config), width=2 * config.beam_size)
     best = ranked[0]
     labels = [*best.tokens, *([stepper.eos] if best.finished else [])]

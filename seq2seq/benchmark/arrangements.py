@@ -138,6 +138,9 @@ def arrangements() -> dict[str, Arrangement]:
         ),
         "sampling": Arrangement(model=usual, search=searching(method=sampling, n_best=3)),
         "nucleus sampling": Arrangement(model=usual, search=searching(method=sampling, n_best=3, top_k=8, top_p=0.9)),
+        "beam search, repetition excluded": Arrangement(
+            model=usual, search=searching(beam_size=2, n_best=2, no_repeat_ngram=2, repetition_penalty=1.2)
+        ),
         "ensemble": Arrangement(model=usual, bind=ensemble),
         "fusion": Arrangement(model=usual, bind=lambda steppers: fusion(steppers[0], steppers[1], 0.2)),
         "shortlist": Arrangement(model=usual, shortlist=True),

@@ -41,11 +41,13 @@ class Corpus(ABC):
 
     Attributes:
         name: identifies the corpus in messages.
+        monolingual: whether all sources are empty by design.
     """
 
     name: str
     languages: tuple[str, str] | None = None
     """Codes of the source and target language, if `read` received them."""
+    monolingual: bool = False
 
     @property
     @abstractmethod

@@ -9,6 +9,8 @@ from seq2seq.corpora.reading import Corpora, read_corpora, read_split
 class TargetSide(MappedCorpus):
     """The target sentences of a corpus, repeated ones included."""
 
+    monolingual = True
+
     def __init__(self, corpus: Corpus) -> None:
         super().__init__(corpus)
         self.name = f"{corpus.name} (target side)"

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from seq2seq.corpora.corpus import Corpus, with_progress
 from seq2seq.corpora.filters import FilterConfig, Filters
-from seq2seq.corpora.monolingual import TargetSide
 from seq2seq.data.encoding import encoded_chunks
 from seq2seq.data.shards import Shard, read_shard, shard_path, write_shard
 from seq2seq.data.table import Table, read_shards
@@ -125,7 +124,7 @@ def _encode(
     state = folder / "notes"
     done = _complete_shards(folder, key)
     _clear(folder, len(done), state=not done)
-    total = Filters(filters, isinstance(corpus, TargetSide))
+    total = Filters(filters, corpus.monolingual)
     for shard in done:
         total.count(shard.pairs, shard.dropped)
     read = sum(shard.read for shard in done)

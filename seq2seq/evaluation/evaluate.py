@@ -117,8 +117,12 @@ def evaluate(
         if not is_first():
             continue
         hypotheses = texts[label] = [str(translation) for translation in translations]
-        counts = count_outputs((each.source, each.text, each.finished) for each in translations)
-        for line in filter(None, (blank_report(references, hypotheses), counts.report())):
+        counts = count_outputs(
+            (each.source, each.text, each.finished, each.lost_placeholders, each.added_placeholders)
+            for each in translations
+        )
+        lines = blank_report(references, hypotheses), counts.report(), counts.placeholder_report()
+        for line in filter(None, lines):
             log.warning("%s: %s", label, line)
         scores[label] = score(hypotheses, references, language=language, lowercase=lowercase, bootstrap=bootstrap)
         origin = {"beam_size": config.beam_size, "search": asdict(config), "hypotheses": text_hash(hypotheses)}

@@ -18,6 +18,7 @@ from seq2seq.system.device import autocast
 from seq2seq.system.out_of_memory import halve_if_out_of_memory
 from seq2seq.system.precision import Precision
 from seq2seq.system.processes import all_reduce, broadcast_object, is_first, rank, world_size
+from seq2seq.tokenizer.placeholders import Placeholders
 from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training.config import Criterion
 from seq2seq.training.loss import loss_sums
@@ -40,6 +41,7 @@ class Validator:
         search: the search settings of the run; validation searches greedily within their length limits.
         target_language: language code that selects the tokenization of BLEU.
         criterion: chrF is computed only if this is chrf.
+        placeholders: what translations copy from the source.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Validator:
         search: SearchConfig | None = None,
         target_language: str = "",
         criterion: Criterion = Criterion.bleu,
+        placeholders: Placeholders | None = None,
     ) -> None:
         order = BatchSampler(table.source_lengths, table.target_lengths, batch, seed=0)
         self.batches = [make_batch(*table.rows(rows)) for rows in order.epoch(0)]
@@ -62,6 +65,7 @@ class Validator:
         self.search = (search or SearchConfig()).beam(1)
         self.target_language = target_language
         self.criterion = criterion
+        self.placeholders = placeholders
         if is_first():
             warn_of_misfit(target_language, [pair.target for pair in pairs])
 
@@ -70,7 +74,8 @@ class Validator:
         device = next(network.parameters()).device
         if network.config.encoder.layers == 0:
             return Validation(update, self._loss(network, device), None)
-        translator = Translator([Member.prepare(network, self.tokenizers, device)], self.search)
+        member = Member.prepare(network, self.tokenizers, device, placeholders=self.placeholders)
+        translator = Translator([member], self.search)
         translations = translate_distributed(translator, (pair.source for pair in self.pairs))
         texts = [str(translation) for translation in translations]
         scores = broadcast_object(self._scores(texts) if is_first() else (0.0, None))

@@ -83,7 +83,8 @@ def measure_exposure(system: System, pairs: Sequence[Pair], config: ExposureConf
     """Compute both losses on a test set; leave out positions that fewer than ``config.sentences`` sentences reach."""
     member = system.translator.members[0]
     sources = system.encoded([pair.source for pair in pairs])
-    targets = member.tokenizers.target.encode_all([pair.target for pair in pairs])
+    texts = [system.translator.ensemble.protected(pair.target, pair.source) for pair in pairs]
+    targets = member.tokenizers.target.encode_all(texts)
     excluded = non_text_tokens(member.tokenizers.target)
     batches = []
     with torch.random.fork_rng([member.device] if member.device.type == "cuda" else []):

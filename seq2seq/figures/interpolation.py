@@ -19,7 +19,7 @@ from seq2seq.inference import NetworkStepper
 from seq2seq.inference.stepper import StepperState
 from seq2seq.model import AttentionKind, Network
 from seq2seq.model.decoder import Memory, State
-from seq2seq.search import SearchConfig, beam_search
+from seq2seq.search import beam_search
 from seq2seq.tokenizer.tokenizer import BOS, EOS
 from seq2seq.translation.decoding import decode
 
@@ -113,13 +113,7 @@ def interpolate(system: System, first: str, second: str, steps: int, beam_size: 
     stepper = NetworkStepper(
         system.network, member.decoder, sources.source_BS[:1].expand(steps, -1), lengths_B, BOS, EOS
     )
-    run_search = translator.search
-    config = SearchConfig(
-        beam_size=beam_size or run_search.beam_size,
-        length_penalty=run_search.length_penalty,
-        max_length_ratio=run_search.max_length_ratio,
-        max_length_offset=run_search.max_length_offset,
-    )
+    config = translator.search.beam(beam_size or translator.search.beam_size)
     best = [ranked[0] for ranked in beam_search(MixtureStepper(stepper, memory, state), config)]
     texts = [decode(translator.ensemble, hypothesis) for hypothesis in best]
     to_first, to_second = (_chrf(texts, end) for end in (texts[0], texts[-1]))

@@ -66,7 +66,7 @@ class System:
         """
         if blank := [number for number, sentence in enumerate(sentences, 1) if not sentence.strip()]:
             raise DataError(f"sentence {blank[0]} of {len(sentences)} is blank: leave it out")
-        return self.translator.members[0].tokenizers.source.encode_all(self.add_tag(sentences))
+        return self.translator.ensemble.encoded(self.add_tag(sentences))[0][0]
 
 
 class SystemOutput(NamedTuple):

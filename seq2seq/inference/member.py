@@ -21,6 +21,7 @@ from seq2seq.model import Network
 from seq2seq.system.capability import prefers_bfloat16, prefers_int8, runs_int8
 from seq2seq.system.device import allow_tf32, resolve_precision, to_device
 from seq2seq.system.precision import Precision
+from seq2seq.tokenizer.placeholders import Placeholders
 from seq2seq.tokenizer.tokenizer import BOS, EOS, Tokenizer, Tokenizers
 
 log = logging.getLogger("seq2seq")
@@ -51,6 +52,8 @@ class Member:
     """Code of the target language, which BLEU's tokenization depends on; empty if unknown."""
     source_language: str = ""
     """Code of the source language; empty if unknown."""
+    placeholders: Placeholders | None = None
+    """What translations copy from the source."""
 
     @classmethod
     def prepare(
@@ -64,6 +67,7 @@ class Member:
         name: str = "the model",
         target_language: str = "",
         source_language: str = "",
+        placeholders: Placeholders | None = None,
     ) -> "Member":
         """Move a network to a device and prepare its decoder for search.
 
@@ -76,6 +80,7 @@ class Member:
             name: the name in messages.
             target_language: code of the target language.
             source_language: code of the source language.
+            placeholders: what translations copy from the source.
 
         Raises:
             ConfigError: the precision is unknown or does not run on this device.
@@ -88,12 +93,18 @@ class Member:
             allow_tf32(form is InferencePrecision.tf32)  # a setting of the process: the last member decides
         network = network.to(device)
         decoder = PreparedDecoder(network, form, torch.bfloat16 if reduced else torch.float32)
-        return cls(name, network, decoder, tokenizers, device, form, target_language, source_language)
+        languages = target_language, source_language
+        return cls(name, network, decoder, tokenizers, device, form, *languages, placeholders)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For pickling and copying: packed weights cannot be pickled, so the copy packs its own."""
-        languages: dict[str, Any] = {"target_language": self.target_language, "source_language": self.source_language}
-        prepare = partial(Member.prepare, name=self.name, **languages)
+        prepare = partial(
+            Member.prepare,
+            name=self.name,
+            target_language=self.target_language,
+            source_language=self.source_language,
+            placeholders=self.placeholders,
+        )
         return prepare, (self.network, self.tokenizers, self.device, self.precision)
 
     @property
@@ -114,7 +125,8 @@ def check_members(members: Sequence[Member], language_model: Member | None) -> N
     """Check that all members translate, and that all models have the same target vocabulary.
 
     Raises:
-        RunError: a target vocabulary differs, a member is a language model, or ``language_model`` is not one.
+        RunError: target vocabularies or protected placeholders differ, a member is a language model, or
+            ``language_model`` is not one.
     """
     for member in members:
         if member.is_language_model:
@@ -131,6 +143,16 @@ def check_members(members: Sequence[Member], language_model: Member | None) -> N
                 f"{other.name} has another target vocabulary than {first.name}, and ensembles need a shared one: "
                 f"train it with tokenizer.target_model={first.name}"
             )
+        if placeholder_kinds(other) != placeholder_kinds(first):
+            raise RunError(
+                f"{other.name} protects other placeholders than {first.name}: train it with the same "
+                f"tokenizer.placeholders"
+            )
+
+
+def placeholder_kinds(member: Member) -> frozenset[str]:
+    """What a member protects in its source."""
+    return frozenset() if member.placeholders is None else member.placeholders.kinds
 
 
 def attention_weights(members: Sequence[Member], sources: SourceBatch, target_BT: Tensor) -> Tensor | None:

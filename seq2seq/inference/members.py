@@ -18,8 +18,18 @@ from seq2seq.inference.member import Member, attention_weights, deduplicated
 from seq2seq.inference.shortlist import Shortlist
 from seq2seq.inference.watched import watched
 from seq2seq.model import AttentionKind
-from seq2seq.search import CallbackStepper, CharacterStepper, Stepper, SubsetStepper, TokenIndex, fusion, token_indexes
+from seq2seq.search import (
+    CallbackStepper,
+    CharacterStepper,
+    ExclusionStepper,
+    Stepper,
+    SubsetStepper,
+    TokenIndex,
+    fusion,
+    token_indexes,
+)
 from seq2seq.search.ensemble import ensemble
+from seq2seq.tokenizer.placeholders import SYMBOLS, Placeholders
 from seq2seq.tokenizer.token_bytes import byte_values, non_text_tokens, token_bytes, word_internal_tokens
 from seq2seq.tokenizer.tokenizer import PAD, UNK, Tokenizer
 
@@ -130,8 +140,24 @@ class Members:
         """The target tokens that continue a word."""
         return word_internal_tokens(self.spelling)
 
+    @property
+    def placeholders(self) -> Placeholders | None:
+        """What translations copy from the source, the same for all members."""
+        return self.translators[0].placeholders
+
+    def protected(self, text: str, source: str) -> str:
+        """The text with symbols for the placeholders that it shares with a source."""
+        found = self.placeholders
+        return text if found is None else found.replace(text, found.symbols(source))
+
+    def restored(self, text: str, source: str) -> str:
+        """The text with the placeholders of its source in place of symbols."""
+        found = self.placeholders
+        return text if found is None else found.restore(text, found.symbols(source))
+
     def encoded(self, texts: Sequence[str]) -> tuple[EncodedSources, list[list[int]]]:
         """Encode texts for each member; also returns the longest encoding of each text."""
+        texts = [self.protected(text, text) for text in texts]
         tokens = {tokenizer: tokenizer.encode_all(texts) for tokenizer in set(self.source_tokenizers)}
         encoded = [tokens[tokenizer] for tokenizer in self.source_tokenizers]
         return encoded, [max(sources, key=len) for sources in zip(*encoded, strict=True)]
@@ -148,9 +174,24 @@ class Members:
             if chosen is not None:
                 language_model = SubsetStepper(language_model, steppers[0].shortlist or [])
             together = fusion(together, language_model, self.language_model_weight)
+        if self.placeholders is not None:
+            together = self._without_foreign_symbols(together, encoded[0], steppers[0].shortlist)
         if self.on_step is not None:
             together = CallbackStepper(together, self.on_step)
         return BoundMembers(together, steppers[0])
+
+    def _without_foreign_symbols(
+        self, stepper: Stepper[Any], sources: list[list[int]], shortlist: list[int] | None
+    ) -> Stepper[Any]:
+        """Exclude the symbols of placeholders that a source does not have."""
+        source, target = self.translators[0].tokenizers
+        symbols = [(source.id_of_tag(symbol), target.id_of_tag(symbol)) for symbol in SYMBOLS]
+        places = range(target.size) if shortlist is None else shortlist
+        listed = [(own, places.index(other)) for own, other in symbols if other in places]
+        if not listed:
+            return stepper
+        excluded = [[own not in tokens for own, _ in listed] for tokens in sources]
+        return ExclusionStepper(stepper, [place for _, place in listed], excluded)
 
     def require_full_vocabulary(self, what: str) -> None:
         """Check that there is no shortlist, for ``what`` may need tokens outside it.

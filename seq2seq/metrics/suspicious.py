@@ -21,18 +21,25 @@ class OutputCounts:
     blank: int = 0
     looping: int = 0
     cut_off: int = 0
+    lost_placeholders: int = 0
+    added_placeholders: int = 0
+    first_lost: str = ""
     first: tuple[str, str] = ("", "")
     """The first source and its translation."""
     sources_differ: bool = False
     texts_differ: bool = False
 
-    def add(self, source: str, text: str, finished: bool = True) -> None:
+    def add(
+        self, source: str, text: str, finished: bool = True, lost: Sequence[str] = (), added: Sequence[str] = ()
+    ) -> None:
         """Count one translation.
 
         Args:
             source: the sentence; a blank one is not counted.
             text: its translation.
             finished: False if the search reached the maximum length.
+            lost: placeholders of the source that the translation lacks.
+            added: placeholders that only the translation has.
         """
         if not source.strip():
             return
@@ -43,6 +50,9 @@ class OutputCounts:
         self.blank += not text.strip()
         self.looping += is_looping(text) and not is_looping(source)
         self.cut_off += not finished
+        self.lost_placeholders += len(lost)
+        self.added_placeholders += len(added)
+        self.first_lost = self.first_lost or next(iter(lost), "")
 
     @property
     def identical(self) -> bool:
@@ -62,12 +72,26 @@ class OutputCounts:
         advice = "train longer, or check that the text is in the model's source language"
         return f"suspicious translations of {self.sentences:,} sentences: {', '.join(found)}: {advice}" if found else ""
 
+    def placeholder_report(self) -> str:
+        """One line about lost and added placeholders; empty if there are none."""
+        if not self.lost_placeholders and not self.added_placeholders:
+            return ""
+        first = f" (the first: {self.first_lost})" if self.first_lost else ""
+        return (
+            f"placeholders in {self.sentences:,} sentences: {self.lost_placeholders:,} lost{first}, "
+            f"{self.added_placeholders:,} added: check these translations (translate.py json=true names them)"
+        )
 
-def count_outputs(outputs: Iterable[tuple[str, str, bool]]) -> OutputCounts:
-    """Count suspicious translations, given as (source, translation, finished)."""
+
+Output = tuple[str, str, bool] | tuple[str, str, bool, Sequence[str], Sequence[str]]
+"""The arguments of `OutputCounts.add`."""
+
+
+def count_outputs(outputs: Iterable[Output]) -> OutputCounts:
+    """Count suspicious translations."""
     counts = OutputCounts()
-    for source, text, finished in outputs:
-        counts.add(source, text, finished)
+    for output in outputs:
+        counts.add(*output)
     return counts
 
 

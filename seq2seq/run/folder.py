@@ -28,6 +28,7 @@ from seq2seq.search import SearchConfig
 from seq2seq.settings import validate
 from seq2seq.system.atomic import atomic_folder, atomic_write
 from seq2seq.tokenizer.config import TokenizerConfig
+from seq2seq.tokenizer.placeholders import SYMBOLS, Placeholders
 from seq2seq.tokenizer.tokenizer import EOS, UNK, Tokenizers, load_tokenizers, save_tokenizers
 from seq2seq.tokenizer.vocabulary import cached_tokenizers
 
@@ -102,6 +103,8 @@ class LoadedRun:
     """The metadata of its weights, for those that are made from them."""
     source_language: str = ""
     """Language code of the input; empty if the folder does not name it."""
+    placeholders: Placeholders | None = None
+    """What translations copy from the source."""
 
     def member(self, device: torch.device, precision: str) -> Member:
         """The model prepared for search on a device: see `Member.prepare` for precisions and errors."""
@@ -114,6 +117,7 @@ class LoadedRun:
             name=self.name,
             source_language=self.source_language,
             target_language=self.target_language,
+            placeholders=self.placeholders,
         )
 
 
@@ -215,6 +219,17 @@ class RunFolder:
         language = data.get(name) if isinstance(data, dict) else None
         return language if isinstance(language, str) else ""
 
+    def placeholders(self, tokenizers: Tokenizers) -> Placeholders | None:
+        """What was protected as a placeholder in training; None for nothing.
+
+        Raises:
+            RunError: the settings are not usable.
+        """
+        tokenizer = self.settings.get("tokenizer")
+        if not isinstance(tokenizer, dict) or not tokenizer.get("placeholders"):
+            return None
+        return self.section("tokenizer", TokenizerConfig).protection(sorted(tokenizers.source.tags - {*SYMBOLS}))
+
     @property
     def frozen_tables(self) -> list[str]:
         """The embedding tables that are not trained: source, target, both or none.
@@ -253,10 +268,16 @@ class RunFolder:
         weights = load_weights_of(shapes, file)
         network = Network(model, *sizes)
         set_weights(network, dequantized(weights, file), file)
-        quantized = is_quantized(weights)
-        languages = {"source_language": self.source_language, "target_language": self.target_language}
         return LoadedRun(
-            network.eval(), tokenizers, search, quantized, name=str(self.path), metadata=metadata, **languages
+            network.eval(),
+            tokenizers,
+            search,
+            is_quantized(weights),
+            target_language=self.target_language,
+            name=str(self.path),
+            source_language=self.source_language,
+            placeholders=self.placeholders(tokenizers),
+            metadata=metadata,
         )
 
     def metadata(self, tokenizers: Tokenizers) -> dict[str, str]:

@@ -34,8 +34,8 @@ TRAINING_ONLY = {
 }
 """Model settings that matter in training only: models that differ in nothing else compute the same function."""
 
-MEANINGFUL = ("data.source_tag",)
-"""Settings outside the model section that change what the source means to the model."""
+MEANINGFUL: dict[str, Any] = {"data.source_tag": None, "tokenizer.placeholders": []}
+"""Settings outside the model section that change what the source means to the model, and their defaults."""
 
 ABOUT = {
     "source_language": "data.source_language",
@@ -64,7 +64,9 @@ def model_metadata(model: ModelConfig, settings: Mapping[str, Any], tokenizers: 
         tokenizers: those of the run.
     """
     meaning = {f"model.{name}": value for name, value in architecture(model).items()}
-    meaning |= {name: settings[name] for name in MEANINGFUL if name in settings}
+    for name, default in MEANINGFUL.items():
+        value = settings.get(name, default)
+        meaning[name] = sorted(map(str, value)) if isinstance(value, list) else value
     about = {name: settings.get(path) for name, path in ABOUT.items() if model.encoder.layers or "source" not in name}
     return {
         "seq2seq": __version__,

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from seq2seq.search.constrained import Phrase, constrained_beam_search
     from seq2seq.search.diverse import diverse_beam_search
     from seq2seq.search.ensemble import SubsetStepper, check_language_model_weight, fusion, normalized
+    from seq2seq.search.exclusion import ExclusionStepper
     from seq2seq.search.forced import forced_decoding
     from seq2seq.search.greedy import greedy_search
     from seq2seq.search.hypothesis import Hypothesis, length_normalized, make_hypothesis
     from seq2seq.search.methods import search
     from seq2seq.search.next_word import NextWord, next_words
     from seq2seq.search.prefix import PrefixStepper, TokenIndex, token_indexes
+    from seq2seq.search.repetition import with_repetition_settings
     from seq2seq.search.sampling import sample
     from seq2seq.search.stepper import CallbackStepper, Stepper
     from seq2seq.search.streaming import PartialResult, stream_beam_search
@@ -39,12 +41,14 @@ else:
             "constrained": "constrained_beam_search Phrase",
             "diverse": "diverse_beam_search",
             "ensemble": "check_language_model_weight fusion normalized SubsetStepper",
+            "exclusion": "ExclusionStepper",
             "forced": "forced_decoding",
             "greedy": "greedy_search",
             "hypothesis": "Hypothesis length_normalized make_hypothesis",
             "methods": "search",
             "next_word": "next_words NextWord",
             "prefix": "PrefixStepper token_indexes TokenIndex",
+            "repetition": "with_repetition_settings",
             "sampling": "sample",
             "stepper": "CallbackStepper Stepper",
             "streaming": "PartialResult stream_beam_search",
@@ -56,6 +60,7 @@ __all__ = [
     "SAMPLING_METHODS",
     "CallbackStepper",
     "CharacterStepper",
+    "ExclusionStepper",
     "Hypothesis",
     "Method",
     "NextWord",
@@ -84,4 +89,5 @@ __all__ = [
     "search",
     "stream_beam_search",
     "token_indexes",
+    "with_repetition_settings",
 ]

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from seq2seq.search.config import SearchConfig
 from seq2seq.search.hypothesis import NO_HYPOTHESIS, Hypothesis, make_hypothesis
 from seq2seq.search.prefix import length_limits
+from seq2seq.search.repetition import with_repetition_settings
 from seq2seq.search.stepper import State, Stepper
 from seq2seq.search.topk import top_continuations
 from seq2seq.system.device import to_device, to_host
@@ -83,6 +84,7 @@ def beam_steps(stepper: Stepper[State], config: SearchConfig, sentences: list[Se
     Hypotheses are added to ``sentences``.
     """
     beam_size, device = config.beam_size, stepper.source_lengths.device
+    stepper = with_repetition_settings(stepper, config)
     state, beam = stepper.start(1), initial_beam(stepper)
     total_BK, token_BK = (to_device(part, device) for part in beam)
     while sentences:

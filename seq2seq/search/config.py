@@ -70,6 +70,12 @@ class SearchConfig(Settings):
         2.0, "maximum translation length in tokens = ratio * source tokens + offset", at_least=0, at_most=100
     )
     max_length_offset: int = setting(10, "tokens added to max_length_ratio * source tokens", at_least=0, at_most=10_000)
+    no_repeat_ngram: int = setting(
+        0, "exclude tokens that would repeat an n-gram of this many tokens; 0: off", at_least=0
+    )
+    repetition_penalty: float = setting(
+        1.0, "factor on the log-probability of tokens already in the translation; 1: off", at_least=1, at_most=100
+    )
     groups: int | None = setting(None, "diverse beam: number of groups; null: one per hypothesis", at_least=1)
     diversity_strength: float = setting(
         0.5, "diverse beam: penalty (nats) per earlier group that chose this token", at_least=0
@@ -125,14 +131,21 @@ class SearchConfig(Settings):
         rows = {Method.sampling: self.n_best, Method.minimum_bayes_risk: self.samples}
         return rows.get(self.method, self.beam_size)
 
+    @property
+    def discourages_repetition(self) -> bool:
+        """Whether a setting excludes or penalizes repeated tokens (`search.repetition`)."""
+        return self.no_repeat_ngram > 0 or self.repetition_penalty != 1
+
     def beam(self, beam_size: int, n_best: int = 1) -> "SearchConfig":
-        """Return greedy or beam search with the length limits and length penalty of this search."""
+        """Return greedy or beam search with the length limits, length penalty and repetition settings of this one."""
         return SearchConfig(
             beam_size=beam_size,
             n_best=n_best,
             length_penalty=self.length_penalty,
             max_length_ratio=self.max_length_ratio,
             max_length_offset=self.max_length_offset,
+            no_repeat_ngram=self.no_repeat_ngram,
+            repetition_penalty=self.repetition_penalty,
         )
 
     def max_lengths(self, source_lengths_B: "Tensor") -> "Tensor":
@@ -165,6 +178,8 @@ class SearchOverrides(Settings):
     length_penalty: float | None = override("length_penalty")
     max_length_ratio: float | None = override("max_length_ratio")
     max_length_offset: int | None = override("max_length_offset")
+    no_repeat_ngram: int | None = override("no_repeat_ngram")
+    repetition_penalty: float | None = override("repetition_penalty")
     groups: int | None = override("groups")
     diversity_strength: float | None = override("diversity_strength")
     temperature: float | None = override("temperature")

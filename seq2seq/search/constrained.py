@@ -28,6 +28,7 @@ from torch import Tensor
 from seq2seq.search.config import SearchConfig
 from seq2seq.search.hypothesis import NO_HYPOTHESIS, Hypothesis, make_hypothesis
 from seq2seq.search.prefix import length_limits
+from seq2seq.search.repetition import discourage_repetition, forced_rows
 from seq2seq.search.stepper import State, Stepper
 from seq2seq.search.topk import top_continuations
 
@@ -153,6 +154,8 @@ def constrained_beam_search(
     while active:
         last = [path.tokens[-1] if path.tokens else stepper.bos for sentence in active for path in sentence.beam]
         log_probability_NV, state = stepper.step(torch.tensor(last, device=device), state)
+        if config.discourages_repetition:
+            log_probability_NV = _discourage_repetition(active, log_probability_NV, config, forced_rows(stepper, state))
         for sentence, continuations in zip(active, _candidates(active, log_probability_NV, config), strict=True):
             _allocate_beam(sentence, continuations, config, stepper.eos)
         keep = [index for index, sentence in enumerate(active) if _is_active(sentence, config)]
@@ -165,6 +168,25 @@ def constrained_beam_search(
             state = stepper.select(state, torch.tensor(rows, device=device), keep_B)
             _renumber_rows(active)
     return [sentence.best(config.n_best) for sentence in sentences]
+
+
+def _discourage_repetition(
+    active: list[Sentence], log_probability_NV: Tensor, config: SearchConfig, forced_N: Tensor | None
+) -> Tensor:
+    """Apply the repetition settings, except to tokens that advance a phrase."""
+    rows = [(sentence.phrases, path) for sentence in active for path in sentence.beam]
+    history = [path.tokens for _, path in rows]
+    history_NT = torch.tensor(history, dtype=torch.int64, device=log_probability_NV.device)
+    changed_NV = discourage_repetition(log_probability_NV, history_NT, config, forced_N)
+    advancing = [
+        (row, token)
+        for row, (phrases, path) in enumerate(rows)
+        for token in sorted(_advancing_tokens(phrases, path, log_probability_NV[row]))
+    ]
+    if not advancing:
+        return changed_NV
+    index = tuple(torch.tensor(advancing, device=changed_NV.device).T)
+    return changed_NV.index_put(index, log_probability_NV[index])
 
 
 def _candidates(active: list[Sentence], log_probability_NV: Tensor, config: SearchConfig) -> list[Continuations]:

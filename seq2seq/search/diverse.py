@@ -30,6 +30,7 @@ from seq2seq.search.beam import (
 from seq2seq.search.config import SearchConfig
 from seq2seq.search.hypothesis import NO_HYPOTHESIS, Hypothesis, Identity, by_tokens, unique
 from seq2seq.search.prefix import length_limits
+from seq2seq.search.repetition import with_repetition_settings
 from seq2seq.search.stepper import State, Stepper
 from seq2seq.system.device import to_device, to_host
 
@@ -63,6 +64,7 @@ def diverse_beam_search(
     limits = length_limits(stepper, config).tolist()
     sentences = [[SentenceSearch(limit) for _ in range(groups)] for limit in limits]
     active = sentences
+    stepper = with_repetition_settings(stepper, config)
     state, beam, device = stepper.start(1), initial_beam(stepper), stepper.source_lengths.device
     total_BK, token_BK = (to_device(part, device) for part in beam)
     while active:

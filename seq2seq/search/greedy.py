@@ -8,6 +8,7 @@ import torch
 from seq2seq.search.config import SearchConfig
 from seq2seq.search.hypothesis import NO_HYPOTHESIS, Hypothesis, make_hypothesis
 from seq2seq.search.prefix import length_limits
+from seq2seq.search.repetition import with_repetition_settings
 from seq2seq.search.stepper import State, Stepper
 from seq2seq.system.device import to_device, to_host
 
@@ -24,6 +25,7 @@ def greedy_search(stepper: Stepper[State], config: SearchConfig) -> list[Hypothe
     (limit_B,), device = to_host(length_limits(stepper, config)), stepper.source_lengths.device
     tokens_BT = torch.full_like(limit_B, stepper.bos)[:, None]
     total_B, token_B = torch.zeros(len(sentences), device=device), to_device(tokens_BT[:, 0], device)
+    stepper = with_repetition_settings(stepper, config)
     state = stepper.start(1)
     while sentences:
         length = tokens_BT.size(1)

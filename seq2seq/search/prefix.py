@@ -217,6 +217,11 @@ class PrefixStepper(Generic[State]):
         excluded_NV = excluded_NV.to(log_probability_NV.device)
         return log_probability_NV.masked_fill(excluded_NV, -math.inf), PrefixState(inner, rows)
 
+    def forced_rows(self, state: PrefixState[State]) -> Tensor | None:
+        """Return whose next token (N,) still writes the prefix, bool; None if none does."""
+        forced = [position < self.paths[sentence].length for sentence, position in state.rows or ()]
+        return torch.tensor(forced, device=self.source_lengths.device) if any(forced) else None
+
     def _next_position(self, sentence: int, position: int, token: int) -> int:
         """Return the position after a token."""
         paths = self.paths[sentence]

@@ -14,6 +14,7 @@ from torch import Tensor
 from seq2seq.search.config import SearchConfig
 from seq2seq.search.hypothesis import NO_HYPOTHESIS, Hypothesis, make_hypothesis
 from seq2seq.search.prefix import length_limits
+from seq2seq.search.repetition import with_repetition_settings
 from seq2seq.search.stepper import State, Stepper
 from seq2seq.system.device import to_device, to_host
 
@@ -68,7 +69,7 @@ def sample(
 
     Args:
         stepper: the model, bound to the sentences.
-        config: the length limits and the length penalty.
+        config: the length limits, the length penalty and the repetition settings.
         count: samples per sentence.
         temperature: above 0.
         top_k: draw from the k most probable tokens only.
@@ -84,6 +85,7 @@ def sample(
     uniform_NL = None if seeds is None else to_device(random_numbers(seeds, limit_B.tolist(), count), device)
     rows = HostRows(torch.full_like(limit_N, stepper.bos)[:, None], torch.zeros(len(limit_N)), limit_N)
     last = DeviceRows(to_device(rows.tokens_NT[:, 0], device), to_device(rows.total_N, device), uniform_NL)
+    stepper = with_repetition_settings(stepper, config)
     state = stepper.start(count)
     while assignment:
         log_probability_NV, state = stepper.step(last.token_N, state)

@@ -1,12 +1,14 @@
 """Settings of tokenizers: how text is split into tokens, and which tokens are never split."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from seq2seq.errors import ConfigError
 from seq2seq.settings import Settings, setting
 from seq2seq.tokenizer.normalization import normalize
+from seq2seq.tokenizer.placeholders import SYMBOLS, PlaceholderKind, Placeholders
 
 SMALLEST = 4 + 256  # the special tokens and one token per byte
 SMALLEST_OF_WORDS = 4 + 1
@@ -53,6 +55,11 @@ class TokenizerConfig(Settings):
     )
     target_model: str | None = setting(None, "the same for the target vocabulary if joint=false")
     tags: list[str] = setting(factory=list, help="tokens that are never split, such as <2de>; each is a separate word")
+    placeholders: list[PlaceholderKind] = setting(
+        factory=list,
+        help="kinds of text that translations copy from the source: printf, braces, variables, tags, urls, emails, "
+        "numbers",
+    )
     sampling: float = setting(
         0.0,
         "resegment training text randomly each epoch; 0: off; bpe: dropout probability of merges, such as 0.1; "
@@ -90,6 +97,17 @@ class TokenizerConfig(Settings):
                 f"tokenizer.sampling={self.sampling:g} needs several segmentations of a text, but a {fixed[0]} "
                 "vocabulary has one: set tokenizer.sampling=0, or the algorithm to bpe or unigram"
             )
+
+    def protection(self, source_tags: Sequence[str] = ()) -> Placeholders | None:
+        """What is protected as a placeholder; None for nothing."""
+        if not self.placeholders:
+            return None
+        whole_words = Algorithm.word in (self.algorithm, self.target_side().algorithm)
+        return Placeholders(self.placeholders, [*self.tags, *source_tags], whole_words=whole_words)
+
+    def with_symbols(self) -> "TokenizerConfig":
+        """The same settings with the symbols of placeholders as tags, if there are placeholders."""
+        return replace(self, tags=list(dict.fromkeys([*self.tags, *SYMBOLS]))) if self.placeholders else self
 
     def source_side(self) -> "TokenizerConfig":
         """The settings of the source vocabulary, or of the joint one."""

@@ -128,6 +128,11 @@ class Tokenizer:
         _, pieces = self.vocabulary()
         return frozenset(piece.text.removeprefix(SPACE) for piece in pieces if piece.type is PieceType.user_defined)
 
+    def id_of_tag(self, tag: str) -> int:
+        """The id of a tag; errors are those of `ids_of_tags`."""
+        [number] = self.ids_of_tags([tag])
+        return number
+
     def ids_of_tags(self, tags: Iterable[str]) -> frozenset[int]:
         """The ids of tags.
 

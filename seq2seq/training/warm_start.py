@@ -14,7 +14,7 @@ from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import Tokenizers, load_tokenizers
 from seq2seq.training.config import EmbeddingsConfig
 
-EFFECTIVE = {"tags", "sampling", "sample_target"}
+EFFECTIVE = {"tags", "placeholders", "sampling", "sample_target"}
 """Tokenizer settings that have an effect with another run's vocabulary."""
 
 INITIAL = {"initialization", "initial_range", "forget_bias"}
@@ -54,6 +54,7 @@ def checked_start(
             raise RunError(f"training.start={start} has no {MODEL}: train it until it has validated at least once")
         tokenizers = load_tokenizers(other)
         run.check_file(other / MODEL, run.metadata(tokenizers))
+        _check_placeholders(run, tokenizer)
         _check_tags(start, tokenizers, tokenizer, source_tags)
         _refuse_ignored(run, model, tokenizer)
     return other
@@ -108,6 +109,15 @@ def _refuse_ignored(start: RunFolder, model: ModelConfig, tokenizer: TokenizerCo
             f"{name}={override_value(value)} does nothing, as vocabulary and weights come from "
             f"training.start={start.path}: set "
             f"{' '.join(f'{name}={override_value(value)}' for name, _, value in others)} as there, or leave it out"
+        )
+
+
+def _check_placeholders(start: RunFolder, tokenizer: TokenizerConfig) -> None:
+    started = start.section("tokenizer", TokenizerConfig).placeholders
+    if {*started} != {*tokenizer.placeholders}:
+        raise ConfigError(
+            f"training.start={start.path} was trained with tokenizer.placeholders=[{','.join(started)}], and a run "
+            "keeps the vocabulary of its start: set the same"
         )
 
 

@@ -15,6 +15,7 @@ from seq2seq.metrics.similarity import Similarity, expected_utilities
 from seq2seq.search import SAMPLING_METHODS, Hypothesis, Method, Phrase, PrefixStepper, SearchConfig, search
 from seq2seq.settings import validate
 from seq2seq.tokenizer.normalization import normalize
+from seq2seq.tokenizer.placeholders import PlaceholderDifference
 from seq2seq.tokenizer.token_bytes import complete_characters, phrase_tokens, prefix_bytes, stable_prefix_tokens
 from seq2seq.translation.config import Copy
 from seq2seq.translation.copying import copy_from_source
@@ -90,7 +91,8 @@ def bind(
         ConfigError: a prefix or phrases are used with a shortlist.
         DataError: no tokens write a prefix.
     """
-    prefixes = [prefix_bytes(request.prefix) for request in requests]
+    begun = [members.protected(request.prefix, request.text) for request in requests]
+    prefixes = [prefix_bytes(prefix) for prefix in begun]
     for what, used in (("a prefix", any(prefixes)), ("a phrase", any(request.phrases for request in requests))):
         if used:
             members.require_full_vocabulary(what)
@@ -99,7 +101,7 @@ def bind(
         bound = bound.text_only(members)
     if not any(prefixes):
         return bound
-    given = [stable_prefix_tokens(members.target, request.prefix, members.spelling) for request in requests]
+    given = [stable_prefix_tokens(members.target, prefix, members.spelling) for prefix in begun]
     return bound._replace(stepper=PrefixStepper(bound.stepper, prefixes, *members.indexes, given))
 
 
@@ -118,7 +120,10 @@ def translate_batch(
     bound = bind(members, requests, encoded, options.search.method)
     seeds = [sentence_seed(options.search.seed, request.text) for request in requests]
     phrases = [
-        [Phrase(phrase_tokens(members.target, phrase), members.inner) for phrase in dict.fromkeys(request.phrases)]
+        [
+            Phrase(phrase_tokens(members.target, members.protected(phrase, request.text)), members.inner)
+            for phrase in dict.fromkeys(request.phrases)
+        ]
         for request in requests
     ]
 
@@ -163,9 +168,13 @@ def translation(
 ) -> Translation:
     """Build a translation of ``text`` from a candidate and the source tokens of the first member."""
     hypothesis, first = candidate.hypothesis, members.translators[0]
+    written = members.restored(decode(members, hypothesis), text)
+    difference = (
+        PlaceholderDifference() if members.placeholders is None else members.placeholders.compare(text, written)
+    )
     return Translation(
         source=text,
-        text=decode(members, hypothesis),
+        text=written,
         score=hypothesis.score,
         log_probability=hypothesis.log_probability,
         tokens=tuple(members.target.tokens(hypothesis.tokens)),
@@ -173,6 +182,8 @@ def translation(
         attention=attention,
         utility=candidate.utility,
         finished=hypothesis.finished,
+        lost_placeholders=difference.lost,
+        added_placeholders=difference.added,
     )
 
 

@@ -1,11 +1,16 @@
 """Documents: translated sentence by sentence; paragraphs, blank lines, indentation and spaces are kept."""
 
+import logging
+
 from seq2seq.corpora.mixture import add_tag
 from seq2seq.corpora.segmentation import split_document
+from seq2seq.metrics.suspicious import OutputCounts
 from seq2seq.search import SearchConfig
 from seq2seq.translation.config import Copy
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.types import Glossary, Request
+
+log = logging.getLogger("seq2seq")
 
 
 def translate_document(
@@ -35,5 +40,11 @@ def translate_document(
     """
     parts = list(split_document(document, wrapped=wrapped))
     requests = [Request(add_tag(part.text, tag), glossary=glossary) for part in parts if part.is_sentence]
-    translations = iter(translator.translate(requests, search=search, copy=copy))
-    return "".join(next(translations).text if part.is_sentence else part.text for part in parts)
+    translations = translator.translate(requests, search=search, copy=copy)
+    counts = OutputCounts()
+    for each in translations:
+        counts.add(each.source, each.text, each.finished, each.lost_placeholders, each.added_placeholders)
+    if report := counts.placeholder_report():
+        log.warning("%s", report)
+    texts = (each.text for each in translations)
+    return "".join(next(texts) if part.is_sentence else part.text for part in parts)

@@ -83,6 +83,7 @@ class LanguageModel:
         self.member = member
         self.tokenizer = member.tokenizers.target
         self.spelling = token_bytes(self.tokenizer)
+        self.placeholders = member.placeholders
 
     @classmethod
     def load(cls, run: str | Path, device: str = "auto") -> "LanguageModel":
@@ -104,7 +105,7 @@ class LanguageModel:
 
     def log_probabilities(self, texts: Sequence[str]) -> list[float]:
         """Return the `log_probability` of every sentence; it does not depend on the other sentences."""
-        return score_sentences(self.member, self.tokenizer.encode_all(texts)) if texts else []
+        return score_sentences(self.member, self.tokenizer.encode_all(self._protected(texts))) if texts else []
 
     def perplexity(self, texts: Iterable[str]) -> Perplexity:
         """Return the perplexity of sentences; reads some thousand at a time and ignores blank ones.
@@ -114,7 +115,7 @@ class LanguageModel:
         """
         log_probability, tokens, words, sentences = 0.0, 0, 0, 0
         for chunk in chunked(text for text in map(normalize, texts) if text):
-            targets = self.tokenizer.encode_all(chunk)
+            targets = self.tokenizer.encode_all(self._protected(chunk))
             log_probability += sum(score_sentences(self.member, targets))
             tokens += sum(len(target) + 1 for target in targets)
             words += sum(len(text.split()) + 1 for text in chunk)
@@ -122,6 +123,11 @@ class LanguageModel:
         if sentences == 0:
             raise DataError("there is no text to score, every line is blank; check that this is the right file")
         return Perplexity(log_probability, tokens, words, sentences)
+
+    def _protected(self, texts: Sequence[str]) -> list[str]:
+        """The texts with symbols for their placeholders, as in training."""
+        found = self.placeholders
+        return [text if found is None else found.replace(text, found.symbols(text)) for text in texts]
 
     def suggest(self, prefix: str, count: int = 5) -> list[NextWord]:
         """Return the most probable next words, best first, each with its probability given the prefix.
@@ -134,9 +140,14 @@ class LanguageModel:
         """
         if count < 1:
             raise ConfigError(f"count must be at least 1, got {count}")
-        context, partial_word = split_prefix(prefix)
+        found = self.placeholders
+        context, partial_word = split_prefix(*self._protected([prefix]))
         stepper = self.member.stepper(self.member.sources([[]]))
-        return next_words(stepper, self.tokenizer.encode(context), partial_word, self.spelling, count)
+        words = next_words(stepper, self.tokenizer.encode(context), partial_word, self.spelling, count)
+        if found is None:
+            return words
+        restored = [word._replace(word=found.restore(word.word, found.symbols(prefix))) for word in words]
+        return [own for own, word in zip(restored, words, strict=True) if own.word or not word.word]
 
     def trace(self, text: str, *, alternatives: int = ALTERNATIVES) -> Trace:
         """Return everything that the network computes for a sentence: gates, states and probabilities.

@@ -67,7 +67,7 @@ def _score_segments(members: Members, pairs: list[tuple[str, str]], length_penal
 
 def _score_chunk(members: Members, pairs: list[tuple[str, str]], length_penalty: float) -> list[Translation]:
     encoded, longest = members.encoded([source for source, _ in pairs])
-    targets = members.target.encode_all([target for _, target in pairs])
+    targets = members.target.encode_all([members.protected(target, source) for source, target in pairs])
 
     def process(rows: list[int]) -> list[Translation]:
         sources, own = [pairs[row][0] for row in rows], [[ids[row] for row in rows] for ids in encoded]

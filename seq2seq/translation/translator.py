@@ -266,12 +266,13 @@ class Translator:
             raise ConfigError(f"count must be at least 1, got {count}")
         members = self.ensemble
         members.require_full_vocabulary("a suggestion")
-        context, partial_word = split_prefix(prefix)
+        context, partial_word = split_prefix(members.protected(prefix, text))
         with torch.inference_mode():
             stepper = members.bind(members.encoded([text])[0]).stepper
             if members.language_model is not None:
                 stepper = normalized(stepper)
-            return next_words(stepper, members.target.encode(context), partial_word, members.spelling, count)
+            words = next_words(stepper, members.target.encode(context), partial_word, members.spelling, count)
+        return [word._replace(word=members.restored(word.word, text)) for word in words]
 
     def trace(
         self,

@@ -112,6 +112,10 @@ class Translation:
     """For scored pairs: the log-probability of every token in nats, EOS last."""
     finished: bool = True
     """False if the search reached the maximum length before EOS."""
+    lost_placeholders: tuple[str, ...] = ()
+    """Placeholders of the source that the text lacks, once for each missing occurrence (``tokenizer.placeholders``)."""
+    added_placeholders: tuple[str, ...] = ()
+    """Placeholders of the text that the source has less often."""
 
     def __str__(self) -> str:
         return self.text
@@ -152,4 +156,6 @@ def join_translations(source: str, parts: Sequence[Translation], length_penalty:
         source_tokens=tuple(chain.from_iterable(part.source_tokens for part in parts)),
         n_best=tuple(join_translations(source, ranked, length_penalty) for ranked in zip(*n_best, strict=False)),
         finished=all(part.finished for part in parts),
+        lost_placeholders=tuple(chain.from_iterable(part.lost_placeholders for part in parts)),
+        added_placeholders=tuple(chain.from_iterable(part.added_placeholders for part in parts)),
     )

@@ -71,6 +71,19 @@ def test_the_tree_leads_to_the_translation():
     assert trace.tree[chosen[-1]].log_probability == pytest.approx(float(trace.log_probabilities.sum()), abs=1e-4)
 
 
+def test_excluded_repetitions_are_not_in_the_tree():
+    single = members(lettered(SAMPLES[4], seed=2))
+    config = replace(SEARCH, max_length_offset=9)
+    plain = trace_sentence(single, config, "abcd").target_tokens
+    assert len(set(plain)) < len(plain), "the model loops"
+    trace = trace_sentence(single, replace(config, no_repeat_ngram=1), "abcd")
+    assert len(set(trace.target_tokens)) == len(trace.target_tokens)
+    for number, node in enumerate(trace.tree):
+        while node.parent > 0:
+            node = trace.tree[node.parent]
+            assert node.token != trace.tree[number].token
+
+
 def test_a_translation_may_be_given():
     trace = trace_sentence(members(lettered(SAMPLES[4])), SEARCH, "ab", target="ed")
     assert trace.target_tokens == ("e", "d", "</s>")

@@ -16,6 +16,7 @@ from seq2seq.errors import RunError
 from seq2seq.model.weights import CHECKSUM, load_weights, read_metadata, save_tensors
 from seq2seq.run.folder import MODEL, SHORTLIST, RunFolder, load_run
 from seq2seq.run.metadata import model_metadata
+from seq2seq.settings import override_value
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import Tokenizers, save_tokenizers
 from seq2seq.tokenizer.vocabulary import train_tokenizer
@@ -108,7 +109,12 @@ def test_a_shortlist_of_another_tokenizer_is_refused(copied, foreign):
 
 @pytest.mark.parametrize(
     ("section", "name", "value"),
-    [("model", "summary", "mean"), ("model", "attention_order", "bahdanau"), ("data", "source_tag", "<2de>")],
+    [
+        ("model", "summary", "mean"),
+        ("model", "attention_order", "bahdanau"),
+        ("data", "source_tag", "<2de>"),
+        ("tokenizer", "placeholders", ["urls"]),
+    ],
 )
 def test_a_setting_that_changes_the_function_is_refused(copied, section, name, value):
     before = yaml.safe_load((copied / "config.yaml").read_text("utf-8"))[section][name]
@@ -116,7 +122,7 @@ def test_a_setting_that_changes_the_function_is_refused(copied, section, name, v
     with pytest.raises(RunError) as error:
         load_run(copied)
     assert f"config.yaml has {section}.{name}=" in str(error.value)
-    assert f"was trained with {section}.{name}={'null' if before is None else before}: restore it" in str(error.value)
+    assert f"was trained with {section}.{name}={override_value(before)}: restore it" in str(error.value)
 
 
 def test_search_and_training_settings_may_be_edited(copied):

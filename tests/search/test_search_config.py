@@ -35,6 +35,9 @@ def test_another_method_resets_method_specific_settings():
     assert SearchOverrides(method=Method.beam).apply_to(run) == SearchConfig(length_penalty=0.5)
     assert SearchOverrides(temperature=0.5).apply_to(run).top_k == 5
     assert run.beam(2) == SearchConfig(beam_size=2, length_penalty=0.5)
+    discouraged = SearchConfig(no_repeat_ngram=3, repetition_penalty=1.2)
+    assert discouraged.beam(1) == SearchConfig(beam_size=1, no_repeat_ngram=3, repetition_penalty=1.2)
+    assert SearchOverrides(method=Method.sampling).apply_to(discouraged).no_repeat_ngram == 3
 
 
 @pytest.mark.parametrize(

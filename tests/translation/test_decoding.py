@@ -43,6 +43,23 @@ def test_translations_do_not_depend_on_the_batch_with_any_method(method):
         assert one.text.startswith(request.prefix)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_no_method_repeats_a_token_outside_a_prefix_whatever_the_batch(method):
+    own = translator(1, 2)
+    usual = replace(METHODS[method], max_length_offset=12)
+    search = replace(usual, no_repeat_ngram=1, repetition_penalty=1.1)
+    requests = [Request(text, prefix) for text in SENTENCES for prefix in ("", "Das Haus, das Haus, das ")]
+    plain = [each for one in own.translate(requests[::2], search=usual) for each in (one, *one.n_best)]
+    assert any(len(set(each.tokens)) < len(each.tokens) for each in plain), "the models loop"
+    together = own.translate(requests, search=search)
+    for request, one in zip(requests, together, strict=True):
+        assert one.text.startswith(request.prefix)
+        assert own.translate(request, search=search).tokens == one.tokens
+        for each in (one, *one.n_best):
+            added = each.tokens[len(own.members[0].tokenizers.target.encode(request.prefix)) :]
+            assert len(set(added)) == len(added)
+
+
 @pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("beam_size", [1, 3])
 def test_translation_starts_with_the_prefix(prefix, beam_size):
