@@ -28,10 +28,10 @@ def main(config: AverageConfig) -> None:
         averaged, weights = [run, *others], average_runs(run, loaded, others)
     else:
         averaged = chosen_checkpoints(run)
-        weights = average_checkpoints(loaded.network, averaged)
+        weights = average_checkpoints(folder, loaded, averaged)
     set_weights(loaded.network, weights, run)
     with new_model_folder(folder, loaded, output) as made:
-        save_weights(loaded.network, made / MODEL)
+        save_weights(loaded.network, made / MODEL, loaded.metadata)
     print(f"{output / MODEL}: the mean of {', '.join(map(str, averaged))}")
     print(f"next: {command('evaluate')} {assignment('run', output)}")
 

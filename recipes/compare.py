@@ -25,6 +25,7 @@ def main(config: CompareConfig) -> None:
     from seq2seq.comparison.report import sections, write
     from seq2seq.comparison.systems import Common, read_systems
     from seq2seq.metrics.score import fresh_metrics, score, warn_of_misfit
+    from seq2seq.metrics.suspicious import blank_report, count_outputs
     from seq2seq.run.provenance import comparable, text_hash
     from seq2seq.system.device import choose_device
 
@@ -43,6 +44,10 @@ def main(config: CompareConfig) -> None:
         str(config.translations),
     )
     systems = read_systems(config.systems, common)
+    for output in (output for system in systems for output in system.outputs):
+        counts = count_outputs((pair.source, line, True) for pair, line in zip(pairs, output.lines, strict=True))
+        for line in filter(None, (blank_report(references, output.lines), counts.report())):
+            print(f"{output.name}: {line}", file=sys.stderr)
     comet = None
     if config.comet is not None:
         on_gpu = choose_device(config.device).type == "cuda"

@@ -14,7 +14,6 @@ from pathlib import Path
 from seq2seq import __version__
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import EvaluateConfig
-from seq2seq.corpora.config import DataConfig
 from seq2seq.corpora.lines import read_lines
 from seq2seq.errors import ConfigError
 
@@ -24,10 +23,11 @@ def main(config: EvaluateConfig) -> None:
     """Print a table; JSON and hypotheses go to the run folder."""
     # Imported here: --help and errors in the arguments need no PyTorch.
     from seq2seq.corpora.monolingual import read_target_split
-    from seq2seq.corpora.reading import check_named, language_of_text, names_corpus, read_split, text_for_run
+    from seq2seq.corpora.reading import language_of_text, names_corpus, read_split
     from seq2seq.evaluation.evaluate import evaluate, evaluate_language_model, score_table
     from seq2seq.metrics.score import score
     from seq2seq.metrics.suspicious import blank_report, count_outputs
+    from seq2seq.run.files import run_data, run_text
     from seq2seq.run.folder import RunFolder
     from seq2seq.run.provenance import text_hash
     from seq2seq.translation.io import load_translator
@@ -36,9 +36,7 @@ def main(config: EvaluateConfig) -> None:
     data, language = config.data, config.data.target_language
     run = None if config.run is None else RunFolder.open(config.run)
     if run is not None:
-        check_named(data, config.split)
-        own = run.section("data", DataConfig)
-        data, language = text_for_run(data, own, config.split), language_of_text(data, own)
+        data, language = run_text(run, data, config.split), language_of_text(data, run_data(run))
     elif not names_corpus(data, config.split):
         raise ConfigError("nothing to evaluate: name a model with run=PATH, or a file with hypotheses=FILE and data")
     language_model = run is not None and run.is_language_model

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from seq2seq.analysis.config import MicroscopeConfig
 from seq2seq.config.hydra import recipe
-from seq2seq.corpora.config import DataConfig
 from seq2seq.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -43,13 +42,13 @@ def study_corpus(config: MicroscopeConfig, is_lm: bool) -> "Study":
     """Analyse the model over the corpus."""
     from seq2seq.analysis.study import study
     from seq2seq.corpora.monolingual import read_target_split
-    from seq2seq.corpora.reading import check_named, read_split, text_for_run
+    from seq2seq.corpora.reading import read_split
+    from seq2seq.run.files import run_text
     from seq2seq.run.folder import RunFolder
     from seq2seq.system.device import choose_device
 
-    check_named(config.data, config.split)
     run = RunFolder.open(config.run)
-    data = text_for_run(config.data, run.section("data", DataConfig), config.split)
+    data = run_text(run, config.data, config.split)
     corpus = (read_target_split if is_lm else read_split)(data, config.split)
     if corpus is None:
         raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")

@@ -23,7 +23,7 @@ def main(config: QuantizeConfig) -> None:
     folder = RunFolder.open(run)
     loaded = folder.load()
     with new_model_folder(folder, loaded, output) as made:
-        save_quantized(loaded.network, made / MODEL)
+        save_quantized(loaded.network, made / MODEL, loaded.metadata)
     before, after = ((path / MODEL).stat().st_size / 1e6 for path in (run, output))
     print(f"{output / MODEL}: {after:,.1f} MB instead of {before:,.1f} MB")
     print(f"next: {command('evaluate')} {assignment('run', output)}")

@@ -28,10 +28,12 @@ from seq2seq.evaluation import evaluate as evaluation
 from seq2seq.evaluation.validation import Validator
 from seq2seq.metrics.score import Metric, Score
 from seq2seq.model import AttentionKind, Network, slow_path_warnings
-from seq2seq.run.folder import CONFIG, RunFolder, learn_shortlist, prepare_tokenizers
+from seq2seq.model.weights import read_metadata
+from seq2seq.run.files import record_files, run_text
+from seq2seq.run.folder import CONFIG, MODEL, RunFolder, learn_shortlist, prepare_tokenizers
 from seq2seq.run.pairs import Pairs, as_corpus, as_pairs, saved_data, saved_pairs
 from seq2seq.run.resume import run_setup
-from seq2seq.settings import override_value, walk
+from seq2seq.settings import override_value, validate, walk, with_members
 from seq2seq.system.device import choose_device, resolve_precision, set_seed
 from seq2seq.system.lock import locked
 from seq2seq.system.processes import first_before_others, is_first, rank, world_size
@@ -124,6 +126,15 @@ class Run:
         return Progress(validations=self.curve).best_value(self.criterion)
 
     @property
+    def metadata(self) -> dict[str, str]:
+        """What the weights say about the model: version, languages, licence, settings, SHA-256 of its tokenizers.
+
+        Raises:
+            RunError: there is no trained model in the folder.
+        """
+        return read_metadata(self.folder / MODEL)
+
+    @property
     def is_language_model(self) -> bool:
         """Whether the model has no encoder: use `language_model` in place of `translator`."""
         return RunFolder.open(self.folder).is_language_model
@@ -139,7 +150,7 @@ class Run:
             raise ConfigError(f"{split!r} is not a split: name one of {', '.join(Split)}")
         run = RunFolder.open(self.folder)
         read = read_target_split if run.is_language_model else read_split
-        return read(run.section("data", DataConfig), Split(split))
+        return read(run_text(run, DataConfig(), Split(split)), Split(split))
 
     def translator(self, device: str = "auto", precision: str = "auto") -> Translator:
         """The best model as a translator: see `Translator.load`."""
@@ -187,11 +198,14 @@ def train(
     if isinstance(data, TrainConfig):
         if experiment is not None or overrides:
             raise ConfigError("experiment and overrides are for training on pairs: change the settings in data instead")
-        config = data if folder is None else replace(data, run=str(folder))
+        config = with_members(data if folder is None else replace(data, run=str(folder)))
+        validate(config)
         pairs = None if config.data.file is None else whole_file(config.data)
     else:
         if folder is None:
             raise ConfigError("folder is missing: train(pairs, 'runs/mine')")
+        if not isinstance(folder, str | Path):
+            raise ConfigError(f"a run folder is a path, got {type(folder).__name__}: pass a string or a Path")
         overrides = [*_languages(data), *overrides]
         config = replace(compose_train(experiment, overrides, names_text=True), run=str(folder))
         pairs = as_pairs(data, config.data)
@@ -263,14 +277,15 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
     data, tokenizer = config.text()
     tags, cache = source_tags(data), data.cache_folder(folder)
     corpus, validation, test = read_corpora(data) if config.translates else read_target_corpora(data)
-    check_files(data.test, test)
     for text in (corpus, validation):  # a file that changes after this point is refused
         _ = text.fingerprint
+    files = record_files(config, folder, (corpus, validation, test))
+    check_files(data.test, test)
     placeholders, tokenizer = tokenizer.protection(tags), tokenizer.with_symbols()
     corpus = protected_corpus(corpus, placeholders)
     start = checked_start(folder, config.training.start, config.model, tokenizer, tags)
     frozen = inherited_frozen(folder, start, config.embeddings)
-    with first_before_others(), run_setup(folder, config, frozen):
+    with first_before_others(), run_setup(folder, config, frozen, files):
         tokenizers = prepare_tokenizers(folder, tokenizer, corpus, tags, start, cache)
         network, notes = _initial_network(config, tokenizers, frozen)
         table = encode_mixture(corpus, tokenizers, cache, data.filters, data.workers)
@@ -327,6 +342,7 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
         start=None if start is None else partial(load_start_weights, start),
         logger=config.logger.build(folder, _flat(config)),
         samples=lambda: validate.samples,
+        metadata=RunFolder.open(folder).metadata(tokenizers),
     ).fit()
     if is_first():
         draw_learning_curve(folder)

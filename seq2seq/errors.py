@@ -35,6 +35,10 @@ def shown(text: str) -> str:
     return escaped(text)
 
 
+DISTRIBUTION = "recurrent-translation"
+"""The name of this project in package indexes, where ``seq2seq`` is another project."""
+
+
 class Seq2SeqError(Exception):
     """Base class of user errors; recipes print the message as one line and exit with code 1."""
 
@@ -59,3 +63,22 @@ def program(name: str) -> str:
     from_wheel = (Path(__file__).parent / "recipes").is_dir()  # a clone has the recipes outside the package
     as_script = from_wheel or Path(sys.argv[0]).name.startswith("seq2seq-")
     return f"seq2seq-{name}" if as_script else f"recipes/{name}.py"
+
+
+def install_hint(extra: str) -> str:
+    """The command that installs an extra of this project: into the clone that runs, or by name if it is installed."""
+    root = Path(__file__).parents[1]
+    if not (root / "pyproject.toml").is_file():
+        return f'python -m pip install "{DISTRIBUTION}[{extra}]"'
+    return f'python -m pip install -e "{"." if root == Path.cwd() else root}[{extra}]"'
+
+
+def require_text(value: object, name: str) -> None:
+    """Check that an argument is a string.
+
+    Raises:
+        DataError: it is not.
+    """
+    if not isinstance(value, str):
+        advice = "decode it: text.decode('utf-8')" if isinstance(value, bytes | bytearray) else "pass a string"
+        raise DataError(f"{name} must be a string, got {type(value).__name__}: {advice}")

@@ -8,7 +8,7 @@ Hydra shows the default, ``--help`` the help, and `validate` checks the range::
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, Field, field, fields, is_dataclass
+from dataclasses import MISSING, Field, field, fields, is_dataclass, replace
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
@@ -56,6 +56,12 @@ def _member(kind: Any, value: Any) -> Any:
     if isinstance(kind, type) and issubclass(kind, Enum) and type(value) is str and value in {*kind}:
         return kind(value)
     return value
+
+
+def with_members(config: Any) -> Any:
+    """A copy of a tree of settings in which strings that were assigned later are enum members too."""
+    values = {item.name: getattr(config, item.name) for item in fields(config)}
+    return replace(config, **{name: with_members(value) for name, value in values.items() if is_dataclass(value)})
 
 
 def described_range(bounds: dict[str, float]) -> str:

@@ -3,6 +3,7 @@
 import json
 import logging
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from seq2seq import Corpus, Run, Score, Translator, evaluate, train
 from seq2seq.config.hydra import compose_train
 from seq2seq.corpora.config import Split
 from seq2seq.errors import ConfigError, DataError, RunError
+from seq2seq.training.progress import Criterion
 
 SMALL = without_data(TINY)
 
@@ -195,6 +197,31 @@ def test_the_run_folder_of_pairs_is_accepted_by_recipes(recipe, trained):
     assert outcome.code == 0, outcome.err
     assert "10 sentences" in outcome.out
     assert Path(run.folder / "shortlist.safetensors").is_file()
+
+
+@pytest.mark.parametrize("value", [None, 5, b"runs/demo"])
+def test_arguments_of_other_kinds_are_refused_in_one_line(tmp_path, trained, value):
+    with pytest.raises(DataError, match="is not a list of pairs"):
+        train(value, tmp_path / "run")
+    with pytest.raises(DataError, match="is not a list of pairs"):
+        evaluate(trained[0], value)
+    for call in (evaluate, Run.open):
+        with pytest.raises(ConfigError, match="a run folder is a path, got"):
+            call(value)
+    with pytest.raises(ConfigError, match="a run folder is a path, got"):
+        train(made_up_pairs(), value or 5)
+    assert not list(tmp_path.iterdir())
+
+
+def test_words_are_accepted_where_settings_have_choices(tmp_path):
+    config = compose_train(None, TINY)
+    config.training.criterion = "chrf"
+    assert replace(config.training, criterion="chrf").criterion is Criterion.chrf
+    config.training.criterion = "blue"
+    with pytest.raises(ConfigError, match=r"training\.criterion must be one of loss, bleu, chrf, got blue"):
+        train(config, tmp_path / "run")
+    config.training.criterion = "loss"
+    assert train(config, tmp_path / "run").criterion is Criterion.loss
 
 
 def test_a_split_is_trained_on_as_it_is_and_keeps_its_languages(tmp_path):

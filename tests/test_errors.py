@@ -1,11 +1,16 @@
 """Error messages are one line for any content."""
 
 import pickle
+import shutil
+import tomllib
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 
 import pytest
 
+from seq2seq import errors
 from seq2seq.corpora.files import TextFiles
-from seq2seq.errors import LONGEST, ConfigError, DataError, RunError
+from seq2seq.errors import DISTRIBUTION, LONGEST, ConfigError, DataError, RunError, install_hint
 
 
 @pytest.mark.parametrize("kind", [ConfigError, DataError, RunError])
@@ -32,3 +37,26 @@ def test_a_recipe_is_named_as_the_user_starts_recipes(monkeypatch, tmp_path, sta
     (tmp_path / "a.de").write_text("a\n")
     with pytest.raises(DataError, match=rf"misaligned line with {named} data\.train\.source="):
         list(TextFiles(tmp_path / "a.en", tmp_path / "a.de"))
+
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_extras_are_installed_from_the_clone_or_by_the_name_of_the_distribution(monkeypatch, tmp_path):
+    """``pip install seq2seq[serve]`` would fetch another project."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["name"] == DISTRIBUTION != "seq2seq"
+    monkeypatch.chdir(ROOT)
+    assert install_hint("serve") == 'python -m pip install -e ".[serve]"'
+    monkeypatch.chdir(tmp_path)
+    assert install_hint("serve") == f'python -m pip install -e "{ROOT}[serve]"'
+    (tmp_path / "seq2seq").mkdir()
+    installed = spec_from_file_location("installed", shutil.copy(errors.__file__, tmp_path / "seq2seq"))
+    module = module_from_spec(installed)
+    installed.loader.exec_module(module)
+    assert module.install_hint("serve") == f'python -m pip install "{DISTRIBUTION}[serve]"'
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "seq2seq").rglob("*.py")), ids=lambda path: path.name)
+def test_no_hint_names_the_other_project(path):
+    assert "pip install" not in path.read_text("utf-8") or path.name == "errors.py"

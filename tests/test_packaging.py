@@ -23,6 +23,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_the_wheel_contains_every_config_and_recipe(wheel):
+    assert wheel.name.startswith("recurrent_translation-"), "seq2seq in package indexes is another project"
     names = set(zipfile.ZipFile(wheel).namelist())
     for path in (ROOT / "conf").rglob("*.yaml"):
         assert f"seq2seq/conf/{path.relative_to(ROOT / 'conf')}" in names

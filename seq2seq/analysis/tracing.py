@@ -14,7 +14,7 @@ from seq2seq.analysis.config import ALTERNATIVES
 from seq2seq.analysis.replay import LayerRecord, replay
 from seq2seq.analysis.trace import LayerTrace, Trace
 from seq2seq.corpora.segmentation import MAX_SEGMENT
-from seq2seq.errors import ConfigError, DataError
+from seq2seq.errors import ConfigError, DataError, require_text
 from seq2seq.inference.member import Member, SourceBatch
 from seq2seq.inference.members import Members
 from seq2seq.model import Network
@@ -101,6 +101,7 @@ def trace_text(model: Member, text: str, alternatives: int = ALTERNATIVES) -> Tr
 
 
 def _check_length(text: str) -> None:
+    require_text(text, "text")
     if len(text) > MAX_SEGMENT:
         raise DataError(f"the text to trace has {len(text):,} characters: give at most {MAX_SEGMENT:,}")
 

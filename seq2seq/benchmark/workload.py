@@ -21,6 +21,7 @@ from seq2seq.data.preparation import encode_corpus
 from seq2seq.data.table import Table
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.weights import save_weights
+from seq2seq.run.files import run_text
 from seq2seq.run.folder import MODEL, RunFolder
 from seq2seq.run.resume import open_run
 from seq2seq.tokenizer.tokenizer import EOS, Tokenizers, save_tokenizers
@@ -66,7 +67,7 @@ def prepare(config: BenchmarkConfig) -> Workload:
     if folder is not None:
         run = RunFolder.open(folder)
         loaded = run.load()
-        data, batch = run.section("data", DataConfig), run.section("batch", BatchConfig)
+        data, batch = run_text(run, DataConfig(), Split.train), run.section("batch", BatchConfig)
         smoothing = run.section("loss", LossConfig).label_smoothing
         network, tokenizers = loaded.network, loaded.tokenizers
     corpus = read_split(data, Split.train)

@@ -8,7 +8,7 @@ from typing import Any
 from sacrebleu.metrics.base import Metric as SacrebleuMetric
 from sacrebleu.metrics.base import Score, Signature
 
-from seq2seq.errors import ConfigError
+from seq2seq.errors import ConfigError, install_hint
 
 BATCH = 16
 """Sentences per batch."""
@@ -33,7 +33,7 @@ class Comet:
         try:
             comet = importlib.import_module("comet")
         except ImportError:
-            raise ConfigError(f'comet={model} needs COMET: pip install "seq2seq[comet]", or leave comet out') from None
+            raise ConfigError(f"comet={model} needs COMET: {install_hint('comet')}, or leave comet out") from None
         try:
             path = model if Path(model).expanduser().is_file() else comet.download_model(model)
             self.model = comet.load_from_checkpoint(path)

@@ -66,7 +66,7 @@ class CompareConfig(Settings):
     )
     examples: int = setting(5, "example sentences for each direction of difference", at_least=0)
     comet: str | None = setting(
-        None, 'also score with this COMET model, such as Unbabel/wmt22-comet-da; needs pip install "seq2seq[comet]"'
+        None, "also score with this COMET model, such as Unbabel/wmt22-comet-da; needs the extra comet"
     )
     device: str = setting("auto", "device for COMET: auto, cpu or cuda")
     output: list[str] = setting(help="also write the report to these files: .json, .md or .html", factory=list)

@@ -10,8 +10,9 @@ from seq2seq.comparison.rare_words import Frequencies, Words, count_words
 from seq2seq.comparison.systems import outputs_of
 from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.corpora.corpus import Corpus
-from seq2seq.corpora.reading import language_of_text, names_corpus, read_split, text_for_run
+from seq2seq.corpora.reading import language_of_text, names_corpus, read_split
 from seq2seq.errors import ConfigError, DataError
+from seq2seq.run.files import run_data, run_text
 from seq2seq.run.folder import RunFolder
 
 
@@ -62,13 +63,9 @@ def frequencies(config: CompareConfig, run: Path | None, references: Sequence[st
 def target_language(config: CompareConfig, run: Path | None) -> str:
     """Language code of the references: that of the settings if it is not the default, else that of the run."""
     data = config.data
-    return data.target_language if run is None else language_of_text(data, _own_data(run))
+    return data.target_language if run is None else language_of_text(data, run_data(RunFolder.open(run)))
 
 
 def _data(config: CompareConfig, run: Path | None, split: Split) -> DataConfig:
-    data = config.data if run is None else text_for_run(config.data, _own_data(run), split)
+    data = config.data if run is None else run_text(RunFolder.open(run), config.data, split)
     return replace(data, source_tag=None)
-
-
-def _own_data(run: Path) -> DataConfig:
-    return RunFolder.open(run).section("data", DataConfig)

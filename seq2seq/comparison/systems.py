@@ -10,6 +10,7 @@ from seq2seq.comparison.config import Searched
 from seq2seq.corpora.lines import read_lines
 from seq2seq.errors import DataError, RunError
 from seq2seq.report.help import assignment, command
+from seq2seq.run.files import FILES
 from seq2seq.run.folder import CONFIG, RunFolder
 from seq2seq.run.provenance import comparable, model_hash, read_scores, text_hash
 from seq2seq.run.resume import MACHINE
@@ -18,6 +19,7 @@ from seq2seq.settings import differing
 SEED_SETTINGS = (
     "run",
     "seed",
+    "licence",
     "training.start",
     "training.device",
     "training.save_minutes",
@@ -181,10 +183,18 @@ def setting_differences(systems: Sequence[System]) -> dict[str, dict[str, list[A
     """
     runs = {system.name: [output.settings for output in system.outputs if output.settings] for system in systems}
     runs = {name: settings for name, settings in runs.items() if settings}
-    names = differing([settings for several in runs.values() for settings in several], MACHINE)
+    names = _differing([settings for several in runs.values() for settings in several], MACHINE)
     found = {name: {system: _distinct(name, several) for system, several in runs.items()} for name in names}
     first = next(iter(runs), "")
     return {name: values for name, values in found.items() if any(value != values[first] for value in values.values())}
+
+
+def _differing(runs: Sequence[Mapping[str, Any]], ignored: Sequence[str]) -> dict[str, list[Any]]:
+    """The settings that differ: see `differing`. A file is its hash, wherever it is."""
+    settings = differing(runs, ignored)
+    return {
+        name: values for name, values in settings.items() if not name.startswith(f"{FILES}.") or name.endswith(".hash")
+    }
 
 
 def _distinct(name: str, runs: Sequence[Mapping[str, Any]]) -> list[Any]:
@@ -200,7 +210,7 @@ def _check_seeds(outputs: Sequence[Output]) -> None:
     """Refuse runs that differ in more than the seed, or the same model twice."""
     runs = [(output.name, output.settings) for output in outputs if output.settings is not None]
     for name, settings in runs[1:]:
-        for setting, (one, other) in sorted(differing([runs[0][1], settings], SEED_SETTINGS).items()):
+        for setting, (one, other) in sorted(_differing([runs[0][1], settings], SEED_SETTINGS).items()):
             raise RunError(
                 f"{runs[0][0]} and {name} are not seeds of one system: {setting} is {one} in one, "
                 f"{other} in the other: name them as separate systems"

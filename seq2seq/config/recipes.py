@@ -32,6 +32,7 @@ class TrainConfig:
 
     run: str = setting("runs/demo", "output folder; rerun the same command to resume")
     seed: int = setting(1, "seed of initial weights, batch order and dropout", at_least=0, at_most=2e9)
+    licence: str | None = setting(None, "licence of the trained model, such as CC-BY-4.0; its weights name it")
     data: DataConfig = setting(factory=DataConfig)
     tokenizer: TokenizerConfig = setting(factory=TokenizerConfig)
     embeddings: EmbeddingsConfig = setting(factory=EmbeddingsConfig)

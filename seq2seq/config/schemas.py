@@ -1,7 +1,6 @@
 """The settings of each recipe and each choice, as Hydra composes them."""
 
 import functools
-import importlib.metadata
 import importlib.resources
 import re
 from importlib.resources.abc import Traversable

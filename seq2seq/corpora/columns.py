@@ -7,7 +7,7 @@ null and rejects lone surrogates.
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,11 @@ class ParquetFile(Corpus):
     def fingerprint(self) -> str:
         """The content of the file, and which columns are read."""
         return f"parquet {self.file.content} {self.columns}"
+
+    @property
+    def files(self) -> Sequence[CorpusFile]:
+        """The file."""
+        return (self.file,)
 
     def expected_pairs(self) -> int | None:
         """Number of pairs."""

@@ -3,7 +3,7 @@
 import hashlib
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tqdm import tqdm
 
+from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.errors import DataError
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ class Corpus(ABC):
 
     @abstractmethod
     def __iter__(self) -> Iterator[Pair]: ...
+
+    @property
+    def files(self) -> Sequence[CorpusFile]:
+        """The files that it is read from; empty for other text."""
+        return ()
 
     @property
     def note(self) -> str:
@@ -199,6 +205,11 @@ class MappedCorpus(Corpus):
 
     def __iter__(self) -> Iterator[Pair]:
         return map(self.map_pair, self.corpus)
+
+    @property
+    def files(self) -> Sequence[CorpusFile]:
+        """Same as for the other corpus."""
+        return self.corpus.files
 
     def expected_pairs(self) -> int | None:
         """Same as for the other corpus."""

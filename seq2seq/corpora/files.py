@@ -2,7 +2,7 @@
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import cached_property
 from itertools import zip_longest
@@ -24,23 +24,28 @@ class TextFiles(Corpus):
     def __init__(self, source: Path, target: Path) -> None:
         self.source, self.target = source, target
         first = CorpusFile(source)
-        self.files = first, first if source == target else CorpusFile(target)
+        self._files = first, first if source == target else CorpusFile(target)
         self.name = str(target) if source == target else f"{source} and {target}"
 
     @cached_property
     def fingerprint(self) -> str:
         """The content of both files."""
-        return f"text {self.files[0].content} {self.files[1].content}"
+        return f"text {self._files[0].content} {self._files[1].content}"
+
+    @property
+    def files(self) -> Sequence[CorpusFile]:
+        """Both files."""
+        return self._files
 
     def expected_pairs(self) -> int | None:
         """Approximate number of pairs."""
-        return self.files[1].expected_lines()
+        return self._files[1].expected_lines()
 
     def __iter__(self) -> Iterator[Pair]:
         return require_pairs(self._pairs(), self.name)
 
     def _pairs(self) -> Iterator[Pair]:
-        first, second = self.files
+        first, second = self._files
         with closing(first.lines()) as sources, closing(second.lines()) as targets:
             for number, (source, target) in enumerate(zip_longest(sources, targets)):
                 if source is None or target is None:
@@ -68,6 +73,11 @@ class PairPerLine(Corpus):
     @abstractmethod
     def pair(self, line: str, number: int) -> Pair:
         """The pair in a line; the line's number is for messages."""
+
+    @property
+    def files(self) -> Sequence[CorpusFile]:
+        """The file."""
+        return (self.file,)
 
     def expected_pairs(self) -> int | None:
         """Approximate number of pairs."""

@@ -5,6 +5,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from seq2seq.corpora.corpus import Corpus, MappedCorpus, Pair, PairSample
+from seq2seq.corpora.corpus_file import CorpusFile
 
 
 def add_tag(text: str, tag: str | None) -> str:
@@ -60,6 +61,11 @@ class MixedCorpus(Corpus):
 
     def __iter__(self) -> Iterator[Pair]:
         return chain.from_iterable(part.corpus for part in self.parts)
+
+    @property
+    def files(self) -> Sequence[CorpusFile]:
+        """Those of all parts."""
+        return [file for part in self.parts for file in part.corpus.files]
 
     def expected_pairs(self) -> int | None:
         """The sum over the parts; None if one is unknown."""

@@ -7,7 +7,7 @@ import csv
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from functools import cached_property
 from itertools import islice
@@ -112,6 +112,11 @@ class TableFile(Corpus):
             return ""
         source, target = (self.header[column] for column in self.columns)
         return f"{self.name}: the first row is a header: source {source!r}, target {target!r}"
+
+    @property
+    def files(self) -> Sequence[CorpusFile]:
+        """The file."""
+        return (self.file,)
 
     def expected_pairs(self) -> int | None:
         """Approximate number of pairs."""

@@ -166,6 +166,8 @@ def evaluate_language_model(
     if is_first():
         read_scores(folder / SCORES)  # reports a damaged file before any work
     lines = list(texts)
+    if blank := sum(not line.strip() for line in lines):
+        log.warning("blank: %s of %s sentences, which are not scored", f"{blank:,}", f"{len(lines):,}")
     result = model.perplexity(lines)
     origin = {"version": __version__, "references": text_hash(lines), "models": [hash_if_run(model.member.name)]}
     write_scores(folder / SCORES, name, {"corpus": corpus, **origin, "perplexity": result.as_dict()})

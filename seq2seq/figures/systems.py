@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.mixture import add_tag
-from seq2seq.corpora.reading import check_named, read_split, text_for_run
+from seq2seq.corpora.reading import read_split
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.evaluation.evaluate import provenance, translate_all
 from seq2seq.model import Network
+from seq2seq.run.files import run_text
 from seq2seq.run.folder import RunFolder
 from seq2seq.translation.translator import Translator
 
@@ -102,9 +103,7 @@ def corpus_to_score(data: DataConfig, run: Path, split: Split) -> Corpus | None:
     Raises:
         ConfigError, DataError: the corpus cannot be read.
     """
-    check_named(data, split)
-    data = text_for_run(data, RunFolder.open(run).section("data", DataConfig), split)
-    return read_split(replace(data, source_tag=None), split)
+    return read_split(replace(run_text(RunFolder.open(run), data, split), source_tag=None), split)
 
 
 def pairs_to_score(corpus: Corpus | None, split: Split) -> list[Pair]:

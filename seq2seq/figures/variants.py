@@ -12,6 +12,7 @@ from seq2seq.config.recipes import TrainConfig
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.figures.config import Figure, SweepConfig
 from seq2seq.model import AttentionKind, BridgeKind, Direction, ModelConfig
+from seq2seq.run.files import FILES, locate_files
 from seq2seq.run.folder import CONFIG, FROZEN, MODEL, RunFolder
 from seq2seq.run.resume import CHOICES
 from seq2seq.settings import validate
@@ -44,9 +45,11 @@ def settings_of(run: Path) -> TrainConfig:
     Raises:
         RunError: the folder is not a run folder, or its settings are invalid.
     """
-    values = dict(RunFolder.open(run).settings)
+    folder = RunFolder.open(run)
+    values = dict(folder.settings)
     chosen = values.pop(CHOICES, None) or {}
-    values.pop(FROZEN, None)
+    for other in (FROZEN, FILES):
+        values.pop(other, None)
     try:
         schema = TrainConfig(
             optimizer=_subclass(OptimizerConfig, chosen.get("optimizer"))(),
@@ -58,6 +61,7 @@ def settings_of(run: Path) -> TrainConfig:
         raise RunError(f"{run / CONFIG} is not valid ({reason}): restore the file or train again") from None
     assert isinstance(config, TrainConfig)
     validate(config)
+    locate_files(config, folder)
     return config
 
 

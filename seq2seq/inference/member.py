@@ -6,7 +6,8 @@ B sentences, S source positions, T target positions.
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -94,6 +95,17 @@ class Member:
         decoder = PreparedDecoder(network, form, torch.bfloat16 if reduced else torch.float32)
         languages = target_language, source_language
         return cls(name, network, decoder, tokenizers, device, form, *languages, placeholders)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickling and copying: packed weights cannot be pickled, so the copy packs its own."""
+        prepare = partial(
+            Member.prepare,
+            name=self.name,
+            target_language=self.target_language,
+            source_language=self.source_language,
+            placeholders=self.placeholders,
+        )
+        return prepare, (self.network, self.tokenizers, self.device, self.precision)
 
     @property
     def is_language_model(self) -> bool:

@@ -9,6 +9,7 @@ B sentences, S source positions, V source vocabulary size, K translations of eac
 a batch, C pairs of a source and a target token that occur together.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -119,9 +120,9 @@ class Shortlist:
         """Copy the lists to ``device``."""
         return Shortlist(self.translations_VK.to(device), self.frequent_F.to(device), self.target_size)
 
-    def save(self, path: Path) -> None:
-        """Write the lists (safetensors). The file is replaced atomically."""
-        save_tensors({"translations": self.translations_VK.cpu(), "frequent": self.frequent_F.cpu()}, path)
+    def save(self, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+        """Write the lists (safetensors), with entries for the file's header. The file is replaced atomically."""
+        save_tensors({"translations": self.translations_VK.cpu(), "frequent": self.frequent_F.cpu()}, path, metadata)
 
     @classmethod
     def load(cls, path: Path, source_size: int, target_size: int, longest: int = MAX_TRANSLATIONS) -> "Shortlist":

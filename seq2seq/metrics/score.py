@@ -14,7 +14,7 @@ from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
 from seq2seq.corpora.languages import EXAMPLES, Segmentation, mismatched_segmentation, segmentation
-from seq2seq.errors import DataError
+from seq2seq.errors import DataError, install_hint
 from seq2seq.metrics.sacrebleu_private import corpus_counts, corpus_score, score_from_sums
 
 log = logging.getLogger("seq2seq")
@@ -142,9 +142,7 @@ def bleu_tokenizer(language: str) -> str:
         extra, modules = MECAB[kind]
         if all(find_spec(module) is not None for module in modules):
             return f"{extra}-mecab"
-        log.warning(
-            'BLEU splits %s into characters: pip install "seq2seq[%s]" to split words by MeCab', language, extra
-        )
+        log.warning("BLEU splits %s into characters: %s to split words by MeCab", language, install_hint(extra))
         return "char"
     return "char" if kind is Segmentation.unsegmented else "13a"
 

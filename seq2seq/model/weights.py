@@ -6,9 +6,10 @@ I inputs, O outputs of a matrix.
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -25,6 +26,9 @@ SCALES = ".scales"
 
 CHECKSUM = "crc32"
 """Metadata key with the `checksum` of the tensors when they were written."""
+
+METADATA = "__metadata__"
+"""The entry of a header with the metadata."""
 
 MAX_HEADER = 10_000_000
 """Most bytes of a file's header, which lists its tensors; a thousand tensors need 100,000."""
@@ -66,14 +70,32 @@ def quantize(weight_OI: Tensor) -> Quantized:
     return Quantized((weight_OI / scales_O.unsqueeze(1)).round().to(torch.int8), scales_O)
 
 
-def save_tensors(weights: Weights, path: Path) -> None:
+def save_tensors(weights: Weights, path: Path, metadata: Mapping[str, str] | None = None) -> None:
     """Write tensors with their checksum. The file is replaced atomically.
+
+    Args:
+        weights: the tensors, on the CPU.
+        path: the file.
+        metadata: further entries of the header, which `read_metadata` returns.
 
     Raises:
         RunError: the disk is full, or the file cannot be written.
     """
     with atomic_write(path) as temporary:
-        save_file(weights, temporary, {CHECKSUM: checksum(weights)})
+        save_file(weights, temporary, {**(metadata or {}), CHECKSUM: checksum(weights)})
+        _sort_metadata(temporary)
+
+
+def _sort_metadata(path: Path) -> None:
+    """Sort the metadata of a file in place: safetensors writes it in random order, and equal files have equal bytes."""
+    with path.open("r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header[METADATA] = dict(sorted(header[METADATA].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+        assert len(text) <= size
+        file.seek(8)
+        file.write(text.ljust(size))
 
 
 def checksum(weights: Weights) -> str:
@@ -86,12 +108,13 @@ def checksum(weights: Weights) -> str:
     return f"{crc:08x}"
 
 
-def save_weights(network: nn.Module, path: Path) -> None:
+def save_weights(network: nn.Module, path: Path, metadata: Mapping[str, str] | None = None) -> None:
     """Write a network's parameters. A parameter with several names (tied embeddings) is stored once."""
-    save_tensors({name: parameter.detach().cpu().contiguous() for name, parameter in network.named_parameters()}, path)
+    weights = {name: parameter.detach().cpu().contiguous() for name, parameter in network.named_parameters()}
+    save_tensors(weights, path, metadata)
 
 
-def save_quantized(network: nn.Module, path: Path) -> None:
+def save_quantized(network: nn.Module, path: Path, metadata: Mapping[str, str] | None = None) -> None:
     """Write a network's parameters with 8-bit matrices; vectors stay float32."""
     weights: Weights = {}
     for name, parameter in network.named_parameters():
@@ -99,7 +122,7 @@ def save_quantized(network: nn.Module, path: Path) -> None:
             weights[name], weights[name + SCALES] = quantize(parameter.detach().cpu())
         else:
             weights[name] = parameter.detach().cpu()
-    save_tensors(weights, path)
+    save_tensors(weights, path, metadata)
 
 
 def is_quantized(weights: Weights) -> bool:
@@ -150,13 +173,8 @@ def load_weights(path: Path, check: Callable[[Weights], object] | None = None) -
     Raises:
         RunError: the file is missing, truncated, not safetensors, or its checksum does not match.
     """
-    if not os.path.isfile(path):
-        raise RunError(
-            f"{path} is missing: there is no model before the first validation; resume training, or name another "
-            f"run folder"
-        )
-    try:
-        header = _read_header(path)
+    with _readable(path):
+        header = _header_tensors(_read_header(path))
         if check is not None:
             check(header)
         with safe_open(path, "pt") as file:
@@ -165,13 +183,38 @@ def load_weights(path: Path, check: Callable[[Weights], object] | None = None) -
             weights = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         if written not in (None, checksum(weights)):  # other programs write none
             raise ValueError("checksum mismatch")
-    except (SafetensorError, OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged ({str(error).splitlines()[0]}): copy it again or retrain") from None
     return weights
 
 
-def _read_header(path: Path) -> Weights:
-    """The tensors listed in the header of a safetensors file, on the meta device.
+def read_metadata(path: Path) -> dict[str, str]:
+    """Read the metadata of a safetensors file, without its tensors; empty if there is none.
+
+    Raises:
+        RunError: the file is missing, or its header is not valid.
+    """
+    with _readable(path):
+        metadata = _read_header(path).get(METADATA, {})
+        if not (isinstance(metadata, dict) and all(isinstance(value, str) for value in metadata.values())):
+            raise ValueError("its metadata is not text")
+    return metadata
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Raise a `RunError` if a file of tensors is missing, or if reading it raises an error of a damaged file."""
+    if not os.path.isfile(path):
+        raise RunError(
+            f"{path} is missing: there is no model before the first validation; resume training, or name another "
+            f"run folder"
+        )
+    try:
+        yield
+    except (SafetensorError, OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged ({str(error).splitlines()[0]}): copy it again or retrain") from None
+
+
+def _read_header(path: Path) -> dict[str, Any]:
+    """The header of a safetensors file: its tensors and metadata.
 
     `safe_open` would map the whole file first, which some systems count as memory.
 
@@ -184,7 +227,22 @@ def _read_header(path: Path) -> Weights:
             raise ValueError(f"its header has more than {MAX_HEADER:,} bytes")
         text = file.read(size)
     try:
-        entries = {name: entry for name, entry in json.loads(text).items() if name != "__metadata__"}
+        header = json.loads(text)
+    except (ValueError, RecursionError):
+        header = None
+    if not isinstance(header, dict):
+        raise ValueError("its header lists no tensors")
+    return header
+
+
+def _header_tensors(header: dict[str, Any]) -> Weights:
+    """The tensors listed in a header, on the meta device.
+
+    Raises:
+        ValueError: an entry is not valid.
+    """
+    try:
+        entries = {name: entry for name, entry in header.items() if name != METADATA}
         kinds = {entry["dtype"] for entry in entries.values()} - TYPES.keys()
         if not kinds:
             return {

@@ -4,9 +4,9 @@ These three files are a model: copied elsewhere they still translate. Opening a 
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,7 +22,8 @@ from seq2seq.inference.member import Member
 from seq2seq.inference.shortlist import MAX_TRANSLATIONS, Shortlist
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.network import meta_network
-from seq2seq.model.weights import dequantized, is_quantized, load_weights_of, set_weights
+from seq2seq.model.weights import dequantized, is_quantized, load_weights_of, read_metadata, set_weights
+from seq2seq.run.metadata import check_metadata, model_metadata, tokenizer_hashes
 from seq2seq.search import SearchConfig
 from seq2seq.settings import flat, validate
 from seq2seq.system.atomic import atomic_folder, atomic_write
@@ -44,18 +45,6 @@ PAIRS = "pairs"
 
 FROZEN = "frozen"
 """The section of config.yaml that lists frozen embedding tables: source, target. Missing if there are none."""
-
-TRAINING_ONLY = {
-    "dropout",
-    "dropout_shared_over_time",
-    "recurrent_dropout",
-    "word_dropout",
-    "initialization",
-    "initial_range",
-    "embedding_range",
-    "forget_bias",
-}
-"""Model settings that matter in training only: models that differ in nothing else compute the same function."""
 
 LONGEST_CONFIG = 1_000_000
 """Maximum size of config.yaml in bytes; a run with every setting changed needs about 5,000."""
@@ -110,6 +99,8 @@ class LoadedRun:
     """Language code of the output; empty if the folder does not name it."""
     name: str = "the model"
     """The run folder, for messages."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """The metadata of its weights, for those that are made from them."""
     source_language: str = ""
     """Language code of the input; empty if the folder does not name it."""
     placeholders: Placeholders | None = None
@@ -158,7 +149,10 @@ class RunFolder:
 
         Raises:
             RunError: the folder has no config.yaml, or it is not a YAML mapping.
+            ConfigError: the argument is not a path.
         """
+        if not isinstance(path, str | os.PathLike):
+            raise ConfigError(f"a run folder is a path, got {type(path).__name__}: pass a string or a Path")
         folder = Path(path).expanduser()
         file = folder / CONFIG
         if not os.path.isfile(file):  # `Path.is_file` raises an error for names that the system does not allow
@@ -269,7 +263,8 @@ class RunFolder:
             shapes = meta_network(model, *sizes)  # needs no memory, whatever sizes config.yaml names
         except (ConfigError, RuntimeError) as error:  # contradictory settings, or sizes beyond all limits
             raise self._unusable("model", error) from None
-        file = self.path / MODEL
+        file, metadata = self.path / MODEL, self.metadata(tokenizers)
+        self.check_file(file, metadata)
         weights = load_weights_of(shapes, file)
         network = Network(model, *sizes)
         set_weights(network, dequantized(weights, file), file)
@@ -282,7 +277,24 @@ class RunFolder:
             name=str(self.path),
             source_language=self.source_language,
             placeholders=self.placeholders(tokenizers),
+            metadata=metadata,
         )
+
+    def metadata(self, tokenizers: Tokenizers) -> dict[str, str]:
+        """The metadata of the run's weights: see `model_metadata`.
+
+        Raises:
+            RunError: the model settings are not usable.
+        """
+        return model_metadata(self.section("model", ModelConfig), self.flat_settings, tokenizers)
+
+    def check_file(self, file: Path, metadata: Mapping[str, str]) -> None:
+        """Check that a file of tensors was made with the tokenizers and settings of ``metadata``.
+
+        Raises:
+            RunError: it was not, is missing or damaged.
+        """
+        check_metadata(read_metadata(file), metadata, file, self.path)
 
     def load_shortlist(self, tokenizers: Tokenizers) -> Shortlist:
         """The lexical shortlist of the run.
@@ -292,7 +304,10 @@ class RunFolder:
         """
         config = self.section("shortlist", ShortlistConfig) if "shortlist" in self.settings else None
         longest = MAX_TRANSLATIONS if config is None else max(MAX_TRANSLATIONS, config.translations)
-        return Shortlist.load(self.path / SHORTLIST, tokenizers.source.size, tokenizers.target.size, longest)
+        file = self.path / SHORTLIST
+        shortlist = Shortlist.load(file, tokenizers.source.size, tokenizers.target.size, longest)
+        self.check_file(file, tokenizer_hashes(tokenizers))
+        return shortlist
 
 
 def load_run(path: str | Path) -> LoadedRun:
@@ -322,7 +337,7 @@ def new_model_folder(run: RunFolder, loaded: LoadedRun, output: Path) -> Iterato
             temporary.write_text(run.text, encoding="utf-8", newline="\n")
         save_tokenizers(loaded.tokenizers, made)
         if os.path.lexists(run.path / SHORTLIST):
-            run.load_shortlist(loaded.tokenizers).save(made / SHORTLIST)
+            run.load_shortlist(loaded.tokenizers).save(made / SHORTLIST, tokenizer_hashes(loaded.tokenizers))
         yield made
 
 
@@ -357,4 +372,4 @@ def learn_shortlist(
     """Learn the shortlist of a run from its encoded training pairs and save it in the run folder."""
     source, target = tokenizers
     shortlist = Shortlist.learn(table, source.size, target.size, config, seed, eos=EOS, unk=UNK)
-    shortlist.save(folder / SHORTLIST)
+    shortlist.save(folder / SHORTLIST, tokenizer_hashes(tokenizers))

@@ -1,6 +1,6 @@
 """Create a run folder for the settings of a command, or resume the run of a folder that has the same settings."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from seq2seq.errors import ConfigError, RunError, Seq2SeqError
+from seq2seq.run.files import FILES, FileRecord, check_same_files
 from seq2seq.run.folder import CONFIG, FROZEN, INTERPOLATION, PAIRS, RunFolder
 from seq2seq.settings import walk
 from seq2seq.system.atomic import atomic_write, is_temporary, make_folder
@@ -24,6 +25,7 @@ SPLIT = "split.json"
 # Settings that a resumed run may change: the length of training and everything after it.
 CHANGEABLE = (
     "run",
+    "licence",
     "training.updates",
     "training.epochs",
     "training.accumulate",  # another number of processes can make the same update
@@ -48,7 +50,9 @@ MACHINE = (
 
 
 @contextmanager
-def run_setup(folder: Path, config: Any, frozen: Sequence[str] = ()) -> Iterator[None]:
+def run_setup(
+    folder: Path, config: Any, frozen: Sequence[str] = (), files: Mapping[str, FileRecord] | None = None
+) -> Iterator[None]:
     """Open a run folder as `open_run` does, for the caller to add what training needs, such as tokenizers.
 
     If the context ends with a user error, a new folder is removed again, so that it can be used with other settings. A
@@ -66,7 +70,7 @@ def run_setup(folder: Path, config: Any, frozen: Sequence[str] = ()) -> Iterator
         yield
         return
     existed, resumed = folder.exists(), (folder / CONFIG).exists()
-    open_run(folder, config, frozen)
+    open_run(folder, config, frozen, files)
     try:
         yield
     except Seq2SeqError:
@@ -79,27 +83,35 @@ def run_setup(folder: Path, config: Any, frozen: Sequence[str] = ()) -> Iterator
         raise
 
 
-def open_run(folder: Path, config: Any, frozen: Sequence[str] = ()) -> None:
+def open_run(
+    folder: Path, config: Any, frozen: Sequence[str] = (), files: Mapping[str, FileRecord] | None = None
+) -> None:
     """Create a run folder for these settings, or check that an existing run has the same and can be resumed.
 
     Args:
         folder: the run folder.
         config: all settings of the command.
         frozen: the embedding tables that are not trained; a run that starts from this one inherits them.
+        files: the files that the settings name, by setting.
 
     Raises:
         ConfigError: a value contains an interpolation.
-        RunError: the folder belongs to a run with other settings or has other content, or contains a link to a folder.
+        RunError: the folder belongs to a run with other settings or files, or has other content, or contains a link to
+            a folder.
     """
     path = folder / CONFIG
     try:
         if path.exists():
-            _check_same_settings(RunFolder.open(folder), config)
+            run = RunFolder.open(folder)
+            _check_same_settings(run, config, check_same_files(run, files or {}))
         elif folder.exists() and not (folder.is_dir() and all(_may_precede_a_run(place) for place in folder.iterdir())):
             raise RunError(f"{folder} is not empty and not a run folder: choose another with run=PATH")
         _check_no_linked_folder(folder)
         # A resumed run writes its settings as well, because some may have changed.
-        text = OmegaConf.to_yaml({**saved_settings(config), **({FROZEN: list(frozen)} if frozen else {})})
+        settings = saved_settings(config)
+        settings |= {FROZEN: list(frozen)} if frozen else {}
+        settings |= {FILES: {name: asdict(record) for name, record in files.items()}} if files else {}
+        text = OmegaConf.to_yaml(settings)
         if INTERPOLATION in text:
             raise ConfigError(f"a setting has {INTERPOLATION} in its value, which config.yaml must not: leave it out")
         make_folder(folder)
@@ -141,8 +153,11 @@ def _choices(config: Any) -> dict[str, str]:
     }
 
 
-def _check_same_settings(run: RunFolder, config: Any) -> None:
-    """Refuse other settings than those of the run; a setting that an older folder lacks had its default."""
+def _check_same_settings(run: RunFolder, config: Any, same_files: Container[str]) -> None:
+    """Refuse other settings than those of the run; a setting that an older folder lacks had its default.
+
+    Settings in ``same_files`` name the same file.
+    """
     saved, defaults = run.flat_settings, _defaults(config)
     compared = {
         name: (saved.get(f"{CHOICES}.{name}"), kind)
@@ -155,7 +170,7 @@ def _check_same_settings(run: RunFolder, config: Any) -> None:
         if not name.startswith(CHANGEABLE)
     }
     for name, (old, new) in compared.items():
-        if old != new:
+        if old != new and name not in same_files:
             raise RunError(
                 f"{run.path} holds a run with {name}={old}, this command says {name}={new}: "
                 f"choose another folder with run=PATH, or delete this one"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         SearchConfig,
         SearchOverrides,
         Utility,
+        resolve_search,
     )
     from seq2seq.search.constrained import Phrase, constrained_beam_search
     from seq2seq.search.diverse import diverse_beam_search
@@ -35,7 +36,8 @@ else:
         {
             "beam": "beam_search",
             "characters": "CharacterStepper",
-            "config": "LANGUAGE_MODEL_WEIGHT Method SAMPLING_METHODS SearchConfig SearchOverrides Utility",
+            "config": "LANGUAGE_MODEL_WEIGHT Method resolve_search SAMPLING_METHODS "
+            "SearchConfig SearchOverrides Utility",
             "constrained": "constrained_beam_search Phrase",
             "diverse": "diverse_beam_search",
             "ensemble": "check_language_model_weight fusion normalized SubsetStepper",
@@ -82,6 +84,7 @@ __all__ = [
     "make_hypothesis",
     "next_words",
     "normalized",
+    "resolve_search",
     "sample",
     "search",
     "stream_beam_search",

@@ -225,3 +225,22 @@ class SearchOverrides(Settings):
             changes = {name: getattr(defaults, name) for name in METHODS_OF_SETTING} | changes
         changed = replace(search, **changes)
         return changed if "n_best" in changes else changed.with_fitting_n_best()
+
+
+def resolve_search(search: SearchConfig | str | None, default: SearchConfig) -> SearchConfig:
+    """The search that an argument means.
+
+    Args:
+        search: settings; or the name of a method, with the other settings of ``default``; or None, the default.
+        default: the default.
+
+    Raises:
+        ConfigError: there is no such method, or the argument is neither.
+    """
+    if search is None:
+        return default
+    if isinstance(search, SearchConfig):
+        return search
+    if search in list(Method):
+        return SearchOverrides(method=Method(search)).apply_to(default)
+    raise ConfigError(f"search must be a SearchConfig or one of {', '.join(Method)}, got {search!r}")

@@ -1,4 +1,4 @@
 """A local web page and a JSON API for trained runs.
 
-Only `config` can be imported without the extra ``seq2seq[serve]``.
+Only `config` can be imported without the extra ``serve``.
 """

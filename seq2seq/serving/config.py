@@ -5,7 +5,7 @@ import socket
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from seq2seq.errors import ConfigError, program
+from seq2seq.errors import ConfigError, install_hint, program
 from seq2seq.inference.config import InferencePrecision
 from seq2seq.settings import Settings, setting
 
@@ -24,7 +24,7 @@ def require_packages() -> None:
     """
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
-        raise ConfigError(f'{program("serve")} needs {" and ".join(missing)}: pip install "seq2seq[serve]"')
+        raise ConfigError(f"{program('serve')} needs {' and '.join(missing)}: {install_hint('serve')}")
 
 
 @dataclass(kw_only=True)

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from seq2seq.errors import ConfigError, DataError
+from seq2seq.errors import ConfigError, DataError, require_text
 from seq2seq.tokenizer.normalization import SPACE, normalize
 from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
 
@@ -80,7 +80,12 @@ def stable_prefix_tokens(tokenizer: Tokenizer, prefix: str, texts: Sequence[byte
 
 
 def split_prefix(prefix: str) -> tuple[str, str]:
-    """The complete words of a prefix, and the incomplete word at its end, empty after white space."""
+    """The complete words of a prefix, and the incomplete word at its end, empty after white space.
+
+    Raises:
+        DataError: the prefix is not a string.
+    """
+    require_text(prefix, "prefix")
     text = normalize(prefix)
     if normalize(prefix[-1:]) == "":
         return text, ""

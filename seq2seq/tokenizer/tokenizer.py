@@ -44,6 +44,7 @@ class Tokenizer:
             self._processor.id_to_piece(list(range(self._processor.get_piece_size())))  # raises if one is not UTF-8
         except (RuntimeError, UnicodeDecodeError):
             raise DataError(f"{name} is damaged or not a SentencePiece model: train or fetch it again") from None
+        self._model = model  # SentencePiece may serialize it in other bytes
         ids = tuple(getattr(self._processor, f"{special}_id")() for special in ("unk", "bos", "eos", "pad"))
         if ids != (UNK, BOS, EOS, PAD):
             raise DataError(
@@ -77,8 +78,7 @@ class Tokenizer:
 
     def to_bytes(self) -> bytes:
         """The serialized model: the content of a ``tokenizer.model`` file."""
-        model: bytes = self._processor.serialized_model_proto()
-        return model
+        return self._model
 
     def __reduce__(self) -> tuple[type["Tokenizer"], tuple[bytes]]:
         """For pickling."""
@@ -173,19 +173,24 @@ class Tokenizers(NamedTuple):
         return self.source is self.target
 
 
+def tokenizer_files(tokenizers: Tokenizers) -> dict[str, bytes]:
+    """The content of ``tokenizer.model``, or of ``tokenizer.target.model`` and ``tokenizer.source.model``, by name."""
+    source, target = tokenizers
+    files = {"": source} if tokenizers.joint else {".target": target, ".source": source}
+    return {f"tokenizer{side}.model": tokenizer.to_bytes() for side, tokenizer in files.items()}
+
+
 def save_tokenizers(tokenizers: Tokenizers, folder: Path) -> None:
-    """Write ``tokenizer.model``, or ``tokenizer.source.model`` and ``tokenizer.target.model``, into a folder.
+    """Write the `tokenizer_files` into a folder.
 
     The source's file is written last: its presence tells `load_tokenizers` that both exist.
 
     Raises:
         RunError: a file cannot be written.
     """
-    source, target = tokenizers
-    files = {"": source} if tokenizers.joint else {".target": target, ".source": source}
-    for side, tokenizer in files.items():
-        with atomic_write(folder / f"tokenizer{side}.model") as temporary:
-            temporary.write_bytes(tokenizer.to_bytes())
+    for name, content in tokenizer_files(tokenizers).items():
+        with atomic_write(folder / name) as temporary:
+            temporary.write_bytes(content)
 
 
 def load_tokenizers(folder: Path) -> Tokenizers:

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from seq2seq.errors import RunError
-from seq2seq.model import ModelConfig, Network
+from seq2seq.model import Network
 from seq2seq.model.weights import Weights, load_weights_of, mean_weights
-from seq2seq.run.folder import TRAINING_ONLY, LoadedRun, RunFolder, load_run
-from seq2seq.settings import walk
+from seq2seq.run.folder import LoadedRun, RunFolder, load_run
+from seq2seq.run.metadata import architecture
 from seq2seq.training.checkpoints import Checkpoints
 from seq2seq.training.config import TrainingConfig
 from seq2seq.training.progress import Progress
@@ -57,16 +57,17 @@ def chosen_checkpoints(run: Path) -> list[Path]:
     return paths
 
 
-def average_checkpoints(network: Network, paths: Sequence[Path]) -> Weights:
+def average_checkpoints(run: RunFolder, loaded: LoadedRun, paths: Sequence[Path]) -> Weights:
     """Average the weights in these files (Junczys-Dowmunt et al. 2016).
 
     Raises:
-        RunError: a file is damaged or does not fit the network.
+        RunError: a file is damaged, does not fit the network, or was trained with other tokenizers or settings.
     """
 
     def weights() -> Iterator[Weights]:
         for path in paths:
-            yield load_weights_of(network, path)
+            run.check_file(path, loaded.metadata)
+            yield load_weights_of(loaded.network, path)
 
     return mean_weights(weights())
 
@@ -77,7 +78,7 @@ def _parameters(network: Network) -> Weights:
 
 def _check_same_model(first: LoadedRun, run: Path, other: LoadedRun, folder: Path) -> None:
     """Check that two runs have the same architecture and vocabulary."""
-    settings, others = _architecture(first.network.config), _architecture(other.network.config)
+    settings, others = architecture(first.network.config), architecture(other.network.config)
     for name, value in settings.items():
         if others[name] != value:
             raise RunError(
@@ -86,7 +87,3 @@ def _check_same_model(first: LoadedRun, run: Path, other: LoadedRun, folder: Pat
             )
     if [side.to_bytes() for side in first.tokenizers] != [side.to_bytes() for side in other.tokenizers]:
         raise RunError(f"{folder} has another vocabulary than {run}: average runs with the same tokenizer")
-
-
-def _architecture(config: ModelConfig) -> dict[str, object]:
-    return {name: value for name, _, value in walk(config) if name not in TRAINING_ONLY}

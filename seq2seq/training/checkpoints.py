@@ -6,7 +6,7 @@ one before it and ends with the same result.
 
 import logging
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,15 @@ class Checkpoints:
     Args:
         folder: the folder.
         network: the network that is trained. If given, files that do not fit are rejected before memory is allocated.
+        metadata: written into each file of weights.
     """
 
-    def __init__(self, folder: Path, network: nn.Module | None = None) -> None:
+    def __init__(
+        self, folder: Path, network: nn.Module | None = None, metadata: Mapping[str, str] | None = None
+    ) -> None:
         self.folder = folder
         self.network = network
+        self.metadata = metadata
         self.last = folder / "last.pt"
         self.previous = folder / "previous.pt"
         self._last_is_whole = False  # then it may replace the one before
@@ -125,7 +129,7 @@ class Checkpoints:
 
     def save(self, network: nn.Module, update: int) -> None:
         """Save the weights after ``update`` updates, until no saved state refers to them."""
-        save_weights(network, self.weights_path(update))
+        save_weights(network, self.weights_path(update), self.metadata)
 
     def load(self, update: int) -> Weights:
         """Load the weights after ``update`` updates.
@@ -172,7 +176,7 @@ class Checkpoints:
         except RunError:
             current = {}
         if current.keys() != average.keys() or not all(torch.equal(current[name], average[name]) for name in current):
-            save_tensors(average, path)
+            save_tensors(average, path, self.metadata)
 
 
 def _most_bytes(network: nn.Module) -> int:

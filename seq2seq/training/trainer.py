@@ -4,7 +4,7 @@ The result is a function of config and seed: a run that was killed and restarted
 """
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from seq2seq.data.prefetch import prefetch
 from seq2seq.data.stream import BatchIterator, BatchStream
 from seq2seq.model import Network
 from seq2seq.model.weights import save_weights, set_weights
+from seq2seq.run.metadata import check_metadata
 from seq2seq.system.device import resolve_precision
 from seq2seq.system.precision import Precision
 from seq2seq.system.processes import barrier, is_first, max_over_processes
@@ -58,6 +59,7 @@ class Trainer:
         start: Callable[[Network], None] | None = None,
         logger: Logger | None = None,
         samples: Callable[[], Sequence[Sample]] = tuple,
+        metadata: Mapping[str, str] | None = None,
     ) -> None:
         """Prepare training, or resume it from the folder's last state.
 
@@ -75,9 +77,10 @@ class Trainer:
             start: sets the initial weights of a new run; not called when a run is resumed.
             logger: receives measurements, besides metrics.jsonl.
             samples: returns translations of the last validation.
+            metadata: of the weights, written into each file of them.
 
         Raises:
-            RunError: the training state in the folder cannot be used.
+            RunError: the training state in the folder cannot be used, or belongs to other tokenizers or settings.
         """
         self.network = network.to(device)
         self.stream = stream
@@ -93,7 +96,8 @@ class Trainer:
         self.device = device
         self.logger = logger
         self.samples = samples
-        self.checkpoints = Checkpoints(folder / "checkpoints", network)
+        self.metadata = dict(metadata or {})
+        self.checkpoints = Checkpoints(folder / "checkpoints", network, self.metadata)
         self.saved_at = time.perf_counter()
         state = self.checkpoints.load_state()
         if state is None and start is not None:
@@ -222,7 +226,7 @@ class Trainer:
             if is_first():
                 self.checkpoints.save(self.network, validation.update)
                 if chosen:
-                    save_weights(self.network, self.model_path)
+                    save_weights(self.network, self.model_path, self.metadata)
         if chosen:
             self.progress.model, self.progress.average = [validation.update], None
         if self.finished() and self.progress.window.tokens:
@@ -281,6 +285,7 @@ class Trainer:
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "progress": self.progress.as_dict(),
+            "metadata": self.metadata,
         }
         if self.average is not None:
             state["average"] = self.average.weights
@@ -297,9 +302,10 @@ class Trainer:
         """Resume from a training state.
 
         Raises:
-            RunError: it is damaged, or of another network or optimizer.
+            RunError: it is damaged, or of another network, tokenizer or optimizer.
         """
         try:
+            check_metadata(dict(state.get("metadata", {})), self.metadata, self.checkpoints.last, self.folder)
             self.network.load_state_dict(state["network"])
             load_state(self.optimizer, self.optimizer_config, state["optimizer"], tables_of(self.network))
             if self.average is not None:

@@ -7,10 +7,11 @@ from pathlib import Path
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.weights import dequantized, load_weights_of, set_weights
-from seq2seq.run.folder import CONFIG, MODEL, TRAINING_ONLY, RunFolder
-from seq2seq.settings import override_value, walk
+from seq2seq.run.folder import CONFIG, MODEL, RunFolder
+from seq2seq.run.metadata import architecture
+from seq2seq.settings import override_value
 from seq2seq.tokenizer.config import TokenizerConfig
-from seq2seq.tokenizer.tokenizer import load_tokenizers
+from seq2seq.tokenizer.tokenizer import Tokenizers, load_tokenizers
 from seq2seq.training.config import EmbeddingsConfig
 
 EFFECTIVE = {"tags", "placeholders", "sampling", "sample_target"}
@@ -39,7 +40,7 @@ def checked_start(
 
     Raises:
         RunError: ``start`` is not a run folder with a trained model, its architecture differs, or its vocabulary lacks
-            a tag.
+            a tag, or its files do not belong together.
         ConfigError: a setting without effect is neither the start's nor its default.
         DataError: its tokenizers are missing or damaged.
     """
@@ -51,8 +52,10 @@ def checked_start(
         _check_architecture(run, model)
         if not (other / MODEL).is_file():
             raise RunError(f"training.start={start} has no {MODEL}: train it until it has validated at least once")
+        tokenizers = load_tokenizers(other)
+        run.check_file(other / MODEL, run.metadata(tokenizers))
         _check_placeholders(run, tokenizer)
-        _check_tags(other, tokenizer, source_tags)
+        _check_tags(start, tokenizers, tokenizer, source_tags)
         _refuse_ignored(run, model, tokenizer)
     return other
 
@@ -77,8 +80,8 @@ def inherited_frozen(folder: Path, start: Path | None, embeddings: EmbeddingsCon
 
 
 def _check_architecture(start: RunFolder, model: ModelConfig) -> None:
-    started = {name: value for name, _, value in walk(start.section("model", ModelConfig))}
-    others = [name for name, _, value in walk(model) if name not in TRAINING_ONLY and started[name] != value]
+    started = architecture(start.section("model", ModelConfig))
+    others = [name for name, value in architecture(model).items() if started[name] != value]
     if others:
         raise RunError(
             f"training.start={start.path} has another architecture than this command: set "
@@ -118,8 +121,8 @@ def _check_placeholders(start: RunFolder, tokenizer: TokenizerConfig) -> None:
         )
 
 
-def _check_tags(start: Path, tokenizer: TokenizerConfig, source_tags: Sequence[str]) -> None:
-    source, target = load_tokenizers(start)
+def _check_tags(start: str, tokenizers: Tokenizers, tokenizer: TokenizerConfig, source_tags: Sequence[str]) -> None:
+    source, target = tokenizers
     tags = [(source, tag) for tag in (*tokenizer.tags, *source_tags)] + [(target, tag) for tag in tokenizer.tags]
     for vocabulary, tag in tags:
         try:

@@ -55,7 +55,7 @@ def search_options(
     n_best: int | None,
     *,
     attention: bool = False,
-    copy: Copy = Copy.none,
+    copy: Copy | str = Copy.none,
 ) -> SearchOptions:
     """Return checked options; ``beam_size`` and ``n_best`` override those of ``search`` unless they are None.
 

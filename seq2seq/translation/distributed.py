@@ -16,8 +16,8 @@ def translate_distributed(
     *,
     beam_size: int | None = None,
     n_best: int | None = None,
-    search: SearchConfig | None = None,
-    copy: Copy = Copy.none,
+    search: SearchConfig | str | None = None,
+    copy: Copy | str = Copy.none,
 ) -> Iterator[Translation]:
     """Translate a stream as `Translator.translate_all` does, by all processes; the first one gets the translations.
 
@@ -47,7 +47,7 @@ def _rounds(
     translator: Translator,
     lines: Iterator[str | Request],
     translate: Callable[[list[str | Request]], Iterator[Translation]],
-    search: SearchConfig | None,
+    search: SearchConfig | str | None,
 ) -> Iterator[Translation]:
     chunks = chunked(lines, world_size() * CHUNK)
     while texts := broadcast_object(next(chunks, []) if is_first() else []):
@@ -59,7 +59,7 @@ def _rounds(
 
 
 def split_work(
-    translator: Translator, texts: list[str | Request], search: SearchConfig | None = None
+    translator: Translator, texts: list[str | Request], search: SearchConfig | str | None = None
 ) -> list[list[int]]:
     """Return the row numbers of the units of work that processes take in turn: chunks, or batches of the last ones.
 

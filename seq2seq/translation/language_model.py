@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -94,6 +94,10 @@ class LanguageModel:
             ConfigError: an unknown device.
         """
         return cls(load_run(run).member(choose_device(device), "auto"))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickling and copying."""
+        return LanguageModel, (self.member,)
 
     def log_probability(self, text: str) -> float:
         """Return the log-probability of a sentence in nats, EOS included."""

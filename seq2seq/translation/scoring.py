@@ -15,6 +15,7 @@ from seq2seq.corpora.segmentation import MAX_SEGMENT, align_segments, split_long
 from seq2seq.data.batch import batches_by_length, make_batch
 from seq2seq.data.batch_sampler import BatchSampler
 from seq2seq.data.config import BatchConfig
+from seq2seq.errors import require_text
 from seq2seq.inference.member import Member
 from seq2seq.inference.members import EncodedSources, Members
 from seq2seq.search import forced_decoding, make_hypothesis
@@ -41,6 +42,7 @@ def score_pairs(members: Members, pairs: Iterable[tuple[str, str]], length_penal
 
 
 def _split(members: Members, source: str, target: str) -> list[tuple[str, str]]:
+    require_text(source, "text")
     if len(source) <= MAX_SEGMENT:
         return [(source, target)]
     tags = members.source_tokenizers[0].tags

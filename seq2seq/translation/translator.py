@@ -1,9 +1,8 @@
 """A trained translator: text in, translations out."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from copy import copy as shallow_copy
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import torch
 
@@ -11,7 +10,7 @@ from seq2seq.analysis.config import ALTERNATIVES
 from seq2seq.analysis.trace import Trace
 from seq2seq.analysis.tracing import trace_sentence
 from seq2seq.corpora.segmentation import MAX_SEGMENT
-from seq2seq.errors import ConfigError
+from seq2seq.errors import ConfigError, require_text
 from seq2seq.inference.member import Member, check_members
 from seq2seq.inference.members import EncodedSources, Members
 from seq2seq.inference.shortlist import Shortlist
@@ -24,6 +23,7 @@ from seq2seq.search import (
     check_language_model_weight,
     next_words,
     normalized,
+    resolve_search,
 )
 from seq2seq.system.device import choose_device
 from seq2seq.tokenizer.token_bytes import split_prefix
@@ -44,7 +44,7 @@ class Translator:
     def __init__(
         self,
         members: Sequence[Member],
-        search: SearchConfig,
+        search: SearchConfig | str,
         shortlist: Shortlist | None = None,
         language_model: Member | None = None,
         language_model_weight: float = LANGUAGE_MODEL_WEIGHT,
@@ -53,7 +53,7 @@ class Translator:
 
         Args:
             members: one network, or several that form an ensemble; each encodes sources with its own tokenizer.
-            search: the default search settings.
+            search: the default search settings, or the name of a method.
             shortlist: the first member's lexical shortlist, applied to all members.
             language_model: a network without encoder for shallow fusion.
             language_model_weight: the weight of its log-probabilities, at least 0.
@@ -68,7 +68,7 @@ class Translator:
         check_members(members, language_model)
         self.members = tuple(members)
         self.device = members[0].device
-        self.search = search
+        self.search = resolve_search(search, SearchConfig())
         self.shortlist = None if shortlist is None else shortlist.to(self.device)
         self.language_model = language_model
         self.language_model_weight = language_model_weight
@@ -107,7 +107,7 @@ class Translator:
                 f"language_model_weight={language_model_weight:g} does nothing without a language model: set "
                 f"language_model=RUN, or leave the weight out"
             )
-        folders = [Path(folder).expanduser() for folder in ([run] if isinstance(run, str | Path) else run)]
+        folders = [run] if isinstance(run, str | Path) or not isinstance(run, Iterable) else [*run]
         chosen = choose_device(device)
         runs = [RunFolder.open(folder) for folder in folders]
         loaded = [run.load() for run in runs]
@@ -117,12 +117,18 @@ class Translator:
         fused = None if language_model is None else load_run(language_model).member(chosen, precision)
         return cls(members, search, lists, fused, language_model_weight)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickling and copying: packed weights cannot be pickled, so the copy packs its own."""
+        parts = self.members, self.search, self.shortlist, self.language_model, self.language_model_weight
+        return Translator, parts
+
     def watched(self, on_step: Callable[[], None]) -> "Translator":
         """Return a translator with the same weights that calls ``on_step`` before each step of encoding or search.
 
         An exception from ``on_step`` ends the translation; a server cancels requests in this way.
         """
-        watched = shallow_copy(self)
+        watched = object.__new__(Translator)
+        watched.__dict__ |= self.__dict__
         watched.ensemble = self.ensemble.watched(on_step)
         return watched
 
@@ -134,8 +140,8 @@ class Translator:
         beam_size: int | None = None,
         n_best: int | None = None,
         attention: bool = False,
-        search: SearchConfig | None = None,
-        copy: Copy = Copy.none,
+        search: SearchConfig | str | None = None,
+        copy: Copy | str = Copy.none,
         prefix: str = "",
         phrases: Sequence[str] = (),
     ) -> Translation: ...
@@ -148,8 +154,8 @@ class Translator:
         beam_size: int | None = None,
         n_best: int | None = None,
         attention: bool = False,
-        search: SearchConfig | None = None,
-        copy: Copy = Copy.none,
+        search: SearchConfig | str | None = None,
+        copy: Copy | str = Copy.none,
         prefix: str = "",
         phrases: Sequence[str] = (),
     ) -> list[Translation]: ...
@@ -161,8 +167,8 @@ class Translator:
         beam_size: int | None = None,
         n_best: int | None = None,
         attention: bool = False,
-        search: SearchConfig | None = None,
-        copy: Copy = Copy.none,
+        search: SearchConfig | str | None = None,
+        copy: Copy | str = Copy.none,
         prefix: str = "",
         phrases: Sequence[str] = (),
     ) -> Translation | list[Translation]:
@@ -177,7 +183,7 @@ class Translator:
             beam_size: hypotheses kept; 1 is greedy search; None: as the search settings.
             n_best: translations per sentence, in `Translation.n_best`; at most ``beam_size``.
             attention: return attention weights, if the model has attention.
-            search: how to search or sample; None: the run's search settings.
+            search: how to search or sample: settings, or the name of a method; None: the run's search settings.
             copy: what to copy from the source by attention.
             prefix: how translations begin; it may end within a word (`Request`).
             phrases: words or phrases that translations contain.
@@ -185,15 +191,17 @@ class Translator:
         Raises:
             ConfigError: settings are out of range, contradict each other, or are not supported by the model; or
                 ``text`` is an iterator.
-            DataError: no tokens of the vocabulary write a prefix or a phrase.
+            DataError: a text, prefix or phrase is not a string, or no tokens of the vocabulary write it.
             RunError: memory runs out for half a batch.
         """
         options = search_options(
-            self.ensemble, search or self.search, beam_size, n_best, attention=attention, copy=copy
+            self.ensemble, resolve_search(search, self.search), beam_size, n_best, attention=attention, copy=copy
         )
         if isinstance(text, str | Request):
             return next(self._stream([_request(text, prefix, phrases)], options))
         if not isinstance(text, list | tuple):
+            if text is None or isinstance(text, bytes | bytearray) or not isinstance(text, Iterable):
+                require_text(text, "text")
             raise ConfigError(f"text must be a string or a list, got {type(text).__name__}: use translate_all")
         return list(self._stream((_request(each, prefix, phrases) for each in text), options))
 
@@ -204,8 +212,8 @@ class Translator:
         beam_size: int | None = None,
         n_best: int | None = None,
         attention: bool = False,
-        search: SearchConfig | None = None,
-        copy: Copy = Copy.none,
+        search: SearchConfig | str | None = None,
+        copy: Copy | str = Copy.none,
         prefix: str = "",
         phrases: Sequence[str] = (),
     ) -> Iterator[Translation]:
@@ -214,7 +222,7 @@ class Translator:
         Settings are checked at once. Arguments and errors are those of `translate`.
         """
         options = search_options(
-            self.ensemble, search or self.search, beam_size, n_best, attention=attention, copy=copy
+            self.ensemble, resolve_search(search, self.search), beam_size, n_best, attention=attention, copy=copy
         )
         return self._stream((_request(each, prefix, phrases) for each in texts), options)
 
@@ -227,12 +235,12 @@ class Translator:
     def _batch(self, requests: list[Request], encoded: EncodedSources, options: SearchOptions) -> list[Translation]:
         return translate_batch(self.ensemble, requests, encoded, options)
 
-    def batches(self, texts: Sequence[str | Request], search: SearchConfig | None = None) -> list[list[int]]:
+    def batches(self, texts: Sequence[str | Request], search: SearchConfig | str | None = None) -> list[list[int]]:
         """Return the row numbers of each batch that `translate` makes of the texts; blank texts are in none."""
-        return batch_rows(self.ensemble, [_request(each) for each in texts], search or self.search)
+        return batch_rows(self.ensemble, [_request(each) for each in texts], resolve_search(search, self.search))
 
     def stream(
-        self, text: str, *, beam_size: int | None = None, search: SearchConfig | None = None, prefix: str = ""
+        self, text: str, *, beam_size: int | None = None, search: SearchConfig | str | None = None, prefix: str = ""
     ) -> Iterator[Translation]:
         """Translate one sentence; yield the fixed part of its translation whenever it grows, then the translation.
 
@@ -240,7 +248,7 @@ class Translator:
         search fixes a token per step, beam search the common prefix of its hypotheses. Each text begins with the one
         before, except if a combining character joins its last letter. Errors are those of `translate`.
         """
-        options = search_options(self.ensemble, search or self.search, beam_size, 1)
+        options = search_options(self.ensemble, resolve_search(search, self.search), beam_size, 1)
         if options.search.method != Method.beam:
             raise ConfigError(f"search.method={options.search.method} cannot be streamed: set search.method=beam")
         return stream_translation(self.ensemble, Request(text, prefix), options)
@@ -303,5 +311,5 @@ class Translator:
 def _request(text: str | Request, prefix: str = "", phrases: Sequence[str] = ()) -> Request:
     """Return a request with its glossary's phrases; a long text looks them up for each of its segments."""
     if not isinstance(text, Request):
-        return Request(text, prefix, tuple(phrases))
+        return Request(text, prefix, phrases)  # type: ignore[arg-type]  # Request makes the list a tuple
     return text.with_terms() if len(text.text) <= MAX_SEGMENT else text

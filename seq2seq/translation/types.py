@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from seq2seq.corpora.lines import read_lines
-from seq2seq.errors import DataError
+from seq2seq.errors import DataError, require_text
 from seq2seq.search import length_normalized
 from seq2seq.tokenizer.normalization import normalize
 
@@ -65,6 +65,20 @@ class Request:
     """Words or phrases that the translation contains, as whole words."""
     glossary: Glossary | None = None
     """Its terms become further phrases. A long text applies it to each of its segments."""
+
+    def __post_init__(self) -> None:
+        """Check that all parts are text.
+
+        Raises:
+            DataError: a part is not a string, or phrases are not a list of strings.
+        """
+        require_text(self.text, "text")
+        require_text(self.prefix, "prefix")
+        if isinstance(self.phrases, str) or not isinstance(self.phrases, Iterable):
+            raise DataError(f"phrases must be a list of strings, got {self.phrases!r}: pass a list")
+        object.__setattr__(self, "phrases", tuple(self.phrases))
+        for phrase in self.phrases:
+            require_text(phrase, "phrase")
 
     def with_terms(self) -> "Request":
         """Return the same request with the glossary's phrases and without the glossary."""

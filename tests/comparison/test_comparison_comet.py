@@ -85,5 +85,5 @@ def test_a_missing_model_is_reported_in_one_line(model):
 
 def test_a_missing_package_is_reported_with_the_install_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "comet", None)
-    with pytest.raises(ConfigError, match=r'^comet=some/model needs COMET: pip install "seq2seq\[comet\]".*$'):
+    with pytest.raises(ConfigError, match=r'^comet=some/model needs COMET: python -m pip install -e "\.\[comet\]".*$'):
         Comet("some/model", SOURCES, REFERENCES, on_gpu=False)

@@ -71,6 +71,17 @@ def test_a_name_that_matches_nothing_is_refused(tmp_path):
         outputs_of(str(tmp_path))
 
 
+def test_seeds_of_one_system_may_be_trained_in_several_places_on_the_same_text(tmp_path):
+    def runs(*hashes):
+        for seed, hash_ in enumerate(hashes, 1):
+            record = {"data.test.file": {"path": f"/machine{seed}/test.tsv", "in_run": "../test.tsv", "hash": hash_}}
+            scored_run(tmp_path / hashes[1] / f"run{seed}", FIRST, seed=seed, files=record)
+        return tmp_path / hashes[1]
+
+    read_systems([str(runs("one", "one"))], common())
+    assert "files.data.test.file.hash is one in one, other in the other" in refused([runs("one", "other")])
+
+
 def test_seeds_of_one_system_differ_in_the_seed_only(tmp_path):
     for seed, dropout in ((1, 0.1), (2, 0.3)):
         scored_run(tmp_path / f"run{seed}", FIRST, seed=seed, model={"dropout": dropout})

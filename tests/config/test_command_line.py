@@ -1,7 +1,8 @@
 """What the shell passes is what arrives."""
 
 import sys
-from importlib.metadata import version
+import tomllib
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -143,7 +144,8 @@ def test_an_experiment_file_without_its_package_line_is_told_so(recipe_run, tmp_
 
 
 def test_the_version_is_that_of_the_project(recipe_run):
-    assert recipe_run("train", "--version").out == f"seq2seq {version('seq2seq')}\n"
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    assert recipe_run("train", "--version").out == f"seq2seq {project['version']}\n"
 
 
 @pytest.fixture

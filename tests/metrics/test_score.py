@@ -87,7 +87,7 @@ def test_missing_mecab_is_logged_once(monkeypatch, caplog):
     assert [bleu_tokenizer("ja"), bleu_tokenizer("ja"), bleu_tokenizer("ko")] == ["char"] * 3
     bleu_tokenizer.cache_clear()
     assert [record.getMessage().partition("pip install")[2] for record in caplog.records] == [
-        ' "seq2seq[ja]" to split words by MeCab', ' "seq2seq[ko]" to split words by MeCab'
+        ' -e ".[ja]" to split words by MeCab', ' -e ".[ko]" to split words by MeCab'
     ]  # fmt: skip
 
 

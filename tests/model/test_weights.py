@@ -14,11 +14,13 @@ from windows import held
 from seq2seq.errors import RunError
 from seq2seq.model import DecoderConfig, EncoderConfig, ModelConfig, Network, Tying
 from seq2seq.model.weights import (
+    CHECKSUM,
     SCALES,
     checksum,
     dequantized,
     is_quantized,
     load_weights,
+    read_metadata,
     save_quantized,
     save_weights,
     set_weights,
@@ -261,3 +263,25 @@ def test_loaded_weights_keep_no_file_open(tmp_path):
     weights = load_weights(path)
     assert str(path) not in held()
     assert weights
+
+
+def test_metadata_are_read_back_and_equal_weights_give_equal_bytes(tmp_path):
+    metadata = {"licence": 'CC-BY "4.0" – é 中 😀\n\x1f\x7f/', **{f"key {number}": str(number) for number in range(9)}}
+    contents = set()
+    for number in range(5):
+        path = tmp_path / f"{number}.safetensors"
+        save_weights(network(), path, dict(reversed(metadata.items())) if number % 2 else metadata)
+        assert read_metadata(path) == {**metadata, CHECKSUM: checksum(load_weights(path))}
+        contents.add(path.read_bytes())
+        assert load_file(path).keys() == load_weights(path).keys()
+    assert len(contents) == 1
+
+
+def test_metadata_that_are_not_text_are_refused(tmp_path, saved):
+    for wrong in (b"[1]", b'{"a":1}'):
+        header = b'{"__metadata__":' + wrong + b"}"
+        saved.write_bytes(len(header).to_bytes(8, "little") + header)
+        with pytest.raises(RunError, match=r"is damaged \(its metadata is not text\): copy it again"):
+            read_metadata(saved)
+    with pytest.raises(RunError, match="is missing: there is no model before the first validation"):
+        read_metadata(tmp_path / "other")

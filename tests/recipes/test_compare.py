@@ -77,7 +77,7 @@ def test_evaluated_runs_and_a_file(recipe, tiny_run, tmp_path):
 def test_a_mistake_is_one_line(recipe, files, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "comet", None)
     for override, words in (
-        ("comet=some/model", 'pip install "seq2seq[comet]"'),
+        ("comet=some/model", 'pip install -e ".[comet]"'),
         (f"systems=[{tmp_path}/first.de]", "needs two"),
         (f"output=[{tmp_path}/report.pdf]", "output must end in"),
         ("translations=widest", "beam, greedy"),

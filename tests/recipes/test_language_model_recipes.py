@@ -71,6 +71,7 @@ def test_one_file_is_sufficient_and_evaluate_scores_another(recipe, tmp_path):
     outcome = recipe("evaluate", f"run={tmp_path / 'lm'}", f"data.test.target={tmp_path / 'mono.de'}")
     assert outcome.code == 0, outcome.err
     assert "20 sentences" in outcome.out
+    assert "blank: 1 of 21 sentences, which are not scored" in outcome.err
     scores = json.loads((tmp_path / "lm" / "scores.json").read_text())["test"]["perplexity"]
     assert scores["per_piece"] == LanguageModel.load(tmp_path / "lm").perplexity(LINES).per_token
 

@@ -1,5 +1,7 @@
 """Recipes say when their output can hardly be right."""
 
+import shutil
+
 import pytest
 
 
@@ -33,3 +35,25 @@ def test_evaluation_of_given_translations_reports_blank_and_looping_ones(recipe,
     first, second = outcome.err.splitlines()
     assert first == "blank: 1 of 6 references, 2 outputs"
     assert second.startswith("suspicious translations of 6 sentences: 2 blank, 4 looping")
+
+
+def test_a_comparison_reports_them_for_each_system(recipe, texts):
+    (texts / "good").write_text("Satz.\n" * 5 + "Satz!\n", "utf-8")
+    systems = f"systems=[{texts / 'hypotheses'},{texts / 'good'}]"
+    files = [f"data.test.source={texts / 'source'}", f"data.test.target={texts / 'references'}"]
+    outcome = recipe("compare", systems, *files, "bootstrap=10", "randomization=10")
+    assert outcome.code == 0, outcome.err
+    first, second, third = outcome.err.splitlines()
+    assert first == f"{texts / 'hypotheses'}: blank: 1 of 6 references, 2 outputs"
+    assert second.startswith(f"{texts / 'hypotheses'}: suspicious translations of 6 sentences: 2 blank, 4 looping")
+    assert third == f"{texts / 'good'}: blank: 1 of 6 references, 0 outputs"
+
+
+def test_evaluation_of_an_ensemble_reports_blank_references(recipe, tiny_run, texts):
+    files = [f"data.test.source={texts / 'source'}", f"data.test.target={texts / 'references'}"]
+    run = texts / "run"
+    shutil.copytree(tiny_run, run)
+    outcome = recipe("evaluate", f"run={run}", f"ensemble=[{tiny_run}]", *files, "bootstrap=10")
+    assert outcome.code == 0, outcome.err
+    assert "greedy: blank: 1 of 6 references, " in outcome.err
+    assert "beam: blank: 1 of 6 references, " in outcome.err

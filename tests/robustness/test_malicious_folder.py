@@ -283,7 +283,7 @@ def test_shapes_of_shortlists_and_checkpoints_are_checked_before_memory_is_alloc
     with limited_memory(), pytest.raises(RunError, match=r"update-0000007\.safetensors does not belong"):
         checkpoints.average([7])
     with limited_memory(), pytest.raises(RunError, match=r"update-0000007\.safetensors does not belong"):
-        average_checkpoints(loaded.network, [checkpoints.weights_path(7)])
+        average_checkpoints(RunFolder.open(run), loaded, [checkpoints.weights_path(7)])
     with zipfile.ZipFile(checkpoints.last, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("a", "w") as file:
         for _ in range(512):
             file.write(bytes(2**20))

@@ -48,7 +48,7 @@ def test_a_request_must_fit_a_batch_and_the_queue(name):
 def test_missing_packages_are_listed_with_the_command_that_installs_them(monkeypatch):
     require_packages()
     monkeypatch.setattr(config_module, "PACKAGES", ("json", "no_such_package", "nor_this"))
-    with pytest.raises(ConfigError, match=r'no_such_package and nor_this: pip install "seq2seq\[serve\]"$'):
+    with pytest.raises(ConfigError, match=r'no_such_package and nor_this: python -m pip install -e "\.\[serve\]"$'):
         require_packages()
 
 
@@ -56,4 +56,4 @@ def test_the_recipe_reports_a_missing_package_in_one_line(recipe, tiny_run, monk
     monkeypatch.setattr(config_module, "PACKAGES", ("no_such_package",))
     outcome = recipe("serve", f"run={tiny_run}")
     assert outcome.code == 1
-    assert outcome.err == 'error: recipes/serve.py needs no_such_package: pip install "seq2seq[serve]"\n'
+    assert outcome.err == 'error: recipes/serve.py needs no_such_package: python -m pip install -e ".[serve]"\n'

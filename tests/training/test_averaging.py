@@ -11,7 +11,8 @@ from random_runs import random_run
 from seq2seq.errors import RunError
 from seq2seq.model import ModelConfig
 from seq2seq.model.weights import Weights, load_weights, mean_weights, save_quantized, save_weights
-from seq2seq.run.folder import TRAINING_ONLY, load_run
+from seq2seq.run.folder import RunFolder, load_run
+from seq2seq.run.metadata import TRAINING_ONLY
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.tokenizer.vocabulary import train_tokenizer
@@ -82,7 +83,7 @@ def test_the_mean_of_a_runs_checkpoints(run):
     paths = chosen_checkpoints(run)
     assert [path.stem for path in paths] == ["update-0000010", "update-0000030", "update-0000200"]
     weights = [load_weights(path) for path in paths]
-    average = average_checkpoints(load_run(run).network, paths)
+    average = average_checkpoints(RunFolder.open(run), load_run(run), paths)
     assert close(average, {name: sum(one[name] for one in weights) / 3 for name in weights[0]})
 
 
@@ -117,7 +118,7 @@ def test_a_checkpoint_of_another_model_is_named(run, tiny_run, tmp_path):
     path = chosen_checkpoints(run)[1]
     save_weights(foreign, path)
     with pytest.raises(RunError, match=path.name):
-        average_checkpoints(load_run(run).network, chosen_checkpoints(run))
+        average_checkpoints(RunFolder.open(run), load_run(run), chosen_checkpoints(run))
 
 
 def test_one_checkpoint_is_too_few(run):

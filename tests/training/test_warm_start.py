@@ -10,7 +10,7 @@ from reversal import same
 from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.model import ModelConfig, Network
-from seq2seq.model.weights import load_weights
+from seq2seq.model.weights import load_weights, save_tensors
 from seq2seq.run.folder import RunFolder
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import load_tokenizers, save_tokenizers
@@ -103,6 +103,7 @@ def test_a_vocabulary_with_the_tags_is_accepted(tiny_run, tmp_path, model):
     save_tokenizers(
         build_tokenizers(trained, PairList("one", [Pair("We work.", "Nous travaillons.")]), ["<bt>"]), start
     )
+    save_tensors(load_weights(start / "model.safetensors"), start / "model.safetensors")  # without hashes
     assert checked_start(tmp_path / "run", str(start), model, config, ["<bt>"]) == start
     with pytest.raises(RunError, match="no token for the tag <bt>"):  # only the source has it
         checked_start(tmp_path / "run", str(start), model, TokenizerConfig(tags=["<bt>"]))

@@ -1,6 +1,7 @@
 """Language models: log-probabilities, perplexity and suggestions, compared with arithmetic by hand."""
 
 import math
+import pickle
 from collections.abc import Sequence
 
 import pytest
@@ -204,3 +205,16 @@ def test_translator_is_rejected_as_language_model(tiny_run):
     assert str(tiny_run) in str(caught.value)
     assert "model=language_model" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [None, b"Das Haus", 5])
+def test_what_is_not_text_is_refused_in_one_line(subwords, text):
+    model = language_model(subwords)
+    for call in (model.log_probability, model.suggest, model.trace, lambda text: model.perplexity([text])):
+        with pytest.raises(DataError, match=f"^(text|prefix) must be a string, got {type(text).__name__}: "):
+            call(text)
+
+
+def test_a_language_model_is_pickled(subwords):
+    model = language_model(subwords)
+    assert pickle.loads(pickle.dumps(model)).log_probabilities(TEXTS) == model.log_probabilities(TEXTS)

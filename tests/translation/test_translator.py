@@ -1,8 +1,11 @@
 """The translator."""
 
+import multiprocessing
+import pickle
 import shutil
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from copy import copy, deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +16,14 @@ from conftest import KNOWN
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seq2seq import Translation, Translator
-from seq2seq.errors import ConfigError, RunError
+from seq2seq import Request, SearchConfig, Translation, Translator
+from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.inference.member import Member
 from seq2seq.inference.products import FloatProduct, IntegerProduct, Product, RoundedProduct
 from seq2seq.inference.shortlist import Shortlist
 from seq2seq.model.weights import save_quantized
 from seq2seq.run.folder import load_run
+from seq2seq.search import Method, SearchOverrides
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, Tokenizers
 from seq2seq.tokenizer.vocabulary import train_tokenizer
@@ -292,3 +296,75 @@ def test_missing_shortlist_raises_one_line(quantized_run):
         Translator.load(quantized_run, "cpu", shortlist=True)
     assert str(quantized_run / "shortlist.safetensors") in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [None, b"We work.", 5, float("nan")])
+def test_what_is_not_text_is_refused_in_one_line(translator, text):
+    advice = r"decode it: text\.decode\('utf-8'\)" if isinstance(text, bytes) else "pass a string"
+    message = rf"^text must be a string, got {type(text).__name__}: {advice}$"
+    calls = [
+        lambda: translator.translate(text),
+        lambda: translator.translate(["We work.", text]),
+        lambda: list(translator.translate_all(iter([text]))),
+        lambda: translator.batches([text]),
+        lambda: next(translator.stream(text)),
+        lambda: translator.suggest(text),
+        lambda: translator.trace(text),
+        lambda: translator.score(text, "Wir arbeiten."),
+        lambda: translator.score("We work.", text),
+        lambda: Request(text),
+    ]
+    for call in calls:
+        with pytest.raises(DataError, match=message):
+            call()
+
+
+def test_constraints_that_are_not_text_are_refused(translator):
+    with pytest.raises(DataError, match="prefix must be a string, got NoneType"):
+        translator.translate("We work.", prefix=None)
+    with pytest.raises(DataError, match="phrases must be a list of strings, got 'Wir': pass a list"):
+        translator.translate("We work.", phrases="Wir")  # not the letters W, i, r
+    with pytest.raises(DataError, match="phrase must be a string, got int"):
+        translator.translate("We work.", phrases=[5])
+
+
+@pytest.mark.parametrize("run", [None, 5, b"runs/demo", [None]])
+def test_a_run_that_is_not_a_path_is_refused(run):
+    with pytest.raises(ConfigError, match="a run folder is a path, got"):
+        Translator.load(run)
+
+
+@pytest.mark.parametrize("method", list(Method))
+def test_the_name_of_a_method_stands_for_the_search_with_the_other_settings_of_the_run(translator, method):
+    config = SearchOverrides(method=method).apply_to(translator.search)
+    expected = translator.translate("We work.", search=config)
+    for name in (method, str(method)):
+        assert translator.translate("We work.", search=name) == expected
+        assert next(translator.translate_all(["We work."], search=name)) == expected
+    assert Translator(translator.members, str(method)).search == SearchConfig(method=method)
+
+
+@pytest.mark.parametrize("search", ["samplin", {"method": "beam"}, 5])
+def test_other_searches_are_refused_in_one_line(translator, search):
+    message = "search must be a SearchConfig or one of beam, diverse_beam, sampling, minimum_bayes_risk, got"
+    with pytest.raises(ConfigError, match=message):
+        translator.translate("We work.", search=search)
+
+
+COPIES = {"deepcopy": deepcopy, "copy": copy, "pickle": lambda value: pickle.loads(pickle.dumps(value))}
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+@pytest.mark.parametrize("precision", ["float32", pytest.param("int8", marks=needs_int8)])
+def test_translators_are_pickled_and_copied(tiny_run, copied, precision):
+    original = Translator.load([tiny_run, tiny_run], "cpu", precision, shortlist=True)
+    again = copied(original)
+    assert again.search == original.search
+    assert [member.precision for member in again.members] == [precision] * 2
+    assert again.translate(SENTENCES[:3]) == original.translate(SENTENCES[:3])
+
+
+@pytest.mark.slow
+def test_translators_are_sent_to_processes(tiny_run, translator):
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        assert pool.submit(translator.translate, "We work.").result() == translator.translate("We work.")
