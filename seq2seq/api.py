@@ -27,10 +27,11 @@ from seq2seq.errors import ConfigError
 from seq2seq.evaluation import evaluate as evaluation
 from seq2seq.evaluation.validation import Validator
 from seq2seq.metrics.score import Metric, Score
-from seq2seq.model import Network, slow_path_warnings
+from seq2seq.model import AttentionKind, Network, slow_path_warnings
 from seq2seq.run.folder import CONFIG, RunFolder, learn_shortlist, prepare_tokenizers
 from seq2seq.run.pairs import Pairs, as_corpus, as_pairs, saved_data, saved_pairs
 from seq2seq.run.resume import run_setup
+from seq2seq.settings import override_value, walk
 from seq2seq.system.device import choose_device, resolve_precision, set_seed
 from seq2seq.system.lock import locked
 from seq2seq.system.processes import first_before_others, is_first, rank, world_size
@@ -41,14 +42,19 @@ from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training import Progress, Trainer, TrainingConfig, Validation, build_objective
 from seq2seq.training.config import Criterion
 from seq2seq.training.learning_curve import draw_learning_curve
-from seq2seq.training.log import read_metrics
+from seq2seq.training.log import read_validations
 from seq2seq.training.pretrained_embeddings import freeze_embeddings, set_embeddings
+from seq2seq.training.run_log import RunLog, run_log
 from seq2seq.training.warm_start import checked_start, inherited_frozen, load_start_weights
 from seq2seq.translation.language_model import LanguageModel
 from seq2seq.translation.risk_sampler import Sampler
 from seq2seq.translation.translator import Translator
+from seq2seq.translation.types import Translation
 
 log = logging.getLogger("seq2seq")
+
+FEW_PAIRS = 1_000
+"""Fewer training pairs are reported: with 5,000, a tuned system reached 16.57 BLEU (Sennrich & Zhang 2019, table 2)."""
 
 OnValidation = Callable[[Validation], None]
 """Receives the result of each validation during training."""
@@ -104,12 +110,7 @@ class Run:
             RunError: there is no run in the folder, or a file of it is damaged.
         """
         run = RunFolder.open(folder)
-        records = read_metrics(run.path / "metrics.jsonl")
-        curve = [
-            Validation(record["update"], record["loss"], record.get("bleu"), record.get("chrf"))
-            for record in records
-            if record["kind"] == "validation"
-        ]
+        curve = read_validations(run.path / "metrics.jsonl")
         return cls(run.path, curve, run.section("training", TrainingConfig).criterion)
 
     @property
@@ -171,7 +172,8 @@ def train(
             a corpus from `Corpus.read` become those of the run.
         folder: the run folder; call again with the same arguments to resume. Required with pairs; with settings,
             None stands for their ``run``.
-        experiment: with pairs, a file of conf/experiment without ``.yaml``.
+        experiment: with pairs, a file of conf/experiment without ``.yaml``, or the path of a file of your own. Without
+            it, pairs take the settings of ``data=files model=attention``, unless ``overrides`` choose others.
         overrides: with pairs, settings as on the command line of recipes/train.py: ``["model=attention", "seed=2"]``.
         on_validation: called after each validation. An exception that it raises ends the training.
 
@@ -190,7 +192,8 @@ def train(
     else:
         if folder is None:
             raise ConfigError("folder is missing: train(pairs, 'runs/mine')")
-        config = replace(compose_train(experiment, [*_languages(data), *overrides]), run=str(folder))
+        overrides = [*_languages(data), *overrides]
+        config = replace(compose_train(experiment, overrides, names_text=True), run=str(folder))
         pairs = as_pairs(data, config.data)
     given = config.data
     if pairs is not None:
@@ -199,8 +202,8 @@ def train(
     path = Path(config.run).expanduser()
     if not (path / CONFIG).exists():
         refuse_ignored(config)
-    with locked(path), saved_pairs(path, pairs, given):
-        _train(config, path, on_validation)
+    with run_log(path) as kept, locked(path), saved_pairs(path, pairs, given):
+        _train(config, path, on_validation, kept)
     return Run.open(path)
 
 
@@ -252,7 +255,7 @@ def _languages(data: SplitCorpus | Pairs) -> list[str]:
     return [f"data.source_language={languages[0]}", f"data.target_language={languages[1]}"]
 
 
-def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None) -> None:
+def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None, kept: RunLog) -> None:
     """Train from the corpus to the selected model and its shortlist; an interrupted run resumes at each step."""
     device = choose_device(config.training.device)
     precision = resolve_precision(config.training.precision, device)
@@ -270,18 +273,24 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
     with first_before_others(), run_setup(folder, config, frozen):
         tokenizers = prepare_tokenizers(folder, tokenizer, corpus, tags, start, cache)
         network, notes = _initial_network(config, tokenizers, frozen)
-    with first_before_others():
         table = encode_mixture(corpus, tokenizers, cache, data.filters, data.workers)
         validation_table = encode_cached(
             protected_corpus(validation, placeholders), tokenizers, cache, None, data.workers
         )
+        sampler = BatchSampler(table.source_lengths, table.target_lengths, config.batch, config.seed, table.weights)
+        config, length = _within_epochs(config, sampler)
+    kept.open()
     sizes = f"{tokenizers.source.size:,} source and {tokenizers.target.size:,} target tokens"
     processes = "" if world_size() == 1 else f", {world_size()} processes"
     place = f"on {device} in {precision}{processes}, {threads} thread{'s' * (threads > 1)}"
     parameters = f"{sum(parameter.numel() for parameter in network.parameters()):,} parameters"
-    for line in (f"{table.report}; {sizes}", *notes, f"{parameters}, {place}"):
+    for line in (f"{table.report}; {sizes}", *notes, *length, f"{parameters}, {place}"):
         log.info("%s", line)
-    sampler = BatchSampler(table.source_lengths, table.target_lengths, config.batch, config.seed, table.weights)
+    if len(table) < FEW_PAIRS and data.overfit is None:
+        log.warning(
+            "only %s training pairs: a model memorises so few and translates nothing else; it takes thousands",
+            f"{len(table):,}",
+        )
     resampler = SubwordResampler(tokenizers, tokenizer, config.seed, tags)
     validate = Validator(
         validation_table,
@@ -292,6 +301,8 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
         search=config.search,
         target_language=data.target_language,
         criterion=config.training.criterion,
+        samples=config.training.samples,
+        draw=None if config.model.attention is AttentionKind.none else _attention_picture,
         placeholders=placeholders,
     )
     objective = build_objective(
@@ -314,11 +325,53 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
         seed=config.seed,
         device=device,
         start=None if start is None else partial(load_start_weights, start),
+        logger=config.logger.build(folder, _flat(config)),
+        samples=lambda: validate.samples,
     ).fit()
     if is_first():
         draw_learning_curve(folder)
         if config.translates:
             learn_shortlist(folder, config.shortlist, table, tokenizers, config.seed)
+
+
+def _within_epochs(config: TrainConfig, sampler: BatchSampler) -> tuple[TrainConfig, list[str]]:
+    """The settings with the number of updates that both bounds allow, and a line about it if epochs are bounded.
+
+    Raises:
+        ConfigError: a schedule is longer than these updates.
+    """
+    epochs, updates = config.training.epochs, config.training.updates
+    if epochs is None:
+        return config, []
+    batches_per_update = config.training.accumulate * world_size()
+    batches = sampler.batches_in(epochs, at_most=updates * batches_per_update)
+    bound = -(-batches // batches_per_update)  # the last update may take batches of the next epoch
+    if bound == updates:
+        return config, [
+            f"training.updates={updates} ends training, not training.epochs={epochs}, which takes as long or longer"
+        ]
+    try:
+        config.check_length(bound)
+    except ConfigError as error:
+        raise ConfigError(f"training.epochs={epochs} takes {bound} updates: {error}") from None
+    bounded = replace(config, training=replace(config.training, updates=bound))
+    return bounded, [f"training.epochs={epochs} takes {bound:,} updates"]
+
+
+def _flat(config: TrainConfig) -> dict[str, str | int | float | bool]:
+    """The settings by dotted path, as loggers keep them: what is no number is text as on the command line."""
+    values = {name: value for name, _, value in walk(config)}
+    return {
+        name: value if isinstance(value, (bool, int, float)) else override_value(value)
+        for name, value in values.items()
+    }
+
+
+def _attention_picture(translation: Translation) -> bytes:
+    from seq2seq.analysis.pictures import attention_picture  # imports matplotlib
+
+    assert translation.attention is not None
+    return attention_picture(translation.attention, translation.source_tokens, translation.tokens)
 
 
 def _initial_network(config: TrainConfig, tokenizers: Tokenizers, frozen: Sequence[str]) -> tuple[Network, list[str]]:

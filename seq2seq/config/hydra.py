@@ -7,14 +7,13 @@ import io
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -30,11 +29,13 @@ from seq2seq.config.error_lines import (
     raised_within,
 )
 from seq2seq.config.help import print_help, split_help
+from seq2seq.config.own_text import require_text, with_settings_for_own_text
 from seq2seq.config.printing import printed_log, safe_terminal
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.config.renamed import rename_overrides
-from seq2seq.config.schemas import MULTI_PROCESS, RECIPES, conf_folder, register
-from seq2seq.errors import ConfigError, program
+from seq2seq.config.schemas import MULTI_PROCESS, RECIPES, conf_folder, register, register_experiments
+from seq2seq.config.sweep import sweep_job, sweeping
+from seq2seq.errors import ConfigError, Seq2SeqError, program
 from seq2seq.settings import validate, walk
 from seq2seq.system.launcher import is_launched
 
@@ -47,18 +48,27 @@ log = logging.getLogger("seq2seq")
 def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     """Turn ``main(config: SomeConfig)`` into a program: Hydra composes the config, and errors become one line.
 
-    The schema names the config file: TrainConfig is conf/train.yaml. In a sweep (``-m``) each job of train has its own
-    run folder: ``RUN/0``, ``RUN/1``, …. Under torchrun only the first process prints.
+    The schema names the config file: TrainConfig is conf/train.yaml. In a sweep (``-m``) of train each job has a run
+    folder of its own (`sweeping`). Under torchrun only the first process prints.
     """
     schema = function.__annotations__["config"]
     name = next(name for name, registered in RECIPES.items() if registered is schema)
+    first_lines: list[str] = []
     register()
     topic: str | None = None
 
+    def start(settings: Any) -> Result:
+        _check_choices(HydraConfig.get().runtime.choices, settings)
+        while first_lines:  # once in a sweep
+            log.info("%s", first_lines.pop(0))
+        return function(settings)
+
     @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)
     def composed(config: DictConfig) -> Result | None:
-        job = HydraConfig.get()
-        sweeps = job.mode is RunMode.MULTIRUN  # the sweeper handles errors of its jobs
+        sweeps = HydraConfig.get().mode is RunMode.MULTIRUN  # the sweeper handles errors of its jobs
+        if sweeps and name == "train":
+            with full_errors(SHOW_TRACEBACKS), _in_group():
+                return sweep_job(config, start)  # type: ignore[arg-type, return-value]
         errors = contextlib.nullcontext() if sweeps else one_line_errors(schema())
         with full_errors(SHOW_TRACEBACKS), errors, _in_group():
             settings = OmegaConf.to_object(config)
@@ -66,9 +76,7 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
                 print_help(name, sys.modules[function.__module__].__doc__ or "", settings, topic)
                 return None
             validate(settings)
-            if sweeps and name == "train":
-                settings.run = str(Path(settings.run) / str(job.job.num))  # type: ignore[union-attr]
-            return function(settings)  # type: ignore[arg-type]
+            return start(settings)
 
     @functools.wraps(function)
     def main() -> None:
@@ -83,14 +91,15 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
             if sys.argv[1:] == ["--version"]:
                 print(f"seq2seq {__version__}")
                 return
-            topic, arguments = split_help(sys.argv[1:])
-            refuse_dashes(arguments, schema())
-            arguments, notes = rename_overrides(arguments, {path for path, _, _ in walk(schema())})
-            sys.argv = [sys.argv[0], *quote_text(arguments, schema())]
+            typed = sys.argv[1:]
+            topic, arguments = split_help(typed)
+            arguments, notes, first_lines[:] = prepare_arguments(name, arguments)
+            sys.argv = [sys.argv[0], *arguments]
             for note in notes:
                 print(note, file=sys.stderr)
             try:
-                with unformatted_help_allowed():
+                sweep = sweeping(sys.argv[1:], typed) if name == "train" else contextlib.nullcontext(sys.argv[1:])
+                with unformatted_help_allowed(), sweep as sys.argv[1:]:
                     composed()
             except Exception as error:
                 if raised_within(function, error) or isinstance(error, (*USER_ERRORS, OSError)):
@@ -127,31 +136,93 @@ def _in_group() -> contextlib.AbstractContextManager[None]:
     return in_group()
 
 
-def compose_train(experiment: str | None = None, overrides: Sequence[str] = ()) -> TrainConfig:
+def compose_train(
+    experiment: str | None = None, overrides: Sequence[str] = (), names_text: bool = False
+) -> TrainConfig:
     """The settings of recipes/train.py with these command-line arguments.
 
     Args:
-        experiment: a file of conf/experiment without ``.yaml``.
+        experiment: a file of conf/experiment without ``.yaml``, or the path of another file with it.
         overrides: such as ``model=attention`` or ``training.updates=500``.
+        names_text: whether there is text that the arguments do not name, such as pairs from Python.
+
+    Raises:
+        ConfigError: an argument is malformed, or a setting is unknown or invalid.
+    """
+    chosen = [f"experiment={experiment}"] if experiment else []
+    settings = compose("train", [*chosen, *overrides], names_text)
+    assert isinstance(settings, TrainConfig)
+    return settings
+
+
+def compose(name: str, arguments: Sequence[str], names_text: bool = False) -> Any:
+    """The settings of a recipe with these command-line arguments; lines about the arguments are logged.
+
+    Args:
+        name: the recipe.
+        arguments: settings and choices; options such as ``--cfg`` are not supported.
+        names_text: for train, whether there is text that the arguments do not name.
 
     Raises:
         ConfigError: an argument is malformed, or a setting is unknown or invalid.
     """
     register()
-    known = {path for path, _, _ in walk(TrainConfig())}
-    arguments, notes = rename_overrides([*([f"experiment={experiment}"] if experiment else []), *overrides], known)
-    for note in notes:
-        log.warning(note)
+    schema = RECIPES[name]()
     try:
+        prepared, notes, first_lines = prepare_arguments(name, arguments, names_text)
+        for note in notes:
+            log.warning(note)
         with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
-            settings = OmegaConf.to_object(hydra.compose("train", overrides=quote_text(arguments, TrainConfig())))
+            composed = hydra.compose(name, overrides=prepared, return_hydra_config=True)
+        choices = composed.hydra.runtime.choices
+        with flag_override(composed, ["readonly", "struct"], False):
+            del composed["hydra"]
+        settings = OmegaConf.to_object(composed)
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
-        raise ConfigError(one_line(error, TrainConfig())) from None
+        raise ConfigError(one_line(error, schema)) from None
+    except Seq2SeqError:
+        raise
     except Exception as error:
         raise not_composable(error) from error
-    assert isinstance(settings, TrainConfig)
     validate(settings)
+    if not names_text:
+        _check_choices(choices, settings)
+    for line in first_lines:
+        log.info("%s", line)
     return settings
+
+
+def prepare_arguments(
+    name: str, arguments: Sequence[str], names_text: bool = False
+) -> tuple[list[str], list[str], list[str]]:
+    """The arguments of a recipe as Hydra parses them, a line for each that is renamed, and the first lines of the run.
+
+    Args:
+        name: the recipe.
+        arguments: as the user gives them.
+        names_text: for train, whether there is text that the arguments do not name.
+
+    Raises:
+        ConfigError: a setting is written as an option, or an experiment file cannot be read.
+    """
+    schema = RECIPES[name]()
+    refuse_dashes(arguments, schema)
+    current, notes = rename_overrides(arguments, {path for path, _, _ in walk(schema)})
+    first_lines: list[str] = []
+    if name == "train":
+        current, first_lines = with_settings_for_own_text(current, names_text)
+        current = [register_experiments(argument) for argument in current]
+    return quote_text(current, schema), notes, first_lines
+
+
+def _check_choices(choices: Any, settings: Any) -> None:
+    """Check settings against the choices of groups that led to them.
+
+    Raises:
+        ConfigError: ``data=files`` names no text.
+    """
+    if isinstance(settings, TrainConfig) and choices.get("data") == "files":
+        require_text(settings.data)
 
 
 CHECK = "_check_help"

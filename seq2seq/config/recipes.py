@@ -20,6 +20,7 @@ from seq2seq.training import (
     TrainingConfig,
 )
 from seq2seq.training.config import Criterion, EmbeddingsConfig
+from seq2seq.training.loggers import LoggerConfig
 from seq2seq.translation.config import EnsembleConfig, OverridesConfig, RunConfig, TranslatorConfig
 
 SPLIT = "train, validation or test split of data, or of the run's data if data is not set"
@@ -44,6 +45,7 @@ class TrainConfig:
     training: TrainingConfig = setting(factory=TrainingConfig)
     search: SearchConfig = setting(factory=SearchConfig)
     shortlist: ShortlistConfig = setting(factory=ShortlistConfig)
+    logger: LoggerConfig = setting(factory=LoggerConfig)
 
     @property
     def translates(self) -> bool:
@@ -70,13 +72,22 @@ class TrainConfig:
         self.embeddings.check(self.model, self.tokenizer)
         if self.training.start is not None and self.embeddings.files():
             raise ConfigError("training.start loads embeddings: leave embeddings.source and embeddings.target out")
-        self.scheduled_sampling.check(self.training.updates)
-        self.schedule.check(self.training.updates)
+        self.check_length(self.training.updates)
         if not self.translates:
             self._check_language_model()
         if self.model.tying is Tying.all and not self.tokenizer.joint:
             raise ConfigError("model.tying=all shares one vocabulary: set tokenizer.joint=true or model.tying=output")
         self.risk.check()
+        self.logger.check()
+
+    def check_length(self, updates: int) -> None:
+        """Check the schedules for a run of this many updates.
+
+        Raises:
+            ConfigError: a schedule is longer than the run.
+        """
+        self.scheduled_sampling.check(updates)
+        self.schedule.check(updates)
 
     def _check_language_model(self) -> None:
         """Refuse settings that score translations, which a language model does not make."""

@@ -25,17 +25,26 @@ SPLIT = "split.json"
 CHANGEABLE = (
     "run",
     "training.updates",
+    "training.epochs",
     "training.accumulate",  # another number of processes can make the same update
     "training.patience",
     "training.device",
     "training.threads",
     "training.smaller",
     "training.save_minutes",
+    "training.samples",
+    "logger",
     "data.cache",
     "data.workers",
     "search.",
     "shortlist.",
 )
+
+MACHINE = (
+    *("run", "data.cache", "data.workers"),
+    *("training.device", "training.threads", "training.save_minutes", "training.smaller"),
+)
+"""Settings that say where and how a run is computed, not what is trained."""
 
 
 @contextmanager
@@ -90,9 +99,7 @@ def open_run(folder: Path, config: Any, frozen: Sequence[str] = ()) -> None:
             raise RunError(f"{folder} is not empty and not a run folder: choose another with run=PATH")
         _check_no_linked_folder(folder)
         # A resumed run writes its settings as well, because some may have changed.
-        settings = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
-        assert isinstance(settings, dict)
-        text = OmegaConf.to_yaml({**settings, CHOICES: _choices(config), **({FROZEN: list(frozen)} if frozen else {})})
+        text = OmegaConf.to_yaml({**saved_settings(config), **({FROZEN: list(frozen)} if frozen else {})})
         if INTERPOLATION in text:
             raise ConfigError(f"a setting has {INTERPOLATION} in its value, which config.yaml must not: leave it out")
         make_folder(folder)
@@ -100,6 +107,13 @@ def open_run(folder: Path, config: Any, frozen: Sequence[str] = ()) -> None:
             temporary.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RunError(f"{folder} cannot be written ({error.strerror}): choose another with run=PATH") from None
+
+
+def saved_settings(config: Any) -> dict[str, Any]:
+    """All settings of a command as config.yaml has them, with the class of each section that has several."""
+    settings = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
+    assert isinstance(settings, dict)
+    return {**settings, CHOICES: _choices(config)}
 
 
 def _check_no_linked_folder(folder: Path) -> None:
@@ -130,7 +144,11 @@ def _choices(config: Any) -> dict[str, str]:
 def _check_same_settings(run: RunFolder, config: Any) -> None:
     """Refuse other settings than those of the run; a setting that an older folder lacks had its default."""
     saved, defaults = run.flat_settings, _defaults(config)
-    compared = {name: (saved.get(f"{CHOICES}.{name}"), kind) for name, kind in _choices(config).items()}
+    compared = {
+        name: (saved.get(f"{CHOICES}.{name}"), kind)
+        for name, kind in _choices(config).items()
+        if not name.startswith(CHANGEABLE)
+    }
     compared |= {
         name: (_with_defaults(saved.get(name, defaults[name]), value), _plain(value))
         for name, _, value in walk(config)
