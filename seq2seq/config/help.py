@@ -21,7 +21,15 @@ SHORT = 26
 """Number of settings up to which ``--help`` shows all of a recipe."""
 
 MOST_USED = (
-    *("data.train.file", "data.validation.file", "data.test.file", "data.source_language", "data.target_language"),
+    *(
+        "data.file",
+        "data.split",
+        "data.train.file",
+        "data.validation.file",
+        "data.test.file",
+        "data.source_language",
+        "data.target_language",
+    ),
     *("tokenizer.size", "model.encoder.size", "model.decoder.size", "model.dropout", "batch.tokens"),
     *("optimizer.learning_rate", "training.updates", "training.validate_every", "training.device", "search.beam_size"),
 )

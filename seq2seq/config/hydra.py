@@ -105,6 +105,8 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
                 if raised_within(function, error) or isinstance(error, (*USER_ERRORS, OSError)):
                     raise
                 raise not_composable(error) from error
+            finally:
+                sys.argv[1:] = typed
 
     return main
 

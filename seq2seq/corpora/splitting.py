@@ -86,7 +86,7 @@ class SplitCorpus:
     """
 
     def __init__(self, corpus: Corpus, sizes: Sequence[float] | None = None, seed: int = 1) -> None:
-        self.corpus, self.sizes, self.seed = corpus, None if sizes is None else list(sizes), seed
+        self.corpus, self.sizes, self.seed = corpus, None if sizes is None else [float(size) for size in sizes], seed
         check_sizes(self.sizes)
         assignment = _assign(corpus, self.sizes, seed)
         self.report = assignment.report
