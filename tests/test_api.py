@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY, without_data
+from omegaconf import OmegaConf
 
 from seq2seq import Corpus, Run, Score, Translator, evaluate, train
 from seq2seq.config.hydra import compose_train
@@ -262,6 +263,9 @@ def test_a_run_from_before_split_json_resumes_with_its_saved_pairs(tmp_path):
     folder = tmp_path / "run"
     train(made_up_pairs(), folder, overrides=[*SMALL, "training.updates=10"])
     (folder / "split.json").unlink()
+    config = OmegaConf.load(folder / "config.yaml")
+    del config["files"]  # that version recorded neither
+    OmegaConf.save(config, folder / "config.yaml")
     held, kept = folder / "pairs" / "validation.jsonl", folder / "pairs" / "train.jsonl"
     moved = held.read_text().splitlines(True)  # that version chose other pairs for each set
     first = kept.read_text().splitlines(True)
