@@ -27,6 +27,7 @@ CHANGEABLE = (
     "run",
     "licence",
     "training.updates",
+    "training.epochs",
     "training.accumulate",  # another number of processes can make the same update
     "training.patience",
     "training.device",
