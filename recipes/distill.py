@@ -20,7 +20,7 @@ from seq2seq.report.help import assignment, command, overrides
 def main(config: DistillConfig) -> None:
     """Write source.txt and target.txt into a new folder and print the next command."""
     # Imported here: --help and errors in the arguments need no PyTorch.
-    from seq2seq.corpora.reading import check_named, names_corpus, read_split
+    from seq2seq.corpora.reading import names_corpus, read_split
     from seq2seq.run.files import run_data, run_text
     from seq2seq.run.folder import RunFolder
     from seq2seq.translation.io import with_progress
@@ -29,7 +29,6 @@ def main(config: DistillConfig) -> None:
 
     run = config.run.rstrip("/")
     output = Path(config.output or f"{run}-distilled").expanduser()
-    check_named(config.data, config.split)
     folder = RunFolder.open(run)
     own, data = run_data(folder), run_text(folder, config.data, config.split)
     corpus = read_split(replace(data, source_tag=None), config.split)  # only the teacher reads the tag

@@ -23,7 +23,7 @@ def main(config: EvaluateConfig) -> None:
     """Print a table; JSON and hypotheses go to the run folder."""
     # Imported here: --help and errors in the arguments need no PyTorch.
     from seq2seq.corpora.monolingual import read_target_split
-    from seq2seq.corpora.reading import check_named, language_of_text, names_corpus, read_split
+    from seq2seq.corpora.reading import language_of_text, names_corpus, read_split
     from seq2seq.evaluation.evaluate import evaluate, evaluate_language_model, score_table
     from seq2seq.metrics.score import score
     from seq2seq.metrics.suspicious import blank_report, count_outputs
@@ -36,7 +36,6 @@ def main(config: EvaluateConfig) -> None:
     data, language = config.data, config.data.target_language
     run = None if config.run is None else RunFolder.open(config.run)
     if run is not None:
-        check_named(data, config.split)
         data, language = run_text(run, data, config.split), language_of_text(data, run_data(run))
     elif not names_corpus(data, config.split):
         raise ConfigError("nothing to evaluate: name a model with run=PATH, or a file with hypotheses=FILE and data")

@@ -42,12 +42,11 @@ def study_corpus(config: MicroscopeConfig, is_lm: bool) -> "Study":
     """Analyse the model over the corpus."""
     from seq2seq.analysis.study import study
     from seq2seq.corpora.monolingual import read_target_split
-    from seq2seq.corpora.reading import check_named, read_split
+    from seq2seq.corpora.reading import read_split
     from seq2seq.run.files import run_text
     from seq2seq.run.folder import RunFolder
     from seq2seq.system.device import choose_device
 
-    check_named(config.data, config.split)
     run = RunFolder.open(config.run)
     data = run_text(run, config.data, config.split)
     corpus = (read_target_split if is_lm else read_split)(data, config.split)

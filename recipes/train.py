@@ -6,11 +6,14 @@ python recipes/train.py experiment=multi30k_quick data.train.file=train.tsv data
 python recipes/train.py model=language_model data.train.target=mono.de data.validation.target=val.de run=runs/lm
 """
 
+import logging
 from collections.abc import Iterable
 
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.report.help import assignment, command, example_text, quoted
+
+log = logging.getLogger("seq2seq")
 
 
 @recipe
@@ -21,19 +24,22 @@ def main(config: TrainConfig) -> float:
     from seq2seq.api import train
     from seq2seq.corpora.corpus import Pair
     from seq2seq.evaluation.evaluate import evaluate_on_test
+    from seq2seq.training.run_log import run_log
 
     run = train(config)
-    test = run.corpus("test")
-    if test is not None:
-        print(f"\n{evaluate_on_test(run.folder, test, config.training.device)}")
-    folder = assignment("run", run.folder)
-    sentences: Iterable[Pair] = test or run.corpus("validation") or []
-    if run.is_language_model:
-        prefix = " ".join(example_text(pair.target for pair in sentences).split()[:2])
-        following = f"{command('suggest')} {folder} {assignment('prefix', prefix)}"
-    else:
-        following = f"echo {quoted(example_text(pair.source for pair in sentences))} | {command('translate')} {folder}"
-    print(f"run folder: {run.folder}\nnext:       {following}")
+    with run_log(run.folder, continues=True):  # keeps what is reported here too
+        test = run.corpus("test")
+        if test is not None:
+            log.info("\n%s", evaluate_on_test(run.folder, test, config.training.device))
+        folder = assignment("run", run.folder)
+        sentences: Iterable[Pair] = test or run.corpus("validation") or []
+        if run.is_language_model:
+            prefix = " ".join(example_text(pair.target for pair in sentences).split()[:2])
+            following = f"{command('suggest')} {folder} {assignment('prefix', prefix)}"
+        else:
+            example = quoted(example_text(pair.source for pair in sentences))
+            following = f"echo {example} | {command('translate')} {folder}"
+        log.info("run folder: %s\nnext:       %s", run.folder, following)
     return run.best_score
 
 

@@ -27,13 +27,13 @@ from seq2seq.errors import ConfigError
 from seq2seq.evaluation import evaluate as evaluation
 from seq2seq.evaluation.validation import Validator
 from seq2seq.metrics.score import Metric, Score
-from seq2seq.model import Network, slow_path_warnings
+from seq2seq.model import AttentionKind, Network, slow_path_warnings
 from seq2seq.model.weights import read_metadata
 from seq2seq.run.files import record_files, run_text
 from seq2seq.run.folder import CONFIG, MODEL, RunFolder, learn_shortlist, prepare_tokenizers
 from seq2seq.run.pairs import Pairs, as_corpus, as_pairs, saved_data, saved_pairs
 from seq2seq.run.resume import run_setup
-from seq2seq.settings import validate, with_members
+from seq2seq.settings import override_value, validate, walk, with_members
 from seq2seq.system.device import choose_device, resolve_precision, set_seed
 from seq2seq.system.lock import locked
 from seq2seq.system.processes import first_before_others, is_first, rank, world_size
@@ -44,12 +44,14 @@ from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training import Progress, Trainer, TrainingConfig, Validation, build_objective
 from seq2seq.training.config import Criterion
 from seq2seq.training.learning_curve import draw_learning_curve
-from seq2seq.training.log import read_metrics
+from seq2seq.training.log import read_validations
 from seq2seq.training.pretrained_embeddings import freeze_embeddings, set_embeddings
+from seq2seq.training.run_log import RunLog, run_log
 from seq2seq.training.warm_start import checked_start, inherited_frozen, load_start_weights
 from seq2seq.translation.language_model import LanguageModel
 from seq2seq.translation.risk_sampler import Sampler
 from seq2seq.translation.translator import Translator
+from seq2seq.translation.types import Translation
 
 log = logging.getLogger("seq2seq")
 
@@ -110,12 +112,7 @@ class Run:
             RunError: there is no run in the folder, or a file of it is damaged.
         """
         run = RunFolder.open(folder)
-        records = read_metrics(run.path / "metrics.jsonl")
-        curve = [
-            Validation(record["update"], record["loss"], record.get("bleu"), record.get("chrf"))
-            for record in records
-            if record["kind"] == "validation"
-        ]
+        curve = read_validations(run.path / "metrics.jsonl")
         return cls(run.path, curve, run.section("training", TrainingConfig).criterion)
 
     @property
@@ -219,8 +216,8 @@ def train(
     path = Path(config.run).expanduser()
     if not (path / CONFIG).exists():
         refuse_ignored(config)
-    with locked(path), saved_pairs(path, pairs, given):
-        _train(config, path, on_validation)
+    with run_log(path) as kept, locked(path), saved_pairs(path, pairs, given):
+        _train(config, path, on_validation, kept)
     return Run.open(path)
 
 
@@ -272,7 +269,7 @@ def _languages(data: SplitCorpus | Pairs) -> list[str]:
     return [f"data.source_language={languages[0]}", f"data.target_language={languages[1]}"]
 
 
-def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None) -> None:
+def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None, kept: RunLog) -> None:
     """Train from the corpus to the selected model and its shortlist; an interrupted run resumes at each step."""
     device = choose_device(config.training.device)
     precision = resolve_precision(config.training.precision, device)
@@ -297,6 +294,7 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
         )
         sampler = BatchSampler(table.source_lengths, table.target_lengths, config.batch, config.seed, table.weights)
         config, length = _within_epochs(config, sampler)
+    kept.open()
     sizes = f"{tokenizers.source.size:,} source and {tokenizers.target.size:,} target tokens"
     processes = "" if world_size() == 1 else f", {world_size()} processes"
     place = f"on {device} in {precision}{processes}, {threads} thread{'s' * (threads > 1)}"
@@ -318,6 +316,8 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
         search=config.search,
         target_language=data.target_language,
         criterion=config.training.criterion,
+        samples=config.training.samples,
+        draw=None if config.model.attention is AttentionKind.none else _attention_picture,
         placeholders=placeholders,
     )
     objective = build_objective(
@@ -340,6 +340,8 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
         seed=config.seed,
         device=device,
         start=None if start is None else partial(load_start_weights, start),
+        logger=config.logger.build(folder, _flat(config)),
+        samples=lambda: validate.samples,
         metadata=RunFolder.open(folder).metadata(tokenizers),
     ).fit()
     if is_first():
@@ -370,6 +372,22 @@ def _within_epochs(config: TrainConfig, sampler: BatchSampler) -> tuple[TrainCon
         raise ConfigError(f"training.epochs={epochs} takes {bound} updates: {error}") from None
     bounded = replace(config, training=replace(config.training, updates=bound))
     return bounded, [f"training.epochs={epochs} takes {bound:,} updates"]
+
+
+def _flat(config: TrainConfig) -> dict[str, str | int | float | bool]:
+    """The settings by dotted path, as loggers keep them: what is no number is text as on the command line."""
+    values = {name: value for name, _, value in walk(config)}
+    return {
+        name: value if isinstance(value, (bool, int, float)) else override_value(value)
+        for name, value in values.items()
+    }
+
+
+def _attention_picture(translation: Translation) -> bytes:
+    from seq2seq.analysis.pictures import attention_picture  # imports matplotlib
+
+    assert translation.attention is not None
+    return attention_picture(translation.attention, translation.source_tokens, translation.tokens)
 
 
 def _initial_network(config: TrainConfig, tokenizers: Tokenizers, frozen: Sequence[str]) -> tuple[Network, list[str]]:

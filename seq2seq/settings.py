@@ -7,7 +7,7 @@ Hydra shows the default, ``--help`` the help, and `validate` checks the range::
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, field, fields, is_dataclass, replace
 from enum import Enum
 from types import NoneType, UnionType
@@ -119,6 +119,32 @@ def walk(config: Any, path: str = "") -> Iterator[tuple[str, Field[Any], Any]]:
             yield from walk(value, name)
         else:
             yield name, item, value
+
+
+def flat(settings: Any, path: str = "") -> dict[str, Any]:
+    """Every leaf of nested mappings by dotted path, as `walk` names settings."""
+    if not isinstance(settings, dict):
+        return {path: settings}
+    parts = [flat(value, f"{path}.{name}" if path else str(name)) for name, value in settings.items()]
+    return {name: value for part in parts for name, value in part.items()}
+
+
+def differing(runs: Sequence[Mapping[str, Any]], ignored: Sequence[str] = ()) -> dict[str, list[Any]]:
+    """The settings that differ between runs, each with the value of every run.
+
+    A setting that one of the runs lacks is left out: older versions did not have it.
+
+    Args:
+        runs: for each run its settings by dotted path.
+        ignored: settings, and sections with all that is in them, that are left out; ``""`` is the whole.
+    """
+
+    def is_ignored(name: str) -> bool:
+        return any(part in ("", name) or name.startswith(f"{part.removesuffix('.')}.") for part in ignored)
+
+    shared = [name for name in (runs[0] if runs else ()) if all(name in run for run in runs)]
+    values = {name: [run[name] for run in runs] for name in shared if not is_ignored(name)}
+    return {name: row for name, row in values.items() if any(value != row[0] for value in row)}
 
 
 def validate(config: Any, place: str = "") -> None:

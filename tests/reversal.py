@@ -26,6 +26,7 @@ from seq2seq.training import (
     Validation,
 )
 from seq2seq.training.config import Criterion
+from seq2seq.training.loggers import TensorBoard
 from seq2seq.training.loss import Objective, loss_sums
 from seq2seq.training.objective import TeacherForcing
 
@@ -134,6 +135,7 @@ def trainer(
         seed=3,
         device=torch.device(device),
         start=start,
+        logger=TensorBoard().build(folder, {}),
     )
 
 

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from conftest import TINY
 from disk import full_disk
 
 from seq2seq import Translator
+from seq2seq.errors import install_hint
 from seq2seq.system.capability import runs_int8
 
 ROOT = Path(__file__).parents[1]
@@ -44,6 +46,7 @@ def test_a_run_writes_the_documented_files(tiny_run):
         "tokenizer.model",
         "model.safetensors",
         "metrics.jsonl",
+        "run.log",
         "learning_curve.png",
         "shortlist.safetensors",
     ):
@@ -60,6 +63,31 @@ def test_a_run_writes_the_documented_files(tiny_run):
     assert not list(tiny_run.rglob("*.tmp"))
 
 
+def test_the_run_log_has_all_that_was_printed_with_times(tiny_run):
+    text = (tiny_run / "run.log").read_text("utf-8")
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", text), "no control codes of a progress bar"
+    lines = [re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ?", "", line) for line in text.splitlines()]
+    assert lines[0].startswith("command: ")
+    assert sum("loss=" in line and "tokens/s=" in line for line in lines) == 4, "a line for each record"
+    assert sum(" left" in line for line in lines) == 3, "the last update has none"
+    assert sum(line.startswith("update     20  validation loss") for line in lines) == 1
+    first, second = (lines.index(line) for line in lines if line.startswith("update") and "validation loss" in line)
+    samples = [[line.split()[0] for line in lines[place + 1 : place + 10]] for place in (first, second)]
+    assert samples == [["source", "reference", "model"] * 3] * 2
+    assert lines[first + 1 : first + 10 : 3] == lines[second + 1 : second + 10 : 3], "the same sentences each time"
+    assert any(line.startswith("  BLEU ") for line in lines), "the scores of the test set"
+    assert lines[-2:] == [f"run folder: {tiny_run}", lines[-1]]
+    assert lines[-1].startswith("next:  ")
+
+
+def test_a_logger_without_its_package_is_refused_before_anything_is_read(recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr("seq2seq.training.loggers.find_spec", lambda name: None)
+    outcome = recipe("train", f"run={tmp_path / 'run'}", "logger=wandb", "data.train.file=nowhere.tsv", *TINY)
+    assert outcome.code == 1
+    assert outcome.err == f"error: logger=wandb needs wandb: {install_hint('wandb')}, or choose another logger\n"
+    assert not (tmp_path / "run").exists()
+
+
 def test_own_files_need_overrides_only(recipe, tmp_path, own_files):
     run = f"run={tmp_path / 'run'}"
     outcome = recipe("train", run, *own_files, *TINY)
@@ -71,11 +99,14 @@ def test_own_files_need_overrides_only(recipe, tmp_path, own_files):
     before = (tmp_path / "run" / "model.safetensors").read_bytes()
     assert recipe("train", run, *own_files, *TINY).code == 0
     assert (tmp_path / "run" / "model.safetensors").read_bytes() == before
+    log = (tmp_path / "run" / "run.log").read_text("utf-8")
+    assert log.count("  command: ") == log.count("run folder: ") == 2, "a later start appends"
     # Other settings are refused in the same folder.
     outcome = recipe("train", run, *own_files, *TINY, "model.dropout=0.5")
     assert outcome.code == 1
     assert "model.dropout=0.1" in outcome.err
     assert "model.dropout=0.5" in outcome.err
+    assert (tmp_path / "run" / "run.log").read_text("utf-8") == log
 
 
 @pytest.mark.parametrize("form", ["tsv.gz", "jsonl", "parquet"])
@@ -247,6 +278,7 @@ def test_a_terminated_training_saves_prints_one_line_and_resumes(tmp_path):
     assert process.returncode == 128 + signal.SIGTERM, err
     assert "rerun the same command to resume" in err.strip().splitlines()[-1]
     assert "Traceback" not in err
+    assert (stopped / "run.log").read_text("utf-8").rstrip().endswith("saved; rerun the same command to resume")
     for run in (stopped, alone):
         subprocess.run([*command, f"run={run}"], check=True, capture_output=True, env=environment, cwd=ROOT)
     assert (stopped / "model.safetensors").read_bytes() == (alone / "model.safetensors").read_bytes()

@@ -97,6 +97,32 @@ def attention_figure(trace: Trace) -> Any:
     return figure
 
 
+def attention_picture(weights_TS: Tensor, source_tokens: Sequence[str], target_tokens: Sequence[str]) -> bytes:
+    """Draw attention weights as a small PNG, four times as fast as `attention_figure`, for use during training.
+
+    Args:
+        weights_TS: weights with a row and a column for EOS, which come last.
+        source_tokens: labels of the columns, without EOS.
+        target_tokens: labels of the rows, without EOS.
+    """
+    sources, targets = ([*map(drawable, tokens), "</s>"] for tokens in (source_tokens, target_tokens))
+    cell, letter, gap = 0.24, 0.08, 0.1  # inches
+    left, top = (2 * gap + letter * max(map(len, tokens)) for tokens in (targets, sources))
+    right, bottom = left + cell * len(sources), gap
+    width, height = right + gap, gap + cell * len(targets) + top
+    figure = new_figure(width, height, constrained=False)
+    axes = figure.add_axes((left / width, bottom / height, (right - left) / width, cell * len(targets) / height))
+    axes.imshow(weights_TS.numpy(), cmap="Greys", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    axes.set_axis_off()
+    for number, token in enumerate(sources):  # texts are drawn faster than ticks
+        x, y = left + cell * (number + 0.5), height - top + gap / 2
+        figure.text(x / width, y / height, token, rotation=90, fontsize=8, ha="center", va="bottom")
+    for number, token in enumerate(targets):
+        x, y = left - gap / 2, bottom + cell * (len(targets) - number - 0.5)
+        figure.text(x / width, y / height, token, fontsize=8, ha="right", va="center")
+    return png(figure)
+
+
 def tree_figure(trace: Trace) -> Any:
     """Draw the beam tree: each hypothesis by its last token and its log-probability, connected to its parent.
 
@@ -162,13 +188,13 @@ def most_variable(values: Tensor, count: int, *, ordered: bool = False) -> list[
     return units if ordered else sorted(units)
 
 
-def new_figure(width: float, height: float) -> Any:
+def new_figure(width: float, height: float, *, constrained: bool = True) -> Any:
     """Return an empty figure of this size in inches, at most 120 by 120."""
     # Imported here because matplotlib takes a second to import.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(min(width, 120.0), min(height, 120.0)), layout="constrained")
+    figure = Figure(figsize=(min(width, 120.0), min(height, 120.0)), layout="constrained" if constrained else None)
     FigureCanvasAgg(figure)
     return figure
 

@@ -9,12 +9,18 @@ from seq2seq import __version__
 from seq2seq.comparison.comparison import Comparison, Contrast, Measured
 from seq2seq.comparison.pages import Section, as_html, as_markdown
 from seq2seq.comparison.significance import Significance
+from seq2seq.comparison.systems import setting_differences
 from seq2seq.metrics.score import Metric
 from seq2seq.run.provenance import SAMPLING
+from seq2seq.run.resume import CHOICES
+from seq2seq.settings import override_value
 from seq2seq.system.lock import output_file
 
 METRICS = {"bleu": "BLEU", "chrf": "chrF", "ter": "TER", "comet": "COMET"}
 """Names of metrics in reports."""
+
+LONGEST_VALUE = 60
+"""Maximum characters of a setting in a table."""
 
 SENTENCE_METRICS = {"bleu": "sentence BLEU", "chrf": "chrF"}
 
@@ -30,6 +36,7 @@ def sections(comparison: Comparison) -> list[Section]:
         _scores(comparison),
         *([_seeds(comparison)] if any(len(measured.scores) > 1 for measured in comparison.systems) else []),
     ]
+    tables += _settings(comparison)
     baseline = comparison.systems[0].system.name
     for contrast in comparison.contrasts:
         beside = f"{contrast.name} beside {baseline}"
@@ -71,6 +78,20 @@ def _origin(record: dict[str, Any]) -> list[str]:
     search += ", shortlist" if record.get("shortlist") else ""
     models = ["memory" if model is None else model[:12] for model in record["models"]]
     return [search, "+".join(models)]
+
+
+def _settings(comparison: Comparison) -> list[Section]:
+    """The settings that differ between runs; nothing if fewer than two systems are runs."""
+    systems = [measured.system for measured in comparison.systems if measured.system.first.settings]
+    if len(systems) < 2:
+        return []
+    rows = [["setting", *(system.name for system in systems)]]
+    for name, values in setting_differences(systems).items():
+        texts = [", ".join(map(override_value, values[system.name])) for system in systems]
+        shortened = [text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…" for text in texts]
+        rows.append([name.removeprefix(f"{CHOICES}."), *shortened])
+    title = "settings that differ"
+    return [Section(title, [], rows) if len(rows) > 1 else Section(title, ["none"])]
 
 
 def _seeds(comparison: Comparison) -> Section:
@@ -171,6 +192,7 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
         "sentences": comparison.sentences,
         "words_counted_in": comparison.frequencies,
         "sentence_metric": comparison.sentence_metric,
+        "settings_that_differ": setting_differences([measured.system for measured in comparison.systems]),
         "systems": [_system(measured) for measured in comparison.systems],
         "contrasts": [_contrast(comparison.systems[0].system.name, contrast) for contrast in comparison.contrasts],
     }

@@ -13,6 +13,8 @@ from seq2seq.report.help import assignment, command
 from seq2seq.run.files import FILES
 from seq2seq.run.folder import CONFIG, RunFolder
 from seq2seq.run.provenance import comparable, model_hash, read_scores, text_hash
+from seq2seq.run.resume import MACHINE
+from seq2seq.settings import differing
 
 SEED_SETTINGS = (
     "run",
@@ -38,6 +40,8 @@ class Output:
     """One translation for each sentence of the test set."""
     record: dict[str, Any]
     """Hashes, search settings and version from scores.json; for a file only its hash."""
+    settings: dict[str, Any] | None = None
+    """All settings of the run by dotted path; None for a file."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ def outputs_of(name: str) -> list[Path]:
 def _system(name: str, common: Common) -> System:
     paths = outputs_of(name)
     outputs = [_run_output(path, common) if path.is_dir() else _file_output(path, common) for path in paths]
-    _check_seeds(paths, outputs)
+    _check_seeds(outputs)
     return System(name, outputs)
 
 
@@ -137,7 +141,7 @@ def _run_output(folder: Path, common: Common) -> Output:
     lines = list(read_lines(path))
     if text_hash(lines) != record["hypotheses"]:
         raise RunError(f"{path} is not the text that was scored: {again}")
-    return Output(str(folder), lines, record)
+    return Output(str(folder), lines, record, RunFolder.open(folder).flat_settings)
 
 
 def _record(folder: Path, common: Common, again: str) -> dict[str, Any]:
@@ -172,18 +176,45 @@ def _invalid_values(record: dict[str, Any], metrics: Iterable[str]) -> Iterator[
             yield f"{name} has no signature"
 
 
-def _check_seeds(paths: Sequence[Path], outputs: Sequence[Output]) -> None:
+def setting_differences(systems: Sequence[System]) -> dict[str, dict[str, list[Any]]]:
+    """The settings that differ between the systems that are runs: for each the values in the runs of every system.
+
+    Settings of the machine are left out, and those that an older run lacks.
+    """
+    runs = {system.name: [output.settings for output in system.outputs if output.settings] for system in systems}
+    runs = {name: settings for name, settings in runs.items() if settings}
+    names = _differing([settings for several in runs.values() for settings in several], MACHINE)
+    found = {name: {system: _distinct(name, several) for system, several in runs.items()} for name in names}
+    first = next(iter(runs), "")
+    return {name: values for name, values in found.items() if any(value != values[first] for value in values.values())}
+
+
+def _differing(runs: Sequence[Mapping[str, Any]], ignored: Sequence[str]) -> dict[str, list[Any]]:
+    """The settings that differ: see `differing`. A file is its hash, wherever it is."""
+    settings = differing(runs, ignored)
+    return {
+        name: values for name, values in settings.items() if not name.startswith(f"{FILES}.") or name.endswith(".hash")
+    }
+
+
+def _distinct(name: str, runs: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """The values of a setting in several runs, each once."""
+    values: list[Any] = []
+    for settings in runs:
+        if settings[name] not in values:
+            values.append(settings[name])
+    return values
+
+
+def _check_seeds(outputs: Sequence[Output]) -> None:
     """Refuse runs that differ in more than the seed, or the same model twice."""
-    runs = [path for path in paths if path.is_dir()]
-    settings = [RunFolder.open(run).flat_settings for run in runs]
-    for run, other in zip(runs[1:], settings[1:], strict=True):
-        for name in sorted(settings[0].keys() & other.keys()):
-            moved = name.startswith(f"{FILES}.") and not name.endswith(".hash")
-            if name not in SEED_SETTINGS and not moved and settings[0][name] != other[name]:
-                raise RunError(
-                    f"{runs[0]} and {run} are not seeds of one system: {name} is {settings[0][name]} in one, "
-                    f"{other[name]} in the other: name them as separate systems"
-                )
+    runs = [(output.name, output.settings) for output in outputs if output.settings is not None]
+    for name, settings in runs[1:]:
+        for setting, (one, other) in sorted(_differing([runs[0][1], settings], SEED_SETTINGS).items()):
+            raise RunError(
+                f"{runs[0][0]} and {name} are not seeds of one system: {setting} is {one} in one, "
+                f"{other} in the other: name them as separate systems"
+            )
     known: dict[str, str] = {}
     for output in outputs:
         for model in output.record.get("models", [])[:1]:

@@ -79,28 +79,30 @@ def one_line_errors(config: Any) -> Iterator[None]:
         if should_report(interrupted):
             print(interrupted, file=sys.stderr)
         sys.exit(interrupted.exit_code)
-    except (Seq2SeqError, HydraException, OmegaConfBaseException, YAMLError) as error:
-        if SHOW_TRACEBACKS:
+    except Exception as error:
+        line = None if SHOW_TRACEBACKS else error_line(error, config)
+        if line is None:
             raise
         if should_report(error):
-            print(f"error: {shown(one_line(error, config))}", file=sys.stderr)
+            print(f"error: {shown(line)}", file=sys.stderr)
         sys.exit(1)
-    except (MemoryError, RuntimeError) as error:
+
+
+def error_line(error: Exception, config: Any) -> str | None:
+    """One line for an error of the user or the machine: wrong settings, no memory, a full disk; None for any other."""
+    if isinstance(error, USER_ERRORS):
+        return one_line(error, config)
+    if isinstance(error, MemoryError | RuntimeError):
         from seq2seq.system.out_of_memory import is_out_of_memory  # imports PyTorch
 
-        if SHOW_TRACEBACKS or not is_out_of_memory(error):
-            raise
-        if should_report(error):
-            advice = "lower batch.tokens or the sizes of the model, or beam_size where it translates"
-            print(f"error: out of memory ({shown(str(error))}): {advice}", file=sys.stderr)
-        sys.exit(1)
-    except OSError as error:  # a full disk, also behind standard output
+        advice = "lower batch.tokens or the sizes of the model, or beam_size where it translates"
+        return f"out of memory ({shown(str(error))}): {advice}" if is_out_of_memory(error) else None
+    if isinstance(error, OSError):
         from seq2seq.system.atomic import FULL, unwritable  # imports safetensors
 
-        if SHOW_TRACEBACKS or error.errno not in FULL:
-            raise
-        print(f"error: {unwritable(Path(error.filename or 'the output'), error)}", file=sys.stderr)
-        sys.exit(1)
+        place = Path(error.filename or "the output")  # also standard output
+        return str(unwritable(place, error)) if error.errno in FULL else None
+    return None
 
 
 def one_line(error: BaseException, config: Any) -> str:

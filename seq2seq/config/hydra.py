@@ -7,7 +7,6 @@ import io
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 import hydra
@@ -35,6 +34,7 @@ from seq2seq.config.printing import printed_log, safe_terminal
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.config.renamed import rename_overrides
 from seq2seq.config.schemas import MULTI_PROCESS, RECIPES, conf_folder, register, register_experiments
+from seq2seq.config.sweep import sweep_job, sweeping
 from seq2seq.errors import ConfigError, Seq2SeqError, program
 from seq2seq.settings import validate, walk
 from seq2seq.system.launcher import is_launched
@@ -48,8 +48,8 @@ log = logging.getLogger("seq2seq")
 def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     """Turn ``main(config: SomeConfig)`` into a program: Hydra composes the config, and errors become one line.
 
-    The schema names the config file: TrainConfig is conf/train.yaml. In a sweep (``-m``) each job of train has its own
-    run folder: ``RUN/0``, ``RUN/1``, …. Under torchrun only the first process prints.
+    The schema names the config file: TrainConfig is conf/train.yaml. In a sweep (``-m``) of train each job has a run
+    folder of its own (`sweeping`). Under torchrun only the first process prints.
     """
     schema = function.__annotations__["config"]
     name = next(name for name, registered in RECIPES.items() if registered is schema)
@@ -57,10 +57,18 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     register()
     topic: str | None = None
 
+    def start(settings: Any) -> Result:
+        _check_choices(HydraConfig.get().runtime.choices, settings)
+        while first_lines:  # once in a sweep
+            log.info("%s", first_lines.pop(0))
+        return function(settings)
+
     @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)
     def composed(config: DictConfig) -> Result | None:
-        job = HydraConfig.get()
-        sweeps = job.mode is RunMode.MULTIRUN  # the sweeper handles errors of its jobs
+        sweeps = HydraConfig.get().mode is RunMode.MULTIRUN  # the sweeper handles errors of its jobs
+        if sweeps and name == "train":
+            with full_errors(SHOW_TRACEBACKS), _in_group():
+                return sweep_job(config, start)  # type: ignore[arg-type, return-value]
         errors = contextlib.nullcontext() if sweeps else one_line_errors(schema())
         with full_errors(SHOW_TRACEBACKS), errors, _in_group():
             settings = OmegaConf.to_object(config)
@@ -68,12 +76,7 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
                 print_help(name, sys.modules[function.__module__].__doc__ or "", settings, topic)
                 return None
             validate(settings)
-            _check_choices(job.runtime.choices, settings)
-            if sweeps and name == "train":
-                settings.run = str(Path(settings.run) / str(job.job.num))  # type: ignore[union-attr]
-            for line in first_lines:
-                log.info("%s", line)
-            return function(settings)  # type: ignore[arg-type]
+            return start(settings)
 
     @functools.wraps(function)
     def main() -> None:
@@ -88,13 +91,15 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
             if sys.argv[1:] == ["--version"]:
                 print(f"seq2seq {__version__}")
                 return
-            topic, arguments = split_help(sys.argv[1:])
+            typed = sys.argv[1:]
+            topic, arguments = split_help(typed)
             arguments, notes, first_lines[:] = prepare_arguments(name, arguments)
             sys.argv = [sys.argv[0], *arguments]
             for note in notes:
                 print(note, file=sys.stderr)
             try:
-                with unformatted_help_allowed():
+                sweep = sweeping(sys.argv[1:], typed) if name == "train" else contextlib.nullcontext(sys.argv[1:])
+                with unformatted_help_allowed(), sweep as sys.argv[1:]:
                     composed()
             except Exception as error:
                 if raised_within(function, error) or isinstance(error, (*USER_ERRORS, OSError)):

@@ -90,7 +90,9 @@ def _of_a_language_model() -> Iterator[Condition]:
     encoder = tuple(f"model.encoder.{name}" for name in ("cell", "size", "direction", "residual_from"))
     source = ("model.summary", "model.bridge_shared")
     why = "in a language model (model.encoder.layers=0)"
-    yield Condition((*encoder, *source, "search.", "shortlist."), True, why, "model.encoder.layers=1")
+    yield Condition(
+        (*encoder, *source, "search.", "shortlist.", "training.samples"), True, why, "model.encoder.layers=1"
+    )
 
 
 def _of_the_model(model: ModelConfig) -> Iterator[Condition]:

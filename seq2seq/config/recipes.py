@@ -20,6 +20,7 @@ from seq2seq.training import (
     TrainingConfig,
 )
 from seq2seq.training.config import Criterion, EmbeddingsConfig
+from seq2seq.training.loggers import LoggerConfig
 from seq2seq.translation.config import EnsembleConfig, OverridesConfig, RunConfig, TranslatorConfig
 
 SPLIT = "train, validation or test split of data, or of the run's data if data is not set"
@@ -45,6 +46,7 @@ class TrainConfig:
     training: TrainingConfig = setting(factory=TrainingConfig)
     search: SearchConfig = setting(factory=SearchConfig)
     shortlist: ShortlistConfig = setting(factory=ShortlistConfig)
+    logger: LoggerConfig = setting(factory=LoggerConfig)
 
     @property
     def translates(self) -> bool:
@@ -77,6 +79,7 @@ class TrainConfig:
         if self.model.tying is Tying.all and not self.tokenizer.joint:
             raise ConfigError("model.tying=all shares one vocabulary: set tokenizer.joint=true or model.tying=output")
         self.risk.check()
+        self.logger.check()
 
     def check_length(self, updates: int) -> None:
         """Check the schedules for a run of this many updates.

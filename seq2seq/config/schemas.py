@@ -40,6 +40,7 @@ from seq2seq.training import (
     Muon,
     Plateau,
 )
+from seq2seq.training.loggers import Csv, LoggerConfig, MLflow, TensorBoard, WeightsAndBiases
 from seq2seq.translation.config import DocumentConfig, ScoreConfig, SuggestConfig, TranslateConfig
 
 CHOICES: dict[str, dict[str, type]] = {
@@ -51,6 +52,13 @@ CHOICES: dict[str, dict[str, type]] = {
         "halving": Halving,
         "inverse_square_root": InverseSquareRoot,
         "plateau": Plateau,
+    },
+    "logger": {
+        "csv": Csv,
+        "mlflow": MLflow,
+        "none": LoggerConfig,
+        "tensorboard": TensorBoard,
+        "wandb": WeightsAndBiases,
     },
 }
 

@@ -1,6 +1,7 @@
 """Validation during training: loss, and BLEU of greedy translations."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -23,8 +24,10 @@ from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training.config import Criterion
 from seq2seq.training.loss import loss_sums
 from seq2seq.training.progress import Validation
+from seq2seq.training.samples import Sample, choose
 from seq2seq.translation.distributed import translate_distributed
 from seq2seq.translation.translator import Translator
+from seq2seq.translation.types import Translation
 
 
 class Validator:
@@ -42,6 +45,12 @@ class Validator:
         target_language: language code that selects the tokenization of BLEU.
         criterion: chrF is computed only if this is chrf.
         placeholders: what translations copy from the source.
+        samples: number of translations that are kept for `samples`.
+        draw: draws the attention weights of a sample; None if the model has no attention.
+
+    Attributes:
+        samples: sentences of the set, the same ones each time, with their translations in the last validation; only in
+            the first process, and none for a language model.
     """
 
     def __init__(
@@ -55,6 +64,8 @@ class Validator:
         search: SearchConfig | None = None,
         target_language: str = "",
         criterion: Criterion = Criterion.bleu,
+        samples: int = 0,
+        draw: Callable[[Translation], bytes] | None = None,
         placeholders: Placeholders | None = None,
     ) -> None:
         order = BatchSampler(table.source_lengths, table.target_lengths, batch, seed=0)
@@ -65,6 +76,9 @@ class Validator:
         self.search = (search or SearchConfig()).beam(1)
         self.target_language = target_language
         self.criterion = criterion
+        self.chosen = choose(pairs, samples)
+        self.draw = draw
+        self.samples: list[Sample] = []
         self.placeholders = placeholders
         if is_first():
             warn_of_misfit(target_language, [pair.target for pair in pairs])
@@ -79,7 +93,16 @@ class Validator:
         translations = translate_distributed(translator, (pair.source for pair in self.pairs))
         texts = [str(translation) for translation in translations]
         scores = broadcast_object(self._scores(texts) if is_first() else (0.0, None))
+        if is_first():
+            self.samples = self._samples(translator, texts)
         return Validation(update, self._loss(network, device), *scores)
+
+    def _samples(self, translator: Translator, texts: Sequence[str]) -> list[Sample]:
+        """The samples with their translations; a logger that shows pictures has them drawn."""
+        rows = [(*self.pairs[row], texts[row]) for row in self.chosen]
+        if self.draw is None:
+            return [Sample(*row) for row in rows]
+        return [Sample(*row, partial(_picture, translator, row[0], self.draw)) for row in rows]
 
     def _scores(self, texts: Sequence[str]) -> tuple[float, float | None]:
         """BLEU, and chrF if it is the criterion."""
@@ -108,3 +131,9 @@ class Validator:
 
         what = f"a validation batch of {len(batch.source_BS):,} pairs"
         return halve_if_out_of_memory(lambda: loss([batch]), lambda: loss(batch.halves()), what, "batch.tokens")
+
+
+def _picture(translator: Translator, source: str, draw: Callable[[Translation], bytes]) -> bytes | None:
+    """Translate once more, with attention weights, and draw them; None for a long text, which has none."""
+    [translation] = translator.translate_all([source], attention=True)
+    return None if translation.attention is None else draw(translation)

@@ -35,8 +35,8 @@ def quoted(word: str) -> str:
 
 
 def assignment(name: str, value: Any) -> str:
-    """One setting as a shell word: ``NAME=VALUE``, quoted for Hydra and for the shell; a path may have spaces."""
-    return quoted(f"{name}={override_value(str(value))}")
+    """A setting that is text as a shell word: ``NAME=VALUE``, quoted for Hydra and the shell where they need it."""
+    return quoted(f"{name}={typed(str(value))}")
 
 
 def example_text(texts: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from seq2seq.corpora.config import DataConfig, FilesConfig, Split
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.corpus_file import CorpusFile
-from seq2seq.corpora.reading import names_corpus, text_for_run
+from seq2seq.corpora.reading import check_named, names_corpus, text_for_run
 from seq2seq.errors import DataError, RunError
 from seq2seq.run.folder import CONFIG, RunFolder
 
@@ -169,9 +169,11 @@ def run_text(run: RunFolder, given: DataConfig, split: Split) -> DataConfig:
     If it is the run's own text and a file has changed since training, one line is logged.
 
     Raises:
+        ConfigError: a given setting would have no effect: see `check_named`.
         DataError: a file of the run is missing, also at the places of `FileRecord.find`.
         RunError: the settings of the run are not valid.
     """
+    check_named(given, split)
     own = run_data(run)
     if not names_corpus(given, split):
         for name, path, record in _recorded(own, recorded_files(run), split):

@@ -25,7 +25,7 @@ from seq2seq.model.network import meta_network
 from seq2seq.model.weights import dequantized, is_quantized, load_weights_of, read_metadata, set_weights
 from seq2seq.run.metadata import check_metadata, model_metadata, tokenizer_hashes
 from seq2seq.search import SearchConfig
-from seq2seq.settings import validate
+from seq2seq.settings import flat, validate
 from seq2seq.system.atomic import atomic_folder, atomic_write
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.placeholders import SYMBOLS, Placeholders
@@ -171,7 +171,7 @@ class RunFolder:
     @property
     def flat_settings(self) -> dict[str, Any]:
         """All settings by dotted path."""
-        return _flat(self.settings)
+        return flat(self.settings)
 
     def section(self, name: str, schema: type[Section]) -> Section:
         """One section of the settings, such as ``model``, as an instance of its dataclass.
@@ -308,13 +308,6 @@ class RunFolder:
         shortlist = Shortlist.load(file, tokenizers.source.size, tokenizers.target.size, longest)
         self.check_file(file, tokenizer_hashes(tokenizers))
         return shortlist
-
-
-def _flat(settings: Any, path: str = "") -> dict[str, Any]:
-    if not isinstance(settings, dict):
-        return {path: settings}
-    parts = [_flat(value, f"{path}.{name}" if path else str(name)) for name, value in settings.items()]
-    return {name: value for part in parts for name, value in part.items()}
 
 
 def load_run(path: str | Path) -> LoadedRun:

@@ -34,11 +34,19 @@ CHANGEABLE = (
     "training.threads",
     "training.smaller",
     "training.save_minutes",
+    "training.samples",
+    "logger",
     "data.cache",
     "data.workers",
     "search.",
     "shortlist.",
 )
+
+MACHINE = (
+    *("run", "data.cache", "data.workers"),
+    *("training.device", "training.threads", "training.save_minutes", "training.smaller"),
+)
+"""Settings that say where and how a run is computed, not what is trained."""
 
 
 @contextmanager
@@ -100,9 +108,7 @@ def open_run(
             raise RunError(f"{folder} is not empty and not a run folder: choose another with run=PATH")
         _check_no_linked_folder(folder)
         # A resumed run writes its settings as well, because some may have changed.
-        settings = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
-        assert isinstance(settings, dict)
-        settings[CHOICES] = _choices(config)
+        settings = saved_settings(config)
         settings |= {FROZEN: list(frozen)} if frozen else {}
         settings |= {FILES: {name: asdict(record) for name, record in files.items()}} if files else {}
         text = OmegaConf.to_yaml(settings)
@@ -113,6 +119,13 @@ def open_run(
             temporary.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RunError(f"{folder} cannot be written ({error.strerror}): choose another with run=PATH") from None
+
+
+def saved_settings(config: Any) -> dict[str, Any]:
+    """All settings of a command as config.yaml has them, with the class of each section that has several."""
+    settings = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
+    assert isinstance(settings, dict)
+    return {**settings, CHOICES: _choices(config)}
 
 
 def _check_no_linked_folder(folder: Path) -> None:
@@ -146,7 +159,11 @@ def _check_same_settings(run: RunFolder, config: Any, same_files: Container[str]
     Settings in ``same_files`` name the same file.
     """
     saved, defaults = run.flat_settings, _defaults(config)
-    compared = {name: (saved.get(f"{CHOICES}.{name}"), kind) for name, kind in _choices(config).items()}
+    compared = {
+        name: (saved.get(f"{CHOICES}.{name}"), kind)
+        for name, kind in _choices(config).items()
+        if not name.startswith(CHANGEABLE)
+    }
     compared |= {
         name: (_with_defaults(saved.get(name, defaults[name]), value), _plain(value))
         for name, _, value in walk(config)

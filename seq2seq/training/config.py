@@ -64,6 +64,7 @@ class TrainingConfig(Settings):
         at_least=0,
     )
     log_every: int = setting(50, "updates between records in metrics.jsonl", at_least=1)
+    samples: int = setting(3, "sample translations shown at each validation; 0: none", at_least=0, at_most=100)
     precision: Precision = setting(
         Precision.auto, "precision of matrix products: auto, float32, tf32 (GPUs), bfloat16 or float16 (scaled loss)"
     )

@@ -28,10 +28,14 @@ class Validation(NamedTuple):
         """The key for comparisons, higher is better: the value, then the loss."""
         return self.value(criterion), self.value(Criterion.loss)
 
+    def scores(self) -> dict[str, float]:
+        """What was measured, by name: loss, bleu, chrf."""
+        scores = {name: score for name, score in (("bleu", self.bleu), ("chrf", self.chrf)) if score is not None}
+        return {"loss": self.loss, **scores}
+
     def as_metrics(self) -> dict[str, float]:
         """The values for a record in metrics.jsonl."""
-        scores = {name: score for name, score in (("bleu", self.bleu), ("chrf", self.chrf)) if score is not None}
-        return {"loss": self.loss, "perplexity": perplexity(self.loss), **scores}
+        return {"loss": self.loss, "perplexity": perplexity(self.loss), **self.scores()}
 
     def in_words(self) -> str:
         """Loss, perplexity and scores in one line."""
@@ -109,6 +113,25 @@ class Progress:
     def improves(self, validation: Validation, criterion: Criterion) -> bool:
         """Whether a validation is better than model.safetensors; True unless that is an average."""
         return self.average is None or validation.merit(criterion) > self.average.merit(criterion)
+
+    def selected(self, criterion: Criterion) -> Validation:
+        """The validation of model.safetensors: of its average, or the best one.
+
+        Raises:
+            ValueError: there is no validation.
+        """
+        best = self.average or self.best(criterion)
+        if best is None:
+            raise ValueError("nothing has been validated")
+        return best
+
+    def remark(self, criterion: Criterion) -> str:
+        """A remark on the best validation: that it is the best, and that it is so by the loss if scores are equal."""
+        values = [validation.value(criterion) for validation in self.ranked(criterion)]
+        name = {Criterion.bleu: "BLEU", Criterion.chrf: "chrF"}.get(criterion)
+        if name and values[0] == 0:
+            return f"  (best by the loss: {name} is still 0.00)"
+        return "  (best by the loss: equal scores)" if name and values[:1] == values[1:2] else "  (best)"
 
     def undecided(self, criterion: Criterion) -> str | None:
         """A warning if all validations have the same score, so that the loss selected the best; else None."""

@@ -4,7 +4,7 @@ The result is a function of config and seed: a run that was killed and restarted
 """
 
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,14 @@ from seq2seq.training.checkpoints import Checkpoints, damaged
 from seq2seq.training.config import TrainingConfig
 from seq2seq.training.interrupt import Interrupted, InterruptFlag
 from seq2seq.training.log import MetricsLog, ProgressBar
+from seq2seq.training.loggers import Logger
 from seq2seq.training.loss import Objective
 from seq2seq.training.loss_scale import LossScale
 from seq2seq.training.moving_average import MovingAverage
 from seq2seq.training.optimizer import OptimizerConfig
 from seq2seq.training.optimizer_state import load_state, optimizer_of, tables_of
 from seq2seq.training.progress import Progress, Validation, Window
+from seq2seq.training.samples import Sample
 from seq2seq.training.schedule import ScheduleConfig
 from seq2seq.training.step import MetricSums, UpdateStep
 
@@ -55,6 +57,8 @@ class Trainer:
         seed: int,
         device: torch.device,
         start: Callable[[Network], None] | None = None,
+        logger: Logger | None = None,
+        samples: Callable[[], Sequence[Sample]] = tuple,
         metadata: Mapping[str, str] | None = None,
     ) -> None:
         """Prepare training, or resume it from the folder's last state.
@@ -71,6 +75,8 @@ class Trainer:
             seed: seed of everything that is drawn.
             device: where it trains.
             start: sets the initial weights of a new run; not called when a run is resumed.
+            logger: receives measurements, besides metrics.jsonl.
+            samples: returns translations of the last validation.
             metadata: of the weights, written into each file of them.
 
         Raises:
@@ -88,6 +94,8 @@ class Trainer:
         self.step = UpdateStep(self.network, objective, self.optimizer, loss_scale, clip=config.clip, seed=seed)
         self.schedule = schedule
         self.device = device
+        self.logger = logger
+        self.samples = samples
         self.metadata = dict(metadata or {})
         self.checkpoints = Checkpoints(folder / "checkpoints", network, self.metadata)
         self.saved_at = time.perf_counter()
@@ -107,9 +115,9 @@ class Trainer:
         if not self.finished():
             self.progress.drop_partial(self.config.log_every)
         with (
-            MetricsLog(self.folder, self.progress) as log,
+            MetricsLog(self.folder, self.progress, self.logger) as log,
             InterruptFlag() as interrupt,
-            ProgressBar(self.progress.update, self.config.updates, self.config.smaller) as bar,
+            self._progress_bar() as bar,
             closing(self._batches()) as batches,
         ):
             while not self.finished():
@@ -122,8 +130,13 @@ class Trainer:
             if not self._validated():  # a run that was stopped, then resumed with fewer updates
                 self._validate(bar, log)
             self._select_final_weights(bar)
+            log.best(self.progress.selected(self.config.criterion).scores())
             self._stop_if_interrupted(interrupt)
         return self.progress
+
+    def _progress_bar(self) -> ProgressBar:
+        config = self.config
+        return ProgressBar(self.progress.update, config.updates, config.smaller, config.validate_every)
 
     def finished(self) -> bool:
         """Whether all updates are done or patience is exhausted."""
@@ -201,13 +214,15 @@ class Trainer:
     def _validate(self, bar: ProgressBar, log: MetricsLog) -> None:
         """Validate, keep a checkpoint, and save the best weights as model.safetensors."""
         self.network.eval()
-        with nullcontext() if self.average is None else self.average.applied():
+        with bar.validating(), nullcontext() if self.average is None else self.average.applied():
             validation = self.validate(self.network, self.progress.update)
             self.progress.validations.append(validation)
             log.write("validation", validation.update, validation.as_metrics())
             best = self.progress.best(self.config.criterion) == validation
             chosen = best and self.progress.improves(validation, self.config.criterion)
-            bar.say(f"update {validation.update:>6,}  {validation.in_words()}{'  (best)' if best else ''}")
+            remark = self.progress.remark(self.config.criterion) if best else ""
+            bar.say(f"update {validation.update:>6,}  {validation.in_words()}{remark}")
+            self._report_samples(bar, log)
             if is_first():
                 self.checkpoints.save(self.network, validation.update)
                 if chosen:
@@ -217,6 +232,12 @@ class Trainer:
         if self.finished() and self.progress.window.tokens:
             self._record(log)  # the window stays: a run that is extended continues it
         self._save_last()
+
+    def _report_samples(self, bar: ProgressBar, log: MetricsLog) -> None:
+        samples = self.samples()
+        if samples:
+            bar.say("\n".join(line for sample in samples for line in sample.lines()))
+        log.samples(samples)
 
     def _averaged(self) -> list[int]:
         """Updates whose weights would be averaged if training ended now."""

@@ -1,18 +1,22 @@
 """The figures of a trace show the right data, units and text."""
 
 import struct
+from io import BytesIO
 
 import pytest
 import torch
 from drawing import hidden
+from matplotlib.image import imread
 from test_trace import small_trace
 
 from seq2seq.analysis.beam_tree import Node, Outcome
 from seq2seq.analysis.pictures import (
+    DOTS_PER_INCH,
     MAX_CURVES,
     MAX_PIXELS,
     MAX_UNITS,
     attention_figure,
+    attention_picture,
     layer_figure,
     most_variable,
     new_figure,
@@ -113,6 +117,20 @@ def test_a_node_is_placed_by_step_and_rank():
         Node(2, 2, 2, -2.0, Outcome.cut, True),
     )
     assert tree_layout(tree) == {0: (0, 0), 2: (1, 0), 1: (1, 1), 3: (2, 0)}
+
+
+@pytest.mark.parametrize(("row", "column"), [(0, 2), (1, 0), (1, 3)])
+def test_the_small_picture_of_attention_has_a_dark_cell_for_a_large_weight(row, column):
+    weights = torch.zeros(2, 4)
+    weights[row, column] = 1
+    data = attention_picture(weights, ["a", "b$", "\N{CJK UNIFIED IDEOGRAPH-4E00}"], ["x" * 9])
+    dark = torch.tensor(imread(BytesIO(data))[:, :, :3].mean(2)) < 0.05
+    cells = dark.unfold(0, 10, 1).unfold(1, 10, 1).all(3).all(2)  # larger than any letter's dark part
+    rows, columns = (places.float().mean() + 5 for places in cells.nonzero(as_tuple=True))
+    height, width = dark.shape
+    cell = 0.24 * DOTS_PER_INCH
+    assert rows == pytest.approx(height - 0.1 * DOTS_PER_INCH - (1.5 - row) * cell, abs=3)
+    assert columns == pytest.approx(width - 0.1 * DOTS_PER_INCH - (3.5 - column) * cell, abs=3)
 
 
 def test_a_tree_shows_every_hypothesis_and_its_parent():

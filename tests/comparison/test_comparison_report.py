@@ -1,6 +1,7 @@
 """The report of a comparison."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from comparing import FIRST, REFERENCES, SECOND
@@ -57,3 +58,26 @@ def test_json_has_every_result():
     assert len(contrast["tests"]["randomization"]["chrf"]["p"]) == 2
     assert contrast["wins_by_length"][-1]["sentences"] == 5
     assert contrast["most_different"][0]["reference"] in REFERENCES
+
+
+def test_the_report_shows_the_settings_that_differ(tmp_path):
+    comparison = compared([FIRST], [SECOND], randomization=0)
+    assert "settings that differ" not in as_text(sections(comparison)), "files have no settings"
+    shared = {"run": "a", "model.dropout": 0.3, "data.more": [], "choices.optimizer": "Adam"}
+    other = {**shared, "run": "b", "model.dropout": None, "choices.optimizer": "SGD", "data.more": [{"file": "x" * 99}]}
+    systems = []
+    for measured, settings in zip(comparison.systems, (shared, other), strict=True):
+        outputs = [replace(output, settings=settings) for output in measured.system.outputs]
+        systems.append(replace(measured, system=replace(measured.system, outputs=outputs)))
+    comparison = replace(comparison, systems=systems)
+    table = as_text(sections(comparison)).partition("settings that differ\n")[2].partition("\n\n")[0]
+    lines = [line.split() for line in table.splitlines()]
+    assert lines[0] == ["setting", "system", "0", "system", "1"]
+    assert lines[1] == ["model.dropout", "0.3", "null"]
+    assert lines[2][:2] == ["data.more", "[]"]
+    assert len(table.splitlines()[2]) < 100
+    assert lines[3] == ["optimizer", "Adam", "SGD"]
+    found = json.loads(json.dumps(as_dict(comparison)))["settings_that_differ"]
+    assert found["model.dropout"] == {"system 0": [0.3], "system 1": [None]}
+    write(comparison, sections(comparison), tmp_path / "report.html")
+    assert "settings that differ" in (tmp_path / "report.html").read_text(encoding="utf-8")

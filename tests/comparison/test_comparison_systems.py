@@ -5,7 +5,7 @@ import json
 import pytest
 from comparing import FIRST, REFERENCES, SECOND, common, scored_run, write_lines
 
-from seq2seq.comparison.systems import outputs_of, read_systems
+from seq2seq.comparison.systems import outputs_of, read_systems, setting_differences
 from seq2seq.errors import DataError, RunError, Seq2SeqError
 
 
@@ -46,6 +46,22 @@ def test_a_pattern_or_a_folder_of_runs_is_one_system(tmp_path):
         ["1", "2", "10"],
         ["x1.de", "x2.de"],
     ]
+
+
+def test_settings_that_differ_between_runs(tmp_path):
+    dropout = {"dropout": 0.3, "layers": 1}
+    for seed in (1, 2):
+        scored_run(tmp_path / "base" / str(seed), FIRST, seed=seed)
+        scored_run(tmp_path / "new" / str(seed), SECOND, seed=seed, training={"updates": 5, "device": f"d{seed}"})
+    scored_run(tmp_path / "one", SECOND, model=dropout, training={"updates": 9}, choices={"optimizer": "Adam"})
+    path = write_lines(tmp_path / "x.de", SECOND)
+    base, new, one, text = map(str, (tmp_path / "base", tmp_path / "new", tmp_path / "one", path))
+    assert setting_differences(read_systems([base, text], common())) == {}
+    assert setting_differences(read_systems([base, new], common())) == {}, "the same seeds, other devices"
+    assert setting_differences(read_systems([base, text, one], common())) == {
+        "seed": {base: [1, 2], one: [1]},
+        "training.updates": {base: [5], one: [9]},
+    }
 
 
 def test_a_name_that_matches_nothing_is_refused(tmp_path):

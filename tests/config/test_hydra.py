@@ -67,26 +67,6 @@ def test_a_user_config_folder_extends_the_search_path(recipe, tmp_path):
     assert "attention: general" in outcome.out
 
 
-def test_each_job_of_a_sweep_has_its_own_run_folder(recipe, tmp_path):
-    from conftest import TINY
-
-    small = ["training.updates=1", "data.builtin.validation_size=2", "data.builtin.test_size=2"]
-    outcome = recipe("train", "-m", f"run={tmp_path / 'sweep'}", *TINY, *small, "model.dropout=0,0.3")
-    assert outcome.code == 0, outcome.err
-    for number, dropout in enumerate(["dropout: 0.0", "dropout: 0.3"]):
-        folder = tmp_path / "sweep" / str(number)
-        assert (folder / "scores.json").exists()
-        assert dropout in (folder / "config.yaml").read_text()
-
-
-def test_a_failed_job_of_a_sweep_is_named_and_its_error_is_passed_to_the_sweeper(recipe, tmp_path):
-    outcome = recipe("train", "-m", f"run={tmp_path / 'sweep'}", "seed=7", "model.dropout=2,3")
-    assert outcome.code == 1
-    job, error = outcome.err.splitlines()
-    assert "'seed=7', 'model.dropout=2'" in job
-    assert error == "error: model.dropout must be in [0, 1), got 2"
-
-
 @pytest.mark.parametrize(
     ("name", "override", "words"),
     [

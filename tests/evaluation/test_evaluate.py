@@ -147,6 +147,33 @@ def test_validation_searches_greedily_within_the_limits_of_the_run(learned_run, 
     assert validator(learned_run, tmp_path)(translator.members[0].network, 1).chrf is None
 
 
+def test_samples_are_the_translations_of_the_same_sentences_each_time(tiny_run, tmp_path):
+    """Neither they nor their pictures change the random state of training."""
+    pairs = [Pair(f"{'very ' * count}old", str(count)) for count in (3, 0, 4, 1, 2)]
+    translator, drawn = Translator.load(tiny_run, device="cpu"), []
+    network = translator.members[0].network
+
+    def draw(translation):
+        drawn.append((translation.text, translation.attention.shape, translation.tokens, translation.source_tokens))
+        return b"picture"
+
+    validate = validator(tiny_run, tmp_path, pairs, samples=3, draw=draw, search=translator.search)
+    state = torch.get_rng_state()
+    outcomes = [validate(network, update) for update in (1, 2)]
+    assert [(sample.source, sample.reference) for sample in validate.samples] == [pairs[1], pairs[4], pairs[2]]
+    assert [sample.hypothesis for sample in validate.samples] == [
+        translator.translate(sample.source, beam_size=1).text for sample in validate.samples
+    ]
+    assert not drawn, "only a logger that shows pictures has them drawn"
+    assert [sample.picture() for sample in validate.samples] == [b"picture"] * 3
+    assert [text for text, *_ in drawn] == [sample.hypothesis for sample in validate.samples]
+    assert all(shape == (len(tokens) + 1, len(sources) + 1) for _, shape, tokens, sources in drawn)
+    assert torch.equal(torch.get_rng_state(), state)
+    without = validator(tiny_run, tmp_path, pairs, search=translator.search)
+    assert [without(network, update) for update in (1, 2)] == outcomes
+    assert without.samples == []
+
+
 @pytest.mark.parametrize(("language", "expected"), [("de", 0.0), ("zh", 100.0), ("cmn", 100.0)])
 def test_validation_bleu_uses_the_tokenizer_of_the_language(tiny_run, tmp_path, monkeypatch, language, expected):
     pairs = [Pair("We work.", "我们在厨房里工作。"), Pair("Where is my key?", "我的钥匙在哪里？")]

@@ -47,6 +47,9 @@ def test_two_processes_give_the_run_of_one(recipe, tmp_path):
     assert ", 2 processes, " in first.out
     assert "BLEU" in first.out
     assert (second.out, second.err) == ("", ""), "only the first process prints"
+    log = (both / "run.log").read_text("utf-8")
+    assert log.count("command: ") == 1
+    assert log.count("    source ") == 6, "only the first process writes"
 
     # Both processes translated the test set; one process gets the same scores.
     before = json.loads((both / "scores.json").read_text())

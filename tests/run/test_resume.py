@@ -13,7 +13,8 @@ from seq2seq.model import ModelConfig
 from seq2seq.run.folder import RunFolder
 from seq2seq.run.resume import open_run, run_setup
 from seq2seq.system.atomic import temporary_path
-from seq2seq.training import SGD, Adam, AdamW, Constant, Cosine, InverseSquareRoot
+from seq2seq.training import SGD, Adam, AdamW, Constant, Cosine, InverseSquareRoot, TrainingConfig
+from seq2seq.training.loggers import MLflow, TensorBoard
 
 
 def settings(**changes: object) -> TrainConfig:
@@ -42,6 +43,18 @@ def test_a_run_can_start_in_an_empty_or_unfinished_folder(tmp_path, leftover):
         (tmp_path / name).write_text("seed: 4")
     open_run(tmp_path, settings())
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_a_run_resumes_with_another_logger_also_if_an_older_version_made_it(tmp_path):
+    open_run(tmp_path, settings(logger=TensorBoard()))
+    open_run(tmp_path, settings(logger=MLflow(experiment="other"), training=TrainingConfig(samples=0)))
+    path = tmp_path / "config.yaml"
+    saved = yaml.safe_load(path.read_text("utf-8"))
+    assert saved["choices"].pop("logger") == "MLflow"
+    assert saved.pop("logger")["experiment"] == "other"
+    assert saved["training"].pop("samples") == 0
+    path.write_text(yaml.safe_dump(saved), "utf-8")
+    open_run(tmp_path, settings(logger=TensorBoard()))
 
 
 def test_the_same_settings_resume(tmp_path):

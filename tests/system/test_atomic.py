@@ -252,6 +252,7 @@ EXCUSED = {
     ("seq2seq/corpora/lines.py", "open_output"): "its caller's atomic_write gives the path",
     ("seq2seq/training/checkpoints.py", "_write"): "its caller's atomic_write gives the path",
     ("seq2seq/training/log.py", "write"): "appends to metrics.jsonl, which is rebuilt from the training state",
+    ("seq2seq/training/trackers.py", "record"): "appends to metrics.csv, which is rebuilt from the training state",
     ("seq2seq/training/tensorboard.py", "__init__"): "appends, and readers stop at a record that was cut short",
     ("seq2seq/benchmark/measurement.py", "reset_peak"): "a switch of the kernel",
     ("seq2seq/system/processes.py", "in_group"): "the null device",

@@ -44,6 +44,24 @@ def test_equal_scores_are_ranked_by_loss_with_a_note():
     assert Progress(validations=falling.validations[:1]).undecided(Criterion.bleu) is None
 
 
+def test_the_best_validation_says_so_when_only_the_loss_decides():
+    def remark(criterion, *scores):
+        validations = [Validation(number, 9.0 - number, bleu) for number, bleu in enumerate(scores)]
+        return Progress(validations=validations).remark(criterion)
+
+    assert remark(Criterion.bleu, 0.0) == "  (best by the loss: BLEU is still 0.00)"
+    assert remark(Criterion.bleu, 0.0, 0.0) == "  (best by the loss: BLEU is still 0.00)"
+    assert remark(Criterion.bleu, 3.0, 3.0) == "  (best by the loss: equal scores)"
+    assert remark(Criterion.bleu, 0.0, 3.0) == "  (best)"
+    assert remark(Criterion.loss, 0.0, 0.0) == "  (best)"
+
+
+def test_the_selected_validation_is_that_of_the_model_file():
+    one, average = Validation(1, 2.0, 5.0), Validation(2, 1.5, 6.0)
+    assert Progress(validations=[one]).selected(Criterion.bleu) == one
+    assert Progress(validations=[one], average=average).selected(Criterion.bleu) == average
+
+
 def test_chrf_can_be_the_criterion():
     progress = Progress(validations=[Validation(1, 1.0, 9.0, 30.0), Validation(2, 2.0, 8.0, 40.0)])
     assert progress.best(Criterion.chrf).update == 2
