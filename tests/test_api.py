@@ -262,6 +262,8 @@ def test_a_run_from_before_split_json_resumes_with_its_saved_pairs(tmp_path):
     folder = tmp_path / "run"
     train(made_up_pairs(), folder, overrides=[*SMALL, "training.updates=10"])
     (folder / "split.json").unlink()
+    config = folder / "config.yaml"  # that version did not record files either
+    config.write_text(config.read_text("utf-8").partition("\nfiles:\n")[0] + "\n", "utf-8")
     held, kept = folder / "pairs" / "validation.jsonl", folder / "pairs" / "train.jsonl"
     moved = held.read_text().splitlines(True)  # that version chose other pairs for each set
     first = kept.read_text().splitlines(True)
