@@ -18,6 +18,7 @@ from conftest import TINY
 from disk import full_disk
 
 from seq2seq import Translator
+from seq2seq.errors import install_hint
 from seq2seq.system.capability import runs_int8
 
 ROOT = Path(__file__).parents[1]
@@ -83,7 +84,7 @@ def test_a_logger_without_its_package_is_refused_before_anything_is_read(recipe,
     monkeypatch.setattr("seq2seq.training.loggers.find_spec", lambda name: None)
     outcome = recipe("train", f"run={tmp_path / 'run'}", "logger=wandb", "data.train.file=nowhere.tsv", *TINY)
     assert outcome.code == 1
-    assert outcome.err == 'error: logger=wandb needs wandb: pip install "seq2seq[wandb]", or choose another logger\n'
+    assert outcome.err == f"error: logger=wandb needs wandb: {install_hint('wandb')}, or choose another logger\n"
     assert not (tmp_path / "run").exists()
 
 

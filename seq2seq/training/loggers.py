@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seq2seq.errors import ConfigError
+from seq2seq.errors import ConfigError, install_hint
 from seq2seq.settings import Settings, setting
 
 if TYPE_CHECKING:  # settings need no PyTorch
@@ -161,4 +161,4 @@ def require(package: str, name: str) -> None:
     """
     spec = find_spec(package)
     if spec is None or spec.origin is None:  # only a folder of this name, such as these packages create
-        raise ConfigError(f'logger={name} needs {package}: pip install "seq2seq[{name}]", or choose another logger')
+        raise ConfigError(f"logger={name} needs {package}: {install_hint(name)}, or choose another logger")

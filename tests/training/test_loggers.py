@@ -8,7 +8,7 @@ import struct
 import pytest
 from disk import full_disk
 
-from seq2seq.errors import ConfigError, RunError
+from seq2seq.errors import ConfigError, RunError, install_hint
 from seq2seq.training import loggers
 from seq2seq.training.log import MetricsLog, read_metrics
 from seq2seq.training.loggers import Csv, LoggerConfig, MLflow, TensorBoard, WeightsAndBiases, require
@@ -103,7 +103,7 @@ def test_a_missing_package_is_one_line_with_the_command(config, name, monkeypatc
     monkeypatch.setattr(loggers, "find_spec", lambda package: None)
     with pytest.raises(ConfigError) as error:
         config.check()
-    assert str(error.value) == (f'logger={name} needs {name}: pip install "seq2seq[{name}]", or choose another logger')
+    assert str(error.value) == f"logger={name} needs {name}: {install_hint(name)}, or choose another logger"
 
 
 def test_a_folder_with_the_name_of_a_package_is_not_the_package(tmp_path, monkeypatch):
