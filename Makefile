@@ -11,7 +11,7 @@ BIN := .venv/bin
 
 # Train on the built-in corpus, evaluate on its test set, and translate new sentences.
 demo: .venv/installed
-	$(BIN)/python recipes/train.py run=runs/demo
+	$(BIN)/python -m seq2seq.demo
 
 # Two processes with one thread each take half the time of one process with two threads.
 test: .venv/installed

@@ -20,7 +20,7 @@ from seq2seq.report.help import assignment, command, overrides
 def main(config: DistillConfig) -> None:
     """Write source.txt and target.txt into a new folder and print the next command."""
     # Imported here: --help and errors in the arguments need no PyTorch.
-    from seq2seq.corpora.reading import names_corpus, read_split, text_for_run
+    from seq2seq.corpora.reading import check_named, names_corpus, read_split, text_for_run
     from seq2seq.run.folder import RunFolder
     from seq2seq.translation.io import with_progress
     from seq2seq.translation.synthetic_text import SOURCE, TARGET, distill, write_pairs
@@ -28,6 +28,7 @@ def main(config: DistillConfig) -> None:
 
     run = config.run.rstrip("/")
     output = Path(config.output or f"{run}-distilled").expanduser()
+    check_named(config.data, config.split)
     own = RunFolder.open(run).section("data", DataConfig)
     data = text_for_run(config.data, own, config.split)
     corpus = read_split(replace(data, source_tag=None), config.split)  # only the teacher reads the tag

@@ -10,6 +10,7 @@ import json
 import sys
 
 from seq2seq.config.hydra import recipe
+from seq2seq.config.ignored_settings import refuse_ignored_data
 from seq2seq.config.recipes import DoctorConfig
 
 
@@ -22,6 +23,7 @@ def main(config: DoctorConfig) -> None:
     from seq2seq.doctor.diagnosis import HELD_OUT, diagnose
     from seq2seq.doctor.report import as_dict, cleaning_summary, details, read_examples, summary
 
+    refuse_ignored_data(config)
     corpora = named_corpora(config.data)
     training = {name: corpus for name, corpus in corpora.items() if name not in HELD_OUT}
     if config.fix:

@@ -24,7 +24,7 @@ def main(config: EvaluateConfig) -> None:
     """Print a table; JSON and hypotheses go to the run folder."""
     # Imported here: --help and errors in the arguments need no PyTorch.
     from seq2seq.corpora.monolingual import read_target_split
-    from seq2seq.corpora.reading import language_of_text, names_corpus, read_split, text_for_run
+    from seq2seq.corpora.reading import check_named, language_of_text, names_corpus, read_split, text_for_run
     from seq2seq.evaluation.evaluate import evaluate, evaluate_language_model, score_table
     from seq2seq.metrics.score import score
     from seq2seq.metrics.suspicious import blank_report, count_outputs
@@ -36,6 +36,7 @@ def main(config: EvaluateConfig) -> None:
     data, language = config.data, config.data.target_language
     run = None if config.run is None else RunFolder.open(config.run)
     if run is not None:
+        check_named(data, config.split)
         own = run.section("data", DataConfig)
         data, language = text_for_run(data, own, config.split), language_of_text(data, own)
     elif not names_corpus(data, config.split):

@@ -43,10 +43,11 @@ def study_corpus(config: MicroscopeConfig, is_lm: bool) -> "Study":
     """Analyse the model over the corpus."""
     from seq2seq.analysis.study import study
     from seq2seq.corpora.monolingual import read_target_split
-    from seq2seq.corpora.reading import read_split, text_for_run
+    from seq2seq.corpora.reading import check_named, read_split, text_for_run
     from seq2seq.run.folder import RunFolder
     from seq2seq.system.device import choose_device
 
+    check_named(config.data, config.split)
     run = RunFolder.open(config.run)
     data = text_for_run(config.data, run.section("data", DataConfig), config.split)
     corpus = (read_target_split if is_lm else read_split)(data, config.split)

@@ -77,6 +77,9 @@ def main(config: TranslateConfig) -> None:
 
     translator = load_translator(config)
     search = config.search_config(translator.search)
+    if search.n_best > 1 and not config.json:
+        one = f"one translation per line, though the run has search.n_best={search.n_best}"
+        print(f"{one}: json=true writes all, n_best=1 searches for one", file=sys.stderr)
     skipped: list[int] = []
     lines, count = read_input(config.input, skipped if config.errors is OnError.skip else None)
     sentences = requests(config, lines)

@@ -53,6 +53,9 @@ from seq2seq.translation.types import Translation
 
 log = logging.getLogger("seq2seq")
 
+FEW_PAIRS = 1_000
+"""Fewer training pairs are reported: with 5,000, a tuned system reached 16.57 BLEU (Sennrich & Zhang 2019, table 2)."""
+
 OnValidation = Callable[[Validation], None]
 """Receives the result of each validation during training."""
 
@@ -174,7 +177,8 @@ def train(
             a corpus from `Corpus.read` become those of the run.
         folder: the run folder; call again with the same arguments to resume. Required with pairs; with settings,
             None stands for their ``run``.
-        experiment: with pairs, a file of conf/experiment without ``.yaml``.
+        experiment: with pairs, a file of conf/experiment without ``.yaml``, or the path of a file of your own. Without
+            it, pairs take the settings of ``data=files model=attention``, unless ``overrides`` choose others.
         overrides: with pairs, settings as on the command line of recipes/train.py: ``["model=attention", "seed=2"]``.
         on_validation: called after each validation. An exception that it raises ends the training.
 
@@ -193,7 +197,8 @@ def train(
     else:
         if folder is None:
             raise ConfigError("folder is missing: train(pairs, 'runs/mine')")
-        config = replace(compose_train(experiment, [*_languages(data), *overrides]), run=str(folder))
+        overrides = [*_languages(data), *overrides]
+        config = replace(compose_train(experiment, overrides, names_text=True), run=str(folder))
         pairs = as_pairs(data, config.data)
     given = config.data
     if pairs is not None:
@@ -273,19 +278,24 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
     with first_before_others(), run_setup(folder, config, frozen):
         tokenizers = prepare_tokenizers(folder, tokenizer, corpus, tags, start, cache)
         network, notes = _initial_network(config, tokenizers, frozen)
-    kept.open()
-    with first_before_others():
         table = encode_mixture(corpus, tokenizers, cache, data.filters, data.workers)
         validation_table = encode_cached(
             protected_corpus(validation, placeholders), tokenizers, cache, None, data.workers
         )
+        sampler = BatchSampler(table.source_lengths, table.target_lengths, config.batch, config.seed, table.weights)
+        config, length = _within_epochs(config, sampler)
+    kept.open()
     sizes = f"{tokenizers.source.size:,} source and {tokenizers.target.size:,} target tokens"
     processes = "" if world_size() == 1 else f", {world_size()} processes"
     place = f"on {device} in {precision}{processes}, {threads} thread{'s' * (threads > 1)}"
     parameters = f"{sum(parameter.numel() for parameter in network.parameters()):,} parameters"
-    for line in (f"{table.report}; {sizes}", *notes, f"{parameters}, {place}"):
+    for line in (f"{table.report}; {sizes}", *notes, *length, f"{parameters}, {place}"):
         log.info("%s", line)
-    sampler = BatchSampler(table.source_lengths, table.target_lengths, config.batch, config.seed, table.weights)
+    if len(table) < FEW_PAIRS and data.overfit is None:
+        log.warning(
+            "only %s training pairs: a model memorises so few and translates nothing else; it takes thousands",
+            f"{len(table):,}",
+        )
     resampler = SubwordResampler(tokenizers, tokenizer, config.seed, tags)
     validate = Validator(
         validation_table,
@@ -343,6 +353,30 @@ def _attention_picture(translation: Translation) -> bytes:
 
     assert translation.attention is not None
     return attention_picture(translation.attention, translation.source_tokens, translation.tokens)
+
+
+def _within_epochs(config: TrainConfig, sampler: BatchSampler) -> tuple[TrainConfig, list[str]]:
+    """The settings with the number of updates that both bounds allow, and a line about it if epochs are bounded.
+
+    Raises:
+        ConfigError: a schedule is longer than these updates.
+    """
+    epochs, updates = config.training.epochs, config.training.updates
+    if epochs is None:
+        return config, []
+    batches_per_update = config.training.accumulate * world_size()
+    batches = sampler.batches_in(epochs, at_most=updates * batches_per_update)
+    bound = -(-batches // batches_per_update)  # the last update may take batches of the next epoch
+    if bound == updates:
+        return config, [
+            f"training.updates={updates} ends training, not training.epochs={epochs}, which takes as long or longer"
+        ]
+    try:
+        config.check_length(bound)
+    except ConfigError as error:
+        raise ConfigError(f"training.epochs={epochs} takes {bound} updates: {error}") from None
+    bounded = replace(config, training=replace(config.training, updates=bound))
+    return bounded, [f"training.epochs={epochs} takes {bound:,} updates"]
 
 
 def _initial_network(config: TrainConfig, tokenizers: Tokenizers, frozen: Sequence[str]) -> tuple[Network, list[str]]:

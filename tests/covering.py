@@ -102,7 +102,9 @@ LEFT_OUT = {
     "data.builtin.test_size": "in BASE", "tokenizer.source_model": "needs a file",
     "tokenizer.target_model": "needs a file",
     "embeddings.source": "needs a file", "embeddings.target": "needs a file", "training.updates": "in BASE",
-    "training.start": "needs a run", "training.smaller": "a name in advice", "optimizer.learning_rate": "in CHOSEN",
+    "training.start": "needs a run", "training.epochs": "depends on the number of batches: test_epochs",
+    "data.overfit": "shortens the text: test_presets",
+    "training.smaller": "a name in advice", "optimizer.learning_rate": "in CHOSEN",
     **{f"data.{split}.{name}": "needs files" for split in ("train", "validation", "test")
        for name in ("source", "target", "file", "hub_split")},
     **{f"data.hub.{name}": "needs the hub" for name in ("name", "subset", "revision", "streaming")},
@@ -189,7 +191,9 @@ def _set(config: TrainConfig, name: str, value: Any) -> None:
         place = getattr(place, parent)
     kind = type(place).__dataclass_fields__[last].type
     [enum] = [one for one in (kind, *get_args(kind)) if isinstance(one, type) and issubclass(one, Enum)] or [None]
-    setattr(place, last, enum(value) if enum and value is not None else value)
+    if enum and value is not None:
+        value = [enum(part) for part in value] if isinstance(value, list) else enum(value)
+    setattr(place, last, value)
 
 
 Pair = frozenset[tuple[str, int]]

@@ -56,6 +56,9 @@ ALLOWED = {
     },
     "config.help": {"config.schemas", "report"},
     "config.hydra": {"config", "config.help", "config.schemas", "system"},
+    "config.preflight": {"config", "config.hydra", "config.schemas", "corpora"},
+    "__main__": {"__init__", "config", "config.preflight", "config.schemas", "report"},
+    "demo": {"__main__"},
     "api": {  # the Python API uses all packages between text and scores
         *{"analysis", "config", "config.hydra", "corpora", "data", "evaluation", "metrics", "model", "run", "system"},
         *{"tokenizer", "training", "translation"},
@@ -64,13 +67,12 @@ ALLOWED = {
 }
 
 
+SEPARATE = ("config.help", "config.hydra", "config.preflight", "config.renamed", "config.schemas")
+
+
 def room_of(module: str) -> str:
     """Return the package of a module below seq2seq; modules that import the settings of all packages are separate."""
-    return (
-        module
-        if module in ("config.hydra", "config.renamed", "config.schemas", "config.help")
-        else module.split(".")[0]
-    )
+    return module if module in SEPARATE else module.split(".")[0]
 
 
 def room(path: Path) -> str:

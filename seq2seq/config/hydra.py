@@ -8,13 +8,13 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -30,11 +30,12 @@ from seq2seq.config.error_lines import (
     raised_within,
 )
 from seq2seq.config.help import print_help, split_help
+from seq2seq.config.own_text import require_text, with_settings_for_own_text
 from seq2seq.config.printing import printed_log, safe_terminal
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.config.renamed import rename_overrides
-from seq2seq.config.schemas import MULTI_PROCESS, RECIPES, conf_folder, register
-from seq2seq.errors import ConfigError, program
+from seq2seq.config.schemas import MULTI_PROCESS, RECIPES, conf_folder, register, register_experiments
+from seq2seq.errors import ConfigError, Seq2SeqError, program
 from seq2seq.settings import validate, walk
 from seq2seq.system.launcher import is_launched
 
@@ -52,6 +53,7 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     """
     schema = function.__annotations__["config"]
     name = next(name for name, registered in RECIPES.items() if registered is schema)
+    first_lines: list[str] = []
     register()
     topic: str | None = None
 
@@ -66,8 +68,11 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
                 print_help(name, sys.modules[function.__module__].__doc__ or "", settings, topic)
                 return None
             validate(settings)
+            _check_choices(job.runtime.choices, settings)
             if sweeps and name == "train":
                 settings.run = str(Path(settings.run) / str(job.job.num))  # type: ignore[union-attr]
+            for line in first_lines:
+                log.info("%s", line)
             return function(settings)  # type: ignore[arg-type]
 
     @functools.wraps(function)
@@ -84,9 +89,8 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
                 print(f"seq2seq {__version__}")
                 return
             topic, arguments = split_help(sys.argv[1:])
-            refuse_dashes(arguments, schema())
-            arguments, notes = rename_overrides(arguments, {path for path, _, _ in walk(schema())})
-            sys.argv = [sys.argv[0], *quote_text(arguments, schema())]
+            arguments, notes, first_lines[:] = prepare_arguments(name, arguments)
+            sys.argv = [sys.argv[0], *arguments]
             for note in notes:
                 print(note, file=sys.stderr)
             try:
@@ -127,31 +131,93 @@ def _in_group() -> contextlib.AbstractContextManager[None]:
     return in_group()
 
 
-def compose_train(experiment: str | None = None, overrides: Sequence[str] = ()) -> TrainConfig:
+def compose_train(
+    experiment: str | None = None, overrides: Sequence[str] = (), names_text: bool = False
+) -> TrainConfig:
     """The settings of recipes/train.py with these command-line arguments.
 
     Args:
-        experiment: a file of conf/experiment without ``.yaml``.
+        experiment: a file of conf/experiment without ``.yaml``, or the path of another file with it.
         overrides: such as ``model=attention`` or ``training.updates=500``.
+        names_text: whether there is text that the arguments do not name, such as pairs from Python.
+
+    Raises:
+        ConfigError: an argument is malformed, or a setting is unknown or invalid.
+    """
+    chosen = [f"experiment={experiment}"] if experiment else []
+    settings = compose("train", [*chosen, *overrides], names_text)
+    assert isinstance(settings, TrainConfig)
+    return settings
+
+
+def compose(name: str, arguments: Sequence[str], names_text: bool = False) -> Any:
+    """The settings of a recipe with these command-line arguments; lines about the arguments are logged.
+
+    Args:
+        name: the recipe.
+        arguments: settings and choices; options such as ``--cfg`` are not supported.
+        names_text: for train, whether there is text that the arguments do not name.
 
     Raises:
         ConfigError: an argument is malformed, or a setting is unknown or invalid.
     """
     register()
-    known = {path for path, _, _ in walk(TrainConfig())}
-    arguments, notes = rename_overrides([*([f"experiment={experiment}"] if experiment else []), *overrides], known)
-    for note in notes:
-        log.warning(note)
+    schema = RECIPES[name]()
     try:
+        prepared, notes, first_lines = prepare_arguments(name, arguments, names_text)
+        for note in notes:
+            log.warning(note)
         with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
-            settings = OmegaConf.to_object(hydra.compose("train", overrides=quote_text(arguments, TrainConfig())))
+            composed = hydra.compose(name, overrides=prepared, return_hydra_config=True)
+        choices = composed.hydra.runtime.choices
+        with flag_override(composed, ["readonly", "struct"], False):
+            del composed["hydra"]
+        settings = OmegaConf.to_object(composed)
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
-        raise ConfigError(one_line(error, TrainConfig())) from None
+        raise ConfigError(one_line(error, schema)) from None
+    except Seq2SeqError:
+        raise
     except Exception as error:
         raise not_composable(error) from error
-    assert isinstance(settings, TrainConfig)
     validate(settings)
+    if not names_text:
+        _check_choices(choices, settings)
+    for line in first_lines:
+        log.info("%s", line)
     return settings
+
+
+def prepare_arguments(
+    name: str, arguments: Sequence[str], names_text: bool = False
+) -> tuple[list[str], list[str], list[str]]:
+    """The arguments of a recipe as Hydra parses them, a line for each that is renamed, and the first lines of the run.
+
+    Args:
+        name: the recipe.
+        arguments: as the user gives them.
+        names_text: for train, whether there is text that the arguments do not name.
+
+    Raises:
+        ConfigError: a setting is written as an option, or an experiment file cannot be read.
+    """
+    schema = RECIPES[name]()
+    refuse_dashes(arguments, schema)
+    current, notes = rename_overrides(arguments, {path for path, _, _ in walk(schema)})
+    first_lines: list[str] = []
+    if name == "train":
+        current, first_lines = with_settings_for_own_text(current, names_text)
+        current = [register_experiments(argument) for argument in current]
+    return quote_text(current, schema), notes, first_lines
+
+
+def _check_choices(choices: Any, settings: Any) -> None:
+    """Check settings against the choices of groups that led to them.
+
+    Raises:
+        ConfigError: ``data=files`` names no text.
+    """
+    if isinstance(settings, TrainConfig) and choices.get("data") == "files":
+        require_text(settings.data)
 
 
 CHECK = "_check_help"

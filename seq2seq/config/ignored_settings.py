@@ -4,9 +4,9 @@ A setting counts as set if its value is not the default. conf/README.md lists ex
 (`data.builtin`, and settings that a trained vocabulary replaces).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.config import DataConfig
@@ -34,9 +34,22 @@ def refuse_ignored(config: TrainConfig) -> None:
     Raises:
         ConfigError: names the first setting, the reason, and what to set.
     """
-    defaults = _defaults()
+    _refuse(config, _conditions(config))
+
+
+def refuse_ignored_data(config: Any) -> None:
+    """Refuse settings in the section ``data`` of any recipe that are set and have no effect.
+
+    Raises:
+        ConfigError: as `refuse_ignored`.
+    """
+    _refuse(config, _of_data(config.data))
+
+
+def _refuse(config: Any, conditions: Iterable[Condition]) -> None:
+    defaults = _defaults(type(config))  # type: ignore[arg-type]  # a class is hashable
     changed = {name: value for name, _, value in walk(config) if name in defaults and value != defaults[name]}
-    for condition in (condition for condition in _conditions(config) if condition.holds):
+    for condition in (condition for condition in conditions if condition.holds):
         for name, value in changed.items():
             if any(_covers(setting, name) for setting in condition.settings):
                 raise ConfigError(
@@ -46,9 +59,9 @@ def refuse_ignored(config: TrainConfig) -> None:
 
 
 @cache
-def _defaults() -> dict[str, object]:
-    """The default of every setting by dotted path."""
-    return {name: value for name, _, value in walk(TrainConfig())}
+def _defaults(schema: Callable[[], Any]) -> dict[str, object]:
+    """The default of every setting of a recipe by dotted path."""
+    return {name: value for name, _, value in walk(schema())}
 
 
 def _covers(setting: str, name: str) -> bool:
@@ -126,8 +139,10 @@ def _of_objectives(config: TrainConfig) -> Iterator[Condition]:
 
 
 def _of_data(data: DataConfig) -> Iterator[Condition]:
-    hub = tuple(f"data.hub.{name}" for name in ("subset", "revision", "streaming"))
-    yield Condition(hub, data.hub.name is None, "without a data set of the hub", "data.hub.name=NAME")
+    hub = [f"data.hub.{name}" for name in ("subset", "revision", "streaming")]
+    splits = {"train": data.train, "validation": data.validation, "test": data.test}
+    hub += [f"data.{name}.hub_split" for name, split in splits.items() if split.hub_split is not None]
+    yield Condition(tuple(hub), data.hub.name is None, "without a data set of the hub", "data.hub.name=NAME")
     yield Condition(("data.split", "data.split_seed"), data.file is None, "without data.file", "data.file=FILE")
     files = [data.file, data.train.file, data.validation.file, data.test.file, *(more.file for more in data.more)]
     columns = data.hub.name is not None or any(name is not None for name in files)

@@ -72,14 +72,22 @@ class TrainConfig:
         self.embeddings.check(self.model, self.tokenizer)
         if self.training.start is not None and self.embeddings.files():
             raise ConfigError("training.start loads embeddings: leave embeddings.source and embeddings.target out")
-        self.scheduled_sampling.check(self.training.updates)
-        self.schedule.check(self.training.updates)
+        self.check_length(self.training.updates)
         if not self.translates:
             self._check_language_model()
         if self.model.tying is Tying.all and not self.tokenizer.joint:
             raise ConfigError("model.tying=all shares one vocabulary: set tokenizer.joint=true or model.tying=output")
         self.risk.check()
         self.logger.check()
+
+    def check_length(self, updates: int) -> None:
+        """Check the schedules for a run of this many updates.
+
+        Raises:
+            ConfigError: a schedule is longer than the run.
+        """
+        self.scheduled_sampling.check(updates)
+        self.schedule.check(updates)
 
     def _check_language_model(self) -> None:
         """Refuse settings that score translations, which a language model does not make."""

@@ -3,10 +3,13 @@
 import functools
 import importlib.metadata
 import importlib.resources
+import re
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
 
 from seq2seq.analysis.config import MicroscopeConfig
 from seq2seq.benchmark.config import BenchmarkConfig
@@ -21,6 +24,7 @@ from seq2seq.config.recipes import (
     SplitFileConfig,
     TrainConfig,
 )
+from seq2seq.errors import ConfigError
 from seq2seq.figures.config import LaboratoryConfig
 from seq2seq.serving.config import ServeConfig
 from seq2seq.training import (
@@ -94,6 +98,34 @@ def register() -> None:
     for group, options in CHOICES.items():
         for name, schema in options.items():
             store.store(group=group, name=name, node=schema)
+
+
+def register_experiments(argument: str) -> str:
+    """Register the file of ``experiment=PATH.yaml`` with Hydra; returns the argument with the names of options.
+
+    Raises:
+        ConfigError: the file is missing, or is not a YAML mapping.
+    """
+    if not argument.startswith("experiment=") or ".yaml" not in argument:
+        return argument
+    _, _, values = argument.partition("=")
+    return "experiment=" + ",".join(
+        _register_experiment(Path(value)) if value.endswith(".yaml") else value for value in values.split(",")
+    )
+
+
+def _register_experiment(path: Path) -> str:
+    """Register one experiment file; returns the name of the option."""
+    try:
+        node = OmegaConf.load(path.expanduser())
+    except (OSError, UnicodeError, YAMLError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise ConfigError(f"experiment={path} cannot be read ({reason}): name a YAML file") from None
+    if not isinstance(node, DictConfig):
+        raise ConfigError(f"experiment={path} is not a mapping of settings: see conf/experiment for examples")
+    name = f"file_{re.sub('[^a-zA-Z0-9]', '_', path.stem)}"
+    ConfigStore.instance().store(group="experiment", name=name, node=node, package="_global_")
+    return name
 
 
 def conf_folder() -> Traversable:

@@ -108,6 +108,9 @@ class DataConfig:
     more: list[MoreConfig] = setting(
         factory=list, help="additional training corpora: [{source: FILE, target: FILE, weight: 1, source_tag: TAG}, …]"
     )
+    overfit: int | None = setting(
+        None, "train, validate and test on only this many first training pairs; null: all pairs", at_least=1
+    )
     hub: HubConfig = setting(factory=HubConfig)
     builtin: BuiltinConfig = setting(factory=BuiltinConfig)
     filters: FilterConfig = setting(factory=FilterConfig)

@@ -166,6 +166,27 @@ def _pair(row: Iterable[str], where: str) -> Pair:
     return Pair(*map(str, values))  # NumPy's strings become plain ones
 
 
+class FirstPairs(Corpus):
+    """The first pairs of another corpus: ``count`` of them, or all if it has fewer."""
+
+    def __init__(self, corpus: Corpus, count: int) -> None:
+        self.corpus, self.count = corpus, count
+        self.name = f"{corpus.name} (first {count:,} pairs)"
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of the corpus and the number."""
+        return f"first {self.count} {self.corpus.fingerprint}"
+
+    def __iter__(self) -> Iterator[Pair]:
+        return islice(self.corpus, self.count)
+
+    def expected_pairs(self) -> int | None:
+        """At most ``count``."""
+        expected = self.corpus.expected_pairs()
+        return self.count if expected is None else min(self.count, expected)
+
+
 class MappedCorpus(Corpus):
     """A corpus with every pair of another one changed; it offers all that the other does."""
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from seq2seq.corpora.builtin import BuiltinCorpus
 from seq2seq.corpora.columns import JsonLinesFile, ParquetFile
 from seq2seq.corpora.config import BuiltinConfig, DataConfig, FilesConfig, MoreConfig, Split, SplitConfig
-from seq2seq.corpora.corpus import Corpus
+from seq2seq.corpora.corpus import Corpus, FirstPairs
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.files import TextFiles, TsvFile
 from seq2seq.corpora.hub import STREAM_WARNING, HubData, HubSplit, HubStream
@@ -18,6 +18,12 @@ from seq2seq.corpora.mixture import MixedCorpus, TaggedCorpus, WeightedCorpus
 from seq2seq.corpora.splitting import SplitCorpus
 from seq2seq.corpora.table import TableFile
 from seq2seq.errors import ConfigError, DataError
+from seq2seq.settings import override_value, walk
+
+USED_WITHOUT_TEXT = {
+    f"data.{name}" for name in ("source_language", "target_language", "source_tag", "cache", "workers")
+}
+"""Settings that also apply to the text of a run."""
 
 log = logging.getLogger("seq2seq")
 
@@ -74,7 +80,8 @@ def named_corpora(config: DataConfig) -> dict[str, Corpus]:
     Raises:
         ConfigError, DataError: as `read_split`.
     """
-    splits = _splits_with_files(config) or ([] if config.file else list(Split))
+    named = any(names_corpus(config, split) for split in Split) or not config.more
+    splits = _splits_with_files(config) or (list(Split) if named and not config.file else [])
     corpora: dict[str, Corpus | None] = {"file": whole_file(config)} if config.file else {}
     corpora |= {str(split): _untagged(config, split) for split in splits}
     for number, more in enumerate(config.more):
@@ -86,6 +93,23 @@ def names_corpus(config: DataConfig, split: Split) -> bool:
     """Whether the settings name text for a split: files, a hub data set, or a changed built-in corpus."""
     files = config.file is not None or _names_files(_split_config(config, split))
     return files or config.hub.name is not None or config.builtin != BuiltinConfig()
+
+
+def check_named(given: DataConfig, split: Split) -> None:
+    """Check that settings of text name the split that is read, if they are set at all; else the run's text is read.
+
+    Raises:
+        ConfigError: names a setting that would have no effect, such as a file of another split.
+    """
+    if names_corpus(given, split):
+        return
+    default = {name: value for name, _, value in walk(DataConfig(), "data")}
+    for name, _, value in walk(given, "data"):
+        if value != default[name] and name not in USED_WITHOUT_TEXT:
+            raise ConfigError(
+                f"{name}={override_value(value)} has no effect on the {split} set of the run: name text with "
+                f"data.{split}.source=FILE data.{split}.target=FILE, choose another split=…, or leave {name} out"
+            )
 
 
 def text_for_run(given: DataConfig, run: DataConfig, split: Split) -> DataConfig:
@@ -107,14 +131,17 @@ def read_split(config: DataConfig, split: Split) -> Corpus | None:
 
     Its part of ``data.file`` comes first, or files named for the split. If another split names files, the hub and the
     built-in corpus are ignored, so that a model is never trained on own files and scored on other text. Next is the hub
-    data set, if one is named, and last the built-in corpus.
+    data set, if one is named, and last the built-in corpus. With ``data.overfit`` every split is the beginning of the
+    training split.
 
     Raises:
         ConfigError: train or validation has no files while another split has, a source file has no target file, a split
             names both a single file and separate ones, or a split and ``data.file`` name files.
         DataError: a file, the data set or a column is missing.
     """
-    corpus = _untagged(config, split)
+    corpus = _untagged(config, split if config.overfit is None else Split.train)
+    if corpus is not None and config.overfit is not None:
+        corpus = FirstPairs(corpus, config.overfit)
     return TaggedCorpus(corpus, config.source_tag) if corpus is not None and config.source_tag else corpus
 
 

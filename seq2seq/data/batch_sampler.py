@@ -106,6 +106,18 @@ class BatchSampler:
         generator.shuffle(order)
         return EpochBatches(rows, np.array(starts), order)
 
+    def batches_in(self, epochs: int, at_most: int) -> int:
+        """Number of batches in the first epochs, or ``at_most`` if there are more.
+
+        Epochs differ by a few batches, because each is shuffled anew; so every epoch is composed.
+        """
+        batches = 0
+        for number in range(epochs):
+            batches += len(self.epoch(number))
+            if batches >= at_most:
+                return at_most
+        return batches
+
     def stream(self, position: StreamPosition) -> Iterator[tuple[Indices, StreamPosition]]:
         """Endless batches from a position on, each with the position after it."""
         epoch, first = position

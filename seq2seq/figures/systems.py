@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.mixture import add_tag
-from seq2seq.corpora.reading import read_split, text_for_run
+from seq2seq.corpora.reading import check_named, read_split, text_for_run
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.evaluation.evaluate import provenance, translate_all
 from seq2seq.model import Network
@@ -102,6 +102,7 @@ def corpus_to_score(data: DataConfig, run: Path, split: Split) -> Corpus | None:
     Raises:
         ConfigError, DataError: the corpus cannot be read.
     """
+    check_named(data, split)
     data = text_for_run(data, RunFolder.open(run).section("data", DataConfig), split)
     return read_split(replace(data, source_tag=None), split)
 

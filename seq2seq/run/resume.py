@@ -25,6 +25,7 @@ SPLIT = "split.json"
 CHANGEABLE = (
     "run",
     "training.updates",
+    "training.epochs",
     "training.accumulate",  # another number of processes can make the same update
     "training.patience",
     "training.device",

@@ -64,10 +64,15 @@ def train_tokenizer(sentences: Iterable[str], config: TokenizerConfig, label: st
     except RuntimeError as error:
         raise _training_error(str(error), config, label) from None
     tokenizer = Tokenizer.from_bytes(model.getvalue())
+    _report_smaller(tokenizer, config, label)
+    return tokenizer
+
+
+def _report_smaller(tokenizer: Tokenizer, config: TokenizerConfig, label: str) -> None:
+    """Warn if the vocabulary is smaller than the settings ask for."""
     if tokenizer.size < config.size:
         used = f"{tokenizer.size:,} tokens"
         log.warning("tokenizer.size=%d is more than %s supports; using %s", config.size, label, used)
-    return tokenizer
 
 
 def _training_error(message: str, config: TokenizerConfig, label: str) -> ConfigError | DataError:
@@ -119,12 +124,13 @@ def build_tokenizers(config: TokenizerConfig, corpus: Corpus, source_tags: Seque
     for tag in source_tags:
         check_tag(tag)
     source = replace(config.source_side(), tags=list(dict.fromkeys([*config.tags, *source_tags])))
+    labels = _labels(corpus)
     if not config.joint:
         sources = (pair.source for pair in _pairs(corpus, config.training_sentences))
         targets = (pair.target for pair in _pairs(corpus, config.training_sentences))
         return Tokenizers(
-            _load_or_train(config.source_model, sources, source, f"{corpus.name}, source side", "source"),
-            _load_or_train(config.target_model, targets, config.target_side(), f"{corpus.name}, target side", "target"),
+            _load_or_train(config.source_model, sources, source, labels[0], "source"),
+            _load_or_train(config.target_model, targets, config.target_side(), labels[1], "target"),
         )
     named = {name for name in (config.source_model, config.target_model) if name is not None}
     if len(named) > 1:
@@ -134,6 +140,11 @@ def build_tokenizers(config: TokenizerConfig, corpus: Corpus, source_tags: Seque
     texts = (text for pair in pairs for text in pair if text)  # monolingual text has empty sources
     both = _load_or_train(path, texts, source, corpus.name, side)
     return Tokenizers(both, both)
+
+
+def _labels(corpus: Corpus) -> tuple[str, str]:
+    """What messages call the text of separate vocabularies."""
+    return f"{corpus.name}, source side", f"{corpus.name}, target side"
 
 
 def _pairs(corpus: Corpus, size: int) -> Iterator[Pair]:
@@ -182,7 +193,16 @@ def cached_tokenizers(
         with locked(folder, wait=True):
             if not _has_model(folder):  # another program may have finished it meanwhile
                 save_tokenizers(build_tokenizers(config, corpus, source_tags), folder)
-    return load_tokenizers(folder)
+                return load_tokenizers(folder)
+    tokenizers = load_tokenizers(folder)
+    sides = (
+        [(config, corpus.name)]
+        if tokenizers.joint
+        else zip((config.source_side(), config.target_side()), _labels(corpus), strict=True)
+    )
+    for tokenizer, (side, label) in zip(tokenizers, sides, strict=False):
+        _report_smaller(tokenizer, side, label)
+    return tokenizers
 
 
 def _has_model(folder: Path) -> bool:

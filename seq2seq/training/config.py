@@ -33,6 +33,11 @@ class TrainingConfig(Settings):
     """Settings of the training loop."""
 
     updates: int = setting(3000, "number of weight updates", at_least=1)
+    epochs: int | None = setting(
+        None,
+        "passes through the training pairs; training ends after them or after updates, whichever comes first",
+        at_least=1,
+    )
     accumulate: int = setting(1, "batches per update (gradient accumulation)", at_least=1)
     clip: float | None = setting(1.0, "maximum gradient norm; null: no clipping", above=0)
     validate_every: int = setting(500, "updates between validations; each validation also saves the run", at_least=1)

@@ -32,7 +32,7 @@ from seq2seq.recipes import average, train
         ("model.bridge=copy", ["model.bridge=copy", "model.decoder.size"]),
         ("training.device=tpu", ["device", "tpu", "cpu"]),
         ("search.n_best=9", ["search.n_best", "9"]),
-        ("data.train.source=no.en", ["data.train.target"]),
+        ("data.more=[{source: no.en}]", ["data.more[0].target"]),
         ("seed=null", ["seed"]),
         ("model.dropout=[0.1", ["model.dropout=[0.1"]),
     ],

@@ -167,10 +167,9 @@ def test_documents_keep_placeholders_and_report_lost_ones(translator, caplog):
 
 
 def test_a_language_model_reads_symbols(run, tmp_path):
-    pairs = [("", target) for _, target in made_up_pairs(300)]
     settings = [setting for setting in SETTINGS if "encoder" not in setting and "beam_size" not in setting]
     settings += ["model=language_model", "training.updates=40", "training.validate_every=40", f"data.cache={tmp_path}"]
-    folder = train(pairs, tmp_path / "lm", overrides=settings).folder
+    folder = train(made_up_pairs(300), tmp_path / "lm", overrides=settings).folder
     model = LanguageModel.load(folder, "cpu")
     seen, unseen = model.log_probabilities(["Jetzt {x} klicken", "Jetzt {never_seen} klicken"])
     assert seen == pytest.approx(unseen)

@@ -1,0 +1,57 @@
+"""Text of the user's own in recipes/train.py: the general settings it gets, and the check that it is named."""
+
+import re
+from collections.abc import Sequence
+
+from seq2seq.corpora.config import DataConfig
+from seq2seq.errors import ConfigError
+
+NAMES_TEXT = re.compile(
+    r"\+{0,2}data\.(?:(?:train|validation|test)(?:\.\w+)?|file|hub(?:\.name)?)=(?!null$).*", re.DOTALL
+)
+"""An argument that names text: files of a split, one file for all splits, or a hub data set."""
+
+SETTINGS = {"data": "files", "model": "attention"}
+"""The choices for own text. A preset for any text would be one entry here: ``{"experiment": NAME}``."""
+
+
+def with_settings_for_own_text(arguments: Sequence[str], names_text: bool = False) -> tuple[list[str], list[str]]:
+    """Add `SETTINGS` to arguments that name text but neither ``data=`` nor ``experiment=``.
+
+    Without them, own text would get the settings of the built-in corpus, which suit only that. A choice that the
+    arguments make stays.
+
+    Args:
+        arguments: of recipes/train.py.
+        names_text: whether there is text that the arguments do not name, such as pairs from Python.
+
+    Returns:
+        The arguments, and the line that reports the addition, if there is one: the first line of the run.
+    """
+    chosen = {match[1] for argument in arguments if (match := re.match(r"\+{0,2}(\w+)=(?!null$)", argument))}
+    other_config = any(re.match(r"--config-name|-cn", argument) for argument in arguments)
+    named = [place for place, argument in enumerate(arguments) if NAMES_TEXT.fullmatch(argument)]
+    if not (named or names_text) or other_config or chosen & {"data", "experiment"}:
+        return [*arguments], []
+    added = [f"{group}={choice}" for group, choice in SETTINGS.items() if group not in chosen]
+    note = f"own text without data= or experiment=: using {' '.join(added)}"
+    place = named[0] if named else 0  # argparse wants settings side by side, not before and after --cfg job
+    return [*arguments[:place], *added, *arguments[place:]], [note]
+
+
+def require_text(data: DataConfig) -> None:
+    """Check that settings composed with ``data=files`` name text.
+
+    Raises:
+        ConfigError: they do not, so that training would read the built-in corpus.
+    """
+    named = (
+        name is not None
+        for part in (data.train, data.validation, data.test)
+        for name in (part.source, part.target, part.file)
+    )
+    if data.file is None and data.hub.name is None and not any(named):
+        raise ConfigError(
+            "data=files names no text: set data.file=FILE, or data.train.file=FILE and so on, or data=builtin for the "
+            "built-in corpus"
+        )

@@ -1,0 +1,92 @@
+"""Check a command without running it: its settings, and the files and runs that it reads."""
+
+import glob
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from seq2seq.config.hydra import compose
+from seq2seq.config.ignored_settings import refuse_ignored, refuse_ignored_data
+from seq2seq.config.recipes import DoctorConfig, EvaluateConfig, TrainConfig
+from seq2seq.config.schemas import RECIPES
+from seq2seq.corpora.monolingual import read_target_corpora
+from seq2seq.corpora.reading import check_files, named_corpora, read_corpora
+from seq2seq.errors import ConfigError, DataError, RunError
+from seq2seq.settings import walk
+
+FILES = {
+    *(f"data.{split}.{side}" for split in ("train", "validation", "test") for side in ("source", "target", "file")),
+    *("data.file", "tokenizer.source_model", "tokenizer.target_model", "embeddings.source", "embeddings.target"),
+    *("contexts.input", "input", "hypotheses", "prefixes", "glossary", "score: source", "score: target", "systems"),
+}
+"""Settings that name files to read; after the name of a recipe where others mean something else."""
+
+RUNS = {"run", "runs", "ensemble", "language_model", "training.start"}
+"""Settings that name run folders to read; the run of train is a folder to write."""
+
+NEITHER = {
+    *("data.source_language", "data.target_language", "data.source_column", "data.target_column", "data.source_tag"),
+    *(f"data.{split}.hub_split" for split in ("train", "validation", "test")),
+    *("data.hub.name", "data.hub.subset", "data.hub.revision", "data.cache", "tokenizer.tags", "training.device"),
+    *("training.smaller", "train: run", "device", "precision", "output", "tag", "prefix", "phrases", "text", "host"),
+    *("suggest: source", "microscope: target", "contexts.sentences", "interpolation.sentences", "entry", "comet"),
+    "names",
+}
+"""Other settings that are text."""
+
+
+def check_command(name: str, arguments: Sequence[str]) -> None:
+    """Check a command: the names and values of settings, which must fit together and have an effect, files and runs.
+
+    Raises:
+        ConfigError: there is no such recipe; a setting is unknown or invalid, or would have no effect.
+        DataError: a file is missing or damaged.
+        RunError: a run folder is missing.
+    """
+    if name not in RECIPES:
+        raise ConfigError(f"there is no recipe {name}: choose one of {', '.join(RECIPES)}")
+    if options := [argument for argument in arguments if argument.startswith("-")]:
+        raise ConfigError(f"{options[0]} is an option, and only settings can be checked: leave it out")
+    config = compose(name, arguments)
+    _check_settings(config)
+    for setting, path in _named(name, config, FILES):
+        if path != "-" and not (Path(path).expanduser().exists() or glob.glob(path)):
+            raise DataError(f"{setting}={path}: no such file")
+    for setting, path in _named(name, config, RUNS):
+        if not (Path(path).expanduser() / "config.yaml").is_file():
+            raise RunError(f"{setting}={path} is not a run folder (config.yaml is missing): train it first")
+    if isinstance(config, TrainConfig) and config.data.hub.name is None:
+        _, _, test = (read_corpora if config.translates else read_target_corpora)(config.data)
+        check_files(config.data.test, test)
+    if isinstance(config, DoctorConfig):
+        named_corpora(config.data)
+
+
+def _check_settings(config: Any) -> None:
+    """Check settings against each other, as far as that needs no run."""
+    if isinstance(config, TrainConfig):
+        config.check()
+        if not (Path(config.run).expanduser() / "config.yaml").exists():  # older runs resume
+            refuse_ignored(config)
+    elif isinstance(config, DoctorConfig):
+        refuse_ignored_data(config)
+    elif isinstance(config, EvaluateConfig):
+        config.check(language_model=False)
+    elif hasattr(config, "check") and config.check.__func__.__code__.co_argcount == 1:
+        config.check()
+
+
+def _named(recipe: str, config: Any, names: set[str]) -> Iterator[tuple[str, str]]:
+    """Every path in the settings of these names, with the setting."""
+    for setting, _, value in walk(config):
+        if setting == "data.more":
+            parts = [
+                (f"data.more[{number}].{side}", getattr(more, side))
+                for number, more in enumerate(value)
+                for side in ("source", "target", "file")
+            ]
+            yield from ((place, path) for place, path in parts if path is not None and names is FILES)
+        elif f"{recipe}: {setting}" in names or (setting in names and f"{recipe}: {setting}" not in NEITHER):
+            for path in value if isinstance(value, list) else [value]:
+                if path is not None:
+                    yield setting, path

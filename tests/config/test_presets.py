@@ -1,0 +1,65 @@
+"""`training=debug` and `training=overfit`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from seq2seq.config.hydra import compose_train
+from seq2seq.config.ignored_settings import refuse_ignored
+from seq2seq.corpora.config import DataConfig, Split, SplitConfig
+from seq2seq.corpora.reading import read_corpora, read_split
+from seq2seq.run.folder import RunFolder
+
+EXPERIMENTS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "experiment").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("preset", ["debug", "overfit"])
+def test_a_preset_fits_the_default_and_an_experiment_of_each_kind(preset):
+    for experiment in (None, "sutskever2014", "rnmt_plus2018", "multi30k_small"):
+        config = compose_train(experiment, [f"training={preset}"])
+        config.check()
+        refuse_ignored(config)
+        assert config.training.updates <= 300
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["debug", "overfit"])
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_a_preset_fits_every_experiment(preset, experiment):
+    config = compose_train(experiment, [f"training={preset}"])
+    config.check()
+    refuse_ignored(config)
+
+
+def test_every_split_is_the_beginning_of_the_training_set(tmp_path):
+    (tmp_path / "a.tsv").write_text("".join(f"{n}\tx{n}\n" for n in range(9)), "utf-8")
+    files = SplitConfig(file=str(tmp_path / "a.tsv"))
+    config = DataConfig(train=files, overfit=3, source_tag="<t>")
+    corpora = read_corpora(config)
+    assert list(corpora.validation) == list(corpora.test) == [(f"<t> {n}", f"x{n}") for n in range(3)]
+    assert [pair for part in corpora.train.parts for pair in part.corpus] == list(corpora.test)
+    assert corpora.test.expected_pairs() in (3, None)
+    others = [read_split(DataConfig(train=files, overfit=count), Split.train).fingerprint for count in (3, 4)]
+    assert len({*others}) == 2
+
+
+def test_debug_goes_through_every_step(recipe, tmp_path):
+    outcome = recipe(
+        "train", f"run={tmp_path / 'run'}", "training=debug", "training.updates=4", "training.validate_every=2"
+    )
+    assert outcome.code == 0, outcome.err
+    assert {"model.safetensors", "shortlist.safetensors", "scores.json"} <= {
+        path.name for path in (tmp_path / "run").iterdir()
+    }
+    assert RunFolder.open(tmp_path / "run").settings["data"]["overfit"] == 200
+
+
+@pytest.mark.slow
+def test_overfit_reaches_a_loss_near_0(recipe, tmp_path):
+    outcome = recipe("train", f"run={tmp_path / 'run'}", "training=overfit")
+    assert outcome.code == 0, outcome.err
+    records = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text("utf-8").splitlines()]
+    last = [record for record in records if record["kind"] == "validation"][-1]
+    assert last["loss"] < 0.05
+    assert last["bleu"] > 99
