@@ -350,6 +350,22 @@ def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None
             learn_shortlist(folder, config.shortlist, table, tokenizers, config.seed)
 
 
+def _flat(config: TrainConfig) -> dict[str, str | int | float | bool]:
+    """The settings by dotted path, as loggers keep them: what is no number is text as on the command line."""
+    values = {name: value for name, _, value in walk(config)}
+    return {
+        name: value if isinstance(value, (bool, int, float)) else override_value(value)
+        for name, value in values.items()
+    }
+
+
+def _attention_picture(translation: Translation) -> bytes:
+    from seq2seq.analysis.pictures import attention_picture  # imports matplotlib
+
+    assert translation.attention is not None
+    return attention_picture(translation.attention, translation.source_tokens, translation.tokens)
+
+
 def _within_epochs(config: TrainConfig, sampler: BatchSampler) -> tuple[TrainConfig, list[str]]:
     """The settings with the number of updates that both bounds allow, and a line about it if epochs are bounded.
 
@@ -372,22 +388,6 @@ def _within_epochs(config: TrainConfig, sampler: BatchSampler) -> tuple[TrainCon
         raise ConfigError(f"training.epochs={epochs} takes {bound} updates: {error}") from None
     bounded = replace(config, training=replace(config.training, updates=bound))
     return bounded, [f"training.epochs={epochs} takes {bound:,} updates"]
-
-
-def _flat(config: TrainConfig) -> dict[str, str | int | float | bool]:
-    """The settings by dotted path, as loggers keep them: what is no number is text as on the command line."""
-    values = {name: value for name, _, value in walk(config)}
-    return {
-        name: value if isinstance(value, (bool, int, float)) else override_value(value)
-        for name, value in values.items()
-    }
-
-
-def _attention_picture(translation: Translation) -> bytes:
-    from seq2seq.analysis.pictures import attention_picture  # imports matplotlib
-
-    assert translation.attention is not None
-    return attention_picture(translation.attention, translation.source_tokens, translation.tokens)
 
 
 def _initial_network(config: TrainConfig, tokenizers: Tokenizers, frozen: Sequence[str]) -> tuple[Network, list[str]]:
