@@ -5,61 +5,37 @@ These functions use every room, so they belong to none. recipes/train.py is a pr
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from seq2seq.config.hydra import compose_train
 from seq2seq.config.ignored_settings import refuse_ignored
 from seq2seq.config.recipes import TrainConfig
-from seq2seq.corpora.config import DataConfig, Split, source_tags
+from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.mixture import TaggedCorpus
-from seq2seq.corpora.monolingual import read_target_corpora, read_target_split
-from seq2seq.corpora.reading import check_files, read_corpora, read_split, whole_file
+from seq2seq.corpora.monolingual import read_target_split
+from seq2seq.corpora.reading import read_split, whole_file
 from seq2seq.corpora.splitting import SplitCorpus
-from seq2seq.data.batch_sampler import BatchSampler
-from seq2seq.data.mixture import encode_mixture
-from seq2seq.data.preparation import encode_cached
-from seq2seq.data.stream import SubwordResampler, batch_stream
 from seq2seq.errors import ConfigError
 from seq2seq.evaluation import evaluate as evaluation
-from seq2seq.evaluation.validation import Validator
 from seq2seq.metrics.score import Metric, Score
-from seq2seq.model import AttentionKind, Network, slow_path_warnings
 from seq2seq.model.weights import read_metadata
-from seq2seq.run.files import record_files, run_text
-from seq2seq.run.folder import CONFIG, MODEL, RunFolder, learn_shortlist, prepare_tokenizers
+from seq2seq.pipeline import OnValidation, train_run
+from seq2seq.run.files import run_text
+from seq2seq.run.folder import CONFIG, MODEL, RunFolder
 from seq2seq.run.pairs import Pairs, as_corpus, as_pairs, saved_data, saved_pairs
-from seq2seq.run.resume import run_setup
-from seq2seq.settings import override_value, validate, walk, with_members
-from seq2seq.system.device import choose_device, resolve_precision, set_seed
+from seq2seq.settings import validate, with_members
 from seq2seq.system.lock import locked
-from seq2seq.system.processes import first_before_others, is_first, rank, world_size
-from seq2seq.system.threads import use_threads
-from seq2seq.tokenizer.protection import protected_corpus
-from seq2seq.tokenizer.token_bytes import non_text_tokens
-from seq2seq.tokenizer.tokenizer import Tokenizers
-from seq2seq.training import Progress, Trainer, TrainingConfig, Validation, build_objective
+from seq2seq.training import Progress, TrainingConfig, Validation
 from seq2seq.training.config import Criterion
-from seq2seq.training.learning_curve import draw_learning_curve
 from seq2seq.training.log import read_validations
-from seq2seq.training.pretrained_embeddings import freeze_embeddings, set_embeddings
-from seq2seq.training.run_log import RunLog, run_log
-from seq2seq.training.warm_start import checked_start, inherited_frozen, load_start_weights
+from seq2seq.training.run_log import run_log
 from seq2seq.translation.language_model import LanguageModel
-from seq2seq.translation.risk_sampler import Sampler
 from seq2seq.translation.translator import Translator
-from seq2seq.translation.types import Translation
 
 log = logging.getLogger("seq2seq")
-
-FEW_PAIRS = 1_000
-"""Fewer training pairs are reported: with 5,000, a tuned system reached 16.57 BLEU (Sennrich & Zhang 2019, table 2)."""
-
-OnValidation = Callable[[Validation], None]
-"""Receives the result of each validation during training."""
 
 
 class Scores(dict[str, Score]):
@@ -217,7 +193,7 @@ def train(
     if not (path / CONFIG).exists():
         refuse_ignored(config)
     with run_log(path) as kept, locked(path), saved_pairs(path, pairs, given):
-        _train(config, path, on_validation, kept)
+        train_run(config, path, on_validation, kept)
     return Run.open(path)
 
 
@@ -267,147 +243,3 @@ def _languages(data: SplitCorpus | Pairs) -> list[str]:
     if languages is None:
         return []
     return [f"data.source_language={languages[0]}", f"data.target_language={languages[1]}"]
-
-
-def _train(config: TrainConfig, folder: Path, on_validation: OnValidation | None, kept: RunLog) -> None:
-    """Train from the corpus to the selected model and its shortlist; an interrupted run resumes at each step."""
-    device = choose_device(config.training.device)
-    precision = resolve_precision(config.training.precision, device)
-    threads = use_threads(config.training.threads)
-    data, tokenizer = config.text()
-    tags, cache = source_tags(data), data.cache_folder(folder)
-    corpus, validation, test = read_corpora(data) if config.translates else read_target_corpora(data)
-    for text in (corpus, validation):  # a file that changes after this point is refused
-        _ = text.fingerprint
-    files = record_files(config, folder, (corpus, validation, test))
-    check_files(data.test, test)
-    placeholders, tokenizer = tokenizer.protection(tags), tokenizer.with_symbols()
-    corpus = protected_corpus(corpus, placeholders)
-    start = checked_start(folder, config.training.start, config.model, tokenizer, tags)
-    frozen = inherited_frozen(folder, start, config.embeddings)
-    with first_before_others(), run_setup(folder, config, frozen, files):
-        tokenizers = prepare_tokenizers(folder, tokenizer, corpus, tags, start, cache)
-        network, notes = _initial_network(config, tokenizers, frozen)
-        table = encode_mixture(corpus, tokenizers, cache, data.filters, data.workers)
-        validation_table = encode_cached(
-            protected_corpus(validation, placeholders), tokenizers, cache, None, data.workers
-        )
-        sampler = BatchSampler(table.source_lengths, table.target_lengths, config.batch, config.seed, table.weights)
-        config, length = _within_epochs(config, sampler)
-    kept.open()
-    sizes = f"{tokenizers.source.size:,} source and {tokenizers.target.size:,} target tokens"
-    processes = "" if world_size() == 1 else f", {world_size()} processes"
-    place = f"on {device} in {precision}{processes}, {threads} thread{'s' * (threads > 1)}"
-    parameters = f"{sum(parameter.numel() for parameter in network.parameters()):,} parameters"
-    for line in (f"{table.report}; {sizes}", *notes, *length, f"{parameters}, {place}"):
-        log.info("%s", line)
-    if len(table) < FEW_PAIRS and data.overfit is None:
-        log.warning(
-            "only %s training pairs: a model memorises so few and translates nothing else; it takes thousands",
-            f"{len(table):,}",
-        )
-    resampler = SubwordResampler(tokenizers, tokenizer, config.seed, tags)
-    validate = Validator(
-        validation_table,
-        list(validation),
-        tokenizers,
-        config.batch,
-        precision,
-        search=config.search,
-        target_language=data.target_language,
-        criterion=config.training.criterion,
-        samples=config.training.samples,
-        draw=None if config.model.attention is AttentionKind.none else _attention_picture,
-        placeholders=placeholders,
-    )
-    objective = build_objective(
-        config.loss,
-        config.scheduled_sampling,
-        config.risk,
-        config.training,
-        Sampler(tokenizers, config.risk, precision, data.target_language),
-        non_text_tokens(tokenizers.target),
-    )
-    Trainer(
-        network,
-        batch_stream(table, sampler, resampler, rank(), world_size()),
-        validate if on_validation is None else _reporting(validate, on_validation),
-        folder,
-        config=config.training,
-        objective=objective,
-        optimizer=config.optimizer,
-        schedule=config.schedule,
-        seed=config.seed,
-        device=device,
-        start=None if start is None else partial(load_start_weights, start),
-        logger=config.logger.build(folder, _flat(config)),
-        samples=lambda: validate.samples,
-        metadata=RunFolder.open(folder).metadata(tokenizers),
-    ).fit()
-    if is_first():
-        draw_learning_curve(folder)
-        if config.translates:
-            learn_shortlist(folder, config.shortlist, table, tokenizers, config.seed)
-
-
-def _flat(config: TrainConfig) -> dict[str, str | int | float | bool]:
-    """The settings by dotted path, as loggers keep them: what is no number is text as on the command line."""
-    values = {name: value for name, _, value in walk(config)}
-    return {
-        name: value if isinstance(value, (bool, int, float)) else override_value(value)
-        for name, value in values.items()
-    }
-
-
-def _attention_picture(translation: Translation) -> bytes:
-    from seq2seq.analysis.pictures import attention_picture  # imports matplotlib
-
-    assert translation.attention is not None
-    return attention_picture(translation.attention, translation.source_tokens, translation.tokens)
-
-
-def _within_epochs(config: TrainConfig, sampler: BatchSampler) -> tuple[TrainConfig, list[str]]:
-    """The settings with the number of updates that both bounds allow, and a line about it if epochs are bounded.
-
-    Raises:
-        ConfigError: a schedule is longer than these updates.
-    """
-    epochs, updates = config.training.epochs, config.training.updates
-    if epochs is None:
-        return config, []
-    batches_per_update = config.training.accumulate * world_size()
-    batches = sampler.batches_in(epochs, at_most=updates * batches_per_update)
-    bound = -(-batches // batches_per_update)  # the last update may take batches of the next epoch
-    if bound == updates:
-        return config, [
-            f"training.updates={updates} ends training, not training.epochs={epochs}, which takes as long or longer"
-        ]
-    try:
-        config.check_length(bound)
-    except ConfigError as error:
-        raise ConfigError(f"training.epochs={epochs} takes {bound} updates: {error}") from None
-    bounded = replace(config, training=replace(config.training, updates=bound))
-    return bounded, [f"training.epochs={epochs} takes {bound:,} updates"]
-
-
-def _initial_network(config: TrainConfig, tokenizers: Tokenizers, frozen: Sequence[str]) -> tuple[Network, list[str]]:
-    """A network with its initial weights, and lines to report about it."""
-    set_seed(config.seed)
-    network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
-    notes = [*set_embeddings(network, tokenizers, config.embeddings), *slow_path_warnings(config.model)]
-    freeze_embeddings(network, frozen)
-    return network, [*notes, *(f"embeddings: the {side} table is frozen" for side in frozen)]
-
-
-def _reporting(validate: Validator, on_validation: OnValidation) -> Callable[[Network, int], Validation]:
-    """The same validation, which reports each result once: weights averaged after training are not reported."""
-    reported: set[int] = set()
-
-    def validate_and_report(network: Network, update: int) -> Validation:
-        outcome = validate(network, update)
-        if is_first() and update not in reported:
-            reported.add(update)
-            on_validation(outcome)
-        return outcome
-
-    return validate_and_report

@@ -1,0 +1,277 @@
+"""Train a run, in the order in which data flows: text, tokenizers, ids, batches, network, training, shortlist.
+
+This connects all packages between text and weights, so it belongs to none of them; `api.train` locks the run folder
+and calls it.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from seq2seq.config.recipes import TrainConfig
+from seq2seq.corpora.config import source_tags
+from seq2seq.corpora.corpus import Corpus
+from seq2seq.corpora.monolingual import read_target_corpora
+from seq2seq.corpora.reading import check_files, read_corpora
+from seq2seq.data.batch_sampler import BatchSampler
+from seq2seq.data.mixture import TableMixture, encode_mixture
+from seq2seq.data.preparation import encode_cached
+from seq2seq.data.stream import BatchStream, SubwordResampler, batch_stream
+from seq2seq.data.table import Table
+from seq2seq.errors import ConfigError
+from seq2seq.evaluation.validation import Validator
+from seq2seq.model import AttentionKind, Network, slow_path_warnings
+from seq2seq.run.files import FileRecord, record_files
+from seq2seq.run.folder import RunFolder, learn_shortlist, prepare_tokenizers
+from seq2seq.run.resume import run_setup
+from seq2seq.settings import override_value, walk
+from seq2seq.system.device import choose_device, resolve_precision, set_seed
+from seq2seq.system.precision import Precision
+from seq2seq.system.processes import first_before_others, is_first, rank, world_size
+from seq2seq.system.threads import use_threads
+from seq2seq.tokenizer.config import TokenizerConfig
+from seq2seq.tokenizer.placeholders import Placeholders
+from seq2seq.tokenizer.protection import protected_corpus
+from seq2seq.tokenizer.token_bytes import non_text_tokens
+from seq2seq.tokenizer.tokenizer import Tokenizers
+from seq2seq.training import Trainer, Validation, build_objective
+from seq2seq.training.learning_curve import draw_learning_curve
+from seq2seq.training.loss import Objective
+from seq2seq.training.pretrained_embeddings import freeze_embeddings, set_embeddings
+from seq2seq.training.run_log import RunLog
+from seq2seq.training.warm_start import checked_start, inherited_frozen, load_start_weights
+from seq2seq.translation.risk_sampler import Sampler
+from seq2seq.translation.types import Translation
+
+log = logging.getLogger("seq2seq")
+
+FEW_PAIRS = 1_000
+"""Fewer training pairs are reported: with 5,000, a tuned system reached 16.57 BLEU (Sennrich & Zhang 2019, table 2)."""
+
+OnValidation = Callable[[Validation], None]
+"""Receives the result of each validation during training."""
+
+
+class Texts(NamedTuple):
+    """The text of a run and how its tokenizers read it."""
+
+    train: Corpus
+    """What is trained on, with its placeholders protected."""
+    validation: Corpus
+    """As it is: validation translates it as a user would."""
+    tokenizer: TokenizerConfig
+    placeholders: Placeholders | None
+    tags: list[str]
+    """Tags that may begin a source sentence."""
+
+
+class Batches(NamedTuple):
+    """Encoded text in batches."""
+
+    table: TableMixture
+    validation: Table
+    sampler: BatchSampler
+
+
+def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | None, kept: RunLog) -> None:
+    """Train from the corpus to the selected model and its shortlist; an interrupted run resumes at each step.
+
+    Args:
+        config: all settings, checked.
+        folder: the run folder, locked.
+        on_validation: see `api.train`.
+        kept: the run's log, which opens once the folder belongs to this run.
+
+    Raises:
+        See `api.train`.
+    """
+    device = choose_device(config.training.device)
+    precision = resolve_precision(config.training.precision, device)
+    threads = use_threads(config.training.threads)
+    texts, files = _read(config, folder)
+    start = checked_start(folder, config.training.start, config.model, texts.tokenizer, texts.tags)
+    frozen = inherited_frozen(folder, start, config.embeddings)
+    with first_before_others(), run_setup(folder, config, frozen, files):
+        cache = config.data.cache_folder(folder)
+        tokenizers = prepare_tokenizers(folder, texts.tokenizer, texts.train, texts.tags, start, cache)
+        network, notes = _initial_network(config, tokenizers, frozen)
+        batches = _encode(config, texts, tokenizers, cache)
+        config, length = _within_epochs(config, batches.sampler)
+    kept.open()
+    where = f"on {device} in {precision}{_processes()}, {threads} thread{'s' * (threads > 1)}"
+    for line in (_sizes(batches, tokenizers), *notes, *length, f"{_parameters(network):,} parameters, {where}"):
+        log.info("%s", line)
+    _warn_of_few(batches.table, config)
+    validate = _validator(config, texts, batches, tokenizers, precision)
+    Trainer(
+        network,
+        _stream(config, texts, batches, tokenizers),
+        validate if on_validation is None else _reporting(validate, on_validation),
+        folder,
+        config=config.training,
+        objective=_objective(config, tokenizers, precision),
+        optimizer=config.optimizer,
+        schedule=config.schedule,
+        seed=config.seed,
+        device=device,
+        start=None if start is None else partial(load_start_weights, start),
+        logger=config.logger.build(folder, _flat(config)),
+        samples=lambda: validate.samples,
+        metadata=RunFolder.open(folder).metadata(tokenizers),
+    ).fit()
+    if is_first():
+        draw_learning_curve(folder)
+        if config.translates:
+            learn_shortlist(folder, config.shortlist, batches.table, tokenizers, config.seed)
+
+
+def _read(config: TrainConfig, folder: Path) -> tuple[Texts, dict[str, FileRecord]]:
+    """Open the text that the settings name, and record its files.
+
+    Raises:
+        DataError: a text cannot be read, or has no pairs.
+    """
+    data, tokenizer = config.text()
+    train, validation, test = read_corpora(data) if config.translates else read_target_corpora(data)
+    for text in (train, validation):  # a file that changes after this point is refused
+        _ = text.fingerprint
+    files = record_files(config, folder, (train, validation, test))
+    check_files(data.test, test)
+    tags = source_tags(data)
+    placeholders = tokenizer.protection(tags)
+    train = protected_corpus(train, placeholders)
+    return Texts(train, validation, tokenizer.with_symbols(), placeholders, tags), files
+
+
+def _encode(config: TrainConfig, texts: Texts, tokenizers: Tokenizers, cache: Path) -> Batches:
+    """Encode the training and validation text, or open what is encoded already."""
+    data = config.data
+    table = encode_mixture(texts.train, tokenizers, cache, data.filters, data.workers)
+    validation = protected_corpus(texts.validation, texts.placeholders)
+    return Batches(
+        table,
+        encode_cached(validation, tokenizers, cache, None, data.workers),
+        BatchSampler(table.source_lengths, table.target_lengths, config.batch, config.seed, table.weights),
+    )
+
+
+def _stream(config: TrainConfig, texts: Texts, batches: Batches, tokenizers: Tokenizers) -> BatchStream:
+    """The batches of this process."""
+    resample = SubwordResampler(tokenizers, texts.tokenizer, config.seed, texts.tags)
+    return batch_stream(batches.table, batches.sampler, resample, rank(), world_size())
+
+
+def _validator(
+    config: TrainConfig, texts: Texts, batches: Batches, tokenizers: Tokenizers, precision: Precision
+) -> Validator:
+    return Validator(
+        batches.validation,
+        list(texts.validation),
+        tokenizers,
+        config.batch,
+        precision,
+        search=config.search,
+        target_language=config.data.target_language,
+        criterion=config.training.criterion,
+        samples=config.training.samples,
+        draw=None if config.model.attention is AttentionKind.none else _attention_picture,
+        placeholders=texts.placeholders,
+    )
+
+
+def _objective(config: TrainConfig, tokenizers: Tokenizers, precision: Precision) -> Objective:
+    return build_objective(
+        config.loss,
+        config.scheduled_sampling,
+        config.risk,
+        config.training,
+        Sampler(tokenizers, config.risk, precision, config.data.target_language),
+        non_text_tokens(tokenizers.target),
+    )
+
+
+def _sizes(batches: Batches, tokenizers: Tokenizers) -> str:
+    sizes = f"{tokenizers.source.size:,} source and {tokenizers.target.size:,} target tokens"
+    return f"{batches.table.report}; {sizes}"
+
+
+def _parameters(network: Network) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _processes() -> str:
+    return "" if world_size() == 1 else f", {world_size()} processes"
+
+
+def _warn_of_few(table: TableMixture, config: TrainConfig) -> None:
+    if len(table) < FEW_PAIRS and config.data.overfit is None:
+        log.warning(
+            "only %s training pairs: a model memorises so few and translates nothing else; it takes thousands",
+            f"{len(table):,}",
+        )
+
+
+def _flat(config: TrainConfig) -> dict[str, str | int | float | bool]:
+    """The settings by dotted path, as loggers keep them: what is no number is text as on the command line."""
+    values = {name: value for name, _, value in walk(config)}
+    return {
+        name: value if isinstance(value, (bool, int, float)) else override_value(value)
+        for name, value in values.items()
+    }
+
+
+def _attention_picture(translation: Translation) -> bytes:
+    from seq2seq.analysis.pictures import attention_picture  # imports matplotlib
+
+    assert translation.attention is not None
+    return attention_picture(translation.attention, translation.source_tokens, translation.tokens)
+
+
+def _within_epochs(config: TrainConfig, sampler: BatchSampler) -> tuple[TrainConfig, list[str]]:
+    """The settings with the number of updates that both bounds allow, and a line about it if epochs are bounded.
+
+    Raises:
+        ConfigError: a schedule is longer than these updates.
+    """
+    epochs, updates = config.training.epochs, config.training.updates
+    if epochs is None:
+        return config, []
+    batches_per_update = config.training.accumulate * world_size()
+    batches = sampler.batches_in(epochs, at_most=updates * batches_per_update)
+    bound = -(-batches // batches_per_update)  # the last update may take batches of the next epoch
+    if bound == updates:
+        return config, [
+            f"training.updates={updates} ends training, not training.epochs={epochs}, which takes as long or longer"
+        ]
+    try:
+        config.check_length(bound)
+    except ConfigError as error:
+        raise ConfigError(f"training.epochs={epochs} takes {bound} updates: {error}") from None
+    bounded = replace(config, training=replace(config.training, updates=bound))
+    return bounded, [f"training.epochs={epochs} takes {bound:,} updates"]
+
+
+def _initial_network(config: TrainConfig, tokenizers: Tokenizers, frozen: Sequence[str]) -> tuple[Network, list[str]]:
+    """A network with its initial weights, and lines to report about it."""
+    set_seed(config.seed)
+    network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
+    notes = [*set_embeddings(network, tokenizers, config.embeddings), *slow_path_warnings(config.model)]
+    freeze_embeddings(network, frozen)
+    return network, [*notes, *(f"embeddings: the {side} table is frozen" for side in frozen)]
+
+
+def _reporting(validate: Validator, on_validation: OnValidation) -> Callable[[Network, int], Validation]:
+    """The same validation, which reports each result once: weights averaged after training are not reported."""
+    reported: set[int] = set()
+
+    def validate_and_report(network: Network, update: int) -> Validation:
+        outcome = validate(network, update)
+        if is_first() and update not in reported:
+            reported.add(update)
+            on_validation(outcome)
+        return outcome
+
+    return validate_and_report
