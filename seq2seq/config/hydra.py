@@ -34,7 +34,8 @@ from seq2seq.config.printing import printed_log, safe_terminal
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.config.renamed import rename_overrides
 from seq2seq.config.schemas import MULTI_PROCESS, RECIPES, conf_folder, register, register_experiments
-from seq2seq.config.sweep import sweep_job, sweeping
+from seq2seq.config.sweep import sweeping
+from seq2seq.config.sweep_job import sweep_job
 from seq2seq.errors import ConfigError, Seq2SeqError, program
 from seq2seq.settings import validate, walk
 from seq2seq.system.launcher import is_launched

@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.config.hydra import compose_train
-from seq2seq.config.sweep import Job, Status, describe, folder_name, read_jobs, write_jobs
+from seq2seq.config.sweep_job import folder_name
+from seq2seq.config.sweep_table import Job, Status, describe, read_jobs, write_jobs
 from seq2seq.errors import DataError, RunError
 from seq2seq.run.resume import open_run
 from seq2seq.settings import differing
