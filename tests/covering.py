@@ -94,7 +94,7 @@ CHOSEN: dict[str, list[Level]] = {
     ],
 }
 LEFT_OUT = {
-    "run": "where it is kept",
+    "run": "where it is kept", "licence": "a name", "training.samples": "shows text: test_samples",
     "data.file": "needs a file", "data.split": "needs a file", "data.split_seed": "needs a file",
     "data.source_language": "a name", "data.target_language": "a name", "data.source_column": "needs a file",
     "data.target_column": "needs a file", "data.more": "needs files", "data.cache": "a folder",

@@ -104,7 +104,7 @@ def test_own_files_need_overrides_only(recipe, tmp_path, own_files):
     # Other settings are refused in the same folder.
     outcome = recipe("train", run, *own_files, *TINY, "model.dropout=0.5")
     assert outcome.code == 1
-    assert "model.dropout=0.1" in outcome.err
+    assert "model.dropout=0.2" in outcome.err, "that of model=attention, which own text takes"
     assert "model.dropout=0.5" in outcome.err
     assert (tmp_path / "run" / "run.log").read_text("utf-8") == log
 

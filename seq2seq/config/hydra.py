@@ -84,7 +84,8 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
         nonlocal topic
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):  # a notebook has another class
-                stream.reconfigure(errors="backslashreplace")  # a file on Windows has a small character set
+                with contextlib.suppress(OSError):  # a device that cannot seek
+                    stream.reconfigure(errors="backslashreplace")  # a file on Windows has a small character set
         # With HYDRA_FULL_ERROR=1 Hydra raises errors instead of printing them.
         with _closing_group(), safe_terminal(), printed_log(), one_line_errors(schema()), full_errors(True):
             if is_launched():

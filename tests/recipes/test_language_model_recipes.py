@@ -86,7 +86,7 @@ def test_several_texts_are_mixed_by_weight(recipe, tmp_path):
     overrides += ["tokenizer=word", "tokenizer.size=30"]
     outcome = recipe("train", *overrides)
     assert outcome.code == 0, outcome.err
-    report = outcome.out.splitlines()[0]
+    report = outcome.out.splitlines()[1]  # the first line says that own text takes data=files
     assert f"{tmp_path}/mono.de (target side), weight 0.5: kept 20 of 20 pairs" in report
     assert f"{tmp_path}/more.tsv (target side), weight 3: kept 7 of 7 pairs" in report
     assert RunFolder.open(tmp_path / "lm").settings["data"]["more"][1]["weight"] == 3

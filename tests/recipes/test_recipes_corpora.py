@@ -89,7 +89,6 @@ def test_a_main_corpus_of_weight_0_is_excluded(recipe, tmp_path, more):
         ("data.more=[{source: a, target: b}]", ["a: no such file"]),
         ("data.more=corpus.en", ["data.more"]),
         ("data.weight=0", ["data.weight"]),
-        ("data.source_tag=<2de>", ["data.source_tag=<2de>", "quote"]),
         ("data.source_tag='a,b'", ["'a,b'", "tag"]),
     ],
 )

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
 
 from seq2seq.comparison.systems import Common, read_systems
 from seq2seq.config.printing import printed_log, safe_terminal
@@ -129,8 +130,11 @@ def test_a_model_folder_contains_no_linked_file(recipe, run, secret, tmp_path, p
     assert outcome.code == 0, outcome.err
     files = {path.name: path.read_bytes() for path in (tmp_path / "made").iterdir()}
     assert set(files) == {"config.yaml", "model.safetensors", "shortlist.safetensors", "tokenizer.model"}
-    for name in set(files) - {"model.safetensors"}:
+    for name in set(files) - {"model.safetensors", "shortlist.safetensors"}:
         assert files[name] == (run / name).read_bytes()
+    lists, copied = (load_file(folder / "shortlist.safetensors") for folder in (run, tmp_path / "made"))
+    assert lists.keys() == copied.keys()
+    assert all(torch.equal(lists[name], copied[name]) for name in lists), "only metadata may be new"
 
 
 def test_the_hash_of_a_model_covers_only_files_that_are_loaded(run, tmp_path):

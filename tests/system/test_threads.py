@@ -94,7 +94,7 @@ def test_threads_spin_briefly_and_then_sleep_unless_the_environment_sets_a_polic
     assert result == (SHORT_WAIT if name is None else {name: "7"})
 
 
-def test_training_sets_the_wait_policy_before_it_imports_torch():
+def test_training_sets_the_wait_policy_before_it_imports_torch(tmp_path):
     """OpenMP reads it when torch is imported."""
     program = (
         "import sys, os, runpy; from importlib.abc import MetaPathFinder\n"
@@ -102,11 +102,14 @@ def test_training_sets_the_wait_policy_before_it_imports_torch():
         "    def find_spec(self, name, path, target=None):\n"
         "        if name == 'torch': print(os.environ.get('GOMP_SPINCOUNT')); os._exit(0)\n"
         "sys.meta_path.insert(0, Watch())\n"
-        "runpy.run_path(sys.argv[1])"
+        "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
     )
     recipe = Path(__file__).parents[2] / "recipes" / "train.py"
     environment = {name: value for name, value in os.environ.items() if name not in WAIT_VARIABLES}
     completed = subprocess.run(
-        [sys.executable, "-c", program, str(recipe)], env=environment, capture_output=True, text=True
+        [sys.executable, "-c", program, str(recipe), f"run={tmp_path}/run"],
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert completed.stdout.split() == [SHORT_WAIT["GOMP_SPINCOUNT"]]
