@@ -9,7 +9,6 @@ import difflib
 import importlib.util
 import os
 import re
-import shutil
 import textwrap
 from collections.abc import Iterator
 from importlib.resources.abc import Traversable
@@ -21,6 +20,7 @@ from seq2seq.config.preflight import check_command
 from seq2seq.config.schemas import conf_folder
 from seq2seq.errors import ConfigError
 from seq2seq.report.help import quoted
+from seq2seq.system.atomic import atomic_write
 
 EXPERIMENT = "experiment"
 
@@ -87,7 +87,8 @@ def copy_experiment(name: str, file: Path) -> str:
     """Copy an experiment to a new file; returns how to use the file.
 
     Raises:
-        ConfigError: there is no such experiment, or the file exists, has another ending or cannot be written.
+        ConfigError: there is no such experiment, or the file exists or has another ending.
+        RunError: the file cannot be written.
     """
     files = experiments()
     if name not in files:
@@ -98,13 +99,10 @@ def copy_experiment(name: str, file: Path) -> str:
     path = file / f"{name}.yaml" if file.is_dir() else file
     if path.suffix != ".yaml":
         raise ConfigError(f"{path} must end in .yaml: name it {path}.yaml")
-    try:
-        with files[name].open("rb") as source, path.open("xb") as target:
-            shutil.copyfileobj(source, target)
-    except FileExistsError:
-        raise ConfigError(f"{path} already exists: name another file") from None
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written ({error.strerror}): name another file") from None
+    if os.path.lexists(path):
+        raise ConfigError(f"{path} already exists: name another file")
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(files[name].read_bytes())
     use = f"{command('train')} {quoted(f'{EXPERIMENT}={path}')} {quoted(f'run=runs/{path.stem}')}"
     return f"{path} is a copy of experiment={name}. Edit it, then train:\n{use}"
 

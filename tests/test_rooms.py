@@ -62,7 +62,7 @@ ALLOWED = {
     "config.help": {"config.schemas", "report"},
     "config.hydra": {"config", "config.help", "config.schemas", "config.sweep", "config.sweep_job", "system"},
     "config.preflight": {"config", "config.hydra", "config.schemas", "corpora"},
-    "__main__": {"__init__", "config", "config.preflight", "config.schemas", "report"},
+    "__main__": {"__init__", "config", "config.preflight", "config.schemas", "report", "system"},
     "demo": {"__main__"},
     "pipeline": {  # training uses all packages between text and weights
         *{"analysis", "config", "corpora", "data", "evaluation", "model", "run", "system", "tokenizer", "training"},

@@ -250,6 +250,7 @@ DIRECT = {"write_text", "write_bytes", "savefig", "save_file", "torch.save", "op
 EXCUSED = {
     ("seq2seq/translation/synthetic_text.py", "_write_lines"): "its caller's atomic_write gives the paths",
     ("seq2seq/corpora/lines.py", "open_output"): "its caller's atomic_write gives the path",
+    ("seq2seq/model/weights.py", "_sort_metadata"): "its caller's atomic_write gives the path",
     ("seq2seq/training/checkpoints.py", "_write"): "its caller's atomic_write gives the path",
     ("seq2seq/training/log.py", "write"): "appends to metrics.jsonl, which is rebuilt from the training state",
     ("seq2seq/training/trackers.py", "record"): "appends to metrics.csv, which is rebuilt from the training state",
