@@ -5,6 +5,7 @@ BIN := .venv/bin
 .PHONY: demo test slow gpu lint clean
 
 .venv/installed: pyproject.toml
+	@echo "installing PyTorch and the other packages into .venv: about 2 GB, some minutes"
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	touch $@

@@ -2,7 +2,7 @@
 
 python recipes/train.py run=runs/demo
 python recipes/train.py experiment=multi30k_attention run=runs/multi30k
-python recipes/train.py experiment=multi30k_quick data.train.file=train.tsv data.validation.file=val.tsv run=runs/mine
+python recipes/train.py experiment=multi30k_quick data.file=pairs.csv run=runs/mine
 python recipes/train.py model=language_model data.train.target=mono.de data.validation.target=val.de run=runs/lm
 """
 

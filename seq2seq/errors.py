@@ -1,5 +1,6 @@
 """User errors. Each message is one line: what is wrong, and what to do."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -71,6 +72,11 @@ def install_hint(extra: str) -> str:
     if not (root / "pyproject.toml").is_file():
         return f'python -m pip install "{DISTRIBUTION}[{extra}]"'
     return f'python -m pip install -e "{"." if root == Path.cwd() else root}[{extra}]"'
+
+
+def without_passwords(text: str) -> str:
+    """The text with ``***`` for the user and password of each URL."""
+    return re.sub(r"://[^/\s@'\"]+:[^/\s@'\"]+@", "://***@", text)
 
 
 def require_text(value: object, name: str) -> None:

@@ -21,7 +21,7 @@ from seq2seq.data.mixture import TableMixture, encode_mixture
 from seq2seq.data.preparation import encode_cached
 from seq2seq.data.stream import BatchStream, SubwordResampler, batch_stream
 from seq2seq.data.table import Table
-from seq2seq.errors import ConfigError
+from seq2seq.errors import ConfigError, without_passwords
 from seq2seq.evaluation.validation import Validator
 from seq2seq.model import AttentionKind, Network, slow_path_warnings
 from seq2seq.run.files import FileRecord, record_files
@@ -218,7 +218,7 @@ def _flat(config: TrainConfig) -> dict[str, str | int | float | bool]:
     """The settings by dotted path, as loggers keep them: what is no number is text as on the command line."""
     values = {name: value for name, _, value in walk(config)}
     return {
-        name: value if isinstance(value, (bool, int, float)) else override_value(value)
+        name: value if isinstance(value, (bool, int, float)) else without_passwords(override_value(value))
         for name, value in values.items()
     }
 

@@ -144,3 +144,11 @@ def test_the_documented_commands_work(seq2seq, tmp_path, monkeypatch):
     for command in commands:
         outcome = seq2seq(*shlex.split(command))
         assert (outcome.code, outcome.err) == (0, "")
+
+
+def test_experiment_files_of_one_name_in_two_folders_differ(tmp_path):
+    for number, folder in ((11, "a"), (22, "b")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.yaml").write_text(f"training: {{updates: {number}}}\n", "utf-8")
+    updates = [compose_train(f"{tmp_path}/{folder}/x.yaml").training.updates for folder in "aba"]
+    assert updates == [11, 22, 11]

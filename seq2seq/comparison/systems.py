@@ -192,8 +192,11 @@ def setting_differences(systems: Sequence[System]) -> dict[str, dict[str, list[A
 def _differing(runs: Sequence[Mapping[str, Any]], ignored: Sequence[str]) -> dict[str, list[Any]]:
     """The settings that differ: see `differing`. A file is its hash, wherever it is."""
     settings = differing(runs, ignored)
+    hashed = {name for name in settings if all(f"{FILES}.{name}.hash" in run for run in runs)}
     return {
-        name: values for name, values in settings.items() if not name.startswith(f"{FILES}.") or name.endswith(".hash")
+        name: values
+        for name, values in settings.items()
+        if name not in hashed and (not name.startswith(f"{FILES}.") or name.endswith(".hash"))
     }
 
 

@@ -17,6 +17,7 @@ FOREIGN: dict[str, str] = {
     "bs": "batch.tokens",
     "emb_size": "model.embedding_size",
     "embed_dim": "model.embedding_size",
+    "dropout": "model.dropout",
     "epochs": "training.epochs",
     "hidden_size": "model.encoder.size",
     "layers": "model.encoder.layers",
@@ -27,9 +28,14 @@ FOREIGN: dict[str, str] = {
     "num_epochs": "training.epochs",
     "num_layers": "model.encoder.layers",
     "output_dir": "run",
+    "patience": "training.patience",
     "rnn_size": "model.encoder.size",
+    "rnn_type": "model.encoder.cell",
+    "save_dir": "run",
     "steps": "training.updates",
     "vocab_size": "tokenizer.size",
+    "warmup_steps": "schedule.warmup",
+    "weight_decay": "optimizer.weight_decay",
 }
 """Names of settings in other toolkits and the setting meant, if the recipe has it."""
 

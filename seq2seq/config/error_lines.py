@@ -42,6 +42,9 @@ def full_errors(enabled: bool) -> Iterator[None]:
             os.environ[FULL_ERROR] = before
 
 
+NO_CHOICE = r"Could not find '(\w+)/([^']*)'\s+Available options in '\w+':((?:\s+\S+)+?)\s*Config"
+"""Hydra's message for an unknown choice: group, choice, known choices."""
+
 USER_ERRORS = Seq2SeqError, HydraException, OmegaConfBaseException, YAMLError, Interrupted
 """Exceptions that `one_line_errors` always turns into one line."""
 
@@ -110,6 +113,14 @@ def one_line(error: BaseException, config: Any) -> str:
     if isinstance(error, Seq2SeqError):
         return str(error)
     if isinstance(error, OverrideParseException):
+        if "=" not in error.override:
+            names = {item.name for item in fields(config)}
+            name = next((name for name in ("run", "input", "systems") if name in names), "NAME")
+            name = "experiment" if error.override.endswith(".yaml") else name
+            return (
+                f"{error.override} is not NAME=VALUE: did you mean {name}={error.override}? "
+                'Put a setting with spaces in quotes: "NAME=a b"'
+            )
         return (
             f"{error.override} cannot be read as NAME=VALUE: {error.message.splitlines()[0]}; "
             f"quote values with punctuation or non-ASCII characters: \"NAME='VALUE'\""
@@ -122,6 +133,11 @@ def one_line(error: BaseException, config: Any) -> str:
     missing = re.search(r"Could not find 'model/(?:transformer|lstm|gru|rnn)\w*'", str(error))
     if missing:
         return f"{missing[0]}: models here are recurrent; choose model=context, attention or language_model"
+    choice = re.search(NO_CHOICE, str(error))
+    if choice:
+        known = choice[3].split()
+        near = difflib.get_close_matches(choice[2], known, n=1)
+        return f"there is no {choice[1]}={choice[2]}; {f'did you mean {near[0]}? ' if near else ''}({', '.join(known)})"
     key = getattr(cause, "full_key", None)
     override = re.search(r"override '?([\w.]+)", str(error))
     if key and override and not key.startswith(override[1].split(".")[0]):

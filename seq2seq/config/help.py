@@ -25,12 +25,11 @@ MOST_USED = (
         "data.file",
         "data.split",
         "data.train.file",
-        "data.validation.file",
-        "data.test.file",
         "data.source_language",
         "data.target_language",
     ),
-    *("tokenizer.size", "model.encoder.size", "model.decoder.size", "model.dropout", "batch.tokens"),
+    *("tokenizer.size", "model.encoder.cell", "model.encoder.layers", "model.encoder.size", "model.decoder.size"),
+    *("model.dropout", "batch.tokens"),
     *("optimizer.learning_rate", "training.updates", "training.validate_every", "training.device", "search.beam_size"),
 )
 """Settings within sections that ``--help`` shows of a recipe with more."""

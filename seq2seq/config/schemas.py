@@ -1,7 +1,9 @@
 """The settings of each recipe and each choice, as Hydra composes them."""
 
 import functools
+import hashlib
 import importlib.resources
+import os
 import re
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -122,9 +124,26 @@ def _register_experiment(path: Path) -> str:
         raise ConfigError(f"experiment={path} cannot be read ({reason}): name a YAML file") from None
     if not isinstance(node, DictConfig):
         raise ConfigError(f"experiment={path} is not a mapping of settings: see conf/experiment for examples")
-    name = f"file_{re.sub('[^a-zA-Z0-9]', '_', path.stem)}"
+    if "choices" in node:
+        _make_experiment(node)
+    place = hashlib.sha256(os.path.abspath(path).encode()).hexdigest()[:8]  # files in several folders share names
+    name = f"file_{re.sub('[^a-zA-Z0-9]', '_', path.stem)}_{place}"
     ConfigStore.instance().store(group="experiment", name=name, node=node, package="_global_")
     return name
+
+
+def _make_experiment(node: DictConfig) -> None:
+    """Turn the config.yaml of a run into an experiment with the same settings, for another run folder."""
+    classes = node.pop("choices")
+    for name in ("run", "files", "frozen"):  # of that run only
+        node.pop(name, None)
+    chosen = {
+        group: option
+        for group, options in CHOICES.items()
+        for option, kind in options.items()
+        if kind.__name__ == classes.get(group)
+    }
+    node.defaults = [*({f"override /{group}": option} for group, option in chosen.items()), "_self_"]
 
 
 def conf_folder() -> Traversable:

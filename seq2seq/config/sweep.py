@@ -183,21 +183,23 @@ def _set_by(swept: Sequence[str]) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def _stopping(stop: Path) -> Iterator[None]:
-    """At the first Ctrl-C, let the running jobs save their state and start no others; a second one ends at once.
+    """At the first Ctrl-C or SIGTERM, let the running jobs save and start no others. A second one ends.
 
     A terminal sends Ctrl-C to the jobs' processes as well. Without this they would be killed as this process ends.
     """
 
     def handle(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, previous)
+        signal.signal(number, previous[signal.Signals(number)])
         stop.touch()
         print("stopping: jobs save their state; Ctrl-C again ends at once", file=sys.stderr)
 
-    previous = signal.signal(signal.SIGINT, handle)
+    stop.unlink(missing_ok=True)  # of a sweep that was killed
+    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _tidy(folder: Path) -> None:

@@ -127,7 +127,8 @@ def _holds(folder: Path, config: TrainConfig) -> bool:
 
     if not (folder / CONFIG).exists():
         return False
-    return not differing([RunFolder.open(folder).flat_settings, flat(saved_settings(config))], MACHINE)
+    kept = () if config.data.file is None else ("data",)  # the run has its split of the file, which training checks
+    return not differing([RunFolder.open(folder).flat_settings, flat(saved_settings(config))], [*MACHINE, *kept])
 
 
 def _finished(folder: Path, name: str, config: TrainConfig) -> Job | None:

@@ -1,6 +1,7 @@
 """The corpora that the settings name: files, data sets of the hub, or the built-in corpus."""
 
 import logging
+import re
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -266,7 +267,7 @@ def pairs_file(config: DataConfig, path: Path) -> Corpus:
         raise DataError(f"{path} is an Excel file or an archive: save the table as CSV (UTF-8), or unpack it")
     with closing(file.lines()) as lines:
         first = next((line for line in lines if line.strip()), "")
-    if first.lstrip().startswith("{"):
+    if re.match(r'\s*\{\s*(["}]|$)', first):
         return JsonLinesFile(path, *_column_names(config))
     return _table(config, path)
 

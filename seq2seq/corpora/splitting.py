@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import compress
-from math import isclose
+from math import isclose, isfinite
 from pathlib import Path
 from typing import NamedTuple
 
@@ -248,7 +248,12 @@ def check_sizes(sizes: Sequence[float] | None) -> None:
         return
     given = f"data.split=[{','.join(f'{size:g}' for size in sizes)}]"
     advice = "give percentages of train, validation and test such as [90,5,5], or counts of validation and test pairs"
-    if len(sizes) not in (2, 3) or min(sizes) < 0 or (len(sizes) == 3 and sizes[0] == 0):
+    if (
+        len(sizes) not in (2, 3)
+        or not all(map(isfinite, sizes))
+        or min(sizes) < 0
+        or (len(sizes) == 3 and sizes[0] == 0)
+    ):
         raise ConfigError(f"{given} is not a split: {advice}")
     if len(sizes) == 2 and (isclose(sum(sizes), 100) or isclose(sum(sizes), 1)):
         raise ConfigError(

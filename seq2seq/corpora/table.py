@@ -6,6 +6,7 @@ The content decides, not the ending of the name. Cells may be quoted and then co
 import csv
 import logging
 import re
+import string
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
@@ -42,7 +43,7 @@ SIDES = (
 
 
 class Header(NamedTuple):
-    """What the first row of a table says."""
+    """The columns that the first row of a table names."""
 
     columns: tuple[int, int]
     """Of the source and of the target, from 0."""
@@ -77,11 +78,12 @@ class TableFile(Corpus):
         self.file.require_regular()
         with closing(self.file.lines()) as lines:
             sample = list(islice(lines, SAMPLE + 1))
-        self.separator = _separator(sample[:SAMPLE], self.name)
+        self.separator, self.width = _separator(sample[:SAMPLE], self.name)
         self.quoted = self.separator != "\t" or _has_quoted_cells(sample)
         self.header: list[str] | None = None
         self.columns = 0, 1
         given = source_column, target_column
+        self.checks_width = self.separator != "\t" and given == (None, None)
         first = next(self._rows(), (0, []))[1]
         header = header_columns(first, source_language, target_language)
         if header is not None or any(_is_title(column) for column in given):
@@ -134,6 +136,12 @@ class TableFile(Corpus):
                     f"{max(source, target) + 1} are needed: fix the row or set data.source_column=NUMBER "
                     "data.target_column=NUMBER"
                 )
+            if self.checks_width and any(cells[self.width :]):
+                raise DataError(
+                    f"{self.path}, line {line:,}: {len(cells)} columns separated by {self.separator!r}, but most rows "
+                    f"have {self.width}: write a text that contains {self.separator!r} in quotation marks, or set "
+                    "data.source_column=NUMBER data.target_column=NUMBER"
+                )
             yield Pair(cells[source], cells[target])
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
@@ -157,26 +165,33 @@ class TableFile(Corpus):
                 ) from None
 
 
-def _separator(lines: list[str], name: str) -> str:
-    """The separator with which most rows have the same number of cells, at least two."""
+def _separator(lines: list[str], name: str) -> tuple[str, int]:
+    """The separator with which most rows have the same number of cells, at least two; and that number.
+
+    A tab in every line separates. Among equals, two cells are more likely than more.
+    """
     shares = {}
     for separator in SEPARATORS:
         rows = []
         with suppress(csv.Error):  # marks that are text can join lines to a cell that is too long
             rows += [row for row in csv.reader((f"{line}\n" for line in lines), delimiter=separator) if row]
         widths = Counter(len(row) for row in rows if len(row) > 1)
-        shares[separator] = max(widths.values(), default=0) / max(len(rows), 1)
+        width, count = max(widths.items(), key=lambda item: item[1], default=(0, 0))
+        tabs = separator == "\t" and bool(rows) and all("\t" in line for line in lines if line.strip())
+        shares[separator] = tabs, count / max(len(rows), 1), -width
     best = max(shares, key=shares.__getitem__)
-    if shares[best] < 0.5:
+    if shares[best][1] < 0.5 and not shares[best][0]:
         raise DataError(
             f"{name} has no columns: write one pair per line, source and translation separated by a tab, or save the "
             "table as CSV (UTF-8)"
         )
-    return best
+    return best, -shares[best][2]
 
 
 def _has_quoted_cells(lines: list[str]) -> bool:
     """Whether the quotation marks of tab-separated text enclose cells, and are not simply text."""
+    if len({line.count("\t") for line in lines if line.strip()}) == 1:  # no cell spans lines
+        return any('"' in line for line in lines) and all(QUOTED_ROWS.fullmatch(f"{line}\n") for line in lines)
     text = "".join(f"{line}\n" for line in lines)
     rows = QUOTED_ROWS.match(text)
     unmatched = len(text) - (rows.end() if rows else 0)
@@ -201,8 +216,9 @@ def header_columns(cells: list[str], source_language: str, target_language: str)
     places = [[number for number, title in enumerate(titles) if title.replace("_", " ") in side] for side in SIDES]
     if [len(numbers) for numbers in places] == [1, 1]:
         return Header((places[0][0], places[1][0]), misfit=False)
-    # Words such as "the" are codes of three letters too.
-    plain = len(cells) == 2 and all(languages) and languages[0] != languages[1] and all(len(t) != 3 for t in titles)
+    # Words such as "no" and "the" are codes too, and a sentence has punctuation.
+    names = all(len(title) > 3 and not set(title) & set(string.punctuation) for title in titles)
+    plain = len(cells) == 2 and all(languages) and languages[0] != languages[1] and names
     return Header((0, 1), misfit=True) if plain else None
 
 

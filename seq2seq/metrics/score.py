@@ -117,7 +117,7 @@ def fresh_metrics(lowercase: bool = False, language: str = "") -> dict[str, Sacr
     """
     asian = segmentation(language) in (Segmentation.chinese, Segmentation.japanese)
     return {
-        "bleu": BLEU(lowercase=lowercase, tokenize=bleu_tokenizer(language)),
+        "bleu": BLEU(lowercase=lowercase, force=True, tokenize=bleu_tokenizer(language)),
         "chrf": CHRF(lowercase=lowercase),
         "ter": TER(normalized=asian, asian_support=asian),
     }

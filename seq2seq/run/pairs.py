@@ -112,6 +112,7 @@ def saved_pairs(folder: Path, pairs: Corpus | SplitCorpus | None, data: DataConf
         if isinstance(pairs, SplitCorpus)
         else (pairs, data.split, data.split_seed)
     )
+    _ = corpus.fingerprint  # a file that changes after this point is refused
     held = corpus if isinstance(corpus, PairList) else PairList(corpus.name, corpus)
     record = {"pairs": held.fingerprint, "sizes": sizes, "seed": seed}
     if (folder / CONFIG).exists():

@@ -231,7 +231,7 @@ def resolve_search(search: SearchConfig | str | None, default: SearchConfig) -> 
     """The search that an argument means.
 
     Args:
-        search: settings; or the name of a method, with the other settings of ``default``; or None, the default.
+        search: settings; ``greedy`` or the name of a method, with the other settings of ``default``; None: the default.
         default: the default.
 
     Raises:
@@ -241,6 +241,8 @@ def resolve_search(search: SearchConfig | str | None, default: SearchConfig) -> 
         return default
     if isinstance(search, SearchConfig):
         return search
+    if search == "greedy":  # as conf/search/greedy.yaml
+        return SearchOverrides(method=Method.beam, beam_size=1).apply_to(default)
     if search in list(Method):
         return SearchOverrides(method=Method(search)).apply_to(default)
-    raise ConfigError(f"search must be a SearchConfig or one of {', '.join(Method)}, got {search!r}")
+    raise ConfigError(f"search must be a SearchConfig or one of greedy, {', '.join(Method)}, got {search!r}")

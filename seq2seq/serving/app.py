@@ -99,9 +99,11 @@ async def _error_response(_: HttpRequest, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, status, headers)
 
 
-async def _validation_response(_: HttpRequest, error: Exception) -> JSONResponse:
+async def _validation_response(request: HttpRequest, error: Exception) -> JSONResponse:
     """Name the first invalid field and its error, without the content of the request."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"][1:])
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        return JSONResponse({"detail": "the body must be JSON: send the header Content-Type: application/json"}, 422)
+    field = ".".join(str(part) for part in first["loc"][1:] if "[" not in str(part))  # pydantic names its validators
     return JSONResponse({"detail": f"{field}: {first['msg']}" if field else str(first["msg"])}, 422)

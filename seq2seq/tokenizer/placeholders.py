@@ -36,16 +36,22 @@ class PlaceholderKind(StrEnum):
     numbers = "numbers"
 
 
+NO_SPACES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff"
+"""Thai, Lao, Burmese, Khmer, Chinese, Japanese: the text after a URL follows without a space."""
+
+URL = rf"[^\W{NO_SPACES}]|[/#$%&*+=@~|-]"
+"""A character of a URL, besides punctuation within it and pairs of parentheses."""
+
 PATTERNS = {
-    PlaceholderKind.urls: r"(?:https?|ftp)://[^\s<>\"'{}]*[^\s<>\"'{}.,:;!?()\]]",
+    PlaceholderKind.urls: rf"(?:https?|ftp)://(?:{URL}|[.,:;!?]+(?={URL}|\()|\((?:{URL}|[.,:;!?])*\))+",
     PlaceholderKind.emails: r"(?<![\w.+-])[\w.+-]+@\w[\w-]*(?:\.\w[\w-]*)+",
-    PlaceholderKind.tags: r"</?[A-Za-z][\w:.-]*(?:\s[^<>]*)?/?>|&(?:#\d+|#x[0-9A-Fa-f]+|[A-Za-z]\w*);",
+    PlaceholderKind.tags: r"</?[A-Za-z][\w:.-]*(?:\s[^<>]*)?/?>|&(?:#\d+|#x[0-9A-Fa-f]+|[A-Za-z]\w+);",
     PlaceholderKind.braces: r"\{\{[^{}]*\}\}|\$?\{[^{}\s]*\}",
     PlaceholderKind.printf: (
-        r"(?<!\d)%(?:\(\w+\)|\d+\$)?[-+0#]*(?:\d+|\*)?(?:\.(?:\d+|\*))?(?:hh?|ll?|[zjtLq])?[@diouxXeEfFgGcsp]"
+        r"(?<![\d%])%(?:\(\w+\)|\d+\$)?[-+0#]*+(?:\d++|\*)?(?:\.(?:\d++|\*))?(?:hh?|ll?|[zjtLq])?[@diouxXeEfFgGcsp]"
     ),
     PlaceholderKind.variables: r"\$[A-Za-z_]\w*",
-    PlaceholderKind.numbers: r"(?<![\w.,])\d+(?:[.,:]\d+)*(?!\w)",
+    PlaceholderKind.numbers: r"(?<![\w.,])\d++(?:[.,:]\d++)*+(?!\w)",
 }
 """Regular expression of each kind; where several match at a position, the first in this order counts."""
 

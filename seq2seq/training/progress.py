@@ -139,10 +139,12 @@ class Progress:
         if criterion is Criterion.loss or len(self.validations) < 2 or len(values) > 1:
             return None
         name = {Criterion.bleu: "BLEU", Criterion.chrf: "chrF"}[criterion]
-        others = "training.criterion=loss" + (" or chrf" if criterion is Criterion.bleu else "")
+        others = "training.criterion=loss"
+        if criterion is Criterion.bleu:
+            others += " or chrf, or data.target_language if BLEU tokenizes wrongly"
         return (
             f"{name} was {values.pop():.2f} at all {len(self.validations)} validations, so the loss selected the best "
-            f"checkpoint: set {others}, or data.target_language if BLEU tokenizes wrongly"
+            f"checkpoint: set {others}"
         )
 
     def averaged(self, average: Average, count: int, criterion: Criterion) -> list[int]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from seq2seq.errors import HARMLESS, Seq2SeqError, escaped
+from seq2seq.errors import HARMLESS, Seq2SeqError, escaped, without_passwords
 from seq2seq.system.descriptors import BINARY, NO_LINK, NO_WAIT
 from seq2seq.system.processes import is_first
 from seq2seq.training.interrupt import Interrupted
@@ -79,7 +79,8 @@ class RunLog(logging.Filter):
 
 
 def _timed(text: str, seconds: float) -> str:
-    """The lines of a text, each with the time; control characters are escaped."""
+    """The lines of a text, each with the time; control characters are escaped, and passwords in URLs are left out."""
+    text = without_passwords(text)
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
     return "".join(f"{stamp}  {line}".rstrip() + "\n" for line in escaped(text.strip("\n"), HARMLESS).split("\n"))
 

@@ -35,7 +35,7 @@ class CsvLogger(Logger):
         self.path, self.size = path, 0
 
     def start(self, update: int, records: Sequence[Record]) -> None:
-        """Write the table anew with the records so far."""
+        """Rewrite the table with the records so far."""
         with atomic_write(self.path) as temporary:
             temporary.write_bytes(_csv([dict(zip(COLUMNS, COLUMNS, strict=True)), *records]))
         self.size = self.path.stat().st_size

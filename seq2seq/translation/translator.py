@@ -74,6 +74,11 @@ class Translator:
         self.language_model_weight = language_model_weight
         self.ensemble = Members(self.members, self.shortlist, language_model, language_model_weight)
 
+    def __repr__(self) -> str:
+        """The models, for a log: ``Translator(runs/demo, cpu, float32)``."""
+        names = [member.name for member in self.members]
+        return f"{type(self).__name__}({', '.join(names)}, {self.device}, {self.members[0].precision})"
+
     @classmethod
     def load(
         cls,
@@ -203,7 +208,7 @@ class Translator:
             if text is None or isinstance(text, bytes | bytearray) or not isinstance(text, Iterable):
                 require_text(text, "text")
             raise ConfigError(f"text must be a string or a list, got {type(text).__name__}: use translate_all")
-        return list(self._stream((_request(each, prefix, phrases) for each in text), options))
+        return list(self._stream(_requests(text, prefix, phrases), options))
 
     def translate_all(
         self,
@@ -224,7 +229,9 @@ class Translator:
         options = search_options(
             self.ensemble, resolve_search(search, self.search), beam_size, n_best, attention=attention, copy=copy
         )
-        return self._stream((_request(each, prefix, phrases) for each in texts), options)
+        if isinstance(texts, str | bytes | Request):
+            raise ConfigError("texts is one text, and translate_all takes several: use translate, or pass a list")
+        return self._stream(_requests(texts, prefix, phrases), options)
 
     def _stream(self, requests: Iterable[Request], options: SearchOptions) -> Iterator[Translation]:
         def translate(own: list[Request], encoded: EncodedSources) -> list[Translation]:
@@ -306,6 +313,14 @@ class Translator:
         its target with it. Ensembles and language models count as in search; shortlists are ignored.
         """
         return score_pairs(self.ensemble, pairs, self.search.length_penalty)
+
+
+def _requests(texts: Iterable[str | Request], prefix: str, phrases: Sequence[str]) -> Iterator[Request]:
+    """A request for each text; the error of one that is no string names its position."""
+    for number, text in enumerate(texts):
+        if not isinstance(text, Request):
+            require_text(text, f"texts[{number}]")
+        yield _request(text, prefix, phrases)
 
 
 def _request(text: str | Request, prefix: str = "", phrases: Sequence[str] = ()) -> Request:

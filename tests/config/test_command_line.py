@@ -12,7 +12,9 @@ from seq2seq.analysis.config import MicroscopeConfig
 from seq2seq.config.command_line import quote_text
 from seq2seq.config.hydra import compose_train, recipe
 from seq2seq.config.recipes import TrainConfig
-from seq2seq.settings import HYDRA_QUOTED
+from seq2seq.run.folder import RunFolder
+from seq2seq.run.resume import saved_settings
+from seq2seq.settings import HYDRA_QUOTED, differing, flat
 from seq2seq.translation.config import TranslateConfig
 
 TEXTS = [
@@ -126,6 +128,11 @@ def test_what_is_no_text_stays():
         (["--epochs", "3"], "set training.epochs=VALUE, without dashes"),
         (["--lr=1"], "set optimizer.learning_rate=1, without dashes"),
         (["model=transformer"], "choose model=context, attention or language_model"),
+        (["dropout=0.3"], "set model.dropout"),
+        (["experiment=multi30k_quik"], "there is no experiment=multi30k_quik; did you mean multi30k_quick?"),
+        (["optimizer=adma"], "there is no optimizer=adma; did you mean adam? (adadelta, "),
+        (["runs/m"], "runs/m is not NAME=VALUE: did you mean run=runs/m? Put a setting with spaces in quotes"),
+        (["small.yaml"], "did you mean experiment=small.yaml?"),
     ],
 )
 def test_a_name_from_another_toolkit_is_answered_by_the_setting_meant(recipe_run, arguments, named):
@@ -152,3 +159,14 @@ def test_the_version_is_that_of_the_project(recipe_run):
 def recipe_run(request):
     """The fixture `recipe`, whose name is a function here."""
     return request.getfixturevalue("recipe")
+
+
+def test_the_settings_of_a_run_are_an_experiment(recipe_run, tiny_run, tmp_path):
+    """With the choices of groups; the folder, and what was recorded of its files, stay those of the run."""
+    again = compose_train(f"{tiny_run}/config.yaml", [f"run={tmp_path}/again", "optimizer.learning_rate=0.5"])
+    first = RunFolder.open(tiny_run)
+    assert (again.run, again.optimizer.learning_rate) == (f"{tmp_path}/again", 0.5)
+    assert differing([first.flat_settings, flat(saved_settings(again))]).keys() == {"run", "optimizer.learning_rate"}
+    outcome = recipe_run("train", f"experiment={tiny_run}/config.yaml", f"run={tmp_path}/same")
+    assert outcome.code == 0, outcome.err
+    assert (tmp_path / "same" / "model.safetensors").read_bytes() == (tiny_run / "model.safetensors").read_bytes()

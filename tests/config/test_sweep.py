@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import shlex
+import shutil
 import signal
 import string
 import subprocess
@@ -322,3 +323,21 @@ def test_settings_that_differ():
     assert differing([one, two], ["run"]) == {"model.size": [2, 4], "data.more": [[], [{"weight": 2.0}]]}
     assert differing([one, two, one], ["run", "model.", "data.more"]) == {}
     assert differing([one, two], [""]) == differing([one]) == differing([]) == {}
+
+
+def test_seeds_trained_on_one_split_file_are_skipped_when_finished_and_compared(recipe, tmp_path):
+    """Each run folder keeps the three sets of the file; they are the same text."""
+    words = ["red", "green", "blue", "white", "black", "grey", "pink", "brown"]
+    pairs = [f"{a} {b} {c}\t{c} {b} {a}\n" for a in words for b in words for c in words if len({a, b, c}) == 3]
+    (tmp_path / "pairs.tsv").write_text("".join(pairs))
+    command = ["train", "-m", f"run={tmp_path}/sweep", "seed=1,2", f"data.file={tmp_path}/pairs.tsv", *TINY]
+    outcome = recipe(*command, "tokenizer=word", "tokenizer.size=30", "schedule=constant")
+    assert outcome.code == 0, outcome.err
+    before = rows(tmp_path / "sweep")
+    outcome = recipe(*command, "tokenizer=word", "tokenizer.size=30", "schedule=constant")
+    assert outcome.out.count("finished before, skipped") == 2
+    assert rows(tmp_path / "sweep") == before
+    shutil.copy(tmp_path / "sweep" / "seed=1" / "hypotheses.test.greedy.txt", tmp_path / "other")
+    seeds = f"systems=[{tmp_path}/other,{tmp_path}/sweep/seed*]"
+    outcome = recipe("compare", seeds, "translations=greedy", "bootstrap=20", "randomization=20")
+    assert outcome.code == 0, outcome.err

@@ -69,6 +69,8 @@ def test_sizes_are_percentages_or_counts(sizes, expected):
         ((90, 10), r"data\.split=\[90,10\] could be percentages or counts: .*; \[90,10,0\] has no test"),
         ((90, 5, 6), r"data\.split=\[90,5,6\] are neither percentages"),
         ((90.5, 5.5), r"neither percentages, which sum to 100, nor numbers of pairs: give percentages"),
+        ((float("inf"), 5), "is not a split"),
+        ((float("nan"), 5), "is not a split"),
         ((100,), r"data\.split=\[100\] is not a split"),
         ((0, 50, 50), "is not a split"),
         ((110, -5, -5), "is not a split"),

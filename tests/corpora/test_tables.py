@@ -151,3 +151,34 @@ def test_the_content_decides_the_reader_of_a_file(tmp_path):
         Corpus.read(tmp_path / "c.csv")
     with pytest.raises(DataError, match="no such file"):
         Corpus.read(tmp_path / "d.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "pairs"),
+    [
+        ("One; two,Eins; zwei\nA; b,C; d\n", [("One; two", "Eins; zwei"), ("A; b", "C; d")]),
+        ("Well, yes\tJa doch\nGo, now\tGeh, du\tnote\n", [("Well, yes", "Ja doch"), ("Go, now", "Geh, du")]),
+        (
+            '"Come in.\t„Komm rein.\nSit down."\tSetz dich.“\nHe left.\tEr ging.\n',
+            [('"Come in.', "„Komm rein."), ('Sit down."', "Setz dich.“"), ("He left.", "Er ging.")],
+        ),
+        ("Hi\tOi\nBye\tTchau\n", [("Hi", "Oi"), ("Bye", "Tchau")]),
+        ("is\tam\nyes\tja\n", [("is", "am"), ("yes", "ja")]),
+        ("Turkish.\tGerman.\nYes.\tJa.\n", [("Turkish.", "German."), ("Yes.", "Ja.")]),
+        ("Turkish\tGerman\nYes.\tJa.\n", [("Yes.", "Ja.")]),
+        ("{0} files\t{0} Dateien\n{1}\t{1}\n", [("{0} files", "{0} Dateien"), ("{1}", "{1}")]),
+    ],
+)
+def test_what_looks_like_another_table_is_read_as_the_pairs_it_has(tmp_path, content, pairs):
+    path = tmp_path / "pairs.txt"
+    path.write_text(content, "utf-8")
+    assert [tuple(pair) for pair in Corpus.read(path, "en", "de")] == pairs
+
+
+def test_a_comma_outside_quotation_marks_is_refused(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text("Hello, you,Hallo du\nBye,Tschau\nGood,Gut\n", "utf-8")
+    with pytest.raises(
+        DataError, match=r"pairs\.csv, line 1: 3 columns separated by ',', but most rows have 2: write "
+    ):
+        list(Corpus.read(path, "en", "de"))

@@ -41,6 +41,8 @@ texts = st.lists(st.one_of(st.sampled_from(SAMPLES), st.text("ab .<>%{}⟨ph1⟩
         ("<b>x</b> <a href='x y'>z</a><br/>", ["<b>", "</b>", "<a href='x y'>", "</a>", "<br/>"]),
         ("3 < 4 &amp; 5 > R&D List", ["3", "4", "&amp;", "5"]),
         ("See https://a.org/x_(y)?z=1. (http://b.de/)!", ["https://a.org/x_(y)?z=1", "http://b.de/"]),
+        ("请看https://a.b/c。谢谢 第%d页 “https://a.b/c” https://a.b/A_(b)", ["https://a.b/c", "%d", "https://a.b/c", "https://a.b/A_(b)"]),
+        ("1.5kg of %%d, AT&T; „https://ö.de/ä“…", ["https://ö.de/ä"]),
         ("Write to me.too+x@mail.co.uk.", ["me.too+x@mail.co.uk"]),
         ("$HOME costs $5 or 1,000.50 on 2024-01-02 v2", ["$HOME", "5", "1,000.50", "2024", "01", "02"]),
         ("a ⟨ph1⟩ b ⟨ph9⟩", ["⟨ph1⟩"]),

@@ -301,7 +301,7 @@ def test_missing_shortlist_raises_one_line(quantized_run):
 @pytest.mark.parametrize("text", [None, b"We work.", 5, float("nan")])
 def test_what_is_not_text_is_refused_in_one_line(translator, text):
     advice = r"decode it: text\.decode\('utf-8'\)" if isinstance(text, bytes) else "pass a string"
-    message = rf"^text must be a string, got {type(text).__name__}: {advice}$"
+    message = rf"^texts?(\[\d\])? must be a string, got {type(text).__name__}: {advice}$"
     calls = [
         lambda: translator.translate(text),
         lambda: translator.translate(["We work.", text]),
@@ -346,7 +346,7 @@ def test_the_name_of_a_method_stands_for_the_search_with_the_other_settings_of_t
 
 @pytest.mark.parametrize("search", ["samplin", {"method": "beam"}, 5])
 def test_other_searches_are_refused_in_one_line(translator, search):
-    message = "search must be a SearchConfig or one of beam, diverse_beam, sampling, minimum_bayes_risk, got"
+    message = "search must be a SearchConfig or one of greedy, beam, diverse_beam, sampling, minimum_bayes_risk, got"
     with pytest.raises(ConfigError, match=message):
         translator.translate("We work.", search=search)
 
@@ -368,3 +368,20 @@ def test_translators_are_pickled_and_copied(tiny_run, copied, precision):
 def test_translators_are_sent_to_processes(tiny_run, translator):
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         assert pool.submit(translator.translate, "We work.").result() == translator.translate("We work.")
+
+
+def test_a_list_names_the_text_that_is_none(translator):
+    with pytest.raises(DataError, match=r"^texts\[1\] must be a string, got NoneType"):
+        translator.translate(["We work.", None])
+    with pytest.raises(ConfigError, match="texts is one text"):
+        translator.translate_all("We work.")
+
+
+def test_greedy_names_a_search(translator):
+    text = "We work."
+    greedy = replace(translator.search, beam_size=1)
+    assert translator.translate(text, search="greedy") == translator.translate(text, search=greedy)
+
+
+def test_a_translator_names_its_model_in_a_log(tiny_run):
+    assert repr(Translator.load(tiny_run, "cpu")) == f"Translator({tiny_run}, cpu, float32)"
