@@ -262,8 +262,8 @@ def test_a_terminated_training_saves_prints_one_line_and_resumes(tmp_path):
         sys.executable,
         str(ROOT / "recipes/train.py"),
         *TINY,
-        "training.updates=200",
-        "training.validate_every=100",
+        "training.updates=100",
+        "training.validate_every=50",
     ]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     stopped, alone = tmp_path / "stopped", tmp_path / "alone"

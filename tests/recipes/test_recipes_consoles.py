@@ -47,6 +47,7 @@ def test_training_and_its_examples_end_well(console, tmp_path, files):
     assert hypotheses.count("\n") == len(SENTENCES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("console", CONSOLES)
 def test_the_laboratory_ends_well(console, tmp_path, tiny_run):
     (tmp_path / "in.txt").write_text("\n".join(SENTENCES[:3]) + "\n", "utf-8")

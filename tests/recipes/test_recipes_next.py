@@ -43,6 +43,7 @@ def test_a_new_model_folder_is_evaluated(recipe, own, recipe_name, unit):
     assert unit in run_next(outcome.out)
 
 
+@pytest.mark.slow
 def test_a_student_of_own_files_is_validated_as_its_teacher(recipe, own, tmp_path):
     for language, line in (("en", "We work."), ("de", "Wir arbeiten.")):
         (tmp_path / f"mine.{language}").write_text(f"{line}\n" * 20, "utf-8")
@@ -54,6 +55,7 @@ def test_a_student_of_own_files_is_validated_as_its_teacher(recipe, own, tmp_pat
     assert "next: " in printed
 
 
+@pytest.mark.slow
 def test_after_back_translation_the_forward_run_trains_on_it(recipe, own, tmp_path):
     (tmp_path / "mono.txt").write_text("We work.\nShe works.\n", "utf-8")
     outcome = recipe("backtranslate", f"run='{own}'", f"input={tmp_path}/mono.txt")
