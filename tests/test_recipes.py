@@ -284,6 +284,17 @@ def test_a_terminated_training_saves_prints_one_line_and_resumes(tmp_path):
     assert (stopped / "model.safetensors").read_bytes() == (alone / "model.safetensors").read_bytes()
 
 
+def test_one_of_several_translations_is_written_with_a_line_about_the_others(recipe, tiny_run, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run)
+    settings = (run / "config.yaml").read_text("utf-8")
+    (run / "config.yaml").write_text(settings.replace("n_best: 1", "n_best: 2"), "utf-8")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"We work.\n")))
+    outcome = recipe("translate", f"run={run}")
+    assert (outcome.code, outcome.out.count("\n")) == (0, 1)
+    assert "the run has search.n_best=2: json=true writes all, n_best=1 searches for one\n" in outcome.err
+
+
 def test_quantize_writes_a_model_of_a_quarter_of_the_size(recipe, tiny_run, tmp_path, monkeypatch):
     output = tmp_path / "new" / "int8"
     before = {path: path.stat().st_mtime_ns for path in tiny_run.iterdir()}

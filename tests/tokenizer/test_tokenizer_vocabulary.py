@@ -173,6 +173,15 @@ def test_a_cached_vocabulary_is_loaded_and_not_trained_again(tmp_path, trained, 
     assert first.joint == again.joint == joint
 
 
+def test_a_small_vocabulary_from_the_cache_is_reported_as_when_it_is_trained(tmp_path, trained, caplog):
+    config = replace(SMALL_CONFIG, size=5_000)
+    for _ in range(2):
+        caplog.clear()
+        cached_tokenizers(config, SMALL, [], tmp_path)
+        assert caplog.text.count("tokenizer.size=5000 is more than pairs supports; using ") == 1
+    assert len(trained) == 1
+
+
 def test_other_text_settings_or_tags_have_their_own_cached_vocabulary(tmp_path, trained):
     other = PairList("pairs", [*SMALL.pairs, Pair("a horse", "ein Pferd")])
     for corpus, config, tags in [
