@@ -29,7 +29,7 @@ from seq2seq.config.error_lines import (
     raised_within,
 )
 from seq2seq.config.help import print_help, split_help
-from seq2seq.config.own_text import require_text, with_settings_for_own_text
+from seq2seq.config.own_text import check_text_is_named, with_settings_for_own_text
 from seq2seq.config.printing import printed_log, safe_terminal
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.config.renamed import rename_overrides
@@ -226,7 +226,7 @@ def _check_choices(choices: Any, settings: Any) -> None:
         ConfigError: ``data=files`` names no text.
     """
     if isinstance(settings, TrainConfig) and choices.get("data") == "files":
-        require_text(settings.data)
+        check_text_is_named(settings.data)
 
 
 CHECK = "_check_help"

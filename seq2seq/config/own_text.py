@@ -39,7 +39,7 @@ def with_settings_for_own_text(arguments: Sequence[str], names_text: bool = Fals
     return [*arguments[:place], *added, *arguments[place:]], [note]
 
 
-def require_text(data: DataConfig) -> None:
+def check_text_is_named(data: DataConfig) -> None:
     """Check that settings composed with ``data=files`` name text.
 
     Raises:

@@ -24,7 +24,7 @@ from seq2seq.system.processes import barrier, is_first, max_over_processes
 from seq2seq.training.checkpoints import Checkpoints, damaged
 from seq2seq.training.config import TrainingConfig
 from seq2seq.training.interrupt import Interrupted, InterruptFlag
-from seq2seq.training.log import MetricsLog, ProgressBar
+from seq2seq.training.log import MetricsLog
 from seq2seq.training.loggers import Logger
 from seq2seq.training.loss import Objective
 from seq2seq.training.loss_scale import LossScale
@@ -32,6 +32,7 @@ from seq2seq.training.moving_average import MovingAverage
 from seq2seq.training.optimizer import OptimizerConfig
 from seq2seq.training.optimizer_state import load_state, optimizer_of, tables_of
 from seq2seq.training.progress import Progress, Validation, Window
+from seq2seq.training.progress_bar import ProgressBar
 from seq2seq.training.samples import Sample
 from seq2seq.training.schedule import ScheduleConfig
 from seq2seq.training.step import MetricSums, UpdateStep

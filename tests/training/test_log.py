@@ -7,11 +7,12 @@ import pytest
 from disk import full_disk
 
 from seq2seq.errors import RunError
-from seq2seq.training import log
+from seq2seq.training import progress_bar
 from seq2seq.training.interrupt import Interrupted
-from seq2seq.training.log import MetricsLog, ProgressBar, TimeLeft, duration_in_words, read_metrics
+from seq2seq.training.log import MetricsLog, read_metrics
 from seq2seq.training.loggers import Ending, Logger, TensorBoard
 from seq2seq.training.progress import Progress
+from seq2seq.training.progress_bar import ProgressBar, TimeLeft, duration_in_words
 from seq2seq.training.tensorboard import EventFile
 
 
@@ -166,7 +167,7 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.now = 0.0
-        monkeypatch.setattr(log, "time", self)
+        monkeypatch.setattr(progress_bar, "time", self)
 
     def perf_counter(self):
         return self.now
