@@ -14,6 +14,7 @@ from pathlib import Path
 from seq2seq import __version__
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import EvaluateConfig
+from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.lines import read_lines
 from seq2seq.errors import ConfigError
 
@@ -25,11 +26,8 @@ def main(config: EvaluateConfig) -> None:
     from seq2seq.corpora.monolingual import read_target_split
     from seq2seq.corpora.reading import language_of_text, names_corpus, read_split
     from seq2seq.evaluation.evaluate import evaluate, evaluate_language_model, score_table
-    from seq2seq.metrics.score import score
-    from seq2seq.metrics.suspicious import blank_report, count_outputs
     from seq2seq.run.files import run_data, run_text
     from seq2seq.run.folder import RunFolder
-    from seq2seq.run.provenance import text_hash
     from seq2seq.translation.io import load_translator
     from seq2seq.translation.language_model import LanguageModel
 
@@ -46,21 +44,7 @@ def main(config: EvaluateConfig) -> None:
         raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")
     pairs = list(corpus)
     if config.hypotheses is not None:
-        lines = list(read_lines(Path(config.hypotheses).expanduser()))
-        references = [pair.target for pair in pairs]
-        result = score(
-            lines,
-            references,
-            language=language,
-            lowercase=config.lowercase,
-            bootstrap=config.bootstrap,
-        )
-        print(f"{config.hypotheses} against {corpus.name}\n{result.table()}")
-        counts = count_outputs((pair.source, line, True) for pair, line in zip(pairs, lines, strict=True))
-        for report in filter(None, (blank_report(references, lines), counts.report())):
-            print(report, file=sys.stderr)
-        hashes = {"references": text_hash(references), "hypotheses": text_hash(lines)}
-        print(json.dumps({"version": __version__, **hashes, **result.as_dict()}))
+        score_file(config, pairs, corpus.name, language)
         return
     if config.run is None or run is None:
         raise ConfigError("name a model with run=PATH, or text already translated with hypotheses=FILE")
@@ -85,6 +69,23 @@ def main(config: EvaluateConfig) -> None:
         bootstrap=config.bootstrap,
     )
     print(f"{corpus.name}, {len(pairs):,} sentences\n{score_table(scores)}\n{folder / 'scores.json'}")
+
+
+def score_file(config: EvaluateConfig, pairs: list[Pair], corpus: str, language: str) -> None:
+    """Score the lines of ``hypotheses=FILE`` against the targets of a corpus, and print the scores as JSON too."""
+    from seq2seq.metrics.score import score
+    from seq2seq.metrics.suspicious import blank_report, count_outputs
+    from seq2seq.run.provenance import text_hash
+
+    lines = list(read_lines(Path(config.hypotheses or "").expanduser()))
+    references = [pair.target for pair in pairs]
+    result = score(lines, references, language=language, lowercase=config.lowercase, bootstrap=config.bootstrap)
+    print(f"{config.hypotheses} against {corpus}\n{result.table()}")
+    counts = count_outputs((pair.source, line, True) for pair, line in zip(pairs, lines, strict=True))
+    for report in filter(None, (blank_report(references, lines), counts.report())):
+        print(report, file=sys.stderr)
+    hashes = {"references": text_hash(references), "hypotheses": text_hash(lines)}
+    print(json.dumps({"version": __version__, **hashes, **result.as_dict()}))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import functools
-import io
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +29,7 @@ from seq2seq.config.error_lines import (
 )
 from seq2seq.config.help import print_help, split_help
 from seq2seq.config.own_text import check_text_is_named, with_settings_for_own_text
-from seq2seq.config.printing import printed_log, safe_terminal
+from seq2seq.config.printing import escape_what_streams_lack, printed_log, safe_terminal
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.config.renamed import rename_overrides
 from seq2seq.config.schemas import MULTI_PROCESS, RECIPES, conf_folder, register, register_experiments
@@ -38,7 +37,7 @@ from seq2seq.config.sweep import sweeping
 from seq2seq.config.sweep_job import sweep_job
 from seq2seq.errors import ConfigError, Seq2SeqError, program
 from seq2seq.settings import validate, walk
-from seq2seq.system.launcher import is_launched
+from seq2seq.system.launcher import closing_group, in_group, is_launched
 
 Settings = TypeVar("Settings")
 Result = TypeVar("Result")
@@ -68,10 +67,10 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     def composed(config: DictConfig) -> Result | None:
         sweeps = HydraConfig.get().mode is RunMode.MULTIRUN  # the sweeper handles errors of its jobs
         if sweeps and name == "train":
-            with full_errors(SHOW_TRACEBACKS), _in_group():
+            with full_errors(SHOW_TRACEBACKS), in_group():
                 return sweep_job(config, start)  # type: ignore[arg-type, return-value]
         errors = contextlib.nullcontext() if sweeps else one_line_errors(schema())
-        with full_errors(SHOW_TRACEBACKS), errors, _in_group():
+        with full_errors(SHOW_TRACEBACKS), errors, in_group():
             settings = OmegaConf.to_object(config)
             if topic is not None:
                 print_help(name, sys.modules[function.__module__].__doc__ or "", settings, topic)
@@ -82,12 +81,9 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     @functools.wraps(function)
     def main() -> None:
         nonlocal topic
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):  # a notebook has another class
-                with contextlib.suppress(OSError):  # a device that cannot seek
-                    stream.reconfigure(errors="backslashreplace")  # a file on Windows has a small character set
+        escape_what_streams_lack()
         # With HYDRA_FULL_ERROR=1 Hydra raises errors instead of printing them.
-        with _closing_group(), safe_terminal(), printed_log(), one_line_errors(schema()), full_errors(True):
+        with closing_group(), safe_terminal(), printed_log(), one_line_errors(schema()), full_errors(True):
             if is_launched():
                 _join_group(name)
             if sys.argv[1:] == ["--version"]:
@@ -120,24 +116,6 @@ def _join_group(name: str) -> None:
     if name not in MULTI_PROCESS:
         raise ConfigError(f"{program(name)} runs in one process: start it with python, not with torchrun")
     join_group()
-
-
-def _closing_group() -> contextlib.AbstractContextManager[None]:
-    """Leave the group of launched processes at the end, if there is one."""
-    if not is_launched():
-        return contextlib.nullcontext()
-    from seq2seq.system.processes import closing_group
-
-    return closing_group()
-
-
-def _in_group() -> contextlib.AbstractContextManager[None]:
-    """Print in the first of the launched processes only, if there are several."""
-    if not is_launched():
-        return contextlib.nullcontext()
-    from seq2seq.system.processes import in_group
-
-    return in_group()
 
 
 def compose_train(

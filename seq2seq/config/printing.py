@@ -1,6 +1,7 @@
 """What a recipe prints: records of the log, and text that cannot control the terminal."""
 
 import contextlib
+import io
 import logging
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,14 @@ from typing import Any, TextIO
 from seq2seq.errors import HARMLESS, escaped, shown
 
 log = logging.getLogger("seq2seq")
+
+
+def escape_what_streams_lack() -> None:
+    """Escape characters that the character set of standard output or error lacks: nothing printed ends a run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a notebook has another class
+            with contextlib.suppress(OSError):  # a device that cannot seek
+                stream.reconfigure(errors="backslashreplace")  # a file on Windows has a small character set
 
 
 class LogPrinter(logging.Handler):

@@ -22,11 +22,12 @@ from omegaconf import OmegaConf, open_dict
 from seq2seq.config.error_lines import USER_ERRORS
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.config.schemas import conf_folder
-from seq2seq.config.sweep_job import STOP, is_first_process, job_settings, numbered_runs
+from seq2seq.config.sweep_job import STOP, job_settings, numbered_runs
 from seq2seq.config.sweep_table import TABLE, Status, describe, read_jobs, write_jobs
 from seq2seq.errors import ConfigError, RunError, shown
 from seq2seq.report.help import command, quoted
 from seq2seq.settings import differing, flat, hydra_quoted
+from seq2seq.system.launcher import is_first
 from seq2seq.training.interrupt import Interrupted
 
 if TYPE_CHECKING:  # imports torch
@@ -74,7 +75,7 @@ def sweeping(arguments: Sequence[str], typed: Sequence[str]) -> Iterator[list[st
             yield [*arguments, *sweep.arguments]
     except (Interrupted, KeyboardInterrupt) as interrupt:
         exit_code = getattr(interrupt, "exit_code", STOPPED)
-        if is_first_process():
+        if is_first():
             print(str(interrupt) or "stopped", file=sys.stderr)
     except Exception as error:
         if isinstance(error, USER_ERRORS) or not (stop.exists() or (sweep.folder / TABLE).exists()):
@@ -88,7 +89,7 @@ def sweeping(arguments: Sequence[str], typed: Sequence[str]) -> Iterator[list[st
         _tidy(sweep.folder)
     statuses = _report(sweep.folder)
     exit_code = exit_code or STOPPED * (sweep.waits and Status.interrupted in statuses) or Status.failed in statuses
-    if exit_code >= STOPPED and is_first_process():
+    if exit_code >= STOPPED and is_first():
         print(again, file=sys.stderr)
     if exit_code:
         sys.exit(int(exit_code))
@@ -156,7 +157,7 @@ def _open(folder: Path, config: TrainConfig, swept: list[str]) -> None:
     for old in checked:
         for name, (before, now) in differing([old, settings], ignored).items():
             raise RunError(f"{folder} holds a sweep with {name}={before}, this command says {name}={now}: {another}")
-    if not is_first_process():
+    if not is_first():
         return
     with atomic_write(folder / SETTINGS) as temporary:
         temporary.write_text(OmegaConf.to_yaml({"swept": swept, "settings": settings}), encoding="utf-8")
@@ -205,7 +206,7 @@ def _stopping(stop: Path) -> Iterator[None]:
 def _tidy(folder: Path) -> None:
     """Remove the files of a sweep that keep no job from starting any more, or that belong to no job."""
     (folder / STOP).unlink(missing_ok=True)
-    if is_first_process() and not any(place.is_dir() or place.name == TABLE for place in folder.iterdir()):
+    if is_first() and not any(place.is_dir() or place.name == TABLE for place in folder.iterdir()):
         for name in (SETTINGS, "multirun.yaml"):  # the latter is Hydra's
             (folder / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # it has other files
@@ -215,6 +216,6 @@ def _tidy(folder: Path) -> None:
 def _report(folder: Path) -> list[Status]:
     """Print the table of a sweep and return the status of every job in it."""
     jobs = read_jobs(folder)
-    if jobs and is_first_process():
+    if jobs and is_first():
         print(f"\n{describe(folder, jobs)}")
     return [job.status for job in jobs]

@@ -24,7 +24,7 @@ from seq2seq.config.recipes import TrainConfig
 from seq2seq.config.sweep_table import TABLE, Job, Status, read_jobs, rounded, write_jobs
 from seq2seq.errors import Seq2SeqError, shown
 from seq2seq.settings import differing, flat, validate
-from seq2seq.system.launcher import is_launched
+from seq2seq.system.launcher import is_first
 from seq2seq.training.interrupt import Interrupted
 
 if TYPE_CHECKING:  # imports torch
@@ -146,7 +146,7 @@ def _record(folder: Path, job: Job, seconds: float) -> None:
     from seq2seq.training.log import read_validations
     from seq2seq.training.progress import Progress
 
-    if not is_first_process():
+    if not is_first():
         return
     try:
         progress = Progress(validations=read_validations(folder / job.folder / "metrics.jsonl"))
@@ -171,15 +171,6 @@ def job_settings(composed: DictConfig) -> TrainConfig:
     assert isinstance(settings, TrainConfig)
     validate(settings)
     return settings
-
-
-def is_first_process() -> bool:
-    """Whether this process writes and prints; torchrun may have started several."""
-    if not is_launched():
-        return True
-    from seq2seq.system.processes import is_first  # imports PyTorch
-
-    return is_first()
 
 
 def numbered_runs(folder: Path) -> list["RunFolder"]:
