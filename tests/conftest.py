@@ -76,8 +76,8 @@ LEARNED = [
 """With wide embeddings a small network learns from the first update on; otherwise it needs hundreds of updates."""
 
 
-LONG = {"test_small_processor.py", "test_without_onednn.py"}
-"""Files with one long test."""
+LONG = {"test_kill.py", "test_other_systems.py", "test_small_processor.py", "test_startup.py", "test_without_onednn.py"}
+"""Files with few and long tests."""
 WITHOUT_ONEDNN = "TESTS_WITHOUT_ONEDNN"
 """Environment variable: if it is set, tests run without oneDNN."""
 
