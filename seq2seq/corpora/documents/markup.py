@@ -74,17 +74,19 @@ class MarkupReader(ABC):
     Attributes:
         path: local names of the open elements.
         units: complete ones that have not been yielded yet.
+        prefix: of the name of the latest element, with its colon.
         hold: where the open unit begins.
         edits: changes that need no translation: start, end, new bytes.
     """
 
-    def __init__(self, name: str, languages: Languages) -> None:
-        self.name, self.languages = name, languages
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.path: list[str] = []
         self.units: list[Unit] = []
         self.edits: list[tuple[int, int, bytes]] = []
         self.hold: int | None = None
         self.encoding = "utf-8"
+        self.prefix = ""
         self.text: list[str] | None = None
         self.inline = False
         self._code = 0
@@ -231,7 +233,8 @@ class MarkupReader(ABC):
         self._last = self._parser.CurrentByteIndex
         if len(self.path) >= DEEPEST:
             raise DataError(f"{self.name}: more than {DEEPEST} elements inside each other: this is no document")
-        name = tag.rpartition(":")[2]
+        prefix, colon, name = tag.rpartition(":")
+        self.prefix = prefix + colon
         self.path.append(name)
         self._just_opened = True
         if self.text is None:

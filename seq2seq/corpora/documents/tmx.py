@@ -22,7 +22,8 @@ class TmxReader(MarkupReader):
     """Reads units with a variant in the source language."""
 
     def __init__(self, name: str, languages: Languages) -> None:
-        super().__init__(name, languages)
+        super().__init__(name)
+        self.languages = languages
         self._variants: list[Variant] = []
         self._start_of = {"tuv": 0, "seg": 0}
         self._language = ("xml:lang", "")

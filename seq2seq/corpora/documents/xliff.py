@@ -13,7 +13,8 @@ class XliffReader(MarkupReader):
     """Reads the units of files in the wanted languages, in either direction; those to translate in one only."""
 
     def __init__(self, name: str, languages: Languages) -> None:
-        super().__init__(name, languages)
+        super().__init__(name)
+        self.languages = languages
         self._unit = "trans-unit"
         self._matches = self._reversed = False
         self._inherited: list[tuple[int, dict[str, str]]] = [(0, {})]

@@ -1,0 +1,309 @@
+"""Excel workbooks (.xlsx): pairs and sources in two columns of the first sheet, translations in a column of it.
+
+openpyxl reads the cells. It would drop pictures, charts and macros if it also wrote the workbook, so translations are
+put into the XML of the sheet, and every other part of the file is copied.
+"""
+
+import re
+import shutil
+import warnings
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import IO, Any
+from xml.sax.saxutils import quoteattr
+
+from seq2seq.corpora.corpus import Pair
+from seq2seq.corpora.documents.columns import Columns, choose_columns, pair_columns
+from seq2seq.corpora.documents.document import Document, pair
+from seq2seq.corpora.documents.markup import MarkupReader, Unit
+from seq2seq.corpora.files import require_pairs
+from seq2seq.corpora.lines import unreadable
+from seq2seq.errors import DataError, Seq2SeqError, install_hint
+
+LARGEST = 128 << 20
+"""Bytes of all parts of a workbook, unpacked."""
+
+MOST_PACKED = 50
+"""Unpacked bytes of a workbook per packed byte, from 16 MiB on; text has 5 to 20."""
+
+MOST_ROWS = 1 << 20
+"""Rows of a sheet in Excel."""
+
+
+class XlsxFile(Document):
+    """The first sheet of an Excel workbook. See `Document` for arguments and errors.
+
+    Columns and header are chosen as in `seq2seq.corpora.table.TableFile`; numbers and dates are text in pairs, and are
+    not translated. A translation goes into the target column where it is blank, in the style of its source.
+
+    Args:
+        path: of the workbook.
+        source_language, target_language: codes of the languages.
+        source_column, target_column: a number from 1 or a title; None: as the header says, else 1 and 2.
+    """
+
+    format, endings = "Excel workbook", (".xlsx", ".xlsm")
+
+    def __init__(
+        self,
+        path: Path,
+        source_language: str,
+        target_language: str,
+        source_column: str | None = None,
+        target_column: str | None = None,
+    ) -> None:
+        super().__init__(path, source_language, target_language)
+        self._languages, self._given = (source_language, target_language), (source_column, target_column)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The content of the file, and how it is read."""
+        return f"xlsx {self.file.content} {self._languages} {self._given}"
+
+    @property
+    def note(self) -> str:
+        """Names the header row."""
+        _, first = self._first
+        columns = pair_columns(first, self._languages, self._given, self.name)
+        if not columns.header:
+            return ""
+        source, target = (first[column] if column < len(first) else "" for column in columns[:2])
+        return f"{self.name}: the first row is a header: source {source!r}, target {target!r}"
+
+    def __iter__(self) -> Iterator[Pair]:
+        return require_pairs(self._pairs(), self.name)
+
+    def _pairs(self) -> Iterator[Pair]:
+        start, first = self._first
+        columns = pair_columns(first, self._languages, self._given, self.name)
+        for number, row in self._rows():
+            sides = [_cell(row, column) for column in columns[:2]]
+            if number >= start + columns.header and any(sides):
+                yield pair(*sides)
+
+    def sources(self) -> Iterator[str]:
+        """The texts of the source column beside blank cells; see `Document.sources`."""
+        return (text for _, text in self._blanks())
+
+    def _blanks(self) -> Iterator[tuple[int, str]]:
+        """The rows to fill, numbered from 1, and their sources."""
+        start, columns = self._first[0], self._columns
+        for number, row in self._rows():
+            source = row[columns.source] if columns.source < len(row) else None
+            if isinstance(source, str) and source.strip() and not _cell(row, columns.target):
+                if number >= start + columns.header:
+                    yield number, source
+
+    def write(self, translations: Iterator[str], output: IO[bytes]) -> None:
+        """Write a copy with translations; see `Document.write`."""
+        columns, start = self._columns, self._first[0]
+        rows, texts = (number for number, _ in self._blanks()), translations
+        if columns.header and columns.target >= self._width:
+            rows, texts = chain([start], rows), chain([columns.title], translations)
+        filled, reader = 0, None
+        with self._unpacked() as (archive, book), zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as copy:
+            sheet = book.worksheets[0]._worksheet_path.lstrip("/")
+            for part in archive.infolist():
+                name = zipfile.ZipInfo(part.filename, part.date_time)
+                name.compress_type, name.external_attr = part.compress_type, part.external_attr
+                with archive.open(part) as old, copy.open(name, "w") as new:
+                    if part.filename == sheet:
+                        reader = SheetReader(self.name, columns, rows)
+                        filled = sum(unit.source is not None for unit in reader.write(old, new, texts))
+                    else:
+                        shutil.copyfileobj(old, new)
+        if reader is None or reader.next_row:
+            raise DataError(f"{self.name}: the rows of the sheet are not in order: save it again as .xlsx")
+        filled -= texts is not translations
+        self.report = f"{self.name}: {filled:,} cells filled; {columns.describe(self._first[1], self._width)}"
+
+    @cached_property
+    def _first(self) -> tuple[int, list[str]]:
+        """The first row that is not blank: its number, from 1, and its cells."""
+        for number, row in self._rows():
+            if any(_cell(row, column) for column in range(len(row))):
+                return number, [_cell(row, column) for column in range(len(row))]
+        raise DataError(f"{self.name}: the first sheet is blank: move the sheet with the text to the front")
+
+    @cached_property
+    def _width(self) -> int:
+        """Cells of the longest row."""
+        used = ((number for number, cell in enumerate(row, 1) if cell is not None) for _, row in self._rows())
+        return max(max(numbers, default=0) for numbers in used)
+
+    @cached_property
+    def _columns(self) -> Columns:
+        """The columns of a translation."""
+        return choose_columns(self._first[1], self._width, self._languages, self._given, self.name)
+
+    def _rows(self) -> Iterator[tuple[int, Sequence[object]]]:
+        """The number of each row, from 1, and the values of its cells."""
+        with self._unpacked() as (_, book), _workbook_errors(self.path):
+            sheet = book.worksheets[0]
+            sheet.reset_dimensions()  # some programs write wrong ones
+            for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
+                if number > MOST_ROWS:
+                    raise DataError(f"{self.name}: a row beyond {MOST_ROWS:,}: this is no sheet of Excel")
+                yield number, row
+
+    @contextmanager
+    def _unpacked(self) -> Iterator[tuple[zipfile.ZipFile, Any]]:
+        """The parts of the workbook, and the workbook for reading."""
+        openpyxl = import_openpyxl(self.name)
+        with ExitStack() as stack:
+            with _workbook_errors(self.path):
+                archive = stack.enter_context(zipfile.ZipFile(stack.enter_context(self.file.raw())))
+                check_size(archive, self.name)
+                file = stack.enter_context(self.file.raw())
+                book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+                stack.callback(book.close)
+                if not book.worksheets:
+                    raise DataError(f"{self.name} has no sheet of cells: name another workbook")
+            yield archive, book
+
+
+class SheetReader(MarkupReader):
+    """Finds the cells of a sheet that are filled.
+
+    Args:
+        name: of the workbook, for messages.
+        columns: source and target.
+        rows: numbers of the rows to fill, ascending.
+
+    Attributes:
+        next_row: the next row to fill; 0 after the last.
+    """
+
+    def __init__(self, name: str, columns: Columns, rows: Iterator[int]) -> None:
+        super().__init__(name)
+        self._source, self._target = columns.source + 1, columns.target + 1
+        self._rows, self.next_row = rows, next(rows, 0)
+        self._row = self._column = 0
+        self._spans = self._style = self._width = ""
+        self._covered = False
+        self._place: int | None = None
+        self._end = 0
+
+    def opened(self, name: str, attributes: dict[str, str], start: int) -> None:
+        """Note rows, their cells, and the widths of columns."""
+        if name == "row":
+            self.hold, self._row, self._column = start, _number(attributes.get("r", ""), self._row + 1), 0
+            self._spans, self._style, self._place = attributes.get("spans", ""), "", None
+        elif name == "c" and self.hold is not None:
+            self._column = column_number(attributes["r"]) if "r" in attributes else self._column + 1
+            if self._column == self._source and "s" in attributes:
+                self._style = f" s={quoteattr(attributes['s'])}"
+            if self._column >= self._target and self._place is None:
+                self._place = self._end = start
+        elif name == "col":
+            first, last = (_number(attributes.get(side, ""), 0) for side in ("min", "max"))
+            self._covered = self._covered or last >= self._target
+            self._width = attributes.get("width", "") if first <= self._source <= last else self._width
+        elif name == "dimension":
+            corner = re.fullmatch(r"([A-Z]+\d+):([A-Z]+)(\d+)", attributes.get("ref", ""))
+            if corner and column_number(corner[2]) < self._target:
+                value = f"{corner[1]}:{column_letters(self._target)}{corner[3]}"
+                self.edits.append(self.with_attribute(start, "ref", value))
+
+    def closed(self, name: str, start: int, end: int) -> None:
+        """Complete cells and rows; a new column gets the width of the source column."""
+        if name == "c" and self._column == self._target:
+            self._end = end
+        elif name == "row" and self.hold is not None:
+            if self._row == self.next_row:
+                self._fill(start)
+                self.next_row = next(self._rows, 0)
+            self.hold = None
+        elif name == "cols" and self._width and not self._covered:
+            number, width = self._target, quoteattr(self._width)
+            new = f'<{self.prefix}col min="{number}" max="{number}" width={width} customWidth="1"/>'
+            self.edits.append((start, start, new.encode()))
+
+    def _fill(self, row_end: int) -> None:
+        """Say where the text of the open row belongs."""
+        assert self.hold is not None
+        place = (row_end, row_end) if self._place is None else (self._place, self._end)
+        cell, prefix = f"{column_letters(self._target)}{self._row}", self.prefix
+        before = f'<{prefix}c r="{cell}"{self._style} t="inlineStr"><{prefix}is><{prefix}t xml:space="preserve">'
+        after = f"</{prefix}t></{prefix}is></{prefix}c>"
+        self.units.append(Unit([], "", *place, before.encode(), after.encode()))
+        first, _, last = self._spans.partition(":")
+        if last.isdecimal() and int(last) < self._target:
+            self.edits.append(self.with_attribute(self.hold, "spans", f"{first}:{self._target}"))
+
+
+def import_openpyxl(name: str) -> Any:
+    """The module `openpyxl`, which is optional; with `defusedxml` it refuses entities.
+
+    Raises:
+        DataError: one of them is missing.
+    """
+    try:
+        import defusedxml  # noqa: F401
+        import openpyxl
+    except ImportError:
+        raise DataError(
+            f"{name} is an Excel workbook, which needs openpyxl and defusedxml: {install_hint('documents')}"
+        ) from None
+    warnings.filterwarnings("ignore", module="openpyxl")  # on parts of a workbook that are not read
+    return openpyxl
+
+
+def check_size(archive: zipfile.ZipFile, name: str) -> None:
+    """Check that a workbook can be unpacked.
+
+    Raises:
+        DataError: it is too large, or compressed more than text can be.
+    """
+    parts = archive.infolist()
+    size, packed = sum(part.file_size for part in parts), sum(part.compress_size for part in parts)
+    if size > LARGEST or size > max(16 << 20, MOST_PACKED * packed):
+        raise DataError(
+            f"{name} unpacks from {packed:,} to {size:,} bytes, too many for a workbook of sentences: save the sheet as "
+            "CSV (UTF-8)"
+        )
+
+
+@contextmanager
+def _workbook_errors(path: Path) -> Iterator[None]:
+    """Converts what zipfile and openpyxl raise for damaged files (any exception) to a `DataError`."""
+    try:
+        yield
+    except (Seq2SeqError, MemoryError):
+        raise
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{path} is not a readable Excel workbook ({reason}): save it again as .xlsx") from None
+
+
+def column_number(reference: str) -> int:
+    """The number of a column, from 1, in a reference such as AB12."""
+    number = 0
+    for letter in reference.rstrip("0123456789")[:3]:
+        number = 26 * number + ord(letter) - ord("A") + 1
+    return number
+
+
+def column_letters(number: int) -> str:
+    """The letters of a column by its number from 1."""
+    letters = ""
+    while number:
+        number, rest = divmod(number - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
+def _number(text: str, default: int) -> int:
+    return int(text) if text.isdecimal() and len(text) < 9 else default
+
+
+def _cell(row: Sequence[object], column: int) -> str:
+    """The text of a cell of a row; empty if there is none."""
+    value = row[column] if column < len(row) else None
+    return "" if value is None else str(value).strip()
