@@ -12,10 +12,11 @@ from seq2seq.corpora.columns import JsonLinesFile, ParquetFile
 from seq2seq.corpora.config import DataConfig
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.corpus_file import CorpusFile
-from seq2seq.corpora.files import TsvFile
+from seq2seq.corpora.documents.opening import KINDS, Kind, document_kind, open_kind
+from seq2seq.corpora.files import TsvFile  # noqa: F401
 from seq2seq.corpora.lines import unreadable
 from seq2seq.corpora.table import TableFile
-from seq2seq.errors import ConfigError, DataError
+from seq2seq.errors import ConfigError, DataError  # noqa: F401
 
 START = 100_000
 """Bytes at the beginning of a file by which its format is recognised."""
@@ -74,7 +75,23 @@ def column_names(config: DataConfig) -> tuple[str, str]:
     return config.source_column or config.source_language, config.target_column or config.target_language
 
 
+def _document_format(kind: type[Kind]) -> Format:
+    """The format of a file of another program."""
+    return Format(
+        kind.__name__.removesuffix("File").lower(),
+        kind.format,
+        lambda start: document_kind(start.raw, start.members) is kind,
+        lambda file, config: open_kind(
+            kind,
+            file.path,
+            (config.source_language, config.target_language),
+            (config.source_column, config.target_column),
+        ),
+    )
+
+
 FORMATS = [
+    *map(_document_format, KINDS),
     Format(
         "parquet",
         "Parquet",

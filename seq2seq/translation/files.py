@@ -3,10 +3,41 @@
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import IO
 
 from seq2seq.corpora.documents.document import Document
+from seq2seq.corpora.documents.opening import check_output, open_document
+from seq2seq.errors import ConfigError
+from seq2seq.translation.config import TranslateConfig
 from seq2seq.translation.types import Translation
+
+COLUMNS = "source_column", "target_column"
+
+
+def open_input(config: TranslateConfig, source_language: str, target_language: str) -> Document | None:
+    """The input of recipes/translate.py as a document, or None for lines of text.
+
+    Args:
+        config: the settings of the recipe.
+        source_language, target_language: of the model, unless the settings say otherwise.
+
+    Raises:
+        ConfigError: a setting does not fit the input, or the name of the output is that of another format.
+        DataError: the file cannot be read, or is in other languages.
+    """
+    path, columns = Path(config.input).expanduser(), (config.source_column, config.target_column)
+    languages = config.source_language or source_language, config.target_language or target_language
+    document = open_document(path, languages, columns) if config.input != "-" and path.is_file() else None
+    if config.output != "-":
+        check_output(document, config.input, config.output)
+    given = {name: getattr(config, name) for name in ("source_language", "target_language", *COLUMNS)}
+    unused = given if document is None else {name: getattr(config, name) for name in ("prefixes", "stream", "json")}
+    for name, value in unused.items():
+        if value:
+            kind = "lines of text" if document is None else document.format
+            raise ConfigError(f"{name} has no effect on {config.input}, which is {kind}: leave it out")
+    return document
 
 
 def split_lines(text: str) -> list[str]:

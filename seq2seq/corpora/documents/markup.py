@@ -93,11 +93,11 @@ class MarkupReader(ABC):
         self._just_opened = False
         self._raw, self._offset, self._last = bytearray(), 0, 0
         self._parser = expat.ParserCreate("utf-8")
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = self._characters
-        self._parser.SkippedEntityHandler = lambda entity, _: self._characters(unescape(f"&{entity};"))
-        self._parser.EntityDeclHandler = self._entity
+        self._parser.StartElementHandler = self._on_start
+        self._parser.EndElementHandler = self._on_end
+        self._parser.CharacterDataHandler = self._on_text
+        self._parser.SkippedEntityHandler = lambda entity, _: self._on_text(unescape(f"&{entity};"))
+        self._parser.EntityDeclHandler = self._on_entity
 
     @abstractmethod
     def opened(self, name: str, attributes: dict[str, str], start: int) -> None:
@@ -146,6 +146,13 @@ class MarkupReader(ABC):
     def raw(self, start: int, end: int) -> bytes:
         """The bytes of a part of the open unit."""
         return bytes(self._raw[start - self._offset : end - self._offset])
+
+    def space_before(self, position: int) -> bytes:
+        """The white space before a position of the open unit, such as the indentation of its element."""
+        start = end = position - self._offset
+        while start and self._raw[start - 1] in b" \t\r\n":
+            start -= 1
+        return bytes(self._raw[start:end])
 
     def name_end(self, start: int) -> int:
         """Where the element's name ends in the start tag at a position."""
@@ -215,7 +222,9 @@ class MarkupReader(ABC):
                 yield decoder.decode(block)
             yield decoder.decode(b"", True)
         except (LookupError, UnicodeDecodeError) as error:
-            raise DataError(f"{self.name} is not in its encoding {self.encoding} ({error}): export it as UTF-8") from None
+            raise DataError(
+                f"{self.name} is not {self.encoding}, as it says ({error}): export it as UTF-8"
+            ) from None
 
     def _take(self, end: int) -> bytes:
         """Remove the bytes before a position from the buffer."""
@@ -229,7 +238,7 @@ class MarkupReader(ABC):
             return data
         return data.decode().encode(self.encoding, "xmlcharrefreplace")
 
-    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+    def _on_start(self, tag: str, attributes: dict[str, str]) -> None:
         self._last = self._parser.CurrentByteIndex
         if len(self.path) >= DEEPEST:
             raise DataError(f"{self.name}: more than {DEEPEST} elements inside each other: this is no document")
@@ -245,24 +254,26 @@ class MarkupReader(ABC):
             self.text.append(PLACE)
         self._code += name in CODES
 
-    def _end(self, tag: str) -> None:
+    def _on_end(self, tag: str) -> None:
         self._last = start = self._parser.CurrentByteIndex
         name = self.path[-1]
         end = start
-        if not (self._just_opened and self.raw(start - 2, start) == b"/>"):  # else an empty-element tag, which has ended
+        if not (
+            self._just_opened and self.raw(start - 2, start) == b"/>"
+        ):  # else an empty-element tag, which has ended
             end = self._raw.index(b">", start - self._offset) + 1 + self._offset
         self._just_opened = False
         self.closed(name, start, end)
         self._code -= name in CODES and self.text is not None
         self.path.pop()
 
-    def _characters(self, text: str) -> None:
+    def _on_text(self, text: str) -> None:
         self._just_opened = False
         self._last = self._parser.CurrentByteIndex
         if self.text is not None and not self._code:
             self.text.append(text)
 
-    def _entity(self, name: str, *_: object) -> None:
+    def _on_entity(self, name: str, *_: object) -> None:
         raise DataError(
             f"{self.name} declares the entity {name!r}, which can read files or fill the memory: remove the entities "
             "from its DOCTYPE"

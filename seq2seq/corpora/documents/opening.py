@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,24 +25,20 @@ TABLES = (".csv", ".tsv", ".tab")
 
 CATALOGUE = re.compile(r"\ufeff?(?:[ \t]*(?:#[^\r\n]*)?[\r\n]+)*+msg(?:id|ctxt)[ \t]+\"")
 
-KINDS: tuple[type[Document], ...] = (TmxFile, XliffFile, PoFile, XlsxFile, TableDocument)
+Kind = TmxFile | XliffFile | PoFile | XlsxFile
+
+KINDS: tuple[type[Kind], ...] = (TmxFile, XliffFile, PoFile, XlsxFile)
 
 
-def document_kind(file: CorpusFile) -> type[TmxFile | XliffFile | PoFile | XlsxFile] | None:
-    """What a file is by its first bytes; None: none of these.
+def document_kind(head: bytes, members: Sequence[str] = ()) -> type[Kind] | None:
+    """What a file is; None: none of these.
 
-    Raises:
-        DataError: the file is missing, a folder, or can be read only once.
+    Args:
+        head: its first bytes, unpacked if it is compressed.
+        members: names of the files in it, if it is an archive.
     """
-    file.require_regular()
-    try:
-        with file.unpacked() as opened:
-            head = opened.read(HEAD)
-        if head.startswith(b"PK\3\4"):
-            with suppress(zipfile.BadZipFile), file.raw() as raw, zipfile.ZipFile(raw) as archive:
-                return XlsxFile if any(name.startswith("xl/") for name in archive.namelist()) else None
-    except (OSError, EOFError) as error:
-        raise unreadable(file.path, error if isinstance(error, OSError) else OSError(str(error))) from None
+    if members:
+        return XlsxFile if any(name.startswith("xl/") for name in members) else None
     with suppress(LookupError):
         text = head.decode(xml_encoding(head), "replace")
         if text.lstrip("\ufeff \t\r\n").startswith("<"):
@@ -50,6 +47,32 @@ def document_kind(file: CorpusFile) -> type[TmxFile | XliffFile | PoFile | XlsxF
         if CATALOGUE.match(text):
             return PoFile
     return None
+
+
+def kind_of_file(file: CorpusFile) -> type[Kind] | None:
+    """What a file is; as `document_kind`.
+
+    Raises:
+        DataError: the file is missing, a folder, or can be read only once.
+    """
+    file.require_regular()
+    try:
+        with file.unpacked() as opened:
+            head = opened.read(HEAD)
+        members: Sequence[str] = ()
+        if head.startswith(b"PK\3\4"):
+            with suppress(zipfile.BadZipFile), file.raw() as raw, zipfile.ZipFile(raw) as archive:
+                members = archive.namelist()
+    except (OSError, EOFError) as error:
+        raise unreadable(file.path, error if isinstance(error, OSError) else OSError(str(error))) from None
+    return document_kind(head, members)
+
+
+def open_kind(
+    kind: type[Kind], path: Path, languages: tuple[str, str], columns: tuple[str | None, str | None]
+) -> Document:
+    """A file of a known kind; see `open_document` for the arguments and errors."""
+    return XlsxFile(path, *languages, *columns) if issubclass(kind, XlsxFile) else kind(path, *languages)
 
 
 def open_document(
@@ -68,15 +91,12 @@ def open_document(
         DataError: as `document_kind`, or as the class of the document.
         ConfigError: columns are set for a file without any.
     """
-    kind = document_kind(CorpusFile(path))
-    name = path.name.lower().removesuffix(".gz")
-    if kind is XlsxFile:
-        return XlsxFile(path, *languages, *columns)
+    kind = kind_of_file(CorpusFile(path))
     if kind is not None:
-        if columns != (None, None):
+        if kind is not XlsxFile and columns != (None, None):
             raise ConfigError(f"{path} is {kind.format}, without columns: leave source_column and target_column out")
-        return kind(path, *languages)
-    if name.endswith(TABLES) or columns != (None, None):
+        return open_kind(kind, path, languages, columns)
+    if path.name.lower().removesuffix(".gz").endswith(TABLES) or columns != (None, None):
         return TableDocument(path, *languages, *columns)
     return None
 
@@ -88,7 +108,7 @@ def check_output(document: Document | None, source: str, output: str) -> None:
         ConfigError: it ends as another format.
     """
     given, wanted = (Path(name.lower().removesuffix(".gz")).suffix for name in (source, output))
-    others = {ending for kind in KINDS for ending in getattr(kind, "endings", ())} | {*TABLES, ".json", ".ods", ".docx"}
+    others = {ending for kind in KINDS for ending in kind.endings} | {*TABLES, ".json", ".ods", ".docx"}
     allowed = {given, *(() if document is None else document.endings)}
     if wanted in others and wanted not in allowed:
         kind = "lines of text" if document is None else f"{document.format}"

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
@@ -144,7 +144,7 @@ class TableDocument(Document):
                     'quoted cell twice, ""'
                 ) from None
 
-    def _lines(self, taken: list[str]) -> Iterator[str]:
+    def _lines(self, taken: list[str]) -> Generator[str, None, None]:
         """The lines for a parser; their original form is appended to ``taken``."""
         try:
             with self.file.unpacked() as file:
@@ -153,6 +153,8 @@ class TableDocument(Document):
                         raise too_long(self.name, number)
                     text = raw.decode()
                     taken.append(text)
-                    yield text.removeprefix("\ufeff").rstrip("\r\n") + "\n" if number == 1 else text.rstrip("\r\n") + "\n"
+                    yield (
+                        text.removeprefix("\ufeff").rstrip("\r\n") + "\n" if number == 1 else text.rstrip("\r\n") + "\n"
+                    )
         except OSError as error:
             raise unreadable(self.path, error) from None

@@ -1,6 +1,5 @@
 """Translation memories: TMX 1.1 to 1.4, levels 1 and 2, with any number of languages in each unit."""
 
-import re
 from dataclasses import dataclass
 
 from seq2seq.corpora.documents.document import Languages, pair
@@ -49,8 +48,7 @@ class TmxReader(MarkupReader):
             text, inline = self.collected()
             self._variants.append(Variant(self._language[1], text, self._start_of["seg"], end, inline))
         elif name == "tuv" and self.hold is not None:
-            space = re.search(rb"\s*$", self.raw(self.hold, self._start_of["tuv"]))
-            self._before, self._after_last = space[0] if space else b"", end
+            self._before, self._after_last = self.space_before(self._start_of["tuv"]), end
         elif name == "tu" and self.hold is not None:
             self._complete()
             self.hold = None

@@ -1,7 +1,5 @@
 """XLIFF 1.2 (also 1.0 and 1.1) and 2.0 (also 2.1 and 2.2), as translation programs exchange it."""
 
-import re
-
 from seq2seq.corpora.documents.document import Languages, pair
 from seq2seq.corpora.documents.markup import MarkupFile, MarkupReader, Unit
 
@@ -93,9 +91,8 @@ class XliffReader(MarkupReader):
             unit.start, unit.end = self._start_of["target"], self._end_of["target"]
             unit.before = self._target_tag(unit.start) + b">"
         else:
-            space = re.search(rb"\s*$", self.raw(self.hold, start))
             unit.start = unit.end = self._end_of["source"]
-            unit.before = (space[0] if space else b"") + source.replace(b"source", b"target") + STATE[self._unit] + b">"
+            unit.before = self.space_before(start) + source.replace(b"source", b"target") + STATE[self._unit] + b">"
         unit.after = b"</" + source[1:].replace(b"source", b"target") + b">"
 
     def _target_tag(self, start: int) -> bytes:

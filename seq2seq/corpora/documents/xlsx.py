@@ -94,14 +94,15 @@ class XlsxFile(Document):
         start, columns = self._first[0], self._columns
         for number, row in self._rows():
             source = row[columns.source] if columns.source < len(row) else None
-            if isinstance(source, str) and source.strip() and not _cell(row, columns.target):
-                if number >= start + columns.header:
-                    yield number, source
+            text = source if isinstance(source, str) and number >= start + columns.header else ""
+            if text.strip() and not _cell(row, columns.target):
+                yield number, text
 
     def write(self, translations: Iterator[str], output: IO[bytes]) -> None:
         """Write a copy with translations; see `Document.write`."""
         columns, start = self._columns, self._first[0]
-        rows, texts = (number for number, _ in self._blanks()), translations
+        rows: Iterator[int] = (number for number, _ in self._blanks())
+        texts = translations
         if columns.header and columns.target >= self._width:
             rows, texts = chain([start], rows), chain([columns.title], translations)
         filled, reader = 0, None
@@ -186,7 +187,7 @@ class SheetReader(MarkupReader):
         self._spans = self._style = self._width = ""
         self._covered = False
         self._place: int | None = None
-        self._end = 0
+        self._place_end = 0
 
     def opened(self, name: str, attributes: dict[str, str], start: int) -> None:
         """Note rows, their cells, and the widths of columns."""
@@ -198,7 +199,7 @@ class SheetReader(MarkupReader):
             if self._column == self._source and "s" in attributes:
                 self._style = f" s={quoteattr(attributes['s'])}"
             if self._column >= self._target and self._place is None:
-                self._place = self._end = start
+                self._place = self._place_end = start
         elif name == "col":
             first, last = (_number(attributes.get(side, ""), 0) for side in ("min", "max"))
             self._covered = self._covered or last >= self._target
@@ -212,7 +213,7 @@ class SheetReader(MarkupReader):
     def closed(self, name: str, start: int, end: int) -> None:
         """Complete cells and rows; a new column gets the width of the source column."""
         if name == "c" and self._column == self._target:
-            self._end = end
+            self._place_end = end
         elif name == "row" and self.hold is not None:
             if self._row == self.next_row:
                 self._fill(start)
@@ -226,11 +227,11 @@ class SheetReader(MarkupReader):
     def _fill(self, row_end: int) -> None:
         """Say where the text of the open row belongs."""
         assert self.hold is not None
-        place = (row_end, row_end) if self._place is None else (self._place, self._end)
+        start, end = (row_end, row_end) if self._place is None else (self._place, self._place_end)
         cell, prefix = f"{column_letters(self._target)}{self._row}", self.prefix
         before = f'<{prefix}c r="{cell}"{self._style} t="inlineStr"><{prefix}is><{prefix}t xml:space="preserve">'
         after = f"</{prefix}t></{prefix}is></{prefix}c>"
-        self.units.append(Unit([], "", *place, before.encode(), after.encode()))
+        self.units.append(Unit([], "", start, end, before.encode(), after.encode()))
         first, _, last = self._spans.partition(":")
         if last.isdecimal() and int(last) < self._target:
             self.edits.append(self.with_attribute(self.hold, "spans", f"{first}:{self._target}"))
@@ -263,8 +264,8 @@ def check_size(archive: zipfile.ZipFile, name: str) -> None:
     size, packed = sum(part.file_size for part in parts), sum(part.compress_size for part in parts)
     if size > LARGEST or size > max(16 << 20, MOST_PACKED * packed):
         raise DataError(
-            f"{name} unpacks from {packed:,} to {size:,} bytes, too many for a workbook of sentences: save the sheet as "
-            "CSV (UTF-8)"
+            f"{name} unpacks from {packed:,} to {size:,} bytes, too many for a workbook of sentences: save the sheet "
+            "as CSV (UTF-8)"
         )
 
 
