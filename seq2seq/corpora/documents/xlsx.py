@@ -279,7 +279,8 @@ def _workbook_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         raise unreadable(path, error) from None
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        cause = error.__cause__ or error.__context__ or error  # openpyxl hides the reason behind advice
+        reason = " ".join(str(cause).split()) or type(cause).__name__
         raise DataError(f"{path} is not a readable Excel workbook ({reason}): save it again as .xlsx") from None
 
 
