@@ -43,7 +43,8 @@ FILLED = MEMORY.replace(
 XLIFF_1 = """<?xml version='1.0'?>
 <xliff version="1.2" xmlns="urn:oasis:names:tc:xliff:document:1.2">
  <file original='a' source-language="en" target-language="vi-VN" datatype="plaintext"><body>
-  <trans-unit id="1" ><source>The <g id="1">old</g> house</source><target state="final">Ngôi nhà cũ</target></trans-unit>
+  <trans-unit id="1" ><source>The <g id="1">old</g> house</source><target state="final">Ngôi nhà cũ</target>
+  </trans-unit>
   <trans-unit id="2">
    <source>
      Two words
@@ -56,7 +57,8 @@ XLIFF_1 = """<?xml version='1.0'?>
   <trans-unit id="5"><source>Copied</source><target state="needs-translation">Copied</target></trans-unit>
   <trans-unit id="6"><source>Draft</source><target state="needs-review-translation">Nháp</target></trans-unit>
  </body></file>
- <file source-language="fr" target-language="vi"><body><trans-unit id="7"><source>Oui</source></trans-unit></body></file>
+ <file source-language="fr" target-language="vi"><body>
+  <trans-unit id="7"><source>Oui</source></trans-unit></body></file>
 </xliff>
 """
 STATE = 'state="needs-review-translation"'

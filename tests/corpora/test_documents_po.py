@@ -18,7 +18,7 @@ msgstr ""
 """
 CATALOGUE = (
     HEADER.replace("LANGUAGE", "vi")
-    + r'''
+    + r"""
 #. For the door
 #: house.c:1
 #, c-format
@@ -53,7 +53,7 @@ msgstr[1] ""
 
 #~ msgid "Gone"
 #~ msgstr "Hết"
-'''
+"""
 )
 FILLED = (
     CATALOGUE.replace("#, c-format", "#, fuzzy, c-format")
@@ -88,7 +88,7 @@ def test_only_missing_translations_are_written_and_marked_fuzzy(tmp_path, end, e
     (tmp_path / "app.po").write_bytes(written(document))
     parsed = polib.pofile(str(tmp_path / "app.po"))
     assert len(parsed.untranslated_entries()) == 0
-    assert parsed.find("Key \"%s\"").flags == ["fuzzy", "c-format"]
+    assert parsed.find('Key "%s"').flags == ["fuzzy", "c-format"]
 
 
 def test_finished_entries_are_pairs_and_all_others_are_counted(tmp_path):

@@ -222,9 +222,7 @@ class MarkupReader(ABC):
                 yield decoder.decode(block)
             yield decoder.decode(b"", True)
         except (LookupError, UnicodeDecodeError) as error:
-            raise DataError(
-                f"{self.name} is not {self.encoding}, as it says ({error}): export it as UTF-8"
-            ) from None
+            raise DataError(f"{self.name} is not {self.encoding}, as it says ({error}): export it as UTF-8") from None
 
     def _take(self, end: int) -> bytes:
         """Remove the bytes before a position from the buffer."""

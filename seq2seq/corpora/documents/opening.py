@@ -42,8 +42,8 @@ def document_kind(head: bytes, members: Sequence[str] = ()) -> type[Kind] | None
     with suppress(LookupError):
         text = head.decode(xml_encoding(head), "replace")
         if text.lstrip("\ufeff \t\r\n").startswith("<"):
-            root = re.search(r"<(?:\w+:)?(tmx|xliff)[\s>]", text)
-            return None if root is None else TmxFile if root[1] == "tmx" else XliffFile
+            root = re.search(r"<(?:[\w.-]+:)?([\w.-]+)", re.sub(r"(?s)<!--.*?-->", "", text))
+            return {"tmx": TmxFile, "xliff": XliffFile}.get(root[1] if root else "")
         if CATALOGUE.match(text):
             return PoFile
     return None

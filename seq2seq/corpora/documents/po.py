@@ -37,7 +37,7 @@ class PoFile(Document):
     has a single form, it translates the plural.
     """
 
-    format, endings = "gettext PO", (".po", ".pot")
+    format, endings = "a gettext PO file", (".po", ".pot")
 
     def __init__(self, path: Path, source_language: str, target_language: str) -> None:
         super().__init__(path, source_language, target_language)

@@ -35,7 +35,7 @@ class TableDocument(Document):
         DataError: as `Document`; a named column does not exist; or a row has wrong quotation marks.
     """
 
-    format = "table"
+    format = "a table"
 
     def __init__(
         self,

@@ -83,4 +83,4 @@ class TmxFile(MarkupFile):
     source are several pairs. A translation becomes a variant at the end of its unit.
     """
 
-    format, endings, reader = "TMX", (".tmx",), TmxReader
+    format, endings, reader = "a TMX file", (".tmx",), TmxReader

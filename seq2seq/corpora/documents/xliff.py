@@ -111,4 +111,4 @@ class XliffFile(MarkupFile):
     in XLIFF 1, a segment that is ``translated`` in XLIFF 2.
     """
 
-    format, endings, reader = "XLIFF", (".xlf", ".xliff", ".sdlxliff", ".mxliff", ".mqxliff"), XliffReader
+    format, endings, reader = "an XLIFF file", (".xlf", ".xliff", ".sdlxliff", ".mxliff", ".mqxliff"), XliffReader

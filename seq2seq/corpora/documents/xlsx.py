@@ -46,7 +46,7 @@ class XlsxFile(Document):
         source_column, target_column: a number from 1 or a title; None: as the header says, else 1 and 2.
     """
 
-    format, endings = "Excel workbook", (".xlsx", ".xlsm")
+    format, endings = "an Excel workbook", (".xlsx", ".xlsm")
 
     def __init__(
         self,
