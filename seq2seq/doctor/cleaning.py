@@ -10,6 +10,7 @@ import numpy as np
 
 from seq2seq.corpora.columns import ParquetFile
 from seq2seq.corpora.corpus import Corpus
+from seq2seq.corpora.documents.document import Document
 from seq2seq.corpora.files import PairPerLine, TextFiles
 from seq2seq.corpora.lines import open_output
 from seq2seq.corpora.table import TableFile
@@ -56,7 +57,7 @@ def clean_paths(corpus: Corpus, name: str) -> tuple[Path, Path]:
     """
     if isinstance(corpus, TextFiles):
         paths = _clean_path(corpus.source), _clean_path(corpus.target)
-    elif isinstance(corpus, PairPerLine | ParquetFile | TableFile):
+    elif isinstance(corpus, PairPerLine | ParquetFile | TableFile | Document):
         stem = corpus.path.name.removesuffix(".gz").rpartition(".")[0]
         paths = (
             corpus.path.with_name(f"{stem}.clean.source.txt"),

@@ -37,7 +37,7 @@ class Document(Corpus):
     def __init__(self, path: Path, source_language: str, target_language: str) -> None:
         self.path, self.name, self.file = path, str(path), CorpusFile(path)
         self.file.require_regular()
-        self.source_language, self.target_language = source_language, target_language
+        self.languages = self.source_language, self.target_language = source_language, target_language
 
     @cached_property
     def fingerprint(self) -> str:
