@@ -78,8 +78,10 @@ def choose_columns(
         name: of the file, for messages.
 
     Raises:
-        DataError: a named column does not exist, or both are the same.
+        DataError: there are no cells, a named column does not exist, or both are the same.
     """
+    if not width:
+        raise DataError(f"{name} is empty: check that this is the right file")
     titles = [cell.strip() for cell in first]
     pair = header_columns(titles, *languages)
     named = [_named(titles, language, side) for language, side in zip(languages, SIDES, strict=True)]

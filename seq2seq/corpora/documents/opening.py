@@ -43,7 +43,8 @@ def document_kind(head: bytes, members: Sequence[str] = ()) -> type[Kind] | None
         text = head.decode(xml_encoding(head), "replace")
         if text.lstrip("\ufeff \t\r\n").startswith("<"):
             root = re.search(r"<(?:[\w.-]+:)?([\w.-]+)", re.sub(r"(?s)<!--.*?-->", "", text))
-            return {"tmx": TmxFile, "xliff": XliffFile}.get(root[1] if root else "")
+            roots: dict[str, type[Kind]] = {"tmx": TmxFile, "xliff": XliffFile}
+            return roots.get(root[1] if root else "")
         if CATALOGUE.match(text):
             return PoFile
     return None

@@ -156,5 +156,7 @@ class TableDocument(Document):
                     yield (
                         text.removeprefix("\ufeff").rstrip("\r\n") + "\n" if number == 1 else text.rstrip("\r\n") + "\n"
                     )
+        except UnicodeDecodeError as error:
+            raise DataError(f"{self.path}, line {number:,}: not UTF-8 ({error})") from None
         except OSError as error:
             raise unreadable(self.path, error) from None

@@ -4,8 +4,8 @@ openpyxl reads the cells. It would drop pictures, charts and macros if it also w
 put into the XML of the sheet, and every other part of the file is copied.
 """
 
+import io
 import re
-import shutil
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -111,12 +111,15 @@ class XlsxFile(Document):
             for part in archive.infolist():
                 name = zipfile.ZipInfo(part.filename, part.date_time)
                 name.compress_type, name.external_attr = part.compress_type, part.external_attr
-                with archive.open(part) as old, copy.open(name, "w") as new:
+                with _workbook_errors(self.path):
+                    data = archive.read(part)
+                with copy.open(name, "w") as new:
                     if part.filename == sheet:
                         reader = SheetReader(self.name, columns, rows)
-                        filled = sum(unit.source is not None for unit in reader.write(old, new, texts))
+                        units = reader.write(io.BytesIO(data), new, texts)
+                        filled = sum(unit.source is not None for unit in units)
                     else:
-                        shutil.copyfileobj(old, new)
+                        new.write(data)
         if reader is None or reader.next_row:
             raise DataError(f"{self.name}: the rows of the sheet are not in order: save it again as .xlsx")
         filled -= texts is not translations
