@@ -56,22 +56,27 @@ class Score:
 
     bleu: Metric
     chrf: Metric
-    ter: Metric
+    ter: Metric | None
+    """None if a line is too long for TER (`too_long_for_ter`), and for sources that are scored as they are."""
     sentences: int
+    ter_skipped: str = ""
+    """Why there is no TER; empty if there is one."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the same as plain JSON types: ``{"bleu": {"score": …, "signature": …, "ci95": [low, high]}, …}``."""
         return {
             "bleu": self.bleu.as_dict(),
             "chrf": self.chrf.as_dict(),
-            "ter": self.ter.as_dict(),
+            "ter": self.ter and self.ter.as_dict(),
+            **({"ter_skipped": self.ter_skipped} if self.ter_skipped else {}),
             "sentences": self.sentences,
         }
 
     def table(self) -> str:
         """Return one line per metric: ``BLEU   36.2 [35.1, 37.4]  nrefs:1|case:mixed|…``."""
         metrics = {"BLEU": self.bleu, "chrF": self.chrf, "TER": self.ter}
-        return "\n".join(f"{name:4} {metric.line()}" for name, metric in metrics.items())
+        lines = [f"{name:4} {metric.line()}" for name, metric in metrics.items() if metric is not None]
+        return "\n".join([*lines, *([f"TER       -  {self.ter_skipped}"] if self.ter_skipped else [])])
 
     def __str__(self) -> str:
         return self.table()
@@ -101,7 +106,7 @@ def score(
     Raises:
         DataError: no lines, or the numbers of hypotheses and references differ.
     """
-    _check(hypotheses, references)
+    check_lengths(hypotheses, references)
     warn_of_misfit(language, references)
     measured = {
         name: measure(metric, hypotheses, references, bootstrap, seed)
@@ -171,7 +176,7 @@ def bleu(hypotheses: Sequence[str], references: Sequence[str], language: str = "
     Raises:
         DataError: no lines, or the numbers of hypotheses and references differ.
     """
-    _check(hypotheses, references)
+    check_lengths(hypotheses, references)
     metric = BLEU(force=True, tokenize=bleu_tokenizer(language))
     return float(metric.corpus_score(hypotheses, [references]).score)
 
@@ -182,11 +187,11 @@ def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
     Raises:
         DataError: no lines, or the numbers of hypotheses and references differ.
     """
-    _check(hypotheses, references)
+    check_lengths(hypotheses, references)
     return float(CHRF().corpus_score(hypotheses, [references]).score)
 
 
-def _check(hypotheses: Sequence[str], references: Sequence[str]) -> None:
+def check_lengths(hypotheses: Sequence[str], references: Sequence[str]) -> None:
     if len(hypotheses) != len(references):
         raise DataError(
             f"{len(hypotheses):,} hypotheses but {len(references):,} references: they must match line by line; "
