@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.corpus import Corpus, MappedCorpus, Pair, PairSample
 from seq2seq.corpora.corpus_file import CorpusFile
 
@@ -14,7 +15,7 @@ def add_tag(text: str, tag: str | None) -> str:
     A tag such as ``<2de>`` names the target language (Johnson et al. 2017, section 3), one such as ``<bt>`` the origin
     of the sentence (Caswell et al. 2019, section 3).
     """
-    return f"{tag} {text}" if tag and text.strip() else text
+    return f"{tag} {text}" if tag and not is_blank(text) else text
 
 
 class TaggedCorpus(MappedCorpus):

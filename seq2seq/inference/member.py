@@ -139,6 +139,11 @@ def check_members(members: Sequence[Member], language_model: Member | None) -> N
     first = members[0]
     for other in [*members[1:], *([] if language_model is None else [language_model])]:
         if not equal_tokenizers(other.tokenizers.target, first.tokenizers.target):
+            if other.tokenizers.target.normalization is not first.tokenizers.target.normalization:
+                raise RunError(
+                    f"{other.name} writes text with tokenizer.normalization={other.tokenizers.target.normalization} and "
+                    f"{first.name} with {first.tokenizers.target.normalization}: train both with the same"
+                )
             raise RunError(
                 f"{other.name} has another target vocabulary than {first.name}, and ensembles need a shared one: "
                 f"train it with tokenizer.target_model={first.name}"
@@ -174,8 +179,10 @@ def attention_weights(members: Sequence[Member], sources: SourceBatch, target_BT
 
 
 def equal_tokenizers(tokenizer: Tokenizer, other: Tokenizer) -> bool:
-    """Whether two tokenizers are equal, byte for byte."""
-    return tokenizer is other or tokenizer.to_bytes() == other.to_bytes()
+    """Whether two tokenizers are equal, byte for byte, and read text in the same form."""
+    if tokenizer is other:
+        return True
+    return tokenizer.to_bytes() == other.to_bytes() and tokenizer.normalization is other.normalization
 
 
 def deduplicated(tokenizers: Sequence[Tokenizer]) -> list[Tokenizer]:

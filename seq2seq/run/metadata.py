@@ -34,7 +34,7 @@ TRAINING_ONLY = {
 }
 """Model settings that matter in training only: models that differ in nothing else compute the same function."""
 
-MEANINGFUL: dict[str, Any] = {"data.source_tag": None, "tokenizer.placeholders": []}
+MEANINGFUL: dict[str, Any] = {"data.source_tag": None, "tokenizer.placeholders": [], "tokenizer.normalization": "nfc"}
 """Settings outside the model section that change what the source means to the model, and their defaults."""
 
 ABOUT = {
@@ -66,7 +66,7 @@ def model_metadata(model: ModelConfig, settings: Mapping[str, Any], tokenizers: 
     meaning = {f"model.{name}": value for name, value in architecture(model).items()}
     for name, default in MEANINGFUL.items():
         value = settings.get(name, default)
-        meaning[name] = sorted(map(str, value)) if isinstance(value, list) else value
+        meaning[name] = sorted(map(str, value)) if isinstance(value, list) else value  # enums are strings
     about = {name: settings.get(path) for name, path in ABOUT.items() if model.encoder.layers or "source" not in name}
     return {
         "seq2seq": __version__,
