@@ -8,7 +8,7 @@ from seq2seq.corpora.mixture import add_tag
 from seq2seq.corpora.segmentation import split_long_text
 from seq2seq.metrics.suspicious import count_outputs
 from seq2seq.translation.documents import translate_document
-from seq2seq.translation.synthetic_text import back_translate, distill, write_pairs
+from seq2seq.translation.synthetic_text import SyntheticPairs, back_translate, distill, write_pairs
 
 INVISIBLE = ["\u200b", "\ufeff", "\x00", "\u200e \u200d", "\u2581", "\u00ad" * 3_000]
 
@@ -28,14 +28,15 @@ def test_they_have_empty_translations(line):
 
 
 def test_they_are_no_training_text(tmp_path):
-    own, pairs = translator(), [Pair(line, "Das Haus.") for line in INVISIBLE] + [Pair("Wir.", "We.")]
-    report = write_pairs(distill(own, pairs, search=own.search, tag="<2de>"), tmp_path / "distilled")
-    dropped = f"dropped {len(INVISIBLE)} that are blank"
-    assert dropped in report
-    assert (tmp_path / "distilled" / "source.txt").read_text("utf-8").split() == ["Wir."]
-    report = write_pairs(back_translate(own, [*INVISIBLE, "Wir."], own.search, tag="<2de>"), tmp_path / "back")
-    assert dropped in report
-    assert (tmp_path / "back" / "target.txt").read_text("utf-8").split() == ["Wir."]
+    own, pairs = translator(), [Pair(line, "Das Haus.") for line in INVISIBLE]
+    nothing = [SyntheticPairs([])] * len(INVISIBLE)
+    assert list(distill(own, pairs, search=own.search, tag="<2de>")) == nothing
+    assert list(distill(own, pairs, search=own.search, closest=True)) == nothing
+    assert list(back_translate(own, INVISIBLE, own.search, tag="<2de>")) == nothing
+    groups = [SyntheticPairs([Pair(line, "We."), Pair("Wir.", line)]) for line in INVISIBLE]
+    report = write_pairs([*groups, SyntheticPairs([Pair("\ufeffWir.", "We.")])], tmp_path / "written")
+    assert f"dropped {len(INVISIBLE)} that are blank" in report
+    assert (tmp_path / "written" / "source.txt").read_bytes() == b"Wir.\n"
 
 
 def test_they_are_counted_as_blank():
