@@ -14,7 +14,7 @@ from sentencepiece import SentencePieceProcessor
 from seq2seq.errors import DataError
 from seq2seq.system.atomic import atomic_write
 from seq2seq.tokenizer.normalization import SPACE, Normalization, normalize
-from seq2seq.tokenizer.sentencepiece_model import ModelType, Piece, PieceType, read_pieces
+from seq2seq.tokenizer.sentencepiece_model import ModelType, Piece, PieceType, read_normalizer, read_pieces
 
 UNK, BOS, EOS, PAD = 0, 1, 2, 3
 MAX_FILE = 100_000_000
@@ -128,6 +128,18 @@ class Tokenizer:
         """
         try:
             return read_pieces(self.to_bytes())
+        except ValueError as error:
+            raise DataError(f"the tokenizer model is damaged ({error}): train or fetch it again") from None
+
+    @property
+    def own_rule(self) -> str:
+        """The rule by which the model itself changes characters, such as nmt_nfkc; empty for those trained here.
+
+        Raises:
+            DataError: the model is damaged in a way that SentencePiece ignores.
+        """
+        try:
+            return read_normalizer(self.to_bytes())
         except ValueError as error:
             raise DataError(f"the tokenizer model is damaged ({error}): train or fetch it again") from None
 

@@ -1,20 +1,24 @@
 """The Unicode form of text, and lines that show nothing."""
 
+import io
 import unicodedata
+from dataclasses import replace
 from functools import lru_cache
 
 import pytest
+import sentencepiece
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.corpora.blank import is_blank
+from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.errors import ConfigError
 from seq2seq.tokenizer.config import TokenizerConfig, check_tag
 from seq2seq.tokenizer.normalization import Normalization, normalize
 from seq2seq.tokenizer.placeholders import Placeholders
 from seq2seq.tokenizer.token_bytes import prefix_bytes, split_prefix
 from seq2seq.tokenizer.tokenizer import Tokenizer
-from seq2seq.tokenizer.vocabulary import train_tokenizer
+from seq2seq.tokenizer.vocabulary import build_tokenizers, train_tokenizer
 
 FORMS = list(Normalization)
 NFD, NFC, WIDE = "e\u0301te\u0301", "\u00e9t\u00e9", "\uff21\ufb01\u00b2"
@@ -75,6 +79,23 @@ def test_the_tokenizer_reads_and_writes_its_form_and_sentencepiece_adds_none(for
 def test_decoding_gives_back_any_text_in_the_form(raw, form):
     own = tokenizer(form)
     assert own.decode(own.encode(raw)) == normalize(raw, form)
+
+
+def test_a_model_that_changes_characters_by_itself_is_reported(tmp_path, caplog):
+    model = io.BytesIO()
+    text = iter([f"a {NFD} {WIDE}", "the cat"] * 5)
+    ids = {"unk_id": 0, "bos_id": 1, "eos_id": 2, "pad_id": 3}
+    options = {"vocab_size": 290, "hard_vocab_limit": False, "byte_fallback": True, "minloglevel": 2, **ids}
+    sentencepiece.SentencePieceTrainer.train(sentence_iterator=text, model_writer=model, **options)
+    (tmp_path / "foreign.model").write_bytes(model.getvalue())
+    corpus = PairList("one", [Pair("a", "b")])
+    named = TokenizerConfig(source_model=str(tmp_path / "foreign.model"))
+    assert build_tokenizers(named, corpus).source.own_rule == "nmt_nfkc"
+    assert "changes characters by itself (nmt_nfkc)" in caplog.text
+    caplog.clear()
+    build_tokenizers(replace(named, normalization=Normalization.nfkc), corpus)
+    assert not caplog.text
+    assert [tokenizer(form).own_rule for form in FORMS] == ["", "", ""]
 
 
 def test_tags_have_the_form_of_the_text():
