@@ -145,8 +145,8 @@ def why_no_ter(language: str, references: Sequence[str], *outputs: Sequence[str]
     Burmese and others whose words have more than `LONGEST_WORD` characters on average.
     """
     if segmentation(language) is Segmentation.unsegmented:
-        words = [word for line in references for word in line.split()]
-        length = sum(map(len, words)) / max(1, len(words))
+        lengths = [len(word) for line in references for word in line.split()]
+        length = sum(lengths) / max(1, len(lengths))
         if length > LONGEST_WORD:
             return (
                 f"not computed: it counts words, and {language} has no spaces between them (mean length {length:.0f})"
