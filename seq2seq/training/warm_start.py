@@ -11,10 +11,10 @@ from seq2seq.run.folder import CONFIG, MODEL, RunFolder
 from seq2seq.run.metadata import architecture
 from seq2seq.settings import override_value
 from seq2seq.tokenizer.config import TokenizerConfig
-from seq2seq.tokenizer.tokenizer import Tokenizers, load_tokenizers
+from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training.config import EmbeddingsConfig
 
-EFFECTIVE = {"tags", "placeholders", "sampling", "sample_target"}
+EFFECTIVE = {"tags", "placeholders", "normalization", "sampling", "sample_target"}
 """Tokenizer settings that have an effect with another run's vocabulary."""
 
 INITIAL = {"initialization", "initial_range", "forget_bias"}
@@ -52,9 +52,9 @@ def checked_start(
         _check_architecture(run, model)
         if not (other / MODEL).is_file():
             raise RunError(f"training.start={start} has no {MODEL}: train it until it has validated at least once")
-        tokenizers = load_tokenizers(other)
+        tokenizers = run.tokenizers()
         run.check_file(other / MODEL, run.metadata(tokenizers))
-        _check_placeholders(run, tokenizer)
+        _check_text_form(run, tokenizer)
         _check_tags(start, tokenizers, tokenizer, source_tags)
         _refuse_ignored(run, model, tokenizer)
     return other
@@ -112,7 +112,12 @@ def _refuse_ignored(start: RunFolder, model: ModelConfig, tokenizer: TokenizerCo
         )
 
 
-def _check_placeholders(start: RunFolder, tokenizer: TokenizerConfig) -> None:
+def _check_text_form(start: RunFolder, tokenizer: TokenizerConfig) -> None:
+    if start.normalization is not tokenizer.normalization:
+        raise ConfigError(
+            f"training.start={start.path} was trained with tokenizer.normalization={start.normalization}, and a run "
+            "keeps the vocabulary of its start: set the same"
+        )
     started = start.section("tokenizer", TokenizerConfig).placeholders
     if {*started} != {*tokenizer.placeholders}:
         raise ConfigError(
