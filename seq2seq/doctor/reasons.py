@@ -16,26 +16,38 @@ class Remedy(StrEnum):
 class Reason(StrEnum):
     """Defects of a pair, most serious first. A dropped pair counts under its first reason."""
 
+    header = "header"
     unreadable = "unreadable"
     invalid_utf8 = "invalid_utf8"
     drift = "drift"
+    unaligned = "unaligned"
     blank = "blank"
     lost_characters = "lost_characters"
     mojibake = "mojibake"
+    legacy_encoding = "legacy_encoding"
+    csv_quotes = "csv_quotes"
     untranslated = "untranslated"
+    copied = "copied"
     exchanged = "exchanged"
     other_language = "other_language"
+    third_language = "third_language"
     other_script = "other_script"
     too_long = "too_long"
     ratio = "ratio"
     overlap = "overlap"
     duplicate = "duplicate"
+    html_entities = "html_entities"
     separators = "separators"
     control = "control"
+    byte_order_marks = "byte_order_marks"
     invisible = "invisible"
+    not_nfc = "not_nfc"
     private_use = "private_use"
+    special_tokens = "special_tokens"
     mixed_scripts = "mixed_scripts"
     overlap_source = "overlap_source"
+    near_overlap = "near_overlap"
+    near_duplicate = "near_duplicate"
     several_targets = "several_targets"
     several_sources = "several_sources"
 
@@ -51,26 +63,38 @@ class Reason(StrEnum):
 
 
 _REMEDIES_AND_MEANINGS = {
+    Reason.header: (Remedy.drop, "the first row names columns or languages: it is a header, not a pair"),
     Reason.unreadable: (Remedy.drop, "a row without both columns, invalid JSON, or a value that is not text"),
     Reason.invalid_utf8: (Remedy.drop, "bytes that are not UTF-8 (shown as \\x..), or a lone surrogate"),
-    Reason.drift: (Remedy.drop, "the lengths show that lines with equal numbers are not translations of each other"),
-    Reason.blank: (Remedy.drop, "one side or both are empty or white space"),
+    Reason.drift: (Remedy.drop, "words and lengths show that one file is shifted here: its lines have other numbers"),
+    Reason.unaligned: (Remedy.none, "lengths or words look as if these lines did not translate each other: check them"),
+    Reason.blank: (Remedy.drop, "one side or both have no visible character"),
     Reason.lost_characters: (Remedy.drop, "U+FFFD, which replaces a lost character"),
     Reason.mojibake: (Remedy.repair, "UTF-8 that was decoded in another encoding, such as Ã¼ for ü"),
-    Reason.untranslated: (Remedy.drop, "source and target are equal and contain letters"),
+    Reason.legacy_encoding: (Remedy.none, "text for a font or code page from before Unicode, such as Tieáng for Tiếng"),
+    Reason.csv_quotes: (Remedy.repair, 'quotation marks of a CSV file: "He said ""no""." for He said "no".'),
+    Reason.copied: (Remedy.drop, "a long sentence in the language of one side stands unchanged on both"),
+    Reason.untranslated: (Remedy.none, "source and target are equal and contain letters"),
     Reason.exchanged: (Remedy.swap, "source and target are exchanged"),
-    Reason.other_language: (Remedy.drop, "one side is in the language of the other side"),
-    Reason.other_script: (Remedy.drop, "most letters belong to a script that is rare on this side"),
-    Reason.too_long: (Remedy.drop, "more characters than max_length"),
-    Reason.ratio: (Remedy.drop, "a length ratio above max_ratio times the median, or below the median / max_ratio"),
+    Reason.other_language: (Remedy.none, "one side is in the language of the other side"),
+    Reason.third_language: (Remedy.none, "one side is in neither side's language"),
+    Reason.other_script: (Remedy.none, "most letters belong to a script that is rare on this side"),
+    Reason.too_long: (Remedy.none, "more characters than max_length; training drops what exceeds data.filters"),
+    Reason.ratio: (Remedy.drop, "a length ratio that is max_ratio times off the median, and far off the other ratios"),
     Reason.overlap: (Remedy.drop, "the pair is also in the validation or test set"),
     Reason.duplicate: (Remedy.drop, "the pair repeats an earlier one"),
+    Reason.html_entities: (Remedy.repair, "HTML entities, such as &amp; for &"),
     Reason.separators: (Remedy.fold, "characters that some programs treat as line breaks, such as U+2028 or U+0085"),
     Reason.control: (Remedy.fold, "control characters"),
-    Reason.invisible: (Remedy.fold, "zero-width characters, soft hyphens, direction marks, byte order marks"),
+    Reason.byte_order_marks: (Remedy.fold, "U+FEFF inside the text, as joined files and spreadsheets have it"),
+    Reason.invisible: (Remedy.fold, "zero-width characters, soft hyphens, direction marks"),
+    Reason.not_nfc: (Remedy.repair, "not in Unicode's form NFC: the same text has other code points elsewhere"),
     Reason.private_use: (Remedy.none, "private-use characters and noncharacters"),
+    Reason.special_tokens: (Remedy.none, "literal <s>, </s>, <unk> or <pad>: remains of another program's output"),
     Reason.mixed_scripts: (Remedy.none, "a word in two alphabets, or a letter of a script that is rare on this side"),
     Reason.overlap_source: (Remedy.none, "the source is also in the validation or test set, with another target"),
+    Reason.near_overlap: (Remedy.none, "nearly the same sentence is in the validation or test set"),
+    Reason.near_duplicate: (Remedy.none, "both sides are nearly those of an earlier pair"),
     Reason.several_targets: (Remedy.none, "the same source with different targets"),
     Reason.several_sources: (Remedy.none, "the same target with different sources"),
 }
