@@ -35,7 +35,7 @@ ALLOWED = {
         *{"corpora", "data", "inference", "metrics", "model", "run", "search", "system", "tokenizer", "training"},
         "translation",
     },
-    "comparison": {"corpora", "metrics", "report", "run", "system"},
+    "comparison": {"corpora", "metrics", "report", "run", "system", "tokenizer"},
     "doctor": {"corpora", "metrics", "report", "system", "tokenizer"},
     "serving": {"analysis", "corpora", "inference", "system", "translation"},
     "benchmark": {

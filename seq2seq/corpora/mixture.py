@@ -1,6 +1,6 @@
 """Several corpora read as one, and tags that tell a model which corpus a source is from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -16,6 +16,13 @@ def add_tag(text: str, tag: str | None) -> str:
     of the sentence (Caswell et al. 2019, section 3).
     """
     return f"{tag} {text}" if tag and not is_blank(text) else text
+
+
+def without_tags(text: str, tags: Collection[str]) -> str:
+    """The text without the words at its start that are tags."""
+    words = text.split()
+    count = next((number for number, word in enumerate(words) if word not in tags), len(words))
+    return " ".join(words[count:]) if count else text
 
 
 class TaggedCorpus(MappedCorpus):

@@ -59,13 +59,12 @@ class CsvQuotes:
     """
 
     def find(self, data: PairStatistics) -> list[Finding]:
-        """Return at most one finding per side."""
-        findings = []
-        for side, flags in (("source", data.source_quotes), ("target", data.target_quotes)):
-            marked = np.count_nonzero(flags)
-            if (flags & DOUBLED).any() and np.count_nonzero(flags & UNQUOTED) <= CONTRADICTIONS * marked:
-                findings.append(Finding(Reason.csv_quotes, np.flatnonzero(flags & QUOTED), side))
-        return findings
+        """Return at most one finding."""
+        flags = np.stack([data.source_quotes, data.target_quotes])
+        doubled, unquoted = (np.count_nonzero(flags & flag) for flag in (DOUBLED, UNQUOTED))
+        if not doubled or unquoted > CONTRADICTIONS * np.count_nonzero(flags):
+            return []
+        return [Finding(Reason.csv_quotes, np.flatnonzero((flags & QUOTED).any(0)))]
 
 
 def find_header(source: str, target: str, languages: tuple[str, str]) -> list[Finding]:

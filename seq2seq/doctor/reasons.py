@@ -57,6 +57,11 @@ class Reason(StrEnum):
         return _REMEDIES_AND_MEANINGS[self][1]
 
     @property
+    def advice(self) -> str:
+        """What a person can do; empty if cleaning is all."""
+        return _ADVICE.get(self, "")
+
+    @property
     def remedy(self) -> Remedy:
         """Treatment of such a pair by cleaning."""
         return _REMEDIES_AND_MEANINGS[self][0]
@@ -97,4 +102,26 @@ _REMEDIES_AND_MEANINGS = {
     Reason.near_duplicate: (Remedy.none, "both sides are nearly those of an earlier pair"),
     Reason.several_targets: (Remedy.none, "the same source with different targets"),
     Reason.several_sources: (Remedy.none, "the same target with different sources"),
+}
+
+_ADVICE = {
+    Reason.drift: "better, insert the missing line or delete the extra one before the first of these, and check again",
+    Reason.unaligned: "look at these lines, and delete them where they do not translate each other",
+    Reason.csv_quotes: "or read the CSV file itself, with data.file=…",
+    Reason.legacy_encoding: "convert the file with a converter for its font or code page (iconv for code pages), and check again",
+    Reason.html_entities: "validation and test sets are never changed; keep them if those sets have entities too",
+    Reason.not_nfc: "training and translation convert text themselves (tokenizer.normalization)",
+    Reason.untranslated: "keep names and numbers, and sentences of close languages; delete text that is not translated",
+    Reason.other_language: "look at these lines: quotations and names are right, text that is not translated is not",
+    Reason.third_language: "look at these lines, and delete those in the wrong language",
+    Reason.other_script: "look at these lines: names, numbers and abbreviations are right",
+    Reason.too_long: "split them, or raise max_length here and data.filters.max_length in training",
+    Reason.private_use: "find out which font or program they are from, and replace them",
+    Reason.special_tokens: "delete them from the text: in training they would be words",
+    Reason.mixed_scripts: "look for letters that look alike, such as Cyrillic а for Latin a",
+    Reason.overlap_source: "for an honest test score, split again with recipes/split.py",
+    Reason.near_overlap: "for an honest test score, split again with recipes/split.py, which keeps near copies together",
+    Reason.near_duplicate: "nothing is wrong; drop some if they crowd out other text",
+    Reason.several_targets: "nothing is wrong; delete the worse translation where it is an error",
+    Reason.several_sources: "nothing is wrong; delete the worse translation where it is an error",
 }

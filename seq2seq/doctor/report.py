@@ -48,11 +48,20 @@ def details(diagnosis: Diagnosis, pairs: Examples, examples: int) -> str:
         where = f" in {diagnosis.name}{f', {finding.side}' if finding.side else ''}"
         lines += ["", f"{finding.reason}{where}: {len(finding.rows):,} ({finding.reason.meaning})"]
         lines += [f"  {finding.note}"] if finding.note else []
+        lines += [f"  next: {next_step(finding.reason)}"]
         for row, partner in _example_rows(finding, examples):
             lines += _example(diagnosis.name, row, pairs)
             if partner >= 0 and finding.reason is not Reason.drift:
                 lines += _example(finding.partner_corpus or diagnosis.name, partner, pairs, "as ")
     return "\n".join(lines)
+
+
+def next_step(reason: Reason) -> str:
+    """What to do about a finding."""
+    if reason.remedy is Remedy.none:
+        return reason.advice
+    advice = f"; {reason.advice}" if reason.advice else ""
+    return f"fix=true {VERBS[reason.remedy]} them, unless keep=[{reason}] is set{advice}"
 
 
 def cleaning_summary(result: CleaningResult) -> str:

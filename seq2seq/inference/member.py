@@ -139,10 +139,11 @@ def check_members(members: Sequence[Member], language_model: Member | None) -> N
     first = members[0]
     for other in [*members[1:], *([] if language_model is None else [language_model])]:
         if not equal_tokenizers(other.tokenizers.target, first.tokenizers.target):
-            if other.tokenizers.target.normalization is not first.tokenizers.target.normalization:
+            own, shared = (each.tokenizers.target.normalization for each in (other, first))
+            if own is not shared:
                 raise RunError(
-                    f"{other.name} writes text with tokenizer.normalization={other.tokenizers.target.normalization} and "
-                    f"{first.name} with {first.tokenizers.target.normalization}: train both with the same"
+                    f"{other.name} was trained with tokenizer.normalization={own} and {first.name} with {shared}, and "
+                    "they write one text: train both with the same"
                 )
             raise RunError(
                 f"{other.name} has another target vocabulary than {first.name}, and ensembles need a shared one: "

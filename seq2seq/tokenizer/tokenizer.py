@@ -1,7 +1,7 @@
 """Text to token ids and back, with SentencePiece (Kudo & Richardson 2018).
 
-``decode(encode(text)) == tokenizer.normalize(text)`` for every string, because text outside the vocabulary is spelled in
-bytes. Word-level vocabularies are closed: an unknown word is decoded as ``<unk>``.
+``decode(encode(text)) == tokenizer.normalize(text)`` for every string, because text outside the vocabulary is spelled
+in bytes. Word-level vocabularies are closed: an unknown word is decoded as ``<unk>``.
 """
 
 from collections.abc import Iterable, Sequence
