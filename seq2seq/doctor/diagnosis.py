@@ -127,9 +127,7 @@ def check_texts(
 
 def read_pairs(corpus: Corpus) -> list[Pair]:
     """All pairs of a corpus."""
-    return [
-        Pair(*pair) for block in read_blocks(corpus) for pair in zip(block.source, block.target, strict=True)
-    ]
+    return [Pair(*pair) for block in read_blocks(corpus) for pair in zip(block.source, block.target, strict=True)]
 
 
 def sample_statistics(corpora: Iterable[Corpus]) -> tuple[TrigramModel, dict[str, np.ndarray]]:

@@ -19,6 +19,7 @@ SPECIAL_TOKENS = re.compile(r"</?s>|</?(?:unk|pad|bos|eos|sos|mask)>|\[(?:UNK|PA
 CONTRADICTIONS = 0.01
 """Largest share of sentences with quotation marks that no CSV file could contain, if it is one."""
 
+
 def unescape(text: str) -> str:
     """Replace HTML entities by their characters, also those that were escaped twice."""
     for _ in range(2):
