@@ -102,6 +102,7 @@ def arrangements() -> dict[str, Arrangement]:
         "additive attention, two heads": model(additive, attention_heads=2),
         "additive attention, coverage": model(additive, coverage=True),
         "local attention": model(general, attention_window=2),
+        "pointer": model(general, copy=CopyKind.pointer),
         "attention, luong order": model(general, AttentionOrder.luong),
         "attention, luong order, input feeding": model(general, AttentionOrder.luong, layers=2, input_feeding=True),
         "attention, bahdanau order": model(additive, AttentionOrder.bahdanau, readout=Readout.maxout),
