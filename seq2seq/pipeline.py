@@ -259,7 +259,11 @@ def _initial_network(config: TrainConfig, tokenizers: Tokenizers, frozen: Sequen
     """A network with its initial weights, and lines to report about it."""
     set_seed(config.seed)
     network = make_network(config.model, tokenizers)
-    notes = [*_copied(network), *set_embeddings(network, tokenizers, config.embeddings), *slow_path_warnings(config.model)]
+    notes = [
+        *_copied(network),
+        *set_embeddings(network, tokenizers, config.embeddings),
+        *slow_path_warnings(config.model),
+    ]
     freeze_embeddings(network, frozen)
     return network, [*notes, *(f"embeddings: the {side} table is frozen" for side in frozen)]
 

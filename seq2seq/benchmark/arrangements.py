@@ -7,6 +7,7 @@ from seq2seq.model import (
     AttentionKind,
     AttentionOrder,
     BridgeKind,
+    CopyKind,
     DecoderConfig,
     Direction,
     EncoderConfig,

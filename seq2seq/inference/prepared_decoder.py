@@ -57,7 +57,9 @@ class PreparedMemory(NamedTuple):
         """The memory of these sentences, in this order."""
         attention, *tensors, copies = self
         parts = (None if part is None else part.index_select(0, sentences_B) for part in tensors)
-        return PreparedMemory(attention and attention.select(sentences_B), *parts, copies and copies.select(sentences_B))
+        return PreparedMemory(
+            attention and attention.select(sentences_B), *parts, copies and copies.select(sentences_B)
+        )
 
 
 class PreparedState(NamedTuple):

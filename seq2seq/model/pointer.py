@@ -111,7 +111,7 @@ class Pointer(nn.Module):
     def log_shares(self, features_PF: Tensor, copied: Copied) -> tuple[Tensor, Tensor]:
         """The factor of the vocabulary's softmax (P, 1) and the probability that is copied (P, S), as logarithms."""
         gate_P1 = self.gate_logits(features_PF)
-        mass_P1 = (copied.sums_PS * copied.first_PS).sum(1, keepdim=True).clamp(max=1)
+        mass_P1 = (copied.sums_PS * copied.first_PS).sum(1, keepdim=True)
         vocabulary_P1 = (1 - (-gate_P1).sigmoid() * mass_P1).clamp(min=TINY).log()
         log_sums_PS = copied.sums_PS.clamp(min=TINY).log().masked_fill(copied.sums_PS == 0, -torch.inf)
         return vocabulary_P1, logsigmoid(-gate_P1) + log_sums_PS
