@@ -193,7 +193,7 @@ SAMPLES = [
     ),
 ]
 
-# These cover every order, several heads, local attention, coverage, input feeding, residual decoders, readouts, copying.
+# These cover every order, several heads, local attention, coverage, input feeding, residuals, readouts and copying.
 ARRANGEMENTS = [
     ModelConfig(
         embedding_size=5,

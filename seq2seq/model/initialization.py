@@ -11,7 +11,7 @@ from seq2seq.model.pointer import GATE_BIAS, Pointer
 
 @torch.no_grad()
 def initialize(network: nn.Module, config: ModelConfig) -> None:
-    """Draw every matrix from ``config.initialization`` and zero the biases, except those of the forget gates and of a pointer.
+    """Draw every matrix from ``config.initialization`` and zero the biases, except those of forget gates and pointer.
 
     Embeddings are always uniform, within ``config.embedding_range``: rows of a table have no fan-in. Orthogonal
     matrices: Saxe et al. 2014. Layer normalizations start as the identity.

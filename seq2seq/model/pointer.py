@@ -141,8 +141,8 @@ class Pointer(nn.Module):
 class AddCopies(torch.autograd.Function):
     """l'(y) = log(exp(l(y)) + Z · exp(k(y))) at the tokens of the source, with Z = sum(exp(l)).
 
-    With the copied share s = Z exp(k) / exp(l') of l', its gradient is 1 - s by l(y) and s by k(y) and by log Z. That of
-    log Z by l is softmax(l), which is computed again in the backward pass.
+    With the copied share s = Z exp(k) / exp(l'), the gradient of l' is 1 - s by l(y), and s by k(y) and by log Z. That
+    of log Z by l is softmax(l), which is computed again in the backward pass.
     """
 
     @staticmethod
