@@ -78,6 +78,7 @@ class TrainConfig:
             self._check_language_model()
         if self.model.tying is Tying.all and not self.tokenizer.joint:
             raise ConfigError("model.tying=all shares one vocabulary: set tokenizer.joint=true or model.tying=output")
+        self.loss.check()
         self.risk.check()
         self.logger.check()
 

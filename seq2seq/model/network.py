@@ -17,7 +17,7 @@ from seq2seq.model.bridge import Bridge
 from seq2seq.model.choices import Tying
 from seq2seq.model.config import ModelConfig
 from seq2seq.model.decoder import Decoder, Memory, State
-from seq2seq.model.dropout import WordDropout
+from seq2seq.model.dropout import Cutoff, WordDropout, apply_mask
 from seq2seq.model.encoder import Encoder
 from seq2seq.model.initialization import initialize
 
@@ -55,11 +55,15 @@ class Network(nn.Module):
             self.output.weight = self.target_embedding.weight
         initialize(self, config)
 
-    def encode(self, source_BS: Tensor, lengths_B: Tensor) -> tuple[Memory, State]:
-        """Encode right-padded source tokens (ids; every length >= 1) into the decoder's memory and initial state."""
+    def encode(self, source_BS: Tensor, lengths_B: Tensor, kept_BS1: Tensor | None = None) -> tuple[Memory, State]:
+        """Encode right-padded source tokens (ids; every length >= 1) into the decoder's memory and initial state.
+
+        ``kept_BS1`` multiplies the embeddings: see `Cutoff`.
+        """
         if self.encoder is None or self.bridge is None or self.source_embedding is None:
             return self._empty_memory(source_BS.size(0))
-        encoded = self.encoder(self.word_dropout(self.source_embedding(source_BS)), lengths_B)
+        embedded_BSE = apply_mask(self.source_embedding(source_BS), kept_BS1)
+        encoded = self.encoder(self.word_dropout(embedded_BSE), lengths_B)
         hidden_LBH, cell_LBH = self.bridge(encoded.hidden, encoded.cell)
         attention = self.decoder.attention
         memory = None if attention is None else attention.memory(encoded.states_BSD, encoded.padding_BS)
@@ -72,7 +76,14 @@ class Network(nn.Module):
         cell_LBH = hidden_LBH if decoder.cell.has_cell_state else None
         return Memory(like.new_zeros(sentences, 0), None), self.decoder.start(hidden_LBH, cell_LBH, None)
 
-    def forward(self, source_BS: Tensor, lengths_B: Tensor, target_BT: Tensor, positions_P: Tensor) -> Tensor:
+    def forward(
+        self,
+        source_BS: Tensor,
+        lengths_B: Tensor,
+        target_BT: Tensor,
+        positions_P: Tensor,
+        cutoff: Cutoff | None = None,
+    ) -> Tensor:
         """Compute logits of the next token under teacher forcing.
 
         Args:
@@ -81,12 +92,14 @@ class Network(nn.Module):
             target_BT: target tokens from BOS on, right-padded.
             positions_P: indices into the flattened (B·T) positions: those that are not padding, so that padding costs
                 nothing in the output layer.
+            cutoff: factors of the embeddings; None: all 1.
 
         Returns:
             Logits (P, V) of the token after each of the chosen positions.
         """
-        memory, state = self.encode(source_BS, lengths_B)
-        embedded_BTE = self.word_dropout(self.target_embedding(target_BT))
+        kept_BS1, kept_BT1 = (None, None) if cutoff is None else cutoff
+        memory, state = self.encode(source_BS, lengths_B, kept_BS1)
+        embedded_BTE = self.word_dropout(apply_mask(self.target_embedding(target_BT), kept_BT1))
         features = self.decoder(embedded_BTE, memory, state).features_NTF
         logits: Tensor = self.output(features.flatten(0, 1).index_select(0, positions_P))
         return logits

@@ -90,6 +90,24 @@ class LossConfig:
     consistency: float = setting(
         0.0, "weight of the divergence between two passes with different dropout (R-Drop); 0: off", at_least=0
     )
+    simcut: float = setting(
+        0.0, "weight of the divergence from a pass without some input tokens (SimCut), such as 3; 0: off", at_least=0
+    )
+    cutoff: float = setting(
+        0.05, "simcut: probability that an input token is left out of the second pass", above=0, below=1
+    )
+
+    def check(self) -> None:
+        """Check that at most one loss compares two passes.
+
+        Raises:
+            ConfigError: both do.
+        """
+        if self.consistency > 0 and self.simcut > 0:
+            raise ConfigError(
+                f"loss.consistency={self.consistency:g} and loss.simcut={self.simcut:g} both compare two passes, and "
+                "an update has two: set one of them to 0"
+            )
 
 
 class RiskKind(StrEnum):
