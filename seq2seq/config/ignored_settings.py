@@ -74,7 +74,8 @@ def _conditions(config: TrainConfig) -> Iterator[Condition]:
     yield from _of_the_model(config.model)
     yield from _of_objectives(config)
     yield from _of_data(config.data)
-    yield Condition(("embeddings.unfreeze",), config.training.start is None, "without a start", "training.start=RUN")
+    starts = ("embeddings.unfreeze", "training.start_vocabulary")
+    yield Condition(starts, config.training.start is None, "without a start", "training.start=RUN")
     yield Condition(
         ("tokenizer.sample_target",), config.tokenizer.sampling == 0, "without sampling", "tokenizer.sampling above 0"
     )

@@ -38,6 +38,7 @@ CASES: list[tuple[dict[str, Any], str, Any, list[tuple[str, Any]]]] = [
     ({}, "tokenizer.sample_target", False, [("tokenizer.sampling", 0.1)]),
     ({"training.average": "none"}, "training.average_count", 2, [("training.average", "last")]),
     ({}, "embeddings.unfreeze", True, [("training.start", "runs/other")]),
+    ({}, "training.start_vocabulary", "own", [("training.start", "runs/other")]),
     ({}, "data.hub.subset", "de-en", [("data.hub.name", "wmt/wmt14")]),
     (
         {},
