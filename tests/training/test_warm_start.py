@@ -152,7 +152,7 @@ def test_a_mistake_is_refused_before_a_folder_is_created(recipe, tiny_run, tmp_p
     assert not (tmp_path / "run").exists()
 
 
-RELATED = PairList("related", [Pair("We work in the old house.", "Wi warken in dat ole Huus.")] * 3)
+RELATED = PairList("related", [Pair("Wé wørk in thé øld house.", "Wi wårken in dåt ole Hüüs.")] * 3)
 
 
 @pytest.mark.parametrize("joint", [True, False])
