@@ -192,7 +192,8 @@ def transfer_start_weights(start: Path, tokenizers: Tokenizers, network: Network
         RunError: the weights are missing or damaged, or another shape differs.
         DataError: the tokenizers are missing or damaged.
     """
-    run, others, path = RunFolder.open(start), load_tokenizers(start), start / MODEL
+    run = RunFolder.open(start)
+    others, path = run.tokenizers(), start / MODEL
     sizes = others.source.size, others.target.size, others.joint
     weights = dequantized(load_weights_of(meta_network(run.section("model", ModelConfig), *sizes), path), path)
     initial: Weights = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
