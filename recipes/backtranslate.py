@@ -31,7 +31,8 @@ def main(config: BacktranslateConfig) -> None:
     search = search_options(reverse.ensemble, search, config.beam_size, config.n_best).search
     own_tag = RunFolder.open(config.run).section("data", DataConfig).source_tag
     pairs = back_translate(reverse, lines, search, tag=own_tag if config.tag is None else config.tag)
-    print(f"{config.input}: {write_pairs(with_progress(pairs, count, 'translating'), output)} in {output}")
+    shown = with_progress(pairs, count, "translating")
+    print(f"{config.input}: {write_pairs(shown, output, reverse.normalization)} in {output}")
     synthetic = MoreConfig(source=str(output / SOURCE), target=str(output / TARGET), source_tag="<bt>")
     (more,) = overrides(DataConfig(more=[synthetic]), "data")
     print(f"next, with the settings of the forward run: {command('train')} {more}")
