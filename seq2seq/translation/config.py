@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from seq2seq.corpora.config import FileFormat
 from seq2seq.errors import ConfigError, program
 from seq2seq.inference.config import InferencePrecision
 from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchConfig, SearchOverrides
 from seq2seq.settings import Settings, setting
 
 GLOSSARY = "glossary file, one term, tab and translation per line: these translations are forced"
+ENCODING = "encoding of the text if it is not UTF-8, such as cp1252, cp1251, utf-16 or shift_jis"
 COPY = "copy by attention: unknown (<unk> becomes a source word), numbers, all or none"
 
 
@@ -92,10 +94,14 @@ class TranslateConfig(TranslatorConfig, OverridesConfig):
 
     input: str = setting(
         "-",
-        "text file, one sentence per line, or CSV, TSV, XLSX, PO, XLIFF, TMX; .gz accepted; - is standard input: lines",
+        "text file, one sentence per line, or CSV, TSV, XLSX, PO, XLIFF, TMX; - is standard input, lines of text",
     )
+    encoding: str | None = setting(None, ENCODING)
     output: str = setting(
         "-", "output file: one translation per line, or the input with translations; - is standard output"
+    )
+    format: FileFormat | None = setting(
+        None, "format of the input if neither content nor name show it: lines, table, xlsx, po, xliff or tmx"
     )
     source_language: str | None = setting(None, "language of the input in CSV, XLSX, PO, XLIFF, TMX; null: the run's")
     target_language: str | None = setting(None, "language of the translations there; null: the run's")
@@ -151,7 +157,8 @@ class TranslateConfig(TranslatorConfig, OverridesConfig):
 class DocumentConfig(TranslatorConfig):
     """Settings of recipes/document.py."""
 
-    input: str = setting("-", "text file, .gz accepted; - is standard input")
+    input: str = setting("-", "text file, compressed or not; - is standard input")
+    encoding: str | None = setting(None, ENCODING)
     output: str = setting("-", "output file; - is standard output")
     wrapped: bool = setting(False, "lines are wrapped to a width: a sentence may continue on the next line")
     tag: str | None = setting(None, "first word of each sentence, for a model that was trained with tags")
@@ -173,8 +180,9 @@ class DocumentConfig(TranslatorConfig):
 class ScoreConfig(TranslatorConfig):
     """Settings of recipes/score.py."""
 
-    source: str | None = setting(None, "text file, one sentence per line, .gz accepted")
-    target: str | None = setting(None, "text file with the translation of each source line, .gz accepted")
+    source: str | None = setting(None, "text file, one sentence per line, compressed or not")
+    target: str | None = setting(None, "text file with the translation of each source line, compressed or not")
+    encoding: str | None = setting(None, ENCODING)
     output: str = setting("-", "output file, one log-probability per pair; - is standard output")
     tag: str | None = setting(None, "first word of each source, for a model that was trained with tags")
     json: bool = setting(False, "write JSON lines with scores and the log-probability of every token")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
+from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.documents.document import Document
 from seq2seq.corpora.documents.opening import check_output, open_document
 from seq2seq.errors import ConfigError
@@ -28,7 +29,9 @@ def open_input(config: TranslateConfig, source_language: str, target_language: s
     """
     path, columns = Path(config.input).expanduser(), (config.source_column, config.target_column)
     languages = config.source_language or source_language, config.target_language or target_language
-    document = open_document(path, languages, columns) if config.input != "-" and path.is_file() else None
+    document = None
+    if config.input != "-" and path.is_file():
+        document = open_document(CorpusFile(path, config.encoding), languages, columns, config.format)
     if config.output != "-":
         check_output(document, config.input, config.output)
     given = {name: getattr(config, name) for name in ("source_language", "target_language", *COLUMNS)}

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seq2seq.corpora.config import FileFormat
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.documents.opening import check_output, kind_of_file, open_document
 from seq2seq.corpora.documents.po import PoFile
@@ -126,13 +127,16 @@ def test_the_content_decides_not_the_name(tmp_path, data, kind):
 def test_a_table_is_known_by_its_name_or_by_a_column(tmp_path):
     path = tmp_path / "in.txt"
     path.write_text("Yes, we do.\n", "utf-8")
-    assert open_document(path, ("en", "vi")) is None
-    assert isinstance(open_document(path, ("en", "vi"), ("1", None)), TableDocument)
+    assert open_document(CorpusFile(path), ("en", "vi")) is None
+    assert isinstance(open_document(CorpusFile(path), ("en", "vi"), ("1", None)), TableDocument)
     path.rename(tmp_path / "in.CSV")
-    assert isinstance(open_document(tmp_path / "in.CSV", ("en", "vi")), TableDocument)
+    assert isinstance(open_document(CorpusFile(tmp_path / "in.CSV"), ("en", "vi")), TableDocument)
     (tmp_path / "in.tmx").write_bytes(TMX)
-    with pytest.raises(ConfigError, match="is a TMX file, without columns"):
-        open_document(tmp_path / "in.tmx", ("en", "vi"), ("1", None))
+    assert open_document(CorpusFile(tmp_path / "in.tmx"), ("en", "vi"), format=FileFormat.lines) is None
+    with pytest.raises(ConfigError, match="format=parquet cannot be translated"):
+        open_document(CorpusFile(tmp_path / "in.tmx"), ("en", "vi"), format=FileFormat.parquet)
+    with pytest.raises(ConfigError, match="is a TMX file, without columns: leave"):
+        open_document(CorpusFile(tmp_path / "in.tmx"), ("en", "vi"), ("1", None))
 
 
 def test_an_output_of_another_format_is_refused(tmp_path):

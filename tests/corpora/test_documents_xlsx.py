@@ -159,4 +159,4 @@ def test_a_corpus_is_read_from_a_workbook_whatever_its_name(tmp_path):
     rows = [["Vietnamese", "English"], ["có", "yes"], ["không", "no"], ["nhà", "house"], ["đi", "go"]]
     corpus = Corpus.read(workbook(tmp_path, rows, "pairs"), "en", "vi")
     assert list(corpus)[:2] == [Pair("yes", "có"), Pair("no", "không")]
-    assert corpus.split(2, 1, 1).report.pairs == 4
+    assert corpus.split(1, 1).report.pairs == 4

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from seq2seq.corpora.corpus import Corpus, Pair
-from seq2seq.corpora.corpus_file import CorpusFile
+from seq2seq.corpora.corpus_file import CorpusFile, corpus_file
 from seq2seq.corpora.languages import language_named, script
 from seq2seq.errors import DataError, program
 
@@ -22,6 +22,10 @@ class Document(Corpus):
         path: of the file.
         source_language, target_language: codes of the languages translated from and to.
 
+    Args:
+        file: its path, or the file.
+        source_language, target_language: codes of the languages.
+
     Raises:
         DataError: the file is missing, a folder, or can be read only once. While reading: it is damaged, or holds no
             text in these languages.
@@ -34,15 +38,16 @@ class Document(Corpus):
     report: str = ""
     """After `write`: one line about what was filled and left."""
 
-    def __init__(self, path: Path, source_language: str, target_language: str) -> None:
-        self.path, self.name, self.file = path, str(path), CorpusFile(path)
+    def __init__(self, file: Path | CorpusFile, source_language: str, target_language: str) -> None:
+        self.file = corpus_file(file)
+        self.path, self.name = self.file.path, str(self.file.path)
         self.file.require_regular()
         self.languages = self.source_language, self.target_language = source_language, target_language
 
     @cached_property
     def fingerprint(self) -> str:
         """The content of the file, and the languages that are read."""
-        return f"{self.format} {self.file.content} {self.source_language} {self.target_language}"
+        return f"{self.format} {self.file.identity} {self.source_language} {self.target_language}"
 
     @property
     def files(self) -> tuple[CorpusFile, ...]:

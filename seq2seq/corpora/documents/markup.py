@@ -5,9 +5,7 @@ very long units are refused, so memory stays bounded.
 """
 
 import codecs
-import gzip
 import re
-import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,7 +19,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.documents.document import Document, Languages
-from seq2seq.corpora.lines import unreadable
+from seq2seq.corpora.lines import damaged, unreadable
+from seq2seq.corpora.streams import DamagedError
 from seq2seq.errors import DataError
 
 CHUNK = 1 << 16
@@ -210,8 +209,8 @@ class MarkupReader(ABC):
             raise DataError(
                 f"{self.name}, line {error.lineno:,}: damaged XML ({reason}): export or fetch the file again"
             ) from None
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise DataError(f"{self.name}: damaged or incomplete gzip data ({error}): fetch the file again") from None
+        except DamagedError as error:
+            raise damaged(self.name, 0, error) from None
 
     def _chunks(self, file: IO[bytes]) -> Iterator[str]:
         head = file.read(1_000)
@@ -290,7 +289,7 @@ def xml_encoding(head: bytes) -> str:
 
 
 class MarkupFile(Document):
-    """An XML file, plain or ``.gz``; a subclass names its reader. See `Document` for arguments and errors."""
+    """An XML file, compressed or not; a subclass names its reader. See `Document` for arguments and errors."""
 
     reader: Callable[[str, Languages], MarkupReader]
 

@@ -1,11 +1,11 @@
 """Recognise the files of other programs by their content."""
 
 import re
-import zipfile
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from seq2seq.corpora.archives import archive_kind
+from seq2seq.corpora.config import FileFormat
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.documents.document import Document
 from seq2seq.corpora.documents.markup import xml_encoding
@@ -14,7 +14,8 @@ from seq2seq.corpora.documents.table import TableDocument
 from seq2seq.corpora.documents.tmx import TmxFile
 from seq2seq.corpora.documents.xliff import XliffFile
 from seq2seq.corpora.documents.xlsx import XlsxFile
-from seq2seq.corpora.lines import unreadable
+from seq2seq.corpora.lines import damaged, unreadable
+from seq2seq.corpora.streams import DamagedError
 from seq2seq.errors import ConfigError
 
 HEAD = 1 << 16
@@ -27,18 +28,30 @@ CATALOGUE = re.compile(r"\ufeff?(?:[ \t]*(?:#[^\r\n]*)?[\r\n]+)*+msg(?:id|ctxt)[
 
 Kind = TmxFile | XliffFile | PoFile | XlsxFile
 
-KINDS: tuple[type[Kind], ...] = (TmxFile, XliffFile, PoFile, XlsxFile)
+KIND_OF_FORMAT: dict[FileFormat, type[Kind]] = {
+    FileFormat.xlsx: XlsxFile,
+    FileFormat.tmx: TmxFile,
+    FileFormat.xliff: XliffFile,
+    FileFormat.po: PoFile,
+}
 
 
-def document_kind(head: bytes, members: Sequence[str] = ()) -> type[Kind] | None:
-    """What a file is; None: none of these.
+def kind_of_file(file: CorpusFile) -> type[Kind] | None:
+    """What a file is by its content; None: none of these.
 
-    Args:
-        head: its first bytes, unpacked if it is compressed.
-        members: names of the files in it, if it is an archive.
+    Raises:
+        DataError: the file is missing, a folder, damaged, or can be read only once.
     """
-    if members:
-        return XlsxFile if any(name.startswith("xl/") for name in members) else None
+    file.require_regular()
+    try:
+        with file.decompressed() as unpacked:
+            head = unpacked.stream.read(HEAD)
+        if archive_kind(head):
+            return XlsxFile if any(name.startswith("xl/") for name in file.members) else None
+    except DamagedError as error:
+        raise damaged(str(file.path), 0, error) from None
+    except OSError as error:
+        raise unreadable(file.path, error) from None
     with suppress(LookupError):
         text = head.decode(xml_encoding(head), "replace")
         if text.lstrip("\ufeff \t\r\n").startswith("<"):
@@ -50,55 +63,47 @@ def document_kind(head: bytes, members: Sequence[str] = ()) -> type[Kind] | None
     return None
 
 
-def kind_of_file(file: CorpusFile) -> type[Kind] | None:
-    """What a file is; as `document_kind`.
-
-    Raises:
-        DataError: the file is missing, a folder, or can be read only once.
-    """
-    file.require_regular()
-    try:
-        with file.unpacked() as opened:
-            head = opened.read(HEAD)
-        members: Sequence[str] = ()
-        if head.startswith(b"PK\3\4"):
-            with suppress(zipfile.BadZipFile), file.raw() as raw, zipfile.ZipFile(raw) as archive:
-                members = archive.namelist()
-    except (OSError, EOFError) as error:
-        raise unreadable(file.path, error if isinstance(error, OSError) else OSError(str(error))) from None
-    return document_kind(head, members)
-
-
 def open_kind(
-    kind: type[Kind], path: Path, languages: tuple[str, str], columns: tuple[str | None, str | None]
+    kind: type[Kind], file: CorpusFile, languages: tuple[str, str], columns: tuple[str | None, str | None]
 ) -> Document:
     """A file of a known kind; see `open_document` for the arguments and errors."""
-    return XlsxFile(path, *languages, *columns) if issubclass(kind, XlsxFile) else kind(path, *languages)
+    return XlsxFile(file, *languages, *columns) if issubclass(kind, XlsxFile) else kind(file, *languages)
 
 
 def open_document(
-    path: Path,
+    file: CorpusFile,
     languages: tuple[str, str],
     columns: tuple[str | None, str | None] = (None, None),
+    format: FileFormat | None = None,
 ) -> Document | None:
     """The file as a document, or None for lines of text.
 
     Args:
-        path: of the file, plain or ``.gz``.
+        file: the file.
         languages: codes of source and target.
         columns: the settings source_column and target_column; a file is a table too if one is set.
+        format: of the file; None: what its content and its name say.
 
     Raises:
-        DataError: as `document_kind`, or as the class of the document.
-        ConfigError: columns are set for a file without any.
+        DataError: as `kind_of_file`, or as the class of the document.
+        ConfigError: columns are set for a file without any, or the format cannot be written back.
     """
-    kind = kind_of_file(CorpusFile(path))
+    if format is FileFormat.lines:
+        return None
+    if format not in (None, FileFormat.table, *KIND_OF_FORMAT):
+        raise ConfigError(
+            f"format={format} cannot be translated: set lines, table, {', '.join(map(str, KIND_OF_FORMAT))} or null"
+        )
+    table = format is FileFormat.table or columns != (None, None)
+    kind = kind_of_file(file) if format is None else KIND_OF_FORMAT.get(format)
     if kind is not None:
         if kind is not XlsxFile and columns != (None, None):
-            raise ConfigError(f"{path} is {kind.format}, without columns: leave source_column and target_column out")
-        return open_kind(kind, path, languages, columns)
-    if path.name.lower().removesuffix(".gz").endswith(TABLES) or columns != (None, None):
-        return TableDocument(path, *languages, *columns)
+            raise ConfigError(
+                f"{file.path} is {kind.format}, without columns: leave source_column and target_column out"
+            )
+        return open_kind(kind, file, languages, columns)
+    if table or file.path.name.lower().removesuffix(".gz").endswith(TABLES):
+        return TableDocument(file, *languages, *columns)
     return None
 
 
@@ -109,7 +114,12 @@ def check_output(document: Document | None, source: str, output: str) -> None:
         ConfigError: it ends as another format.
     """
     given, wanted = (Path(name.lower().removesuffix(".gz")).suffix for name in (source, output))
-    others = {ending for kind in KINDS for ending in kind.endings} | {*TABLES, ".json", ".ods", ".docx"}
+    others = {ending for kind in KIND_OF_FORMAT.values() for ending in kind.endings} | {
+        *TABLES,
+        ".json",
+        ".ods",
+        ".docx",
+    }
     allowed = {given, *(() if document is None else document.endings)}
     if wanted in others and wanted not in allowed:
         kind = "lines of text" if document is None else f"{document.format}"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from seq2seq.corpora.corpus import Pair
+from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.documents.document import Document, Languages, pair
 from seq2seq.corpora.lines import unreadable
 from seq2seq.errors import DataError, install_hint
@@ -39,10 +40,10 @@ class PoFile(Document):
 
     format, endings = "a gettext PO file", (".po", ".pot")
 
-    def __init__(self, path: Path, source_language: str, target_language: str) -> None:
-        super().__init__(path, source_language, target_language)
-        if path.suffix == ".gz":
-            raise DataError(f"{path} is a compressed PO file: unpack it with gunzip and name the .po file")
+    def __init__(self, file: Path | CorpusFile, source_language: str, target_language: str) -> None:
+        super().__init__(file, source_language, target_language)
+        if self.file.is_packed:
+            raise DataError(f"{self.path} is a compressed PO file: unpack it and name the .po file")
         self._languages = Languages(source_language, target_language)
 
     @property

@@ -1,18 +1,23 @@
 """Tables (CSV, tab-separated text) with a column of translations: every other character stays as it is."""
 
+import codecs
 import csv
+import io
 import re
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from seq2seq.corpora import encodings
 from seq2seq.corpora.corpus import Pair
+from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.documents.columns import Columns, choose_columns
 from seq2seq.corpora.documents.document import Document
-from seq2seq.corpora.lines import MAX_LINE_BYTES, raw_lines, too_long, unreadable
-from seq2seq.corpora.table import TableFile
+from seq2seq.corpora.lines import MAX_LINE_BYTES, damaged, too_long, unreadable
+from seq2seq.corpora.streams import DamagedError
+from seq2seq.corpora.table import TableFile, table_separator
 from seq2seq.errors import DataError
 
 
@@ -24,10 +29,10 @@ class Row(NamedTuple):
 
 
 class TableDocument(Document):
-    """A table, plain or ``.gz``, whose source column is translated into a new column or blank cells of another one.
+    """A table whose source column is translated into a new column or blank cells of another one.
 
     Args:
-        path: of the file.
+        file: its path, or the file.
         source_language, target_language: codes of the languages; they find the columns if there is a header.
         source_column, target_column: a number from 1 or a title; see `choose_columns`.
 
@@ -39,25 +44,21 @@ class TableDocument(Document):
 
     def __init__(
         self,
-        path: Path,
+        file: Path | CorpusFile,
         source_language: str,
         target_language: str,
         source_column: str | None = None,
         target_column: str | None = None,
     ) -> None:
-        super().__init__(path, source_language, target_language)
+        super().__init__(file, source_language, target_language)
         self._languages, self._given = (source_language, target_language), (source_column, target_column)
-        try:
-            table = TableFile(path, source_language, target_language)
-            self.separator, self.quoted = table.separator, table.quoted
-        except DataError:  # a single column
-            self.separator, self.quoted = ",", True
+        self.separator, self.quoted = table_separator(self.file)
         self.endings = (".tsv", ".tab", ".txt") if self.separator == "\t" else (".csv", ".txt")
         other = re.escape(self.separator)
         self._cell = re.compile(rf'"(?:[^"]|"")*"[^{other}]*|[^{other}]*' if self.quoted else rf"[^{other}]*")
 
     def __iter__(self) -> Iterator[Pair]:
-        return iter(TableFile(self.path, *self._languages, *self._given))
+        return iter(TableFile(self.file, *self._languages, *self._given))
 
     def sources(self) -> Iterator[str]:
         """The cells of the source column beside blank cells; see `Document.sources`."""
@@ -72,7 +73,7 @@ class TableDocument(Document):
                 text, filled = next(translations), filled + 1
             elif number == 0 and columns.header:
                 text = columns.title
-            output.write(self._with_cell(row, text).encode() if row.cells else row.text.encode())
+            output.write(self._encoded(self._with_cell(row, text) if row.cells else row.text))
         self.report = f"{self.name}: {filled:,} cells filled; {columns.describe(self._first, self._width)}"
 
     def _is_blank(self, number: int, cells: list[str]) -> bool:
@@ -146,17 +147,39 @@ class TableDocument(Document):
 
     def _lines(self, taken: list[str]) -> Generator[str, None, None]:
         """The lines for a parser; their original form is appended to ``taken``."""
+        end = "\r" if self.file.carriage_returns else "\n"
         try:
             with self.file.unpacked() as file:
-                for number, raw in enumerate(raw_lines(file), 1):
-                    if len(raw) > MAX_LINE_BYTES:
+                text = io.TextIOWrapper(file, self._encoding, newline=end)
+                for number, line in enumerate(iter(partial(text.readline, MAX_LINE_BYTES + 1), ""), 1):
+                    if len(line) > MAX_LINE_BYTES:
                         raise too_long(self.name, number)
-                    text = raw.decode()
-                    taken.append(text)
-                    yield (
-                        text.removeprefix("\ufeff").rstrip("\r\n") + "\n" if number == 1 else text.rstrip("\r\n") + "\n"
-                    )
-        except UnicodeDecodeError as error:
-            raise DataError(f"{self.path}, line {number:,}: not UTF-8 ({error})") from None
+                    taken.append(line)
+                    line = line.removeprefix("\ufeff") if number == 1 else line
+                    yield line.rstrip("\r\n") + "\n"
+                text.detach()
+        except UnicodeDecodeError:
+            for _ in self.file.lines():  # raises the error that names the line
+                pass
+        except DamagedError as error:
+            raise damaged(self.name, 0, error) from None
         except OSError as error:
             raise unreadable(self.path, error) from None
+
+    @cached_property
+    def _encoding(self) -> str:
+        """The encoding, which keeps a byte-order mark as a character."""
+        name = "utf-8" if self.file.encoding is None else encodings.codec(self.file.encoding, "encoding")
+        if name not in ("utf-16", "utf-32"):
+            return name.removesuffix("-sig")
+        with self.file.unpacked() as file:
+            start = file.read(4)
+        return name + ("-le" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF32_LE)) else "-be")
+
+    def _encoded(self, text: str) -> bytes:
+        try:
+            return text.encode(self._encoding)
+        except UnicodeEncodeError as error:
+            raise DataError(
+                f"{self.name} is in {self._encoding}, which lacks {error.object[error.start]!r}: save it as UTF-8 first"
+            ) from None

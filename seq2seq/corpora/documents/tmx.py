@@ -77,7 +77,7 @@ class TmxReader(MarkupReader):
 
 
 class TmxFile(MarkupFile):
-    """A translation memory, plain or ``.gz``; see `Document` for arguments and errors.
+    """A translation memory, compressed or not; see `Document` for arguments and errors.
 
     The text of inline elements that mark a part of a sentence is kept, codes are dropped. Several translations of a
     source are several pairs. A translation becomes a variant at the end of its unit.

@@ -105,7 +105,7 @@ class XliffReader(MarkupReader):
 
 
 class XliffFile(MarkupFile):
-    """A file of a translation program, plain or ``.gz``; see `Document` for arguments and errors.
+    """A file of a translation program, compressed or not; see `Document` for arguments and errors.
 
     Drafts (state ``new`` and ``needs-…``) are no pairs. A translation is marked as such: ``needs-review-translation``
     in XLIFF 1, a segment that is ``translated`` in XLIFF 2.

@@ -17,6 +17,7 @@ from typing import IO, Any
 from xml.sax.saxutils import quoteattr
 
 from seq2seq.corpora.corpus import Pair
+from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.documents.columns import Columns, choose_columns, pair_columns
 from seq2seq.corpora.documents.document import Document, pair
 from seq2seq.corpora.documents.markup import MarkupReader, Unit
@@ -41,7 +42,7 @@ class XlsxFile(Document):
     not translated. A translation goes into the target column where it is blank, in the style of its source.
 
     Args:
-        path: of the workbook.
+        file: its path, or the file.
         source_language, target_language: codes of the languages.
         source_column, target_column: a number from 1 or a title; None: as the header says, else 1 and 2.
     """
@@ -50,19 +51,21 @@ class XlsxFile(Document):
 
     def __init__(
         self,
-        path: Path,
+        file: Path | CorpusFile,
         source_language: str,
         target_language: str,
         source_column: str | None = None,
         target_column: str | None = None,
     ) -> None:
-        super().__init__(path, source_language, target_language)
+        super().__init__(file, source_language, target_language)
+        if self.file.is_packed:
+            raise DataError(f"{self.path} is a compressed workbook: unpack it and name the .xlsx file")
         self._languages, self._given = (source_language, target_language), (source_column, target_column)
 
     @cached_property
     def fingerprint(self) -> str:
         """The content of the file, and how it is read."""
-        return f"xlsx {self.file.content} {self._languages} {self._given}"
+        return f"xlsx {self.file.identity} {self._languages} {self._given}"
 
     @property
     def note(self) -> str:
