@@ -147,6 +147,9 @@ def _of_data(data: DataConfig) -> Iterator[Condition]:
     yield Condition(tuple(hub), data.hub.name is None, "without a data set of the hub", "data.hub.name=NAME")
     yield Condition(("data.split", "data.split_seed"), data.file is None, "without data.file", "data.file=FILE")
     files = [data.file, data.train.file, data.validation.file, data.test.file, *(more.file for more in data.more)]
+    texts = [text for part in (*splits.values(), *data.more) for text in (part.source, part.target)]
+    named = any(name is not None for name in (*files, *texts))
+    yield Condition(("data.format", "data.encoding"), not named, "without files", "data.file=FILE")
     columns = data.hub.name is not None or any(name is not None for name in files)
     yield Condition(
         ("data.source_column", "data.target_column"), not columns, "without text in columns", "data.train.file=FILE"

@@ -120,9 +120,7 @@ class Corpus(ABC):
             raise ConfigError(f"format={format!r} is unknown: choose one of {', '.join(FileFormat)}")
         config = DataConfig(source_language=source_language, target_language=target_language, encoding=encoding)
         config.format = None if format is None else FileFormat(format)
-        corpus = open_pairs(config, Path(path).expanduser(), "path")
-        corpus.languages = source_language, target_language
-        return corpus
+        return open_pairs(config, Path(path).expanduser(), "path")
 
     def split(self, *sizes: float, seed: int = 1) -> "SplitCorpus":
         """Split into training, validation and test sets that share no near copies (`corpora.near_copies`).

@@ -81,7 +81,7 @@ def test_an_unreachable_hub_gives_one_line(tmp_path: Path, monkeypatch: pytest.M
         raise ConnectionError("Couldn't reach 'no/such' on the Hub (LocalEntryNotFoundError)")
 
     monkeypatch.setattr(datasets, "load_dataset", unreachable)
-    with pytest.raises(DataError, match=r"data set 'no/such' cannot be used: Couldn't reach.*data\.train\.source=FILE"):
+    with pytest.raises(DataError, match=r"data set 'no/such' cannot be used: Couldn't reach.*data\.file=FILE"):
         HubData(HubSplit("no/such", None, None, "train", "data.train.hub_split"), "en", "de")
 
 

@@ -47,7 +47,8 @@ class Document(Corpus):
     @cached_property
     def fingerprint(self) -> str:
         """The content of the file, and the languages that are read."""
-        return f"{self.format} {self.file.identity} {self.source_language} {self.target_language}"
+        member = self.path.name if self.file.is_packed else ""  # an archive may have several
+        return f"{self.format} {self.file.content} {member} {self.source_language} {self.target_language}"
 
     @property
     def files(self) -> tuple[CorpusFile, ...]:

@@ -4,7 +4,6 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from seq2seq.corpora.archives import archive_kind
 from seq2seq.corpora.config import FileFormat
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.documents.document import Document
@@ -44,10 +43,10 @@ def kind_of_file(file: CorpusFile) -> type[Kind] | None:
     """
     file.require_regular()
     try:
-        with file.decompressed() as unpacked:
-            head = unpacked.stream.read(HEAD)
-        if archive_kind(head):
+        if file.members:
             return XlsxFile if any(name.startswith("xl/") for name in file.members) else None
+        with file.unpacked() as opened:
+            head = opened.read(HEAD)
     except DamagedError as error:
         raise damaged(str(file.path), 0, error) from None
     except OSError as error:

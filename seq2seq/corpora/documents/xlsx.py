@@ -65,7 +65,7 @@ class XlsxFile(Document):
     @cached_property
     def fingerprint(self) -> str:
         """The content of the file, and how it is read."""
-        return f"xlsx {self.file.identity} {self._languages} {self._given}"
+        return f"xlsx {self.file.content} {self._languages} {self._given}"
 
     @property
     def note(self) -> str:
