@@ -149,3 +149,24 @@ def test_an_output_of_another_format_is_refused(tmp_path):
     check_output(None, "in.txt", "out.txt")
     with pytest.raises(ConfigError, match=r"in\.txt is lines of text, .* ends in \.xlsx"):
         check_output(None, "in.txt", "out.xlsx")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "cp1252"])
+@pytest.mark.parametrize("end", ["\r", "\r\n"])
+def test_the_encoding_and_the_line_ends_of_the_input_stay(tmp_path, encoding, end):
+    text = "English;note\nCafé, yes;ä\nNo;\n".replace("\n", end)
+    (tmp_path / "in.csv").write_bytes(text.encode(encoding))
+    document = TableDocument(CorpusFile(tmp_path / "in.csv", encoding), "en", "fr")
+    output = io.BytesIO()
+    document.write((text.upper() for text in document.sources()), output)
+    expected = "English;note;fr\nCafé, yes;ä;CAFÉ, YES\nNo;;NO\n".replace("\n", end)
+    assert output.getvalue() == expected.encode(encoding)
+
+
+def test_an_encoding_without_the_letters_is_an_error(tmp_path):
+    (tmp_path / "in.csv").write_bytes("English;note\nCafé;ä\n".encode("cp1252"))
+    document = TableDocument(CorpusFile(tmp_path / "in.csv", "cp1252"), "en", "vi")
+    with pytest.raises(DataError, match="is in cp1252, which lacks 'ũ': save it as UTF-8 first"):
+        document.write(iter(["cũ"]), io.BytesIO())
+    with pytest.raises(DataError, match="line 2: byte 0xe9"):
+        list(TableDocument(CorpusFile(tmp_path / "in.csv"), "en", "vi").sources())
