@@ -296,8 +296,10 @@ class MarkupFile(Document):
     @cached_property
     def note(self) -> str:
         """The number of units without a translation."""
-        missing = sum(not unit.pairs for unit in self._units())
-        return f"{self.name}: {missing:,} units without a translation are left out" if missing else ""
+        missing = total = 0
+        for total, unit in enumerate(self._units(), 1):  # noqa: B007
+            missing += not unit.pairs
+        return f"{self.name}: units without a translation, left out: {missing:,} of {total:,}" if missing else ""
 
     def __iter__(self) -> Iterator[Pair]:
         languages = Languages(self.source_language, self.target_language)
