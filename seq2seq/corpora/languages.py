@@ -98,7 +98,7 @@ def language_named(text: str) -> str | None:
         tag = langcodes.Language.get(text)
         if text and tag.is_valid():
             return tag.prefer_macrolanguage().language
-    with suppress(LookupError):
+    with suppress(LookupError, ValueError):  # the latter for characters that its index cannot hold, such as NUL
         return langcodes.find(text).prefer_macrolanguage().language
     return None
 
