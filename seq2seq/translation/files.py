@@ -88,4 +88,6 @@ def translate_file(
     Raises:
         DataError: as `Document.write`.
     """
-    document.write(translated_texts(document.sources(), translate), output)
+    texts = translated_texts(document.sources(), translate)
+    document.write(texts, output)
+    deque(texts, 0)  # to its end, for which other processes wait

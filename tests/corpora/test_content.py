@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import json
 import lzma
 import re
 import sys
@@ -14,13 +15,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from seq2seq.corpora.config import DataConfig, Split, SplitConfig
+from seq2seq.corpora.columns import JsonFile
+from seq2seq.corpora.config import DataConfig, FileFormat, Split, SplitConfig
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.files import TextFiles
 from seq2seq.corpora.formats import open_pairs
 from seq2seq.corpora.lines import read_input, read_lines
-from seq2seq.corpora.reading import read_split
+from seq2seq.corpora.reading import named_corpora, read_split
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.translation.io import read_text
 
@@ -268,3 +270,51 @@ def test_both_sides_may_be_compressed_differently_and_in_different_encodings_of_
     source = written(tmp_path, bz2.compress(b"a\nb\n"), "source")
     target = written(tmp_path, lzma.compress(b"\xef\xbb\xbfc\r\nd\r\n"), "target.gz")
     assert list(TextFiles(source, target)) == [Pair("a", "c"), Pair("b", "d")]
+
+
+CSV = 'English,German\n"No, thanks.","Nein, danke."\nYes.,Ja.\n"He said ""no"".","Er sagte ""nein""."\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [
+        (CSV * 2, "its lines are CSV: cells in quotation marks, separated by ,"),
+        ('"No, thanks."\nYes.\n"He said ""no""."\n' * 2, r"its lines are CSV: cells in quotation marks\)"),
+        ("Yes.\tJa.\nNo.\tNein.\nHm.\tHm.\n", "every line has a tab"),
+        ('"No," he said.\n"Yes, please."\n"Oh, well."\n"Ah, so."\n', None),
+        ("One, two.\nYes, no.\nHm, so.\n" * 3, None),
+        ('"Come in, please."\nYes, we do.\n"Oh, well."\n"Ah, so."\n', None),
+        ("A\tb\nc\nd\te\n", None),
+    ],
+)
+def test_a_table_that_is_taken_for_text_is_named(tmp_path, text, sign):
+    path = written(tmp_path, text.encode())
+    config = DataConfig(train=SplitConfig(source=str(path), target=str(path)))
+    pairs = [Pair(line, line) for line in text.splitlines()]
+    if sign is None:
+        assert list(read_split(config, Split.train)) == pairs
+        return
+    with pytest.raises(DataError, match=rf"text\.ga is a table and not text \({sign}.* name it as data\.train\.file"):
+        read_split(config, Split.train)
+    assert list(named_corpora(config)["train"]) == pairs, "the doctor reads it"
+    config.format = FileFormat.lines
+    assert list(read_split(config, Split.train)) == pairs
+
+
+def test_json_of_any_layout_is_read_one_value_at_a_time(tmp_path):
+    rows = [{"translation": {"en": f"a{number}", "de": "b"}, "id": [number]} for number in range(30_000)]
+    pairs = [Pair(f"a{number}", "b") for number in range(30_000)]
+    for text in (json.dumps(rows), "\n".join(json.dumps(row, indent=1) for row in rows)):
+        corpus = Corpus.read(written(tmp_path, text.encode(), "a.json"))
+        assert isinstance(corpus, JsonFile)
+        assert list(corpus) == pairs
+    for text, words in {
+        '[{"en": "a", "de": "b"}, {"en": "a"}]': r"value 2: no column 'de'",
+        '[{"en": "a", "de": "b"}, {"en": ': r"text\.ga: not JSON \(",
+        '[{"en": "a", "de": "b"} x]': r"text\.ga: not JSON \(",
+        '[{"en": 1, "de": "b"}]': r"value 1: 'en' is of type int",
+        '[["a", "b"], ["c"]]': r"value 2: a JSON list, not an object",
+        "[]": "no lines found",
+    }.items():
+        with pytest.raises(DataError, match=words):
+            list(JsonFile(written(tmp_path, text.encode()), "en", "de"))

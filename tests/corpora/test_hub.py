@@ -69,7 +69,11 @@ def test_hub_errors_list_the_existing_names(tmp_path: Path) -> None:
     assert "\n" not in str(error.value)
     with pytest.raises(DataError, match=r"'x', 'y'.*set data\.hub\.subset=NAME"):
         hub(tmp_path / "set", subset="z")
-    with pytest.raises(DataError, match=r"\['train'\].*set data\.validation\.hub_split=NAME"):
+    with pytest.raises(
+        DataError, match=r"; data\.test\.hub_split=null goes without; or set data\.test\.hub_split=NAME"
+    ):
+        hub(tmp_path / "set", "test", "x")
+    with pytest.raises(DataError, match=r"\['train'\].*; set data\.validation\.hub_split=NAME"):
         hub(tmp_path / "set", "validation", "x")
     with pytest.raises(DataError, match=r"set \(train\): no column 'fr' \(there are: de, en\)"):
         hub(tmp_path / "set", "train", "x", "fr")

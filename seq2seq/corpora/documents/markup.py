@@ -7,19 +7,15 @@ very long units are refused, so memory stays bounded.
 import codecs
 import re
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from html import unescape
 from typing import IO
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 from seq2seq.corpora.corpus import Pair
-from seq2seq.corpora.documents.document import Document, Languages
-from seq2seq.corpora.lines import damaged, unreadable
+from seq2seq.corpora.lines import damaged
 from seq2seq.corpora.streams import DamagedError
 from seq2seq.errors import DataError
 
@@ -286,64 +282,3 @@ def xml_encoding(head: bytes) -> str:
         return "utf-16-le" if head[:1] == b"<" else "utf-16-be"
     declared = re.match(rb"""\s*<\?xml[^>]*?\sencoding\s*=\s*["']([\w.:-]+)""", head)
     return declared[1].decode().lower() if declared else "utf-8"
-
-
-class MarkupFile(Document):
-    """An XML file, compressed or not; a subclass names its reader. See `Document` for arguments and errors."""
-
-    reader: Callable[[str, Languages], MarkupReader]
-
-    @cached_property
-    def note(self) -> str:
-        """The number of units without a translation."""
-        missing = total = 0
-        for total, unit in enumerate(self._units(), 1):  # noqa: B007
-            missing += not unit.pairs
-        return f"{self.name}: units without a translation, left out: {missing:,} of {total:,}" if missing else ""
-
-    def __iter__(self) -> Iterator[Pair]:
-        languages = Languages(self.source_language, self.target_language)
-        some = False
-        for unit in self._units(languages):
-            yield from unit.pairs
-            some = some or bool(unit.pairs)
-        if not some:
-            raise languages.missing(self.name)
-
-    def sources(self) -> Iterator[str]:
-        """The sources without a translation; see `Document.sources`."""
-        languages = Languages(self.source_language, self.target_language)
-        some = False
-        for unit in self._units(languages):
-            some = True
-            if unit.source is not None:
-                yield unit.source
-        if not some:
-            raise languages.missing(self.name)
-
-    def write(self, translations: Iterator[str], output: IO[bytes]) -> None:
-        """Write a copy with translations; see `Document.write`."""
-        counts = Counter[str]()
-        reader = self.reader(self.name, Languages(self.source_language, self.target_language))
-        with self._opened() as file:
-            for unit in reader.write(file, output, translations):
-                counts["units"] += 1
-                counts["filled"] += unit.source is not None
-                counts["inline"] += unit.source is not None and unit.inline
-        self.report = f"{self.name}: {counts['filled']:,} of {counts['units']:,} units filled"
-        if counts["inline"]:
-            self.report += f"; {counts['inline']:,} have inline elements, and their translations are plain text"
-
-    def _units(self, languages: Languages | None = None) -> Iterator[Unit]:
-        reader = self.reader(self.name, languages or Languages(self.source_language, self.target_language))
-        with self._opened() as file:
-            yield from reader.read(file)
-
-    @contextmanager
-    def _opened(self) -> Iterator[IO[bytes]]:
-        with ExitStack() as stack:
-            try:
-                file = stack.enter_context(self.file.unpacked())
-            except OSError as error:
-                raise unreadable(self.path, error) from None
-            yield file

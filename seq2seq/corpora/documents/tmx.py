@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from seq2seq.corpora.documents.document import Languages, pair
-from seq2seq.corpora.documents.markup import MarkupFile, MarkupReader, Unit
+from seq2seq.corpora.documents.markup import MarkupReader, Unit
+from seq2seq.corpora.documents.markup_file import MarkupFile
 
 
 @dataclass

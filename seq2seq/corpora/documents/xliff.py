@@ -1,7 +1,8 @@
 """XLIFF 1.2 (also 1.0 and 1.1) and 2.0 (also 2.1 and 2.2), as translation programs exchange it."""
 
 from seq2seq.corpora.documents.document import Languages, pair
-from seq2seq.corpora.documents.markup import MarkupFile, MarkupReader, Unit
+from seq2seq.corpora.documents.markup import MarkupReader, Unit
+from seq2seq.corpora.documents.markup_file import MarkupFile
 
 STATE = {"trans-unit": b' state="needs-review-translation"', "segment": b""}
 """Attribute of a target that is filled in; XLIFF 2.0 has the state at the segment."""
