@@ -1,5 +1,6 @@
 """Texts of files are translated line by line, and white space around the lines stays."""
 
+import io
 from dataclasses import dataclass
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from seq2seq.corpora.documents.table import TableDocument
 from seq2seq.errors import ConfigError
 from seq2seq.translation.config import TranslateConfig
-from seq2seq.translation.files import open_input, split_lines, translated_texts
+from seq2seq.translation.files import open_input, split_lines, translate_file, translated_texts
 
 
 @dataclass
@@ -36,6 +37,20 @@ def test_texts_are_read_as_they_are_needed():
 
     results = translated_texts(endless(), lambda lines: (Translated(line + "!") for line in lines))
     assert [next(results) for _ in range(3)] == ["a!\nb!"] * 3
+
+
+def test_translations_are_read_to_their_end(tmp_path):
+    """Other processes wait until the first one has asked for what follows the last translation."""
+    (tmp_path / "in.csv").write_text("yes,a\n", "utf-8")
+    ended = []
+
+    def translate(lines):
+        yield from [Translated(line.upper()) for line in lines]
+        ended.append(True)
+
+    output = io.BytesIO()
+    translate_file(TableDocument(tmp_path / "in.csv", "en", "vi"), translate, output)
+    assert (output.getvalue(), ended) == (b"yes,a,YES\n", [True])
 
 
 def test_white_space_around_and_between_lines_is_separate():
