@@ -36,7 +36,7 @@ ALLOWED = {
         "translation",
     },
     "comparison": {"corpora", "metrics", "report", "run", "system", "tokenizer"},
-    "doctor": {"corpora", "report", "system"},
+    "doctor": {"corpora", "metrics", "report", "system", "tokenizer"},
     "serving": {"analysis", "corpora", "inference", "system", "translation"},
     "benchmark": {
         *{"corpora", "data", "inference", "model", "report", "run", "search", "serving", "system", "tokenizer"},

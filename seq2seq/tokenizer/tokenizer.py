@@ -193,6 +193,13 @@ class Tokenizers(NamedTuple):
         """Whether both sides share one vocabulary."""
         return self.source is self.target
 
+    def copies(self) -> list[int]:
+        """For each source token the equal target token; -1 if there is none, and for UNK, BOS, EOS and padding."""
+        numbers = {token: number for number, token in enumerate(self.target.tokens(range(self.target.size)))}
+        copies = [numbers.get(token, -1) for token in self.source.tokens(range(self.source.size))]
+        copies[: PAD + 1] = [-1] * (PAD + 1)
+        return copies
+
 
 def tokenizer_files(tokenizers: Tokenizers) -> dict[str, bytes]:
     """The content of ``tokenizer.model``, or of ``tokenizer.target.model`` and ``tokenizer.source.model``, by name."""
