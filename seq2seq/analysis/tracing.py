@@ -157,7 +157,7 @@ def _arrays(
     network, device = member.network, member.device
     replayed = replay(network, *sources, torch.tensor([inputs], device=device))
     labels_T1 = torch.tensor(labels, device=device).unsqueeze(1)
-    chunks = torch.arange(len(labels), device=device).split(CHUNK)
+    chunks = torch.split(torch.arange(len(labels), device=device), CHUNK)
     chosen, ids, values = zip(
         *(
             _predictions(network.logits(replayed.decoded, replayed.memory, rows), labels_T1[rows], alternatives)

@@ -24,9 +24,6 @@ from torch.nn.functional import linear, logsigmoid
 CHUNK = 128
 """Rows of logits that are processed together on a CPU: few enough to stay in its cache."""
 
-GATE_BIAS = 1.0
-"""Initial bias of the gate: 73 % of the probability is the vocabulary's."""
-
 TINY = 1e-30
 """Smallest probability whose logarithm is computed."""
 
