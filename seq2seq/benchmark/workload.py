@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from seq2seq.benchmark.config import BenchmarkConfig
+from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.corpora.corpus import Corpus, Pair, PairList
 from seq2seq.corpora.reading import names_corpus, read_split, text_for_run
@@ -116,7 +117,7 @@ def translated_corpus(configured: DataConfig, data: DataConfig) -> Corpus | None
 
 def sentences(corpus: Corpus, count: int) -> list[str]:
     """The first ``count`` non-blank source sentences."""
-    return list(islice((pair.source for pair in corpus if pair.source.strip()), count))
+    return list(islice((pair.source for pair in corpus if not is_blank(pair.source)), count))
 
 
 def weights_without_eos(network: Network) -> dict[str, torch.Tensor]:

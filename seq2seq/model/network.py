@@ -17,7 +17,7 @@ from seq2seq.model.bridge import Bridge
 from seq2seq.model.choices import CopyKind, Tying
 from seq2seq.model.config import ModelConfig
 from seq2seq.model.decoder import Decoder, DecoderOutput, Memory, State
-from seq2seq.model.dropout import WordDropout
+from seq2seq.model.dropout import Cutoff, WordDropout, apply_mask
 from seq2seq.model.encoder import Encoder
 from seq2seq.model.initialization import initialize
 from seq2seq.model.pointer import Pointer
@@ -75,11 +75,15 @@ class Network(nn.Module):
             self.output.weight = self.target_embedding.weight
         initialize(self, config)
 
-    def encode(self, source_BS: Tensor, lengths_B: Tensor) -> tuple[Memory, State]:
-        """Encode right-padded source tokens (ids; every length >= 1) into the decoder's memory and initial state."""
+    def encode(self, source_BS: Tensor, lengths_B: Tensor, kept_BS1: Tensor | None = None) -> tuple[Memory, State]:
+        """Encode right-padded source tokens (ids; every length >= 1) into the decoder's memory and initial state.
+
+        ``kept_BS1`` multiplies the embeddings: see `Cutoff`.
+        """
         if self.encoder is None or self.bridge is None or self.source_embedding is None:
             return self._empty_memory(source_BS.size(0))
-        encoded = self.encoder(self.word_dropout(self.source_embedding(source_BS)), lengths_B)
+        embedded_BSE = apply_mask(self.source_embedding(source_BS), kept_BS1)
+        encoded = self.encoder(self.word_dropout(embedded_BSE), lengths_B)
         hidden_LBH, cell_LBH = self.bridge(encoded.hidden, encoded.cell)
         attention = self.decoder.attention
         memory = None if attention is None else attention.memory(encoded.states_BSD, encoded.padding_BS)
@@ -93,7 +97,14 @@ class Network(nn.Module):
         cell_LBH = hidden_LBH if decoder.cell.has_cell_state else None
         return Memory(like.new_zeros(sentences, 0), None), self.decoder.start(hidden_LBH, cell_LBH, None)
 
-    def forward(self, source_BS: Tensor, lengths_B: Tensor, target_BT: Tensor, positions_P: Tensor) -> Tensor:
+    def forward(
+        self,
+        source_BS: Tensor,
+        lengths_B: Tensor,
+        target_BT: Tensor,
+        positions_P: Tensor,
+        cutoff: Cutoff | None = None,
+    ) -> Tensor:
         """Compute logits of the next token under teacher forcing.
 
         Args:
@@ -102,12 +113,14 @@ class Network(nn.Module):
             target_BT: target tokens from BOS on, right-padded.
             positions_P: indices into the flattened (B·T) positions: those that are not padding, so that padding costs
                 nothing in the output layer.
+            cutoff: factors of the embeddings; None: all 1.
 
         Returns:
             Logits (P, V) of the token after each of the chosen positions: their softmax is its probability.
         """
-        memory, state = self.encode(source_BS, lengths_B)
-        embedded_BTE = self.word_dropout(self.target_embedding(target_BT))
+        kept_BS1, kept_BT1 = (None, None) if cutoff is None else cutoff
+        memory, state = self.encode(source_BS, lengths_B, kept_BS1)
+        embedded_BTE = self.word_dropout(apply_mask(self.target_embedding(target_BT), kept_BT1))
         return self.logits(self.decoder(embedded_BTE, memory, state), memory, positions_P)
 
     def logits(self, decoded: DecoderOutput, memory: Memory, positions_P: Tensor) -> Tensor:
