@@ -77,7 +77,10 @@ def _conditions(config: TrainConfig) -> Iterator[Condition]:
     starts = ("embeddings.unfreeze", "training.start_vocabulary")
     yield Condition(starts, config.training.start is None, "without a start", "training.start=RUN")
     yield Condition(
-        ("tokenizer.sample_target",), config.tokenizer.sampling == 0, "without sampling", "tokenizer.sampling above 0"
+        ("tokenizer.sample_target", "tokenizer.sampling_until"),
+        config.tokenizer.sampling == 0,
+        "without sampling",
+        "tokenizer.sampling above 0",
     )
     yield Condition(
         ("training.average_count",),

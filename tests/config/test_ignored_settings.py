@@ -36,6 +36,7 @@ CASES: list[tuple[dict[str, Any], str, Any, list[tuple[str, Any]]]] = [
     ({"risk.weight": 1.0}, "scheduled_sampling.rate", 0.5, [("risk.weight", 0.9)]),
     ({}, "scheduled_sampling.passes", "parallel", [("scheduled_sampling.rate", 0.1)]),
     ({}, "tokenizer.sample_target", False, [("tokenizer.sampling", 0.1)]),
+    ({}, "tokenizer.sampling_until", 0.8, [("tokenizer.sampling", 0.1)]),
     ({"training.average": "none"}, "training.average_count", 2, [("training.average", "last")]),
     ({}, "embeddings.unfreeze", True, [("training.start", "runs/other")]),
     ({}, "training.start_vocabulary", "own", [("training.start", "runs/other")]),
