@@ -110,7 +110,7 @@ LEFT_OUT = {
     "data.overfit": "shortens the text: test_presets",
     "training.smaller": "a name in advice", "optimizer.learning_rate": "in CHOSEN",
     **{f"data.{split}.{name}": "needs files" for split in ("train", "validation", "test")
-       for name in ("source", "target", "file", "hub_split")},
+       for name in ("source", "target", "file", "hub_split", "source_column", "target_column")},
     **{f"data.hub.{name}": "needs the hub" for name in ("name", "subset", "revision", "streaming")},
 }  # fmt: skip
 

@@ -151,6 +151,9 @@ def _of_data(data: DataConfig) -> Iterator[Condition]:
     yield Condition(("data.split", "data.split_seed"), data.file is None, "without data.file", "data.file=FILE")
     files = [data.file, data.train.file, data.validation.file, data.test.file, *(more.file for more in data.more)]
     columns = data.hub.name is not None or any(name is not None for name in files)
+    for name, split in splits.items():
+        own = (f"data.{name}.source_column", f"data.{name}.target_column")
+        yield Condition(own, split.file is None, "without a file with both sides", f"data.{name}.file=FILE")
     yield Condition(
         ("data.source_column", "data.target_column"), not columns, "without text in columns", "data.train.file=FILE"
     )

@@ -27,6 +27,8 @@ class FilesConfig:
     file: str | None = setting(
         None, "one file with both sides: .tsv, .csv, .jsonl, .parquet; .gz accepted for all but the last"
     )
+    source_column: str | None = setting(None, "column of source sentences in file; null: data.source_column")
+    target_column: str | None = setting(None, "column of target sentences in file; null: data.target_column")
 
 
 @dataclass(kw_only=True)
@@ -149,5 +151,6 @@ def without_source(config: DataConfig) -> DataConfig:
 
 
 def _target_for_both(files: Files) -> Files:
-    """The target file for both sides; without one, the files are unchanged and `read_split` checks them."""
+    """The target file and column for both sides; without such a file, `read_split` checks what is named."""
+    files = replace(files, source_column=files.target_column)
     return files if files.target is None else replace(files, source=files.target)

@@ -47,6 +47,7 @@ CASES: list[tuple[dict[str, Any], str, Any, list[tuple[str, Any]]]] = [
         "english",
         [("data.hub.name", "x"), ("data.train.file", "a.tsv"), ("data.more", [MoreConfig(file="a.tsv")])],
     ),
+    ({}, "data.train.source_column", "2", [("data.train.file", "a.tsv")]),
     (LANGUAGE_MODEL, "model.encoder.cell", "gru", [("model.encoder.layers", 1), ("model.encoder.layers", 2)]),
     (LANGUAGE_MODEL, "search.length_penalty", 0.5, [("model.encoder.layers", 1)]),
     (LANGUAGE_MODEL, "shortlist.pairs", 5, [("model.encoder.layers", 1)]),
