@@ -26,6 +26,7 @@ from seq2seq.evaluation.validation import Validator
 from seq2seq.model import AttentionKind, Network, slow_path_warnings
 from seq2seq.run.files import FileRecord, record_files
 from seq2seq.run.folder import RunFolder, learn_shortlist, prepare_tokenizers
+from seq2seq.run.network import make_network
 from seq2seq.run.resume import run_setup
 from seq2seq.settings import override_value, walk
 from seq2seq.system.device import choose_device, resolve_precision, set_seed
@@ -311,10 +312,32 @@ def _within_epochs(config: TrainConfig, sampler: BatchSampler) -> tuple[TrainCon
 def _initial_network(config: TrainConfig, tokenizers: Tokenizers, frozen: Sequence[str]) -> tuple[Network, list[str]]:
     """A network with its initial weights, and lines to report about it."""
     set_seed(config.seed)
-    network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
-    notes = [*set_embeddings(network, tokenizers, config.embeddings), *slow_path_warnings(config.model)]
+    network = make_network(config.model, tokenizers)
+    notes = [
+        *_copied(network),
+        *set_embeddings(network, tokenizers, config.embeddings),
+        *slow_path_warnings(config.model),
+    ]
     freeze_embeddings(network, frozen)
     return network, [*notes, *(f"embeddings: the {side} table is frozen" for side in frozen)]
+
+
+def _copied(network: Network) -> list[str]:
+    """How many source tokens the network can copy; no line without a copy mechanism.
+
+    Raises:
+        ConfigError: it can copy none.
+    """
+    if network.pointer is None:
+        return []
+    copies_X = network.pointer.copies_X
+    count = int((copies_X >= 0).sum())
+    if not count:
+        raise ConfigError(
+            "model.copy=pointer can copy nothing, as no source token is in the target vocabulary: set "
+            "tokenizer.joint=true, or model.copy=none"
+        )
+    return [f"copying: {count:,} of {len(copies_X):,} source tokens are in the target vocabulary"]
 
 
 def _reporting(validate: Validator, on_validation: OnValidation) -> Callable[[Network, int], Validation]:

@@ -85,7 +85,8 @@ def saved_data(folder: Path, pairs: SplitCorpus | Corpus, data: DataConfig) -> D
         )
     else:
         data = replace(data, source_column="source", target_column="target")
-    data = replace(data, hub=HubConfig())
+    data = replace(data, hub=HubConfig(), format=None)
+    data = replace(data, encoding=data.encoding if data.more else None)  # the files are ASCII
     data = replace(data, file=None, split=None, split_seed=DataConfig().split_seed)
     return replace(data, train=train, validation=validation, test=test)
 

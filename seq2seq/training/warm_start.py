@@ -18,12 +18,12 @@ from seq2seq.run.folder import CONFIG, MODEL, RunFolder
 from seq2seq.run.metadata import architecture
 from seq2seq.settings import override_value
 from seq2seq.tokenizer.config import TokenizerConfig
-from seq2seq.tokenizer.tokenizer import Tokenizer, Tokenizers, load_tokenizers
+from seq2seq.tokenizer.tokenizer import Tokenizer, Tokenizers
 from seq2seq.training.config import EmbeddingsConfig, StartVocabulary
 
 log = logging.getLogger("seq2seq")
 
-EFFECTIVE = {"tags", "placeholders", "sampling", "sampling_until", "sample_target"}
+EFFECTIVE = {"tags", "placeholders", "normalization", "sampling", "sampling_until", "sample_target"}
 """Tokenizer settings that have an effect with another run's vocabulary."""
 
 INITIAL = {"initialization", "initial_range", "forget_bias"}
@@ -67,10 +67,10 @@ def checked_start(
         _check_architecture(run, model)
         if not (other / MODEL).is_file():
             raise RunError(f"training.start={start} has no {MODEL}: train it until it has validated at least once")
-        tokenizers = load_tokenizers(other)
+        tokenizers = run.tokenizers()
         run.check_file(other / MODEL, run.metadata(tokenizers))
         if vocabulary is StartVocabulary.run:
-            _check_placeholders(run, tokenizer)
+            _check_text_form(run, tokenizer)
             _check_tags(start, tokenizers, tokenizer, source_tags)
             _refuse_ignored(run, model, tokenizer)
     return other
@@ -139,7 +139,12 @@ def _refuse_ignored(start: RunFolder, model: ModelConfig, tokenizer: TokenizerCo
         )
 
 
-def _check_placeholders(start: RunFolder, tokenizer: TokenizerConfig) -> None:
+def _check_text_form(start: RunFolder, tokenizer: TokenizerConfig) -> None:
+    if start.normalization is not tokenizer.normalization:
+        raise ConfigError(
+            f"training.start={start.path} was trained with tokenizer.normalization={start.normalization}, and a run "
+            "keeps the vocabulary of its start: set the same"
+        )
     started = start.section("tokenizer", TokenizerConfig).placeholders
     if {*started} != {*tokenizer.placeholders}:
         raise ConfigError(
@@ -187,7 +192,8 @@ def transfer_start_weights(start: Path, tokenizers: Tokenizers, network: Network
         RunError: the weights are missing or damaged, or another shape differs.
         DataError: the tokenizers are missing or damaged.
     """
-    run, others, path = RunFolder.open(start), load_tokenizers(start), start / MODEL
+    run = RunFolder.open(start)
+    others, path = run.tokenizers(), start / MODEL
     sizes = others.source.size, others.target.size, others.joint
     weights = dequantized(load_weights_of(meta_network(run.section("model", ModelConfig), *sizes), path), path)
     initial: Weights = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
