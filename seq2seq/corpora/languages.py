@@ -94,7 +94,7 @@ def language_named(text: str) -> str | None:
         tag = langcodes.Language.get(text)
         if text and tag.is_valid():
             return tag.prefer_macrolanguage().language
-    with suppress(LookupError):
+    with suppress(LookupError, UnicodeDecodeError):  # the latter for control characters
         return langcodes.find(text).prefer_macrolanguage().language
     return None
 

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from seq2seq.doctor.arrays import PairArrays, SentenceArray
+from seq2seq.doctor.characters import repair_mojibake
 from seq2seq.doctor.findings import Finding
 from seq2seq.doctor.reasons import Reason
 
@@ -37,6 +38,8 @@ ZAWGYI_SAMPLE = 200
 
 def is_legacy(text: str) -> bool:
     """Whether a text looks like that of a Vietnamese font before Unicode, or like a code page read as Latin-1."""
+    if repair_mojibake(text) != text:
+        return False
     words = len(text.split())
     if len(HIGH_WORD.findall(text)) >= max(2, words // 4) or len(SYMBOL_IN_WORD.findall(text)) >= max(2, words // 8):
         return True

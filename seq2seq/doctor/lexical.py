@@ -90,21 +90,21 @@ class LexicalModel:
 
 def sketches(sentences: Sequence[str]) -> Floats:
     """The bags of words of sentences as unit vectors, centred, [sentences, `SIZE`]."""
-    hashes: list[int] = []
+    found: list[int] = []
     counts = np.zeros(len(sentences), np.int64)
     known: dict[str, int] = {}
     for row, sentence in enumerate(sentences):
-        words = [known.setdefault(word, len(known)) for word in _units(sentence)]
-        counts[row] = len(words)
-        hashes += words
-    words = np.array(hashes, np.int64)
+        before = len(found)
+        found += [known.setdefault(word, len(known)) for word in _units(sentence)]
+        counts[row] = len(found) - before
+    words = np.array(found, np.int64)
     codes = np.fromiter((zlib.crc32(word.encode("utf-8", "surrogatepass")) for word in known), np.int64, len(known))
     frequencies = np.bincount(words, minlength=len(known))
     weights = np.where(codes >> 20 & 1, 1, -1) / np.sqrt(np.maximum(frequencies, 1))
     vectors = np.zeros((len(sentences), SIZE), np.float32)
     np.add.at(vectors, (np.repeat(np.arange(len(sentences)), counts), codes[words] % SIZE), weights[words])
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
-    return vectors - vectors.mean(0)
+    return np.asarray(vectors - vectors.mean(0), np.float32)
 
 
 def _units(sentence: str) -> Iterator[str]:

@@ -63,7 +63,7 @@ def test_each_problem_is_found_in_its_row(pairs, monkeypatch):
         Reason.mojibake: [130],
         Reason.exchanged: [240],
         Reason.other_language: [250],
-        Reason.untranslated: [260],
+        Reason.copied: [260],
         Reason.too_long: [370],
         Reason.duplicate: [380],
         Reason.invalid_utf8: [400],
@@ -105,7 +105,7 @@ def test_a_side_in_another_script_than_its_language_is_noted(pairs):
         (result,) = diagnose(
             {"train": chinese}, max_length=400, max_ratio=3.0, codes={"source": "en", "target": target}
         )
-        notes = [note for note in result.notes if "language" in note]
+        notes = [note for note in result.notes if "looks like" in note]
         assert len(notes) == bool(words)
         assert all(words in note for note in notes)
     assert language_notes({"source": [], "target": []}, {"source": "english", "target": "de"}) == [
