@@ -32,6 +32,9 @@ HIGH_WORD = re.compile(r"\b[À-ÖØ-öø-ÿ]{4,}\b")
 ZAWGYI = 0.95
 """Probability above which a sentence is Zawgyi."""
 
+ZAWGYI_SHARE = 0.05
+"""Least share of such sentences in a block: a few short ones are false alarms."""
+
 ZAWGYI_SAMPLE = 200
 """Sentences of a block that are checked for Zawgyi, which takes a millisecond each."""
 
@@ -80,4 +83,5 @@ def _zawgyi(sentences: SentenceArray) -> list[int]:
     if detector is None:
         return []
     rows = rows[:: -(-len(rows) // ZAWGYI_SAMPLE)]
-    return [row for row in rows if detector(sentences.sentences[row]) > ZAWGYI]
+    found = [row for row in rows if detector(sentences.sentences[row]) > ZAWGYI]
+    return found if len(found) >= ZAWGYI_SHARE * len(rows) else []
