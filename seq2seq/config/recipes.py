@@ -21,7 +21,7 @@ from seq2seq.training import (
 )
 from seq2seq.training.config import Criterion, EmbeddingsConfig
 from seq2seq.training.loggers import LoggerConfig
-from seq2seq.translation.config import EnsembleConfig, OverridesConfig, RunConfig, TranslatorConfig
+from seq2seq.translation.config import ENCODING, EnsembleConfig, OverridesConfig, RunConfig, TranslatorConfig
 
 SPLIT = "train, validation or test split of data, or of the run's data if data is not set"
 
@@ -196,7 +196,8 @@ class BacktranslateConfig(RunConfig):
     """Settings of recipes/backtranslate.py."""
 
     run: str = setting("runs/demo", "run folder of a model that translates from the target to the source language")
-    input: str = setting("-", "target-language text, one sentence per line, .gz accepted; - is standard input")
+    input: str = setting("-", "target-language text, one sentence per line, compressed or not; - is standard input")
+    encoding: str | None = setting(None, ENCODING)
     output: str | None = setting(None, "new folder; null: RUN-synthetic")
     beam_size: int | None = setting(None, "hypotheses kept; null: 1, greedy search", at_least=1)
     n_best: int | None = setting(None, "maximum number of distinct sources per sentence; null: 1", at_least=1)
