@@ -150,9 +150,11 @@ def _example_rows(finding: Finding, examples: int) -> list[tuple[int, int]]:
 
 def _read_pairs(corpus: Corpus, rows: set[int]) -> dict[int, Pair]:
     pairs: dict[int, Pair] = {}
+    if not rows:
+        return pairs
     start = 0
     for block in read_blocks(corpus):
-        if start > max(rows, default=-1):
+        if start > max(rows):
             break
         for row in [row for row in rows if start <= row < start + len(block.source)]:
             pairs[row] = Pair(block.source[row - start], block.target[row - start])
