@@ -1,5 +1,6 @@
 """Checks of blank, long and disproportionate sentences."""
 
+import numpy as np
 import pytest
 
 from seq2seq.doctor.arrays import PairArrays, PairStatistics, SentenceArray, pair_statistics
