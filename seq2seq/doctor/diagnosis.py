@@ -107,12 +107,12 @@ def unreadable_corpora(corpora: Mapping[str, Corpus]) -> dict[str, str]:
     """Open each corpus, and return why some cannot be read: they are no text, or in another encoding.
 
     Raises:
-        DataError: none can be read, or one can be read only once.
+        DataError: none can be read.
     """
     errors: dict[str, DataError] = {}
     for name, corpus in corpora.items():
-        _ = corpus.fingerprint  # after the fingerprint, reading a changed file is an error
         try:
+            _ = corpus.fingerprint  # after the fingerprint, reading a changed file is an error
             next(read_blocks(corpus), None)
         except DataError as error:
             errors[name] = error

@@ -6,6 +6,7 @@ Vietnamese, code pages of other alphabets, and Zawgyi for Burmese, at Unicode's 
 
 import re
 import unicodedata
+import warnings
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
@@ -57,7 +58,9 @@ def zawgyi_detector() -> Callable[[str], float] | None:
         return None
     from myanmartools import ZawgyiDetector
 
-    probability: Callable[[str], float] = ZawgyiDetector().get_zawgyi_probability
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # it opens its model with importlib.resources.open_binary
+        probability: Callable[[str], float] = ZawgyiDetector().get_zawgyi_probability
     return probability
 
 
