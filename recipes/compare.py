@@ -25,7 +25,7 @@ def main(config: CompareConfig) -> None:
     from seq2seq.comparison.report import sections, write
     from seq2seq.comparison.systems import Common, read_systems, with_normal_lines
     from seq2seq.corpora.corpus import Pair
-    from seq2seq.metrics.score import fresh_metrics, score, too_long_for_ter, warn_of_misfit
+    from seq2seq.metrics.score import fresh_metrics, score, warn_of_misfit, why_no_ter
     from seq2seq.metrics.suspicious import blank_report, count_outputs
     from seq2seq.run.provenance import comparable, text_hash
     from seq2seq.system.device import choose_device
@@ -42,7 +42,7 @@ def main(config: CompareConfig) -> None:
     common = Common(
         text_hash(pair.target for pair in given),
         len(pairs),
-        {name: comparable(getattr(signatures, name).signature) for name in fresh_metrics()},
+        {name: comparable(metric.signature) for name in fresh_metrics() if (metric := getattr(signatures, name))},
         config.entry or str(config.split),
         str(config.translations),
     )
@@ -52,8 +52,8 @@ def main(config: CompareConfig) -> None:
         for line in filter(None, (blank_report(references, output.lines), counts.report())):
             print(f"{output.name}: {line}", file=sys.stderr)
     lines = (output.lines for system in systems for output in system.outputs)
-    if too_long := too_long_for_ter(language, references, *lines):
-        print(f"TER {too_long}", file=sys.stderr)
+    if no_ter := why_no_ter(language, references, *lines):
+        print(f"TER {no_ter}", file=sys.stderr)
     comet = None
     if config.comet is not None:
         on_gpu = choose_device(config.device).type == "cuda"
@@ -63,7 +63,7 @@ def main(config: CompareConfig) -> None:
         (corpus.name, common.references),
         pairs,
         lambda: {
-            **fresh_metrics(config.lowercase, language, ter=not too_long),
+            **fresh_metrics(config.lowercase, language, ter=not no_ter),
             **({} if comet is None else {"comet": CometMetric(comet)}),
         },
         frequencies(config, run, references),

@@ -78,6 +78,9 @@ class TrainConfig:
             self._check_language_model()
         if self.model.tying is Tying.all and not self.tokenizer.joint:
             raise ConfigError("model.tying=all shares one vocabulary: set tokenizer.joint=true or model.tying=output")
+        if self.training.bidirectional > 0:
+            self._check_bidirectional()
+        self.loss.check()
         self.risk.check()
         self.logger.check()
 
@@ -89,6 +92,19 @@ class TrainConfig:
         """
         self.scheduled_sampling.check(updates)
         self.schedule.check(updates)
+
+    def _check_bidirectional(self) -> None:
+        """Refuse training in both directions of a model that has one."""
+        if not self.translates:
+            raise ConfigError(
+                "training.bidirectional needs two sides, but a language model (model.encoder.layers=0) has one: set "
+                "training.bidirectional=0"
+            )
+        if not self.tokenizer.joint:
+            raise ConfigError(
+                "training.bidirectional reads and writes both languages with one vocabulary: set tokenizer.joint=true "
+                "or training.bidirectional=0"
+            )
 
     def _check_language_model(self) -> None:
         """Refuse settings that score translations, which a language model does not make."""

@@ -29,6 +29,9 @@ sacreBLEU keeps rows of its table of edits, as wide as the reference, for every 
 10,000 words of shifted hypotheses: about 400 MB here, 20 GB for 50,000 words.
 """
 
+LONGEST_WORD = 10
+"""Mean characters of a word above which text has no spaces between words; words of Burmese have 3 to 7."""
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -64,7 +67,7 @@ class Score:
     bleu: Metric
     chrf: Metric
     ter: Metric | None
-    """None if a line is too long for TER (`too_long_for_ter`), and for sources that are scored as they are."""
+    """None if a line is too long for TER (`why_no_ter`), and for sources that are scored as they are."""
     sentences: int
     ter_skipped: str = ""
     """Why there is no TER; empty if there is one."""
@@ -115,7 +118,7 @@ def score(
     """
     check_lengths(hypotheses, references)
     warn_of_misfit(language, references)
-    skipped = too_long_for_ter(language, hypotheses, references)
+    skipped = why_no_ter(language, references, hypotheses)
     metrics = fresh_metrics(lowercase, language, ter=not skipped)
     measured: dict[str, Metric | None] = {"ter": None}
     measured |= {name: measure(metric, hypotheses, references, bootstrap, seed) for name, metric in metrics.items()}
@@ -135,10 +138,21 @@ def fresh_metrics(lowercase: bool = False, language: str = "", *, ter: bool = Tr
     }
 
 
-def too_long_for_ter(language: str, *texts: Sequence[str]) -> str:
-    """Return why TER is not computed: a line has more than `LONGEST_FOR_TER` words; empty if none has."""
+def why_no_ter(language: str, references: Sequence[str], *outputs: Sequence[str]) -> str:
+    """Return why TER is not computed; empty if it is.
+
+    A line has more than `LONGEST_FOR_TER` words, or the references have no spaces between words: in Thai, Lao, Khmer,
+    Burmese and others whose words have more than `LONGEST_WORD` characters on average.
+    """
+    if segmentation(language) is Segmentation.unsegmented:
+        lengths = [len(word) for line in references for word in line.split()]
+        length = sum(lengths) / max(1, len(lengths))
+        if length > LONGEST_WORD:
+            return (
+                f"not computed: it counts words, and {language} has no spaces between them (mean length {length:.0f})"
+            )
     ter = fresh_metrics(language=language)["ter"]
-    for lines in texts:
+    for lines in (references, *outputs):
         for number, line in enumerate(lines, 1):
             words = len(preprocessed(ter, line).split()) if len(line) > LONGEST_FOR_TER else 0
             if words > LONGEST_FOR_TER:
@@ -170,7 +184,10 @@ def bleu_tokenizer(language: str) -> str:
             return f"{extra}-mecab"
         log.warning("BLEU splits %s into characters: %s to split words by MeCab", language, install_hint(extra))
         return "char"
-    return "char" if kind is Segmentation.unsegmented else "13a"
+    if kind is Segmentation.unsegmented:
+        log.info("BLEU compares characters, as %s has no spaces between words (tok:char in its signature)", language)
+        return "char"
+    return "13a"
 
 
 def warn_of_misfit(language: str, references: Sequence[str]) -> None:
@@ -184,7 +201,7 @@ def warn_of_misfit(language: str, references: Sequence[str]) -> None:
 def _warn(language: str, script: Segmentation) -> None:
     log.warning(
         "BLEU uses the tokenizer %s for data.target_language=%s, but the references look like %s: set "
-        "data.target_language to their language",
+        "data.target_language to their language, or name its script, as in rki-Mymr",
         bleu_tokenizer(language),
         language or "''",
         EXAMPLES[script],

@@ -24,6 +24,7 @@ from seq2seq.model import ModelConfig, Network
 from seq2seq.model.network import meta_network
 from seq2seq.model.weights import dequantized, is_quantized, load_weights_of, read_metadata, set_weights
 from seq2seq.run.metadata import check_metadata, model_metadata, tokenizer_hashes
+from seq2seq.run.network import make_network
 from seq2seq.search import SearchConfig
 from seq2seq.settings import flat, validate
 from seq2seq.system.atomic import atomic_folder, atomic_write
@@ -288,7 +289,7 @@ class RunFolder:
         file, metadata = self.path / MODEL, self.metadata(tokenizers)
         self.check_file(file, metadata)
         weights = load_weights_of(shapes, file)
-        network = Network(model, *sizes)
+        network = make_network(model, tokenizers)
         set_weights(network, dequantized(weights, file), file)
         return LoadedRun(
             network.eval(),

@@ -37,6 +37,9 @@ TRAINING_ONLY = {
 MEANINGFUL: dict[str, Any] = {"data.source_tag": None, "tokenizer.placeholders": [], "tokenizer.normalization": "nfc"}
 """Settings outside the model section that change what the source means to the model, and their defaults."""
 
+FIXED_BEFORE = {"tokenizer.normalization": "nfc"}
+"""Settings that older versions did not have, and the only value that their models can have."""
+
 ABOUT = {
     "source_language": "data.source_language",
     "target_language": "data.target_language",
@@ -66,7 +69,7 @@ def model_metadata(model: ModelConfig, settings: Mapping[str, Any], tokenizers: 
     meaning = {f"model.{name}": value for name, value in architecture(model).items()}
     for name, default in MEANINGFUL.items():
         value = settings.get(name, default)
-        meaning[name] = sorted(map(str, value)) if isinstance(value, list) else value  # enums are strings
+        meaning[name] = sorted(map(str, value)) if isinstance(value, list) else value
     about = {name: settings.get(path) for name, path in ABOUT.items() if model.encoder.layers or "source" not in name}
     return {
         "seq2seq": __version__,
@@ -97,6 +100,7 @@ def check_metadata(written: Mapping[str, str], expected: Mapping[str, str], file
             if written.get(name) != expected.get(name):
                 raise RunError(f"{folder / name} is not the tokenizer that {file} was trained with: {advice}")
     trained, given = (_settings(metadata, file) for metadata in (written, expected))
+    trained = trained and {**FIXED_BEFORE, **trained}
     for name in trained.keys() & given.keys():
         if trained[name] != given[name]:
             raise RunError(

@@ -14,7 +14,7 @@ from sentencepiece import SentencePieceProcessor
 from seq2seq.errors import DataError
 from seq2seq.system.atomic import atomic_write
 from seq2seq.tokenizer.normalization import SPACE, Normalization, normalize
-from seq2seq.tokenizer.sentencepiece_model import ModelType, Piece, PieceType, read_pieces
+from seq2seq.tokenizer.sentencepiece_model import ModelType, Piece, PieceType, read_normalizer, read_pieces
 
 UNK, BOS, EOS, PAD = 0, 1, 2, 3
 MAX_FILE = 100_000_000
@@ -131,6 +131,18 @@ class Tokenizer:
         except ValueError as error:
             raise DataError(f"the tokenizer model is damaged ({error}): train or fetch it again") from None
 
+    @property
+    def own_rule(self) -> str:
+        """The rule by which the model itself changes characters, such as nmt_nfkc; empty for those trained here.
+
+        Raises:
+            DataError: the model is damaged in a way that SentencePiece ignores.
+        """
+        try:
+            return read_normalizer(self.to_bytes())
+        except ValueError as error:
+            raise DataError(f"the tokenizer model is damaged ({error}): train or fetch it again") from None
+
     @cached_property
     def tags(self) -> frozenset[str]:
         """The tokens that are never split."""
@@ -180,6 +192,13 @@ class Tokenizers(NamedTuple):
     def joint(self) -> bool:
         """Whether both sides share one vocabulary."""
         return self.source is self.target
+
+    def copies(self) -> list[int]:
+        """For each source token the equal target token; -1 if there is none, and for UNK, BOS, EOS and padding."""
+        numbers = {token: number for number, token in enumerate(self.target.tokens(range(self.target.size)))}
+        copies = [numbers.get(token, -1) for token in self.source.tokens(range(self.source.size))]
+        copies[: PAD + 1] = [-1] * (PAD + 1)
+        return copies
 
 
 def tokenizer_files(tokenizers: Tokenizers) -> dict[str, bytes]:

@@ -227,6 +227,14 @@ def _load_or_train(
         tokenizer.ids_of_tags(config.tags)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
+    if (rule := tokenizer.own_rule) and form is not Normalization.nfkc:
+        log.warning(
+            "%s changes characters by itself (%s), and references are scored in the form tokenizer.normalization=%s: "
+            "set tokenizer.normalization=nfkc, the nearest form, or train a vocabulary here",
+            path,
+            rule,
+            form,
+        )
     return tokenizer
 
 
