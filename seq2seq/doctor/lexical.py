@@ -1,6 +1,6 @@
 """Whether two sentences translate each other, by their words: a linear map from source words to target words.
 
-A sentence is a bag of words, hashed into `SIZE` dimensions with random signs and divided by the square root of each
+A sentence is a bag of words, hashed into up to `SIZE` dimensions with random signs and divided by the square root of each
 word's frequency. The map W is the ridge regression of targets on sources, and the score of a pair the cosine of W x and
 y. It is estimated from the corpus itself. Two halves of the corpus score each other, so that no pair has been seen.
 """
@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-SIZE = 512
-"""Dimensions of a sentence."""
+SIZE, LARGE = 512, 50_000
+"""Dimensions of a sentence; a quarter of them in corpora of more pairs, where they suffice and save memory."""
 STEM = 5
 """Characters of a word that count."""
 LONGEST_WORD = 12
@@ -89,7 +89,7 @@ class LexicalModel:
 
 
 def sketches(sentences: Sequence[str]) -> Floats:
-    """The bags of words of sentences as unit vectors, centred, [sentences, `SIZE`]."""
+    """The bags of words of sentences as unit vectors, centred, [sentences, dimensions]."""
     found: list[int] = []
     counts = np.zeros(len(sentences), np.int64)
     known: dict[str, int] = {}
@@ -101,8 +101,9 @@ def sketches(sentences: Sequence[str]) -> Floats:
     codes = np.fromiter((zlib.crc32(word.encode("utf-8", "surrogatepass")) for word in known), np.int64, len(known))
     frequencies = np.bincount(words, minlength=len(known))
     weights = np.where(codes >> 20 & 1, 1, -1) / np.sqrt(np.maximum(frequencies, 1))
-    vectors = np.zeros((len(sentences), SIZE), np.float32)
-    np.add.at(vectors, (np.repeat(np.arange(len(sentences)), counts), codes[words] % SIZE), weights[words])
+    size = SIZE if len(sentences) <= LARGE else SIZE // 4
+    vectors = np.zeros((len(sentences), size), np.float32)
+    np.add.at(vectors, (np.repeat(np.arange(len(sentences)), counts), codes[words] % size), weights[words])
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
     return np.asarray(vectors - vectors.mean(0), np.float32)
 
@@ -116,11 +117,11 @@ def _units(sentence: str) -> Iterator[str]:
 
 
 def _ridge(source: Floats, target: Floats, rows: npt.NDArray[np.int64], partners: npt.NDArray[np.int64]) -> Floats:
-    """The map from source to target vectors, from at most `SAMPLE` of these source lines, [`SIZE`, `SIZE`]."""
+    """The map from source to target vectors, from at most `SAMPLE` of these source lines."""
     rows = rows[:: -(-len(rows) // SAMPLE)] if len(rows) else rows
     inputs, outputs = source[rows], target[partners[rows]]
     products = inputs.T @ inputs
-    products[np.diag_indices(SIZE)] += RIDGE * max(float(np.trace(products)) / SIZE, 1e-6)
+    products[np.diag_indices(len(products))] += RIDGE * max(float(np.trace(products)) / len(products), 1e-6)
     return np.asarray(np.linalg.solve(products, inputs.T @ outputs), np.float32)
 
 

@@ -3,8 +3,8 @@
 import gzip
 import json
 import lzma
-import zipfile
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
