@@ -1,6 +1,6 @@
 """Whether two sentences translate each other, by their words: a linear map from source words to target words.
 
-A sentence is a bag of words, hashed into up to `SIZE` dimensions with random signs and divided by the square root of each
+A sentence is a bag of words, hashed into `SIZE` dimensions with random signs and divided by the square root of each
 word's frequency. The map W is the ridge regression of targets on sources, and the score of a pair the cosine of W x and
 y. It is estimated from the corpus itself. Two halves of the corpus score each other, so that no pair has been seen.
 """
@@ -54,6 +54,9 @@ class LexicalModel:
         """
         source, target = self._sides
         known = np.flatnonzero(partners >= 0)
+        if not len(known):
+            self.evidence = 0.0
+            return self.evidence
         maps = [_ridge(source, target, known[self._halves[known] == half], partners) for half in (0, 1)]
         mapped = np.empty_like(source)
         for half, rows in enumerate(self._halves == half for half in (0, 1)):
