@@ -22,7 +22,7 @@ from seq2seq.doctor.markup import unescape
 from seq2seq.doctor.quotes import unquoted
 from seq2seq.doctor.reading import PairBlock, read_blocks
 from seq2seq.doctor.reasons import Reason, Remedy
-from seq2seq.errors import ConfigError
+from seq2seq.errors import ConfigError, DataError
 from seq2seq.system.atomic import atomic_write
 from seq2seq.system.lock import locked_output
 
@@ -179,7 +179,7 @@ def clean(diagnosis: Diagnosis, keep: Collection[Reason]) -> CleaningResult:
 
     Raises:
         ConfigError: as in `clean_paths`.
-        DataError: the corpus has changed since the diagnosis.
+        DataError: the corpus has changed since the diagnosis, or no pair would be left.
         RunError: a file cannot be written, or another process is writing it.
     """
     paths = clean_paths(diagnosis.corpus, diagnosis.name)
@@ -199,6 +199,12 @@ def clean(diagnosis: Diagnosis, keep: Collection[Reason]) -> CleaningResult:
                 kept += len(sides[0])
                 for file, lines in zip(files, sides, strict=True):
                     file.write("".join(f"{line}\n" for line in lines).encode())
+        if diagnosis.pairs and not kept:  # before the files get their names
+            reasons = ", ".join(sorted(cleaner.dropped))
+            raise DataError(
+                f"{diagnosis.corpus.name}: fix=true would drop every pair ({reasons}): correct the files, or set "
+                f"keep=[{reasons}]"
+            )
     dropped, changed = (
         {reason: count[reason] for reason in Reason if count[reason]} for count in (cleaner.dropped, cleaner.changed)
     )

@@ -144,6 +144,14 @@ def test_entities_quotes_and_decomposed_text_are_repaired(tmp_path):
     assert result.changed == dict.fromkeys(repairs, 1)
 
 
+def test_an_empty_copy_is_never_written(tmp_path):
+    (tmp_path / "a.tsv").write_text("a\t\n\tb\n")
+    diagnosis = diagnosed(TsvFile(tmp_path / "a.tsv", "1", "2"))
+    with pytest.raises(DataError, match=r"would drop every pair \(blank\): correct the files, or set keep=\[blank\]"):
+        clean(diagnosis, [])
+    assert [*tmp_path.iterdir()] == [tmp_path / "a.tsv"]
+
+
 def test_an_existing_file_is_never_replaced(tmp_path):
     corpus = write_corpus(tmp_path)
     (tmp_path / "a.b.clean.de").write_text("mine")
@@ -192,7 +200,11 @@ def test_any_two_files_can_be_diagnosed_and_cleaned(tmp_path_factory, source, ta
     except DataError as error:
         assert re.search("is UTF-|damaged or incomplete", str(error))  # noqa: PT017
         return
-    result = clean(diagnosis, [])
+    try:
+        result = clean(diagnosis, [])
+    except DataError as error:
+        assert "would drop every pair" in str(error)  # noqa: PT017
+        return
     cleaned = [list(read_lines(path)) for path in (result.source, result.target)]
     assert len(cleaned[0]) == len(cleaned[1]) == result.kept == diagnosis.pairs - sum(result.dropped.values())
     assert all(line.strip() and len(line.splitlines()) == 1 for lines in cleaned for line in lines)
