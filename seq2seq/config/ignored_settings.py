@@ -77,7 +77,10 @@ def _conditions(config: TrainConfig) -> Iterator[Condition]:
     starts = ("embeddings.unfreeze", "training.start_vocabulary")
     yield Condition(starts, config.training.start is None, "without a start", "training.start=RUN")
     yield Condition(
-        ("tokenizer.sample_target",), config.tokenizer.sampling == 0, "without sampling", "tokenizer.sampling above 0"
+        ("tokenizer.sample_target", "tokenizer.sampling_until"),
+        config.tokenizer.sampling == 0,
+        "without sampling",
+        "tokenizer.sampling above 0",
     )
     yield Condition(
         ("training.average_count",),
@@ -151,6 +154,9 @@ def _of_data(data: DataConfig) -> Iterator[Condition]:
     named = any(name is not None for name in (*files, *texts))
     yield Condition(("data.format", "data.encoding"), not named, "without files", "data.file=FILE")
     columns = data.hub.name is not None or any(name is not None for name in files)
+    for name, split in splits.items():
+        own = (f"data.{name}.source_column", f"data.{name}.target_column")
+        yield Condition(own, split.file is None, "without a file with both sides", f"data.{name}.file=FILE")
     yield Condition(
         ("data.source_column", "data.target_column"), not columns, "without text in columns", "data.train.file=FILE"
     )

@@ -213,6 +213,8 @@ def _files(config: DataConfig, part: FilesConfig, name: str) -> Corpus:
     if part.file is not None:
         if part.source is not None or part.target is not None:
             raise ConfigError(f"{name} names both file and source/target: keep one of them")
+        source, target = part.source_column or config.source_column, part.target_column or config.target_column
+        config = replace(config, source_column=source, target_column=target)
         return open_pairs(config, Path(part.file).expanduser(), f"{name}.file")
     if part.source is None or part.target is None:
         missing = "target" if part.target is None else "source"
