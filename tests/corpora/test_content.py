@@ -287,8 +287,11 @@ CSV = 'English,German\n"No, thanks.","Nein, danke."\nYes.,Ja.\n"He said ""no""."
         ("A\tb\nc\nd\te\n", None),
     ],
 )
-def test_a_table_that_is_taken_for_text_is_named(tmp_path, text, sign):
+def test_a_table_that_is_taken_for_text_is_named(tmp_path, text, sign, caplog):
     path = written(tmp_path, text.encode())
+    lines, count = read_input(str(path))
+    assert (list(lines), count) == (text.splitlines(), text.count("\n"))
+    assert [message.partition(" (")[0] for message in caplog.messages] == [f"{path} looks like a table"] * bool(sign)
     config = DataConfig(train=SplitConfig(source=str(path), target=str(path)))
     pairs = [Pair(line, line) for line in text.splitlines()]
     if sign is None:
