@@ -10,11 +10,16 @@ from networks import ARRANGEMENTS, BOS, COPIES, EOS, VOCABULARY, model_configs, 
 from torch import Tensor
 from torch.nn.functional import nll_loss
 
+from seq2seq.data.batch import make_batch
 from seq2seq.errors import ConfigError
 from seq2seq.model import AttentionKind, CopyKind, EncoderConfig, ModelConfig, Network
-from seq2seq.model.pointer import CHUNK, GATE_BIAS, AddCopies, CopyMemory, Pointer
+from seq2seq.model.pointer import CHUNK, AddCopies, CopyMemory
+from seq2seq.system.precision import Precision
+from seq2seq.training.config import Passes, Prediction, ScheduledSamplingConfig
 from seq2seq.training.consistency import symmetric_divergence
 from seq2seq.training.loss import label_log_probabilities, loss_sums
+from seq2seq.training.objective import TeacherForcing
+from seq2seq.training.scheduled_sampling import ScheduledSampling
 
 POINTERS = [config for config in ARRANGEMENTS if config.copy is CopyKind.pointer]
 CLOSE = {"rtol": 0, "atol": 1e-6}  # attention weights and losses are float32 in every precision
@@ -87,6 +92,20 @@ def test_other_objectives_have_the_gradients_of_the_equations():
     torch.testing.assert_close(*gradients, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("passes", Passes)
+def test_scheduled_sampling_reads_the_most_probable_tokens(passes):
+    """Copied ones too, in both ways to predict them; in one pass they are predicted from the target."""
+    network, batch = random_network(POINTERS[0], seed=3), make_batch(SOURCES, [target[1:] for target in TARGETS])
+    config = ScheduledSamplingConfig(rate=1.0, passes=passes, prediction=Prediction.argmax)
+    sampling = ScheduledSampling(TeacherForcing(0.0, Precision.float32), config, 1, Precision.float32)
+    inputs = sampling.mixed(network, batch, 1.0)
+    for row, target in enumerate(TARGETS):
+        read = inputs[row].tolist() if passes is Passes.sequential else target
+        source = batch.source_BS[row, : batch.source_lengths_B[row]].tolist()
+        expected = plain_probabilities(network, source, read)[:-1].argmax(1)
+        assert inputs[row].tolist() == [batch.target_BT[row, 0], *expected.tolist()]
+
+
 @pytest.mark.parametrize("rows", [3, CHUNK + 1])
 def test_the_gradient_is_that_of_finite_differences(rows):
     """In float64, for sources in which tokens occur twice; logits are changed in place."""
@@ -148,14 +167,12 @@ def test_only_the_first_of_equal_tokens_counts_and_all_have_their_sum():
     assert copied.first_PS.tolist() == [[True, False, True, False, False], [True, True, False, False, False]]
 
 
-def test_the_gate_starts_with_the_vocabulary_and_is_saved_without_the_table():
-    network = Network(replace(POINTERS[0]), 9, VOCABULARY, joint=False, copies=[-1, *range(8)])
-    assert network.pointer.gate.bias.item() == GATE_BIAS
+def test_only_the_gate_is_saved():
+    network = Network(POINTERS[0], 9, VOCABULARY, joint=False, copies=[-1, *range(8)])
     assert {name for name in network.state_dict() if name.startswith("pointer")} == {
         "pointer.gate.weight",
         "pointer.gate.bias",
     }
-    assert isinstance(network.pointer, Pointer)
     assert sum(parameter.numel() for parameter in network.pointer.parameters()) == POINTERS[0].feature_size + 1
     assert (Network(POINTERS[0], 9, VOCABULARY, joint=False).pointer.copies_X == -1).all()
 
