@@ -103,8 +103,7 @@ def language_named(text: str) -> str | None:
         tag = langcodes.Language.get(text)
         if tag.is_valid():
             return tag.prefer_macrolanguage().language
-    # NUL and the like: text that its index cannot hold.
-    with suppress(LookupError, ValueError, SystemError):
+    with suppress(LookupError, ValueError, SystemError):  # the latter two: far from a name, such as NUL
         return langcodes.find(text).prefer_macrolanguage().language
     return None
 
