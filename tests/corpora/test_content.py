@@ -103,7 +103,7 @@ def test_other_encodings_are_guessed_and_the_guess_is_shown(tmp_path, encoding, 
     path = written(tmp_path, b"OK.\n" + text.encode(encoding), "text.txt")
     with pytest.raises(DataError, match=r"text\.txt, line 2: byte 0x.. at position \d+ is not UTF-8: as ") as error:
         list(CorpusFile(path).lines())
-    assert f"begins with “{text.splitlines()[0]}”" in str(error.value)
+    assert f"it reads “{text.splitlines()[0]}”" in str(error.value)
     named = re.search(r"data\.encoding=(\S+) reads it, or convert it: iconv -f (\S+) -t UTF-8 ", str(error.value))
     assert named is not None
     assert list(CorpusFile(path, named[1]).lines()) == ["OK.", *text.splitlines()]
