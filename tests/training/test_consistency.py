@@ -2,13 +2,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from networks import SAMPLES, padded, random_network, random_sentences
+from networks import ARRANGEMENTS, SAMPLES, padded, random_network, random_sentences
 from reversal import HELD_OUT, SEVEN_BATCHES, Scripted, tiny_network, trainer, training, weights
 from torch.nn.functional import kl_div
 
 from seq2seq.data.batch import Batch, make_batch
 from seq2seq.errors import ConfigError
-from seq2seq.model.choices import BridgeKind, CellKind
+from seq2seq.model.choices import BridgeKind, CellKind, CopyKind
 from seq2seq.model.dropout import Cutoff
 from seq2seq.system.precision import Precision
 from seq2seq.training.config import LossConfig
@@ -172,10 +172,13 @@ def test_cutoff_leaves_bos_and_eos_and_cuts_the_other_tokens_at_its_rate():
     assert (others < 0.9).all()
 
 
-@pytest.mark.parametrize("tying", [0, 1])
-def test_simcut_and_its_gradients_are_those_of_the_definition(tying):
+POINTER = next(config for config in ARRANGEMENTS if config.copy is CopyKind.pointer)
+
+
+@pytest.mark.parametrize("config", [*SAMPLES[:2], POINTER], ids=["separate", "tied", "pointer"])
+def test_simcut_and_its_gradients_are_those_of_the_definition(config):
     """The reference multiplies the embeddings in hooks, in two passes in float64; no dropout."""
-    network = random_network(replace(SAMPLES[tying], dropout=0.0), 3, dtype=torch.float64).train()
+    network = random_network(replace(config, dropout=0.0), 3, dtype=torch.float64).train()
     torch.manual_seed(4)
     cutoff = token_cutoff(BATCH, 0.4)
     assert cutoff.source_BS1.min() == cutoff.target_BT1.min() == 0
