@@ -46,41 +46,40 @@ class CleaningResult:
     """The outcome of cleaning.
 
     Args:
-        source, target: the new files.
+        paths: the new files: source and target, or one with both.
         pairs, kept: pairs before and after.
         dropped: dropped pairs, by their first reason.
         changed: kept pairs that were changed, by reason.
     """
 
-    source: Path
-    target: Path
+    paths: tuple[Path, ...]
     pairs: int
     kept: int
     dropped: dict[Reason, int]
     changed: dict[Reason, int]
 
 
-def clean_paths(corpus: Corpus, name: str) -> tuple[Path, Path]:
-    """Return the paths of the cleaned copy: two text files, whatever the format of the original.
+def clean_paths(corpus: Corpus, name: str) -> tuple[Path, ...]:
+    """Return the paths of the cleaned copy: two text files, or a tab-separated one if the original has both sides.
 
-    ``train.en`` becomes ``train.clean.en``, ``train.en.gz`` becomes ``train.clean.en.gz``, and ``pairs.tsv`` becomes
-    ``pairs.clean.source.txt`` and ``pairs.clean.target.txt``. A copy of a file in an archive is beside the archive.
+    ``train.en`` becomes ``train.clean.en``, ``train.en.gz`` becomes ``train.clean.en.gz``, and ``pairs.xlsx`` becomes
+    ``pairs.clean.tsv``. A copy of a file in an archive is beside the archive.
 
     Raises:
         ConfigError: the corpus is not in files, both sides are one file, or a copy already exists.
     """
+    paths: tuple[Path, ...]
     if isinstance(corpus, TextFiles):
-        paths = _clean_path(corpus.source), _clean_path(corpus.target)
+        paths = source, target = _clean_path(corpus.source), _clean_path(corpus.target)
+        if source == target:
+            raise ConfigError(f"{name} has {corpus.name} on both sides: name a source file and a target file")
+        if target.exists() and not source.exists():
+            raise ConfigError(f"{target} already exists without {source}, as an interrupted command leaves it: remove it")
     elif len(corpus.files) == 1:
         path = _without_packing(corpus.files[0].path)
-        paths = path.with_name(f"{path.stem}.clean.source.txt"), path.with_name(f"{path.stem}.clean.target.txt")
+        paths = (path.with_name(f"{path.stem}.clean.tsv"),)
     else:
         raise ConfigError(f"fix=true needs files, and {name} is {corpus.name}: leave fix out, or name files")
-    source, target = paths
-    if source == target:
-        raise ConfigError(f"{name} has {corpus.name} on both sides: name a source file and a target file")
-    if target.exists() and not source.exists():
-        raise ConfigError(f"{target} already exists without {source}, as an interrupted command leaves it: remove it")
     for path in paths:
         if path.exists():
             raise ConfigError(f"{path} already exists: remove it, or check it by naming it as data.train")
@@ -197,7 +196,7 @@ def clean(diagnosis: Diagnosis, keep: Collection[Reason]) -> CleaningResult:
             for block in read_blocks(diagnosis.corpus):
                 sides = cleaner.clean_block(block)
                 kept += len(sides[0])
-                for file, lines in zip(files, sides, strict=True):
+                for file, lines in zip(files, sides if len(files) == 2 else [_rows(*sides)], strict=True):
                     file.write("".join(f"{line}\n" for line in lines).encode())
         if diagnosis.pairs and not kept:  # before the files get their names
             reasons = ", ".join(sorted(cleaner.dropped))
@@ -208,4 +207,9 @@ def clean(diagnosis: Diagnosis, keep: Collection[Reason]) -> CleaningResult:
     dropped, changed = (
         {reason: count[reason] for reason in Reason if count[reason]} for count in (cleaner.dropped, cleaner.changed)
     )
-    return CleaningResult(*paths, diagnosis.pairs, kept, dropped, changed)
+    return CleaningResult(paths, diagnosis.pairs, kept, dropped, changed)
+
+
+def _rows(sources: list[str], targets: list[str]) -> list[str]:
+    """Pairs as tab-separated rows; a tab within a sentence becomes a space."""
+    return ["\t".join(side.replace("\t", " ") for side in pair) for pair in zip(sources, targets, strict=True)]

@@ -71,7 +71,7 @@ def next_step(reason: Reason, name: str) -> str:
 
 def cleaning_summary(result: CleaningResult) -> str:
     """Return the outcome of cleaning in one line."""
-    parts = [f"{result.source} and {result.target}: {result.kept:,} of {result.pairs:,} pairs"]
+    parts = [f"{' and '.join(map(str, result.paths))}: {result.kept:,} of {result.pairs:,} pairs"]
     if result.dropped:
         parts.append(f"dropped {', '.join(f'{count:,} {reason}' for reason, count in result.dropped.items())}")
     if result.changed:
@@ -189,8 +189,7 @@ def _finding(name: str, finding: Finding, pairs: Examples, examples: int) -> dic
 
 def _result(result: CleaningResult) -> dict[str, Any]:
     return {
-        "source": str(result.source),
-        "target": str(result.target),
+        "files": [str(path) for path in result.paths],
         "kept": result.kept,
         "dropped": result.dropped,
         "changed": result.changed,

@@ -53,8 +53,8 @@ def test_the_copy_is_clean_and_the_original_unchanged(tmp_path, compressed):
     result = clean(diagnosed(corpus), [])
     assert (corpus.source.read_bytes(), corpus.target.read_bytes()) == before
     ending = ".gz" if compressed else ""
-    assert (result.source, result.target) == (tmp_path / f"a.b.clean.en{ending}", tmp_path / f"a.b.clean.de{ending}")
-    pairs = list(TextFiles(result.source, result.target))
+    assert result.paths == (tmp_path / f"a.b.clean.en{ending}", tmp_path / f"a.b.clean.de{ending}")
+    pairs = list(TextFiles(*result.paths))
     assert len(pairs) == result.kept == 14
     assert [pair.source for pair in pairs[12:]] == ["a b c d", "xy"]
     assert [pair.target for pair in pairs[12:]] == ["e f g h", "z"]
@@ -62,13 +62,13 @@ def test_the_copy_is_clean_and_the_original_unchanged(tmp_path, compressed):
     assert result.dropped == {Reason.invalid_utf8: 1, Reason.blank: 2, Reason.duplicate: 1}
     assert result.changed == {Reason.separators: 1, Reason.control: 1}
     assert len(list(tmp_path.iterdir())) == 4
-    again = diagnosed(TextFiles(result.source, result.target))
+    again = diagnosed(TextFiles(*result.paths))
     assert [finding.reason for finding in again.findings if len(finding.rows) and finding.reason.remedy != "none"] == []
 
 
 def test_reasons_in_keep_are_ignored(tmp_path):
     result = clean(diagnosed(write_corpus(tmp_path)), [Reason.duplicate, Reason.blank, Reason.control])
-    lines = result.source.read_text(encoding="utf-8").split("\n")
+    lines = result.paths[0].read_text(encoding="utf-8").split("\n")
     assert result.dropped == {Reason.invalid_utf8: 1, Reason.blank: 1}
     assert "x\0y" in lines
     assert lines.count("the number is one") == 2
@@ -83,8 +83,8 @@ def test_exchanged_sides_are_swapped(tmp_path):
     result = clean(diagnosed(TsvFile(tmp_path / "a.tsv", "1", "2")), [])
     assert result.changed == {Reason.exchanged: 1}
     assert result.kept == 240
-    assert all(line.startswith("the") for line in result.source.read_text().splitlines())
-    assert result.source.name == "a.clean.source.txt"
+    assert result.paths == (tmp_path / "a.clean.tsv",)
+    assert all(line.startswith("the") for line in result.paths[0].read_text("utf-8").splitlines())
 
 
 def test_mojibake_is_repaired_or_its_pair_dropped(tmp_path):
@@ -97,18 +97,18 @@ def test_mojibake_is_repaired_or_its_pair_dropped(tmp_path):
     result = clean(diagnosed(corpus), [])
     assert result.changed == {Reason.mojibake: 2}
     assert result.dropped == {Reason.lost_characters: 1}
-    assert result.target.read_text("utf-8").splitlines()[3] == "die Zahl heißt vier"
-    assert result.source.read_text("utf-8").splitlines()[5] == "the number is six"
-    result.source.unlink()
-    result.target.unlink()
+    pairs = list(TsvFile(result.paths[0], "1", "2"))
+    assert pairs[3] == ("the number is four", "die Zahl heißt vier")
+    assert pairs[5] == ("the number is six", "die Zahl heißt sechs")
+    result.paths[0].unlink()
     assert clean(diagnosed(corpus), [Reason.mojibake]).kept == len(lines)
 
 
 def test_a_sentence_of_several_lines_becomes_one(tmp_path):
-    rows = [{"en": f"a {word}\nb", "de": f"c d {word}"} for word in NUMBERS] + [{"en": 1, "de": "x"}]
+    rows = [{"en": f"a {word}\nb", "de": f"c\td {word}"} for word in NUMBERS] + [{"en": 1, "de": "x"}]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     result = clean(diagnosed(JsonLinesFile(tmp_path / "a.jsonl", "en", "de")), [])
-    assert result.source.read_text().splitlines() == [f"a {word} b" for word in NUMBERS]
+    assert list(Corpus.read(result.paths[0], "en", "de")) == [(f"a {word} b", f"c d {word}") for word in NUMBERS]
     assert result.dropped == {Reason.unreadable: 1}
 
 
@@ -122,8 +122,8 @@ def test_the_copy_is_utf8_with_line_feeds_whatever_the_original_is(tmp_path):
     diagnosis = diagnosed(TextFiles(*(CorpusFile(path, "cp1252") for path in paths)))
     assert f"{paths[1]}: lines end in carriage returns only and text in cp1252; fix=true" in "".join(diagnosis.notes)
     result = clean(diagnosis, [])
-    assert (result.source, result.target) == (tmp_path / "a.clean.en", tmp_path / "a.clean.de")
-    for path, lines in zip((result.source, result.target), sides, strict=True):
+    assert result.paths == (tmp_path / "a.clean.en", tmp_path / "a.clean.de")
+    for path, lines in zip(result.paths, sides, strict=True):
         assert path.read_bytes() == "".join(f"{line}\n" for line in lines).encode()
 
 
@@ -135,7 +135,7 @@ def test_entities_quotes_and_decomposed_text_are_repaired(tmp_path):
     lines[8] = ("the \ufeffnumber", "die Zahl")
     (tmp_path / "a.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in lines), "utf-8")
     result = clean(diagnosed(TsvFile(tmp_path / "a.tsv", "1", "2")), [])
-    pairs = list(TextFiles(result.source, result.target))
+    pairs = list(TsvFile(result.paths[0], "1", "2"))
     assert pairs[2] == ("salt & pepper", "Salz & Pfeffer")
     assert pairs[4] == ('He said "no".', 'Er sagte "nein".')
     assert (pairs[6].source, pairs[8].source) == ("café", "the number")
@@ -204,7 +204,7 @@ def test_any_two_files_can_be_diagnosed_and_cleaned(tmp_path_factory, source, ta
     except DataError as error:
         assert "would drop every pair" in str(error)  # noqa: PT017
         return
-    cleaned = [list(read_lines(path)) for path in (result.source, result.target)]
+    cleaned = [list(read_lines(path)) for path in result.paths]
     assert len(cleaned[0]) == len(cleaned[1]) == result.kept == diagnosis.pairs - sum(result.dropped.values())
     assert all(line.strip() and len(line.splitlines()) == 1 for lines in cleaned for line in lines)
 

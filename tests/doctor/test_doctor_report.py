@@ -83,17 +83,17 @@ def test_unprintable_characters_are_escaped():
 
 
 def test_the_outcome_of_cleaning_is_one_line(tmp_path):
-    result = CleaningResult(tmp_path / "s", tmp_path / "t", 1_000, 990, {Reason.blank: 10}, {Reason.invisible: 3})
+    result = CleaningResult((tmp_path / "s", tmp_path / "t"), 1_000, 990, {Reason.blank: 10}, {Reason.invisible: 3})
     assert (
         cleaning_summary(result)
         == f"{tmp_path}/s and {tmp_path}/t: 990 of 1,000 pairs; dropped 10 blank; changed 3 invisible"
     )
-    assert cleaning_summary(CleaningResult(tmp_path, tmp_path, 1, 1, {}, {})).endswith("1 of 1 pairs")
+    assert cleaning_summary(CleaningResult((tmp_path,), 1, 1, {}, {})).endswith("1 of 1 pairs")
 
 
 def test_json_has_all_line_numbers_and_holds_invalid_text(tmp_path):
     both = diagnoses()
-    result = CleaningResult(tmp_path / "s", tmp_path / "t", 9_000, 8_997, {Reason.blank: 3}, {})
+    result = CleaningResult((tmp_path / "s", tmp_path / "t"), 9_000, 8_997, {Reason.blank: 3}, {})
     report = json.loads(json.dumps(as_dict(both, {"train": result}, read_examples(both, 1), 1)))
     assert report["train"]["findings"][2]["lines"] == [4, 8_001]
     assert report["train"]["findings"][3]["partners_in"] == "test"
