@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from seq2seq.auto.choice import automatic_settings
 from seq2seq.config.hydra import compose_train
 from seq2seq.config.ignored_settings import refuse_ignored
 from seq2seq.config.recipes import TrainConfig
@@ -190,10 +191,15 @@ def train(
         config = replace(config, data=saved_data(Path(config.run).expanduser(), pairs, given))
     config.check()
     path = Path(config.run).expanduser()
-    if not (path / CONFIG).exists():
+    if not config.auto.choose and not (path / CONFIG).exists():
         refuse_ignored(config)
-    with run_log(path) as kept, locked(path), saved_pairs(path, pairs, given):
-        train_run(config, path, on_validation, kept)
+    with (
+        run_log(path) as kept,
+        locked(path),
+        saved_pairs(path, pairs, given),
+        automatic_settings(config, path) as complete,
+    ):
+        train_run(complete, path, on_validation, kept)
     return Run.open(path)
 
 

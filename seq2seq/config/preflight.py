@@ -30,7 +30,7 @@ NEITHER = {
     *("data.hub.name", "data.hub.subset", "data.hub.revision", "data.cache", "tokenizer.tags", "training.device"),
     *("training.smaller", "train: run", "device", "precision", "output", "tag", "prefix", "phrases", "text", "host"),
     *("suggest: source", "microscope: target", "contexts.sentences", "interpolation.sentences", "entry", "comet"),
-    *("names", "licence"),
+    *("names", "licence", "training.time", "training.time_limit", "auto.yours"),
 }
 """Other settings that are text."""
 

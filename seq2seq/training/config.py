@@ -1,5 +1,6 @@
 """Settings of training: the loop, the loss and its alternatives, initial embeddings."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -38,6 +39,14 @@ class TrainingConfig(Settings):
         "passes through the training pairs; training ends after them or after updates, whichever comes first",
         at_least=1,
     )
+    time: str | None = setting(
+        None,
+        "time that training takes here, such as 90s, 30m or 1h30m: a short measurement turns it into a number of "
+        "updates, which replaces updates; null: by updates",
+    )
+    time_limit: str | None = setting(
+        None, "fewer updates if this machine needs more than this time for them, such as 1h; null: no limit"
+    )
     accumulate: int = setting(1, "batches per update (gradient accumulation)", at_least=1)
     clip: float | None = setting(1.0, "maximum gradient norm; null: no clipping", above=0)
     validate_every: int = setting(500, "updates between validations; each validation also saves the run", at_least=1)
@@ -75,6 +84,38 @@ class TrainingConfig(Settings):
     smaller: str | None = setting(
         None, "experiment=NAME of a smaller model, suggested if training takes over 15 minutes; null: none"
     )
+
+
+    def check(self) -> None:
+        """Check that times are durations.
+
+        Raises:
+            ConfigError: one is not.
+        """
+        for name, text in (("time", self.time), ("time_limit", self.time_limit)):
+            if text is not None:
+                seconds_of(text, f"training.{name}")
+
+
+UNITS = {"h": 3600, "m": 60, "s": 1}
+"""Seconds of each unit of a duration, in the order in which they are written."""
+
+
+def seconds_of(duration: str, name: str = "duration") -> int:
+    """The seconds of a duration such as ``90s``, ``30m``, ``2h`` or ``1h30m``.
+
+    Args:
+        duration: numbers with their units.
+        name: the setting, for the message.
+
+    Raises:
+        ConfigError: it is not a duration, or is zero.
+    """
+    parts = re.fullmatch(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", duration, re.ASCII)
+    seconds = sum(int(part or 0) * unit for part, unit in zip(parts.groups(), UNITS.values())) if parts else 0
+    if seconds == 0:
+        raise ConfigError(f"{name} must be a time such as 90s, 30m, 2h or 1h30m, got {duration!r}")
+    return seconds
 
 
 @dataclass(kw_only=True)
