@@ -6,6 +6,7 @@ and calls it.
 
 import logging
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from seq2seq.corpora.config import source_tags
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.monolingual import read_target_corpora
 from seq2seq.corpora.reading import check_files, read_corpora
-from seq2seq.data.batch_sampler import BatchSampler
+from seq2seq.data.batch_sampler import BatchSampler, StreamPosition
 from seq2seq.data.mixture import TableMixture, encode_mixture
 from seq2seq.data.preparation import encode_cached
 from seq2seq.data.stream import BatchStream, SubwordResampler, batch_stream
@@ -26,9 +27,9 @@ from seq2seq.evaluation.validation import Validator
 from seq2seq.model import AttentionKind, Network, slow_path_warnings
 from seq2seq.run.files import FileRecord, record_files
 from seq2seq.run.folder import RunFolder, learn_shortlist, prepare_tokenizers
-from seq2seq.run.resume import run_setup
+from seq2seq.run.resume import run_setup, write_settings
 from seq2seq.settings import override_value, walk
-from seq2seq.system.device import choose_device, resolve_precision, set_seed
+from seq2seq.system.device import choose_device, processor, resolve_precision, set_seed
 from seq2seq.system.precision import Precision
 from seq2seq.system.processes import first_before_others, is_first, rank, world_size
 from seq2seq.system.threads import use_threads
@@ -38,10 +39,22 @@ from seq2seq.tokenizer.protection import protected_corpus
 from seq2seq.tokenizer.token_bytes import non_text_tokens
 from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training import Trainer, Validation, build_objective
+from seq2seq.training.duration import (
+    Speed,
+    expectation,
+    fitted,
+    measure_update,
+    measure_validation,
+    remembered,
+    untimed,
+)
 from seq2seq.training.learning_curve import draw_learning_curve
 from seq2seq.training.loss import Objective
+from seq2seq.training.loss_scale import LossScale
+from seq2seq.training.optimizer_state import optimizer_of
 from seq2seq.training.pretrained_embeddings import freeze_embeddings, set_embeddings
 from seq2seq.training.run_log import RunLog
+from seq2seq.training.step import UpdateStep
 from seq2seq.training.warm_start import checked_start, inherited_frozen, load_start_weights
 from seq2seq.translation.risk_sampler import Sampler
 from seq2seq.translation.types import Translation
@@ -94,18 +107,28 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
     texts, files = _read(config, folder)
     start = checked_start(folder, config.training.start, config.model, texts.tokenizer, texts.tags)
     frozen = inherited_frozen(folder, start, config.embeddings)
-    with first_before_others(), run_setup(folder, config, frozen, files):
-        cache = config.data.cache_folder(folder)
-        tokenizers = prepare_tokenizers(folder, texts.tokenizer, texts.train, texts.tags, start, cache)
-        network, notes = _initial_network(config, tokenizers, frozen)
-        batches = _encode(config, texts, tokenizers, cache)
-        config, length = _within_epochs(config, batches.sampler)
+    with first_before_others():
+        config, measured = remembered(config, folder)
+        with run_setup(folder, config if measured else untimed(config), frozen, files):
+            cache = config.data.cache_folder(folder)
+            tokenizers = prepare_tokenizers(folder, texts.tokenizer, texts.train, texts.tags, start, cache)
+            network, notes = _initial_network(config, tokenizers, frozen)
+            batches = _encode(config, texts, tokenizers, cache)
+            bounded, length = _within_epochs(config, batches.sampler)
     kept.open()
+    validate = _validator(config, texts, batches, tokenizers, precision)
+    if not measured:
+        config, expected = _within_time(config, network.to(device), texts, batches, tokenizers, precision, validate)
+        network, _ = _initial_network(config, tokenizers, frozen)  # the bits of a run that measures nothing
+        if is_first():
+            write_settings(folder, config, frozen, files)
+        bounded, length = _within_epochs(config, batches.sampler)
+        length = [expected, *length]
+    config = bounded
     where = f"on {device} in {precision}{_processes()}, {threads} thread{'s' * (threads > 1)}"
     for line in (_sizes(batches, tokenizers), *notes, *length, f"{_parameters(network):,} parameters, {where}"):
         log.info("%s", line)
     _warn_of_few(batches.table, config)
-    validate = _validator(config, texts, batches, tokenizers, precision)
     Trainer(
         network,
         _stream(config, texts, batches, tokenizers),
@@ -252,6 +275,46 @@ def _within_epochs(config: TrainConfig, sampler: BatchSampler) -> tuple[TrainCon
         raise ConfigError(f"training.epochs={epochs} takes {bound} updates: {error}") from None
     bounded = replace(config, training=replace(config.training, updates=bound))
     return bounded, [f"training.epochs={epochs} takes {bound:,} updates"]
+
+
+def _within_time(
+    config: TrainConfig,
+    network: Network,
+    texts: Texts,
+    batches: Batches,
+    tokenizers: Tokenizers,
+    precision: Precision,
+    validate: Validator,
+) -> tuple[TrainConfig, str]:
+    """The settings with the number of updates for their time, measured on this network, and a line about it.
+
+    Args:
+        network: on its device; its weights change.
+        validate: the validator of the run, unchanged.
+        config, texts, batches, tokenizers, precision: as in training.
+
+    Raises:
+        ConfigError: a schedule is longer than these updates.
+    """
+    probe = copy(validate)  # an untrained network finds no end: its translations are as long as the references
+    ratio = batches.validation.target_lengths.sum() / max(1, batches.validation.source_lengths.sum())
+    probe.search = replace(validate.search, max_length_ratio=float(min(100.0, ratio)), max_length_offset=0)
+    validation = measure_validation(lambda: probe(network.eval(), 0))
+    stream, accumulate = _stream(config, texts, batches, tokenizers)(StreamPosition(0, 0)), config.training.accumulate
+    optimizer = optimizer_of(network, config.optimizer)
+    device = next(network.parameters()).device
+    loss_scale = LossScale(precision is Precision.float16, device)
+    objective = _objective(config, tokenizers, precision)
+    step = UpdateStep(network, objective, optimizer, loss_scale, clip=config.training.clip, seed=config.seed)
+
+    def update() -> float:
+        _, cross_entropy, _ = step([next(stream)[0].to(device) for _ in range(accumulate)], 1)
+        return float(cross_entropy)  # waits for the device
+
+    speed = Speed(measure_update(update), validation)
+    config = fitted(config, speed)
+    config.check_length(config.training.updates)
+    return config, expectation(config.training, speed, processor(device))
 
 
 def _initial_network(config: TrainConfig, tokenizers: Tokenizers, frozen: Sequence[str]) -> tuple[Network, list[str]]:

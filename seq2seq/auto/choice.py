@@ -143,6 +143,15 @@ def _settings(file: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in file.items() if name != "defaults"}
 
 
+def decided_settings(folder: Path) -> list[str]:
+    """The settings in auto.yaml of a run folder, by dotted path; none without the file."""
+    try:
+        file = yaml.load((folder / AUTO).read_text(encoding="utf-8"), PlainLoader)
+        return list(flat(_settings(file)))
+    except (OSError, ValueError, AttributeError, yaml.YAMLError):
+        return []
+
+
 def _with_file(config: TrainConfig, path: Path) -> TrainConfig:
     """The settings of the command, completed by those of auto.yaml that the user has not set on the command line."""
     advice = "fix it, or delete it to have settings chosen again"

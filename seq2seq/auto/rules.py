@@ -97,8 +97,8 @@ def vocabulary(text: Statistics, chosen: Settings) -> Iterator[Choice]:
     if any(chosen[f"tokenizer.{side}_model"] is not None for side in ("source", "target")):
         return  # a trained vocabulary
     yield Choice("tokenizer.algorithm", "bpe", "merges can be skipped at random in training (BPE-dropout)")
-    why = "in the same script" if text.same_script else f"in {text.source.script} and {text.target.script}"
-    yield Choice("tokenizer.joint", text.same_script or text.copied >= POINTER_FROM, f"both sides are {why.title()}")
+    scripts = " and ".join(dict.fromkeys(side.script.title() for side in (text.source, text.target)))
+    yield Choice("tokenizer.joint", text.same_script or text.copied >= POINTER_FROM, f"written in {scripts} script")
 
 
 def vocabulary_size(text: Statistics, chosen: Settings) -> Iterator[Choice]:

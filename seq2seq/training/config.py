@@ -1,5 +1,6 @@
 """Settings of training: the loop, the loss and its alternatives, initial embeddings."""
 
+import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -95,6 +96,20 @@ class TrainingConfig(Settings):
         for name, text in (("time", self.time), ("time_limit", self.time_limit)):
             if text is not None:
                 seconds_of(text, f"training.{name}")
+
+
+LATE = 0.25
+"""Share of training.time by which training may be late before the clock stops it."""
+
+
+def seconds_allowed(training: TrainingConfig, update: int) -> float:
+    """Seconds that this process may train from an update on, if training.time is set; else infinity.
+
+    The remaining updates have their share of the time, and `LATE` of the whole is added.
+    """
+    if training.time is None:
+        return math.inf
+    return seconds_of(training.time) * (LATE + max(0, training.updates - update) / training.updates)
 
 
 UNITS = {"h": 3600, "m": 60, "s": 1}
