@@ -77,8 +77,15 @@ def automatic_settings(config: TrainConfig, folder: Path) -> Iterator[TrainConfi
 
 
 def lines_about(config: TrainConfig) -> list[str]:
-    """What `automatic_settings` would choose and why, one line each, without a run."""
+    """What `automatic_settings` would choose and why, one line each, without a run.
+
+    Raises:
+        ConfigError, DataError: as `automatic_settings`.
+    """
     text, choices = _choose(config)
+    chosen = _completed(config, {choice.name: choice.value for choice in choices})
+    chosen.check()
+    refuse_ignored(chosen)
     return _described(text, choices)
 
 
@@ -154,22 +161,33 @@ def decided_settings(folder: Path) -> list[str]:
 
 def _with_file(config: TrainConfig, path: Path) -> TrainConfig:
     """The settings of the command, completed by those of auto.yaml that the user has not set on the command line."""
-    advice = "fix it, or delete it to have settings chosen again"
     try:
         file = yaml.load(path.read_text(encoding="utf-8"), PlainLoader)
         if not isinstance(file, dict):
             raise ValueError("it is not a mapping of settings")
-        node = OmegaConf.structured(config)
-        for name, value in flat(_settings(file)).items():
-            if not config.auto.leaves(name):
-                OmegaConf.update(node, name, value)
-        chosen = OmegaConf.to_object(node)
-        assert isinstance(chosen, TrainConfig)
-        chosen = replace(chosen, auto=AutoConfig())
-        validate(chosen)
+        settings = flat(_settings(file))
+        chosen = _completed(config, {name: value for name, value in settings.items() if not config.auto.leaves(name)})
     except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException, ConfigError) as error:
         reason = str(error).split("\n")[0]
-        raise RunError(f"{path} cannot be used ({reason}): {advice}") from None
+        raise RunError(
+            f"{path} cannot be used ({reason}): fix it, or delete it to have settings chosen again"
+        ) from None
     if file.get("defaults") != BASE["defaults"]:
         raise RunError(f"{path} has other defaults, which experiment=auto does not read: use experiment={path} instead")
+    return chosen
+
+
+def _completed(config: TrainConfig, settings: Mapping[str, Any]) -> TrainConfig:
+    """The settings with these values by dotted path, of which nothing is left to choose.
+
+    Raises:
+        ConfigError, OmegaConfBaseException: a name is unknown or a value is invalid.
+    """
+    node = OmegaConf.structured(config)
+    for name, value in settings.items():
+        OmegaConf.update(node, name, value)
+    chosen = OmegaConf.to_object(node)
+    assert isinstance(chosen, TrainConfig)
+    chosen = replace(chosen, auto=AutoConfig())
+    validate(chosen)
     return chosen

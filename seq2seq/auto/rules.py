@@ -94,16 +94,21 @@ def by_pairs(table: Steps, pairs: int) -> Any:
 
 def vocabulary(text: Statistics, chosen: Settings) -> Iterator[Choice]:
     """Algorithm, size and number of vocabularies, and random segmentation."""
-    if any(chosen[f"tokenizer.{side}_model"] is not None for side in ("source", "target")):
-        return  # a trained vocabulary
+    if _is_trained(chosen):
+        return
     yield Choice("tokenizer.algorithm", "bpe", "merges can be skipped at random in training (BPE-dropout)")
     scripts = " and ".join(dict.fromkeys(side.script.title() for side in (text.source, text.target)))
     yield Choice("tokenizer.joint", text.same_script or text.copied >= POINTER_FROM, f"written in {scripts} script")
 
 
+def _is_trained(chosen: Settings) -> bool:
+    """Whether a trained vocabulary is named."""
+    return any(chosen[f"tokenizer.{side}_model"] is not None for side in ("source", "target"))
+
+
 def vocabulary_size(text: Statistics, chosen: Settings) -> Iterator[Choice]:
     """The size of each vocabulary, and characters that are spelled in bytes."""
-    if any(chosen[f"tokenizer.{side}_model"] is not None for side in ("source", "target")):
+    if chosen["tokenizer.algorithm"] == "word" or _is_trained(chosen):
         return
     sides = {"size": text} if chosen["tokenizer.joint"] else {"size": text.source, "target_size": text.target}
     least = by_pairs(VOCABULARY, text.pairs)
@@ -166,8 +171,11 @@ def updates(text: Statistics, chosen: Settings) -> Iterator[Choice]:
     passes = PASSES[0] * math.sqrt(PASSES[1] / max(1, text.pairs))
     wanted = passes * text.pairs * text.tokens_per_pair / batch / chosen["training.accumulate"]
     every = round(min(MOST_UPDATES, max(FEWEST_UPDATES, wanted)) / VALIDATIONS / 10) * 10
-    reason = f"{passes:.0f} passes through about {text.pairs * text.tokens_per_pair / 1000:,.0f} thousand tokens"
-    yield Choice("training.updates", every * VALIDATIONS, reason)
+    if chosen["training.time"] is not None:
+        yield Choice("training.updates", every * VALIDATIONS, f"training.time={chosen['training.time']} replaces it")
+        return
+    made = every * VALIDATIONS * batch * chosen["training.accumulate"] / max(1, text.pairs * text.tokens_per_pair)
+    yield Choice("training.updates", every * VALIDATIONS, f"about {made:,.0f} passes through {text.pairs:,} pairs")
     yield Choice("training.time_limit", TIME_LIMIT, "fewer updates if this machine needs longer")
 
 
@@ -202,8 +210,8 @@ def choose(text: Statistics, settings: Settings, yours: Callable[[str], bool] = 
     chosen, choices = dict(settings), []
     for rule in RULES:
         for choice in rule(text, chosen):
-            if choice.name not in chosen:
-                continue  # of a schedule or an optimizer that lacks it
+            if choice.name not in chosen or (choice.name == "training.time_limit" and yours("training.updates")):
+                continue  # a setting of another optimizer or schedule; a limit to the user's own number of updates
             if yours(choice.name):
                 choice = choice._replace(value=chosen[choice.name], reason=YOURS)
             chosen[choice.name] = choice.value
