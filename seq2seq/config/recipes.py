@@ -78,6 +78,11 @@ class TrainConfig:
         if self.training.start is not None and self.embeddings.files():
             raise ConfigError("training.start loads embeddings: leave embeddings.source and embeddings.target out")
         self.training.check()
+        if self.auto.choose and self.training.start is not None:
+            raise ConfigError(
+                f"experiment=auto chooses a network, and training.start={self.training.start} has one: use "
+                f"experiment={self.training.start}/config.yaml instead"
+            )
         if not self.auto.choose:
             self.check_length(self.training.updates)
         if not self.translates:
