@@ -104,6 +104,8 @@ LEFT_OUT = {
     "embeddings.source": "needs a file", "embeddings.target": "needs a file", "training.updates": "in BASE",
     "training.start": "needs a run", "training.epochs": "depends on the number of batches: test_epochs",
     "data.overfit": "shortens the text: test_presets",
+    **{f"training.{name}": "depends on the machine: test_duration" for name in ("time", "time_limit")},
+    **{f"auto.{name}": "needs own text: test_choice" for name in ("choose", "yours")},
     "training.smaller": "a name in advice", "optimizer.learning_rate": "in CHOSEN",
     **{f"data.{split}.{name}": "needs files" for split in ("train", "validation", "test")
        for name in ("source", "target", "file", "hub_split")},

@@ -12,13 +12,13 @@ NAMES_TEXT = re.compile(
 """An argument that names text: files of a split, one file for all splits, or a hub data set."""
 
 SETTINGS = {"experiment": "auto"}
-"""The choice for own text if the arguments say nothing about the model."""
+"""The choice for own text if the arguments say nothing about the model or ``experiment=null``."""
 
 OWN_MODEL = {"data": "files", "model": "attention"}
 """The choices for own text if they do."""
 
-NAMES_MODEL = re.compile(r"[+~]{0,2}model[.=@]")
-"""An argument about the model."""
+NAMES_MODEL = re.compile(r"[+~]{0,2}(?:model[.=@]|experiment=)")
+"""An argument about the model, or about the experiment that has one."""
 
 
 def with_settings_for_own_text(arguments: Sequence[str], names_text: bool = False) -> tuple[list[str], list[str]]:
