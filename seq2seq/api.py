@@ -161,7 +161,8 @@ def train(
         folder: the run folder; call again with the same arguments to resume. Required with pairs; with settings,
             None stands for their ``run``.
         experiment: with pairs, a file of conf/experiment without ``.yaml``, or the path of a file of your own. Without
-            it, pairs take the settings of ``data=files model=attention``, unless ``overrides`` choose others.
+            it, pairs take those of ``experiment=auto``, or of ``data=files model=attention`` if ``overrides`` set
+            something of the model, unless they choose others.
         overrides: with pairs, settings as on the command line of recipes/train.py: ``["model=attention", "seed=2"]``.
         on_validation: called after each validation. An exception that it raises ends the training.
 

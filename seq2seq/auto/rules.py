@@ -115,8 +115,10 @@ def vocabulary_size(text: Statistics, chosen: Settings) -> Iterator[Choice]:
     for name, side in sides.items():
         needed = -(-TOKENS_PER_CHARACTER * side.alphabet // 1000) * 1000
         size = max(least, min(needed, LARGEST_VOCABULARY), side.alphabet + SPECIAL)
-        reason = f"{text.pairs:,} pairs: rare tokens are not learned from so few" if size == least else (
-            f"{side.alphabet:,} characters need as many tokens, and words some more"
+        reason = (
+            f"{text.pairs:,} pairs: rare tokens are not learned from so few"
+            if size == least
+            else (f"{side.alphabet:,} characters need as many tokens, and words some more")
         )
         yield Choice(f"tokenizer.{name}", size, reason)
     if max(side.all_characters for side in sides.values()) > MOST_CHARACTERS:
@@ -186,7 +188,9 @@ def during_training(text: Statistics, chosen: Settings) -> Iterator[Choice]:
     yield Choice("training.validate_every", max(1, total // VALIDATIONS), f"{VALIDATIONS} validations")
     yield Choice("training.patience", PATIENCE, "half of the validations without a better one")
     unspaced = not text.target.spaced
-    reason = "the target has no spaces, and BLEU counts words" if unspaced else "it is steadier than BLEU where BLEU is low"
+    reason = (
+        "the target has no spaces, and BLEU counts words" if unspaced else "steadier than BLEU where BLEU is low"
+    )
     yield Choice("training.criterion", "chrf", reason)
 
 

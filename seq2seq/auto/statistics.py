@@ -5,6 +5,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from seq2seq.corpora.corpus import Pair
 
@@ -12,7 +13,7 @@ SAMPLE = 200_000
 """Pairs that are examined; of further pairs, only the number counts."""
 
 COVERED = 0.9995
-"""Share of the characters of a text that `SideStatistics.alphabet` spells (SentencePiece's advice for large scripts)."""
+"""Share of the characters of a text in `SideStatistics.alphabet` (SentencePiece's advice for large scripts)."""
 
 UNSPACED = 16
 """Characters per word beyond which a text does not separate its words by spaces."""
@@ -151,12 +152,9 @@ def _words(text: str) -> list[str]:
 
 def _alphabet(characters: Mapping[str, int]) -> int:
     """The number of the most frequent characters that make up `COVERED` of a text."""
-    needed, count = COVERED * sum(characters.values()), 0
-    for count, frequency in enumerate(sorted(characters.values(), reverse=True), 1):
-        needed -= frequency
-        if needed <= 0:
-            break
-    return count
+    needed = COVERED * sum(characters.values())
+    covered = accumulate(sorted(characters.values(), reverse=True))
+    return len(characters) - sum(total >= needed for total in covered) + bool(characters)
 
 
 def _script(characters: Mapping[str, int]) -> str:

@@ -128,7 +128,9 @@ def _register_experiment(path: Path) -> str:
     if "choices" in node:
         _make_experiment(node)
     if OmegaConf.select(node, "auto.choose"):  # what the file says is the user's
-        stated = {name: value for name, value in OmegaConf.to_container(node).items() if name not in ("defaults", "auto")}
+        stated = {
+            name: value for name, value in OmegaConf.to_container(node).items() if name not in ("defaults", "auto")
+        }
         node.auto.yours = [*flat(stated)]
     place = hashlib.sha256(os.path.abspath(path).encode()).hexdigest()[:8]  # files in several folders share names
     name = f"file_{re.sub('[^a-zA-Z0-9]', '_', path.stem)}_{place}"

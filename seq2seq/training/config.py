@@ -86,7 +86,6 @@ class TrainingConfig(Settings):
         None, "experiment=NAME of a smaller model, suggested if training takes over 15 minutes; null: none"
     )
 
-
     def check(self) -> None:
         """Check that times are durations.
 

@@ -1,11 +1,13 @@
 """The rules of ``experiment=auto`` are functions of the counts of the text, and grow with it."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seq2seq.auto import rules
 from seq2seq.auto.rules import MORE, POINTER_FROM, RULES, SPECIAL, YOURS, by_pairs, choose
 from seq2seq.auto.statistics import SideStatistics, Statistics
 from seq2seq.config.automatic import AutoConfig
@@ -93,10 +95,12 @@ def test_later_rules_follow_the_users_settings(settings):
     assert "training.time_limit" not in choices, "a limit would change the user's number"
 
 
-@pytest.mark.parametrize(("algorithm", "sampled"), [("bpe", True), ("unigram", False), ("word", False), ("char", False)])
+@pytest.mark.parametrize(
+    ("algorithm", "sampled"), [("bpe", True), ("unigram", False), ("word", False), ("char", False)]
+)
 def test_only_merges_are_skipped(settings, algorithm, sampled):
     choices = chosen(text(9000), settings | {"tokenizer.algorithm": algorithm}, ["tokenizer.algorithm"])
-    assert ("tokenizer.sampling" in choices) == sampled
+    assert ("tokenizer.sampling" in choices) == (algorithm == "bpe")
 
 
 def test_the_pointer_follows_the_share_of_copied_words(settings):
@@ -116,3 +120,23 @@ def test_every_choice_has_a_reason_of_one_line(settings):
 def test_a_table_has_a_value_for_every_number_of_pairs():
     assert [by_pairs({10: "a", MORE: "b"}, pairs) for pairs in (0, 10, 11, 10**9)] == ["a", "a", "b", "b"]
     assert len({*RULES}) == len(RULES)
+
+
+TABLES = {
+    "tokenizer.size": rules.VOCABULARY,
+    "tokenizer.sampling": rules.BPE_DROPOUT,
+    "model.embedding_size": rules.WIDTH,
+    "model.encoder.layers": rules.ENCODER_LAYERS,
+    "model.decoder.layers": rules.DECODER_LAYERS,
+    "model.dropout": rules.DROPOUT,
+    "model.word_dropout": rules.WORD_DROPOUT,
+    "loss.label_smoothing": rules.LABEL_SMOOTHING,
+    "batch.tokens": rules.BATCH,
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_documents_have_the_numbers_of_the_rules(name):
+    values = (f"{'more' if pairs == MORE else f'{pairs:,}'}: {value}" for pairs, value in TABLES[name].items())
+    row = f"| `{name}` | {', '.join(values)} |"
+    assert row in (Path(__file__).parents[2] / "conf/README.md").read_text("utf-8").splitlines()
