@@ -188,9 +188,7 @@ def during_training(text: Statistics, chosen: Settings) -> Iterator[Choice]:
     yield Choice("training.validate_every", max(1, total // VALIDATIONS), f"{VALIDATIONS} validations")
     yield Choice("training.patience", PATIENCE, "half of the validations without a better one")
     unspaced = not text.target.spaced
-    reason = (
-        "the target has no spaces, and BLEU counts words" if unspaced else "steadier than BLEU where BLEU is low"
-    )
+    reason = "the target has no spaces, and BLEU counts words" if unspaced else "steadier than BLEU where BLEU is low"
     yield Choice("training.criterion", "chrf", reason)
 
 

@@ -128,10 +128,8 @@ def _register_experiment(path: Path) -> str:
     if "choices" in node:
         _make_experiment(node)
     if OmegaConf.select(node, "auto.choose"):  # what the file says is the user's
-        stated = {
-            name: value for name, value in OmegaConf.to_container(node).items() if name not in ("defaults", "auto")
-        }
-        node.auto.yours = [*flat(stated)]
+        stated = flat(OmegaConf.to_container(node))
+        node.auto.yours = [name for name in stated if name.split(".")[0] not in ("defaults", "auto")]
     place = hashlib.sha256(os.path.abspath(path).encode()).hexdigest()[:8]  # files in several folders share names
     name = f"file_{re.sub('[^a-zA-Z0-9]', '_', path.stem)}_{place}"
     ConfigStore.instance().store(group="experiment", name=name, node=node, package="_global_")

@@ -126,7 +126,9 @@ def seconds_of(duration: str, name: str = "duration") -> int:
         ConfigError: it is not a duration, or is zero.
     """
     parts = re.fullmatch(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", duration, re.ASCII)
-    seconds = sum(int(part or 0) * unit for part, unit in zip(parts.groups(), UNITS.values())) if parts else 0
+    seconds = (
+        sum(int(part or 0) * unit for part, unit in zip(parts.groups(), UNITS.values(), strict=True)) if parts else 0
+    )
     if seconds == 0:
         raise ConfigError(f"{name} must be a time such as 90s, 30m, 2h or 1h30m, got {duration!r}")
     return seconds

@@ -137,9 +137,7 @@ def test_groups_and_files_of_the_command_line_win(pairs, tmp_path):
         map(config.auto.leaves, ["optimizer.learning_rate", "tokenizer.algorithm", "model.embedding_size", "seed"])
     )
     assert not any(map(config.auto.leaves, ["model.dropout", "tokenizer.size", "training.patience"]))
-    (tmp_path / "mine.yaml").write_text(
-        "defaults: [override /data: files]\nauto: {choose: true}\nmodel: {dropout: 0.1}"
-    )
+    (tmp_path / "mine.yaml").write_text("auto: {choose: true}\nmodel: {dropout: 0.1}")
     config = compose_train(str(tmp_path / "mine.yaml"), [pairs, "batch.tokens=99"])
     assert config.auto.leaves("model.dropout")
     assert config.auto.leaves("batch.tokens")
@@ -160,9 +158,8 @@ def test_every_choice_is_reported_with_its_reason(recipe, pairs, tmp_path):
     assert outcome.out.startswith("own text without data= or experiment=: using experiment=auto\n")
     assert "  model.dropout=0.4 " in outcome.out
     assert "(Sennrich & Zhang 2019)" in outcome.out
-    assert [line.split() for line in outcome.out.splitlines() if "updates=" in line] == [
-        ["training.updates=1", "yours"]
-    ]
+    [line] = [line.split() for line in outcome.out.splitlines() if "updates=" in line]
+    assert line == ["training.updates=1", "yours"]
     assert "model.dropout=0.4" in (tmp_path / "run/run.log").read_text("utf-8")
 
 
