@@ -92,7 +92,7 @@ def bind(
         DataError: no tokens write a prefix.
     """
     begun = [members.protected(request.prefix, request.text) for request in requests]
-    prefixes = [prefix_bytes(prefix) for prefix in begun]
+    prefixes = [prefix_bytes(prefix, members.target.normalization) for prefix in begun]
     for what, used in (("a prefix", any(prefixes)), ("a phrase", any(request.phrases for request in requests))):
         if used:
             members.require_full_vocabulary(what)
@@ -137,12 +137,12 @@ def translate_batch(
     ]
     needs_attention = options.attention or options.copy is not Copy.none
     attention = iter(_attention(members, encoded[0], ranked) or ()) if needs_attention else iter(())
-    translations = []
+    translations, normal = [], members.target.normalize
     for request, source, candidates in zip(requests, encoded[0], ranked, strict=True):
         n_best = []
         for candidate in candidates:
             found = translation(members, request.text, source, candidate, next(attention, None))
-            text = found.text if options.copy is Copy.none else copy_from_source(found, options.copy)
+            text = found.text if options.copy is Copy.none else normal(copy_from_source(found, options.copy))
             n_best.append(replace(found, text=text, attention=found.attention if options.attention else None))
         if options.search.method != Method.sampling:  # copying may have made texts equal
             n_best = list(_first_by_text(n_best).values())
