@@ -64,7 +64,7 @@ ALLOWED = {
     "config.preflight": {"auto", "config", "config.hydra", "config.schemas", "corpora"},
     "__main__": {"__init__", "config", "config.preflight", "config.schemas", "report", "system"},
     "demo": {"__main__"},
-    "auto": {"config", "corpora", "run", "system"},
+    "auto": {"config", "corpora", "run", "system", "tokenizer"},
     "pipeline": {  # training uses all packages between text and weights
         *{"analysis", "config", "corpora", "data", "evaluation", "model", "run", "system", "tokenizer", "training"},
         "translation",

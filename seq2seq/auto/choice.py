@@ -16,6 +16,7 @@ from seq2seq.auto.statistics import Statistics, read_statistics
 from seq2seq.config.automatic import AutoConfig
 from seq2seq.config.ignored_settings import refuse_ignored
 from seq2seq.config.recipes import TrainConfig
+from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.reading import read_corpora
 from seq2seq.errors import ConfigError, RunError, Seq2SeqError
 from seq2seq.run.folder import CONFIG, PlainLoader
@@ -23,6 +24,7 @@ from seq2seq.run.resume import AUTO
 from seq2seq.settings import flat, override_value, validate, walk
 from seq2seq.system.atomic import atomic_write, make_folder
 from seq2seq.system.processes import first_before_others
+from seq2seq.tokenizer.normalization import normalize
 
 log = logging.getLogger("seq2seq")
 
@@ -105,7 +107,9 @@ def _make(config: TrainConfig, path: Path) -> None:
 
 
 def _choose(config: TrainConfig) -> tuple[Statistics, list[Choice]]:
-    text = read_statistics(read_corpora(config.data).train)
+    form = config.tokenizer.normalization
+    pairs = read_corpora(config.data).train
+    text = read_statistics(Pair(normalize(pair.source, form), normalize(pair.target, form)) for pair in pairs)
     return text, choose(text, {name: _plain(value) for name, _, value in walk(config)}, config.auto.leaves)
 
 

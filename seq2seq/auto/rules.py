@@ -44,6 +44,12 @@ LABEL_SMOOTHING: Steps = {10_000: 0.2, MORE: 0.1}
 BATCH: Steps = {10_000: 1024, 300_000: 2048, MORE: 4096}
 """Tokens per batch. Sennrich & Zhang: 1,000 for few pairs."""
 
+SIMCUT: Steps = {MORE: 0.0}
+"""Weight of SimCut (Gao et al. 2022); 0: left out."""
+
+BIDIRECTIONAL: Steps = {MORE: 0.0}
+"""Share of the updates that train on both directions first, with a joint vocabulary; 0: left out."""
+
 # ---- Other numbers -----------------------------------------------------------------------------------------------
 
 POINTER_FROM = 0.25
@@ -151,7 +157,7 @@ def copying(text: Statistics, chosen: Settings) -> Iterator[Choice]:
     """The pointer, where the model has attention."""
     if "model.copy" not in chosen or chosen["model.attention"] == "none":
         return
-    points = text.copied >= POINTER_FROM
+    points = text.copied >= POINTER_FROM and chosen["tokenizer.joint"]
     reason = f"{text.copied:.0%} of the target's words stand in the source, the pointer pays from {POINTER_FROM:.0%}"
     yield Choice("model.copy", "pointer" if points else "none", reason)
 
@@ -162,6 +168,14 @@ def regularization(text: Statistics, chosen: Settings) -> Iterator[Choice]:
     yield Choice("model.dropout", by_pairs(DROPOUT, text.pairs), f"{pairs}: fewer need more (Sennrich & Zhang 2019)")
     yield Choice("model.word_dropout", by_pairs(WORD_DROPOUT, text.pairs), f"{pairs}: likewise")
     yield Choice("loss.label_smoothing", by_pairs(LABEL_SMOOTHING, text.pairs), f"{pairs}: likewise")
+
+
+def levers(text: Statistics, chosen: Settings) -> Iterator[Choice]:
+    """Objectives that only few pairs need."""
+    if simcut := by_pairs(SIMCUT, text.pairs):
+        yield Choice("loss.simcut", simcut, f"{text.pairs:,} pairs: left-out tokens are another view of each")
+    if chosen["tokenizer.joint"] and (share := by_pairs(BIDIRECTIONAL, text.pairs)):
+        yield Choice("training.bidirectional", share, f"{text.pairs:,} pairs: the other direction doubles them")
 
 
 def updates(text: Statistics, chosen: Settings) -> Iterator[Choice]:
@@ -193,7 +207,7 @@ def during_training(text: Statistics, chosen: Settings) -> Iterator[Choice]:
 
 
 RULES: tuple[Rule, ...] = (
-    *(vocabulary, vocabulary_size, segmentation, network, copying, regularization, updates, during_training),
+    *(vocabulary, vocabulary_size, segmentation, network, copying, regularization, levers, updates, during_training),
 )
 """All rules. Each sees the choices of those before it."""
 
