@@ -120,18 +120,20 @@ class TrainingConfig(Settings):
                 seconds_of(text, f"training.{name}")
 
 
-LATE = 0.25
-"""Share of training.time by which training may be late before the clock stops it."""
+LATE, LATE_SECONDS = 0.25, 60
+"""Share of training.time by which training may be late before the clock stops it, and the fewest seconds of it."""
 
 
 def seconds_allowed(training: TrainingConfig, update: int) -> float:
     """Seconds that this process may train from an update on, if training.time is set; else infinity.
 
-    The remaining updates have their share of the time, and `LATE` of the whole is added.
+    The remaining updates have their share of the time, and the time by which training may be late is added.
     """
     if training.time is None:
         return math.inf
-    return seconds_of(training.time) * (LATE + max(0, training.updates - update) / training.updates)
+    seconds = seconds_of(training.time)
+    remaining = max(0, training.updates - update) / training.updates
+    return seconds * remaining + max(LATE * seconds, LATE_SECONDS)
 
 
 UNITS = {"h": 3600, "m": 60, "s": 1}

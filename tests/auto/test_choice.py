@@ -163,6 +163,7 @@ def test_every_choice_is_reported_with_its_reason(recipe, pairs, tmp_path):
     assert "model.dropout=0.4" in (tmp_path / "run/run.log").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_sweep_chooses_in_each_job_and_skips_finished_ones(recipe, pairs, tmp_path, monkeypatch):
     monkeypatch.setattr(duration, "SECONDS", 0)
     arguments = ["-m", pairs, "experiment=auto", f"run={tmp_path}", "seed=1,2", *SMALL, "training.time=1s"]

@@ -1,21 +1,26 @@
 """`training.time`: a measurement becomes a number of updates, once."""
 
+import math
+import signal
+
 import pytest
 import torch
 import yaml
 from conftest import TINY
 from hypothesis import given
 from hypothesis import strategies as st
+from reversal import trainer, training
 
 from seq2seq import train
 from seq2seq.config.hydra import compose_train
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.model.weights import load_weights
-from seq2seq.training import duration, interrupt
+from seq2seq.run.resume import write_settings
+from seq2seq.training import duration
 from seq2seq.training.config import TrainingConfig, seconds_allowed, seconds_of
-from seq2seq.training.duration import Speed, fitted
-from seq2seq.training.interrupt import Interrupted
+from seq2seq.training.duration import Speed, fitted, remembered, untimed
+from seq2seq.training.interrupt import Interrupted, InterruptFlag
 from seq2seq.training.schedule import Exponential, InverseSquareRoot
 
 SETTINGS = [*(setting for setting in TINY if "updates=" not in setting), "training.samples=0", "logger=none"]
@@ -71,9 +76,11 @@ def test_the_schedule_follows():
     fitted(TrainConfig(training=config.training, schedule=InverseSquareRoot()), Speed(60.0, 0.0)).check()
 
 
-def measured(monkeypatch, update, validation=0.0):
+def measured(monkeypatch, update):
+    """Let a measurement find this duration of an update, and stop the clock."""
     monkeypatch.setattr("seq2seq.pipeline.measure_update", lambda make: (make(), make(), update)[-1])
-    monkeypatch.setattr("seq2seq.pipeline.measure_validation", lambda validate: (validate(), validation)[-1])
+    monkeypatch.setattr("seq2seq.pipeline.measure_validation", lambda validate: (validate(), 0.0)[-1])
+    monkeypatch.setattr("seq2seq.training.trainer.seconds_allowed", lambda config, update: math.inf)
 
 
 def settings_of(folder):
@@ -87,8 +94,8 @@ def weights_of(folder):
 def test_a_timed_run_has_the_bits_of_its_number_of_updates_and_resumes_with_them(tmp_path, monkeypatch):
     measured(monkeypatch, update=5.0)
     arguments = [*SETTINGS, "training.updates=40", "training.validate_every=20", "training.time=1m"]
-    timed = compose_train(overrides=arguments)
-    train(timed, tmp_path / "timed")
+    config = compose_train(overrides=arguments)
+    train(config, tmp_path / "timed")
     training = settings_of(tmp_path / "timed")["training"]
     assert (training["updates"], training["validate_every"], training["time"]) == (12, 6, "1m")
     overrides = [f"run={tmp_path / 'plain'}", "training.time=null"]
@@ -102,37 +109,34 @@ def test_a_timed_run_has_the_bits_of_its_number_of_updates_and_resumes_with_them
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        train(timed, tmp_path / "resumed", on_validation=crash)
+        train(config, tmp_path / "resumed", on_validation=crash)
     measured(monkeypatch, update=1e-3)  # the machine is faster now
-    train(timed, tmp_path / "resumed")
+    train(config, tmp_path / "resumed")
     assert settings_of(tmp_path / "resumed")["training"]["updates"] == 12
     resumed = weights_of(tmp_path / "resumed")
     assert all(torch.equal(first[name], resumed[name]) for name in first)
 
 
-def test_another_time_for_a_run_is_refused(tmp_path, monkeypatch):
-    measured(monkeypatch, update=5.0)
-    train(compose_train(overrides=[*SETTINGS, "training.time=20s"]), tmp_path / "run")
-    updates = settings_of(tmp_path / "run")["training"]["updates"]
+def timed(text="20s", **values):
+    return TrainConfig(training=TrainingConfig(time=text, **values))
+
+
+def test_another_time_for_a_run_is_refused(tmp_path):
+    write_settings(tmp_path, timed(updates=40))
+    assert remembered(timed(), tmp_path) == (timed(updates=40), True)
     with pytest.raises(RunError, match=r"run with training\.time=20s, this command says training\.time=1m.*updates=N"):
-        train(compose_train(overrides=[*SETTINGS, "training.time=1m"]), tmp_path / "run")
-    assert settings_of(tmp_path / "run")["training"]["updates"] == updates
+        remembered(timed("1m"), tmp_path)
 
 
-def test_a_run_that_was_stopped_before_the_measurement_measures(tmp_path, monkeypatch):
-    def crash(make):
-        raise ConnectionError
-
-    monkeypatch.setattr("seq2seq.pipeline.measure_update", crash)
-    config = compose_train(overrides=[*SETTINGS, "training.time=20s"])
-    with pytest.raises(ConnectionError):
-        train(config, tmp_path / "run")
-    assert settings_of(tmp_path / "run")["training"]["time"] is None
-    measured(monkeypatch, update=5.0)
-    train(config, tmp_path / "run")
-    assert settings_of(tmp_path / "run")["training"]["updates"] == 4
+def test_a_run_that_was_stopped_before_the_measurement_measures(tmp_path):
+    write_settings(tmp_path, untimed(timed()))
+    assert remembered(timed(), tmp_path) == (timed(), False)
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(RunError, match=r"run with training\.time=null, this command says training\.time=20s"):
+        remembered(timed(), tmp_path)
 
 
+@pytest.mark.slow
 def test_the_measured_number_is_reported(recipe, tmp_path, monkeypatch):
     monkeypatch.setattr(duration, "SECONDS", 0)
     outcome = recipe("train", f"run={tmp_path / 'run'}", *SETTINGS, "training.time=2s", "batch.tokens=100")
@@ -143,26 +147,30 @@ def test_the_measured_number_is_reported(recipe, tmp_path, monkeypatch):
 
 
 def test_the_clock_stops_a_late_run_and_the_same_command_ends_it(tmp_path, monkeypatch):
-    measured(monkeypatch, update=5.0)
-    config = compose_train(overrides=[*SETTINGS, "training.time=20s"])
-    late = iter([False, False, True])
-    monkeypatch.setattr(interrupt.InterruptFlag, "time_is_over", lambda flag: next(late, True))
-    with pytest.raises(Interrupted, match=r"at update \d and saved: training\.time=20s is over; rerun") as error:
-        train(config, tmp_path / "run")
+    config = training(updates=14, time="20s")
+    late = iter([False, False, False, True])
+    with monkeypatch.context() as patch:
+        patch.setattr(InterruptFlag, "time_is_over", lambda flag: next(late, True))
+        with pytest.raises(Interrupted, match=r"at update \d and saved: training\.time=20s is over; rerun") as error:
+            trainer(tmp_path, config).fit()
     assert error.value.exit_code == 130
-    monkeypatch.undo()
-    train(config, tmp_path / "run")
-    assert len(weights_of(tmp_path / "run")) > 0
+    assert trainer(tmp_path, config).fit().update == 14
+
+
+def test_a_clock_that_has_run_out_acts_as_ctrl_c():
+    assert InterruptFlag().received() is None
+    assert InterruptFlag(-1).received() == signal.SIGINT
 
 
 def test_a_late_run_has_a_quarter_more_time_and_a_resumed_one_the_rest():
-    training = TrainingConfig(time="100s", updates=1000)
-    assert seconds_allowed(training, 0) == 125
-    assert seconds_allowed(training, 800) == pytest.approx(45)
+    hour = TrainingConfig(time="1h", updates=1000)
+    assert seconds_allowed(hour, 0) == 4500
+    assert seconds_allowed(hour, 800) == pytest.approx(1620)
+    assert seconds_allowed(TrainingConfig(time="10s"), 0) == 70, "a minute at least"
     assert seconds_allowed(TrainingConfig(), 0) == float("inf")
 
 
-def test_the_warm_up_of_a_preset_fits_into_fewer_updates(recipe, tmp_path):
+def test_the_warm_up_of_a_preset_fits_into_fewer_updates():
     config = compose_train("multi30k_quick", ["training.updates=50"])
     assert config.schedule.warmup == 5
     assert compose_train("multi30k_quick", ["training.updates=500"]).schedule.warmup == 100
