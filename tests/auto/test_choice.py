@@ -1,5 +1,6 @@
 """``experiment=auto``: chosen once, kept in auto.yaml, and the command line wins."""
 
+import math
 import shutil
 from dataclasses import replace
 
@@ -10,11 +11,12 @@ from conftest import KNOWN
 
 from seq2seq import train
 from seq2seq.__main__ import experiments
-from seq2seq.auto.choice import BASE
+from seq2seq.auto.choice import BASE, automatic_settings
 from seq2seq.config.hydra import compose_train
 from seq2seq.config.preflight import check_command
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.model.weights import load_weights
+from seq2seq.run.resume import open_run
 from seq2seq.training import duration
 
 SMALL = ["model.embedding_size=16", "model.encoder.size=12", "model.decoder.size=24", "logger=none"]
@@ -71,6 +73,7 @@ def test_the_same_command_resumes_to_the_bit_and_chooses_nothing(pairs, chosen, 
     assert (tmp_path / "run/auto.yaml").read_bytes() == (chosen / "auto.yaml").read_bytes()
 
 
+@pytest.mark.slow
 def test_auto_yaml_is_an_experiment_for_another_folder(pairs, chosen, tmp_path):
     config = compose_train(str(chosen / "auto.yaml"), [pairs, *SMALL, *SHORT])
     assert not config.auto.choose
@@ -83,20 +86,23 @@ def test_auto_yaml_says_what_the_experiment_says():
     assert {name: value for name, value in stated.items() if name != "auto"} == BASE
 
 
+def completed(arguments, folder):
+    """The settings with which a run in a folder would begin."""
+    with automatic_settings(compose_train("auto", arguments), folder) as config:
+        return config
+
+
 def test_what_is_edited_before_training_counts_and_the_command_line_wins(pairs, chosen, tmp_path):
-    folder = tmp_path / "run"
-    folder.mkdir()
     text = (chosen / "auto.yaml").read_text("utf-8")
     text = text.replace("dropout: 0.4", "dropout: 0.35\n  recurrent_dropout: 0.2").replace("size: 1000", "size: 500")
-    (folder / "auto.yaml").write_text(text, "utf-8")
+    (tmp_path / "auto.yaml").write_text(text, "utf-8")
     arguments = [pairs, *SMALL, *SHORT, "tokenizer.size=400"]
-    train(compose_train("auto", arguments), folder)
-    settings = settings_of(folder)
-    assert (settings["model"]["dropout"], settings["model"]["recurrent_dropout"]) == (0.35, 0.2)
-    assert settings["tokenizer"]["size"] == 400
-    (folder / "auto.yaml").write_text(text.replace("0.35", "0.3"), "utf-8")
+    begun = completed(arguments, tmp_path)
+    assert (begun.model.dropout, begun.model.recurrent_dropout, begun.tokenizer.size) == (0.35, 0.2, 400)
+    open_run(tmp_path, begun)
+    (tmp_path / "auto.yaml").write_text(text.replace("0.35", "0.3"), "utf-8")
     with pytest.raises(RunError, match=r"holds a run with model\.dropout=0\.35, this command says model\.dropout=0\.3"):
-        train(compose_train("auto", arguments), folder)
+        open_run(tmp_path, completed(arguments, tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -113,7 +119,7 @@ def test_what_is_edited_before_training_counts_and_the_command_line_wins(pairs, 
 def test_a_damaged_auto_yaml_is_one_line(pairs, tmp_path, content, message):
     (tmp_path / "auto.yaml").write_text(content, "utf-8")
     with pytest.raises(RunError, match=message) as error:
-        train(compose_train("auto", [pairs, *SMALL, *SHORT]), tmp_path)
+        completed([pairs, *SMALL, *SHORT], tmp_path)
     assert "\n" not in str(error.value)
     assert (tmp_path / "auto.yaml").read_text("utf-8") == content
 
@@ -166,6 +172,7 @@ def test_every_choice_is_reported_with_its_reason(recipe, pairs, tmp_path):
 @pytest.mark.slow
 def test_a_sweep_chooses_in_each_job_and_skips_finished_ones(recipe, pairs, tmp_path, monkeypatch):
     monkeypatch.setattr(duration, "SECONDS", 0)
+    monkeypatch.setattr("seq2seq.training.trainer.seconds_allowed", lambda config, update: math.inf)
     arguments = ["-m", pairs, "experiment=auto", f"run={tmp_path}", "seed=1,2", *SMALL, "training.time=1s"]
     arguments += ["training.samples=0", "batch.tokens=200"]
     assert recipe("train", *arguments).code == 0

@@ -139,6 +139,7 @@ def test_a_run_that_was_stopped_before_the_measurement_measures(tmp_path):
 @pytest.mark.slow
 def test_the_measured_number_is_reported(recipe, tmp_path, monkeypatch):
     monkeypatch.setattr(duration, "SECONDS", 0)
+    monkeypatch.setattr("seq2seq.training.trainer.seconds_allowed", lambda config, update: math.inf)
     outcome = recipe("train", f"run={tmp_path / 'run'}", *SETTINGS, "training.time=2s", "batch.tokens=100")
     assert outcome.code == 0, outcome.err
     updates = settings_of(tmp_path / "run")["training"]["updates"]
