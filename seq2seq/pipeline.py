@@ -41,22 +41,11 @@ from seq2seq.tokenizer.token_bytes import non_text_tokens
 from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training import Trainer, Validation, build_objective
 from seq2seq.training.config import StartVocabulary
-from seq2seq.training.duration import (
-    Speed,
-    expectation,
-    fitted,
-    measure_update,
-    measure_validation,
-    remembered,
-    untimed,
-)
+from seq2seq.training.duration import expectation, fitted, measure, remembered, untimed
 from seq2seq.training.learning_curve import draw_learning_curve
 from seq2seq.training.loss import Objective
-from seq2seq.training.loss_scale import LossScale
-from seq2seq.training.optimizer_state import optimizer_of
 from seq2seq.training.pretrained_embeddings import freeze_embeddings, set_embeddings
 from seq2seq.training.run_log import RunLog
-from seq2seq.training.step import UpdateStep
 from seq2seq.training.warm_start import (
     checked_start,
     inherited_frozen,
@@ -124,19 +113,17 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
             _check_joint(config, tokenizers)
             network, notes = _initial_network(config, tokenizers, frozen)
             batches = _encode(config, texts, tokenizers, cache)
-            bounded, length = _within_epochs(config, batches.sampler)
+            _within_epochs(config, batches.sampler)  # refuses before the folder belongs to the run
     kept.open()
-    validate = _validator(config, texts, batches, tokenizers, precision)
+    validate, expected = _validator(config, texts, batches, tokenizers, precision), []
     if not measured:
         config, expected = _within_time(config, network.to(device), texts, batches, tokenizers, precision, validate)
         network, _ = _initial_network(config, tokenizers, frozen)  # the bits of a run that measures nothing
         if is_first():
             write_settings(folder, config, frozen, files)
-        bounded, length = _within_epochs(config, batches.sampler)
-        length = [expected, *length]
-    config = bounded
+    config, length = _within_epochs(config, batches.sampler)
     where = f"on {device} in {precision}{_processes()}, {threads} thread{'s' * (threads > 1)}"
-    notes = [_sizes(batches, tokenizers), *notes, *length, *_directions(config)]
+    notes = [_sizes(batches, tokenizers), *notes, *expected, *length, *_directions(config)]
     for line in (*notes, f"{_parameters(network):,} parameters, {where}"):
         log.info("%s", line)
     _warn_of_few(batches.table, config)
@@ -335,7 +322,7 @@ def _within_time(
     tokenizers: Tokenizers,
     precision: Precision,
     validate: Validator,
-) -> tuple[TrainConfig, str]:
+) -> tuple[TrainConfig, list[str]]:
     """The settings with the number of updates for their time, measured on this network, and a line about it.
 
     Args:
@@ -349,22 +336,11 @@ def _within_time(
     probe = copy(validate)  # an untrained network finds no end: its translations are as long as the references
     ratio = batches.validation.target_lengths.sum() / max(1, batches.validation.source_lengths.sum())
     probe.search = replace(validate.search, max_length_ratio=float(min(100.0, ratio)), max_length_offset=0)
-    validation = measure_validation(lambda: probe(network.eval(), 0))
-    stream, accumulate = _stream(config, texts, batches, tokenizers)(StreamPosition(0, 0)), config.training.accumulate
-    optimizer = optimizer_of(network, config.optimizer)
-    device = next(network.parameters()).device
-    loss_scale = LossScale(precision is Precision.float16, device)
-    objective = _objective(config, tokenizers, precision)
-    step = UpdateStep(network, objective, optimizer, loss_scale, clip=config.training.clip, seed=config.seed)
-
-    def update() -> float:
-        _, cross_entropy, _ = step([next(stream)[0].to(device) for _ in range(accumulate)], 1)
-        return float(cross_entropy)  # waits for the device
-
-    speed = Speed(measure_update(update), validation)
+    stream, objective = _stream(config, texts, batches, tokenizers), _objective(config, tokenizers, precision)
+    speed = measure(network, stream, objective, lambda: probe(network.eval(), 0), config, precision)
     config = fitted(config, speed)
     config.check_length(config.training.updates)
-    return config, expectation(config.training, speed, processor(device))
+    return config, [expectation(config.training, speed, processor(next(network.parameters()).device))]
 
 
 def _initial_network(config: TrainConfig, tokenizers: Tokenizers, frozen: Sequence[str]) -> tuple[Network, list[str]]:

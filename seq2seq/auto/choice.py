@@ -85,7 +85,7 @@ def lines_about(config: TrainConfig) -> list[str]:
         ConfigError, DataError: as `automatic_settings`.
     """
     text, choices = _choose(config)
-    chosen = _completed(config, {choice.name: choice.value for choice in choices})
+    chosen = completed(config, {choice.name: choice.value for choice in choices})
     chosen.check()
     refuse_ignored(chosen)
     return _described(text, choices)
@@ -170,7 +170,7 @@ def _with_file(config: TrainConfig, path: Path) -> TrainConfig:
         if not isinstance(file, dict):
             raise ValueError("it is not a mapping of settings")
         settings = flat(_settings(file))
-        chosen = _completed(config, {name: value for name, value in settings.items() if not config.auto.leaves(name)})
+        chosen = completed(config, {name: value for name, value in settings.items() if not config.auto.leaves(name)})
     except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException, ConfigError) as error:
         reason = str(error).split("\n")[0]
         raise RunError(
@@ -181,7 +181,7 @@ def _with_file(config: TrainConfig, path: Path) -> TrainConfig:
     return chosen
 
 
-def _completed(config: TrainConfig, settings: Mapping[str, Any]) -> TrainConfig:
+def completed(config: TrainConfig, settings: Mapping[str, Any]) -> TrainConfig:
     """The settings with these values by dotted path, of which nothing is left to choose.
 
     Raises:

@@ -11,12 +11,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from seq2seq.data.batch_sampler import StreamPosition
+from seq2seq.data.stream import BatchStream
 from seq2seq.errors import RunError
+from seq2seq.model import Network
 from seq2seq.run.folder import CONFIG, RunFolder
 from seq2seq.settings import override_value, walk
+from seq2seq.system.precision import Precision
 from seq2seq.system.processes import max_over_processes
 from seq2seq.training.config import TrainingConfig, seconds_of
+from seq2seq.training.loss import Objective
+from seq2seq.training.loss_scale import LossScale
+from seq2seq.training.optimizer_state import optimizer_of
 from seq2seq.training.progress_bar import duration_in_words
+from seq2seq.training.step import UpdateStep
 
 log = logging.getLogger("seq2seq")
 
@@ -74,9 +82,36 @@ def _seconds(function: Callable[[], object], count: int = 1) -> float:
     return max(1, max_over_processes(round(1e6 * (time.perf_counter() - started)))) / 1e6
 
 
-def measure_validation(validate: Callable[[], object]) -> float:
-    """The duration of a validation in seconds."""
-    return _seconds(validate)
+def measure(
+    network: Network,
+    stream: BatchStream,
+    objective: Objective,
+    validate: Callable[[], object],
+    config: Any,
+    precision: Precision,
+) -> Speed:
+    """Measure updates and a validation, on the training batches from the first on.
+
+    Args:
+        network: on its device; its weights change.
+        stream: yields batches.
+        objective: what is minimized.
+        validate: makes a validation.
+        config: settings of recipes/train.py.
+        precision: of the updates.
+    """
+    validation = _seconds(validate)
+    device = next(network.parameters()).device
+    batches = stream(StreamPosition(0, 0))
+    scale = LossScale(precision is Precision.float16, device)
+    optimizer = optimizer_of(network, config.optimizer)
+    step = UpdateStep(network, objective, optimizer, scale, clip=config.training.clip, seed=config.seed)
+
+    def update() -> float:
+        _, cross_entropy, _ = step([next(batches)[0].to(device) for _ in range(config.training.accumulate)], 1)
+        return float(cross_entropy)  # waits for the device
+
+    return Speed(measure_update(update), validation)
 
 
 def is_timed(training: TrainingConfig) -> bool:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.auto import rules
+from seq2seq.auto.choice import completed
 from seq2seq.auto.rules import MORE, POINTER_FROM, RULES, SPECIAL, YOURS, by_pairs, choose
 from seq2seq.auto.statistics import SideStatistics, Statistics
 from seq2seq.config.automatic import AutoConfig
@@ -16,9 +17,13 @@ from seq2seq.settings import walk
 
 
 @pytest.fixture(scope="module")
-def settings():
-    config = compose_train("auto", ["data.file=x.csv"])
-    return {name: getattr(value, "value", value) for name, _, value in walk(config)}
+def composed():
+    return compose_train("auto", ["data.file=x.csv"])
+
+
+@pytest.fixture(scope="module")
+def settings(composed):
+    return {name: getattr(value, "value", value) for name, _, value in walk(composed)}
 
 
 def text(pairs: int, alphabet: int = 60, script: str = "LATIN", copied: float = 0.0, length: int = 30) -> Statistics:
@@ -65,7 +70,7 @@ def test_more_pairs_are_never_trained_with_fewer_tokens(settings, few, many):
 
 
 @given(PAIRS, st.integers(2, 40_000), st.sampled_from(["LATIN", "CJK"]), st.floats(0, 1), st.integers(3, 900))
-def test_choices_are_settings_that_agree(settings, pairs, alphabet, script, copied, length):
+def test_choices_are_settings_that_agree(composed, settings, pairs, alphabet, script, copied, length):
     choices = chosen(text(pairs, alphabet, script, copied, length), settings)
     assert choices["tokenizer.size"] >= alphabet + SPECIAL
     assert choices.get("tokenizer.target_size", SPECIAL + alphabet) >= alphabet + SPECIAL
@@ -73,9 +78,7 @@ def test_choices_are_settings_that_agree(settings, pairs, alphabet, script, copi
     assert ("tokenizer.target_size" in choices) != choices["tokenizer.joint"]
     assert choices["schedule.warmup"] <= choices["training.updates"]
     assert choices["training.updates"] % choices["training.validate_every"] == 0
-    overrides = [f"{name}={value}" for name, value in choices.items()]
-    config = compose_train("auto", ["data.file=x.csv", "auto.choose=false", *overrides])
-    config.check()
+    completed(composed, choices).check()
 
 
 @given(st.lists(st.sampled_from(["model.dropout", "batch.tokens", "training.updates", "model.encoder"]), unique=True))

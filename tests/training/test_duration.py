@@ -78,8 +78,8 @@ def test_the_schedule_follows():
 
 def measured(monkeypatch, update):
     """Let a measurement find this duration of an update, and stop the clock."""
-    monkeypatch.setattr("seq2seq.pipeline.measure_update", lambda make: (make(), make(), update)[-1])
-    monkeypatch.setattr("seq2seq.pipeline.measure_validation", lambda validate: (validate(), 0.0)[-1])
+    monkeypatch.setattr(duration, "measure_update", lambda make: (make(), make(), update)[-1])
+    monkeypatch.setattr(duration, "_seconds", lambda validate: (validate(), 0.0)[-1])
     monkeypatch.setattr("seq2seq.training.trainer.seconds_allowed", lambda config, update: math.inf)
 
 
