@@ -9,6 +9,8 @@ from pathlib import Path
 
 from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import SplitFileConfig
+from seq2seq.corpora.archives import split_path
+from seq2seq.corpora.config import Split
 from seq2seq.errors import ConfigError
 from seq2seq.report.help import assignment, command
 
@@ -22,7 +24,7 @@ def main(config: SplitFileConfig) -> None:
 
     if config.data.file is None:
         raise ConfigError("no file to split: name it with data.file=FILE")
-    path = Path(config.data.file).expanduser()
+    path = split_path(Path(config.data.file).expanduser())[0]
     stem = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
     output = path.with_name(f"{stem}-split") if config.output is None else Path(config.output).expanduser()
     split = split_file(config.data)
@@ -31,6 +33,8 @@ def main(config: SplitFileConfig) -> None:
     for file in files.values():
         print(file)
     words = [assignment(f"data.{part}.file", file) for part, file in files.items()]
+    if files[Split.train].suffix == ".tsv":
+        words.append("data.format=tsv")  # quotation marks are text
     languages = [
         f"data.source_language={config.data.source_language}",
         f"data.target_language={config.data.target_language}",
