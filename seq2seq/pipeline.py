@@ -115,7 +115,8 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
             batches = _encode(config, texts, tokenizers, cache)
             _within_epochs(config, batches.sampler)  # refuses before the folder belongs to the run
     kept.open()
-    validate, expected = _validator(config, texts, batches, tokenizers, precision), []
+    validate = _validator(config, texts, batches, tokenizers, precision)
+    expected: list[str] = []
     if not measured:
         config, expected = _within_time(config, network.to(device), texts, batches, tokenizers, precision, validate)
         network, _ = _initial_network(config, tokenizers, frozen)  # the bits of a run that measures nothing

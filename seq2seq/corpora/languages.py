@@ -103,7 +103,9 @@ def language_named(text: str) -> str | None:
         tag = langcodes.Language.get(text)
         if tag.is_valid():
             return tag.prefer_macrolanguage().language
-    with suppress(LookupError, ValueError, SystemError):  # the latter two for text that its index cannot hold, such as NUL
+    with suppress(
+        LookupError, ValueError, SystemError
+    ):  # the latter two for text that its index cannot hold, such as NUL
         return langcodes.find(text).prefer_macrolanguage().language
     return None
 
