@@ -34,8 +34,7 @@ def main() -> None:
         elif arguments.command == "copy":
             print(copy_experiment(arguments.name, Path(arguments.file).expanduser()))
         else:
-            check_command(arguments.recipe, arguments.settings)
-            print("ok")
+            print("\n".join([*check_command(arguments.recipe, arguments.settings), "ok"]))
 
 
 def parser() -> argparse.ArgumentParser:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from seq2seq.auto.choice import automatic_settings
 from seq2seq.config.hydra import compose_train
 from seq2seq.config.ignored_settings import refuse_ignored
 from seq2seq.config.recipes import TrainConfig
@@ -160,7 +161,8 @@ def train(
         folder: the run folder; call again with the same arguments to resume. Required with pairs; with settings,
             None stands for their ``run``.
         experiment: with pairs, a file of conf/experiment without ``.yaml``, or the path of a file of your own. Without
-            it, pairs take the settings of ``data=files model=attention``, unless ``overrides`` choose others.
+            it, pairs take those of ``experiment=auto``, or of ``data=files model=attention`` if ``overrides`` set
+            something of the model, unless they choose others.
         overrides: with pairs, settings as on the command line of recipes/train.py: ``["model=attention", "seed=2"]``.
         on_validation: called after each validation. An exception that it raises ends the training.
 
@@ -190,10 +192,15 @@ def train(
         config = replace(config, data=saved_data(Path(config.run).expanduser(), pairs, given))
     config.check()
     path = Path(config.run).expanduser()
-    if not (path / CONFIG).exists():
+    if not config.auto.choose and not (path / CONFIG).exists():
         refuse_ignored(config)
-    with run_log(path) as kept, locked(path), saved_pairs(path, pairs, given):
-        train_run(config, path, on_validation, kept)
+    with (
+        run_log(path) as kept,
+        locked(path),
+        saved_pairs(path, pairs, given),
+        automatic_settings(config, path) as complete,
+    ):
+        train_run(complete, path, on_validation, kept)
     return Run.open(path)
 
 

@@ -6,6 +6,7 @@ and calls it.
 
 import logging
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,9 +28,9 @@ from seq2seq.model import AttentionKind, Network, slow_path_warnings
 from seq2seq.run.files import FileRecord, record_files
 from seq2seq.run.folder import RunFolder, learn_shortlist, prepare_tokenizers
 from seq2seq.run.network import make_network
-from seq2seq.run.resume import run_setup
+from seq2seq.run.resume import run_setup, write_settings
 from seq2seq.settings import override_value, walk
-from seq2seq.system.device import choose_device, resolve_precision, set_seed
+from seq2seq.system.device import choose_device, processor, resolve_precision, set_seed
 from seq2seq.system.precision import Precision
 from seq2seq.system.processes import first_before_others, is_first, rank, world_size
 from seq2seq.system.threads import use_threads
@@ -40,6 +41,7 @@ from seq2seq.tokenizer.token_bytes import non_text_tokens
 from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training import Trainer, Validation, build_objective
 from seq2seq.training.config import StartVocabulary
+from seq2seq.training.duration import expectation, fitted, measure, remembered, untimed
 from seq2seq.training.learning_curve import draw_learning_curve
 from seq2seq.training.loss import Objective
 from seq2seq.training.pretrained_embeddings import freeze_embeddings, set_embeddings
@@ -102,21 +104,30 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
     vocabulary = config.training.start_vocabulary
     start = checked_start(folder, config.training.start, config.model, texts.tokenizer, texts.tags, vocabulary)
     frozen = inherited_frozen(folder, start, config.embeddings, vocabulary)
-    with first_before_others(), run_setup(folder, config, frozen, files):
-        cache = config.data.cache_folder(folder)
-        given = start if vocabulary is StartVocabulary.run else None
-        tokenizers = prepare_tokenizers(folder, texts.tokenizer, texts.train, texts.tags, given, cache)
-        _check_joint(config, tokenizers)
-        network, notes = _initial_network(config, tokenizers, frozen)
-        batches = _encode(config, texts, tokenizers, cache)
-        config, length = _within_epochs(config, batches.sampler)
+    with first_before_others():
+        config, measured = remembered(config, folder)
+        with run_setup(folder, config if measured else untimed(config), frozen, files):
+            cache = config.data.cache_folder(folder)
+            given = start if vocabulary is StartVocabulary.run else None
+            tokenizers = prepare_tokenizers(folder, texts.tokenizer, texts.train, texts.tags, given, cache)
+            _check_joint(config, tokenizers)
+            network, notes = _initial_network(config, tokenizers, frozen)
+            batches = _encode(config, texts, tokenizers, cache)
+            _within_epochs(config, batches.sampler)  # refuses before the folder belongs to the run
     kept.open()
+    validate = _validator(config, texts, batches, tokenizers, precision)
+    expected: list[str] = []
+    if not measured:
+        config, expected = _within_time(config, network.to(device), texts, batches, tokenizers, precision, validate)
+        network, _ = _initial_network(config, tokenizers, frozen)  # the bits of a run that measures nothing
+        if is_first():
+            write_settings(folder, config, frozen, files)
+    config, length = _within_epochs(config, batches.sampler)
     where = f"on {device} in {precision}{_processes()}, {threads} thread{'s' * (threads > 1)}"
-    notes = [_sizes(batches, tokenizers), *notes, *length, *_directions(config)]
+    notes = [_sizes(batches, tokenizers), *notes, *expected, *length, *_directions(config)]
     for line in (*notes, f"{_parameters(network):,} parameters, {where}"):
         log.info("%s", line)
     _warn_of_few(batches.table, config)
-    validate = _validator(config, texts, batches, tokenizers, precision)
     Trainer(
         network,
         _stream(config, texts, batches, tokenizers),
@@ -307,6 +318,35 @@ def _within_epochs(config: TrainConfig, sampler: BatchSampler) -> tuple[TrainCon
         raise ConfigError(f"training.epochs={epochs} takes {bound} updates: {error}") from None
     bounded = replace(config, training=replace(config.training, updates=bound))
     return bounded, [f"training.epochs={epochs} takes {bound:,} updates"]
+
+
+def _within_time(
+    config: TrainConfig,
+    network: Network,
+    texts: Texts,
+    batches: Batches,
+    tokenizers: Tokenizers,
+    precision: Precision,
+    validate: Validator,
+) -> tuple[TrainConfig, list[str]]:
+    """The settings with the number of updates for their time, measured on this network, and a line about it.
+
+    Args:
+        network: on its device; its weights change.
+        validate: the validator of the run, unchanged.
+        config, texts, batches, tokenizers, precision: as in training.
+
+    Raises:
+        ConfigError: a schedule is longer than these updates.
+    """
+    probe = copy(validate)  # an untrained network finds no end: its translations are as long as the references
+    ratio = batches.validation.target_lengths.sum() / max(1, batches.validation.source_lengths.sum())
+    probe.search = replace(validate.search, max_length_ratio=float(min(100.0, ratio)), max_length_offset=0)
+    stream, objective = _stream(config, texts, batches, tokenizers), _objective(config, tokenizers, precision)
+    speed = measure(network, stream, objective, lambda: probe(network.eval(), 0), config, precision)
+    config = fitted(config, speed)
+    config.check_length(config.training.updates)
+    return config, [expectation(config.training, speed, processor(next(network.parameters()).device))]
 
 
 def _initial_network(config: TrainConfig, tokenizers: Tokenizers, frozen: Sequence[str]) -> tuple[Network, list[str]]:

@@ -55,21 +55,22 @@ ALLOWED = {
         *{"analysis", "benchmark", "comparison", "config", "figures", "report", "serving", "training", "translation"},
     },
     "config.sweep_table": {"report", "system"},
-    "config.sweep_job": {"config", "config.sweep_table", "run", "system", "training"},
+    "config.sweep_job": {"auto", "config", "config.sweep_table", "run", "system", "training"},
     "config.sweep": {
         *{"config", "config.schemas", "config.sweep_job", "config.sweep_table", "report", "run", "system", "training"}
     },
     "config.help": {"config.schemas", "report"},
     "config.hydra": {"config", "config.help", "config.schemas", "config.sweep", "config.sweep_job", "system"},
-    "config.preflight": {"config", "config.hydra", "config.schemas", "corpora"},
+    "config.preflight": {"auto", "config", "config.hydra", "config.schemas", "corpora"},
     "__main__": {"__init__", "config", "config.preflight", "config.schemas", "report", "system"},
     "demo": {"__main__"},
+    "auto": {"config", "corpora", "run", "system", "tokenizer"},
     "pipeline": {  # training uses all packages between text and weights
         *{"analysis", "config", "corpora", "data", "evaluation", "model", "run", "system", "tokenizer", "training"},
         "translation",
     },
     "api": {
-        *{"config", "config.hydra", "corpora", "evaluation", "metrics", "model", "pipeline", "run", "system"},
+        *{"auto", "config", "config.hydra", "corpora", "evaluation", "metrics", "model", "pipeline", "run", "system"},
         *{"training", "translation"},
     },
     "__init__": {"api", "corpora", "metrics", "search", "system", "translation"},

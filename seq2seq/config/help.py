@@ -28,9 +28,9 @@ MOST_USED = (
         "data.source_language",
         "data.target_language",
     ),
-    *("tokenizer.size", "model.encoder.cell", "model.encoder.layers", "model.encoder.size", "model.decoder.size"),
+    *("tokenizer.size", "model.encoder.layers", "model.encoder.size", "model.decoder.size"),
     *("model.dropout", "batch.tokens"),
-    *("optimizer.learning_rate", "training.updates", "training.validate_every", "training.device", "search.beam_size"),
+    *("optimizer.learning_rate", "training.updates", "training.time", "training.device", "search.beam_size"),
 )
 """Settings within sections that ``--help`` shows of a recipe with more."""
 

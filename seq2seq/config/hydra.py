@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from seq2seq import __version__
+from seq2seq.config.automatic import with_command_line
 from seq2seq.config.command_line import quote_text, refuse_dashes
 from seq2seq.config.error_lines import (
     SHOW_TRACEBACKS,
@@ -58,7 +59,9 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     topic: str | None = None
 
     def start(settings: Any) -> Result:
-        _check_choices(HydraConfig.get().runtime.choices, settings)
+        hydra = HydraConfig.get()
+        _check_choices(hydra.runtime.choices, settings)
+        settings = _with_command_line(settings, hydra.overrides.task, first_lines)
         while first_lines:  # once in a sweep
             log.info("%s", first_lines.pop(0))
         return function(settings)
@@ -156,7 +159,7 @@ def compose(name: str, arguments: Sequence[str], names_text: bool = False) -> An
             log.warning(note)
         with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
             composed = hydra.compose(name, overrides=prepared, return_hydra_config=True)
-        choices = composed.hydra.runtime.choices
+        choices, typed = composed.hydra.runtime.choices, [*composed.hydra.overrides.task]
         with flag_override(composed, ["readonly", "struct"], False):
             del composed["hydra"]
         settings = OmegaConf.to_object(composed)
@@ -169,6 +172,7 @@ def compose(name: str, arguments: Sequence[str], names_text: bool = False) -> An
     validate(settings)
     if not names_text:
         _check_choices(choices, settings)
+    settings = _with_command_line(settings, typed, first_lines)
     for line in first_lines:
         log.info("%s", line)
     return settings
@@ -205,6 +209,15 @@ def _check_choices(choices: Any, settings: Any) -> None:
     """
     if isinstance(settings, TrainConfig) and choices.get("data") == "files":
         check_text_is_named(settings.data)
+
+
+def _with_command_line(settings: Any, overrides: Sequence[str], lines: list[str]) -> Any:
+    """Settings of train as `with_command_line` changes them, others as they are; ``lines`` receives what it reports."""
+    if not isinstance(settings, TrainConfig):
+        return settings
+    changed, report = with_command_line(settings, overrides, conf_folder())
+    lines += report
+    return changed
 
 
 CHECK = "_check_help"

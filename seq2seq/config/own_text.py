@@ -11,12 +11,18 @@ NAMES_TEXT = re.compile(
 )
 """An argument that names text: files of a split, one file for all splits, or a hub data set."""
 
-SETTINGS = {"data": "files", "model": "attention"}
-"""The choices for own text. A preset for any text would be one entry here: ``{"experiment": NAME}``."""
+SETTINGS = {"experiment": "auto"}
+"""The choice for own text if the arguments say nothing about the model or ``experiment=null``."""
+
+OWN_MODEL = {"data": "files", "model": "attention"}
+"""The choices for own text if they do."""
+
+NAMES_MODEL = re.compile(r"[+~]{0,2}(?:model[.=@]|experiment=)")
+"""An argument about the model, or about the experiment that has one."""
 
 
 def with_settings_for_own_text(arguments: Sequence[str], names_text: bool = False) -> tuple[list[str], list[str]]:
-    """Add `SETTINGS` to arguments that name text but neither ``data=`` nor ``experiment=``.
+    """Add `SETTINGS` or `OWN_MODEL` to arguments that name text but neither ``data=`` nor ``experiment=``.
 
     Without them, own text would get the settings of the built-in corpus, which suit only that. A choice that the
     arguments make stays.
@@ -33,7 +39,8 @@ def with_settings_for_own_text(arguments: Sequence[str], names_text: bool = Fals
     named = [place for place, argument in enumerate(arguments) if NAMES_TEXT.fullmatch(argument)]
     if not (named or names_text) or other_config or chosen & {"data", "experiment"}:
         return [*arguments], []
-    added = [f"{group}={choice}" for group, choice in SETTINGS.items() if group not in chosen]
+    choices = OWN_MODEL if any(map(NAMES_MODEL.match, arguments)) else SETTINGS
+    added = [f"{group}={choice}" for group, choice in choices.items() if group not in chosen]
     note = f"own text without data= or experiment=: using {' '.join(added)}"
     place = named[0] if named else 0  # argparse wants settings side by side, not before and after --cfg job
     return [*arguments[:place], *added, *arguments[place:]], [note]

@@ -36,13 +36,16 @@ NEITHER = {
     *("data.hub.name", "data.hub.subset", "data.hub.revision", "data.cache", "tokenizer.tags", "training.device"),
     *("training.smaller", "train: run", "device", "precision", "output", "tag", "prefix", "phrases", "text", "host"),
     *("suggest: source", "microscope: target", "contexts.sentences", "interpolation.sentences", "entry", "comet"),
-    *("names", "licence"),
+    *("names", "licence", "training.time", "training.time_limit", "auto.yours"),
 }
 """Other settings that are text."""
 
 
-def check_command(name: str, arguments: Sequence[str]) -> None:
+def check_command(name: str, arguments: Sequence[str]) -> list[str]:
     """Check a command: the names and values of settings, which must fit together and have an effect, files and runs.
+
+    Returns:
+        What ``experiment=auto`` would choose, one line each; empty for other commands.
 
     Raises:
         ConfigError: there is no such recipe; a setting is unknown or invalid, or would have no effect.
@@ -66,13 +69,23 @@ def check_command(name: str, arguments: Sequence[str]) -> None:
         check_files(config.data.test, test)
     if isinstance(config, DoctorConfig):
         named_corpora(config.data)
+    return _choices(config) if isinstance(config, TrainConfig) and config.auto.choose else []
+
+
+def _choices(config: TrainConfig) -> list[str]:
+    """What ``experiment=auto`` would choose; a data set of the hub is not read for it."""
+    from seq2seq.auto.choice import lines_about  # imports PyTorch
+
+    if config.data.hub.name is not None:
+        return ["experiment=auto chooses settings when training begins: a data set of the hub is not read here"]
+    return lines_about(config)
 
 
 def _check_settings(config: Any) -> None:
     """Check settings against each other, as far as that needs no run."""
     if isinstance(config, TrainConfig):
         config.check()
-        if not (Path(config.run).expanduser() / "config.yaml").exists():  # older runs resume
+        if not config.auto.choose and not (Path(config.run).expanduser() / "config.yaml").exists():  # older runs resume
             refuse_ignored(config)
     elif isinstance(config, DoctorConfig):
         refuse_ignored_data(config)

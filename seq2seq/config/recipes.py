@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from seq2seq.config.automatic import AutoConfig
 from seq2seq.corpora.config import DataConfig, Split, source_tags, without_source
 from seq2seq.data.config import BatchConfig
 from seq2seq.doctor.reasons import Reason
@@ -47,6 +48,7 @@ class TrainConfig:
     search: SearchConfig = setting(factory=SearchConfig)
     shortlist: ShortlistConfig = setting(factory=ShortlistConfig)
     logger: LoggerConfig = setting(factory=LoggerConfig)
+    auto: AutoConfig = setting(factory=AutoConfig)
 
     @property
     def translates(self) -> bool:
@@ -62,6 +64,8 @@ class TrainConfig:
     def check(self) -> None:
         """Check settings against each other, before any text is read or folder created.
 
+        With ``experiment=auto``, what depends on its choices is checked again once they are made.
+
         Raises:
             ConfigError: settings contradict each other.
         """
@@ -73,7 +77,14 @@ class TrainConfig:
         self.embeddings.check(self.model, self.tokenizer)
         if self.training.start is not None and self.embeddings.files():
             raise ConfigError("training.start loads embeddings: leave embeddings.source and embeddings.target out")
-        self.check_length(self.training.updates)
+        self.training.check()
+        if self.auto.choose and self.training.start is not None:
+            raise ConfigError(
+                f"experiment=auto chooses a network, and training.start={self.training.start} has one: use "
+                f"experiment={self.training.start}/config.yaml instead"
+            )
+        if not self.auto.choose:
+            self.check_length(self.training.updates)
         if not self.translates:
             self._check_language_model()
         if self.model.tying is Tying.all and not self.tokenizer.joint:
@@ -108,6 +119,8 @@ class TrainConfig:
 
     def _check_language_model(self) -> None:
         """Refuse settings that score translations, which a language model does not make."""
+        if self.auto.choose:
+            raise ConfigError("experiment=auto chooses settings of translators: leave it out for a language model")
         if self.training.criterion is not Criterion.loss:
             raise ConfigError(
                 f"training.criterion={self.training.criterion} scores translations, but a language model "

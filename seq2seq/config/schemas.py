@@ -28,6 +28,7 @@ from seq2seq.config.recipes import (
 from seq2seq.errors import ConfigError
 from seq2seq.figures.config import LaboratoryConfig
 from seq2seq.serving.config import ServeConfig
+from seq2seq.settings import flat
 from seq2seq.training import (
     SGD,
     Adadelta,
@@ -126,6 +127,9 @@ def _register_experiment(path: Path) -> str:
         raise ConfigError(f"experiment={path} is not a mapping of settings: see conf/experiment for examples")
     if "choices" in node:
         _make_experiment(node)
+    if OmegaConf.select(node, "auto.choose"):  # what the file says is the user's
+        stated = flat(OmegaConf.to_container(node))
+        node.auto.yours = [name for name in stated if name.split(".")[0] not in ("defaults", "auto")]
     place = hashlib.sha256(os.path.abspath(path).encode()).hexdigest()[:8]  # files in several folders share names
     name = f"file_{re.sub('[^a-zA-Z0-9]', '_', path.stem)}_{place}"
     ConfigStore.instance().store(group="experiment", name=name, node=node, package="_global_")

@@ -127,8 +127,18 @@ def _holds(folder: Path, config: TrainConfig) -> bool:
 
     if not (folder / CONFIG).exists():
         return False
-    kept = () if config.data.file is None else ("data",)  # the run has its split of the file, which training checks
+    kept = [] if config.data.file is None else ["data"]  # the run has its split of the file, which training checks
+    kept += _decided(folder, config)
     return not differing([RunFolder.open(folder).flat_settings, flat(saved_settings(config))], [*MACHINE, *kept])
+
+
+def _decided(folder: Path, config: TrainConfig) -> list[str]:
+    """The settings that a run decides when it begins: by its text, or by the speed of the machine."""
+    from seq2seq.auto.choice import decided_settings
+    from seq2seq.training.duration import RESIZED, is_timed
+
+    by_text = ["auto", *decided_settings(folder)] if config.auto.choose else []
+    return [*by_text, *(RESIZED if by_text or is_timed(config.training) else ())]
 
 
 def _finished(folder: Path, name: str, config: TrainConfig) -> Job | None:

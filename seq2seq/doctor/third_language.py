@@ -15,6 +15,7 @@ import numpy as np
 from seq2seq.corpora.corpus import Pair
 from seq2seq.doctor.findings import Finding
 from seq2seq.doctor.reasons import Reason
+from seq2seq.errors import install_hint
 
 SAMPLE = 400
 """Sentences of a side from which its language is determined."""
@@ -25,7 +26,7 @@ MARGIN = 25.0
 """Least difference of the log probabilities of a third language and of those of both sides."""
 CHECKED = 10_000
 """Sentences of a side that are identified, at most, evenly spaced; each takes a quarter of a millisecond."""
-HINT = "a third language is not looked for: pip install 'recurrent-translation[languages]'"
+HINT = f"a third language is not looked for: {install_hint('languages')}"
 
 
 @cache

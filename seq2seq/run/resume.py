@@ -22,12 +22,17 @@ CHOICES = "choices"
 SPLIT = "split.json"
 """The file in a run folder that says how one corpus was split into sets."""
 
+AUTO = "auto.yaml"
+"""The file in a run folder with the settings that ``experiment=auto`` has chosen."""
+
 # Settings that a resumed run may change: the length of training and everything after it.
 CHANGEABLE = (
     "run",
     "licence",
     "training.updates",
     "training.epochs",
+    "training.time",
+    "training.time_limit",
     "training.accumulate",  # another number of processes can make the same update
     "training.patience",
     "training.device",
@@ -107,18 +112,37 @@ def open_run(
         elif folder.exists() and not (folder.is_dir() and all(_may_precede_a_run(place) for place in folder.iterdir())):
             raise RunError(f"{folder} is not empty and not a run folder: choose another with run=PATH")
         _check_no_linked_folder(folder)
-        # A resumed run writes its settings as well, because some may have changed.
-        settings = saved_settings(config)
-        settings |= {FROZEN: list(frozen)} if frozen else {}
-        settings |= {FILES: {name: asdict(record) for name, record in files.items()}} if files else {}
-        text = OmegaConf.to_yaml(settings)
-        if INTERPOLATION in text:
-            raise ConfigError(f"a setting has {INTERPOLATION} in its value, which config.yaml must not: leave it out")
+    except OSError as error:
+        raise _not_writable(folder, error) from None
+    # A resumed run writes its settings as well, because some may have changed.
+    write_settings(folder, config, frozen, files)
+
+
+def write_settings(
+    folder: Path, config: Any, frozen: Sequence[str] = (), files: Mapping[str, FileRecord] | None = None
+) -> None:
+    """Write config.yaml; arguments as of `open_run`.
+
+    Raises:
+        ConfigError: a value contains an interpolation.
+        RunError: the folder cannot be written.
+    """
+    settings = saved_settings(config)
+    settings |= {FROZEN: list(frozen)} if frozen else {}
+    settings |= {FILES: {name: asdict(record) for name, record in files.items()}} if files else {}
+    text = OmegaConf.to_yaml(settings)
+    if INTERPOLATION in text:
+        raise ConfigError(f"a setting has {INTERPOLATION} in its value, which config.yaml must not: leave it out")
+    try:
         make_folder(folder)
-        with atomic_write(path) as temporary:
+        with atomic_write(folder / CONFIG) as temporary:
             temporary.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise RunError(f"{folder} cannot be written ({error.strerror}): choose another with run=PATH") from None
+        raise _not_writable(folder, error) from None
+
+
+def _not_writable(folder: Path, error: OSError) -> RunError:
+    return RunError(f"{folder} cannot be written ({error.strerror}): choose another with run=PATH")
 
 
 def saved_settings(config: Any) -> dict[str, Any]:
@@ -140,7 +164,7 @@ def _check_no_linked_folder(folder: Path) -> None:
 
 def _may_precede_a_run(place: Path) -> bool:
     """Whether a run folder without settings may contain this."""
-    return place.name in (LOCK, PAIRS, SPLIT) or is_temporary(place)
+    return place.name in (LOCK, PAIRS, SPLIT, AUTO) or is_temporary(place)
 
 
 def _choices(config: Any) -> dict[str, str]:

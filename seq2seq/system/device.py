@@ -57,6 +57,14 @@ def share_freed_memory() -> None:
 keep_freed_memory()
 
 
+def processor(device: torch.device) -> str:
+    """The kind of processor, for figures about speed: a GPU's name, or a CPU's instruction set and the threads used."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"{torch.backends.cpu.get_cpu_capability()}, {threads} thread{'s' * (threads > 1)}"
+
+
 def allow_tf32(allowed: bool) -> None:
     """Allow or forbid a GPU to round the factors of float32 products to TF32 (10 of 23 bits), also in recurrent layers.
 

@@ -1,5 +1,7 @@
 """Settings of training: the loop, the loss and its alternatives, initial embeddings."""
 
+import math
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -44,6 +46,14 @@ class TrainingConfig(Settings):
         None,
         "passes through the training pairs; training ends after them or after updates, whichever comes first",
         at_least=1,
+    )
+    time: str | None = setting(
+        None,
+        "time that training takes here, such as 90s, 30m or 1h30m: a short measurement turns it into a number of "
+        "updates, which replaces updates; null: by updates",
+    )
+    time_limit: str | None = setting(
+        None, "fewer updates if this machine needs more than this time for them, such as 1h; null: no limit"
     )
     accumulate: int = setting(1, "batches per update (gradient accumulation)", at_least=1)
     clip: float | None = setting(1.0, "maximum gradient norm; null: no clipping", above=0)
@@ -98,6 +108,55 @@ class TrainingConfig(Settings):
     def bidirectional_updates(self) -> int:
         """Number of updates that train on both directions."""
         return round(self.bidirectional * self.updates)
+
+    def check(self) -> None:
+        """Check that times are durations.
+
+        Raises:
+            ConfigError: one is not.
+        """
+        for name, text in (("time", self.time), ("time_limit", self.time_limit)):
+            if text is not None:
+                seconds_of(text, f"training.{name}")
+
+
+LATE, LATE_SECONDS = 0.25, 60
+"""Share of training.time by which training may be late before the clock stops it, and the fewest seconds of it."""
+
+
+def seconds_allowed(training: TrainingConfig, update: int) -> float:
+    """Seconds that this process may train from an update on, if training.time is set; else infinity.
+
+    The remaining updates have their share of the time, and the time by which training may be late is added.
+    """
+    if training.time is None:
+        return math.inf
+    seconds = seconds_of(training.time)
+    remaining = max(0, training.updates - update) / training.updates
+    return seconds * remaining + max(LATE * seconds, LATE_SECONDS)
+
+
+UNITS = {"h": 3600, "m": 60, "s": 1}
+"""Seconds of each unit of a duration, in the order in which they are written."""
+
+
+def seconds_of(duration: str, name: str = "duration") -> int:
+    """The seconds of a duration such as ``90s``, ``30m``, ``2h`` or ``1h30m``.
+
+    Args:
+        duration: numbers with their units.
+        name: the setting, for the message.
+
+    Raises:
+        ConfigError: it is not a duration, or is zero.
+    """
+    parts = re.fullmatch(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", duration, re.ASCII)
+    seconds = (
+        sum(int(part or 0) * unit for part, unit in zip(parts.groups(), UNITS.values(), strict=True)) if parts else 0
+    )
+    if seconds == 0:
+        raise ConfigError(f"{name} must be a time such as 90s, 30m, 2h or 1h30m, got {duration!r}")
+    return seconds
 
 
 @dataclass(kw_only=True)

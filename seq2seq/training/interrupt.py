@@ -1,7 +1,9 @@
-"""Ctrl-C and SIGTERM stop training after the current update, and save its state."""
+"""Ctrl-C and SIGTERM stop training after the current update, and save its state; so does a clock."""
 
+import math
 import signal
 import threading
+import time
 from types import FrameType, TracebackType
 
 HANDLED = (signal.SIGINT, signal.SIGTERM)
@@ -16,10 +18,15 @@ class Interrupted(BaseException):
 
 
 class InterruptFlag:
-    """Within its context, a signal sets `signal_number`; a second signal has its usual effect."""
+    """Within its context, a signal sets `signal_number`; a second signal has its usual effect.
 
-    def __init__(self) -> None:
+    Args:
+        seconds: time after which it acts as if SIGINT had been received.
+    """
+
+    def __init__(self, seconds: float = math.inf) -> None:
         self.signal_number: int | None = None
+        self.deadline = time.monotonic() + seconds
         self.previous = {number: signal.getsignal(number) for number in HANDLED}
 
     def __enter__(self) -> "InterruptFlag":
@@ -40,7 +47,11 @@ class InterruptFlag:
         """The signal that any of the processes has received. All processes must call this together."""
         from seq2seq.system.processes import max_over_processes  # imports PyTorch
 
-        return max_over_processes(self.signal_number or 0) or None
+        return max_over_processes(self.signal_number or signal.SIGINT * self.time_is_over()) or None
+
+    def time_is_over(self) -> bool:
+        """Whether the time has passed."""
+        return time.monotonic() > self.deadline
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.signal_number = number

@@ -22,7 +22,7 @@ from seq2seq.system.device import resolve_precision
 from seq2seq.system.precision import Precision
 from seq2seq.system.processes import barrier, is_first, max_over_processes
 from seq2seq.training.checkpoints import Checkpoints, damaged
-from seq2seq.training.config import TrainingConfig
+from seq2seq.training.config import TrainingConfig, seconds_allowed
 from seq2seq.training.interrupt import Interrupted, InterruptFlag
 from seq2seq.training.log import MetricsLog
 from seq2seq.training.loggers import Logger
@@ -110,14 +110,14 @@ class Trainer:
         """Train to the end and write model.safetensors: the best weights, or their average if that is better.
 
         Raises:
-            Interrupted: Ctrl-C or SIGTERM; the state is saved, and the same command resumes.
+            Interrupted: Ctrl-C, SIGTERM, or training.time is over; the state is saved, and the same command resumes.
             RunError: the loss or its gradient is not finite. No state with such values is saved.
         """
         if not self.finished():
             self.progress.drop_partial(self.config.log_every)
         with (
             MetricsLog(self.folder, self.progress, self.logger) as log,
-            InterruptFlag() as interrupt,
+            InterruptFlag(seconds_allowed(self.config, self.progress.update)) as interrupt,
             self._progress_bar() as bar,
             closing(self._batches()) as batches,
         ):
@@ -160,7 +160,8 @@ class Trainer:
         number = interrupt.received()
         if number is not None:
             self._save_last()
-            message = f"stopped at update {self.progress.update:,} and saved; rerun the same command to resume"
+            late = f": training.time={self.config.time} is over" if interrupt.time_is_over() else ""
+            message = f"stopped at update {self.progress.update:,} and saved{late}; rerun the same command to resume"
             raise Interrupted(message, number)
 
     def _batches(self) -> Generator[tuple[Batch, StreamPosition]]:

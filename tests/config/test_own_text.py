@@ -9,19 +9,20 @@ from seq2seq.corpora.config import DataConfig, MoreConfig, Split, SplitConfig
 from seq2seq.corpora.reading import check_named, named_corpora
 from seq2seq.errors import ConfigError
 
-ADDED = ["data=files", "model=attention"]
+AUTO, ADDED = ["experiment=auto"], ["data=files", "model=attention"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "added"),
     [
-        (["data.train.file=a.tsv"], ADDED),
-        (["data.validation.source=a", "seed=2"], ADDED),
-        (["+data.test.target=a"], ADDED),
-        (["data.file=a.csv"], ADDED),
-        (["data.hub.name=some/set"], ADDED),
-        (["data.train={file: a.tsv}"], ADDED),
+        (["data.train.file=a.tsv"], AUTO),
+        (["data.validation.source=a", "seed=2"], AUTO),
+        (["+data.test.target=a"], AUTO),
+        (["data.file=a.csv"], AUTO),
+        (["data.hub.name=some/set"], AUTO),
+        (["data.train={file: a.tsv}"], AUTO),
         (["data.train.file=a.tsv", "experiment=null"], ADDED),
+        (["data.train.file=a.tsv", "model.dropout=0.1"], ADDED),
         (["data.train.file=a.tsv", "model=context"], ["data=files"]),
         (["data.train.file=a.tsv", "data=builtin"], []),
         (["data.train.file=a.tsv", "experiment=multi30k_quick"], []),
@@ -40,11 +41,11 @@ def test_own_text_without_a_choice_of_data_takes_general_settings(arguments, add
 
 def test_own_text_has_the_same_settings_as_if_they_were_chosen():
     text = ["data.train.file=a.tsv", "seed=3"]
+    assert compose_train(overrides=text) == compose_train("auto", text)
+    text = [*text, "model.encoder.size=9"]
     assert compose_train(overrides=text) == compose_train(overrides=[*ADDED, *text])
     assert compose_train(overrides=text) != compose_train(overrides=["data=builtin", *text])
-    assert compose_train(names_text=True) == compose_train(
-        overrides=["data.train.file=a", *ADDED, "data.train.file=null"], names_text=True
-    )
+    assert compose_train(names_text=True) == compose_train("auto", names_text=True)
 
 
 def test_the_first_line_of_a_run_says_so(recipe, tmp_path):

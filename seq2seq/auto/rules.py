@@ -1,0 +1,239 @@
+"""The rules of ``experiment=auto``: numbers in tables, then one function per kind of choice, in order.
+
+They start from systems for few sentence pairs: Sennrich & Zhang (2019, ACL) for recurrent networks, and Araabi & Monz
+(2020, COLING) for the size of vocabularies and regularization. The point from which other sizes are scaled has 14,000
+pairs; figures are in recipes/RESULTS.md. Every rule is a function of the counts of the training text and of settings
+that are chosen already, so that the same text gives the same choices on every machine.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from seq2seq.auto.statistics import COVERED, Statistics
+
+Steps = dict[float, Any]
+"""A value for each number of training pairs: the first whose key is at least that number."""
+
+MORE = math.inf
+"""The last key of `Steps`."""
+
+# ---- Numbers by training pairs -----------------------------------------------------------------------------------
+
+VOCABULARY: Steps = {3_000: 1000, 10_000: 2000, 25_000: 4000, 60_000: 6000, 200_000: 8000, MORE: 16_000}
+"""Tokens of a vocabulary. Sennrich & Zhang: 2,000 for the smallest; Araabi & Monz: 5,000 to 12,000 up to 80,000."""
+
+BPE_DROPOUT: Steps = {50_000: 0.1, MORE: 0.0}
+"""Share of merges that are skipped (Provilkov et al. 2020: the fewer pairs, the larger the gain)."""
+
+WIDTH: Steps = {3_000: 192, 150_000: 256, 600_000: 384, MORE: 512}
+"""Embeddings, and encoder units per direction; the decoder has twice as many."""
+
+DECODER_LAYERS: Steps = {20_000: 1, MORE: 2}
+ENCODER_LAYERS: Steps = {150_000: 1, MORE: 2}
+
+DROPOUT: Steps = {10_000: 0.4, 100_000: 0.3, 500_000: 0.2, MORE: 0.1}
+"""Sennrich & Zhang: 0.5 for 5,000 pairs, with wider networks."""
+
+WORD_DROPOUT: Steps = {100_000: 0.1, MORE: 0.0}
+"""Sennrich & Zhang: 0.3 for 5,000 pairs, with wider networks."""
+
+LABEL_SMOOTHING: Steps = {10_000: 0.2, MORE: 0.1}
+"""Sennrich & Zhang: 0.2."""
+
+BATCH: Steps = {10_000: 1024, 300_000: 2048, MORE: 4096}
+"""Tokens per batch. Sennrich & Zhang: 1,000 for few pairs."""
+
+SIMCUT: Steps = {MORE: 0.0}
+"""Weight of SimCut (Gao et al. 2022); 0: left out."""
+
+BIDIRECTIONAL: Steps = {MORE: 0.0}
+"""Share of the updates that train on both directions first, with a joint vocabulary; 0: left out."""
+
+# ---- Other numbers -----------------------------------------------------------------------------------------------
+
+POINTER_FROM = 0.25
+"""Share of the target's words that stand in their source from which the model copies by a pointer."""
+
+TOKENS_PER_CHARACTER = 2
+"""A vocabulary has at least so many tokens per character of its alphabet, so that there are words in it."""
+
+LARGEST_VOCABULARY = 32_000
+
+SPECIAL = 260
+"""Special tokens and bytes, which every vocabulary has."""
+
+MOST_CHARACTERS = 1000
+"""Rare characters of a larger alphabet are spelled in bytes."""
+
+LEARNING_RATE = 0.002
+"""With Adam and batches of 2,048 tokens; it follows the square root of the batch."""
+
+PASSES = 50, 14_000
+"""Passes through so many pairs; fewer through more, by the square root."""
+
+FEWEST_UPDATES, MOST_UPDATES = 1_500, 30_000
+VALIDATIONS = 12
+PATIENCE = 6
+WARMUP = 200
+TIME_LIMIT = "1h"
+
+
+class Choice(NamedTuple):
+    """A setting that is chosen."""
+
+    name: str
+    value: Any
+    reason: str
+
+
+Settings = Mapping[str, Any]
+"""Every setting by dotted path: the user's, those chosen before, and defaults."""
+
+Rule = Callable[[Statistics, Settings], Iterator[Choice]]
+
+
+def by_pairs(table: Steps, pairs: int) -> Any:
+    """The value of a table for this number of training pairs."""
+    return next(value for limit, value in table.items() if pairs <= limit)
+
+
+def vocabulary(text: Statistics, chosen: Settings) -> Iterator[Choice]:
+    """Algorithm, size and number of vocabularies, and random segmentation."""
+    if _is_trained(chosen):
+        return
+    yield Choice("tokenizer.algorithm", "bpe", "merges can be skipped at random in training (BPE-dropout)")
+    scripts = " and ".join(dict.fromkeys(side.script.title() for side in (text.source, text.target)))
+    yield Choice("tokenizer.joint", text.same_script or text.copied >= POINTER_FROM, f"written in {scripts} script")
+
+
+def _is_trained(chosen: Settings) -> bool:
+    """Whether a trained vocabulary is named."""
+    return any(chosen[f"tokenizer.{side}_model"] is not None for side in ("source", "target"))
+
+
+def vocabulary_size(text: Statistics, chosen: Settings) -> Iterator[Choice]:
+    """The size of each vocabulary, and characters that are spelled in bytes."""
+    if chosen["tokenizer.algorithm"] == "word" or _is_trained(chosen):
+        return
+    sides = {"size": text} if chosen["tokenizer.joint"] else {"size": text.source, "target_size": text.target}
+    least = by_pairs(VOCABULARY, text.pairs)
+    for name, side in sides.items():
+        needed = -(-TOKENS_PER_CHARACTER * side.alphabet // 1000) * 1000
+        size = max(least, min(needed, LARGEST_VOCABULARY), side.alphabet + SPECIAL)
+        reason = (
+            f"{text.pairs:,} pairs: rare tokens are not learned from so few"
+            if size == least
+            else (f"{side.alphabet:,} characters need as many tokens, and words some more")
+        )
+        yield Choice(f"tokenizer.{name}", size, reason)
+    if max(side.all_characters for side in sides.values()) > MOST_CHARACTERS:
+        reason = f"{text.all_characters:,} different characters: the rarest are spelled in bytes"
+        yield Choice("tokenizer.character_coverage", COVERED, reason)
+
+
+def segmentation(text: Statistics, chosen: Settings) -> Iterator[Choice]:
+    """Random segmentation in training."""
+    rate = by_pairs(BPE_DROPOUT, text.pairs)
+    if chosen["tokenizer.algorithm"] == "bpe" and chosen["tokenizer.target_algorithm"] in (None, "bpe"):
+        many = "few pairs: each is seen in several segmentations" if rate else "enough pairs without it, and faster"
+        yield Choice("tokenizer.sampling", rate, many)
+
+
+def network(text: Statistics, chosen: Settings) -> Iterator[Choice]:
+    """Widths, depth and shared tables."""
+    width, pairs = by_pairs(WIDTH, text.pairs), f"{text.pairs:,} pairs"
+    yield Choice("model.embedding_size", width, f"{pairs}: a larger network is slower and not better")
+    yield Choice("model.encoder.size", width, "as wide as the embeddings, in each direction")
+    yield Choice("model.decoder.size", 2 * width, "as wide as both directions of the encoder")
+    yield Choice("model.encoder.layers", by_pairs(ENCODER_LAYERS, text.pairs), pairs)
+    yield Choice("model.decoder.layers", by_pairs(DECODER_LAYERS, text.pairs), f"{pairs}: a second layer pays later")
+    joint = chosen["tokenizer.joint"]
+    kind = "one table for a joint vocabulary" if joint else "one table for the target's input and output"
+    yield Choice("model.tying", "all" if joint else "output", f"{kind}: fewer weights to learn")
+
+
+def copying(text: Statistics, chosen: Settings) -> Iterator[Choice]:
+    """The pointer, where the model has attention."""
+    if "model.copy" not in chosen or chosen["model.attention"] == "none":
+        return
+    points = text.copied >= POINTER_FROM and chosen["tokenizer.joint"]
+    reason = f"{text.copied:.0%} of the target's words stand in the source, the pointer pays from {POINTER_FROM:.0%}"
+    yield Choice("model.copy", "pointer" if points else "none", reason)
+
+
+def regularization(text: Statistics, chosen: Settings) -> Iterator[Choice]:
+    """Dropout of units and words, label smoothing."""
+    pairs = f"{text.pairs:,} pairs"
+    yield Choice("model.dropout", by_pairs(DROPOUT, text.pairs), f"{pairs}: fewer need more (Sennrich & Zhang 2019)")
+    yield Choice("model.word_dropout", by_pairs(WORD_DROPOUT, text.pairs), f"{pairs}: likewise")
+    yield Choice("loss.label_smoothing", by_pairs(LABEL_SMOOTHING, text.pairs), f"{pairs}: likewise")
+
+
+def levers(text: Statistics, chosen: Settings) -> Iterator[Choice]:
+    """Objectives that only few pairs need."""
+    if simcut := by_pairs(SIMCUT, text.pairs):
+        yield Choice("loss.simcut", simcut, f"{text.pairs:,} pairs: left-out tokens are another view of each")
+    if chosen["tokenizer.joint"] and (share := by_pairs(BIDIRECTIONAL, text.pairs)):
+        yield Choice("training.bidirectional", share, f"{text.pairs:,} pairs: the other direction doubles them")
+
+
+def updates(text: Statistics, chosen: Settings) -> Iterator[Choice]:
+    """Batches, learning rate, and the length of training."""
+    yield Choice("batch.tokens", by_pairs(BATCH, text.pairs), "small batches make more updates of few pairs")
+    batch = chosen["batch.tokens"]
+    rate = round(LEARNING_RATE * min(1.0, math.sqrt(batch / 2048)), 5)
+    yield Choice("optimizer.learning_rate", rate, f"for Adam and batches of {batch:,} tokens")
+    passes = PASSES[0] * math.sqrt(PASSES[1] / max(1, text.pairs))
+    wanted = passes * text.pairs * text.tokens_per_pair / batch / chosen["training.accumulate"]
+    every = round(min(MOST_UPDATES, max(FEWEST_UPDATES, wanted)) / VALIDATIONS / 10) * 10
+    if chosen["training.time"] is not None:
+        yield Choice("training.updates", every * VALIDATIONS, f"training.time={chosen['training.time']} replaces it")
+        return
+    made = every * VALIDATIONS * batch * chosen["training.accumulate"] / max(1, text.pairs * text.tokens_per_pair)
+    yield Choice("training.updates", every * VALIDATIONS, f"about {made:,.0f} passes through {text.pairs:,} pairs")
+    yield Choice("training.time_limit", TIME_LIMIT, "fewer updates if this machine needs longer")
+
+
+def during_training(text: Statistics, chosen: Settings) -> Iterator[Choice]:
+    """Warm-up, validations and the selection of the model."""
+    total = chosen["training.updates"]
+    yield Choice("schedule.warmup", min(WARMUP, max(1, total // 10)), "attention needs some updates at a low rate")
+    yield Choice("training.validate_every", max(1, total // VALIDATIONS), f"{VALIDATIONS} validations")
+    yield Choice("training.patience", PATIENCE, "half of the validations without a better one")
+    unspaced = not text.target.spaced
+    reason = "the target has no spaces, and BLEU counts words" if unspaced else "steadier than BLEU where BLEU is low"
+    yield Choice("training.criterion", "chrf", reason)
+
+
+RULES: tuple[Rule, ...] = (
+    *(vocabulary, vocabulary_size, segmentation, network, copying, regularization, levers, updates, during_training),
+)
+"""All rules. Each sees the choices of those before it."""
+
+
+def choose(text: Statistics, settings: Settings, yours: Callable[[str], bool] = lambda name: False) -> list[Choice]:
+    """Choose settings for a training text.
+
+    Args:
+        text: its counts.
+        settings: every setting by dotted path, as composed.
+        yours: whether the user has set a setting, which then keeps its value.
+
+    Returns:
+        The choices in order. The reason of the user's own settings is `YOURS`.
+    """
+    chosen, choices = dict(settings), []
+    for rule in RULES:
+        for choice in rule(text, chosen):
+            if choice.name not in chosen or (choice.name == "training.time_limit" and yours("training.updates")):
+                continue  # a setting of another optimizer or schedule; a limit to the user's own number of updates
+            if yours(choice.name):
+                choice = choice._replace(value=chosen[choice.name], reason=YOURS)
+            chosen[choice.name] = choice.value
+            choices.append(choice)
+    return choices
+
+
+YOURS = "yours"
+"""The reason of a setting that the user has set."""

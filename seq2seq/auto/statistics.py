@@ -1,0 +1,166 @@
+"""What the choices of ``experiment=auto`` depend on: counts of the training text."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from seq2seq.corpora.corpus import Pair
+
+SAMPLE = 200_000
+"""Pairs that are examined; of further pairs, only the number counts."""
+
+COVERED = 0.9995
+"""Share of the characters of a text in `SideStatistics.alphabet` (SentencePiece's advice for large scripts)."""
+
+UNSPACED = 16
+"""Characters per word beyond which a text does not separate its words by spaces."""
+
+WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SideStatistics:
+    """Counts of one side of the training text.
+
+    Attributes:
+        words: words between spaces.
+        types: different words.
+        characters: characters without spaces.
+        all_characters: different characters.
+        alphabet: the most frequent characters that make up `COVERED` of the text.
+        script: the script of most letters, as their Unicode names begin: LATIN, CYRILLIC, MYANMAR, CJK.
+    """
+
+    words: int
+    types: int
+    characters: int
+    all_characters: int
+    alphabet: int
+    script: str
+
+    @property
+    def spaced(self) -> bool:
+        """Whether the text separates its words by spaces."""
+        return self.characters <= UNSPACED * max(1, self.words)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statistics:
+    """Counts of the training text.
+
+    Attributes:
+        pairs: sentence pairs.
+        source, target: the sides; their counts are of at most `SAMPLE` pairs.
+        sampled: pairs that were examined.
+        alphabet: characters as `SideStatistics.alphabet` counts them, of both sides together.
+        all_characters: different characters of both sides together.
+        copied: share of the target's words that stand in their source, in [0, 1].
+    """
+
+    pairs: int
+    source: SideStatistics
+    target: SideStatistics
+    sampled: int
+    alphabet: int
+    all_characters: int
+    copied: float
+
+    @property
+    def same_script(self) -> bool:
+        """Whether both sides are written in the same script."""
+        return self.source.script == self.target.script
+
+    @property
+    def tokens_per_pair(self) -> float:
+        """A rough number of subword tokens of the longer side: three characters each, one if few words repeat."""
+        sides = (self.source, self.target)
+        return max(side.characters / (3 if side.alphabet < 1000 else 1.5) for side in sides) / max(1, self.sampled)
+
+    def in_words(self) -> str:
+        """One line for the user."""
+        source, target = self.source, self.target
+        return (
+            f"{self.pairs:,} training pairs, {source.words:,} source and {target.words:,} target words "
+            f"({source.types:,} and {target.types:,} different), {source.script.title()} and {target.script.title()} "
+            f"script, {self.copied:.0%} of the target's words stand in the source"
+        )
+
+
+@dataclass
+class _Side:
+    """Sums over the sentences of one side."""
+
+    words: Counter[str] = field(default_factory=Counter)
+    characters: Counter[str] = field(default_factory=Counter)
+
+    def add(self, text: str) -> None:
+        """Count a sentence."""
+        words = text.split()
+        self.words.update(words)
+        self.characters.update("".join(words))
+
+    def statistics(self) -> SideStatistics:
+        """The counts so far."""
+        return SideStatistics(
+            words=self.words.total(),
+            types=len(self.words),
+            characters=self.characters.total(),
+            all_characters=len(self.characters),
+            alphabet=_alphabet(self.characters),
+            script=_script(self.characters),
+        )
+
+
+def read_statistics(pairs: Iterable[Pair], sample: int = SAMPLE) -> Statistics:
+    """Count the training text.
+
+    Args:
+        pairs: all of it, read once.
+        sample: pairs that are examined, the first ones.
+
+    Returns:
+        The counts. They depend on the text alone.
+    """
+    source, target, count, copied, words = _Side(), _Side(), 0, 0, 0
+    for pair in pairs:
+        count += 1
+        if count > sample:
+            continue
+        source.add(pair.source)
+        target.add(pair.target)
+        known, found = {*_words(pair.source)}, _words(pair.target)
+        copied, words = copied + sum(word in known for word in found), words + len(found)
+    both = source.characters + target.characters
+    return Statistics(
+        pairs=count,
+        source=source.statistics(),
+        target=target.statistics(),
+        sampled=min(count, sample),
+        alphabet=_alphabet(both),
+        all_characters=len(both),
+        copied=copied / max(1, words),
+    )
+
+
+def _words(text: str) -> list[str]:
+    """The words of a sentence without punctuation; single letters and digits say little about copying."""
+    return [word for word in text.split() if WORD.search(word)]
+
+
+def _alphabet(characters: Mapping[str, int]) -> int:
+    """The number of the most frequent characters that make up `COVERED` of a text."""
+    needed = COVERED * sum(characters.values())
+    covered = accumulate(sorted(characters.values(), reverse=True))
+    return len(characters) - sum(total >= needed for total in covered) + bool(characters)
+
+
+def _script(characters: Mapping[str, int]) -> str:
+    """The script of most letters."""
+    scripts: Counter[str] = Counter()
+    for character, count in characters.items():
+        if character.isalpha():
+            scripts[unicodedata.name(character, "OTHER").split()[0]] += count
+    return min(scripts, key=lambda name: (-scripts[name], name)) if scripts else "NO"

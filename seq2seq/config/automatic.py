@@ -1,0 +1,90 @@
+"""``experiment=auto``: whether settings are chosen by the corpus, and which of them the user has set.
+
+Composing settings reads no text, so that ``--help`` and errors take no time. The choices are made when a run starts:
+see `seq2seq.auto`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from importlib.resources.abc import Traversable
+from typing import Any
+
+import yaml
+
+from seq2seq.settings import flat, override_value, setting
+
+OVERRIDE = re.compile(r"\+{0,2}([\w.]+)(?:@[\w.]*)?=(.*)", re.DOTALL)
+"""A setting or a choice of a group as an override."""
+
+CLASSES = ("optimizer", "schedule")
+"""Groups whose choices have settings of their own: with the choice, the whole section is the user's."""
+
+LONGER_WARMUP = 10
+"""A warm-up that does not fit into the updates takes one of so many of them."""
+
+
+@dataclass(kw_only=True)
+class AutoConfig:
+    """Settings of ``experiment=auto``."""
+
+    choose: bool = setting(False, "choose settings by the training text, as experiment=auto does")
+    yours: list[str] = setting(
+        factory=list, help="settings that are not chosen; the command line adds those that it names"
+    )
+
+    def leaves(self, name: str) -> bool:
+        """Whether a setting is not chosen because the user has set it, or a section that contains it."""
+        return any(name == own or name.startswith(f"{own.removesuffix('.')}.") for own in self.yours)
+
+
+def settings_of(overrides: Iterable[str], conf: Traversable) -> Iterator[str]:
+    """The settings that overrides set, by name or by a choice of a group.
+
+    Args:
+        overrides: as the command line has them.
+        conf: the folder of the groups.
+    """
+    for override in overrides:
+        match = OVERRIDE.fullmatch(override)
+        if match is None:
+            continue
+        name, value = match.groups()
+        if name in CLASSES or "." in name or not (conf / name).is_dir():
+            yield name
+        elif name not in ("experiment", "data"):
+            yield from _of_choice(name, conf / name / f"{value}.yaml")
+
+
+def _of_choice(group: str, file: Traversable) -> Iterator[str]:
+    """The settings that a file of a group states; the whole group if the file is the user's own."""
+    if not file.is_file():
+        yield group
+        return
+    text = file.read_text(encoding="utf-8")
+    stated = yaml.safe_load(text) or {}
+    stated.pop("defaults", None)
+    place = "" if "@package _global_" in text else group
+    yield from (name for name in flat(stated, place) if name != place)
+
+
+def with_command_line(config: Any, overrides: Iterable[str], conf: Traversable) -> tuple[Any, list[str]]:
+    """Settings that depend on what the command line says and a preset does not.
+
+    Args:
+        config: the composed settings of recipes/train.py.
+        overrides: of the command line.
+        conf: the folder of the groups.
+
+    Returns:
+        The settings, and lines that report what has been changed.
+    """
+    own = list(dict.fromkeys(settings_of(overrides, conf)))
+    if config.auto.choose:
+        return replace(config, auto=replace(config.auto, yours=[*config.auto.yours, *own])), []
+    updates, warmup = config.training.updates, config.schedule.warmup
+    if warmup <= updates or "training.updates" not in own or {"schedule", "schedule.warmup"} & {*own}:
+        return config, []
+    shorter = max(1, updates // LONGER_WARMUP)
+    line = f"schedule.warmup={override_value(warmup)} does not fit into {updates} updates: using {shorter}"
+    return replace(config, schedule=replace(config.schedule, warmup=shorter)), [line]
