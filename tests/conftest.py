@@ -29,6 +29,7 @@ TINY = [
     "training.updates=20",
     "training.validate_every=10",
     "training.log_every=5",
+    "training.samples=0",  # drawing their attention takes half the time of so short a training
     "training.average_count=2",
     "batch.tokens=500",
     "search.beam_size=2",
@@ -70,6 +71,7 @@ LEARNED = [
     "schedule.warmup=1",
     "training.updates=80",
     "training.validate_every=80",
+    "training.samples=0",
     "batch.tokens=1000",
     "search.beam_size=2",
 ]
@@ -206,7 +208,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an almost untrained run; tests must not change it."""
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["train.py", f"run={folder}", "model=attention", *TINY])
+        patch.setattr(sys, "argv", ["train.py", f"run={folder}", "model=attention", *TINY, "training.samples=3"])
         import_module("seq2seq.recipes.train").main()
     return folder
 

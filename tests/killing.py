@@ -2,10 +2,13 @@
 
     python tests/killing.py
 
-This server imports the modules of training once, and forks a process for each training read from standard input.
+This server trains once, which imports all modules, and forks a process for each training read from standard input.
 SIGKILL cannot be caught, like a power failure or the out-of-memory killer.
 """
 
+import contextlib
+import gc
+import io
 import json
 import math
 import os
@@ -14,6 +17,8 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -44,6 +49,7 @@ SETTINGS = [
     "training.validate_every=4",
     "training.patience=3",
     "training.log_every=3",
+    "training.samples=0",
     "training.accumulate=2",
     "training.average=best",
     "training.average_count=2",
@@ -64,7 +70,7 @@ class Trainings:
     """Client of the server that forks training processes."""
 
     def __init__(self) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
         self.server = subprocess.Popen(
             [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
@@ -202,12 +208,9 @@ class Whole:
 
 def serve() -> None:
     """Fork a training for each line of JSON and answer with its exit code."""
-    import matplotlib.backends.backend_agg
-    import matplotlib.figure  # noqa: F401
-
     from seq2seq.recipes import train
 
-    torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # the first call imports a third of torch
+    train_here(train.main)
     for line in sys.stdin:
         order = json.loads(line)
         # A pipe, because the size of files may be limited.
@@ -223,17 +226,25 @@ def serve() -> None:
         print(code, flush=True)
 
 
+def train_here(main: Callable[[], None]) -> None:
+    """Make one update in this process: what a first training imports and builds takes longer than the training."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        sys.argv = ["train.py", f"run={folder}/run", *SETTINGS, "training.updates=1", "schedule.warmup=0"]
+        main()
+    gc.freeze()
+
+
 def exit_code(process: int, seconds: float | None) -> int:
     """Wait for a process, and kill it after this time."""
-    end = math.inf if seconds is None else time.perf_counter() + seconds
-    while True:
-        ended, status = os.waitpid(process, os.WNOHANG)
-        if ended:
-            return os.waitstatus_to_exitcode(status)
-        if time.perf_counter() >= end:
-            os.kill(process, signal.SIGKILL)
-            end = math.inf
-        time.sleep(0.0005)
+    timer = None if seconds is None else threading.Timer(seconds, os.kill, (process, signal.SIGKILL))
+    if timer is not None:
+        timer.start()
+    os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT)
+    if timer is not None:
+        timer.cancel()  # before the number of the process is free
+        timer.join()
+    _, status = os.waitpid(process, 0)
+    return os.waitstatus_to_exitcode(status)
 
 
 def work(main: Callable[[], None], order: dict[str, Any]) -> NoReturn:

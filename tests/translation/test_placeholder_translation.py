@@ -47,6 +47,7 @@ SETTINGS = [
     "tokenizer.size=420",
     "training.updates=80",
     "training.validate_every=80",
+    "training.samples=0",
 ]
 
 
