@@ -111,7 +111,18 @@ def pytest_collection(session: pytest.Session) -> None:
     settings.load_profile("slow" if runs_slow(session.config) else "fast")
     if os.environ.get(WITHOUT_ONEDNN):
         leave_onednn_out()
+    compose_once()
     gc.disable()
+
+
+def compose_once() -> None:
+    """Stop Hydra from composing all settings twice: the first time it reads ``hydra.mode``, which ``-m`` sets here."""
+    from hydra._internal.hydra import Hydra
+
+    mode = Hydra.get_mode
+    Hydra.get_mode = lambda self, config_name, overrides: (
+        mode(self, config_name, overrides) if any("hydra." in override for override in overrides) else None
+    )
 
 
 def leave_onednn_out() -> None:

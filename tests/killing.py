@@ -10,7 +10,6 @@ import contextlib
 import gc
 import io
 import json
-import math
 import os
 import random
 import resource
