@@ -164,7 +164,8 @@ def covering(grid: list[pytest.Function]) -> list[pytest.Function]:
     values, and among equals the case whose values were chosen least often.
     """
     [size] = grid[0].get_closest_marker("grid").args or [1]
-    values = {item: set(combinations(item.callspec.indices.items(), size)) for item in grid if not skipped(item)}
+    cases = {item: [(name, id(value)) for name, value in item.callspec.params.items()] for item in grid}
+    values = {item: set(combinations(cases[item], size)) for item in grid if not skipped(item)}
     missing, chosen = set().union(*values.values()), []
     times: Counter[tuple[tuple[str, int], ...]] = Counter()
     while missing:

@@ -103,7 +103,8 @@ def test_entries_of_a_list_are_text():
     assert received(TranslateConfig, "phrases=[]")[0].phrases == []
 
 
-def test_a_sweep_splits_text_at_commas_and_leaves_choices_to_hydra():
+def test_a_sweep_splits_text_at_commas_and_leaves_choices_to_hydra(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     swept = ["-m", "run=runs/s", "data.train.source=josé.en,'a, b.en'", "data.train.target=choice(a,b)", "seed=1,2"]
     assert quote_text(swept, TrainConfig()) == [
         *("-m", "run='runs/s'", "data.train.source='josé.en','a, b.en'", "data.train.target=choice(a,b)", "seed=1,2")
