@@ -181,8 +181,10 @@ def split_file(config: DataConfig) -> SplitCorpus:
     """The three sets of ``data.file``.
 
     Raises:
-        ConfigError, DataError: as `pairs_file` and `Corpus.split`.
+        ConfigError, DataError: no file is named; as `pairs_file` and `Corpus.split`.
     """
+    if config.file is None:
+        raise ConfigError("no file to split: name it with data.file=FILE")
     return SplitCorpus(whole_file(config), config.split, config.split_seed)
 
 
@@ -235,9 +237,9 @@ def file_corpus(config: DataConfig, path: Path, setting: str = "path") -> Corpus
     if plain.endswith(".tsv"):
         return TsvFile(path, config.source_column or "1", config.target_column or "2")
     if plain.endswith(".jsonl"):
-        return JsonLinesFile(path, *_column_names(config))
+        return JsonLinesFile(path, *column_names(config))
     if path.name.endswith(".parquet"):
-        return ParquetFile(path, *_column_names(config))
+        return ParquetFile(path, *column_names(config))
     raise ConfigError(
         f"{setting} must end in .tsv, .csv, .jsonl (also with .gz) or .parquet, got {path.name!r}: save it as one of "
         f"them"
@@ -262,13 +264,13 @@ def pairs_file(config: DataConfig, path: Path) -> Corpus:
     except OSError as error:
         raise unreadable(path, error) from None
     if magic == b"PAR1":
-        return ParquetFile(path, *_column_names(config))
+        return ParquetFile(path, *column_names(config))
     if magic == b"PK\3\4":
         raise DataError(f"{path} is an Excel file or an archive: save the table as CSV (UTF-8), or unpack it")
     with closing(file.lines()) as lines:
         first = next((line for line in lines if line.strip()), "")
     if re.match(r'\s*\{\s*(["}]|$)', first):
-        return JsonLinesFile(path, *_column_names(config))
+        return JsonLinesFile(path, *column_names(config))
     return _table(config, path)
 
 
@@ -283,8 +285,9 @@ def _hub(config: DataConfig, name: str, part: SplitConfig, split: Split) -> Corp
             return None
         raise ConfigError(f"data.{split}.hub_split is not set: add data.{split}.hub_split=NAME")
     location = HubSplit(name, config.hub.subset, config.hub.revision, part.hub_split, f"data.{split}.hub_split")
-    return (HubStream if config.hub.streaming else HubData)(location, *_column_names(config))
+    return (HubStream if config.hub.streaming else HubData)(location, *column_names(config))
 
 
-def _column_names(config: DataConfig) -> tuple[str, str]:
+def column_names(config: DataConfig) -> tuple[str, str]:
+    """The names of the columns of source and target in JSON lines and Parquet."""
     return config.source_column or config.source_language, config.target_column or config.target_language

@@ -159,6 +159,9 @@ class Trainer:
         if number is not None:
             self._save_last()
             message = f"stopped at update {self.progress.update:,} and saved; rerun the same command to resume"
+            if not self.progress.validations:
+                first = min(self.config.validate_every, self.config.updates)
+                message += f" (there is no model before the first validation, at update {first:,})"
             raise Interrupted(message, number)
 
     def _batches(self) -> Generator[tuple[Batch, StreamPosition]]:
