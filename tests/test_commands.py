@@ -75,7 +75,7 @@ def test_a_copy_of_a_variant_of_another_experiment_works(seq2seq, tmp_path):
         (["check", "train", "-m", "seed=1,2"], "leave -m out and name one value of each setting, such as seed=1"),
         (["check", "split"], "no file to split: name it with data.file=FILE"),
         (["check", "split", "data.file=a.tsv", "data.split=[50,60,70]"], "data.split=[50,60,70]"),
-        (["check", "split", "data.file=a.tsv", "data.split=[9,9]"], "data.split=[9,9]"),
+        (["check", "split", "data.file=a.tsv", "data.split=[9,9]"], "cannot be split into train, validation and test"),
         (["check", "translate", "run=no"], "run=no is not a run folder"),
         (["check", "translate", "input=no.txt"], "input=no.txt: no such file"),
         (["check", "translate", "n_best=3"], "set json=true"),
