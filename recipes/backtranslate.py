@@ -24,18 +24,19 @@ def main(config: BacktranslateConfig) -> None:
     # Imported here: --help and errors in the arguments need no PyTorch.
     from seq2seq.run.folder import RunFolder
     from seq2seq.translation.decoding import search_options
-    from seq2seq.translation.io import with_progress
+    from seq2seq.translation.io import ENCODING, with_progress
     from seq2seq.translation.synthetic_text import SOURCE, TARGET, back_translate, write_pairs
     from seq2seq.translation.translator import Translator
 
     output = Path(config.output or f"{config.run.rstrip('/')}-synthetic").expanduser()
     reverse = Translator.load(config.run, config.device, config.precision)
-    lines, count = read_input(config.input)
+    lines, count = read_input(config.input, None, config.encoding, ENCODING)
     search = config.search.apply_to(reverse.search.beam(1))
     search = search_options(reverse.ensemble, search, config.beam_size, config.n_best).search
     own_tag = RunFolder.open(config.run).section("data", DataConfig).source_tag
     pairs = back_translate(reverse, lines, search, tag=own_tag if config.tag is None else config.tag)
-    print(f"{config.input}: {write_pairs(with_progress(pairs, count, 'translating'), output)} in {output}")
+    shown = with_progress(pairs, count, "translating")
+    print(f"{config.input}: {write_pairs(shown, output, reverse.normalization)} in {output}")
     synthetic = MoreConfig(source=str(output / SOURCE), target=str(output / TARGET), source_tag="<bt>")
     (more,) = overrides(DataConfig(more=[synthetic]), "data")
     print(f"next, with the settings of the forward run: {command('train')} {more}")

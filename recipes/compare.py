@@ -24,34 +24,40 @@ def main(config: CompareConfig) -> None:
     # Imported here: --help and errors in the arguments need no PyTorch.
     from seq2seq.comparison.comet import Comet, CometMetric
     from seq2seq.comparison.comparison import compare
-    from seq2seq.comparison.corpora import first_run, frequencies, read_test_set, target_language
+    from seq2seq.comparison.corpora import first_run, frequencies, normalization, read_test_set, target_language
     from seq2seq.comparison.pages import as_text
     from seq2seq.comparison.report import sections, write
-    from seq2seq.comparison.systems import Common, read_systems
-    from seq2seq.metrics.score import fresh_metrics, score, warn_of_misfit
+    from seq2seq.comparison.systems import Common, read_systems, with_normal_lines
+    from seq2seq.corpora.corpus import Pair
+    from seq2seq.metrics.score import fresh_metrics, score, warn_of_misfit, why_no_ter
     from seq2seq.metrics.suspicious import blank_report, count_outputs
     from seq2seq.run.provenance import comparable, text_hash
     from seq2seq.system.device import choose_device
+    from seq2seq.tokenizer.normalization import normalize
 
     run = first_run(config.systems)
     corpus = read_test_set(config, run)
-    pairs = list(corpus)
+    given, form = list(corpus), normalization(run)
+    pairs = [Pair(pair.source, normalize(pair.target, form)) for pair in given]
     references = [pair.target for pair in pairs]
     language = target_language(config, run)
     warn_of_misfit(language, references)
     signatures = score(["text"], ["text"], language=language, lowercase=config.lowercase, bootstrap=0)
     common = Common(
-        text_hash(references),
+        text_hash(pair.target for pair in given),
         len(pairs),
-        {name: comparable(getattr(signatures, name).signature) for name in fresh_metrics()},
+        {name: comparable(metric.signature) for name in fresh_metrics() if (metric := getattr(signatures, name))},
         config.entry or str(config.split),
         str(config.translations),
     )
-    systems = read_systems(config.systems, common)
+    systems = with_normal_lines(read_systems(config.systems, common), form)
     for output in (output for system in systems for output in system.outputs):
         counts = count_outputs((pair.source, line, True) for pair, line in zip(pairs, output.lines, strict=True))
         for line in filter(None, (blank_report(references, output.lines), counts.report())):
             print(f"{output.name}: {line}", file=sys.stderr)
+    lines = (output.lines for system in systems for output in system.outputs)
+    if no_ter := why_no_ter(language, references, *lines):
+        print(f"TER {no_ter}", file=sys.stderr)
     comet = None
     if config.comet is not None:
         on_gpu = choose_device(config.device).type == "cuda"
@@ -60,7 +66,10 @@ def main(config: CompareConfig) -> None:
         systems,
         (corpus.name, common.references),
         pairs,
-        lambda: fresh_metrics(config.lowercase, language) | ({} if comet is None else {"comet": CometMetric(comet)}),
+        lambda: {
+            **fresh_metrics(config.lowercase, language, ter=not no_ter),
+            **({} if comet is None else {"comet": CometMetric(comet)}),
+        },
         frequencies(config, run, references),
         config,
         language,

@@ -47,9 +47,8 @@ def main(config: DistillConfig) -> None:
         closest=config.closest,
         tag=data.source_tag,
     )
-    print(
-        f"{corpus.name}: {write_pairs(with_progress(pairs, sum(1 for _ in corpus), 'translating'), output)} in {output}"
-    )
+    shown = with_progress(pairs, sum(1 for _ in corpus), "translating")
+    print(f"{corpus.name}: {write_pairs(shown, output, teacher.normalization)} in {output}")
     synthetic = MoreConfig(source=str(output / SOURCE), target=str(output / TARGET), source_tag=data.source_tag)
     # The student validates on the run's sets if the command names only a set to translate.
     base = data if names_corpus(data, Split.validation) else own

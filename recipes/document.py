@@ -24,7 +24,7 @@ def main(config: DocumentConfig) -> None:
     translator = load_translator(config)
     translated = translate_document(
         translator,
-        read_text(config.input),
+        read_text(config.input, config.encoding),
         wrapped=config.wrapped,
         search=config.search.apply_to(translator.search),
         copy=config.copy,

@@ -20,7 +20,9 @@ from seq2seq import __version__
 from seq2seq.config.recipes import EvaluateConfig
 from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.lines import read_lines
+from seq2seq.corpora.mixture import without_tags
 from seq2seq.errors import ConfigError
+from seq2seq.tokenizer.normalization import Normalization, normalize
 
 
 @recipe
@@ -48,7 +50,9 @@ def main(config: EvaluateConfig) -> None:
         raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")
     pairs = list(corpus)
     if config.hypotheses is not None:
-        score_file(config, pairs, corpus.name, language)
+        tags = (data.source_tag or "").split()
+        pairs = [Pair(without_tags(source, tags), target) for source, target in pairs]
+        score_file(config, pairs, corpus.name, language, Normalization.nfc if run is None else run.normalization)
         return
     if config.run is None or run is None:
         raise ConfigError("name a model with run=PATH, or text already translated with hypotheses=FILE")
@@ -75,21 +79,27 @@ def main(config: EvaluateConfig) -> None:
     print(f"{corpus.name}, {len(pairs):,} sentences\n{score_table(scores)}\n{folder / 'scores.json'}")
 
 
-def score_file(config: EvaluateConfig, pairs: list[Pair], corpus: str, language: str) -> None:
+def score_file(config: EvaluateConfig, pairs: list[Pair], corpus: str, language: str, form: Normalization) -> None:
     """Score the lines of ``hypotheses=FILE`` against the targets of a corpus, and print the scores as JSON too."""
+    from seq2seq.evaluation.evaluate import report_copied_source
+    from seq2seq.metrics.copied_source import copied_source_score
     from seq2seq.metrics.score import score
     from seq2seq.metrics.suspicious import blank_report, count_outputs
     from seq2seq.run.provenance import text_hash
 
     lines = list(read_lines(Path(config.hypotheses or "").expanduser()))
-    references = [pair.target for pair in pairs]
+    given = [pair.target for pair in pairs]
+    hashes = {"references": text_hash(given), "hypotheses": text_hash(lines), "normalization": str(form)}
+    lines, references = ([normalize(line, form) for line in text] for text in (lines, given))
     result = score(lines, references, language=language, lowercase=config.lowercase, bootstrap=config.bootstrap)
     print(f"{config.hypotheses} against {corpus}\n{result.table()}")
+    sources = [normalize(pair.source, form) for pair in pairs]
+    copied = copied_source_score(sources, references, language=language, lowercase=config.lowercase)
+    report_copied_source(copied, result)
     counts = count_outputs((pair.source, line, True) for pair, line in zip(pairs, lines, strict=True))
     for report in filter(None, (blank_report(references, lines), counts.report())):
         print(report, file=sys.stderr)
-    hashes = {"references": text_hash(references), "hypotheses": text_hash(lines)}
-    print(json.dumps({"version": __version__, **hashes, **result.as_dict()}))
+    print(json.dumps({"version": __version__, **hashes, **result.as_dict(), "copied_source": copied.as_dict()}))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ def main(config: TrainConfig) -> float:
     config.check()
     # Imported here: --help and errors in the arguments need no PyTorch.
     from seq2seq.api import train
+    from seq2seq.corpora.blank import is_blank
     from seq2seq.corpora.corpus import Pair
     from seq2seq.evaluation.evaluate import evaluate_on_test
     from seq2seq.training.run_log import run_log
@@ -38,10 +39,10 @@ def main(config: TrainConfig) -> float:
         folder = assignment("run", run.folder)
         sentences: Iterable[Pair] = test or run.corpus("validation") or []
         if run.is_language_model:
-            prefix = " ".join(example_text(pair.target for pair in sentences).split()[:2])
+            prefix = " ".join(example_text(pair.target for pair in sentences if not is_blank(pair.target)).split()[:2])
             following = f"{command('suggest')} {folder} {assignment('prefix', prefix)}"
         else:
-            example = quoted(example_text(pair.source for pair in sentences))
+            example = quoted(example_text(pair.source for pair in sentences if not is_blank(pair.source)))
             following = f"echo {example} | {command('translate')} {folder}"
         following = whole_training(run.folder) or following
         log.info("run folder: %s\nnext:       %s", run.folder, following)

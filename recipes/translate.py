@@ -77,7 +77,7 @@ def main(config: TranslateConfig) -> None:
     from seq2seq.metrics.suspicious import OutputCounts
     from seq2seq.system.processes import is_first, is_single_process
     from seq2seq.translation.distributed import translate_distributed
-    from seq2seq.translation.io import load_translator, opened, requests, with_progress
+    from seq2seq.translation.io import ENCODING, load_translator, opened, requests, with_progress
 
     translator = load_translator(config)
     search = config.search_config(translator.search)
@@ -85,7 +85,8 @@ def main(config: TranslateConfig) -> None:
         one = f"one translation per line, though the run has search.n_best={search.n_best}"
         print(f"{one}: json=true writes all, n_best=1 searches for one", file=sys.stderr)
     skipped: list[int] = []
-    lines, count = read_input(config.input, skipped if config.errors is OnError.skip else None)
+    skip = skipped if config.errors is OnError.skip else None
+    lines, count = read_input(config.input, skip, config.encoding, ENCODING)
     sentences = requests(config, lines)
     with opened(config.output if is_first() else "-") as output:  # only the first process writes
         if config.stream:

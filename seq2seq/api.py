@@ -61,8 +61,8 @@ class Scores(dict[str, Score]):
         return self.own.chrf
 
     @property
-    def ter(self) -> Metric:
-        """Translation edit rate of the run's own search."""
+    def ter(self) -> Metric | None:
+        """Translation edit rate of the run's own search; None if a line is too long for it."""
         return self.own.ter
 
 

@@ -16,16 +16,17 @@ from seq2seq.corpora.config import source_tags
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.monolingual import read_target_corpora
 from seq2seq.corpora.reading import check_files, read_corpora
-from seq2seq.data.batch_sampler import BatchSampler
+from seq2seq.data.batch_sampler import BatchSampler, StreamPosition
 from seq2seq.data.mixture import TableMixture, encode_mixture
 from seq2seq.data.preparation import encode_cached
-from seq2seq.data.stream import BatchStream, SubwordResampler, batch_stream
+from seq2seq.data.stream import BatchStream, BothDirections, Rows, SubwordResampler, batch_stream
 from seq2seq.data.table import Table
 from seq2seq.errors import ConfigError, without_passwords
 from seq2seq.evaluation.validation import Validator
 from seq2seq.model import AttentionKind, Network, slow_path_warnings
 from seq2seq.run.files import FileRecord, record_files
 from seq2seq.run.folder import RunFolder, learn_shortlist, prepare_tokenizers
+from seq2seq.run.network import make_network
 from seq2seq.run.resume import run_setup
 from seq2seq.settings import override_value, walk
 from seq2seq.system.device import choose_device, resolve_precision, set_seed
@@ -38,11 +39,17 @@ from seq2seq.tokenizer.protection import protected_corpus
 from seq2seq.tokenizer.token_bytes import non_text_tokens
 from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training import Trainer, Validation, build_objective
+from seq2seq.training.config import StartVocabulary
 from seq2seq.training.learning_curve import draw_learning_curve
 from seq2seq.training.loss import Objective
 from seq2seq.training.pretrained_embeddings import freeze_embeddings, set_embeddings
 from seq2seq.training.run_log import RunLog
-from seq2seq.training.warm_start import checked_start, inherited_frozen, load_start_weights
+from seq2seq.training.warm_start import (
+    checked_start,
+    inherited_frozen,
+    load_start_weights,
+    transfer_start_weights,
+)
 from seq2seq.translation.risk_sampler import Sampler
 from seq2seq.translation.types import Translation
 
@@ -92,17 +99,21 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
     precision = resolve_precision(config.training.precision, device)
     threads = use_threads(config.training.threads)
     texts, files = _read(config, folder)
-    start = checked_start(folder, config.training.start, config.model, texts.tokenizer, texts.tags)
-    frozen = inherited_frozen(folder, start, config.embeddings)
+    vocabulary = config.training.start_vocabulary
+    start = checked_start(folder, config.training.start, config.model, texts.tokenizer, texts.tags, vocabulary)
+    frozen = inherited_frozen(folder, start, config.embeddings, vocabulary)
     with first_before_others(), run_setup(folder, config, frozen, files):
         cache = config.data.cache_folder(folder)
-        tokenizers = prepare_tokenizers(folder, texts.tokenizer, texts.train, texts.tags, start, cache)
+        given = start if vocabulary is StartVocabulary.run else None
+        tokenizers = prepare_tokenizers(folder, texts.tokenizer, texts.train, texts.tags, given, cache)
+        _check_joint(config, tokenizers)
         network, notes = _initial_network(config, tokenizers, frozen)
         batches = _encode(config, texts, tokenizers, cache)
         config, length = _within_epochs(config, batches.sampler)
     kept.open()
     where = f"on {device} in {precision}{_processes()}, {threads} thread{'s' * (threads > 1)}"
-    for line in (_sizes(batches, tokenizers), *notes, *length, f"{_parameters(network):,} parameters, {where}"):
+    notes = [_sizes(batches, tokenizers), *notes, *length, *_directions(config)]
+    for line in (*notes, f"{_parameters(network):,} parameters, {where}"):
         log.info("%s", line)
     _warn_of_few(batches.table, config)
     validate = _validator(config, texts, batches, tokenizers, precision)
@@ -117,7 +128,7 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
         schedule=config.schedule,
         seed=config.seed,
         device=device,
-        start=None if start is None else partial(load_start_weights, start),
+        start=None if start is None else _start_weights(start, vocabulary, tokenizers),
         logger=config.logger.build(folder, _flat(config)),
         samples=lambda: validate.samples,
         metadata=RunFolder.open(folder).metadata(tokenizers),
@@ -158,10 +169,29 @@ def _encode(config: TrainConfig, texts: Texts, tokenizers: Tokenizers, cache: Pa
     )
 
 
+def _start_weights(start: Path, vocabulary: StartVocabulary, tokenizers: Tokenizers) -> Callable[[Network], None]:
+    """What gives a network the weights of another run."""
+    if vocabulary is StartVocabulary.run:
+        return partial(load_start_weights, start)
+    return partial(transfer_start_weights, start, tokenizers)
+
+
 def _stream(config: TrainConfig, texts: Texts, batches: Batches, tokenizers: Tokenizers) -> BatchStream:
-    """The batches of this process."""
+    """The batches of this process: first of both directions, if that is set."""
     resample = SubwordResampler(tokenizers, texts.tokenizer, config.seed, texts.tags)
-    return batch_stream(batches.table, batches.sampler, resample, rank(), world_size())
+    updates = config.training.bidirectional_updates
+    until = batches.sampler.position_after(_batches_of(config, updates))
+    both = BothDirections(until, config.seed, tokenizers.source.ids_of_tags(texts.tags) if updates else ())
+
+    def transform(rows: tuple[Rows, Rows], position: StreamPosition) -> tuple[Rows, Rows]:
+        return resample(both(rows, position), position)
+
+    return batch_stream(batches.table, batches.sampler, transform, rank(), world_size())
+
+
+def _batches_of(config: TrainConfig, updates: int) -> int:
+    """Number of batches that all processes together take for some updates."""
+    return updates * config.training.accumulate * world_size()
 
 
 def _validator(
@@ -191,6 +221,27 @@ def _objective(config: TrainConfig, tokenizers: Tokenizers, precision: Precision
         Sampler(tokenizers, config.risk, precision, config.data.target_language),
         non_text_tokens(tokenizers.target),
     )
+
+
+def _check_joint(config: TrainConfig, tokenizers: Tokenizers) -> None:
+    """Check that both directions have one vocabulary, which tokenizers of another run need not be.
+
+    Raises:
+        ConfigError: each side has its own.
+    """
+    if config.training.bidirectional > 0 and not tokenizers.joint:
+        raise ConfigError(
+            f"training.bidirectional needs a joint vocabulary, but training.start={config.training.start} has one per "
+            "side: set training.bidirectional=0 or start from another run"
+        )
+
+
+def _directions(config: TrainConfig) -> list[str]:
+    """A line about training in both directions, if that is set."""
+    updates, data = config.training.bidirectional_updates, config.data
+    one = f", then on {data.source_language} to {data.target_language} alone"
+    both = f"the first {updates:,} of {config.training.updates:,} updates train on both directions"
+    return [] if not updates else [both + (one if updates < config.training.updates else "")]
 
 
 def _sizes(batches: Batches, tokenizers: Tokenizers) -> str:
@@ -239,9 +290,8 @@ def _within_epochs(config: TrainConfig, sampler: BatchSampler) -> tuple[TrainCon
     epochs, updates = config.training.epochs, config.training.updates
     if epochs is None:
         return config, []
-    batches_per_update = config.training.accumulate * world_size()
-    batches = sampler.batches_in(epochs, at_most=updates * batches_per_update)
-    bound = -(-batches // batches_per_update)  # the last update may take batches of the next epoch
+    batches = sampler.batches_in(epochs, at_most=_batches_of(config, updates))
+    bound = -(-batches // _batches_of(config, 1))  # the last update may take batches of the next epoch
     if bound == updates:
         return config, [
             f"training.updates={updates} ends training, not training.epochs={epochs}, which takes as long or longer"
@@ -257,10 +307,32 @@ def _within_epochs(config: TrainConfig, sampler: BatchSampler) -> tuple[TrainCon
 def _initial_network(config: TrainConfig, tokenizers: Tokenizers, frozen: Sequence[str]) -> tuple[Network, list[str]]:
     """A network with its initial weights, and lines to report about it."""
     set_seed(config.seed)
-    network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
-    notes = [*set_embeddings(network, tokenizers, config.embeddings), *slow_path_warnings(config.model)]
+    network = make_network(config.model, tokenizers)
+    notes = [
+        *_copied(network),
+        *set_embeddings(network, tokenizers, config.embeddings),
+        *slow_path_warnings(config.model),
+    ]
     freeze_embeddings(network, frozen)
     return network, [*notes, *(f"embeddings: the {side} table is frozen" for side in frozen)]
+
+
+def _copied(network: Network) -> list[str]:
+    """How many source tokens the network can copy; no line without a copy mechanism.
+
+    Raises:
+        ConfigError: it can copy none.
+    """
+    if network.pointer is None:
+        return []
+    copies_X = network.pointer.copies_X
+    count = int((copies_X >= 0).sum())
+    if not count:
+        raise ConfigError(
+            "model.copy=pointer can copy nothing, as no source token is in the target vocabulary: set "
+            "tokenizer.joint=true, or model.copy=none"
+        )
+    return [f"copying: {count:,} of {len(copies_X):,} source tokens are in the target vocabulary"]
 
 
 def _reporting(validate: Validator, on_validation: OnValidation) -> Callable[[Network, int], Validation]:

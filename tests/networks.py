@@ -14,6 +14,7 @@ from seq2seq.model import (
     AttentionKind,
     AttentionOrder,
     BridgeKind,
+    CopyKind,
     DecoderConfig,
     Direction,
     EncoderConfig,
@@ -27,6 +28,8 @@ from seq2seq.model.cell import RNN
 from seq2seq.model.choices import CellKind
 
 PAD, BOS, EOS, VOCABULARY = 0, 1, 2, 8
+COPIES = [-1, -1, -1, 3, 4, 6, 5, -1]
+"""The target token that each source token copies in networks with a copy mechanism."""
 
 
 def random_network(config: ModelConfig, seed: int, spread: float = 1.5, dtype: torch.dtype = torch.float64) -> Network:
@@ -34,7 +37,7 @@ def random_network(config: ModelConfig, seed: int, spread: float = 1.5, dtype: t
 
     Its output is peaked and differs between sentences, unlike that of a freshly initialized network.
     """
-    network = Network(config, VOCABULARY, VOCABULARY, joint=True).to(dtype).eval()
+    network = Network(config, VOCABULARY, VOCABULARY, joint=True, copies=COPIES).to(dtype).eval()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in network.parameters():
@@ -110,6 +113,7 @@ def model_configs(draw: st.DrawFn) -> ModelConfig:
         attention_size=attention_size,
         attention_window=draw(st.sampled_from([None, 1, 2])) if attends else None,
         coverage=attention is AttentionKind.additive and draw(st.booleans()),
+        copy=draw(st.sampled_from(CopyKind)) if attends else CopyKind.none,
         tying=tying,
         dropout=0.0,
     )
@@ -189,7 +193,7 @@ SAMPLES = [
     ),
 ]
 
-# These cover every order, several heads, local attention, coverage, input feeding, residual decoders and readouts.
+# These cover every order, several heads, local attention, coverage, input feeding, residuals, readouts and copying.
 ARRANGEMENTS = [
     ModelConfig(
         embedding_size=5,
@@ -250,6 +254,25 @@ ARRANGEMENTS = [
         attention=AttentionKind.dot,
         attention_order=AttentionOrder.luong,
         attention_heads=2,
+        tying=Tying.none,
+    ),
+    ModelConfig(
+        embedding_size=4,
+        encoder=EncoderConfig(layers=1, size=3),
+        decoder=DecoderConfig(layers=2, size=4),
+        attention=AttentionKind.general,
+        copy=CopyKind.pointer,
+    ),
+    ModelConfig(
+        embedding_size=4,
+        encoder=EncoderConfig(layers=1, size=2),
+        decoder=DecoderConfig(layers=1, size=4),
+        attention=AttentionKind.additive,
+        attention_order=AttentionOrder.bahdanau,
+        attention_heads=2,
+        attention_window=2,
+        coverage=True,
+        copy=CopyKind.pointer,
         tying=Tying.none,
     ),
 ]

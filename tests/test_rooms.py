@@ -35,8 +35,8 @@ ALLOWED = {
         *{"corpora", "data", "inference", "metrics", "model", "run", "search", "system", "tokenizer", "training"},
         "translation",
     },
-    "comparison": {"corpora", "metrics", "report", "run", "system"},
-    "doctor": {"corpora", "report", "system"},
+    "comparison": {"corpora", "metrics", "report", "run", "system", "tokenizer"},
+    "doctor": {"corpora", "metrics", "report", "system", "tokenizer"},
     "serving": {"analysis", "corpora", "inference", "system", "translation"},
     "benchmark": {
         *{"corpora", "data", "inference", "model", "report", "run", "search", "serving", "system", "tokenizer"},

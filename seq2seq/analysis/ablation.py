@@ -167,7 +167,8 @@ class Ablator:
             stepper = member.stepper(member.sources([sources[row] for row in rows]))
             for row, ranked in zip(rows, search(stepper, self.search), strict=True):
                 texts[row] = tokenizers.target.decode(ranked[0].tokens)
-        return bleu(texts, [pair.target for pair in pairs], self.member.target_language)
+        references = [tokenizers.target.normalize(pair.target) for pair in pairs]
+        return bleu(texts, references, self.member.target_language)
 
 
 def cell_at(network: Network, location: CellLocation) -> Cell:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.errors import ConfigError
 from seq2seq.settings import Settings, setting
@@ -66,7 +67,7 @@ class MicroscopeConfig(Settings):
             for name in ("target", "tag", "ensemble", "member", "beam_size"):
                 if getattr(self, name):
                     raise ConfigError(f"{name}={getattr(self, name)} has no effect without a sentence: add text=…")
-        elif not self.text.strip():
+        elif is_blank(self.text):
             raise ConfigError("text is blank: give a sentence, or leave text out to analyse a corpus")
         elif self.target is not None and self.beam_size is not None:
             raise ConfigError(f"beam_size={self.beam_size} has no effect with target: leave one of the two out")

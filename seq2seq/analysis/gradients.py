@@ -70,9 +70,10 @@ class GradientSums:
         labels_BT = labels_BT.scatter(0, batch.positions_P, batch.labels_P).view_as(batch.target_BT)
         with torch.enable_grad(), without_cudnn():
             memory, state = copy.encode(batch.source_BS, lengths_B)
-            features = copy.decoder(copy.target_embedding(batch.target_BT), memory, state).features_NTF
+            decoded = copy.decoder(copy.target_embedding(batch.target_BT), memory, state)
+            first_B = torch.arange(len(ends_B), device=ends_B.device) * batch.target_BT.size(1)
             for position in evenly_spaced(batch.target_BT.size(1), positions):
-                logits_BV = copy.output(features[:, position]).float()
+                logits_BV = copy.logits(decoded, memory, first_B + position).float()
                 loss = cross_entropy(logits_BV, labels_BT[:, position], ignore_index=-100, reduction="sum")
                 gradients = torch.autograd.grad(loss, leaves, retain_graph=True, allow_unused=True)
                 norms = [None if gradient is None else gradient.float().norm(dim=2) for gradient in gradients]

@@ -17,7 +17,6 @@ from seq2seq.corpora.segmentation import MAX_SEGMENT
 from seq2seq.errors import ConfigError, DataError, require_text
 from seq2seq.inference.member import Member, SourceBatch
 from seq2seq.inference.members import Members
-from seq2seq.model import Network
 from seq2seq.search import Method, SearchConfig, search, with_repetition_settings
 from seq2seq.settings import validate
 from seq2seq.tokenizer.tokenizer import BOS, EOS
@@ -158,9 +157,14 @@ def _arrays(
     network, device = member.network, member.device
     replayed = replay(network, *sources, torch.tensor([inputs], device=device))
     labels_T1 = torch.tensor(labels, device=device).unsqueeze(1)
-    features_TF = replayed.decoded.features_NTF[0]
-    chunks = zip(torch.split(features_TF, CHUNK), torch.split(labels_T1, CHUNK), strict=True)
-    chosen, ids, values = zip(*(_predictions(network, *chunk, alternatives) for chunk in chunks), strict=True)
+    chunks = torch.arange(len(labels), device=device).split(CHUNK)
+    chosen, ids, values = zip(
+        *(
+            _predictions(network.logits(replayed.decoded, replayed.memory, rows), labels_T1[rows], alternatives)
+            for rows in chunks
+        ),
+        strict=True,
+    )
     weights, cells = replayed.decoded.weights_NTS, replayed.initial.cell_LNH
     arrays = {
         "context": _copied(replayed.memory.context_BD[0]),
@@ -174,11 +178,9 @@ def _arrays(
     return arrays, tuple(map(_layer, replayed.layers))
 
 
-def _predictions(
-    network: Network, features_TF: Tensor, labels_T1: Tensor, alternatives: int
-) -> tuple[Tensor, Tensor, Tensor]:
+def _predictions(logits_TV: Tensor, labels_T1: Tensor, alternatives: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return log-probabilities (T,) of the labels; ids and log-probabilities (T, A) of the best other tokens."""
-    log_probability_TV = network.output(features_TF).float().log_softmax(1)
+    log_probability_TV = logits_TV.float().log_softmax(1)
     others_TV = log_probability_TV.scatter(1, labels_T1, -torch.inf)
     ranked = others_TV.topk(min(alternatives, others_TV.size(1) - 1), dim=1)
     return log_probability_TV.gather(1, labels_T1).squeeze(1), ranked.indices, ranked.values

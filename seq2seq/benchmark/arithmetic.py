@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from seq2seq.data.batch import Batch
-from seq2seq.model.choices import AttentionKind, AttentionOrder, BridgeKind, CellKind, Tying
+from seq2seq.model.choices import AttentionKind, AttentionOrder, BridgeKind, CellKind, CopyKind, Tying
 from seq2seq.model.config import ModelConfig
 
 FLOAT = 4
@@ -58,7 +58,7 @@ class Operations(NamedTuple):
     scores: float
     """Attention, per source token and target token: scores and weighted sum."""
     output: float
-    """Per target token: readout and output layer."""
+    """Per target token: readout, output layer and gate of a copy mechanism."""
 
 
 def count_tokens(batch: Batch) -> Counts:
@@ -77,6 +77,7 @@ def forward_operations(config: ModelConfig, vocabulary: int) -> Operations:
     # A fixed context vector is multiplied once per sentence.
     width = config.context_width if config.decoder.feed_context else 0
     shared = 0 if readout is None else 2 * width * readout[1]
+    gate = 2 * config.feature_size if config.copy is CopyKind.pointer else 0
     fed = 2 * BLOCKS[config.decoder.cell] * config.decoder.size * width if config.decoder.cell is CellKind.lstm else 0
     return Operations(
         encoder=encoder_operations(config),
@@ -85,7 +86,7 @@ def forward_operations(config: ModelConfig, vocabulary: int) -> Operations:
         keys=keys,
         queries=queries,
         scores=scores,
-        output=mixing - shared + 2 * config.feature_size * vocabulary,
+        output=mixing - shared + gate + 2 * config.feature_size * vocabulary,
     )
 
 

@@ -36,7 +36,7 @@ SENTENCES = [[5, 7], [8, 6], [3]]
 def network_of(config: ModelConfig, waits: Waits | None = None) -> Network:
     """A network on the meta device; ``waits`` gets random values for its weights."""
     torch.manual_seed(1)
-    network = Network(config, VOCABULARY, VOCABULARY, joint=True)
+    network = Network(config, VOCABULARY, VOCABULARY, joint=True, copies=[-1] * 3 + [*range(3, VOCABULARY)])
     nn.init.constant_(network.output.bias[EOS], 1.0)  # so that hypotheses end at every length
     moved: dict[int, nn.Parameter] = {}  # tied weights stay one
     for module in network.modules():
@@ -48,6 +48,10 @@ def network_of(config: ModelConfig, waits: Waits | None = None) -> Network:
                 if waits is not None:
                     waits.pair(moved[id(weight)], weight.detach())
             module._parameters[name] = moved[id(weight)]
+        for name, table in module.named_buffers(recurse=False):
+            module._buffers[name] = torch.empty_like(table, device=META)
+            if waits is not None:
+                waits.pair(module._buffers[name], table)
     return network
 
 

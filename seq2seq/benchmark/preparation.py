@@ -34,7 +34,7 @@ from seq2seq.data.preparation import encode_corpus
 from seq2seq.data.stream import SubwordResampler, batch_stream
 from seq2seq.data.table import Table
 from seq2seq.errors import RunError
-from seq2seq.model import Network
+from seq2seq.run.network import make_network
 from seq2seq.system.atomic import atomic_write
 from seq2seq.system.device import choose_device
 from seq2seq.system.workers import last_line, python
@@ -198,7 +198,7 @@ def train(task: Task) -> dict[str, float]:
     with timer("resumed", figures):
         next(stream(StreamPosition(1, batches // 2)))
     torch.manual_seed(config.seed)
-    network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
+    network = make_network(config.model, tokenizers)
     with timer("training", figures), closing(prefetch(stream(StreamPosition(1, batches // 2)))) as prepared:
         update = Updater(
             network,

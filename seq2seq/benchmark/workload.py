@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from seq2seq.benchmark.config import BenchmarkConfig
+from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.corpora.corpus import Corpus, Pair, PairList
 from seq2seq.corpora.reading import names_corpus, read_split, text_for_run
@@ -23,6 +24,7 @@ from seq2seq.model import ModelConfig, Network
 from seq2seq.model.weights import save_weights
 from seq2seq.run.files import run_text
 from seq2seq.run.folder import MODEL, RunFolder
+from seq2seq.run.network import make_network
 from seq2seq.run.resume import open_run
 from seq2seq.tokenizer.tokenizer import EOS, Tokenizers, save_tokenizers
 from seq2seq.tokenizer.vocabulary import build_tokenizers
@@ -75,7 +77,7 @@ def prepare(config: BenchmarkConfig) -> Workload:
     if folder is None:
         tokenizers = build_tokenizers(config.tokenizer, with_made_up_words(corpus, config.tokenizer.size))
         torch.manual_seed(config.seed)
-        network = Network(config.model, tokenizers.source.size, tokenizers.target.size, tokenizers.joint)
+        network = make_network(config.model, tokenizers)
     table = encode_corpus(corpus, tokenizers, Path(config.output).expanduser() / "data/train", data.filters)
     test = translated_corpus(config.data, data) or corpus
     return Workload(
@@ -115,7 +117,7 @@ def translated_corpus(configured: DataConfig, data: DataConfig) -> Corpus | None
 
 def sentences(corpus: Corpus, count: int) -> list[str]:
     """The first ``count`` non-blank source sentences."""
-    return list(islice((pair.source for pair in corpus if pair.source.strip()), count))
+    return list(islice((pair.source for pair in corpus if not is_blank(pair.source)), count))
 
 
 def weights_without_eos(network: Network) -> dict[str, torch.Tensor]:
@@ -140,9 +142,7 @@ def model_folder(workload: Workload, config: BenchmarkConfig) -> Iterator[Path]:
         same_length = replace(config.search, max_length_ratio=1, max_length_offset=0)
         open_run(folder, replace(config, search=same_length))
         save_tokenizers(workload.tokenizers, folder)
-        network = Network(
-            workload.model, workload.tokenizers.source.size, workload.tokenizers.target.size, workload.tokenizers.joint
-        )
+        network = make_network(workload.model, workload.tokenizers)
         network.load_state_dict(weights_without_eos(workload.network))
         save_weights(network, folder / MODEL)
         yield folder

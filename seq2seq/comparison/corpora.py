@@ -14,6 +14,7 @@ from seq2seq.corpora.reading import language_of_text, names_corpus, read_split
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.run.files import run_data, run_text
 from seq2seq.run.folder import RunFolder
+from seq2seq.tokenizer.normalization import Normalization, normalize
 
 
 def first_run(names: Sequence[str]) -> Path | None:
@@ -43,8 +44,14 @@ def read_test_set(config: CompareConfig, run: Path | None) -> Corpus:
     return corpus
 
 
+def normalization(run: Path | None) -> Normalization:
+    """The Unicode form in which texts are compared: that of the run, or NFC."""
+    return Normalization.nfc if run is None else RunFolder.open(run).normalization
+
+
 def frequencies(config: CompareConfig, run: Path | None, references: Sequence[str]) -> Frequencies:
     """Count words in the training text if it is known and readable, else in the references."""
+    form = normalization(run)
     reason, words = "because training_lines=0", Words(config.lowercase, target_language(config, run))
     if config.training_lines:
         try:
@@ -52,7 +59,7 @@ def frequencies(config: CompareConfig, run: Path | None, references: Sequence[st
                 raise ConfigError("the training text is not known: set data.train")
             corpus = read_split(_data(config, run, Split.train), Split.train)
             assert corpus is not None  # only a test split may be missing
-            lines = [pair.target for pair in islice(corpus, config.training_lines)]
+            lines = [normalize(pair.target, form) for pair in islice(corpus, config.training_lines)]
             description = f"the training text, target side, {len(lines):,} lines of {corpus.name}"
             return Frequencies(count_words(lines, words), description)
         except (ConfigError, DataError) as error:

@@ -2,7 +2,7 @@
 
 import glob
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from seq2seq.run.folder import CONFIG, RunFolder
 from seq2seq.run.provenance import comparable, model_hash, read_scores, text_hash
 from seq2seq.run.resume import MACHINE
 from seq2seq.settings import differing
+from seq2seq.tokenizer.normalization import Normalization, normalize
 
 SEED_SETTINGS = (
     "run",
@@ -83,6 +84,20 @@ def read_systems(names: Sequence[str], common: Common) -> list[System]:
     return [_system(name, common) for name in names]
 
 
+def with_normal_lines(systems: Iterable[System], normalization: Normalization) -> list[System]:
+    """The systems with all translations in one Unicode form."""
+    return [
+        replace(
+            system,
+            outputs=[
+                replace(output, lines=[normalize(line, normalization) for line in output.lines])
+                for output in system.outputs
+            ],
+        )
+        for system in systems
+    ]
+
+
 def outputs_of(name: str) -> list[Path]:
     """The run folders and files of a name: the path itself, matches of a pattern, or the runs in a folder.
 
@@ -130,6 +145,8 @@ def _run_output(folder: Path, common: Common) -> Output:
             f"{common.references[:12]}), so the scores are not comparable: {again}"
         )
     for metric, signature in common.signatures.items():
+        if record[metric] is None:  # TER, if a line is too long for it
+            continue
         saved = comparable(record[metric]["signature"])
         if saved != signature:
             raise RunError(
@@ -172,7 +189,9 @@ def _invalid_values(record: dict[str, Any], metrics: Iterable[str]) -> Iterator[
     if not (isinstance(models, list) and models and all(model is None or isinstance(model, str) for model in models)):
         yield "models is not a list of hashes"
     for name in metrics:
-        if not (isinstance(record[name], dict) and isinstance(record[name].get("signature"), str)):
+        if record[name] is not None and not (
+            isinstance(record[name], dict) and isinstance(record[name].get("signature"), str)
+        ):
             yield f"{name} has no signature"
 
 

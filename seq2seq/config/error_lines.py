@@ -98,14 +98,32 @@ def error_line(error: Exception, config: Any) -> str | None:
     if isinstance(error, MemoryError | RuntimeError):
         from seq2seq.system.out_of_memory import is_out_of_memory  # imports PyTorch
 
-        advice = "lower batch.tokens or the sizes of the model, or beam_size where it translates"
-        return f"out of memory ({shown(str(error))}): {advice}" if is_out_of_memory(error) else None
+        return memory_line(error) if is_out_of_memory(error) else None
     if isinstance(error, OSError):
         from seq2seq.system.atomic import FULL, unwritable  # imports safetensors
 
         place = Path(error.filename or "the output")  # also standard output
         return str(unwritable(place, error)) if error.errno in FULL else None
     return None
+
+
+MEMORY = {
+    "seq2seq.metrics": ("scoring", "split very long lines into sentences"),
+    "seq2seq.tokenizer.vocabulary": ("training the vocabulary", "lower tokenizer.training_sentences or tokenizer.size"),
+    "seq2seq.corpora": ("reading text", "split very long lines into sentences"),
+    "seq2seq.translation": ("translating", "lower beam_size, or use fewer or smaller models"),
+}
+"""What takes memory in a module or package, and what to do."""
+
+
+def memory_line(error: BaseException) -> str:
+    """One line about memory that ran out: for what, by the innermost module of `MEMORY` that was at work."""
+    modules = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    at_work = (
+        MEMORY[place] for module in reversed(modules) for place in MEMORY if f"{module}.".startswith(f"{place}.")
+    )
+    what, advice = next(at_work, ("", "lower batch.tokens or the sizes of the model, or beam_size where it translates"))
+    return f"out of memory{f' for {what}' if what else ''} ({shown(str(error))}): {advice}"
 
 
 def one_line(error: BaseException, config: Any) -> str:

@@ -74,7 +74,8 @@ def _conditions(config: TrainConfig) -> Iterator[Condition]:
     yield from _of_the_model(config.model)
     yield from _of_objectives(config)
     yield from _of_data(config.data)
-    yield Condition(("embeddings.unfreeze",), config.training.start is None, "without a start", "training.start=RUN")
+    starts = ("embeddings.unfreeze", "training.start_vocabulary")
+    yield Condition(starts, config.training.start is None, "without a start", "training.start=RUN")
     yield Condition(
         ("tokenizer.sample_target",), config.tokenizer.sampling == 0, "without sampling", "tokenizer.sampling above 0"
     )
@@ -119,6 +120,7 @@ def _of_objectives(config: TrainConfig) -> Iterator[Condition]:
     model, risk, rate = config.model, config.risk, config.scheduled_sampling.rate
     drops = max(model.dropout, model.recurrent_dropout, model.word_dropout) > 0
     yield Condition(("loss.consistency",), not drops, "without dropout: both passes are equal", "model.dropout above 0")
+    yield Condition(("loss.cutoff",), config.loss.simcut == 0, "with loss.simcut=0", "loss.simcut above 0")
     settings = ("kind", "metric", "samples", "temperature", "max_length_ratio", "max_length_offset", "sharpness")
     names = tuple(f"risk.{name}" for name in (*settings, "reference"))
     yield Condition(names, risk.weight == 0, "with risk.weight=0", "risk.weight above 0")
@@ -129,7 +131,7 @@ def _of_objectives(config: TrainConfig) -> Iterator[Condition]:
         "risk.kind=minimum_risk",
     )
     yield Condition(
-        ("loss.consistency", "scheduled_sampling."),
+        ("loss.consistency", "loss.simcut", "loss.cutoff", "scheduled_sampling."),
         risk.weight == 1,
         "with risk.weight=1: other objectives have weight 0",
         "risk.weight below 1",

@@ -21,7 +21,7 @@ from seq2seq.training import (
 )
 from seq2seq.training.config import Criterion, EmbeddingsConfig
 from seq2seq.training.loggers import LoggerConfig
-from seq2seq.translation.config import EnsembleConfig, OverridesConfig, RunConfig, TranslatorConfig
+from seq2seq.translation.config import ENCODING, EnsembleConfig, OverridesConfig, RunConfig, TranslatorConfig
 
 SPLIT = "train, validation or test split of data, or of the run's data if data is not set"
 
@@ -78,6 +78,9 @@ class TrainConfig:
             self._check_language_model()
         if self.model.tying is Tying.all and not self.tokenizer.joint:
             raise ConfigError("model.tying=all shares one vocabulary: set tokenizer.joint=true or model.tying=output")
+        if self.training.bidirectional > 0:
+            self._check_bidirectional()
+        self.loss.check()
         self.risk.check()
         self.logger.check()
 
@@ -89,6 +92,19 @@ class TrainConfig:
         """
         self.scheduled_sampling.check(updates)
         self.schedule.check(updates)
+
+    def _check_bidirectional(self) -> None:
+        """Refuse training in both directions of a model that has one."""
+        if not self.translates:
+            raise ConfigError(
+                "training.bidirectional needs two sides, but a language model (model.encoder.layers=0) has one: set "
+                "training.bidirectional=0"
+            )
+        if not self.tokenizer.joint:
+            raise ConfigError(
+                "training.bidirectional reads and writes both languages with one vocabulary: set tokenizer.joint=true "
+                "or training.bidirectional=0"
+            )
 
     def _check_language_model(self) -> None:
         """Refuse settings that score translations, which a language model does not make."""
@@ -196,7 +212,8 @@ class BacktranslateConfig(RunConfig):
     """Settings of recipes/backtranslate.py."""
 
     run: str = setting("runs/demo", "run folder of a model that translates from the target to the source language")
-    input: str = setting("-", "target-language text, one sentence per line, .gz accepted; - is standard input")
+    input: str = setting("-", "target-language text, one sentence per line, compressed or not; - is standard input")
+    encoding: str | None = setting(None, ENCODING)
     output: str | None = setting(None, "new folder; null: RUN-synthetic")
     beam_size: int | None = setting(None, "hypotheses kept; null: 1, greedy search", at_least=1)
     n_best: int | None = setting(None, "maximum number of distinct sources per sentence; null: 1", at_least=1)

@@ -7,6 +7,7 @@ null and rejects lone surrogates.
 
 import contextlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,10 +18,16 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from seq2seq.corpora.corpus import Corpus, Pair
-from seq2seq.corpora.corpus_file import CorpusFile
+from seq2seq.corpora.corpus_file import CorpusFile, corpus_file
 from seq2seq.corpora.files import PairPerLine, require_pairs
-from seq2seq.corpora.lines import unreadable
+from seq2seq.corpora.lines import MAX_LINE_BYTES, unreadable
 from seq2seq.errors import DataError
+
+GAP = re.compile(r"[\s,]*")
+"""What separates JSON values."""
+
+ARRAY = re.compile(r"\ufeff?\s*(\[(?=\s*[{\[\]]|\s*$))?")
+"""The beginning of an array of values."""
 
 NESTED = "translation"
 ROWS = 1_000  # rows in memory at a time
@@ -34,14 +41,14 @@ class JsonLinesFile(PairPerLine):
             column or has a value that is not text; or the file is empty.
     """
 
-    def __init__(self, path: Path, source_column: str, target_column: str) -> None:
-        super().__init__(path)
+    def __init__(self, file: Path | CorpusFile, source_column: str, target_column: str) -> None:
+        super().__init__(file)
         self.columns = source_column, target_column
 
     @cached_property
     def fingerprint(self) -> str:
         """The content of the file, and which columns are read."""
-        return f"json {self.file.content} {self.columns}"
+        return f"json {self.file.identity} {self.columns}"
 
     def pair(self, line: str, number: int) -> Pair:
         """The pair in a line; the line's number is for messages.
@@ -54,14 +61,82 @@ class JsonLinesFile(PairPerLine):
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise DataError(f"{where}: not JSON ({error}): write one object per line") from None
-        if not isinstance(row, dict):
-            raise DataError(f"{where}: a JSON {type(row).__name__}, not an object: write one object per line")
-        nested = row.get(NESTED)
-        columns = row if not isinstance(nested, dict) or set(self.columns) <= row.keys() else nested
-        for column, side in zip(self.columns, ("source", "target"), strict=True):
-            if column not in columns:
-                raise no_column(where, column, side, columns)
-        return Pair(*(sentence(columns[column], column, where) for column in self.columns))
+        return row_pair(row, self.columns, where)
+
+
+def row_pair(row: Any, columns: tuple[str, str], where: str) -> Pair:
+    """The pair in a JSON object, at its top level or in its ``translation``.
+
+    Raises:
+        DataError: it is not an object, lacks a column, or has a value that is not text.
+    """
+    if not isinstance(row, dict):
+        raise DataError(f"{where}: a JSON {type(row).__name__}, not an object: write one object per line")
+    nested = row.get(NESTED)
+    cells = row if not isinstance(nested, dict) or set(columns) <= row.keys() else nested
+    for column, side in zip(columns, ("source", "target"), strict=True):
+        if column not in cells:
+            raise no_column(where, column, side, cells)
+    return Pair(*(sentence(cells[column], column, where) for column in columns))
+
+
+class JsonFile(Corpus):
+    """A file with JSON values one after another, or in an array: objects as in `JsonLinesFile`, or lists of two texts.
+
+    One value is in memory at a time.
+
+    Raises:
+        DataError: the file is missing or a folder, or can be read only once. While reading: as `JsonLinesFile` (values
+            are counted from 1).
+    """
+
+    def __init__(self, file: Path | CorpusFile, source_column: str, target_column: str) -> None:
+        self.file = corpus_file(file)
+        self.path, self.name = self.file.path, str(self.file.path)
+        self.file.require_regular()
+        self.columns = source_column, target_column
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The content of the file, and which columns are read."""
+        return f"json values {self.file.identity} {self.columns}"
+
+    @property
+    def files(self) -> Sequence[CorpusFile]:
+        """The file."""
+        return (self.file,)
+
+    def __iter__(self) -> Iterator[Pair]:
+        return require_pairs(self._pairs(), self.name)
+
+    def _pairs(self) -> Iterator[Pair]:
+        for number, value in enumerate(self._values(), 1):
+            where = f"{self.path}, value {number:,}"
+            if isinstance(value, list) and len(value) == 2:
+                yield Pair(*(sentence(text, side, where) for text, side in zip(value, ("1", "2"), strict=True)))
+            else:
+                yield row_pair(value, self.columns, where)
+
+    def _values(self) -> Iterator[Any]:
+        """The values, of which the outermost array is opened."""
+        decoder = json.JSONDecoder()
+        with contextlib.closing(self.file.blocks()) as blocks:
+            text = next(blocks, "")
+            place = ARRAY.match(text).end()  # type: ignore[union-attr]  # matches nothing too
+            while True:
+                place = GAP.match(text, place).end()  # type: ignore[union-attr]  # matches nothing too
+                try:
+                    value, end = decoder.raw_decode(text, place)
+                except (ValueError, RecursionError) as error:
+                    block = next(blocks, "") if len(text) - place <= MAX_LINE_BYTES else ""
+                    if block:  # the value goes on there
+                        text, place = text[place:] + block, 0
+                        continue
+                    if text[place:].strip(" \t\r\n]"):
+                        raise DataError(f"{self.path}: not JSON ({error}): write an array of objects") from None
+                    return
+                yield value
+                place = end
 
 
 class ParquetFile(Corpus):
@@ -72,14 +147,17 @@ class ParquetFile(Corpus):
             from 1), or there are no rows.
     """
 
-    def __init__(self, path: Path, source_column: str, target_column: str) -> None:
-        self.path, self.name, self.file = path, str(path), CorpusFile(path)
+    def __init__(self, file: Path | CorpusFile, source_column: str, target_column: str) -> None:
+        self.file = corpus_file(file)
+        self.path, self.name = self.file.path, str(self.file.path)
         self.file.require_regular()  # Parquet is read from its end
-        with _parquet_errors(path), pyarrow.parquet.ParquetFile(path) as file:
-            self.columns = find_columns(file.schema_arrow, source_column, target_column, self.name)
-            self._rows: int = file.metadata.num_rows
+        with _parquet_errors(self.path), pyarrow.parquet.ParquetFile(self.path) as table:
+            self.columns = find_columns(table.schema_arrow, source_column, target_column, self.name)
+            self._rows: int = table.metadata.num_rows
         if self._rows < 0:
-            raise DataError(f"{path} is not a readable Parquet file ({self._rows:,} rows): write or fetch it again")
+            raise DataError(
+                f"{self.path} is not a readable Parquet file ({self._rows:,} rows): write or fetch it again"
+            )
 
     @cached_property
     def fingerprint(self) -> str:

@@ -18,15 +18,29 @@ class Split(StrEnum):
     test = "test"
 
 
+class FileFormat(StrEnum):
+    """Formats of text; without one, the content of a file decides."""
+
+    lines = "lines"
+    """Source and target files have one sentence per line, whatever it looks like."""
+    table = "table"
+    """CSV, or cells separated by tabs, semicolons or bars; with a header or without."""
+    tsv = "tsv"
+    """Cells separated by tabs, in which quotation marks are text; without a header."""
+    jsonl = "jsonl"
+    """One JSON object per line."""
+    json = "json"
+    """A JSON array of objects or of pairs."""
+    parquet = "parquet"
+
+
 @dataclass(kw_only=True)
 class FilesConfig:
     """Parallel text in files: two aligned ones, or one with both sides."""
 
-    source: str | None = setting(None, "text file of source sentences, one per line; .gz accepted")
-    target: str | None = setting(None, "text file of target sentences, one per line; .gz accepted")
-    file: str | None = setting(
-        None, "one file with both sides: .tsv, .csv, .jsonl, .parquet; .gz accepted for all but the last"
-    )
+    source: str | None = setting(None, "text file of source sentences, one per line")
+    target: str | None = setting(None, "text file of target sentences, one per line")
+    file: str | None = setting(None, "one file with both sides; its content decides how it is read: see data.format")
 
 
 @dataclass(kw_only=True)
@@ -92,7 +106,7 @@ class DataConfig:
         None, "column of target sentences: a name (default: the language); for CSV and TSV a number too (default: 2)"
     )
     file: str | None = setting(
-        None, "one file with all pairs, which is split: CSV, tab-separated, JSON lines or Parquet; .gz accepted"
+        None, "one file with all pairs, which is split; its content decides how it is read: see data.format"
     )
     split: list[float] | None = setting(
         None,
@@ -100,6 +114,12 @@ class DataConfig:
         "validation and test pairs; null: 5 % each for validation and test, 10 to 2,000 pairs",
     )
     split_seed: int = setting(1, "seed of the split of data.file", at_least=0)
+    format: FileFormat | None = setting(
+        None, "format of the files if their content does not show it: lines, table, tsv, jsonl, json or parquet"
+    )
+    encoding: str | None = setting(
+        None, "encoding of the files that are not UTF-8, such as cp1252, cp1251, utf-16 or shift_jis; null: UTF-8"
+    )
     train: SplitConfig = setting(factory=lambda: SplitConfig(hub_split="train"))
     validation: SplitConfig = setting(factory=lambda: SplitConfig(hub_split="validation"))
     test: SplitConfig = setting(factory=lambda: SplitConfig(hub_split="test"))

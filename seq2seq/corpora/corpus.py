@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tqdm import tqdm
 
 from seq2seq.corpora.corpus_file import CorpusFile
-from seq2seq.errors import DataError
+from seq2seq.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from seq2seq.corpora.splitting import SplitCorpus
@@ -91,23 +91,36 @@ class Corpus(ABC):
         return PairList(name, pairs)
 
     @staticmethod
-    def read(path: str | Path, source_language: str = "en", target_language: str = "de") -> "Corpus":
+    def read(
+        path: str | Path,
+        source_language: str = "en",
+        target_language: str = "de",
+        *,
+        encoding: str | None = None,
+        format: str | None = None,
+    ) -> "Corpus":
         """A corpus from one file with both sides; the content decides how it is read.
 
         Args:
-            path: a table (CSV or tab-separated; see `TableFile` for its columns), JSON lines (both plain or ``.gz``)
-                or Parquet.
+            path: a table (CSV or tab-separated; see `TableFile` for its columns), JSON lines, a JSON array or Parquet;
+                compressed or in an archive (``corpus.zip/train.tsv``, if there are several files in it).
             source_language, target_language: language codes. They find the columns if there is a header or the columns
                 have names, and become the languages of a run that `seq2seq.train` trains on this corpus.
+            encoding: of the text, as ``data.encoding``; None: UTF-8.
+            format: as ``data.format``; None: the content decides.
 
         Raises:
+            ConfigError: unknown encoding or format.
             DataError: the file is missing or damaged, or lacks a column; some errors are raised while reading.
         """
-        from seq2seq.corpora.config import DataConfig
-        from seq2seq.corpora.reading import pairs_file  # its readers derive from this class
+        from seq2seq.corpora.config import DataConfig, FileFormat
+        from seq2seq.corpora.formats import open_pairs  # its readers derive from this class
 
-        config = DataConfig(source_language=source_language, target_language=target_language)
-        corpus = pairs_file(config, Path(path).expanduser())
+        if format not in (None, *FileFormat):
+            raise ConfigError(f"format={format!r} is unknown: choose one of {', '.join(FileFormat)}")
+        named = None if format is None else FileFormat(format)
+        languages = {"source_language": source_language, "target_language": target_language}
+        corpus = open_pairs(DataConfig(**languages, encoding=encoding, format=named), Path(path).expanduser(), "path")
         corpus.languages = source_language, target_language
         return corpus
 

@@ -4,17 +4,21 @@ A corpus is hashed, encoded, and read again for validation or a cleaned copy. If
 meanwhile, the ids would be cached under the wrong hash.
 """
 
-import gzip
+import codecs
 import hashlib
 import io
+import logging
 import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any, TypeVar, cast
+from typing import IO, Any, TypeVar
 
-from seq2seq.corpora.lines import decoded_lines, estimated_lines, unreadable
+from seq2seq.corpora.archives import archive_kind, member_names, split_path
+from seq2seq.corpora.content import Text, Unpacked, as_text, decompress, unpack
+from seq2seq.corpora.lines import damaged, decoded_lines, unreadable
+from seq2seq.corpora.streams import DamagedError
 from seq2seq.errors import DataError
 
 Result = TypeVar("Result")
@@ -22,26 +26,37 @@ Result = TypeVar("Result")
 BLOCK = 1 << 20
 """Bytes per hash."""
 
+SAMPLE = 1_000_000
+"""Bytes of text from which the number of lines is estimated."""
+
+ENCODING = "data.encoding"
+"""The setting with the encoding of corpus files."""
+
+log = logging.getLogger("seq2seq")
+
 
 class CorpusFile:
-    """A file of a corpus, plain or ``.gz``.
+    """A file of a corpus, whose content says how it is read (`corpora.content`).
 
     Args:
-        path: of the file. Anything except a regular file, such as a named pipe, can be read only once.
+        path: of the file; ``corpus.zip/train.en`` is a file in an archive. Anything except a regular file, such as a
+            named pipe, can be read only once.
+        encoding: of its text; None: UTF-8.
 
     Raises:
         DataError: the file is missing or a folder.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, encoding: str | None = None) -> None:
+        self.path, self.encoding = path, encoding
+        self._place, self._member = split_path(path)
         try:
-            path.stat()
+            self._place.stat()
         except OSError as error:
             raise unreadable(path, error) from None
         if path.is_dir():
             raise unreadable(path, IsADirectoryError())
-        self._read = False
+        self._read = self._noted = False
 
     @cached_property
     def content(self) -> str:
@@ -57,7 +72,7 @@ class CorpusFile:
         """A hash for each `BLOCK`, which later reads are compared with."""
         self.require_regular()
         try:
-            with self.path.open("rb") as file:
+            with self._place.open("rb") as file:
                 return [hashlib.sha256(block).digest() for block in iter(lambda: file.read(BLOCK), b"")]
         except OSError as error:
             raise unreadable(self.path, error) from None
@@ -68,7 +83,7 @@ class CorpusFile:
         Raises:
             DataError: it is not a regular file, but a pipe for example.
         """
-        if self.path.exists() and not self.path.is_file():
+        if self._place.exists() and not self._place.is_file():
             raise DataError(f"{self.path} can be read only once: write the text to a file and name the file")
 
     @contextmanager
@@ -83,30 +98,131 @@ class CorpusFile:
             self.require_regular()
         self._read = True
         with ExitStack() as stack:
-            file: IO[bytes] = stack.enter_context(self.path.open("rb"))
+            file: IO[bytes] = stack.enter_context(self._place.open("rb"))
             if "_hashes" in self.__dict__:
                 verified = _VerifiedBytes(self.path, file, self._hashes)
                 file = stack.enter_context(io.BufferedReader(verified, BLOCK))
             yield file
 
-    @contextmanager
-    def unpacked(self) -> Iterator[IO[bytes]]:
-        """The bytes, decompressed if the name ends in ``.gz``; raises the errors of `raw` and of `gzip`."""
-        with ExitStack() as stack:
-            file = stack.enter_context(self.raw())
-            if self.path.suffix == ".gz":
-                file = cast(IO[bytes], stack.enter_context(gzip.GzipFile(fileobj=file)))
-            yield file
+    @property
+    def identity(self) -> str:
+        """`content`, and how the bytes become lines."""
+        returns = ["carriage returns"] if self.carriage_returns else []
+        return " ".join([self.content, *filter(None, (self._member, self.encoding)), *returns])
 
-    def lines(self) -> Generator[str, None, None]:
-        """The lines, as `seq2seq.corpora.lines.read_lines`.
+    @cached_property
+    def carriage_returns(self) -> bool:
+        """Whether lines end in carriage returns only.
 
         Raises:
-            DataError: as `read_lines` and `raw`.
+            ConfigError, DataError: as `text`.
         """
+        self.require_regular()
+        with self.text() as text:
+            return text.carriage_returns
+
+    @cached_property
+    def is_packed(self) -> bool:
+        """Whether it is compressed, or in an archive."""
         try:
-            with self.unpacked() as file:
-                yield from decoded_lines(file, str(self.path))
+            with self.decompressed() as unpacked:
+                return bool(self._member) or unpacked.layers > 0
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+
+    @contextmanager
+    def decompressed(self) -> Iterator[Unpacked]:
+        """The bytes without gzip, xz and bzip2; those of an archive if it is one.
+
+        Raises:
+            DataError: as `raw`, or the file is damaged.
+            OSError: as raised by the system.
+        """
+        with self.raw() as file:
+            with self._checked():
+                unpacked = decompress(file, str(self.path))
+            yield unpacked
+
+    @contextmanager
+    def unpacked(self) -> Iterator[IO[bytes]]:
+        """The bytes without compression; from an archive those of its only text, or of the named file.
+
+        Raises:
+            DataError: as `raw`; the file is damaged; or an archive has several texts.
+            OSError: as raised by the system.
+        """
+        with self.raw() as file:
+            with self._checked():
+                unpacked = unpack(file, str(self.path), self._member)
+            yield unpacked.stream
+
+    @contextmanager
+    def text(self) -> Iterator[Text]:
+        """The text as UTF-8 with line feeds.
+
+        Raises:
+            ConfigError: unknown encoding.
+            DataError: as `unpacked`; or the file is no text or in another encoding.
+            DamagedError: while reading.
+            OSError: as raised by the system.
+        """
+        with self.raw() as file:
+            with self._checked():
+                text = as_text(file, str(self.path), self.encoding, ENCODING, self._member)
+            yield text
+
+    @contextmanager
+    def _checked(self) -> Iterator[None]:
+        try:
+            yield
+        except DamagedError as error:
+            raise damaged(str(self.path), 0, error) from None
+
+    @cached_property
+    def members(self) -> tuple[str, ...]:
+        """The names of the files in it, if it is an archive and its path names none.
+
+        Raises:
+            DataError: as `decompressed`.
+            OSError: as raised by the system.
+        """
+        if self._member:
+            return ()
+        with self.decompressed() as unpacked:
+            kind = archive_kind(unpacked.start)
+            with self._checked():
+                return () if kind is None else member_names(unpacked.stream, kind)
+
+    def lines(self) -> Generator[str, None, None]:
+        """The lines, as `seq2seq.corpora.lines.read_lines`; notes are logged once.
+
+        Raises:
+            ConfigError, DataError: as `read_lines` and `raw`.
+        """
+        note, self._noted = None if self._noted else log.warning, True
+        try:
+            with self.raw() as file:
+                yield from decoded_lines(file, str(self.path), None, self.encoding, ENCODING, self._member, note)
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+
+    def blocks(self) -> Generator[str, None, None]:
+        """The text in blocks of about a megabyte, for formats whose lines mean nothing.
+
+        Raises:
+            ConfigError, DataError: as `lines`.
+        """
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        try:
+            with self.text() as text:
+                for block in iter(lambda: text.stream.read(BLOCK), b""):
+                    yield decoder.decode(block)
+                yield decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            for _ in self.lines():  # raises the error that names the line
+                pass
+        except DamagedError as error:
+            raise damaged(str(self.path), 0, error) from None
         except OSError as error:
             raise unreadable(self.path, error) from None
 
@@ -121,8 +237,24 @@ class CorpusFile:
                 yield parse(line, number)
 
     def expected_lines(self) -> int | None:
-        """Approximate number of lines; None if unknown."""
-        return estimated_lines(self.path)
+        """Approximate number of lines, from the file's size and its first million bytes of text; None if unknown.
+
+        A pipe is not read, because its content would be lost.
+        """
+        if self._member or not self._place.is_file():
+            return None
+        try:
+            with self._place.open("rb") as file:
+                text = as_text(file, str(self.path), self.encoding, ENCODING, self._member)
+                sample = text.stream.read(SAMPLE)
+                return round(sample.count(b"\n") * os.fstat(file.fileno()).st_size / file.tell()) if sample else None
+        except (OSError, EOFError, DataError):
+            return None
+
+
+def corpus_file(file: "Path | CorpusFile") -> CorpusFile:
+    """A file given by its path, or as it is."""
+    return file if isinstance(file, CorpusFile) else CorpusFile(file)
 
 
 class _VerifiedBytes(io.RawIOBase):

@@ -9,7 +9,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from seq2seq.corpora.corpus import Corpus, Pair
-from seq2seq.corpora.corpus_file import CorpusFile
+from seq2seq.corpora.corpus_file import CorpusFile, corpus_file
 from seq2seq.errors import ConfigError, DataError, program
 
 
@@ -21,16 +21,16 @@ class TextFiles(Corpus):
             lines; or they are empty.
     """
 
-    def __init__(self, source: Path, target: Path) -> None:
-        self.source, self.target = source, target
-        first = CorpusFile(source)
-        self._files = first, first if source == target else CorpusFile(target)
-        self.name = str(target) if source == target else f"{source} and {target}"
+    def __init__(self, source: Path | CorpusFile, target: Path | CorpusFile) -> None:
+        first, second = corpus_file(source), corpus_file(target)
+        self.source, self.target = first.path, second.path
+        self._files = first, first if first.path == second.path else second
+        self.name = str(self.target) if self.source == self.target else f"{self.source} and {self.target}"
 
     @cached_property
     def fingerprint(self) -> str:
         """The content of both files."""
-        return f"text {self._files[0].content} {self._files[1].content}"
+        return f"text {self._files[0].identity} {self._files[1].identity}"
 
     @property
     def files(self) -> Sequence[CorpusFile]:
@@ -61,14 +61,15 @@ class TextFiles(Corpus):
 
 
 class PairPerLine(Corpus):
-    """A file, plain or ``.gz``, with both sides of a pair in each line; a subclass says how `pair` finds them.
+    """A file with both sides of a pair in each line; a subclass says how `pair` finds them.
 
     Raises:
         DataError: the file is missing or a folder. While reading: as `read_lines` and `pair`; or the file is empty.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.name, self.file = path, str(path), CorpusFile(path)
+    def __init__(self, file: Path | CorpusFile) -> None:
+        self.file = corpus_file(file)
+        self.path, self.name = self.file.path, str(self.file.path)
 
     @abstractmethod
     def pair(self, line: str, number: int) -> Pair:
@@ -91,7 +92,7 @@ class TsvFile(PairPerLine):
     """One file of tab-separated values with a pair per row; quotation marks have no special meaning.
 
     Args:
-        path: the file, plain or ``.gz``.
+        file: the file.
         source_column, target_column: column numbers, from ``"1"``.
 
     Raises:
@@ -100,15 +101,15 @@ class TsvFile(PairPerLine):
             file is empty.
     """
 
-    def __init__(self, path: Path, source_column: str, target_column: str) -> None:
-        super().__init__(path)
+    def __init__(self, file: Path | CorpusFile, source_column: str, target_column: str) -> None:
+        super().__init__(file)
         self.source = _column_number(source_column, "data.source_column")
         self.target = _column_number(target_column, "data.target_column")
 
     @cached_property
     def fingerprint(self) -> str:
         """The content of the file, and which columns are read."""
-        return f"tsv {self.file.content} {self.source} {self.target}"
+        return f"tsv {self.file.identity} {self.source} {self.target}"
 
     def pair(self, line: str, number: int) -> Pair:
         """The pair in a line; the line's number is for messages.

@@ -30,6 +30,9 @@ OF_SCRIPT = {
 }
 """Scripts without spaces by ISO 15924 code; all others have spaces."""
 
+SCRIPT_OF = dict.fromkeys(("rki", "rmz", "int", "tvn", "ksw", "pwo", "kjp", "blk", "aio", "phk"), "Mymr")
+"""Scripts of languages for which langcodes assumes Latin: Rakhine, Marma, Karen, Pa'O and others of Burma."""
+
 EXAMPLES = {
     Segmentation.spaces: "a language with spaces between words, such as en",
     Segmentation.chinese: "Chinese, zh",
@@ -76,7 +79,8 @@ def script(language: str) -> str | None:
 
     try:
         tag = langcodes.Language.get(language)
-        return tag.maximize().script if tag.is_valid() else None
+        known = tag.script or SCRIPT_OF.get(tag.language or "")
+        return (known or tag.maximize().script) if tag.is_valid() else None
     except ValueError:
         return None
 

@@ -1,47 +1,68 @@
 """Lines of text files: only a line feed ends a line, so that two aligned files stay aligned.
 
+The content of a file says how it is read (see `corpora.content`), not the ending of its name.
+
 ``str.splitlines`` and many text loaders also split at U+2028, U+2029, U+0085, vertical tab, form feed or a lone
 carriage return. One such character inside a sentence then shifts all following pairs by one line.
 """
 
 import codecs
 import gzip
-import os
+import logging
 import sys
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO, cast
 
+from seq2seq.corpora.archives import split_path
+from seq2seq.corpora.content import MAX_LINE_BYTES as MAX_LINE_BYTES
+from seq2seq.corpora.content import as_text
+from seq2seq.corpora.encodings import not_utf8
+from seq2seq.corpora.streams import DamagedError
 from seq2seq.errors import DataError
 
-SAMPLE = 1_000_000
-"""Bytes from which the number of lines is estimated."""
+SAMPLE = 100_000
+"""Bytes after a line that is not UTF-8 from which its encoding is guessed."""
 
-MAX_LINE_BYTES = 1_000_000
-"""Bytes per line, its end included. A longer line is not text, but for example a decompression bomb."""
+log = logging.getLogger("seq2seq")
 
 
-def read_lines(path: Path) -> Iterator[str]:
-    """The lines of a UTF-8 file, one at a time, without their ends; ``.gz`` files are decompressed.
+def read_lines(
+    path: Path,
+    encoding: str | None = None,
+    setting: str | None = None,
+    note: Callable[[str], None] | None = log.warning,
+) -> Iterator[str]:
+    """The lines of a text file, one at a time, without their ends; gzip, xz and bzip2 are decompressed.
 
-    A line ends at a line feed only. A carriage return before it (CRLF) and a byte-order mark at the start of the file
-    are removed. The last line feed may be missing; blank lines are kept.
+    A line ends at a line feed only; if a file has carriage returns and no line feed, at a carriage return. A carriage
+    return before a line feed (CRLF) and a byte-order mark at the start of the file are removed. The last line end may
+    be missing; blank lines are kept.
+
+    Args:
+        path: the file; ``corpus.zip/train.en`` is a file in an archive.
+        encoding: of the text; None: UTF-8.
+        setting: that contains the encoding, for messages; None: there is none.
+        note: receives a line about text that is read in another way than usual; None: nothing does.
 
     Raises:
-        DataError: the file is missing, unreadable or damaged, is not UTF-8 (the message has line and byte), or has a
-            line of more than `MAX_LINE_BYTES` bytes.
+        ConfigError: unknown encoding.
+        DataError: the file is missing, unreadable or damaged, is no text, is in another encoding (the message has line
+            and byte), or has a line of more than `MAX_LINE_BYTES` bytes.
     """
+    place, member = split_path(path)
     try:
-        with open_binary(path) as file:
-            yield from decoded_lines(file, str(path))
+        with place.open("rb") as file:
+            yield from decoded_lines(file, str(path), None, encoding, setting, member, note)
     except OSError as error:
         raise unreadable(path, error) from None
 
 
-def read_input(name: str, skipped: list[int] | None = None) -> tuple[Iterator[str], int | None]:
+def read_input(
+    name: str, skipped: list[int] | None = None, encoding: str | None = None, setting: str | None = None
+) -> tuple[Iterator[str], int | None]:
     """The lines of a file, or of standard input for ``-``, and their number; None if they can be read only once.
 
     Counting reads the whole file, so that an invalid line is reported before any work.
@@ -49,59 +70,55 @@ def read_input(name: str, skipped: list[int] | None = None) -> tuple[Iterator[st
     Args:
         name: the file.
         skipped: as for `decoded_lines`; for standard input only.
+        encoding, setting: as for `read_lines`.
 
     Raises:
+        ConfigError: as `read_lines`.
         DataError: as `read_lines`: immediately for a file, otherwise while reading.
     """
     if name == "-":
-        return decoded_lines(sys.stdin.buffer, "standard input", skipped), None
+        return decoded_lines(sys.stdin.buffer, "standard input", skipped, encoding, setting), None
     path = Path(name).expanduser()
-    once = path.exists() and not path.is_file()  # a pipe
-    return read_lines(path), None if once else sum(1 for _ in read_lines(path))
+    if path.exists() and not path.is_file():  # a pipe
+        return read_lines(path, encoding, setting), None
+    count = sum(1 for _ in read_lines(path, encoding, setting))
+    return read_lines(path, encoding, setting, note=None), count
 
 
-def estimated_lines(path: Path) -> int | None:
-    """Approximate number of lines, from the file's size and its first million (compressed) bytes; None if unreadable.
-
-    A pipe is not read, because its content would be lost.
-    """
-    if not path.is_file():
-        return None
-    try:
-        with path.open("rb") as file:
-            start, size = file.read(SAMPLE), os.fstat(file.fileno()).st_size
-        if path.suffix == ".gz":
-            unpacker = zlib.decompressobj(wbits=31)
-            text = unpacker.decompress(start, 100 * SAMPLE)  # a limit for highly compressed files
-            read = len(start) - len(unpacker.unused_data) - len(unpacker.unconsumed_tail)
-        else:
-            text, read = start, len(start)
-    except (OSError, zlib.error):
-        return None
-    return round(text.count(b"\n") * size / read) if read else None
-
-
-def decoded_lines(file: IO[bytes], name: str, skipped: list[int] | None = None) -> Iterator[str]:
+def decoded_lines(
+    file: IO[bytes],
+    name: str,
+    skipped: list[int] | None = None,
+    encoding: str | None = None,
+    setting: str | None = None,
+    member: str = "",
+    note: Callable[[str], None] | None = log.warning,
+) -> Iterator[str]:
     """The lines of an open binary stream, by the rules of `read_lines`.
 
     Args:
         file: the stream.
         name: of the stream, for messages.
         skipped: receives the numbers of lines that are too long, and they are yielded as blank; None: an error.
+        encoding, setting, note: as for `read_lines`.
+        member: name of a file in an archive; empty: the only text in it.
 
     Raises:
-        DataError: damaged gzip data, bytes that are not UTF-8, or a line that is too long.
+        ConfigError, DataError: as `read_lines`.
         OSError: as raised by the stream.
     """
     number = 0
     try:
-        for number, raw in enumerate(raw_lines(file), 1):
+        text = as_text(file, name, encoding, setting, member)
+        if text.carriage_returns and note is not None:
+            note(f"{name}: lines end in carriage returns only, and are read so")
+        for number, raw in enumerate(raw_lines(text.stream), 1):
             if len(raw) > MAX_LINE_BYTES:
                 if skipped is None:
                     raise too_long(name, number)
                 skipped.append(number)
                 while raw and not raw.endswith(b"\n"):
-                    raw = file.readline(MAX_LINE_BYTES)
+                    raw = text.stream.readline(MAX_LINE_BYTES)
                 yield ""
                 continue
             line = raw.removesuffix(b"\n").removesuffix(b"\r")
@@ -111,14 +128,17 @@ def decoded_lines(file: IO[bytes], name: str, skipped: list[int] | None = None) 
                 line = line.removeprefix(codecs.BOM_UTF8)
             yield line.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"{name}, line {number:,}: byte 0x{error.object[error.start]:02x} at position {error.start + 1} is not "
-            f"UTF-8: save it as UTF-8 in a text editor, or convert it: iconv -f ISO-8859-1 -t UTF-8 OLD > NEW"
-        ) from None
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(
-            f"{name}: damaged or incomplete gzip data after line {number:,} ({error}): fetch or compress the file again"
-        ) from None
+        following = b"" if name == "standard input" else text.stream.read(SAMPLE)  # its writer may be waiting
+        raise not_utf8(name, number, error, raw + following, setting, text.packed) from None
+    except DamagedError as error:
+        raise damaged(name, number, error) from None
+
+
+def damaged(name: str, number: int, error: DamagedError) -> DataError:
+    """The error for compressed data or an archive that is damaged after a line."""
+    return DataError(
+        f"{name}: damaged or incomplete {error.what} after line {number:,} ({error}): fetch or compress the file again"
+    )
 
 
 def raw_lines(file: IO[bytes]) -> Iterator[bytes]:
@@ -131,11 +151,6 @@ def too_long(name: str, number: int) -> DataError:
     return DataError(
         f"{name}, line {number:,} has more than {MAX_LINE_BYTES:,} bytes: name a text file with one sentence per line"
     )
-
-
-def open_binary(path: Path) -> IO[bytes]:
-    """The file's bytes, decompressed if its name ends in ``.gz``."""
-    return cast(IO[bytes], gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
 
 
 @contextmanager

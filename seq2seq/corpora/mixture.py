@@ -1,9 +1,10 @@
 """Several corpora read as one, and tags that tell a model which corpus a source is from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.corpus import Corpus, MappedCorpus, Pair, PairSample
 from seq2seq.corpora.corpus_file import CorpusFile
 
@@ -14,7 +15,14 @@ def add_tag(text: str, tag: str | None) -> str:
     A tag such as ``<2de>`` names the target language (Johnson et al. 2017, section 3), one such as ``<bt>`` the origin
     of the sentence (Caswell et al. 2019, section 3).
     """
-    return f"{tag} {text}" if tag and text.strip() else text
+    return f"{tag} {text}" if tag and not is_blank(text) else text
+
+
+def without_tags(text: str, tags: Collection[str]) -> str:
+    """The text without the words at its start that are tags."""
+    words = text.split()
+    count = next((number for number, word in enumerate(words) if word not in tags), len(words))
+    return " ".join(words[count:]) if count else text
 
 
 class TaggedCorpus(MappedCorpus):

@@ -40,13 +40,13 @@ def group_pairs(pairs: Sequence[Pair]) -> tuple[Integers, Integers]:
     """
     if not len(pairs):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    (sources, similar_sources), (_, similar_targets) = (_near_copies(side) for side in zip(*pairs, strict=True))
+    (sources, similar_sources), (_, similar_targets) = (near_copies(side) for side in zip(*pairs, strict=True))
     links = np.stack([similar_sources, similar_targets + len(pairs)])  # all sentences are the nodes of one graph
     components = merge_components(np.arange(2 * len(pairs)), links)
     return np.unique(components[similar_sources], return_inverse=True)[1], sources
 
 
-def _near_copies(sentences: Sequence[str]) -> tuple[Integers, Integers]:
+def near_copies(sentences: Sequence[str]) -> tuple[Integers, Integers]:
     """The number of each sentence's normalized form and of its group of similar forms, both [sentences]."""
     forms: dict[str, int] = {}
     numbers = np.array([forms.setdefault(normalized(sentence), len(forms)) for sentence in sentences], np.int64)

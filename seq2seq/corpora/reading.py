@@ -1,24 +1,20 @@
 """The corpora that the settings name: files, data sets of the hub, or the built-in corpus."""
 
 import logging
-import re
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from seq2seq.corpora.builtin import BuiltinCorpus
-from seq2seq.corpora.columns import JsonLinesFile, ParquetFile
-from seq2seq.corpora.config import BuiltinConfig, DataConfig, FilesConfig, MoreConfig, Split, SplitConfig
+from seq2seq.corpora.config import BuiltinConfig, DataConfig, FileFormat, FilesConfig, MoreConfig, Split, SplitConfig
 from seq2seq.corpora.corpus import Corpus, FirstPairs
 from seq2seq.corpora.corpus_file import CorpusFile
-from seq2seq.corpora.files import TextFiles, TsvFile
+from seq2seq.corpora.files import TextFiles
+from seq2seq.corpora.formats import column_names, open_pairs
 from seq2seq.corpora.hub import STREAM_WARNING, HubData, HubSplit, HubStream
-from seq2seq.corpora.lines import unreadable
 from seq2seq.corpora.mixture import MixedCorpus, TaggedCorpus, WeightedCorpus
 from seq2seq.corpora.splitting import SplitCorpus
-from seq2seq.corpora.table import TableFile
-from seq2seq.errors import ConfigError, DataError
+from seq2seq.errors import ConfigError
 from seq2seq.settings import override_value, walk
 
 USED_WITHOUT_TEXT = {
@@ -169,19 +165,19 @@ def whole_file(config: DataConfig) -> Corpus:
 
     Raises:
         ConfigError: a split names files too.
-        DataError: as `pairs_file`.
+        DataError: as `open_pairs`.
     """
     assert config.file is not None
     if others := _splits_with_files(config):
         raise ConfigError(f"data.file and data.{others[0]} both name text: leave one of them out")
-    return pairs_file(config, Path(config.file).expanduser())
+    return open_pairs(config, Path(config.file).expanduser())
 
 
 def split_file(config: DataConfig) -> SplitCorpus:
     """The three sets of ``data.file``.
 
     Raises:
-        ConfigError, DataError: no file is named; as `pairs_file` and `Corpus.split`.
+        ConfigError, DataError: no file is named; as `open_pairs` and `Corpus.split`.
     """
     if config.file is None:
         raise ConfigError("no file to split: name it with data.file=FILE")
@@ -212,71 +208,21 @@ def _files(config: DataConfig, part: FilesConfig, name: str) -> Corpus:
     if part.file is not None:
         if part.source is not None or part.target is not None:
             raise ConfigError(f"{name} names both file and source/target: keep one of them")
-        return file_corpus(config, Path(part.file).expanduser(), f"{name}.file")
+        return open_pairs(config, Path(part.file).expanduser(), f"{name}.file")
     if part.source is None or part.target is None:
         missing = "target" if part.target is None else "source"
         raise ConfigError(f"{name} names only one side: add {name}.{missing}=FILE")
-    return TextFiles(Path(part.source).expanduser(), Path(part.target).expanduser())
+    return _text_files(config, part, name)
 
 
-def file_corpus(config: DataConfig, path: Path, setting: str = "path") -> Corpus:
-    """The corpus in one file with both sides; the ending of its name chooses the reader.
-
-    Args:
-        config: names of languages and columns.
-        path: the file.
-        setting: what names the file, for messages.
-
-    Raises:
-        ConfigError: unknown ending, or a column of a TSV file that is not a number.
-        DataError: the file is missing or damaged, or lacks a column.
-    """
-    plain = path.name.removesuffix(".gz")
-    if plain.endswith(".csv"):
-        return _table(config, path)
-    if plain.endswith(".tsv"):
-        return TsvFile(path, config.source_column or "1", config.target_column or "2")
-    if plain.endswith(".jsonl"):
-        return JsonLinesFile(path, *column_names(config))
-    if path.name.endswith(".parquet"):
-        return ParquetFile(path, *column_names(config))
-    raise ConfigError(
-        f"{setting} must end in .tsv, .csv, .jsonl (also with .gz) or .parquet, got {path.name!r}: save it as one of "
-        f"them"
-    )
-
-
-def pairs_file(config: DataConfig, path: Path) -> Corpus:
-    """The corpus in one file with both sides; its first bytes choose the reader, whatever its name.
-
-    Args:
-        config: names of languages and columns.
-        path: the file.
-
-    Raises:
-        DataError: the file is missing or damaged, of another kind, has no columns or lacks a named one.
-    """
-    file = CorpusFile(path)
-    file.require_regular()
-    try:
-        with file.raw() as raw:
-            magic = raw.read(4)
-    except OSError as error:
-        raise unreadable(path, error) from None
-    if magic == b"PAR1":
-        return ParquetFile(path, *column_names(config))
-    if magic == b"PK\3\4":
-        raise DataError(f"{path} is an Excel file or an archive: save the table as CSV (UTF-8), or unpack it")
-    with closing(file.lines()) as lines:
-        first = next((line for line in lines if line.strip()), "")
-    if re.match(r'\s*\{\s*(["}]|$)', first):
-        return JsonLinesFile(path, *column_names(config))
-    return _table(config, path)
-
-
-def _table(config: DataConfig, path: Path) -> TableFile:
-    languages, columns = (config.source_language, config.target_language), (config.source_column, config.target_column)
-    return TableFile(path, *languages, *columns)
+def _text_files(config: DataConfig, part: FilesConfig, name: str) -> TextFiles:
+    if config.format not in (None, FileFormat.lines):
+        raise ConfigError(
+            f"data.format={config.format} is for files with both sides, and {name} has one file per side: leave "
+            "data.format out"
+        )
+    source, target = (CorpusFile(Path(side or "").expanduser(), config.encoding) for side in (part.source, part.target))
+    return TextFiles(source, target)
 
 
 def _hub(config: DataConfig, name: str, part: SplitConfig, split: Split) -> Corpus | None:
@@ -286,8 +232,3 @@ def _hub(config: DataConfig, name: str, part: SplitConfig, split: Split) -> Corp
         raise ConfigError(f"data.{split}.hub_split is not set: add data.{split}.hub_split=NAME")
     location = HubSplit(name, config.hub.subset, config.hub.revision, part.hub_split, f"data.{split}.hub_split")
     return (HubStream if config.hub.streaming else HubData)(location, *column_names(config))
-
-
-def column_names(config: DataConfig) -> tuple[str, str]:
-    """The names of the columns of source and target in JSON lines and Parquet."""
-    return config.source_column or config.source_language, config.target_column or config.target_language

@@ -18,6 +18,8 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
+from seq2seq.corpora.blank import is_blank
+
 _WORDS = """
 mr mrs ms dr prof st sr jr vs vol fig pp ed eds al inc ltd co gen col capt lt sgt rev hon approx dept
 hr fr frl str nr bzw ca vgl evtl usw bd abb aufl hrsg geb gest jh mio mrd tel abs ziff inkl zzgl
@@ -182,7 +184,7 @@ def split_long_text(text: str, tags: Collection[str] = (), first_sentences: int 
         first_sentences: number of sentences that are joined in the first segment, as far as they fit.
     """
     if len(text) <= MAX_SEGMENT:
-        return [text] if text.strip() else []
+        return [] if is_blank(text) else [text]
     first, _, rest = text.partition(" ")
     tag, body = (f"{first} ", rest) if first in tags and len(first) < MAX_SEGMENT // 2 else ("", text)
     longest = MAX_SEGMENT - len(tag)
@@ -242,7 +244,7 @@ def _cut(text: str, longest: int) -> Iterator[str]:
         if end < len(text):
             end = next(filter(None, (_last_match(cut, text, end - longest // 2, end) for cut in CUTS)), end)
         segment = text[start:end].strip()
-        if segment:
+        if not is_blank(segment):
             yield segment
         start = end
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from seq2seq.corpora.columns import no_column
 from seq2seq.corpora.corpus import Corpus, Pair
-from seq2seq.corpora.corpus_file import CorpusFile
+from seq2seq.corpora.corpus_file import CorpusFile, corpus_file
 from seq2seq.corpora.files import require_pairs
 from seq2seq.corpora.languages import language_named
 from seq2seq.errors import DataError
@@ -52,7 +52,7 @@ class Header(NamedTuple):
 
 
 class TableFile(Corpus):
-    """A file, plain or ``.gz``, with a row of cells for each pair.
+    """A file with a row of cells for each pair.
 
     Without column settings, a header row that names the two languages or sides decides the columns; else the first two
     columns are source and target. Only a first row that names languages, sides or the given columns is a header. Line
@@ -68,13 +68,14 @@ class TableFile(Corpus):
 
     def __init__(
         self,
-        path: Path,
+        file: Path | CorpusFile,
         source_language: str,
         target_language: str,
         source_column: str | None = None,
         target_column: str | None = None,
     ) -> None:
-        self.path, self.name, self.file = path, str(path), CorpusFile(path)
+        self.file = corpus_file(file)
+        self.path, self.name = self.file.path, str(self.file.path)
         self.file.require_regular()
         with closing(self.file.lines()) as lines:
             sample = list(islice(lines, SAMPLE + 1))
@@ -98,14 +99,14 @@ class TableFile(Corpus):
             log.warning(
                 "%s names the languages %s, but the settings say %s and %s: set data.source_language and "
                 "data.target_language",
-                *(path, " and ".join(first), source_language, target_language),
+                *(self.path, " and ".join(first), source_language, target_language),
             )
 
     @cached_property
     def fingerprint(self) -> str:
         """The content of the file, and how it is read."""
         how = f"{self.separator!r} {self.quoted} {self.header is not None} {self.columns}"
-        return f"table {self.file.content} {how}"
+        return f"table {self.file.identity} {how}"
 
     @property
     def note(self) -> str:

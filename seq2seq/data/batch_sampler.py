@@ -118,6 +118,13 @@ class BatchSampler:
                 return at_most
         return batches
 
+    def position_after(self, batches: int) -> StreamPosition:
+        """The position after this number of batches from the start; every epoch before it is composed."""
+        epoch = 0
+        while batches and batches >= (count := len(self.epoch(epoch))):
+            epoch, batches = epoch + 1, batches - count
+        return StreamPosition(epoch, batches)
+
     def stream(self, position: StreamPosition) -> Iterator[tuple[Indices, StreamPosition]]:
         """Endless batches from a position on, each with the position after it."""
         epoch, first = position

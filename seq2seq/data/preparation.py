@@ -25,8 +25,8 @@ from seq2seq.tokenizer.tokenizer import Tokenizers
 SHARD = 20
 """Chunks per shard: 200,000 pairs, the most that is encoded again after an interruption."""
 
-LAYOUT = 3
-"""Version of the file format; increase it when existing files must not be used."""
+LAYOUT = 4
+"""Version of the file format and of what counts as blank; increase it when existing files must not be used."""
 
 
 def encode_cached(
@@ -102,6 +102,7 @@ def corpus_key(corpus: Corpus, tokenizers: Tokenizers, filters: FilterConfig | N
     key = hashlib.sha256(f"{LAYOUT} {corpus.fingerprint} {asdict(filters) if filters else None}".encode())
     for tokenizer in tokenizers:
         key.update(hashlib.sha256(tokenizer.to_bytes()).digest())
+        key.update(tokenizer.normalization.encode())
     return key.hexdigest()
 
 

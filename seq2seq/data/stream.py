@@ -1,13 +1,13 @@
-"""The endless stream of training batches: rows in the sampler's order, segmented again if asked for, and padded.
+"""The endless stream of training batches: rows in the sampler's order, changed if asked for, and padded.
 
 Subword regularisation (Kudo 2018, https://aclanthology.org/P18-1007) and BPE-dropout (Provilkov et al. 2020,
 https://aclanthology.org/2020.acl-main.170) segment the training text randomly in each epoch. The table stores one
 segmentation of each sentence, whose tokens spell its text, so sentences are segmented again when their batch is made
-and the corpus is stored once. The result depends on the seed and the batch's position alone: a resumed run reads what
-an uninterrupted run would have read.
+and the corpus is stored once. Bidirectional training exchanges source and target of pairs at the same place. The result
+depends on the seed and the batch's position alone: a resumed run reads what an uninterrupted run would have read.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
@@ -27,8 +27,14 @@ require a whole epoch to be segmented before its first batch. A batch may theref
 factor.
 """
 
+DIRECTIONS = 2
+"""Distinguishes the seed of reversed pairs from the seeds of sides 0 and 1, which are resegmented."""
+
 Rows = Sequence[Ids]
 """Token ids of sentences, without BOS and EOS."""
+
+RowTransform = Callable[[tuple[Rows, Rows], StreamPosition], tuple[Rows, Rows]]
+"""Changes the sources and targets of a batch, as a function of them and of the stream's position after the batch."""
 
 BatchIterator = Iterator[tuple[Batch, StreamPosition]]
 """Endless batches, each with the position after it."""
@@ -38,7 +44,7 @@ BatchStream = Callable[[StreamPosition], BatchIterator]
 
 
 def batch_stream(
-    table: EncodedPairs, sampler: BatchSampler, resample: "SubwordResampler", rank: int = 0, count: int = 1
+    table: EncodedPairs, sampler: BatchSampler, transform: RowTransform, rank: int = 0, count: int = 1
 ) -> BatchStream:
     """The batches of a table, from any position on equal to those of a stream from the start.
 
@@ -48,7 +54,7 @@ def batch_stream(
     Args:
         table: the encoded pairs.
         sampler: composes and orders the batches.
-        resample: segments the text of a batch again, as a function of the batch's own position.
+        transform: changes the rows of a batch.
         rank: number of this process, from 0.
         count: number of processes that share the stream.
     """
@@ -57,9 +63,46 @@ def batch_stream(
         batches = sampler.stream(position)
         while group := list(islice(batches, count)):
             rows, after = group[rank]
-            yield make_batch(*resample(table.rows(rows), after)), group[-1][1]
+            yield make_batch(*transform(table.rows(rows), after)), group[-1][1]
 
     return stream
+
+
+class BothDirections:
+    """Exchanges source and target of every second pair, at random, up to a position (Ding et al. 2021).
+
+    Args:
+        until: position after the last batch with both directions.
+        seed: seed of the run.
+        tags: tokens that can begin a source; a pair that is reversed loses them.
+    """
+
+    def __init__(self, until: StreamPosition, seed: int, tags: Collection[int] = ()) -> None:
+        self.until = until
+        self.seed = seed
+        self.tags = {*tags}
+
+    def __call__(self, rows: tuple[Rows, Rows], position: StreamPosition) -> tuple[Rows, Rows]:
+        """The rows with reversed pairs; see `RowTransform`."""
+        if position > self.until:
+            return rows
+        generator = np.random.default_rng([self.seed, *position, DIRECTIONS])
+        pairs = [
+            (target, without_tags(source, self.tags)) if reverse else (source, target)
+            for source, target, reverse in zip(*rows, generator.random(len(rows[0])) < 0.5, strict=True)
+        ]
+        return [source for source, _ in pairs], [target for _, target in pairs]
+
+
+def without_tags(row: Ids, tags: Collection[int]) -> Ids:
+    """The row after its leading tags; a token for the space before each of them is left out with it."""
+    start = 0
+    for number, token in enumerate(row):
+        if token in tags:
+            start = number + 1
+        elif number > start:
+            break
+    return row[start:]
 
 
 class SubwordResampler:

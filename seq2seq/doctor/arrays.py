@@ -7,7 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from seq2seq.corpora.blank import is_blank
 from seq2seq.doctor.findings import Integers
+from seq2seq.doctor.quotes import quote_flags
+from seq2seq.tokenizer.normalization import normalize
 
 Mask = npt.NDArray[np.bool_]
 
@@ -42,14 +45,13 @@ class SentenceArray:
 
     @cached_property
     def blank(self) -> Mask:
-        """Which sentences are empty or white space, [sentences]."""
-        spaces = np.fromiter(map(str.isspace, self.sentences), np.bool_, len(self.sentences))
-        return np.asarray((self.lengths == 0) | spaces)
+        """Which sentences have no visible character, [sentences]."""
+        return np.fromiter(map(is_blank, self.sentences), np.bool_, len(self.sentences))
 
     @cached_property
     def hashes(self) -> Integers:
-        """64-bit hashes of the sentences, stable within one process only, [sentences]."""
-        return np.fromiter(map(hash, self.sentences), np.int64, len(self.sentences))
+        """64-bit hashes of the sentences as training sees them, stable within one process only, [sentences]."""
+        return np.fromiter((hash(normalize(text)) for text in self.sentences), np.int64, len(self.sentences))
 
 
 class PairArrays(NamedTuple):
@@ -67,12 +69,12 @@ class PairArrays(NamedTuple):
 
     @property
     def identical(self) -> Mask:
-        """Which pairs have source = target, [pairs]."""
+        """Which pairs have equal sides after normalization, [pairs]."""
         return np.asarray(self.source.hashes == self.target.hashes)
 
 
 class PairStatistics(NamedTuple):
-    """Numbers kept for every pair of a corpus, 25 bytes per pair."""
+    """Numbers kept for every pair of a corpus, 27 bytes per pair."""
 
     source_hashes: Integers
     target_hashes: Integers
@@ -80,6 +82,9 @@ class PairStatistics(NamedTuple):
     target_lengths: npt.NDArray[np.int32]
     filled: Mask
     """Whether neither side is blank."""
+    source_quotes: npt.NDArray[np.uint8]
+    target_quotes: npt.NDArray[np.uint8]
+    """How the sentences use quotation marks (`quote_flags`)."""
     unpaired: tuple[int, int] = (0, 0)
     """Surplus lines at the end of the source file and of the target file."""
 
@@ -98,16 +103,12 @@ def pair_statistics(pairs: PairArrays) -> PairStatistics:
         source.lengths.astype(np.int32),
         target.lengths.astype(np.int32),
         ~(source.blank | target.blank),
+        quote_flags(source.sentences),
+        quote_flags(target.sentences),
     )
 
 
 def concatenated(parts: list[PairStatistics], unpaired: tuple[int, int]) -> PairStatistics:
     """Join the statistics of consecutive parts of a corpus."""
-    return PairStatistics(
-        np.concatenate([part.source_hashes for part in parts]),
-        np.concatenate([part.target_hashes for part in parts]),
-        np.concatenate([part.source_lengths for part in parts]),
-        np.concatenate([part.target_lengths for part in parts]),
-        np.concatenate([part.filled for part in parts]),
-        unpaired,
-    )
+    columns = zip(*(part[:-1] for part in parts), strict=True)  # all but the numbers of surplus lines
+    return PairStatistics(*map(np.concatenate, columns), unpaired=unpaired)

@@ -16,9 +16,10 @@ from seq2seq.doctor.reasons import Reason
 SEPARATORS = "\n\x0b\x0c\r\x1c\x1d\x1e\x85\u2028\u2029"
 INVISIBLE = (
     "\u00ad\u061c\u180e\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2062\u2063\u2064"
-    "\u2066\u2067\u2068\u2069\u206a\u206b\u206c\u206d\u206e\u206f\ufeff\ufff9\ufffa\ufffb"
+    "\u2066\u2067\u2068\u2069\u206a\u206b\u206c\u206d\u206e\u206f\ufff9\ufffa\ufffb"
 )
 """Without the joiners U+200C and U+200D, which several scripts need."""
+BYTE_ORDER_MARK = "\ufeff"
 CONTROL = "".join(chr(code) for code in (*range(32), *range(127, 160)) if chr(code) not in SEPARATORS + "\t")
 
 KINDS = (
@@ -26,11 +27,12 @@ KINDS = (
     Reason.lost_characters,
     Reason.separators,
     Reason.control,
+    Reason.byte_order_marks,
     Reason.invisible,
     Reason.private_use,
 )
 
-_FOLD = {ord(char): " " for char in SEPARATORS} | {ord(char): None for char in CONTROL + INVISIBLE}
+_FOLD = {ord(char): " " for char in SEPARATORS} | {ord(char): None for char in CONTROL + BYTE_ORDER_MARK + INVISIBLE}
 _MOJIBAKE_ONLY = TextFixerConfig(fix_c1_controls=False)
 
 
@@ -55,6 +57,7 @@ def kind_table() -> npt.NDArray[np.uint8]:
     for reason, characters in {
         Reason.separators: SEPARATORS,
         Reason.control: CONTROL,
+        Reason.byte_order_marks: BYTE_ORDER_MARK,
         Reason.invisible: INVISIBLE,
     }.items():
         kinds[[*map(ord, characters)]] = 1 + KINDS.index(reason)

@@ -1,13 +1,16 @@
 """Write a cleaned copy next to the original: drop, repair or keep each pair, and count what changed by reason."""
 
+import unicodedata
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.columns import ParquetFile
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.files import PairPerLine, TextFiles
@@ -16,6 +19,8 @@ from seq2seq.corpora.table import TableFile
 from seq2seq.doctor.arrays import Mask
 from seq2seq.doctor.characters import fold, repair_mojibake
 from seq2seq.doctor.diagnosis import Diagnosis
+from seq2seq.doctor.markup import unescape
+from seq2seq.doctor.quotes import unquoted
 from seq2seq.doctor.reading import PairBlock, read_blocks
 from seq2seq.doctor.reasons import Reason, Remedy
 from seq2seq.errors import ConfigError
@@ -24,6 +29,14 @@ from seq2seq.system.lock import locked_output
 
 NEVER_KEPT = frozenset({Reason.unreadable, Reason.invalid_utf8, Reason.separators})
 """Reasons that ``keep`` may not name: a text file cannot hold such pairs."""
+
+REPAIRS: Mapping[Reason, Callable[[str], str]] = {
+    Reason.mojibake: repair_mojibake,
+    Reason.csv_quotes: unquoted,
+    Reason.html_entities: unescape,
+    Reason.not_nfc: partial(unicodedata.normalize, "NFC"),
+}
+"""What repairs each side of a pair."""
 
 
 @dataclass(frozen=True)
@@ -118,9 +131,9 @@ class Cleaner:
         kept = self._dropped[window] == 0
         for reason, mask in self._changed.items():
             for row in np.flatnonzero(mask[window] & kept):
-                source, target = sources[row], targets[row] = _remedied(reason.remedy, sources[row], targets[row])
+                source, target = sources[row], targets[row] = _remedied(reason, sources[row], targets[row])
                 lost = reason is Reason.mojibake and "\ufffd" in source + target
-                if source.strip() and target.strip() and not lost:
+                if not (is_blank(source) or is_blank(target) or lost):
                     self.changed[reason] += 1
                 else:
                     kept[row] = False
@@ -130,12 +143,11 @@ class Cleaner:
         return [sources[row] for row in rows], [targets[row] for row in rows]
 
 
-def _remedied(remedy: Remedy, source: str, target: str) -> tuple[str, str]:
-    if remedy is Remedy.swap:
+def _remedied(reason: Reason, source: str, target: str) -> tuple[str, str]:
+    if reason.remedy is Remedy.swap:
         return target, source
-    if remedy is Remedy.repair:  # which may restore line separators
-        source, target = repair_mojibake(source), repair_mojibake(target)
-    return fold(source), fold(target)
+    repair = REPAIRS.get(reason, str)  # which may restore line separators
+    return fold(repair(source)), fold(repair(target))
 
 
 def check_fix(training: Mapping[str, Corpus], keep: Collection[Reason]) -> None:

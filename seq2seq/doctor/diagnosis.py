@@ -1,27 +1,38 @@
 """All checks on all corpora: one pass for statistics of both sides, one for the checks, one for examples."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 
 from seq2seq.corpora.config import Split
-from seq2seq.corpora.corpus import Corpus
-from seq2seq.corpora.languages import EXAMPLES, mismatched_segmentation, script
+from seq2seq.corpora.corpus import Corpus, Pair
+from seq2seq.corpora.languages import EXAMPLES, Segmentation, detect_segmentation, mismatched_segmentation, script
 from seq2seq.doctor.arrays import PairArrays, PairStatistics, SentenceArray, concatenated, pair_statistics
 from seq2seq.doctor.characters import OddCharacters
-from seq2seq.doctor.drift import Drift
+from seq2seq.doctor.copying import copying_notes
+from seq2seq.doctor.drift import find_drift
 from seq2seq.doctor.duplicates import Duplicates, Overlap
+from seq2seq.doctor.encodings import Encodings
 from seq2seq.doctor.findings import Check, Finding
 from seq2seq.doctor.language import BUCKETS, TrigramModel, WrongLanguages, count_trigrams
 from seq2seq.doctor.lengths import BlankSentences, LengthRatios, LongSentences, UnreadableRows
+from seq2seq.doctor.markup import CsvQuotes, Markup, find_header
+from seq2seq.doctor.near import find_near_copies
 from seq2seq.doctor.reading import BLOCK_PAIRS, read_blocks
 from seq2seq.doctor.reasons import Reason
 from seq2seq.doctor.scripts import SCRIPTS, RareScripts, count_scripts
+from seq2seq.doctor.third_language import find_third_language
 
 SAMPLE_PAIRS = 100_000
 """First pairs of each corpus from which language and script statistics are estimated."""
+
+SMALL = 200_000
+"""Pairs of all corpora up to which all text is kept in memory, for the checks that need it."""
+
+UNSEGMENTED_WORD = 8
+"""Mean length of the words of a text, in characters, from which it has no spaces between words."""
 
 HELD_OUT = (str(Split.test), str(Split.validation))
 """Corpora that are checked first, and then compared with the others."""
@@ -64,23 +75,59 @@ def diagnose(
         _ = corpus.fingerprint
     trigrams, scripts = sample_statistics(corpora.values())
     pair_checks: list[Check[PairArrays]] = [
-        *(UnreadableRows(), BlankSentences(), OddCharacters(), RareScripts(scripts), WrongLanguages(trigrams))
+        *(UnreadableRows(), BlankSentences(), OddCharacters(), Markup(), Encodings()),
+        *(RareScripts(scripts), WrongLanguages(trigrams)),
     ]
     corpus_checks: list[Check[PairStatistics]] = [
-        *(LongSentences(max_length), LengthRatios(max_ratio), Drift(), Duplicates())
+        *(LongSentences(max_length), LengthRatios(max_ratio), Duplicates(), CsvQuotes())
     ]
-    held_out: dict[str, PairStatistics] = {}
-    diagnoses: dict[str, Diagnosis] = {}
+    statistics: dict[str, PairStatistics] = {}
+    notes: dict[str, list[str]] = {}
+    findings: dict[str, list[Finding]] = {}
     for name in sorted(corpora, key=lambda name: HELD_OUT.index(name) if name in HELD_OUT else len(HELD_OUT)):
-        statistics, notes, findings = check_pairs(corpora[name], pair_checks, codes or {})
+        data, notes[name], findings[name] = check_pairs(corpora[name], pair_checks, codes or {})
+        held_out = {other: statistics[other] for other in HELD_OUT if other in statistics}
         for check in (*corpus_checks, Overlap(held_out)):
-            findings += check.find(statistics)
+            findings[name] += check.find(data)
         if not trigrams.separable:
-            notes.append("languages are not checked: the two sides are too similar")
-        diagnoses[name] = Diagnosis(name, corpora[name], len(statistics.filled), notes, merge_findings(findings))
-        if name in HELD_OUT:
-            held_out[name] = statistics
-    return [diagnoses[name] for name in corpora]
+            notes[name].append("languages are not checked: the two sides are too similar")
+        statistics[name] = data
+    check_texts(corpora, statistics, notes, findings, (codes or {}).get("target", ""))
+    return [
+        Diagnosis(name, corpus, len(statistics[name].filled), notes[name], merge_findings(findings[name]))
+        for name, corpus in corpora.items()
+    ]
+
+
+def check_texts(
+    corpora: Mapping[str, Corpus],
+    statistics: Mapping[str, PairStatistics],
+    notes: Mapping[str, list[str]],
+    findings: Mapping[str, list[Finding]],
+    language: str,
+) -> None:
+    """Run the checks that need all sentences at once, if there are at most `SMALL` pairs; else say what is left out."""
+    pairs = sum(len(data.filled) for data in statistics.values())
+    texts = {name: read_pairs(corpora[name]) for name in statistics} if pairs <= SMALL else {}
+    for name, data in statistics.items():
+        findings[name].extend(find_drift(data, texts.get(name)))
+        if name in texts:
+            foreign, unchecked = find_third_language(texts[name])
+            findings[name].extend(foreign)
+            notes[name].extend([*unchecked, *copying_notes(name, texts[name], language)])
+        else:
+            notes[name].append(
+                f"near copies, third languages and copying are not checked, and drift only by lengths: {pairs:,} pairs "
+                f"are more than {SMALL:,}"
+            )
+    if texts:
+        for name, near in find_near_copies(texts, statistics, [name for name in HELD_OUT if name in texts]).items():
+            findings[name].extend(near)
+
+
+def read_pairs(corpus: Corpus) -> list[Pair]:
+    """All pairs of a corpus."""
+    return [Pair(*pair) for block in read_blocks(corpus) for pair in zip(block.source, block.target, strict=True)]
 
 
 def sample_statistics(corpora: Iterable[Corpus]) -> tuple[TrigramModel, dict[str, np.ndarray]]:
@@ -107,6 +154,9 @@ def check_pairs(
         notes += block.notes
         if not start:
             notes += language_notes({"source": block.source, "target": block.target}, codes)
+            if block.source:
+                languages = codes.get("source", ""), codes.get("target", "")
+                findings += find_header(block.source[0], block.target[0], languages)
         if any(block.unpaired):
             unpaired = block.unpaired
         if block.source:
@@ -121,8 +171,13 @@ def check_pairs(
 
 
 def language_notes(sides: Mapping[str, list[str]], codes: Mapping[str, str]) -> list[str]:
-    """Return one line for each side with an invalid language code, or with text in another script than the code's."""
-    notes = []
+    """Return one line for each side with an invalid language code, with text in another script, or without spaces."""
+    notes = [
+        f"the {side} side has no spaces between words: lengths are in characters, and BLEU needs the language to split "
+        f"text (data.{side}_language=ja, zh, ko, th, …; else compare chrF)"
+        for side, sentences in sides.items()
+        if is_unsegmented(sentences)
+    ]
     for side, code in codes.items():
         if script(code) is None:
             notes.append(
@@ -134,6 +189,14 @@ def language_notes(sides: Mapping[str, list[str]], codes: Mapping[str, str]) -> 
                 f"the {side} side looks like {EXAMPLES[other]}, but data.{side}_language={code}: set the right code"
             )
     return notes
+
+
+def is_unsegmented(sentences: Sequence[str]) -> bool:
+    """Whether sentences are written without spaces between words, as Chinese, Japanese, Thai or Burmese often are."""
+    text = [sentence for sentence in sentences if sentence.strip()]
+    words, characters = sum(len(sentence.split()) for sentence in text), sum(map(len, text))
+    kind = detect_segmentation(text)
+    return kind not in (None, Segmentation.spaces, Segmentation.korean) and characters > UNSEGMENTED_WORD * words
 
 
 def merge_findings(findings: Iterable[Finding]) -> list[Finding]:

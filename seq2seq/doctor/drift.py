@@ -1,4 +1,4 @@
-"""Find where two aligned files lose their alignment: lengths of translations correlate, other lengths do not.
+"""Find where two aligned files lose their alignment: lengths and words of translations correlate, others do not.
 
 The logarithms of the lengths are scaled to mean 0 and variance 1 on each side: a and b. With their correlation rho,
 b given a is normal with mean rho a and variance 1 - rho^2 (a simplification of Gale & Church 1993). So the gain of
@@ -10,14 +10,17 @@ which is positive on average for the right lag and negative for a wrong one. The
 likely sequence of lags, in windows of 32 pairs. A change of lag costs `CHANGE`; the state "no lag" gains nothing.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from seq2seq.corpora.corpus import Pair
 from seq2seq.doctor.arrays import PairStatistics
 from seq2seq.doctor.findings import Finding
+from seq2seq.doctor.lexical import LexicalModel
 from seq2seq.doctor.reasons import Reason
 
 LAGS = 20
@@ -28,6 +31,12 @@ CHANGE = 15.0
 """Cost of a change of lag, in nats."""
 MIN_CORRELATION = 0.3
 """Below this correlation of lengths, drift is not checked."""
+MIN_EVIDENCE = 0.05
+"""Least mean gain of an aligned pair by its words, in nats; below it, words show nothing."""
+CONFIRMED = 10.0
+"""Least gain of a shifted segment by its words, in nats, for it to be certain."""
+NEAR_LAGS = (1, -1, 2, -2, 3, -3)
+"""Shifts of the whole file that are tried if the words do not fit."""
 MAX_GAIN = 3.0
 """Bound of the gain of one pair, in nats."""
 MAX_CORRELATION = 0.95
@@ -48,7 +57,7 @@ class Segment(NamedTuple):
     def __str__(self) -> str:
         lines = f"lines {self.start + 1:,} to {self.stop:,}"
         if self.lag is None:
-            return f"{lines}: the lengths do not correlate"
+            return f"{lines}: the sides do not correlate"
         more, fewer = ("target", "source") if self.lag > 0 else ("source", "target")
         return (
             f"{lines}: shifted by {abs(self.lag):,}; before them the {more} has extra lines, or the {fewer} lacks some"
@@ -91,45 +100,120 @@ class LengthModel:
         return min(MAX_CORRELATION, float(np.median(best)))
 
 
-class Drift:
-    """Finds segments in which lines with equal numbers are not translations of each other."""
+class Evidence(Protocol):
+    """What speaks for a lag."""
 
-    def find(self, data: PairStatistics) -> list[Finding]:
-        """Return at most one finding. The partners are the lines that align according to the lag."""
-        if len(data.filled) < 2 * WINDOW:
-            return []
-        difference = data.unpaired[1] - data.unpaired[0]
-        # The difference between the numbers of lines is a likely lag, however large.
-        lags = sorted({*range(-LAGS, LAGS + 1), difference}, key=abs)
-        lengths = LengthModel(data.source_lengths, data.target_lengths, lags)
-        if lengths.correlation < MIN_CORRELATION:
-            note = f"not checked: the lengths of the two sides hardly correlate ({lengths.correlation:.2f})"
-            return [Finding(Reason.drift, np.empty(0, np.int64), note=note)]
-        shifted = [segment for segment in likeliest_segments(lengths) if segment.lag != 0]
-        if not shifted:
-            return []
-        rows = [np.arange(start, stop) for start, stop, _ in shifted]
-        partners = [
-            np.full(len(lines), -1) if segment.lag is None else lines + segment.lag
-            for lines, segment in zip(rows, shifted, strict=True)
-        ]
-        note = "; ".join(map(str, shifted[:3]))
-        return [Finding(Reason.drift, np.concatenate(rows), "", np.concatenate(partners), note=note)]
+    def gain(self, lag: int, start: int, stop: int) -> Floats:
+        """Return the gain in nats of a lag for source lines ``start`` to ``stop``, [stop - start]; 0 past the ends."""
+        ...
 
 
-def likeliest_segments(lengths: LengthModel) -> list[Segment]:
-    """Return the most likely segments, in order and without gaps."""
-    count, lags = len(lengths.source), [*lengths.lags, None]
+class Both(NamedTuple):
+    """Lengths and words together."""
+
+    lengths: Evidence
+    words: Evidence
+
+    def gain(self, lag: int, start: int, stop: int) -> Floats:
+        """Return the sum of both gains, [stop - start]."""
+        return self.lengths.gain(lag, start, stop) + self.words.gain(lag, start, stop)
+
+
+def find_drift(data: PairStatistics, texts: Sequence[Pair] | None = None) -> list[Finding]:
+    """Find segments in which lines with equal numbers are not translations of each other.
+
+    Args:
+        data: of the whole corpus.
+        texts: its sentences; None: only lengths are compared.
+
+    Returns:
+        Shifted segments that the words confirm (`Reason.drift`; the partners are the lines that align), and others that
+        only look so, or where nothing aligns (`Reason.unaligned`).
+    """
+    if len(data.filled) < 2 * WINDOW:
+        return []
+    difference = data.unpaired[1] - data.unpaired[0]
+    # The difference between the numbers of lines is a likely lag, however large.
+    lags = sorted({*range(-LAGS, LAGS + 1), difference}, key=abs)
+    lengths = LengthModel(data.source_lengths, data.target_lengths, lags)
+    words = None if texts is None else fitted_words(texts, lengths)
+    if lengths.correlation < MIN_CORRELATION and (words is None or words.evidence < MIN_EVIDENCE):
+        note = f"not checked: the lengths of the two sides hardly correlate ({lengths.correlation:.2f})"
+        return [Finding(Reason.drift, np.empty(0, np.int64), note=note)]
+    segments = best_segments(lengths, words, lags)
+    shifted = [segment for segment in segments if segment.lag != 0]
+    sure = [segment for segment in shifted if words is not None and _confirmed(segment, words)]
+    groups = {Reason.drift: sure, Reason.unaligned: [segment for segment in shifted if segment not in sure]}
+    return [_finding(reason, group) for reason, group in groups.items() if group]
+
+
+def fitted_words(texts: Sequence[Pair], lengths: LengthModel) -> LexicalModel:
+    """The words of a corpus, mapped with the alignment that the lengths suggest, or with one shift of all lines."""
+    words = LexicalModel(*zip(*texts, strict=True))
+    guess = [Segment(0, len(texts), 0)]
+    if lengths.correlation >= MIN_CORRELATION:
+        guess = likeliest_segments(lengths, len(texts), lengths.lags)
+    best = guess, words.fit(_partners(guess, len(texts)))
+    for lag in (0, *NEAR_LAGS):
+        if best[1] >= MIN_EVIDENCE:
+            break
+        trial = [Segment(0, len(texts), lag)]
+        best = max(best, (trial, words.fit(_partners(trial, len(texts)))), key=lambda item: item[1])
+    words.fit(_partners(best[0], len(texts)))
+    return words
+
+
+def best_segments(lengths: LengthModel, words: LexicalModel | None, lags: list[int]) -> list[Segment]:
+    """The most likely segments by lengths and words; the words are mapped again after a first round."""
+    count = len(lengths.source)
+    if words is None or words.evidence < MIN_EVIDENCE:
+        return likeliest_segments(lengths, count, lags)
+    both: Evidence = Both(lengths, words) if lengths.correlation >= MIN_CORRELATION else words
+    words.fit(_partners(likeliest_segments(both, count, lags), count))
+    return likeliest_segments(both, count, lags)
+
+
+def _partners(segments: list[Segment], count: int) -> npt.NDArray[np.int64]:
+    """The target line of each source line, [count]; -1: none."""
+    partners = np.full(count, -1)
+    for start, stop, lag in segments:
+        if lag is not None:
+            partners[start:stop] = np.arange(start, stop) + lag
+    return np.where(partners < count, partners, -1)
+
+
+def _confirmed(segment: Segment, words: LexicalModel) -> bool:
+    """Whether the words of a segment fit its lag much better than no shift."""
+    start, stop, lag = segment
+    if lag is None or words.evidence < MIN_EVIDENCE:
+        return False
+    gains = words.gain(lag, start, stop) - words.gain(0, start, stop)
+    return float(gains.sum()) > CONFIRMED and float(words.gain(lag, start, stop).sum()) > 0
+
+
+def _finding(reason: Reason, segments: list[Segment]) -> Finding:
+    rows = [np.arange(start, stop) for start, stop, _ in segments]
+    partners = [
+        np.full(len(lines), -1) if segment.lag is None else lines + segment.lag
+        for lines, segment in zip(rows, segments, strict=True)
+    ]
+    note = "; ".join(map(str, segments[:3]))
+    return Finding(reason, np.concatenate(rows), "", np.concatenate(partners), note=note)
+
+
+def likeliest_segments(evidence: Evidence, count: int, tried: list[int]) -> list[Segment]:
+    """Return the most likely segments of ``count`` lines, in order and without gaps, with the lags that are tried."""
+    lags = [*tried, None]
     windows = count // WINDOW
     gains = np.zeros((windows, len(lags)), np.float32)
-    for state, lag in enumerate(lengths.lags):
-        gains[:, state] = lengths.gain(lag, 0, windows * WINDOW).reshape(windows, WINDOW).sum(1)
+    for state, lag in enumerate(tried):
+        gains[:, state] = evidence.gain(lag, 0, windows * WINDOW).reshape(windows, WINDOW).sum(1)
     path = _viterbi(gains)
     edges = [0, *(np.flatnonzero(path[1:] != path[:-1]) + 1).tolist(), windows]
     cuts = [0]
     for edge, after in pairwise(edges[1:]):
         low, high = max(cuts[-1], (edge - 2) * WINDOW), min(after, edge + 2) * WINDOW
-        cuts.append(_change_position(lengths, lags[path[edge - 1]], lags[path[edge]], low, high))
+        cuts.append(_change_position(evidence, lags[path[edge - 1]], lags[path[edge]], low, high))
     cuts.append(count)
     path_lags = (lags[path[edge]] for edge in edges[:-1])
     return [
@@ -155,10 +239,10 @@ def _viterbi(gains: Floats) -> npt.NDArray[np.intp]:
     return path
 
 
-def _change_position(lengths: LengthModel, before: int | None, after: int | None, low: int, high: int) -> int:
+def _change_position(evidence: Evidence, before: int | None, after: int | None, low: int, high: int) -> int:
     """Return the first pair, between ``low`` and ``high``, that fits the lag ``after`` better than ``before``."""
     gains = [
-        np.zeros(high - low, np.float32) if lag is None else lengths.gain(lag, low, high) for lag in (before, after)
+        np.zeros(high - low, np.float32) if lag is None else evidence.gain(lag, low, high) for lag in (before, after)
     ]
     return low + int(np.argmax(np.append(0, np.cumsum(gains[0] - gains[1]))))
 

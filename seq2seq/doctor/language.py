@@ -20,6 +20,9 @@ MIN_LENGTH = 15
 MIN_EVIDENCE = 8.0
 """Least sum of the scores of a sentence for the other side, in nats."""
 
+MIN_COPIED_WORDS = 7
+"""Least words of a sentence that is surely not translated if both sides have it."""
+
 Counts = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float64]
 
@@ -85,13 +88,18 @@ class WrongLanguages:
         self._model = model
 
     def find(self, data: PairArrays) -> list[Finding]:
-        """Return at most four findings."""
+        """Return at most five findings."""
         same = data.identical & ~data.source.blank
         for row in np.flatnonzero(same):
             same[row] = any(map(str.isalpha, data.source.sentences[row]))
         findings = [Finding(Reason.untranslated, np.flatnonzero(same))]
         if self._model.separable:
             source, target = self._model.like_target(data.source), self._model.like_source(data.target)
+            # The sides are equal, so one of them is not translated; names and headings are short.
+            words = np.fromiter((text.count(" ") + 1 for text in data.source.sentences), np.int64, len(same))
+            copied = same & (source | target) & (words >= MIN_COPIED_WORDS)
+            findings[0] = Finding(Reason.untranslated, np.flatnonzero(same & ~copied))
+            findings.append(Finding(Reason.copied, np.flatnonzero(copied)))
             findings += [
                 Finding(Reason.exchanged, np.flatnonzero(source & target)),
                 Finding(Reason.other_language, np.flatnonzero(source & ~target & ~same), "source"),

@@ -8,6 +8,8 @@ from seq2seq.doctor.arrays import PairArrays, PairStatistics
 from seq2seq.doctor.findings import Finding
 from seq2seq.doctor.reasons import Reason
 
+SPREADS = 5.0
+"""Standard deviations of the logarithm of the ratio (estimated from the median deviation) that an outlier exceeds."""
 SMOOTHING = 10
 """Characters added to both lengths before division, so that short sentences may differ freely."""
 
@@ -56,7 +58,8 @@ class LengthRatios:
     """Finds pairs with a length ratio that is unusual in this corpus.
 
     The ratio is (target + 10) / (source + 10) characters; the usual ratio is the median of the corpus. So Chinese
-    sentences with a third of the characters of their English translations are not outliers.
+    sentences with a third of the characters of their English translations are not outliers. In a dictionary, ratios
+    differ so much that few are: an outlier is also far from the others.
 
     Args:
         max_ratio: a pair is an outlier above this multiple of the usual ratio, or below its inverse.
@@ -72,6 +75,8 @@ class LengthRatios:
             return []
         logs = np.log((data.target_lengths[rows] + SMOOTHING) / (data.source_lengths[rows] + SMOOTHING))
         median = float(np.median(logs))
-        outliers = rows[np.abs(logs - median) > math.log(self._max_ratio)]
+        deviations = np.abs(logs - median)
+        spread = 1.4826 * float(np.median(deviations))
+        outliers = rows[deviations > max(math.log(self._max_ratio), SPREADS * spread)]
         note = f"median of this corpus: {math.exp(median):.2f} target characters per source character"
         return [Finding(Reason.ratio, outliers, note=note)] if len(outliers) else []

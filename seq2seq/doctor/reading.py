@@ -1,8 +1,5 @@
 """Read any corpus to its end: errors that stop the usual reader are recorded instead."""
 
-import gzip
-import io
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import islice
@@ -15,7 +12,8 @@ from seq2seq.corpora.columns import ParquetFile, sentence
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.files import PairPerLine, TextFiles
-from seq2seq.corpora.lines import MAX_LINE_BYTES, raw_lines, too_long, unreadable
+from seq2seq.corpora.lines import MAX_LINE_BYTES, damaged, raw_lines, too_long, unreadable
+from seq2seq.corpora.streams import DamagedError
 from seq2seq.errors import DataError
 
 BLOCK_PAIRS = 4_000
@@ -66,12 +64,9 @@ class LineReader:
         self.path, self.number, self.damage = file.path, 0, ""
         self._open = ExitStack()
         try:
-            unpacked = self._open.enter_context(file.unpacked())
+            self._raw = raw_lines(self._open.enter_context(file.text()).stream)
         except OSError as error:
             raise unreadable(self.path, error) from None
-        # Reading lines from a GzipFile is slow without a buffer.
-        compressed = isinstance(unpacked, gzip.GzipFile)
-        self._raw = raw_lines(io.BufferedReader(cast(Any, unpacked)) if compressed else unpacked)
 
     def read(self, count: int) -> list[str]:
         """Return at most ``count`` lines; an empty list at the end of the file.
@@ -85,9 +80,8 @@ class LineReader:
                 raws.append(raw)
                 if len(raw) > MAX_LINE_BYTES:
                     raise too_long(str(self.path), self.number + len(raws))
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            after = self.number + len(raws)
-            self.damage = f"{self.path}: damaged or incomplete gzip data after line {after:,} ({error})"
+        except DamagedError as error:
+            self.damage = str(damaged(str(self.path), self.number + len(raws), error))
         except OSError as error:
             raise unreadable(self.path, error) from None
         lines = b"".join(raws).decode("utf-8", INVALID_BYTES).split("\n")

@@ -8,7 +8,7 @@ import numpy as np
 
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.doctor.cleaning import CleaningResult
-from seq2seq.doctor.diagnosis import Diagnosis
+from seq2seq.doctor.diagnosis import HELD_OUT, Diagnosis
 from seq2seq.doctor.findings import Finding, Integers
 from seq2seq.doctor.reading import read_blocks
 from seq2seq.doctor.reasons import Reason, Remedy
@@ -48,11 +48,22 @@ def details(diagnosis: Diagnosis, pairs: Examples, examples: int) -> str:
         where = f" in {diagnosis.name}{f', {finding.side}' if finding.side else ''}"
         lines += ["", f"{finding.reason}{where}: {len(finding.rows):,} ({finding.reason.meaning})"]
         lines += [f"  {finding.note}"] if finding.note else []
+        lines += [f"  next: {next_step(finding.reason, diagnosis.name)}"]
         for row, partner in _example_rows(finding, examples):
             lines += _example(diagnosis.name, row, pairs)
             if partner >= 0 and finding.reason is not Reason.drift:
                 lines += _example(finding.partner_corpus or diagnosis.name, partner, pairs, "as ")
     return "\n".join(lines)
+
+
+def next_step(reason: Reason, name: str) -> str:
+    """What to do about a finding in the corpus of this name."""
+    if reason.remedy is Remedy.none:
+        return reason.advice
+    if name in HELD_OUT:
+        return f"fix=true never changes the {name} set, which others may compare scores on; correct it by hand"
+    advice = f"; {reason.advice}" if reason.advice else ""
+    return f"fix=true {VERBS[reason.remedy]} them, unless keep=[{reason}] is set{advice}"
 
 
 def cleaning_summary(result: CleaningResult) -> str:

@@ -11,8 +11,11 @@ from typing import Any
 from tqdm import tqdm
 
 from seq2seq import __version__
+from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.corpus import Corpus, Pair
+from seq2seq.corpora.mixture import without_tags
 from seq2seq.errors import shown
+from seq2seq.metrics.copied_source import copied_source_report, copied_source_score
 from seq2seq.metrics.score import Score, score
 from seq2seq.metrics.suspicious import blank_report, count_outputs
 from seq2seq.run.folder import SHORTLIST, RunFolder
@@ -85,8 +88,10 @@ def evaluate(
     """Translate a test set with greedy search and with ``search``, score both and save the result.
 
     Writes ``hypotheses.NAME.greedy.txt``, ``hypotheses.NAME.METHOD.txt`` (METHOD is beam for beam search) and the entry
-    NAME of ``scores.json``, with the origin of the scores (`provenance`). Several processes share the translating; only
-    the first writes.
+    NAME of ``scores.json``, with the origin of the scores (`provenance`). References are scored in the form of the
+    translations (``tokenizer.normalization``); if that changes any, ``references.NAME.txt`` has the text that was
+    scored. What the source left unchanged scores is reported too. Several processes share the translating; only the
+    first writes.
 
     Args:
         translator: the model or ensemble.
@@ -108,10 +113,11 @@ def evaluate(
     if is_first():
         read_scores(folder / SCORES)  # reports a damaged file before any work
     language = translator.members[0].target_language if target_language is None else target_language
-    references = [pair.target for pair in pairs]
+    given = [pair.target for pair in pairs]
+    references = [translator.ensemble.target.normalize(target) for target in given]
     scores: dict[str, Score] = {}
     texts: dict[str, list[str]] = {}
-    entry = {"corpus": corpus, **(provenance(translator, references) if is_first() else {})}
+    entry = {"corpus": corpus, **(provenance(translator, given) if is_first() else {})}
     for label, config in searches(search).items():
         translations = translate_all(translator, [pair.source for pair in pairs], config)
         if not is_first():
@@ -121,19 +127,39 @@ def evaluate(
             (each.source, each.text, each.finished, each.lost_placeholders, each.added_placeholders)
             for each in translations
         )
-        lines = blank_report(references, hypotheses), counts.report(), counts.placeholder_report()
-        for line in filter(None, lines):
+        reports = blank_report(references, hypotheses), counts.report(), counts.placeholder_report()
+        for line in filter(None, reports):
             log.warning("%s: %s", label, line)
         scores[label] = score(hypotheses, references, language=language, lowercase=lowercase, bootstrap=bootstrap)
         origin = {"beam_size": config.beam_size, "search": asdict(config), "hypotheses": text_hash(hypotheses)}
         entry[label] = {**scores[label].as_dict(), **origin}
     if is_first():
+        copied = copied_source_score(_sources(translator, pairs), references, language=language, lowercase=lowercase)
+        report_copied_source(copied, *scores.values())
+        written = {f"hypotheses.{name}.{label}.txt": hypotheses for label, hypotheses in texts.items()}
+        if references != given:
+            written[f"references.{name}.txt"] = references
+            log.info("references.%s.txt: the references in the form of the translations, as they are scored", name)
+        entry |= {"normalization": str(translator.normalization), "copied_source": copied.as_dict()}
         with locked_output(folder / SCORES, wait=True):  # texts and scores come from the same command
-            for label, hypotheses in texts.items():
-                with atomic_write(folder / f"hypotheses.{name}.{label}.txt") as temporary:
-                    temporary.write_text("".join(f"{line}\n" for line in hypotheses), "utf-8")
+            for file, lines in written.items():
+                with atomic_write(folder / file) as temporary:
+                    temporary.write_text("".join(f"{line}\n" for line in lines), "utf-8")
             _set_entry(folder / SCORES, name, entry)
     return scores
+
+
+def _sources(translator: Translator, pairs: Sequence[Pair]) -> list[str]:
+    """The sources in the form of the translations, without the tags at their start."""
+    source, target = translator.ensemble.source_tokenizers[0], translator.ensemble.target
+    return [target.normalize(without_tags(pair.source, source.tags)) for pair in pairs]
+
+
+def report_copied_source(copied: Score, *translated: Score) -> None:
+    """Log what the source left unchanged scores: a warning if the translations are below it."""
+    below = translated and copied.bleu.score > max(each.bleu.score for each in translated)
+    if line := copied_source_report(copied, *translated):
+        log.log(logging.WARNING if below else logging.INFO, "%s", line)
 
 
 def provenance(translator: Translator, references: Sequence[str]) -> dict[str, Any]:
@@ -166,10 +192,15 @@ def evaluate_language_model(
     if is_first():
         read_scores(folder / SCORES)  # reports a damaged file before any work
     lines = list(texts)
-    if blank := sum(not line.strip() for line in lines):
+    if blank := sum(map(is_blank, lines)):
         log.warning("blank: %s of %s sentences, which are not scored", f"{blank:,}", f"{len(lines):,}")
     result = model.perplexity(lines)
-    origin = {"version": __version__, "references": text_hash(lines), "models": [hash_if_run(model.member.name)]}
+    origin = {
+        "version": __version__,
+        "references": text_hash(lines),
+        "models": [hash_if_run(model.member.name)],
+        "normalization": str(model.tokenizer.normalization),
+    }
     write_scores(folder / SCORES, name, {"corpus": corpus, **origin, "perplexity": result.as_dict()})
     return result
 

@@ -106,7 +106,7 @@ class Validator:
 
     def _scores(self, texts: Sequence[str]) -> tuple[float, float | None]:
         """BLEU, and chrF if it is the criterion."""
-        references = [pair.target for pair in self.pairs]
+        references = [self.tokenizers.target.normalize(pair.target) for pair in self.pairs]
         other = chrf(texts, references) if self.criterion is Criterion.chrf else None
         return bleu(texts, references, self.target_language), other
 

@@ -77,7 +77,7 @@ def bleu_by_length(
         bootstrap: resamples for each confidence interval.
     """
     texts, beam_size, origin = translate_pairs(system, pairs, beam_size)
-    references = [pair.target for pair in pairs]
+    references = [system.translator.ensemble.target.normalize(pair.target) for pair in pairs]
     lengths = [word_count(pair.source, system.source_language) for pair in pairs]
 
     def score_rows(rows: Sequence[int]) -> Score:
@@ -125,5 +125,6 @@ def bleu_of_width(system: System, pairs: Sequence[Pair], beam_size: int | None, 
     texts, _, origin = translate_pairs(system, pairs, beam_size)
     config = system.network.config
     parameters = sum(parameter.numel() for parameter in system.network.parameters())
-    result = score(texts, [pair.target for pair in pairs], language=system.target_language, bootstrap=bootstrap)
+    references = [system.translator.ensemble.target.normalize(pair.target) for pair in pairs]
+    result = score(texts, references, language=system.target_language, bootstrap=bootstrap)
     return WidthPoint(config.context_width, config.decoder.size, parameters, str(system.folder), result, origin)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from itertools import islice, pairwise
 
+from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.builtin import BuiltinCorpus
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.lines import read_input
@@ -84,7 +85,7 @@ def split_at_blank_lines(lines: Iterable[str]) -> list[list[str]]:
     """Return groups of stripped lines; blank lines separate groups."""
     groups: list[list[str]] = [[]]
     for line in lines:
-        if line.strip():
+        if not is_blank(line):
             groups[-1].append(line.strip())
         elif groups[-1]:
             groups.append([])

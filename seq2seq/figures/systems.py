@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.mixture import add_tag
@@ -64,7 +65,7 @@ class System:
         Raises:
             DataError: a sentence is blank.
         """
-        if blank := [number for number, sentence in enumerate(sentences, 1) if not sentence.strip()]:
+        if blank := [number for number, sentence in enumerate(sentences, 1) if is_blank(sentence)]:
             raise DataError(f"sentence {blank[0]} of {len(sentences)} is blank: leave it out")
         return self.translator.ensemble.encoded(self.add_tag(sentences))[0][0]
 
@@ -115,7 +116,7 @@ def pairs_to_score(corpus: Corpus | None, split: Split) -> list[Pair]:
     """
     if corpus is None:
         raise ConfigError(f"there is no {split} set: name one with data.{split}.source=… and .target=…")
-    pairs = [pair for pair in corpus if pair.source.strip() and pair.target.strip()]
+    pairs = [pair for pair in corpus if not (is_blank(pair.source) or is_blank(pair.target))]
     if not pairs:
         raise DataError(f"{corpus.name} has no pairs: name another corpus with data.{split}.source=… and .target=…")
     return pairs

@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.figures.config import Figure, SweepConfig
-from seq2seq.model import AttentionKind, BridgeKind, Direction, ModelConfig
+from seq2seq.model import AttentionKind, BridgeKind, CopyKind, Direction, ModelConfig
 from seq2seq.run.files import FILES, locate_files
 from seq2seq.run.folder import CONFIG, FROZEN, MODEL, RunFolder
 from seq2seq.run.resume import CHOICES
@@ -158,6 +158,7 @@ def _with_and_without_attention(model: ModelConfig) -> dict[str, ModelConfig]:
         attention_size=None,
         attention_window=None,
         coverage=False,
+        copy=CopyKind.none,
         decoder=decoder,
     )
     attends = replace(model, attention=AttentionKind.general, decoder=replace(model.decoder, feed_context=False))

@@ -139,6 +139,12 @@ def check_members(members: Sequence[Member], language_model: Member | None) -> N
     first = members[0]
     for other in [*members[1:], *([] if language_model is None else [language_model])]:
         if not equal_tokenizers(other.tokenizers.target, first.tokenizers.target):
+            own, shared = (each.tokenizers.target.normalization for each in (other, first))
+            if own is not shared:
+                raise RunError(
+                    f"{other.name} was trained with tokenizer.normalization={own} and {first.name} with {shared}, and "
+                    "they write one text: train both with the same"
+                )
             raise RunError(
                 f"{other.name} has another target vocabulary than {first.name}, and ensembles need a shared one: "
                 f"train it with tokenizer.target_model={first.name}"
@@ -174,8 +180,10 @@ def attention_weights(members: Sequence[Member], sources: SourceBatch, target_BT
 
 
 def equal_tokenizers(tokenizer: Tokenizer, other: Tokenizer) -> bool:
-    """Whether two tokenizers are equal, byte for byte."""
-    return tokenizer is other or tokenizer.to_bytes() == other.to_bytes()
+    """Whether two tokenizers are equal, byte for byte, and read text in the same form."""
+    if tokenizer is other:
+        return True
+    return tokenizer.to_bytes() == other.to_bytes() and tokenizer.normalization is other.normalization
 
 
 def deduplicated(tokenizers: Sequence[Tokenizer]) -> list[Tokenizer]:

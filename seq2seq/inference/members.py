@@ -31,7 +31,7 @@ from seq2seq.search import (
 from seq2seq.search.ensemble import ensemble
 from seq2seq.tokenizer.placeholders import SYMBOLS, Placeholders
 from seq2seq.tokenizer.token_bytes import byte_values, non_text_tokens, token_bytes, word_internal_tokens
-from seq2seq.tokenizer.tokenizer import PAD, UNK, Tokenizer
+from seq2seq.tokenizer.tokenizer import UNK, Tokenizer
 
 EncodedSources = list[list[list[int]]]
 """For each member, the token ids of each sentence."""
@@ -122,11 +122,8 @@ class Members:
     @cached_property
     def copies(self) -> Tensor:
         """For each of the first member's source tokens the equal target token; -1 if there is none."""
-        source = self.translators[0].tokenizers.source
-        numbers = {token: number for number, token in enumerate(self.target.tokens(range(self.target.size)))}
-        copies = [numbers.get(token, -1) for token in source.tokens(range(source.size))]
-        copies[: PAD + 1] = [-1] * (PAD + 1)  # no special tokens
-        return torch.tensor(copies, device=self.translators[0].device)
+        first = self.translators[0]
+        return torch.tensor(first.tokenizers.copies(), device=first.device)
 
     @cached_property
     def indexes(self) -> tuple[TokenIndex, TokenIndex]:

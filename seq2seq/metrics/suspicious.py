@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from seq2seq.corpora.blank import is_blank
+
 SHARE = 0.05
 """Share of the sentences above which a count is reported."""
 
@@ -41,13 +43,13 @@ class OutputCounts:
             lost: placeholders of the source that the translation lacks.
             added: placeholders that only the translation has.
         """
-        if not source.strip():
+        if is_blank(source):
             return
         self.first = (source, text) if not self.sentences else self.first
         self.sentences += 1
         self.sources_differ |= source != self.first[0]
         self.texts_differ |= text != self.first[1]
-        self.blank += not text.strip()
+        self.blank += is_blank(text)
         self.looping += is_looping(text) and not is_looping(source)
         self.cut_off += not finished
         self.lost_placeholders += len(lost)
@@ -107,5 +109,5 @@ def is_looping(text: str) -> bool:
 
 def blank_report(references: Sequence[str], outputs: Sequence[str]) -> str:
     """One line with the numbers of blank references and outputs; empty if there are none."""
-    blank = [sum(not text.strip() for text in texts) for texts in (references, outputs)]
+    blank = [sum(map(is_blank, texts)) for texts in (references, outputs)]
     return f"blank: {blank[0]:,} of {len(references):,} references, {blank[1]:,} outputs" if any(blank) else ""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
         AttentionOrder,
         BridgeKind,
         CellKind,
+        CopyKind,
         Direction,
         Initialization,
         Readout,
@@ -23,8 +24,8 @@ else:
     __getattr__ = lazy(
         __name__,
         {
-            "choices": "AttentionKind AttentionOrder BridgeKind CellKind Direction Initialization Readout Summary "
-            "Tying",
+            "choices": "AttentionKind AttentionOrder BridgeKind CellKind CopyKind Direction Initialization Readout "
+            "Summary Tying",
             "config": "DecoderConfig EncoderConfig ModelConfig",
             "network": "Network",
             "slow_path": "slow_path_warnings",
@@ -36,6 +37,7 @@ __all__ = [
     "AttentionOrder",
     "BridgeKind",
     "CellKind",
+    "CopyKind",
     "DecoderConfig",
     "Direction",
     "EncoderConfig",

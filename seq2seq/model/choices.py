@@ -80,6 +80,13 @@ class AttentionOrder(StrEnum):
     bahdanau = "bahdanau"
 
 
+class CopyKind(StrEnum):
+    """How source tokens are copied: not at all, or by the attention of `seq2seq.model.pointer` (See et al. 2017)."""
+
+    none = "none"
+    pointer = "pointer"
+
+
 class Readout(StrEnum):
     """The nonlinearity between decoder and output layer: tanh (Luong et al. 2015) or maxout (Cho et al. 2014)."""
 

@@ -8,6 +8,7 @@ from seq2seq.model.choices import (
     AttentionOrder,
     BridgeKind,
     CellKind,
+    CopyKind,
     Direction,
     Initialization,
     Readout,
@@ -100,6 +101,9 @@ class ModelConfig(Settings):
     coverage: bool = setting(
         False, "add the attention that a source token has received to its score (Tu et al. 2016, See et al. 2017)"
     )
+    copy: CopyKind = setting(
+        CopyKind.none, "pointer: mix the attention over source tokens into the prediction (See et al. 2017)"
+    )
     tying: Tying = setting(
         Tying.output, "shared embeddings: none, output (target and output layer) or all (source too)"
     )
@@ -180,6 +184,10 @@ class ModelConfig(Settings):
         self._check_cells()
         self._check_depths()
         self._check_readout()
+        if self.encoder.layers == 0 and self.copy is not CopyKind.none:
+            raise ConfigError(
+                "model.encoder.layers=0 is a language model, which has no source to copy: set model.copy=none"
+            )
         if self.encoder.layers > 0:
             self._check_residuals()
             self._check_bridge()
@@ -254,6 +262,7 @@ class ModelConfig(Settings):
             f"model.attention_size={self.attention_size}": self.attention_size is not None,
             f"model.attention_window={self.attention_window}": self.attention_window is not None,
             "model.coverage=true": self.coverage,
+            f"model.copy={self.copy}": self.copy is not CopyKind.none,
             "model.decoder.input_feeding=true": self.decoder.input_feeding,
         }
         for name, is_changed in changed.items():

@@ -19,6 +19,7 @@ from seq2seq.model.cell import Cell, CellState, cell_of, make_cell, weight_dropp
 from seq2seq.model.choices import AttentionKind, AttentionOrder, Readout
 from seq2seq.model.config import ModelConfig
 from seq2seq.model.dropout import SequenceDropout, apply_mask
+from seq2seq.model.pointer import CopyMemory
 from seq2seq.model.slow_path import sequential_decoder_settings
 
 
@@ -29,6 +30,8 @@ class Memory(NamedTuple):
     """The context vector: the summary of the encoder's top layer; (B, 0) without an encoder."""
     attention: AttentionMemory | None
     """None without attention."""
+    copies: CopyMemory | None = None
+    """None without a copy mechanism."""
 
 
 class State(NamedTuple):

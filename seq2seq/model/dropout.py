@@ -1,7 +1,9 @@
 """Dropout over sequences.
 
-B sentences (or rows of a search), T positions, E units.
+B sentences (or rows of a search), S source positions, T positions, E units.
 """
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +47,13 @@ class WordDropout(nn.Module):
         if not self.training or self.rate == 0:
             return embedded_BTE
         return apply_mask(embedded_BTE, keep_mask((*embedded_BTE.shape[:2], 1), self.rate, embedded_BTE.device))
+
+
+class Cutoff(NamedTuple):
+    """Factors of whole embeddings (Shen et al. 2020): 0 removes a token from the input, 1 leaves it as it is."""
+
+    source_BS1: Tensor
+    target_BT1: Tensor
 
 
 def keep_mask(shape: tuple[int, int, int], rate: float, device: torch.device) -> Tensor:

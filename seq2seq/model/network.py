@@ -14,12 +14,13 @@ from torch.overrides import TorchFunctionMode
 
 from seq2seq.errors import ConfigError
 from seq2seq.model.bridge import Bridge
-from seq2seq.model.choices import Tying
+from seq2seq.model.choices import CopyKind, Tying
 from seq2seq.model.config import ModelConfig
-from seq2seq.model.decoder import Decoder, Memory, State
-from seq2seq.model.dropout import WordDropout
+from seq2seq.model.decoder import Decoder, DecoderOutput, Memory, State
+from seq2seq.model.dropout import Cutoff, WordDropout, apply_mask
 from seq2seq.model.encoder import Encoder
 from seq2seq.model.initialization import initialize
+from seq2seq.model.pointer import Pointer
 
 
 class Network(nn.Module):
@@ -28,11 +29,26 @@ class Network(nn.Module):
     Without encoder layers it is a language model of the target (Mikolov et al. 2010): the decoder starts from zero, and
     only the number of source sentences matters.
 
+    Args:
+        config: the settings.
+        source_vocabulary: number of source tokens.
+        target_vocabulary: number of target tokens.
+        joint: whether both are one vocabulary.
+        copies: the target token that each source token copies (``model.copy=pointer``), -1 for those that cannot be
+            copied; None: no source token can be.
+
     Raises:
         ConfigError: settings contradict each other, or ``model.tying=all`` has no joint vocabulary.
     """
 
-    def __init__(self, config: ModelConfig, source_vocabulary: int, target_vocabulary: int, joint: bool) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        source_vocabulary: int,
+        target_vocabulary: int,
+        joint: bool,
+        copies: Sequence[int] | None = None,
+    ) -> None:
         super().__init__()
         config.check()
         has_encoder = config.encoder.layers > 0
@@ -50,20 +66,29 @@ class Network(nn.Module):
         self.bridge = Bridge(config) if has_encoder else None
         self.decoder = Decoder(config)
         self.output = nn.Linear(self.decoder.feature_size, target_vocabulary)
+        self.pointer: Pointer | None = None
+        if config.copy is CopyKind.pointer:
+            copies_X = torch.full((source_vocabulary,), -1) if copies is None else torch.tensor(copies)
+            self.pointer = Pointer(self.decoder.feature_size, copies_X)
         self.word_dropout = WordDropout(config.word_dropout)
         if config.tying is not Tying.none:
             self.output.weight = self.target_embedding.weight
         initialize(self, config)
 
-    def encode(self, source_BS: Tensor, lengths_B: Tensor) -> tuple[Memory, State]:
-        """Encode right-padded source tokens (ids; every length >= 1) into the decoder's memory and initial state."""
+    def encode(self, source_BS: Tensor, lengths_B: Tensor, kept_BS1: Tensor | None = None) -> tuple[Memory, State]:
+        """Encode right-padded source tokens (ids; every length >= 1) into the decoder's memory and initial state.
+
+        ``kept_BS1`` multiplies the embeddings: see `Cutoff`.
+        """
         if self.encoder is None or self.bridge is None or self.source_embedding is None:
             return self._empty_memory(source_BS.size(0))
-        encoded = self.encoder(self.word_dropout(self.source_embedding(source_BS)), lengths_B)
+        embedded_BSE = apply_mask(self.source_embedding(source_BS), kept_BS1)
+        encoded = self.encoder(self.word_dropout(embedded_BSE), lengths_B)
         hidden_LBH, cell_LBH = self.bridge(encoded.hidden, encoded.cell)
         attention = self.decoder.attention
         memory = None if attention is None else attention.memory(encoded.states_BSD, encoded.padding_BS)
-        return Memory(encoded.hidden[-1], memory), self.decoder.start(hidden_LBH, cell_LBH, memory)
+        copies = None if self.pointer is None else self.pointer.memory(source_BS)
+        return Memory(encoded.hidden[-1], memory, copies), self.decoder.start(hidden_LBH, cell_LBH, memory)
 
     def _empty_memory(self, sentences: int) -> tuple[Memory, State]:
         """Memory and initial state of a language model."""
@@ -72,7 +97,14 @@ class Network(nn.Module):
         cell_LBH = hidden_LBH if decoder.cell.has_cell_state else None
         return Memory(like.new_zeros(sentences, 0), None), self.decoder.start(hidden_LBH, cell_LBH, None)
 
-    def forward(self, source_BS: Tensor, lengths_B: Tensor, target_BT: Tensor, positions_P: Tensor) -> Tensor:
+    def forward(
+        self,
+        source_BS: Tensor,
+        lengths_B: Tensor,
+        target_BT: Tensor,
+        positions_P: Tensor,
+        cutoff: Cutoff | None = None,
+    ) -> Tensor:
         """Compute logits of the next token under teacher forcing.
 
         Args:
@@ -81,15 +113,24 @@ class Network(nn.Module):
             target_BT: target tokens from BOS on, right-padded.
             positions_P: indices into the flattened (B·T) positions: those that are not padding, so that padding costs
                 nothing in the output layer.
+            cutoff: factors of the embeddings; None: all 1.
 
         Returns:
-            Logits (P, V) of the token after each of the chosen positions.
+            Logits (P, V) of the token after each of the chosen positions: their softmax is its probability.
         """
-        memory, state = self.encode(source_BS, lengths_B)
-        embedded_BTE = self.word_dropout(self.target_embedding(target_BT))
-        features = self.decoder(embedded_BTE, memory, state).features_NTF
-        logits: Tensor = self.output(features.flatten(0, 1).index_select(0, positions_P))
-        return logits
+        kept_BS1, kept_BT1 = (None, None) if cutoff is None else cutoff
+        memory, state = self.encode(source_BS, lengths_B, kept_BS1)
+        embedded_BTE = self.word_dropout(apply_mask(self.target_embedding(target_BT), kept_BT1))
+        return self.logits(self.decoder(embedded_BTE, memory, state), memory, positions_P)
+
+    def logits(self, decoded: DecoderOutput, memory: Memory, positions_P: Tensor) -> Tensor:
+        """Logits (P, V) after some of the flattened (N·T) positions that the decoder has read, copies included."""
+        features_PF = decoded.features_NTF.flatten(0, 1).index_select(0, positions_P)
+        logits_PV: Tensor = self.output(features_PF)
+        if self.pointer is None or decoded.weights_NTS is None or memory.copies is None:
+            return logits_PV
+        mixed_PV: Tensor = self.pointer(logits_PV, features_PF, memory.copies.at(decoded.weights_NTS, positions_P))
+        return mixed_PV
 
     def attention_weights(self, source_BS: Tensor, lengths_B: Tensor, target_BT: Tensor) -> Tensor | None:
         """Attention weights (B, T, S) under teacher forcing, averaged over heads; None without attention."""

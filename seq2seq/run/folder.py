@@ -24,10 +24,12 @@ from seq2seq.model import ModelConfig, Network
 from seq2seq.model.network import meta_network
 from seq2seq.model.weights import dequantized, is_quantized, load_weights_of, read_metadata, set_weights
 from seq2seq.run.metadata import check_metadata, model_metadata, tokenizer_hashes
+from seq2seq.run.network import make_network
 from seq2seq.search import SearchConfig
 from seq2seq.settings import flat, validate
 from seq2seq.system.atomic import atomic_folder, atomic_write
 from seq2seq.tokenizer.config import TokenizerConfig
+from seq2seq.tokenizer.normalization import Normalization
 from seq2seq.tokenizer.placeholders import SYMBOLS, Placeholders
 from seq2seq.tokenizer.tokenizer import EOS, UNK, Tokenizers, load_tokenizers, save_tokenizers
 from seq2seq.tokenizer.vocabulary import cached_tokenizers
@@ -219,6 +221,27 @@ class RunFolder:
         language = data.get(name) if isinstance(data, dict) else None
         return language if isinstance(language, str) else ""
 
+    @property
+    def normalization(self) -> Normalization:
+        """The Unicode form of the model's text; NFC if the settings do not name one, as in older versions.
+
+        Raises:
+            RunError: the settings are not usable.
+        """
+        tokenizer = self.settings.get("tokenizer")
+        if not isinstance(tokenizer, dict) or "normalization" not in tokenizer:
+            return Normalization.nfc
+        return self.section("tokenizer", TokenizerConfig).normalization
+
+    def tokenizers(self) -> Tokenizers:
+        """The tokenizers of the run.
+
+        Raises:
+            RunError: the settings are not usable.
+            DataError: a tokenizer model is missing or damaged.
+        """
+        return load_tokenizers(self.path, self.normalization)
+
     def placeholders(self, tokenizers: Tokenizers) -> Placeholders | None:
         """What was protected as a placeholder in training; None for nothing.
 
@@ -256,7 +279,7 @@ class RunFolder:
             DataError: a tokenizer model is damaged.
         """
         model = self.section("model", ModelConfig)
-        tokenizers = load_tokenizers(self.path)
+        tokenizers = self.tokenizers()
         search = self.section("search", SearchConfig)
         sizes = tokenizers.source.size, tokenizers.target.size, tokenizers.joint
         try:
@@ -266,7 +289,7 @@ class RunFolder:
         file, metadata = self.path / MODEL, self.metadata(tokenizers)
         self.check_file(file, metadata)
         weights = load_weights_of(shapes, file)
-        network = Network(model, *sizes)
+        network = make_network(model, tokenizers)
         set_weights(network, dequantized(weights, file), file)
         return LoadedRun(
             network.eval(),
@@ -360,10 +383,31 @@ def prepare_tokenizers(
         cache: folder of trained tokenizers that runs share.
     """
     if not any((folder / f"tokenizer{side}.model").exists() for side in ("", ".source")):
+        _check_normalization(config)
         save_tokenizers(
             cached_tokenizers(config, corpus, source_tags, cache) if start is None else load_tokenizers(start), folder
         )
-    return load_tokenizers(folder)
+    return load_tokenizers(folder, config.normalization)
+
+
+def _check_normalization(config: TokenizerConfig) -> None:
+    """Check that runs whose vocabularies are used had text in the same form.
+
+    Raises:
+        ConfigError: a run had another one.
+    """
+    for side in ("source_model", "target_model"):
+        name = getattr(config, side)
+        path = Path(name or "").expanduser()
+        folder = path if path.is_dir() else path.parent
+        if name is None or not (folder / CONFIG).is_file():
+            continue
+        trained = RunFolder.open(folder).normalization
+        if trained is not config.normalization:
+            raise ConfigError(
+                f"tokenizer.{side}={name} was trained with tokenizer.normalization={trained}: set the same, or train "
+                "another vocabulary"
+            )
 
 
 def learn_shortlist(

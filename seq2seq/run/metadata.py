@@ -34,8 +34,11 @@ TRAINING_ONLY = {
 }
 """Model settings that matter in training only: models that differ in nothing else compute the same function."""
 
-MEANINGFUL: dict[str, Any] = {"data.source_tag": None, "tokenizer.placeholders": []}
+MEANINGFUL: dict[str, Any] = {"data.source_tag": None, "tokenizer.placeholders": [], "tokenizer.normalization": "nfc"}
 """Settings outside the model section that change what the source means to the model, and their defaults."""
+
+FIXED_BEFORE = {"tokenizer.normalization": "nfc"}
+"""Settings that older versions did not have, and the only value that their models can have."""
 
 ABOUT = {
     "source_language": "data.source_language",
@@ -97,6 +100,7 @@ def check_metadata(written: Mapping[str, str], expected: Mapping[str, str], file
             if written.get(name) != expected.get(name):
                 raise RunError(f"{folder / name} is not the tokenizer that {file} was trained with: {advice}")
     trained, given = (_settings(metadata, file) for metadata in (written, expected))
+    trained = trained and {**FIXED_BEFORE, **trained}
     for name in trained.keys() & given.keys():
         if trained[name] != given[name]:
             raise RunError(

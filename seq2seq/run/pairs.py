@@ -83,6 +83,7 @@ def saved_data(folder: Path, pairs: SplitCorpus | Corpus, data: DataConfig) -> D
         for split, name in SPLITS.items()
     )
     data = replace(data, source_column="source", target_column="target", hub=HubConfig())
+    data = replace(data, format=None, encoding=data.encoding if data.more else None)  # the files are ASCII
     data = replace(data, file=None, split=None, split_seed=DataConfig().split_seed)
     return replace(data, train=train, validation=validation, test=test)
 

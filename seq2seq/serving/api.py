@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from seq2seq import __version__
+from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.segmentation import MAX_SEGMENT
 from seq2seq.errors import program
 from seq2seq.serving.alternatives import suggest_alternatives
@@ -154,7 +155,7 @@ class Api:
         members = self.executor.translators[key.run].ensemble
 
         def parts(line: str) -> list[str]:
-            return [part.text for part in segments(members, Request(line))] if line.strip() else []
+            return [part.text for part in segments(members, Request(line))] if not is_blank(line) else []
 
         lines = request.text.replace("\r\n", "\n").split("\n")
         return await self._json(lambda: SegmentsResponse(run=key.run, lines=list(map(parts, lines))))

@@ -7,11 +7,14 @@ from enum import StrEnum
 
 from seq2seq.errors import ConfigError
 from seq2seq.settings import Settings, setting
-from seq2seq.tokenizer.normalization import normalize
+from seq2seq.tokenizer.normalization import Normalization, normalize
 from seq2seq.tokenizer.placeholders import SYMBOLS, PlaceholderKind, Placeholders
 
 SMALLEST = 4 + 256  # the special tokens and one token per byte
 SMALLEST_OF_WORDS = 4 + 1
+
+SENTENCEPIECE_COVERAGE = 0.98
+"""SentencePiece's lowest ``character_coverage``; below it, rare characters are left out before it reads the text."""
 
 
 class Algorithm(StrEnum):
@@ -54,6 +57,10 @@ class TokenizerConfig(Settings):
         None, "trained SentencePiece file, or a run folder with one, to use instead of training"
     )
     target_model: str | None = setting(None, "the same for the target vocabulary if joint=false")
+    normalization: Normalization = setting(
+        Normalization.nfc,
+        "Unicode form of all text, of both sides, in training, translation and scores: nfc, nfkc or none",
+    )
     tags: list[str] = setting(factory=list, help="tokens that are never split, such as <2de>; each is a separate word")
     placeholders: list[PlaceholderKind] = setting(
         factory=list,
@@ -69,7 +76,7 @@ class TokenizerConfig(Settings):
     )
     sample_target: bool = setting(True, "resegment the target too if sampling is above 0")
     character_coverage: float = setting(
-        1.0, "share of the text's characters that become tokens; the rest is spelled in bytes", at_least=0.98, at_most=1
+        1.0, "share of the text's characters that become tokens; the rest is spelled in bytes", above=0, at_most=1
     )
     training_sentences: int = setting(
         1_000_000, "maximum number of sentences sampled for training the vocabulary", at_least=1
@@ -86,10 +93,10 @@ class TokenizerConfig(Settings):
                 "tokenizer.target_algorithm and tokenizer.target_size need a separate target vocabulary: set "
                 "tokenizer.joint=false"
             )
-        check_size(self.source_side())
-        check_size(self.target_side())
+        check_vocabulary(self.source_side())
+        check_vocabulary(self.target_side())
         for tag in self.tags:
-            check_tag(tag)
+            check_tag(tag, self.normalization)
         sampled = [self.algorithm, *([self.target_side().algorithm] if self.sample_target else [])]
         fixed = [algorithm for algorithm in sampled if not algorithm.samples]
         if self.sampling and fixed:
@@ -103,7 +110,8 @@ class TokenizerConfig(Settings):
         if not self.placeholders:
             return None
         whole_words = Algorithm.word in (self.algorithm, self.target_side().algorithm)
-        return Placeholders(self.placeholders, [*self.tags, *source_tags], whole_words=whole_words)
+        tags = [*self.tags, *source_tags]
+        return Placeholders(self.placeholders, tags, whole_words=whole_words, normalization=self.normalization)
 
     def with_symbols(self) -> "TokenizerConfig":
         """The same settings with the symbols of placeholders as tags, if there are placeholders."""
@@ -124,26 +132,32 @@ class TokenizerConfig(Settings):
         return replace(side, joint=True)
 
 
-def check_tag(tag: str) -> None:
+def check_tag(tag: str, normalization: Normalization = Normalization.nfc) -> None:
     """Check that a tag can be a token.
 
     Raises:
         ConfigError: the tag is blank, contains white space or a comma, is not in normal form, or is a special token.
     """
     special = tag in ("<unk>", "<s>", "</s>", "<pad>") or re.fullmatch("<0x[0-9A-F]{2}>", tag)
-    if special or not tag or "," in tag or normalize(tag) != tag or len(tag.split()) != 1:
+    if special or not tag or "," in tag or normalize(tag, normalization) != tag or len(tag.split()) != 1:
         raise ConfigError(
-            f"{tag!r} is not a valid tag (tokenizer.tags, data.source_tag): choose one word without commas, in Unicode "
-            "NFC, such as <2de>, and none of <unk>, <s>, </s>, <pad> or <0x00> to <0xFF>"
+            f"{tag!r} is not a valid tag (tokenizer.tags, data.source_tag): choose one word without commas, in the "
+            f"form tokenizer.normalization={normalization}, such as <2de>, and none of <unk>, <s>, </s>, <pad> or "
+            "<0x00> to <0xFF>"
         )
 
 
-def check_size(config: TokenizerConfig) -> None:
+def check_vocabulary(config: TokenizerConfig) -> None:
     """Check that a vocabulary has room for the special tokens and, unless it has words, for every byte.
 
     Raises:
-        ConfigError: it is too small.
+        ConfigError: it is too small, or only subwords can cover as few of the characters.
     """
+    if config.character_coverage < SENTENCEPIECE_COVERAGE and not config.algorithm.samples:
+        raise ConfigError(
+            f"tokenizer.character_coverage={config.character_coverage:g} needs tokenizer.algorithm=unigram or bpe: set "
+            f"one of them, or at least {SENTENCEPIECE_COVERAGE:g}"
+        )
     if config.algorithm is not Algorithm.word and config.size < SMALLEST:
         raise ConfigError(
             f"tokenizer.size must be at least {SMALLEST} (4 special tokens and 256 bytes), got {config.size}"

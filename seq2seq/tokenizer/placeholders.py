@@ -16,7 +16,8 @@ from collections.abc import Collection
 from enum import StrEnum
 from typing import NamedTuple
 
-from seq2seq.tokenizer.normalization import normalize
+from seq2seq.corpora.blank import is_blank
+from seq2seq.tokenizer.normalization import Normalization, ends_word, normalize
 
 SYMBOLS = tuple(f"⟨ph{number}⟩" for number in range(1, 9))
 """Their number is the most different placeholders of a sentence that are protected; further ones stay text."""
@@ -72,22 +73,30 @@ class Placeholders:
         kinds: what to protect; at least one.
         tags: words that are tokens already and no placeholders, such as ``<2de>``.
         whole_words: only protect what stands between white space, for vocabularies of words.
+        normalization: the form of the run's text.
     """
 
     def __init__(
-        self, kinds: Collection[PlaceholderKind], tags: Collection[str] = (), *, whole_words: bool = False
+        self,
+        kinds: Collection[PlaceholderKind],
+        tags: Collection[str] = (),
+        *,
+        whole_words: bool = False,
+        normalization: Normalization = Normalization.nfc,
     ) -> None:
+        self.normalization = normalization
         self.kinds, self.tags, self.whole_words = frozenset(kinds), frozenset(tags), whole_words
         parts = [LITERAL.pattern.replace("(", "(?:"), *(PATTERNS[kind] for kind in PATTERNS if kind in self.kinds)]
         pattern = "|".join(f"(?:{part})" for part in parts)
         self.pattern = re.compile(rf"(?<!\S)(?:{pattern})(?!\S)" if whole_words else pattern)
 
     def __repr__(self) -> str:
-        return f"placeholders {sorted(self.kinds)} tags {sorted(self.tags)} whole words {self.whole_words}"
+        kinds, tags = sorted(self.kinds), sorted(self.tags)
+        return f"placeholders {kinds} tags {tags} whole words {self.whole_words} {self.normalization}"
 
     def find(self, text: str) -> list[str]:
         """The placeholders of a text in their order."""
-        return [match for match in self.pattern.findall(normalize(text)) if match not in self.tags]
+        return [match for match in self.pattern.findall(self._normal(text)) if match not in self.tags]
 
     def symbols(self, source: str, among: Collection[str] | None = None, first: int = 0) -> dict[str, str]:
         """The symbol of each placeholder of a source, in their order from symbol number ``first`` on.
@@ -100,10 +109,10 @@ class Placeholders:
 
     def replace(self, text: str, symbols: dict[str, str]) -> str:
         """The text with symbols for the placeholders that have one; white space at its end is kept."""
-        if not text.strip():
+        if is_blank(text):
             return text
-        ending = " " if text[-1:].isspace() else ""
-        replaced, end, text = "", 0, normalize(text)
+        ending = " " if ends_word(text) else ""
+        replaced, end, text = "", 0, self._normal(text)
         for match in self.pattern.finditer(text):
             if match[0] in symbols:
                 replaced += _without_symbols(text[end : match.start()]) + symbols[match[0]]
@@ -113,14 +122,17 @@ class Placeholders:
     def restore(self, text: str, symbols: dict[str, str]) -> str:
         """The text with the placeholders in place of their symbols, and without other symbols."""
         strings = {symbol: string for string, symbol in symbols.items()}
-        return normalize(LITERAL.sub(lambda match: strings.get(match[0], ""), text))
+        return self._normal(LITERAL.sub(lambda match: strings.get(match[0], ""), text))
 
     def replace_pair(self, source: str, target: str) -> tuple[str, str]:
         """A training pair with symbols for the placeholders of both sides; without a source, for all of the target."""
-        number = zlib.crc32(normalize(source or target).encode()) % (2 * len(SYMBOLS))
+        number = zlib.crc32(self._normal(source or target).encode()) % (2 * len(SYMBOLS))
         first = number if number < len(SYMBOLS) else 0
         symbols = self.symbols(source or target, self.find(target), first)
         return self.replace(source, symbols), self.replace(target, symbols)
+
+    def _normal(self, text: str) -> str:
+        return normalize(text, self.normalization)
 
     def compare(self, source: str, translation: str) -> PlaceholderDifference:
         """The placeholders that a translation has lost, and those that it has added."""

@@ -32,6 +32,7 @@ class PieceType(IntEnum):
 
 # Number and wire type of the fields that are read. A field with the same number and another type is ignored.
 PIECE, TRAINING, MODEL_TYPE = 1 << 3 | 2, 2 << 3 | 2, 3 << 3
+NORMALIZER, RULE, CHARACTER_MAP = 3 << 3 | 2, 1 << 3 | 2, 2 << 3 | 2
 TEXT, SCORE, TYPE = 1 << 3 | 2, 2 << 3 | 5, 3 << 3
 
 
@@ -57,6 +58,18 @@ def read_pieces(model: bytes) -> tuple[ModelType, list[Piece]]:
         elif key == TRAINING:
             model_type = ModelType(dict(_fields(value)).get(MODEL_TYPE, model_type))
     return model_type, pieces
+
+
+def read_normalizer(model: bytes) -> str:
+    """The rule by which a serialized model changes characters, such as nmt_nfkc; empty if it changes none.
+
+    Raises:
+        ValueError: the bytes are not such a model.
+    """
+    for key, value in _fields(model):
+        if key == NORMALIZER and (specification := dict(_fields(value))).get(CHARACTER_MAP):
+            return bytes(specification.get(RULE, b"")).decode(errors="replace") or "unnamed"
+    return ""
 
 
 def _piece(message: bytes) -> Piece:

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from seq2seq.errors import ConfigError, DataError, require_text
-from seq2seq.tokenizer.normalization import SPACE, normalize
+from seq2seq.tokenizer.normalization import SPACE, Normalization, ends_word, normalize
 from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
 
 BYTE = re.compile(r"<0x([0-9A-F]{2})>")
@@ -66,8 +66,8 @@ def stable_prefix_tokens(tokenizer: Tokenizer, prefix: str, texts: Sequence[byte
         prefix: the text typed so far.
         texts: the bytes of every token (`token_bytes`).
     """
-    complete, _ = split_prefix(prefix)
-    text = prefix_bytes(prefix).decode()
+    complete, _ = split_prefix(prefix, tokenizer.normalization)
+    text = prefix_bytes(prefix, tokenizer.normalization).decode()
     stable = max(len(f" {complete}".encode()) if complete else 0, len(text[:-UNSTABLE_CHARACTERS].encode()))
     tokens, written = list[int](), 0
     for token in tokenizer.encode(prefix):
@@ -79,28 +79,27 @@ def stable_prefix_tokens(tokenizer: Tokenizer, prefix: str, texts: Sequence[byte
     return tokens
 
 
-def split_prefix(prefix: str) -> tuple[str, str]:
+def split_prefix(prefix: str, normalization: Normalization = Normalization.nfc) -> tuple[str, str]:
     """The complete words of a prefix, and the incomplete word at its end, empty after white space.
 
     Raises:
         DataError: the prefix is not a string.
     """
     require_text(prefix, "prefix")
-    text = normalize(prefix)
-    if normalize(prefix[-1:]) == "":
+    text = normalize(prefix, normalization)
+    if ends_word(prefix):
         return text, ""
     complete, _, incomplete = text.rpartition(" ")
     return complete, incomplete
 
 
-def prefix_bytes(prefix: str) -> bytes:
+def prefix_bytes(prefix: str, normalization: Normalization = Normalization.nfc) -> bytes:
     """The first bytes of a translation with this prefix, after a space; none for a blank prefix.
 
     A space at the end is kept: the last word is complete and another one follows.
     """
-    text = normalize(prefix)
-    ends = normalize(prefix[-1:]) == ""
-    return f" {text}{' ' if ends else ''}".encode() if text else b""
+    text = normalize(prefix, normalization)
+    return f" {text}{' ' if ends_word(prefix) else ''}".encode() if text else b""
 
 
 def word_internal_tokens(texts: Sequence[bytes | None]) -> frozenset[int]:

@@ -1,7 +1,7 @@
 """Text to token ids and back, with SentencePiece (Kudo & Richardson 2018).
 
-``decode(encode(text)) == normalize(text)`` for every string, because text outside the vocabulary is spelled in bytes.
-Word-level vocabularies are closed: an unknown word is decoded as ``<unk>``.
+``decode(encode(text)) == tokenizer.normalize(text)`` for every string, because text outside the vocabulary is spelled
+in bytes. Word-level vocabularies are closed: an unknown word is decoded as ``<unk>``.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,8 +13,8 @@ from sentencepiece import SentencePieceProcessor
 
 from seq2seq.errors import DataError
 from seq2seq.system.atomic import atomic_write
-from seq2seq.tokenizer.normalization import SPACE, normalize
-from seq2seq.tokenizer.sentencepiece_model import ModelType, Piece, PieceType, read_pieces
+from seq2seq.tokenizer.normalization import SPACE, Normalization, normalize
+from seq2seq.tokenizer.sentencepiece_model import ModelType, Piece, PieceType, read_normalizer, read_pieces
 
 UNK, BOS, EOS, PAD = 0, 1, 2, 3
 MAX_FILE = 100_000_000
@@ -27,16 +27,18 @@ class Tokenizer:
     Args:
         model: the serialized model.
         name: identifies the model in messages.
+        normalization: the form of the text that it reads and writes.
 
     Raises:
         DataError: the bytes are not a SentencePiece model, or the special tokens have other ids.
 
     Attributes:
         size: number of tokens, special ones included.
+        normalization: as given.
         word_level: whether all tokens are whole words.
     """
 
-    def __init__(self, model: bytes, name: str = "tokenizer") -> None:
+    def __init__(self, model: bytes, name: str = "tokenizer", normalization: Normalization = Normalization.nfc) -> None:
         try:
             if not model:  # SentencePiece accepts empty bytes
                 raise RuntimeError
@@ -44,6 +46,7 @@ class Tokenizer:
             self._processor.id_to_piece(list(range(self._processor.get_piece_size())))  # raises if one is not UTF-8
         except (RuntimeError, UnicodeDecodeError):
             raise DataError(f"{name} is damaged or not a SentencePiece model: train or fetch it again") from None
+        self.normalization = normalization
         self._model = model  # SentencePiece may serialize it in other bytes
         ids = tuple(getattr(self._processor, f"{special}_id")() for special in ("unk", "bos", "eos", "pad"))
         if ids != (UNK, BOS, EOS, PAD):
@@ -55,7 +58,7 @@ class Tokenizer:
         self.word_level = _word_level(self._processor)
 
     @classmethod
-    def load(cls, path: Path) -> "Tokenizer":
+    def load(cls, path: Path, normalization: Normalization = Normalization.nfc) -> "Tokenizer":
         """Read a model file.
 
         Raises:
@@ -66,23 +69,27 @@ class Tokenizer:
                 raise OSError(None, "it is not a regular file")
             if path.stat().st_size > MAX_FILE:  # before memory is allocated
                 raise OSError(None, f"it has more than {MAX_FILE:,} bytes")
-            return cls(path.read_bytes(), str(path))
+            return cls(path.read_bytes(), str(path), normalization)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise DataError(f"{path} cannot be read: {reason}; check the path") from None
 
     @classmethod
-    def from_bytes(cls, model: bytes) -> "Tokenizer":
+    def from_bytes(cls, model: bytes, normalization: Normalization = Normalization.nfc) -> "Tokenizer":
         """The inverse of `to_bytes`."""
-        return cls(model)
+        return cls(model, normalization=normalization)
 
     def to_bytes(self) -> bytes:
         """The serialized model: the content of a ``tokenizer.model`` file."""
         return self._model
 
-    def __reduce__(self) -> tuple[type["Tokenizer"], tuple[bytes]]:
+    def __reduce__(self) -> tuple[type["Tokenizer"], tuple[bytes, str, Normalization]]:
         """For pickling."""
-        return Tokenizer, (self.to_bytes(),)
+        return Tokenizer, (self.to_bytes(), "tokenizer", self.normalization)
+
+    def normalize(self, text: str) -> str:
+        """The text in the form that this tokenizer reads and writes."""
+        return normalize(text, self.normalization)
 
     def encode(self, text: str) -> list[int]:
         """Token ids of one sentence, without BOS and EOS; blank text has none."""
@@ -90,7 +97,7 @@ class Tokenizer:
 
     def encode_all(self, texts: Sequence[str], threads: int | None = None) -> list[list[int]]:
         """Token ids of many sentences, encoded by ``threads`` threads; None: one per core."""
-        normal = [normalize(text) for text in texts]
+        normal = [self.normalize(text) for text in texts]
         if self.word_level:  # SentencePiece joins consecutive unknown words
             return [self._processor.piece_to_id([SPACE + word for word in text.split()]) for text in normal]
         if len(normal) == 1:
@@ -104,7 +111,9 @@ class Tokenizer:
         Raises:
             IndexError: an id is outside the vocabulary.
         """
-        return normalize(self._processor.decode([int(i) for i in ids if i > PAD or (i == UNK and self.word_level)]))
+        return self.normalize(
+            self._processor.decode([int(i) for i in ids if i > PAD or (i == UNK and self.word_level)])
+        )
 
     def words(self) -> dict[str, int]:
         """The words of a word-level vocabulary with their ids; empty for other vocabularies."""
@@ -119,6 +128,18 @@ class Tokenizer:
         """
         try:
             return read_pieces(self.to_bytes())
+        except ValueError as error:
+            raise DataError(f"the tokenizer model is damaged ({error}): train or fetch it again") from None
+
+    @property
+    def own_rule(self) -> str:
+        """The rule by which the model itself changes characters, such as nmt_nfkc; empty for those trained here.
+
+        Raises:
+            DataError: the model is damaged in a way that SentencePiece ignores.
+        """
+        try:
+            return read_normalizer(self.to_bytes())
         except ValueError as error:
             raise DataError(f"the tokenizer model is damaged ({error}): train or fetch it again") from None
 
@@ -172,6 +193,13 @@ class Tokenizers(NamedTuple):
         """Whether both sides share one vocabulary."""
         return self.source is self.target
 
+    def copies(self) -> list[int]:
+        """For each source token the equal target token; -1 if there is none, and for UNK, BOS, EOS and padding."""
+        numbers = {token: number for number, token in enumerate(self.target.tokens(range(self.target.size)))}
+        copies = [numbers.get(token, -1) for token in self.source.tokens(range(self.source.size))]
+        copies[: PAD + 1] = [-1] * (PAD + 1)
+        return copies
+
 
 def tokenizer_files(tokenizers: Tokenizers) -> dict[str, bytes]:
     """The content of ``tokenizer.model``, or of ``tokenizer.target.model`` and ``tokenizer.source.model``, by name."""
@@ -193,17 +221,21 @@ def save_tokenizers(tokenizers: Tokenizers, folder: Path) -> None:
             temporary.write_bytes(content)
 
 
-def load_tokenizers(folder: Path) -> Tokenizers:
+def load_tokenizers(folder: Path, normalization: Normalization = Normalization.nfc) -> Tokenizers:
     """Read what `save_tokenizers` wrote.
+
+    Args:
+        folder: with the files.
+        normalization: of the text of both sides; that of a run folder is in its settings (`RunFolder.tokenizers`).
 
     Raises:
         DataError: a file is missing or damaged.
     """
     paths = tokenizer_paths(folder)
     if len(paths) == 1:
-        both = Tokenizer.load(paths[0])
+        both = Tokenizer.load(paths[0], normalization)
         return Tokenizers(both, both)
-    return Tokenizers(*map(Tokenizer.load, paths))
+    return Tokenizers(*(Tokenizer.load(path, normalization) for path in paths))
 
 
 def tokenizer_paths(folder: Path) -> list[Path]:

@@ -4,8 +4,10 @@ import hashlib
 import io
 import itertools
 import logging
+import math
 import random
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,8 +17,15 @@ import sentencepiece
 from seq2seq.corpora.corpus import Corpus, Pair, with_progress
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.system.lock import locked
-from seq2seq.tokenizer.config import Algorithm, TokenizerConfig, check_size, check_tag
-from seq2seq.tokenizer.normalization import normalize
+from seq2seq.tokenizer.config import (
+    SENTENCEPIECE_COVERAGE,
+    SMALLEST,
+    Algorithm,
+    TokenizerConfig,
+    check_tag,
+    check_vocabulary,
+)
+from seq2seq.tokenizer.normalization import Normalization, normalize
 from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, Tokenizers, load_tokenizers, save_tokenizers
 
 MAX_CHARACTERS = 1_000  # SentencePiece ignores sentences over 4,192 bytes, so longer ones are split
@@ -24,7 +33,16 @@ MAX_CHARACTERS = 1_000  # SentencePiece ignores sentences over 4,192 bytes, so l
 log = logging.getLogger("seq2seq")
 
 
-def train_tokenizer(sentences: Iterable[str], config: TokenizerConfig, label: str) -> Tokenizer:
+UNCOVERED = "\x1f"
+"""Stands for rare characters in training text: white space, which normalized text has only as spaces."""
+
+SHARE_OF_CHARACTERS = 0.5
+"""Share of a vocabulary for single characters in the ``character_coverage`` that a message proposes."""
+
+
+def train_tokenizer(
+    sentences: Iterable[str], config: TokenizerConfig, label: str, size_setting: str = "tokenizer.size"
+) -> Tokenizer:
     """Train a vocabulary. The same sentences and settings give the same model, byte for byte.
 
     If the text supports fewer tokens than ``config.size``, the vocabulary is as large as possible and a warning is
@@ -34,21 +52,23 @@ def train_tokenizer(sentences: Iterable[str], config: TokenizerConfig, label: st
         sentences: the text; ``training_sentences`` of them are sampled if there are more.
         config: the settings; ``joint``, the model files and the settings of the target are ignored.
         label: identifies the text in messages.
+        size_setting: the setting that ``config.size`` is from, for messages.
 
     Raises:
         ConfigError: the size is too small for the bytes, or for the characters of the text.
         DataError: every sentence is blank.
     """
-    check_size(config)
-    model = io.BytesIO()
+    check_vocabulary(config)
+    model, text = io.BytesIO(), _sample(sentences, config.training_sentences)
+    few = config.character_coverage < SENTENCEPIECE_COVERAGE
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=_split(_sample(sentences, config.training_sentences)),
+            sentence_iterator=_covered(text, config) if few else _split(text, config.normalization),
             model_writer=model,
             model_type=config.algorithm.value,
             vocab_size=config.size,
             hard_vocab_limit=False,  # the size is an upper limit
-            character_coverage=config.character_coverage,
+            **({"pretokenization_delimiter": UNCOVERED} if few else {"character_coverage": config.character_coverage}),
             byte_fallback=config.algorithm is not Algorithm.word,
             unk_surface=" <unk> ",  # separated by spaces
             user_defined_symbols=list(config.tags),
@@ -62,8 +82,8 @@ def train_tokenizer(sentences: Iterable[str], config: TokenizerConfig, label: st
             minloglevel=2,
         )
     except RuntimeError as error:
-        raise _training_error(str(error), config, label) from None
-    tokenizer = Tokenizer.from_bytes(model.getvalue())
+        raise _training_error(str(error), text, config, label, size_setting) from None
+    tokenizer = Tokenizer.from_bytes(model.getvalue(), config.normalization)
     _report_smaller(tokenizer, config, label)
     return tokenizer
 
@@ -75,16 +95,50 @@ def _report_smaller(tokenizer: Tokenizer, config: TokenizerConfig, label: str) -
         log.warning("tokenizer.size=%d is more than %s supports; using %s", config.size, label, used)
 
 
-def _training_error(message: str, config: TokenizerConfig, label: str) -> ConfigError | DataError:
+def _training_error(
+    message: str, text: Sequence[str], config: TokenizerConfig, label: str, size_setting: str
+) -> ConfigError | DataError:
     """The error for a message of SentencePiece."""
     if needed := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
+        counts = _character_counts(text, config.normalization)
+        coverage = _fitting_coverage(counts, config)
+        rare = f"tokenizer.character_coverage={coverage:g} (rarer ones are then spelled in bytes), or " * (coverage > 0)
         return ConfigError(
-            f"tokenizer.size={config.size} is too small for the characters of {label}: set tokenizer.size to at least "
-            f"{needed[1]}, or tokenizer.character_coverage below {config.character_coverage:g}"
+            f"{size_setting}={config.size} is too small for the {len(counts):,} different characters of {label}: set "
+            f"{rare}{size_setting} to at least {needed[1]}"
         )
     if "sentences_.empty()" in message:
         return DataError(f"{label}: every sentence is blank, so no vocabulary can be trained")
-    return DataError(f"no vocabulary can be trained on {label}: {' '.join(message.split())}")
+    return DataError(f"no vocabulary can be trained on {label}: {' '.join(message.split())}; check the text")
+
+
+def _character_counts(text: Iterable[str], normalization: Normalization) -> Counter[str]:
+    """How often the text has each character, without spaces."""
+    counts: Counter[str] = Counter()
+    for segment in _split(text, normalization):
+        counts.update(segment)
+    del counts[" "]
+    return counts
+
+
+def _fitting_coverage(counts: Counter[str], config: TokenizerConfig) -> float:
+    """The share of the text, with four digits, whose characters take `SHARE_OF_CHARACTERS` of the vocabulary."""
+    room = int(SHARE_OF_CHARACTERS * (config.size - SMALLEST - len(config.tags)))
+    covered = sum(count for _, count in counts.most_common(max(0, room)))
+    return math.floor(10_000 * covered / counts.total()) / 10_000
+
+
+def _covered(text: Sequence[str], config: TokenizerConfig) -> Iterator[str]:
+    """The segments of the text with `UNCOVERED` in place of the characters beyond ``character_coverage``."""
+    counts = _character_counts(text, config.normalization)
+    missing = config.character_coverage * counts.total()
+    rare, in_tags = dict[int, str](), {*"".join(config.tags)}
+    for character, count in counts.most_common():
+        if missing <= 0 and character not in in_tags:
+            rare[ord(character)] = UNCOVERED
+        missing -= count
+    for segment in _split(text, config.normalization):
+        yield segment.translate(rare)
 
 
 def _sample(sentences: Iterable[str], count: int) -> list[str]:
@@ -99,10 +153,10 @@ def _sample(sentences: Iterable[str], count: int) -> list[str]:
     return sample
 
 
-def _split(sentences: Iterable[str]) -> Iterator[str]:
+def _split(sentences: Iterable[str], normalization: Normalization) -> Iterator[str]:
     """The normalised sentences in segments that are short enough for SentencePiece."""
     for sentence in sentences:
-        text = normalize(sentence)
+        text = normalize(sentence, normalization)
         for start in range(0, len(text), MAX_CHARACTERS):
             yield text[start : start + MAX_CHARACTERS]
 
@@ -122,15 +176,16 @@ def build_tokenizers(config: TokenizerConfig, corpus: Corpus, source_tags: Seque
     """
     config.check()
     for tag in source_tags:
-        check_tag(tag)
+        check_tag(tag, config.normalization)
     source = replace(config.source_side(), tags=list(dict.fromkeys([*config.tags, *source_tags])))
     labels = _labels(corpus)
     if not config.joint:
+        target_size = "tokenizer.size" if config.target_size is None else "tokenizer.target_size"
         sources = (pair.source for pair in _pairs(corpus, config.training_sentences))
         targets = (pair.target for pair in _pairs(corpus, config.training_sentences))
         return Tokenizers(
             _load_or_train(config.source_model, sources, source, labels[0], "source"),
-            _load_or_train(config.target_model, targets, config.target_side(), labels[1], "target"),
+            _load_or_train(config.target_model, targets, config.target_side(), labels[1], "target", target_size),
         )
     named = {name for name in (config.source_model, config.target_model) if name is not None}
     if len(named) > 1:
@@ -154,17 +209,32 @@ def _pairs(corpus: Corpus, size: int) -> Iterator[Pair]:
 
 
 def _load_or_train(
-    path: str | None, sentences: Iterable[str], config: TokenizerConfig, label: str, side: str
+    path: str | None,
+    sentences: Iterable[str],
+    config: TokenizerConfig,
+    label: str,
+    side: str,
+    size_setting: str = "tokenizer.size",
 ) -> Tokenizer:
     """The tokenizer of a file or of this side of a run folder; without a path, train one on the sentences."""
     if path is None:
-        return train_tokenizer(sentences, config, label)
-    model = Path(path).expanduser()
-    tokenizer: Tokenizer = getattr(load_tokenizers(model), side) if model.is_dir() else Tokenizer.load(model)
+        return train_tokenizer(sentences, config, label, size_setting)
+    model, form = Path(path).expanduser(), config.normalization
+    tokenizer: Tokenizer = (
+        getattr(load_tokenizers(model, form), side) if model.is_dir() else Tokenizer.load(model, form)
+    )
     try:
         tokenizer.ids_of_tags(config.tags)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
+    if (rule := tokenizer.own_rule) and form is not Normalization.nfkc:
+        log.warning(
+            "%s changes characters by itself (%s), and references are scored in the form tokenizer.normalization=%s: "
+            "set tokenizer.normalization=nfkc, the nearest form, or train a vocabulary here",
+            path,
+            rule,
+            form,
+        )
     return tokenizer
 
 
@@ -193,8 +263,8 @@ def cached_tokenizers(
         with locked(folder, wait=True):
             if not _has_model(folder):  # another program may have finished it meanwhile
                 save_tokenizers(build_tokenizers(config, corpus, source_tags), folder)
-                return load_tokenizers(folder)
-    tokenizers = load_tokenizers(folder)
+                return load_tokenizers(folder, config.normalization)
+    tokenizers = load_tokenizers(folder, config.normalization)
     sides = (
         [(config, corpus.name)]
         if tokenizers.joint

@@ -28,6 +28,13 @@ class Average(StrEnum):
     last = "last"
 
 
+class StartVocabulary(StrEnum):
+    """The vocabulary of a run with a start: that of the start, or its own, trained on its text."""
+
+    run = "run"
+    own = "own"
+
+
 @dataclass(kw_only=True)
 class TrainingConfig(Settings):
     """Settings of the training loop."""
@@ -55,8 +62,19 @@ class TrainingConfig(Settings):
         above=0,
         below=1,
     )
+    bidirectional: float = setting(
+        0.0,
+        "share of the updates, from the first on, that train on both directions; needs a joint vocabulary; 0: none",
+        at_least=0,
+        at_most=1,
+    )
     start: str | None = setting(
         None, "run folder whose tokenizers and weights this run starts from; null: from scratch"
+    )
+    start_vocabulary: StartVocabulary = setting(
+        StartVocabulary.run,
+        "vocabulary with training.start: run (that run's) or own (of this text; tokens that both have keep their "
+        "weights)",
     )
     save_minutes: float | None = setting(
         5.0,
@@ -76,6 +94,11 @@ class TrainingConfig(Settings):
         None, "experiment=NAME of a smaller model, suggested if training takes over 15 minutes; null: none"
     )
 
+    @property
+    def bidirectional_updates(self) -> int:
+        """Number of updates that train on both directions."""
+        return round(self.bidirectional * self.updates)
+
 
 @dataclass(kw_only=True)
 class LossConfig:
@@ -90,6 +113,24 @@ class LossConfig:
     consistency: float = setting(
         0.0, "weight of the divergence between two passes with different dropout (R-Drop); 0: off", at_least=0
     )
+    simcut: float = setting(
+        0.0, "weight of the divergence from a pass without some input tokens (SimCut), such as 3; 0: off", at_least=0
+    )
+    cutoff: float = setting(
+        0.05, "simcut: probability that an input token is left out of the second pass", above=0, below=1
+    )
+
+    def check(self) -> None:
+        """Check that at most one loss compares two passes.
+
+        Raises:
+            ConfigError: both do.
+        """
+        if self.consistency > 0 and self.simcut > 0:
+            raise ConfigError(
+                f"loss.consistency={self.consistency:g} and loss.simcut={self.simcut:g} both compare two passes, and "
+                "an update has two: set one of them to 0"
+            )
 
 
 class RiskKind(StrEnum):

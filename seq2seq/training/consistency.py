@@ -1,7 +1,7 @@
-"""R-Drop: a penalty on the divergence of two passes with different dropout (Liang et al. 2021).
+"""Penalties on the divergence of two passes over each sentence: R-Drop (Liang et al. 2021), SimCut (Gao et al. 2022).
 
-B sentences, T target positions, P target positions of a batch that are not padding, C of them at a time, V vocabulary
-size.
+B sentences, S source positions, T target positions, P target positions of a batch that are not padding, C of them at a
+time, V vocabulary size.
 """
 
 from typing import Any
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from seq2seq.data.batch import Batch
 from seq2seq.model import Network
+from seq2seq.model.dropout import Cutoff
 from seq2seq.system.device import autocast
 from seq2seq.system.precision import Precision
 from seq2seq.training.loss import Loss, chunk_size, loss_sums
@@ -30,20 +31,55 @@ class Consistency:
         self.precision = precision
 
     def __call__(self, network: Network, batch: Batch, update: int) -> Loss:
-        """Sums over the batch's target tokens.
-
-        Both passes are computed as one pass over each sentence twice. Recurrent dropout shares a mask among the
-        sentences of a pass, so it takes two passes.
-        """
-        *inputs, labels_P = doubled(batch)
+        """Sums over the batch's target tokens."""
         with autocast(self.precision, batch.source_BS.device):
-            if network.config.recurrent_dropout > 0:
-                logits_PV = torch.cat([network(*batch[:-1]), network(*batch[:-1])])
-            else:
-                logits_PV = network(*inputs)
-        loss = loss_sums(logits_PV, labels_P, self.smoothing)
-        divergence = symmetric_divergence(logits_PV)
-        return Loss((loss.objective + self.alpha * divergence) / 2, loss.cross_entropy / 2)
+            logits_PV = two_passes(network, batch)
+        loss = loss_sums(logits_PV, torch.cat([batch.labels_P, batch.labels_P]), self.smoothing)
+        difference = symmetric_divergence(logits_PV)
+        return Loss((loss.objective + self.alpha * difference) / 2, loss.cross_entropy / 2)
+
+
+class SimCut:
+    """Cross entropy plus ``alpha`` times the divergence of a second pass, from whose inputs tokens are cut.
+
+    L = CE(x, y) + α · KL(P(x, y) ‖ P(x_cut, y_cut)): Gao et al. 2022, sec. 3, "SimCut". Gradients flow through both
+    distributions ("bidirectional backpropagation"), as in the paper and its authors' code. The cross entropy is that of
+    the whole inputs. Dropout differs between the passes.
+
+    Args:
+        alpha: weight of the divergence; 3 in the paper.
+        rate: probability that a token is cut; 0.05 in the paper.
+        smoothing: of labels.
+        precision: of matrix products.
+    """
+
+    def __init__(self, alpha: float, rate: float, smoothing: float, precision: Precision) -> None:
+        self.alpha = alpha
+        self.rate = rate
+        self.smoothing = smoothing
+        self.precision = precision
+
+    def __call__(self, network: Network, batch: Batch, update: int) -> Loss:
+        """Sums over the batch's target tokens."""
+        cutoff = token_cutoff(batch, self.rate)
+        with autocast(self.precision, batch.source_BS.device):
+            logits_PV = two_passes(network, batch, cutoff)
+        loss = loss_sums(logits_PV[: len(batch.labels_P)], batch.labels_P, self.smoothing)
+        return Loss(loss.objective + self.alpha * divergence(logits_PV), loss.cross_entropy)
+
+
+def two_passes(network: Network, batch: Batch, cutoff: Cutoff | None = None) -> Tensor:
+    """Logits (2P, V) of two passes with different dropout; the second reads its inputs through the cutoff.
+
+    Both are computed as one pass over each sentence twice. Recurrent dropout shares a mask among the sentences of a
+    pass, so it takes two passes.
+    """
+    if network.config.recurrent_dropout > 0:
+        return torch.cat([network(*batch[:-1]), network(*batch[:-1], cutoff)])
+    if cutoff is not None:
+        cutoff = Cutoff(*(torch.cat([torch.ones_like(kept), kept]) for kept in cutoff))
+    logits_PV: Tensor = network(*doubled(batch)[:-1], cutoff)
+    return logits_PV
 
 
 def doubled(batch: Batch) -> Batch:
@@ -58,21 +94,43 @@ def doubled(batch: Batch) -> Batch:
     )
 
 
+def token_cutoff(batch: Batch, rate: float) -> Cutoff:
+    """Cut every input token with probability ``rate``, except EOS of the source and BOS of the target.
+
+    Embeddings become zero, and the others are not scaled (Shen et al. 2020, "token cutoff").
+    """
+    kept_BS, kept_BT = (
+        torch.empty(ids.shape, device=ids.device).bernoulli_(1 - rate) for ids in (batch.source_BS, batch.target_BT)
+    )
+    kept_BS.scatter_(1, batch.source_lengths_B.unsqueeze(1) - 1, 1.0)
+    kept_BT[:, 0] = 1
+    return Cutoff(kept_BS.unsqueeze(2), kept_BT.unsqueeze(2))
+
+
+def divergence(logits_PV: Tensor) -> Tensor:
+    """KL(P ‖ Q), summed over positions; P is the softmax of the first half of the rows, Q of the second.
+
+    Log-probabilities are logits too.
+    """
+    total: Tensor = Divergence.apply(logits_PV, False)  # type: ignore[no-untyped-call]
+    return total
+
+
 def symmetric_divergence(logits_PV: Tensor) -> Tensor:
-    """KL(P ‖ Q) + KL(Q ‖ P), summed over positions; P is the softmax of the first half of the rows, Q of the second."""
-    divergence: Tensor = SymmetricDivergence.apply(logits_PV)  # type: ignore[no-untyped-call]
-    return divergence
+    """KL(P ‖ Q) + KL(Q ‖ P), likewise."""
+    total: Tensor = Divergence.apply(logits_PV, True)  # type: ignore[no-untyped-call]
+    return total
 
 
-class SymmetricDivergence(torch.autograd.Function):
-    """The divergence, with its gradient computed in the forward pass.
+class Divergence(torch.autograd.Function):
+    """The divergence, in one direction or in both, with its gradient computed in the forward pass.
 
-    With logits a and b, KL(p ‖ q) + KL(q ‖ p) = Σ (p - q)(log p - log q) = Σ (p - q)(a - b): the normalizers cancel.
-    The gradient by a is (p - q) + p · ((a - b) - Σ p (a - b)); that by b has p and q, and a and b, exchanged.
+    With logits a and b and d = log p - log q, KL(p ‖ q) = Σ p d has the gradient p · (d - Σ p d) by a, and q - p by b.
+    In KL(p ‖ q) + KL(q ‖ p) = Σ (p - q) d and in the gradient the normalizers cancel: a - b has the place of d.
     """
 
     @staticmethod
-    def forward(context: Any, logits_PV: Tensor) -> Tensor:  # noqa: D102
+    def forward(context: Any, logits_PV: Tensor, symmetric: bool) -> Tensor:  # noqa: D102
         first_PV, second_PV = logits_PV.chunk(2)
         gradient_PV = torch.empty_like(logits_PV) if context.needs_input_grad[0] else None
         total = torch.zeros((), device=logits_PV.device)
@@ -80,17 +138,24 @@ class SymmetricDivergence(torch.autograd.Function):
         for start in range(0, rows, chunk):
             a_CV, b_CV = (half[start : start + chunk].float() for half in (first_PV, second_PV))
             p_CV, q_CV = a_CV.softmax(1), b_CV.softmax(1)
-            p_minus_q_CV, a_minus_b_CV = p_CV - q_CV, a_CV - b_CV
-            total += (p_minus_q_CV * a_minus_b_CV).sum()
+            p_minus_q_CV = p_CV - q_CV
+            d_CV = a_CV - b_CV if symmetric else a_CV.log_softmax(1) - b_CV.log_softmax(1)
+            total += ((p_minus_q_CV if symmetric else p_CV) * d_CV).sum()
             if gradient_PV is not None:
-                for begin, probability_CV, sign in ((start, p_CV, 1), (start + rows, q_CV, -1)):
-                    mean_C1 = (probability_CV * a_minus_b_CV).sum(1, keepdim=True)
-                    partial_CV = (probability_CV * (a_minus_b_CV - mean_C1)).add_(p_minus_q_CV).mul_(sign)
-                    gradient_PV[begin : begin + len(partial_CV)] = partial_CV
+                by_a_CV, by_b_CV = _centred(p_CV, d_CV), -p_minus_q_CV
+                if symmetric:
+                    by_a_CV, by_b_CV = by_a_CV + p_minus_q_CV, by_b_CV - _centred(q_CV, d_CV)
+                gradient_PV[start : start + len(a_CV)] = by_a_CV
+                gradient_PV[rows + start : rows + start + len(b_CV)] = by_b_CV
         context.gradient_PV = gradient_PV
         return total
 
     @staticmethod
-    def backward(context: Any, grad: Tensor) -> Tensor:  # noqa: D102
+    def backward(context: Any, grad: Tensor) -> tuple[Tensor, None]:  # noqa: D102
         gradient_PV: Tensor = context.gradient_PV
-        return gradient_PV.mul_(grad.to(gradient_PV.dtype))
+        return gradient_PV.mul_(grad.to(gradient_PV.dtype)), None
+
+
+def _centred(probability_CV: Tensor, d_CV: Tensor) -> Tensor:
+    """p · (d - Σ p d)."""
+    return probability_CV * (d_CV - (probability_CV * d_CV).sum(1, keepdim=True))

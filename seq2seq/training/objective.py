@@ -7,7 +7,7 @@ from seq2seq.model import Network
 from seq2seq.system.device import autocast
 from seq2seq.system.precision import Precision
 from seq2seq.training.config import LossConfig, RiskConfig, ScheduledSamplingConfig, TrainingConfig
-from seq2seq.training.consistency import Consistency
+from seq2seq.training.consistency import Consistency, SimCut
 from seq2seq.training.loss import Loss, Objective, loss_sums
 from seq2seq.training.risk import Draw, RiskTraining
 from seq2seq.training.scheduled_sampling import ScheduledSampling
@@ -38,11 +38,11 @@ def build_objective(
 ) -> Objective:
     """Build the objective of the settings.
 
-    From the inside out: teacher forcing in one pass, or in two passes with a consistency loss; over the target's tokens
-    or over inputs with scheduled sampling; alone or added to the risk of sampled translations.
+    From the inside out: teacher forcing in one pass, or in two passes with a consistency loss (R-Drop or SimCut); over
+    the target's tokens or over inputs with scheduled sampling; alone or added to the risk of sampled translations.
 
     Args:
-        loss: label smoothing, and the weight of consistency.
+        loss: label smoothing, and the weights of consistency losses, of which one at most is above 0.
         scheduled_sampling: the share of inputs that are the network's own predictions.
         risk: the weight of the risk, and its estimator.
         training: the number of updates, which the sampling schedule depends on, and the precision.
@@ -53,6 +53,8 @@ def build_objective(
     objective: Objective = TeacherForcing(loss.label_smoothing, precision)
     if loss.consistency > 0:
         objective = Consistency(loss.consistency, loss.label_smoothing, precision)
+    elif loss.simcut > 0:
+        objective = SimCut(loss.simcut, loss.cutoff, loss.label_smoothing, precision)
     if scheduled_sampling.rate > 0:
         objective = ScheduledSampling(objective, scheduled_sampling, training.updates, precision, excluded)
     if risk.weight > 0:

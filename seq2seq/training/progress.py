@@ -157,7 +157,11 @@ class Progress:
     def validations_since_best(self, criterion: Criterion) -> int:
         """Validations since the best one."""
         best = self.best(criterion)
-        return 0 if best is None else sum(validation.update > best.update for validation in self.validations)
+        return 0 if best is None else self.validations_after(best.update)
+
+    def validations_after(self, update: int) -> int:
+        """Number of validations after this update."""
+        return sum(validation.update > update for validation in self.validations)
 
     def drop_partial(self, log_every: int) -> None:
         """Remove the record of an incomplete window, which was written at the end of a run that now continues."""

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.corpus import Pair
 from seq2seq.errors import escaped
 
@@ -42,7 +43,7 @@ def choose(pairs: Sequence[Pair], count: int) -> list[int]:
     Returns:
         Their indices, by length: those in the middle of ``count`` equal parts of the sources ordered by length.
     """
-    first = {pair.source: number for number, pair in reversed(list(enumerate(pairs))) if pair.source.strip()}
+    first = {pair.source: number for number, pair in reversed(list(enumerate(pairs))) if not is_blank(pair.source)}
     ordered = sorted(first.values(), key=lambda number: (len(pairs[number].source), number))
     count = min(count, len(ordered))
     return [ordered[(2 * part + 1) * len(ordered) // (2 * count)] for part in range(count)]

@@ -102,7 +102,7 @@ class ScheduledSampling:
             state = decoded.state
             rows_R = to_device(replaced_B.nonzero().squeeze(1), inputs_BT.device)
             if len(rows_R):
-                logits_RV = network.output(decoded.features_NTF[:, 0].index_select(0, rows_R))
+                logits_RV = network.logits(decoded, memory, rows_R)
                 inputs_BT[:, step + 1].index_copy_(0, rows_R, self._predict(logits_RV))
         return inputs_BT
 

@@ -143,6 +143,8 @@ class Trainer:
         """Whether all updates are done or patience is exhausted."""
         patience = self.config.patience
         without_best = self.progress.validations_since_best(self.config.criterion)
+        if self.config.bidirectional < 1:  # patience begins when the direction that is validated is trained alone
+            without_best = min(without_best, self.progress.validations_after(self.config.bidirectional_updates))
         return self.progress.update >= self.config.updates or (patience is not None and without_best >= patience)
 
     def _validated(self) -> bool:

@@ -1,20 +1,29 @@
-"""Warm start from another run (``training.start``): fine-tuning, or another objective after cross entropy."""
+"""Warm start from another run (``training.start``): fine-tuning, another objective after cross entropy, transfer.
 
+V tokens of a vocabulary.
+"""
+
+import logging
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
+import torch
+
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.model import ModelConfig, Network
-from seq2seq.model.weights import dequantized, load_weights_of, set_weights
+from seq2seq.model.network import meta_network
+from seq2seq.model.weights import Weights, dequantized, load_weights_of, set_weights
 from seq2seq.run.folder import CONFIG, MODEL, RunFolder
 from seq2seq.run.metadata import architecture
 from seq2seq.settings import override_value
 from seq2seq.tokenizer.config import TokenizerConfig
-from seq2seq.tokenizer.tokenizer import Tokenizers, load_tokenizers
-from seq2seq.training.config import EmbeddingsConfig
+from seq2seq.tokenizer.tokenizer import Tokenizer, Tokenizers
+from seq2seq.training.config import EmbeddingsConfig, StartVocabulary
 
-EFFECTIVE = {"tags", "placeholders", "sampling", "sample_target"}
+log = logging.getLogger("seq2seq")
+
+EFFECTIVE = {"tags", "placeholders", "normalization", "sampling", "sample_target"}
 """Tokenizer settings that have an effect with another run's vocabulary."""
 
 INITIAL = {"initialization", "initial_range", "forget_bias"}
@@ -22,7 +31,12 @@ INITIAL = {"initialization", "initial_range", "forget_bias"}
 
 
 def checked_start(
-    folder: Path, start: str | None, model: ModelConfig, tokenizer: TokenizerConfig, source_tags: Sequence[str] = ()
+    folder: Path,
+    start: str | None,
+    model: ModelConfig,
+    tokenizer: TokenizerConfig,
+    source_tags: Sequence[str] = (),
+    vocabulary: StartVocabulary = StartVocabulary.run,
 ) -> Path | None:
     """Check that a new run can start from ``training.start``, before any work is done.
 
@@ -32,8 +46,9 @@ def checked_start(
         folder: folder of the new run.
         start: folder of the run to start from; None: none.
         model: the architecture, which must be the same.
-        tokenizer: settings whose tags the other run's vocabularies must contain.
+        tokenizer: settings whose tags the other run's vocabularies must contain, if the new run takes them.
         source_tags: further tags, only of the source.
+        vocabulary: that of the new run.
 
     Returns:
         The folder to start from.
@@ -52,19 +67,26 @@ def checked_start(
         _check_architecture(run, model)
         if not (other / MODEL).is_file():
             raise RunError(f"training.start={start} has no {MODEL}: train it until it has validated at least once")
-        tokenizers = load_tokenizers(other)
+        tokenizers = run.tokenizers()
         run.check_file(other / MODEL, run.metadata(tokenizers))
-        _check_placeholders(run, tokenizer)
-        _check_tags(start, tokenizers, tokenizer, source_tags)
-        _refuse_ignored(run, model, tokenizer)
+        if vocabulary is StartVocabulary.run:
+            _check_text_form(run, tokenizer)
+            _check_tags(start, tokenizers, tokenizer, source_tags)
+            _refuse_ignored(run, model, tokenizer)
     return other
 
 
-def inherited_frozen(folder: Path, start: Path | None, embeddings: EmbeddingsConfig) -> list[str]:
+def inherited_frozen(
+    folder: Path,
+    start: Path | None,
+    embeddings: EmbeddingsConfig,
+    vocabulary: StartVocabulary = StartVocabulary.run,
+) -> list[str]:
     """The embedding tables that a run does not train: those it freezes itself, or those frozen in its start.
 
     Raises:
-        ConfigError: ``embeddings.unfreeze`` is set, and the start has no frozen tables.
+        ConfigError: ``embeddings.unfreeze`` is set, and the start has no frozen tables; or it is not, the start has
+            them, and the vocabulary is new.
         RunError: the start is not a run folder.
     """
     if (folder / CONFIG).exists():
@@ -75,6 +97,11 @@ def inherited_frozen(folder: Path, start: Path | None, embeddings: EmbeddingsCon
     if embeddings.unfreeze and not frozen:
         raise ConfigError(
             f"embeddings.unfreeze=true, but training.start={start} has no frozen embeddings: leave it out"
+        )
+    if frozen and not embeddings.unfreeze and vocabulary is StartVocabulary.own:
+        raise ConfigError(
+            f"training.start_vocabulary=own has tokens without vectors, which would stay random, as training.start="
+            f"{start} has frozen embeddings: set embeddings.unfreeze=true"
         )
     return [] if embeddings.unfreeze else frozen
 
@@ -112,7 +139,12 @@ def _refuse_ignored(start: RunFolder, model: ModelConfig, tokenizer: TokenizerCo
         )
 
 
-def _check_placeholders(start: RunFolder, tokenizer: TokenizerConfig) -> None:
+def _check_text_form(start: RunFolder, tokenizer: TokenizerConfig) -> None:
+    if start.normalization is not tokenizer.normalization:
+        raise ConfigError(
+            f"training.start={start.path} was trained with tokenizer.normalization={start.normalization}, and a run "
+            "keeps the vocabulary of its start: set the same"
+        )
     started = start.section("tokenizer", TokenizerConfig).placeholders
     if {*started} != {*tokenizer.placeholders}:
         raise ConfigError(
@@ -142,3 +174,55 @@ def load_start_weights(start: Path, network: Network) -> None:
     """
     path = start / MODEL
     set_weights(network, dequantized(load_weights_of(network, path), path), path)
+
+
+def transfer_start_weights(start: Path, tokenizers: Tokenizers, network: Network) -> None:
+    """Copy the weights of another run into a network of the same architecture with another vocabulary.
+
+    Tokens of the same text keep their embeddings and their weights and biases of the output layer (Zoph et al. 2016
+    replace the vocabulary; Aji et al. 2020, "token matching"). The other tokens keep the initial weights of
+    ``network``. The number of shared tokens is logged.
+
+    Args:
+        start: folder of the other run.
+        tokenizers: of the network.
+        network: receives the weights.
+
+    Raises:
+        RunError: the weights are missing or damaged, or another shape differs.
+        DataError: the tokenizers are missing or damaged.
+    """
+    run = RunFolder.open(start)
+    others, path = run.tokenizers(), start / MODEL
+    sizes = others.source.size, others.target.size, others.joint
+    weights = dequantized(load_weights_of(meta_network(run.section("model", ModelConfig), *sizes), path), path)
+    initial: Weights = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
+    sides = {"source": (tokenizers.source, others.source), "target": (tokenizers.target, others.target)}
+    shared = {side: _shared_tokens(*both) for side, both in sides.items()}
+    for side, names in OF_TOKENS.items():
+        own_V, other_V = shared[side]
+        for name in names & weights.keys() & initial.keys():
+            initial[name][own_V] = weights[name][other_V].to(initial[name])
+            weights[name] = initial[name]
+    set_weights(network, weights, path)
+    for side in ["target"] if tokenizers.joint or network.encoder is None else ["source", "target"]:
+        kind = "" if tokenizers.joint else f"{side} "
+        log.info(
+            "training.start: %s of %s %stokens are in the vocabulary of %s too and keep their weights; the others "
+            "start from random ones",
+            *(f"{len(shared[side][0]):,}", f"{sides[side][0].size:,}", kind, start),
+        )
+
+
+OF_TOKENS = {
+    "source": {"source_embedding.weight"},
+    "target": {"target_embedding.weight", "output.weight", "output.bias"},
+}
+"""The weights whose first dimension is the vocabulary, by its side."""
+
+
+def _shared_tokens(own: Tokenizer, other: Tokenizer) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids of the tokens that two vocabularies have in common, in each of them."""
+    ids = {token: number for number, token in enumerate(other.tokens(range(other.size)))}
+    pairs = [(number, ids[token]) for number, token in enumerate(own.tokens(range(own.size))) if token in ids]
+    return torch.tensor([number for number, _ in pairs]), torch.tensor([number for _, number in pairs])

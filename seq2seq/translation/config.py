@@ -9,6 +9,7 @@ from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchConfig, SearchOverrides
 from seq2seq.settings import Settings, setting
 
 GLOSSARY = "glossary file, one term, tab and translation per line: these translations are forced"
+ENCODING = "encoding of the text if it is not UTF-8, such as cp1252, cp1251, utf-16 or shift_jis"
 COPY = "copy by attention: unknown (<unk> becomes a source word), numbers, all or none"
 
 
@@ -90,7 +91,8 @@ class OverridesConfig(Settings):
 class TranslateConfig(TranslatorConfig, OverridesConfig):
     """Settings of recipes/translate.py."""
 
-    input: str = setting("-", "text file, one sentence per line, .gz accepted; - is standard input")
+    input: str = setting("-", "text file, one sentence per line, compressed or not; - is standard input")
+    encoding: str | None = setting(None, ENCODING)
     output: str = setting("-", "output file, one translation per line; - is standard output")
     tag: str | None = setting(None, "first word of each line, for a model that was trained with tags, such as <2de>")
     n_best: int | None = setting(None, "translations per sentence; null: use the run's search.n_best", at_least=1)
@@ -140,7 +142,8 @@ class TranslateConfig(TranslatorConfig, OverridesConfig):
 class DocumentConfig(TranslatorConfig):
     """Settings of recipes/document.py."""
 
-    input: str = setting("-", "text file, .gz accepted; - is standard input")
+    input: str = setting("-", "text file, compressed or not; - is standard input")
+    encoding: str | None = setting(None, ENCODING)
     output: str = setting("-", "output file; - is standard output")
     wrapped: bool = setting(False, "lines are wrapped to a width: a sentence may continue on the next line")
     tag: str | None = setting(None, "first word of each sentence, for a model that was trained with tags")
@@ -162,8 +165,9 @@ class DocumentConfig(TranslatorConfig):
 class ScoreConfig(TranslatorConfig):
     """Settings of recipes/score.py."""
 
-    source: str | None = setting(None, "text file, one sentence per line, .gz accepted")
-    target: str | None = setting(None, "text file with the translation of each source line, .gz accepted")
+    source: str | None = setting(None, "text file, one sentence per line, compressed or not")
+    target: str | None = setting(None, "text file with the translation of each source line, compressed or not")
+    encoding: str | None = setting(None, ENCODING)
     output: str = setting("-", "output file, one log-probability per pair; - is standard output")
     tag: str | None = setting(None, "first word of each source, for a model that was trained with tags")
     json: bool = setting(False, "write JSON lines with scores and the log-probability of every token")

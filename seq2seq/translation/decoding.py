@@ -92,7 +92,7 @@ def bind(
         DataError: no tokens write a prefix.
     """
     begun = [members.protected(request.prefix, request.text) for request in requests]
-    prefixes = [prefix_bytes(prefix) for prefix in begun]
+    prefixes = [prefix_bytes(prefix, members.target.normalization) for prefix in begun]
     for what, used in (("a prefix", any(prefixes)), ("a phrase", any(request.phrases for request in requests))):
         if used:
             members.require_full_vocabulary(what)
@@ -153,7 +153,8 @@ def translate_batch(
 def copied(members: Members, found: Translation, candidate: Candidate, copy: Copy) -> str:
     """The text with words copied from the source, while symbols stand for placeholders, which may contain spaces."""
     source, text = members.protected(found.source, found.source), decode(members, candidate.hypothesis)
-    return members.restored(copy_from_source(replace(found, source=source, text=text), copy), found.source)
+    text = copy_from_source(replace(found, source=source, text=text), copy)
+    return members.target.normalize(members.restored(text, found.source))
 
 
 def _first_by_text(translations: Sequence[Translation]) -> dict[str, Translation]:

@@ -3,7 +3,6 @@
 import contextlib
 import io
 import sys
-import zlib
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import TextIO, TypeVar
 
 from tqdm import tqdm
 
-from seq2seq.corpora.lines import decoded_lines, open_binary, open_output, read_lines, unreadable
+from seq2seq.corpora.archives import split_path
+from seq2seq.corpora.content import as_text
+from seq2seq.corpora.lines import decoded_lines, open_output, read_lines, unreadable
 from seq2seq.corpora.mixture import add_tag
 from seq2seq.errors import ConfigError, DataError, program
 from seq2seq.system.lock import output_file
@@ -21,6 +22,9 @@ from seq2seq.translation.translator import Translator
 from seq2seq.translation.types import Glossary, Request
 
 Item = TypeVar("Item")
+
+ENCODING = "encoding"
+"""The setting with the encoding of the text that a recipe reads."""
 
 
 def load_translator(config: TranslatorConfig) -> Translator:
@@ -100,26 +104,28 @@ def scored_pairs(config: ScoreConfig) -> Iterator[tuple[str, str]]:
     if config.source is None or config.target is None:
         raise ConfigError("nothing to score: set source=FILE and target=FILE, with one sentence per line in each")
     source, target = Path(config.source).expanduser(), Path(config.target).expanduser()
-    for text, translation in zip_lines(read_lines(source), read_lines(target), str(source), str(target)):
+    sides = (read_lines(path, config.encoding, ENCODING) for path in (source, target))
+    for text, translation in zip_lines(*sides, str(source), str(target)):
         yield add_tag(text, config.tag), translation
 
 
-def read_text(name: str) -> str:
+def read_text(name: str, encoding: str | None = None) -> str:
     """Read a whole text, line ends included; ``-`` is standard input.
 
     Raises:
-        DataError: the file cannot be read or is not UTF-8; the message names the line.
+        ConfigError: unknown encoding.
+        DataError: as `read_lines`.
     """
     path = Path(name).expanduser()
+    place, member = split_path(path)
+    shown = "standard input" if name == "-" else str(path)
     try:
-        if name == "-":
-            data = sys.stdin.buffer.read()
-        else:
-            with open_binary(path) as file:
-                data = file.read()
-    except (OSError, EOFError, zlib.error) as error:
+        with contextlib.ExitStack() as stack:
+            file = sys.stdin.buffer if name == "-" else stack.enter_context(place.open("rb"))
+            data = as_text(file, shown, encoding, ENCODING, member).stream.read()
+    except (OSError, EOFError) as error:
         raise unreadable(path, error if isinstance(error, OSError) else OSError(str(error))) from None
-    for _ in decoded_lines(io.BytesIO(data), "standard input" if name == "-" else name):
+    for _ in decoded_lines(io.BytesIO(data), shown):
         pass  # raises an error that names the first line which is not UTF-8
     return data.decode("utf-8-sig")
 

@@ -14,7 +14,6 @@ from seq2seq.inference.member import Member
 from seq2seq.run.folder import load_run
 from seq2seq.search import NextWord, next_words
 from seq2seq.system.device import choose_device
-from seq2seq.tokenizer.normalization import normalize
 from seq2seq.tokenizer.token_bytes import split_prefix, token_bytes
 from seq2seq.translation.batching import chunked
 from seq2seq.translation.scoring import score_sentences
@@ -114,7 +113,7 @@ class LanguageModel:
             DataError: every sentence is blank.
         """
         log_probability, tokens, words, sentences = 0.0, 0, 0, 0
-        for chunk in chunked(text for text in map(normalize, texts) if text):
+        for chunk in chunked(text for text in map(self.tokenizer.normalize, texts) if text):
             targets = self.tokenizer.encode_all(self._protected(chunk))
             log_probability += sum(score_sentences(self.member, targets))
             tokens += sum(len(target) + 1 for target in targets)
@@ -141,7 +140,7 @@ class LanguageModel:
         if count < 1:
             raise ConfigError(f"count must be at least 1, got {count}")
         found = self.placeholders
-        context, partial_word = split_prefix(*self._protected([prefix]))
+        context, partial_word = split_prefix(self._protected([prefix])[0], self.tokenizer.normalization)
         stepper = self.member.stepper(self.member.sources([[]]))
         words = next_words(stepper, self.tokenizer.encode(context), partial_word, self.spelling, count)
         if found is None:

@@ -18,7 +18,7 @@ from seq2seq.metrics.score import sentence_bleu
 from seq2seq.search import Method, SearchConfig
 from seq2seq.system.atomic import atomic_write, new_folder
 from seq2seq.system.lock import locked_output
-from seq2seq.tokenizer.normalization import normalize
+from seq2seq.tokenizer.normalization import Normalization, normalize
 from seq2seq.translation.translator import Translator
 
 SOURCE, TARGET = "source.txt", "target.txt"
@@ -63,9 +63,9 @@ def distill(
     for_teacher, for_output = tee(pairs)
     sources = (add_tag(pair.source, tag) for pair in for_teacher)
     translations = _translations(teacher, sources, replace(search, n_best=available if closest else n_best))
-    language = teacher.members[0].target_language
+    language, normal = teacher.members[0].target_language, teacher.ensemble.target.normalize
     for pair, (texts, unfinished) in zip(for_output, translations, strict=True):
-        ranked = rank_by_bleu(texts, pair.target, language) if closest else texts
+        ranked = rank_by_bleu(texts, normal(pair.target), language) if closest else texts
         yield SyntheticPairs([Pair(pair.source, text) for text in ranked[:n_best]], unfinished)
 
 
@@ -106,7 +106,9 @@ def rank_by_bleu(texts: Iterable[str], reference: str, language: str = "") -> li
     return sorted(texts, key=lambda text: -bleu.sentence_score(text, [reference]).score)
 
 
-def write_pairs(groups: Iterable[SyntheticPairs], folder: Path) -> str:
+def write_pairs(
+    groups: Iterable[SyntheticPairs], folder: Path, normalization: Normalization = Normalization.nfc
+) -> str:
     """Write pairs into a new folder as `SOURCE` and `TARGET`; the folder appears once both are complete.
 
     White space within a sentence becomes single spaces, as models see it, so no line end can shift the two files.
@@ -114,6 +116,7 @@ def write_pairs(groups: Iterable[SyntheticPairs], folder: Path) -> str:
     Args:
         groups: the pairs of each sentence.
         folder: must not exist, or be empty.
+        normalization: the form of the written text, that of the model.
 
     Returns:
         one line with the counts of pairs, sentences, sentences without a pair and unfinished translations.
@@ -125,7 +128,7 @@ def write_pairs(groups: Iterable[SyntheticPairs], folder: Path) -> str:
     folder = Path(os.path.realpath(folder)) if folder.is_symlink() else folder  # keep the link
     with locked_output(folder), new_folder(folder) as new:
         with atomic_write(new / SOURCE) as sources, atomic_write(new / TARGET) as targets:
-            pairs, sentences, without, unfinished = _write_lines(groups, sources, targets)
+            pairs, sentences, without, unfinished = _write_lines(groups, sources, targets, normalization)
         if not pairs:
             reason = f" that ends within the maximum length ({unfinished:,} do not)" if unfinished else ""
             raise DataError(f"none of {sentences:,} sentences has a translation{reason}: check the text and the model")
@@ -134,7 +137,9 @@ def write_pairs(groups: Iterable[SyntheticPairs], folder: Path) -> str:
     return f"{pairs:,} pairs from {sentences:,} sentences{dropped}{cut}"
 
 
-def _write_lines(groups: Iterable[SyntheticPairs], sources: Path, targets: Path) -> tuple[int, int, int, int]:
+def _write_lines(
+    groups: Iterable[SyntheticPairs], sources: Path, targets: Path, normalization: Normalization
+) -> tuple[int, int, int, int]:
     """Write the pairs; return the counts of pairs, groups, groups without a pair and unfinished translations."""
     pairs = sentences = without = unfinished = 0
     with (
@@ -142,7 +147,7 @@ def _write_lines(groups: Iterable[SyntheticPairs], sources: Path, targets: Path)
         targets.open("w", encoding="utf-8", newline="\n") as target_file,
     ):
         for group in groups:
-            kept = [(normalize(source), normalize(target)) for source, target in group.pairs]
+            kept = [tuple(normalize(text, normalization) for text in pair) for pair in group.pairs]
             kept = [(source, target) for source, target in kept if source and target]
             source_file.writelines(f"{source}\n" for source, _ in kept)
             target_file.writelines(f"{target}\n" for _, target in kept)

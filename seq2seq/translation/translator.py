@@ -26,6 +26,7 @@ from seq2seq.search import (
     resolve_search,
 )
 from seq2seq.system.device import choose_device
+from seq2seq.tokenizer.normalization import Normalization
 from seq2seq.tokenizer.token_bytes import split_prefix
 from seq2seq.translation.batching import batch_rows, translate_stream
 from seq2seq.translation.config import Copy
@@ -78,6 +79,11 @@ class Translator:
         """The models, for a log: ``Translator(runs/demo, cpu, float32)``."""
         names = [member.name for member in self.members]
         return f"{type(self).__name__}({', '.join(names)}, {self.device}, {self.members[0].precision})"
+
+    @property
+    def normalization(self) -> Normalization:
+        """The Unicode form of its translations, ``tokenizer.normalization`` of the run."""
+        return self.ensemble.target.normalization
 
     @classmethod
     def load(
@@ -273,7 +279,7 @@ class Translator:
             raise ConfigError(f"count must be at least 1, got {count}")
         members = self.ensemble
         members.require_full_vocabulary("a suggestion")
-        context, partial_word = split_prefix(members.protected(prefix, text))
+        context, partial_word = split_prefix(members.protected(prefix, text), members.target.normalization)
         with torch.inference_mode():
             stepper = members.bind(members.encoded([text])[0]).stepper
             if members.language_model is not None:

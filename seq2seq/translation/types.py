@@ -8,21 +8,24 @@ from pathlib import Path
 
 from torch import Tensor
 
+from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.lines import read_lines
 from seq2seq.errors import DataError, require_text
 from seq2seq.search import length_normalized
-from seq2seq.tokenizer.normalization import normalize
+from seq2seq.tokenizer.normalization import Normalization, normalize
 
 
 class Glossary:
     """Terms of the source language and their required translations.
+
+    Terms are found in any Unicode form; their translations are encoded in the form of the model that writes them.
 
     Args:
         terms: pairs of a term and its translation.
     """
 
     def __init__(self, terms: Iterable[tuple[str, str]]) -> None:
-        self.translations = {normalize(term).lower(): normalize(target) for term, target in terms}
+        self.translations = {normalize(term).lower(): normalize(target, Normalization.none) for term, target in terms}
         longest_first = sorted(self.translations, key=lambda term: (-len(term), term))
         alternatives = "|".join(map(re.escape, longest_first))
         self.pattern = re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)") if alternatives else None
@@ -36,9 +39,9 @@ class Glossary:
         """
         terms = []
         for number, line in enumerate(read_lines(path), 1):
-            if not line.strip():
+            if is_blank(line):
                 continue
-            parts = [normalize(part) for part in line.split("\t")]
+            parts = [normalize(part, Normalization.none) for part in line.split("\t")]
             if len(parts) != 2 or not all(parts):
                 raise DataError(f"{path}, line {number:,}: a term, a tab and its translation are needed, got {line!r}")
             terms.append((parts[0], parts[1]))

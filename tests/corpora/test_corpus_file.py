@@ -180,7 +180,7 @@ def test_files_are_closed_after_an_error_in_a_line(tmp_path: Path, kind: str, mo
         "jsonl": lambda: JsonLinesFile(tmp_path / "bad", "en", "de"),
     }
     opened, real = [], Path.open
-    monkeypatch.setattr(Path, "open", lambda *asked: opened.append(real(*asked)) or opened[-1])
+    monkeypatch.setattr(Path, "open", lambda *asked, **named: opened.append(real(*asked, **named)) or opened[-1])
     with pytest.raises(DataError) as error:
         list(corpora[kind]())
     assert error.value.__traceback__ is not None

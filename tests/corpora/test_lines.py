@@ -71,9 +71,8 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
 
 def test_damaged_gzip(tmp_path: Path) -> None:
     path = tmp_path / "text.en.gz"
-    path.write_bytes(b"not packed\n")
-    with pytest.raises(DataError, match=r"text\.en\.gz: damaged or incomplete gzip"):
-        list(read_lines(path))
+    path.write_bytes(b"not packed\n")  # as a browser saves it
+    assert list(read_lines(path)) == ["not packed"]
     path.write_bytes(gzip.compress("".join(f"line {n}\n" for n in range(9_999)).encode())[:-20])
     with pytest.raises(DataError, match=r"text\.en\.gz: damaged or incomplete gzip"):
         list(read_lines(path))

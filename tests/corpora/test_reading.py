@@ -1,20 +1,33 @@
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from omegaconf import OmegaConf
 
 from seq2seq.corpora.builtin import BuiltinCorpus
-from seq2seq.corpora.columns import JsonLinesFile
-from seq2seq.corpora.config import BuiltinConfig, DataConfig, HubConfig, MoreConfig, Split, SplitConfig, source_tags
-from seq2seq.corpora.corpus import Pair
-from seq2seq.corpora.files import TextFiles, TsvFile
+from seq2seq.corpora.columns import JsonFile, JsonLinesFile, ParquetFile
+from seq2seq.corpora.config import (
+    BuiltinConfig,
+    DataConfig,
+    FileFormat,
+    HubConfig,
+    MoreConfig,
+    Split,
+    SplitConfig,
+    source_tags,
+)
+from seq2seq.corpora.corpus import Corpus, Pair
+from seq2seq.corpora.files import TextFiles
 from seq2seq.corpora.hub import HubData, HubStream
 from seq2seq.corpora.mixture import MixedCorpus
 from seq2seq.corpora.reading import named_corpora, read_corpora, read_split, text_for_run
+from seq2seq.corpora.table import TableFile
 from seq2seq.errors import ConfigError, DataError
 
 
@@ -23,6 +36,12 @@ def files(tmp_path: Path) -> SplitConfig:
     (tmp_path / "text.en").write_text("a\n")
     (tmp_path / "text.de").write_text("b\n")
     return SplitConfig(source=str(tmp_path / "text.en"), target=str(tmp_path / "text.de"))
+
+
+def parquet_bytes(rows: list[dict[str, str]]) -> bytes:
+    file = io.BytesIO()
+    pyarrow.parquet.write_table(pa.Table.from_pylist(rows), file)
+    return file.getvalue()
 
 
 def one_file(folder: Path, name: str, data: bytes = b"") -> DataConfig:
@@ -75,20 +94,47 @@ def test_half_named_and_doubly_named_splits(files: SplitConfig) -> None:
         read_split(DataConfig(train=files), Split.train)
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [("a.tsv", TsvFile), ("a.tsv.gz", TsvFile), ("a.jsonl", JsonLinesFile), ("a.jsonl.gz", JsonLinesFile)],
-)
-def test_the_ending_chooses_the_reader(tmp_path: Path, name: str, kind: type) -> None:
-    assert isinstance(read_split(one_file(tmp_path, name), Split.test), kind)
+@pytest.mark.parametrize("name", ["deu.txt", "a.tsv.gz", "a.jsonl", "a", "a.parquet"])
+@pytest.mark.parametrize("setting", ["file", "test.file", "more"])
+def test_the_content_of_a_file_chooses_its_reader_whatever_names_it(tmp_path: Path, name: str, setting: str) -> None:
+    (tmp_path / "other").write_text("a\n")
+    for data, kind in {
+        b"a\tb\n": TableFile,
+        b'{"translation": {"en": "a", "de": "b"}}\n': JsonLinesFile,
+        b'[\n {"translation": {"en": "a", "de": "b"}}\n]': JsonFile,
+        b'[["a", "b"]]': JsonFile,
+        parquet_bytes([{"en": "a", "de": "b"}]): ParquetFile,
+    }.items():
+        (tmp_path / name).write_bytes(data)
+        path, other = str(tmp_path / name), str(tmp_path / "other")
+        config = DataConfig(test=SplitConfig(file=path))
+        if setting == "file":
+            config = DataConfig(file=path)
+        elif setting == "more":
+            config = DataConfig(train=SplitConfig(source=other, target=other), more=[MoreConfig(file=path)])
+        corpus = list(named_corpora(config).values())[-1]
+        assert isinstance(corpus, kind)
+        assert list(corpus) == [Pair("a", "b")]
 
 
-def test_parquet_is_opened_and_other_endings_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"a\.parquet is not a readable Parquet file"):
-        read_split(one_file(tmp_path, "a.parquet"), Split.test)
-    for name in ("a.xls", "a.parquet.gz", "tsv"):
-        with pytest.raises(ConfigError, match=r"must end in \.tsv"):
-            read_split(one_file(tmp_path, name), Split.test)
+def test_the_format_can_be_named(tmp_path: Path) -> None:
+    config = one_file(tmp_path, "a.txt", b'"a"\t"b"\n')
+    assert list(read_split(config, Split.test) or []) == [Pair("a", "b")]
+    config.format = FileFormat.tsv
+    assert list(read_split(config, Split.test) or []) == [Pair('"a"', '"b"')]
+    config.format = FileFormat.lines
+    with pytest.raises(ConfigError, match=r"format=lines is for files of one side, and data\.test\.file has both"):
+        read_split(config, Split.test)
+    config.format, config.test = FileFormat.json, SplitConfig(source="x", target="y")
+    with pytest.raises(ConfigError, match=r"format=json is for files with both sides, and data\.test has one file per"):
+        read_split(config, Split.test)
+    with pytest.raises(ConfigError, match="format='xml' is unknown: choose one of lines, table"):
+        Corpus.read("x", format="xml")
+
+
+def test_a_folder_names_the_setting_that_reads_it(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=rf"is a folder: .* with data\.hub\.name={tmp_path}$"):
+        read_split(DataConfig(test=SplitConfig(file=str(tmp_path))), Split.test)
 
 
 def test_columns_follow_the_languages_unless_named(tmp_path: Path) -> None:
@@ -155,7 +201,6 @@ def test_mistakes_in_more_name_their_entry(files: SplitConfig) -> None:
         r"data\.more\[1\] names no text": MoreConfig(),
         r"add data\.more\[1\]\.target=FILE": MoreConfig(source="x"),
         r"data\.more\[1\] names both file and source/target": MoreConfig(source="x", target="y", file="z"),
-        r"data\.more\[1\]\.file must end in \.tsv": MoreConfig(file="x.txt"),
     }.items():
         good = MoreConfig(source=files.source, target=files.target)
         with pytest.raises(ConfigError, match=words):

@@ -26,6 +26,7 @@ from seq2seq.model import AttentionKind, AttentionOrder, CellKind, DecoderConfig
 from seq2seq.model.attention import AttentionMemory
 from seq2seq.model.cell import CellState, make_cell
 from seq2seq.model.decoder import State
+from seq2seq.model.pointer import CopyMemory
 
 SOURCES = random_sentences(1, [4, 2, 6])
 TARGETS = torch.tensor([[BOS, 5, 3], [BOS, 4, 7], [BOS, 6, 6]])
@@ -37,8 +38,9 @@ def teacher_forced(decoder: PreparedDecoder, network: Network) -> Tensor:
     memory, state = network.encode(*padded(SOURCES))
     prepared, rows, steps = decoder.memory(memory), decoder.start(state, 1), []
     for tokens_N in TARGETS.T:
-        features_NF, rows = decoder.step(tokens_N, decoder.vocabulary.embedding_VE, prepared, rows)
-        steps.append(decoder.vocabulary.log_probabilities(features_NF))
+        features_NF, rows, weights = decoder.step(tokens_N, decoder.vocabulary.embedding_VE, prepared, rows)
+        log_probability_NV = decoder.vocabulary.log_probabilities(features_NF)
+        steps.append(decoder.copied(log_probability_NV, features_NF, weights, prepared))
     return torch.stack(steps, 1)
 
 
@@ -46,8 +48,8 @@ def read(
     decoder: PreparedDecoder, vocabulary: Vocabulary, memory: PreparedMemory, rows: PreparedState
 ) -> tuple[Tensor, PreparedState]:
     """Return log-probabilities and state after one token."""
-    features, after = decoder.step(TARGETS[:, 1], vocabulary.embedding_VE, memory, rows)
-    return vocabulary.log_probabilities(features), after
+    features, after, weights = decoder.step(TARGETS[:, 1], vocabulary.embedding_VE, memory, rows)
+    return decoder.copied(vocabulary.log_probabilities(features), features, weights, memory), after
 
 
 @pytest.mark.parametrize("config", EVERY)
@@ -163,7 +165,7 @@ def test_later_changes_of_the_network_have_no_effect(sample, dtype, precision):
         for one, other in zip(found_after, after, strict=True):
             assert (one is None and other is None) or torch.equal(one, other)
     again = decoder.memory(memory)
-    for one, other in zip(again[1:], prepared[1:], strict=True):
+    for one, other in zip(again[1:-1], prepared[1:-1], strict=True):
         assert one is None or torch.equal(one, other)
 
 
@@ -242,8 +244,11 @@ def test_packed_decoders_can_also_be_stepped_plainly(config):
     both = PlainDecoder(network), PackedDecoder(network, InferencePrecision.float32, 1.0)
     rows = PreparedState.of(state)
     for _ in range(2):
-        (plain, rows), (packed, other) = (steps.step(inputs, steps.memory(memory), rows) for steps in both)
+        (plain, rows, weights), (packed, other, others) = (
+            steps.step(inputs, steps.memory(memory), rows) for steps in both
+        )
         torch.testing.assert_close(plain, packed)
+        torch.testing.assert_close(weights, others)
         torch.testing.assert_close(rows.states_ZNH, other.states_ZNH)
 
 
@@ -285,9 +290,11 @@ def test_repeated_rows_are_adjacent_in_the_new_precision():
 
 def test_selecting_sentences_selects_from_every_tensor_of_the_memory():
     attended = AttentionMemory(torch.rand(3, 1, 5, 4), torch.rand(3, 1, 5, 2), torch.rand(3, 5) > 0.5)
-    memory = PreparedMemory(attended, torch.rand(3, 2), torch.rand(3, 8), torch.rand(3, 6))
+    copies = CopyMemory.of(torch.randint(-1, 4, (3, 5)))
+    memory = PreparedMemory(attended, torch.rand(3, 2), torch.rand(3, 8), torch.rand(3, 6), copies=copies)
     chosen = memory.select(torch.tensor([2, 0]))
-    for one, other in zip([*chosen.attention, *chosen[1:]], [*attended, *memory[1:]], strict=True):
+    every = [*chosen.attention, *chosen[1:-1], *chosen.copies], [*attended, *memory[1:-1], *copies]
+    for one, other in zip(*every, strict=True):
         assert one is other is None or torch.equal(one, other[[2, 0]])
     assert PreparedMemory(None).select(torch.tensor([0])) == PreparedMemory(None)
 

@@ -1,15 +1,28 @@
 """The stepper of a network: stepping equals the teacher-forced pass, row by row."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import BOS, EOS, EVERY, SAMPLES, VOCABULARY, model_configs, padded, random_network, random_sentences
+from networks import (
+    BOS,
+    COPIES,
+    EOS,
+    EVERY,
+    SAMPLES,
+    VOCABULARY,
+    model_configs,
+    padded,
+    random_network,
+    random_sentences,
+)
 from torch import Tensor
 
 from seq2seq.inference import NetworkStepper, PreparedDecoder
 from seq2seq.inference.config import InferencePrecision
-from seq2seq.model import ModelConfig, Network
+from seq2seq.model import CopyKind, ModelConfig, Network
 
 CLOSE = {"rtol": 0, "atol": 1e-9}
 STEPS = 5
@@ -107,7 +120,9 @@ def test_memory_is_stored_once_per_sentence():
 TOKENS = st.sets(st.sampled_from([0, 3, 4, 5, 6, 7])).map(lambda tokens: sorted({EOS, *tokens}))
 
 
-@given(model_configs(), st.integers(0, 10_000), TOKENS, st.data())
+@given(
+    model_configs().map(lambda config: replace(config, copy=CopyKind.none)), st.integers(0, 10_000), TOKENS, st.data()
+)
 @torch.no_grad()
 def test_a_shortlist_renormalizes_the_probability_over_the_allowed_tokens(config, seed, listed, data):
     """At every step, for every sentence by its own list, also after a selection of rows and sentences."""
@@ -137,6 +152,33 @@ def test_a_shortlist_renormalizes_the_probability_over_the_allowed_tokens(config
             rows = torch.tensor([1, 1, 2, 3, 5, 4])
             state, short_state = full.select(state, rows, None), short.select(short_state, rows, None)
         places = torch.randint(1, len(tokens), (len(rows) if position else 6,), generator=torch.manual_seed(seed))
+
+
+@torch.no_grad()
+def test_a_shortlist_limits_what_is_copied_too():
+    """Attention to tokens outside a sentence's list goes to the vocabulary, which renormalizes over the list."""
+    config = next(config for config in EVERY if config.copy is CopyKind.pointer)
+    sources, listed = [[3, 5, 7, EOS], [3, 6, 4, EOS]], [EOS, 3, 5, 6]
+    masked_BU = torch.tensor([[False, False, True, False], [False, True, False, False]])
+    full = stepper_of(config, 1, sources)
+    network, prepared = full.network, full.decoder
+    short = NetworkStepper(network, prepared, *padded(sources), BOS, EOS, (torch.tensor(listed), masked_BU))
+    found_NV, _ = short.step(torch.full((4,), short.bos), short.start(2))
+    for row, found_V in enumerate(found_NV):
+        source, masked = sources[row // 2], masked_BU[row // 2].tolist()
+        memory, state = network.encode(*padded([source]))
+        decoded = network.decoder(network.target_embedding(torch.tensor([[BOS]])), memory, state)
+        features, weights = decoded.features_NTF[0, 0], decoded.weights_NTS[0, 0].double()
+        gate = (network.pointer.gate.weight[0] @ features + network.pointer.gate.bias).sigmoid()
+        allowed = [token for token, out in zip(listed, masked, strict=True) if not out]
+        vocabulary = dict(zip(allowed, network.output(features)[allowed].softmax(0), strict=True))
+        copied = {token: sum(weights[at] for at, own in enumerate(source) if COPIES[own] == token) for token in allowed}
+        kept = 1 - (1 - gate) * sum(copied.values())
+        expected = [0.0] + [
+            float(kept * vocabulary[token] + (1 - gate) * copied[token]) if token in allowed else 0.0
+            for token in listed
+        ]
+        torch.testing.assert_close(found_V.exp(), torch.tensor(expected).double())
 
 
 @pytest.mark.parametrize("tokens", [[], [3, 7, 4]])

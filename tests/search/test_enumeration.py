@@ -24,7 +24,16 @@ from networks import BOS, EOS, PAD, VOCABULARY, model_configs, padded, random_ne
 from seq2seq.inference import NetworkStepper, PreparedDecoder
 from seq2seq.inference.config import InferencePrecision
 from seq2seq.inference.shortlist import Shortlist
-from seq2seq.model import AttentionKind, BridgeKind, DecoderConfig, EncoderConfig, ModelConfig, Network, Tying
+from seq2seq.model import (
+    AttentionKind,
+    BridgeKind,
+    CopyKind,
+    DecoderConfig,
+    EncoderConfig,
+    ModelConfig,
+    Network,
+    Tying,
+)
 from seq2seq.search import (
     Method,
     Phrase,
@@ -116,12 +125,15 @@ def _table(network: Network, source: list[int], contexts: list[Path]) -> Any:
 class World:
     """Networks in float32 that never produce special tokens, bound to three sources, and their trees.
 
-    The number selects the kind: one network, two, or one with a language model; each without and with a shortlist.
+    The number selects the kind: one network, two, or one with a language model; each without and with a shortlist. The
+    second of two never has a copy mechanism.
     """
 
     def __init__(self, config: ModelConfig, seed: int, number: int, limits: Sequence[int]) -> None:
         sources = random_sentences(seed, LENGTHS)
-        networks = [self._network(config, seed + place) for place in range(2 if number % 3 == 1 else 1)]
+        plain = replace(config, copy=CopyKind.none)  # what a pointer computes with a shortlist: test_stepper
+        kinds = [plain if number % 2 else config, plain][: 2 if number % 3 == 1 else 1]
+        networks = [self._network(kind, seed + place) for place, kind in enumerate(kinds)]
         beside = self._network(LANGUAGE_MODEL, seed + 9) if number % 3 == 2 else None
         lists, allowed = None, [list(LETTERS)] * len(sources)
         if number % 2:
@@ -226,6 +238,7 @@ def test_random_networks_cover_every_kind(count):
     for choices in (
         [config.attention for config in configs],
         [config.attention_order for config in configs],
+        [config.copy for config in configs],
         [config.tying for config in configs],
         [config.summary for config in configs],
         [config.bridge for config in configs],

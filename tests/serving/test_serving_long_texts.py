@@ -59,7 +59,7 @@ def test_a_long_text_is_streamed(client):
 
 
 def test_a_text_is_split_into_lines_and_segments(client):
-    reply = client.post("/api/segments", text=f"Wir.\r\n\n {LONG}\nWir. Wir.")
+    reply = client.post("/api/segments", text=f"Wir.\r\n\u200b\n {LONG}\nWir. Wir.")
     assert reply.json == {"run": "attends", "lines": [["Wir."], [], [SENTENCE] * 24, ["Wir. Wir."]]}
     whole = client.post("/api/translate", sentences=[LONG]).json["translations"][0]["text"]
     parts = client.post("/api/translate", sentences=reply.json["lines"][2]).json["translations"]

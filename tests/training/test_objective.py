@@ -6,7 +6,7 @@ from reversal import HELD_OUT, SEVEN_BATCHES, same, tiny_network, trainer, train
 
 from seq2seq.system.precision import Precision
 from seq2seq.training import LossConfig, RiskConfig, ScheduledSamplingConfig, build_objective
-from seq2seq.training.consistency import Consistency
+from seq2seq.training.consistency import Consistency, SimCut
 from seq2seq.training.loss import loss_sums
 from seq2seq.training.objective import TeacherForcing
 from seq2seq.training.risk import Candidate, RiskTraining
@@ -56,6 +56,7 @@ def test_each_setting_adds_its_objective_and_objectives_nest():
     assert objective.objective.updates == 10
     assert type(objective.objective.objective) is Consistency
     assert type(built(LossConfig(consistency=2.0))) is Consistency
+    assert type(built(LossConfig(simcut=2.0))) is SimCut
     assert type(built(scheduled_sampling=ScheduledSamplingConfig(rate=0.5))) is ScheduledSampling
 
 
@@ -65,13 +66,14 @@ def fixed(network, batch):
     return [[Candidate((*tokens, 2), tokens[0] / 9) for tokens in sentence] for sentence in drawn]
 
 
-@pytest.mark.parametrize("ema", [None, 0.9])
-def test_all_objectives_together_are_reproducible_and_resumable(tmp_path, ema):
+@pytest.mark.parametrize(
+    ("loss", "ema"),
+    [(LossConfig(consistency=2.0), None), (LossConfig(consistency=2.0), 0.9), (LossConfig(simcut=2.0), None)],
+)
+def test_all_objectives_together_are_reproducible_and_resumable(tmp_path, loss, ema):
     def run(folder, updates):
         network = tiny_network()
-        objective = built(
-            LossConfig(consistency=2.0), ScheduledSamplingConfig(rate=0.5), RiskConfig(weight=0.3), draw=fixed
-        )
+        objective = built(loss, ScheduledSamplingConfig(rate=0.5), RiskConfig(weight=0.3), draw=fixed)
         config = training(updates=updates, accumulate=2, ema=ema)
         trainer(tmp_path / folder, config, network=network, objective=objective).fit()
         torch.manual_seed(len(folder))  # other uses of the generator have no effect

@@ -34,7 +34,7 @@ from seq2seq.system.precision import Precision
 from seq2seq.system.processes import in_group, is_first, rank, world_size
 from seq2seq.training import SGD, Validation
 from seq2seq.training.config import RiskConfig, ScheduledSamplingConfig
-from seq2seq.training.consistency import Consistency
+from seq2seq.training.consistency import Consistency, SimCut
 from seq2seq.training.interrupt import Interrupted
 from seq2seq.training.loss import Objective
 from seq2seq.training.loss_scale import LossScale
@@ -59,6 +59,7 @@ def objectives(precision: Precision) -> dict[str, Objective]:
     return {
         "plain": plain,
         "consistency": Consistency(2.0, 0.1, precision),
+        "simcut": SimCut(2.0, 0.2, 0.1, precision),
         "scheduled sampling": ScheduledSampling(plain, ScheduledSamplingConfig(rate=0.5), 1, precision),
         "risk": RiskTraining(plain, RiskConfig(weight=0.5), draw, precision),
         "risk alone": RiskTraining(plain, RiskConfig(weight=1.0), draw, precision),

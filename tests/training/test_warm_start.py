@@ -4,6 +4,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
+import torch
 from conftest import TINY
 from reversal import same
 
@@ -15,7 +16,8 @@ from seq2seq.run.folder import RunFolder
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import load_tokenizers, save_tokenizers
 from seq2seq.tokenizer.vocabulary import build_tokenizers
-from seq2seq.training.warm_start import checked_start, load_start_weights
+from seq2seq.training.config import EmbeddingsConfig, StartVocabulary
+from seq2seq.training.warm_start import checked_start, inherited_frozen, load_start_weights, transfer_start_weights
 
 
 @pytest.fixture
@@ -148,6 +150,60 @@ def test_a_mistake_is_refused_before_a_folder_is_created(recipe, tiny_run, tmp_p
     assert "model.attention=general" in outcome.err
     assert outcome.err.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+RELATED = PairList("related", [Pair("Wé wørk in thé øld house.", "Wi wårken in dåt ole Hüüs.")] * 3)
+
+
+@pytest.mark.parametrize("joint", [True, False])
+def test_tokens_of_the_same_text_keep_their_weights_in_a_new_vocabulary(tiny_run, model, caplog, joint):
+    """Compared row by row; the start has a joint vocabulary."""
+    own = build_tokenizers(TokenizerConfig(size=300, joint=joint), RELATED)
+    others, theirs = load_tokenizers(tiny_run), load_weights(tiny_run / "model.safetensors")
+    known = {token: number for number, token in enumerate(others.target.tokens(range(others.target.size)))}
+    network = Network(model, own.source.size, own.target.size, own.joint)
+    before = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
+    with caplog.at_level("INFO", "seq2seq"):
+        transfer_start_weights(tiny_run, own, network)
+    vocabularies = {"source_embedding.weight": own.source}
+    vocabularies |= dict.fromkeys(["target_embedding.weight", "output.weight", "output.bias"], own.target)
+    counts = {}
+    for name, after in network.named_parameters():
+        if name not in vocabularies:
+            assert torch.equal(after, theirs[name]), name
+            continue
+        tokens = vocabularies[name].tokens(range(vocabularies[name].size))
+        for row, token in enumerate(tokens):
+            expected = theirs[name][known[token]] if token in known else before[name][row]
+            assert torch.equal(after[row], expected), (name, token)
+        counts[name] = sum(token in known for token in tokens)
+        assert 260 < counts[name] < len(tokens), "special tokens and bytes, and some others"
+    shared, size = counts["target_embedding.weight"], own.target.size
+    assert (
+        f"{shared} of {size} {'' if joint else 'target '}tokens are in the vocabulary of {tiny_run} too" in caplog.text
+    )
+    assert caplog.text.count("training.start: ") == (1 if joint else 2)
+
+
+def test_a_new_vocabulary_takes_its_settings_from_the_command(tiny_run, tmp_path, model):
+    config = TokenizerConfig(size=300, algorithm="bpe", tags=["<2de>"], placeholders=["numbers"])
+    model = replace(model, initialization="xavier")
+    with pytest.raises((RunError, ConfigError)):
+        checked_start(tmp_path, str(tiny_run), model, config)
+    assert checked_start(tmp_path, str(tiny_run), model, config, ["<bt>"], StartVocabulary.own) == tiny_run
+    with pytest.raises(RunError, match="another architecture"):
+        checked_start(tmp_path, str(tiny_run), replace(model, bridge_shared=True), config, (), StartVocabulary.own)
+
+
+def test_frozen_embeddings_and_a_new_vocabulary_are_refused(tiny_run, tmp_path):
+    start = tmp_path / "start"
+    shutil.copytree(tiny_run, start)
+    (start / "config.yaml").write_text((start / "config.yaml").read_text("utf-8") + "\nfrozen: [source]\n", "utf-8")
+    new = tmp_path / "new"
+    assert inherited_frozen(new, start, EmbeddingsConfig()) == ["source"]
+    with pytest.raises(ConfigError, match=r"start_vocabulary=own .* set embeddings\.unfreeze=true$"):
+        inherited_frozen(new, start, EmbeddingsConfig(), StartVocabulary.own)
+    assert inherited_frozen(new, start, EmbeddingsConfig(unfreeze=True), StartVocabulary.own) == []
 
 
 def test_risk_sampling_and_averages_train_in_one_recipe(recipe, tiny_run, tmp_path):

@@ -65,7 +65,7 @@ def test_numbers_are_copied_around_placeholders_with_spaces():
     members = SimpleNamespace(
         protected=lambda text, source: placeholders.replace(text, placeholders.symbols(source)),
         restored=lambda text, source: placeholders.restore(text, placeholders.symbols(source)),
-        target=SimpleNamespace(decode=lambda tokens: "Siehe ⟨ph1⟩ 13"),
+        target=SimpleNamespace(decode=lambda tokens: "Siehe ⟨ph1⟩ 13", normalize=str),
     )
     found = translation(
         'See <a href="page 5"> 12',

@@ -1,0 +1,188 @@
+"""Encodings of text: those that can be recognised, and how to read or convert a file that is not UTF-8."""
+
+import codecs
+import re
+import shlex
+from pathlib import PurePath
+
+from seq2seq.errors import ConfigError, DataError
+
+BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark it begins with
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+ICONV = {"utf-16-le": "UTF-16LE", "utf-16-be": "UTF-16BE", "utf-32-le": "UTF-32LE", "utf-32-be": "UTF-32BE"} | {
+    "mac-roman": "MACINTOSH",
+    "gb18030": "GB18030",
+    "gb2312": "GB18030",
+}
+"""Names of encodings for ``iconv`` where they are not Python's in capitals."""
+
+TITLES = {"cp1252": "Latin-1 or Windows-1252", "cp932": "Shift-JIS", "shift_jis": "Shift-JIS", "cp949": "EUC-KR"}
+
+GUESSED = 20_000
+"""Bytes of lines that are not ASCII, from which an encoding is guessed."""
+
+SHORT = 8
+"""Bytes; less without a line feed does not show an encoding."""
+
+CONTROLS = re.compile(rb"[\0-\x06\x0e-\x1a\x7f]")
+"""Bytes that text rarely has."""
+
+
+def codec(encoding: str, setting: str | None) -> str:
+    """Python's name of an encoding.
+
+    Args:
+        encoding: any name of it.
+        setting: that contains it, for messages.
+
+    Raises:
+        ConfigError: there is no such encoding of text.
+    """
+    try:
+        "".encode(encoding)
+        return codecs.lookup(encoding).name
+    except (LookupError, ValueError):
+        raise ConfigError(
+            f"{setting or 'encoding'}={encoding} is no encoding of text: name one such as utf-16, cp1252 (Western "
+            "Europe), cp1251 (Cyrillic), shift_jis, gb18030 or big5"
+        ) from None
+
+
+def wide_encoding(start: bytes) -> str | None:
+    """UTF-16 or UTF-32, by the byte-order mark or by the NUL bytes of its line ends and ASCII characters.
+
+    Args:
+        start: of the file, to the end of a line or of a sample.
+    """
+    for mark, encoding in BYTE_ORDER_MARKS.items():
+        if start.startswith(mark):
+            return encoding
+    if b"\0" not in start:
+        return None
+    scores = {
+        encoding: _likelihood(start, encoding) for encoding in ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
+    }
+    best = max(scores, key=scores.__getitem__)
+    return best if scores[best] > 0 else None
+
+
+def _likelihood(start: bytes, encoding: str) -> float:
+    """How likely bytes with NULs have an encoding: the share of ASCII characters, or 0 if it is not possible."""
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(start)
+    except UnicodeDecodeError:
+        return 0
+    if not text.strip() or "\0" in text:
+        return 0
+    if "32" in encoding:  # any text decodes as UTF-16, but hardly ever as UTF-32
+        return 2
+    ascii_share = sum(character < "\x80" for character in text) / len(text)
+    return ascii_share if _is_utf16(start, text) else 0
+
+
+def _is_utf16(start: bytes, text: str) -> bool:
+    """Whether bytes that decode as UTF-16 are it, and not UTF-8 with NUL characters."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+        is_text = 20 * len(CONTROLS.findall(start.replace(b"\0", b""))) < len(start)
+    except UnicodeDecodeError:
+        is_text = False
+    if not is_text:
+        return " " in text or "\n" in text
+    lines = len(start) >= SHORT if b"\n" not in start else 2 * text.count("\n") >= start.count(b"\n")
+    return lines and 4 * start.count(b"\0") >= len(start)
+
+
+def guess(sample: bytes) -> tuple[str, str] | None:
+    """The most likely encoding of text that is not UTF-8, and a part of it as it reads so; None: unknown.
+
+    Args:
+        sample: whole lines, of which the first is not UTF-8.
+    """
+    import chardet  # takes half a second to import
+
+    lines = [line for line in re.split(rb"[\r\n]+", sample) if not line.isascii()]
+    special = b"\n".join(lines)[:GUESSED]
+    for shortened in (special, special[:-1], special[:-2], special[:-3]):  # a character may be cut at the end
+        found = chardet.detect(shortened)["encoding"]
+        encoding = None if found is None else codecs.lookup(found).name
+        if encoding in (None, "ascii", "utf-8"):
+            continue
+        assert encoding is not None
+        if encoding == "iso8859-1" and _decodes(shortened, "cp1252"):
+            encoding = "cp1252"  # equal where Latin-1 has letters
+        if _decodes(shortened, encoding):
+            return encoding, shortened.decode(encoding).split("\n")[0].strip()
+    return None
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def advice(encoding: str, name: str, setting: str | None, packed: bool = False) -> str:
+    """How to read or convert text in an encoding.
+
+    Args:
+        encoding: Python's name.
+        name: of the file, or ``standard input``.
+        setting: with an encoding; None: there is none.
+        packed: whether the file is compressed or in an archive, so that ``iconv`` cannot convert it.
+    """
+    reads = [] if setting is None else [f"{setting}={encoding} reads it"]
+    if not packed:
+        reads.append(f"convert it: {conversion(encoding, name)}")
+    return ", or ".join(reads) or "unpack it and convert it to UTF-8"
+
+
+def conversion(encoding: str, name: str) -> str:
+    """The command that converts a file to UTF-8."""
+    command = f"iconv -f {ICONV.get(encoding, encoding.upper().replace('_', '-'))} -t UTF-8"
+    if name == "standard input":
+        return f"… | {command} | …"
+    path = PurePath(name)
+    new = path.with_name(f"{path.stem}.utf8{path.suffix}")
+    return f"{command} {shlex.quote(name)} > {shlex.quote(str(new))}"
+
+
+def not_utf8(
+    name: str, number: int, error: UnicodeDecodeError, sample: bytes, setting: str | None, packed: bool
+) -> DataError:
+    """The error for a line that is not UTF-8: what the text is, and what to do.
+
+    Args:
+        name: of the file.
+        number: of the line, from 1.
+        error: of the line.
+        sample: the line and some that follow.
+        setting, packed: see `advice`.
+    """
+    where = (
+        f"{name}, line {number:,}: byte 0x{error.object[error.start]:02x} at position {error.start + 1} is not UTF-8: "
+    )
+    wide = wide_encoding(sample if number == 1 else sample.lstrip(b"\0"))
+    if wide is not None:
+        return DataError(f"{where}the text is {wide.upper()}: {advice(wide, name, setting, packed)}")
+    if len(CONTROLS.findall(sample)) * 50 > len(sample):
+        return DataError(f"{where}the file is binary data and not text: name a file with one sentence per line")
+    special = [line for line in sample.splitlines()[1:] if not line.isascii()]
+    valid = sum(_decodes(line, "utf-8") for line in special)
+    if valid > 9 and valid * 10 >= 9 * len(special):
+        return DataError(f"{where}the lines after it are: fix this line in a text editor, or remove it")
+    found = guess(sample)
+    if found is None:
+        named = "" if setting is None else f"name its encoding with {setting}=NAME, such as cp1252 or utf-16, or "
+        return DataError(f"{where}{named}save it as UTF-8 in a text editor, or convert it: {conversion('NAME', name)}")
+    encoding, text = found
+    shown = text if len(text) <= 40 else f"{text[:40]}…"
+    right = advice(encoding, name, setting, packed)
+    return DataError(f"{where}as {TITLES.get(encoding, encoding)} it begins with “{shown}”: if that is right, {right}")
