@@ -21,7 +21,8 @@ from seq2seq.report.help import assignment, command
 def main(config: SplitFileConfig) -> None:
     """Write a file for each set into a new folder, print a report and the command that trains on them."""
     # Imported here: --help and errors in the arguments need no PyTorch.
-    from seq2seq.corpora.reading import column_names, split_file
+    from seq2seq.corpora.formats import column_names
+    from seq2seq.corpora.reading import split_file
     from seq2seq.corpora.splitting import write_sets
 
     split = split_file(config.data)

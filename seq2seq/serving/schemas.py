@@ -32,10 +32,10 @@ class Message(BaseModel):
 
 def old_name(new: str, kind: Any) -> Any:
     """A field of a response under the name that it had before, for clients that read that one."""
-    value = property(lambda message: getattr(message, new))
-    return computed_field(
-        value, return_type=kind, description=f"old name of {new}", json_schema_extra={"deprecated": True}
+    described = computed_field(
+        return_type=kind, description=f"old name of {new}", json_schema_extra={"deprecated": True}
     )
+    return described(property(lambda message: getattr(message, new)))
 
 
 class ErrorMessage(Message):

@@ -141,19 +141,19 @@ def test_features_are_those_of_the_equations(config, beam):
 
 WINDOWS = ModelConfig(
     embedding_size=4,
-    encoder=EncoderConfig(size=2),
-    decoder=DecoderConfig(cell=CellKind.layer_norm_lstm, layers=3, size=4),
+    encoder=EncoderConfig(size=4),
+    decoder=DecoderConfig(cell=CellKind.layer_norm_lstm, layers=3, size=6),
     attention=AttentionKind.additive,
     attention_order=AttentionOrder.luong,
     attention_heads=2,
     attention_window=1,
     tying=Tying.all,
 )
-"""A configuration with twelve units of rounding: narrow windows amplify the rounding of their positions."""
+"""With seed 85 its features differ by 1.7e-6: narrow windows amplify the rounding of their positions."""
 
 
 @given(model_configs(), st.integers(0, 10_000), st.sampled_from([1, BEAM]), st.integers(1, STEPS - 1))
-@example(WINDOWS, 9999, BEAM, 1)
+@example(WINDOWS, 85, BEAM, 2)
 @torch.no_grad()
 def test_one_pass_equals_several_partial_passes(config, seed, beam, cut):
     network = random_network(config, seed)
