@@ -13,6 +13,7 @@ except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
 
 from seq2seq.config.recipes import SplitFileConfig
+from seq2seq.corpora.archives import split_path
 from seq2seq.corpora.config import Split
 from seq2seq.report.help import assignment, command
 
@@ -26,19 +27,22 @@ def main(config: SplitFileConfig) -> None:
     from seq2seq.corpora.splitting import write_sets
 
     split = split_file(config.data)
-    path = Path(config.data.file or "").expanduser()
+    path = split_path(Path(config.data.file or "").expanduser())[0]
     stem = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
     output = path.with_name(f"{stem}-split") if config.output is None else Path(config.output).expanduser()
-    files = write_sets(split, output, column_names(config.data))
+    source, target = column_names(config.data)
+    columns = ("source", "target") if source == target else (source, target)
+    files = write_sets(split, output, columns)
     print(split)
     for file in files.values():
         print(file)
-    names = ["source_language", "target_language"]
-    if files[Split.train].suffix == ".jsonl":  # the other forms have two columns without names
-        names += ["source_column", "target_column"]
-    settings = [(name, getattr(config.data, name)) for name in names]
-    words = [assignment(f"data.{name}", value) for name, value in settings if value is not None]
+    settings = {"source_language": config.data.source_language, "target_language": config.data.target_language}
+    if files[Split.train].suffix == ".jsonl" and columns != (*settings.values(),):  # other files lack names of columns
+        settings |= {"source_column": columns[0], "target_column": columns[1]}
+    words = [assignment(f"data.{name}", value) for name, value in settings.items()]
     words += [assignment(f"data.{part}.file", file) for part, file in files.items()]
+    if files[Split.train].suffix == ".tsv":
+        words.append("data.format=tsv")  # quotation marks are text
     print("next:", command("train"), "data=files model=attention run=runs/mine", *words)
 
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable
 
 try:
-    from seq2seq.config.hydra import recipe, whole_training
+    from seq2seq.config.hydra import arguments_without_debug, recipe
 except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
 
@@ -44,7 +44,9 @@ def main(config: TrainConfig) -> float:
         else:
             example = quoted(example_text(pair.source for pair in sentences if not is_blank(pair.source)))
             following = f"echo {example} | {command('translate')} {folder}"
-        following = whole_training(run.folder) or following
+        whole = arguments_without_debug()
+        if whole is not None:
+            following = " ".join([command("train"), *map(quoted, whole), assignment("run", f"{run.folder}-whole")])
         log.info("run folder: %s\nnext:       %s", run.folder, following)
     return run.best_score
 

@@ -178,10 +178,15 @@ def _start_weights(start: Path, vocabulary: StartVocabulary, tokenizers: Tokeniz
 
 def _stream(config: TrainConfig, texts: Texts, batches: Batches, tokenizers: Tokenizers) -> BatchStream:
     """The batches of this process: first of both directions, if that is set."""
-    resample = SubwordResampler(tokenizers, texts.tokenizer, config.seed, texts.tags)
-    updates = config.training.bidirectional_updates
-    until = batches.sampler.position_after(_batches_of(config, updates))
-    both = BothDirections(until, config.seed, tokenizers.source.ids_of_tags(texts.tags) if updates else ())
+
+    def after(updates: int) -> StreamPosition:
+        return batches.sampler.position_after(_batches_of(config, updates))
+
+    share, updates = config.tokenizer.sampling_until, config.training.bidirectional_updates
+    until = after(round(share * config.training.updates)) if share < 1 else None
+    resample = SubwordResampler(tokenizers, texts.tokenizer, config.seed, texts.tags, until)
+    tags = tokenizers.source.ids_of_tags(texts.tags) if updates else ()
+    both = BothDirections(after(updates), config.seed, tags)
 
     def transform(rows: tuple[Rows, Rows], position: StreamPosition) -> tuple[Rows, Rows]:
         return resample(both(rows, position), position)

@@ -46,6 +46,7 @@ VALUES: dict[str, list[Any]] = {
     "tokenizer.size": [310, 600], "tokenizer.target_size": [310, 400], "tokenizer.tags": [["<x>"]],
     "tokenizer.placeholders": [["printf"], ["numbers", "tags"]],
     "tokenizer.target_algorithm": ["bpe", "word", "char"], "tokenizer.sampling": [0.1, 0.5],
+    "tokenizer.sampling_until": [0.5],
     "tokenizer.character_coverage": [0.98], "tokenizer.training_sentences": [20],
     "model.embedding_size": [2, 12], "model.encoder.layers": [2, 3], "model.encoder.size": [4, 12],
     "model.encoder.residual_from": [2, 3], "model.decoder.layers": [2, 3], "model.decoder.size": [4, 24],
@@ -109,7 +110,7 @@ LEFT_OUT = {
     "data.overfit": "shortens the text: test_presets",
     "training.smaller": "a name in advice", "optimizer.learning_rate": "in CHOSEN",
     **{f"data.{split}.{name}": "needs files" for split in ("train", "validation", "test")
-       for name in ("source", "target", "file", "hub_split")},
+       for name in ("source", "target", "file", "hub_split", "source_column", "target_column")},
     **{f"data.hub.{name}": "needs the hub" for name in ("name", "subset", "revision", "streaming")},
 }  # fmt: skip
 

@@ -81,6 +81,8 @@ class Trace:
     """The hypotheses of the search, parents before children; empty for a given translation."""
     tree_tokens: tuple[str, ...]
     """The token of every node."""
+    copied_share: Tensor | None = None
+    """The part of the probability at each step [T] that is copied from the source; None without a copy mechanism."""
 
     def layer(self, side: Side, number: int = 1, direction: CellDirection = CellDirection.forward) -> LayerTrace:
         """Return the trace of one cell; the lowest layer is 1.
@@ -163,6 +165,7 @@ ARRAYS = {
     "initial_hidden": "initial_hidden",
     "initial_cell": "initial_cell",
     "attention": "attention",
+    "copied_share": "copied_share",
     "log_probabilities": "log_probabilities",
     "alternative_ids": "runner_up_ids",
     "alternative_log_probabilities": "runner_up_log_probabilities",

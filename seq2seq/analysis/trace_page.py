@@ -42,7 +42,7 @@ def trace_page(trace: Trace, pictures: dict[str, bytes]) -> str:
     parts = [
         table(["", ""], summary_rows(trace)),
         heading("Step by step", steps),
-        table(COLUMNS, step_rows(trace), NUMERIC_COLUMNS),
+        table(columns(trace), step_rows(trace), NUMERIC_COLUMNS),
     ]
     if "tree" in pictures:
         text = "All hypotheses of the beam search; at each step, the more probable ones are higher."
@@ -60,9 +60,10 @@ def trace_page(trace: Trace, pictures: dict[str, bytes]) -> str:
 
 def trace_text(trace: Trace) -> str:
     """Return the translation and one line per step, for a terminal."""
-    text_columns = [column for column in range(len(COLUMNS)) if column not in NUMERIC_COLUMNS]
+    names = columns(trace)
+    text_columns = [column for column in range(len(names)) if column not in NUMERIC_COLUMNS]
     summary = aligned(summary_rows(trace), texts=(0, 1), indent="")
-    return f"{summary}\n\n{aligned([COLUMNS, *step_rows(trace)], text_columns, indent='')}"
+    return f"{summary}\n\n{aligned([names, *step_rows(trace)], text_columns, indent='')}"
 
 
 def summary_rows(trace: Trace) -> list[list[str]]:
@@ -75,13 +76,22 @@ def summary_rows(trace: Trace) -> list[list[str]]:
     ]
 
 
+def columns(trace: Trace) -> list[str]:
+    """Return the names of the columns of `step_rows`."""
+    return COLUMNS if trace.copied_share is None else [*COLUMNS, "copied"]
+
+
 def step_rows(trace: Trace) -> list[list[str]]:
-    """Return one row per step: number, token read, token predicted, its probability, and the alternatives."""
+    """Return one row per step: number, token read, token predicted, its probability, and the alternatives.
+
+    With a copy mechanism, the last column is the part of all probability that is copied.
+    """
     rows = []
     probabilities = trace.alternative_log_probabilities.exp().tolist()
     for step, predicted in enumerate(trace.target_tokens):
         alternatives = zip(trace.alternative_tokens[step], probabilities[step], strict=True)
         probability = f"{math.exp(float(trace.log_probabilities[step])):.1%}"
         text = "  ".join(f"{token} {share:.1%}" for token, share in alternatives)
-        rows.append([str(step + 1), trace.input_tokens[step], predicted, probability, text])
+        copied = [] if trace.copied_share is None else [f"{float(trace.copied_share[step]):.1%}"]
+        rows.append([str(step + 1), trace.input_tokens[step], predicted, probability, text, *copied])
     return rows

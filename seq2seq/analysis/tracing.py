@@ -11,12 +11,13 @@ from torch import Tensor
 
 from seq2seq.analysis.beam_tree import Node, search_with_tree
 from seq2seq.analysis.config import ALTERNATIVES
-from seq2seq.analysis.replay import LayerRecord, replay
+from seq2seq.analysis.replay import LayerRecord, Replay, replay
 from seq2seq.analysis.trace import LayerTrace, Trace
 from seq2seq.corpora.segmentation import MAX_SEGMENT
 from seq2seq.errors import ConfigError, DataError, require_text
 from seq2seq.inference.member import Member, SourceBatch
 from seq2seq.inference.members import Members
+from seq2seq.model import Network
 from seq2seq.search import Method, SearchConfig, search, with_repetition_settings
 from seq2seq.settings import validate
 from seq2seq.tokenizer.tokenizer import BOS, EOS
@@ -157,7 +158,7 @@ def _arrays(
     network, device = member.network, member.device
     replayed = replay(network, *sources, torch.tensor([inputs], device=device))
     labels_T1 = torch.tensor(labels, device=device).unsqueeze(1)
-    chunks = torch.arange(len(labels), device=device).split(CHUNK)
+    chunks = torch.split(torch.arange(len(labels), device=device), CHUNK)
     chosen, ids, values = zip(
         *(
             _predictions(network.logits(replayed.decoded, replayed.memory, rows), labels_T1[rows], alternatives)
@@ -171,11 +172,22 @@ def _arrays(
         "initial_hidden": _copied(replayed.initial.hidden_LNH[:, 0]),
         "initial_cell": None if cells is None else _copied(cells[:, 0]),
         "attention": None if weights is None else _copied(weights[0]),
+        "copied_share": _copied_share(network, replayed),
         "log_probabilities": _copied(torch.cat(chosen)),
         "alternative_ids": _copied(torch.cat(ids)),
         "alternative_log_probabilities": _copied(torch.cat(values)),
     }
     return arrays, tuple(map(_layer, replayed.layers))
+
+
+def _copied_share(network: Network, replayed: Replay) -> Tensor | None:
+    """Return the copied part of the probability at each step (T,); None without a copy mechanism."""
+    pointer, copies, weights_NTS = network.pointer, replayed.memory.copies, replayed.decoded.weights_NTS
+    if pointer is None or copies is None or weights_NTS is None:
+        return None
+    features_TF = replayed.decoded.features_NTF[0]
+    copied = copies.at(weights_NTS, torch.arange(len(features_TF), device=features_TF.device))
+    return _copied(pointer.copied_share(pointer.gate_logits(features_TF), copied).squeeze(1))
 
 
 def _predictions(logits_TV: Tensor, labels_T1: Tensor, alternatives: int) -> tuple[Tensor, Tensor, Tensor]:

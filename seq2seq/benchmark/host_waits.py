@@ -49,9 +49,9 @@ def network_of(config: ModelConfig, waits: Waits | None = None) -> Network:
                     waits.pair(moved[id(weight)], weight.detach())
             module._parameters[name] = moved[id(weight)]
         for name, table in module.named_buffers(recurse=False):
-            module._buffers[name] = torch.empty_like(table, device=META)
+            module._buffers[name] = moved_table = torch.empty_like(table, device=META)
             if waits is not None:
-                waits.pair(module._buffers[name], table)
+                waits.pair(moved_table, table)
     return network
 
 

@@ -188,7 +188,7 @@ def train(task: Task) -> dict[str, float]:
     config, device = task.config, choose_device(task.config.device)
     (vocabulary,) = (task.folder / "vocabulary").iterdir()
     with timer("first_batch", figures):
-        tokenizers = load_tokenizers(vocabulary)
+        tokenizers = load_tokenizers(vocabulary, config.tokenizer.normalization)
         table = task.table(tokenizers)
         order = BatchSampler(table.source_lengths, table.target_lengths, config.batch, config.seed)
         stream = batch_stream(table, order, SubwordResampler(tokenizers, config.tokenizer, config.seed))

@@ -6,7 +6,6 @@ import functools
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 import hydra
@@ -37,7 +36,6 @@ from seq2seq.config.schemas import MULTI_PROCESS, RECIPES, conf_folder, register
 from seq2seq.config.sweep import sweeping
 from seq2seq.config.sweep_job import sweep_job
 from seq2seq.errors import ConfigError, Seq2SeqError, program
-from seq2seq.report.help import assignment, command, quoted
 from seq2seq.settings import validate, walk
 from seq2seq.system.launcher import closing_group, in_group, is_launched
 
@@ -209,12 +207,11 @@ def _check_choices(choices: Any, settings: Any) -> None:
         check_text_is_named(settings.data)
 
 
-def whole_training(folder: Path) -> str | None:
-    """The command of a ``training=debug`` run without this preset, for another folder; None for another run."""
+def arguments_without_debug() -> list[str] | None:
+    """The arguments of a ``training=debug`` run without this preset and the folder; None for another run."""
     if not HydraConfig.initialized() or HydraConfig.get().runtime.choices.get("training") != "debug":
         return None
-    kept = [word for word in HydraConfig.get().overrides.task if not word.startswith(("training=", "run="))]
-    return " ".join([command("train"), *map(quoted, kept), assignment("run", f"{folder}-whole")])
+    return [word for word in HydraConfig.get().overrides.task if not word.startswith(("training=", "run="))]
 
 
 CHECK = "_check_help"

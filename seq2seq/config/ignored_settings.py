@@ -77,7 +77,10 @@ def _conditions(config: TrainConfig) -> Iterator[Condition]:
     starts = ("embeddings.unfreeze", "training.start_vocabulary")
     yield Condition(starts, config.training.start is None, "without a start", "training.start=RUN")
     yield Condition(
-        ("tokenizer.sample_target",), config.tokenizer.sampling == 0, "without sampling", "tokenizer.sampling above 0"
+        ("tokenizer.sample_target", "tokenizer.sampling_until"),
+        config.tokenizer.sampling == 0,
+        "without sampling",
+        "tokenizer.sampling above 0",
     )
     yield Condition(
         ("training.average_count",),
@@ -147,7 +150,13 @@ def _of_data(data: DataConfig) -> Iterator[Condition]:
     yield Condition(tuple(hub), data.hub.name is None, "without a data set of the hub", "data.hub.name=NAME")
     yield Condition(("data.split", "data.split_seed"), data.file is None, "without data.file", "data.file=FILE")
     files = [data.file, data.train.file, data.validation.file, data.test.file, *(more.file for more in data.more)]
+    texts = [text for part in (*splits.values(), *data.more) for text in (part.source, part.target)]
+    named = any(name is not None for name in (*files, *texts))
+    yield Condition(("data.format", "data.encoding"), not named, "without files", "data.file=FILE")
     columns = data.hub.name is not None or any(name is not None for name in files)
+    for name, split in splits.items():
+        own = (f"data.{name}.source_column", f"data.{name}.target_column")
+        yield Condition(own, split.file is None, "without a file with both sides", f"data.{name}.file=FILE")
     yield Condition(
         ("data.source_column", "data.target_column"), not columns, "without text in columns", "data.train.file=FILE"
     )

@@ -9,6 +9,7 @@ from seq2seq.config.hydra import compose
 from seq2seq.config.ignored_settings import refuse_ignored, refuse_ignored_data
 from seq2seq.config.recipes import DoctorConfig, EvaluateConfig, SplitFileConfig, TrainConfig
 from seq2seq.config.schemas import RECIPES
+from seq2seq.corpora.archives import split_path
 from seq2seq.corpora.monolingual import read_target_corpora
 from seq2seq.corpora.reading import check_files, named_corpora, read_corpora, split_file
 from seq2seq.errors import ConfigError, DataError, RunError
@@ -26,6 +27,7 @@ RUNS = {"run", "runs", "ensemble", "language_model", "training.start"}
 
 NEITHER = {
     *("data.source_language", "data.target_language", "data.source_column", "data.target_column", "data.source_tag"),
+    *("data.encoding", "encoding"),
     *(f"data.{split}.hub_split" for split in ("train", "validation", "test")),
     *("data.hub.name", "data.hub.subset", "data.hub.revision", "data.cache", "tokenizer.tags", "training.device"),
     *("training.smaller", "train: run", "device", "precision", "output", "tag", "prefix", "phrases", "text", "host"),
@@ -55,7 +57,7 @@ def check_command(name: str, arguments: Sequence[str]) -> None:
     config = compose(name, arguments)
     _check_settings(config)
     for setting, path in _named(name, config, FILES):
-        if path != "-" and not (Path(path).expanduser().exists() or glob.glob(path)):
+        if path != "-" and not (split_path(Path(path).expanduser())[0].exists() or glob.glob(path)):
             raise DataError(f"{setting}={path}: no such file")
     for setting, path in _named(name, config, RUNS):
         if not (Path(path).expanduser() / "config.yaml").is_file():

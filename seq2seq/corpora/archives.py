@@ -70,22 +70,23 @@ def open_member(file: IO[bytes], kind: str, name: str) -> IO[bytes] | None:
 def _members(file: IO[bytes], kind: str) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Names of regular files, and functions that open them."""
     with _archive_errors(kind):
-        members = _in_zip(zipfile.ZipFile(file)) if kind == "zip" else _in_tar(tarfile.open(fileobj=file, mode="r|"))
+        members = _in_zip(file) if kind == "zip" else _in_tar(file)
         for number, member in enumerate(members):
             if number == MEMBERS:
                 raise DamagedError(f"{kind} archive", f"more than {MEMBERS:,} files")
             yield member
 
 
-def _in_zip(archive: zipfile.ZipFile) -> Iterator[tuple[str, Callable[[], Any]]]:
+def _in_zip(file: IO[bytes]) -> Iterator[tuple[str, Callable[[], Any]]]:
+    archive = zipfile.ZipFile(file)
     for info in archive.infolist():
         if not info.is_dir() and not stat.S_ISLNK(info.external_attr >> 16):
             yield info.filename, partial(archive.open, info)
 
 
-def _in_tar(archive: tarfile.TarFile) -> Iterator[tuple[str, Callable[[], Any]]]:
+def _in_tar(file: IO[bytes]) -> Iterator[tuple[str, Callable[[], Any]]]:
+    archive = tarfile.open(fileobj=file, mode="r|")  # noqa: SIM115  # its members are read after this function
     for info in archive:
-        archive.members = []  # else it keeps them all  # type: ignore[attr-defined]
         if info.isreg():
             yield info.name, partial(archive.extractfile, info)
 

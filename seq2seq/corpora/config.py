@@ -41,6 +41,8 @@ class FilesConfig:
     source: str | None = setting(None, "text file of source sentences, one per line")
     target: str | None = setting(None, "text file of target sentences, one per line")
     file: str | None = setting(None, "one file with both sides; its content decides how it is read: see data.format")
+    source_column: str | None = setting(None, "column of source sentences in file; null: data.source_column")
+    target_column: str | None = setting(None, "column of target sentences in file; null: data.target_column")
 
 
 @dataclass(kw_only=True)
@@ -169,5 +171,6 @@ def without_source(config: DataConfig) -> DataConfig:
 
 
 def _target_for_both(files: Files) -> Files:
-    """The target file for both sides; without one, the files are unchanged and `read_split` checks them."""
+    """The target file and column for both sides; without such a file, `read_split` checks what is named."""
+    files = replace(files, source_column=files.target_column)
     return files if files.target is None else replace(files, source=files.target)

@@ -29,8 +29,8 @@ OTHERS = {
     b"Rar!\x1a\x07": "a RAR archive: unpack it with unrar x {name}, and name a text file in it",
     b"\x28\xb5\x2f\xfd": "compressed with zstd: decompress it with zstd -d {name}",
     b"%PDF-": "a PDF document, which has no sentences: try pdftotext {name}, and correct the text by hand",
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old Word or Excel file (.doc, .xls): save a table as .xlsx or CSV (UTF-8), "
-    "and text as plain text (UTF-8)",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old Word or Excel file (.doc, .xls): save a table as .xlsx or CSV, and "
+    "text as plain text (UTF-8)",
     b"{\\rtf": "a rich-text document: save it as plain text (UTF-8)",
     b"SQLite format 3\0": "an SQLite database: export its table as CSV",
     b"PAR1\x15": "a Parquet file, with columns: name it as data.file or data.train.file",
@@ -193,7 +193,7 @@ def as_text(file: IO[bytes], name: str, encoding: str | None, setting: str | Non
     """
     stream, start, layers = unpack(file, name, member)
     refuse_no_text(start, name)
-    if b"\0" in start and name != "standard input":  # whose writer may be waiting
+    if name != "standard input":  # whose writer may be waiting
         stream, start = peek(stream, SAMPLE)
     codec = _checked_encoding(start, name, encoding, setting, layers > 0)
     stream, start = peek_line(stream if codec is None else recoded(stream, codec, name), MAX_LINE_BYTES + 1)

@@ -118,11 +118,9 @@ class Corpus(ABC):
 
         if format not in (None, *FileFormat):
             raise ConfigError(f"format={format!r} is unknown: choose one of {', '.join(FileFormat)}")
-        named = None if format is None else FileFormat(format)
-        languages = {"source_language": source_language, "target_language": target_language}
-        corpus = open_pairs(DataConfig(**languages, encoding=encoding, format=named), Path(path).expanduser(), "path")
-        corpus.languages = source_language, target_language
-        return corpus
+        config = DataConfig(source_language=source_language, target_language=target_language, encoding=encoding)
+        config.format = None if format is None else FileFormat(format)
+        return open_pairs(config, Path(path).expanduser(), "path")
 
     def split(self, *sizes: float, seed: int = 1) -> "SplitCorpus":
         """Split into training, validation and test sets that share no near copies (`corpora.near_copies`).

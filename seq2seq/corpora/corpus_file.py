@@ -83,7 +83,7 @@ class CorpusFile:
         Raises:
             DataError: it is not a regular file, but a pipe for example.
         """
-        if self._place.exists() and not self._place.is_file():
+        if self._place.exists() and not self.is_regular:
             raise DataError(f"{self.path} can be read only once: write the text to a file and name the file")
 
     @contextmanager
@@ -103,6 +103,11 @@ class CorpusFile:
                 verified = _VerifiedBytes(self.path, file, self._hashes)
                 file = stack.enter_context(io.BufferedReader(verified, BLOCK))
             yield file
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether it can be read several times."""
+        return self._place.is_file()
 
     @property
     def identity(self) -> str:
@@ -241,7 +246,7 @@ class CorpusFile:
 
         A pipe is not read, because its content would be lost.
         """
-        if self._member or not self._place.is_file():
+        if self._member or not self.is_regular:
             return None
         try:
             with self._place.open("rb") as file:

@@ -95,7 +95,7 @@ def _is_utf16(start: bytes, text: str) -> bool:
     if not is_text:
         return " " in text or "\n" in text
     lines = len(start) >= SHORT if b"\n" not in start else 2 * text.count("\n") >= start.count(b"\n")
-    return lines and 4 * start.count(b"\0") >= len(start)
+    return lines and 8 * start.count(b"\0") >= len(start)
 
 
 def guess(sample: bytes) -> tuple[str, str] | None:

@@ -61,6 +61,12 @@ def open_pairs(config: DataConfig, path: Path, setting: str = "data.file") -> Co
         DataError: the file is missing or damaged, of another kind, has no columns or lacks a named one; or an archive
             has several texts.
     """
+    corpus = _open(config, path, setting)
+    corpus.languages = config.source_language, config.target_language
+    return corpus
+
+
+def _open(config: DataConfig, path: Path, setting: str) -> Corpus:
     if path.is_dir():
         raise DataError(f"{path} is a folder: name a file in it, or read it as a data set with data.hub.name={path}")
     file = CorpusFile(path, config.encoding)

@@ -155,7 +155,7 @@ def loading(location: HubSplit) -> Iterator[tuple[Any, str]]:
     except DataError:
         raise
     except (datasets.exceptions.DatasetNotFoundError, FileNotFoundError, ConnectionError) as error:
-        advice = "check data.hub.name and the connection, or name files: data.train.source=FILE data.train.target=FILE"
+        advice = "check data.hub.name and the connection, or name a file with data.file=FILE"
         message = one_line(error)
     except Exception as error:  # readers and the network raise many types
         message = one_line(error)
@@ -165,7 +165,8 @@ def loading(location: HubSplit) -> Iterator[tuple[Any, str]]:
             advice = f"a stream has no slices: set {location.setting}=NAME, or data.hub.streaming=false"
         elif "split" in lower:
             slice_ = f"'{location.setting}=\"train[-1000:]\"'"
-            advice = f"set {location.setting}=NAME, or a slice of another split such as {slice_}"
+            none = f"{location.setting}=null goes without; or " if location.setting == "data.test.hub_split" else ""
+            advice = f"{none}set {location.setting}=NAME, or a slice of another split such as {slice_}"
         elif "config" in lower:
             advice = "set data.hub.subset=NAME"
     raise DataError(f"data set {location.name!r} cannot be used: {message}; {advice}")

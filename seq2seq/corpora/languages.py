@@ -50,6 +50,9 @@ UNSEGMENTED = re.compile(
 )
 LETTER = re.compile(r"[^\W\d_]")
 
+LONGEST_NAME = 60
+"""Characters of the name of a language, at most."""
+
 SAMPLE = 1000
 """Lines of text that are examined."""
 
@@ -94,11 +97,15 @@ def language_named(text: str) -> str | None:
     """
     import langcodes  # takes 30 ms to import
 
+    if not 0 < len(text) <= LONGEST_NAME or not text.isprintable():
+        return None
     with suppress(ValueError):
         tag = langcodes.Language.get(text)
-        if text and tag.is_valid():
+        if tag.is_valid():
             return tag.prefer_macrolanguage().language
-    with suppress(LookupError):
+    with suppress(
+        LookupError, ValueError, SystemError
+    ):  # the latter two for text that its index cannot hold, such as NUL
         return langcodes.find(text).prefer_macrolanguage().language
     return None
 

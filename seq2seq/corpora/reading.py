@@ -1,7 +1,9 @@
 """The corpora that the settings name: files, data sets of the hub, or the built-in corpus."""
 
 import logging
+from contextlib import closing
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,8 +15,9 @@ from seq2seq.corpora.files import TextFiles
 from seq2seq.corpora.formats import column_names, open_pairs
 from seq2seq.corpora.hub import STREAM_WARNING, HubData, HubSplit, HubStream
 from seq2seq.corpora.mixture import MixedCorpus, TaggedCorpus, WeightedCorpus
+from seq2seq.corpora.rows import SAMPLE, table_sign
 from seq2seq.corpora.splitting import SplitCorpus
-from seq2seq.errors import ConfigError
+from seq2seq.errors import ConfigError, DataError, program
 from seq2seq.settings import override_value, walk
 
 USED_WITHOUT_TEXT = {
@@ -49,7 +52,9 @@ def read_corpora(config: DataConfig) -> Corpora:
     parts = [] if train is None else [WeightedCorpus(train, config.weight)]
     for number, more in enumerate(config.more):
         if more.weight:
-            parts.append(WeightedCorpus(_more(config, more, f"data.more[{number}]"), more.weight))
+            corpus = _more(config, more, f"data.more[{number}]")
+            _refuse_tables(config, corpus, f"data.more[{number}]")
+            parts.append(WeightedCorpus(corpus, more.weight))
     if config.hub.streaming and config.hub.name is not None and not (config.file or _splits_with_files(config)):
         log.warning(STREAM_WARNING, config.hub.name)
     if not parts:
@@ -134,9 +139,11 @@ def read_split(config: DataConfig, split: Split) -> Corpus | None:
     Raises:
         ConfigError: train or validation has no files while another split has, a source file has no target file, a split
             names both a single file and separate ones, or a split and ``data.file`` name files.
-        DataError: a file, the data set or a column is missing.
+        DataError: a file, the data set or a column is missing; or a file of sentences is a table.
     """
-    corpus = _untagged(config, split if config.overfit is None else Split.train)
+    split = split if config.overfit is None else Split.train
+    corpus = _untagged(config, split)
+    _refuse_tables(config, corpus, f"data.{split}")
     if corpus is not None and config.overfit is not None:
         corpus = FirstPairs(corpus, config.overfit)
     return TaggedCorpus(corpus, config.source_tag) if corpus is not None and config.source_tag else corpus
@@ -208,6 +215,8 @@ def _files(config: DataConfig, part: FilesConfig, name: str) -> Corpus:
     if part.file is not None:
         if part.source is not None or part.target is not None:
             raise ConfigError(f"{name} names both file and source/target: keep one of them")
+        source, target = part.source_column or config.source_column, part.target_column or config.target_column
+        config = replace(config, source_column=source, target_column=target)
         return open_pairs(config, Path(part.file).expanduser(), f"{name}.file")
     if part.source is None or part.target is None:
         missing = "target" if part.target is None else "source"
@@ -223,6 +232,27 @@ def _text_files(config: DataConfig, part: FilesConfig, name: str) -> TextFiles:
         )
     source, target = (CorpusFile(Path(side or "").expanduser(), config.encoding) for side in (part.source, part.target))
     return TextFiles(source, target)
+
+
+def _refuse_tables(config: DataConfig, corpus: Corpus | None, name: str) -> None:
+    """Check that files with a sentence per line are not tables.
+
+    Raises:
+        DataError: a file is one.
+    """
+    corpus = corpus.corpus if isinstance(corpus, TaggedCorpus) else corpus
+    if not isinstance(corpus, TextFiles) or config.format is FileFormat.lines:
+        return
+    for file in corpus.files:
+        if not file.is_regular:
+            continue
+        with closing(file.lines()) as lines:
+            sign = table_sign(islice(lines, SAMPLE))
+        if sign is not None:
+            raise DataError(
+                f"{file.path} is a table and not text ({sign}): if it has both sides, name it as {name}.file, or else "
+                f"let {program('doctor')} remove the quotation marks with fix=true; data.format=lines reads it as it is"
+            )
 
 
 def _hub(config: DataConfig, name: str, part: SplitConfig, split: Split) -> Corpus | None:

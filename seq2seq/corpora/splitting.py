@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from seq2seq.corpora.columns import JsonLinesFile
+from seq2seq.corpora.columns import JsonFile, JsonLinesFile
 from seq2seq.corpora.config import Split
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.near_copies import Integers, group_pairs
@@ -222,8 +222,9 @@ def write_sets(split: SplitCorpus, folder: Path, columns: tuple[str, str] | None
     """
     corpus, sets = split.corpus, {part: text for part in Split if (text := split.part(part)) is not None}
     if columns is None:
-        own = corpus.columns if isinstance(corpus, JsonLinesFile) else corpus.languages
-        columns = own or ("source", "target")
+        columns = corpus.columns if isinstance(corpus, JsonLinesFile | JsonFile) else corpus.languages
+    if columns is None or columns[0] == columns[1]:
+        columns = "source", "target"
     kind = "jsonl"
     if isinstance(corpus, TableFile):
         kind = "tsv" if corpus.separator == "\t" else "csv"

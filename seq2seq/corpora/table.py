@@ -56,7 +56,7 @@ class TableFile(Corpus):
 
     Without column settings, a header row that names the two languages or sides decides the columns; else the first two
     columns are source and target. Only a first row that names languages, sides or the given columns is a header. Line
-    ends within a cell become spaces.
+    ends within a cell become spaces, and byte-order marks are removed.
 
     Attributes:
         header: the cells of the header row, which is no pair; None: there is none.
@@ -77,6 +77,7 @@ class TableFile(Corpus):
         self.file = corpus_file(file)
         self.path, self.name = self.file.path, str(self.file.path)
         self.file.require_regular()
+        self._marks, self._said = 0, False
         with closing(self.file.lines()) as lines:
             sample = list(islice(lines, SAMPLE + 1))
         self.separator, self.width = _separator(sample[:SAMPLE], self.name)
@@ -129,26 +130,53 @@ class TableFile(Corpus):
         return require_pairs(self._pairs(), self.name)
 
     def _pairs(self) -> Iterator[Pair]:
-        source, target = self.columns
+        for pair in self.pairs_or_errors():
+            if isinstance(pair, DataError):
+                raise pair
+            yield pair
+
+    def pairs_or_errors(self) -> Iterator[Pair | DataError]:
+        """The pairs, and an error in place of each row that has none.
+
+        Raises:
+            DataError: the file cannot be read on.
+        """
         for line, cells in islice(self._rows(), self.header is not None, None):
-            if len(cells) <= max(source, target):
-                raise DataError(
-                    f"{self.path}, line {line:,}: {len(cells)} columns separated by {self.separator!r}, but "
-                    f"{max(source, target) + 1} are needed: fix the row or set data.source_column=NUMBER "
-                    "data.target_column=NUMBER"
-                )
-            if self.checks_width and any(cells[self.width :]):
-                raise DataError(
-                    f"{self.path}, line {line:,}: {len(cells)} columns separated by {self.separator!r}, but most rows "
-                    f"have {self.width}: write a text that contains {self.separator!r} in quotation marks, or set "
-                    "data.source_column=NUMBER data.target_column=NUMBER"
-                )
-            yield Pair(cells[source], cells[target])
+            try:
+                yield self._pair(line, cells)
+            except DataError as error:
+                yield error
+        if self._marks and not self._said:
+            self._said = True
+            log.warning("%s: removed %s byte-order marks (U+FEFF) within it", self.path, f"{self._marks:,}")
+
+    def _pair(self, line: int, cells: list[str]) -> Pair:
+        source, target = self.columns
+        if len(cells) <= max(source, target):
+            raise DataError(
+                f"{self.path}, line {line:,}: {len(cells)} columns separated by {self.separator!r}, but "
+                f"{max(source, target) + 1} are needed: fix the row or set data.source_column=NUMBER "
+                "data.target_column=NUMBER"
+            )
+        if self.checks_width and any(cells[self.width :]):
+            raise DataError(
+                f"{self.path}, line {line:,}: {len(cells)} columns separated by {self.separator!r}, but most rows "
+                f"have {self.width}: write a text that contains {self.separator!r} in quotation marks, or set "
+                "data.source_column=NUMBER data.target_column=NUMBER"
+            )
+        return Pair(cells[source], cells[target])
+
+    def _without_marks(self, line: str) -> str:
+        if "\ufeff" in line:
+            self._marks += line.count("\ufeff")
+            return line.replace("\ufeff", "")
+        return line
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         """The number of the last line of each row, from 1, and its cells; blank lines are left out."""
+        self._marks = 0
         with closing(self.file.lines()) as lines:
-            ended = (f"{line}\n" for line in lines)
+            ended = (f"{self._without_marks(line)}\n" for line in lines)
             rows = csv.reader(
                 ended,
                 delimiter=self.separator,
@@ -158,7 +186,7 @@ class TableFile(Corpus):
             try:
                 for cells in rows:
                     if cells:
-                        yield rows.line_num, [LINE_ENDS.sub(" ", cell.removeprefix("\ufeff")) for cell in cells]
+                        yield rows.line_num, [LINE_ENDS.sub(" ", cell) for cell in cells]
             except csv.Error as error:
                 raise DataError(
                     f"{self.path}, line {rows.line_num:,}: wrong quotation marks ({error}): write a mark within a "

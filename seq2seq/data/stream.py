@@ -113,15 +113,22 @@ class SubwordResampler:
         config: the rate, and whether it applies to the target too.
         seed: seed of the run.
         source_tags: further tokens of the source that are never split, besides the config's tags.
+        until: position after the last batch that is segmented again; None: all are.
 
     Raises:
         DataError: a tokenizer has only one segmentation of a text, or lacks a tag.
     """
 
     def __init__(
-        self, tokenizers: Tokenizers, config: TokenizerConfig, seed: int, source_tags: Sequence[str] = ()
+        self,
+        tokenizers: Tokenizers,
+        config: TokenizerConfig,
+        seed: int,
+        source_tags: Sequence[str] = (),
+        until: StreamPosition | None = None,
     ) -> None:
         self.seed = seed
+        self.until = until
         sides = [(tokenizers.source, [*config.tags, *source_tags]), (tokenizers.target, config.tags)]
         self.samplers = [
             SubwordSampler(tokenizer, config.sampling, tokenizer.ids_of_tags(tags))
@@ -136,6 +143,8 @@ class SubwordResampler:
             rows: ids of sources and targets.
             position: of the stream after this batch.
         """
+        if self.until is not None and position > self.until:
+            return rows
         sides = list(rows)
         for side, sampler in enumerate(self.samplers):
             seed = int(np.random.SeedSequence([self.seed, *position, side]).generate_state(1)[0])

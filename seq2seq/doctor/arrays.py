@@ -110,5 +110,13 @@ def pair_statistics(pairs: PairArrays) -> PairStatistics:
 
 def concatenated(parts: list[PairStatistics], unpaired: tuple[int, int]) -> PairStatistics:
     """Join the statistics of consecutive parts of a corpus."""
-    columns = zip(*(part[:-1] for part in parts), strict=True)  # all but the numbers of surplus lines
-    return PairStatistics(*map(np.concatenate, columns), unpaired=unpaired)
+    return PairStatistics(
+        np.concatenate([part.source_hashes for part in parts]),
+        np.concatenate([part.target_hashes for part in parts]),
+        np.concatenate([part.source_lengths for part in parts]),
+        np.concatenate([part.target_lengths for part in parts]),
+        np.concatenate([part.filled for part in parts]),
+        np.concatenate([part.source_quotes for part in parts]),
+        np.concatenate([part.target_quotes for part in parts]),
+        unpaired,
+    )

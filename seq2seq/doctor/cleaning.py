@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from seq2seq.corpora.archives import split_path
 from seq2seq.corpora.blank import is_blank
-from seq2seq.corpora.columns import ParquetFile
 from seq2seq.corpora.corpus import Corpus
-from seq2seq.corpora.files import PairPerLine, TextFiles
+from seq2seq.corpora.files import TextFiles
 from seq2seq.corpora.lines import open_output
-from seq2seq.corpora.table import TableFile
 from seq2seq.doctor.arrays import Mask
 from seq2seq.doctor.characters import fold, repair_mojibake
 from seq2seq.doctor.diagnosis import Diagnosis
@@ -23,12 +22,15 @@ from seq2seq.doctor.markup import unescape
 from seq2seq.doctor.quotes import unquoted
 from seq2seq.doctor.reading import PairBlock, read_blocks
 from seq2seq.doctor.reasons import Reason, Remedy
-from seq2seq.errors import ConfigError
+from seq2seq.errors import ConfigError, DataError
 from seq2seq.system.atomic import atomic_write
 from seq2seq.system.lock import locked_output
 
 NEVER_KEPT = frozenset({Reason.unreadable, Reason.invalid_utf8, Reason.separators})
 """Reasons that ``keep`` may not name: a text file cannot hold such pairs."""
+
+PACKED = (".gz", ".xz", ".bz2")
+"""Endings of compressed files. Cleaned copies are compressed with gzip if the original is, and else not."""
 
 REPAIRS: Mapping[Reason, Callable[[str], str]] = {
     Reason.mojibake: repair_mojibake,
@@ -62,19 +64,16 @@ def clean_paths(corpus: Corpus, name: str) -> tuple[Path, Path]:
     """Return the paths of the cleaned copy: two text files, whatever the format of the original.
 
     ``train.en`` becomes ``train.clean.en``, ``train.en.gz`` becomes ``train.clean.en.gz``, and ``pairs.tsv`` becomes
-    ``pairs.clean.source.txt`` and ``pairs.clean.target.txt``.
+    ``pairs.clean.source.txt`` and ``pairs.clean.target.txt``. A copy of a file in an archive is beside the archive.
 
     Raises:
         ConfigError: the corpus is not in files, both sides are one file, or a copy already exists.
     """
     if isinstance(corpus, TextFiles):
         paths = _clean_path(corpus.source), _clean_path(corpus.target)
-    elif isinstance(corpus, PairPerLine | ParquetFile | TableFile):
-        stem = corpus.path.name.removesuffix(".gz").rpartition(".")[0]
-        paths = (
-            corpus.path.with_name(f"{stem}.clean.source.txt"),
-            corpus.path.with_name(f"{stem}.clean.target.txt"),
-        )
+    elif len(corpus.files) == 1:
+        path = _without_packing(corpus.files[0].path)
+        paths = path.with_name(f"{path.stem}.clean.source.txt"), path.with_name(f"{path.stem}.clean.target.txt")
     else:
         raise ConfigError(f"fix=true needs files, and {name} is {corpus.name}: leave fix out, or name files")
     source, target = paths
@@ -90,8 +89,16 @@ def clean_paths(corpus: Corpus, name: str) -> tuple[Path, Path]:
 
 def _clean_path(path: Path) -> Path:
     compressed = ".gz" if path.suffix == ".gz" else ""
-    stem, dot, language = path.name.removesuffix(compressed).rpartition(".")
+    path = _without_packing(path)
+    stem, dot, language = path.name.rpartition(".")
     return path.with_name(f"{stem}.clean.{language}{compressed}" if dot else f"{language}.clean{compressed}")
+
+
+def _without_packing(path: Path) -> Path:
+    """The path of a file without the ending of its compression; beside the archive for a file in one."""
+    place, member = split_path(path)
+    path = place.with_name(Path(member).name) if member else place
+    return path.with_suffix("") if path.suffix in PACKED else path
 
 
 class Cleaner:
@@ -172,7 +179,7 @@ def clean(diagnosis: Diagnosis, keep: Collection[Reason]) -> CleaningResult:
 
     Raises:
         ConfigError: as in `clean_paths`.
-        DataError: the corpus has changed since the diagnosis.
+        DataError: the corpus has changed since the diagnosis, or no pair would be left.
         RunError: a file cannot be written, or another process is writing it.
     """
     paths = clean_paths(diagnosis.corpus, diagnosis.name)
@@ -192,6 +199,12 @@ def clean(diagnosis: Diagnosis, keep: Collection[Reason]) -> CleaningResult:
                 kept += len(sides[0])
                 for file, lines in zip(files, sides, strict=True):
                     file.write("".join(f"{line}\n" for line in lines).encode())
+        if diagnosis.pairs and not kept:  # before the files get their names
+            reasons = ", ".join(sorted(cleaner.dropped))
+            raise DataError(
+                f"{diagnosis.corpus.name}: fix=true would drop every pair ({reasons}): correct the files, or set "
+                f"keep=[{reasons}]"
+            )
     dropped, changed = (
         {reason: count[reason] for reason in Reason if count[reason]} for count in (cleaner.dropped, cleaner.changed)
     )

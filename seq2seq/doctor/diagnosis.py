@@ -8,7 +8,9 @@ import numpy as np
 
 from seq2seq.corpora.config import Split
 from seq2seq.corpora.corpus import Corpus, Pair
+from seq2seq.corpora.files import PairPerLine, TextFiles
 from seq2seq.corpora.languages import EXAMPLES, Segmentation, detect_segmentation, mismatched_segmentation, script
+from seq2seq.corpora.table import TableFile
 from seq2seq.doctor.arrays import PairArrays, PairStatistics, SentenceArray, concatenated, pair_statistics
 from seq2seq.doctor.characters import OddCharacters
 from seq2seq.doctor.copying import copying_notes
@@ -24,6 +26,7 @@ from seq2seq.doctor.reading import BLOCK_PAIRS, read_blocks
 from seq2seq.doctor.reasons import Reason
 from seq2seq.doctor.scripts import SCRIPTS, RareScripts, count_scripts
 from seq2seq.doctor.third_language import find_third_language
+from seq2seq.errors import DataError
 
 SAMPLE_PAIRS = 100_000
 """First pairs of each corpus from which language and script statistics are estimated."""
@@ -71,8 +74,9 @@ def diagnose(
     Raises:
         DataError: a file cannot be read, can be read only once, or changes meanwhile.
     """
-    for corpus in corpora.values():  # after the fingerprint, reading a changed file is an error
-        _ = corpus.fingerprint
+    unreadable = unreadable_corpora(corpora)
+    unread = [Diagnosis(name, corpora[name], 0, [note], []) for name, note in unreadable.items()]
+    corpora = {name: corpus for name, corpus in corpora.items() if name not in unreadable}
     trigrams, scripts = sample_statistics(corpora.values())
     pair_checks: list[Check[PairArrays]] = [
         *(UnreadableRows(), BlankSentences(), OddCharacters(), Markup(), Encodings()),
@@ -96,7 +100,35 @@ def diagnose(
     return [
         Diagnosis(name, corpus, len(statistics[name].filled), notes[name], merge_findings(findings[name]))
         for name, corpus in corpora.items()
-    ]
+    ] + unread
+
+
+def unreadable_corpora(corpora: Mapping[str, Corpus]) -> dict[str, str]:
+    """Open each corpus, and return why some cannot be read: they are no text, or in another encoding.
+
+    Raises:
+        DataError: none can be read.
+    """
+    errors: dict[str, DataError] = {}
+    for name, corpus in corpora.items():
+        try:
+            _ = corpus.fingerprint  # after the fingerprint, reading a changed file is an error
+            next(read_blocks(corpus), None)
+        except DataError as error:
+            errors[name] = error
+    if errors and len(errors) == len(corpora):
+        raise next(iter(errors.values()))
+    return {name: str(error) for name, error in errors.items()}
+
+
+def file_notes(corpus: Corpus) -> list[str]:
+    """Return one line for each file that is converted while it is read."""
+    notes = [corpus.note] if corpus.note else []
+    for file in dict.fromkeys(corpus.files if isinstance(corpus, TextFiles | PairPerLine | TableFile) else ()):
+        how = ["lines end in carriage returns only"] if file.carriage_returns else []
+        how += [f"text in {file.encoding}"] if file.encoding else []
+        notes += [f"{file.path}: {' and '.join(how)}; fix=true writes UTF-8 with line feeds"] if how else []
+    return notes
 
 
 def check_texts(
@@ -109,12 +141,13 @@ def check_texts(
     """Run the checks that need all sentences at once, if there are at most `SMALL` pairs; else say what is left out."""
     pairs = sum(len(data.filled) for data in statistics.values())
     texts = {name: read_pairs(corpora[name]) for name in statistics} if pairs <= SMALL else {}
+    scored = next((name for name in HELD_OUT if name in texts), next(iter(texts), ""))
     for name, data in statistics.items():
         findings[name].extend(find_drift(data, texts.get(name)))
         if name in texts:
             foreign, unchecked = find_third_language(texts[name])
             findings[name].extend(foreign)
-            notes[name].extend([*unchecked, *copying_notes(name, texts[name], language)])
+            notes[name].extend([*unchecked, *(copying_notes(name, texts[name], language) if name == scored else [])])
         else:
             notes[name].append(
                 f"near copies, third languages and copying are not checked, and drift only by lengths: {pairs:,} pairs "
@@ -148,7 +181,7 @@ def check_pairs(
 ) -> tuple[PairStatistics, list[str], list[Finding]]:
     """Read a corpus and check its pairs; return their statistics, notes on whole files, and the findings."""
     parts, unpaired, start = [pair_statistics(PairArrays(SentenceArray([]), SentenceArray([]), {}))], (0, 0), 0
-    notes = [corpus.note] if corpus.note else []
+    notes = file_notes(corpus)
     findings: list[Finding] = []
     for block in read_blocks(corpus):
         notes += block.notes

@@ -143,7 +143,8 @@ def find_drift(data: PairStatistics, texts: Sequence[Pair] | None = None) -> lis
     segments = best_segments(lengths, words, lags)
     shifted = [segment for segment in segments if segment.lag != 0]
     sure = [segment for segment in shifted if words is not None and _confirmed(segment, words)]
-    groups = {Reason.drift: sure, Reason.unaligned: [segment for segment in shifted if segment not in sure]}
+    unsure = [segment for segment in shifted if segment not in sure and not _fits(segment, lengths, words)]
+    groups = {Reason.drift: sure, Reason.unaligned: unsure}
     return [_finding(reason, group) for reason, group in groups.items() if group]
 
 
@@ -189,6 +190,18 @@ def _confirmed(segment: Segment, words: LexicalModel) -> bool:
         return False
     gains = words.gain(lag, start, stop) - words.gain(0, start, stop)
     return float(gains.sum()) > CONFIRMED and float(words.gain(lag, start, stop).sum()) > 0
+
+
+def _fits(segment: Segment, lengths: LengthModel, words: LexicalModel | None) -> bool:
+    """Whether the lengths or the words of a segment without a lag fit no shift after all.
+
+    The words of another dialect or spelling fit nothing, but the lengths do.
+    """
+    checked = ((lengths, lengths.correlation >= MIN_CORRELATION), (words, words is not None))
+    return segment.lag is None and any(
+        evidence is not None and known and float(evidence.gain(0, segment.start, segment.stop).sum()) > 0
+        for evidence, known in checked
+    )
 
 
 def _finding(reason: Reason, segments: list[Segment]) -> Finding:

@@ -6,6 +6,7 @@ Vietnamese, code pages of other alphabets, and Zawgyi for Burmese, at Unicode's 
 
 import re
 import unicodedata
+import warnings
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
@@ -13,6 +14,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from seq2seq.doctor.arrays import PairArrays, SentenceArray
+from seq2seq.doctor.characters import repair_mojibake
 from seq2seq.doctor.findings import Finding
 from seq2seq.doctor.reasons import Reason
 
@@ -31,12 +33,17 @@ HIGH_WORD = re.compile(r"\b[À-ÖØ-öø-ÿ]{4,}\b")
 ZAWGYI = 0.95
 """Probability above which a sentence is Zawgyi."""
 
+ZAWGYI_SHARE = 0.05
+"""Least share of such sentences in a block: a few short ones are false alarms."""
+
 ZAWGYI_SAMPLE = 200
 """Sentences of a block that are checked for Zawgyi, which takes a millisecond each."""
 
 
 def is_legacy(text: str) -> bool:
     """Whether a text looks like that of a Vietnamese font before Unicode, or like a code page read as Latin-1."""
+    if repair_mojibake(text) != text:
+        return False
     words = len(text.split())
     if len(HIGH_WORD.findall(text)) >= max(2, words // 4) or len(SYMBOL_IN_WORD.findall(text)) >= max(2, words // 8):
         return True
@@ -51,7 +58,9 @@ def zawgyi_detector() -> Callable[[str], float] | None:
         return None
     from myanmartools import ZawgyiDetector
 
-    probability: Callable[[str], float] = ZawgyiDetector().get_zawgyi_probability
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # it opens its model with importlib.resources.open_binary
+        probability: Callable[[str], float] = ZawgyiDetector().get_zawgyi_probability
     return probability
 
 
@@ -77,4 +86,5 @@ def _zawgyi(sentences: SentenceArray) -> list[int]:
     if detector is None:
         return []
     rows = rows[:: -(-len(rows) // ZAWGYI_SAMPLE)]
-    return [row for row in rows if detector(sentences.sentences[row]) > ZAWGYI]
+    found = [row for row in rows if detector(sentences.sentences[row]) > ZAWGYI]
+    return found if len(found) >= ZAWGYI_SHARE * len(rows) else []

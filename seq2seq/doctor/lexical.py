@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-SIZE = 512
-"""Dimensions of a sentence."""
+SIZE, LARGE = 512, 50_000
+"""Dimensions of a sentence; a quarter of them in corpora of more pairs, where they suffice and save memory."""
 STEM = 5
 """Characters of a word that count."""
 LONGEST_WORD = 12
@@ -54,6 +54,9 @@ class LexicalModel:
         """
         source, target = self._sides
         known = np.flatnonzero(partners >= 0)
+        if not len(known):
+            self.evidence = 0.0
+            return self.evidence
         maps = [_ridge(source, target, known[self._halves[known] == half], partners) for half in (0, 1)]
         mapped = np.empty_like(source)
         for half, rows in enumerate(self._halves == half for half in (0, 1)):
@@ -89,22 +92,23 @@ class LexicalModel:
 
 
 def sketches(sentences: Sequence[str]) -> Floats:
-    """The bags of words of sentences as unit vectors, centred, [sentences, `SIZE`]."""
-    hashes: list[int] = []
+    """The bags of words of sentences as unit vectors, centred, [sentences, dimensions]."""
+    found: list[int] = []
     counts = np.zeros(len(sentences), np.int64)
     known: dict[str, int] = {}
     for row, sentence in enumerate(sentences):
-        words = [known.setdefault(word, len(known)) for word in _units(sentence)]
-        counts[row] = len(words)
-        hashes += words
-    words = np.array(hashes, np.int64)
+        before = len(found)
+        found += [known.setdefault(word, len(known)) for word in _units(sentence)]
+        counts[row] = len(found) - before
+    words = np.array(found, np.int64)
     codes = np.fromiter((zlib.crc32(word.encode("utf-8", "surrogatepass")) for word in known), np.int64, len(known))
     frequencies = np.bincount(words, minlength=len(known))
     weights = np.where(codes >> 20 & 1, 1, -1) / np.sqrt(np.maximum(frequencies, 1))
-    vectors = np.zeros((len(sentences), SIZE), np.float32)
-    np.add.at(vectors, (np.repeat(np.arange(len(sentences)), counts), codes[words] % SIZE), weights[words])
+    size = SIZE if len(sentences) <= LARGE else SIZE // 4
+    vectors = np.zeros((len(sentences), size), np.float32)
+    np.add.at(vectors, (np.repeat(np.arange(len(sentences)), counts), codes[words] % size), weights[words])
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
-    return vectors - vectors.mean(0)
+    return np.asarray(vectors - vectors.mean(0), np.float32)
 
 
 def _units(sentence: str) -> Iterator[str]:
@@ -116,11 +120,11 @@ def _units(sentence: str) -> Iterator[str]:
 
 
 def _ridge(source: Floats, target: Floats, rows: npt.NDArray[np.int64], partners: npt.NDArray[np.int64]) -> Floats:
-    """The map from source to target vectors, from at most `SAMPLE` of these source lines, [`SIZE`, `SIZE`]."""
+    """The map from source to target vectors, from at most `SAMPLE` of these source lines."""
     rows = rows[:: -(-len(rows) // SAMPLE)] if len(rows) else rows
     inputs, outputs = source[rows], target[partners[rows]]
     products = inputs.T @ inputs
-    products[np.diag_indices(SIZE)] += RIDGE * max(float(np.trace(products)) / SIZE, 1e-6)
+    products[np.diag_indices(len(products))] += RIDGE * max(float(np.trace(products)) / len(products), 1e-6)
     return np.asarray(np.linalg.solve(products, inputs.T @ outputs), np.float32)
 
 

@@ -1,6 +1,6 @@
 """Read any corpus to its end: errors that stop the usual reader are recorded instead."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
 from typing import Any, NamedTuple, cast
@@ -14,6 +14,7 @@ from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.files import PairPerLine, TextFiles
 from seq2seq.corpora.lines import MAX_LINE_BYTES, damaged, raw_lines, too_long, unreadable
 from seq2seq.corpora.streams import DamagedError
+from seq2seq.corpora.table import TableFile
 from seq2seq.errors import DataError
 
 BLOCK_PAIRS = 4_000
@@ -48,7 +49,7 @@ def read_blocks(corpus: Corpus) -> Iterator[PairBlock]:
         return _record_blocks(corpus)
     if isinstance(corpus, ParquetFile):
         return _parquet_blocks(corpus)
-    return _iterated_blocks(corpus)
+    return _iterated_blocks(corpus.pairs_or_errors() if isinstance(corpus, TableFile) else corpus)
 
 
 class LineReader:
@@ -174,11 +175,14 @@ def _column_values(column: Any, inner: tuple[str, ...]) -> list[object]:
         return [value if value is None else value.decode("utf-8", INVALID_BYTES) for value in raw]
 
 
-def _iterated_blocks(corpus: Corpus) -> Iterator[PairBlock]:
-    """Iterate over a corpus without files of its own (a hub data set, the built-in corpus), up to its first error."""
+def _iterated_blocks(pairs: Iterable[Pair | DataError]) -> Iterator[PairBlock]:
+    """Iterate over pairs, and errors of rows, up to the first error that ends reading."""
     block = PairBlock([], [], {})
     try:
-        for pair in corpus:
+        for pair in pairs:
+            if isinstance(pair, DataError):
+                block.errors[len(block.source)] = str(pair)
+                pair = Pair("", "")
             block.source.append(pair.source)
             block.target.append(pair.target)
             if len(block.source) == BLOCK_PAIRS:

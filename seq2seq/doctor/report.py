@@ -20,6 +20,9 @@ WIDTH = 100
 
 VERBS = {Remedy.drop: "drops", Remedy.repair: "repairs", Remedy.fold: "folds", Remedy.swap: "swaps", Remedy.none: ""}
 
+SHIFTED = (Reason.drift, Reason.unaligned)
+"""Findings whose note names the lines. Their partners are lines of the target, not pairs."""
+
 Examples = Mapping[tuple[str, int], Pair]
 """Pairs by corpus name and row."""
 
@@ -51,7 +54,7 @@ def details(diagnosis: Diagnosis, pairs: Examples, examples: int) -> str:
         lines += [f"  next: {next_step(finding.reason, diagnosis.name)}"]
         for row, partner in _example_rows(finding, examples):
             lines += _example(diagnosis.name, row, pairs)
-            if partner >= 0 and finding.reason is not Reason.drift:
+            if partner >= 0 and finding.reason not in SHIFTED:
                 lines += _example(finding.partner_corpus or diagnosis.name, partner, pairs, "as ")
     return "\n".join(lines)
 
@@ -120,7 +123,7 @@ def _notes(diagnosis: Diagnosis) -> list[str]:
         *(
             f"{finding.reason} in {diagnosis.name}: {finding.note}"
             for finding in diagnosis.findings
-            if finding.note and (not len(finding.rows) or finding.reason is Reason.drift)
+            if finding.note and (not len(finding.rows) or finding.reason in SHIFTED)
         ),
     ]
 
@@ -150,9 +153,11 @@ def _example_rows(finding: Finding, examples: int) -> list[tuple[int, int]]:
 
 def _read_pairs(corpus: Corpus, rows: set[int]) -> dict[int, Pair]:
     pairs: dict[int, Pair] = {}
+    if not rows:
+        return pairs
     start = 0
     for block in read_blocks(corpus):
-        if start > max(rows, default=-1):
+        if start > max(rows):
             break
         for row in [row for row in rows if start <= row < start + len(block.source)]:
             pairs[row] = Pair(block.source[row - start], block.target[row - start])

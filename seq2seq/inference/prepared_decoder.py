@@ -55,10 +55,17 @@ class PreparedMemory(NamedTuple):
 
     def select(self, sentences_B: Tensor) -> "PreparedMemory":
         """The memory of these sentences, in this order."""
-        attention, *tensors, copies = self
-        parts = (None if part is None else part.index_select(0, sentences_B) for part in tensors)
+
+        def selected(part: Tensor | None) -> Tensor | None:
+            return None if part is None else part.index_select(0, sentences_B)
+
         return PreparedMemory(
-            attention and attention.select(sentences_B), *parts, copies and copies.select(sentences_B)
+            self.attention and self.attention.select(sentences_B),
+            selected(self.context_BD),
+            selected(self.gates_BG),
+            selected(self.readout_BF),
+            selected(self.masked_BV),
+            self.copies and self.copies.select(sentences_B),
         )
 
 

@@ -42,7 +42,7 @@ def copied_source_report(copied: Score, *translated: Score) -> str:
         translated: of the translations, one for each search; none for a corpus without translations.
     """
     best = max((each.bleu.score for each in translated), default=0.0)
-    values = f"the source left unchanged scores BLEU {copied.bleu.score:.1f}, chrF {copied.chrf.score:.1f}"
+    values = f"the unchanged source scores BLEU {copied.bleu.score:.1f}, chrF {copied.chrf.score:.1f}"
     if translated and copied.bleu.score > best:
         return (
             f"{values}: above the translations (BLEU {best:.1f}); train with model.copy=pointer, which can copy words "

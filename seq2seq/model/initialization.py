@@ -6,12 +6,11 @@ from torch import nn
 from seq2seq.model.cell import LSTM, Cell, LayerNormLSTM
 from seq2seq.model.choices import Initialization
 from seq2seq.model.config import ModelConfig
-from seq2seq.model.pointer import GATE_BIAS, Pointer
 
 
 @torch.no_grad()
 def initialize(network: nn.Module, config: ModelConfig) -> None:
-    """Draw every matrix from ``config.initialization`` and zero the biases, except those of forget gates and pointer.
+    """Draw every matrix from ``config.initialization`` and zero the biases, except those of the forget gates.
 
     Embeddings are always uniform, within ``config.embedding_range``: rows of a table have no fan-in. Orthogonal
     matrices: Saxe et al. 2014. Layer normalizations start as the identity.
@@ -35,8 +34,6 @@ def initialize(network: nn.Module, config: ModelConfig) -> None:
     for module in network.modules():
         if isinstance(module, nn.GroupNorm | nn.LayerNorm):
             module.weight.fill_(1)
-        elif isinstance(module, Pointer):
-            module.gate.bias.fill_(GATE_BIAS)
     for cell in cells:
         set_forget_bias(cell, config.forget_bias)
 

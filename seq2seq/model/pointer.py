@@ -24,9 +24,6 @@ from torch.nn.functional import linear, logsigmoid
 CHUNK = 128
 """Rows of logits that are processed together on a CPU: few enough to stay in its cache."""
 
-GATE_BIAS = 1.0
-"""Initial bias of the gate: 73 % of the probability is the vocabulary's."""
-
 TINY = 1e-30
 """Smallest probability whose logarithm is computed."""
 
@@ -108,11 +105,14 @@ class Pointer(nn.Module):
         """The gate (P, 1) before its sigmoid, float64, which autocast does not round."""
         return linear(features_PF.double(), self.gate.weight.double(), self.gate.bias.double())
 
+    def copied_share(self, gate_P1: Tensor, copied: Copied) -> Tensor:
+        """The part of p that is copied (P, 1): (1 - g) m."""
+        return (-gate_P1).sigmoid() * (copied.sums_PS * copied.first_PS).sum(1, keepdim=True)
+
     def log_shares(self, features_PF: Tensor, copied: Copied) -> tuple[Tensor, Tensor]:
         """The factor of the vocabulary's softmax (P, 1) and the probability that is copied (P, S), as logarithms."""
         gate_P1 = self.gate_logits(features_PF)
-        mass_P1 = (copied.sums_PS * copied.first_PS).sum(1, keepdim=True)
-        vocabulary_P1 = (1 - (-gate_P1).sigmoid() * mass_P1).clamp(min=TINY).log()
+        vocabulary_P1 = (1 - self.copied_share(gate_P1, copied)).clamp(min=TINY).log()
         log_sums_PS = copied.sums_PS.clamp(min=TINY).log().masked_fill(copied.sums_PS == 0, -torch.inf)
         return vocabulary_P1, logsigmoid(-gate_P1) + log_sums_PS
 
@@ -174,4 +174,4 @@ class AddCopies(torch.autograd.Function):
 
 def chunks(rows_PX: Tensor) -> tuple[Tensor, ...]:
     """Views of `CHUNK` rows on a CPU, of all rows elsewhere."""
-    return rows_PX.split(CHUNK if rows_PX.device.type == "cpu" else max(1, len(rows_PX)))
+    return torch.split(rows_PX, CHUNK if rows_PX.device.type == "cpu" else max(1, len(rows_PX)))

@@ -74,16 +74,19 @@ def saved_data(folder: Path, pairs: SplitCorpus | Corpus, data: DataConfig) -> D
     """The settings of data for pairs that `saved_pairs` keeps in a run folder; split.json says how they are split."""
     sizes = pairs.sizes if isinstance(pairs, SplitCorpus) else data.split
     check_sizes(sizes)
-    if any(more.file is not None for more in data.more):  # data.source_column cannot suit it as well
-        raise ConfigError(
-            "data.more beside one file or pairs needs text files: name source and target in place of file"
-        )
     train, validation, test = (
         SplitConfig(file=str(folder.absolute() / PAIRS / name) if size_of(split, sizes) > 0 else None)
         for split, name in SPLITS.items()
     )
-    data = replace(data, source_column="source", target_column="target", hub=HubConfig())
-    data = replace(data, format=None, encoding=data.encoding if data.more else None)  # the files are ASCII
+    if any(more.file is not None for more in data.more):  # data.source_column and data.target_column are theirs
+        train, validation, test = (
+            split if split.file is None else replace(split, source_column="source", target_column="target")
+            for split in (train, validation, test)
+        )
+    else:
+        data = replace(data, source_column="source", target_column="target")
+    data = replace(data, hub=HubConfig(), format=None)
+    data = replace(data, encoding=data.encoding if data.more else None)  # the files are ASCII
     data = replace(data, file=None, split=None, split_seed=DataConfig().split_seed)
     return replace(data, train=train, validation=validation, test=test)
 

@@ -74,6 +74,12 @@ class TokenizerConfig(Settings):
         at_least=0,
         at_most=1,
     )
+    sampling_until: float = setting(
+        1.0,
+        "share of the updates that resegment text; the others train on the usual segmentation, as in translation",
+        above=0,
+        at_most=1,
+    )
     sample_target: bool = setting(True, "resegment the target too if sampling is above 0")
     character_coverage: float = setting(
         1.0, "share of the text's characters that become tokens; the rest is spelled in bytes", above=0, at_most=1

@@ -256,7 +256,7 @@ def cached_tokenizers(
     if cache is None or config.source_model is not None or config.target_model is not None:
         return build_tokenizers(config, corpus, source_tags)
     settings = asdict(replace(config, sampling=0.0, sample_target=True))  # neither of the two changes the vocabulary
-    del settings["placeholders"]  # it changes the tags and the text
+    del settings["placeholders"], settings["sampling_until"]  # the first changes the tags and the text
     facts = f"{sentencepiece.__version__} {corpus.fingerprint} {settings} {list(source_tags)}"
     folder = cache / f"vocabulary-{hashlib.sha256(facts.encode()).hexdigest()[:32]}"
     if not _has_model(folder):

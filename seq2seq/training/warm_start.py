@@ -23,7 +23,7 @@ from seq2seq.training.config import EmbeddingsConfig, StartVocabulary
 
 log = logging.getLogger("seq2seq")
 
-EFFECTIVE = {"tags", "placeholders", "normalization", "sampling", "sample_target"}
+EFFECTIVE = {"tags", "placeholders", "normalization", "sampling", "sampling_until", "sample_target"}
 """Tokenizer settings that have an effect with another run's vocabulary."""
 
 INITIAL = {"initialization", "initial_range", "forget_bias"}

@@ -104,8 +104,8 @@ def scored_pairs(config: ScoreConfig) -> Iterator[tuple[str, str]]:
     if config.source is None or config.target is None:
         raise ConfigError("nothing to score: set source=FILE and target=FILE, with one sentence per line in each")
     source, target = Path(config.source).expanduser(), Path(config.target).expanduser()
-    sides = (read_lines(path, config.encoding, ENCODING) for path in (source, target))
-    for text, translation in zip_lines(*sides, str(source), str(target)):
+    sources, targets = (read_lines(path, config.encoding, ENCODING) for path in (source, target))
+    for text, translation in zip_lines(sources, targets, str(source), str(target)):
         yield add_tag(text, config.tag), translation
 
 

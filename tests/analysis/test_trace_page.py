@@ -36,3 +36,11 @@ def test_missing_parts_are_not_shown():
     assert trace_text(trace).startswith("text ")
     none = small_trace(alternative_tokens=((), (), ()), alternative_log_probabilities=torch.zeros(3, 0))
     assert [row[4] for row in step_rows(none)] == ["", "", ""]
+
+
+def test_the_copied_share_is_the_last_column_of_models_that_copy():
+    trace = small_trace(copied_share=torch.tensor([0.0, 0.25, 1.0]), tree=(), attention=None, layers=())
+    assert [row[-1] for row in step_rows(trace)] == ["0.0%", "25.0%", "100.0%"]
+    assert "copied" in trace_text(trace)
+    assert ">copied<" in trace_page(trace, {})
+    assert "copied" not in trace_text(small_trace())

@@ -69,7 +69,11 @@ def test_hub_errors_list_the_existing_names(tmp_path: Path) -> None:
     assert "\n" not in str(error.value)
     with pytest.raises(DataError, match=r"'x', 'y'.*set data\.hub\.subset=NAME"):
         hub(tmp_path / "set", subset="z")
-    with pytest.raises(DataError, match=r"\['train'\].*set data\.validation\.hub_split=NAME"):
+    with pytest.raises(
+        DataError, match=r"; data\.test\.hub_split=null goes without; or set data\.test\.hub_split=NAME"
+    ):
+        hub(tmp_path / "set", "test", "x")
+    with pytest.raises(DataError, match=r"\['train'\].*; set data\.validation\.hub_split=NAME"):
         hub(tmp_path / "set", "validation", "x")
     with pytest.raises(DataError, match=r"set \(train\): no column 'fr' \(there are: de, en\)"):
         hub(tmp_path / "set", "train", "x", "fr")
@@ -81,7 +85,7 @@ def test_an_unreachable_hub_gives_one_line(tmp_path: Path, monkeypatch: pytest.M
         raise ConnectionError("Couldn't reach 'no/such' on the Hub (LocalEntryNotFoundError)")
 
     monkeypatch.setattr(datasets, "load_dataset", unreachable)
-    with pytest.raises(DataError, match=r"data set 'no/such' cannot be used: Couldn't reach.*data\.train\.source=FILE"):
+    with pytest.raises(DataError, match=r"data set 'no/such' cannot be used: Couldn't reach.*data\.file=FILE"):
         HubData(HubSplit("no/such", None, None, "train", "data.train.hub_split"), "en", "de")
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.table import TableFile, header_columns
+from seq2seq.doctor.reading import read_blocks
 from seq2seq.errors import DataError
 
 WE, YES = Pair("We work.", "Wir arbeiten."), Pair("Well, yes; 7.", 'Nun, "ja".')
@@ -130,6 +131,21 @@ def test_a_damaged_table_is_one_line(tmp_path, content, words):
 def test_a_file_that_is_only_a_header_has_no_pairs(tmp_path):
     with pytest.raises(DataError, match="no lines found"):
         list(table(tmp_path, "en,de\n"))
+
+
+def test_byte_order_marks_within_a_table_are_removed_and_counted(tmp_path, caplog):
+    corpus = table(tmp_path, '\ufeffa,b\n\ufeff"\ufeffWe, too.","W\ufeffir auch."\n')
+    assert list(corpus) == list(corpus) == [Pair("a", "b"), Pair("We, too.", "Wir auch.")]
+    assert caplog.messages == [f"{tmp_path}/pairs.csv: removed 3 byte-order marks (U+FEFF) within it"]
+
+
+def test_the_doctor_reads_on_after_a_row_without_a_pair(tmp_path):
+    block, *_ = read_blocks(table(tmp_path, "a\tb\nc\nd\te\n"))
+    assert block.source == ["a", "", "d"]
+    assert block.errors == {
+        1: f"{tmp_path}/pairs.csv, line 2: 1 columns separated by '\\t', but 2 are needed: fix the "
+        "row or set data.source_column=NUMBER data.target_column=NUMBER"
+    }
 
 
 @given(st.lists(st.tuples(*[st.text("ab ,;\t|\"'ñß\n\r", min_size=1)] * 2), min_size=1, max_size=8))

@@ -131,3 +131,34 @@ def test_a_reversed_pair_loses_the_tags_of_its_source(algorithm):
     )
     assert {tuple(row) for row in targets} == {(7, 8), tuple(tokenizers.source.encode(text))}
     assert {len(row) for row in sources} == {2, len(tokenizers.source.encode(f"<2de> {text}"))}
+
+
+def test_text_is_segmented_again_up_to_a_position_and_then_as_in_translation(world):
+    table, order, tokenizers = world
+    config, start = TokenizerConfig(algorithm=Algorithm.bpe, sampling=0.5), StreamPosition(0, 0)
+    until = order.position_after(7)
+
+    def batches(transform):
+        return [batch for batch, _ in islice(batch_stream(table, order, transform)(start), 14)]
+
+    plain = batches(lambda rows, after: rows)
+    whole, part = (batches(SubwordResampler(tokenizers, config, 1, until=end)) for end in (None, until))
+    assert not any(equal(one, other) for one, other in zip(whole, plain, strict=True))
+    assert all(equal(one, other) for one, other in zip(part, [*whole[:7], *plain[7:]], strict=True))
+
+
+def equal(one, other):
+    return one.source_BS.shape == other.source_BS.shape and all(map(torch.equal, one, other))
+
+
+def test_a_reversed_pair_is_segmented_again_on_its_new_source_side(world):
+    _, _, tokenizers = world
+    source, target = (tokenizers.source.encode(text) for text in next(iter(CORPUS)))
+    config = TokenizerConfig(algorithm=Algorithm.bpe, sampling=0.9, sample_target=False)
+    resample, both = SubwordResampler(tokenizers, config, seed=1), BothDirections(StreamPosition(1, 0), 1)
+    position = StreamPosition(0, 1)
+    sources, targets = resample(both(([source] * 30, [target] * 30), position), position)
+    assert {tuple(row) for row in targets} == {tuple(source), tuple(target)}
+    spelled = {tokenizers.source.decode(row) for row in sources}
+    assert spelled == {tokenizers.source.decode(source), tokenizers.source.decode(target)}
+    assert len({tuple(row) for row in sources}) > 10

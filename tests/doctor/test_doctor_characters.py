@@ -31,7 +31,7 @@ def findings(*lines: str) -> dict[Reason, list[int]]:
         ("\x9f", Reason.control),
         ("\xad", Reason.invisible),
         ("\u200b", Reason.invisible),
-        ("\ufeff", Reason.invisible),
+        ("\ufeff", Reason.byte_order_marks),
         ("\u202e", Reason.invisible),
         ("\ue123", Reason.private_use),
         ("\U0010ffff", Reason.private_use),

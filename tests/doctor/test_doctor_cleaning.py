@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import lzma
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from seq2seq.corpora.columns import JsonLinesFile
 from seq2seq.corpora.corpus import Corpus, PairList
+from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.files import TextFiles, TsvFile
 from seq2seq.corpora.lines import read_lines
 from seq2seq.doctor.cleaning import check_fix, clean, clean_paths
@@ -110,6 +113,45 @@ def test_a_sentence_of_several_lines_becomes_one(tmp_path):
     assert result.dropped == {Reason.unreadable: 1}
 
 
+def test_the_copy_is_utf8_with_line_feeds_whatever_the_original_is(tmp_path):
+    sides = [f"the número {word}" for word in NUMBERS], [f"die Größe {word}" for word in NUMBERS]
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("sub/a.en", "\r\n".join([*sides[0], ""]).encode("cp1252"))
+        archive.writestr("sub/a.de", "nothing")
+    (tmp_path / "a.de.xz").write_bytes(lzma.compress("\r".join([*sides[1], ""]).encode("cp1252")))
+    paths = [tmp_path / "all.zip" / "sub" / "a.en", tmp_path / "a.de.xz"]
+    diagnosis = diagnosed(TextFiles(*(CorpusFile(path, "cp1252") for path in paths)))
+    assert f"{paths[1]}: lines end in carriage returns only and text in cp1252; fix=true" in "".join(diagnosis.notes)
+    result = clean(diagnosis, [])
+    assert (result.source, result.target) == (tmp_path / "a.clean.en", tmp_path / "a.clean.de")
+    for path, lines in zip((result.source, result.target), sides, strict=True):
+        assert path.read_bytes() == "".join(f"{line}\n" for line in lines).encode()
+
+
+def test_entities_quotes_and_decomposed_text_are_repaired(tmp_path):
+    lines = [(f"the number is {word}", f"die Zahl heißt {word}") for word in NUMBERS]
+    lines[2] = ("salt &amp; pepper", "Salz &amp; Pfeffer")
+    lines[4] = ('"He said ""no""."', '"Er sagte ""nein""."')
+    lines[6] = ("cafe\u0301", "Kaffee")
+    lines[8] = ("the \ufeffnumber", "die Zahl")
+    (tmp_path / "a.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in lines), "utf-8")
+    result = clean(diagnosed(TsvFile(tmp_path / "a.tsv", "1", "2")), [])
+    pairs = list(TextFiles(result.source, result.target))
+    assert pairs[2] == ("salt & pepper", "Salz & Pfeffer")
+    assert pairs[4] == ('He said "no".', 'Er sagte "nein".')
+    assert (pairs[6].source, pairs[8].source) == ("café", "the number")
+    repairs = (Reason.csv_quotes, Reason.html_entities, Reason.byte_order_marks, Reason.not_nfc)
+    assert result.changed == dict.fromkeys(repairs, 1)
+
+
+def test_an_empty_copy_is_never_written(tmp_path):
+    (tmp_path / "a.tsv").write_text("a\t\n\tb\n")
+    diagnosis = diagnosed(TsvFile(tmp_path / "a.tsv", "1", "2"))
+    with pytest.raises(DataError, match=r"would drop every pair \(blank\): correct the files, or set keep=\[blank\]"):
+        clean(diagnosis, [])
+    assert [*tmp_path.iterdir()] == [tmp_path / "a.tsv"]
+
+
 def test_an_existing_file_is_never_replaced(tmp_path):
     corpus = write_corpus(tmp_path)
     (tmp_path / "a.b.clean.de").write_text("mine")
@@ -158,7 +200,11 @@ def test_any_two_files_can_be_diagnosed_and_cleaned(tmp_path_factory, source, ta
     except DataError as error:
         assert re.search("is UTF-|damaged or incomplete", str(error))  # noqa: PT017
         return
-    result = clean(diagnosis, [])
+    try:
+        result = clean(diagnosis, [])
+    except DataError as error:
+        assert "would drop every pair" in str(error)  # noqa: PT017
+        return
     cleaned = [list(read_lines(path)) for path in (result.source, result.target)]
     assert len(cleaned[0]) == len(cleaned[1]) == result.kept == diagnosis.pairs - sum(result.dropped.values())
     assert all(line.strip() and len(line.splitlines()) == 1 for lines in cleaned for line in lines)

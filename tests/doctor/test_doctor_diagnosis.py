@@ -1,6 +1,7 @@
 """All checks on corpora with one problem of each kind."""
 
 import random
+import unicodedata
 from itertools import pairwise
 
 import numpy as np
@@ -9,10 +10,12 @@ import pytest
 from seq2seq.corpora.builtin import BuiltinCorpus
 from seq2seq.corpora.config import BuiltinConfig, Split
 from seq2seq.corpora.corpus import Pair, PairList
+from seq2seq.corpora.files import TextFiles
 from seq2seq.doctor import diagnosis, reading
 from seq2seq.doctor.diagnosis import diagnose, language_notes, merge_findings, sample_statistics
 from seq2seq.doctor.findings import Finding
 from seq2seq.doctor.reasons import Reason, Remedy
+from seq2seq.errors import DataError
 
 
 def clean_pairs(count: int) -> list[Pair]:
@@ -63,7 +66,7 @@ def test_each_problem_is_found_in_its_row(pairs, monkeypatch):
         Reason.mojibake: [130],
         Reason.exchanged: [240],
         Reason.other_language: [250],
-        Reason.untranslated: [260],
+        Reason.copied: [260],
         Reason.too_long: [370],
         Reason.duplicate: [380],
         Reason.invalid_utf8: [400],
@@ -105,7 +108,7 @@ def test_a_side_in_another_script_than_its_language_is_noted(pairs):
         (result,) = diagnose(
             {"train": chinese}, max_length=400, max_ratio=3.0, codes={"source": "en", "target": target}
         )
-        notes = [note for note in result.notes if "language" in note]
+        notes = [note for note in result.notes if "looks like" in note]
         assert len(notes) == bool(words)
         assert all(words in note for note in notes)
     assert language_notes({"source": [], "target": []}, {"source": "english", "target": "de"}) == [
@@ -143,3 +146,46 @@ def test_findings_of_one_kind_are_merged():
 
 def test_every_reason_has_a_meaning_and_a_remedy():
     assert all(reason.meaning and reason.remedy in Remedy for reason in Reason)
+
+
+def test_text_is_compared_as_training_sees_it(pairs):
+    """NFD copies of test sentences, and duplicates that differ only in spaces."""
+    train, words = list(pairs[:300]), "Der Käse schmeckt größer."
+    test = [Pair("The cheese is great.", words), *pairs[600:700]]
+    train[10] = Pair("The  cheese is great. ", unicodedata.normalize("NFD", words))
+    train[20] = Pair(f" {train[5].source}", train[5].target.replace(" ", "  "))
+    train[30] = Pair("\u200b\ufeff", train[30].target)
+    report = findings({"train": train, "test": test})["train"]
+    assert report[Reason.overlap] == [10]
+    assert report[Reason.duplicate] == [20]
+    assert report[Reason.blank] == [30]
+    assert report[Reason.not_nfc] == [10]
+
+
+def test_a_corpus_without_spaces_is_noted():
+    thai = PairList("thai", [Pair(f"the number is {n}", f"จำนวนนี้คือเลขที่ไม่มีช่องว่าง{n}") for n in range(70)])
+    (result,) = diagnose({"train": thai}, max_length=400, max_ratio=3.0, codes={"source": "en", "target": "th"})
+    assert any("target side has no spaces between words: lengths are in characters" in note for note in result.notes)
+    assert not any("source side has no spaces" in note for note in result.notes)
+
+
+def test_files_that_are_no_text_are_named_and_the_others_checked(tmp_path, pairs):
+    files = {name: (tmp_path / f"{name}.en", tmp_path / f"{name}.de") for name in ("train", "test")}
+    for paths in files.values():
+        for path, side in zip(paths, zip(*pairs[:70], strict=True), strict=True):
+            path.write_text("".join(f"{line}\n" for line in side), "utf-8")
+    files["test"][0].write_text("".join(f"{pair.source}\n" for pair in pairs[:70]), "utf-16")
+    files["train"][1].write_bytes(files["train"][1].read_bytes().replace(b"\n", b"\r"))
+    train, test = diagnose({n: TextFiles(*f) for n, f in files.items()}, max_length=400, max_ratio=3.0)
+    assert train.pairs == 70
+    assert any("train.de: lines end in carriage returns only; fix=true writes UTF-8" in note for note in train.notes)
+    assert test.pairs == 0
+    assert "UTF-16" in test.notes[0]
+    with pytest.raises(DataError, match="UTF-16"):
+        diagnose({"test": TextFiles(*files["test"])}, max_length=400, max_ratio=3.0)
+
+
+def test_large_corpora_are_checked_without_their_text(pairs, monkeypatch):
+    monkeypatch.setattr(diagnosis, "SMALL", 100)
+    (result,) = diagnose({"train": PairList("large", pairs)}, max_length=400, max_ratio=3.0)
+    assert any("900 pairs are more than 100" in note for note in result.notes)

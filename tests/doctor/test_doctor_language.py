@@ -50,7 +50,7 @@ def test_exchanged_wrong_and_untranslated_sides_are_distinguished(sides):
     targets[8] = sources[8]
     sources[9] = targets[9] = "12 345 678 901 234 567"
     assert findings(sources, targets, (sources, targets)) == {
-        (Reason.untranslated, ""): [8],
+        (Reason.copied, ""): [8],
         (Reason.exchanged, ""): [3],
         (Reason.other_language, "source"): [5],
         (Reason.other_language, "target"): [7],

@@ -1,5 +1,6 @@
 """Checks of blank, long and disproportionate sentences."""
 
+import numpy as np
 import pytest
 
 from seq2seq.doctor.arrays import PairArrays, PairStatistics, SentenceArray, pair_statistics
@@ -44,3 +45,15 @@ def test_length_ratios_are_compared_with_the_median(factor):
     assert f"median of this corpus: {factor}.00 target characters" in findings[0].note
     check = LengthRatios(3.0)
     assert check.find(statistics(*usual)) == check.find(statistics((0, 5))) == check.find(statistics()) == []
+
+
+def test_where_ratios_differ_widely_few_are_outliers():
+    """Entries of a dictionary have translations of any length."""
+    chance = np.random.default_rng(1)
+    source = np.full(500, 10, np.int32)
+    target = np.exp(chance.normal(3.5, 0.6, 500)).astype(np.int32)
+    target[7] = 9_000
+    zeros = np.zeros(500, np.int64)
+    none = zeros.astype(np.uint8)
+    (finding,) = LengthRatios(3.0).find(PairStatistics(zeros, zeros, source, target, zeros == 0, none, none))
+    assert finding.rows.tolist() == [7]

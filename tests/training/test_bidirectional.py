@@ -2,16 +2,28 @@
 
 import shutil
 
+import numpy as np
 import pytest
+import torch
 from conftest import TINY
-from reversal import Scripted, same, trainer, training
+from reversal import VOCABULARY, Scripted, same, sources, trainer, training
 
 from seq2seq import train
 from seq2seq.config.hydra import compose_train
+from seq2seq.data.batch import make_batch
+from seq2seq.data.batch_sampler import BatchSampler
+from seq2seq.data.config import BatchConfig
+from seq2seq.data.stream import BothDirections, batch_stream
 from seq2seq.errors import ConfigError
+from seq2seq.model import Network
 from seq2seq.model.weights import load_weights
+from seq2seq.system.precision import Precision
 from seq2seq.tokenizer.tokenizer import load_tokenizers
+from seq2seq.training import Validation
 from seq2seq.training.config import Average
+from seq2seq.training.consistency import SimCut
+from seq2seq.training.loss import Objective, loss_sums
+from seq2seq.training.objective import TeacherForcing
 
 SETTINGS = [*TINY, "model=attention", "tokenizer.size=340", "training.updates=4", "training.validate_every=2"]
 SETTINGS += ["data.builtin.train_size=60", "data.builtin.validation_size=2", "training.average_count=1"]
@@ -62,3 +74,48 @@ def test_a_model_without_a_joint_vocabulary_is_refused(settings, message):
     with pytest.raises(ConfigError, match=rf"^training\.bidirectional .*{message}") as raised:
         compose_train(overrides=["training.bidirectional=0.3", *settings]).check()
     assert "\n" not in str(raised.value)
+
+
+class Rows:
+    """Encoded pairs in memory: the target is the source backwards, with every letter replaced by the next one."""
+
+    def __init__(self, sources: list[list[int]]) -> None:
+        self.pairs = [(source, shifted(source[::-1])) for source in sources]
+        self.source_lengths = self.target_lengths = np.array([len(source) for source in sources], np.int32)
+
+    def rows(self, indices):
+        return tuple([self.pairs[index][side] for index in indices] for side in (0, 1))
+
+
+def shifted(row: list[int]) -> list[int]:
+    return [token + 1 if token + 1 < VOCABULARY else 4 for token in row]
+
+
+@pytest.mark.slow
+def test_bidirectional_pre_training_and_simcut_learn_a_made_up_language_of_few_pairs(tmp_path):
+    """Without a tag the direction of a letter is ambiguous, until the last two thirds settle it."""
+    held_out = make_batch(*Rows(sources(60, 100)).rows(range(60)))
+
+    def validate(network: Network, update: int) -> Validation:
+        with torch.inference_mode():
+            total = loss_sums(network(*held_out[:4]), held_out.labels_P, 0.0).cross_entropy
+        return Validation(update, float(total) / len(held_out.labels_P), 0.0)
+
+    def loss(name: str, share: float, objective: Objective) -> list[float]:
+        table = Rows(sources(150, 1))
+        sampler = BatchSampler(table.source_lengths, table.target_lengths, BatchConfig(tokens=100), 1)
+        config = training(updates=600, validate_every=200, bidirectional=share, average=Average.none)
+        both = BothDirections(sampler.position_after(config.bidirectional_updates), 1)
+        run = trainer(
+            tmp_path / name, config, stream=batch_stream(table, sampler, both), objective=objective, validate=validate
+        )
+        return [validation.loss for validation in run.fit().validations]
+
+    plain = TeacherForcing(0.0, Precision.float32)
+    simcut = SimCut(1.0, 0.05, 0.0, Precision.float32)
+    one, both, cut = loss("one", 0.0, plain), loss("both", 1 / 3, plain), loss("cut", 1 / 3, simcut)
+    print(one, both, cut)
+    assert both[0] > 1.3 * one[0], "half of the first third goes in the other direction"
+    assert both[-1] < 0.6 * both[0]
+    assert both[-1] < 1.3 * one[-1]
+    assert cut[-1] < 1.1 * both[-1]

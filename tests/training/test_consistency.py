@@ -227,3 +227,17 @@ def test_two_consistency_losses_together_are_refused():
     LossConfig(consistency=3.0).check()
     with pytest.raises(ConfigError, match=r"^loss\.consistency=1 and loss\.simcut=3 both .*: set one of them to 0$"):
         LossConfig(consistency=1.0, simcut=3.0).check()
+
+
+@pytest.mark.slow
+def test_simcut_increases_the_agreement_with_a_pass_without_some_tokens(tmp_path):
+    result = {}
+    for alpha in (0.0, 5.0):
+        network = tiny_network(0.0)
+        objective = SimCut(alpha, 0.2, 0.1, Precision.float32)
+        config = training(updates=100, validate_every=100)
+        trainer(tmp_path / str(alpha), config, network=network, objective=objective, validate=Scripted([1.0])).fit()
+        torch.manual_seed(0)
+        with torch.no_grad():
+            result[alpha] = float(divergence(two_passes(network, HELD_OUT, token_cutoff(HELD_OUT, 0.2))))
+    assert result[5.0] < 0.7 * result[0.0]
