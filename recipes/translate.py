@@ -1,7 +1,9 @@
-"""Translate text line by line.
+"""Translate text line by line, or the sentences of a table, an Excel workbook, a PO, XLIFF or TMX file.
 
 python recipes/translate.py run=runs/demo < in.txt > out.txt
 python recipes/translate.py run=runs/demo input=in.txt.gz output=out.txt
+python recipes/translate.py run=runs/demo input=strings.xlsx output=translated.xlsx source_column=English
+python recipes/translate.py run=runs/demo input=app.po output=app.de.po
 python recipes/translate.py run=runs/a ensemble=[runs/b,runs/c] < in.txt > out.txt
 python recipes/translate.py run=runs/demo json=true n_best=5 < in.txt > out.jsonl
 python recipes/translate.py run=runs/demo search=sampling search.top_p=0.9 n_best=5 json=true < in.txt > out.jsonl
@@ -26,7 +28,10 @@ from seq2seq.errors import ConfigError
 from seq2seq.translation.config import OnError, TranslateConfig
 
 if TYPE_CHECKING:
+    from seq2seq.corpora.documents.document import Document
     from seq2seq.metrics.suspicious import OutputCounts
+    from seq2seq.search import SearchConfig
+    from seq2seq.translation.translator import Translator
     from seq2seq.translation.types import Translation
 
 
@@ -69,18 +74,54 @@ def report_problems(counts: "OutputCounts", skipped: list[int]) -> None:
         print(report, file=sys.stderr)
 
 
+def translate_document(
+    config: TranslateConfig, translator: "Translator", search: "SearchConfig", document: "Document"
+) -> None:
+    """Write a copy of a table, workbook, PO, XLIFF or TMX file with translations."""
+    from seq2seq.metrics.suspicious import OutputCounts
+    from seq2seq.system.processes import is_first
+    from seq2seq.translation.distributed import translate_distributed
+    from seq2seq.translation.files import split_lines, translate_file
+    from seq2seq.translation.io import opened_bytes, requests, with_progress
+
+    counts = OutputCounts()
+    # Counting reads the whole file, so that an error in it is reported before any work.
+    count = sum(len(split_lines(text)[1::2]) for text in document.sources())
+
+    def translate(lines: Iterator[str]) -> Iterator["Translation"]:
+        translations = translate_distributed(translator, requests(config, lines), search=search, copy=config.copy)
+        for translation in with_progress(translations, count, "translating", shown=sys.stderr.isatty()):
+            differences = translation.lost_placeholders, translation.added_placeholders
+            counts.add(translation.source, translation.text, translation.finished, *differences)
+            yield translation
+
+    if is_first():
+        with opened_bytes(config.output) as output:
+            translate_file(document, translate, output)
+        print(document.report, file=sys.stderr)
+        report_problems(counts, [])
+    else:  # it helps the first process
+        for _ in translate(iter(())):
+            pass
+
+
 @recipe
 def main(config: TranslateConfig) -> None:
-    """Translate a stream of lines; progress is shown on stderr."""
+    """Translate a stream of lines, or a document; progress is shown on stderr."""
     config.check()
     # Imported here: --help and errors in the arguments need no PyTorch.
     from seq2seq.metrics.suspicious import OutputCounts
     from seq2seq.system.processes import is_first, is_single_process
     from seq2seq.translation.distributed import translate_distributed
+    from seq2seq.translation.files import open_input
     from seq2seq.translation.io import ENCODING, load_translator, opened, requests, with_progress
 
     translator = load_translator(config)
     search = config.search_config(translator.search)
+    languages = translator.members[0].source_language, translator.members[0].target_language
+    if (document := open_input(config, *languages)) is not None:
+        translate_document(config, translator, search, document)
+        return
     if search.n_best > 1 and not config.json:
         one = f"one translation per line, though the run has search.n_best={search.n_best}"
         print(f"{one}: json=true writes all, n_best=1 searches for one", file=sys.stderr)

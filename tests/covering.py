@@ -100,6 +100,7 @@ LEFT_OUT = {
     "run": "where it is kept", "licence": "a name", "training.samples": "shows text: test_samples",
     "data.file": "needs a file", "data.split": "needs a file", "data.split_seed": "needs a file",
     "data.source_language": "a name", "data.target_language": "a name", "data.source_column": "needs a file",
+    "data.format": "needs a file", "data.encoding": "needs a file",
     "data.target_column": "needs a file", "data.more": "needs files", "data.cache": "a folder",
     "data.builtin.train_size": "in BASE", "data.builtin.validation_size": "in BASE",
     "data.builtin.test_size": "in BASE", "tokenizer.source_model": "needs a file",

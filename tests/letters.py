@@ -9,6 +9,7 @@ import torch
 
 from seq2seq.inference.member import Member
 from seq2seq.model import ModelConfig, Network
+from seq2seq.tokenizer.normalization import Normalization
 from seq2seq.tokenizer.tokenizer import Tokenizers
 
 ALPHABET = "abcde(),"
@@ -20,6 +21,7 @@ class Letters:
 
     size = len(MARKS) + len(ALPHABET)
     word_level = False
+    normalization = Normalization.none
 
     def encode(self, text: str) -> list[int]:
         return [len(MARKS) + ALPHABET.index(letter) for letter in text.replace(" ", "")]

@@ -28,7 +28,11 @@ RUNS = {"run", "runs", "ensemble", "language_model", "training.start"}
 NEITHER = {
     *("data.source_language", "data.target_language", "data.source_column", "data.target_column", "data.source_tag"),
     *("data.encoding", "encoding"),
-    *(f"data.{split}.hub_split" for split in ("train", "validation", "test")),
+    *(
+        f"data.{split}.{name}"
+        for split in ("train", "validation", "test")
+        for name in ("hub_split", "source_column", "target_column")
+    ),
     *("data.hub.name", "data.hub.subset", "data.hub.revision", "data.cache", "tokenizer.tags", "training.device"),
     *("training.smaller", "train: run", "device", "precision", "output", "tag", "prefix", "phrases", "text", "host"),
     *("suggest: source", "microscope: target", "contexts.sentences", "interpolation.sentences", "entry", "comet"),

@@ -32,6 +32,10 @@ class FileFormat(StrEnum):
     json = "json"
     """A JSON array of objects or of pairs."""
     parquet = "parquet"
+    xlsx = "xlsx"
+    tmx = "tmx"
+    xliff = "xliff"
+    po = "po"
 
 
 @dataclass(kw_only=True)
@@ -117,7 +121,9 @@ class DataConfig:
     )
     split_seed: int = setting(1, "seed of the split of data.file", at_least=0)
     format: FileFormat | None = setting(
-        None, "format of the files if their content does not show it: lines, table, tsv, jsonl, json or parquet"
+        None,
+        "format of the files if their content does not show it: lines, table, tsv, jsonl, json, parquet, xlsx, tmx, "
+        "xliff or po",
     )
     encoding: str | None = setting(
         None, "encoding of the files that are not UTF-8, such as cp1252, cp1251, utf-16 or shift_jis; null: UTF-8"

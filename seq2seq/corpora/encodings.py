@@ -29,6 +29,9 @@ GUESSED = 20_000
 SHORT = 8
 """Bytes; less without a line feed does not show an encoding."""
 
+SHOWN = 30
+"""Characters on each side of the first that is not ASCII."""
+
 CONTROLS = re.compile(rb"[\0-\x06\x0e-\x1a\x7f]")
 """Bytes that text rarely has."""
 
@@ -183,6 +186,8 @@ def not_utf8(
         named = "" if setting is None else f"name its encoding with {setting}=NAME, such as cp1252 or utf-16, or "
         return DataError(f"{where}{named}save it as UTF-8 in a text editor, or convert it: {conversion('NAME', name)}")
     encoding, text = found
-    shown = text if len(text) <= 40 else f"{text[:40]}…"
+    first = next(place for place, character in enumerate(text) if character > "\x7f")
+    start, end = max(0, first - SHOWN), first + SHOWN
+    shown = f"{'…' * (start > 0)}{text[start:end]}{'…' * (end < len(text))}"
     right = advice(encoding, name, setting, packed)
-    return DataError(f"{where}as {TITLES.get(encoding, encoding)} it begins with “{shown}”: if that is right, {right}")
+    return DataError(f"{where}as {TITLES.get(encoding, encoding)} it reads “{shown}”: if that is right, {right}")

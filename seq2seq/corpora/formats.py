@@ -15,6 +15,7 @@ from seq2seq.corpora.config import DataConfig, FileFormat
 from seq2seq.corpora.content import refuse_in_zip, refuse_no_text
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.corpus_file import CorpusFile
+from seq2seq.corpora.documents.opening import KIND_OF_FORMAT, Kind, kind_of_file, open_kind
 from seq2seq.corpora.files import TextFiles, TsvFile
 from seq2seq.corpora.languages import language_named
 from seq2seq.corpora.lines import unreadable
@@ -134,6 +135,20 @@ def column_names(config: DataConfig) -> tuple[str, str]:
     return config.source_column or config.source_language, config.target_column or config.target_language
 
 
+def _document_format(name: FileFormat, kind: type[Kind]) -> Format:
+    """The format of a file of another program."""
+    return Format(
+        name,
+        lambda start: kind_of_file(start.file) is kind,
+        lambda file, config: open_kind(
+            kind,
+            file,
+            (config.source_language, config.target_language),
+            (config.source_column, config.target_column),
+        ),
+    )
+
+
 def _open_parquet(file: CorpusFile, config: DataConfig) -> Corpus:
     if file.is_packed:
         raise DataError(f"{file.path} is a compressed Parquet file: decompress or unpack it")
@@ -146,6 +161,7 @@ def _open_table(file: CorpusFile, config: DataConfig) -> Corpus:
 
 
 FORMATS = [
+    *(_document_format(name, kind) for name, kind in KIND_OF_FORMAT.items()),
     Format("parquet", lambda start: start.raw.startswith(b"PAR1"), _open_parquet),
     Format(
         "jsonl",

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import IO, cast
 
@@ -20,6 +21,8 @@ from seq2seq.corpora.archives import split_path
 from seq2seq.corpora.content import MAX_LINE_BYTES as MAX_LINE_BYTES
 from seq2seq.corpora.content import as_text
 from seq2seq.corpora.encodings import not_utf8
+from seq2seq.corpora.rows import SAMPLE as TABLE_SAMPLE
+from seq2seq.corpora.rows import table_sign
 from seq2seq.corpora.streams import DamagedError
 from seq2seq.errors import DataError
 
@@ -81,8 +84,11 @@ def read_input(
     path = Path(name).expanduser()
     if path.exists() and not path.is_file():  # a pipe
         return read_lines(path, encoding, setting), None
-    count = sum(1 for _ in read_lines(path, encoding, setting))
-    return read_lines(path, encoding, setting, note=None), count
+    lines = read_lines(path, encoding, setting)
+    beginning = list(islice(lines, TABLE_SAMPLE))
+    if sign := table_sign(beginning):
+        log.warning("%s looks like a table (%s): each line is read as a sentence", path, sign)
+    return read_lines(path, encoding, setting, note=None), len(beginning) + sum(1 for _ in lines)
 
 
 def decoded_lines(

@@ -78,8 +78,7 @@ class TableFile(Corpus):
         self.path, self.name = self.file.path, str(self.file.path)
         self.file.require_regular()
         self._marks, self._said = 0, False
-        with closing(self.file.lines()) as lines:
-            sample = list(islice(lines, SAMPLE + 1))
+        sample = _sample(self.file)
         self.separator, self.width = _separator(sample[:SAMPLE], self.name)
         self.quoted = self.separator != "\t" or _has_quoted_cells(sample)
         self.header: list[str] | None = None
@@ -192,6 +191,25 @@ class TableFile(Corpus):
                     f"{self.path}, line {rows.line_num:,}: wrong quotation marks ({error}): write a mark within a "
                     'quoted cell twice, ""'
                 ) from None
+
+
+def table_separator(file: CorpusFile) -> tuple[str, bool]:
+    """The separator of a table, a comma for a single column, and whether its cells may be quoted.
+
+    Raises:
+        DataError: as `CorpusFile.lines`.
+    """
+    sample = _sample(file)
+    try:
+        separator = _separator(sample[:SAMPLE], str(file.path))[0]
+    except DataError:  # a single column
+        return ",", True
+    return separator, separator != "\t" or _has_quoted_cells(sample)
+
+
+def _sample(file: CorpusFile) -> list[str]:
+    with closing(file.lines()) as lines:
+        return list(islice(lines, SAMPLE + 1))
 
 
 def _separator(lines: list[str], name: str) -> tuple[str, int]:

@@ -35,6 +35,8 @@ MIN_EVIDENCE = 0.05
 """Least mean gain of an aligned pair by its words, in nats; below it, words show nothing."""
 CONFIRMED = 10.0
 """Least gain of a shifted segment by its words, in nats, for it to be certain."""
+OTHER_LAGS, SIGNIFICANT = (-9, -7, 7, 9), 4.0
+"""Lags that are compared with no shift where nothing seems to fit, and the standard errors that make a difference."""
 NEAR_LAGS = (1, -1, 2, -2, 3, -3)
 """Shifts of the whole file that are tried if the words do not fit."""
 MAX_GAIN = 3.0
@@ -193,15 +195,18 @@ def _confirmed(segment: Segment, words: LexicalModel) -> bool:
 
 
 def _fits(segment: Segment, lengths: LengthModel, words: LexicalModel | None) -> bool:
-    """Whether the lengths or the words of a segment without a lag fit no shift after all.
+    """Whether the lengths or the words of a segment without a lag fit no shift better than other lags after all.
 
-    The words of another dialect or spelling fit nothing, but the lengths do.
+    In another dialect, spelling or length than the rest of the corpus, all gains are low, but they differ.
     """
-    checked = ((lengths, lengths.correlation >= MIN_CORRELATION), (words, words is not None))
-    return segment.lag is None and any(
-        evidence is not None and known and float(evidence.gain(0, segment.start, segment.stop).sum()) > 0
-        for evidence, known in checked
-    )
+    start, stop, lag = segment
+    for evidence in (lengths, words):
+        if evidence is not None and lag is None:
+            others = [evidence.gain(other, start, stop) for other in OTHER_LAGS]
+            difference = evidence.gain(0, start, stop) - sum(others) / len(others)
+            if float(difference.sum()) > SIGNIFICANT * float(difference.std()) * len(difference) ** 0.5:
+                return True
+    return False
 
 
 def _finding(reason: Reason, segments: list[Segment]) -> Finding:

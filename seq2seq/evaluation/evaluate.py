@@ -137,16 +137,22 @@ def evaluate(
         copied = copied_source_score(_sources(translator, pairs), references, language=language, lowercase=lowercase)
         report_copied_source(copied, *scores.values())
         written = {f"hypotheses.{name}.{label}.txt": hypotheses for label, hypotheses in texts.items()}
+        entry |= {"normalization": str(translator.normalization), "copied_source": copied.as_dict()}
         if references != given:
             written[f"references.{name}.txt"] = references
-            log.info("references.%s.txt: the references in the form of the translations, as they are scored", name)
-        entry |= {"normalization": str(translator.normalization), "copied_source": copied.as_dict()}
-        with locked_output(folder / SCORES, wait=True):  # texts and scores come from the same command
-            for file, lines in written.items():
-                with atomic_write(folder / file) as temporary:
-                    temporary.write_text("".join(f"{line}\n" for line in lines), "utf-8")
-            _set_entry(folder / SCORES, name, entry)
+            entry["scored_references"] = text_hash(references)
+        _write_texts_and_scores(folder, name, written, entry)
     return scores
+
+
+def _write_texts_and_scores(folder: Path, name: str, texts: dict[str, list[str]], entry: dict[str, Any]) -> None:
+    """Write the lines of each file, and the entry of scores.json; both come from the same command."""
+    with locked_output(folder / SCORES, wait=True):
+        (folder / f"references.{name}.txt").unlink(missing_ok=True)  # of an earlier command
+        for file, lines in texts.items():
+            with atomic_write(folder / file) as temporary:
+                temporary.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+        _set_entry(folder / SCORES, name, entry)
 
 
 def _sources(translator: Translator, pairs: Sequence[Pair]) -> list[str]:

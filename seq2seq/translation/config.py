@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from seq2seq.corpora.config import FileFormat
 from seq2seq.errors import ConfigError, program
 from seq2seq.inference.config import InferencePrecision
 from seq2seq.search import LANGUAGE_MODEL_WEIGHT, SearchConfig, SearchOverrides
@@ -91,9 +92,23 @@ class OverridesConfig(Settings):
 class TranslateConfig(TranslatorConfig, OverridesConfig):
     """Settings of recipes/translate.py."""
 
-    input: str = setting("-", "text file, one sentence per line, compressed or not; - is standard input")
+    input: str = setting(
+        "-",
+        "text file, one sentence per line, or CSV, TSV, XLSX, PO, XLIFF, TMX; - is standard input, lines of text",
+    )
     encoding: str | None = setting(None, ENCODING)
-    output: str = setting("-", "output file, one translation per line; - is standard output")
+    output: str = setting(
+        "-", "output file: one translation per line, or the input with translations; - is standard output"
+    )
+    format: FileFormat | None = setting(
+        None, "format of the input if neither content nor name show it: lines, table, xlsx, po, xliff or tmx"
+    )
+    source_language: str | None = setting(None, "language of the input in CSV, XLSX, PO, XLIFF, TMX; null: the run's")
+    target_language: str | None = setting(None, "language of the translations there; null: the run's")
+    source_column: str | None = setting(None, "column to translate of CSV, TSV or XLSX: a number or a title")
+    target_column: str | None = setting(
+        None, "column of the translations: a number or a title; its blank cells are filled; null: a new one"
+    )
     tag: str | None = setting(None, "first word of each line, for a model that was trained with tags, such as <2de>")
     n_best: int | None = setting(None, "translations per sentence; null: use the run's search.n_best", at_least=1)
     prefix: str | None = setting(None, "prefix of every translation; it may end within a word")

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import IO, TextIO, TypeVar
 
 from tqdm import tqdm
 
@@ -141,13 +141,20 @@ def opened(output: str) -> Iterator[TextIO]:
         sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
         yield sys.stdout
         return
-    path = Path(output).expanduser()
-    with (
-        output_file(path) as temporary,
-        open_output(temporary, like=path) as binary,
-        io.TextIOWrapper(binary, encoding="utf-8", newline="\n") as file,
-    ):
+    with opened_bytes(output) as binary, io.TextIOWrapper(binary, encoding="utf-8", newline="\n") as file:
         yield file
+
+
+@contextlib.contextmanager
+def opened_bytes(output: str) -> Iterator[IO[bytes]]:
+    """As `opened`, for bytes."""
+    if output == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    path = Path(output).expanduser()
+    with output_file(path) as temporary, open_output(temporary, like=path) as binary:
+        yield binary
 
 
 def with_progress(items: Iterable[Item], total: int | None, label: str, *, shown: bool = True) -> Iterator[Item]:

@@ -103,7 +103,7 @@ def test_other_encodings_are_guessed_and_the_guess_is_shown(tmp_path, encoding, 
     path = written(tmp_path, b"OK.\n" + text.encode(encoding), "text.txt")
     with pytest.raises(DataError, match=r"text\.txt, line 2: byte 0x.. at position \d+ is not UTF-8: as ") as error:
         list(CorpusFile(path).lines())
-    assert f"begins with “{text.splitlines()[0]}”" in str(error.value)
+    assert f"it reads “{text.splitlines()[0]}”" in str(error.value)
     named = re.search(r"data\.encoding=(\S+) reads it, or convert it: iconv -f (\S+) -t UTF-8 ", str(error.value))
     assert named is not None
     assert list(CorpusFile(path, named[1]).lines()) == ["OK.", *text.splitlines()]
@@ -195,7 +195,7 @@ def test_files_that_are_no_text_are_named(tmp_path, data, words):
     path = written(tmp_path, data)
     with pytest.raises(DataError, match=rf"text\.ga is {words}"):
         list(read_lines(path))
-    if not data.startswith(b"PAR1"):
+    if not data.startswith(b"PAR1") and b"xl/workbook.xml" not in data:  # which are files of pairs
         with pytest.raises(DataError, match=rf"text\.ga is {words}"):
             open_pairs(DataConfig(), path)
 
@@ -287,8 +287,11 @@ CSV = 'English,German\n"No, thanks.","Nein, danke."\nYes.,Ja.\n"He said ""no""."
         ("A\tb\nc\nd\te\n", None),
     ],
 )
-def test_a_table_that_is_taken_for_text_is_named(tmp_path, text, sign):
+def test_a_table_that_is_taken_for_text_is_named(tmp_path, text, sign, caplog):
     path = written(tmp_path, text.encode())
+    lines, count = read_input(str(path))
+    assert (list(lines), count) == (text.splitlines(), text.count("\n"))
+    assert [message.partition(" (")[0] for message in caplog.messages] == [f"{path} looks like a table"] * bool(sign)
     config = DataConfig(train=SplitConfig(source=str(path), target=str(path)))
     pairs = [Pair(line, line) for line in text.splitlines()]
     if sign is None:

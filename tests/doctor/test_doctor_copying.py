@@ -14,7 +14,8 @@ def test_the_share_of_copied_words_leaves_out_punctuation_and_single_letters():
 def test_close_languages_are_advised_to_use_a_pointer():
     close = [Pair(f"dat huus nummer{n} is groot un old", f"das Haus nummer{n} is groot und old") for n in range(30)]
     score, pointer = copying_notes("test", close, "de")
-    assert score.startswith("test: the source left unchanged scores BLEU ")
+    assert score.startswith("test: ")
+    assert "source scores BLEU " in score
     assert "a translator should score above that" in score
     assert "model.copy=pointer" in pointer
     assert "57% of the target's words stand in the source" in pointer

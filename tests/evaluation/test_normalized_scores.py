@@ -29,7 +29,7 @@ def pairs(targets):
 
 
 def evaluated(run, folder, targets):
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     translator = Translator.load(run, "cpu")
     search = translator.search.beam(1)
     scores = evaluate(translator, pairs(targets), search, folder=folder, name="test", corpus="two", bootstrap=10)
@@ -44,6 +44,7 @@ def test_references_in_another_form_give_the_same_scores(learned_run, tmp_path):
     assert not (tmp_path / "nfc" / "references.test.txt").exists()
     assert entry["normalization"] == other_entry["normalization"] == "nfc"
     assert other_entry["references"] == text_hash(decomposed(LINES))  # identifies the test set as it was given
+    assert other_entry["scored_references"] == text_hash(LINES)
     hypotheses, references = (
         (tmp_path / "nfd" / name).read_text("utf-8").splitlines()
         for name in ("hypotheses.test.greedy.txt", "references.test.txt")
@@ -51,6 +52,8 @@ def test_references_in_another_form_give_the_same_scores(learned_run, tmp_path):
     assert references == LINES
     assert sacrebleu.corpus_bleu(hypotheses, [references]).score == pytest.approx(other.bleu.score)
     assert sacrebleu.corpus_chrf(hypotheses, [references]).score == pytest.approx(other.chrf.score)
+    evaluated(learned_run, tmp_path / "nfd", LINES)
+    assert not (tmp_path / "nfd" / "references.test.txt").exists()  # it would be of another command
 
 
 def test_validation_does_not_depend_on_the_form_either(learned_run, tmp_path):

@@ -10,11 +10,16 @@ from networks import ARRANGEMENTS, BOS, COPIES, EOS, VOCABULARY, model_configs, 
 from torch import Tensor
 from torch.nn.functional import nll_loss
 
+from seq2seq.data.batch import make_batch
 from seq2seq.errors import ConfigError
 from seq2seq.model import AttentionKind, CopyKind, EncoderConfig, ModelConfig, Network
 from seq2seq.model.pointer import CHUNK, AddCopies, CopyMemory
+from seq2seq.system.precision import Precision
+from seq2seq.training.config import Passes, Prediction, ScheduledSamplingConfig
 from seq2seq.training.consistency import symmetric_divergence
 from seq2seq.training.loss import label_log_probabilities, loss_sums
+from seq2seq.training.objective import TeacherForcing
+from seq2seq.training.scheduled_sampling import ScheduledSampling
 
 POINTERS = [config for config in ARRANGEMENTS if config.copy is CopyKind.pointer]
 CLOSE = {"rtol": 0, "atol": 1e-6}  # attention weights and losses are float32 in every precision
@@ -85,6 +90,20 @@ def test_other_objectives_have_the_gradients_of_the_equations():
     divergence = ((one - other) * (one.log() - other.log())).sum()
     gradients = (flat_gradient(network, value) for value in (symmetric_divergence(logits[:8]), divergence))
     torch.testing.assert_close(*gradients, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("passes", Passes)
+def test_scheduled_sampling_reads_the_most_probable_tokens(passes):
+    """Copied ones too, in both ways to predict them; in one pass they are predicted from the target."""
+    network, batch = random_network(POINTERS[0], seed=3), make_batch(SOURCES, [target[1:] for target in TARGETS])
+    config = ScheduledSamplingConfig(rate=1.0, passes=passes, prediction=Prediction.argmax)
+    sampling = ScheduledSampling(TeacherForcing(0.0, Precision.float32), config, 1, Precision.float32)
+    inputs = sampling.mixed(network, batch, 1.0)
+    for row, target in enumerate(TARGETS):
+        read = inputs[row].tolist() if passes is Passes.sequential else target
+        source = batch.source_BS[row, : batch.source_lengths_B[row]].tolist()
+        expected = plain_probabilities(network, source, read)[:-1].argmax(1)
+        assert inputs[row].tolist() == [batch.target_BT[row, 0], *expected.tolist()]
 
 
 @pytest.mark.parametrize("rows", [3, CHUNK + 1])

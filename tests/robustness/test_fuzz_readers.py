@@ -6,7 +6,9 @@ import json
 import math
 import os
 from pathlib import Path
+from xml.sax.saxutils import escape
 
+import openpyxl
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -16,6 +18,11 @@ from sentencepiece import SentencePieceTrainer
 
 from seq2seq.corpora.columns import JsonLinesFile, ParquetFile
 from seq2seq.corpora.corpus import Corpus
+from seq2seq.corpora.documents.document import Document
+from seq2seq.corpora.documents.po import PoFile
+from seq2seq.corpora.documents.tmx import TmxFile
+from seq2seq.corpora.documents.xliff import XliffFile
+from seq2seq.corpora.documents.xlsx import XlsxFile
 from seq2seq.corpora.files import TextFiles, TsvFile
 from seq2seq.corpora.hub import HubData, HubSplit
 from seq2seq.corpora.lines import MAX_LINE_BYTES, read_lines
@@ -54,6 +61,27 @@ def vocabulary(kind: str, **options: object) -> bytes:
     return model.getvalue()
 
 
+def workbook() -> bytes:
+    book, file = openpyxl.Workbook(), io.BytesIO()
+    for row in PAIRS:
+        book.active.append([text.replace("\r", "") for text in row])
+    book.save(file)
+    return file.getvalue()
+
+
+TMX = "".join(
+    f'<tu><tuv xml:lang="en-US"><seg>{source} <ph>x</ph></seg></tuv><tuv xml:lang="de"><seg>{target}</seg></tuv></tu>'
+    for source, target in (map(escape, pair) for pair in PAIRS)
+)
+XLIFF = "".join(
+    f'<trans-unit id="1"><source>{source}<x id="1"/></source><target state="final">{target}</target></trans-unit>'
+    for source, target in (map(escape, pair) for pair in PAIRS)
+)
+PO = 'msgid ""\nmsgstr "Language: de\\n"\n\n' + "".join(
+    f"# {source}\nmsgid {json.dumps(source)}\nmsgstr {json.dumps(target)}\n\n"
+    for source, target in PAIRS[:1] + PAIRS[3:]
+)
+DOCUMENTS = {"tmx": TmxFile, "xliff": XliffFile, "po": PoFile, "xlsx": XlsxFile}
 TEXT = ["".join(f"{pair[side]}\n" for pair in PAIRS).encode() for side in (0, 1)]
 VECTORS = b"".join(f"{word} 0.5 -1e3 {number}\n".encode() for number, word in enumerate(WORDS))
 ORIGINALS = {
@@ -65,6 +93,10 @@ ORIGINALS = {
         parquet(ROWS, compression="gzip", version="1.0", use_dictionary=False),
         parquet(NESTED, compression="zstd", data_page_version="2.0"),
     ],
+    "tmx": [f'<tmx version="1.4"><body>{TMX}</body></tmx>'.encode()],
+    "xliff": [f'<xliff version="1.2"><file source-language="en"><body>{XLIFF}</body></file></xliff>'.encode()],
+    "po": [PO.encode()],
+    "xlsx": [workbook()],
     "vec": [VECTORS, b"4 3\n" + VECTORS],
     "model": [
         vocabulary("unigram", user_defined_symbols=["<2de>"], normalization_rule_name="identity"),
@@ -90,6 +122,8 @@ def corpus_of(path: Path) -> Corpus:
         return TextFiles(path, path.with_name("other"))
     if kind == "tsv":
         return TsvFile(path, "1", "2")
+    if kind in DOCUMENTS:
+        return DOCUMENTS[kind](path, "en", "de")
     return (JsonLinesFile if kind == "jsonl" else ParquetFile)(path, "en", "de")
 
 
@@ -106,6 +140,8 @@ def read_corpus(path: Path) -> None:
     assert all(type(side) is str for pair in pairs for side in pair)
     if pairs_of_doctor:
         assert pairs_of_doctor == pairs
+    if isinstance(corpus, Document):
+        corpus.write((text.upper() for text in corpus.sources()), io.BytesIO())
 
 
 def read_words(path: Path) -> None:

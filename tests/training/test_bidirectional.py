@@ -15,7 +15,7 @@ from seq2seq.data.batch_sampler import BatchSampler
 from seq2seq.data.config import BatchConfig
 from seq2seq.data.stream import BothDirections, batch_stream
 from seq2seq.errors import ConfigError
-from seq2seq.model import Network
+from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, ModelConfig, Network
 from seq2seq.model.weights import load_weights
 from seq2seq.system.precision import Precision
 from seq2seq.tokenizer.tokenizer import load_tokenizers
@@ -91,9 +91,18 @@ def shifted(row: list[int]) -> list[int]:
     return [token + 1 if token + 1 < VOCABULARY else 4 for token in row]
 
 
+def attending() -> Network:
+    torch.manual_seed(5)
+    encoder, decoder = EncoderConfig(size=24), DecoderConfig(size=32, feed_context=False)
+    model = ModelConfig(
+        embedding_size=16, encoder=encoder, decoder=decoder, attention=AttentionKind.general, dropout=0.1
+    )
+    return Network(model, VOCABULARY, VOCABULARY, joint=True)
+
+
 @pytest.mark.slow
 def test_bidirectional_pre_training_and_simcut_learn_a_made_up_language_of_few_pairs(tmp_path):
-    """Without a tag the direction of a letter is ambiguous, until the last two thirds settle it."""
+    """Without a tag both directions look the same, until the last two thirds settle it."""
     held_out = make_batch(*Rows(sources(60, 100)).rows(range(60)))
 
     def validate(network: Network, update: int) -> Validation:
@@ -101,21 +110,19 @@ def test_bidirectional_pre_training_and_simcut_learn_a_made_up_language_of_few_p
             total = loss_sums(network(*held_out[:4]), held_out.labels_P, 0.0).cross_entropy
         return Validation(update, float(total) / len(held_out.labels_P), 0.0)
 
-    def loss(name: str, share: float, objective: Objective) -> list[float]:
+    def losses(name: str, share: float, objective: Objective) -> list[float]:
         table = Rows(sources(150, 1))
         sampler = BatchSampler(table.source_lengths, table.target_lengths, BatchConfig(tokens=100), 1)
-        config = training(updates=600, validate_every=200, bidirectional=share, average=Average.none)
+        config = training(updates=450, validate_every=150, bidirectional=share, average=Average.none)
         both = BothDirections(sampler.position_after(config.bidirectional_updates), 1)
+        stream = batch_stream(table, sampler, both)
         run = trainer(
-            tmp_path / name, config, stream=batch_stream(table, sampler, both), objective=objective, validate=validate
+            tmp_path / name, config, network=attending(), stream=stream, objective=objective, validate=validate
         )
         return [validation.loss for validation in run.fit().validations]
 
-    plain = TeacherForcing(0.0, Precision.float32)
-    simcut = SimCut(1.0, 0.05, 0.0, Precision.float32)
-    one, both, cut = loss("one", 0.0, plain), loss("both", 1 / 3, plain), loss("cut", 1 / 3, simcut)
-    print(one, both, cut)
-    assert both[0] > 1.3 * one[0], "half of the first third goes in the other direction"
-    assert both[-1] < 0.6 * both[0]
-    assert both[-1] < 1.3 * one[-1]
-    assert cut[-1] < 1.1 * both[-1]
+    plain, simcut = TeacherForcing(0.0, Precision.float32), SimCut(1.0, 0.05, 0.0, Precision.float32)
+    one, both, cut = losses("one", 0.0, plain), losses("both", 1 / 3, plain), losses("cut", 1 / 3, simcut)
+    assert both[0] > one[0] + 0.1, "half of the first third goes in the other direction"
+    for result in (one, both, cut):
+        assert result[-1] < 0.5 * both[0]

@@ -1,0 +1,119 @@
+"""The columns of a table or sheet that is translated: where the sources are, and where their translations go."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from seq2seq.corpora.columns import no_column
+from seq2seq.corpora.languages import language_named
+from seq2seq.corpora.table import SIDES, header_columns
+from seq2seq.corpora.table import _column as column_index
+from seq2seq.corpora.table import _is_title as is_title
+from seq2seq.errors import DataError
+
+
+class Columns(NamedTuple):
+    """Columns from 0. The target may be a new one at the end."""
+
+    source: int
+    target: int
+    title: str
+    """Of the target column, for the header row if there is one."""
+    header: bool
+    """Whether the first row is a header."""
+
+    def describe(self, first: Sequence[str], width: int) -> str:
+        """What is read and written, in a few words."""
+        source = f" {first[self.source]!r}" if self.header and self.source < len(first) else ""
+        new = "the new column" if self.target >= width else "blank cells of column"
+        title = f" {self.title!r}" if self.header else ""
+        return f"column {self.source + 1}{source} is translated into {new} {self.target + 1}{title}"
+
+
+class PairColumns(NamedTuple):
+    """The columns of a table of pairs, from 0."""
+
+    source: int
+    target: int
+    header: bool
+    """Whether the first row is a header."""
+
+
+def pair_columns(
+    first: Sequence[str], languages: tuple[str, str], given: tuple[str | None, str | None], name: str
+) -> PairColumns:
+    """Choose the columns of a table of pairs by the rules of `TableFile`.
+
+    Args:
+        first: cells of the first row.
+        languages: codes of source and target.
+        given: the settings data.source_column and data.target_column.
+        name: of the file, for messages.
+
+    Raises:
+        DataError: a named column does not exist.
+    """
+    header = header_columns(list(first), *languages)
+    source, target = (
+        default if column is None else column_index(column, first, side, name)
+        for column, default, side in zip(given, header.columns if header else (0, 1), ("source", "target"), strict=True)
+    )
+    return PairColumns(source, target, header is not None or any(is_title(column) for column in given))
+
+
+def choose_columns(
+    first: Sequence[str],
+    width: int,
+    languages: tuple[str, str],
+    given: tuple[str | None, str | None],
+    name: str,
+) -> Columns:
+    """Choose the columns of a table by its first row and the settings.
+
+    Args:
+        first: cells of the first row.
+        width: cells of the longest row.
+        languages: codes of source and target.
+        given: the settings source_column and target_column: a number from 1, a title, or None. A title that no column
+            has names a new target column.
+        name: of the file, for messages.
+
+    Raises:
+        DataError: there are no cells, a named column does not exist, or both are the same.
+    """
+    if not width:
+        raise DataError(f"{name} is empty: check that this is the right file")
+    titles = [cell.strip() for cell in first]
+    pair = header_columns(titles, *languages)
+    named = [_named(titles, language, side) for language, side in zip(languages, SIDES, strict=True)]
+    named = named if pair is None else list(pair.columns)
+    header = named[0] is not None or any(column is not None and not column.isdecimal() for column in given)
+    source = _given(given[0], titles, width) if given[0] is not None else (named[0] or 0)
+    if source is None:
+        raise no_column(name, str(given[0]), "source", titles)
+    target = _given(given[1], titles, width + 1) if given[1] is not None else named[1] if header else None
+    if target is None and given[1] is not None and given[1].isdecimal():
+        raise DataError(f"{name} has {width} columns: set target_column to a number up to {width + 1}")
+    target = width if target is None else target
+    if source == target:
+        raise DataError(f"{name}: column {source + 1} is both source and target: set source_column or target_column")
+    title = titles[target] if target < len(titles) else (given[1] or languages[1])
+    return Columns(source, target, languages[1] if title.isdecimal() else title, header)
+
+
+def _named(titles: Sequence[str], language: str, side: set[str]) -> int | None:
+    """The only column whose title names a language, or else a side."""
+    wanted = language_named(language)
+    for matches in (
+        [number for number, title in enumerate(titles) if title and wanted and language_named(title) == wanted],
+        [number for number, title in enumerate(titles) if title.casefold().replace("_", " ") in side],
+    ):
+        if len(matches) == 1:
+            return matches[0]
+    return None
+
+
+def _given(column: str, titles: Sequence[str], width: int) -> int | None:
+    """The index of a column that a setting names; None if there is none."""
+    if column.isdecimal():
+        return int(column) - 1 if 0 < int(column) <= width else None
+    return titles.index(column) if column in titles else None

@@ -1,0 +1,123 @@
+"""What every file of another program offers: pairs to train on, and sources whose translations are written back."""
+
+import re
+from abc import abstractmethod
+from collections.abc import Iterator
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import IO
+
+from seq2seq.corpora.corpus import Corpus, Pair
+from seq2seq.corpora.corpus_file import CorpusFile, corpus_file
+from seq2seq.corpora.languages import language_named, script
+from seq2seq.errors import DataError, program
+
+LINE_ENDS = re.compile(r"\s*[\r\n\u2028\u2029]+\s*")
+
+
+class Document(Corpus):
+    """A file that holds pairs for training, and sources whose translations can be written into a copy of it.
+
+    Attributes:
+        path: of the file.
+        source_language, target_language: codes of the languages translated from and to.
+
+    Args:
+        file: its path, or the file.
+        source_language, target_language: codes of the languages.
+
+    Raises:
+        DataError: the file is missing, a folder, or can be read only once. While reading: it is damaged, or holds no
+            text in these languages.
+    """
+
+    format: str
+    """Name for messages."""
+    endings: tuple[str, ...]
+    """Usual endings of the names of such files, without ``.gz``."""
+    report: str = ""
+    """After `write`: one line about what was filled and left."""
+
+    def __init__(self, file: Path | CorpusFile, source_language: str, target_language: str) -> None:
+        self.file = corpus_file(file)
+        self.path, self.name = self.file.path, str(self.file.path)
+        self.file.require_regular()
+        self.languages = self.source_language, self.target_language = source_language, target_language
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The content of the file, and the languages that are read."""
+        member = self.path.name if self.file.is_packed else ""  # an archive may have several
+        return f"{self.format} {self.file.content} {member} {self.source_language} {self.target_language}"
+
+    @property
+    def files(self) -> tuple[CorpusFile, ...]:
+        """The file."""
+        return (self.file,)
+
+    @abstractmethod
+    def sources(self) -> Iterator[str]:
+        """The texts without a translation, in the order of the file; they may have several lines.
+
+        Raises:
+            DataError: the file is damaged, or in other languages.
+        """
+
+    @abstractmethod
+    def write(self, translations: Iterator[str], output: IO[bytes]) -> None:
+        """Write a copy of the file with translations; all else stays as it is.
+
+        Args:
+            translations: of `sources`, in the same order; read one at a time.
+            output: receives the copy.
+
+        Raises:
+            DataError: as `sources`; or the file's encoding lacks a character.
+        """
+
+
+class Languages:
+    """A wanted pair of languages, and the tags of the languages that a file has.
+
+    Args:
+        source, target: codes of the wanted languages, such as en, or pt-BR.
+    """
+
+    def __init__(self, source: str, target: str) -> None:
+        self.source, self.target = source, target
+        self.found: dict[str, None] = {}
+
+    def match(self, wanted: str, tag: str) -> bool:
+        """Whether a tag of the file such as ``en-US`` is of a wanted language."""
+        if len(self.found) < 50 and tag.strip():
+            self.found[tag.strip()] = None
+        return same_language(wanted, tag)
+
+    def missing(self, name: str) -> DataError:
+        """The error for a file without text in the wanted languages."""
+        found = ", ".join(sorted(self.found)) or "none named"
+        return DataError(
+            f"{name}: no translation from {self.source} to {self.target} (languages in the file: {found}): set "
+            f"data.source_language and data.target_language; for {program('translate')}: source_language and "
+            "target_language"
+        )
+
+
+@lru_cache
+def same_language(wanted: str, tag: str) -> bool:
+    """Whether a tag is of a wanted language: en-US is en, and zh-Hant is not zh-CN."""
+    wanted, tag = wanted.strip().replace("_", "-"), tag.strip().replace("_", "-")
+    language = language_named(wanted)
+    if language is None or wanted.casefold() == tag.casefold():
+        return wanted.casefold() == tag.casefold()
+    return language == language_named(tag) and ("-" not in wanted or script(wanted) == script(tag))
+
+
+def one_line(text: str) -> str:
+    """The text as a sentence of a corpus: line ends become spaces."""
+    return LINE_ENDS.sub(" ", text).strip()
+
+
+def pair(source: str, target: str) -> Pair:
+    """A pair of two texts of a document."""
+    return Pair(one_line(source), one_line(target))

@@ -1,0 +1,190 @@
+"""Gettext catalogues (PO): entries without a translation are filled and marked fuzzy; no other line changes.
+
+polib parses the file. It would wrap and order the whole file again if it also wrote it.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from seq2seq.corpora.corpus import Pair
+from seq2seq.corpora.corpus_file import CorpusFile
+from seq2seq.corpora.documents.document import Document, Languages, pair
+from seq2seq.corpora.lines import unreadable
+from seq2seq.errors import DataError, install_hint
+
+LARGEST = 100_000_000
+"""Bytes of the largest file; the whole file is in memory."""
+
+LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+MESSAGE = re.compile(r"msgstr(?:\[(\d+)\])?\s")
+
+
+class Blank(NamedTuple):
+    """A missing translation of an entry."""
+
+    form: int
+    """Number of the plural form, 0 for an entry without plural."""
+    source: str
+
+
+class PoFile(Document):
+    """A gettext catalogue. Fuzzy, obsolete and empty entries are no pairs. See `Document` for arguments and errors.
+
+    Of an entry with plural, the first form translates the singular and all others the plural; if the target language
+    has a single form, it translates the plural.
+    """
+
+    format, endings = "a gettext PO file", (".po", ".pot")
+
+    def __init__(self, file: Path | CorpusFile, source_language: str, target_language: str) -> None:
+        super().__init__(file, source_language, target_language)
+        if self.file.is_packed:
+            raise DataError(f"{self.path} is a compressed PO file: unpack it and name the .po file")
+        self._languages = Languages(source_language, target_language)
+
+    @property
+    def note(self) -> str:
+        """The numbers of entries that are left out."""
+        counts = Counter(self._reason(entry) for entry in self._catalogue if self._reason(entry))
+        named = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items()))
+        return f"{self.name}: entries left out: {named}" if named else ""
+
+    def expected_pairs(self) -> int | None:
+        """Approximate number of pairs."""
+        return len(self._catalogue)
+
+    def __iter__(self) -> Iterator[Pair]:
+        language = self._catalogue.metadata.get("Language", "")
+        matches = [self._languages.match(wanted, language) for wanted in (self.target_language, self.source_language)]
+        if language.strip() and not any(matches):
+            raise self._languages.missing(self.name)
+        pairs = [pair(*texts) for entry in self._catalogue if not self._reason(entry) for texts in _translations(entry)]
+        if not pairs:
+            raise DataError(f"{self.name}: no entry has a translation: name a file with some")
+        return iter(pairs if matches[0] or not matches[1] else [Pair(target, source) for source, target in pairs])
+
+    def sources(self) -> Iterator[str]:
+        """The messages without a translation; see `Document.sources`."""
+        language = self._catalogue.metadata.get("Language", "")
+        if language.strip() and not self._languages.match(self.target_language, language):
+            raise self._languages.missing(self.name)
+        return (blank.source for entry in self._catalogue for blank in _blanks(entry))
+
+    def write(self, translations: Iterator[str], output: IO[bytes]) -> None:
+        """Write a copy with translations; see `Document.write`."""
+        polib, encoding = import_polib(self.name), self._catalogue.encoding
+        with self.file.raw() as file:
+            lines = LINE.findall(file.read().decode(encoding))
+        starts = [max(entry.linenum - 1, 0) for entry in self._catalogue]
+        written = filled = 0
+        for entry, start, end in zip(self._catalogue, starts, [*starts[1:], len(lines)], strict=True):
+            if blanks := _blanks(entry):
+                filled += 1
+                texts = {blank.form: next(translations) for blank in blanks}
+                entry_lines = filled_entry(lines[start:end], texts, polib.escape)
+                output.write(self._encoded("".join([*lines[written:start], *entry_lines])))
+                written = end
+        output.write(self._encoded("".join(lines[written:])))
+        self.report = f"{self.name}: {filled:,} of {len(starts):,} entries filled and marked fuzzy"
+
+    def _encoded(self, text: str) -> bytes:
+        try:
+            return text.encode(self._catalogue.encoding)
+        except UnicodeEncodeError as error:
+            raise DataError(
+                f"{self.name} is in {self._catalogue.encoding}, which lacks {error.object[error.start]!r}: convert it "
+                "first: msgconv -t UTF-8 OLD -o NEW"
+            ) from None
+
+    @cached_property
+    def _catalogue(self) -> Any:
+        """The parsed file: a list of entries without the header."""
+        polib = import_polib(self.name)
+        try:
+            if self.path.stat().st_size > LARGEST:
+                raise DataError(f"{self.path} has more than {LARGEST:,} bytes: split it with msgsplit or by hand")
+            return polib.pofile(str(self.path), wrapwidth=0)
+        except UnicodeDecodeError as error:
+            raise DataError(f"{self.path}: {error}: correct the charset in its header, or save it as UTF-8") from None
+        except (OSError, LookupError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise unreadable(self.path, error) from None
+            raise DataError(f"{self.path} is not a readable PO file ({error}): check it with msgfmt -c") from None
+
+    @staticmethod
+    def _reason(entry: Any) -> str:
+        """Why an entry is no pair; empty: it is one."""
+        if entry.obsolete:
+            return "obsolete"
+        if "fuzzy" in entry.flags:
+            return "fuzzy"
+        return "" if _translations(entry) else "untranslated"
+
+
+def import_polib(name: str) -> Any:
+    """The module `polib`, which is optional.
+
+    Raises:
+        DataError: it is missing.
+    """
+    try:
+        import polib
+    except ImportError:
+        raise DataError(f"{name} is a gettext PO file, which needs polib: {install_hint('documents')}") from None
+    return polib
+
+
+def _translations(entry: Any) -> list[tuple[str, str]]:
+    """The pairs of an entry: of the singular, and of the plural with the last form."""
+    forms = [text for _, text in sorted(entry.msgstr_plural.items())] or [entry.msgstr]
+    pairs = [(entry.msgid, forms[0]), (entry.msgid_plural, forms[-1])]
+    pairs = pairs[:1] if not entry.msgid_plural else pairs[-1:] if len(forms) == 1 else pairs
+    return [(source, target) for source, target in pairs if source.strip() and target.strip()]
+
+
+def _blanks(entry: Any) -> list[Blank]:
+    """The missing translations of an entry."""
+    if entry.obsolete or not entry.msgid.strip():
+        return []
+    if not entry.msgid_plural:
+        return [] if entry.msgstr.strip() else [Blank(0, entry.msgid)]
+    forms = sorted(entry.msgstr_plural.items())
+    return [
+        Blank(form, entry.msgid if form == 0 and len(forms) > 1 else entry.msgid_plural)
+        for form, text in forms
+        if not text.strip()
+    ]
+
+
+def filled_entry(lines: list[str], texts: dict[int, str], escape: Callable[[str], str]) -> list[str]:
+    """The lines of an entry with translations, and with the flag ``fuzzy``.
+
+    Args:
+        lines: of the entry, with their ends.
+        texts: the translation of each plural form that is blank, by its number.
+        escape: writes special characters with backslashes.
+    """
+    end = next((line[len(line.rstrip("\r\n")) :] for line in lines if line.endswith(("\r", "\n"))), "\n")
+    result: list[str] = []
+    skipping = False
+    for line in lines:
+        message = MESSAGE.match(line)
+        skipping = skipping and line.lstrip().startswith('"')
+        if message and int(message[1] or 0) in texts:
+            text, skipping = texts[int(message[1] or 0)], True
+            quoted = [f'"{escape(part)}"' for part in LINE.findall(text)]
+            values = quoted if len(quoted) == 1 else ['""', *quoted]
+            result += [f"{message[0]}{values[0]}{end}", *(f"{value}{end}" for value in values[1:])]
+        elif not skipping:
+            result.append(line)
+    flags = next((number for number, line in enumerate(result) if line.startswith("#,")), None)
+    if flags is None:
+        first = next(number for number, line in enumerate(result) if line.startswith(("#|", "msgctxt", "msgid")))
+        result.insert(first, f"#, fuzzy{end}")
+    elif "fuzzy" not in result[flags]:
+        result[flags] = result[flags].replace("#,", "#, fuzzy,", 1)
+    return result

@@ -1,0 +1,185 @@
+"""Tables (CSV, tab-separated text) with a column of translations: every other character stays as it is."""
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from functools import cached_property, partial
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from seq2seq.corpora import encodings
+from seq2seq.corpora.corpus import Pair
+from seq2seq.corpora.corpus_file import CorpusFile
+from seq2seq.corpora.documents.columns import Columns, choose_columns
+from seq2seq.corpora.documents.document import Document
+from seq2seq.corpora.lines import MAX_LINE_BYTES, damaged, too_long, unreadable
+from seq2seq.corpora.streams import DamagedError
+from seq2seq.corpora.table import TableFile, table_separator
+from seq2seq.errors import DataError
+
+
+class Row(NamedTuple):
+    """A row as it stands in the file, its line end included, and its cells."""
+
+    text: str
+    cells: list[str]
+
+
+class TableDocument(Document):
+    """A table whose source column is translated into a new column or blank cells of another one.
+
+    Args:
+        file: its path, or the file.
+        source_language, target_language: codes of the languages; they find the columns if there is a header.
+        source_column, target_column: a number from 1 or a title; see `choose_columns`.
+
+    Raises:
+        DataError: as `Document`; a named column does not exist; or a row has wrong quotation marks.
+    """
+
+    format = "a table"
+
+    def __init__(
+        self,
+        file: Path | CorpusFile,
+        source_language: str,
+        target_language: str,
+        source_column: str | None = None,
+        target_column: str | None = None,
+    ) -> None:
+        super().__init__(file, source_language, target_language)
+        self._languages, self._given = (source_language, target_language), (source_column, target_column)
+        self.separator, self.quoted = table_separator(self.file)
+        self.endings = (".tsv", ".tab", ".txt") if self.separator == "\t" else (".csv", ".txt")
+        other = re.escape(self.separator)
+        self._cell = re.compile(rf'"(?:[^"]|"")*"[^{other}]*|[^{other}]*' if self.quoted else rf"[^{other}]*")
+
+    def __iter__(self) -> Iterator[Pair]:
+        return iter(TableFile(self.file, *self._languages, *self._given))
+
+    def sources(self) -> Iterator[str]:
+        """The cells of the source column beside blank cells; see `Document.sources`."""
+        return (row.cells[self._columns.source] for number, row in self._rows() if self._is_blank(number, row.cells))
+
+    def write(self, translations: Iterator[str], output: IO[bytes]) -> None:
+        """Write a copy with translations; see `Document.write`."""
+        columns, filled = self._columns, 0
+        for number, row in self._rows():
+            text = ""
+            if self._is_blank(number, row.cells):
+                text, filled = next(translations), filled + 1
+            elif number == 0 and columns.header:
+                text = columns.title
+            output.write(self._encoded(self._with_cell(row, text) if row.cells else row.text))
+        self.report = f"{self.name}: {filled:,} cells filled; {columns.describe(self._first, self._width)}"
+
+    def _is_blank(self, number: int, cells: list[str]) -> bool:
+        """Whether a row lacks a translation."""
+        source, target = self._columns.source, self._columns.target
+        if number < self._columns.header or source >= len(cells) or not cells[source].strip():
+            return False
+        return target >= len(cells) or not cells[target].strip()
+
+    def _with_cell(self, row: Row, text: str) -> str:
+        """The row with a text in its target cell, if that is blank or missing."""
+        target = self._columns.target
+        body = row.text.rstrip("\r\n")
+        end = row.text[len(body) :]
+        if target >= len(row.cells):
+            blank = self.separator * (target - len(row.cells) + 1)
+            return body + blank + self._quoted(text, body.endswith('"')) + end
+        if row.cells[target].strip() or not text:
+            return row.text
+        start = len(body) - len(body.removeprefix("\ufeff"))
+        for _ in range(target):
+            start = self._end_of_cell(body, start) + len(self.separator)
+        stop = self._end_of_cell(body, start)
+        return body[:start] + self._quoted(text, '"' in body[start:stop]) + body[stop:] + end
+
+    def _end_of_cell(self, body: str, start: int) -> int:
+        cell = self._cell.match(body, start)
+        assert cell is not None  # it may be blank
+        return cell.end()
+
+    def _quoted(self, text: str, always: bool) -> str:
+        """The text as a cell, in quotation marks if it needs them or its neighbour has them."""
+        if not self.quoted:
+            return re.sub(r"[\t\r\n]+", " ", text)
+        special = any(mark in text for mark in (self.separator, '"', "\n", "\r")) or text != text.strip()
+        return '"' + text.replace('"', '""') + '"' if special or (always and text) else text
+
+    @cached_property
+    def _first(self) -> list[str]:
+        return next((row.cells for _, row in self._rows() if row.cells), [])
+
+    @cached_property
+    def _width(self) -> int:
+        return max((len(row.cells) for _, row in self._rows()), default=0)
+
+    @cached_property
+    def _columns(self) -> Columns:
+        return choose_columns(self._first, self._width, self._languages, self._given, self.name)
+
+    def _rows(self) -> Iterator[tuple[int, Row]]:
+        """Rows with their number from 0, where blank lines do not count."""
+        taken: list[str] = []
+        with closing(self._lines(taken)) as lines:
+            rows = csv.reader(
+                lines,
+                delimiter=self.separator,
+                quoting=csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE,
+                strict=True,
+            )
+            number = 0
+            try:
+                for cells in rows:
+                    yield number, Row("".join(taken), [cell.removeprefix("\ufeff") for cell in cells])
+                    number += bool(cells)
+                    taken.clear()
+            except csv.Error as error:
+                raise DataError(
+                    f"{self.path}, line {rows.line_num:,}: wrong quotation marks ({error}): write a mark within a "
+                    'quoted cell twice, ""'
+                ) from None
+
+    def _lines(self, taken: list[str]) -> Generator[str, None, None]:
+        """The lines for a parser; their original form is appended to ``taken``."""
+        end = "\r" if self.file.carriage_returns else "\n"
+        try:
+            with self.file.unpacked() as file:
+                text = io.TextIOWrapper(file, self._encoding, newline=end)
+                for number, line in enumerate(iter(partial(text.readline, MAX_LINE_BYTES + 1), ""), 1):
+                    if len(line) > MAX_LINE_BYTES:
+                        raise too_long(self.name, number)
+                    taken.append(line)
+                    line = line.removeprefix("\ufeff") if number == 1 else line
+                    yield line.rstrip("\r\n") + "\n"
+                text.detach()
+        except UnicodeDecodeError:
+            for _ in self.file.lines():  # raises the error that names the line
+                pass
+        except DamagedError as error:
+            raise damaged(self.name, 0, error) from None
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+
+    @cached_property
+    def _encoding(self) -> str:
+        """The encoding, which keeps a byte-order mark as a character."""
+        name = "utf-8" if self.file.encoding is None else encodings.codec(self.file.encoding, "encoding")
+        if name not in ("utf-16", "utf-32"):
+            return name.removesuffix("-sig")
+        with self.file.unpacked() as file:
+            start = file.read(4)
+        return name + ("-le" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF32_LE)) else "-be")
+
+    def _encoded(self, text: str) -> bytes:
+        try:
+            return text.encode(self._encoding)
+        except UnicodeEncodeError as error:
+            raise DataError(
+                f"{self.name} is in {self._encoding}, which lacks {error.object[error.start]!r}: save it as UTF-8 first"
+            ) from None

@@ -1,0 +1,224 @@
+"""Excel workbooks (.xlsx): pairs and sources in two columns of the first sheet, translations in a column of it.
+
+openpyxl reads the cells. It would drop pictures, charts and macros if it also wrote the workbook, so translations are
+put into the XML of the sheet, and every other part of the file is copied.
+"""
+
+import io
+import warnings
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import IO, Any
+
+from seq2seq.corpora.corpus import Pair
+from seq2seq.corpora.corpus_file import CorpusFile
+from seq2seq.corpora.documents.columns import Columns, choose_columns, pair_columns
+from seq2seq.corpora.documents.document import Document, pair
+from seq2seq.corpora.documents.sheet import SheetReader
+from seq2seq.corpora.files import require_pairs
+from seq2seq.corpora.lines import unreadable
+from seq2seq.errors import DataError, Seq2SeqError, install_hint
+
+LARGEST = 128 << 20
+"""Bytes of all parts of a workbook, unpacked."""
+
+MOST_PACKED = 50
+"""Unpacked bytes of a workbook per packed byte, from 16 MiB on; text has 5 to 20."""
+
+MOST_ROWS = 1 << 20
+"""Rows of a sheet in Excel."""
+
+
+class XlsxFile(Document):
+    """The first sheet of an Excel workbook. See `Document` for arguments and errors.
+
+    Columns and header are chosen as in `seq2seq.corpora.table.TableFile`; numbers and dates are text in pairs, and are
+    not translated. A translation goes into the target column where it is blank, in the style of its source.
+
+    Args:
+        file: its path, or the file.
+        source_language, target_language: codes of the languages.
+        source_column, target_column: a number from 1 or a title; None: as the header says, else 1 and 2.
+    """
+
+    format, endings = "an Excel workbook", (".xlsx", ".xlsm")
+
+    def __init__(
+        self,
+        file: Path | CorpusFile,
+        source_language: str,
+        target_language: str,
+        source_column: str | None = None,
+        target_column: str | None = None,
+    ) -> None:
+        super().__init__(file, source_language, target_language)
+        if self.file.is_packed:
+            raise DataError(f"{self.path} is a compressed workbook: unpack it and name the .xlsx file")
+        self._languages, self._given = (source_language, target_language), (source_column, target_column)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The content of the file, and how it is read."""
+        return f"xlsx {self.file.content} {self._languages} {self._given}"
+
+    @property
+    def note(self) -> str:
+        """Names the header row."""
+        _, first = self._first
+        columns = pair_columns(first, self._languages, self._given, self.name)
+        if not columns.header:
+            return ""
+        source, target = (first[column] if column < len(first) else "" for column in columns[:2])
+        return f"{self.name}: the first row is a header: source {source!r}, target {target!r}"
+
+    def __iter__(self) -> Iterator[Pair]:
+        return require_pairs(self._pairs(), self.name)
+
+    def _pairs(self) -> Iterator[Pair]:
+        start, first = self._first
+        columns = pair_columns(first, self._languages, self._given, self.name)
+        for number, row in self._rows():
+            sides = [_cell(row, column) for column in columns[:2]]
+            if number >= start + columns.header and any(sides):
+                yield pair(*sides)
+
+    def sources(self) -> Iterator[str]:
+        """The texts of the source column beside blank cells; see `Document.sources`."""
+        return (text for _, text in self._blanks())
+
+    def _blanks(self) -> Iterator[tuple[int, str]]:
+        """The rows to fill, numbered from 1, and their sources."""
+        start, columns = self._first[0], self._columns
+        for number, row in self._rows():
+            source = row[columns.source] if columns.source < len(row) else None
+            text = source if isinstance(source, str) and number >= start + columns.header else ""
+            if text.strip() and not _cell(row, columns.target):
+                yield number, text
+
+    def write(self, translations: Iterator[str], output: IO[bytes]) -> None:
+        """Write a copy with translations; see `Document.write`."""
+        columns, start = self._columns, self._first[0]
+        rows: Iterator[int] = (number for number, _ in self._blanks())
+        texts = translations
+        if columns.header and columns.target >= self._width:
+            rows, texts = chain([start], rows), chain([columns.title], translations)
+        filled, reader = 0, None
+        with self._unpacked() as (archive, book), zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as copy:
+            sheet = book.worksheets[0]._worksheet_path.lstrip("/")
+            for part in archive.infolist():
+                name = zipfile.ZipInfo(part.filename, part.date_time)
+                name.compress_type, name.external_attr = part.compress_type, part.external_attr
+                with _workbook_errors(self.path):
+                    data = archive.read(part)
+                with copy.open(name, "w") as new:
+                    if part.filename == sheet:
+                        reader = SheetReader(self.name, columns, rows)
+                        units = reader.write(io.BytesIO(data), new, texts)
+                        filled = sum(unit.source is not None for unit in units)
+                    else:
+                        new.write(data)
+        if reader is None or reader.next_row:
+            raise DataError(f"{self.name}: the rows of the sheet are not in order: save it again as .xlsx")
+        filled -= texts is not translations
+        self.report = f"{self.name}: {filled:,} cells filled; {columns.describe(self._first[1], self._width)}"
+
+    @cached_property
+    def _first(self) -> tuple[int, list[str]]:
+        """The first row that is not blank: its number, from 1, and its cells."""
+        for number, row in self._rows():
+            if any(_cell(row, column) for column in range(len(row))):
+                return number, [_cell(row, column) for column in range(len(row))]
+        raise DataError(f"{self.name}: the first sheet is blank: move the sheet with the text to the front")
+
+    @cached_property
+    def _width(self) -> int:
+        """Cells of the longest row."""
+        used = ((number for number, cell in enumerate(row, 1) if cell is not None) for _, row in self._rows())
+        return max(max(numbers, default=0) for numbers in used)
+
+    @cached_property
+    def _columns(self) -> Columns:
+        """The columns of a translation."""
+        return choose_columns(self._first[1], self._width, self._languages, self._given, self.name)
+
+    def _rows(self) -> Iterator[tuple[int, Sequence[object]]]:
+        """The number of each row, from 1, and the values of its cells."""
+        with self._unpacked() as (_, book), _workbook_errors(self.path):
+            sheet = book.worksheets[0]
+            sheet.reset_dimensions()  # some programs write wrong ones
+            for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
+                if number > MOST_ROWS:
+                    raise DataError(f"{self.name}: a row beyond {MOST_ROWS:,}: this is no sheet of Excel")
+                yield number, row
+
+    @contextmanager
+    def _unpacked(self) -> Iterator[tuple[zipfile.ZipFile, Any]]:
+        """The parts of the workbook, and the workbook for reading."""
+        openpyxl = import_openpyxl(self.name)
+        with ExitStack() as stack:
+            with _workbook_errors(self.path):
+                archive = stack.enter_context(zipfile.ZipFile(stack.enter_context(self.file.raw())))
+                check_size(archive, self.name)
+                file = stack.enter_context(self.file.raw())
+                book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+                stack.callback(book.close)
+                if not book.worksheets:
+                    raise DataError(f"{self.name} has no sheet of cells: name another workbook")
+            yield archive, book
+
+
+def import_openpyxl(name: str) -> Any:
+    """The module `openpyxl`, which is optional; with `defusedxml` it refuses entities.
+
+    Raises:
+        DataError: one of them is missing.
+    """
+    try:
+        import defusedxml  # noqa: F401
+        import openpyxl
+    except ImportError:
+        raise DataError(
+            f"{name} is an Excel workbook, which needs openpyxl and defusedxml: {install_hint('documents')}"
+        ) from None
+    warnings.filterwarnings("ignore", module="openpyxl")  # on parts of a workbook that are not read
+    return openpyxl
+
+
+def check_size(archive: zipfile.ZipFile, name: str) -> None:
+    """Check that a workbook can be unpacked.
+
+    Raises:
+        DataError: it is too large, or compressed more than text can be.
+    """
+    parts = archive.infolist()
+    size, packed = sum(part.file_size for part in parts), sum(part.compress_size for part in parts)
+    if size > LARGEST or size > max(16 << 20, MOST_PACKED * packed):
+        raise DataError(
+            f"{name} unpacks from {packed:,} to {size:,} bytes, too many for a workbook of sentences: save the sheet "
+            "as CSV (UTF-8)"
+        )
+
+
+@contextmanager
+def _workbook_errors(path: Path) -> Iterator[None]:
+    """Converts what zipfile and openpyxl raise for damaged files (any exception) to a `DataError`."""
+    try:
+        yield
+    except (Seq2SeqError, MemoryError):
+        raise
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except Exception as error:
+        cause = error.__cause__ or error.__context__ or error  # openpyxl hides the reason behind advice
+        reason = " ".join(str(cause).split()) or type(cause).__name__
+        raise DataError(f"{path} is not a readable Excel workbook ({reason}): save it again as .xlsx") from None
+
+
+def _cell(row: Sequence[object], column: int) -> str:
+    """The text of a cell of a row; empty if there is none."""
+    value = row[column] if column < len(row) else None
+    return "" if value is None else str(value).strip()

@@ -1,0 +1,148 @@
+"""Gettext PO: pairs of finished entries; missing translations are filled, and no other line changes."""
+
+import io
+import sys
+
+import polib
+import pytest
+
+from seq2seq.corpora.corpus import Pair
+from seq2seq.corpora.documents.po import PoFile
+from seq2seq.errors import DataError
+
+HEADER = """# Made up
+msgid ""
+msgstr ""
+"Language: LANGUAGE\\n"
+"Content-Type: text/plain; charset=UTF-8\\n"
+"""
+CATALOGUE = (
+    HEADER.replace("LANGUAGE", "vi")
+    + r"""
+#. For the door
+#: house.c:1
+#, c-format
+msgid "Key \"%s\""
+msgstr ""
+
+#| msgid "Old"
+msgctxt "menu"
+msgid ""
+"Two\n"
+"lines\n"
+msgstr ""
+
+# A long line of a translator that no program may wrap, because it was written as it is and stands for itself
+msgid "The old house"
+msgstr   "Ngôi nhà cũ"
+
+#, fuzzy
+msgid "The new house"
+msgstr "Ngôi nhà"
+
+msgid "one house"
+msgid_plural "%d houses"
+msgstr[0] ""
+""
+msgstr[1] ""
+
+msgid "a key"
+msgid_plural "keys"
+msgstr[0] "một chìa"
+msgstr[1] ""
+
+#~ msgid "Gone"
+#~ msgstr "Hết"
+"""
+)
+FILLED = (
+    CATALOGUE.replace("#, c-format", "#, fuzzy, c-format")
+    .replace('%s\\""\nmsgstr ""', '%s\\""\nmsgstr "<Key \\"%s\\">"')
+    .replace("#| msgid", "#, fuzzy\n#| msgid")
+    .replace('"lines\\n"\nmsgstr ""', '"lines\\n"\nmsgstr ""\n"<Two\\n"\n"lines\\n"\n">"')
+    .replace('msgid "one', '#, fuzzy\nmsgid "one')
+    .replace('msgstr[0] ""\n""\nmsgstr[1] ""', 'msgstr[0] "<one house>"\nmsgstr[1] "<%d houses>"')
+    .replace('msgid "a key', '#, fuzzy\nmsgid "a key')
+    .replace('chìa"\nmsgstr[1] ""', 'chìa"\nmsgstr[1] "<keys>"')
+)
+
+
+def catalogue(tmp_path, text=CATALOGUE, languages=("en", "vi"), encoding="utf-8"):
+    path = tmp_path / "app.po"
+    path.write_bytes(text.encode(encoding))
+    return PoFile(path, *languages)
+
+
+def written(document):
+    output = io.BytesIO()
+    document.write((f"<{text}>" for text in document.sources()), output)
+    return output.getvalue()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_only_missing_translations_are_written_and_marked_fuzzy(tmp_path, end, encoding):
+    document = catalogue(tmp_path, CATALOGUE.replace("\n", end), encoding=encoding)
+    assert written(document) == FILLED.replace("\n", end).encode(encoding)
+    assert document.report == f"{document.path}: 4 of 7 entries filled and marked fuzzy"
+    (tmp_path / "app.po").write_bytes(written(document))
+    parsed = polib.pofile(str(tmp_path / "app.po"))
+    assert len(parsed.untranslated_entries()) == 0
+    assert parsed.find('Key "%s"').flags == ["fuzzy", "c-format"]
+
+
+def test_finished_entries_are_pairs_and_all_others_are_counted(tmp_path):
+    document = catalogue(tmp_path)
+    assert list(document) == [Pair("The old house", "Ngôi nhà cũ"), Pair("a key", "một chìa")]
+    assert document.note == f"{document.path}: entries left out: 1 fuzzy, 1 obsolete, 3 untranslated"
+    reverse = catalogue(tmp_path, languages=("vi", "en"))
+    assert list(reverse) == [Pair("Ngôi nhà cũ", "The old house"), Pair("một chìa", "a key")]
+
+
+def test_plural_forms_translate_the_singular_and_the_plural(tmp_path):
+    entry = 'msgid "one"\nmsgid_plural "many"\nmsgstr[0] "%s"\n'
+    assert list(catalogue(tmp_path, entry % "nhiều")) == [Pair("many", "nhiều")]
+    assert list(catalogue(tmp_path, entry % "").sources()) == ["many"]
+    forms = entry % "jeden" + 'msgstr[1] "dwa"\nmsgstr[2] "pięć"\n'
+    assert list(catalogue(tmp_path, forms)) == [Pair("one", "jeden"), Pair("many", "pięć")]
+    assert list(catalogue(tmp_path, 'msgid "one"\nmsgid_plural "many"\nmsgstr[0] ""\nmsgstr[1] ""').sources()) == [
+        "one",
+        "many",
+    ]
+
+
+def test_another_language_is_named(tmp_path):
+    for read in (list, lambda document: list(document.sources())):
+        with pytest.raises(DataError, match=r"no translation from en to de \(languages in the file: vi\)"):
+            read(catalogue(tmp_path, languages=("en", "de")))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('msgid "a"b"\nmsgstr "b"\n', "not a readable PO file"),
+        ('msgid "a"\nnonsense\n', r"not a readable PO file \(Syntax error.*line 2"),
+        ('msgid "a"\nmsgstr ""\n', "no entry has a translation"),
+    ],
+)
+def test_a_damaged_file_is_an_error_of_one_line(tmp_path, text, message):
+    with pytest.raises(DataError, match=message) as error:
+        list(catalogue(tmp_path, text))
+    assert "\n" not in str(error.value)
+
+
+def test_an_encoding_without_the_letters_is_an_error(tmp_path):
+    text = CATALOGUE.replace("UTF-8", "ISO-8859-1").replace("Ngôi nhà cũ", "Nhà").replace("ì", "i").replace("ộ", "o")
+    document = catalogue(tmp_path, text.replace("ế", "e"), encoding="iso-8859-1")
+    with pytest.raises(DataError, match="ISO-8859-1, which lacks 'ũ': convert it first: msgconv -t UTF-8"):
+        document.write(iter(["cũ"] * 5), io.BytesIO())
+    text = (tmp_path / "app.po").read_bytes().replace(b"ISO-8859-1", b"UTF-8")
+    (tmp_path / "app.po").write_bytes(text)
+    with pytest.raises(DataError, match="correct the charset in its header"):
+        list(PoFile(tmp_path / "app.po", "en", "vi"))
+
+
+def test_a_missing_library_is_named_with_its_command(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "polib", None)
+    with pytest.raises(DataError, match=r"needs polib: python -m pip install .*\[documents\]"):
+        list(catalogue(tmp_path))

@@ -1,0 +1,172 @@
+"""Tables: a column of translations; every other character stays as it is."""
+
+import csv
+import gzip
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seq2seq.corpora.config import FileFormat
+from seq2seq.corpora.corpus_file import CorpusFile
+from seq2seq.corpora.documents.opening import check_output, kind_of_file, open_document
+from seq2seq.corpora.documents.po import PoFile
+from seq2seq.corpora.documents.table import TableDocument
+from seq2seq.corpora.documents.tmx import TmxFile
+from seq2seq.corpora.documents.xliff import XliffFile
+from seq2seq.errors import ConfigError, DataError
+
+
+def table(tmp_path, text, *columns, name="table.csv"):
+    path = tmp_path / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return TableDocument(path, "en", "vi", *columns)
+
+
+def written(document):
+    output = io.BytesIO()
+    document.write((f"<{text}>" for text in document.sources()), output)
+    return output.getvalue().decode()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_new_column_is_named_after_the_language(tmp_path, end, mark):
+    text = f'{mark}id;"English";note\n1;We work.;"a ""b"""\n\n2;"Two\nlines; or";c\n3;;d\n4;no note\n5;last;f'
+    expected = (
+        f'{mark}id;"English";note;vi\n1;We work.;"a ""b""";"<We work.>"\n\n2;"Two\nlines; or";c;"<Two\nlines; or>"\n'
+        "3;;d;\n4;no note;;<no note>\n5;last;f;<last>"
+    )
+    document = table(tmp_path, text.replace("\n", end))
+    # The line ends of a cell are those that its row had; the parser gives the text line feeds.
+    assert written(document) == expected.replace("\n", end).replace(f"<Two{end}", "<Two\n")
+    assert document.report.endswith("4 cells filled; column 2 'English' is translated into the new column 4 'vi'")
+
+
+def test_blank_cells_of_the_column_of_the_language_are_filled(tmp_path):
+    text = '"Vietnamese","English"\n"có","yes"\n"","no"\n,well\n"",\n'
+    document = table(tmp_path, text)
+    assert written(document) == '"Vietnamese","English"\n"có","yes"\n"<no>","no"\n<well>,well\n"",\n'
+    assert "into blank cells of column 1 'Vietnamese'" in document.report
+
+
+def test_without_a_header_the_first_column_is_translated(tmp_path):
+    assert written(table(tmp_path, "We work.,a\nYes.,b\n")) == "We work.,a,<We work.>\nYes.,b,<Yes.>\n"
+    assert written(table(tmp_path, "a,We work.\nb,Yes.\n", "2")) == "a,We work.,<We work.>\nb,Yes.,<Yes.>\n"
+    assert written(table(tmp_path, "Yes.\nNo.\n")) == "Yes.,<Yes.>\nNo.,<No.>\n"
+    assert written(table(tmp_path, "a,Yes.\n", "2", "1")) == "a,Yes.\n"
+
+
+def test_a_title_that_no_column_has_is_that_of_the_new_one(tmp_path):
+    text = "English,vi\nyes,có\n"
+    assert written(table(tmp_path, text)) == text
+    assert written(table(tmp_path, text, None, "machine")) == "English,vi,machine\nyes,có,<yes>\n"
+
+
+def test_marks_in_tab_separated_text_are_text(tmp_path):
+    document = table(tmp_path, b'a "b\t1\n"c\t2\n', name="table.tsv.gz.tsv")
+    assert written(document) == 'a "b\t1\t<a "b>\n"c\t2\t<"c>\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "message"),
+    [
+        ("English,note\nyes,a\n", ("French",), r"no column 'French' \(there are: English, note\)"),
+        ("English,note\nyes,a\n", (None, "7"), "has 2 columns: set target_column to a number up to 3"),
+        ('a,"b"c\n', (), "line 1: wrong quotation marks"),
+        ("a,b\n" + "x" * 1_000_001, (), "line 2 has more than 1,000,000 bytes"),
+    ],
+)
+def test_a_wrong_table_is_an_error_of_one_line(tmp_path, text, columns, message):
+    with pytest.raises(DataError, match=message) as error:
+        list(table(tmp_path, text, *columns).sources())
+    assert "\n" not in str(error.value)
+
+
+CELL = st.text(st.sampled_from('ab",;\n\t é'), max_size=6)
+
+
+@given(st.lists(st.tuples(CELL, CELL), min_size=1, max_size=6), st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]))
+def test_any_cell_survives(tmp_path_factory, rows, quoting):
+    rows = [("English", "note"), *(("x", "y"),) * 9, *rows]
+    text = io.StringIO()
+    csv.writer(text, quoting=quoting, lineterminator="\n").writerows(rows)
+    path = tmp_path_factory.mktemp("table") / "table.csv"
+    path.write_text(text.getvalue(), "utf-8")
+    read = list(csv.reader(io.StringIO(written(TableDocument(path, "en", "vi")), newline="")))
+    added = ["vi", *(f"<{source}>" if source.strip() else "" for source, _ in rows[1:])]
+    assert read == [[*row, new] for row, new in zip(rows, added, strict=True)]
+
+
+TMX, XLIFF = (
+    b"<?xml version='1.0'?>\n<!-- <xliff> --><tmx version='1.4'>",
+    "\ufeff<x:xliff version='2.0'>".encode("utf-16"),
+)
+PO = b'# Licence\n\nmsgid ""\nmsgstr ""\n'
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (TMX, TmxFile),
+        (gzip.compress(TMX), TmxFile),
+        (XLIFF[2:], XliffFile),
+        (PO, PoFile),
+        (b"We work.\nYes, we do.\n", None),
+        (b"<b>Yes</b>\n", None),
+        (b"", None),
+    ],
+)
+def test_the_content_decides_not_the_name(tmp_path, data, kind):
+    path = tmp_path / ("file.gz" if data.startswith(b"\x1f") else "file.csv")
+    path.write_bytes(data)
+    assert kind_of_file(CorpusFile(path)) is kind
+
+
+def test_a_table_is_known_by_its_name_or_by_a_column(tmp_path):
+    path = tmp_path / "in.txt"
+    path.write_text("Yes, we do.\n", "utf-8")
+    assert open_document(CorpusFile(path), ("en", "vi")) is None
+    assert isinstance(open_document(CorpusFile(path), ("en", "vi"), ("1", None)), TableDocument)
+    path.rename(tmp_path / "in.CSV")
+    assert isinstance(open_document(CorpusFile(tmp_path / "in.CSV"), ("en", "vi")), TableDocument)
+    (tmp_path / "in.tmx").write_bytes(TMX)
+    assert open_document(CorpusFile(tmp_path / "in.tmx"), ("en", "vi"), format=FileFormat.lines) is None
+    with pytest.raises(ConfigError, match="format=parquet cannot be translated"):
+        open_document(CorpusFile(tmp_path / "in.tmx"), ("en", "vi"), format=FileFormat.parquet)
+    with pytest.raises(ConfigError, match="is a TMX file, without columns: leave"):
+        open_document(CorpusFile(tmp_path / "in.tmx"), ("en", "vi"), ("1", None))
+
+
+def test_an_output_of_another_format_is_refused(tmp_path):
+    document = table(tmp_path, "a,b\n")
+    for output in ("out.csv", "out.csv.gz", "out.txt", "out", "out.translated"):
+        check_output(document, "table.csv", output)
+    for output in ("out.xlsx", "out.po", "out.tsv", "out.XLF", "out.json"):
+        with pytest.raises(ConfigError, match=r"table\.csv is a table, .* name a file that ends in \.csv"):
+            check_output(document, "table.csv", output)
+    check_output(None, "in.txt", "out.txt")
+    with pytest.raises(ConfigError, match=r"in\.txt is lines of text, .* ends in \.xlsx"):
+        check_output(None, "in.txt", "out.xlsx")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "cp1252"])
+@pytest.mark.parametrize("end", ["\r", "\r\n"])
+def test_the_encoding_and_the_line_ends_of_the_input_stay(tmp_path, encoding, end):
+    text = "English;note\nCafé, yes;ä\nNo;\n".replace("\n", end)
+    (tmp_path / "in.csv").write_bytes(text.encode(encoding))
+    document = TableDocument(CorpusFile(tmp_path / "in.csv", encoding), "en", "fr")
+    output = io.BytesIO()
+    document.write((text.upper() for text in document.sources()), output)
+    expected = "English;note;fr\nCafé, yes;ä;CAFÉ, YES\nNo;;NO\n".replace("\n", end)
+    assert output.getvalue() == expected.encode(encoding)
+
+
+def test_an_encoding_without_the_letters_is_an_error(tmp_path):
+    (tmp_path / "in.csv").write_bytes("English;note\nCafé;ä\n".encode("cp1252"))
+    document = TableDocument(CorpusFile(tmp_path / "in.csv", "cp1252"), "en", "vi")
+    with pytest.raises(DataError, match="is in cp1252, which lacks 'ũ': save it as UTF-8 first"):
+        document.write(iter(["cũ"]), io.BytesIO())
+    with pytest.raises(DataError, match="line 2: byte 0xe9"):
+        list(TableDocument(CorpusFile(tmp_path / "in.csv"), "en", "vi").sources())

@@ -1,0 +1,162 @@
+"""Excel workbooks: pairs in two columns; translations in a new column, every other part of the file as it was."""
+
+import io
+import sys
+import zipfile
+
+import pytest
+from openpyxl import Workbook, load_workbook
+from openpyxl.chart import BarChart, Reference
+from openpyxl.styles import Font
+
+from seq2seq.corpora.corpus import Corpus, Pair
+from seq2seq.corpora.documents import xlsx
+from seq2seq.corpora.documents.xlsx import XlsxFile
+from seq2seq.errors import DataError
+
+ROWS = [
+    ["id", "English", "note"],
+    [1, "We work.", "a"],
+    [2, "Two\nlines", None],
+    [3, None, "c"],
+    [4, 5, "d"],
+    [5, "<b> & =1", "e"],
+]
+
+
+def workbook(tmp_path, rows=ROWS, name="table.xlsx"):
+    book = Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.active["B1"].font = Font(bold=True)
+    book.active.column_dimensions["B"].width = 40
+    chart = BarChart()
+    chart.add_data(Reference(book.active, min_col=1, min_row=1, max_row=3))
+    book.active.add_chart(chart, "H2")
+    book.create_sheet("other").append(["kept"])
+    book.save(tmp_path / name)
+    return tmp_path / name
+
+
+def written(document):
+    output = io.BytesIO()
+    document.write((f"={text}" for text in document.sources()), output)
+    return output
+
+
+def cells(file):
+    return [list(row) for row in load_workbook(file).worksheets[0].iter_rows(values_only=True)]
+
+
+def test_translations_stand_in_a_new_column_and_all_other_parts_stay(tmp_path):
+    document = XlsxFile(workbook(tmp_path), "en", "vi")
+    output = written(document)
+    added = ["vi", "=We work.", "=Two\nlines", None, None, "=<b> & =1"]
+    assert cells(output) == [[*row, new] for row, new in zip(ROWS, added, strict=True)]
+    sheet = load_workbook(output).worksheets[0]
+    assert (sheet["D1"].font.b, sheet["D2"].data_type, sheet.column_dimensions["D"].width) == (True, "s", 40)
+    assert "3 cells filled; column 2 'English' is translated into the new column 4 'vi'" in document.report
+    old, new = zipfile.ZipFile(document.path), zipfile.ZipFile(output)
+    assert [info.filename for info in old.infolist()] == [info.filename for info in new.infolist()]
+    for name in set(old.namelist()) - {"xl/worksheets/sheet1.xml"}:  # the chart is one of them
+        assert old.read(name) == new.read(name)
+    assert sheet.dimensions == "A1:D6"
+
+
+def test_only_blank_cells_of_an_existing_column_are_filled(tmp_path):
+    rows = [["Vietnamese", "English"], ["có", "yes"], [None, "no"], ["", "well"]]
+    output = written(XlsxFile(workbook(tmp_path, rows), "en", "vi"))
+    assert cells(output) == [["Vietnamese", "English"], ["có", "yes"], ["=no", "no"], ["=well", "well"]]
+    (tmp_path / "filled.xlsx").write_bytes(output.getvalue())
+    document = XlsxFile(tmp_path / "filled.xlsx", "en", "vi")
+    assert list(document.sources()) == []
+    assert list(document) == [Pair("yes", "có"), Pair("no", "=no"), Pair("well", "=well")]
+    assert document.note.endswith("the first row is a header: source 'English', target 'Vietnamese'")
+
+
+@pytest.mark.parametrize(
+    ("columns", "pairs"),
+    [
+        ((None, None), [Pair("id", "English"), Pair("1", "We work.")]),
+        (("3", "2"), [Pair("note", "English"), Pair("a", "We work.")]),
+        (("note", "English"), [Pair("a", "We work."), Pair("", "Two lines")]),
+    ],
+)
+def test_columns_of_pairs_are_chosen_as_in_tables(tmp_path, columns, pairs):
+    assert list(XlsxFile(workbook(tmp_path), "en", "vi", *columns))[:2] == pairs
+
+
+def test_wrong_columns_are_errors_of_one_line(tmp_path):
+    path = workbook(tmp_path)
+    with pytest.raises(DataError, match=r"no column 'French' \(there are: English, id, note\)"):
+        list(XlsxFile(path, "en", "vi", "French").sources())
+    with pytest.raises(DataError, match="has 3 columns: set target_column to a number up to 4"):
+        list(XlsxFile(path, "en", "vi", None, "9").sources())
+    with pytest.raises(DataError, match="column 2 is both source and target"):
+        list(XlsxFile(path, "en", "vi", "2", "2").sources())
+
+
+def test_rows_and_cells_without_references_are_counted(tmp_path):
+    path = workbook(tmp_path, [["a", "yes"], ["b", "no"]])
+    bare = tmp_path / "bare.xlsx"
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(bare, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                for mark in ("A1", "B1", "A2", "B2", "1", "2"):
+                    data = data.replace(f' r="{mark}"'.encode(), b"")
+            new.writestr(name, data)
+    assert cells(written(XlsxFile(bare, "en", "vi", "2"))) == [["a", "yes", "=yes"], ["b", "no", "=no"]]
+
+
+def packed(tmp_path, **changes):
+    """A workbook with other contents of some parts, by the last words of their names."""
+    with zipfile.ZipFile(workbook(tmp_path)) as old:
+        parts = {name: old.read(name) for name in old.namelist()}
+    path = tmp_path / "hostile.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new:
+        for name, data in parts.items():
+            new.writestr(name, changes.get(name.rpartition("/")[2].partition(".")[0], data))
+    return path
+
+
+SHEET = b"<worksheet xmlns='http://schemas.openxmlformats.org/spreadsheetml/2006/main'><sheetData>ROW</sheetData></worksheet>"
+ENTITY = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b SYSTEM "file:///etc/passwd">]>'
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sheet1": bytes(20 << 20)}, "unpacks from .* too many for a workbook of sentences: save the sheet as CSV"),
+        ({"sheet1": ENTITY + SHEET.replace(b"ROW", b'<row r="1"><c><v>&a;&b;</v></c></row>')}, "EntitiesForbidden"),
+        ({"sheet1": SHEET.replace(b"ROW", b'<row r="99999999"><c/></row>')}, "a row beyond"),
+        ({"sheet1": SHEET.partition(b"ROW")[0]}, "not a readable Excel workbook"),
+        ({"workbook": b"nonsense"}, "not a readable Excel workbook"),
+    ],
+)
+def test_a_hostile_workbook_is_an_error_of_one_line(tmp_path, monkeypatch, changes, message):
+    monkeypatch.setattr(xlsx, "MOST_ROWS", 1_000)
+    document = XlsxFile(packed(tmp_path, **changes), "en", "vi", "2")
+    for read in (list, written):
+        with pytest.raises(DataError, match=message) as error:
+            read(document)
+        assert "\n" not in str(error.value)
+
+
+def test_a_workbook_without_text_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="the first sheet is blank"):
+        list(XlsxFile(workbook(tmp_path, []), "en", "vi"))
+
+
+def test_a_missing_library_is_named_with_its_command(tmp_path, monkeypatch):
+    path = workbook(tmp_path)
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(DataError, match=r"needs openpyxl and defusedxml: python -m pip install .*\[documents\]"):
+        list(XlsxFile(path, "en", "vi"))
+
+
+def test_a_corpus_is_read_from_a_workbook_whatever_its_name(tmp_path):
+    rows = [["Vietnamese", "English"], ["có", "yes"], ["không", "no"], ["nhà", "house"], ["đi", "go"]]
+    corpus = Corpus.read(workbook(tmp_path, rows, "pairs"), "en", "vi")
+    assert list(corpus)[:2] == [Pair("yes", "có"), Pair("no", "không")]
+    assert corpus.split(1, 1).report.pairs == 4
