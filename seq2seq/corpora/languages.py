@@ -103,13 +103,7 @@ def language_named(text: str) -> str | None:
         tag = langcodes.Language.get(text)
         if tag.is_valid():
             return tag.prefer_macrolanguage().language
-<<<<<<< HEAD
-    with suppress(
-        LookupError, ValueError, SystemError
-    ):  # the latter two for text that its index cannot hold, such as NUL
-=======
     with suppress(LookupError, ValueError, SystemError):  # the latter two: far from a name, such as NUL
->>>>>>> main
         return langcodes.find(text).prefer_macrolanguage().language
     return None
 
