@@ -7,7 +7,11 @@ python recipes/backtranslate.py run=runs/de-en input=mono.de output=back search=
 
 from pathlib import Path
 
-from seq2seq.config.hydra import recipe
+try:
+    from seq2seq.config.hydra import recipe
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
+
 from seq2seq.config.recipes import BacktranslateConfig
 from seq2seq.corpora.config import DataConfig, MoreConfig
 from seq2seq.corpora.lines import read_input

@@ -13,9 +13,13 @@ In a clone, `python -m tests.tools.ceiling`, `scale`, `threads` and `against` co
 from pathlib import Path
 from typing import Any
 
+try:
+    from seq2seq.config.hydra import recipe
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
+
 from seq2seq import __version__
 from seq2seq.benchmark.config import BenchmarkConfig, Part
-from seq2seq.config.hydra import recipe
 
 
 @recipe

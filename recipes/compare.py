@@ -9,8 +9,12 @@ python recipes/compare.py systems=[runs/a,runs/b] comet=Unbabel/wmt22-comet-da
 import sys
 from pathlib import Path
 
+try:
+    from seq2seq.config.hydra import recipe
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
+
 from seq2seq.comparison.config import CompareConfig
-from seq2seq.config.hydra import recipe
 
 
 @recipe

@@ -9,7 +9,11 @@ python recipes/distill.py run=runs/teacher data.train.source=train.en data.train
 from dataclasses import replace
 from pathlib import Path
 
-from seq2seq.config.hydra import recipe
+try:
+    from seq2seq.config.hydra import recipe
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
+
 from seq2seq.config.recipes import DistillConfig
 from seq2seq.corpora.config import MoreConfig, Split
 from seq2seq.errors import ConfigError

@@ -9,7 +9,11 @@ python recipes/doctor.py data.train.source=train.en data.train.target=train.de j
 import json
 import sys
 
-from seq2seq.config.hydra import recipe
+try:
+    from seq2seq.config.hydra import recipe
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
+
 from seq2seq.config.ignored_settings import refuse_ignored_data
 from seq2seq.config.recipes import DoctorConfig
 

@@ -5,7 +5,11 @@ python recipes/document.py run=runs/demo input=book.txt wrapped=true glossary=te
 python recipes/document.py run=runs/demo search.beam_size=1 < letter.txt
 """
 
-from seq2seq.config.hydra import recipe
+try:
+    from seq2seq.config.hydra import recipe
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
+
 from seq2seq.translation.config import DocumentConfig
 
 

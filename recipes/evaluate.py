@@ -11,8 +11,12 @@ import json
 import sys
 from pathlib import Path
 
+try:
+    from seq2seq.config.hydra import recipe
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
+
 from seq2seq import __version__
-from seq2seq.config.hydra import recipe
 from seq2seq.config.recipes import EvaluateConfig
 from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.lines import read_lines

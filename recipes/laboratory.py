@@ -12,8 +12,12 @@ python recipes/laboratory.py run=runs/demo figures=[width] sweep.widths=[16,64,2
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+try:
+    from seq2seq.config.hydra import recipe
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
+
 from seq2seq import __version__
-from seq2seq.config.hydra import recipe
 from seq2seq.figures.config import Figure, LaboratoryConfig
 
 if TYPE_CHECKING:

@@ -11,8 +11,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+try:
+    from seq2seq.config.hydra import recipe
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
+
 from seq2seq.analysis.config import MicroscopeConfig
-from seq2seq.config.hydra import recipe
 from seq2seq.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -6,7 +6,11 @@ python recipes/translate.py run=runs/demo-int8 < in.txt > out.txt
 
 from pathlib import Path
 
-from seq2seq.config.hydra import recipe
+try:
+    from seq2seq.config.hydra import recipe
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
+
 from seq2seq.config.recipes import QuantizeConfig
 from seq2seq.report.help import assignment, command
 

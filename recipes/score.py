@@ -10,7 +10,11 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
-from seq2seq.config.hydra import recipe
+try:
+    from seq2seq.config.hydra import recipe
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
+
 from seq2seq.translation.config import ScoreConfig
 
 if TYPE_CHECKING:

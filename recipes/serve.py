@@ -5,7 +5,11 @@ python recipes/serve.py run=runs/a runs=[runs/b,runs/c] port=8080
 python recipes/serve.py run=runs/demo precision=int8 limits.waiting=1024 limits.seconds=10
 """
 
-from seq2seq.config.hydra import recipe
+try:
+    from seq2seq.config.hydra import recipe
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
+
 from seq2seq.serving.config import ServeConfig, require_packages
 
 

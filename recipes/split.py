@@ -7,11 +7,14 @@ python recipes/split.py data.file=pairs.jsonl data.source_language=en data.targe
 
 from pathlib import Path
 
-from seq2seq.config.hydra import recipe
+try:
+    from seq2seq.config.hydra import recipe
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
+
 from seq2seq.config.recipes import SplitFileConfig
 from seq2seq.corpora.archives import split_path
 from seq2seq.corpora.config import Split
-from seq2seq.errors import ConfigError
 from seq2seq.report.help import assignment, command
 
 
@@ -19,27 +22,28 @@ from seq2seq.report.help import assignment, command
 def main(config: SplitFileConfig) -> None:
     """Write a file for each set into a new folder, print a report and the command that trains on them."""
     # Imported here: --help and errors in the arguments need no PyTorch.
+    from seq2seq.corpora.formats import column_names
     from seq2seq.corpora.reading import split_file
     from seq2seq.corpora.splitting import write_sets
 
-    if config.data.file is None:
-        raise ConfigError("no file to split: name it with data.file=FILE")
-    path = split_path(Path(config.data.file).expanduser())[0]
+    split = split_file(config.data)
+    path = split_path(Path(config.data.file or "").expanduser())[0]
     stem = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
     output = path.with_name(f"{stem}-split") if config.output is None else Path(config.output).expanduser()
-    split = split_file(config.data)
-    files = write_sets(split, output)
+    source, target = column_names(config.data)
+    columns = ("source", "target") if source == target else (source, target)
+    files = write_sets(split, output, columns)
     print(split)
     for file in files.values():
         print(file)
-    words = [assignment(f"data.{part}.file", file) for part, file in files.items()]
+    settings = {"source_language": config.data.source_language, "target_language": config.data.target_language}
+    if files[Split.train].suffix == ".jsonl" and columns != (*settings.values(),):  # other files lack names of columns
+        settings |= {"source_column": columns[0], "target_column": columns[1]}
+    words = [assignment(f"data.{name}", value) for name, value in settings.items()]
+    words += [assignment(f"data.{part}.file", file) for part, file in files.items()]
     if files[Split.train].suffix == ".tsv":
         words.append("data.format=tsv")  # quotation marks are text
-    languages = [
-        f"data.source_language={config.data.source_language}",
-        f"data.target_language={config.data.target_language}",
-    ]
-    print("next:", command("train"), "data=files model=attention run=runs/mine", *languages, *words)
+    print("next:", command("train"), "data=files model=attention run=runs/mine", *words)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,11 @@ python recipes/train.py model=language_model data.train.target=mono.de data.vali
 import logging
 from collections.abc import Iterable
 
-from seq2seq.config.hydra import recipe
+try:
+    from seq2seq.config.hydra import arguments_without_debug, recipe
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
+
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.report.help import assignment, command, example_text, quoted
 
@@ -40,6 +44,9 @@ def main(config: TrainConfig) -> float:
         else:
             example = quoted(example_text(pair.source for pair in sentences if not is_blank(pair.source)))
             following = f"echo {example} | {command('translate')} {folder}"
+        whole = arguments_without_debug()
+        if whole is not None:
+            following = " ".join([command("train"), *map(quoted, whole), assignment("run", f"{run.folder}-whole")])
         log.info("run folder: %s\nnext:       %s", run.folder, following)
     return run.best_score
 

@@ -18,7 +18,11 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
-from seq2seq.config.hydra import recipe
+try:
+    from seq2seq.config.hydra import recipe
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
+
 from seq2seq.corpora.lines import MAX_LINE_BYTES, read_input
 from seq2seq.errors import ConfigError
 from seq2seq.translation.config import OnError, TranslateConfig

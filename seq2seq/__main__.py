@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def listing() -> Iterator[str]:
-    """A line for each experiment and each recipe."""
+    """Each experiment and each recipe with its description."""
     yield f"experiments ({command('train')} experiment=NAME):"
     for name, file in experiments().items():
         yield described(name, first_sentence(file.read_text(encoding="utf-8")))
@@ -78,8 +78,8 @@ def first_sentence(yaml: str) -> str:
 
 
 def described(name: str, text: str) -> str:
-    """A name and its description in one line."""
-    return f"  {name:<20} {textwrap.shorten(text, 97, placeholder=' …')}"
+    """A name and its description; further lines are indented."""
+    return textwrap.fill(text, 120, initial_indent=f"  {name:<20} ", subsequent_indent=" " * 23)
 
 
 def copy_experiment(name: str, file: Path) -> str:

@@ -208,8 +208,15 @@ def _check_type(kind: Any, value: Any, path: str) -> None:
     elif isinstance(kind, type) and issubclass(kind, Enum):
         if not isinstance(value, kind):
             raise ConfigError(f"{path} must be one of {', '.join(map(str, kind))}, got {value}")
-    elif isinstance(kind, type) and not (isinstance(value, kind) or (kind is float and isinstance(value, int))):
+    elif isinstance(kind, type) and not _is_of(kind, value):
         raise ConfigError(f"{path} must be {KINDS.get(kind, kind.__name__)}, got {value!r}")
+
+
+def _is_of(kind: type, value: Any) -> bool:
+    """Whether a value has this type; true and false are no numbers, although Python counts bool as int."""
+    if isinstance(value, bool) and kind in (int, float):
+        return False
+    return isinstance(value, kind) or (kind is float and isinstance(value, int))
 
 
 def _check_representable(path: str, value: object) -> None:

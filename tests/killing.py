@@ -2,19 +2,21 @@
 
     python tests/killing.py
 
-This server imports the modules of training once, and forks a process for each training read from standard input.
-SIGKILL cannot be caught, like a power failure or the out-of-memory killer.
+This server trains once, which imports all modules, and forks a process for each training read from standard input.
+SIGKILL cannot be caught, like a power failure or the out-of-memory killer; SIGPROF, after some processor time, is not.
 """
 
+import contextlib
+import gc
+import io
 import json
-import math
 import os
 import random
 import resource
 import signal
 import subprocess
 import sys
-import time
+import tempfile
 import traceback
 from collections.abc import Callable
 from functools import partial
@@ -44,6 +46,7 @@ SETTINGS = [
     "training.validate_every=4",
     "training.patience=3",
     "training.log_every=3",
+    "training.samples=0",
     "training.accumulate=2",
     "training.average=best",
     "training.average_count=2",
@@ -64,7 +67,9 @@ class Trainings:
     """Client of the server that forks training processes."""
 
     def __init__(self) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+        self.seconds = 0.0
+        """Processor time of the last training."""
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
         self.server = subprocess.Popen(
             [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
@@ -82,7 +87,7 @@ class Trainings:
         Args:
             folder: the run folder.
             overrides: added to `SETTINGS`.
-            seconds: kill it after this time.
+            seconds: kill it after this processor time, which hardly depends on the load of the machine.
             events: kill it before this event, counted from 1. An event opens a file in the folder for writing, renames
                 one or removes one. 0: only count them, see `events_of`.
             room: maximum size of a file in bytes.
@@ -90,7 +95,8 @@ class Trainings:
         argv = [f"run={folder}", *SETTINGS, *overrides]
         order = {"argv": argv, "folder": str(folder), "seconds": seconds, "events": events, "room": room}
         print(json.dumps(order), file=self.server.stdin, flush=True)
-        return int(self.server.stdout.readline())
+        code, self.seconds = json.loads(self.server.stdout.readline())
+        return int(code)
 
     def close(self) -> None:
         """End the server."""
@@ -172,12 +178,12 @@ def kill_at_random(
     """
     generator, killed = random.Random(seed), list[str]()
     while len(killed) < kills:
-        seconds, number = generator.uniform(0, 0.7 * whole.seconds), generator.randint(1, len(whole.events) // 2)
+        seconds, number = generator.uniform(0, 0.4 * whole.seconds), generator.randint(1, len(whole.events) // 2)
         timed = len(killed) % 2 == 0
         code = trainings.run(folder, *overrides, **({"seconds": seconds} if timed else {"events": number}))
-        if code == -signal.SIGKILL:
+        if code < 0:
             killed.append(f"after {seconds:.3f} s" if timed else f"at event {number}")
-        assert code in (0, -signal.SIGKILL), errors_of(folder)
+        assert code in (0, -signal.SIGKILL, -signal.SIGPROF), errors_of(folder)
     assert trainings.run(folder, *overrides) == 0, errors_of(folder)
     return killed
 
@@ -186,9 +192,8 @@ class Whole:
     """An uninterrupted training."""
 
     def __init__(self, trainings: Trainings, folder: Path) -> None:
-        started = time.perf_counter()
         assert trainings.run(folder, events=0) == 0, errors_of(folder)
-        self.seconds = time.perf_counter() - started
+        self.seconds = trainings.seconds
         self.events = events_of(folder)
         self.left = left(folder)
 
@@ -202,12 +207,9 @@ class Whole:
 
 def serve() -> None:
     """Fork a training for each line of JSON and answer with its exit code."""
-    import matplotlib.backends.backend_agg
-    import matplotlib.figure  # noqa: F401
-
     from seq2seq.recipes import train
 
-    torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # the first call imports a third of torch
+    train_here(train.main)
     for line in sys.stdin:
         order = json.loads(line)
         # A pipe, because the size of files may be limited.
@@ -217,23 +219,18 @@ def serve() -> None:
             os.dup2(errors, 2)
             work(train.main, order)
         os.close(errors)
-        code = exit_code(process, order["seconds"])
+        _, status, used = os.wait4(process, 0)
         with os.fdopen(output, "rb") as pipe:
             Path(order["folder"]).with_suffix(".err").write_bytes(pipe.read())
-        print(code, flush=True)
+        print(json.dumps([os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime]), flush=True)
 
 
-def exit_code(process: int, seconds: float | None) -> int:
-    """Wait for a process, and kill it after this time."""
-    end = math.inf if seconds is None else time.perf_counter() + seconds
-    while True:
-        ended, status = os.waitpid(process, os.WNOHANG)
-        if ended:
-            return os.waitstatus_to_exitcode(status)
-        if time.perf_counter() >= end:
-            os.kill(process, signal.SIGKILL)
-            end = math.inf
-        time.sleep(0.0005)
+def train_here(main: Callable[[], None]) -> None:
+    """Make one update in this process: what a first training imports and builds takes longer than the training."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        sys.argv = ["train.py", f"run={folder}/run", *SETTINGS, "training.updates=1", "schedule.warmup=0"]
+        main()
+    gc.freeze()
 
 
 def work(main: Callable[[], None], order: dict[str, Any]) -> NoReturn:
@@ -248,6 +245,8 @@ def work(main: Callable[[], None], order: dict[str, Any]) -> NoReturn:
         sys.addaudithook(partial(count_event, f"{folder}/", order["events"], counted))
     if order["room"] is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["room"], order["room"]))
+    if order["seconds"] is not None:
+        signal.setitimer(signal.ITIMER_PROF, max(order["seconds"], 0.001))  # SIGPROF, which nobody handles
     try:
         main()
         code = 0

@@ -5,8 +5,10 @@
 SIGKILL can end each process at a chosen moment. The processes of `killing` run one after the other.
 """
 
+import gc
 import json
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
@@ -68,9 +70,12 @@ def serve() -> None:
     """For each line of JSON, fork its commands, and reply with their results."""
     import torch
 
-    for path in (ROOT / "recipes").glob("[a-z]*.py"):
-        import_module(f"seq2seq.recipes.{path.stem}")
+    import seq2seq
+
+    for module in pkgutil.walk_packages(seq2seq.__path__, "seq2seq."):  # recipes import what they need when they run
+        import_module(module.name)
     import_module("tests.tools.verify")
+    gc.freeze()
     torch.set_num_threads(1)
     for line in sys.stdin:
         print(json.dumps(run([Command(*one) for one in json.loads(line)])), flush=True)
@@ -95,7 +100,7 @@ def run(commands: list[Command]) -> list[Ended]:
                     errors.seek(0)
                     ended[number] = Ended(os.waitstatus_to_exitcode(status), errors.read().decode(), passed)
                     errors.close()
-        time.sleep(0.0005)
+        time.sleep(0.002)
     return [ended[number] for number in range(len(commands))]
 
 

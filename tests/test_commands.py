@@ -1,5 +1,6 @@
 """`python -m seq2seq list | copy | check` and `python -m seq2seq.demo`."""
 
+import ast
 import re
 import shlex
 import shutil
@@ -25,12 +26,16 @@ def seq2seq(monkeypatch, capsys):
     return lambda *arguments: run_main("seq2seq.__main__", arguments, monkeypatch, capsys)
 
 
-def test_list_has_a_line_for_each_experiment_and_recipe(seq2seq):
+def test_list_describes_each_experiment_and_recipe_in_whole_sentences(seq2seq):
     outcome = seq2seq("list")
     assert outcome.code == 0, outcome.err
-    lines = {line.split()[0]: line for line in outcome.out.splitlines() if line.startswith("  ")}
+    assert all(len(line) <= 120 for line in outcome.out.splitlines())
+    lines = {line.split()[0]: line for line in outcome.out.replace(f"\n{'':<23}", " ").splitlines() if line[:1] == " "}
     assert {*lines} == {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")} | {*RECIPES}
-    assert all(len(line) <= 120 and len(line.split()) > 3 for line in lines.values())
+    assert all(len(line.split()) > 3 for line in lines.values())
+    for name in RECIPES:
+        text = ast.get_docstring(ast.parse((ROOT / "recipes" / f"{name}.py").read_text("utf-8")))
+        assert lines[name].split(maxsplit=1)[1] == text.split("\n")[0]
     assert lines["multi30k_attention"].endswith("Multi30k English-German with attention, 8.6 M parameters")
 
 
@@ -67,6 +72,10 @@ def test_a_copy_of_a_variant_of_another_experiment_works(seq2seq, tmp_path):
         (["check", "train", "data.more=[{source: no.en, target: a.tsv}]"], "data.more[0].source=no.en: no such file"),
         (["check", "train", "data=files"], "data=files names no text"),
         (["check", "train", "--cfg", "job"], "--cfg is an option"),
+        (["check", "train", "-m", "seed=1,2"], "leave -m out and name one value of each setting, such as seed=1"),
+        (["check", "split"], "no file to split: name it with data.file=FILE"),
+        (["check", "split", "data.file=a.tsv", "data.split=[50,60,70]"], "data.split=[50,60,70]"),
+        (["check", "split", "data.file=a.tsv", "data.split=[9,9]"], "cannot be split into train, validation and test"),
         (["check", "translate", "run=no"], "run=no is not a run folder"),
         (["check", "translate", "input=no.txt"], "input=no.txt: no such file"),
         (["check", "translate", "n_best=3"], "set json=true"),

@@ -220,6 +220,13 @@ def _with_command_line(settings: Any, overrides: Sequence[str], lines: list[str]
     return changed
 
 
+def arguments_without_debug() -> list[str] | None:
+    """The arguments of a ``training=debug`` run without this preset and the folder; None for another run."""
+    if not HydraConfig.initialized() or HydraConfig.get().runtime.choices.get("training") != "debug":
+        return None
+    return [word for word in HydraConfig.get().overrides.task if not word.startswith(("training=", "run="))]
+
+
 CHECK = "_check_help"
 """The method of argparse that formats each help text as a test, since Python 3.14."""
 

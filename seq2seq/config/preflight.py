@@ -7,11 +7,11 @@ from typing import Any
 
 from seq2seq.config.hydra import compose
 from seq2seq.config.ignored_settings import refuse_ignored, refuse_ignored_data
-from seq2seq.config.recipes import DoctorConfig, EvaluateConfig, TrainConfig
+from seq2seq.config.recipes import DoctorConfig, EvaluateConfig, SplitFileConfig, TrainConfig
 from seq2seq.config.schemas import RECIPES
 from seq2seq.corpora.archives import split_path
 from seq2seq.corpora.monolingual import read_target_corpora
-from seq2seq.corpora.reading import check_files, named_corpora, read_corpora
+from seq2seq.corpora.reading import check_files, named_corpora, read_corpora, split_file
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.settings import walk
 
@@ -54,6 +54,11 @@ def check_command(name: str, arguments: Sequence[str]) -> list[str]:
     """
     if name not in RECIPES:
         raise ConfigError(f"there is no recipe {name}: choose one of {', '.join(RECIPES)}")
+    if swept := [argument for argument in arguments if argument in ("-m", "--multirun")]:
+        raise ConfigError(
+            f"{swept[0]} starts a sweep, and check takes one job of it: leave {swept[0]} out and name one value of "
+            f"each setting, such as seed=1"
+        )
     if options := [argument for argument in arguments if argument.startswith("-")]:
         raise ConfigError(f"{options[0]} is an option, and only settings can be checked: leave it out")
     config = compose(name, arguments)
@@ -69,6 +74,8 @@ def check_command(name: str, arguments: Sequence[str]) -> list[str]:
         check_files(config.data.test, test)
     if isinstance(config, DoctorConfig):
         named_corpora(config.data)
+    if isinstance(config, SplitFileConfig):
+        split_file(config.data)
     return _choices(config) if isinstance(config, TrainConfig) and config.auto.choose else []
 
 

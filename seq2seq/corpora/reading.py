@@ -184,8 +184,10 @@ def split_file(config: DataConfig) -> SplitCorpus:
     """The three sets of ``data.file``.
 
     Raises:
-        ConfigError, DataError: as `open_pairs` and `Corpus.split`.
+        ConfigError, DataError: no file is named; as `open_pairs` and `Corpus.split`.
     """
+    if config.file is None:
+        raise ConfigError("no file to split: name it with data.file=FILE")
     return SplitCorpus(whole_file(config), config.split, config.split_seed)
 
 

@@ -203,15 +203,16 @@ def _repeated_at_random(sources: Integers, wanted: dict[Split, int], seed: int) 
     return int(np.isin(test, train[: wanted[Split.train]]).sum())
 
 
-def write_sets(split: SplitCorpus, folder: Path) -> dict[Split, Path]:
+def write_sets(split: SplitCorpus, folder: Path, columns: tuple[str, str] | None = None) -> dict[Split, Path]:
     """Write the sets of a split into a new folder, one file each, a pair per row and the source first.
 
-    They have the form of the corpus: JSON lines with the languages as columns, CSV, or tab-separated text without
+    They have the form of the corpus: JSON lines, also for Parquet, CSV, or tab-separated text without
     quotes; white space within a sentence becomes single spaces.
 
     Args:
         split: the sets.
         folder: must not exist, or be empty; it appears once all files are complete.
+        columns: names of the columns of JSON lines; None: those of the corpus if it is JSON lines, else its languages.
 
     Returns:
         The file of each set.
@@ -220,7 +221,8 @@ def write_sets(split: SplitCorpus, folder: Path) -> dict[Split, Path]:
         RunError: the folder is not empty, cannot be written, or another process is writing it.
     """
     corpus, sets = split.corpus, {part: text for part in Split if (text := split.part(part)) is not None}
-    columns = corpus.columns if isinstance(corpus, JsonLinesFile | JsonFile) else corpus.languages
+    if columns is None:
+        columns = corpus.columns if isinstance(corpus, JsonLinesFile | JsonFile) else corpus.languages
     if columns is None or columns[0] == columns[1]:
         columns = "source", "target"
     kind = "jsonl"

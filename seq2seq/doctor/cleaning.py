@@ -74,7 +74,9 @@ def clean_paths(corpus: Corpus, name: str) -> tuple[Path, ...]:
         if source == target:
             raise ConfigError(f"{name} has {corpus.name} on both sides: name a source file and a target file")
         if target.exists() and not source.exists():
-            raise ConfigError(f"{target} already exists without {source}, as an interrupted command leaves it: remove it")
+            raise ConfigError(
+                f"{target} already exists without {source}, as an interrupted command leaves it: remove it"
+            )
     elif len(corpus.files) == 1:
         path = _without_packing(corpus.files[0].path)
         paths = (path.with_name(f"{path.stem}.clean.tsv"),)

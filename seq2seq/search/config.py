@@ -61,7 +61,7 @@ class SearchConfig(Settings):
     """Settings of a search: method, beam, length limits and number of results."""
 
     method: Method = setting(Method.beam, "beam (greedy if beam_size is 1), diverse_beam, sampling, minimum_bayes_risk")
-    beam_size: int = setting(5, "hypotheses kept per sentence; 1 is greedy search", at_least=1)
+    beam_size: int = setting(5, "hypotheses kept per sentence; 1 is greedy search", at_least=1, at_most=10_000)
     n_best: int = setting(1, "translations returned per sentence, best first; at most beam_size", at_least=1)
     length_penalty: float = setting(
         1.0, "score = log-probability / length ** length_penalty; 0 favors short translations", at_least=0, at_most=10

@@ -93,7 +93,7 @@ def translation_message(translation: Translation) -> TranslationMessage:
         text=translation.text,
         score=translation.score,
         log_probability=translation.log_probability,
-        pieces=list(translation.tokens),
+        tokens=list(translation.tokens),
         attention=attention_rows(translation.attention),
     )
 
@@ -101,9 +101,9 @@ def translation_message(translation: Translation) -> TranslationMessage:
 def source_translation(translation: Translation) -> SourceTranslation:
     """Convert a translation with its n-best list."""
     return SourceTranslation(
-        **translation_message(translation).model_dump(),
+        **dict(translation_message(translation)),
         source=translation.source,
-        source_pieces=list(translation.source_tokens),
+        source_tokens=list(translation.source_tokens),
         n_best=[translation_message(hypothesis) for hypothesis in translation.n_best],
     )
 
@@ -148,7 +148,7 @@ class TranslationEvents:
                 yield encoded_event("error", ErrorMessage(detail=error_detail(error)))
                 return
             if isinstance(self._newest, Translation) and not self._ended:
-                message = PartialTranslation(text=self._newest.text, pieces=list(self._newest.tokens))
+                message = PartialTranslation(text=self._newest.text, tokens=list(self._newest.tokens))
                 yield encoded_event("growing", message)
         if isinstance(self._newest, Translation):
             yield encoded_event("done", await asyncio.to_thread(source_translation, self._newest))

@@ -52,7 +52,7 @@ def run_info(name: str, translator: Translator) -> RunInfo:
         decoder=decoder,
         attention=str(network.attention),
         attends=translator.ensemble.attends,
-        pieces=member.tokenizers.target.size,
+        vocabulary_size=member.tokenizers.target.size,
         parameters=sum(parameter.numel() for parameter in member.network.parameters()),
         precision=str(member.precision),
         beam_size=translator.search.beam_size,

@@ -3,9 +3,9 @@
 The limits on lengths and counts are settings (`LimitsConfig`), which `limits` checks.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, computed_field
 
 
 def check_encodable(text: str) -> str:
@@ -30,6 +30,14 @@ class Message(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def old_name(new: str, kind: Any) -> Any:
+    """A field of a response under the name that it had before, for clients that read that one."""
+    described = computed_field(
+        return_type=kind, description=f"old name of {new}", json_schema_extra={"deprecated": True}
+    )
+    return described(property(lambda message: getattr(message, new)))
+
+
 class ErrorMessage(Message):
     """An error in one line."""
 
@@ -44,12 +52,13 @@ class RunInfo(Message):
     decoder: str
     attention: str
     attends: bool = Field(description="whether the model has attention weights")
-    pieces: int = Field(description="size of the target vocabulary")
+    vocabulary_size: int = Field(description="size of the target vocabulary")
     parameters: int
     precision: str
     beam_size: int = Field(description="default of the run")
     source_language: str = Field(description="BCP 47 tag; empty: unknown")
     target_language: str = Field(description="BCP 47 tag; empty: unknown")
+    pieces = old_name("vocabulary_size", int)
 
 
 class LimitsInfo(Message):
@@ -135,16 +144,18 @@ class TranslationMessage(Message):
     text: str
     score: float = Field(description="length-normalized log-probability")
     log_probability: float = Field(description="log-probability in nats, including EOS")
-    pieces: list[str] = Field(description="tokens")
+    tokens: list[str]
     attention: list[list[float]] | None = Field(None, description="one row per target token, the last for EOS")
+    pieces = old_name("tokens", list[str])
 
 
 class SourceTranslation(TranslationMessage):
     """The translation of a sentence with its n-best list."""
 
     source: str
-    source_pieces: list[str] = Field(description="source tokens")
+    source_tokens: list[str]
     n_best: list[TranslationMessage] = Field([], description="best first; empty unless n_best > 1")
+    source_pieces = old_name("source_tokens", list[str])
 
 
 class TranslateResponse(Message):
@@ -158,7 +169,8 @@ class PartialTranslation(Message):
     """The final part of an unfinished translation (event ``growing``)."""
 
     text: str
-    pieces: list[str] = Field(description="tokens")
+    tokens: list[str]
+    pieces = old_name("tokens", list[str])
 
 
 class Alternative(Message):
@@ -179,8 +191,9 @@ class AlternativesResponse(Message):
 class TokenAlternative(Message):
     """Another probable token."""
 
-    piece: str = Field(description="token")
+    token: str
     probability: float
+    piece = old_name("token", str)
 
 
 class DecoderStep(Message):
@@ -189,7 +202,8 @@ class DecoderStep(Message):
     read: str
     predicted: str
     probability: float
-    runners_up: list[TokenAlternative]
+    alternatives: list[TokenAlternative]
+    runners_up = old_name("alternatives", list[TokenAlternative])
 
 
 class TraceResponse(Message):
@@ -197,7 +211,8 @@ class TraceResponse(Message):
 
     run: str
     text: str
-    source_pieces: list[str] = Field(description="source tokens")
+    source_tokens: list[str]
     steps: list[DecoderStep]
     attention: list[list[float]] | None = Field(description="one row per step, one column per source token")
     pictures: list[str] = Field(description="values of the parameter `name` of /api/picture")
+    source_pieces = old_name("source_tokens", list[str])

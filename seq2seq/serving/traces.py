@@ -58,7 +58,7 @@ class TraceCache:
         return TraceResponse(
             run=run,
             text=trace.text,
-            source_pieces=list(trace.source_tokens),
+            source_tokens=list(trace.source_tokens),
             steps=decoder_steps(trace),
             attention=attention_rows(trace.attention),
             pictures=self._picture_names(trace),
@@ -138,8 +138,8 @@ def decoder_steps(trace: Trace) -> list[DecoderStep]:
             read=trace.input_tokens[step],
             predicted=predicted,
             probability=math.exp(float(trace.log_probabilities[step])),
-            runners_up=[
-                TokenAlternative(piece=token, probability=probability)
+            alternatives=[
+                TokenAlternative(token=token, probability=probability)
                 for token, probability in zip(trace.alternative_tokens[step], alternatives[step], strict=True)
             ],
         )

@@ -162,6 +162,9 @@ class Trainer:
             self._save_last()
             late = f": training.time={self.config.time} is over" if interrupt.time_is_over() else ""
             message = f"stopped at update {self.progress.update:,} and saved{late}; rerun the same command to resume"
+            if not self.progress.validations:
+                first = min(self.config.validate_every, self.config.updates)
+                message += f" (there is no model before the first validation, at update {first:,})"
             raise Interrupted(message, number)
 
     def _batches(self) -> Generator[tuple[Batch, StreamPosition]]:

@@ -75,7 +75,7 @@ class OverridesConfig(Settings):
     """Overrides of the run's search settings."""
 
     beam_size: int | None = setting(
-        None, "hypotheses kept; 1 is greedy; null: use the run's search.beam_size", at_least=1
+        None, "hypotheses kept; 1 is greedy; null: use the run's search.beam_size", at_least=1, at_most=10_000
     )
     search: SearchOverrides = setting(factory=SearchOverrides)
 

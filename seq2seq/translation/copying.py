@@ -15,7 +15,7 @@ from seq2seq.translation.types import Translation
 UNKNOWN = "<unk>"
 """The text of an unknown word (`tokenizer.vocabulary`)."""
 
-NUMBER = re.compile(r"\d+(?:[.,:' \u2009\u202f]\d+)*")
+NUMBER = re.compile(r"(?<!⟨ph)\d+(?:[.,:' \u2009\u202f]\d+)*")
 
 
 def copy_from_source(translation: Translation, copy: Copy) -> str:

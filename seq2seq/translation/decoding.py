@@ -137,17 +137,24 @@ def translate_batch(
     ]
     needs_attention = options.attention or options.copy is not Copy.none
     attention = iter(_attention(members, encoded[0], ranked) or ()) if needs_attention else iter(())
-    translations, normal = [], members.target.normalize
+    translations = []
     for request, source, candidates in zip(requests, encoded[0], ranked, strict=True):
         n_best = []
         for candidate in candidates:
             found = translation(members, request.text, source, candidate, next(attention, None))
-            text = found.text if options.copy is Copy.none else normal(copy_from_source(found, options.copy))
+            text = found.text if options.copy is Copy.none else copied(members, found, candidate, options.copy)
             n_best.append(replace(found, text=text, attention=found.attention if options.attention else None))
         if options.search.method != Method.sampling:  # copying may have made texts equal
             n_best = list(_first_by_text(n_best).values())
         translations.append(replace(n_best[0], n_best=tuple(n_best)) if options.search.n_best > 1 else n_best[0])
     return translations
+
+
+def copied(members: Members, found: Translation, candidate: Candidate, copy: Copy) -> str:
+    """The text with words copied from the source, while symbols stand for placeholders, which may contain spaces."""
+    source, text = members.protected(found.source, found.source), decode(members, candidate.hypothesis)
+    text = copy_from_source(replace(found, source=source, text=text), copy)
+    return members.target.normalize(members.restored(text, found.source))
 
 
 def _first_by_text(translations: Sequence[Translation]) -> dict[str, Translation]:

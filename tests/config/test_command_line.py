@@ -103,15 +103,15 @@ def test_entries_of_a_list_are_text():
     assert received(TranslateConfig, "phrases=[]")[0].phrases == []
 
 
-def test_a_sweep_splits_text_at_commas_and_leaves_choices_to_hydra():
+def test_a_sweep_splits_text_at_commas_and_leaves_choices_to_hydra(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     swept = ["-m", "run=runs/s", "data.train.source=josé.en,'a, b.en'", "data.train.target=choice(a,b)", "seed=1,2"]
     assert quote_text(swept, TrainConfig()) == [
         *("-m", "run='runs/s'", "data.train.source='josé.en','a, b.en'", "data.train.target=choice(a,b)", "seed=1,2")
     ]
-    jobs = received(TrainConfig, *swept)
-    assert [job.data.train.source for job in jobs] == [*["josé.en"] * 4, *["a, b.en"] * 4]
-    assert [job.data.train.target for job in jobs] == ["a", "a", "b", "b"] * 2
-    assert [job.seed for job in jobs] == [1, 2] * 4
+    jobs = received(TrainConfig, *swept[:-1])
+    assert [job.data.train.source for job in jobs] == [*["josé.en"] * 2, *["a, b.en"] * 2]
+    assert [job.data.train.target for job in jobs] == ["a", "b"] * 2
 
 
 def test_what_is_no_text_stays():
@@ -174,6 +174,6 @@ def test_the_settings_of_a_run_are_an_experiment(recipe_run, tiny_run, tmp_path)
     first = RunFolder.open(tiny_run)
     assert (again.run, again.optimizer.learning_rate) == (f"{tmp_path}/again", 0.5)
     assert differing([first.flat_settings, flat(saved_settings(again))]).keys() == {"run", "optimizer.learning_rate"}
-    outcome = recipe_run("train", f"experiment={tiny_run}/config.yaml", f"run={tmp_path}/same")
+    outcome = recipe_run("train", f"experiment={tiny_run}/config.yaml", f"run={tmp_path}/same", "training.samples=0")
     assert outcome.code == 0, outcome.err
     assert (tmp_path / "same" / "model.safetensors").read_bytes() == (tiny_run / "model.safetensors").read_bytes()

@@ -1,6 +1,7 @@
 """`training=debug` and `training=overfit`."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,10 @@ def test_debug_goes_through_every_step(recipe, tmp_path):
         path.name for path in (tmp_path / "run").iterdir()
     }
     assert RunFolder.open(tmp_path / "run").settings["data"]["overfit"] == 200
+    following = shlex.split(outcome.out.splitlines()[-1])
+    assert (following[0], Path(following[2]).name) == ("next:", "train.py")
+    assert following[3:] == ["training.updates=4", "training.validate_every=2", f"run={tmp_path / 'run'}-whole"]
+    assert compose_train(overrides=following[3:]).data.overfit is None
 
 
 @pytest.mark.slow

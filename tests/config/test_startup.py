@@ -2,8 +2,10 @@
 
 import importlib
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -54,7 +56,7 @@ def mistakes() -> list[tuple[str, str]]:
 
 
 def test_help_and_mistakes_are_answered_without_slow_packages():
-    answered = [(name, "--help") for name in RECIPES] + [("train", "--version"), ("train", "--hydra-help")]
+    answered = [("train", argument) for argument in ("--help", "--version", "--hydra-help")] + [("serve", "--help")]
     cases = [json.dumps(case) for case in (*mistakes(), *answered)]
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *cases, json.dumps(SLOW)], capture_output=True, text=True, check=False
@@ -68,6 +70,15 @@ def test_help_and_mistakes_are_answered_without_slow_packages():
             assert code == 1, (name, argument)
             assert err.startswith("error: "), (name, argument)
             assert err.count("\n") == 1
+
+
+def test_recipes_of_a_clone_that_is_not_installed_are_one_line(tmp_path):
+    for path in sorted((Path(__file__).parents[2] / "recipes").glob("[a-z]*.py")):
+        command = [sys.executable, "-S", str(path)]  # without site-packages
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+        assert (done.returncode, done.stdout) == (1, ""), path
+        assert done.stderr == "error: seq2seq is not installed: run pip install -e . in the clone's folder\n", path
 
 
 @pytest.mark.parametrize(

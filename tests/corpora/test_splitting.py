@@ -1,12 +1,16 @@
 """Splits: sizes, groups, seeds, refusals, and files."""
 
+import shlex
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seq2seq.config.hydra import compose_train
 from seq2seq.corpora.config import DataConfig, Split, SplitConfig
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.near_copies import group_pairs, normalized
@@ -198,6 +202,27 @@ def test_a_split_that_fails_writes_nothing(tmp_path: Path, monkeypatch):
     with pytest.raises(DataError, match="has changed while it was in use"):
         write_sets(split, tmp_path / "out")
     assert [place.name for place in tmp_path.iterdir() if not place.name.startswith(".")] == ["pairs.tsv"]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "jsonl", "tsv"])
+def test_the_next_command_reads_the_written_columns(recipe, tmp_path: Path, kind):
+    path = tmp_path / f"pairs.{kind}"
+    pairs = different_pairs(60)
+    if kind == "parquet":
+        columns = {"a question": [pair.source for pair in pairs], "reply": [pair.target for pair in pairs]}
+        pyarrow.parquet.write_table(pa.table(columns), path)
+    elif kind == "jsonl":
+        path.write_text("".join(f'{{"a question": "{source}", "reply": "{target}"}}\n' for source, target in pairs))
+    else:
+        path.write_text("reply\ta question\n" + "".join(f"{target}\t{source}\n" for source, target in pairs))
+    columns = ["data.source_column=a question", "data.target_column=reply", "data.target_language=vi"]
+    outcome = recipe("split", f"data.file={path}", *columns)
+    assert outcome.code == 0, outcome.err
+    arguments = shlex.split(outcome.out.splitlines()[-1])
+    config = compose_train(overrides=arguments[arguments.index("data=files") :])
+    assert (config.data.source_language, config.data.target_language) == ("en", "vi")
+    sets = read_corpora(config.data)
+    assert sorted(pair for corpus in sets if corpus for pair in corpus) == sorted(pairs)
 
 
 def test_the_recipe_writes_sets_that_train_accepts(recipe, tmp_path: Path):

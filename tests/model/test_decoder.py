@@ -5,7 +5,7 @@ from itertools import combinations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from networks import ARRANGEMENTS, EVERY, SAMPLES, model_configs, padded, random_network, random_sentences
 from torch import Tensor
@@ -13,6 +13,7 @@ from torch import Tensor
 from seq2seq.model import (
     AttentionKind,
     AttentionOrder,
+    CellKind,
     DecoderConfig,
     Direction,
     EncoderConfig,
@@ -27,6 +28,19 @@ from seq2seq.model.dropout import apply_mask
 
 CLOSE = {"rtol": 0, "atol": 1e-6}  # attention weights are float32 in every precision
 STEPS, BEAM = 5, 3
+
+
+def rounding(memory: Memory) -> dict[str, float]:
+    """Tolerance of two computations in float64 whose attention scores, window positions and weights are float32.
+
+    A context sums a value per source position, each with a weight that is off by some units of float32 rounding, and
+    with input feeding or coverage a context depends on those of all earlier steps. Without attention all is float64.
+    """
+    if memory.attention is None:
+        return {"rtol": 0, "atol": 1e-12}
+    values_BMSD = memory.attention.values_BMSD
+    unit = torch.finfo(torch.float32).eps * max(1.0, float(values_BMSD.abs().max()))
+    return {"rtol": 0, "atol": STEPS * values_BMSD.size(2) * unit}
 
 
 class OneRow:
@@ -125,7 +139,21 @@ def test_features_are_those_of_the_equations(config, beam):
         torch.testing.assert_close(result[row], torch.stack([one.read(token) for token in embedded[row]]), **CLOSE)
 
 
+WINDOWS = ModelConfig(
+    embedding_size=4,
+    encoder=EncoderConfig(size=4),
+    decoder=DecoderConfig(cell=CellKind.layer_norm_lstm, layers=3, size=6),
+    attention=AttentionKind.additive,
+    attention_order=AttentionOrder.luong,
+    attention_heads=2,
+    attention_window=1,
+    tying=Tying.all,
+)
+"""With seed 85 its features differ by 1.7e-6: narrow windows amplify the rounding of their positions."""
+
+
 @given(model_configs(), st.integers(0, 10_000), st.sampled_from([1, BEAM]), st.integers(1, STEPS - 1))
+@example(WINDOWS, 85, BEAM, 2)
 @torch.no_grad()
 def test_one_pass_equals_several_partial_passes(config, seed, beam, cut):
     network = random_network(config, seed)
@@ -133,14 +161,15 @@ def test_one_pass_equals_several_partial_passes(config, seed, beam, cut):
     whole = network.decoder(embedded, memory, state)
     first = network.decoder(embedded[:, :cut], memory, state)
     second = network.decoder(embedded[:, cut:], memory, first.state)
-    torch.testing.assert_close(torch.cat([first.features_NTF, second.features_NTF], 1), whole.features_NTF, **CLOSE)
+    close = rounding(memory)
+    torch.testing.assert_close(torch.cat([first.features_NTF, second.features_NTF], 1), whole.features_NTF, **close)
     for one, other in zip(second.state, whole.state, strict=True):
         assert (one is None) == (other is None)
         if one is not None:
-            torch.testing.assert_close(one, other, **CLOSE)
+            torch.testing.assert_close(one, other, **close)
     assert (whole.weights_NTS is None) == (config.attention is AttentionKind.none)
     if whole.weights_NTS is not None:
-        torch.testing.assert_close(torch.cat([first.weights_NTS, second.weights_NTS], 1), whole.weights_NTS, **CLOSE)
+        torch.testing.assert_close(torch.cat([first.weights_NTS, second.weights_NTS], 1), whole.weights_NTS, **close)
 
 
 @pytest.mark.parametrize("config", EVERY)

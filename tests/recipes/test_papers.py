@@ -3,6 +3,7 @@
 V vocabulary (S source, T target), E embedding width, H units, D width of an encoder state, M maxout units.
 """
 
+import functools
 import json
 import math
 from dataclasses import replace
@@ -102,8 +103,13 @@ LARGEST = {
 """Maximum numbers of parameters of this project's experiments."""
 
 
+compose = functools.cache(lambda recipe, *overrides: composed(recipe, [*overrides]))
+"""Composed settings, which no test changes."""
+
+
+@functools.cache
 def settings(name: str) -> TrainConfig:
-    config = composed("train", [f"experiment={name}"])
+    config = compose("train", f"experiment={name}")
     assert isinstance(config, TrainConfig)
     config.check()
     refuse_ignored(config)
@@ -141,8 +147,8 @@ def test_the_search_of_a_paper_is_used_by_evaluation_and_distillation(name):
     """Beam sizes of 10, 12 and 16 apply unless the command overrides them."""
     search = settings(name).search
     for recipe in ("evaluate", "distill", "translate"):
-        assert composed(recipe, []).search_config(search) == search
-        assert composed(recipe, ["beam_size=3"]).search_config(search) == replace(search, beam_size=3)
+        assert compose(recipe).search_config(search) == search
+        assert compose(recipe, "beam_size=3").search_config(search) == replace(search, beam_size=3)
 
 
 def test_sutskevers_encoder_and_decoder_have_equally_many_recurrent_weights():

@@ -38,6 +38,7 @@ def call(name: str, *overrides: str) -> float | None:
 
 def test_two_processes_give_the_run_of_one(recipe, tmp_path):
     options = [*TINY, "training.precision=float32", "training.updates=6", "training.validate_every=3"]
+    options += ["training.samples=3"]
     alone, both = tmp_path / "alone", tmp_path / "both"
     assert recipe("train", f"run={alone}", *options, "training.accumulate=2").code == 0
     first, second = together(tmp_path / "out", call, "train", f"run={both}", *options, joins=False)

@@ -60,6 +60,7 @@ SETTINGS = [
     "training.updates=8",
     "training.validate_every=4",
     "training.log_every=1",
+    "training.samples=1",
     "training.criterion=loss",
     "training.average_count=2",
     "training.save_minutes=0",

@@ -40,7 +40,7 @@ def test_translations_equal_those_of_the_translator(client):
         for message, expected in zip(
             reply.json["translations"], translator.translate(sentences, n_best=2, attention=True), strict=True
         ):
-            assert (message["source"], message["text"], tuple(message["pieces"])) == (
+            assert (message["source"], message["text"], tuple(message["tokens"])) == (
                 expected.source,
                 expected.text,
                 expected.tokens,
@@ -85,7 +85,7 @@ def test_a_stream_grows_into_the_translation(client):
     for beam_size in (1, 3):
         *growing, (name, done) = client.events(text=SENTENCES[0], beam_size=beam_size, prefix="Da")
         expected = TRANSLATORS["attends"].translate(SENTENCES[0], beam_size=beam_size, prefix="Da")
-        assert (name, done["text"], tuple(done["pieces"])) == ("done", expected.text, expected.tokens)
+        assert (name, done["text"], tuple(done["tokens"])) == ("done", expected.text, expected.tokens)
         assert done["score"] == pytest.approx(expected.score, abs=1e-5)
         assert {name for name, _ in growing} <= {"growing"}
         for (_, part), (_, longer) in zip(growing, [*growing[1:], (name, done)], strict=True):

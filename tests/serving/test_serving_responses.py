@@ -70,12 +70,14 @@ def test_numbers_that_json_lacks_become_null():
     assert (message["score"], message["log_probability"]) == (None, None)
     assert message["attention"] == [[0.1235, 1.0]]
     assert attention_rows(None) is None
-    assert translation_message(translation).pieces == ["x"]
+    assert translation_message(translation).tokens == ["x"]
+    assert (message["tokens"], message["source_tokens"]) == (["x"], ["y"])
+    assert (message["pieces"], message["source_pieces"]) == (["x"], ["y"]), "their names before"
 
 
 def test_an_event_has_two_lines_for_any_text():
     text = "a\n\nevent: done\r\u2028"
-    head, data, end = encoded_event("growing", PartialTranslation(text=text, pieces=[])).split("\n", 2)
+    head, data, end = encoded_event("growing", PartialTranslation(text=text, tokens=[])).split("\n", 2)
     assert (head, end) == ("event: growing", "\n")
     assert json.loads(data.removeprefix("data: "))["text"] == text
 

@@ -23,7 +23,7 @@ def test_a_run_is_loaded_and_described(tiny_run):
     loaded = load_translators(ServeConfig(run=str(tiny_run), device="cpu"))
     assert list(loaded) == ["tiny"]
     info = run_info("tiny", loaded["tiny"])
-    assert (info.attends, info.beam_size, info.pieces) == (True, 2, 400)
+    assert (info.attends, info.beam_size, info.vocabulary_size) == (True, 2, 400)
     assert (info.source_language, info.target_language) == ("en", "de")
     unnamed = run_info("context", translators()["context"])
     assert (unnamed.source_language, unnamed.target_language) == ("", "")

@@ -19,7 +19,7 @@ def test_steps_have_probabilities_in_descending_order():
     assert [step.read for step in response.steps] == list(trace.input_tokens)
     for step, expected in zip(response.steps, trace.log_probabilities.exp().tolist(), strict=True):
         assert step.probability == pytest.approx(expected, rel=1e-4)
-        probabilities = [alternative.probability for alternative in step.runners_up]
+        probabilities = [alternative.probability for alternative in step.alternatives]
         assert probabilities == sorted(probabilities, reverse=True)
         assert step.probability + sum(probabilities) <= 1 + 1e-5
     assert "tree" in response.pictures

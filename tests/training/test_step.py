@@ -182,6 +182,7 @@ def terminated(folder: Path) -> tuple[str, int]:
 def test_a_signal_to_one_process_stops_all_after_the_same_update(tmp_path):
     stopped = results(together(tmp_path / "out", terminated, tmp_path / "run"))
     message = "stopped at update 3 and saved; rerun the same command to resume"
+    message += " (there is no model before the first validation, at update 4)"
     assert stopped == [(message, 128 + signal.SIGTERM)] * 2
     expected = run(tmp_path / "whole", 10, 2)
     actual = results(together(tmp_path / "out", run, tmp_path / "run", 10, 1))

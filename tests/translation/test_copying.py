@@ -1,12 +1,15 @@
 """Copying of words and numbers from the source."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from seq2seq.tokenizer.placeholders import PlaceholderKind, Placeholders
 from seq2seq.translation.config import Copy
 from seq2seq.translation.copying import copy_from_source, replace_wrong_numbers, word_attention, word_numbers
+from seq2seq.translation.decoding import Candidate, copied
 from seq2seq.translation.types import Translation
 
 
@@ -54,6 +57,25 @@ def test_wrong_number_becomes_the_missing_source_number():
 def test_numbers_are_compared_by_their_digits(source, text, expected):
     table = [[1 / len(source)] * len(source)] * len(text)
     assert replace_wrong_numbers(text, source, table) == expected
+
+
+def test_numbers_are_copied_around_placeholders_with_spaces():
+    """A number of a placeholder is neither missing nor changed."""
+    placeholders = Placeholders([PlaceholderKind.tags])
+    members = SimpleNamespace(
+        protected=lambda text, source: placeholders.replace(text, placeholders.symbols(source)),
+        restored=lambda text, source: placeholders.restore(text, placeholders.symbols(source)),
+        target=SimpleNamespace(decode=lambda tokens: "Siehe ⟨ph1⟩ 13", normalize=str),
+    )
+    found = translation(
+        'See <a href="page 5"> 12',
+        'Siehe <a href="page 5"> 13',
+        [[1.0, 0, 0, 0], [0, 0.5, 0.5, 0], [0, 0.5, 0.5, 0], [0, 0.1, 0.7, 0.2]],
+        ["▁Siehe", "▁", "⟨ph1⟩", "▁13"],
+        ["▁See", "▁", "⟨ph1⟩", "▁12"],
+    )
+    candidate = Candidate(SimpleNamespace(tokens=(5,), finished=True))
+    assert copied(members, found, candidate, Copy.numbers) == 'Siehe <a href="page 5"> 12'
 
 
 def test_tokens_are_numbered_by_word():

@@ -126,7 +126,7 @@ def test_attention_has_a_row_per_token_that_sums_to_one(translator):
         torch.testing.assert_close(translation.attention.sum(1), torch.ones(rows))
 
 
-@pytest.mark.parametrize(("beam_size", "n_best"), [(0, 1), (2, 3), (2, 0)])
+@pytest.mark.parametrize(("beam_size", "n_best"), [(0, 1), (2, 3), (2, 0), (10**6, 1), (True, 1)])
 def test_invalid_search_settings_raise(translator, beam_size, n_best):
     with pytest.raises(ConfigError, match=r"beam_size|n_best"):
         translator.translate("We work.", beam_size=beam_size, n_best=n_best)

@@ -27,11 +27,11 @@ export async function nBestList(sentence, signal) {
 }
 
 function stepTable(steps, language) {
-  const rows = steps.map(({ predicted, probability, runners_up }) => {
+  const rows = steps.map(({ predicted, probability, alternatives: others }) => {
     const bar = make("span", { class: "bar" });
     bar.style.setProperty("--share", probability);
-    const alternatives = runners_up.flatMap(({ piece, probability: share }) => [
-      make("span", {}, tokenElement(piece, language), make("span", { class: "share" }, ` ${percent(share)}`)),
+    const alternatives = others.flatMap(({ token, probability: share }) => [
+      make("span", {}, tokenElement(token, language), make("span", { class: "share" }, ` ${percent(share)}`)),
       " ",
     ]);
     return [
@@ -93,7 +93,7 @@ export async function traceDetails(sentence, signal) {
   const { languages } = sentence;
   const parts = [make("h3", {}, "Decoder steps"), stepTable(trace.steps, languages.target)];
   if (trace.attention) {
-    parts.push(make("h3", {}, "Attention weights"), attentionTable(trace.attention, trace.source_pieces, targets, languages));
+    parts.push(make("h3", {}, "Attention weights"), attentionTable(trace.attention, trace.source_tokens, targets, languages));
   }
   const drawn = trace.pictures.length ? pictures(fields, trace.pictures) : [make("p", {}, "The sentence is too long for pictures.")];
   parts.push(make("h3", {}, "Gates and states"), ...drawn);

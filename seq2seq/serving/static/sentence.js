@@ -90,7 +90,7 @@ export class Sentence {
       ),
     );
     this.text.replaceChildren(...buttons.flatMap((button, position) => (position ? [" ", button] : [button])));
-    const tokens = translation.pieces.length === 1 ? "1 token" : `${translation.pieces.length} tokens`;
+    const tokens = translation.tokens.length === 1 ? "1 token" : `${translation.tokens.length} tokens`;
     const scores = `score ${number(translation.score, 3)} · log-probability ${number(translation.log_probability)} · ${tokens}`;
     const reset = prefix ? make("button", { type: "button", click: () => this.translate() }, "reset") : null;
     this.figures.replaceChildren(...(words.length ? [scores, reset].filter(Boolean) : []));
