@@ -110,7 +110,6 @@ LEFT_OUT = {
     "training.epochs": "depends on the number of batches: test_epochs",
     "data.overfit": "shortens the text: test_presets",
     **{f"training.{name}": "depends on the machine: test_duration" for name in ("time", "time_limit")},
-    "data.format": "needs a file", "data.encoding": "needs a file",
     **{f"auto.{name}": "needs own text: test_choice" for name in ("choose", "yours")},
     "training.smaller": "a name in advice", "optimizer.learning_rate": "in CHOSEN",
     **{f"data.{split}.{name}": "needs files" for split in ("train", "validation", "test")
