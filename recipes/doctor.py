@@ -32,6 +32,7 @@ def main(config: DoctorConfig) -> None:
     training = {name: corpus for name, corpus in corpora.items() if name not in HELD_OUT}
     if config.fix:
         check_fix(training, config.keep)
+    given = filter(None, (config.data.source_column, config.data.target_column))
     codes = {"source": config.data.source_language, "target": config.data.target_language}
     diagnoses = diagnose(corpora, max_length=config.max_length, max_ratio=config.max_ratio, codes=codes)
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
@@ -48,6 +49,8 @@ def main(config: DoctorConfig) -> None:
         return
     for result in results.values():
         print(cleaning_summary(result))
+        if len(result.paths) == 1 and any(map(str.isdecimal, given)):
+            print("  it has two columns: leave data.source_column and data.target_column out when you name it")
     for diagnosis in diagnoses:
         print(details(diagnosis, pairs, config.examples), end="\n" if diagnosis.findings else "")
 

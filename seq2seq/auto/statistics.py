@@ -82,10 +82,11 @@ class Statistics:
     def in_words(self) -> str:
         """One line for the user."""
         source, target = self.source, self.target
+        scripts = " and ".join(dict.fromkeys(side.script.title() for side in (source, target)))
         return (
             f"{self.pairs:,} training pairs, {source.words:,} source and {target.words:,} target words "
-            f"({source.types:,} and {target.types:,} different), {source.script.title()} and {target.script.title()} "
-            f"script, {self.copied:.0%} of the target's words stand in the source"
+            f"({source.types:,} and {target.types:,} different), {scripts} script, "
+            f"{self.copied:.0%} of the target's words stand in the source"
         )
 
 

@@ -81,7 +81,7 @@ class TrainConfig:
         if self.auto.choose and self.training.start is not None:
             raise ConfigError(
                 f"experiment=auto chooses a network, and training.start={self.training.start} has one: use "
-                f"experiment={self.training.start}/config.yaml instead"
+                f"experiment={self.training.start}/auto.yaml, or the experiment and settings of that run"
             )
         if not self.auto.choose:
             self.check_length(self.training.updates)

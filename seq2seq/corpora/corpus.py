@@ -63,6 +63,11 @@ class Corpus(ABC):
         return ()
 
     @property
+    def titles(self) -> tuple[str, str] | None:
+        """Names of the columns of source and target, by which settings find them; None: they have none."""
+        return None
+
+    @property
     def note(self) -> str:
         """One line about how the text is read that a user should know; mostly empty."""
         return ""

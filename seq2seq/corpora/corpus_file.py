@@ -42,13 +42,14 @@ class CorpusFile:
         path: of the file; ``corpus.zip/train.en`` is a file in an archive. Anything except a regular file, such as a
             named pipe, can be read only once.
         encoding: of its text; None: UTF-8.
+        setting: the name of the setting with the encoding, for messages.
 
     Raises:
         DataError: the file is missing or a folder.
     """
 
-    def __init__(self, path: Path, encoding: str | None = None) -> None:
-        self.path, self.encoding = path, encoding
+    def __init__(self, path: Path, encoding: str | None = None, setting: str = ENCODING) -> None:
+        self.path, self.encoding, self._setting = path, encoding, setting
         self._place, self._member = split_path(path)
         try:
             self._place.stat()
@@ -173,7 +174,7 @@ class CorpusFile:
         """
         with self.raw() as file:
             with self._checked():
-                text = as_text(file, str(self.path), self.encoding, ENCODING, self._member)
+                text = as_text(file, str(self.path), self.encoding, self._setting, self._member)
             yield text
 
     @contextmanager
@@ -207,7 +208,7 @@ class CorpusFile:
         note, self._noted = None if self._noted else log.warning, True
         try:
             with self.raw() as file:
-                yield from decoded_lines(file, str(self.path), None, self.encoding, ENCODING, self._member, note)
+                yield from decoded_lines(file, str(self.path), None, self.encoding, self._setting, self._member, note)
         except OSError as error:
             raise unreadable(self.path, error) from None
 
@@ -250,7 +251,7 @@ class CorpusFile:
             return None
         try:
             with self._place.open("rb") as file:
-                text = as_text(file, str(self.path), self.encoding, ENCODING, self._member)
+                text = as_text(file, str(self.path), self.encoding, self._setting, self._member)
                 sample = text.stream.read(SAMPLE)
                 return round(sample.count(b"\n") * os.fstat(file.fileno()).st_size / file.tell()) if sample else None
         except (OSError, EOFError, DataError):

@@ -7,7 +7,7 @@ set as a whole, so that no test sentence is in training with another full stop o
 import csv
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import compress
 from math import isclose, isfinite
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.columns import JsonFile, JsonLinesFile
 from seq2seq.corpora.config import Split
 from seq2seq.corpora.corpus import Corpus, Pair
@@ -39,6 +40,7 @@ class SplitReport:
         largest: pairs in the largest group.
         train, validation, test: pairs in each set.
         seed: of the split.
+        blank: other pairs, which are left out because a side has no visible character.
         repeated_at_random: test sources that a random split of the same sizes also puts into training (equal without
             case, digits, punctuation and white space); after this split there are none.
     """
@@ -51,17 +53,20 @@ class SplitReport:
     test: int
     seed: int
     repeated_at_random: int
+    blank: int = 0
 
     def as_dict(self) -> dict[str, int]:
         """Return the same as plain JSON types."""
         return asdict(self)
 
     def __str__(self) -> str:
+        blank = f" ({self.blank:,} others with a blank side are left out)" if self.blank else ""
         share = f" ({self.repeated_at_random / self.test:.1%})" if self.test else ""
         return (
-            f"split {self.pairs:,} pairs: {self.train:,} train, {self.validation:,} validation, {self.test:,} test, "
-            f"seed {self.seed}; {self.groups:,} groups of near copies, the largest of {self.largest:,}; a "
-            f"random split would leave {self.repeated_at_random:,}{share} of the test sources in train, this one none"
+            f"split {self.pairs:,} pairs{blank}: {self.train:,} train, {self.validation:,} validation, "
+            f"{self.test:,} test, seed {self.seed}; {self.groups:,} groups of near copies, the largest of "
+            f"{self.largest:,}; a random split would leave {self.repeated_at_random:,}{share} of the test sources "
+            "in train, this one none"
         )
 
 
@@ -112,7 +117,8 @@ class SplitPart(Corpus):
         self.corpus, self.languages = split.corpus, split.corpus.languages
         self.name = f"{split.corpus.name} ({part})"
         self._mask = parts == list(Split).index(part)
-        self._method = f"{part} set of split {VERSION}, sizes {split.sizes}, seed {split.seed}"
+        blank = f", {split.report.blank} blank left out" if split.report.blank else ""
+        self._method = f"{part} set of split {VERSION}, sizes {split.sizes}, seed {split.seed}{blank}"
 
     @property
     def fingerprint(self) -> str:
@@ -141,7 +147,14 @@ def _assign(corpus: Corpus, sizes: list[float] | None, seed: int) -> Assignment:
     if key not in _ASSIGNMENTS:
         while len(_ASSIGNMENTS) >= 4:
             _ASSIGNMENTS.pop(next(iter(_ASSIGNMENTS)))
-        _ASSIGNMENTS[key] = split_groups(*group_pairs(list(corpus)), sizes, seed, corpus.name)
+        pairs = list(corpus)
+        filled = np.array([not any(map(is_blank, pair[corpus.monolingual :])) for pair in pairs], np.bool_)
+        if not filled.any():
+            raise DataError(f"{corpus.name}: every pair has a blank side: check the columns or the file")
+        parts, report = split_groups(*group_pairs(list(compress(pairs, filled))), sizes, seed, corpus.name)
+        every = np.full(len(pairs), -1, np.int8)
+        every[filled] = parts
+        _ASSIGNMENTS[key] = Assignment(every, replace(report, blank=len(pairs) - int(filled.sum())))
     return _ASSIGNMENTS[key]
 
 

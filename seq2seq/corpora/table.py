@@ -49,6 +49,8 @@ class Header(NamedTuple):
     """Of the source and of the target, from 0."""
     misfit: bool
     """Whether it names other languages than the settings."""
+    both: bool = True
+    """Whether it names both sides, and not one of two columns."""
 
 
 class TableFile(Corpus):
@@ -95,6 +97,7 @@ class TableFile(Corpus):
             for column, default, side in zip(given, self.columns, ("source", "target"), strict=True)
         )
         self.columns = source, target
+        self._unread = self.width - 2 if given == (None, None) and header is None else 0
         if header is not None and header.misfit:
             log.warning(
                 "%s names the languages %s, but the settings say %s and %s: set data.source_language and "
@@ -109,12 +112,17 @@ class TableFile(Corpus):
         return f"table {self.file.identity} {how}"
 
     @property
-    def note(self) -> str:
-        """Names the header row."""
+    def titles(self) -> tuple[str, str] | None:
+        """Titles of the two columns in the header row."""
         if self.header is None:
-            return ""
-        source, target = (self.header[column] for column in self.columns)
-        return f"{self.name}: the first row is a header: source {source!r}, target {target!r}"
+            return None
+        source, target = (self.header[column] if column < len(self.header) else "" for column in self.columns)
+        return source, target
+
+    @property
+    def note(self) -> str:
+        """Names the header row, or the columns if some of several were chosen without settings."""
+        return columns_note(self.name, self.titles, self._unread)
 
     @property
     def files(self) -> Sequence[CorpusFile]:
@@ -265,8 +273,28 @@ def header_columns(cells: list[str], source_language: str, target_language: str)
         return Header((places[0][0], places[1][0]), misfit=False)
     # Words such as "no" and "the" are codes too, and a sentence has punctuation.
     names = all(len(title) > 3 and not set(title) & set(string.punctuation) for title in titles)
-    plain = len(cells) == 2 and all(languages) and languages[0] != languages[1] and names
-    return Header((0, 1), misfit=True) if plain else None
+    ours = any(language is not None and language in wanted for language in languages)  # beside one without a name here
+    plain = len(cells) == 2 and (all(languages) or ours) and languages[0] != languages[1] and names
+    misfit = any(language not in (None, side) for language, side in zip(languages, wanted, strict=False))
+    return Header((0, 1), misfit, both=all(languages)) if plain else None
+
+
+def columns_note(name: str, titles: tuple[str, str] | None, unread: int) -> str:
+    """One line about the columns of a table; empty if there is nothing to say.
+
+    Args:
+        name: of the file.
+        titles: of the two columns; None without a header row.
+        unread: the number of other columns if nothing says which two are the pairs, else 0.
+    """
+    if titles is not None:
+        return f"{name}: the first row is a header: source {titles[0]!r}, target {titles[1]!r}"
+    if unread <= 0:
+        return ""
+    return (
+        f"{name}: the first two of {unread + 2} columns are read as source and target: for others, set "
+        "data.source_column and data.target_column to their titles or numbers"
+    )
 
 
 def _is_title(column: str | None) -> bool:

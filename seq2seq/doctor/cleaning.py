@@ -195,6 +195,9 @@ def clean(diagnosis: Diagnosis, keep: Collection[Reason]) -> CleaningResult:
                 opened.enter_context(open_output(partial, like=path))
                 for partial, path in zip(temporary, paths, strict=True)
             ]
+            if len(files) == 1 and diagnosis.corpus.titles:  # settings that name columns read the copy too
+                titles = (" ".join(title.split()) for title in diagnosis.corpus.titles)
+                files[0].write(("\t".join(titles) + "\n").encode())
             for block in read_blocks(diagnosis.corpus):
                 sides = cleaner.clean_block(block)
                 kept += len(sides[0])

@@ -46,7 +46,7 @@ def copying_notes(name: str, pairs: Sequence[Pair], language: str) -> list[str]:
     share = copied_share(filled)
     if share >= POINTER_FROM:
         notes.append(
-            f"{name}: {share:.0%} of the target's words stand in the source: set model.copy=pointer, which lets the "
-            "model copy words of the source instead of spelling them from its vocabulary"
+            f"{name}: {share:.0%} of the target's words stand in the source: model.copy=pointer lets the model copy "
+            "words instead of spelling them from its vocabulary (experiment=auto chooses it, elsewhere set it)"
         )
     return notes

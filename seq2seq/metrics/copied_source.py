@@ -45,7 +45,7 @@ def copied_source_report(copied: Score, *translated: Score) -> str:
     values = f"the unchanged source scores BLEU {copied.bleu.score:.1f}, chrF {copied.chrf.score:.1f}"
     if translated and copied.bleu.score > best:
         return (
-            f"{values}: above the translations (BLEU {best:.1f}); train with model.copy=pointer, which can copy words "
-            "of the source, or longer"
+            f"{values}: above the translations (BLEU {best:.1f}); train longer, on more pairs, or with "
+            "model.copy=pointer (experiment=auto chooses it), which can copy words of the source"
         )
     return values if copied.bleu.score >= WORTH_SAYING else ""

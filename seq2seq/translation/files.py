@@ -11,6 +11,7 @@ from seq2seq.corpora.documents.document import Document
 from seq2seq.corpora.documents.opening import check_output, open_document
 from seq2seq.errors import ConfigError
 from seq2seq.translation.config import TranslateConfig
+from seq2seq.translation.io import ENCODING
 from seq2seq.translation.types import Translation
 
 COLUMNS = "source_column", "target_column"
@@ -31,7 +32,7 @@ def open_input(config: TranslateConfig, source_language: str, target_language: s
     languages = config.source_language or source_language, config.target_language or target_language
     document = None
     if config.input != "-" and path.is_file():
-        document = open_document(CorpusFile(path, config.encoding), languages, columns, config.format)
+        document = open_document(CorpusFile(path, config.encoding, ENCODING), languages, columns, config.format)
     if config.output != "-":
         check_output(document, config.input, config.output)
     given = {name: getattr(config, name) for name in ("source_language", "target_language", *COLUMNS)}

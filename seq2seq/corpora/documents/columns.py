@@ -85,7 +85,7 @@ def choose_columns(
     titles = [cell.strip() for cell in first]
     pair = header_columns(titles, *languages)
     named = [_named(titles, language, side) for language, side in zip(languages, SIDES, strict=True)]
-    named = named if pair is None else list(pair.columns)
+    named = named if pair is None or not pair.both else list(pair.columns)
     header = named[0] is not None or any(column is not None and not column.isdecimal() for column in given)
     source = _given(given[0], titles, width) if given[0] is not None else (named[0] or 0)
     if source is None:

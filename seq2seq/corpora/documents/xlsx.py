@@ -21,6 +21,7 @@ from seq2seq.corpora.documents.document import Document, pair
 from seq2seq.corpora.documents.sheet import SheetReader
 from seq2seq.corpora.files import require_pairs
 from seq2seq.corpora.lines import unreadable
+from seq2seq.corpora.table import columns_note
 from seq2seq.errors import DataError, Seq2SeqError, install_hint
 
 LARGEST = 128 << 20
@@ -66,14 +67,19 @@ class XlsxFile(Document):
         return f"xlsx {self.file.content} {self._languages} {self._given}"
 
     @property
-    def note(self) -> str:
-        """Names the header row."""
+    def titles(self) -> tuple[str, str] | None:
+        """Titles of the two columns in the header row."""
         _, first = self._first
         columns = pair_columns(first, self._languages, self._given, self.name)
         if not columns.header:
-            return ""
+            return None
         source, target = (first[column] if column < len(first) else "" for column in columns[:2])
-        return f"{self.name}: the first row is a header: source {source!r}, target {target!r}"
+        return source, target
+
+    @property
+    def note(self) -> str:
+        """Names the header row, or the columns if some of several were chosen without settings."""
+        return columns_note(self.name, self.titles, len(self._first[1]) - 2 if self._given == (None, None) else 0)
 
     def __iter__(self) -> Iterator[Pair]:
         return require_pairs(self._pairs(), self.name)
