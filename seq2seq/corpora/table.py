@@ -273,7 +273,10 @@ def header_columns(cells: list[str], source_language: str, target_language: str)
         return Header((places[0][0], places[1][0]), misfit=False)
     # Words such as "no" and "the" are codes too, and a sentence has punctuation.
     names = all(len(title) > 3 and not set(title) & set(string.punctuation) for title in titles)
-    ours = any(language is not None and language in wanted for language in languages)  # beside one without a name here
+    # A small language may have no code; its title has a word or two.
+    ours = any(language is not None and language in wanted for language in languages) and all(
+        len(title.split()) <= 2 for title in titles
+    )
     plain = len(cells) == 2 and (all(languages) or ours) and languages[0] != languages[1] and names
     misfit = any(language not in (None, side) for language, side in zip(languages, wanted, strict=False))
     return Header((0, 1), misfit, both=all(languages)) if plain else None

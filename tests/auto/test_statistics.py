@@ -18,6 +18,7 @@ def test_counts_of_a_small_text():
     assert text.copied == pytest.approx(2 / 6), "punctuation does not count"
     assert text.source.script == text.target.script == "LATIN"
     assert "2 training pairs" in text.in_words()
+    assert ", Latin script, " in text.in_words()
 
 
 def test_scripts_and_spaces():
@@ -26,6 +27,7 @@ def test_scripts_and_spaces():
     assert not text.source.spaced
     assert text.target.spaced
     assert not text.same_script
+    assert ", Hiragana and Cyrillic script, " in text.in_words()
 
 
 def test_rare_characters_are_no_part_of_the_alphabet():

@@ -86,6 +86,21 @@ def test_columns_of_pairs_are_chosen_as_in_tables(tmp_path, columns, pairs):
     assert list(XlsxFile(workbook(tmp_path), "en", "vi", *columns))[:2] == pairs
 
 
+def test_a_workbook_says_which_columns_are_read_unless_settings_do(tmp_path):
+    path = workbook(tmp_path, [("no", "text", "note"), (1, "We work.", "x")])
+    assert "the first two of 3 columns are read as source and target" in XlsxFile(path, "en", "de").note
+    assert XlsxFile(path, "en", "de", "2", "3").note == ""
+    titled = XlsxFile(path, "en", "de", "text", "note")
+    assert titled.note.endswith("the first row is a header: source 'text', target 'note'")
+    assert titled.titles == ("text", "note")
+
+
+def test_one_language_in_a_header_names_no_column_to_fill(tmp_path):
+    document = XlsxFile(workbook(tmp_path, [("English", "page"), ("We work.", None)]), "en", "de")
+    document.write(iter(["Wir arbeiten."]), io.BytesIO())
+    assert "translated into the new column 3 'de'" in document.report
+
+
 def test_wrong_columns_are_errors_of_one_line(tmp_path):
     path = workbook(tmp_path)
     with pytest.raises(DataError, match=r"no column 'French' \(there are: English, id, note\)"):

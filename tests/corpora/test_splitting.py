@@ -44,6 +44,18 @@ def test_pairs_are_split_by_the_seed_and_none_is_lost(count, held_out):
     assert len({part.fingerprint for part in split}) == 3
 
 
+def test_pairs_with_a_blank_side_are_in_no_set():
+    pairs = different_pairs(50)
+    blank = [Pair("Yes.", ""), Pair("\u200b", "Nein."), Pair("", "")]
+    split = Corpus.from_pairs("words", [*blank, *pairs]).split()
+    assert sorted(pair for part in split for pair in part) == sorted(pairs)
+    assert (split.report.pairs, split.report.blank) == (50, 3)
+    assert "split 50 pairs (3 others with a blank side are left out): " in str(split)
+    assert [list(part) for part in split] == [list(part) for part in Corpus.from_pairs("words", pairs).split()]
+    with pytest.raises(DataError, match="every pair has a blank side"):
+        Corpus.from_pairs("words", blank).split()
+
+
 @pytest.mark.parametrize(("pairs", "held_out"), [(100_000, 2000), (20_000, 1000), (100, 10), (12, 2)])
 def test_without_sizes_validation_and_test_get_a_twentieth_within_bounds(pairs, held_out):
     wanted = wanted_pairs(None, pairs, "words")

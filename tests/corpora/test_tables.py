@@ -34,7 +34,8 @@ def test_the_separator_is_found_in_quoted_cells(tmp_path, separator, end):
 def test_byte_order_marks_blank_lines_and_further_columns_are_left_out(tmp_path):
     corpus = table(tmp_path, '\ufeff"\ufeffWe work.",\ufeffWir arbeiten.,Tatoeba\n\n"Yes.","Ja.",\n')
     assert list(corpus) == [WE, Pair("Yes.", "Ja.")]
-    assert corpus.note == ""
+    assert "the first two of 3 columns are read as source and target" in corpus.note
+    assert table(tmp_path, "We work.,Wir arbeiten.\n").note == ""
 
 
 def test_quotation_marks_of_tab_separated_text_stay_unless_all_enclose_cells(tmp_path):
@@ -100,11 +101,20 @@ def test_a_header_with_other_languages_is_left_out_with_a_warning(tmp_path, capl
     assert "names the languages English and Tiếng Việt, but the settings say en and de" in caplog.text
 
 
+def test_a_title_of_one_of_the_languages_beside_another_word_is_a_header(tmp_path, caplog):
+    assert list(table(tmp_path, "English,Halunish\nWe work.,Vir orbata.\n")) == [Pair("We work.", "Vir orbata.")]
+    assert not caplog.text
+    assert list(table(tmp_path, "Deutsch,Halunisch\nWir.,Vir.\n")) == [Pair("Wir.", "Vir.")], "the order stays"
+    assert "names the languages Deutsch and Halunisch, but the settings say en and de" in caplog.text
+
+
 def test_columns_are_chosen_by_number_or_title(tmp_path):
     content = "id,Lesson,Answer\n7,We work.,Wir arbeiten.\n"
     assert list(table(tmp_path, content, "Lesson", "Answer")) == [WE]
     assert list(table(tmp_path, content, "Lesson", "3")) == [WE]
     assert list(table(tmp_path, content, "2", "3")) == [Pair("Lesson", "Answer"), WE]
+    assert table(tmp_path, content, "2", "3").note == ""
+    assert "the first two of 3 columns are read" in table(tmp_path, content).note
     with pytest.raises(DataError, match=r"no column 'French' \(there are: Answer, Lesson, id\): set data\.target"):
         table(tmp_path, content, "Lesson", "French")
     with pytest.raises(DataError, match="no column '0'"):

@@ -15,6 +15,7 @@ from seq2seq.corpora.corpus import Corpus, PairList
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.files import TextFiles, TsvFile
 from seq2seq.corpora.lines import read_lines
+from seq2seq.corpora.table import TableFile
 from seq2seq.doctor.cleaning import check_fix, clean, clean_paths
 from seq2seq.doctor.diagnosis import Diagnosis, diagnose
 from seq2seq.doctor.reasons import Reason
@@ -85,6 +86,25 @@ def test_exchanged_sides_are_swapped(tmp_path):
     assert result.kept == 240
     assert result.paths == (tmp_path / "a.clean.tsv",)
     assert all(line.startswith("the") for line in result.paths[0].read_text("utf-8").splitlines())
+
+
+def test_the_cleaned_table_is_read_by_the_settings_of_the_original(tmp_path):
+    rows = [("no", "Ladin", "my own"), *((n, f"ba {word}", f"{word} li") for n, word in enumerate(NUMBERS))]
+    (tmp_path / "a.csv").write_text("".join(f"{n};{left};{right}\n" for n, left, right in rows), "utf-8")
+    columns = "my own", "Ladin"
+    result = clean(diagnosed(TableFile(tmp_path / "a.csv", "en", "lld", *columns)), [])
+    cleaned = TableFile(result.paths[0], "en", "lld", *columns)
+    assert list(cleaned) == list(TableFile(tmp_path / "a.csv", "en", "lld", *columns))
+    assert result.kept == len(NUMBERS)
+
+
+def test_columns_chosen_by_number_are_left_out_for_the_cleaned_table(recipe, tmp_path):
+    (tmp_path / "a.csv").write_text("".join(f"{n};{word} li;ba {word}\n" for n, word in enumerate(NUMBERS)), "utf-8")
+    outcome = recipe(
+        "doctor", f"data.file={tmp_path / 'a.csv'}", "data.source_column=3", "data.target_column=2", "fix=true"
+    )
+    assert "leave data.source_column and data.target_column out" in outcome.out
+    assert (tmp_path / "a.clean.tsv").read_text("utf-8").startswith(f"ba {NUMBERS[0]}\t{NUMBERS[0]} li\n")
 
 
 def test_mojibake_is_repaired_or_its_pair_dropped(tmp_path):

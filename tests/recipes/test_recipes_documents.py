@@ -50,6 +50,15 @@ def test_a_workbook_comes_back_with_a_column(recipe, learned_run, tmp_path):
     assert list(rows) == [("English", "note", "de"), ("We work.\nWhere is my key?", 1, translated)]
 
 
+def test_the_error_of_another_encoding_names_the_setting_of_this_recipe(recipe, learned_run, tmp_path):
+    (tmp_path / "in.csv").write_bytes("English;n\nIs it über?;1\n".encode("cp1252"))
+    command = ["translate", f"run={learned_run}", f"input={tmp_path / 'in.csv'}", f"output={tmp_path / 'out.csv'}"]
+    outcome = recipe(*command)
+    assert outcome.code == 1
+    assert " encoding=cp1252 reads it" in outcome.err
+    assert recipe(*command, "encoding=cp1252").code == 0
+
+
 def test_an_error_leaves_no_output(recipe, learned_run, tmp_path):
     (tmp_path / "in.tmx").write_text(FILES["in.tmx"][0][:-6], "utf-8")
     command = ["translate", f"run={learned_run}", f"input={tmp_path / 'in.tmx'}"]
