@@ -16,6 +16,16 @@ except ModuleNotFoundError as error:
 
 from seq2seq.config.ignored_settings import refuse_ignored_data
 from seq2seq.config.recipes import DoctorConfig
+from seq2seq.corpora.config import DataConfig
+
+
+def settings_of_original(data: DataConfig, both_sides: bool) -> list[str]:
+    """Settings that do not fit the cleaned copy: it is UTF-8, and a file with both sides has two columns with tabs."""
+    columns = {name: getattr(data, name) for name in ("source_column", "target_column")}
+    numbers = [name for name, column in columns.items() if column is not None and column.isdecimal()]
+    format = ["format"] if data.format is not None else []
+    encoding = ["encoding"] if data.encoding is not None else []
+    return [f"data.{name}" for name in [*encoding, *(both_sides * (format + numbers))]]
 
 
 @recipe
@@ -32,7 +42,6 @@ def main(config: DoctorConfig) -> None:
     training = {name: corpus for name, corpus in corpora.items() if name not in HELD_OUT}
     if config.fix:
         check_fix(training, config.keep)
-    given = filter(None, (config.data.source_column, config.data.target_column))
     codes = {"source": config.data.source_language, "target": config.data.target_language}
     diagnoses = diagnose(corpora, max_length=config.max_length, max_ratio=config.max_ratio, codes=codes)
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
@@ -49,8 +58,8 @@ def main(config: DoctorConfig) -> None:
         return
     for result in results.values():
         print(cleaning_summary(result))
-        if len(result.paths) == 1 and any(map(str.isdecimal, given)):
-            print("  it has two columns: leave data.source_column and data.target_column out when you name it")
+        if unfit := " and ".join(settings_of_original(config.data, len(result.paths) == 1)):
+            print(f"  to read it, leave {unfit} out")
     for diagnosis in diagnoses:
         print(details(diagnosis, pairs, config.examples), end="\n" if diagnosis.findings else "")
 

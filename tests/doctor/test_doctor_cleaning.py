@@ -98,12 +98,12 @@ def test_the_cleaned_table_is_read_by_the_settings_of_the_original(tmp_path):
     assert result.kept == len(NUMBERS)
 
 
-def test_columns_chosen_by_number_are_left_out_for_the_cleaned_table(recipe, tmp_path):
+def test_settings_that_do_not_fit_the_cleaned_table_are_named(recipe, tmp_path):
     (tmp_path / "a.csv").write_text("".join(f"{n};{word} li;ba {word}\n" for n, word in enumerate(NUMBERS)), "utf-8")
-    outcome = recipe(
-        "doctor", f"data.file={tmp_path / 'a.csv'}", "data.source_column=3", "data.target_column=2", "fix=true"
-    )
-    assert "leave data.source_column and data.target_column out" in outcome.out
+    settings = ["data.source_column=3", "data.target_column=2", "data.encoding=cp1252", "data.format=table"]
+    outcome = recipe("doctor", f"data.file={tmp_path / 'a.csv'}", *settings, "fix=true")
+    unfit = " and ".join(["data.encoding", "data.format", "data.source_column", "data.target_column"])
+    assert f"to read it, leave {unfit} out\n" in outcome.out
     assert (tmp_path / "a.clean.tsv").read_text("utf-8").startswith(f"ba {NUMBERS[0]}\t{NUMBERS[0]} li\n")
 
 
