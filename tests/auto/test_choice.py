@@ -164,7 +164,7 @@ def test_every_choice_is_reported_with_its_reason(recipe, pairs, tmp_path):
     assert outcome.out.startswith("own text without data= or experiment=: using experiment=auto\n")
     assert "  model.dropout=0.4 " in outcome.out
     assert "(Sennrich & Zhang 2019)" in outcome.out
-    [line] = [line.split() for line in outcome.out.splitlines() if "updates=" in line]
+    [line] = [line.split() for line in outcome.out.splitlines() if line.startswith("  training.updates=")]
     assert line == ["training.updates=1", "yours"]
     assert "model.dropout=0.4" in (tmp_path / "run/run.log").read_text("utf-8")
 
