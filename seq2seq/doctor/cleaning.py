@@ -84,7 +84,7 @@ def clean_paths(corpus: Corpus, name: str) -> tuple[Path, ...]:
         raise ConfigError(f"fix=true needs files, and {name} is {corpus.name}: leave fix out, or name files")
     for path in paths:
         if path.exists():
-            raise ConfigError(f"{path} already exists: remove it, or check it by naming it as data.train")
+            raise ConfigError(f"{path} already exists: remove it, or name it in place of the original")
     return paths
 
 
