@@ -149,7 +149,7 @@ def _assign(corpus: Corpus, sizes: list[float] | None, seed: int) -> Assignment:
             _ASSIGNMENTS.pop(next(iter(_ASSIGNMENTS)))
         pairs = list(corpus)
         filled = np.array([not any(map(is_blank, pair[corpus.monolingual :])) for pair in pairs], np.bool_)
-        if not filled.any():
+        if pairs and not filled.any():
             raise DataError(f"{corpus.name}: every pair has a blank side: check the columns or the file")
         parts, report = split_groups(*group_pairs(list(compress(pairs, filled))), sizes, seed, corpus.name)
         every = np.full(len(pairs), -1, np.int8)
