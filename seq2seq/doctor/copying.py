@@ -9,6 +9,7 @@ from seq2seq.tokenizer.normalization import normalize
 SAMPLE = 2_000
 """Pairs, evenly spaced, that are scored."""
 
+
 def copying_notes(name: str, pairs: Sequence[Pair], language: str) -> list[str]:
     """Return what copying the source unchanged scores, and whether a pointer is advisable; nothing if it is not.
 
