@@ -123,7 +123,9 @@ def guess(sample: bytes) -> tuple[str, str] | None:
         if encoding == "iso8859-1" and _decodes(shortened, "cp1252"):
             encoding = "cp1252"  # equal where Latin-1 has letters
         if _decodes(shortened, encoding):
-            return encoding, shortened.decode(encoding).split("\n")[0].strip()
+            text = shortened.decode(encoding).split("\n")[0].strip()
+            if not text.isascii():
+                return encoding, text
     return None
 
 
