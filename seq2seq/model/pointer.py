@@ -121,7 +121,8 @@ class Pointer(nn.Module):
 
         Returns:
             Logits whose softmax is p. They differ from the given ones only at the source's tokens, where
-            exp(l') = exp(l) + sum(exp(l)) · (1 - g) c / (1 - (1 - g) m): there is no second tensor of their size.
+            exp(l') = exp(l) + sum(exp(l)) · (1 - g) c / (1 - (1 - g) m). The forward pass allocates no second tensor of
+            their size; the backward pass allocates one, their gradient.
         """
         vocabulary_P1, copies_PS = self.log_shares(features_PF, copied)
         mixed_PV: Tensor = AddCopies.apply(  # type: ignore[no-untyped-call]
