@@ -44,6 +44,11 @@ def test_a_new_column_is_named_after_the_language(tmp_path, end, mark):
     assert document.report.endswith("4 cells filled; column 2 'English' is translated into the new column 4 'vi'")
 
 
+def test_quoted_cells_after_a_space_and_carriage_returns_stay(tmp_path):
+    document = table(tmp_path, 'Vietnamese, English\n"có, có", "yes, yes"\n, "no, no"\n\t,a\rb\n')
+    assert written(document) == 'Vietnamese, English\n"có, có", "yes, yes"\n"<no, no>", "no, no"\n<a b>,a\rb\n'
+
+
 def test_blank_cells_of_the_column_of_the_language_are_filled(tmp_path):
     text = '"Vietnamese","English"\n"có","yes"\n"","no"\n,well\n"",\n'
     document = table(tmp_path, text)

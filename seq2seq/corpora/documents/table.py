@@ -17,7 +17,7 @@ from seq2seq.corpora.documents.columns import Columns, choose_columns
 from seq2seq.corpora.documents.document import Document
 from seq2seq.corpora.lines import MAX_LINE_BYTES, damaged, too_long, unreadable
 from seq2seq.corpora.streams import DamagedError
-from seq2seq.corpora.table import TableFile, table_separator
+from seq2seq.corpora.table import TableFile, parsable, table_separator
 from seq2seq.errors import DataError
 
 
@@ -52,10 +52,10 @@ class TableDocument(Document):
     ) -> None:
         super().__init__(file, source_language, target_language)
         self._languages, self._given = (source_language, target_language), (source_column, target_column)
-        self.separator, self.quoted = table_separator(self.file)
+        self.separator, self.quoted, self._spaced = table_separator(self.file)
         self.endings = (".tsv", ".tab", ".txt") if self.separator == "\t" else (".csv", ".txt")
         other = re.escape(self.separator)
-        self._cell = re.compile(rf'"(?:[^"]|"")*"[^{other}]*|[^{other}]*' if self.quoted else rf"[^{other}]*")
+        self._cell = re.compile(rf'{" *" if self._spaced else ""}"(?:[^"]|"")*"[^{other}]*|[^{other}]*' if self.quoted else rf"[^{other}]*")
 
     def __iter__(self) -> Iterator[Pair]:
         return iter(TableFile(self.file, *self._languages, *self._given))
@@ -131,6 +131,7 @@ class TableDocument(Document):
                 lines,
                 delimiter=self.separator,
                 quoting=csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE,
+                skipinitialspace=self._spaced,
                 strict=True,
             )
             number = 0
@@ -156,7 +157,7 @@ class TableDocument(Document):
                         raise too_long(self.name, number)
                     taken.append(line)
                     line = line.removeprefix("\ufeff") if number == 1 else line
-                    yield line.rstrip("\r\n") + "\n"
+                    yield parsable(line.rstrip("\r\n"))
                 text.detach()
         except UnicodeDecodeError:
             for _ in self.file.lines():  # raises the error that names the line
