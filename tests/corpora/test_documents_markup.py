@@ -142,6 +142,13 @@ def test_other_languages_are_named(tmp_path, kind, text):
             read(kind(path, "es", "ru"))
 
 
+def test_files_without_a_translation_say_so(tmp_path):
+    for kind, text in (TmxFile, MEMORY.split("  <tu tuid")[0] + MEMORY[MEMORY.index("  <tu>\n") :]), (XliffFile, XLIFF_2):
+        (path := tmp_path / "file").write_text(text.replace(">Vâng.<", "><"), "utf-8")
+        with pytest.raises(DataError, match="no text is translated from en to vi: name a file with some"):
+            list(kind(path, "en", "vi"))
+
+
 def test_another_program_reads_the_same(tmp_path):
     """The Translate Toolkit parses files and what is written into them with another parser."""
     (path := tmp_path / "file").write_text(MEMORY, "utf-8")

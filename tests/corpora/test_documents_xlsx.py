@@ -160,3 +160,9 @@ def test_a_corpus_is_read_from_a_workbook_whatever_its_name(tmp_path):
     corpus = Corpus.read(workbook(tmp_path, rows, "pairs"), "en", "vi")
     assert list(corpus)[:2] == [Pair("yes", "có"), Pair("no", "không")]
     assert corpus.split(1, 1).report.pairs == 4
+
+
+def test_carriage_returns_as_excel_writes_them_are_line_ends(tmp_path):
+    path = workbook(tmp_path, [["en", "vi"], ["Two_x000D_\nlines", "Hai_x000D_\ndòng"], ["One_x000D_", None]])
+    assert [*XlsxFile(path, "en", "vi")] == [Pair("Two lines", "Hai dòng"), Pair("One", "")]
+    assert [*XlsxFile(path, "en", "vi").sources()] == ["One\r"]
