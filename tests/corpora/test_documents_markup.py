@@ -143,10 +143,10 @@ def test_other_languages_are_named(tmp_path, kind, text):
 
 
 def test_files_without_a_translation_say_so(tmp_path):
-    for kind, text in (TmxFile, MEMORY.split("  <tu tuid")[0] + MEMORY[MEMORY.index("  <tu>\n") :]), (XliffFile, XLIFF_2):
-        (path := tmp_path / "file").write_text(text.replace(">Vâng.<", "><"), "utf-8")
-        with pytest.raises(DataError, match="no text is translated from en to vi: name a file with some"):
-            list(kind(path, "en", "vi"))
+    start = MEMORY.index("<tu tuid"), MEMORY.index("<tu>\n")
+    (path := tmp_path / "file").write_text(MEMORY[: start[0]] + MEMORY[start[1] :], "utf-8")
+    with pytest.raises(DataError, match="no text is translated from en to vi: name a file with some"):
+        list(TmxFile(path, "en", "vi"))
 
 
 def test_another_program_reads_the_same(tmp_path):
