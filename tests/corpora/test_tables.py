@@ -69,6 +69,11 @@ def test_a_carriage_return_within_a_sentence_is_a_space(tmp_path, separator):
     assert list(table(tmp_path, f"We\rwork.{separator}Wir\rarbeiten.\r\n")) == [WE]
 
 
+def test_line_ends_within_a_cell_become_one_space_in_linear_time(tmp_path):
+    spaces = " " * 100_000
+    assert list(table(tmp_path, f'"a \n \n\tb{spaces}c","d\n"\n')) == [Pair(f"a b{spaces}c", "d ")]
+
+
 def test_a_long_quoted_table_is_recognised_by_its_beginning(tmp_path):
     rows = '"He said ""no""."\tNein.\n' * 999 + '"Two\nlines"\tZwei.\n' + "Yes.\tJa.\n" * 500
     pairs = list(table(tmp_path, rows))

@@ -12,7 +12,7 @@ from seq2seq.corpora.corpus_file import CorpusFile, corpus_file
 from seq2seq.corpora.languages import language_named, script
 from seq2seq.errors import DataError, program
 
-LINE_ENDS = re.compile(r"\s*[\r\n\u2028\u2029]+\s*")
+LINE_ENDS = re.compile(r"(?<!\s)\s*[\r\n\u2028\u2029]+\s*")
 
 
 class Document(Corpus):
