@@ -112,8 +112,8 @@ class TableFile(Corpus):
     @cached_property
     def fingerprint(self) -> str:
         """The content of the file, and how it is read."""
-        how = f"{self.separator!r} {self.quoted} {self.header is not None} {self.columns}{' spaced' if self.spaced else ''}"
-        return f"table {self.file.identity} {how}"
+        how = f"{self.separator!r} {self.quoted} {self.header is not None} {self.columns}"
+        return f"table {self.file.identity} {how}{' spaced' if self.spaced else ''}"
 
     @property
     def note(self) -> str:
@@ -207,8 +207,22 @@ def parsable(line: str) -> str:
     return line.replace("\r", " ") + "\n"
 
 
-def table_separator(file: CorpusFile) -> tuple[str, bool, bool]:
-    """The separator of a table, a comma for a single column; whether its cells may be quoted, and after a space.
+class Form(NamedTuple):
+    """How the cells of a table are written."""
+
+    separator: str
+    quoted: bool
+    """Whether cells may be in quotation marks."""
+    spaced: bool
+    """Whether the marks follow a space."""
+
+
+def table_form(file: CorpusFile, tabs: bool) -> Form:
+    """How a table is written that may have a single column, whose cells are then quoted as with commas.
+
+    Args:
+        file: the table.
+        tabs: whether a table without separators is tab-separated.
 
     Raises:
         DataError: as `CorpusFile.lines`.
@@ -216,9 +230,11 @@ def table_separator(file: CorpusFile) -> tuple[str, bool, bool]:
     sample = _sample(file)
     try:
         separator = _separator(sample[:SAMPLE], str(file.path))[0]
-    except DataError:  # a single column
-        return ",", True, False
-    return separator, separator != "\t" or _has_quoted_cells(sample), _has_spaces(sample, separator)
+    except DataError:
+        separator = ","
+    if tabs and not any("\t" in line for line in sample):  # sentences have commas
+        separator = "\t"
+    return Form(separator, separator != "\t" or _has_quoted_cells(sample), _has_spaces(sample, separator))
 
 
 def _sample(file: CorpusFile) -> list[str]:

@@ -101,7 +101,7 @@ def test_empty_parquet(tmp_path: Path) -> None:
 @pytest.mark.parametrize("first", ["{} files", '{"name"} is here', "{0}"])
 def test_a_sentence_that_begins_with_a_brace_is_no_json(tmp_path: Path, first: str) -> None:
     (tmp_path / "pairs.txt").write_text(f"{first}\t{first} Dateien\nYes.\tJa.\n")
-    assert [*open_pairs(DataConfig(), tmp_path / "pairs.txt")][0] == (first, f"{first} Dateien")
+    assert next(iter(open_pairs(DataConfig(), tmp_path / "pairs.txt"))) == (first, f"{first} Dateien")
 
 
 def test_an_array_without_its_end_is_incomplete(tmp_path: Path) -> None:

@@ -147,7 +147,10 @@ def test_columns_are_chosen_by_number_or_title(tmp_path):
         ("One sentence.\nAnother, longer one.\nA third.\n", "has no columns: write one pair per line"),
         ("", "no lines found"),
         ("Yes. ||| Ja.\nNo. ||| Nein.\n", r"has \|\|\| between source and target: replace it by a tab"),
-        ('"a"\t"b ""c"""\n' * 1_001 + '"d"e\tf\n', "write a mark within a quoted cell twice, \"\", or set data.format=tsv"),
+        (
+            '"a"\t"b ""c"""\n' * 1_001 + '"d"e\tf\n',
+            'write a mark within a quoted cell twice, "", or set data.format=tsv',
+        ),
         ("a,b\nc,d\ne\n", r"line 3: 1 columns separated by ',', but 2 are needed: fix the row"),
         ('a,b\n"c" x,d\n', r"line 2: wrong quotation marks \(.*\): write a mark within a quoted cell twice"),
         ('a,b\nc,d\n"e,f\n', r"line 3: wrong quotation marks \(unexpected end of data\)"),

@@ -96,7 +96,9 @@ class Languages:
     def missing(self, name: str) -> DataError:
         """The error for a file without text in the wanted languages, or without translations."""
         if all(any(same_language(wanted, tag) for tag in self.found) for wanted in (self.source, self.target)):
-            return DataError(f"{name}: no text is translated from {self.source} to {self.target}: name a file with some")
+            return DataError(
+                f"{name}: no text is translated from {self.source} to {self.target}: name a file with some"
+            )
         found = ", ".join(sorted(self.found)) or "none named"
         return DataError(
             f"{name}: no translation from {self.source} to {self.target} (languages in the file: {found}): set "

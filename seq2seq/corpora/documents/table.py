@@ -17,7 +17,7 @@ from seq2seq.corpora.documents.columns import Columns, choose_columns
 from seq2seq.corpora.documents.document import Document
 from seq2seq.corpora.lines import MAX_LINE_BYTES, damaged, too_long, unreadable
 from seq2seq.corpora.streams import DamagedError
-from seq2seq.corpora.table import TableFile, parsable, table_separator
+from seq2seq.corpora.table import TableFile, parsable, table_form
 from seq2seq.errors import DataError
 
 
@@ -52,10 +52,12 @@ class TableDocument(Document):
     ) -> None:
         super().__init__(file, source_language, target_language)
         self._languages, self._given = (source_language, target_language), (source_column, target_column)
-        self.separator, self.quoted, self._spaced = table_separator(self.file)
+        name = self.path.name.lower().removesuffix(".gz")
+        self.separator, self.quoted, self._spaced = table_form(self.file, tabs=name.endswith((".tsv", ".tab")))
         self.endings = (".tsv", ".tab", ".txt") if self.separator == "\t" else (".csv", ".txt")
         other = re.escape(self.separator)
-        self._cell = re.compile(rf'{" *" if self._spaced else ""}"(?:[^"]|"")*"[^{other}]*|[^{other}]*' if self.quoted else rf"[^{other}]*")
+        quoted = rf'{" *" if self._spaced else ""}"(?:[^"]|"")*"[^{other}]*|' if self.quoted else ""
+        self._cell = re.compile(rf"{quoted}[^{other}]*")
 
     def __iter__(self) -> Iterator[Pair]:
         return iter(TableFile(self.file, *self._languages, *self._given))
@@ -134,9 +136,12 @@ class TableDocument(Document):
                 skipinitialspace=self._spaced,
                 strict=True,
             )
-            number = 0
+            number = width = 0
             try:
                 for cells in rows:
+                    width = width or len(cells)
+                    if self.separator != "\t" and any(cells[width:]):
+                        raise self._too_wide(rows.line_num, len(cells), width)
                     yield number, Row("".join(taken), [cell.removeprefix("\ufeff") for cell in cells])
                     number += bool(cells)
                     taken.clear()
@@ -145,6 +150,13 @@ class TableDocument(Document):
                     f"{self.path}, line {rows.line_num:,}: wrong quotation marks ({error}): write a mark within a "
                     'quoted cell twice, ""'
                 ) from None
+
+    def _too_wide(self, line: int, cells: int, width: int) -> DataError:
+        mark = repr(self.separator)
+        return DataError(
+            f"{self.path}, line {line:,}: {cells} columns separated by {mark}, but the first row has {width}: write a "
+            f"text that contains {mark} in quotation marks, or set format=lines if each line is a sentence"
+        )
 
     def _lines(self, taken: list[str]) -> Generator[str, None, None]:
         """The lines for a parser; their original form is appended to ``taken``."""
