@@ -122,7 +122,9 @@ class JsonFile(Corpus):
         decoder = json.JSONDecoder()
         with contextlib.closing(self.file.blocks()) as blocks:
             text = next(blocks, "")
-            place = ARRAY.match(text).end()  # type: ignore[union-attr]  # matches nothing too
+            array = ARRAY.match(text)
+            assert array is not None  # it matches nothing too
+            place = array.end()
             while True:
                 place = GAP.match(text, place).end()  # type: ignore[union-attr]  # matches nothing too
                 try:
@@ -134,6 +136,8 @@ class JsonFile(Corpus):
                         continue
                     if text[place:].strip(" \t\r\n]"):
                         raise DataError(f"{self.path}: not JSON ({error}): write an array of objects") from None
+                    if array[1] and "]" not in text[place:]:
+                        raise DataError(f"{self.path}: ends within its JSON array: fetch or write it again") from None
                     return
                 yield value
                 place = end

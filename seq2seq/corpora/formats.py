@@ -26,6 +26,10 @@ START = 10_000
 """Bytes at the beginning of a file by which its format is recognised."""
 
 
+OBJECT = re.compile(r'\s*\{\s*("(?:[^"\\]|\\.)*+"\s*(:|$)|\}\s*$|"[^"]*$)')
+"""The first line of JSON lines. A sentence may begin with {} or {"name"}."""
+
+
 class Start(NamedTuple):
     """The beginning of a file, by which its format is recognised."""
 
@@ -165,7 +169,7 @@ FORMATS = [
     Format("parquet", lambda start: start.raw.startswith(b"PAR1"), _open_parquet),
     Format(
         "jsonl",
-        lambda start: re.match(r'\s*\{\s*["}]', start.line) is not None,
+        lambda start: OBJECT.match(start.line) is not None,
         lambda file, config: JsonLinesFile(file, *column_names(config)),
     ),
     Format(

@@ -33,7 +33,13 @@ SEPARATORS = "\t;,|"
 QUOTED_ROWS = re.compile(r'(?:(?:"(?:[^"]|"")*+"|[^"\t\n]*+)[\t\n])*+')
 """Tab-separated rows in which all quotation marks belong to quoted cells."""
 
-LINE_ENDS = re.compile(r"[ \t]*[\r\n]+[ \t]*")
+CELL = re.compile(r'("(?:[^"]|"")*+")|([^"\t\n][^\t\n]*+)')
+"""Quoted cells and others of tab-separated rows."""
+
+NUMBER = re.compile(r"[\d.,:/ -]*")
+
+LINE_ENDS = re.compile(r"(?<![ \t])[ \t]*+(?:[\r\n]+[ \t]*+)++")
+"""With the space around them; a match begins at most once in a run of spaces, so that time is linear."""
 
 SIDES = (
     {"source", "src", "source text", "source sentence", "source language", "original", "sentence", "text"},
@@ -91,6 +97,7 @@ class TableFile(Corpus):
         self._marks, self._said = 0, False
         sample = _sample(self.file)
         self.separator, self.width = _separator(sample[:SAMPLE], self.name)
+        self.spaced = _has_spaces(sample, self.separator)
         self.quoted = self.separator != "\t" or _has_quoted_cells(sample)
         given = source_column, target_column
         self.checks_width = self.separator != "\t" and given == (None, None)
@@ -104,7 +111,7 @@ class TableFile(Corpus):
     def fingerprint(self) -> str:
         """The content of the file, and how it is read."""
         how = f"{self.separator!r} {self.quoted} {self.header is not None} {self.columns}"
-        return f"table {self.file.identity} {how}"
+        return f"table {self.file.identity} {how}{' spaced' if self.spaced else ''}"
 
     @property
     def titles(self) -> tuple[str, str] | None:
@@ -178,37 +185,64 @@ class TableFile(Corpus):
         """The number of the last line of each row, from 1, and its cells; blank lines are left out."""
         self._marks = 0
         with closing(self.file.lines()) as lines:
-            ended = (f"{self._without_marks(line)}\n" for line in lines)
-            for number, cells in parsed_rows(ended, self.separator, self.quoted, self.path):
+            ended = (parsable(self._without_marks(line)) for line in lines)
+            form = Form(self.separator, self.quoted, self.spaced)
+            advice = ", or set data.format=tsv if marks are text" if self.separator == "\t" else ""
+            for number, cells in parsed_rows(ended, form, self.path, advice):
                 if cells:
                     yield number, [LINE_ENDS.sub(" ", cell) for cell in cells]
 
 
-def parsed_rows(lines: Iterable[str], separator: str, quoted: bool, path: Path) -> Iterator[tuple[int, list[str]]]:
+def parsable(line: str) -> str:
+    """A line for the parser of `csv`, for which a carriage return would end a row."""
+    return line.replace("\r", " ") + "\n"
+
+
+class Form(NamedTuple):
+    """How the cells of a table are written."""
+
+    separator: str
+    quoted: bool
+    """Whether cells may be in quotation marks."""
+    spaced: bool
+    """Whether the marks follow a space."""
+
+
+def parsed_rows(lines: Iterable[str], form: Form, path: Path, advice: str = "") -> Iterator[tuple[int, list[str]]]:
     """The number of the last line of each row, from 1, and its cells; a blank line has none.
 
     Args:
-        lines: with their ends.
-        separator: of the cells.
-        quoted: whether cells may be in quotation marks.
+        lines: as `parsable` returns them.
+        form: how the cells are written.
         path: of the file, for messages.
+        advice: end of the message about wrong quotation marks.
 
     Raises:
         DataError: a row has wrong quotation marks.
     """
-    rows = csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE, strict=True)
+    rows = csv.reader(
+        lines,
+        delimiter=form.separator,
+        quoting=csv.QUOTE_MINIMAL if form.quoted else csv.QUOTE_NONE,
+        skipinitialspace=form.spaced,
+        strict=True,
+    )
     try:
         for cells in rows:
             yield rows.line_num, cells
     except csv.Error as error:
         raise DataError(
             f"{path}, line {rows.line_num:,}: wrong quotation marks ({error}): write a mark within a "
-            'quoted cell twice, ""'
+            f'quoted cell twice, ""{advice}'
         ) from None
 
 
-def table_separator(file: CorpusFile) -> tuple[str, bool]:
-    """The separator of a table, a comma for a single column, and whether its cells may be quoted.
+def table_form(file: CorpusFile, tabs: bool) -> Form:
+    """How a table is written that may have a single column, whose cells are then quoted as with commas.
+
+    Args:
+        file: the table.
+        tabs: whether a table without separators is tab-separated.
 
     Raises:
         DataError: as `CorpusFile.lines`.
@@ -216,9 +250,11 @@ def table_separator(file: CorpusFile) -> tuple[str, bool]:
     sample = _sample(file)
     try:
         separator = _separator(sample[:SAMPLE], str(file.path))[0]
-    except DataError:  # a single column
-        return ",", True
-    return separator, separator != "\t" or _has_quoted_cells(sample)
+    except DataError:
+        separator = ","
+    if tabs and not any("\t" in line for line in sample):  # sentences have commas
+        separator = "\t"
+    return Form(separator, separator != "\t" or _has_quoted_cells(sample), _has_spaces(sample, separator))
 
 
 def _sample(file: CorpusFile) -> list[str]:
@@ -233,14 +269,19 @@ def _separator(lines: list[str], name: str) -> tuple[str, int]:
     """
     shares = {}
     for separator in SEPARATORS:
-        rows = []
+        rows, spaced = [], _has_spaces(lines, separator)
         with suppress(csv.Error):  # marks that are text can join lines to a cell that is too long
-            rows += [row for row in csv.reader((f"{line}\n" for line in lines), delimiter=separator) if row]
+            parsed = csv.reader(map(parsable, lines), delimiter=separator, skipinitialspace=spaced)
+            rows += [row for row in parsed if row]
         widths = Counter(len(row) for row in rows if len(row) > 1)
         width, count = max(widths.items(), key=lambda item: item[1], default=(0, 0))
         tabs = separator == "\t" and bool(rows) and all("\t" in line for line in lines if line.strip())
         shares[separator] = tabs, count / max(len(rows), 1), -width
+    if not any(map(str.strip, lines)):
+        raise DataError(f"{name}: no lines found: check that this is the right file")
     best = max(shares, key=shares.__getitem__)
+    if best == "|" and 2 * sum("|||" in line for line in lines) > len(lines):
+        raise DataError(f"{name} has ||| between source and target: replace it by a tab in a text editor")
     if shares[best][1] < 0.5 and not shares[best][0]:
         raise DataError(
             f"{name} has no columns: write one pair per line, source and translation separated by a tab, or save the "
@@ -249,15 +290,43 @@ def _separator(lines: list[str], name: str) -> tuple[str, int]:
     return best, -shares[best][2]
 
 
+def _has_spaces(lines: list[str], separator: str) -> bool:
+    """Whether quoted cells follow a space, as in ``"one", "two"``."""
+    if separator == "\t" or not any(f'{separator} "' in line for line in lines):
+        return False
+    rows = csv.reader(map(parsable, lines), delimiter=separator)
+    with suppress(csv.Error):
+        if any(cell.startswith(' "') for row in rows for cell in row):
+            for _ in csv.reader(map(parsable, lines), delimiter=separator, skipinitialspace=True, strict=True):
+                pass
+            return True
+    return False
+
+
 def _has_quoted_cells(lines: list[str]) -> bool:
     """Whether the quotation marks of tab-separated text enclose cells, and are not simply text."""
     if len({line.count("\t") for line in lines if line.strip()}) == 1:  # no cell spans lines
-        return any('"' in line for line in lines) and all(QUOTED_ROWS.fullmatch(f"{line}\n") for line in lines)
+        complete = all(QUOTED_ROWS.fullmatch(f"{line}\n") for line in lines)
+        return complete and _enclose(lines)
     text = "".join(f"{line}\n" for line in lines)
     rows = QUOTED_ROWS.match(text)
     unmatched = len(text) - (rows.end() if rows else 0)
     complete = unmatched == 0 or (len(lines) > SAMPLE and unmatched < SAMPLE)  # the sample may end within a cell
-    return '"' in text and complete
+    return complete and _enclose(text[: len(text) - unmatched].split("\n"))
+
+
+def _enclose(lines: list[str]) -> bool:
+    """Whether the marks of cells are those of a program and not of a dialogue.
+
+    A program doubles marks within them, or encloses all text, or (Excel) all cells with a comma.
+    """
+    found = CELL.findall("\n".join(lines))
+    quoted, others = [cell[1:-1] for cell, _ in found if cell], [cell for _, cell in found if cell]
+    if not quoted or any(mark in cell for cell in quoted for mark in ('""', "\t", "\n")):
+        return bool(quoted)
+    titles = lines[0].split("\t")
+    all_text = all(NUMBER.fullmatch(cell) or cell in titles for cell in others)
+    return all_text or (all("," in cell for cell in quoted) and not any("," in cell for cell in others))
 
 
 def header_columns(cells: Sequence[str], source_language: str, target_language: str) -> Header | None:

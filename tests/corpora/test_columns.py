@@ -7,7 +7,9 @@ import pytest
 from rows import PAIRS, ROWS, nested, write_json, write_parquet
 
 from seq2seq.corpora.columns import JsonLinesFile, ParquetFile
+from seq2seq.corpora.config import DataConfig
 from seq2seq.corpora.corpus import Pair
+from seq2seq.corpora.formats import open_pairs
 from seq2seq.errors import DataError
 
 
@@ -94,3 +96,15 @@ def test_empty_parquet(tmp_path: Path) -> None:
     pyarrow.parquet.write_table(empty, tmp_path / "pairs.parquet")
     with pytest.raises(DataError, match="no lines found"):
         list(ParquetFile(tmp_path / "pairs.parquet", "en", "de"))
+
+
+@pytest.mark.parametrize("first", ["{} files", '{"name"} is here', "{0}"])
+def test_a_sentence_that_begins_with_a_brace_is_no_json(tmp_path: Path, first: str) -> None:
+    (tmp_path / "pairs.txt").write_text(f"{first}\t{first} Dateien\nYes.\tJa.\n")
+    assert next(iter(open_pairs(DataConfig(), tmp_path / "pairs.txt"))) == (first, f"{first} Dateien")
+
+
+def test_an_array_without_its_end_is_incomplete(tmp_path: Path) -> None:
+    (tmp_path / "pairs.json").write_text('[{"en": "Yes.", "de": "Ja."},\n')
+    with pytest.raises(DataError, match="ends within its JSON array: fetch or write it again"):
+        list(open_pairs(DataConfig(), tmp_path / "pairs.json"))

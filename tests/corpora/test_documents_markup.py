@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from translate.storage import tmx, xliff
 
 from seq2seq.corpora.corpus import Pair
+from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.documents import markup
 from seq2seq.corpora.documents.document import Document, Languages, pair, same_language
+from seq2seq.corpora.documents.opening import kind_of_file
 from seq2seq.corpora.documents.tmx import TmxFile, TmxReader
 from seq2seq.corpora.documents.xliff import XliffFile
 from seq2seq.errors import DataError
@@ -140,6 +142,20 @@ def test_other_languages_are_named(tmp_path, kind, text):
     for read in (list, lambda document: list(document.sources())):
         with pytest.raises(DataError, match=r"no translation from es to ru \(languages in the file: .*en.*\)"):
             read(kind(path, "es", "ru"))
+
+
+def test_files_without_a_translation_say_so(tmp_path):
+    start = MEMORY.index("<tu tuid"), MEMORY.index("<tu>\n")
+    (path := tmp_path / "file").write_text(MEMORY[: start[0]] + MEMORY[start[1] :], "utf-8")
+    with pytest.raises(DataError, match="no text is translated from en to vi: name a file with some"):
+        list(TmxFile(path, "en", "vi"))
+
+
+def test_white_space_and_unclosed_comments_take_linear_time(tmp_path):
+    spaces = " " * 200_000
+    assert pair(f"a{spaces}b \n\u2028 c\n", "d") == (f"a{spaces}b c", "d")
+    (path := tmp_path / "file").write_text("<!--" * 16_000)
+    assert kind_of_file(CorpusFile(path)) is None
 
 
 def test_another_program_reads_the_same(tmp_path):

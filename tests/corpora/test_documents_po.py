@@ -146,3 +146,17 @@ def test_a_missing_library_is_named_with_its_command(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "polib", None)
     with pytest.raises(DataError, match=r"needs polib: python -m pip install .*\[documents\]"):
         list(catalogue(tmp_path))
+
+
+def test_a_catalogue_without_entries_stays_as_it_is(tmp_path):
+    (tmp_path / "app.po").write_text(HEADER, "utf-8")
+    output = io.BytesIO()
+    PoFile(tmp_path / "app.po", "en", "LANGUAGE").write(iter(()), output)
+    assert output.getvalue().decode() == HEADER
+
+
+def test_indented_entries_are_filled(tmp_path):
+    (tmp_path / "app.po").write_text(HEADER + '\n  #, c-format\n  msgid "a"\n  msgstr ""\n', "utf-8")
+    output = io.BytesIO()
+    PoFile(tmp_path / "app.po", "en", "LANGUAGE").write(iter("A"), output)
+    assert output.getvalue().decode() == HEADER + '\n  #, fuzzy, c-format\n  msgid "a"\n  msgstr "A"\n'

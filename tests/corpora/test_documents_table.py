@@ -44,6 +44,22 @@ def test_a_new_column_is_named_after_the_language(tmp_path, end, mark):
     assert document.report.endswith("4 cells filled; column 2 'English' is translated into the new column 4 'vi'")
 
 
+def test_quoted_cells_after_a_space_and_carriage_returns_stay(tmp_path):
+    document = table(tmp_path, 'Vietnamese, English\n"có, có", "yes, yes"\n, "no, no"\n\t,a\rb\n')
+    assert written(document) == 'Vietnamese, English\n"có, có", "yes, yes"\n"<no, no>", "no, no"\n<a b>,a\rb\n'
+
+
+@pytest.mark.parametrize("text", ["en\nYes.\nWell, yes.\nNo.\n", "en,note\nYes.,a\nWell, yes.,b\n", "en\nA, b\nC, d\n"])
+def test_a_comma_that_is_text_is_refused_and_no_sentence_cut(tmp_path, text):
+    with pytest.raises(DataError, match=r"in quotation marks, or set format=lines if each line is a sentence"):
+        list(table(tmp_path, text).sources())
+
+
+def test_a_single_column_of_tab_separated_text_may_have_commas(tmp_path):
+    document = table(tmp_path, 'en\nWell, yes.\n"No", he said.\n', name="table.tsv")
+    assert written(document) == 'en\tvi\nWell, yes.\t<Well, yes.>\n"No", he said.\t<"No", he said.>\n'
+
+
 def test_blank_cells_of_the_column_of_the_language_are_filled(tmp_path):
     text = '"Vietnamese","English"\n"có","yes"\n"","no"\n,well\n"",\n'
     document = table(tmp_path, text)

@@ -180,3 +180,9 @@ def test_a_corpus_is_read_from_a_workbook_whatever_its_name(tmp_path):
 def test_a_header_of_other_languages_is_reported(tmp_path, caplog):
     assert list(XlsxFile(workbook(tmp_path, [["French", "Italian"], ["oui", "si"]]), "en", "vi")) == [("oui", "si")]
     assert "names the languages French and Italian, but the settings say en and vi" in caplog.text
+
+
+def test_carriage_returns_as_excel_writes_them_are_line_ends(tmp_path):
+    path = workbook(tmp_path, [["en", "vi"], ["Two_x000D_\nlines", "Hai_x000D_\ndòng"], ["One_x000D_", None]])
+    assert [*XlsxFile(path, "en", "vi")] == [Pair("Two lines", "Hai dòng"), Pair("One", "")]
+    assert [*XlsxFile(path, "en", "vi").sources()] == ["One\r"]

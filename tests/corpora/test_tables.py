@@ -45,6 +45,36 @@ def test_quotation_marks_of_tab_separated_text_stay_unless_all_enclose_cells(tmp
     assert list(table(tmp_path, quoted)) == [Pair('He said "no".\t', "Er sagte „nein“."), Pair("No.", "Nein, nein.")]
 
 
+def test_whole_sentences_in_quotation_marks_keep_them_beside_others(tmp_path):
+    raw = '"No, Tom."\t"Nein, Tom."\nHello, Tom.\tHallo, Tom.\n' * 600 + '"Yes," he said.\t"Ja", sagte er.\n'
+    assert list(table(tmp_path, raw)) == [Pair(*line.split("\t")) for line in raw.splitlines()]
+
+
+@pytest.mark.parametrize("first", ["en\tde\n", '7\t"No."\n', '"x"\t"y"\n'])
+def test_marks_around_all_cells_are_those_of_a_program(tmp_path, first):
+    assert list(table(tmp_path, first + '"No."\t"Nein."\n'))[-1] == ("No.", "Nein.")
+
+
+def test_a_program_may_enclose_the_cells_with_a_comma(tmp_path):
+    raw = '"No, Tom."\t"Nein, Tom."\nHello.\tHallo.\n'
+    assert list(table(tmp_path, raw)) == [Pair("No, Tom.", "Nein, Tom."), Pair("Hello.", "Hallo.")]
+
+
+def test_quoted_cells_may_follow_a_space(tmp_path):
+    corpus = table(tmp_path, 'en, de\n"No, Tom.", "Nein, Tom."\nHello., Hallo.\n')
+    assert list(corpus) == [Pair("No, Tom.", "Nein, Tom."), Pair("Hello.", "Hallo.")]
+
+
+@pytest.mark.parametrize("separator", ["\t", ";"])
+def test_a_carriage_return_within_a_sentence_is_a_space(tmp_path, separator):
+    assert list(table(tmp_path, f"We\rwork.{separator}Wir\rarbeiten.\r\n")) == [WE]
+
+
+def test_line_ends_within_a_cell_become_one_space_in_linear_time(tmp_path):
+    spaces = " " * 100_000
+    assert list(table(tmp_path, f'"a \n \n\tb{spaces}c","d\n"\n')) == [Pair(f"a b{spaces}c", "d ")]
+
+
 def test_a_long_quoted_table_is_recognised_by_its_beginning(tmp_path):
     rows = '"He said ""no""."\tNein.\n' * 999 + '"Two\nlines"\tZwei.\n' + "Yes.\tJa.\n" * 500
     pairs = list(table(tmp_path, rows))
@@ -125,7 +155,12 @@ def test_columns_are_chosen_by_number_or_title(tmp_path):
     ("content", "words"),
     [
         ("One sentence.\nAnother, longer one.\nA third.\n", "has no columns: write one pair per line"),
-        ("", "has no columns"),
+        ("", "no lines found"),
+        ("Yes. ||| Ja.\nNo. ||| Nein.\n", r"has \|\|\| between source and target: replace it by a tab"),
+        (
+            '"a"\t"b ""c"""\n' * 1_001 + '"d"e\tf\n',
+            'write a mark within a quoted cell twice, "", or set data.format=tsv',
+        ),
         ("a,b\nc,d\ne\n", r"line 3: 1 columns separated by ',', but 2 are needed: fix the row"),
         ('a,b\n"c" x,d\n', r"line 2: wrong quotation marks \(.*\): write a mark within a quoted cell twice"),
         ('a,b\nc,d\n"e,f\n', r"line 3: wrong quotation marks \(unexpected end of data\)"),

@@ -12,7 +12,7 @@ from seq2seq.corpora.corpus_file import CorpusFile, corpus_file
 from seq2seq.corpora.languages import language_named, script
 from seq2seq.errors import DataError, program
 
-LINE_ENDS = re.compile(r"\s*[\r\n\u2028\u2029]+\s*")
+LINE_ENDS = re.compile(r"(?<!\s)\s*[\r\n\u2028\u2029]+\s*")
 
 
 class Document(Corpus):
@@ -94,7 +94,11 @@ class Languages:
         return same_language(wanted, tag)
 
     def missing(self, name: str) -> DataError:
-        """The error for a file without text in the wanted languages."""
+        """The error for a file without text in the wanted languages, or without translations."""
+        if all(any(same_language(wanted, tag) for tag in self.found) for wanted in (self.source, self.target)):
+            return DataError(
+                f"{name}: no text is translated from {self.source} to {self.target}: name a file with some"
+            )
         found = ", ".join(sorted(self.found)) or "none named"
         return DataError(
             f"{name}: no translation from {self.source} to {self.target} (languages in the file: {found}): set "

@@ -54,7 +54,7 @@ def kind_of_file(file: CorpusFile) -> type[Kind] | None:
     with suppress(LookupError):
         text = head.decode(xml_encoding(head), "replace")
         if text.lstrip("\ufeff \t\r\n").startswith("<"):
-            root = re.search(r"<(?:[\w.-]+:)?([\w.-]+)", re.sub(r"(?s)<!--.*?-->", "", text))
+            root = re.search(r"<(?:[\w.-]+:)?([\w.-]+)", re.sub(r"(?s)<!--.*?(?:-->|\Z)", "", text))
             roots: dict[str, type[Kind]] = {"tmx": TmxFile, "xliff": XliffFile}
             return roots.get(root[1] if root else "")
         if CATALOGUE.match(text):

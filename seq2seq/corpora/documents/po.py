@@ -20,7 +20,7 @@ LARGEST = 100_000_000
 """Bytes of the largest file; the whole file is in memory."""
 
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-MESSAGE = re.compile(r"msgstr(?:\[(\d+)\])?\s")
+MESSAGE = re.compile(r"[ \t]*msgstr(?:\[(\d+)\])?\s")
 
 
 class Blank(NamedTuple):
@@ -81,7 +81,7 @@ class PoFile(Document):
             lines = LINE.findall(file.read().decode(encoding))
         starts = [max(entry.linenum - 1, 0) for entry in self._catalogue]
         written = filled = 0
-        for entry, start, end in zip(self._catalogue, starts, [*starts[1:], len(lines)], strict=True):
+        for entry, start, end in zip(self._catalogue, starts, [*starts, len(lines)][1:], strict=True):
             if blanks := _blanks(entry):
                 filled += 1
                 texts = {blank.form: next(translations) for blank in blanks}
@@ -181,9 +181,9 @@ def filled_entry(lines: list[str], texts: dict[int, str], escape: Callable[[str]
             result += [f"{message[0]}{values[0]}{end}", *(f"{value}{end}" for value in values[1:])]
         elif not skipping:
             result.append(line)
-    flags = next((number for number, line in enumerate(result) if line.startswith("#,")), None)
+    flags = next((number for number, line in enumerate(result) if line.lstrip().startswith("#,")), None)
     if flags is None:
-        first = next(number for number, line in enumerate(result) if line.startswith(("#|", "msgctxt", "msgid")))
+        first = next(n for n, line in enumerate(result) if line.lstrip().startswith(("#|", "msgctxt", "msgid")))
         result.insert(first, f"#, fuzzy{end}")
     elif "fuzzy" not in result[flags]:
         result[flags] = result[flags].replace("#,", "#, fuzzy,", 1)

@@ -16,7 +16,7 @@ from seq2seq.corpora.documents.columns import Columns, choose_columns
 from seq2seq.corpora.documents.document import Document
 from seq2seq.corpora.lines import MAX_LINE_BYTES, damaged, too_long, unreadable
 from seq2seq.corpora.streams import DamagedError
-from seq2seq.corpora.table import TableFile, parsed_rows, table_separator
+from seq2seq.corpora.table import Form, TableFile, parsable, parsed_rows, table_form
 from seq2seq.errors import DataError
 
 
@@ -51,10 +51,12 @@ class TableDocument(Document):
     ) -> None:
         super().__init__(file, source_language, target_language)
         self._languages, self._given = (source_language, target_language), (source_column, target_column)
-        self.separator, self.quoted = table_separator(self.file)
+        name = self.path.name.lower().removesuffix(".gz")
+        self.separator, self.quoted, self._spaced = table_form(self.file, tabs=name.endswith((".tsv", ".tab")))
         self.endings = (".tsv", ".tab", ".txt") if self.separator == "\t" else (".csv", ".txt")
         other = re.escape(self.separator)
-        self._cell = re.compile(rf'"(?:[^"]|"")*"[^{other}]*|[^{other}]*' if self.quoted else rf"[^{other}]*")
+        quoted = rf'{" *" if self._spaced else ""}"(?:[^"]|"")*"[^{other}]*|' if self.quoted else ""
+        self._cell = re.compile(rf"{quoted}[^{other}]*")
 
     def __iter__(self) -> Iterator[Pair]:
         return iter(TableFile(self.file, *self._languages, *self._given))
@@ -126,11 +128,22 @@ class TableDocument(Document):
         """Rows with their number from 0, where blank lines do not count."""
         taken: list[str] = []
         with closing(self._lines(taken)) as lines:
-            number = 0
-            for _, cells in parsed_rows(lines, self.separator, self.quoted, self.path):
+            form = Form(self.separator, self.quoted, self._spaced)
+            number = width = 0
+            for line, cells in parsed_rows(lines, form, self.path):
+                width = width or len(cells)
+                if self.separator != "\t" and any(cells[width:]):
+                    raise self._too_wide(line, len(cells), width)
                 yield number, Row("".join(taken), [cell.removeprefix("\ufeff") for cell in cells])
                 number += bool(cells)
                 taken.clear()
+
+    def _too_wide(self, line: int, cells: int, width: int) -> DataError:
+        mark = repr(self.separator)
+        return DataError(
+            f"{self.path}, line {line:,}: {cells} columns separated by {mark}, but the first row has {width}: write a "
+            f"text that contains {mark} in quotation marks, or set format=lines if each line is a sentence"
+        )
 
     def _lines(self, taken: list[str]) -> Generator[str, None, None]:
         """The lines for a parser; their original form is appended to ``taken``."""
@@ -143,7 +156,7 @@ class TableDocument(Document):
                         raise too_long(self.name, number)
                     taken.append(line)
                     line = line.removeprefix("\ufeff") if number == 1 else line
-                    yield line.rstrip("\r\n") + "\n"
+                    yield parsable(line.rstrip("\r\n"))
                 text.detach()
         except UnicodeDecodeError:
             for _ in self.file.lines():  # raises the error that names the line

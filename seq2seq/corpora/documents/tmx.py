@@ -73,8 +73,8 @@ class TmxReader(MarkupReader):
 
     def _of(self, language: str) -> list[Variant]:
         """The variants of a language: those with exactly this tag, or else those that match it."""
-        exact = [each for each in self._variants if each.language.casefold() == language.casefold()]
-        return exact or [each for each in self._variants if self.languages.match(language, each.language)]
+        matching = [each for each in self._variants if self.languages.match(language, each.language)]
+        return [each for each in matching if each.language.casefold() == language.casefold()] or matching
 
 
 class TmxFile(MarkupFile):

@@ -5,6 +5,7 @@ put into the XML of the sheet, and every other part of the file is copied.
 """
 
 import io
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,9 @@ LARGEST = 128 << 20
 
 MOST_PACKED = 50
 """Unpacked bytes of a workbook per packed byte, from 16 MiB on; text has 5 to 20."""
+
+CONTROL = re.compile("_x00(0[9AD])_")
+"""A tab or a line end, as Excel writes it."""
 
 MOST_ROWS = 1 << 20
 """Rows of a sheet in Excel."""
@@ -163,7 +167,7 @@ class XlsxFile(Document):
             for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
                 if number > MOST_ROWS:
                     raise DataError(f"{self.name}: a row beyond {MOST_ROWS:,}: this is no sheet of Excel")
-                yield number, row
+                yield number, [_unescaped(value) for value in row]
 
     @contextmanager
     def _unpacked(self) -> Iterator[tuple[zipfile.ZipFile, Any]]:
@@ -226,6 +230,13 @@ def _workbook_errors(path: Path) -> Iterator[None]:
         cause = error.__cause__ or error.__context__ or error  # openpyxl hides the reason behind advice
         reason = " ".join(str(cause).split()) or type(cause).__name__
         raise DataError(f"{path} is not a readable Excel workbook ({reason}): save it again as .xlsx") from None
+
+
+def _unescaped(value: object) -> object:
+    """The value of a cell; Excel writes a carriage return in it as ``_x000D_``."""
+    if isinstance(value, str) and "_x00" in value:
+        return CONTROL.sub(lambda escaped: chr(int(escaped[1], 16)), value)
+    return value
 
 
 def _cell(row: Sequence[object], column: int) -> str:
