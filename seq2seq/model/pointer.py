@@ -80,6 +80,10 @@ class Copied(NamedTuple):
     first_PS: Tensor
     """Whether a position is the first with its token."""
 
+    def mass(self) -> Tensor:
+        """m (P, 1), the attention that tokens which can be copied receive."""
+        return (self.sums_PS * self.first_PS).sum(1, keepdim=True)
+
 
 class Pointer(nn.Module):
     """The gate, and the target token that each source token copies.
@@ -107,12 +111,16 @@ class Pointer(nn.Module):
 
     def copied_share(self, gate_P1: Tensor, copied: Copied) -> Tensor:
         """The part of p that is copied (P, 1): (1 - g) m."""
-        return (-gate_P1).sigmoid() * (copied.sums_PS * copied.first_PS).sum(1, keepdim=True)
+        return (-gate_P1).sigmoid() * copied.mass()
 
     def log_shares(self, features_PF: Tensor, copied: Copied) -> tuple[Tensor, Tensor]:
-        """The factor of the vocabulary's softmax (P, 1) and the probability that is copied (P, S), as logarithms."""
+        """The factor of the vocabulary's softmax (P, 1) and the probability that is copied (P, S), as logarithms.
+
+        The factor is g + (1 - g) (1 - m), which is g at least, also where rounding makes m larger than 1.
+        """
         gate_P1 = self.gate_logits(features_PF)
-        vocabulary_P1 = (1 - self.copied_share(gate_P1, copied)).clamp(min=TINY).log()
+        rest_P1 = (1 - copied.mass()).clamp(min=0)
+        vocabulary_P1 = (gate_P1.sigmoid() + (-gate_P1).sigmoid() * rest_P1).clamp(min=TINY).log()
         log_sums_PS = copied.sums_PS.clamp(min=TINY).log().masked_fill(copied.sums_PS == 0, -torch.inf)
         return vocabulary_P1, logsigmoid(-gate_P1) + log_sums_PS
 
