@@ -208,7 +208,9 @@ def remembered(config: Config, folder: Path) -> tuple[Config, bool]:
             )
     if (saved.get("training.time"), saved.get("training.time_limit")) == (None, None):
         return config, False  # it was stopped before the measurement
-    log.info("training.updates=%s, as measured when this run began", saved["training.updates"])
+    known = saved["training.updates"]
+    other = "; for another number, set training.time=null training.time_limit=null training.updates=N"
+    log.info("training.updates=%s, as measured when this run began%s", known, other * (known != training.updates))
     return with_values(config, {name: saved[name] for name in RESIZED if name in saved}), True
 
 

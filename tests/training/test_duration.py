@@ -121,9 +121,11 @@ def timed(text="20s", **values):
     return TrainConfig(training=TrainingConfig(time=text, **values))
 
 
-def test_another_time_for_a_run_is_refused(tmp_path):
+def test_another_time_for_a_run_is_refused(tmp_path, caplog):
     write_settings(tmp_path, timed(updates=40))
-    assert remembered(timed(), tmp_path) == (timed(updates=40), True)
+    with caplog.at_level("INFO", "seq2seq"):
+        assert remembered(timed(), tmp_path) == (timed(updates=40), True)
+    assert "as measured when this run began; for another number, set training.time=null" in caplog.text
     with pytest.raises(RunError, match=r"run with training\.time=20s, this command says training\.time=1m.*updates=N"):
         remembered(timed("1m"), tmp_path)
 
