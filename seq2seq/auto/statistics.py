@@ -146,7 +146,7 @@ def read_statistics(pairs: Iterable[Pair], sample: int = SAMPLE) -> Statistics:
 
 
 def _words(text: str) -> list[str]:
-    """The words of a sentence without punctuation; single letters and digits say little about copying."""
+    """The words of a sentence, numbers included, and no punctuation."""
     return [word for word in text.split() if WORD.search(word)]
 
 
