@@ -8,6 +8,7 @@ python recipes/compare.py systems=[runs/a,runs/b] comet=Unbabel/wmt22-comet-da
 
 import sys
 from pathlib import Path
+from typing import Any
 
 try:
     from seq2seq.config.hydra import recipe
@@ -51,29 +52,24 @@ def main(config: CompareConfig) -> None:
         str(config.translations),
     )
     systems = with_normal_lines(read_systems(config.systems, common), form)
-    for output in (output for system in systems for output in system.outputs):
+    outputs = [output for system in systems for output in system.outputs]
+    for output in outputs:
         counts = count_outputs((pair.source, line, True) for pair, line in zip(pairs, output.lines, strict=True))
         for line in filter(None, (blank_report(references, output.lines), counts.report())):
             print(f"{output.name}: {line}", file=sys.stderr)
-    lines = (output.lines for system in systems for output in system.outputs)
-    if no_ter := why_no_ter(language, references, *lines):
+    if no_ter := why_no_ter(language, references, *(output.lines for output in outputs)):
         print(f"TER {no_ter}", file=sys.stderr)
     comet = None
     if config.comet is not None:
         on_gpu = choose_device(config.device).type == "cuda"
         comet = Comet(config.comet, [pair.source for pair in pairs], references, on_gpu)
-    found = compare(
-        systems,
-        (corpus.name, common.references),
-        pairs,
-        lambda: {
-            **fresh_metrics(config.lowercase, language, ter=not no_ter),
-            **({} if comet is None else {"comet": CometMetric(comet)}),
-        },
-        frequencies(config, run, references),
-        config,
-        language,
-    )
+
+    def metrics() -> dict[str, Any]:
+        metrics = fresh_metrics(config.lowercase, language, ter=not no_ter)
+        return metrics if comet is None else {**metrics, "comet": CometMetric(comet)}
+
+    word_counts = frequencies(config, run, references)
+    found = compare(systems, (corpus.name, common.references), pairs, metrics, word_counts, config, language)
     tables = sections(found)
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
     print(as_text(tables))

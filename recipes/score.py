@@ -31,7 +31,7 @@ def as_json(scored: "Translation") -> str:
         "target": scored.text,
         "score": scored.score,
         "log_probability": scored.log_probability,
-        "pieces": [[token, value] for token, value in tokens],
+        "tokens": [[token, value] for token, value in tokens],
     }
     return json.dumps(values, ensure_ascii=False)
 

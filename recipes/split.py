@@ -43,7 +43,7 @@ def main(config: SplitFileConfig) -> None:
     words += [assignment(f"data.{part}.file", file) for part, file in files.items()]
     if files[Split.train].suffix == ".tsv":
         words.append("data.format=tsv")  # quotation marks are text
-    print("next:", command("train"), "data=files model=attention run=runs/mine", *words)
+    print("next:", command("train"), "experiment=auto run=runs/mine", *words)
 
 
 if __name__ == "__main__":

@@ -108,26 +108,23 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
         config, measured = remembered(config, folder)
         with run_setup(folder, config if measured else untimed(config), frozen, files):
             cache = config.data.cache_folder(folder)
-            given = start if vocabulary is StartVocabulary.run else None
-            tokenizers = prepare_tokenizers(folder, texts.tokenizer, texts.train, texts.tags, given, cache)
+            shared = start if vocabulary is StartVocabulary.run else None
+            tokenizers = prepare_tokenizers(folder, texts.tokenizer, texts.train, texts.tags, shared, cache)
             _check_joint(config, tokenizers)
             network, notes = _initial_network(config, tokenizers, frozen)
             batches = _encode(config, texts, tokenizers, cache)
             _within_epochs(config, batches.sampler)  # refuses before the folder belongs to the run
     kept.open()
     validate = _validator(config, texts, batches, tokenizers, precision)
-    expected: list[str] = []
     if not measured:
         config, expected = _within_time(config, network.to(device), texts, batches, tokenizers, precision, validate)
         network, _ = _initial_network(config, tokenizers, frozen)  # the bits of a run that measures nothing
+        notes.append(expected)
         if is_first():
             write_settings(folder, config, frozen, files)
     config, length = _within_epochs(config, batches.sampler)
     where = f"on {device} in {precision}{_processes()}, {threads} thread{'s' * (threads > 1)}"
-    notes = [_sizes(batches, tokenizers), *notes, *expected, *length, *_directions(config)]
-    for line in (*notes, f"{_parameters(network):,} parameters, {where}"):
-        log.info("%s", line)
-    _warn_of_few(batches.table, config)
+    _report(config, network, batches, tokenizers, [*notes, *length], where)
     Trainer(
         network,
         _stream(config, texts, batches, tokenizers),
@@ -139,7 +136,7 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
         schedule=config.schedule,
         seed=config.seed,
         device=device,
-        start=None if start is None else _start_weights(start, vocabulary, tokenizers),
+        start=_start_weights(start, vocabulary, tokenizers),
         logger=config.logger.build(folder, _flat(config)),
         samples=lambda: validate.samples,
         metadata=RunFolder.open(folder).metadata(tokenizers),
@@ -180,8 +177,12 @@ def _encode(config: TrainConfig, texts: Texts, tokenizers: Tokenizers, cache: Pa
     )
 
 
-def _start_weights(start: Path, vocabulary: StartVocabulary, tokenizers: Tokenizers) -> Callable[[Network], None]:
-    """What gives a network the weights of another run."""
+def _start_weights(
+    start: Path | None, vocabulary: StartVocabulary, tokenizers: Tokenizers
+) -> Callable[[Network], None] | None:
+    """The function that gives a network the weights of another run; None without one."""
+    if start is None:
+        return None
     if vocabulary is StartVocabulary.run:
         return partial(load_start_weights, start)
     return partial(transfer_start_weights, start, tokenizers)
@@ -252,33 +253,34 @@ def _check_joint(config: TrainConfig, tokenizers: Tokenizers) -> None:
         )
 
 
+def _report(
+    config: TrainConfig, network: Network, batches: Batches, tokenizers: Tokenizers, notes: Sequence[str], where: str
+) -> None:
+    """Log the first lines of a run."""
+    sizes = f"{tokenizers.source.size:,} source and {tokenizers.target.size:,} target tokens"
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    for line in (f"{batches.table.report}; {sizes}", *notes, *_directions(config)):
+        log.info("%s", line)
+    log.info("%s parameters, %s", f"{parameters:,}", where)
+    if len(batches.table) < FEW_PAIRS and config.data.overfit is None:
+        log.warning(
+            "only %s training pairs: a model memorises so few and translates nothing else; it takes thousands",
+            f"{len(batches.table):,}",
+        )
+
+
 def _directions(config: TrainConfig) -> list[str]:
     """A line about training in both directions, if that is set."""
     updates, data = config.training.bidirectional_updates, config.data
-    one = f", then on {data.source_language} to {data.target_language} alone"
+    if not updates:
+        return []
     both = f"the first {updates:,} of {config.training.updates:,} updates train on both directions"
-    return [] if not updates else [both + (one if updates < config.training.updates else "")]
-
-
-def _sizes(batches: Batches, tokenizers: Tokenizers) -> str:
-    sizes = f"{tokenizers.source.size:,} source and {tokenizers.target.size:,} target tokens"
-    return f"{batches.table.report}; {sizes}"
-
-
-def _parameters(network: Network) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())
+    then = f", then on {data.source_language} to {data.target_language} alone"
+    return [both + (then if updates < config.training.updates else "")]
 
 
 def _processes() -> str:
     return "" if world_size() == 1 else f", {world_size()} processes"
-
-
-def _warn_of_few(table: TableMixture, config: TrainConfig) -> None:
-    if len(table) < FEW_PAIRS and config.data.overfit is None:
-        log.warning(
-            "only %s training pairs: a model memorises so few and translates nothing else; it takes thousands",
-            f"{len(table):,}",
-        )
 
 
 def _flat(config: TrainConfig) -> dict[str, str | int | float | bool]:
@@ -328,7 +330,7 @@ def _within_time(
     tokenizers: Tokenizers,
     precision: Precision,
     validate: Validator,
-) -> tuple[TrainConfig, list[str]]:
+) -> tuple[TrainConfig, str]:
     """The settings with the number of updates for their time, measured on this network, and a line about it.
 
     Args:
@@ -346,7 +348,7 @@ def _within_time(
     speed = measure(network, stream, objective, lambda: probe(network.eval(), 0), config, precision)
     config = fitted(config, speed)
     config.check_length(config.training.updates)
-    return config, [expectation(config.training, speed, processor(next(network.parameters()).device))]
+    return config, expectation(config.training, speed, processor(next(network.parameters()).device))
 
 
 def _initial_network(config: TrainConfig, tokenizers: Tokenizers, frozen: Sequence[str]) -> tuple[Network, list[str]]:

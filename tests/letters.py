@@ -23,6 +23,9 @@ class Letters:
     word_level = False
     normalization = Normalization.none
 
+    def normalize(self, text: str) -> str:
+        return text
+
     def encode(self, text: str) -> list[int]:
         return [len(MARKS) + ALPHABET.index(letter) for letter in text.replace(" ", "")]
 

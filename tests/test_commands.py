@@ -108,7 +108,8 @@ def test_a_right_command_is_ok_and_nothing_is_written(seq2seq, tiny_run, tmp_pat
         ["suggest", f"run={tiny_run}", "source=We work."],
     ):
         outcome = seq2seq("check", *command)
-        assert (outcome.code, outcome.out, outcome.err) == (0, "ok\n", ""), command
+        assert (outcome.code, outcome.out.splitlines()[-1], outcome.err) == (0, "ok", ""), command
+        assert ("experiment=auto" in outcome.out) == (command == ["train", *files])
     assert sorted(tmp_path.iterdir()) == before
 
 

@@ -402,7 +402,7 @@ def test_benchmark_measures_training_and_translation_without_a_run(recipe, tmp_p
         assert words in outcome.out
     report = json.loads((tmp_path / "benchmark.json").read_text())
     assert report["settings"]["model"]["attention"] == "general"
-    assert report["training"]["pieces_per_second"]["median"] > 0
+    assert report["training"]["tokens_per_second"]["median"] > 0
     assert report["translation"]["fresh"]["memory_bytes"] > 0
 
 

@@ -108,8 +108,10 @@ def _make(config: TrainConfig, path: Path) -> None:
 
 def _choose(config: TrainConfig) -> tuple[Statistics, list[Choice]]:
     form = config.tokenizer.normalization
-    pairs = read_corpora(config.data).train
-    text = read_statistics(Pair(normalize(pair.source, form), normalize(pair.target, form)) for pair in pairs)
+    train, validation, _ = read_corpora(config.data)
+    for corpus in (train, validation):  # refuses text that can be read only once
+        _ = corpus.fingerprint
+    text = read_statistics(Pair(normalize(pair.source, form), normalize(pair.target, form)) for pair in train)
     return text, choose(text, {name: _plain(value) for name, _, value in walk(config)}, config.auto.leaves)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from seq2seq.auto.statistics import COVERED, Statistics
+from seq2seq.corpora.copied_words import POINTER_FROM
 
 Steps = dict[float, Any]
 """A value for each number of training pairs: the first whose key is at least that number."""
@@ -51,9 +52,6 @@ BIDIRECTIONAL: Steps = {MORE: 0.0}
 """Share of the updates that train on both directions first, with a joint vocabulary; 0: left out."""
 
 # ---- Other numbers -----------------------------------------------------------------------------------------------
-
-POINTER_FROM = 0.25
-"""Share of the target's words that stand in their source from which the model copies by a pointer."""
 
 TOKENS_PER_CHARACTER = 2
 """A vocabulary has at least so many tokens per character of its alphabet, so that there are words in it."""

@@ -1,12 +1,12 @@
 """What the choices of ``experiment=auto`` depend on: counts of the training text."""
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
 
+from seq2seq.corpora.copied_words import copied_words
 from seq2seq.corpora.corpus import Pair
 
 SAMPLE = 200_000
@@ -17,8 +17,6 @@ COVERED = 0.9995
 
 UNSPACED = 16
 """Characters per word beyond which a text does not separate its words by spaces."""
-
-WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,8 +129,8 @@ def read_statistics(pairs: Iterable[Pair], sample: int = SAMPLE) -> Statistics:
             continue
         source.add(pair.source)
         target.add(pair.target)
-        known, found = {*_words(pair.source)}, _words(pair.target)
-        copied, words = copied + sum(word in known for word in found), words + len(found)
+        found, among = copied_words(pair)
+        copied, words = copied + found, words + among
     both = source.characters + target.characters
     return Statistics(
         pairs=count,
@@ -143,11 +141,6 @@ def read_statistics(pairs: Iterable[Pair], sample: int = SAMPLE) -> Statistics:
         all_characters=len(both),
         copied=copied / max(1, words),
     )
-
-
-def _words(text: str) -> list[str]:
-    """The words of a sentence, numbers included, and no punctuation."""
-    return [word for word in text.split() if WORD.search(word)]
 
 
 def _alphabet(characters: Mapping[str, int]) -> int:

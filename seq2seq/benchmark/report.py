@@ -40,8 +40,8 @@ def training_table(training: Training) -> str:
     """Speed, floor and profile of an update."""
     took = training.seconds_per_update
     rows = [
-        ("target tokens/s", rate(training.pieces_per_second)),
-        ("update", f"{took.median * 1e3:,.1f} ms for {training.pieces_per_update:,.0f} target tokens"),
+        ("target tokens/s", rate(training.tokens_per_second)),
+        ("update", f"{took.median * 1e3:,.1f} ms for {training.tokens_per_update:,.0f} target tokens"),
         (
             "floor",
             f"{training.arithmetic_seconds * 1e3:,.1f} ms of products ({training.operations / 1e9:,.1f} GFLOP), "
@@ -75,7 +75,7 @@ def precisions_table(measured: Sequence[Training]) -> str:
     rows += [
         (
             row.precision,
-            rate(row.pieces_per_second),
+            rate(row.tokens_per_second),
             f"{row.seconds_per_update.median * 1e3:,.1f}",
             f"{row.share_of_floor:.1%}",
             f"{row.peak_bytes / 1e6:,.0f}",
@@ -96,7 +96,7 @@ def translation_table(result: TranslationResult) -> str:
         (
             search_name(row.beam),
             rate(row.sentences_per_second),
-            rate(row.pieces_per_second),
+            rate(row.tokens_per_second),
             f"{row.floor:,.2f}",
             f"{row.share:.1%}",
         )

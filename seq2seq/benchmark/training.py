@@ -40,8 +40,8 @@ class Training:
     workload: str
     precision: str
     parameters: int
-    pieces_per_update: float
-    pieces_per_second: Spread
+    tokens_per_update: float
+    tokens_per_second: Spread
     """Target tokens with EOS, without padding."""
     seconds_per_update: Spread
     peak_bytes: int
@@ -92,8 +92,8 @@ def measure_training(config: BenchmarkConfig, workload: Workload, machine: Machi
         workload=workload.name,
         precision=precision,
         parameters=sum(parameter.numel() for parameter in workload.network.parameters()),
-        pieces_per_update=mean(tokens) / measure.updates,
-        pieces_per_second=Spread.of([count / took for count, (took, _) in zip(tokens, groups, strict=True)]),
+        tokens_per_update=mean(tokens) / measure.updates,
+        tokens_per_second=Spread.of([count / took for count, (took, _) in zip(tokens, groups, strict=True)]),
         seconds_per_update=Spread.of([took / measure.updates for took, _ in groups]),
         peak_bytes=peak_bytes,
         operations=total.operations,

@@ -91,7 +91,7 @@ class Batched:
 
     beam: int
     sentences_per_second: Spread
-    pieces_per_second: Spread
+    tokens_per_second: Spread
     """Target tokens with EOS."""
     floor: float
     """Minimum seconds of a pass."""
@@ -223,7 +223,7 @@ def measure_batched(
     return Batched(
         beam=beam,
         sentences_per_second=Spread.of([len(texts) / took for took, _ in measured]),
-        pieces_per_second=Spread.of([tokens / took for took, _ in measured]),
+        tokens_per_second=Spread.of([tokens / took for took, _ in measured]),
         floor=minimum,
         share=minimum / median(took for took, _ in measured),
     )

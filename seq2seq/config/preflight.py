@@ -27,7 +27,7 @@ RUNS = {"run", "runs", "ensemble", "language_model", "training.start"}
 
 NEITHER = {
     *("data.source_language", "data.target_language", "data.source_column", "data.target_column", "data.source_tag"),
-    *("data.encoding", "encoding"),
+    *("data.encoding", "encoding", "source_language", "target_language", "source_column", "target_column"),
     *(
         f"data.{split}.{name}"
         for split in ("train", "validation", "test")

@@ -105,11 +105,11 @@ def _is_inside(name: str) -> bool:
     return not path.is_absolute() and ".." not in path.parts and "\\" not in name and bool(path.parts)
 
 
-def choice(path: Path, names: list[str], setting: str) -> DataError:
-    """The error for an archive with several texts: names them and the way to choose."""
+def choice(path: Path, names: list[str], setting: str = "") -> DataError:
+    """The error for an archive with several texts: names them and the way to choose, by a setting if it is known."""
     listed = ", ".join(names[:8]) + (f" and {len(names) - 8:,} more" if len(names) > 8 else "")
-    first = names[0] if names else "NAME"
+    example = f"{setting}{'=' if setting else ''}{path}/{names[0] if names else 'NAME'}"
     return DataError(
         f"{path} is an archive with {len(names)} files ({listed or 'none'}): name one as if the archive were a folder, "
-        f"such as {setting}={path}/{first}; two sides are data.train.source and data.train.target"
+        f"such as {example}; two sides are data.train.source and data.train.target"
     )

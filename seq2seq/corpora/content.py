@@ -135,7 +135,7 @@ def unpack(file: IO[bytes], name: str, member: str = "") -> Unpacked:
     if stream is None:
         file.seek(0)
         archive = split_path(Path(name))[0]
-        raise choice(archive, texts(member_names(decompress(file, name).stream, kind)), "FILE")
+        raise choice(archive, texts(member_names(decompress(file, name).stream, kind)))
     inner = decompress(stream, name, unpacked.layers + 1)
     if archive_kind(inner.start):
         raise DataError(f"{name} is an archive in an archive: unpack it, and name a text file in it")
@@ -150,7 +150,7 @@ def only_text(names: tuple[str, ...], name: str) -> str:
     """
     candidates = texts(names)
     if len(candidates) != 1:
-        raise choice(Path(name), candidates, "FILE")
+        raise choice(Path(name), candidates)
     return candidates[0]
 
 

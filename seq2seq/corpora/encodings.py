@@ -32,6 +32,9 @@ SHORT = 8
 SHOWN = 30
 """Characters on each side of the first that is not ASCII."""
 
+UNASSIGNED = "\U00040000", "\U000e0000"
+"""The first of Unicode's planes without characters, and the first after them."""
+
 CONTROLS = re.compile(rb"[\0-\x06\x0e-\x1a\x7f]")
 """Bytes that text rarely has."""
 
@@ -82,8 +85,8 @@ def _likelihood(start: bytes, encoding: str) -> float:
         return 0
     if not text.strip() or "\0" in text:
         return 0
-    if "32" in encoding:  # any text decodes as UTF-16, but hardly ever as UTF-32
-        return 2
+    if "32" in encoding:  # any text decodes as UTF-16, but as UTF-32 only a few characters, with a line feed among them
+        return 0 if any(UNASSIGNED[0] <= character < UNASSIGNED[1] for character in text) else 2
     ascii_share = sum(character < "\x80" for character in text) / len(text)
     return ascii_share if _is_utf16(start, text) else 0
 
@@ -120,7 +123,9 @@ def guess(sample: bytes) -> tuple[str, str] | None:
         if encoding == "iso8859-1" and _decodes(shortened, "cp1252"):
             encoding = "cp1252"  # equal where Latin-1 has letters
         if _decodes(shortened, encoding):
-            return encoding, shortened.decode(encoding).split("\n")[0].strip()
+            text = shortened.decode(encoding).split("\n")[0].strip()
+            if not text.isascii():
+                return encoding, text
     return None
 
 

@@ -51,6 +51,15 @@ class Header(NamedTuple):
     """Whether it names other languages than the settings."""
 
 
+class PairColumns(NamedTuple):
+    """The columns of a table of pairs, from 0."""
+
+    source: int
+    target: int
+    header: bool
+    """Whether the first row is a header."""
+
+
 class TableFile(Corpus):
     """A file with a row of cells for each pair.
 
@@ -81,26 +90,12 @@ class TableFile(Corpus):
         sample = _sample(self.file)
         self.separator, self.width = _separator(sample[:SAMPLE], self.name)
         self.quoted = self.separator != "\t" or _has_quoted_cells(sample)
-        self.header: list[str] | None = None
-        self.columns = 0, 1
         given = source_column, target_column
         self.checks_width = self.separator != "\t" and given == (None, None)
         first = next(self._rows(), (0, []))[1]
-        header = header_columns(first, source_language, target_language)
-        if header is not None or any(_is_title(column) for column in given):
-            self.header = first
-            self.columns = (0, 1) if header is None else header.columns
-        source, target = (
-            default if column is None else _column(column, first, side, self.name)
-            for column, default, side in zip(given, self.columns, ("source", "target"), strict=True)
-        )
-        self.columns = source, target
-        if header is not None and header.misfit:
-            log.warning(
-                "%s names the languages %s, but the settings say %s and %s: set data.source_language and "
-                "data.target_language",
-                *(self.path, " and ".join(first), source_language, target_language),
-            )
+        columns = pair_columns(first, (source_language, target_language), given, self.name)
+        self.columns = columns.source, columns.target
+        self.header = first if columns.header else None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -176,21 +171,32 @@ class TableFile(Corpus):
         self._marks = 0
         with closing(self.file.lines()) as lines:
             ended = (f"{self._without_marks(line)}\n" for line in lines)
-            rows = csv.reader(
-                ended,
-                delimiter=self.separator,
-                quoting=csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE,
-                strict=True,
-            )
-            try:
-                for cells in rows:
-                    if cells:
-                        yield rows.line_num, [LINE_ENDS.sub(" ", cell) for cell in cells]
-            except csv.Error as error:
-                raise DataError(
-                    f"{self.path}, line {rows.line_num:,}: wrong quotation marks ({error}): write a mark within a "
-                    'quoted cell twice, ""'
-                ) from None
+            for number, cells in parsed_rows(ended, self.separator, self.quoted, self.path):
+                if cells:
+                    yield number, [LINE_ENDS.sub(" ", cell) for cell in cells]
+
+
+def parsed_rows(lines: Iterable[str], separator: str, quoted: bool, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The number of the last line of each row, from 1, and its cells; a blank line has none.
+
+    Args:
+        lines: with their ends.
+        separator: of the cells.
+        quoted: whether cells may be in quotation marks.
+        path: of the file, for messages.
+
+    Raises:
+        DataError: a row has wrong quotation marks.
+    """
+    rows = csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE, strict=True)
+    try:
+        for cells in rows:
+            yield rows.line_num, cells
+    except csv.Error as error:
+        raise DataError(
+            f"{path}, line {rows.line_num:,}: wrong quotation marks ({error}): write a mark within a "
+            'quoted cell twice, ""'
+        ) from None
 
 
 def table_separator(file: CorpusFile) -> tuple[str, bool]:
@@ -246,7 +252,7 @@ def _has_quoted_cells(lines: list[str]) -> bool:
     return '"' in text and complete
 
 
-def header_columns(cells: list[str], source_language: str, target_language: str) -> Header | None:
+def header_columns(cells: Sequence[str], source_language: str, target_language: str) -> Header | None:
     """What a first row says if it names languages or sides; None if it is a pair.
 
     Args:
@@ -269,8 +275,33 @@ def header_columns(cells: list[str], source_language: str, target_language: str)
     return Header((0, 1), misfit=True) if plain else None
 
 
-def _is_title(column: str | None) -> bool:
-    return column is not None and not column.isdecimal()
+def pair_columns(
+    first: Sequence[str], languages: tuple[str, str], given: tuple[str | None, str | None], name: str
+) -> PairColumns:
+    """Choose the columns of a table of pairs, and warn if its header names other languages than the settings.
+
+    Args:
+        first: cells of the first row.
+        languages: codes of source and target.
+        given: the settings data.source_column and data.target_column.
+        name: of the file, for messages.
+
+    Raises:
+        DataError: a named column does not exist.
+    """
+    header = header_columns(first, *languages)
+    source, target = (
+        default if column is None else _column(column, first, side, name)
+        for column, default, side in zip(given, header.columns if header else (0, 1), ("source", "target"), strict=True)
+    )
+    if header is not None and header.misfit:
+        log.warning(
+            "%s names the languages %s, but the settings say %s and %s: set data.source_language and "
+            "data.target_language",
+            *(name, " and ".join(first), *languages),
+        )
+    titles = any(column is not None and not column.isdecimal() for column in given)
+    return PairColumns(source, target, header is not None or titles)
 
 
 def _column(column: str, titles: Iterable[str], side: str, name: str) -> int:

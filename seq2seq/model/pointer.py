@@ -64,11 +64,12 @@ class CopyMemory(NamedTuple):
         sums_BQS = sums_BQS.gather(2, self.leaders_BS.unsqueeze(1).expand_as(sums_BQS))
         sentence_P = positions_P.div(steps * (rows // sentences), rounding_mode="floor")
         leaders_PS = self.leaders_BS.index_select(0, sentence_P)
-        return Copied(
+        copied = Copied(
             self.tokens_BS.index_select(0, sentence_P),
             sums_BQS.reshape(-1, width).index_select(0, positions_P),
             leaders_PS == torch.arange(width, device=leaders_PS.device),
         )
+        return copied._replace(sums_PS=copied.sums_PS / copied.mass().clamp(min=1))  # rounded weights sum to more
 
 
 class Copied(NamedTuple):
@@ -116,7 +117,7 @@ class Pointer(nn.Module):
     def log_shares(self, features_PF: Tensor, copied: Copied) -> tuple[Tensor, Tensor]:
         """The factor of the vocabulary's softmax (P, 1) and the probability that is copied (P, S), as logarithms.
 
-        The factor is g + (1 - g) (1 - m), which is g at least, also where rounding makes m larger than 1.
+        The factor is g + (1 - g) (1 - m), which keeps its digits where g is small and m near 1.
         """
         gate_P1 = self.gate_logits(features_PF)
         rest_P1 = (1 - copied.mass()).clamp(min=0)
@@ -129,7 +130,8 @@ class Pointer(nn.Module):
 
         Returns:
             Logits whose softmax is p. They differ from the given ones only at the source's tokens, where
-            exp(l') = exp(l) + sum(exp(l)) · (1 - g) c / (1 - (1 - g) m): there is no second tensor of their size.
+            exp(l') = exp(l) + sum(exp(l)) · (1 - g) c / (1 - (1 - g) m). The forward pass allocates no second tensor of
+            their size; the backward pass allocates one, their gradient.
         """
         vocabulary_P1, copies_PS = self.log_shares(features_PF, copied)
         mixed_PV: Tensor = AddCopies.apply(  # type: ignore[no-untyped-call]

@@ -144,6 +144,8 @@ def fitted(config: Any, speed: Speed) -> Any:
         validations = max(1, min(validations, int(VALIDATING * seconds / speed.validation)))
     # One more validation is that of the averaged weights.
     every = max(1, int((seconds - (validations + 1) * speed.validation) / speed.update / validations))
+    if training.time is None:
+        every = min(every, max(1, training.updates // validations))  # fewer validations leave time for more updates
     return with_updates(config, every * validations, every)
 
 

@@ -45,7 +45,7 @@ def test_greedy_and_beam_are_measured(tmp_path, monkeypatch):
     assert (result.batched_sentences, result.single_sentences) == (10, 3)
     tokens = sum(len(ids) + 1 for ids in workload.tokenizers.source.encode_all(workload.sentences))
     for row in result.batched:
-        assert row.pieces_per_second.median / row.sentences_per_second.median == pytest.approx(tokens / 10)
+        assert row.tokens_per_second.median / row.sentences_per_second.median == pytest.approx(tokens / 10)
         assert row.floor > 0
     assert all(row.median <= row.percentile95 for row in result.single)
     assert result.memory_floor > 4 * 10_000

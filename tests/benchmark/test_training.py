@@ -28,11 +28,11 @@ def test_an_update_is_measured(tmp_path, workload):
     measurement = measure_training(small_benchmark(tmp_path), workload, SLOW_MACHINE)
     assert measurement.precision == "float32"
     assert measurement.parameters == sum(parameter.numel() for parameter in workload.network.parameters())
-    assert 0 < measurement.pieces_per_update <= 200
+    assert 0 < measurement.tokens_per_update <= 200
     assert (
-        measurement.pieces_per_second.least
-        <= measurement.pieces_per_second.median
-        <= measurement.pieces_per_second.most
+        measurement.tokens_per_second.least
+        <= measurement.tokens_per_second.median
+        <= measurement.tokens_per_second.most
     )
     assert measurement.arithmetic_seconds == measurement.operations / 1e9
     assert measurement.peak_bytes > 1e6
@@ -60,7 +60,7 @@ def test_every_precision_that_runs_is_measured_from_the_same_weights(tmp_path, w
     runs = [("bfloat16", runs_bfloat16(CPU)), ("float16", runs_float16(CPU))]
     assert [one.precision for one in result] == ["float32", *(name for name, there in runs if there)]
     assert all(torch.equal(tensor, before[name]) for name, tensor in workload.network.state_dict().items())
-    assert all(one.pieces_per_second.median > 0 for one in result)
+    assert all(one.tokens_per_second.median > 0 for one in result)
 
 
 @pytest.mark.parametrize(

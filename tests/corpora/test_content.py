@@ -118,6 +118,7 @@ def test_any_marked_utf16_is_read_exactly_with_the_setting_named(tmp_path_factor
 
 
 @example("Ã©", "latin-1")  # also valid UTF-8
+@example("0", "utf-16-le")  # decodes as UTF-32, to U+A0030
 @given(st.text(max_size=30), st.sampled_from(["latin-1", "cp1251", "utf-16-le", "shift_jis"]))
 def test_any_text_is_read_exactly_with_its_encoding(tmp_path_factory, text, encoding):
     data = f"{text}\n".replace("\r", "").encode(encoding, "ignore")

@@ -160,3 +160,8 @@ def test_a_corpus_is_read_from_a_workbook_whatever_its_name(tmp_path):
     corpus = Corpus.read(workbook(tmp_path, rows, "pairs"), "en", "vi")
     assert list(corpus)[:2] == [Pair("yes", "có"), Pair("no", "không")]
     assert corpus.split(1, 1).report.pairs == 4
+
+
+def test_a_header_of_other_languages_is_reported(tmp_path, caplog):
+    assert list(XlsxFile(workbook(tmp_path, [["French", "Italian"], ["oui", "si"]]), "en", "vi")) == [("oui", "si")]
+    assert "names the languages French and Italian, but the settings say en and vi" in caplog.text

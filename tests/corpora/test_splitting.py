@@ -219,7 +219,7 @@ def test_the_next_command_reads_the_written_columns(recipe, tmp_path: Path, kind
     outcome = recipe("split", f"data.file={path}", *columns)
     assert outcome.code == 0, outcome.err
     arguments = shlex.split(outcome.out.splitlines()[-1])
-    config = compose_train(overrides=arguments[arguments.index("data=files") :])
+    config = compose_train(overrides=arguments[arguments.index("experiment=auto") :])
     assert (config.data.source_language, config.data.target_language) == ("en", "vi")
     sets = read_corpora(config.data)
     assert sorted(pair for corpus in sets if corpus for pair in corpus) == sorted(pairs)

@@ -111,8 +111,8 @@ def test_pairs_are_scored_and_words_suggested(recipe, tiny_run, tmp_path):
     assert plain.code == reported.code == 0, plain.err
     values = [json.loads(line) for line in reported.out.splitlines()]
     assert plain.out.splitlines() == [f"{one['log_probability']:.4f}" for one in values]
-    assert values[0]["pieces"][-1][0] == "</s>"
-    assert sum(value for _, value in values[0]["pieces"]) == pytest.approx(values[0]["log_probability"])
+    assert values[0]["tokens"][-1][0] == "</s>"
+    assert sum(value for _, value in values[0]["tokens"]) == pytest.approx(values[0]["log_probability"])
     assert "2 pairs, " in plain.err
     assert "perplexity" in plain.err
     words = recipe("suggest", f"run={tiny_run}", "source=We work.", "prefix=D", "json=true")

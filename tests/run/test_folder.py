@@ -198,7 +198,7 @@ def test_a_file_that_is_missing_is_named(folder, name):
         ("model.colour", "red", r"section model is not usable \(.*colour"),
         ("model.dropout", -1, "section model is not usable"),
         ("model.dropout", 10**400, "section model is not usable"),
-        ("search.beam_size", 0, r"section search is not usable \(beam_size must be at least 1, got 0\)"),
+        ("search.beam_size", 0, r"section search is not usable \(beam_size must be in \[1, 10000\], got 0\)"),
         ("search", ["beam_size"], r"section search is not usable \(it is not a mapping\)"),
     ],
 )

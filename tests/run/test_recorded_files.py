@@ -79,7 +79,7 @@ def test_a_file_at_the_same_relative_path_elsewhere_is_not_read(project, recipe,
     outcome = recipe("evaluate", f"run={run}")
     assert outcome.code == 0
     assert f"{project / 'test.tsv'}, 5 sentences" in outcome.out
-    assert "changed" not in outcome.err + caplog.text
+    assert "has changed" not in outcome.err + caplog.text
     assert run_data(RunFolder.open(run)).validation.file == str(project / "validation.tsv")
 
 
@@ -92,7 +92,7 @@ def test_a_changed_test_set_is_scored_and_reported_in_one_line(project, recipe):
     write(project / "test.tsv", OTHER)
     outcome = recipe("evaluate", f"run={project / 'runs/mine'}")
     assert outcome.code == 0
-    (line,) = [line for line in outcome.err.splitlines() if "changed" in line]
+    (line,) = [line for line in outcome.err.splitlines() if "has changed" in line]
     assert line.endswith(f"{project / 'test.tsv'} has changed since {project / 'runs/mine'} was trained")
 
 

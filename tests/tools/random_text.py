@@ -6,14 +6,21 @@ from typing import cast
 import torch
 
 from seq2seq.data.batch import Batch, make_batch
+from seq2seq.tokenizer.normalization import Normalization
 from seq2seq.tokenizer.tokenizer import PAD, Tokenizer, Tokenizers
 
 
 class IdTokenizer:
     """A tokenizer of text that consists of ids in decimal: ``"17 5"`` is [17, 5]."""
 
+    normalization = Normalization.none
+
     def __init__(self, size: int) -> None:
         self.size = size
+
+    def normalize(self, text: str) -> str:
+        """The text itself."""
+        return text
 
     def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text."""

@@ -6,8 +6,6 @@ from typing import NamedTuple
 from seq2seq.corpora.columns import no_column
 from seq2seq.corpora.languages import language_named
 from seq2seq.corpora.table import SIDES, header_columns
-from seq2seq.corpora.table import _column as column_index
-from seq2seq.corpora.table import _is_title as is_title
 from seq2seq.errors import DataError
 
 
@@ -27,37 +25,6 @@ class Columns(NamedTuple):
         new = "the new column" if self.target >= width else "blank cells of column"
         title = f" {self.title!r}" if self.header else ""
         return f"column {self.source + 1}{source} is translated into {new} {self.target + 1}{title}"
-
-
-class PairColumns(NamedTuple):
-    """The columns of a table of pairs, from 0."""
-
-    source: int
-    target: int
-    header: bool
-    """Whether the first row is a header."""
-
-
-def pair_columns(
-    first: Sequence[str], languages: tuple[str, str], given: tuple[str | None, str | None], name: str
-) -> PairColumns:
-    """Choose the columns of a table of pairs by the rules of `TableFile`.
-
-    Args:
-        first: cells of the first row.
-        languages: codes of source and target.
-        given: the settings data.source_column and data.target_column.
-        name: of the file, for messages.
-
-    Raises:
-        DataError: a named column does not exist.
-    """
-    header = header_columns(list(first), *languages)
-    source, target = (
-        default if column is None else column_index(column, first, side, name)
-        for column, default, side in zip(given, header.columns if header else (0, 1), ("source", "target"), strict=True)
-    )
-    return PairColumns(source, target, header is not None or any(is_title(column) for column in given))
 
 
 def choose_columns(

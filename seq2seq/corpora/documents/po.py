@@ -106,7 +106,7 @@ class PoFile(Document):
         polib = import_polib(self.name)
         try:
             if self.path.stat().st_size > LARGEST:
-                raise DataError(f"{self.path} has more than {LARGEST:,} bytes: split it with msgsplit or by hand")
+                raise DataError(f"{self.path} has more than {LARGEST:,} bytes: split it into smaller files")
             return polib.pofile(str(self.path), wrapwidth=0)
         except UnicodeDecodeError as error:
             raise DataError(f"{self.path}: {error}: correct the charset in its header, or save it as UTF-8") from None

@@ -1,7 +1,6 @@
 """Tables (CSV, tab-separated text) with a column of translations: every other character stays as it is."""
 
 import codecs
-import csv
 import io
 import re
 from collections.abc import Generator, Iterator
@@ -17,7 +16,7 @@ from seq2seq.corpora.documents.columns import Columns, choose_columns
 from seq2seq.corpora.documents.document import Document
 from seq2seq.corpora.lines import MAX_LINE_BYTES, damaged, too_long, unreadable
 from seq2seq.corpora.streams import DamagedError
-from seq2seq.corpora.table import TableFile, table_separator
+from seq2seq.corpora.table import TableFile, parsed_rows, table_separator
 from seq2seq.errors import DataError
 
 
@@ -127,23 +126,11 @@ class TableDocument(Document):
         """Rows with their number from 0, where blank lines do not count."""
         taken: list[str] = []
         with closing(self._lines(taken)) as lines:
-            rows = csv.reader(
-                lines,
-                delimiter=self.separator,
-                quoting=csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE,
-                strict=True,
-            )
             number = 0
-            try:
-                for cells in rows:
-                    yield number, Row("".join(taken), [cell.removeprefix("\ufeff") for cell in cells])
-                    number += bool(cells)
-                    taken.clear()
-            except csv.Error as error:
-                raise DataError(
-                    f"{self.path}, line {rows.line_num:,}: wrong quotation marks ({error}): write a mark within a "
-                    'quoted cell twice, ""'
-                ) from None
+            for _, cells in parsed_rows(lines, self.separator, self.quoted, self.path):
+                yield number, Row("".join(taken), [cell.removeprefix("\ufeff") for cell in cells])
+                number += bool(cells)
+                taken.clear()
 
     def _lines(self, taken: list[str]) -> Generator[str, None, None]:
         """The lines for a parser; their original form is appended to ``taken``."""

@@ -16,11 +16,12 @@ from typing import IO, Any
 
 from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.corpus_file import CorpusFile
-from seq2seq.corpora.documents.columns import Columns, choose_columns, pair_columns
+from seq2seq.corpora.documents.columns import Columns, choose_columns
 from seq2seq.corpora.documents.document import Document, pair
 from seq2seq.corpora.documents.sheet import SheetReader
 from seq2seq.corpora.files import require_pairs
 from seq2seq.corpora.lines import unreadable
+from seq2seq.corpora.table import PairColumns, pair_columns
 from seq2seq.errors import DataError, Seq2SeqError, install_hint
 
 LARGEST = 128 << 20
@@ -69,7 +70,7 @@ class XlsxFile(Document):
     def note(self) -> str:
         """Names the header row."""
         _, first = self._first
-        columns = pair_columns(first, self._languages, self._given, self.name)
+        columns = self._pair_columns
         if not columns.header:
             return ""
         source, target = (first[column] if column < len(first) else "" for column in columns[:2])
@@ -79,8 +80,7 @@ class XlsxFile(Document):
         return require_pairs(self._pairs(), self.name)
 
     def _pairs(self) -> Iterator[Pair]:
-        start, first = self._first
-        columns = pair_columns(first, self._languages, self._given, self.name)
+        start, columns = self._first[0], self._pair_columns
         for number, row in self._rows():
             sides = [_cell(row, column) for column in columns[:2]]
             if number >= start + columns.header and any(sides):
@@ -139,6 +139,11 @@ class XlsxFile(Document):
         """Cells of the longest row."""
         used = ((number for number, cell in enumerate(row, 1) if cell is not None) for _, row in self._rows())
         return max(max(numbers, default=0) for numbers in used)
+
+    @cached_property
+    def _pair_columns(self) -> PairColumns:
+        """The columns of pairs."""
+        return pair_columns(self._first[1], self._languages, self._given, self.name)
 
     @cached_property
     def _columns(self) -> Columns:
