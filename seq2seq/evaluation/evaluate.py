@@ -135,7 +135,8 @@ def evaluate(
         entry[label] = {**scores[label].as_dict(), **origin}
     if is_first():
         copied = copied_source_score(_sources(translator, pairs), references, language=language, lowercase=lowercase)
-        report_copied_source(copied, *scores.values())
+        copies = any(member.network.pointer is not None for member in translator.members)
+        report_copied_source(copied, *scores.values(), copies=copies)
         written = {f"hypotheses.{name}.{label}.txt": hypotheses for label, hypotheses in texts.items()}
         entry |= {"normalization": str(translator.normalization), "copied_source": copied.as_dict()}
         if references != given:
@@ -161,10 +162,10 @@ def _sources(translator: Translator, pairs: Sequence[Pair]) -> list[str]:
     return [target.normalize(without_tags(pair.source, source.tags)) for pair in pairs]
 
 
-def report_copied_source(copied: Score, *translated: Score) -> None:
+def report_copied_source(copied: Score, *translated: Score, copies: bool = False) -> None:
     """Log what the source left unchanged scores: a warning if the translations are below it."""
     below = translated and copied.bleu.score > max(each.bleu.score for each in translated)
-    if line := copied_source_report(copied, *translated):
+    if line := copied_source_report(copied, *translated, copies=copies):
         log.log(logging.WARNING if below else logging.INFO, "%s", line)
 
 

@@ -34,18 +34,22 @@ def copied_source_score(
     return Score(bleu, chrf, None, len(sources))
 
 
-def copied_source_report(copied: Score, *translated: Score) -> str:
+CLOSE = 30.0
+"""chrF of the unchanged source from which the advice names a copy mechanism: unrelated languages have 10 to 20."""
+
+
+def copied_source_report(copied: Score, *translated: Score, copies: bool = False) -> str:
     """One line about the score of the unchanged source; empty if there is nothing to say.
 
     Args:
         copied: of the source (`copied_source_score`).
         translated: of the translations, one for each search; none for a corpus without translations.
+        copies: whether the model has a copy mechanism.
     """
     best = max((each.bleu.score for each in translated), default=0.0)
     values = f"the unchanged source scores BLEU {copied.bleu.score:.1f}, chrF {copied.chrf.score:.1f}"
     if translated and copied.bleu.score > best:
-        return (
-            f"{values}: above the translations (BLEU {best:.1f}); train longer, on more pairs, or with "
-            "model.copy=pointer (experiment=auto chooses it), which can copy words of the source"
-        )
+        pointer = copied.chrf.score >= CLOSE and not copies
+        how = "or with model.copy=pointer (experiment=auto chooses it), which can copy words of the source"
+        return f"{values}: above the translations (BLEU {best:.1f}); train longer{', ' + how if pointer else ''}"
     return values if copied.bleu.score >= WORTH_SAYING else ""

@@ -64,11 +64,12 @@ class CopyMemory(NamedTuple):
         sums_BQS = sums_BQS.gather(2, self.leaders_BS.unsqueeze(1).expand_as(sums_BQS))
         sentence_P = positions_P.div(steps * (rows // sentences), rounding_mode="floor")
         leaders_PS = self.leaders_BS.index_select(0, sentence_P)
-        return Copied(
+        copied = Copied(
             self.tokens_BS.index_select(0, sentence_P),
             sums_BQS.reshape(-1, width).index_select(0, positions_P),
             leaders_PS == torch.arange(width, device=leaders_PS.device),
         )
+        return copied._replace(sums_PS=copied.sums_PS / copied.mass().clamp(min=1))  # rounded weights sum to more
 
 
 class Copied(NamedTuple):
@@ -79,6 +80,10 @@ class Copied(NamedTuple):
     """c(y) of the token at each position, float64; 0 where none can be copied."""
     first_PS: Tensor
     """Whether a position is the first with its token."""
+
+    def mass(self) -> Tensor:
+        """m (P, 1), the attention that tokens which can be copied receive."""
+        return (self.sums_PS * self.first_PS).sum(1, keepdim=True)
 
 
 class Pointer(nn.Module):
@@ -107,12 +112,16 @@ class Pointer(nn.Module):
 
     def copied_share(self, gate_P1: Tensor, copied: Copied) -> Tensor:
         """The part of p that is copied (P, 1): (1 - g) m."""
-        return (-gate_P1).sigmoid() * (copied.sums_PS * copied.first_PS).sum(1, keepdim=True)
+        return (-gate_P1).sigmoid() * copied.mass()
 
     def log_shares(self, features_PF: Tensor, copied: Copied) -> tuple[Tensor, Tensor]:
-        """The factor of the vocabulary's softmax (P, 1) and the probability that is copied (P, S), as logarithms."""
+        """The factor of the vocabulary's softmax (P, 1) and the probability that is copied (P, S), as logarithms.
+
+        The factor is g + (1 - g) (1 - m), which keeps its digits where g is small and m near 1.
+        """
         gate_P1 = self.gate_logits(features_PF)
-        vocabulary_P1 = (1 - self.copied_share(gate_P1, copied)).clamp(min=TINY).log()
+        rest_P1 = (1 - copied.mass()).clamp(min=0)
+        vocabulary_P1 = (gate_P1.sigmoid() + (-gate_P1).sigmoid() * rest_P1).clamp(min=TINY).log()
         log_sums_PS = copied.sums_PS.clamp(min=TINY).log().masked_fill(copied.sums_PS == 0, -torch.inf)
         return vocabulary_P1, logsigmoid(-gate_P1) + log_sums_PS
 

@@ -195,23 +195,51 @@ def remembered(config: Config, folder: Path) -> tuple[Config, bool]:
         RunError: the run has begun with another time.
     """
     training: TrainingConfig = config.training  # type: ignore[attr-defined]
-    if not is_timed(training):
-        return config, True
     if not (folder / CONFIG).exists():
-        return config, False
+        return config, not is_timed(training)
     saved = RunFolder.open(folder).flat_settings
+    if not is_timed(training):
+        _check_lengths(config, folder, saved)
+        return config, True
     for name, new in (("training.time", training.time), ("training.time_limit", training.time_limit)):
         old = saved.get(name)
         if old != new and (old is not None or (folder / "checkpoints").exists()):
             raise RunError(
                 f"{folder} holds a run with {name}={override_value(old)}, this command says "
                 f"{name}={override_value(new)}, and its number of updates does not change: leave {name} as it was, or "
-                f"set training.time=null training.time_limit=null training.updates=N"
+                f"set {_without_time(config, saved)}"
             )
     if (saved.get("training.time"), saved.get("training.time_limit")) == (None, None):
         return config, False  # it was stopped before the measurement
-    log.info("training.updates=%s, as measured when this run began", saved["training.updates"])
+    known = saved["training.updates"]
+    other = f"; for another number, set {_without_time(config, saved)}" if known != training.updates else ""
+    log.info("training.updates=%s, as measured when this run began%s", known, other)
     return with_values(config, {name: saved[name] for name in RESIZED if name in saved}), True
+
+
+def _resized(config: Any, saved: Mapping[str, Any]) -> list[str]:
+    """The settings that followed from the measurement of a run and differ from the command's, but for the updates."""
+    values = {name: value for name, _, value in walk(config) if name in RESIZED and name != "training.updates"}
+    return [f"{name}={override_value(saved[name])}" for name in values if saved.get(name, values[name]) != values[name]]
+
+
+def _without_time(config: Any, saved: Mapping[str, Any]) -> str:
+    """What continues a measured run with another number of updates."""
+    return " ".join(["training.time=null training.time_limit=null training.updates=N", *_resized(config, saved)])
+
+
+def _check_lengths(config: Any, folder: Path, saved: Mapping[str, Any]) -> None:
+    """Check that a command without time names the lengths of a run that has been measured.
+
+    Raises:
+        RunError: it does not.
+    """
+    names = [name for name in ("training.time", "training.time_limit") if saved.get(name) is not None]
+    if names and (others := _resized(config, saved)):
+        raise RunError(
+            f"{folder} holds a run whose length follows from {names[0]}={override_value(saved[names[0]])}: set that "
+            f"again, or {' '.join(others)} to continue with your number of updates"
+        )
 
 
 def untimed(config: Config) -> Config:

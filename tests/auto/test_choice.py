@@ -105,6 +105,15 @@ def test_what_is_edited_before_training_counts_and_the_command_line_wins(pairs, 
         open_run(tmp_path, completed(arguments, tmp_path))
 
 
+def test_the_limit_of_the_choices_does_not_hold_for_your_own_number_of_updates(pairs, tmp_path):
+    """Also for a run that began with the chosen number, and is to be longer."""
+    assert completed([pairs, *SMALL], tmp_path).training.time_limit == "1h"
+    longer = completed([pairs, *SMALL, "training.updates=5000"], tmp_path).training
+    assert (longer.updates, longer.time_limit) == (5000, None)
+    limited = completed([pairs, *SMALL, "training.updates=5000", "training.time_limit=2h"], tmp_path).training
+    assert (limited.updates, limited.time_limit) == (5000, "2h")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -35,6 +35,9 @@ def test_a_translator_below_the_source_is_told_so_and_how_to_mend_it():
     assert f"BLEU {copied.bleu.score:.1f}, chrF {copied.chrf.score:.1f}: above the translations (BLEU" in told
     assert "model.copy=pointer" in told
     assert "\n" not in told
+    assert "pointer" not in copied_source_report(copied, worse, copies=True), "it has one"
+    distant = copied_source_score(["The house is big .", "i"], ["Das Haus ist neu .", "o"])
+    assert copied_source_report(distant, score(["", ""], ["x", "y"], bootstrap=0)).endswith("; train longer")
     plain = copied_source_report(copied, worse, better)  # the best search counts
     assert plain == copied_source_report(copied)  # a corpus without translations
     assert plain

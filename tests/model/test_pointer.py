@@ -1,5 +1,6 @@
 """The copy mechanism, compared with its equations written plainly."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from torch.nn.functional import nll_loss
 from seq2seq.data.batch import make_batch
 from seq2seq.errors import ConfigError
 from seq2seq.model import AttentionKind, CopyKind, EncoderConfig, ModelConfig, Network
-from seq2seq.model.pointer import CHUNK, AddCopies, CopyMemory
+from seq2seq.model.pointer import CHUNK, AddCopies, CopyMemory, Pointer
 from seq2seq.system.precision import Precision
 from seq2seq.training.config import Passes, Prediction, ScheduledSamplingConfig
 from seq2seq.training.consistency import symmetric_divergence
@@ -104,6 +105,24 @@ def test_scheduled_sampling_reads_the_most_probable_tokens(passes):
         source = batch.source_BS[row, : batch.source_lengths_B[row]].tolist()
         expected = plain_probabilities(network, source, read)[:-1].argmax(1)
         assert inputs[row].tolist() == [batch.target_BT[row, 0], *expected.tolist()]
+
+
+def test_a_token_outside_the_source_keeps_the_gate_where_weights_are_rounded():
+    """In float32 the weights of copied tokens may sum to more than 1, while the gate is nearly shut."""
+    pointer, logits = Pointer(1, torch.tensor([-1, 1, 2])), torch.zeros(1, 3)
+    with torch.no_grad():
+        pointer.gate.weight.zero_()
+        pointer.gate.bias.fill_(-20.0)
+    weights = torch.tensor([[[0.5, 0.50000012]]])
+    copied = pointer.memory(torch.tensor([[1, 2]])).at(weights, torch.tensor([0]))
+    expected = pytest.approx(-20 - math.log(3), abs=1e-5)
+    features = torch.zeros(1, 1)
+    found = pointer.mix(logits.log_softmax(1), features, copied)[0, 0]
+    assert float(found.detach()) == expected
+    log_probability = pointer(logits.clone(), features, copied).log_softmax(1)[0, 0]
+    assert float(log_probability.detach()) == expected
+    log_probability.backward()
+    assert float(pointer.gate.bias.grad) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("rows", [3, CHUNK + 1])

@@ -2,6 +2,7 @@
 
 import math
 import signal
+from dataclasses import replace
 
 import pytest
 import torch
@@ -118,11 +119,33 @@ def timed(text="20s", **values):
     return TrainConfig(training=TrainingConfig(time=text, **values))
 
 
-def test_another_time_for_a_run_is_refused(tmp_path):
+def test_another_time_for_a_run_is_refused(tmp_path, caplog):
     write_settings(tmp_path, timed(updates=40))
-    assert remembered(timed(), tmp_path) == (timed(updates=40), True)
+    with caplog.at_level("INFO", "seq2seq"):
+        assert remembered(timed(), tmp_path) == (timed(updates=40), True)
+    assert "as measured when this run began; for another number, set training.time=null" in caplog.text
     with pytest.raises(RunError, match=r"run with training\.time=20s, this command says training\.time=1m.*updates=N"):
         remembered(timed("1m"), tmp_path)
+
+
+def test_what_continues_a_measured_run_with_another_number_of_updates_is_named_and_works(tmp_path, caplog):
+    config = TrainConfig(
+        training=TrainingConfig(time="20s", updates=1000, validate_every=100), schedule=InverseSquareRoot(warmup=100)
+    )
+    write_settings(tmp_path, fitted(config, Speed(1.0, 0.0)))
+    with caplog.at_level("INFO", "seq2seq"):
+        remembered(config, tmp_path)
+    advice = "training.updates=N schedule.warmup=2 training.validate_every=2"
+    assert f"training.time=null training.time_limit=null {advice}" in caplog.text
+    longer = replace(config, training=replace(config.training, time=None, updates=500))
+    with pytest.raises(
+        RunError, match=r"follows from training\.time=20s.*schedule\.warmup=2 training\.validate_every=2 to"
+    ):
+        remembered(longer, tmp_path)
+    named = replace(
+        longer, training=replace(longer.training, validate_every=2), schedule=replace(longer.schedule, warmup=2)
+    )
+    assert remembered(named, tmp_path) == (named, True)
 
 
 def test_a_run_that_was_stopped_before_the_measurement_measures(tmp_path):
