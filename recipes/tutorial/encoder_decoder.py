@@ -387,16 +387,14 @@ for name, model in (("context vector", translator), ("with attention", with_atte
 # %% [markdown]
 # ## 9. The same with the toolkit
 #
-# `seq2seq.train` takes any list of sentence pairs. It splits them, trains a vocabulary and a model, validates, saves
-# checkpoints, and resumes when you call it again with the same folder. Twenty updates on 200 pairs only show the call;
-# leave out `overrides` to train a model that translates.
+# `seq2seq.train` takes any list of sentence pairs. It splits them, chooses settings, trains a model, validates, saves
+# checkpoints, and resumes when you call it again with the same folder. Twenty updates on 1,200 pairs only show the
+# call; leave out `overrides` to train a model that translates.
 
 # %%
-pairs = [(pair.source, pair.target) for pair in test]
+pairs = [(pair.source, pair.target) for pair in train[:1_200]]
 with tempfile.TemporaryDirectory() as folder:
-    run = seq2seq.train(
-        pairs, f"{folder}/run", overrides=["training.updates=20", "schedule.warmup=5", "tokenizer.size=350"]
-    )
+    run = seq2seq.train(pairs, f"{folder}/run", overrides=["training.updates=20", "training.validate_every=20"])
     print(f"update {run.best.update}: validation loss {run.best.loss:.1f}")
     print(sorted(path.name for path in run.folder.iterdir() if path.is_file() and not path.name.startswith(".")))
 
