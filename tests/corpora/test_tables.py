@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.corpora.corpus import Corpus, Pair
-from seq2seq.corpora.table import TableFile, header_columns
+from seq2seq.corpora.table import TableFile
+from seq2seq.corpora.table_columns import header_columns
 from seq2seq.doctor.reading import read_blocks
 from seq2seq.errors import DataError
 

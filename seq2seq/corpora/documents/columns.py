@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from seq2seq.corpora.columns import no_column
 from seq2seq.corpora.languages import language_named
-from seq2seq.corpora.table import SIDES, header_columns
+from seq2seq.corpora.table_columns import SIDES, header_columns
 from seq2seq.errors import DataError
 
 

@@ -16,7 +16,8 @@ from seq2seq.corpora.documents.columns import Columns, choose_columns
 from seq2seq.corpora.documents.document import Document
 from seq2seq.corpora.lines import MAX_LINE_BYTES, damaged, too_long, unreadable
 from seq2seq.corpora.streams import DamagedError
-from seq2seq.corpora.table import Form, TableFile, parsable, parsed_rows, table_form
+from seq2seq.corpora.table import TableFile
+from seq2seq.corpora.table_form import Form, parsable, parsed_rows, table_form
 from seq2seq.errors import DataError
 
 

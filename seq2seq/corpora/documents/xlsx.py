@@ -22,7 +22,7 @@ from seq2seq.corpora.documents.document import Document, pair
 from seq2seq.corpora.documents.sheet import SheetReader
 from seq2seq.corpora.files import require_pairs
 from seq2seq.corpora.lines import unreadable
-from seq2seq.corpora.table import PairColumns, columns_note, pair_columns
+from seq2seq.corpora.table_columns import PairColumns, columns_note, pair_columns
 from seq2seq.errors import DataError, Seq2SeqError, install_hint
 
 LARGEST = 128 << 20

@@ -1,0 +1,164 @@
+"""How a table is written, by its content: separator, quotation marks, and the rows that follow from them."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from seq2seq.corpora.corpus_file import CorpusFile
+from seq2seq.errors import DataError
+
+SAMPLE = 1_000
+"""Lines at the start of a file that decide its separator."""
+
+SEPARATORS = "\t;,|"
+"""Possible separators; an earlier one wins if both separate equally many rows."""
+
+QUOTED_ROWS = re.compile(r'(?:(?:"(?:[^"]|"")*+"|[^"\t\n]*+)[\t\n])*+')
+"""Tab-separated rows in which all quotation marks belong to quoted cells."""
+
+CELL = re.compile(r'("(?:[^"]|"")*+")|([^"\t\n][^\t\n]*+)')
+"""Quoted cells and others of tab-separated rows."""
+
+NUMBER = re.compile(r"[\d.,:/ -]*")
+
+
+def parsable(line: str) -> str:
+    """A line for the parser of `csv`, for which a carriage return would end a row."""
+    return line.replace("\r", " ") + "\n"
+
+
+class Form(NamedTuple):
+    """How the cells of a table are written."""
+
+    separator: str
+    quoted: bool
+    """Whether cells may be in quotation marks."""
+    spaced: bool
+    """Whether the marks follow a space."""
+
+
+def parsed_rows(lines: Iterable[str], form: Form, path: Path, advice: str = "") -> Iterator[tuple[int, list[str]]]:
+    """The number of the last line of each row, from 1, and its cells; a blank line has none.
+
+    Args:
+        lines: as `parsable` returns them.
+        form: how the cells are written.
+        path: of the file, for messages.
+        advice: end of the message about wrong quotation marks.
+
+    Raises:
+        DataError: a row has wrong quotation marks.
+    """
+    rows = csv.reader(
+        lines,
+        delimiter=form.separator,
+        quoting=csv.QUOTE_MINIMAL if form.quoted else csv.QUOTE_NONE,
+        skipinitialspace=form.spaced,
+        strict=True,
+    )
+    try:
+        for cells in rows:
+            yield rows.line_num, cells
+    except csv.Error as error:
+        raise DataError(
+            f"{path}, line {rows.line_num:,}: wrong quotation marks ({error}): write a mark within a "
+            f'quoted cell twice, ""{advice}'
+        ) from None
+
+
+def table_form(file: CorpusFile, tabs: bool) -> Form:
+    """How a table is written that may have a single column, whose cells are then quoted as with commas.
+
+    Args:
+        file: the table.
+        tabs: whether a table without separators is tab-separated.
+
+    Raises:
+        DataError: as `CorpusFile.lines`.
+    """
+    sample = first_lines(file)
+    try:
+        separator = separator_and_width(sample[:SAMPLE], str(file.path))[0]
+    except DataError:
+        separator = ","
+    if tabs and not any("\t" in line for line in sample):  # sentences have commas
+        separator = "\t"
+    return Form(separator, separator != "\t" or has_quoted_cells(sample), has_spaces(sample, separator))
+
+
+def first_lines(file: CorpusFile) -> list[str]:
+    """The first `SAMPLE` lines and one more, which tells whether the file ends with them."""
+    with closing(file.lines()) as lines:
+        return list(islice(lines, SAMPLE + 1))
+
+
+def separator_and_width(lines: list[str], name: str) -> tuple[str, int]:
+    """The separator with which most rows have the same number of cells, at least two; and that number.
+
+    A tab in every line separates. Among equals, two cells are more likely than more.
+    """
+    shares = {}
+    for separator in SEPARATORS:
+        rows, spaced = [], has_spaces(lines, separator)
+        with suppress(csv.Error):  # marks that are text can join lines to a cell that is too long
+            parsed = csv.reader(map(parsable, lines), delimiter=separator, skipinitialspace=spaced)
+            rows += [row for row in parsed if row]
+        widths = Counter(len(row) for row in rows if len(row) > 1)
+        width, count = max(widths.items(), key=lambda item: item[1], default=(0, 0))
+        tabs = separator == "\t" and bool(rows) and all("\t" in line for line in lines if line.strip())
+        shares[separator] = tabs, count / max(len(rows), 1), -width
+    if not any(map(str.strip, lines)):
+        raise DataError(f"{name}: no lines found: check that this is the right file")
+    best = max(shares, key=shares.__getitem__)
+    if best == "|" and 2 * sum("|||" in line for line in lines) > len(lines):
+        raise DataError(f"{name} has ||| between source and target: replace it by a tab in a text editor")
+    if shares[best][1] < 0.5 and not shares[best][0]:
+        raise DataError(
+            f"{name} has no columns: write one pair per line, source and translation separated by a tab, or save the "
+            "table as CSV (UTF-8)"
+        )
+    return best, -shares[best][2]
+
+
+def has_spaces(lines: list[str], separator: str) -> bool:
+    """Whether quoted cells follow a space, as in ``"one", "two"``."""
+    if separator == "\t" or not any(f'{separator} "' in line for line in lines):
+        return False
+    rows = csv.reader(map(parsable, lines), delimiter=separator)
+    with suppress(csv.Error):
+        if any(cell.startswith(' "') for row in rows for cell in row):
+            for _ in csv.reader(map(parsable, lines), delimiter=separator, skipinitialspace=True, strict=True):
+                pass
+            return True
+    return False
+
+
+def has_quoted_cells(lines: list[str]) -> bool:
+    """Whether the quotation marks of tab-separated text enclose cells, and are not simply text."""
+    if len({line.count("\t") for line in lines if line.strip()}) == 1:  # no cell spans lines
+        complete = all(QUOTED_ROWS.fullmatch(f"{line}\n") for line in lines)
+        return complete and _enclose(lines)
+    text = "".join(f"{line}\n" for line in lines)
+    rows = QUOTED_ROWS.match(text)
+    unmatched = len(text) - (rows.end() if rows else 0)
+    complete = unmatched == 0 or (len(lines) > SAMPLE and unmatched < SAMPLE)  # the sample may end within a cell
+    return complete and _enclose(text[: len(text) - unmatched].split("\n"))
+
+
+def _enclose(lines: list[str]) -> bool:
+    """Whether the marks of cells are those of a program and not of a dialogue.
+
+    A program doubles marks within them, or encloses all text, or (Excel) all cells with a comma.
+    """
+    found = CELL.findall("\n".join(lines))
+    quoted, others = [cell[1:-1] for cell, _ in found if cell], [cell for _, cell in found if cell]
+    if not quoted or any(mark in cell for cell in quoted for mark in ('""', "\t", "\n")):
+        return bool(quoted)
+    titles = lines[0].split("\t")
+    all_text = all(NUMBER.fullmatch(cell) or cell in titles for cell in others)
+    return all_text or (all("," in cell for cell in quoted) and not any("," in cell for cell in others))
