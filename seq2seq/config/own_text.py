@@ -15,7 +15,7 @@ SETTINGS = {"experiment": "auto"}
 """The choice for own text if the arguments say nothing about the model or ``experiment=null``."""
 
 OWN_MODEL = {"data": "files", "model": "attention"}
-"""The choices for own text if they do."""
+"""The choices for own text if they do: who names parts of the model gets none that the text has chosen."""
 
 NAMES_MODEL = re.compile(r"[+~]{0,2}(?:model[.=@]|experiment=)")
 """An argument about the model, or about the experiment that has one."""
@@ -39,9 +39,11 @@ def with_settings_for_own_text(arguments: Sequence[str], names_text: bool = Fals
     named = [place for place, argument in enumerate(arguments) if NAMES_TEXT.fullmatch(argument)]
     if not (named or names_text) or other_config or chosen & {"data", "experiment"}:
         return [*arguments], []
-    choices = OWN_MODEL if any(map(NAMES_MODEL.match, arguments)) else SETTINGS
-    added = [f"{group}={choice}" for group, choice in choices.items() if group not in chosen]
+    own_model = any(map(NAMES_MODEL.match, arguments))
+    added = [f"{group}={choice}" for group, choice in (OWN_MODEL if own_model else SETTINGS).items() if group not in chosen]
     note = f"own text without data= or experiment=: using {' '.join(added)}"
+    if own_model:
+        note += "; experiment=auto beside your settings chooses all others by your text"
     place = named[0] if named else 0  # argparse wants settings side by side, not before and after --cfg job
     return [*arguments[:place], *added, *arguments[place:]], [note]
 

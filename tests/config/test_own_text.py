@@ -36,7 +36,9 @@ def test_own_text_without_a_choice_of_data_takes_general_settings(arguments, add
     changed, lines = with_settings_for_own_text(arguments)
     assert [argument for argument in changed if argument not in arguments] == added
     assert [argument for argument in changed if argument not in added] == arguments
-    assert lines == ([f"own text without data= or experiment=: using {' '.join(added)}"] if added else [])
+    assert [line.split(";")[0] for line in lines] == (
+        [f"own text without data= or experiment=: using {' '.join(added)}"] if added else []
+    )
 
 
 def test_own_text_has_the_same_settings_as_if_they_were_chosen():
@@ -53,7 +55,10 @@ def test_the_first_line_of_a_run_says_so(recipe, tmp_path):
     files = [f"data.{split}.file={tmp_path / 'a.tsv'}" for split in ("train", "validation")]
     outcome = recipe("train", f"run={tmp_path / 'run'}", *files, *without_data(TINY), "training.updates=1")
     assert outcome.code == 0, outcome.err
-    assert outcome.out.splitlines()[0] == "own text without data= or experiment=: using data=files model=attention"
+    assert outcome.out.splitlines()[0] == (
+        "own text without data= or experiment=: using data=files model=attention; "
+        "experiment=auto beside your settings chooses all others by your text"
+    )
     assert "only 30 training pairs" in outcome.err
 
 

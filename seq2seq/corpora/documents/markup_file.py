@@ -55,6 +55,8 @@ class MarkupFile(Document):
                 counts["filled"] += unit.source is not None
                 counts["inline"] += unit.source is not None and unit.inline
         self.report = f"{self.name}: {counts['filled']:,} of {counts['units']:,} units filled"
+        if not counts["filled"]:
+            self.report += "; each has a translation already, or no text in the source language"
         if counts["inline"]:
             self.report += f"; {counts['inline']:,} have inline elements, and their translations are plain text"
 
