@@ -40,7 +40,8 @@ def with_settings_for_own_text(arguments: Sequence[str], names_text: bool = Fals
     if not (named or names_text) or other_config or chosen & {"data", "experiment"}:
         return [*arguments], []
     own_model = any(map(NAMES_MODEL.match, arguments))
-    added = [f"{group}={choice}" for group, choice in (OWN_MODEL if own_model else SETTINGS).items() if group not in chosen]
+    choices = OWN_MODEL if own_model else SETTINGS
+    added = [f"{group}={choice}" for group, choice in choices.items() if group not in chosen]
     note = f"own text without data= or experiment=: using {' '.join(added)}"
     if own_model:
         note += "; experiment=auto beside your settings chooses all others by your text"
