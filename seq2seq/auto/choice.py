@@ -35,7 +35,11 @@ HEAD = """\
 """
 
 BASE = {
-    "defaults": [{"override /data": "files"}, {"override /tokenizer": "bpe"}, {"override /model": "attention"}],
+    "defaults": [
+        *({"override /data": "files"}, {"override /tokenizer": "bpe"}, {"override /model": "attention"}),
+        {"override /optimizer": "adam_fast"},
+    ],
+    "model": {"embedding_range": 0.3},
     "schedule": {"floor": 0.02},
 }
 """What conf/experiment/auto.yaml says besides, so that auto.yaml is a complete experiment."""

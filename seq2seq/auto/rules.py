@@ -64,9 +64,6 @@ SPECIAL = 260
 MOST_CHARACTERS = 1000
 """Rare characters of a larger alphabet are spelled in bytes."""
 
-LEARNING_RATE = 0.002
-"""With Adam and batches of 2,048 tokens; it follows the square root of the batch."""
-
 PASSES = 50, 14_000
 """Passes through so many pairs; fewer through more, by the square root."""
 
@@ -177,11 +174,9 @@ def levers(text: Statistics, chosen: Settings) -> Iterator[Choice]:
 
 
 def updates(text: Statistics, chosen: Settings) -> Iterator[Choice]:
-    """Batches, learning rate, and the length of training."""
+    """Batches, and the length of training."""
     yield Choice("batch.tokens", by_pairs(BATCH, text.pairs), "small batches make more updates of few pairs")
     batch = chosen["batch.tokens"]
-    rate = round(LEARNING_RATE * min(1.0, math.sqrt(batch / 2048)), 5)
-    yield Choice("optimizer.learning_rate", rate, f"for Adam and batches of {batch:,} tokens")
     passes = PASSES[0] * math.sqrt(PASSES[1] / max(1, text.pairs))
     wanted = passes * text.pairs * text.tokens_per_pair / batch / chosen["training.accumulate"]
     every = round(min(MOST_UPDATES, max(FEWEST_UPDATES, wanted)) / VALIDATIONS / 10) * 10
