@@ -6,10 +6,10 @@ from typing import Any
 from seq2seq import __version__
 from seq2seq.model import ModelConfig
 from seq2seq.portable.folder import FORMAT
+from seq2seq.portable.placeholders import Placeholders
 from seq2seq.run.folder import LoadedRun, RunFolder
 from seq2seq.run.metadata import architecture
 from seq2seq.search import SearchConfig
-from seq2seq.tokenizer.placeholders import Placeholders
 from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, Tokenizers
 
 SEARCH = (
