@@ -11,7 +11,6 @@ import torch
 
 from seq2seq.errors import RunError
 from seq2seq.inference.members import Members
-from seq2seq.portable.check import ids_of
 from seq2seq.portable.normalization import is_blank
 from seq2seq.portable.translator import Translator
 from seq2seq.search import Hypothesis, SearchConfig, search

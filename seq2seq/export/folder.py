@@ -2,7 +2,6 @@
 
 import json
 import logging
-from dataclasses import dataclass
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from seq2seq.portable.check import check_translator
 from seq2seq.portable.errors import PortableError
 from seq2seq.portable.folder import CHECK, CONFIG, WEIGHTS
 from seq2seq.portable.translator import Translator
-from seq2seq.run.folder import SHORTLIST, LoadedRun, RunFolder
+from seq2seq.run.folder import SHORTLIST, RunFolder
 from seq2seq.run.metadata import tokenizer_hashes
 from seq2seq.search import SearchConfig
 from seq2seq.system.atomic import new_folder

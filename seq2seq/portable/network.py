@@ -13,6 +13,9 @@ import numpy as np
 
 from seq2seq.portable.engine import Floats, Integers, Weights
 
+CELL_STATE = ("lstm", "layer_norm_lstm")
+"""The cells that have a cell state besides their hidden state."""
+
 TINY = 1e-30
 """Smallest probability whose logarithm is computed."""
 
@@ -63,12 +66,13 @@ class NumpyEngine:
         for depth in range(encoder["layers"]):
             states_SD, last_1D, cell_1D = self._layer(f"encoder.layers.{depth}", outputs_SX)
             hidden.append(summarize(self.model["summary"], states_SD, last_1D))
-            cells.append(cell_1D if encoder["cell"] in ("lstm", "layer_norm_lstm") else hidden[-1])
+            cells.append(cell_1D if encoder["cell"] in CELL_STATE else hidden[-1])
             outputs_SX = states_SD + outputs_SX if is_residual(encoder, depth) else states_SD
         keys_SA, values_SD = (self._linear(f"decoder.attention.{name}_map", outputs_SX) for name in ("key", "value"))
+        hidden_L1H = self._bridge("hidden", hidden)
         state = State(
-            self._bridge("hidden", hidden),
-            self._bridge("cell", cells),
+            hidden_L1H,
+            self._bridge("cell", cells) if self.model["decoder"]["cell"] in CELL_STATE else hidden_L1H,
             np.zeros((1, self._fed_size(values_SD.shape[1])), np.float32),
             np.zeros((1, len(tokens)), np.float32),
         )
