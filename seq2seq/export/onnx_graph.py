@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from onnx import ModelProto, TensorProto, helper, save
 
 from seq2seq.errors import ConfigError

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import BOS, COPIES, EOS, EVERY, VOCABULARY, model_configs, random_network, random_sentences
+from networks import BOS, COPIES, EOS, EVERY, model_configs, random_network, random_sentences
 
 from seq2seq.errors import ConfigError
 from seq2seq.export.onnx_builder import LEVELS, GraphBuilder, Part, stored_tensors
@@ -88,6 +88,7 @@ def test_every_kind_of_network_gives_the_log_probabilities_and_attention_of_torc
     assert_equal(EVERY[sample], tmp_path, precision, [0, 6])
 
 
+@pytest.mark.slow  # the samples above cover every setting
 @given(config=model_configs(), seed=st.integers(0, 99))
 def test_any_network_gives_the_log_probabilities_of_torch(config, seed, tmp_path_factory):
     config = replace(config, encoder=replace(config.encoder, layers=max(1, config.encoder.layers)))
