@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from networks import BOS, COPIES, EOS, EVERY, model_configs, random_network, random_sentences
 
 from seq2seq.errors import ConfigError
+from seq2seq.export.config_json import nested_architecture
 from seq2seq.export.onnx_builder import LEVELS, GraphBuilder, Part, stored_tensors
 from seq2seq.export.onnx_graph import IR_VERSION, OPSET, write_graphs
 from seq2seq.model import (
@@ -25,6 +26,8 @@ from seq2seq.model import (
     Readout,
 )
 from seq2seq.model.weights import dequantized, load_weights, save_quantized, save_tensors, save_weights, set_weights
+from seq2seq.portable.folder import read_weights
+from seq2seq.portable.network import NumpyEngine
 from seq2seq.portable.onnx_engine import OnnxEngine
 
 ROWS = [[BOS, 3, 4, 5, 7], [BOS, 5, 5, 7, 2], [BOS, 6, 3, 3, 4]]
@@ -56,7 +59,7 @@ def expected(network: Network, source, rows):
     return logits.log_softmax(1).view(*batch[2].shape, -1).numpy(), None if weights is None else weights.numpy()
 
 
-def actual(engine: OnnxEngine, source, rows):
+def actual(engine, source, rows):
     """Return the same from an engine, one token per row and step."""
     memory, state = engine.encode(source)
     state = engine.select(state, np.zeros(len(rows), np.int64))
@@ -101,8 +104,9 @@ def test_any_network_gives_the_log_probabilities_of_torch(config, seed, tmp_path
 
 
 def test_rows_are_selected_and_do_not_depend_on_each_other(tmp_path):
-    config = replace(EVERY[13])  # with everything that a row's state can have
-    assert config.coverage and config.decoder.input_feeding
+    config = EVERY[13]
+    assert config.coverage, "the state should have all that it can have"
+    assert config.decoder.input_feeding
     exported(config, tmp_path)
     engine = OnnxEngine(tmp_path)
     memory, state = engine.encode([3, 4, 5, EOS])
@@ -146,6 +150,39 @@ def test_a_language_model_is_refused(tmp_path):
 
 
 # Products of integers.
+
+
+class RoundedInputs(NumpyEngine):
+    """The numpy network on the same weights, whose bounded inputs are rounded to 14 bits; embeddings are not."""
+
+    def _products(self, cell, inputs_NX):
+        return super()._products(cell, rounded(inputs_NX) if cell == "decoder.layers.1" else inputs_NX)
+
+    def _advance(self, kind, cell, products_NG, hidden_NH, cell_NH):
+        hidden_NH = rounded(hidden_NH) if cell.startswith("decoder") else hidden_NH
+        return super()._advance(kind, cell, products_NG, hidden_NH, cell_NH)
+
+    def _linear(self, name, inputs_NX):
+        return super()._linear(name, rounded(inputs_NX) if name == "decoder.readout" else inputs_NX)
+
+    def _features(self, outputs_NX, context_NX, embedded_NX):
+        return rounded(super()._features(outputs_NX, context_NX, embedded_NX))
+
+
+def rounded(values):
+    return np.rint(values * np.float32(LEVELS)) / np.float32(LEVELS)
+
+
+def test_int8_is_float32_with_inputs_rounded_to_two_digits(tmp_path):
+    """So the two differ by rounding of float32 only, far less than the digits themselves."""
+    exported(SMALL, tmp_path, "int8")
+    source = [3, 6, 4, EOS]
+    weights, model = read_weights(tmp_path / "model.safetensors"), nested_architecture(SMALL)
+    reference, _ = actual(RoundedInputs(model, weights, COPIES), source, ROWS)
+    plain, _ = actual(NumpyEngine(model, weights, COPIES), source, ROWS)
+    computed, _ = actual(OnnxEngine(tmp_path), source, ROWS)
+    assert abs(computed - reference).max() < 2e-6
+    assert abs(computed - plain).max() > 2e-5
 
 
 def codes_and_scales(outputs, inputs, seed):
