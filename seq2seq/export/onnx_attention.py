@@ -46,7 +46,7 @@ def write_memory(graph: GraphBuilder, config: ModelConfig, states_SD: str) -> No
 def read_memory(graph: GraphBuilder, config: ModelConfig) -> None:
     """Declare keys and values as inputs of the graph."""
     heads, width, size = config.attention_heads, config.encoder.width, config.key_size
-    keys = [heads, size // heads, "S"] if has_heads_apart(config) else ["S", size]
+    keys: list[int | str] = [heads, size // heads, "S"] if has_heads_apart(config) else ["S", size]
     graph.input("keys", TensorProto.FLOAT, keys)
     graph.input("values", TensorProto.FLOAT, [heads, "S", width // heads])
 

@@ -86,8 +86,8 @@ class GraphBuilder:
     def __init__(self, tensors: Mapping[str, StoredTensor], outer: "GraphBuilder | None" = None) -> None:
         self.tensors = tensors
         self.root = outer or self
-        self.scope = self.root.scope if outer else ""
-        self.names: set[str] = self.root.names if outer else set()
+        self.scope: str = outer.scope if outer else ""
+        self.names: set[str] = outer.names if outer else set()
         self.nodes: list[NodeProto] = []
         self.initializers: dict[str, TensorProto] = {}
         self.inputs: list[ValueInfoProto] = []

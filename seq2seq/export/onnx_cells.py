@@ -7,7 +7,7 @@ N rows, S source positions, I input width, H units, G = blocks · H rows of the 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from onnx import TensorProto
@@ -122,7 +122,7 @@ def run(graph: GraphBuilder, cell: Cell, inputs_SI: Part, reverse: bool) -> tupl
 def _fused(graph: GraphBuilder, cell: Cell, inputs_SI: Part, reverse: bool) -> tuple[str, CellState]:
     """One node of ONNX, which has other axes and another order of blocks than torch."""
     op = {CellKind.lstm: "LSTM", CellKind.gru: "GRU"}.get(cell.kind, "RNN")
-    attributes: dict[str, object] = {"hidden_size": cell.size, "direction": "reverse" if reverse else "forward"}
+    attributes: dict[str, Any] = {"hidden_size": cell.size, "direction": "reverse" if reverse else "forward"}
     if op == "GRU":
         attributes["linear_before_reset"] = 1
     elif op == "RNN":
