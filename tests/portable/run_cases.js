@@ -9,17 +9,23 @@ const path = require("path");
 const vm = require("vm");
 
 const web = path.join(__dirname, "..", "..", "seq2seq", "portable", "web");
-for (const script of ["weights.js", "engine.js", "search.js"]) {
-  const file = path.join(web, script);
+for (const script of ["model", "weights", "products", "encoder", "attention", "decoder", "output", "engine", "search"]) {
+  const file = path.join(web, `${script}.js`);
   vm.runInThisContext(fs.readFileSync(file, "utf8"), { filename: file });
 }
 
 const bytes = (...parts) => new Uint8Array(fs.readFileSync(path.join(...parts))).buffer;
 
+/** The extras of loadEngine: `copies` of config.json, and shortlist.safetensors if there is one. */
+function extras({ copies }, folder) {
+  const listed = fs.existsSync(path.join(folder, "shortlist.safetensors"));
+  return { copies, shortlist: listed ? bytes(folder, "shortlist.safetensors") : null };
+}
+
 async function run({ folder, sources, options }, engines) {
   if (!engines.has(folder)) {
     const config = JSON.parse(fs.readFileSync(path.join(folder, "config.json"), "utf8"));
-    engines.set(folder, await loadEngine(config, bytes(folder, "model.safetensors"), bytes(web, "kernels.wasm")));
+    engines.set(folder, await loadEngine(config, bytes(folder, "model.safetensors"), bytes(web, "kernels.wasm"), extras(config, folder)));
   }
   const results = [];
   for (const source of sources) {
