@@ -81,7 +81,9 @@
     if (options.nBest === undefined) settings.nBest = Math.min(nBest, beamSize); // the model's
     const counts = (number, most) => Number.isInteger(number) && number >= 1 && number <= most;
     if (!counts(beamSize, 10000)) throw new Error(`beamSize must be a whole number of at least 1, got ${beamSize}`);
-    if (!counts(settings.nBest, beamSize)) throw new Error(`nBest must be at least 1 and at most beamSize=${beamSize}, got ${nBest}`);
+    if (!counts(settings.nBest, beamSize)) {
+      throw new Error(`nBest must be a whole number of at least 1 and at most beamSize=${beamSize}, got ${nBest}`);
+    }
     const byTokens = ({ ids, finished }) => `${ids} ${finished}`;
     return { ...settings, identity: options.identity || byTokens };
   }
@@ -133,7 +135,7 @@
     return [...first.values()].slice(0, nBest);
   }
 
-  /** Call onToken if more tokens can no longer change: the common prefix of all hypotheses. Returns how many can not. */
+  /** Call onToken if the common prefix of all hypotheses, which can no longer change, has grown. Returns its length. */
   function report(beam, done, fixed, onToken) {
     const [first, ...others] = [...beam.map(tokensOf), ...done.map(({ ids }) => ids)];
     if (!first) return fixed;
