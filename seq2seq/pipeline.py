@@ -25,6 +25,7 @@ from seq2seq.data.table import Table
 from seq2seq.errors import ConfigError, without_passwords
 from seq2seq.evaluation.validation import Validator
 from seq2seq.model import AttentionKind, Network, slow_path_warnings
+from seq2seq.portable.placeholders import Placeholders
 from seq2seq.run.files import FileRecord, record_files
 from seq2seq.run.folder import RunFolder, learn_shortlist, prepare_tokenizers
 from seq2seq.run.network import make_network
@@ -35,7 +36,6 @@ from seq2seq.system.precision import Precision
 from seq2seq.system.processes import first_before_others, is_first, rank, world_size
 from seq2seq.system.threads import use_threads
 from seq2seq.tokenizer.config import TokenizerConfig
-from seq2seq.tokenizer.placeholders import Placeholders
 from seq2seq.tokenizer.protection import protected_corpus
 from seq2seq.tokenizer.token_bytes import non_text_tokens
 from seq2seq.tokenizer.tokenizer import Tokenizers

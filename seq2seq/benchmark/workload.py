@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 import torch
 
 from seq2seq.benchmark.config import BenchmarkConfig
-from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.corpora.corpus import Corpus, Pair, PairList
 from seq2seq.corpora.reading import names_corpus, read_split, text_for_run
@@ -22,6 +21,7 @@ from seq2seq.data.preparation import encode_corpus
 from seq2seq.data.table import Table
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.weights import save_weights
+from seq2seq.portable.normalization import is_blank
 from seq2seq.run.files import run_text
 from seq2seq.run.folder import MODEL, RunFolder
 from seq2seq.run.network import make_network

@@ -11,13 +11,13 @@ from typing import Any
 from tqdm import tqdm
 
 from seq2seq import __version__
-from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.mixture import without_tags
 from seq2seq.errors import shown
 from seq2seq.metrics.copied_source import copied_source_report, copied_source_score
 from seq2seq.metrics.score import Score, score
 from seq2seq.metrics.suspicious import blank_report, count_outputs
+from seq2seq.portable.normalization import is_blank
 from seq2seq.run.folder import SHORTLIST, RunFolder
 from seq2seq.run.provenance import file_hash, hash_if_run, read_scores, text_hash
 from seq2seq.search import Method, SearchConfig

@@ -23,6 +23,7 @@ from seq2seq.inference.shortlist import MAX_TRANSLATIONS, Shortlist
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.network import meta_network
 from seq2seq.model.weights import dequantized, is_quantized, load_weights_of, read_metadata, set_weights
+from seq2seq.portable.placeholders import SYMBOLS, Placeholders
 from seq2seq.run.metadata import check_metadata, model_metadata, tokenizer_hashes
 from seq2seq.run.network import make_network
 from seq2seq.search import SearchConfig
@@ -30,7 +31,6 @@ from seq2seq.settings import flat, validate
 from seq2seq.system.atomic import atomic_folder, atomic_write
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.normalization import Normalization
-from seq2seq.tokenizer.placeholders import SYMBOLS, Placeholders
 from seq2seq.tokenizer.tokenizer import EOS, UNK, Tokenizers, load_tokenizers, save_tokenizers
 from seq2seq.tokenizer.vocabulary import cached_tokenizers
 

@@ -9,11 +9,11 @@ import torch
 from seq2seq.analysis.config import ALTERNATIVES
 from seq2seq.analysis.trace import Trace
 from seq2seq.analysis.tracing import trace_sentence
-from seq2seq.corpora.segmentation import MAX_SEGMENT
 from seq2seq.errors import ConfigError, require_text
 from seq2seq.inference.member import Member, check_members
 from seq2seq.inference.members import EncodedSources, Members
 from seq2seq.inference.shortlist import Shortlist
+from seq2seq.portable.segmentation import MAX_SEGMENT
 from seq2seq.run.folder import RunFolder, load_run
 from seq2seq.search import (
     LANGUAGE_MODEL_WEIGHT,
