@@ -210,6 +210,12 @@
       return fromBytes(this.pieces[id].text);
     }
 
+    /** The value of a token that stands for a single byte; null for all other tokens. */
+    byteOf(id) {
+      const { type, byte } = this.pieces[id];
+      return type === BYTE ? byte.charCodeAt(0) : null;
+    }
+
     /** The longest user-defined symbol at a position; empty if there is none. */
     symbolAt(text, position) {
       return this.symbols.find((symbol) => text.startsWith(symbol, position)) ?? "";
