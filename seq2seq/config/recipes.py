@@ -1,6 +1,7 @@
 """The settings of each recipe, composed of the settings of rooms, and checks across them."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from seq2seq.config.automatic import AutoConfig
 from seq2seq.corpora.config import DataConfig, Split, source_tags, without_source
@@ -182,6 +183,23 @@ class QuantizeConfig:
 
     run: str = setting("runs/demo", "run folder of the model")
     output: str | None = setting(None, "new model folder; null: RUN-int8")
+
+
+class ExportPrecision(StrEnum):
+    """The form of the weights in an exported folder."""
+
+    float32 = "float32"
+    int8 = "int8"
+
+
+@dataclass(kw_only=True)
+class ExportConfig(OverridesConfig):
+    """Settings of recipes/export.py."""
+
+    run: str = setting("runs/demo", "run folder of the model")
+    output: str | None = setting(None, "new folder; null: RUN-portable")
+    precision: ExportPrecision | None = setting(None, "float32, or int8: a quarter of the size; null: the run's")
+    check: bool = setting(False, "only translate the sentences of output/check.json on this machine and compare")
 
 
 @dataclass(kw_only=True)

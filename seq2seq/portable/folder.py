@@ -1,4 +1,5 @@
-"""An exported folder: config.json, model.safetensors, tokenizer*.model, encoder.onnx, step.onnx, check.json.
+"""An exported folder: config.json, model.safetensors, tokenizer*.model, encoder.onnx, step.onnx, check.json and, if
+the run has one, shortlist.safetensors.
 
 Reading executes nothing. O outputs and I inputs of a matrix.
 """
@@ -16,6 +17,7 @@ from seq2seq.portable.errors import PortableError
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 CHECK = "check.json"
+SHORTLIST = "shortlist.safetensors"
 ENCODER_GRAPH = "encoder.onnx"
 STEP_GRAPH = "step.onnx"
 

@@ -24,6 +24,7 @@ from seq2seq.model import ModelConfig, Network
 from seq2seq.model.network import meta_network
 from seq2seq.model.weights import dequantized, is_quantized, load_weights_of, read_metadata, set_weights
 from seq2seq.portable.placeholders import SYMBOLS, Placeholders
+from seq2seq.run.exported import EXPORTED_CONFIG, exported_settings
 from seq2seq.run.metadata import check_metadata, model_metadata, tokenizer_hashes
 from seq2seq.run.network import make_network
 from seq2seq.search import SearchConfig
@@ -147,7 +148,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: str | Path) -> "RunFolder":
-        """Read config.yaml of a run folder.
+        """Read config.yaml of a run folder, or config.json of an exported one.
 
         Raises:
             RunError: the folder has no config.yaml, or it is not a YAML mapping.
@@ -157,6 +158,9 @@ class RunFolder:
             raise ConfigError(f"a run folder is a path, got {type(path).__name__}: pass a string or a Path")
         folder = Path(path).expanduser()
         file = folder / CONFIG
+        if not os.path.isfile(file) and os.path.isfile(folder / EXPORTED_CONFIG):
+            settings = exported_settings(folder)
+            return cls(folder, yaml.safe_dump(settings, sort_keys=False), settings)
         if not os.path.isfile(file):  # `Path.is_file` raises an error for names that the system does not allow
             raise RunError(f"{folder} is not a run folder ({CONFIG} is missing): set run=PATH, or train a model first")
         try:
