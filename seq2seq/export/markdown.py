@@ -10,6 +10,9 @@ from collections.abc import Iterator
 SKIPPED = {"Use", "Training"}
 """Sections for those who have the folder, not only the page."""
 
+FOLDER_ONLY = ("| file |", "It runs with ")
+"""How blocks begin that are likewise about the folder."""
+
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 BLOCK_ENDS = re.compile(r"\n(?:[ \t]*\n)+")
@@ -31,11 +34,10 @@ def _blocks(text: str) -> Iterator[str]:
     """The blocks of a section: tables, code, headings, lists and paragraphs."""
     for block in BLOCK_ENDS.split(text.strip("\n")):
         lines = block.splitlines()
-        if not lines:
+        if not lines or block.startswith(FOLDER_ONLY):
             continue
         if all(line.startswith("|") for line in lines) and len(lines) > 1:
-            if not lines[0].startswith("| file |"):  # the files of the folder are not in the page
-                yield _table([_cells(line) for line in lines if not re.fullmatch(r"[|\s:-]+", line)])
+            yield _table([_cells(line) for line in lines if not re.fullmatch(r"[|\s:-]+", line)])
         elif lines[0].startswith("```") or all(line.startswith("    ") for line in lines):
             code = [line.removeprefix("    ") for line in lines if not line.startswith("```")]
             yield f"<pre>{html.escape(chr(10).join(code))}</pre>"

@@ -58,6 +58,19 @@
     byId("error").hidden = !text;
   }
 
+  let lasting = ""; // the status after short messages
+
+  function showStatus(text) {
+    lasting = text;
+    status.textContent = text;
+  }
+
+  /** The text field is as high as its text. */
+  function grow() {
+    source.style.height = "auto";
+    source.style.height = `${source.scrollHeight}px`;
+  }
+
   // The worker
 
   function start() {
@@ -79,7 +92,7 @@
   const OLD = "this browser is too old. Chrome 91, Firefox 89, Safari 16.4 and later versions work";
 
   function stopped(reason) {
-    status.textContent = "";
+    showStatus("");
     showError(`The translator has stopped: ${reason}. Reload the page; if that does not help, use another browser.`);
   }
 
@@ -96,7 +109,7 @@
       tag.replaceChildren(...["", ...tags].map((each) => make("option", { value: each }, each || "none")));
       tag.value = config.text.source_tag || "";
       if (fault) hold(fault);
-      else status.textContent = "Ready. Checking this device …";
+      else showStatus("Ready. Checking this device …");
       send();
     },
     layout({ version: own, parts, known: results }) {
@@ -114,8 +127,7 @@
     },
     checked({ count, fault }) {
       if (fault) hold(fault);
-      else if (count) status.textContent = "Ready. This device computes what it should.";
-      else status.textContent = "Ready.";
+      else showStatus(count ? "Ready. This device translates as it should (checked)." : "Ready.");
     },
     error: stopped,
   };
@@ -123,7 +135,7 @@
   /** Hide translations: the device computes something else than the one that exported the model. */
   function hold(fault) {
     held = true;
-    status.textContent = "";
+    showStatus("");
     output.replaceChildren();
     const anyway = make("button", { type: "button" }, "Translate anyway");
     anyway.addEventListener("click", () => {
@@ -280,6 +292,7 @@
     const text = translationText();
     const copied = await navigator.clipboard.writeText(text).then(() => true, () => copyBySelection(text)).catch(() => copyBySelection(text));
     status.textContent = copied ? "\u2713 copied" : "Copying failed: select the text, then press Ctrl+C.";
+    setTimeout(() => showStatus(lasting), 2500);
   }
 
   /** Over http, keep the page for use without a network, and offer to install it. */
@@ -290,7 +303,9 @@
   }
 
   let timer = 0;
+  addEventListener("resize", grow);
   source.addEventListener("input", () => {
+    grow();
     clearTimeout(timer);
     timer = setTimeout(send, DELAY);
   });
@@ -300,6 +315,7 @@
   byId("clear").addEventListener("click", () => {
     source.value = "";
     source.focus();
+    grow();
     send();
   });
   addEventListener("error", ({ message }) => stopped(message));
