@@ -1,21 +1,25 @@
 // Greedy and beam search of one sentence, equal to seq2seq.search in the settings that config.json holds.
 //
-//   const engine = await loadEngine(config, weights, wasm);           // engine.js
-//   const best = await translate(engine, sourceIds, options);         // this file
+//   const engine = await loadEngine(config, weights, wasm, extras);
+//   const [best] = await translate(engine, sourceIds, options);
 //
-// Both are classic scripts, because pages opened from a file cannot load modules: engine.js and search.js attach
-// loadEngine and translate to globalThis. They work in a page, in a worker made from a Blob, and in node.
+// The scripts are classic ones, because pages opened from a file cannot load modules. They work in a page, in a worker
+// made from a Blob, and in node, and must be loaded in this order: model.js, weights.js, products.js, encoder.js,
+// attention.js, decoder.js, output.js, engine.js, search.js. They share the global object `seq2seq`.
 //
-// loadEngine(config, weights, wasm): the parsed config.json, and the bytes (ArrayBuffer) of model.safetensors (float32
-//   or int8) and kernels.wasm. Throws an Error with one line of advice if something is missing, damaged or unsupported.
-//   The engine keeps no reference to the two buffers.
+// loadEngine(config, weights, wasm, extras): the parsed config.json, and the bytes (ArrayBuffer) of model.safetensors
+//   (float32 or int8) and kernels.wasm. Throws an Error with one line of advice if something is missing, damaged or
+//   unsupported. The engine keeps no reference to the buffers. extras, both optional:
+//   copies          the target token that is equal to each source token, -1 for none (array or Int32Array); a model with
+//                   model.copy=pointer needs it
+//   shortlist       the bytes of shortlist.safetensors; translations then use the tokens of the lists only
 //
 // translate(engine, sourceIds, options) -> Promise of hypotheses, best first, at least one:
 //   {ids, score, logProbability, finished, attention}
 //   sourceIds       source token ids, EOS included
 //   ids             target token ids, without BOS and EOS
-//   attention       one Float32Array (source tokens, EOS included) for each predicted token, EOS included; null without
-//                   attention
+//   attention       one Float32Array (source tokens, EOS included) for each predicted token, EOS included if the
+//                   hypothesis is finished; null without attention
 // options, all optional; what is missing is taken from config.search:
 //   beamSize, nBest, lengthPenalty, maxLengthRatio, maxLengthOffset, noRepeatNgram, repetitionPenalty
 //   onToken(ids)    called whenever more tokens can no longer change, with all of these
@@ -23,14 +27,20 @@
 //                   loop run now and then, so that a worker can receive the message that aborts it.
 //   identity(hypothesis)  n-best lists keep the best hypothesis of every identity; default: its tokens. Pass the text
 //                   to get what seq2seq.Translator returns.
+// Translations of one engine wait for each other.
 "use strict";
 
 (() => {
   /** Milliseconds of search between two turns of the event loop. */
   const PATIENCE = 30;
 
-  /** Translate one sentence: see above. */
-  async function translate(engine, sourceIds, options = {}) {
+  function translate(engine, sourceIds, options = {}) {
+    const turn = (engine.turn || Promise.resolve()).then(() => search(engine, sourceIds, options));
+    engine.turn = turn.catch(() => {});
+    return turn;
+  }
+
+  async function search(engine, sourceIds, options) {
     const settings = searchSettings(engine.config.search, options);
     const { beamSize, lengthPenalty } = settings;
     const { bos, eos } = engine.config.special;
@@ -41,20 +51,17 @@
     engine.reserve(beamSize, sourceIds.length);
     engine.encode(sourceIds);
     for (let length = 1; beam.length && length <= limit && done.length < beamSize; length++) {
-      if (signal) {
-        if (Date.now() - resumed > PATIENCE) {
-          await new Promise((resume) => setTimeout(resume));
-          resumed = Date.now();
-        }
-        signal.throwIfAborted();
+      if (signal && Date.now() - resumed > PATIENCE) {
+        await new Promise((resume) => setTimeout(resume));
+        resumed = Date.now();
       }
+      if (signal) signal.throwIfAborted();
       engine.decode(beam.map(({ token }) => token));
       discourageRepetition(engine, beam, settings);
       const next = continuations(engine, beam, beamSize);
       const ended = next.slice(0, beamSize).filter(({ token }) => token === eos);
       done.push(...ended.map((end) => hypothesis(end, lengthPenalty, true)));
-      const kept = next.filter(({ token }) => token !== eos).slice(0, beamSize);
-      beam = kept;
+      beam = next.filter(({ token }) => token !== eos).slice(0, beamSize);
       engine.select(beam.map(({ row }) => row));
       if (onToken) fixed = report(beam, done, fixed, onToken);
     }
@@ -71,12 +78,14 @@
       settings[option] = options[option] === undefined ? value : options[option];
     }
     const { beamSize, nBest } = settings;
-    if (!(Number.isInteger(beamSize) && beamSize >= 1)) throw new Error(`beamSize must be a whole number of at least 1, got ${beamSize}`);
-    if (!(Number.isInteger(nBest) && nBest >= 1 && nBest <= beamSize)) {
-      if (options.nBest !== undefined) throw new Error(`nBest must be a whole number of at least 1 and at most beamSize=${beamSize}, got ${nBest}`);
-      settings.nBest = Math.min(nBest, beamSize); // the model's
+    if (options.nBest === undefined) settings.nBest = Math.min(nBest, beamSize); // the model's
+    const counts = (number, most) => Number.isInteger(number) && number >= 1 && number <= most;
+    if (!counts(beamSize, 10000)) throw new Error(`beamSize must be a whole number of at least 1, got ${beamSize}`);
+    if (!counts(settings.nBest, beamSize)) {
+      throw new Error(`nBest must be a whole number of at least 1 and at most beamSize=${beamSize}, got ${nBest}`);
     }
-    return { ...settings, identity: options.identity || (({ ids, finished }) => `${ids} ${finished}`) };
+    const byTokens = ({ ids, finished }) => `${ids} ${finished}`;
+    return { ...settings, identity: options.identity || byTokens };
   }
 
   /** The 2K best continuations of the beam, best first: nodes of the search tree. */
@@ -126,7 +135,7 @@
     return [...first.values()].slice(0, nBest);
   }
 
-  /** Call onToken if more tokens can no longer change: the common prefix of all hypotheses. Returns how many there are. */
+  /** Call onToken if the common prefix of all hypotheses, which can no longer change, has grown. Returns its length. */
   function report(beam, done, fixed, onToken) {
     const [first, ...others] = [...beam.map(tokensOf), ...done.map(({ ids }) => ids)];
     if (!first) return fixed;
@@ -141,8 +150,9 @@
   function discourageRepetition(engine, beam, { noRepeatNgram, repetitionPenalty }) {
     if (repetitionPenalty === 1 && !noRepeatNgram) return;
     beam.forEach((node, row) => {
-      const [history, logProbabilities] = [tokensOf(node), engine.row(row)];
-      if (repetitionPenalty !== 1) for (const token of new Set(history)) logProbabilities[token] *= repetitionPenalty;
+      const history = tokensOf(node).map((token) => engine.placeOf(token));
+      const logProbabilities = engine.logProbabilities(row);
+      if (repetitionPenalty !== 1) for (const place of new Set(history)) logProbabilities[place] *= repetitionPenalty;
       if (noRepeatNgram && noRepeatNgram <= history.length) excludeNgrams(logProbabilities, history, noRepeatNgram);
     });
   }
@@ -155,8 +165,7 @@
       const token = history[start + n - 1];
       if (context.every((other, i) => history[start + i] === other)) excluded.set(token, logProbabilities[token]);
     }
-    const kept = [...excluded.keys()];
-    for (const token of kept) logProbabilities[token] = -Infinity;
+    for (const token of excluded.keys()) logProbabilities[token] = -Infinity;
     if (logProbabilities.some((value) => value > -Infinity)) return;
     for (const [token, value] of excluded) logProbabilities[token] = value;
   }
