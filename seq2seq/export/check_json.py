@@ -70,7 +70,7 @@ def sample_texts(tokenizer: Tokenizer, tag: str | None) -> list[str]:
 
 
 def _sentence(members: Members, config: SearchConfig, portable: Translator, text: str) -> dict[str, Any] | None:
-    """The record of a sentence; None if numpy translates it otherwise, or it cannot be translated."""
+    """The record of a sentence; None if numpy translates it otherwise."""
     encoded, [longest] = members.encoded([text])
     record: dict[str, Any] = {"source": text, "source_tokens": longest}
     for name, beam_size in (("greedy", 1), ("beam", config.beam_size if config.beam_size > 1 else BEAM_SIZE)):
@@ -79,7 +79,7 @@ def _sentence(members: Members, config: SearchConfig, portable: Translator, text
             [[found]] = search(members.bind(encoded).stepper, own)
         settings = replace(portable.search, beam_size=beam_size, n_best=1)
         same = portable.hypotheses(text, settings)[0]
-        if not found.tokens or (same.tokens, same.finished) != (found.tokens, found.finished):
+        if (same.tokens, same.finished) != (found.tokens, found.finished):
             return None
         record[name] = _result(members, found, beam_size)
     return record

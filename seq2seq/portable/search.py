@@ -112,11 +112,11 @@ class Search:
     adjust: Callable[[Floats], Floats] | None = None
 
     def run(self) -> list[Hypothesis]:
-        """The hypotheses of the whole beam, best first: finished before unfinished, then by score."""
+        """The best K hypotheses, best first: finished before unfinished, then by score."""
         ended: list[Hypothesis] = []
         for _ in self.steps(ended):
             pass
-        return ranked(ended)
+        return ranked(ended)[: self.settings.beam_size]
 
     def steps(self, ended: list[Hypothesis]) -> Iterator[list[list[int]]]:
         """Search, and yield the tokens of the unfinished hypotheses after every step.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from networks import BOS, COPIES, EOS, EVERY, VOCABULARY, model_configs, random_network, random_sentences
 from torch import Tensor
@@ -63,8 +63,6 @@ def test_numpy_computes_what_torch_does(config):
         check_equal(network, [*sentence, EOS])
 
 
-@pytest.mark.slow
-@settings(max_examples=300, deadline=None)
 @given(model_configs().filter(lambda config: config.encoder.layers > 0), st.integers(0, 9), st.integers(1, 6))
 def test_numpy_computes_what_torch_does_for_any_model(config: ModelConfig, seed: int, length: int):
     check_equal(random_network(config, seed, spread=0.5), [*random_sentences(seed, [length])[0], EOS])

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.portable.errors import PortableError
@@ -80,7 +80,6 @@ SETTINGS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.integers(0, 999), st.integers(1, 3), SETTINGS, st.booleans(), st.sampled_from([0.0, 0.3, 0.8]))
 def test_hypotheses_are_those_of_the_search_with_torch(seed, length, options, all_best, impossible):
     stepper = table_stepper(seed, length, impossible)
@@ -92,7 +91,6 @@ def test_hypotheses_are_those_of_the_search_with_torch(seed, length, options, al
         np.testing.assert_allclose([getattr(each, name) for each in found], [getattr(each, name) for each in wanted])
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.integers(0, 999), SETTINGS)
 def test_streamed_prefixes_are_those_of_the_search_with_torch(seed, options):
     stepper, ended, fixed = table_stepper(seed, 3), [], [[]]
