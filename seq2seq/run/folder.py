@@ -28,6 +28,7 @@ from seq2seq.run.network import make_network
 from seq2seq.search import SearchConfig
 from seq2seq.settings import flat, validate
 from seq2seq.system.atomic import atomic_folder, atomic_write
+from seq2seq.system.hub import local_folder
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.normalization import Normalization
 from seq2seq.tokenizer.placeholders import SYMBOLS, Placeholders
@@ -147,15 +148,15 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: str | Path) -> "RunFolder":
-        """Read config.yaml of a run folder.
+        """Read config.yaml of a run folder, or of a model of the hub (``hf://USER/NAME``), which is downloaded.
 
         Raises:
-            RunError: the folder has no config.yaml, or it is not a YAML mapping.
+            RunError: the folder has no config.yaml, or it is not a YAML mapping; or as `local_folder`.
             ConfigError: the argument is not a path.
         """
         if not isinstance(path, str | os.PathLike):
             raise ConfigError(f"a run folder is a path, got {type(path).__name__}: pass a string or a Path")
-        folder = Path(path).expanduser()
+        folder = local_folder(path)
         file = folder / CONFIG
         if not os.path.isfile(file):  # `Path.is_file` raises an error for names that the system does not allow
             raise RunError(f"{folder} is not a run folder ({CONFIG} is missing): set run=PATH, or train a model first")
