@@ -37,8 +37,8 @@ def main(config: AverageConfig) -> None:
     set_weights(loaded.network, weights, run)
     with new_model_folder(folder, loaded, output) as made:
         save_weights(loaded.network, made / MODEL, loaded.metadata)
-        kind = "runs" if config.runs else "checkpoints"
-        write_card(made, folder, name=output.name, facts={"origin": f"The mean of the weights of {len(averaged)} {kind}."})
+        origin = f"The mean of the weights of {len(averaged)} {'runs' if config.runs else 'checkpoints'}."
+        write_card(made, folder, name=output.name, facts={"origin": origin})
     print(f"{output / MODEL}: the mean of {', '.join(map(str, averaged))}")
     print(f"next: {command('evaluate')} {assignment('run', output)}")
 

@@ -86,10 +86,10 @@ def evaluate(
     """Translate a test set with greedy search and with ``search``, score both and save the result.
 
     Writes ``hypotheses.NAME.greedy.txt``, ``hypotheses.NAME.METHOD.txt`` (METHOD is beam for beam search) and the entry
-    NAME of ``scores.json``, with the origin of the scores (`provenance`), and updates the model card. References are scored in the form of the
-    translations (``tokenizer.normalization``); if that changes any, ``references.NAME.txt`` has the text that was
-    scored. What the source left unchanged scores is reported too. Several processes share the translating; only the
-    first writes.
+    NAME of ``scores.json``, with the origin of the scores (`provenance`). The model card is updated. References are
+    scored in the form of the translations (``tokenizer.normalization``); if that changes any, ``references.NAME.txt``
+    has the text that was scored. What the source left unchanged scores is reported too. Several processes share the
+    translating; only the first writes.
 
     Args:
         translator: the model or ensemble.

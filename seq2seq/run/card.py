@@ -18,7 +18,7 @@ import yaml
 
 from seq2seq.corpora.languages import language_tag
 from seq2seq.corpora.mixture import add_tag
-from seq2seq.errors import DISTRIBUTION, RunError, shown
+from seq2seq.errors import DISTRIBUTION, shown
 from seq2seq.model import ModelConfig
 from seq2seq.model.weights import CHECKSUM, read_metadata, read_size
 from seq2seq.run.folder import LONGEST_CONFIG, MODEL, PlainLoader, RunFolder
@@ -191,9 +191,7 @@ KINDS = {"pairs": int, "validation_pairs": int, "origin": str}
 """The facts and their types."""
 
 
-def _front_matter(
-    run: RunFolder, name: str, results: Sequence["Result"], facts: Mapping[str, Any]
-) -> dict[str, Any]:
+def _front_matter(run: RunFolder, name: str, results: Sequence["Result"], facts: Mapping[str, Any]) -> dict[str, Any]:
     """What model hubs read, except the licence."""
     languages = dict.fromkeys(language_tag(code).split("-")[0] for code in _languages(run))
     kind = "text-generation" if run.is_language_model else "translation"

@@ -78,7 +78,7 @@ def local_folder(name: str | os.PathLike[str]) -> Path:
     with _client(str(model)) as hub:
         settings = Path(hub.snapshot_download(model.repository, revision=model.revision, allow_patterns=[*SETTINGS]))
         if not any((settings / file).is_file() for file in SETTINGS):  # before gigabytes of another kind of model
-            raise RunError(f"{model} is not a model of this program ({' or '.join(SETTINGS)} is missing): check the name")
+            raise RunError(f"{model} is not a model of seq2seq ({' or '.join(SETTINGS)} is missing): check the name")
         # The snapshot is named by its commit: what is downloaded now belongs to the same one.
         return Path(hub.snapshot_download(model.repository, revision=settings.name, allow_patterns=[*FILES]))
 
