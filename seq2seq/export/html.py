@@ -21,7 +21,7 @@ import numpy as np
 from seq2seq.corpora.languages import language_tag
 from seq2seq.export.markdown import card_html
 from seq2seq.export.unicode_tables import unicode_tables
-from seq2seq.portable.folder import CHECK, CONFIG, WEIGHTS, read_config, read_json
+from seq2seq.portable.folder import CHECK, WEIGHTS, read_config, read_json
 
 PAGE = "index.html"
 SERVICE_WORKER = "service_worker.js"
