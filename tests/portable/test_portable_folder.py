@@ -11,11 +11,9 @@ import venv
 from pathlib import Path
 
 import pytest
-from exported_runs import make_run
 from translators import SENTENCES
 
 from seq2seq import Translator
-from seq2seq.export.folder import export
 from seq2seq.portable.__main__ import main
 from seq2seq.portable.errors import PortableError
 from seq2seq.portable.translator import Translator as PortableTranslator
@@ -31,10 +29,8 @@ assert not {"torch", "safetensors", "hydra", "datasets", "onnx"} & sys.modules.k
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    place = tmp_path_factory.mktemp("folder")
-    export(make_run(place / "run", ending=0.5), place / "exported")
-    return place / "exported"
+def folder(exported) -> Path:
+    return exported.folder
 
 
 @pytest.fixture(scope="module")

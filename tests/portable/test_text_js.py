@@ -90,7 +90,9 @@ def test_text_becomes_the_same_tokens_and_tokens_the_same_text(tmp_path):
         config = export_text(folder, **case)
         models.append(page_text(folder, config))
         texts.append(Text(folder, config))
-    results = run_node(["sentencepiece.js", "text.js"], OPEN + TRANSLATE, {"models": models, "lines": lines, "ids": ids})
+    results = run_node(
+        ["sentencepiece.js", "text.js"], OPEN + TRANSLATE, {"models": models, "lines": lines, "ids": ids}
+    )
     for case, text, result in zip(CASES, texts, results, strict=True):
         for number, line in enumerate(lines):
             tokens = text.encode(line)
