@@ -40,7 +40,7 @@ ALLOWED = {
     },
     "comparison": {"corpora", "metrics", "report", "run", "system", "tokenizer"},
     "doctor": {"corpora", "metrics", "report", "system", "tokenizer"},
-    "export": {"inference", "model", "run", "search", "system", "tokenizer", "translation"},
+    "export": {"corpora", "inference", "model", "run", "search", "system", "tokenizer", "translation"},
     "serving": {"analysis", "corpora", "inference", "system", "translation"},
     "benchmark": {
         *{"corpora", "data", "inference", "model", "report", "run", "search", "serving", "system", "tokenizer"},

@@ -11,6 +11,7 @@ import torch
 from seq2seq.errors import DISTRIBUTION, RunError
 from seq2seq.export.check_json import check_sentences
 from seq2seq.export.config_json import portable_config
+from seq2seq.export.html import write_page
 from seq2seq.export.limits import check_exportable
 from seq2seq.export.onnx_graph import write_graphs
 from seq2seq.inference.members import Members
@@ -19,6 +20,7 @@ from seq2seq.portable.check import check_translator
 from seq2seq.portable.errors import PortableError
 from seq2seq.portable.folder import CHECK, CONFIG, WEIGHTS
 from seq2seq.portable.translator import Translator
+from seq2seq.run.card import write_card
 from seq2seq.run.folder import SHORTLIST, RunFolder
 from seq2seq.run.metadata import tokenizer_hashes
 from seq2seq.search import SearchConfig
@@ -79,6 +81,9 @@ def export(run: RunFolder, output: Path, precision: str | None = None, search: S
         write_json(made / CHECK, _check_sentences(made, run, search))
         copy_portable(made)
         check_folder(made)
+        write_card(made, run, name=output.absolute().name)
+        write_page(made)  # it shows the card,
+        write_card(made, run, name=output.absolute().name)  # which lists all files
 
 
 def _check_sentences(folder: Path, run: RunFolder, search: SearchConfig) -> dict[str, Any]:

@@ -40,10 +40,12 @@ def test_the_folder_has_everything_that_translates(folder):
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert files >= {
         *("config.json", "model.safetensors", "tokenizer.model", "shortlist.safetensors", "check.json"),
-        *("encoder.onnx", "step.onnx", "translate.py", "requirements.txt"),
+        *("encoder.onnx", "step.onnx", "translate.py", "requirements.txt", "README.md"),
+        *("index.html", "service_worker.js", "manifest.webmanifest"),
         *("seq2seq_portable/__init__.py", "seq2seq_portable/translator.py", "seq2seq_portable/LICENSE"),
     }
-    assert not any(file.endswith((".js", ".ts", ".pyc")) for file in files)
+    assert not any(file.endswith((".ts", ".wasm", ".pyc")) for file in files)
+    assert "CC-BY-4.0" in (folder / "README.md").read_text("utf-8")
     assert all(b"seq2seq.portable" not in file.read_bytes() for file in (folder / "seq2seq_portable").iterdir())
 
 
