@@ -21,9 +21,7 @@ import numpy as np
 from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from seq2seq.portable.folder import SCALES, WEIGHTS
-
-LEVELS = 63 * 128 + 63
-"""Largest code of two digits of -64 … 63: the code of an input of 1."""
+from seq2seq.system.integer import LEVELS
 
 ZERO = 64
 """Stored digit 0: digits of -64 … 63 are stored as 0 … 127."""

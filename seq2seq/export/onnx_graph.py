@@ -2,8 +2,11 @@
 
 They compute what `seq2seq.model` computes, for one sentence at a time: nothing is padded, and a translation never
 depends on other sentences. Source length S and beam rows N are dynamic. Both read their weights from model.safetensors
-beside them (`seq2seq.export.onnx_builder`). In int8, the products of `seq2seq.inference.products` are of integers, with
-each matrix quantized apart; the encoder and attention stay float32, as in torch.
+beside them (`seq2seq.export.onnx_builder`); names of inputs and outputs are in `seq2seq.portable.onnx_engine`.
+
+In a folder with 8-bit matrices, products in which `seq2seq.inference.products` allows integers are of integers, each
+matrix with its own scales. The encoder and attention stay float32, as in torch: ONNX's fused LSTM has no integer form,
+and a loop over integer steps takes longer than the fused node, although that reads four times as many bytes.
 
 S source positions, N beam rows, E embedding width, H units, L layers of the decoder, D width of the context, A width of
 the keys, M heads, F width of the features, G stacked gates, V vocabulary size, Z width of a row's state.

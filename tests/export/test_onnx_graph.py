@@ -13,7 +13,7 @@ from networks import BOS, COPIES, EOS, EVERY, model_configs, random_network, ran
 
 from seq2seq.errors import ConfigError
 from seq2seq.export.config_json import nested_architecture
-from seq2seq.export.onnx_builder import LEVELS, GraphBuilder, Part, stored_tensors
+from seq2seq.export.onnx_builder import GraphBuilder, Part, stored_tensors
 from seq2seq.export.onnx_graph import IR_VERSION, OPSET, write_graphs
 from seq2seq.model import (
     AttentionKind,
@@ -29,6 +29,7 @@ from seq2seq.model.weights import dequantized, load_weights, save_quantized, sav
 from seq2seq.portable.folder import read_weights
 from seq2seq.portable.network import NumpyEngine
 from seq2seq.portable.onnx_engine import OnnxEngine
+from seq2seq.system.integer import LEVELS
 
 ROWS = [[BOS, 3, 4, 5, 7], [BOS, 5, 5, 7, 2], [BOS, 6, 3, 3, 4]]
 """Target tokens of three rows of a sentence."""

@@ -32,6 +32,16 @@ def test_a_copied_folder_computes_the_same_bits(model, copy):
     assert (first == second).all()
 
 
+def test_a_folder_of_links_into_a_cache_is_read(model, tmp_path):
+    """As huggingface_hub downloads a model: onnxruntime refuses weights outside of the graph's own folder."""
+    for name in ("encoder.onnx", "step.onnx", "model.safetensors"):
+        stored = tmp_path / "blobs" / f"hash of {name}"
+        stored.parent.mkdir(exist_ok=True)
+        shutil.copy(model / name, stored)
+        (tmp_path / name).symlink_to(stored)
+    assert len(OnnxEngine(tmp_path).encode([3, 4, 2])) == 2
+
+
 @pytest.mark.parametrize("name", ["encoder.onnx", "step.onnx", "model.safetensors"])
 def test_a_missing_or_truncated_file_is_named_in_one_line(copy, name):
     content = (copy / name).read_bytes()
