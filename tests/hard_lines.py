@@ -8,10 +8,48 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 PARTS = (
-    *("abc xyz", "  ", "äöüß", "日本語テスト", "привет", "שלום", "नमस्ते", "e\u0301 \u0308", "😀👩‍👩‍👧🏽", "ﬁ ½ ①Ａ ｶﾞ", "\u3000\xa0\u200b"),
-    *("\t\n\r\x00\x1f\ufeff", "\u2581", "<2de>", "⟨ph1⟩", "<unk>", "<0x41>", "0123.,", "\ufffd\U0010ffff", "漢字かな交じり文"),
-    *("각각\u1100\u1161\u11a8", "a\u0323\u0307\u0301", "Mr. J. Smith. He", "z. B. so! “Ja.” Nein", "。「はい。」", "- 1) ", "\x85\u2028\x1c"),
-    *("%s %(name)d 100%d", "{x} {{y z}} ${HOME}", "$PATH", "<b>x</b>&amp;", "https://a.b/c?d=(e).", "me@x.org", "1.234,5a"),
+    *(
+        "abc xyz",
+        "  ",
+        "äöüß",
+        "日本語テスト",
+        "привет",
+        "שלום",
+        "नमस्ते",
+        "e\u0301 \u0308",
+        "😀👩‍👩‍👧🏽",
+        "ﬁ ½ ①Ａ ｶﾞ",
+        "\u3000\xa0\u200b",
+    ),
+    *(
+        "\t\n\r\x00\x1f\ufeff",
+        "\u2581",
+        "<2de>",
+        "⟨ph1⟩",
+        "<unk>",
+        "<0x41>",
+        "0123.,",
+        "\ufffd\U0010ffff",
+        "漢字かな交じり文",
+    ),
+    *(
+        "각각\u1100\u1161\u11a8",
+        "a\u0323\u0307\u0301",
+        "Mr. J. Smith. He",
+        "z. B. so! “Ja.” Nein",
+        "。「はい。」",
+        "- 1) ",
+        "\x85\u2028\x1c",
+    ),
+    *(
+        "%s %(name)d 100%d",
+        "{x} {{y z}} ${HOME}",
+        "$PATH",
+        "<b>x</b>&amp;",
+        "https://a.b/c?d=(e).",
+        "me@x.org",
+        "1.234,5a",
+    ),
 )
 
 

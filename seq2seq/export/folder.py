@@ -11,6 +11,7 @@ import torch
 from seq2seq.errors import DISTRIBUTION, RunError
 from seq2seq.export.check_json import check_sentences
 from seq2seq.export.config_json import portable_config
+from seq2seq.export.html import write_page
 from seq2seq.export.limits import check_exportable
 from seq2seq.export.onnx_graph import write_graphs
 from seq2seq.inference.members import Members
@@ -78,6 +79,7 @@ def export(run: RunFolder, output: Path, precision: str | None = None, search: S
         write_graphs(loaded.network.config, made, copies)
         write_json(made / CHECK, _check_sentences(made, run, search))
         copy_portable(made)
+        write_page(made)
         check_folder(made)
 
 

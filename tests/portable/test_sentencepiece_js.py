@@ -53,7 +53,17 @@ return input.models.map((model) => {
 
 def test_no_line_is_read_or_written_differently(models):
     lines = [re.sub("[\ud800-\udfff]", "", line) for line in hypothesis_lines(500)]
-    lines += [*random_lines(1500, 2), *english_lines()[:300], "", " ", "   ", "\u2581", "\u2581\u2581a ", " a", "a\u3000 b"]
+    lines += [
+        *random_lines(1500, 2),
+        *english_lines()[:300],
+        "",
+        " ",
+        "   ",
+        "\u2581",
+        "\u2581\u2581a ",
+        " a",
+        "a\u3000 b",
+    ]
     generator = random.Random(3)
     ids = [[generator.randrange(10_000) for _ in range(generator.randrange(12))] for _ in range(1000)]
     encoded = [base64.b64encode(model).decode() for model in models.values()]
