@@ -28,7 +28,10 @@ SERVICE_WORKER = "service_worker.js"
 MANIFEST = "manifest.webmanifest"
 CARD = "README.md"
 
-WORKER_SCRIPTS = ("weights.js", "engine.js", "search.js", "sentencepiece.js", "text.js", "worker.js")
+WORKER_SCRIPTS = (
+    *("model.js", "weights.js", "products.js", "encoder.js", "attention.js", "decoder.js", "output.js", "engine.js"),
+    *("search.js", "sentencepiece.js", "text.js", "worker.js"),
+)
 """Joined in this order, they are the script of the page's worker."""
 
 FIRST_CHARACTER = 0x100

@@ -74,7 +74,7 @@ return input.models.map((model) => {
   });
   const excluded = encoded.map((ids) => text.excluded(ids));
   const difference = input.lines.map((line, number) => text.difference(line, input.lines[number + 1] || ""));
-  return { encoded, decoded, excluded, difference };
+  return { encoded, decoded, excluded, difference, copies: text.copies() };
 });
 """
 
@@ -94,6 +94,7 @@ def test_text_becomes_the_same_tokens_and_tokens_the_same_text(tmp_path):
         ["sentencepiece.js", "text.js"], OPEN + TRANSLATE, {"models": models, "lines": lines, "ids": ids}
     )
     for case, text, result in zip(CASES, texts, results, strict=True):
+        assert result["copies"] == text.copies()
         for number, line in enumerate(lines):
             tokens = text.encode(line)
             assert result["encoded"][number] == tokens, (case, line)

@@ -203,7 +203,6 @@
   function showBusy() {
     const done = elements.every((element) => (shown.get(element.dataset.key) || {}).done);
     output.setAttribute("aria-busy", String(!done));
-    document.body.dataset.done = done ? version : ""; // for tests
   }
 
   // Details of the selected sentence
@@ -306,6 +305,7 @@
   addEventListener("resize", grow);
   source.addEventListener("input", () => {
     grow();
+    output.setAttribute("aria-busy", "true"); // what it shows belongs to the text before
     clearTimeout(timer);
     timer = setTimeout(send, DELAY);
   });

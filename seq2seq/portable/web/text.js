@@ -236,6 +236,7 @@
       this.pieces = new SentencePiece(model);
       this.wordLevel = config.word_level;
       this.normal = normal;
+      this.special = new Set(Object.values(special));
       this.silent = new Set(Object.entries(special).flatMap(([name, id]) => (name === "unk" && this.wordLevel ? [] : [id])));
     }
 
@@ -401,6 +402,13 @@
       if (!this.placeholders) return [];
       const foreign = SYMBOLS.filter((symbol) => !ids.includes(this.source.idOfTag(symbol)));
       return foreign.map((symbol) => this.target.idOfTag(symbol));
+    }
+
+    /** For each source token the equal target token; -1 if there is none, and for special tokens. */
+    copies() {
+      const ids = new Map(this.target.pieces.pieces.map(({ text }, id) => [text, id]));
+      const { special, pieces } = this.source;
+      return pieces.pieces.map(({ text }, id) => (special.has(id) || !ids.has(text) ? -1 : ids.get(text)));
     }
 
     /** The placeholders that a translation has lost, and those that it has added. */

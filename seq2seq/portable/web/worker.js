@@ -18,7 +18,7 @@
 
   async function load({ config, weights, wasm, files, tables, check }) {
     const text = new ModelText(config, files, tables);
-    const engine = await loadEngine(config, weights, wasm);
+    const engine = await loadEngine(config, weights, wasm, { copies: text.copies() });
     model = { config, text, engine, check: [...checks(check)], checked: 0 };
     const fault = await checkNext(); // before any translation is shown
     postMessage({ ready: { tags: text.tags, fault } });
@@ -31,7 +31,10 @@
     const own = Object.create(engine);
     own.decode = (tokens) => {
       engine.decode(tokens);
-      tokens.forEach((_, row) => excluded.forEach((token) => (engine.row(row)[token] = -Infinity)));
+      tokens.forEach((_, row) => {
+        const logProbabilities = engine.logProbabilities(row);
+        for (const token of excluded) logProbabilities[engine.placeOf(token)] = -Infinity;
+      });
     };
     return own;
   }
