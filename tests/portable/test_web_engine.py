@@ -61,9 +61,7 @@ def write_folder(folder: Path, model: ModelConfig, precision: str, seed: int) ->
 def options(config: SearchConfig) -> dict[str, float]:
     """The settings of a search as `translate` of search.js takes them."""
     words = {name: name.split("_") for name in SEARCH}
-    return {
-        words[name][0] + "".join(map(str.capitalize, words[name][1:])): getattr(config, name) for name in SEARCH
-    }
+    return {words[name][0] + "".join(map(str.capitalize, words[name][1:])): getattr(config, name) for name in SEARCH}
 
 
 def case(folder: Path, sentences: Sequence[Sequence[int]], config: SearchConfig) -> Case:
@@ -222,7 +220,9 @@ def test_a_shortlist_restricts_the_tokens(tmp_path, precision, copy):
     lists.save(tmp_path / "model" / "shortlist.safetensors")
     sentences = [[3], [4, 4, 5], [6, 3, 3, 3, 7]]
     configs = (GREEDY, OTHER)
-    for config, found in zip(configs, run([case(tmp_path / "model", sentences, each) for each in configs]), strict=True):
+    for config, found in zip(
+        configs, run([case(tmp_path / "model", sentences, each) for each in configs]), strict=True
+    ):
         for each, sentence in zip(found, sentences, strict=True):
             check(each["found"], expected(network, sentence, config, lists), TOLERANCE[precision])
 

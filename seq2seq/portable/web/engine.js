@@ -10,7 +10,9 @@
     if (config.model.copy !== "none" && !copies) {
       throw new Error(`model.copy=${config.model.copy} needs the target token of each source token: pass copies`);
     }
-    const { instance } = await WebAssembly.instantiate(wasm, {});
+    const { instance } = await WebAssembly.instantiate(wasm, {}).catch((error) => {
+      throw new Error(`WebAssembly with SIMD does not run here (${error.message}): update the browser`);
+    });
     const lists = shortlist && new Tensors(shortlist, "shortlist.safetensors");
     return new Engine(config, new Tensors(weights), instance.exports, copies, lists);
   }

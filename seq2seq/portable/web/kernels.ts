@@ -1,5 +1,5 @@
-// The arithmetic of the browser's translator in AssemblyScript, for WebAssembly with 128-bit SIMD: products with 8-bit
-// or float weights, recurrent cells, attention and the output layer's softmax. tests/tools/build_kernels.py compiles it.
+// The arithmetic of exported pages in AssemblyScript, for WebAssembly with 128-bit SIMD: products with 8-bit or float
+// weights, recurrent cells, attention and the output layer's softmax. tests/tools/build_kernels.py compiles it.
 //
 // Every argument that is a `usize` is an address in bytes, chosen by engine.js; nothing here allocates or keeps state.
 // Rows are padded with zeros to a multiple of 16 numbers, so that no loop has a remainder: a width called `padded` is

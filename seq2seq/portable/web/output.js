@@ -105,7 +105,7 @@
       return this.arena.at(this.logits + 4 * row * this.width, this.current.vocabulary);
     }
 
-    /** The best `wanted` sums of a row's total and a log-probability, without -infinity, best first: {sum, row, token}. */
+    /** The best `wanted` sums of a row's total and a finite log-probability, best first: {sum, row, token}. */
     best(totals, wanted) {
       const { arena, width, tokens, values, places } = this;
       arena.f32.set(totals, this.totals / 4);

@@ -3,20 +3,20 @@
 //   const engine = await loadEngine(config, weights, wasm, extras);
 //   const [best] = await translate(engine, sourceIds, options);
 //
-// The scripts are classic ones, because pages opened from a file cannot load modules. They work in a page, in a worker
+// The scripts are classic, because pages opened from a file cannot load modules. They work in a page, in a worker
 // made from a Blob, and in node, and must be loaded in this order: model.js, weights.js, products.js, encoder.js,
 // attention.js, decoder.js, output.js, engine.js, search.js. They share the global object `seq2seq`.
 //
 // loadEngine(config, weights, wasm, extras): the parsed config.json, and the bytes (ArrayBuffer) of model.safetensors
 //   (float32 or int8) and kernels.wasm. Throws an Error with one line of advice if something is missing, damaged or
 //   unsupported. The engine keeps no reference to the buffers. extras, both optional:
-//   copies          the target token that is equal to each source token, -1 for none (array or Int32Array); a model with
-//                   model.copy=pointer needs it
+//   copies          the target token that is equal to each source token, -1 for none (array or Int32Array); needed if
+//                   model.copy=pointer
 //   shortlist       the bytes of shortlist.safetensors; translations then use the tokens of the lists only
 //
 // translate(engine, sourceIds, options) -> Promise of hypotheses, best first, at least one:
 //   {ids, score, logProbability, finished, attention}
-//   sourceIds       source token ids, EOS included
+//   sourceIds       source token ids, EOS included (array)
 //   ids             target token ids, without BOS and EOS
 //   attention       one Float32Array (source tokens, EOS included) for each predicted token, EOS included if the
 //                   hypothesis is finished; null without attention

@@ -31,7 +31,11 @@
       this.next = address + bytes;
       const missing = this.next - this.memory.buffer.byteLength;
       if (missing > 0) {
-        this.memory.grow(Math.ceil(missing / 65536));
+        try {
+          this.memory.grow(Math.ceil(missing / 65536));
+        } catch {
+          throw new Error("out of memory: export the model with precision=int8, or translate a shorter text");
+        }
         this.view();
       }
       this.u8.fill(0, address, this.next);
