@@ -3,6 +3,7 @@
 from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import yaml
@@ -27,6 +28,14 @@ SMALL = ModelConfig(
 )
 SUBWORDS = TokenizerConfig(size=300)
 SEARCH = SearchConfig(beam_size=3, max_length_ratio=1.0, max_length_offset=3)
+
+
+class Exported(NamedTuple):
+    """A run and its exported folders: the fixture ``exported``."""
+
+    run: RunFolder
+    folder: Path
+    int8: Path
 
 
 @lru_cache

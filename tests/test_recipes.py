@@ -302,7 +302,7 @@ def test_quantize_writes_a_model_of_a_quarter_of_the_size(recipe, tiny_run, tmp_
     outcome = recipe("quantize", f"run={tiny_run}", f"output={output}")
     assert outcome.code == 0, outcome.err
     assert f"evaluate.py run={output}" in outcome.out
-    names = ["config.yaml", "model.safetensors", "shortlist.safetensors", "tokenizer.model"]
+    names = ["README.md", "config.yaml", "model.safetensors", "shortlist.safetensors", "tokenizer.model"]
     assert sorted(path.name for path in output.iterdir()) == names
     assert {path: path.stat().st_mtime_ns for path in tiny_run.iterdir()} == before
     weights = "model.safetensors"
@@ -325,7 +325,8 @@ def test_quantize_writes_next_to_the_run_by_default_and_never_overwrites(recipe,
         (run / name).write_bytes((tiny_run / name).read_bytes())
     assert recipe("quantize", f"run={run}/").code == 0
     made = tmp_path / "run-int8"
-    assert sorted(path.name for path in made.iterdir()) == ["config.yaml", "model.safetensors", "tokenizer.model"]
+    names = ["README.md", "config.yaml", "model.safetensors", "tokenizer.model"]
+    assert sorted(path.name for path in made.iterdir()) == names
     before = (made / "model.safetensors").read_bytes()
     for output in (made, run, run / "config.yaml" / "below"):
         outcome = recipe("quantize", f"run={run}", f"output={output}")

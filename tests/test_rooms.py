@@ -40,7 +40,7 @@ ALLOWED = {
     },
     "comparison": {"corpora", "metrics", "report", "run", "system", "tokenizer"},
     "doctor": {"corpora", "metrics", "report", "system", "tokenizer"},
-    "export": {"inference", "model", "run", "search", "system", "tokenizer", "translation"},
+    "export": {"corpora", "inference", "model", "run", "search", "system", "tokenizer", "translation"},
     "serving": {"analysis", "corpora", "inference", "system", "translation"},
     "benchmark": {
         *{"corpora", "data", "inference", "model", "report", "run", "search", "serving", "system", "tokenizer"},
@@ -65,7 +65,7 @@ ALLOWED = {
     },
     "config.help": {"config.schemas", "report"},
     "config.hydra": {"config", "config.help", "config.schemas", "config.sweep", "config.sweep_job", "system"},
-    "config.preflight": {"auto", "config", "config.hydra", "config.schemas", "corpora"},
+    "config.preflight": {"auto", "config", "config.hydra", "config.schemas", "corpora", "system"},
     "__main__": {"__init__", "config", "config.preflight", "config.schemas", "report", "system"},
     "demo": {"__main__"},
     "auto": {"config", "corpora", "run", "system", "tokenizer"},

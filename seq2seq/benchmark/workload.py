@@ -26,6 +26,7 @@ from seq2seq.run.files import run_text
 from seq2seq.run.folder import MODEL, RunFolder
 from seq2seq.run.network import make_network
 from seq2seq.run.resume import open_run
+from seq2seq.system.hub import local_folder
 from seq2seq.tokenizer.tokenizer import EOS, Tokenizers, save_tokenizers
 from seq2seq.tokenizer.vocabulary import build_tokenizers
 from seq2seq.training import LossConfig
@@ -64,7 +65,7 @@ def prepare(config: BenchmarkConfig) -> Workload:
     Raises:
         ConfigError, DataError, RunError: the run or the corpus cannot be used.
     """
-    folder = None if config.run is None else Path(config.run).expanduser()
+    folder = None if config.run is None else local_folder(config.run)
     data, batch, smoothing = config.data, config.batch, config.loss.label_smoothing
     if folder is not None:
         run = RunFolder.open(folder)

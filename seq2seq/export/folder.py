@@ -20,6 +20,7 @@ from seq2seq.portable.check import check_translator
 from seq2seq.portable.errors import PortableError
 from seq2seq.portable.folder import CHECK, CONFIG, WEIGHTS
 from seq2seq.portable.translator import Translator
+from seq2seq.run.card import write_card
 from seq2seq.run.folder import SHORTLIST, RunFolder
 from seq2seq.run.metadata import tokenizer_hashes
 from seq2seq.search import SearchConfig
@@ -81,6 +82,9 @@ def export(run: RunFolder, output: Path, precision: str | None = None, search: S
         copy_portable(made)
         write_page(made)
         check_folder(made)
+        write_card(made, run, name=output.absolute().name)
+        write_page(made)  # it shows the card,
+        write_card(made, run, name=output.absolute().name)  # which lists all files
 
 
 def _check_sentences(folder: Path, run: RunFolder, search: SearchConfig) -> dict[str, Any]:

@@ -4,11 +4,13 @@ N rows, S source positions, H decoder units, D encoder width, A width of the key
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from onnx import TensorProto
 
 from seq2seq.export.onnx_builder import GraphBuilder, Part
+from seq2seq.inference.products import context_bounded
 from seq2seq.model.choices import AttentionKind
 from seq2seq.model.config import ModelConfig
 
@@ -44,29 +46,48 @@ def write_memory(graph: GraphBuilder, config: ModelConfig, states_SD: str) -> No
 def read_memory(graph: GraphBuilder, config: ModelConfig) -> None:
     """Declare keys and values as inputs of the graph."""
     heads, width, size = config.attention_heads, config.encoder.width, config.key_size
-    keys = [heads, size // heads, "S"] if has_heads_apart(config) else ["S", size]
+    keys: list[int | str] = [heads, size // heads, "S"] if has_heads_apart(config) else ["S", size]
     graph.input("keys", TensorProto.FLOAT, keys)
     graph.input("values", TensorProto.FLOAT, [heads, "S", width // heads])
 
 
-def attend(graph: GraphBuilder, config: ModelConfig, query_NH: str, coverage_NS: str) -> tuple[str, str]:
-    """Contexts (N, D), and attention weights (N, S) averaged over heads; ``coverage_NS`` is "" without coverage."""
+class Attended(NamedTuple):
+    """Names of the results of attention."""
+
+    context: list[Part]
+    """The contexts (N, D); empty without attention."""
+    weights_NS: str
+    """Attention weights, averaged over heads."""
+    coverage_NS: str
+    """The sum of the weights of all positions so far; "" without coverage."""
+
+
+NOTHING_ATTENDED = Attended([], "", "")
+
+
+def attend(graph: GraphBuilder, config: ModelConfig, query_NH: str, coverage_NS: str) -> Attended:
+    """Attend with one query per row; ``coverage_NS`` is "" without coverage."""
+    first, width = graph.integers(0), config.encoder.width
     with graph.module(MODULE):
         scores_MNS = _scores(graph, config, query_NH, coverage_NS)
         if config.attention_window is None:
-            weights_MNS = graph.add("Softmax", scores_MNS, axis=2, name="weights")
+            weights_MNS = graph.add("Softmax", scores_MNS, axis=2)
         else:
             gaussian_NS = _window(graph, config.attention_window, query_NH)
             outside_NS = graph.add("Equal", gaussian_NS, graph.constant(0))
             scores_MNS = graph.add("Where", outside_NS, graph.constant(-np.inf), scores_MNS)
-            weights_MNS = graph.add("Mul", graph.add("Softmax", scores_MNS, axis=2), gaussian_NS, name="weights")
+            weights_MNS = graph.add("Mul", graph.add("Softmax", scores_MNS, axis=2), gaussian_NS)
         contexts_MND = graph.add("MatMul", weights_MNS, "values")
-        first = graph.integers(0)
         if config.attention_heads == 1:
-            return graph.add("Squeeze", contexts_MND, first, name="context"), graph.add("Squeeze", weights_MNS, first)
-        contexts_NMD = graph.add("Transpose", contexts_MND, perm=[1, 0, 2])
-        context_ND = graph.add("Reshape", contexts_NMD, graph.integers(-1, config.encoder.width), name="context")
-        return context_ND, graph.add("ReduceMean", weights_MNS, first, keepdims=0)
+            context_ND = graph.add("Squeeze", contexts_MND, first, name="context")
+            weights_NS = graph.add("Squeeze", weights_MNS, first, name="weights")
+        else:
+            contexts_NMD = graph.add("Transpose", contexts_MND, perm=[1, 0, 2])
+            context_ND = graph.add("Reshape", contexts_NMD, graph.integers(-1, width), name="context")
+            weights_NS = graph.add("ReduceMean", weights_MNS, first, keepdims=0, name="weights")
+        if coverage_NS:
+            coverage_NS = graph.add("Add", coverage_NS, weights_NS, name="coverage")
+    return Attended([Part(context_ND, width, context_bounded(config))], weights_NS, coverage_NS)
 
 
 def _scores(graph: GraphBuilder, config: ModelConfig, query_NH: str, coverage_NS: str) -> str:

@@ -21,9 +21,7 @@ import numpy as np
 from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from seq2seq.portable.folder import SCALES, WEIGHTS
-
-LEVELS = 63 * 128 + 63
-"""Largest code of two digits of -64 … 63: the code of an input of 1."""
+from seq2seq.system.integer import LEVELS
 
 ZERO = 64
 """Stored digit 0: digits of -64 … 63 are stored as 0 … 127."""
@@ -86,8 +84,8 @@ class GraphBuilder:
     def __init__(self, tensors: Mapping[str, StoredTensor], outer: "GraphBuilder | None" = None) -> None:
         self.tensors = tensors
         self.root = outer or self
-        self.scope = self.root.scope if outer else ""
-        self.names: set[str] = self.root.names if outer else set()
+        self.scope: str = outer.scope if outer else ""
+        self.names: set[str] = outer.names if outer else set()
         self.nodes: list[NodeProto] = []
         self.initializers: dict[str, TensorProto] = {}
         self.inputs: list[ValueInfoProto] = []
@@ -147,6 +145,10 @@ class GraphBuilder:
         self.root.initializers.setdefault(name, numpy_helper.from_array(array, name))
         return name
 
+    def zeros(self, width: int) -> str:
+        """A row of zeros (1, width)."""
+        return self.constant(np.zeros((1, width)), name=f"zeros[1,{width}]")
+
     def integers(self, *values: int) -> str:
         """A list of axes or sizes."""
         return self.constant(values, np.int64)
@@ -181,8 +183,12 @@ class GraphBuilder:
         if not self.is_quantized(name):
             return stored
         scales_O1 = self.derive(f"{name}/scales", "Unsqueeze", self.parameter(name + SCALES), self.integers(1))
-        codes = self.derive(f"{stored}/codes", "Cast", stored, to=TensorProto.FLOAT)
-        return self.derive(f"{stored}/float32", "Mul", codes, scales_O1)
+        return self.dequantized(stored, scales_O1)
+
+    def dequantized(self, codes: str, scales: str) -> str:
+        """The weights, float32, that constant 8-bit codes stand for."""
+        floats = self.derive(f"{codes}/codes", "Cast", codes, to=TensorProto.FLOAT)
+        return self.derive(f"{codes}/float32", "Mul", floats, scales)
 
     # Products.
 
@@ -240,22 +246,17 @@ class GraphBuilder:
         onnxruntime on AVX2 adds two products of bytes in 16 bits. Digits are stored as 0 … 127, so the two are at most
         2 · 127 · 127 < 2^15 and never saturate.
         """
-        scale_N1, size = parts[0].scale_N1, self.tensors[weight].shape[0]
         digits_XI = self.concatenated([self._digits(part) for part in parts])
-        codes_IO = self.derive(
-            f"{self.stored(weight, columns)}/transposed", "Transpose", self.stored(weight, columns), perm=[1, 0]
-        )
-        zero = self.constant(ZERO, np.uint8)
-        sums_XO = self.add("MatMulInteger", digits_XI, codes_IO, zero, name=f"{name}/sums")
-        sums_2NO = self.add("Cast", self.add("Reshape", sums_XO, self.integers(2, -1, size)), to=TensorProto.FLOAT)
-        unit = 1 if scale_N1 else 1 / LEVELS
-        places_211 = self.constant([[[128 * unit]], [[unit]]])
-        factors_21O = self.derive(
-            f"{weight}/{'codes' if scale_N1 else 'digits'}_factors", "Mul", self.parameter(weight + SCALES), places_211
-        )
-        scaled_2NO = self.add("Mul", sums_2NO, factors_21O)
-        product_NO = self.add("ReduceSum", scaled_2NO, self.integers(0), keepdims=0, name=f"{name}/integer")
-        return self.add("Mul", product_NO, scale_N1) if scale_N1 else product_NO
+        stored = self.stored(weight, columns)
+        codes_IO = self.derive(f"{stored}/transposed", "Transpose", stored, perm=[1, 0])
+        sums_XO = self.add("MatMulInteger", digits_XI, codes_IO, self.constant(ZERO, np.uint8), name=f"{name}/sums")
+        floats_XO = self.add("Cast", sums_XO, to=TensorProto.FLOAT)
+        high_NO, low_NO = self.split("Split", floats_XO, outputs=2, num_outputs=2, axis=0)
+        sums_NO = self.add("Add", self.add("Mul", high_NO, self.constant(128)), low_NO)
+        scales_O, scale_N1 = self.parameter(weight + SCALES), parts[0].scale_N1
+        if scale_N1:
+            return self.add("Mul", self.add("Mul", sums_NO, scales_O), scale_N1)
+        return self.add("Mul", sums_NO, self.derive(f"{weight}/units", "Div", scales_O, self.constant(LEVELS)))
 
     def _digits(self, part: Part) -> str:
         """High digits above low digits (2N, X), uint8: 128 · (high - 64) + low - 64 is the code of a value.

@@ -7,13 +7,14 @@ N rows, S source positions, I input width, H units, G = blocks · H rows of the 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from onnx import TensorProto
 
 from seq2seq.export.onnx_builder import GraphBuilder, Part
 from seq2seq.model.choices import CellKind
+from seq2seq.portable.folder import SCALES
 
 EPSILON = 1e-5
 """Added to the variances of torch's layer normalizations."""
@@ -121,16 +122,13 @@ def run(graph: GraphBuilder, cell: Cell, inputs_SI: Part, reverse: bool) -> tupl
 def _fused(graph: GraphBuilder, cell: Cell, inputs_SI: Part, reverse: bool) -> tuple[str, CellState]:
     """One node of ONNX, which has other axes and another order of blocks than torch."""
     op = {CellKind.lstm: "LSTM", CellKind.gru: "GRU"}.get(cell.kind, "RNN")
-    attributes: dict[str, object] = {"hidden_size": cell.size, "direction": "reverse" if reverse else "forward"}
+    attributes: dict[str, Any] = {"hidden_size": cell.size, "direction": "reverse" if reverse else "forward"}
     if op == "GRU":
         attributes["linear_before_reset"] = 1
     elif op == "RNN":
         attributes["activations"] = ["Relu" if cell.kind is CellKind.rnn_relu else "Tanh"]
     blocks = BLOCKS[op]
-    weights = [
-        _reordered(graph, graph.matrix(cell.parameter(name)), blocks, (1, len(blocks) * cell.size, -1))
-        for name in ("weight_ih", "weight_hh")
-    ]
+    weights = [_stacked(graph, cell.parameter(name), blocks) for name in ("weight_ih", "weight_hh")]
     biases = [graph.parameter(cell.parameter(name)) for name in ("bias_ih", "bias_hh")]
     both = graph.derive(f"{cell.module}.biases", "Concat", *biases, axis=0)
     bias = _reordered(graph, both, [*blocks, *(len(blocks) + block for block in blocks)], (1, -1))
@@ -138,6 +136,15 @@ def _fused(graph: GraphBuilder, cell: Cell, inputs_SI: Part, reverse: bool) -> t
     outputs = graph.split(op, inputs_S1I, *weights, bias, outputs=3 if op == "LSTM" else 2, **attributes)
     states_SH = graph.add("Squeeze", outputs[0], graph.integers(1, 2), name="states")
     return states_SH, CellState(*(graph.add("Squeeze", last, graph.integers(0)) for last in outputs[1:]))
+
+
+def _stacked(graph: GraphBuilder, weight: str, blocks: Sequence[int]) -> str:
+    """The blocks of a matrix in another order (1, G, I), as float32; 8-bit codes are reordered before they grow."""
+    rows, width = graph.tensors[weight].shape
+    ordered = _reordered(graph, graph.parameter(weight), blocks, (1, rows, width))
+    if not graph.is_quantized(weight):
+        return ordered
+    return graph.dequantized(ordered, _reordered(graph, graph.parameter(weight + SCALES), blocks, (1, rows, 1)))
 
 
 def _reordered(graph: GraphBuilder, stacked: str, blocks: Sequence[int], shape: Sequence[int]) -> str:
@@ -155,11 +162,11 @@ def _scan(graph: GraphBuilder, cell: Cell, inputs_SI: Part, reverse: bool) -> tu
     shape = [1, cell.size]
     before = [body.input(f"{graph.scope}/{name}_before", TensorProto.FLOAT, shape) for name in names]
     products_1G = body.input(f"{graph.scope}/gates_now", TensorProto.FLOAT, [1, cell.gates])
-    after = step(body, cell, products_1G, CellState(*before), cell.kind is not CellKind.rnn_relu)
+    after = step(body, cell, products_1G, CellState(*before), bounded=False)
     for value, name in zip([*after][: len(names)], names, strict=True):
         body.output(value, f"{graph.scope}/{name}_after", TensorProto.FLOAT, shape)
     body.output(after.hidden_NH, f"{graph.scope}/state_now", TensorProto.FLOAT, shape)
-    zeros = [graph.constant(np.zeros((1, cell.size)), name=f"zeros[1,{cell.size}]") for _ in names]
+    zeros = [graph.zeros(cell.size)] * len(names)
     backward = [int(reverse)]
     *last, states_S1H = graph.split(
         *("Scan", *zeros, products_SG),

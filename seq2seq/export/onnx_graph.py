@@ -2,8 +2,11 @@
 
 They compute what `seq2seq.model` computes, for one sentence at a time: nothing is padded, and a translation never
 depends on other sentences. Source length S and beam rows N are dynamic. Both read their weights from model.safetensors
-beside them (`seq2seq.export.onnx_builder`). In int8, the products of `seq2seq.inference.products` are of integers, with
-each matrix quantized apart; the encoder and attention stay float32, as in torch.
+beside them (`seq2seq.export.onnx_builder`); names of inputs and outputs are in `seq2seq.portable.onnx_engine`.
+
+In a folder with 8-bit matrices, products in which `seq2seq.inference.products` allows integers are of integers, each
+matrix with its own scales. The encoder and attention stay float32, as in torch: ONNX's fused LSTM has no integer form,
+and a loop over integer steps takes longer than the fused node, although that reads four times as many bytes.
 
 S source positions, N beam rows, E embedding width, H units, L layers of the decoder, D width of the context, A width of
 the keys, M heads, F width of the features, G stacked gates, V vocabulary size, Z width of a row's state.
@@ -13,11 +16,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from onnx import ModelProto, TensorProto, helper, save
 
 from seq2seq.errors import ConfigError
 from seq2seq.export import onnx_attention, onnx_pointer
+from seq2seq.export.onnx_attention import NOTHING_ATTENDED
 from seq2seq.export.onnx_builder import GraphBuilder, Part, StoredTensor, stored_tensors
 from seq2seq.export.onnx_cells import Cell, CellState, input_product, run, step
 from seq2seq.inference.products import context_bounded, features_bounded, outputs_bounded, start_bounded
@@ -129,20 +132,19 @@ def _start(graph: GraphBuilder, config: ModelConfig, hidden: Sequence[str], cell
         parts = _bridge(graph, config, hidden, "hidden_maps")
         if config.decoder.cell.has_cell_state:
             parts += _bridge(graph, config, cells, "cell_maps")
-    fed = fed_size(config)
-    if fed:
-        parts.append(graph.constant(np.zeros((1, fed)), name=f"zeros[1,{fed}]"))
-    graph.output(graph.concatenated(parts), STATE[0], FLOAT, [1, state_size(config)])
-    if config.coverage:
-        length = graph.add("Shape", SOURCE)
-        zeros_1S = graph.add("Expand", graph.constant([[0]]), length)
-        graph.output(zeros_1S, STATE[1], FLOAT, [1, "S"])
+        fed = fed_size(config)
+        if fed:
+            parts.append(graph.zeros(fed))
+        graph.output(graph.concatenated(parts), STATE[0], FLOAT, [1, state_size(config)])
+        if config.coverage:
+            zeros_1S = graph.add("Expand", graph.zeros(1), graph.add("Shape", SOURCE))
+            graph.output(zeros_1S, STATE[1], FLOAT, [1, "S"])
 
 
 def _bridge(graph: GraphBuilder, config: ModelConfig, summaries: Sequence[str], maps: str) -> list[str]:
     layers, size = config.bridged_layers, config.decoder.size
     if config.bridge is BridgeKind.zero:
-        return [graph.constant(np.zeros((1, size)), name=f"zeros[1,{size}]")] * len(layers)
+        return [graph.zeros(size)] * len(layers)
     if config.bridge is BridgeKind.copy:
         return [summaries[layer] for layer in layers]
     states = []
@@ -216,7 +218,8 @@ class DecoderState(NamedTuple):
         several = decoder.layers * (2 if decoder.cell.has_cell_state else 1)
         sizes = [decoder.size] * several + ([fed] if fed else [])
         state_NZ = graph.input(STATE[0], FLOAT, ["N", sum(sizes)])
-        parts = graph.split("Split", state_NZ, graph.integers(*sizes), outputs=len(sizes), axis=1, name="before")
+        with graph.module("decoder"):
+            parts = graph.split("Split", state_NZ, graph.integers(*sizes), outputs=len(sizes), axis=1, name="before")
         hidden, cells = parts[: decoder.layers], parts[decoder.layers : several] or [""] * decoder.layers
         coverage_NS = graph.input(STATE[1], FLOAT, ["N", "S"]) if config.coverage else ""
         return cls(list(map(CellState, hidden, cells)), parts[-1] if fed else "", coverage_NS)
@@ -225,7 +228,8 @@ class DecoderState(NamedTuple):
         """Make the state outputs of the graph."""
         hidden, cells = zip(*self.layers, strict=True)
         parts = [part for part in (*hidden, *cells, self.fed_NX) if part]
-        graph.output(graph.concatenated(parts), NEXT + STATE[0], FLOAT, ["N", state_size(config)])
+        with graph.module("decoder"):
+            graph.output(graph.concatenated(parts), NEXT + STATE[0], FLOAT, ["N", state_size(config)])
         if self.coverage_NS:
             graph.output(self.coverage_NS, NEXT + STATE[1], FLOAT, ["N", "S"])
 
@@ -239,35 +243,27 @@ def decoder_step(graph: GraphBuilder, config: ModelConfig, embedded: Part) -> tu
     attends, decoder, order = config.attention is not AttentionKind.none, config.decoder, config.attention_order
     if attends:
         onnx_attention.read_memory(graph, config)
-    state = DecoderState.read(graph, config)
-    coverage_NS, weights_NS, context = state.coverage_NS, "", []
-
-    def attend(query_NH: str) -> None:
-        nonlocal coverage_NS, weights_NS, context
-        context_ND, weights_NS = onnx_attention.attend(graph, config, query_NH, coverage_NS)
-        context = [Part(context_ND, config.encoder.width, context_bounded(config))]
-        if coverage_NS:
-            coverage_NS = graph.add("Add", coverage_NS, weights_NS)
-
+    state, attended = DecoderState.read(graph, config), NOTHING_ATTENDED
     if attends and order is AttentionOrder.bahdanau:
-        attend(state.layers[-1].hidden_NH)
+        attended = onnx_attention.attend(graph, config, state.layers[-1].hidden_NH, state.coverage_NS)
     query_layer = {AttentionOrder.gnmt: 0, AttentionOrder.luong: decoder.layers - 1}.get(order)
-    fed_bounded = context_bounded(config) if order is AttentionOrder.gnmt else features_bounded(config)
+    feeds_context = attends and order is AttentionOrder.gnmt
+    fed_bounded = context_bounded(config) if feeds_context else features_bounded(config)
     fed = [Part(state.fed_NX, fed_size(config), fed_bounded)] if state.fed_NX else []
-    parts, after = [embedded, *context, *fed], []
+    parts, after = [embedded, *attended.context, *fed], []
     for depth, before in enumerate(state.layers):
         after.append(decoder_layer(graph, config, depth, parts, before))
         outputs_NH = after[-1].hidden_NH
         if depth >= (decoder.residual_from or decoder.layers + 1) - 1:
-            outputs_NH = graph.add("Add", parts[0].values_NX, outputs_NH)
+            outputs_NH = graph.add("Add", parts[0].values_NX, outputs_NH, name=f"decoder.layers.{depth}/outputs")
         outputs = Part(outputs_NH, decoder.size, outputs_bounded(config))
         if attends and depth == query_layer:
-            attend(outputs_NH)
-        parts = [outputs, *(context if attends and order is AttentionOrder.gnmt else [])]
-    features = readout(graph, config, outputs, context, embedded)
-    fed_NX = (context[0] if order is AttentionOrder.gnmt else features).values_NX if fed else ""
-    DecoderState(after, fed_NX, coverage_NS).write(graph, config)
-    return features, weights_NS
+            attended = onnx_attention.attend(graph, config, outputs_NH, state.coverage_NS)
+        parts = [outputs, *(attended.context if feeds_context else [])]
+    features = readout(graph, config, outputs, attended.context, embedded)
+    next_fed = (attended.context[0] if feeds_context else features).values_NX if fed else ""
+    DecoderState(after, next_fed, attended.coverage_NS).write(graph, config)
+    return features, attended.weights_NS
 
 
 def decoder_layer(

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None, folder: Path | None = None) -> 
     parser.add_argument("--shortlist", action="store_true", help="score only tokens that can translate the source")
     parser.add_argument("--threads", type=int, default=1, help="threads of onnxruntime")
     parser.add_argument("--check", action="store_true", help="only compare all translations of check.json")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     if (options.n_best or 1) > 1 and not options.json:
         parser.error("--n-best needs --json")
     try:

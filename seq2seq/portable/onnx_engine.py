@@ -51,30 +51,27 @@ class OnnxEngine:
         Raises:
             PortableError: a graph or the weights are missing or damaged.
         """
-        self.encoder, self.decoder = (load_graph(folder / name, threads) for name in (ENCODER_GRAPH, STEP_GRAPH))
-        self.memory = [output.name for output in self.encoder.get_outputs() if output.name not in STATE]
-        self.outputs = [output.name for output in self.decoder.get_outputs()]
+        graphs = [load_graph(folder / name, threads) for name in (ENCODER_GRAPH, STEP_GRAPH)]
+        self.encoder, self.decoder = graphs
+        self.encoded, self.decoded = ([output.name for output in graph.get_outputs()] for graph in graphs)
 
     def encode(self, source: Sequence[int]) -> tuple[Arrays, Arrays]:
         """Same as `Engine.encode`."""
-        values = run(self.encoder, {SOURCE: np.array(source, np.int64)})
-        return {name: values.pop(name) for name in self.memory}, values
+        values = self.encoder.run(self.encoded, {SOURCE: np.array(source, np.int64)})
+        memory = dict(zip(self.encoded, values, strict=True))
+        state = {name: memory.pop(name) for name in STATE if name in memory}
+        return memory, state
 
     def step(self, tokens_N: Integers, memory: Arrays, state: Arrays) -> tuple[Floats, Arrays, Floats | None]:
         """Same as `Engine.step`."""
-        values = run(self.decoder, {TOKENS: tokens_N, **memory, **state})
-        after = {name: values[NEXT + name] for name in state}
-        return values[LOG_PROBABILITIES], after, values.get(ATTENTION)
+        values = self.decoder.run(self.decoded, {TOKENS: tokens_N, **memory, **state})
+        results = dict(zip(self.decoded, values, strict=True))
+        after = {name: results[NEXT + name] for name in state}
+        return results[LOG_PROBABILITIES], after, results.get(ATTENTION)
 
     def select(self, state: Arrays, rows: Integers) -> Arrays:
         """Same as `Engine.select`."""
         return {name: values.take(rows, axis=0) for name, values in state.items()}
-
-
-def run(session: onnxruntime.InferenceSession, inputs: Arrays) -> Arrays:
-    """The outputs of a graph."""
-    names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, inputs), strict=True))
 
 
 def load_graph(file: Path, threads: int) -> onnxruntime.InferenceSession:
@@ -86,9 +83,13 @@ def load_graph(file: Path, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 4  # errors are raised
+    if not file.is_file():
+        raise PortableError(f"{file} is missing: copy or export the folder again, or use engine=numpy")
     try:
         return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise PortableError(f"{file} cannot be loaded ({error}): copy or export the folder again") from None
+    except Exception as error:  # of many classes, which onnxruntime does not export
+        reason = " ".join(str(error).split()).rsplit(" : ", 1)[-1]
+        raise PortableError(
+            f"{file} cannot be loaded ({reason}): copy or export the folder again, or use engine=numpy"
+        ) from None

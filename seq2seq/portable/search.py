@@ -13,6 +13,9 @@ import numpy as np
 from seq2seq.portable.engine import Engine, Floats
 from seq2seq.portable.errors import PortableError
 
+BLOCK = 64
+"""Values whose maximum is taken at once."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSettings:
@@ -172,12 +175,23 @@ def best_continuations(totals_N: Floats, log_probability_NV: Floats, count: int)
     """
     sums_NV = totals_N[:, None] + log_probability_NV
     ranks_X = (log_probability_NV if len(totals_N) == 1 else sums_NV).ravel()
-    count = min(count, ranks_X.size)
-    least = np.partition(ranks_X, ranks_X.size - count)[ranks_X.size - count]
-    places = np.flatnonzero(ranks_X >= least)
+    places = np.flatnonzero(ranks_X >= lower_bound(ranks_X, count))
     places = places[np.argsort(-ranks_X[places], kind="stable")][:count]
     sums, width = sums_NV.ravel(), log_probability_NV.shape[1]
     return [(sums[place], *divmod(int(place), width)) for place in places if sums[place] > -np.inf]
+
+
+def lower_bound(values_X: Floats, count: int) -> np.float32:
+    """A number that at least ``count`` values reach, and few others; -inf if there are few values.
+
+    It is the smallest of the ``count`` largest maxima of blocks. Maxima are found several times faster than the
+    ``count`` largest of all values.
+    """
+    blocks = len(values_X) // BLOCK
+    if blocks < count:
+        return np.float32(-np.inf)
+    maxima = values_X[: blocks * BLOCK].reshape(blocks, BLOCK).max(1)
+    return np.float32(np.partition(maxima, blocks - count)[blocks - count])
 
 
 def discourage_repetition(log_probability_V: Floats, history: Sequence[int], settings: SearchSettings) -> Floats:

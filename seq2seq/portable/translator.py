@@ -69,11 +69,10 @@ class Shortlist:
         self._translations_VK, self._frequent = tensors["translations"], tensors["frequent"].tolist()
         self._copies = copies
 
-    def excluded(self, source: Sequence[int], vocabulary: int) -> list[int]:
-        """The target tokens that are not in the list of a source (token ids, EOS included)."""
+    def listed(self, source: Sequence[int]) -> list[int]:
+        """The list of a source (token ids, EOS included): target tokens in increasing order."""
         translations = chain.from_iterable(self._translations_VK[token].tolist() for token in source)
-        listed = {*self._frequent, *translations, *(self._copies[token] for token in source)}
-        return [token for token in range(vocabulary) if token not in listed]
+        return sorted({*self._frequent, *translations, *(self._copies[token] for token in source)} - {-1})
 
 
 class Translator:
@@ -253,17 +252,17 @@ class Translator:
 
     def _search(self, ids: list[int], settings: SearchSettings) -> Search:
         symbols = self.text.excluded(ids)
-        unlisted = [] if self.shortlist is None else self.shortlist.excluded(ids, self.text.target.size)
+        listed = [] if self.shortlist is None else self.shortlist.listed(ids)
 
         def adjust(log_probability_NV: Floats) -> Floats:
             adjusted_NV = log_probability_NV.copy()
-            if unlisted:
-                adjusted_NV[:, unlisted] = -np.inf
-                adjusted_NV = log_softmax(adjusted_NV)
+            if listed:
+                adjusted_NV[:] = -np.inf
+                adjusted_NV[:, listed] = log_softmax(log_probability_NV[:, listed])
             adjusted_NV[:, symbols] = -np.inf
             return adjusted_NV
 
-        return Search(self.engine, ids, settings, self.bos, self.eos, adjust if symbols or unlisted else None)
+        return Search(self.engine, ids, settings, self.bos, self.eos, adjust if symbols or listed else None)
 
     def _translate(self, text: str, settings: SearchSettings, attention: bool) -> Translation:
         require_text(text)

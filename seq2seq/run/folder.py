@@ -30,6 +30,7 @@ from seq2seq.run.network import make_network
 from seq2seq.search import SearchConfig
 from seq2seq.settings import flat, validate
 from seq2seq.system.atomic import atomic_folder, atomic_write
+from seq2seq.system.hub import local_folder
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.normalization import Normalization
 from seq2seq.tokenizer.tokenizer import EOS, UNK, Tokenizers, load_tokenizers, save_tokenizers
@@ -148,15 +149,15 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: str | Path) -> "RunFolder":
-        """Read config.yaml of a run folder, or config.json of an exported one.
+        """Read config.yaml of a run folder, or config.json of an exported one; ``hf://USER/NAME`` is downloaded.
 
         Raises:
-            RunError: the folder has no config.yaml, or it is not a YAML mapping.
+            RunError: the folder has no config.yaml, or it is not a YAML mapping; or as `local_folder`.
             ConfigError: the argument is not a path.
         """
         if not isinstance(path, str | os.PathLike):
             raise ConfigError(f"a run folder is a path, got {type(path).__name__}: pass a string or a Path")
-        folder = Path(path).expanduser()
+        folder = local_folder(path)
         file = folder / CONFIG
         if not os.path.isfile(file) and os.path.isfile(folder / EXPORTED_CONFIG):
             settings = exported_settings(folder)

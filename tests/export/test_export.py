@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from disk import full_disk
-from exported_runs import SEARCH, SMALL, make_run
+from exported_runs import SEARCH, SMALL
 from translators import SENTENCES
 
 from seq2seq import Translator
@@ -25,26 +25,25 @@ from seq2seq.search import Method, SearchConfig
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory) -> RunFolder:
-    return make_run(tmp_path_factory.mktemp("export") / "run", source_tag="<2en>", ending=0.5)
+def run(exported) -> RunFolder:
+    return exported.run
 
 
 @pytest.fixture(scope="module")
-def folder(run, tmp_path_factory) -> Path:
-    made = tmp_path_factory.mktemp("made") / "folder"
-    export(run, made)
-    return made
+def folder(exported) -> Path:
+    return exported.folder
 
 
 def test_the_folder_has_everything_that_translates(folder):
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert files >= {
         *("config.json", "model.safetensors", "tokenizer.model", "shortlist.safetensors", "check.json"),
-        *("encoder.onnx", "step.onnx", "translate.py", "requirements.txt"),
+        *("encoder.onnx", "step.onnx", "translate.py", "requirements.txt", "README.md"),
         *("index.html", "service_worker.js", "manifest.webmanifest"),
         *("seq2seq_portable/__init__.py", "seq2seq_portable/translator.py", "seq2seq_portable/LICENSE"),
     }
-    assert not any(file.endswith((".js", ".ts", ".pyc")) for file in files - {"service_worker.js"})
+    assert not any(file.endswith((".js", ".ts", ".wasm", ".pyc")) for file in files - {"service_worker.js"})
+    assert "CC-BY-4.0" in (folder / "README.md").read_text("utf-8")
     assert all(b"seq2seq.portable" not in file.read_bytes() for file in (folder / "seq2seq_portable").iterdir())
 
 
@@ -79,17 +78,15 @@ def test_weights_are_read_as_torch_reads_them(run, folder):
     assert (folder / "model.safetensors").read_bytes() == (run.path / "model.safetensors").read_bytes()
 
 
-def test_int8_weights_are_those_of_quantize(run, tmp_path):
-    export(run, tmp_path / "int8", "int8")
-    reference = RunFolder.open(tmp_path / "int8").load()
+def test_int8_weights_are_those_of_quantize(exported):
+    reference = RunFolder.open(exported.int8).load()
     assert reference.quantized
-    found = read_weights(tmp_path / "int8" / "model.safetensors")
+    found = read_weights(exported.int8 / "model.safetensors")
     for name, parameter in reference.network.named_parameters():
         np.testing.assert_allclose(found[name], parameter.detach().numpy(), rtol=1e-6)
-    portable, wanted = PortableTranslator.load(tmp_path / "int8"), Translator.load(tmp_path / "int8", "cpu", "float32")
-    assert [each.tokens for each in portable.translate(SENTENCES)] == [
-        each.tokens for each in wanted.translate(SENTENCES)
-    ]
+    both = PortableTranslator.load(exported.int8), Translator.load(exported.int8, "cpu", "float32", engine="torch")
+    found, wanted = ([each.tokens for each in translator.translate(SENTENCES)] for translator in both)
+    assert found == wanted
 
 
 def test_an_exported_folder_opens_as_a_run(run, folder, tmp_path):
@@ -105,9 +102,8 @@ def test_check_json_has_twenty_sentences_with_tokens_and_scores(folder):
     sentences = read_json(folder / "check.json")["sentences"]
     assert len(sentences) == 20
     assert len({each["source"] for each in sentences}) == 20
-    assert [len(each["source_tokens"]) for each in sentences] == sorted(
-        len(each["source_tokens"]) for each in sentences
-    )
+    lengths = [len(each["source_tokens"]) for each in sentences]
+    assert lengths == sorted(lengths)
     assert all(each["source"].startswith("<2en> ") for each in sentences)
     assert {each["beam"]["beam_size"] for each in sentences} == {SEARCH.beam_size}
     assert check_folder(folder) == [f"{name}: 40 translations are those of PyTorch" for name in ("numpy", "onnx")]

@@ -113,6 +113,20 @@ def test_equal_sums_take_the_lowest_row_and_token():
     assert [(row, token) for _, row, token in found] == [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 
+@pytest.mark.parametrize("shape", [(1, 50), (1, 5000), (3, 1001)])
+def test_best_continuations_are_the_first_of_all_sorted_sums(shape):
+    """With many equal sums, and with tokens that are excluded."""
+    random = np.random.default_rng(1)
+    log_probability_NV = random.integers(-9, 0, shape).astype(np.float32)
+    log_probability_NV[random.uniform(size=shape) < 0.3] = -np.inf
+    totals_N = -np.arange(shape[0], dtype=np.float32)
+    sums_X = (totals_N[:, None] + log_probability_NV).ravel()
+    order = np.argsort(-sums_X, kind="stable")
+    for count in (1, 4, 30):
+        found = best_continuations(totals_N, log_probability_NV, count)
+        assert [row * shape[1] + token for _, row, token in found] == order[:count].tolist()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -27,9 +27,11 @@ TEXTS = [
     "cafe\u0301 ﬁnden ２ ½ 😀 \ud800 \ufeffx",
     "<2en> Die Frau ruft %s an, {name}! %(user)s <b>7</b> 7 ⟨ph1⟩",
     "%d {a} {b} {c} {d} {e} {f} {g} {h} {i}",
-    " ".join(f"Der Mann arbeitet {'unermüdlich ' * 20}{number} Tage." for number in range(4)),
 ]
-"""Blank, decomposed, full-width, outside the vocabulary, with placeholders and tags, more than 1,000 characters."""
+"""Blank, decomposed, full-width, outside the vocabulary, with placeholders and tags."""
+
+LONG = " ".join(f"Der Mann arbeitet {number} Tage." for number in range(40))
+"""More than 1,000 characters."""
 
 VOCABULARIES = {
     "unigram": SUBWORDS,
@@ -122,13 +124,17 @@ def pair(tmp_path_factory) -> tuple[PortableTranslator, Translator]:
     return exported(folder / "exported", run, SEARCH), Translator.load(run.path, "cpu", "float32")
 
 
-@pytest.mark.parametrize("beam_size", [1, 3])
-@pytest.mark.parametrize("text", [*TEXTS[:3], TEXTS[-1]], ids=range(4))
+@pytest.mark.parametrize(("text", "beam_size"), [(TEXTS[0], 1), (TEXTS[1], 3), (TEXTS[2], 3), (LONG[-1010:], 1)])
 def test_streams_are_those_of_torch(pair, text, beam_size):
     found, wanted = (list(each.stream(text, beam_size=beam_size)) for each in pair)
     assert [each.text for each in found] == [each.text for each in wanted]
     assert [math.isnan(each.score) for each in found] == [math.isnan(each.score) for each in wanted]
     check_equal(found[-1], wanted[-1])
+
+
+def test_long_text_is_translated_sentence_by_sentence(pair):
+    found, wanted = (each.translate(LONG, beam_size=2, n_best=2) for each in pair)
+    check_equal(found, wanted)
 
 
 def test_a_stream_of_texts_is_translated_in_order(pair):

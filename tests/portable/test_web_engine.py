@@ -25,7 +25,10 @@ from seq2seq.search.hypothesis import Hypothesis
 from seq2seq.search.streaming import stream_beam_search
 from tests.node import WEB, run_node
 
-SCRIPTS = [f"{name}.js" for name in "model weights products encoder attention decoder output engine search".split()]
+SCRIPTS = [
+    f"{name}.js"
+    for name in ["model", "weights", "products", "encoder", "attention", "decoder", "output", "engine", "search"]
+]
 CODE = (Path(__file__).parent / "engine_cases.js").read_text("utf-8")
 TRANSLATES = [model for model in EVERY if model.encoder.layers]
 PRECISIONS = ("float32", "int8")

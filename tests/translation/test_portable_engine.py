@@ -2,31 +2,23 @@
 
 import logging
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from exported_runs import make_run
 from translators import SENTENCES
 
 from seq2seq import Request, Translator
 from seq2seq.errors import ConfigError, RunError
-from seq2seq.export.folder import export
 from seq2seq.search import SearchConfig
 from seq2seq.translation import portable_engine
 from seq2seq.translation.portable_engine import EngineChoice
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return make_run(tmp_path_factory.mktemp("engine") / "run", ending=0.5)
-
-
-@pytest.fixture(scope="module")
-def folder(run, tmp_path_factory):
-    made = tmp_path_factory.mktemp("engine") / "exported"
-    export(run, made)
-    return made
+def folder(exported) -> Path:
+    return exported.folder
 
 
 @pytest.fixture(scope="module")
@@ -93,12 +85,11 @@ def test_auto_takes_pytorch_for_everything_else(folder, arguments):
     assert Translator.load(folder, **{"device": "cpu"} | arguments).portable is None
 
 
-def test_auto_takes_pytorch_for_a_run_folder_and_for_int8(run, tmp_path):
+def test_auto_takes_pytorch_for_a_run_folder_and_for_int8(exported):
     """In int8, a sentence alone would get other tokens than in a list."""
-    assert Translator.load(run.path).portable is None
-    export(run, tmp_path / "int8", "int8")
-    assert Translator.load(tmp_path / "int8").portable is None
-    assert Translator.load(tmp_path / "int8", engine="onnx").portable is not None
+    assert Translator.load(exported.run.path).portable is None
+    assert Translator.load(exported.int8).portable is None
+    assert Translator.load(exported.int8, engine="onnx").portable is not None
 
 
 @pytest.mark.parametrize(
@@ -116,9 +107,9 @@ def test_onnx_refuses_what_it_does_not_support(forced, call, message):
         call(forced)
 
 
-def test_onnx_needs_an_exported_folder_and_its_settings(run, folder):
+def test_onnx_needs_an_exported_folder_and_its_settings(exported, folder):
     for arguments, message in (
-        ({"run": run.path}, "engine=onnx needs one exported folder"),
+        ({"run": exported.run.path}, "engine=onnx needs one exported folder"),
         ({"run": [folder, folder]}, "engine=onnx needs one exported folder"),
         ({"run": folder, "precision": "int8"}, "engine=onnx needs precision=auto or float32, not int8"),
         ({"run": folder, "engine": "x"}, "engine must be one of auto, torch, onnx, got x"),
