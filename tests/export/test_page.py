@@ -206,6 +206,18 @@ def test_facts_and_card_are_in_the_page(folder, tmp_path):
     assert first != second, "browsers notice another page"
 
 
+def test_languages_may_be_unknown(folder, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    config = json.loads((copy / "config.json").read_text("utf-8"))
+    for languages, title in (({"source": None, "target": None}, "Translator"), ({"source": "<x>", "target": "de"}, "")):
+        (copy / "config.json").write_text(json.dumps(config | {"languages": languages, "licence": None}), "utf-8")
+        write_page(copy)
+        text = page_text(copy)
+        assert f"<title>{title or '&lt;x&gt; → German'}</title>" in text
+        assert ">Source text<" in text or title == ""
+
+
 # In Chromium
 
 

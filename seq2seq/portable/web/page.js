@@ -90,7 +90,7 @@
     showBeamSizes(config.search.beam_size);
   }
 
-  const OLD = "this browser is too old. Chrome 91, Firefox 89, Safari 16.4 and later versions work";
+  const OLD = "this browser is too old. Chrome 100, Firefox 97, Safari 16.4 and later versions work";
 
   function stopped(reason) {
     showStatus("");
