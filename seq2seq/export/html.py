@@ -41,17 +41,19 @@ BITS = 15
 BLOCK = BITS * 100_000
 """Bytes that are encoded at a time; a multiple of 15, which are 8 characters."""
 
-ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#2f6f73"/>\
-<g fill="none" stroke="#fff" stroke-width="2.6" stroke-linecap="round"><path d="M6 11h6m4 0h3"/><path d="M13 21h4m4 0h5"/>\
-<path d="M22 11h3v4M10 21H7v-4" opacity=".55"/></g></svg>"""
+ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#2f6f73"/>'
+    '<g fill="none" stroke="#fff" stroke-width="2.6" stroke-linecap="round"><path d="M6 11h6m4 0h3"/>'
+    '<path d="M13 21h4m4 0h5"/><path d="M22 11h3v4M10 21H7v-4" opacity=".55"/></g></svg>'
+)
 
 
 def write_page(folder: Path) -> None:
     """Write index.html, and the service worker and the manifest for a page that a server delivers.
 
     Args:
-        folder: with config.json, model.safetensors, the files of the tokenizers and check.json. README.md is shown in the
-            page if there is one.
+        folder: with config.json, model.safetensors, tokenizer*.model and check.json. The page shows README.md if there
+            is one.
 
     Raises:
         PortableError: a file is missing or damaged.
@@ -76,8 +78,8 @@ def page_bytes(folder: Path) -> bytes:
         "icon": _data_url(ICON),
         "style": style,
         "script": script,
-        "source": html.escape(_language_name(source) or "Source"),
-        "target": html.escape(_language_name(target)),
+        "source": html.escape(f"{_language_name(source) or 'Source'} text"),
+        "target": html.escape(f"{_language_name(target)} translation" if target else "Translation"),
         "source_lang": _lang(source),
         "target_lang": _lang(target),
         "about": _about(folder, config),

@@ -206,6 +206,18 @@ def test_facts_and_card_are_in_the_page(folder, tmp_path):
     assert first != second, "browsers notice another page"
 
 
+def test_languages_may_be_unknown(folder, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    config = json.loads((copy / "config.json").read_text("utf-8"))
+    for languages, title in (({"source": None, "target": None}, "Translator"), ({"source": "<x>", "target": "de"}, "")):
+        (copy / "config.json").write_text(json.dumps(config | {"languages": languages, "licence": None}), "utf-8")
+        write_page(copy)
+        text = page_text(copy)
+        assert f"<title>{title or '&lt;x&gt; → German'}</title>" in text
+        assert ">Source text<" in text or title == ""
+
+
 # In Chromium
 
 
@@ -315,6 +327,8 @@ def test_a_device_that_computes_something_else_says_so(folder, tmp_path):
         assert page.locator("#translation").text_content() == ""
         page.click("#error button")
         assert translation(page) == expected(folder, "Wir arbeiten.")
+        page.wait_for_timeout(1000)  # the other sentences of check.json are as expected
+        assert page.locator("#status").text_content() == "The check of this device failed."
 
 
 @pytest.mark.slow
@@ -336,7 +350,7 @@ def test_the_page_reaches_no_network(folder):
     request = "fetch('http://127.0.0.1:9/').then(() => 'reached', (error) => error.message)"
     with open_page(f"file://{folder / PAGE}", expected="Content Security Policy") as page:
         assert "reached" not in page.evaluate(request)
-        worker = "new Worker(URL.createObjectURL(new Blob([`%s.then(postMessage)`])))" % request
+        worker = f"new Worker(URL.createObjectURL(new Blob([`{request}.then(postMessage)`])))"
         message = (
             f"new Promise((resolve) => {{ const own = {worker}; own.onmessage = ({{ data }}) => resolve(data); }})"
         )
@@ -459,7 +473,9 @@ def test_stale_sentences_are_cancelled_and_finished_ones_are_kept():
     const started = {}, aborted = [];
     const turn = () => new Promise((resume) => setTimeout(resume, 1));
     globalThis.ModelText = class {
-      constructor() { this.tags = []; this.source = this.target = { tokens: (ids) => ids.map(String), decode: String }; }
+      tags = [];
+      source = { tokens: (ids) => ids.map(String) };
+      target = { ...this.source, decode: String };
       split(text) { return text.split(/(?<=[.])/).map((part) => [part, true]); }
       segments(text) { return [text]; }
       encode(text) { return [...text].map((letter) => letter.charCodeAt(0)); }
@@ -485,14 +501,15 @@ def test_stale_sentences_are_cancelled_and_finished_ones_are_kept():
     for (let wait = 0; wait < 30; wait++) await turn();
     await type("one.two.", 2);
     while (posted.filter(({ result }) => result).length < 2) await turn();
-    await type("one.two.", 3);
+    await type("one.", 3);
+    await type("one.two.", 4);
     const { layout } = posted[posted.length - 1];
     return { started, aborted, known: layout.known.map(({ text }) => text) };
     """
     result = run_worker(code)
     assert result["started"] == {"one.": 1, "tw": 1, "two.": 1}
     assert result["aborted"] == ["tw"]
-    assert result["known"] == ["one.", "two."]
+    assert result["known"] == ["two."], "the page has the other one"
 
 
 def run_worker(code: str) -> Any:

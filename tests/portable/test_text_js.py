@@ -109,8 +109,9 @@ def test_text_becomes_the_same_tokens_and_tokens_the_same_text(tmp_path):
 
 NORMALIZE = """
 return ["nfc", "nfkc", "none"].map((form, number) => {
-  const { normal } = open({ ...input.model, config: { ...input.model.config, text: { ...input.model.config.text, normalization: form } },
-    tables: input.tables[number] });
+  const text = { ...input.model.config.text, normalization: form };
+  const config = { ...input.model.config, text };
+  const { normal } = open({ ...input.model, config, tables: input.tables[number] });
   return input.texts.map((text) => [normal.normalize(text), normal.isBlank(text)]);
 });
 """

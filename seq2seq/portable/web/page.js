@@ -11,6 +11,7 @@
   let elements = []; // of the sentences, in their order
   let selected = 0;
   let held = false; // the check failed, and the user has not said to translate anyway
+  let differs = false; // the check failed
   let config = null;
   let ready = false; // the model is loaded
   const shown = new Map(); // results and parts of results by key
@@ -89,7 +90,7 @@
     showBeamSizes(config.search.beam_size);
   }
 
-  const OLD = "this browser is too old. Chrome 91, Firefox 89, Safari 16.4 and later versions work";
+  const OLD = "this browser is too old. Chrome 100, Firefox 97, Safari 16.4 and later versions work";
 
   function stopped(reason) {
     showStatus("");
@@ -113,9 +114,8 @@
       send();
     },
     layout({ version: own, parts, known: results }) {
-      if (own !== version) return;
       for (const result of results) shown.set(result.key, { ...result, done: true });
-      showLayout(parts);
+      if (own === version) showLayout(parts);
     },
     partial({ key, text }) {
       shown.set(key, { text, done: false });
@@ -127,15 +127,16 @@
     },
     checked({ count, fault }) {
       if (fault) hold(fault);
-      else showStatus(count ? "Ready. This device translates as it should (checked)." : "Ready.");
+      else if (!differs) showStatus(count ? "Ready. This device translates as it should (checked)." : "Ready.");
     },
     error: stopped,
   };
 
   /** Hide translations: the device computes something else than the one that exported the model. */
   function hold(fault) {
-    held = true;
-    showStatus("");
+    if (differs) return;
+    [held, differs] = [true, true];
+    showStatus("The check of this device failed.");
     output.replaceChildren();
     const anyway = make("button", { type: "button" }, "Translate anyway");
     anyway.addEventListener("click", () => {
@@ -175,7 +176,9 @@
     output.replaceChildren(...lines.map((line) => make("div", attributes, ...line)));
     output.classList.toggle("several", elements.length > 1);
     selected = Math.min(selected, Math.max(0, elements.length - 1));
-    elements.forEach((element) => showSentence(element.dataset.key));
+    elements.forEach(fill);
+    const keys = new Set(elements.map((element) => element.dataset.key));
+    for (const key of shown.keys()) if (!keys.has(key)) shown.delete(key);
     showChoice();
     showBusy();
   }
@@ -187,15 +190,19 @@
     return element;
   }
 
+  /** Show what is known of a sentence; until something is, its element stays as it is. */
+  function fill(element) {
+    const result = shown.get(element.dataset.key);
+    if (!result) return;
+    element.classList.remove("stale");
+    element.classList.toggle("in-progress", !result.done);
+    element.replaceChildren(result.error ? make("span", { class: "error" }, result.error) : result.text);
+  }
+
   function showSentence(key) {
-    const result = shown.get(key);
-    for (const element of elements) {
-      if (element.dataset.key !== key || !result) continue;
-      element.classList.remove("stale");
-      element.classList.toggle("in-progress", !result.done);
-      element.replaceChildren(result.error ? make("span", { class: "error" }, result.error) : result.text);
-      if (result.done && element === elements[selected]) showDetails();
-    }
+    const own = elements.filter((element) => element.dataset.key === key);
+    own.forEach(fill);
+    if (own.includes(elements[selected])) showDetails();
     showBusy();
   }
 
@@ -265,8 +272,8 @@
       });
       return make("tr", {}, make("th", { scope: "row", ...inLanguage(config.languages.target) }, target), ...cells);
     });
-    const caption = make("thead", {}, make("tr", {}, make("td"), ...head));
-    return make("table", { class: "attention" }, caption, make("tbody", {}, ...rows));
+    const caption = make("caption", {}, "Percent; columns: source, rows: translation");
+    return make("table", { class: "attention" }, caption, make("thead", {}, make("tr", {}, make("td"), ...head)), make("tbody", {}, ...rows));
   }
 
   // Copying

@@ -1,7 +1,7 @@
 // The worker of the page: it splits a document into sentences, translates them one after the other, and checks the device.
 //
 // Messages to it: {load: {…}} first, then {translate: {version, document, beamSize, tag}} whenever the text or a setting
-// changes; what is no longer wanted is cancelled. Messages from it: {ready}, {layout: {version, parts}}, {partial: {key,
+// changes; what is no longer wanted is cancelled. Messages from it: {ready}, {layout: {version, parts, known}}, {partial: {key,
 // text}}, {result: {key, …}}, {checked: {count, fault}}, {error}. A key names a sentence with its settings.
 "use strict";
 (() => {
@@ -116,6 +116,7 @@
   }
 
   function receive({ version, document, beamSize, tag }) {
+    const before = new Set(wanted); // the page has the results of these
     wanted = [];
     sentences.clear();
     const parts = model.text.split(document).map(([text, isSentence]) => {
@@ -126,7 +127,7 @@
       return { text, key };
     });
     if (current && !wanted.includes(current.key)) current.abort.abort();
-    const known = wanted.filter((key) => results.has(key)).map((key) => ({ key, ...results.get(key) }));
+    const known = wanted.filter((key) => results.has(key) && !before.has(key)).map((key) => ({ key, ...results.get(key) }));
     postMessage({ layout: { version, parts, known } });
     run();
   }
