@@ -111,7 +111,7 @@ def test_a_private_repository_is_open_to_its_owner_only(hub, owner, run, monkeyp
     assert RunFolder.open("hf://owner/model").is_language_model is False
     monkeypatch.delenv("HF_TOKEN")
     for name in ("owner/model", "owner/missing"):
-        with pytest.raises(RunError, match=f"hf://{name} is not on the hub, or is private: check the name"):
+        with pytest.raises(RunError, match=f"hf://{name}@[0-9a-f]+ is not on the hub, or is private: check the name"):
             local_folder(f"hf://{name}@{commit_hash(name, 7)}")  # not in the cache
 
 
