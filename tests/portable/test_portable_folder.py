@@ -9,6 +9,7 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from translators import SENTENCES
@@ -18,6 +19,7 @@ from seq2seq.portable.__main__ import main
 from seq2seq.portable.errors import PortableError
 from seq2seq.portable.translator import Translator as PortableTranslator
 
+ROOT = Path(__file__).parents[2]
 IMPORTS = """
 import sys
 import seq2seq.portable.__main__
@@ -89,6 +91,17 @@ def test_the_folder_translates_in_an_environment_with_three_packages(copy, expec
     for engine in ("onnx", "numpy"):
         assert translated(python, copy, environment, "--engine", engine) == expected
     assert "40 translations are those" in translated(python, copy, environment, "--check")[0]
+
+
+def test_the_python_of_the_guide_runs(folder, monkeypatch):
+    guide = (ROOT / "recipes" / "README.md").read_text("utf-8")
+    code = re.search(r"((?:    .*\n)*    from seq2seq_portable import.*\n(?:    .*\n)*)", guide)[1]
+    monkeypatch.syspath_prepend(folder)
+    names: dict[str, object] = {}
+    exec(dedent(code).replace('"exported"', repr(str(folder))), names)
+    assert type(names["translator"]).__module__ == "seq2seq_portable.translator"
+    for name in [name for name in sys.modules if name.startswith("seq2seq_portable")]:
+        monkeypatch.delitem(sys.modules, name)
 
 
 def run(capsys, *arguments: str) -> tuple[int, str, str]:
