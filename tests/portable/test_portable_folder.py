@@ -142,6 +142,8 @@ def test_check_compares_all_translations(folder, capsys):
             "has format 2, and this program reads format 1",
         ),
         ("config.json", lambda old: old.replace(b'"beam_size"', b'"beam"'), "unknown search setting beam"),
+        ("config.json", lambda old: old.replace(b'"layers": 2', b'"layers": 3'), "does not fit the other files"),
+        ("config.json", lambda old: old.replace(b'"special"', b'"spec"'), "does not fit the other files"),
         ("model.safetensors", None, "cannot be read|is damaged"),
         ("model.safetensors", lambda old: old[:-1], "is damaged"),
         ("model.safetensors", lambda old: old[:-4] + b"\0\0\0\1", "checksum mismatch"),
