@@ -132,7 +132,7 @@ def translated(tmp_path_factory) -> dict[tuple[int, str], tuple[Network, list[An
 
 
 def sentences_of(number: int) -> list[list[int]]:
-    return random_sentences(number, [1, 6])
+    return random_sentences(number, [1, 4])
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
